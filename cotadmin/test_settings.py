@@ -1,0 +1,13 @@
+"""Settings of the tests: the real ones, on a server and keys of their own, with a cheap password hash."""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("VAR_DIR", str(Path(__file__).resolve().parent.parent / "var" / "test"))
+os.environ.setdefault("HTTPS", "0")
+
+from .settings import *
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+STORAGES = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
+DELIVERY_ALLOWED_NETWORKS = ["127.0.0.1/32"]

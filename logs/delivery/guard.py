@@ -1,0 +1,208 @@
+"""Decides where deliveries may go: no private network, nothing of this machine, and never a cloud's metadata service.
+
+Addresses are judged where sockets are made, so that it does not matter how a URL spells its host, how many addresses a name
+has, or what it resolves to the next time. Ranges are those of Python's `ipaddress`, which follows IANA's registries.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.resolver import ThreadedResolver
+from django.conf import settings
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from yarl import URL
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+# Never opened, whatever the settings say: they hand out the machine's credentials.
+METADATA = frozenset(
+    ipaddress.ip_address(text)
+    for text in (
+        "169.254.169.254",  # AWS, Azure, Google Cloud, DigitalOcean and others
+        "169.254.170.2",  # AWS ECS
+        "169.254.170.23",  # AWS EKS
+        "fd00:ec2::254",  # AWS
+        "fd00:ec2::23",  # AWS EKS
+        "fd20:ce::254",  # Google Cloud
+        "100.100.100.200",  # Alibaba Cloud
+        "168.63.129.16",  # Azure's host
+        "192.0.0.192",  # Oracle Cloud
+    )
+)
+# In IANA's registries, and unknown to the oldest Python that we run on.
+_NOT_GLOBAL = tuple(
+    ipaddress.ip_network(text) for text in ("192.88.99.0/24", "64:ff9b:1::/48", "3fff::/20", "5f00::/16", "fec0::/10")
+)
+_NAT64 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48"))
+_IPV4_COMPATIBLE = ipaddress.ip_network("::/96")
+_ISATAP = (0x00005EFE, 0x02005EFE)
+
+
+class Blocked(Exception):
+    """The guard refuses a target. `str()` is the record, in English; `message` is for a person, in their language."""
+
+    def __init__(self, record: str, message: str | Promise) -> None:
+        super().__init__(record)
+        self.message = message
+
+
+@dataclass(frozen=True)
+class AllowedNetwork:
+    """A private network that is open for deliveries, at every port where `port` is None."""
+
+    network: Network
+    port: int | None
+
+    def holds(self, address: Address, port: int) -> bool:
+        return address.version == self.network.version and address in self.network and self.port in (None, port)
+
+
+class Guard:
+    def __init__(self, allowed: Iterable[AllowedNetwork] = ()) -> None:
+        self.allowed = tuple(allowed)
+
+    @classmethod
+    def from_settings(cls) -> Guard:
+        return cls(parse_allowed_networks(settings.DELIVERY_ALLOWED_NETWORKS))
+
+    def check_address(self, text: str, port: int) -> None:
+        """Raises Blocked where nothing may be sent to this IP address and port."""
+        address = ipaddress.ip_address(text.partition("%")[0])
+        forms = [address, *_embedded(address)]
+        if any(form in METADATA for form in forms):
+            raise Blocked(
+                f"{text} is a cloud metadata address",
+                _("%(address)s hands out a cloud machine's credentials; it is never allowed.") % {"address": text},
+            )
+        target = getattr(address, "ipv4_mapped", None) or address
+        if any(network.holds(one, port) for network in self.allowed for one in (address, target)):
+            return
+        if not all(_is_public(form) for form in forms):
+            raise Blocked(
+                f"{text} is not a public address",
+                _("%(address)s is not a public address; the setting DELIVERY_ALLOWED_NETWORKS can open it.")
+                % {"address": text},
+            )
+
+    def check_url(self, url: str) -> None:
+        """What can be said of a URL without asking a name server. Raises Blocked."""
+        host, port = _host_and_port(url)
+        if address := _spelled_address(host):
+            self.check_address(str(address), port)
+
+    def check_names(self, url: str) -> None:
+        """As check_url, and what its name resolves to now; a name that does not resolve passes. Raises Blocked."""
+        self.check_url(url)
+        host, port = _host_and_port(url)
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except OSError:
+            return
+        for *_rest, sockaddr in found:
+            self.check_address(str(sockaddr[0]), port)
+
+    def socket_factory(self, addr_info: tuple) -> socket.socket:
+        """For aiohttp, which skips the resolver where the host of a URL is an IP literal."""
+        family, kind, protocol, _name, sockaddr = addr_info
+        self.check_address(str(sockaddr[0]), sockaddr[1])
+        return socket.socket(family, kind, protocol)
+
+
+class GuardedResolver(AbstractResolver):
+    """Refuses a name when any of its addresses is refused: which one is used is left to chance otherwise."""
+
+    def __init__(self, guard: Guard, resolver: AbstractResolver | None = None) -> None:
+        self.guard = guard
+        self.resolver = resolver or ThreadedResolver()
+
+    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET) -> list[ResolveResult]:
+        found = await self.resolver.resolve(host, port, family)
+        for one in found:
+            self.guard.check_address(one["host"], port)
+        return found
+
+    async def close(self) -> None:
+        await self.resolver.close()
+
+
+def parse_allowed_networks(entries: Iterable[str]) -> list[AllowedNetwork]:
+    """From `10.0.0.0/8`, `127.0.0.1/32:8001` or `[fd00::/8]:8443`; raises ValueError naming the entry that is wrong."""
+    return [_parse_allowed_network(entry.strip()) for entry in entries if entry.strip()]
+
+
+def _parse_allowed_network(entry: str) -> AllowedNetwork:
+    network, port = entry, ""
+    if entry.startswith("["):
+        network, _bracket, port = entry[1:].partition("]")
+    elif entry.count(":") == 1:
+        network, _colon, port = entry.partition(":")
+    try:
+        number = int(port.removeprefix(":")) if port else None
+        if number is not None and not 1 <= number <= 65535:
+            raise ValueError("the port is out of range")
+        return AllowedNetwork(ipaddress.ip_network(network), number)
+    except ValueError as error:
+        raise ValueError(
+            f"DELIVERY_ALLOWED_NETWORKS: {entry!r} is not a network such as 10.0.0.0/8, 127.0.0.1/32:8001 or [fd00::/8]:8443"
+        ) from error
+
+
+def _host_and_port(url: str) -> tuple[str, int]:
+    try:
+        parts = URL(url)
+        host, port = parts.host, parts.port
+    except ValueError as error:
+        raise Blocked("not a URL", _("This is not a URL.")) from error
+    if parts.scheme not in ("http", "https"):
+        raise Blocked("neither http nor https", _("Only http and https are sent to."))
+    if not host or not port:
+        raise Blocked("the URL has no host", _("This URL has no host."))
+    return host, port
+
+
+def _spelled_address(host: str) -> Address | None:
+    """The address that a host spells, also the ways that C libraries understand: 2130706433, 0x7f.1, 127.1."""
+    host = host.rstrip(".").partition("%")[0]
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        pass
+    try:
+        return ipaddress.IPv4Address(socket.inet_aton(host))
+    except (OSError, UnicodeEncodeError):
+        return None
+
+
+def _is_public(address: Address) -> bool:
+    is_odd = address.is_multicast or address.is_reserved or address.is_unspecified or address.is_link_local
+    if isinstance(address, ipaddress.IPv6Address) and (address.ipv4_mapped or any(address in net for net in _NAT64)):
+        return True  # judged by the IPv4 address inside
+    return address.is_global and not is_odd and not any(_is_in(address, network) for network in _NOT_GLOBAL)
+
+
+def _is_in(address: Address, network: Network) -> bool:
+    return address.version == network.version and address in network
+
+
+def _embedded(address: Address) -> Iterator[ipaddress.IPv4Address]:
+    """Every IPv4 address that an IPv6 address stands for in one of the ways of transition."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return
+    low = int(address) & 0xFFFFFFFF
+    if address.ipv4_mapped:
+        yield address.ipv4_mapped
+    if address.sixtofour:
+        yield address.sixtofour
+    if address.teredo:
+        yield from address.teredo
+    if any(address in network for network in _NAT64) or (address in _IPV4_COMPATIBLE and low > 1):
+        yield ipaddress.IPv4Address(low)
+    if (int(address) >> 32) & 0xFFFFFFFF in _ISATAP:
+        yield ipaddress.IPv4Address(low)

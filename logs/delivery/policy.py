@@ -1,0 +1,93 @@
+"""The rules of delivery that need nothing but what is given: what counts as received, and why something failed."""
+
+from __future__ import annotations
+
+import enum
+import re
+from functools import lru_cache
+
+
+class Cause(enum.StrEnum):
+    """The normalised reason of a failure (domain.md, "Words")."""
+
+    TIMEOUT = "timeout"
+    REFUSED = "refused"
+    DNS = "dns"
+    TLS = "tls"
+    RESET = "reset"
+    HTTP_4XX = "http_4xx"
+    HTTP_5XX = "http_5xx"
+    REDIRECT = "redirect"
+    BLOCKED = "blocked"
+    OTHER = "other"
+
+
+def is_success(status: int | None) -> bool:
+    """Cotalker counts 200 to 209 as received, and nothing else (not 210, not 226)."""
+    return status is not None and 200 <= status <= 209
+
+
+# What Node's HTTP client says when there is no answer. Cotalker logs that text beside a status that is not the receiver's,
+# so the text decides – but only where it is all of the response: a receiver's own answer may mention a timeout too.
+_TRANSPORT = tuple(
+    (cause, re.compile(pattern))
+    for cause, pattern in (
+        (Cause.TIMEOUT, r"(?:connect|read|write) (?:ETIMEDOUT|EHOSTUNREACH|ENETUNREACH)\b|ESOCKETTIMEDOUT\b|ETIMEDOUT\b"),
+        (Cause.TIMEOUT, r"(?i:timeout of \d+ ?ms exceeded|(?:network |socket |request )?timed? ?out\.?$)"),
+        (Cause.REFUSED, r"(?:connect )?ECONNREFUSED\b"),
+        (Cause.DNS, r"(?:getaddrinfo|queryA+) |ENOTFOUND\b|EAI_AGAIN\b"),
+        (Cause.RESET, r"socket hang up|(?:(?:read|write) )?(?:ECONNRESET|EPIPE|ECONNABORTED)\b|aborted$"),
+        (
+            Cause.TLS,
+            r"certificate has expired|self[- ]signed certificate|unable to (?:verify the first|get (?:local )?issuer) "
+            r"|Hostname/IP does not match certificate|(?:CERT|ERR_TLS|DEPTH_ZERO|UNABLE_TO)_\w+|(?:write )?EPROTO\b"
+            r"|Client network socket disconnected before secure TLS",
+        ),
+    )
+)
+_ERROR_PREFIX = re.compile(r"(?:Error|RequestError|FetchError|AxiosError): ")
+_TRANSPORT_LIMIT = 300
+
+
+@lru_cache(maxsize=4096)
+def cause_of(status: int | None, response: str) -> Cause | str:
+    """Why a log failed, as far as Cotalker's document tells; "" for a success."""
+    if is_success(status):
+        return ""
+    text = _ERROR_PREFIX.sub("", response.strip()[:_TRANSPORT_LIMIT], count=1)
+    for cause, pattern in _TRANSPORT:
+        if pattern.match(text):
+            return cause
+    if status is None:
+        return Cause.OTHER
+    return {3: Cause.REDIRECT, 4: Cause.HTTP_4XX, 5: Cause.HTTP_5XX}.get(status // 100, Cause.OTHER)
+
+
+_FINGERPRINT_LIMIT = 500
+_FINGERPRINT_LENGTH = 120
+_VARYING = tuple(
+    (re.compile(pattern), placeholder)
+    for pattern, placeholder in (
+        (r"\b[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b", "{id}"),
+        (r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?", "{time}"),
+        (r"\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}\b", "{ip}"),
+        (r"\[[0-9a-fA-F:]{2,45}\]", "{ip}"),
+        (r"\b[0-9a-fA-F]{16,64}\b", "{id}"),
+        (r"(?<=ENOTFOUND )\S{1,253}|(?<=EAI_AGAIN )\S{1,253}|(?<=://)[^/\s\"'<>]{1,253}", "{host}"),
+        (r"(?<![\w{:])\d{3,}(?![\w}])", "{n}"),
+    )
+)
+_STATUS_TEXT = re.compile(r"^\d{3}(?= [A-Z])")
+
+
+@lru_cache(maxsize=4096)
+def fingerprint(response: str, status: int | None, cause: str) -> str:
+    """The response without what differs from one failure to the next, so that like failures group; at most 120 characters."""
+    text = re.sub(r"<[^<>]{0,200}>", " ", response[:_FINGERPRINT_LIMIT])
+    text = " ".join(text.split())
+    kept = _STATUS_TEXT.match(text)  # "502 Bad Gateway" keeps its number
+    start = kept.end() if kept else 0
+    rest = text[start:]
+    for pattern, placeholder in _VARYING:
+        rest = pattern.sub(placeholder, rest)
+    return (text[:start] + rest)[:_FINGERPRINT_LENGTH] or (str(status) if status is not None else cause)

@@ -1,0 +1,60 @@
+"""Signs what is sent as the Standard Webhooks specification says, and keeps secrets encrypted at rest."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from standardwebhooks.webhooks import Webhook
+
+PREFIX = "whsec_"
+SECRET_BYTES = 32  # the specification asks for 24 to 64
+
+
+class SecretUnreadable(Exception):
+    """None of the keys in SECRETS_KEYS opens a stored secret."""
+
+
+def headers_for(log_id: str, payload: bytes, secret: str, at: datetime) -> dict[str, str]:
+    """The headers of one attempt; every attempt of a log has the same id. `secret` "" leaves the signature out."""
+    headers = {"webhook-id": log_id, "webhook-timestamp": str(int(at.timestamp()))}
+    if secret:
+        headers["webhook-signature"] = Webhook(secret).sign(msg_id=log_id, timestamp=at, data=payload.decode())
+    return headers
+
+
+def new_secret() -> str:
+    return PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
+
+
+def validate_secret(text: str) -> None:
+    """Raises ValueError where `text` is not whsec_ and 24 to 64 bytes in base64."""
+    try:
+        raw = base64.b64decode(text.removeprefix(PREFIX), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ValueError("not base64") from error
+    if not text.startswith(PREFIX):
+        raise ValueError(f"does not begin with {PREFIX}")
+    if not 24 <= len(raw) <= 64:
+        raise ValueError("not 24 to 64 bytes long")
+
+
+def encrypt_secret(plain: str, keys: Sequence[str]) -> str:
+    """With the first key; the others are former ones that still open what they closed."""
+    return _fernet(keys).encrypt(plain.encode()).decode()
+
+
+def decrypt_secret(token: str, keys: Sequence[str]) -> str:
+    """The plain secret; raises SecretUnreadable."""
+    try:
+        return _fernet(keys).decrypt(token.encode()).decode()
+    except InvalidToken as error:
+        raise SecretUnreadable("The signing secret cannot be read with the keys in SECRETS_KEYS.") from error
+
+
+def _fernet(keys: Sequence[str]) -> MultiFernet:
+    return MultiFernet([Fernet(key) for key in keys])

@@ -1,0 +1,177 @@
+"""Makes the demo's documents from the published samples: two weeks of work orders, users, incidents and elements, in which
+one receiver was down for a night and others have smaller troubles. The same seed gives the same two weeks.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from .. import objectid
+from ..documents import written_moment
+
+COMPANY_ID = "de3000000000000000000001"
+COMPANY_NAME = "Demo · Austral Mantenimiento"
+DAYS = 14
+LOGS = 2000
+SEED = 20260414
+
+_SAMPLES = Path(__file__).parent / "documents"
+_TASKS = ("Cambio de sello mecánico", "Alineamiento láser", "Fuga hidráulica", "Inspección de cóncavos", "Cambio de polines",
+          "Mantención 2.000 h", "Apriete de revestimientos", "Termografía", "Lubricación de rastra", "Ruido en reductor")
+_MACHINES = ("Bomba P-204", "Bomba P-118", "Correa CV-12", "Molino SAG", "Chancador CH-01", "Espesador E-3",
+             "Compresor K-301", "Harnero H-05", "Alimentador AL-02", "Celda de flotación 7", "CAEX 118")
+_PEOPLE = ("Mecánico turno A-07", "Supervisor turno B", "Eléctrico turno C-02", "Jefe de taller", "Operadora sala 3")
+_INCIDENTS = ("Caída a mismo nivel · Taller", "Casi accidente · Nivel 4 molienda", "Derrame menor · Losa de lavado")
+_ELEMENTS = ("Rodamiento 22320 E · stock mínimo", "Correa V-belt 5VX 1250", "Aceite ISO VG 320 · tambor 208 L")
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """From `start` to `end` (days before now) a share of a subscription's logs failed, in this way."""
+
+    start: float
+    end: float
+    share: float
+    status: int | None
+    response: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A subscription of the demo: its share of all logs, and what went wrong."""
+
+    code: str
+    name: str
+    trigger: str
+    event_type: str
+    weight: int
+    troubles: tuple[Trouble, ...]
+
+
+TIMEOUT = "connect ETIMEDOUT 67.225.146.248:443"
+PLANS = (
+    Plan("wo_update", "Work Orders Update", "create-edit-delete-task", "COTTask", 50, (
+        Trouble(0.45, 0.02, 0.92, 409, TIMEOUT),
+        Trouble(6.2, 6.0, 0.6, 503, "Service Unavailable"),
+    )),
+    Plan("users_hr", "Users to HR", "create-edit-delete-user", "COTUser", 18, (
+        Trouble(DAYS, 0, 0.12, 409, '{"error":"duplicate employee code","token":"demo-4711"}'),
+    )),
+    Plan("incidents_sap", "Incidents to SAP", "create-edit-delete-survey", "COTSurvey", 14, (
+        Trouble(DAYS, 0, 0.04, 502, "<html><head><title>502 Bad Gateway</title></head><body>502 Bad Gateway</body></html>"),
+        Trouble(3.1, 2.9, 0.9, 409, "socket hang up"),
+    )),
+    Plan("elements_erp", "Elements to ERP", "create-edit-delete-property", "COTProperty", 12, (
+        Trouble(1.2, 0.9, 1.0, 409, "certificate has expired"),
+        Trouble(9.5, 9.4, 1.0, 409, "getaddrinfo ENOTFOUND erp.austral.example"),
+    )),
+    Plan("notes_audit", "Notes to the archive", "create-edit-delete-note", "COTNote", 4, ()),
+    Plan("logouts", "Sessions", "logout-user", "Auth", 2, (Trouble(5, 4.5, 1.0, 301, "Moved Permanently"),)),
+)
+
+
+def subscription_id(plan: Plan) -> str:
+    return f"de30{PLANS.index(plan) + 16:020x}"
+
+
+def subscriptions(receiver_url: str) -> Iterator[dict[str, Any]]:
+    """COTWebhooks that post to the demo's receiver."""
+    sample = json.loads((_SAMPLES / "webhook_subscription.json").read_text())
+    for plan in PLANS:
+        yield sample | {
+            "_id": subscription_id(plan),
+            "company": COMPANY_ID,
+            "name": plan.name,
+            "code": plan.code,
+            "trigger": plan.trigger,
+            "url": f"{receiver_url}/{plan.code}",
+            "description": "Demo",
+            "context": {"survey": "", "group": "", "taskGroup": ""},
+        }
+
+
+def logs(now: datetime) -> Iterator[dict[str, Any]]:
+    """COTWebhookLogs of the two weeks before `now`, oldest first."""
+    random = Random(SEED)  # noqa: S311  (a demo, not a secret)
+    objects = {plan.code: _objects(plan, random) for plan in PLANS}
+    for moment in sorted(_moment(now, random) for _ in range(LOGS)):
+        plan = random.choices(PLANS, [plan.weight for plan in PLANS])[0]
+        yield _log(plan, random.choice(objects[plan.code]), moment, now, random)
+
+
+def _moment(now: datetime, random: Random) -> datetime:
+    """Mostly in the day's hours; one log in six falls into the last night, when the outage was."""
+    if random.random() < 1 / 6:
+        return now - timedelta(days=random.uniform(0.0, 0.5))
+    day = random.randrange(DAYS)
+    return now - timedelta(days=day, hours=min(abs(random.gauss(5, 3)), 23.9), seconds=random.uniform(1, 3000))
+
+
+def _objects(plan: Plan, random: Random) -> list[tuple[str, str]]:
+    names = {
+        "COTTask": [f"{machine} · {task}" for machine in _MACHINES for task in random.sample(_TASKS, 4)],
+        "COTUser": list(_PEOPLE) * 3,
+        "COTSurvey": list(_INCIDENTS) * 4,
+        "COTProperty": list(_ELEMENTS) * 5,
+        "COTNote": ["Nota de turno"] * 8,
+        "Auth": [""],
+    }[plan.event_type]
+    return [(f"de3a{random.getrandbits(80):020x}", name) for name in names]
+
+
+def _log(plan: Plan, obj: tuple[str, str], moment: datetime, now: datetime, random: Random) -> dict[str, Any]:
+    sample = json.loads((_SAMPLES / "webhook_log_task_create_failed.json").read_text())
+    status, retry, response = _outcome(plan, (now - moment).total_seconds() / 86400, random)
+    happened = moment - timedelta(seconds=random.uniform(0.3, 6) + 30 * (retry - 1))
+    return sample | {
+        "_id": objectid.new(moment)[:8] + f"{random.getrandbits(64):016x}",
+        "company": COMPANY_ID,
+        "createdAt": written_moment(moment),
+        "status": status,
+        "retry": retry,
+        "response": response,
+        "event": _event(plan, obj, happened, sample["event"], random),
+        "subscription": subscription_id(plan),
+    }
+
+
+def _outcome(plan: Plan, days_ago: float, random: Random) -> tuple[int | None, int, str]:
+    for trouble in plan.troubles:
+        if trouble.end <= days_ago <= trouble.start and random.random() < trouble.share:
+            return trouble.status, 3, trouble.response
+    return random.choice((200, 200, 200, 201, 204)), random.choice((1, 1, 1, 1, 1, 2)), random.choice(("", "OK", '{"ok":true}'))
+
+
+def _event(plan: Plan, obj: tuple[str, str], happened: datetime, task_event: dict, random: Random) -> dict[str, Any]:
+    object_id, name = obj
+    event: dict[str, Any] = copy.deepcopy(task_event)
+    event |= {"company": COMPANY_ID, "type": plan.event_type, "createdAt": written_moment(happened)}
+    if plan.event_type == "Auth":
+        user = f"de3b{random.getrandbits(80):020x}"
+        extra = {"userId": user, "timestamp": int(happened.timestamp() * 1000)}
+        return event | {"event": "logout", "data": None, "extraData": extra}
+    if plan.event_type == "COTUser":
+        event = json.loads((_SAMPLES / "event_user_edit.json").read_text()) | {
+            "company": COMPANY_ID,
+            "createdAt": written_moment(happened),
+        }
+        event["data"] |= {"_id": object_id, "name": {"displayName": name, "names": name, "lastName": "", "secondLastName": ""}}
+        return event
+    event["data"] |= {"_id": object_id, "name": name, "serial": random.randrange(40000, 50000)}
+    event["data"]["modifiedAt"] = written_moment(happened)
+    event["event"] = "edit" if plan.event_type == "COTNote" else random.choice(("create", "edit", "edit", "edit", "delete"))
+    if event["event"] == "edit":
+        before, after = (written_moment(happened + timedelta(days=days)) for days in random.sample(range(1, 20), 2))
+        event["data"]["endDate"] = after
+        event["diff"] = {
+            "/endDate": {"previous": before, "changedTo": after},
+            "/assignee": {"previous": None, "changedTo": event["data"]["assignee"]},
+        }
+    return event

@@ -1,0 +1,53 @@
+"""Puts the demo into the database, and takes it out again. All of it hangs on one company, whose name says what it is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from django.db import transaction
+from django.utils import timezone
+
+from ..ingest.importing import Importer, Summary
+from ..masked_keys import masked_keys
+from ..models import Company, Payload, Subscription, WebhookLog
+from . import documents
+
+
+def is_loaded() -> bool:
+    return Company.objects.filter(pk=documents.COMPANY_ID).exists()
+
+
+def is_database_empty() -> bool:
+    return not Company.objects.exists()
+
+
+def load(receiver_url: str) -> Summary:
+    """Import the demo's documents; what is there already stays as it is."""
+    Company.objects.update_or_create(pk=documents.COMPANY_ID, defaults={"name": documents.COMPANY_NAME})
+    importer = Importer(masked_keys())
+    importer.import_subscriptions(_lines(documents.subscriptions(receiver_url)))
+    return importer.import_logs(_lines(documents.logs(timezone.now())))
+
+
+def point_at(receiver_url: str) -> None:
+    """The demo's receiver may have another port than the last time."""
+    for plan in documents.PLANS:
+        Subscription.objects.filter(pk=documents.subscription_id(plan)).update(url=f"{receiver_url}/{plan.code}")
+
+
+def remove() -> int:
+    """Delete the demo's logs, subscriptions and company; returns the number of logs."""
+    with transaction.atomic():
+        logs = WebhookLog.objects.filter(subscription__company=documents.COMPANY_ID)
+        ids = list(logs.values_list("pk", flat=True))
+        Payload.objects.filter(pk__in=ids).delete()
+        logs.delete()
+        Subscription.objects.filter(company=documents.COMPANY_ID).delete()
+        Company.objects.filter(pk=documents.COMPANY_ID).delete()
+    return len(ids)
+
+
+def _lines(found: Iterator[dict]) -> Iterator[bytes]:
+    for document in found:
+        yield json.dumps(document, ensure_ascii=False).encode() + b"\n"

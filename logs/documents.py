@@ -1,0 +1,342 @@
+"""COTWebhook, COTEvent and COTWebhookLog: the one place that knows Cotalker's JSON.
+
+Documents are validated, never re-serialised: an event keeps its bytes, and whatever a document holds beyond our columns is
+kept in `extra` (logs) or `document` (subscriptions), so that what was read can be written out equal. Source of the shapes:
+Cotalker's published model pages; `data` of an event is open-ended, so nothing here depends on a closed list of fields.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from . import objectid
+from .extended_json import is_extended, to_plain_json
+from .strict_json import NotStrictJSON, loads
+
+TRIGGERS = {
+    "create-edit-delete-user": "COTUser",
+    "create-edit-delete-task": "COTTask",
+    "create-edit-delete-survey": "COTSurvey",
+    "create-edit-delete-property": "COTProperty",
+    "create-edit-delete-note": "COTNote",
+    "logout-user": "Auth",
+}
+CODE = re.compile(r"[a-z0-9_]{1,100}")
+_FIRST_YEAR, _LAST_YEAR = 1970, 2105  # what the clock of an ObjectId can tell
+_NAME_LIMIT = 200
+_SUBSCRIPTION_COLUMNS = {
+    "_id": "id",
+    "company": "company_id",
+    "isActive": "is_active",
+    "trigger": "trigger",
+    "url": "url",
+    "name": "name",
+    "code": "code",
+    "description": "description",
+}
+_CONTEXT_COLUMNS = {"survey": "context_survey", "group": "context_group", "taskGroup": "context_task_group"}
+_slices = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+class BadDocument(ValueError):
+    """Why a document is refused, with the JSON Pointer of the field in front where there is one.
+
+    `offset` is the place in the document's text, in characters, where the text itself is broken; else None.
+    """
+
+    def __init__(self, reason: str, offset: int | None = None) -> None:
+        super().__init__(reason)
+        self.offset = offset
+
+
+@dataclass(slots=True)
+class EventDocument:
+    """A COTEvent. `text` is what was read, to the letter; `value` the same parsed."""
+
+    text: str
+    value: dict[str, Any]
+    type: str
+    action: str
+    object_id: str
+    object_name: str
+
+
+@dataclass(slots=True)
+class LogDocument:
+    """A COTWebhookLog. `extra`: a JSON object of the fields that the columns do not tell; None where they tell all."""
+
+    id: str
+    company: str
+    subscription_id: str
+    created_at: datetime
+    status: int | None
+    retry: int | None
+    response: str | None
+    extra: str | None
+    event: EventDocument
+
+
+@dataclass(slots=True)
+class SubscriptionDocument:
+    """A COTWebhook. `text` is what was read, unknown fields included."""
+
+    id: str
+    company_id: str
+    name: str
+    code: str
+    description: str
+    url: str
+    is_active: bool
+    trigger: str
+    context_survey: str
+    context_group: str
+    context_task_group: str
+    text: str
+
+
+def read_log(data: bytes) -> LogDocument:
+    """A COTWebhookLog from JSON or MongoDB extended JSON; raises BadDocument."""
+    value, data = _read(data)
+    status = _whole_number(value, "status", 999)
+    log = LogDocument(
+        id=_id(value, "_id"),
+        company=_id(value, "company"),
+        subscription_id=_id(value, "subscription"),
+        created_at=_moment(value, "createdAt"),
+        status=status,
+        retry=_whole_number(value, "retry", 2**31 - 1),
+        response=_text_or_none(value, "response"),
+        extra=None,
+        event=None,  # type: ignore[arg-type]  # set below, once its slice is cut out
+    )
+    slices = _slices.decode(data)
+    if "event" not in value:
+        raise BadDocument("/event: missing")
+    log.event = _event(bytes(slices["event"]).decode(), value["event"], "/event")
+    told = _columns_of_log(log)
+    extra = [
+        f"{json.dumps(key, ensure_ascii=False)}:{bytes(slices[key]).decode()}"
+        for key, item in value.items()
+        if key != "event" and (key not in told or told[key] is None or told[key] != item)
+    ]
+    log.extra = "{" + ",".join(extra) + "}" if extra else None
+    return log
+
+
+def write_log(log: Any, event: str) -> str:
+    """The document of a log (a WebhookLog or a LogDocument) on one line; `event` is its payload's text."""
+    extra = {key: bytes(raw).decode() for key, raw in _slices.decode(log.extra).items()} if log.extra else {}
+    parts: dict[str, str] = {}
+    for key, column in _columns_of_log(log).items():
+        if key in extra and (column is None or key not in ("status", "retry", "response")):
+            parts[key] = extra.pop(key)
+        elif column is not None:
+            extra.pop(key, None)
+            parts[key] = json.dumps(column, ensure_ascii=False)
+        if key == "response":
+            parts["event"] = event
+    parts |= extra
+    return _one_line("{" + ",".join(f"{json.dumps(key, ensure_ascii=False)}:{text}" for key, text in parts.items()) + "}")
+
+
+def read_event(data: bytes) -> EventDocument:
+    """A COTEvent; raises BadDocument."""
+    value, data = _read(data)
+    return _event(data.decode().strip(), value, "")
+
+
+def read_subscription(data: bytes) -> SubscriptionDocument:
+    """A COTWebhook from JSON or MongoDB extended JSON; raises BadDocument."""
+    value, data = _read(data)
+    context = value.get("context") or {}
+    if not isinstance(context, dict):
+        raise BadDocument("/context: not an object")
+    code = _text(value, "code")
+    if not CODE.fullmatch(code):
+        raise BadDocument(f"/code: {code[:60]!r} has other characters than a–z, 0–9 and _, or more than 100")
+    trigger = _text(value, "trigger")
+    if trigger not in TRIGGERS:
+        raise BadDocument(f"/trigger: {trigger[:60]!r} is none of Cotalker's")
+    name = _text(value, "name")
+    if not name.strip() or len(name) > _NAME_LIMIT:
+        raise BadDocument(f"/name: empty or longer than {_NAME_LIMIT} characters")
+    url = _text(value, "url")
+    if not re.match(r"https?://\S+\Z", url) or len(url) > 2000:
+        raise BadDocument("/url: not an http or https URL of at most 2,000 characters")
+    is_active = value.get("isActive", True)
+    if not isinstance(is_active, bool):
+        raise BadDocument("/isActive: neither true nor false")
+    return SubscriptionDocument(
+        id=_id(value, "_id"),
+        company_id=_id(value, "company"),
+        name=name,
+        code=code,
+        description=_text_or_none(value, "description") or "",
+        url=url,
+        is_active=is_active,
+        trigger=trigger,
+        context_survey=_context_id(context, "survey"),
+        context_group=_context_id(context, "group"),
+        context_task_group=_context_id(context, "taskGroup"),
+        text=data.decode(),
+    )
+
+
+def write_subscription(subscription: Any) -> str:
+    """The document of a Subscription on one line: as it was read, with what was changed here put in its place."""
+    now = {key: getattr(subscription, column) for key, column in _SUBSCRIPTION_COLUMNS.items()}
+    context = {key: getattr(subscription, column) for key, column in _CONTEXT_COLUMNS.items()}
+    if not subscription.document:
+        return _one_line(json.dumps(now | {"context": context}, ensure_ascii=False))
+    read = read_subscription(subscription.document.encode())
+    document = json.loads(subscription.document)
+    changed = {key: column for key, column in now.items() if column != getattr(read, _SUBSCRIPTION_COLUMNS[key])}
+    changed_context = {key: column for key, column in context.items() if column != getattr(read, _CONTEXT_COLUMNS[key])}
+    if not changed and not changed_context:
+        return _one_line(subscription.document)
+    if changed_context:
+        changed["context"] = {**(document.get("context") or {}), **changed_context}
+    return _one_line(json.dumps(document | changed, ensure_ascii=False))
+
+
+def written_moment(moment: datetime) -> str:
+    """A date as Cotalker writes it: 2022-05-05T20:04:40.084Z."""
+    utc = moment.astimezone(UTC)
+    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
+
+
+def object_name(data: Any) -> str:
+    """What a person calls the object: a task's or element's name, a user's names, a survey's title; "" where it has none."""
+    if not isinstance(data, dict):
+        return ""
+    name = data.get("name")
+    if isinstance(name, dict):
+        parts = [name.get("displayName")] if name.get("displayName") else [name.get(k) for k in ("names", "lastName")]
+        name = " ".join(part for part in parts if isinstance(part, str))
+    for candidate in (name, data.get("title"), data.get("display")):
+        if isinstance(candidate, str) and candidate.strip():
+            return candidate.strip()[:_NAME_LIMIT]
+    return ""
+
+
+def _read(data: bytes) -> tuple[dict[str, Any], bytes]:
+    """The parsed document, and its bytes as plain JSON."""
+    try:
+        value = loads(data)
+        if is_extended(value):
+            data = to_plain_json(data)
+            value = loads(data)
+    except NotStrictJSON as error:
+        raise BadDocument(error.reason, error.offset) from error
+    if not isinstance(value, dict):
+        raise BadDocument("not a JSON object")
+    return value, data
+
+
+def _event(text: str, value: Any, path: str) -> EventDocument:
+    if not isinstance(value, dict):
+        raise BadDocument(f"{path or '/'}: an event must be a JSON object")
+    data = value.get("data")
+    if data is not None and not isinstance(data, dict):
+        raise BadDocument(f"{path}/data: neither an object nor null")
+    if "company" in value:
+        _id(value, "company", path)
+    if "createdAt" in value:
+        _moment(value, "createdAt", path)
+    object_id = data.get("_id") if data else None
+    return EventDocument(
+        text=text,
+        value=value,
+        type=_word(value, "type", path),
+        action=_word(value, "event", path),
+        object_id=objectid.parse(object_id) if objectid.is_objectid(object_id) else "",
+        object_name=object_name(data),
+    )
+
+
+def _columns_of_log(log: Any) -> dict[str, Any]:
+    """What the columns of a log tell, in the order in which Cotalker writes it (the event stands after the response)."""
+    return {
+        "_id": log.id,
+        "company": log.company,
+        "createdAt": written_moment(log.created_at),
+        "status": log.status,
+        "retry": log.retry,
+        "response": log.response,
+        "subscription": log.subscription_id,
+    }
+
+
+def _one_line(text: str) -> str:
+    """Without the line breaks of pretty printing; in JSON they can stand between tokens only."""
+    return text.replace("\r", " ").replace("\n", " ")
+
+
+def _required(value: dict[str, Any], key: str, path: str) -> Any:
+    if key not in value:
+        raise BadDocument(f"{path}/{key}: missing")
+    return value[key]
+
+
+def _id(value: dict[str, Any], key: str, path: str = "") -> str:
+    try:
+        return objectid.parse(_required(value, key, path))
+    except ValueError as error:
+        if isinstance(error, BadDocument):
+            raise
+        raise BadDocument(f"{path}/{key}: {error}") from error
+
+
+def _context_id(context: dict[str, Any], key: str) -> str:
+    return _id(context, key, "/context") if context.get(key) else ""
+
+
+def _text(value: dict[str, Any], key: str) -> str:
+    text = _required(value, key, "")
+    if not isinstance(text, str):
+        raise BadDocument(f"/{key}: not a string")
+    return text
+
+
+def _text_or_none(value: dict[str, Any], key: str) -> str | None:
+    text = value.get(key)
+    if text is not None and not isinstance(text, str):
+        raise BadDocument(f"/{key}: not a string")
+    return text
+
+
+def _word(value: dict[str, Any], key: str, path: str) -> str:
+    word = _required(value, key, path)
+    if not isinstance(word, str) or not 0 < len(word) <= 60:
+        raise BadDocument(f"{path}/{key}: not a string of 1 to 60 characters")
+    return word
+
+
+def _whole_number(value: dict[str, Any], key: str, most: int) -> int | None:
+    number = value.get(key)
+    if number is None:
+        return None
+    if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= most:
+        raise BadDocument(f"/{key}: not a whole number from 0 to {most}")
+    return number
+
+
+def _moment(value: dict[str, Any], key: str, path: str = "") -> datetime:
+    text = _required(value, key, path)
+    try:
+        moment = datetime.fromisoformat(text).astimezone(UTC) if _has_zone(text) else None
+    except (ValueError, OverflowError, TypeError):
+        moment = None
+    if moment is None or not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise BadDocument(f"{path}/{key}: {str(text)[:60]!r} is not a date such as 2022-05-05T20:04:40.084Z")
+    return moment
+
+
+def _has_zone(text: Any) -> bool:
+    return isinstance(text, str) and datetime.fromisoformat(text).tzinfo is not None

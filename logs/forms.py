@@ -1,0 +1,151 @@
+"""The form of a subscription: what may be written into its fields, and what each mistake is called."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _t
+from django.utils.translation import gettext_lazy as _
+
+from .codes import suggested_code
+from .delivery import signing
+from .delivery.guard import Blocked, Guard
+from .models import Company, Subscription, Trigger
+
+CONTEXT_OF = {Trigger.TASK: ["context_task_group"], Trigger.SURVEY: ["context_survey", "context_group"]}
+CONTEXT_FIELDS = ["context_task_group", "context_survey", "context_group"]
+KEEP, NONE, GENERATE, OWN = "keep", "none", "generate", "own"
+URL_PATTERN = re.compile(r"https?://\S+")  # what documents.read_subscription takes, so that an export can be read again
+
+
+class ObjectIdFormField(forms.CharField):
+    """Ids pasted in capitals mean the same."""
+
+    def to_python(self, value: Any) -> str:
+        return super().to_python(value).lower()
+
+
+class SubscriptionForm(forms.ModelForm):
+    """`SubscriptionForm(data, instance=subscription or None, user=request.user)`; subscription_changes.save stores it.
+
+    `warnings` holds what a person should know though nothing is wrong with the form.
+    """
+
+    secret_choice = forms.ChoiceField(label=_("Signing secret"), widget=forms.RadioSelect)
+    own_secret = forms.CharField(
+        label=_("Your secret"),
+        required=False,
+        help_text=_("whsec_ and then 24 to 64 bytes in base64."),
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+
+    class Meta:
+        model = Subscription
+        fields = ["company", "name", "code", "description", "url", "trigger", *CONTEXT_FIELDS, "is_active"]
+        field_classes = dict.fromkeys(CONTEXT_FIELDS, ObjectIdFormField)
+        widgets = {
+            "description": forms.Textarea(attrs={"rows": 2}),
+            "trigger": forms.RadioSelect,
+            "url": forms.TextInput(attrs={"inputmode": "url", "autocomplete": "off"}),
+        }
+        help_texts = {
+            "context_task_group": _("The id of a task group; empty: tasks of all groups."),
+            "context_survey": _("The id of a survey; empty: all surveys."),
+            "context_group": _("The id of a group; empty: all groups."),
+        }
+
+    def __init__(self, data=None, *, user, instance: Subscription | None = None) -> None:
+        super().__init__(data, instance=instance)
+        self.warnings: list[str] = []
+        self.is_new = instance is None
+        self.is_code_open = instance is None or instance.is_placeholder
+        self._limit_company(user)
+        if self.is_code_open:
+            self.fields["code"].required = False
+            self.fields["code"].help_text = _("Made from the name where it is left empty. It cannot be changed once saved.")
+        else:
+            del self.fields["code"]
+        self.fields["url"].required = True
+        self.fields["trigger"].choices = Trigger.choices
+        self.fields["trigger"].required = True
+        self._offer_secrets()
+        for field in self.fields.values():
+            if not isinstance(field.widget, (forms.RadioSelect, forms.CheckboxInput)):
+                field.widget.attrs["class"] = "input"
+
+    def _limit_company(self, user) -> None:
+        """To those that the user belongs to; there is nothing to choose for one company, or where logs came in already."""
+        companies = Company.objects.visible_to(user)
+        self.fields["company"].queryset = companies
+        only = list(companies[:2]) if self.is_new else [self.instance.company]
+        if len(only) == 1:
+            del self.fields["company"]
+            self.instance.company = only[0]
+
+    def _offer_secrets(self) -> None:
+        if self.instance.encrypted_secret:
+            offered = [
+                (KEEP, _("Keep the present one")),
+                (GENERATE, _("Replace it by a generated one")),
+                (OWN, _("Replace it by one of your own")),
+                (NONE, _("Remove it: nothing is signed")),
+            ]
+        else:
+            offered = [(NONE, _("None: nothing is signed")), (GENERATE, _("Generate one")), (OWN, _("Give your own"))]
+        self.fields["secret_choice"].choices = offered
+        self.fields["secret_choice"].initial = offered[0][0]
+
+    def clean_url(self) -> str:
+        """Refuses what the guard would refuse at delivery. A name that cannot be resolved now may be set up later."""
+        url = self.cleaned_data["url"]
+        try:
+            if not URL_PATTERN.fullmatch(url) or not urlsplit(url).hostname:
+                raise ValueError
+        except ValueError as error:  # urlsplit's, for a broken IPv6 address
+            raise ValidationError(_t("This is not an http or https URL."), code="invalid") from error
+        try:
+            Guard.from_settings().resolve_and_check(url)
+        except Blocked as blocked:
+            raise ValidationError(
+                _t("It would be refused: %(reason)s An administrator can open it with DELIVERY_ALLOWED_NETWORKS."),
+                params={"reason": blocked},
+                code="blocked",
+            ) from blocked
+        except OSError:
+            self.warnings.append(_t("The name in the URL cannot be resolved now. Deliveries fail until it can."))
+        return url
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean()
+        for name in CONTEXT_FIELDS:
+            if name not in CONTEXT_OF.get(data.get("trigger"), []):
+                self.errors.pop(name, None)  # the field is not on the screen
+                data[name] = ""
+        if data.get("secret_choice") == OWN:
+            self._check_own_secret(data.get("own_secret", ""))
+        if self.is_code_open:
+            self._settle_code(data)
+        return data
+
+    def _check_own_secret(self, secret: str) -> None:
+        try:
+            signing.validate_secret(secret)
+        except ValueError:
+            self.add_error("own_secret", _t("A signing secret is whsec_ and then 24 to 64 bytes in base64."))
+
+    def _settle_code(self, data: dict[str, Any]) -> None:
+        company = data.get("company") or (None if "company" in self.fields else self.instance.company)
+        if company is None or "code" in self.errors or "name" in self.errors:
+            return
+        if not data["code"]:
+            data["code"] = suggested_code(data["name"], company)
+        others = Subscription.objects.filter(company=company, code=data["code"], is_placeholder=False)
+        if others.exclude(pk=self.instance.pk).exists():
+            self.say_code_is_taken()
+
+    def say_code_is_taken(self) -> None:
+        self.add_error("code", _t("This company has another subscription with this code."))

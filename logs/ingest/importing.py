@@ -1,0 +1,126 @@
+"""Imports documents from files: sets aside what is bad, stores what is new, updates what changed, and leaves alone what
+was done here. Logs are stored a batch at a time, so an import that was stopped can simply be run again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ..documents import BadDocument, LogDocument, read_log, read_subscription
+from ..payloads.masking import MaskedKeys
+from .log_store import store_logs
+from .reach import Reach
+from .splitting import Piece, UnreadableFile, split
+from .subscription_store import store_subscription
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+BATCH_DOCUMENTS = 1000
+BATCH_BYTES = 8 * 1024 * 1024
+
+
+@dataclass
+class Summary:
+    """What became of the documents. `company_differs`: logs that name another company than their subscription.
+
+    `error` says why the file could not be read to its end, "" where it was.
+    """
+
+    read: int = 0
+    new: int = 0
+    unchanged: int = 0
+    updated: int = 0
+    refused: int = 0
+    company_differs: int = 0
+    error: str = ""
+
+
+@dataclass
+class Refusal:
+    """A document that was set aside, and why."""
+
+    piece: Piece
+    reason: str
+
+    def __str__(self) -> str:
+        return f"document {self.piece.number}, line {self.piece.line}: {self.reason}"
+
+
+@dataclass
+class Importer:
+    """One import of one file.
+
+    `user`: whose companies the documents must belong to; None (the command line) may store those of all.
+    `on_refusal` is called for each document set aside, `on_batch` after each commit and at the end.
+    """
+
+    masked_keys: MaskedKeys
+    user: User | None = None
+    on_refusal: Callable[[Refusal], None] = lambda refusal: None
+    on_batch: Callable[[Summary], None] = lambda summary: None
+    summary: Summary = field(default_factory=Summary)
+
+    def __post_init__(self) -> None:
+        self.reach = Reach(self.user)
+
+    def import_logs(self, chunks: Iterable[bytes]) -> Summary:
+        """Store COTWebhookLogs from the bytes of a file."""
+        batch: dict[str, tuple[Piece, LogDocument]] = {}
+        size = 0
+        for piece, log in self._documents(chunks, read_log):
+            if log.id in batch or len(batch) == BATCH_DOCUMENTS or size + len(piece.data) > BATCH_BYTES:
+                self._store_batch(batch)
+                batch, size = {}, 0
+            batch[log.id] = piece, log
+            size += len(piece.data)
+        self._store_batch(batch)
+        return self.summary
+
+    def import_subscriptions(self, chunks: Iterable[bytes]) -> Summary:
+        """Store COTWebhooks from the bytes of a file, filling in the placeholders that logs have left."""
+        for piece, document in self._documents(chunks, read_subscription):
+            try:
+                outcome = store_subscription(document, self.reach)
+            except BadDocument as error:
+                self._refuse(piece, error)
+            else:
+                setattr(self.summary, outcome, getattr(self.summary, outcome) + 1)
+            self.on_batch(self.summary)
+        self.on_batch(self.summary)
+        return self.summary
+
+    def _documents(self, chunks: Iterable[bytes], read: Callable[[bytes], Any]) -> Iterator[tuple[Piece, Any]]:
+        try:
+            for piece in split(chunks):
+                self.summary.read += 1
+                try:
+                    if piece.problem:
+                        raise BadDocument(piece.problem)
+                    document = read(piece.data)
+                except BadDocument as error:
+                    self._refuse(piece, error)
+                else:
+                    yield piece, document
+        except UnreadableFile as error:
+            self.summary.error = str(error)
+
+    def _store_batch(self, batch: dict[str, tuple[Piece, LogDocument]]) -> None:
+        stored = store_logs([log for piece, log in batch.values()], self.masked_keys, self.reach)
+        self.summary.new += stored.new
+        self.summary.updated += stored.updated
+        self.summary.unchanged += stored.unchanged
+        self.summary.company_differs += stored.company_differs
+        for log_id, error in stored.refused.items():
+            self._refuse(batch[log_id][0], error)
+        self.on_batch(self.summary)
+
+    def _refuse(self, piece: Piece, error: BadDocument) -> None:
+        self.summary.refused += 1
+        reason = str(error)
+        if error.offset is not None:
+            before = piece.data.decode(errors="replace")[: error.offset]
+            reason += f" (line {piece.line + before.count(chr(10))}, column {len(before) - before.rfind(chr(10))})"
+        self.on_refusal(Refusal(piece, reason))

@@ -1,0 +1,162 @@
+"""Stores a batch of COTWebhookLogs with COPY: into a temporary table, and from there what is new and what changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from django.db import connection, transaction
+
+from ..delivery.policy import cause_of, fingerprint, is_success
+from ..documents import BadDocument, LogDocument
+from ..models import State
+from ..partitions import make_months_of
+from ..payloads.masking import MaskedKeys
+from ..search import event_vector, response_vector
+from .reach import Reach
+from .subscription_store import make_placeholder
+
+_STAGE = """
+CREATE TEMPORARY TABLE IF NOT EXISTS staged_log (
+    id char(24) COLLATE "C", subscription_id char(24) COLLATE "C", company char(24), created_at timestamptz,
+    status integer, retry integer, response text, extra json, state text, cause text, fingerprint text,
+    event_type text, action text, object_id text, object_name text,
+    search tsvector, event json, event_search tsvector
+) ON COMMIT DELETE ROWS
+"""
+_LOG_COLUMNS = (
+    "id, subscription_id, company, created_at, status, retry, response, extra, state, cause, fingerprint, "
+    "event_type, action, object_id, object_name, search"
+)
+# In the order of ids, so that two imports of the same logs do not wait for each other in a circle.
+_INSERT_NEW = f"""
+WITH inserted AS (
+    INSERT INTO logs_webhooklog ({_LOG_COLUMNS}) SELECT {_LOG_COLUMNS} FROM staged_log ORDER BY id
+    ON CONFLICT (id) DO NOTHING RETURNING id
+)
+INSERT INTO logs_payload (log_id, event, search)
+SELECT id, event, event_search FROM staged_log JOIN inserted USING (id) RETURNING log_id
+"""
+# Written differently is not different: a pretty-printed copy of the same event is fine.
+_OTHER_EVENT = """
+SELECT staged_log.id FROM staged_log JOIN logs_payload ON log_id = staged_log.id
+WHERE logs_payload.event::text <> staged_log.event::text AND logs_payload.event::jsonb <> staged_log.event::jsonb
+"""
+_OUT_OF_REACH = """
+SELECT logs_webhooklog.id FROM staged_log JOIN logs_webhooklog USING (id)
+JOIN logs_subscription ON logs_subscription.id = logs_webhooklog.subscription_id
+WHERE NOT logs_subscription.company_id = ANY(%s)
+"""
+_SET = (
+    "subscription_id",
+    "company",
+    "created_at",
+    "status",
+    "retry",
+    "response",
+    "extra",
+    "state",
+    "cause",
+    "fingerprint",
+    "search",
+)
+_COMPARED = ("subscription_id", "company", "created_at", "status", "retry", "response", "extra::text")
+_UPDATE_CHANGED = f"""
+UPDATE logs_webhooklog log SET {", ".join(f"{column} = staged.{column}" for column in _SET)}
+FROM staged_log staged
+WHERE log.id = staged.id AND NOT log.id = ANY(%s) AND log.next_attempt_at IS NULL
+    AND NOT EXISTS (SELECT FROM logs_attempt WHERE log_id = log.id)
+    AND ({", ".join(f"log.{column}" for column in _COMPARED)})
+        IS DISTINCT FROM ({", ".join(f"staged.{column}" for column in _COMPARED)})
+"""
+
+
+@dataclass
+class Stored:
+    """How many of a batch were new, updated, or unchanged; what was refused, by log id."""
+
+    new: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    company_differs: int = 0
+    refused: dict[str, BadDocument] = field(default_factory=dict)
+
+
+def store_logs(logs: list[LogDocument], masked_keys: MaskedKeys, reach: Reach) -> Stored:
+    """Store logs with distinct ids, in one transaction. A log that was attempted here, or is due, stays as it is."""
+    stored = Stored()
+    logs = _within_reach(logs, reach, stored)
+    if not logs:
+        return stored
+    make_months_of(log.id for log in logs)
+    with transaction.atomic(), connection.cursor() as cursor:
+        _stage(cursor, logs, masked_keys)
+        cursor.execute(_INSERT_NEW)
+        stored.new = len(cursor.fetchall())
+        if known := len(logs) - stored.new:
+            _refuse_conflicts(cursor, reach, stored)
+            cursor.execute(_UPDATE_CHANGED, [list(stored.refused)])
+            stored.updated = cursor.rowcount
+            stored.unchanged = known - stored.updated - sum(log.id in stored.refused for log in logs)
+    companies = reach.companies_of(())
+    stored.company_differs = sum(companies[log.subscription_id] != log.company for log in logs)
+    return stored
+
+
+def _within_reach(logs: list[LogDocument], reach: Reach, stored: Stored) -> list[LogDocument]:
+    """The logs that may be stored; their subscriptions exist afterwards, if only as placeholders."""
+    kept = []
+    companies = reach.companies_of(log.subscription_id for log in logs)
+    for log in logs:
+        try:
+            if company := companies.get(log.subscription_id):
+                reach.check(company, "/subscription")
+            else:
+                reach.check(log.company)
+                make_placeholder(log.subscription_id, log.company)
+                companies = reach.companies_of([log.subscription_id])
+        except BadDocument as error:
+            stored.refused[log.id] = error
+        else:
+            kept.append(log)
+    return kept
+
+
+def _stage(cursor, logs: list[LogDocument], masked_keys: MaskedKeys) -> None:
+    cursor.execute(_STAGE)
+    with cursor.copy(f"COPY staged_log ({_LOG_COLUMNS}, event, event_search) FROM STDIN") as copy:
+        for log in logs:
+            state = State.SUCCEEDED if is_success(log.status) else State.FAILED
+            cause = cause_of(log.status, log.response or "")
+            event = log.event
+            copy.write_row(
+                (
+                    log.id,
+                    log.subscription_id,
+                    log.company,
+                    log.created_at,
+                    log.status,
+                    log.retry,
+                    log.response,
+                    log.extra,
+                    state.value,
+                    str(cause),
+                    fingerprint(log.response or "", log.status, cause) if cause else "",
+                    event.type,
+                    event.action,
+                    event.object_id,
+                    event.object_name,
+                    response_vector(log.response or "", masked_keys),
+                    event.text,
+                    event_vector(event.value, masked_keys),
+                )
+            )
+
+
+def _refuse_conflicts(cursor, reach: Reach, stored: Stored) -> None:
+    if reach.companies is not None:
+        cursor.execute(_OUT_OF_REACH, [list(reach.companies)])
+        for (pk,) in cursor.fetchall():
+            stored.refused[pk] = BadDocument("/_id: a log with this id belongs to a company that is not yours")
+    cursor.execute(_OTHER_EVENT)
+    for (pk,) in cursor.fetchall():
+        stored.refused.setdefault(pk, BadDocument("/event: differs from the event that is stored for this log"))

@@ -1,0 +1,209 @@
+"""Cuts a stream of bytes into documents: a JSON array, one object, objects one after another, or NDJSON; gzipped or not.
+
+Only brackets and strings are looked at, so a document that is not quite JSON still comes out and can be set aside with its
+place. Where one does not end, the next begins at the next line that is indented like it. Memory holds one document and one
+chunk, whatever the size of the file.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import msgspec
+
+DOCUMENT_LIMIT = 16 * 1024 * 1024  # MongoDB's own limit of a document
+
+_TOKEN = re.compile(rb'"(?:[^"\\\n]|\\.)*+"|[{}\[\]"]')
+_BETWEEN = re.compile(rb"[ \t\r\n,]*+")
+_NO_DOCUMENT = re.compile(rb'(?:"(?:[^"\\\n]|\\.)*+"|[^\n{\[\],"]|")++')
+_UNPACK_AT_ONCE = 1 << 20
+_any_json = msgspec.json.Decoder(msgspec.Raw)  # checks without building anything
+
+
+class UnreadableFile(ValueError):
+    """The file as a whole cannot be read any further; what was read before stays."""
+
+
+@dataclass(slots=True)
+class Piece:
+    """The text of one document and its place in the file, both from 1. `problem` says why it cannot be one, else ""."""
+
+    number: int
+    line: int
+    data: bytes
+    problem: str = ""
+
+
+def split(chunks: Iterable[bytes]) -> Iterator[Piece]:
+    """The documents of a file, in order. Raises UnreadableFile where bytes cannot be made sense of."""
+    return _Splitter(_unpacked(chunks)).pieces()
+
+
+def _unpacked(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The bytes of the file, out of gzip where they are in it, without a byte order mark."""
+    source = iter(chunks)
+    start = b""
+    while len(start) < 4 and (more := next(source, b"")):
+        start += more
+    if start[:2] == b"\x1f\x8b":
+        yield from _gunzipped(start, source)
+        return
+    if start[:2] == b"PK":
+        raise UnreadableFile("this is a ZIP file; unpack it, or compress with gzip")
+    if start[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in start[:4]:
+        raise UnreadableFile("this is not UTF-8 text; save it as UTF-8")
+    yield start.removeprefix(b"\xef\xbb\xbf")
+    yield from source
+
+
+def _gunzipped(packed: bytes, source: Iterator[bytes]) -> Iterator[bytes]:
+    inflater, is_inside, seen = zlib.decompressobj(wbits=31), False, 0
+    while packed:
+        while packed:
+            is_inside = True
+            before = len(packed)
+            try:
+                data = inflater.decompress(packed, _UNPACK_AT_ONCE)
+            except zlib.error as error:
+                raise UnreadableFile(f"the gzip data is damaged near byte {seen}") from error
+            if data:
+                yield data
+            packed = inflater.unconsumed_tail
+            if inflater.eof:  # a gzip file may hold several members, one after another
+                packed = inflater.unused_data.lstrip(b"\0")
+                inflater, is_inside = zlib.decompressobj(wbits=31), False
+            seen += before - len(packed)
+        packed = next(source, b"")
+    if is_inside:
+        raise UnreadableFile("the gzip data breaks off; the file is incomplete")
+
+
+class _Splitter:
+    """`buffer[position:]` is what was read and not handed out; `line` is the line of `position`."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self.chunks = chunks
+        self.buffer = b""
+        self.position = 0
+        self.line = 1
+        self.number = 0
+        self.is_in_array = False
+
+    def pieces(self) -> Iterator[Piece]:
+        self._skip_between()
+        if self._byte() == b"[":
+            self.is_in_array = True
+            self._advance_to(self.position + 1)
+        while self._skip_between():
+            if self.is_in_array and self._byte() == b"]":
+                self.is_in_array = False
+                self._advance_to(self.position + 1)
+            else:
+                yield self._piece()
+        if self.is_in_array:
+            yield Piece(self.number + 1, self.line, b"", "the array is not closed; the end of the file seems to be missing")
+
+    def _piece(self) -> Piece:
+        self.number += 1
+        if self._byte() not in (b"{", b"["):
+            return self._take(self._end_of_junk(), "not a JSON object")
+        end = self._end_of_document()
+        if end is not None:
+            return self._take(end)
+        if len(self.buffer) - self.position >= DOCUMENT_LIMIT:
+            problem = f"longer than {DOCUMENT_LIMIT // 1024 // 1024} MiB, or a bracket is not closed"
+        else:
+            problem = "a bracket or a quote is not closed"
+        restart = self.buffer.find(self._restart_mark() + b"{", self.position + 1)
+        return self._take(len(self.buffer) if restart < 0 else restart, problem)
+
+    def _end_of_document(self) -> int | None:
+        """Where the document at `position` ends; None where it does not within the limit."""
+        if end_of_line := self._end_of_line_document():
+            return end_of_line
+        restart_mark = self._restart_mark()
+        stack: list[bytes] = []
+        at = self.position
+        while True:
+            match = _TOKEN.search(self.buffer, at)
+            if match is None or (match[0] == b'"' and self.buffer.find(b"\n", match.start()) < 0):
+                at = (match.start() if match else len(self.buffer)) - self.position
+                if len(self.buffer) - self.position >= DOCUMENT_LIMIT or not self._fill():
+                    return None
+                at += self.position
+                continue
+            token, at = match[0], match.end()
+            if token == b"{" and stack and self._is_restart(match.start(), restart_mark, stack[-1]):
+                return match.start()
+            if token in (b"{", b"["):
+                stack.append(token)
+            elif token in (b"}", b"]"):
+                stack.pop()
+                if not stack:
+                    return at
+
+    def _end_of_line_document(self) -> int | None:
+        """The quick way for a document on a line of its own, as most files have them; None where it is not that."""
+        end = self.buffer.find(b"\n", self.position)
+        if end < 0:
+            return None
+        line = self.buffer[self.position : end].rstrip(b" \t\r,")
+        try:
+            _any_json.decode(line)
+        except msgspec.DecodeError:
+            return None
+        return self.position + len(line)
+
+    def _restart_mark(self) -> bytes:
+        """The line break and indentation in front of the current document, where it begins a line."""
+        start = self.buffer.rfind(b"\n", 0, self.position) + 1
+        indentation = self.buffer[start : self.position]
+        return b"\n" + (indentation if not indentation.strip() else b"")
+
+    def _is_restart(self, at: int, restart_mark: bytes, innermost: bytes) -> bool:
+        """Whether the "{" here must be a new document: inside an object it could only be a value, after a colon."""
+        if innermost != b"{" or not self.buffer.startswith(restart_mark, at - len(restart_mark)):
+            return False
+        return not self.buffer[self.position : at].rstrip().endswith(b":")
+
+    def _end_of_junk(self) -> int:
+        while True:
+            match = _NO_DOCUMENT.match(self.buffer, self.position)
+            end = match.end() if match else self.position + 1
+            if end < len(self.buffer) or end - self.position >= DOCUMENT_LIMIT or not self._fill():
+                return min(end, len(self.buffer))
+
+    def _take(self, end: int, problem: str = "") -> Piece:
+        piece = Piece(self.number, self.line, self.buffer[self.position : end].rstrip(b" \t\r\n,"), problem)
+        self._advance_to(end)
+        return piece
+
+    def _skip_between(self) -> bool:
+        """Go to the next document; False at the end of the file."""
+        while True:
+            match = _BETWEEN.match(self.buffer, self.position)
+            assert match is not None
+            self._advance_to(match.end())
+            if self.position < len(self.buffer):
+                return True
+            if not self._fill():
+                return False
+
+    def _byte(self) -> bytes:
+        return self.buffer[self.position : self.position + 1]
+
+    def _advance_to(self, end: int) -> None:
+        self.line += self.buffer.count(b"\n", self.position, end)
+        self.position = end
+
+    def _fill(self) -> bool:
+        """One more chunk; what was handed out is let go, but for the line on which the current document begins."""
+        chunk = next(self.chunks, b"")
+        keep = self.buffer.rfind(b"\n", 0, self.position)
+        keep = self.position if keep < 0 or self.position - keep > 1000 else keep
+        self.buffer = self.buffer[keep:] + chunk
+        self.position -= keep
+        return bool(chunk)

@@ -1,0 +1,14 @@
+from django.core.management.base import BaseCommand, CommandParser
+
+from logs.demo import loading
+
+
+class Command(BaseCommand):
+    help = "Loads the demo: a company with six subscriptions and about 2,000 logs of the last 14 days."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--receiver-url", default="http://127.0.0.1:8001", help="where its subscriptions post to")
+
+    def handle(self, *args, **options) -> None:
+        summary = loading.load(options["receiver_url"])
+        self.stdout.write(f"The demo has {summary.new} new logs. Remove it with: manage.py demo_remove")

@@ -1,0 +1,40 @@
+"""Runs deliveries and background jobs until it is told to stop."""
+
+import asyncio
+import signal
+
+from django.core.management.base import BaseCommand
+from procrastinate.contrib.django import app
+
+from logs.delivery.worker import DeliveryLoop
+
+
+class Command(BaseCommand):
+    help = (
+        "Sends what is due to the receivers and runs background jobs (imports). Start one on each machine that shall work; "
+        "one of them delivers, the others stand by. SIGTERM or Ctrl-C: finishes what is in flight, then stops."
+    )
+
+    def handle(self, *args, **options) -> None:
+        asyncio.run(self._run())
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        deliveries = DeliveryLoop()
+        jobs = asyncio.create_task(_run_jobs())
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, lambda: (deliveries.stop(), jobs.cancel()))
+        self.stdout.write("The worker is running.")
+        self.stdout.flush()
+        try:
+            await deliveries.run()
+        finally:
+            jobs.cancel()
+            await asyncio.gather(jobs, return_exceptions=True)
+
+
+async def _run_jobs() -> None:
+    connector = await asyncio.to_thread(app.connector.get_worker_connector)
+    with app.replace_connector(connector) as worker_app:
+        async with worker_app.open_async():
+            await worker_app.run_worker_async(install_signal_handlers=False, listen_notify=True, concurrency=2)

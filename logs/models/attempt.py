@@ -1,0 +1,69 @@
+"""An attempt: one HTTP try of a log. Append-only; a re-delivery never overwrites what was."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from ..delivery import policy
+from .webhook_log import Cause, WebhookLog
+
+
+class AttemptTrigger(models.TextChoices):
+    COTALKER = "cotalker", _("by Cotalker")  # the outcome that an imported log came with
+    AUTO = "auto", _("automatic")
+    MANUAL = "manual", _("re-delivery")
+    BULK = "bulk", _("re-delivery run")
+
+
+class Attempt(models.Model):
+    log = models.ForeignKey(
+        WebhookLog, models.CASCADE, related_name="attempts", db_index=False, verbose_name=_("webhook log")
+    )
+    number = models.IntegerField(_("number"), help_text=_("The how-manieth try of this log."))
+    trigger = models.CharField(_("trigger"), max_length=10, choices=AttemptTrigger)
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("asked for by")
+    )
+    started_at = models.DateTimeField(_("started"))
+    duration_ms = models.IntegerField(_("duration"), null=True)
+    url = models.CharField(_("URL"), max_length=2000, blank=True)
+    status = models.IntegerField(_("status"), null=True)
+    response_headers = models.JSONField(_("response headers"), default=list)
+    response = models.TextField(_("response"), blank=True)
+    is_truncated = models.BooleanField(_("truncated"), default=False)
+    cause = models.CharField(_("cause"), max_length=10, choices=Cause, blank=True)
+    note = models.CharField(_("note"), max_length=200, blank=True)
+
+    class Meta:
+        verbose_name = _("attempt")
+        verbose_name_plural = _("attempts")
+        ordering = ["log", "number"]
+        constraints = [
+            models.UniqueConstraint(fields=["log", "number"], name="attempt_number_unique_in_log"),
+            models.CheckConstraint(
+                condition=models.Q(trigger__in=AttemptTrigger.values), name="attempt_trigger_known"
+            ),
+            models.CheckConstraint(condition=models.Q(cause__in=["", *Cause.values]), name="attempt_cause_known"),
+        ]
+
+    def __str__(self) -> str:
+        return _("Attempt %(number)s of %(log)s") % {"number": self.number, "log": self.log_id}
+
+    @property
+    def is_success(self) -> bool:
+        return policy.is_success(self.status)
+
+    @classmethod
+    def of_cotalker(cls, log: WebhookLog) -> Attempt:
+        """What an imported log tells of its tries at Cotalker: the last outcome, as an attempt that is not saved."""
+        return cls(
+            log=log,
+            number=max(log.retry or 1, 1),
+            trigger=AttemptTrigger.COTALKER,
+            started_at=log.created_at,
+            status=log.status,
+            response=log.response or "",
+            cause=log.cause,
+        )

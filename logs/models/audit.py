@@ -1,0 +1,45 @@
+"""The record of who did what: revealed a masked value, re-delivered a log, changed a subscription."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from .fields import ObjectIdField
+
+
+class AuditAction(models.TextChoices):
+    REVEALED = "revealed", _("revealed a masked value")
+    REDELIVERED = "redelivered", _("asked for a re-delivery")
+    SUBSCRIPTION_CREATED = "created", _("created the subscription")
+    SUBSCRIPTION_CHANGED = "changed", _("changed the subscription")
+    ACTIVATED = "activated", _("activated the subscription")
+    DEACTIVATED = "deactivated", _("deactivated the subscription")
+    SECRET_CHANGED = "secret", _("changed the signing secret")  # noqa: S105
+    EXPORTED_UNMASKED = "exported", _("exported without masking")
+    DEMO_REMOVED = "demo_removed", _("removed the demo")
+
+
+class AuditEntry(models.Model):
+    """`about` is the id of the log or subscription, kept as text so that the record outlives what it is about."""
+
+    at = models.DateTimeField(_("at"), auto_now_add=True)
+    actor = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("by"))
+    action = models.CharField(_("action"), max_length=20, choices=AuditAction)
+    about = ObjectIdField(_("about"), blank=True)
+    detail = models.CharField(_("detail"), max_length=1000, blank=True)
+
+    class Meta:
+        verbose_name = _("audit entry")
+        verbose_name_plural = _("audit entries")
+        ordering = ["-at", "-id"]
+        indexes = [models.Index("about", models.F("at").desc(), name="audit_about")]
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M} {self.actor} {self.get_action_display()}"
+
+    @classmethod
+    def record(cls, actor, action: AuditAction, about: str = "", detail: str = "") -> None:
+        """Write one entry; values of payloads never go into `detail`, their places do."""
+        cls.objects.create(actor=actor, action=action, about=about, detail=detail[:1000])

@@ -1,0 +1,97 @@
+"""An import by upload: the file, in chunks that any worker machine can read, how far it is, and what it refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.conf import settings
+from django.db import models
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from ..querysets import ImportQuerySet
+
+
+class ImportKind(models.TextChoices):
+    LOGS = "logs", _("Webhook logs")
+    SUBSCRIPTIONS = "subscriptions", _("Subscriptions")
+
+
+class ImportState(models.TextChoices):
+    WAITING = "waiting", _("Waiting for a worker")
+    RUNNING = "running", _("Running")
+    DONE = "done", _("Done")
+    BROKEN = "broken", _("Broken off")
+
+
+class Import(models.Model):
+    kind = models.CharField(_("kind"), max_length=20, choices=ImportKind)
+    file_name = models.CharField(_("file"), max_length=255)
+    size = models.BigIntegerField(_("size"))
+    uploaded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="+", verbose_name=_("uploaded by")
+    )
+    uploaded_at = models.DateTimeField(_("uploaded"), auto_now_add=True)
+    state = models.CharField(_("state"), max_length=10, choices=ImportState, default=ImportState.WAITING)
+    finished_at = models.DateTimeField(_("finished"), null=True)
+    bytes_read = models.BigIntegerField(default=0)
+    read = models.IntegerField(_("read"), default=0)
+    new = models.IntegerField(_("new"), default=0)
+    unchanged = models.IntegerField(_("unchanged"), default=0)
+    updated = models.IntegerField(_("updated"), default=0)
+    refused = models.IntegerField(_("refused"), default=0)
+    company_differs = models.IntegerField(default=0)
+    error = models.TextField(_("error"), blank=True)
+
+    objects = ImportQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("import")
+        verbose_name_plural = _("imports")
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return self.file_name
+
+    def get_absolute_url(self) -> str:
+        return reverse("logs:import_detail", args=[self.pk])
+
+    @property
+    def is_finished(self) -> bool:
+        return self.state in (ImportState.DONE, ImportState.BROKEN)
+
+    def chunks(self) -> Iterator[bytes]:
+        """The file's bytes, piece by piece."""
+        for number in range(self.file_chunks.count()):
+            yield bytes(self.file_chunks.values_list("data", flat=True).get(number=number))
+
+
+class ImportChunk(models.Model):
+    """A piece of an uploaded file; deleted once the import has ended."""
+
+    upload = models.ForeignKey(Import, models.CASCADE, related_name="file_chunks", db_index=False)
+    number = models.IntegerField()
+    data = models.BinaryField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["upload", "number"], name="import_chunk_number")]
+
+    def __str__(self) -> str:
+        return f"{self.upload_id}/{self.number}"
+
+
+class RefusedDocument(models.Model):
+    """A document that was set aside: its place in the file, the reason, and its text, so that nothing is lost."""
+
+    upload = models.ForeignKey(Import, models.CASCADE, related_name="refused_documents", db_index=False)
+    number = models.IntegerField(_("document"))
+    line = models.IntegerField(_("line"))
+    reason = models.TextField(_("reason"))
+    data = models.BinaryField()
+
+    class Meta:
+        indexes = [models.Index("upload", "number", name="refused_of_import")]
+        ordering = ["number"]
+
+    def __str__(self) -> str:
+        return f"{self.upload_id}/{self.number}"

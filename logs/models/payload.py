@@ -1,0 +1,36 @@
+"""The event of a log, byte for byte, and its search index: written once, apart from the log whose state changes often."""
+
+from __future__ import annotations
+
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVectorField
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from ..querysets import PayloadQuerySet
+from .fields import JSONTextField
+
+
+class Payload(models.Model):
+    """Partitioned by month of the log's id (see partitions.py), so it has no foreign key in the database."""
+
+    log = models.OneToOneField(
+        "logs.WebhookLog",
+        models.CASCADE,
+        primary_key=True,
+        db_constraint=False,
+        related_name="payload",
+        verbose_name=_("webhook log"),
+    )
+    event = JSONTextField(_("event"))
+    search = SearchVectorField(_("search index"), editable=False)
+
+    objects = PayloadQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("payload")
+        verbose_name_plural = _("payloads")
+        indexes = [GinIndex("search", name="payload_words")]
+
+    def __str__(self) -> str:
+        return self.pk

@@ -1,0 +1,108 @@
+"""A subscription (COTWebhook): what is watched, and the URL to which its events are posted."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.core.validators import RegexValidator
+from django.db import models
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from .. import objectid
+from ..delivery import signing
+from ..querysets import SubscriptionQuerySet
+from .company import Company
+from .fields import JSONTextField, ObjectIdField, is_objectid
+
+CODE_PATTERN = r"^[a-z0-9_]+$"
+
+
+class Trigger(models.TextChoices):
+    """What fires a subscription, in Cotalker's words."""
+
+    USER = "create-edit-delete-user", _("User created, edited or deleted")
+    TASK = "create-edit-delete-task", _("Task created, edited or deleted")
+    SURVEY = "create-edit-delete-survey", _("Survey created, edited or deleted")
+    PROPERTY = "create-edit-delete-property", _("Element created, edited or deleted")
+    NOTE = "create-edit-delete-note", _("Note edited")
+    LOGOUT = "logout-user", _("User logged out")
+
+
+class Subscription(models.Model):
+    id = ObjectIdField(_("id"), primary_key=True, default=objectid.new, validators=[is_objectid], editable=False)
+    company = models.ForeignKey(Company, models.PROTECT, related_name="subscriptions", verbose_name=_("company"))
+    name = models.CharField(_("name"), max_length=200)
+    code = models.CharField(
+        _("code"),
+        max_length=100,
+        validators=[RegexValidator(CODE_PATTERN[:-1] + r"\Z", _("Only a–z, 0–9 and _ are allowed."))],
+        help_text=_("Unique in the company. It cannot be changed once saved."),
+    )
+    description = models.TextField(_("description"), blank=True)
+    url = models.CharField(_("URL"), max_length=2000, blank=True, help_text=_("Where its events are posted: http or https."))
+    is_active = models.BooleanField(_("active"), default=True)
+    trigger = models.CharField(_("trigger"), max_length=40, choices=Trigger, blank=True)
+    context_survey = ObjectIdField(_("survey"), blank=True, validators=[is_objectid])
+    context_group = ObjectIdField(_("group"), blank=True, validators=[is_objectid])
+    context_task_group = ObjectIdField(_("task group"), blank=True, validators=[is_objectid])
+
+    is_placeholder = models.BooleanField(
+        _("placeholder"),
+        default=False,
+        editable=False,
+        help_text=_("Logs named this subscription, but it was not imported yet."),
+    )
+    # Fields that somebody changed here; an import of the Cotalker document leaves them alone.
+    edited_fields = models.JSONField(_("edited here"), default=list, editable=False)
+    # The document as it was read, so that it can be written out equal, unknown fields included; null where it began here.
+    document = JSONTextField(_("document"), null=True, editable=False)
+    encrypted_secret = models.TextField(_("secret"), blank=True, editable=False)
+    # The last place given out in its lane. Taking one locks the row, so places are in order of commit.
+    last_position = models.BigIntegerField(default=0, editable=False)
+
+    objects = SubscriptionQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("subscription")
+        verbose_name_plural = _("subscriptions")
+        ordering = ["name", "id"]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(id__regex=r"^[0-9a-f]{24}$"), name="subscription_id_is_objectid"),
+            models.CheckConstraint(
+                condition=models.Q(code__regex=CODE_PATTERN) | models.Q(code="", is_placeholder=True),
+                name="subscription_code_pattern",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(trigger__in=Trigger.values) | models.Q(trigger="", is_placeholder=True),
+                name="subscription_trigger_known",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(is_placeholder=False) | models.Q(is_active=False, url=""),
+                name="subscription_placeholder_is_inactive",
+            ),
+            models.UniqueConstraint(
+                fields=["company", "code"],
+                condition=models.Q(is_placeholder=False),
+                name="subscription_code_unique_in_company",
+                violation_error_message=_("This company has another subscription with this code."),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("logs:subscription_detail", args=[self.pk])
+
+    @property
+    def secret(self) -> str:
+        """The signing secret in the clear, "" where there is none; raises signing.SecretUnreadable when no key fits."""
+        return signing.decrypt_secret(self.encrypted_secret, settings.SECRETS_KEYS) if self.encrypted_secret else ""
+
+    @secret.setter
+    def secret(self, plain: str) -> None:
+        self.encrypted_secret = signing.encrypt_secret(plain, settings.SECRETS_KEYS) if plain else ""
+
+    def mark_edited(self, fields: list[str]) -> None:
+        """Remember what was changed here, so that the next import keeps it."""
+        self.edited_fields = sorted({*self.edited_fields, *fields})

@@ -1,0 +1,46 @@
+"""ObjectIds: 24 hex digits, of which the first eight are the time of making in seconds. Sorting by id sorts by time.
+
+Source: the BSON specification; Cotalker's published samples keep to it (domain.md).
+"""
+
+import os
+import re
+import threading
+import time
+from datetime import UTC, datetime
+from itertools import count
+
+LENGTH = 24
+_PATTERN = re.compile(r"[0-9a-f]{24}")
+_process = os.urandom(5).hex()
+_counter = count(int.from_bytes(os.urandom(3)))
+_lock = threading.Lock()
+
+
+def parse(value: object) -> str:
+    """The id in lower case; ValueError where it is not 24 hex digits."""
+    if isinstance(value, str) and _PATTERN.fullmatch(lower := value.lower()):
+        return lower
+    raise ValueError(f"not an ObjectId of 24 hex digits: {str(value)[:60]!r}")
+
+
+def is_objectid(value: object) -> bool:
+    return isinstance(value, str) and bool(_PATTERN.fullmatch(value.lower()))
+
+
+def new(at: datetime | None = None) -> str:
+    """A new id, unique among processes, that says it was made `at` (now by default)."""
+    seconds = int(at.timestamp() if at else time.time())
+    with _lock:
+        number = next(_counter) & 0xFFFFFF
+    return f"{seconds:08x}{_process}{number:06x}"
+
+
+def lowest(at: datetime) -> str:
+    """The smallest id of that second: every id made at `at` or later is not below it."""
+    return f"{int(at.timestamp()):08x}{'0' * 16}"
+
+
+def time_of(objectid: str) -> datetime:
+    """When the id was made, to the second, in UTC."""
+    return datetime.fromtimestamp(int(objectid[:8], 16), UTC)

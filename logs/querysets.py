@@ -1,0 +1,103 @@
+"""Every reusable query, named in the words of the domain. `visible_to(user)` is where each view begins."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.apps import apps
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Left, Now
+
+from .paging import Page, key_page
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+    from .models import Subscription
+
+RESPONSE_IN_LISTS = 200
+
+
+class CompanyQuerySet(models.QuerySet):
+    def visible_to(self, user: User) -> CompanyQuerySet:
+        """The companies that the user belongs to; a superuser sees all."""
+        if user.is_superuser:
+            return self
+        return self.filter(users=user) if user.is_authenticated else self.none()
+
+
+class SubscriptionQuerySet(models.QuerySet):
+    def visible_to(self, user: User) -> SubscriptionQuerySet:
+        if user.is_superuser:
+            return self
+        return self.filter(company__in=apps.get_model("logs", "Company").objects.visible_to(user).values("pk"))
+
+
+class WebhookLogQuerySet(models.QuerySet):
+    def visible_to(self, user: User) -> WebhookLogQuerySet:
+        """Visibility follows the subscription's company; a log's own company is data."""
+        if user.is_superuser:
+            return self
+        return self.filter(subscription__in=apps.get_model("logs", "Subscription").objects.visible_to(user).values("pk"))
+
+    def failed(self) -> WebhookLogQuerySet:
+        return self.filter(state="failed")
+
+    def succeeded(self) -> WebhookLogQuerySet:
+        return self.filter(state="succeeded")
+
+    def on(self, subscription: Subscription) -> WebhookLogQuerySet:
+        return self.filter(subscription=subscription)
+
+    def of_object(self, object_id: str) -> WebhookLogQuerySet:
+        return self.filter(object_id=object_id)
+
+    def since(self, moment: datetime) -> WebhookLogQuerySet:
+        return self.filter(created_at__gte=moment)
+
+    def before(self, moment: datetime) -> WebhookLogQuerySet:
+        return self.filter(created_at__lt=moment)
+
+    def due(self) -> WebhookLogQuerySet:
+        """Those that a worker is to send now."""
+        return self.filter(next_attempt_at__lte=Now())
+
+    def heads(self) -> WebhookLogQuerySet:
+        """The first due log of each lane, in the order of its lane."""
+        return self.due().order_by("subscription_id", "position").distinct("subscription_id")
+
+    def newest_first(self) -> WebhookLogQuerySet:
+        return self.order_by("-created_at", "-id")
+
+    def for_list(self) -> WebhookLogQuerySet:
+        """With what a row shows, and without what makes a row heavy."""
+        return (
+            self.select_related("subscription")
+            .defer("response", "extra", "search", "subscription__document", "subscription__description")
+            .annotate(response_start=Left("response", RESPONSE_IN_LISTS))
+        )
+
+    def newer_than(self, log) -> WebhookLogQuerySet:
+        return self.filter(Q(created_at__gt=log.created_at) | Q(created_at=log.created_at, id__gt=log.pk))
+
+    def older_than(self, log) -> WebhookLogQuerySet:
+        return self.filter(Q(created_at__lt=log.created_at) | Q(created_at=log.created_at, id__lt=log.pk))
+
+    def page(self, cursor: str = "", size: int = 50) -> Page:
+        """A page of the newest logs, or of those after `cursor`; raises paging.BadCursor."""
+        return key_page(self, cursor, size)
+
+
+class PayloadQuerySet(models.QuerySet):
+    def visible_to(self, user: User) -> PayloadQuerySet:
+        if user.is_superuser:
+            return self
+        return self.filter(log__in=apps.get_model("logs", "WebhookLog").objects.visible_to(user).values("pk"))
+
+
+class ImportQuerySet(models.QuerySet):
+    def visible_to(self, user: User) -> ImportQuerySet:
+        """One's own uploads; a superuser sees all."""
+        return self if user.is_superuser else self.filter(uploaded_by=user)

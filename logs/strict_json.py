@@ -1,0 +1,109 @@
+"""JSON as PostgreSQL and every receiver can take it: what Python's parser lets through or stumbles over is refused here.
+
+Refused: NaN and Infinity, numbers beyond a double, integers of thousands of digits, duplicate keys, NUL characters, lone
+surrogates, bytes that are not UTF-8, and nesting beyond 100 levels.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any
+
+MAX_DEPTH = 100
+_SUSPICIOUS_ESCAPE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
+
+
+class NotStrictJSON(ValueError):
+    """Says what is wrong, and where in the text: `reason` and `offset` (in characters; None where unknown)."""
+
+    def __init__(self, reason: str, offset: int | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.offset = offset
+
+
+def loads(data: bytes | str) -> Any:
+    """The value of a JSON text, or NotStrictJSON."""
+    text = _decode(data) if isinstance(data, bytes) else data
+    if text.count("{") + text.count("[") > MAX_DEPTH:
+        _check_depth(text)
+    try:
+        value = _decoder.decode(text)
+    except json.JSONDecodeError as error:
+        raise NotStrictJSON(f"not JSON: {error.msg}", error.pos) from error
+    except RecursionError as error:
+        raise NotStrictJSON(f"nested deeper than {MAX_DEPTH} levels") from error
+    if _SUSPICIOUS_ESCAPE.search(text):
+        _check_strings(value, "")
+    elif "\x00" in text:
+        raise NotStrictJSON("holds a NUL character", text.index("\x00"))
+    return value
+
+
+def _decode(data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise NotStrictJSON(f"not UTF-8 at byte {error.start}") from error
+
+
+def _check_depth(text: str) -> None:
+    depth = 0
+    for match in re.finditer(r'"(?:[^"\\]|\\.)*"|[\[{\]}]', text, re.DOTALL):
+        bracket = match[0]
+        if bracket in "[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise NotStrictJSON(f"nested deeper than {MAX_DEPTH} levels", match.start())
+        elif bracket in "]}":
+            depth -= 1
+
+
+def _check_strings(value: Any, path: str) -> None:
+    """Depth is bounded by now, so recursion is safe."""
+    if isinstance(value, str):
+        if "\x00" in value:
+            raise NotStrictJSON(f"a NUL character at {path or '/'}")
+        if not value.isascii() and re.search("[\ud800-\udfff]", value):
+            raise NotStrictJSON(f"half a surrogate pair at {path or '/'}")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            _check_strings(key, f"{path} (a key)")
+            _check_strings(item, f"{path}/{key}")
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            _check_strings(item, f"{path}/{index}")
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        seen: set[str] = set()
+        for key, _value in pairs:
+            if key in seen:
+                raise NotStrictJSON(f"the key {key[:60]!r} occurs twice in one object")
+            seen.add(key)
+    return found
+
+
+def _finite(number: str) -> float:
+    if math.isinf(value := float(number)):
+        raise NotStrictJSON(f"the number {number[:40]} is out of range")
+    return value
+
+
+def _integer(number: str) -> int:
+    if len(number) > 308:  # what a double can hold; Python itself gives up at 4,300 digits
+        raise NotStrictJSON(f"the number {number[:20]}… of {len(number)} digits is out of range")
+    return int(number)
+
+
+def _constant(name: str) -> None:
+    raise NotStrictJSON(f"{name} is not JSON")
+
+
+_decoder = json.JSONDecoder(
+    object_pairs_hook=_unique_keys, parse_float=_finite, parse_int=_integer, parse_constant=_constant
+)

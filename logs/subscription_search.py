@@ -1,0 +1,45 @@
+"""The search of the list of subscriptions. Strict: an unknown parameter or value is an error, never "everything"."""
+
+from __future__ import annotations
+
+from django import forms
+from django.db.models import F, Func, Q, QuerySet, Value
+from django.utils.translation import gettext_lazy as _
+
+STATES = {
+    "active": Q(is_active=True),
+    "inactive": Q(is_active=False, is_placeholder=False),
+    "placeholder": Q(is_placeholder=True),
+}
+
+
+class SubscriptionSearch(forms.Form):
+    """`SubscriptionSearch(request.GET)`; ask `is_valid()` before `found_in(subscriptions)`."""
+
+    q = forms.CharField(label=_("Search"), required=False, max_length=200)
+    state = forms.ChoiceField(
+        label=_("State"),
+        required=False,
+        choices=[("active", _("Active")), ("inactive", _("Inactive")), ("placeholder", _("Not imported"))],
+    )
+
+    def clean(self) -> None:
+        for name in self.data:
+            if name not in self.fields:
+                self.add_error(None, _("There is no filter “%(name)s”.") % {"name": name[:60]})
+            elif len(self.data.getlist(name)) > 1:
+                self.add_error(name, _("Only one value can be given."))
+
+    @property
+    def is_filtered(self) -> bool:
+        return any(self.cleaned_data.values())
+
+    def found_in(self, subscriptions: QuerySet) -> QuerySet:
+        found = subscriptions.filter(STATES.get(self.cleaned_data["state"], Q()))
+        if words := self.cleaned_data["q"]:
+            # What stands behind the "?" may be a token: it is masked on the screen, so it cannot be searched either.
+            address = Func(F("url"), Value("?"), Value(1), function="split_part")
+            found = found.alias(address=address).filter(
+                Q(name__icontains=words) | Q(code__icontains=words) | Q(address__icontains=words) | Q(pk=words.lower())
+            )
+        return found

@@ -1,0 +1,35 @@
+"""How logs are put into words, with masked values masked."""
+
+from django import template
+from django.utils.translation import gettext as _
+
+from ..filters import ACTIONS, EVENT_TYPES
+from ..masked_keys import masked_keys
+from ..models import WebhookLog
+from ..payloads.masking import mask_headers, mask_text, mask_url
+
+register = template.Library()
+
+
+@register.filter
+def masked(text: str | None) -> str:
+    """A response with the values of masked keys masked."""
+    return mask_text(text, masked_keys()) if text else ""
+
+
+@register.filter
+def masked_url(url: str) -> str:
+    return mask_url(url, masked_keys())
+
+
+@register.filter
+def masked_headers(headers: list) -> list:
+    return mask_headers(headers, masked_keys())
+
+
+@register.simple_tag
+def event_kind(log: WebhookLog) -> str:
+    """What happened, in two words: "Task edit". Types and actions that we do not know stand as they are."""
+    kind = EVENT_TYPES.get(log.event_type, log.event_type)
+    action = ACTIONS.get(log.action, log.action)
+    return _("%(type)s %(action)s") % {"type": kind, "action": action}

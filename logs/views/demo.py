@@ -1,0 +1,28 @@
+"""Removing the demo."""
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST
+
+from ..demo import loading
+from ..demo.documents import COMPANY_ID
+from ..models import AuditAction, AuditEntry, Company
+
+
+@require_POST
+def demo_delete(request: HttpRequest) -> HttpResponse:
+    """For those who may see the demo's company and change subscriptions."""
+    is_visible = Company.objects.visible_to(request.user).filter(pk=COMPANY_ID).exists()
+    if not is_visible or not request.user.has_perm("logs.change_subscription"):
+        raise PermissionDenied
+    number = loading.remove()
+    AuditEntry.record(request.user, AuditAction.DEMO_REMOVED)
+    messages.success(
+        request,
+        ngettext("The demo was removed, with %(number)s log.", "The demo was removed, with %(number)s logs.", number)
+        % {"number": number},
+    )
+    return redirect("logs:overview")

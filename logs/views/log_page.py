@@ -1,0 +1,68 @@
+"""What the page of one log shows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+
+from ..masked_keys import masked_keys
+from ..models import Attempt, AuditEntry, Payload, WebhookLog
+from ..payloads import changes, masking, tree
+
+PREVIEW_LIMIT = 5 * 1024 * 1024  # a larger payload is not opened in the browser, only downloaded
+OBJECT_LOGS = 6
+RECORD_ENTRIES = 10
+BODY_SHOWN = 20_000
+
+
+def log_context(request: HttpRequest, log: WebhookLog, part: str, revealed: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """`part`: the tab that is open (payload, changes, request, response), "" for none of them."""
+    attempts = list(log.attempts.select_related("actor")) or [Attempt.of_cotalker(log)]
+    visible = WebhookLog.objects.visible_to(request.user)
+    context = {
+        "log": log,
+        "part": part,
+        "attempts": attempts,
+        "last_attempt": attempts[-1],
+        "why_not": log.why_not_redeliverable(),
+        "of_object": _others_of_object(request, log),
+        "record": AuditEntry.objects.filter(about=log.pk).select_related("actor")[:RECORD_ENTRIES],
+        "newer": visible.newer_than(log).order_by("created_at", "id").only("pk").first() if part else None,
+        "older": visible.older_than(log).newest_first().only("pk").first() if part else None,
+        "company_differs": log.company != log.subscription.company_id,
+    }
+    if part in ("payload", "changes"):
+        context |= _event_context(request, log, part, revealed)
+    if part == "response":
+        headers = masking.mask_headers(attempts[-1].response_headers, masked_keys())
+        body = masking.mask_text((log.response or "") if attempts[-1].pk is None else attempts[-1].response, masked_keys())
+        context |= {"headers": headers, "body": body[:BODY_SHOWN], "is_body_cut": len(body) > BODY_SHOWN}
+    return context
+
+
+def _event_context(request: HttpRequest, log: WebhookLog, part: str, revealed: frozenset[str]) -> dict[str, Any]:
+    if not request.user.has_perm("logs.view_payload"):
+        return {"payload": None, "may_not_see": True}
+    payload = Payload.objects.filter(pk=log.pk).values_list("event", flat=True).first()
+    if payload is None:
+        return {"payload": None}
+    context: dict[str, Any] = {"payload": payload, "payload_size": len(payload.encode())}
+    if context["payload_size"] > PREVIEW_LIMIT:
+        return context | {"is_too_large": True}
+    event = tree.parse(payload)
+    changed = changes.changed_pointers(event)
+    context["change_count"] = len(changed)
+    if part == "changes":
+        return context | {"changes": changes.changes(event, masked_keys())}
+    options = {"keys": masked_keys(), "revealed": revealed, "changed": changed}
+    context["root"] = tree.children(event, "", **options)
+    context["data"] = tree.children(event, "/data", **options) if isinstance(event.get("data"), dict) else None
+    return context
+
+
+def _others_of_object(request: HttpRequest, log: WebhookLog) -> list[WebhookLog]:
+    if not log.object_id:
+        return []
+    others = WebhookLog.objects.visible_to(request.user).of_object(log.object_id).newest_first()
+    return list(others.only("created_at", "state", "action", "subscription_id")[:OBJECT_LOGS])

@@ -1,0 +1,30 @@
+"""The first page: what broke, since when, and whether it is mended."""
+
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from ..filters import RANGES
+from ..overview import overview_of
+from .rendering import render_region
+
+DEFAULT_RANGE = "24h"
+
+
+@require_safe
+@permission_required("logs.view_webhooklog", raise_exception=True)
+def overview(request: HttpRequest) -> HttpResponse:
+    chosen = request.GET.get("range", DEFAULT_RANGE)
+    is_known = chosen in RANGES and set(request.GET) <= {"range"}
+    context = {"ranges": list(RANGES), "range": chosen}
+    if is_known:
+        length = RANGES[chosen]
+        now = timezone.now()
+        context |= {"overview": overview_of(request.user, now - length, length), "now": now, "length": length}
+    else:
+        context["problem"] = _("There is no such range. Choose one above.")
+    return render_region(
+        request, "logs/overview.html", "logs/_overview.html", context, status=200 if is_known else 422
+    )

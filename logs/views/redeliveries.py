@@ -1,0 +1,56 @@
+"""Re-delivering one log."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from ..models import AuditAction, AuditEntry, RedeliveryRefused, WebhookLog
+from .log_page import log_context
+from .rendering import wants_partial
+from .webhook_logs import visible_log
+
+
+@require_safe
+@permission_required("logs.redeliver_webhooklog", raise_exception=True)
+def redelivery_confirm(request: HttpRequest, pk: str) -> HttpResponse:
+    """Asks before a log that was received is sent again."""
+    return render(request, "logs/redelivery_confirm.html", {"log": visible_log(request, pk)})
+
+
+@require_POST
+@permission_required("logs.redeliver_webhooklog", raise_exception=True)
+def redelivery_create(request: HttpRequest, pk: str) -> HttpResponse:
+    """Queue one more attempt. `after_try`: how many tries the person saw, so that a double click sends once."""
+    log = visible_log(request, pk)
+    after_try = request.POST.get("after_try", "")
+    status = 200
+    try:
+        is_confirmed = request.POST.get("confirmed") == "yes"
+        if log.redeliver(by=request.user, after_try=int(after_try[:9]), is_confirmed=is_confirmed):
+            AuditEntry.record(request.user, AuditAction.REDELIVERED, log.pk)
+    except RedeliveryRefused as error:
+        messages.error(request, str(error))
+        status = 422
+    except ValueError:
+        messages.error(request, _("The number of tries is missing. Load the page again."))
+        status = 422
+    return _answer(request, pk, status)
+
+
+def _answer(request: HttpRequest, pk: str, status: int) -> HttpResponse:
+    """The row or the region that asked, as it is now; without htmx, back to where the person was."""
+    if not wants_partial(request):
+        came_from = request.POST.get("next", "")
+        is_ours = url_has_allowed_host_and_scheme(came_from, {request.get_host()}, require_https=request.is_secure())
+        return redirect(came_from if is_ours else visible_log(request, pk), permanent=False)
+    if request.htmx.target == "log-status":
+        context = log_context(request, visible_log(request, pk), "") | {"is_update": True}
+        return render(request, "logs/_log_status.html", context, status=status)
+    log = get_object_or_404(WebhookLog.objects.visible_to(request.user).for_list(), pk=pk)
+    return render(request, "logs/_log_row.html", {"log": log, "is_update": True}, status=status)

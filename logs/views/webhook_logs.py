@@ -1,0 +1,70 @@
+"""The log explorer, and the page of one log."""
+
+from __future__ import annotations
+
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from ..counting import bounded_count
+from ..filters import WebhookLogFilter
+from ..models import WebhookLog
+from ..paging import BadCursor, Page
+from ..time_limit import TookTooLong, time_limit
+from .log_page import log_context
+from .rendering import render_region, wants_partial
+
+SEARCH_SECONDS = 10.0
+
+
+@require_safe
+@permission_required("logs.view_webhooklog", raise_exception=True)
+def webhook_log_list(request: HttpRequest) -> HttpResponse:
+    found = WebhookLogFilter(request.GET, user=request.user)
+    page, problems = Page([], ""), dict(found.problems)
+    try:
+        with time_limit(SEARCH_SECONDS):
+            page = found.qs.for_list().page(request.GET.get("after", ""))
+    except BadCursor:
+        problems[_("Place in the list")] = [_("It cannot be read. Start again from the newest log.")]
+    except TookTooLong:
+        problems[_("Search")] = [_("It took too long. Choose a range or a subscription, and try again.")]
+    context = {"filter": found, "page": page, "problems": problems, "is_more": "after" in request.GET}
+    if wants_partial(request) and "after" in request.GET and not problems:
+        return render(request, "logs/_log_rows.html", context)
+    if not problems:
+        context["count"] = bounded_count(found.qs)
+        context["without"] = found.counts_without_each() if not page.logs and found.is_filtered else []
+    return render_region(
+        request, "logs/webhook_log_list.html", "logs/_log_results.html", context, status=422 if problems else 200
+    )
+
+
+def visible_log(request: HttpRequest, pk: str) -> WebhookLog:
+    """The log, or 404 where there is none or the person may not see it."""
+    logs = WebhookLog.objects.visible_to(request.user).select_related("subscription__company", "requested_by")
+    return get_object_or_404(logs.defer("search", "subscription__document"), pk=pk)
+
+
+@require_safe
+@permission_required("logs.view_webhooklog", raise_exception=True)
+def webhook_log_detail(request: HttpRequest, pk: str, part: str = "payload") -> HttpResponse:
+    log = visible_log(request, pk)
+    return render(request, "logs/webhook_log_detail.html", log_context(request, log, part))
+
+
+@require_safe
+@permission_required("logs.view_webhooklog", raise_exception=True)
+def webhook_log_row(request: HttpRequest, pk: str) -> HttpResponse:
+    """One row of the explorer; it asks for itself while an attempt is due."""
+    log = get_object_or_404(WebhookLog.objects.visible_to(request.user).for_list(), pk=pk)
+    return render(request, "logs/_log_row.html", {"log": log})
+
+
+@require_safe
+@permission_required("logs.view_webhooklog", raise_exception=True)
+def webhook_log_status(request: HttpRequest, pk: str) -> HttpResponse:
+    """What a re-delivery changes on the page of a log; it asks for itself while an attempt is due."""
+    return render(request, "logs/_log_status.html", log_context(request, visible_log(request, pk), "") | {"is_update": True})
