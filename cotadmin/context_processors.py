@@ -3,7 +3,11 @@
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+
+from logs.demo.loading import is_visible_to
 
 
 def ui(request: HttpRequest) -> dict[str, Any]:
@@ -13,4 +17,6 @@ def ui(request: HttpRequest) -> dict[str, Any]:
         "theme": theme if theme in ("light", "dark") else "",
         "shortcuts": "off" if request.COOKIES.get("shortcuts") == "off" else "on",
         "version": settings.VERSION,
+        "demo_is_loaded": SimpleLazyObject(lambda: is_visible_to(getattr(request, "user", AnonymousUser()))),
+        "demo_receiver_url": settings.DEMO_RECEIVER_URL,
     }

@@ -1,4 +1,4 @@
-"""Where the bars of a chart stand. Pure numbers: the templates draw them as SVG attributes, since styles are not allowed."""
+"""Where the bars of a chart stand, in numbers: the templates draw them as SVG attributes, never as styles."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ class Bar:
     failed: Rect | None
 
 
-def stacked_bars(counts: Sequence[tuple[int, int]], width: float = 240, height: float = 100, gap: float = 2) -> list[Bar]:
+def stacked_bars(
+    counts: Sequence[tuple[int, int]], width: float = 240, height: float = 100, gap: float = 2
+) -> list[Bar]:
     """`counts`: (ok, failed) from left to right. Failures stand on the base line, what was delivered on top of them."""
     most = max((ok + failed for ok, failed in counts), default=0)
     slot = width / len(counts) if counts else 0

@@ -117,8 +117,8 @@ class WebhookLogFilter(django_filters.FilterSet):
             ("other", _("other")),
         ],
     )
-    type = _choices("event_type", _("Event"), EVENT_TYPES.items(), method="known_or_other")
-    action = _choices("action", _("Action"), ACTIONS.items(), method="known_or_other")
+    type = _choices("event_type", _("Event"), list(EVENT_TYPES.items()), method="known_or_other")
+    action = _choices("action", _("Action"), list(ACTIONS.items()), method="known_or_other")
     subscription = django_filters.ModelMultipleChoiceFilter(
         label=_("Subscription"), queryset=lambda request: Subscription.objects.none(), distinct=False
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -29,6 +30,12 @@ class ObjectIdFormField(forms.CharField):
         return super().to_python(value).lower()
 
 
+class SecretInput(forms.PasswordInput):
+    """Readable while it is typed, as nobody types such a thing blindly; and never sent back, as a password."""
+
+    input_type = "text"
+
+
 class SubscriptionForm(forms.ModelForm):
     """`SubscriptionForm(data, instance=subscription or None, user=request.user)`; subscription_changes.save stores it.
 
@@ -40,7 +47,7 @@ class SubscriptionForm(forms.ModelForm):
         label=_("Your secret"),
         required=False,
         help_text=_("whsec_ and then 24 to 64 bytes in base64."),
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        widget=SecretInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
 
     class Meta:
@@ -66,7 +73,9 @@ class SubscriptionForm(forms.ModelForm):
         self._limit_company(user)
         if self.is_code_open:
             self.fields["code"].required = False
-            self.fields["code"].help_text = _("Made from the name where it is left empty. It cannot be changed once saved.")
+            self.fields["code"].help_text = _(
+                "Made from the name where it is left empty. It cannot be changed once saved."
+            )
         else:
             del self.fields["code"]
         self.fields["url"].required = True
@@ -78,7 +87,7 @@ class SubscriptionForm(forms.ModelForm):
                 field.widget.attrs["class"] = "input"
 
     def _limit_company(self, user) -> None:
-        """To those that the user belongs to; there is nothing to choose for one company, or where logs came in already."""
+        """To those that the user belongs to. There is nothing to choose from one company, or once it is saved."""
         companies = Company.objects.visible_to(user)
         self.fields["company"].queryset = companies
         only = list(companies[:2]) if self.is_new else [self.instance.company]
@@ -99,24 +108,28 @@ class SubscriptionForm(forms.ModelForm):
         self.fields["secret_choice"].choices = offered
         self.fields["secret_choice"].initial = offered[0][0]
 
+    @property
+    def fields_in_error(self) -> list[forms.BoundField]:
+        return [field for field in self if field.errors]
+
     def clean_url(self) -> str:
         """Refuses what the guard would refuse at delivery. A name that cannot be resolved now may be set up later."""
         url = self.cleaned_data["url"]
+        if url == self.initial.get("url"):
+            return url  # it is on the subscription's page, if it is refused; other fields can still be edited
         try:
-            if not URL_PATTERN.fullmatch(url) or not urlsplit(url).hostname:
-                raise ValueError
-        except ValueError as error:  # urlsplit's, for a broken IPv6 address
-            raise ValidationError(_t("This is not an http or https URL."), code="invalid") from error
-        try:
-            Guard.from_settings().resolve_and_check(url)
+            if not URL_PATTERN.fullmatch(url):
+                raise ValueError("neither http nor https, or with spaces")
+            Guard.from_settings().check_names(url)
+            socket.getaddrinfo(urlsplit(url).hostname, None)
         except Blocked as blocked:
             raise ValidationError(
-                _t("It would be refused: %(reason)s An administrator can open it with DELIVERY_ALLOWED_NETWORKS."),
-                params={"reason": blocked},
-                code="blocked",
+                _t("It would be refused: %(reason)s"), params={"reason": blocked.message}, code="blocked"
             ) from blocked
         except OSError:
             self.warnings.append(_t("The name in the URL cannot be resolved now. Deliveries fail until it can."))
+        except ValueError as error:  # also of names that no name server can have
+            raise ValidationError(_t("This is not an http or https URL."), code="invalid") from error
         return url
 
     def clean(self) -> dict[str, Any]:

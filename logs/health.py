@@ -1,4 +1,4 @@
-"""How well the subscriptions did in the last seven days. Three queries for any number of them, each bounded by an index."""
+"""How well the subscriptions did in the last seven days: three queries for all of them, each bounded by an index."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from .overview import Percentile
 
 DAYS = 7
 DAY = timedelta(days=1)
+FAILING_BELOW = 90  # percent: from here on the figure is red
 
 
 @dataclass
@@ -45,6 +46,10 @@ class Health:
         """Of what is settled; None where nothing is. Cut, not rounded, so that "100.0 %" means that nothing failed."""
         settled = self.delivered + self.failed
         return 1000 * self.delivered // settled / 10 if settled else None
+
+    @property
+    def is_failing(self) -> bool:
+        return self.success_percent is not None and self.success_percent < FAILING_BELOW
 
     @property
     def has_recovered(self) -> bool:

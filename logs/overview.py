@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Aggregate, Count, F, FloatField, Max, Min, Q
+from django.db.models import Aggregate, Count, DateTimeField, F, FloatField, Func, Max, Min, Q, Value
 
+from .charts import Bar, stacked_bars
 from .models import State, Subscription, WebhookLog
 
 WORST = 5
 RECENT = 10
+BUCKETS = 48
+CHART_WIDTH = 960
 
 
 class Percentile(Aggregate):
@@ -33,21 +36,37 @@ class Figures:
 
     @property
     def success_percent(self) -> float | None:
+        """Of what is settled; None where nothing is. Cut, not rounded, so that 100 means that nothing failed."""
         settled = self.delivered + self.failed
-        return 100 * self.delivered / settled if settled else None
+        return 1000 * self.delivered // settled / 10 if settled else None
 
 
 @dataclass(frozen=True)
 class Overview:
     now: Figures
     before: Figures
+    buckets: list[tuple[datetime, Bar]]  # the beginning of each 48th of the time, and its bar
     worst: list[Subscription]
     recent_failures: list[WebhookLog]
     newest: WebhookLog | None
 
+    @property
+    def highest(self) -> int:
+        """The most logs in one bucket."""
+        return max(bar.ok_count + bar.failed_count for _start, bar in self.buckets)
+
+    @property
+    def more_failed(self) -> int:
+        return self.now.failed - self.before.failed
+
+    @property
+    def ticks(self) -> list[datetime]:
+        """Where the axis of the chart is labelled."""
+        return [start for start, _bar in self.buckets[:: BUCKETS // 6]]
+
 
 def overview_of(user, start: datetime, length: timedelta) -> Overview:
-    """What the user may see of `length` from `start` on. Five queries, each bounded by the time or a limit."""
+    """What the user may see of `length` from `start` on. Each query is bounded by the time or by a limit."""
     logs = WebhookLog.objects.visible_to(user)
     within = logs.since(start).before(start + length)
     worst = (
@@ -59,6 +78,7 @@ def overview_of(user, start: datetime, length: timedelta) -> Overview:
     return Overview(
         now=_figures(within),
         before=_figures(logs.since(start - length).before(start)),
+        buckets=_buckets(within, start, length / BUCKETS),
         worst=_with_health(list(worst), within),
         recent_failures=list(within.failed().for_list().newest_first()[:RECENT]),
         newest=logs.newest_first().only("created_at").first(),
@@ -72,6 +92,18 @@ def _figures(logs) -> Figures:
         p95_ms=Percentile(F("duration_ms"), 0.95),
     )
     return Figures(**found)
+
+
+def _buckets(within, start: datetime, step: timedelta) -> list[tuple[datetime, Bar]]:
+    bucket = Func(Value(step), F("created_at"), Value(start), function="date_bin", output_field=DateTimeField())
+    counted = within.values(bucket=bucket).annotate(
+        delivered=Count("pk", filter=Q(state=State.SUCCEEDED)), failed=Count("pk", filter=Q(state=State.FAILED))
+    )
+    counts = [(0, 0)] * BUCKETS
+    for row in counted.order_by():
+        counts[min(round((row["bucket"] - start) / step), BUCKETS - 1)] = row["delivered"], row["failed"]
+    starts = [start + step * index for index in range(BUCKETS)]
+    return list(zip(starts, stacked_bars(counts, width=CHART_WIDTH), strict=True))
 
 
 def _with_health(worst: list[dict], within) -> list[Subscription]:

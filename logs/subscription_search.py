@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django import forms
-from django.db.models import F, Func, Q, QuerySet, Value
+from django.db.models import CharField, F, Func, Q, QuerySet, Value
 from django.utils.translation import gettext_lazy as _
 
 STATES = {
@@ -38,7 +38,7 @@ class SubscriptionSearch(forms.Form):
         found = subscriptions.filter(STATES.get(self.cleaned_data["state"], Q()))
         if words := self.cleaned_data["q"]:
             # What stands behind the "?" may be a token: it is masked on the screen, so it cannot be searched either.
-            address = Func(F("url"), Value("?"), Value(1), function="split_part")
+            address = Func(F("url"), Value("?"), Value(1), function="split_part", output_field=CharField())
             found = found.alias(address=address).filter(
                 Q(name__icontains=words) | Q(code__icontains=words) | Q(address__icontains=words) | Q(pk=words.lower())
             )

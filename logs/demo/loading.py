@@ -18,6 +18,10 @@ def is_loaded() -> bool:
     return Company.objects.filter(pk=documents.COMPANY_ID).exists()
 
 
+def is_visible_to(user) -> bool:
+    return Company.objects.visible_to(user).filter(pk=documents.COMPANY_ID).exists()
+
+
 def is_database_empty() -> bool:
     return not Company.objects.exists()
 

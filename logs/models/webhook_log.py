@@ -111,7 +111,8 @@ class WebhookLog(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.title
+        """The id: a name is part of the payload, and what is printed may end in a server's log."""
+        return self.pk
 
     def get_absolute_url(self) -> str:
         return reverse("logs:webhook_log_detail", args=[self.pk])

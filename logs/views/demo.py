@@ -8,15 +8,13 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from ..demo import loading
-from ..demo.documents import COMPANY_ID
-from ..models import AuditAction, AuditEntry, Company
+from ..models import AuditAction, AuditEntry
 
 
 @require_POST
 def demo_delete(request: HttpRequest) -> HttpResponse:
     """For those who may see the demo's company and change subscriptions."""
-    is_visible = Company.objects.visible_to(request.user).filter(pk=COMPANY_ID).exists()
-    if not is_visible or not request.user.has_perm("logs.change_subscription"):
+    if not loading.is_visible_to(request.user) or not request.user.has_perm("logs.change_subscription"):
         raise PermissionDenied
     number = loading.remove()
     AuditEntry.record(request.user, AuditAction.DEMO_REMOVED)

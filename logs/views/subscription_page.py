@@ -100,5 +100,5 @@ def _refusal(url: str) -> str:
         if url:
             Guard.from_settings().check_url(url)
     except Blocked as blocked:
-        return str(blocked)
+        return str(blocked.message)
     return ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -47,15 +47,19 @@ def subscription_detail(request: HttpRequest, pk: str) -> HttpResponse:
 def subscription_create(request: HttpRequest) -> HttpResponse:
     if not Company.objects.visible_to(request.user).exists():
         return render(request, "logs/subscription_no_company.html", status=422 if request.method == "POST" else 200)
-    form = SubscriptionForm(request.POST or None, user=request.user)
+    form = SubscriptionForm(_posted(request), user=request.user)
     return _store(request, form, _("The subscription was created.")) or _form_page(request, form)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required("logs.change_subscription", raise_exception=True)
 def subscription_edit(request: HttpRequest, pk: str) -> HttpResponse:
-    form = SubscriptionForm(request.POST or None, user=request.user, instance=visible_subscription(request, pk))
+    form = SubscriptionForm(_posted(request), user=request.user, instance=visible_subscription(request, pk))
     return _store(request, form, _("The subscription was saved.")) or _form_page(request, form)
+
+
+def _posted(request: HttpRequest) -> QueryDict | None:
+    return request.POST if request.method == "POST" else None
 
 
 def _store(request: HttpRequest, form: SubscriptionForm, message: str) -> HttpResponse | None:

@@ -31,7 +31,7 @@ def webhook_log_list(request: HttpRequest) -> HttpResponse:
         problems[_("Place in the list")] = [_("It cannot be read. Start again from the newest log.")]
     except TookTooLong:
         problems[_("Search")] = [_("It took too long. Choose a range or a subscription, and try again.")]
-    context = {"filter": found, "page": page, "problems": problems, "is_more": "after" in request.GET}
+    context = {"filter": found, "page": page, "logs": page.logs, "problems": problems, "is_more": "after" in request.GET}
     if wants_partial(request) and "after" in request.GET and not problems:
         return render(request, "logs/_log_rows.html", context)
     if not problems:

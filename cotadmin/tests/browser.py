@@ -1,0 +1,50 @@
+"""Finds Chromium for the browser tests, or installs it: `python -m cotadmin.tests.browser`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
+
+
+def executable() -> str | None:
+    """The browser on this machine; CHROMIUM names another."""
+    named = os.environ.get("CHROMIUM")
+    found = (shutil.which(name) for name in ((named,) if named else NAMES))
+    return next((path for path in found if path), MAC if os.path.exists(MAC) and not named else None)
+
+
+def _install() -> None:
+    print("Installing Chromium for the browser tests …", flush=True)  # noqa: T201
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        quiet = {"stdout": subprocess.DEVNULL, "env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}}
+        subprocess.run(["apt-get", "update", "-qq"], check=False, **quiet)
+        subprocess.run(["apt-get", "install", "-y", "-qq", "chromium"], check=False, **quiet)
+    else:
+        subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], check=False)
+
+
+def playwright_has_its_own() -> bool:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        return os.path.exists(playwright.chromium.executable_path)
+
+
+def main() -> None:
+    if executable() or playwright_has_its_own():
+        return
+    _install()
+    if not executable() and not playwright_has_its_own():
+        sys.exit(
+            "Chromium is not here and could not be installed. Install it (Debian, Ubuntu: apt install chromium) "
+            "or name one with CHROMIUM=/path/to/chromium, then run make test again."
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""Starts all of cotadmin on this machine, for a trial, development or a small installation."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import sys
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connections
+from honcho import manager as honcho
+
+from logs.delivery.worker import DRAIN_SECONDS
+from logs.demo import loading
+
+ACCOUNT = "admin"
+ASKED_TO_STOP = (130, 143)  # what honcho makes of SIGINT and SIGTERM
+
+
+class Command(BaseCommand):
+    help = (
+        "Migrates the database, makes the first account, loads the demo where the database is empty, and runs the web server, "
+        "a worker and the demo's receiver until Ctrl-C."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--port", type=int, default=8000, help="of the web server, on loopback (default 8000)")
+        parser.add_argument("--receiver-port", type=int, default=8001, help="of the demo's receiver (default 8001)")
+        parser.add_argument("--no-demo", action="store_true", help="start without the demo and its receiver")
+
+    def handle(self, *args, **options) -> None:
+        port, receiver_port, has_demo = options["port"], options["receiver_port"], not options["no_demo"]
+        for number in [port, receiver_port] if has_demo else [port]:
+            _require_free(number)
+        self.stdout.write("Preparing the database …")
+        call_command("migrate", verbosity=0, interactive=False)
+        call_command("collectstatic", verbosity=0, interactive=False)
+        password = _first_account()
+        receiver_url = f"http://127.0.0.1:{receiver_port}"
+        if has_demo:
+            self._prepare_demo(receiver_url)
+        honcho.KILL_WAIT = DRAIN_SECONDS + 5
+        manager = honcho.Manager()
+        environment = _environment(receiver_port if has_demo and loading.is_loaded() else None)
+        for name, command in _processes(port, receiver_port, environment):
+            manager.add_process(name, command, env=environment, cwd=str(settings.BASE_DIR))
+        self.stdout.write(f"\n  cotadmin: http://127.0.0.1:{port}/")
+        self.stdout.write(f"  Sign in:  {ACCOUNT} / {password}" if password else f"  Sign in:  {ACCOUNT}, with your password")
+        self.stdout.write("  Stop:     Ctrl-C\n\n")
+        self.stdout.flush()
+        connections.close_all()
+        manager.loop()
+        sys.exit(0 if manager.returncode in ASKED_TO_STOP else manager.returncode)
+
+    def _prepare_demo(self, receiver_url: str) -> None:
+        if loading.is_database_empty():
+            self.stdout.write("Loading the demo …")
+            loading.load(receiver_url)
+        elif loading.is_loaded():
+            loading.point_at(receiver_url)
+
+
+def _require_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise CommandError(f"Port {port} of 127.0.0.1 is in use. Choose another: make run PORT=8100") from error
+
+
+def _first_account() -> str:
+    """The password of the first account as long as it is the one that was made up; "" once it was changed."""
+    kept = Path(settings.VAR_DIR) / "admin_password"
+    users = get_user_model()
+    if not users.objects.exists():
+        password = secrets.token_urlsafe(9)
+        with os.fdopen(os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(password)
+        users.objects.create_superuser(ACCOUNT, password=password)
+    account = users.objects.filter(username=ACCOUNT).first()
+    password = kept.read_text() if kept.exists() else ""
+    return password if password and account and account.check_password(password) else ""
+
+
+def _environment(receiver_port: int | None) -> dict[str, str]:
+    """The demo's receiver is on loopback, which the guard refuses: this one address and port is opened."""
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    if receiver_port:
+        allowed = [*settings.DELIVERY_ALLOWED_NETWORKS, f"127.0.0.1/32:{receiver_port}"]
+        environment["DELIVERY_ALLOWED_NETWORKS"] = ",".join(allowed)
+        environment["DEMO_RECEIVER_URL"] = f"http://127.0.0.1:{receiver_port}"
+    return environment
+
+
+def _processes(port: int, receiver_port: int, environment: dict[str, str]) -> list[tuple[str, str]]:
+    python = f'"{sys.executable}"'
+    web = f"exec {python} -m gunicorn cotadmin.wsgi --bind 127.0.0.1:{port} --workers 2 --threads 4 --log-level warning"
+    found = [("web", web), ("worker", f"exec {python} manage.py worker")]
+    if "DEMO_RECEIVER_URL" in environment:
+        found.append(("receiver", f"exec {python} manage.py demo_receiver --port {receiver_port}"))
+    return found

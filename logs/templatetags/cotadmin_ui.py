@@ -1,0 +1,118 @@
+"""The small pieces that every page is made of: icons, state badges, times, sizes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from django import template
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.formats import date_format, number_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+register = template.Library()
+
+STATES = {
+    "pending": ("clock", gettext_lazy("Pending")),
+    "retrying": ("retry", gettext_lazy("Retrying")),
+    "succeeded": ("check", gettext_lazy("Delivered")),
+    "failed": ("x", gettext_lazy("Failed")),
+    "skipped": ("skip", gettext_lazy("Skipped")),
+}
+MINUTE, HOUR, DAY = 60, 3600, 86400
+RELATIVE_LIMIT = 7 * DAY  # older moments are told by their date
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    return format_html('<svg class="icon" aria-hidden="true"><use href="{}#{}"/></svg>', static("logs/icons.svg"), name)
+
+
+@register.simple_tag
+def state_badge(state: str) -> SafeString:
+    """Colour, icon and word. A state that is not known stands as it is."""
+    symbol, word = STATES.get(state, ("info", state))
+    return format_html('<span class="badge" data-state="{}">{}{}</span>', state, icon(symbol), word)
+
+
+@register.simple_tag
+def when(moment: datetime | None) -> SafeString:
+    """How long ago, shortly; the exact time on hover, and in `data-absolute` for who prefers it."""
+    if moment is None:
+        return SafeString("–")
+    return format_html(
+        '<time datetime="{}" class="relative" title="{}" data-absolute="{}">{}</time>',
+        _iso(moment),
+        _exact(moment),
+        _short_date(moment),
+        _ago(moment),
+    )
+
+
+@register.simple_tag
+def moment(value: datetime | None) -> SafeString:
+    """The local date and time, and UTC on hover."""
+    if value is None:
+        return SafeString("–")
+    local = timezone.localtime(value)
+    shown = _("%(date)s %(time)s") % {"date": date_format(local, "j M Y"), "time": f"{local:%H:%M:%S}"}
+    return format_html('<time datetime="{}" title="{}">{}</time>', _iso(value), _exact(value), shown)
+
+
+def _iso(value: datetime) -> str:
+    return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _exact(value: datetime) -> str:
+    local = timezone.localtime(value)
+    return f"{date_format(local, 'j M Y')} {local:%H:%M:%S} ({local:%z}) · {value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _short_date(value: datetime) -> str:
+    local = timezone.localtime(value)
+    is_this_year = local.year == timezone.localtime().year
+    return f"{date_format(local, 'j M' if is_this_year else 'j M Y')}" + (f" {local:%H:%M}" if is_this_year else "")
+
+
+def _ago(value: datetime) -> str:
+    seconds = int((timezone.now() - value).total_seconds())
+    if not -DAY < seconds < RELATIVE_LIMIT:
+        return _short_date(value)
+    if seconds < 0:
+        return _("in %(time)s") % {"time": _length(-seconds)}
+    return _length(seconds)
+
+
+def _length(seconds: int) -> str:
+    if seconds < MINUTE:
+        return _("%(number)s s") % {"number": seconds}
+    if seconds < HOUR:
+        return _("%(number)s min") % {"number": seconds // MINUTE}
+    if seconds < DAY:
+        return _("%(number)s h") % {"number": seconds // HOUR}
+    return _("%(number)s d") % {"number": seconds // DAY}
+
+
+@register.filter
+def duration(milliseconds: float | None) -> str:
+    """88 ms, 1.3 s, 2 min; – where it is not known."""
+    if milliseconds is None:
+        return "–"
+    if milliseconds < 1000:
+        return _("%(number)s ms") % {"number": round(milliseconds)}
+    if milliseconds < 60_000:
+        return _("%(number)s s") % {"number": number_format(milliseconds / 1000, 1)}
+    return _length(int(milliseconds / 1000))
+
+
+@register.filter
+def humanbytes(size: int) -> str:
+    """812 B, 1.4 KB, 6.2 MB."""
+    if size < 1024:
+        return f"{size} B"
+    if size < 1024 * 1024:
+        return f"{number_format(size / 1024, 1)} KB"
+    return f"{number_format(size / 1024 / 1024, 1)} MB"
