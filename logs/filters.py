@@ -140,7 +140,7 @@ class WebhookLogFilter(django_filters.FilterSet):
         self.companies = Company.objects.all() if user is None else Company.objects.visible_to(user)
         self.user = user
         super().__init__(data, visible)
-        self.form.fields["subscription"].queryset = self.subscriptions
+        self.form.fields["subscription"].queryset = self.subscriptions.only("name")
         self.form.fields["company"].queryset = self.companies
 
     @cached_property

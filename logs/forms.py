@@ -17,7 +17,10 @@ from .delivery import signing
 from .delivery.guard import Blocked, Guard
 from .models import Company, Subscription, Trigger
 
-CONTEXT_OF = {Trigger.TASK: ["context_task_group"], Trigger.SURVEY: ["context_survey", "context_group"]}
+CONTEXT_OF: dict[str, list[str]] = {
+    Trigger.TASK: ["context_task_group"],
+    Trigger.SURVEY: ["context_survey", "context_group"],
+}
 CONTEXT_FIELDS = ["context_task_group", "context_survey", "context_group"]
 KEEP, NONE, GENERATE, OWN = "keep", "none", "generate", "own"
 URL_PATTERN = re.compile(r"https?://\S+")  # what documents.read_subscription takes, so that an export can be read again
@@ -27,7 +30,7 @@ class ObjectIdFormField(forms.CharField):
     """Ids pasted in capitals mean the same."""
 
     def to_python(self, value: Any) -> str:
-        return super().to_python(value).lower()
+        return (super().to_python(value) or "").lower()
 
 
 class SecretInput(forms.PasswordInput):
@@ -79,7 +82,7 @@ class SubscriptionForm(forms.ModelForm):
         else:
             del self.fields["code"]
         self.fields["url"].required = True
-        self.fields["trigger"].choices = Trigger.choices
+        self.fields["trigger"].choices = Trigger.choices  # type: ignore[attr-defined]
         self.fields["trigger"].required = True
         self._offer_secrets()
         for field in self.fields.values():
@@ -89,7 +92,7 @@ class SubscriptionForm(forms.ModelForm):
     def _limit_company(self, user) -> None:
         """To those that the user belongs to. There is nothing to choose from one company, or once it is saved."""
         companies = Company.objects.visible_to(user)
-        self.fields["company"].queryset = companies
+        self.fields["company"].queryset = companies  # type: ignore[attr-defined]
         only = list(companies[:2]) if self.is_new else [self.instance.company]
         if len(only) == 1:
             del self.fields["company"]
@@ -105,12 +108,16 @@ class SubscriptionForm(forms.ModelForm):
             ]
         else:
             offered = [(NONE, _("None: nothing is signed")), (GENERATE, _("Generate one")), (OWN, _("Give your own"))]
-        self.fields["secret_choice"].choices = offered
+        self.fields["secret_choice"].choices = offered  # type: ignore[attr-defined]
         self.fields["secret_choice"].initial = offered[0][0]
 
     @property
     def fields_in_error(self) -> list[forms.BoundField]:
         return [field for field in self if field.errors]
+
+    def clean_description(self) -> str:
+        """Browsers send other line breaks than Cotalker; they alone are no change."""
+        return self.cleaned_data["description"].replace("\r\n", "\n")
 
     def clean_url(self) -> str:
         """Refuses what the guard would refuse at delivery. A name that cannot be resolved now may be set up later."""
@@ -133,9 +140,10 @@ class SubscriptionForm(forms.ModelForm):
         return url
 
     def clean(self) -> dict[str, Any]:
-        data = super().clean()
+        super().clean()
+        data = self.cleaned_data
         for name in CONTEXT_FIELDS:
-            if name not in CONTEXT_OF.get(data.get("trigger"), []):
+            if name not in CONTEXT_OF.get(data.get("trigger", ""), []):
                 self.errors.pop(name, None)  # the field is not on the screen
                 data[name] = ""
         if data.get("secret_choice") == OWN:

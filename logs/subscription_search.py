@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django import forms
 from django.db.models import CharField, F, Func, Q, QuerySet, Value
+from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 STATES = {
@@ -16,6 +17,7 @@ STATES = {
 class SubscriptionSearch(forms.Form):
     """`SubscriptionSearch(request.GET)`; ask `is_valid()` before `found_in(subscriptions)`."""
 
+    data: QueryDict
     q = forms.CharField(label=_("Search"), required=False, max_length=200)
     state = forms.ChoiceField(
         label=_("State"),

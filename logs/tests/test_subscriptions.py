@@ -12,6 +12,7 @@ from logs import objectid
 from logs.documents import read_subscription, write_subscription
 from logs.health import Health
 from logs.models import AuditAction, AuditEntry, Company, State, Subscription, Trigger, WebhookLog
+from logs.views import subscription_page
 
 pytestmark = pytest.mark.django_db
 ADDRESS = "http://127.0.0.1:9000/hook"  # the tests' settings allow it
@@ -97,8 +98,8 @@ def posted(**changes):
     return {name: value for name, value in values.items() if value is not None}
 
 
-def address_of(subscription, page="detail"):
-    return reverse(f"logs:subscription_{page}", args=[subscription.pk])
+def address_of(subscription, view="detail"):
+    return reverse(f"logs:subscription_{view}", args=[subscription.pk])
 
 
 def names_in(response):
@@ -201,6 +202,35 @@ class TestList:
         assert '<rect class="ok" x="206.7" y="0.0" width="32.3" height="100.0"/>' in page
         assert "style=" not in page
 
+    def test_of_very_many_the_worst_are_shown(self, client, company, monkeypatch):
+        monkeypatch.setattr(subscription_page, "MOST_ROWS", 2)
+        for name in ("A", "B", "Worst"):
+            make_subscription(company, name=name)
+        make_log(Subscription.objects.get(name="Worst"), State.FAILED)
+        response = client.get(self.address)
+        assert names_in(response) == ["Worst", "A"]
+        assert "3 subscriptions" in response.content.decode()
+        assert "The first 2 are shown." in response.content.decode()
+
+    def test_where_counting_takes_too_long_the_subscriptions_are_shown_without_figures(
+        self, client, subscription, monkeypatch
+    ):
+        monkeypatch.setattr(subscription_page, "HEALTH_SECONDS", 0.05)
+
+        def slow(execute, sql, params, many, context):
+            return (
+                execute("SELECT pg_sleep(5)", (), many, context)
+                if "delivered_0" in sql
+                else execute(sql, params, many, context)
+            )
+
+        with connection.execute_wrapper(slow):
+            response = client.get(self.address)
+            detail = client.get(address_of(subscription))
+        assert names_in(response) == ["Work Orders"]
+        assert "The figures took too long to count." in response.content.decode()
+        assert "The figures took too long to count." in detail.content.decode()
+
     def test_the_number_of_queries_does_not_grow(self, client, company, django_assert_max_num_queries):
         for _number in range(30):
             make_log(make_subscription(company), State.FAILED)
@@ -270,9 +300,9 @@ class TestDetail:
         assert "abc123" not in client.get(address_of(holder)).content.decode()
         assert "abc123" not in client.get("/subscriptions/").content.decode()
 
-    @pytest.mark.parametrize("page", ["detail", "edit"])
-    def test_a_foreign_one_is_not_found(self, client, foreign, page):
-        assert client.get(address_of(foreign, page)).status_code == 404
+    @pytest.mark.parametrize("view", ["detail", "edit"])
+    def test_a_foreign_one_is_not_found(self, client, foreign, view):
+        assert client.get(address_of(foreign, view)).status_code == 404
 
     def test_queries_are_bounded(self, client, subscription, operator, django_assert_max_num_queries):
         for _number in range(12):
@@ -366,7 +396,7 @@ class TestCreate:
     )
     def test_context_that_does_not_belong_to_the_trigger_is_dropped(self, client, company, trigger, kept):
         names = ["context_task_group", "context_survey", "context_group"]
-        given = {name: "62742B759D46B3000797F1FC" if name in kept else "nonsense" for name in names}
+        given = {name: "62742B759D46B3000797F1FC" if name in kept else "nonsense, longer than an id" for name in names}
         client.post(self.address, posted(trigger=trigger, **given))
         created = Subscription.objects.get()
         assert {name for name in names if getattr(created, name) == "62742b759d46b3000797f1fc"} == set(kept)
@@ -439,7 +469,8 @@ class TestEdit:
 
     def test_saving_without_a_change_leaves_no_trace(self, client, company):
         imported = make_imported(company)
-        client.post(address_of(imported, "edit"), posted(name="Orders"))
+        Subscription.objects.update(description="Two\nlines")
+        client.post(address_of(imported, "edit"), posted(name="Orders", description="Two\r\nlines"))
         imported.refresh_from_db()
         assert (imported.edited_fields, record_of(imported)) == ([], [])
 
@@ -530,10 +561,10 @@ class TestActivation:
         assert (subscription.is_active, subscription.edited_fields) == (False, ["is_active"])
         assert record_of(subscription) == [("deactivated", "")]
 
-    @pytest.mark.parametrize(("is_active", "page"), [(True, "activate"), (False, "deactivate")])
-    def test_twice_is_once(self, client, company, is_active, page):
+    @pytest.mark.parametrize(("is_active", "view"), [(True, "activate"), (False, "deactivate")])
+    def test_twice_is_once(self, client, company, is_active, view):
         one = make_subscription(company, is_active=is_active)
-        client.post(address_of(one, page))
+        client.post(address_of(one, view))
         one.refresh_from_db()
         assert (one.is_active, one.edited_fields, record_of(one)) == (is_active, [], [])
 
@@ -549,9 +580,9 @@ class TestActivation:
         assert "It has no URL." in page
         assert not Subscription.objects.get(pk=one.pk).is_active
 
-    @pytest.mark.parametrize("page", ["activate", "deactivate"])
-    def test_only_posts_by_those_who_may(self, client, operator, subscription, foreign, page):
-        assert client.get(address_of(subscription, page)).status_code == 405
-        assert client.post(address_of(foreign, page)).status_code == 404
+    @pytest.mark.parametrize("view", ["activate", "deactivate"])
+    def test_only_posts_by_those_who_may(self, client, operator, subscription, foreign, view):
+        assert client.get(address_of(subscription, view)).status_code == 405
+        assert client.post(address_of(foreign, view)).status_code == 404
         operator.user_permissions.clear()
-        assert client.post(address_of(subscription, page)).status_code == 403
+        assert client.post(address_of(subscription, view)).status_code == 403

@@ -16,7 +16,7 @@ from ..models import AuditEntry, Subscription, WebhookLog
 from ..subscription_changes import why_not_activatable
 from ..time_limit import TookTooLong, time_limit
 
-MOST_ROWS = 500
+MOST_ROWS = 100
 HEALTH_SECONDS = 5.0
 RECENT = 10
 RECORD_ENTRIES = 20
@@ -74,7 +74,7 @@ def differences(subscription: Subscription) -> list[Difference]:
     for column in subscription.edited_fields:
         here, at_cotalker = getattr(subscription, column), getattr(document, column)
         if here != at_cotalker:
-            label = subscription._meta.get_field(column).verbose_name
+            label = Subscription._meta.get_field(column).verbose_name  # type: ignore[union-attr]
             found.append(Difference(column, str(label), here, at_cotalker))
     return found
 

@@ -5,7 +5,7 @@
   const $ = (selector, within = document) => within.querySelector(selector);
   const keep = (name, value) => {
     const secure = location.protocol === "https:" ? "; secure" : "";
-    document.cookie = `${name}=${encodeURIComponent(value)}; path=/; max-age=31536000; samesite=lax${secure}`;
+    document.cookie = `${name}=${value}; path=/; max-age=31536000; samesite=lax${secure}`;
   };
   const announce = (text) => {
     const announcer = $("#announcer");
@@ -15,7 +15,7 @@
 
   // The server shows times in this zone, from the next page on.
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  if (zone && !document.cookie.includes(`timezone=${encodeURIComponent(zone)}`)) keep("timezone", zone);
+  if (zone && !document.cookie.includes(`timezone=${zone}`)) keep("timezone", zone);
 
   // Confirmation: one dialog for all.
   const confirmed = new WeakSet();

@@ -1,0 +1,33 @@
+"""A database of its own for a benchmark, made before and dropped after it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cotadmin.settings")
+os.environ.setdefault("GENERATE_KEYS", "1")
+
+
+@contextmanager
+def fresh_database() -> Iterator[None]:
+    """Django set up on an empty, migrated database beside the configured one."""
+    import django
+
+    django.setup()
+    from django.db import connections
+
+    creation = connections["default"].creation
+    name = creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+    try:
+        yield
+    finally:
+        connections["default"].close_pool()
+        creation.destroy_test_db(name, verbosity=0)
+
+
+def log(text: str) -> None:
+    """Progress goes to standard error, so that the result is alone on standard output."""
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,51 @@
+"""Fixtures of the tests: people in their roles, a receiver, a worker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.contrib.auth.models import Group
+
+from logs.delivery.worker import DeliveryLoop
+from logs.models import WebhookLog
+
+from .factories import make_company
+from .receiver import Receiver
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    receiver = Receiver()
+    yield receiver
+    receiver.close()
+
+
+@pytest.fixture
+def member(django_user_model) -> Callable:
+    """`member("Operator")`: a user with that role who belongs to the sample's company."""
+
+    def make(role: str, company=None):
+        user = django_user_model.objects.create_user(f"{role.lower()}-{django_user_model.objects.count()}")
+        user.groups.add(Group.objects.get(name=role))
+        (company or make_company()).users.add(user)
+        return user
+
+    return make
+
+
+@pytest.fixture
+def deliver(transactional_db) -> Callable[[], None]:
+    """Run a worker's delivery loop until nothing is due."""
+
+    async def run() -> None:
+        deliveries = DeliveryLoop()
+        running = asyncio.create_task(deliveries.run())
+        while not running.done():
+            if not deliveries.in_flight and not await WebhookLog.objects.filter(next_attempt_at__isnull=False).aexists():
+                deliveries.stop()
+            await asyncio.sleep(0.01)
+        running.result()
+
+    return lambda: asyncio.run(run())

@@ -1,0 +1,56 @@
+"""Data for tests, made from Cotalker's published samples. Ids and times come from the test, never from chance."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from logs.ingest.importing import Importer, Summary
+from logs.masked_keys import masked_keys
+from logs.models import Company, Subscription, Trigger, WebhookLog
+
+SAMPLES = Path(__file__).parent / "samples"
+COMPANY = "625be93a286ef83c1c0e845f"
+SUBSCRIPTION = "62685990d918fb5557f9f992"
+
+
+def sample(name: str) -> dict[str, Any]:
+    """A published document: "webhook_subscription", "webhook_log_task_create_failed" or "event_user_edit"."""
+    return json.loads((SAMPLES / f"{name}.json").read_text())
+
+
+def make_company(pk: str = COMPANY, name: str = "Austral") -> Company:
+    return Company.objects.get_or_create(pk=pk, defaults={"name": name})[0]
+
+
+def make_subscription(pk: str = SUBSCRIPTION, url: str = "https://www.server.com", **fields: Any) -> Subscription:
+    company = fields.pop("company", None) or make_company()
+    values = {"name": "Work Orders Update", "code": f"code_{pk}", "trigger": Trigger.TASK, "is_active": True} | fields
+    return Subscription.objects.create(pk=pk, company=company, url=url, **values)
+
+
+def log_document(number: int = 0, event: dict[str, Any] | None = None, **fields: Any) -> dict[str, Any]:
+    """The sample log with an id and a moment of its own: each `number` is a minute later."""
+    document = sample("webhook_log_task_create_failed")
+    seconds = int(document["_id"][:8], 16) + 60 * number
+    document |= {"_id": f"{seconds:08x}{number:016x}", "createdAt": _iso(seconds)}
+    document["event"] |= event or {}
+    return document | fields
+
+
+def import_logs(*documents: dict[str, Any], user=None) -> Summary:
+    lines = "\n".join(json.dumps(document) for document in documents)
+    return Importer(masked_keys(), user).import_logs([lines.encode()])
+
+
+def make_log(number: int = 0, event: dict[str, Any] | None = None, **fields: Any) -> WebhookLog:
+    """An imported log; `fields` are those of Cotalker's document."""
+    document = log_document(number, event, **fields)
+    assert import_logs(document).new == 1
+    return WebhookLog.objects.get(pk=document["_id"])
+
+
+def _iso(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.084Z"

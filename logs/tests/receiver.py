@@ -1,0 +1,60 @@
+"""A real HTTP receiver on loopback; its ledger is the judge of what was delivered."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+@dataclass(frozen=True)
+class Received:
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+class Receiver:
+    """`status` and `body` are what it answers; `gate`, when set to an Event, holds every answer back until it is set."""
+
+    def __init__(self) -> None:
+        self.ledger: list[Received] = []
+        self.status = 200
+        self.body = b'{"ok":true}'
+        self.gate: threading.Event | None = None
+        self.arrived = threading.Event()
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server.server_address[1]}/hook"
+
+    def close(self) -> None:
+        if self.gate:
+            self.gate.set()
+        self.server.shutdown()
+        self.server.server_close()
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"]))
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                receiver.ledger.append(Received(self.path, headers, body))
+                receiver.arrived.set()
+                if receiver.gate:
+                    receiver.gate.wait(30)
+                self.send_response(receiver.status)
+                self.send_header("content-type", "application/json")
+                self.send_header("content-length", str(len(receiver.body)))
+                self.end_headers()
+                self.wfile.write(receiver.body)
+
+            def log_message(self, *args) -> None:
+                pass
+
+        return Handler

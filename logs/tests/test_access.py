@@ -1,0 +1,61 @@
+"""Who may see what: every address, for everybody."""
+
+import pytest
+from django.urls import NoReverseMatch, get_resolver, reverse
+
+from .factories import make_company, make_log, make_subscription
+
+pytestmark = pytest.mark.django_db
+OBJECT = "62742dd824c886d54e60f02b"
+
+
+def addresses() -> list[str]:
+    """Every address of the app, with the id of the sample's log where it takes one."""
+    found = []
+    for pattern in get_resolver("logs.urls").url_patterns:
+        try:
+            found.append(reverse(f"logs:{pattern.name}"))
+        except NoReverseMatch:
+            pk = 1 if "<int:pk>" in str(pattern.pattern) else OBJECT
+            found.append(reverse(f"logs:{pattern.name}", args=[pk]))
+    return found
+
+
+@pytest.mark.parametrize("address", addresses())
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_nobody_gets_anywhere_without_signing_in(client, address, method):
+    response = getattr(client, method)(address)
+    assert response.status_code == 302
+    assert response["Location"].startswith("/sign-in/?next=")
+
+
+@pytest.mark.parametrize("address", addresses())
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_somebody_without_any_permission_is_refused(client, django_user_model, address, method):
+    client.force_login(django_user_model.objects.create_user("nobody"))
+    assert getattr(client, method)(address).status_code in (403, 405)
+
+
+@pytest.mark.parametrize("address", [address for address in addresses() if OBJECT in address])
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_an_administrator_of_another_company_finds_nothing(client, member, address, method):
+    make_subscription(pk=OBJECT)
+    make_log(subscription=OBJECT)
+    client.force_login(member("Administrator", make_company("625be93a286ef83c1c0e0000", "Other")))
+    assert getattr(client, method)(address, {"after_try": 3, "pointer": ""}).status_code in (404, 405)
+
+
+def test_an_htmx_request_without_a_session_goes_to_the_door_as_a_whole_page(client):
+    response = client.get(reverse("logs:webhook_log_list"), headers={"hx-request": "true", "hx-current-url": "http://testserver/logs/?state=failed"})
+    assert response.status_code == 401
+    assert response["HX-Redirect"] == "/sign-in/?next=/logs/%3Fstate%3Dfailed"
+
+
+def test_lists_hold_only_what_belongs_to_ones_companies(client, member):
+    make_subscription()
+    log = make_log()
+    client.force_login(member("Viewer", make_company("625be93a286ef83c1c0e0000", "Other")))
+    for name in ("overview", "webhook_log_list", "subscription_list"):
+        page = client.get(reverse(f"logs:{name}")).content.decode()
+        assert log.pk not in page
+        assert "Work Orders Update" not in page
