@@ -2,29 +2,28 @@
 
 from pathlib import Path
 
-import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from . import __version__
+from .environment import boolean, encryption_keys, env, number, time_zone
 from .keys import kept_key, new_encryption_key, new_secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.Env()
 
 VERSION = __version__
 VAR_DIR = Path(env("VAR_DIR", default=str(BASE_DIR / "var")))
-DEBUG = env.bool("DEBUG", default=False)
+DEBUG = boolean("DEBUG", False)
 DATABASE_URL = env("DATABASE_URL", default="")
 
 # With a database of one's own it is an installation for others to use: keys must be given, and cookies need https.
-GENERATE_KEYS = env.bool("GENERATE_KEYS", default=not DATABASE_URL)
-HTTPS = env.bool("HTTPS", default=bool(DATABASE_URL))
+GENERATE_KEYS = boolean("GENERATE_KEYS", not DATABASE_URL)
+HTTPS = boolean("HTTPS", bool(DATABASE_URL))
 SECRET_KEY = env("SECRET_KEY", default="") or kept_key(
     VAR_DIR / "secret_key", new_secret_key, variable="SECRET_KEY", may_make=GENERATE_KEYS
 )
-SECRETS_KEYS = env.list("SECRETS_KEYS", default=[]) or [
+SECRETS_KEYS = encryption_keys("SECRETS_KEYS") or [
     kept_key(VAR_DIR / "secrets_key", new_encryption_key, variable="SECRETS_KEYS", may_make=GENERATE_KEYS)
 ]
 
@@ -33,7 +32,7 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=False) else None
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if boolean("BEHIND_PROXY", False) else None
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
@@ -113,7 +112,7 @@ else:
     }
 DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {
     "min_size": 0,
-    "max_size": env.int("DATABASE_POOL", default=10),
+    "max_size": int(number("DATABASE_POOL", 10)),
     "max_idle": 60,
 }
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
@@ -135,7 +134,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LANGUAGE_CODE = env("LANGUAGE_CODE", default="en")
 LANGUAGES = [("en", _("English")), ("es", _("Spanish"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
-TIME_ZONE = env("TIME_ZONE", default="UTC")
+TIME_ZONE = time_zone("TIME_ZONE", "UTC")
 USE_TZ = True
 
 STATIC_URL = "static/"
@@ -154,9 +153,9 @@ MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
 # cotadmin's own
 DELIVERY_ALLOWED_NETWORKS = env.list("DELIVERY_ALLOWED_NETWORKS", default=[])
-DELIVERY_TIMEOUT = env.float("DELIVERY_TIMEOUT", default=20.0)
+DELIVERY_TIMEOUT = number("DELIVERY_TIMEOUT", 20)
 MASKED_KEYS = env.list("MASKED_KEYS", default=[])  # besides the built-in list
-UPLOAD_LIMIT = env.int("UPLOAD_LIMIT", default=512) * 1024 * 1024
+UPLOAD_LIMIT = int(number("UPLOAD_LIMIT", 512) * 1024 * 1024)  # the setting is in MiB
 DEMO_RECEIVER_URL = env("DEMO_RECEIVER_URL", default="")
 
 LOGGING = {

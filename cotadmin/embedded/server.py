@@ -106,7 +106,7 @@ def _remove_stale_pid_file(data: Path) -> None:
     pid_file = data / "postmaster.pid"
     try:
         process = psutil.Process(int(pid_file.read_text().split()[0]))
-        if process.name() == "postgres":
+        if process.name() == "postgres" and process.status() != psutil.STATUS_ZOMBIE:
             return
     except (FileNotFoundError, IndexError, ValueError, psutil.NoSuchProcess):
         pass
@@ -140,5 +140,7 @@ def _reachable_by_server_user(data: Path) -> Path:
 
 
 def _is_in_a_home(path: Path) -> bool:
-    homes = {Path(entry.pw_dir) for entry in pwd.getpwall() if entry.pw_uid == 0 or entry.pw_uid >= 1000} | {Path.home()}
+    homes = {Path(entry.pw_dir) for entry in pwd.getpwall() if entry.pw_uid == 0 or entry.pw_uid >= 1000} | {
+        Path.home()
+    }
     return any(path.is_relative_to(home) for home in homes if home not in (Path("/"), Path("/nonexistent")))

@@ -1,0 +1,51 @@
+"""Reads the environment. What cannot be understood is an error with the variable's name, never a default."""
+
+from __future__ import annotations
+
+import zoneinfo
+
+import environ
+from cryptography.fernet import Fernet
+from django.core.exceptions import ImproperlyConfigured
+
+env = environ.Env()
+_YES, _NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
+
+
+def boolean(name: str, default: bool) -> bool:
+    text = env(name, default="1" if default else "0").strip().lower()
+    if text not in _YES + _NO:
+        raise ImproperlyConfigured(f"{name}={text!r} is neither yes (1, true) nor no (0, false).")
+    return text in _YES
+
+
+def number(name: str, default: float) -> float:
+    """A number above zero."""
+    text = env(name, default=str(default))
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0
+    if not 0 < value < float("inf"):
+        raise ImproperlyConfigured(f"{name}={text!r} is not a number above zero.")
+    return value
+
+
+def time_zone(name: str, default: str) -> str:
+    zone = env(name, default=default)
+    if zone not in zoneinfo.available_timezones():
+        raise ImproperlyConfigured(f"{name}={zone!r} is not a time zone such as America/Santiago.")
+    return zone
+
+
+def encryption_keys(name: str) -> list[str]:
+    """Fernet keys, the one that encrypts first; [] where the variable is not set."""
+    keys = env.list(name, default=[])
+    for key in keys:
+        try:
+            Fernet(key)
+        except ValueError as error:
+            raise ImproperlyConfigured(
+                f"{name} holds something that is not a Fernet key (32 bytes in URL-safe base64)."
+            ) from error
+    return keys
