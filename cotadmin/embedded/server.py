@@ -68,7 +68,7 @@ def socket_directory(data: Path, database: str) -> str:
 
 
 def _start(data: Path) -> postgres_server.PostgresServer:
-    _remove_stale_pid_file(data)
+    _remove_stale_pid_files(data)
     postgres_server.PostgresServer._instances.pop(data.resolve(), None)  # else a restarted server is not looked for
     try:
         return postgres_server.get_server(data, cleanup_mode=None)
@@ -101,16 +101,19 @@ def _is_running(data: Path) -> bool:
     return (Path(_socket_directory) / ".s.PGSQL.5432").exists()
 
 
-def _remove_stale_pid_file(data: Path) -> None:
-    """After a crash the pid in postmaster.pid may be another program's by now, which would be taken for the server."""
-    pid_file = data / "postmaster.pid"
+def _remove_stale_pid_files(data: Path) -> None:
+    """After a crash their pid may be another program's by now, or a zombie's, which would be taken for the server."""
+    for pid_file in (data / "postmaster.pid", data / ".s.PGSQL.5432.lock"):
+        if not _is_of_a_server(pid_file):
+            pid_file.unlink(missing_ok=True)
+
+
+def _is_of_a_server(pid_file: Path) -> bool:
     try:
         process = psutil.Process(int(pid_file.read_text().split()[0]))
-        if process.name() == "postgres" and process.status() != psutil.STATUS_ZOMBIE:
-            return
+        return process.name() == "postgres" and process.status() != psutil.STATUS_ZOMBIE
     except (FileNotFoundError, IndexError, ValueError, psutil.NoSuchProcess):
-        pass
-    pid_file.unlink(missing_ok=True)
+        return False
 
 
 def _make_database(directory: str, database: str) -> None:

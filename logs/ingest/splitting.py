@@ -16,9 +16,11 @@ import msgspec
 
 DOCUMENT_LIMIT = 16 * 1024 * 1024  # MongoDB's own limit of a document
 
-_TOKEN = re.compile(rb'"(?:[^"\\\n]|\\.)*+"|[{}\[\]"]')
+# A string that is not closed reaches to the end of its line; what looks like a bracket in there is left out.
+_STRING = rb'"(?:[^"\\\n]|\\[^\n]?)*+"?'
+_TOKEN = re.compile(_STRING + rb"|[{}\[\]]")
 _BETWEEN = re.compile(rb"[ \t\r\n,]*+")
-_NO_DOCUMENT = re.compile(rb'(?:"(?:[^"\\\n]|\\.)*+"|[^\n{\[\],"]|")++')
+_NO_DOCUMENT = re.compile(rb"(?:" + _STRING + rb'|[^\n{\[\],"])++')
 _UNPACK_AT_ONCE = 1 << 20
 _any_json = msgspec.json.Decoder(msgspec.Raw)  # checks without building anything
 
@@ -44,19 +46,24 @@ def split(chunks: Iterable[bytes]) -> Iterator[Piece]:
 
 def _unpacked(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """The bytes of the file, out of gzip where they are in it, without a byte order mark."""
-    source = iter(chunks)
-    start = b""
-    while len(start) < 4 and (more := next(source, b"")):
-        start += more
+    start, source = _begun(chunks)
     if start[:2] == b"\x1f\x8b":
-        yield from _gunzipped(start, source)
-        return
+        start, source = _begun(_gunzipped(start, source))
     if start[:2] == b"PK":
         raise UnreadableFile("this is a ZIP file; unpack it, or compress with gzip")
     if start[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in start[:4]:
         raise UnreadableFile("this is not UTF-8 text; save it as UTF-8")
     yield start.removeprefix(b"\xef\xbb\xbf")
     yield from source
+
+
+def _begun(chunks: Iterable[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    """The first four bytes or more, and what follows."""
+    source = iter(chunks)
+    start = b""
+    while len(start) < 4 and (more := next(source, b"")):
+        start += more
+    return start, source
 
 
 def _gunzipped(packed: bytes, source: Iterator[bytes]) -> Iterator[bytes]:
@@ -82,24 +89,24 @@ def _gunzipped(packed: bytes, source: Iterator[bytes]) -> Iterator[bytes]:
 
 
 class _Splitter:
-    """`buffer[position:]` is what was read and not handed out; `line` is the line of `position`."""
+    """`buffer[position:]` is what was read and not handed out; `line` is the line of `position`.
+
+    `indentation`: the blanks before `position` on its line, or None where something else stands before it.
+    """
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
         self.chunks = chunks
         self.buffer = b""
         self.position = 0
         self.line = 1
+        self.indentation: bytes | None = b""
         self.number = 0
         self.is_in_array = False
 
     def pieces(self) -> Iterator[Piece]:
-        self._skip_between()
-        if self._byte() == b"[":
-            self.is_in_array = True
-            self._advance_to(self.position + 1)
         while self._skip_between():
-            if self.is_in_array and self._byte() == b"]":
-                self.is_in_array = False
+            if self._byte() == (b"]" if self.is_in_array else b"["):
+                self.is_in_array = not self.is_in_array
                 self._advance_to(self.position + 1)
             else:
                 yield self._piece()
@@ -117,8 +124,9 @@ class _Splitter:
             problem = f"longer than {DOCUMENT_LIMIT // 1024 // 1024} MiB, or a bracket is not closed"
         else:
             problem = "a bracket or a quote is not closed"
-        restart = self.buffer.find(self._restart_mark() + b"{", self.position + 1)
-        return self._take(len(self.buffer) if restart < 0 else restart, problem)
+        limit = min(self.position + DOCUMENT_LIMIT, len(self.buffer))
+        restart = self.buffer.find(self._restart_mark() + b"{", self.position + 1, limit)
+        return self._take(limit if restart < 0 else restart, problem)
 
     def _end_of_document(self) -> int | None:
         """Where the document at `position` ends; None where it does not within the limit."""
@@ -129,13 +137,15 @@ class _Splitter:
         at = self.position
         while True:
             match = _TOKEN.search(self.buffer, at)
-            if match is None or (match[0] == b'"' and self.buffer.find(b"\n", match.start()) < 0):
+            if match is None or (match[0][:1] == b'"' and match.end() == len(self.buffer)):
                 at = (match.start() if match else len(self.buffer)) - self.position
                 if len(self.buffer) - self.position >= DOCUMENT_LIMIT or not self._fill():
                     return None
                 at += self.position
                 continue
             token, at = match[0], match.end()
+            if at - self.position > DOCUMENT_LIMIT:
+                return None
             if token == b"{" and stack and self._is_restart(match.start(), restart_mark, stack[-1]):
                 return match.start()
             if token in (b"{", b"["):
@@ -148,7 +158,7 @@ class _Splitter:
     def _end_of_line_document(self) -> int | None:
         """The quick way for a document on a line of its own, as most files have them; None where it is not that."""
         end = self.buffer.find(b"\n", self.position)
-        if end < 0:
+        if not 0 <= end - self.position <= DOCUMENT_LIMIT:
             return None
         line = self.buffer[self.position : end].rstrip(b" \t\r,")
         try:
@@ -159,21 +169,22 @@ class _Splitter:
 
     def _restart_mark(self) -> bytes:
         """The line break and indentation in front of the current document, where it begins a line."""
-        start = self.buffer.rfind(b"\n", 0, self.position) + 1
-        indentation = self.buffer[start : self.position]
-        return b"\n" + (indentation if not indentation.strip() else b"")
+        return b"\n" + (self.indentation or b"")
 
     def _is_restart(self, at: int, restart_mark: bytes, innermost: bytes) -> bool:
-        """Whether the "{" here must be a new document: inside an object it could only be a value, after a colon."""
-        if innermost != b"{" or not self.buffer.startswith(restart_mark, at - len(restart_mark)):
+        """Whether the "{" here must be a new document: a value stands behind a colon, in an array behind "[" or a comma."""
+        before = at - len(restart_mark)
+        if before <= self.position or not self.buffer.startswith(restart_mark, before):
             return False
-        return not self.buffer[self.position : at].rstrip().endswith(b":")
+        last = self.buffer[max(self.position, before - 100) : before].rstrip()[-1:]
+        return last not in ((b":",) if innermost == b"{" else (b"[", b","))
 
     def _end_of_junk(self) -> int:
         while True:
             match = _NO_DOCUMENT.match(self.buffer, self.position)
             end = match.end() if match else self.position + 1
-            if end < len(self.buffer) or end - self.position >= DOCUMENT_LIMIT or not self._fill():
+            end = min(end, self.position + DOCUMENT_LIMIT)
+            if end < len(self.buffer) or not self._fill():
                 return min(end, len(self.buffer))
 
     def _take(self, end: int, problem: str = "") -> Piece:
@@ -196,14 +207,18 @@ class _Splitter:
         return self.buffer[self.position : self.position + 1]
 
     def _advance_to(self, end: int) -> None:
-        self.line += self.buffer.count(b"\n", self.position, end)
+        passed = self.buffer[self.position : end]
         self.position = end
+        if breaks := passed.count(b"\n"):
+            self.line += breaks
+            passed = passed[passed.rindex(b"\n") + 1 :]
+            self.indentation = b""
+        if passed:
+            self.indentation = self.indentation + passed if self.indentation is not None and passed.isspace() else None
 
     def _fill(self) -> bool:
-        """One more chunk; what was handed out is let go, but for the line on which the current document begins."""
+        """One more chunk; what was handed out is let go."""
         chunk = next(self.chunks, b"")
-        keep = self.buffer.rfind(b"\n", 0, self.position)
-        keep = self.position if keep < 0 or self.position - keep > 1000 else keep
-        self.buffer = self.buffer[keep:] + chunk
-        self.position -= keep
+        self.buffer = self.buffer[self.position :] + chunk
+        self.position = 0
         return bool(chunk)
