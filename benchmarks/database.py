@@ -24,7 +24,7 @@ def fresh_database() -> Iterator[None]:
     try:
         yield
     finally:
-        connections["default"].close_pool()
+        connections["default"].close_pool()  # type: ignore[attr-defined]
         creation.destroy_test_db(name, verbosity=0)
 
 

@@ -3,6 +3,7 @@
 import os
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from cryptography.fernet import Fernet
@@ -29,9 +30,7 @@ def kept_key(path: Path, make: Callable[[], str], *, variable: str, may_make: bo
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(make())
-    try:
+    with suppress(FileExistsError):
         os.link(draft, path)  # of several first processes one wins, and all read the winner's
-    except FileExistsError:
-        pass
     draft.unlink()
     return path.read_text().strip()

@@ -142,7 +142,9 @@ def write_log(log: Any, event: str) -> str:
         if key == "response":
             parts["event"] = event
     parts |= extra
-    return _one_line("{" + ",".join(f"{json.dumps(key, ensure_ascii=False)}:{text}" for key, text in parts.items()) + "}")
+    return _one_line(
+        "{" + ",".join(f"{json.dumps(key, ensure_ascii=False)}:{text}" for key, text in parts.items()) + "}"
+    )
 
 
 def read_event(data: bytes) -> EventDocument:

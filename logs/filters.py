@@ -11,13 +11,14 @@ from functools import cached_property
 
 import django_filters
 from django import forms
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from .counting import Count, bounded_count
 from .models import Cause, Company, State, Subscription, WebhookLog
+from .querysets import WebhookLogQuerySet
 from .search import logs_matching
 
 RANGES = {
@@ -146,7 +147,9 @@ class WebhookLogFilter(django_filters.FilterSet):
     @cached_property
     def problems(self) -> dict[str, list[str]]:
         """What is wrong, by the label of the filter; empty where all is right."""
-        found = {str(self.form.fields[name].label): errors for name, errors in self.form.errors.items() if name != "__all__"}
+        found = {
+            str(self.form.fields[name].label): errors for name, errors in self.form.errors.items() if name != "__all__"
+        }
         for name in self.data:
             if name not in self.filters and name not in NOT_FILTERS:
                 found[name[:60]] = [_("There is no such filter.")]
@@ -171,7 +174,11 @@ class WebhookLogFilter(django_filters.FilterSet):
         for name in self.data:
             for value in self.data.getlist(name):
                 if value and name in self.filters:
-                    found.append(ActiveFilter(str(self.form.fields[name].label), self._text(name, value), self._without(name, value)))
+                    found.append(
+                        ActiveFilter(
+                            str(self.form.fields[name].label), self._text(name, value), self._without(name, value)
+                        )
+                    )
         return found
 
     def _text(self, name: str, value: str) -> str:
@@ -193,25 +200,25 @@ class WebhookLogFilter(django_filters.FilterSet):
         return sorted((pair for pair in counted if pair[1]), key=lambda pair: -(pair[1].number or 0))
 
     @property
-    def qs(self) -> QuerySet:
+    def qs(self) -> WebhookLogQuerySet:
         return super().qs if self.is_valid() else self.queryset.none()
 
-    def search(self, logs: QuerySet, name: str, value: str) -> QuerySet:
+    def search(self, logs: WebhookLogQuerySet, name: str, value: str) -> WebhookLogQuerySet:
         return logs.filter(logs_matching(value))
 
-    def within_range(self, logs: QuerySet, name: str, value: str) -> QuerySet:
+    def within_range(self, logs: WebhookLogQuerySet, name: str, value: str) -> WebhookLogQuerySet:
         return logs.since(timezone.now() - RANGES[value])
 
-    def with_result(self, logs: QuerySet, name: str, value: str) -> QuerySet:
+    def with_result(self, logs: WebhookLogQuerySet, name: str, value: str) -> WebhookLogQuerySet:
         return logs.succeeded() if value == "SUCCESS" else logs.failed()
 
-    def in_status_class(self, logs: QuerySet, name: str, values: list[str]) -> QuerySet:
+    def in_status_class(self, logs: WebhookLogQuerySet, name: str, values: list[str]) -> WebhookLogQuerySet:
         chosen = Q()
         for value in values:
             chosen |= STATUS_CLASSES[value]
         return logs.filter(chosen)
 
-    def known_or_other(self, logs: QuerySet, name: str, values: list[str]) -> QuerySet:
+    def known_or_other(self, logs: WebhookLogQuerySet, name: str, values: list[str]) -> WebhookLogQuerySet:
         """Cotalker may add types and actions; those that we do not know are found as "other"."""
         known = EVENT_TYPES if name == "event_type" else ACTIONS
         chosen = Q(**{f"{name}__in": values})

@@ -42,11 +42,26 @@ class Figures:
 
 
 @dataclass(frozen=True)
+class Trouble:
+    """What failed of one subscription, since when, and when it last received something."""
+
+    subscription: Subscription
+    failed: int
+    first_failure: datetime
+    last_failure: datetime
+    last_success: datetime | None
+
+    @property
+    def has_recovered(self) -> bool:
+        return self.last_success is not None and self.last_success > self.last_failure
+
+
+@dataclass(frozen=True)
 class Overview:
     now: Figures
     before: Figures
     buckets: list[tuple[datetime, Bar]]  # the beginning of each 48th of the time, and its bar
-    worst: list[Subscription]
+    worst: list[Trouble]
     recent_failures: list[WebhookLog]
     newest: WebhookLog | None
 
@@ -79,7 +94,7 @@ def overview_of(user, start: datetime, length: timedelta) -> Overview:
         now=_figures(within),
         before=_figures(logs.since(start - length).before(start)),
         buckets=_buckets(within, start, length / BUCKETS),
-        worst=_with_health(list(worst), within),
+        worst=_troubles(list(worst), within),
         recent_failures=list(within.failed().for_list().newest_first()[:RECENT]),
         newest=logs.newest_first().only("created_at").first(),
     )
@@ -89,7 +104,7 @@ def _figures(logs) -> Figures:
     found = logs.aggregate(
         delivered=Count("pk", filter=Q(state=State.SUCCEEDED)),
         failed=Count("pk", filter=Q(state=State.FAILED)),
-        p95_ms=Percentile(F("duration_ms"), 0.95),
+        p95_ms=Percentile("duration_ms", 0.95),
     )
     return Figures(**found)
 
@@ -106,21 +121,22 @@ def _buckets(within, start: datetime, step: timedelta) -> list[tuple[datetime, B
     return list(zip(starts, stacked_bars(counts, width=CHART_WIDTH), strict=True))
 
 
-def _with_health(worst: list[dict], within) -> list[Subscription]:
-    """The subscriptions, each with what failed, since when, and whether anything was received after the last failure."""
+def _troubles(worst: list[dict], within) -> list[Trouble]:
     subscriptions = Subscription.objects.in_bulk([row["subscription"] for row in worst])
     received = dict(
         within.succeeded()
         .filter(subscription__in=subscriptions)
         .values("subscription")
-        .annotate(number=Count("pk"), last=Max("created_at"))
+        .annotate(last=Max("created_at"))
         .values_list("subscription", "last")
     )
-    found = []
-    for row in worst:
-        subscription = subscriptions[row["subscription"]]
-        subscription.failed, subscription.first_failure, subscription.last_failure = row["failed"], row["first"], row["last"]
-        subscription.last_success = received.get(subscription.pk)
-        subscription.has_recovered = bool(subscription.last_success and subscription.last_success > row["last"])
-        found.append(subscription)
-    return found
+    return [
+        Trouble(
+            subscriptions[row["subscription"]],
+            row["failed"],
+            row["first"],
+            row["last"],
+            received.get(row["subscription"]),
+        )
+        for row in worst
+    ]

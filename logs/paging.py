@@ -38,7 +38,7 @@ def key_page(logs: QuerySet, cursor: str, size: int) -> Page:
         created_at, pk = _read_cursor(cursor)
         # The first condition is what the index is walked by; the second breaks ties.
         logs = logs.filter(created_at__lte=created_at).filter(Q(created_at__lt=created_at) | Q(pk__lt=pk))
-    found = list(logs.newest_first()[: size + 1])
+    found = list(logs.order_by("-created_at", "-id")[: size + 1])
     has_more = len(found) > size
     return Page(found[:size], cursor_of(found[size - 1]) if has_more else "")
 

@@ -17,6 +17,7 @@ TABLE = "logs_payload"
 FIRST_YEAR = 2010
 _LOCK = 0x636F7461  # any number, the same everywhere: one partition is made at a time
 
+
 def make_months_of(ids: Iterable[str]) -> None:
     """Make the missing partitions for these log ids; call it before their payloads are inserted. One query when all exist."""
     months = {month for pk in ids if (month := _month_of(pk))}

@@ -13,7 +13,7 @@ from django.db.models.functions import Left, Now
 from .paging import Page, key_page
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import User
+    from django.contrib.auth.models import AnonymousUser, User
 
     from .models import Subscription
 
@@ -21,7 +21,7 @@ RESPONSE_IN_LISTS = 200
 
 
 class CompanyQuerySet(models.QuerySet):
-    def visible_to(self, user: User) -> CompanyQuerySet:
+    def visible_to(self, user: User | AnonymousUser) -> CompanyQuerySet:
         """The companies that the user belongs to; a superuser sees all."""
         if user.is_superuser:
             return self
@@ -29,18 +29,20 @@ class CompanyQuerySet(models.QuerySet):
 
 
 class SubscriptionQuerySet(models.QuerySet):
-    def visible_to(self, user: User) -> SubscriptionQuerySet:
+    def visible_to(self, user: User | AnonymousUser) -> SubscriptionQuerySet:
         if user.is_superuser:
             return self
         return self.filter(company__in=apps.get_model("logs", "Company").objects.visible_to(user).values("pk"))
 
 
 class WebhookLogQuerySet(models.QuerySet):
-    def visible_to(self, user: User) -> WebhookLogQuerySet:
+    def visible_to(self, user: User | AnonymousUser) -> WebhookLogQuerySet:
         """Visibility follows the subscription's company; a log's own company is data."""
         if user.is_superuser:
             return self
-        return self.filter(subscription__in=apps.get_model("logs", "Subscription").objects.visible_to(user).values("pk"))
+        return self.filter(
+            subscription__in=apps.get_model("logs", "Subscription").objects.visible_to(user).values("pk")
+        )
 
     def failed(self) -> WebhookLogQuerySet:
         return self.filter(state="failed")
@@ -91,13 +93,13 @@ class WebhookLogQuerySet(models.QuerySet):
 
 
 class PayloadQuerySet(models.QuerySet):
-    def visible_to(self, user: User) -> PayloadQuerySet:
+    def visible_to(self, user: User | AnonymousUser) -> PayloadQuerySet:
         if user.is_superuser:
             return self
         return self.filter(log__in=apps.get_model("logs", "WebhookLog").objects.visible_to(user).values("pk"))
 
 
 class ImportQuerySet(models.QuerySet):
-    def visible_to(self, user: User) -> ImportQuerySet:
+    def visible_to(self, user: User | AnonymousUser) -> ImportQuerySet:
         """One's own uploads; a superuser sees all."""
         return self if user.is_superuser else self.filter(uploaded_by=user)

@@ -12,7 +12,6 @@ from typing import Any
 from django.db.models import Q
 
 from . import objectid
-from .masked_keys import masked_keys
 from .models import Payload
 from .payloads.masking import MaskedKeys, mask_text
 from .payloads.tokens import query_tokens, search_tokens

@@ -12,6 +12,8 @@ import re
 from typing import Any
 
 MAX_DEPTH = 100
+MAX_DIGITS = 308  # what a double can hold; Python gives up at 4,300 digits, PostgreSQL's jsonb at 16,383 decimals
+_ZERO = re.compile(r"-?0(?:\.0+)?(?:[eE][+-]?\d{1,3})?")
 _SUSPICIOUS_ESCAPE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 
 
@@ -37,8 +39,6 @@ def loads(data: bytes | str) -> Any:
         raise NotStrictJSON(f"nested deeper than {MAX_DEPTH} levels") from error
     if _SUSPICIOUS_ESCAPE.search(text):
         _check_strings(value, "")
-    elif "\x00" in text:
-        raise NotStrictJSON("holds a NUL character", text.index("\x00"))
     return value
 
 
@@ -51,7 +51,7 @@ def _decode(data: bytes) -> str:
 
 def _check_depth(text: str) -> None:
     depth = 0
-    for match in re.finditer(r'"(?:[^"\\]|\\.)*"|[\[{\]}]', text, re.DOTALL):
+    for match in re.finditer(r'"(?:[^"\\]|\\.)*+"?|[\[{\]}]', text, re.DOTALL):
         bracket = match[0]
         if bracket in "[{":
             depth += 1
@@ -89,13 +89,15 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _finite(number: str) -> float:
-    if math.isinf(value := float(number)):
+    value = float(number)
+    is_lost = math.isinf(value) or (value == 0 and not _ZERO.fullmatch(number))
+    if is_lost or len(number) > MAX_DIGITS:
         raise NotStrictJSON(f"the number {number[:40]} is out of range")
     return value
 
 
 def _integer(number: str) -> int:
-    if len(number) > 308:  # what a double can hold; Python itself gives up at 4,300 digits
+    if len(number) > MAX_DIGITS:
         raise NotStrictJSON(f"the number {number[:20]}… of {len(number)} digits is out of range")
     return int(number)
 

@@ -18,7 +18,9 @@ def time_limit(seconds: float) -> Iterator[None]:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SELECT set_config('statement_timeout', %s, true)", [f"{int(seconds * 1000)}ms"])
             yield
-            cursor.execute("SELECT set_config('statement_timeout', '0', true)")  # for an outer transaction, if there is one
+            cursor.execute(
+                "SELECT set_config('statement_timeout', '0', true)"
+            )  # for an outer transaction, if there is one
     except OperationalError as error:
         if isinstance(error.__cause__, QueryCanceled):
             raise TookTooLong from error

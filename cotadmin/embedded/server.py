@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import time
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -120,10 +121,8 @@ def _make_database(directory: str, database: str) -> None:
     with psycopg.connect(host=directory, user="postgres", dbname="postgres", autocommit=True) as connection:
         if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone():
             return
-        try:
+        with suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):  # another process was faster
             connection.execute(psycopg.sql.SQL("CREATE DATABASE {}").format(psycopg.sql.Identifier(database)))
-        except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
-            pass  # another process was faster
 
 
 def _reachable_by_server_user(data: Path) -> Path:

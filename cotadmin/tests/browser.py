@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
@@ -15,7 +16,7 @@ def executable() -> str | None:
     """The browser on this machine; CHROMIUM names another."""
     named = os.environ.get("CHROMIUM")
     found = (shutil.which(name) for name in ((named,) if named else NAMES))
-    return next((path for path in found if path), MAC if os.path.exists(MAC) and not named else None)
+    return next((path for path in found if path), MAC if Path(MAC).exists() and not named else None)
 
 
 def _install() -> None:
@@ -32,7 +33,7 @@ def playwright_has_its_own() -> bool:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        return os.path.exists(playwright.chromium.executable_path)
+        return Path(playwright.chromium.executable_path).exists()
 
 
 def main() -> None:

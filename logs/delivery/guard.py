@@ -7,6 +7,7 @@ has, or what it resolves to the next time. Ranges are those of Python's `ipaddre
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -38,9 +39,11 @@ METADATA = frozenset(
 )
 # In IANA's registries, and unknown to the oldest Python that we run on.
 _NOT_GLOBAL = tuple(
-    ipaddress.ip_network(text) for text in ("192.88.99.0/24", "64:ff9b:1::/48", "3fff::/20", "5f00::/16", "fec0::/10")
+    ipaddress.ip_network(text)
+    for text in ("192.0.0.0/24", "192.88.99.0/24", "64:ff9b:1::/48", "3fff::/20", "5f00::/16", "fec0::/10")
 )
-_NAT64 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48"))
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_LOCAL_NAT64 = ipaddress.ip_network("64:ff9b:1::/48")  # RFC 8215: a network's own, with a prefix of its choice
 _IPV4_COMPATIBLE = ipaddress.ip_network("::/96")
 _ISATAP = (0x00005EFE, 0x02005EFE)
 
@@ -103,7 +106,7 @@ class Guard:
         host, port = _host_and_port(url)
         try:
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except OSError:
+        except (OSError, UnicodeError):
             return
         for *_rest, sockaddr in found:
             self.check_address(str(sockaddr[0]), port)
@@ -122,7 +125,9 @@ class GuardedResolver(AbstractResolver):
         self.guard = guard
         self.resolver = resolver or ThreadedResolver()
 
-    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET) -> list[ResolveResult]:
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
         found = await self.resolver.resolve(host, port, family)
         for one in found:
             self.guard.check_address(one["host"], port)
@@ -137,17 +142,16 @@ def parse_allowed_networks(entries: Iterable[str]) -> list[AllowedNetwork]:
     return [_parse_allowed_network(entry.strip()) for entry in entries if entry.strip()]
 
 
+_ALLOWED_WITH_PORT = re.compile(r"(?:\[(?P<v6>[^\]]+)\]|(?P<v4>[^:\[\]]+)):(?P<port>[0-9]{1,5})")
+
+
 def _parse_allowed_network(entry: str) -> AllowedNetwork:
-    network, port = entry, ""
-    if entry.startswith("["):
-        network, _bracket, port = entry[1:].partition("]")
-    elif entry.count(":") == 1:
-        network, _colon, port = entry.partition(":")
+    form = _ALLOWED_WITH_PORT.fullmatch(entry)
+    network, port = (form["v6"] or form["v4"], int(form["port"])) if form else (entry, None)
     try:
-        number = int(port.removeprefix(":")) if port else None
-        if number is not None and not 1 <= number <= 65535:
+        if port is not None and not 1 <= port <= 65535:
             raise ValueError("the port is out of range")
-        return AllowedNetwork(ipaddress.ip_network(network), number)
+        return AllowedNetwork(ipaddress.ip_network(network), port)
     except ValueError as error:
         raise ValueError(
             f"DELIVERY_ALLOWED_NETWORKS: {entry!r} is not a network such as 10.0.0.0/8, 127.0.0.1/32:8001 or [fd00::/8]:8443"
@@ -162,8 +166,10 @@ def _host_and_port(url: str) -> tuple[str, int]:
         raise Blocked("not a URL", _("This is not a URL.")) from error
     if parts.scheme not in ("http", "https"):
         raise Blocked("neither http nor https", _("Only http and https are sent to."))
-    if not host or not port:
+    if not host:
         raise Blocked("the URL has no host", _("This URL has no host."))
+    if not port:
+        raise Blocked("nothing listens at port 0", _("Ports are numbered from 1 to 65535."))
     return host, port
 
 
@@ -176,13 +182,13 @@ def _spelled_address(host: str) -> Address | None:
         pass
     try:
         return ipaddress.IPv4Address(socket.inet_aton(host))
-    except (OSError, UnicodeEncodeError):
+    except (OSError, ValueError):  # ValueError: no name server can have it either (a NUL)
         return None
 
 
 def _is_public(address: Address) -> bool:
     is_odd = address.is_multicast or address.is_reserved or address.is_unspecified or address.is_link_local
-    if isinstance(address, ipaddress.IPv6Address) and (address.ipv4_mapped or any(address in net for net in _NAT64)):
+    if isinstance(address, ipaddress.IPv6Address) and (address.ipv4_mapped or address in _NAT64):
         return True  # judged by the IPv4 address inside
     return address.is_global and not is_odd and not any(_is_in(address, network) for network in _NOT_GLOBAL)
 
@@ -202,7 +208,10 @@ def _embedded(address: Address) -> Iterator[ipaddress.IPv4Address]:
         yield address.sixtofour
     if address.teredo:
         yield from address.teredo
-    if any(address in network for network in _NAT64) or (address in _IPV4_COMPATIBLE and low > 1):
+    if address in _NAT64 or address in _LOCAL_NAT64 or (address in _IPV4_COMPATIBLE and low > 1):
         yield ipaddress.IPv4Address(low)
+    if address in _LOCAL_NAT64:
+        spread = address.packed[:8] + address.packed[9:]  # RFC 6052 leaves the ninth byte out
+        yield from (ipaddress.IPv4Address(spread[size : size + 4]) for size in (6, 7, 8))
     if (int(address) >> 32) & 0xFFFFFFFF in _ISATAP:
         yield ipaddress.IPv4Address(low)

@@ -27,37 +27,49 @@ def is_success(status: int | None) -> bool:
     return status is not None and 200 <= status <= 209
 
 
-# What Node's HTTP client says when there is no answer. Cotalker logs that text beside a status that is not the receiver's,
-# so the text decides – but only where it is all of the response: a receiver's own answer may mention a timeout too.
+# What Node's HTTP clients say when there is no answer. Cotalker logs that text beside a status that is not the receiver's,
+# so the text decides – but only where the response begins with it, in the client's own spelling: a receiver's answer may
+# mention a timeout too ("Request Timeout" and {"error":"lock timeout"} are answers).
 _TRANSPORT = tuple(
     (cause, re.compile(pattern))
     for cause, pattern in (
-        (Cause.TIMEOUT, r"(?:connect|read|write) (?:ETIMEDOUT|EHOSTUNREACH|ENETUNREACH)\b|ESOCKETTIMEDOUT\b|ETIMEDOUT\b"),
-        (Cause.TIMEOUT, r"(?i:timeout of \d+ ?ms exceeded|(?:network |socket |request )?timed? ?out\.?$)"),
+        (Cause.TIMEOUT, r"(?:(?:connect|read|write) )?(?:ETIMEDOUT|ESOCKETTIMEDOUT|EHOSTUNREACH|ENETUNREACH)\b"),
+        (Cause.TIMEOUT, r"[Tt]imeout of \d+ ?ms exceeded|network timeout at: |Timeout awaiting '\w+' for \d+ms"),
         (Cause.REFUSED, r"(?:connect )?ECONNREFUSED\b"),
-        (Cause.DNS, r"(?:getaddrinfo|queryA+) |ENOTFOUND\b|EAI_AGAIN\b"),
+        (Cause.DNS, r"(?:getaddrinfo|query[A-Z]\w*) E[A-Z]|(?:ENOTFOUND|EAI_AGAIN)\b"),
         (Cause.RESET, r"socket hang up|(?:(?:read|write) )?(?:ECONNRESET|EPIPE|ECONNABORTED)\b|aborted$"),
         (
             Cause.TLS,
             r"certificate has expired|self[- ]signed certificate|unable to (?:verify the first|get (?:local )?issuer) "
-            r"|Hostname/IP does not match certificate|(?:CERT|ERR_TLS|DEPTH_ZERO|UNABLE_TO)_\w+|(?:write )?EPROTO\b"
-            r"|Client network socket disconnected before secure TLS",
+            r"|Hostname/IP does not match certificate|Client network socket disconnected before secure TLS"
+            r"|(?:CERT|ERR_TLS|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER)_\w+"
+            r"|(?:write )?EPROTO\b",
         ),
     )
 )
-_ERROR_PREFIX = re.compile(r"(?:Error|RequestError|FetchError|AxiosError): ")
-_TRANSPORT_LIMIT = 300
+_CLIENT_PREFIX = re.compile(r"(?:\w{0,30}Error: )?(?:request to \S{1,2000} failed, reason: )?")
+_TRANSPORT_LIMIT = 2500
+
+
+def cause_of(status: int | None, response: str) -> Cause | str:
+    """Why a log failed, as far as Cotalker's document tells; "" for a success."""
+    return _cause_of(status, response[:_TRANSPORT_LIMIT])
 
 
 @lru_cache(maxsize=4096)
-def cause_of(status: int | None, response: str) -> Cause | str:
-    """Why a log failed, as far as Cotalker's document tells; "" for a success."""
+def _cause_of(status: int | None, response: str) -> Cause | str:
     if is_success(status):
         return ""
-    text = _ERROR_PREFIX.sub("", response.strip()[:_TRANSPORT_LIMIT], count=1)
+    text = response.strip()
+    text = text[_CLIENT_PREFIX.match(text).end() :]
     for cause, pattern in _TRANSPORT:
         if pattern.match(text):
             return cause
+    return cause_of_status(status)
+
+
+def cause_of_status(status: int | None) -> Cause:
+    """The cause that the status of a failed answer alone tells."""
     if status is None:
         return Cause.OTHER
     return {3: Cause.REDIRECT, 4: Cause.HTTP_4XX, 5: Cause.HTTP_5XX}.get(status // 100, Cause.OTHER)
@@ -70,21 +82,29 @@ _VARYING = tuple(
     for pattern, placeholder in (
         (r"\b[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b", "{id}"),
         (r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?", "{time}"),
+        (r"\b\d\d:\d\d:\d\d(?:\.\d{1,9})?\b", "{time}"),
         (r"\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}\b", "{ip}"),
         (r"\[[0-9a-fA-F:]{2,45}\]", "{ip}"),
+        # Node writes IPv6 addresses without brackets: "connect ECONNREFUSED ::1:443".
+        (r"(?<=[A-Z] )[0-9a-fA-F]{0,4}:[0-9a-fA-F]{0,4}:[0-9a-fA-F:.]{0,40}(?=:\d{1,5}\b)", "{ip}"),
         (r"\b[0-9a-fA-F]{16,64}\b", "{id}"),
         (r"(?<=ENOTFOUND )\S{1,253}|(?<=EAI_AGAIN )\S{1,253}|(?<=://)[^/\s\"'<>]{1,253}", "{host}"),
-        (r"(?<![\w{:])\d{3,}(?![\w}])", "{n}"),
+        (r"\b(ECONNREFUSED|ECONNRESET|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH) [^\s{:]{1,253}(?=:\d)", r"\1 {host}"),
+        # Ports stay, and what axios says of an answer: "Request failed with status code 404".
+        (r"(?<![\w{])(?<!\}:)(?<!status code )\d{3,}(?![\w}])", "{n}"),
     )
 )
 _STATUS_TEXT = re.compile(r"^\d{3}(?= [A-Z])")
 
 
-@lru_cache(maxsize=4096)
 def fingerprint(response: str, status: int | None, cause: str) -> str:
     """The response without what differs from one failure to the next, so that like failures group; at most 120 characters."""
-    text = re.sub(r"<[^<>]{0,200}>", " ", response[:_FINGERPRINT_LIMIT])
-    text = " ".join(text.split())
+    return _fingerprint(response[:_FINGERPRINT_LIMIT], status, cause)
+
+
+@lru_cache(maxsize=4096)
+def _fingerprint(response: str, status: int | None, cause: str) -> str:
+    text = " ".join(re.sub(r"<[^<>]{0,200}>", " ", response).split())
     kept = _STATUS_TEXT.match(text)  # "502 Bad Gateway" keeps its number
     start = kept.end() if kept else 0
     rest = text[start:]

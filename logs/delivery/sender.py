@@ -19,7 +19,7 @@ from yarl import URL
 from cotadmin import __version__
 
 from .guard import Blocked, Guard, GuardedResolver
-from .policy import Cause, is_success
+from .policy import Cause, cause_of_status, is_success
 
 USER_AGENT = f"cotadmin/{__version__}"
 CONNECT_SECONDS = 5.0
@@ -136,8 +136,7 @@ def _outcome(answer: _Answer, cause: Cause | str, problem: str, started_at: date
     if is_success(answer.status):
         cause = ""
     else:
-        by_class = {3: Cause.REDIRECT, 4: Cause.HTTP_4XX, 5: Cause.HTTP_5XX}
-        cause = by_class.get(answer.status // 100, Cause.OTHER)
+        cause = cause_of_status(answer.status)
     return Outcome(
         answer.status,
         _clean(bytes(answer.body[:BODY_KEPT]).decode(errors="replace")),

@@ -6,7 +6,7 @@ import base64
 import binascii
 import secrets
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from standardwebhooks.webhooks import Webhook
@@ -21,6 +21,7 @@ class SecretUnreadable(Exception):
 
 def headers_for(log_id: str, payload: bytes, secret: str, at: datetime) -> dict[str, str]:
     """The headers of one attempt; every attempt of a log has the same id. `secret` "" leaves the signature out."""
+    at = at.astimezone(UTC)  # the library takes the clock of any zone for UTC
     headers = {"webhook-id": log_id, "webhook-timestamp": str(int(at.timestamp()))}
     if secret:
         headers["webhook-signature"] = Webhook(secret).sign(msg_id=log_id, timestamp=at, data=payload.decode())

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import psycopg
@@ -80,7 +81,9 @@ class DeliveryLoop:
     async def _send_what_is_due(self, sender: Sender) -> None:
         self._wake.clear()
         free = AT_ONCE - len(self.in_flight)
-        for delivery in await _in_thread(lanes.due_deliveries, busy_lanes=set(self.in_flight), limit=free) if free else ():
+        for delivery in (
+            await _in_thread(lanes.due_deliveries, busy_lanes=set(self.in_flight), limit=free) if free else ()
+        ):
             self.in_flight[delivery.lane] = asyncio.create_task(self._deliver(sender, delivery))
 
     async def _deliver(self, sender: Sender, delivery: lanes.Delivery) -> None:
@@ -106,10 +109,8 @@ class DeliveryLoop:
             self._wake.set()
 
     async def _pause_until_woken(self) -> None:
-        try:
+        with suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), SWEEP_SECONDS)
-        except TimeoutError:
-            pass
 
     async def _pause(self, seconds: float) -> bool:
         """Wait; True where the worker is to stop."""

@@ -23,10 +23,31 @@ LOGS = 2000
 SEED = 20260414
 
 _SAMPLES = Path(__file__).parent / "documents"
-_TASKS = ("Cambio de sello mecánico", "Alineamiento láser", "Fuga hidráulica", "Inspección de cóncavos", "Cambio de polines",
-          "Mantención 2.000 h", "Apriete de revestimientos", "Termografía", "Lubricación de rastra", "Ruido en reductor")
-_MACHINES = ("Bomba P-204", "Bomba P-118", "Correa CV-12", "Molino SAG", "Chancador CH-01", "Espesador E-3",
-             "Compresor K-301", "Harnero H-05", "Alimentador AL-02", "Celda de flotación 7", "CAEX 118")
+_TASKS = (
+    "Cambio de sello mecánico",
+    "Alineamiento láser",
+    "Fuga hidráulica",
+    "Inspección de cóncavos",
+    "Cambio de polines",
+    "Mantención 2.000 h",
+    "Apriete de revestimientos",
+    "Termografía",
+    "Lubricación de rastra",
+    "Ruido en reductor",
+)
+_MACHINES = (
+    "Bomba P-204",
+    "Bomba P-118",
+    "Correa CV-12",
+    "Molino SAG",
+    "Chancador CH-01",
+    "Espesador E-3",
+    "Compresor K-301",
+    "Harnero H-05",
+    "Alimentador AL-02",
+    "Celda de flotación 7",
+    "CAEX 118",
+)
 _PEOPLE = ("Mecánico turno A-07", "Supervisor turno B", "Eléctrico turno C-02", "Jefe de taller", "Operadora sala 3")
 _INCIDENTS = ("Caída a mismo nivel · Taller", "Casi accidente · Nivel 4 molienda", "Derrame menor · Losa de lavado")
 _ELEMENTS = ("Rodamiento 22320 E · stock mínimo", "Correa V-belt 5VX 1250", "Aceite ISO VG 320 · tambor 208 L")
@@ -57,21 +78,53 @@ class Plan:
 
 TIMEOUT = "connect ETIMEDOUT 67.225.146.248:443"
 PLANS = (
-    Plan("wo_update", "Work Orders Update", "create-edit-delete-task", "COTTask", 50, (
-        Trouble(0.45, 0.02, 0.92, 409, TIMEOUT),
-        Trouble(6.2, 6.0, 0.6, 503, "Service Unavailable"),
-    )),
-    Plan("users_hr", "Users to HR", "create-edit-delete-user", "COTUser", 18, (
-        Trouble(DAYS, 0, 0.12, 409, '{"error":"duplicate employee code","token":"demo-4711"}'),
-    )),
-    Plan("incidents_sap", "Incidents to SAP", "create-edit-delete-survey", "COTSurvey", 14, (
-        Trouble(DAYS, 0, 0.04, 502, "<html><head><title>502 Bad Gateway</title></head><body>502 Bad Gateway</body></html>"),
-        Trouble(3.1, 2.9, 0.9, 409, "socket hang up"),
-    )),
-    Plan("elements_erp", "Elements to ERP", "create-edit-delete-property", "COTProperty", 12, (
-        Trouble(1.2, 0.9, 1.0, 409, "certificate has expired"),
-        Trouble(9.5, 9.4, 1.0, 409, "getaddrinfo ENOTFOUND erp.austral.example"),
-    )),
+    Plan(
+        "wo_update",
+        "Work Orders Update",
+        "create-edit-delete-task",
+        "COTTask",
+        50,
+        (
+            Trouble(0.45, 0.02, 0.92, 409, TIMEOUT),
+            Trouble(6.2, 6.0, 0.6, 503, "Service Unavailable"),
+        ),
+    ),
+    Plan(
+        "users_hr",
+        "Users to HR",
+        "create-edit-delete-user",
+        "COTUser",
+        18,
+        (Trouble(DAYS, 0, 0.12, 409, '{"error":"duplicate employee code","token":"demo-4711"}'),),
+    ),
+    Plan(
+        "incidents_sap",
+        "Incidents to SAP",
+        "create-edit-delete-survey",
+        "COTSurvey",
+        14,
+        (
+            Trouble(
+                DAYS,
+                0,
+                0.04,
+                502,
+                "<html><head><title>502 Bad Gateway</title></head><body>502 Bad Gateway</body></html>",
+            ),
+            Trouble(3.1, 2.9, 0.9, 409, "socket hang up"),
+        ),
+    ),
+    Plan(
+        "elements_erp",
+        "Elements to ERP",
+        "create-edit-delete-property",
+        "COTProperty",
+        12,
+        (
+            Trouble(1.2, 0.9, 1.0, 409, "certificate has expired"),
+            Trouble(9.5, 9.4, 1.0, 409, "getaddrinfo ENOTFOUND erp.austral.example"),
+        ),
+    ),
     Plan("notes_audit", "Notes to the archive", "create-edit-delete-note", "COTNote", 4, ()),
     Plan("logouts", "Sessions", "logout-user", "Auth", 2, (Trouble(5, 4.5, 1.0, 301, "Moved Permanently"),)),
 )
@@ -146,7 +199,11 @@ def _outcome(plan: Plan, days_ago: float, random: Random) -> tuple[int | None, i
     for trouble in plan.troubles:
         if trouble.end <= days_ago <= trouble.start and random.random() < trouble.share:
             return trouble.status, 3, trouble.response
-    return random.choice((200, 200, 200, 201, 204)), random.choice((1, 1, 1, 1, 1, 2)), random.choice(("", "OK", '{"ok":true}'))
+    return (
+        random.choice((200, 200, 200, 201, 204)),
+        random.choice((1, 1, 1, 1, 1, 2)),
+        random.choice(("", "OK", '{"ok":true}')),
+    )
 
 
 def _event(plan: Plan, obj: tuple[str, str], happened: datetime, task_event: dict, random: Random) -> dict[str, Any]:
@@ -162,11 +219,16 @@ def _event(plan: Plan, obj: tuple[str, str], happened: datetime, task_event: dic
             "company": COMPANY_ID,
             "createdAt": written_moment(happened),
         }
-        event["data"] |= {"_id": object_id, "name": {"displayName": name, "names": name, "lastName": "", "secondLastName": ""}}
+        event["data"] |= {
+            "_id": object_id,
+            "name": {"displayName": name, "names": name, "lastName": "", "secondLastName": ""},
+        }
         return event
     event["data"] |= {"_id": object_id, "name": name, "serial": random.randrange(40000, 50000)}
     event["data"]["modifiedAt"] = written_moment(happened)
-    event["event"] = "edit" if plan.event_type == "COTNote" else random.choice(("create", "edit", "edit", "edit", "delete"))
+    event["event"] = (
+        "edit" if plan.event_type == "COTNote" else random.choice(("create", "edit", "edit", "edit", "delete"))
+    )
     if event["event"] == "edit":
         before, after = (written_moment(happened + timedelta(days=days)) for days in random.sample(range(1, 20), 2))
         event["data"]["endDate"] = after

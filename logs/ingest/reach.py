@@ -16,8 +16,9 @@ class Reach:
     """The companies that `user` may write into; None and superusers may into all."""
 
     def __init__(self, user: User | None) -> None:
-        is_unlimited = user is None or user.is_superuser
-        self.companies = None if is_unlimited else set(Company.objects.visible_to(user).values_list("pk", flat=True))
+        self.companies: set[str] | None = None  # all
+        if user is not None and not user.is_superuser:
+            self.companies = set(Company.objects.visible_to(user).values_list("pk", flat=True))
         self._company_of: dict[str, str] = {}
 
     def check(self, company: str, path: str = "/company") -> None:

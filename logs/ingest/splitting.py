@@ -111,7 +111,9 @@ class _Splitter:
             else:
                 yield self._piece()
         if self.is_in_array:
-            yield Piece(self.number + 1, self.line, b"", "the array is not closed; the end of the file seems to be missing")
+            yield Piece(
+                self.number + 1, self.line, b"", "the array is not closed; the end of the file seems to be missing"
+            )
 
     def _piece(self) -> Piece:
         self.number += 1

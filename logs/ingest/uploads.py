@@ -25,7 +25,9 @@ def receive(file: UploadedFile, kind: str, user) -> Import:
     from ..tasks import run_import
 
     with transaction.atomic():
-        upload = Import.objects.create(kind=kind, file_name=file.name[-255:], size=file.size, uploaded_by=user)
+        upload = Import.objects.create(
+            kind=kind, file_name=(file.name or "")[-255:], size=file.size or 0, uploaded_by=user
+        )
         for number, data in enumerate(file.chunks(CHUNK)):
             ImportChunk.objects.create(upload=upload, number=number, data=data)
         run_import.defer(import_id=upload.pk)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import IO, Any, ClassVar
 
@@ -11,14 +12,17 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
 from logs.ingest.importing import Importer, Refusal, Summary
-from logs.ingest.splitting import Piece
+from logs.ingest.splitting import UnreadableFile
 from logs.masked_keys import masked_keys
 
 CHUNK = 1 << 20
 
 
 class ImportCommand(BaseCommand):
-    """Reads each file with the method of Importer that `importer_method` names. Exit status 1 when something was refused."""
+    """Reads each file with the method of Importer that `importer_method` names.
+
+    Exit status 1 when a document was refused or a file could not be read to its end.
+    """
 
     importer_method: ClassVar[str]
 
@@ -28,17 +32,9 @@ class ImportCommand(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         total = Summary()
-        self.refused_file: IO[bytes] | None = None
-        try:
-            if options["refused"]:
-                self.refused_file = Path(options["refused"]).open("wb")  # noqa: SIM115
+        with _open_refused(options["refused"], options["files"]) as self.refused_file:
             for name in options["files"]:
                 self._add(total, self._import(name))
-        except OSError as error:
-            raise CommandError(f"{error.filename or ''}: {error.strerror}") from error
-        finally:
-            if self.refused_file:
-                self.refused_file.close()
         self.stdout.write(
             f"read {total.read}, new {total.new}, unchanged {total.unchanged}, updated {total.updated}, refused {total.refused}"
         )
@@ -49,22 +45,26 @@ class ImportCommand(BaseCommand):
 
     def _import(self, name: str) -> Summary:
         def report(refusal: Refusal) -> None:
-            tqdm.write(f"{name}: {refusal}", file=self.stderr)
-            self._keep(refusal.piece)
+            self._say(f"{name}: {refusal}")
+            if self.refused_file:
+                self.refused_file.write(refusal.piece.data + b"\n")
 
         importer = Importer(masked_keys(), on_refusal=report)
-        is_stdin = name == "-"
-        with sys.stdin.buffer if is_stdin else Path(name).open("rb") as file:
-            size = None if is_stdin else Path(name).stat().st_size
-            with tqdm(total=size, unit="B", unit_scale=True, desc=name, file=self.stderr, disable=not sys.stderr.isatty()) as bar:
+        try:
+            file = sys.stdin.buffer if name == "-" else Path(name).open("rb")
+        except OSError as error:
+            summary = Summary(error=error.strerror)
+        else:
+            size = None if name == "-" else Path(name).stat().st_size
+            with file, tqdm(total=size, unit="B", unit_scale=True, desc=name, disable=not sys.stderr.isatty()) as bar:
                 summary = getattr(importer, self.importer_method)(_read(file, bar))
         if summary.error:
-            self.stderr.write(f"{name}: {summary.error}")
+            self._say(f"{name}: {summary.error}")
         return summary
 
-    def _keep(self, piece: Piece) -> None:
-        if self.refused_file:
-            self.refused_file.write(piece.data + b"\n")
+    def _say(self, line: str) -> None:
+        with tqdm.external_write_mode():
+            self.stderr.write(line)
 
     @staticmethod
     def _add(total: Summary, summary: Summary) -> None:
@@ -73,7 +73,23 @@ class ImportCommand(BaseCommand):
         total.error = total.error or summary.error
 
 
+def _open_refused(name: str | None, files: list[str]) -> AbstractContextManager[IO[bytes] | None]:
+    """The file for what is refused, emptied; raises CommandError, also where it is one of those to read."""
+    if not name:
+        return nullcontext()
+    path = Path(name)
+    if path.exists() and any(path.samefile(file) for file in files if Path(file).exists()):
+        raise CommandError(f"{name}: this file is to be read; write what is refused to another")
+    try:
+        return path.open("wb")
+    except OSError as error:
+        raise CommandError(f"{name}: {error.strerror}") from error
+
+
 def _read(file: IO[bytes], bar: tqdm) -> Iterator[bytes]:
-    while chunk := file.read(CHUNK):
-        bar.update(len(chunk))
-        yield chunk
+    try:
+        while chunk := file.read(CHUNK):
+            bar.update(len(chunk))
+            yield chunk
+    except OSError as error:
+        raise UnreadableFile(error.strerror) from error

@@ -42,9 +42,7 @@ class Attempt(models.Model):
         ordering = ["log", "number"]
         constraints = [
             models.UniqueConstraint(fields=["log", "number"], name="attempt_number_unique_in_log"),
-            models.CheckConstraint(
-                condition=models.Q(trigger__in=AttemptTrigger.values), name="attempt_trigger_known"
-            ),
+            models.CheckConstraint(condition=models.Q(trigger__in=AttemptTrigger.values), name="attempt_trigger_known"),
             models.CheckConstraint(condition=models.Q(cause__in=["", *Cause.values]), name="attempt_cause_known"),
         ]
 

@@ -16,7 +16,7 @@ class AuditAction(models.TextChoices):
     SUBSCRIPTION_CHANGED = "changed", _("changed the subscription")
     ACTIVATED = "activated", _("activated the subscription")
     DEACTIVATED = "deactivated", _("deactivated the subscription")
-    SECRET_CHANGED = "secret", _("changed the signing secret")  # noqa: S105
+    SECRET_CHANGED = "secret", _("changed the signing secret")
     EXPORTED_UNMASKED = "exported", _("exported without masking")
     DEMO_REMOVED = "demo_removed", _("removed the demo")
 
@@ -25,7 +25,9 @@ class AuditEntry(models.Model):
     """`about` is the id of the log or subscription, kept as text so that the record outlives what it is about."""
 
     at = models.DateTimeField(_("at"), auto_now_add=True)
-    actor = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("by"))
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("by")
+    )
     action = models.CharField(_("action"), max_length=20, choices=AuditAction)
     about = ObjectIdField(_("about"), blank=True)
     detail = models.CharField(_("detail"), max_length=1000, blank=True)

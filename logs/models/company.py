@@ -27,7 +27,9 @@ class Company(models.Model):
         verbose_name = _("company")
         verbose_name_plural = _("companies")
         ordering = ["name", "id"]
-        constraints = [models.CheckConstraint(condition=models.Q(id__regex=r"^[0-9a-f]{24}$"), name="company_id_is_objectid")]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(id__regex=r"^[0-9a-f]{24}$"), name="company_id_is_objectid")
+        ]
 
     def __str__(self) -> str:
         return self.name or self.id

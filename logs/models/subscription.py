@@ -39,7 +39,9 @@ class Subscription(models.Model):
         help_text=_("Unique in the company. It cannot be changed once saved."),
     )
     description = models.TextField(_("description"), blank=True)
-    url = models.CharField(_("URL"), max_length=2000, blank=True, help_text=_("Where its events are posted: http or https."))
+    url = models.CharField(
+        _("URL"), max_length=2000, blank=True, help_text=_("Where its events are posted: http or https.")
+    )
     is_active = models.BooleanField(_("active"), default=True)
     trigger = models.CharField(_("trigger"), max_length=40, choices=Trigger, blank=True)
     context_survey = ObjectIdField(_("survey"), blank=True, validators=[is_objectid])

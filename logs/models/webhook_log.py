@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
@@ -18,6 +20,9 @@ from ..querysets import WebhookLogQuerySet
 from .fields import JSONTextField, ObjectIdField
 from .payload import Payload
 from .subscription import Subscription
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise as StrPromise
 
 DUE_CHANNEL = "cotadmin_due"
 
@@ -89,7 +94,10 @@ class WebhookLog(models.Model):
         verbose_name = _("webhook log")
         verbose_name_plural = _("webhook logs")
         ordering = ["-created_at", "-id"]
-        permissions = [("redeliver_webhooklog", "Can re-deliver webhook logs"), ("reveal_masked", "Can reveal masked values")]
+        permissions = [
+            ("redeliver_webhooklog", "Can re-deliver webhook logs"),
+            ("reveal_masked", "Can reveal masked values"),
+        ]
         constraints = [
             models.CheckConstraint(condition=Q(id__regex=r"^[0-9a-f]{24}$"), name="webhooklog_id_is_objectid"),
             models.CheckConstraint(condition=Q(state__in=State.values), name="webhooklog_state_known"),
@@ -103,7 +111,11 @@ class WebhookLog(models.Model):
             models.Index(F("created_at").desc(), F("id").desc(), name="log_newest"),
             models.Index("subscription", F("created_at").desc(), F("id").desc(), name="log_of_subscription"),
             models.Index(
-                "subscription", F("created_at").desc(), F("id").desc(), name="log_failed", condition=Q(state=State.FAILED)
+                "subscription",
+                F("created_at").desc(),
+                F("id").desc(),
+                name="log_failed",
+                condition=Q(state=State.FAILED),
             ),
             models.Index("object_id", F("created_at").desc(), name="log_of_object", condition=~Q(object_id="")),
             models.Index("subscription", "position", name="log_due", condition=Q(next_attempt_at__isnull=False)),
@@ -136,7 +148,7 @@ class WebhookLog(models.Model):
         """Cotalker's word for it, "" while it is not settled."""
         return {State.SUCCEEDED: "SUCCESS", State.FAILED: "FAILED"}.get(State(self.state), "")
 
-    def why_not_redeliverable(self) -> str:
+    def why_not_redeliverable(self) -> str | StrPromise:
         """The reason why nobody can send this log now, "" where it can be sent."""
         if not self.subscription.url:
             return _("Its subscription has no URL yet. Import the subscription, or give it a URL.")

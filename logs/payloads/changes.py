@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .masking import MASK, MaskedKeys, mask_json
@@ -48,15 +48,16 @@ def _change(pointer: str, entry: Any, keys: MaskedKeys) -> Change:
     kind = "added" if _is_nothing(previous) else "removed" if _is_nothing(changed_to) else "changed"
     if keys.matches_pointer(pointer):
         return Change(pointer, kind, _masked(previous), _masked(changed_to), is_masked=True)
-    items: dict[str, list[str]] = {}
+    row = Change(pointer, kind, shown(previous, keys), shown(changed_to, keys))
     if isinstance(previous, list) and isinstance(changed_to, list):
         before, after = _texts(previous, keys), _texts(changed_to, keys)
-        items = {
-            "added_items": [text for text in after if text not in before],
-            "removed_items": [text for text in before if text not in after],
-            "kept_items": [text for text in after if text in before],
-        }
-    return Change(pointer, kind, shown(previous, keys), shown(changed_to, keys), **items)
+        return replace(
+            row,
+            added_items=[text for text in after if text not in before],
+            removed_items=[text for text in before if text not in after],
+            kept_items=[text for text in after if text in before],
+        )
+    return row
 
 
 def _is_nothing(value: Any) -> bool:
@@ -85,7 +86,9 @@ def _json(value: Any) -> str:
     if isinstance(value, Number):
         return value
     if isinstance(value, dict):
-        return "{" + ",".join(f"{json.dumps(key, ensure_ascii=False)}:{_json(item)}" for key, item in value.items()) + "}"
+        return (
+            "{" + ",".join(f"{json.dumps(key, ensure_ascii=False)}:{_json(item)}" for key, item in value.items()) + "}"
+        )
     if isinstance(value, list):
         return "[" + ",".join(_json(item) for item in value) + "]"
     return json.dumps(value, ensure_ascii=False)

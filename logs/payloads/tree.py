@@ -62,7 +62,9 @@ def resolve(value: Any, pointer: str) -> Any:
     for step in _steps(pointer):
         if isinstance(value, dict) and step in value:
             value = value[step]
-        elif isinstance(value, list) and step.isascii() and step.isdigit() and len(step) < 10 and int(step) < len(value):
+        elif (
+            isinstance(value, list) and step.isascii() and step.isdigit() and len(step) < 10 and int(step) < len(value)
+        ):
             value = value[int(step)]
         else:
             raise PointerError(f"{pointer[:200]} has no {step[:100]!r}")
@@ -86,7 +88,11 @@ def children(
     if _is_masked(pointer, keys) and not _is_revealed(pointer, revealed):
         raise PointerError(f"{pointer[:200]} is masked")
     total = len(container)
-    names = list(container)[start : start + limit] if isinstance(container, dict) else range(start, min(start + limit, total))
+    names = (
+        list(container)[start : start + limit]
+        if isinstance(container, dict)
+        else range(start, min(start + limit, total))
+    )
     nodes = [_node(str(name), container[name], pointer_to(pointer, name), keys, revealed, changed) for name in names]
     return Chunk(nodes, start + limit if start + limit < total else None, total)
 

@@ -68,7 +68,9 @@ def _iso(value: datetime) -> str:
 
 def _exact(value: datetime) -> str:
     local = timezone.localtime(value)
-    return f"{date_format(local, 'j M Y')} {local:%H:%M:%S} ({local:%z}) · {value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return (
+        f"{date_format(local, 'j M Y')} {local:%H:%M:%S} ({local:%z}) · {value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    )
 
 
 def _short_date(value: datetime) -> str:

@@ -43,7 +43,10 @@ def deliver(transactional_db) -> Callable[[], None]:
         deliveries = DeliveryLoop()
         running = asyncio.create_task(deliveries.run())
         while not running.done():
-            if not deliveries.in_flight and not await WebhookLog.objects.filter(next_attempt_at__isnull=False).aexists():
+            if (
+                not deliveries.in_flight
+                and not await WebhookLog.objects.filter(next_attempt_at__isnull=False).aexists()
+            ):
                 deliveries.stop()
             await asyncio.sleep(0.01)
         running.result()

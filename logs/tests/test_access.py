@@ -46,7 +46,10 @@ def test_an_administrator_of_another_company_finds_nothing(client, member, addre
 
 
 def test_an_htmx_request_without_a_session_goes_to_the_door_as_a_whole_page(client):
-    response = client.get(reverse("logs:webhook_log_list"), headers={"hx-request": "true", "hx-current-url": "http://testserver/logs/?state=failed"})
+    response = client.get(
+        reverse("logs:webhook_log_list"),
+        headers={"hx-request": "true", "hx-current-url": "http://testserver/logs/?state=failed"},
+    )
     assert response.status_code == 401
     assert response["HX-Redirect"] == "/sign-in/?next=/logs/%3Fstate%3Dfailed"
 

@@ -147,7 +147,9 @@ def test_a_blocked_target_is_a_failed_attempt_without_a_connection(client, opera
 def test_what_cannot_be_sent_is_refused_with_a_reason(client, operator, receiver, fields, reason):
     make_subscription(**{"url": receiver.url} | fields)
     log = make_log()
-    response = client.post(reverse("logs:redelivery_create", args=[log.pk]), {"after_try": 3}, headers={"hx-request": "true"})
+    response = client.post(
+        reverse("logs:redelivery_create", args=[log.pk]), {"after_try": 3}, headers={"hx-request": "true"}
+    )
     assert response.status_code == 422
     assert reason in response.content.decode()
     log.refresh_from_db()
@@ -185,7 +187,9 @@ def test_the_row_shows_the_outcome_and_stops_asking(client, operator, receiver, 
     make_subscription(url=receiver.url)
     log = make_log()
     htmx = {"hx-request": "true", "hx-target": f"log-{log.pk}"}
-    queued = client.post(reverse("logs:redelivery_create", args=[log.pk]), {"after_try": 3}, headers=htmx).content.decode()
+    queued = client.post(
+        reverse("logs:redelivery_create", args=[log.pk]), {"after_try": 3}, headers=htmx
+    ).content.decode()
     assert 'hx-trigger="every 1s"' in queued
     deliver()
     row = client.get(reverse("logs:webhook_log_row", args=[log.pk]), headers=htmx).content.decode()

@@ -13,7 +13,16 @@ from django.urls import reverse
 
 from logs.models import Attempt, AttemptTrigger, AuditEntry, Payload, Subscription
 
-from .factories import COMPANY, SUBSCRIPTION, import_logs, log_document, make_company, make_log, make_subscription, sample
+from .factories import (
+    COMPANY,
+    SUBSCRIPTION,
+    import_logs,
+    log_document,
+    make_company,
+    make_log,
+    make_subscription,
+    sample,
+)
 
 pytestmark = pytest.mark.django_db
 LIST = reverse("logs:webhook_log_list")
@@ -302,11 +311,18 @@ def test_revealing_needs_a_permission_and_is_recorded(client, member, subscripti
 
 def test_hostile_text_is_shown_as_text(client, subscription):
     hostile = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
-    event = {"data": {"_id": "62742b7562f37034d9399914", "name": hostile, hostile: {"a": hostile}}, "diff": {hostile: hostile}}
+    event = {
+        "data": {"_id": "62742b7562f37034d9399914", "name": hostile, hostile: {"a": hostile}},
+        "diff": {hostile: hostile},
+    }
     log = make_log(event=event, response=hostile)
     Subscription.objects.update(name=hostile)
     names = ["detail", "changes", "response"]
-    for address in [LIST, reverse("logs:overview"), *(reverse(f"logs:webhook_log_{name}", args=[log.pk]) for name in names)]:
+    for address in [
+        LIST,
+        reverse("logs:overview"),
+        *(reverse(f"logs:webhook_log_{name}", args=[log.pk]) for name in names),
+    ]:
         page = client.get(address).content.decode()
         assert "<script>alert" not in page
         assert "<img src=x" not in page

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.http import HttpRequest
@@ -16,7 +17,9 @@ RECORD_ENTRIES = 10
 BODY_SHOWN = 20_000
 
 
-def log_context(request: HttpRequest, log: WebhookLog, part: str, revealed: frozenset[str] = frozenset()) -> dict[str, Any]:
+def log_context(
+    request: HttpRequest, log: WebhookLog, part: str, revealed: frozenset[str] = frozenset()
+) -> dict[str, Any]:
     """`part`: the tab that is open (payload, changes, request, response), "" for none of them."""
     attempts = list(log.attempts.select_related("actor")) or [Attempt.of_cotalker(log)]
     visible = WebhookLog.objects.visible_to(request.user)
@@ -36,7 +39,9 @@ def log_context(request: HttpRequest, log: WebhookLog, part: str, revealed: froz
         context |= _event_context(request, log, part, revealed)
     if part == "response":
         headers = masking.mask_headers(attempts[-1].response_headers, masked_keys())
-        body = masking.mask_text((log.response or "") if attempts[-1].pk is None else attempts[-1].response, masked_keys())
+        body = masking.mask_text(
+            (log.response or "") if attempts[-1].pk is None else attempts[-1].response, masked_keys()
+        )
         context |= {"headers": headers, "body": body[:BODY_SHOWN], "is_body_cut": len(body) > BODY_SHOWN}
     return context
 
@@ -55,9 +60,9 @@ def _event_context(request: HttpRequest, log: WebhookLog, part: str, revealed: f
     context["change_count"] = len(changed)
     if part == "changes":
         return context | {"changes": changes.changes(event, masked_keys())}
-    options = {"keys": masked_keys(), "revealed": revealed, "changed": changed}
-    context["root"] = tree.children(event, "", **options)
-    context["data"] = tree.children(event, "/data", **options) if isinstance(event.get("data"), dict) else None
+    children = partial(tree.children, event, keys=masked_keys(), revealed=revealed, changed=changed)
+    context["root"] = children("")
+    context["data"] = children("/data") if isinstance(event.get("data"), dict) else None
     return context
 
 

@@ -1,5 +1,7 @@
 """The first page: what broke, since when, and whether it is mended."""
 
+from typing import Any
+
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -18,13 +20,11 @@ DEFAULT_RANGE = "24h"
 def overview(request: HttpRequest) -> HttpResponse:
     chosen = request.GET.get("range", DEFAULT_RANGE)
     is_known = chosen in RANGES and set(request.GET) <= {"range"}
-    context = {"ranges": list(RANGES), "range": chosen}
+    context: dict[str, Any] = {"ranges": list(RANGES), "range": chosen}
     if is_known:
         length = RANGES[chosen]
         now = timezone.now()
         context |= {"overview": overview_of(request.user, now - length, length), "now": now, "length": length}
     else:
         context["problem"] = _("There is no such range. Choose one above.")
-    return render_region(
-        request, "logs/overview.html", "logs/_overview.html", context, status=200 if is_known else 422
-    )
+    return render_region(request, "logs/overview.html", "logs/_overview.html", context, status=200 if is_known else 422)

@@ -35,7 +35,9 @@ def payload_chunk(request: HttpRequest, pk: str) -> HttpResponse:
             event, pointer, keys=masked_keys(), start=max(start, 0), changed=changes.changed_pointers(event)
         )
     except (tree.PointerError, ValueError) as error:
-        return HttpResponseBadRequest(_("There is nothing at this place of the payload: %(reason)s") % {"reason": error})
+        return HttpResponseBadRequest(
+            _("There is nothing at this place of the payload: %(reason)s") % {"reason": error}
+        )
     template = "logs/_tree_nodes.html" if wants_partial(request) else "logs/payload_chunk.html"
     return render(request, template, {"log": log, "chunk": chunk, "pointer": pointer})
 
@@ -48,7 +50,9 @@ def payload_string(request: HttpRequest, pk: str) -> HttpResponse:
     try:
         text = tree.full_string(tree.parse(_event_of(log)), request.GET.get("pointer", ""), masked_keys())
     except tree.PointerError as error:
-        return HttpResponseBadRequest(_("There is nothing at this place of the payload: %(reason)s") % {"reason": error})
+        return HttpResponseBadRequest(
+            _("There is nothing at this place of the payload: %(reason)s") % {"reason": error}
+        )
     if wants_partial(request):
         return render(request, "logs/_tree_string.html", {"text": text})
     return HttpResponse(text, content_type="text/plain; charset=utf-8")
@@ -86,7 +90,9 @@ def reveal_create(request: HttpRequest, pk: str) -> HttpResponse:
     try:
         node = tree.node(event, pointer, keys=masked_keys(), revealed=frozenset([pointer]))
     except tree.PointerError as error:
-        return HttpResponseBadRequest(_("There is nothing at this place of the payload: %(reason)s") % {"reason": error})
+        return HttpResponseBadRequest(
+            _("There is nothing at this place of the payload: %(reason)s") % {"reason": error}
+        )
     AuditEntry.record(request.user, AuditAction.REVEALED, log.pk, pointer)
     if wants_partial(request):
         return render(request, "logs/_tree_node.html", {"log": log, "node": node})

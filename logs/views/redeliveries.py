@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from ..models import AuditAction, AuditEntry, RedeliveryRefused, WebhookLog
 from .log_page import log_context
-from .rendering import wants_partial
+from .rendering import asked_for_by, wants_partial
 from .webhook_logs import visible_log
 
 
@@ -49,7 +49,7 @@ def _answer(request: HttpRequest, pk: str, status: int) -> HttpResponse:
         came_from = request.POST.get("next", "")
         is_ours = url_has_allowed_host_and_scheme(came_from, {request.get_host()}, require_https=request.is_secure())
         return redirect(came_from if is_ours else visible_log(request, pk), permanent=False)
-    if request.htmx.target == "log-status":
+    if asked_for_by(request) == "log-status":
         context = log_context(request, visible_log(request, pk), "") | {"is_update": True}
         return render(request, "logs/_log_status.html", context, status=status)
     log = get_object_or_404(WebhookLog.objects.visible_to(request.user).for_list(), pk=pk)

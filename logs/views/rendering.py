@@ -5,11 +5,18 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
+from django_htmx.middleware import HtmxDetails
 
 
 def wants_partial(request: HttpRequest) -> bool:
     """An answer that the browser may restore from its history must be a whole page."""
-    return bool(request.htmx) and not request.htmx.history_restore_request
+    htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]  # set by its middleware
+    return bool(htmx) and not htmx.history_restore_request
+
+
+def asked_for_by(request: HttpRequest) -> str:
+    """The id of the element that the answer will replace, "" where htmx does not say."""
+    return request.htmx.target or ""  # type: ignore[attr-defined]
 
 
 def render_region(

@@ -31,7 +31,13 @@ def webhook_log_list(request: HttpRequest) -> HttpResponse:
         problems[_("Place in the list")] = [_("It cannot be read. Start again from the newest log.")]
     except TookTooLong:
         problems[_("Search")] = [_("It took too long. Choose a range or a subscription, and try again.")]
-    context = {"filter": found, "page": page, "logs": page.logs, "problems": problems, "is_more": "after" in request.GET}
+    context = {
+        "filter": found,
+        "page": page,
+        "logs": page.logs,
+        "problems": problems,
+        "is_more": "after" in request.GET,
+    }
     if wants_partial(request) and "after" in request.GET and not problems:
         return render(request, "logs/_log_rows.html", context)
     if not problems:
@@ -67,4 +73,6 @@ def webhook_log_row(request: HttpRequest, pk: str) -> HttpResponse:
 @permission_required("logs.view_webhooklog", raise_exception=True)
 def webhook_log_status(request: HttpRequest, pk: str) -> HttpResponse:
     """What a re-delivery changes on the page of a log; it asks for itself while an attempt is due."""
-    return render(request, "logs/_log_status.html", log_context(request, visible_log(request, pk), "") | {"is_update": True})
+    return render(
+        request, "logs/_log_status.html", log_context(request, visible_log(request, pk), "") | {"is_update": True}
+    )

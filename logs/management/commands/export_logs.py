@@ -29,7 +29,9 @@ class Command(BaseCommand):
     def handle(self, *args, **options) -> None:
         found = WebhookLogFilter(QueryDict(options["query"].lstrip("?")))
         if not found.is_valid():
-            raise CommandError("; ".join(f"{label}: {' '.join(map(str, why))}" for label, why in found.problems.items()))
+            raise CommandError(
+                "; ".join(f"{label}: {' '.join(map(str, why))}" for label, why in found.problems.items())
+            )
         if options["unmasked"]:
             AuditEntry.record(None, AuditAction.EXPORTED_UNMASKED, detail=f"export_logs {options['query']}")
         number = 0

@@ -50,7 +50,9 @@ class Command(BaseCommand):
         for name, command in _processes(port, receiver_port, environment):
             manager.add_process(name, command, env=environment, cwd=str(settings.BASE_DIR))
         self.stdout.write(f"\n  cotadmin: http://127.0.0.1:{port}/")
-        self.stdout.write(f"  Sign in:  {ACCOUNT} / {password}" if password else f"  Sign in:  {ACCOUNT}, with your password")
+        self.stdout.write(
+            f"  Sign in:  {ACCOUNT} / {password}" if password else f"  Sign in:  {ACCOUNT}, with your password"
+        )
         self.stdout.write("  Stop:     Ctrl-C\n\n")
         self.stdout.flush()
         connections.close_all()

@@ -22,8 +22,13 @@ class Command(BaseCommand):
         loop = asyncio.get_running_loop()
         deliveries = DeliveryLoop()
         jobs = asyncio.create_task(_run_jobs())
+
+        def stop() -> None:
+            deliveries.stop()
+            jobs.cancel()
+
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, lambda: (deliveries.stop(), jobs.cancel()))
+            loop.add_signal_handler(number, stop)
         self.stdout.write("The worker is running.")
         self.stdout.flush()
         try:
@@ -34,7 +39,7 @@ class Command(BaseCommand):
 
 
 async def _run_jobs() -> None:
-    connector = await asyncio.to_thread(app.connector.get_worker_connector)
+    connector = await asyncio.to_thread(app.connector.get_worker_connector)  # type: ignore[attr-defined]
     with app.replace_connector(connector) as worker_app:
         async with worker_app.open_async():
             await worker_app.run_worker_async(install_signal_handlers=False, listen_notify=True, concurrency=2)

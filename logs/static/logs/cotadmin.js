@@ -15,7 +15,7 @@
 
   // The server shows times in this zone, from the next page on.
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  if (zone && !document.cookie.includes(`timezone=${zone}`)) keep("timezone", zone);
+  if (zone && !document.cookie.split("; ").includes(`timezone=${zone}`)) keep("timezone", zone);
 
   // Confirmation: one dialog for all.
   const confirmed = new WeakSet();
@@ -26,6 +26,7 @@
     title.textContent = source.dataset.confirmTitle || title.dataset.default;
     $("p", dialog).textContent = text;
     yes.textContent = source.dataset.confirmAction || yes.dataset.default;
+    yes.dataset.kind = source.dataset.confirmKind || "primary";
     dialog.returnValue = "";
     dialog.addEventListener("close", () => dialog.returnValue === "yes" && onYes(), { once: true });
     dialog.showModal();
@@ -59,16 +60,34 @@
     const { elt, xhr, requestConfig } = event.detail;
     if (elt.matches("[data-poll]")) return; // the next poll is the retry
     const texts = $("#toasts").dataset;
-    const text = !xhr?.status ? texts.failed : xhr.status === 403 ? texts.forbidden : texts.refused;
+    const silent = requestConfig?.verb === "get" ? texts.silent : texts.unsure; // what was sent may have been done
+    const text = !xhr?.status ? silent : xhr.status === 403 ? texts.forbidden : texts.refused;
     const target = requestConfig?.target;
-    toast(text, requestConfig && (() => htmx.ajax(requestConfig.verb, requestConfig.path, { source: elt, target })));
+    const again = () => htmx.ajax(requestConfig.verb, requestConfig.path, { source: elt, target }).catch(() => {}); // comes here again
+    toast(text, requestConfig && again);
   };
   for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) document.addEventListener(name, failed);
+
+  // What is being loaded again says so, and dims. A poll goes on quietly.
+  for (const [name, isBusy] of [["htmx:beforeSend", true], ["htmx:afterRequest", false]]) {
+    document.addEventListener(name, ({ detail }) => {
+      if (!detail.elt.matches("[data-poll]")) detail.target?.setAttribute("aria-busy", isBusy);
+    });
+  }
 
   // A hidden page does not poll.
   document.addEventListener("htmx:beforeRequest", (event) => {
     if (document.hidden && event.detail.elt.matches("[data-poll]")) event.preventDefault();
   });
+
+  // Ages, or exact times.
+  let showsExactTimes = false;
+  const showTimes = () => {
+    for (const time of document.querySelectorAll("time[data-absolute]")) {
+      time.dataset.relative ??= time.textContent;
+      time.textContent = showsExactTimes ? time.dataset.absolute : time.dataset.relative;
+    }
+  };
 
   // After a swap: tell what is there now, and go to the first row that came.
   let waitingForRows = null;
@@ -77,6 +96,7 @@
     waitingForRows = row.id === "more" ? row.previousElementSibling : null;
   });
   document.addEventListener("htmx:afterSettle", (event) => {
+    if (showsExactTimes) showTimes();
     if (waitingForRows) {
       $("a", waitingForRows.nextElementSibling || waitingForRows)?.focus();
       waitingForRows = null;
@@ -102,7 +122,7 @@
       setTimeout(() => delete button.dataset.copied, 1500);
     } catch {
       if (button.href) location.assign(button.href);
-      else toast($("#toasts").dataset.refused);
+      else toast($("#toasts").dataset.uncopied);
     }
   };
 
@@ -135,9 +155,8 @@
     links[Math.max(0, Math.min(links.length - 1, at < 0 ? 0 : at + step))].focus();
   };
   const toggleTimes = () => {
-    for (const time of document.querySelectorAll("time[data-absolute]")) {
-      [time.textContent, time.dataset.absolute] = [time.dataset.absolute, time.textContent];
-    }
+    showsExactTimes = !showsExactTimes;
+    showTimes();
   };
   const keys = {
     "/": () => $("[data-search]")?.focus(),
@@ -151,7 +170,8 @@
   };
   document.addEventListener("keydown", (event) => {
     const isTyping = event.target.closest("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]");
-    if (root.dataset.shortcuts === "off" || event.ctrlKey || event.metaKey || event.altKey) return;
+    const isBracket = "[]".includes(event.key); // a Spanish keyboard of a Mac has them on Option
+    if (root.dataset.shortcuts === "off" || event.ctrlKey || event.metaKey || (event.altKey && !isBracket)) return;
     if (isTyping || $("dialog[open]") || !keys[event.key]) return;
     event.preventDefault();
     keys[event.key]();
