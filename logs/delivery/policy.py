@@ -47,7 +47,7 @@ _TRANSPORT = tuple(
         ),
     )
 )
-_CLIENT_PREFIX = re.compile(r"(?:\w{0,30}Error: )?(?:request to \S{1,2000} failed, reason: )?")
+_CLIENT_PREFIX = re.compile(r"\A(?:\w{0,30}Error: )?(?:request to \S{1,2000} failed, reason: )?")
 _TRANSPORT_LIMIT = 2500
 
 
@@ -60,8 +60,7 @@ def cause_of(status: int | None, response: str) -> Cause | str:
 def _cause_of(status: int | None, response: str) -> Cause | str:
     if is_success(status):
         return ""
-    text = response.strip()
-    text = text[_CLIENT_PREFIX.match(text).end() :]
+    text = _CLIENT_PREFIX.sub("", response.strip())
     for cause, pattern in _TRANSPORT:
         if pattern.match(text):
             return cause
@@ -91,7 +90,7 @@ _VARYING = tuple(
         (r"(?<=ENOTFOUND )\S{1,253}|(?<=EAI_AGAIN )\S{1,253}|(?<=://)[^/\s\"'<>]{1,253}", "{host}"),
         (r"\b(ECONNREFUSED|ECONNRESET|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH) [^\s{:]{1,253}(?=:\d)", r"\1 {host}"),
         # Ports stay, and what axios says of an answer: "Request failed with status code 404".
-        (r"(?<![\w{])(?<!\}:)(?<!status code )\d{3,}(?![\w}])", "{n}"),
+        (r"(?<!\}:)(?<!status code )\b\d{3,}\b", "{n}"),
     )
 )
 _STATUS_TEXT = re.compile(r"^\d{3}(?= [A-Z])")

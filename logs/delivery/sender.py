@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from yarl import URL
 from cotadmin import __version__
 
 from .guard import Blocked, Guard, GuardedResolver
+from .head_first import HeadFirstConnector
 from .policy import Cause, cause_of_status, is_success
 
 USER_AGENT = f"cotadmin/{__version__}"
@@ -77,7 +79,7 @@ class Sender:
         self.timeout = timeout
 
     async def __aenter__(self) -> Sender:
-        connector = aiohttp.TCPConnector(
+        connector = HeadFirstConnector(
             resolver=GuardedResolver(self.guard),
             socket_factory=self.guard.socket_factory,
             use_dns_cache=False,  # a name is looked up, and judged, at every attempt
@@ -133,10 +135,7 @@ def _outcome(answer: _Answer, cause: Cause | str, problem: str, started_at: date
         return Outcome(None, problem, cause, started_at, duration_ms)
     # The status decides: what went wrong with the body afterwards is only noted.
     note = f"the response broke off: {problem}" if problem else ""
-    if is_success(answer.status):
-        cause = ""
-    else:
-        cause = cause_of_status(answer.status)
+    cause = "" if is_success(answer.status) else cause_of_status(answer.status)
     return Outcome(
         answer.status,
         _clean(bytes(answer.body[:BODY_KEPT]).decode(errors="replace")),
@@ -153,9 +152,11 @@ def _failure(error: Exception, url: str, timeout: float) -> tuple[Cause, str]:
     """Cause and text, in the words of Node's HTTP client that Cotalker's own logs have."""
     host, place = _place(url)
     if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return Cause.DNS, f"getaddrinfo ENOTFOUND {host}"
+        code = "EAI_AGAIN" if error.errno == socket.EAI_AGAIN else "ENOTFOUND"
+        return Cause.DNS, f"getaddrinfo {code} {host}"
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return Cause.TLS, _clean(str(error.certificate_error))
+        # OpenSSL's words alone are what Node says: "certificate has expired".
+        return Cause.TLS, _clean(getattr(error.certificate_error, "verify_message", "") or str(error.certificate_error))
     if isinstance(error, aiohttp.ClientSSLError):
         return Cause.TLS, _clean(str(error.os_error) or str(error))
     if isinstance(error, aiohttp.ServerTimeoutError):

@@ -59,7 +59,7 @@ _SET = (
     "fingerprint",
     "search",
 )
-_COMPARED = ("subscription_id", "company", "created_at", "status", "retry", "response", "extra::text")
+_COMPARED = ("subscription_id", "company", "created_at", "status", "retry", "response", "extra::jsonb")
 _UPDATE_CHANGED = f"""
 UPDATE logs_webhooklog log SET {", ".join(f"{column} = staged.{column}" for column in _SET)}
 FROM staged_log staged
@@ -124,7 +124,6 @@ def _within_reach(logs: list[LogDocument], reach: Reach, stored: Stored) -> list
 def _stage(cursor, logs: list[LogDocument], masked_keys: MaskedKeys) -> None:
     cursor.execute(_STAGE)
     cursor.execute("DELETE FROM staged_log")  # what a batch before left, where one transaction holds both
-    cursor.execute("DELETE FROM staged_log")  # of a batch before it, where a caller's transaction holds both
     with cursor.copy(f"COPY staged_log ({_LOG_COLUMNS}, event, event_search) FROM STDIN") as copy:
         for log in logs:
             state = State.SUCCEEDED if is_success(log.status) else State.FAILED

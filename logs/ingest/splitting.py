@@ -21,6 +21,7 @@ _STRING = rb'"(?:[^"\\\n]|\\[^\n]?)*+"?'
 _TOKEN = re.compile(_STRING + rb"|[{}\[\]]")
 _BETWEEN = re.compile(rb"[ \t\r\n,]*+")
 _NO_DOCUMENT = re.compile(rb"(?:" + _STRING + rb'|[^\n{\[\],"])++')
+_INDENTATION_LIMIT = 1000
 _UNPACK_AT_ONCE = 1 << 20
 _any_json = msgspec.json.Decoder(msgspec.Raw)  # checks without building anything
 
@@ -149,7 +150,7 @@ class _Splitter:
             if at - self.position > DOCUMENT_LIMIT:
                 return None
             if token == b"{" and stack and self._is_restart(match.start(), restart_mark, stack[-1]):
-                return match.start()
+                return self.buffer.find(restart_mark + b"{", self.position + 1)  # an earlier one passed for an element
             if token in (b"{", b"["):
                 stack.append(token)
             elif token in (b"}", b"]"):
@@ -165,7 +166,7 @@ class _Splitter:
         line = self.buffer[self.position : end].rstrip(b" \t\r,")
         try:
             _any_json.decode(line)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             return None
         return self.position + len(line)
 
@@ -215,8 +216,9 @@ class _Splitter:
             self.line += breaks
             passed = passed[passed.rindex(b"\n") + 1 :]
             self.indentation = b""
-        if passed:
-            self.indentation = self.indentation + passed if self.indentation is not None and passed.isspace() else None
+        if passed and self.indentation is not None:
+            lead = self.indentation + passed
+            self.indentation = lead if lead.isspace() and len(lead) <= _INDENTATION_LIMIT else None
 
     def _fill(self) -> bool:
         """One more chunk; what was handed out is let go."""

@@ -25,7 +25,7 @@ _COLUMNS = (
 
 
 def store_subscription(document: SubscriptionDocument, reach: Reach) -> str:
-    """ "new", "updated" or "unchanged"; raises BadDocument where it may not be stored."""
+    """Whether it was "new", "updated" or "unchanged"; raises BadDocument where it may not be stored."""
     reach.check(document.company_id)
     try:
         with transaction.atomic():

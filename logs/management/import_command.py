@@ -39,7 +39,9 @@ class ImportCommand(BaseCommand):
             f"read {total.read}, new {total.new}, unchanged {total.unchanged}, updated {total.updated}, refused {total.refused}"
         )
         if total.company_differs:
-            self.stdout.write(f"{total.company_differs} name another company than their subscription; their pages say so")
+            self.stdout.write(
+                f"{total.company_differs} name another company than their subscription; their pages say so"
+            )
         if total.refused or total.error:
             sys.exit(1)
 
@@ -51,7 +53,7 @@ class ImportCommand(BaseCommand):
 
         importer = Importer(masked_keys(), on_refusal=report)
         try:
-            file = sys.stdin.buffer if name == "-" else Path(name).open("rb")
+            file = sys.stdin.buffer if name == "-" else Path(name).open("rb")  # noqa: SIM115
         except OSError as error:
             summary = Summary(error=error.strerror)
         else:

@@ -31,7 +31,7 @@ DEFAULT_MASKED_KEYS = (
 ALWAYS_MASKED_HEADERS = {"set-cookie", "cookie", "authorization", "proxy-authorization", "webhook-signature"}
 
 _NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"|[{}\[\],:]|[^\s{}\[\],:"]++', re.DOTALL)
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"?|[{}\[\],:]|[^\s{}\[\],:"]++', re.DOTALL)
 _FRAGMENT = re.compile(
     r"""(?P<key>[\w.-]{1,100})(?P<between>\\?["']?\s{0,5}[:=]\s{0,5})"""
     r"""(?P<value>\\?"(?:[^"\\]|\\.)*+\\?"?|'[^']*'?|[^\s,;&"'<>{}\[\]]++)"""

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from .masking import MaskedKeys, mask_json
 
 WORD_LENGTH = 64
-WORDS_LIMIT = 5000  # of one event; PostgreSQL takes 1 MB of them
+WORDS_LIMIT = 4000  # of one event; in UTF-8 they stay below the 1 MB that PostgreSQL takes
 
 _WORD = re.compile(r"[^\W_]+")
 

@@ -103,11 +103,12 @@ def duration(milliseconds: float | None) -> str:
     """88 ms, 1.3 s, 2 min; – where it is not known."""
     if milliseconds is None:
         return "–"
-    if milliseconds < 1000:
+    if round(milliseconds) < 1000:
         return _("%(number)s ms") % {"number": round(milliseconds)}
-    if milliseconds < 60_000:
-        return _("%(number)s s") % {"number": number_format(milliseconds / 1000, 1)}
-    return _length(int(milliseconds / 1000))
+    seconds = round(milliseconds / 1000, 1)
+    if seconds < MINUTE:
+        return _("%(number)s s") % {"number": number_format(seconds, 1)}
+    return _length(int(seconds))
 
 
 @register.filter
@@ -115,6 +116,7 @@ def humanbytes(size: int) -> str:
     """812 B, 1.4 KB, 6.2 MB."""
     if size < 1024:
         return f"{size} B"
-    if size < 1024 * 1024:
-        return f"{number_format(size / 1024, 1)} KB"
-    return f"{number_format(size / 1024 / 1024, 1)} MB"
+    kilobytes = round(size / 1024, 1)  # number_format cuts digits off, it does not round
+    if kilobytes < 1024:
+        return f"{number_format(kilobytes, 1)} KB"
+    return f"{number_format(round(size / 1024 / 1024, 1), 1)} MB"

@@ -1,0 +1,36 @@
+"""The zone of the browser, told in a cookie, is the zone of the page."""
+
+import pytest
+from django.http import HttpResponse
+from django.test import RequestFactory
+from django.utils import timezone
+
+from cotadmin.middleware import TimezoneMiddleware
+
+
+@pytest.mark.parametrize(
+    ("cookie", "zone"),
+    [
+        (None, "UTC"),
+        ("America/Santiago", "America/Santiago"),
+        ("Etc/GMT+3", "Etc/GMT+3"),
+        ("Mars/Olympus", "UTC"),
+        ("../../etc/passwd", "UTC"),
+        ("", "UTC"),
+    ],
+)
+def test_a_page_is_shown_in_the_cookies_zone_where_there_is_such_a_zone(settings, cookie, zone):
+    settings.TIME_ZONE = "UTC"
+    request = RequestFactory().get("/")
+    if cookie is not None:
+        request.COOKIES["timezone"] = cookie
+    page = TimezoneMiddleware(lambda request: HttpResponse(str(timezone.get_current_timezone())))
+    assert page(request).content.decode() == zone
+
+
+def test_the_next_request_does_not_inherit_the_zone():
+    request = RequestFactory().get("/")
+    request.COOKIES["timezone"] = "Asia/Tokyo"
+    before = timezone.get_current_timezone_name()
+    TimezoneMiddleware(lambda request: HttpResponse())(request)
+    assert timezone.get_current_timezone_name() == before

@@ -1,0 +1,111 @@
+"""The Spanish catalogue: complete, compiled, and with the placeholders of the English texts."""
+
+from __future__ import annotations
+
+import ast
+import gettext
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+CATALOGUE = Path(settings.BASE_DIR) / "locale/es/LC_MESSAGES/django.po"
+SOURCES = ("cotadmin", "logs", "templates", "manage.py")
+PLACEHOLDER = re.compile(r"%\(\w+\)\w|%%")
+KEYWORD = re.compile(r"(msgctxt|msgid|msgid_plural|msgstr(?:\[\d\])?) (\".*\")")
+
+
+def entries(path: Path) -> list[dict[str, str]]:
+    """What a .po file holds, header and obsolete entries left out: its keywords with their texts, and "flags"."""
+    found = []
+    for block in re.split(r"\n{2,}", path.read_text(encoding="utf-8").strip())[1:]:
+        entry, keyword = {"flags": ""}, ""
+        for line in block.splitlines():
+            if line.startswith("#,"):
+                entry["flags"] += line
+            elif match := KEYWORD.fullmatch(line):
+                keyword = match[1]
+                entry[keyword] = ast.literal_eval(match[2])
+            elif line.startswith('"'):
+                entry[keyword] += ast.literal_eval(line)
+        if "msgid" in entry:
+            found.append(entry)
+    return found
+
+
+def texts(entry: dict[str, str]) -> list[str]:
+    """The translations of an entry, singular first."""
+    return [text for keyword, text in entry.items() if keyword.startswith("msgstr")]
+
+
+def source(entry: dict[str, str]) -> tuple[str, str, str]:
+    return entry.get("msgctxt", ""), entry["msgid"], entry.get("msgid_plural", "")
+
+
+def test_every_text_has_a_translation():
+    missing = [entry["msgid"] for entry in entries(CATALOGUE) if not all(texts(entry)) or "fuzzy" in entry["flags"]]
+    assert missing == []
+
+
+def test_texts_with_a_number_have_both_forms():
+    wrong = [entry["msgid"] for entry in entries(CATALOGUE) if len(texts(entry)) != 1 + ("msgid_plural" in entry)]
+    assert wrong == []
+
+
+def test_translations_have_the_placeholders_of_their_texts():
+    wrong = []
+    for entry in entries(CATALOGUE):
+        wanted = PLACEHOLDER.findall(entry["msgid"] + entry.get("msgid_plural", ""))
+        last = PLACEHOLDER.findall(texts(entry)[-1])
+        if set(last) != set(PLACEHOLDER.findall(entry.get("msgid_plural", entry["msgid"]))) or any(
+            not set(PLACEHOLDER.findall(text)) <= set(wanted) for text in texts(entry)
+        ):
+            wrong.append(entry["msgid"])
+    assert wrong == []
+
+
+def test_the_compiled_catalogue_is_that_of_the_source():
+    with CATALOGUE.with_suffix(".mo").open("rb") as file:
+        compiled = gettext.GNUTranslations(file)
+    stale = []
+    for entry in entries(CATALOGUE):
+        numbers = (1, 2)[: len(texts(entry))]
+        got = (
+            [compiled.ngettext(entry["msgid"], entry["msgid_plural"], number) for number in numbers]
+            if "msgid_plural" in entry
+            else [compiled.gettext(entry["msgid"])]
+        )
+        if got != texts(entry):
+            stale.append(entry["msgid"])
+    assert stale == []
+
+
+@pytest.mark.skipif(not shutil.which("xgettext"), reason="needs GNU gettext (Debian, Ubuntu: apt install gettext)")
+def test_the_catalogue_holds_every_text_of_the_sources_and_no_other(tmp_path):
+    for name in SOURCES:
+        path = Path(settings.BASE_DIR) / name
+        if path.is_dir():
+            shutil.copytree(path, tmp_path / name, ignore=shutil.ignore_patterns("tests", "__pycache__"))
+        else:
+            shutil.copy(path, tmp_path)
+    (tmp_path / "locale").mkdir()
+    subprocess.run(
+        [sys.executable, "manage.py", "makemessages", "--locale", "es", "--verbosity", "0"],
+        cwd=tmp_path,
+        env={**os.environ, "VAR_DIR": str(tmp_path / "var"), "DJANGO_SETTINGS_MODULE": "cotadmin.settings"},
+        check=True,
+    )
+    fresh = {source(entry) for entry in entries(tmp_path / "locale/es/LC_MESSAGES/django.po")}
+    kept = {source(entry) for entry in entries(CATALOGUE)}
+    assert (sorted(fresh - kept), sorted(kept - fresh)) == ([], [])
+
+
+def test_a_page_speaks_spanish_to_a_browser_that_asks_for_it(client, db):
+    page = client.get("/sign-in/", headers={"accept-language": "es-CL,es;q=0.9"}).content.decode()
+    assert '<html lang="es"' in page
+    assert "Iniciar sesión" in page

@@ -1,0 +1,84 @@
+"""Processes of cotadmin that work on the database of the tests."""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from urllib.parse import quote
+
+from django.conf import settings
+from django.db import connection
+
+PROJECT = Path(__file__).parents[2]
+PATIENCE = 8  # seconds
+
+
+def environment() -> dict[str, str]:
+    """The environment in which `manage.py` works on the test database, with the tests' keys and guard."""
+    found = connection.get_connection_params()
+    host = quote(str(found.get("host", "localhost")), safe="")
+    user, password, port = (str(found.get(name) or "") for name in ("user", "password", "port"))
+    address = f"{quote(user)}{':' + quote(password) if password else ''}@{host}{':' + port if port else ''}"
+    return {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "cotadmin.settings",
+        "DATABASE_URL": f"postgres://{address}/{found['dbname']}",
+        "SECRET_KEY": settings.SECRET_KEY,
+        "SECRETS_KEYS": ",".join(settings.SECRETS_KEYS),
+        "DELIVERY_ALLOWED_NETWORKS": ",".join(settings.DELIVERY_ALLOWED_NETWORKS),
+        "HTTPS": "0",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+class Worker:
+    """`manage.py worker` as a process; the constructor returns once it has said that it runs."""
+
+    def __init__(self, **more: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "manage.py", "worker"],
+            cwd=PROJECT,
+            env=environment() | more,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.output = ""
+        self._lines: queue.Queue[str] = queue.Queue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self.read_until("The worker is running.")
+
+    def _read(self) -> None:
+        assert self.process.stdout
+        for line in self.process.stdout:
+            self._lines.put(line)
+
+    def read_until(self, text: str) -> None:
+        """Wait until the worker has printed `text`; fails with its output where that takes too long."""
+        while True:
+            try:
+                line = self._lines.get(timeout=PATIENCE)
+            except queue.Empty:
+                raise AssertionError(f"the worker did not say {text!r}:\n{self.output}") from None
+            self.output += line
+            if text in line:
+                return
+
+    def stop(self) -> int:
+        """SIGTERM; its exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        status = self.process.wait(PATIENCE)
+        self._reader.join()
+        while not self._lines.empty():
+            self.output += self._lines.get()
+        return status
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()

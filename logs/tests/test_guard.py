@@ -1,0 +1,372 @@
+from __future__ import annotations
+
+import asyncio
+import socket
+
+import pytest
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from logs.delivery.guard import AllowedNetwork, Blocked, Guard, GuardedResolver, parse_allowed_networks
+
+CLOSED = Guard()
+WIDE_OPEN = Guard(parse_allowed_networks(["0.0.0.0/0", "::/0"]))
+
+PUBLIC = [
+    "8.8.8.8",
+    "1.1.1.1",
+    "172.15.255.255",
+    "172.32.0.0",
+    "100.63.255.255",
+    "100.128.0.0",
+    "223.255.255.255",
+    "2606:4700::1111",
+    "2001:4860:4860::8888",
+    "::ffff:8.8.8.8",
+    "64:ff9b::8.8.8.8",
+    "2002:808:808::1",
+    "2606:4700::5efe:8.8.8.8",
+]
+NOT_PUBLIC = [
+    # IANA's IPv4 special-purpose registry, and multicast
+    "0.0.0.0",
+    "0.1.2.3",
+    "10.0.0.1",
+    "100.64.0.1",
+    "127.0.0.1",
+    "127.255.255.254",
+    "169.254.1.1",
+    "172.16.0.1",
+    "172.31.255.255",
+    "192.0.0.1",
+    "192.0.0.100",
+    "192.0.2.1",
+    "192.88.99.1",
+    "192.168.0.1",
+    "198.18.0.1",
+    "198.51.100.1",
+    "203.0.113.1",
+    "224.0.0.1",
+    "239.255.255.250",
+    "240.0.0.1",
+    "255.255.255.255",
+    # IANA's IPv6 special-purpose registry, multicast, and what was never handed out
+    "::",
+    "::1",
+    "100::1",
+    "100:0:0:1::1",
+    "2001::1",
+    "2001:2::1",
+    "2001:db8::1",
+    "2001:10::1",
+    "3fff::1",
+    "4000::1",
+    "5f00::1",
+    "fc00::1",
+    "fd00::1",
+    "fe80::1",
+    "fe80::1%lo",
+    "fec0::1",
+    "ff02::1",
+    # IPv4 inside of IPv6
+    "::ffff:10.0.0.1",
+    "::ffff:127.0.0.1",
+    "::127.0.0.1",
+    "::8.8.8.8",
+    "::ffff:0:127.0.0.1",
+    "64:ff9b::10.0.0.1",
+    "64:ff9b::127.0.0.1",
+    "64:ff9b:1::8.8.8.8",
+    "64:ff9b:1:a00:1::808:808",  # 10.0.0.x where the prefix has 48 bits, whatever comes after
+    "2002:7f00:1::",
+    "2002:c0a8:1::1",
+    "2001:0:4136:e378:8000:63bf:3fff:fdd2",
+    "2606:4700::5efe:10.0.0.1",
+    "2606:4700::200:5efe:127.0.0.1",
+]
+METADATA = [
+    "169.254.169.254",
+    "169.254.170.2",
+    "169.254.170.23",
+    "100.100.100.200",
+    "168.63.129.16",
+    "192.0.0.192",
+    "fd00:ec2::254",
+    "fd00:ec2::23",
+    "fd20:ce::254",
+    "fd00:ec2::254%eth0",
+    "::ffff:169.254.169.254",
+    "::169.254.169.254",
+    "::ffff:168.63.129.16",
+    "64:ff9b::169.254.169.254",
+    "64:ff9b:1::169.254.169.254",
+    "64:ff9b:1:a9fe:a9:fe00::",  # RFC 6052, prefix of 48 bits
+    "64:ff9b:1:a9:fe:a9fe::",  # of 56
+    "64:ff9b:1:0:a9:fea9:fe00:0",  # of 64
+    "2002:a9fe:a9fe::1",
+    "2001:0:a9fe:a9fe::1",  # Teredo: the server
+    "2001:0:102:304:0:0:5601:5601",  # Teredo: the client, inverted
+    "2606:4700::5efe:169.254.169.254",
+]
+
+
+@pytest.mark.parametrize("address", PUBLIC)
+def test_public_addresses_are_sent_to(address):
+    CLOSED.check_address(address, 443)
+
+
+@pytest.mark.parametrize("address", NOT_PUBLIC)
+def test_what_is_not_public_is_refused(address):
+    with pytest.raises(Blocked) as refusal:
+        CLOSED.check_address(address, 443)
+    assert str(refusal.value) == f"{address} is not a public address"
+    assert str(refusal.value.message) == (
+        f"{address} is not a public address; the setting DELIVERY_ALLOWED_NETWORKS can open it."
+    )
+
+
+@pytest.mark.parametrize("address", NOT_PUBLIC)
+def test_an_operator_can_open_what_is_not_public(address):
+    WIDE_OPEN.check_address(address, 443)
+
+
+@pytest.mark.parametrize("address", METADATA)
+@pytest.mark.parametrize("guard", [CLOSED, WIDE_OPEN], ids=["closed", "wide open"])
+def test_no_setting_opens_metadata(guard, address):
+    with pytest.raises(Blocked) as refusal:
+        guard.check_address(address, 80)
+    assert str(refusal.value) == f"{address} is a cloud metadata address"
+
+
+@pytest.mark.parametrize(
+    ("entry", "address", "port", "is_open"),
+    [
+        ("10.0.0.0/8", "10.1.2.3", 443, True),
+        ("10.0.0.0/8", "::ffff:10.1.2.3", 443, True),
+        ("10.0.0.0/8", "11.1.2.3", 443, True),  # public anyhow
+        ("10.0.0.0/8", "192.168.0.1", 443, False),
+        ("10.0.0.0/8", "64:ff9b::10.1.2.3", 443, False),  # another network's way in: to be opened by its own name
+        ("127.0.0.1/32:8001", "127.0.0.1", 8001, True),
+        ("127.0.0.1/32:8001", "127.0.0.1", 8002, False),
+        ("127.0.0.1/32:8001", "127.0.0.2", 8001, False),
+        ("[fd00::/8]:8443", "fd00::1", 8443, True),
+        ("[fd00::/8]:8443", "fd00::1", 443, False),
+        ("fd00::/8", "fd12::1", 443, True),
+        ("0.0.0.0/0", "fd00::1", 443, False),
+    ],
+)
+def test_an_allowed_network_opens_itself_and_nothing_else(entry, address, port, is_open):
+    guard = Guard(parse_allowed_networks([entry]))
+    if is_open:
+        guard.check_address(address, port)
+    else:
+        with pytest.raises(Blocked):
+            guard.check_address(address, port)
+
+
+@pytest.mark.parametrize(
+    ("entry", "network", "port"),
+    [
+        ("10.0.0.0/8", "10.0.0.0/8", None),
+        (" 10.0.0.0/8 ", "10.0.0.0/8", None),
+        ("10.0.0.1", "10.0.0.1/32", None),
+        ("127.0.0.1/32:8001", "127.0.0.1/32", 8001),
+        ("10.0.0.0/8:65535", "10.0.0.0/8", 65535),
+        ("fd00::/8", "fd00::/8", None),
+        ("[fd00::/8]:8443", "fd00::/8", 8443),
+    ],
+)
+def test_an_allowed_network_is_a_network_and_maybe_a_port(entry, network, port):
+    (found,) = parse_allowed_networks([entry, ""])
+    assert isinstance(found, AllowedNetwork)
+    assert (str(found.network), found.port) == (network, port)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "localhost",
+        "10.0.0.1/8",
+        "10.0.0.0/33",
+        "10.0.0.0/8:",
+        "10.0.0.0/8:0",
+        "10.0.0.0/8:65536",
+        "10.0.0.0/8:+5",
+        "10.0.0.0/8:٣",
+        "10.0.0.0/8:http",
+        "[fd00::/8",
+        "[fd00::/8]",
+        "[fd00::/8]8443",
+        "10.0.0.0/8 192.168.0.0/16",
+    ],
+)
+def test_a_wrong_entry_is_named(entry):
+    with pytest.raises(ValueError) as error:
+        parse_allowed_networks(["10.0.0.0/8", entry])
+    assert str(error.value).startswith(f"DELIVERY_ALLOWED_NETWORKS: {entry!r} is not a network")
+
+
+def test_the_settings_say_what_is_allowed(settings):
+    settings.DELIVERY_ALLOWED_NETWORKS = ["127.0.0.1/32:8001"]
+    Guard.from_settings().check_address("127.0.0.1", 8001)
+    settings.DELIVERY_ALLOWED_NETWORKS = ["nonsense"]
+    with pytest.raises(ValueError, match="'nonsense' is not a network"):
+        Guard.from_settings()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1/",
+        "HTTP://127.0.0.1",
+        "https://127.0.0.1:8443/hook?a=1",
+        "http://user:password@127.0.0.1/",
+        "http://8.8.8.8@127.0.0.1/",
+        "http://127.0.0.1./",
+        "http://127.0.0.1../",
+        "http://2130706433/",
+        "http://0x7f000001/",
+        "http://0x7f.1/",
+        "http://0177.0.0.1/",
+        "http://127.1/",
+        "http://127.0.1/",
+        "http://127。0。0。1/",
+        "http://１２７.0.0.1/",
+        "http://①②⑦.⓪.⓪.①/",
+        "http://[::1]/",
+        "http://[0:0:0:0:0:0:0:1]/",
+        "http://[::ffff:127.0.0.1]/",
+        "http://[::ffff:7f00:1]/",
+        "http://[fe80::1%25eth0]/",
+        "http://[fe80::1%eth0]/",
+        "http://[64:ff9b::7f00:1]/",
+        "http://0/",
+    ],
+)
+def test_however_a_url_spells_a_private_address_it_is_refused(url):
+    with pytest.raises(Blocked, match=r"is not a public address$"):
+        CLOSED.check_url(url)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://169.254.169.254/latest/meta-data/", "http://2852039166/", "http://[fd00:ec2::254]/"]
+)
+def test_a_url_of_metadata_is_refused_whatever_is_allowed(url):
+    with pytest.raises(Blocked, match=r"is a cloud metadata address$"):
+        WIDE_OPEN.check_url(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "record"),
+    [
+        ("", "neither http nor https"),
+        ("www.server.com/hook", "neither http nor https"),
+        ("//www.server.com/hook", "neither http nor https"),
+        ("ftp://www.server.com/", "neither http nor https"),
+        ("file:///etc/passwd", "neither http nor https"),
+        ("javascript:alert(1)", "neither http nor https"),
+        ("http://", "the URL has no host"),
+        ("http:///hook", "the URL has no host"),
+        ("http://:80/", "not a URL"),
+        ("http://www.server.com:0/", "nothing listens at port 0"),
+        ("http://www.server.com:65536/", "not a URL"),
+        ("http://www.server.com:http/", "not a URL"),
+        ("http://[::1/", "not a URL"),
+    ],
+)
+def test_what_is_no_url_of_a_receiver_is_refused(url, record):
+    with pytest.raises(Blocked) as refusal:
+        CLOSED.check_url(url)
+    assert str(refusal.value) == record
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://www.server.com",
+        "https://www.server.com./hook",
+        "http://user:password@www.server.com:8080/hook?token=1#part",
+        "https://ñandú.example/",
+        "http://8.8.8.8:65535/",
+        "http://[2606:4700::1111]/",
+        "http://localhost/",  # a name: judged when it is resolved
+        "http://name\0/",  # no name server has it
+    ],
+)
+def test_other_urls_pass_without_a_name_being_resolved(url, monkeypatch):
+    monkeypatch.setattr(socket, "getaddrinfo", None)
+    CLOSED.check_url(url)
+
+
+def test_a_name_is_refused_by_what_it_resolves_to():
+    with pytest.raises(Blocked, match=r"is not a public address$"):
+        CLOSED.check_names("http://localhost/")
+
+
+def test_a_name_that_resolves_to_what_is_allowed_passes():
+    Guard(parse_allowed_networks(["127.0.0.0/8", "::1/128"])).check_names("http://localhost/")
+
+
+def test_a_name_that_does_not_resolve_passes(monkeypatch):
+    def fail(*_args, **_kwargs):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", fail)
+    CLOSED.check_names("http://www.server.com/")
+
+
+class NameServer(AbstractResolver):
+    """Stands for the resolver of the machine; answers every name with the same addresses."""
+
+    def __init__(self, *addresses: str) -> None:
+        self.addresses = addresses
+        self.is_closed = False
+
+    async def resolve(self, host, port=0, family=socket.AF_INET) -> list[ResolveResult]:
+        return [
+            ResolveResult(hostname=host, host=address, port=port, family=family, proto=0, flags=0)
+            for address in self.addresses
+        ]
+
+    async def close(self) -> None:
+        self.is_closed = True
+
+
+@pytest.mark.parametrize(
+    "addresses", [("8.8.8.8", "10.0.0.1"), ("10.0.0.1", "8.8.8.8"), ("8.8.8.8", "8.8.4.4", "::1"), ("fe80::1%eth0",)]
+)
+def test_a_name_is_refused_when_any_of_its_addresses_is(addresses):
+    with pytest.raises(Blocked, match=r"is not a public address$"):
+        asyncio.run(GuardedResolver(CLOSED, NameServer(*addresses)).resolve("www.server.com", 443))
+
+
+def test_a_name_with_public_addresses_resolves_to_them_all():
+    found = asyncio.run(GuardedResolver(CLOSED, NameServer("8.8.8.8", "8.8.4.4")).resolve("www.server.com", 443))
+    assert [one["host"] for one in found] == ["8.8.8.8", "8.8.4.4"]
+
+
+def test_the_port_counts_for_names_too():
+    guard = Guard(parse_allowed_networks(["10.0.0.0/8:8001"]))
+    resolver = GuardedResolver(guard, NameServer("10.0.0.1"))
+    assert len(asyncio.run(resolver.resolve("www.server.com", 8001))) == 1
+    with pytest.raises(Blocked):
+        asyncio.run(resolver.resolve("www.server.com", 8002))
+
+
+def test_closing_the_resolver_closes_the_one_it_asks():
+    name_server = NameServer()
+    asyncio.run(GuardedResolver(CLOSED, name_server).close())
+    assert name_server.is_closed
+
+
+def test_no_socket_is_made_for_a_refused_address(monkeypatch):
+    monkeypatch.setattr(socket, "socket", None)  # making one would be a TypeError
+    with pytest.raises(Blocked):
+        CLOSED.socket_factory((socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 80)))
+    with pytest.raises(Blocked):
+        CLOSED.socket_factory((socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("fe80::1", 80, 0, 2)))
+
+
+def test_a_socket_is_made_for_an_allowed_address():
+    guard = Guard(parse_allowed_networks(["127.0.0.1/32:80"]))
+    with guard.socket_factory((socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 80))) as made:
+        assert (made.family, made.type) == (socket.AF_INET, socket.SOCK_STREAM)

@@ -1,0 +1,49 @@
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from logs import objectid
+
+SAMPLE = "62742dd824c886d54e60f02b"
+ITS_TIME = datetime(2022, 5, 5, 20, 4, 40, tzinfo=UTC)
+
+
+def test_an_id_tells_when_it_was_made():
+    assert objectid.time_of(SAMPLE) == ITS_TIME
+    assert objectid.time_of("f" * 24) == datetime(2106, 2, 7, 6, 28, 15, tzinfo=UTC)
+
+
+def test_a_new_id_says_when_it_was_made():
+    made = objectid.new(ITS_TIME)
+    assert objectid.parse(made) == made
+    assert objectid.time_of(made) == ITS_TIME
+    assert objectid.time_of(objectid.new()) - datetime.now(UTC) < timedelta(seconds=2)
+
+
+def test_new_ids_are_distinct_among_threads():
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _number: objectid.new(ITS_TIME), range(5000)))
+    assert len(set(made)) == 5000
+
+
+def test_ids_sort_by_time():
+    moments = [ITS_TIME + timedelta(seconds=number) for number in range(3)]
+    made = [objectid.new(moment) for moment in moments]
+    assert made == sorted(made)
+    assert made[0] < objectid.lowest(moments[1]) <= made[1]
+
+
+def test_case_does_not_count():
+    assert objectid.parse(SAMPLE.upper()) == SAMPLE
+    assert objectid.is_objectid(SAMPLE.upper())
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", SAMPLE[:-1], SAMPLE + "0", SAMPLE + "\n", "g" * 24, "٠" * 24, "K" * 24, None, 1, [SAMPLE], {"$oid": SAMPLE}],
+)
+def test_anything_else_is_refused(value):
+    assert not objectid.is_objectid(value)
+    with pytest.raises(ValueError, match="not an ObjectId of 24 hex digits"):
+        objectid.parse(value)

@@ -1,0 +1,71 @@
+"""What surrounds every page: the choices kept in cookies, the way in, and the pages of errors."""
+
+import json
+import re
+
+import pytest
+from django.template.loader import render_to_string
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("theme", "attribute"), [("dark", ' data-theme="dark"'), ("light", ' data-theme="light"'), ('"><b>', ""), ("", "")]
+)
+def test_a_known_theme_is_in_the_page_itself_so_that_nothing_flashes(client, theme, attribute):
+    client.cookies["theme"] = theme
+    page = client.get("/sign-in/").content.decode()
+    assert f'<html lang="en"{attribute} data-shortcuts="on">' in page
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("cookie", "served"), [("off", "off"), ("on", "on"), ("x", "on")])
+def test_shortcuts_are_off_only_where_they_were_switched_off(client, cookie, served):
+    client.cookies["shortcuts"] = cookie
+    assert f'data-shortcuts="{served}"' in client.get("/sign-in/").content.decode()
+
+
+@pytest.mark.django_db
+def test_no_page_frame_has_a_style_or_a_script_that_the_policy_would_block(client):
+    page = client.get("/sign-in/").content.decode()
+    assert re.findall(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)", page) == []
+
+
+@pytest.mark.django_db
+def test_htmx_is_told_neither_to_evaluate_nor_to_keep_pages_in_the_browser(client):
+    page = client.get("/sign-in/").content.decode()
+    [config] = map(json.loads, re.findall(r"name=\"htmx-config\" content='([^']+)'", page))
+    assert (config["allowEval"], config["allowScriptTags"], config["historyCacheSize"]) == (False, False, 0)
+
+
+@pytest.mark.django_db
+def test_a_wrong_password_says_so_and_keeps_the_name(client):
+    page = client.post("/sign-in/", {"username": "ana", "password": "wrong"}).content.decode()
+    assert 'role="alert"' in page
+    assert 'value="ana"' in page
+
+
+@pytest.mark.django_db
+def test_the_language_can_be_changed_before_signing_in(client):
+    client.post("/language/", {"language": "es", "next": "/sign-in/"})
+    assert '<html lang="es"' in client.get("/sign-in/").content.decode()
+
+
+@pytest.mark.django_db
+def test_an_address_that_does_not_exist_says_what_to_do_to_anybody(client):
+    answer = client.get("/nothing/")
+    assert answer.status_code == 404
+    assert '<a class="btn" href="/">' in answer.content.decode()
+
+
+@pytest.mark.django_db
+def test_the_navigation_offers_only_what_the_role_allows(client, member):
+    client.force_login(member("Viewer"))
+    page = client.get("/nothing/").content.decode()
+    assert re.findall(r'<li><a href="([^"]+)"', page) == ["/", "/subscriptions/", "/logs/"]
+
+
+@pytest.mark.parametrize("name", ["400.html", "500.html"])
+def test_the_pages_of_last_resort_need_no_request_and_no_database(name):
+    page = render_to_string(name)
+    assert "<h1>" in page
+    assert '<a class="btn" href="/">' in page

@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from logs.delivery.policy import Cause, cause_of, fingerprint, is_success
+
+
+@pytest.mark.parametrize("status", range(200, 210))
+def test_200_to_209_is_a_success(status):
+    assert is_success(status) is True
+
+
+@pytest.mark.parametrize("status", [None, 0, 100, 101, 199, 210, 226, 299, 300, 302, 400, 409, 500, 599])
+def test_everything_else_is_a_failure(status):
+    assert is_success(status) is False
+
+
+@pytest.mark.parametrize(
+    ("response", "cause"),
+    [
+        ("connect ETIMEDOUT 67.225.146.248:443", Cause.TIMEOUT),
+        ("  connect ETIMEDOUT 67.225.146.248:443\n", Cause.TIMEOUT),
+        ("connect ETIMEDOUT 2606:4700::1111:443", Cause.TIMEOUT),
+        ("read ETIMEDOUT", Cause.TIMEOUT),
+        ("ETIMEDOUT", Cause.TIMEOUT),
+        ("ESOCKETTIMEDOUT", Cause.TIMEOUT),
+        ("Error: ESOCKETTIMEDOUT", Cause.TIMEOUT),
+        ("timeout of 10000ms exceeded", Cause.TIMEOUT),
+        ("AxiosError: timeout of 10000ms exceeded", Cause.TIMEOUT),
+        ("Timeout of 5000ms exceeded", Cause.TIMEOUT),
+        ("network timeout at: https://www.server.com/hook", Cause.TIMEOUT),
+        ("connect EHOSTUNREACH 10.0.0.1:443", Cause.TIMEOUT),
+        ("connect ECONNREFUSED 127.0.0.1:9", Cause.REFUSED),
+        ("ECONNREFUSED", Cause.REFUSED),
+        ("request to https://www.server.com/ failed, reason: connect ECONNREFUSED 1.2.3.4:443", Cause.REFUSED),
+        ("FetchError: request to https://a.b/ failed, reason: certificate has expired", Cause.TLS),
+        ("getaddrinfo ENOTFOUND www.server.com", Cause.DNS),
+        ("getaddrinfo EAI_AGAIN www.server.com:443", Cause.DNS),
+        ("queryA ENOTFOUND www.server.com", Cause.DNS),
+        ("queryAaaa ESERVFAIL www.server.com", Cause.DNS),
+        ("socket hang up", Cause.RESET),
+        ("read ECONNRESET", Cause.RESET),
+        ("write EPIPE", Cause.RESET),
+        ("aborted", Cause.RESET),
+        ("certificate has expired", Cause.TLS),
+        ("self signed certificate", Cause.TLS),
+        ("self-signed certificate in certificate chain", Cause.TLS),
+        ("unable to verify the first certificate", Cause.TLS),
+        ("unable to get local issuer certificate", Cause.TLS),
+        ("Hostname/IP does not match certificate's altnames: Host: a.b. is not in the cert's altnames", Cause.TLS),
+        ("ERR_TLS_CERT_ALTNAME_INVALID", Cause.TLS),
+        ("CERT_HAS_EXPIRED", Cause.TLS),
+        ("DEPTH_ZERO_SELF_SIGNED_CERT", Cause.TLS),
+        ("SELF_SIGNED_CERT_IN_CHAIN", Cause.TLS),
+        ("UNABLE_TO_VERIFY_LEAF_SIGNATURE", Cause.TLS),
+        ("write EPROTO 140735:error:1408F10B:SSL routines:ssl3_get_record:wrong version number", Cause.TLS),
+        ("Client network socket disconnected before secure TLS connection was established", Cause.TLS),
+    ],
+)
+@pytest.mark.parametrize("status", [409, 500, None])
+def test_the_transports_text_decides_whatever_the_status_says(status, response, cause):
+    assert cause_of(status, response) is cause
+
+
+@pytest.mark.parametrize(
+    ("status", "response", "cause"),
+    [
+        (500, '{"error":"lock timeout"}', Cause.HTTP_5XX),
+        (500, '{"message":"connect ETIMEDOUT 10.0.0.1:5432"}', Cause.HTTP_5XX),
+        (500, '{"code":"ECONNREFUSED"}', Cause.HTTP_5XX),
+        (500, "The database said: connect ECONNREFUSED 10.0.0.1:5432", Cause.HTTP_5XX),
+        (502, "<html><h1>socket hang up</h1></html>", Cause.HTTP_5XX),
+        (504, "Request Timeout", Cause.HTTP_5XX),
+        (504, "upstream request timeout", Cause.HTTP_5XX),
+        (408, "timeout", Cause.HTTP_4XX),
+        (500, "aborted by user 17", Cause.HTTP_5XX),
+        (422, "Certificate has expired for driver 17", Cause.HTTP_4XX),
+        (422, "UNABLE_TO_PROCESS order", Cause.HTTP_4XX),
+        (422, "EPROTOCOL", Cause.HTTP_4XX),
+        (404, "ENOTFOUNDATION", Cause.HTTP_4XX),
+        (400, "", Cause.HTTP_4XX),
+        (499, "x", Cause.HTTP_4XX),
+        (301, "Moved", Cause.REDIRECT),
+        (399, "", Cause.REDIRECT),
+        (599, "", Cause.HTTP_5XX),
+        (101, "", Cause.OTHER),
+        (210, "ok", Cause.OTHER),
+        (226, "ok", Cause.OTHER),
+        (600, "", Cause.OTHER),
+        (0, "", Cause.OTHER),
+        (None, "", Cause.OTHER),
+        (None, "something else", Cause.OTHER),
+    ],
+)
+def test_an_answer_is_judged_by_its_status(status, response, cause):
+    assert cause_of(status, response) is cause
+
+
+def test_a_success_has_no_cause_whatever_the_response_says():
+    assert cause_of(200, "connect ETIMEDOUT 67.225.146.248:443") == ""
+
+
+@pytest.mark.parametrize(
+    ("response", "expected"),
+    [
+        ("connect ETIMEDOUT 67.225.146.248:443", "connect ETIMEDOUT {ip}:443"),
+        ("connect ECONNREFUSED ::1:443", "connect ECONNREFUSED {ip}:443"),
+        ("connect ETIMEDOUT 2606:4700:4700::1111:443", "connect ETIMEDOUT {ip}:443"),
+        ("connect ECONNREFUSED [2606:4700::1]:8443", "connect ECONNREFUSED {ip}:8443"),
+        ("connect ECONNREFUSED www.server.com:443", "connect ECONNREFUSED {host}:443"),
+        ("getaddrinfo ENOTFOUND www.server.com", "getaddrinfo ENOTFOUND {host}"),
+        ("getaddrinfo EAI_AGAIN www.server.com:443", "getaddrinfo EAI_AGAIN {host}"),
+        ("POST https://u:p@www.server.com:8443/hook failed", "POST https://{host}/hook failed"),
+        ("read ECONNRESET while reading", "read ECONNRESET while reading"),
+        ("certificate has expired", "certificate has expired"),
+        ("timeout of 10000ms exceeded", "timeout of 10000ms exceeded"),
+        ('{"error":"duplicate employee code"}', '{"error":"duplicate employee code"}'),
+        ('{"error":"no user","id":12345}', '{"error":"no user","id":{n}}'),
+        ('{"error":"no user 62742dd824c886d54e60f02b"}', '{"error":"no user {id}"}'),
+        ("no user 3F2504E0-4F89-11D3-9A0C-0305E82C3301", "no user {id}"),
+        ("locked since 2022-05-05T20:04:40.084Z", "locked since {time}"),
+        ("locked since 20:04:40", "locked since {time}"),
+        ("order 12345 is unknown", "order {n} is unknown"),
+        ("Request failed with status code 404", "Request failed with status code 404"),
+        ("502 Bad Gateway", "502 Bad Gateway"),
+        ("<html><head><title>502 Bad Gateway</title></head>\n<hr>nginx</html>", "502 Bad Gateway nginx"),
+        ("  two\n\tlines  ", "two lines"),
+    ],
+)
+def test_a_fingerprint_leaves_out_what_differs_from_one_failure_to_the_next(response, expected):
+    assert fingerprint(response, 500, Cause.HTTP_5XX) == expected
+
+
+def test_without_text_the_status_or_the_cause_is_the_fingerprint():
+    assert fingerprint("", 503, Cause.HTTP_5XX) == "503"
+    assert fingerprint("<br>", 503, Cause.HTTP_5XX) == "503"
+    assert fingerprint("", None, Cause.OTHER) == "other"
+
+
+def test_a_fingerprint_is_at_most_120_characters_long():
+    assert fingerprint("word " * 2000, 500, Cause.HTTP_5XX) == ("word " * 24)
+
+
+@pytest.mark.parametrize(
+    "piece", ["<", "a", "1", "1.", "0:", "[0", "://", "ENOTFOUND ", "ECONNREFUSED a", "-", "Error: ", "\\"]
+)
+def test_hostile_text_takes_no_time(piece):
+    text = (piece * 8192)[:8192]
+    start = time.perf_counter()
+    fingerprint(text, 500, Cause.HTTP_5XX)
+    cause_of(500, text)
+    cause_of(500, f"request to {text} failed")
+    assert time.perf_counter() - start < 0.5

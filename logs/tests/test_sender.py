@@ -1,0 +1,522 @@
+"""The sender against real receivers on loopback: what they got is the judge, and only the name server is a stand-in."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+
+import pytest
+from aiohttp.abc import AbstractResolver, ResolveResult
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from cotadmin import __version__
+from logs.delivery import sender as sender_module
+from logs.delivery.guard import Guard, parse_allowed_networks
+from logs.delivery.policy import Cause
+from logs.delivery.sender import Outcome, Sender
+
+LOOPBACK = Guard(parse_allowed_networks(["127.0.0.1/32"]))
+PAYLOAD = '{"b":1,  "a":1e400,"name":"Núñez 😀","b":2}\n'.encode()
+HEADERS = {"webhook-id": "62742dd824c886d54e60f02b"}
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+class RawReceiver:
+    """Reads one request of each connection, then writes `answer` as it is; `hangs` keeps the connection open after it."""
+
+    def __init__(self, answer: bytes, *, hangs: bool = False, endless: bytes = b"") -> None:
+        self.answer, self.hangs, self.endless = answer, hangs, endless
+        self.connections = 0
+        self.requests: list[tuple[bytes, bytes]] = []  # head and body
+        self.arrived = asyncio.Event()
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/hook"
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+            size = next(int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:"))
+            self.requests.append((head, await reader.readexactly(size)))
+            self.arrived.set()
+            writer.write(self.answer)
+            await writer.drain()
+            while self.endless:
+                writer.write(self.endless)
+                await writer.drain()
+            if self.hangs:
+                await reader.read()
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass  # the sender has gone
+        finally:
+            writer.close()
+
+
+@asynccontextmanager
+async def listening(
+    receiver: RawReceiver, *, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[RawReceiver]:
+    server = await asyncio.start_server(receiver.serve, host, port, ssl=tls)
+    receiver.port = server.sockets[0].getsockname()[1]
+    async with server:
+        yield receiver
+
+
+def post_to(receiver: RawReceiver, *, timeout: float = 5.0, payload: bytes = PAYLOAD) -> Outcome:
+    async def scenario() -> Outcome:
+        async with listening(receiver), Sender(LOOPBACK, timeout=timeout) as sender:
+            return await sender.post(receiver.url, payload, HEADERS)
+
+    return asyncio.run(scenario())
+
+
+def post(url: str, *, guard: Guard = LOOPBACK, timeout: float = 5.0) -> Outcome:
+    async def scenario() -> Outcome:
+        async with Sender(guard, timeout=timeout) as sender:
+            return await sender.post(url, PAYLOAD, HEADERS)
+
+    return asyncio.run(scenario())
+
+
+def test_the_payload_arrives_byte_for_byte_with_its_headers():
+    receiver = RawReceiver(OK)
+    post_to(receiver)
+    [(head, body)] = receiver.requests
+    request_line, *lines = head.decode("latin-1").rstrip("\r\n").split("\r\n")
+    assert body == PAYLOAD
+    assert request_line == "POST /hook HTTP/1.1"
+    assert {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)} == {
+        "host": f"127.0.0.1:{receiver.port}",
+        "accept": "*/*",
+        "accept-encoding": "identity",
+        "content-type": "application/json",
+        "content-length": str(len(PAYLOAD)),
+        "user-agent": f"cotadmin/{__version__}",
+        "webhook-id": "62742dd824c886d54e60f02b",
+    } | ({"connection": "close"} if "Connection: close" in lines else {})
+
+
+def test_a_received_payload_is_a_success():
+    before = datetime.now(UTC)
+    outcome = post_to(RawReceiver(b"HTTP/1.1 202 Accepted\r\nX-Trace: a\r\nx-trace: b\r\nContent-Length: 2\r\n\r\nok"))
+    assert outcome.is_success
+    assert (outcome.status, outcome.response, outcome.cause, outcome.note) == (202, "ok", "", "")
+    assert outcome.response_headers == [("X-Trace", "a"), ("x-trace", "b"), ("Content-Length", "2")]
+    assert outcome.is_truncated is False
+    assert before <= outcome.started_at <= datetime.now(UTC)
+    assert 0 <= outcome.duration_ms < 5000
+
+
+@pytest.mark.parametrize(
+    ("status", "cause"),
+    [
+        (200, ""),
+        (209, ""),
+        (210, Cause.OTHER),
+        (226, Cause.OTHER),
+        (300, Cause.REDIRECT),
+        (304, Cause.REDIRECT),
+        (404, Cause.HTTP_4XX),
+        (409, Cause.HTTP_4XX),
+        (500, Cause.HTTP_5XX),
+        (503, Cause.HTTP_5XX),
+        (600, Cause.OTHER),
+    ],
+)
+def test_the_status_decides(status, cause):
+    outcome = post_to(RawReceiver(b"HTTP/1.1 %d X\r\nContent-Length: 22\r\n\r\nconnect ETIMEDOUT 1:44" % status))
+    assert (outcome.status, outcome.cause, outcome.is_success) == (status, cause, cause == "")
+
+
+def test_a_redirect_is_not_followed():
+    elsewhere = b"HTTP/1.1 307 Temporary Redirect\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n"
+    receiver = RawReceiver(elsewhere)
+    outcome = post_to(receiver)
+    assert (outcome.status, outcome.cause) == (307, Cause.REDIRECT)
+    assert ("Location", "/elsewhere") in outcome.response_headers
+    assert len(receiver.requests) == 1
+
+
+def test_cookies_are_not_kept():
+    async def scenario(receiver: RawReceiver) -> None:
+        async with listening(receiver), Sender(LOOPBACK) as sender:
+            await sender.post(receiver.url, PAYLOAD, HEADERS)
+            await sender.post(receiver.url, PAYLOAD, HEADERS)
+
+    receiver = RawReceiver(b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\nContent-Length: 0\r\n\r\n")
+    asyncio.run(scenario(receiver))
+    assert len(receiver.requests) == 2
+    assert all(b"cookie" not in head.lower() for head, _body in receiver.requests)
+
+
+def test_proxies_of_the_environment_are_not_used(monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    assert post_to(RawReceiver(OK)).status == 200
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok and then more",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\nmore",
+    ],
+)
+def test_bytes_after_a_complete_answer_change_nothing(answer):
+    outcome = post_to(RawReceiver(answer))
+    assert (outcome.status, outcome.response, outcome.cause, outcome.note) == (200, "ok", "", "")
+
+
+@pytest.mark.parametrize("headers", [b"", b"Content-Length: 4\r\n", b"Transfer-Encoding: chunked\r\n"])
+def test_a_body_after_204_changes_nothing(headers):
+    outcome = post_to(RawReceiver(b"HTTP/1.1 204 No Content\r\n" + headers + b"\r\nmore"))
+    assert (outcome.status, outcome.response, outcome.cause) == (204, "", "")
+
+
+@pytest.mark.parametrize(
+    ("answer", "response"),
+    [
+        (b"Content-Length: 100\r\n\r\npart", "part"),
+        (b"Transfer-Encoding: chunked\r\n\r\n4\r\npart\r\n", "part"),
+        (b"Transfer-Encoding: chunked\r\n\r\n4\r\npart\r\nzz\r\n", "part"),
+    ],
+)
+@pytest.mark.parametrize(("status", "cause"), [(200, ""), (404, Cause.HTTP_4XX), (500, Cause.HTTP_5XX)])
+def test_when_the_body_breaks_off_the_status_decides(status, cause, answer, response):
+    outcome = post_to(RawReceiver(b"HTTP/1.1 %d X\r\n" % status + answer))
+    assert (outcome.status, outcome.cause) == (status, cause)
+    assert response.startswith(outcome.response)
+    assert outcome.note == "the response broke off: socket hang up"
+    assert outcome.duration_ms < 4000  # not when the time was over, after 5 seconds
+
+
+@pytest.mark.parametrize(("status", "cause"), [(200, ""), (503, Cause.HTTP_5XX)])
+def test_when_the_body_hangs_the_status_decides(status, cause):
+    receiver = RawReceiver(b"HTTP/1.1 %d X\r\nContent-Length: 100\r\n\r\npart" % status, hangs=True)
+    outcome = post_to(receiver, timeout=0.2)
+    assert (outcome.status, outcome.cause, outcome.response) == (status, cause, "part")
+    assert outcome.note == "the response broke off: timeout of 200ms exceeded"
+    assert outcome.duration_ms >= 200
+
+
+def test_a_body_without_length_ends_with_the_connection():
+    outcome = post_to(RawReceiver(b"HTTP/1.0 200 OK\r\n\r\nall of it"))
+    assert (outcome.response, outcome.note) == ("all of it", "")
+
+
+@pytest.mark.parametrize(("size", "is_truncated"), [(8192, False), (8193, True), (65536, True), (1_000_000, True)])
+def test_a_response_is_kept_up_to_8_kib(size, is_truncated):
+    outcome = post_to(RawReceiver(b"HTTP/1.1 500 X\r\nContent-Length: %d\r\n\r\n" % size + b"x" * size))
+    assert (outcome.response, outcome.is_truncated, outcome.note) == ("x" * 8192, is_truncated, "")
+
+
+def test_an_endless_response_is_not_read_to_its_end():
+    receiver = RawReceiver(b"HTTP/1.1 200 OK\r\n\r\n", endless=b"x" * 4096)
+    outcome = post_to(receiver, timeout=30)
+    assert (outcome.status, outcome.response, outcome.is_truncated) == (200, "x" * 8192, True)
+    assert outcome.note == ""
+    assert outcome.duration_ms < 10_000
+
+
+def test_what_postgresql_refuses_is_replaced():
+    answer = b"HTTP/1.1 500 X\r\nX-Name: N\xfa\xf1ez\r\nContent-Length: 6\r\n\r\na\x00\xff\xc3\xb1!"
+    outcome = post_to(RawReceiver(answer))
+    assert outcome.response == "a\ufffd\ufffdñ!"
+    for text in (outcome.response, *(part for header in outcome.response_headers for part in header)):
+        assert "\0" not in text
+        text.encode()  # no halves of surrogate pairs
+
+
+def test_headers_are_kept_up_to_50_of_1_kib():
+    many = b"".join(b"X-%d: %s\r\n" % (number, b"v" * 2000) for number in range(60))
+    outcome = post_to(RawReceiver(b"HTTP/1.1 200 OK\r\n" + many + b"Content-Length: 0\r\n\r\n"))
+    assert outcome.response_headers == [(f"X-{number}", "v" * 1024) for number in range(50)]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"garbage\r\n\r\n",
+        b"HTTP/1.1 abc OK\r\n\r\n",
+        b"HTTP/9.9.9 200 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX: " + b"a" * 100_000 + b"\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00",
+        b"\x00" * 1000 + b"\r\n\r\n",
+    ],
+)
+def test_what_is_not_http_is_a_failure_without_a_status(answer):
+    outcome = post_to(RawReceiver(answer), timeout=2)
+    assert (outcome.status, outcome.is_success) == (None, False)
+    assert outcome.cause in (Cause.OTHER, Cause.RESET)
+    assert 0 < len(outcome.response) <= 1024
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200", b"HTTP/1.1 200 OK\r\nContent-Le"])
+def test_a_connection_that_ends_before_the_answer_is_a_reset(answer):
+    outcome = post_to(RawReceiver(answer))
+    assert (outcome.status, outcome.cause, outcome.response) == (None, Cause.RESET, "socket hang up")
+
+
+def test_a_reset_connection_is_a_reset():
+    async def slam(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        writer.transport.abort()
+
+    async def scenario() -> Outcome:
+        async with await asyncio.start_server(slam, "127.0.0.1", 0) as server, Sender(LOOPBACK) as sender:
+            port = server.sockets[0].getsockname()[1]
+            return await sender.post(f"http://127.0.0.1:{port}/", PAYLOAD, HEADERS)
+
+    outcome = asyncio.run(scenario())
+    assert (outcome.status, outcome.cause) == (None, Cause.RESET)
+
+
+def test_an_answer_that_never_comes_is_a_timeout():
+    outcome = post_to(RawReceiver(b"", hangs=True), timeout=0.2)
+    assert (outcome.status, outcome.cause, outcome.response) == (None, Cause.TIMEOUT, "timeout of 200ms exceeded")
+    assert outcome.duration_ms >= 200
+
+
+def test_an_answer_that_trickles_does_not_stretch_the_time():
+    receiver = RawReceiver(b"HTTP/1.1 100 Continue\r\n\r\n", endless=b"HTTP/1.1 100 Continue\r\n\r\n")
+    outcome = post_to(receiver, timeout=0.2)
+    assert (outcome.status, outcome.cause) == (None, Cause.TIMEOUT)
+    assert outcome.duration_ms < 5000
+
+
+@contextmanager
+def unused_port() -> Iterator[int]:
+    """A port that refuses: bound, so that nobody else takes it, and not listening."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1]
+
+
+def test_a_port_without_listener_refuses():
+    with unused_port() as port:
+        outcome = post(f"http://127.0.0.1:{port}/")
+    assert (outcome.status, outcome.cause) == (None, Cause.REFUSED)
+    assert outcome.response == f"connect ECONNREFUSED 127.0.0.1:{port}"
+
+
+def test_a_connection_that_is_never_made_is_a_timeout(monkeypatch):
+    monkeypatch.setattr(sender_module, "CONNECT_SECONDS", 0.2)
+    with socket.socket() as full, socket.socket() as first, socket.socket() as second:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)  # Linux queues one more than that, and drops the next
+        address = full.getsockname()
+        for filling in (first, second):
+            filling.setblocking(False)
+            filling.connect_ex(address)
+        outcome = post(f"http://127.0.0.1:{address[1]}/")
+    assert (outcome.status, outcome.cause) == (None, Cause.TIMEOUT)
+    assert outcome.response == f"connect ETIMEDOUT 127.0.0.1:{address[1]}"
+
+
+class NameServer(AbstractResolver):
+    """Stands for the resolver of the machine; the next of `answers` each time, where an exception is raised."""
+
+    def __init__(self, *answers: list[str] | OSError) -> None:
+        self.answers = list(answers)
+
+    async def resolve(self, host, port=0, family=socket.AF_INET) -> list[ResolveResult]:
+        if not self.answers:
+            await asyncio.Event().wait()
+        answer = self.answers.pop(0)
+        if isinstance(answer, OSError):
+            raise answer
+        return [
+            ResolveResult(hostname=host, host=one, port=port, family=socket.AF_INET, proto=0, flags=0) for one in answer
+        ]
+
+    async def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def name_server(monkeypatch):
+    def use(*answers: list[str] | OSError) -> NameServer:
+        server = NameServer(*answers)
+        monkeypatch.setattr("logs.delivery.guard.ThreadedResolver", lambda: server)
+        return server
+
+    return use
+
+
+@pytest.mark.parametrize(("code", "name"), [(socket.EAI_NONAME, "ENOTFOUND"), (socket.EAI_AGAIN, "EAI_AGAIN")])
+def test_a_name_that_does_not_resolve_is_a_dns_failure(name_server, code, name):
+    name_server(socket.gaierror(code, "said the name server"))
+    outcome = post("https://www.server.test/")
+    assert (outcome.status, outcome.cause) == (None, Cause.DNS)
+    assert outcome.response == f"getaddrinfo {name} www.server.test"
+
+
+def test_the_time_of_the_name_server_counts(name_server):
+    name_server()
+    outcome = post("https://www.server.test/", timeout=0.2)
+    assert (outcome.cause, outcome.response) == (Cause.TIMEOUT, "timeout of 200ms exceeded")
+
+
+def test_a_name_is_resolved_and_judged_at_every_try(name_server):
+    async def scenario() -> list[Outcome]:
+        async with (
+            listening(allowed),
+            listening(private, host="127.0.0.2", port=allowed.port),
+            Sender(LOOPBACK) as sender,
+        ):
+            url = f"http://www.server.test:{allowed.port}/"
+            return [await sender.post(url, PAYLOAD, HEADERS) for _try in range(2)]
+
+    allowed, private = RawReceiver(OK), RawReceiver(OK)
+    name_server(["127.0.0.1"], ["127.0.0.2"])
+    first, second = asyncio.run(scenario())
+    assert (first.status, second.status, second.cause) == (200, None, Cause.BLOCKED)
+    assert second.response == "blocked by the guard: 127.0.0.2 is not a public address"
+    assert (allowed.connections, private.connections) == (1, 0)
+
+
+@pytest.mark.parametrize("addresses", [["127.0.0.1", "127.0.0.2"], ["127.0.0.2", "127.0.0.1"]])
+def test_a_name_with_one_refused_address_is_not_sent_to_at_all(name_server, addresses):
+    async def scenario() -> Outcome:
+        async with (
+            listening(allowed),
+            listening(private, host="127.0.0.2", port=allowed.port),
+            Sender(LOOPBACK) as sender,
+        ):
+            return await sender.post(f"http://www.server.test:{allowed.port}/", PAYLOAD, HEADERS)
+
+    allowed, private = RawReceiver(OK), RawReceiver(OK)
+    name_server(addresses)
+    outcome = asyncio.run(scenario())
+    assert (outcome.status, outcome.cause) == (None, Cause.BLOCKED)
+    assert (allowed.connections, private.connections) == (0, 0)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1", "2130706433", "0x7f.1", "127.0.0.1.", "[::ffff:127.0.0.1]"])
+@pytest.mark.parametrize("static_check", ["with", "without"])
+def test_no_spelling_of_a_refused_address_reaches_it(monkeypatch, host, static_check):
+    """Also without the static check: what counts is where sockets are made."""
+
+    async def scenario() -> Outcome:
+        async with listening(receiver), Sender(Guard()) as sender:
+            return await sender.post(f"http://{host}:{receiver.port}/", PAYLOAD, HEADERS)
+
+    if static_check == "without":
+        monkeypatch.setattr(Guard, "check_url", lambda *_args: None)
+    receiver = RawReceiver(OK)
+    outcome = asyncio.run(scenario())
+    assert (outcome.status, receiver.connections) == (None, 0)
+    if static_check == "with" or host in ("127.0.0.1", "[::ffff:127.0.0.1]"):
+        assert outcome.cause == Cause.BLOCKED
+        assert outcome.response.startswith("blocked by the guard: ")
+        assert outcome.response.endswith(" is not a public address")
+
+
+def test_the_name_of_this_machine_is_refused():
+    async def scenario() -> Outcome:
+        async with listening(receiver), Sender(Guard()) as sender:
+            return await sender.post(f"http://localhost:{receiver.port}/", PAYLOAD, HEADERS)
+
+    receiver = RawReceiver(OK)
+    outcome = asyncio.run(scenario())
+    assert (outcome.cause, receiver.connections) == (Cause.BLOCKED, 0)
+
+
+@pytest.mark.parametrize(
+    "url", ["", "nonsense", "ftp://127.0.0.1/", "http://", "http://[::1", "http://127.0.0.1:99999/"]
+)
+def test_what_is_no_url_is_blocked(url):
+    assert post(url).cause == Cause.BLOCKED
+
+
+@pytest.mark.parametrize("host", ["a" * 64 + ".test", "a..test", ".test", "name\0.test", "%31%32%37.0.0.1"])
+def test_a_name_that_no_name_server_can_have_is_a_failure(host):
+    outcome = post(f"http://{host}/", timeout=2)
+    assert (outcome.status, outcome.is_success) == (None, False)
+    assert outcome.cause in (Cause.OTHER, Cause.DNS)
+
+
+def certificate_for(tmp_path, *, not_after: datetime) -> ssl.SSLContext:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(not_after - timedelta(days=30))
+        .not_valid_after(not_after)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    file = tmp_path / "receiver.pem"
+    file.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        + certificate.public_bytes(serialization.Encoding.PEM)
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    return context
+
+
+def test_a_certificate_that_nobody_vouches_for_is_a_tls_failure(tmp_path):
+    async def scenario() -> Outcome:
+        async with listening(receiver, tls=tls), Sender(LOOPBACK) as sender:
+            return await sender.post(f"https://127.0.0.1:{receiver.port}/", PAYLOAD, HEADERS)
+
+    receiver, tls = RawReceiver(OK), certificate_for(tmp_path, not_after=datetime.now(UTC) + timedelta(days=1))
+    outcome = asyncio.run(scenario())
+    assert (outcome.status, outcome.cause, outcome.response) == (None, Cause.TLS, "self-signed certificate")
+    assert receiver.requests == []
+
+
+def test_https_to_a_port_that_speaks_http_is_a_tls_failure():
+    async def answer_at_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        await reader.read()
+        writer.close()
+
+    async def scenario() -> Outcome:
+        async with await asyncio.start_server(answer_at_once, "127.0.0.1", 0) as server, Sender(LOOPBACK) as sender:
+            port = server.sockets[0].getsockname()[1]
+            return await sender.post(f"https://127.0.0.1:{port}/", PAYLOAD, HEADERS)
+
+    outcome = asyncio.run(scenario())
+    assert (outcome.status, outcome.cause) == (None, Cause.TLS)
+
+
+def test_cancelling_passes():
+    async def scenario() -> None:
+        receiver = RawReceiver(b"", hangs=True)
+        async with listening(receiver), Sender(LOOPBACK) as sender:
+            posting = asyncio.create_task(sender.post(receiver.url, PAYLOAD, HEADERS))
+            await receiver.arrived.wait()
+            posting.cancel()
+            await posting
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(scenario())
+
+
+def test_payloads_are_not_logged(caplog):
+    caplog.set_level(logging.DEBUG)
+    post_to(RawReceiver(b"garbage\r\n\r\n"))
+    post_to(RawReceiver(OK))
+    assert "Núñez" not in caplog.text

@@ -1,0 +1,276 @@
+import gzip
+import json
+import time
+import tracemalloc
+from itertools import chain
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from logs.ingest import splitting
+from logs.ingest.splitting import Piece, UnreadableFile, split
+
+ONE, TWO, THREE = (
+    {"_id": 1, "event": {"a": [{"b": "}]{["}]}},
+    {"_id": 2, "event": {"a": []}},
+    {"_id": 3, "s": 'é \\" {'},
+)
+ALL = [ONE, TWO, THREE]
+
+
+def chunked(data: bytes, size: int):
+    return (data[start : start + size] for start in range(0, len(data), size))
+
+
+def pieces(data: bytes, size: int = 1 << 20) -> list[Piece]:
+    return list(split(chunked(data, size)))
+
+
+def documents(data: bytes) -> list:
+    return [json.loads(piece.data) for piece in pieces(data)]
+
+
+def pretty(value) -> str:
+    return json.dumps(value, indent=2)
+
+
+FILES = {
+    "NDJSON": "\n".join(map(json.dumps, ALL)),
+    "NDJSON that ends with a line break": "".join(json.dumps(one) + "\n" for one in ALL),
+    "NDJSON of Windows": "".join(json.dumps(one) + "\r\n" for one in ALL),
+    "one after another on a line": "".join(map(json.dumps, ALL)),
+    "pretty-printed, one after another": "\n".join(map(pretty, ALL)),
+    "a JSON array": json.dumps(ALL),
+    "a pretty-printed array": pretty(ALL),
+    "an array, a document a line": "[\n" + ",\n".join(map(json.dumps, ALL)) + "\n]\n",
+    "arrays one after another": json.dumps(ALL[:1]) + "\n" + pretty(ALL[1:]),
+    "with a byte order mark": "\ufeff" + pretty(ALL),
+    "after empty lines": "\n\n  \n" + pretty(ALL),
+}
+
+
+@pytest.mark.parametrize("text", FILES.values(), ids=FILES.keys())
+@pytest.mark.parametrize("size", [1, 7, 1 << 20])
+def test_every_way_to_write_documents_is_read(text, size):
+    assert [json.loads(piece.data) for piece in pieces(text.encode(), size)] == ALL
+    assert [json.loads(piece.data) for piece in pieces(gzip.compress(text.encode()), size)] == ALL
+
+
+def test_a_single_object_is_a_document():
+    assert documents(pretty(ONE).encode()) == [ONE]
+
+
+@pytest.mark.parametrize("text", ["", " \n", "[]", "[\n]\n", "\ufeff"])
+def test_nothing_is_no_document(text):
+    assert pieces(text.encode()) == []
+
+
+def test_places_are_document_number_and_line():
+    text = pretty(ONE) + "\n\n" + json.dumps(TWO) + json.dumps(THREE) + "\n" + json.dumps(ONE)
+    length = pretty(ONE).count("\n") + 1
+    assert [(p.number, p.line) for p in pieces(text.encode())] == [
+        (1, 1),
+        (2, length + 2),
+        (3, length + 2),
+        (4, length + 3),
+    ]
+
+
+def test_a_document_keeps_its_bytes():
+    text = '{"n": 1.10,  "e":1e2,\r\n "u": "\\u00e9"}'
+    assert pieces(f"[ {text} , {text}\n]".encode())[1].data == text.encode()
+
+
+BROKEN = {
+    "a line that breaks off in an object": '{"_id": 1, "event": {"a": 1',
+    "a line that breaks off in a string": '{"_id": 1, "event": {"a": "b',
+    "a line that breaks off in a string with a bracket": '{"_id": 1, "event": {"a": "b}}',
+    "a line that breaks off in a string in an array": '{"_id": 1, "event": {"a": ["b", "c}',
+    "a line that breaks off after a backslash": '{"_id": 1, "event": "b\\',
+    "a missing bracket": '{"_id": 1, "event": {"a": [1}}',
+    "a missing brace": '{\n  "_id": 1,\n  "event": {\n    "a": 1\n}',
+    "a quote that is not closed": '{\n  "_id": 1,\n  "event": "x,\n  "a": {"b": 2}\n}',
+    "a quote too few on one line": '{"_id": 1, "event: {"a": ["b"]}}',
+    "a trailing comma": '{\n  "_id": 1,\n  "event": {"a": 1},\n}',
+    "no comma between fields": '{"_id": 1 "event": {"a": 1}}',
+    "a single word": "oops",
+    "a log line": "2022-05-05 20:04:40 it's broken: \"x",
+}
+
+
+@pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN.keys())
+@pytest.mark.parametrize("size", [1, 5, 1 << 20])
+def test_a_broken_document_is_one_piece_and_the_next_ones_come_out(broken, size):
+    found = pieces("\n".join([json.dumps(TWO), broken, json.dumps(TWO), json.dumps(THREE)]).encode(), size)
+    assert [piece.data.decode() for piece in found] == [json.dumps(TWO), broken, json.dumps(TWO), json.dumps(THREE)]
+    with pytest.raises(ValueError):
+        json.loads(found[1].data)
+    assert [(piece.number, piece.line) for piece in found[:3]] == [(1, 1), (2, 2), (3, 3 + broken.count("\n"))]
+
+
+def test_a_document_broken_in_a_pretty_printed_array_is_one_piece():
+    lines = pretty(ALL).splitlines()
+    del lines[lines.index("  },") - 1]  # the brace that closes the event of the first
+    found = pieces("\n".join(lines).encode())
+    assert [json.loads(piece.data) for piece in found[1:]] == [TWO, THREE]
+    assert json.loads(found[0].data + b"}") == ONE
+
+
+def test_the_last_of_a_file_may_look_like_an_element_of_a_broken_array():
+    found = pieces(f'{{"_id": 1, "a": ["b",\n{json.dumps(TWO)}\n'.encode())
+    assert found[0] == Piece(1, 1, b'{"_id": 1, "a": ["b"', "a bracket or a quote is not closed")
+    assert json.loads(found[1].data) == TWO
+
+
+def test_a_line_that_breaks_off_behind_a_comma_of_an_array_does_not_swallow_the_others():
+    found = pieces(f'{{"_id": 1, "a": ["b",\n{json.dumps(TWO)}\n{json.dumps(THREE)}\n'.encode())
+    assert found[0] == Piece(1, 1, b'{"_id": 1, "a": ["b"')
+    assert [json.loads(piece.data) for piece in found[1:]] == [TWO, THREE]
+
+
+def test_objects_in_an_array_that_begin_a_line_are_no_documents():
+    text = '{"_id": 1, "a": [\n{"b": 1},\n{"b": 2}\n], "c":\n{"d": 3}}'
+    assert documents(f"{text}\n{text}".encode()) == [json.loads(text)] * 2
+
+
+def test_a_file_that_breaks_off_says_so():
+    found = pieces(pretty(ALL).encode()[:-8])
+    assert [piece.problem for piece in found] == [
+        "",
+        "",
+        "a bracket or a quote is not closed",
+        "the array is not closed; the end of the file seems to be missing",
+    ]
+
+
+def test_an_array_among_documents_is_set_aside_whole():
+    assert documents(b'[{"a": 1}, [{"b": 2}], {"c": 3}]') == [{"a": 1}, [{"b": 2}], {"c": 3}]
+
+
+MESSY = st.lists(
+    st.sampled_from(
+        ["{", "}", "[", "]", '"', "\\", ",", ":", "\n", "\r\n", " ", "  ", "\n{", "\n  {", '"a":', "1", "é"]
+    ),
+    max_size=40,
+).map("".join)
+
+
+@given(MESSY, st.integers(1, 9))
+@example('  {"a": ["x\n  {"b":1}\n', 1)
+@example('{"a\\', 1)
+def test_pieces_do_not_depend_on_chunks(text, size):
+    data = text.encode()
+    assert pieces(data, size) == pieces(data)
+    assert pieces(gzip.compress(data), size) == pieces(data)
+
+
+@given(MESSY)
+def test_every_byte_but_what_stands_between_is_in_a_piece(text):
+    def essential(data: bytes) -> bytes:
+        return bytes(byte for byte in data if byte not in b" \r\n,[]")
+
+    assert essential(b"".join(piece.data for piece in pieces(text.encode()))) == essential(text.encode())
+
+
+class TestLimit:
+    @pytest.fixture(autouse=True)
+    def limit(self, monkeypatch):
+        monkeypatch.setattr(splitting, "DOCUMENT_LIMIT", 1000)
+
+    @pytest.mark.parametrize("size", [1, 300, 1 << 20])
+    @pytest.mark.parametrize("long", ['{"a": "' + "x" * 1000 + '"}', '{"a":\n"' + "x" * 1000 + '"}', "x" * 1200])
+    def test_what_is_longer_is_set_aside_and_the_next_come_out(self, long, size):
+        found = pieces(f"{json.dumps(TWO)}\n{long}\n{json.dumps(TWO)}\n".encode(), size)
+        assert json.loads(found[0].data) == json.loads(found[-1].data) == TWO
+        assert len(found[1].data) == 1000
+        assert found[1].problem in ("not a JSON object", "longer than 0 MiB, or a bracket is not closed")
+
+    def test_what_just_fits_is_a_document(self):
+        fits = '{"a": "' + "x" * 991 + '"}'
+        assert [piece.data for piece in pieces(f"{fits}\n{fits}".encode())] == [fits.encode()] * 2
+        assert pieces(f"[{fits}]".encode())[0].problem == ""
+
+
+class TestGzip:
+    def test_several_members_are_one_file(self):
+        packed = b"".join(gzip.compress(json.dumps(one).encode()) for one in ALL)
+        for size in (1, 50, 1 << 20):
+            assert [json.loads(piece.data) for piece in pieces(packed, size)] == ALL
+        assert [json.loads(piece.data) for piece in pieces(packed + b"\0" * 512)] == ALL
+
+    def test_a_truncated_file_is_an_error_after_what_was_read(self):
+        packed = gzip.compress("\n".join(map(json.dumps, ALL)).encode())
+        found = []
+        with pytest.raises(UnreadableFile, match="the gzip data breaks off; the file is incomplete"):
+            found.extend(split([packed[:-9]]))
+            raise AssertionError(found)
+
+    @pytest.mark.parametrize("left", [4, 8, 9])
+    def test_what_was_complete_before_the_break_comes_out(self, left):
+        lines = "".join(json.dumps(one) + "\n" for one in ALL) + "x" * 50
+        found = []
+        with pytest.raises(UnreadableFile):
+            for piece in split([gzip.compress(lines.encode())[:-left]]):
+                found.append(json.loads(piece.data))
+        assert found == ALL
+
+    def test_damage_is_an_error(self):
+        packed = bytearray(gzip.compress(json.dumps(ALL).encode()))
+        packed[-6] ^= 0xFF
+        with pytest.raises(UnreadableFile, match="the gzip data is damaged near byte"):
+            pieces(bytes(packed))
+
+    def test_a_byte_order_mark_and_utf_16_are_seen_inside(self):
+        assert documents(gzip.compress(b"\xef\xbb\xbf" + json.dumps(ALL).encode())) == ALL
+        with pytest.raises(UnreadableFile, match="not UTF-8"):
+            pieces(gzip.compress(json.dumps(ALL).encode("utf-16")))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize("size", [1, 1 << 20])
+def test_other_encodings_are_refused(encoding, size):
+    with pytest.raises(UnreadableFile, match="not UTF-8 text; save it as UTF-8"):
+        pieces(json.dumps(ALL).encode(encoding), size)
+
+
+def test_a_zip_file_is_refused():
+    with pytest.raises(UnreadableFile, match="this is a ZIP file; unpack it, or compress with gzip"):
+        pieces(b"PK\x03\x04....")
+
+
+@pytest.mark.parametrize(("start", "between"), [("", "\n"), ("[\n", ",\n"), ("[", ","), ("", "")])
+def test_memory_does_not_grow_with_the_file(start, between):
+    document = (json.dumps({"a": "x" * 1000}) + between).encode()
+    chunks = chain([start.encode()], (document * 60 for _number in range(500)))  # 30 MB
+
+    tracemalloc.start()
+    try:
+        for _piece in split(chunks):
+            pass
+        _now, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 1_000_000
+
+
+def test_a_packed_file_that_unpacks_to_much_does_not_fill_the_memory():
+    bomb = gzip.compress(b" " * 50_000_000)
+    tracemalloc.start()
+    try:
+        assert pieces(bomb) == []
+        _now, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 8_000_000
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [b'{"' + b'\\"' * 300_000 + b"\n", b'x"' + b'\\"' * 300_000 + b"\n", b"{" * 300_000, b"[" * 300_000, b"]" * 30_000],
+    ids=["quotes", "quotes in junk", "braces", "brackets", "closing brackets"],
+)
+def test_hostile_text_takes_no_longer_than_its_length(hostile):
+    start = time.process_time()
+    pieces(hostile + b'{"a": 1}')
+    assert time.process_time() - start < 5
