@@ -1,6 +1,7 @@
 """Settings, all from the environment; the README's table lists them. What is wrong in them stops the start, with its name."""
 
 from pathlib import Path
+from urllib.parse import unquote
 
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
@@ -99,6 +100,7 @@ TEMPLATES = [
 
 if DATABASE_URL:
     DATABASES = {"default": env.db_url_config(DATABASE_URL)}
+    DATABASES["default"]["HOST"] = unquote(DATABASES["default"]["HOST"])  # a socket's folder is written %2Fvar%2Frun…
     if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
         raise ImproperlyConfigured("DATABASE_URL must begin with postgres:// – cotadmin needs PostgreSQL 14 or newer.")
 else:

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import connection
 
 PROJECT = Path(__file__).parents[2]
-PATIENCE = 8  # seconds
+PATIENCE = 30  # seconds
 
 
 def environment() -> dict[str, str]:
