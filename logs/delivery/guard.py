@@ -13,11 +13,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.resolver import ThreadedResolver
 from django.conf import settings
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from yarl import URL
+
+from .lookups import PooledResolver
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -123,7 +124,7 @@ class GuardedResolver(AbstractResolver):
 
     def __init__(self, guard: Guard, resolver: AbstractResolver | None = None) -> None:
         self.guard = guard
-        self.resolver = resolver or ThreadedResolver()
+        self.resolver = resolver or PooledResolver()
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 import msgspec
 
+from ..strict_json import MAX_DEPTH
+
 DOCUMENT_LIMIT = 16 * 1024 * 1024  # MongoDB's own limit of a document
 
 # A string that is not closed reaches to the end of its line; what looks like a bracket in there is left out.
@@ -137,6 +139,7 @@ class _Splitter:
             return end_of_line
         restart_mark = self._restart_mark()
         stack: list[bytes] = []
+        first_alike = 0
         at = self.position
         while True:
             match = _TOKEN.search(self.buffer, at)
@@ -149,10 +152,14 @@ class _Splitter:
             token, at = match[0], match.end()
             if at - self.position > DOCUMENT_LIMIT:
                 return None
-            if token == b"{" and stack and self._is_restart(match.start(), restart_mark, stack[-1]):
-                return self.buffer.find(restart_mark + b"{", self.position + 1)  # an earlier one passed for an element
+            if token == b"{" and stack and self._begins_like_this(match.start(), restart_mark):
+                first_alike = first_alike or match.start()
+                if not self._can_be_value(match.start(), stack[-1]):
+                    return first_alike  # those before it passed for elements of a broken array
             if token in (b"{", b"["):
                 stack.append(token)
+                if len(stack) > MAX_DEPTH and first_alike:
+                    return first_alike
             elif token in (b"}", b"]"):
                 stack.pop()
                 if not stack:
@@ -174,13 +181,15 @@ class _Splitter:
         """The line break and indentation in front of the current document, where it begins a line."""
         return b"\n" + (self.indentation or b"")
 
-    def _is_restart(self, at: int, restart_mark: bytes, innermost: bytes) -> bool:
-        """Whether the "{" here must be a new document: a value stands behind a colon, in an array behind "[" or a comma."""
+    def _begins_like_this(self, at: int, restart_mark: bytes) -> bool:
+        """Whether the "{" here stands at the beginning of a line, indented like the current document."""
         before = at - len(restart_mark)
-        if before <= self.position or not self.buffer.startswith(restart_mark, before):
-            return False
-        last = self.buffer[max(self.position, before - 100) : before].rstrip()[-1:]
-        return last not in ((b":",) if innermost == b"{" else (b"[", b","))
+        return before > self.position and self.buffer.startswith(restart_mark, before)
+
+    def _can_be_value(self, at: int, innermost: bytes) -> bool:
+        """Whether a value can begin here: in an object behind a colon, in an array behind "[" or a comma."""
+        last = self.buffer[max(self.position, at - 100) : at].rstrip()[-1:]
+        return last in ((b":",) if innermost == b"{" else (b"[", b","))
 
     def _end_of_junk(self) -> int:
         while True:

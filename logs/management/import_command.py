@@ -55,7 +55,7 @@ class ImportCommand(BaseCommand):
         try:
             file = sys.stdin.buffer if name == "-" else Path(name).open("rb")  # noqa: SIM115
         except OSError as error:
-            summary = Summary(error=error.strerror)
+            summary = Summary(error=error.strerror or str(error))
         else:
             size = None if name == "-" else Path(name).stat().st_size
             with file, tqdm(total=size, unit="B", unit_scale=True, desc=name, disable=not sys.stderr.isatty()) as bar:
@@ -94,4 +94,4 @@ def _read(file: IO[bytes], bar: tqdm) -> Iterator[bytes]:
             bar.update(len(chunk))
             yield chunk
     except OSError as error:
-        raise UnreadableFile(error.strerror) from error
+        raise UnreadableFile(error.strerror or str(error)) from error

@@ -76,6 +76,7 @@ NOT_PUBLIC = [
     "64:ff9b::10.0.0.1",
     "64:ff9b::127.0.0.1",
     "64:ff9b:1::8.8.8.8",
+    "64:ff9b:1:808:8:808:808:808",  # 8.8.8.8 wherever it may lie, by way of somebody's own network
     "64:ff9b:1:a00:1::808:808",  # 10.0.0.x where the prefix has 48 bits, whatever comes after
     "2002:7f00:1::",
     "2002:c0a8:1::1",

@@ -265,11 +265,18 @@ def test_a_packed_file_that_unpacks_to_much_does_not_fill_the_memory():
     assert peak < 8_000_000
 
 
-@pytest.mark.parametrize(
-    "hostile",
-    [b'{"' + b'\\"' * 300_000 + b"\n", b'x"' + b'\\"' * 300_000 + b"\n", b"{" * 300_000, b"[" * 300_000, b"]" * 30_000],
-    ids=["quotes", "quotes in junk", "braces", "brackets", "closing brackets"],
-)
+HOSTILE = {
+    "quotes": b'{"' + b'\\"' * 300_000 + b"\n",
+    "quotes in junk": b'x"' + b'\\"' * 300_000 + b"\n",
+    "braces": b"{" * 300_000,
+    "brackets": b"[" * 300_000,
+    "closing brackets": b"]" * 30_000,
+    "lines that break off in an array": b'{"a": [1,\n' * 20_000,
+    "deep and shallow": b'{"a":\n' + b"[" * 101 + b"[]," * 100_000,
+}
+
+
+@pytest.mark.parametrize("hostile", HOSTILE.values(), ids=HOSTILE.keys())
 def test_hostile_text_takes_no_longer_than_its_length(hostile):
     start = time.process_time()
     pieces(hostile + b'{"a": 1}')
