@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from .codes import suggested_code
@@ -131,12 +131,12 @@ class SubscriptionForm(forms.ModelForm):
             socket.getaddrinfo(urlsplit(url).hostname, None)
         except Blocked as blocked:
             raise ValidationError(
-                _t("It would be refused: %(reason)s"), params={"reason": blocked.message}, code="blocked"
+                gettext("It would be refused: %(reason)s"), params={"reason": blocked.message}, code="blocked"
             ) from blocked
         except OSError:
-            self.warnings.append(_t("The name in the URL cannot be resolved now. Deliveries fail until it can."))
+            self.warnings.append(gettext("The name in the URL cannot be resolved now. Deliveries fail until it can."))
         except ValueError as error:  # also of names that no name server can have
-            raise ValidationError(_t("This is not an http or https URL."), code="invalid") from error
+            raise ValidationError(gettext("This is not an http or https URL."), code="invalid") from error
         return url
 
     def clean(self) -> dict[str, Any]:
@@ -156,7 +156,7 @@ class SubscriptionForm(forms.ModelForm):
         try:
             signing.validate_secret(secret)
         except ValueError:
-            self.add_error("own_secret", _t("A signing secret is whsec_ and then 24 to 64 bytes in base64."))
+            self.add_error("own_secret", gettext("A signing secret is whsec_ and then 24 to 64 bytes in base64."))
 
     def _settle_code(self, data: dict[str, Any]) -> None:
         company = data.get("company") or (None if "company" in self.fields else self.instance.company)
@@ -169,4 +169,4 @@ class SubscriptionForm(forms.ModelForm):
             self.say_code_is_taken()
 
     def say_code_is_taken(self) -> None:
-        self.add_error("code", _t("This company has another subscription with this code."))
+        self.add_error("code", gettext("This company has another subscription with this code."))

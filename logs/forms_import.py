@@ -1,29 +1,74 @@
-"""The form that uploads a file to import."""
+"""The form of an upload, and the addresses of the import pages read strictly."""
+
+from __future__ import annotations
 
 from django import forms
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
-from django.template.defaultfilters import filesizeformat
+from django.http import QueryDict
+from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
 from .models import ImportKind
+from .templatetags.cotadmin_ui import humanbytes
+
+LARGEST_ID = 2**63 - 1
 
 
 class ImportForm(forms.Form):
-    kind = forms.ChoiceField(label=_("What is in the file"), choices=ImportKind, initial=ImportKind.LOGS)
-    file = forms.FileField(
-        label=_("File"),
-        max_length=255,
-        error_messages={"required": _("Choose a file."), "empty": _("This file is empty.")},
-    )
+    """`ImportForm(request.POST, request.FILES, user=request.user)`: the file, and what it holds."""
+
+    kind = forms.ChoiceField(label=_("What is in the file?"), choices=ImportKind.choices, initial=ImportKind.LOGS)
+    file = forms.FileField(label=_("File"), max_length=1000)
+
+    def __init__(self, *args, user, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self.may_import_subscriptions = user.has_perm("logs.add_subscription")
+
+    @property
+    def limit(self) -> str:
+        return humanbytes(settings.UPLOAD_LIMIT)
+
+    def clean_kind(self) -> str:
+        kind = self.cleaned_data["kind"]
+        if kind == ImportKind.SUBSCRIPTIONS and not self.may_import_subscriptions:
+            raise ValidationError(
+                _t("Your role may not import subscriptions; an administrator's may."), code="forbidden"
+            )
+        return kind
 
     def clean_file(self) -> UploadedFile:
         file = self.cleaned_data["file"]
         if file.size > settings.UPLOAD_LIMIT:
-            raise forms.ValidationError(
-                _(
-                    "This file has %(size)s; at most %(limit)s can be uploaded. Compress it with gzip, or use manage.py import_logs."
-                ),
-                params={"size": filesizeformat(file.size), "limit": filesizeformat(settings.UPLOAD_LIMIT)},
+            raise ValidationError(
+                _t("The file is larger than %(limit)s, the limit of uploads. Compress it with gzip, or cut it in two."),
+                params={"limit": self.limit},
+                code="too_large",
             )
         return file
+
+
+class _Place(forms.Form):
+    """Where in a list a page begins. Strict: an unknown parameter is an error, never the first page."""
+
+    data: QueryDict
+
+    def clean(self) -> None:
+        for name in self.data:
+            if name not in self.fields:
+                self.add_error(None, _t("There is no parameter “%(name)s”.") % {"name": name[:60]})
+            elif len(self.data.getlist(name)) > 1:
+                self.add_error(name, _t("Only one value can be given."))
+
+
+class ImportPlace(_Place):
+    """`?before=7`: the imports that were uploaded before number 7."""
+
+    before = forms.IntegerField(label=_("Place in the list"), required=False, min_value=1, max_value=LARGEST_ID)
+
+
+class RefusedPlace(_Place):
+    """`?after=50`: the refused documents that come after the file's 50th document."""
+
+    after = forms.IntegerField(label=_("Place in the list"), required=False, min_value=1, max_value=LARGEST_ID)

@@ -85,6 +85,12 @@ def test_the_compiled_catalogue_is_that_of_the_source():
     assert stale == []
 
 
+def test_translated_texts_are_in_functions_that_xgettext_knows():
+    strange = re.compile(r"gettext(?:_lazy)? as (?!_$)\w+", re.MULTILINE)
+    files = [path for name in ("cotadmin", "logs") for path in (Path(settings.BASE_DIR) / name).rglob("*.py")]
+    assert [str(path) for path in files if strange.search(path.read_text(encoding="utf-8"))] == []
+
+
 @pytest.mark.skipif(not shutil.which("xgettext"), reason="needs GNU gettext (Debian, Ubuntu: apt install gettext)")
 def test_the_catalogue_holds_every_text_of_the_sources_and_no_other(tmp_path):
     for name in SOURCES:

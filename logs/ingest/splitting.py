@@ -139,7 +139,7 @@ class _Splitter:
             return end_of_line
         restart_mark = self._restart_mark()
         stack: list[bytes] = []
-        first_alike = 0
+        first_alike = 0  # counted from `position`, which moves when a chunk comes in
         at = self.position
         while True:
             match = _TOKEN.search(self.buffer, at)
@@ -153,13 +153,13 @@ class _Splitter:
             if at - self.position > DOCUMENT_LIMIT:
                 return None
             if token == b"{" and stack and self._begins_like_this(match.start(), restart_mark):
-                first_alike = first_alike or match.start()
+                first_alike = first_alike or match.start() - self.position
                 if not self._can_be_value(match.start(), stack[-1]):
-                    return first_alike  # those before it passed for elements of a broken array
+                    return self.position + first_alike  # those before it passed for elements of a broken array
             if token in (b"{", b"["):
                 stack.append(token)
                 if len(stack) > MAX_DEPTH and first_alike:
-                    return first_alike
+                    return self.position + first_alike
             elif token in (b"}", b"]"):
                 stack.pop()
                 if not stack:

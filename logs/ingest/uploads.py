@@ -8,6 +8,7 @@ from dataclasses import asdict
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from ..masked_keys import masked_keys
 from ..models import Import, ImportChunk, ImportKind, ImportState, RefusedDocument
@@ -39,6 +40,17 @@ def run(import_id: int, should_stop: Callable[[], bool] = lambda: False) -> None
     upload = Import.objects.get(pk=import_id)
     if upload.is_finished:
         return
+    try:
+        summary = _import(upload, should_stop)
+    except Interrupted:
+        raise
+    except Exception:
+        _finish(upload, error=_("an unexpected fault; the worker's log tells more"))
+        raise
+    _finish(upload, error=summary.error)
+
+
+def _import(upload: Import, should_stop: Callable[[], bool]) -> Summary:
     upload.refused_documents.all().delete()
     upload.bytes_read = 0
 
@@ -65,7 +77,12 @@ def run(import_id: int, should_stop: Callable[[], bool] = lambda: False) -> None
     work = importer.import_logs if upload.kind == ImportKind.LOGS else importer.import_subscriptions
     summary = work(counted(upload.chunks()))
     save_progress(summary)
-    upload.state = ImportState.BROKEN if summary.error else ImportState.DONE
+    return summary
+
+
+def _finish(upload: Import, error: str) -> None:
+    upload.error = error
+    upload.state = ImportState.BROKEN if error else ImportState.DONE
     upload.finished_at = timezone.now()
     upload.save()
     upload.file_chunks.all().delete()

@@ -45,6 +45,10 @@ def import_logs(*documents: dict[str, Any], user=None) -> Summary:
     return Importer(masked_keys(), user).import_logs([lines.encode()])
 
 
+def import_subscriptions(*documents: dict[str, Any], user=None) -> Summary:
+    return Importer(masked_keys(), user).import_subscriptions([json.dumps(list(documents)).encode()])
+
+
 def make_log(number: int = 0, event: dict[str, Any] | None = None, **fields: Any) -> WebhookLog:
     """An imported log; `fields` are those of Cotalker's document."""
     document = log_document(number, event, **fields)

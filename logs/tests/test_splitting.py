@@ -123,10 +123,12 @@ def test_the_last_of_a_file_may_look_like_an_element_of_a_broken_array():
     assert json.loads(found[1].data) == TWO
 
 
-def test_a_line_that_breaks_off_behind_a_comma_of_an_array_does_not_swallow_the_others():
-    found = pieces(f'{{"_id": 1, "a": ["b",\n{json.dumps(TWO)}\n{json.dumps(THREE)}\n'.encode())
-    assert found[0] == Piece(1, 1, b'{"_id": 1, "a": ["b"')
-    assert [json.loads(piece.data) for piece in found[1:]] == [TWO, THREE]
+@pytest.mark.parametrize("size", [1, 40, 75, 1 << 20])
+def test_a_line_that_breaks_off_behind_a_comma_of_an_array_does_not_swallow_the_others(size):
+    text = f'{json.dumps(ONE)}\n{{"_id": 1, "a": ["b",\n{json.dumps(TWO)}\n{json.dumps(THREE)}\n'
+    found = pieces(text.encode(), size)
+    assert found[1] == Piece(2, 2, b'{"_id": 1, "a": ["b"')
+    assert [json.loads(found[index].data) for index in (0, 2, 3)] == ALL
 
 
 def test_objects_in_an_array_that_begin_a_line_are_no_documents():
