@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.http import QueryDict
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from .models import ImportKind
@@ -19,8 +19,17 @@ LARGEST_ID = 2**63 - 1
 class ImportForm(forms.Form):
     """`ImportForm(request.POST, request.FILES, user=request.user)`: the file, and what it holds."""
 
-    kind = forms.ChoiceField(label=_("What is in the file?"), choices=ImportKind.choices, initial=ImportKind.LOGS)
-    file = forms.FileField(label=_("File"), max_length=1000)
+    kind = forms.ChoiceField(
+        label=_("What is in the file?"),
+        choices=ImportKind.choices,
+        initial=ImportKind.LOGS,
+        error_messages=dict.fromkeys(
+            ["required", "invalid_choice"], _("Say what is in the file: logs or subscriptions.")
+        ),
+    )
+    file = forms.FileField(
+        label=_("File"), error_messages={"required": _("Choose a file."), "empty": _("The file is empty.")}
+    )
 
     def __init__(self, *args, user, **kwargs) -> None:
         super().__init__(*args, **kwargs)
@@ -34,7 +43,7 @@ class ImportForm(forms.Form):
         kind = self.cleaned_data["kind"]
         if kind == ImportKind.SUBSCRIPTIONS and not self.may_import_subscriptions:
             raise ValidationError(
-                _t("Your role may not import subscriptions; an administrator's may."), code="forbidden"
+                gettext("Your role may not import subscriptions; an administrator's may."), code="forbidden"
             )
         return kind
 
@@ -42,7 +51,9 @@ class ImportForm(forms.Form):
         file = self.cleaned_data["file"]
         if file.size > settings.UPLOAD_LIMIT:
             raise ValidationError(
-                _t("The file is larger than %(limit)s, the limit of uploads. Compress it with gzip, or cut it in two."),
+                gettext(
+                    "The file is larger than %(limit)s, the limit of uploads. Compress it with gzip, or cut it in two."
+                ),
                 params={"limit": self.limit},
                 code="too_large",
             )
@@ -57,9 +68,9 @@ class _Place(forms.Form):
     def clean(self) -> None:
         for name in self.data:
             if name not in self.fields:
-                self.add_error(None, _t("There is no parameter “%(name)s”.") % {"name": name[:60]})
+                self.add_error(None, gettext("There is no parameter “%(name)s”.") % {"name": name[:60]})
             elif len(self.data.getlist(name)) > 1:
-                self.add_error(name, _t("Only one value can be given."))
+                self.add_error(name, gettext("Only one value can be given."))
 
 
 class ImportPlace(_Place):

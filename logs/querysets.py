@@ -82,10 +82,14 @@ class WebhookLogQuerySet(models.QuerySet):
         )
 
     def newer_than(self, log) -> WebhookLogQuerySet:
-        return self.filter(Q(created_at__gt=log.created_at) | Q(created_at=log.created_at, id__gt=log.pk))
+        """Those before it in a list that has the newest first. The first condition is what an index is walked by."""
+        later = Q(created_at__gt=log.created_at) | Q(id__gt=log.pk)
+        return self.filter(created_at__gte=log.created_at).filter(later)
 
     def older_than(self, log) -> WebhookLogQuerySet:
-        return self.filter(Q(created_at__lt=log.created_at) | Q(created_at=log.created_at, id__lt=log.pk))
+        """Those after it in a list that has the newest first."""
+        earlier = Q(created_at__lt=log.created_at) | Q(id__lt=log.pk)
+        return self.filter(created_at__lte=log.created_at).filter(earlier)
 
     def page(self, cursor: str = "", size: int = 50) -> Page:
         """A page of the newest logs, or of those after `cursor`; raises paging.BadCursor."""

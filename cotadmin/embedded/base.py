@@ -1,5 +1,6 @@
 """Django's PostgreSQL backend on the embedded server: the first connection starts it. Used where DATABASE_URL is not set."""
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +9,15 @@ from django.db.backends.postgresql import base
 
 from .server import EmbeddedServerError, socket_directory
 
+_one_thread = threading.Lock()  # a worker's first connections come from several threads at once
+
 
 class DatabaseWrapper(base.DatabaseWrapper):
     def get_connection_params(self) -> dict[str, Any]:
         settings = self.settings_dict
         try:
-            host = socket_directory(Path(settings["DATA_DIRECTORY"]), settings["MAIN_DATABASE"])
+            with _one_thread:
+                host = socket_directory(Path(settings["DATA_DIRECTORY"]), settings["MAIN_DATABASE"])
         except EmbeddedServerError as error:
             raise ImproperlyConfigured(str(error)) from error
         return super().get_connection_params() | {"host": host, "user": "postgres"}

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import F, QuerySet, Value
-from django.db.models.functions import Substr
+from django.db.models import BinaryField, F, Func, QuerySet, Value
 from django.utils import timezone
 
 from ..masked_keys import masked_keys
@@ -50,7 +49,7 @@ def progress_context(upload: Import, after: int | None) -> dict[str, Any]:
 
 def _refused_context(upload: Import, after: int | None) -> dict[str, Any]:
     # A document may have 16 MiB: only its beginning leaves the database.
-    beginning = Substr(F("data"), Value(1), Value(READ_OF_REFUSED))
+    beginning = Func(F("data"), Value(1), Value(READ_OF_REFUSED), function="substring", output_field=BinaryField())
     documents = RefusedDocument.objects.filter(upload=upload).defer("data").annotate(beginning=beginning)
     if after:
         documents = documents.filter(number__gt=after)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -36,7 +35,7 @@ class Command(BaseCommand):
             AuditEntry.record(None, AuditAction.EXPORTED_UNMASKED, detail=f"export_logs {options['query']}")
         number = 0
         try:
-            output = Path(options["output"]).open("w", encoding="utf-8") if options["output"] else sys.stdout  # noqa: SIM115
+            output = Path(options["output"]).open("w", encoding="utf-8") if options["output"] else self.stdout  # noqa: SIM115
             with transaction.atomic():  # one view of the data, and a cursor that streams
                 for line in exported(found.qs, is_masked=not options["unmasked"]):
                     output.write(line + "\n")

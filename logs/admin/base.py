@@ -1,0 +1,50 @@
+"""What the admin pages have in common: whose rows they show, and lists that cost the same on a big table."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.functional import cached_property
+
+from ..counting import LIMIT, Count, bounded_count
+
+
+class CappedPaginator(Paginator):
+    """Counts to 10,000 and no further, nor for longer than a second. What lies beyond is found by search and filters."""
+
+    @cached_property
+    def counted(self) -> Count:
+        return bounded_count(self.object_list)  # type: ignore[arg-type]  # the admin gives a query
+
+    @cached_property
+    def count(self) -> int:
+        return LIMIT if self.counted.number is None else self.counted.number
+
+
+class VisibleAdmin(admin.ModelAdmin):
+    """Staff see what the pages would show them: the rows of their companies."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        return super().get_queryset(request).visible_to(request.user)  # type: ignore[attr-defined]
+
+
+class RecordAdmin(admin.ModelAdmin):
+    """Rows that nobody edits, in a table that may be big: no count, sort or facet reads all of it."""
+
+    paginator = CappedPaginator
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    sortable_by: tuple[str, ...] = ()
+    list_per_page = 100
+    list_max_show_all = 0
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj=None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj=None) -> bool:
+        return False

@@ -1,0 +1,99 @@
+"""Attempts, audit entries and imports: records that are read, and never edited."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from ..masked_keys import masked_keys
+from ..models import Attempt, AuditEntry, Import, Subscription, WebhookLog
+from ..payloads.masking import mask_headers, mask_text, mask_url
+from ..templatetags.cotadmin_ui import duration, humanbytes
+from .base import RecordAdmin, VisibleAdmin
+
+
+@admin.register(Attempt)
+class AttemptAdmin(RecordAdmin):
+    list_display = ["id", "log_id", "number", "trigger", "actor", "started_at", "status", "cause", "took"]
+    list_filter = ["trigger", "cause"]
+    list_select_related = ["actor"]
+    raw_id_fields = ["log", "actor"]
+    ordering = ["-id"]
+    fields = [
+        *("log", "number", "trigger", "actor", "started_at", "took", "shown_url"),
+        *("status", "cause", "note", "shown_headers", "shown_response", "is_truncated"),
+    ]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Attempt]:
+        attempts = super().get_queryset(request).defer("response", "response_headers")
+        if request.user.is_superuser:
+            return attempts
+        return attempts.filter(log__in=WebhookLog.objects.visible_to(request.user).values("pk"))
+
+    @admin.display(description=_("duration"))
+    def took(self, attempt: Attempt) -> str:
+        return duration(attempt.duration_ms)
+
+    @admin.display(description=_("URL"))
+    def shown_url(self, attempt: Attempt) -> str:
+        return mask_url(attempt.url, masked_keys())
+
+    @admin.display(description=_("response headers"))
+    def shown_headers(self, attempt: Attempt) -> str:
+        headers = mask_headers(attempt.response_headers, masked_keys())
+        return "\n".join(f"{name}: {value}" for name, value in headers)
+
+    @admin.display(description=_("response"))
+    def shown_response(self, attempt: Attempt) -> str:
+        return mask_text(attempt.response, masked_keys())
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(RecordAdmin):
+    list_display = ["at", "actor", "action", "about", "detail"]
+    list_filter = ["action"]
+    list_select_related = ["actor"]
+    raw_id_fields = ["actor"]
+    search_fields = ["about"]
+    search_help_text = _("The id of a log or a subscription")
+    ordering = ["-id"]  # entries are written as they happen, and the id has an index
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEntry]:
+        """One's own, and those about what one may see."""
+        entries, user = super().get_queryset(request), request.user
+        if user.is_superuser:
+            return entries
+        about = OuterRef("about")
+        return entries.filter(
+            Q(actor=user)
+            | Exists(Subscription.objects.visible_to(user).filter(pk=about))
+            | Exists(WebhookLog.objects.visible_to(user).filter(pk=about))
+        )
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
+        """By the whole id, which has an index."""
+        return (queryset.filter(about=search_term.strip().lower()) if search_term else queryset), False
+
+
+@admin.register(Import)
+class ImportAdmin(VisibleAdmin, RecordAdmin):
+    list_display = [
+        *("file_name", "kind", "uploaded_by", "uploaded_at", "state"),
+        *("read", "new", "unchanged", "updated", "refused"),
+    ]
+    list_filter = ["kind", "state"]
+    list_select_related = ["uploaded_by"]
+    raw_id_fields = ["uploaded_by"]
+    fields = [
+        *("file_name", "shown_size", "kind", "uploaded_by", "uploaded_at", "state", "finished_at"),
+        *("read", "new", "unchanged", "updated", "refused", "error"),
+    ]
+
+    def view_on_site(self, obj: Import) -> str:  # type: ignore[override]  # Django takes a function as well
+        return obj.get_absolute_url()
+
+    @admin.display(description=_("size"))
+    def shown_size(self, obj: Import) -> str:
+        return humanbytes(obj.size)

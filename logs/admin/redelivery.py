@@ -1,0 +1,76 @@
+"""The action "Re-deliver selected": asks first, then queues one attempt for each log that was not received."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from ..models import AuditAction, AuditEntry, RedeliveryRefused, WebhookLog
+
+LIMIT = 100  # more at a time needs a plan: what is stale, what else goes to the same receiver
+
+
+def redeliver_selected(
+    page: admin.ModelAdmin, request: HttpRequest, selected: QuerySet[WebhookLog]
+) -> HttpResponse | None:
+    logs = list(selected.select_related("subscription")[: LIMIT + 1])
+    if len(logs) > LIMIT:
+        text = _("At most %(limit)s logs can be re-delivered at a time. Nothing was queued.") % {"limit": LIMIT}
+        page.message_user(request, text, messages.ERROR)
+        return None
+    if "confirmed" not in request.POST:
+        return _ask(page, request, logs)
+    _redeliver(page, request, logs)
+    return None
+
+
+def _ask(page: admin.ModelAdmin, request: HttpRequest, logs: list[WebhookLog]) -> HttpResponse:
+    context = page.admin_site.each_context(request) | {
+        "title": _("Re-deliver the selected logs?"),
+        "opts": page.opts,
+        "media": page.media,
+        "logs": [log for log in logs if not log.is_success],
+        "delivered": sum(log.is_success for log in logs),
+        "action_checkbox_name": ACTION_CHECKBOX_NAME,
+    }
+    return TemplateResponse(request, "admin/logs/webhooklog/redeliver_confirm.html", context)
+
+
+def _redeliver(page: admin.ModelAdmin, request: HttpRequest, logs: list[WebhookLog]) -> None:
+    queued, left_out = 0, Counter[str]()
+    for log in logs:
+        if reason := _why_not_queued(request, log):
+            left_out[reason] += 1
+        else:
+            queued += 1
+    text = ngettext("%(number)s log is queued.", "%(number)s logs are queued.", queued) % {"number": queued}
+    page.message_user(request, text, messages.SUCCESS if queued else messages.WARNING)
+    for reason, number in left_out.items():
+        text = ngettext(
+            "%(number)s log is left out: %(reason)s", "%(number)s logs are left out: %(reason)s", number
+        ) % {"number": number, "reason": reason}
+        page.message_user(request, text, messages.WARNING)
+
+
+def _why_not_queued(request: HttpRequest, log: WebhookLog) -> str:
+    """Queue one more attempt; "" where that was done, else the reason."""
+    if log.is_success:
+        return _("It was received.")
+    after_try = request.POST.get(f"after_try_{log.pk}", "")  # as the person saw it, so that a double click sends once
+    if not after_try.isdecimal():
+        return _("It was not on the page that asked.")
+    try:
+        is_queued = log.redeliver(by=request.user, after_try=int(after_try[:9]))
+    except RedeliveryRefused as error:
+        return str(error)
+    if not is_queued:
+        return _("It is queued already, or was tried in the meantime.")
+    AuditEntry.record(request.user, AuditAction.REDELIVERED, log.pk)
+    return ""

@@ -1,0 +1,124 @@
+"""Subscriptions. Changes are remembered for the next import and go on record, as on the pages; secrets are changed there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db.models import CharField, F, Func, QuerySet, Value
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from ..delivery.guard import Blocked, Guard
+from ..forms import CONTEXT_FIELDS, URL_PATTERN, ObjectIdFormField
+from ..masked_keys import masked_keys
+from ..models import AuditAction, AuditEntry, Company, Subscription
+from ..payloads.masking import mask_url
+from .base import VisibleAdmin
+from .json_text import shown_json
+
+
+class SubscriptionAdminForm(forms.ModelForm):
+    class Meta:
+        model = Subscription
+        fields = ["company", "name", "code", "description", "url", "trigger", *CONTEXT_FIELDS, "is_active"]
+        field_classes = dict.fromkeys(CONTEXT_FIELDS, ObjectIdFormField)
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("url", "trigger"):  # only a placeholder may be without
+            if name in self.fields:
+                self.fields[name].required = True
+
+    def clean_url(self) -> str:
+        """Refuses what the guard would refuse at delivery; what is stored already does not keep others from being edited."""
+        url = self.cleaned_data["url"]
+        if url == self.initial.get("url"):
+            return url
+        if not URL_PATTERN.fullmatch(url):
+            raise ValidationError(gettext("This is not an http or https URL."), code="invalid")
+        try:
+            Guard.from_settings().check_url(url)
+        except Blocked as blocked:
+            raise ValidationError(str(blocked.message), code="blocked") from blocked
+        return url
+
+    def clean(self) -> dict[str, Any]:
+        """The constraint of the model has a condition on a column that is not in the form, so Django does not check it."""
+        data = super().clean() or {}
+        company, code = data.get("company"), data.get("code")
+        if company and code and Subscription.objects.filter(company=company, code=code, is_placeholder=False).exists():
+            self.add_error("code", gettext("This company has another subscription with this code."))
+        return data
+
+
+@admin.register(Subscription)
+class SubscriptionAdmin(VisibleAdmin):
+    form = SubscriptionAdminForm
+    list_display = ["name", "code", "company", "trigger", "is_active"]
+    list_select_related = ["company"]
+    list_filter = ["is_active", "is_placeholder", "trigger"]
+    search_fields = ["name", "code", "address", "id__exact"]
+    search_help_text = _("Name, code, URL or id")
+    autocomplete_fields = ["company"]
+    readonly_fields = ["id", "shown_url", "is_signed", "is_placeholder", "edited_fields", "shown_document"]
+    show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Subscription]:
+        # What stands behind the "?" may be a token: it is masked on the pages, so it cannot be searched either.
+        address = Func(F("url"), Value("?"), Value(1), function="split_part", output_field=CharField())
+        return super().get_queryset(request).alias(address=address)
+
+    def get_fields(self, request: HttpRequest, obj: Subscription | None = None) -> list[str]:
+        """Who may not edit gets the URL with its secrets masked."""
+        if obj is None:
+            return list(SubscriptionAdminForm.Meta.fields)
+        url = "url" if self.has_change_permission(request, obj) else "shown_url"
+        editable = [url if name == "url" else name for name in SubscriptionAdminForm.Meta.fields]
+        return ["id", *editable, *(name for name in self.readonly_fields if name not in ("id", "shown_url"))]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Subscription | None = None) -> list[str]:
+        return [*self.readonly_fields, "company", "code"] if obj else list(self.readonly_fields)
+
+    def has_change_permission(self, request: HttpRequest, obj: Subscription | None = None) -> bool:
+        """A placeholder becomes a subscription by its import, or on its page."""
+        return super().has_change_permission(request, obj) and not (obj and obj.is_placeholder)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Subscription | None = None) -> bool:
+        """Its logs hold on to it, and Django would list every one of them to say so. Deactivate it instead."""
+        return False
+
+    def view_on_site(self, obj: Subscription) -> str:  # type: ignore[override]  # Django takes a function as well
+        return obj.get_absolute_url()
+
+    def formfield_for_foreignkey(self, db_field, request: HttpRequest, **kwargs):
+        if db_field.name == "company":
+            kwargs["queryset"] = Company.objects.visible_to(request.user)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: Subscription, form: forms.ModelForm, change: bool) -> None:
+        """Only the changed columns are written: the place in the lane moves on while somebody edits."""
+        if not change:
+            super().save_model(request, obj, form, change)
+            AuditEntry.record(request.user, AuditAction.SUBSCRIPTION_CREATED, obj.pk)
+        elif changed := form.changed_data:
+            obj.edited_fields = Subscription.objects.select_for_update().get(pk=obj.pk).edited_fields
+            obj.mark_edited(changed)
+            obj.save(update_fields=[*changed, "edited_fields"])
+            AuditEntry.record(request.user, AuditAction.SUBSCRIPTION_CHANGED, obj.pk, ", ".join(changed))
+
+    @admin.display(description=_("URL"))
+    def shown_url(self, obj: Subscription) -> str:
+        return mask_url(obj.url, masked_keys())
+
+    @admin.display(description=_("signed"), boolean=True)
+    def is_signed(self, obj: Subscription) -> bool:
+        return bool(obj.encrypted_secret)
+
+    @admin.display(description=_("document"))
+    def shown_document(self, obj: Subscription) -> str:
+        return format_html("<pre>{}</pre>", shown_json(obj.document)) if obj.document else "–"

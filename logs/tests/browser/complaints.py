@@ -1,0 +1,43 @@
+"""What a browser complains about: errors on the console, errors of scripts, violations of the CSP, dialogs of scripts."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import BrowserContext, ConsoleMessage, Dialog
+
+TELL_OF_VIOLATIONS = """
+document.addEventListener("securitypolicyviolation", (event) => {
+  console.error(`CSP: ${event.violatedDirective} forbids ${event.blockedURI}, ${event.sourceFile}:${event.lineNumber}`);
+});
+"""
+
+
+class Complaints:
+    """`expected_statuses`: the answers that the test brings about on purpose; Chromium logs each as an error."""
+
+    def __init__(self) -> None:
+        self.all: list[str] = []
+        self.expected_statuses: set[int] = set()
+
+    def listen(self, context: BrowserContext) -> None:
+        context.add_init_script(TELL_OF_VIOLATIONS)
+        context.on("console", self._hear)
+        context.on("weberror", lambda error: self.all.append(f"script: {error.error}"))
+        context.on("dialog", self._refuse)
+
+    @property
+    def unexpected(self) -> list[str]:
+        return [text for text in self.all if not self._is_expected(text)]
+
+    def _is_expected(self, text: str) -> bool:
+        found = re.search(r"Failed to load resource: the server responded with a status of (\d+)", text)
+        return bool(found) and int(found[1]) in self.expected_statuses
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.all.append(f"console: {message.text} ({message.location['url']})")
+
+    def _refuse(self, dialog: Dialog) -> None:
+        self.all.append(f"dialog: {dialog.message}")
+        dialog.dismiss()

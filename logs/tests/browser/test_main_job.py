@@ -1,0 +1,248 @@
+"""The main job as a new user does it: import, find, open, re-deliver. The receiver's ledger is the judge."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from time import monotonic
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from logs.models import Payload, WebhookLog
+
+from ..factories import SAMPLES, log_document, make_log, make_subscription, sample
+from .conftest import PASSWORD, PATIENCE_MS
+
+FAILED = sample("webhook_log_task_create_failed")
+NAME = FAILED["event"]["data"]["name"]
+DELIVERED = log_document(1, status=200, retry=1, response="ok")
+
+
+@pytest.fixture
+def subscription(transactional_db, receiver):
+    return make_subscription(url=receiver.url)
+
+
+@pytest.fixture
+def failed_log(subscription) -> WebhookLog:
+    return make_log()
+
+
+@pytest.fixture
+def delivered_log(subscription) -> WebhookLog:
+    return make_log(1, status=200, retry=1, response="ok")
+
+
+def sign_in(page: Page, at: str) -> None:
+    page.goto(at)
+    page.get_by_label("Name").fill("ana")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def upload(page: Page, kind: str, content: bytes) -> Locator:
+    """Upload a file as a person does; the region of its progress."""
+    page.goto("/imports/")
+    page.locator(f"input[name=kind][value={kind}]").check()
+    file = {"name": f"{kind}.json", "mimeType": "application/json", "buffer": content}
+    page.locator("input[type=file][name=file]").set_input_files(file)
+    page.locator("main form").get_by_role("button", name="Import").click()
+    expect(page).to_have_url(re.compile(r"/imports/\d+/$"))
+    return page.locator("#import-progress")
+
+
+def subscription_file(url: str) -> bytes:
+    return json.dumps([sample("webhook_subscription") | {"url": url}]).encode()
+
+
+def badge(within: Page | Locator) -> Locator:
+    """The badge of the state in the head of a log's page, or in a row."""
+    return within.locator(".pagehead .badge, td.state .badge").first
+
+
+def redeliver_button(page: Page) -> Locator:
+    return page.locator("#log-status").get_by_role("button", name="Re-deliver")
+
+
+def refresh_until(page: Page, seen: Locator) -> None:
+    """What a person without JavaScript does: press Refresh until it is there."""
+    give_up_at = monotonic() + PATIENCE_MS / 1000
+    while not seen.count():
+        assert monotonic() < give_up_at, page.locator("main").inner_text()
+        page.get_by_role("link", name="Refresh").click()
+
+
+def test_a_new_user_imports_finds_opens_and_redelivers(open_page, administrator, worker, receiver):
+    page = open_page()
+    sign_in(page, at="/imports/")
+    expect(page).to_have_url(re.compile("/imports/$"))
+
+    progress = upload(page, "subscriptions", subscription_file(receiver.url))
+    expect(progress).to_contain_text("1 document read: 1 new, 0 unchanged, 0 updated, 0 refused.")
+    failed = (SAMPLES / "webhook_log_task_create_failed.json").read_bytes()
+    content = b"[" + failed + b"," + json.dumps(DELIVERED).encode() + b"]"
+    progress = upload(page, "logs", content)
+    expect(progress).to_contain_text("2 documents read: 2 new, 0 unchanged, 0 updated, 0 refused.")
+    page.get_by_role("link", name="Show the logs").click()
+
+    rows = page.locator("[data-rows] tr")
+    expect(rows).to_have_count(2)
+    page.locator("#facets input[name=state][value=failed]").check()
+    expect(rows).to_have_count(1)
+    expect(page).to_have_url(re.compile(r"\?(.*&)?state=failed(&|$)"))
+    expect(page.get_by_role("link", name="Remove: State Failed")).to_be_visible()
+    page.go_back()
+    expect(rows).to_have_count(2)
+    expect(page.locator("#facets input[name=state][value=failed]")).not_to_be_checked()
+    page.go_forward()
+    expect(rows).to_have_count(1)
+    page.reload()
+    expect(rows).to_have_count(1)
+    expect(page.locator("#facets input[name=state][value=failed]")).to_be_checked()
+
+    page.get_by_role("link", name=NAME, exact=True).click()
+    expect(page).to_have_url(re.compile(f"/logs/{FAILED['_id']}/$"))
+    tree = page.locator(".tree")
+    expect(tree.locator("summary", has_text=re.compile("^data "))).to_be_visible()
+    node = tree.locator("details:not([open])", has=page.locator("summary", has_text="answers"))
+    node.locator("summary").click()
+    expect(tree.locator("details", has_text="answers").last).to_contain_text(FAILED["event"]["data"]["answers"][0])
+
+    page.get_by_role("link", name="Changes").click()
+    expect(page).to_have_url(re.compile("/changes/$"))
+    expect(page.locator("#panel")).to_contain_text("No changes")
+
+    page.evaluate("window.isStillTheSamePage = true")
+    redeliver_button(page).click()
+    expect(badge(page)).to_have_text("Delivered")
+    expect(page.locator(".timeline")).to_contain_text("Try 4 was received")
+    assert page.evaluate("window.isStillTheSamePage")
+
+    (received,) = receiver.ledger
+    event = Payload.objects.get(pk=FAILED["_id"]).event.encode()
+    assert received.body == event
+    assert event in content  # as it was in the file, byte for byte
+    assert received.headers["webhook-id"] == FAILED["_id"]
+    assert int(received.headers["webhook-timestamp"]) > 1_600_000_000
+
+
+def test_the_same_works_without_javascript(open_page, administrator, worker, receiver):
+    page = open_page(java_script_enabled=False)
+    sign_in(page, at="/imports/")
+    for kind, content in (("subscriptions", subscription_file(receiver.url)), ("logs", json.dumps(FAILED).encode())):
+        progress = upload(page, kind, content)
+        refresh_until(page, progress.get_by_text("1 document read: 1 new, 0 unchanged, 0 updated, 0 refused."))
+    page.get_by_role("link", name="Show the logs").click()
+    page.locator("#facets input[name=state][value=failed]").check()
+    page.get_by_role("button", name="Search").click()
+    expect(page).to_have_url(re.compile(r"[?&]state=failed(&|$)"))
+    page.get_by_role("link", name=NAME, exact=True).click()
+    redeliver_button(page).click()
+    refresh_until(page, page.locator(".pagehead .badge", has_text="Delivered"))
+    page.get_by_role("link", name="Re-deliver…").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Re-deliver a log that was received?")
+    assert [received.headers["webhook-id"] for received in receiver.ledger] == [FAILED["_id"]]
+
+
+def test_a_lazy_node_opens_without_javascript(open_page, administrator, failed_log):
+    page = open_page(administrator, java_script_enabled=False)
+    page.goto(failed_log.get_absolute_url())
+    node = page.locator(".tree details:not([open])").first
+    node.locator("summary").click()
+    node.get_by_role("link", name="Open").click()
+    expect(page.locator(".tree li").first).to_be_visible()
+    expect(page).to_have_url(re.compile("/payload/\\?pointer="))
+
+
+def test_a_row_of_the_explorer_turns_delivered_by_itself(page, worker, receiver, failed_log):
+    page.goto("/logs/")
+    page.evaluate("window.isStillTheSamePage = true")
+    row = page.locator(f"#log-{failed_log.pk}")
+    row.get_by_role("button", name="Re-deliver").click()
+    expect(badge(row)).to_have_text("Delivered")
+    expect(badge(row)).to_have_attribute("data-state", "succeeded")
+    expect(row).not_to_have_attribute("hx-trigger", re.compile("."))
+    assert page.evaluate("window.isStillTheSamePage")
+    assert len(receiver.ledger) == 1
+
+
+def test_a_double_click_sends_once(page, worker, receiver, failed_log):
+    page.goto(failed_log.get_absolute_url())
+    redeliver_button(page).dblclick()
+    expect(badge(page)).to_have_text("Delivered")
+    assert len(receiver.ledger) == 1
+    assert failed_log.attempts.filter(trigger="manual").count() == 1
+
+
+def test_two_people_who_saw_the_same_try_send_once(open_page, administrator, worker, receiver, failed_log):
+    first, second = open_page(administrator), open_page(administrator)
+    for page in (first, second):
+        page.goto(failed_log.get_absolute_url())
+    for page in (first, second):
+        redeliver_button(page).click()
+        expect(badge(page)).to_have_text("Delivered")
+    assert len(receiver.ledger) == 1
+
+
+def test_while_it_is_sent_the_page_says_so_and_offers_no_second_try(page, worker, receiver, failed_log):
+    receiver.gate = threading.Event()
+    page.goto(failed_log.get_absolute_url())
+    redeliver_button(page).click()
+    expect(page.get_by_role("button", name="Re-delivery is queued")).to_be_disabled()
+    expect(badge(page)).to_have_text("Pending")
+    receiver.gate.set()
+    expect(badge(page)).to_have_text("Delivered")
+
+
+def test_a_receiver_that_fails_leaves_it_failed_with_the_attempt_on_record(page, worker, receiver, failed_log):
+    receiver.status, receiver.body = 500, b"out of order"
+    page.goto(failed_log.get_absolute_url())
+    redeliver_button(page).click()
+    latest = page.locator(".timeline > li").last
+    expect(latest).to_contain_text("Try 4 failed")
+    expect(latest).to_contain_text("500")
+    expect(latest).to_contain_text("out of order")
+    expect(badge(page)).to_have_text("Failed")
+    expect(page.locator("#log-facts")).to_contain_text("FAILED, 500")
+    expect(redeliver_button(page)).to_be_enabled()
+    assert len(receiver.ledger) == 1
+
+
+def test_a_log_that_was_received_is_sent_again_after_a_confirmation(page, worker, receiver, delivered_log):
+    page.goto(delivered_log.get_absolute_url())
+    page.get_by_role("link", name="Re-deliver…").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Re-deliver a log that was received?")
+    assert receiver.ledger == []
+    page.get_by_role("button", name="Re-deliver it again").click()
+    expect(page.locator(".timeline")).to_contain_text("Try 2 was received")
+    assert [received.headers["webhook-id"] for received in receiver.ledger] == [delivered_log.pk]
+
+
+def test_a_received_log_that_fails_when_sent_again_stays_delivered(page, worker, receiver, delivered_log):
+    receiver.status = 503
+    page.goto(f"{delivered_log.get_absolute_url()}redeliveries/new/")
+    page.get_by_role("button", name="Re-deliver it again").click()
+    expect(page.locator(".timeline")).to_contain_text("Try 2 failed")
+    expect(badge(page)).to_have_text("Delivered")
+
+
+def test_a_log_without_a_url_to_send_to_says_what_is_missing(page, transactional_db):
+    make_subscription(url="")
+    log = make_log()
+    page.goto(log.get_absolute_url())
+    expect(redeliver_button(page)).to_be_disabled()
+    expect(page.locator("#log-status")).to_contain_text("Its subscription has no URL yet.")
+
+
+def test_a_session_that_has_ended_leads_back_through_the_sign_in(page, complaints, failed_log):
+    complaints.expected_statuses.add(401)
+    page.goto("/logs/")
+    page.context.clear_cookies(name="sessionid")
+    page.locator("#facets input[name=state][value=failed]").check()
+    expect(page).to_have_url(re.compile(r"/sign-in/\?next=/logs/"))
+    page.get_by_label("Name").fill("ana")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page).to_have_url(re.compile(r"/logs/$"))
