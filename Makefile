@@ -5,7 +5,7 @@ DEMO ?= 1
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup run test check format benchmarks clean
+.PHONY: help setup run test check format clean
 .DEFAULT_GOAL := help
 
 help: ## Show what there is to make

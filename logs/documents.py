@@ -17,6 +17,7 @@ import msgspec
 
 from . import objectid
 from .extended_json import is_extended, to_plain_json
+from .payloads.masking import MASK
 from .strict_json import NotStrictJSON, loads
 
 TRIGGERS = {
@@ -41,6 +42,8 @@ _SUBSCRIPTION_COLUMNS = {
     "description": "description",
 }
 _CONTEXT_COLUMNS = {"survey": "context_survey", "group": "context_group", "taskGroup": "context_task_group"}
+# A masked export must not take the place of what it was made from, nor be sent.
+_MASKS = (MASK.encode(), json.dumps(MASK).strip('"').encode())
 _slices = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -103,6 +106,8 @@ class SubscriptionDocument:
 def read_log(data: bytes) -> LogDocument:
     """A COTWebhookLog from JSON or MongoDB extended JSON; raises BadDocument."""
     value, data = _read(data)
+    if any(mask in data for mask in _MASKS):
+        raise BadDocument(f"it holds masked values ({MASK}); export it with --unmasked to import it again")
     status = _whole_number(value, "status", 999)
     log = LogDocument(
         id=_id(value, "_id"),

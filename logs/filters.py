@@ -96,7 +96,7 @@ def _choices(name: str, label, choices, **kwargs) -> django_filters.MultipleChoi
 class WebhookLogFilter(django_filters.FilterSet):
     """`WebhookLogFilter(request.GET, user=request.user)`; `.qs` is empty unless `.is_valid()`."""
 
-    q = django_filters.CharFilter(method="search", label=_("Search"), max_length=500)
+    q = django_filters.CharFilter(method="search", label=_("Words"), max_length=500)
     range = django_filters.ChoiceFilter(method="within_range", label=_("Range"), choices=[(key, key) for key in RANGES])
     since = MomentFilter(field_name="created_at", lookup_expr="gte", label=_("From"))
     until = MomentFilter(field_name="created_at", lookup_expr="lt", label=_("To"))

@@ -91,7 +91,7 @@ class ImportAdmin(VisibleAdmin, RecordAdmin):
         *("read", "new", "unchanged", "updated", "refused", "error"),
     ]
 
-    def view_on_site(self, obj: Import) -> str:  # type: ignore[override]  # Django takes a function as well
+    def view_on_site(self, obj: Import) -> str:
         return obj.get_absolute_url()
 
     @admin.display(description=_("size"))

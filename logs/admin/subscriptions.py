@@ -73,7 +73,7 @@ class SubscriptionAdmin(VisibleAdmin):
         address = Func(F("url"), Value("?"), Value(1), function="split_part", output_field=CharField())
         return super().get_queryset(request).alias(address=address)
 
-    def get_fields(self, request: HttpRequest, obj: Subscription | None = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: Subscription | None = None) -> list[Any]:
         """Who may not edit gets the URL with its secrets masked."""
         if obj is None:
             return list(SubscriptionAdminForm.Meta.fields)
@@ -92,7 +92,7 @@ class SubscriptionAdmin(VisibleAdmin):
         """Its logs hold on to it, and Django would list every one of them to say so. Deactivate it instead."""
         return False
 
-    def view_on_site(self, obj: Subscription) -> str:  # type: ignore[override]  # Django takes a function as well
+    def view_on_site(self, obj: Subscription) -> str:
         return obj.get_absolute_url()
 
     def formfield_for_foreignkey(self, db_field, request: HttpRequest, **kwargs):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -25,7 +27,7 @@ class EventTypeFilter(admin.SimpleListFilter):
     title = _("event type")
     parameter_name = "event_type"
 
-    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, Any]]:
         return list(EVENT_TYPES.items())
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
@@ -63,7 +65,7 @@ class WebhookLogAdmin(VisibleAdmin, RecordAdmin):
         found = queryset.filter(Q(pk=term) | Q(object_id=term)) if objectid.is_objectid(term) else queryset.none()
         return found, False
 
-    def get_fields(self, request: HttpRequest, obj: WebhookLog | None = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: WebhookLog | None = None) -> list[Any]:
         may_see_payload = request.user.has_perm("logs.view_payload")
         return [name for name in self.fields if may_see_payload or name != "shown_payload"]
 
@@ -88,7 +90,7 @@ class WebhookLogAdmin(VisibleAdmin, RecordAdmin):
     def redeliver_selected(self, request: HttpRequest, queryset: QuerySet[WebhookLog]) -> HttpResponse | None:
         return redelivery.redeliver_selected(self, request, queryset)
 
-    def view_on_site(self, obj: WebhookLog) -> str:  # type: ignore[override]  # Django takes a function as well
+    def view_on_site(self, obj: WebhookLog) -> str:
         return obj.get_absolute_url()
 
     @admin.display(description=_("object"))

@@ -19,11 +19,13 @@ def record(delivery: Delivery, outcome: Outcome) -> Attempt:
     """
     with transaction.atomic():
         log = WebhookLog.objects.select_for_update().get(pk=delivery.log_id)
-        if log.retry and not log.attempts.exists():
-            Attempt.of_cotalker(log).save()  # what the log told until now would be overwritten below
+        last = log.attempts.order_by("number").last()
+        if last is None:
+            last = Attempt.of_cotalker(log)  # what the log told until now would be overwritten below
+            last.save()
         attempt = Attempt.objects.create(
             log=log,
-            number=(log.retry or 0) + 1,
+            number=last.number + 1,
             trigger=AttemptTrigger.MANUAL,
             actor_id=delivery.requested_by_id,
             started_at=outcome.started_at,

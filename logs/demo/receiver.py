@@ -30,6 +30,7 @@ class Receiver:
     def application(self) -> web.Application:
         application = web.Application(client_max_size=32 * 1024 * 1024)
         application.router.add_get("/", self.show)
+        application.router.add_get("/favicon.ico", self.no_icon)
         application.router.add_post("/answer", self.choose)
         application.router.add_post("/{name:.+}", self.receive)
         return application
@@ -50,6 +51,9 @@ class Receiver:
             raise web.HTTPBadRequest(text=f"Unknown answer. Known: {', '.join(ANSWERS)}\n")
         self.answer = str(answer)
         raise web.HTTPSeeOther("/")
+
+    async def no_icon(self, request: web.Request) -> web.Response:
+        return web.Response(status=204)
 
     async def show(self, request: web.Request) -> web.Response:
         buttons = "".join(

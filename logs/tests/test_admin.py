@@ -305,7 +305,7 @@ def many_logs(number: int) -> None:
                 fingerprint, event_type, action, object_id, object_name, search)
             SELECT lpad(to_hex(1651781080 + n), 8, '0') || lpad(to_hex(n), 16, '0'), %s, %s,
                 to_timestamp(1651781080 + n), 500, 3, repeat('x', 500), 'failed', 'http_5xx',
-                '', (ARRAY['COTTask', 'COTNew'])[1 + n % 2], 'create', '', 'Pump', ''
+                '', (ARRAY['COTTask', 'COTNew'])[1 + n %% 2], 'create', '', 'Pump', ''
             FROM generate_series(1, %s) AS n
             """,
             [SUBSCRIPTION, make_company().pk, number],

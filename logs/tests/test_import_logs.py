@@ -440,3 +440,14 @@ class TestCommand:
     def test_a_dash_is_standard_input(self, run, monkeypatch):
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(SAMPLE_FILE.read_bytes())))
         assert run("-") == (0, "read 1, new 1, unchanged 0, updated 0, refused 0\n", [])
+
+
+@pytest.mark.parametrize("is_ascii", [True, False])
+def test_a_masked_export_is_refused_and_what_it_was_made_from_stays(is_ascii):
+    log = make_log(response='{"token":"abcdef"}')
+    masked = log_document(response='{"token":"••••••••"}')
+    summary, [refusal] = imported(json.dumps(masked, ensure_ascii=is_ascii))
+    assert (summary.refused, summary.updated) == (1, 0)
+    assert "export it with --unmasked" in refusal
+    log.refresh_from_db()
+    assert log.response == '{"token":"abcdef"}'

@@ -195,3 +195,25 @@ def test_the_row_shows_the_outcome_and_stops_asking(client, operator, receiver, 
     row = client.get(reverse("logs:webhook_log_row", args=[log.pk]), headers=htmx).content.decode()
     assert "hx-trigger" not in row
     assert 'data-state="succeeded"' in row
+
+
+@pytest.mark.parametrize("retry", [None, 0, 1])
+def test_the_outcome_at_cotalker_is_kept_however_few_tries_it_told(client, operator, receiver, deliver, retry):
+    make_subscription(url=receiver.url)
+    log = make_log(retry=retry)
+    ask(client, log)
+    deliver()
+    told = [(attempt.number, attempt.trigger, attempt.status) for attempt in log.attempts.all()]
+    assert told == [(1, "cotalker", 409), (2, "manual", 200)]
+
+
+def test_the_open_response_of_a_log_is_brought_up_to_date(client, operator, receiver, deliver):
+    make_subscription(url=receiver.url)
+    log = make_log()
+    ask(client, log)
+    deliver()
+    shown = f"http://testserver{reverse('logs:webhook_log_response', args=[log.pk])}"
+    headers = {"hx-request": "true", "hx-target": "log-status", "hx-current-url": shown}
+    update = client.get(reverse("logs:webhook_log_status", args=[log.pk]), headers=headers).content.decode()
+    assert "{&quot;ok&quot;:true}" in update.partition('id="response-part"')[2]
+    assert '<span class="count" id="response-count" hx-swap-oob="true">200</span>' in update

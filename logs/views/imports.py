@@ -61,7 +61,7 @@ def import_detail(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_safe
 @permission_required("logs.add_webhooklog", raise_exception=True)
-def import_refused(request: HttpRequest, pk: int) -> HttpResponse:
+def import_refused(request: HttpRequest, pk: int) -> StreamingHttpResponse:
     """The refused documents as they stand in the file, to be mended and imported again.
 
     Nothing is masked: it is the person's own file, and a masked document could not be imported.

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from ..masked_keys import masked_keys
 from ..models import Attempt, AuditEntry, Payload, WebhookLog
 from ..payloads import changes, masking, tree
+from .rendering import shown_at
 
 PREVIEW_LIMIT = 5 * 1024 * 1024  # a larger payload is not opened in the browser, only downloaded
 OBJECT_LOGS = 6
@@ -44,6 +45,12 @@ def log_context(
         )
         context |= {"headers": headers, "body": body[:BODY_SHOWN], "is_body_cut": len(body) > BODY_SHOWN}
     return context
+
+
+def update_context(request: HttpRequest, log: WebhookLog) -> dict[str, Any]:
+    """What an attempt has changed on the page, whose address tells the tab that is open."""
+    is_response = shown_at(request).endswith("/response/")
+    return log_context(request, log, "response" if is_response else "") | {"is_update": True}
 
 
 def _event_context(request: HttpRequest, log: WebhookLog, part: str, revealed: frozenset[str]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from ..models import AuditAction, AuditEntry, RedeliveryRefused, WebhookLog
-from .log_page import log_context
+from .log_page import update_context
 from .rendering import asked_for_by, wants_partial
 from .webhook_logs import visible_log
 
@@ -50,7 +50,7 @@ def _answer(request: HttpRequest, pk: str, status: int) -> HttpResponse:
         is_ours = url_has_allowed_host_and_scheme(came_from, {request.get_host()}, require_https=request.is_secure())
         return redirect(came_from if is_ours else visible_log(request, pk), permanent=False)
     if asked_for_by(request) == "log-status":
-        context = log_context(request, visible_log(request, pk), "") | {"is_update": True}
+        context = update_context(request, visible_log(request, pk))
         return render(request, "logs/_log_status.html", context, status=status)
     log = get_object_or_404(WebhookLog.objects.visible_to(request.user).for_list(), pk=pk)
     return render(request, "logs/_log_row.html", {"log": log, "is_update": True}, status=status)

@@ -19,6 +19,11 @@ def asked_for_by(request: HttpRequest) -> str:
     return request.htmx.target or ""  # type: ignore[attr-defined]
 
 
+def shown_at(request: HttpRequest) -> str:
+    """The path of the page that asked, "" where htmx does not say."""
+    return (request.htmx.current_url_abs_path or "").partition("?")[0]  # type: ignore[attr-defined]
+
+
 def render_region(
     request: HttpRequest, template: str, partial: str, context: dict[str, Any], status: int = 200
 ) -> HttpResponse:

@@ -13,7 +13,7 @@ from ..filters import WebhookLogFilter
 from ..models import WebhookLog
 from ..paging import BadCursor, Page
 from ..time_limit import TookTooLong, time_limit
-from .log_page import log_context
+from .log_page import log_context, update_context
 from .rendering import render_region, wants_partial
 
 SEARCH_SECONDS = 10.0
@@ -73,6 +73,4 @@ def webhook_log_row(request: HttpRequest, pk: str) -> HttpResponse:
 @permission_required("logs.view_webhooklog", raise_exception=True)
 def webhook_log_status(request: HttpRequest, pk: str) -> HttpResponse:
     """What a re-delivery changes on the page of a log; it asks for itself while an attempt is due."""
-    return render(
-        request, "logs/_log_status.html", log_context(request, visible_log(request, pk), "") | {"is_update": True}
-    )
+    return render(request, "logs/_log_status.html", update_context(request, visible_log(request, pk)))

@@ -1,12 +1,18 @@
 """Runs deliveries and background jobs until it is told to stop."""
 
 import asyncio
+import logging
 import signal
 
+import psycopg
 from django.core.management.base import BaseCommand
 from procrastinate.contrib.django import app
 
-from logs.delivery.worker import DeliveryLoop
+from procrastinate.exceptions import ConnectorException
+
+from logs.delivery.worker import RECONNECT_SECONDS, DeliveryLoop
+
+logger = logging.getLogger("logs.jobs")
 
 
 class Command(BaseCommand):
@@ -39,6 +45,16 @@ class Command(BaseCommand):
 
 
 async def _run_jobs() -> None:
+    """Procrastinate's worker; it ends when the database does, and is begun anew until the command is told to stop."""
+    while True:
+        try:
+            await _run_jobs_once()
+        except (psycopg.Error, ConnectorException, OSError) as error:
+            logger.warning("background jobs stopped, beginning again: %s", type(error).__name__)
+        await asyncio.sleep(RECONNECT_SECONDS)
+
+
+async def _run_jobs_once() -> None:
     connector = await asyncio.to_thread(app.connector.get_worker_connector)  # type: ignore[attr-defined]
     with app.replace_connector(connector) as worker_app:
         async with worker_app.open_async():

@@ -1,0 +1,83 @@
+"""What the tests of all pages look at: one of each thing, with values that try to be markup."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from logs.ingest import uploads
+from logs.models import Attempt, AttemptTrigger, AuditAction, AuditEntry, Import, Subscription, WebhookLog
+
+from ..factories import import_logs, log_document, make_company, make_subscription, sample
+
+MARKUP = """<script>alert(1)</script>"><img src=x onerror=alert(1)>{{ 7*7 }}"""
+OTHER_SUBSCRIPTION = "62685990d918fb5557f9f993"
+
+
+@dataclass(frozen=True)
+class Content:
+    """`edit` is a failed log with changes, an attempt of ours and a record; `hostile` is a failed log made of MARKUP."""
+
+    subscription: Subscription
+    edit: WebhookLog
+    delivered: WebhookLog
+    hostile: WebhookLog
+    upload: Import
+
+
+def make_content(user) -> Content:
+    subscription = make_subscription(name=f"Work orders {MARKUP}"[:100])
+    make_subscription(OTHER_SUBSCRIPTION, url="", name="Not imported yet", is_active=False)
+    _name_company()
+    edit = log_document(1, sample("event_user_edit"), response="a word that has no end: " + "x" * 400)
+    delivered = log_document(2, status=200, retry=1, response=json.dumps({"answer": MARKUP, "ok": True}))
+    import_logs(edit, delivered, _hostile_document())
+    logs = WebhookLog.objects.in_bulk()
+    _try_again(logs[edit["_id"]], user)
+    hostile = logs[_hostile_document()["_id"]]
+    return Content(subscription, logs[edit["_id"]], logs[delivered["_id"]], hostile, _make_upload(user))
+
+
+def _name_company() -> None:
+    company = make_company()
+    company.name = f"Austral {MARKUP}"[:100]
+    company.save()
+
+
+def _hostile_document() -> dict:
+    data = {"_id": "62742b7562f37034d9399914", "name": MARKUP, MARKUP: MARKUP, "list": [MARKUP], "long": MARKUP * 20}
+    diff = {f"/{MARKUP.replace('/', '~1')}": {"previous": MARKUP, "changedTo": f"{MARKUP} again"}}
+    event = {"type": MARKUP[:60], "event": "edit", "data": data, "diff": diff}
+    return log_document(3, event, status=500, response=MARKUP)
+
+
+def _try_again(log: WebhookLog, user) -> None:
+    log.attempts.add(
+        Attempt(number=3, trigger=AttemptTrigger.COTALKER, started_at=log.created_at, status=409, response=MARKUP),
+        Attempt(
+            number=4,
+            trigger=AttemptTrigger.MANUAL,
+            actor=user,
+            started_at=log.created_at,
+            duration_ms=1234,
+            url=log.subscription.url,
+            status=500,
+            response=MARKUP,
+            response_headers=[["Server", MARKUP], ["Content-Type", "text/plain"]],
+            cause="http_5xx",
+        ),
+        bulk=False,
+    )
+    AuditEntry.record(user, AuditAction.REDELIVERED, log.pk)
+
+
+def _make_upload(user) -> Import:
+    """A finished import of which some documents were refused."""
+    content = f'{json.dumps(log_document(4))}\n{{"_id": "{MARKUP}"}}\n{MARKUP}'.encode()
+    file = SimpleUploadedFile(f"{MARKUP}.json".replace("/", ""), content)
+    upload = uploads.receive(file, "logs", user)
+    uploads.run(upload.pk)
+    upload.refresh_from_db()
+    return upload

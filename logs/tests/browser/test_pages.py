@@ -1,0 +1,205 @@
+"""Every page, light and dark, in English and Spanish, narrow and wide: accessible, within the CSP, nothing cut off."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from django.contrib.staticfiles import finders
+from playwright.sync_api import Page, Response, expect
+
+from ..factories import import_logs, log_document, make_subscription
+from . import axe
+from .content import MARKUP, OTHER_SUBSCRIPTION, Content, make_content
+
+LANGUAGES = ("en", "es")
+WIDTHS = (1280, 390, 320)
+
+
+@dataclass(frozen=True)
+class Visit:
+    """Where a page is, who looks at it ("administrator", "stranger" without a role, "nobody"), what it answers."""
+
+    path: str | Callable[[Content], str]
+    status: int = 200
+    who: str = "administrator"
+    is_ours: bool = True
+
+    def address(self, content: Content) -> str:
+        return self.path if isinstance(self.path, str) else self.path(content)
+
+
+def log_page(name: str, part: str = "") -> Callable[[Content], str]:
+    return lambda content: getattr(content, name).get_absolute_url() + part
+
+
+def subscription_page(part: str = "") -> Callable[[Content], str]:
+    return lambda content: content.subscription.get_absolute_url() + part
+
+
+PAGES = {
+    "overview": Visit("/"),
+    "logs": Visit("/logs/"),
+    "logs, filtered": Visit("/logs/?state=failed&cause=http_5xx&q=alert"),
+    "logs, none matches": Visit("/logs/?q=nowhere&state=failed"),
+    "logs, a filter is wrong": Visit("/logs/?colour=red", status=422),
+    "log": Visit(log_page("edit")),
+    "log, changes": Visit(log_page("edit", "changes/")),
+    "log, request": Visit(log_page("edit", "request/")),
+    "log, response": Visit(log_page("edit", "response/")),
+    "log, delivered": Visit(log_page("delivered", "response/")),
+    "log, hostile": Visit(log_page("hostile")),
+    "log, hostile changes": Visit(log_page("hostile", "changes/")),
+    "payload chunk": Visit(log_page("hostile", "payload/?pointer=/data")),
+    "re-deliver again?": Visit(log_page("delivered", "redeliveries/new/")),
+    "subscriptions": Visit("/subscriptions/"),
+    "subscription": Visit(subscription_page()),
+    "subscription without URL": Visit(f"/subscriptions/{OTHER_SUBSCRIPTION}/"),
+    "subscription, new": Visit("/subscriptions/new/"),
+    "subscription, edit": Visit(subscription_page("edit/")),
+    "imports": Visit("/imports/"),
+    "import": Visit(lambda content: content.upload.get_absolute_url()),
+    "sign-in": Visit("/sign-in/?next=/logs/", who="nobody"),
+    "not found": Visit("/nowhere/", status=404),
+    "forbidden": Visit("/logs/", status=403, who="stranger"),
+    "admin": Visit("/admin/", is_ours=False),
+    "admin, logs": Visit("/admin/logs/webhooklog/", is_ours=False),
+}
+
+
+@pytest.fixture
+def content(administrator) -> Content:
+    return make_content(administrator)
+
+
+@pytest.fixture
+def visit(open_page, administrator, django_user_model, complaints, content) -> Callable[[Visit], Page]:
+    """Open a page as the person whom it is for."""
+
+    stranger = django_user_model.objects.create_user("eva")
+    people = {"administrator": administrator, "stranger": stranger, "nobody": None}
+
+    def go(to: Visit) -> Page:
+        complaints.expected_statuses |= {to.status} - {200}
+        page = open_page(people[to.who])
+        answer = page.goto(to.address(content))
+        assert answer is not None
+        assert answer.status == to.status
+        return page
+
+    return go
+
+
+def speak(page: Page, language: str) -> None:
+    page.context.add_cookies([{"name": "django_language", "value": language, "url": page.url}])
+    page.reload()
+    expect(page.locator("html")).to_have_attribute("lang", language)
+
+
+def overflow(page: Page) -> list[str]:
+    """The elements that make the page scroll sideways."""
+    return page.evaluate(
+        """() => {
+          const width = document.documentElement.clientWidth;
+          if (document.documentElement.scrollWidth <= width) return [];
+          const wide = [...document.body.querySelectorAll("*")].filter((e) => e.getBoundingClientRect().right > width + 1);
+          return [`${document.documentElement.scrollWidth} px wide`, ...wide.slice(0, 5).map((e) => e.outerHTML.slice(0, 120))];
+        }"""
+    )
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", [name for name, to in PAGES.items() if to.is_ours])
+def test_a_page_is_accessible_and_fits(visit, name, language):
+    page = visit(PAGES[name])
+    speak(page, language)
+    found = {}
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        found[f"axe, {scheme}"] = axe.violations(page)
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 800})
+        found[f"overflow at {width}"] = overflow(page)
+    found["axe, narrow"] = axe.violations(page)
+    assert {what: list_ for what, list_ in found.items() if list_} == {}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", [name for name, to in PAGES.items() if not to.is_ours])
+def test_a_page_of_djangos_admin_keeps_to_the_csp(visit, name, language):
+    speak(visit(PAGES[name]), language)
+
+
+def test_markup_in_the_data_becomes_no_element_on_any_page(page, complaints, content):
+    complaints.expected_statuses |= {404, 422}
+    found = {}
+    for name, to in PAGES.items():
+        if to.who == "administrator":
+            page.goto(to.address(content))
+            found[name] = page.locator("img[src=x], script:not([src])").count()
+            assert "alert(1)>49" not in page.content()  # {{ 7*7 }}, worked out
+    assert {name: count for name, count in found.items() if count} == {}
+
+
+@pytest.mark.parametrize("path", ["", "changes/", "request/", "response/"])
+def test_every_part_of_a_hostile_log_names_it_as_it_is(visit, content, path):
+    page = visit(Visit(log_page("hostile", path)))
+    expect(page.get_by_role("heading", level=1)).to_have_text(MARKUP)
+
+
+def test_a_payload_shows_hostile_keys_and_values_in_full(visit):
+    page = visit(PAGES["log, hostile"])
+    tree = page.locator(".tree")
+    expect(tree.locator(".k", has_text=MARKUP)).to_have_text(MARKUP)
+    node = tree.locator("details", has=page.locator("> summary", has_text="list"))
+    node.locator("> summary").click()
+    expect(node.locator(".s")).to_have_text(MARKUP)
+    tree.get_by_role("link", name="Show all").click()
+    expect(tree.locator(".s", has_text=MARKUP * 20)).to_have_count(1)
+
+
+# What a first view may cost.
+
+
+def packed(data: bytes) -> int:
+    return len(gzip.compress(data, 9))
+
+
+def static_file(name: str) -> bytes:
+    return Path(finders.find(f"logs/{name}")).read_bytes()
+
+
+def test_styles_and_scripts_stay_small():
+    assert packed(static_file("cotadmin.css")) <= 12 * 1024
+    assert packed(static_file("htmx.min.js")) + packed(static_file("cotadmin.js")) <= 26 * 1024
+
+
+def test_the_first_view_of_a_full_explorer_stays_small(page):
+    make_subscription()
+    import_logs(*(log_document(number) for number in range(60)))
+    answers: list[Response] = []
+    page.on("response", lambda answer: answers.append(answer))
+    page.goto("/logs/")
+    expect(page.locator("[data-rows] tr[id^=log-]")).to_have_count(50)
+    page.wait_for_load_state("networkidle")
+    sizes = {answer.url: packed(answer.body()) for answer in answers}
+    assert sizes[page.url] <= 15 * 1024
+    assert sum(sizes.values()) <= 60 * 1024
+    assert len(answers) <= 6, sizes
+    assert page.evaluate("document.querySelectorAll('*').length") <= 4500
+
+
+def test_load_more_adds_fifty_rows_and_goes_to_the_first_of_them(page):
+    make_subscription()
+    import_logs(*(log_document(number) for number in range(120)))
+    page.goto("/logs/")
+    rows = page.locator("[data-rows] tr[id^=log-]")
+    page.get_by_role("link", name="Load 50 more").click()
+    expect(rows).to_have_count(100)
+    expect(rows.nth(50).locator("[data-row-link]")).to_be_focused()
+    page.get_by_role("link", name="Load 50 more").click()
+    expect(rows).to_have_count(120)
+    expect(page.get_by_role("link", name="Load 50 more")).to_have_count(0)
