@@ -36,7 +36,6 @@ class RecordAdmin(admin.ModelAdmin):
     paginator = CappedPaginator
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
-    sortable_by = ()
     list_per_page = 100
     list_max_show_all = 0
 

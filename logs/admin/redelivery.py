@@ -36,8 +36,9 @@ def _ask(page: admin.ModelAdmin, request: HttpRequest, logs: list[WebhookLog]) -
         "title": _("Re-deliver the selected logs?"),
         "opts": page.opts,
         "media": page.media,
-        "logs": [log for log in logs if not log.is_success],
+        "logs": [log for log in logs if not log.is_success and not log.is_due],
         "delivered": sum(log.is_success for log in logs),
+        "queued": sum(log.is_due and not log.is_success for log in logs),
         "action_checkbox_name": ACTION_CHECKBOX_NAME,
     }
     return TemplateResponse(request, "admin/logs/webhooklog/redeliver_confirm.html", context)

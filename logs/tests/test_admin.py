@@ -232,6 +232,16 @@ def test_re_delivery_asks_first_and_then_queues_each_failed_log_once(client, sta
     assert list(AuditEntry.objects.values_list("actor", "action", "about")) == [(user.pk, "redelivered", failed.pk)]
 
 
+def test_logs_that_are_queued_already_are_not_offered_again(admin_client):
+    make_subscription()
+    logs = [make_log(1), make_log(2)]
+    confirm(admin_client, ask(admin_client, logs[0]), logs[0])
+    page = ask(admin_client, *logs).content.decode()
+    assert "1 log will be sent once more" in page
+    assert "1 log is queued already and is left out." in page
+    assert f"after_try_{logs[0].pk}" not in page
+
+
 def test_a_double_click_queues_once_even_when_the_first_was_tried_in_between(admin_client):
     make_subscription()
     log = make_log()
