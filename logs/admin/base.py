@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -23,6 +24,13 @@ class CappedPaginator(Paginator):
         return LIMIT if self.counted.number is None else self.counted.number
 
 
+class FixedChangeList(ChangeList):
+    """In the order that an index has, whatever the address asks for."""
+
+    def get_ordering(self, request: HttpRequest, queryset: QuerySet) -> list:
+        return list(self.model_admin.ordering)
+
+
 class VisibleAdmin(admin.ModelAdmin):
     """Staff see what the pages would show them: the rows of their companies."""
 
@@ -36,8 +44,13 @@ class RecordAdmin(admin.ModelAdmin):
     paginator = CappedPaginator
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
+    sortable_by = ()
+    ordering = ["-id"]
     list_per_page = 100
     list_max_show_all = 0
+
+    def get_changelist(self, request: HttpRequest, **kwargs) -> type[ChangeList]:
+        return FixedChangeList
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -20,7 +20,6 @@ class AttemptAdmin(RecordAdmin):
     list_filter = ["trigger", "cause"]
     list_select_related = ["actor"]
     raw_id_fields = ["log", "actor"]
-    ordering = ["-id"]
     fields = [
         *("log", "number", "trigger", "actor", "started_at", "took", "shown_url"),
         *("status", "cause", "note", "shown_headers", "shown_response", "is_truncated"),
@@ -58,7 +57,6 @@ class AuditEntryAdmin(RecordAdmin):
     raw_id_fields = ["actor"]
     search_fields = ["about"]
     search_help_text = _("The id of a log or a subscription")
-    ordering = ["-id"]  # entries are written as they happen, and the id has an index
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEntry]:
         """One's own, and those about what one may see."""

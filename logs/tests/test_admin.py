@@ -323,25 +323,25 @@ def many_logs(number: int) -> None:
         cursor.execute("ANALYZE logs_webhooklog")
 
 
-@pytest.mark.parametrize(
-    "query", ["", "?state__exact=failed", "?p=50", "?event_type=other", "?_facets=True", "?all=", "?o=5"]
-)
 @pytest.mark.parametrize("role", ["superuser", "Operator"])
-def test_the_list_of_many_logs_counts_to_10_000_and_reads_one_page(client, staff, admin_user, role, query):
+def test_the_list_of_many_logs_counts_to_10_000_and_reads_one_page(client, staff, admin_user, role):
     make_subscription()
     many_logs(30_000)
     client.force_login(admin_user) if role == "superuser" else staff(role)
     client.get(reverse("admin:index"))  # fills the caches of content types
-    with CaptureQueriesContext(connection) as captured:
-        answer = client.get(LOGS + query)
-    assert answer.status_code == 200
-    queries = [entry["sql"] for entry in captured]
-    counts = [sql for sql in queries if "COUNT(" in sql.upper()]
-    assert len(queries) <= 12
-    assert all("LIMIT 10001" in sql for sql in counts)
-    lists = [sql for sql in queries if 'FROM "logs_webhooklog"' in sql and sql not in counts]
-    assert all("LIMIT 100" in sql for sql in lists)
-    assert all('"response"' not in sql and "DISTINCT" not in sql for sql in lists)
+    for query in ("", "?state__exact=failed", "?p=50", "?event_type=other", "?_facets=True", "?all=", "?o=2"):
+        with CaptureQueriesContext(connection) as captured:
+            answer = client.get(LOGS + query)
+        assert answer.status_code == 200, query
+        queries = [entry["sql"] for entry in captured]
+        counts = [sql for sql in queries if "COUNT(" in sql.upper()]
+        lists = [sql for sql in queries if 'FROM "logs_webhooklog"' in sql and sql not in counts]
+        assert len(queries) <= 12, query
+        assert all("LIMIT 10001" in sql for sql in counts), query
+        assert len(lists) == 1, query
+        assert 'ORDER BY "logs_webhooklog"."created_at" DESC, "logs_webhooklog"."id" DESC LIMIT 100' in lists[0], query
+        assert '"response"' not in lists[0], query
+        assert "DISTINCT" not in lists[0], query
 
 
 def test_the_number_of_many_logs_is_told_as_10_000_and_more(admin_client):

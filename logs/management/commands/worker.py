@@ -7,7 +7,6 @@ import signal
 import psycopg
 from django.core.management.base import BaseCommand
 from procrastinate.contrib.django import app
-
 from procrastinate.exceptions import ConnectorException
 
 from logs.delivery.worker import RECONNECT_SECONDS, DeliveryLoop
