@@ -20,7 +20,7 @@ from random import Random
 
 from .database import fresh_database, log
 
-SAMPLE = Path(__file__).parent.parent / "logs/tests/samples/webhook_log_task_create_failed.json"
+SAMPLE = Path(__file__).parent.parent / "logs/samples/webhook_log_task_create_failed.json"
 END = datetime(2026, 4, 14, tzinfo=UTC)
 DAYS = 90
 SUBSCRIPTIONS = 20

@@ -28,7 +28,7 @@ class FixedChangeList(ChangeList):
     """In the order that an index has, whatever the address asks for."""
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet) -> list:
-        return list(self.model_admin.ordering)
+        return list(self.model_admin.ordering or ())
 
 
 class VisibleAdmin(admin.ModelAdmin):

@@ -22,7 +22,7 @@ DAYS = 14
 LOGS = 2000
 SEED = 20260414
 
-_SAMPLES = Path(__file__).parent / "documents"
+_SAMPLES = Path(__file__).parent.parent / "samples"
 _TASKS = (
     "Cambio de sello mecánico",
     "Alineamiento láser",

@@ -11,7 +11,7 @@ from logs.ingest.importing import Importer, Summary
 from logs.masked_keys import masked_keys
 from logs.models import Company, Subscription, Trigger, WebhookLog
 
-SAMPLES = Path(__file__).parent / "samples"
+SAMPLES = Path(__file__).parent.parent / "samples"
 COMPANY = "625be93a286ef83c1c0e845f"
 SUBSCRIPTION = "62685990d918fb5557f9f992"
 

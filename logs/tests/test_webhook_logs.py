@@ -42,7 +42,7 @@ def subscription():
 
 
 def ids_in(response) -> list[str]:
-    return re.findall(r'<tr id="log-([0-9a-f]{24})"', response.content.decode())
+    return re.findall(r'<tr data-log="([0-9a-f]{24})"', response.content.decode())
 
 
 def text_of(response) -> str:

@@ -158,7 +158,7 @@ def test_a_lazy_node_opens_without_javascript(open_page, administrator, failed_l
 def test_a_row_of_the_explorer_turns_delivered_by_itself(page, worker, receiver, failed_log):
     page.goto("/logs/")
     page.evaluate("window.isStillTheSamePage = true")
-    row = page.locator(f"#log-{failed_log.pk}")
+    row = page.locator(f"tr[data-log=\"{failed_log.pk}\"]")
     row.get_by_role("button", name="Re-deliver").click()
     expect(badge(row)).to_have_text("Delivered")
     expect(badge(row)).to_have_attribute("data-state", "succeeded")
