@@ -6,6 +6,7 @@ from django.db import transaction
 
 from ..masked_keys import masked_keys
 from ..models import Attempt, AttemptTrigger, State, WebhookLog
+from ..payloads.masking import mask_text
 from ..search import response_vector
 from .lanes import Delivery
 from .policy import fingerprint
@@ -45,7 +46,8 @@ def record(delivery: Delivery, outcome: Outcome) -> Attempt:
             log.status = outcome.status
             log.response = outcome.response
             log.cause = outcome.cause
-            log.fingerprint = fingerprint(outcome.response, outcome.status, outcome.cause) if outcome.cause else ""
+            shown = mask_text(outcome.response, masked_keys())  # a fingerprint is shown, and secrets are not
+            log.fingerprint = fingerprint(shown, outcome.status, outcome.cause) if outcome.cause else ""
             log.duration_ms = outcome.duration_ms
             log.search = response_vector(outcome.response, masked_keys())
         log.save()

@@ -10,7 +10,7 @@ from ..delivery.policy import cause_of, fingerprint, is_success
 from ..documents import BadDocument, LogDocument
 from ..models import State
 from ..partitions import make_months_of
-from ..payloads.masking import MaskedKeys
+from ..payloads.masking import MaskedKeys, mask_text
 from ..search import event_vector, response_vector
 from .reach import Reach
 from .subscription_store import make_placeholder
@@ -141,7 +141,7 @@ def _stage(cursor, logs: list[LogDocument], masked_keys: MaskedKeys) -> None:
                     log.extra,
                     state.value,
                     str(cause),
-                    fingerprint(log.response or "", log.status, cause) if cause else "",
+                    fingerprint(mask_text(log.response or "", masked_keys), log.status, cause) if cause else "",
                     event.type,
                     event.action,
                     event.object_id,

@@ -87,29 +87,28 @@ def _masked_places(text: str, keys: MaskedKeys) -> Iterator[tuple[int, int, str]
     for match in _TOKEN.finditer(text):
         token = match[0]
         if secret_from >= 0:
-            depth += (token in "{[") - (token in "}]") if len(token) == 1 else 0
+            depth += (token in ("{", "[")) - (token in ("}", "]"))
             if depth == 0:
-                if token not in ("null", '""'):
-                    yield secret_from, match.end(), masked
+                yield secret_from, match.end(), masked
                 secret_from = -1
         elif token == ":":
             key = last
         elif last == ":" and keys.matches(_unquoted(key)):
-            secret_from = match.start()
-            depth = 1 if token in "{[" else 0
-            if depth == 0:
-                if token not in ("null", '""'):
-                    yield match.start(), match.end(), masked
-                secret_from = -1
+            if token in ("{", "["):
+                secret_from, depth = match.start(), 1
+            elif token not in ("null", '""'):
+                yield match.start(), match.end(), masked
         elif token[0] == '"' and last != "" and _may_hold_json(token):
             inside = _unquoted(token)
             if (hidden := mask_json(inside, keys)) != inside:
                 yield match.start(), match.end(), json.dumps(hidden, ensure_ascii=False)
         last = token
+    if secret_from >= 0:  # a text that was cut off
+        yield secret_from, len(text), masked
 
 
 def _may_hold_json(token: str) -> bool:
-    return len(token) > 4 and token[1] in "{[" and '\\"' in token
+    return token[1:100].lstrip()[:1] in ("{", "[") and '\\"' in token
 
 
 def _unquoted(token: str) -> str:
@@ -126,14 +125,19 @@ def mask_text(text: str, keys: MaskedKeys) -> str:
     if not text:
         return text
     if text.lstrip()[:1] in ("{", "["):
-        try:
-            json.loads(text)
-        except (ValueError, RecursionError):
-            pass  # cut off, or not JSON after all: look for fragments
-        else:
-            return mask_json(text, keys)
+        text = mask_json(text, keys)
+        if _is_json(text):
+            return text  # else it is cut off, or no JSON after all: look for fragments
     text = _FRAGMENT.sub(lambda match: _mask_fragment(match, keys), text)
     return _CREDENTIALS.sub(lambda match: f"{match[1]}{match[2]}{MASK}", text)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _mask_fragment(match: re.Match[str], keys: MaskedKeys) -> str:

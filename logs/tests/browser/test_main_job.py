@@ -158,13 +158,23 @@ def test_a_lazy_node_opens_without_javascript(open_page, administrator, failed_l
 def test_a_row_of_the_explorer_turns_delivered_by_itself(page, worker, receiver, failed_log):
     page.goto("/logs/")
     page.evaluate("window.isStillTheSamePage = true")
-    row = page.locator(f"tr[data-log=\"{failed_log.pk}\"]")
+    row = page.locator(f'tr[data-log="{failed_log.pk}"]')
     row.get_by_role("button", name="Re-deliver").click()
     expect(badge(row)).to_have_text("Delivered")
     expect(badge(row)).to_have_attribute("data-state", "succeeded")
     expect(row).not_to_have_attribute("hx-trigger", re.compile("."))
     assert page.evaluate("window.isStillTheSamePage")
     assert len(receiver.ledger) == 1
+
+
+def test_where_a_log_stands_twice_the_row_that_was_asked_is_the_one_that_changes(
+    page, worker, subscription, failed_log
+):
+    page.goto(subscription.get_absolute_url())
+    failures, recent = page.locator("[data-rows] tr").all()
+    recent.get_by_role("button", name="Re-deliver").click()
+    expect(badge(recent)).to_have_text("Delivered")
+    expect(badge(failures)).to_have_text("Failed")
 
 
 def test_a_double_click_sends_once(page, worker, receiver, failed_log):

@@ -1,0 +1,80 @@
+"""An edit's diff as rows."""
+
+import json
+
+import pytest
+
+from logs.payloads.changes import Change, changed_pointers, changes
+from logs.payloads.masking import DEFAULT_MASKED_KEYS, MASK, MaskedKeys
+from logs.payloads.tree import parse
+
+from .factories import SAMPLES
+
+KEYS = MaskedKeys(DEFAULT_MASKED_KEYS)
+
+
+def rows(diff) -> list[Change]:
+    return changes(parse(json.dumps({"diff": diff})), KEYS)
+
+
+def test_the_published_edit():
+    event = parse((SAMPLES / "event_user_edit.json").read_text())
+    names, last_name, properties = changes(event, KEYS)
+    assert (names.pointer, names.kind, names.previous, names.changed_to) == (
+        "/name/names",
+        "changed",
+        "Mechanic Profile I",
+        "Thomas",
+    )
+    assert (last_name.kind, last_name.previous, last_name.changed_to) == ("changed", "", "Gardner")
+    assert [len(items) for items in (properties.added_items, properties.removed_items, properties.kept_items)] == [
+        3,
+        3,
+        0,
+    ]
+    assert changed_pointers(event) == {"/data/name/names", "/data/name/lastName", "/data/properties"}
+
+
+@pytest.mark.parametrize(
+    ("entry", "kind", "previous", "changed_to"),
+    [
+        ({"previous": None, "changedTo": "x"}, "added", "null", "x"),
+        ({"changedTo": "x"}, "added", "", "x"),
+        ({"previous": "x", "changedTo": None}, "removed", "x", "null"),
+        ({"previous": "x"}, "removed", "x", ""),
+        ({"previous": 1, "changedTo": {"a": [1, "é"]}}, "changed", "1", '{"a":[1,"é"]}'),
+        ({}, "added", "", ""),
+        ("odd", "added", "", "odd"),
+        (None, "added", "", "null"),
+    ],
+)
+def test_what_is_there_comes_out_whatever_its_shape(entry, kind, previous, changed_to):
+    [row] = rows({"/x": entry})
+    assert (row.kind, row.previous, row.changed_to) == (kind, previous, changed_to)
+
+
+def test_arrays_are_compared_as_sets():
+    [row] = rows({"/list": {"previous": ["a", 1, {"x": 2}], "changedTo": [{"x": 2}, "b", "a"]}})
+    assert (row.added_items, row.removed_items, row.kept_items) == (["b"], ["1"], ['{"x":2}', "a"])
+
+
+def test_masked_fields_are_masked_in_both_columns():
+    one, inner = rows(
+        {
+            "/user/password": {"previous": "old", "changedTo": "new"},
+            "/login": {"previous": None, "changedTo": {"token": "new"}},
+        }
+    )
+    assert (one.previous, one.changed_to, one.is_masked) == (MASK, MASK, True)
+    assert inner.changed_to == f'{{"token":"{MASK}"}}'
+
+
+@pytest.mark.parametrize("event", [None, [], {}, {"diff": None}, {"diff": []}, {"diff": "x"}])
+def test_an_event_without_a_diff_has_no_changes(event):
+    assert changes(event, KEYS) == []
+    assert changed_pointers(event) == frozenset()
+
+
+def test_numbers_keep_their_spelling():
+    [row] = changes(parse('{"diff":{"/n":{"previous":1.10,"changedTo":[2e3]}}}'), KEYS)
+    assert (row.previous, row.changed_to) == ("1.10", "[2e3]")

@@ -1,0 +1,155 @@
+"""What is masked, and that nothing else changes."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from logs.payloads.masking import (
+    DEFAULT_MASKED_KEYS,
+    MASK,
+    MaskedKeys,
+    mask_headers,
+    mask_json,
+    mask_text,
+    mask_url,
+)
+
+from .factories import SAMPLES
+
+KEYS = MaskedKeys(DEFAULT_MASKED_KEYS)
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+NAMES = st.text() | st.sampled_from(["password", "data", "access_token", "name"])
+DOCUMENTS = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(NAMES, inner), max_leaves=20)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "password",
+        "Password",
+        "PASSWORD_HASH",
+        "userPassword",
+        "accessToken",
+        "access_token",
+        "X-Access-Token",
+        "clientSecret",
+        "Authorization",
+        "api_key",
+        "X-Api-Key",
+        "privateKey",
+        "set-cookie",
+        "credentials",
+        "contraseña",
+    ],
+)
+def test_secret_looking_keys_match_in_any_spelling(key):
+    assert KEYS.matches(key)
+
+
+@pytest.mark.parametrize(
+    "key", ["key", "code", "author", "authorizedBy", "name", "email", "phone", "status", "pass", "companyId", "_id", ""]
+)
+def test_ordinary_keys_do_not(key):
+    assert not KEYS.matches(key)
+
+
+def test_the_setting_adds_keys(settings):
+    from logs.masked_keys import masked_keys
+
+    assert not masked_keys().matches("email")
+    settings.MASKED_KEYS = ["email", "phone"]
+    assert masked_keys().matches("workEmail")
+    assert masked_keys().matches("password")
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ('{"password":"x"}', f'{{"password":"{MASK}"}}'),
+        ('{ "password" :\n "x" , "n": 1.10 }', f'{{ "password" :\n "{MASK}" , "n": 1.10 }}'),
+        ('{"token":{"a":[1,{"b":"x"}]},"c":2}', f'{{"token":"{MASK}","c":2}}'),
+        ('{"token":[1,2],"c":[3]}', f'{{"token":"{MASK}","c":[3]}}'),
+        ('{"secret":12,"b":true}', f'{{"secret":"{MASK}","b":true}}'),
+        ('{"a":[{"b":{"password":false}}]}', f'{{"a":[{{"b":{{"password":"{MASK}"}}}}]}}'),
+        ('{"pass\\u0077ord":"x"}', f'{{"pass\\u0077ord":"{MASK}"}}'),
+        ('{"a":"\\"password\\":\\"x\\""}', '{"a":"\\"password\\":\\"x\\""}'),
+        ('{"body":"{\\"password\\":\\"x\\",\\"n\\":1}"}', f'{{"body":"{{\\"password\\":\\"{MASK}\\",\\"n\\":1}}"}}'),
+        ('{"diff":{"/data/password":{"previous":"x","changedTo":"y"}}}', f'{{"diff":{{"/data/password":"{MASK}"}}}}'),
+        ('{"password":null,"token":""}', '{"password":null,"token":""}'),
+        ('["password","x"]', '["password","x"]'),
+        ('{"name":"password"}', '{"name":"password"}'),
+        ('{"credentials":{"user":"x","pin":"4711"', f'{{"credentials":"{MASK}"'),
+    ],
+)
+def test_values_under_masked_keys_are_replaced_and_the_rest_stays_to_the_letter(text, masked):
+    assert mask_json(text, KEYS) == masked
+
+
+def test_the_published_user_loses_its_password_only():
+    text = (SAMPLES / "event_user_edit.json").read_text()
+    assert mask_json(text, KEYS) == text.replace("XW1879594653754399642348==", MASK)
+
+
+@given(DOCUMENTS, st.sampled_from([None, 2]))
+def test_a_masked_document_is_the_same_but_for_what_is_masked(document, indent):
+    text = json.dumps(document, indent=indent)
+    if "password" not in text and "token" not in text:
+        assert mask_json(text, MaskedKeys(["password", "token"])) == text
+
+    def expected(value):
+        if isinstance(value, dict):
+            return {key: hidden(item) if is_secret(key) else expected(item) for key, item in value.items()}
+        return [expected(item) for item in value] if isinstance(value, list) else value
+
+    def is_secret(key):
+        return "password" in key.lower() or "token" in key.lower().replace("_", "")
+
+    def hidden(value):
+        return value if value in (None, "") and not isinstance(value, bool) else MASK
+
+    assert json.loads(mask_json(text, MaskedKeys(["password", "token"]))) == expected(document)
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("", ""),
+        ("Internal Server Error", "Internal Server Error"),
+        ('{"error":"dup","token":"abc"}', f'{{"error":"dup","token":"{MASK}"}}'),
+        ('{"error":"dup","token":"abc def', f'{{"error":"dup","token":"{MASK}"'),
+        ("user=a&password=b&x=1", f"user=a&password={MASK}&x=1"),
+        ("api_key: abc123, code: 5", f"api_key: {MASK}, code: 5"),
+        ("password='a b' next", f"password='{MASK}' next"),
+        ("Authorization: Bearer abc.def-123", f"Authorization: Bearer {MASK}"),
+        ("got Basic dXNlcjpwYXNz here", f"got Basic {MASK} here"),
+        ("the password was wrong", "the password was wrong"),
+    ],
+)
+def test_secrets_in_a_receivers_answer_are_found(text, masked):
+    assert mask_text(text, KEYS) == masked
+
+
+def test_headers_that_carry_secrets_are_masked():
+    headers = [["Content-Type", "text/html"], ["Set-Cookie", "id=1"], ["X-Api-Key", "k"], ["X-Note", "token=abc"]]
+    assert mask_headers(headers, KEYS) == [
+        ("Content-Type", "text/html"),
+        ("Set-Cookie", MASK),
+        ("X-Api-Key", MASK),
+        ("X-Note", f"token={MASK}"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("url", "masked"),
+    [
+        ("https://a.example/x?y=1", "https://a.example/x?y=1"),
+        ("https://u:p@a.example:8/x", f"https://u:{MASK}@a.example:8/x"),
+        ("https://a.example/x?access%5Ftoken=abc&y=1#z", f"https://a.example/x?access%5Ftoken={MASK}&y=1#z"),
+        ("https://[broken/?token=abc", f"https://[broken/?token={MASK}"),
+        ("", ""),
+    ],
+)
+def test_secrets_in_a_url_are_masked(url, masked):
+    assert mask_url(url, KEYS) == masked

@@ -1,0 +1,103 @@
+"""The payload as a tree, opened node by node."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from logs.payloads.masking import DEFAULT_MASKED_KEYS, MASK, MaskedKeys
+from logs.payloads.tree import Number, PointerError, children, full_string, node, parse, pointer_to, resolve
+
+KEYS = MaskedKeys(DEFAULT_MASKED_KEYS)
+NAMES = st.text() | st.sampled_from(["a/b", "~", "~1", "", "0"])
+DOCUMENTS = st.recursive(
+    st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(NAMES, inner), max_leaves=15
+)
+
+
+@pytest.mark.parametrize("text", ["1.10", "1e5", "12345678901234567890", "-0.0", "1E+2"])
+def test_numbers_are_shown_as_they_were_written(text):
+    [shown] = children(parse(f'{{"n": {text}}}'), "", keys=KEYS).nodes
+    assert (shown.kind, shown.text) == ("number", text)
+
+
+def test_each_kind_of_value_has_its_node():
+    value = parse('{"o":{"a":1},"l":[1,2],"s":"x","t":true,"z":null,"e":{},"password":"p"}')
+    shown = {one.key: (one.kind, one.text, one.size) for one in children(value, "", keys=KEYS).nodes}
+    assert shown == {
+        "o": ("object", "", 1),
+        "l": ("array", "", 2),
+        "s": ("string", "x", 0),
+        "t": ("boolean", "true", 0),
+        "z": ("null", "null", 0),
+        "e": ("object", "", 0),
+        "password": ("masked", MASK, 0),
+    }
+
+
+def test_a_hundred_children_come_at_a_time():
+    value = parse("[" + ",".join(map(str, range(250))) + "]")
+    first, second, last = (children(value, "", keys=KEYS, start=start) for start in (0, 100, 200))
+    assert [chunk.next_start for chunk in (first, second, last)] == [100, 200, None]
+    assert [len(chunk.nodes) for chunk in (first, second, last)] == [100, 100, 50]
+    assert last.nodes[-1].pointer == "/249"
+    assert first.total == 250
+
+
+def test_a_long_string_is_cut_and_given_whole_on_request():
+    value = parse('{"s": "' + "x" * 501 + '"}')
+    [shown] = children(value, "", keys=KEYS).nodes
+    assert (len(shown.text), shown.is_cut, shown.length) == (500, True, 501)
+    assert full_string(value, "/s", KEYS) == "x" * 501
+
+
+@given(DOCUMENTS)
+def test_every_node_is_found_again_by_its_pointer(document):
+    def walk(value, pointer):
+        assert resolve(document, pointer) == value
+        items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        for key, item in items:
+            walk(item, pointer_to(pointer, key))
+
+    walk(document, "")
+
+
+@pytest.mark.parametrize(
+    "pointer", ["x", "/nothing", "/list/2", "/list/-1", "/list/01x", "/list/²", "/s/0", "/list/" + "9" * 30]
+)
+def test_a_pointer_that_leads_nowhere_is_an_error(pointer):
+    with pytest.raises(PointerError):
+        resolve(parse('{"list":[1,2],"s":"x"}'), pointer)
+
+
+def test_what_is_under_a_masked_key_is_out_of_reach():
+    value = parse(
+        '{"token":{"deep":{"x":"hidden"}},"diff":{"/a/password":{"previous":"hidden"}},"j":"{\\"secret\\":\\"hidden\\"}"}'
+    )
+    for pointer in ("/token", "/token/deep", "/diff/~1a~1password"):
+        with pytest.raises(PointerError, match="masked"):
+            children(value, pointer, keys=KEYS)
+    with pytest.raises(PointerError):
+        full_string(value, "/token/deep/x", KEYS)
+    shown = children(value, "", keys=KEYS).nodes + children(value, "/diff", keys=KEYS).nodes
+    assert "hidden" not in repr(shown)
+
+
+def test_revealing_shows_what_is_asked_for_and_nothing_beside_it():
+    value = parse('{"token":{"a":1.10},"password":"p"}')
+    revealed = node(value, "/token", keys=KEYS, revealed=frozenset(["/token"]))
+    assert revealed.text == '{"a": 1.1}'
+    assert node(value, "/password", keys=KEYS, revealed=frozenset(["/token"])).text == MASK
+
+
+def test_changed_places_are_marked_and_so_is_the_way_to_them():
+    value = parse('{"data":{"name":{"names":"x"},"other":1}}')
+    changed = frozenset(["/data/name/names"])
+    [data] = children(value, "", keys=KEYS, changed=changed).nodes
+    name, other = children(value, "/data", keys=KEYS, changed=changed).nodes
+    [names] = children(value, "/data/name", keys=KEYS, changed=changed).nodes
+    assert (data.has_changes_below, name.has_changes_below, other.has_changes_below) == (True, True, False)
+    assert (names.is_changed, other.is_changed) == (True, False)
+
+
+def test_a_number_is_no_string_that_could_be_shown_whole():
+    assert isinstance(parse("1"), Number)
