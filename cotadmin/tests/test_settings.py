@@ -16,7 +16,11 @@ KEYS = {"SECRET_KEY": "x", "SECRETS_KEYS": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlh
 
 
 def start(tmp_path: Path, show: str = "1", **environment: str) -> subprocess.CompletedProcess:
-    clean = {name: value for name, value in os.environ.items() if name not in ("HTTPS", "VAR_DIR", "DATABASE_URL", "GENERATE_KEYS")}
+    clean = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("HTTPS", "VAR_DIR", "DATABASE_URL", "GENERATE_KEYS")
+    }
     code = f"import django; django.setup(); from django.conf import settings; print({show})"
     return subprocess.run(
         [sys.executable, "-c", code],
