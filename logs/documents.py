@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+from django.utils.translation import gettext as _
 
 from . import objectid
 from .extended_json import is_extended, to_plain_json
@@ -53,8 +54,8 @@ class BadDocument(ValueError):
     `offset` is the place in the document's text, in characters, where the text itself is broken; else None.
     """
 
-    def __init__(self, reason: str, offset: int | None = None) -> None:
-        super().__init__(reason)
+    def __init__(self, reason: str, path: str = "", offset: int | None = None) -> None:
+        super().__init__(f"{path}: {reason}" if path else reason)
         self.offset = offset
 
 
@@ -107,7 +108,9 @@ def read_log(data: bytes) -> LogDocument:
     """A COTWebhookLog from JSON or MongoDB extended JSON; raises BadDocument."""
     value, data = _read(data)
     if any(mask in data for mask in _MASKS):
-        raise BadDocument(f"it holds masked values ({MASK}); export it with --unmasked to import it again")
+        raise BadDocument(
+            _("it holds masked values (%(mask)s); export it with --unmasked to import it again") % {"mask": MASK}
+        )
     status = _whole_number(value, "status", 999)
     log = LogDocument(
         id=_id(value, "_id"),
@@ -122,7 +125,7 @@ def read_log(data: bytes) -> LogDocument:
     )
     slices = _slices.decode(data)
     if "event" not in value:
-        raise BadDocument("/event: missing")
+        raise BadDocument(_("missing"), "/event")
     log.event = _event(bytes(slices["event"]).decode(), value["event"], "/event")
     told = _columns_of_log(log)
     extra = [
@@ -163,22 +166,24 @@ def read_subscription(data: bytes) -> SubscriptionDocument:
     value, data = _read(data)
     context = value.get("context") or {}
     if not isinstance(context, dict):
-        raise BadDocument("/context: not an object")
+        raise BadDocument(_("not an object"), "/context")
     code = _text(value, "code")
     if not CODE.fullmatch(code):
-        raise BadDocument(f"/code: {code[:60]!r} has other characters than a–z, 0–9 and _, or more than 100")
+        raise BadDocument(
+            _("'%(code)s' has other characters than a–z, 0–9 and _, or more than 100") % {"code": code[:60]}, "/code"
+        )
     trigger = _text(value, "trigger")
     if trigger not in TRIGGERS:
-        raise BadDocument(f"/trigger: {trigger[:60]!r} is none of Cotalker's")
+        raise BadDocument(_("'%(trigger)s' is none of Cotalker's") % {"trigger": trigger[:60]}, "/trigger")
     name = _text(value, "name")
     if not name.strip() or len(name) > _NAME_LIMIT:
-        raise BadDocument(f"/name: empty or longer than {_NAME_LIMIT} characters")
+        raise BadDocument(_("empty or longer than %(limit)s characters") % {"limit": _NAME_LIMIT}, "/name")
     url = _text(value, "url")
     if not re.match(r"https?://\S+\Z", url) or len(url) > 2000:
-        raise BadDocument("/url: not an http or https URL of at most 2,000 characters")
+        raise BadDocument(_("not an http or https URL of at most 2,000 characters"), "/url")
     is_active = value.get("isActive", True)
     if not isinstance(is_active, bool):
-        raise BadDocument("/isActive: neither true nor false")
+        raise BadDocument(_("neither true nor false"), "/isActive")
     return SubscriptionDocument(
         id=_id(value, "_id"),
         company_id=_id(value, "company"),
@@ -240,18 +245,18 @@ def _read(data: bytes) -> tuple[dict[str, Any], bytes]:
             data = to_plain_json(data)
             value = loads(data)
     except NotStrictJSON as error:
-        raise BadDocument(error.reason, error.offset) from error
+        raise BadDocument(error.reason, offset=error.offset) from error
     if not isinstance(value, dict):
-        raise BadDocument("not a JSON object")
+        raise BadDocument(_("not a JSON object"))
     return value, data
 
 
 def _event(text: str, value: Any, path: str) -> EventDocument:
     if not isinstance(value, dict):
-        raise BadDocument(f"{path or '/'}: an event must be a JSON object")
+        raise BadDocument(_("an event must be a JSON object"), path or "/")
     data = value.get("data")
     if data is not None and not isinstance(data, dict):
-        raise BadDocument(f"{path}/data: neither an object nor null")
+        raise BadDocument(_("neither an object nor null"), f"{path}/data")
     if "company" in value:
         _id(value, "company", path)
     if "createdAt" in value:
@@ -287,7 +292,7 @@ def _one_line(text: str) -> str:
 
 def _required(value: dict[str, Any], key: str, path: str) -> Any:
     if key not in value:
-        raise BadDocument(f"{path}/{key}: missing")
+        raise BadDocument(_("missing"), f"{path}/{key}")
     return value[key]
 
 
@@ -297,7 +302,7 @@ def _id(value: dict[str, Any], key: str, path: str = "") -> str:
     except ValueError as error:
         if isinstance(error, BadDocument):
             raise
-        raise BadDocument(f"{path}/{key}: {error}") from error
+        raise BadDocument(str(error), f"{path}/{key}") from error
 
 
 def _context_id(context: dict[str, Any], key: str) -> str:
@@ -307,21 +312,21 @@ def _context_id(context: dict[str, Any], key: str) -> str:
 def _text(value: dict[str, Any], key: str) -> str:
     text = _required(value, key, "")
     if not isinstance(text, str):
-        raise BadDocument(f"/{key}: not a string")
+        raise BadDocument(_("not a string"), f"/{key}")
     return text
 
 
 def _text_or_none(value: dict[str, Any], key: str) -> str | None:
     text = value.get(key)
     if text is not None and not isinstance(text, str):
-        raise BadDocument(f"/{key}: not a string")
+        raise BadDocument(_("not a string"), f"/{key}")
     return text
 
 
 def _word(value: dict[str, Any], key: str, path: str) -> str:
     word = _required(value, key, path)
     if not isinstance(word, str) or not 0 < len(word) <= 60:
-        raise BadDocument(f"{path}/{key}: not a string of 1 to 60 characters")
+        raise BadDocument(_("not a string of 1 to 60 characters"), f"{path}/{key}")
     return word
 
 
@@ -330,7 +335,7 @@ def _whole_number(value: dict[str, Any], key: str, most: int) -> int | None:
     if number is None:
         return None
     if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= most:
-        raise BadDocument(f"/{key}: not a whole number from 0 to {most}")
+        raise BadDocument(_("not a whole number from 0 to %(most)s") % {"most": most}, f"/{key}")
     return number
 
 
@@ -341,7 +346,9 @@ def _moment(value: dict[str, Any], key: str, path: str = "") -> datetime:
     except (ValueError, OverflowError, TypeError):
         moment = None
     if moment is None or not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
-        raise BadDocument(f"{path}/{key}: {str(text)[:60]!r} is not a date such as 2022-05-05T20:04:40.084Z")
+        raise BadDocument(
+            _("'%(text)s' is not a date such as 2022-05-05T20:04:40.084Z") % {"text": str(text)[:60]}, f"{path}/{key}"
+        )
     return moment
 
 

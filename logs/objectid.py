@@ -10,6 +10,8 @@ import time
 from datetime import UTC, datetime
 from itertools import count
 
+from django.utils.translation import gettext as _
+
 LENGTH = 24
 _PATTERN = re.compile(r"[0-9a-f]{24}")
 _process = os.urandom(5).hex()
@@ -21,7 +23,7 @@ def parse(value: object) -> str:
     """The id in lower case; ValueError where it is not 24 hex digits."""
     if isinstance(value, str) and _PATTERN.fullmatch(lower := value.lower()):
         return lower
-    raise ValueError(f"not an ObjectId of 24 hex digits: {str(value)[:60]!r}")
+    raise ValueError(_("not an ObjectId of 24 hex digits: '%(value)s'") % {"value": str(value)[:60]})
 
 
 def is_objectid(value: object) -> bool:

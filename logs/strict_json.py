@@ -11,6 +11,8 @@ import math
 import re
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 MAX_DEPTH = 100
 MAX_DIGITS = 308  # what a double can hold; Python gives up at 4,300 digits, PostgreSQL's jsonb at 16,383 decimals
 _ZERO = re.compile(r"-?0(?:\.0+)?(?:[eE][+-]?\d{1,3})?")
@@ -34,9 +36,9 @@ def loads(data: bytes | str) -> Any:
     try:
         value = _decoder.decode(text)
     except json.JSONDecodeError as error:
-        raise NotStrictJSON(f"not JSON: {error.msg}", error.pos) from error
+        raise NotStrictJSON(_("not JSON: %(reason)s") % {"reason": error.msg}, error.pos) from error
     except RecursionError as error:
-        raise NotStrictJSON(f"nested deeper than {MAX_DEPTH} levels") from error
+        raise NotStrictJSON(_too_deep()) from error
     if _SUSPICIOUS_ESCAPE.search(text):
         _check_strings(value, "")
     return value
@@ -46,7 +48,11 @@ def _decode(data: bytes) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError as error:
-        raise NotStrictJSON(f"not UTF-8 at byte {error.start}") from error
+        raise NotStrictJSON(_("not UTF-8 at byte %(number)s") % {"number": error.start}) from error
+
+
+def _too_deep() -> str:
+    return _("nested deeper than %(number)s levels") % {"number": MAX_DEPTH}
 
 
 def _check_depth(text: str) -> None:
@@ -56,7 +62,7 @@ def _check_depth(text: str) -> None:
         if bracket in "[{":
             depth += 1
             if depth > MAX_DEPTH:
-                raise NotStrictJSON(f"nested deeper than {MAX_DEPTH} levels", match.start())
+                raise NotStrictJSON(_too_deep(), match.start())
         elif bracket in "]}":
             depth -= 1
 
@@ -65,9 +71,9 @@ def _check_strings(value: Any, path: str) -> None:
     """Depth is bounded by now, so recursion is safe."""
     if isinstance(value, str):
         if "\x00" in value:
-            raise NotStrictJSON(f"a NUL character at {path or '/'}")
+            raise NotStrictJSON(_("a NUL character at %(place)s") % {"place": path or "/"})
         if not value.isascii() and re.search("[\ud800-\udfff]", value):
-            raise NotStrictJSON(f"half a surrogate pair at {path or '/'}")
+            raise NotStrictJSON(_("half a surrogate pair at %(place)s") % {"place": path or "/"})
     elif isinstance(value, dict):
         for key, item in value.items():
             _check_strings(key, f"{path} (a key)")
@@ -83,7 +89,7 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         seen: set[str] = set()
         for key, _value in pairs:
             if key in seen:
-                raise NotStrictJSON(f"the key {key[:60]!r} occurs twice in one object")
+                raise NotStrictJSON(_("the key '%(key)s' occurs twice in one object") % {"key": key[:60]})
             seen.add(key)
     return found
 
@@ -92,18 +98,25 @@ def _finite(number: str) -> float:
     value = float(number)
     is_lost = math.isinf(value) or (value == 0 and not _ZERO.fullmatch(number))
     if is_lost or len(number) > MAX_DIGITS:
-        raise NotStrictJSON(f"the number {number[:40]} is out of range")
+        raise NotStrictJSON(_out_of_range(number))
     return value
 
 
 def _integer(number: str) -> int:
     if len(number) > MAX_DIGITS:
-        raise NotStrictJSON(f"the number {number[:20]}… of {len(number)} digits is out of range")
+        raise NotStrictJSON(_out_of_range(number))
     return int(number)
 
 
+def _out_of_range(number: str) -> str:
+    if len(number) <= 40:
+        return _("the number %(number)s is out of range") % {"number": number}
+    values = {"number": number[:20], "count": len(number)}
+    return _("the number %(number)s…, of %(count)s digits, is out of range") % values
+
+
 def _constant(name: str) -> None:
-    raise NotStrictJSON(f"{name} is not JSON")
+    raise NotStrictJSON(_("%(text)s is not JSON") % {"text": name})
 
 
 _decoder = json.JSONDecoder(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+
 from ..models import Payload, WebhookLog
 from .signing import SecretUnreadable
 
@@ -42,7 +44,7 @@ def _delivery(log: WebhookLog, event: str | None) -> Delivery:
     except SecretUnreadable as error:
         problem = str(error)
     if event is None:
-        problem = "the payload has expired"
+        problem = _("The payload has expired.")
     return Delivery(
         log_id=log.pk,
         lane=log.subscription_id,

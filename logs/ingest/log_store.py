@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from django.db import connection, transaction
+from django.utils.translation import gettext as _
 
 from ..delivery.policy import cause_of, fingerprint, is_success
 from ..documents import BadDocument, LogDocument
@@ -157,7 +158,7 @@ def _refuse_conflicts(cursor, reach: Reach, stored: Stored) -> None:
     if reach.companies is not None:
         cursor.execute(_OUT_OF_REACH, [list(reach.companies)])
         for (pk,) in cursor.fetchall():
-            stored.refused[pk] = BadDocument("/_id: a log with this id belongs to a company that is not yours")
+            stored.refused[pk] = BadDocument(_("a log with this id belongs to a company that is not yours"), "/_id")
     cursor.execute(_OTHER_EVENT)
     for (pk,) in cursor.fetchall():
-        stored.refused.setdefault(pk, BadDocument("/event: differs from the event that is stored for this log"))
+        stored.refused.setdefault(pk, BadDocument(_("differs from the event that is stored for this log"), "/event"))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from django.utils.translation import gettext as _
+
 from ..documents import BadDocument
 from ..models import Company, Subscription
 
@@ -24,7 +26,7 @@ class Reach:
     def check(self, company: str, path: str = "/company") -> None:
         """Raises BadDocument where the company is out of reach."""
         if self.companies is not None and company not in self.companies:
-            raise BadDocument(f"{path}: you do not belong to company {company}")
+            raise BadDocument(_("you do not belong to its company"), path)
 
     def companies_of(self, subscriptions: Iterable[str]) -> dict[str, str]:
         """The company of each subscription that is stored, by id; asked for once in an import."""

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import msgspec
+from django.utils.translation import gettext as _
 
 from ..strict_json import MAX_DEPTH
 
@@ -53,9 +54,9 @@ def _unpacked(chunks: Iterable[bytes]) -> Iterator[bytes]:
     if start[:2] == b"\x1f\x8b":
         start, source = _begun(_gunzipped(start, source))
     if start[:2] == b"PK":
-        raise UnreadableFile("this is a ZIP file; unpack it, or compress with gzip")
+        raise UnreadableFile(_("this is a ZIP file; unpack it, or compress with gzip"))
     if start[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in start[:4]:
-        raise UnreadableFile("this is not UTF-8 text; save it as UTF-8")
+        raise UnreadableFile(_("this is not UTF-8 text; save it as UTF-8"))
     yield start.removeprefix(b"\xef\xbb\xbf")
     yield from source
 
@@ -78,7 +79,7 @@ def _gunzipped(packed: bytes, source: Iterator[bytes]) -> Iterator[bytes]:
             try:
                 data = inflater.decompress(packed, _UNPACK_AT_ONCE)
             except zlib.error as error:
-                raise UnreadableFile(f"the gzip data is damaged near byte {seen}") from error
+                raise UnreadableFile(_("the gzip data is damaged near byte %(number)s") % {"number": seen}) from error
             if data:
                 yield data
             packed = inflater.unconsumed_tail
@@ -88,7 +89,7 @@ def _gunzipped(packed: bytes, source: Iterator[bytes]) -> Iterator[bytes]:
             seen += before - len(packed)
         packed = next(source, b"")
     if is_inside:
-        raise UnreadableFile("the gzip data breaks off; the file is incomplete")
+        raise UnreadableFile(_("the gzip data breaks off; the file is incomplete"))
 
 
 class _Splitter:
@@ -115,20 +116,21 @@ class _Splitter:
                 yield self._piece()
         if self.is_in_array:
             yield Piece(
-                self.number + 1, self.line, b"", "the array is not closed; the end of the file seems to be missing"
+                self.number + 1, self.line, b"", _("the array is not closed; the end of the file seems to be missing")
             )
 
     def _piece(self) -> Piece:
         self.number += 1
         if self._byte() not in (b"{", b"["):
-            return self._take(self._end_of_junk(), "not a JSON object")
+            return self._take(self._end_of_junk(), _("not a JSON object"))
         end = self._end_of_document()
         if end is not None:
             return self._take(end)
         if len(self.buffer) - self.position >= DOCUMENT_LIMIT:
-            problem = f"longer than {DOCUMENT_LIMIT // 1024 // 1024} MiB, or a bracket is not closed"
+            size = DOCUMENT_LIMIT // 1024 // 1024
+            problem = _("longer than %(size)s MiB, or a bracket is not closed") % {"size": size}
         else:
-            problem = "a bracket or a quote is not closed"
+            problem = _("a bracket or a quote is not closed")
         limit = min(self.position + DOCUMENT_LIMIT, len(self.buffer))
         restart = self.buffer.find(self._restart_mark() + b"{", self.position + 1, limit)
         return self._take(limit if restart < 0 else restart, problem)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
 
 from ..documents import BadDocument, SubscriptionDocument
 from ..models import Company, Subscription
@@ -40,7 +41,7 @@ def store_subscription(document: SubscriptionDocument, reach: Reach) -> str:
     except IntegrityError as error:
         if "subscription_code_unique_in_company" not in str(error):
             raise
-        raise BadDocument(f"/code: the company has another subscription with the code {document.code}") from error
+        raise BadDocument(_("the company has another subscription with this code"), "/code") from error
 
 
 def _update(subscription: Subscription, document: SubscriptionDocument) -> bool:

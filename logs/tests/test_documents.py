@@ -129,7 +129,7 @@ class TestReadLog:
             (event(data={"\ud800": 1}), "half a surrogate pair at /event/data (a key)"),
             (event(data={"a": float("nan")}), "NaN is not JSON"),
             (log().replace(b'"retry": 3', b'"retry": 1e400'), "the number 1e400 is out of range"),
-            (log().replace(b'"retry": 3', b'"retry": ' + b"1" * 5000), "of 5000 digits is out of range"),
+            (log().replace(b'"retry": 3', b'"retry": ' + b"1" * 5000), "of 5000 digits, is out of range"),
             (log().replace(b'"retry": 3', b'"retry": 3, "retry": 3'), "the key 'retry' occurs twice"),
             (log().replace(b'"weight": 0', b'"weight": 0, "weight": 1'), "the key 'weight' occurs twice"),
             (log().replace(b'"weight": 0', b'"weight": ' + b"[" * 100_000), "nested deeper than 100 levels"),

@@ -294,14 +294,14 @@ class TestReach:
         before = everything()
         summary, refusals = imported(SAMPLE | {"company": COMPANY}, user=user)
         assert summary == Summary(read=1, refused=1)
-        assert refusals[0].startswith("document 1, line 1: /subscription: you do not belong to company")
+        assert refusals[0].startswith("document 1, line 1: /subscription: you do not belong to its company")
         assert everything() == before
 
     def test_a_foreign_company_is_refused(self, user):
         before = everything()
         summary, refusals = imported(SAMPLE, user=user)
         assert summary == Summary(read=1, refused=1)
-        assert refusals == [f"document 1, line 1: /company: you do not belong to company {ITS_COMPANY}"]
+        assert refusals == ["document 1, line 1: /company: you do not belong to its company"]
         assert everything() == before
 
     def test_the_id_of_a_foreign_log_is_refused(self, user):

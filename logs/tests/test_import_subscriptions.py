@@ -89,7 +89,7 @@ def test_a_placeholder_is_filled_in():
 def test_two_with_the_same_code_in_a_company_are_refused():
     summary, refusals = imported(SAMPLE, SAMPLE | {"_id": OTHER}, SAMPLE | {"_id": "f" * 24, "company": FOREIGN})
     assert summary == Summary(read=3, new=2, refused=1)
-    assert refusals == ["document 2, line 2: /code: the company has another subscription with the code wo_update"]
+    assert refusals == ["document 2, line 2: /code: the company has another subscription with this code"]
     assert not Subscription.objects.filter(pk=OTHER).exists()
 
 
@@ -129,7 +129,7 @@ class TestReach:
     def test_a_foreign_company_is_refused(self, user):
         summary, refusals = imported(SAMPLE | {"company": FOREIGN}, user=user)
         assert summary == Summary(read=1, refused=1)
-        assert refusals == [f"document 1, line 1: /company: you do not belong to company {FOREIGN}"]
+        assert refusals == ["document 1, line 1: /company: you do not belong to its company"]
         assert not Subscription.objects.exists()
         assert not Company.objects.filter(pk=FOREIGN).exists()
 
@@ -137,7 +137,7 @@ class TestReach:
         imported(SAMPLE | {"company": FOREIGN})
         summary, refusals = imported(SAMPLE, user=user)
         assert summary == Summary(read=1, refused=1)
-        assert refusals[0].startswith("document 1, line 1: /_id: you do not belong to company")
+        assert refusals[0].startswith("document 1, line 1: /_id: you do not belong to its company")
         assert document() == SAMPLE | {"company": FOREIGN}
 
     def test_one_cannot_be_moved_into_a_foreign_company(self, user):

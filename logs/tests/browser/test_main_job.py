@@ -185,6 +185,20 @@ def test_a_double_click_sends_once(page, worker, receiver, failed_log):
     assert failed_log.attempts.filter(trigger="manual").count() == 1
 
 
+def test_two_people_who_ask_at_the_same_time_send_once(open_page, administrator, worker, receiver, failed_log):
+    receiver.gate = threading.Event()
+    pages = open_page(administrator), open_page(administrator)
+    for page in pages:
+        page.goto(failed_log.get_absolute_url())
+    for page in pages:
+        redeliver_button(page).click()
+        expect(page.get_by_role("button", name="Re-delivery is queued")).to_be_disabled()
+    receiver.gate.set()
+    for page in pages:
+        expect(badge(page)).to_have_text("Delivered")
+    assert len(receiver.ledger) == 1
+
+
 def test_of_two_people_who_saw_it_failed_the_second_is_told_that_it_was_received(
     open_page, administrator, complaints, worker, receiver, failed_log
 ):
