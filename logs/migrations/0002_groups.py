@@ -10,7 +10,7 @@ ADMINISTRATOR = [*OPERATOR, "reveal_masked", "add_subscription", "change_subscri
 
 def make_groups(apps, schema_editor):
     config = apps.get_app_config("logs")
-    config.models_module = True  # else create_permissions leaves apps without models out
+    config.models_module = getattr(config, "models_module", None) or True  # else create_permissions passes it over
     create_permissions(config, verbosity=0, apps=apps, using=schema_editor.connection.alias)
     Group, Permission = apps.get_model("auth", "Group"), apps.get_model("auth", "Permission")
     for name, codenames in (("Viewer", VIEWER), ("Operator", OPERATOR), ("Administrator", ADMINISTRATOR)):

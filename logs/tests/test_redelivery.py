@@ -11,7 +11,7 @@ from logs.models import Attempt, AuditAction, AuditEntry, Payload, State, Webhoo
 
 from .factories import make_log, make_subscription
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture

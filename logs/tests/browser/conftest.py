@@ -28,8 +28,7 @@ HERE = Path(__file__).parent
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """These tests run last. With an event loop in its thread Django has another connection, which does not know what
-    `serialized_rollback` is to restore; tests that ask for it would find what these leave."""
+    """These tests run last: they take longest, and tell least of where a fault is."""
     items.sort(key=lambda item: HERE in item.path.parents)
 
 
