@@ -20,6 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+import fasteners
 import psutil
 import psycopg
 
@@ -69,6 +70,8 @@ def socket_directory(data: Path, database: str) -> str:
 
 
 def _start(data: Path) -> postgres_server.PostgresServer:
+    # Its lock lies in /tmp otherwise, where it belongs to whoever came first, and keeps everybody else out.
+    postgres_server.PostgresServer._lock = fasteners.InterProcessLock(data.parent / f"{data.name}.lock")
     _remove_stale_pid_files(data)
     postgres_server.PostgresServer._instances.pop(data.resolve(), None)  # else a restarted server is not looked for
     try:

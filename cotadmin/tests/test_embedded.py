@@ -129,3 +129,11 @@ print(sorted(name for name in sys.modules if "pgserver" in name or "embedded" in
         [sys.executable, "-c", code], cwd=PROJECT, env=environment, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_a_lock_file_of_somebody_else_in_the_temporary_folder_does_not_matter(data, tmp_path):
+    """Where another user of the machine runs a program that embeds the same server."""
+    first = User(data)
+    first.said()
+    first.end()
+    assert (data.parent / "postgres.lock").exists()
