@@ -10,4 +10,9 @@ if __name__ == "__main__":
         from django.core.management import execute_from_command_line
     except ImportError:
         sys.exit("Django is not installed in this Python. Run 'make setup', then use .venv/bin/python manage.py …")
-    execute_from_command_line(sys.argv)
+    from django.core.exceptions import ImproperlyConfigured
+
+    try:
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as error:  # a wrong setting, or no database: the reason says what to do
+        sys.exit(f"manage.py: {error}")

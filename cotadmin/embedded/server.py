@@ -133,15 +133,25 @@ def _reachable_by_server_user(data: Path) -> Path:
     if os.geteuid() != 0 or not _is_in_a_home(data):
         return data
     home = SYSTEM_HOMES / hashlib.sha256(str(data).encode()).hexdigest()[:12]
-    binaries = home / "postgresql"
     installed = utils.POSTGRES_VERSIONS[utils.TARGET_POSTGRES_VERSION].parent
     if _is_in_a_home(installed):
-        if not binaries.exists():
-            shutil.copytree(installed, home / "copying", dirs_exist_ok=True)
-            (home / "copying").rename(binaries)
+        binaries = _copy_of_binaries(installed, home / "postgresql")
         utils.POSTGRES_VERSIONS.clear()
         utils.POSTGRES_VERSIONS[utils.TARGET_POSTGRES_VERSION] = binaries / "bin"
     return home / data.name
+
+
+def _copy_of_binaries(installed: Path, target: Path) -> Path:
+    """The server's programs look for their libraries beside their package, two folders up."""
+    package = installed.parent
+    if not target.exists():
+        draft = target.with_name(f"{target.name}.{os.getpid()}")
+        shutil.copytree(installed, draft / package.name / installed.name)
+        libraries = package.with_name(f"{package.name}.libs")
+        if libraries.exists():
+            shutil.copytree(libraries, draft / libraries.name)
+        draft.rename(target)
+    return target / package.name / installed.name
 
 
 def _is_in_a_home(path: Path) -> bool:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .masking import MASK, MaskedKeys, mask_json
-from .tree import Number
+from .masking import MASK, MaskedKeys, mask_inside
+from .tree import as_json
 
 _MISSING = object()
 
@@ -28,17 +27,21 @@ class Change:
 
 def changes(event: Any, keys: MaskedKeys) -> list[Change]:
     """The rows of a parsed event (see tree.parse), none where it has no diff. Odd entries come out as what is there."""
-    return [_change(pointer, entry, keys) for pointer, entry in _diff(event).items()]
+    diff = _diff(event)
+    if isinstance(diff, dict):
+        return [_change(pointer, entry, keys) for pointer, entry in diff.items()]
+    return [_change("", diff, keys)] if diff else []
 
 
 def changed_pointers(event: Any) -> frozenset[str]:
     """The places in the event that its diff names; a diff counts from `data`."""
-    return frozenset("/data" + (pointer if pointer.startswith("/") else f"/{pointer}") for pointer in _diff(event))
+    diff = _diff(event)
+    pointers = diff if isinstance(diff, dict) else ()
+    return frozenset(f"/data{pointer}" if pointer[:1] in ("", "/") else f"/data/{pointer}" for pointer in pointers)
 
 
-def _diff(event: Any) -> dict[str, Any]:
-    diff = event.get("diff") if isinstance(event, dict) else None
-    return diff if isinstance(diff, dict) else {}
+def _diff(event: Any) -> Any:
+    return event.get("diff") if isinstance(event, dict) else None
 
 
 def _change(pointer: str, entry: Any, keys: MaskedKeys) -> Change:
@@ -53,9 +56,9 @@ def _change(pointer: str, entry: Any, keys: MaskedKeys) -> Change:
         before, after = _texts(previous, keys), _texts(changed_to, keys)
         return replace(
             row,
-            added_items=[text for text in after if text not in before],
-            removed_items=[text for text in before if text not in after],
-            kept_items=[text for text in after if text in before],
+            added_items=[text for item, text in after.items() if item not in before],
+            removed_items=[text for item, text in before.items() if item not in after],
+            kept_items=[text for item, text in after.items() if item in before],
         )
     return row
 
@@ -68,27 +71,16 @@ def _masked(value: Any) -> str:
     return "" if value == "" or _is_nothing(value) else MASK
 
 
-def _texts(items: list[Any], keys: MaskedKeys) -> dict[str, None]:
-    """The distinct items as text, in their order."""
-    return dict.fromkeys(shown(item, keys) for item in items)
+def _texts(items: list[Any], keys: MaskedKeys) -> dict[str, str]:
+    """The distinct items in their order: what each is compared by, and what is shown of it.
+
+    What is shown does not tell "1" from 1, nor one masked value from another.
+    """
+    return {as_json(item, sort_keys=True): shown(item, keys) for item in items}
 
 
 def shown(value: Any, keys: MaskedKeys) -> str:
     """A string as it is, everything else as JSON, with masked values masked; "" where there is nothing."""
     if value is _MISSING:
         return ""
-    text = value if isinstance(value, str) else _json(value)
-    return mask_json(text, keys) if text[:1] in ("{", "[") else text
-
-
-def _json(value: Any) -> str:
-    """Compact JSON that keeps the spelling of numbers."""
-    if isinstance(value, Number):
-        return value
-    if isinstance(value, dict):
-        return (
-            "{" + ",".join(f"{json.dumps(key, ensure_ascii=False)}:{_json(item)}" for key, item in value.items()) + "}"
-        )
-    if isinstance(value, list):
-        return "[" + ",".join(_json(item) for item in value) + "]"
-    return json.dumps(value, ensure_ascii=False)
+    return mask_inside(value if isinstance(value, str) else as_json(value), keys)

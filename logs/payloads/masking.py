@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from urllib.parse import unquote_plus, urlsplit, urlunsplit
@@ -16,8 +17,11 @@ DEFAULT_MASKED_KEYS = (
     "password",
     "passwd",
     "passphrase",
+    "passcode",
+    "pwd",
     "contraseña",
     "token",
+    "jwt",
     "secret",
     "authorization",
     "apikey",
@@ -30,12 +34,16 @@ DEFAULT_MASKED_KEYS = (
 )
 ALWAYS_MASKED_HEADERS = {"set-cookie", "cookie", "authorization", "proxy-authorization", "webhook-signature"}
 
-_NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
+_NOT_ALPHANUMERIC = re.compile(r"(?:~[01]|[\W_])+")  # with the escapes of JSON Pointers, for those are keys in a diff
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"?|[{}\[\],:]|[^\s{}\[\],:"]++', re.DOTALL)
-_FRAGMENT = re.compile(
-    r"""(?P<key>[\w.-]{1,100})(?P<between>\\?["']?\s{0,5}[:=]\s{0,5})"""
-    r"""(?P<value>\\?"(?:[^"\\]|\\.)*+\\?"?|'[^']*'?|[^\s,;&"'<>{}\[\]]++)"""
+# A name is tried once, from its beginning: a run of a million letters must not take a million tries.
+_NAME = re.compile(
+    r"""(?<![\w.%-])(?P<name>[\w.%-]++)[\\"'\]]{0,20}\s{0,20}(?P<sign>=>?|:)\s{0,20}(?:(?:Bearer|Basic)\s{1,20})?""",
+    re.IGNORECASE,
 )
+_QUOTED = re.compile(r"""(?P<quote>\\*(?:"|'))(?:(?<=")(?:[^"\\]|\\.)*+"?|(?<=')(?:[^'\\]|\\.)*+'?)""", re.DOTALL)
+_BARE = re.compile(r"""[^\s&"'<>]*[^\s&"'<>,;})\]]""")
+_REST_OF_LINE = re.compile(r"[^\r\n]+")
 _CREDENTIALS = re.compile(r"\b(Bearer|Basic)(\s+)[\w.~+/=-]{4,}", re.IGNORECASE)
 
 
@@ -52,8 +60,11 @@ class MaskedKeys:
         return any(word in plain for word in self.words)
 
     def matches_pointer(self, pointer: str) -> bool:
-        """Whether any step of a JSON Pointer matches; diffs have pointers as keys."""
-        return any(self.matches(step) for step in pointer.split("/") if step)
+        """Whether a key of a diff, a JSON Pointer, contains a masked word, in one step or across steps (/api/key).
+
+        It is the rule of `matches`, so that the rows of changes hide what masked JSON hides.
+        """
+        return self.matches(pointer)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, MaskedKeys) and self.words == other.words
@@ -63,7 +74,12 @@ class MaskedKeys:
 
 
 def _plain(key: str) -> str:
-    return _NOT_ALPHANUMERIC.sub("", key).lower()
+    return _NOT_ALPHANUMERIC.sub("", unicodedata.normalize("NFKD", key)).lower()
+
+
+def is_under_masked_key(pointer: str, keys: MaskedKeys) -> bool:
+    """Whether a key on the way to `pointer`, a place in a payload, matches."""
+    return any(keys.matches(step) for step in pointer.split("/"))
 
 
 def mask_json(text: str, keys: MaskedKeys) -> str:
@@ -98,26 +114,30 @@ def _masked_places(text: str, keys: MaskedKeys) -> Iterator[tuple[int, int, str]
                 secret_from, depth = match.start(), 1
             elif token not in ("null", '""'):
                 yield match.start(), match.end(), masked
-        elif token[0] == '"' and last != "" and _may_hold_json(token):
-            inside = _unquoted(token)
-            if (hidden := mask_json(inside, keys)) != inside:
+        elif token[0] == '"' and "\\" in token and (inside := _decoded(token)) is not None:
+            if (hidden := mask_inside(inside, keys)) != inside:
                 yield match.start(), match.end(), json.dumps(hidden, ensure_ascii=False)
         last = token
     if secret_from >= 0:  # a text that was cut off
         yield secret_from, len(text), masked
 
 
-def _may_hold_json(token: str) -> bool:
-    return token[1:100].lstrip()[:1] in ("{", "[") and '\\"' in token
+def mask_inside(text: str, keys: MaskedKeys) -> str:
+    """The value of a string, masked where it holds an object or an array as JSON."""
+    return mask_json(text, keys) if text.lstrip()[:1] in ("{", "[") else text
 
 
 def _unquoted(token: str) -> str:
-    if "\\" not in token:
-        return token[1:-1]
+    decoded = _decoded(token) if "\\" in token else None
+    return token[1:-1] if decoded is None else decoded
+
+
+def _decoded(token: str) -> str | None:
+    """None where the string is cut off or broken: to look into it all the same would nest without end."""
     try:
         return json.loads(token)
     except ValueError:
-        return token[1:-1]
+        return None
 
 
 def mask_text(text: str, keys: MaskedKeys) -> str:
@@ -126,9 +146,8 @@ def mask_text(text: str, keys: MaskedKeys) -> str:
         return text
     if text.lstrip()[:1] in ("{", "["):
         text = mask_json(text, keys)
-        if _is_json(text):
-            return text  # else it is cut off, or no JSON after all: look for fragments
-    text = _FRAGMENT.sub(lambda match: _mask_fragment(match, keys), text)
+    if not _is_json(text):  # words, or JSON that was cut off
+        text = _mask_fragments(text, keys)
     return _CREDENTIALS.sub(lambda match: f"{match[1]}{match[2]}{MASK}", text)
 
 
@@ -140,18 +159,45 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def _mask_fragment(match: re.Match[str], keys: MaskedKeys) -> str:
-    if not keys.matches(match["key"]):
-        return match[0]
-    value = match["value"]
-    if value.lower() in ("bearer", "basic"):
-        return match[0]  # the credentials behind it are masked next
-    quote = re.match(r"\\?[\"']", value)
-    shown = f"{quote[0]}{MASK}{quote[0]}" if quote else MASK
-    return f"{match['key']}{match['between']}{shown}"
+def _mask_fragments(text: str, keys: MaskedKeys) -> str:
+    pieces: list[str] = []
+    done = place = 0
+    while match := _NAME.search(text, place):
+        place = match.end()
+        if not keys.matches(unquote_plus(match["name"])):
+            continue  # the next name may stand right here: error: password=x
+        end, shown = _fragment_value(text, match)
+        pieces += (text[done:place], shown)
+        done = place = end
+    return "".join([*pieces, text[done:]])
+
+
+def _fragment_value(text: str, name: re.Match[str]) -> tuple[int, str]:
+    """Where the value behind a masked name ends, and what is shown of it."""
+    start = name.end()
+    if quoted := _QUOTED.match(text, start):
+        is_empty = quoted[0] == quoted["quote"] * 2
+        return quoted.end(), quoted[0] if is_empty else f"{quoted['quote']}{MASK}{quoted['quote']}"
+    if text[start : start + 1] in ("{", "["):
+        return _bracket_end(text, start), MASK
+    is_header = name["sign"] == ":" and name["name"].lower() in ALWAYS_MASKED_HEADERS
+    bare = (_REST_OF_LINE if is_header else _BARE).match(text, start)
+    if bare is None:
+        return start, ""
+    return bare.end(), "null" if bare[0] == "null" else MASK
+
+
+def _bracket_end(text: str, start: int) -> int:
+    depth = 0
+    for match in _TOKEN.finditer(text, start):
+        depth += (match[0] in ("{", "[")) - (match[0] in ("}", "]"))
+        if depth == 0:
+            return match.end()
+    return len(text)
 
 
 def mask_headers(headers: Mapping[str, str] | Iterable[tuple[str, str]], keys: MaskedKeys) -> list[tuple[str, str]]:
+    """The headers in their order; a value is masked as a whole where the name tells, else like any text."""
     pairs = headers.items() if isinstance(headers, Mapping) else headers
     return [
         (name, MASK if name.lower() in ALWAYS_MASKED_HEADERS or keys.matches(name) else mask_text(value, keys))
@@ -160,7 +206,7 @@ def mask_headers(headers: Mapping[str, str] | Iterable[tuple[str, str]], keys: M
 
 
 def mask_url(url: str, keys: MaskedKeys) -> str:
-    """The password and the values of masked names in the query are masked."""
+    """The password and the values of masked names in the query and the fragment are masked."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -169,10 +215,14 @@ def mask_url(url: str, keys: MaskedKeys) -> str:
     if "@" in host:
         user, _at, place = host.rpartition("@")
         host = f"{user.split(':')[0]}:{MASK}@{place}" if ":" in user else host
-    query = "&".join(_mask_query(pair, keys) for pair in parts.query.split("&")) if parts.query else ""
-    return urlunsplit(parts._replace(netloc=host, query=query))
+    query, fragment = (_mask_query(part, keys) for part in (parts.query, parts.fragment))
+    return urlunsplit(parts._replace(netloc=host, query=query, fragment=fragment))
 
 
-def _mask_query(pair: str, keys: MaskedKeys) -> str:
+def _mask_query(query: str, keys: MaskedKeys) -> str:
+    return "&".join(_mask_pair(pair, keys) for pair in query.split("&"))
+
+
+def _mask_pair(pair: str, keys: MaskedKeys) -> str:
     name, equals, value = pair.partition("=")
     return f"{name}={MASK}" if equals and value and keys.matches(unquote_plus(name)) else pair

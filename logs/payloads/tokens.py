@@ -6,7 +6,7 @@ import re
 import unicodedata
 from typing import Any, NamedTuple
 
-from .masking import MaskedKeys, mask_json
+from .masking import MaskedKeys, mask_inside
 
 WORD_LENGTH = 64
 WORDS_LIMIT = 4000  # of one event; in UTF-8 they stay below the 1 MB that PostgreSQL takes
@@ -37,16 +37,20 @@ def query_tokens(query: str) -> list[str]:
 
 
 def _words(text: str) -> list[str]:
-    text = text.lower()
-    if not text.isascii():
-        decomposed = unicodedata.normalize("NFKD", text.casefold())
-        text = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
-    return _WORD.findall(text)
+    return _WORD.findall(folded(text))
+
+
+def folded(text: str) -> str:
+    """The text without case and accents, as words are compared."""
+    if text.isascii():
+        return text.lower()
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(letter for letter in decomposed if not unicodedata.combining(letter))
 
 
 def _collect(value: Any, keys: MaskedKeys, texts: list[str]) -> None:
     if isinstance(value, str):
-        texts.append(mask_json(value, keys) if value[:1] in ("{", "[") else value)
+        texts.append(mask_inside(value, keys))
     elif isinstance(value, dict):
         for key, item in value.items():
             if item and not keys.matches(key):

@@ -6,14 +6,18 @@ Nodes are named by JSON Pointers (RFC 6901). Numbers stay as they were written.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
-from .masking import MASK, MaskedKeys, mask_json
+from .masking import MASK, MaskedKeys, is_under_masked_key, mask_inside
+from .tokens import folded
 
 CHUNK = 100
 CUT = 500
+_INDEX = re.compile(r"0|[1-9][0-9]{0,8}")  # RFC 6901 knows no leading zeros
 
 
 class Number(str):
@@ -62,9 +66,7 @@ def resolve(value: Any, pointer: str) -> Any:
     for step in _steps(pointer):
         if isinstance(value, dict) and step in value:
             value = value[step]
-        elif (
-            isinstance(value, list) and step.isascii() and step.isdigit() and len(step) < 10 and int(step) < len(value)
-        ):
+        elif isinstance(value, list) and _INDEX.fullmatch(step) and int(step) < len(value):
             value = value[int(step)]
         else:
             raise PointerError(f"{pointer[:200]} has no {step[:100]!r}")
@@ -85,7 +87,7 @@ def children(
     container = resolve(value, pointer)
     if not isinstance(container, dict | list):
         raise PointerError(f"{pointer[:200]} has no children")
-    if _is_masked(pointer, keys) and not _is_revealed(pointer, revealed):
+    if is_under_masked_key(pointer, keys) and not _is_revealed(pointer, revealed):
         raise PointerError(f"{pointer[:200]} is masked")
     total = len(container)
     names = (
@@ -93,7 +95,8 @@ def children(
         if isinstance(container, dict)
         else range(start, min(start + limit, total))
     )
-    nodes = [_node(str(name), container[name], pointer_to(pointer, name), keys, revealed, changed) for name in names]
+    touched = _below(pointer, changed)
+    nodes = [_node(str(name), container[name], pointer_to(pointer, name), keys, revealed, touched) for name in names]
     return Chunk(nodes, start + limit if start + limit < total else None, total)
 
 
@@ -101,41 +104,72 @@ def node(value: Any, pointer: str, *, keys: MaskedKeys, revealed: frozenset[str]
     """The node at `pointer`; raises PointerError."""
     found = resolve(value, pointer)
     steps = list(_steps(pointer))
-    if _is_masked(pointer, keys) and _is_revealed(pointer, revealed) and isinstance(found, dict | list):
-        return Node(steps[-1], pointer, "string", json.dumps(_plain_numbers(found), ensure_ascii=False))
-    return _node(steps[-1] if steps else "", found, pointer, keys, revealed, frozenset())
+    if is_under_masked_key(pointer, keys) and _is_revealed(pointer, revealed) and isinstance(found, dict | list):
+        return Node(steps[-1], pointer, "string", as_json(found))
+    return _node(steps[-1] if steps else "", found, pointer, keys, revealed, _Touched())
 
 
-def full_string(value: Any, pointer: str, keys: MaskedKeys) -> str:
-    """A string that was cut, whole; raises PointerError, also where it is masked."""
+def full_string(value: Any, pointer: str, keys: MaskedKeys, revealed: frozenset[str] = frozenset()) -> str:
+    """A string that was cut, whole; raises PointerError, also where it is masked and not revealed."""
     text = resolve(value, pointer)
-    if not isinstance(text, str) or _is_masked(pointer, keys):
+    is_revealed = _is_revealed(pointer, revealed)
+    if _kind(text) != "string" or (is_under_masked_key(pointer, keys) and not is_revealed):
         raise PointerError(f"{pointer[:200]} is no string to be shown")
-    return _with_json_masked(text, keys)
+    return text if is_revealed else mask_inside(text, keys)
 
 
-def _node(
-    key: str, value: Any, pointer: str, keys: MaskedKeys, revealed: frozenset[str], changed: frozenset[str]
-) -> Node:
-    kind = _kind(value)
-    if kind != "null" and value != "" and _is_masked(pointer, keys) and not _is_revealed(pointer, revealed):
+def find(value: Any, needle: str, keys: MaskedKeys, limit: int = 200) -> list[str]:
+    """Pointers to what has `needle` in its key or its text, in order; case and accents do not count.
+
+    Masked values are never looked into.
+    """
+    wanted = folded(needle)
+    return list(islice(_places_of(wanted, "", value, "", keys), limit)) if wanted else []
+
+
+def _places_of(wanted: str, key: str, value: Any, pointer: str, keys: MaskedKeys) -> Iterator[str]:
+    is_masked = keys.matches(key)
+    if wanted in folded(key) or (not is_masked and wanted in folded(_text(value, keys))):
+        yield pointer
+    if isinstance(value, dict | list) and not is_masked:
+        for name, item in value.items() if isinstance(value, dict) else enumerate(value):
+            step = name if isinstance(name, str) else ""  # the number of an item is no key to be found
+            yield from _places_of(wanted, step, item, pointer_to(pointer, name), keys)
+
+
+def _node(key: str, value: Any, pointer: str, keys: MaskedKeys, revealed: frozenset[str], touched: _Touched) -> Node:
+    kind, is_revealed = _kind(value), _is_revealed(pointer, revealed)
+    if kind != "null" and value != "" and is_under_masked_key(pointer, keys) and not is_revealed:
         return Node(key, pointer, "masked", MASK)
+    is_changed, is_below = pointer in touched.places, pointer in touched.ways
     if kind in ("object", "array"):
-        is_below = any(place.startswith(pointer + "/") for place in changed)
-        return Node(key, pointer, kind, size=len(value), is_changed=pointer in changed, has_changes_below=is_below)
-    text = {"boolean": str(value).lower(), "null": "null"}.get(kind) or str(value)
-    if kind == "string" and not _is_revealed(pointer, revealed):
-        text = _with_json_masked(text, keys)
-    return Node(key, pointer, kind, text[:CUT], len(text) > CUT, len(text), is_changed=pointer in changed)
+        return Node(key, pointer, kind, size=len(value), is_changed=is_changed, has_changes_below=is_below)
+    if is_revealed:
+        return Node(key, pointer, kind, value if kind == "string" else _text(value, keys), is_changed=is_changed)
+    text = _text(value, keys)
+    return Node(key, pointer, kind, text[:CUT], len(text) > CUT, len(text), is_changed=is_changed)
 
 
-def _with_json_masked(text: str, keys: MaskedKeys) -> str:
-    return mask_json(text, keys) if text[:1] in ("{", "[") else text
+def _text(value: Any, keys: MaskedKeys) -> str:
+    """What is shown of a scalar; nothing of a container."""
+    if isinstance(value, dict | list):
+        return ""
+    return mask_inside(value, keys) if _kind(value) == "string" else as_json(value)
 
 
-def _is_masked(pointer: str, keys: MaskedKeys) -> bool:
-    """A key of the way matches; a key of `diff` is a pointer itself, which the words are looked for in as well."""
-    return any(keys.matches_pointer(step) for step in _steps(pointer))
+@dataclass(frozen=True, slots=True)
+class _Touched:
+    """The children that are changed, and those on the way to a change."""
+
+    places: frozenset[str] = frozenset()
+    ways: frozenset[str] = frozenset()
+
+
+def _below(pointer: str, changed: frozenset[str]) -> _Touched:
+    """Found once for all children: a diff may name thousands of places."""
+    start = len(pointer) + 1
+    deeper = (place for place in changed if place.startswith(pointer + "/") and "/" in place[start:])
+    return _Touched(changed, frozenset(place[: place.index("/", start)] for place in deeper))
 
 
 def _is_revealed(pointer: str, revealed: frozenset[str]) -> bool:
@@ -161,9 +195,17 @@ def _steps(pointer: str) -> Iterator[str]:
         yield step.replace("~1", "/").replace("~0", "~")
 
 
-def _plain_numbers(value: Any) -> Any:
+def as_json(value: Any, *, sort_keys: bool = False) -> str:
+    """Compact JSON that keeps the spelling of numbers; with `sort_keys`, equal values have equal texts."""
     if isinstance(value, Number):
-        return json.loads(value)
+        return value
     if isinstance(value, dict):
-        return {key: _plain_numbers(item) for key, item in value.items()}
-    return [_plain_numbers(item) for item in value] if isinstance(value, list) else value
+        items = sorted(value.items()) if sort_keys else value.items()
+        return "{" + ",".join(f"{_quoted(key)}:{as_json(item, sort_keys=sort_keys)}" for key, item in items) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(as_json(item, sort_keys=sort_keys) for item in value) + "]"
+    return _quoted(value)
+
+
+def _quoted(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
