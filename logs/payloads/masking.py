@@ -114,8 +114,9 @@ def _masked_places(text: str, keys: MaskedKeys) -> Iterator[tuple[int, int, str]
                 secret_from, depth = match.start(), 1
             elif token not in ("null", '""'):
                 yield match.start(), match.end(), masked
-        elif token[0] == '"' and "\\" in token and (inside := _decoded(token)) is not None:
-            if (hidden := mask_inside(inside, keys)) != inside:
+        elif token[0] == '"' and "\\" in token:
+            inside = _decoded(token)
+            if inside is not None and (hidden := mask_inside(inside, keys)) != inside:
                 yield match.start(), match.end(), json.dumps(hidden, ensure_ascii=False)
         last = token
     if secret_from >= 0:  # a text that was cut off
@@ -144,9 +145,10 @@ def mask_text(text: str, keys: MaskedKeys) -> str:
     """A receiver's answer: JSON, a form, or words; `key=value`, `key: value` and credentials are found in any text."""
     if not text:
         return text
-    if text.lstrip()[:1] in ("{", "["):
+    is_document = text.lstrip()[:1] in ("{", "[")
+    if is_document:
         text = mask_json(text, keys)
-    if not _is_json(text):  # words, or JSON that was cut off
+    if not (is_document and _is_json(text)):  # words, or JSON that was cut off
         text = _mask_fragments(text, keys)
     return _CREDENTIALS.sub(lambda match: f"{match[1]}{match[2]}{MASK}", text)
 

@@ -30,7 +30,7 @@ class PointerError(LookupError):
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """`text` is what is shown of a scalar, cut at 500 characters; `size` counts the children of a container."""
+    """`text` is what is shown of a scalar, cut at 500 characters unless it was revealed; `size` counts children."""
 
     key: str
     pointer: str
@@ -144,10 +144,9 @@ def _node(key: str, value: Any, pointer: str, keys: MaskedKeys, revealed: frozen
     is_changed, is_below = pointer in touched.places, pointer in touched.ways
     if kind in ("object", "array"):
         return Node(key, pointer, kind, size=len(value), is_changed=is_changed, has_changes_below=is_below)
-    if is_revealed:
-        return Node(key, pointer, kind, value if kind == "string" else _text(value, keys), is_changed=is_changed)
-    text = _text(value, keys)
-    return Node(key, pointer, kind, text[:CUT], len(text) > CUT, len(text), is_changed=is_changed)
+    text = value if is_revealed and kind == "string" else _text(value, keys)
+    shown = text if is_revealed else text[:CUT]
+    return Node(key, pointer, kind, shown, len(shown) < len(text), len(text), is_changed=is_changed)
 
 
 def _text(value: Any, keys: MaskedKeys) -> str:

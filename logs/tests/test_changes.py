@@ -58,6 +58,20 @@ def test_arrays_are_compared_as_sets():
     assert (row.added_items, row.removed_items, row.kept_items) == (["b"], ["1"], ['{"x":2}', "a"])
 
 
+@pytest.mark.parametrize(
+    ("previous", "changed_to", "items"),
+    [
+        ([1], ["1"], (["1"], ["1"], [])),
+        ([{"a": 1, "b": 2}], [{"b": 2, "a": 1}], ([], [], ['{"b":2,"a":1}'])),
+        ([{"token": "old"}], [{"token": "new"}], ([f'{{"token":"{MASK}"}}'], [f'{{"token":"{MASK}"}}'], [])),
+        ([None, "null", True, "x", "x"], ["x", None], ([], ["null", "true"], ["x", "null"])),
+    ],
+)
+def test_items_are_compared_by_what_they_are_not_by_how_they_look(previous, changed_to, items):
+    [row] = rows({"/list": {"previous": previous, "changedTo": changed_to}})
+    assert (row.added_items, row.removed_items, row.kept_items) == items
+
+
 def test_masked_fields_are_masked_in_both_columns():
     one, inner = rows(
         {
@@ -69,7 +83,24 @@ def test_masked_fields_are_masked_in_both_columns():
     assert inner.changed_to == f'{{"token":"{MASK}"}}'
 
 
-@pytest.mark.parametrize("event", [None, [], {}, {"diff": None}, {"diff": []}, {"diff": "x"}])
+def test_json_in_a_string_is_masked_also_behind_spaces():
+    [row] = rows({"/note": {"previous": None, "changedTo": ' {"password":"hidden"}'}})
+    assert row.changed_to == f' {{"password":"{MASK}"}}'
+
+
+@pytest.mark.parametrize(
+    ("diff", "shown"), [("x", "x"), (["x", {"token": "hidden"}], f'["x",{{"token":"{MASK}"}}]'), (7, "7")]
+)
+def test_a_diff_of_another_shape_is_one_row_of_what_is_there(diff, shown):
+    assert rows(diff) == [Change("", "added", "", shown)]
+    assert changed_pointers({"diff": diff}) == frozenset()
+
+
+def test_a_diff_of_the_whole_object_and_one_without_a_slash_have_their_places():
+    assert changed_pointers({"diff": {"": {}, "name": {}}}) == {"/data", "/data/name"}
+
+
+@pytest.mark.parametrize("event", [None, [], {}, {"diff": None}, {"diff": []}, {"diff": {}}])
 def test_an_event_without_a_diff_has_no_changes(event):
     assert changes(event, KEYS) == []
     assert changed_pointers(event) == frozenset()

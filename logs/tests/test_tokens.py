@@ -22,6 +22,7 @@ KEYS = MaskedKeys(DEFAULT_MASKED_KEYS)
         ({"key_is_no_value": "x"}, []),
         ({"password": "hidden", "deep": {"tokens": ["hidden"]}, "diff": {"/password": {"previous": "hidden"}}}, []),
         ({"body": '{"secret":"hidden","name":"shown"}'}, ["secret", "name", "shown"]),
+        ({"body": ' {"secret":"hidden","name":"shown"}'}, ["secret", "name", "shown"]),
         ({"a": "same same SAME"}, ["same"]),
         ("a text", ["text"]),
     ],

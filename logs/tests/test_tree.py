@@ -1,11 +1,24 @@
 """The payload as a tree, opened node by node."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from logs.payloads.masking import DEFAULT_MASKED_KEYS, MASK, MaskedKeys
-from logs.payloads.tree import Number, PointerError, children, full_string, node, parse, pointer_to, resolve
+from logs.payloads.tree import (
+    Number,
+    PointerError,
+    as_json,
+    children,
+    find,
+    full_string,
+    node,
+    parse,
+    pointer_to,
+    resolve,
+)
 
 KEYS = MaskedKeys(DEFAULT_MASKED_KEYS)
 NAMES = st.text() | st.sampled_from(["a/b", "~", "~1", "", "0"])
@@ -62,7 +75,7 @@ def test_every_node_is_found_again_by_its_pointer(document):
 
 
 @pytest.mark.parametrize(
-    "pointer", ["x", "/nothing", "/list/2", "/list/-1", "/list/01x", "/list/²", "/s/0", "/list/" + "9" * 30]
+    "pointer", ["x", "/nothing", "/list/2", "/list/-1", "/list/01", "/list/01x", "/list/²", "/s/0", "/list/" + "9" * 30]
 )
 def test_a_pointer_that_leads_nowhere_is_an_error(pointer):
     with pytest.raises(PointerError):
@@ -85,8 +98,61 @@ def test_what_is_under_a_masked_key_is_out_of_reach():
 def test_revealing_shows_what_is_asked_for_and_nothing_beside_it():
     value = parse('{"token":{"a":1.10},"password":"p"}')
     revealed = node(value, "/token", keys=KEYS, revealed=frozenset(["/token"]))
-    assert revealed.text == '{"a": 1.1}'
+    assert revealed.text == '{"a":1.10}'
     assert node(value, "/password", keys=KEYS, revealed=frozenset(["/token"])).text == MASK
+
+
+@pytest.mark.parametrize("number", ["1e400", "1" * 5000])
+def test_a_number_beyond_any_limit_is_revealed_as_it_was_written(number):
+    value = parse(f'{{"token":[{number}]}}')
+    assert node(value, "/token", keys=KEYS, revealed=frozenset(["/token"])).text == f"[{number}]"
+
+
+def test_a_long_string_is_revealed_whole():
+    value, revealed = parse('{"privateKey":"' + "x" * 501 + '"}'), frozenset(["/privateKey"])
+    shown = node(value, "/privateKey", keys=KEYS, revealed=revealed)
+    assert (shown.text, shown.is_cut) == ("x" * 501, False)
+    assert full_string(value, "/privateKey", KEYS, revealed) == "x" * 501
+    with pytest.raises(PointerError):
+        full_string(value, "/privateKey", KEYS)
+
+
+def test_json_in_a_string_is_masked_also_behind_spaces():
+    value = parse('{"s":" \\n{\\"password\\":\\"hidden\\"}"}')
+    [shown] = children(value, "", keys=KEYS).nodes
+    assert shown.text == full_string(value, "/s", KEYS) == f' \n{{"password":"{MASK}"}}'
+
+
+@pytest.mark.parametrize(
+    ("needle", "places"),
+    [
+        ("MECANICO", ["/data/name", "/data/list/1"]),
+        ("name", ["/data/name"]),
+        ("1.10", ["/data/n"]),
+        ("hidden", []),
+        ("secret", ["/data/json"]),
+        ("token", ["/data/token"]),
+        ("a/b", ["/data/a~1b"]),
+        ("", []),
+    ],
+)
+def test_keys_and_values_are_found_but_never_what_is_masked(needle, places):
+    value = parse(
+        '{"data":{"name":"Mecánico","list":["x","el mecánico"],"n":1.10,"token":{"a":"hidden"},"a/b":true,'
+        '"json":"{\\"secret\\":\\"hidden\\"}"},"diff":{"/password":{"previous":"hidden"}}}'
+    )
+    assert find(value, needle, KEYS) == places
+
+
+def test_only_so_many_places_are_found():
+    assert find(["x"] * 300, "x", KEYS, limit=2) == ["/0", "/1"]
+    assert len(find(["x"] * 300, "x", KEYS)) == 200
+
+
+@given(DOCUMENTS)
+def test_a_value_is_written_as_the_json_it_was_read_from(document):
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    assert as_json(parse(text)) == text
 
 
 def test_changed_places_are_marked_and_so_is_the_way_to_them():
