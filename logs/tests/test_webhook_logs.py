@@ -269,6 +269,14 @@ def test_a_node_opens_a_hundred_children_at_a_time(client, subscription):
     assert last.count('class="leaf"') == 50
 
 
+def test_a_word_is_found_in_the_payload_but_not_in_what_is_masked(client, subscription):
+    log = make_log(event=sample("event_user_edit"))
+    page = text_of(client.get(log.get_absolute_url(), {"find": "MECHANIC"}))
+    assert "“MECHANIC” is in 4 places" in page
+    assert re.search(r"/data/email\s+/data/jobTitle\s+/data/name/names", page)
+    assert "is in 0 places" in text_of(client.get(log.get_absolute_url(), {"find": "XW1879594653754399642348"}))
+
+
 @pytest.mark.parametrize("query", ["pointer=/nowhere", "pointer=x", "pointer=/data&start=x", "pointer=/type"])
 def test_a_wrong_place_in_the_payload_is_a_clear_400(client, subscription, query):
     response = client.get(reverse("logs:payload_chunk", args=[make_log().pk]) + "?" + query)

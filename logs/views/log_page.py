@@ -16,6 +16,7 @@ PREVIEW_LIMIT = 5 * 1024 * 1024  # a larger payload is not opened in the browser
 OBJECT_LOGS = 6
 RECORD_ENTRIES = 10
 BODY_SHOWN = 20_000
+FIND_LENGTH = 200
 
 
 def log_context(
@@ -67,6 +68,9 @@ def _event_context(request: HttpRequest, log: WebhookLog, part: str, revealed: f
     context["change_count"] = len(changed)
     if part == "changes":
         return context | {"changes": changes.changes(event, masked_keys())}
+    if needle := request.GET.get("find", "").strip()[:FIND_LENGTH]:
+        places = tree.find(event, needle, masked_keys())
+        context |= {"needle": needle, "places": [(place, place.rpartition("/")[0]) for place in places]}
     children = partial(tree.children, event, keys=masked_keys(), revealed=revealed, changed=changed)
     context["root"] = children("")
     context["data"] = children("/data") if isinstance(event.get("data"), dict) else None
