@@ -154,6 +154,17 @@ def test_no_secret_is_left_however_deep_and_however_often_encoded(document):
     assert "MARKER" not in mask_json(json.dumps({"data": json.dumps(secret)}), KEYS)
 
 
+@given(
+    st.recursive(st.just("MARKER"), lambda inner: st.lists(inner) | st.dictionaries(NAMES, inner), max_leaves=8),
+    st.sampled_from([None, 2]),
+    st.booleans(),
+)
+def test_no_secret_is_left_wherever_an_answer_is_cut_off(document, indent, is_encoded):
+    text = json.dumps({"n": 1, "note": 'a "quoted" word', "password": document, "name": "x"}, indent=indent)
+    text = json.dumps({"body": text}) if is_encoded else text
+    assert not [end for end in range(len(text)) if "MARK" in mask_text(text[:end], KEYS)]
+
+
 def test_a_document_nested_to_the_limit_is_masked():
     text = '{"a":' * 99 + '{"token":[1]}' + "}" * 99
     assert mask_json(text, KEYS) == text.replace("[1]", f'"{MASK}"')
@@ -190,6 +201,7 @@ def test_a_long_answer_takes_no_longer_than_its_length(text):
         ("error: password=abc", f"error: password={MASK}"),
         ("see https://x.example/?token=abc&y=1", f"see https://x.example/?token={MASK}&y=1"),
         ("user%5Bpassword%5D=abc&user[password]=abc", f"user%5Bpassword%5D={MASK}&user[password]={MASK}"),
+        ("api%5Fkey=abc&x=1", f"api%5Fkey={MASK}&x=1"),
         ("password=a,b}c next", f"password={MASK} next"),
         ("Authorization: Token abc def\nHost: x", f"Authorization: {MASK}\nHost: x"),
         ("Set-Cookie: a=1; session=abc", f"Set-Cookie: {MASK}"),
