@@ -25,7 +25,7 @@ LOG, SUBSCRIPTION, EVENT = (
     sample("event_user_edit"),
 )
 ID = "62742dd824c886d54e60f02b"
-TEXT = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]))
+TEXT = st.text(st.characters(exclude_characters="\x00•", exclude_categories=["Cs"]))
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),

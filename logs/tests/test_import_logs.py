@@ -23,7 +23,7 @@ SAMPLE = sample("webhook_log_task_create_failed")
 SAMPLE_FILE = SAMPLES / "webhook_log_task_create_failed.json"
 ITS_COMPANY = SAMPLE["company"]
 FOREIGN = "625bc5429a54e8868bd89be2"
-TEXT = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=30)
+TEXT = st.text(st.characters(exclude_characters="\x00•", exclude_categories=["Cs"]), max_size=30)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),

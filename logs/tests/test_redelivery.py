@@ -217,3 +217,17 @@ def test_the_open_response_of_a_log_is_brought_up_to_date(client, operator, rece
     update = client.get(reverse("logs:webhook_log_status", args=[log.pk]), headers=headers).content.decode()
     assert "{&quot;ok&quot;:true}" in update.partition('id="response-part"')[2]
     assert '<span class="count" id="response-count" hx-swap-oob="true">200</span>' in update
+
+
+def test_a_click_on_a_page_that_is_out_of_date_sends_nothing(client, operator, receiver, deliver):
+    make_subscription(url=receiver.url)
+    receiver.status = 500
+    log = make_log()
+    ask(client, log, after_try=3)
+    deliver()
+    ask(client, log, after_try=3)  # the page that said 3 tries, of which there are 4 by now
+    deliver()
+    assert len(receiver.ledger) == 1
+    ask(client, log, after_try=4)
+    deliver()
+    assert len(receiver.ledger) == 2

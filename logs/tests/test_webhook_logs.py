@@ -8,9 +8,11 @@ import shlex
 import pytest
 from django.contrib.auth.models import Permission
 from django.db import connection
+from django.http import QueryDict
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from logs.filters import WebhookLogFilter
 from logs.models import Attempt, AttemptTrigger, AuditEntry, Payload, Subscription
 
 from .factories import (
@@ -160,6 +162,14 @@ def test_a_wrong_filter_finds_nothing_and_says_so(client, varied, query):
     assert found.status_code == 422
     assert ids_in(found) == []
     assert 'role="alert"' in found.content.decode()
+
+
+@pytest.mark.parametrize(
+    "query", ["state=broken", "colour=red", "range=24h&range=7d", "since=2022-05-06&until=2022-05-05"]
+)
+def test_a_wrong_filter_has_no_logs_for_whoever_acts_on_them(varied, query):
+    assert WebhookLogFilter(QueryDict("")).qs.count() == 5
+    assert WebhookLogFilter(QueryDict(query)).qs.count() == 0
 
 
 def test_an_empty_result_says_which_filter_to_drop(client, varied):
