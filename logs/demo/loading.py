@@ -27,11 +27,10 @@ def is_database_empty() -> bool:
 
 
 def load(receiver_url: str) -> Summary:
-    """Import the demo's documents; what is there already stays as it is."""
+    """Import the demo's documents; the summary is that of the logs. Call it where there is no demo: its moments count back from now."""
     Company.objects.update_or_create(pk=documents.COMPANY_ID, defaults={"name": documents.COMPANY_NAME})
-    importer = Importer(masked_keys())
-    importer.import_subscriptions(_lines(documents.subscriptions(receiver_url)))
-    return importer.import_logs(_lines(documents.logs(timezone.now())))
+    Importer(masked_keys()).import_subscriptions(_lines(documents.subscriptions(receiver_url)))
+    return Importer(masked_keys()).import_logs(_lines(documents.logs(timezone.now())))
 
 
 def point_at(receiver_url: str) -> None:

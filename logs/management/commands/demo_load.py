@@ -10,5 +10,8 @@ class Command(BaseCommand):
         parser.add_argument("--receiver-url", default="http://127.0.0.1:8001", help="where its subscriptions post to")
 
     def handle(self, *args, **options) -> None:
+        if loading.is_loaded():
+            self.stdout.write("The demo is there already. Remove it with: manage.py demo_remove")
+            return
         summary = loading.load(options["receiver_url"])
         self.stdout.write(f"The demo has {summary.new} new logs. Remove it with: manage.py demo_remove")
