@@ -27,7 +27,10 @@ def is_database_empty() -> bool:
 
 
 def load(receiver_url: str) -> Summary:
-    """Import the demo's documents; the summary is that of the logs. Call it where there is no demo: its moments count back from now."""
+    """Import the demo's documents; the summary is that of the logs.
+
+    Call it where there is no demo: its moments count back from now, so another call would make other logs.
+    """
     Company.objects.update_or_create(pk=documents.COMPANY_ID, defaults={"name": documents.COMPANY_NAME})
     Importer(masked_keys()).import_subscriptions(_lines(documents.subscriptions(receiver_url)))
     return Importer(masked_keys()).import_logs(_lines(documents.logs(timezone.now())))
