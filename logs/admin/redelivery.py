@@ -6,6 +6,7 @@ from collections import Counter
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -68,10 +69,12 @@ def _why_not_queued(request: HttpRequest, log: WebhookLog) -> str:
     if not after_try.isdecimal():
         return _("It was not on the page that asked.")
     try:
-        is_queued = log.redeliver(by=request.user, after_try=int(after_try[:9]))
+        with transaction.atomic():  # nothing is sent without being on record
+            is_queued = log.redeliver(by=request.user, after_try=int(after_try[:9]))
+            if is_queued:
+                AuditEntry.record(request.user, AuditAction.REDELIVERED, log.pk)
     except RedeliveryRefused as error:
         return str(error)
     if not is_queued:
         return _("It is queued already, or was tried in the meantime.")
-    AuditEntry.record(request.user, AuditAction.REDELIVERED, log.pk)
     return ""

@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 from ..filters import ACTIONS, EVENT_TYPES
 from ..masked_keys import masked_keys
 from ..models import WebhookLog
-from ..payloads.masking import mask_headers, mask_text, mask_url
+from ..payloads.masking import mask_text, mask_url
 
 register = template.Library()
 
@@ -20,11 +20,6 @@ def masked(text: str | None) -> str:
 @register.filter
 def masked_url(url: str) -> str:
     return mask_url(url, masked_keys())
-
-
-@register.filter
-def masked_headers(headers: list) -> list:
-    return mask_headers(headers, masked_keys())
 
 
 @register.simple_tag

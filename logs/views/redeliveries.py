@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -32,8 +33,9 @@ def redelivery_create(request: HttpRequest, pk: str) -> HttpResponse:
     status = 200
     try:
         is_confirmed = request.POST.get("confirmed") == "yes"
-        if log.redeliver(by=request.user, after_try=int(after_try[:9]), is_confirmed=is_confirmed):
-            AuditEntry.record(request.user, AuditAction.REDELIVERED, log.pk)
+        with transaction.atomic():  # nothing is sent without being on record
+            if log.redeliver(by=request.user, after_try=int(after_try[:9]), is_confirmed=is_confirmed):
+                AuditEntry.record(request.user, AuditAction.REDELIVERED, log.pk)
     except RedeliveryRefused as error:
         messages.error(request, str(error))
         status = 422
