@@ -155,9 +155,14 @@ MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
 # cotadmin's own
 DELIVERY_ALLOWED_NETWORKS = env.list("DELIVERY_ALLOWED_NETWORKS", default=[])
-DELIVERY_TIMEOUT = number("DELIVERY_TIMEOUT", 20)
+DELIVERY_TIMEOUT = number("DELIVERY_TIMEOUT", 20)  # seconds from the name lookup to the last byte
+DELIVERY_CONNECT_TIMEOUT = number("DELIVERY_CONNECT_TIMEOUT", 5)
+DELIVERY_TRIES = int(number("DELIVERY_TRIES", 3))
+DELIVERY_RETRY_DELAY = number("DELIVERY_RETRY_DELAY", 30)
+DELIVERY_CONCURRENCY = int(number("DELIVERY_CONCURRENCY", 500))  # requests of one worker at once
 MASKED_KEYS = env.list("MASKED_KEYS", default=[])  # besides the built-in list
 UPLOAD_LIMIT = int(number("UPLOAD_LIMIT", 512) * 1024 * 1024)  # the setting is in MiB
+METRICS_TOKEN = env("METRICS_TOKEN", default="")
 DEMO_RECEIVER_URL = env("DEMO_RECEIVER_URL", default="")
 
 LOGGING = {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from django.apps import apps
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Left, Now
+from django.db.models.functions import Left
 
 from .paging import Page, key_page
 
@@ -30,6 +30,15 @@ class CompanyQuerySet(models.QuerySet):
 
 class SubscriptionQuerySet(models.QuerySet):
     def visible_to(self, user: User | AnonymousUser) -> SubscriptionQuerySet:
+        if user.is_superuser:
+            return self
+        return self.filter(company__in=apps.get_model("logs", "Company").objects.visible_to(user).values("pk"))
+
+
+class CompanyOwnedQuerySet(models.QuerySet):
+    """Rows that belong to one company each."""
+
+    def visible_to(self, user: User | AnonymousUser) -> CompanyOwnedQuerySet:
         if user.is_superuser:
             return self
         return self.filter(company__in=apps.get_model("logs", "Company").objects.visible_to(user).values("pk"))
@@ -63,12 +72,8 @@ class WebhookLogQuerySet(models.QuerySet):
         return self.filter(created_at__lt=moment)
 
     def due(self) -> WebhookLogQuerySet:
-        """Those that a worker is to send now."""
-        return self.filter(next_attempt_at__lte=Now())
-
-    def heads(self) -> WebhookLogQuerySet:
-        """The first due log of each lane, in the order of its lane."""
-        return self.due().order_by("subscription_id", "position").distinct("subscription_id")
+        """Those that stand in a lane, to be sent now or later."""
+        return self.filter(next_attempt_at__isnull=False)
 
     def newest_first(self) -> WebhookLogQuerySet:
         return self.order_by("-created_at", "-id")

@@ -34,7 +34,7 @@ def store_subscription(document: SubscriptionDocument, reach: Reach) -> str:
             Company.objects.get_or_create(pk=document.company_id)
             if subscription is None:
                 values = {column: getattr(document, column) for column in _COLUMNS}
-                Subscription.objects.create(id=document.id, document=document.text, **values)
+                Subscription.objects.create(id=document.id, document=document.text, we_deliver=False, **values)
                 return "new"
             reach.check(subscription.company_id, "/_id")
             return "updated" if _update(subscription, document) else "unchanged"
@@ -64,5 +64,11 @@ def make_placeholder(subscription: str, company: str) -> None:
     Company.objects.get_or_create(pk=company)
     Subscription.objects.get_or_create(
         pk=subscription,
-        defaults={"company_id": company, "name": subscription, "is_placeholder": True, "is_active": False},
+        defaults={
+            "company_id": company,
+            "name": subscription,
+            "is_placeholder": True,
+            "is_active": False,
+            "we_deliver": False,
+        },
     )

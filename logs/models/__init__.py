@@ -1,30 +1,45 @@
 """What cotadmin stores."""
 
-from .attempt import Attempt, AttemptTrigger
+from .attempt import Attempt
 from .audit import AuditAction, AuditEntry
 from .company import Company
 from .imports import Import, ImportChunk, ImportKind, ImportState, RefusedDocument
+from .ingest import AcceptedEvent, ApiToken, Door, UnmatchedCount
+from .lane import DUE_CHANNEL, take_positions, wake
 from .payload import Payload
+from .round import RedeliveryRefused
+from .states import AttemptTrigger, Cause, State, Turn
 from .subscription import Subscription, Trigger
-from .webhook_log import DUE_CHANNEL, Cause, RedeliveryRefused, State, WebhookLog
+from .webhook_log import WebhookLog
+from .worker import DeliveryCount, LaneGroup, Worker
 
 __all__ = [
     "DUE_CHANNEL",
+    "AcceptedEvent",
+    "ApiToken",
     "Attempt",
     "AttemptTrigger",
     "AuditAction",
     "AuditEntry",
     "Cause",
     "Company",
+    "DeliveryCount",
+    "Door",
     "Import",
     "ImportChunk",
     "ImportKind",
     "ImportState",
+    "LaneGroup",
     "Payload",
     "RedeliveryRefused",
     "RefusedDocument",
     "State",
     "Subscription",
     "Trigger",
+    "Turn",
+    "UnmatchedCount",
     "WebhookLog",
+    "Worker",
+    "take_positions",
+    "wake",
 ]

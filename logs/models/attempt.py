@@ -7,14 +7,8 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from ..delivery import policy
-from .webhook_log import Cause, WebhookLog
-
-
-class AttemptTrigger(models.TextChoices):
-    COTALKER = "cotalker", _("by Cotalker")  # the outcome that an imported log came with
-    AUTO = "auto", _("automatic")
-    MANUAL = "manual", _("re-delivery")
-    BULK = "bulk", _("re-delivery run")
+from .states import AttemptTrigger, Cause
+from .webhook_log import WebhookLog
 
 
 class Attempt(models.Model):

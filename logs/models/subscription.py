@@ -13,6 +13,7 @@ from ..delivery import signing
 from ..querysets import SubscriptionQuerySet
 from .company import Company
 from .fields import JSONTextField, ObjectIdField, is_objectid
+from .lane import Lane
 
 CODE_PATTERN = r"^[a-z0-9_]+$"
 
@@ -28,7 +29,7 @@ class Trigger(models.TextChoices):
     LOGOUT = "logout-user", _("User logged out")
 
 
-class Subscription(models.Model):
+class Subscription(Lane):
     id = ObjectIdField(_("id"), primary_key=True, default=objectid.new, validators=[is_objectid], editable=False)
     company = models.ForeignKey(Company, models.PROTECT, related_name="subscriptions", verbose_name=_("company"))
     name = models.CharField(_("name"), max_length=200)
@@ -59,8 +60,15 @@ class Subscription(models.Model):
     # The document as it was read, so that it can be written out equal, unknown fields included; null where it began here.
     document = JSONTextField(_("document"), null=True, editable=False)
     encrypted_secret = models.TextField(_("secret"), blank=True, editable=False)
-    # The last place given out in its lane. Taking one locks the row, so places are in order of commit.
-    last_position = models.BigIntegerField(default=0, editable=False)
+    encrypted_previous_secret = models.TextField(blank=True, editable=False)
+    # Until then a replaced secret signs as well, so that the receiver has time to change it.
+    previous_secret_until = models.DateTimeField(null=True, editable=False)
+    encrypted_headers = models.TextField(blank=True, editable=False)
+    timeout = models.PositiveSmallIntegerField(
+        _("timeout"), null=True, blank=True, help_text=_("Seconds until a try is given up; empty: as for all.")
+    )
+    # Events that come in are matched and sent from here. Off for what was imported: Cotalker itself sends those.
+    we_deliver = models.BooleanField(_("we deliver"), default=True, editable=False)
 
     objects = SubscriptionQuerySet.as_manager()
 
@@ -88,6 +96,14 @@ class Subscription(models.Model):
                 name="subscription_code_unique_in_company",
                 violation_error_message=_("This company has another subscription with this code."),
             ),
+        ]
+        indexes = [
+            models.Index(
+                "company",
+                "trigger",
+                name="subscription_matching",
+                condition=models.Q(is_active=True, we_deliver=True),
+            )
         ]
 
     def __str__(self) -> str:

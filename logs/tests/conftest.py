@@ -44,8 +44,9 @@ def member(django_user_model) -> Callable:
 def _make_groups_again() -> None:
     """A test with real transactions empties every table after it, those that a migration filled as well."""
     if not Group.objects.exists():
-        groups = import_module("logs.migrations.0002_groups")
-        groups.make_groups(apps, SimpleNamespace(connection=connection))
+        editor = SimpleNamespace(connection=connection)
+        import_module("logs.migrations.0002_groups").make_groups(apps, editor)
+        import_module("logs.migrations.0004_delivery_roles").add_permissions(apps, editor)
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,110 @@
+"""The doors by which events come in, and what was accepted lately."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from ..querysets import CompanyOwnedQuerySet
+from .company import Company
+
+
+class Access(models.Model):
+    """A secret that lets events in. Only its SHA-256 is kept; `hint` is its end, so that people can tell two apart."""
+
+    name = models.CharField(_("name"), max_length=100)
+    secret_hash = models.CharField(max_length=64, unique=True, editable=False)
+    hint = models.CharField(_("ends in"), max_length=4, editable=False)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        related_name="+",
+        editable=False,
+        verbose_name=_("created by"),
+    )
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    last_used_at = models.DateTimeField(_("last used"), null=True, editable=False)
+    revoked_at = models.DateTimeField(_("revoked"), null=True, editable=False)
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_revoked(self) -> bool:
+        return self.revoked_at is not None
+
+
+class Door(Access):
+    """A URL for Cotalker to post to, since its subscriptions have a URL and no header: /in/<secret>."""
+
+    company = models.ForeignKey(Company, models.CASCADE, related_name="doors", verbose_name=_("company"))
+
+    objects = CompanyOwnedQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("door")
+        verbose_name_plural = _("doors")
+        ordering = ["-created_at", "-id"]
+
+
+class ApiToken(Access):
+    """A bearer token for scripts that post events, bound to companies."""
+
+    companies = models.ManyToManyField(
+        Company,
+        related_name="api_tokens",
+        verbose_name=_("companies"),
+        help_text=_("It can send in events of these companies only."),
+    )
+
+    class Meta:
+        verbose_name = _("API token")
+        verbose_name_plural = _("API tokens")
+        ordering = ["-created_at", "-id"]
+
+
+class AcceptedEvent(models.Model):
+    """An event that was accepted in the last 24 hours: the same again makes no second log.
+
+    `key` is the SHA-256 of the company and the Idempotency-Key, or of the company and the event where there was none.
+    """
+
+    key = models.CharField(primary_key=True, max_length=64)
+    digest = models.CharField(max_length=64)
+    logs = ArrayField(models.CharField(max_length=24))
+    accepted_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index("accepted_at", name="accepted_event_age")]
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class UnmatchedCount(models.Model):
+    """How many events of a day matched no subscription."""
+
+    company = models.ForeignKey(Company, models.CASCADE, related_name="+", verbose_name=_("company"))
+    day = models.DateField(_("day"))
+    event_type = models.CharField(_("event type"), max_length=60)
+    action = models.CharField(_("action"), max_length=60)
+    count = models.BigIntegerField(_("count"), default=0)
+
+    objects = CompanyOwnedQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("unmatched events")
+        verbose_name_plural = _("unmatched events")
+        ordering = ["-day"]
+        constraints = [
+            models.UniqueConstraint(fields=["company", "day", "event_type", "action"], name="unmatched_count_unique")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.event_type} {self.action}: {self.count}"

@@ -1,0 +1,99 @@
+"""A lane: the queue of a subscription, in order, and what an operator may do with it. One event at a time is in flight."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import connection, models, transaction
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from .audit import AuditAction, AuditEntry
+from .fields import ObjectIdField
+from .states import State
+
+DUE_CHANNEL = "cotadmin_due"
+
+
+class Lane(models.Model):
+    """The columns and verbs that a subscription has as a lane.
+
+    Every verb says whether it won, is on record, and wakes the worker. Who needs the rows of logs and of their subscription
+    locks the logs first: so nobody waits in a circle.
+    """
+
+    # The last place given out. Taking one locks the row, so places are in order of commit.
+    last_position = models.BigIntegerField(default=0, editable=False)
+    # Counts what a worker must notice before it sends the next event that it has read already.
+    lane_version = models.BigIntegerField(default=0, editable=False)
+    holds_when_exhausted = models.BooleanField(
+        _("when an event has used up its tries"),
+        default=False,
+        choices=[(False, _("Go on with the next event")), (True, _("Hold the lane until somebody decides"))],
+    )
+    held_at = models.DateTimeField(_("on hold since"), null=True, editable=False)
+    # The exhausted log that the lane is on hold for; "" where a person holds it.
+    held_log = ObjectIdField(blank=True, editable=False)
+    # Not active, but what waits is sent all the same.
+    is_draining = models.BooleanField(default=False, editable=False)
+
+    logs: Any
+
+    class Meta:
+        abstract = True
+
+    def waiting(self) -> models.QuerySet:
+        """The logs that are due in this lane, now or later, in the order in which they will be sent."""
+        return self.logs.filter(next_attempt_at__isnull=False).order_by("turn", "position")
+
+    def hold(self, *, by) -> bool:
+        """Send nothing more but re-deliveries; False where it is on hold already."""
+        return self._change(Q(held_at=None), AuditAction.HELD, by, held_at=Now(), held_log="")
+
+    def release(self, *, by) -> bool:
+        """Go on with what waits; False where it is not on hold."""
+        return self._change(Q(held_at__isnull=False), AuditAction.RELEASED, by, held_at=None, held_log="")
+
+    def send_what_waits(self, *, by) -> bool:
+        """Send what waited when the subscription was deactivated; False where it is active, or does so already."""
+        is_idle = Q(is_active=False, is_draining=False)
+        return self._change(is_idle, AuditAction.SENT_WAITING, by, is_draining=True, held_at=None, held_log="")
+
+    def skip_what_waits(self, *, by, reason: str) -> int:
+        """Take what waited when the subscription was deactivated out of the lane; how many, 0 where it is active."""
+        with transaction.atomic():
+            waiting = self.waiting().order_by().filter(subscription__is_active=False)
+            received = waiting.filter(state=State.SUCCEEDED).update(next_attempt_at=None)
+            skipped = waiting.update(next_attempt_at=None, state=State.SKIPPED) + received
+            if skipped:
+                type(self)._base_manager.filter(pk=self.pk).update(
+                    lane_version=F("lane_version") + 1, is_draining=False, held_at=None, held_log=""
+                )
+                AuditEntry.record(by, AuditAction.SKIPPED_WAITING, self.pk, f"{skipped}: {reason}")
+        return skipped
+
+    def _change(self, condition: Q, action: AuditAction, by, **columns: Any) -> bool:
+        with transaction.atomic():
+            lanes = type(self)._base_manager.filter(condition, pk=self.pk)
+            if not lanes.update(lane_version=F("lane_version") + 1, **columns):
+                return False
+            AuditEntry.record(by, action, self.pk)
+            wake(self.pk)
+        return True
+
+
+def take_positions(lane: str, count: int = 1) -> int:
+    """The last of `count` new places in a lane. Locks the lane until the transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE logs_subscription SET last_position = last_position + %s WHERE id = %s RETURNING last_position",
+            [count, lane],
+        )
+        return cursor.fetchone()[0]
+
+
+def wake(lane: str) -> None:
+    """Tell the workers, at commit, that there is something to do in a lane."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_notify(%s, %s)", [DUE_CHANNEL, lane])

@@ -1,0 +1,151 @@
+"""A round: up to three tries of a log, 30 seconds apart. Every log that is due is in one; a re-delivery begins another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.db import models, transaction
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from .audit import AuditAction, AuditEntry
+from .lane import take_positions, wake
+from .states import AttemptTrigger, State, Turn
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise as StrPromise
+
+
+class RedeliveryRefused(Exception):
+    """The log cannot be sent again now; the message tells a person why and what to do."""
+
+
+class Round(models.Model):
+    """The columns and verbs that a log has as part of a lane. Every verb says whether it won."""
+
+    # Due means that next_attempt_at is set, whatever the state; turn and position are its place in the lane.
+    next_attempt_at = models.DateTimeField(_("next attempt"), null=True)
+    turn = models.SmallIntegerField(choices=Turn, null=True, editable=False)
+    # None: it was imported, never accepted nor sent here, and what it tells is Cotalker's outcome.
+    position = models.BigIntegerField(null=True, editable=False)
+    tries_left = models.SmallIntegerField(_("tries left"), default=0, db_default=0, editable=False)
+    trigger = models.CharField(max_length=10, choices=AttemptTrigger, blank=True, db_default="", editable=False)
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        related_name="+",
+        db_index=False,
+        verbose_name=_("re-delivery asked for by"),
+    )
+
+    pk: str
+    subscription: Any
+    subscription_id: str
+    attempts: Any
+    state: str
+    is_success: bool
+
+    class Meta:
+        abstract = True
+
+    @property
+    def is_due(self) -> bool:
+        return self.next_attempt_at is not None
+
+    @property
+    def is_between_tries(self) -> bool:
+        return self.is_due and self.turn == Turn.BETWEEN_TRIES
+
+    @property
+    def is_imported(self) -> bool:
+        """Whether nothing was done with it here: its outcome is what Cotalker's document says."""
+        return self.position is None
+
+    def why_not_redeliverable(self) -> str | StrPromise:
+        """The reason why nobody can send this log now, "" where it can be sent."""
+        from .payload import Payload
+
+        if not self.subscription.url:
+            return _("Its subscription has no URL yet. Import the subscription, or give it a URL.")
+        if not self.subscription.is_active:
+            return _("Its subscription is not active. Activate it first.")
+        if not Payload.objects.filter(pk=self.pk).exists():
+            return _("Its payload has expired.")
+        return ""
+
+    def redeliver(self, *, by, after_try: int, is_confirmed: bool = False) -> bool:
+        """Queue a new round, ahead of what waits; False where that is queued or made already: a double click sends once.
+
+        `after_try` is the number of tries that the person saw. A log that was received needs `is_confirmed`.
+        Raises RedeliveryRefused with the reason where it cannot be sent.
+        """
+        if reason := self.why_not_redeliverable():
+            raise RedeliveryRefused(reason)
+        if self.is_success and not is_confirmed:
+            raise RedeliveryRefused(_("This log was received. Confirm that it is to be sent again."))
+        with transaction.atomic():
+            stored = type(self)._base_manager.select_for_update().get(pk=self.pk)
+            if stored.is_due or stored.state != self.state or (stored.retry or 0) != after_try:
+                return False
+            if stored.is_imported:
+                stored.keep_outcome_of_cotalker()
+            stored.position = take_positions(self.subscription_id)
+            stored.turn, stored.trigger, stored.requested_by = Turn.REDELIVERY, AttemptTrigger.MANUAL, by
+            stored.tries_left = settings.DELIVERY_TRIES
+            stored.next_attempt_at = Now()
+            stored.state = State.SUCCEEDED if self.is_success else State.PENDING
+            columns = ["position", "turn", "trigger", "requested_by", "tries_left", "next_attempt_at", "state", "retry"]
+            stored.save(update_fields=columns)
+            self._notice_change()
+        return True
+
+    def keep_outcome_of_cotalker(self) -> None:
+        """Make an attempt of what an imported log tells, which later outcomes overwrite. Does not save the log."""
+        attempt = self.attempts.model.of_cotalker(self)
+        attempt.save()
+        self.retry = attempt.number
+
+    def retry_now(self, *, by) -> bool:
+        """Send a due log without waiting for its time; False where it is not due. A lane on hold sends it and stays so."""
+        with transaction.atomic():
+            stored = type(self)._base_manager.select_for_update().select_related("subscription").get(pk=self.pk)
+            if not stored.is_due:
+                return False
+            stored.next_attempt_at = Now()
+            columns = ["next_attempt_at"]
+            if stored.subscription.held_at and stored.trigger == AttemptTrigger.AUTO:
+                stored.trigger, stored.requested_by = AttemptTrigger.MANUAL, by
+                stored.turn = min(stored.turn, Turn.REDELIVERY)
+                columns += ["trigger", "requested_by", "turn"]
+            stored.save(update_fields=columns)
+            AuditEntry.record(by, AuditAction.RETRIED_NOW, self.pk)
+            self._notice_change()
+        return True
+
+    def skip(self, *, by, reason: str) -> bool:
+        """Take a log out of its lane, which goes on with the next; False where it does not stand in its way.
+
+        What was received stays received: then only its re-delivery is given up.
+        """
+        with transaction.atomic():
+            stored = type(self)._base_manager.select_for_update().get(pk=self.pk)
+            lane = stored.subscription.__class__._base_manager.filter(pk=stored.subscription_id)
+            is_holding = lane.filter(held_log=self.pk).exists()
+            if not stored.is_due and not is_holding:
+                return False
+            stored.next_attempt_at = None
+            stored.state = State.SUCCEEDED if stored.is_success else State.SKIPPED
+            stored.save(update_fields=["next_attempt_at", "state"])
+            if is_holding:
+                lane.update(held_at=None, held_log="")
+            AuditEntry.record(by, AuditAction.SKIPPED, self.pk, reason)
+            self._notice_change()
+        return True
+
+    def _notice_change(self) -> None:
+        lanes = self.subscription.__class__._base_manager.filter(Q(pk=self.subscription_id))
+        lanes.update(lane_version=F("lane_version") + 1)
+        wake(self.subscription_id)

@@ -1,0 +1,46 @@
+"""The words for where a log stands, why it failed, and what made a try."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from ..delivery import policy
+
+
+class State(models.TextChoices):
+    PENDING = "pending", _("Pending")
+    RETRYING = "retrying", _("Retrying")
+    SUCCEEDED = "succeeded", _("Delivered")
+    FAILED = "failed", _("Failed")
+    SKIPPED = "skipped", _("Skipped")
+
+
+class Cause(models.TextChoices):
+    """Why a delivery failed; the values are those of delivery.policy."""
+
+    TIMEOUT = policy.Cause.TIMEOUT, _("No answer in time")
+    REFUSED = policy.Cause.REFUSED, _("Connection refused")
+    DNS = policy.Cause.DNS, _("Name not found")
+    TLS = policy.Cause.TLS, _("Certificate or encryption")
+    RESET = policy.Cause.RESET, _("Connection broken off")
+    HTTP_4XX = policy.Cause.HTTP_4XX, _("Refused by the receiver (4xx)")
+    HTTP_5XX = policy.Cause.HTTP_5XX, _("Error at the receiver (5xx)")
+    REDIRECT = policy.Cause.REDIRECT, _("Redirected elsewhere")
+    BLOCKED = policy.Cause.BLOCKED, _("Blocked by the guard")
+    OTHER = policy.Cause.OTHER, _("Something else")
+
+
+class AttemptTrigger(models.TextChoices):
+    COTALKER = "cotalker", _("by Cotalker")  # the outcome that an imported log came with
+    AUTO = "auto", _("automatic")
+    MANUAL = "manual", _("re-delivery")
+    BULK = "bulk", _("re-delivery run")
+
+
+class Turn(models.IntegerChoices):
+    """Who goes first in a lane (domain.md, rule 5); within a turn the position decides."""
+
+    BETWEEN_TRIES = 0, _("between tries")
+    REDELIVERY = 1, _("re-delivery")
+    WAITING = 2, _("waiting")

@@ -1,0 +1,53 @@
+"""The workers as the database knows them: who is alive, who leases which lanes, and what they have counted."""
+
+from __future__ import annotations
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from .states import Cause
+
+
+class Worker(models.Model):
+    """A running worker; it writes `seen_at` every few seconds, and its row goes when it stops."""
+
+    id = models.CharField(_("id"), primary_key=True, max_length=100)
+    started_at = models.DateTimeField(_("started"))
+    seen_at = models.DateTimeField(_("last seen"))
+
+    class Meta:
+        verbose_name = _("worker")
+        verbose_name_plural = _("workers")
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return self.id
+
+
+class LaneGroup(models.Model):
+    """A share of all lanes, leased to one worker. `epoch` counts the leases: a write with an older one is refused."""
+
+    number = models.SmallIntegerField(primary_key=True)
+    holder = models.CharField(max_length=100, blank=True)
+    epoch = models.BigIntegerField(default=0)
+    expires_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["number"]
+
+    def __str__(self) -> str:
+        return str(self.number)
+
+
+class DeliveryCount(models.Model):
+    """What the workers have counted since the beginning, by cause ("" for received): for the metrics."""
+
+    cause = models.CharField(primary_key=True, max_length=10, choices=Cause, blank=True)
+    attempts = models.BigIntegerField(default=0)
+    seconds = models.FloatField(default=0)
+    # How many took at most 0.05, 0.1, 0.25 … seconds (delivery.counts.BUCKETS), each counted once.
+    buckets = ArrayField(models.BigIntegerField())
+
+    def __str__(self) -> str:
+        return self.cause or "received"
