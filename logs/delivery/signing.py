@@ -19,12 +19,13 @@ class SecretUnreadable(Exception):
     """None of the keys in SECRETS_KEYS opens a stored secret."""
 
 
-def headers_for(log_id: str, payload: bytes, secret: str, at: datetime) -> dict[str, str]:
-    """The headers of one attempt; every attempt of a log has the same id. `secret` "" leaves the signature out."""
+def headers_for(log_id: str, payload: bytes, secrets: Sequence[str], at: datetime) -> dict[str, str]:
+    """The headers of one attempt; every attempt of a log has the same id. Without secrets there is no signature."""
     at = at.astimezone(UTC)  # the library takes the clock of any zone for UTC
     headers = {"webhook-id": log_id, "webhook-timestamp": str(int(at.timestamp()))}
-    if secret:
-        headers["webhook-signature"] = Webhook(secret).sign(msg_id=log_id, timestamp=at, data=payload.decode())
+    if secrets:
+        signed = [Webhook(secret).sign(msg_id=log_id, timestamp=at, data=payload.decode()) for secret in secrets]
+        headers["webhook-signature"] = " ".join(signed)
     return headers
 
 

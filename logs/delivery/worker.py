@@ -1,153 +1,195 @@
-"""The delivery loop of a worker: wakes when something is due, sends it, records it.
+"""The delivery loop of a worker: leases lanes, sends what is due in them, records it.
 
-The log rows are the queue, so nothing is lost when a worker is killed: what was not recorded is still due. One worker
-delivers at a time, whoever holds the lock of the listening connection; others stand by and take over when that connection
-ends. No transaction is open while a receiver is waited for.
+The log rows are the queue, so nothing is lost when a worker is killed: what was not recorded is still due. Of a lane one
+request is in flight at a time, and its outcome is committed before the next is sent. No transaction is open while a receiver is
+waited for.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import suppress
-from datetime import UTC, datetime
+import os
+import secrets
+import socket
+import time
+from contextlib import AsyncExitStack, suppress
 
 import psycopg
-from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.db import Error as DatabaseError
-from django.db import close_old_connections, connections
 
 from ..models import DUE_CHANNEL
-from . import lanes, recorder, signing
+from . import connecting, counts, lanes, signing
+from .clock import DatabaseClock
 from .guard import Guard
+from .lanes import Delivery
+from .leases import HEARTBEATS, Leases, group_of
 from .policy import Cause
+from .recorder import Recorder
 from .sender import Outcome, Sender
 
 logger = logging.getLogger("logs.delivery")
-LOCK = 0x636F7462
 SWEEP_SECONDS = 1.0  # heals a notice that was lost
-RECONNECT_SECONDS = 1.0
-AT_ONCE = 100
-DRAIN_SECONDS = 25.0
+GATHER_SECONDS = 0.005  # lanes that run dry at about the same time are read for together
+RECONNECT_SECONDS = 0.5
+DRAIN_SECONDS = 22.0
 
 
 class DeliveryLoop:
-    """`run()` until `stop()`; what is in flight then is finished and recorded."""
+    """`run()` until `stop()`; what is in flight then is finished and recorded. `running`: the lanes at work, each a task."""
 
     def __init__(self) -> None:
-        self.in_flight: dict[str, asyncio.Task[None]] = {}
+        holder = f"{socket.gethostname()[:60]}:{os.getpid()}:{secrets.token_hex(4)}"
+        self.leases = Leases(holder)
+        self.recorder = Recorder(holder)
+        self.clock = DatabaseClock()
+        self.counts = counts.Counts()
+        self.running: dict[str, asyncio.Task[None]] = {}
+        self._room = asyncio.Semaphore(settings.DELIVERY_CONCURRENCY)
+        self._woken: set[str] = set()
         self._wake = asyncio.Event()
-        self._stopping = asyncio.Event()
+        self._sweep_at = 0.0
+        self._stop_at: float | None = None
 
     def stop(self) -> None:
-        self._stopping.set()
+        self._stop_at = self._stop_at or time.monotonic() + DRAIN_SECONDS
         self._wake.set()
 
     async def run(self) -> None:
-        async with Sender(Guard.from_settings(), timeout=settings.DELIVERY_TIMEOUT) as sender:
-            while not self._stopping.is_set():
+        guard, timeout = Guard.from_settings(), settings.DELIVERY_TIMEOUT
+        async with Sender(guard, timeout, settings.DELIVERY_CONNECT_TIMEOUT) as sender:
+            watch = asyncio.create_task(self._watch_leases())
+            while not self._is_done():
                 try:
-                    await self._hold_the_lock(sender)
-                except (psycopg.Error, DatabaseError, OSError) as error:
-                    logger.warning("the database is not reachable, trying again: %s", error)
-                    await self._pause(RECONNECT_SECONDS)
-            if self.in_flight:
-                await asyncio.wait(self.in_flight.values(), timeout=DRAIN_SECONDS)
+                    await self._work(sender)
+                except* (psycopg.Error, OSError) as errors:
+                    logger.warning("the work with the database broke off, beginning again: %s", errors.exceptions[0])
+                    await asyncio.sleep(RECONNECT_SECONDS)
+            watch.cancel()
 
-    async def _hold_the_lock(self, sender: Sender) -> None:
-        """Deliver while the listening connection, and with it the lock, lasts."""
-        parameters = await _in_thread(_connection_parameters)
-        async with await psycopg.AsyncConnection.connect(**parameters, autocommit=True) as connection:
-            while not await _is_locked(connection):
-                if await self._pause(SWEEP_SECONDS):
-                    return
-            await connection.execute(f"LISTEN {DUE_CHANNEL}")
-            logger.info("delivering")
-            listener = asyncio.create_task(self._listen(connection))
-            try:
-                while not self._stopping.is_set() and not listener.done():
-                    await self._send_what_is_due(sender)
-                    await self._pause_until_woken()
-                if listener.done():
-                    listener.result()
-            finally:
-                listener.cancel()
+    def _is_done(self) -> bool:
+        return self._stop_at is not None and (not self.running or time.monotonic() > self._stop_at)
+
+    async def _work(self, sender: Sender) -> None:
+        """Deliver while the connections last, or until the worker is to stop and nothing is in flight."""
+        async with AsyncExitStack() as stack:
+            asking, listening, recording = [await connecting.connect(stack) for _ in range(3)]
+            await self.leases.register(asking)
+            await self._renew(asking)
+            await listening.execute(f"LISTEN {DUE_CHANNEL}")
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(self._listen(listening)),
+                    group.create_task(self.recorder.run(recording)),
+                    group.create_task(self._beat(asking)),
+                ]
+                await self._send_what_is_due(asking, sender)
+                await self._drain()
+                for task in tasks:
+                    task.cancel()
+            await self.leases.give_all_back(asking)
+            await counts.save(asking, self.counts)
 
     async def _listen(self, connection: psycopg.AsyncConnection) -> None:
-        async for _notice in connection.notifies():
+        async for notice in connection.notifies():
+            self._wake_lane(notice.payload)
+
+    def _wake_lane(self, lane: str) -> None:
+        if group_of(lane) in self.leases.epochs:
+            self._woken.add(lane)
             self._wake.set()
 
-    async def _send_what_is_due(self, sender: Sender) -> None:
-        self._wake.clear()
-        free = AT_ONCE - len(self.in_flight)
-        for delivery in (
-            await _in_thread(lanes.due_deliveries, busy_lanes=set(self.in_flight), limit=free) if free else ()
-        ):
-            self.in_flight[delivery.lane] = asyncio.create_task(self._deliver(sender, delivery))
+    async def _beat(self, connection: psycopg.AsyncConnection) -> None:
+        while True:
+            await asyncio.sleep(self.leases.seconds / HEARTBEATS)
+            await self._renew(connection)
 
-    async def _deliver(self, sender: Sender, delivery: lanes.Delivery) -> None:
-        try:
-            outcome = await _attempt(sender, delivery)
-            while True:
-                try:
-                    await _in_thread(recorder.record, delivery, outcome)
-                    break
-                except DatabaseError as error:
-                    logger.warning("log %s: the outcome is not recorded yet: %s", delivery.log_id, type(error).__name__)
-                    await asyncio.sleep(RECONNECT_SECONDS)
-            logger.info(
-                "log %s subscription %s: status %s cause %s in %s ms",
-                delivery.log_id,
-                delivery.lane,
-                outcome.status,
-                outcome.cause or "-",
-                outcome.duration_ms,
+    async def _renew(self, connection: psycopg.AsyncConnection) -> None:
+        before = dict(self.leases.epochs)
+        await self.leases.renew(connection, lambda: {group_of(lane) for lane in self.running})
+        await self.clock.set(connection)
+        await counts.save(connection, self.counts)
+        if self.leases.epochs != before:
+            logger.info("delivering %s of the lane groups", len(self.leases.at_work()))
+            self._give_up(lane for lane in self.running if group_of(lane) not in self.leases.epochs)
+            self._sweep_at = 0.0
+            self._wake.set()
+
+    async def _watch_leases(self) -> None:
+        """Nothing is in flight any more when another worker may begin."""
+        while True:
+            await asyncio.sleep(max(self.leases.deadline - time.monotonic(), 0.1))
+            if self.running and not self.leases.is_sure():
+                self._give_up(self.running)
+
+    def _give_up(self, given_up) -> None:
+        for lane in list(given_up):
+            self.running[lane].cancel()
+
+    async def _send_what_is_due(self, connection: psycopg.AsyncConnection, sender: Sender) -> None:
+        most = 2 * settings.DELIVERY_CONCURRENCY  # some lanes wait in memory for a free place
+        while self._stop_at is None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), SWEEP_SECONDS)
+            self._wake.clear()
+            free = most - len(self.running)
+            if free < most // 2:
+                continue  # a lane that ends wakes it again
+            is_sweep = time.monotonic() >= self._sweep_at
+            woken, self._woken = self._woken - self.running.keys(), set()
+            found = await lanes.claim(
+                connection, self.leases, busy=self.running, limit=free, woken=None if is_sweep else woken
             )
+            if is_sweep:
+                self._sweep_at = 0.0 if len(found) == free else time.monotonic() + SWEEP_SECONDS
+            for lane, deliveries in found.items():
+                if lane not in self.running and self.leases.holds(deliveries[0].group, deliveries[0].epoch):
+                    self.running[lane] = asyncio.create_task(self._run_lane(sender, lane, deliveries))
+            await asyncio.sleep(GATHER_SECONDS)
+
+    async def _drain(self) -> None:
+        if self.running and self._stop_at:
+            await asyncio.wait(self.running.values(), timeout=max(self._stop_at - time.monotonic(), 0))
+        self._give_up(self.running)  # it is still due, and sent by the next worker
+
+    async def _run_lane(self, sender: Sender, lane: str, deliveries: list[Delivery]) -> None:
+        """Send one after the other, as long as each is settled and nobody has changed the lane."""
+        try:
+            for delivery in deliveries:
+                async with self._room:
+                    if self._stop_at or not self.leases.holds(delivery.group, delivery.epoch):
+                        return
+                    started = time.monotonic()
+                    outcome = await self._attempt(sender, delivery)
+                recorded = await self.recorder.record(delivery, outcome, started)
+                _tell(delivery, outcome)
+                if recorded is None:
+                    return  # another worker has taken the lane over
+                self.counts.add(outcome)
+                if not recorded.is_settled:
+                    asyncio.get_running_loop().call_later(settings.DELIVERY_RETRY_DELAY, self._wake_lane, lane)
+                    return
+                if recorded.lane_version != delivery.lane_version:
+                    break
+            self._woken.add(lane)
+        except Exception:
+            logger.exception("a lane stopped, and begins again", extra={"subscription": lane})
         finally:
-            del self.in_flight[delivery.lane]
+            del self.running[lane]
             self._wake.set()
 
-    async def _pause_until_woken(self) -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), SWEEP_SECONDS)
-
-    async def _pause(self, seconds: float) -> bool:
-        """Wait; True where the worker is to stop."""
-        try:
-            await asyncio.wait_for(self._stopping.wait(), seconds)
-        except TimeoutError:
-            return False
-        return True
+    async def _attempt(self, sender: Sender, delivery: Delivery) -> Outcome:
+        now = self.clock.now()
+        if delivery.problem:
+            return Outcome(None, delivery.problem, Cause.OTHER, started_at=now, duration_ms=0)
+        headers = dict(delivery.headers)
+        headers |= signing.headers_for(delivery.log_id, delivery.payload, delivery.secrets, now)
+        return await sender.post(delivery.url, delivery.payload, headers, delivery.timeout)
 
 
-async def _attempt(sender: Sender, delivery: lanes.Delivery) -> Outcome:
-    now = datetime.now(UTC)
-    if delivery.problem:
-        return Outcome(None, delivery.problem, Cause.OTHER, started_at=now, duration_ms=0)
-    headers = signing.headers_for(delivery.log_id, delivery.payload, delivery.secret, now)
-    return await sender.post(delivery.url, delivery.payload, headers)
-
-
-async def _is_locked(connection: psycopg.AsyncConnection) -> bool:
-    row = await (await connection.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])).fetchone()
-    return bool(row and row[0])
-
-
-def _connection_parameters() -> dict:
-    wanted = ("host", "port", "user", "password", "dbname", "sslmode", "sslrootcert", "sslcert", "sslkey", "options")
-    parameters = connections["default"].get_connection_params()
-    return {key: parameters[key] for key in wanted if key in parameters}
-
-
-async def _in_thread(function, *args, **kwargs):
-    """Run database work off the event loop, and give its connection back."""
-
-    def work():
-        close_old_connections()
-        try:
-            return function(*args, **kwargs)
-        finally:
-            close_old_connections()
-
-    return await sync_to_async(work, thread_sensitive=False)()
+def _tell(delivery: Delivery, outcome: Outcome) -> None:
+    level = logging.DEBUG if outcome.is_success else logging.INFO
+    if logger.isEnabledFor(level):
+        about = {"log": delivery.log_id, "subscription": delivery.lane, "try": delivery.number}
+        about |= {"status": outcome.status, "cause": outcome.cause or "-", "ms": outcome.duration_ms}
+        logger.log(level, "delivered" if outcome.is_success else "failed", extra=about)

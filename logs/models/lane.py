@@ -93,7 +93,7 @@ def take_positions(lane: str, count: int = 1) -> int:
         return cursor.fetchone()[0]
 
 
-def wake(lane: str) -> None:
-    """Tell the workers, at commit, that there is something to do in a lane."""
+def wake(*lanes: str) -> None:
+    """Tell the workers, at commit, that there is something to do in these lanes."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_notify(%s, %s)", [DUE_CHANNEL, lane])
+        cursor.execute("SELECT pg_notify(%s, lane) FROM unnest(%s::text[]) AS lane", [DUE_CHANNEL, list(lanes)])

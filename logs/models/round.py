@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import models, transaction
-from django.db.models import F, Q
+from django.db.models import F
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
@@ -46,10 +46,13 @@ class Round(models.Model):
     subscription_id: str
     attempts: Any
     state: str
-    is_success: bool
 
     class Meta:
         abstract = True
+
+    @property
+    def is_success(self) -> bool:
+        return self.state == State.SUCCEEDED
 
     @property
     def is_due(self) -> bool:
@@ -87,7 +90,7 @@ class Round(models.Model):
         if self.is_success and not is_confirmed:
             raise RedeliveryRefused(_("This log was received. Confirm that it is to be sent again."))
         with transaction.atomic():
-            stored = type(self)._base_manager.select_for_update().get(pk=self.pk)
+            stored = self._locked()
             if stored.is_due or stored.state != self.state or (stored.retry or 0) != after_try:
                 return False
             if stored.is_imported:
@@ -111,7 +114,7 @@ class Round(models.Model):
     def retry_now(self, *, by) -> bool:
         """Send a due log without waiting for its time; False where it is not due. A lane on hold sends it and stays so."""
         with transaction.atomic():
-            stored = type(self)._base_manager.select_for_update().select_related("subscription").get(pk=self.pk)
+            stored = self._locked()
             if not stored.is_due:
                 return False
             stored.next_attempt_at = Now()
@@ -131,21 +134,26 @@ class Round(models.Model):
         What was received stays received: then only its re-delivery is given up.
         """
         with transaction.atomic():
-            stored = type(self)._base_manager.select_for_update().get(pk=self.pk)
-            lane = stored.subscription.__class__._base_manager.filter(pk=stored.subscription_id)
-            is_holding = lane.filter(held_log=self.pk).exists()
+            stored = self._locked()
+            is_holding = self._lane().filter(held_log=self.pk).exists()
             if not stored.is_due and not is_holding:
                 return False
             stored.next_attempt_at = None
             stored.state = State.SUCCEEDED if stored.is_success else State.SKIPPED
             stored.save(update_fields=["next_attempt_at", "state"])
             if is_holding:
-                lane.update(held_at=None, held_log="")
+                self._lane().update(held_at=None, held_log="")
             AuditEntry.record(by, AuditAction.SKIPPED, self.pk, reason)
             self._notice_change()
         return True
 
+    def _locked(self) -> Any:
+        """The log as it is stored now; nobody else changes it until the transaction ends."""
+        return type(self)._base_manager.select_for_update().get(pk=self.pk)
+
     def _notice_change(self) -> None:
-        lanes = self.subscription.__class__._base_manager.filter(Q(pk=self.subscription_id))
-        lanes.update(lane_version=F("lane_version") + 1)
+        self._lane().update(lane_version=F("lane_version") + 1)
         wake(self.subscription_id)
+
+    def _lane(self) -> models.QuerySet:
+        return self.subscription.__class__._base_manager.filter(pk=self.subscription_id)

@@ -92,10 +92,6 @@ class WebhookLog(Round):
         return name or self.object_id or self.pk
 
     @property
-    def is_success(self) -> bool:
-        return self.state == State.SUCCEEDED
-
-    @property
     def result(self) -> str:
         """Cotalker's word for it, "" while it is not settled."""
         return {State.SUCCEEDED: "SUCCESS", State.FAILED: "FAILED"}.get(State(self.state), "")

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models import DurationField, ExpressionWrapper, F
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from .states import Cause
+
+MISSED_AFTER = timedelta(seconds=30)
 
 
 class Worker(models.Model):
@@ -23,6 +29,12 @@ class Worker(models.Model):
 
     def __str__(self) -> str:
         return self.id
+
+    @classmethod
+    def silence(cls) -> timedelta | None:
+        """For how long no worker has been seen, by the database's clock; None where none is on record."""
+        age = ExpressionWrapper(Now() - F("seen_at"), output_field=DurationField())
+        return cls.objects.order_by("-seen_at").values_list(age, flat=True).first()
 
 
 class LaneGroup(models.Model):

@@ -8,9 +8,11 @@ from importlib import import_module
 from types import SimpleNamespace
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.apps import apps
 from django.contrib.auth.models import Group
-from django.db import connection
+from django.db import connection, connections
+from django.db.models import QuerySet
 from django.utils import translation
 
 from logs.delivery.worker import DeliveryLoop
@@ -57,19 +59,21 @@ def in_english() -> Iterator[None]:
 
 
 @pytest.fixture
-def deliver(transactional_db) -> Callable[[], None]:
-    """Run a worker's delivery loop until nothing is due."""
+def deliver(transactional_db) -> Callable[..., None]:
+    """`deliver()`: run a worker's delivery loop until nothing is due, or until the query of logs that is given finds some."""
 
-    async def run() -> None:
+    async def run(until: QuerySet | None) -> None:
         deliveries = DeliveryLoop()
         running = asyncio.create_task(deliveries.run())
         while not running.done():
-            if (
-                not deliveries.in_flight
-                and not await WebhookLog.objects.filter(next_attempt_at__isnull=False).aexists()
-            ):
+            if until is not None:
+                is_done = await until.aexists()
+            else:
+                is_done = not deliveries.running and not await WebhookLog.objects.due().aexists()
+            if is_done:
                 deliveries.stop()
             await asyncio.sleep(0.01)
         running.result()
+        await sync_to_async(connections.close_all)()  # that of the thread in which the questions were asked
 
-    return lambda: asyncio.run(run())
+    return lambda until=None: asyncio.run(run(until))

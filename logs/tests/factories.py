@@ -7,9 +7,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from django.db.models.functions import Now
+
 from logs.ingest.importing import Importer, Summary
 from logs.masked_keys import masked_keys
-from logs.models import Company, Subscription, Trigger, WebhookLog
+from logs.models import (
+    AttemptTrigger,
+    Company,
+    Payload,
+    State,
+    Subscription,
+    Trigger,
+    Turn,
+    WebhookLog,
+    take_positions,
+)
+from logs.partitions import make_months_of
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 COMPANY = "625be93a286ef83c1c0e845f"
@@ -54,6 +67,28 @@ def make_log(number: int = 0, event: dict[str, Any] | None = None, **fields: Any
     document = log_document(number, event, **fields)
     assert import_logs(document).new == 1
     return WebhookLog.objects.get(pk=document["_id"])
+
+
+def make_waiting_log(subscription: Subscription, number: int = 0, **fields: Any) -> WebhookLog:
+    """A log of an event that was accepted here, at the end of its lane."""
+    document = log_document(number, {"data": {"_id": f"{number:024x}"}})
+    event = json.dumps(document["event"])
+    values = {"state": State.PENDING, "retry": 0, "turn": Turn.WAITING, "trigger": AttemptTrigger.AUTO, "tries_left": 3}
+    make_months_of([document["_id"]])
+    log = WebhookLog.objects.create(
+        id=f"{document['_id'][:-4]}{subscription.pk[-4:]}",
+        subscription=subscription,
+        company=COMPANY,
+        created_at=document["createdAt"],
+        event_type="COTTask",
+        action="create",
+        object_id=f"{number:024x}",
+        position=take_positions(subscription.pk),
+        next_attempt_at=Now(),
+        **values | fields,
+    )
+    Payload.objects.create(log=log, event=event)
+    return log
 
 
 def _iso(seconds: int) -> str:

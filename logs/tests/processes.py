@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
@@ -31,9 +33,20 @@ def environment() -> dict[str, str]:
         "SECRET_KEY": settings.SECRET_KEY,
         "SECRETS_KEYS": ",".join(settings.SECRETS_KEYS),
         "DELIVERY_ALLOWED_NETWORKS": ",".join(settings.DELIVERY_ALLOWED_NETWORKS),
+        "DELIVERY_RETRY_DELAY": str(settings.DELIVERY_RETRY_DELAY),
+        "DELIVERY_LEASE": "3",
+        "LOG_LEVEL": "DEBUG",
         "HTTPS": "0",
         "PYTHONUNBUFFERED": "1",
     }
+
+
+def wait_until(is_so: Callable[[], bool], seconds: float = PATIENCE) -> None:
+    """Ask again and again; fails where it takes too long."""
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline, f"not so within {seconds} s"
+        time.sleep(0.02)
 
 
 class Worker:
@@ -78,6 +91,14 @@ class Worker:
         while not self._lines.empty():
             self.output += self._lines.get()
         return status
+
+    def pause(self) -> None:
+        """SIGSTOP, once it has taken effect."""
+        self.process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WNOWAIT)
+
+    def go_on(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
         self.process.kill()

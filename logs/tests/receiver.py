@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from django.db import connection
 
 
 @dataclass(frozen=True)
@@ -15,13 +18,18 @@ class Received:
 
 
 class Receiver:
-    """`status` and `body` are what it answers; `gate`, when set to an Event, holds every answer back until it is set."""
+    """`status` and `body` are what it answers, or `statuses` as long as there are some; `gate`, when set to an Event, holds
+    every answer back until it is set; `hanging` is a path that is never answered; `when_it_arrives` is called before an answer.
+    """
 
     def __init__(self) -> None:
         self.ledger: list[Received] = []
         self.status = 200
+        self.statuses: list[int] = []
+        self.when_it_arrives: Callable[[], object] | None = None
         self.body = b'{"ok":true}'
         self.gate: threading.Event | None = None
+        self.hanging = ""
         self.arrived = threading.Event()
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.server.daemon_threads = True
@@ -30,6 +38,15 @@ class Receiver:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server.server_address[1]}/hook"
+
+    @property
+    def path(self) -> str:
+        return "/hook"
+
+    @property
+    def ids(self) -> list[str]:
+        """The logs in the order in which they arrived."""
+        return [received.headers["webhook-id"] for received in self.ledger]
 
     def close(self) -> None:
         if self.gate:
@@ -46,9 +63,15 @@ class Receiver:
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 receiver.ledger.append(Received(self.path, headers, body))
                 receiver.arrived.set()
+                if receiver.when_it_arrives:
+                    receiver.when_it_arrives()
+                    connection.close()
+                if receiver.hanging == self.path:
+                    self.connection.recv(1)  # until the other side gives up
+                    return
                 if receiver.gate:
                     receiver.gate.wait(30)
-                self.send_response(receiver.status)
+                self.send_response(receiver.statuses.pop(0) if receiver.statuses else receiver.status)
                 self.send_header("content-type", "application/json")
                 self.send_header("content-length", str(len(receiver.body)))
                 self.end_headers()

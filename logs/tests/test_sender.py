@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import logging
 import socket
 import ssl
 import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 
+import aiohttp
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 from cryptography import x509
@@ -20,7 +22,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from cotadmin import __version__
-from logs.delivery import sender as sender_module
 from logs.delivery.guard import Guard, parse_allowed_networks
 from logs.delivery.policy import Cause
 from logs.delivery.sender import Outcome, Sender
@@ -83,9 +84,9 @@ def post_to(receiver: RawReceiver, *, timeout: float = 5.0, payload: bytes = PAY
     return asyncio.run(scenario())
 
 
-def post(url: str, *, guard: Guard = LOOPBACK, timeout: float = 5.0) -> Outcome:
+def post(url: str, *, guard: Guard = LOOPBACK, timeout: float = 5.0, connect_timeout: float = 5.0) -> Outcome:
     async def scenario() -> Outcome:
-        async with Sender(guard, timeout=timeout) as sender:
+        async with Sender(guard, timeout, connect_timeout) as sender:
             return await sender.post(url, PAYLOAD, HEADERS)
 
     return asyncio.run(scenario())
@@ -106,8 +107,54 @@ def test_the_payload_arrives_byte_for_byte_with_its_headers():
         "content-length": str(len(PAYLOAD)),
         "user-agent": f"cotadmin/{__version__}",
         "webhook-id": "62742dd824c886d54e60f02b",
-        "connection": "close",
+    }  # no "connection: close": HTTP/1.1 keeps connections where nobody says otherwise
+
+
+def head_for(headers: dict[str, str], *, userinfo: str = "") -> list[str]:
+    async def scenario() -> None:
+        async with listening(receiver), Sender(LOOPBACK) as sender:
+            await sender.post(receiver.url.replace("//", f"//{userinfo}"), PAYLOAD, headers)
+
+    receiver = RawReceiver(OK)
+    asyncio.run(scenario())
+    [(head, body)] = receiver.requests
+    assert body == PAYLOAD
+    return sorted(line.lower() for line in head.decode().split("\r\n")[1:-2])
+
+
+def test_headers_of_a_subscription_are_sent_and_replace_none_of_ours():
+    theirs = {
+        "Host": "elsewhere.test",
+        "content-length": "1",
+        "Transfer-Encoding": "chunked",
+        "CONNECTION": "close",
+        "Expect": "100-continue",
+        "User-Agent": "x",
+        "accept-encoding": "gzip",
+        "Content-Type": "text/plain",
     }
+    without, with_them = head_for({}), head_for({**theirs, "X-Name": "ñ"})
+    without = [line for line in without if not line.startswith("host: ")]
+    assert [line for line in with_them if not line.startswith("host: 127.0.0.1:")] == sorted([*without, "x-name: ñ"])
+
+
+def test_a_user_in_the_url_is_sent_as_authorization():
+    lines = head_for({"Authorization": "Bearer other"}, userinfo="us%C3%A9r:p%40ss@")
+    assert [line for line in lines if line.startswith("authorization")] == ["authorization: basic dxpdqxi6cebzcw=="]
+
+
+@pytest.mark.parametrize(
+    "name_and_value", [("X", "a\r\nY: b"), ("X\r\nY", "b"), ("X", "a\nb"), ("X", "a\0b"), ("X", "a\r")]
+)
+def test_a_header_that_would_be_two_is_not_sent(name_and_value):
+    async def scenario() -> Outcome:
+        async with listening(receiver), Sender(LOOPBACK) as sender:
+            return await sender.post(receiver.url, PAYLOAD, dict([name_and_value]))
+
+    receiver = RawReceiver(OK)
+    outcome = asyncio.run(scenario())
+    assert (outcome.status, outcome.cause, outcome.response) == (None, Cause.OTHER, "a request header is not valid")
+    assert receiver.connections == 0
 
 
 def test_a_received_payload_is_a_success():
@@ -250,6 +297,70 @@ def test_headers_are_kept_up_to_50_of_1_kib():
     assert outcome.response_headers == [(f"X-{number}", "v" * 1024) for number in range(50)]
 
 
+def test_long_headers_do_not_make_a_failure_of_a_success():
+    many = b"".join(b"X-%d: %s\r\n" % (number, b"v" * 10_240) for number in range(100))
+    outcome = post_to(RawReceiver(b"HTTP/1.1 200 OK\r\n" + many + b"Content-Length: 0\r\n\r\n"))
+    assert (outcome.status, outcome.cause) == (200, "")
+    assert outcome.response_headers == [(f"X-{number}", "v" * 1024) for number in range(50)]
+
+
+@pytest.mark.parametrize("endless", [b"X: " + b"a" * 4000 + b"\r\n", b"a" * 4000, b"\r\n", b" folded\r\n"])
+def test_endless_headers_are_not_read_for_long(endless):
+    outcome = post_to(RawReceiver(b"HTTP/1.1 200 OK\r\nX: a\r\n", endless=endless), timeout=30)
+    assert outcome.duration_ms < 10_000
+    assert outcome.is_success is (endless == b"\r\n")
+
+
+def test_a_compressed_answer_is_kept_as_it_is():
+    """Nobody asked for it, and a small one may unpack to gigabytes."""
+    packed = gzip.compress(b"a" * 10_000_000)
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed)
+    outcome = post_to(RawReceiver(head + packed))
+    assert (outcome.status, outcome.cause, outcome.note) == (200, "", "")
+    assert outcome.response == packed[:8192].decode(errors="replace").replace("\0", "\ufffd")
+
+
+@pytest.mark.parametrize("headers", [b"Content-Length: 1000000000\r\n", b"Transfer-Encoding: chunked\r\n"])
+def test_a_gigabyte_is_not_read_to_its_end(headers):
+    receiver = RawReceiver(b"HTTP/1.1 200 OK\r\n" + headers + b"\r\n", endless=b"1000\r\n" + b"x" * 4096 + b"\r\n")
+    outcome = post_to(receiver, timeout=30)
+    assert (outcome.status, outcome.is_truncated, len(outcome.response), outcome.note) == (200, True, 8192, "")
+    assert outcome.duration_ms < 10_000
+
+
+@pytest.mark.parametrize(
+    ("begins", "drips", "status"),
+    [(b"HTTP/1.1 200 OK\r\nX: ", b"a", None), (b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n", b"a", 200)],
+    ids=["head", "body"],
+)
+def test_a_slow_drip_ends_with_the_time(begins, drips, status):
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(begins)
+        while not writer.is_closing():
+            writer.write(drips)
+            await asyncio.sleep(0.02)
+
+    async def scenario() -> Outcome:
+        async with await asyncio.start_server(drip, "127.0.0.1", 0) as server, Sender(LOOPBACK) as sender:
+            port = server.sockets[0].getsockname()[1]
+            return await sender.post(f"http://127.0.0.1:{port}/", PAYLOAD, HEADERS, timeout=0.3)
+
+    outcome = asyncio.run(scenario())
+    assert outcome.status == status
+    assert "timeout of 300ms exceeded" in (outcome.note if status else outcome.response)
+    assert 300 <= outcome.duration_ms < 2000
+
+
+def test_ipv6_is_spoken():
+    async def scenario() -> Outcome:
+        async with listening(receiver, host="::1"), Sender(Guard(parse_allowed_networks(["::1/128"]))) as sender:
+            return await sender.post(f"http://[::1]:{receiver.port}/", PAYLOAD, HEADERS)
+
+    receiver = RawReceiver(OK)
+    assert asyncio.run(scenario()).status == 200
+    assert f"host: [::1]:{receiver.port}\r\n".encode() in receiver.requests[0][0].lower()
+
+
 @pytest.mark.parametrize(
     "answer",
     [
@@ -297,6 +408,15 @@ def test_an_answer_that_never_comes_is_a_timeout():
     assert outcome.duration_ms >= 200
 
 
+def test_a_subscription_may_have_a_time_of_its_own():
+    async def scenario() -> Outcome:
+        async with listening(receiver), Sender(LOOPBACK, timeout=30) as sender:
+            return await sender.post(receiver.url, PAYLOAD, HEADERS, timeout=0.2)
+
+    receiver = RawReceiver(b"", hangs=True)
+    assert asyncio.run(scenario()).response == "timeout of 200ms exceeded"
+
+
 def test_an_answer_that_trickles_does_not_stretch_the_time():
     receiver = RawReceiver(b"HTTP/1.1 100 Continue\r\n\r\n", endless=b"HTTP/1.1 100 Continue\r\n\r\n")
     outcome = post_to(receiver, timeout=0.2)
@@ -319,8 +439,7 @@ def test_a_port_without_listener_refuses():
     assert outcome.response == f"connect ECONNREFUSED 127.0.0.1:{port}"
 
 
-def test_a_connection_that_is_never_made_is_a_timeout(monkeypatch):
-    monkeypatch.setattr(sender_module, "CONNECT_SECONDS", 0.2)
+def test_a_connection_that_is_never_made_is_a_timeout():
     with socket.socket() as full, socket.socket() as first, socket.socket() as second:
         full.bind(("127.0.0.1", 0))
         full.listen(0)  # Linux queues one more than that, and drops the next
@@ -328,7 +447,7 @@ def test_a_connection_that_is_never_made_is_a_timeout(monkeypatch):
         for filling in (first, second):
             filling.setblocking(False)
             filling.connect_ex(address)
-        outcome = post(f"http://127.0.0.1:{address[1]}/")
+        outcome = post(f"http://127.0.0.1:{address[1]}/", connect_timeout=0.2)
     assert (outcome.status, outcome.cause) == (None, Cause.TIMEOUT)
     assert outcome.response == f"connect ETIMEDOUT 127.0.0.1:{address[1]}"
     assert outcome.duration_ms < 2000
@@ -402,7 +521,7 @@ def test_names_whose_lookup_hangs_do_not_hold_up_others(monkeypatch):
     assert asyncio.run(scenario()).status == 200
 
 
-def test_a_name_is_resolved_and_judged_at_every_try(name_server):
+def test_a_name_is_resolved_and_judged_for_every_connection(name_server):
     async def scenario() -> list[Outcome]:
         async with (
             listening(allowed),
@@ -418,6 +537,33 @@ def test_a_name_is_resolved_and_judged_at_every_try(name_server):
     assert (first.status, second.status, second.cause) == (200, None, Cause.BLOCKED)
     assert second.response == "blocked by the guard: 127.0.0.2 is not a public address"
     assert (allowed.connections, private.connections) == (1, 0)
+
+
+def test_a_kept_connection_goes_on_to_the_address_that_was_judged(name_server):
+    """Whatever the name says since; the next connection is judged anew."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.IncompleteReadError):
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                await reader.readexactly(len(PAYLOAD))
+                heads.append(head)
+                writer.write(OK)
+
+    async def scenario() -> list[Outcome]:
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server, Sender(LOOPBACK) as sender:
+            url = f"http://www.server.test:{server.sockets[0].getsockname()[1]}/"
+            outcomes = [await sender.post(url, PAYLOAD, HEADERS) for _time in range(2)]
+            both = [
+                sender.post(url, PAYLOAD, HEADERS) for _time in range(2)
+            ]  # one of them needs a connection of its own
+            return [*outcomes, *await asyncio.gather(*both)]
+
+    heads: list[bytes] = []
+    asked = name_server(["127.0.0.1"], ["127.0.0.2"])
+    outcomes = asyncio.run(scenario())
+    assert [outcome.status for outcome in outcomes] == [200, 200, 200, None]
+    assert outcomes[3].response == "blocked by the guard: 127.0.0.2 is not a public address"
+    assert (len(heads), asked.answers) == (3, [])
 
 
 @pytest.mark.parametrize("addresses", [["127.0.0.1", "127.0.0.2"], ["127.0.0.2", "127.0.0.1"]])
@@ -437,7 +583,23 @@ def test_a_name_with_one_refused_address_is_not_sent_to_at_all(name_server, addr
     assert (allowed.connections, private.connections) == (0, 0)
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "127.1", "2130706433", "0x7f.1", "127.0.0.1.", "[::ffff:127.0.0.1]"])
+SPELLINGS = ["127.0.0.1", "127.0.0.1.", "127.1", "2130706433", "0x7f.1", "0X7F000001", "0177.0.0.1", "017700000001"]
+SPELLINGS += [
+    "127。0。0。1",
+    "１２７.0.0.1",
+    "%31%32%37.0.0.1",
+    "127%2e0%2e0%2e1",
+    "١٢٧.0.0.1",
+    "8.8.8.8@127.0.0.1",
+    "0.0.0.0",
+]
+SPELLINGS += ["[::ffff:127.0.0.1]", "[::FFFF:7F00:1]", "[::127.0.0.1]", "[64:ff9b::7f00:1]", "[::ffff:127.0.0.1%25lo]"]
+SPELLINGS += ["LOCALHOST", "ⓛocalhost"]
+NO_ADDRESS = ("%31%32%37.0.0.1", "١٢٧.0.0.1")  # to nobody
+JUDGED_AS_SOCKETS = ("127.0.0.1", "[::ffff:127.0.0.1]")
+
+
+@pytest.mark.parametrize("host", SPELLINGS)
 @pytest.mark.parametrize("static_check", ["with", "without"])
 def test_no_spelling_of_a_refused_address_reaches_it(monkeypatch, host, static_check):
     """Also without the static check: what counts is where sockets are made."""
@@ -451,7 +613,7 @@ def test_no_spelling_of_a_refused_address_reaches_it(monkeypatch, host, static_c
     receiver = RawReceiver(OK)
     outcome = asyncio.run(scenario())
     assert (outcome.status, receiver.connections) == (None, 0)
-    if static_check == "with" or host in ("127.0.0.1", "[::ffff:127.0.0.1]"):
+    if host in JUDGED_AS_SOCKETS or (static_check == "with" and host not in NO_ADDRESS):
         assert outcome.cause == Cause.BLOCKED
         assert outcome.response.startswith("blocked by the guard: ")
         assert outcome.response.endswith(" is not a public address")
@@ -513,6 +675,49 @@ def test_a_certificate_that_nobody_vouches_for_is_a_tls_failure(tmp_path):
     receiver, tls = RawReceiver(OK), certificate_for(tmp_path, not_after=datetime.now(UTC) + timedelta(days=1))
     outcome = asyncio.run(scenario())
     assert (outcome.status, outcome.cause, outcome.response) == (None, Cause.TLS, "self-signed certificate")
+    assert receiver.requests == []
+
+
+@pytest.fixture
+def trusting(monkeypatch, tmp_path):
+    """The certificate is one that somebody vouches for."""
+
+    def trust(not_after: datetime) -> ssl.SSLContext:
+        context = certificate_for(tmp_path, not_after=not_after)
+        monkeypatch.setattr(
+            aiohttp.connector, "_SSL_CONTEXT_VERIFIED", ssl.create_default_context(cafile=tmp_path / "receiver.pem")
+        )
+        return context
+
+    return trust
+
+
+def test_https_delivers(trusting):
+    async def scenario() -> Outcome:
+        async with listening(receiver, tls=tls), Sender(LOOPBACK) as sender:
+            return await sender.post(f"https://127.0.0.1:{receiver.port}/", PAYLOAD, HEADERS)
+
+    receiver, tls = RawReceiver(OK), trusting(datetime.now(UTC) + timedelta(days=1))
+    assert asyncio.run(scenario()).status == 200
+    assert receiver.requests[0][1] == PAYLOAD
+
+
+@pytest.mark.parametrize(
+    ("days", "host", "response"),
+    [
+        (-1, "127.0.0.1", "certificate has expired"),
+        (1, "www.server.test", "Hostname mismatch, certificate is not valid for 'www.server.test'."),
+    ],
+)
+def test_a_certificate_of_another_time_or_host_is_a_tls_failure(trusting, name_server, days, host, response):
+    async def scenario() -> Outcome:
+        async with listening(receiver, tls=tls), Sender(LOOPBACK) as sender:
+            return await sender.post(f"https://{host}:{receiver.port}/", PAYLOAD, HEADERS)
+
+    name_server(["127.0.0.1"])
+    receiver, tls = RawReceiver(OK), trusting(datetime.now(UTC) + timedelta(days=days))
+    outcome = asyncio.run(scenario())
+    assert (outcome.status, outcome.cause, outcome.response) == (None, Cause.TLS, response)
     assert receiver.requests == []
 
 

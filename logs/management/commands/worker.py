@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import resource
 import signal
 
 import psycopg
@@ -16,11 +17,12 @@ logger = logging.getLogger("logs.jobs")
 
 class Command(BaseCommand):
     help = (
-        "Sends what is due to the receivers and runs background jobs (imports). Start one on each machine that shall work; "
-        "one of them delivers, the others stand by. SIGTERM or Ctrl-C: finishes what is in flight, then stops."
+        "Sends what is due to the receivers and runs background jobs (imports). Start as many as you like, on as many machines: "
+        "they share the lanes. SIGTERM or Ctrl-C: finishes what is in flight, then stops."
     )
 
     def handle(self, *args, **options) -> None:
+        _allow_many_connections()
         asyncio.run(self._run())
 
     async def _run(self) -> None:
@@ -41,6 +43,12 @@ class Command(BaseCommand):
         finally:
             jobs.cancel()
             await asyncio.gather(jobs, return_exceptions=True)
+
+
+def _allow_many_connections() -> None:
+    """Each delivery in flight is an open file, of which a process is given 1,024 on most systems unless it asks for more."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 async def _run_jobs() -> None:

@@ -1,0 +1,94 @@
+"""How fast events are delivered durably: `python -m benchmarks.delivery`. Sink, worker and database share this machine.
+
+The reference in the same run is a bare aiohttp loop that posts the same payload to the same sink, 200 at a time, and remembers
+nothing. The last line is one JSON object:
+dense_ratio: deliveries/s over 200 lanes ÷ requests/s of the bare loop · single_lane_per_second: one lane ·
+sparse_per_second: one event on each of 2,000 subscriptions · latency_p95_ms: from the 202 of an event to its arrival at an idle
+sink · hostile_loss: share of their throughput that 30 lanes lose when 20 other receivers hang.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import subprocess
+import sys
+import time
+
+from .database import fresh_database, log
+from .engine import fill, make_lanes, open_lanes, require_durable, running_worker, sample_event, wait_until_settled
+from .sink import SinkProcess, running_sink
+
+CONCURRENCY = 200
+
+
+async def bare_loop(url: str, requests: int) -> float:
+    """Requests per second of `CONCURRENCY` loops that do nothing but post."""
+    import aiohttp
+
+    payload, headers = sample_event().encode(), {"content-type": "application/json", "webhook-id": "0" * 24}
+    left = iter(range(requests))
+
+    async def post(session: aiohttp.ClientSession) -> None:
+        for _number in left:
+            async with session.post(url, data=payload, headers=headers) as response:
+                await response.read()
+
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+        start = time.monotonic()
+        await asyncio.gather(*(post(session) for _ in range(CONCURRENCY)))
+        return requests / (time.monotonic() - start)
+
+
+def bare_per_second(sink: SinkProcess, requests: int) -> float:
+    child = [sys.executable, "-m", "benchmarks.delivery", "--bare", sink.url("bare"), "--requests", str(requests)]
+    done = subprocess.run(child, check=True, capture_output=True, text=True)
+    sink.forget()
+    return float(done.stdout)
+
+
+def per_second(sink: SinkProcess, lanes: int, each: int, hanging: int = 0) -> float:
+    """Deliveries per second of `lanes` new lanes with `each` events, from their opening to the last commit."""
+    with_events = make_lanes([sink.url(f"lane/{number}") for number in range(lanes)])
+    total = fill(with_events, each)
+    beside = make_lanes([sink.url(f"hang/{number}") for number in range(hanging)])
+    if beside:
+        fill(beside, each)
+    sink.forget()
+    start = time.monotonic()
+    open_lanes(beside + with_events)
+    end = wait_until_settled(with_events, each, sink)
+    return total / (end - start)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bare", metavar="URL", help=argparse.SUPPRESS)
+    parser.add_argument("--requests", type=int, default=20_000, help="of the dense part (default 20000)")
+    options = parser.parse_args()
+    if options.bare:
+        print(asyncio.run(bare_loop(options.bare, options.requests)))
+        return
+    found: dict[str, float] = {}
+    with running_sink() as sink, fresh_database(), running_worker():
+        require_durable()
+        log("bare loop …")
+        bare = bare_per_second(sink, options.requests)
+        log(f"bare loop: {bare:.0f}/s; 200 lanes …")
+        dense = per_second(sink, CONCURRENCY, options.requests // CONCURRENCY)
+        found["bare_per_second"], found["dense_per_second"] = round(bare), round(dense)
+        found["dense_ratio"] = round(dense / bare, 3)
+        log(f"dense: {dense:.0f}/s; one lane …")
+        found["single_lane_per_second"] = round(per_second(sink, 1, 1000), 1)
+        log(f"single: {found['single_lane_per_second']}/s; 2,000 lanes with one event …")
+        found["sparse_per_second"] = round(per_second(sink, 2000, 1), 1)
+        log(f"sparse: {found['sparse_per_second']}/s; receivers that hang …")
+        alone = per_second(sink, 30, 200)
+        among_hanging = per_second(sink, 30, 200, hanging=20)
+        found["hostile_loss"] = round(1 - among_hanging / alone, 3)
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()

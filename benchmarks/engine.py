@@ -1,0 +1,161 @@
+"""What the benchmarks of delivery share: lanes with events waiting in them, and workers as processes."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from .sink import SinkProcess
+
+PROJECT = Path(__file__).parent.parent
+SAMPLE = PROJECT / "logs/samples/webhook_log_task_create_failed.json"
+COMPANY = "625be93a286ef83c1c0e845f"
+PATIENCE = 300.0  # seconds
+
+_LOGS = """
+WITH lane AS (SELECT id, row_number() OVER (ORDER BY id) AS n FROM logs_subscription WHERE id = ANY(%(lanes)s)), log AS (
+    INSERT INTO logs_webhooklog (id, subscription_id, company, created_at, retry, state, cause, fingerprint, event_type, action,
+        object_id, object_name, search, next_attempt_at, turn, position, tries_left, trigger, is_test)
+    SELECT to_hex(extract(epoch FROM now())::bigint) || lpad(to_hex(%(first)s + number * 100000 + lane.n), 16, '0'), lane.id,
+        %(company)s, now(), 0, 'pending', '', '', 'COTTask', 'create', '', '', '', now(), 2, number, 3, 'auto', false
+    FROM generate_series(%(after)s + 1, %(after)s + %(each)s) number, lane ORDER BY number, lane.n
+    RETURNING id
+)
+INSERT INTO logs_payload (log_id, event, search) SELECT id, %(event)s::json, '' FROM log
+"""
+
+
+def sample_event() -> str:
+    """The published event, about 1.5 KB."""
+    return json.dumps(json.loads(SAMPLE.read_text())["event"])
+
+
+def make_lanes(urls: list[str]) -> list[str]:
+    """A signed subscription for each URL, not active yet; their ids."""
+    from logs import objectid
+    from logs.delivery import signing
+    from logs.models import Company, Subscription
+
+    Company.objects.get_or_create(pk=COMPANY)
+    lanes = []
+    for url in urls:
+        pk = objectid.new()
+        subscription = Subscription(
+            pk=pk, company_id=COMPANY, name=pk, code=f"c{pk}", url=url, trigger="create-edit-delete-task"
+        )
+        subscription.is_active = False
+        subscription.secret = signing.new_secret()
+        lanes.append(subscription)
+    Subscription.objects.bulk_create(lanes)
+    return [lane.pk for lane in lanes]
+
+
+def fill(lanes: list[str], each: int, *, after: int = 0) -> int:
+    """Put `each` events into every lane, in turn, `after` those that it has; how many that makes."""
+    from django.db import connection, transaction
+
+    from logs import objectid
+    from logs.partitions import make_months_of
+
+    make_months_of([objectid.new()])
+    parameters: dict[str, Any] = {
+        "lanes": lanes,
+        "each": each,
+        "company": COMPANY,
+        "event": sample_event(),
+        "first": time.monotonic_ns(),
+        "after": after,
+    }
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_LOGS, parameters)
+        _tell(cursor, lanes)
+        if not after:
+            cursor.execute("ANALYZE logs_webhooklog, logs_subscription")
+    return len(lanes) * each
+
+
+def require_durable() -> None:
+    """A commit that is not on the disk would make the figures worthless."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        for name in ("fsync", "synchronous_commit"):
+            cursor.execute(f"SHOW {name}")
+            if cursor.fetchone()[0] != "on":
+                sys.exit(f"{name} is off in this PostgreSQL")
+
+
+def open_lanes(lanes: list[str]) -> None:
+    """Activate them; their worker is told."""
+    from django.db import connection, transaction
+
+    from logs.models import Subscription
+
+    with transaction.atomic(), connection.cursor() as cursor:
+        Subscription.objects.filter(pk__in=lanes).update(is_active=True)
+        _tell(cursor, lanes)
+
+
+def _tell(cursor, lanes: list[str]) -> None:
+    from logs.models import DUE_CHANNEL
+
+    cursor.execute("SELECT pg_notify(%s, lane) FROM unnest(%s::text[]) lane", [DUE_CHANNEL, lanes])
+
+
+def wait_until_settled(lanes: list[str], each: int, sink: SinkProcess) -> float:
+    """The moment at which the last outcome of these lanes was committed; every event must have an attempt that succeeded."""
+    from logs.models import Attempt, WebhookLog
+
+    _wait_for(lambda: sink.count() >= len(lanes) * each)
+    _wait_for(lambda: not WebhookLog.objects.due().filter(subscription__in=lanes).exists())
+    end = time.monotonic()
+    recorded = Attempt.objects.filter(log__subscription__in=lanes, log__state="succeeded", number=1).count()
+    if recorded != len(lanes) * each:
+        sys.exit(f"{recorded} of {len(lanes) * each} are on record as delivered")
+    return end
+
+
+def _wait_for(is_done: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not is_done():
+        if time.monotonic() > deadline:
+            sys.exit(f"not done within {PATIENCE:.0f} s")
+        time.sleep(0.02)
+
+
+@contextmanager
+def running_worker(**environment: str) -> Iterator[subprocess.Popen]:
+    worker = start_worker(**environment)
+    try:
+        yield worker
+    finally:
+        worker.send_signal(signal.SIGTERM)
+        worker.wait(60)
+
+
+def start_worker(**more: str) -> subprocess.Popen:
+    """Comes back once the worker has its lanes."""
+    from logs.tests.processes import environment
+
+    worker = subprocess.Popen(
+        [sys.executable, "manage.py", "worker"],
+        cwd=PROJECT,
+        env=environment()
+        | {"DELIVERY_ALLOWED_NETWORKS": "127.0.0.1/32", "DELIVERY_RETRY_DELAY": "30", "LOG_FORMAT": "line"}
+        | more,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    assert worker.stderr
+    while "lane groups" not in worker.stderr.readline():
+        if worker.poll() is not None:
+            sys.exit("the worker did not start")
+    return worker

@@ -1,0 +1,84 @@
+"""Counts tries by cause, for the metrics: in the worker's memory, and every few seconds added to the database."""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_left
+from dataclasses import asdict, dataclass, field
+
+import psycopg
+
+from .sender import Outcome
+
+BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0)  # seconds; what took longer is in none
+
+# In the order of causes, so that two workers never wait for each other.
+_ADD = """
+INSERT INTO logs_deliverycount AS stored (cause, attempts, seconds, buckets)
+SELECT cause, attempts, seconds, buckets
+FROM json_to_recordset(%s::json) AS told (cause text, attempts bigint, seconds float8, buckets bigint[])
+ORDER BY cause
+ON CONFLICT (cause) DO UPDATE SET
+    attempts = stored.attempts + excluded.attempts,
+    seconds = stored.seconds + excluded.seconds,
+    buckets = ARRAY(
+        SELECT coalesce(before, 0) + coalesce(more, 0)
+        FROM unnest(stored.buckets, excluded.buckets) WITH ORDINALITY AS bucket (before, more, place)
+        ORDER BY place
+    )
+"""
+
+
+@dataclass(slots=True)
+class Count:
+    """Of one cause, "" for received. `buckets`: how many took at most so many seconds (BUCKETS), each counted once."""
+
+    cause: str
+    attempts: int = 0
+    seconds: float = 0.0
+    buckets: list[int] = field(default_factory=lambda: [0] * len(BUCKETS))
+
+    def add(self, other: Count) -> None:
+        self.attempts += other.attempts
+        self.seconds += other.seconds
+        self.buckets = [mine + more for mine, more in zip(self.buckets, other.buckets, strict=True)]
+
+
+class Counts:
+    def __init__(self) -> None:
+        self._by_cause: dict[str, Count] = {}
+
+    def add(self, outcome: Outcome) -> None:
+        count = self._of(str(outcome.cause))
+        seconds = outcome.duration_ms / 1000
+        count.attempts += 1
+        count.seconds += seconds
+        place = bisect_left(BUCKETS, seconds)
+        if place < len(BUCKETS):
+            count.buckets[place] += 1
+
+    def take(self) -> list[Count]:
+        """What was counted since the last time."""
+        taken, self._by_cause = self._by_cause, {}
+        return list(taken.values())
+
+    def put_back(self, taken: list[Count]) -> None:
+        for count in taken:
+            self._of(count.cause).add(count)
+
+    def _of(self, cause: str) -> Count:
+        if cause not in self._by_cause:
+            self._by_cause[cause] = Count(cause)
+        return self._by_cause[cause]
+
+
+async def save(connection: psycopg.AsyncConnection, counts: Counts) -> None:
+    """Add what was counted to the database. Raises psycopg.Error; nothing is lost then, the next time adds it."""
+    taken = counts.take()
+    if not taken:
+        return
+    try:
+        await connection.execute(_ADD, [json.dumps([asdict(count) for count in taken])])
+    except BaseException:
+        counts.put_back(taken)
+        raise

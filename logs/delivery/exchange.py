@@ -1,0 +1,143 @@
+"""One request and its answer, on a connection of aiohttp's pool.
+
+aiohttp's ClientSession is left out: what it adds to a request (cookies, redirects, proxies, traces, a task for the body) is what
+a delivery must not have, and takes most of the time of one (docs/adr/0009-keep-alive.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import cast
+
+import aiohttp
+from aiohttp.connector import Connection
+from yarl import URL
+
+from cotadmin import __version__
+
+from .head_first import HeadFirst, HeadFirstConnector
+
+USER_AGENT = f"cotadmin/{__version__}"
+BODY_READ = 64 * 1024  # bytes read of a response
+HEADERS_KEPT = 50
+HEADER_LENGTH = 1024
+# A received payload is not to be sent again because of long headers; more than this is not HTTP any more.
+_HEADERS_READ = 256
+_HEADER_READ = 16 * 1024
+
+_HANG_UPS = (aiohttp.ServerDisconnectedError, ConnectionError, aiohttp.ClientOSError)
+# Ours, or about the connection; the target's own lines are added to them.
+_OURS = frozenset(
+    {"content-length", "transfer-encoding", "connection", "keep-alive", "te", "trailer", "upgrade", "expect"}
+)
+
+
+class BadHeader(ValueError):
+    """A request header that cannot be sent."""
+
+
+@dataclass(slots=True)
+class Answer:
+    """What has been received so far; a timeout leaves what there is. `note`: that a closed connection had been tried first."""
+
+    status: int | None = None
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    body: bytearray = field(default_factory=bytearray)
+    note: str = ""
+
+
+class Target:
+    """What does not change from one request to a URL to the next. Raises ValueError for what is no URL."""
+
+    def __init__(self, url: str, connector: HeadFirstConnector, connect_timeout: float) -> None:
+        parsed = URL(url)
+        lines = {
+            "Host": parsed.host_port_subcomponent or "",
+            "User-Agent": USER_AGENT,
+            "Accept": "*/*",
+            "Accept-Encoding": "identity",
+            "Content-Type": "application/json",
+        }
+        if parsed.user or parsed.password:
+            lines["Authorization"] = aiohttp.encode_basic_auth(parsed.user or "", parsed.password or "")
+        self.connector = connector
+        self.timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect_timeout)
+        self.request = aiohttp.ClientRequest("POST", parsed, loop=connector._loop)  # tells the connector where to
+        self.head = f"POST {parsed.raw_path_qs} HTTP/1.1\r\n".encode() + _lines(lines)
+        self.ours = _OURS.union(name.lower() for name in lines)
+
+    async def exchange(self, payload: bytes, headers: Mapping[str, str], answer: Answer) -> None:
+        """Send once, and fill `answer`. A receiver may close a kept connection in the moment in which it is used: then
+        once more, on a fresh one. Raises aiohttp.ClientError, HttpProcessingError, OSError, ValueError, Blocked."""
+        others = {name: value for name, value in headers.items() if name.lower() not in self.ours}
+        request = b"%b%bContent-Length: %d\r\n\r\n%b" % (self.head, _lines(others), len(payload), payload)
+        connection = await self._connect()
+        protocol = cast(HeadFirst, connection.protocol)
+        try:
+            await _converse(connection, request, answer)
+        except _HANG_UPS as error:
+            if not protocol.is_reused or protocol.has_heard:
+                raise
+            answer.note = f"sent again at once: a connection that had been kept was closed ({type(error).__name__})"
+            await _converse(await self._connect(fresh=True), request, answer)
+
+    async def _connect(self, *, fresh: bool = False) -> Connection:
+        if fresh:
+            self.connector.forget(self.request)
+        try:
+            connection = await self.connector.connect(self.request, [], self.timeout)
+        except TimeoutError as error:
+            raise aiohttp.ConnectionTimeoutError from error
+        protocol = cast(HeadFirst, connection.protocol)
+        if protocol.requests and protocol.has_moved_on():
+            connection.close()
+            return await self._connect(fresh=True)
+        return connection
+
+
+async def _converse(connection: Connection, request: bytes, answer: Answer) -> None:
+    """Give the connection back to the pool where the answer is complete; close it in every other case."""
+    protocol = cast(HeadFirst, connection.protocol)
+    try:
+        protocol.set_response_params(
+            read_until_eof=True, auto_decompress=False, max_field_size=_HEADER_READ, max_headers=_HEADERS_READ
+        )
+        if protocol.transport is None:
+            raise aiohttp.ServerDisconnectedError
+        protocol.transport.write(request)
+        if await _read(protocol, answer):
+            protocol.rest()
+            connection.release()
+    finally:
+        connection.close()  # does nothing where it was released
+
+
+async def _read(protocol: HeadFirst, answer: Answer) -> bool:
+    """Whether the answer came to its end within what is read of one."""
+    message, body = await protocol.read()
+    while message.code < 200 and message.code != 101:
+        message, body = await protocol.read()
+    answer.status = message.code
+    answer.headers = [
+        (clean(name)[:HEADER_LENGTH], clean(value)[:HEADER_LENGTH])
+        for name, value in islice(message.headers.items(), HEADERS_KEPT)
+    ]
+    while len(answer.body) < BODY_READ and not body.at_eof():
+        answer.body += await body.read(BODY_READ - len(answer.body))
+    return body.at_eof()
+
+
+def _lines(headers: Mapping[str, str]) -> bytes:
+    text = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+    if text.count("\n") != len(headers) or text.count("\r") != len(headers) or "\0" in text:
+        raise BadHeader("a request header is not valid")
+    return text.encode()
+
+
+def clean(text: str) -> str:
+    """Without what PostgreSQL refuses: NUL, and the halves of surrogate pairs that aiohttp puts for odd bytes."""
+    if text.isascii() and "\0" not in text:
+        return text
+    return text.replace("\0", "\ufffd").encode(errors="replace").decode()
