@@ -70,7 +70,9 @@ class Judge:
         from logs.models import LaneGroup, WebhookLog
 
         _wait_for_its_connections(pid)
-        time.sleep(0.3)  # until the sink has read what lies in its sockets; nobody takes the lanes over before the lease ends
+        time.sleep(
+            0.3
+        )  # until the sink has read what lies in its sockets; nobody takes the lanes over before the lease ends
         groups = set(LaneGroup.objects.filter(holder__contains=f":{pid}:").values_list("number", flat=True))
         arrived = self.look()
         due = WebhookLog.objects.due().filter(pk__in=[pk for pk in arrived if arrived[pk] > self._counted[pk]])

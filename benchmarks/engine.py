@@ -6,11 +6,12 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from .sink import SinkProcess
 
@@ -148,7 +149,12 @@ def start_worker(**more: str) -> subprocess.Popen:
         [sys.executable, "manage.py", "worker"],
         cwd=PROJECT,
         env=environment()
-        | {"DELIVERY_ALLOWED_NETWORKS": "127.0.0.1/32", "DELIVERY_RETRY_DELAY": "30", "LOG_FORMAT": "line"}
+        | {
+            "DELIVERY_ALLOWED_NETWORKS": "127.0.0.1/32",
+            "DELIVERY_RETRY_DELAY": "30",
+            "LOG_FORMAT": "line",
+            "LOG_LEVEL": "INFO",
+        }
         | more,
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
@@ -158,4 +164,11 @@ def start_worker(**more: str) -> subprocess.Popen:
     while "lane groups" not in worker.stderr.readline():
         if worker.poll() is not None:
             sys.exit("the worker did not start")
+    threading.Thread(target=_drain, args=[worker.stderr], daemon=True).start()
     return worker
+
+
+def _drain(pipe: IO[str]) -> None:
+    """A worker whose log nobody reads would stop when the pipe is full."""
+    for _line in pipe:
+        pass

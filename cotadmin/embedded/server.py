@@ -121,11 +121,23 @@ def _is_of_a_server(pid_file: Path) -> bool:
 
 
 def _make_database(directory: str, database: str) -> None:
-    with psycopg.connect(host=directory, user="postgres", dbname="postgres", autocommit=True) as connection:
+    with _connect(directory) as connection:
         if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone():
             return
         with suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):  # another process was faster
             connection.execute(psycopg.sql.SQL("CREATE DATABASE {}").format(psycopg.sql.Identifier(database)))
+
+
+def _connect(directory: str) -> psycopg.Connection:
+    """Waits while "the database system is starting up", in "recovery mode" or "shutting down"."""
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            return psycopg.connect(host=directory, user="postgres", dbname="postgres", autocommit=True)
+        except psycopg.OperationalError as error:
+            if "the database system is" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
 
 
 def _reachable_by_server_user(data: Path) -> Path:

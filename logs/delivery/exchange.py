@@ -69,18 +69,20 @@ class Target:
         self.ours = _OURS.union(name.lower() for name in lines)
 
     async def exchange(self, payload: bytes, headers: Mapping[str, str], answer: Answer) -> None:
-        """Send once, and fill `answer`. A receiver may close a kept connection in the moment in which it is used: then
-        once more, on a fresh one. Raises aiohttp.ClientError, HttpProcessingError, OSError, ValueError, Blocked."""
+        """Send once, and fill `answer`. Raises aiohttp.ClientError, HttpProcessingError, OSError, ValueError, Blocked.
+
+        A receiver may close a kept connection in the moment in which it is used: then once more, on a fresh one.
+        """
         others = {name: value for name, value in headers.items() if name.lower() not in self.ours}
         request = b"%b%bContent-Length: %d\r\n\r\n%b" % (self.head, _lines(others), len(payload), payload)
         connection = await self._connect()
         protocol = cast(HeadFirst, connection.protocol)
         try:
             await _converse(connection, request, answer)
-        except _HANG_UPS as error:
+        except _HANG_UPS:
             if not protocol.is_reused or protocol.has_heard:
                 raise
-            answer.note = f"sent again at once: a connection that had been kept was closed ({type(error).__name__})"
+            answer.note = "sent again at once, since a kept connection was closed"
             await _converse(await self._connect(fresh=True), request, answer)
 
     async def _connect(self, *, fresh: bool = False) -> Connection:
@@ -104,7 +106,7 @@ async def _converse(connection: Connection, request: bytes, answer: Answer) -> N
         protocol.set_response_params(
             read_until_eof=True, auto_decompress=False, max_field_size=_HEADER_READ, max_headers=_HEADERS_READ
         )
-        if protocol.transport is None:
+        if not protocol.transport or not protocol.is_connected():
             raise aiohttp.ServerDisconnectedError
         protocol.transport.write(request)
         if await _read(protocol, answer):

@@ -71,11 +71,14 @@ class HeadFirst(ResponseHandler):
 
     def rest(self) -> None:
         """To be called when the answer is complete: what comes from now on is the answer to nothing."""
-        is_sent = self.transport is not None and not self.transport.get_write_buffer_size()
-        if self.should_close or not is_sent or len(self.kept) >= KEPT:
+        if not self.is_connected() or self.should_close or self._has_unsent() or len(self.kept) >= KEPT:
             self.force_close()
         else:
             self.kept.add(self)
+
+    def _has_unsent(self) -> bool:
+        """Whether a rest of the payload waits; of an open connection only, since asyncio's TLS breaks at others."""
+        return self.transport is None or self.transport.get_write_buffer_size() > 0
 
     def data_received(self, data: bytes) -> None:
         if self in self.kept:

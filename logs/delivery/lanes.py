@@ -10,12 +10,15 @@ from functools import lru_cache
 import psycopg
 from django.conf import settings
 
-from .leases import GROUP_OF_LANE, Leases
+from .leases import GROUP_OF_LANE, Leases, group_of
 from .signing import SecretUnreadable, decrypt_secret
 
 AHEAD = 20  # logs of a lane that are read at once
 AHEAD_BYTES = 256 * 1024  # of their payloads as they are stored, that is compressed
 CLOCK_SLACK = 5.0  # seconds
+
+# PostgreSQL takes every lane for a short one, and would rather read all of it and sort than walk the index for the first logs.
+READ_IN_ORDER = "SET enable_bitmapscan TO off"
 
 # A log stands at the head of its lane by (turn, position). A lane on hold sends re-deliveries only.
 _MAY_GO = """
@@ -26,22 +29,20 @@ _MAY_GO = """
 _READY = f"""
     SELECT lane.id, lane.lane_version, lane.held_at, lane.url, lane.timeout, lane.encrypted_secret, lane.encrypted_headers,
         CASE WHEN lane.previous_secret_until > now() THEN lane.encrypted_previous_secret ELSE '' END AS previous_secret,
-        lane_group.number AS group_number, lane_group.epoch, first.due_at
-    FROM logs_lanegroup lane_group
-    JOIN logs_subscription lane ON {GROUP_OF_LANE} = lane_group.number
+        first.due_at
+    FROM logs_subscription lane
     CROSS JOIN LATERAL (
         SELECT log.next_attempt_at AS due_at FROM logs_webhooklog log
         WHERE {_MAY_GO} ORDER BY log.turn, log.position LIMIT 1
     ) first
-    WHERE lane_group.holder = %(holder)s AND lane_group.number = ANY(%(groups)s)
-        AND (lane.is_active OR lane.is_draining) AND lane.url <> ''
+    WHERE {GROUP_OF_LANE} = ANY(%(groups)s) AND (lane.is_active OR lane.is_draining) AND lane.url <> ''
         AND CASE WHEN %(woken)s::text[] IS NULL THEN NOT lane.id = ANY(%(busy)s) ELSE lane.id = ANY(%(woken)s) END
         AND (first.due_at <= now() OR first.due_at > now() + %(latest)s * interval '1 second')
     ORDER BY first.due_at LIMIT %(limit)s
 """
 _CLAIM = f"""
 WITH ready AS MATERIALIZED ({_READY})
-SELECT log_id, id, group_number, epoch, lane_version, url, timeout, retry, trigger, requested_by_id, encrypted_secret,
+SELECT log_id, id, lane_version, url, timeout, retry, trigger, requested_by_id, encrypted_secret,
     previous_secret, encrypted_headers, event::text
 FROM (
     SELECT lane.*, log.id AS log_id, log.turn, log.position, log.retry, log.trigger, log.requested_by_id, payload.event,
@@ -94,7 +95,6 @@ async def claim(
     Nothing is marked in the database: who holds the lease of a lane is the only one to send.
     """
     parameters = {
-        "holder": leases.holder,
         "groups": leases.at_work(),
         "busy": list(busy),
         "woken": None if woken is None else list(woken),
@@ -105,15 +105,15 @@ async def claim(
     }
     found: dict[str, list[Delivery]] = {}
     for row in await (await connection.execute(_CLAIM, parameters)).fetchall():
-        found.setdefault(row[1], []).append(_delivery(*row))
+        delivery = _delivery(leases, *row)
+        found.setdefault(delivery.lane, []).append(delivery)
     return found
 
 
 def _delivery(
+    leases: Leases,
     log_id: str,
     lane: str,
-    group: int,
-    epoch: int,
     lane_version: int,
     url: str,
     timeout: int | None,
@@ -136,8 +136,8 @@ def _delivery(
     return Delivery(
         log_id=log_id,
         lane=lane,
-        group=group,
-        epoch=epoch,
+        group=(group := group_of(lane)),
+        epoch=leases.epochs.get(group, 0),  # it may have been given up while the database was asked
         lane_version=lane_version,
         url=url,
         timeout=timeout,

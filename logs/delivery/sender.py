@@ -7,6 +7,7 @@ kept, proxies of the environment are not used.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from .guard import Blocked, Guard, GuardedResolver
 from .head_first import HeadFirstConnector
 from .policy import Cause, cause_of_status, is_success
 
+logger = logging.getLogger("logs.delivery")
 BODY_KEPT = 8 * 1024  # bytes kept of a response
 _TARGETS = 4096  # URLs whose parsed form is kept
 
@@ -85,6 +87,9 @@ class Sender:
             cause, problem = Cause.BLOCKED, f"blocked by the guard: {error}"
         except FAILURES as error:
             cause, problem = describe(error, url, timeout)
+        except Exception as error:  # a fault of ours, or of a library's, that a receiver brought out: the lane goes on
+            logger.exception("a try ended in a way that nobody thought of")
+            cause, problem = Cause.OTHER, type(error).__name__
         return _outcome(answer, cause, problem, started_at, int((time.monotonic() - start) * 1000))
 
     def _make_target(self, url: str) -> Target:

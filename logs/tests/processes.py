@@ -50,13 +50,16 @@ def wait_until(is_so: Callable[[], bool], seconds: float = PATIENCE) -> None:
 
 
 class Worker:
-    """`manage.py worker` as a process; the constructor returns once it has said that it runs."""
+    """`manage.py worker` as a process; the constructor returns once it has said that it runs.
 
-    def __init__(self, **more: str) -> None:
+    It works on the database of the tests, or in `environ`.
+    """
+
+    def __init__(self, environ: dict[str, str] | None = None, **more: str) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "manage.py", "worker"],
             cwd=PROJECT,
-            env=environment() | more,
+            env=(environ or environment()) | more,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
