@@ -31,6 +31,13 @@ def number(name: str, default: float) -> float:
     return value
 
 
+def choice(name: str, default: str, choices: tuple[str, ...]) -> str:
+    text = env(name, default=default)
+    if text not in choices:
+        raise ImproperlyConfigured(f"{name}={text!r} is none of {', '.join(choices)}.")
+    return text
+
+
 def time_zone(name: str, default: str) -> str:
     zone = env(name, default=default)
     if zone not in zoneinfo.available_timezones():

@@ -50,6 +50,8 @@ def test_a_trial_makes_its_keys_once_for_its_owner_alone(tmp_path):
         (KEYS | {"DELIVERY_ALLOWED_NETWORKS": "10.0.0.0/8,everything"}, "'everything' is not a network"),
         (KEYS | {"SECRETS_KEYS": "short"}, "SECRETS_KEYS"),
         (KEYS | {"TIME_ZONE": "Mars/Olympus"}, "TIME_ZONE"),
+        (KEYS | {"LOG_FORMAT": "xml"}, "LOG_FORMAT='xml' is none of json, line."),
+        (KEYS | {"LOG_LEVEL": "info"}, "LOG_LEVEL='info' is none of DEBUG, INFO, WARNING, ERROR."),
     ],
 )
 def test_a_wrong_setting_stops_the_start_with_its_name(tmp_path, environment, message):
@@ -64,3 +66,13 @@ def test_an_installation_of_ones_own_is_for_https_unless_it_says_otherwise(tmp_p
     assert start(tmp_path, show, **OWN_DATABASE, **KEYS).stdout.strip() == "True True True False"
     assert start(tmp_path, show, **OWN_DATABASE, **KEYS, HTTPS="0").stdout.strip() == "False False False False"
     assert start(tmp_path, show).stdout.strip() == "False False False False"
+
+
+def test_an_installation_of_ones_own_logs_json_unless_it_says_otherwise(tmp_path):
+    show = "settings.LOG_FORMAT, settings.LOG_LEVEL"
+    assert start(tmp_path, show, **OWN_DATABASE, **KEYS).stdout.strip() == "json INFO"
+    assert (
+        start(tmp_path, show, **OWN_DATABASE, **KEYS, LOG_FORMAT="line", LOG_LEVEL="DEBUG").stdout.strip()
+        == "line DEBUG"
+    )
+    assert start(tmp_path, show).stdout.strip() == "line INFO"

@@ -10,21 +10,18 @@ import ssl
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
+from datetime import UTC, datetime
 
-import aiohttp
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from cotadmin import __version__
 from logs.delivery.guard import Guard, parse_allowed_networks
+from logs.delivery.head_first import HeadFirst
 from logs.delivery.policy import Cause
 from logs.delivery.sender import Outcome, Sender
+
+from .certificates import certificate_for, trust_certificate
 
 LOOPBACK = Guard(parse_allowed_networks(["127.0.0.1/32"]))
 PAYLOAD = '{"b":1,  "a":1e400,"name":"Núñez 😀","b":2}\n'.encode()
@@ -643,61 +640,23 @@ def test_a_name_that_no_name_server_can_have_is_a_failure(host):
     assert outcome.cause in (Cause.OTHER, Cause.DNS)
 
 
-def certificate_for(tmp_path, *, not_after: datetime) -> ssl.SSLContext:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(not_after - timedelta(days=30))
-        .not_valid_after(not_after)
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    file = tmp_path / "receiver.pem"
-    file.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        + certificate.public_bytes(serialization.Encoding.PEM)
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(file)
-    return context
-
-
 def test_a_certificate_that_nobody_vouches_for_is_a_tls_failure(tmp_path):
     async def scenario() -> Outcome:
         async with listening(receiver, tls=tls), Sender(LOOPBACK) as sender:
             return await sender.post(f"https://127.0.0.1:{receiver.port}/", PAYLOAD, HEADERS)
 
-    receiver, tls = RawReceiver(OK), certificate_for(tmp_path, not_after=datetime.now(UTC) + timedelta(days=1))
+    receiver, tls = RawReceiver(OK), certificate_for(tmp_path, days=1)
     outcome = asyncio.run(scenario())
     assert (outcome.status, outcome.cause, outcome.response) == (None, Cause.TLS, "self-signed certificate")
     assert receiver.requests == []
 
 
-@pytest.fixture
-def trusting(monkeypatch, tmp_path):
-    """The certificate is one that somebody vouches for."""
-
-    def trust(not_after: datetime) -> ssl.SSLContext:
-        context = certificate_for(tmp_path, not_after=not_after)
-        monkeypatch.setattr(
-            aiohttp.connector, "_SSL_CONTEXT_VERIFIED", ssl.create_default_context(cafile=tmp_path / "receiver.pem")
-        )
-        return context
-
-    return trust
-
-
-def test_https_delivers(trusting):
+def test_https_delivers(monkeypatch, tmp_path):
     async def scenario() -> Outcome:
         async with listening(receiver, tls=tls), Sender(LOOPBACK) as sender:
             return await sender.post(f"https://127.0.0.1:{receiver.port}/", PAYLOAD, HEADERS)
 
-    receiver, tls = RawReceiver(OK), trusting(datetime.now(UTC) + timedelta(days=1))
+    receiver, tls = RawReceiver(OK), trust_certificate(monkeypatch, tmp_path, days=1)
     assert asyncio.run(scenario()).status == 200
     assert receiver.requests[0][1] == PAYLOAD
 
@@ -709,16 +668,34 @@ def test_https_delivers(trusting):
         (1, "www.server.test", "Hostname mismatch, certificate is not valid for 'www.server.test'."),
     ],
 )
-def test_a_certificate_of_another_time_or_host_is_a_tls_failure(trusting, name_server, days, host, response):
+def test_a_certificate_of_another_time_or_host_is_a_tls_failure(
+    monkeypatch, tmp_path, name_server, days, host, response
+):
     async def scenario() -> Outcome:
         async with listening(receiver, tls=tls), Sender(LOOPBACK) as sender:
             return await sender.post(f"https://{host}:{receiver.port}/", PAYLOAD, HEADERS)
 
     name_server(["127.0.0.1"])
-    receiver, tls = RawReceiver(OK), trusting(datetime.now(UTC) + timedelta(days=days))
+    receiver, tls = RawReceiver(OK), trust_certificate(monkeypatch, tmp_path, days=days)
     outcome = asyncio.run(scenario())
     assert (outcome.status, outcome.cause, outcome.response) == (None, Cause.TLS, response)
     assert receiver.requests == []
+
+
+def test_a_handshake_that_hangs_is_a_timeout():
+    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async def scenario() -> Outcome:
+        sender = Sender(LOOPBACK, connect_timeout=0.2)
+        async with await asyncio.start_server(hang, "127.0.0.1", 0) as server, sender:
+            return await sender.post(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/", PAYLOAD, HEADERS)
+
+    outcome = asyncio.run(scenario())
+    assert (outcome.status, outcome.cause) == (None, Cause.TIMEOUT)
+    assert outcome.response.startswith("connect ETIMEDOUT 127.0.0.1:")
+    assert outcome.duration_ms < 3000
 
 
 def test_https_to_a_port_that_speaks_http_is_a_tls_failure():
@@ -734,6 +711,19 @@ def test_https_to_a_port_that_speaks_http_is_a_tls_failure():
 
     outcome = asyncio.run(scenario())
     assert (outcome.status, outcome.cause) == (None, Cause.TLS)
+
+
+def test_a_fault_that_nobody_thought_of_is_an_outcome_too(monkeypatch, caplog):
+    def break_down(*_arguments, **_options):
+        raise AttributeError("about the payload")
+
+    monkeypatch.setattr(HeadFirst, "rest", break_down)
+    outcome = post_to(RawReceiver(OK))
+    assert (outcome.status, outcome.is_success, outcome.note) == (200, True, "the response broke off: AttributeError")
+    monkeypatch.setattr(HeadFirst, "set_response_params", break_down)
+    outcome = post_to(RawReceiver(OK))
+    assert (outcome.status, outcome.cause, outcome.response) == (None, Cause.OTHER, "AttributeError")
+    assert "a try ended in a way that nobody thought of" in caplog.text
 
 
 def test_cancelling_passes():

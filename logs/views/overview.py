@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from ..filters import RANGES
+from ..models.worker import MISSED_AFTER, Worker
 from ..overview import overview_of
 from .rendering import render_region
 
@@ -20,7 +21,9 @@ DEFAULT_RANGE = "24h"
 def overview(request: HttpRequest) -> HttpResponse:
     chosen = request.GET.get("range", DEFAULT_RANGE)
     is_known = chosen in RANGES and set(request.GET) <= {"range"}
-    context: dict[str, Any] = {"ranges": list(RANGES), "range": chosen}
+    silence = Worker.silence()
+    context: dict[str, Any] = {"ranges": list(RANGES), "range": chosen, "silence": silence}
+    context["is_worker_missing"] = silence is None or silence > MISSED_AFTER
     if is_known:
         length = RANGES[chosen]
         now = timezone.now()

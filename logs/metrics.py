@@ -1,0 +1,137 @@
+"""The figures for Prometheus, read from the database when they are asked for: any web process tells those of all workers.
+
+The table of logs is large: what is waiting is found in the partial index of due logs (log_due), lane by lane, and counted up
+to a limit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import accumulate
+
+import psycopg
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from .delivery.counts import BUCKETS
+from .delivery.policy import Cause
+
+COUNTED = 10_000
+CAUSES = ["", *Cause]
+
+# A recursion from lane to lane: PostgreSQL has no skip scan.
+_LANES = """
+WITH RECURSIVE waiting AS (
+    (SELECT subscription_id FROM logs_webhooklog WHERE next_attempt_at IS NOT NULL ORDER BY subscription_id LIMIT 1)
+    UNION ALL
+    SELECT (
+        SELECT log.subscription_id FROM logs_webhooklog log
+        WHERE log.next_attempt_at IS NOT NULL AND log.subscription_id > waiting.subscription_id
+        ORDER BY log.subscription_id LIMIT 1
+    ) FROM waiting WHERE waiting.subscription_id IS NOT NULL
+), lane AS (
+    SELECT
+        CASE
+            WHEN held_at IS NOT NULL THEN 'on_hold'
+            WHEN url = '' OR NOT (is_active OR is_draining) THEN 'inactive'
+            WHEN head.turn = 0 AND head.next_attempt_at > now() THEN 'between_tries'
+            ELSE ''
+        END AS blocked,
+        extract(epoch FROM now() - least(head.next_attempt_at, first_waiting.next_attempt_at)) AS age
+    FROM waiting
+    JOIN logs_subscription ON logs_subscription.id = waiting.subscription_id
+    CROSS JOIN LATERAL (
+        SELECT log.turn, log.next_attempt_at FROM logs_webhooklog log
+        WHERE log.subscription_id = waiting.subscription_id AND log.next_attempt_at IS NOT NULL
+        ORDER BY log.turn, log.position LIMIT 1
+    ) head
+    LEFT JOIN LATERAL (
+        SELECT log.next_attempt_at FROM logs_webhooklog log
+        WHERE log.subscription_id = waiting.subscription_id AND log.next_attempt_at IS NOT NULL AND log.turn = 2
+        ORDER BY log.position LIMIT 1
+    ) first_waiting ON true
+)
+SELECT
+    count(*),
+    count(*) FILTER (WHERE blocked = 'on_hold'),
+    count(*) FILTER (WHERE blocked = 'between_tries'),
+    count(*) FILTER (WHERE blocked = 'inactive'),
+    coalesce(greatest(max(age) FILTER (WHERE blocked IN ('', 'between_tries')), 0), 0)::float8
+FROM lane
+"""
+_LOGS = """
+SELECT count(*) FROM (
+    SELECT FROM logs_webhooklog WHERE next_attempt_at IS NOT NULL ORDER BY subscription_id, turn, position LIMIT %s
+) waiting
+"""
+_WORKERS = "SELECT id, greatest(extract(epoch FROM now() - seen_at), 0)::float8 FROM logs_worker ORDER BY id"
+
+
+class DatabaseCollector(Collector):
+    """`collect()` raises psycopg.Error."""
+
+    def __init__(self, connection: psycopg.Connection) -> None:
+        self.connection = connection
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._waiting()
+        yield from self._attempts()
+        yield from self._workers()
+        unmatched = self._rows("SELECT coalesce(sum(count), 0) FROM logs_unmatchedcount")[0][0]
+        yield CounterMetricFamily(
+            "cotadmin_unmatched_events", "Events that came in and matched no subscription.", value=unmatched
+        )
+
+    def _waiting(self) -> Iterator[Metric]:
+        lanes, on_hold, between_tries, inactive, oldest = self._rows(_LANES)[0]
+        yield GaugeMetricFamily("cotadmin_lanes_waiting", "Lanes with at least one log that is due.", value=lanes)
+        blocked = GaugeMetricFamily(
+            "cotadmin_lanes_blocked",
+            "Of the waiting lanes: on hold; with their head between two tries; of a subscription that is not active.",
+            labels=["reason"],
+        )
+        for reason, number in [("on_hold", on_hold), ("between_tries", between_tries), ("inactive", inactive)]:
+            blocked.add_metric([reason], number)
+        yield blocked
+        yield GaugeMetricFamily(
+            "cotadmin_logs_waiting",
+            f"Logs that are due, in all lanes. Counted up to {COUNTED}: that many means so many or more.",
+            value=self._rows(_LOGS, [COUNTED])[0][0],
+        )
+        yield GaugeMetricFamily(
+            "cotadmin_oldest_waiting_seconds",
+            "For how long the oldest log is due, of lanes that are neither on hold nor inactive.",
+            value=oldest,
+        )
+
+    def _attempts(self) -> Iterator[Metric]:
+        counted = {
+            row[0]: row[1:] for row in self._rows("SELECT cause, attempts, seconds, buckets FROM logs_deliverycount")
+        }
+        attempts = CounterMetricFamily("cotadmin_attempts", "Tries, by result and cause.", labels=["result", "cause"])
+        seconds = HistogramMetricFamily(
+            "cotadmin_attempt_seconds", "Time of a try, from the name lookup to the last byte.", labels=["result"]
+        )
+        for result, causes in [("success", CAUSES[:1]), ("failed", CAUSES[1:])]:
+            found = [counted[cause] for cause in causes if cause in counted]
+            for cause in causes:
+                attempts.add_metric([result, cause], counted[cause][0] if cause in counted else 0)
+            seconds.add_metric([result], _buckets(found), sum_value=sum(row[1] for row in found))
+        yield attempts
+        yield seconds
+
+    def _workers(self) -> Iterator[Metric]:
+        seen = GaugeMetricFamily("cotadmin_worker_seen_seconds", "Since a worker was last seen.", labels=["worker"])
+        for worker, age in self._rows(_WORKERS):
+            seen.add_metric([worker], age)
+        yield seen
+
+    def _rows(self, query: str, parameters: list[object] | None = None) -> list[tuple]:
+        return self.connection.execute(query, parameters).fetchall()
+
+
+def _buckets(counts: list[tuple]) -> list[tuple[str, float]]:
+    """As Prometheus wants them: how many took at most so long, the last being all."""
+    each = [sum(row[2][place] for row in counts) for place in range(len(BUCKETS))]
+    bounds = [str(bound) for bound in BUCKETS]
+    return [*zip(bounds, map(float, accumulate(each)), strict=True), ("+Inf", float(sum(row[0] for row in counts)))]

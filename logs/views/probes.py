@@ -1,0 +1,79 @@
+"""What machines ask: does the process answer, is it ready, how is it doing. Without a session, and never of a person."""
+
+from __future__ import annotations
+
+import hmac
+from functools import cache
+
+import psycopg
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.db.migrations.loader import MigrationLoader
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+from prometheus_client import generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+
+from ..metrics import DatabaseCollector
+from ..probe_connection import probe_connection
+
+
+@require_safe
+@login_not_required
+@never_cache
+def healthz(request: HttpRequest) -> HttpResponse:
+    """The process answers; the database is not asked, since restarting this process would not mend it."""
+    return HttpResponse("ok", content_type="text/plain")
+
+
+@require_safe
+@login_not_required
+@never_cache
+def readyz(request: HttpRequest) -> HttpResponse:
+    """503 where a page could not be shown. A missing worker is told, and makes no difference to pages."""
+    checks: dict[str, object] = {"database": "not reachable", "migrations": "unknown", "workers": None}
+    is_ready = False
+    try:
+        with probe_connection() as connection:
+            checks["database"] = "ok"
+            is_ready = _has_all_migrations(connection)
+            checks["migrations"] = "ok" if is_ready else "not applied"
+            checks["workers"] = _workers(connection) if is_ready else None
+    except psycopg.Error:
+        is_ready = False
+    return JsonResponse({"ready": is_ready, **checks}, status=200 if is_ready else 503)
+
+
+@require_safe
+@login_not_required
+@never_cache
+def metrics(request: HttpRequest) -> HttpResponse:
+    """For Prometheus, behind the setting METRICS_TOKEN; without it there is no such page."""
+    if not settings.METRICS_TOKEN:
+        raise Http404
+    given = request.headers.get("Authorization", "").encode()
+    if not hmac.compare_digest(given, f"Bearer {settings.METRICS_TOKEN}".encode()):
+        return HttpResponse(status=401, headers={"WWW-Authenticate": "Bearer"})
+    try:
+        with probe_connection() as connection:
+            return HttpResponse(generate_latest(DatabaseCollector(connection)), content_type=CONTENT_TYPE_PLAIN_0_0_4)
+    except psycopg.Error:
+        return HttpResponse("the database does not answer", status=503, content_type="text/plain")
+
+
+def _has_all_migrations(connection: psycopg.Connection) -> bool:
+    applied = connection.execute("SELECT app, name FROM django_migrations").fetchall()
+    return _known_migrations() <= set(applied)
+
+
+@cache
+def _known_migrations() -> frozenset[tuple[str, str]]:
+    return frozenset(MigrationLoader(None).graph.nodes)
+
+
+def _workers(connection: psycopg.Connection) -> dict[str, float | None]:
+    """How many are on record, and for how many seconds none was seen."""
+    query = "SELECT count(*), round(extract(epoch FROM now() - max(seen_at)), 1)::float8 FROM logs_worker"
+    number, seen = connection.execute(query).fetchone() or (0, None)
+    return {"number": number, "last_seen_seconds": seen}
