@@ -11,16 +11,30 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import http.client
 import json
 import subprocess
 import sys
 import time
+from statistics import quantiles
+from urllib.parse import urlsplit
 
 from .database import fresh_database, log
-from .engine import fill, make_lanes, open_lanes, require_durable, running_worker, sample_event, wait_until_settled
+from .engine import (
+    fill,
+    make_lanes,
+    open_lanes,
+    require_durable,
+    running_worker,
+    sample_event,
+    wait_for,
+    wait_until_settled,
+)
+from .ingest import Events, make_subscriptions_and_token, web_server
 from .sink import SinkProcess, running_sink
 
 CONCURRENCY = 200
+LATENCIES = 200
 
 
 async def bare_loop(url: str, requests: int) -> float:
@@ -62,6 +76,37 @@ def per_second(sink: SinkProcess, lanes: int, each: int, hanging: int = 0) -> fl
     return total / (end - start)
 
 
+def latencies_ms(sink: SinkProcess) -> list[float]:
+    """From the 202 of each event, one after the other over HTTP, to its arrival at the idle sink."""
+    sink.forget()
+    token = make_subscriptions_and_token(sink.url("lane/one"))
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    events, answered = Events(), {}
+    with web_server() as address:
+        server = urlsplit(address)
+        connection = http.client.HTTPConnection(server.netloc)
+        wait_for(lambda: _answers(connection))
+        for _number in range(LATENCIES):
+            connection.request("POST", server.path, events.body(1), headers)
+            answer = json.loads(connection.getresponse().read())
+            answered[answer["accepted"][0]] = time.monotonic()
+            time.sleep(0.02)
+        arrived: dict[str, float] = {}
+        wait_for(
+            lambda: arrived.update({pk: at for _path, pk, at in sink.ledger()}) or arrived.keys() >= answered.keys()
+        )
+    return [max(arrived[pk] - moment, 0) * 1000 for pk, moment in answered.items()]
+
+
+def _answers(connection: http.client.HTTPConnection) -> bool:
+    try:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().read() is not None
+    except OSError:
+        connection.close()
+        return False
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bare", metavar="URL", help=argparse.SUPPRESS)
@@ -87,6 +132,8 @@ def main() -> None:
         alone = per_second(sink, 30, 200)
         among_hanging = per_second(sink, 30, 200, hanging=20)
         found["hostile_loss"] = round(1 - among_hanging / alone, 3)
+        log("latency …")
+        found["latency_p95_ms"] = round(quantiles(latencies_ms(sink), n=20)[-1], 1)
     print(json.dumps(found))
 
 

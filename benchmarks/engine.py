@@ -39,7 +39,7 @@ def sample_event() -> str:
 
 
 def make_lanes(urls: list[str]) -> list[str]:
-    """A signed subscription for each URL, not active yet; their ids."""
+    """A signed subscription for each URL, not active yet, that no event of the benchmarks fires; their ids."""
     from logs import objectid
     from logs.delivery import signing
     from logs.models import Company, Subscription
@@ -49,7 +49,7 @@ def make_lanes(urls: list[str]) -> list[str]:
     for url in urls:
         pk = objectid.new()
         subscription = Subscription(
-            pk=pk, company_id=COMPANY, name=pk, code=f"c{pk}", url=url, trigger="create-edit-delete-task"
+            pk=pk, company_id=COMPANY, name=pk, code=f"c{pk}", url=url, trigger="create-edit-delete-note"
         )
         subscription.is_active = False
         subscription.secret = signing.new_secret()
@@ -114,8 +114,8 @@ def wait_until_settled(lanes: list[str], each: int, sink: SinkProcess) -> float:
     """The moment at which the last outcome of these lanes was committed; every event must have an attempt that succeeded."""
     from logs.models import Attempt, WebhookLog
 
-    _wait_for(lambda: sink.count() >= len(lanes) * each)
-    _wait_for(lambda: not WebhookLog.objects.due().filter(subscription__in=lanes).exists())
+    wait_for(lambda: sink.count() >= len(lanes) * each)
+    wait_for(lambda: not WebhookLog.objects.due().filter(subscription__in=lanes).exists())
     end = time.monotonic()
     recorded = Attempt.objects.filter(log__subscription__in=lanes, log__state="succeeded", number=1).count()
     if recorded != len(lanes) * each:
@@ -123,7 +123,7 @@ def wait_until_settled(lanes: list[str], each: int, sink: SinkProcess) -> float:
     return end
 
 
-def _wait_for(is_done: Callable[[], bool]) -> None:
+def wait_for(is_done: Callable[[], bool]) -> None:
     deadline = time.monotonic() + PATIENCE
     while not is_done():
         if time.monotonic() > deadline:

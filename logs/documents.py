@@ -56,6 +56,8 @@ class BadDocument(ValueError):
 
     def __init__(self, reason: str, path: str = "", offset: int | None = None) -> None:
         super().__init__(f"{path}: {reason}" if path else reason)
+        self.reason = reason
+        self.path = path
         self.offset = offset
 
 

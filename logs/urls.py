@@ -3,7 +3,18 @@
 from django.urls import path, register_converter
 
 from .converters import ObjectIdConverter
-from .views import demo, imports, overview, payloads, redeliveries, subscriptions, webhook_logs
+from .views import (
+    demo,
+    doors,
+    imports,
+    ingest,
+    overview,
+    payloads,
+    redeliveries,
+    subscriptions,
+    test_events,
+    webhook_logs,
+)
 
 register_converter(ObjectIdConverter, "oid")
 
@@ -31,8 +42,15 @@ urlpatterns = [
     path("subscriptions/<oid:pk>/edit/", subscriptions.subscription_edit, name="subscription_edit"),
     path("subscriptions/<oid:pk>/activation/", subscriptions.subscription_activate, name="subscription_activate"),
     path("subscriptions/<oid:pk>/deactivation/", subscriptions.subscription_deactivate, name="subscription_deactivate"),
+    path("subscriptions/<oid:pk>/test-events/", test_events.test_event_create, name="test_event_create"),
+    path("doors/", doors.door_list, name="door_list"),
+    path("doors/<int:pk>/revocation/", doors.door_revoke, name="door_revoke"),
     path("imports/", imports.import_list, name="import_list"),
     path("imports/<int:pk>/", imports.import_detail, name="import_detail"),
     path("imports/<int:pk>/refused/", imports.import_refused, name="import_refused"),
     path("demo/", demo.demo_delete, name="demo_delete"),
+    # Where events come in: no session, a secret in the address or in the header.
+    path("in/<str:secret>", ingest.event_receive, name="event_receive"),
+    path("api/v3/events", ingest.event_create, name="event_create"),
+    path("api/v3/events/test/<oid:pk>", test_events.test_event_send, name="test_event_send"),
 ]

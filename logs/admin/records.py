@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from ..masked_keys import masked_keys
-from ..models import Attempt, AuditEntry, Import, Subscription, WebhookLog
+from ..models import Attempt, AuditEntry, Company, Import, Subscription, WebhookLog
 from ..payloads.masking import mask_headers, mask_text, mask_url
 from ..templatetags.cotadmin_ui import duration, humanbytes
 from .base import RecordAdmin, VisibleAdmin
@@ -68,6 +68,7 @@ class AuditEntryAdmin(RecordAdmin):
             Q(actor=user)
             | Exists(Subscription.objects.visible_to(user).filter(pk=about))
             | Exists(WebhookLog.objects.visible_to(user).filter(pk=about))
+            | Exists(Company.objects.visible_to(user).filter(pk=about))
         )
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:

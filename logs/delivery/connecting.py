@@ -18,6 +18,12 @@ _NOTICE_ITS_END = {
     "keepalives_count": 2,
     "tcp_user_timeout": 8000,
 }
+# A worker asks for a few rows by their keys, always. PostgreSQL plans by what it believes about the tables, which may be that
+# they are empty, or each lane short; then it would read all of them, again and again, until ANALYZE tells it otherwise.
+_BY_KEY = "; ".join(
+    f"SET {name} TO off"
+    for name in ("enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin", "jit")
+)
 
 
 async def connect(stack: AsyncExitStack) -> psycopg.AsyncConnection:
@@ -25,7 +31,9 @@ async def connect(stack: AsyncExitStack) -> psycopg.AsyncConnection:
     parameters = await sync_to_async(_parameters, thread_sensitive=False)()  # may start the embedded server
     parameters |= {**_NOTICE_ITS_END, "application_name": f"cotadmin worker {os.getpid()}"}
     connection = await psycopg.AsyncConnection.connect(**parameters, autocommit=True)
-    return await stack.enter_async_context(connection)
+    await stack.enter_async_context(connection)
+    await connection.execute(_BY_KEY)
+    return connection
 
 
 def _parameters() -> dict:

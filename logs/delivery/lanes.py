@@ -17,9 +17,6 @@ AHEAD = 20  # logs of a lane that are read at once
 AHEAD_BYTES = 256 * 1024  # of their payloads as they are stored, that is compressed
 CLOCK_SLACK = 5.0  # seconds
 
-# PostgreSQL takes every lane for a short one, and would rather read all of it and sort than walk the index for the first logs.
-READ_IN_ORDER = "SET enable_bitmapscan TO off"
-
 # A log stands at the head of its lane by (turn, position). A lane on hold sends re-deliveries only.
 _MAY_GO = """
     log.subscription_id = lane.id AND log.next_attempt_at IS NOT NULL

@@ -74,7 +74,6 @@ class DeliveryLoop:
         """Deliver while the connections last, or until the worker is to stop and nothing is in flight."""
         async with AsyncExitStack() as stack:
             asking, listening, recording = [await connecting.connect(stack) for _ in range(3)]
-            await asking.execute(lanes.READ_IN_ORDER)
             await self.leases.register(asking)
             await self._renew(asking)
             await listening.execute(f"LISTEN {DUE_CHANNEL}")

@@ -35,17 +35,26 @@ class UnreadableFile(ValueError):
 
 @dataclass(slots=True)
 class Piece:
-    """The text of one document and its place in the file, both from 1. `problem` says why it cannot be one, else ""."""
+    """The text of one document and its place in the file, both from 1. `problem` says why it cannot be one, else "".
+
+    `is_too_long`: it has not ended within the limit, so only its beginning is here.
+    """
 
     number: int
     line: int
     data: bytes
     problem: str = ""
+    is_too_long: bool = False
 
 
 def split(chunks: Iterable[bytes]) -> Iterator[Piece]:
     """The documents of a file, in order. Raises UnreadableFile where bytes cannot be made sense of."""
-    return _Splitter(_unpacked(chunks)).pieces()
+    return _Splitter(_unpacked(chunks), DOCUMENT_LIMIT).pieces()
+
+
+def split_text(chunks: Iterable[bytes], limit: int) -> Iterator[Piece]:
+    """The documents of a text that is not compressed, each of at most `limit` bytes."""
+    return _Splitter(iter(chunks), limit).pieces()
 
 
 def _unpacked(chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -98,8 +107,9 @@ class _Splitter:
     `indentation`: the blanks before `position` on its line, or None where something else stands before it.
     """
 
-    def __init__(self, chunks: Iterator[bytes]) -> None:
+    def __init__(self, chunks: Iterator[bytes], limit: int) -> None:
         self.chunks = chunks
+        self.limit = limit
         self.buffer = b""
         self.position = 0
         self.line = 1
@@ -126,14 +136,15 @@ class _Splitter:
         end = self._end_of_document()
         if end is not None:
             return self._take(end)
-        if len(self.buffer) - self.position >= DOCUMENT_LIMIT:
-            size = DOCUMENT_LIMIT // 1024 // 1024
+        is_too_long = len(self.buffer) - self.position >= self.limit
+        if is_too_long:
+            size = self.limit // 1024 // 1024
             problem = _("longer than %(size)s MiB, or a bracket is not closed") % {"size": size}
         else:
             problem = _("a bracket or a quote is not closed")
-        limit = min(self.position + DOCUMENT_LIMIT, len(self.buffer))
+        limit = min(self.position + self.limit, len(self.buffer))
         restart = self.buffer.find(self._restart_mark() + b"{", self.position + 1, limit)
-        return self._take(limit if restart < 0 else restart, problem)
+        return self._take(limit if restart < 0 else restart, problem, is_too_long)
 
     def _end_of_document(self) -> int | None:
         """Where the document at `position` ends; None where it does not within the limit."""
@@ -147,12 +158,12 @@ class _Splitter:
             match = _TOKEN.search(self.buffer, at)
             if match is None or (match[0][:1] == b'"' and match.end() == len(self.buffer)):
                 at = (match.start() if match else len(self.buffer)) - self.position
-                if len(self.buffer) - self.position >= DOCUMENT_LIMIT or not self._fill():
+                if len(self.buffer) - self.position >= self.limit or not self._fill():
                     return None
                 at += self.position
                 continue
             token, at = match[0], match.end()
-            if at - self.position > DOCUMENT_LIMIT:
+            if at - self.position > self.limit:
                 return None
             if token == b"{" and stack and self._begins_like_this(match.start(), restart_mark):
                 first_alike = first_alike or match.start() - self.position
@@ -170,7 +181,7 @@ class _Splitter:
     def _end_of_line_document(self) -> int | None:
         """The quick way for a document on a line of its own, as most files have them; None where it is not that."""
         end = self.buffer.find(b"\n", self.position)
-        if not 0 <= end - self.position <= DOCUMENT_LIMIT:
+        if not 0 <= end - self.position <= self.limit:
             return None
         line = self.buffer[self.position : end].rstrip(b" \t\r,")
         try:
@@ -197,12 +208,13 @@ class _Splitter:
         while True:
             match = _NO_DOCUMENT.match(self.buffer, self.position)
             end = match.end() if match else self.position + 1
-            end = min(end, self.position + DOCUMENT_LIMIT)
+            end = min(end, self.position + self.limit)
             if end < len(self.buffer) or not self._fill():
                 return min(end, len(self.buffer))
 
-    def _take(self, end: int, problem: str = "") -> Piece:
-        piece = Piece(self.number, self.line, self.buffer[self.position : end].rstrip(b" \t\r\n,"), problem)
+    def _take(self, end: int, problem: str = "", is_too_long: bool = False) -> Piece:
+        data = self.buffer[self.position : end].rstrip(b" \t\r\n,")
+        piece = Piece(self.number, self.line, data, problem, is_too_long)
         self._advance_to(end)
         return piece
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from django import template
 from django.templatetags.static import static
@@ -109,6 +109,12 @@ def duration(milliseconds: float | None) -> str:
     if seconds < MINUTE:
         return _("%(number)s s") % {"number": number_format(seconds, 1)}
     return _length(int(seconds))
+
+
+@register.filter
+def lasted(length: timedelta) -> str:
+    """31 s, 5 min, 3 d: of a length of time, its largest unit."""
+    return _length(int(length.total_seconds()))
 
 
 @register.filter

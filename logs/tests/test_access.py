@@ -7,12 +7,16 @@ from .factories import make_company, make_log, make_subscription
 
 pytestmark = pytest.mark.django_db
 OBJECT = "62742dd824c886d54e60f02b"
+# Scripts come here, with a secret in the address or in a header instead of a session.
+DOORS = ["event_receive", "event_create", "test_event_send"]
 
 
 def addresses() -> list[str]:
-    """Every address of the app, with the id of the sample's log where it takes one."""
+    """Every address for people, with the id of the sample's log where it takes one."""
     found = []
     for pattern in get_resolver("logs.urls").url_patterns:
+        if pattern.name in DOORS:
+            continue
         try:
             found.append(reverse(f"logs:{pattern.name}"))
         except NoReverseMatch:
@@ -27,6 +31,14 @@ def test_nobody_gets_anywhere_without_signing_in(client, address, method):
     response = getattr(client, method)(address)
     assert response.status_code == 302
     assert response["Location"].startswith("/sign-in/?next=")
+
+
+@pytest.mark.parametrize(("name", "status"), list(zip(DOORS, [404, 401, 401], strict=True)))
+def test_the_doors_ask_for_their_own_secret_whoever_is_signed_in(client, member, name, status):
+    client.force_login(member("Administrator"))
+    address = reverse(f"logs:{name}", args=[] if name == "event_create" else [OBJECT])
+    assert client.post(address, b"{}", content_type="application/json").status_code == status
+    assert client.get(address).status_code == 405
 
 
 @pytest.mark.parametrize("address", addresses())

@@ -13,7 +13,7 @@ from logs.documents import write_log
 from logs.ingest import importing
 from logs.ingest.importing import Importer, Summary
 from logs.masked_keys import masked_keys
-from logs.models import Attempt, AttemptTrigger, Company, Payload, State, Subscription, WebhookLog
+from logs.models import Attempt, AttemptTrigger, Company, Payload, State, Subscription, Turn, WebhookLog
 from logs.search import logs_matching
 
 from .factories import COMPANY, SAMPLES, SUBSCRIPTION, log_document, make_company, make_log, make_subscription, sample
@@ -176,7 +176,8 @@ class TestAgain:
 
     def test_one_that_is_due_stays(self):
         imported(SAMPLE)
-        WebhookLog.objects.update(next_attempt_at=timezone.now(), position=1, state=State.PENDING)
+        place = {"turn": Turn.REDELIVERY, "position": 1, "tries_left": 3}
+        WebhookLog.objects.update(next_attempt_at=timezone.now(), state=State.PENDING, **place)
         before = everything()
         assert imported(SAMPLE | {"status": 500})[0] == Summary(read=1, unchanged=1)
         assert everything() == before

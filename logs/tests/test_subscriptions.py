@@ -11,7 +11,7 @@ from django.utils import timezone
 from logs import objectid
 from logs.documents import read_subscription, write_subscription
 from logs.health import Health
-from logs.models import AuditAction, AuditEntry, Company, State, Subscription, Trigger, WebhookLog
+from logs.models import AuditAction, AuditEntry, Company, State, Subscription, Trigger, Turn, WebhookLog
 from logs.views import subscription_page
 
 pytestmark = pytest.mark.django_db
@@ -127,7 +127,8 @@ class TestList:
     def test_health_counts_the_last_seven_days_by_day(self, client, subscription):
         failure = make_log(subscription, State.FAILED, age=timedelta(days=6, hours=12), duration_ms=1000)
         newest = make_log(subscription, age=timedelta(minutes=1), duration_ms=500)
-        make_log(subscription, State.PENDING, age=timedelta(days=30), next_attempt_at=timezone.now(), position=1)
+        place = {"next_attempt_at": timezone.now(), "turn": Turn.WAITING, "position": 1, "tries_left": 3}
+        make_log(subscription, State.PENDING, age=timedelta(days=30), **place)
         ((_subscription, health),) = client.get(self.address).context["rows"]
         assert health.days == [(0, 1), (0, 0), (0, 0), (0, 0), (0, 0), (0, 0), (1, 0)]
         assert (health.total, health.waiting, health.p95_ms) == (2, 1, 975)

@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from ..delivery.sender import USER_AGENT
+from ..delivery.exchange import USER_AGENT
 from ..masked_keys import masked_keys
 from ..models import AuditAction, AuditEntry, Payload, WebhookLog
 from ..payloads import changes, masking, tree

@@ -6,9 +6,20 @@ import json
 from dataclasses import dataclass
 
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
 
-from logs.ingest import uploads
-from logs.models import Attempt, AttemptTrigger, AuditAction, AuditEntry, Import, Subscription, WebhookLog
+from logs.ingest import access, uploads
+from logs.models import (
+    Attempt,
+    AttemptTrigger,
+    AuditAction,
+    AuditEntry,
+    Door,
+    Import,
+    Subscription,
+    UnmatchedCount,
+    WebhookLog,
+)
 
 from ..factories import import_logs, log_document, make_company, make_subscription, sample
 
@@ -37,6 +48,7 @@ def make_content(user) -> Content:
     logs = WebhookLog.objects.in_bulk()
     _try_again(logs[edit["_id"]], user)
     hostile = logs[_hostile_document()["_id"]]
+    _make_doors(user)
     return Content(subscription, logs[edit["_id"]], logs[delivered["_id"]], hostile, _make_upload(user))
 
 
@@ -71,6 +83,15 @@ def _try_again(log: WebhookLog, user) -> None:
         bulk=False,
     )
     AuditEntry.record(user, AuditAction.REDELIVERED, log.pk)
+
+
+def _make_doors(user) -> None:
+    """An open and a revoked one, and something that fired nothing."""
+    for name in (MARKUP, "Cotalker, before"):
+        access.open_door(Door(name=name[:100], company=make_company()), by=user)
+    access.revoke(Door.objects.order_by("pk")[1], by=user)
+    day = timezone.now().date()
+    UnmatchedCount.objects.create(company=make_company(), day=day, event_type=MARKUP[:60], action="edit", count=1234)
 
 
 def _make_upload(user) -> Import:

@@ -60,6 +60,7 @@ PAGES = {
     "subscription without URL": Visit(f"/subscriptions/{OTHER_SUBSCRIPTION}/"),
     "subscription, new": Visit("/subscriptions/new/"),
     "subscription, edit": Visit(subscription_page("edit/")),
+    "doors": Visit("/doors/"),
     "imports": Visit("/imports/"),
     "import": Visit(lambda content: content.upload.get_absolute_url()),
     "sign-in": Visit("/sign-in/?next=/logs/", who="nobody"),

@@ -1,0 +1,105 @@
+"""API tokens and doors: who can send events in. A token is shown once; none is ever deleted, so that what was done stays told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from ..ingest import access
+from ..models import ApiToken, Company, Door, UnmatchedCount
+from .base import RecordAdmin, VisibleAdmin
+
+_SHOWN = ["shown_hint", "created_by", "created_at", "last_used_at", "revoked_at"]
+
+
+class AccessAdmin(admin.ModelAdmin):
+    """What doors and tokens have in common."""
+
+    list_filter = [("revoked_at", admin.EmptyFieldListFilter)]
+    search_fields = ["name"]
+    ordering = ["-created_at", "-id"]
+    actions = ["revoke_selected"]
+    show_full_result_count = False
+
+    def has_delete_permission(self, request: HttpRequest, obj=None) -> bool:
+        return False
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(f"logs.change_{self.opts.model_name}")
+
+    @admin.action(description=_("Revoke selected"), permissions=["revoke"])
+    def revoke_selected(self, request: HttpRequest, queryset: QuerySet) -> None:
+        number = sum(access.revoke(one, by=request.user) for one in queryset)
+        text = ngettext("%(number)s was revoked.", "%(number)s were revoked.", number) % {"number": number}
+        self.message_user(request, text, messages.SUCCESS if number else messages.WARNING)
+
+    @admin.display(description=_("ends in"))
+    def shown_hint(self, obj: ApiToken | Door) -> str:
+        return f"…{obj.hint}"
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(AccessAdmin):
+    list_display = ["name", "shown_companies", *_SHOWN]
+    filter_horizontal = ["companies"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ApiToken]:
+        """Those of which every company is one's own: a token is looked at and revoked as a whole."""
+        tokens = super().get_queryset(request).select_related("created_by").prefetch_related("companies")
+        if request.user.is_superuser:
+            return tokens
+        own = Company.objects.visible_to(request.user)
+        others = Company.objects.exclude(pk__in=own.values("pk"))
+        shared = ApiToken.companies.through.objects.filter(company__in=others.values("pk"))
+        return tokens.filter(companies__in=own).exclude(pk__in=shared.values("apitoken")).distinct()
+
+    def get_fields(self, request: HttpRequest, obj: ApiToken | None = None) -> list[Any]:
+        return ["name", "shown_companies", *_SHOWN] if obj else ["name", "companies"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: ApiToken | None = None) -> list[str]:
+        return ["shown_companies", *_SHOWN] if obj else []
+
+    def formfield_for_manytomany(self, db_field, request: HttpRequest, **kwargs):
+        kwargs["queryset"] = Company.objects.visible_to(request.user)
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: ApiToken, form: forms.ModelForm, change: bool) -> None:
+        if change:
+            obj.save(update_fields=["name"])
+            return
+        token = access.issue_token(obj, form.cleaned_data["companies"], by=request.user)
+        text = gettext("This is the token. It is shown only now: %(token)s") % {"token": token}
+        self.message_user(request, text, messages.WARNING)
+
+    @admin.display(description=_("companies"))
+    def shown_companies(self, obj: ApiToken) -> str:
+        return ", ".join(str(company) for company in obj.companies.all())
+
+
+@admin.register(Door)
+class DoorAdmin(VisibleAdmin, AccessAdmin):
+    """Doors are made on their page, which shows the URL and says what to do with it."""
+
+    list_display = ["name", "company", *_SHOWN]
+    list_select_related = ["company", "created_by"]
+    fields = ["name", "company", *_SHOWN]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Door | None = None) -> bool:
+        return False
+
+
+@admin.register(UnmatchedCount)
+class UnmatchedCountAdmin(VisibleAdmin, RecordAdmin):
+    list_display = ["day", "company", "event_type", "action", "count"]
+    list_select_related = ["company"]
+    list_filter = ["day"]
+    fields = ["day", "company", "event_type", "action", "count"]

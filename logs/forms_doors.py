@@ -1,0 +1,30 @@
+"""The form of a new door."""
+
+from __future__ import annotations
+
+from django import forms
+
+from .models import Company, Door
+
+
+class DoorForm(forms.ModelForm):
+    """`DoorForm(data, user=request.user)`; ingest.access.open_door stores its instance."""
+
+    class Meta:
+        model = Door
+        fields = ["name", "company"]
+
+    def __init__(self, data=None, *, user) -> None:
+        super().__init__(data)
+        companies = Company.objects.visible_to(user)
+        self.fields["company"].queryset = companies  # type: ignore[attr-defined]
+        only = list(companies[:2])
+        if len(only) == 1:  # there is nothing to choose
+            del self.fields["company"]
+            self.instance.company = only[0]
+        for field in self.fields.values():
+            field.widget.attrs |= {"class": "input", "autocomplete": "off"}
+
+    @property
+    def fields_in_error(self) -> list[forms.BoundField]:
+        return [field for field in self if field.errors]

@@ -1,0 +1,95 @@
+"""Accepts events: the one place where they are stored, whichever way they came in.
+
+All that follows from a batch is one transaction: what is answered as accepted is in its lanes, and wakes the workers. Rows are
+locked in one order by everybody (accepted events by key, then lanes by id, then counts), so batches never deadlock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from .. import objectid
+from . import lane_store, same_again, unmatched
+from .arrivals import Arrival
+from .lane_store import NewLog
+from .matching import subscriptions_fired
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """What became of an event: the ids of its logs, none where it fired no subscription.
+
+    `is_known`: it was accepted before, and these are the logs of then. `problem` says why it was not accepted, else "".
+    """
+
+    event: Arrival
+    logs: Sequence[str] = ()
+    is_known: bool = False
+    problem: str = ""
+
+
+def accept(events: Sequence[Arrival]) -> list[Acceptance]:
+    """Store events in the order in which they stand; what became of each, in that order."""
+    if not events:
+        return []
+    lane_store.prepare()
+    with transaction.atomic():
+        logs = _logs_to_make(events)
+        claimed = same_again.claim((key, made[0].event.digest, _ids(made)) for key, made in logs.items())
+        known = same_again.known({event.key for event in events} - claimed)
+        new = _stored({key: made for key, made in logs.items() if key in claimed})
+        results = [_result(event, new.get(event.key), known.get(event.key)) for event in events]
+        unmatched.count(result.event.about for result in results if not result.logs and not result.problem)
+    return results
+
+
+def accept_test(event: Arrival, subscription: str) -> str | None:
+    """Put an event into this lane alone, marked as a test: the id of its log; None where the lane takes none now."""
+    lane_store.prepare()
+    with transaction.atomic():
+        log = NewLog(objectid.new(), subscription, event)
+        return log.id if lane_store.store([log], whoever_delivers=True, are_tests=True) else None
+
+
+def _logs_to_make(events: Sequence[Arrival]) -> dict[str, list[NewLog]]:
+    """The logs of events that fire a subscription, by key, as if nothing were known yet."""
+    distinct: dict[str, Arrival] = {}
+    for event in events:
+        distinct.setdefault(event.key, event)
+    fired = subscriptions_fired(event.about for event in distinct.values())
+    return {
+        key: [NewLog(objectid.new(), lane, event) for lane in lanes]
+        for (key, event), lanes in zip(distinct.items(), fired, strict=True)
+        if lanes
+    }
+
+
+def _stored(logs: dict[str, list[NewLog]]) -> dict[str, list[NewLog]]:
+    """Put logs into their lanes; what is left of them where a lane was closed at this very moment."""
+    asked = [log for made in logs.values() for log in made]
+    stored = lane_store.store(asked)
+    if len(stored) == len(asked):
+        return logs
+    left: dict[str, list[NewLog]] = {key: [] for key in logs}
+    for log in stored:
+        left[log.event.key].append(log)
+    same_again.correct({key: _ids(made) for key, made in left.items() if len(made) < len(logs[key])})
+    return left
+
+
+def _ids(logs: Sequence[NewLog]) -> list[str]:
+    return [log.id for log in logs]
+
+
+def _result(event: Arrival, new: list[NewLog] | None, known: same_again.Known | None) -> Acceptance:
+    if new:
+        return Acceptance(event, _ids(new), is_known=new[0].event is not event)
+    if known is None:
+        return Acceptance(event)
+    if known.digest != event.digest:
+        return Acceptance(event, problem=_("another event was sent with this Idempotency-Key in the last 24 hours"))
+    return Acceptance(event, known.logs, is_known=True)

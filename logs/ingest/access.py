@@ -1,0 +1,93 @@
+"""The secrets that let events in: made, shown once, found by their hash, revoked. Each change is on record."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Collection
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from ..models import ApiToken, AuditAction, AuditEntry, Company, Door
+
+TOKEN_PREFIX = "cot_"  # noqa: S105  so that a token is recognised as one where it has got to
+_SECRET_BYTES = 32  # 43 characters
+_HINT = 4
+# In one statement, as it comes with every event.
+_WITH_COMPANIES = """
+SELECT token.*, ARRAY(SELECT company_id FROM logs_apitoken_companies WHERE apitoken_id = token.id) AS company_ids
+FROM logs_apitoken token WHERE secret_hash = %s AND revoked_at IS NULL
+"""
+_USE_IS_TOLD_EVERY = timedelta(minutes=1)
+
+
+def open_door(door: Door, *, by) -> str:
+    """Store a new door; its secret, which nobody can find out again."""
+    secret = secrets.token_urlsafe(_SECRET_BYTES)
+    with transaction.atomic():
+        _store(door, secret, by)
+        AuditEntry.record(by, AuditAction.DOOR_MADE, door.company_id, door.name)
+    return secret
+
+
+def issue_token(token: ApiToken, companies: Collection[Company], *, by) -> str:
+    """Store a new token for these companies; its text, which nobody can find out again."""
+    text = TOKEN_PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
+    with transaction.atomic():
+        _store(token, text, by)
+        token.companies.set(companies)
+        for company in companies:
+            AuditEntry.record(by, AuditAction.TOKEN_MADE, company.pk, token.name)
+    return text
+
+
+def revoke(access: Door | ApiToken, *, by) -> bool:
+    """Let nothing in by it any more; False where that is so already."""
+    with transaction.atomic():
+        stored = type(access)._base_manager.filter(pk=access.pk, revoked_at=None)
+        if not stored.update(revoked_at=Now()):
+            return False
+        if isinstance(access, Door):
+            AuditEntry.record(by, AuditAction.DOOR_REVOKED, access.company_id, access.name)
+        else:
+            for company in access.companies.all():
+                AuditEntry.record(by, AuditAction.TOKEN_REVOKED, company.pk, access.name)
+    return True
+
+
+def find_door(secret: str) -> Door | None:
+    """The door that this secret opens. Looking for the hash takes as long for a near miss as for any other."""
+    door = Door.objects.filter(secret_hash=_hashed(secret), revoked_at=None).first()
+    if door:
+        _tell_use(door)
+    return door
+
+
+def find_token(text: str) -> tuple[ApiToken, list[str]] | None:
+    """The token of this text, and the ids of its companies."""
+    for token in ApiToken.objects.raw(_WITH_COMPANIES, [_hashed(text)]):
+        _tell_use(token)
+        return token, token.company_ids  # type: ignore[attr-defined]  # of the statement
+    return None
+
+
+def _store(access: Door | ApiToken, secret: str, by) -> None:
+    access.secret_hash, access.hint, access.created_by = _hashed(secret), secret[-_HINT:], by
+    access.save()
+
+
+def _hashed(secret: str) -> str:
+    """256 random bits cannot be guessed, so the hash needs neither salt nor slowness."""
+    return hashlib.sha256(secret.encode(errors="surrogateescape")).hexdigest()
+
+
+def _tell_use(access: Door | ApiToken) -> None:
+    """At most once a minute: a row that every event rewrites would be what they all wait for."""
+    before = timezone.now() - _USE_IS_TOLD_EVERY
+    if access.last_used_at is None or access.last_used_at < before:
+        stale = Q(last_used_at=None) | Q(last_used_at__lt=before)
+        type(access)._base_manager.filter(stale, pk=access.pk).update(last_used_at=Now())

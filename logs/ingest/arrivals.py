@@ -1,0 +1,126 @@
+"""What came in, before it is stored: bytes become events, or errors that say which one, where and why.
+
+Of a parsed event only what storing asks for is kept: as Python objects a batch of 32 MiB would be ten times that.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from django.utils.translation import gettext as _
+
+from .. import objectid
+from ..documents import BadDocument, EventDocument, read_event
+from .matching import Watched, watched
+from .splitting import Piece
+
+MOST_ERRORS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivalError:
+    """Why an event was not accepted. `index`: its place from 0, None where it is not about one; `path`: a JSON Pointer."""
+
+    index: int | None
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """An event that may be stored. `text` is what was sent, to the letter.
+
+    `key` is what makes another event the same again, `digest` tells whether it is; "" where it is to be stored in any case.
+    """
+
+    index: int
+    text: str
+    about: Watched
+    object_id: str
+    object_name: str
+    digest: str
+    key: str
+
+
+@dataclass(slots=True)
+class Sorted:
+    """A batch, taken apart. Of more than 1,000 errors the others are only counted: 32 MiB can hold millions."""
+
+    events: list[Arrival] = field(default_factory=list)
+    errors: list[ArrivalError] = field(default_factory=list)
+    errors_left_out: int = 0
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.events and not self.errors
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Whose events may come in, and what is said of all others."""
+
+    companies: Collection[str]
+    refusal: str
+
+
+def read_arrivals(pieces: Iterable[Piece], reach: Reach, idempotency_key: str = "") -> Iterator[Arrival | ArrivalError]:
+    """The events of a batch, or what is wrong with them, in their order."""
+    for index, piece in enumerate(pieces):
+        if piece.problem:
+            yield ArrivalError(index, "", piece.problem)
+        else:
+            yield read_arrival(piece.data, reach, index, idempotency_key)
+
+
+def read_arrival(data: bytes, reach: Reach, index: int = 0, idempotency_key: str = "") -> Arrival | ArrivalError:
+    """One COTEvent. Its place in the batch is part of its name, as a batch has one Idempotency-Key."""
+    try:
+        return arrival_of(read_event(data), reach, index, idempotency_key and f"{idempotency_key}\n{index}")
+    except BadDocument as error:
+        return ArrivalError(index, error.path, _reason(error, data))
+
+
+def sorted_out(arrivals: Iterable[Arrival | ArrivalError]) -> Sorted:
+    """What may be stored, and what is wrong with the rest."""
+    found = Sorted()
+    for arrival in arrivals:
+        if isinstance(arrival, Arrival):
+            found.events.append(arrival)
+        elif len(found.errors) < MOST_ERRORS:
+            found.errors.append(arrival)
+        else:
+            found.errors_left_out += 1
+    return found
+
+
+def arrival_of(event: EventDocument, reach: Reach, index: int = 0, key: str = "") -> Arrival:
+    """`key`: what the sender calls this event; "" where its bytes are its name. Raises BadDocument."""
+    if "company" not in event.value:
+        raise BadDocument(_("missing"), "/company")
+    company = objectid.parse(event.value["company"])
+    if company not in reach.companies:
+        raise BadDocument(reach.refusal, "/company")
+    digest = _sha256("event", company, event.text)
+    return Arrival(
+        index=index,
+        text=event.text,
+        about=watched(company, event.value),
+        object_id=event.object_id,
+        object_name=event.object_name,
+        digest=digest,
+        key=_sha256("key", company, key) if key else digest,
+    )
+
+
+def _sha256(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _reason(error: BadDocument, data: bytes) -> str:
+    if error.offset is None:
+        return error.reason
+    before = data.decode(errors="replace")[: error.offset]
+    place = {"line": before.count("\n") + 1, "column": len(before) - before.rfind("\n")}
+    return f"{error.reason} {_('(line %(line)s, column %(column)s)') % place}"

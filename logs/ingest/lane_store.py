@@ -1,0 +1,117 @@
+"""Puts events at the end of lanes: takes their places, and stores their logs and payloads."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+
+from .. import objectid
+from ..masked_keys import masked_keys
+from ..models import AttemptTrigger, State, Turn, wake
+from ..partitions import make_months_of
+from ..search import event_vector
+from .arrivals import Arrival
+
+# Whoever deactivates a subscription at this moment is waited for, and then it gets nothing more. Locked in the order of ids.
+# The time is taken when the lanes are ours, so that the logs of a lane are as old as their places say.
+_TAKE_PLACES = """
+WITH lane AS (
+    SELECT id FROM logs_subscription
+    WHERE id = ANY(%(lanes)s) AND is_active AND url <> '' AND (we_deliver OR %(whoever_delivers)s)
+    ORDER BY id FOR NO KEY UPDATE
+), placed AS (
+    UPDATE logs_subscription SET last_position = last_position + asked.number
+    FROM lane JOIN unnest(%(lanes)s::text[], %(numbers)s::int[]) AS asked (id, number) USING (id)
+    WHERE logs_subscription.id = lane.id
+    RETURNING logs_subscription.id, last_position - asked.number AS before
+)
+SELECT id, before, clock_timestamp() FROM placed
+"""
+_LOGS = """
+COPY logs_webhooklog (
+    id, subscription_id, company, created_at, next_attempt_at, retry, state, cause, fingerprint, event_type, action, object_id,
+    object_name, search, turn, position, tries_left, trigger, is_test
+) FROM STDIN
+"""
+_PAYLOADS = "COPY logs_payload (log_id, event, search) FROM STDIN"
+
+
+@dataclass(frozen=True, slots=True)
+class NewLog:
+    """An event that goes into a lane."""
+
+    id: str
+    lane: str
+    event: Arrival
+
+
+def prepare() -> None:
+    """What has to be there before the transaction begins: this month's partition of the payloads."""
+    _prepare_month(timezone.now().strftime("%Y-%m"))
+
+
+@lru_cache(maxsize=1)
+def _prepare_month(month: str) -> None:
+    make_months_of([objectid.new()])
+
+
+def store(logs: Sequence[NewLog], *, whoever_delivers: bool = False, are_tests: bool = False) -> list[NewLog]:
+    """Put logs into their lanes, in the order given, and wake the lanes. Those that were stored: all of lanes that are open.
+
+    Nobody else puts anything into these lanes until the transaction ends.
+    """
+    places, now = _take_places(Counter(log.lane for log in logs), whoever_delivers)
+    stored = [log for log in logs if log.lane in places]
+    if stored:
+        with connection.cursor() as cursor:
+            _copy_logs(cursor, stored, places, now, are_tests)
+            _copy_payloads(cursor, stored)
+        wake(*places)
+    return stored
+
+
+def _take_places(numbers: Counter[str], whoever_delivers: bool) -> tuple[dict[str, int], datetime | None]:
+    """The last place of each lane before the new ones, and the time by the database's clock."""
+    if not numbers:
+        return {}, None
+    asked: dict[str, Any] = {
+        "lanes": list(numbers),
+        "numbers": list(numbers.values()),
+        "whoever_delivers": whoever_delivers,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKE_PLACES, asked)
+        rows = cursor.fetchall()
+    return {lane: before for lane, before, _now in rows}, max((now for _lane, _before, now in rows), default=None)
+
+
+def _copy_logs(cursor, logs: Sequence[NewLog], places: dict[str, int], now: datetime | None, are_tests: bool) -> None:
+    untried = (now, now, 0, State.PENDING.value, "", "")
+    first_round = (settings.DELIVERY_TRIES, AttemptTrigger.AUTO.value, are_tests)
+    last = dict(places)
+    with cursor.copy(_LOGS) as copy:
+        for log in logs:
+            last[log.lane] += 1
+            event, about = log.event, log.event.about
+            told = (about.type, about.action, event.object_id, event.object_name, "")
+            place = (Turn.WAITING.value, last[log.lane])
+            copy.write_row((log.id, log.lane, about.company, *untried, *told, *place, *first_round))
+
+
+def _copy_payloads(cursor, logs: Sequence[NewLog]) -> None:
+    keys = masked_keys()
+    event, vector = None, ""
+    with cursor.copy(_PAYLOADS) as copy:
+        for log in logs:
+            if log.event is not event:  # an event may go into several lanes, which come one after another
+                event, vector = log.event, event_vector(msgspec.json.decode(log.event.text), keys)
+            copy.write_row((log.id, log.event.text, vector))

@@ -1,0 +1,103 @@
+"""Which subscriptions an event fires: by trigger, context and company, of those that are active and delivered from here.
+
+Source of the rule: the table of triggers in Cotalker's documentation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+
+from .. import objectid
+from ..documents import TRIGGERS
+from ..models import Trigger
+
+_TRIGGER_OF_TYPE = {event_type: trigger for trigger, event_type in TRIGGERS.items()}
+_LOGOUT = ("Auth", "logout")  # of all that may be said about a session, only this fires
+
+# By the index subscription_matching; sorted, so that everybody answers and locks them in the same order.
+_WATCHING = """
+SELECT lane.id, lane.company_id, lane.trigger, lane.context_task_group, lane.context_survey, lane.context_group
+FROM unnest(%s::text[], %s::text[]) AS asked (company, trigger)
+JOIN logs_subscription lane ON lane.company_id = asked.company AND lane.trigger = asked.trigger
+WHERE lane.is_active AND lane.we_deliver AND lane.url <> ''
+ORDER BY lane.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What an event is about, as far as matching asks. The ids of the context are "" where the event has none."""
+
+    company: str
+    type: str
+    action: str
+    task_group: str = ""
+    survey: str = ""
+    group: str = ""
+
+    @property
+    def trigger(self) -> str:
+        """The trigger that it fires, "" where it fires none."""
+        if self.type == _LOGOUT[0] and self.action != _LOGOUT[1]:
+            return ""
+        return _TRIGGER_OF_TYPE.get(self.type, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What a subscription watches. An empty context means: whatever it is."""
+
+    subscription: str
+    company: str
+    trigger: str
+    task_group: str = ""
+    survey: str = ""
+    group: str = ""
+
+
+def watched(company: str, event: dict[str, Any]) -> Watched:
+    """Of a COTEvent that documents.read_event took."""
+    data = event.get("data") or {}
+    ids = [_id_or_empty(data.get(key)) for key in ("taskGroup", "surveyId", "group")]
+    return Watched(company, event["type"], event["event"], *ids)
+
+
+def fires(watch: Watch, event: Watched) -> bool:
+    """Whether the event fires a subscription that is active and delivered from here."""
+    if (watch.company, watch.trigger) != (event.company, event.trigger) or not event.trigger:
+        return False
+    if watch.trigger == Trigger.TASK:
+        return watch.task_group in ("", event.task_group)
+    if watch.trigger == Trigger.SURVEY:
+        return watch.survey in ("", event.survey) and watch.group in ("", event.group)
+    return True
+
+
+def subscriptions_fired(events: Iterable[Watched]) -> list[list[str]]:
+    """For each event the ids of the subscriptions that it fires, in the order of ids. One query for all of them."""
+    events = list(events)
+    watches = _watching({(event.company, event.trigger) for event in events if event.trigger})
+    return [
+        [watch.subscription for watch in watches.get((event.company, event.trigger), ()) if fires(watch, event)]
+        for event in events
+    ]
+
+
+def _watching(asked: set[tuple[str, str]]) -> dict[tuple[str, str], list[Watch]]:
+    found: dict[tuple[str, str], list[Watch]] = {}
+    if not asked:
+        return found
+    with connection.cursor() as cursor:
+        cursor.execute(_WATCHING, [list(column) for column in zip(*asked, strict=True)])
+        for row in cursor.fetchall():
+            watch = Watch(*row)
+            found.setdefault((watch.company, watch.trigger), []).append(watch)
+    return found
+
+
+def _id_or_empty(value: Any) -> str:
+    return value.lower() if objectid.is_objectid(value) else ""

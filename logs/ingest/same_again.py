@@ -1,0 +1,80 @@
+"""The same event again within 24 hours: it makes no second log, and is answered with the logs of the first.
+
+All statements take the rows in the order of their keys, so that two batches never wait for each other in a circle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db import connection
+
+from ..models import AcceptedEvent
+
+# Waits for whoever is storing the same event at this moment, then finds it taken.
+_CLAIM = """
+INSERT INTO logs_acceptedevent (key, digest, logs, accepted_at)
+SELECT key, digest, string_to_array(logs, ','), now()
+FROM unnest(%s::text[], %s::text[], %s::text[]) AS new (key, digest, logs)
+ORDER BY key
+ON CONFLICT (key) DO UPDATE SET digest = EXCLUDED.digest, logs = EXCLUDED.logs, accepted_at = EXCLUDED.accepted_at
+WHERE logs_acceptedevent.accepted_at < now() - interval '24 hours'
+RETURNING key
+"""
+_KNOWN = """
+SELECT key, digest, logs FROM logs_acceptedevent WHERE key = ANY(%s) AND accepted_at >= now() - interval '24 hours'
+"""
+# Rows that somebody works with are left for the next time.
+_FORGET = """
+DELETE FROM logs_acceptedevent WHERE key IN (
+    SELECT key FROM logs_acceptedevent WHERE accepted_at < now() - interval '24 hours' LIMIT %s FOR UPDATE SKIP LOCKED
+)
+"""
+_AT_ONCE = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An event that was accepted before, and the logs that were made of it then."""
+
+    digest: str
+    logs: list[str]
+
+
+def claim(events: Iterable[tuple[str, str, list[str]]]) -> set[str]:
+    """Remember events as (key, digest, ids of logs); the keys of those that are new. Keys must be distinct."""
+    rows = [(key, digest, ",".join(logs)) for key, digest, logs in events]
+    if not rows:
+        return set()
+    with connection.cursor() as cursor:
+        cursor.execute(_CLAIM, [list(column) for column in zip(*rows, strict=True)])
+        return {key for (key,) in cursor.fetchall()}
+
+
+def correct(logs: dict[str, list[str]]) -> None:
+    """Other logs for events that were just claimed, by key; without any they are as good as never seen."""
+    for key, ids in logs.items():
+        claimed = AcceptedEvent.objects.filter(pk=key)
+        claimed.update(logs=ids) if ids else claimed.delete()
+
+
+def known(keys: Iterable[str]) -> dict[str, Known]:
+    """Those of the events that were accepted in the last 24 hours, by key."""
+    asked = list(keys)
+    if not asked:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(_KNOWN, [asked])
+        return {key: Known(digest, logs) for key, digest, logs in cursor.fetchall()}
+
+
+def forget_old() -> int:
+    """Delete what is older than 24 hours, a bounded number at a time; how many there were."""
+    forgotten = 0
+    with connection.cursor() as cursor:
+        while True:
+            cursor.execute(_FORGET, [_AT_ONCE])
+            forgotten += cursor.rowcount
+            if cursor.rowcount < _AT_ONCE:
+                return forgotten

@@ -1,0 +1,77 @@
+"""Sends events in from the shell."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from logs.ingest import pieces
+from logs.ingest.accepting import Acceptance, accept
+from logs.ingest.arrivals import Reach, read_arrivals, sorted_out
+from logs.ingest.pieces import BATCH_LIMIT, MIB, TooLarge
+from logs.models import Company
+
+
+class Command(BaseCommand):
+    help = (
+        "Sends Cotalker events (COTEvent) in as if they had come over HTTP: each is stored for every subscription that it fires, "
+        "and delivered. Prints the ids of the logs. Takes one event, a JSON array, or NDJSON; all are stored in one transaction. "
+        "An event that came in within the last 24 hours is not stored again. Exit status 1 where something was refused."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", metavar="FILE", help="a file to read; - for standard input")
+        parser.add_argument(
+            "--again",
+            action="store_true",
+            help="also send what came in within the last 24 hours already, as new events",
+        )
+
+    def handle(self, *args, **options) -> None:
+        name, is_again = options["file"], options["again"]
+        reach = Reach(set(Company.objects.values_list("pk", flat=True)), "no such company is known here")
+        try:
+            # An event is the same again by its key: a made-up one makes it another.
+            key = secrets.token_hex() if is_again else ""
+            found = sorted_out(read_arrivals(pieces.of_file(_read(name)), reach, key))
+        except TooLarge as error:
+            place = "" if error.index is None else f"event {error.index}: "
+            raise CommandError(f"{place}{error}; nothing was sent") from error
+        except OSError as error:
+            raise CommandError(f"{name}: {error.strerror}") from error
+        if found.is_empty:
+            raise CommandError(f"{name}: it holds no event")
+        for result in accept(found.events):
+            self._report(result)
+        for problem in found.errors:
+            self.stderr.write(f"event {problem.index}: {': '.join(filter(None, [problem.path, problem.reason]))}")
+        if found.errors_left_out:
+            self.stderr.write(f"and {found.errors_left_out} more that are no events")
+        if found.errors:
+            sys.exit(1)
+
+    def _report(self, result: Acceptance) -> None:
+        """The ids alone go to standard output, so that another command can read them."""
+        for log in result.logs:
+            self.stdout.write(log)
+        if result.is_known:
+            self.stderr.write(f"event {result.event.index}: it came in already; --again sends it all the same")
+        elif not result.logs:
+            self.stderr.write(
+                f"event {result.event.index}: it fires no subscription that is active and delivered from here"
+            )
+
+
+def _read(name: str) -> Iterator[bytes]:
+    """The bytes of a file; raises OSError, and TooLarge where it is larger than a batch may be."""
+    seen = 0
+    with sys.stdin.buffer if name == "-" else Path(name).open("rb") as file:
+        while chunk := file.read(MIB):
+            seen += len(chunk)
+            if seen > BATCH_LIMIT:
+                raise TooLarge(BATCH_LIMIT)
+            yield chunk

@@ -1,0 +1,69 @@
+"""gunicorn as an installation runs it, on the database of the tests; and a client that speaks HTTP by the byte."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+
+from .processes import PATIENCE, PROJECT, environment
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    body: dict
+
+
+class WebServer:
+    """The constructor returns once it answers."""
+
+    def __init__(self, **more: str) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            self.port = probe.getsockname()[1]
+        command = [sys.executable, "-m", "gunicorn", "cotadmin.wsgi", "--bind", f"127.0.0.1:{self.port}"]
+        self.process = subprocess.Popen(
+            [*command, "--workers", "2", "--threads", "4", "--no-control-socket", "--log-level", "warning"],
+            cwd=PROJECT,
+            env=environment() | more,
+        )
+        self._wait()
+
+    def _wait(self) -> None:
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            try:
+                self.connect().close()
+                return
+            except OSError:
+                assert self.process.poll() is None, "the web server ended"
+                time.sleep(0.05)
+        raise AssertionError("the web server does not answer")
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(PATIENCE)
+
+
+def head(address: str, **headers: str) -> bytes:
+    lines = [f"POST {address} HTTP/1.1", "Host: localhost", "Connection: close"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+def chunk(data: bytes) -> bytes:
+    return f"{len(data):x}\r\n".encode() + data + b"\r\n"
+
+
+def read_answer(connection: socket.socket) -> Answer:
+    received = b""
+    while piece := connection.recv(65536):
+        received += piece
+    top, _, body = received.partition(b"\r\n\r\n")
+    return Answer(int(top.split()[1]), json.loads(body))

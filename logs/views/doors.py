@@ -1,0 +1,85 @@
+"""The doors of the companies: the URLs to which Cotalker posts, and what came in by them that nobody asked for."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.core.exceptions import PermissionDenied
+from django.db.models import Sum
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
+
+from ..delivery.signing import decrypt_secret, encrypt_secret
+from ..forms_doors import DoorForm
+from ..ingest import access
+from ..models import Company, Door, UnmatchedCount
+
+DOOR_ONCE = "door_once"  # the session's key for the URL of a new door, encrypted until it is shown
+UNMATCHED_DAYS = 7
+MOST_UNMATCHED = 50
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@permission_required("logs.view_door", raise_exception=True)
+def door_list(request: HttpRequest) -> HttpResponse:
+    """The doors with the form of a new one, and where the form is posted to."""
+    if request.method != "POST":
+        return _list_page(request, DoorForm(user=request.user))
+    if not request.user.has_perm("logs.add_door"):
+        raise PermissionDenied
+    form = DoorForm(request.POST, user=request.user)
+    if not Company.objects.visible_to(request.user).exists() or not form.is_valid():
+        return _list_page(request, form, status=422)
+    secret = access.open_door(form.instance, by=request.user)
+    url = request.build_absolute_uri(reverse("logs:event_receive", args=[secret]))
+    request.session[DOOR_ONCE] = encrypt_secret(url, settings.SECRETS_KEYS)
+    return redirect("logs:door_list")
+
+
+@require_POST
+@permission_required("logs.change_door", raise_exception=True)
+def door_revoke(request: HttpRequest, pk: int) -> HttpResponse:
+    door = get_object_or_404(Door.objects.visible_to(request.user), pk=pk)
+    if access.revoke(door, by=request.user):
+        messages.success(request, _("The door “%(name)s” is closed. Its URL takes nothing any more.") % {"name": door})
+    else:
+        messages.info(request, _("The door “%(name)s” was revoked already.") % {"name": door})
+    return redirect("logs:door_list")
+
+
+def _list_page(request: HttpRequest, form: DoorForm, status: int = 200) -> HttpResponse:
+    companies = list(Company.objects.visible_to(request.user)[:2])
+    context = {
+        "form": form,
+        "doors": Door.objects.visible_to(request.user).select_related("company", "created_by"),
+        "unmatched": _unmatched(request),
+        "unmatched_days": UNMATCHED_DAYS,
+        "has_company": bool(companies),
+        "has_companies": len(companies) > 1,
+        "new_url": _new_url(request),
+    }
+    return render(request, "logs/door_list.html", context, status=status)
+
+
+def _new_url(request: HttpRequest) -> str:
+    """The URL of the door that was just made, once; "" ever after."""
+    encrypted = request.session.pop(DOOR_ONCE, "")
+    return decrypt_secret(encrypted, settings.SECRETS_KEYS) if encrypted else ""
+
+
+def _unmatched(request: HttpRequest) -> list[dict[str, Any]]:
+    """What matched no subscription lately, by company, type and action, the most first."""
+    since = timezone.now().date() - timedelta(days=UNMATCHED_DAYS)
+    counts = UnmatchedCount.objects.visible_to(request.user).filter(day__gt=since).order_by()
+    by_kind = counts.values("company", "company__name", "event_type", "action").annotate(number=Sum("count"))
+    return list(by_kind.order_by("-number", "event_type", "action")[:MOST_UNMATCHED])
