@@ -9,6 +9,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from ..querysets import WebhookLogQuerySet
 from .audit import AuditAction, AuditEntry
 from .fields import ObjectIdField
 from .states import State
@@ -43,7 +44,7 @@ class Lane(models.Model):
     class Meta:
         abstract = True
 
-    def waiting(self) -> models.QuerySet:
+    def waiting(self) -> WebhookLogQuerySet:
         """The logs that are due in this lane, now or later, in the order in which they will be sent."""
         return self.logs.filter(next_attempt_at__isnull=False).order_by("turn", "position")
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
 from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from .. import objectid
@@ -16,6 +21,9 @@ from .fields import JSONTextField, ObjectIdField, is_objectid
 from .lane import Lane
 
 CODE_PATTERN = r"^[a-z0-9_]+$"
+PREVIOUS_SECRET_SIGNS = timedelta(hours=24)
+SECRET_COLUMNS = ["encrypted_secret", "encrypted_previous_secret", "previous_secret_until"]
+NOT_AT_COTALKER = {"timeout", "holds_when_exhausted"}  # an import has nothing that could take their place
 
 
 class Trigger(models.TextChoices):
@@ -121,6 +129,48 @@ class Subscription(Lane):
     def secret(self, plain: str) -> None:
         self.encrypted_secret = signing.encrypt_secret(plain, settings.SECRETS_KEYS) if plain else ""
 
+    def replace_secret(self, plain: str) -> None:
+        """Sign with `plain` from now on, and for 24 hours with the present one as well. "" removes all. Not saved yet."""
+        self.encrypted_previous_secret, self.previous_secret_until = "", None
+        if plain and self.encrypted_secret and self.is_secret_readable:  # one that no key opens would stop the lane
+            self.encrypted_previous_secret = self.encrypted_secret
+            self.previous_secret_until = timezone.now() + PREVIOUS_SECRET_SIGNS
+        self.secret = plain
+
+    @property
+    def is_secret_readable(self) -> bool:
+        try:
+            return bool(self.secret)
+        except signing.SecretUnreadable:
+            return False
+
+    @property
+    def previous_secret_signs_until(self) -> datetime | None:
+        """None where nothing but the present secret signs."""
+        until = self.previous_secret_until
+        return until if until and self.encrypted_previous_secret and until > timezone.now() else None
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """The custom request headers in the clear, in their order; raises signing.SecretUnreadable when no key fits."""
+        if not self.encrypted_headers:
+            return []
+        plain = signing.decrypt_secret(self.encrypted_headers, settings.SECRETS_KEYS)
+        return [(name, value) for name, value in json.loads(plain)]
+
+    @headers.setter
+    def headers(self, headers: Sequence[tuple[str, str]]) -> None:
+        plain = json.dumps(headers)
+        self.encrypted_headers = signing.encrypt_secret(plain, settings.SECRETS_KEYS) if headers else ""
+
+    @property
+    def header_names(self) -> list[str] | None:
+        """None where no key opens them."""
+        try:
+            return [name for name, _value in self.headers]
+        except signing.SecretUnreadable:
+            return None
+
     def mark_edited(self, fields: list[str]) -> None:
         """Remember what was changed here, so that the next import keeps it."""
-        self.edited_fields = sorted({*self.edited_fields, *fields})
+        self.edited_fields = sorted({*self.edited_fields, *fields} - NOT_AT_COTALKER)

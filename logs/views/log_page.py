@@ -7,8 +7,9 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from ..lane_state import logs_before, seconds_between_looks
 from ..masked_keys import masked_keys
-from ..models import Attempt, AuditEntry, Payload, WebhookLog
+from ..models import Attempt, AuditAction, AuditEntry, Payload, WebhookLog
 from ..payloads import changes, masking, tree
 from .rendering import shown_at
 
@@ -23,27 +24,33 @@ def log_context(
     request: HttpRequest, log: WebhookLog, part: str, revealed: frozenset[str] = frozenset()
 ) -> dict[str, Any]:
     """`part`: the tab that is open (payload, changes, request, response), "" for none of them."""
-    attempts = list(log.attempts.select_related("actor")) or [Attempt.of_cotalker(log)]
+    attempts = list(log.attempts.select_related("actor"))
+    if not attempts and log.is_imported:
+        attempts = [Attempt.of_cotalker(log)]
+    last_attempt = attempts[-1] if attempts else None
+    record = list(AuditEntry.objects.filter(about=log.pk).select_related("actor")[:RECORD_ENTRIES])
     visible = WebhookLog.objects.visible_to(request.user)
     context = {
         "log": log,
         "part": part,
         "attempts": attempts,
-        "last_attempt": attempts[-1],
+        "last_attempt": last_attempt,
+        "logs_before": logs_before(log) if log.is_due else None,
+        "seconds_between_looks": seconds_between_looks(log),
+        "is_holding": log.subscription.held_log == log.pk,
+        "skipped": next((entry for entry in record if entry.action == AuditAction.SKIPPED), None),
         "why_not": log.why_not_redeliverable(),
         "of_object": _others_of_object(request, log),
-        "record": AuditEntry.objects.filter(about=log.pk).select_related("actor")[:RECORD_ENTRIES],
+        "record": record,
         "newer": visible.newer_than(log).order_by("created_at", "id").only("pk").first() if part else None,
         "older": visible.older_than(log).newest_first().only("pk").first() if part else None,
         "company_differs": log.company != log.subscription.company_id,
     }
     if part in ("payload", "changes"):
         context |= _event_context(request, log, part, revealed)
-    if part == "response":
-        headers = masking.mask_headers(attempts[-1].response_headers, masked_keys())
-        body = masking.mask_text(
-            (log.response or "") if attempts[-1].pk is None else attempts[-1].response, masked_keys()
-        )
+    if part == "response" and last_attempt:
+        headers = masking.mask_headers(last_attempt.response_headers, masked_keys())
+        body = masking.mask_text(last_attempt.response, masked_keys())
         context |= {"headers": headers, "body": body[:BODY_SHOWN], "is_body_cut": len(body) > BODY_SHOWN}
     return context
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 from ..delivery.guard import Blocked, Guard
 from ..documents import read_subscription
 from ..health import Health, health_of
+from ..lane_state import lane_state
 from ..models import AuditEntry, Subscription, WebhookLog
 from ..subscription_changes import why_not_activatable
 from ..time_limit import TookTooLong, time_limit
@@ -56,6 +57,7 @@ def detail_context(request: HttpRequest, subscription: Subscription) -> dict[str
     return {
         "subscription": subscription,
         "health": _health([subscription]).get(subscription.pk),
+        "lane": lane_state(subscription),
         "refusal": _refusal(subscription.url),
         "why_not": why_not_activatable(subscription),
         "differences": differences(subscription),

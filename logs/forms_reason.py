@@ -1,0 +1,15 @@
+"""The form that asks why something is skipped: the reason goes on record."""
+
+from __future__ import annotations
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+
+class ReasonForm(forms.Form):
+    reason = forms.CharField(
+        label=_("Why?"),
+        max_length=200,
+        help_text=_("It goes on record, with your name."),
+        widget=forms.TextInput(attrs={"class": "input", "autocomplete": "off"}),
+    )

@@ -1,0 +1,96 @@
+"""How a lane stands, for its page: what is at its head, what waits behind it, and why nothing is sent where that is so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Q
+from django.utils import timezone
+
+from .counting import Count, bounded_count
+from .models import AuditAction, AuditEntry, Subscription, Turn, WebhookLog
+
+NEXT_SHOWN = 4
+SOON = timedelta(seconds=3)
+
+
+@dataclass(frozen=True)
+class LaneState:
+    """`head`: the log that is sent next, or for which the lane is on hold; None where the lane is empty and free.
+
+    `try_number`: the how-manieth try of its round is next, of `tries`. `waiting` counts those behind the head.
+    """
+
+    subscription: Subscription
+    head: WebhookLog | None
+    next_logs: list[WebhookLog]
+    waiting: Count
+    oldest: datetime | None
+    hold: AuditEntry | None
+
+    @property
+    def is_held(self) -> bool:
+        return self.subscription.held_at is not None
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the subscription's deactivation keeps what waits."""
+        return not self.subscription.is_active and not self.subscription.is_draining
+
+    @property
+    def is_empty(self) -> bool:
+        return self.head is None
+
+    @property
+    def kept(self) -> Count:
+        """What waits in the lane of a deactivated subscription, the head included."""
+        number = self.waiting.number
+        return Count(None if number is None else number + (self.head is not None and self.head.is_due))
+
+    @property
+    def try_number(self) -> int:
+        return (self.head.retry or 0) + 1 if self.head else 0
+
+    @property
+    def tries(self) -> int:
+        """Of the head: those made, and those that remain of its round."""
+        return (self.head.retry or 0) + self.head.tries_left if self.head else 0
+
+
+def lane_state(subscription: Subscription) -> LaneState:
+    due = subscription.waiting()
+    first = list(due.for_list()[: NEXT_SHOWN + 1])
+    held = WebhookLog.objects.for_list().filter(pk=subscription.held_log).first() if subscription.held_log else None
+    head = held or (first[0] if first else None)
+    behind = [log for log in first if head is None or log.pk != head.pk]
+    oldest = due.filter(turn=Turn.WAITING).values_list("created_at", flat=True).first()
+    return LaneState(
+        subscription=subscription,
+        head=head,
+        next_logs=behind[:NEXT_SHOWN],
+        waiting=bounded_count(due.exclude(pk=head.pk)) if head else Count(0),
+        oldest=oldest,
+        hold=_hold(subscription),
+    )
+
+
+def logs_before(log: WebhookLog) -> Count:
+    """How many are sent before this log, which is due."""
+    earlier = Q(turn__lt=log.turn) | Q(turn=log.turn, position__lt=log.position)
+    return bounded_count(WebhookLog.objects.on(log.subscription).due().filter(earlier))
+
+
+def seconds_between_looks(log: WebhookLog) -> int:
+    """How often the page of a log that is due asks for it: seldom, where it can stand like this for hours."""
+    lane = log.subscription
+    is_stopped = lane.held_at is not None or not (lane.is_active or lane.is_draining)
+    is_soon = log.next_attempt_at is not None and log.next_attempt_at < timezone.now() + SOON
+    return 1 if is_soon and not is_stopped else 5
+
+
+def _hold(subscription: Subscription) -> AuditEntry | None:
+    """Who put the lane on hold; None where it is not, or an exhausted event did."""
+    if not subscription.held_at or subscription.held_log:
+        return None
+    return AuditEntry.objects.filter(about=subscription.pk, action=AuditAction.HELD).select_related("actor").first()
