@@ -31,6 +31,14 @@ def number(name: str, default: float) -> float:
     return value
 
 
+def whole_number(name: str, default: int) -> int:
+    """A whole number above zero."""
+    value = number(name, default)
+    if value != int(value):
+        raise ImproperlyConfigured(f"{name}={value} is not a whole number.")
+    return int(value)
+
+
 def choice(name: str, default: str, choices: tuple[str, ...]) -> str:
     text = env(name, default=default)
     if text not in choices:

@@ -8,7 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from . import __version__
-from .environment import boolean, choice, encryption_keys, env, number, time_zone
+from .environment import boolean, choice, encryption_keys, env, number, time_zone, whole_number
 from .keys import kept_key, new_encryption_key, new_secret_key
 from .log_lines import FORMATTERS, logging_settings
 
@@ -116,7 +116,7 @@ else:
     }
 DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {
     "min_size": 0,
-    "max_size": int(number("DATABASE_POOL", 10)),
+    "max_size": whole_number("DATABASE_POOL", 10),
     "max_idle": 60,
 }
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
@@ -159,10 +159,10 @@ MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 DELIVERY_ALLOWED_NETWORKS = env.list("DELIVERY_ALLOWED_NETWORKS", default=[])
 DELIVERY_TIMEOUT = number("DELIVERY_TIMEOUT", 20)  # seconds from the name lookup to the last byte
 DELIVERY_CONNECT_TIMEOUT = number("DELIVERY_CONNECT_TIMEOUT", 5)
-DELIVERY_TRIES = int(number("DELIVERY_TRIES", 3))
+DELIVERY_TRIES = whole_number("DELIVERY_TRIES", 3)
 DELIVERY_RETRY_DELAY = number("DELIVERY_RETRY_DELAY", 30)
 DELIVERY_LEASE = number("DELIVERY_LEASE", 15)  # seconds until the lanes of a killed worker go to another
-DELIVERY_CONCURRENCY = int(number("DELIVERY_CONCURRENCY", 500))  # requests of one worker at once
+DELIVERY_CONCURRENCY = whole_number("DELIVERY_CONCURRENCY", 500)  # requests of one worker at once
 MASKED_KEYS = env.list("MASKED_KEYS", default=[])  # besides the built-in list
 UPLOAD_LIMIT = int(number("UPLOAD_LIMIT", 512) * 1024 * 1024)  # the setting is in MiB
 METRICS_TOKEN = env("METRICS_TOKEN", default="")

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django import forms
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -15,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from .codes import suggested_code
 from .delivery import signing
 from .delivery.guard import Blocked, Guard
+from .form_fields import HeadersField, ObjectIdFormField, SecretInput
 from .models import Company, Subscription, Trigger
 
 CONTEXT_OF: dict[str, list[str]] = {
@@ -22,21 +24,9 @@ CONTEXT_OF: dict[str, list[str]] = {
     Trigger.SURVEY: ["context_survey", "context_group"],
 }
 CONTEXT_FIELDS = ["context_task_group", "context_survey", "context_group"]
+LONGEST_TIMEOUT = 120
 KEEP, NONE, GENERATE, OWN = "keep", "none", "generate", "own"
 URL_PATTERN = re.compile(r"https?://\S+")  # what documents.read_subscription takes, so that an export can be read again
-
-
-class ObjectIdFormField(forms.CharField):
-    """Ids pasted in capitals mean the same."""
-
-    def to_python(self, value: Any) -> str:
-        return (super().to_python(value) or "").lower()
-
-
-class SecretInput(forms.PasswordInput):
-    """Readable while it is typed, as nobody types such a thing blindly; and never sent back, as a password."""
-
-    input_type = "text"
 
 
 class SubscriptionForm(forms.ModelForm):
@@ -52,14 +42,18 @@ class SubscriptionForm(forms.ModelForm):
         help_text=_("whsec_ and then 24 to 64 bytes in base64."),
         widget=SecretInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
+    headers = HeadersField()
+    timeout = forms.IntegerField(label=_("Timeout"), required=False, min_value=1, max_value=LONGEST_TIMEOUT)
 
     class Meta:
         model = Subscription
         fields = ["company", "name", "code", "description", "url", "trigger", *CONTEXT_FIELDS, "is_active"]
+        fields += ["timeout", "holds_when_exhausted"]
         field_classes = dict.fromkeys(CONTEXT_FIELDS, ObjectIdFormField)
         widgets = {
             "description": forms.Textarea(attrs={"rows": 2}),
             "trigger": forms.RadioSelect,
+            "holds_when_exhausted": forms.RadioSelect,
             "url": forms.TextInput(attrs={"inputmode": "url", "autocomplete": "off"}),
         }
         help_texts = {
@@ -84,7 +78,11 @@ class SubscriptionForm(forms.ModelForm):
         self.fields["url"].required = True
         self.fields["trigger"].choices = Trigger.choices  # type: ignore[attr-defined]
         self.fields["trigger"].required = True
+        self.fields["timeout"].help_text = gettext(
+            "Seconds until a try is given up, 1 to %(most)s. Empty: %(default)g, as for all."
+        ) % {"most": LONGEST_TIMEOUT, "default": settings.DELIVERY_TIMEOUT}
         self._offer_secrets()
+        self.fields["headers"].show(self.instance)  # type: ignore[attr-defined]
         for field in self.fields.values():
             if not isinstance(field.widget, (forms.RadioSelect, forms.CheckboxInput)):
                 field.widget.attrs["class"] = "input"
@@ -107,7 +105,8 @@ class SubscriptionForm(forms.ModelForm):
                 (NONE, _("Remove it: nothing is signed")),
             ]
         else:
-            offered = [(NONE, _("None: nothing is signed")), (GENERATE, _("Generate one")), (OWN, _("Give your own"))]
+            offered = [(GENERATE, _("Generate one")), (OWN, _("Give your own"))]
+            offered.insert(len(offered) if self.is_new else 0, (NONE, _("None: nothing is signed")))
         self.fields["secret_choice"].choices = offered  # type: ignore[attr-defined]
         self.fields["secret_choice"].initial = offered[0][0]
 

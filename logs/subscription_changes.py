@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from django.db import IntegrityError, transaction
+from django.db.models import F
 from django.utils.translation import gettext as _
 
 from .delivery import signing
 from .forms import GENERATE, KEEP, NONE, SubscriptionForm
-from .models import AuditAction, AuditEntry, Subscription
+from .models import AuditAction, AuditEntry, Subscription, wake
+from .models.subscription import SECRET_COLUMNS
+
+# What a worker must notice before it sends the next event that it has read already.
+_WORKERS_NOTICE = {"url", "headers", "timeout", "is_active", "secret"}
 
 
 def save(form: SubscriptionForm, by) -> bool:
     """Store a valid form; False where somebody was faster, and the form says so then."""
     try:
         with transaction.atomic():
-            stored = _create(form, by) if form.is_new else _change(form, by)
-            if stored:
-                _set_secret(form, by)
-            return stored
+            return _create(form, by) if form.is_new else _change(form, by)
     except IntegrityError as error:
         if "subscription_code_unique_in_company" not in str(error):
             raise
@@ -26,37 +28,79 @@ def save(form: SubscriptionForm, by) -> bool:
 
 
 def _create(form: SubscriptionForm, by) -> bool:
+    form.instance.headers = form.cleaned_data["headers"]
     subscription = form.save()
     AuditEntry.record(by, AuditAction.SUBSCRIPTION_CREATED, subscription.pk)
+    _set_secret(form, subscription, by)
     return True
 
 
 def _change(form: SubscriptionForm, by) -> bool:
-    """Only the changed columns are written: the place in the lane moves on while somebody edits."""
-    subscription = form.instance
-    stored = Subscription.objects.select_for_update().get(pk=subscription.pk)
-    if stored.is_placeholder != subscription.is_placeholder:
+    stored = Subscription.objects.select_for_update().get(pk=form.instance.pk)
+    if stored.is_placeholder != form.instance.is_placeholder:
         form.add_error(None, _("The subscription was imported while you edited it. Open the page again to see it."))
         return False
     columns = [name for name in form.fields if name in form.Meta.fields]
-    changed = [name for name in columns if getattr(subscription, name) != form.initial[name]]
-    if subscription.is_placeholder:
-        subscription.is_placeholder = False
+    changed = [name for name in columns if getattr(form.instance, name) != form.initial[name]]
+    if form.fields["headers"].is_changed_to(form.cleaned_data["headers"]):  # type: ignore[attr-defined]
+        changed.append("headers")
     if changed:
-        subscription.edited_fields = stored.edited_fields
-        subscription.mark_edited(changed)
-        subscription.save(update_fields=[*changed, "edited_fields", "is_placeholder"])
-        AuditEntry.record(by, AuditAction.SUBSCRIPTION_CHANGED, subscription.pk, ", ".join(changed))
+        _store_changes(form, stored, changed)
+        AuditEntry.record(by, AuditAction.SUBSCRIPTION_CHANGED, stored.pk, ", ".join(changed))
+    if _set_secret(form, stored, by):
+        changed.append("secret")
+    if not _WORKERS_NOTICE.isdisjoint(changed):
+        tell_workers(stored)
     return True
 
 
-def _set_secret(form: SubscriptionForm, by) -> None:
-    subscription, choice = form.instance, form.cleaned_data["secret_choice"]
+def _store_changes(form: SubscriptionForm, stored: Subscription, changed: list[str]) -> None:
+    """Only the changed columns are written: the place in the lane moves on while somebody edits."""
+    subscription = form.instance
+    subscription.is_placeholder = False
+    columns = {*changed, "edited_fields", "is_placeholder"}
+    if "headers" in changed:
+        subscription.headers = form.cleaned_data["headers"]
+        columns = columns - {"headers"} | {"encrypted_headers"}
+    if "is_active" in changed:
+        subscription.is_draining = False
+        columns.add("is_draining")
+    subscription.edited_fields = stored.edited_fields
+    subscription.mark_edited([name for name in changed if name != "headers"])
+    subscription.save(update_fields=columns)
+
+
+def _set_secret(form: SubscriptionForm, subscription: Subscription, by) -> bool:
+    """Whether there is another secret now, or none any more."""
+    choice = form.cleaned_data["secret_choice"]
     if choice == KEEP or (choice == NONE and not subscription.encrypted_secret):
-        return
-    subscription.secret = {GENERATE: signing.new_secret(), NONE: ""}.get(choice, form.cleaned_data["own_secret"])
-    subscription.save(update_fields=["encrypted_secret"])
+        return False
+    plain = {GENERATE: signing.new_secret(), NONE: ""}.get(choice, form.cleaned_data["own_secret"])
+    _replace_secret(subscription, plain, by)
+    return True
+
+
+def rotate_secret(subscription: Subscription, *, after: str, by) -> bool:
+    """A new secret; the present one signs as well for 24 hours. False where `after` is not the latest rotation."""
+    with transaction.atomic():
+        stored = Subscription.objects.select_for_update().get(pk=subscription.pk)
+        if stored.secret_rotation != after:
+            return False
+        _replace_secret(stored, signing.new_secret(), by)
+        tell_workers(stored)
+    return True
+
+
+def _replace_secret(subscription: Subscription, plain: str, by) -> None:
+    subscription.replace_secret(plain)
+    subscription.save(update_fields=SECRET_COLUMNS)
     AuditEntry.record(by, AuditAction.SECRET_CHANGED, subscription.pk)
+
+
+def tell_workers(subscription: Subscription) -> None:
+    """That the lane has changed, at commit: the next event goes out as the subscription says now."""
+    Subscription.objects.filter(pk=subscription.pk).update(lane_version=F("lane_version") + 1)
+    wake(subscription.pk)
 
 
 def why_not_activatable(subscription: Subscription) -> str:
@@ -72,9 +116,10 @@ def set_active(subscription: Subscription, is_active: bool, by) -> bool:
         stored = Subscription.objects.select_for_update().get(pk=subscription.pk)
         if stored.is_active == is_active:
             return False
-        stored.is_active = is_active
+        stored.is_active, stored.is_draining = is_active, False
         stored.mark_edited(["is_active"])
-        stored.save(update_fields=["is_active", "edited_fields"])
+        stored.save(update_fields=["is_active", "is_draining", "edited_fields"])
         action = AuditAction.ACTIVATED if is_active else AuditAction.DEACTIVATED
         AuditEntry.record(by, action, stored.pk)
+        tell_workers(stored)
     return True

@@ -12,6 +12,7 @@ from .views import (
     overview,
     payloads,
     redeliveries,
+    secrets,
     subscriptions,
     test_events,
     turns,
@@ -51,6 +52,10 @@ urlpatterns = [
     path("subscriptions/<oid:pk>/waiting/skip/", lanes.waiting_skip, name="waiting_skip"),
     path("subscriptions/<oid:pk>/activation/", subscriptions.subscription_activate, name="subscription_activate"),
     path("subscriptions/<oid:pk>/deactivation/", subscriptions.subscription_deactivate, name="subscription_deactivate"),
+    path("subscriptions/<oid:pk>/secret/", secrets.subscription_secret_rotate, name="subscription_secret_rotate"),
+    path(
+        "subscriptions/<oid:pk>/secret/reveal/", secrets.subscription_secret_reveal, name="subscription_secret_reveal"
+    ),
     path("subscriptions/<oid:pk>/test-events/", test_events.test_event_create, name="test_event_create"),
     path("doors/", doors.door_list, name="door_list"),
     path("doors/<int:pk>/revocation/", doors.door_revoke, name="door_revoke"),

@@ -47,6 +47,7 @@ def test_a_trial_makes_its_keys_once_for_its_owner_alone(tmp_path):
         (KEYS | {"DATABASE_URL": "mysql://somebody@localhost/cotadmin"}, "DATABASE_URL must begin with postgres://"),
         (KEYS | {"DEBUG": "perhaps"}, "DEBUG"),
         (KEYS | {"DELIVERY_TIMEOUT": "soon"}, "DELIVERY_TIMEOUT"),
+        (KEYS | {"DELIVERY_TRIES": "2.5"}, "DELIVERY_TRIES=2.5 is not a whole number."),
         (KEYS | {"DELIVERY_ALLOWED_NETWORKS": "10.0.0.0/8,everything"}, "'everything' is not a network"),
         (KEYS | {"SECRETS_KEYS": "short"}, "SECRETS_KEYS"),
         (KEYS | {"TIME_ZONE": "Mars/Olympus"}, "TIME_ZONE"),

@@ -14,10 +14,13 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from ..delivery.guard import Blocked, Guard
-from ..forms import CONTEXT_FIELDS, URL_PATTERN, ObjectIdFormField
+from ..delivery.signing import new_secret
+from ..form_fields import ObjectIdFormField
+from ..forms import CONTEXT_FIELDS, URL_PATTERN
 from ..masked_keys import masked_keys
 from ..models import AuditAction, AuditEntry, Company, Subscription
 from ..payloads.masking import mask_url
+from ..subscription_changes import tell_workers
 from .base import VisibleAdmin
 from .json_text import shown_json
 
@@ -103,13 +106,23 @@ class SubscriptionAdmin(VisibleAdmin):
     def save_model(self, request: HttpRequest, obj: Subscription, form: forms.ModelForm, change: bool) -> None:
         """Only the changed columns are written: the place in the lane moves on while somebody edits."""
         if not change:
+            obj.secret = new_secret()
             super().save_model(request, obj, form, change)
             AuditEntry.record(request.user, AuditAction.SUBSCRIPTION_CREATED, obj.pk)
+            AuditEntry.record(request.user, AuditAction.SECRET_CHANGED, obj.pk)
+            self.message_user(
+                request, gettext("A signing secret was made. It can be revealed on the subscription's page.")
+            )
         elif changed := form.changed_data:
             obj.edited_fields = Subscription.objects.select_for_update().get(pk=obj.pk).edited_fields
             obj.mark_edited(changed)
-            obj.save(update_fields=[*changed, "edited_fields"])
+            columns = [*changed, "edited_fields"]
+            if "is_active" in changed:
+                obj.is_draining = False
+                columns.append("is_draining")
+            obj.save(update_fields=columns)
             AuditEntry.record(request.user, AuditAction.SUBSCRIPTION_CHANGED, obj.pk, ", ".join(changed))
+            tell_workers(obj)
 
     @admin.display(description=_("URL"))
     def shown_url(self, obj: Subscription) -> str:

@@ -11,7 +11,6 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import lru_cache
 
 from .exchange import Answer, Target, clean
@@ -36,7 +35,6 @@ class Outcome:
     status: int | None
     response: str
     cause: str
-    started_at: datetime
     duration_ms: int
     response_headers: list[tuple[str, str]] = field(default_factory=list)
     is_truncated: bool = False
@@ -76,7 +74,7 @@ class Sender:
 
         `headers` cannot replace those that every delivery has.
         """
-        started_at, start = datetime.now(UTC), time.monotonic()
+        start = time.monotonic()
         timeout = timeout or self.timeout
         answer, problem = Answer(), ""
         cause: Cause | str = ""
@@ -90,23 +88,22 @@ class Sender:
         except Exception as error:  # a fault of ours, or of a library's, that a receiver brought out: the lane goes on
             logger.exception("a try ended in a way that nobody thought of")
             cause, problem = Cause.OTHER, type(error).__name__
-        return _outcome(answer, cause, problem, started_at, int((time.monotonic() - start) * 1000))
+        return _outcome(answer, cause, problem, int((time.monotonic() - start) * 1000))
 
     def _make_target(self, url: str) -> Target:
         self.guard.check_url(url)
         return Target(url, self.connector, self.connect_timeout)
 
 
-def _outcome(answer: Answer, cause: Cause | str, problem: str, started_at: datetime, duration_ms: int) -> Outcome:
+def _outcome(answer: Answer, cause: Cause | str, problem: str, duration_ms: int) -> Outcome:
     if answer.status is None:
-        return Outcome(None, problem, cause, started_at, duration_ms, note=answer.note)
+        return Outcome(None, problem, cause, duration_ms, note=answer.note)
     # The status decides: what went wrong with the body afterwards is only noted.
     notes = [answer.note, f"the response broke off: {problem}" if problem else ""]
     return Outcome(
         answer.status,
         clean(answer.body[:BODY_KEPT].decode(errors="replace")),
         "" if is_success(answer.status) else cause_of_status(answer.status),
-        started_at,
         duration_ms,
         response_headers=answer.headers,
         is_truncated=len(answer.body) > BODY_KEPT,

@@ -7,6 +7,7 @@ import binascii
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from standardwebhooks.webhooks import Webhook
@@ -20,13 +21,19 @@ class SecretUnreadable(Exception):
 
 
 def headers_for(log_id: str, payload: bytes, secrets: Sequence[str], at: datetime) -> dict[str, str]:
-    """The headers of one attempt; every attempt of a log has the same id. Without secrets there is no signature."""
+    """The headers of one attempt; every attempt of a log has the same id. Each secret adds a signature."""
     at = at.astimezone(UTC)  # the library takes the clock of any zone for UTC
     headers = {"webhook-id": log_id, "webhook-timestamp": str(int(at.timestamp()))}
     if secrets:
-        signed = [Webhook(secret).sign(msg_id=log_id, timestamp=at, data=payload.decode()) for secret in secrets]
+        data = payload.decode()
+        signed = [_signer(secret).sign(msg_id=log_id, timestamp=at, data=data) for secret in secrets]
         headers["webhook-signature"] = " ".join(signed)
     return headers
+
+
+@lru_cache(maxsize=10_000)
+def _signer(secret: str) -> Webhook:
+    return Webhook(secret)
 
 
 def new_secret() -> str:

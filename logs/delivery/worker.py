@@ -179,12 +179,10 @@ class DeliveryLoop:
             self._wake.set()
 
     async def _attempt(self, sender: Sender, delivery: Delivery) -> Outcome:
-        now = self.clock.now()
         if delivery.problem:
-            return Outcome(None, delivery.problem, Cause.OTHER, started_at=now, duration_ms=0)
-        headers = dict(delivery.headers)
-        headers |= signing.headers_for(delivery.log_id, delivery.payload, delivery.secrets, now)
-        return await sender.post(delivery.url, delivery.payload, headers, delivery.timeout)
+            return Outcome(None, delivery.problem, Cause.OTHER, duration_ms=0)
+        signed = signing.headers_for(delivery.log_id, delivery.payload, delivery.secrets, self.clock.now())
+        return await sender.post(delivery.url, delivery.payload, dict(delivery.headers) | signed, delivery.timeout)
 
 
 def _tell(delivery: Delivery, outcome: Outcome) -> None:

@@ -151,6 +151,11 @@ class Subscription(Lane):
         return until if until and self.encrypted_previous_secret and until > timezone.now() else None
 
     @property
+    def secret_rotation(self) -> str:
+        """Tells one replacement of the secret from the next; "" before the first."""
+        return self.previous_secret_until.isoformat() if self.previous_secret_until else ""
+
+    @property
     def headers(self) -> list[tuple[str, str]]:
         """The custom request headers in the clear, in their order; raises signing.SecretUnreadable when no key fits."""
         if not self.encrypted_headers:

@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from logs import objectid
 from logs.admin.json_text import shown_json
+from logs.delivery.signing import validate_secret
 from logs.models import Attempt, AuditAction, AuditEntry, Company, Import, Subscription, WebhookLog
 
 from .factories import SUBSCRIPTION, make_company, make_log, make_subscription
@@ -442,7 +443,7 @@ def test_a_refused_url_that_is_stored_already_lets_other_fields_be_edited(client
     assert Subscription.objects.get().name == "Pumps"
 
 
-def test_a_new_subscription_is_on_record(client, staff):
+def test_a_new_subscription_has_a_secret_and_is_on_record(client, staff):
     staff("Administrator")
     data = {
         "company": make_company().pk,
@@ -451,10 +452,24 @@ def test_a_new_subscription_is_on_record(client, staff):
         "url": "https://a.example",
         "trigger": "logout-user",
     }
-    assert client.post(reverse("admin:logs_subscription_add"), data).status_code == 302
+    page = client.post(reverse("admin:logs_subscription_add"), data, follow=True).content.decode()
     stored = Subscription.objects.get()
     assert (stored.name, stored.is_active) == ("New", False)
-    assert list(AuditEntry.objects.values_list("action", "about")) == [("created", stored.pk)]
+    assert list(AuditEntry.objects.order_by("id").values_list("action", "about")) == [
+        ("created", stored.pk),
+        ("secret", stored.pk),
+    ]
+    assert "A signing secret was made." in page
+    validate_secret(stored.secret)
+    assert stored.secret not in page
+
+
+def test_workers_notice_a_change(client, staff):
+    staff("Administrator")
+    subscription = make_subscription(is_active=False, is_draining=True, lane_version=3)
+    client.post(change_page(subscription), form_of(subscription, is_active="on"))
+    subscription.refresh_from_db()
+    assert (subscription.is_active, subscription.is_draining, subscription.lane_version) == (True, False, 4)
 
 
 def test_a_code_that_is_taken_is_refused(client, staff):

@@ -10,7 +10,6 @@ import ssl
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from datetime import UTC, datetime
 
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -155,13 +154,11 @@ def test_a_header_that_would_be_two_is_not_sent(name_and_value):
 
 
 def test_a_received_payload_is_a_success():
-    before = datetime.now(UTC)
     outcome = post_to(RawReceiver(b"HTTP/1.1 202 Accepted\r\nX-Trace: a\r\nx-trace: b\r\nContent-Length: 2\r\n\r\nok"))
     assert outcome.is_success
     assert (outcome.status, outcome.response, outcome.cause, outcome.note) == (202, "ok", "", "")
     assert outcome.response_headers == [("X-Trace", "a"), ("x-trace", "b"), ("Content-Length", "2")]
     assert outcome.is_truncated is False
-    assert before <= outcome.started_at <= datetime.now(UTC)
     assert 0 <= outcome.duration_ms < 5000
 
 

@@ -19,7 +19,7 @@ def test_the_specifications_own_example_is_signed_alike():
     headers = signing.headers_for(
         "msg_p5jXN8AQM9LWM0D4loKWxJek",
         b'{"test": 2432232314}',
-        "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"],
         datetime.fromtimestamp(1614265330, UTC),
     )
     assert headers == {
@@ -32,19 +32,29 @@ def test_the_specifications_own_example_is_signed_alike():
 @pytest.mark.parametrize("zone", [UTC, timezone(timedelta(hours=-4)), timezone(timedelta(hours=5, minutes=30))])
 def test_a_receiver_can_verify_what_was_sent_whatever_the_zone_of_the_clock(zone):
     secret = signing.new_secret()
-    headers = signing.headers_for(LOG_ID, PAYLOAD, secret, datetime.now(zone))
+    headers = signing.headers_for(LOG_ID, PAYLOAD, [secret], datetime.now(zone))
     assert Webhook(secret).verify(PAYLOAD, headers) == {"type": "COTUser", "name": "Núñez 😀"}
 
 
 def test_another_payload_does_not_verify():
     secret = signing.new_secret()
-    headers = signing.headers_for(LOG_ID, PAYLOAD, secret, datetime.now(UTC))
+    headers = signing.headers_for(LOG_ID, PAYLOAD, [secret], datetime.now(UTC))
     with pytest.raises(WebhookVerificationError):
         Webhook(secret).verify(PAYLOAD + b" ", headers)
 
 
+def test_a_receiver_can_verify_with_either_of_two_secrets():
+    new, previous = signing.new_secret(), signing.new_secret()
+    headers = signing.headers_for(LOG_ID, PAYLOAD, [new, previous], datetime.now(UTC))
+    signatures = headers["webhook-signature"].split(" ")
+    assert len(signatures) == 2
+    for secret, signature in zip([new, previous], signatures, strict=True):
+        assert Webhook(secret).verify(PAYLOAD, headers)
+        assert Webhook(secret).verify(PAYLOAD, headers | {"webhook-signature": signature})
+
+
 def test_without_a_secret_there_is_no_signature():
-    headers = signing.headers_for(LOG_ID, PAYLOAD, "", datetime.fromtimestamp(1651781080.9, UTC))
+    headers = signing.headers_for(LOG_ID, PAYLOAD, [], datetime.fromtimestamp(1651781080.9, UTC))
     assert headers == {"webhook-id": LOG_ID, "webhook-timestamp": "1651781080"}
 
 

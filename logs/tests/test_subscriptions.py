@@ -94,7 +94,7 @@ def make_imported(company, **changes):
 def posted(**changes):
     """What a filled-in form sends; a value of None is left out."""
     values = {"name": "Pump alarms", "url": ADDRESS, "trigger": "create-edit-delete-task", "is_active": "on"}
-    values |= {"secret_choice": "none"} | changes
+    values |= {"secret_choice": "none", "holds_when_exhausted": "False"} | changes
     return {name: value for name, value in values.items() if value is not None}
 
 
@@ -363,6 +363,11 @@ class TestCreate:
             ({"trigger": "everything"}, "trigger", "not one of the available choices"),
             ({"context_task_group": "12"}, "context_task_group", "24 digits"),
             ({"secret_choice": "own", "own_secret": "short"}, "own_secret", "24 to 64 bytes"),
+            ({"timeout": "0"}, "timeout", "greater than or equal to 1"),
+            ({"timeout": "121"}, "timeout", "less than or equal to 120"),
+            ({"timeout": "soon"}, "timeout", "whole number"),
+            ({"headers": "X-Tenant"}, "headers", "Line 1: there is no colon"),
+            ({"holds_when_exhausted": None}, "holds_when_exhausted", "required"),
         ],
     )
     def test_mistakes_are_named_at_their_field(self, client, company, changes, field, message):
@@ -415,6 +420,18 @@ class TestCreate:
         page = client.post(self.address, posted(secret_choice="own", own_secret=SECRET), follow=True).content.decode()
         assert Subscription.objects.get().secret == SECRET
         assert SECRET not in page
+
+    def test_a_secret_is_generated_where_nothing_else_is_chosen(self, client, company):
+        choices = client.get(self.address).context["form"]["secret_choice"]
+        assert choices.initial == "generate"
+        assert [radio.data["value"] for radio in choices if radio.data["selected"]] == ["generate"]
+
+    def test_how_it_is_delivered_is_kept(self, client, company):
+        data = posted(timeout="7", holds_when_exhausted="True", headers="X-Tenant: austral")
+        client.post(self.address, data)
+        created = Subscription.objects.get()
+        assert (created.timeout, created.holds_when_exhausted) == (7, True)
+        assert created.headers == [("X-Tenant", "austral")]
 
     def test_a_code_that_was_taken_meanwhile_is_an_error_of_the_form(self, client, company, operator):
         def take(execute, sql, params, many, context):
@@ -474,6 +491,39 @@ class TestEdit:
         client.post(address_of(imported, "edit"), posted(name="Orders", description="Two\r\nlines"))
         imported.refresh_from_db()
         assert (imported.edited_fields, record_of(imported)) == ([], [])
+
+    def test_how_it_is_delivered_is_changed_and_is_no_difference_to_cotalker(self, client, company):
+        imported = make_imported(company)
+        data = posted(name="Orders", timeout="7", holds_when_exhausted="True")
+        client.post(address_of(imported, "edit"), data)
+        imported.refresh_from_db()
+        assert (imported.timeout, imported.holds_when_exhausted, imported.edited_fields) == (7, True, [])
+        assert record_of(imported) == [("changed", "timeout, holds_when_exhausted")]
+        assert client.get(address_of(imported)).context["differences"] == []
+        client.post(address_of(imported, "edit"), data | {"timeout": ""})
+        imported.refresh_from_db()
+        assert imported.timeout is None
+
+    def test_the_default_timeout_is_named(self, client, subscription, settings):
+        settings.DELIVERY_TIMEOUT = 17
+        assert "Empty: 17, as for all." in client.get(address_of(subscription, "edit")).content.decode()
+
+    @pytest.mark.parametrize(
+        ("changes", "versions"),
+        [
+            ({"url": ADDRESS + "/v2"}, 1),
+            ({"headers": "X-Tenant: austral"}, 1),
+            ({"timeout": "7"}, 1),
+            ({"secret_choice": "generate"}, 1),
+            ({"is_active": None}, 1),
+            ({"url": ADDRESS + "/v2", "secret_choice": "generate"}, 1),
+            ({"description": "Pumps"}, 0),
+            ({}, 0),
+        ],
+    )
+    def test_workers_notice_what_changes_the_next_request(self, client, subscription, changes, versions):
+        client.post(address_of(subscription, "edit"), posted(name="Work Orders", **changes))
+        assert Subscription.objects.get(pk=subscription.pk).lane_version == versions
 
     def test_context_cleared_with_its_trigger_counts_as_edited(self, client, company):
         one = make_subscription(company, context_task_group=objectid.new())
@@ -555,6 +605,14 @@ class TestActivation:
         assert response.headers["Location"] == one.get_absolute_url()
         one.refresh_from_db()
         assert (one.is_active, one.edited_fields, record_of(one)) == (True, ["is_active"], [("activated", "")])
+
+    @pytest.mark.parametrize(("view", "was_active"), [("activate", False), ("deactivate", True)])
+    def test_workers_notice_and_what_waits_is_not_sent_on_the_side(self, client, company, view, was_active):
+        one = make_subscription(company, is_active=was_active, is_draining=True)
+        for _time in range(2):
+            client.post(address_of(one, view))
+        one.refresh_from_db()
+        assert (one.is_active, one.is_draining, one.lane_version) == (not was_active, False, 1)
 
     def test_it_is_deactivated_and_on_record(self, client, subscription):
         client.post(address_of(subscription, "deactivate"))

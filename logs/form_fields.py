@@ -1,0 +1,59 @@
+"""Fields of forms that Django does not have."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from . import request_headers
+from .delivery.signing import SecretUnreadable
+from .models import Subscription
+
+
+class ObjectIdFormField(forms.CharField):
+    """Ids pasted in capitals mean the same."""
+
+    def to_python(self, value: Any) -> str:
+        return (super().to_python(value) or "").lower()
+
+
+class SecretInput(forms.PasswordInput):
+    """Readable while it is typed, as nobody types such a thing blindly; and never sent back, as a password."""
+
+    input_type = "text"
+
+
+class HeadersField(forms.CharField):
+    """Request headers, one in a line; a list of names and values once it is clean. `stored`: those that a mask stands for."""
+
+    widget = forms.Textarea(attrs={"rows": 3, "autocomplete": "off", "spellcheck": "false"})
+    stored: Sequence[request_headers.Header] = ()
+
+    def __init__(self, **options: Any) -> None:
+        # Stripped, the lines would be counted wrongly.
+        super().__init__(required=False, strip=False, label=_("Request headers"), **options)
+        self.help_text = _("One in a line, as Name: value. A stored value is not shown; left as dots, it is kept.")
+
+    def show(self, subscription: Subscription) -> None:
+        """Its headers, by their names. Those that no key opens stay as they are as long as none are written."""
+        try:
+            self.stored = subscription.headers
+        except SecretUnreadable:
+            self.help_text = gettext(
+                "The stored ones cannot be read with the keys in SECRETS_KEYS. What is written here takes their place."
+            )
+        self.initial = request_headers.shown(self.stored)
+
+    def clean(self, value: Any) -> list[request_headers.Header]:
+        try:
+            return request_headers.parse(super().clean(value), self.stored)
+        except request_headers.BadHeaders as error:
+            raise ValidationError(error.reasons) from error
+
+    def is_changed_to(self, headers: list[request_headers.Header]) -> bool:
+        return headers != list(self.stored)

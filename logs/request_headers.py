@@ -1,0 +1,103 @@
+"""The custom request headers of a subscription, as lines "Name: value" that a person writes. Pure functions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from django.utils.translation import gettext as _
+
+from .payloads.masking import MASK
+
+Header = tuple[str, str]
+MOST = 20
+MOST_BYTES = 4 * 1024  # of all lines, as they are sent
+HOP_BY_HOP = {"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
+OURS = {"host", "content-length", "content-type", "accept", "accept-encoding", "user-agent", "expect", "cookie"}
+
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token of RFC 9110
+_VALUE = re.compile(r"[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?")
+
+
+class BadHeaders(ValueError):
+    """`reasons`: what is wrong, with the number of the line in front where it is one line's fault."""
+
+    def __init__(self, reasons: list[str]) -> None:
+        super().__init__(" ".join(reasons))
+        self.reasons = reasons
+
+
+class _BadLine(ValueError):
+    pass
+
+
+def parse(text: str, stored: Iterable[Header] = ()) -> list[Header]:
+    """The headers in their order; empty lines are passed over. A masked value stands for the stored one of that name.
+
+    Raises BadHeaders with all that is wrong.
+    """
+    kept = {name.lower(): value for name, value in stored}
+    headers: list[Header] = []
+    reasons: list[str] = []
+    line_of: dict[str, int] = {}
+    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            name, value = _parse_line(line, kept)
+            if first := line_of.get(name.lower()):
+                raise _BadLine(_("%(name)s is in line %(first)s already.") % {"name": name, "first": first})
+            line_of[name.lower()] = number
+            headers.append((name, value))
+        except _BadLine as error:
+            reasons.append(_("Line %(number)s: %(reason)s") % {"number": number, "reason": error})
+    reasons += _too_much(headers)
+    if reasons:
+        raise BadHeaders(reasons)
+    return headers
+
+
+def shown(headers: Sequence[Header]) -> str:
+    """The lines for a form: the names, and never a value."""
+    return "\n".join(f"{name}: {MASK}" for name, _value in headers)
+
+
+def _parse_line(line: str, kept: dict[str, str]) -> Header:
+    name, colon, value = line.partition(":")
+    if not colon:
+        raise _BadLine(_("there is no colon between a name and a value."))
+    if not _NAME.fullmatch(name):
+        raise _BadLine(_("a name has only letters, digits and signs such as - and _, and no spaces around it."))
+    if reason := _reserved(name.lower()):
+        raise _BadLine(reason % {"name": name})
+    value = value.strip(" \t")
+    if value == MASK:
+        if name.lower() not in kept:
+            raise _BadLine(_("no value of %(name)s is stored that could be kept.") % {"name": name})
+        return name, kept[name.lower()]
+    if not value:
+        raise _BadLine(_("%(name)s has no value.") % {"name": name})
+    if not _VALUE.fullmatch(value):
+        raise _BadLine(_("the value of %(name)s has signs that are not visible ASCII.") % {"name": name})
+    return name, value
+
+
+def _reserved(name: str) -> str:
+    """Why nobody may set the header of this name, with a place for the name; "" where one may."""
+    if name in HOP_BY_HOP or name.startswith("proxy-"):
+        return _("%(name)s is about the connection, not about the request.")
+    if name in OURS or name.startswith("webhook-"):
+        return _("%(name)s is set by cotadmin, or never sent.")
+    return ""
+
+
+def _too_much(headers: Sequence[Header]) -> list[str]:
+    reasons = []
+    if len(headers) > MOST:
+        reasons.append(_("There are %(count)s headers; %(most)s are allowed.") % {"count": len(headers), "most": MOST})
+    size = sum(len(f"{name}: {value}\r\n") for name, value in headers)
+    if size > MOST_BYTES:
+        reasons.append(
+            _("The headers are %(size)s bytes long; %(most)s are allowed.") % {"size": size, "most": MOST_BYTES}
+        )
+    return reasons
