@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 import psycopg
@@ -91,18 +91,28 @@ class Recorded:
     is_settled: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """An outcome that waits to be written, and who waits for that."""
+
+    delivery: Delivery
+    outcome: Outcome
+    started: float
+    recorded: asyncio.Future[Recorded | None]
+
+
 class Recorder:
     """`await record(…)` comes back once the outcome is committed; `run(connection)` does the work, while a connection lasts."""
 
     def __init__(self, holder: str) -> None:
         self.holder = holder
-        self._waiting: list[tuple[Delivery, Outcome, float, asyncio.Future[Recorded | None]]] = []
+        self._waiting: list[_Told] = []
         self._has_some = asyncio.Event()
 
     async def record(self, delivery: Delivery, outcome: Outcome, started: float) -> Recorded | None:
         """None where it was not written: another worker has taken the lane over. `started`: as `time.monotonic()`."""
         recorded: asyncio.Future[Recorded | None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((delivery, outcome, started, recorded))
+        self._waiting.append(_Told(delivery, outcome, started, recorded))
         self._has_some.set()
         return await recorded
 
@@ -110,21 +120,39 @@ class Recorder:
         """Raises psycopg.Error when the connection breaks; what was not written waits for the next one."""
         while True:
             await self._has_some.wait()
-            batch, self._waiting = self._waiting[:AT_ONCE], self._waiting[AT_ONCE:]
-            try:
-                written = await self._write(connection, batch)
-            except BaseException:
-                self._waiting = batch + self._waiting
-                raise
-            if not self._waiting:
-                self._has_some.clear()
-            for delivery, _outcome, _started, recorded in batch:
-                if not recorded.done():
-                    recorded.set_result(written.get(delivery.log_id))
+            await self.write_waiting(connection)
 
-    async def _write(self, connection: psycopg.AsyncConnection, batch: list) -> dict[str, Recorded]:
+    async def write_waiting(self, connection: psycopg.AsyncConnection) -> None:
+        """Write what has come in until now. Raises psycopg.Error, and nothing is forgotten then."""
+        batch, self._waiting = self._waiting[:AT_ONCE], self._waiting[AT_ONCE:]
+        try:
+            written = await self._write_all(connection, batch)
+        except BaseException:
+            self._waiting = batch + self._waiting
+            raise
+        if not self._waiting:
+            self._has_some.clear()
+        for told in batch:
+            if not told.recorded.done():
+                told.recorded.set_result(written.get(told.delivery.log_id))
+
+    async def _write_all(self, connection: psycopg.AsyncConnection, batch: list[_Told]) -> dict[str, Recorded]:
+        """An answer that PostgreSQL cannot store must not keep the others from being written, nor its own lane from going on."""
+        try:
+            return await self._write(connection, batch)
+        except psycopg.DataError:
+            if len(batch) > 1:
+                written = [await self._write_all(connection, [told]) for told in batch]
+                return {log_id: recorded for one in written for log_id, recorded in one.items()}
+            [told] = batch
+            bare = replace(told.outcome, response="", response_headers=[], note="the response cannot be stored")
+            return await self._write(connection, [replace(told, outcome=bare)])
+
+    async def _write(self, connection: psycopg.AsyncConnection, batch: list[_Told]) -> dict[str, Recorded]:
+        if not batch:
+            return {}
         now = time.monotonic()
-        outcomes = [_told(delivery, outcome, now - started) for delivery, outcome, started, _recorded in batch]
+        outcomes = [_columns(told.delivery, told.outcome, now - told.started) for told in batch]
         parameters = {
             "outcomes": msgspec.json.encode(outcomes).decode(),
             "holder": self.holder,
@@ -134,7 +162,7 @@ class Recorder:
         return {log_id: Recorded(lane_version, is_settled) for log_id, lane_version, is_settled in rows}
 
 
-def _told(delivery: Delivery, outcome: Outcome, age: float) -> dict[str, object]:
+def _columns(delivery: Delivery, outcome: Outcome, age: float) -> dict[str, object]:
     keys = masked_keys()
     # A fingerprint is shown, and secrets are not.
     like = fingerprint(mask_text(outcome.response, keys), outcome.status, outcome.cause) if outcome.cause else ""

@@ -18,6 +18,7 @@ from contextlib import AsyncExitStack, suppress
 import psycopg
 from django.conf import settings
 
+from .. import objectid
 from ..models import DUE_CHANNEL
 from . import connecting, counts, lanes, signing
 from .clock import DatabaseClock
@@ -64,7 +65,9 @@ class DeliveryLoop:
                     await self._work(sender)
                 except* (psycopg.Error, OSError) as errors:
                     logger.warning("the work with the database broke off, beginning again: %s", errors.exceptions[0])
-                    await asyncio.sleep(RECONNECT_SECONDS)
+                except* Exception:
+                    logger.exception("a fault in the worker, beginning again")
+                await asyncio.sleep(0 if self._is_done() else RECONNECT_SECONDS)
             watch.cancel()
 
     def _is_done(self) -> bool:
@@ -76,6 +79,7 @@ class DeliveryLoop:
             asking, listening, recording = [await connecting.connect(stack) for _ in range(3)]
             await self.leases.register(asking)
             await self._renew(asking)
+            await self.recorder.write_waiting(recording)  # else what is on record in a moment would be sent again
             await listening.execute(f"LISTEN {DUE_CHANNEL}")
             async with asyncio.TaskGroup() as group:
                 tasks = [
@@ -95,7 +99,7 @@ class DeliveryLoop:
             self._wake_lane(notice.payload)
 
     def _wake_lane(self, lane: str) -> None:
-        if group_of(lane) in self.leases.epochs:
+        if objectid.is_objectid(lane) and group_of(lane) in self.leases.epochs:
             self._woken.add(lane)
             self._wake.set()
 
