@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-import socket
 from typing import Any
-from urllib.parse import urlsplit
 
 from django import forms
 from django.conf import settings
@@ -15,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from .codes import suggested_code
 from .delivery import signing
-from .delivery.guard import Blocked, Guard
+from .delivery.verdict import Answer, verdict_of
 from .form_fields import HeadersField, ObjectIdFormField, SecretInput
 from .models import Company, Subscription, Trigger
 
@@ -123,19 +121,15 @@ class SubscriptionForm(forms.ModelForm):
         url = self.cleaned_data["url"]
         if url == self.initial.get("url"):
             return url  # it is on the subscription's page, if it is refused; other fields can still be edited
-        try:
-            if not URL_PATTERN.fullmatch(url):
-                raise ValueError("neither http nor https, or with spaces")
-            Guard.from_settings().check_names(url)
-            socket.getaddrinfo(urlsplit(url).hostname, None)
-        except Blocked as blocked:
+        if not URL_PATTERN.fullmatch(url):
+            raise ValidationError(gettext("This is not an http or https URL."), code="invalid")
+        verdict = verdict_of(url)
+        if verdict.answer == Answer.REFUSED:
             raise ValidationError(
-                gettext("It would be refused: %(reason)s"), params={"reason": blocked.message}, code="blocked"
-            ) from blocked
-        except OSError:
+                gettext("It would be refused: %(reason)s"), params={"reason": verdict.reason}, code="blocked"
+            )
+        if verdict.answer != Answer.ALLOWED:
             self.warnings.append(gettext("The name in the URL cannot be resolved now. Deliveries fail until it can."))
-        except ValueError as error:  # also of names that no name server can have
-            raise ValidationError(gettext("This is not an http or https URL."), code="invalid") from error
         return url
 
     def clean(self) -> dict[str, Any]:

@@ -78,7 +78,8 @@ def lane_state(subscription: Subscription) -> LaneState:
 def logs_before(log: WebhookLog) -> Count:
     """How many are sent before this log, which is due."""
     earlier = Q(turn__lt=log.turn) | Q(turn=log.turn, position__lt=log.position)
-    return bounded_count(WebhookLog.objects.on(log.subscription).due().filter(earlier))
+    others = WebhookLog.objects.on(log.subscription).due().exclude(pk=log.pk)
+    return bounded_count(others.filter(earlier))
 
 
 def seconds_between_looks(log: WebhookLog) -> int:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from django.db import IntegrityError, transaction
-from django.db.models import F
 from django.utils.translation import gettext as _
 
 from .delivery import signing
 from .forms import GENERATE, KEEP, NONE, SubscriptionForm
-from .models import AuditAction, AuditEntry, Subscription, wake
+from .models import AuditAction, AuditEntry, Subscription
 from .models.subscription import SECRET_COLUMNS
 
 # What a worker must notice before it sends the next event that it has read already.
@@ -50,7 +49,7 @@ def _change(form: SubscriptionForm, by) -> bool:
     if _set_secret(form, stored, by):
         changed.append("secret")
     if not _WORKERS_NOTICE.isdisjoint(changed):
-        tell_workers(stored)
+        stored.tell_workers()
     return True
 
 
@@ -87,7 +86,7 @@ def rotate_secret(subscription: Subscription, *, after: str, by) -> bool:
         if stored.secret_rotation != after:
             return False
         _replace_secret(stored, signing.new_secret(), by)
-        tell_workers(stored)
+        stored.tell_workers()
     return True
 
 
@@ -95,12 +94,6 @@ def _replace_secret(subscription: Subscription, plain: str, by) -> None:
     subscription.replace_secret(plain)
     subscription.save(update_fields=SECRET_COLUMNS)
     AuditEntry.record(by, AuditAction.SECRET_CHANGED, subscription.pk)
-
-
-def tell_workers(subscription: Subscription) -> None:
-    """That the lane has changed, at commit: the next event goes out as the subscription says now."""
-    Subscription.objects.filter(pk=subscription.pk).update(lane_version=F("lane_version") + 1)
-    wake(subscription.pk)
 
 
 def why_not_activatable(subscription: Subscription) -> str:
@@ -121,5 +114,22 @@ def set_active(subscription: Subscription, is_active: bool, by) -> bool:
         stored.save(update_fields=["is_active", "is_draining", "edited_fields"])
         action = AuditAction.ACTIVATED if is_active else AuditAction.DEACTIVATED
         AuditEntry.record(by, action, stored.pk)
-        tell_workers(stored)
+        stored.tell_workers()
+    return True
+
+
+def switch_delivery(subscription: Subscription, to_cotadmin: bool, by) -> bool:
+    """Who sends what happens from now on; False where it is so already, and for a placeholder. What waits is sent anyway."""
+    with transaction.atomic():
+        stored = Subscription.objects.select_for_update().get(pk=subscription.pk)
+        if stored.is_placeholder or stored.we_deliver == to_cotadmin:
+            return False
+        stored.we_deliver = to_cotadmin
+        if to_cotadmin:
+            stored.mark_edited(["url"])  # at Cotalker it will be a door: an import must not bring that here (ADR 0011)
+        stored.save(update_fields=["we_deliver", "edited_fields"])
+        AuditEntry.record(by, AuditAction.WE_DELIVER if to_cotadmin else AuditAction.COTALKER_DELIVERS, stored.pk)
+        if to_cotadmin and not stored.encrypted_secret:
+            _replace_secret(stored, signing.new_secret(), by)
+        stored.tell_workers()
     return True

@@ -20,7 +20,6 @@ from ..forms import CONTEXT_FIELDS, URL_PATTERN
 from ..masked_keys import masked_keys
 from ..models import AuditAction, AuditEntry, Company, Subscription
 from ..payloads.masking import mask_url
-from ..subscription_changes import tell_workers
 from .base import VisibleAdmin
 from .json_text import shown_json
 
@@ -122,7 +121,7 @@ class SubscriptionAdmin(VisibleAdmin):
                 columns.append("is_draining")
             obj.save(update_fields=columns)
             AuditEntry.record(request.user, AuditAction.SUBSCRIPTION_CHANGED, obj.pk, ", ".join(changed))
-            tell_workers(obj)
+            obj.tell_workers()
 
     @admin.display(description=_("URL"))
     def shown_url(self, obj: Subscription) -> str:

@@ -97,20 +97,9 @@ class Guard:
 
     def check_url(self, url: str) -> None:
         """What can be said of a URL without asking a name server. Raises Blocked."""
-        host, port = _host_and_port(url)
+        host, port = host_and_port(url)
         if address := _spelled_address(host):
             self.check_address(str(address), port)
-
-    def check_names(self, url: str) -> None:
-        """As check_url, and what its name resolves to now; a name that does not resolve passes. Raises Blocked."""
-        self.check_url(url)
-        host, port = _host_and_port(url)
-        try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError):
-            return
-        for *_rest, sockaddr in found:
-            self.check_address(str(sockaddr[0]), port)
 
     def socket_factory(self, addr_info: tuple) -> socket.socket:
         """For aiohttp, which skips the resolver where the host of a URL is an IP literal."""
@@ -159,7 +148,8 @@ def _parse_allowed_network(entry: str) -> AllowedNetwork:
         ) from error
 
 
-def _host_and_port(url: str) -> tuple[str, int]:
+def host_and_port(url: str) -> tuple[str, int]:
+    """Where a URL leads; raises Blocked where that is nowhere."""
     try:
         parts = URL(url)
         host, port = parts.host, parts.port

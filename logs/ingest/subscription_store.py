@@ -54,8 +54,13 @@ def _update(subscription: Subscription, document: SubscriptionDocument) -> bool:
     if subscription.document is None or json.loads(subscription.document) != json.loads(document.text):
         subscription.document = document.text
         changed.append("document")
+    if "is_active" in changed:
+        subscription.is_draining = False
+        changed.append("is_draining")
     if changed:
         subscription.save(update_fields=changed)
+    if not _WORKERS_NOTICE.isdisjoint(changed):
+        subscription.tell_workers()
     return bool(changed)
 
 

@@ -74,6 +74,11 @@ class Lane(models.Model):
                 AuditEntry.record(by, AuditAction.SKIPPED_WAITING, self.pk, f"{skipped}: {reason}")
         return skipped
 
+    def tell_workers(self) -> None:
+        """That the lane has changed, at commit: the next event goes out as the subscription says now."""
+        type(self)._base_manager.filter(pk=self.pk).update(lane_version=F("lane_version") + 1)
+        wake(self.pk)
+
     def _change(self, condition: Q, action: AuditAction, by, **columns: Any) -> bool:
         with transaction.atomic():
             lanes = type(self)._base_manager.filter(condition, pk=self.pk)

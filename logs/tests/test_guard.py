@@ -397,23 +397,6 @@ def test_other_urls_pass_without_a_name_being_resolved(url, monkeypatch):
     CLOSED.check_url(url)
 
 
-def test_a_name_is_refused_by_what_it_resolves_to():
-    with pytest.raises(Blocked, match=r"is not a public address$"):
-        CLOSED.check_names("http://localhost/")
-
-
-def test_a_name_that_resolves_to_what_is_allowed_passes():
-    Guard(parse_allowed_networks(["127.0.0.0/8", "::1/128"])).check_names("http://localhost/")
-
-
-def test_a_name_that_does_not_resolve_passes(monkeypatch):
-    def fail(*_args, **_kwargs):
-        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-
-    monkeypatch.setattr(socket, "getaddrinfo", fail)
-    CLOSED.check_names("http://www.server.com/")
-
-
 class NameServer(AbstractResolver):
     """Stands for the resolver of the machine; answers every name with the same addresses."""
 

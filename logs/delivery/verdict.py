@@ -1,0 +1,91 @@
+"""What would become of a delivery to a URL, for those who configure it: allowed, refused, or no such name, and where it goes."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from django.utils.translation import gettext as _
+
+from .guard import Blocked, Guard, host_and_port
+
+SECONDS = 3.0
+LOOKUPS_AT_ONCE = 16  # of one process: each can be held by a name server for half a minute, whoever has given up waiting
+
+_places = threading.BoundedSemaphore(LOOKUPS_AT_ONCE)
+
+
+class Answer(StrEnum):
+    ALLOWED = "allowed"
+    REFUSED = "refused"
+    NO_SUCH_NAME = "no_such_name"
+    TOO_SLOW = "too_slow"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`addresses`: what the name leads to now. `reason`: why it is refused, for a person; it may name one of them."""
+
+    answer: Answer
+    addresses: tuple[str, ...] = ()
+    reason: str = ""
+
+    def without_private_addresses(self) -> Verdict:
+        """For those who are not to learn how the network inside is laid out."""
+        public = tuple(address for address in self.addresses if _is_public(address))
+        hides_one = self.answer == Answer.REFUSED and public != self.addresses
+        reason = _("Its name leads to an address that is not public.") if hides_one else self.reason
+        return replace(self, addresses=public, reason=reason)
+
+
+def verdict_of(url: str) -> Verdict:
+    """The guard's verdict, with the name looked up; it takes no longer than a few seconds."""
+    guard, addresses = Guard.from_settings(), ()
+    try:
+        guard.check_url(url)
+        host, port = host_and_port(url)
+        addresses = look_up(host, port)
+        for address in addresses:
+            guard.check_address(address, port)
+    except Blocked as blocked:
+        return Verdict(Answer.REFUSED, addresses, str(blocked.message))
+    except TimeoutError:
+        return Verdict(Answer.TOO_SLOW)
+    except OSError:
+        return Verdict(Answer.NO_SUCH_NAME)
+    except ValueError:
+        return Verdict(Answer.REFUSED, reason=_("No name server can have this name."))
+    return Verdict(Answer.ALLOWED, addresses)
+
+
+def look_up(host: str, port: int) -> tuple[str, ...]:
+    """Every address of a name. Raises OSError where there is none, ValueError where there can be none, TimeoutError.
+
+    A lookup cannot be given up, only left alone: in a thread that does not keep the process from ending.
+    """
+    if not _places.acquire(timeout=SECONDS):
+        raise TimeoutError
+    found: Future[tuple[str, ...]] = Future()
+    threading.Thread(target=_look_up, args=(host, port, found), name="verdict", daemon=True).start()
+    return found.result(SECONDS)
+
+
+def _look_up(host: str, port: int, found: Future[tuple[str, ...]]) -> None:
+    try:
+        answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found.set_result(tuple(dict.fromkeys(str(sockaddr[0]) for *_rest, sockaddr in answers)))
+    except Exception as error:
+        found.set_exception(error)
+    finally:
+        _places.release()
+
+
+def _is_public(address: str) -> bool:
+    try:
+        Guard().check_address(address, port=443)
+    except Blocked:
+        return False
+    return True
