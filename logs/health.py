@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Aggregate, Count, Max, Q
+from django.db.models import Aggregate, Count, Max, Min, Q
 
 from .charts import Bar, stacked_bars
-from .models import State, WebhookLog
+from .models import State, Turn, WebhookLog
 from .overview import Percentile
 
 DAYS = 7
@@ -21,6 +21,7 @@ FAILING_BELOW = 90  # percent: from here on the figure is red
 @dataclass
 class Health:
     """Of one subscription in the `DAYS` times 24 hours before `until`; `waiting` counts what is due, however old.
+    `is_blocked`: it is the turn of one that failed and waits for its next try.
 
     `p95_ms` is None where no attempt was timed: imported logs tell no durations.
     """
@@ -33,6 +34,7 @@ class Health:
     last_log: datetime | None = None
     p95_ms: float | None = None
     waiting: int = 0
+    is_blocked: bool = False
 
     @property
     def delivered(self) -> int:
@@ -78,8 +80,9 @@ def health_of(subscriptions: Collection[str], now: datetime) -> dict[str, Health
     for pk, p95 in timed.annotate(p95=Percentile("duration_ms", 0.95)).values_list("subscription", "p95"):
         found[pk].p95_ms = p95
     due = logs.filter(next_attempt_at__isnull=False).values("subscription")
-    for pk, waiting in due.annotate(waiting=Count("*")).values_list("subscription", "waiting"):
-        found[pk].waiting = waiting
+    figures = due.annotate(waiting=Count("*"), first=Min("turn")).values_list("subscription", "waiting", "first")
+    for pk, waiting, first in figures:
+        found[pk].waiting, found[pk].is_blocked = waiting, first == Turn.BETWEEN_TRIES
     return found
 
 

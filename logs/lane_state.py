@@ -43,6 +43,14 @@ class LaneState:
         return self.head is None
 
     @property
+    def keeps_something(self) -> bool:
+        return self.is_stopped and not self.is_empty
+
+    @property
+    def is_blocked(self) -> bool:
+        return self.head is not None and self.head.is_between_tries
+
+    @property
     def kept(self) -> Count:
         """What waits in the lane of a deactivated subscription, the head included."""
         number = self.waiting.number

@@ -4,6 +4,7 @@ from django.urls import path, register_converter
 
 from .converters import ObjectIdConverter
 from .views import (
+    delivery,
     demo,
     doors,
     imports,
@@ -52,6 +53,8 @@ urlpatterns = [
     path("subscriptions/<oid:pk>/waiting/skip/", lanes.waiting_skip, name="waiting_skip"),
     path("subscriptions/<oid:pk>/activation/", subscriptions.subscription_activate, name="subscription_activate"),
     path("subscriptions/<oid:pk>/deactivation/", subscriptions.subscription_deactivate, name="subscription_deactivate"),
+    path("subscriptions/<oid:pk>/delivery/", delivery.subscription_delivery, name="subscription_delivery"),
+    path("subscriptions/<oid:pk>/verdict/", delivery.subscription_verdict, name="subscription_verdict"),
     path("subscriptions/<oid:pk>/secret/", secrets.subscription_secret_rotate, name="subscription_secret_rotate"),
     path(
         "subscriptions/<oid:pk>/secret/reveal/", secrets.subscription_secret_reveal, name="subscription_secret_reveal"

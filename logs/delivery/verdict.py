@@ -13,7 +13,8 @@ from django.utils.translation import gettext as _
 from .guard import Blocked, Guard, host_and_port
 
 SECONDS = 3.0
-LOOKUPS_AT_ONCE = 16  # of one process: each can be held by a name server for half a minute, whoever has given up waiting
+# Of one process: each can be held by a name server for half a minute, whoever has given up waiting.
+LOOKUPS_AT_ONCE = 16
 
 _places = threading.BoundedSemaphore(LOOKUPS_AT_ONCE)
 
@@ -43,7 +44,8 @@ class Verdict:
 
 def verdict_of(url: str) -> Verdict:
     """The guard's verdict, with the name looked up; it takes no longer than a few seconds."""
-    guard, addresses = Guard.from_settings(), ()
+    guard = Guard.from_settings()
+    addresses: tuple[str, ...] = ()
     try:
         guard.check_url(url)
         host, port = host_and_port(url)

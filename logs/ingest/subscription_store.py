@@ -23,6 +23,7 @@ _COLUMNS = (
     "context_group",
     "context_task_group",
 )
+_WORKERS_NOTICE = {"url", "is_active"}
 
 
 def store_subscription(document: SubscriptionDocument, reach: Reach) -> str:

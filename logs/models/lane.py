@@ -63,15 +63,19 @@ class Lane(models.Model):
 
     def skip_what_waits(self, *, by, reason: str) -> int:
         """Take what waited when the subscription was deactivated out of the lane; how many, 0 where it is active."""
+        idle = type(self)._base_manager.filter(Q(is_active=False), pk=self.pk)
+        if not idle.exists():
+            return 0
         with transaction.atomic():
-            waiting = self.waiting().order_by().filter(subscription__is_active=False)
+            # No join in the condition: each row is asked once more when somebody else was at it first.
+            waiting = self.waiting().order_by()
             received = waiting.filter(state=State.SUCCEEDED).update(next_attempt_at=None)
             skipped = waiting.update(next_attempt_at=None, state=State.SKIPPED) + received
-            if skipped:
-                type(self)._base_manager.filter(pk=self.pk).update(
-                    lane_version=F("lane_version") + 1, is_draining=False, held_at=None, held_log=""
-                )
-                AuditEntry.record(by, AuditAction.SKIPPED_WAITING, self.pk, f"{skipped}: {reason}")
+            values = {"lane_version": F("lane_version") + 1, "is_draining": False, "held_at": None, "held_log": ""}
+            if not skipped or not idle.update(**values):  # none: it was activated meanwhile
+                transaction.set_rollback(True)
+                return 0
+            AuditEntry.record(by, AuditAction.SKIPPED_WAITING, self.pk, f"{skipped}: {reason}")
         return skipped
 
     def tell_workers(self) -> None:

@@ -3,6 +3,7 @@
 from django import template
 from django.utils.translation import gettext as _
 
+from .. import lane_state
 from ..filters import ACTIONS, EVENT_TYPES
 from ..masked_keys import masked_keys
 from ..models import WebhookLog
@@ -20,6 +21,12 @@ def masked(text: str | None) -> str:
 @register.filter
 def masked_url(url: str) -> str:
     return mask_url(url, masked_keys())
+
+
+@register.filter
+def seconds_between_looks(log: WebhookLog) -> int:
+    """How often a page asks for a log that is due: seldom, where it can stand like this for hours."""
+    return lane_state.seconds_between_looks(log)
 
 
 @register.simple_tag

@@ -55,6 +55,22 @@ def test_what_changed_at_cotalker_is_updated():
     assert Subscription.objects.get().name == "New"
 
 
+def test_workers_notice_another_url_and_activation_and_nothing_else():
+    imported(SAMPLE)
+    changed = SAMPLE
+    for change, versions in [({"name": "New"}, 0), ({"url": "https://new"}, 1), ({"isActive": False}, 2)]:
+        changed = changed | change
+        imported(changed)
+        assert Subscription.objects.get().lane_version == versions
+
+
+def test_a_subscription_that_was_activated_at_cotalker_does_not_drain_any_more():
+    imported(SAMPLE | {"isActive": False})
+    Subscription.objects.update(is_draining=True)
+    imported(SAMPLE)
+    assert Subscription.objects.values_list("is_active", "is_draining").get() == (True, False)
+
+
 def test_an_unknown_field_alone_is_a_change():
     imported(SAMPLE)
     assert imported(SAMPLE | {"__v": 1})[0] == Summary(read=1, updated=1)

@@ -79,6 +79,22 @@ def test_hold_and_release_say_who_did_it_and_are_on_record(client, operator, lan
     assert [entry.action for entry in record] == [AuditAction.HELD, AuditAction.RELEASED]
 
 
+def test_the_rest_of_the_page_follows_the_lane(client, operator, lane):
+    make_waiting_log(lane)
+    held = " ".join(post(client, "lane_hold", lane.pk, HTMX).content.decode().split())
+    assert '<div id="lane-notice" hx-swap-oob="true">' in held and "Its lane is on hold." in held
+    assert '<span id="subscription-state" hx-swap-oob="true"> <span class="badge" data-state="failed">' in held
+    released = " ".join(post(client, "lane_release", lane.pk, HTMX).content.decode().split())
+    assert '<div id="lane-notice" hidden hx-swap-oob="true"> </div>' in released
+    assert '<span id="subscription-state" hx-swap-oob="true"> <span class="badge" data-state="flowing">' in released
+
+
+def test_only_a_click_replaces_what_the_last_one_had_to_say(client, operator, lane):
+    make_waiting_log(lane)
+    assert 'id="messages"' in post(client, "lane_hold", lane.pk, HTMX).content.decode()
+    assert 'id="messages"' not in client.get(reverse("logs:lane_detail", args=[lane.pk]), headers=HTMX).content.decode()
+
+
 def test_a_second_hold_changes_nothing_and_says_so(client, operator, lane):
     post(client, "lane_hold", lane.pk)
     assert "on hold already" in post(client, "lane_hold", lane.pk, HTMX).content.decode()
@@ -219,6 +235,15 @@ def test_an_event_that_was_not_sent_yet_claims_no_attempt_of_cotalker(client, op
     assert "It was not sent yet." in page
 
 
+@pytest.mark.parametrize(("state", "word"), [(State.FAILED, "Failed."), (State.SUCCEEDED, "Delivered.")])
+def test_a_settled_log_without_attempts_claims_none(client, operator, lane, state, word):
+    log = make_waiting_log(lane, state=state)
+    WebhookLog.objects.update(next_attempt_at=None)
+    for name in ("webhook_log_detail", "webhook_log_changes", "webhook_log_request", "webhook_log_response"):
+        page = " ".join(client.get(reverse(f"logs:{name}", args=[log.pk])).content.decode().split())
+        assert f'<p class="lead" role="status"> {word} </p>' in page
+
+
 def test_a_log_says_how_many_go_before_it_and_why_it_waits(client, operator, lane):
     make_waiting_log(lane, 0), make_waiting_log(lane, 1)
     log = make_waiting_log(lane, 2)
@@ -239,6 +264,45 @@ def test_a_test_is_marked_on_its_page_and_in_lists(client, operator, lane):
     badge = '<span class="badge" data-state="pending">Test</span>'
     assert badge in page_of(client, log)
     assert badge in client.get(reverse("logs:webhook_log_list")).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_offered"),
+    [({}, True), ({"we_deliver": False}, True), ({"is_active": False}, False), ({"url": ""}, False)],
+)
+def test_a_test_event_is_offered_where_one_can_be_sent(client, operator, fields, is_offered):
+    subscription = make_subscription(**fields)
+    address = reverse("logs:test_event_create", args=[subscription.pk])
+    assert (f'action="{address}"' in page_of(client, subscription)) == is_offered
+
+
+def test_what_waits_is_sent_by_htmx_only_after_a_question(client, operator, lane):
+    make_waiting_log(lane)
+    type(lane).objects.update(is_active=False)
+    page = page_of(client, lane)
+    form = page[page.index(f'hx-post="{reverse("logs:waiting_send", args=[lane.pk])}"') :].partition(">")[0]
+    assert "hx-confirm=" in form and "data-confirm=" not in form
+
+
+def test_the_row_of_a_queued_re_delivery_asks_seldom_where_its_subscription_is_not_active(client, operator, lane):
+    log = make_waiting_log(lane, trigger="manual", turn=Turn.REDELIVERY)
+    row = reverse("logs:webhook_log_row", args=[log.pk])
+    assert f'hx-get="{row}" hx-trigger="every 1s"' in client.get(reverse("logs:webhook_log_list")).content.decode()
+    type(lane).objects.update(is_active=False)
+    assert f'hx-get="{row}" hx-trigger="every 5s"' in client.get(reverse("logs:webhook_log_list")).content.decode()
+
+
+def test_the_list_shows_which_lanes_are_on_hold_or_blocked_and_how_many_wait(client, operator, lane):
+    def row() -> str:
+        page = " ".join(client.get(reverse("logs:subscription_list")).content.decode().split())
+        return page[page.index("<tbody>") :]
+
+    assert "Active" in row()
+    between_tries(make_waiting_log(lane, 0))
+    make_waiting_log(lane, 1)
+    assert "Retrying" in row() and 'data-label="Waiting">2</td>' in row()
+    lane.hold(by=None)
+    assert "On hold" in row() and "Retrying" not in row()
 
 
 def test_the_lane_needs_few_queries_however_much_waits(client, operator, lane, django_assert_max_num_queries):

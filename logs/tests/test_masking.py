@@ -234,6 +234,8 @@ def test_headers_that_carry_secrets_are_masked():
         ("https://u:p@a.example:8/x", f"https://u:{MASK}@a.example:8/x"),
         ("https://a.example/x?access%5Ftoken=abc&y=1#z", f"https://a.example/x?access%5Ftoken={MASK}&y=1#z"),
         ("https://a.example/x#access_token=abc", f"https://a.example/x#access_token={MASK}"),
+        (f"https://cotadmin.example/in/{'aB-_' * 10}abc", f"https://cotadmin.example/in/{MASK}"),
+        ("https://a.example/in/orders", "https://a.example/in/orders"),
         ("https://[broken/?token=abc", f"https://[broken/?token={MASK}"),
         ("", ""),
     ],

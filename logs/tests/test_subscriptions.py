@@ -356,7 +356,7 @@ class TestCreate:
             ({"url": ""}, "url", "required"),
             ({"url": "ftp://example.com/"}, "url", "not an http or https URL"),
             ({"url": "https://exa mple.com/"}, "url", "not an http or https URL"),
-            ({"url": "https://" + "a" * 64 + ".example/"}, "url", "not"),
+            ({"url": "https://" + "a" * 64 + ".example/"}, "url", "No name server can have this name."),
             ({"url": "http://[::1/"}, "url", "URL"),
             ({"url": "http://10.0.4.12/hook"}, "url", "DELIVERY_ALLOWED_NETWORKS"),
             ({"url": "http://169.254.169.254/"}, "url", "never allowed"),

@@ -69,9 +69,9 @@ def waiting_skip(request: HttpRequest, pk: str) -> HttpResponse:
 
 def _answer(request: HttpRequest, pk: str) -> HttpResponse:
     subscription = visible_subscription(request, pk)
-    return _region(request, subscription, is_update=True) if wants_partial(request) else redirect(subscription)
+    return _region(request, subscription) if wants_partial(request) else redirect(subscription)
 
 
-def _region(request: HttpRequest, subscription: Subscription, is_update: bool = False) -> HttpResponse:
-    context = {"subscription": subscription, "lane": lane_state(subscription), "is_update": is_update}
+def _region(request: HttpRequest, subscription: Subscription) -> HttpResponse:
+    context = {"subscription": subscription, "lane": lane_state(subscription), "is_update": True}
     return render(request, "logs/_lane.html", context)

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from ..lane_state import logs_before, seconds_between_looks
+from ..lane_state import logs_before
 from ..masked_keys import masked_keys
 from ..models import Attempt, AuditAction, AuditEntry, Payload, WebhookLog
 from ..payloads import changes, masking, tree
@@ -36,7 +36,6 @@ def log_context(
         "attempts": attempts,
         "last_attempt": last_attempt,
         "logs_before": logs_before(log) if log.is_due else None,
-        "seconds_between_looks": seconds_between_looks(log),
         "is_holding": log.subscription.held_log == log.pk,
         "skipped": next((entry for entry in record if entry.action == AuditAction.SKIPPED), None),
         "why_not": log.why_not_redeliverable(),

@@ -12,6 +12,7 @@ from django.utils import timezone
 from ..delivery.guard import Blocked, Guard
 from ..documents import read_subscription
 from ..health import Health, health_of
+from ..ingest.test_sending import why_not_testable
 from ..lane_state import lane_state
 from ..models import AuditEntry, Subscription, WebhookLog
 from ..subscription_changes import why_not_activatable
@@ -60,6 +61,7 @@ def detail_context(request: HttpRequest, subscription: Subscription) -> dict[str
         "lane": lane_state(subscription),
         "refusal": _refusal(subscription.url),
         "why_not": why_not_activatable(subscription),
+        "is_testable": not why_not_testable(subscription),
         "differences": differences(subscription),
         "failures": list(logs.failed()[:RECENT]),
         "logs": list(logs[:RECENT]),
