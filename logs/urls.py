@@ -7,6 +7,7 @@ from .views import (
     delivery,
     demo,
     doors,
+    event_tests,
     imports,
     ingest,
     lanes,
@@ -15,7 +16,6 @@ from .views import (
     redeliveries,
     secrets,
     subscriptions,
-    test_events,
     turns,
     webhook_logs,
 )
@@ -59,7 +59,7 @@ urlpatterns = [
     path(
         "subscriptions/<oid:pk>/secret/reveal/", secrets.subscription_secret_reveal, name="subscription_secret_reveal"
     ),
-    path("subscriptions/<oid:pk>/test-events/", test_events.test_event_create, name="test_event_create"),
+    path("subscriptions/<oid:pk>/test-events/", event_tests.test_event_create, name="test_event_create"),
     path("doors/", doors.door_list, name="door_list"),
     path("doors/<int:pk>/revocation/", doors.door_revoke, name="door_revoke"),
     path("imports/", imports.import_list, name="import_list"),
@@ -69,5 +69,5 @@ urlpatterns = [
     # Where events come in: no session, a secret in the address or in the header.
     path("in/<str:secret>", ingest.event_receive, name="event_receive"),
     path("api/v3/events", ingest.event_create, name="event_create"),
-    path("api/v3/events/test/<oid:pk>", test_events.test_event_send, name="test_event_send"),
+    path("api/v3/events/test/<oid:pk>", event_tests.test_event_send, name="test_event_send"),
 ]

@@ -12,7 +12,7 @@ from django.utils import timezone
 from ..delivery.guard import Blocked, Guard
 from ..documents import read_subscription
 from ..health import Health, health_of
-from ..ingest.test_sending import why_not_testable
+from ..ingest.event_tests import why_not_testable
 from ..lane_state import lane_state
 from ..models import AuditEntry, Subscription, WebhookLog
 from ..subscription_changes import why_not_activatable
