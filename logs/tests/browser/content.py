@@ -21,20 +21,27 @@ from logs.models import (
     WebhookLog,
 )
 
-from ..factories import import_logs, log_document, make_company, make_subscription, sample
+from ..factories import import_logs, log_document, make_company, make_subscription, make_waiting_log, sample
 
 MARKUP = """<script>alert(1)</script>"><img src=x onerror=alert(1)>{{ 7*7 }}"""
 OTHER_SUBSCRIPTION = "62685990d918fb5557f9f993"
+HELD_LANE = "62685990d918fb5557f9f994"
+STOPPED_LANE = "62685990d918fb5557f9f995"
 
 
 @dataclass(frozen=True)
 class Content:
-    """`edit` is a failed log with changes, an attempt of ours and a record; `hostile` is a failed log made of MARKUP."""
+    """`edit` is a failed log with changes, an attempt of ours and a record; `hostile` is a failed log made of MARKUP.
+
+    `waiting` stands in a lane on hold, `skipped` was taken out of it.
+    """
 
     subscription: Subscription
     edit: WebhookLog
     delivered: WebhookLog
     hostile: WebhookLog
+    waiting: WebhookLog
+    skipped: WebhookLog
     upload: Import
 
 
@@ -49,7 +56,10 @@ def make_content(user) -> Content:
     _try_again(logs[edit["_id"]], user)
     hostile = logs[_hostile_document()["_id"]]
     _make_doors(user)
-    return Content(subscription, logs[edit["_id"]], logs[delivered["_id"]], hostile, _make_upload(user))
+    waiting, skipped = _make_lanes(user)
+    return Content(
+        subscription, logs[edit["_id"]], logs[delivered["_id"]], hostile, waiting, skipped, _make_upload(user)
+    )
 
 
 def _name_company() -> None:
@@ -83,6 +93,18 @@ def _try_again(log: WebhookLog, user) -> None:
         bulk=False,
     )
     AuditEntry.record(user, AuditAction.REDELIVERED, log.pk)
+
+
+def _make_lanes(user) -> tuple[WebhookLog, WebhookLog]:
+    """A lane on hold with events of hostile names, and one that was deactivated; the last that waits and one that was skipped."""
+    held = make_subscription(HELD_LANE, name="On hold", url="http://127.0.0.1:9/", we_deliver=True)
+    logs = [make_waiting_log(held, number, object_name=MARKUP, is_test=number == 1) for number in range(10, 17)]
+    held.hold(by=user)
+    logs[0].skip(by=user, reason=MARKUP[:200])
+    stopped = make_subscription(STOPPED_LANE, name="Stopped", url="http://127.0.0.1:9/")
+    make_waiting_log(stopped, 20), make_waiting_log(stopped, 21)
+    Subscription.objects.filter(pk=stopped.pk).update(is_active=False)
+    return logs[-1], logs[0]
 
 
 def _make_doors(user) -> None:

@@ -13,7 +13,7 @@ from playwright.sync_api import Page, Response, expect
 
 from ..factories import import_logs, log_document, make_subscription
 from . import axe
-from .content import MARKUP, OTHER_SUBSCRIPTION, Content, make_content
+from .content import HELD_LANE, MARKUP, OTHER_SUBSCRIPTION, STOPPED_LANE, Content, make_content
 
 LANGUAGES = ("en", "es")
 WIDTHS = (1280, 390, 320)
@@ -60,6 +60,14 @@ PAGES = {
     "subscription without URL": Visit(f"/subscriptions/{OTHER_SUBSCRIPTION}/"),
     "subscription, new": Visit("/subscriptions/new/"),
     "subscription, edit": Visit(subscription_page("edit/")),
+    "subscription, lane on hold": Visit(f"/subscriptions/{HELD_LANE}/"),
+    "subscription, stopped lane": Visit(f"/subscriptions/{STOPPED_LANE}/"),
+    "skip what waits?": Visit(f"/subscriptions/{STOPPED_LANE}/waiting/skip/"),
+    "who delivers?": Visit(subscription_page("delivery/")),
+    "where it goes": Visit(subscription_page("verdict/")),
+    "log, waiting": Visit(log_page("waiting", "response/")),
+    "log, skipped": Visit(log_page("skipped")),
+    "skip an event?": Visit(log_page("waiting", "skip/")),
     "doors": Visit("/doors/"),
     "imports": Visit("/imports/"),
     "import": Visit(lambda content: content.upload.get_absolute_url()),
