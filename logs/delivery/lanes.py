@@ -23,22 +23,20 @@ _MAY_GO = """
     AND log.turn <= CASE WHEN lane.held_at IS NULL THEN 2 ELSE 1 END AND (lane.held_at IS NULL OR log.trigger <> 'auto')
 """
 # What is due much later than any retry can be was written by a clock that has jumped since: it is due now.
-_READY = f"""
+_CLAIM = """
+WITH ready AS MATERIALIZED (
     SELECT lane.id, lane.lane_version, lane.held_at, lane.url, lane.timeout, lane.encrypted_secret, lane.encrypted_headers,
         CASE WHEN lane.previous_secret_until > now() THEN lane.encrypted_previous_secret ELSE '' END AS previous_secret,
         first.due_at
     FROM logs_subscription lane
     CROSS JOIN LATERAL (
         SELECT log.next_attempt_at AS due_at FROM logs_webhooklog log
-        WHERE {_MAY_GO} ORDER BY log.turn, log.position LIMIT 1
+        WHERE {may_go} ORDER BY log.turn, log.position LIMIT 1
     ) first
-    WHERE {GROUP_OF_LANE} = ANY(%(groups)s) AND (lane.is_active OR lane.is_draining) AND lane.url <> ''
-        AND CASE WHEN %(woken)s::text[] IS NULL THEN NOT lane.id = ANY(%(busy)s) ELSE lane.id = ANY(%(woken)s) END
+    WHERE {which} AND {group_of_lane} = ANY(%(groups)s) AND (lane.is_active OR lane.is_draining) AND lane.url <> ''
         AND (first.due_at <= now() OR first.due_at > now() + %(latest)s * interval '1 second')
     ORDER BY first.due_at LIMIT %(limit)s
-"""
-_CLAIM = f"""
-WITH ready AS MATERIALIZED ({_READY})
+)
 SELECT log_id, id, lane_version, url, timeout, retry, trigger, requested_by_id, encrypted_secret,
     previous_secret, encrypted_headers, event::text
 FROM (
@@ -47,13 +45,21 @@ FROM (
             - pg_column_size(payload.event) AS bytes_before
     FROM ready lane
     CROSS JOIN LATERAL (
-        SELECT log.* FROM logs_webhooklog log WHERE {_MAY_GO} ORDER BY log.turn, log.position LIMIT %(ahead)s
+        SELECT log.* FROM logs_webhooklog log WHERE {may_go} ORDER BY log.turn, log.position LIMIT %(ahead)s
     ) log
     LEFT JOIN logs_payload payload ON payload.log_id = log.id
 ) ahead
 WHERE coalesce(bytes_before, 0) < %(ahead_bytes)s
 ORDER BY due_at, id, turn, position
 """
+# Not "= ANY(…)", which walks a long array for every lane.
+_CLAIM_WOKEN, _CLAIM_ALL = (
+    _CLAIM.format(may_go=_MAY_GO, group_of_lane=GROUP_OF_LANE, which=which)
+    for which in (
+        "lane.id IN (SELECT unnest(%(woken)s::text[]))",
+        "lane.id NOT IN (SELECT unnest(%(busy)s::text[]))",
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +100,15 @@ async def claim(
     parameters = {
         "groups": leases.at_work(),
         "busy": list(busy),
-        "woken": None if woken is None else list(woken),
+        "woken": list(woken or ()),
         "limit": limit,
         "ahead": AHEAD,
         "ahead_bytes": AHEAD_BYTES,
         "latest": settings.DELIVERY_RETRY_DELAY + CLOCK_SLACK,
     }
     found: dict[str, list[Delivery]] = {}
-    for row in await (await connection.execute(_CLAIM, parameters)).fetchall():
+    statement = _CLAIM_ALL if woken is None else _CLAIM_WOKEN
+    for row in await (await connection.execute(statement, parameters)).fetchall():
         delivery = _delivery(leases, *row)
         found.setdefault(delivery.lane, []).append(delivery)
     return found

@@ -144,8 +144,10 @@ class DeliveryLoop:
             found = await lanes.claim(
                 connection, self.leases, busy=self.running, limit=free, woken=None if is_sweep else woken
             )
-            if is_sweep:
-                self._sweep_at = 0.0 if len(found) == free else time.monotonic() + SWEEP_SECONDS
+            if len(found) == free:
+                self._sweep_at = 0.0  # there may be more
+            elif is_sweep:
+                self._sweep_at = time.monotonic() + SWEEP_SECONDS
             for lane, deliveries in found.items():
                 if lane not in self.running and self.leases.holds(deliveries[0].group, deliveries[0].epoch):
                     self.running[lane] = asyncio.create_task(self._run_lane(sender, lane, deliveries))
