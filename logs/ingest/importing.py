@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..documents import BadDocument, LogDocument, read_log, read_subscription
 from ..payloads.masking import MaskedKeys
+from ..rollups.folding import fold
 from .log_store import store_logs
 from .reach import Reach
 from .splitting import Piece, UnreadableFile, split
@@ -77,6 +78,8 @@ class Importer:
             batch[log.id] = piece, log
             size += len(piece.data)
         self._store_batch(batch)
+        while fold():  # there may be no worker that does it
+            pass
         return self.summary
 
     def import_subscriptions(self, chunks: Iterable[bytes]) -> Summary:

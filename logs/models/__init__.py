@@ -7,6 +7,7 @@ from .imports import Import, ImportChunk, ImportKind, ImportState, RefusedDocume
 from .ingest import AcceptedEvent, ApiToken, Door, UnmatchedCount
 from .lane import DUE_CHANNEL, take_positions, wake
 from .payload import Payload
+from .rollup import Cell, DurationCell, DurationRollup, Rollup, RollupDelta
 from .round import RedeliveryRefused
 from .states import AttemptTrigger, Cause, State, Turn
 from .subscription import Subscription, Trigger
@@ -22,9 +23,12 @@ __all__ = [
     "AuditAction",
     "AuditEntry",
     "Cause",
+    "Cell",
     "Company",
     "DeliveryCount",
     "Door",
+    "DurationCell",
+    "DurationRollup",
     "Import",
     "ImportChunk",
     "ImportKind",
@@ -33,6 +37,8 @@ __all__ = [
     "Payload",
     "RedeliveryRefused",
     "RefusedDocument",
+    "Rollup",
+    "RollupDelta",
     "State",
     "Subscription",
     "Trigger",

@@ -7,12 +7,15 @@ import signal
 
 import psycopg
 from django.core.management.base import BaseCommand
+from django.db import DatabaseError, close_old_connections
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import ConnectorException
 
 from logs.delivery.worker import RECONNECT_SECONDS, DeliveryLoop
+from logs.rollups.folding import fold
 
 logger = logging.getLogger("logs.jobs")
+FOLD_SECONDS = 2.0
 
 
 class Command(BaseCommand):
@@ -28,11 +31,12 @@ class Command(BaseCommand):
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         deliveries = DeliveryLoop()
-        jobs = asyncio.create_task(_run_jobs())
+        others = [asyncio.create_task(_run_jobs()), asyncio.create_task(_fold_rollups())]
 
         def stop() -> None:
             deliveries.stop()
-            jobs.cancel()
+            for task in others:
+                task.cancel()
 
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop)
@@ -41,8 +45,9 @@ class Command(BaseCommand):
         try:
             await deliveries.run()
         finally:
-            jobs.cancel()
-            await asyncio.gather(jobs, return_exceptions=True)
+            for task in others:
+                task.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
 
 
 def _allow_many_connections() -> None:
@@ -66,3 +71,19 @@ async def _run_jobs_once() -> None:
     with app.replace_connector(connector) as worker_app:
         async with worker_app.open_async():
             await worker_app.run_worker_async(install_signal_handlers=False, listen_notify=True, concurrency=2)
+
+
+async def _fold_rollups() -> None:
+    """Keeps the differences that the pages have to read few. Several workers take turns."""
+    while True:
+        await asyncio.to_thread(_fold_what_came_in)
+        await asyncio.sleep(FOLD_SECONDS)
+
+
+def _fold_what_came_in() -> None:
+    try:
+        close_old_connections()
+        while fold():
+            pass
+    except DatabaseError as error:
+        logger.warning("the figures of the pages were not added up, trying again: %s", type(error).__name__)

@@ -1,0 +1,59 @@
+"""Figures from the rollups: how many logs of which kind, in a time, of the subscriptions that somebody may see."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import DateTimeField, F, Func, QuerySet, Sum, Value
+
+from ..models import Cell, DurationCell, Subscription
+from ..models.rollup import WIDTHS
+from .durations import percentile
+from .spans import ORIGIN, within
+
+TOTAL = Sum("count")
+
+
+def visible_ids(user) -> list[str] | None:
+    """The subscriptions that the user may see; None for a superuser, who sees all."""
+    return None if user.is_superuser else list(Subscription.objects.visible_to(user).values_list("pk", flat=True))
+
+
+def cells(
+    start: datetime | None, end: datetime | None, subscriptions: Sequence[str] | None, widest: timedelta | None = None
+) -> QuerySet[Cell]:
+    """The cells of the time from start to end (multiples of 5 minutes; None: open), as few as can be.
+
+    `cells(…).values("state").annotate(n=TOTAL)`. A sum may be 0: what was there once is not any more.
+    """
+    return _of(Cell.objects.filter(within(start, end, widest)), subscriptions)
+
+
+def cells_by_step(
+    start: datetime, end: datetime | None, step: timedelta, subscriptions: Sequence[str] | None
+) -> QuerySet[Cell]:
+    """The same, with `step_start`: the beginning of the step (a multiple of 5 minutes, counted by UTC) that the cell is in."""
+    widest = max(width for width in map(_minutes, WIDTHS) if step % width == timedelta(0))
+    binned = Func(Value(step), F("bucket"), Value(ORIGIN), function="date_bin", output_field=DateTimeField())
+    return cells(start, end, subscriptions, widest).annotate(step_start=binned)
+
+
+def percentiles(
+    start: datetime | None, end: datetime | None, subscriptions: Sequence[str] | None, by: str = ""
+) -> dict[Any, float | None]:
+    """The duration in ms that 95 of 100 logs did not exceed, for each value of the column `by`; without it, of "" alone."""
+    found = _of(DurationCell.objects.filter(within(start, end)), subscriptions)
+    counts: dict[Any, dict[int, int]] = {}
+    for *key, number, count in found.values_list(*([by] if by else []), "bin").annotate(n=TOTAL).filter(n__gt=0):
+        counts.setdefault(key[0] if key else "", {})[number] = count
+    return {key: percentile(bins) for key, bins in counts.items()}
+
+
+def _of(found: QuerySet, subscriptions: Sequence[str] | None) -> QuerySet:
+    return found if subscriptions is None else found.filter(subscription__in=subscriptions)
+
+
+def _minutes(number: int) -> timedelta:
+    return timedelta(minutes=number)

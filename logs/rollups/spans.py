@@ -1,0 +1,59 @@
+"""Stretches of time, cut so that they are read from as few and as wide buckets as can be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from django.db.models import Q
+
+from ..models.rollup import WIDTHS
+
+ORIGIN = datetime(2000, 1, 1, tzinfo=UTC)  # where buckets of every width begin
+FINEST = timedelta(minutes=WIDTHS[0])
+
+
+def floor(moment: datetime, width: timedelta = FINEST) -> datetime:
+    """The beginning of the bucket that the moment is in."""
+    return moment - (moment - ORIGIN) % width
+
+
+def ceiling(moment: datetime, width: timedelta = FINEST) -> datetime:
+    """The first beginning of a bucket that is not before the moment."""
+    return moment + (ORIGIN - moment) % width
+
+
+def pieces(
+    start: datetime | None, end: datetime | None, widest: timedelta | None = None
+) -> Iterator[tuple[int, datetime | None, datetime | None]]:
+    """(width in minutes, from, to) of the buckets that make up the time from start to end, both multiples of 5 minutes.
+
+    None: without a beginning, or without an end. No bucket is wider than `widest`.
+    """
+    for minutes in reversed(WIDTHS):
+        width = timedelta(minutes=minutes)
+        if widest is not None and width > widest:
+            continue
+        first = None if start is None else ceiling(start, width)
+        last = None if end is None else floor(end, width)
+        if first is not None and last is not None and first >= last:
+            continue
+        yield minutes, first, last
+        if start is not None and first is not None and start < first:
+            yield from pieces(start, first, width)
+        if end is not None and last is not None and last < end:
+            yield from pieces(last, end, width)
+        return
+
+
+def within(start: datetime | None, end: datetime | None, widest: timedelta | None = None) -> Q:
+    """The buckets of the time from start to end, as a condition of Cell and DurationCell; see `pieces`."""
+    chosen = Q()
+    for minutes, first, last in pieces(start, end, widest):
+        piece = Q(width=minutes)
+        if first is not None:
+            piece &= Q(bucket__gte=first)
+        if last is not None:
+            piece &= Q(bucket__lt=last)
+        chosen |= piece
+    return chosen or Q(pk=None)
