@@ -7,8 +7,8 @@ from logs.rollups.folding import rebuild, wrong_cells
 
 class Command(BaseCommand):
     help = (
-        "The counts by 5 minutes, hours and days that the pages show. They keep themselves up; `verify` compares them with the logs "
-        "(status 1 where they differ), `rebuild` counts all logs anew. Both read every log, and may run while cotadmin does."
+        "The counts by 5 minutes, hours and days that the pages show. They keep themselves up; `verify` compares them with the "
+        "logs (status 1 where they differ), `rebuild` counts all logs anew. Both read every log, and may run while cotadmin does."
     )
 
     def add_arguments(self, parser) -> None:
