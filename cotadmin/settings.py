@@ -114,7 +114,10 @@ else:
             "DATA_DIRECTORY": VAR_DIR / "postgres",
         }
     }
-DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {
+# Many small sums of a page are grouped in memory, not sorted on the disk; and no plan of a page is worth compiling.
+OPTIONS = DATABASES["default"].setdefault("OPTIONS", {})
+OPTIONS["options"] = f"-c work_mem=32MB -c jit=off -c random_page_cost=1.1 {OPTIONS.get('options', '')}".strip()
+OPTIONS["pool"] = {
     "min_size": 0,
     "max_size": whole_number("DATABASE_POOL", 10),
     "max_idle": 60,

@@ -52,3 +52,25 @@ def stacked_bars(
 
 def _rect(x: float, y: float, width: float, height: float) -> Rect | None:
     return Rect(round(x, 1), round(y, 1), round(width, 1), round(height, 1)) if height else None
+
+
+Stack = list[tuple[int, Rect]]  # (which of the parts, where it stands), from the base line up
+
+
+def stacks(rows: Sequence[Sequence[int]], width: float, height: float, gap: float = 2) -> list[Stack]:
+    """Bars of several parts, from left to right. The first part stands on the base line, and is always seen: failures."""
+    most = max((sum(row) for row in rows), default=0)
+    slot = width / len(rows) if rows else 0
+    drawn = []
+    for index, row in enumerate(rows):
+        heights = [height * number / most if number else 0 for number in row]
+        if row and row[0]:
+            heights[0] = max(heights[0], height * LEAST_FAILED)
+        top, stack = height, []
+        for part, one in enumerate(heights):
+            one = min(one, top)
+            top -= one
+            if rect := _rect(index * slot + gap / 2, top, slot - gap, one):
+                stack.append((part, rect))
+        drawn.append(stack)
+    return drawn

@@ -15,15 +15,20 @@ SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Count:
-    """`number` is at most LIMIT; `is_more` says that there are more. `number` None: counting took too long."""
+    """`number` is at most LIMIT; `is_more` says that there are more. `number` None: counting took too long.
+
+    `is_least`: so many were found before the search ended, and there may be more.
+    """
 
     number: int | None
     is_more: bool = False
+    is_least: bool = False
 
     def __str__(self) -> str:
         if self.number is None:
             return "?"
-        return number_format(self.number, use_l10n=True, force_grouping=True) + ("+" if self.is_more else "")
+        shown = number_format(self.number, use_l10n=True, force_grouping=True) + ("+" if self.is_more else "")
+        return f"≥ {shown}" if self.is_least else shown
 
     def __bool__(self) -> bool:
         return self.number != 0

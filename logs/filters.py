@@ -5,8 +5,9 @@ django-filter by itself returns *all* rows then, which would be a disaster under
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 
 import django_filters
@@ -16,10 +17,13 @@ from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from .counting import Count, bounded_count
+from .explorer.criteria import Criteria
+from .explorer.search_terms import SearchTerms
+from .explorer.terms import Query, parse
+from .masked_keys import masked_keys
 from .models import Cause, Company, State, Subscription, WebhookLog
-from .querysets import WebhookLogQuerySet
-from .search import logs_matching
+from .rollups.reading import visible_ids
+from .rollups.spans import floor
 
 RANGES = {
     "15m": timedelta(minutes=15),
@@ -54,7 +58,19 @@ ACTIONS = {
     "other": _("something else"),
 }
 MOMENT_FORMATS = ["%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"]
-NOT_FILTERS = {"after"}  # the place in the list
+STATUS_LABELS = {
+    "success": "200–209",
+    "2xx": "210–299",
+    "3xx": "3xx",
+    "4xx": "4xx",
+    "5xx": "5xx",
+    "none": _("no status"),
+    "other": _("other"),
+}
+NOT_FILTERS = {"after", "before", "sort"}  # the place in the list, and its order
+
+
+Condition = Callable[[Sequence], Q]
 
 
 @dataclass(frozen=True)
@@ -89,45 +105,48 @@ class MomentFilter(django_filters.Filter):
     field_class = MomentField
 
 
-def _choices(name: str, label, choices, **kwargs) -> django_filters.MultipleChoiceFilter:
-    return django_filters.MultipleChoiceFilter(field_name=name, label=label, choices=choices, distinct=False, **kwargs)
+class StatusField(forms.MultipleChoiceField):
+    """One of the classes, or a status itself."""
+
+    def valid_value(self, value: str) -> bool:
+        return super().valid_value(value) or (value.isascii() and value.isdigit() and 100 <= int(value) <= 999)
+
+
+class StatusFilter(django_filters.MultipleChoiceFilter):
+    field_class = StatusField
+
+
+def _choices(label, choices) -> django_filters.MultipleChoiceFilter:
+    return django_filters.MultipleChoiceFilter(label=label, choices=choices)
+
+
+def _subscriptions(label) -> django_filters.ModelMultipleChoiceFilter:
+    return django_filters.ModelMultipleChoiceFilter(label=label, queryset=lambda request: Subscription.objects.none())
 
 
 class WebhookLogFilter(django_filters.FilterSet):
-    """`WebhookLogFilter(request.GET, user=request.user)`; `.qs` is empty unless `.is_valid()`."""
+    """`WebhookLogFilter(request.GET, user=request.user)`; what is asked for is in `.criteria`, while it `.is_valid()`."""
 
-    q = django_filters.CharFilter(method="search", label=_("Words"), max_length=500)
-    range = django_filters.ChoiceFilter(method="within_range", label=_("Range"), choices=[(key, key) for key in RANGES])
-    since = MomentFilter(field_name="created_at", lookup_expr="gte", label=_("From"))
-    until = MomentFilter(field_name="created_at", lookup_expr="lt", label=_("To"))
-    state = _choices("state", _("State"), State.choices)
-    result = django_filters.ChoiceFilter(
-        method="with_result", label=_("Result"), choices=[("SUCCESS", "SUCCESS"), ("FAILED", "FAILED")]
-    )
-    cause = _choices("cause", _("Cause"), Cause.choices)
-    status = django_filters.MultipleChoiceFilter(
-        method="in_status_class",
-        label=_("Status"),
-        choices=[
-            ("success", "200–209"),
-            ("2xx", "210–299"),
-            ("3xx", "3xx"),
-            ("4xx", "4xx"),
-            ("5xx", "5xx"),
-            ("none", _("no status")),
-            ("other", _("other")),
-        ],
-    )
-    type = _choices("event_type", _("Event"), list(EVENT_TYPES.items()), method="known_or_other")
-    action = _choices("action", _("Action"), list(ACTIONS.items()), method="known_or_other")
-    subscription = django_filters.ModelMultipleChoiceFilter(
-        label=_("Subscription"), queryset=lambda request: Subscription.objects.none(), distinct=False
-    )
+    q = django_filters.CharFilter(label=_("Search"), max_length=500)
+    range = django_filters.ChoiceFilter(label=_("Range"), choices=[(key, key) for key in RANGES])
+    since = MomentFilter(label=_("From"))
+    until = MomentFilter(label=_("To"))
+    state = _choices(_("State"), State.choices)
+    not_state = _choices(_("State is not"), State.choices)
+    result = django_filters.ChoiceFilter(label=_("Result"), choices=[("SUCCESS", "SUCCESS"), ("FAILED", "FAILED")])
+    cause = _choices(_("Cause"), Cause.choices)
+    not_cause = _choices(_("Cause is not"), Cause.choices)
+    status = StatusFilter(label=_("Status"), choices=list(STATUS_LABELS.items()))
+    not_status = StatusFilter(label=_("Status is not"), choices=list(STATUS_LABELS.items()))
+    type = _choices(_("Event"), list(EVENT_TYPES.items()))
+    not_type = _choices(_("Event is not"), list(EVENT_TYPES.items()))
+    action = _choices(_("Action"), list(ACTIONS.items()))
+    not_action = _choices(_("Action is not"), list(ACTIONS.items()))
+    subscription = _subscriptions(_("Subscription"))
+    not_subscription = _subscriptions(_("Subscription is not"))
+    fingerprint = django_filters.CharFilter(label=_("Failures like"), max_length=120, strip=False)
     company = django_filters.ModelMultipleChoiceFilter(
-        field_name="subscription__company",
-        label=_("Company"),
-        queryset=lambda request: Company.objects.none(),
-        distinct=False,
+        label=_("Company"), queryset=lambda request: Company.objects.none()
     )
 
     class Meta:
@@ -136,12 +155,12 @@ class WebhookLogFilter(django_filters.FilterSet):
 
     def __init__(self, data: QueryDict, *, user=None) -> None:
         """`user` None stands for the command line, which sees everything."""
-        visible = WebhookLog.objects.all() if user is None else WebhookLog.objects.visible_to(user)
         self.subscriptions = Subscription.objects.all() if user is None else Subscription.objects.visible_to(user)
         self.companies = Company.objects.all() if user is None else Company.objects.visible_to(user)
         self.user = user
-        super().__init__(data, visible)
-        self.form.fields["subscription"].queryset = self.subscriptions.only("name")
+        super().__init__(data, WebhookLog.objects.none())
+        for name in ("subscription", "not_subscription"):
+            self.form.fields[name].queryset = self.subscriptions.only("name")
         self.form.fields["company"].queryset = self.companies
 
     @cached_property
@@ -194,37 +213,84 @@ class WebhookLogFilter(django_filters.FilterSet):
         rest.pop("after", None)
         return rest
 
-    def counts_without_each(self) -> list[tuple[ActiveFilter, Count]]:
-        """For an empty result: how many logs there would be without each filter, best first."""
-        counted = [(one, bounded_count(WebhookLogFilter(one.rest, user=self.user).qs)) for one in self.active]
-        return sorted((pair for pair in counted if pair[1]), key=lambda pair: -(pair[1].number or 0))
-
     @property
-    def qs(self) -> WebhookLogQuerySet:
-        return super().qs if self.is_valid() else self.queryset.none()
+    def qs(self):
+        raise TypeError("a query alone cannot tell what the search box asks for: give .criteria to a Finder")
 
-    def search(self, logs: WebhookLogQuerySet, name: str, value: str) -> WebhookLogQuerySet:
-        return logs.filter(logs_matching(value))
+    @cached_property
+    def query(self) -> Query:
+        """What the search box asks for."""
+        return parse(self.data.get("q", "").strip(), masked_keys())
 
-    def within_range(self, logs: WebhookLogQuerySet, name: str, value: str) -> WebhookLogQuerySet:
-        return logs.since(timezone.now() - RANGES[value])
+    @cached_property
+    def criteria(self) -> Criteria:
+        """Raises ValueError unless the filter is valid: what is wrong must never mean everything."""
+        if not self.is_valid():
+            raise ValueError("the filter is not valid")
+        chosen = self.form.cleaned_data
+        searched = SearchTerms(self.query, self.subscriptions)
+        return Criteria(
+            subscriptions=self._visible(chosen["company"]),
+            since=self._since(chosen),
+            until=chosen["until"],
+            kinds={name: kind for name, kind in self._kinds(chosen)} | searched.kinds,
+            rest=searched.rest,
+            terms=searched.terms,
+        )
 
-    def with_result(self, logs: WebhookLogQuerySet, name: str, value: str) -> WebhookLogQuerySet:
-        return logs.succeeded() if value == "SUCCESS" else logs.failed()
+    def _visible(self, companies: Sequence[Company]) -> list[str] | None:
+        if companies:
+            return list(self.subscriptions.filter(company__in=companies).values_list("pk", flat=True))
+        return None if self.user is None else visible_ids(self.user)
 
-    def in_status_class(self, logs: WebhookLogQuerySet, name: str, values: list[str]) -> WebhookLogQuerySet:
-        chosen = Q()
-        for value in values:
-            chosen |= STATUS_CLASSES[value]
-        return logs.filter(chosen)
+    def _since(self, chosen: dict) -> datetime | None:
+        """The later of the two beginnings. A range begins with a bucket of the rollups, so that counts and list agree."""
+        starts = [chosen["since"]] if chosen["since"] else []
+        if chosen["range"]:
+            starts.append(floor(timezone.now() - RANGES[chosen["range"]]))
+        return max(starts, default=None)
 
-    def known_or_other(self, logs: WebhookLogQuerySet, name: str, values: list[str]) -> WebhookLogQuerySet:
-        """Cotalker may add types and actions; those that we do not know are found as "other"."""
-        known = EVENT_TYPES if name == "event_type" else ACTIONS
-        chosen = Q(**{f"{name}__in": values})
-        if "other" in values:
-            chosen |= ~Q(**{f"{name}__in": list(known)})
-        return logs.filter(chosen)
+    def _kinds(self, chosen: dict) -> Iterator[tuple[str, Q]]:
+        for name, condition in CONDITIONS.items():
+            included, excluded = chosen[name], chosen[f"not_{name}"]
+            if included or excluded:
+                yield name, (condition(included) if included else Q()) & (~condition(excluded) if excluded else Q())
+        if chosen["result"]:
+            yield "result", Q(state=State.SUCCEEDED if chosen["result"] == "SUCCESS" else State.FAILED)
+        if chosen["fingerprint"]:
+            yield "fingerprint", Q(fingerprint=chosen["fingerprint"])
+
+
+def _among(column: str) -> Condition:
+    return lambda values: Q(**{f"{column}__in": values})
+
+
+def _known_or_other(column: str, known: Collection[str]) -> Condition:
+    """Cotalker may add types and actions; those that we do not know are found as "other"."""
+
+    def condition(values: Sequence[str]) -> Q:
+        chosen = Q(**{f"{column}__in": values})
+        return chosen | ~Q(**{f"{column}__in": list(known)}) if "other" in values else chosen
+
+    return condition
+
+
+def _of_status(values: Sequence[str]) -> Q:
+    chosen = Q(status__in=[int(value) for value in values if value not in STATUS_CLASSES])
+    for value in values:
+        chosen |= STATUS_CLASSES.get(value, Q())
+    return chosen
+
+
+# By the filter, what its values mean in the columns that logs and the rollups have in common.
+CONDITIONS: dict[str, Condition] = {
+    "state": _among("state"),
+    "cause": _among("cause"),
+    "status": _of_status,
+    "type": _known_or_other("event_type", EVENT_TYPES),
+    "action": _known_or_other("action", ACTIONS),
+    "subscription": _among("subscription"),
+}
 
 
 def _takes_several(one: django_filters.Filter) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from django.db.models import Q, QuerySet
 
@@ -16,6 +17,13 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 class BadCursor(ValueError):
     """The place in the list cannot be read; only a hand-made address has one."""
+
+
+class Key(NamedTuple):
+    """A place in a list that is in the order of time; logs of the same moment are told apart by their ids."""
+
+    created_at: datetime
+    pk: str
 
 
 @dataclass(frozen=True)
@@ -35,24 +43,43 @@ class Page:
 def key_page(logs: QuerySet, cursor: str, size: int) -> Page:
     """The `size` newest of `logs`, or those right after `cursor`. One query; raises BadCursor."""
     if cursor:
-        created_at, pk = _read_cursor(cursor)
-        # The first condition is what the index is walked by; the second breaks ties.
-        logs = logs.filter(created_at__lte=created_at).filter(Q(created_at__lt=created_at) | Q(pk__lt=pk))
+        logs = beyond(logs, read_cursor(cursor), is_older=True)
     found = list(logs.order_by("-created_at", "-id")[: size + 1])
     has_more = len(found) > size
-    return Page(found[:size], cursor_of(found[size - 1]) if has_more else "")
+    return Page(found[:size], cursor_of(key_of(found[size - 1])) if has_more else "")
 
 
-def cursor_of(log) -> str:
-    """The place of a log in the list: microseconds since 1970, and its id for logs of the same moment."""
-    return f"{(log.created_at - _EPOCH) // timedelta(microseconds=1)}~{log.pk}"
+def beyond(logs: QuerySet, place: Key, *, is_older: bool) -> QuerySet:
+    """Those older than the place, or those newer. The first condition is what an index is walked by; the second breaks ties."""
+    moment, pk = place
+    if is_older:
+        return logs.filter(created_at__lte=moment).filter(Q(created_at__lt=moment) | Q(pk__lt=pk))
+    return logs.filter(created_at__gte=moment).filter(Q(created_at__gt=moment) | Q(pk__gt=pk))
 
 
-def _read_cursor(cursor: str) -> tuple[datetime, str]:
+def in_order(logs: QuerySet, place: Key | None, *, is_older: bool, limit: int) -> list[Key]:
+    """The keys of the `limit` logs that come next: from the newest on, or from the oldest. One query."""
+    if place is not None:
+        logs = beyond(logs, place, is_older=is_older)
+    order = ("-created_at", "-id") if is_older else ("created_at", "id")
+    return [Key(*row) for row in logs.order_by(*order).values_list("created_at", "pk")[:limit]]
+
+
+def key_of(log) -> Key:
+    return Key(log.created_at, log.pk)
+
+
+def cursor_of(key: Key) -> str:
+    """The place as it stands in an address: microseconds since 1970, and the id."""
+    return f"{(key.created_at - _EPOCH) // timedelta(microseconds=1)}~{key.pk}"
+
+
+def read_cursor(cursor: str) -> Key:
+    """Raises BadCursor."""
     match = _CURSOR.fullmatch(cursor)
     if not match or not objectid.is_objectid(match[2]):
         raise BadCursor(cursor[:60])
     try:
-        return _EPOCH + timedelta(microseconds=int(match[1])), match[2]
+        return Key(_EPOCH + timedelta(microseconds=int(match[1])), match[2])
     except OverflowError as error:
         raise BadCursor(cursor[:60]) from error

@@ -6,6 +6,7 @@ The index lists whole words; a query word of three letters or more also finds wo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -16,6 +17,7 @@ from .models import Payload
 from .payloads.masking import MaskedKeys, mask_text
 from .payloads.tokens import query_tokens, search_tokens
 
+SHORTEST_BEGINNING = 3  # letters
 RESPONSE_LIMIT = 8192  # characters of a response that are searched
 
 
@@ -30,6 +32,13 @@ def response_vector(response: str, keys: MaskedKeys) -> str:
     return " ".join(search_tokens(mask_text(response[:RESPONSE_LIMIT], keys), keys).words)
 
 
+def tsquery(tokens: Sequence[str]) -> str:
+    """All of the words, as the text of a tsquery. Three letters are enough of a word; of an id it takes them all."""
+    return " & ".join(
+        f"'{token}':*" if SHORTEST_BEGINNING <= len(token) < objectid.LENGTH else f"'{token}'" for token in tokens
+    )
+
+
 def logs_matching(query: str) -> Q:
     """The logs in which every word of `query` occurs: in the payload or the response, or as an id of the log itself."""
     found = Q()
@@ -37,7 +46,7 @@ def logs_matching(query: str) -> Q:
         tokens = query_tokens(word)
         if not tokens:
             continue
-        asked = " & ".join(f"'{token}':*" if len(token) > 2 else f"'{token}'" for token in tokens)
+        asked = tsquery(tokens)
         one = Q(search__matches=asked) | Q(pk__in=Payload.objects.filter(search__matches=asked).values("pk"))
         if objectid.is_objectid(word):
             pk = objectid.parse(word)

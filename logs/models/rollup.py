@@ -1,7 +1,8 @@
 """How many logs there are of each kind in each stretch of time, so that no page has to count them.
 
 A trigger on the log table writes every difference into RollupDelta, in the transaction that made it, and
-`logs.rollups.folding` adds them up. Cell and DurationCell are what is read: the sums together with what was not folded yet, exact at any moment.
+`logs.rollups.folding` adds them up. Cell and DurationCell are what is read: the sums together with what was not folded yet,
+exact at any moment.
 """
 
 from __future__ import annotations

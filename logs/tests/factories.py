@@ -27,6 +27,7 @@ from logs.partitions import make_months_of
 SAMPLES = Path(__file__).parent.parent / "samples"
 COMPANY = "625be93a286ef83c1c0e845f"
 SUBSCRIPTION = "62685990d918fb5557f9f992"
+MOMENT = datetime(2022, 5, 5, 20, 4, 40, tzinfo=UTC)  # of the sample's log
 
 
 def sample(name: str) -> dict[str, Any]:

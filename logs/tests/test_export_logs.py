@@ -72,7 +72,7 @@ def test_filters_are_those_of_the_explorer(export):
         ("state=failed&stat=x", "stat: There is no such filter."),
         ("state=unknown", "State: "),
         ("since=yesterday", "From: Write a date as"),
-        ("q=a&q=b", "Words: Only one value can be given."),
+        ("q=a&q=b", "Search: Only one value can be given."),
     ],
 )
 def test_a_wrong_filter_writes_nothing(query, message, tmp_path):

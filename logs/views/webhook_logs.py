@@ -5,34 +5,23 @@ from __future__ import annotations
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from ..counting import bounded_count
-from ..filters import WebhookLogFilter
 from ..models import WebhookLog
-from ..paging import BadCursor, Page
-from ..time_limit import TookTooLong, time_limit
+from .explorer_page import Explorer, Page
 from .log_page import log_context, update_context
 from .rendering import render_region, wants_partial
-
-SEARCH_SECONDS = 10.0
 
 
 @require_safe
 @permission_required("logs.view_webhooklog", raise_exception=True)
 def webhook_log_list(request: HttpRequest) -> HttpResponse:
-    found = WebhookLogFilter(request.GET, user=request.user)
-    page, problems = Page([], ""), dict(found.problems)
-    try:
-        with time_limit(SEARCH_SECONDS):
-            page = found.qs.for_list().page(request.GET.get("after", ""))
-    except BadCursor:
-        problems[_("Place in the list")] = [_("It cannot be read. Start again from the newest log.")]
-    except TookTooLong:
-        problems[_("Search")] = [_("It took too long. Choose a range or a subscription, and try again.")]
+    explorer = Explorer(request.GET, request.user)
+    problems = explorer.problems
+    page = Page([]) if problems else explorer.page
     context = {
-        "filter": found,
+        "explorer": explorer,
+        "filter": explorer.filter,
         "page": page,
         "logs": page.logs,
         "problems": problems,
@@ -41,8 +30,8 @@ def webhook_log_list(request: HttpRequest) -> HttpResponse:
     if wants_partial(request) and "after" in request.GET and not problems:
         return render(request, "logs/_log_rows.html", context)
     if not problems:
-        context["count"] = bounded_count(found.qs)
-        context["without"] = found.counts_without_each() if not page.logs and found.is_filtered else []
+        context["count"] = explorer.total
+        context["without"] = explorer.counts_without_each() if not page.logs and explorer.filter.is_filtered else []
     return render_region(
         request, "logs/webhook_log_list.html", "logs/_log_results.html", context, status=422 if problems else 200
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import transaction
 from django.http import QueryDict
 
 from logs.exporting import exported
@@ -36,10 +35,9 @@ class Command(BaseCommand):
         number = 0
         try:
             output = Path(options["output"]).open("w", encoding="utf-8") if options["output"] else self.stdout  # noqa: SIM115
-            with transaction.atomic():  # one view of the data, and a cursor that streams
-                for line in exported(found.qs, is_masked=not options["unmasked"]):
-                    output.write(line + "\n")
-                    number += 1
+            for line in exported(found.criteria, is_masked=not options["unmasked"]):
+                output.write(line + "\n")
+                number += 1
             output.flush()
         except OSError as error:
             raise CommandError(f"{options['output'] or 'standard output'}: {error.strerror}") from error

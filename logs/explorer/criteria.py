@@ -1,0 +1,60 @@
+"""What is looked for, apart from how: the one thing that the list, the counts, the histogram and the export all work from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from django.db.models import Q
+
+from ..models import Cell, WebhookLog
+from ..querysets import WebhookLogQuerySet
+from .terms import Path, Word
+
+# The columns by which the rollups count: a condition on these alone is answered without looking at logs.
+KINDS = ("state", "cause", "status", "event_type", "action", "subscription")
+
+
+@dataclass(frozen=True)
+class Criteria:
+    """`subscriptions`: the ids of those that may be seen, None for all. `kinds`: conditions on columns that the rollups have
+    too, by the name of the filter. `rest`: a condition that only logs can answer. `terms`: what must occur, or must not.
+    """
+
+    subscriptions: Sequence[str] | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    kinds: Mapping[str, Q] = field(default_factory=dict)
+    rest: Q = field(default_factory=Q)
+    terms: tuple[Word | Path, ...] = ()
+
+    @property
+    def is_of_kinds(self) -> bool:
+        """Whether the rollups know the answer."""
+        return not self.rest and not self.terms
+
+    def of_kinds(self) -> Criteria:
+        """What the rollups can tell of it."""
+        return replace(self, rest=Q(), terms=())
+
+    def without(self, name: str) -> Criteria:
+        """As if nothing were chosen by the filter `name`."""
+        return replace(self, kinds={other: condition for other, condition in self.kinds.items() if other != name})
+
+    def kind(self) -> Q:
+        """The condition on the columns that logs and cells have in common, the time apart."""
+        conditions: Iterable[Q] = self.kinds.values()
+        of_those = Q() if self.subscriptions is None else Q(subscription__in=self.subscriptions)
+        return Q(of_those, *conditions)
+
+    def logs(self) -> WebhookLogQuerySet:
+        """The logs, but for the terms."""
+        found = WebhookLog.objects.filter(self.kind(), self.rest)
+        if self.since is not None:
+            found = found.since(self.since)
+        return found if self.until is None else found.before(self.until)
+
+    def cells(self) -> object:
+        """The cells of the kind, in all widths and times."""
+        return Cell.objects.filter(self.kind())

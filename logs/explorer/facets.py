@@ -1,0 +1,110 @@
+"""What the logs that match have in common: of each filter its values, and how many logs have them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from ..counting import Count
+from ..filters import ACTIONS, EVENT_TYPES, WebhookLogFilter
+from ..models import Cause, State
+from .criteria import KINDS
+from .figures import Figures, Row, merged
+
+COLUMNS = {
+    "state": "state",
+    "cause": "cause",
+    "subscription": "subscription",
+    "status": "status",
+    "type": "event_type",
+    "action": "action",
+}
+SHOWN = 8  # values; the others follow when they are asked for
+MOST = 200
+
+
+@dataclass(frozen=True)
+class FacetValue:
+    value: str
+    label: str
+    count: Count
+    is_included: bool
+    is_excluded: bool
+
+    @property
+    def is_chosen(self) -> bool:
+        return self.is_included or self.is_excluded
+
+
+@dataclass(frozen=True)
+class Facet:
+    """`shown` and `more`: the values that occur, most logs first, after those that are chosen. `name`: of the filter."""
+
+    name: str
+    label: str
+    shown: list[FacetValue]
+    more: list[FacetValue]
+    is_cut: bool
+
+
+def facets(found: WebhookLogFilter, figures: Figures) -> list[Facet]:
+    return [_facet(found, figures, name) for name in COLUMNS]
+
+
+def _facet(found: WebhookLogFilter, figures: Figures, name: str) -> Facet:
+    field = found.form.fields[name]
+    included, excluded = found.data.getlist(name), found.data.getlist(f"not_{name}")
+    numbers: dict[str, int] = {}
+    for value, number in _rows(figures, name):
+        key = _value(name, value)
+        numbers[key] = numbers.get(key, 0) + number
+    for value in (*included, *excluded):  # a value that is chosen stays, though no log has it
+        numbers.setdefault(value, 0)
+    numbers.pop("", None)
+    labels = _labels(found, name, list(numbers))
+    values = [
+        FacetValue(
+            value,
+            labels.get(value, value),
+            Count(number, is_least=not figures.is_exact),
+            value in included,
+            value in excluded,
+        )
+        for value, number in sorted(numbers.items(), key=lambda pair: (-pair[1], labels.get(pair[0], pair[0])))
+    ]
+    values.sort(key=lambda one: not one.is_chosen)
+    return Facet(name, str(field.label), values[:SHOWN], values[SHOWN:MOST], len(values) > MOST)
+
+
+def _rows(figures: Figures, name: str) -> list[Row]:
+    """(value, number): what is chosen by this very facet does not count, for else its other values could not be told."""
+    column = COLUMNS[name]
+    if name in figures.criteria.kinds:
+        return figures.grouped([column], without=name)
+    place = KINDS.index(column)
+    return merged((row[place], row[-1]) for row in figures.kinds)
+
+
+def _value(name: str, value: Any) -> str:
+    """The value of the filter that finds logs with this value of the column."""
+    if name == "status":
+        return "none" if value is None else str(value)
+    known = {"type": EVENT_TYPES, "action": ACTIONS}.get(name)
+    return "other" if known is not None and value not in known else str(value)
+
+
+def _labels(found: WebhookLogFilter, name: str, values: Sequence[str]) -> dict[str, str]:
+    if name == "subscription":
+        return {pk: str(one) for pk, one in found.subscriptions.only("name").in_bulk(list(values)).items()}
+    if name == "status":
+        return {"none": _("no status")}
+    choices: dict[str, Any] = {
+        "state": dict(State.choices),
+        "cause": {value: value for value in Cause.values},
+        "type": EVENT_TYPES,
+        "action": ACTIONS,
+    }[name]
+    return {value: str(label) for value, label in choices.items()}

@@ -1,0 +1,113 @@
+"""Finds the next logs of a list. What the rollups know costs the same at any size; a word that is rare is found by its index;
+everything else is looked for from the place on, in stretches of more and more logs, for a limited time.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from ..paging import Key
+from .candidates import candidates
+from .criteria import Criteria
+from .occurrences import matching, rare
+
+SECONDS = 1.0
+FIRST_LOOK = 400  # logs
+MOST_AT_ONCE = 8_000
+ENOUGH = 51  # a page, and one that tells that there is another
+
+
+@dataclass(frozen=True)
+class Found:
+    """`keys`: in the order of the list. `looked_until`: where the time ran out, None where it did not."""
+
+    keys: list[Key] = field(default_factory=list)
+    looked_until: Key | None = None
+
+
+@dataclass(frozen=True)
+class Looked:
+    """`keys`: what was found from the newest on. `is_all`: there is no other. `until`: as far as was looked, if it is not."""
+
+    keys: list[Key]
+    is_all: bool
+    until: Key | None = None
+
+
+@dataclass
+class Finder:
+    """`seconds`: how long one question may take before it is answered with what was found by then."""
+
+    criteria: Criteria
+    seconds: float = SECONDS
+
+    def find(self, place: Key | None = None, *, is_older: bool = True, limit: int = ENOUGH) -> Found:
+        """The next `limit` logs after the place, None being the beginning: of the newest, or of the oldest."""
+        if self.criteria.is_of_kinds:
+            return Found(candidates(self.criteria, place, is_older=is_older, limit=limit))
+        looked = self.looked
+        if looked.is_all:
+            return Found(_after(looked.keys, place, is_older=is_older)[:limit])
+        if place is None and is_older and (len(looked.keys) >= limit or looked.until):
+            return Found(looked.keys[:limit], looked_until=None if len(looked.keys) >= limit else looked.until)
+        return self._look_for(place, is_older=is_older, limit=limit)
+
+    def _look_for(self, place: Key | None, *, is_older: bool, limit: int) -> Found:
+        deadline = time.monotonic() + self.seconds
+        keys: list[Key] = []
+        for window, is_last in self._windows(place, is_older=is_older):
+            keys += matching(self.criteria, window, limit - len(keys))
+            if len(keys) >= limit or is_last:
+                break
+            if time.monotonic() > deadline:
+                return Found(keys, looked_until=window[-1])
+        return Found(keys)
+
+    @cached_property
+    def looked(self) -> Looked:
+        """What is found at a first look at the newest: enough for a page, or all that there is, or what time allowed."""
+        deadline = time.monotonic() + self.seconds
+        keys: list[Key] = []
+        is_first = True
+        for window, is_last in self._windows(None, is_older=True):
+            keys += matching(self.criteria, window)
+            if is_last:
+                return Looked(keys, is_all=True)
+            if len(keys) >= ENOUGH:
+                break
+            if is_first and (all_keys := rare(self.criteria)) is not None:
+                return Looked(all_keys, is_all=True)
+            is_first = False
+            if time.monotonic() > deadline:
+                break
+        return Looked(keys, is_all=False, until=window[-1])
+
+    def every(self, *, is_older: bool, at_once: int = MOST_AT_ONCE) -> Iterator[list[Key]]:
+        """All that match, from the newest on or from the oldest, some at a time, however long it takes."""
+        place = None
+        while True:
+            window = candidates(self.criteria, place, is_older=is_older, limit=at_once)
+            yield matching(self.criteria, window)
+            if len(window) < at_once:
+                return
+            place = window[-1]
+
+    def _windows(self, place: Key | None, *, is_older: bool) -> Iterator[tuple[list[Key], bool]]:
+        """Logs of the kind, more each time; and whether these are the last."""
+        size = FIRST_LOOK
+        while True:
+            window = candidates(self.criteria, place, is_older=is_older, limit=size)
+            is_last = len(window) < size
+            yield window, is_last
+            if is_last:
+                return
+            place, size = window[-1], min(size * 4, MOST_AT_ONCE)
+
+
+def _after(keys: list[Key], place: Key | None, *, is_older: bool) -> list[Key]:
+    if is_older:
+        return [key for key in keys if place is None or key < place]
+    return [key for key in reversed(keys) if place is None or key > place]

@@ -1,0 +1,91 @@
+"""The logs that match over time, as bars: failures on the base line, so that they stand out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from ..charts import Stack, stacks
+from ..models import State
+from ..rollups.spans import FINEST, ceiling, floor
+from .figures import Figures
+
+WIDTH, HEIGHT = 960, 100  # of the viewBox
+MOST_BARS = 120
+_SECONDS = (15, 60, 300, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 7 * 86400, 28 * 86400)
+STEPS = tuple(timedelta(seconds=seconds) for seconds in _SECONDS)
+COUNTED_FINELY = 20_000  # logs; steps finer than the rollups' are counted one log after another
+# From the base line up. Whatever is neither received nor lost yet is drawn alike.
+ORDER = (State.FAILED, State.RETRYING, State.PENDING, State.SUCCEEDED, State.SKIPPED)
+
+
+@dataclass(frozen=True)
+class Bar:
+    start: datetime
+    end: datetime
+    counts: dict[State, int]
+    parts: Stack  # what is drawn of each state that occurs
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())
+
+    @property
+    def failed(self) -> int:
+        return self.counts.get(State.FAILED, 0)
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """`bars` stand side by side without a gap in time, empty ones too."""
+
+    start: datetime
+    end: datetime
+    step: timedelta
+    bars: list[Bar]
+
+    @property
+    def highest(self) -> int:
+        return max((bar.total for bar in self.bars), default=0)
+
+    @property
+    def totals(self) -> dict[State, int]:
+        found = {state: sum(bar.counts.get(state, 0) for bar in self.bars) for state in ORDER}
+        return {state: number for state, number in found.items() if number}
+
+    @property
+    def ticks(self) -> list[datetime]:
+        """Where the axis is labelled, six times at most."""
+        every = -(-len(self.bars) // 6)
+        return [bar.start for bar in self.bars[::every]] if every else []
+
+
+def histogram(figures: Figures, now: datetime) -> Histogram | None:
+    """Of the time that is filtered by, else of that in which there are logs; None where there is none."""
+    criteria = figures.criteria
+    start, end = criteria.since, criteria.until or now
+    if start is None or start >= end:
+        reach = figures.reach()
+        if reach is None:
+            return None
+        start, end = reach[0], min(end, max(reach[1], reach[0] + FINEST))
+    step = fitting_step(end - start)
+    if step < FINEST and figures.criteria.is_of_kinds and (figures.total.number or 0) > COUNTED_FINELY:
+        step = FINEST
+    start, end = floor(start, step), ceiling(end, step)
+    counts: dict[datetime, dict[State, int]] = {}
+    for moment, state, number in figures.by_step(start, end, step):
+        here = counts.setdefault(moment, {})
+        here[State(state)] = here.get(State(state), 0) + number
+    starts = [start + step * index for index in range((end - start) // step)]
+    rows = [[counts.get(moment, {}).get(state, 0) for state in ORDER] for moment in starts]
+    drawn = stacks(rows, WIDTH, HEIGHT)
+    bars = [
+        Bar(moment, moment + step, counts.get(moment, {}), parts) for moment, parts in zip(starts, drawn, strict=True)
+    ]
+    return Histogram(start, end, step, bars)
+
+
+def fitting_step(length: timedelta) -> timedelta:
+    """The finest with which there are not too many bars."""
+    return next((step for step in STEPS if length <= step * (MOST_BARS - 1)), STEPS[-1])

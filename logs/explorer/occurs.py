@@ -1,0 +1,5 @@
+"""A stand-in (helper h1 overwrites this file)."""
+
+
+def occurs(term, event, response, keys):
+    return True

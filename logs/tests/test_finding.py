@@ -1,0 +1,186 @@
+"""The finder gives the same logs, in the same order, as looking at every log would."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from random import Random
+
+import pytest
+from django.db.models import Q
+from django.http import QueryDict
+
+from logs.explorer import candidates, finding, occurrences
+from logs.explorer.criteria import Criteria
+from logs.explorer.figures import Figures
+from logs.explorer.finding import Finder
+from logs.filters import WebhookLogFilter
+from logs.masked_keys import masked_keys
+from logs.models import Payload, WebhookLog
+from logs.paging import Key
+from logs.partitions import make_months_of
+from logs.search import event_vector
+
+from .factories import COMPANY, MOMENT, make_subscription
+
+pytestmark = pytest.mark.django_db
+
+LANES = [f"62685990d918fb5557f9f9{number:02x}" for number in range(4)]
+KINDS = [
+    {"state": "succeeded", "status": 200},
+    {"state": "failed", "cause": "timeout", "status": None},
+    {"state": "failed", "cause": "http_4xx", "status": 409},
+    {"state": "pending"},
+]
+
+
+@pytest.fixture
+def logs(db) -> list[WebhookLog]:
+    """Three hundred logs over months: dense here, sparse there, some of one moment, of kinds that come in clusters."""
+    random = Random(4)
+    for lane in LANES:
+        make_subscription(lane)
+    made = []
+    moment = MOMENT
+    for number in range(300):
+        moment += timedelta(seconds=random.choice([0, 1, 40, 400, 40_000, 90_000]))
+        kind = KINDS[0] if number % 50 < 30 else random.choice(KINDS)
+        values = {
+            "subscription_id": random.choice(LANES),
+            "event_type": "COTTask",
+            "action": random.choice(["edit", "create"]),
+        }
+        pk = f"{int(moment.timestamp()):08x}{random.getrandbits(60):016x}"
+        made.append(WebhookLog(id=pk, company=COMPANY, created_at=moment, retry=1, duration_ms=number, **values | kind))
+    WebhookLog.objects.bulk_create(made)
+    return sorted(made, key=lambda log: (log.created_at, log.pk), reverse=True)
+
+
+def criteria(query: str = "") -> Criteria:
+    return WebhookLogFilter(QueryDict(query)).criteria
+
+
+def walk(finder: Finder, size: int, *, is_older: bool) -> list[Key]:
+    found: list[Key] = []
+    while True:
+        page = finder.find(found[-1] if found else None, is_older=is_older, limit=size)
+        assert page.looked_until is None
+        found += page.keys
+        if len(page.keys) < size:
+            return found
+
+
+@pytest.mark.parametrize(
+    ("query", "matches"),
+    [
+        ("", lambda log: True),
+        ("state=failed", lambda log: log.state == "failed"),
+        ("state=pending", lambda log: log.state == "pending"),
+        ("not_state=succeeded", lambda log: log.state != "succeeded"),
+        ("cause=timeout&action=edit", lambda log: log.cause == "timeout" and log.action == "edit"),
+        ("status=4xx", lambda log: log.status == 409),
+        ("status=none&status=200", lambda log: log.status in (None, 200)),
+        ("not_status=409", lambda log: log.status != 409),
+        ("not_status=none", lambda log: log.status is not None),
+        (f"subscription={LANES[0]}", lambda log: log.subscription_id == LANES[0]),
+        (f"not_subscription={LANES[0]}", lambda log: log.subscription_id != LANES[0]),
+        ("state=failed&not_cause=timeout", lambda log: log.cause == "http_4xx"),
+        ("state=skipped", lambda log: False),
+        ("type=COTTask&not_action=create", lambda log: log.action == "edit"),
+        ("type=other", lambda log: False),
+        ("result=FAILED", lambda log: log.state == "failed"),
+    ],
+)
+@pytest.mark.parametrize("is_older", [True, False])
+def test_pages_of_any_size_and_direction_hold_all_that_match_and_nothing_twice(logs, query, matches, is_older):
+    expected = [Key(log.created_at, log.pk) for log in logs if matches(log)]
+    for size in (1, 7, 1000):
+        finder = Finder(criteria(query))
+        assert walk(finder, size, is_older=is_older) == (expected if is_older else expected[::-1])
+    assert Figures(finder).total.number == len(expected)
+
+
+@pytest.mark.parametrize("minutes", [0, 3, 1000, 100_000])
+def test_a_time_that_no_bucket_fits_is_kept_to_the_second(logs, minutes):
+    since = MOMENT + timedelta(minutes=minutes, seconds=17)
+    for until in (since + timedelta(seconds=50), since + timedelta(minutes=7), since + timedelta(days=9)):
+        asked = Criteria(since=since, until=until, kinds={"state": Q(state="succeeded")})
+        expected = [log.pk for log in logs if since <= log.created_at < until and log.state == "succeeded"]
+        assert [key.pk for key in Finder(asked).find(None, limit=1000).keys] == expected
+        assert Figures(Finder(asked)).total.number == len(expected)
+
+
+def test_many_logs_are_sorted_by_the_index(logs, monkeypatch):
+    monkeypatch.setattr(candidates, "SORTED_HERE", 3)
+    expected = [Key(log.created_at, log.pk) for log in logs if log.state == "failed"]
+    assert walk(Finder(criteria("state=failed")), 10, is_older=True) == expected
+
+
+def test_what_only_the_logs_can_tell_is_looked_for_in_ever_more_of_them(logs, monkeypatch):
+    monkeypatch.setattr(finding, "FIRST_LOOK", 3)
+    slow = Criteria(rest=Q(duration_ms__lt=20), kinds={"state": Q(state="succeeded")})
+    expected = [Key(log.created_at, log.pk) for log in logs if log.duration_ms < 20 and log.state == "succeeded"]
+    assert walk(Finder(slow), 5, is_older=True) == expected
+    assert walk(Finder(slow), 5, is_older=False) == expected[::-1]
+    assert Figures(Finder(slow)).total.number == len(expected)
+    assert not Figures(Finder(slow)).total.is_least
+
+
+def test_where_time_runs_out_the_finder_says_how_far_it_looked(logs, monkeypatch):
+    monkeypatch.setattr(finding, "FIRST_LOOK", 10)
+    oldest = Finder(Criteria(rest=Q(pk=logs[-1].pk)), seconds=0)
+    found = oldest.find()
+    assert found.keys == []
+    assert found.looked_until == Key(logs[9].created_at, logs[9].pk)
+    assert Figures(oldest).total.is_least
+    further = Finder(Criteria(rest=Q(pk=logs[-1].pk)), seconds=60).find(found.looked_until)
+    assert [key.pk for key in further.keys] == [logs[-1].pk]
+
+
+def test_facets_count_what_matches_and_their_own_other_values(logs):
+    figures = Figures(Finder(criteria("state=failed&action=edit")))
+    failed = [log for log in logs if log.state == "failed" and log.action == "edit"]
+    causes = {"timeout": 0, "http_4xx": 0}
+    for log in failed:
+        causes[log.cause] += 1
+    assert dict(figures.grouped(["cause"])) == causes
+    states = dict(figures.grouped(["state"], without="state"))
+    assert states["succeeded"] == sum(log.state == "succeeded" and log.action == "edit" for log in logs)
+
+
+def words(logs: list[WebhookLog], texts: dict[int, dict]) -> None:
+    make_months_of(log.pk for log in logs)
+    Payload.objects.bulk_create(
+        Payload(
+            log=log, event="{}", search=event_vector(texts.get(index, {"data": {"name": "mecánico"}}), masked_keys())
+        )
+        for index, log in enumerate(logs)
+    )
+
+
+def test_a_rare_word_is_found_by_its_index_with_an_exact_count(logs, monkeypatch):
+    monkeypatch.setattr(finding, "FIRST_LOOK", 10)
+    words(logs, {150: {"data": {"name": "Bomba P-118"}}, 299: {"data": {"url": "https://x.cl/118/y"}}})
+    finder = Finder(criteria("q=118"), seconds=0)
+    assert [key.pk for key in finder.find().keys] == [logs[150].pk, logs[299].pk]
+    assert (Figures(finder).total.number, Figures(finder).total.is_least) == (2, False)
+    assert [key.pk for key in finder.find(Key(logs[150].created_at, logs[150].pk)).keys] == [logs[299].pk]
+    assert [key.pk for key in finder.find(is_older=False, limit=1).keys] == [logs[299].pk]
+
+
+def test_a_common_word_is_found_among_the_newest_with_a_least_count(logs, monkeypatch):
+    monkeypatch.setattr(finding, "FIRST_LOOK", 60)
+    monkeypatch.setattr(occurrences, "RARE", 5)
+    words(logs, {})
+    finder = Finder(criteria("q=mecanico"))
+    assert [key.pk for key in finder.find().keys] == [log.pk for log in logs[:51]]
+    total = Figures(finder).total
+    assert (total.number, total.is_least, str(total)) == (60, True, "≥ 60")
+    assert [key.pk for key in walk(finder, 50, is_older=True)] == [log.pk for log in logs]
+
+
+def test_every_word_must_occur_be_it_in_the_event_or_in_the_response(logs):
+    words(logs, {7: {"data": {"name": "Bomba"}}, 8: {"data": {"name": "Bomba"}}})
+    WebhookLog.objects.filter(pk=logs[8].pk).update(search="'etimedout' 'connect'")
+    assert [key.pk for key in Finder(criteria("q=bomba")).find().keys] == [logs[7].pk, logs[8].pk]
+    assert [key.pk for key in Finder(criteria("q=bomba ETIMEDOUT")).find().keys] == [logs[8].pk]
+    assert [key.pk for key in Finder(criteria("q=bomba nothing")).find().keys] == []

@@ -1,0 +1,131 @@
+"""What the log explorer shows, whole or a region of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from django.http import QueryDict
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from ..counting import Count
+from ..explorer.facets import Facet, facets
+from ..explorer.figures import Figures
+from ..explorer.finding import Finder, Found
+from ..explorer.histogram import Histogram, histogram
+from ..filters import ActiveFilter, WebhookLogFilter
+from ..models import WebhookLog
+from ..paging import BadCursor, Key, cursor_of, key_of, read_cursor
+
+SIZE = 50
+LONG_SECONDS = 8.0  # who asks to look further has time
+
+
+@dataclass(frozen=True)
+class Page:
+    """Up to SIZE logs in the order of the list; a cursor is "" where there is nothing in its direction."""
+
+    logs: list[WebhookLog]
+    next_cursor: str = ""
+    previous_cursor: str = ""
+    looked_until: Key | None = None
+
+    @property
+    def further_cursor(self) -> str:
+        """Where to go on with a search whose time ran out."""
+        return cursor_of(self.looked_until) if self.looked_until else ""
+
+
+@dataclass
+class Explorer:
+    """Of one request. Everything is asked for when a template shows it, and once."""
+
+    query: QueryDict
+    user: Any
+
+    @cached_property
+    def filter(self) -> WebhookLogFilter:
+        return WebhookLogFilter(self.query, user=self.user)
+
+    @cached_property
+    def problems(self) -> dict[str, list[str]]:
+        found = dict(self.filter.problems)
+        if self.query.get("sort", "newest") not in ("newest", "oldest"):
+            found[_("Order")] = [_("There are the newest first and the oldest first.")]
+        try:
+            for name in ("after", "before"):
+                if cursor := self.query.get(name):
+                    read_cursor(cursor)
+        except BadCursor:
+            found[_("Place in the list")] = [_("It cannot be read. Start again from the newest log.")]
+        return found
+
+    @cached_property
+    def finder(self) -> Finder:
+        is_further = "further" in self.query
+        return Finder(self.filter.criteria, seconds=LONG_SECONDS) if is_further else Finder(self.filter.criteria)
+
+    @cached_property
+    def figures(self) -> Figures:
+        return Figures(self.finder)
+
+    @property
+    def is_newest_first(self) -> bool:
+        return self.query.get("sort") != "oldest"
+
+    @cached_property
+    def page(self) -> Page:
+        if cursor := self.query.get("before"):
+            return self._page_before(read_cursor(cursor))
+        place = read_cursor(cursor) if (cursor := self.query.get("after")) else None
+        found = self.finder.find(place, is_older=self.is_newest_first, limit=SIZE + 1)
+        logs = self._logs(found.keys[:SIZE])
+        return Page(
+            logs,
+            next_cursor=_cursor(logs, -1) if len(found.keys) > SIZE else "",
+            previous_cursor=_cursor(logs, 0) if place else "",
+            looked_until=found.looked_until,
+        )
+
+    def _page_before(self, place: Key) -> Page:
+        found = self.finder.find(place, is_older=not self.is_newest_first, limit=SIZE + 1)
+        logs = self._logs(found.keys[:SIZE][::-1])
+        has_previous = len(found.keys) > SIZE or found.looked_until
+        return Page(logs, next_cursor=_cursor(logs, -1), previous_cursor=_cursor(logs, 0) if has_previous else "")
+
+    def _logs(self, keys: list[Key]) -> list[WebhookLog]:
+        logs = WebhookLog.objects.for_list().in_bulk([key.pk for key in keys])
+        return [logs[key.pk] for key in keys if key.pk in logs]
+
+    def neighbours(self, log: WebhookLog) -> tuple[WebhookLog | None, WebhookLog | None]:
+        """Those before and after it in the list."""
+        near: list[Found] = [
+            self.finder.find(key_of(log), is_older=is_older, limit=1)
+            for is_older in (not self.is_newest_first, self.is_newest_first)
+        ]
+        before, after = (WebhookLog(pk=found.keys[0].pk) if found.keys else None for found in near)
+        return before, after
+
+    @cached_property
+    def total(self) -> Count:
+        return self.figures.total
+
+    @cached_property
+    def facets(self) -> list[Facet]:
+        return facets(self.filter, self.figures)
+
+    @cached_property
+    def histogram(self) -> Histogram | None:
+        return histogram(self.figures, timezone.now())
+
+    def counts_without_each(self) -> list[tuple[ActiveFilter, Count]]:
+        """For an empty list: how many logs there would be without each filter, most first; those that are none are left out."""
+        others = [(one, WebhookLogFilter(one.rest, user=self.user)) for one in self.filter.active]
+        counted = [(one, Figures(Finder(other.criteria)).total) for one, other in others if other.is_valid()]
+        return sorted((pair for pair in counted if pair[1]), key=lambda pair: -(pair[1].number or 0))
+
+
+def _cursor(logs: list[WebhookLog], place: int) -> str:
+    return cursor_of(key_of(logs[place])) if logs else ""
