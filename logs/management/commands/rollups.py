@@ -2,7 +2,7 @@
 
 from django.core.management.base import BaseCommand, CommandError
 
-from logs.rollups.folding import rebuild, wrong_cells
+from logs.rollups.checking import rebuild, wrong_cells
 
 
 class Command(BaseCommand):
@@ -16,8 +16,14 @@ class Command(BaseCommand):
 
     def handle(self, *args, what: str, **options) -> None:
         if what == "rebuild":
-            self.stdout.write(f"{rebuild()} logs were counted anew.")
-        elif wrong := wrong_cells():
-            raise CommandError(f"{wrong} counts are wrong. Run `manage.py rollups rebuild`.")
-        else:
-            self.stdout.write("All counts are right.")
+            logs = 0
+            for day, number in rebuild():
+                logs += number
+                self.stderr.write(f"{day:%Y-%m-%d}: {number} logs", ending="\r" if self.stderr.isatty() else "\n")
+            self.stdout.write(f"{logs} logs were counted anew.")
+            return
+        wrong = {day: number for day, number in wrong_cells() if number}
+        if wrong:
+            days = ", ".join(f"{day:%Y-%m-%d}" for day in sorted(wrong)[:10])
+            raise CommandError(f"{sum(wrong.values())} counts are wrong ({days}). Run `manage.py rollups rebuild`.")
+        self.stdout.write("All counts are right.")
