@@ -5,7 +5,7 @@ django-filter by itself returns *all* rows then, which would be a disaster under
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -17,9 +17,10 @@ from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from .explorer.conditions import CONDITIONS
 from .explorer.criteria import Criteria
 from .explorer.search_terms import SearchTerms
-from .explorer.terms import Query, parse
+from .explorer.terms import parse
 from .masked_keys import masked_keys
 from .models import Cause, Company, State, Subscription, WebhookLog
 from .rollups.reading import visible_ids
@@ -31,15 +32,6 @@ RANGES = {
     "24h": timedelta(days=1),
     "7d": timedelta(days=7),
     "30d": timedelta(days=30),
-}
-STATUS_CLASSES = {
-    "success": Q(status__range=(200, 209)),
-    "2xx": Q(status__range=(210, 299)),
-    "3xx": Q(status__range=(300, 399)),
-    "4xx": Q(status__range=(400, 499)),
-    "5xx": Q(status__range=(500, 599)),
-    "none": Q(status=None),
-    "other": Q(status__lt=200) | Q(status__gt=599),
 }
 EVENT_TYPES = {
     "COTUser": _("User"),
@@ -67,11 +59,7 @@ STATUS_LABELS = {
     "none": _("no status"),
     "other": _("other"),
 }
-NOT_FILTERS = {"after", "before", "sort"}  # the place in the list, and its order
-
-
-Condition = Callable[[Sequence], Q]
-
+NOT_FILTERS = {"after", "before", "sort", "further"}  # the place in the list, its order, and how long may be looked
 
 @dataclass(frozen=True)
 class ActiveFilter:
@@ -174,6 +162,8 @@ class WebhookLogFilter(django_filters.FilterSet):
                 found[name[:60]] = [_("There is no such filter.")]
             elif name in self.filters and not _takes_several(self.filters[name]) and len(self.data.getlist(name)) > 1:
                 found[str(self.form.fields[name].label)] = [_("Only one value can be given.")]
+        if "q" not in self.form.errors and self.searched.problems:
+            found[str(_("Search"))] = [problem.message for problem in self.searched.problems]
         since, until = (self.form.cleaned_data.get(name) for name in ("since", "until"))
         if since and until and since >= until:
             found[str(_("To"))] = [_("This is not after “From”.")]
@@ -210,7 +200,8 @@ class WebhookLogFilter(django_filters.FilterSet):
     def _without(self, name: str, value: str) -> QueryDict:
         rest = self.data.copy()
         rest.setlist(name, [other for other in rest.getlist(name) if other != value])
-        rest.pop("after", None)
+        for place in ("after", "before", "further"):
+            rest.pop(place, None)
         return rest
 
     @property
@@ -218,9 +209,9 @@ class WebhookLogFilter(django_filters.FilterSet):
         raise TypeError("a query alone cannot tell what the search box asks for: give .criteria to a Finder")
 
     @cached_property
-    def query(self) -> Query:
-        """What the search box asks for."""
-        return parse(self.data.get("q", "").strip(), masked_keys())
+    def searched(self) -> SearchTerms:
+        """What the search box asks for, and what is wrong with it."""
+        return SearchTerms(parse(self.data.get("q", ""), masked_keys()), self.subscriptions)
 
     @cached_property
     def criteria(self) -> Criteria:
@@ -228,14 +219,14 @@ class WebhookLogFilter(django_filters.FilterSet):
         if not self.is_valid():
             raise ValueError("the filter is not valid")
         chosen = self.form.cleaned_data
-        searched = SearchTerms(self.query, self.subscriptions)
         return Criteria(
             subscriptions=self._visible(chosen["company"]),
             since=self._since(chosen),
             until=chosen["until"],
-            kinds={name: kind for name, kind in self._kinds(chosen)} | searched.kinds,
-            rest=searched.rest,
-            terms=searched.terms,
+            kinds=dict(self._kinds(chosen)) | self.searched.kinds,
+            rest=self.searched.rest,
+            few=self.searched.few,
+            terms=tuple(self.searched.words),
         )
 
     def _visible(self, companies: Sequence[Company]) -> list[str] | None:
@@ -252,45 +243,10 @@ class WebhookLogFilter(django_filters.FilterSet):
 
     def _kinds(self, chosen: dict) -> Iterator[tuple[str, Q]]:
         for name, condition in CONDITIONS.items():
-            included, excluded = chosen[name], chosen[f"not_{name}"]
+            included, excluded = chosen[name], chosen.get(f"not_{name}")
             if included or excluded:
-                yield name, (condition(included) if included else Q()) & (~condition(excluded) if excluded else Q())
-        if chosen["result"]:
-            yield "result", Q(state=State.SUCCEEDED if chosen["result"] == "SUCCESS" else State.FAILED)
-        if chosen["fingerprint"]:
-            yield "fingerprint", Q(fingerprint=chosen["fingerprint"])
-
-
-def _among(column: str) -> Condition:
-    return lambda values: Q(**{f"{column}__in": values})
-
-
-def _known_or_other(column: str, known: Collection[str]) -> Condition:
-    """Cotalker may add types and actions; those that we do not know are found as "other"."""
-
-    def condition(values: Sequence[str]) -> Q:
-        chosen = Q(**{f"{column}__in": values})
-        return chosen | ~Q(**{f"{column}__in": list(known)}) if "other" in values else chosen
-
-    return condition
-
-
-def _of_status(values: Sequence[str]) -> Q:
-    chosen = Q(status__in=[int(value) for value in values if value not in STATUS_CLASSES])
-    for value in values:
-        chosen |= STATUS_CLASSES.get(value, Q())
-    return chosen
-
-
-# By the filter, what its values mean in the columns that logs and the rollups have in common.
-CONDITIONS: dict[str, Condition] = {
-    "state": _among("state"),
-    "cause": _among("cause"),
-    "status": _of_status,
-    "type": _known_or_other("event_type", EVENT_TYPES),
-    "action": _known_or_other("action", ACTIONS),
-    "subscription": _among("subscription"),
-}
+                values = [included] if isinstance(included, str) else included
+                yield name, (condition(values) if included else Q()) & (~condition(excluded) if excluded else Q())
 
 
 def _takes_several(one: django_filters.Filter) -> bool:

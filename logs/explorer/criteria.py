@@ -8,7 +8,7 @@ from datetime import datetime
 
 from django.db.models import Q
 
-from ..models import Cell, WebhookLog
+from ..models import WebhookLog
 from ..querysets import WebhookLogQuerySet
 from .terms import Path, Word
 
@@ -19,7 +19,8 @@ KINDS = ("state", "cause", "status", "event_type", "action", "subscription")
 @dataclass(frozen=True)
 class Criteria:
     """`subscriptions`: the ids of those that may be seen, None for all. `kinds`: conditions on columns that the rollups have
-    too, by the name of the filter. `rest`: a condition that only logs can answer. `terms`: what must occur, or must not.
+    too, by the name of the filter. `rest`: a condition that only logs can answer; `few`: the part of it that an index finds the
+    few logs of. `terms`: what must occur, or must not.
     """
 
     subscriptions: Sequence[str] | None = None
@@ -27,6 +28,7 @@ class Criteria:
     until: datetime | None = None
     kinds: Mapping[str, Q] = field(default_factory=dict)
     rest: Q = field(default_factory=Q)
+    few: Q = field(default_factory=Q)
     terms: tuple[Word | Path, ...] = ()
 
     @property
@@ -36,7 +38,7 @@ class Criteria:
 
     def of_kinds(self) -> Criteria:
         """What the rollups can tell of it."""
-        return replace(self, rest=Q(), terms=())
+        return replace(self, rest=Q(), few=Q(), terms=())
 
     def without(self, name: str) -> Criteria:
         """As if nothing were chosen by the filter `name`."""
@@ -54,7 +56,3 @@ class Criteria:
         if self.since is not None:
             found = found.since(self.since)
         return found if self.until is None else found.before(self.until)
-
-    def cells(self) -> object:
-        """The cells of the kind, in all widths and times."""
-        return Cell.objects.filter(self.kind())

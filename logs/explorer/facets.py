@@ -101,10 +101,10 @@ def _labels(found: WebhookLogFilter, name: str, values: Sequence[str]) -> dict[s
         return {pk: str(one) for pk, one in found.subscriptions.only("name").in_bulk(list(values)).items()}
     if name == "status":
         return {"none": _("no status")}
-    choices: dict[str, Any] = {
+    choices: dict[str, dict[str, Any]] = {
         "state": dict(State.choices),
         "cause": {value: value for value in Cause.values},
         "type": EVENT_TYPES,
         "action": ACTIONS,
-    }[name]
-    return {value: str(label) for value, label in choices.items()}
+    }
+    return {value: str(label) for value, label in choices[name].items()}

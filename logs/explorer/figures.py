@@ -66,7 +66,7 @@ class Figures:
         if self.criteria.is_of_kinds and step >= FINEST:
             first = floor(start)
             found = cells_by_step(first, ceiling(end), step, None).filter(self.criteria.kind())
-            return list(found.order_by().values_list("step_start", "state").annotate(n=TOTAL).filter(n__gt=0))
+            return list(found.order_by().values_list("step_start", "state").annotate(n=TOTAL).filter(n__gt=0))  # type: ignore[misc]
         if self.criteria.is_of_kinds:
             logs = self.criteria.logs()
         else:
@@ -112,7 +112,7 @@ def _edges(criteria: Criteria, start: datetime | None, end: datetime | None) -> 
     logs, since, until = criteria.logs(), criteria.since, criteria.until
     if not _is_open(start, end):
         return [logs]
-    found = []
+    found: list[QuerySet] = []
     if since is not None and start is not None and since < start:
         found.append(logs.before(start))
     if until is not None and end is not None and end < until:

@@ -46,7 +46,10 @@ def matching(criteria: Criteria, keys: Sequence[Key], wanted: int | None = None)
 def rare(criteria: Criteria) -> list[Key] | None:
     """All logs that match, newest first, where the index finds them at once; None where they may be many."""
     try:
-        ids = _candidate_ids([term for term in criteria.terms if not term.is_negated])
+        if criteria.few:
+            ids = _at_most(WebhookLog.objects.filter(criteria.few))
+        else:
+            ids = _candidate_ids([term for term in criteria.terms if not term.is_negated])
     except TookTooLong:
         return None
     if ids is None:

@@ -1,5 +1,64 @@
-"""A stand-in (helper h1 overwrites this file)."""
+"""Whether a term occurs in an event or a response. It agrees with the index: values count, not keys, and masked ones never."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from ..payloads.masking import MaskedKeys
+from ..payloads.tokens import query_tokens, search_tokens
+from ..search import SHORTEST_BEGINNING
+from .terms import Path, Word
 
 
-def occurs(term, event, response, keys):
-    return True
+def occurs(term: Word | Path, event: Any, response: str, keys: MaskedKeys) -> bool:
+    """`event`: parsed, None where there is none. `response`: masked already."""
+    if isinstance(term, Path):
+        return any(_holds_all(search_tokens(value, keys).words, term.tokens) for value in _at(event, term.steps, keys))
+    texts: Iterable[str] = [response] if term.only_response else [response, *_strings(event, keys)]
+    return any(_follow(query_tokens(text), term.tokens) for text in texts)
+
+
+def _at(value: Any, steps: Sequence[str], keys: MaskedKeys) -> Iterator[Any]:
+    """The values at a place; where a step is no index of an array it leads into all of its elements."""
+    if not steps:
+        yield value
+    elif isinstance(value, list):
+        step = steps[0]
+        if step.isascii() and step.isdigit():
+            if int(step) < len(value):
+                yield from _at(value[int(step)], steps[1:], keys)
+        else:
+            for one in value:
+                yield from _at(one, steps, keys)
+    elif isinstance(value, dict) and steps[0] in value and not keys.matches(steps[0]):
+        yield from _at(value[steps[0]], steps[1:], keys)
+
+
+def _strings(value: Any, keys: MaskedKeys) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, one in value.items():
+            if not keys.matches(key):
+                yield from _strings(one, keys)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _strings(one, keys)
+
+
+def _holds_all(words: Sequence[str], tokens: Sequence[str]) -> bool:
+    return all(any(_is_word(word, token) for word in words) for token in tokens)
+
+
+def _follow(words: Sequence[str], tokens: Sequence[str]) -> bool:
+    """Whether the tokens stand in the words one after the other."""
+    last = len(words) - len(tokens)
+    return any(
+        all(_is_word(words[start + index], token) for index, token in enumerate(tokens)) for start in range(last + 1)
+    )
+
+
+def _is_word(word: str, token: str) -> bool:
+    """As the index has it: three letters are enough of a word."""
+    return word == token or (len(token) >= SHORTEST_BEGINNING and word.startswith(token))

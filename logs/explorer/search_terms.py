@@ -2,21 +2,104 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from functools import cached_property
 
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
 
+from .. import objectid
 from ..models import Subscription
-from .terms import Path, Query, Word
+from ..payloads.tokens import folded
+from .conditions import CONDITIONS
+from .terms import Choice, Path, Problem, Query, Range, Term, Word
+
+COLUMNS = {"duration": "duration_ms", "tries": "retry", "status": "status", "id": "pk", "object": "object_id"}
 
 
-@dataclass
 class SearchTerms:
-    query: Query
-    subscriptions: QuerySet[Subscription]
-    kinds: dict[str, Q] = field(default_factory=dict)
-    rest: Q = field(default_factory=Q)
+    """`kinds`: conditions on columns that the rollups have too. `few`: conditions that an index finds the few logs of.
+    `rest`: on columns of logs alone. `words`: what must occur, or must not. `problems`: what cannot be looked for.
+    """
 
-    @property
-    def terms(self) -> tuple[Word | Path, ...]:
-        return tuple(term for term in self.query.terms if isinstance(term, Word | Path))
+    def __init__(self, query: Query, subscriptions: QuerySet[Subscription]) -> None:
+        self.subscriptions = subscriptions
+        self.kinds: dict[str, Q] = {}
+        self.few = Q()
+        self.rest = Q()
+        self.words: list[Word | Path] = []
+        self.problems = list(query.problems)
+        for term in query.terms:
+            self._add(term)
+
+    def _add(self, term: Term) -> None:
+        if isinstance(term, Path | Word) and not (isinstance(term, Word) and self._is_subscription(term)):
+            self.words.append(term)
+        elif isinstance(term, Word):
+            self._add_kind(term, Q(subscription=objectid.parse(term.text)))
+        elif isinstance(term, Range):
+            self._add_range(term)
+        elif isinstance(term, Choice):
+            self._add_choice(term)
+
+    def _add_kind(self, term: Term, condition: Q) -> None:
+        self.kinds[f"q:{term.start}"] = ~condition if term.is_negated else condition
+
+    def _add_range(self, term: Range) -> None:
+        column, found = COLUMNS[term.name], Q()
+        if term.low is not None:
+            found &= Q(**{f"{column}__{'gt' if term.is_low_out else 'gte'}": term.low})
+        if term.high is not None:
+            found &= Q(**{f"{column}__{'lt' if term.is_high_out else 'lte'}": term.high})
+        if term.name == "status":
+            self._add_kind(term, found)
+        else:
+            self.rest &= ~found if term.is_negated else found
+
+    def _add_choice(self, term: Choice) -> None:
+        if term.name in ("sub", "company"):
+            self._add_subscriptions(term)
+        elif term.name in CONDITIONS:
+            self._add_kind(term, CONDITIONS[term.name](term.values))
+        elif term.name == "test":
+            is_test = "yes" in term.values
+            self.rest &= Q() if {"yes", "no"} <= set(term.values) else Q(is_test=is_test is not term.is_negated)
+        else:
+            found = Q(**{f"{COLUMNS[term.name]}__in": term.values})
+            self.rest &= ~found if term.is_negated else found
+            self.few &= Q() if term.is_negated else found
+
+    def _add_subscriptions(self, term: Choice) -> None:
+        texts = _texts_of_subscription if term.name == "sub" else _texts_of_company
+        ids: list[str] = []
+        for value in term.values:
+            found = [one.pk for one in self._known if _is_named(value, texts(one))]
+            if not found:
+                message = _("No subscription is called so.") if term.name == "sub" else _("No company is called so.")
+                self.problems.append(Problem(term.start, term.end, f"{value[:60]}: {message}"))
+            ids += found
+        self._add_kind(term, Q(subscription__in=ids))
+
+    @cached_property
+    def _known(self) -> list[Subscription]:
+        return list(self.subscriptions.select_related("company").only("name", "code", "company__name"))
+
+    def _is_subscription(self, term: Word) -> bool:
+        """Who pastes the id of a subscription looks for its logs."""
+        return objectid.is_objectid(term.text) and any(one.pk == objectid.parse(term.text) for one in self._known)
+
+
+def _texts_of_subscription(one: Subscription) -> tuple[str, ...]:
+    return one.pk, one.code, one.name
+
+
+def _texts_of_company(one: Subscription) -> tuple[str, ...]:
+    return one.company.pk, one.company.name
+
+
+_Texts = Callable[[Subscription], tuple[str, ...]]
+
+
+def _is_named(value: str, texts: tuple[str, ...]) -> bool:
+    """Whether the value stands in one of the texts, as people compare them."""
+    return any(folded(value) in folded(text) for text in texts)
