@@ -6,14 +6,17 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .masking import MASK, MaskedKeys, mask_inside
-from .tree import as_json
+from .tree import as_json, pointer_to
 
 _MISSING = object()
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """`kind`: added, removed or changed. The items are filled where both values are arrays."""
+    """`kind`: added, removed or changed. The items are filled where both values are arrays, each once.
+
+    The places are pointers to the two values in the event, "" where the diff is of another shape.
+    """
 
     pointer: str
     kind: str
@@ -23,13 +26,21 @@ class Change:
     added_items: list[str] = field(default_factory=list)
     removed_items: list[str] = field(default_factory=list)
     kept_items: list[str] = field(default_factory=list)
+    is_list: bool = False
+    previous_place: str = ""
+    changed_to_place: str = ""
+
+    @property
+    def is_reordered(self) -> bool:
+        """Whether two arrays differ only in the order of their items, or in how many times each is there."""
+        return self.is_list and not self.added_items and not self.removed_items
 
 
 def changes(event: Any, keys: MaskedKeys) -> list[Change]:
     """The rows of a parsed event (see tree.parse), none where it has no diff. Odd entries come out as what is there."""
     diff = _diff(event)
     if isinstance(diff, dict):
-        return [_change(pointer, entry, keys) for pointer, entry in diff.items()]
+        return [_row(pointer, entry, keys) for pointer, entry in diff.items()]
     return [_change("", diff, keys)] if diff else []
 
 
@@ -42,6 +53,13 @@ def changed_pointers(event: Any) -> frozenset[str]:
 
 def _diff(event: Any) -> Any:
     return event.get("diff") if isinstance(event, dict) else None
+
+
+def _row(pointer: str, entry: Any, keys: MaskedKeys) -> Change:
+    row, place = _change(pointer, entry, keys), pointer_to("/diff", pointer)
+    if isinstance(entry, dict):
+        return replace(row, previous_place=f"{place}/previous", changed_to_place=f"{place}/changedTo")
+    return replace(row, changed_to_place=place)
 
 
 def _change(pointer: str, entry: Any, keys: MaskedKeys) -> Change:
@@ -59,6 +77,7 @@ def _change(pointer: str, entry: Any, keys: MaskedKeys) -> Change:
             added_items=[text for item, text in after.items() if item not in before],
             removed_items=[text for item, text in before.items() if item not in after],
             kept_items=[text for item, text in after.items() if item in before],
+            is_list=True,
         )
     return row
 

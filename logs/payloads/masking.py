@@ -52,12 +52,12 @@ class MaskedKeys:
 
     def __init__(self, words: Iterable[str]) -> None:
         self.words = frozenset(filter(None, (_plain(word) for word in words)))
+        self._word = re.compile("|".join(map(re.escape, self.words)) or "(?!)")
         self.matches = lru_cache(maxsize=4096)(self._matches)
 
     def _matches(self, key: str) -> bool:
         """Whether the key, in any spelling (accessToken, access_token, X-Access-Token), contains a masked word."""
-        plain = _plain(key)
-        return any(word in plain for word in self.words)
+        return bool(self._word.search(_plain(key)))
 
     def matches_pointer(self, pointer: str) -> bool:
         """Whether a key of a diff, a JSON Pointer, contains a masked word, in one step or across steps (/api/key).
@@ -74,6 +74,8 @@ class MaskedKeys:
 
 
 def _plain(key: str) -> str:
+    if key.isascii() and key.isalnum():  # most keys; an event may have 100,000 of them
+        return key.lower()
     return _NOT_ALPHANUMERIC.sub("", unicodedata.normalize("NFKD", key)).lower()
 
 
@@ -87,21 +89,31 @@ def mask_json(text: str, keys: MaskedKeys) -> str:
 
     A string that holds JSON itself is masked inside.
     """
+    return mask_json_start(text, keys, len(text))
+
+
+def mask_json_start(text: str, keys: MaskedKeys, length: int) -> str:
+    """The beginning of the masked text: what comes of the first `length` characters. The text itself must be whole.
+
+    To mask what was cut off is not the same: a string that holds JSON, cut in two, would not be known as such.
+    """
     pieces: list[str] = []
     done = 0
-    for start, end, replacement in _masked_places(text, keys):
+    for start, end, replacement in _masked_places(text, keys, length):
         pieces += (text[done:start], replacement)
         done = end
-    return "".join([*pieces, text[done:]]) if pieces else text
+    return "".join([*pieces, text[done:length]])
 
 
-def _masked_places(text: str, keys: MaskedKeys) -> Iterator[tuple[int, int, str]]:
-    """Where values have to be replaced, in order: start, end, and what comes there."""
+def _masked_places(text: str, keys: MaskedKeys, length: int) -> Iterator[tuple[int, int, str]]:
+    """Where values that begin before `length` have to be replaced, in order: start, end, and what comes there."""
     masked = json.dumps(MASK, ensure_ascii=False)
     key = last = ""
     secret_from, depth = -1, 0  # the place where a masked value began, and the brackets open inside it
     for match in _TOKEN.finditer(text):
         token = match[0]
+        if secret_from < 0 and match.start() >= length:
+            return
         if secret_from >= 0:
             depth += (token in ("{", "[")) - (token in ("}", "]"))
             if depth == 0:

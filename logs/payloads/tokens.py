@@ -12,6 +12,7 @@ WORD_LENGTH = 64
 WORDS_LIMIT = 4000  # of one event; in UTF-8 they stay below the 1 MB that PostgreSQL takes
 
 _WORD = re.compile(r"[^\W_]+")
+_LATIN_ACCENTS = re.compile("[\u0300-\u034e\u0350-\u036f]+")
 
 
 class Tokens(NamedTuple):
@@ -44,8 +45,10 @@ def folded(text: str) -> str:
     """The text without case and accents, as words are compared."""
     if text.isascii():
         return text.lower()
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(letter for letter in decomposed if not unicodedata.combining(letter))
+    plain = _LATIN_ACCENTS.sub("", unicodedata.normalize("NFKD", text.casefold()))
+    if plain.isascii():  # which spares Latin scripts the look at each letter
+        return plain
+    return "".join(letter for letter in plain if not unicodedata.combining(letter))
 
 
 def _collect(value: Any, keys: MaskedKeys, texts: list[str]) -> None:

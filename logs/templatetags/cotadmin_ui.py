@@ -39,6 +39,11 @@ def state_badge(state: str) -> SafeString:
 
 
 @register.simple_tag
+def state_icon(state: str) -> SafeString:
+    return icon(STATES.get(state, ("info", state))[0])
+
+
+@register.simple_tag
 def when(moment: datetime | None) -> SafeString:
     """How long ago, shortly; the exact time on hover, and in `data-absolute` for who prefers it."""
     if moment is None:

@@ -1,6 +1,9 @@
 """How logs are put into words, with masked values masked."""
 
+from urllib.parse import urlencode
+
 from django import template
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from .. import lane_state
@@ -8,6 +11,7 @@ from ..filters import ACTIONS, EVENT_TYPES
 from ..masked_keys import masked_keys
 from ..models import WebhookLog
 from ..payloads.masking import mask_text, mask_url
+from ..payloads.tree import OPENED_LEVELS
 
 register = template.Library()
 
@@ -35,3 +39,12 @@ def event_kind(log: WebhookLog) -> str:
     kind = EVENT_TYPES.get(log.event_type, log.event_type)
     action = ACTIONS.get(log.action, log.action)
     return _("%(type)s %(action)s") % {"type": kind, "action": action}
+
+
+@register.simple_tag
+def place_address(log: WebhookLog, pointer: str, needle: str) -> str:
+    """Where the tree is open at a place of the payload; of a place that lies deep, the page of what is around it."""
+    if pointer.count("/") > OPENED_LEVELS:
+        parent = pointer.rpartition("/")[0]
+        return f"{reverse('logs:payload_chunk', args=[log.pk])}?{urlencode({'pointer': parent})}"
+    return f"{log.get_absolute_url()}?{urlencode({'find': needle, 'at': pointer})}#at"

@@ -21,7 +21,7 @@ def addresses() -> list[str]:
             found.append(reverse(f"logs:{pattern.name}"))
         except NoReverseMatch:
             pk = 1 if "<int:pk>" in str(pattern.pattern) else OBJECT
-            found.append(reverse(f"logs:{pattern.name}", args=[pk]))
+            found.append(reverse(f"logs:{pattern.name}", args=[pk] * str(pattern.pattern).count("<")))
     return found
 
 

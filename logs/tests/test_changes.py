@@ -6,7 +6,7 @@ import pytest
 
 from logs.payloads.changes import Change, changed_pointers, changes
 from logs.payloads.masking import DEFAULT_MASKED_KEYS, MASK, MaskedKeys
-from logs.payloads.tree import parse
+from logs.payloads.tree import parse, resolve
 
 from .factories import SAMPLES
 
@@ -70,6 +70,21 @@ def test_arrays_are_compared_as_sets():
 def test_items_are_compared_by_what_they_are_not_by_how_they_look(previous, changed_to, items):
     [row] = rows({"/list": {"previous": previous, "changedTo": changed_to}})
     assert (row.added_items, row.removed_items, row.kept_items) == items
+
+
+@pytest.mark.parametrize("changed_to", [["b", "a"], ["a", "b", "b"]])
+def test_the_same_items_in_another_order_or_number_are_told_as_such(changed_to):
+    [row] = rows({"/list": {"previous": ["a", "b"], "changedTo": changed_to}})
+    assert row.is_reordered
+    assert sorted(row.kept_items) == ["a", "b"]
+
+
+def test_each_value_has_its_place_in_the_event():
+    text = '{"diff":{"/a/b":{"previous":"x","changedTo":"y"},"odd":"z"}}'
+    pair, odd = changes(parse(text), KEYS)
+    assert resolve(parse(text), pair.previous_place) == "x"
+    assert resolve(parse(text), pair.changed_to_place) == "y"
+    assert resolve(parse(text), odd.changed_to_place) == "z"
 
 
 def test_masked_fields_are_masked_in_both_columns():

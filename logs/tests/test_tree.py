@@ -12,12 +12,11 @@ from logs.payloads.tree import (
     PointerError,
     as_json,
     children,
-    find,
-    full_string,
     node,
     parse,
     pointer_to,
     resolve,
+    whole,
 )
 
 KEYS = MaskedKeys(DEFAULT_MASKED_KEYS)
@@ -60,7 +59,7 @@ def test_a_long_string_is_cut_and_given_whole_on_request():
     value = parse('{"s": "' + "x" * 501 + '"}')
     [shown] = children(value, "", keys=KEYS).nodes
     assert (len(shown.text), shown.is_cut, shown.length) == (500, True, 501)
-    assert full_string(value, "/s", KEYS) == "x" * 501
+    assert whole(value, "/s", KEYS) == "x" * 501
 
 
 @given(DOCUMENTS)
@@ -89,8 +88,9 @@ def test_what_is_under_a_masked_key_is_out_of_reach():
     for pointer in ("/token", "/token/deep", "/diff/~1a~1password"):
         with pytest.raises(PointerError, match="masked"):
             children(value, pointer, keys=KEYS)
-    with pytest.raises(PointerError):
-        full_string(value, "/token/deep/x", KEYS)
+    for pointer in ("/token", "/token/deep/x", "/token/not-there"):
+        with pytest.raises(PointerError, match="masked"):
+            whole(value, pointer, KEYS)
     shown = children(value, "", keys=KEYS).nodes + children(value, "/diff", keys=KEYS).nodes
     assert "hidden" not in repr(shown)
 
@@ -112,41 +112,12 @@ def test_a_long_string_is_revealed_whole():
     value, revealed = parse('{"privateKey":"' + "x" * 501 + '"}'), frozenset(["/privateKey"])
     shown = node(value, "/privateKey", keys=KEYS, revealed=revealed)
     assert (shown.text, shown.is_cut) == ("x" * 501, False)
-    assert full_string(value, "/privateKey", KEYS, revealed) == "x" * 501
-    with pytest.raises(PointerError):
-        full_string(value, "/privateKey", KEYS)
 
 
 def test_json_in_a_string_is_masked_also_behind_spaces():
     value = parse('{"s":" \\n{\\"password\\":\\"hidden\\"}"}')
     [shown] = children(value, "", keys=KEYS).nodes
-    assert shown.text == full_string(value, "/s", KEYS) == f' \n{{"password":"{MASK}"}}'
-
-
-@pytest.mark.parametrize(
-    ("needle", "places"),
-    [
-        ("MECANICO", ["/data/name", "/data/list/1"]),
-        ("name", ["/data/name"]),
-        ("1.10", ["/data/n"]),
-        ("hidden", []),
-        ("secret", ["/data/json"]),
-        ("token", ["/data/token"]),
-        ("a/b", ["/data/a~1b"]),
-        ("", []),
-    ],
-)
-def test_keys_and_values_are_found_but_never_what_is_masked(needle, places):
-    value = parse(
-        '{"data":{"name":"Mecánico","list":["x","el mecánico"],"n":1.10,"token":{"a":"hidden"},"a/b":true,'
-        '"json":"{\\"secret\\":\\"hidden\\"}"},"diff":{"/password":{"previous":"hidden"}}}'
-    )
-    assert find(value, needle, KEYS) == places
-
-
-def test_only_so_many_places_are_found():
-    assert find(["x"] * 300, "x", KEYS, limit=2) == ["/0", "/1"]
-    assert len(find(["x"] * 300, "x", KEYS)) == 200
+    assert shown.text == whole(value, "/s", KEYS) == f' \n{{"password":"{MASK}"}}'
 
 
 @given(DOCUMENTS)

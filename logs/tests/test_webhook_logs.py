@@ -122,6 +122,30 @@ def varied(subscription):
         ("q=Thomas Gardner", {"user"}),
         ("q=XW1879594653754399642348", set()),
         ("q=sector&state=succeeded", {"delivered"}),
+        ("q=status:502", {"server"}),
+        ("q=status:4xx,5xx", {"timeout", "server", "user"}),
+        ("q=status:400..499", {"timeout", "user"}),
+        ("q=-status:>=400", {"delivered", "odd"}),
+        ("q=state:failed -cause:timeout", {"server", "user", "odd"}),
+        ("q=result:success", {"delivered"}),
+        ("q=type:user", {"user"}),
+        ("q=type:other", {"odd"}),
+        ("q=action:edit", {"user"}),
+        ("q=sub:users", {"user"}),
+        ("q=-sub:users status:5xx", {"server"}),
+        (f"q=sub:{SUBSCRIPTION} tries:1", {"delivered"}),
+        (f"q={SUBSCRIPTION}", {"timeout", "delivered", "server", "odd"}),
+        ("q=tries:>1", {"timeout", "server", "user", "odd"}),
+        ("q=test:yes", set()),
+        ("q=test:no", {"timeout", "delivered", "server", "user", "odd"}),
+        ("q=object:6261612a8f1e9999775c8be4", {"user"}),
+        ("q=response:gateway", {"server"}),
+        ('q="bad gateway"', {"server"}),
+        ('q="gateway bad"', set()),
+        ("q=-sector", {"user"}),
+        ("q=diff./name/names:thomas", {"user"}),
+        ("q=data.name.names:mechanic", {"user"}),
+        ("q=data.name.names:thomas", set()),
         ("q=nothing-of-the-kind", set()),
     ],
 )
@@ -153,6 +177,13 @@ def test_a_log_is_found_by_its_own_id(client, varied):
         "after=-99999999999999999~62742dd824c886d54e60f02b",
         "q=" + "x" * 501,
         "q=%00",
+        "q=state:broken",
+        "q=sttate:failed",
+        "q=sub:nobody",
+        "q=company:nobody",
+        "q=data.password:x",
+        "q=duration:long",
+        'q="never closed',
         "type=%27;--",
     ],
 )
@@ -197,7 +228,7 @@ def test_htmx_gets_the_results_alone_and_a_restored_page_gets_all(client, varied
         assert response["Cache-Control"] == "no-store"
 
 
-def test_the_explorer_asks_as_many_queries_for_fifty_rows_as_for_one(client, subscription):
+def test_the_explorer_asks_no_more_queries_for_fifty_rows_than_for_one(client, subscription):
     def queries() -> int:
         with CaptureQueriesContext(connection) as captured:
             client.get(LIST)
@@ -206,7 +237,7 @@ def test_the_explorer_asks_as_many_queries_for_fifty_rows_as_for_one(client, sub
     make_log(0)
     for_one = queries()
     import_logs(*(log_document(number) for number in range(1, 60)))
-    assert queries() == for_one <= 17
+    assert queries() <= for_one <= 17
 
 
 def test_a_log_shows_what_happened_its_payload_and_its_facts(client, subscription):
@@ -287,7 +318,7 @@ def test_a_word_is_found_in_the_payload_but_not_in_what_is_masked(client, subscr
     log = make_log(event=sample("event_user_edit"))
     page = text_of(client.get(log.get_absolute_url(), {"find": "MECHANIC"}))
     assert "“MECHANIC” is in 4 places" in page
-    assert re.search(r"/data/email\s+/data/jobTitle\s+/data/name/names", page)
+    assert re.search(r"/data/email\s+mechanic@acme.com\s+/data/jobTitle\s+mechanic\s+/data/name/names\s+Mechanic", page)
     assert "is in 0 places" in text_of(client.get(log.get_absolute_url(), {"find": "XW1879594653754399642348"}))
 
 

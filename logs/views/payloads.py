@@ -1,7 +1,8 @@
-"""The payload of a log: a chunk of its tree, a long string, the download, curl, and revealing what is masked."""
+"""The payload of a log: a chunk of its tree, one of its values, the download, curl, and revealing what is masked."""
 
 from __future__ import annotations
 
+import re
 import shlex
 from typing import Any
 
@@ -13,8 +14,9 @@ from django.views.decorators.http import require_POST, require_safe
 
 from ..delivery.exchange import USER_AGENT
 from ..masked_keys import masked_keys
-from ..models import AuditAction, AuditEntry, Payload, WebhookLog
+from ..models import AuditAction, AuditEntry, WebhookLog
 from ..payloads import changes, masking, tree
+from .event_parts import event_of
 from .log_page import log_context
 from .rendering import wants_partial
 from .webhook_logs import visible_log
@@ -25,34 +27,32 @@ CURL_LIMIT = 100_000  # a shell takes about 128 KB in one argument
 @require_safe
 @permission_required(["logs.view_webhooklog", "logs.view_payload"], raise_exception=True)
 def payload_chunk(request: HttpRequest, pk: str) -> HttpResponse:
-    """The children of one node, 100 at a time: `?pointer=/data/answers&start=100`."""
-    log = visible_log(request, pk)
-    event = tree.parse(_event_of(log))
+    """Some children of one node: `?pointer=/data/answers`, with `&start=100` or `&before=100` where not from the first on."""
+    log, pointer = visible_log(request, pk), request.GET.get("pointer", "")
+    event = tree.parse(_payload_of(log))
+    changed = changes.changed_pointers(event)
     try:
-        start = int(request.GET.get("start", "0"))
-        pointer = request.GET.get("pointer", "")
-        chunk = tree.children(
-            event, pointer, keys=masked_keys(), start=max(start, 0), changed=changes.changed_pointers(event)
-        )
-    except (tree.PointerError, ValueError) as error:
-        return HttpResponseBadRequest(
-            _("There is nothing at this place of the payload: %(reason)s") % {"reason": error}
-        )
-    template = "logs/_tree_nodes.html" if wants_partial(request) else "logs/payload_chunk.html"
-    return render(request, template, {"log": log, "chunk": chunk, "pointer": pointer})
+        start, before = _number(request, "start"), _number(request, "before")
+        chunk = tree.children(event, pointer, keys=masked_keys(), changed=changed, start=start or 0, before=before)
+    except tree.PointerError as error:
+        return _nothing_there(error)
+    context = {"log": log, "chunk": chunk, "pointer": pointer}
+    if not wants_partial(request):
+        return render(request, "logs/payload_chunk.html", context)
+    # What goes before or after these stands on the page already.
+    context |= {"hides_earlier": start is not None, "hides_later": before is not None}
+    return render(request, "logs/_tree_nodes.html", context)
 
 
 @require_safe
 @permission_required(["logs.view_webhooklog", "logs.view_payload"], raise_exception=True)
-def payload_string(request: HttpRequest, pk: str) -> HttpResponse:
-    """A string that the tree had cut, whole."""
+def payload_value(request: HttpRequest, pk: str) -> HttpResponse:
+    """One value, whole: a string as it is, everything else as JSON."""
     log = visible_log(request, pk)
     try:
-        text = tree.full_string(tree.parse(_event_of(log)), request.GET.get("pointer", ""), masked_keys())
+        text = tree.whole(tree.parse(_payload_of(log)), request.GET.get("pointer", ""), masked_keys())
     except tree.PointerError as error:
-        return HttpResponseBadRequest(
-            _("There is nothing at this place of the payload: %(reason)s") % {"reason": error}
-        )
+        return _nothing_there(error)
     if wants_partial(request):
         return render(request, "logs/_tree_string.html", {"text": text})
     return HttpResponse(text, content_type="text/plain; charset=utf-8")
@@ -62,7 +62,7 @@ def payload_string(request: HttpRequest, pk: str) -> HttpResponse:
 @permission_required(["logs.view_webhooklog", "logs.view_payload"], raise_exception=True)
 def payload_download(request: HttpRequest, pk: str) -> HttpResponse:
     log = visible_log(request, pk)
-    response = HttpResponse(masking.mask_json(_event_of(log), masked_keys()), content_type="application/json")
+    response = HttpResponse(masking.mask_json(_payload_of(log), masked_keys()), content_type="application/json")
     response["Content-Disposition"] = f'attachment; filename="{log.pk}.json"'
     return response
 
@@ -72,7 +72,7 @@ def payload_download(request: HttpRequest, pk: str) -> HttpResponse:
 def payload_curl(request: HttpRequest, pk: str) -> HttpResponse:
     """A command that posts the event, with masked values masked, quoted for a shell."""
     log = visible_log(request, pk)
-    event = masking.mask_json(_event_of(log), masked_keys())
+    event = masking.mask_json(_payload_of(log), masked_keys())
     body = ["--data-binary", event] if len(event.encode()) <= CURL_LIMIT else ["--data-binary", f"@{log.pk}.json"]
     headers = {"content-type": "application/json", "user-agent": USER_AGENT, "webhook-id": log.pk}
     arguments = ["curl", "--request", "POST", masking.mask_url(log.subscription.url, masked_keys())]
@@ -86,13 +86,11 @@ def payload_curl(request: HttpRequest, pk: str) -> HttpResponse:
 def reveal_create(request: HttpRequest, pk: str) -> HttpResponse:
     """Show one masked value, and write down who looked."""
     log, pointer = visible_log(request, pk), request.POST.get("pointer", "")
-    event = tree.parse(_event_of(log))
+    event = tree.parse(_payload_of(log))
     try:
         node = tree.node(event, pointer, keys=masked_keys(), revealed=frozenset([pointer]))
     except tree.PointerError as error:
-        return HttpResponseBadRequest(
-            _("There is nothing at this place of the payload: %(reason)s") % {"reason": error}
-        )
+        return _nothing_there(error)
     AuditEntry.record(request.user, AuditAction.REVEALED, log.pk, pointer)
     if wants_partial(request):
         return render(request, "logs/_tree_node.html", {"log": log, "node": node})
@@ -100,8 +98,21 @@ def reveal_create(request: HttpRequest, pk: str) -> HttpResponse:
     return render(request, "logs/webhook_log_detail.html", context)
 
 
-def _event_of(log: WebhookLog) -> str:
-    event = Payload.objects.filter(pk=log.pk).values_list("event", flat=True).first()
-    if event is None:
+def _payload_of(log: WebhookLog) -> str:
+    payload = event_of(log)
+    if payload is None:
         raise Http404(_("The payload has expired."))
-    return event
+    return payload
+
+
+def _number(request: HttpRequest, name: str) -> int | None:
+    """The number of a child, None where it is not asked for. Raises PointerError where it is none."""
+    number = request.GET.get(name)
+    if number is not None and not re.fullmatch("[0-9]{1,9}", number):
+        raise tree.PointerError(f"{name}={number[:60]}")
+    return None if number is None else int(number)
+
+
+def _nothing_there(error: tree.PointerError) -> HttpResponse:
+    text = _("There is nothing at this place of the payload: %(reason)s") % {"reason": error}
+    return HttpResponseBadRequest(text, content_type="text/plain; charset=utf-8")  # it holds what stood in the address

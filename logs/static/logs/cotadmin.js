@@ -107,10 +107,14 @@
   });
 
   // Copying.
+  const addressOfValue = (button) => {
+    const pointer = button.parentElement.querySelector(".k").dataset.copy;
+    return button.closest("[data-values]").dataset.values + encodeURIComponent(pointer);
+  };
   const textToCopy = async (button) => {
     if (button.dataset.copy !== undefined) return button.dataset.copy;
     if (button.dataset.copyFrom) return $(button.dataset.copyFrom).textContent;
-    const answer = await fetch(button.dataset.copyUrl, { headers: { Accept: "text/plain, application/json" } });
+    const answer = await fetch(button.dataset.copyUrl ?? addressOfValue(button), { headers: { Accept: "text/plain, application/json" } });
     if (!answer.ok) throw new Error(answer.status);
     return answer.text();
   };
@@ -127,7 +131,7 @@
   };
 
   document.addEventListener("click", (event) => {
-    const button = event.target.closest("[data-copy], [data-copy-from], [data-copy-url], [data-opens], [data-theme-switch]");
+    const button = event.target.closest("[data-copy], [data-copy-from], [data-copy-url], [data-copy-value], [data-opens], [data-theme-switch]");
     if (!button) return;
     if (button.dataset.opens) {
       $("[popover]:popover-open")?.hidePopover();

@@ -27,6 +27,7 @@ MARKUP = """<script>alert(1)</script>"><img src=x onerror=alert(1)>{{ 7*7 }}"""
 OTHER_SUBSCRIPTION = "62685990d918fb5557f9f993"
 HELD_LANE = "62685990d918fb5557f9f994"
 STOPPED_LANE = "62685990d918fb5557f9f995"
+OBJECT = "62742b7562f37034d9399914"  # the task that the sample's log and the hostile one are about
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def _name_company() -> None:
 
 
 def _hostile_document() -> dict:
-    data = {"_id": "62742b7562f37034d9399914", "name": MARKUP, MARKUP: MARKUP, "list": [MARKUP], "long": MARKUP * 20}
+    data = {"_id": OBJECT, "name": MARKUP, MARKUP: MARKUP, "list": [MARKUP], "long": MARKUP * 20}
     diff = {f"/{MARKUP.replace('/', '~1')}": {"previous": MARKUP, "changedTo": f"{MARKUP} again"}}
     event = {"type": MARKUP[:60], "event": "edit", "data": data, "diff": diff}
     return log_document(3, event, status=500, response=MARKUP)

@@ -11,9 +11,11 @@ import pytest
 from django.contrib.staticfiles import finders
 from playwright.sync_api import Page, Response, expect
 
+from logs.models import WebhookLog
+
 from ..factories import import_logs, log_document, make_subscription
 from . import axe
-from .content import HELD_LANE, MARKUP, OTHER_SUBSCRIPTION, STOPPED_LANE, Content, make_content
+from .content import HELD_LANE, MARKUP, OBJECT, OTHER_SUBSCRIPTION, STOPPED_LANE, Content, make_content
 
 LANGUAGES = ("en", "es")
 WIDTHS = (1280, 390, 320)
@@ -40,6 +42,10 @@ def subscription_page(part: str = "") -> Callable[[Content], str]:
     return lambda content: content.subscription.get_absolute_url() + part
 
 
+def comparison(this: WebhookLog, that: WebhookLog) -> str:
+    return f"{this.get_absolute_url()}compare/{that.pk}/"
+
+
 PAGES = {
     "overview": Visit("/"),
     "logs": Visit("/logs/"),
@@ -53,6 +59,12 @@ PAGES = {
     "log, delivered": Visit(log_page("delivered", "response/")),
     "log, hostile": Visit(log_page("hostile")),
     "log, hostile changes": Visit(log_page("hostile", "changes/")),
+    "log, found in the payload": Visit(log_page("hostile", "?find=alert&at=/data/list/0")),
+    "log, raw payload": Visit(log_page("hostile", "payload/raw/")),
+    "history of an object": Visit(f"/objects/{OBJECT}/"),
+    "history of an object without logs": Visit(f"/objects/{OBJECT[::-1]}/", status=404),
+    "compare two logs": Visit(lambda content: comparison(content.delivered, content.hostile)),
+    "compare logs of different objects": Visit(lambda content: comparison(content.edit, content.hostile), status=404),
     "payload chunk": Visit(log_page("hostile", "payload/?pointer=/data")),
     "re-deliver again?": Visit(log_page("delivered", "redeliveries/new/")),
     "subscriptions": Visit("/subscriptions/"),

@@ -1,0 +1,56 @@
+"""What became of all the events of one object, in a few figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from .models import State
+from .querysets import WebhookLogQuerySet
+
+LIMIT = 10_000  # logs of one object that are looked at
+
+
+@dataclass(frozen=True)
+class History:
+    """`first` and `last` are moments of events. A failed log is superseded once its subscription received a newer one.
+
+    `is_more`: there are older logs, which are not in these figures.
+    """
+
+    total: int
+    failed: int
+    superseded: frozenset[str]
+    first: datetime
+    last: datetime
+    is_more: bool = False
+
+    @property
+    def still_missing(self) -> int:
+        """Failed logs after which their receiver has heard nothing newer."""
+        return self.failed - len(self.superseded)
+
+
+Row = tuple[str, str, str, datetime]  # id, subscription's id, state, created
+
+
+def history_of(logs: WebhookLogQuerySet) -> History | None:
+    """The figures of the logs of one object, None where there are none. One query."""
+    rows = logs.newest_first().values_list("pk", "subscription_id", "state", "created_at")[: LIMIT + 1]
+    found = list(rows)
+    return summary(found[:LIMIT], is_more=len(found) > LIMIT) if found else None
+
+
+def summary(newest_first: Iterable[Row], *, is_more: bool = False) -> History:
+    """The figures of at least one row."""
+    rows = list(newest_first)
+    received: set[str] = set()
+    superseded: set[str] = set()
+    for pk, subscription, state, _created_at in rows:
+        if state == State.SUCCEEDED:
+            received.add(subscription)
+        elif state == State.FAILED and subscription in received:
+            superseded.add(pk)
+    failed = sum(state == State.FAILED for _pk, _subscription, state, _created_at in rows)
+    return History(len(rows), failed, frozenset(superseded), rows[-1][3], rows[0][3], is_more)

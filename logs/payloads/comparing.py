@@ -1,0 +1,120 @@
+"""What differs between the `data` of two events of one object, place by place.
+
+A masked value is shown as masked and never compared: whether it is the same is told to nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from .masking import MASK, MaskedKeys, mask_inside, mask_json
+from .tree import Number, as_json, pointer_to
+
+LIMIT = 500
+
+_MISSING = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """`kind`: added (only that has it), removed (only this), changed, or masked. `pointer` counts from `data`.
+
+    Of two arrays of different lengths, the items that only one of them has stand in `removed_items` and `added_items`.
+    """
+
+    pointer: str
+    kind: str
+    this: str = ""
+    that: str = ""
+    removed_items: tuple[str, ...] = ()
+    added_items: tuple[str, ...] = ()
+    is_list: bool = False
+    this_length: int = 0
+    that_length: int = 0
+
+    @property
+    def is_masked(self) -> bool:
+        return self.kind == "masked"
+
+    @property
+    def place(self) -> str:
+        """Where it stands in the events."""
+        return f"/data{self.pointer}"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """`is_more`: there are more differences than these."""
+
+    differences: list[Difference]
+    is_more: bool
+
+
+def compare(this: Any, that: Any, keys: MaskedKeys, limit: int = LIMIT) -> Comparison:
+    """The first `limit` differences of two parsed events (see tree.parse), from `this` to `that`."""
+    found = list(islice(_differences("", _data(this), _data(that), keys), limit + 1))
+    return Comparison(found[:limit], len(found) > limit)
+
+
+def _data(event: Any) -> Any:
+    return event.get("data") if isinstance(event, dict) else None
+
+
+def _differences(pointer: str, this: Any, that: Any, keys: MaskedKeys) -> Iterator[Difference]:
+    if isinstance(this, dict) and isinstance(that, dict):
+        for key in dict.fromkeys([*this, *that]):
+            values = this.get(key, _MISSING), that.get(key, _MISSING)
+            place = pointer_to(pointer, key)
+            yield from _masked(place, *values) if keys.matches(key) else _differences(place, *values, keys)
+    elif isinstance(this, list) and isinstance(that, list):
+        yield from _differences_of_lists(pointer, this, that, keys)
+    elif this is _MISSING:
+        yield Difference(pointer, "added", that=_shown(that, keys))
+    elif that is _MISSING:
+        yield Difference(pointer, "removed", this=_shown(this, keys))
+    elif _comparable(this, keys) != _comparable(that, keys):
+        yield Difference(pointer, "changed", _shown(this, keys), _shown(that, keys))
+
+
+def _differences_of_lists(pointer: str, this: list, that: list, keys: MaskedKeys) -> Iterator[Difference]:
+    if len(this) == len(that):
+        for number, items in enumerate(zip(this, that, strict=True)):
+            yield from _differences(pointer_to(pointer, number), *items, keys)
+        return
+    before, after = _distinct(this, keys), _distinct(that, keys)
+    removed = tuple(text for item, text in before.items() if item not in after)
+    added = tuple(text for item, text in after.items() if item not in before)
+    yield Difference(
+        pointer,
+        "changed",
+        removed_items=removed,
+        added_items=added,
+        is_list=True,
+        this_length=len(this),
+        that_length=len(that),
+    )
+
+
+def _masked(pointer: str, this: Any, that: Any) -> Iterable[Difference]:
+    """One row wherever there is something to hide, the same whether the values are equal or not."""
+    before, after = ("" if value in (None, "", _MISSING) else MASK for value in (this, that))
+    return [Difference(pointer, "masked", before, after)] if before or after else []
+
+
+def _distinct(items: list, keys: MaskedKeys) -> dict[str, str]:
+    return {_comparable(item, keys): _shown(item, keys) for item in items}
+
+
+def _comparable(value: Any, keys: MaskedKeys) -> str:
+    """Equal texts for values that are equal but for what is masked in them; "1" is not 1."""
+    if isinstance(value, str) and not isinstance(value, Number):
+        return as_json(mask_inside(value, keys))
+    return mask_json(as_json(value, sort_keys=True), keys)
+
+
+def _shown(value: Any, keys: MaskedKeys) -> str:
+    """A string as it is, everything else as JSON."""
+    return mask_inside(value if isinstance(value, str) else as_json(value), keys)

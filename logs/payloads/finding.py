@@ -1,0 +1,86 @@
+"""Finding in one payload: which keys and values hold a text.
+
+Case and accents do not count; masked values are never looked into.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from typing import Any
+
+from .masking import MASK, MaskedKeys, mask_inside
+from .tokens import folded
+from .tree import as_json, pointer_to
+
+LIMIT = 100
+AROUND = 40  # characters that are shown on each side of what was found
+_CONTAINERS = (dict, list)
+_WORDS = f"true false null {MASK}"  # what stands on the screen without being a text in the payload
+
+_folded_key = lru_cache(maxsize=4096)(folded)  # an event has few keys, and each of them many times
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """`excerpt`: the value around what was found, "" where only the key holds it."""
+
+    pointer: str
+    excerpt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """`is_more`: there are more hits than these."""
+
+    hits: list[Hit]
+    is_more: bool
+
+
+def find(event: Any, needle: str, keys: MaskedKeys, limit: int = LIMIT) -> Found:
+    """The first `limit` places of a parsed event (see tree.parse) that have `needle` in their key or their value."""
+    wanted = folded(needle)
+    hits = list(islice(_hits_in(event, "", wanted, keys), limit + 1)) if wanted else []
+    return Found(hits[:limit], len(hits) > limit)
+
+
+def _hits_in(container: dict | list, pointer: str, wanted: str, keys: MaskedKeys) -> Iterator[Hit]:
+    is_object = isinstance(container, dict)
+    may_hold = _may_hold(container, wanted)
+    for step, item in container.items() if isinstance(container, dict) else enumerate(container):
+        is_container = isinstance(item, _CONTAINERS)
+        if not (may_hold or is_container):
+            continue
+        key = step if is_object else ""  # the number of an item is no key to be found
+        is_masked = keys.matches(key)
+        text = "" if is_masked or is_container else _text(item, keys)
+        if may_hold and (wanted in folded(text) or wanted in _folded_key(key)):
+            yield Hit(pointer_to(pointer, step), _excerpt(text, wanted))
+        if is_container and not is_masked:
+            yield from _hits_in(item, pointer_to(pointer, step), wanted, keys)
+
+
+def _may_hold(container: dict | list, wanted: str) -> bool:
+    """Whether a close look at the children is worth while: all texts at once are looked through far quicker than each."""
+    texts = [*container, *container.values()] if isinstance(container, dict) else container
+    return wanted in _WORDS or wanted in folded("\n".join([text for text in texts if isinstance(text, str)]))
+
+
+def _text(value: Any, keys: MaskedKeys) -> str:
+    """What is shown of a scalar."""
+    return mask_inside(value, keys) if isinstance(value, str) else as_json(value)
+
+
+def _excerpt(text: str, wanted: str) -> str:
+    comparable = folded(text)
+    place = comparable.find(wanted)
+    if place < 0 or len(comparable) != len(text):  # folding made another text of it: ﬁ becomes fi
+        return _cut(text, 0, 2 * AROUND)
+    return _cut(text, place - AROUND, place + len(wanted) + AROUND)
+
+
+def _cut(text: str, start: int, end: int) -> str:
+    start = max(start, 0)
+    return f"{'…' if start else ''}{text[start:end]}{'…' if end < len(text) else ''}"

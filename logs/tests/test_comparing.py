@@ -1,0 +1,88 @@
+"""What differs between two events of one object."""
+
+import json
+
+import pytest
+
+from logs.payloads.comparing import Difference, compare
+from logs.payloads.masking import DEFAULT_MASKED_KEYS, MASK, MaskedKeys
+from logs.payloads.tree import parse
+
+KEYS = MaskedKeys(DEFAULT_MASKED_KEYS)
+
+
+def differences(this, that, **limit):
+    events = (parse(json.dumps({"data": data})) for data in (this, that))
+    return compare(*events, KEYS, **limit)
+
+
+@pytest.mark.parametrize(
+    ("this", "that", "expected"),
+    [
+        ({"a": 1}, {"a": 1}, []),
+        ({"a": 1, "b": 2}, {"b": 2, "a": 1}, []),
+        ({"a": 1}, {"a": 2}, [("/a", "changed", "1", "2")]),
+        ({"a": 1}, {"a": "1"}, [("/a", "changed", "1", "1")]),
+        ({"a": None}, {}, [("/a", "removed", "null", "")]),
+        ({}, {"a/b": {"c": "é"}}, [("/a~1b", "added", "", '{"c":"é"}')]),
+        ({"a": {"b": {"c": "x"}}}, {"a": {"b": {"c": "y"}}}, [("/a/b/c", "changed", "x", "y")]),
+        ({"a": {"b": 1}}, {"a": [1]}, [("/a", "changed", '{"b":1}', "[1]")]),
+        ({"a": [1, {"b": 2}]}, {"a": [1, {"b": 3}]}, [("/a/1/b", "changed", "2", "3")]),
+        (None, {"a": 1}, [("", "changed", "null", '{"a":1}')]),
+        ("x", "x", []),
+    ],
+)
+def test_each_place_that_differs_has_a_row(this, that, expected):
+    found = differences(this, that)
+    assert [(row.pointer, row.kind, row.this, row.that) for row in found.differences] == expected
+    assert not found.is_more
+
+
+def test_arrays_of_different_lengths_are_compared_as_sets():
+    [row] = differences({"a": ["x", "y", "x"]}, {"a": ["y", {"b": 1}]}).differences
+    assert (row.kind, row.removed_items, row.added_items) == ("changed", ("x",), ('{"b":1}',))
+    assert (row.is_list, row.this_length, row.that_length) == (True, 3, 2)
+
+
+@pytest.mark.parametrize("other", ["old", "new", {"deep": 1}, [1]])
+def test_a_masked_value_looks_the_same_whether_it_differs_or_not(other):
+    same = differences({"password": "old"}, {"password": "old"})
+    assert same == differences({"password": "old"}, {"password": other})
+    assert same.differences == [Difference("/password", "masked", MASK, MASK)]
+
+
+@pytest.mark.parametrize(
+    ("this", "that"),
+    [
+        ({"a": ["x", {"token": "old"}]}, {"a": ["x", {"token": "new"}]}),
+        ({"a": '{"token":"old"}'}, {"a": '{"token":"new"}'}),
+        ({"a": ' [{"token":"old"}]'}, {"a": ' [{"token":"new"}]'}),
+        ({"a": [{"token": "old"}, 1]}, {"a": [{"token": "new"}]}),
+        ({"a": {"token": "old"}}, {"a": "x"}),
+        ({}, {"a": [{"token": "new"}]}),
+    ],
+)
+def test_what_is_masked_inside_of_a_value_tells_nothing(this, that):
+    found = differences(this, that)
+    equal = differences(json.loads(json.dumps(this).replace("old", "new")), that)
+    assert found == equal
+    assert "old" not in repr(found)
+    assert "new" not in repr(found)
+
+
+def test_nothing_is_told_of_masked_keys_that_hold_nothing():
+    assert differences({"password": ""}, {"password": None}).differences == []
+    [row] = differences({}, {"password": "new"}).differences
+    assert (row.this, row.that, row.kind) == ("", MASK, "masked")
+
+
+def test_only_so_many_differences_are_listed_and_it_is_said_that_there_are_more():
+    this, that = {str(n): n for n in range(501)}, {str(n): -n - 1 for n in range(501)}
+    found = differences(this, that)
+    assert (len(found.differences), found.is_more) == (500, True)
+    assert not differences(this, that, limit=501).is_more
+
+
+@pytest.mark.parametrize(("this", "that"), [(None, None), ([], {}), ({}, {"data": None})])
+def test_events_without_data_do_not_differ(this, that):
+    assert compare(this, that, KEYS).differences == []

@@ -1,0 +1,60 @@
+"""What the parts of a log's page show that are made from its event: the tree, the raw text, the changes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+
+from ..masked_keys import masked_keys
+from ..models import Payload, WebhookLog
+from ..payloads import changes, finding, masking, tree
+
+EVENT_PARTS = ("payload", "raw", "changes")
+OPENED_LIMIT = 5 * 1024 * 1024  # bytes; of a larger payload only the beginning is shown
+PREVIEW_LENGTH = 20_000  # characters
+RAW_LENGTH = 200_000
+NEEDLE_LENGTH = 200
+
+
+def event_of(log: WebhookLog) -> str | None:
+    """The JSON that is sent, None once it has expired."""
+    return Payload.objects.filter(pk=log.pk).values_list("event", flat=True).first()
+
+
+def event_context(
+    request: HttpRequest, log: WebhookLog, part: str, revealed: frozenset[str] = frozenset()
+) -> dict[str, Any]:
+    """`part`: one of EVENT_PARTS. Where the event cannot be shown, what the page has to say instead."""
+    if not request.user.has_perm("logs.view_payload"):
+        return {"payload": None, "may_not_see": True}
+    payload = event_of(log)
+    if payload is None:
+        return {"payload": None}
+    context: dict[str, Any] = {"payload": payload, "payload_size": len(payload.encode())}
+    if part == "raw":
+        return context | _beginning(payload, RAW_LENGTH)
+    if context["payload_size"] > OPENED_LIMIT:
+        return context | _beginning(payload, PREVIEW_LENGTH) | {"is_too_large": True}
+    event = tree.parse(payload)
+    changed = changes.changed_pointers(event)
+    context["change_count"] = len(changed)
+    if part == "changes":
+        return context | {"changes": changes.changes(event, masked_keys())}
+    at = request.GET.get("at", "")
+    root = tree.opened(event, at, keys=masked_keys(), revealed=revealed, changed=changed)
+    return context | {"root": root, "at": at} | _found(request, event)
+
+
+def _beginning(payload: str, length: int) -> dict[str, Any]:
+    return {
+        "beginning": masking.mask_json_start(payload, masked_keys(), length),
+        "is_beginning": len(payload) > length,
+    }
+
+
+def _found(request: HttpRequest, event: Any) -> dict[str, Any]:
+    needle = request.GET.get("find", "").strip()[:NEEDLE_LENGTH]
+    if not needle:
+        return {}
+    return {"needle": needle, "found": finding.find(event, needle, masked_keys())}
