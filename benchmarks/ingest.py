@@ -85,16 +85,18 @@ def make_subscriptions_and_token(url: str = "http://127.0.0.1:9/") -> str:
 
 
 @contextmanager
-def web_server() -> Iterator[str]:
-    """The address of the API, served as the README says."""
+def web_server(application: str = "cotadmin.wsgi", path: str = "/api/v3/events", **more: str) -> Iterator[str]:
+    """The address of the API, or of another path, served as the README says."""
     from logs.tests.processes import environment
 
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "gunicorn", "cotadmin.wsgi", "--bind", f"127.0.0.1:{port}", "--workers", "2"]
-    server = subprocess.Popen([*command, "--threads", "4", "--no-control-socket"], cwd=PROJECT, env=environment())
+    command = [sys.executable, "-m", "gunicorn", application, "--bind", f"127.0.0.1:{port}", "--workers", "2"]
+    server = subprocess.Popen(
+        [*command, "--threads", "4", "--no-control-socket"], cwd=PROJECT, env=environment() | more
+    )
     try:
-        yield f"http://127.0.0.1:{port}/api/v3/events"
+        yield f"http://127.0.0.1:{port}{path}"
     finally:
         server.terminate()
         server.wait(PATIENCE)

@@ -1,5 +1,7 @@
 from django.apps import AppConfig
 from django.core.exceptions import ImproperlyConfigured
+from django.db import connection
+from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
 
@@ -15,3 +17,12 @@ class LogsConfig(AppConfig):
             Guard.from_settings()
         except ValueError as error:
             raise ImproperlyConfigured(str(error)) from error
+        post_migrate.connect(make_months, sender=self)
+
+
+def make_months(**_signal: object) -> None:
+    """The months to come, as soon as there is a table for them: the first event is not to wait until they are made."""
+    from .partitions import TABLE, make_months_ahead
+
+    if TABLE in connection.introspection.table_names():
+        make_months_ahead()

@@ -11,16 +11,17 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 import django_filters
-from django import forms
 from django.db.models import Q
 from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from .explorer.addresses import PLACES, address, without
 from .explorer.conditions import CONDITIONS
 from .explorer.criteria import Criteria
+from .explorer.parsing import parse
 from .explorer.search_terms import SearchTerms
-from .explorer.terms import parse
+from .filter_fields import MomentFilter, StatusFilter
 from .masked_keys import masked_keys
 from .models import Cause, Company, State, Subscription, WebhookLog
 from .rollups.reading import visible_ids
@@ -49,7 +50,6 @@ ACTIONS = {
     "logout": _("logout"),
     "other": _("something else"),
 }
-MOMENT_FORMATS = ["%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"]
 STATUS_LABELS = {
     "success": "200–209",
     "2xx": "210–299",
@@ -59,49 +59,21 @@ STATUS_LABELS = {
     "none": _("no status"),
     "other": _("other"),
 }
-NOT_FILTERS = {"after", "before", "sort", "further"}  # the place in the list, its order, and how long may be looked
+NOT_FILTERS = {*PLACES, "sort"}
+
 
 @dataclass(frozen=True)
 class ActiveFilter:
-    """One value that is filtered by, in words, and the query without it."""
+    """One value that is filtered by, or that is not wanted; in words, and the query without it."""
 
     label: str
     text: str
+    is_excluded: bool
     rest: QueryDict
 
     @property
     def address(self) -> str:
-        return "?" + self.rest.urlencode()
-
-
-class MomentField(forms.DateTimeField):
-    """A date and time in the person's zone."""
-
-    default_error_messages = {"invalid": _("Write a date as 2026-04-13 or 2026-04-13 22:30.")}
-
-    def __init__(self, **kwargs) -> None:
-        super().__init__(input_formats=MOMENT_FORMATS, **kwargs)
-
-    def to_python(self, value):
-        moment = super().to_python(value)
-        if moment is not None and not 1970 <= moment.year <= 2105:
-            raise forms.ValidationError(_("Choose a year from 1970 to 2105."), code="invalid")
-        return moment
-
-
-class MomentFilter(django_filters.Filter):
-    field_class = MomentField
-
-
-class StatusField(forms.MultipleChoiceField):
-    """One of the classes, or a status itself."""
-
-    def valid_value(self, value: str) -> bool:
-        return super().valid_value(value) or (value.isascii() and value.isdigit() and 100 <= int(value) <= 999)
-
-
-class StatusFilter(django_filters.MultipleChoiceFilter):
-    field_class = StatusField
+        return address(self.rest)
 
 
 def _choices(label, choices) -> django_filters.MultipleChoiceFilter:
@@ -183,12 +155,13 @@ class WebhookLogFilter(django_filters.FilterSet):
         for name in self.data:
             for value in self.data.getlist(name):
                 if value and name in self.filters:
-                    found.append(
-                        ActiveFilter(
-                            str(self.form.fields[name].label), self._text(name, value), self._without(name, value)
-                        )
-                    )
+                    found.append(self._active(name, value))
         return found
+
+    def _active(self, name: str, value: str) -> ActiveFilter:
+        base = name.removeprefix("not_")
+        label = str(self.form.fields[base].label)
+        return ActiveFilter(label, self._text(base, value), name != base, without(self.data, name, value))
 
     def _text(self, name: str, value: str) -> str:
         choices = {"subscription": self.subscriptions, "company": self.companies}
@@ -196,13 +169,6 @@ class WebhookLogFilter(django_filters.FilterSet):
             chosen = choices[name].filter(pk=value.lower()).first()
             return str(chosen) if chosen else value
         return str(dict(getattr(self.form.fields[name], "choices", ())).get(value, value))
-
-    def _without(self, name: str, value: str) -> QueryDict:
-        rest = self.data.copy()
-        rest.setlist(name, [other for other in rest.getlist(name) if other != value])
-        for place in ("after", "before", "further"):
-            rest.pop(place, None)
-        return rest
 
     @property
     def qs(self):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import Q
 from django.utils import timezone
 
-from .counting import Count, bounded_count
-from .models import AuditAction, AuditEntry, Subscription, Turn, WebhookLog
+from .counting import LIMIT, Count, bounded_count
+from .models import Subscription, WebhookLog
+from .querysets import WebhookLogQuerySet
 
 NEXT_SHOWN = 4
 SOON = timedelta(seconds=3)
@@ -20,6 +22,7 @@ class LaneState:
     """`head`: the log that is sent next, or for which the lane is on hold; None where the lane is empty and free.
 
     `try_number`: the how-manieth try of its round is next, of `tries`. `waiting` counts those behind the head.
+    `held_by`: the name of who put it on hold; None where nobody is known.
     """
 
     subscription: Subscription
@@ -27,7 +30,7 @@ class LaneState:
     next_logs: list[WebhookLog]
     waiting: Count
     oldest: datetime | None
-    hold: AuditEntry | None
+    held_by: str | None
 
     @property
     def is_held(self) -> bool:
@@ -66,20 +69,26 @@ class LaneState:
         return (self.head.retry or 0) + self.head.tries_left if self.head else 0
 
 
-def lane_state(subscription: Subscription) -> LaneState:
-    due = subscription.waiting()
-    first = list(due.for_list()[: NEXT_SHOWN + 1])
-    held = WebhookLog.objects.for_list().filter(pk=subscription.held_log).first() if subscription.held_log else None
-    head = held or (first[0] if first else None)
+def first_of_lane(subscription: Subscription) -> WebhookLogQuerySet:
+    """The logs that a lane's page shows: those that are sent next, and the one for which it is on hold. In no order."""
+    first = subscription.waiting().for_list()[: NEXT_SHOWN + 1]
+    return first.union(WebhookLog.objects.for_list().filter(pk=subscription.held_log), all=True)
+
+
+def lane_state(subscription: Subscription, logs: Iterable[WebhookLog] | None = None) -> LaneState:
+    """`subscription`: of `health.lanes.with_lanes`. `logs`: those of `first_of_lane`, where they were read with others."""
+    found = {log.pk: log for log in (first_of_lane(subscription) if logs is None else logs)}
+    first = sorted((log for log in found.values() if log.is_due), key=lambda log: (log.turn, log.position))
+    head = found.get(subscription.held_log) or (first[0] if first else None)
     behind = [log for log in first if head is None or log.pk != head.pk]
-    oldest = due.filter(turn=Turn.WAITING).values_list("created_at", flat=True).first()
+    number = subscription.due_count - (head is not None and head.is_due)  # type: ignore[attr-defined]
     return LaneState(
         subscription=subscription,
         head=head,
         next_logs=behind[:NEXT_SHOWN],
-        waiting=bounded_count(due.exclude(pk=head.pk)) if head else Count(0),
-        oldest=oldest,
-        hold=_hold(subscription),
+        waiting=Count(min(number, LIMIT), is_more=number > LIMIT),
+        oldest=subscription.oldest_waiting,  # type: ignore[attr-defined]
+        held_by=None if subscription.held_log else subscription.held_by,  # type: ignore[attr-defined]
     )
 
 
@@ -96,10 +105,3 @@ def seconds_between_looks(log: WebhookLog) -> int:
     is_stopped = lane.held_at is not None or not (lane.is_active or lane.is_draining)
     is_soon = log.next_attempt_at is not None and log.next_attempt_at < timezone.now() + SOON
     return 1 if is_soon and not is_stopped else 5
-
-
-def _hold(subscription: Subscription) -> AuditEntry | None:
-    """Who put the lane on hold; None where it is not, or an exhausted event did."""
-    if not subscription.held_at or subscription.held_log:
-        return None
-    return AuditEntry.objects.filter(about=subscription.pk, action=AuditAction.HELD).select_related("actor").first()

@@ -1,6 +1,7 @@
 """Month partitions of the payload table, so that payloads can expire by dropping a month.
 
-The month is that of the log's id. Ids of an odd time (before 2010, or more than a year ahead) stay in the default partition.
+The month is that of the log's id, and is told by its first moment. Ids of an odd time (before 2010, or more than a year
+ahead) stay in the default partition.
 """
 
 from __future__ import annotations
@@ -14,17 +15,44 @@ from django.utils import timezone
 from . import objectid
 
 TABLE = "logs_payload"
+DEFAULT = f"{TABLE}_default"
 FIRST_YEAR = 2010
+MONTHS_AHEAD = 3
 _LOCK = 0x636F7461  # any number, the same everywhere: one partition is made at a time
 
 
 def make_months_of(ids: Iterable[str]) -> None:
     """Make the missing partitions for these log ids; call it before their payloads are inserted. One query when all exist."""
-    months = {month for pk in ids if (month := _month_of(pk))}
-    existing = partition_names()
-    for month in sorted(months):
-        if (name := f"{TABLE}_{month:%Y_%m}") not in existing:
-            _make(name, month)
+    _make_missing(month for pk in ids if (month := _month_of(pk)))
+
+
+def make_months_ahead() -> None:
+    """Make this month and those that come, so that no delivery has to. One query when all exist."""
+    months = [month_at(timezone.now())]
+    while len(months) <= MONTHS_AHEAD:
+        months.append(following(months[-1]))
+    _make_missing(months)
+
+
+def month_at(moment: datetime) -> datetime:
+    """The beginning of the month, by UTC, that the moment is in."""
+    return moment.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
+def following(month: datetime) -> datetime:
+    """The month after it."""
+    return datetime(month.year + month.month // 12, month.month % 12 + 1, 1, tzinfo=UTC)
+
+
+def partition_of(month: datetime) -> str:
+    """The name of its table, whether it exists or not."""
+    return f"{TABLE}_{month:%Y_%m}"
+
+
+def months_made() -> list[datetime]:
+    """Those that have a partition, the oldest first."""
+    names = sorted(partition_names() - {DEFAULT})
+    return [datetime.strptime(name, f"{TABLE}_%Y_%m").replace(tzinfo=UTC) for name in names]
 
 
 def partition_names() -> set[str]:
@@ -33,16 +61,22 @@ def partition_names() -> set[str]:
         return {name for (name,) in cursor.fetchall()}
 
 
+def _make_missing(months: Iterable[datetime]) -> None:
+    existing = partition_names()
+    for month in sorted(set(months)):
+        if (name := partition_of(month)) not in existing:
+            _make(name, month)
+
+
 def _month_of(pk: str) -> datetime | None:
     moment = objectid.time_of(pk)
     if not FIRST_YEAR <= moment.year <= timezone.now().year + 1:
         return None
-    return datetime(moment.year, moment.month, 1, tzinfo=UTC)
+    return month_at(moment)
 
 
 def _make(name: str, month: datetime) -> None:
-    following = datetime(month.year + month.month // 12, month.month % 12 + 1, 1, tzinfo=UTC)
-    start, end = objectid.lowest(month), objectid.lowest(following)
+    start, end = objectid.lowest(month), objectid.lowest(following(month))
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
         cursor.execute("SELECT to_regclass(%s)", [name])
@@ -51,7 +85,7 @@ def _make(name: str, month: datetime) -> None:
         # What is in the default partition already must move, or PostgreSQL refuses the new one.
         cursor.execute(f"CREATE TABLE {name} (LIKE {TABLE} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)")
         cursor.execute(
-            f"WITH moved AS (DELETE FROM {TABLE}_default WHERE log_id >= %s AND log_id < %s RETURNING *) "
+            f"WITH moved AS (DELETE FROM {DEFAULT} WHERE log_id >= %s AND log_id < %s RETURNING *) "
             f"INSERT INTO {name} SELECT * FROM moved",
             [start, end],
         )

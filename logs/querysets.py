@@ -75,6 +75,13 @@ class WebhookLogQuerySet(models.QuerySet):
         """Those that stand in a lane, to be sent now or later."""
         return self.filter(next_attempt_at__isnull=False)
 
+    def unsettled(self) -> WebhookLogQuerySet:
+        """Those of which something is still to come: a try, or somebody's word about the lane that is on hold because of it."""
+        return self.filter(_is_unsettled())
+
+    def settled(self) -> WebhookLogQuerySet:
+        return self.filter(~_is_unsettled())
+
     def newest_first(self) -> WebhookLogQuerySet:
         return self.order_by("-created_at", "-id")
 
@@ -101,6 +108,11 @@ class WebhookLogQuerySet(models.QuerySet):
         return key_page(self, cursor, size)
 
 
+def _is_unsettled() -> Q:
+    held = apps.get_model("logs", "Subscription").objects.exclude(held_log="").values("held_log")
+    return Q(state__in=["pending", "retrying"]) | Q(next_attempt_at__isnull=False) | Q(pk__in=held)
+
+
 class PayloadQuerySet(models.QuerySet):
     def visible_to(self, user: User | AnonymousUser) -> PayloadQuerySet:
         if user.is_superuser:
@@ -112,3 +124,28 @@ class ImportQuerySet(models.QuerySet):
     def visible_to(self, user: User | AnonymousUser) -> ImportQuerySet:
         """One's own uploads; a superuser sees all."""
         return self if user.is_superuser else self.filter(uploaded_by=user)
+
+
+class SavedViewQuerySet(models.QuerySet):
+    def visible_to(self, user: User | AnonymousUser) -> SavedViewQuerySet:
+        """One's own, and what people of one's companies share. What a superuser shares is for everybody, who sees all in turn."""
+        if user.is_superuser:
+            return self.filter(Q(owner=user.pk) | Q(is_shared=True))
+        companies = apps.get_model("logs", "Company").objects.visible_to(user)
+        colleagues = apps.get_model("logs", "Company").users.through.objects.filter(company__in=companies.values("pk"))
+        shared_with_them = Q(is_shared=True) & (Q(owner__is_superuser=True) | Q(owner__in=colleagues.values("user")))
+        return self.filter(Q(owner=user.pk) | shared_with_them)
+
+    def changeable_by(self, user: User | AnonymousUser) -> SavedViewQuerySet:
+        """One's own; a superuser changes what others share, too."""
+        visible = self.visible_to(user)
+        return visible if user.is_superuser else visible.filter(owner=user.pk)
+
+    def pinned_by(self, user: User | AnonymousUser) -> SavedViewQuerySet:
+        """Those in the user's navigation, in the order of their names."""
+        return self.visible_to(user).filter(pinned_by=user.pk)
+
+    def with_pins_of(self, user: User | AnonymousUser) -> SavedViewQuerySet:
+        """With `is_pinned`: whether it is in the user's navigation."""
+        pins = apps.get_model("logs", "SavedView").pinned_by.through.objects.filter(savedview=models.OuterRef("pk"))
+        return self.annotate(is_pinned=models.Exists(pins.filter(user=user.pk)))

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from django import forms
-from django.db.models import CharField, F, Func, Q, QuerySet, Value
+from django.db.models import CharField, Exists, F, Func, OuterRef, Q, QuerySet, Value
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
+from .models import Turn, WebhookLog
+
+_BETWEEN_TRIES = WebhookLog.objects.filter(
+    subscription=OuterRef("pk"), next_attempt_at__isnull=False, turn=Turn.BETWEEN_TRIES
+)
 STATES = {
     "active": Q(is_active=True),
+    # As health.lanes.is_blocked says it of one.
+    "blocked": (Q(is_active=True) | Q(is_draining=True)) & (Q(held_at__isnull=False) | Exists(_BETWEEN_TRIES)),
     "inactive": Q(is_active=False, is_placeholder=False),
     "placeholder": Q(is_placeholder=True),
 }
@@ -22,7 +29,12 @@ class SubscriptionSearch(forms.Form):
     state = forms.ChoiceField(
         label=_("State"),
         required=False,
-        choices=[("active", _("Active")), ("inactive", _("Inactive")), ("placeholder", _("Not imported"))],
+        choices=[
+            ("active", _("Active")),
+            ("blocked", _("Blocked")),
+            ("inactive", _("Inactive")),
+            ("placeholder", _("Not imported")),
+        ],
     )
 
     def clean(self) -> None:

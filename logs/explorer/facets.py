@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils.translation import gettext as _
-
 from ..counting import Count
-from ..filters import ACTIONS, EVENT_TYPES, WebhookLogFilter
+from ..filters import ACTIONS, EVENT_TYPES, STATUS_LABELS, WebhookLogFilter
 from ..models import Cause, State
+from .conditions import STATUS_CLASSES
 from .criteria import KINDS
 from .figures import Figures, Row, merged
 
@@ -28,9 +27,11 @@ MOST = 200
 
 @dataclass(frozen=True)
 class FacetValue:
+    """`count`: None where it stands for several values, which have their own."""
+
     value: str
     label: str
-    count: Count
+    count: Count | None
     is_included: bool
     is_excluded: bool
 
@@ -41,7 +42,7 @@ class FacetValue:
 
 @dataclass(frozen=True)
 class Facet:
-    """`shown` and `more`: the values that occur, most logs first, after those that are chosen. `name`: of the filter."""
+    """`shown` and `more`: the values that occur, most logs first; one that is chosen is always shown. `name`: of the filter."""
 
     name: str
     label: str
@@ -57,26 +58,28 @@ def facets(found: WebhookLogFilter, figures: Figures) -> list[Facet]:
 def _facet(found: WebhookLogFilter, figures: Figures, name: str) -> Facet:
     field = found.form.fields[name]
     included, excluded = found.data.getlist(name), found.data.getlist(f"not_{name}")
-    numbers: dict[str, int] = {}
+    numbers: dict[str, int | None] = {}
     for value, number in _rows(figures, name):
         key = _value(name, value)
-        numbers[key] = numbers.get(key, 0) + number
+        numbers[key] = (numbers.get(key) or 0) + number
     for value in (*included, *excluded):  # a value that is chosen stays, though no log has it
-        numbers.setdefault(value, 0)
+        numbers.setdefault(value, None if value in STATUS_CLASSES and value != "none" else 0)
     numbers.pop("", None)
     labels = _labels(found, name, list(numbers))
     values = [
         FacetValue(
             value,
             labels.get(value, value),
-            Count(number, is_least=not figures.is_exact),
+            None if number is None else Count(number, is_least=not figures.is_exact),
             value in included,
             value in excluded,
         )
-        for value, number in sorted(numbers.items(), key=lambda pair: (-pair[1], labels.get(pair[0], pair[0])))
+        for value, number in numbers.items()
     ]
-    values.sort(key=lambda one: not one.is_chosen)
-    return Facet(name, str(field.label), values[:SHOWN], values[SHOWN:MOST], len(values) > MOST)
+    values.sort(key=lambda one: (-(numbers[one.value] or 0), one.label))
+    shown = [one for place, one in enumerate(values) if place < SHOWN or one.is_chosen]
+    more = [one for one in values if one not in shown]
+    return Facet(name, str(field.label), shown, more[:MOST], len(more) > MOST)
 
 
 def _rows(figures: Figures, name: str) -> list[Row]:
@@ -100,7 +103,7 @@ def _labels(found: WebhookLogFilter, name: str, values: Sequence[str]) -> dict[s
     if name == "subscription":
         return {pk: str(one) for pk, one in found.subscriptions.only("name").in_bulk(list(values)).items()}
     if name == "status":
-        return {"none": _("no status")}
+        return {value: str(label) for value, label in STATUS_LABELS.items()}
     choices: dict[str, dict[str, Any]] = {
         "state": dict(State.choices),
         "cause": {value: value for value in Cause.values},

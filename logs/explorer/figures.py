@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -51,7 +51,7 @@ class Figures:
         """The number by columns, as if nothing were chosen by the filter `without`."""
         criteria = self.criteria.without(without)
         if not criteria.is_of_kinds:
-            finder = self.finder if criteria.kinds == self.criteria.kinds else replace(self.finder, criteria=criteria)
+            finder = self.finder if criteria.kinds == self.criteria.kinds else self.finder.with_kinds(criteria)
             ids = [key.pk for key in finder.looked.keys]
             return _counted(WebhookLog.objects.filter(pk__in=ids), columns)
         start, end = _whole_buckets(criteria)

@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from ..paging import Key
+from .by_index import ByIndex
 from .candidates import candidates
 from .criteria import Criteria
-from .occurrences import matching, rare
+from .occurrences import matching
 
 SECONDS = 1.0
 FIRST_LOOK = 400  # logs
@@ -39,10 +40,20 @@ class Looked:
 
 @dataclass
 class Finder:
-    """`seconds`: how long one question may take before it is answered with what was found by then."""
+    """`seconds`: how long one question may take before it is answered with what was found by then. `by_index`: may be that of
+    another finder that looks for the same words.
+    """
 
     criteria: Criteria
     seconds: float = SECONDS
+    by_index: ByIndex = None  # type: ignore[assignment]  # never after __post_init__
+
+    def __post_init__(self) -> None:
+        self.by_index = self.by_index or ByIndex(self.criteria.few, self.criteria.terms)
+
+    def with_kinds(self, criteria: Criteria) -> Finder:
+        """One that looks for the same words in logs of other kinds."""
+        return replace(self, criteria=criteria)
 
     def find(self, place: Key | None = None, *, is_older: bool = True, limit: int = ENOUGH) -> Found:
         """The next `limit` logs after the place, None being the beginning: of the newest, or of the oldest."""
@@ -69,6 +80,8 @@ class Finder:
     @cached_property
     def looked(self) -> Looked:
         """What is found at a first look at the newest: enough for a page, or all that there is, or what time allowed."""
+        if self.by_index.is_worth_while and (all_keys := self._all_by_index()) is not None:
+            return Looked(all_keys, is_all=True)
         deadline = time.monotonic() + self.seconds
         keys: list[Key] = []
         is_first = True
@@ -78,12 +91,21 @@ class Finder:
                 return Looked(keys, is_all=True)
             if len(keys) >= ENOUGH:
                 break
-            if is_first and (all_keys := rare(self.criteria)) is not None:
+            if is_first and (all_keys := self._all_by_index()) is not None:
                 return Looked(all_keys, is_all=True)
             is_first = False
             if time.monotonic() > deadline:
                 break
         return Looked(keys, is_all=False, until=window[-1])
+
+    def _all_by_index(self) -> list[Key] | None:
+        """Newest first; None where they may be many."""
+        ids = self.by_index.ids
+        if ids is None:
+            return None
+        logs = self.criteria.of_kinds().logs().filter(pk__in=ids).order_by()
+        keys = sorted((Key(*row) for row in logs.values_list("created_at", "pk")), reverse=True)
+        return matching(self.criteria, keys)
 
     def every(self, *, is_older: bool, at_once: int = MOST_AT_ONCE) -> Iterator[list[Key]]:
         """All that match, from the newest on or from the oldest, some at a time, however long it takes."""

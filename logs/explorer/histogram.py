@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 
 from ..charts import Stack, stacks
 from ..models import State
-from ..rollups.spans import FINEST, ceiling, floor
+from ..rollups.spans import FINEST, ORIGIN, ceiling, floor
 from .figures import Figures
 
 WIDTH, HEIGHT = 960, 100  # of the viewBox
 MOST_BARS = 120
 _SECONDS = (15, 60, 300, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 7 * 86400, 28 * 86400)
 STEPS = tuple(timedelta(seconds=seconds) for seconds in _SECONDS)
+MARKS = sorted({*STEPS, *(timedelta(days=days) for days in (2, 4, 14, 56, 112, 364))})
 COUNTED_FINELY = 20_000  # logs; steps finer than the rollups' are counted one log after another
 # From the base line up. Whatever is neither received nor lost yet is drawn alike.
 ORDER = (State.FAILED, State.RETRYING, State.PENDING, State.SUCCEEDED, State.SKIPPED)
@@ -55,9 +56,10 @@ class Histogram:
 
     @property
     def ticks(self) -> list[datetime]:
-        """Where the axis is labelled, six times at most."""
-        every = -(-len(self.bars) // 6)
-        return [bar.start for bar in self.bars[::every]] if every else []
+        """Where the axis is labelled, some seven times: at round times, by UTC as the bars are."""
+        length = self.end - self.start
+        every = next((one for one in MARKS if length <= one * 7), length)
+        return [bar.start for bar in self.bars if (bar.start - ORIGIN) % every < self.step]
 
 
 def histogram(figures: Figures, now: datetime) -> Histogram | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from ..payloads.masking import MaskedKeys
+from .. import objectid
+from ..payloads.masking import MaskedKeys, mask_inside
 from ..payloads.tokens import query_tokens, search_tokens
 from ..search import SHORTEST_BEGINNING
 from .terms import Path, Word
@@ -14,9 +15,12 @@ from .terms import Path, Word
 def occurs(term: Word | Path, event: Any, response: str, keys: MaskedKeys) -> bool:
     """`event`: parsed, None where there is none. `response`: masked already."""
     if isinstance(term, Path):
-        return any(_holds_all(search_tokens(value, keys).words, term.tokens) for value in _at(event, term.steps, keys))
-    texts: Iterable[str] = [response] if term.only_response else [response, *_strings(event, keys)]
-    return any(_follow(query_tokens(text), term.tokens) for text in texts)
+        values = list(_at(event, term.steps, keys))
+    else:
+        values = [response] if term.only_response else [response, event]
+    if term.is_phrase:
+        return any(_follow(_words(text), term.tokens) for value in values for text in _texts(value, keys))
+    return any(_holds_all(search_tokens(value, keys).words, term.tokens) for value in values)
 
 
 def _at(value: Any, steps: Sequence[str], keys: MaskedKeys) -> Iterator[Any]:
@@ -35,19 +39,27 @@ def _at(value: Any, steps: Sequence[str], keys: MaskedKeys) -> Iterator[Any]:
         yield from _at(value[steps[0]], steps[1:], keys)
 
 
-def _strings(value: Any, keys: MaskedKeys) -> Iterator[str]:
+def _texts(value: Any, keys: MaskedKeys) -> Iterator[str]:
+    """Each text, and each number as one, of which `search_tokens` makes words."""
     if isinstance(value, str):
-        yield value
+        yield mask_inside(value, keys)
     elif isinstance(value, dict):
         for key, one in value.items():
             if not keys.matches(key):
-                yield from _strings(one, keys)
+                yield from _texts(one, keys)
     elif isinstance(value, list):
         for one in value:
-            yield from _strings(one, keys)
+            yield from _texts(one, keys)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield str(value)
 
 
-def _holds_all(words: Sequence[str], tokens: Sequence[str]) -> bool:
+def _words(text: str) -> list[str]:
+    """The words in their order; single letters are in no index."""
+    return [word for word in query_tokens(text) if len(word) > 1 or word.isdigit()]
+
+
+def _holds_all(words: Iterable[str], tokens: Sequence[str]) -> bool:
     return all(any(_is_word(word, token) for word in words) for token in tokens)
 
 
@@ -60,5 +72,5 @@ def _follow(words: Sequence[str], tokens: Sequence[str]) -> bool:
 
 
 def _is_word(word: str, token: str) -> bool:
-    """As the index has it: three letters are enough of a word."""
-    return word == token or (len(token) >= SHORTEST_BEGINNING and word.startswith(token))
+    """As `search.tsquery` asks: three letters are enough of a word; of an id it takes them all."""
+    return word == token or (SHORTEST_BEGINNING <= len(token) < objectid.LENGTH and word.startswith(token))

@@ -7,8 +7,10 @@ from .imports import Import, ImportChunk, ImportKind, ImportState, RefusedDocume
 from .ingest import AcceptedEvent, ApiToken, Door, UnmatchedCount
 from .lane import DUE_CHANNEL, take_positions, wake
 from .payload import Payload
+from .retention import Retention
 from .rollup import Cell, DurationCell, DurationRollup, Rollup, RollupDelta
 from .round import RedeliveryRefused
+from .saved_view import SavedView
 from .states import AttemptTrigger, Cause, State, Turn
 from .subscription import Subscription, Trigger
 from .webhook_log import WebhookLog
@@ -37,8 +39,10 @@ __all__ = [
     "Payload",
     "RedeliveryRefused",
     "RefusedDocument",
+    "Retention",
     "Rollup",
     "RollupDelta",
+    "SavedView",
     "State",
     "Subscription",
     "Trigger",

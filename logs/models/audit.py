@@ -32,6 +32,7 @@ class AuditAction(models.TextChoices):
     TOKEN_MADE = "token_made", _("made an API token")
     TOKEN_REVOKED = "token_revoked", _("revoked an API token")
     EXPORTED_UNMASKED = "exported", _("exported without masking")
+    RETENTION_CHANGED = "retention", _("changed how long logs are kept")
     DEMO_REMOVED = "demo_removed", _("removed the demo")
 
 

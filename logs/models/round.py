@@ -93,6 +93,9 @@ class Round(models.Model):
             stored = self._locked()
             if stored.is_due or stored.state != self.state or (stored.retry or 0) != after_try:
                 return False
+            # Looked at once more, in the transaction: from here on `prune` leaves the payload alone.
+            if reason := self.why_not_redeliverable():
+                raise RedeliveryRefused(reason)
             if stored.is_imported:
                 stored.keep_outcome_of_cotalker()
             stored.position = take_positions(self.subscription_id)

@@ -1,5 +1,6 @@
 """How logs are put into words, with masked values masked."""
 
+from collections.abc import Iterable
 from urllib.parse import urlencode
 
 from django import template
@@ -42,9 +43,12 @@ def event_kind(log: WebhookLog) -> str:
 
 
 @register.simple_tag
-def place_address(log: WebhookLog, pointer: str, needle: str) -> str:
-    """Where the tree is open at a place of the payload; of a place that lies deep, the page of what is around it."""
+def place_address(log: WebhookLog, pointer: str, needle: str, fields: Iterable[tuple[str, str]] = ()) -> str:
+    """Where the tree is open at a place of the payload; of a place that lies deep, the page of what is around it.
+
+    `fields`: what the page's address holds besides.
+    """
     if pointer.count("/") > OPENED_LEVELS:
         parent = pointer.rpartition("/")[0]
         return f"{reverse('logs:payload_chunk', args=[log.pk])}?{urlencode({'pointer': parent})}"
-    return f"{log.get_absolute_url()}?{urlencode({'find': needle, 'at': pointer})}#at"
+    return f"{log.get_absolute_url()}?{urlencode([*fields, ('find', needle), ('at', pointer)])}#at"

@@ -49,6 +49,7 @@ def _make_groups_again() -> None:
         editor = SimpleNamespace(connection=connection)
         import_module("logs.migrations.0002_groups").make_groups(apps, editor)
         import_module("logs.migrations.0004_delivery_roles").add_permissions(apps, editor)
+        import_module("logs.migrations.0007_saved_views").add_permissions(apps, editor)
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ import pytest
 from django.db.models import Q
 from django.http import QueryDict
 
-from logs.explorer import candidates, finding, occurrences
+from logs.explorer import by_index, candidates, finding
 from logs.explorer.criteria import Criteria
 from logs.explorer.figures import Figures
 from logs.explorer.finding import Finder
@@ -169,7 +169,7 @@ def test_a_rare_word_is_found_by_its_index_with_an_exact_count(logs, monkeypatch
 
 def test_a_common_word_is_found_among_the_newest_with_a_least_count(logs, monkeypatch):
     monkeypatch.setattr(finding, "FIRST_LOOK", 60)
-    monkeypatch.setattr(occurrences, "RARE", 5)
+    monkeypatch.setattr(by_index, "RARE", 5)
     words(logs, {})
     finder = Finder(criteria("q=mecanico"))
     assert [key.pk for key in finder.find().keys] == [log.pk for log in logs[:51]]

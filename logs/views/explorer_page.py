@@ -11,7 +11,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from ..counting import Count
-from ..explorer.facets import Facet, facets
+from ..explorer.addresses import address, at_the_beginning, changed, tail
+from ..explorer.facets import COLUMNS, Facet, facets
 from ..explorer.figures import Figures
 from ..explorer.finding import Finder, Found
 from ..explorer.histogram import Histogram, histogram
@@ -20,6 +21,8 @@ from ..models import WebhookLog
 from ..paging import BadCursor, Key, cursor_of, key_of, read_cursor
 
 SIZE = 50
+TIME = {"range", "since", "until"}
+IN_THE_FORM = TIME | {"q", "company", *COLUMNS}
 LONG_SECONDS = 8.0  # who asks to look further has time
 
 
@@ -70,6 +73,35 @@ class Explorer:
     @cached_property
     def figures(self) -> Figures:
         return Figures(self.finder)
+
+    @property
+    def within(self) -> str:
+        """The query as it stands behind a path, so that other pages know which list they belong to."""
+        return tail(at_the_beginning(self.query))
+
+    @property
+    def first_address(self) -> str:
+        return address(at_the_beginning(self.query))
+
+    @property
+    def turned_address(self) -> str:
+        """The same logs from the other end on."""
+        return address(changed(self.query, sort="oldest" if self.is_newest_first else None))
+
+    @property
+    def kept(self) -> list[tuple[str, str]]:
+        """What the form of the filters has no field for, and must not forget."""
+        return _values(self.query, {*WebhookLogFilter.base_filters, "sort"} - IN_THE_FORM)
+
+    @property
+    def kept_beside_facets(self) -> list[tuple[str, str]]:
+        """What a page with the facets alone must not forget."""
+        return _values(self.query, TIME | {"q"})
+
+    @property
+    def rest_of_time(self) -> list[tuple[str, str]]:
+        """What stays when another time is chosen."""
+        return _values(self.query, {*WebhookLogFilter.base_filters, "sort"} - TIME)
 
     @property
     def is_newest_first(self) -> bool:
@@ -125,6 +157,10 @@ class Explorer:
         others = [(one, WebhookLogFilter(one.rest, user=self.user)) for one in self.filter.active]
         counted = [(one, Figures(Finder(other.criteria)).total) for one, other in others if other.is_valid()]
         return sorted((pair for pair in counted if pair[1]), key=lambda pair: -(pair[1].number or 0))
+
+
+def _values(query: QueryDict, names: set[str]) -> list[tuple[str, str]]:
+    return [(name, value) for name in query if name in names for value in query.getlist(name) if value]
 
 
 def _cursor(logs: list[WebhookLog], place: int) -> str:

@@ -11,6 +11,7 @@ from ..masked_keys import masked_keys
 from ..models import Attempt, AuditAction, AuditEntry, Payload, WebhookLog
 from ..payloads import masking
 from .event_parts import EVENT_PARTS, event_context
+from .neighbours import InList
 from .rendering import shown_at
 
 OBJECT_LOGS = 6
@@ -27,7 +28,6 @@ def log_context(
         attempts = [Attempt.of_cotalker(log)]
     last_attempt = attempts[-1] if attempts else None
     record = list(AuditEntry.objects.filter(about=log.pk).select_related("actor")[:RECORD_ENTRIES])
-    visible = WebhookLog.objects.visible_to(request.user)
     context = {
         "log": log,
         "part": part,
@@ -39,8 +39,7 @@ def log_context(
         "why_not": log.why_not_redeliverable(),
         "of_object": _others_of_object(request, log),
         "record": record,
-        "newer": visible.newer_than(log).order_by("created_at", "id").only("pk").first() if part else None,
-        "older": visible.older_than(log).newest_first().only("pk").first() if part else None,
+        "in_list": InList(log, request.GET, request.user),
         "has_payload": Payload.objects.filter(pk=log.pk).exists(),
         "company_differs": log.company != log.subscription.company_id,
     }

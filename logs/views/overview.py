@@ -9,8 +9,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from ..filters import RANGES
+from ..health.overview import overview_of
+from ..health.period import Period
 from ..models.worker import MISSED_AFTER, Worker
-from ..overview import overview_of
 from .rendering import render_region
 
 DEFAULT_RANGE = "24h"
@@ -25,9 +26,8 @@ def overview(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {"ranges": list(RANGES), "range": chosen, "silence": silence}
     context["is_worker_missing"] = silence is None or silence > MISSED_AFTER
     if is_known:
-        length = RANGES[chosen]
-        now = timezone.now()
-        context |= {"overview": overview_of(request.user, now - length, length), "now": now, "length": length}
+        period = Period(chosen, timezone.now())
+        context |= {"overview": overview_of(request.user, period), "period": period}
     else:
         context["problem"] = _("There is no such range. Choose one above.")
     return render_region(request, "logs/overview.html", "logs/_overview.html", context, status=200 if is_known else 422)

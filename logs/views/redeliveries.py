@@ -11,6 +11,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from ..explorer.addresses import at_the_beginning, tail
 from ..models import AuditAction, AuditEntry, RedeliveryRefused, WebhookLog
 from .log_page import update_context
 from .rendering import asked_for_by, wants_partial
@@ -55,4 +56,5 @@ def _answer(request: HttpRequest, pk: str, status: int) -> HttpResponse:
         context = update_context(request, visible_log(request, pk))
         return render(request, "logs/_log_status.html", context, status=status)
     log = get_object_or_404(WebhookLog.objects.visible_to(request.user).for_list(), pk=pk)
-    return render(request, "logs/_log_row.html", {"log": log, "is_update": True}, status=status)
+    context = {"log": log, "is_update": True, "within": tail(at_the_beginning(request.GET))}
+    return render(request, "logs/_log_row.html", context, status=status)

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from .. import objectid, subscription_changes
 from ..codes import suggested_code
 from ..forms import GENERATE, SubscriptionForm
+from ..health.lanes import with_lanes
 from ..models import Company, Subscription
 from ..subscription_search import SubscriptionSearch
 from .rendering import render_region
@@ -31,8 +32,9 @@ def subscription_list(request: HttpRequest) -> HttpResponse:
 
 
 def visible_subscription(request: HttpRequest, pk: str) -> Subscription:
-    """The subscription, or 404 where there is none or the person may not see it."""
-    return get_object_or_404(Subscription.objects.visible_to(request.user).select_related("company"), pk=pk)
+    """The subscription, with how its lane stands; or 404 where there is none or the person may not see it."""
+    visible = Subscription.objects.visible_to(request.user).select_related("company")
+    return get_object_or_404(with_lanes(visible), pk=pk)
 
 
 @require_safe

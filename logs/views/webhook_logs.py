@@ -2,39 +2,49 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
+from ..explorer.addresses import at_the_beginning, tail
 from ..models import WebhookLog
-from .explorer_page import Explorer, Page
+from .explorer_page import Explorer
 from .log_page import log_context, update_context
-from .rendering import render_region, wants_partial
+from .rendering import asked_for_by, render_region, wants_partial
 
 
 @require_safe
 @permission_required("logs.view_webhooklog", raise_exception=True)
 def webhook_log_list(request: HttpRequest) -> HttpResponse:
     explorer = Explorer(request.GET, request.user)
-    problems = explorer.problems
-    page = Page([]) if problems else explorer.page
-    context = {
-        "explorer": explorer,
-        "filter": explorer.filter,
-        "page": page,
-        "logs": page.logs,
-        "problems": problems,
-        "is_more": "after" in request.GET,
-    }
-    if wants_partial(request) and "after" in request.GET and not problems:
+    if wants_partial(request) and asked_for_by(request) == "more" and not explorer.problems:
+        context = {"explorer": explorer, "within": explorer.within, "page": explorer.page, "logs": explorer.page.logs}
         return render(request, "logs/_log_rows.html", context)
-    if not problems:
-        context["count"] = explorer.total
-        context["without"] = explorer.counts_without_each() if not page.logs and explorer.filter.is_filtered else []
-    return render_region(
-        request, "logs/webhook_log_list.html", "logs/_log_results.html", context, status=422 if problems else 200
-    )
+    return explorer_answer(request, "logs/webhook_log_list.html", "logs/_explorer_update.html", explorer)
+
+
+@require_safe
+@permission_required("logs.view_webhooklog", raise_exception=True)
+def webhook_log_facets(request: HttpRequest) -> HttpResponse:
+    """All values of the facets, by which the logs that are found can be narrowed down."""
+    explorer = Explorer(request.GET, request.user)
+    return explorer_answer(request, "logs/log_facets.html", "logs/_explorer_facets.html", explorer, is_whole=True)
+
+
+@require_safe
+@permission_required("logs.view_webhooklog", raise_exception=True)
+def webhook_log_histogram(request: HttpRequest) -> HttpResponse:
+    """The chart of the explorer, as a table."""
+    explorer = Explorer(request.GET, request.user)
+    return explorer_answer(request, "logs/log_histogram.html", "logs/_explorer_histogram_table.html", explorer)
+
+
+def explorer_answer(request: HttpRequest, template: str, partial: str, explorer: Explorer, **more: Any) -> HttpResponse:
+    context = {"explorer": explorer, "within": explorer.within} | more
+    return render_region(request, template, partial, context, status=422 if explorer.problems else 200)
 
 
 def visible_log(request: HttpRequest, pk: str) -> WebhookLog:
@@ -55,7 +65,8 @@ def webhook_log_detail(request: HttpRequest, pk: str, part: str = "payload") -> 
 def webhook_log_row(request: HttpRequest, pk: str) -> HttpResponse:
     """One row of the explorer; it asks for itself while an attempt is due."""
     log = get_object_or_404(WebhookLog.objects.visible_to(request.user).for_list(), pk=pk)
-    return render(request, "logs/_log_row.html", {"log": log})
+    within = tail(at_the_beginning(request.GET))
+    return render(request, "logs/_log_row.html", {"log": log, "within": within})
 
 
 @require_safe

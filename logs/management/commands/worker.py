@@ -12,6 +12,7 @@ from procrastinate.contrib.django import app
 from procrastinate.exceptions import ConnectorException
 
 from logs.delivery.worker import RECONNECT_SECONDS, DeliveryLoop
+from logs.partitions import make_months_ahead
 from logs.rollups.folding import fold
 
 logger = logging.getLogger("logs.jobs")
@@ -31,7 +32,7 @@ class Command(BaseCommand):
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         deliveries = DeliveryLoop()
-        others = [asyncio.create_task(_run_jobs()), asyncio.create_task(_fold_rollups())]
+        others = [asyncio.create_task(job) for job in (_run_jobs(), _fold_rollups(), asyncio.to_thread(_make_months))]
 
         def stop() -> None:
             deliveries.stop()
@@ -87,3 +88,11 @@ def _fold_what_came_in() -> None:
             pass
     except DatabaseError as error:
         logger.warning("the figures of the pages were not added up, trying again: %s", type(error).__name__)
+
+
+def _make_months() -> None:
+    """At the start; later the job of the same name does."""
+    try:
+        make_months_ahead()
+    except DatabaseError as error:
+        logger.warning("the months to come were not made, the next job will: %s", type(error).__name__)

@@ -58,7 +58,12 @@
   };
   const failed = (event) => {
     const { elt, xhr, requestConfig } = event.detail;
-    if (elt.matches("[data-poll]")) return; // the next poll is the retry
+    if (elt.matches("[data-tail]")) {
+      elt.remove(); // and nothing asks any more
+      $("#tail-stopped").hidden = false;
+      return;
+    }
+    if (elt.matches("[data-poll], [data-quiet]")) return; // the next poll, or the next page, is the retry
     const texts = $("#toasts").dataset;
     const silent = requestConfig?.verb === "get" ? texts.silent : texts.unsure; // what was sent may have been done
     const text = !xhr?.status ? silent : xhr.status === 403 ? texts.forbidden : texts.refused;
@@ -71,7 +76,7 @@
   // What is being loaded again says so, and dims. A poll goes on quietly.
   for (const [name, isBusy] of [["htmx:beforeSend", true], ["htmx:afterRequest", false]]) {
     document.addEventListener(name, ({ detail }) => {
-      if (!detail.elt.matches("[data-poll]")) detail.target?.setAttribute("aria-busy", isBusy);
+      if (!detail.elt.matches("[data-poll], [data-quiet]")) detail.target?.setAttribute("aria-busy", isBusy);
     });
   }
 
@@ -151,6 +156,13 @@
     keep("shortcuts", root.dataset.shortcuts);
   });
 
+  // What one control alone needs comes when somebody goes to it: a first view makes do without.
+  document.addEventListener("focusin", ({ target }) => {
+    if (!target.dataset.script) return;
+    document.head.append(Object.assign(document.createElement("script"), { src: target.dataset.script }));
+    delete target.dataset.script;
+  });
+
   // Keyboard.
   const move = (step) => {
     const links = [...document.querySelectorAll("[data-rows] [data-row-link]")];
@@ -180,4 +192,86 @@
     event.preventDefault();
     keys[event.key]();
   });
+
+  // A range takes the place of two moments. This listener comes before htmx's, which is on the form.
+  document.addEventListener(
+    "change",
+    ({ target }) => {
+      if (!target.matches("[data-range]")) return;
+      for (const moment of document.querySelectorAll("#range [type=hidden]")) moment.disabled = true;
+    },
+    true,
+  );
+
+  // Facets come anew with every answer; which of them are open is up to the person.
+  const opened = new Map();
+  document.addEventListener("click", ({ target }) => {
+    const facet = target.closest(".facet > summary")?.parentElement;
+    if (facet) opened.set(facet.id, !facet.open);
+  });
+  document.addEventListener("htmx:afterSettle", () => {
+    for (const [id, isOpen] of opened) {
+      const facet = document.getElementById(id);
+      if (facet && facet.open !== isOpen) facet.open = isOpen;
+    }
+  });
+
+  // Dragging over the bars chooses their time. A click leads to that of one, as any link does.
+  const LEAST = 4; // px
+  let drag = null;
+  const barsBetween = ({ chart, from, to }) => {
+    const box = chart.getBoundingClientRect();
+    const bars = [...chart.querySelectorAll("a")];
+    const at = (x) => Math.max(0, Math.min(bars.length - 1, Math.floor(((x - box.left) / box.width) * bars.length)));
+    return [at(Math.min(from, to)), at(Math.max(from, to)), bars];
+  };
+  const draw = () => {
+    const [first, last, bars] = barsBetween(drag);
+    const width = drag.chart.viewBox.baseVal.width / bars.length;
+    const band = drag.chart.querySelector(".band");
+    band.setAttribute("x", first * width);
+    band.setAttribute("width", (last - first + 1) * width);
+  };
+  const end = () => {
+    drag.chart.querySelector(".band").setAttribute("width", 0);
+    drag = null;
+  };
+  const zoom = () => {
+    const [first, last, bars] = barsBetween(drag);
+    const asked = (bar, name) => new URL(bar.href.baseVal, location).searchParams.get(name);
+    const form = document.getElementById("zoom");
+    form.elements.since.value = asked(bars[first], "since");
+    form.elements.until.value = asked(bars[last], "until");
+    form.requestSubmit();
+  };
+  document.addEventListener("pointerdown", (event) => {
+    const chart = event.button === 0 && event.target.closest?.("[data-brush]");
+    if (chart) drag = { chart, from: event.clientX, to: event.clientX, isWide: false };
+  });
+  document.addEventListener("pointermove", (event) => {
+    if (!drag) return;
+    drag.to = event.clientX;
+    drag.isWide ||= Math.abs(drag.to - drag.from) >= LEAST;
+    if (drag.isWide) draw();
+  });
+  document.addEventListener("pointerup", () => {
+    if (!drag) return;
+    const { chart, isWide } = drag;
+    if (isWide) {
+      zoom();
+      chart.addEventListener("click", (event) => event.preventDefault(), { once: true, capture: true });
+    }
+    end();
+  });
+  document.addEventListener("pointercancel", () => drag && end());
+  document.addEventListener("keydown", ({ key }) => key === "Escape" && drag && end());
+  // Neither the focus of a link nor a dragged link is wanted here; a click leads on all the same.
+  document.addEventListener("mousedown", (event) => event.target.closest?.("[data-brush]") && event.preventDefault());
+
+  // What popped up closes with Escape, or with a click elsewhere.
+  const close = (but) => {
+    for (const one of document.querySelectorAll(".pop[open]")) if (!one.contains(but)) one.open = false;
+  };
+  document.addEventListener("click", ({ target }) => close(target));
+  document.addEventListener("keydown", ({ key }) => key === "Escape" && close(null));
 })();

@@ -31,7 +31,7 @@ class Complaints:
         return [text for text in self.all if not self._is_expected(text)]
 
     def _is_expected(self, text: str) -> bool:
-        found = re.search(r"Failed to load resource: the server responded with a status of (\d+)", text)
+        found = re.search(r"(?:the server responded with a status of|Response Status Error Code) (\d+)", text)
         return bool(found) and int(found[1]) in self.expected_statuses
 
     def _hear(self, message: ConsoleMessage) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import timedelta
 
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
+from logs import objectid
 from logs.ingest import access, uploads
 from logs.models import (
     Attempt,
@@ -16,6 +18,7 @@ from logs.models import (
     AuditEntry,
     Door,
     Import,
+    SavedView,
     Subscription,
     UnmatchedCount,
     WebhookLog,
@@ -34,7 +37,7 @@ OBJECT = "62742b7562f37034d9399914"  # the task that the sample's log and the ho
 class Content:
     """`edit` is a failed log with changes, an attempt of ours and a record; `hostile` is a failed log made of MARKUP.
 
-    `waiting` stands in a lane on hold, `skipped` was taken out of it.
+    `waiting` stands in a lane on hold, `skipped` was taken out of it. `view` is pinned, and its filter is wrong.
     """
 
     subscription: Subscription
@@ -44,6 +47,7 @@ class Content:
     waiting: WebhookLog
     skipped: WebhookLog
     upload: Import
+    view: SavedView
 
 
 def make_content(user) -> Content:
@@ -58,9 +62,37 @@ def make_content(user) -> Content:
     hostile = logs[_hostile_document()["_id"]]
     _make_doors(user)
     waiting, skipped = _make_lanes(user)
+    _fail_lately(subscription)
     return Content(
-        subscription, logs[edit["_id"]], logs[delivered["_id"]], hostile, waiting, skipped, _make_upload(user)
+        subscription,
+        logs[edit["_id"]],
+        logs[delivered["_id"]],
+        hostile,
+        waiting,
+        skipped,
+        _make_upload(user),
+        _make_views(user),
     )
+
+
+def _fail_lately(subscription: Subscription) -> None:
+    """For the pages that tell of the last hours: two kinds of failures, and what was delivered between them."""
+    now = timezone.now()
+    for minutes, state, cause in ((50, "failed", "http_5xx"), (40, "succeeded", ""), (30, "failed", "other")):
+        at = now - timedelta(minutes=minutes)
+        words = MARKUP if state == "failed" else ""
+        WebhookLog.objects.create(
+            id=objectid.new(at),
+            subscription=subscription,
+            company=subscription.company_id,
+            created_at=at,
+            state=state,
+            cause=cause,
+            status=500,
+            response=words,
+            fingerprint=words,
+            duration_ms=minutes,
+        )
 
 
 def _name_company() -> None:
@@ -115,6 +147,13 @@ def _make_doors(user) -> None:
     access.revoke(Door.objects.order_by("pk")[1], by=user)
     day = timezone.now().date()
     UnmatchedCount.objects.create(company=make_company(), day=day, event_type=MARKUP[:60], action="edit", count=1234)
+
+
+def _make_views(user) -> SavedView:
+    SavedView.objects.create(owner=user, name="Failed, oldest first", query="sort=oldest&state=failed", is_shared=True)
+    view = SavedView.objects.create(owner=user, name=MARKUP[:60], query=f"q=alert&subscription={MARKUP[:24]}")
+    view.pinned_by.add(user)
+    return view
 
 
 def _make_upload(user) -> Import:

@@ -1,0 +1,166 @@
+"""How fast the explorer answers: `python -m benchmarks.explorer [--logs 1000000] [--growth-from RESULT]`.
+
+Served as the README says, over HTTP, to a person who sees all and to an operator whose company owns 1 % of the logs, with twelve
+filters, of which one matches nothing. The times are those to the first byte; each `…_p95_ms` is over all of its requests.
+The data is loaded on the first run and found again by the next (see explorer_data). The last line is one JSON object:
+first_page: without a filter · with each of the filters: filtered, deep_page (half way down the list), facets, histogram (of
+thirty days), search_rare (the id of an asset), search_common (a word of every event), detail (a log within that list) ·
+requests: how many of ours were timed · admin: Django's own, with the same columns and filters, for the one who sees all ·
+vs_admin: its p95 ÷ that of our pages with the same filters · growth: the worst p95 ÷ the same in an earlier result, for example
+of fewer logs; …_growth: each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+from statistics import median, quantiles
+from urllib.parse import urlsplit
+
+from .database import kept_database, log
+from .explorer_data import is_loaded, load
+from .explorer_logs import SMALL_COMPANY, subscription_id
+from .explorer_requests import Browser, Requests, address, admin_queries, filters
+
+ADMIN_ROUNDS = 2
+ADMIN_SECONDS = 120
+
+
+def sign_in(name: str, *, is_superuser: bool) -> str:
+    """The session of a person of that name, who is made if need be."""
+    from django.contrib.auth.models import Group, User
+    from django.test import Client
+
+    from logs.models import Company
+
+    user, _is_new = User.objects.get_or_create(username=name, is_superuser=is_superuser, is_staff=is_superuser)
+    if not is_superuser:
+        user.groups.add(Group.objects.get(name="Operator"))
+        Company.objects.get(pk=SMALL_COMPANY).users.add(user)
+    client = Client()
+    client.force_login(user)
+    return client.cookies["sessionid"].value
+
+
+def measured(total: int, now: datetime, rounds: int) -> dict[str, dict[str, list[float]]]:
+    """The times in ms, by kind and then by who and which filter."""
+    from .ingest import web_server
+
+    found: dict[str, dict[str, list[float]]] = {}
+    with web_server(path="", LOG_LEVEL="WARNING") as server:
+        people = {
+            "all": Browser(server, sign_in("sees_all", is_superuser=True)),
+            "one company": Browser(server, sign_in("operator", is_superuser=False)),
+        }
+        _wait_for(server)
+        requests, details = Requests(total, now), _details()
+        for number in range(rounds + 1):
+            for name, query in filters(now).items():
+                for who, browser in people.items():
+                    for kind, asked in [*requests.of(query), ("detail", address(details(who), query))]:
+                        ms = browser.ms_to_first_byte(asked)
+                        if number:  # the first round warms up
+                            found.setdefault(kind, {}).setdefault(f"{who}, {name}", []).append(ms)
+            log(f"round {number} of {rounds}")
+    return found
+
+
+def _details() -> Callable[[str], str]:
+    """Addresses of logs that the person may see."""
+    from logs.models import WebhookLog
+
+    newest = WebhookLog.objects.order_by("-created_at")
+    of_company = newest.filter(subscription=subscription_id(0))
+    logs = {"all": list(newest[:200]), "one company": list(of_company[:200])}
+    random = Random(5)
+    return lambda who: random.choice(logs[who]).get_absolute_url()
+
+
+def measured_admin(now: datetime) -> list[float]:
+    """The times in ms of the plain admin, for the one who sees all."""
+    from .ingest import web_server
+
+    found = []
+    with web_server(path="", LOG_LEVEL="WARNING", DJANGO_SETTINGS_MODULE="benchmarks.plain_admin.settings") as server:
+        _wait_for(server, "/plain/login/")
+        browser = Browser(server, sign_in("sees_all", is_superuser=True), ADMIN_SECONDS)
+        for number in range(ADMIN_ROUNDS + 1):
+            for query in admin_queries(now).values():
+                ms = browser.ms_to_first_byte(address("/plain/logs/webhooklog/", query))
+                found += [ms] if number else []
+            log(f"admin, round {number} of {ADMIN_ROUNDS}")
+    return found
+
+
+def _wait_for(server: str, path: str = "/healthz") -> None:
+    from .engine import wait_for
+
+    def answers() -> bool:
+        connection = http.client.HTTPConnection(urlsplit(server).netloc)
+        try:
+            connection.request("GET", path)
+            return connection.getresponse().status == 200
+        except OSError:
+            return False
+        finally:
+            connection.close()
+
+    wait_for(answers)
+
+
+def p95(times: list[float]) -> float:
+    return round(quantiles(times, n=20)[-1], 1)
+
+
+def results(total: int, now: datetime, rounds: int, *, with_admin: bool) -> dict[str, float]:
+    """As the last line has them, but for the growth."""
+    by_kind = measured(total, now, rounds)
+    found: dict[str, float] = {
+        "logs": total,
+        "requests": sum(len(ms) for one in by_kind.values() for ms in one.values()),
+    }
+    for kind, by_filter in by_kind.items():
+        found[f"{kind}_p95_ms"] = p95([ms for times in by_filter.values() for ms in times])
+        worst = max(by_filter, key=lambda name: median(by_filter[name]))
+        log(f"{kind}: p95 {found[f'{kind}_p95_ms']} ms; slowest: {worst}, median {median(by_filter[worst]):.0f} ms")
+    if with_admin:
+        ours = [ms for name in admin_queries(now) for ms in by_kind["filtered"][f"all, {name}"]]
+        admin = measured_admin(now)
+        found["admin_p95_ms"] = p95(admin)
+        found["vs_admin"] = round(p95(admin) / p95(ours), 1)
+    return found
+
+
+def growth(found: dict[str, float], earlier: dict[str, float]) -> dict[str, float]:
+    """Of each kind, and of the one that grew most."""
+    ours = [name for name in found if name.endswith("_p95_ms") and name != "admin_p95_ms"]
+    grown = {name.replace("p95_ms", "growth"): round(found[name] / earlier[name], 2) for name in ours}
+    return grown | {"growth": max(grown.values())}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--logs", type=int, default=1_000_000, help="how many (default 1000000)")
+    parser.add_argument("--growth-from", type=Path, metavar="RESULT", help="a file with the JSON of an earlier run")
+    parser.add_argument("--rounds", type=int, default=6, help="of all requests, after one that warms up (default 6)")
+    parser.add_argument("--without-admin", action="store_true", help="which takes minutes where logs are many")
+    options = parser.parse_args()
+    with kept_database(f"explorer_{options.logs}"):
+        from django.core.management import call_command
+
+        if not is_loaded(options.logs):
+            log(json.dumps(load(options.logs)))
+        call_command("collectstatic", interactive=False, verbosity=0)
+        found = results(options.logs, datetime.now(UTC), options.rounds, with_admin=not options.without_admin)
+    if options.growth_from:
+        found |= growth(found, json.loads(options.growth_from.read_text().splitlines()[-1]))
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()

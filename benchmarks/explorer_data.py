@@ -1,0 +1,178 @@
+"""Loads logs for the benchmark of the explorer by COPY: `python -m benchmarks.explorer_data [--logs 1000000]`.
+
+A hundred subscriptions of twelve companies, one of which owns 1 % of the logs; sixty days with their rhythm, outages, and events
+of some 0.6 KB with true search indexes. The database is kept under the name explorer_<logs>, so that it is loaded once. The last
+line is one JSON object:
+copy_per_s: logs and their payloads a second, COPY alone, by two processes · logs_per_s: with all indexes, which
+are built afterwards · all_per_s: with the figures of the explorer, which are counted anew, and VACUUM ANALYZE as well.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from .database import kept_database, log
+from .explorer_logs import COMPANIES, DAYS, LOG_COLUMNS, SUBSCRIPTIONS, Maker, company_id, subscription_id
+
+BLOCK = 20_000
+PROCESSES = 2
+
+
+class Block(NamedTuple):
+    """What one process copies at a time: the logs from `first` on, below `last`."""
+
+    total: int
+    end: datetime
+    seed: int
+    first: int
+    last: int
+
+
+def load(total: int, seed: int = 1) -> dict[str, float]:
+    """Fill the empty database that Django is connected to. The rates are logs a second."""
+    from logs.rollups.checking import rebuild
+
+    end = datetime.now(UTC).replace(microsecond=0)
+    _make_subscriptions()
+    _make_months(end)
+    start = time.monotonic()
+    with _without_indexes():
+        _copy_in_processes(total, end, seed)
+        copied = time.monotonic()
+        log(f"{total} logs copied, {total / (copied - start):.0f}/s; indexes …")
+    indexed = time.monotonic()
+    log(f"indexes: {indexed - copied:.0f} s; rollups …")
+    if sum(number for _day, number in rebuild()) != total:
+        raise SystemExit("The rollups count other logs than those that were copied.")
+    counted = time.monotonic()
+    _vacuum()
+    vacuumed = time.monotonic()
+    return {
+        "logs_per_s": round(total / (indexed - start)),
+        "copy_per_s": round(total / (copied - start)),
+        "all_per_s": round(total / (vacuumed - start)),
+        "copy_seconds": round(copied - start, 1),
+        "indexes_seconds": round(indexed - copied, 1),
+        "rollups_seconds": round(counted - indexed, 1),
+        "vacuum_seconds": round(vacuumed - counted, 1),
+    }
+
+
+def _make_subscriptions() -> None:
+    from logs.models import Company, Subscription
+
+    Company.objects.bulk_create(
+        Company(pk=f"{number:024x}", name=f"Company {number}") for number in range(1, COMPANIES + 1)
+    )
+    Subscription.objects.bulk_create(
+        Subscription(
+            pk=subscription_id(number),
+            company_id=company_id(number),
+            name=f"Subscription {number}",
+            code=f"sub_{number}",
+            url="https://receiver.example/",
+            trigger="create-edit-delete-task",
+            we_deliver=False,
+        )
+        for number in range(SUBSCRIPTIONS)
+    )
+
+
+def _make_months(end: datetime) -> None:
+    from logs import objectid
+    from logs.partitions import make_months_of
+
+    make_months_of(objectid.lowest(end - timedelta(days=day)) for day in range(DAYS + 1))
+
+
+@contextmanager
+def _without_indexes() -> Iterator[None]:
+    """The tables have their keys alone meanwhile; the others are built at once afterwards, which is far quicker."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT indexname, indexdef FROM pg_indexes WHERE tablename IN ('logs_webhooklog', 'logs_payload') "
+            "AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = (schemaname || '.' || indexname)::regclass)"
+        )
+        indexes = dict(cursor.fetchall())
+        for name in indexes:
+            cursor.execute(f'DROP INDEX "{name}"')
+        yield
+        cursor.execute("SET maintenance_work_mem = '1GB'")
+        for definition in indexes.values():
+            cursor.execute(definition.replace(" ON ONLY ", " ON "))
+        cursor.execute("RESET maintenance_work_mem")
+
+
+def _copy_in_processes(total: int, end: datetime, seed: int) -> None:
+    from logs.tests.processes import environment
+
+    blocks = [Block(total, end, seed, first, min(first + BLOCK, total)) for first in range(0, total, BLOCK)]
+    with multiprocessing.get_context("spawn").Pool(PROCESSES, _connect, [environment()]) as pool:
+        for number, _none in enumerate(pool.imap_unordered(_copy_block, blocks), 1):
+            if number % 25 == 0:
+                log(f"{min(number * BLOCK, total)} …")
+
+
+def _connect(environ: dict[str, str]) -> None:
+    import os
+
+    os.environ |= environ
+    import django
+
+    django.setup()
+
+
+def _copy_block(block: Block) -> None:
+    """One transaction. Triggers and foreign keys rest: the rollups are counted anew afterwards."""
+    from django.db import connection, transaction
+
+    maker = Maker(block.total, block.end, block.seed)
+    logs, payloads = zip(*maker.lines(block.first, block.last), strict=True)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL synchronous_commit = off")
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        for table, lines in (
+            (f"logs_webhooklog ({LOG_COLUMNS})", logs),
+            ("logs_payload (log_id, event, search)", payloads),
+        ):
+            with cursor.copy(f"COPY {table} FROM STDIN") as copy:
+                copy.write("".join(lines))
+
+
+def _vacuum() -> None:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "VACUUM ANALYZE logs_webhooklog, logs_payload, logs_rollup, logs_durationrollup, logs_rollupdelta"
+        )
+
+
+def is_loaded(total: int) -> bool:
+    """Told by the figures, which are made last."""
+    from logs.models import Cell
+    from logs.rollups.reading import TOTAL
+
+    return Cell.objects.filter(width=1440).aggregate(n=TOTAL)["n"] == total
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--logs", type=int, default=1_000_000, help="how many (default 1000000)")
+    parser.add_argument("--seed", type=int, default=1, help="another seed, other logs (default 1)")
+    options = parser.parse_args()
+    with kept_database(f"explorer_{options.logs}", fresh=True):
+        print(json.dumps({"logs": options.logs} | load(options.logs, options.seed)))
+
+
+if __name__ == "__main__":
+    main()

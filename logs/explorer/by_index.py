@@ -1,0 +1,100 @@
+"""The few logs in which what is searched for may occur, where the indexes tell them at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import msgspec
+from django.db import connection
+from django.db.models import Q, QuerySet
+
+from .. import objectid
+from ..models import Payload, WebhookLog
+from ..search import tsquery
+from ..time_limit import TookTooLong, time_limit
+from .terms import Path, Word
+
+RARE = 10_000  # logs: what occurs in more is looked for from the newest on
+INDEX_SECONDS = 0.25  # by then the index has told of what is rare
+
+
+@dataclass
+class ByIndex:
+    """`few`: a condition that few logs meet. `terms`: of which an index knows where they may occur. Neither need be there."""
+
+    few: Q
+    terms: Sequence[Word | Path]
+
+    @property
+    def _wanted(self) -> list[Word | Path]:
+        return [term for term in self.terms if not term.is_negated]
+
+    @cached_property
+    def is_worth_while(self) -> bool:
+        """Whether the logs are few, as far as PostgreSQL can guess: then its index is asked before anything is looked at."""
+        if self.few:
+            return True
+        guesses = [_guess(Payload.objects.filter(search__matches=tsquery(term.tokens))) for term in self._wanted]
+        return bool(guesses) and min(guesses) <= RARE
+
+    @cached_property
+    def ids(self) -> set[str] | None:
+        """Of logs among which all that match are; None where they are more than RARE, or where that takes long to tell."""
+        try:
+            return _at_most(WebhookLog.objects.filter(self.few)) if self.few else self._ids_of_terms()
+        except TookTooLong:
+            return None
+
+    def _ids_of_terms(self) -> set[str] | None:
+        """Those of every word together, or else those of the rarest word."""
+        wanted = self._wanted
+        if not wanted:
+            return None
+        for some in [wanted, *([term] for term in wanted if len(wanted) > 1)]:
+            if (ids := _ids_of(some)) is not None:
+                return ids
+        return None
+
+
+def is_id(term: Word) -> Q:
+    """That the term is the id of the log or of its object; an empty condition where it is no id."""
+    if not objectid.is_objectid(term.text):
+        return Q()
+    pk = objectid.parse(term.text)
+    return Q(pk=pk) | Q(object_id=pk)
+
+
+def _ids_of(terms: Sequence[Word | Path]) -> set[str] | None:
+    """Of logs in which the terms may occur, all of them; None where they are more than RARE."""
+    in_response = [term for term in terms if isinstance(term, Word) and term.only_response]
+    anywhere = [term for term in terms if term not in in_response]
+    if in_response:
+        return _at_most(WebhookLog.objects.filter(search__matches=tsquery(_tokens(in_response))))
+    found = [_at_most(Payload.objects.filter(search__matches=tsquery(_tokens(anywhere))))]
+    for term in anywhere:
+        if isinstance(term, Word):
+            found.append(_at_most(WebhookLog.objects.filter(search__matches=tsquery(term.tokens))))
+            found.append(_at_most(WebhookLog.objects.filter(is_id(term))) if is_id(term) else set())
+    if any(ids is None for ids in found):
+        return None
+    return set().union(*(ids for ids in found if ids is not None))
+
+
+def _at_most(rows: QuerySet) -> set[str] | None:
+    with time_limit(INDEX_SECONDS), connection.cursor() as cursor:
+        # Where PostgreSQL takes a word for common it would read the table from its beginning.
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        ids = set(rows.order_by().values_list("pk", flat=True)[: RARE + 1])
+    return ids if len(ids) <= RARE else None
+
+
+def _guess(rows: QuerySet) -> int:
+    """How many rows PostgreSQL's statistics promise."""
+    plan = msgspec.json.decode(rows.order_by().values("pk").explain(format="json"))
+    return plan[0]["Plan"]["Plan Rows"]
+
+
+def _tokens(terms: Sequence[Word | Path]) -> list[str]:
+    return [token for term in terms for token in term.tokens]

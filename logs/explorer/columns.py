@@ -1,0 +1,34 @@
+"""The columns of the table of logs that a person may do without, and those that they chose. State and object are always there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.utils.translation import gettext_lazy as _
+
+COOKIE = "columns"
+COLUMNS = {
+    "age": _("Age"),
+    "event": _("Event"),
+    "subscription": _("Subscription"),
+    "status": _("Status"),
+    "cause": _("Cause and response"),
+    "tries": _("Tries"),
+    "took": _("Took"),
+    "id": _("Log id"),
+}
+DEFAULT = ("age", "event", "subscription", "status", "cause", "tries")
+
+
+def chosen_columns(cookie: str | None) -> tuple[str, ...]:
+    """In the order of COLUMNS. What is not known is left out: the cookie may be of another version."""
+    return DEFAULT if not cookie else known_columns(cookie.split("."))
+
+
+def known_columns(names: Iterable[str]) -> tuple[str, ...]:
+    wanted = set(names)
+    return tuple(name for name in COLUMNS if name in wanted)
+
+
+def as_cookie(columns: Iterable[str]) -> str:
+    return ".".join(columns) or "none"

@@ -1,0 +1,146 @@
+"""What the search box offers while somebody writes: the term at the caret, completed. Pure; `Known` tells of the values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import NamedTuple, Protocol
+
+from ..payloads.tokens import folded
+from .field_words import FIELD_WORDS
+from .fields import PATH_ROOTS, SAME, field_called, read_steps
+from .parsing import PIECE
+
+MOST = 10
+ENOUGH_OF_A_VALUE = 3  # letters, for a value to be offered without its field
+_NEEDS_QUOTES = re.compile(r"[\s,]|^//|^$")
+_REST = re.compile(r'[^\s",]*"?')
+_REST_OF_QUOTED = re.compile(r'[^"]*"|[^\s",]*')
+
+
+class Value(NamedTuple):
+    """One that a field may have, as it is written and in words."""
+
+    spelling: str
+    meaning: str
+
+
+class Known(Protocol):
+    def values(self, name: str) -> Iterable[Value]:
+        """Those of a field, in the order in which they are offered, without quotation marks; none where they cannot be told."""
+
+    def named_values(self) -> Iterable[tuple[str, Value]]:
+        """Those that are known by their word alone, with their field."""
+
+    def paths(self, beginning: str) -> Iterable[str]:
+        """Places of payloads, written with dots, that begin so."""
+
+
+@dataclass(frozen=True)
+class Completion:
+    """`before` and `after`: the new text of the box, up to the caret and behind it. `label`: what is offered."""
+
+    before: str
+    after: str
+    label: str
+    meaning: str
+
+
+class _Offer(NamedTuple):
+    """`is_whole`: a term that needs nothing more."""
+
+    label: str
+    meaning: str
+    is_whole: bool = True
+
+
+@dataclass(frozen=True)
+class _Unfinished:
+    """The part of a term that is being written: `written` up to the caret. It will be replaced from `start` to `end`.
+
+    `name`: the field or path that it is a value of, "" while that is being written itself.
+    """
+
+    start: int
+    end: int
+    written: str
+    name: str = ""
+
+
+def completions(text: str, caret: int, known: Known) -> list[Completion]:
+    """At most MOST, best first; none that changes nothing. `caret`: a place in the text, in characters."""
+    caret = min(max(caret, 0), len(text))
+    unfinished = _at_caret(text, caret)
+    offers = _values(unfinished, known) if unfinished.name else _names(unfinished.written, known)
+    made = (_completed(text, unfinished, offer) for offer in offers)
+    return list(islice((one for one in made if (one.before + one.after).strip() != text.strip()), MOST))
+
+
+def _at_caret(text: str, caret: int) -> _Unfinished:
+    for piece in PIECE.finditer(text):
+        if piece.start() < caret <= piece.end():
+            return _in_piece(piece, caret)
+    return _Unfinished(caret, caret, "")
+
+
+def _in_piece(piece: re.Match[str], caret: int) -> _Unfinished:
+    text = piece.string
+    start = piece.end("minus") if piece["minus"] else piece.start()
+    if piece["name"] is None:
+        return _Unfinished(start, piece.end(), text[start:caret])
+    if caret <= piece.end("name"):
+        return _Unfinished(start, piece.end("name") + 1, text[start:caret])
+    value_start = piece.end("name") + 1
+    item_start = value_start + _last_item(text[value_start:caret])
+    written = text[item_start:caret]
+    rest = re.match(_REST_OF_QUOTED if written.count('"') % 2 else _REST, text[caret : piece.end()])
+    return _Unfinished(item_start, caret + (rest.end() if rest else 0), written, piece["name"])
+
+
+def _last_item(value: str) -> int:
+    """Where the last item of a list begins: a comma in quotation marks is a part of one."""
+    is_quoted, start = False, 0
+    for place, letter in enumerate(value):
+        if letter == '"':
+            is_quoted = not is_quoted
+        elif letter == "," and not is_quoted:
+            start = place + 1
+    return start
+
+
+def _names(written: str, known: Known) -> Iterator[_Offer]:
+    """Fields, then values that are known without their field, then places of payloads."""
+    wanted = folded(written)
+    for name, meaning, _examples in FIELD_WORDS:
+        aliases = [alias for alias, same in SAME.items() if same == name]
+        if any(one.startswith(wanted) for one in (name, *aliases)):
+            yield _Offer(f"{name}." if name in PATH_ROOTS else f"{name}:", str(meaning), is_whole=False)
+    if len(wanted) >= ENOUGH_OF_A_VALUE:
+        for name, value in known.named_values():
+            if folded(value.spelling).startswith(wanted):
+                yield _Offer(f"{name}:{value.spelling}", value.meaning)
+    if read_steps(f"{written}x"):
+        yield from (_Offer(f"{path}:", "", is_whole=False) for path in known.paths(written))
+
+
+def _values(unfinished: _Unfinished, known: Known) -> Iterator[_Offer]:
+    """Those that begin as it is written, then those of which a word does."""
+    wanted = folded(unfinished.written.strip('"'))
+    values = list(known.values(field_called(unfinished.name)))
+    first = [value for value in values if folded(value.spelling).startswith(wanted)]
+    others = [value for value in values if value not in first and _has_word(value, wanted)]
+    for spelling, meaning in [*first, *others]:
+        yield _Offer(f'"{spelling}"' if _NEEDS_QUOTES.search(spelling) else spelling, meaning)
+
+
+def _has_word(value: Value, wanted: str) -> bool:
+    return any(word.startswith(wanted) for word in re.split(r"[\W_]+", folded(f"{value.spelling} {value.meaning}")))
+
+
+def _completed(text: str, unfinished: _Unfinished, offer: _Offer) -> Completion:
+    """A whole term is followed by a blank, so that the next one can be written."""
+    after = text[unfinished.end :]
+    blank = " " if offer.is_whole and not after.startswith((" ", ",")) else ""
+    return Completion(text[: unfinished.start] + offer.label + blank, after, offer.label, offer.meaning)

@@ -1,0 +1,120 @@
+"""The fields of the search box: their names, what they may be asked for, and how their values are read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+from django.utils.translation import gettext as _
+
+from .. import objectid
+from ..delivery.policy import Cause
+
+STATES = ("pending", "retrying", "succeeded", "failed", "skipped")
+# By the field, what may be written for a value, and the value as the filters spell it.
+CHOICES: dict[str, dict[str, str]] = {
+    "state": {state: state for state in STATES} | {"delivered": "succeeded"},
+    "cause": {cause.value: cause.value for cause in Cause},
+    "status": {name: name for name in ("success", "2xx", "3xx", "4xx", "5xx", "none", "other")},
+    "type": {
+        spelling: name
+        for name in ("COTUser", "COTTask", "COTSurvey", "COTProperty", "COTNote", "Auth", "other")
+        for spelling in (name.lower(), name.removeprefix("COT").lower())
+    }
+    | {"element": "COTProperty", "login": "Auth"},
+    "action": {action: action for action in ("create", "edit", "delete", "logout", "other")},
+    "result": {"success": "SUCCESS", "failed": "FAILED"},
+    "test": {"yes": "yes", "no": "no"},
+}
+RANGES = ("status", "duration", "tries")
+IDS = ("id", "object")
+TEXTS = ("sub", "company", "response", "fingerprint")
+FIELDS = tuple(dict.fromkeys([*CHOICES, *RANGES, *TEXTS, *IDS]))
+SAME = {"subscription": "sub"}
+PATH_ROOTS = ("data", "extraData", "diff")
+
+_RANGE = re.compile(r"(?P<sign>[<>]=?)(?P<edge>.+)|(?P<low>.*?)\.\.(?P<high>.*)", re.DOTALL)
+_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*(ms|s|min)?")
+_UNITS = {None: 1, "ms": 1, "s": 1000, "min": 60_000}
+
+
+class Wrong(Exception):
+    """Says what is wrong with a term."""
+
+
+class Span(NamedTuple):
+    """The ends of a range, as `terms.Range` has them."""
+
+    low: float | None
+    high: float | None
+    is_low_out: bool = False
+    is_high_out: bool = False
+
+
+def field_called(name: str) -> str:
+    """The field that is meant, "" where there is none."""
+    known = SAME.get(name.lower(), name.lower())
+    return known if known in FIELDS else ""
+
+
+def read_choice(name: str, value: str) -> str:
+    """The value as the filters spell it; raises Wrong."""
+    allowed = CHOICES[name]
+    if name == "status" and re.fullmatch(r"[1-9][0-9]{2}", value):
+        return value
+    if found := allowed.get(value.lower()):
+        return found
+    names = ", ".join(dict.fromkeys(allowed if name == "state" else allowed.values()))
+    raise Wrong(_("“%(value)s” is none of: %(names)s.") % {"value": value, "names": names})
+
+
+def read_id(value: str) -> str:
+    """The id in lower case; raises Wrong."""
+    try:
+        return objectid.parse(value)
+    except ValueError as error:
+        raise Wrong(_("An id has 24 digits, 0 to 9 and a to f.")) from error
+
+
+def read_span(name: str, value: str) -> Span | None:
+    """What a range spans, a single value too; None for one of the words of `status`. Raises Wrong."""
+    read = _READ[name]
+    match = _RANGE.fullmatch(value)
+    if match is None:
+        return None if name in CHOICES else Span(read(value), read(value))
+    if sign := match["sign"]:
+        edge, is_out = read(match["edge"]), not sign.endswith("=")
+        return Span(edge, None, is_low_out=is_out) if sign[0] == ">" else Span(None, edge, is_high_out=is_out)
+    low, high = (read(edge) if edge else None for edge in (match["low"], match["high"]))
+    if low is None and high is None:
+        raise Wrong(_("A range needs a beginning or an end: 100..200."))
+    if low is not None and high is not None and low > high:
+        raise Wrong(_("The range ends before it begins."))
+    return Span(low, high)
+
+
+def read_steps(name: str) -> tuple[str, ...]:
+    """The keys of a path, written with dots or as a JSON Pointer; none where it is no path."""
+    if name.startswith("/"):
+        steps = tuple(step.replace("~1", "/").replace("~0", "~") for step in name[1:].split("/"))
+    else:
+        steps = tuple(name.split("."))
+    root = {root.lower(): root for root in PATH_ROOTS}.get(steps[0].lower())
+    return (root, *steps[1:]) if root and all(steps) else ()
+
+
+def _milliseconds(text: str) -> float:
+    match = _DURATION.fullmatch(text.strip())
+    if not match:
+        raise Wrong(_("Write a duration as 800ms, 2s or 1min."))
+    return float(match[1]) * _UNITS[match[2]]
+
+
+def _number(text: str) -> float:
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise Wrong(_("“%(value)s” is not a whole number.") % {"value": text})
+    return int(text)
+
+
+_READ: dict[str, Callable[[str], float]] = {"duration": _milliseconds, "tries": _number, "status": _number}

@@ -1,0 +1,95 @@
+"""What the fields of the search box may be asked for, as far as a person may know it: of subscriptions that they see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from ..filters import ACTIONS, EVENT_TYPES, STATUS_LABELS
+from ..models import Cause, Company, State, Subscription
+from ..rollups.reading import TOTAL, cells, visible_ids
+from ..time_limit import TookTooLong, time_limit
+from .completing import Value
+from .known_paths import known_paths
+
+SECONDS = 0.2  # by then it is better to offer nothing than to keep somebody waiting
+MOST_STATUSES = 20
+
+
+class KnownValues:
+    """Asks the database only for what is being completed."""
+
+    def __init__(self, user: Any) -> None:
+        self.user = user
+
+    def values(self, name: str) -> list[Value]:
+        asked = {
+            "status": self._statuses,
+            "sub": self._subscriptions,
+            "company": self._companies,
+        }
+        return asked[name]() if name in asked else _fixed().get(name, [])
+
+    def named_values(self) -> Iterator[tuple[str, Value]]:
+        for name in ("state", "cause", "type", "action"):
+            for value in _fixed()[name]:
+                if value.spelling != "other":
+                    yield name, value
+
+    def paths(self, beginning: str) -> list[str]:
+        try:
+            with time_limit(SECONDS):
+                return known_paths(self.user, beginning)
+        except TookTooLong:
+            return []
+
+    def _statuses(self) -> list[Value]:
+        """Those that occur, most frequent first, then the classes of them."""
+        classes = [Value(name, str(words)) for name, words in STATUS_LABELS.items()]
+        found = cells(None, None, visible_ids(self.user)).exclude(status=None).values_list("status")
+        counted = found.annotate(n=TOTAL).filter(n__gt=0).order_by("-n", "status")
+        try:
+            with time_limit(SECONDS):
+                return [Value(str(status), _phrase(status)) for status, _n in counted[:MOST_STATUSES]] + classes
+        except TookTooLong:
+            return classes
+
+    def _subscriptions(self) -> list[Value]:
+        """By name, or by code where a name cannot be written in quotation marks."""
+        found = Subscription.objects.visible_to(self.user).order_by("name", "pk").values_list("name", "code")
+        return [Value(code, name) if '"' in name or not name else Value(name, code) for name, code in found]
+
+    def _companies(self) -> list[Value]:
+        found = Company.objects.visible_to(self.user).order_by("name", "pk").values_list("name", "pk")
+        return [Value(pk, name) if '"' in name or not name else Value(name, pk) for name, pk in found]
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
+
+
+def _fixed() -> dict[str, list[Value]]:
+    """The values that are the same for everybody."""
+    states = [Value("delivered" if state is State.SUCCEEDED else state.value, str(state.label)) for state in State]
+    types = [Value(name.removeprefix("COT").lower(), str(words)) for name, words in EVENT_TYPES.items()]
+    return {
+        "state": states,
+        "cause": [Value(cause.value, str(cause.label)) for cause in Cause],
+        "type": types,
+        "action": [Value(name, str(words)) for name, words in ACTIONS.items()],
+        "result": [Value("success", _("Delivered")), Value("failed", _("Failed"))],
+        "test": [Value("yes", _("Test events alone")), Value("no", _("No test events"))],
+        "duration": [
+            Value(">1s", _("More than a second")),
+            Value(">10s", _("More than 10 seconds")),
+            Value("<100ms", _("Less than 100 milliseconds")),
+            Value("1s..5s", _("From one second to five")),
+        ],
+        "tries": [Value(">1", _("More than once")), Value("3", _("Three times"))],
+    }

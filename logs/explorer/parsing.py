@@ -1,0 +1,160 @@
+"""The language of the search box: words, "phrases", field:value, ranges, -exclusions. Text in, terms out, or what is wrong."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import TypedDict
+
+from django.utils.translation import gettext as _
+
+from ..payloads.masking import MaskedKeys
+from ..payloads.tokens import query_tokens
+from .fields import (
+    CHOICES,
+    FIELDS,
+    IDS,
+    PATH_ROOTS,
+    RANGES,
+    Wrong,
+    field_called,
+    read_choice,
+    read_id,
+    read_span,
+    read_steps,
+)
+from .terms import Choice, Path, Problem, Query, Range, Term, Word
+
+MOST_TERMS = 20
+MOST_CHARACTERS = 500
+
+_ITEM = r'(?:"[^"]*"?|[^\s",]+)'
+_ITEMS = re.compile(_ITEM)
+PIECE = re.compile(
+    rf"""(?P<minus>-(?=\S))?
+    (?:(?P<name>[^\s":]+):(?!//)(?P<value>{_ITEM}(?:,{_ITEM})*)?  # https:// begins an address
+    |(?P<word>"[^"]*"?|[^\s"]+))""",
+    re.VERBOSE,
+)
+_LOOKS_LIKE_A_FIELD = re.compile(r"[A-Za-z_]+")
+
+
+class _Place(TypedDict):
+    start: int
+    end: int
+    is_negated: bool
+
+
+def parse(text: str, masked_keys: MaskedKeys) -> Query:
+    """Never raises. What lies beyond a limit is a problem, for to leave it out would find too much."""
+    if len(text) > MOST_CHARACTERS:
+        message = _("The search ends here: it may have %(number)s characters.") % {"number": MOST_CHARACTERS}
+        return Query(text, problems=[Problem(MOST_CHARACTERS, len(text), message)])
+    found = Query(text)
+    for piece in PIECE.finditer(text):
+        try:
+            if not (term := _term(piece, masked_keys)):
+                continue
+        except Wrong as wrong:
+            found.problems.append(Problem(piece.start(), piece.end(), str(wrong)))
+            continue
+        if len(found.terms) == MOST_TERMS:
+            message = _("The search ends here: it may have %(number)s terms.") % {"number": MOST_TERMS}
+            found.problems.append(Problem(piece.start(), len(text), message))
+            break
+        found.terms.append(term)
+    _leave_out_letters(found)
+    return found
+
+
+def _leave_out_letters(query: Query) -> None:
+    """Single letters are in no index; they are looked for, in vain, where nothing else is: by the rule of `query_tokens`."""
+    of_letters = [term for term in query.terms if isinstance(term, Word) and not _has_word(term.tokens)]
+    if len(of_letters) < len(query.terms):
+        query.terms[:] = [term for term in query.terms if term not in of_letters]
+
+
+def _has_word(tokens: tuple[str, ...]) -> bool:
+    return any(len(token) > 1 or token.isdigit() for token in tokens)
+
+
+def _term(piece: re.Match[str], masked_keys: MaskedKeys) -> Term | None:
+    place: _Place = {"start": piece.start(), "end": piece.end(), "is_negated": bool(piece["minus"])}
+    name, value = piece["name"], piece["value"]
+    if name is None:
+        return _word(*_unquoted(piece["word"]), place)
+    if field := field_called(name):
+        return _of_field(field, _given(value), place)
+    if steps := read_steps(name):
+        return _path(steps, _given(value), masked_keys, place)
+    if value and _LOOKS_LIKE_A_FIELD.fullmatch(name):
+        raise Wrong(_unknown(name))
+    return _word(f"{name}:{value or ''}", False, place)  # an address, a time
+
+
+def _given(value: str | None) -> str:
+    if value is None or not value.strip('" \t'):
+        raise Wrong(_("Write a value right behind the colon."))
+    return value
+
+
+def _searchable(value: str) -> str:
+    if not query_tokens(value):
+        raise Wrong(_("Write a word or a number behind the colon."))
+    return value
+
+
+def _unquoted(value: str) -> tuple[str, bool]:
+    """The value, and whether it stood in quotation marks; raises Wrong where one of the two is missing."""
+    if not value.startswith('"'):
+        return value, False
+    if len(value) < 2 or not value.endswith('"'):
+        raise Wrong(_("The closing quotation mark is missing."))
+    return value[1:-1], True
+
+
+def _of_field(name: str, value: str, place: _Place) -> Term | None:
+    items = [_unquoted(item)[0] for item in _ITEMS.findall(value)]
+    if name == "response":
+        return _word(*_whole(_searchable(value)), place, only_response=True)
+    if name in RANGES and (span := read_span(name, value)):
+        return Range(**place, name=name, **span._asdict())
+    if name in IDS:
+        return Choice(**place, name=name, values=tuple(map(read_id, items)))
+    if name in CHOICES:
+        return Choice(**place, name=name, values=tuple(read_choice(name, item) for item in items))
+    return Choice(**place, name=name, values=(_whole(value)[0],) if name == "fingerprint" else tuple(items))
+
+
+def _path(steps: tuple[str, ...], value: str, masked_keys: MaskedKeys, place: _Place) -> Path:
+    if any(masked_keys.matches(step) for step in steps):
+        raise Wrong(_("Values under this key are masked, and cannot be searched."))
+    text, is_quoted = _whole(_searchable(value))
+    tokens = tuple(query_tokens(text))
+    return Path(**place, steps=steps, tokens=tokens, is_phrase=is_quoted and len(tokens) > 1)
+
+
+def _whole(value: str) -> tuple[str, bool]:
+    """A value that is no list: a comma is a part of it."""
+    items = [_unquoted(item) for item in _ITEMS.findall(value)]
+    return items[0] if len(items) == 1 else (value, False)
+
+
+def _word(text: str, is_quoted: bool, place: _Place, *, only_response: bool = False) -> Word | None:
+    """None for a dash or a bracket."""
+    tokens = tuple(query_tokens(text))
+    if not tokens:
+        return None
+    return Word(**place, text=text, tokens=tokens, is_phrase=is_quoted and len(tokens) > 1, only_response=only_response)
+
+
+def _unknown(name: str) -> str:
+    near = difflib.get_close_matches(name.lower(), [*FIELDS, *PATH_ROOTS], n=1)
+    if near:
+        return _(
+            "There is no field “%(name)s”. Is it “%(near)s”? Put quotation marks around it to search for the words."
+        ) % {
+            "name": name,
+            "near": near[0],
+        }
+    return _("There is no field “%(name)s”. Put quotation marks around it to search for the words.") % {"name": name}

@@ -1,0 +1,81 @@
+"""The filter of the list of failure groups. Strict: an unknown parameter or value is an error, never "everything"."""
+
+from __future__ import annotations
+
+from django import forms
+from django.http import QueryDict
+from django.utils.translation import gettext_lazy as _
+
+from .filters import RANGES
+from .models import Cause, Subscription
+
+DEFAULT_RANGE = "24h"
+DEFAULT_SORT = "last"
+SEVERAL = {"subscription", "cause"}
+
+
+class FailureSearch(forms.Form):
+    """`FailureSearch(request.GET, user=request.user)`; ask `is_valid()` before anything else."""
+
+    data: QueryDict
+    range = forms.ChoiceField(label=_("Range"), required=False, choices=[(key, key) for key in RANGES])
+    subscription = forms.ModelMultipleChoiceField(
+        label=_("Subscription"), required=False, queryset=Subscription.objects.none()
+    )
+    cause = forms.MultipleChoiceField(label=_("Cause"), required=False, choices=Cause.choices)
+    sort = forms.ChoiceField(
+        label=_("Order"), required=False, choices=[("last", _("Last seen first")), ("most", _("Most logs first"))]
+    )
+    all = forms.ChoiceField(label=_("All"), required=False, choices=[("1", "1")])
+
+    def __init__(self, data: QueryDict, *, user) -> None:
+        super().__init__(_without_empty(data))
+        self.fields["subscription"].queryset = Subscription.objects.visible_to(user).only("name")  # type: ignore[attr-defined]
+
+    def clean(self) -> None:
+        for name in self.data:
+            if name not in self.fields:
+                self.add_error(None, _("There is no filter “%(name)s”.") % {"name": name[:60]})
+            elif name not in SEVERAL and len(self.data.getlist(name)) > 1:
+                self.add_error(name, _("Only one value can be given."))
+
+    @property
+    def range_name(self) -> str:
+        return self.cleaned_data["range"] or DEFAULT_RANGE
+
+    @property
+    def sort_name(self) -> str:
+        return self.cleaned_data["sort"] or DEFAULT_SORT
+
+    @property
+    def shows_all(self) -> bool:
+        return bool(self.cleaned_data["all"])
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether fewer groups are asked for than there are in this range."""
+        return bool(self.cleaned_data["subscription"] or self.cleaned_data["cause"])
+
+    @property
+    def chosen_subscriptions(self) -> list[str]:
+        return [subscription.pk for subscription in self.cleaned_data["subscription"]]
+
+    @property
+    def without_filter(self) -> str:
+        return self.address(subscription="", cause="")
+
+    def address(self, **changes: str) -> str:
+        """The query of this page with other values; without what is ""."""
+        query = self.data.copy()
+        query.pop("all", None)
+        for name, value in changes.items():
+            query.setlist(name, [value] if value else [])
+        return "?" + query.urlencode()
+
+
+def _without_empty(data: QueryDict) -> QueryDict:
+    """A form without scripts sends what was not chosen as well."""
+    kept = QueryDict(mutable=True)
+    for name, values in data.lists():
+        kept.setlist(name, [value for value in values if value] if name in SEVERAL else values)
+    return kept

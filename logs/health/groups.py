@@ -1,0 +1,122 @@
+"""Failures that are alike: those of one subscription with one cause and one fingerprint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db.models import QuerySet
+from django.urls import reverse
+
+from ..models import Cause, State
+from ..rollups.reading import TOTAL, cells_by_step
+from .kinds import Kind, Kinds
+from .moments import Found, Question
+from .period import Period
+from .traffic import Bar, bars
+
+
+@dataclass(frozen=True)
+class FailureGroup:
+    """`lane`: its subscription. `example`: the newest of its logs, None where all have changed since they were counted.
+
+    `received_at`: when the newest log that the subscription received came in, None where it received none in this time.
+    """
+
+    period: Period
+    kind: Kind
+    lane: Any
+    first_at: datetime
+    last_at: datetime
+    example: Found | None
+    received_at: datetime | None
+    bars: list[Bar] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        return self.kind.number
+
+    @property
+    def cause_label(self) -> str:
+        return str(dict(Cause.choices).get(self.kind.cause, self.kind.cause))
+
+    @property
+    def has_recovered(self) -> bool:
+        return self.received_at is not None and self.received_at > self.last_at
+
+    @property
+    def is_held(self) -> bool:
+        return not self.has_recovered and self.lane.held_at is not None
+
+    @property
+    def address(self) -> str:
+        """Of its logs in the explorer."""
+        query = {
+            "state": State.FAILED,
+            "subscription": self.kind.subscription,
+            "cause": self.kind.cause,
+            "fingerprint": self.kind.fingerprint,
+            "range": self.period.name,
+        }
+        return f"{reverse('logs:webhook_log_list')}?{urlencode({key: value for key, value in query.items() if value})}"
+
+
+def questions(kinds: Kinds, shown: Iterable[Kind]) -> list[Question]:
+    """What is to be looked up to tell of these."""
+    shown = list(shown)
+    received = [kinds.newest_success(lane) for lane in {kind.subscription: None for kind in shown}]
+    return [*(kind.newest for kind in shown), *(kind.oldest for kind in shown), *filter(None, received)]
+
+
+def groups_of(
+    period: Period,
+    kinds: Kinds,
+    shown: Iterable[Kind],
+    lanes: Mapping[str, Any],
+    told: Mapping[Question, Found],
+) -> list[FailureGroup]:
+    """`told`: the answers to `questions`. The bars are still to be put in."""
+    groups = []
+    for kind in shown:
+        newest, oldest = told.get(kind.newest), told.get(kind.oldest)
+        success = kinds.newest_success(kind.subscription)
+        received = told.get(success) if success else None
+        groups.append(
+            FailureGroup(
+                period,
+                kind,
+                lanes[kind.subscription],
+                first_at=oldest.created_at if oldest else kind.since,
+                last_at=newest.created_at if newest else kind.since,
+                example=newest,
+                received_at=received.created_at if received else None,
+            )
+        )
+    return groups
+
+
+def with_bars(groups: Iterable[FailureGroup], bars_of: Mapping[Kind, list[Bar]]) -> list[FailureGroup]:
+    return [replace(group, bars=bars_of[group.kind]) for group in groups]
+
+
+def failures_over_time(period: Period, kinds: Sequence[Kind]) -> dict[Kind, list[Bar]]:
+    """The bars of each. One query."""
+    starts = period.step_starts
+    counts = {kind: [(0, 0)] * len(starts) for kind in kinds}
+    kind_of = {(kind.subscription, kind.cause, kind.fingerprint): kind for kind in kinds}
+    for *key, step, number in _by_step(period, kinds):
+        if kind := kind_of.get(tuple(key)):
+            place = min((step - starts[0]) // period.step, len(starts) - 1)
+            counts[kind][place] = counts[kind][place][0] + number, 0
+    return {kind: bars(period, numbers) for kind, numbers in counts.items()}
+
+
+def _by_step(period: Period, kinds: Sequence[Kind]) -> QuerySet:
+    cells = cells_by_step(period.start, None, period.step, sorted({kind.subscription for kind in kinds}))
+    fingerprints = sorted({kind.fingerprint for kind in kinds})
+    found = cells.filter(state=State.FAILED, fingerprint__in=fingerprints).order_by()
+    columns = ("subscription", "cause", "fingerprint", "step_start")
+    return found.values_list(*columns).annotate(n=TOTAL).filter(n__gt=0)

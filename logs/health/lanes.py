@@ -1,0 +1,73 @@
+"""How lanes stand: annotations for subscriptions, that cost the same however much waits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from django.db.models import IntegerField, OuterRef, QuerySet, Subquery
+
+from ..counting import LIMIT, Count
+from ..models import AuditAction, AuditEntry, Subscription, Turn, WebhookLog
+
+SHOWN = ("name", "code", "company", "url", "trigger", "is_active", "is_placeholder", "we_deliver")
+LANE = ("held_at", "held_log", "is_draining")
+
+
+class CountUpTo(Subquery):
+    """How many rows a subquery has. It is sliced, so that a long queue costs no more than its limit."""
+
+    template = "(SELECT count(*) FROM (%(subquery)s) AS counted)"
+    output_field = IntegerField()
+
+
+def with_lanes(subscriptions: QuerySet[Subscription]) -> QuerySet[Subscription]:
+    """Each with `due_count` (at most LIMIT + 1), `oldest_waiting` (when the first that waits came in), `held_by` (the name of
+    the last person who put it on hold), and of a head that is between tries `next_try` and `head_cause`; None without one.
+    """
+    due = WebhookLog.objects.filter(subscription=OuterRef("pk"), next_attempt_at__isnull=False)
+    head = due.filter(turn=Turn.BETWEEN_TRIES).order_by("position")
+    waiting = due.filter(turn=Turn.WAITING).order_by("position")
+    holds = AuditEntry.objects.filter(about=OuterRef("pk"), action=AuditAction.HELD)
+    return subscriptions.annotate(
+        due_count=CountUpTo(due.order_by().values("pk")[: LIMIT + 1]),
+        oldest_waiting=Subquery(waiting.values("created_at")[:1]),
+        next_try=Subquery(head.values("next_attempt_at")[:1]),
+        head_cause=Subquery(head.values("cause")[:1]),
+        held_by=Subquery(holds.values("actor__username")[:1]),
+    )
+
+
+def lanes_of(subscriptions: QuerySet[Subscription]) -> dict[str, Subscription]:
+    """By id, with what a list shows of each. One query."""
+    return {lane.pk: lane for lane in with_lanes(subscriptions.only(*SHOWN, *LANE))}
+
+
+def is_blocked(lane) -> bool:
+    """Whether its head waits for a retry or is on hold (domain.md, "Words"). `lane`: of `with_lanes`."""
+    is_sent = lane.is_active or lane.is_draining
+    return is_sent and (lane.held_at is not None or lane.next_try is not None)
+
+
+def behind(lane) -> Count:
+    """How many wait behind the head that blocks the lane. The exhausted log for which a lane is on hold is not due."""
+    return Count(lane.due_count - (lane.next_try is not None), is_more=lane.due_count > LIMIT)
+
+
+def waiting(*lanes) -> Count:
+    """How many logs are due, now or later."""
+    return Count(sum(lane.due_count for lane in lanes), is_more=any(lane.due_count > LIMIT for lane in lanes))
+
+
+def oldest_waiting(lanes: Iterable[Any]) -> datetime | None:
+    return min((lane.oldest_waiting for lane in lanes if lane.oldest_waiting), default=None)
+
+
+def blocked(lanes: Iterable[Subscription]) -> list[Subscription]:
+    """On hold first, then the longest queue."""
+    return sorted(filter(is_blocked, lanes), key=_most_pressing)
+
+
+def _most_pressing(lane) -> tuple:
+    return (lane.held_at is None, -lane.due_count, lane.name)

@@ -1,0 +1,109 @@
+"""What the first page tells: what broke, since when, whether it is mended, and what stands in the way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from ..counting import Count
+from ..models import Subscription, WebhookLog
+from .groups import FailureGroup, groups_of, questions, with_bars
+from .kinds import Kinds, kinds_of, moment
+from .lanes import blocked, lanes_of, oldest_waiting, waiting
+from .moments import Found, Question, look_up
+from .period import Period
+from .traffic import ALL, Traffic, traffic_of
+
+SHOWN = 5  # failure groups, and subscriptions
+MOST_ASKED = 200  # failing subscriptions of which it is looked up whether they have recovered
+
+
+@dataclass(frozen=True)
+class Failing:
+    """A subscription of which something failed in this time."""
+
+    lane: Any
+    traffic: Traffic | None
+    failed_at: datetime | None
+    received_at: datetime | None
+
+    @property
+    def has_recovered(self) -> bool:
+        return bool(self.failed_at and self.received_at and self.received_at > self.failed_at)
+
+    @property
+    def is_held(self) -> bool:
+        return not self.has_recovered and self.lane.held_at is not None
+
+
+@dataclass(frozen=True)
+class Overview:
+    """`failing`: the subscriptions of which something failed, most failures first. `newest`: the newest log of any time."""
+
+    period: Period
+    traffic: Traffic
+    groups: list[FailureGroup]
+    group_count: Count
+    failing: list[Failing]
+    failing_count: Count
+    blocked: list[Any]
+    waiting: Count
+    oldest_waiting: datetime | None
+    newest: WebhookLog | None
+
+    @property
+    def worst(self) -> list[Failing]:
+        return self.failing[:SHOWN]
+
+    @property
+    def still_failing(self) -> int | None:
+        """How many subscriptions have received nothing since their last failure; None where there are too many to ask."""
+        if self.failing_count.is_least or self.failing_count.number != len(self.failing):
+            return None
+        return sum(not one.has_recovered for one in self.failing)
+
+
+def overview_of(user, period: Period) -> Overview:
+    """Six queries, however many logs and subscriptions there are."""
+    lanes = lanes_of(Subscription.objects.visible_to(user))
+    visible = None if user.is_superuser else list(lanes)
+    kinds = kinds_of(period, visible)
+    top = [kind for kind in kinds.failures if kind.subscription in lanes][:SHOWN]
+    failing = [lane for lane, _number in kinds.failed_of.most_common() if lane in lanes]
+    traffic = traffic_of(period, visible, apart={*failing[:SHOWN], *(kind.subscription for kind in top)})
+    asked = failing[:MOST_ASKED]
+    told = look_up([*questions(kinds, top), *_questions(kinds, asked)])
+    groups = groups_of(period, kinds, top, lanes, told)
+    return Overview(
+        period=period,
+        traffic=traffic[ALL],
+        groups=with_bars(groups, {kind: traffic[kind.subscription].bars for kind in top}),
+        group_count=kinds.counted(len(kinds.failures)),
+        failing=[_failing(kinds, told, lanes[lane], traffic.get(lane)) for lane in asked],
+        failing_count=kinds.counted(len(failing)),
+        blocked=blocked(lanes.values()),
+        waiting=waiting(*lanes.values()),
+        oldest_waiting=oldest_waiting(lanes.values()),
+        newest=None if traffic[ALL].now.received else _newest(user),
+    )
+
+
+def _questions(kinds: Kinds, asked: list[str]) -> list[Question]:
+    both = [*map(kinds.newest_failure, asked), *map(kinds.newest_success, asked)]
+    return [question for question in both if question]
+
+
+def _failing(kinds: Kinds, told: Mapping[Question, Found], lane, traffic: Traffic | None) -> Failing:
+    failure, success = kinds.newest_failure(lane.pk), kinds.newest_success(lane.pk)
+    return Failing(
+        lane,
+        traffic,
+        failed_at=moment(told.get(failure)) if failure else None,
+        received_at=moment(told.get(success)) if success else None,
+    )
+
+
+def _newest(user) -> WebhookLog | None:
+    return WebhookLog.objects.visible_to(user).newest_first().only("created_at").first()

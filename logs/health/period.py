@@ -1,0 +1,91 @@
+"""The time that a page tells of, and as much time before it to compare with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+
+from django.db.models import Q
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from ..filters import RANGES
+from ..rollups.spans import floor, within
+
+# Of a bar. Each is a width of the rollups or five minutes' multiple, so that few rows are read.
+STEPS = {
+    "15m": timedelta(minutes=5),
+    "1h": timedelta(minutes=5),
+    "24h": timedelta(minutes=30),
+    "7d": timedelta(hours=6),
+    "30d": timedelta(days=1),
+}
+LABELLED = {"15m": 1, "1h": 3, "24h": 8, "7d": 4, "30d": 5}  # each so-manieth step, so that the labels are round
+WORDS: dict[str, Promise] = {
+    "15m": _("in the last 15 minutes"),
+    "1h": _("in the last hour"),
+    "24h": _("in the last 24 hours"),
+    "7d": _("in the last 7 days"),
+    "30d": _("in the last 30 days"),
+}
+
+
+@dataclass(frozen=True)
+class Period:
+    """The range of this name until now. It begins with a bucket, as in the explorer, so that the numbers agree."""
+
+    name: str
+    now: datetime
+
+    @property
+    def words(self) -> Promise:
+        return WORDS[self.name]
+
+    @property
+    def start(self) -> datetime:
+        return floor(self.now - RANGES[self.name])
+
+    @property
+    def earlier_start(self) -> datetime:
+        return self.start - RANGES[self.name]
+
+    @property
+    def step(self) -> timedelta:
+        return STEPS[self.name]
+
+    @cached_property
+    def step_starts(self) -> list[datetime]:
+        """Steps are counted by UTC: the first began before the period, and the last is not over."""
+        first = floor(self.start, self.step)
+        return [first + self.step * index for index in range((self.now - first) // self.step + 1)]
+
+    @property
+    def labelled(self) -> list[tuple[float, datetime]]:
+        """Where the axis of a chart is labelled: in percent of its width, and of which step. At its end there is no room."""
+        starts = self.step_starts
+        places = range(0, len(starts) * 9 // 10 + 1, LABELLED[self.name])
+        return [(100 * place / len(starts), starts[place]) for place in places]
+
+    @property
+    def buckets(self) -> Q:
+        """Of this time, none wider than a step. It is open: a sender's clock may be ahead of ours."""
+        return self._until_ever(self.step)
+
+    @property
+    def wide_buckets(self) -> Q:
+        """The same in as few as can be."""
+        return self._until_ever(None)
+
+    def _until_ever(self, widest: timedelta | None) -> Q:
+        present = floor(self.now)
+        return within(self.start, present, widest) | within(present, None, widest)
+
+    @property
+    def earlier_buckets(self) -> Q:
+        return within(self.earlier_start, self.start)
+
+    @property
+    def is_now(self) -> Q:
+        """Of a bucket of either: whether it is of this time."""
+        return Q(bucket__gte=self.start)

@@ -1,0 +1,111 @@
+"""How one subscription did in the last seven days: its figures, its failures that are alike, and when it last received."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Max, Min
+
+from ..models import Cell, State
+from ..rollups.reading import TOTAL
+from .groups import FailureGroup, groups_of, questions, with_bars
+from .kinds import END, Kind, Kinds, moment
+from .moments import look_up
+from .period import Period
+from .subscriptions import RANGE
+from .traffic import ALL, Traffic, add_durations, bars, step_or_earlier
+
+TOP = 5
+
+
+@dataclass(frozen=True)
+class SubscriptionHealth:
+    """`groups`: the largest of `group_count`. `received_at`, `failed_at`: of the newest log that was delivered, that failed."""
+
+    traffic: Traffic
+    groups: list[FailureGroup]
+    group_count: int
+    received_at: datetime | None
+    failed_at: datetime | None
+
+    @property
+    def has_recovered(self) -> bool:
+        return bool(self.failed_at and self.received_at and self.received_at > self.failed_at)
+
+
+def subscription_health(lane, now: datetime) -> SubscriptionHealth:
+    """`lane`: a subscription of `with_lanes`. Three queries."""
+    period = Period(RANGE, now)
+    rows = _rows(period, lane.pk)
+    traffic = _traffic(period, rows)
+    add_durations({ALL: traffic}, period, [lane.pk])
+    kinds = Kinds(sorted(_kinds(rows), key=lambda kind: -kind.number))
+    top = kinds.failures[:TOP]
+    newest = kinds.newest_failure(lane.pk), kinds.newest_success(lane.pk)
+    told = look_up([*questions(kinds, top), *(one for one in newest if one)])
+    failed, received = (moment(told.get(one)) if one else None for one in newest)
+    groups = groups_of(period, kinds, top, {lane.pk: lane}, told)
+    return SubscriptionHealth(
+        traffic=traffic,
+        groups=with_bars(groups, {kind: bars(period, _over_time(period, rows, kind)) for kind in top}),
+        group_count=len(kinds.failures),
+        received_at=received,
+        failed_at=failed,
+    )
+
+
+@dataclass(frozen=True)
+class _Row:
+    """`number` logs of a kind in a step of the period; `step` None: in the time before it."""
+
+    kind: tuple[str, str, str]  # state, cause, fingerprint
+    step: datetime | None
+    number: int
+    since: datetime
+    until: datetime
+    lane: str
+
+
+def _rows(period: Period, lane: str) -> list[_Row]:
+    cells = Cell.objects.filter(period.buckets | period.earlier_buckets, subscription=lane).order_by()
+    found = (
+        cells.annotate(step_start=step_or_earlier(period))
+        .values_list("state", "cause", "fingerprint", "step_start")
+        .annotate(n=TOTAL, since=Min("bucket"), until=Max(END))
+        .filter(n__gt=0)
+    )
+    last = period.step_starts[-1]
+    return [
+        _Row((state, cause, fingerprint), step and min(step, last), number, since, until, lane)
+        for state, cause, fingerprint, step, number, since, until in found
+    ]
+
+
+def _traffic(period: Period, rows: Iterable[_Row]) -> Traffic:
+    traffic = Traffic(period)
+    for row in rows:
+        traffic.add(row.step, row.kind[0], row.number)
+    return traffic
+
+
+def _kinds(rows: Iterable[_Row]) -> list[Kind]:
+    numbers: Counter[tuple[str, str, str]] = Counter()
+    reaches: dict[tuple[str, str, str], tuple[datetime, datetime]] = {}
+    for row in rows:
+        if row.step is not None and row.kind[0] in (State.FAILED, State.SUCCEEDED):
+            numbers[row.kind] += row.number
+            since, until = reaches.get(row.kind, (row.since, row.until))
+            reaches[row.kind] = min(since, row.since), max(until, row.until)
+    lane = next((row.lane for row in rows), "")
+    return [Kind(lane, *kind, number, *reaches[kind]) for kind, number in numbers.items()]
+
+
+def _over_time(period: Period, rows: Iterable[_Row], kind: Kind) -> list[tuple[int, int]]:
+    numbers: Counter[datetime | None] = Counter()
+    for row in rows:
+        if row.kind == (kind.state, kind.cause, kind.fingerprint):
+            numbers[row.step] += row.number
+    return [(numbers[start], 0) for start in period.step_starts]

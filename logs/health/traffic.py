@@ -1,0 +1,169 @@
+"""How many logs there are of each state, step by step, and how long they took: of all subscriptions, and of some apart."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import cached_property
+
+from django.db.models import Case, CharField, DateTimeField, F, Func, QuerySet, Value, When
+
+from ..charts import Stack, stacks
+from ..models import Cell, DurationCell, State
+from ..rollups.durations import percentile
+from ..rollups.reading import TOTAL
+from ..rollups.spans import ORIGIN
+from .period import Period
+
+ALL = ""  # stands for all subscriptions together
+FAILING_BELOW = 90  # percent: from here on the figure is red
+CHART_WIDTH = 960
+
+
+@dataclass
+class Figures:
+    """Of one stretch of time. `p95_ms` is None where no try was timed: imported logs tell no durations."""
+
+    states: Counter[str] = field(default_factory=Counter)
+    bins: Counter[int] = field(default_factory=Counter)  # of durations
+
+    @property
+    def received(self) -> int:
+        """All logs, in whatever state."""
+        return self.states.total()
+
+    @property
+    def delivered(self) -> int:
+        return self.states[State.SUCCEEDED]
+
+    @property
+    def failed(self) -> int:
+        return self.states[State.FAILED]
+
+    @property
+    def success_percent(self) -> float | None:
+        """Of what is settled; None where nothing is. Cut, not rounded, so that "100.0 %" means that nothing failed."""
+        settled = self.delivered + self.failed
+        return 1000 * self.delivered // settled / 10 if settled else None
+
+    @property
+    def is_failing(self) -> bool:
+        return self.success_percent is not None and self.success_percent < FAILING_BELOW
+
+    @cached_property
+    def p95_ms(self) -> float | None:
+        return percentile(self.bins)
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One step. `parts`: what is drawn, 0 its failures and 1 what was delivered."""
+
+    start: datetime
+    end: datetime
+    failed: int
+    delivered: int
+    parts: Stack
+
+
+def bars(period: Period, counts: Sequence[tuple[int, int]], width: float = 240, gap: float = 1) -> list[Bar]:
+    """`counts`: (failed, delivered) of each step of the period; failures stand on the base line."""
+    drawn = zip(period.step_starts, counts, stacks(counts, width, 100, gap), strict=True)
+    return [Bar(start, start + period.step, *numbers, parts) for start, numbers, parts in drawn]
+
+
+@dataclass
+class Traffic:
+    """Of this time, of the time before, and of each step of this time."""
+
+    period: Period
+    now: Figures = field(default_factory=Figures)
+    earlier: Figures = field(default_factory=Figures)
+    steps: dict[datetime, Counter[str]] = field(default_factory=dict)
+
+    def add(self, step: datetime | None, state: str, number: int) -> None:
+        """`number` logs of a step; None: of the time before. What is ahead of our clock belongs to the last step."""
+        if step is None:
+            self.earlier.states[state] += number
+            return
+        self.now.states[state] += number
+        self.steps.setdefault(min(step, self.period.step_starts[-1]), Counter())[state] += number
+
+    @property
+    def more_failed(self) -> int:
+        return self.now.failed - self.earlier.failed
+
+    @cached_property
+    def counts(self) -> list[tuple[int, int]]:
+        """(failed, delivered) of each step."""
+        steps = [self.steps.get(start, Counter()) for start in self.period.step_starts]
+        return [(states[State.FAILED], states[State.SUCCEEDED]) for states in steps]
+
+    @cached_property
+    def bars(self) -> list[Bar]:
+        return bars(self.period, self.counts)
+
+    @cached_property
+    def chart(self) -> list[Bar]:
+        """Of failures alone, beside which a busy day would dwarf them; of what was delivered where nothing failed."""
+        if not self.now.failed:
+            return bars(self.period, self.counts, CHART_WIDTH, gap=2)
+        drawn = bars(self.period, [(failed, 0) for failed, _delivered in self.counts], CHART_WIDTH, gap=2)
+        return [replace(bar, delivered=delivered) for bar, (_failed, delivered) in zip(drawn, self.counts, strict=True)]
+
+    @property
+    def highest(self) -> int:
+        """The most logs that one bar of the chart stands for."""
+        place = 0 if self.now.failed else 1
+        return max(numbers[place] for numbers in self.counts)
+
+
+def traffic_of(period: Period, subscriptions: Sequence[str] | None, apart: Collection[str] = ()) -> dict[str, Traffic]:
+    """The traffic of ALL the subscriptions (None: of every one), and of each of those to be told `apart`. Two queries."""
+    found = {who: Traffic(period) for who in (ALL, *apart)}
+    cells = _of(Cell.objects.filter(period.buckets | period.earlier_buckets), subscriptions)
+    rows = cells.annotate(who=_who(apart), step_start=step_or_earlier(period))
+    for who, step, state, number in rows.values_list("who", "step_start", "state").annotate(n=TOTAL).filter(n__gt=0):
+        for one in {who, ALL}:
+            found[one].add(step, state, number)
+    add_durations(found, period, subscriptions)
+    return found
+
+
+def step_or_earlier(period: Period) -> Case:
+    """Of a bucket of either time: the beginning of its step; none where it is of the time before."""
+    binned = Func(Value(period.step), F("bucket"), Value(ORIGIN), function="date_bin", output_field=DateTimeField())
+    return Case(When(period.is_now, then=binned), output_field=DateTimeField())
+
+
+def add_durations(found: dict[str, Traffic], period: Period, subscriptions: Sequence[str] | None) -> None:
+    """Put the durations into each traffic, by its subscription. One query."""
+    is_now = Case(When(period.is_now, then=True), default=False)
+    cells = _of(DurationCell.objects.filter(period.wide_buckets | period.earlier_buckets), subscriptions)
+    rows = cells.annotate(who=_who([one for one in found if one != ALL]), is_now=is_now)
+    for who, now, number, count in rows.values_list("who", "is_now", "bin").annotate(n=TOTAL).filter(n__gt=0):
+        for one in {who, ALL}:
+            (found[one].now if now else found[one].earlier).bins[number] += count
+
+
+def traffic_of_each(period: Period, subscriptions: Sequence[str]) -> dict[str, Traffic]:
+    """The traffic of each, without the time before. Two queries."""
+    found = {one: Traffic(period) for one in subscriptions}
+    cells = _of(Cell.objects.filter(period.buckets), subscriptions).annotate(step_start=step_or_earlier(period))
+    for one, step, state, number in cells.values_list("subscription", "step_start", "state").annotate(n=TOTAL):
+        found[one].add(step, state, number)
+    durations = _of(DurationCell.objects.filter(period.wide_buckets), subscriptions)
+    for one, number, count in durations.values_list("subscription", "bin").annotate(n=TOTAL):
+        found[one].now.bins[number] += count
+    return found
+
+
+def _of(cells: QuerySet, subscriptions: Sequence[str] | None) -> QuerySet:
+    return cells.order_by() if subscriptions is None else cells.order_by().filter(subscription__in=subscriptions)
+
+
+def _who(apart: Collection[str]) -> Case:
+    whens = [When(subscription__in=list(apart), then=F("subscription"))] if apart else []
+    return Case(*whens, default=Value(ALL), output_field=CharField())

@@ -1,0 +1,43 @@
+"""Removes what is past its retention."""
+
+from django.core.management.base import BaseCommand, CommandError
+
+from logs.models import Retention
+from logs.retention.expiry import ExpiredMonth
+from logs.retention.running import AlreadyRunning, Outcome, prune
+
+
+class Command(BaseCommand):
+    help = (
+        "Removes expired payloads and settled logs that are past the days set on the page Retention; the worker does so every "
+        "night. What is not settled is never removed. It may be interrupted: the next run goes on."
+    )
+
+    def add_arguments(self, parser) -> None:
+        parser.add_argument("--dry-run", action="store_true", help="tell the same numbers, and change nothing")
+
+    def handle(self, *args, dry_run: bool, **options) -> None:
+        retention = Retention.current()
+        if retention.payload_days is None and retention.log_days is None:
+            self.stdout.write("Payloads and logs are kept for ever. A superuser sets their days on the page Retention.")
+            return
+        try:
+            outcome = prune(is_dry=dry_run, on_step=self._progress)
+        except AlreadyRunning as error:
+            raise CommandError("Another process prunes at this moment. Nothing was done.") from error
+        for month in outcome.months:
+            self.stdout.write(_told(month, dry_run))
+        verb = "would be removed" if dry_run else "were removed"
+        self.stdout.write(f"{outcome.payloads} payloads and {outcome.logs} logs {verb}.")
+
+    def _progress(self, outcome: Outcome) -> None:
+        if self.stderr.isatty():
+            self.stderr.write(f"{outcome.payloads} payloads, {outcome.logs} logs", ending="\r")
+
+
+def _told(month: ExpiredMonth, is_dry: bool) -> str:
+    name = f"{month.month:%Y-%m}" if month.month else "without a month"
+    if month.is_busy:
+        return f"{name}: in use, left for the next run"
+    kept = f", {month.kept} kept, whose logs are not settled" if month.kept else ""
+    return f"{name}: {month.removed} payloads{' would expire' if is_dry else ''}{kept}"

@@ -1,0 +1,85 @@
+"""How long payloads and logs are kept, and what the last run of `prune` did. One row, or none as long as nobody set anything."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+LONGEST = 36_500  # days
+SUGGESTED_PAYLOAD_DAYS = 90
+SUGGESTED_LOG_DAYS = 400
+_DAYS = [MinValueValidator(1), MaxValueValidator(LONGEST)]
+
+
+class Retention(models.Model):
+    """Days that are None: kept for ever."""
+
+    payload_days = models.PositiveIntegerField(
+        _("days that payloads are kept"), null=True, blank=True, validators=_DAYS
+    )
+    log_days = models.PositiveIntegerField(_("days that logs are kept"), null=True, blank=True, validators=_DAYS)
+    changed_at = models.DateTimeField(_("changed"), null=True, editable=False)
+    changed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", editable=False, verbose_name=_("by")
+    )
+    # Payloads of ids made before have been removed, but for logs that are not settled.
+    payloads_expired_before = models.DateTimeField(null=True, editable=False)
+    run_at = models.DateTimeField(_("last run"), null=True, editable=False)
+    run_payloads = models.BigIntegerField(default=0, editable=False)
+    run_logs = models.BigIntegerField(default=0, editable=False)
+    run_busy_months = models.IntegerField(default=0, editable=False)
+
+    class Meta:
+        verbose_name = _("retention")
+        verbose_name_plural = _("retention")
+        default_permissions = ()
+        constraints = [
+            models.CheckConstraint(condition=Q(pk=1), name="retention_is_one"),
+            models.CheckConstraint(
+                condition=Q(payload_days__isnull=True) | Q(payload_days__range=(1, LONGEST)),
+                name="retention_payload_days",
+            ),
+            models.CheckConstraint(
+                condition=Q(log_days__isnull=True) | Q(log_days__range=(1, LONGEST)), name="retention_log_days"
+            ),
+            models.CheckConstraint(
+                condition=Q(payload_days__isnull=True) | Q(log_days__isnull=True) | Q(payload_days__lte=F("log_days")),
+                name="retention_payloads_first",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(_("retention"))
+
+    @classmethod
+    def current(cls) -> Retention:
+        """The row; one that is not saved, and keeps everything, where there is none."""
+        return cls.objects.select_related("changed_by").filter(pk=1).first() or cls(pk=1)
+
+    @classmethod
+    def note_expired_before(cls, boundary: datetime) -> None:
+        """Remember that payloads of ids made before `boundary` expire. What expired once stays so."""
+        rows = cls.objects.filter(pk=1).filter(
+            Q(payloads_expired_before=None) | Q(payloads_expired_before__lt=boundary)
+        )
+        rows.update(payloads_expired_before=boundary)
+
+    @classmethod
+    def note_run(cls, *, payloads: int, logs: int, busy_months: int) -> None:
+        cls.objects.filter(pk=1).update(
+            run_at=timezone.now(), run_payloads=payloads, run_logs=logs, run_busy_months=busy_months
+        )
+
+    @property
+    def payload_age(self) -> timedelta | None:
+        return None if self.payload_days is None else timedelta(days=self.payload_days)
+
+    @property
+    def log_age(self) -> timedelta | None:
+        return None if self.log_days is None else timedelta(days=self.log_days)

@@ -1,0 +1,119 @@
+"""Payloads expire by months, each of which is a table: dropping it costs the same however many it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import OperationalError, connection, transaction
+from psycopg.errors import LockNotAvailable
+from psycopg.sql import SQL, Identifier
+
+from .. import objectid
+from ..models import Payload, WebhookLog
+from ..partitions import DEFAULT, TABLE, following, months_made, partition_of
+from .settled import AT_ONCE, lock_settled
+
+# While a drop waits for its lock, everybody waits behind it who reads or stores a payload. So this is the longest that a
+# delivery waits for one of the three locks that a drop takes.
+LOCK_TIMEOUT = "300ms"
+_PAGE = SQL("SELECT log_id FROM {} WHERE log_id > %s AND log_id < %s ORDER BY log_id LIMIT %s")
+
+
+@dataclass(frozen=True, slots=True)
+class ExpiredMonth:
+    """What was removed of a month; `kept`: payloads of logs that are not settled.
+
+    `month` None: payloads that have no month, see `expire`. `is_busy`: it was in use, and is left for the next run.
+    """
+
+    month: datetime | None
+    removed: int = 0
+    kept: int = 0
+    is_busy: bool = False
+
+
+def expire(before: datetime, *, is_dry: bool, should_stop: Callable[[], bool]) -> Iterator[ExpiredMonth]:
+    """Remove the payloads of ids made before the beginning of that month, a month at a time, and tell what was removed.
+
+    Last come those without a month: of ids that tell an odd time, or stored in the moment when their month was dropped.
+    """
+    for month in months_made():
+        if month >= before or should_stop():
+            break
+        yield _expire_month(month, is_dry, should_stop)
+    removed, kept = _remove_settled(DEFAULT, objectid.lowest(before), is_dry, should_stop)
+    if removed or kept:
+        yield ExpiredMonth(None, removed, kept)
+
+
+def number_of_expired_months(before: datetime) -> int:
+    """How many months hold payloads of ids that were made before."""
+    return sum(_of_month(month).exists() for month in months_made() if month < before)
+
+
+def _expire_month(month: datetime, is_dry: bool, should_stop: Callable[[], bool]) -> ExpiredMonth:
+    if WebhookLog.objects.unsettled().filter(**_ids(month)).exists():
+        end = objectid.lowest(following(month))
+        return ExpiredMonth(month, *_remove_settled(partition_of(month), end, is_dry, should_stop))
+    number = _of_month(month).count()
+    if is_dry or _drop(month):
+        return ExpiredMonth(month, number)
+    return ExpiredMonth(month, is_busy=True)
+
+
+def _ids(month: datetime) -> dict[str, str]:
+    """The condition for logs and payloads of a month."""
+    return {"pk__gte": objectid.lowest(month), "pk__lt": objectid.lowest(following(month))}
+
+
+def _of_month(month: datetime):
+    return Payload.objects.filter(**_ids(month))
+
+
+def _drop(month: datetime) -> bool:
+    """Drop a month of which all logs are settled; False where it is in use, or one of them is to be sent again."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('lock_timeout', %s, true)", [LOCK_TIMEOUT])
+            cursor.execute(f"LOCK TABLE ONLY {TABLE} IN ACCESS EXCLUSIVE MODE")
+            # A re-delivery looks at the payload before it is queued (Round.redeliver): from here on none can be.
+            if WebhookLog.objects.due().filter(**_ids(month)).exists():
+                return False
+            cursor.execute(f"DROP TABLE {partition_of(month)}")
+            cursor.execute("SELECT set_config('lock_timeout', '0', true)")  # for an outer transaction, if there is one
+    except OperationalError as error:
+        if isinstance(error.__cause__, LockNotAvailable):
+            return False
+        raise
+    return True
+
+
+def _remove_settled(table: str, end: str, is_dry: bool, should_stop: Callable[[], bool]) -> tuple[int, int]:
+    """Remove the payloads below the id `end` from one table, but those of logs that are not settled: (removed, kept)."""
+    removed = kept = 0
+    ids = _page(table, "", end)
+    while ids and not should_stop():
+        with transaction.atomic():
+            staying = _staying(ids, is_dry)
+            if not is_dry:
+                Payload.objects.filter(pk__in=set(ids) - staying).delete()
+        removed, kept = removed + len(ids) - len(staying), kept + len(staying)
+        ids = _page(table, ids[-1], end)
+    return removed, kept
+
+
+def _staying(ids: list[str], is_dry: bool) -> set[str]:
+    """Those of which the log is there and not settled; the others are locked, unless it is a dry run."""
+    logs = WebhookLog.objects.filter(pk__in=ids)
+    if is_dry:
+        return set(logs.unsettled().values_list("pk", flat=True))
+    settled = lock_settled(ids)
+    return set(logs.exclude(pk__in=settled).values_list("pk", flat=True))
+
+
+def _page(table: str, after: str, end: str) -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(_PAGE.format(Identifier(table)), [after, end, AT_ONCE])
+        return [pk for (pk,) in cursor.fetchall()]

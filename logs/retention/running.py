@@ -1,0 +1,85 @@
+"""A run of `prune`: payloads that have expired, then logs that are past their time. One at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from django.db import connection
+
+from ..models import Retention
+from .expiry import ExpiredMonth, expire
+from .limits import logs_before, payloads_before
+from .pruning import delete_logs
+from .settled import number_settled_before
+
+LOCK = 0x7072756E  # any number, the same everywhere: one process prunes at a time
+
+
+class AlreadyRunning(Exception):
+    """Another process prunes at this moment."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a run has removed so far, or would remove."""
+
+    months: list[ExpiredMonth] = field(default_factory=list)
+    logs: int = 0
+
+    @property
+    def payloads(self) -> int:
+        return sum(month.removed for month in self.months)
+
+    @property
+    def busy_months(self) -> int:
+        return sum(month.is_busy for month in self.months)
+
+
+def prune(
+    *,
+    is_dry: bool = False,
+    should_stop: Callable[[], bool] = lambda: False,
+    on_step: Callable[[Outcome], None] = lambda outcome: None,
+) -> Outcome:
+    """Remove what is past the days of `Retention`. `on_step` is told what has been done, after each transaction that lasts.
+
+    It can be interrupted anywhere; the next run goes on. Raises AlreadyRunning. A dry run tells the numbers and changes nothing.
+    """
+    outcome = Outcome()
+    with _alone():
+        for _step in _steps(Retention.current(), outcome, is_dry, should_stop):
+            if not is_dry:  # now, and not at the end: it may be interrupted
+                Retention.note_run(payloads=outcome.payloads, logs=outcome.logs, busy_months=outcome.busy_months)
+            on_step(outcome)
+            if should_stop():
+                break
+    return outcome
+
+
+def _steps(retention: Retention, outcome: Outcome, is_dry: bool, should_stop: Callable[[], bool]) -> Iterator[None]:
+    """Fills `outcome`; the first step is that the run has begun."""
+    yield
+    if before := payloads_before(retention):
+        if not is_dry:
+            Retention.note_expired_before(before)
+        for month in expire(before, is_dry=is_dry, should_stop=should_stop):
+            outcome.months.append(month)
+            yield
+    if before := logs_before(retention):
+        for number in [number_settled_before(before)] if is_dry else delete_logs(before):
+            outcome.logs += number
+            yield
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
+        if not cursor.fetchone()[0]:
+            raise AlreadyRunning
+        try:
+            yield
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])

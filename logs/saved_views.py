@@ -1,0 +1,175 @@
+"""The views of the explorer: those that everybody has, and those that people save."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from urllib.parse import urlencode
+
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import Q
+from django.http import QueryDict
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from .counting import Count
+from .filters import NOT_FILTERS, ActiveFilter, WebhookLogFilter
+from .models import SavedView
+from .models.saved_view import QUERY_LENGTH
+from .view_counts import known_counts
+
+MOST_VIEWS = 50  # that one person may have
+MOST_PINNED = 8  # that fit into the navigation
+MOST_TABS = 12  # of saved views, over the table; the page of the views has all
+
+
+@dataclass(frozen=True)
+class Tab:
+    """A view as a link. `key` tells it from the others on a page; `count` is None where it is not known, or not to be shown."""
+
+    key: str
+    name: str
+    query: str
+    is_current: bool = False
+    is_counted: bool = False
+    state: str = ""  # of its count: "failed" is red
+    count: Count | None = None
+    is_fresh: bool = False
+
+    @property
+    def address(self) -> str:
+        return reverse("logs:webhook_log_list") + (f"?{self.query}" if self.query else "")
+
+
+@dataclass(frozen=True)
+class Views:
+    """In the navigation, and over the table of the explorer: there `query` is the present filter as it would be saved,
+    and `own_names` are those in use.
+    """
+
+    tabs: list[Tab]
+    query: str = ""
+    own_names: list[str] = field(default_factory=list)
+
+    @property
+    def are_fresh(self) -> bool:
+        """Whether every number is as of now; else the page asks for them."""
+        return all(tab.is_fresh for tab in self.tabs if tab.is_counted)
+
+
+def canonical(data: QueryDict) -> str:
+    """The filter of an address, without a place in the list; the same for the same filter, however it was written."""
+    pairs = [
+        (name, value)
+        for name, values in data.lists()
+        for value in values
+        if value and (name not in NOT_FILTERS or (name, value) == ("sort", "oldest"))
+    ]
+    return urlencode(sorted(set(pairs)))
+
+
+def valid_query(text: str, user) -> str:
+    """The filter as it is stored; raises ValidationError with what is wrong with it."""
+    query = canonical(QueryDict(text)) if len(text) <= QUERY_LENGTH else text
+    if len(query) > QUERY_LENGTH:
+        raise ValidationError(_("This filter is too long to be saved."))
+    if not query:
+        raise ValidationError(_("There is nothing to save: choose a filter first."))
+    if problems := problems_of(query, user):
+        raise ValidationError(problems)
+    return query
+
+
+def problems_of(query: str, user) -> list[str]:
+    """Why the filter finds nothing for this user, as when a subscription is gone; empty where it works."""
+    return _told(WebhookLogFilter(QueryDict(query), user=user))
+
+
+def _told(asked: WebhookLogFilter) -> list[str]:
+    return [f"{label}: {error}" for label, errors in asked.problems.items() for error in errors]
+
+
+@dataclass(frozen=True)
+class Described:
+    """A view in words. `problems`: why it finds nothing for this user."""
+
+    view: SavedView
+    active: list[ActiveFilter]
+    is_oldest_first: bool
+    problems: list[str]
+    may_change: bool
+
+
+def described(view: SavedView, user) -> Described:
+    asked = WebhookLogFilter(view.filter_data, user=user)
+    may_change = view.owner_id == user.pk or user.is_superuser
+    return Described(view, asked.active, "sort" in asked.data, _told(asked), may_change)
+
+
+def mended(query: str, user) -> str:
+    """The filter without the values that are wrong; "" where nothing is left of it."""
+    data = QueryDict(query)
+    pairs = [(name, value) for name, values in data.lists() for value in values]
+    return urlencode([pair for pair in pairs if not problems_of(urlencode([pair]), user)])
+
+
+def views(data: QueryDict, user) -> Views:
+    """What stands over the table of the explorer that shows this filter: the pinned ones first, then one's own."""
+    query = canonical(data)
+    visible = SavedView.objects.visible_to(user).with_pins_of(user)
+    saved = list(visible.filter(Q(owner=user) | Q(is_pinned=True) | Q(query=query)))
+    own = [view for view in saved if view.owner_id == user.pk]
+    shown = [view for view in saved if view.is_pinned] + [view for view in own if not view.is_pinned]
+    shown = shown[:MOST_TABS] + [view for view in saved if view.query == query and view not in shown[:MOST_TABS]][:1]
+    tabs = [_tab(view, query, is_counted=view.is_pinned) for view in shown]
+    tabs = [Tab("all", _("All"), "", is_current=not query), *built_in(query), *tabs]
+    return Views(counted(tabs, user), query, [view.name for view in own])
+
+
+def built_in(current: str = "") -> list[Tab]:
+    """The views that everybody has from the first day."""
+    failed, waiting = "state=failed", "state=pending&state=retrying"
+    return [
+        Tab("failed", _("Failed"), failed, current == failed, is_counted=True, state="failed"),
+        Tab("waiting", _("Waiting"), waiting, current == waiting, is_counted=True),
+    ]
+
+
+def navigation(user) -> Views:
+    """What the user has pinned, in one query."""
+    if not user.has_perm("logs.view_webhooklog"):
+        return Views([])
+    pinned = SavedView.objects.pinned_by(user)[:MOST_PINNED]
+    return Views(counted([_tab(view, "", is_counted=True) for view in pinned], user))
+
+
+def counted(tabs: list[Tab], user) -> list[Tab]:
+    """With the numbers that are remembered."""
+    known = known_counts([tab.query for tab in tabs if tab.is_counted], user)
+    found = ((tab, known.get(tab.query)) for tab in tabs)
+    return [replace(tab, count=one.count, is_fresh=one.is_fresh) if one else tab for tab, one in found]
+
+
+def _tab(view: SavedView, current: str, *, is_counted: bool) -> Tab:
+    return Tab(str(view.pk), view.name, view.query, view.query == current, is_counted)
+
+
+@contextmanager
+def changing_views_of(owner) -> Iterator[None]:
+    """One change at a time, so that names stay unique and their number within its limit."""
+    with transaction.atomic():
+        get_user_model().objects.select_for_update(no_key=True).get(pk=owner.pk)
+        yield
+
+
+def pin(view: SavedView, user) -> bool:
+    """Into the user's navigation; False where it is full."""
+    with changing_views_of(user):
+        pinned = SavedView.objects.pinned_by(user).exclude(pk=view.pk)
+        if pinned.count() >= MOST_PINNED:
+            return False
+        view.pinned_by.add(user)
+    return True

@@ -1,0 +1,100 @@
+// The search box as a combobox: it offers what the server completes. Comes when somebody goes to the box (cotadmin.js).
+(() => {
+  "use strict";
+  const PAUSE = 120; // ms without a key before the server is asked
+  const box = document.querySelector("[data-completions]");
+  const list = document.getElementById(box.dataset.list);
+  let timer, asking;
+
+  const chosen = () => list.querySelector("[aria-selected=true]");
+  const choose = (option) => {
+    chosen()?.setAttribute("aria-selected", false);
+    option?.setAttribute("aria-selected", true);
+    option?.scrollIntoView({ block: "nearest" });
+    if (option) box.setAttribute("aria-activedescendant", option.id);
+    else box.removeAttribute("aria-activedescendant");
+  };
+  const show = (isOpen) => {
+    choose(null);
+    list.hidden = !isOpen;
+    box.setAttribute("aria-expanded", isOpen);
+  };
+  const close = () => {
+    clearTimeout(timer);
+    asking?.abort();
+    show(false);
+  };
+
+  // An answer that is not the newest is dropped, and so is one that comes after the box was left.
+  const complete = async () => {
+    asking?.abort();
+    const { signal } = (asking = new AbortController());
+    const cursor = [...box.value.slice(0, box.selectionStart)].length; // the server counts characters, not UTF-16
+    try {
+      const answer = await fetch(`${box.dataset.completions}?${new URLSearchParams({ q: box.value, cursor })}`, { signal });
+      const options = answer.ok && !answer.redirected ? await answer.text() : "";
+      if (signal.aborted) return;
+      list.innerHTML = options;
+      show(list.childElementCount > 0);
+    } catch {
+      // Nothing is offered where there is no answer: the search goes without.
+    }
+  };
+  const take = (option) => {
+    const { before, after } = option.dataset;
+    box.value = before + after;
+    box.setSelectionRange(before.length, before.length);
+    if (/[:.]$/.test(before)) complete();
+    else close();
+  };
+  const step = (by) => {
+    const options = [...list.children];
+    const at = options.indexOf(chosen());
+    choose(options[at < 0 && by < 0 ? options.length - 1 : (at + by + options.length) % options.length]);
+  };
+
+  // Each says whether the key was meant for what is offered, and so does nothing else.
+  const takeChosen = () => {
+    const option = chosen();
+    if (option) take(option);
+    return Boolean(option);
+  };
+  const keys = {
+    ArrowDown: () => (list.hidden ? complete() : step(1), true),
+    ArrowUp: () => !list.hidden && (step(-1), true),
+    Escape: () => !list.hidden && (close(), true),
+    Tab: takeChosen,
+    // By itself it is a change, a search and a submit.
+    Enter: () => takeChosen() || (close(), box.form.requestSubmit(), true),
+  };
+  for (const name of ["ArrowLeft", "ArrowRight", "Home", "End"]) keys[name] = () => close(); // that was for another place
+
+  box.addEventListener("keydown", (event) => {
+    if (event.isComposing || event.shiftKey || event.altKey || event.ctrlKey || event.metaKey) return;
+    if (keys[event.key]?.()) event.preventDefault();
+  });
+  box.addEventListener("input", (event) => {
+    clearTimeout(timer);
+    choose(null);
+    const isInTerm = /\S$/.test(box.value.slice(0, box.selectionStart));
+    if (!isInTerm) close();
+    else if (!event.isComposing) timer = setTimeout(complete, PAUSE);
+  });
+  box.addEventListener("change", (event) => event.stopPropagation()); // who leaves the box may not have finished
+  for (const name of ["blur", "pointerdown"]) box.addEventListener(name, close);
+  list.addEventListener("pointerdown", (event) => event.preventDefault()); // the caret stays in the box
+  list.addEventListener("click", ({ target }) => target.closest("[role=option]") && take(target.closest("[role=option]")));
+
+  // What the server could not read is told with the results; the box says that it is about it.
+  document.addEventListener("htmx:afterSettle", () => {
+    const problems = document.getElementById("search-problems");
+    box.setAttribute("aria-invalid", Boolean(problems));
+    box.setAttribute("aria-describedby", problems?.id ?? "");
+  });
+
+  box.role = "combobox";
+  box.ariaAutoComplete = "list";
+  box.setAttribute("aria-controls", list.id);
+  show(false);
+  if (box.value !== box.defaultValue) complete(); // somebody wrote before this came
+})();

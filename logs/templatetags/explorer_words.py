@@ -1,0 +1,165 @@
+"""How the explorer puts its figures and its addresses into words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from urllib.parse import urlencode
+
+from django import template
+from django.template import Context
+from django.utils import timezone
+from django.utils.formats import date_format, number_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from ..explorer.addresses import address, changed, excluding
+from ..explorer.columns import COLUMNS, COOKIE, chosen_columns
+from ..explorer.histogram import ORDER, WIDTH, Bar, Histogram
+from ..models import State
+from .cotadmin_ui import STATES
+
+register = template.Library()
+
+LAST_LABEL = 93  # percent
+DRAWN_AS = {"failed": "fail", "succeeded": "ok", "retrying": "retry", "pending": "wait", "skipped": "skip"}
+
+
+@register.simple_tag(takes_context=True)
+def log_columns(context: Context) -> tuple[str, ...]:
+    """The names of the columns that the person has chosen."""
+    return chosen_columns(context["request"].COOKIES.get(COOKIE))
+
+
+@register.simple_tag
+def all_columns() -> list[tuple[str, str]]:
+    return [(name, str(label)) for name, label in COLUMNS.items()]
+
+
+@register.simple_tag(takes_context=True)
+def narrowed(context: Context, name: str, value: str) -> str:
+    """The address of the logs that are found now and have this value; on other pages, of all that have it."""
+    explorer = context.get("explorer")
+    query = explorer.query if explorer else context["request"].GET.__class__()
+    return address(changed(query, **{name: value}))
+
+
+@register.simple_tag(takes_context=True)
+def during(context: Context, start: datetime, end: datetime) -> str:
+    """The address of the logs that are found now, from start to end."""
+    query = context["explorer"].query
+    return address(changed(query, range=None, since=as_written(start), until=as_written(end)))
+
+
+@register.simple_tag(takes_context=True)
+def exclusion(context: Context, name: str, value: str) -> str:
+    """The address without the logs that have this value; where they are left out already, with them."""
+    return address(excluding(context["explorer"].query, name, value))
+
+
+@register.simple_tag(takes_context=True)
+def wider(context: Context, shown: Histogram) -> str:
+    """The address of three times the time."""
+    length = shown.end - shown.start
+    return during(context, shown.start - length, shown.end + length)
+
+
+@register.filter
+def as_written(moment: datetime) -> str:
+    """As a person writes it into a field."""
+    local = timezone.localtime(moment)
+    return f"{local:%Y-%m-%d %H:%M:%S}" if local.second else f"{local:%Y-%m-%d %H:%M}"
+
+
+@register.filter
+def drawn_as(state: str) -> str:
+    """The class of what is drawn of a state."""
+    return DRAWN_AS[state]
+
+
+@register.filter
+def part_class(part: int) -> str:
+    return DRAWN_AS[ORDER[part]]
+
+
+@register.filter
+def state_word(state: str) -> str:
+    return str(STATES[state][1])
+
+
+@register.filter
+def per(step: timedelta) -> str:
+    """The heading of a chart whose bars are so long."""
+    seconds = int(step.total_seconds())
+    if seconds % 86400 == 0:
+        return ngettext("Logs per day", "Logs per %(number)s days", seconds // 86400) % {"number": seconds // 86400}
+    if seconds % 3600 == 0:
+        return ngettext("Logs per hour", "Logs per %(number)s hours", seconds // 3600) % {"number": seconds // 3600}
+    if seconds % 60 == 0:
+        return ngettext("Logs per minute", "Logs per %(number)s minutes", seconds // 60) % {"number": seconds // 60}
+    return _("Logs per %(number)s seconds") % {"number": seconds}
+
+
+@register.filter
+def time_of(bar: Bar) -> str:
+    """13 Apr 09:00–09:15"""
+    start, end = timezone.localtime(bar.start), timezone.localtime(bar.end)
+    is_one_day = start.date() == (end - timedelta(seconds=1)).date()
+    return f"{_shortly(start)}–{_clock(end) if is_one_day else _shortly(end)}"
+
+
+@register.filter
+def grouped(number: int) -> str:
+    """12,431"""
+    return number_format(number, force_grouping=True)
+
+
+@register.filter
+def count_of(bar: Bar, state: str) -> int:
+    return bar.counts.get(State(state), 0)
+
+
+@register.filter
+def counted(bar: Bar) -> str:
+    """2 Failed, 23 Delivered"""
+    parts = [f"{grouped(number)} {state_word(state)}" for state, number in bar.counts.items()]
+    return ", ".join(parts) or _("no logs")
+
+
+@register.simple_tag
+def axis(shown: Histogram) -> list[tuple[str, str]]:
+    """Where the axis is labelled, in percent of its width, and with what: the day, where it begins, else the time.
+
+    At its very end there is no room for a label.
+    """
+    marks: list[tuple[str, str]] = []
+    last = None
+    for tick in shown.ticks:
+        place = 100 * ((tick - shown.start) / (shown.end - shown.start))
+        if place > LAST_LABEL:
+            break
+        local = timezone.localtime(tick)
+        is_day = shown.step >= timedelta(days=1)
+        text = date_format(local, "j M") if is_day else _clock(local) if local.date() == last else _shortly(local)
+        marks.append((f"{place:.2f}%", text))
+        last = local.date()
+    return marks
+
+
+@register.simple_tag(takes_context=True)
+def drawn(context: Context, shown: Histogram) -> Iterator[tuple[Bar, str, str, str]]:
+    """Each bar with its address, and with x and width of all that belongs to it, its gaps too."""
+    everything = changed(context["explorer"].query, range=None, since=None, until=None)
+    base = address(everything) + ("&" if everything else "?")
+    width = WIDTH / len(shown.bars)
+    for number, bar in enumerate(shown.bars):
+        time = urlencode({"since": as_written(bar.start), "until": as_written(bar.end)})
+        yield bar, base + time, f"{width * number:.1f}", f"{width:.1f}"
+
+
+def _shortly(local: datetime) -> str:
+    return f"{date_format(local, 'j M')} {_clock(local)}"
+
+
+def _clock(local: datetime) -> str:
+    return f"{local:%H:%M:%S}" if local.second else f"{local:%H:%M}"

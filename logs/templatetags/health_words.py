@@ -1,0 +1,171 @@
+"""How the health of deliveries is put into words: changes, stretches of time, the bars of a chart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django import template
+from django.utils import timezone
+from django.utils.formats import date_format, number_format
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from ..counting import Count
+from ..health import lanes
+from ..health.period import Period
+from ..health.traffic import Bar, Traffic
+from ..models import Cause
+from .cotadmin_ui import duration, icon, lasted
+
+register = template.Library()
+PARTS = ("fail", "ok")  # the classes of what is drawn, from the base line up
+DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+MUCH = 10  # times as many: from here on a percentage says less than the number itself
+
+
+@register.simple_tag
+def change_of(now: int, earlier: int) -> SafeString:
+    """↑ 4.1 % more than before (12,300); where a percentage would say little, the number before alone."""
+    shown = number_format(earlier, force_grouping=True)
+    if now == earlier:
+        return _with_arrow(0, _("as many in the time before") if now else _("none in the time before"))
+    if not earlier:
+        return _with_arrow(now, _("none in the time before"))
+    if now > MUCH * earlier or not now:
+        return _with_arrow(now - earlier, _("%(number)s in the time before") % {"number": shown})
+    percent = number_format(round(abs(now - earlier) / earlier * 100, 1), 1)
+    text = _("%(percent)s %% more, %(number)s before") if now > earlier else _("%(percent)s %% less, %(number)s before")
+    return _with_arrow(now - earlier, text % {"percent": percent, "number": shown})
+
+
+@register.simple_tag
+def points_of(now: float | None, earlier: float | None) -> SafeString:
+    """↓ 2.6 points lower, 99.8 % before."""
+    if earlier is None:
+        return SafeString(_("nothing in the time before"))
+    before = number_format(earlier, 1)
+    if now is None or now == earlier:
+        return _with_arrow(0, _("%(percent)s %% in the time before") % {"percent": before})
+    text = _("%(points)s points higher, %(percent)s %% before")
+    if now < earlier:
+        text = _("%(points)s points lower, %(percent)s %% before")
+    points = number_format(round(abs(now - earlier), 1), 1)
+    return _with_arrow(now - earlier, text % {"points": points, "percent": before})
+
+
+@register.simple_tag
+def duration_change(now: float, earlier: float | None) -> SafeString:
+    """↑ 610 ms before."""
+    if earlier is None:
+        return SafeString(_("nothing in the time before"))
+    return _with_arrow(now - earlier, _("%(time)s in the time before") % {"time": duration(earlier)})
+
+
+def _with_arrow(change: float, text: str) -> SafeString:
+    arrow = icon("more-up") if change > 0 else icon("less-down") if change < 0 else ""
+    return format_html("{}{}", arrow, text)
+
+
+@register.simple_tag
+def span_of(first: datetime, last: datetime) -> str:
+    """from 13 Apr 22:41 to 08:46, in the person's zone; "at 07:31" where both are one minute."""
+    start, end = _both(first, last)
+    if start == end:
+        return _("at %(time)s") % {"time": start}
+    return _("from %(start)s to %(end)s") % {"start": start, "end": end}
+
+
+@register.simple_tag
+def first_and_last(first: datetime, last: datetime) -> SafeString:
+    """13 Apr 22:41 – 08:46; how long ago on hover."""
+    start, end = _both(first, last)
+    ago = _("%(time)s ago") % {"time": lasted(max(timezone.now() - last, timedelta(0)))}
+    shown = start if start == end else f"{start} – {end}"
+    return format_html('<span title="{}">{}</span>', ago, shown)
+
+
+def _both(first: datetime, last: datetime) -> tuple[str, str]:
+    """Two moments to the minute, in the person's zone; without the day where it is today's, or the same as before."""
+    start, end, today = timezone.localtime(first), timezone.localtime(last), timezone.localtime().date()
+    begun = f"{start:%H:%M}" if start.date() == today else date_format(start, "j M H:i")
+    is_told = end.date() == today or (end.date() == start.date() and f"{start:%H:%M}" != f"{end:%H:%M}")
+    return begun, f"{end:%H:%M}" if is_told else date_format(end, "j M H:i")
+
+
+@register.simple_tag
+def step_title(traffic: Traffic) -> str:
+    """Failures per 30 minutes; of what was delivered where nothing failed."""
+    step = traffic.period.step
+    if step >= DAY:
+        return _("Failures per day") if traffic.now.failed else _("Deliveries per day")
+    if step >= HOUR:
+        texts = _("Failures per %(number)s hours"), _("Deliveries per %(number)s hours")
+        number = step // HOUR
+    else:
+        texts = _("Failures per %(number)s minutes"), _("Deliveries per %(number)s minutes")
+        number = step // timedelta(minutes=1)
+    return texts[0 if traffic.now.failed else 1] % {"number": number}
+
+
+@register.simple_tag
+def spark(bars: Sequence[Bar], label: str = "") -> SafeString:
+    """Small bars beside a row, a path for each part: a page may have a hundred of them. Without a label it only decorates."""
+    paths = ["", ""]
+    for bar in bars:
+        for part, rect in bar.parts:
+            paths[part] += f"M{rect.x:g} {rect.y:g}h{rect.width:g}v{rect.height:g}h-{rect.width:g}z"
+    drawn = format_html_join(
+        "", '<path class="{}" d="{}"/>', [pair for pair in zip(PARTS, paths, strict=True) if pair[1]]
+    )
+    role = format_html('role="img" aria-label="{}"', label) if label else SafeString('aria-hidden="true"')
+    return format_html(
+        '<svg class="bars" data-size="spark" viewBox="0 0 240 100" preserveAspectRatio="none" {}>{}</svg>', role, drawn
+    )
+
+
+@register.simple_tag
+def bar_title(bar: Bar) -> str:
+    """13 Apr 22:30–23:00: 14 failed, 3 delivered."""
+    text = _("%(start)s–%(end)s: %(failed)s failed, %(delivered)s delivered")
+    start, end = timezone.localtime(bar.start), timezone.localtime(bar.end)
+    return text % {
+        "start": date_format(start, "j M H:i"),
+        "end": f"{end:%H:%M}" if end - start < DAY else date_format(end, "j M H:i"),
+        "failed": bar.failed,
+        "delivered": bar.delivered,
+    }
+
+
+@register.simple_tag
+def axis_of(period: Period) -> list[tuple[str, str]]:
+    """Where the axis is labelled, and with what: the day where it is another, and the time where steps are short."""
+    labels, last = [], None
+    for place, start in period.labelled:
+        local = timezone.localtime(start)
+        labels.append((f"{place:.2f}%", _label(local, local.date() == last, period.step)))
+        last = local.date()
+    return labels
+
+
+def _label(local: datetime, is_same_day: bool, step: timedelta) -> str:
+    if step >= DAY:
+        return date_format(local, "j M")
+    return f"{local:%H:%M}" if is_same_day else date_format(local, "j M H:i")
+
+
+@register.filter
+def behind(lane) -> Count:
+    return lanes.behind(lane)
+
+
+@register.filter
+def waiting(lane) -> Count:
+    return lanes.waiting(lane)
+
+
+@register.filter
+def cause_label(cause: str) -> str:
+    return str(dict(Cause.choices).get(cause, cause))

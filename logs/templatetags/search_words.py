@@ -1,0 +1,50 @@
+"""How the pages tell of the search box: its fields, and what it could not read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from django import template
+
+from ..explorer.field_words import FIELD_WORDS, FieldWords
+from ..explorer.parsing import MOST_CHARACTERS
+from ..explorer.terms import Problem
+
+register = template.Library()
+
+SHOWN_BEYOND = 40  # characters of what is too long
+
+
+class Piece(NamedTuple):
+    """A part of what was searched for."""
+
+    text: str
+    is_wrong: bool
+
+
+@register.simple_tag
+def search_fields() -> tuple[FieldWords, ...]:
+    return FIELD_WORDS
+
+
+@register.simple_tag
+def pieces(text: str, problems: Sequence[Problem]) -> list[Piece]:
+    """The whole text, of which what is wrong will be marked. Problems may come in any order, and lie upon one another."""
+    shown = text[: MOST_CHARACTERS + SHOWN_BEYOND]
+    found: list[Piece] = []
+    done = 0
+    for problem in sorted(problems, key=lambda one: one.start):
+        start, end = max(problem.start, done), min(problem.end, len(shown))
+        if start < end:
+            found += [Piece(shown[done:start], False), Piece(shown[start:end], True)]
+            done = end
+    found += [Piece(shown[done:], False), Piece("…" if len(text) > len(shown) else "", False)]
+    return [piece for piece in found if piece.text]
+
+
+@register.simple_tag
+def wrong_part(text: str, problem: Problem) -> str:
+    """What the problem is about, shortly."""
+    part = text[problem.start : problem.end]
+    return part if len(part) <= SHOWN_BEYOND else f"{part[:SHOWN_BEYOND]}…"

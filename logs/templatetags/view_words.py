@@ -1,0 +1,31 @@
+"""What the explorer's templates ask for about its views and its live tail."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django import template
+from django.utils import timezone
+
+from .. import saved_views
+from ..live_tail import COOKIE, LiveTail, Top
+
+if TYPE_CHECKING:
+    from ..views.explorer_page import Explorer
+
+register = template.Library()
+
+
+@register.simple_tag(takes_context=True)
+def explorer_views(context: template.Context) -> saved_views.Views:
+    request = context["request"]
+    return saved_views.views(request.GET, request.user)
+
+
+@register.simple_tag(takes_context=True)
+def live_tail(context: template.Context, explorer: Explorer) -> LiveTail | None:
+    """None where nothing can come to the top: on another page than the first, with the oldest first, or with a wrong filter."""
+    if explorer.problems or not explorer.is_newest_first or {"after", "before"} & explorer.query.keys():
+        return None
+    is_on = context["request"].COOKIES.get(COOKIE) == "on"
+    return LiveTail(explorer.query, Top.of(explorer.page.logs, timezone.now()), is_on)

@@ -1,0 +1,98 @@
+"""The explorer in a browser: dragging over the chart, facets, ranges, columns."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from ..factories import import_logs, log_document, make_subscription
+
+
+@pytest.fixture(autouse=True)
+def logs(transactional_db):
+    """Twenty hours with a log each; the last five failed otherwise."""
+    make_subscription()
+    import_logs(
+        *(log_document(60 * number) for number in range(15)),
+        *(log_document(60 * number, status=502, response="Bad Gateway") for number in range(15, 20)),
+    )
+
+
+def drag_over_chart(page: Page, start: float, end: float) -> None:
+    """From one place to another, in parts of its width."""
+    box = page.locator("[data-brush]").bounding_box()
+    assert box
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] * start, y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * end, y, steps=4)
+    page.mouse.up()
+
+
+def rows(page: Page):
+    return page.locator("[data-rows] tr[data-log]")
+
+
+def test_dragging_over_the_chart_zooms_in_and_the_back_button_out(page):
+    page.goto("/logs/?since=2022-05-05 20:00&until=2022-05-06 16:00")
+    expect(rows(page)).to_have_count(20)
+    drag_over_chart(page, 0.01, 0.49)
+    expect(page).to_have_url(re.compile(r"since=2022-05-05%2020%3A00&until=2022-05-06%2006%3A00"))
+    expect(rows(page)).to_have_count(10)
+    page.go_back()
+    expect(rows(page)).to_have_count(20)
+
+
+def test_a_click_on_a_bar_leads_to_its_logs(page):
+    page.goto("/logs/?since=2022-05-05 20:00&until=2022-05-06 16:00")
+    page.locator("[data-brush] a").filter(has=page.locator(".fail")).first.click()
+    expect(rows(page)).to_have_count(1)
+
+
+def test_the_keyboard_zooms_with_the_fields(page):
+    page.goto("/logs/")
+    page.locator("#since").fill("2022-05-06 10:00")
+    page.locator("#until").fill("2022-05-06 12:00")
+    page.keyboard.press("Enter")
+    expect(rows(page)).to_have_count(2)
+    expect(page.locator(".segmented :checked")).to_have_id("range-custom")
+
+
+def test_a_range_takes_the_place_of_two_moments(page):
+    page.goto("/logs/?since=2022-05-06 10:00&until=2022-05-06 12:00")
+    page.locator("#range label", has_text="All").click()
+    expect(rows(page)).to_have_count(20)
+    expect(page).not_to_have_url(re.compile("since="))
+
+
+def test_facets_narrow_down_where_they_stand(page):
+    page.goto("/logs/")
+    cause = page.locator("#facet-cause")
+    page.locator("#facet-action summary").click()
+    cause.get_by_role("checkbox", name="http_5xx").check()
+    expect(rows(page)).to_have_count(5)
+    expect(cause.get_by_role("checkbox", name="http_5xx")).to_be_focused()
+    expect(page.locator("#facet-action")).not_to_have_attribute("open", "")
+    expect(page.locator("#announcer")).to_have_text("5 logs newest first")
+    cause.get_by_role("checkbox", name="http_5xx").uncheck()
+    cause.locator("li", has_text="http_5xx").hover()
+    cause.get_by_role("link", name="Exclude http_5xx").click()
+    expect(rows(page)).to_have_count(15)
+    expect(page.locator(".chip[data-not]")).to_contain_text("Cause")
+    page.reload()
+    expect(rows(page)).to_have_count(15)
+
+
+def test_columns_are_chosen_in_what_closes_with_escape(page):
+    page.goto("/logs/")
+    columns = page.locator("#columns")
+    columns.locator("summary").click()
+    expect(columns.get_by_label("Took")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(columns.get_by_label("Took")).not_to_be_visible()
+    columns.locator("summary").click()
+    columns.get_by_label("Took").check()
+    columns.get_by_role("button", name="Show these").click()
+    expect(page.get_by_role("columnheader", name="Took")).to_have_count(1)

@@ -1,0 +1,80 @@
+"""The live tail as an operator has it: a pill that appears, rows that stay where they are, and no question while nobody looks."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from ..factories import import_logs, log_document, make_subscription
+
+HIDE = 'Object.defineProperty(document, "hidden", { configurable: true, get: () => true })'
+SHOW = "delete document.hidden"
+LONGER_THAN_A_POLL = 2500  # ms
+
+
+@pytest.fixture
+def explorer(page) -> Page:
+    """The explorer with one log, whose live tail is on."""
+    make_subscription()
+    import_logs(log_document(0))
+    page.goto("/logs/")
+    page.get_by_role("button", name="Live tail").click()
+    expect(page.get_by_role("button", name="Live tail", pressed=True)).to_be_focused()
+    return page
+
+
+def questions(page: Page) -> list[str]:
+    """What the page asks the live tail from now on."""
+    found: list[str] = []
+    page.on("request", lambda request: found.append(request.url) if "/logs/tail/?" in request.url else None)
+    return found
+
+
+def test_a_log_that_arrives_is_told_by_a_pill_and_shown_when_that_is_pressed(explorer):
+    import_logs(log_document(1))
+    pill = explorer.get_by_role("status").get_by_role("link", name="1 new")
+    expect(pill).to_be_visible()
+    rows = explorer.locator("[data-rows] tr[data-log]")
+    expect(rows).to_have_count(1)
+    import_logs(log_document(2))
+    expect(explorer.get_by_role("link", name="2 new")).to_be_visible()
+    explorer.locator("#tail-new").click()
+    expect(rows).to_have_count(3)
+    expect(explorer).to_have_url(re.compile("/logs/$"))
+    expect(explorer.locator("#tail-new")).to_have_count(0)
+
+
+def test_a_hidden_page_does_not_ask_and_one_that_is_seen_again_does(explorer):
+    explorer.evaluate(HIDE)
+    asked = questions(explorer)
+    import_logs(log_document(1))
+    explorer.wait_for_timeout(2 * LONGER_THAN_A_POLL)
+    assert asked == []
+    explorer.evaluate(SHOW)
+    expect(explorer.get_by_role("link", name="1 new")).to_be_visible()
+
+
+def test_it_is_remembered_and_asks_nothing_once_it_is_off(explorer):
+    explorer.reload()
+    explorer.get_by_role("button", name="Live tail", pressed=True).click()
+    expect(explorer.get_by_role("button", name="Live tail", pressed=False)).to_be_focused()
+    asked = questions(explorer)
+    explorer.wait_for_timeout(2 * LONGER_THAN_A_POLL)
+    assert asked == []
+
+
+def test_without_an_answer_it_stops_says_so_and_can_be_started_again(explorer, complaints):
+    complaints.expected_statuses.add(500)
+    explorer.route("**/logs/tail/?**", lambda route: route.fulfill(status=500))
+    alert = explorer.get_by_role("alert").filter(has_text="The live tail has stopped")
+    expect(alert).to_be_visible()
+    explorer.unroute("**/logs/tail/?**")
+    asked = questions(explorer)
+    explorer.wait_for_timeout(2 * LONGER_THAN_A_POLL)
+    assert asked == []
+    import_logs(log_document(1))
+    alert.get_by_role("button", name="Try again").click()
+    expect(explorer.get_by_role("link", name="1 new")).to_be_visible()
+    expect(alert).to_be_hidden()

@@ -1,0 +1,191 @@
+"""The search box: what it offers, by keyboard and by mouse, what it says of mistakes, and its help."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from ..factories import import_logs, log_document, make_subscription
+from . import axe
+
+FAILED, DELIVERED = log_document(1), log_document(2, status=200)
+
+
+@pytest.fixture(autouse=True)
+def logs(transactional_db):
+    make_subscription(code="wo_update")
+    import_logs(FAILED, DELIVERED)
+
+
+@pytest.fixture
+def box(page) -> Locator:
+    page.goto("/logs/")
+    page.get_by_label("Search logs").focus()
+    box = page.get_by_role("combobox", name="Search logs")
+    expect(box).to_have_attribute("aria-expanded", "false")
+    return box
+
+
+def options(page: Page) -> Locator:
+    return page.get_by_role("listbox", name="Suggestions").get_by_role("option")
+
+
+def expect_chosen(page: Page, box: Locator, text: str) -> None:
+    chosen = page.locator("[role=option][aria-selected=true]")
+    expect(chosen).to_contain_text(text)
+    expect(box).to_have_attribute("aria-activedescendant", chosen.get_attribute("id"))
+
+
+def rows(page: Page) -> Locator:
+    return page.locator("[data-rows] tr[data-log]")
+
+
+def test_a_term_is_written_by_the_keyboard_alone(page, box):
+    box.press_sequentially("sta")
+    expect(options(page)).to_have_count(2)
+    expect(box).to_have_attribute("aria-expanded", "true")
+    box.press("ArrowDown")
+    expect_chosen(page, box, "state:")
+    box.press("Enter")
+    expect(box).to_have_value("state:")
+    expect(options(page)).to_have_count(5)
+    box.press("ArrowUp")
+    expect_chosen(page, box, "skipped")
+    for _ in range(4):
+        box.press("ArrowDown")
+    expect_chosen(page, box, "failed")
+    box.press("Tab")
+    expect(box).to_have_value("state:failed ")
+    expect(box).to_be_focused()
+    expect(options(page)).to_have_count(0)
+    expect(rows(page)).to_have_count(2)  # nothing was asked for yet
+    box.press("Enter")
+    expect(rows(page)).to_have_count(1)
+    expect(page).to_have_url(re.compile(r"q=state%3Afailed"))
+
+
+def test_a_term_is_written_by_the_mouse(page, box):
+    box.press_sequentially("bomba -cau")
+    options(page).filter(has_text="cause:").click()
+    expect(box).to_have_value("bomba -cause:")
+    options(page).filter(has_text="No answer in time").click()
+    expect(box).to_have_value("bomba -cause:timeout ")
+    expect(box).to_be_focused()
+    expect(options(page)).to_have_count(0)
+
+
+def test_escape_closes_what_is_offered_and_keeps_what_is_written(page, box):
+    box.press_sequentially("sta")
+    expect(options(page)).to_have_count(2)
+    box.press("Escape")
+    expect(options(page)).to_have_count(0)
+    expect(box).to_have_value("sta")
+    box.press("ArrowDown")
+    expect(options(page)).to_have_count(2)
+    page.get_by_role("heading", level=1).click()
+    expect(options(page)).to_have_count(0)
+
+
+def test_without_a_choice_enter_searches_for_what_is_written(page, box):
+    box.press_sequentially("failed")
+    expect(options(page).first).to_be_visible()
+    box.press("Enter")
+    expect(page).to_have_url(re.compile(r"q=failed"))
+    expect(options(page)).to_have_count(0)
+
+
+def test_the_caret_stays_behind_the_term_that_was_completed(page, box):
+    box.fill("🚚 sub:wo azul")
+    for _ in range(5):
+        box.press("ArrowLeft")
+    box.press("ArrowDown")
+    options(page).filter(has_text="Work Orders Update").click()
+    expect(box).to_have_value('🚚 sub:"Work Orders Update" azul')
+    box.press("x")
+    expect(box).to_have_value('🚚 sub:"Work Orders Update"x azul')
+
+
+def test_what_was_offered_for_another_place_is_closed(page, box):
+    box.press_sequentially("sta")
+    expect(options(page)).to_have_count(2)
+    box.press("ArrowLeft")
+    expect(options(page)).to_have_count(0)
+
+
+def test_an_answer_that_comes_late_is_dropped(page, box):
+    held = []
+    page.route(
+        "**/completions/*", lambda route: route.continue_() if "cause" in route.request.url else held.append(route)
+    )
+    with page.expect_request("**/completions/*"):
+        box.press_sequentially("sta")
+    box.fill("cause:ti")
+    expect(options(page)).to_contain_text("timeout")
+    held[0].fulfill(body="<li role='option'>too late</li>")
+    box.press("ArrowDown")
+    expect_chosen(page, box, "timeout")
+
+
+def test_what_is_written_before_its_script_came_is_completed(page):
+    scripts = []
+    page.route("**/search*.js", lambda route: scripts.append(route))
+    page.goto("/logs/")
+    with page.expect_request("**/search*.js"):
+        page.get_by_label("Search logs").press_sequentially("sta")
+    scripts[0].continue_()
+    expect(options(page)).to_have_count(2)
+
+
+def test_where_nothing_is_answered_one_can_search_all_the_same(page, box, complaints):
+    complaints.expected_statuses |= {500}
+    page.route("**/completions/*", lambda route: route.fulfill(status=500, body="<li role=option>broken</li>"))
+    with page.expect_response("**/completions/*"):
+        box.press_sequentially("sta")
+    box.press("Enter")
+    expect(page).to_have_url(re.compile(r"q=sta"))
+    expect(options(page)).to_have_count(0)
+
+
+def test_a_mistake_is_marked_in_what_was_written_and_belongs_to_the_box(page, box, complaints):
+    complaints.expected_statuses |= {422}
+    box.press_sequentially("bomba stat:failed")
+    box.press("Enter")
+    expect(page.locator("mark")).to_have_text("stat:failed")
+    expect(box).to_have_attribute("aria-invalid", "true")
+    expect(box).to_have_accessible_description(re.compile("There is no field “stat”"))
+    box.fill("state:failed")
+    box.press("Enter")
+    expect(rows(page)).to_have_count(1)
+    expect(box).to_have_attribute("aria-invalid", "false")
+
+
+def test_the_help_tells_of_each_field_and_its_examples_can_be_tried(page, box):
+    page.get_by_role("button", name="How to search").click()
+    help_ = page.get_by_role("dialog", name="How to search")
+    expect(help_).to_be_visible()
+    assert axe.violations(page, "#search-help") == []
+    help_.get_by_role("link", name="-state:delivered").click()
+    expect(page.get_by_label("Search logs")).to_have_value("-state:delivered")
+    expect(rows(page)).to_have_count(1)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_is_offered_is_accessible_and_fits(page, box, scheme):
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": 320, "height": 800})
+    box.press_sequentially("c")
+    expect(options(page)).to_have_count(2)
+    box.press("ArrowDown")
+    expect_chosen(page, box, "cause:")
+    assert axe.violations(page, "#filters") == []
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+def test_without_javascript_it_is_a_plain_search(open_page, administrator):
+    page = open_page(administrator, java_script_enabled=False)
+    page.goto("/logs/")
+    page.get_by_role("searchbox", name="Search logs").fill("state:failed")
+    page.get_by_role("button", name="Search", exact=True).click()
+    expect(rows(page)).to_have_count(1)

@@ -1,0 +1,112 @@
+"""What is offered at the caret of the search box. `|` is the caret."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from logs.explorer.completing import MOST, Value, completions
+from logs.explorer.fields import field_called
+from logs.explorer.parsing import parse
+from logs.payloads.masking import MaskedKeys
+
+VALUES = {
+    "state": [Value("failed", "Failed"), Value("delivered", "Delivered"), Value("retrying", "Retrying")],
+    "cause": [Value("timeout", "No answer in time"), Value("tls", "Certificate or encryption")],
+    "status": [Value("409", "Conflict"), Value("4xx", "4xx")],
+    "sub": [
+        Value("Work Orders Update", "wo_update"),
+        Value("Mecánicos", "mec"),
+        Value("Orders, open", "oo"),
+        Value("Users:HR", "hr"),
+        Value("//x", "x"),
+    ],
+    "test": [Value(f"value{number}", "") for number in range(20)],
+}
+
+
+class Known:
+    def values(self, name: str) -> list[Value]:
+        return VALUES.get(name, [])
+
+    def named_values(self):
+        return [(name, value) for name in ("state", "cause") for value in VALUES[name]]
+
+    def paths(self, beginning: str) -> list[str]:
+        return [path for path in ("data.name", "data.asset", "data.asset.code") if path.startswith(beginning)]
+
+
+def offered(marked: str) -> list[str]:
+    """The texts that are offered, the caret marked in each."""
+    caret = marked.index("|")
+    return [f"{one.before}|{one.after}" for one in completions(marked.replace("|", "", 1), caret, Known())]
+
+
+@pytest.mark.parametrize(
+    ("marked", "expected"),
+    [
+        ("sta|", ["state:|", "status:|"]),
+        ("STA|", ["state:|", "status:|"]),
+        ("subs|", ["sub:|"]),
+        ("bomba sta| azul", ["bomba state:| azul", "bomba status:| azul"]),
+        ("-sta|", ["-state:|", "-status:|"]),
+        ("st|ate:failed", ["status:|failed"]),
+        ("fai|", ["state:failed |"]),
+        ("-time|", ["-cause:timeout |"]),
+        ("ti|", []),
+        ("state:|", ["state:failed |", "state:delivered |", "state:retrying |"]),
+        ("state:f|", ["state:failed |"]),
+        ("State:F|", ["State:failed |"]),
+        ("-state:f|", ["-state:failed |"]),
+        ("state:failed,d|", ["state:failed,delivered |"]),
+        ("state:f|,delivered", ["state:failed|,delivered"]),
+        ("state:fa|xx azul", ["state:failed| azul"]),
+        ("state:failed|", []),
+        ("cause:answer|", ["cause:timeout |"]),
+        ("cause:t|", ["cause:timeout |", "cause:tls |"]),
+        ("status:conf|", ["status:409 |"]),
+        (
+            "sub:|",
+            ['sub:"Work Orders Update" |', "sub:Mecánicos |", 'sub:"Orders, open" |', "sub:Users:HR |", 'sub:"//x" |'],
+        ),
+        ("subscription:hr|", ["subscription:Users:HR |"]),
+        ("sub:mecan|", ["sub:Mecánicos |"]),
+        ("sub:wo_u|", []),
+        ("sub:update|", ['sub:"Work Orders Update" |']),
+        ('sub:"Work Or|', ['sub:"Work Orders Update" |']),
+        ('sub:"Work Or| state:failed', ['sub:"Work Orders Update"| state:failed']),
+        ('sub:"Wo|rk Orders" x', ['sub:"Work Orders Update"| x']),
+        ('sub:"Orders, o|', ['sub:"Orders, open" |']),
+        ("dat|", ["data.|"]),
+        ("data.|", ["data.name:|", "data.asset:|", "data.asset.code:|"]),
+        ("data.as|", ["data.asset:|", "data.asset.code:|"]),
+        ("-data.n|:118", ["-data.name:|118"]),
+        ("data.name:1|", []),
+        ("colour:r|", []),
+        ('"sta|', []),
+        ("https://sta|", []),
+        ("🚚𝔸 sta|", ["🚚𝔸 state:|", "🚚𝔸 status:|"]),
+        ("bomba|", []),
+    ],
+)
+def test_the_term_at_the_caret_is_completed(marked, expected):
+    assert offered(marked) == expected
+
+
+def test_an_empty_box_offers_the_fields_that_are_asked_most():
+    assert offered("|")[:4] == ["state:|", "status:|", "cause:|", "sub:|"]
+    assert offered("bomba |")[:2] == ["bomba state:|", "bomba status:|"]
+    assert len(offered("|")) == len(offered("test:|")) == MOST
+
+
+@settings(deadline=None)
+@given(st.text(alphabet=st.sampled_from('astedu:.,"- /|🚚'), max_size=20), st.integers(0, 25))
+def test_what_is_offered_keeps_what_stands_around_the_term_and_can_be_read(text, caret):
+    text = text.replace("|", "")
+    keys = MaskedKeys([])
+    for one in completions(text, caret, Known()):
+        assert text.endswith(one.after)
+        assert one.label in one.before
+        if field_called(one.label.partition(":")[0]) and not one.label.endswith(":"):
+            assert parse(one.label, keys).problems == []

@@ -1,0 +1,195 @@
+"""What surrounds the table of the explorer: facets, chart, chips, order, pages, columns."""
+
+from __future__ import annotations
+
+import html
+import re
+
+import pytest
+from django.urls import reverse
+
+from .factories import import_logs, log_document, make_log, make_subscription, sample
+from .test_webhook_logs import HTMX, LIST, ids_in, text_of
+
+pytestmark = pytest.mark.django_db
+FACETS = reverse("logs:webhook_log_facets")
+HISTOGRAM = reverse("logs:webhook_log_histogram")
+COLUMNS = reverse("logs:log_columns_update")
+USERS = "62685990d918fb5557f9f993"
+
+
+@pytest.fixture(autouse=True)
+def viewer(client, member):
+    user = member("Viewer")
+    client.force_login(user)
+    return user
+
+
+@pytest.fixture
+def logs(db):
+    """Three that failed in two ways, two that were delivered, over three hours."""
+    make_subscription()
+    make_subscription(USERS, name="Users", trigger="create-edit-delete-user")
+    return [
+        make_log(0),
+        make_log(60),
+        make_log(120, status=502, response="Bad Gateway"),
+        make_log(121, status=200, retry=1, response="OK"),
+        make_log(122, event=sample("event_user_edit"), status=200, retry=1, response="OK", subscription=USERS),
+    ]
+
+
+def facet(page, name: str) -> dict[str, str]:
+    """The values of a facet with their numbers, in the order of the page."""
+    part = re.search(rf'<details class="facet" id="facet-{name}".*?</details>', page.content.decode(), re.DOTALL)
+    assert part, name
+    found = re.findall(r'value="([^"]*)" (?:checked)?>.*?(?:<data [^>]*>([^<]*)</data>)?</label>', part[0])
+    return dict(found)
+
+
+def address_of(page, label: str) -> str:
+    """Where the link with this label leads."""
+    found = re.search(rf'<a [^>]*?href="([^"]+)"[^>]*aria-label="{label}"', page.content.decode())
+    assert found, label
+    return html.unescape(found[1])
+
+
+def test_facets_count_the_logs_that_match(client, logs):
+    page = client.get(LIST)
+    assert facet(page, "state") == {"failed": "3", "succeeded": "2"}
+    assert facet(page, "cause") == {"timeout": "2", "http_5xx": "1"}
+    assert facet(page, "status") == {"200": "2", "409": "2", "502": "1"}
+    assert facet(page, "type") == {"COTTask": "4", "COTUser": "1"}
+    assert facet(page, "action") == {"create": "4", "edit": "1"}
+    assert facet(page, "subscription") == {logs[0].subscription_id: "4", USERS: "1"}
+
+
+def test_a_facet_that_is_chosen_from_still_counts_its_other_values(client, logs):
+    page = client.get(LIST, {"state": "failed"})
+    assert facet(page, "state") == {"failed": "3", "succeeded": "2"}
+    assert facet(page, "status") == {"409": "2", "502": "1"}
+
+
+def test_a_value_is_excluded_by_its_link_and_brought_back_by_the_same(client, logs):
+    excluded = address_of(client.get(LIST, {"state": "failed"}), "Exclude http_5xx")
+    page = client.get(excluded)
+    assert ids_in(page) == [logs[1].pk, logs[0].pk]
+    assert re.search(r"Cause\s+not\s+5xx|Cause\s+not\s+\w+", text_of(page))
+    assert facet(page, "cause") == {"timeout": "2", "http_5xx": "1"}
+    back = client.get(address_of(page, "Stop excluding http_5xx"))
+    assert len(ids_in(back)) == 3
+
+
+def test_to_exclude_what_was_included_leaves_one_of_the_two(client, logs):
+    page = client.get(address_of(client.get(LIST, {"cause": "timeout"}), "Exclude timeout"))
+    assert len(ids_in(page)) == 3
+
+
+def test_the_form_does_not_forget_what_it_has_no_field_for(client, logs):
+    page = client.get(LIST, {"not_cause": "timeout", "result": "FAILED", "sort": "oldest"}).content.decode()
+    kept = re.findall(r'<input type="hidden" form="filters" name="(\w+)" value="(\w+)">', page)
+    assert kept == [("not_cause", "timeout"), ("result", "FAILED"), ("sort", "oldest")]
+
+
+def test_a_facet_with_many_values_shows_the_most_frequent_and_leads_to_all(client, logs):
+    for number in range(10):
+        make_log(200 + number, status=410 + number)
+    short = facet(client.get(LIST), "status")
+    assert len(short) == 8
+    page = client.get(FACETS)
+    assert len(facet(page, "status")) == 13
+    assert "<html" in page.content.decode()
+    assert "<html" not in client.get(FACETS, headers=HTMX).content.decode()
+
+
+def test_what_a_search_could_not_look_through_is_counted_as_at_least(client, logs, monkeypatch):
+    monkeypatch.setattr("logs.explorer.finding.FIRST_LOOK", 2)
+    monkeypatch.setattr("logs.explorer.finding.ENOUGH", 2)
+    page = client.get(LIST, {"q": "tries:>0"})
+    assert facet(page, "state") == {"succeeded": "≥ 2"}
+
+
+def test_the_chart_stacks_the_logs_of_each_time_by_state(client, logs):
+    page = client.get(HISTOGRAM, {"since": "2022-05-05 20:00", "until": "2022-05-05 23:00"})
+    rows = re.findall(r"<tr><th scope=\"row\">.*?</tr>", page.content.decode())
+    shown = [re.sub(r"<[^>]+>", " ", row).split() for row in rows]
+    assert [row[-3:] for row in shown] == [["1", "0", "1"], ["1", "0", "1"], ["1", "0", "1"], ["0", "2", "2"]]
+
+
+def test_a_bar_leads_to_the_logs_of_its_time(client, logs):
+    page = client.get(LIST, {"state": "failed", "since": "2022-05-05 20:00", "until": "2022-05-05 23:00"})
+    bars = re.findall(r'<a href="([^"]+)" tabindex="-1"><title>([^<]+)</title>', page.content.decode())
+    full = [html.unescape(address) for address, title in bars if "Failed" in title]
+    assert [ids_in(client.get(address)) for address in full] == [[logs[0].pk], [logs[1].pk], [logs[2].pk]]
+    assert all("state=failed" in address for address in full)
+
+
+def test_the_way_out_of_a_zoom_is_three_times_as_wide(client, logs):
+    page = client.get(LIST, {"since": "2022-05-05 20:00", "until": "2022-05-05 22:00", "q": "sector"})
+    assert address_of(page, "Zoom out") == f"{LIST}?since=2022-05-05+18%3A00&until=2022-05-06+00%3A00&q=sector"
+
+
+def test_the_oldest_can_stand_first(client, logs):
+    page = client.get(LIST, {"sort": "oldest"})
+    assert ids_in(page) == [log.pk for log in logs]
+    assert "oldest first" in text_of(page)
+    assert client.get(LIST, {"sort": "sideways"}).status_code == 422
+
+
+def test_pages_lead_back_as_they_lead_on(client, db):
+    make_subscription()
+    import_logs(*(log_document(number) for number in range(120)))
+    first = client.get(LIST)
+    second = client.get(LIST + html.unescape(re.search(r'href="(\?after=[^"]+)"', first.content.decode())[1]))
+    assert "The 50 before" not in first.content.decode()
+    back = html.unescape(re.search(r'href="(\?before=[^"]+)"', second.content.decode())[1])
+    assert ids_in(client.get(LIST + back)) == ids_in(first)
+
+
+def test_a_row_leads_to_its_log_within_the_list(client, logs):
+    page = client.get(LIST, {"state": "failed", "sort": "oldest"}).content.decode()
+    assert f'href="/logs/{logs[0].pk}/?state=failed&amp;sort=oldest"' in page
+
+
+def test_columns_are_chosen_and_remembered(client, logs):
+    def headings() -> list[str]:
+        table = re.search(r"<thead>.*?</thead>", client.get(LIST).content.decode(), re.DOTALL)[0]
+        return re.findall(r'<th class="[^"]*" scope="col">([^<]+)</th>', table)
+
+    as_at_first = headings()
+    assert as_at_first == ["State", "Age", "Event", "Object", "Subscription", "Status", "Cause and response", "Tries"]
+    answer = client.post(COLUMNS, {"column": ["id", "took", "nonsense"], "next": LIST + "?state=failed"})
+    assert answer.url == LIST + "?state=failed"
+    assert headings() == ["State", "Object", "Took", "Log id"]
+    client.post(COLUMNS, {"reset": "1", "next": "https://elsewhere.example/"})
+    assert headings() == as_at_first
+
+
+def test_who_chooses_columns_is_not_led_elsewhere(client):
+    assert client.post(COLUMNS, {"next": "https://elsewhere.example/"}).url == LIST
+
+
+def test_a_wrong_filter_has_neither_chart_nor_facets(client, logs):
+    for address in (LIST, FACETS, HISTOGRAM):
+        page = client.get(address, {"state": "broken"})
+        assert page.status_code == 422
+        assert "data-brush" not in page.content.decode()
+        assert "facet-cause" not in page.content.decode()
+
+
+@pytest.mark.parametrize("address", [FACETS, HISTOGRAM])
+def test_nobody_sees_figures_of_logs_that_are_not_theirs(client, logs, viewer, address):
+    viewer.companies.clear()
+    text = text_of(client.get(address))
+    assert "Failed" not in text
+    assert "Work Orders Update" not in text
+
+
+def test_a_row_that_comes_anew_still_leads_to_its_log_within_the_list(client, logs, member):
+    client.force_login(member("Operator"))
+    page = client.get(LIST, {"state": "failed"}).content.decode()
+    send = html.unescape(re.search(r'hx-post="([^"]+/redeliveries/[^"]*)"', page)[1])
+    row = client.post(send, {"after_try": "3"}, headers=HTMX).content.decode()
+    again = html.unescape(re.search(r'hx-get="([^"]+/row/[^"]*)"', row)[1])
+    for answer in (row, client.get(again, headers=HTMX).content.decode()):
+        assert f'href="/logs/{logs[2].pk}/?state=failed"' in answer

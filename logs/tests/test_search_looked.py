@@ -1,0 +1,71 @@
+"""What a person is told of a search whose time ran out, and how it goes on."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from html import unescape
+from types import SimpleNamespace
+
+import pytest
+from django.template.loader import render_to_string
+from django.urls import reverse
+
+from logs.explorer import by_index, finding
+from logs.paging import Key
+from logs.views import explorer_page
+
+from .factories import import_logs, log_document, make_subscription
+
+LOGS = reverse("logs:webhook_log_list")
+
+
+def looked(rf, number: int, seconds: float, *, is_newest_first: bool = True) -> str:
+    """The words of the page with so many logs, and the address of its link."""
+    until = Key(datetime(2026, 11, 3, 14, 5, tzinfo=UTC), "f" * 24)
+    page = SimpleNamespace(logs=[object()] * number, looked_until=until, further_cursor="1~f")
+    finder = SimpleNamespace(seconds=seconds)
+    explorer = SimpleNamespace(page=page, finder=finder, is_newest_first=is_newest_first)
+    text = render_to_string(
+        "logs/_search_looked.html", {"explorer": explorer}, rf.get(LOGS, {"q": "x", "before": "2~f"})
+    )
+    address = re.search(r'href="(\?[^"]*)"', text)[1]
+    return " ".join(re.sub(r"<[^>]*>", "", text).split()) + f" {unescape(address)}"
+
+
+@pytest.mark.parametrize(
+    ("number", "seconds", "is_newest_first", "words"),
+    [
+        (3, 1.0, True, "Looked through the logs back to {} within 1 s, and found 3."),
+        (1, 8.0, False, "Looked through the logs up to {} within 8 s, and found 1."),
+        (0, 1.5, True, "Nothing found so far Looked through the logs back to {} within 1.5 s, and found 0."),
+    ],
+)
+def test_a_search_whose_time_ran_out_says_how_far_it_looked_and_goes_on_there(
+    rf, number, seconds, is_newest_first, words
+):
+    page = looked(rf, number, seconds, is_newest_first=is_newest_first)
+    assert page == words.format("3 Nov 2026 14:05:00") + " Look further ?q=x&after=1~f&further=1"
+
+
+@pytest.fixture
+def without_time(monkeypatch):
+    """A first look at two logs is all that there is time for, unless somebody asks to look further."""
+    monkeypatch.setattr(finding, "FIRST_LOOK", 2)
+    monkeypatch.setattr(by_index.ByIndex, "ids", None)
+    finder = explorer_page.Finder
+    monkeypatch.setattr(explorer_page, "Finder", lambda criteria, seconds=0.0: finder(criteria, seconds=seconds))
+
+
+@pytest.mark.django_db
+def test_look_further_finds_what_there_was_no_time_for(client, member, without_time):
+    make_subscription()
+    first, *others = (log_document(number) for number in range(6))
+    import_logs(first | {"response": "a needle in the hay"}, *others)
+    client.force_login(member("Viewer"))
+    page = client.get(LOGS, {"q": '"needle in"'}).content.decode()
+    assert "Nothing found so far" in page and first["_id"] not in page
+    (further,) = re.findall(r'<a class="btn" href="([^"]*further=1)"', page)
+    page = client.get(LOGS + unescape(further)).content.decode()
+    assert first["_id"] in page
+    assert "Nothing found so far" not in page

@@ -1,0 +1,36 @@
+"""Failures that are alike, together: what broke, how often, and whether it is mended."""
+
+from typing import Any
+
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from ..failure_search import FailureSearch
+from ..filters import RANGES
+from ..health.failures import failures_of
+from ..health.period import Period
+from .rendering import render_region
+
+
+@require_safe
+@permission_required("logs.view_webhooklog", raise_exception=True)
+def failure_list(request: HttpRequest) -> HttpResponse:
+    search = FailureSearch(request.GET, user=request.user)
+    context: dict[str, Any] = {"search": search}
+    if search.is_valid():
+        chosen = search.cleaned_data
+        period = Period(search.range_name, timezone.now())
+        context["failures"] = failures_of(
+            request.user,
+            period,
+            search.chosen_subscriptions,
+            chosen["cause"],
+            newest_first=search.sort_name == "last",
+            all_=search.shows_all,
+        )
+        context |= {"period": period, "ranges": [(name, search.address(range=name)) for name in RANGES]}
+        context["all_address"] = search.address(all="1")
+    status = 200 if search.is_valid() else 422
+    return render_region(request, "logs/failure_list.html", "logs/_failures.html", context, status)

@@ -1,0 +1,130 @@
+"""Saved views of the explorer: the list of them, and what is done with one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from ..forms_saved_views import SavedViewForm
+from ..models import SavedView
+from ..saved_views import MOST_PINNED, built_in, described, mended, navigation, pin, valid_query
+from ..view_counts import fresh_counts
+
+MOST_SHARED = 200  # on the page
+
+
+@require_safe
+@permission_required("logs.view_webhooklog", raise_exception=True)
+def saved_view_list(request: HttpRequest) -> HttpResponse:
+    visible = SavedView.objects.visible_to(request.user).with_pins_of(request.user).select_related("owner")
+    own, shared = visible.filter(owner=request.user), visible.exclude(owner=request.user)[:MOST_SHARED]
+    context = {
+        "own": [described(view, request.user) for view in own],
+        "shared": [described(view, request.user) for view in shared],
+    }
+    return render(request, "logs/saved_view_list.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@permission_required("logs.view_webhooklog", raise_exception=True)
+def saved_view_create(request: HttpRequest) -> HttpResponse:
+    """The form is in the explorer; here it comes back where something is wrong. `?…` is the filter of a new view."""
+    if request.method != "POST":
+        return _form_page(request, SavedViewForm(user=request.user, initial={"query": request.GET.urlencode()}))
+    form = SavedViewForm(request.POST, user=request.user)
+    if not form.store():
+        return _form_page(request, form, status=422)
+    messages.success(request, _("The view “%(name)s” is saved.") % {"name": form.instance})
+    _tell_of_full_navigation(request, form.is_navigation_full)
+    return redirect(form.instance)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@permission_required("logs.view_webhooklog", raise_exception=True)
+def saved_view_edit(request: HttpRequest, pk: int) -> HttpResponse:
+    view = _changeable(request, pk)
+    if request.method != "POST":
+        return _form_page(request, SavedViewForm(user=request.user, instance=view))
+    form = SavedViewForm(request.POST, user=request.user, instance=view)
+    if not form.store():
+        return _form_page(request, form, status=422)
+    messages.success(request, _("The view “%(name)s” is changed.") % {"name": form.instance})
+    _tell_of_full_navigation(request, form.is_navigation_full)
+    return redirect("logs:saved_view_list")
+
+
+@require_POST
+@permission_required("logs.view_webhooklog", raise_exception=True)
+def saved_view_filter(request: HttpRequest, pk: int) -> HttpResponse:
+    """Give a view another filter."""
+    view = _changeable(request, pk)
+    try:
+        view.query = valid_query(request.POST.get("query", ""), request.user)
+    except ValidationError as error:
+        messages.error(request, " ".join(error.messages))
+        return redirect("logs:saved_view_edit", view.pk)
+    view.save(update_fields=["query", "updated_at"])
+    messages.success(request, _("The view “%(name)s” has another filter now.") % {"name": view})
+    return redirect(view)
+
+
+@require_POST
+@permission_required("logs.view_webhooklog", raise_exception=True)
+def saved_view_pin(request: HttpRequest, pk: int, is_pinned: bool) -> HttpResponse:
+    """Into one's own navigation, or out of it; nobody else sees a difference."""
+    view = get_object_or_404(SavedView.objects.visible_to(request.user), pk=pk)
+    if is_pinned:
+        _tell_of_full_navigation(request, not pin(view, request.user))
+    else:
+        view.pinned_by.remove(request.user)
+    return redirect("logs:saved_view_list")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@permission_required("logs.view_webhooklog", raise_exception=True)
+def saved_view_delete(request: HttpRequest, pk: int) -> HttpResponse:
+    """Asks first: a shared view goes for everybody."""
+    view = _changeable(request, pk)
+    if request.method != "POST":
+        others = sum(user != request.user for user in view.pinned_by.all())
+        return render(request, "logs/saved_view_delete.html", {"one": described(view, request.user), "others": others})
+    view.delete()
+    messages.success(request, _("The view “%(name)s” is deleted. Its logs are where they were.") % {"name": view})
+    return redirect("logs:saved_view_list")
+
+
+@require_safe
+@never_cache
+@permission_required("logs.view_webhooklog", raise_exception=True)
+def saved_view_counts(request: HttpRequest) -> HttpResponse:
+    """The numbers of the navigation, for the places where they belong; `?tabs`: and of the views that everybody has."""
+    tabs = [*(built_in() if "tabs" in request.GET else ()), *navigation(request.user).tabs]
+    found = fresh_counts([tab.query for tab in tabs], request.user)
+    return render(request, "logs/saved_view_counts.html", {"counts": [(tab.key, found.get(tab.query)) for tab in tabs]})
+
+
+def _changeable(request: HttpRequest, pk: int) -> SavedView:
+    """404 where there is none, or another's; the owner of a shared view, or a superuser, changes it."""
+    return get_object_or_404(SavedView.objects.changeable_by(request.user).select_related("owner"), pk=pk)
+
+
+def _form_page(request: HttpRequest, form: SavedViewForm, status: int = 200) -> HttpResponse:
+    context: dict[str, Any] = {"form": form}
+    if not form.is_new:
+        one = described(form.instance, request.user)
+        context |= {"one": one, "mended": mended(form.instance.query, request.user) if one.problems else ""}
+    return render(request, "logs/saved_view_form.html", context, status=status)
+
+
+def _tell_of_full_navigation(request: HttpRequest, is_full: bool) -> None:
+    if is_full:
+        text = _("It is not pinned: %(number)s views are, and no more fit. Unpin one first.")
+        messages.warning(request, text % {"number": MOST_PINNED})
