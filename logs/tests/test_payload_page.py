@@ -39,7 +39,7 @@ def links_in(page) -> list[str]:
 
 def keys_in(page) -> list[str]:
     """The pointers of the nodes that are on the page."""
-    return [html.unescape(key) for key in re.findall(r'class="k" data-copy="([^"]*)"', page.content.decode())]
+    return [html.unescape(key) for key in re.findall(r'data-copy="(/[^"]*)"', page.content.decode())]
 
 
 # Places

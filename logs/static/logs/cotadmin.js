@@ -113,7 +113,7 @@
 
   // Copying.
   const addressOfValue = (button) => {
-    const pointer = button.parentElement.querySelector(".k").dataset.copy;
+    const pointer = button.previousElementSibling.dataset.copy;
     return button.closest("[data-values]").dataset.values + encodeURIComponent(pointer);
   };
   const textToCopy = async (button) => {
