@@ -60,7 +60,7 @@ WINDOW = 50  # the last logs of a run, of which a share may fail
 class Run(models.Model):
     source = models.CharField(_("from"), max_length=20, choices=Source)
     # What stands behind the `?` of the explorer's address; frozen, as what is planned are the logs that it found then.
-    query = models.CharField(_("filter"), max_length=4000, blank=True)
+    query = models.TextField(_("filter"), blank=True)
     parent = models.ForeignKey("self", models.SET_NULL, null=True, related_name="+", verbose_name=_("after the run"))
     # Ids that were asked for and are nobody's, or not of the person who asked.
     unknown = ArrayField(models.CharField(max_length=100), default=list)

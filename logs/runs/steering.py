@@ -9,7 +9,6 @@ from collections.abc import Collection
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import F
 from django.db.models.functions import Now
 
 from ..models import (
@@ -20,7 +19,6 @@ from ..models import (
     PauseReason,
     Run,
     RunState,
-    Subscription,
     Why,
     wake,
 )
@@ -41,6 +39,11 @@ UPDATE logs_runentry SET queued_at = NULL,
     settled_at = CASE WHEN attempt_number IS NOT NULL THEN now() END
 FROM entry WHERE logs_runentry.id = entry.id
 RETURNING logs_runentry.subscription_id
+"""
+# A worker that has read ahead in one of these lanes reads again before it sends the next. Locked in the order of ids.
+_NOTICE = """
+WITH lane AS (SELECT id FROM logs_subscription WHERE id = ANY(%(lanes)s) ORDER BY id FOR NO KEY UPDATE)
+UPDATE logs_subscription SET lane_version = lane_version + 1 FROM lane WHERE logs_subscription.id = lane.id
 """
 
 
@@ -101,9 +104,7 @@ def withdraw(run: Run, lanes: Collection[str] | None = None) -> None:
     with connection.cursor() as cursor:
         cursor.execute(_WITHDRAW, {"run": run.pk, "lanes": None if lanes is None else list(lanes)})
         touched = {lane for (lane,) in cursor.fetchall()}
-    # A worker that has read ahead in one of these lanes reads again before it sends the next.
-    for lane in sorted(touched):
-        Subscription.objects.filter(pk=lane).update(lane_version=F("lane_version") + 1)
+        cursor.execute(_NOTICE, {"lanes": list(touched)})
     wake(*touched)
 
 
