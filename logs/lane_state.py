@@ -78,7 +78,7 @@ def first_of_lane(subscription: Subscription) -> WebhookLogQuerySet:
 def lane_state(subscription: Subscription, logs: Iterable[WebhookLog] | None = None) -> LaneState:
     """`subscription`: of `health.lanes.with_lanes`. `logs`: those of `first_of_lane`, where they were read with others."""
     found = {log.pk: log for log in (first_of_lane(subscription) if logs is None else logs)}
-    first = sorted((log for log in found.values() if log.is_due), key=lambda log: (log.turn, log.position))
+    first = sorted((log for log in found.values() if log.is_due), key=lambda log: (log.turn, log.position, log.pk))
     head = found.get(subscription.held_log) or (first[0] if first else None)
     behind = [log for log in first if head is None or log.pk != head.pk]
     number = subscription.due_count - (head is not None and head.is_due)  # type: ignore[attr-defined]
@@ -95,6 +95,7 @@ def lane_state(subscription: Subscription, logs: Iterable[WebhookLog] | None = N
 def logs_before(log: WebhookLog) -> Count:
     """How many are sent before this log, which is due."""
     earlier = Q(turn__lt=log.turn) | Q(turn=log.turn, position__lt=log.position)
+    earlier |= Q(turn=log.turn, position=log.position, pk__lt=log.pk)
     others = WebhookLog.objects.on(log.subscription).due().exclude(pk=log.pk)
     return bounded_count(others.filter(earlier))
 

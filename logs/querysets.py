@@ -76,7 +76,7 @@ class WebhookLogQuerySet(models.QuerySet):
         return self.filter(next_attempt_at__isnull=False)
 
     def unsettled(self) -> WebhookLogQuerySet:
-        """Those of which something is still to come: a try, or somebody's word about the lane that is on hold because of it."""
+        """Those of which something is still to come: a try, the turn in a run, or somebody's word about a lane on hold for it."""
         return self.filter(_is_unsettled())
 
     def settled(self) -> WebhookLogQuerySet:
@@ -110,7 +110,9 @@ class WebhookLogQuerySet(models.QuerySet):
 
 def _is_unsettled() -> Q:
     held = apps.get_model("logs", "Subscription").objects.exclude(held_log="").values("held_log")
-    return Q(state__in=["pending", "retrying"]) | Q(next_attempt_at__isnull=False) | Q(pk__in=held)
+    in_run = apps.get_model("logs", "RunEntry").objects.open().values("log")
+    is_waited_for = Q(pk__in=held) | Q(pk__in=in_run)
+    return Q(state__in=["pending", "retrying"]) | Q(next_attempt_at__isnull=False) | is_waited_for
 
 
 class PayloadQuerySet(models.QuerySet):
@@ -149,3 +151,29 @@ class SavedViewQuerySet(models.QuerySet):
         """With `is_pinned`: whether it is in the user's navigation."""
         pins = apps.get_model("logs", "SavedView").pinned_by.through.objects.filter(savedview=models.OuterRef("pk"))
         return self.annotate(is_pinned=models.Exists(pins.filter(user=user.pk)))
+
+
+class RunQuerySet(models.QuerySet):
+    def visible_to(self, user: User | AnonymousUser) -> RunQuerySet:
+        """Those of which every log is of a company that one belongs to; a plan is seen by who made it alone."""
+        if user.is_superuser:
+            return self
+        own = apps.get_model("logs", "Company").objects.visible_to(user).values("pk")
+        companies = apps.get_model("logs", "Run").companies.through.objects.filter(run=models.OuterRef("pk"))
+        is_ours = models.Exists(companies.filter(company__in=own)) & ~models.Exists(companies.exclude(company__in=own))
+        return self.filter(Q(planned_by=user.pk) | Q(started_at__isnull=False)).filter(
+            is_ours | Q(planned_by=user.pk) & ~models.Exists(companies)
+        )
+
+    def started(self) -> RunQuerySet:
+        return self.filter(started_at__isnull=False)
+
+    def open(self) -> RunQuerySet:
+        """Those that have logs to send: running, or paused."""
+        return self.filter(state__in=["running", "paused"])
+
+
+class RunEntryQuerySet(models.QuerySet):
+    def open(self) -> RunEntryQuerySet:
+        """Those that are still to be sent."""
+        return self.filter(outcome__in=["waiting", "queued"])

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
+from typing import Any
 
 import psycopg
 from django.conf import settings
 
+from ..runs.stale import NEWER_WAS_RECEIVED
 from .leases import GROUP_OF_LANE, Leases, group_of
 from .signing import SecretUnreadable, decrypt_secret
 
@@ -17,7 +20,8 @@ AHEAD = 20  # logs of a lane that are read at once
 AHEAD_BYTES = 256 * 1024  # of their payloads as they are stored, that is compressed
 CLOCK_SLACK = 5.0  # seconds
 
-# A log stands at the head of its lane by (turn, position). A lane on hold sends re-deliveries only.
+# A log stands at the head of its lane by (turn, position); of a run and an event with one position, the older goes first.
+# A lane on hold sends re-deliveries only.
 _MAY_GO = """
     log.subscription_id = lane.id AND log.next_attempt_at IS NOT NULL
     AND log.turn <= CASE WHEN lane.held_at IS NULL THEN 2 ELSE 1 END AND (lane.held_at IS NULL OR log.trigger <> 'auto')
@@ -31,30 +35,33 @@ WITH ready AS MATERIALIZED (
     FROM logs_subscription lane
     CROSS JOIN LATERAL (
         SELECT log.next_attempt_at AS due_at FROM logs_webhooklog log
-        WHERE {may_go} ORDER BY log.turn, log.position LIMIT 1
+        WHERE {may_go} ORDER BY log.turn, log.position, log.id LIMIT 1
     ) first
     WHERE {which} AND {group_of_lane} = ANY(%(groups)s) AND (lane.is_active OR lane.is_draining) AND lane.url <> ''
         AND (first.due_at <= now() OR first.due_at > now() + %(latest)s * interval '1 second')
     ORDER BY first.due_at LIMIT %(limit)s
 )
 SELECT log_id, id, lane_version, url, timeout, retry, trigger, requested_by_id, encrypted_secret,
-    previous_secret, encrypted_headers, event::text
+    previous_secret, encrypted_headers, event::text, object_id, created_at, entry_id, is_guarded, is_stale
 FROM (
     SELECT lane.*, log.id AS log_id, log.turn, log.position, log.retry, log.trigger, log.requested_by_id, payload.event,
-        sum(pg_column_size(payload.event)) OVER (PARTITION BY lane.id ORDER BY log.turn, log.position)
+        log.object_id, log.created_at, entry.id AS entry_id, coalesce(entry.is_guarded, false) AS is_guarded,
+        entry.is_guarded IS TRUE AND {newer_was_received} AS is_stale,
+        sum(pg_column_size(payload.event)) OVER (PARTITION BY lane.id ORDER BY log.turn, log.position, log.id)
             - pg_column_size(payload.event) AS bytes_before
     FROM ready lane
     CROSS JOIN LATERAL (
-        SELECT log.* FROM logs_webhooklog log WHERE {may_go} ORDER BY log.turn, log.position LIMIT %(ahead)s
+        SELECT log.* FROM logs_webhooklog log WHERE {may_go} ORDER BY log.turn, log.position, log.id LIMIT %(ahead)s
     ) log
     LEFT JOIN logs_payload payload ON payload.log_id = log.id
+    LEFT JOIN logs_runentry entry ON log.trigger = 'bulk' AND entry.log_id = log.id AND entry.outcome = 'queued'
 ) ahead
 WHERE coalesce(bytes_before, 0) < %(ahead_bytes)s
-ORDER BY due_at, id, turn, position
+ORDER BY due_at, id, turn, position, log_id
 """
 # Not "= ANY(…)", which walks a long array for every lane.
 _CLAIM_WOKEN, _CLAIM_ALL = (
-    _CLAIM.format(may_go=_MAY_GO, group_of_lane=GROUP_OF_LANE, which=which)
+    _CLAIM.format(may_go=_MAY_GO, group_of_lane=GROUP_OF_LANE, newer_was_received=NEWER_WAS_RECEIVED, which=which)
     for which in (
         "lane.id IN (SELECT unnest(%(woken)s::text[]))",
         "lane.id NOT IN (SELECT unnest(%(busy)s::text[]))",
@@ -66,7 +73,9 @@ _CLAIM_WOKEN, _CLAIM_ALL = (
 class Delivery:
     """What is needed for one try. `problem`: why it cannot even be tried, "" where it can.
 
-    `number`: the how-manieth try of the log it is. `lane_version` is that of the moment when it was read.
+    `number`: the how-manieth try of the log it is. `lane_version` is that of the moment when it was read. `entry`: of the run for
+    which it is sent. `is_stale`: it must not be sent, since a newer event of its object was received; `is_guarded`: nor if one is
+    received before it.
     """
 
     log_id: str
@@ -83,6 +92,11 @@ class Delivery:
     headers: tuple[tuple[str, str], ...]
     payload: bytes
     problem: str = ""
+    object_id: str = ""
+    created_at: datetime | None = None
+    entry: int | None = None
+    is_guarded: bool = False
+    is_stale: bool = False
 
 
 async def claim(
@@ -128,7 +142,9 @@ def _delivery(
     previous_secret: str,
     headers: str,
     event: str | None,
+    *about_run: Any,
 ) -> Delivery:
+    object_id, created_at, entry, is_guarded, is_stale = about_run
     problem = "" if event is not None else "The payload has expired."
     secrets: tuple[str, ...] = ()
     more: tuple[tuple[str, str], ...] = ()
@@ -152,6 +168,11 @@ def _delivery(
         headers=more,
         payload=(event or "").encode(),
         problem=problem,
+        object_id=object_id,
+        created_at=created_at,
+        entry=entry,
+        is_guarded=is_guarded,
+        is_stale=is_stale,
     )
 
 

@@ -29,7 +29,7 @@ WITH told AS (
     SELECT * FROM json_to_recordset(%(outcomes)s::json) AS told (
         log_id text, group_number smallint, epoch bigint, number integer, trigger text, actor integer, age float8,
         duration_ms integer, url text, status integer, is_success boolean, response text, headers jsonb,
-        is_truncated boolean, cause text, note text, fingerprint text, search text
+        is_truncated boolean, cause text, note text, fingerprint text, search text, entry bigint
     )
 ), lease AS (
     SELECT number, epoch FROM logs_lanegroup WHERE holder = %(holder)s FOR KEY SHARE
@@ -67,6 +67,13 @@ WITH told AS (
     SELECT log_id, number, told.trigger, actor, now() - age * interval '1 second', duration_ms, url, status,
         headers, response, is_truncated, cause, note
     FROM told JOIN log ON log.id = told.log_id
+), entry AS (
+    UPDATE logs_runentry entry SET attempt_number = told.number, status = told.status, cause = told.cause,
+        fingerprint = told.fingerprint, duration_ms = told.duration_ms,
+        outcome = CASE WHEN told.is_success THEN 'succeeded' WHEN log.is_settled THEN 'failed' ELSE entry.outcome END,
+        settled_at = CASE WHEN log.is_settled THEN now() END, why = CASE WHEN log.is_settled THEN '' ELSE entry.why END
+    FROM told JOIN log ON log.id = told.log_id
+    WHERE entry.id = told.entry
 ), lane AS (
     UPDATE logs_subscription lane SET
         held_at = CASE WHEN log.state = 'failed' THEN now() END,
@@ -81,6 +88,25 @@ WITH told AS (
 SELECT log.id, stored.lane_version, log.is_settled AND lane.held_at IS NULL
 FROM log JOIN logs_subscription stored ON stored.id = log.subscription_id LEFT JOIN lane ON lane.id = stored.id
 """
+# A log of a run that became stale while it stood in its lane: it is as it was, and the ledger says why.
+_LEAVE_OUT = """
+WITH told AS (
+    SELECT * FROM json_to_recordset(%(left_out)s::json) AS told (log_id text, group_number smallint, epoch bigint, entry bigint)
+), lease AS (
+    SELECT number, epoch FROM logs_lanegroup WHERE holder = %(holder)s FOR KEY SHARE
+), log AS (
+    UPDATE logs_webhooklog log SET next_attempt_at = NULL, requested_by_id = NULL,
+        state = CASE WHEN log.state IN ('pending', 'retrying') THEN 'failed' ELSE log.state END
+    FROM told JOIN lease ON lease.number = told.group_number AND lease.epoch = told.epoch
+    WHERE log.id = told.log_id AND log.next_attempt_at IS NOT NULL
+    RETURNING log.id, log.subscription_id
+), entry AS (
+    UPDATE logs_runentry entry SET outcome = 'skipped', why = 'stale', settled_at = now()
+    FROM told JOIN log ON log.id = told.log_id
+    WHERE entry.id = told.entry AND entry.outcome = 'queued'
+)
+SELECT log.id, lane.lane_version, true FROM log JOIN logs_subscription lane ON lane.id = log.subscription_id
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +119,10 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """An outcome that waits to be written, and who waits for that."""
+    """An outcome that waits to be written, and who waits for that. None: it was not sent, being stale."""
 
     delivery: Delivery
-    outcome: Outcome
+    outcome: Outcome | None
     started: float
     recorded: asyncio.Future[Recorded | None]
 
@@ -109,8 +135,11 @@ class Recorder:
         self._waiting: list[_Told] = []
         self._has_some = asyncio.Event()
 
-    async def record(self, delivery: Delivery, outcome: Outcome, started: float) -> Recorded | None:
-        """None where it was not written: another worker has taken the lane over. `started`: as `time.monotonic()`."""
+    async def record(self, delivery: Delivery, outcome: Outcome | None, started: float) -> Recorded | None:
+        """None where it was not written: another worker has taken the lane over. `started`: as `time.monotonic()`.
+
+        `outcome` None: it is left out of its run, since a newer event of its object was received.
+        """
         recorded: asyncio.Future[Recorded | None] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Told(delivery, outcome, started, recorded))
         self._has_some.set()
@@ -145,6 +174,8 @@ class Recorder:
                 written = [await self._write_all(connection, [told]) for told in batch]
                 return {log_id: recorded for one in written for log_id, recorded in one.items()}
             [told] = batch
+            if told.outcome is None:
+                raise
             bare = replace(told.outcome, response="", response_headers=[], note="the response cannot be stored")
             return await self._write(connection, [replace(told, outcome=bare)])
 
@@ -152,24 +183,37 @@ class Recorder:
         if not batch:
             return {}
         now = time.monotonic()
-        outcomes = [_columns(told.delivery, told.outcome, now - told.started) for told in batch]
-        parameters = {
-            "outcomes": msgspec.json.encode(outcomes).decode(),
-            "holder": self.holder,
-            "delay": settings.DELIVERY_RETRY_DELAY,
-        }
-        rows = await (await connection.execute(_RECORD, parameters)).fetchall()
+        outcomes = [_columns(told.delivery, told.outcome, now - told.started) for told in batch if told.outcome]
+        left_out = [_place(told.delivery) for told in batch if not told.outcome]
+        rows: list[tuple] = []
+        if outcomes:
+            parameters = {"outcomes": _json(outcomes), "holder": self.holder, "delay": settings.DELIVERY_RETRY_DELAY}
+            rows += await (await connection.execute(_RECORD, parameters)).fetchall()
+        if left_out:
+            parameters = {"left_out": _json(left_out), "holder": self.holder}
+            rows += await (await connection.execute(_LEAVE_OUT, parameters)).fetchall()
         return {log_id: Recorded(lane_version, is_settled) for log_id, lane_version, is_settled in rows}
+
+
+def _json(rows: list[dict[str, object]]) -> str:
+    return msgspec.json.encode(rows).decode()
+
+
+def _place(delivery: Delivery) -> dict[str, object]:
+    """Which log, under which lease, and of which run."""
+    return {
+        "log_id": delivery.log_id,
+        "group_number": delivery.group,
+        "epoch": delivery.epoch,
+        "entry": delivery.entry,
+    }
 
 
 def _columns(delivery: Delivery, outcome: Outcome, age: float) -> dict[str, object]:
     keys = masked_keys()
     # A fingerprint is shown, and secrets are not.
     like = fingerprint(mask_text(outcome.response, keys), outcome.status, outcome.cause) if outcome.cause else ""
-    return {
-        "log_id": delivery.log_id,
-        "group_number": delivery.group,
-        "epoch": delivery.epoch,
+    return _place(delivery) | {
         "number": delivery.number,
         "trigger": delivery.trigger,
         "actor": delivery.requested_by_id,

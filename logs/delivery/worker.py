@@ -26,6 +26,7 @@ from .guard import Guard
 from .lanes import Delivery
 from .leases import HEARTBEATS, Leases, group_of
 from .policy import Cause
+from .received import Received
 from .recorder import Recorder
 from .sender import Outcome, Sender
 
@@ -160,18 +161,23 @@ class DeliveryLoop:
 
     async def _run_lane(self, sender: Sender, lane: str, deliveries: list[Delivery]) -> None:
         """Send one after the other, as long as each is settled and nobody has changed the lane."""
+        received = Received()
         try:
             for delivery in deliveries:
                 async with self._room:
                     if self._stop_at or not self.leases.holds(delivery.group, delivery.epoch):
                         return
                     started = time.monotonic()
-                    outcome = await self._attempt(sender, delivery)
+                    is_stale = delivery.is_stale or received.makes_stale(delivery)
+                    outcome = None if is_stale else await self._attempt(sender, delivery)
                 recorded = await self.recorder.record(delivery, outcome, started)
-                _tell(delivery, outcome)
+                if outcome:
+                    _tell(delivery, outcome)
                 if recorded is None:
                     return  # another worker has taken the lane over
-                self.counts.add(outcome)
+                if outcome:
+                    self.counts.add(outcome)
+                    received.note(delivery, outcome)
                 if not recorded.is_settled:
                     asyncio.get_running_loop().call_later(settings.DELIVERY_RETRY_DELAY, self._wake_lane, lane)
                     return

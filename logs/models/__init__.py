@@ -10,6 +10,8 @@ from .payload import Payload
 from .retention import Retention
 from .rollup import Cell, DurationCell, DurationRollup, Rollup, RollupDelta
 from .round import RedeliveryRefused
+from .run import FIRST_STEP, LAST_STEP, SECOND_STEP, WINDOW, Canary, PauseReason, Run, RunState, Source, StaleChoice
+from .run_entry import Outcome, RunEntry, Why
 from .saved_view import SavedView
 from .states import AttemptTrigger, Cause, State, Turn
 from .subscription import Subscription, Trigger
@@ -18,12 +20,17 @@ from .worker import DeliveryCount, LaneGroup, Worker
 
 __all__ = [
     "DUE_CHANNEL",
+    "FIRST_STEP",
+    "LAST_STEP",
+    "SECOND_STEP",
+    "WINDOW",
     "AcceptedEvent",
     "ApiToken",
     "Attempt",
     "AttemptTrigger",
     "AuditAction",
     "AuditEntry",
+    "Canary",
     "Cause",
     "Cell",
     "Company",
@@ -36,19 +43,27 @@ __all__ = [
     "ImportKind",
     "ImportState",
     "LaneGroup",
+    "Outcome",
+    "PauseReason",
     "Payload",
     "RedeliveryRefused",
     "RefusedDocument",
     "Retention",
     "Rollup",
     "RollupDelta",
+    "Run",
+    "RunEntry",
+    "RunState",
     "SavedView",
+    "Source",
+    "StaleChoice",
     "State",
     "Subscription",
     "Trigger",
     "Turn",
     "UnmatchedCount",
     "WebhookLog",
+    "Why",
     "Worker",
     "take_positions",
     "wake",

@@ -12,6 +12,11 @@ from .fields import ObjectIdField
 class AuditAction(models.TextChoices):
     REVEALED = "revealed", _("revealed a masked value")
     REDELIVERED = "redelivered", _("asked for a re-delivery")
+    RUN_STARTED = "run_started", _("started a re-delivery run")
+    RUN_PAUSED = "run_paused", _("paused a re-delivery run")
+    RUN_RESUMED = "run_resumed", _("let a re-delivery run go on")
+    RUN_STOPPED = "run_stopped", _("stopped a re-delivery run")
+    RUN_LANE_LEFT = "run_lane_left", _("took the subscription out of a re-delivery run")
     SUBSCRIPTION_CREATED = "created", _("created the subscription")
     SUBSCRIPTION_CHANGED = "changed", _("changed the subscription")
     ACTIVATED = "activated", _("activated the subscription")

@@ -46,7 +46,7 @@ class Lane(models.Model):
 
     def waiting(self) -> WebhookLogQuerySet:
         """The logs that are due in this lane, now or later, in the order in which they will be sent."""
-        return self.logs.filter(next_attempt_at__isnull=False).order_by("turn", "position")
+        return self.logs.filter(next_attempt_at__isnull=False).order_by("turn", "position", "id")
 
     def hold(self, *, by) -> bool:
         """Send nothing more but re-deliveries; False where it is on hold already."""

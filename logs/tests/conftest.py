@@ -16,7 +16,8 @@ from django.db.models import QuerySet
 from django.utils import translation
 
 from logs.delivery.worker import DeliveryLoop
-from logs.models import WebhookLog
+from logs.models import Run, RunState, WebhookLog
+from logs.runs.feeding import feed
 
 from .factories import make_company
 from .receiver import Receiver
@@ -78,3 +79,32 @@ def deliver(transactional_db) -> Callable[..., None]:
         await sync_to_async(connections.close_all)()  # that of the thread in which the questions were asked
 
     return lambda until=None: asyncio.run(run(until))
+
+
+@pytest.fixture
+def deliver_run(transactional_db) -> Callable[..., Run]:
+    """`deliver_run(run)`: run a worker's delivery loop and its feeding of runs until this one does not run any more."""
+
+    async def move_on(run: Run) -> None:
+        deliveries = DeliveryLoop()
+        running = asyncio.create_task(deliveries.run())
+        while not running.done():
+            await asyncio.to_thread(_feed_and_close)
+            await run.arefresh_from_db()
+            if run.state != RunState.RUNNING and not deliveries.running:
+                deliveries.stop()
+            await asyncio.sleep(0.01)
+        running.result()
+        await sync_to_async(connections.close_all)()
+
+    def deliver_run(run: Run) -> Run:
+        asyncio.run(move_on(run))
+        run.refresh_from_db()
+        return run
+
+    return deliver_run
+
+
+def _feed_and_close() -> None:
+    feed()
+    connections.close_all()

@@ -14,9 +14,12 @@ from procrastinate.exceptions import ConnectorException
 from logs.delivery.worker import RECONNECT_SECONDS, DeliveryLoop
 from logs.partitions import make_months_ahead
 from logs.rollups.folding import fold
+from logs.runs.feeding import feed
 
 logger = logging.getLogger("logs.jobs")
 FOLD_SECONDS = 2.0
+FEED_SECONDS = {True: 0.02, False: 0.1}  # while a run is running, by whether lanes had room for more of it
+FEED_IDLE_SECONDS = 0.5
 
 
 class Command(BaseCommand):
@@ -32,7 +35,8 @@ class Command(BaseCommand):
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         deliveries = DeliveryLoop()
-        others = [asyncio.create_task(job) for job in (_run_jobs(), _fold_rollups(), asyncio.to_thread(_make_months))]
+        jobs = (_run_jobs(), _fold_rollups(), _feed_runs(), asyncio.to_thread(_make_months))
+        others = [asyncio.create_task(job) for job in jobs]
 
         def stop() -> None:
             deliveries.stop()
@@ -88,6 +92,22 @@ def _fold_what_came_in() -> None:
             pass
     except DatabaseError as error:
         logger.warning("the figures of the pages were not added up, trying again: %s", type(error).__name__)
+
+
+async def _feed_runs() -> None:
+    """Puts the logs of re-delivery runs into their lanes. Several workers take turns."""
+    while True:
+        number = await asyncio.to_thread(_feed_what_runs)
+        await asyncio.sleep(FEED_IDLE_SECONDS if number is None else FEED_SECONDS[number > 0])
+
+
+def _feed_what_runs() -> int | None:
+    try:
+        close_old_connections()
+        return feed()
+    except DatabaseError as error:
+        logger.warning("re-delivery runs were not moved on, trying again: %s", type(error).__name__)
+        return None
 
 
 def _make_months() -> None:

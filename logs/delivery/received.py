@@ -1,0 +1,28 @@
+"""What a lane has had received since its logs were read: the newest event of each object."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from .lanes import Delivery
+from .sender import Outcome
+
+
+class Received:
+    """The database tells what is stale when logs are read; this tells what becomes so among those that were read together."""
+
+    def __init__(self) -> None:
+        self._newest: dict[str, tuple[datetime | None, str]] = {}
+
+    def note(self, delivery: Delivery, outcome: Outcome) -> None:
+        if outcome.is_success and delivery.object_id:
+            place = _place(delivery)
+            self._newest[delivery.object_id] = max(place, self._newest.get(delivery.object_id, place))
+
+    def makes_stale(self, delivery: Delivery) -> bool:
+        newest = self._newest.get(delivery.object_id)
+        return delivery.is_guarded and newest is not None and newest > _place(delivery)
+
+
+def _place(delivery: Delivery) -> tuple[datetime | None, str]:
+    return delivery.created_at, delivery.log_id

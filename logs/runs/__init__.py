@@ -1,0 +1,1 @@
+"""Re-delivery runs: which logs, the plan, the start, feeding them to the lanes, and the ledger."""

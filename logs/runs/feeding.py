@@ -1,0 +1,102 @@
+"""Puts the logs of running runs into their lanes, a few at a time, so that a run can be paused, stopped and slowed down.
+
+Every worker does so in turn with the others: whoever locks a run moves it on, in one transaction, and keeps nothing in memory. So
+it does not matter which worker is killed, or when.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+from django.db.models.functions import Now
+
+from ..models import LAST_STEP, WINDOW, Canary, Outcome, PauseReason, Run, RunState, Subscription
+from .judging import why_to_pause
+from .lane_places import put_into_lanes
+from .steering import pause
+from .tidying import tidy
+
+DEPTH = 20  # logs of a run in one lane at a time; as many as a worker reads ahead
+MOST_AT_ONCE = 1_000  # so that whoever stops a run does not wait for long
+BURST = timedelta(seconds=1)  # of a rate: what was not sent meanwhile is not caught up for longer
+
+
+@dataclass(frozen=True)
+class Room:
+    """How many logs may be put into lanes now: in one lane, and in all."""
+
+    depth: int
+    total: int
+
+
+def feed() -> int | None:
+    """Move all running runs on: how many logs were put into lanes, None where no run is running."""
+    running = list(Run.objects.filter(state=RunState.RUNNING).order_by("pk").values_list("pk", flat=True))
+    number = 0
+    for pk in running:
+        with transaction.atomic():
+            run = Run.objects.select_for_update(skip_locked=True, of=("self",)).filter(pk=pk, state=RunState.RUNNING)
+            if found := run.first():
+                number += _move_on(found)
+    return number if running else None
+
+
+def _move_on(run: Run) -> int:
+    """How many logs were put into lanes."""
+    tidy(run)
+    if reason := _why_to_pause(run):
+        pause(run, by=None, reason=reason)
+        return 0
+    while not run.entries.open().filter(step__lte=run.step).exists():
+        if run.step == LAST_STEP:
+            Run.objects.filter(pk=run.pk).update(state=RunState.FINISHED, ended_at=Now())
+            return 0
+        if run.canary == Canary.ASK:
+            pause(run, by=None, reason=PauseReason.CANARY_DONE)
+            return 0
+        run.step += 1
+        run.save(update_fields=["step"])
+    return _feed(run)
+
+
+def _why_to_pause(run: Run) -> PauseReason | None:
+    who = run.responsible
+    if who is None or not who.is_active or not who.has_perm("logs.redeliver_webhooklog"):
+        return PauseReason.ACCOUNT
+    settled = run.entries.filter(settled_at__gte=run.judged_from, outcome__in=[Outcome.SUCCEEDED, Outcome.FAILED])
+    last = list(settled.order_by("-settled_at").values_list("outcome", flat=True)[:WINDOW])
+    has_failed = run.step < LAST_STEP and settled.filter(outcome=Outcome.FAILED).exists()
+    return why_to_pause(run.step, [outcome == Outcome.FAILED for outcome in last], has_failed, run.failure_percent)
+
+
+def _feed(run: Run) -> int:
+    now = _database_time()
+    room = _room(run, now)
+    if room.total < 1:
+        return 0
+    number = put_into_lanes(run, _lanes(run), depth=room.depth, most=room.total)
+    if run.rate and number:
+        beginning = max(run.fed_until or now, now - BURST)
+        Run.objects.filter(pk=run.pk).update(fed_until=beginning + timedelta(seconds=number / run.rate))
+    return number
+
+
+def _room(run: Run, now: datetime) -> Room:
+    if not run.rate:
+        return Room(DEPTH, MOST_AT_ONCE)
+    unused = min(now - run.fed_until, BURST) if run.fed_until else BURST
+    return Room(depth=1, total=min(int(unused.total_seconds() * run.rate), MOST_AT_ONCE))
+
+
+def _lanes(run: Run) -> list[str]:
+    """Those that the person may still see; `tidy` has skipped what is of others."""
+    assert run.responsible  # it would be paused
+    return list(Subscription.objects.visible_to(run.responsible).filter(pk__in=run.lanes).values_list("pk", flat=True))
+
+
+def _database_time() -> datetime:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT now()")
+        return cursor.fetchone()[0]

@@ -1,0 +1,144 @@
+"""Gives the next logs of a run their places in the lanes, after one more look at whether they are to be sent.
+
+Where events wait in a lane, the run and they take turns: after each event that waits goes one log of the run, so that neither
+keeps the other from going out. A log of a run gets the place of an event, and goes before it, being older.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import connection
+
+from ..models import Run, wake
+from .stale import NEWER_WAS_RECEIVED
+
+# A repair goes when nothing else of its lane is left: what is newest then has been received, or is yet to come.
+_NEXT = """
+SELECT entry.id, entry.log_id, entry.is_repair
+FROM unnest(%(lanes)s::text[]) AS lane (id)
+CROSS JOIN LATERAL (
+    SELECT count(*) AS number FROM logs_runentry entry
+    WHERE entry.run_id = %(run)s AND entry.subscription_id = lane.id AND entry.outcome = 'queued'
+) queued
+CROSS JOIN LATERAL (
+    SELECT * FROM logs_runentry entry
+    WHERE entry.run_id = %(run)s AND entry.subscription_id = lane.id AND entry.outcome = 'waiting' AND entry.step <= %(step)s
+        AND (NOT entry.is_repair OR NOT EXISTS (
+            SELECT FROM logs_runentry other WHERE other.run_id = %(run)s AND other.subscription_id = lane.id
+                AND other.outcome IN ('waiting', 'queued') AND NOT other.is_repair
+        ))
+    ORDER BY entry.number LIMIT CASE WHEN queued.number <= %(depth)s / 2 THEN %(depth)s - queued.number ELSE 0 END
+) entry
+ORDER BY entry.number LIMIT %(most)s
+"""
+_AIM_REPAIRS = """
+UPDATE logs_runentry entry SET log_id = newest.id
+FROM logs_webhooklog log CROSS JOIN LATERAL (
+    SELECT id FROM logs_webhooklog other
+    WHERE other.object_id = log.object_id AND other.object_id <> '' AND other.subscription_id = log.subscription_id
+        AND other.state = 'succeeded'
+    ORDER BY other.created_at DESC, other.id DESC LIMIT 1
+) newest
+WHERE entry.id = ANY(%(repairs)s) AND log.id = entry.log_id AND newest.id <> log.id AND NOT EXISTS (
+    SELECT FROM logs_runentry other WHERE other.log_id = newest.id AND other.outcome IN ('waiting', 'queued')
+)
+"""
+_LOCK_LOGS = """
+SELECT log.id FROM logs_webhooklog log JOIN logs_runentry entry ON entry.log_id = log.id
+WHERE entry.id = ANY(%(entries)s) ORDER BY log.id FOR UPDATE OF log
+"""
+# Locked in the order of ids, as everybody does who locks several lanes.
+_LOCK_LANES = """
+SELECT lane.id FROM logs_subscription lane
+WHERE lane.id IN (SELECT subscription_id FROM logs_runentry WHERE id = ANY(%(entries)s)) ORDER BY lane.id FOR NO KEY UPDATE
+"""
+_SKIP = f"""
+UPDATE logs_runentry SET outcome = 'skipped', why = judged.why, settled_at = now()
+FROM (
+    SELECT entry.id, CASE
+        WHEN log.next_attempt_at IS NOT NULL THEN 'due'
+        WHEN NOT EXISTS (SELECT FROM logs_payload payload WHERE payload.log_id = log.id) THEN 'expired'
+        WHEN log.state = 'succeeded' AND entry.before_state <> 'succeeded' THEN 'received'
+        WHEN entry.is_guarded AND NOT entry.is_repair AND {NEWER_WAS_RECEIVED} THEN 'stale'
+        ELSE ''
+    END AS why
+    FROM logs_runentry entry JOIN logs_webhooklog log ON log.id = entry.log_id WHERE entry.id = ANY(%(entries)s)
+) judged
+WHERE logs_runentry.id = judged.id AND judged.why <> ''
+"""
+# What an imported log tells of Cotalker's tries becomes an attempt, before later outcomes overwrite it (docs/adr/0005).
+_TRIES = "CASE WHEN log.position IS NULL THEN greatest(coalesce(log.retry, 1), 1) ELSE log.retry END"
+_KEEP_COTALKERS = f"""
+INSERT INTO logs_attempt (log_id, number, trigger, actor_id, started_at, duration_ms, url, status, response_headers, response,
+    is_truncated, cause, note)
+SELECT log.id, {_TRIES}, 'cotalker', NULL, log.created_at, NULL, '', log.status, '[]', coalesce(log.response, ''), false,
+    log.cause, ''
+FROM logs_runentry entry JOIN logs_webhooklog log ON log.id = entry.log_id
+WHERE entry.id = ANY(%(entries)s) AND entry.outcome = 'waiting' AND log.position IS NULL
+"""
+# `place`: the how-manieth log of the run in its lane, those that stand there already counted in.
+_PLACE = f"""
+WITH next AS (
+    SELECT entry.log_id, entry.subscription_id AS lane, row_number() OVER (PARTITION BY subscription_id ORDER BY number) AS nth
+    FROM logs_runentry entry WHERE entry.id = ANY(%(entries)s) AND entry.outcome = 'waiting'
+), lane AS (
+    SELECT lane.id, lane.held_at, lane.last_position, (
+        SELECT count(*) FROM logs_webhooklog log
+        WHERE log.subscription_id = lane.id AND log.next_attempt_at IS NOT NULL AND log.turn = 2 AND log.trigger = 'bulk'
+    ) AS queued, (
+        SELECT array_agg(position ORDER BY position) FROM (
+            SELECT position FROM logs_webhooklog log
+            WHERE log.subscription_id = lane.id AND log.next_attempt_at IS NOT NULL AND log.turn = 2 AND log.trigger <> 'bulk'
+            ORDER BY log.turn, log.position LIMIT 2 * %(depth)s + 1
+        ) AS first
+    ) AS waiting
+    FROM logs_subscription lane WHERE lane.id IN (SELECT lane FROM next)
+), placed AS (
+    SELECT next.log_id, next.lane, next.nth, CASE WHEN lane.held_at IS NULL THEN 2 ELSE 1 END AS turn,
+        CASE WHEN lane.held_at IS NULL THEN lane.waiting[lane.queued + next.nth + 1] END AS among
+    FROM next JOIN lane ON lane.id = next.lane
+), moved AS (
+    UPDATE logs_subscription SET lane_version = lane_version + 1, last_position = last_position + (
+        SELECT count(*) FROM next WHERE next.lane = logs_subscription.id
+    ) WHERE id IN (SELECT lane FROM next)
+), log AS (
+    UPDATE logs_webhooklog log SET turn = placed.turn, position = coalesce(placed.among, lane.last_position + placed.nth),
+        trigger = 'bulk', requested_by_id = %(by)s, tries_left = %(tries)s, next_attempt_at = now(), retry = {_TRIES}
+    FROM placed JOIN lane ON lane.id = placed.lane
+    WHERE log.id = placed.log_id
+)
+UPDATE logs_runentry SET outcome = 'queued', queued_at = now() WHERE id = ANY(%(entries)s) AND outcome = 'waiting'
+RETURNING subscription_id
+"""
+
+
+def put_into_lanes(run: Run, lanes: Sequence[str], *, depth: int, most: int) -> int:
+    """Queue the next logs of the run: at most `depth` of it in a lane at a time, `most` of them now. How many were queued.
+
+    The run must be locked. What is not to be sent any more is skipped, with the reason in the ledger.
+    """
+    asked = {"run": run.pk, "lanes": list(lanes), "step": run.step, "depth": depth, "most": most}
+    rows = _ask(_NEXT, asked)
+    if not rows:
+        return 0
+    entries = {"entries": [pk for pk, _log, _is_repair in rows]}
+    if repairs := [pk for pk, _log, is_repair in rows if is_repair]:
+        _do(_AIM_REPAIRS, {"repairs": repairs})
+    for statement in (_LOCK_LOGS, _LOCK_LANES, _SKIP, _KEEP_COTALKERS):
+        _do(statement, entries)
+    queued = _ask(_PLACE, entries | {"by": run.responsible_id, "tries": run.tries, "depth": depth})
+    wake(*{lane for (lane,) in queued})
+    return len(queued)
+
+
+def _ask(statement: str, parameters: dict[str, Any]) -> list[tuple]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return cursor.fetchall()
+
+
+def _do(statement: str, parameters: dict[str, Any]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)

@@ -1,0 +1,99 @@
+"""Which logs are asked for: by a filter, by ids, or those that still fail of an earlier run. Only what the person may see."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from django.http import QueryDict
+
+from .. import objectid
+from ..explorer.criteria import Criteria
+from ..explorer.finding import Finder
+from ..filters import WebhookLogFilter
+from ..models import Outcome, Run, Source, State, WebhookLog
+
+MOST = 100_000  # logs of a run
+MOST_UNKNOWN = 100  # ids that are remembered because nobody knows them
+AT_ONCE = 5_000
+_SEPARATORS = re.compile(r"[\s,;\"'\[\]()]+")
+
+
+class TooMany(Exception):
+    """More logs than a run may have."""
+
+
+class FilterInvalid(Exception):
+    """A wrong filter must never mean everything. `str()` says what is wrong, for a person."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """`ids`: of logs that are there and visible, in no order. `unknown`: of what was asked for, the others (some of them)."""
+
+    ids: list[str]
+    unknown: list[str] = field(default_factory=list)
+
+
+def by_filter(query: str, user, as_of: datetime) -> Asked:
+    """What the filter finds now, of logs that were there at `as_of`. Raises FilterInvalid, TooMany."""
+    found = WebhookLogFilter(QueryDict(query), user=user)
+    if not found.is_valid():
+        raise FilterInvalid("; ".join(f"{label}: {' '.join(map(str, why))}" for label, why in found.problems.items()))
+    until = as_of if found.criteria.until is None else min(as_of, found.criteria.until)
+    return Asked(_limited(_keys(replace(found.criteria, until=until))))
+
+
+def by_ids(ids: Sequence[str], user) -> Asked:
+    """Raises TooMany."""
+    wanted = list(dict.fromkeys(one.lower() for one in ids))
+    if len(wanted) > MOST:
+        raise TooMany
+    known: set[str] = set()
+    proper = [one for one in wanted if objectid.is_objectid(one)]
+    for start in range(0, len(proper), AT_ONCE):
+        logs = WebhookLog.objects.visible_to(user).filter(pk__in=proper[start : start + AT_ONCE])
+        known.update(logs.order_by().values_list("pk", flat=True))
+    unknown = [one for one in wanted if one not in known]
+    return Asked([one for one in wanted if one in known], [one[:100] for one in unknown[:MOST_UNKNOWN]])
+
+
+def still_failing(run: Run, user) -> Asked:
+    """What the run sent or was to send, and is not received by now."""
+    entries = run.entries.exclude(outcome=Outcome.LEFT_OUT)
+    failing = entries.filter(log__state__in=[State.FAILED, State.SKIPPED])
+    return by_ids(list(failing.order_by("number").values_list("log", flat=True)), user)
+
+
+def asked_for(run: Run, ids: Sequence[str] = ()) -> Asked:
+    """What a run is planned from; `ids` where it comes from a list of them. Raises FilterInvalid, TooMany."""
+    if run.source == Source.FILTER:
+        return by_filter(run.query, run.planned_by, run.planned_at)
+    if run.source == Source.STILL_FAILING and run.parent:
+        return still_failing(run.parent, run.planned_by)
+    return by_ids(ids, run.planned_by)
+
+
+def ids_in(text: str) -> list[str]:
+    """What stands between spaces, lines, commas and quotes: ids as people paste them, whatever else is among them."""
+    return [part for part in _SEPARATORS.split(text) if part]
+
+
+def _keys(criteria: Criteria) -> Iterator[str]:
+    finder = Finder(criteria)
+    if not criteria.is_of_kinds and finder.looked.is_all:
+        yield from (key.pk for key in finder.looked.keys)
+        return
+    for keys in finder.every(is_older=True):
+        yield from (key.pk for key in keys)
+
+
+def _limited(ids: Iterable[str]) -> list[str]:
+    found: list[str] = []
+    for one in ids:
+        if len(found) >= MOST:
+            raise TooMany
+        found.append(one)
+    return found

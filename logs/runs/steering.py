@@ -1,0 +1,120 @@
+"""What somebody may do with a run that is on its way: pause it, let it go on, stop it, leave a subscription out.
+
+Every verb says whether it won, is on record, and takes effect in the request: what is not in flight at that moment is not sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models.functions import Now
+
+from ..models import (
+    LAST_STEP,
+    AuditAction,
+    AuditEntry,
+    Outcome,
+    PauseReason,
+    Run,
+    RunState,
+    Why,
+    wake,
+)
+
+# What is in flight is recorded when its outcome is there; the others were not tried, or failed in a round that ends here.
+_WITHDRAW = """
+WITH entry AS (
+    SELECT entry.id, entry.log_id FROM logs_runentry entry
+    WHERE entry.run_id = %(run)s AND entry.outcome = 'queued'
+        AND (%(lanes)s::text[] IS NULL OR entry.subscription_id = ANY(%(lanes)s))
+), log AS (
+    UPDATE logs_webhooklog log SET next_attempt_at = NULL, requested_by_id = NULL,
+        state = CASE WHEN log.state IN ('pending', 'retrying') THEN 'failed' ELSE log.state END
+    FROM entry WHERE log.id = entry.log_id
+)
+UPDATE logs_runentry SET queued_at = NULL,
+    outcome = CASE WHEN attempt_number IS NULL THEN 'waiting' ELSE 'failed' END,
+    settled_at = CASE WHEN attempt_number IS NOT NULL THEN now() END
+FROM entry WHERE logs_runentry.id = entry.id
+RETURNING logs_runentry.subscription_id
+"""
+# A worker that has read ahead in one of these lanes reads again before it sends the next. Locked in the order of ids.
+_NOTICE = """
+WITH lane AS (SELECT id FROM logs_subscription WHERE id = ANY(%(lanes)s) ORDER BY id FOR NO KEY UPDATE)
+UPDATE logs_subscription SET lane_version = lane_version + 1 FROM lane WHERE logs_subscription.id = lane.id
+"""
+
+
+def pause(run: Run, *, by, reason: PauseReason = PauseReason.PERSON) -> bool:
+    """Send nothing more until somebody lets it go on; False where it does not run. `by` None: it pauses by itself."""
+    with transaction.atomic():
+        if not _change(run, [RunState.RUNNING], state=RunState.PAUSED, pause_reason=reason):
+            return False
+        withdraw(run)
+        AuditEntry.record(by, AuditAction.RUN_PAUSED, detail=f"{run.pk}: {reason}")
+    return True
+
+
+def go_on(run: Run, *, by) -> bool:
+    """Whatever failed until now is known to the person; False where it is not paused."""
+    with transaction.atomic():
+        paused = Run.objects.select_for_update().filter(pk=run.pk, state=RunState.PAUSED).first()
+        if paused is None:
+            return False
+        step = LAST_STEP if paused.pause_reason == PauseReason.CANARY_DONE else paused.step
+        columns = {"state": RunState.RUNNING, "pause_reason": "", "judged_from": Now(), "step": step, "responsible": by}
+        _change(run, [RunState.PAUSED], **columns)
+        AuditEntry.record(by, AuditAction.RUN_RESUMED, detail=str(run.pk))
+    return True
+
+
+def stop(run: Run, *, by) -> bool:
+    """Send nothing more, for good; False where it has ended."""
+    with transaction.atomic():
+        if not _change(
+            run, [RunState.RUNNING, RunState.PAUSED], state=RunState.STOPPED, pause_reason="", ended_at=Now()
+        ):
+            return False
+        withdraw(run)
+        skip_waiting(run, Why.STOPPED)
+        AuditEntry.record(by, AuditAction.RUN_STOPPED, detail=str(run.pk))
+    return True
+
+
+def leave_lane(run: Run, lane: str, *, by) -> bool:
+    """Send nothing more of it to this subscription; False where nothing was left to send."""
+    with transaction.atomic():
+        if (
+            not Run.objects.select_for_update()
+            .filter(pk=run.pk, state__in=[RunState.RUNNING, RunState.PAUSED])
+            .exists()
+        ):
+            return False
+        withdraw(run, [lane])
+        if not skip_waiting(run, Why.LANE_LEFT, [lane]):
+            return False
+        AuditEntry.record(by, AuditAction.RUN_LANE_LEFT, lane, str(run.pk))
+    return True
+
+
+def withdraw(run: Run, lanes: Collection[str] | None = None) -> None:
+    """Take out of the lanes what the run has put there, and is not settled: it waits again. The run must be locked."""
+    with connection.cursor() as cursor:
+        cursor.execute(_WITHDRAW, {"run": run.pk, "lanes": None if lanes is None else list(lanes)})
+        touched = {lane for (lane,) in cursor.fetchall()}
+        cursor.execute(_NOTICE, {"lanes": list(touched)})
+    wake(*touched)
+
+
+def skip_waiting(run: Run, why: Why, lanes: Collection[str] | None = None) -> int:
+    waiting = run.entries.filter(outcome=Outcome.WAITING)
+    if lanes is not None:
+        waiting = waiting.filter(subscription__in=lanes)
+    return waiting.update(outcome=Outcome.SKIPPED, why=why, settled_at=Now())
+
+
+def _change(run: Run, states: list[RunState], **columns: Any) -> bool:
+    """In this order with a worker that feeds the run: it holds the row while it does."""
+    return Run.objects.filter(pk=run.pk, state__in=states).update(**columns) == 1
