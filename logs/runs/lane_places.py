@@ -1,4 +1,4 @@
-"""Gives the next logs of a run their places in the lanes, after one more look at whether they are to be sent.
+"""Gives the next logs of a run their places in the lanes, after one more look at whether they can be sent.
 
 Where events wait in a lane, the run and they take turns: after each event that waits goes one log of the run, so that neither
 keeps the other from going out. A log of a run gets the place of an event, and goes before it, being older.
@@ -12,7 +12,6 @@ from typing import Any
 from django.db import connection
 
 from ..models import Run, wake
-from .stale import NEWER_WAS_RECEIVED
 
 # A repair goes when nothing else of its lane is left: what is newest then has been received, or is yet to come.
 _NEXT = """
@@ -54,14 +53,13 @@ _LOCK_LANES = """
 SELECT lane.id FROM logs_subscription lane
 WHERE lane.id IN (SELECT subscription_id FROM logs_runentry WHERE id = ANY(%(entries)s)) ORDER BY lane.id FOR NO KEY UPDATE
 """
-_SKIP = f"""
+_SKIP = """
 UPDATE logs_runentry SET outcome = 'skipped', why = judged.why, settled_at = now()
 FROM (
     SELECT entry.id, CASE
         WHEN log.next_attempt_at IS NOT NULL THEN 'due'
         WHEN NOT EXISTS (SELECT FROM logs_payload payload WHERE payload.log_id = log.id) THEN 'expired'
         WHEN log.state = 'succeeded' AND entry.before_state <> 'succeeded' THEN 'received'
-        WHEN entry.is_guarded AND NOT entry.is_repair AND {NEWER_WAS_RECEIVED} THEN 'stale'
         ELSE ''
     END AS why
     FROM logs_runentry entry JOIN logs_webhooklog log ON log.id = entry.log_id WHERE entry.id = ANY(%(entries)s)
