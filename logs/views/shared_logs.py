@@ -62,7 +62,7 @@ def shared_log(request: HttpRequest, hand_off: HandOff) -> HttpResponse:
         "payload": payload,
         "is_ours": _may_open(request, log),
     }
-    if not request.user.is_authenticated:
+    if request.method == "GET" and not request.user.is_authenticated:
         hand_off.tell_view()
     return render(request, "logs/shared_log.html", context | (_shown(payload) if payload else {}))
 
