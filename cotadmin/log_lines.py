@@ -14,8 +14,9 @@ from datetime import UTC, datetime
 FIELDS = ("log", "subscription", "try", "status", "cause", "ms")  # by `extra=`; a status of None was no answer
 
 _QUERY = re.compile(r"(?<=[^\s?])\?[^\s?'\"]+")
-# The address of a door, and of a hand-off, is its secret; and Django tells the address of what it refuses.
-_SECRET = re.compile(r"(?:(?<=/in/)|(?<=/shared/))[^\s/?'\"]+")
+# The address of a door, and of a hand-off, is its secret. Django tells the address of what it refuses, and in a traceback of what
+# leads nowhere it begins without a slash.
+_SECRET = re.compile(r"(?:(?<=[/'\"]in/)|(?<=[/'\"]shared/))[^\s/?'\"]+")
 # psycopg and PostgreSQL show what was to be written: DETAIL "Failing row contains …", CONTEXT and LINE the statement.
 _SHOWN_VALUES = re.compile(
     r"^(?:DETAIL|CONTEXT|QUERY|LINE \d+):.*?(?=^\n?(?:Traceback|The above|During) |\Z)", re.M | re.S
@@ -29,7 +30,7 @@ def _without_secrets(text: str) -> str:
 
 class _Lines(logging.Formatter):
     def formatException(self, ei) -> str:
-        return _SHOWN_VALUES.sub("", super().formatException(ei)).rstrip()
+        return _SECRET.sub("…", _SHOWN_VALUES.sub("", super().formatException(ei)).rstrip())
 
     def _parts(self, record: logging.LogRecord) -> dict[str, object]:
         """Time, level, logger, message and fields, in this order; "error" is a traceback."""

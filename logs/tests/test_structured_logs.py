@@ -14,6 +14,7 @@ import pytest
 from django.db import IntegrityError, connection
 from django.db.utils import DataError
 from django.test import Client
+from django.urls import Resolver404, resolve
 
 from cotadmin.log_lines import JsonLines, PlainLines
 
@@ -132,6 +133,16 @@ def test_an_address_that_is_a_secret_is_never_told(as_json, as_lines, address):
     logging.getLogger("gunicorn.error").error("Error handling request GET %s", address)
     root = address.split("/")[1]
     assert f"/{root}/…" in as_lines.text
+    assert "hush" not in as_json.text + as_lines.text
+
+
+@pytest.mark.parametrize("address", ["/in/hush-door/", "/shared/hush-link"])
+def test_nor_does_a_traceback_of_an_address_that_leads_nowhere(as_json, as_lines, address):
+    with pytest.raises(Resolver404) as raised:
+        resolve(address)
+    assert "hush" in str(raised.value)
+    logging.getLogger("django.request").error("Internal Server Error: %s", address, exc_info=raised.value)
+    assert "Resolver404" in as_json.text
     assert "hush" not in as_json.text + as_lines.text
 
 
