@@ -22,7 +22,7 @@ class HandOffForm(forms.ModelForm):
         fields = ["note", "includes_payload"]
         labels = {
             "note": _("Note to the receiver’s team"),
-            "includes_payload": _("Show the payload, with masked values masked"),
+            "includes_payload": _("Show the payload; what is masked stays masked"),
         }
         help_texts = {
             "note": _("It stands on top of their page. May be empty."),
