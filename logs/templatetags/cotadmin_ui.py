@@ -67,6 +67,13 @@ def moment(value: datetime | None) -> SafeString:
     return format_html('<time datetime="{}" title="{}">{}</time>', _iso(value), _exact(value), shown)
 
 
+@register.simple_tag
+def utc(value: datetime) -> SafeString:
+    """For people whose zone is not known: UTC to the millisecond. The script adds what the clock of their browser says."""
+    shown = f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"[:-3]
+    return format_html('<time datetime="{}" data-utc>{} UTC</time>', value.astimezone(UTC).isoformat(), shown)
+
+
 def _iso(value: datetime) -> str:
     return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 

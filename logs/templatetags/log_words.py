@@ -1,7 +1,7 @@
 """How logs are put into words, with masked values masked."""
 
 from collections.abc import Iterable
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from django import template
 from django.urls import reverse
@@ -11,7 +11,7 @@ from .. import lane_state
 from ..filters import ACTIONS, EVENT_TYPES
 from ..masked_keys import masked_keys
 from ..models import WebhookLog
-from ..payloads.masking import mask_text, mask_url
+from ..payloads.masking import mask_headers, mask_text, mask_url
 from ..payloads.tree import OPENED_LEVELS
 
 register = template.Library()
@@ -26,6 +26,20 @@ def masked(text: str | None) -> str:
 @register.filter
 def masked_url(url: str) -> str:
     return mask_url(url, masked_keys())
+
+
+@register.filter
+def masked_headers(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    return mask_headers(headers, masked_keys())
+
+
+@register.filter
+def host_of(url: str) -> str:
+    """The name and the port that a URL leads to, without credentials; "" of what is no URL."""
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2]
+    except ValueError:
+        return ""
 
 
 @register.filter

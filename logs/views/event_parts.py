@@ -33,9 +33,9 @@ def event_context(
         return {"payload": None}
     context: dict[str, Any] = {"payload": payload, "payload_size": len(payload.encode())}
     if part == "raw":
-        return context | _beginning(payload, RAW_LENGTH)
+        return context | beginning_of(payload, RAW_LENGTH)
     if context["payload_size"] > OPENED_LIMIT:
-        return context | _beginning(payload, PREVIEW_LENGTH) | {"is_too_large": True}
+        return context | beginning_of(payload, PREVIEW_LENGTH) | {"is_too_large": True}
     event = tree.parse(payload)
     changed = changes.changed_pointers(event)
     context["change_count"] = len(changed)
@@ -46,7 +46,8 @@ def event_context(
     return context | {"root": root, "at": at} | _found(request, event)
 
 
-def _beginning(payload: str, length: int) -> dict[str, Any]:
+def beginning_of(payload: str, length: int) -> dict[str, Any]:
+    """For _log_beginning.html."""
     return {
         "beginning": masking.mask_json_start(payload, masked_keys(), length),
         "is_beginning": len(payload) > length,

@@ -23,9 +23,7 @@ def log_context(
     request: HttpRequest, log: WebhookLog, part: str, revealed: frozenset[str] = frozenset()
 ) -> dict[str, Any]:
     """`part`: the tab that is open (payload, raw, changes, request, response), "" for none of them."""
-    attempts = list(log.attempts.select_related("actor"))
-    if not attempts and log.is_imported:
-        attempts = [Attempt.of_cotalker(log)]
+    attempts = attempts_of(log)
     last_attempt = attempts[-1] if attempts else None
     record = list(AuditEntry.objects.filter(about=log.pk).select_related("actor")[:RECORD_ENTRIES])
     context = {
@@ -39,6 +37,7 @@ def log_context(
         "why_not": log.why_not_redeliverable(),
         "of_object": _others_of_object(request, log),
         "record": record,
+        "hand_offs": log.hand_offs.with_state().select_related("made_by", "revoked_by"),
         "in_list": InList(log, request.GET, request.user),
         "has_payload": Payload.objects.filter(pk=log.pk).exists(),
         "company_differs": log.company != log.subscription.company_id,
@@ -50,6 +49,12 @@ def log_context(
         body = masking.mask_text(last_attempt.response, masked_keys())
         context |= {"headers": headers, "body": body[:BODY_SHOWN], "is_body_cut": len(body) > BODY_SHOWN}
     return context
+
+
+def attempts_of(log: WebhookLog) -> list[Attempt]:
+    """The tries in their order; of a log that was imported and not sent from here, what it tells of Cotalker's."""
+    attempts = list(log.attempts.select_related("actor"))
+    return [Attempt.of_cotalker(log)] if not attempts and log.is_imported else attempts
 
 
 def update_context(request: HttpRequest, log: WebhookLog) -> dict[str, Any]:

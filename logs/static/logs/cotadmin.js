@@ -17,6 +17,16 @@
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   if (zone && !document.cookie.split("; ").includes(`timezone=${zone}`)) keep("timezone", zone);
 
+  // Where the server cannot know the zone it tells UTC; here is what this clock said.
+  if (zone && zone !== "UTC") {
+    const local = new Intl.DateTimeFormat(root.lang, { dateStyle: "medium", timeStyle: "long" });
+    for (const time of document.querySelectorAll("time[data-utc]")) {
+      const shown = document.createElement("span");
+      shown.textContent = ` (${local.format(new Date(time.dateTime))})`;
+      time.append(shown);
+    }
+  }
+
   // Confirmation: one dialog for all.
   const confirmed = new WeakSet();
   const ask = (source, text, onYes) => {

@@ -17,6 +17,7 @@ from logs.models import (
     AuditAction,
     AuditEntry,
     Door,
+    HandOff,
     Import,
     SavedView,
     Subscription,
@@ -38,6 +39,7 @@ class Content:
     """`edit` is a failed log with changes, an attempt of ours and a record; `hostile` is a failed log made of MARKUP.
 
     `waiting` stands in a lane on hold, `skipped` was taken out of it. `view` is pinned, and its filter is wrong.
+    `shared`: where a hand-off of `hostile` leads to.
     """
 
     subscription: Subscription
@@ -48,6 +50,7 @@ class Content:
     skipped: WebhookLog
     upload: Import
     view: SavedView
+    shared: str
 
 
 def make_content(user) -> Content:
@@ -72,6 +75,7 @@ def make_content(user) -> Content:
         skipped,
         _make_upload(user),
         _make_views(user),
+        _hand_off(hostile, user),
     )
 
 
@@ -154,6 +158,17 @@ def _make_views(user) -> SavedView:
     view = SavedView.objects.create(owner=user, name=MARKUP[:60], query=f"q=alert&subscription={MARKUP[:24]}")
     view.pinned_by.add(user)
     return view
+
+
+def _hand_off(log: WebhookLog, user) -> str:
+    """A link that was seen, one that was revoked, one that has expired, and one of nobody; the path of the first."""
+    tokens = [HandOff.make(log, by=user, days=7, note=MARKUP * 3, includes_payload=number < 2) for number in range(3)]
+    HandOff.make(log, by=None, days=7)
+    seen, revoked, expired = HandOff.objects.filter(made_by=user).order_by("pk")
+    seen.tell_view()
+    revoked.revoke(by=user)
+    HandOff.objects.filter(pk=expired.pk).update(expires_at=timezone.now())
+    return f"/shared/{tokens[0]}/"
 
 
 def _make_upload(user) -> Import:
