@@ -111,6 +111,31 @@
     }
   });
 
+  // A region that comes anew by itself moves nothing that is being read, and keeps the focus as near as can be.
+  let place = null;
+  document.addEventListener("htmx:beforeSwap", ({ detail: { target } }) => {
+    const parts = [...target.querySelectorAll("[data-still]")];
+    const hasFocus = target.contains(document.activeElement);
+    const part = parts.find((one) => one.contains(document.activeElement)) ?? parts.find((one) => one.getBoundingClientRect().bottom > 0);
+    place = part && { id: part.id, region: target.id, top: part.getBoundingClientRect().top, hasFocus };
+  });
+  document.addEventListener("htmx:afterSwap", () => {
+    if (!place) return;
+    const { id, region, top, hasFocus } = place;
+    const part = document.getElementById(id);
+    place = null;
+    if (part && scrollY) scrollBy(0, part.getBoundingClientRect().top - top);
+    if (hasFocus && document.activeElement === document.body) (part ?? document.getElementById(region)).focus({ preventScroll: true });
+  });
+
+  // Between two looks at the server a countdown goes on.
+  setInterval(() => {
+    for (const time of document.querySelectorAll("[data-countdown] time")) {
+      time.dataset.relative = (time.dataset.relative ?? time.textContent).replace(/\d+/, (seconds) => Math.max(0, seconds - 1));
+      if (!showsExactTimes) time.textContent = time.dataset.relative;
+    }
+  }, 1000);
+
   // Copying.
   const addressOfValue = (button) => {
     const pointer = button.parentElement.querySelector(".k").dataset.copy;
