@@ -31,7 +31,8 @@ def with_lanes(subscriptions: QuerySet[Subscription]) -> QuerySet[Subscription]:
     waiting = due.filter(turn=Turn.WAITING).order_by("position")
     holds = AuditEntry.objects.filter(about=OuterRef("pk"), action=AuditAction.HELD)
     return subscriptions.annotate(
-        due_count=CountUpTo(due.order_by().values("pk")[: LIMIT + 1]),
+        # Of a column of the index of what is due: so no row itself is read.
+        due_count=CountUpTo(due.order_by().values("position")[: LIMIT + 1]),
         oldest_waiting=Subquery(waiting.values("created_at")[:1]),
         next_try=Subquery(head.values("next_attempt_at")[:1]),
         head_cause=Subquery(head.values("cause")[:1]),
