@@ -12,7 +12,7 @@ from ..lane_state import with_first_logs
 from ..models import Subscription
 from .lanes import blocked, is_blocked, lanes_of, oldest_waiting, waiting
 
-PANELS = 50  # that are shown of the lanes that are blocked, and of those in which something is kept
+PANELS = 25  # that are shown of the lanes that are blocked, and of those in which something is kept
 ROWS = 50
 SHOWN = ("pk", "name", "held_at", "held_log", "held_by", "next_try", "due_count", "first_logs", "holds_when_exhausted")
 LAGS_AFTER = timedelta(minutes=1)

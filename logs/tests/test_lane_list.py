@@ -253,7 +253,7 @@ class TestWho:
 
 class TestPoll:
     def told(self, page: str) -> str:
-        return unescape(re.search(r'hx-get="([^"]+)" hx-trigger="every 3s"', page)[1])
+        return unescape(re.search(r'hx-get="([^"]+)" hx-trigger="every 5s"', page)[1])
 
     def test_where_nothing_has_changed_it_answers_nothing(self, client, operator, monkeypatch):
         now = timezone.now()

@@ -15,7 +15,7 @@ from logs.models import State, Subscription, Turn, WebhookLog
 from ..factories import MOMENT, make_subscription, make_waiting_log
 from .test_live_tail import HIDE, SHOW
 
-LONGER_THAN_A_POLL = 3500  # ms
+LONGER_THAN_A_POLL = 5500  # ms
 
 
 @pytest.fixture
