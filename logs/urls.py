@@ -68,6 +68,7 @@ urlpatterns = [
     path("views/<int:pk>/pin/", saved_views.saved_view_pin, {"is_pinned": True}, name="saved_view_pin"),
     path("views/<int:pk>/unpin/", saved_views.saved_view_pin, {"is_pinned": False}, name="saved_view_unpin"),
     path("views/<int:pk>/delete/", saved_views.saved_view_delete, name="saved_view_delete"),
+    path("lanes/", lanes.lane_list, name="lane_list"),
     path("failures/", failures.failure_list, name="failure_list"),
     path("subscriptions/", subscriptions.subscription_list, name="subscription_list"),
     path("subscriptions/new/", subscriptions.subscription_create, name="subscription_create"),

@@ -7,14 +7,14 @@ from django.contrib.auth.decorators import permission_required
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from ..explorer.addresses import at_the_beginning, tail
 from ..models import AuditAction, AuditEntry, RedeliveryRefused, WebhookLog
+from .coming_back import came_from
 from .log_page import update_context
-from .rendering import asked_for_by, wants_partial
+from .rendering import LANE_REGIONS, asked_for_by, wants_partial
 from .webhook_logs import visible_log
 
 
@@ -47,11 +47,11 @@ def redelivery_create(request: HttpRequest, pk: str) -> HttpResponse:
 
 
 def _answer(request: HttpRequest, pk: str, status: int) -> HttpResponse:
-    """The row or the region that asked, as it is now; without htmx, back to where the person was."""
-    if not wants_partial(request):
-        came_from = request.POST.get("next", "")
-        is_ours = url_has_allowed_host_and_scheme(came_from, {request.get_host()}, require_https=request.is_secure())
-        return redirect(came_from if is_ours else visible_log(request, pk), permanent=False)
+    """The row or the region that asked, as it is now; from a lane, and without htmx, back to where the person was."""
+    if not wants_partial(request) or asked_for_by(request) in LANE_REGIONS:
+        if status == 200:
+            messages.success(request, _("It is queued, ahead of what waits in its lane."))
+        return redirect(came_from(request) or visible_log(request, pk))
     if asked_for_by(request) == "log-status":
         context = update_context(request, visible_log(request, pk))
         return render(request, "logs/_log_status.html", context, status=status)

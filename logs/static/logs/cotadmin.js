@@ -121,6 +121,34 @@
     }
   });
 
+  // A region that comes anew moves nothing that is being read, and keeps the focus, or leaves it as near as can be.
+  let pressed = null; // it is disabled while its request is under way, and so loses the focus
+  let kept = null;
+  document.addEventListener("htmx:beforeRequest", ({ detail: { elt } }) => {
+    pressed = elt.contains(document.activeElement) ? document.activeElement : null;
+  });
+  document.addEventListener("htmx:beforeSwap", ({ detail: { target } }) => {
+    const focused = [document.activeElement, pressed?.disabled && pressed].find((one) => one && target.contains(one));
+    const parts = [...target.querySelectorAll("[data-still]")];
+    const part = parts.find((one) => one.contains(focused)) ?? parts.find((one) => one.getBoundingClientRect().bottom > 0);
+    kept = part && { top: part.getBoundingClientRect().top, part: part.id, focused: focused?.id, region: target.id };
+  });
+  document.addEventListener("htmx:afterSwap", () => {
+    if (!kept) return;
+    const [part, focused, region] = [kept.part, kept.focused, kept.region].map((id) => document.getElementById(id));
+    if (part && scrollY) scrollBy(0, part.getBoundingClientRect().top - kept.top);
+    if (kept.focused !== undefined && document.activeElement === document.body) (focused ?? part ?? region).focus({ preventScroll: true });
+    kept = null;
+  });
+
+  // Between two looks at the server a countdown goes on.
+  setInterval(() => {
+    for (const time of document.querySelectorAll("[data-countdown] time")) {
+      time.dataset.relative = (time.dataset.relative ?? time.textContent).replace(/\d+/, (seconds) => Math.max(0, seconds - 1));
+      if (!showsExactTimes) time.textContent = time.dataset.relative;
+    }
+  }, 1000);
+
   // Copying.
   const addressOfValue = (button) => {
     const pointer = button.previousElementSibling.dataset.copy;

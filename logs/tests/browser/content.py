@@ -21,6 +21,7 @@ from logs.models import (
     Import,
     SavedView,
     Subscription,
+    Turn,
     UnmatchedCount,
     WebhookLog,
 )
@@ -31,6 +32,7 @@ MARKUP = """<script>alert(1)</script>"><img src=x onerror=alert(1)>{{ 7*7 }}"""
 OTHER_SUBSCRIPTION = "62685990d918fb5557f9f993"
 HELD_LANE = "62685990d918fb5557f9f994"
 STOPPED_LANE = "62685990d918fb5557f9f995"
+RETRYING_LANE = "62685990d918fb5557f9f996"
 OBJECT = "62742b7562f37034d9399914"  # the task that the sample's log and the hostile one are about
 
 
@@ -133,7 +135,8 @@ def _try_again(log: WebhookLog, user) -> None:
 
 
 def _make_lanes(user) -> tuple[WebhookLog, WebhookLog]:
-    """A lane on hold with events of hostile names, and one that was deactivated; the last that waits and one that was skipped."""
+    """A lane on hold with events of hostile names, one that was deactivated and one that waits for a retry; of the first the
+    last that waits, and one that was skipped."""
     held = make_subscription(HELD_LANE, name="On hold", url="http://127.0.0.1:9/", we_deliver=True)
     logs = [make_waiting_log(held, number, object_name=MARKUP, is_test=number == 1) for number in range(10, 17)]
     held.hold(by=user)
@@ -141,6 +144,9 @@ def _make_lanes(user) -> tuple[WebhookLog, WebhookLog]:
     stopped = make_subscription(STOPPED_LANE, name="Stopped", url="http://127.0.0.1:9/")
     make_waiting_log(stopped, 20), make_waiting_log(stopped, 21)
     Subscription.objects.filter(pk=stopped.pk).update(is_active=False)
+    retrying = make_subscription(RETRYING_LANE, name=MARKUP[:200], url="http://127.0.0.1:9/")
+    failed = {"state": "retrying", "turn": Turn.BETWEEN_TRIES, "tries_left": 2, "retry": 1, "cause": "http_5xx"}
+    make_waiting_log(retrying, 30, object_name=MARKUP, response=MARKUP, **failed), make_waiting_log(retrying, 31)
     return logs[-1], logs[0]
 
 

@@ -15,7 +15,16 @@ from logs.models import WebhookLog
 
 from ..factories import import_logs, log_document, make_subscription
 from . import axe
-from .content import HELD_LANE, MARKUP, OBJECT, OTHER_SUBSCRIPTION, STOPPED_LANE, Content, make_content
+from .content import (
+    HELD_LANE,
+    MARKUP,
+    OBJECT,
+    OTHER_SUBSCRIPTION,
+    RETRYING_LANE,
+    STOPPED_LANE,
+    Content,
+    make_content,
+)
 
 LANGUAGES = ("en", "es")
 WIDTHS = (1280, 390, 320)
@@ -23,7 +32,8 @@ WIDTHS = (1280, 390, 320)
 
 @dataclass(frozen=True)
 class Visit:
-    """Where a page is, who looks at it ("administrator", "stranger" without a role, "nobody"), what it answers."""
+    """Where a page is, what it answers, and who looks at it: "administrator", "newcomer" without a company, "stranger" without
+    a role, "nobody"."""
 
     path: str | Callable[[Content], str]
     status: int = 200
@@ -50,6 +60,10 @@ PAGES = {
     "overview": Visit("/"),
     "overview, 30 days": Visit("/?range=30d"),
     "overview, a range is wrong": Visit("/?range=2h", status=422),
+    "lanes": Visit("/lanes/"),
+    "lanes, all": Visit("/lanes/?all=1"),
+    "lanes, none": Visit("/lanes/", who="newcomer"),
+    "lanes, an address is wrong": Visit("/lanes/?colour=red", status=422),
     "failures": Visit("/failures/?range=30d&sort=most"),
     "failures, none": Visit("/failures/?range=15m&cause=tls"),
     "failures, a filter is wrong": Visit("/failures/?colour=red", status=422),
@@ -86,6 +100,7 @@ PAGES = {
     "subscription, edit": Visit(subscription_page("edit/")),
     "subscription, lane on hold": Visit(f"/subscriptions/{HELD_LANE}/"),
     "subscription, stopped lane": Visit(f"/subscriptions/{STOPPED_LANE}/"),
+    "subscription, lane between tries": Visit(f"/subscriptions/{RETRYING_LANE}/"),
     "skip what waits?": Visit(f"/subscriptions/{STOPPED_LANE}/waiting/skip/"),
     "who delivers?": Visit(subscription_page("delivery/")),
     "where it goes": Visit(subscription_page("verdict/")),
@@ -114,11 +129,13 @@ def content(administrator) -> Content:
 
 
 @pytest.fixture
-def visit(open_page, administrator, django_user_model, complaints, content) -> Callable[[Visit], Page]:
+def visit(open_page, administrator, member, django_user_model, complaints, content) -> Callable[[Visit], Page]:
     """Open a page as the person whom it is for."""
 
     stranger = django_user_model.objects.create_user("eva")
-    people = {"administrator": administrator, "stranger": stranger, "nobody": None}
+    newcomer = member("Viewer")
+    newcomer.companies.clear()
+    people = {"administrator": administrator, "newcomer": newcomer, "stranger": stranger, "nobody": None}
 
     def go(to: Visit) -> Page:
         complaints.expected_statuses |= {to.status} - {200}
