@@ -13,7 +13,7 @@
     requestAnimationFrame(() => (announcer.textContent = text));
   };
 
-  // The server shows times in this zone, from the next page on.
+  // The server shows times in this zone from the next page on, unless the person has chosen another.
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   if (zone && !document.cookie.split("; ").includes(`timezone=${zone}`)) keep("timezone", zone);
 
@@ -85,12 +85,14 @@
     if (document.hidden && event.detail.elt.matches("[data-poll]")) event.preventDefault();
   });
 
-  // Ages, or exact times.
-  let showsExactTimes = false;
-  const showTimes = () => {
+  // Ages, or exact times: the server shows what was chosen last.
+  const toggleTimes = () => {
+    const isExact = root.dataset.times !== "exact";
+    root.dataset.times = isExact ? "exact" : "";
+    keep("times", root.dataset.times);
     for (const time of document.querySelectorAll("time[data-absolute]")) {
       time.dataset.relative ??= time.textContent;
-      time.textContent = showsExactTimes ? time.dataset.absolute : time.dataset.relative;
+      time.textContent = isExact ? time.dataset.absolute : time.dataset.relative;
     }
   };
 
@@ -101,7 +103,6 @@
     waitingForRows = row.id === "more" ? row.previousElementSibling : null;
   });
   document.addEventListener("htmx:afterSettle", (event) => {
-    if (showsExactTimes) showTimes();
     if (waitingForRows) {
       $("a", waitingForRows.nextElementSibling || waitingForRows)?.focus();
       waitingForRows = null;
@@ -169,10 +170,6 @@
     if (!links.length) return;
     const at = links.indexOf(document.activeElement);
     links[Math.max(0, Math.min(links.length - 1, at < 0 ? 0 : at + step))].focus();
-  };
-  const toggleTimes = () => {
-    showsExactTimes = !showsExactTimes;
-    showTimes();
   };
   const keys = {
     "/": () => $("[data-search]")?.focus(),

@@ -95,6 +95,7 @@ PAGES = {
     "doors": Visit("/doors/"),
     "imports": Visit("/imports/"),
     "import": Visit(lambda content: content.upload.get_absolute_url()),
+    "preferences": Visit("/preferences/"),
     "sign-in": Visit("/sign-in/?next=/logs/", who="nobody"),
     "not found": Visit("/nowhere/", status=404),
     "forbidden": Visit("/logs/", status=403, who="stranger"),
