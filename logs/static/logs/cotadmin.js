@@ -80,6 +80,11 @@
     });
   }
 
+  // What is not filled in stands in no address.
+  document.addEventListener("htmx:configRequest", ({ detail: { verb, formData } }) => {
+    if (verb === "get") for (const [name, value] of [...formData]) if (value === "") formData.delete(name);
+  });
+
   // A hidden page does not poll.
   document.addEventListener("htmx:beforeRequest", (event) => {
     if (document.hidden && event.detail.elt.matches("[data-poll]")) event.preventDefault();
@@ -96,15 +101,37 @@
     }
   };
 
-  // After a swap: tell what is there now, and go to the first row that came.
+  // A list goes on by itself when its end is near, but only some times: what is below it can be reached.
+  const MOST_BY_ITSELF = 3;
+  const atItsEnd = new IntersectionObserver(
+    (entries) => {
+      for (const { target, isIntersecting } of entries) {
+        if (!isIntersecting) continue;
+        atItsEnd.unobserve(target);
+        htmx.trigger(target, "near");
+      }
+    },
+    { rootMargin: "300px" },
+  );
+  let timesByItself = 0;
+  const watchTheEnd = () => {
+    const more = $("[data-more]");
+    if (more && timesByItself < MOST_BY_ITSELF) atItsEnd.observe(more);
+  };
+  watchTheEnd();
+
+  // After a swap: tell what is there now, and go to the first row that came, if it was asked for.
   let waitingForRows = null;
-  document.addEventListener("htmx:beforeSwap", (event) => {
-    const row = event.detail.target;
-    waitingForRows = row.id === "more" ? row.previousElementSibling : null;
+  document.addEventListener("htmx:beforeSwap", ({ detail: { target, requestConfig } }) => {
+    const isByItself = requestConfig.triggeringEvent?.type === "near";
+    if (isByItself) timesByItself++;
+    else if (target.id === "results") timesByItself = 0; // another list
+    waitingForRows = target.id === "more" && !isByItself ? target.previousElementSibling : null;
   });
   document.addEventListener("htmx:afterSettle", (event) => {
+    watchTheEnd();
     if (waitingForRows) {
-      $("a", waitingForRows.nextElementSibling || waitingForRows)?.focus();
+      $("[data-row-link]", waitingForRows.nextElementSibling || waitingForRows)?.focus();
       waitingForRows = null;
     } else if (event.detail.elt.id === "results") {
       const text = $("#results [data-announce]")?.textContent;
