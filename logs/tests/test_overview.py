@@ -145,7 +145,7 @@ class TestFigures:
             "Failed": ("1", "as many in the time before"),
             "Success": ("75.0 %", "8.4 points higher, 66.6 % before"),
             "Time to answer, p95": ("97 ms", "296 ms in the time before"),  # by bins, right to an eighth
-            "Waiting now": ("1", "the oldest for 1 h"),
+            "Waiting now": ("1", "the oldest is from 1 h ago"),
         }
 
     def test_with_nothing_before_there_is_nothing_to_compare(self, look, orders):
@@ -212,7 +212,7 @@ class TestLanes:
         waiting_log(orders, 2)
         shown = re.search(r'<section class="panel" id="lanes".*?</section>', look(), re.DOTALL)[0]
         first, second = (text(item) for item in re.findall(r"<li>(.*?)</li>", shown, re.DOTALL))
-        assert first == "Elements to ERP On hold 2 wait behind it · on hold for 2 h"
+        assert first == "Elements to ERP On hold 2 wait behind it · put on hold 2 h ago"
         assert second.startswith("Work Orders Update Retrying 1 waits behind it · next try: ")
         assert second.endswith("· No answer in time")
         assert f'href="{held.get_absolute_url()}#lane"' in shown

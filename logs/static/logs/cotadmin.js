@@ -13,7 +13,7 @@
     requestAnimationFrame(() => (announcer.textContent = text));
   };
 
-  // The server shows times in this zone, from the next page on.
+  // The server shows times in this zone from the next page on, unless the person has chosen another.
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   if (zone && !document.cookie.split("; ").includes(`timezone=${zone}`)) keep("timezone", zone);
 
@@ -90,30 +90,58 @@
     });
   }
 
+  // What is not filled in stands in no address.
+  document.addEventListener("htmx:configRequest", ({ detail: { verb, formData } }) => {
+    if (verb === "get") for (const [name, value] of [...formData]) if (value === "") formData.delete(name);
+  });
+
   // A hidden page does not poll.
   document.addEventListener("htmx:beforeRequest", (event) => {
     if (document.hidden && event.detail.elt.matches("[data-poll]")) event.preventDefault();
   });
 
-  // Ages, or exact times.
-  let showsExactTimes = false;
-  const showTimes = () => {
+  // Ages, or exact times: the server shows what was chosen last.
+  const toggleTimes = () => {
+    const isExact = root.dataset.times !== "exact";
+    root.dataset.times = isExact ? "exact" : "";
+    keep("times", root.dataset.times);
     for (const time of document.querySelectorAll("time[data-absolute]")) {
       time.dataset.relative ??= time.textContent;
-      time.textContent = showsExactTimes ? time.dataset.absolute : time.dataset.relative;
+      time.textContent = isExact ? time.dataset.absolute : time.dataset.relative;
     }
   };
 
-  // After a swap: tell what is there now, and go to the first row that came.
+  // A list goes on by itself when its end is near, but only some times: what is below it can be reached.
+  const MOST_BY_ITSELF = 3;
+  const atItsEnd = new IntersectionObserver(
+    (entries) => {
+      for (const { target, isIntersecting } of entries) {
+        if (!isIntersecting) continue;
+        atItsEnd.unobserve(target);
+        htmx.trigger(target, "near");
+      }
+    },
+    { rootMargin: "300px" },
+  );
+  let timesByItself = 0;
+  const watchTheEnd = () => {
+    const more = $("[data-more]");
+    if (more && timesByItself < MOST_BY_ITSELF) atItsEnd.observe(more);
+  };
+  watchTheEnd();
+
+  // After a swap: tell what is there now, and go to the first row that came, if it was asked for.
   let waitingForRows = null;
-  document.addEventListener("htmx:beforeSwap", (event) => {
-    const row = event.detail.target;
-    waitingForRows = row.id === "more" ? row.previousElementSibling : null;
+  document.addEventListener("htmx:beforeSwap", ({ detail: { target, requestConfig } }) => {
+    const isByItself = requestConfig.triggeringEvent?.type === "near";
+    if (isByItself) timesByItself++;
+    else if (target.id === "results") timesByItself = 0; // another list
+    waitingForRows = target.id === "more" && !isByItself ? target.previousElementSibling : null;
   });
   document.addEventListener("htmx:afterSettle", (event) => {
-    if (showsExactTimes) showTimes();
+    watchTheEnd();
     if (waitingForRows) {
-      $("a", waitingForRows.nextElementSibling || waitingForRows)?.focus();
+      $("[data-row-link]", waitingForRows.nextElementSibling || waitingForRows)?.focus();
       waitingForRows = null;
     } else if (event.detail.elt.id === "results") {
       const text = $("#results [data-announce]")?.textContent;
@@ -207,10 +235,6 @@
     if (!links.length) return;
     const at = links.indexOf(document.activeElement);
     links[Math.max(0, Math.min(links.length - 1, at < 0 ? 0 : at + step))].focus();
-  };
-  const toggleTimes = () => {
-    showsExactTimes = !showsExactTimes;
-    showTimes();
   };
   const keys = {
     "/": () => $("[data-search]")?.focus(),

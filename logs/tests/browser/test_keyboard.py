@@ -77,6 +77,19 @@ def test_u_switches_between_ages_and_exact_times(page):
     expect(time).to_have_text(age)
 
 
+def test_exact_times_are_whole_and_remembered(page):
+    page.goto("/logs/")
+    age = page.locator("[data-rows] time").first.inner_text()
+    page.keyboard.press("u")
+    for path in ("/logs/", "/subscriptions/", "/logs/"):
+        page.goto(path)
+        time = page.locator("tbody time").first
+        expect(time).to_have_text(time.get_attribute("data-absolute") or "")
+        assert time.evaluate("(time) => time.parentElement.scrollWidth <= time.parentElement.clientWidth")
+    page.keyboard.press("u")
+    expect(time).to_have_text(age)
+
+
 def test_the_question_mark_opens_the_help_and_escape_closes_it(page):
     page.goto("/logs/")
     link = page.locator("[data-row-link]").first
