@@ -18,13 +18,15 @@ from logs.models import (
     AuditEntry,
     Door,
     Import,
+    Payload,
+    Retention,
     SavedView,
     Subscription,
     UnmatchedCount,
     WebhookLog,
 )
 
-from ..factories import import_logs, log_document, make_company, make_subscription, make_waiting_log, sample
+from ..factories import import_logs, log_document, make_company, make_log, make_subscription, make_waiting_log, sample
 
 MARKUP = """<script>alert(1)</script>"><img src=x onerror=alert(1)>{{ 7*7 }}"""
 OTHER_SUBSCRIPTION = "62685990d918fb5557f9f993"
@@ -37,7 +39,8 @@ OBJECT = "62742b7562f37034d9399914"  # the task that the sample's log and the ho
 class Content:
     """`edit` is a failed log with changes, an attempt of ours and a record; `hostile` is a failed log made of MARKUP.
 
-    `waiting` stands in a lane on hold, `skipped` was taken out of it. `view` is pinned, and its filter is wrong.
+    `waiting` stands in a lane on hold, `skipped` was taken out of it; the payload of `expired` is gone. `view` is pinned, and
+    its filter is wrong.
     """
 
     subscription: Subscription
@@ -46,6 +49,7 @@ class Content:
     hostile: WebhookLog
     waiting: WebhookLog
     skipped: WebhookLog
+    expired: WebhookLog
     upload: Import
     view: SavedView
 
@@ -70,6 +74,7 @@ def make_content(user) -> Content:
         hostile,
         waiting,
         skipped,
+        _expire_payload(user),
         _make_upload(user),
         _make_views(user),
     )
@@ -154,6 +159,15 @@ def _make_views(user) -> SavedView:
     view = SavedView.objects.create(owner=user, name=MARKUP[:60], query=f"q=alert&subscription={MARKUP[:24]}")
     view.pinned_by.add(user)
     return view
+
+
+def _expire_payload(user) -> WebhookLog:
+    """Also the last run of `prune`, which left a month alone."""
+    log = make_log(5)
+    Payload.objects.filter(pk=log.pk).delete()
+    Retention.change(payload_days=90, log_days=4000, by=user)
+    Retention.note_run(payloads=12_345, logs=1, busy_months=1)
+    return log
 
 
 def _make_upload(user) -> Import:
