@@ -15,6 +15,7 @@ import json
 import sys
 import time
 from datetime import timedelta
+from typing import Any
 
 from .database import fresh_database, log
 from .delivery import bare_per_second
@@ -55,7 +56,7 @@ def make_failed_logs(sink: SinkProcess) -> list[str]:
     lanes = make_lanes([sink.url(f"lane/{number}") for number in range(SUBSCRIPTIONS)])
     Subscription.objects.filter(pk__in=lanes).update(is_active=True)
     make_months_of([objectid.new(timezone.now() - timedelta(days=1)), objectid.new()])
-    parameters = {
+    parameters: dict[str, Any] = {
         "lanes": lanes,
         "each": LOGS // SUBSCRIPTIONS,
         "company": COMPANY,

@@ -7,8 +7,9 @@ from typing import Any
 from django.http import HttpRequest
 
 from ..masked_keys import masked_keys
-from ..models import Payload, WebhookLog
+from ..models import Payload, Retention, WebhookLog
 from ..payloads import changes, finding, masking, tree
+from ..retention.limits import expiry_of
 
 EVENT_PARTS = ("payload", "raw", "changes")
 OPENED_LIMIT = 5 * 1024 * 1024  # bytes; of a larger payload only the beginning is shown
@@ -30,7 +31,7 @@ def event_context(
         return {"payload": None, "may_not_see": True}
     payload = event_of(log)
     if payload is None:
-        return {"payload": None}
+        return {"payload": None, "expiry": expiry_of(log, Retention.current())}
     context: dict[str, Any] = {"payload": payload, "payload_size": len(payload.encode())}
     if part == "raw":
         return context | beginning_of(payload, RAW_LENGTH)

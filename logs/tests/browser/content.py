@@ -19,6 +19,8 @@ from logs.models import (
     Door,
     HandOff,
     Import,
+    Payload,
+    Retention,
     SavedView,
     Subscription,
     Turn,
@@ -26,7 +28,7 @@ from logs.models import (
     WebhookLog,
 )
 
-from ..factories import import_logs, log_document, make_company, make_subscription, make_waiting_log, sample
+from ..factories import import_logs, log_document, make_company, make_log, make_subscription, make_waiting_log, sample
 
 MARKUP = """<script>alert(1)</script>"><img src=x onerror=alert(1)>{{ 7*7 }}"""
 OTHER_SUBSCRIPTION = "62685990d918fb5557f9f993"
@@ -40,8 +42,8 @@ OBJECT = "62742b7562f37034d9399914"  # the task that the sample's log and the ho
 class Content:
     """`edit` is a failed log with changes, an attempt of ours and a record; `hostile` is a failed log made of MARKUP.
 
-    `waiting` stands in a lane on hold, `skipped` was taken out of it. `view` is pinned, and its filter is wrong.
-    `shared`: where a hand-off of `hostile` leads to.
+    `waiting` stands in a lane on hold, `skipped` was taken out of it; the payload of `expired` is gone. `view` is pinned, and
+    its filter is wrong. `shared`: where a hand-off of `hostile` leads to.
     """
 
     subscription: Subscription
@@ -50,6 +52,7 @@ class Content:
     hostile: WebhookLog
     waiting: WebhookLog
     skipped: WebhookLog
+    expired: WebhookLog
     upload: Import
     view: SavedView
     shared: str
@@ -75,6 +78,7 @@ def make_content(user) -> Content:
         hostile,
         waiting,
         skipped,
+        _expire_payload(user),
         _make_upload(user),
         _make_views(user),
         _hand_off(hostile, user),
@@ -175,6 +179,15 @@ def _hand_off(log: WebhookLog, user) -> str:
     revoked.revoke(by=user)
     HandOff.objects.filter(pk=expired.pk).update(expires_at=timezone.now())
     return f"/shared/{tokens[0]}/"
+
+
+def _expire_payload(user) -> WebhookLog:
+    """Also the last run of `prune`, which left a month alone."""
+    log = make_log(5)
+    Payload.objects.filter(pk=log.pk).delete()
+    Retention.change(payload_days=90, log_days=4000, by=user)
+    Retention.note_run(payloads=12_345, logs=1, busy_months=1)
+    return log
 
 
 def _make_upload(user) -> Import:
