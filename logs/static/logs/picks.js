@@ -36,7 +36,10 @@
   };
 
   document.addEventListener("click", ({ target, shiftKey }) => {
-    if (target.matches("[data-pick-page]")) tick(boxes(), target.checked);
+    if (target.matches("[data-pick-page]")) {
+      anchor = boxes()[0].value;
+      tick(boxes(), target.checked);
+    }
     if (target.closest("[data-pick-all]")) {
       tick(boxes(), true, true);
       $("#picked [name=source]").focus(); // the button that was pressed is gone
@@ -75,7 +78,8 @@
     read();
   });
 
-  // The first row was ticked before this came.
+  // What was ticked before this came.
+  if ($("[data-pick-page]")?.checked) for (const box of boxes()) box.checked = true;
   read();
   anchor = [...picked][0];
   if (anchor) announce();
