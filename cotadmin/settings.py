@@ -159,6 +159,7 @@ STORAGES = {
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000  # each ticked row of the explorer is one
 
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 

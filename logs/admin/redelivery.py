@@ -1,4 +1,4 @@
-"""The action "Re-deliver selected": asks first, then queues one attempt for each log that was not received."""
+"""The action "Re-deliver selected": asks first, then queues an attempt for each log that was not received. Many become a plan."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from ..models import AuditAction, AuditEntry, RedeliveryRefused, WebhookLog
+from ..models import AuditAction, AuditEntry, RedeliveryRefused, Source, WebhookLog
+from ..runs.asking import Selection, plan_of
+from ..runs.selection import MOST
 
 LIMIT = 100  # more at a time needs a plan: what is stale, what else goes to the same receiver
 
@@ -23,13 +26,22 @@ def redeliver_selected(
 ) -> HttpResponse | None:
     logs = list(selected.select_related("subscription")[: LIMIT + 1])
     if len(logs) > LIMIT:
-        text = _("At most %(limit)s logs can be re-delivered at a time. Nothing was queued.") % {"limit": LIMIT}
-        page.message_user(request, text, messages.ERROR)
-        return None
+        return _plan(page, request, selected)
     if "confirmed" not in request.POST:
         return _ask(page, request, logs)
     _redeliver(page, request, logs)
     return None
+
+
+def _plan(page: admin.ModelAdmin, request: HttpRequest, selected: QuerySet[WebhookLog]) -> HttpResponse | None:
+    ids = tuple(selected.order_by().values_list("pk", flat=True)[: MOST + 1])
+    if len(ids) > MOST:
+        text = _("At most %(limit)s logs can be planned at a time. Nothing was queued.") % {"limit": f"{MOST:,}"}
+        page.message_user(request, text, messages.ERROR)
+        return None
+    run = plan_of(Selection(Source.CHOSEN, ids=ids, number=len(ids)), by=request.user)
+    page.message_user(request, _("These are many: here is the plan of their re-delivery. Nothing was sent yet."))
+    return redirect(run)
 
 
 def _ask(page: admin.ModelAdmin, request: HttpRequest, logs: list[WebhookLog]) -> HttpResponse:

@@ -54,6 +54,11 @@ class FailureGroup:
     @property
     def address(self) -> str:
         """Of its logs in the explorer."""
+        return f"{reverse('logs:webhook_log_list')}?{self.query}"
+
+    @property
+    def query(self) -> str:
+        """The filter that finds its logs."""
         query = {
             "state": State.FAILED,
             "subscription": self.kind.subscription,
@@ -61,7 +66,7 @@ class FailureGroup:
             "fingerprint": self.kind.fingerprint,
             "range": self.period.name,
         }
-        return f"{reverse('logs:webhook_log_list')}?{urlencode({key: value for key, value in query.items() if value})}"
+        return urlencode({key: value for key, value in query.items() if value})
 
 
 def questions(kinds: Kinds, shown: Iterable[Kind]) -> list[Question]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db.models import Max, Min
 
@@ -19,6 +19,7 @@ from .subscriptions import RANGE
 from .traffic import ALL, Traffic, add_durations, bars, step_or_earlier
 
 TOP = 5
+A_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,13 @@ class SubscriptionHealth:
     @property
     def has_recovered(self) -> bool:
         return bool(self.failed_at and self.received_at and self.received_at > self.failed_at)
+
+    @property
+    def failing_since(self) -> datetime:
+        """Since when somebody would re-deliver what failed: since the last success, or, where it has recovered, for a day."""
+        if self.has_recovered:
+            return self.traffic.period.now - A_DAY
+        return self.received_at or self.traffic.period.start
 
 
 def subscription_health(lane, now: datetime) -> SubscriptionHealth:

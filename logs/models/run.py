@@ -62,7 +62,7 @@ class Run(models.Model):
     # What stands behind the `?` of the explorer's address; frozen, as what is planned are the logs that it found then.
     query = models.TextField(_("filter"), blank=True)
     parent = models.ForeignKey("self", models.SET_NULL, null=True, related_name="+", verbose_name=_("after the run"))
-    # Ids that were asked for and are nobody's, or not of the person who asked.
+    # Ids that were asked for and are nobody's, or not of the person who asked. Until it is planned, all that were asked for.
     unknown = ArrayField(models.CharField(max_length=100), default=list)
     companies = models.ManyToManyField(Company, related_name="+", verbose_name=_("companies"))
     lanes = ArrayField(models.CharField(max_length=24), default=list)

@@ -46,9 +46,9 @@ def plan(run: Run, ids: Sequence[str] = ()) -> None:
     try:
         asked = asked_for(run, ids)
     except FilterInvalid as error:
-        return _give_up(run, str(error))
+        return give_up(run, str(error))
     except TooMany:
-        return _give_up(run, _("More than %(most)s logs: choose fewer.") % {"most": f"{MOST:,}"})
+        return give_up(run, _("More than %(most)s logs: choose fewer.") % {"most": f"{MOST:,}"})
     with transaction.atomic():
         _fill(run, asked)
 
@@ -64,6 +64,6 @@ def _fill(run: Run, asked: Asked) -> None:
     run.save(update_fields=["lanes", "unknown", "state"])
 
 
-def _give_up(run: Run, problem: str) -> None:
+def give_up(run: Run, problem: str) -> None:
     run.problem, run.state = problem[:500], RunState.PLANNED
     run.save(update_fields=["problem", "state"])

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.http import QueryDict
 
 from .. import objectid
+from ..explorer.addresses import changed
 from ..explorer.criteria import Criteria
 from ..explorer.finding import Finder
 from ..filters import WebhookLogFilter
 from ..models import Outcome, Run, Source, State, WebhookLog
+from ..querysets import RunEntryQuerySet
 
 MOST = 100_000  # logs of a run
 MOST_UNKNOWN = 100  # ids that are remembered because nobody knows them
 AT_ONCE = 5_000
-_SEPARATORS = re.compile(r"[\s,;\"'\[\]()]+")
 
 
 class TooMany(Exception):
@@ -46,6 +46,17 @@ def by_filter(query: str, user, as_of: datetime) -> Asked:
     return Asked(_limited(_keys(replace(found.criteria, until=until))))
 
 
+def frozen(query: QueryDict, criteria: Criteria) -> str:
+    """The filter, with moments that mean the same whenever and in whatever time zone it is read again."""
+    kept = changed(query, sort=None, range=None, since=None, until=None)
+    for name in list(kept):
+        kept.setlist(name, [value for value in kept.getlist(name) if value])
+    for name, moment in (("since", criteria.since), ("until", criteria.until)):
+        if moment is not None:
+            kept[name] = moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return kept.urlencode()
+
+
 def by_ids(ids: Sequence[str], user) -> Asked:
     """Raises TooMany."""
     wanted = list(dict.fromkeys(one.lower() for one in ids))
@@ -60,11 +71,14 @@ def by_ids(ids: Sequence[str], user) -> Asked:
     return Asked([one for one in wanted if one in known], [one[:100] for one in unknown[:MOST_UNKNOWN]])
 
 
-def still_failing(run: Run, user) -> Asked:
+def entries_still_failing(run: Run) -> RunEntryQuerySet:
     """What the run sent or was to send, and is not received by now."""
     entries = run.entries.exclude(outcome=Outcome.LEFT_OUT)
-    failing = entries.filter(log__state__in=[State.FAILED, State.SKIPPED])
-    return by_ids(list(failing.order_by("number").values_list("log", flat=True)), user)
+    return entries.filter(log__state__in=[State.FAILED, State.SKIPPED])
+
+
+def still_failing(run: Run, user) -> Asked:
+    return by_ids(list(entries_still_failing(run).order_by("number").values_list("log", flat=True)), user)
 
 
 def asked_for(run: Run, ids: Sequence[str] = ()) -> Asked:
@@ -74,11 +88,6 @@ def asked_for(run: Run, ids: Sequence[str] = ()) -> Asked:
     if run.source == Source.STILL_FAILING and run.parent:
         return still_failing(run.parent, run.planned_by)
     return by_ids(ids, run.planned_by)
-
-
-def ids_in(text: str) -> list[str]:
-    """What stands between spaces, lines, commas and quotes: ids as people paste them, whatever else is among them."""
-    return [part for part in _SEPARATORS.split(text) if part]
 
 
 def _keys(criteria: Criteria) -> Iterator[str]:

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from django import template
 from django.http import QueryDict
 from django.template import Context
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
@@ -32,6 +33,14 @@ DRAWN_AS = {"failed": "fail", "succeeded": "ok", "retrying": "retry", "pending":
 def log_columns(context: Context) -> tuple[str, ...]:
     """The names of the columns that the person has chosen."""
     return chosen_columns(context["request"].COOKIES.get(COOKIE))
+
+
+@register.simple_tag(takes_context=True)
+def rows_are_picked(context: Context) -> bool:
+    """In the explorer, by people who may re-deliver. A row that comes anew is for the page that asked for it."""
+    request = context["request"]
+    page = (request.htmx.current_url_abs_path or request.path).partition("?")[0]
+    return page == reverse("logs:webhook_log_list") and request.user.has_perm("logs.redeliver_webhooklog")
 
 
 @register.simple_tag

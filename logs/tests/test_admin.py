@@ -14,7 +14,7 @@ from django.urls import reverse
 from logs import objectid
 from logs.admin.json_text import shown_json
 from logs.delivery.signing import validate_secret
-from logs.models import Attempt, AuditAction, AuditEntry, Company, Import, Subscription, WebhookLog
+from logs.models import Attempt, AuditAction, AuditEntry, Company, Import, Run, RunState, Subscription, WebhookLog
 
 from .factories import SUBSCRIPTION, make_company, make_log, make_subscription
 
@@ -269,12 +269,15 @@ def test_what_was_not_on_the_page_that_asked_is_not_sent(admin_client):
     assert told == ["1 log is queued.", "1 log is left out: It was not on the page that asked."]
 
 
-def test_more_than_100_logs_are_refused_as_a_whole(admin_client):
+def test_more_than_100_logs_become_a_plan(admin_client):
     make_subscription()
     many_logs(101)
     data = {"action": "redeliver_selected", "_selected_action": ["x"], "select_across": "1", "confirmed": "1"}
-    told = texts(admin_client.post(LOGS, data, follow=True))
-    assert told == ["At most 100 logs can be re-delivered at a time. Nothing was queued."]
+    answer = admin_client.post(LOGS, data, follow=True)
+    run = Run.objects.get()
+    assert (answer.redirect_chain, run.state) == ([(f"/redeliveries/{run.pk}/", 302)], RunState.PLANNED)
+    assert set(run.entries.values_list("log", flat=True)) == set(WebhookLog.objects.values_list("pk", flat=True))
+    assert texts(answer) == ["These are many: here is the plan of their re-delivery. Nothing was sent yet."]
     assert not WebhookLog.objects.filter(next_attempt_at__isnull=False).exists()
 
 

@@ -80,6 +80,11 @@ class Explorer:
         return tail(at_the_beginning(self.query))
 
     @property
+    def selection(self) -> str:
+        """The filter of all logs that are found, as a plan of their re-delivery takes it."""
+        return changed(self.query, sort=None).urlencode()
+
+    @property
     def first_address(self) -> str:
         return address(at_the_beginning(self.query))
 

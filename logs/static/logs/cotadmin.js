@@ -223,18 +223,26 @@
   });
 
   // What one control alone needs comes when somebody goes to it: a first view makes do without.
-  document.addEventListener("focusin", ({ target }) => {
-    if (!target.dataset.script) return;
-    document.head.append(Object.assign(document.createElement("script"), { src: target.dataset.script }));
-    delete target.dataset.script;
-  });
+  const loaded = new Set();
+  const load = ({ target }) => {
+    const src = target.closest?.("[data-script]")?.dataset.script;
+    if (!src || loaded.has(src)) return;
+    loaded.add(src);
+    document.head.append(Object.assign(document.createElement("script"), { src }));
+  };
+  for (const name of ["focusin", "change"]) document.addEventListener(name, load); // Safari focuses no checkbox by a click
 
   // Keyboard.
+  const rowInFocus = () => document.activeElement.closest("[data-rows] tr");
   const move = (step) => {
     const links = [...document.querySelectorAll("[data-rows] [data-row-link]")];
     if (!links.length) return;
-    const at = links.indexOf(document.activeElement);
+    const at = links.findIndex((link) => link.closest("tr") === rowInFocus());
     links[Math.max(0, Math.min(links.length - 1, at < 0 ? 0 : at + step))].focus();
+  };
+  const pick = ({ shiftKey }) => {
+    const box = rowInFocus()?.querySelector("[name=log]");
+    box?.dispatchEvent(new MouseEvent("click", { bubbles: true, shiftKey }));
   };
   const keys = {
     "/": () => $("[data-search]")?.focus(),
@@ -243,8 +251,10 @@
     "]": () => $("a[rel=next]")?.click(),
     j: () => move(1),
     k: () => move(-1),
-    r: () => $("[data-shortcut=r]")?.click(),
+    r: () => [...document.querySelectorAll("[data-shortcut=r]")].find((button) => button.checkVisibility())?.click(),
     u: toggleTimes,
+    x: pick,
+    X: pick,
   };
   document.addEventListener("keydown", (event) => {
     const isTyping = event.target.closest("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]");
@@ -252,7 +262,7 @@
     if (root.dataset.shortcuts === "off" || event.ctrlKey || event.metaKey || (event.altKey && !isBracket)) return;
     if (isTyping || $("dialog[open]") || !keys[event.key]) return;
     event.preventDefault();
-    keys[event.key]();
+    keys[event.key](event);
   });
 
   // A range takes the place of two moments. This listener comes before htmx's, which is on the form.

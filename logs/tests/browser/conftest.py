@@ -77,7 +77,7 @@ def open_page(browser, live_server, transactional_db, client, complaints) -> Ite
     yield make
     for context in contexts:
         context.close()
-    assert complaints.unexpected == []
+    assert complaints.unexpected == [], complaints.unexpected
 
 
 @pytest.fixture

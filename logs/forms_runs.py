@@ -1,0 +1,153 @@
+"""The form behind everything that leads to a plan: which logs somebody wants to have re-delivered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import UploadedFile
+from django.http import QueryDict
+from django.urls import reverse
+from django.utils.formats import number_format
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from .explorer.addresses import address
+from .explorer.figures import Figures
+from .explorer.finding import Finder
+from .filters import WebhookLogFilter
+from .models import Run, Source
+from .runs.asking import QUICK, Selection
+from .runs.pasted import ids_in
+from .runs.selection import MOST, entries_still_failing, frozen
+from .templatetags.cotadmin_ui import humanbytes
+
+FILE_LIMIT = 5 * 1024 * 1024
+LONGEST_QUERY = 4000
+
+
+class SelectionForm(forms.Form):
+    """`SelectionForm(request.POST, request.FILES, user=request.user)`; what was selected is `.selection` once it is valid.
+
+    Strict: what is unknown, invalid or missing is an error, never "everything".
+    """
+
+    data: QueryDict
+    selection: Selection
+
+    source = forms.ChoiceField(choices=Source.choices)
+    ids = forms.CharField(
+        label=_("Ids"),
+        required=False,
+        widget=forms.Textarea(attrs={"class": "input", "rows": 10, "autocomplete": "off", "spellcheck": "false"}),
+    )
+    file = forms.FileField(label=_("Or a file with them"), required=False, allow_empty_file=True)
+    run = forms.ModelChoiceField(Run.objects.none(), required=False)
+
+    def __init__(self, *args: Any, user, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.user = user
+        self.fields["run"].queryset = Run.objects.visible_to(user).started()  # type: ignore[attr-defined]
+
+    def clean(self) -> None:
+        ways = {
+            Source.FILTER: self._filtered,
+            Source.CHOSEN: self._chosen,
+            Source.IDS: self._listed,
+            Source.STILL_FAILING: self._still_failing,
+        }
+        if not self.errors:
+            self.selection = ways[Source(self.cleaned_data["source"])]()
+
+    def _filtered(self) -> Selection:
+        if "query" not in self.data:
+            raise ValidationError(gettext("The filter is missing. Load the page again."))
+        if self.data.get("since") == "":
+            raise ValidationError(gettext("Say since when."))
+        found = WebhookLogFilter(self.asked, user=self.user)
+        if found.problems:
+            raise ValidationError([f"{label}: {error}" for label, errors in found.problems.items() for error in errors])
+        figures = Figures(Finder(found.criteria))
+        number = figures.total.number or 0
+        if not number and figures.is_exact:
+            raise ValidationError(gettext("No log matches the filter."))
+        query = frozen(self.asked, found.criteria)
+        if len(query) > LONGEST_QUERY:
+            raise ValidationError(gettext("The filter is too long to be kept with the plan. Choose fewer values."))
+        return Selection(Source.FILTER, query=query, number=_at_most(number) if figures.is_exact else None)
+
+    def _chosen(self) -> Selection:
+        return self._of_ids(Source.CHOSEN, self.data.getlist("log"), gettext("No log is ticked."))
+
+    def _listed(self) -> Selection:
+        texts = [self.cleaned_data["ids"], _text_of(self.cleaned_data["file"])]
+        ids = [one for text in texts for one in ids_in(text)]
+        nothing = gettext("There is no id in it. A log’s id has 24 characters: digits, and letters from a to f.")
+        if not any(texts):
+            nothing = gettext("Paste the ids of logs, or choose a file with them.")
+        return self._of_ids(Source.IDS, ids, nothing)
+
+    def _still_failing(self) -> Selection:
+        run = self.cleaned_data["run"]
+        if run is None:
+            raise ValidationError(gettext("The run is missing. Load the page again."))
+        number = entries_still_failing(run).order_by()[: QUICK + 1].count()
+        if not number:
+            raise ValidationError(gettext("Everything that it sent has been received by now."))
+        return Selection(Source.STILL_FAILING, parent=run, number=number)
+
+    def _of_ids(self, source: Source, ids: Sequence[str], nothing: str) -> Selection:
+        unique = tuple(dict.fromkeys(one.lower() for one in ids if one))
+        if not unique:
+            raise ValidationError(nothing)
+        return Selection(source, ids=unique, number=_at_most(len(unique)))
+
+    @property
+    def asked(self) -> QueryDict:
+        """The filter, with the moment that a form without script cannot put into it."""
+        query = QueryDict(self.data.get("query", ""), mutable=True)
+        if since := self.data.get("since"):
+            query["since"] = since
+        return query
+
+    @property
+    def limit(self) -> str:
+        return humanbytes(FILE_LIMIT)
+
+    @property
+    def most(self) -> str:
+        return _grouped(MOST)
+
+    @property
+    def way_back(self) -> str:
+        """To where the selection can be mended: the logs of the filter, the run, or all logs."""
+        if run := getattr(self, "cleaned_data", {}).get("run"):
+            return run.get_absolute_url()
+        return address(self.asked) if self.data.get("query") else reverse("logs:webhook_log_list")
+
+
+def _at_most(number: int) -> int:
+    if number > MOST:
+        text = gettext("These are %(number)s logs; a plan takes at most %(most)s. Choose a shorter time, or fewer.")
+        raise ValidationError(text % {"number": _grouped(number), "most": _grouped(MOST)})
+    return number
+
+
+def _text_of(file: UploadedFile | None) -> str:
+    if file is None:
+        return ""
+    if (file.size or 0) > FILE_LIMIT:
+        raise ValidationError(gettext("The file is larger than %(limit)s.") % {"limit": humanbytes(FILE_LIMIT)})
+    data = file.read()
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        text = gettext("Line %(line)s of the file is not text in UTF-8. Save it as plain text, CSV or JSON.")
+        raise ValidationError(text % {"line": _grouped(line)}) from error
+
+
+def _grouped(number: int) -> str:
+    return number_format(number, force_grouping=True)

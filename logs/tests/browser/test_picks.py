@@ -1,0 +1,249 @@
+"""Ticking rows of the explorer, with the mouse, with the keyboard alone, and without JavaScript; and what comes of it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from logs.models import Run, WebhookLog
+
+from ..factories import import_logs, log_document, make_subscription
+from . import axe
+
+
+@pytest.fixture(autouse=True)
+def logs(transactional_db, receiver):
+    """Seventy logs, of which the last ten failed otherwise; newest first, as in the list."""
+    make_subscription(url=receiver.url)
+    import_logs(
+        *(log_document(number) for number in range(60)),
+        *(log_document(number, status=502, response="Bad Gateway") for number in range(60, 70)),
+    )
+    return list(WebhookLog.objects.newest_first())
+
+
+def rows(page: Page):
+    return page.locator("[data-rows] tr[data-log]")
+
+
+def boxes(page: Page):
+    return page.locator("[data-rows] [name=log]")
+
+
+def bar(page: Page):
+    return page.locator("#picked")
+
+
+def expect_ticked(page: Page, *places: int) -> None:
+    """Those rows, and no other."""
+    expect(page.locator("[data-rows] [name=log]:checked")).to_have_count(len(places))
+    for place in places:
+        expect(boxes(page).nth(place)).to_be_checked()
+    if places:
+        expect(bar(page).locator("p")).to_have_text(f"{len(places)} selected")
+    else:
+        expect(bar(page)).to_be_hidden()
+
+
+def planned(page: Page) -> list[str]:
+    """The logs of the plan to which the page has come, oldest first."""
+    expect(page).to_have_url(re.compile(r"/redeliveries/\d+/$"))
+    run = Run.objects.get(pk=int(page.url.rstrip("/").rpartition("/")[2]))
+    return list(run.entries.values_list("log", flat=True))
+
+
+def test_the_bar_comes_with_the_first_tick_and_goes_with_the_last(page):
+    page.goto("/logs/")
+    expect(bar(page)).to_be_hidden()
+    boxes(page).nth(2).click()
+    expect_ticked(page, 2)
+    boxes(page).nth(4).click()
+    expect_ticked(page, 2, 4)
+    assert axe.violations(page) == []
+    bar(page).get_by_role("button", name="Clear the selection").click()
+    expect_ticked(page)
+    expect(boxes(page).nth(4)).to_be_focused()
+
+
+def test_the_keyboard_alone_ticks_a_row_then_a_range_and_plans_with_r(page, logs):
+    page.goto("/logs/")
+    for key in ("j", "j", "x", "j", "j", "j", "X", "j", "j", "x"):
+        page.keyboard.press("Shift+X" if key == "X" else key)
+    expect_ticked(page, 1, 2, 3, 4, 6)
+    page.keyboard.press("x")
+    expect_ticked(page, 1, 2, 3, 4)
+    page.keyboard.press("r")
+    assert planned(page) == [logs[place].pk for place in (4, 3, 2, 1)]
+
+
+def test_escape_clears_but_not_while_it_closes_something_else(page):
+    page.goto("/logs/")
+    boxes(page).nth(0).click()
+    page.locator("#columns summary").click()
+    page.keyboard.press("Escape")
+    expect_ticked(page, 0)
+    page.keyboard.press("?")
+    page.keyboard.press("Escape")
+    expect_ticked(page, 0)
+    page.keyboard.press("Escape")
+    expect_ticked(page)
+
+
+def test_r_does_nothing_while_nothing_is_ticked(page):
+    page.goto("/logs/?state=failed")
+    page.keyboard.press("r")
+    page.keyboard.press("j")
+    expect(page.locator("[data-row-link]").first).to_be_focused()
+    assert not Run.objects.exists()
+
+
+def test_shift_click_ticks_or_unticks_all_in_between(page):
+    page.goto("/logs/")
+    boxes(page).nth(5).click()
+    boxes(page).nth(2).click(modifiers=["Shift"])
+    expect_ticked(page, 2, 3, 4, 5)
+    boxes(page).nth(4).click(modifiers=["Shift"])
+    expect_ticked(page, 5)
+
+
+def test_a_tick_by_the_keys_goes_on_where_the_mouse_was(page):
+    page.goto("/logs/")
+    boxes(page).nth(3).click()
+    page.keyboard.press("j")
+    expect(page.locator("[data-row-link]").nth(4)).to_be_focused()
+    page.keyboard.press("Shift+X")
+    expect_ticked(page, 3, 4)
+
+
+def test_all_rows_of_the_page_are_ticked_at_once_and_more_rows_leave_them(page):
+    page.goto("/logs/")
+    page.get_by_label("Select all rows of the page").click()
+    expect_ticked(page, *range(50))
+    page.get_by_role("link", name="Load 50 more").click()
+    expect(rows(page)).to_have_count(70)
+    expect_ticked(page, *range(50))
+    boxes(page).nth(69).click(modifiers=["Shift"])
+    expect_ticked(page, *range(70))
+    page.get_by_label("Select all rows of the page").click()
+    expect_ticked(page)
+
+
+def test_all_that_match_are_planned_by_their_filter(page, logs):
+    page.goto("/logs/?cause=timeout&sort=oldest")
+    boxes(page).nth(0).click()
+    bar(page).get_by_role("button", name="Select all 60 matching").click()
+    expect(bar(page).locator("p")).to_have_text("All 60 matching selected")
+    plan = bar(page).get_by_role("button", name="Plan a re-delivery…")
+    expect(plan).to_be_focused()
+    page.get_by_role("link", name="Load 50 more").click()
+    expect(page.locator("[data-rows] [name=log]:checked")).to_have_count(60)
+    plan.click()
+    assert planned(page) == [log.pk for log in reversed(logs[10:])]
+    assert Run.objects.get().query == "cause=timeout"
+
+
+def test_who_unticks_one_of_all_that_match_has_the_others_of_the_page(page):
+    page.goto("/logs/")
+    boxes(page).nth(0).click()
+    bar(page).get_by_role("button", name="Select all 70 matching").click()
+    boxes(page).nth(7).click()
+    expect_ticked(page, *(place for place in range(50) if place != 7))
+    bar(page).get_by_role("button", name="Plan a re-delivery…").click()
+    assert len(planned(page)) == 49
+    assert Run.objects.get().source == "chosen"
+
+
+def test_another_filter_gives_the_selection_up_and_says_so(page):
+    page.goto("/logs/")
+    boxes(page).nth(0).click()
+    given_up = page.get_by_text("The selection was given up: this is another list.")
+    expect(given_up).to_be_hidden()
+    page.locator("#facet-cause").get_by_role("checkbox", name="http_5xx").check()
+    expect(rows(page)).to_have_count(10)
+    expect(given_up).to_be_visible()
+    expect_ticked(page)
+    boxes(page).nth(1).click()
+    expect_ticked(page, 1)
+
+
+def test_a_filter_that_finds_nothing_gives_the_selection_up_as_well(page):
+    page.goto("/logs/")
+    boxes(page).nth(0).click()
+    expect_ticked(page, 0)
+    page.keyboard.press("/")
+    expect(page.get_by_role("combobox", name="Search logs")).to_be_focused()  # its script has come
+    page.keyboard.type("nowheretobefound")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("The selection was given up: this is another list.")).to_be_visible()
+    expect(bar(page)).to_have_count(0)
+
+
+def test_a_row_that_comes_anew_stays_ticked(page):
+    page.goto("/logs/")
+    boxes(page).nth(1).click()
+    rows(page).nth(1).get_by_role("button", name="Re-deliver").click()
+    expect(rows(page).nth(1).get_by_text("Pending")).to_be_visible()
+    expect_ticked(page, 1)
+
+
+def test_a_list_that_was_left_and_is_gone_back_to_has_nothing_ticked_that_is_not_told(page):
+    page.goto("/logs/")
+    boxes(page).nth(0).click()
+    bar(page).get_by_role("button", name="Select all 70 matching").click()
+    page.goto("/")
+    page.go_back()
+    ticked = page.locator("[data-rows] [name=log]:checked").count()
+    assert (ticked > 0) == bar(page).is_visible()
+    if ticked:
+        expect(bar(page).locator("p")).to_have_text("All 70 matching selected")
+
+
+def test_viewers_have_nothing_to_tick(open_page, member):
+    page = open_page(member("Viewer"))
+    page.goto("/logs/?state=failed")
+    expect(rows(page)).to_have_count(50)
+    expect(boxes(page)).to_have_count(0)
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    expect(bar(page)).to_have_count(0)
+    expect(page.get_by_role("button", name="Re-deliver all")).to_have_count(0)
+
+
+def test_other_tables_of_logs_have_nothing_to_tick(page, logs):
+    page.goto(logs[0].subscription.get_absolute_url())
+    expect(rows(page).first).to_be_visible()
+    expect(boxes(page)).to_have_count(0)
+
+
+def test_without_javascript_ticked_rows_and_all_that_match_are_planned(open_page, administrator, logs):
+    page = open_page(administrator, java_script_enabled=False)
+    page.goto("/logs/?cause=http_5xx")
+    expect(page.get_by_label("Select all rows of the page")).to_be_hidden()
+    expect(bar(page)).to_be_hidden()
+    boxes(page).nth(1).check()
+    boxes(page).nth(3).check()
+    page.get_by_role("button", name="Plan a re-delivery…").click()
+    assert planned(page) == [logs[3].pk, logs[1].pk]
+    page.goto("/logs/?cause=http_5xx")
+    page.get_by_role("button", name="Re-deliver all 10…").click()
+    assert planned(page) == [log.pk for log in reversed(logs[:10])]
+
+
+def test_a_selection_that_is_refused_says_why_and_leads_back(page, complaints):
+    complaints.expected_statuses |= {422}
+    page.goto("/logs/?cause=http_5xx")
+    WebhookLog.objects.filter(cause="http_5xx").update(cause="dns")
+    page.get_by_role("button", name="Re-deliver all 10…").click()
+    expect(page.get_by_role("alert")).to_have_text(re.compile("No log matches the filter."))
+    assert axe.violations(page) == []
+    page.get_by_role("link", name="Back to the selection").click()
+    expect(page).to_have_url(re.compile(r"/logs/\?cause=http_5xx$"))
+
+
+def test_ids_are_pasted_and_planned(page, logs):
+    page.goto("/redeliveries/new/")
+    page.get_by_label("Ids of logs").last.fill(f"{logs[0].pk}, {logs[5].pk}")
+    page.get_by_role("button", name="Make a plan").click()
+    assert planned(page) == [logs[5].pk, logs[0].pk]
