@@ -47,7 +47,7 @@ class RunChoicesForm(forms.Form):
         self.fields["lane"].choices = [(pk, pk) for pk in run.lanes]  # type: ignore[attr-defined]
         self.fields["tries"].choices = [(number, _tries(number)) for number in sorted({1, settings.DELIVERY_TRIES})]  # type: ignore[attr-defined]
         for name in ("rate", "failure_percent"):
-            self.fields[name].widget.attrs |= {"class": "input", "data-size": "number", "inputmode": "numeric"}
+            self.fields[name].widget.attrs |= {"class": "input", "inputmode": "numeric"}
 
     def clean_stale_choice(self) -> str:
         return self.cleaned_data["stale_choice"] or StaleChoice.LEAVE

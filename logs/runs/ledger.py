@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from django import forms
 from django.db.models import Q, QuerySet
 from django.http import QueryDict
@@ -73,23 +71,15 @@ class LedgerSearch(forms.Form):
         return "?" + query.urlencode()
 
 
-@dataclass(frozen=True)
-class LedgerPage:
-    """`next_after`: the number after which the next page begins, None on the last."""
-
-    entries: list[RunEntry]
-    next_after: int | None
-
-
 def with_logs(entries: QuerySet[RunEntry]) -> QuerySet[RunEntry]:
     """With what a row shows of the log and of its subscription."""
     return entries.select_related("log", "subscription").defer(*_HEAVY)
 
 
-def ledger_page(entries: QuerySet[RunEntry]) -> LedgerPage:
-    """One query."""
+def ledger_page(entries: QuerySet[RunEntry]) -> tuple[list[RunEntry], int | None]:
+    """And the number after which the next page begins, None on the last. One query."""
     found = list(with_logs(entries)[: PAGE + 1])
-    return LedgerPage(found[:PAGE], found[PAGE - 1].number if len(found) > PAGE else None)
+    return found[:PAGE], found[PAGE - 1].number if len(found) > PAGE else None
 
 
 def last_settled(run: Run, number: int) -> list[RunEntry]:

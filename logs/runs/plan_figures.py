@@ -91,6 +91,10 @@ class PlanFigures:
         return sum(lane.asked for lane in self.lanes.values())
 
     @property
+    def left_out_number(self) -> int:
+        return self.left_out.total()
+
+    @property
     def total(self) -> int:
         return sum(lane.to_send for lane in self.lanes.values())
 

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from django.db.models import Count, Max, Min
 
-from ..models import FIRST_STEP, LAST_STEP, Canary, Outcome, Run, RunEntry, Why
+from ..models import FIRST_STEP, LAST_STEP, Canary, Outcome, Run, RunEntry, RunState, Why
 
 TOP = 20  # kinds of failures; the ledger has all
 
@@ -48,6 +48,11 @@ class Numbers:
         return self.outcomes[Outcome.WAITING] + self.queued
 
     @property
+    def planned(self) -> int:
+        """Of a plan: what could be sent."""
+        return self.outcomes[Outcome.PLANNED]
+
+    @property
     def left_out(self) -> int:
         """By the plan; they are not among `total`."""
         return self.outcomes[Outcome.LEFT_OUT]
@@ -55,6 +60,10 @@ class Numbers:
     @property
     def sent(self) -> int:
         return self.delivered + self.failed
+
+    @property
+    def not_received(self) -> int:
+        return self.failed + self.skipped
 
     @property
     def settled(self) -> int:
@@ -72,7 +81,7 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Step:
-    """A step of the canary: `number` 1 to 3. `state`: passed, failed, running, paused, waiting or stopped."""
+    """A step of the canary: `number` 1 to 3. `state`: passed, failed, done, running, paused, waiting or stopped."""
 
     number: int
     numbers: Numbers
@@ -124,16 +133,14 @@ def steps_of(run: Run, progress: Progress) -> list[Step]:
 
 def _state(run: Run, number: int, numbers: Numbers) -> str:
     if not numbers.to_go:
-        if number < LAST_STEP and numbers.failed:
-            return "failed"
-        return "stopped" if _is_cut_short(run, numbers) else "passed"
+        if run.state == RunState.STOPPED and numbers.skipped:
+            return "stopped"
+        if number == LAST_STEP:
+            return "done"
+        return "failed" if numbers.failed else "passed"
     if number > max(run.step, FIRST_STEP):
         return "waiting"
     return "paused" if run.is_paused else "running"
-
-
-def _is_cut_short(run: Run, numbers: Numbers) -> bool:
-    return run.has_ended and bool(numbers.skipped) and not numbers.sent
 
 
 def kinds_of(run: Run) -> list[Kind]:
@@ -144,7 +151,7 @@ def kinds_of(run: Run) -> list[Kind]:
 
 
 def numbers_of(runs: Sequence[Run]) -> dict[int, Numbers]:
-    """Of each run. One query for all."""
+    """Of each run, in their order. One query for all, none where there are none."""
     found = {run.pk: Numbers() for run in runs}
     counted = RunEntry.objects.filter(run__in=found).order_by().values_list("run", "outcome").annotate(n=Count("pk"))
     for run, outcome, number in counted:

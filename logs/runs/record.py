@@ -39,6 +39,8 @@ def _told(entry: AuditEntry, lane_names: dict[str, str]) -> str:
             return ngettext("started it with %(number)s log", "started it with %(number)s logs", number) % {
                 "number": number
             }
+        case AuditAction.RUN_PAUSED if entry.detail == PauseReason.PERSON:
+            return _("paused it")
         case AuditAction.RUN_PAUSED:
             return _("paused it: %(reason)s") % {"reason": dict(PauseReason.choices).get(entry.detail, entry.detail)}
         case AuditAction.RUN_RESUMED:

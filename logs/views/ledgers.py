@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 from ..runs.ledger import LedgerSearch, ledger_page
 from ..runs.ledger_csv import ledger_csv
-from ..runs.progress import progress_of
+from .ledger_page import ledger_context
 from .rendering import asked_for_by, render_region
 from .run_pages import visible_run
 
@@ -24,7 +24,8 @@ def run_ledger(request: HttpRequest, pk: int) -> HttpResponse:
     search = LedgerSearch(request.GET)
     context: dict[str, Any] = {"run": run, "search": search}
     if search.is_valid():
-        context |= {"ledger": ledger_page(search.found_in(run)), "numbers": progress_of(run).all}
+        entries, next_after = ledger_page(search.found_in(run))
+        context |= {"entries": entries, "next_after": next_after, **ledger_context(run, search)}
     partial = "logs/_ledger_rows.html" if asked_for_by(request) == "more" else "logs/_ledger.html"
     return render_region(request, "logs/run_ledger.html", partial, context, 422 if search.errors else 200)
 

@@ -8,6 +8,8 @@ from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 from ..forms_run_start import TYPED_ABOVE, RunChoicesForm
 from ..health.receivers import Receiver, receivers_of
@@ -21,6 +23,16 @@ PATIENCE = timedelta(seconds=10)  # a worker that runs takes a plan in well unde
 OLD = timedelta(hours=1)
 # What is left out by a choice of this page, and where that is made; the others are for good, and the ledger lists them.
 CHOSEN_HERE: dict[str, str] = {Why.STALE: "stale", Why.RECEIVED: "received", Why.NOT_CHOSEN: "subscriptions"}
+TITLES: dict[str, Promise] = {
+    Why.RECEIVED: _("Received already"),
+    Why.STALE: _("Stale"),
+    Why.DUE: _("In their lanes already"),
+    Why.OTHER_RUN: _("In another run"),
+    Why.INACTIVE: _("Subscription not active"),
+    Why.NO_URL: _("Subscription without URL"),
+    Why.EXPIRED: _("Payload expired"),
+    Why.NOT_CHOSEN: _("Subscription not ticked"),
+}
 
 
 @dataclass(frozen=True)
@@ -34,9 +46,10 @@ class Row:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """`anchor`: where on the page that is chosen, "" where nobody has a choice."""
+    """`title` says it of all, `label` of one. `anchor`: where on the page that is chosen, "" where nobody has a choice."""
 
     why: str
+    title: str
     label: str
     number: int
     anchor: str = ""
@@ -80,7 +93,8 @@ def _left_out(plan: PlanFigures) -> list[LeftOut]:
     """Most logs first."""
     labels = dict(Why.choices)
     return [
-        LeftOut(why, str(labels[why]), number, CHOSEN_HERE.get(why, "")) for why, number in plan.left_out.most_common()
+        LeftOut(why, str(TITLES[why]), str(labels[why]), number, CHOSEN_HERE.get(why, ""))
+        for why, number in plan.left_out.most_common()
     ]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
@@ -10,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from ..forms_run_start import RunChoicesForm, RunStartForm
-from ..models import RunState, Subscription
+from ..models import Run, RunState, Subscription
 from ..runs import starting, steering
 from ..runs.plan_figures import figures_of
 from ..runs.planning import throw_away
@@ -33,7 +35,11 @@ def run_start(request: HttpRequest, pk: int) -> HttpResponse:
     if form.agrees_with(figures_of(run, form.choices)):
         starting.start(run, form.cleaned_data, form.cleaned_data["lane"], by=request.user)
         return redirect(run)
-    return run_answer(request, run, "logs/_plan.html", plan_context(run, form), 422)
+    return run_answer(request, run, "logs/_plan.html", _context(request, run, form), 422)
+
+
+def _context(request: HttpRequest, run: Run, form: RunChoicesForm) -> dict[str, Any]:
+    return plan_context(run, form) | {"reason": request.POST.get("reason", "")}
 
 
 @require_POST

@@ -62,10 +62,11 @@ def run_detail(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def run_answer(
-    request: HttpRequest, run: Run, partial: str, context: dict[str, Any], status: int = 200
+    request: HttpRequest, run: Run, partial: str, context: dict[str, Any], status: int = 200, region: str = ""
 ) -> HttpResponse:
+    """`partial`: what the page consists of; `region`: what htmx gets where that is less."""
     context |= {"partial": partial, "origin": origin_of(run, request.user)}
-    return render_region(request, "logs/run_detail.html", partial, context, status)
+    return render_region(request, "logs/run_detail.html", region or partial, context, status)
 
 
 def visible_run(request: HttpRequest, pk: int) -> Run:

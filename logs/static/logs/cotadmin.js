@@ -97,6 +97,8 @@
   // After a swap: tell what is there now, and go to the first row that came.
   let waitingForRows = null;
   document.addEventListener("htmx:beforeSwap", (event) => {
+    // What a dialog asks about stays until it is answered: the form that was replaced could not be sent.
+    if ($("#confirm[open]") && event.detail.requestConfig.elt.matches("[data-poll]")) event.detail.shouldSwap = false;
     const row = event.detail.target;
     waitingForRows = row.id === "more" ? row.previousElementSibling : null;
   });
