@@ -28,9 +28,8 @@ def run_start(request: HttpRequest, pk: int) -> HttpResponse:
     if run.state != RunState.PLANNED or run.problem:
         return redirect(run)  # a second click leads to the run
     if "look" in request.POST:
-        return run_answer(
-            request, run, "logs/_plan_look.html", plan_context(run, RunChoicesForm(request.POST, run=run))
-        )
+        context = _context(request, run, RunChoicesForm(request.POST, run=run))
+        return run_answer(request, run, "logs/_plan.html", context, region="logs/_plan_look.html")
     form = RunStartForm(request.POST, run=run)
     if form.agrees_with(figures_of(run, form.choices)):
         starting.start(run, form.cleaned_data, form.cleaned_data["lane"], by=request.user)

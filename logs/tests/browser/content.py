@@ -25,6 +25,7 @@ from logs.models import (
 )
 
 from ..factories import import_logs, log_document, make_company, make_subscription, make_waiting_log, sample
+from .content_runs import Runs, make_runs
 
 MARKUP = """<script>alert(1)</script>"><img src=x onerror=alert(1)>{{ 7*7 }}"""
 OTHER_SUBSCRIPTION = "62685990d918fb5557f9f993"
@@ -48,6 +49,7 @@ class Content:
     skipped: WebhookLog
     upload: Import
     view: SavedView
+    runs: Runs
 
 
 def make_content(user) -> Content:
@@ -72,6 +74,7 @@ def make_content(user) -> Content:
         skipped,
         _make_upload(user),
         _make_views(user),
+        make_runs(user, MARKUP),
     )
 
 
