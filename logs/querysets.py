@@ -104,6 +104,12 @@ class WebhookLogQuerySet(models.QuerySet):
         earlier = Q(created_at__lt=log.created_at) | Q(id__lt=log.pk)
         return self.filter(created_at__lte=log.created_at).filter(earlier)
 
+    def superseding(self, log) -> WebhookLogQuerySet:
+        """Newer events of the same object that its subscription has received (logs/runs/stale.py says the same in SQL)."""
+        if not log.object_id:
+            return self.none()
+        return self.on(log.subscription_id).of_object(log.object_id).succeeded().newer_than(log)
+
     def page(self, cursor: str = "", size: int = 50) -> Page:
         """A page of the newest logs, or of those after `cursor`; raises paging.BadCursor."""
         return key_page(self, cursor, size)
@@ -200,6 +206,9 @@ class RunQuerySet(models.QuerySet):
     def open(self) -> RunQuerySet:
         """Those that have logs to send: running, or paused."""
         return self.filter(state__in=["running", "paused"])
+
+    def ended(self) -> RunQuerySet:
+        return self.filter(state__in=["stopped", "finished"])
 
 
 class RunEntryQuerySet(models.QuerySet):

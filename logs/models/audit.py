@@ -44,7 +44,7 @@ class AuditAction(models.TextChoices):
 
 
 class AuditEntry(models.Model):
-    """`about` is the id of the log or subscription, kept as text so that the record outlives what it is about."""
+    """`about` is the id of the log or subscription, or `Run.record_key`: text, so that the record outlives what it is about."""
 
     at = models.DateTimeField(_("at"), auto_now_add=True)
     actor = models.ForeignKey(

@@ -119,6 +119,11 @@ class Run(models.Model):
         return reverse("logs:run_detail", args=[self.pk])
 
     @property
+    def record_key(self) -> str:
+        """What the entries of the record that are about this run have as `about`."""
+        return f"run {self.pk}"
+
+    @property
     def is_plan(self) -> bool:
         return self.state in (RunState.PLANNING, RunState.PLANNED)
 

@@ -53,7 +53,7 @@ def pause(run: Run, *, by, reason: PauseReason = PauseReason.PERSON) -> bool:
         if not _change(run, [RunState.RUNNING], state=RunState.PAUSED, pause_reason=reason):
             return False
         withdraw(run)
-        AuditEntry.record(by, AuditAction.RUN_PAUSED, detail=f"{run.pk}: {reason}")
+        AuditEntry.record(by, AuditAction.RUN_PAUSED, run.record_key, reason)
     return True
 
 
@@ -66,7 +66,7 @@ def go_on(run: Run, *, by) -> bool:
         step = LAST_STEP if paused.pause_reason == PauseReason.CANARY_DONE else paused.step
         columns = {"state": RunState.RUNNING, "pause_reason": "", "judged_from": Now(), "step": step, "responsible": by}
         _change(run, [RunState.PAUSED], **columns)
-        AuditEntry.record(by, AuditAction.RUN_RESUMED, detail=str(run.pk))
+        AuditEntry.record(by, AuditAction.RUN_RESUMED, run.record_key)
     return True
 
 
@@ -79,23 +79,19 @@ def stop(run: Run, *, by) -> bool:
             return False
         withdraw(run)
         skip_waiting(run, Why.STOPPED)
-        AuditEntry.record(by, AuditAction.RUN_STOPPED, detail=str(run.pk))
+        AuditEntry.record(by, AuditAction.RUN_STOPPED, run.record_key)
     return True
 
 
 def leave_lane(run: Run, lane: str, *, by) -> bool:
     """Send nothing more of it to this subscription; False where nothing was left to send."""
     with transaction.atomic():
-        if (
-            not Run.objects.select_for_update()
-            .filter(pk=run.pk, state__in=[RunState.RUNNING, RunState.PAUSED])
-            .exists()
-        ):
+        if not Run.objects.select_for_update().open().filter(pk=run.pk).exists():
             return False
         withdraw(run, [lane])
         if not skip_waiting(run, Why.LANE_LEFT, [lane]):
             return False
-        AuditEntry.record(by, AuditAction.RUN_LANE_LEFT, lane, str(run.pk))
+        AuditEntry.record(by, AuditAction.RUN_LANE_LEFT, lane, run.record_key)
     return True
 
 

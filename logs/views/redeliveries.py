@@ -7,8 +7,10 @@ from django.contrib.auth.decorators import permission_required
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
+from django_htmx.http import HttpResponseClientRedirect
 
 from ..explorer.addresses import at_the_beginning, tail
 from ..models import AuditAction, AuditEntry, RedeliveryRefused, WebhookLog
@@ -21,8 +23,10 @@ from .webhook_logs import visible_log
 @require_safe
 @permission_required("logs.redeliver_webhooklog", raise_exception=True)
 def redelivery_confirm(request: HttpRequest, pk: str) -> HttpResponse:
-    """Asks before a log that was received is sent again."""
-    return render(request, "logs/redelivery_confirm.html", {"log": visible_log(request, pk)})
+    """Asks before a log is sent again that was received, or of whose object a newer event was."""
+    log = visible_log(request, pk)
+    context = {"log": log, "newer": WebhookLog.objects.superseding(log).newest_first().first()}
+    return render(request, "logs/redelivery_confirm.html", context)
 
 
 @require_POST
@@ -38,12 +42,19 @@ def redelivery_create(request: HttpRequest, pk: str) -> HttpResponse:
             if log.redeliver(by=request.user, after_try=int(after_try[:9]), is_confirmed=is_confirmed):
                 AuditEntry.record(request.user, AuditAction.REDELIVERED, log.pk)
     except RedeliveryRefused as error:
+        if error.asks:
+            return _to_confirmation(request, pk)
         messages.error(request, str(error))
         status = 422
     except ValueError:
         messages.error(request, _("The number of tries is missing. Load the page again."))
         status = 422
     return _answer(request, pk, status)
+
+
+def _to_confirmation(request: HttpRequest, pk: str) -> HttpResponse:
+    address = reverse("logs:redelivery_confirm", args=[pk])
+    return HttpResponseClientRedirect(address) if wants_partial(request) else redirect(address)
 
 
 def _answer(request: HttpRequest, pk: str, status: int) -> HttpResponse:

@@ -132,7 +132,10 @@
 
   // After a swap: tell what is there now, and go to the first row that came, if it was asked for.
   let waitingForRows = null;
-  document.addEventListener("htmx:beforeSwap", ({ detail: { target, requestConfig } }) => {
+  document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+    const { target, requestConfig } = detail;
+    // What a dialog asks about stays until it is answered: the form that was replaced could not be sent.
+    if ($("#confirm[open]") && requestConfig.elt.matches("[data-poll]")) detail.shouldSwap = false;
     const isByItself = requestConfig.triggeringEvent?.type === "near";
     if (isByItself) timesByItself++;
     else if (target.id === "results") timesByItself = 0; // another list

@@ -29,6 +29,7 @@ from logs.models import (
 )
 
 from ..factories import import_logs, log_document, make_company, make_log, make_subscription, make_waiting_log, sample
+from .content_runs import Runs, make_runs
 
 MARKUP = """<script>alert(1)</script>"><img src=x onerror=alert(1)>{{ 7*7 }}"""
 OTHER_SUBSCRIPTION = "62685990d918fb5557f9f993"
@@ -56,6 +57,7 @@ class Content:
     upload: Import
     view: SavedView
     shared: str
+    runs: Runs
 
 
 def make_content(user) -> Content:
@@ -82,6 +84,7 @@ def make_content(user) -> Content:
         _make_upload(user),
         _make_views(user),
         _hand_off(hostile, user),
+        make_runs(user, MARKUP),
     )
 
 

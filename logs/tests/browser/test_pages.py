@@ -52,6 +52,14 @@ def subscription_page(part: str = "") -> Callable[[Content], str]:
     return lambda content: content.subscription.get_absolute_url() + part
 
 
+def run_page(name: str, part: str = "") -> Callable[[Content], str]:
+    return lambda content: getattr(content.runs, name).get_absolute_url() + part
+
+
+def superseded_log(content: Content, part: str = "") -> str:
+    return content.runs.plan.entries.order_by("number")[0].log.get_absolute_url() + part
+
+
 def comparison(this: WebhookLog, that: WebhookLog) -> str:
     return f"{this.get_absolute_url()}compare/{that.pk}/"
 
@@ -93,6 +101,23 @@ PAGES = {
     "payload chunk": Visit(log_page("hostile", "payload/?pointer=/data")),
     "re-deliver again?": Visit(log_page("delivered", "redeliveries/new/")),
     "re-deliver by id": Visit("/redeliveries/new/"),
+    "re-deliver a superseded log?": Visit(lambda content: superseded_log(content, "redeliveries/new/")),
+    "log, superseded": Visit(lambda content: superseded_log(content)),
+    "runs": Visit("/redeliveries/"),
+    "runs, no older": Visit("/redeliveries/?before=1"),
+    "runs, no such place": Visit("/redeliveries/?before=x", status=422),
+    "plan": Visit(run_page("plan")),
+    "plan, nothing to send": Visit(run_page("empty")),
+    "plan, none": Visit(run_page("problem")),
+    "plan, being made": Visit(run_page("planning")),
+    "plan, its logs": Visit(run_page("plan", "ledger/?show=stale")),
+    "run": Visit(run_page("running")),
+    "run, paused": Visit(run_page("paused")),
+    "run, finished": Visit(run_page("finished")),
+    "run, stopped": Visit(run_page("stopped")),
+    "ledger": Visit(run_page("stopped", "ledger/")),
+    "ledger, none": Visit(run_page("stopped", "ledger/?show=waiting")),
+    "ledger, a filter is wrong": Visit(run_page("stopped", "ledger/?colour=red"), status=422),
     "subscriptions": Visit("/subscriptions/"),
     "subscriptions, blocked": Visit("/subscriptions/?state=blocked"),
     "subscription": Visit(subscription_page()),
