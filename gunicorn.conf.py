@@ -3,7 +3,7 @@
 import gunicorn.glogging
 
 from cotadmin import settings
-from cotadmin.log_lines import FORMATTERS
+from cotadmin.log_lines import FORMATTERS, AccessLines
 
 
 class logger_class(gunicorn.glogging.Logger):  # the name of gunicorn's setting
@@ -11,3 +11,5 @@ class logger_class(gunicorn.glogging.Logger):  # the name of gunicorn's setting
         super().setup(cfg)
         for handler in self.error_log.handlers:
             handler.setFormatter(FORMATTERS[settings.LOG_FORMAT]())
+        for handler in self.access_log.handlers:
+            handler.setFormatter(AccessLines(self.access_fmt))

@@ -14,17 +14,23 @@ from datetime import UTC, datetime
 FIELDS = ("log", "subscription", "try", "status", "cause", "ms")  # by `extra=`; a status of None was no answer
 
 _QUERY = re.compile(r"(?<=[^\s?])\?[^\s?'\"]+")
-# The address of a door is its secret, and Django tells the address of what it refuses.
-_DOOR = re.compile(r"(?<=/in/)[^\s/?'\"]+")
+# The address of a door, and of a hand-off, is its secret. Django tells the address of what it refuses, and in a traceback of what
+# leads nowhere it begins without a slash.
+_SECRET = re.compile(r"(?:(?<=[/'\"]in/)|(?<=[/'\"]shared/))[^\s/?'\"]+")
 # psycopg and PostgreSQL show what was to be written: DETAIL "Failing row contains …", CONTEXT and LINE the statement.
 _SHOWN_VALUES = re.compile(
     r"^(?:DETAIL|CONTEXT|QUERY|LINE \d+):.*?(?=^\n?(?:Traceback|The above|During) |\Z)", re.M | re.S
 )
 
 
+def _without_secrets(text: str) -> str:
+    """Addresses without what they keep secret."""
+    return _SECRET.sub("…", _QUERY.sub("?…", text))
+
+
 class _Lines(logging.Formatter):
     def formatException(self, ei) -> str:
-        return _SHOWN_VALUES.sub("", super().formatException(ei)).rstrip()
+        return _SECRET.sub("…", _SHOWN_VALUES.sub("", super().formatException(ei)).rstrip())
 
     def _parts(self, record: logging.LogRecord) -> dict[str, object]:
         """Time, level, logger, message and fields, in this order; "error" is a traceback."""
@@ -33,7 +39,7 @@ class _Lines(logging.Formatter):
             "time": f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}Z",
             "level": record.levelname,
             "logger": record.name,
-            "message": _DOOR.sub("…", _QUERY.sub("?…", _SHOWN_VALUES.sub("", record.getMessage()).rstrip())),
+            "message": _without_secrets(_SHOWN_VALUES.sub("", record.getMessage()).rstrip()),
         }
         parts |= {name: getattr(record, name) for name in FIELDS if hasattr(record, name)}
         if record.exc_info:
@@ -58,6 +64,13 @@ class PlainLines(_Lines):
         fields = [f"{name}={'-' if value is None else value}" for name, value in parts.items()]
         line = " ".join([*words, *fields]).replace("\r", "\\r").replace("\n", "\\n")  # one record, one line
         return f"{line}\n{error}" if error else line
+
+
+class AccessLines(logging.Formatter):
+    """gunicorn's line for each request, where its access log is on."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return _without_secrets(super().format(record))
 
 
 FORMATTERS = {"json": JsonLines, "line": PlainLines}

@@ -1,4 +1,4 @@
-"""Times are shown in the zone of the browser, which its script tells in a cookie."""
+"""Times are shown in the zone that the person has chosen, else in that of the browser, which its script tells in a cookie."""
 
 import zoneinfo
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-KNOWN_ZONES = zoneinfo.available_timezones()
+from .preferences import known_zone
 
 
 class TimezoneMiddleware:
@@ -14,6 +14,6 @@ class TimezoneMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        name = request.COOKIES.get("timezone", "")
-        with timezone.override(zoneinfo.ZoneInfo(name) if name in KNOWN_ZONES else timezone.get_default_timezone()):
+        name = known_zone(request.COOKIES)
+        with timezone.override(zoneinfo.ZoneInfo(name) if name else timezone.get_default_timezone()):
             return self.get_response(request)

@@ -8,6 +8,8 @@ from django.views.i18n import set_language
 
 from logs.views import probes
 
+from .preferences_page import preferences
+
 urlpatterns = [
     path("healthz", probes.healthz, name="healthz"),
     path("readyz", probes.readyz, name="readyz"),
@@ -15,6 +17,7 @@ urlpatterns = [
     path("sign-in/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("sign-out/", LogoutView.as_view(), name="logout"),
     path("language/", login_not_required(set_language), name="set_language"),
+    path("preferences/", preferences, name="preferences"),
     path("admin/", admin.site.urls),
     path("", include("logs.urls")),
 ]

@@ -168,6 +168,8 @@ class WebhookLogFilter(django_filters.FilterSet):
         if name in choices:
             chosen = choices[name].filter(pk=value.lower()).first()
             return str(chosen) if chosen else value
+        if name == "cause":
+            return value  # as in the facet and in the table
         return str(dict(getattr(self.form.fields[name], "choices", ())).get(value, value))
 
     @property

@@ -1,16 +1,18 @@
-"""How a lane stands, for its page: what is at its head, what waits behind it, and why nothing is sent where that is so."""
+"""How lanes stand, for their pages: what is at the head, what waits behind it, and why nothing is sent where that is so."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from django.db.models import Q
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from .counting import LIMIT, Count, bounded_count
-from .models import Subscription, WebhookLog
+from .models import AttemptTrigger, Subscription, WebhookLog
 from .querysets import WebhookLogQuerySet
 
 NEXT_SHOWN = 4
@@ -68,11 +70,37 @@ class LaneState:
         """Of the head: those made, and those that remain of its round."""
         return (self.head.retry or 0) + self.head.tries_left if self.head else 0
 
+    @property
+    def is_head_sent(self) -> bool:
+        """Whether the head goes out when its time has come: a lane on hold sends only what somebody asked for."""
+        is_due = self.head is not None and self.head.is_due and not self.is_stopped
+        return is_due and (not self.is_held or self.head.trigger != AttemptTrigger.AUTO)  # type: ignore[union-attr]
+
+    @property
+    def seconds_to_try(self) -> int:
+        """Until the next try of the head; 0: it is made now."""
+        if self.head is None or self.head.next_attempt_at is None:
+            return 0
+        return max(0, int((self.head.next_attempt_at - timezone.now()).total_seconds()))
+
 
 def first_of_lane(subscription: Subscription) -> WebhookLogQuerySet:
     """The logs that a lane's page shows: those that are sent next, and the one for which it is on hold. In no order."""
     first = subscription.waiting().for_list()[: NEXT_SHOWN + 1]
     return first.union(WebhookLog.objects.for_list().filter(pk=subscription.held_log), all=True)
+
+
+def with_first_logs(lanes: QuerySet[Subscription]) -> QuerySet[Subscription]:
+    """Each with `first_logs`: the ids of those that are sent next, in their order."""
+    due = WebhookLog.objects.due().filter(subscription=OuterRef("pk")).order_by("turn", "position", "id")
+    return lanes.annotate(first_logs=ArraySubquery(due.values("pk")[: NEXT_SHOWN + 1]))
+
+
+def lane_states(lanes: Sequence[Any]) -> list[LaneState]:
+    """Of many lanes, in one query. `lanes`: of `health.lanes.with_lanes` and `with_first_logs`."""
+    wanted = {lane.pk: {*lane.first_logs, lane.held_log} - {""} for lane in lanes}
+    logs = WebhookLog.objects.for_list().in_bulk(set().union(*wanted.values()))
+    return [lane_state(lane, [logs[pk] for pk in wanted[lane.pk] if pk in logs]) for lane in lanes]
 
 
 def lane_state(subscription: Subscription, logs: Iterable[WebhookLog] | None = None) -> LaneState:

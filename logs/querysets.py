@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.apps import apps
+from django.contrib.auth import get_user_model
 from django.db import models
-from django.db.models import Q
-from django.db.models.functions import Left
+from django.db.models import Case, Exists, OuterRef, Q, Value, When
+from django.db.models.functions import Left, Now
 
 from .paging import Page, key_page
 
@@ -103,6 +104,12 @@ class WebhookLogQuerySet(models.QuerySet):
         earlier = Q(created_at__lt=log.created_at) | Q(id__lt=log.pk)
         return self.filter(created_at__lte=log.created_at).filter(earlier)
 
+    def superseding(self, log) -> WebhookLogQuerySet:
+        """Newer events of the same object that its subscription has received (logs/runs/stale.py says the same in SQL)."""
+        if not log.object_id:
+            return self.none()
+        return self.on(log.subscription_id).of_object(log.object_id).succeeded().newer_than(log)
+
     def page(self, cursor: str = "", size: int = 50) -> Page:
         """A page of the newest logs, or of those after `cursor`; raises paging.BadCursor."""
         return key_page(self, cursor, size)
@@ -149,8 +156,36 @@ class SavedViewQuerySet(models.QuerySet):
 
     def with_pins_of(self, user: User | AnonymousUser) -> SavedViewQuerySet:
         """With `is_pinned`: whether it is in the user's navigation."""
-        pins = apps.get_model("logs", "SavedView").pinned_by.through.objects.filter(savedview=models.OuterRef("pk"))
-        return self.annotate(is_pinned=models.Exists(pins.filter(user=user.pk)))
+        pins = apps.get_model("logs", "SavedView").pinned_by.through.objects.filter(savedview=OuterRef("pk"))
+        return self.annotate(is_pinned=Exists(pins.filter(user=user.pk)))
+
+
+class HandOffQuerySet(models.QuerySet):
+    def visible_to(self, user: User | AnonymousUser) -> HandOffQuerySet:
+        """Those of the logs that the user may see."""
+        if user.is_superuser:
+            return self
+        return self.filter(log__in=apps.get_model("logs", "WebhookLog").objects.visible_to(user).values("pk"))
+
+    def with_state(self) -> HandOffQuerySet:
+        """With `state`, a HandOffState, and `has_payload`: whether the payload is shown.
+
+        A link shows what its maker may see at this moment, and nothing where they may not share the log any more.
+        """
+        may_share = _maker_may("logs.share_webhooklog") & _maker_may("logs.view_webhooklog")
+        state = Case(
+            When(revoked_at__isnull=False, then=Value("revoked")),
+            When(expires_at__lte=Now(), then=Value("expired")),
+            When(may_share, then=Value("open")),
+            default=Value("suspended"),
+        )
+        return self.annotate(state=state, has_payload=Q(includes_payload=True) & _maker_may("logs.view_payload"))
+
+
+def _maker_may(permission: str) -> Q:
+    """Whether the maker of a link has the permission, an active account, and a place in the log's company."""
+    makers = get_user_model().objects.with_perm(permission).filter(pk=OuterRef("made_by"))
+    return Q(Exists(makers.filter(Q(is_superuser=True) | Q(companies=OuterRef("log__subscription__company")))))
 
 
 class RunQuerySet(models.QuerySet):
@@ -159,10 +194,10 @@ class RunQuerySet(models.QuerySet):
         if user.is_superuser:
             return self
         own = apps.get_model("logs", "Company").objects.visible_to(user).values("pk")
-        companies = apps.get_model("logs", "Run").companies.through.objects.filter(run=models.OuterRef("pk"))
-        is_ours = models.Exists(companies.filter(company__in=own)) & ~models.Exists(companies.exclude(company__in=own))
+        companies = apps.get_model("logs", "Run").companies.through.objects.filter(run=OuterRef("pk"))
+        is_ours = Exists(companies.filter(company__in=own)) & ~Exists(companies.exclude(company__in=own))
         return self.filter(Q(planned_by=user.pk) | Q(started_at__isnull=False)).filter(
-            is_ours | Q(planned_by=user.pk) & ~models.Exists(companies)
+            is_ours | Q(planned_by=user.pk) & ~Exists(companies)
         )
 
     def started(self) -> RunQuerySet:
@@ -171,6 +206,9 @@ class RunQuerySet(models.QuerySet):
     def open(self) -> RunQuerySet:
         """Those that have logs to send: running, or paused."""
         return self.filter(state__in=["running", "paused"])
+
+    def ended(self) -> RunQuerySet:
+        return self.filter(state__in=["stopped", "finished"])
 
 
 class RunEntryQuerySet(models.QuerySet):

@@ -1,4 +1,4 @@
-"""The zone of the browser, told in a cookie, is the zone of the page."""
+"""The zone of the page is the one that was chosen, else that of the browser; a cookie tells each."""
 
 import pytest
 from django.http import HttpResponse
@@ -26,6 +26,15 @@ def test_a_page_is_shown_in_the_cookies_zone_where_there_is_such_a_zone(settings
         request.COOKIES["timezone"] = cookie
     page = TimezoneMiddleware(lambda request: HttpResponse(str(timezone.get_current_timezone())))
     assert page(request).content.decode() == zone
+
+
+def test_a_chosen_zone_goes_before_that_of_the_browser():
+    request = RequestFactory().get("/")
+    request.COOKIES |= {"zone": "Asia/Tokyo", "timezone": "America/Santiago"}
+    page = TimezoneMiddleware(lambda request: HttpResponse(timezone.get_current_timezone_name()))
+    assert page(request).content.decode() == "Asia/Tokyo"
+    request.COOKIES["zone"] = "Mars/Olympus"
+    assert page(request).content.decode() == "America/Santiago"
 
 
 def test_the_next_request_does_not_inherit_the_zone():

@@ -1,4 +1,4 @@
-"""Attempts, audit entries and imports: records that are read, and never edited."""
+"""Attempts, audit entries, hand-offs and imports: records that are read, and never edited."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from ..masked_keys import masked_keys
-from ..models import Attempt, AuditEntry, Company, Import, Subscription, WebhookLog
+from ..models import Attempt, AuditEntry, Company, HandOff, Import, Subscription, WebhookLog
 from ..payloads.masking import mask_headers, mask_text, mask_url
 from ..templatetags.cotadmin_ui import duration, humanbytes
 from .base import RecordAdmin, VisibleAdmin
@@ -74,6 +74,18 @@ class AuditEntryAdmin(RecordAdmin):
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
         """By the whole id, which has an index."""
         return (queryset.filter(about=search_term.strip().lower()) if search_term else queryset), False
+
+
+@admin.register(HandOff)
+class HandOffAdmin(VisibleAdmin, RecordAdmin):
+    list_display = ["__str__", "log_id", "made_by", "made_at", "expires_at", "revoked_at", "views", "last_seen_at"]
+    list_filter = [("revoked_at", admin.EmptyFieldListFilter)]
+    list_select_related = ["made_by"]
+    raw_id_fields = ["log", "made_by", "revoked_by"]
+    fields = [
+        *("log", "note", "includes_payload", "made_by", "made_at", "expires_at"),
+        *("revoked_by", "revoked_at", "views", "last_seen_at"),
+    ]
 
 
 @admin.register(Import)

@@ -80,6 +80,8 @@ def _stretches(criteria: Criteria, edge: datetime | None, *, is_older: bool, wan
             held += 0 if is_across else count
             if held >= wanted:
                 break
+        if not parents:
+            return  # and so there is none in less time either
     yield from parents or ()
 
 

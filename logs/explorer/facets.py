@@ -27,10 +27,11 @@ MOST = 200
 
 @dataclass(frozen=True)
 class FacetValue:
-    """`count`: None where it stands for several values, which have their own."""
+    """`title`: the label in more words. `count`: None where it stands for several values, which have their own."""
 
     value: str
     label: str
+    title: str
     count: Count | None
     is_included: bool
     is_excluded: bool
@@ -60,16 +61,18 @@ def _facet(found: WebhookLogFilter, figures: Figures, name: str) -> Facet:
     included, excluded = found.data.getlist(name), found.data.getlist(f"not_{name}")
     numbers: dict[str, int | None] = {}
     for value, number in _rows(figures, name):
-        key = _value(name, value)
+        key = filter_value(name, value)
         numbers[key] = (numbers.get(key) or 0) + number
     for value in (*included, *excluded):  # a value that is chosen stays, though no log has it
         numbers.setdefault(value, None if value in STATUS_CLASSES and value != "none" else 0)
     numbers.pop("", None)
     labels = _labels(found, name, list(numbers))
+    titles = {cause.value: str(cause.label) for cause in Cause} if name == "cause" else labels
     values = [
         FacetValue(
             value,
             labels.get(value, value),
+            titles.get(value, value),
             None if number is None else Count(number, is_least=not figures.is_exact),
             value in included,
             value in excluded,
@@ -91,7 +94,7 @@ def _rows(figures: Figures, name: str) -> list[Row]:
     return merged((row[place], row[-1]) for row in figures.kinds)
 
 
-def _value(name: str, value: Any) -> str:
+def filter_value(name: str, value: Any) -> str:
     """The value of the filter that finds logs with this value of the column."""
     if name == "status":
         return "none" if value is None else str(value)

@@ -66,6 +66,9 @@ def read_choice(name: str, value: str) -> str:
     if found := allowed.get(value.lower()):
         return found
     names = ", ".join(dict.fromkeys(allowed if name == "state" else allowed.values()))
+    if name == "status":
+        message = _("“%(value)s” is no status. Write a number as 409, a range as 400..499, or one of: %(names)s.")
+        raise Wrong(message % {"value": value, "names": names})
     raise Wrong(_("“%(value)s” is none of: %(names)s.") % {"value": value, "names": names})
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+
+from django.utils import timezone
 
 from ..charts import Stack, stacks
 from ..models import State
@@ -11,7 +13,7 @@ from ..rollups.spans import FINEST, ORIGIN, ceiling, floor
 from .figures import Figures
 
 WIDTH, HEIGHT = 960, 100  # of the viewBox
-MOST_BARS = 120
+MOST_BARS = 100
 _SECONDS = (15, 60, 300, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 7 * 86400, 28 * 86400)
 STEPS = tuple(timedelta(seconds=seconds) for seconds in _SECONDS)
 MARKS = sorted({*STEPS, *(timedelta(days=days) for days in (2, 4, 14, 56, 112, 364))})
@@ -56,10 +58,16 @@ class Histogram:
 
     @property
     def ticks(self) -> list[datetime]:
-        """Where the axis is labelled, some seven times: at round times, by UTC as the bars are."""
+        """Where the axis is labelled, some seven times: at round times of the reader's zone, as far as bars begin there."""
         length = self.end - self.start
         every = next((one for one in MARKS if length <= one * 7), length)
-        return [bar.start for bar in self.bars if (bar.start - ORIGIN) % every < self.step]
+        return [bar.start for bar in self.bars if (_as_utc(bar.start) - ORIGIN) % every < self.step]
+
+
+def _as_utc(moment: datetime) -> datetime:
+    """What the reader's clock shows, as if it were UTC."""
+    local = timezone.localtime(moment)
+    return local.replace(tzinfo=UTC)
 
 
 def histogram(figures: Figures, now: datetime) -> Histogram | None:

@@ -63,6 +63,8 @@ def parse(text: str, masked_keys: MaskedKeys) -> Query:
             found.problems.append(Problem(piece.start(), len(text), message))
             break
         found.terms.append(term)
+    if text.strip() and not found.terms and not found.problems:  # else it would find everything
+        found.problems.append(Problem(0, len(text), _("There is no word or number in it to look for.")))
     _leave_out_letters(found)
     return found
 
@@ -87,6 +89,8 @@ def _term(piece: re.Match[str], masked_keys: MaskedKeys) -> Term | None:
         return _of_field(field, _given(value), place)
     if steps := read_steps(name):
         return _path(steps, _given(value), masked_keys, place)
+    if value and name.partition(".")[0] in PATH_ROOTS:
+        raise Wrong(_("A part of the place is missing: write it as data.asset or /data/asset."))
     if value and _LOOKS_LIKE_A_FIELD.fullmatch(name):
         raise Wrong(_unknown(name))
     return _word(f"{name}:{value or ''}", False, place)  # an address, a time

@@ -31,6 +31,7 @@ class SearchTerms:
         self.problems = list(query.problems)
         for term in query.terms:
             self._add(term)
+        self.problems.sort(key=lambda problem: problem.start)
 
     def _add(self, term: Term) -> None:
         if isinstance(term, Path | Word) and not (isinstance(term, Word) and self._is_subscription(term)):

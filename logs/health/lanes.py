@@ -12,7 +12,7 @@ from ..counting import LIMIT, Count
 from ..models import AuditAction, AuditEntry, Subscription, Turn, WebhookLog
 
 SHOWN = ("name", "code", "company", "url", "trigger", "is_active", "is_placeholder", "we_deliver")
-LANE = ("held_at", "held_log", "is_draining")
+LANE = ("held_at", "held_log", "is_draining", "holds_when_exhausted")
 
 
 class CountUpTo(Subquery):
@@ -31,7 +31,8 @@ def with_lanes(subscriptions: QuerySet[Subscription]) -> QuerySet[Subscription]:
     waiting = due.filter(turn=Turn.WAITING).order_by("position")
     holds = AuditEntry.objects.filter(about=OuterRef("pk"), action=AuditAction.HELD)
     return subscriptions.annotate(
-        due_count=CountUpTo(due.order_by().values("pk")[: LIMIT + 1]),
+        # Of a column of the index of what is due: so no row itself is read.
+        due_count=CountUpTo(due.order_by().values("position")[: LIMIT + 1]),
         oldest_waiting=Subquery(waiting.values("created_at")[:1]),
         next_try=Subquery(head.values("next_attempt_at")[:1]),
         head_cause=Subquery(head.values("cause")[:1]),

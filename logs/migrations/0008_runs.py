@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('source', models.CharField(choices=[('filter', 'a filter of the logs'), ('chosen', 'logs chosen one by one'), ('ids', 'a list of ids'), ('still_failing', 'what still failed of another run')], max_length=20, verbose_name='from')),
-                ('query', models.CharField(blank=True, max_length=4000, verbose_name='filter')),
+                ('query', models.TextField(blank=True, verbose_name='filter')),
                 ('unknown', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=100), default=list, size=None)),
                 ('lanes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=24), default=list, size=None)),
                 ('reason', models.CharField(blank=True, max_length=200, verbose_name='reason')),

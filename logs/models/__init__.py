@@ -3,6 +3,7 @@
 from .attempt import Attempt
 from .audit import AuditAction, AuditEntry
 from .company import Company
+from .hand_off import HandOff, HandOffState
 from .imports import Import, ImportChunk, ImportKind, ImportState, RefusedDocument
 from .ingest import AcceptedEvent, ApiToken, Door, UnmatchedCount
 from .lane import DUE_CHANNEL, take_positions, wake
@@ -38,6 +39,8 @@ __all__ = [
     "Door",
     "DurationCell",
     "DurationRollup",
+    "HandOff",
+    "HandOffState",
     "Import",
     "ImportChunk",
     "ImportKind",

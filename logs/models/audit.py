@@ -36,13 +36,15 @@ class AuditAction(models.TextChoices):
     DOOR_REVOKED = "door_revoked", _("revoked a door")
     TOKEN_MADE = "token_made", _("made an API token")
     TOKEN_REVOKED = "token_revoked", _("revoked an API token")
+    HANDED_OFF = "handed_off", _("handed it off by a link")
+    HAND_OFF_REVOKED = "hand_off_revoked", _("revoked a link of a hand-off")
     EXPORTED_UNMASKED = "exported", _("exported without masking")
     RETENTION_CHANGED = "retention", _("changed how long logs are kept")
     DEMO_REMOVED = "demo_removed", _("removed the demo")
 
 
 class AuditEntry(models.Model):
-    """`about` is the id of the log or subscription, kept as text so that the record outlives what it is about."""
+    """`about` is the id of the log or subscription, or `Run.record_key`: text, so that the record outlives what it is about."""
 
     at = models.DateTimeField(_("at"), auto_now_add=True)
     actor = models.ForeignKey(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db import models
+from django.db import models, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+from .audit import AuditAction, AuditEntry
 
 LONGEST = 36_500  # days
 SUGGESTED_PAYLOAD_DAYS = 90
@@ -61,6 +64,25 @@ class Retention(models.Model):
     def current(cls) -> Retention:
         """The row; one that is not saved, and keeps everything, where there is none."""
         return cls.objects.select_related("changed_by").filter(pk=1).first() or cls(pk=1)
+
+    @classmethod
+    def change(cls, *, payload_days: int | None, log_days: int | None, by: Any) -> bool:
+        """Keep them so long from now on; False where that was so already."""
+        with transaction.atomic():
+            cls.objects.get_or_create(pk=1)
+            row = cls.objects.select_for_update().get(pk=1)
+            if (row.payload_days, row.log_days) == (payload_days, log_days):
+                return False
+            detail = f"payloads: {row.payload_days} → {payload_days}, logs: {row.log_days} → {log_days}"
+            row.payload_days, row.log_days, row.changed_at, row.changed_by = payload_days, log_days, timezone.now(), by
+            row.save(update_fields=["payload_days", "log_days", "changed_at", "changed_by"])
+            AuditEntry.record(by, AuditAction.RETENTION_CHANGED, detail=detail.replace("None", "–"))
+        return True
+
+    def is_current(self) -> bool:
+        """Whether the days are those that are set at this moment."""
+        stored = type(self).current()
+        return (stored.payload_days, stored.log_days) == (self.payload_days, self.log_days)
 
     @classmethod
     def note_expired_before(cls, boundary: datetime) -> None:

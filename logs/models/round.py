@@ -19,7 +19,14 @@ if TYPE_CHECKING:
 
 
 class RedeliveryRefused(Exception):
-    """The log cannot be sent again now; the message tells a person why and what to do."""
+    """The log cannot be sent again now; the message tells a person why and what to do.
+
+    `asks`: it can, once the person has confirmed that it is wanted.
+    """
+
+    def __init__(self, message: str | StrPromise, *, asks: bool = False) -> None:
+        super().__init__(message)
+        self.asks = asks
 
 
 class Round(models.Model):
@@ -42,6 +49,7 @@ class Round(models.Model):
     )
 
     pk: str
+    objects: Any
     subscription: Any
     subscription_id: str
     attempts: Any
@@ -82,13 +90,14 @@ class Round(models.Model):
     def redeliver(self, *, by, after_try: int, is_confirmed: bool = False) -> bool:
         """Queue a new round, ahead of what waits; False where that is queued or made already: a double click sends once.
 
-        `after_try` is the number of tries that the person saw. A log that was received needs `is_confirmed`.
+        `after_try` is the number of tries that the person saw. A log that was received, or of whose object a newer event
+        was, needs `is_confirmed`.
         Raises RedeliveryRefused with the reason where it cannot be sent.
         """
         if reason := self.why_not_redeliverable():
             raise RedeliveryRefused(reason)
-        if self.is_success and not is_confirmed:
-            raise RedeliveryRefused(_("This log was received. Confirm that it is to be sent again."))
+        if not is_confirmed:
+            self._ask_to_confirm()
         with transaction.atomic():
             stored = self._locked()
             if stored.is_due or stored.state != self.state or (stored.retry or 0) != after_try:
@@ -107,6 +116,13 @@ class Round(models.Model):
             stored.save(update_fields=columns)
             self._notice_change()
         return True
+
+    def _ask_to_confirm(self) -> None:
+        if self.is_success:
+            raise RedeliveryRefused(_("This log was received. Confirm that it is to be sent again."), asks=True)
+        if type(self).objects.superseding(self).exists():
+            text = _("A newer event of the same object was received. Confirm that this one is to be sent after it.")
+            raise RedeliveryRefused(text, asks=True)
 
     def keep_outcome_of_cotalker(self) -> None:
         """Make an attempt of what an imported log tells, which later outcomes overwrite. Does not save the log."""

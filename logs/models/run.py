@@ -60,7 +60,7 @@ WINDOW = 50  # the last logs of a run, of which a share may fail
 class Run(models.Model):
     source = models.CharField(_("from"), max_length=20, choices=Source)
     # What stands behind the `?` of the explorer's address; frozen, as what is planned are the logs that it found then.
-    query = models.CharField(_("filter"), max_length=4000, blank=True)
+    query = models.TextField(_("filter"), blank=True)
     parent = models.ForeignKey("self", models.SET_NULL, null=True, related_name="+", verbose_name=_("after the run"))
     # Ids that were asked for and are nobody's, or not of the person who asked. Until it is planned, all that were asked for.
     unknown = ArrayField(models.CharField(max_length=100), default=list)
@@ -117,6 +117,11 @@ class Run(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("logs:run_detail", args=[self.pk])
+
+    @property
+    def record_key(self) -> str:
+        """What the entries of the record that are about this run have as `about`."""
+        return f"run {self.pk}"
 
     @property
     def is_plan(self) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 from .masking import MASK, MaskedKeys, mask_inside
 from .tree import as_json, pointer_to
 
+EMPTY = '""'  # so that it can be seen
 _MISSING = object()
 
 
@@ -99,7 +100,9 @@ def _texts(items: list[Any], keys: MaskedKeys) -> dict[str, str]:
 
 
 def shown(value: Any, keys: MaskedKeys) -> str:
-    """A string as it is, everything else as JSON, with masked values masked; "" where there is nothing."""
+    """A string as it is, but an empty one as JSON, as everything else; masked values are masked. "" where there is nothing."""
     if value is _MISSING:
         return ""
+    if value == "":
+        return EMPTY
     return mask_inside(value if isinstance(value, str) else as_json(value), keys)

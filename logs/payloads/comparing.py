@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from .changes import shown
 from .masking import MASK, MaskedKeys, mask_inside, mask_json
 from .tree import Number, as_json, pointer_to
 
@@ -72,11 +73,11 @@ def _differences(pointer: str, this: Any, that: Any, keys: MaskedKeys) -> Iterat
     elif isinstance(this, list) and isinstance(that, list):
         yield from _differences_of_lists(pointer, this, that, keys)
     elif this is _MISSING:
-        yield Difference(pointer, "added", that=_shown(that, keys))
+        yield Difference(pointer, "added", that=shown(that, keys))
     elif that is _MISSING:
-        yield Difference(pointer, "removed", this=_shown(this, keys))
+        yield Difference(pointer, "removed", this=shown(this, keys))
     elif _comparable(this, keys) != _comparable(that, keys):
-        yield Difference(pointer, "changed", _shown(this, keys), _shown(that, keys))
+        yield Difference(pointer, "changed", shown(this, keys), shown(that, keys))
 
 
 def _differences_of_lists(pointer: str, this: list, that: list, keys: MaskedKeys) -> Iterator[Difference]:
@@ -105,7 +106,7 @@ def _masked(pointer: str, this: Any, that: Any) -> Iterable[Difference]:
 
 
 def _distinct(items: list, keys: MaskedKeys) -> dict[str, str]:
-    return {_comparable(item, keys): _shown(item, keys) for item in items}
+    return {_comparable(item, keys): shown(item, keys) for item in items}
 
 
 def _comparable(value: Any, keys: MaskedKeys) -> str:
@@ -113,8 +114,3 @@ def _comparable(value: Any, keys: MaskedKeys) -> str:
     if isinstance(value, str) and not isinstance(value, Number):
         return as_json(mask_inside(value, keys))
     return mask_json(as_json(value, sort_keys=True), keys)
-
-
-def _shown(value: Any, keys: MaskedKeys) -> str:
-    """A string as it is, everything else as JSON."""
-    return mask_inside(value if isinstance(value, str) else as_json(value), keys)

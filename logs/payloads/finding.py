@@ -25,10 +25,16 @@ _folded_key = lru_cache(maxsize=4096)(folded)  # an event has few keys, and each
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """`excerpt`: the value around what was found, "" where only the key holds it."""
+    """`match`: what was found in the value, between what is around it; all are "" where only the key holds it."""
 
     pointer: str
-    excerpt: str
+    before: str = ""
+    match: str = ""
+    after: str = ""
+
+    @property
+    def excerpt(self) -> str:
+        return self.before + self.match + self.after
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +63,7 @@ def _hits_in(container: dict | list, pointer: str, wanted: str, keys: MaskedKeys
         is_masked = keys.matches(key)
         text = "" if is_masked or is_container else _text(item, keys)
         if may_hold and (wanted in folded(text) or wanted in _folded_key(key)):
-            yield Hit(pointer_to(pointer, step), _excerpt(text, wanted))
+            yield Hit(pointer_to(pointer, step), *_excerpt(text, wanted))
         if is_container and not is_masked:
             yield from _hits_in(item, pointer_to(pointer, step), wanted, keys)
 
@@ -73,14 +79,12 @@ def _text(value: Any, keys: MaskedKeys) -> str:
     return mask_inside(value, keys) if isinstance(value, str) else as_json(value)
 
 
-def _excerpt(text: str, wanted: str) -> str:
+def _excerpt(text: str, wanted: str) -> tuple[str, str, str]:
     comparable = folded(text)
-    place = comparable.find(wanted)
-    if place < 0 or len(comparable) != len(text):  # folding made another text of it: ﬁ becomes fi
-        return _cut(text, 0, 2 * AROUND)
-    return _cut(text, place - AROUND, place + len(wanted) + AROUND)
-
-
-def _cut(text: str, start: int, end: int) -> str:
-    start = max(start, 0)
-    return f"{'…' if start else ''}{text[start:end]}{'…' if end < len(text) else ''}"
+    start = comparable.find(wanted)
+    if start < 0 or len(comparable) != len(text):  # folding made another text of it: ﬁ becomes fi
+        return text[: 2 * AROUND] + ("…" if len(text) > 2 * AROUND else ""), "", ""
+    end = start + len(wanted)
+    first, last = max(start - AROUND, 0), end + AROUND
+    before = f"{'…' if first else ''}{text[first:start]}"
+    return before, text[start:end], f"{text[end:last]}{'…' if last < len(text) else ''}"

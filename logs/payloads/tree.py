@@ -141,7 +141,7 @@ def children(
 
 def _length_on_page(child: Node) -> int:
     """About how many characters the markup of a node has: what it says, and the pointers of what can be done with it."""
-    return 430 + 4 * len(child.pointer) if child.size else 200 + len(child.pointer) + 2 * len(child.text)
+    return 550 + 4 * len(child.pointer) if child.size else 200 + len(child.pointer) + 2 * len(child.text)
 
 
 def opened(value: Any, at: str = "", pointer: str = "", *, keys: MaskedKeys, **look: Any) -> Chunk:

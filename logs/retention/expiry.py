@@ -11,7 +11,7 @@ from psycopg.errors import LockNotAvailable
 from psycopg.sql import SQL, Identifier
 
 from .. import objectid
-from ..models import Payload, WebhookLog
+from ..models import Payload, RunEntry, Subscription, WebhookLog
 from ..partitions import DEFAULT, TABLE, following, months_made, partition_of
 from .settled import AT_ONCE, lock_settled
 
@@ -48,28 +48,28 @@ def expire(before: datetime, *, is_dry: bool, should_stop: Callable[[], bool]) -
         yield ExpiredMonth(None, removed, kept)
 
 
-def number_of_expired_months(before: datetime) -> int:
-    """How many months hold payloads of ids that were made before."""
-    return sum(_of_month(month).exists() for month in months_made() if month < before)
-
-
 def _expire_month(month: datetime, is_dry: bool, should_stop: Callable[[], bool]) -> ExpiredMonth:
-    if WebhookLog.objects.unsettled().filter(**_ids(month)).exists():
+    if WebhookLog.objects.unsettled().filter(**_of_month(month)).exists():
         end = objectid.lowest(following(month))
         return ExpiredMonth(month, *_remove_settled(partition_of(month), end, is_dry, should_stop))
-    number = _of_month(month).count()
+    number = Payload.objects.filter(**_of_month(month)).count()
     if is_dry or _drop(month):
         return ExpiredMonth(month, number)
     return ExpiredMonth(month, is_busy=True)
 
 
-def _ids(month: datetime) -> dict[str, str]:
-    """The condition for logs and payloads of a month."""
-    return {"pk__gte": objectid.lowest(month), "pk__lt": objectid.lowest(following(month))}
+def _of_month(month: datetime, ids: str = "pk") -> dict[str, str]:
+    """The condition that ids in that column were made in the month."""
+    return {f"{ids}__gte": objectid.lowest(month), f"{ids}__lt": objectid.lowest(following(month))}
 
 
-def _of_month(month: datetime):
-    return Payload.objects.filter(**_ids(month))
+def _is_waited_for(month: datetime) -> bool:
+    """Whether a log of a month, all of which were settled, is to be sent again. It is asked under a lock: small indexes tell."""
+    return (
+        WebhookLog.objects.due().filter(**_of_month(month)).exists()
+        or Subscription.objects.filter(**_of_month(month, "held_log")).exists()
+        or RunEntry.objects.open().filter(**_of_month(month, "log")).exists()
+    )
 
 
 def _drop(month: datetime) -> bool:
@@ -79,7 +79,7 @@ def _drop(month: datetime) -> bool:
             cursor.execute("SELECT set_config('lock_timeout', %s, true)", [LOCK_TIMEOUT])
             cursor.execute(f"LOCK TABLE ONLY {TABLE} IN ACCESS EXCLUSIVE MODE")
             # A re-delivery looks at the payload before it is queued (Round.redeliver): from here on none can be.
-            if WebhookLog.objects.due().filter(**_ids(month)).exists():
+            if _is_waited_for(month):
                 return False
             cursor.execute(f"DROP TABLE {partition_of(month)}")
             cursor.execute("SELECT set_config('lock_timeout', '0', true)")  # for an outer transaction, if there is one

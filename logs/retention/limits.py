@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from django.utils import timezone
 
@@ -11,10 +12,14 @@ from ..models import Retention, WebhookLog
 from ..partitions import following, month_at
 from ..rollups.spans import floor
 
+FIRST = datetime(1970, 1, 1, tzinfo=UTC)  # ids tell no earlier time
+
 
 def payloads_before(retention: Retention, now: datetime | None = None) -> datetime | None:
     """The beginning of the first month that has not wholly expired; None where payloads are kept for ever."""
-    return None if retention.payload_age is None else month_at((now or timezone.now()) - retention.payload_age)
+    if retention.payload_age is None:
+        return None
+    return month_at(max((now or timezone.now()) - retention.payload_age, FIRST))
 
 
 def logs_before(retention: Retention, now: datetime | None = None) -> datetime | None:
@@ -22,9 +27,24 @@ def logs_before(retention: Retention, now: datetime | None = None) -> datetime |
     return None if retention.log_age is None else floor((now or timezone.now()) - retention.log_age)
 
 
-def expired_at(log: WebhookLog, retention: Retention) -> datetime | None:
-    """When the payload of a log expired: its days after the end of its month. None where the limit does not tell."""
-    if retention.payload_age is None:
-        return None
-    end = following(month_at(objectid.time_of(log.pk))) + retention.payload_age
-    return end if end <= timezone.now() else None
+@dataclass(frozen=True)
+class Expiry:
+    """Why a payload is gone. `at`: its days after the end of its month; None where the days that are set now do not tell.
+
+    `before`: with all those that were older, None where this one was not among them.
+    """
+
+    at: datetime | None
+    before: datetime | None
+    days: int | None
+
+
+def expiry_of(log: WebhookLog, retention: Retention) -> Expiry:
+    made = objectid.time_of(log.pk)
+    before = retention.payloads_expired_before
+    if before is not None and made >= before:
+        before = None
+    at = None
+    if retention.payload_age is not None:
+        at = following(month_at(made)) + retention.payload_age
+    return Expiry(at if at and at <= timezone.now() else None, before, retention.payload_days)

@@ -1,4 +1,4 @@
-"""Deleting settled logs that are past their time, with attempts and payloads: the oldest first, in bounded transactions."""
+"""Deleting settled logs that are past their time, with all that hangs on them: the oldest first, in bounded transactions."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ _DELETE = (
     "DELETE FROM logs_payload WHERE log_id = ANY(%s)",
     "DELETE FROM logs_attempt WHERE log_id = ANY(%s)",
     "DELETE FROM logs_runentry WHERE log_id = ANY(%s)",
+    "DELETE FROM logs_handoff WHERE log_id = ANY(%s)",
     "DELETE FROM logs_webhooklog WHERE id = ANY(%s)",
 )
 

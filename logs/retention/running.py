@@ -45,15 +45,20 @@ def prune(
 ) -> Outcome:
     """Remove what is past the days of `Retention`. `on_step` is told what has been done, after each transaction that lasts.
 
-    It can be interrupted anywhere; the next run goes on. Raises AlreadyRunning. A dry run tells the numbers and changes nothing.
+    It can be interrupted anywhere; the next run goes on. It ends where somebody changes the days meanwhile: what they want to
+    keep must not go. Raises AlreadyRunning. A dry run tells the numbers and changes nothing.
     """
-    outcome = Outcome()
+    outcome, retention = Outcome(), Retention.current()
+
+    def must_stop() -> bool:
+        return should_stop() or not retention.is_current()
+
     with _alone():
-        for _step in _steps(Retention.current(), outcome, is_dry, should_stop):
+        for _step in _steps(retention, outcome, is_dry, must_stop):
             if not is_dry:  # now, and not at the end: it may be interrupted
                 Retention.note_run(payloads=outcome.payloads, logs=outcome.logs, busy_months=outcome.busy_months)
             on_step(outcome)
-            if should_stop():
+            if must_stop():
                 break
     return outcome
 

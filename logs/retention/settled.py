@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from ..models import State, Subscription, WebhookLog
+from ..models import RunEntry, State, Subscription, WebhookLog
 from ..rollups.reading import TOTAL, cells
 
 AT_ONCE = 2_000  # logs or payloads in a transaction
@@ -27,6 +27,6 @@ def number_settled_before(moment: datetime) -> int:
     """How many settled logs were created before the moment, a multiple of 5 minutes: from the rollups, at any size."""
     counted = cells(None, moment, None).filter(state__in=_SETTLED).aggregate(n=TOTAL)["n"] or 0
     ended = WebhookLog.objects.before(moment).filter(state__in=_SETTLED)
-    held = Subscription.objects.exclude(held_log="").values_list("held_log", flat=True)
-    on_hold = ended.filter(pk__in=list(held), next_attempt_at=None)
-    return counted - ended.due().count() - on_hold.count()
+    held = Subscription.objects.exclude(held_log="").values("held_log")
+    waited_for = ended.filter(pk__in=RunEntry.objects.open().values("log").union(held), next_attempt_at=None)
+    return counted - ended.due().count() - waited_for.count()

@@ -19,7 +19,7 @@ from .steering import pause
 from .tidying import tidy
 
 DEPTH = 20  # logs of a run in one lane at a time; as many as a worker reads ahead
-MOST_AT_ONCE = 4_000
+MOST_AT_ONCE = 1_000  # so that whoever stops a run does not wait for long
 BURST = timedelta(seconds=1)  # of a rate: what was not sent meanwhile is not caught up for longer
 
 
@@ -31,32 +31,34 @@ class Room:
     total: int
 
 
-def feed() -> bool:
-    """Move all running runs on; whether there are any."""
+def feed() -> int | None:
+    """Move all running runs on: how many logs were put into lanes, None where no run is running."""
     running = list(Run.objects.filter(state=RunState.RUNNING).order_by("pk").values_list("pk", flat=True))
+    number = 0
     for pk in running:
         with transaction.atomic():
             run = Run.objects.select_for_update(skip_locked=True, of=("self",)).filter(pk=pk, state=RunState.RUNNING)
             if found := run.first():
-                _move_on(found)
-    return bool(running)
+                number += _move_on(found)
+    return number if running else None
 
 
-def _move_on(run: Run) -> None:
+def _move_on(run: Run) -> int:
+    """How many logs were put into lanes."""
     tidy(run)
     if reason := _why_to_pause(run):
         pause(run, by=None, reason=reason)
-        return
+        return 0
     while not run.entries.open().filter(step__lte=run.step).exists():
         if run.step == LAST_STEP:
             Run.objects.filter(pk=run.pk).update(state=RunState.FINISHED, ended_at=Now())
-            return
+            return 0
         if run.canary == Canary.ASK:
             pause(run, by=None, reason=PauseReason.CANARY_DONE)
-            return
+            return 0
         run.step += 1
         run.save(update_fields=["step"])
-    _feed(run)
+    return _feed(run)
 
 
 def _why_to_pause(run: Run) -> PauseReason | None:
@@ -69,22 +71,23 @@ def _why_to_pause(run: Run) -> PauseReason | None:
     return why_to_pause(run.step, [outcome == Outcome.FAILED for outcome in last], has_failed, run.failure_percent)
 
 
-def _feed(run: Run) -> None:
+def _feed(run: Run) -> int:
     now = _database_time()
     room = _room(run, now)
     if room.total < 1:
-        return
+        return 0
     number = put_into_lanes(run, _lanes(run), depth=room.depth, most=room.total)
     if run.rate and number:
         beginning = max(run.fed_until or now, now - BURST)
         Run.objects.filter(pk=run.pk).update(fed_until=beginning + timedelta(seconds=number / run.rate))
+    return number
 
 
 def _room(run: Run, now: datetime) -> Room:
     if not run.rate:
         return Room(DEPTH, MOST_AT_ONCE)
     unused = min(now - run.fed_until, BURST) if run.fed_until else BURST
-    return Room(depth=1, total=int(unused.total_seconds() * run.rate))
+    return Room(depth=1, total=min(int(unused.total_seconds() * run.rate), MOST_AT_ONCE))
 
 
 def _lanes(run: Run) -> list[str]:

@@ -1,4 +1,4 @@
-"""Gives the next logs of a run their places in the lanes, after one more look at whether they are to be sent.
+"""Gives the next logs of a run their places in the lanes, after one more look at whether they can be sent.
 
 Where events wait in a lane, the run and they take turns: after each event that waits goes one log of the run, so that neither
 keeps the other from going out. A log of a run gets the place of an event, and goes before it, being older.
@@ -12,7 +12,6 @@ from typing import Any
 from django.db import connection
 
 from ..models import Run, wake
-from .stale import NEWER_WAS_RECEIVED
 
 # A repair goes when nothing else of its lane is left: what is newest then has been received, or is yet to come.
 _NEXT = """
@@ -29,7 +28,7 @@ CROSS JOIN LATERAL (
             SELECT FROM logs_runentry other WHERE other.run_id = %(run)s AND other.subscription_id = lane.id
                 AND other.outcome IN ('waiting', 'queued') AND NOT other.is_repair
         ))
-    ORDER BY entry.number LIMIT greatest(%(depth)s - queued.number, 0)
+    ORDER BY entry.number LIMIT CASE WHEN queued.number <= %(depth)s / 2 THEN %(depth)s - queued.number ELSE 0 END
 ) entry
 ORDER BY entry.number LIMIT %(most)s
 """
@@ -54,14 +53,13 @@ _LOCK_LANES = """
 SELECT lane.id FROM logs_subscription lane
 WHERE lane.id IN (SELECT subscription_id FROM logs_runentry WHERE id = ANY(%(entries)s)) ORDER BY lane.id FOR NO KEY UPDATE
 """
-_SKIP = f"""
+_SKIP = """
 UPDATE logs_runentry SET outcome = 'skipped', why = judged.why, settled_at = now()
 FROM (
     SELECT entry.id, CASE
         WHEN log.next_attempt_at IS NOT NULL THEN 'due'
         WHEN NOT EXISTS (SELECT FROM logs_payload payload WHERE payload.log_id = log.id) THEN 'expired'
         WHEN log.state = 'succeeded' AND entry.before_state <> 'succeeded' THEN 'received'
-        WHEN entry.is_guarded AND NOT entry.is_repair AND {NEWER_WAS_RECEIVED} THEN 'stale'
         ELSE ''
     END AS why
     FROM logs_runentry entry JOIN logs_webhooklog log ON log.id = entry.log_id WHERE entry.id = ANY(%(entries)s)
@@ -69,19 +67,17 @@ FROM (
 WHERE logs_runentry.id = judged.id AND judged.why <> ''
 """
 # What an imported log tells of Cotalker's tries becomes an attempt, before later outcomes overwrite it (docs/adr/0005).
-_KEEP_COTALKERS = """
-WITH log AS (
-    UPDATE logs_webhooklog log SET retry = greatest(coalesce(log.retry, 1), 1)
-    FROM logs_runentry entry
-    WHERE entry.id = ANY(%(entries)s) AND entry.outcome = 'waiting' AND log.id = entry.log_id AND log.position IS NULL
-    RETURNING log.*
-)
+_TRIES = "CASE WHEN log.position IS NULL THEN greatest(coalesce(log.retry, 1), 1) ELSE log.retry END"
+_KEEP_COTALKERS = f"""
 INSERT INTO logs_attempt (log_id, number, trigger, actor_id, started_at, duration_ms, url, status, response_headers, response,
     is_truncated, cause, note)
-SELECT id, retry, 'cotalker', NULL, created_at, NULL, '', status, '[]', coalesce(response, ''), false, cause, '' FROM log
+SELECT log.id, {_TRIES}, 'cotalker', NULL, log.created_at, NULL, '', log.status, '[]', coalesce(log.response, ''), false,
+    log.cause, ''
+FROM logs_runentry entry JOIN logs_webhooklog log ON log.id = entry.log_id
+WHERE entry.id = ANY(%(entries)s) AND entry.outcome = 'waiting' AND log.position IS NULL
 """
 # `place`: the how-manieth log of the run in its lane, those that stand there already counted in.
-_PLACE = """
+_PLACE = f"""
 WITH next AS (
     SELECT entry.log_id, entry.subscription_id AS lane, row_number() OVER (PARTITION BY subscription_id ORDER BY number) AS nth
     FROM logs_runentry entry WHERE entry.id = ANY(%(entries)s) AND entry.outcome = 'waiting'
@@ -107,7 +103,7 @@ WITH next AS (
     ) WHERE id IN (SELECT lane FROM next)
 ), log AS (
     UPDATE logs_webhooklog log SET turn = placed.turn, position = coalesce(placed.among, lane.last_position + placed.nth),
-        trigger = 'bulk', requested_by_id = %(by)s, tries_left = %(tries)s, next_attempt_at = now()
+        trigger = 'bulk', requested_by_id = %(by)s, tries_left = %(tries)s, next_attempt_at = now(), retry = {_TRIES}
     FROM placed JOIN lane ON lane.id = placed.lane
     WHERE log.id = placed.log_id
 )

@@ -53,6 +53,16 @@ def plan(run: Run, ids: Sequence[str] = ()) -> None:
         _fill(run, asked)
 
 
+def throw_away(run: Run) -> bool:
+    """Delete a plan that was never started; False where it was."""
+    with transaction.atomic():
+        plan = Run.objects.select_for_update().filter(pk=run.pk, started_at=None).first()
+        if plan is None:
+            return False
+        plan.delete()
+    return True
+
+
 def _fill(run: Run, asked: Asked) -> None:
     if not Run.objects.select_for_update().filter(pk=run.pk, state=RunState.PLANNING).exists():
         return  # the job came twice, or the plan was thrown away

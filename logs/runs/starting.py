@@ -84,7 +84,7 @@ def start(run: Run, choices: Mapping[str, Any], lanes: Collection[str], *, by) -
             return False
         run.refresh_from_db()
         number = _make_ready(cursor, run, lanes)
-        AuditEntry.record(by, AuditAction.RUN_STARTED, detail=f"{run.pk}: {number}; {run.reason}")
+        AuditEntry.record(by, AuditAction.RUN_STARTED, run.record_key, f"{number}: {run.reason}")
     return True
 
 

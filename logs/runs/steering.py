@@ -9,7 +9,6 @@ from collections.abc import Collection
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import F
 from django.db.models.functions import Now
 
 from ..models import (
@@ -20,7 +19,6 @@ from ..models import (
     PauseReason,
     Run,
     RunState,
-    Subscription,
     Why,
     wake,
 )
@@ -42,6 +40,11 @@ UPDATE logs_runentry SET queued_at = NULL,
 FROM entry WHERE logs_runentry.id = entry.id
 RETURNING logs_runentry.subscription_id
 """
+# A worker that has read ahead in one of these lanes reads again before it sends the next. Locked in the order of ids.
+_NOTICE = """
+WITH lane AS (SELECT id FROM logs_subscription WHERE id = ANY(%(lanes)s) ORDER BY id FOR NO KEY UPDATE)
+UPDATE logs_subscription SET lane_version = lane_version + 1 FROM lane WHERE logs_subscription.id = lane.id
+"""
 
 
 def pause(run: Run, *, by, reason: PauseReason = PauseReason.PERSON) -> bool:
@@ -50,7 +53,7 @@ def pause(run: Run, *, by, reason: PauseReason = PauseReason.PERSON) -> bool:
         if not _change(run, [RunState.RUNNING], state=RunState.PAUSED, pause_reason=reason):
             return False
         withdraw(run)
-        AuditEntry.record(by, AuditAction.RUN_PAUSED, detail=f"{run.pk}: {reason}")
+        AuditEntry.record(by, AuditAction.RUN_PAUSED, run.record_key, reason)
     return True
 
 
@@ -63,7 +66,7 @@ def go_on(run: Run, *, by) -> bool:
         step = LAST_STEP if paused.pause_reason == PauseReason.CANARY_DONE else paused.step
         columns = {"state": RunState.RUNNING, "pause_reason": "", "judged_from": Now(), "step": step, "responsible": by}
         _change(run, [RunState.PAUSED], **columns)
-        AuditEntry.record(by, AuditAction.RUN_RESUMED, detail=str(run.pk))
+        AuditEntry.record(by, AuditAction.RUN_RESUMED, run.record_key)
     return True
 
 
@@ -76,23 +79,19 @@ def stop(run: Run, *, by) -> bool:
             return False
         withdraw(run)
         skip_waiting(run, Why.STOPPED)
-        AuditEntry.record(by, AuditAction.RUN_STOPPED, detail=str(run.pk))
+        AuditEntry.record(by, AuditAction.RUN_STOPPED, run.record_key)
     return True
 
 
 def leave_lane(run: Run, lane: str, *, by) -> bool:
     """Send nothing more of it to this subscription; False where nothing was left to send."""
     with transaction.atomic():
-        if (
-            not Run.objects.select_for_update()
-            .filter(pk=run.pk, state__in=[RunState.RUNNING, RunState.PAUSED])
-            .exists()
-        ):
+        if not Run.objects.select_for_update().open().filter(pk=run.pk).exists():
             return False
         withdraw(run, [lane])
         if not skip_waiting(run, Why.LANE_LEFT, [lane]):
             return False
-        AuditEntry.record(by, AuditAction.RUN_LANE_LEFT, lane, str(run.pk))
+        AuditEntry.record(by, AuditAction.RUN_LANE_LEFT, lane, run.record_key)
     return True
 
 
@@ -101,9 +100,7 @@ def withdraw(run: Run, lanes: Collection[str] | None = None) -> None:
     with connection.cursor() as cursor:
         cursor.execute(_WITHDRAW, {"run": run.pk, "lanes": None if lanes is None else list(lanes)})
         touched = {lane for (lane,) in cursor.fetchall()}
-    # A worker that has read ahead in one of these lanes reads again before it sends the next.
-    for lane in sorted(touched):
-        Subscription.objects.filter(pk=lane).update(lane_version=F("lane_version") + 1)
+        cursor.execute(_NOTICE, {"lanes": list(touched)})
     wake(*touched)
 
 

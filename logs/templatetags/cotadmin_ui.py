@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from django import template
+from django.template import Context
 from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.formats import date_format, number_format
@@ -43,17 +44,23 @@ def state_icon(state: str) -> SafeString:
     return icon(STATES.get(state, ("info", state))[0])
 
 
-@register.simple_tag
-def when(moment: datetime | None) -> SafeString:
-    """How long ago, shortly; the exact time on hover, and in `data-absolute` for who prefers it."""
+@register.simple_tag(takes_context=True)
+def when(context: Context, moment: datetime | None, *, in_sentence: bool = False) -> SafeString:
+    """How long ago, shortly, or the exact time where the person prefers that; cotadmin.js switches between the two.
+
+    `in_sentence`: "3 min ago", where nothing else says that it is an age.
+    """
     if moment is None:
         return SafeString("–")
+    age, exact = _ago(moment, in_sentence=in_sentence), _exact(moment)
+    is_exact = getattr(context.get("preferences"), "times", "") == "exact"
     return format_html(
-        '<time datetime="{}" class="relative" title="{}" data-absolute="{}">{}</time>',
+        '<time datetime="{}" class="relative" title="{}" data-absolute="{}"{}>{}</time>',
         _iso(moment),
-        _exact(moment),
-        _short_date(moment),
-        _ago(moment),
+        _in_both_zones(moment),
+        exact,
+        format_html(' data-relative="{}"', age) if is_exact else "",
+        exact if is_exact else age,
     )
 
 
@@ -64,33 +71,47 @@ def moment(value: datetime | None) -> SafeString:
         return SafeString("–")
     local = timezone.localtime(value)
     shown = _("%(date)s %(time)s") % {"date": date_format(local, "j M Y"), "time": f"{local:%H:%M:%S}"}
-    return format_html('<time datetime="{}" title="{}">{}</time>', _iso(value), _exact(value), shown)
+    return format_html('<time datetime="{}" title="{}">{}</time>', _iso(value), _in_both_zones(value), shown)
+
+
+@register.simple_tag
+def utc(value: datetime) -> SafeString:
+    """For people whose zone is not known: UTC to the millisecond. The script adds what the clock of their browser says."""
+    shown = f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"[:-3]
+    return format_html('<time datetime="{}" data-utc>{} UTC</time>', value.astimezone(UTC).isoformat(), shown)
 
 
 def _iso(value: datetime) -> str:
     return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _exact(value: datetime) -> str:
+def _in_both_zones(value: datetime) -> str:
     local = timezone.localtime(value)
     return (
         f"{date_format(local, 'j M Y')} {local:%H:%M:%S} ({local:%z}) · {value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
     )
 
 
-def _short_date(value: datetime) -> str:
+def _exact(value: datetime) -> str:
+    """14 Apr 09:04:12; of another year, with that instead of the seconds."""
     local = timezone.localtime(value)
-    is_this_year = local.year == timezone.localtime().year
-    return f"{date_format(local, 'j M' if is_this_year else 'j M Y')}" + (f" {local:%H:%M}" if is_this_year else "")
+    if _is_this_year(local):
+        return f"{date_format(local, 'j M')} {local:%H:%M:%S}"
+    return f"{date_format(local, 'j M Y')} {local:%H:%M}"
 
 
-def _ago(value: datetime) -> str:
+def _ago(value: datetime, *, in_sentence: bool) -> str:
     seconds = int((timezone.now() - value).total_seconds())
     if not -DAY < seconds < RELATIVE_LIMIT:
-        return _short_date(value)
+        local = timezone.localtime(value)
+        return f"{date_format(local, 'j M')} {local:%H:%M}" if _is_this_year(local) else date_format(local, "j M Y")
     if seconds < 0:
         return _("in %(time)s") % {"time": _length(-seconds)}
-    return _length(seconds)
+    return _("%(time)s ago") % {"time": _length(seconds)} if in_sentence else _length(seconds)
+
+
+def _is_this_year(local: datetime) -> bool:
+    return local.year == timezone.localtime().year
 
 
 def _length(seconds: int) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import urlencode
 
 from django import template
+from django.http import QueryDict
 from django.template import Context
 from django.urls import reverse
 from django.utils import timezone
@@ -16,6 +18,7 @@ from django.utils.translation import ngettext
 
 from ..explorer.addresses import address, changed, excluding
 from ..explorer.columns import COLUMNS, COOKIE, chosen_columns
+from ..explorer.facets import filter_value
 from ..explorer.histogram import ORDER, WIDTH, Bar, Histogram
 from ..models import State
 from .cotadmin_ui import STATES
@@ -46,11 +49,10 @@ def all_columns() -> list[tuple[str, str]]:
 
 
 @register.simple_tag(takes_context=True)
-def narrowed(context: Context, name: str, value: str) -> str:
-    """The address of the logs that are found now and have this value; on other pages, of all that have it."""
-    explorer = context.get("explorer")
-    query = explorer.query if explorer else context["request"].GET.__class__()
-    return address(changed(query, **{name: value}))
+def narrowed(context: Context, **values: Any) -> str:
+    """The address of the logs of this list (`within`) that have these values of columns; on other pages, of all that have."""
+    query = QueryDict(str(context.get("within") or "").removeprefix("?"))
+    return address(changed(query, **{name: filter_value(name, value) for name, value in values.items()}))
 
 
 @register.simple_tag(takes_context=True)
@@ -68,9 +70,10 @@ def exclusion(context: Context, name: str, value: str) -> str:
 
 @register.simple_tag(takes_context=True)
 def wider(context: Context, shown: Histogram) -> str:
-    """The address of three times the time."""
+    """The address of three times the time, as far as it has passed."""
     length = shown.end - shown.start
-    return during(context, shown.start - length, shown.end + length)
+    end = max(shown.end, min(shown.end + length, timezone.now()))
+    return during(context, shown.start - length, end.replace(microsecond=0))
 
 
 @register.filter

@@ -79,6 +79,13 @@ def span_of(first: datetime, last: datetime) -> str:
 
 
 @register.simple_tag
+def clock(value: datetime) -> SafeString:
+    """07:31, in the person's zone; 13 Apr 22:41 where that was not today. How long ago on hover."""
+    ago = _("%(time)s ago") % {"time": lasted(max(timezone.now() - value, timedelta(0)))}
+    return format_html('<time datetime="{}" title="{}">{}</time>', value.isoformat(), ago, _both(value, value)[0])
+
+
+@register.simple_tag
 def first_and_last(first: datetime, last: datetime) -> SafeString:
     """13 Apr 22:41 – 08:46; how long ago on hover."""
     start, end = _both(first, last)

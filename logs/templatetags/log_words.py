@@ -1,18 +1,20 @@
 """How logs are put into words, with masked values masked."""
 
 from collections.abc import Iterable
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from django import template
 from django.urls import reverse
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from .. import lane_state
 from ..filters import ACTIONS, EVENT_TYPES
 from ..masked_keys import masked_keys
-from ..models import WebhookLog
-from ..payloads.masking import mask_text, mask_url
+from ..models import State, WebhookLog
+from ..payloads.masking import mask_headers, mask_text, mask_url
 from ..payloads.tree import OPENED_LEVELS
+from .cotadmin_ui import state_badge
 
 register = template.Library()
 
@@ -29,9 +31,30 @@ def masked_url(url: str) -> str:
 
 
 @register.filter
+def masked_headers(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    return mask_headers(headers, masked_keys())
+
+
+@register.filter
+def host_of(url: str) -> str:
+    """The name and the port that a URL leads to, without credentials; "" of what is no URL."""
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2]
+    except ValueError:
+        return ""
+
+
+@register.filter
 def seconds_between_looks(log: WebhookLog) -> int:
     """How often a page asks for a log that is due: seldom, where it can stand like this for hours."""
     return lane_state.seconds_between_looks(log)
+
+
+@register.simple_tag
+def log_badge(log: WebhookLog) -> SafeString:
+    """The state; a log that was settled before and is to be sent again is pending, whatever came of it then."""
+    is_sent_again = log.is_due and log.state in (State.SUCCEEDED, State.FAILED, State.SKIPPED)
+    return state_badge(State.PENDING if is_sent_again else log.state)
 
 
 @register.simple_tag

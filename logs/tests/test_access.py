@@ -1,5 +1,7 @@
 """Who may see what: every address, for everybody."""
 
+import re
+
 import pytest
 from django.urls import NoReverseMatch, get_resolver, reverse
 
@@ -9,19 +11,21 @@ pytestmark = pytest.mark.django_db
 OBJECT = "62742dd824c886d54e60f02b"
 # Scripts come here, with a secret in the address or in a header instead of a session.
 DOORS = ["event_receive", "event_create", "test_event_send"]
+# The receiver's team comes here, with the link that they were given.
+LINKS = ["shared_log", "shared_payload"]
 
 
 def addresses() -> list[str]:
     """Every address for people, with the id of the sample's log where it takes one."""
     found = []
     for pattern in get_resolver("logs.urls").url_patterns:
-        if pattern.name in DOORS:
+        if pattern.name in DOORS + LINKS:
             continue
         try:
             found.append(reverse(f"logs:{pattern.name}"))
         except NoReverseMatch:
-            pk = 1 if "<int:pk>" in str(pattern.pattern) else OBJECT
-            found.append(reverse(f"logs:{pattern.name}", args=[pk] * str(pattern.pattern).count("<")))
+            kinds = re.findall(r"<(\w+):", str(pattern.pattern))
+            found.append(reverse(f"logs:{pattern.name}", args=[1 if kind == "int" else OBJECT for kind in kinds]))
     return found
 
 

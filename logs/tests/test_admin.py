@@ -220,7 +220,7 @@ def texts(answer) -> list[str]:
 def test_re_delivery_asks_first_and_then_queues_each_failed_log_once(client, staff):
     user = staff("Operator")
     make_subscription()
-    failed, received = make_log(1), make_log(2, status=200, response="ok")
+    failed, received = make_log(2), make_log(1, status=200, response="ok")
     asked = ask(client, failed, received)
     page = asked.content.decode()
     assert "1 log will be sent once more" in page

@@ -26,7 +26,7 @@ def test_the_published_edit():
         "Mechanic Profile I",
         "Thomas",
     )
-    assert (last_name.kind, last_name.previous, last_name.changed_to) == ("changed", "", "Gardner")
+    assert (last_name.kind, last_name.previous, last_name.changed_to) == ("changed", '""', "Gardner")
     assert [len(items) for items in (properties.added_items, properties.removed_items, properties.kept_items)] == [
         3,
         3,

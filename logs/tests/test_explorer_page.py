@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import html
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.http import QueryDict
 from django.urls import reverse
+from django.utils import timezone
+
+from logs import objectid
 
 from .factories import import_logs, log_document, make_log, make_subscription, sample
 from .test_webhook_logs import HTMX, LIST, ids_in, text_of
@@ -129,6 +134,47 @@ def test_the_way_out_of_a_zoom_is_three_times_as_wide(client, logs):
     assert address_of(page, "Zoom out") == f"{LIST}?since=2022-05-05+18%3A00&until=2022-05-06+00%3A00&q=sector"
 
 
+def test_the_way_out_of_a_zoom_does_not_lead_into_the_future(client, logs):
+    make_log(
+        0, event={"data": {"_id": "0" * 24}}, _id=objectid.new(timezone.now()), createdAt=timezone.now().isoformat()
+    )
+    wider = address_of(client.get(LIST, {"range": "24h"}), "Zoom out")
+    asked = QueryDict(wider.partition("?")[2])
+    until = datetime.fromisoformat(asked["until"]).replace(tzinfo=UTC)
+    assert until <= timezone.now() + timedelta(hours=1)  # the bar of this moment is not over
+    assert until - datetime.fromisoformat(asked["since"]).replace(tzinfo=UTC) > timedelta(hours=47)
+
+
+@pytest.mark.parametrize(
+    ("zone", "labels"),
+    [("UTC", ["6 May 00:00", "7 May 00:00"]), ("America/Santiago", ["6 May 00:00", "7 May 00:00"])],
+)
+def test_the_axis_is_labelled_where_the_readers_days_begin(client, logs, zone, labels):
+    client.cookies["zone"] = zone
+    page = client.get(LIST, {"since": "2022-05-04 12:00", "until": "2022-05-08 12:00"}).content.decode()
+    axis = re.findall(r'<svg class="axis".*?</svg>', page, re.DOTALL)[0]
+    assert set(labels) <= set(re.findall(r"<text[^>]*>([^<]*)</text>", axis))
+
+
+def test_values_in_cells_lead_to_the_logs_of_the_list_that_have_them(client, logs):
+    page = client.get(LIST, {"sort": "oldest", "not_cause": "timeout"}).content.decode()
+    row = re.findall(rf'<tr data-log="{logs[4].pk}".*?</tr>', page, re.DOTALL)[0]
+    assert [html.unescape(address) for address in re.findall(r'href="(/logs/\?[^"]*)"', row)] == [
+        f"{LIST}?sort=oldest&not_cause=timeout&{asked}"
+        for asked in ("state=succeeded", "type=COTUser&action=edit", f"subscription={USERS}", "status=200")
+    ]
+    assert ids_in(client.get(f"{LIST}?type=COTUser&action=edit")) == [logs[4].pk]
+
+
+def test_what_is_in_no_facet_leads_to_the_logs_of_its_kind(client, db):
+    make_subscription()
+    odd = make_log(1, event={"type": "COTNews", "event": "sing"}, status=None)
+    page = client.get(LIST).content.decode()
+    asked = {"type=other&amp;action=other", "status=none"}
+    assert asked <= set(re.findall(r'href="/logs/\?([^"]*)"', page))
+    assert ids_in(client.get(LIST, {"type": "other", "action": "other", "status": "none"})) == [odd.pk]
+
+
 def test_the_oldest_can_stand_first(client, logs):
     page = client.get(LIST, {"sort": "oldest"})
     assert ids_in(page) == [log.pk for log in logs]
@@ -193,3 +239,4 @@ def test_a_row_that_comes_anew_still_leads_to_its_log_within_the_list(client, lo
     again = html.unescape(re.search(r'hx-get="([^"]+/row/[^"]*)"', row)[1])
     for answer in (row, client.get(again, headers=HTMX).content.decode()):
         assert f'href="/logs/{logs[2].pk}/?state=failed"' in answer
+        assert 'href="/logs/?state=failed&amp;status=502"' in answer

@@ -150,14 +150,14 @@ class TestNow:
         failed(orders, age=2 * HOUR)
         success = log(orders)
         (row,) = rows()
-        assert "Recovered last success 1 h" in row
+        assert "Recovered last success 1 h ago" in row
         assert groups(client)[0].received_at == success.created_at
 
     def test_an_earlier_success_is_none(self, rows, orders):
         log(orders, age=2 * HOUR)
         failed(orders)
         (row,) = rows()
-        assert "Still failing last success 2 h" in row
+        assert "Still failing last success 2 h ago" in row
 
     def test_the_success_of_another_subscription_is_none(self, rows, orders):
         failed(orders, age=2 * HOUR)

@@ -31,8 +31,15 @@ def page_of(client, thing) -> str:
     return " ".join(client.get(thing.get_absolute_url()).content.decode().split())
 
 
-def post(client, name, pk, headers=None, **data):
-    return client.post(reverse(f"logs:{name}", args=[pk]), data, headers=headers)
+def post(client, name, pk, **data):
+    return client.post(reverse(f"logs:{name}", args=[pk]), data)
+
+
+def click(client, name, lane) -> str:
+    """A button of the region, by htmx, which follows where the answer leads: what the region is then."""
+    region = reverse("logs:lane_detail", args=[lane.pk])
+    answer = client.post(reverse(f"logs:{name}", args=[lane.pk]), {"next": region}, headers=HTMX, follow=True)
+    return " ".join(answer.content.decode().split())
 
 
 def between_tries(log) -> WebhookLog:
@@ -54,7 +61,7 @@ def held_by(lane, log) -> WebhookLog:
 def test_an_empty_lane_says_so_and_does_not_ask_for_itself(client, operator, lane):
     page = page_of(client, lane)
     assert "Nothing waits." in page
-    assert reverse("logs:lane_detail", args=[lane.pk]) not in page
+    assert f'hx-get="{reverse("logs:lane_detail", args=[lane.pk])}"' not in page
 
 
 def test_it_shows_its_head_the_try_and_what_waits_behind_it(client, operator, lane):
@@ -71,9 +78,9 @@ def test_it_shows_its_head_the_try_and_what_waits_behind_it(client, operator, la
 
 def test_hold_and_release_say_who_did_it_and_are_on_record(client, operator, lane):
     make_waiting_log(lane)
-    held = post(client, "lane_hold", lane.pk, HTMX).content.decode()
+    held = click(client, "lane_hold", lane)
     assert "On hold" in held and f"{operator} put it on hold" in held
-    released = post(client, "lane_release", lane.pk, HTMX).content.decode()
+    released = click(client, "lane_release", lane)
     assert "On hold" not in released
     record = AuditEntry.objects.filter(about=lane.pk, actor=operator).order_by("id")
     assert [entry.action for entry in record] == [AuditAction.HELD, AuditAction.RELEASED]
@@ -81,23 +88,23 @@ def test_hold_and_release_say_who_did_it_and_are_on_record(client, operator, lan
 
 def test_the_rest_of_the_page_follows_the_lane(client, operator, lane):
     make_waiting_log(lane)
-    held = " ".join(post(client, "lane_hold", lane.pk, HTMX).content.decode().split())
+    held = click(client, "lane_hold", lane)
     assert '<div id="lane-notice" hx-swap-oob="true">' in held and "Its lane is on hold." in held
     assert '<span id="subscription-state" hx-swap-oob="true"> <span class="badge" data-state="failed">' in held
-    released = " ".join(post(client, "lane_release", lane.pk, HTMX).content.decode().split())
+    released = click(client, "lane_release", lane)
     assert '<div id="lane-notice" hidden hx-swap-oob="true"> </div>' in released
     assert '<span id="subscription-state" hx-swap-oob="true"> <span class="badge" data-state="flowing">' in released
 
 
 def test_only_a_click_replaces_what_the_last_one_had_to_say(client, operator, lane):
     make_waiting_log(lane)
-    assert 'id="messages"' in post(client, "lane_hold", lane.pk, HTMX).content.decode()
+    assert 'id="messages"' in click(client, "lane_hold", lane)
     assert 'id="messages"' not in client.get(reverse("logs:lane_detail", args=[lane.pk]), headers=HTMX).content.decode()
 
 
 def test_a_second_hold_changes_nothing_and_says_so(client, operator, lane):
     post(client, "lane_hold", lane.pk)
-    assert "on hold already" in post(client, "lane_hold", lane.pk, HTMX).content.decode()
+    assert "on hold already" in click(client, "lane_hold", lane)
     assert AuditEntry.objects.filter(action=AuditAction.HELD).count() == 1
 
 
@@ -133,7 +140,7 @@ def test_a_lane_that_holds_because_of_an_event_names_it_and_offers_what_can_be_d
 
 def test_retry_now_makes_the_head_due_at_once(client, operator, lane):
     log = between_tries(make_waiting_log(lane))
-    assert post(client, "log_retry", log.pk, back="lane").url == lane.get_absolute_url()
+    assert post(client, "log_retry", log.pk, next="/lanes/").url == "/lanes/"
     before = log.next_attempt_at
     log.refresh_from_db()
     assert log.next_attempt_at >= before and log.trigger == "auto"

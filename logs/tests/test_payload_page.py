@@ -3,7 +3,7 @@
 import html
 import json
 import re
-from time import perf_counter
+from time import process_time
 
 import pytest
 from django.urls import reverse
@@ -39,7 +39,7 @@ def links_in(page) -> list[str]:
 
 def keys_in(page) -> list[str]:
     """The pointers of the nodes that are on the page."""
-    return [html.unescape(key) for key in re.findall(r'class="k" data-copy="([^"]*)"', page.content.decode())]
+    return [html.unescape(key) for key in re.findall(r'data-copy="(/[^"]*)"', page.content.decode())]
 
 
 # Places
@@ -91,6 +91,24 @@ def test_a_place_that_is_not_there_opens_the_tree_as_far_as_it_goes(client, at):
     assert page.status_code == 200
     assert "out of sight" not in page.content.decode()
     assert 'id="at"' not in page.content.decode()
+
+
+def test_what_was_found_is_marked_in_its_value(client):
+    log = log_with(note="el mecánico <b>MECANICO</b>", other="x" * 100 + "mecanico", deep={"mecanico": "no"})
+    page = client.get(log.get_absolute_url(), {"find": "mecanico"}).content.decode()
+    found = re.findall(r'<span class="mono muted">([^\n]*)</span></li>', page)
+    assert found == [
+        "el <mark>mecánico</mark> &lt;b&gt;MECANICO&lt;/b&gt;",
+        f"…{'x' * 40}<mark>mecanico</mark>",
+        "no",
+    ]
+
+
+def test_an_empty_text_can_be_seen_and_is_copied_as_it_is(client):
+    page = client.get(log_with(phone="").get_absolute_url()).content.decode()
+    leaf = page[page.index('data-copy="/data/phone"') :].partition("</li>")[0]
+    assert '<span class="s">""</span>' in leaf
+    assert 'data-copy=""' in leaf
 
 
 def test_more_hits_than_are_listed_are_told(client):
@@ -206,7 +224,7 @@ def test_a_long_change_is_folded_and_has_a_page_of_its_own_beyond_20_000_charact
     assert client.get(whole).content.decode() == "b" * 30_000
 
 
-# Budgets of 4 MB: the time is generous, for a machine that does something else besides.
+# Budgets of 4 MB. The time is the processor's, and the best of three: the machine may do something else besides.
 
 
 @pytest.fixture
@@ -218,8 +236,11 @@ def large():
 @pytest.mark.parametrize("pointer", ["", "/data", "/data/items", "/data/items/29999", "/data/long"])
 def test_a_chunk_of_a_4_mb_event_stays_within_its_budget(client, large, pointer):
     assert len(Payload.objects.get(pk=large.pk).event.encode()) > 4_000_000
-    start = perf_counter()
-    answer = client.get(address(large, "payload_chunk"), {"pointer": pointer}, headers=HTMX)
-    assert perf_counter() - start < 1
+    times = []
+    for _turn in range(3):
+        start = process_time()
+        answer = client.get(address(large, "payload_chunk"), {"pointer": pointer}, headers=HTMX)
+        times.append(process_time() - start)
+    assert min(times) <= 0.15, times
     assert answer.status_code == 200
     assert len(answer.content) <= 30 * 1024

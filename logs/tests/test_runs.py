@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+from django.db import connection
 
 from logs.models import (
     Attempt,
@@ -16,6 +17,7 @@ from logs.models import (
     WebhookLog,
     Why,
 )
+from logs.runs.feeding import feed
 from logs.runs.starting import start
 from logs.runs.steering import go_on, pause, stop
 
@@ -137,26 +139,41 @@ def test_a_log_is_in_one_open_run_only(operator, receiver, deliver_run):
     assert plan_logs(operator, logs[:1]).entries.get().outcome == "planned"  # the first run has ended
 
 
-def test_twenty_starts_at_once_are_one_run(operator, receiver, deliver_run):
-    from django.db import connection
+def start_at_once(runs, user) -> list[bool]:
+    """What each of the starts said, which were made at the same moment."""
+    won, barrier = [], threading.Barrier(len(runs))
 
-    make_subscription(url=receiver.url)
-    run = plan_logs(operator, make_logs_on("62685990d918fb5557f9f992", range(5)))
-    won, barrier = [], threading.Barrier(20)
-
-    def click():
+    def click(run):
         barrier.wait()
-        won.append(start(run, CHOICES, run.lanes, by=operator))
-        connection.close()
+        try:
+            won.append(start(run, CHOICES, run.lanes, by=user))
+        finally:
+            connection.close()
 
-    threads = [threading.Thread(target=click) for _ in range(20)]
+    threads = [threading.Thread(target=click, args=[run]) for run in runs]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(won) == [False] * 19 + [True]
+    return won
+
+
+def test_twenty_starts_at_once_are_one_run(operator, receiver, deliver_run):
+    make_subscription(url=receiver.url)
+    run = plan_logs(operator, make_logs_on("62685990d918fb5557f9f992", range(5)))
+    assert sorted(start_at_once([run] * 20, operator)) == [False] * 19 + [True]
     deliver_run(run)
     assert len(receiver.ledger) == 5
+
+
+def test_of_plans_of_the_same_logs_that_start_at_once_one_sends_them(operator, receiver, deliver_run):
+    make_subscription(url=receiver.url)
+    logs = make_logs_on("62685990d918fb5557f9f992", range(30))
+    runs = [plan_logs(operator, logs) for _ in range(8)]
+    assert start_at_once(runs, operator) == [True] * 8
+    waiting = [run for run in runs if run.entries.open().exists()]
+    assert [numbers(run) for run in waiting] == [{"waiting": 30}]
+    assert all(set(outcomes(run).values()) == {(LEFT_OUT, Why.OTHER_RUN)} for run in runs if run not in waiting)
 
 
 def test_subscriptions_that_are_not_ticked_get_nothing(operator, receiver, deliver_run):
@@ -230,7 +247,7 @@ def test_a_repair_sends_what_is_newest_when_its_turn_comes(operator, receiver, d
     assert newer.pk not in outcomes(run)
 
 
-def test_the_guard_looks_again_when_the_turn_of_a_log_comes(operator, receiver, deliver_run):
+def test_the_guard_looks_again_when_the_turn_of_a_log_has_come(operator, receiver, deliver_run):
     make_subscription(url=receiver.url)
     log = make_object_log(1, A)
     run = start_run(operator, [log])
@@ -247,7 +264,9 @@ def test_the_guard_looks_at_the_very_moment_of_sending(operator, receiver, deliv
     waiting = [make_waiting_log(lane, number) for number in (20, 21)]
     WebhookLog.objects.filter(pk=waiting[0].pk).update(object_id=A)
     log = make_object_log(1, A)
-    run = deliver_run(start_run(operator, [log]))
+    run = start_run(operator, [log])
+    assert feed() == 1
+    deliver_run(run)
     log.refresh_from_db()
     assert receiver.ids == [log.pk for log in waiting]
     assert outcomes(run) == {log.pk: (SKIPPED, Why.STALE)}

@@ -37,6 +37,7 @@ def marked(page: str) -> list[str]:
         ('a "open quote', ['"open quote']),
         ("<script>alert(1)</script> <b>:x stat:<img>", ["stat:<img>"]),
         ("data.password:x", ["data.password:x"]),
+        ("- …", ["- …"]),
     ],
 )
 def test_the_bad_term_is_marked_in_what_was_written(text, wrong):
@@ -88,6 +89,26 @@ def test_a_search_that_cannot_be_read_finds_nothing_and_says_where(client, membe
     assert answer.status_code == 422
     assert marked(page) == ["stat:failed"]
     assert log.pk not in page
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("text", ["-", '""', "!!!"])
+def test_a_search_for_nothing_finds_nothing_rather_than_everything(client, member, text):
+    make_subscription()
+    log = make_log()
+    client.force_login(member("Viewer"))
+    answer = client.get(LOGS, {"q": text})
+    assert answer.status_code == 422
+    assert log.pk not in answer.content.decode()
+    assert log.pk in client.get(LOGS, {"q": " "}).content.decode()  # an empty box
+
+
+@pytest.mark.django_db
+def test_problems_are_told_in_the_order_of_what_was_written(client, member):
+    make_subscription()
+    client.force_login(member("Viewer"))
+    page = client.get(LOGS, {"q": "sub:nobody stat:failed"}).content.decode()
+    assert re.findall(r'<li><b class="mono">([^<]*)</b>', page) == ["sub:nobody", "stat:failed"]
 
 
 @pytest.mark.django_db

@@ -13,11 +13,14 @@ from collections.abc import Iterator
 import pytest
 from django.db import IntegrityError, connection
 from django.db.utils import DataError
+from django.test import Client
+from django.urls import Resolver404, resolve
 
 from cotadmin.log_lines import JsonLines, PlainLines
 
 from .factories import make_log, make_subscription
 from .processes import PROJECT
+from .web_server import WebServer
 
 LOG = "62742dd824c886d54e60f02b"
 
@@ -117,6 +120,49 @@ def test_a_request_is_told_without_its_query(as_json, as_lines, client):
     assert "Not Found: /logs/nothing/" in as_json.text
     logging.getLogger("gunicorn.error").error("Error handling request GET /in/?token=hush and http://a.test/b?c=hush")
     assert "hush" not in as_json.text + as_lines.text
+
+
+SECRET_ADDRESSES = ["/in/hush-door", "/shared/hush-link/", "/shared/hush-link/payload.json", "/shared/hush-link"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("address", SECRET_ADDRESSES)
+def test_an_address_that_is_a_secret_is_never_told(as_json, as_lines, address):
+    client = Client(enforce_csrf_checks=True)
+    client.get(address), client.post(address), client.put(address)
+    logging.getLogger("gunicorn.error").error("Error handling request GET %s", address)
+    root = address.split("/")[1]
+    assert f"/{root}/…" in as_lines.text
+    assert "hush" not in as_json.text + as_lines.text
+
+
+@pytest.mark.parametrize("address", ["/in/hush-door/", "/shared/hush-link"])
+def test_nor_does_a_traceback_of_an_address_that_leads_nowhere(as_json, as_lines, address):
+    with pytest.raises(Resolver404) as raised:
+        resolve(address)
+    assert "hush" in str(raised.value)
+    logging.getLogger("django.request").error("Internal Server Error: %s", address, exc_info=raised.value)
+    assert "Resolver404" in as_json.text
+    assert "hush" not in as_json.text + as_lines.text
+
+
+@pytest.mark.django_db(transaction=True)
+def test_neither_does_the_access_log_of_gunicorn_tell_it(tmp_path):
+    written = tmp_path / "access"
+    server = WebServer(GUNICORN_CMD_ARGS=f"--access-logfile {written}")
+    try:
+        for address in [*SECRET_ADDRESSES, "/logs/?q=hush-search"]:
+            with server.connect() as connected:
+                request = f"GET {address} HTTP/1.1\r\nHost: localhost\r\nReferer: http://localhost{address}\r\n"
+                connected.sendall(f"{request}Connection: close\r\n\r\n".encode())
+                while connected.recv(65536):
+                    pass
+    finally:
+        server.stop()
+    lines = written.read_text().splitlines()
+    assert len([line for line in lines if "HTTP/1.1" in line]) == len(SECRET_ADDRESSES) + 1
+    assert "GET /shared/…/payload.json HTTP/1.1" in written.read_text()
+    assert "hush" not in written.read_text()
 
 
 @pytest.mark.django_db

@@ -8,6 +8,7 @@ import pytest
 from django.template import Context, Template
 from django.utils import timezone, translation
 
+from cotadmin.preferences import Preferences
 from logs.templatetags.cotadmin_ui import STATES, duration, humanbytes
 
 HOSTILE = "\"'><script>alert(1)</script>&"
@@ -72,8 +73,28 @@ def test_an_unknown_state_stands_as_it_is_but_escaped():
 def test_when_tells_the_age_and_keeps_the_exact_time_in_the_readers_zone_and_utc(now):
     assert render("{% when value %}", value=now - timedelta(minutes=18)) == (
         '<time datetime="2026-04-14T12:46:00Z" class="relative"'
-        ' title="14 Apr 2026 08:46:00 (-0400) · 2026-04-14 12:46:00 UTC" data-absolute="14 Apr 08:46">18 min</time>'
+        ' title="14 Apr 2026 08:46:00 (-0400) · 2026-04-14 12:46:00 UTC" data-absolute="14 Apr 08:46:00">18 min</time>'
     )
+
+
+def test_when_tells_the_exact_time_to_who_prefers_it_and_keeps_the_age(now):
+    preferences = Preferences(times="exact")
+    told = render("{% when value %}", value=now - timedelta(minutes=18), preferences=preferences)
+    assert told.endswith(' data-absolute="14 Apr 08:46:00" data-relative="18 min">14 Apr 08:46:00</time>')
+    told = render("{% when value %}", value=now - timedelta(days=200), preferences=preferences)
+    assert text_of(told) == "26 Sep 2025 10:04"
+
+
+@pytest.mark.parametrize(
+    ("ago", "text"),
+    [
+        (timedelta(minutes=3), "3 min ago"),
+        (timedelta(days=7), "7 Apr 09:04"),
+        (timedelta(seconds=-21), "in 21 s"),
+    ],
+)
+def test_an_age_in_a_sentence_says_that_it_is_one(now, ago, text):
+    assert text_of(render("{% when value in_sentence=True %}", value=now - ago)) == text
 
 
 @pytest.mark.parametrize(

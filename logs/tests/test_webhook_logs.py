@@ -211,7 +211,7 @@ def test_an_empty_result_says_which_filter_to_drop(client, varied):
     text = text_of(client.get(LIST, {"state": "succeeded", "cause": "timeout"}))
     assert "No log matches" in text
     assert re.search(r"Without\s+State\s+Delivered\s+1", text)
-    assert re.search(r"Without\s+Cause\s+No answer in time\s+1", text)
+    assert re.search(r"Without\s+Cause\s+timeout\s+1", text)
 
 
 def test_with_no_logs_at_all_the_page_says_how_to_get_them(client):

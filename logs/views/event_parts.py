@@ -7,8 +7,9 @@ from typing import Any
 from django.http import HttpRequest
 
 from ..masked_keys import masked_keys
-from ..models import Payload, WebhookLog
+from ..models import Payload, Retention, WebhookLog
 from ..payloads import changes, finding, masking, tree
+from ..retention.limits import expiry_of
 
 EVENT_PARTS = ("payload", "raw", "changes")
 OPENED_LIMIT = 5 * 1024 * 1024  # bytes; of a larger payload only the beginning is shown
@@ -30,12 +31,12 @@ def event_context(
         return {"payload": None, "may_not_see": True}
     payload = event_of(log)
     if payload is None:
-        return {"payload": None}
+        return {"payload": None, "expiry": expiry_of(log, Retention.current())}
     context: dict[str, Any] = {"payload": payload, "payload_size": len(payload.encode())}
     if part == "raw":
-        return context | _beginning(payload, RAW_LENGTH)
+        return context | beginning_of(payload, RAW_LENGTH)
     if context["payload_size"] > OPENED_LIMIT:
-        return context | _beginning(payload, PREVIEW_LENGTH) | {"is_too_large": True}
+        return context | beginning_of(payload, PREVIEW_LENGTH) | {"is_too_large": True}
     event = tree.parse(payload)
     changed = changes.changed_pointers(event)
     context["change_count"] = len(changed)
@@ -46,7 +47,8 @@ def event_context(
     return context | {"root": root, "at": at} | _found(request, event)
 
 
-def _beginning(payload: str, length: int) -> dict[str, Any]:
+def beginning_of(payload: str, length: int) -> dict[str, Any]:
+    """For _log_beginning.html."""
     return {
         "beginning": masking.mask_json_start(payload, masked_keys(), length),
         "is_beginning": len(payload) > length,

@@ -1,20 +1,53 @@
-"""The lane of a subscription: how it stands, and what an operator may do with it."""
+"""The lanes: how all of them stand, how one does, and what an operator may do with it.
+
+A verb leads back to where the button is: a page, or for htmx the address of its region.
+"""
 
 from __future__ import annotations
+
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from ..forms_reason import ReasonForm
-from ..lane_state import lane_state
-from ..models import Subscription
-from .rendering import wants_partial
+from ..health.lane_list import ROWS, lanes_visible_to
+from ..lane_state import lane_state, lane_states
+from ..models.worker import MISSED_AFTER, Worker
+from .coming_back import came_from
+from .rendering import render_region, wants_partial
 from .subscriptions import visible_subscription
+
+
+@require_safe
+@never_cache
+@permission_required(("logs.view_subscription", "logs.view_webhooklog"), raise_exception=True)
+def lane_list(request: HttpRequest) -> HttpResponse:
+    """All lanes; `all`: with every one that flows. A poll names the state that it has been `told`, and hears of another."""
+    shows_all = request.GET.get("all") == "1"
+    here = reverse("logs:lane_list") + ("?all=1" if shows_all else "")
+    context: dict[str, Any] = {"is_update": wants_partial(request), "shows_all": shows_all, "here": here}
+    if not set(request.GET) <= {"all", "told"} or request.GET.get("all", "1") != "1":
+        context["problem"] = _("The address is wrong: nothing was looked for.")
+        return render_region(request, "logs/lane_list.html", "logs/_lanes.html", context, status=422)
+    lanes = lanes_visible_to(request.user, timezone.now())
+    if wants_partial(request) and request.GET.get("told") == lanes.mark:
+        return HttpResponse(status=204)
+    silence = Worker.silence()
+    context |= {"lanes": lanes, "silence": silence, "is_worker_missing": silence is None or silence > MISSED_AFTER}
+    states = lane_states([*lanes.blocked, *lanes.kept])
+    context["blocked"] = [lane for lane in states if not lane.is_stopped]
+    context["kept"] = [lane for lane in states if lane.is_stopped]
+    context["flowing"] = lanes.flowing if shows_all else lanes.flowing[:ROWS]
+    return render_region(request, "logs/lane_list.html", "logs/_lanes.html", context)
 
 
 @require_safe
@@ -22,32 +55,44 @@ from .subscriptions import visible_subscription
 def lane_detail(request: HttpRequest, pk: str) -> HttpResponse:
     """The region of the lane, which asks for itself while something waits; without htmx, its page."""
     subscription = visible_subscription(request, pk)
-    return _region(request, subscription) if wants_partial(request) else redirect(subscription)
+    if not wants_partial(request):
+        return redirect(subscription)
+    context = {"subscription": subscription, "lane": lane_state(subscription), "is_update": True}
+    return render(request, "logs/_lane.html", context)
 
 
 @require_POST
 @permission_required("logs.redeliver_webhooklog", raise_exception=True)
 def lane_hold(request: HttpRequest, pk: str) -> HttpResponse:
-    if not visible_subscription(request, pk).hold(by=request.user):
+    subscription = visible_subscription(request, pk)
+    if subscription.hold(by=request.user):
+        messages.success(request, _("The lane of “%(name)s” is on hold.") % {"name": subscription})
+    else:
         messages.info(request, _("The lane is on hold already."))
-    return _answer(request, pk)
+    return redirect(came_from(request) or subscription)
 
 
 @require_POST
 @permission_required("logs.redeliver_webhooklog", raise_exception=True)
 def lane_release(request: HttpRequest, pk: str) -> HttpResponse:
-    if not visible_subscription(request, pk).release(by=request.user):
+    subscription = visible_subscription(request, pk)
+    if subscription.release(by=request.user):
+        messages.success(request, _("The lane of “%(name)s” goes on.") % {"name": subscription})
+    else:
         messages.info(request, _("The lane is not on hold any more."))
-    return _answer(request, pk)
+    return redirect(came_from(request) or subscription)
 
 
 @require_POST
 @permission_required("logs.redeliver_webhooklog", raise_exception=True)
 def waiting_send(request: HttpRequest, pk: str) -> HttpResponse:
     """Send what waited when the subscription was deactivated."""
-    if not visible_subscription(request, pk).send_what_waits(by=request.user):
+    subscription = visible_subscription(request, pk)
+    if subscription.send_what_waits(by=request.user):
+        messages.success(request, _("What waits for “%(name)s” is being sent.") % {"name": subscription})
+    else:
         messages.info(request, _("The subscription is active, or what waits is being sent already."))
-    return _answer(request, pk)
+    return redirect(came_from(request) or subscription)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -58,20 +103,11 @@ def waiting_skip(request: HttpRequest, pk: str) -> HttpResponse:
     form = ReasonForm(request.POST if request.method == "POST" else None)
     if not form.is_valid():
         context = {"form": form, "subscription": subscription, "lane": lane_state(subscription)}
+        context["back"] = came_from(request) or subscription.get_absolute_url()
         return render(request, "logs/waiting_skip.html", context, status=422 if form.is_bound else 200)
     if skipped := subscription.skip_what_waits(by=request.user, reason=form.cleaned_data["reason"]):
         text = ngettext("%(number)s event was skipped.", "%(number)s events were skipped.", skipped)
         messages.success(request, text % {"number": skipped})
     else:
         messages.info(request, _("Nothing was skipped: nothing waits, or the subscription is active."))
-    return redirect(subscription)
-
-
-def _answer(request: HttpRequest, pk: str) -> HttpResponse:
-    subscription = visible_subscription(request, pk)
-    return _region(request, subscription) if wants_partial(request) else redirect(subscription)
-
-
-def _region(request: HttpRequest, subscription: Subscription) -> HttpResponse:
-    context = {"subscription": subscription, "lane": lane_state(subscription), "is_update": True}
-    return render(request, "logs/_lane.html", context)
+    return redirect(came_from(request) or subscription)

@@ -10,12 +10,14 @@ from ..lane_state import logs_before
 from ..masked_keys import masked_keys
 from ..models import Attempt, AuditAction, AuditEntry, Payload, WebhookLog
 from ..payloads import masking
+from ..runs.of_log import name_runs, runs_of
 from .event_parts import EVENT_PARTS, event_context
 from .neighbours import InList
 from .rendering import shown_at
 
 OBJECT_LOGS = 6
 RECORD_ENTRIES = 10
+RUNS_SHOWN = 5
 BODY_SHOWN = 20_000
 
 
@@ -23,10 +25,10 @@ def log_context(
     request: HttpRequest, log: WebhookLog, part: str, revealed: frozenset[str] = frozenset()
 ) -> dict[str, Any]:
     """`part`: the tab that is open (payload, raw, changes, request, response), "" for none of them."""
-    attempts = list(log.attempts.select_related("actor"))
-    if not attempts and log.is_imported:
-        attempts = [Attempt.of_cotalker(log)]
+    attempts = attempts_of(log)
     last_attempt = attempts[-1] if attempts else None
+    runs = runs_of(log, request.user)
+    name_runs(attempts, runs)
     record = list(AuditEntry.objects.filter(about=log.pk).select_related("actor")[:RECORD_ENTRIES])
     context = {
         "log": log,
@@ -37,8 +39,11 @@ def log_context(
         "is_holding": log.subscription.held_log == log.pk,
         "skipped": next((entry for entry in record if entry.action == AuditAction.SKIPPED), None),
         "why_not": log.why_not_redeliverable(),
+        "newer": WebhookLog.objects.superseding(log).newest_first().first(),
+        "runs": runs[:RUNS_SHOWN],
         "of_object": _others_of_object(request, log),
         "record": record,
+        "hand_offs": log.hand_offs.with_state().select_related("made_by", "revoked_by"),
         "in_list": InList(log, request.GET, request.user),
         "has_payload": Payload.objects.filter(pk=log.pk).exists(),
         "company_differs": log.company != log.subscription.company_id,
@@ -50,6 +55,12 @@ def log_context(
         body = masking.mask_text(last_attempt.response, masked_keys())
         context |= {"headers": headers, "body": body[:BODY_SHOWN], "is_body_cut": len(body) > BODY_SHOWN}
     return context
+
+
+def attempts_of(log: WebhookLog) -> list[Attempt]:
+    """The tries in their order; of a log that was imported and not sent from here, what it tells of Cotalker's."""
+    attempts = list(log.attempts.select_related("actor"))
+    return [Attempt.of_cotalker(log)] if not attempts and log.is_imported else attempts
 
 
 def update_context(request: HttpRequest, log: WebhookLog) -> dict[str, Any]:

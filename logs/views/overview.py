@@ -11,10 +11,13 @@ from django.views.decorators.http import require_safe
 from ..filters import RANGES
 from ..health.overview import overview_of
 from ..health.period import Period
+from ..models import Run
 from ..models.worker import MISSED_AFTER, Worker
+from ..runs.progress import numbers_of
 from .rendering import render_region
 
 DEFAULT_RANGE = "24h"
+RUNS_SHOWN = 5
 
 
 @require_safe
@@ -28,6 +31,8 @@ def overview(request: HttpRequest) -> HttpResponse:
     if is_known:
         period = Period(chosen, timezone.now())
         context |= {"overview": overview_of(request.user, period), "period": period}
+        runs = list(Run.objects.visible_to(request.user).open().order_by("-pk")[:RUNS_SHOWN])
+        context["runs"] = list(zip(runs, numbers_of(runs).values(), strict=True))
     else:
         context["problem"] = _("There is no such range. Choose one above.")
     return render_region(request, "logs/overview.html", "logs/_overview.html", context, status=200 if is_known else 422)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from typing import Any
 
 from django.contrib.auth.decorators import permission_required
@@ -12,16 +11,14 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from ..delivery.exchange import USER_AGENT
 from ..masked_keys import masked_keys
 from ..models import AuditAction, AuditEntry, WebhookLog
-from ..payloads import changes, masking, tree
+from ..payloads import changes, tree
 from .event_parts import event_of
 from .log_page import log_context
+from .payload_files import curl_of, download_of
 from .rendering import wants_partial
 from .webhook_logs import visible_log
-
-CURL_LIMIT = 100_000  # a shell takes about 128 KB in one argument
 
 
 @require_safe
@@ -62,23 +59,15 @@ def payload_value(request: HttpRequest, pk: str) -> HttpResponse:
 @permission_required(["logs.view_webhooklog", "logs.view_payload"], raise_exception=True)
 def payload_download(request: HttpRequest, pk: str) -> HttpResponse:
     log = visible_log(request, pk)
-    response = HttpResponse(masking.mask_json(_payload_of(log), masked_keys()), content_type="application/json")
-    response["Content-Disposition"] = f'attachment; filename="{log.pk}.json"'
-    return response
+    return download_of(log, _payload_of(log))
 
 
 @require_safe
 @permission_required(["logs.view_webhooklog", "logs.view_payload"], raise_exception=True)
 def payload_curl(request: HttpRequest, pk: str) -> HttpResponse:
-    """A command that posts the event, with masked values masked, quoted for a shell."""
     log = visible_log(request, pk)
-    event = masking.mask_json(_payload_of(log), masked_keys())
-    body = ["--data-binary", event] if len(event.encode()) <= CURL_LIMIT else ["--data-binary", f"@{log.pk}.json"]
-    headers = {"content-type": "application/json", "user-agent": USER_AGENT, "webhook-id": log.pk}
-    arguments = ["curl", "--request", "POST", masking.mask_url(log.subscription.url, masked_keys())]
-    for name, value in headers.items():
-        arguments += ["--header", f"{name}: {value}"]
-    return HttpResponse(shlex.join([*arguments, *body]) + "\n", content_type="text/plain; charset=utf-8")
+    command = curl_of(log, log.subscription.url, _payload_of(log))
+    return HttpResponse(f"{command}\n", content_type="text/plain; charset=utf-8")
 
 
 @require_POST

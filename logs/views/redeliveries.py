@@ -7,22 +7,26 @@ from django.contrib.auth.decorators import permission_required
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
+from django_htmx.http import HttpResponseClientRedirect
 
 from ..explorer.addresses import at_the_beginning, tail
 from ..models import AuditAction, AuditEntry, RedeliveryRefused, WebhookLog
+from .coming_back import came_from
 from .log_page import update_context
-from .rendering import asked_for_by, wants_partial
+from .rendering import LANE_REGIONS, asked_for_by, wants_partial
 from .webhook_logs import visible_log
 
 
 @require_safe
 @permission_required("logs.redeliver_webhooklog", raise_exception=True)
 def redelivery_confirm(request: HttpRequest, pk: str) -> HttpResponse:
-    """Asks before a log that was received is sent again."""
-    return render(request, "logs/redelivery_confirm.html", {"log": visible_log(request, pk)})
+    """Asks before a log is sent again that was received, or of whose object a newer event was."""
+    log = visible_log(request, pk)
+    context = {"log": log, "newer": WebhookLog.objects.superseding(log).newest_first().first()}
+    return render(request, "logs/redelivery_confirm.html", context)
 
 
 @require_POST
@@ -38,6 +42,8 @@ def redelivery_create(request: HttpRequest, pk: str) -> HttpResponse:
             if log.redeliver(by=request.user, after_try=int(after_try[:9]), is_confirmed=is_confirmed):
                 AuditEntry.record(request.user, AuditAction.REDELIVERED, log.pk)
     except RedeliveryRefused as error:
+        if error.asks:
+            return _to_confirmation(request, pk)
         messages.error(request, str(error))
         status = 422
     except ValueError:
@@ -46,12 +52,17 @@ def redelivery_create(request: HttpRequest, pk: str) -> HttpResponse:
     return _answer(request, pk, status)
 
 
+def _to_confirmation(request: HttpRequest, pk: str) -> HttpResponse:
+    address = reverse("logs:redelivery_confirm", args=[pk])
+    return HttpResponseClientRedirect(address) if wants_partial(request) else redirect(address)
+
+
 def _answer(request: HttpRequest, pk: str, status: int) -> HttpResponse:
-    """The row or the region that asked, as it is now; without htmx, back to where the person was."""
-    if not wants_partial(request):
-        came_from = request.POST.get("next", "")
-        is_ours = url_has_allowed_host_and_scheme(came_from, {request.get_host()}, require_https=request.is_secure())
-        return redirect(came_from if is_ours else visible_log(request, pk), permanent=False)
+    """The row or the region that asked, as it is now; from a lane, and without htmx, back to where the person was."""
+    if not wants_partial(request) or asked_for_by(request) in LANE_REGIONS:
+        if status == 200:
+            messages.success(request, _("It is queued, ahead of what waits in its lane."))
+        return redirect(came_from(request) or visible_log(request, pk))
     if asked_for_by(request) == "log-status":
         context = update_context(request, visible_log(request, pk))
         return render(request, "logs/_log_status.html", context, status=status)

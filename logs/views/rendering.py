@@ -7,6 +7,9 @@ from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 from django_htmx.middleware import HtmxDetails
 
+# The ids of what shows lanes: one of them on the page of its subscription, and all.
+LANE_REGIONS = ("lane", "lanes")
+
 
 def wants_partial(request: HttpRequest) -> bool:
     """An answer that the browser may restore from its history must be a whole page."""

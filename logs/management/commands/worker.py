@@ -18,7 +18,8 @@ from logs.runs.feeding import feed
 
 logger = logging.getLogger("logs.jobs")
 FOLD_SECONDS = 2.0
-FEED_SECONDS, FEED_IDLE_SECONDS = 0.1, 0.5  # while a run is running, and else
+FEED_SECONDS = {True: 0.02, False: 0.1}  # while a run is running, by whether lanes had room for more of it
+FEED_IDLE_SECONDS = 0.5
 
 
 class Command(BaseCommand):
@@ -96,17 +97,17 @@ def _fold_what_came_in() -> None:
 async def _feed_runs() -> None:
     """Puts the logs of re-delivery runs into their lanes. Several workers take turns."""
     while True:
-        is_running = await asyncio.to_thread(_feed_what_runs)
-        await asyncio.sleep(FEED_SECONDS if is_running else FEED_IDLE_SECONDS)
+        number = await asyncio.to_thread(_feed_what_runs)
+        await asyncio.sleep(FEED_IDLE_SECONDS if number is None else FEED_SECONDS[number > 0])
 
 
-def _feed_what_runs() -> bool:
+def _feed_what_runs() -> int | None:
     try:
         close_old_connections()
         return feed()
     except DatabaseError as error:
         logger.warning("re-delivery runs were not moved on, trying again: %s", type(error).__name__)
-        return False
+        return None
 
 
 def _make_months() -> None:

@@ -13,9 +13,19 @@
     requestAnimationFrame(() => (announcer.textContent = text));
   };
 
-  // The server shows times in this zone, from the next page on.
+  // The server shows times in this zone from the next page on, unless the person has chosen another.
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   if (zone && !document.cookie.split("; ").includes(`timezone=${zone}`)) keep("timezone", zone);
+
+  // Where the server cannot know the zone it tells UTC; here is what this clock said.
+  if (zone && zone !== "UTC") {
+    const local = new Intl.DateTimeFormat(root.lang, { dateStyle: "medium", timeStyle: "long" });
+    for (const time of document.querySelectorAll("time[data-utc]")) {
+      const shown = document.createElement("span");
+      shown.textContent = ` (${local.format(new Date(time.dateTime))})`;
+      time.append(shown);
+    }
+  }
 
   // Confirmation: one dialog for all.
   const confirmed = new WeakSet();
@@ -80,30 +90,61 @@
     });
   }
 
+  // What is not filled in stands in no address.
+  document.addEventListener("htmx:configRequest", ({ detail: { verb, formData } }) => {
+    if (verb === "get") for (const [name, value] of [...formData]) if (value === "") formData.delete(name);
+  });
+
   // A hidden page does not poll.
   document.addEventListener("htmx:beforeRequest", (event) => {
     if (document.hidden && event.detail.elt.matches("[data-poll]")) event.preventDefault();
   });
 
-  // Ages, or exact times.
-  let showsExactTimes = false;
-  const showTimes = () => {
+  // Ages, or exact times: the server shows what was chosen last.
+  const toggleTimes = () => {
+    const isExact = root.dataset.times !== "exact";
+    root.dataset.times = isExact ? "exact" : "";
+    keep("times", root.dataset.times);
     for (const time of document.querySelectorAll("time[data-absolute]")) {
       time.dataset.relative ??= time.textContent;
-      time.textContent = showsExactTimes ? time.dataset.absolute : time.dataset.relative;
+      time.textContent = isExact ? time.dataset.absolute : time.dataset.relative;
     }
   };
 
-  // After a swap: tell what is there now, and go to the first row that came.
+  // A list goes on by itself when its end is near, but only some times: what is below it can be reached.
+  const MOST_BY_ITSELF = 3;
+  const atItsEnd = new IntersectionObserver(
+    (entries) => {
+      for (const { target, isIntersecting } of entries) {
+        if (!isIntersecting) continue;
+        atItsEnd.unobserve(target);
+        htmx.trigger(target, "near");
+      }
+    },
+    { rootMargin: "300px" },
+  );
+  let timesByItself = 0;
+  const watchTheEnd = () => {
+    const more = $("[data-more]");
+    if (more && timesByItself < MOST_BY_ITSELF) atItsEnd.observe(more);
+  };
+  watchTheEnd();
+
+  // After a swap: tell what is there now, and go to the first row that came, if it was asked for.
   let waitingForRows = null;
-  document.addEventListener("htmx:beforeSwap", (event) => {
-    const row = event.detail.target;
-    waitingForRows = row.id === "more" ? row.previousElementSibling : null;
+  document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+    const { target, requestConfig } = detail;
+    // What a dialog asks about stays until it is answered: the form that was replaced could not be sent.
+    if ($("#confirm[open]") && requestConfig.elt.matches("[data-poll]")) detail.shouldSwap = false;
+    const isByItself = requestConfig.triggeringEvent?.type === "near";
+    if (isByItself) timesByItself++;
+    else if (target.id === "results") timesByItself = 0; // another list
+    waitingForRows = target.id === "more" && !isByItself ? target.previousElementSibling : null;
   });
   document.addEventListener("htmx:afterSettle", (event) => {
-    if (showsExactTimes) showTimes();
+    watchTheEnd();
     if (waitingForRows) {
-      $("a", waitingForRows.nextElementSibling || waitingForRows)?.focus();
+      $("[data-row-link]", waitingForRows.nextElementSibling || waitingForRows)?.focus();
       waitingForRows = null;
     } else if (event.detail.elt.id === "results") {
       const text = $("#results [data-announce]")?.textContent;
@@ -111,9 +152,37 @@
     }
   });
 
+  // A region that comes anew moves nothing that is being read, and keeps the focus, or leaves it as near as can be.
+  let pressed = null; // it is disabled while its request is under way, and so loses the focus
+  let kept = null;
+  document.addEventListener("htmx:beforeRequest", ({ detail: { elt } }) => {
+    pressed = elt.contains(document.activeElement) ? document.activeElement : null;
+  });
+  document.addEventListener("htmx:beforeSwap", ({ detail: { target } }) => {
+    const focused = [document.activeElement, pressed?.disabled && pressed].find((one) => one && target.contains(one));
+    const parts = [...target.querySelectorAll("[data-still]")];
+    const part = parts.find((one) => one.contains(focused)) ?? parts.find((one) => one.getBoundingClientRect().bottom > 0);
+    kept = part && { top: part.getBoundingClientRect().top, part: part.id, focused: focused?.id, region: target.id };
+  });
+  document.addEventListener("htmx:afterSwap", () => {
+    if (!kept) return;
+    const [part, focused, region] = [kept.part, kept.focused, kept.region].map((id) => document.getElementById(id));
+    if (part && scrollY) scrollBy(0, part.getBoundingClientRect().top - kept.top);
+    if (kept.focused !== undefined && document.activeElement === document.body) (focused ?? part ?? region).focus({ preventScroll: true });
+    kept = null;
+  });
+
+  // Between two looks at the server a countdown goes on.
+  setInterval(() => {
+    for (const time of document.querySelectorAll("[data-countdown] time")) {
+      time.dataset.relative = (time.dataset.relative ?? time.textContent).replace(/\d+/, (seconds) => Math.max(0, seconds - 1));
+      if (!showsExactTimes) time.textContent = time.dataset.relative;
+    }
+  }, 1000);
+
   // Copying.
   const addressOfValue = (button) => {
-    const pointer = button.parentElement.querySelector(".k").dataset.copy;
+    const pointer = button.previousElementSibling.dataset.copy;
     return button.closest("[data-values]").dataset.values + encodeURIComponent(pointer);
   };
   const textToCopy = async (button) => {
@@ -177,10 +246,6 @@
   const pick = ({ shiftKey }) => {
     const box = rowInFocus()?.querySelector("[name=log]");
     box?.dispatchEvent(new MouseEvent("click", { bubbles: true, shiftKey }));
-  };
-  const toggleTimes = () => {
-    showsExactTimes = !showsExactTimes;
-    showTimes();
   };
   const keys = {
     "/": () => $("[data-search]")?.focus(),

@@ -17,19 +17,25 @@ from logs.models import (
     AuditAction,
     AuditEntry,
     Door,
+    HandOff,
     Import,
+    Payload,
+    Retention,
     SavedView,
     Subscription,
+    Turn,
     UnmatchedCount,
     WebhookLog,
 )
 
-from ..factories import import_logs, log_document, make_company, make_subscription, make_waiting_log, sample
+from ..factories import import_logs, log_document, make_company, make_log, make_subscription, make_waiting_log, sample
+from .content_runs import Runs, make_runs
 
 MARKUP = """<script>alert(1)</script>"><img src=x onerror=alert(1)>{{ 7*7 }}"""
 OTHER_SUBSCRIPTION = "62685990d918fb5557f9f993"
 HELD_LANE = "62685990d918fb5557f9f994"
 STOPPED_LANE = "62685990d918fb5557f9f995"
+RETRYING_LANE = "62685990d918fb5557f9f996"
 OBJECT = "62742b7562f37034d9399914"  # the task that the sample's log and the hostile one are about
 
 
@@ -37,7 +43,8 @@ OBJECT = "62742b7562f37034d9399914"  # the task that the sample's log and the ho
 class Content:
     """`edit` is a failed log with changes, an attempt of ours and a record; `hostile` is a failed log made of MARKUP.
 
-    `waiting` stands in a lane on hold, `skipped` was taken out of it. `view` is pinned, and its filter is wrong.
+    `waiting` stands in a lane on hold, `skipped` was taken out of it; the payload of `expired` is gone. `view` is pinned, and
+    its filter is wrong. `shared`: where a hand-off of `hostile` leads to.
     """
 
     subscription: Subscription
@@ -46,8 +53,11 @@ class Content:
     hostile: WebhookLog
     waiting: WebhookLog
     skipped: WebhookLog
+    expired: WebhookLog
     upload: Import
     view: SavedView
+    shared: str
+    runs: Runs
 
 
 def make_content(user) -> Content:
@@ -70,8 +80,11 @@ def make_content(user) -> Content:
         hostile,
         waiting,
         skipped,
+        _expire_payload(user),
         _make_upload(user),
         _make_views(user),
+        _hand_off(hostile, user),
+        make_runs(user, MARKUP),
     )
 
 
@@ -129,7 +142,8 @@ def _try_again(log: WebhookLog, user) -> None:
 
 
 def _make_lanes(user) -> tuple[WebhookLog, WebhookLog]:
-    """A lane on hold with events of hostile names, and one that was deactivated; the last that waits and one that was skipped."""
+    """A lane on hold with events of hostile names, one that was deactivated and one that waits for a retry; of the first the
+    last that waits, and one that was skipped."""
     held = make_subscription(HELD_LANE, name="On hold", url="http://127.0.0.1:9/", we_deliver=True)
     logs = [make_waiting_log(held, number, object_name=MARKUP, is_test=number == 1) for number in range(10, 17)]
     held.hold(by=user)
@@ -137,6 +151,9 @@ def _make_lanes(user) -> tuple[WebhookLog, WebhookLog]:
     stopped = make_subscription(STOPPED_LANE, name="Stopped", url="http://127.0.0.1:9/")
     make_waiting_log(stopped, 20), make_waiting_log(stopped, 21)
     Subscription.objects.filter(pk=stopped.pk).update(is_active=False)
+    retrying = make_subscription(RETRYING_LANE, name=MARKUP[:200], url="http://127.0.0.1:9/")
+    failed = {"state": "retrying", "turn": Turn.BETWEEN_TRIES, "tries_left": 2, "retry": 1, "cause": "http_5xx"}
+    make_waiting_log(retrying, 30, object_name=MARKUP, response=MARKUP, **failed), make_waiting_log(retrying, 31)
     return logs[-1], logs[0]
 
 
@@ -154,6 +171,26 @@ def _make_views(user) -> SavedView:
     view = SavedView.objects.create(owner=user, name=MARKUP[:60], query=f"q=alert&subscription={MARKUP[:24]}")
     view.pinned_by.add(user)
     return view
+
+
+def _hand_off(log: WebhookLog, user) -> str:
+    """A link that was seen, one that was revoked, one that has expired, and one of nobody; the path of the first."""
+    tokens = [HandOff.make(log, by=user, days=7, note=MARKUP * 3, includes_payload=number < 2) for number in range(3)]
+    HandOff.make(log, by=None, days=7)
+    seen, revoked, expired = HandOff.objects.filter(made_by=user).order_by("pk")
+    seen.tell_view()
+    revoked.revoke(by=user)
+    HandOff.objects.filter(pk=expired.pk).update(expires_at=timezone.now())
+    return f"/shared/{tokens[0]}/"
+
+
+def _expire_payload(user) -> WebhookLog:
+    """Also the last run of `prune`, which left a month alone."""
+    log = make_log(5)
+    Payload.objects.filter(pk=log.pk).delete()
+    Retention.change(payload_days=90, log_days=4000, by=user)
+    Retention.note_run(payloads=12_345, logs=1, busy_months=1)
+    return log
 
 
 def _make_upload(user) -> Import:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from ..factories import import_logs, log_document, make_subscription
 
@@ -83,6 +83,36 @@ def test_facets_narrow_down_where_they_stand(page):
     expect(page.locator(".chip[data-not]")).to_contain_text("Cause")
     page.reload()
     expect(rows(page)).to_have_count(15)
+
+
+def test_of_two_clicks_the_later_counts_whichever_is_answered_first(page):
+    page.goto("/logs/")
+    waiting: list[Route] = []
+    page.route("**/logs/?state=failed", lambda route: waiting.append(route))
+    page.locator("#state-failed").check()
+    page.locator("#facet-cause li", has_text="http_5xx").hover()
+    page.get_by_role("link", name="Exclude http_5xx").click()
+    expect(rows(page)).to_have_count(15)
+    assert [route.request.failure for route in waiting] == ["net::ERR_ABORTED"]
+    expect(page).to_have_url(re.compile(r"/logs/\?not_cause=http_5xx$"))
+    expect(rows(page)).to_have_count(15)
+
+
+def test_the_address_holds_what_was_chosen_and_nothing_else(page):
+    page.goto("/logs/")
+    page.locator("#state-failed").check()
+    expect(page).to_have_url(re.compile(r"/logs/\?state=failed$"))
+    page.locator("#state-failed").uncheck()
+    expect(page).to_have_url(re.compile(r"/logs/$"))
+
+
+def test_a_click_on_a_value_of_a_row_narrows_down_to_it(page):
+    page.goto("/logs/?sort=oldest")
+    rows(page).last.get_by_role("link", name="Failed").click()
+    expect(page.locator(".chip")).to_have_text(re.compile(r"State\s*Failed"))
+    rows(page).last.get_by_role("link", name="502").click()
+    expect(rows(page)).to_have_count(5)
+    expect(page).to_have_url(re.compile(r"/logs/\?sort=oldest&state=failed&status=502$"))
 
 
 def test_columns_are_chosen_in_what_closes_with_escape(page):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -76,6 +77,19 @@ def test_u_switches_between_ages_and_exact_times(page):
     expect(time).to_have_text(age)
 
 
+def test_exact_times_are_whole_and_remembered(page):
+    page.goto("/logs/")
+    age = page.locator("[data-rows] time").first.inner_text()
+    page.keyboard.press("u")
+    for path in ("/logs/", "/subscriptions/", "/logs/"):
+        page.goto(path)
+        time = page.locator("tbody time").first
+        expect(time).to_have_text(time.get_attribute("data-absolute") or "")
+        assert time.evaluate("(time) => time.parentElement.scrollWidth <= time.parentElement.clientWidth")
+    page.keyboard.press("u")
+    expect(time).to_have_text(age)
+
+
 def test_the_question_mark_opens_the_help_and_escape_closes_it(page):
     page.goto("/logs/")
     link = page.locator("[data-row-link]").first
@@ -145,6 +159,28 @@ def test_the_filters_of_a_narrow_page_open_and_work_by_keyboard(page):
     expect(failed).to_be_focused()
     page.keyboard.press("Escape")
     expect(failed).to_be_hidden()
+
+
+def test_a_node_of_the_payload_is_copied_and_opened_by_the_keyboard(page):
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    open_log(page, NEW)
+    answers = page.locator(".branch").filter(has=page.locator("> details > summary", has_text="answers"))
+    pointer = answers.get_by_role("button", name="Copy the pointer of answers")
+    pointer.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#announcer")).to_have_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == "/data/answers"
+    page.keyboard.press("Tab")
+    value = answers.get_by_role("button", name="Copy the value of answers")
+    expect(value).to_be_focused()
+    expect(answers.locator("> .tools")).to_have_css("opacity", "1")  # what has the focus is seen
+    page.keyboard.press("Enter")
+    expect(value).to_have_attribute("data-copied", "")
+    assert json.loads(page.evaluate("navigator.clipboard.readText()")) == NEW["event"]["data"]["answers"]
+    page.keyboard.press("Tab")
+    expect(answers.locator("summary")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(answers.locator(".leaf .s")).to_have_text(NEW["event"]["data"]["answers"])
 
 
 def test_the_theme_is_remembered_and_stands_in_the_servers_html(page):

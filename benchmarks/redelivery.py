@@ -1,0 +1,155 @@
+"""How fast 10,000 failed logs are planned and re-delivered: `python -m benchmarks.redelivery`. Sink, worker and database share
+this machine.
+
+The reference in the same run is the bare aiohttp loop of `benchmarks.delivery`. The last line is one JSON object:
+plan_ms: from the filter to the stored plan of 10,000 logs, each of an object with another log, one in ten of them stale ·
+ratio: logs/s of their run over 200 subscriptions, from its start to the last outcome in the ledger, ÷ requests/s of the bare
+loop · canary_ratio: the same with the default canary (one of each subscription, a tenth, the rest) · stop_ms: from the click on
+stop to the commit after which nothing is sent but what is in flight.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from datetime import timedelta
+from typing import Any
+
+from .database import fresh_database, log
+from .delivery import bare_per_second
+from .engine import COMPANY, make_lanes, require_durable, running_worker, sample_event, wait_for
+from .sink import SinkProcess, running_sink
+
+SUBSCRIPTIONS = 200
+LOGS = 10_000
+
+# Each object has two logs, a minute apart: the older failed; of one object in ten the newer was received.
+_FAILED = """
+WITH lane AS (SELECT id, row_number() OVER (ORDER BY id) AS n FROM logs_subscription WHERE id = ANY(%(lanes)s)), log AS (
+    INSERT INTO logs_webhooklog (id, subscription_id, company, created_at, status, retry, response, state, cause, fingerprint,
+        event_type, action, object_id, object_name, search, tries_left, trigger, is_test)
+    SELECT to_hex(extract(epoch FROM at)::bigint) || lpad(to_hex(%(first)s + number * 100000 + lane.n * 2 + which), 16, '0'),
+        lane.id, %(company)s, at, CASE WHEN is_received THEN 200 ELSE 503 END, 3, 'upstream is down',
+        CASE WHEN is_received THEN 'succeeded' ELSE 'failed' END, CASE WHEN is_received THEN '' ELSE 'http_5xx' END, '',
+        'COTTask', 'edit', lpad(to_hex(%(first)s + number * 1000 + lane.n), 24, '0'), '', '', 0, '', false
+    FROM generate_series(1, %(each)s) number, lane, generate_series(0, 1) which,
+        LATERAL (SELECT now() - interval '1 day' + (number * 2 + which) * interval '1 second' AS at,
+            which = 1 AND number %% 10 = 0 AS is_received) made
+    WHERE which = 0 OR number %% 10 = 0
+    RETURNING id
+)
+INSERT INTO logs_payload (log_id, event, search) SELECT id, %(event)s::json, '' FROM log
+"""
+
+
+def make_failed_logs(sink: SinkProcess) -> list[str]:
+    """Lanes with LOGS failed logs in all; the lanes' ids."""
+    from django.db import connection, transaction
+    from django.utils import timezone
+
+    from logs import objectid
+    from logs.models import Subscription
+    from logs.partitions import make_months_of
+
+    lanes = make_lanes([sink.url(f"lane/{number}") for number in range(SUBSCRIPTIONS)])
+    Subscription.objects.filter(pk__in=lanes).update(is_active=True)
+    make_months_of([objectid.new(timezone.now() - timedelta(days=1)), objectid.new()])
+    parameters: dict[str, Any] = {
+        "lanes": lanes,
+        "each": LOGS // SUBSCRIPTIONS,
+        "company": COMPANY,
+        "event": sample_event(),
+        "first": time.monotonic_ns(),
+    }
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_FAILED, parameters)
+        cursor.execute("ANALYZE logs_webhooklog, logs_subscription, logs_payload")
+    return lanes
+
+
+def planned(lanes: list[str], user):
+    """A plan of all failed logs of these lanes, by a filter, and the ms that it took."""
+    from urllib.parse import urlencode
+
+    from logs.models import Source
+    from logs.runs.planning import new_run, plan
+
+    query = urlencode([("state", "failed"), *(("subscription", lane) for lane in lanes)])
+    start = time.monotonic()
+    run = new_run(Source.FILTER, by=user, query=query)
+    plan(run)
+    took = (time.monotonic() - start) * 1000
+    run.refresh_from_db()
+    if run.problem or run.entries.count() != LOGS:
+        sys.exit(f"{run.entries.count()} of {LOGS} are planned: {run.problem}")
+    return run, took
+
+
+def run_per_second(sink: SinkProcess, run, lanes: list[str], canary: str, user) -> float:
+    """Logs per second, from the start of the run to the last outcome in its ledger."""
+    from logs.models import Outcome, StaleChoice
+    from logs.runs.starting import start
+
+    sink.forget()
+    choices = {"reason": "benchmark", "stale_choice": StaleChoice.SEND, "sends_received": False, "canary": canary}
+    begun = time.monotonic()
+    start(run, choices | {"tries": 1, "rate": None, "failure_percent": 20}, lanes, by=user)
+    wait_for(lambda: not run.entries.open().exists())
+    took = time.monotonic() - begun
+    delivered = run.entries.filter(outcome=Outcome.SUCCEEDED).count()
+    if delivered != LOGS or sink.count() != LOGS:
+        sys.exit(f"{delivered} of {LOGS} are on record as delivered, {sink.count()} arrived")
+    return LOGS / took
+
+
+def stop_ms(run, lanes: list[str], sink: SinkProcess, user) -> float:
+    """A run is stopped in the middle of its way; what arrives afterwards was in flight."""
+    from logs.models import Canary, StaleChoice
+    from logs.runs.starting import start
+    from logs.runs.steering import stop
+
+    sink.forget()
+    choices = {"reason": "benchmark", "stale_choice": StaleChoice.SEND, "sends_received": False, "canary": Canary.NONE}
+    start(run, choices | {"tries": 1, "rate": None, "failure_percent": 20}, lanes, by=user)
+    wait_for(lambda: sink.count() > 1000)
+    begun = time.monotonic()
+    stop(run, by=user)
+    took = (time.monotonic() - begun) * 1000
+    at_stop = sink.count()
+    time.sleep(1)
+    if sink.count() - at_stop > SUBSCRIPTIONS:
+        sys.exit(f"{sink.count() - at_stop} logs arrived after the stop, of {SUBSCRIPTIONS} lanes")
+    return took
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.parse_args()
+    found: dict[str, float] = {}
+    with running_sink() as sink, fresh_database(), running_worker():
+        from django.contrib.auth.models import User
+
+        from logs.models import Canary
+
+        require_durable()
+        user = User.objects.create_superuser("benchmark")
+        log("bare loop …")
+        bare = bare_per_second(sink, 20_000)
+        found["bare_per_second"] = round(bare)
+        for name, canary in (("ratio", Canary.NONE), ("canary_ratio", Canary.STEPS)):
+            lanes = make_failed_logs(sink)
+            run, took = planned(lanes, user)
+            found["plan_ms"] = max(round(took), found.get("plan_ms", 0))
+            log(f"bare loop: {bare:.0f}/s; {LOGS} logs planned in {took:.0f} ms; run, {name} …")
+            speed = run_per_second(sink, run, lanes, canary, user)
+            found[name] = round(speed / bare, 3)
+            found[f"{name}_logs_per_second"] = round(speed)
+        lanes = make_failed_logs(sink)
+        found["stop_ms"] = round(stop_ms(planned(lanes, user)[0], lanes, sink, user))
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""Re-delivery runs and their ledgers: records that are read, and never edited."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from ..masked_keys import masked_keys
+from ..models import Run, RunEntry
+from ..payloads.masking import mask_text
+from .base import RecordAdmin, VisibleAdmin
+
+
+class OfRunsAdmin(RecordAdmin):
+    """Who may look at logs may look at what was done with them."""
+
+    def has_view_permission(self, request: HttpRequest, obj: Run | RunEntry | None = None) -> bool:
+        return request.user.has_perm("logs.view_webhooklog")
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+
+@admin.register(Run)
+class RunAdmin(VisibleAdmin, OfRunsAdmin):
+    list_display = ["id", "reason", "state", "source", "started_by", "started_at", "ended_at"]
+    list_filter = ["state"]
+    list_select_related = ["started_by"]
+    raw_id_fields = ["parent", "planned_by", "started_by"]
+    fields = [
+        *("reason", "state", "source", "shown_query", "parent"),
+        *("planned_by", "planned_at", "started_by", "started_at", "ended_at"),
+        *("stale_choice", "sends_received", "canary", "tries", "rate", "failure_percent"),
+    ]
+
+    def view_on_site(self, obj: Run) -> str:
+        return obj.get_absolute_url()
+
+    @admin.display(description=_("filter"))
+    def shown_query(self, run: Run) -> str:
+        return mask_text(run.query, masked_keys())
+
+
+@admin.register(RunEntry)
+class RunEntryAdmin(OfRunsAdmin):
+    list_display = ["id", "run_id", "number", "log_id", "outcome", "why", "attempt_number", "status", "cause"]
+    list_filter = ["outcome"]
+    raw_id_fields = ["run", "log"]
+    search_fields = ["log"]
+    search_help_text = _("The id of a log")
+    fields = [
+        *("run", "number", "log", "is_stale", "is_repair", "before_state", "before_status", "before_cause"),
+        *("outcome", "why", "queued_at", "settled_at", "attempt_number", "status", "cause", "duration_ms"),
+    ]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[RunEntry]:
+        return super().get_queryset(request).filter(run__in=Run.objects.visible_to(request.user).values("pk"))
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
+        """By the whole id, which has an index."""
+        return (queryset.filter(log=search_term.strip().lower()) if search_term else queryset), False

@@ -1,0 +1,40 @@
+"""The form of a hand-off: how long the link holds, a note to those who get it, and whether the payload is in it."""
+
+from __future__ import annotations
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from .models import HandOff
+
+DAYS = [(1, _("1 day")), (7, _("7 days")), (30, _("30 days"))]
+
+
+class HandOffForm(forms.ModelForm):
+    """`HandOffForm(data, user=request.user)`; HandOff.make takes what is clean. Who may not see payloads cannot share one."""
+
+    days = forms.TypedChoiceField(
+        label=_("How long does the link hold?"), choices=DAYS, coerce=int, initial=7, widget=forms.RadioSelect
+    )
+
+    class Meta:
+        model = HandOff
+        fields = ["note", "includes_payload"]
+        labels = {
+            "note": _("Note to the receiver’s team"),
+            "includes_payload": _("Show the payload; what is masked stays masked"),
+        }
+        help_texts = {
+            "note": _("It stands on top of their page. May be empty."),
+            "includes_payload": _("It may hold personal data, and whoever has the link can read it."),
+        }
+        widgets = {"note": forms.Textarea(attrs={"rows": 3, "class": "input"})}
+
+    def __init__(self, data=None, *, user) -> None:
+        super().__init__(data)
+        if not user.has_perm("logs.view_payload"):
+            del self.fields["includes_payload"]
+
+    @property
+    def fields_in_error(self) -> list[forms.BoundField]:
+        return [field for field in self if field.errors]

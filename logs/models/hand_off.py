@@ -1,0 +1,104 @@
+"""A hand-off: a read-only link to one log, for the receiver's team, who have no account."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import models, transaction
+from django.db.models import F
+from django.db.models.functions import Now
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from ..querysets import HandOffQuerySet
+from ..unguessable import hashed, new_secret
+from .audit import AuditAction, AuditEntry
+from .webhook_log import WebhookLog
+
+NOTE_LENGTH = 500
+
+
+class HandOffState(models.TextChoices):
+    """`SUSPENDED`: whoever made it may not share the log any more (docs/adr/0017-hand-off.md)."""
+
+    OPEN = "open", _("Open")
+    EXPIRED = "expired", _("Expired")
+    REVOKED = "revoked", _("Revoked")
+    SUSPENDED = "suspended", _("Suspended")
+
+
+class HandOff(models.Model):
+    """Only the hash of its token is kept. `views`: by people who are not signed in."""
+
+    log = models.ForeignKey(WebhookLog, models.CASCADE, related_name="hand_offs", verbose_name=_("webhook log"))
+    token_hash = models.CharField(max_length=64, unique=True, editable=False)
+    note = models.CharField(_("note"), max_length=NOTE_LENGTH, blank=True)
+    includes_payload = models.BooleanField(_("with the payload"), default=False)
+    made_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("made by")
+    )
+    made_at = models.DateTimeField(_("made"), auto_now_add=True)
+    expires_at = models.DateTimeField(_("expires"))
+    revoked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("revoked by")
+    )
+    revoked_at = models.DateTimeField(_("revoked"), null=True)
+    views = models.IntegerField(_("views"), default=0)
+    last_seen_at = models.DateTimeField(_("last seen"), null=True)
+
+    objects = HandOffQuerySet.as_manager()
+
+    # Of `with_state()`
+    state: str
+    has_payload: bool
+
+    class Meta:
+        verbose_name = _("hand-off")
+        verbose_name_plural = _("hand-offs")
+        default_permissions = ("view",)
+        permissions = [("share_webhooklog", "Can hand off webhook logs")]
+        ordering = ["-made_at", "-id"]
+
+    def __str__(self) -> str:
+        return f"#{self.pk}"
+
+    @classmethod
+    def make(cls, log: WebhookLog, *, by, days: int, note: str = "", includes_payload: bool = False) -> str:
+        """Store a link to the log; its token, which nobody can find out again."""
+        token = new_secret()
+        with transaction.atomic():
+            made = cls.objects.create(
+                log=log,
+                token_hash=hashed(token),
+                note=note,
+                includes_payload=includes_payload,
+                made_by=by,
+                expires_at=timezone.now() + timedelta(days=days),
+            )
+            until = f"{made} – {made.expires_at:%Y-%m-%d %H:%M} UTC"
+            AuditEntry.record(by, AuditAction.HANDED_OFF, log.pk, f"{until}, payload" if includes_payload else until)
+        return token
+
+    @classmethod
+    def find(cls, token: str) -> HandOff | None:
+        """The open link of this token, with its log and what its page needs of it."""
+        links = cls.objects.with_state().select_related("log__subscription")
+        heavy = ("log__search", "log__extra", "log__subscription__document", "log__subscription__description")
+        return links.defer(*heavy).filter(token_hash=hashed(token), state=HandOffState.OPEN).first()
+
+    def revoke(self, *, by) -> bool:
+        """Show nothing by it any more; False where that is so already."""
+        with transaction.atomic():
+            stored = HandOff.objects.filter(pk=self.pk, revoked_at=None)
+            if not stored.update(revoked_at=Now(), revoked_by=by):
+                return False
+            AuditEntry.record(by, AuditAction.HAND_OFF_REVOKED, self.log_id, str(self))
+        return True
+
+    def tell_view(self) -> None:
+        HandOff.objects.filter(pk=self.pk).update(views=F("views") + 1, last_seen_at=Now())
+
+    @property
+    def state_name(self) -> str:
+        return str(HandOffState(self.state).label)

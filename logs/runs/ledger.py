@@ -1,0 +1,87 @@
+"""The ledger of a run, page by page: every log that was asked for, and what became of it."""
+
+from __future__ import annotations
+
+from django import forms
+from django.db.models import Q, QuerySet
+from django.http import QueryDict
+from django.utils.translation import gettext_lazy as _
+
+from ..models import Outcome, Run, RunEntry, State, Why
+
+PAGE = 50
+# What can be looked at, by the word in the address.
+SHOWN: dict[str, Q] = {
+    "": Q(),
+    "delivered": Q(outcome=Outcome.SUCCEEDED),
+    "failed": Q(outcome=Outcome.FAILED),
+    "skipped": Q(outcome=Outcome.SKIPPED),
+    "left_out": Q(outcome=Outcome.LEFT_OUT),
+    "waiting": Q(outcome__in=[Outcome.WAITING, Outcome.QUEUED]),
+    "planned": Q(outcome=Outcome.PLANNED),
+    "stale": Q(is_stale=True) & ~Q(outcome=Outcome.LEFT_OUT),
+    "received": Q(before_state=State.SUCCEEDED) & ~Q(outcome=Outcome.LEFT_OUT),
+}
+_HEAVY = ("log__search", "log__response", "log__extra", "subscription__document", "subscription__description")
+
+
+class LedgerSearch(forms.Form):
+    """What is asked for of a ledger. Strict: an unknown word finds nothing and says so."""
+
+    data: QueryDict
+    show = forms.ChoiceField(label=_("Outcome"), required=False, choices=[(word, word) for word in SHOWN if word])
+    why = forms.ChoiceField(label=_("Why"), required=False, choices=Why.choices)
+    lane = forms.RegexField(r"^[0-9a-f]{24}\Z", label=_("Subscription"), required=False)
+    sort = forms.ChoiceField(label=_("Order"), required=False, choices=[("last", _("Last first"))])
+    after = forms.IntegerField(label=_("After"), required=False, min_value=0, max_value=2**31 - 1)
+
+    def clean(self) -> None:
+        for name in self.data:
+            if name not in self.fields:
+                self.add_error(None, _("There is no filter “%(name)s”.") % {"name": name[:60]})
+            elif len(self.data.getlist(name)) > 1:
+                self.add_error(name, _("Only one value can be given."))
+
+    def found_in(self, run: Run) -> QuerySet[RunEntry]:
+        """In the order that was asked for, from the place on that was asked for."""
+        chosen = self.cleaned_data
+        entries = run.entries.filter(SHOWN[chosen["show"]])
+        if chosen["why"]:
+            entries = entries.filter(why=chosen["why"])
+        if chosen["lane"]:
+            entries = entries.filter(subscription=chosen["lane"])
+        if chosen["after"] is not None:
+            entries = entries.filter(**{"number__lt" if self.is_last_first else "number__gt": chosen["after"]})
+        return entries.order_by("-number" if self.is_last_first else "number")
+
+    @property
+    def is_last_first(self) -> bool:
+        return self.cleaned_data["sort"] == "last"
+
+    @property
+    def is_filtered(self) -> bool:
+        return any(self.cleaned_data[name] for name in ("show", "why", "lane"))
+
+    def address(self, **changes: str) -> str:
+        """The query of this page with other values, from its beginning; without what is ""."""
+        query = self.data.copy()
+        query.pop("after", None)
+        for name, value in changes.items():
+            query.setlist(name, [value] if value else [])
+        return "?" + query.urlencode()
+
+
+def with_logs(entries: QuerySet[RunEntry]) -> QuerySet[RunEntry]:
+    """With what a row shows of the log and of its subscription."""
+    return entries.select_related("log", "subscription").defer(*_HEAVY)
+
+
+def ledger_page(entries: QuerySet[RunEntry]) -> tuple[list[RunEntry], int | None]:
+    """And the number after which the next page begins, None on the last. One query."""
+    found = list(with_logs(entries)[: PAGE + 1])
+    return found[:PAGE], found[PAGE - 1].number if len(found) > PAGE else None
+
+
+def last_settled(run: Run, number: int) -> list[RunEntry]:
+    """The logs that were sent or skipped last. One query."""
+    return list(with_logs(run.entries.filter(settled_at__isnull=False)).order_by("-settled_at", "-number")[:number])

@@ -1,0 +1,104 @@
+"""The whole ledger of a run as CSV, for a file that outlives the run: streamed, masked, and harmless in a spreadsheet."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from ..masked_keys import masked_keys
+from ..models import Run, RunEntry
+from ..payloads.masking import mask_text
+from .ledger import with_logs
+
+AT_ONCE = 1_000
+COLUMNS = (
+    *("run", "reason", "started_by", "started_at", "source", "filter"),
+    *("number", "log", "event_at", "object", "object_name", "subscription", "subscription_name"),
+    *("before_state", "before_status", "before_cause"),
+    *(
+        "outcome",
+        "why",
+        "stale",
+        "repair",
+        "try",
+        "status",
+        "cause",
+        "fingerprint",
+        "queued_at",
+        "settled_at",
+        "duration_ms",
+    ),
+)
+# What a spreadsheet takes for a formula, also after it has thrown away the spaces before it.
+_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+
+
+class _Line:
+    """What `csv` writes to: the line that it wrote last."""
+
+    text = ""
+
+    def write(self, text: str) -> None:
+        self.text = text
+
+
+def ledger_csv(run: Run) -> Iterator[str]:
+    """A line at a time, the names of the columns first. Memory does not grow with the number of logs."""
+    line = _Line()
+    writer = csv.writer(line)
+    writer.writerow(COLUMNS)
+    yield line.text
+    about = _about(run)
+    for entry in _entries(run):
+        writer.writerow([_harmless(value) for value in (*about, *_of(entry))])
+        yield line.text
+
+
+def _entries(run: Run) -> Iterator[RunEntry]:
+    last = 0
+    while found := list(with_logs(run.entries.filter(number__gt=last)).order_by("number")[:AT_ONCE]):
+        yield from found
+        last = found[-1].number
+
+
+def _about(run: Run) -> tuple[Any, ...]:
+    query = mask_text(run.query, masked_keys())
+    return run.pk, run.reason, run.started_by or "", _utc(run.started_at), run.source, query
+
+
+def _of(entry: RunEntry) -> tuple[Any, ...]:
+    log, subscription = entry.log, entry.subscription
+    name = "" if masked_keys().matches("name") else log.object_name
+    fingerprint = mask_text(entry.fingerprint, masked_keys())
+    return (
+        *(
+            entry.number,
+            entry.log_id,
+            _utc(log.created_at),
+            log.object_id,
+            name,
+            entry.subscription_id,
+            subscription.name,
+        ),
+        *(entry.before_state, entry.before_status, entry.before_cause),
+        *(entry.outcome, entry.why, _yes(entry.is_stale), _yes(entry.is_repair)),
+        *(entry.attempt_number, entry.status, entry.cause, fingerprint),
+        *(_utc(entry.queued_at), _utc(entry.settled_at), entry.duration_ms),
+    )
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+def _utc(moment: datetime | None) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}" if moment else ""
+
+
+def _harmless(value: Any) -> str:
+    """An apostrophe makes a text of what would be a formula."""
+    text = "" if value is None else str(value)
+    is_formula = text[:1] in ("\t", "\r", "\n") or text.lstrip().startswith(_FORMULA)
+    return f"'{text}" if is_formula else text

@@ -1,0 +1,155 @@
+"""What a plan would send if it were started as somebody has chosen: how many of which lane, what is left out, what goes first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import cached_property
+from math import ceil
+from typing import Any
+
+from ..models import Canary, Run, StaleChoice, Why
+from .parts import Objects, Part, moments_of, parts_of, stale_objects_of
+
+
+@dataclass(frozen=True)
+class Choices:
+    """Of a person, about a plan. `lanes`: the subscriptions that are ticked."""
+
+    lanes: Collection[str]
+    stale: str = StaleChoice.LEAVE
+    sends_received: bool = False
+    canary: str = Canary.STEPS
+    rate: int | None = None
+
+    def why_not(self, part: Part) -> str:
+        """Why these entries are left out, "" where they are sent; in the order in which `starting` looks."""
+        if part.why:
+            return part.why
+        if part.lane not in self.lanes:
+            return Why.NOT_CHOSEN
+        if part.was_received and not self.sends_received:
+            return Why.RECEIVED
+        if part.is_stale and self.stale == StaleChoice.LEAVE:
+            return Why.STALE
+        return ""
+
+    def repairs(self, objects: Objects) -> bool:
+        """Whether the newest events of these objects are sent again, after the stale ones."""
+        is_asked = self.stale == StaleChoice.REPAIR and objects.lane in self.lanes
+        is_sent = objects.is_sent_anyway or (objects.newest_in_plan and self.sends_received)
+        return is_asked and not is_sent and (objects.is_wanted or self.sends_received)
+
+
+@dataclass
+class LanePlan:
+    """Of one subscription: logs that were asked for, that could be sent, and that are sent; `repairs` come on top of these."""
+
+    asked: int = 0
+    possible: int = 0
+    sent: int = 0
+    repairs: int = 0
+    oldest: datetime | None = None
+
+    @property
+    def to_send(self) -> int:
+        return self.sent + self.repairs
+
+    @property
+    def left_out(self) -> int:
+        return self.asked - self.sent
+
+
+@dataclass(frozen=True)
+class PlanFigures:
+    parts: Sequence[Part]
+    objects: Sequence[Objects]
+    moments: dict[int, datetime]
+    choices: Choices
+    lanes: dict[str, LanePlan] = field(default_factory=dict)
+    left_out: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        for part in self.parts:
+            self._add(part)
+        for objects in filter(self.choices.repairs, self.objects):
+            self.lanes[objects.lane].repairs += objects.count
+
+    def _add(self, part: Part) -> None:
+        lane, why = self.lanes.setdefault(part.lane, LanePlan()), self.choices.why_not(part)
+        lane.asked += part.count
+        lane.possible += 0 if part.why else part.count
+        lane.sent += 0 if why else part.count
+        lane.oldest = min(filter(None, (lane.oldest, self.moments.get(part.first))), default=None)
+        if why:
+            self.left_out[why] += part.count
+
+    @property
+    def asked(self) -> int:
+        return sum(lane.asked for lane in self.lanes.values())
+
+    @property
+    def left_out_number(self) -> int:
+        return self.left_out.total()
+
+    @property
+    def total(self) -> int:
+        return sum(lane.to_send for lane in self.lanes.values())
+
+    @property
+    def sending(self) -> list[str]:
+        """The lanes that get something."""
+        return [pk for pk, lane in self.lanes.items() if lane.to_send]
+
+    @cached_property
+    def oldest(self) -> datetime | None:
+        return min(self._sent_moments("first"), default=None)
+
+    @cached_property
+    def newest(self) -> datetime | None:
+        return max(self._sent_moments("last"), default=None)
+
+    def _sent_moments(self, end: str) -> Iterable[datetime]:
+        numbers = (getattr(part, end) for part in self.parts if not self.choices.why_not(part))
+        return [self.moments[number] for number in numbers if number in self.moments]
+
+    def steps(self, canary: str) -> list[int]:
+        """How many logs each step sends, as `starting` puts them into steps."""
+        lanes = [lane.sent for lane in self.lanes.values() if lane.sent]
+        first = 0 if canary == Canary.NONE else len(lanes)
+        second = sum(ceil(sent / 10) - 1 for sent in lanes) if canary == Canary.STEPS else 0
+        return [first, second, self.total - first - second]
+
+    # What there is to choose
+
+    @property
+    def stale(self) -> int:
+        """Logs that could be sent, and whose object has a newer event that was received."""
+        return sum(part.count for part in self.parts if part.is_stale and not part.why)
+
+    @property
+    def stale_objects(self) -> int:
+        return sum(one.count for one in self.objects)
+
+    @property
+    def received(self) -> int:
+        return sum(part.count for part in self.parts if part.was_received and not part.why)
+
+    def total_with(self, **choices: Any) -> int:
+        """How many would be sent if this were chosen instead."""
+        return PlanFigures(self.parts, self.objects, self.moments, replace(self.choices, **choices)).total
+
+
+def everything_possible(parts: Iterable[Part]) -> list[str]:
+    """The lanes of which something could be sent: those that are ticked at first."""
+    return sorted({part.lane for part in parts if not part.why})
+
+
+def figures_of(run: Run, choices: Choices | None = None) -> PlanFigures:
+    """Three queries at most, however many logs the plan has. Without choices: those that the page begins with."""
+    parts = parts_of(run)
+    objects = stale_objects_of(run) if any(part.is_stale and not part.why for part in parts) else []
+    numbers = {number for part in parts for number in (part.first, part.last)}
+    return PlanFigures(parts, objects, moments_of(run, numbers), choices or Choices(everything_possible(parts)))

@@ -1,0 +1,165 @@
+"""How far a run is: what became of its logs, by subscription, by step of the canary, and by cause."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db.models import Count, Max, Min
+
+from ..models import FIRST_STEP, LAST_STEP, Canary, Outcome, Run, RunEntry, RunState, Why
+
+TOP = 20  # kinds of failures; the ledger has all
+
+
+@dataclass
+class Numbers:
+    """Of a run, or of a part of it. `began` and `ended`: when the first was put into its lane, and the last was settled."""
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    began: datetime | None = None
+    ended: datetime | None = None
+
+    def add(self, outcome: str, number: int, began: datetime | None = None, ended: datetime | None = None) -> None:
+        self.outcomes[outcome] += number
+        self.began = min(filter(None, (self.began, began)), default=None)
+        self.ended = max(filter(None, (self.ended, ended)), default=None)
+
+    @property
+    def delivered(self) -> int:
+        return self.outcomes[Outcome.SUCCEEDED]
+
+    @property
+    def failed(self) -> int:
+        return self.outcomes[Outcome.FAILED]
+
+    @property
+    def skipped(self) -> int:
+        return self.outcomes[Outcome.SKIPPED]
+
+    @property
+    def queued(self) -> int:
+        return self.outcomes[Outcome.QUEUED]
+
+    @property
+    def to_go(self) -> int:
+        return self.outcomes[Outcome.WAITING] + self.queued
+
+    @property
+    def planned(self) -> int:
+        """Of a plan: what could be sent."""
+        return self.outcomes[Outcome.PLANNED]
+
+    @property
+    def left_out(self) -> int:
+        """By the plan; they are not among `total`."""
+        return self.outcomes[Outcome.LEFT_OUT]
+
+    @property
+    def sent(self) -> int:
+        return self.delivered + self.failed
+
+    @property
+    def not_received(self) -> int:
+        return self.failed + self.skipped
+
+    @property
+    def settled(self) -> int:
+        return self.sent + self.skipped
+
+    @property
+    def total(self) -> int:
+        return self.settled + self.to_go
+
+    @property
+    def percent(self) -> int:
+        """Rounded down: 100 means all."""
+        return self.settled * 100 // self.total if self.total else 100
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of the canary: `number` 1 to 3. `state`: passed, failed, done, running, paused, waiting or stopped."""
+
+    number: int
+    numbers: Numbers
+    state: str
+
+
+@dataclass(frozen=True)
+class Kind:
+    """`number` failures of a run that are alike."""
+
+    lane: str
+    cause: str
+    fingerprint: str
+    number: int
+
+
+@dataclass(frozen=True)
+class Progress:
+    all: Numbers
+    lanes: dict[str, Numbers]
+    steps: dict[int, Numbers]
+    left_out: Counter[str]
+    skipped: Counter[str]
+
+
+def progress_of(run: Run) -> Progress:
+    """One query, that reads every entry of the run."""
+    progress = Progress(Numbers(), {}, {}, Counter(), Counter())
+    groups = run.entries.order_by().values_list("subscription", "step", "outcome", "why")
+    counted = groups.annotate(n=Count("pk"), began=Min("queued_at"), ended=Max("settled_at"))
+    for lane, step, outcome, why, number, began, ended in counted:
+        progress.all.add(outcome, number, began, ended)
+        if outcome == Outcome.LEFT_OUT:
+            progress.left_out[why] += number
+            continue
+        progress.lanes.setdefault(lane, Numbers()).add(outcome, number, began, ended)
+        progress.steps.setdefault(step, Numbers()).add(outcome, number, began, ended)
+        if outcome == Outcome.SKIPPED:
+            progress.skipped[why] += number
+    return progress
+
+
+def steps_of(run: Run, progress: Progress) -> list[Step]:
+    """Those that have logs; none where the run does without a canary."""
+    if run.canary == Canary.NONE:
+        return []
+    return [Step(number, numbers, _state(run, number, numbers)) for number, numbers in sorted(progress.steps.items())]
+
+
+def _state(run: Run, number: int, numbers: Numbers) -> str:
+    if not numbers.to_go:
+        if run.state == RunState.STOPPED and numbers.skipped:
+            return "stopped"
+        if number == LAST_STEP:
+            return "done"
+        return "failed" if numbers.failed else "passed"
+    if number > max(run.step, FIRST_STEP):
+        return "waiting"
+    return "paused" if run.is_paused else "running"
+
+
+def kinds_of(run: Run) -> list[Kind]:
+    """The failures of the run, most first. One query."""
+    failed = run.entries.filter(outcome=Outcome.FAILED).order_by()
+    counted = failed.values_list("subscription", "cause", "fingerprint").annotate(n=Count("pk"))
+    return [Kind(*row) for row in counted.order_by("-n", "subscription", "cause", "fingerprint")[:TOP]]
+
+
+def numbers_of(runs: Sequence[Run]) -> dict[int, Numbers]:
+    """Of each run, in their order. One query for all, none where there are none."""
+    found = {run.pk: Numbers() for run in runs}
+    counted = RunEntry.objects.filter(run__in=found).order_by().values_list("run", "outcome").annotate(n=Count("pk"))
+    for run, outcome, number in counted:
+        found[run].add(outcome, number)
+    return found
+
+
+def worded(reasons: Counter[str]) -> Iterable[tuple[str, str, int]]:
+    """Why logs were left out or skipped: each reason, in words, and how many; most first."""
+    labels = dict(Why.choices)
+    return [(why, str(labels.get(why, why)), number) for why, number in reasons.most_common()]

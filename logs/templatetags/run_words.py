@@ -1,0 +1,133 @@
+"""How re-delivery runs are put into words: states, outcomes, what a receiver does now, how far it is and how long it takes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from math import ceil
+from typing import Any
+
+from django import template
+from django.utils.formats import number_format
+from django.utils.functional import Promise
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from ..health.receivers import Receiver, Reception
+from ..models import Outcome, Run, RunEntry, RunState
+from ..runs.progress import Numbers, Step
+from .cotadmin_ui import icon
+from .import_words import grouped
+
+register = template.Library()
+
+Look = tuple[str, str]  # the state whose colours it has, and its icon
+RUNS: dict[str, Look] = {
+    RunState.PLANNING: ("pending", "clock"),
+    RunState.PLANNED: ("pending", "clock"),
+    RunState.RUNNING: ("pending", "play"),
+    RunState.PAUSED: ("retrying", "pause"),
+    RunState.STOPPED: ("skipped", "stop"),
+    RunState.FINISHED: ("succeeded", "check"),
+}
+OUTCOMES: dict[str, Look] = {
+    Outcome.PLANNED: ("pending", "clock"),
+    Outcome.LEFT_OUT: ("skipped", "not"),
+    Outcome.WAITING: ("pending", "clock"),
+    Outcome.QUEUED: ("pending", "flow"),
+    Outcome.SUCCEEDED: ("succeeded", "check"),
+    Outcome.FAILED: ("failed", "x"),
+    Outcome.SKIPPED: ("skipped", "skip"),
+}
+RECEPTIONS: dict[Reception, tuple[str, str, Promise]] = {
+    Reception.INACTIVE: ("skipped", "off", gettext_lazy("Not active")),
+    Reception.HELD: ("failed", "pause", gettext_lazy("Lane on hold")),
+    Reception.FAILING: ("failed", "x", gettext_lazy("Still failing")),
+    Reception.RECOVERED: ("succeeded", "check", gettext_lazy("Recovered")),
+    Reception.RECEIVING: ("succeeded", "check", gettext_lazy("Receiving")),
+    Reception.QUIET: ("skipped", "clock", gettext_lazy("No traffic in 7 days")),
+}
+STEPS: dict[str, tuple[str, str, Promise]] = {
+    "passed": ("succeeded", "check", gettext_lazy("Passed")),
+    "failed": ("failed", "x", gettext_lazy("Failed")),
+    "done": ("succeeded", "check", gettext_lazy("Done")),
+    "running": ("pending", "play", gettext_lazy("Running")),
+    "paused": ("retrying", "pause", gettext_lazy("Paused")),
+    "waiting": ("skipped", "clock", gettext_lazy("To come")),
+    "stopped": ("skipped", "stop", gettext_lazy("Stopped")),
+}
+METER_WIDTH = 1000
+
+
+def _badge(state: str, symbol: str, word: Any) -> SafeString:
+    return format_html('<span class="badge" data-state="{}">{}{}</span>', state, icon(symbol), word)
+
+
+@register.simple_tag
+def run_badge(run: Run) -> SafeString:
+    return _badge(*RUNS[run.state], run.get_state_display())
+
+
+@register.simple_tag
+def outcome_badge(entry: RunEntry) -> SafeString:
+    return _badge(*OUTCOMES[entry.outcome], entry.get_outcome_display())
+
+
+@register.simple_tag
+def reception_badge(receiver: Receiver) -> SafeString:
+    return _badge(*RECEPTIONS[receiver.reception])
+
+
+@register.simple_tag
+def step_badge(step: Step) -> SafeString:
+    return _badge(*STEPS[step.state])
+
+
+@register.simple_tag
+def step_name(number: int) -> str:
+    return {1: _("One of each subscription"), 2: _("10 %")}.get(number, _("The rest"))
+
+
+@register.simple_tag
+def meter(numbers: Numbers, size: str = "") -> SafeString:
+    """A bar: what was delivered, what failed, what is to go; what was skipped is not drawn, being no part of either."""
+    whole = max(numbers.total, 1)
+    ok, fail = (round(part * METER_WIDTH / whole, 1) for part in (numbers.delivered, numbers.failed))
+    label = _("%(delivered)s delivered, %(failed)s failed, %(to_go)s to go") % {
+        "delivered": grouped(numbers.delivered),
+        "failed": grouped(numbers.failed),
+        "to_go": grouped(numbers.to_go),
+    }
+    return format_html(
+        '<svg class="progress" data-size="{}" viewBox="0 0 {} 10" preserveAspectRatio="none" role="img" aria-label="{}">'
+        '<rect class="track" width="{}" height="10"/><rect class="ok" width="{}" height="10"/>'
+        '<rect class="fail" x="{}" width="{}" height="10"/></svg>',
+        *(size, METER_WIDTH, label, METER_WIDTH, ok, ok, fail),
+    )
+
+
+@register.filter
+def about(length: timedelta | None) -> str:
+    """less than 10 s, about 40 s, about 5 min, about 2 h: no more exact than it can be known."""
+    if length is None:
+        return _("not known")
+    seconds = length.total_seconds()
+    if seconds < 10:
+        return _("less than 10 s")
+    if seconds <= 90:
+        return _("about %(number)s s") % {"number": ceil(seconds / 10) * 10}
+    if seconds <= 90 * 60:
+        return _("about %(number)s min") % {"number": round(seconds / 60)}
+    return _("about %(number)s h") % {"number": round(seconds / 3600)}
+
+
+@register.filter
+def in_a_second(rate: float) -> str:
+    """1.6 in a second; below one a minute's number."""
+    if rate >= 1:
+        return _("%(number)s in a second") % {
+            "number": number_format(round(rate, 1 if rate < 10 else 0), 1 if rate < 10 else 0)
+        }
+    number = max(round(rate * 60), 1)
+    return ngettext("%(number)s in a minute", "%(number)s in a minute", number) % {"number": number}

@@ -1,0 +1,168 @@
+"""The page of all lanes as an operator has it open: it tells by itself what becomes of them, and moves nothing meanwhile."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import Locator, Page, expect
+
+from logs import objectid
+from logs.models import State, Subscription, Turn, WebhookLog
+
+from ..factories import MOMENT, make_subscription, make_waiting_log
+from .test_live_tail import HIDE, SHOW
+
+LONGER_THAN_A_POLL = 5500  # ms
+
+
+@pytest.fixture
+def page(page) -> Page:
+    """So low that a panel takes more than half of it."""
+    page.set_viewport_size({"width": 1100, "height": 500})
+    return page
+
+
+def make_lane(name: str, behind: int = 1, **fields) -> Subscription:
+    """A lane that is on hold because of an exhausted event; from the beginning, for a worker may be there."""
+    lane = make_subscription(objectid.new(), name=name, holds_when_exhausted=True, held_at=timezone.now(), **fields)
+    log = make_waiting_log(lane, 0, state=State.FAILED, retry=3, cause="timeout", object_name=f"Head of {name}")
+    for number in range(1, behind + 1):
+        make_waiting_log(lane, number, object_name=f"No. {number} of {name}")
+    WebhookLog.objects.filter(pk=log.pk).update(next_attempt_at=None)
+    Subscription.objects.filter(pk=lane.pk).update(held_log=log.pk)
+    lane.refresh_from_db()
+    return lane
+
+
+def panel(page: Page, name: str) -> Locator:
+    return page.get_by_role("region", name=name)
+
+
+def top(locator: Locator) -> float:
+    box = locator.bounding_box()
+    assert box
+    return box["y"]
+
+
+def answers(page: Page) -> list[int]:
+    """What the server says to the polls from now on."""
+    found: list[int] = []
+    page.on("response", lambda answer: found.append(answer.status) if "/lanes/?told=" in answer.url else None)
+    return found
+
+
+def test_a_lane_is_set_going_by_the_keyboard_alone(page, worker, receiver):
+    lane = make_lane("Elements", 2, url=receiver.url)
+    make_lane("Incidents")
+    page.goto("/lanes/")
+    expect(page.locator(".lead")).to_contain_text("2 lanes are blocked.")
+    panel(page, "Elements").get_by_role("link", name="Elements", exact=True).focus()
+    page.keyboard.press("Tab")  # the head
+    page.keyboard.press("Tab")
+    expect(panel(page, "Elements").get_by_role("button", name="Re-deliver")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#messages")).to_have_text("It is queued, ahead of what waits in its lane.")
+    expect(page.locator(".lead")).to_contain_text("1 lane is blocked.")
+    expect(panel(page, "Elements")).to_have_count(0)
+    expect(page.locator("#lanes")).to_be_focused()
+    assert receiver.ids == list(lane.logs.order_by("created_at").values_list("pk", flat=True))
+    expect(page).to_have_url(re.compile("/lanes/$"))
+
+
+def test_skipping_asks_for_a_reason_and_comes_back(page, receiver):
+    make_lane("Elements", url=receiver.url)
+    page.goto("/lanes/")
+    page.get_by_role("link", name="Skip the head…").press("Enter")
+    page.get_by_label("Why?").fill("given by phone")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("/lanes/#lane-"))
+    expect(page.locator("#messages")).to_have_text("The event was skipped. Its lane goes on with the next.")
+    expect(page.locator(".lead")).to_have_text(re.compile("No lane is blocked."))
+
+
+def test_hold_and_release_keep_the_focus(page):
+    make_subscription(name="Users", url="http://127.0.0.1:9/")
+    page.goto("/lanes/")
+    page.get_by_role("button", name="Hold Users").press("Enter")
+    expect(panel(page, "Users")).to_contain_text("ana put it on hold")
+    expect(panel(page, "Users")).to_be_in_viewport()
+    expect(panel(page, "Users").get_by_role("button", name="Release")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Hold Users")).to_be_focused()
+
+
+def test_every_verb_works_without_javascript(open_page, administrator):
+    page = open_page(administrator, java_script_enabled=False)
+    lane = make_lane("Elements")
+    page.goto("/lanes/")
+    page.get_by_role("button", name="Release").click()
+    expect(page).to_have_url(re.compile(f"/lanes/#lane-{lane.pk}$"))
+    expect(page.locator("#messages")).to_have_text("The lane of “Elements” goes on.")
+    page.get_by_role("button", name="Hold Elements").click()
+    expect(panel(page, "Elements")).to_contain_text("ana put it on hold")
+    page.get_by_role("button", name="Retry now").click()
+    expect(panel(page, "Elements")).to_contain_text("Its head is being sent")
+
+
+def test_it_tells_by_itself_and_moves_neither_what_is_read_nor_the_focus(page):
+    first, second = make_lane("First", 4), make_lane("Second", 4)
+    make_lane("Third", 4)
+    page.goto("/lanes/")
+    link = panel(page, "Second").get_by_role("link", name="No. 2 of Second")
+    link.focus()
+    page.evaluate("scrollBy(0, 40)")
+    before = top(panel(page, "Second"))
+    first.release(by=None)  # its panel goes, above what is being read
+    expect(page.locator(".lead")).to_contain_text("2 lanes are blocked.")
+    expect(link).to_be_focused()
+    assert top(panel(page, "Second")) == pytest.approx(before, abs=1)
+    second.waiting().first().skip(by=None, reason="x")
+    expect(panel(page, "Second").get_by_role("heading", name="3 wait behind it")).to_be_visible()
+    expect(link).to_be_focused()
+
+
+def test_where_nothing_changes_nothing_is_sent_and_nothing_is_swapped(page):
+    make_lane("Elements")
+    page.goto("/lanes/")
+    page.evaluate("document.querySelector('#lanes').dataset.seen = 'yes'")
+    said = answers(page)
+    page.wait_for_timeout(LONGER_THAN_A_POLL)
+    if said != [204]:  # the minute had just gone by
+        page.evaluate("document.querySelector('#lanes').dataset.seen = 'yes'")
+        page.wait_for_timeout(LONGER_THAN_A_POLL)
+    assert said[-1] == 204
+    expect(page.locator("#lanes")).to_have_attribute("data-seen", "yes")
+
+
+def test_a_hidden_page_does_not_ask_and_one_that_is_seen_again_does(page):
+    lane = make_lane("Elements")
+    page.goto("/lanes/")
+    page.evaluate(HIDE)
+    said = answers(page)
+    lane.release(by=None)
+    page.wait_for_timeout(LONGER_THAN_A_POLL)
+    assert said == []
+    page.evaluate(SHOW)
+    expect(page.locator(".lead")).to_have_text(re.compile("No lane is blocked."))
+
+
+def test_the_countdown_goes_on_between_two_looks(page):
+    log = make_waiting_log(make_subscription(), state=State.RETRYING, turn=Turn.BETWEEN_TRIES, tries_left=2, retry=1)
+    WebhookLog.objects.filter(pk=log.pk).update(next_attempt_at=timezone.now() + timedelta(seconds=30))
+    page.route("**/lanes/?told=*", lambda route: route.fulfill(status=204))
+    page.clock.install(time=MOMENT)
+    page.goto("/lanes/")
+    page.clock.pause_at(MOMENT + timedelta(minutes=1))
+    countdown = page.locator("h3 time")
+    found = re.fullmatch(r"in (\d+) s", countdown.inner_text())
+    assert found
+    page.clock.run_for(2000)
+    expect(countdown).to_have_text(f"in {int(found[1]) - 2} s")
+    page.keyboard.press("u")
+    expect(countdown).to_have_text(countdown.get_attribute("data-absolute") or "")
+    page.clock.run_for(1000)
+    page.keyboard.press("u")
+    expect(countdown).to_have_text(f"in {int(found[1]) - 3} s")

@@ -1,0 +1,51 @@
+"""How long payloads and logs are kept: the page, and the question before anything is removed."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from ..forms_retention import SUGGESTED, RetentionForm
+from ..models import Retention
+from ..retention.preview import preview
+
+# There is no such permission: only superusers have it, as what is removed belongs to all companies.
+FOR_SUPERUSERS = "logs.change_retention"
+
+
+@require_safe
+@permission_required(FOR_SUPERUSERS, raise_exception=True)
+def retention_detail(request: HttpRequest) -> HttpResponse:
+    return _page(request, RetentionForm(instance=Retention.current()))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@permission_required(FOR_SUPERUSERS, raise_exception=True)
+def retention_confirm(request: HttpRequest) -> HttpResponse:
+    """`?payload_days=90&log_days=400` is asked about; posted, it is so from now on."""
+    form = RetentionForm(request.POST if request.method == "POST" else request.GET, instance=Retention(pk=1))
+    if not form.is_valid():
+        return _page(request, form, status=422)
+    wanted = form.instance
+    if request.method != "POST":
+        context = {"wanted": wanted, "preview": preview(wanted), "is_so": wanted.is_current()}
+        return render(request, "logs/retention_confirm.html", context)
+    if Retention.change(payload_days=wanted.payload_days, log_days=wanted.log_days, by=request.user):
+        messages.success(
+            request, _("The retention is changed. What is past its days goes with the next run, at night.")
+        )
+    else:
+        messages.info(request, _("Nothing was changed: it was so already."))
+    return redirect("logs:retention_detail")
+
+
+def _page(request: HttpRequest, form: RetentionForm, status: int = 200) -> HttpResponse:
+    retention = Retention.current()
+    is_set = retention.payload_days is not None or retention.log_days is not None
+    shown = retention if is_set else Retention(**SUGGESTED)
+    context = {"retention": retention, "is_set": is_set, "shown": shown, "preview": preview(shown), "form": form}
+    return render(request, "logs/retention_detail.html", context, status=status)

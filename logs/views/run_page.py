@@ -1,0 +1,65 @@
+"""What the page of a run shows, and how often it asks for itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils import timezone
+
+from ..counting import LIMIT, Count
+from ..health.lanes import lanes_of
+from ..models import Run, Subscription, Worker
+from ..models.worker import MISSED_AFTER
+from ..runs.ledger import last_settled
+from ..runs.pace import failed_lately, pace_of
+from ..runs.progress import Kind, Numbers, Progress, kinds_of, progress_of, steps_of, worded
+from ..runs.record import record_of
+
+RECENT = 10
+
+
+@dataclass(frozen=True)
+class LaneRow:
+    lane: Any
+    numbers: Numbers
+
+
+@dataclass(frozen=True)
+class KindRow:
+    kind: Kind
+    lane: Any
+
+
+def run_context(run: Run) -> dict[str, Any]:
+    """Eight queries, however many logs and subscriptions there are."""
+    now = timezone.now()
+    progress = progress_of(run)
+    lanes = lanes_of(Subscription.objects.filter(pk__in=run.lanes))
+    failed, looked_at = failed_lately(run)
+    silence = Worker.silence()
+    return {
+        "run": run,
+        "numbers": progress.all,
+        "pace": pace_of(run, progress.lanes, now),
+        "steps": steps_of(run, progress),
+        "left_out": worded(progress.left_out),
+        "skipped": worded(progress.skipped),
+        "rows": [LaneRow(lane, progress.lanes[pk]) for pk, lane in lanes.items() if pk in progress.lanes],
+        "kinds": [KindRow(kind, lanes.get(kind.lane)) for kind in kinds_of(run)],
+        "failed_lately": failed,
+        "looked_at": looked_at,
+        "others": _others(run, progress, lanes),
+        "recent": last_settled(run, RECENT),
+        "record": record_of(run, {pk: lane.name for pk, lane in lanes.items()}),
+        "silence": silence,
+        "is_worker_missing": run.is_running and (silence is None or silence > MISSED_AFTER),
+        "took": (run.ended_at or now) - run.started_at if run.started_at else None,
+    }
+
+
+def _others(run: Run, progress: Progress, lanes: dict[str, Subscription]) -> Count:
+    """What else waits in the lanes to which something of the run is still to be sent."""
+    busy = [lane for pk, lane in lanes.items() if pk in progress.lanes and progress.lanes[pk].to_go]
+    number = sum(max(lane.due_count - progress.lanes[lane.pk].queued, 0) for lane in busy)  # type: ignore[attr-defined]
+    return Count(number, is_more=any(lane.due_count > LIMIT for lane in busy))  # type: ignore[attr-defined]
