@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from ..models import Run, RunState, Source
-from .planning import give_up, new_run, plan
+from .planning import give_up, new_run, plan, throw_away
 
 QUICK = 10_000  # logs
 AGAIN = timedelta(seconds=10)  # who asks for the same again in this time has clicked twice
@@ -66,11 +66,7 @@ def plan_waiting(run_id: int) -> None:
 def forget_old_plans() -> int:
     """Throw away what was planned and not started for days; how many plans."""
     old = Run.objects.filter(state__in=IS_PLAN, planned_at__lt=timezone.now() - KEPT).order_by("pk")
-    for run_id in (run_ids := list(old.values_list("pk", flat=True))):
-        with transaction.atomic():
-            for run in Run.objects.select_for_update().filter(pk=run_id, state__in=IS_PLAN):
-                run.delete()
-    return len(run_ids)
+    return sum(throw_away(run) for run in old.only("pk"))
 
 
 def _made_just_now(selection: Selection, by) -> Run | None:

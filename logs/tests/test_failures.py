@@ -183,13 +183,13 @@ class TestNow:
         assert "On hold 1 waits" in row
         assert f'href="{orders.get_absolute_url()}#lane"' in client.get("/failures/").content.decode()
 
-    def test_what_has_recovered_leads_to_its_logs_though_the_lane_is_on_hold_since(self, rows, orders):
+    def test_what_has_recovered_is_re_delivered_though_the_lane_is_on_hold_since(self, rows, orders):
         failed(orders, age=2 * HOUR)
         log(orders)
         orders.hold(by=None)
         (row,) = rows()
         assert "Recovered" in row
-        assert row.endswith("Open 1 log")
+        assert row.endswith("Re-deliver 1…")
 
 
 class TestFilter:
