@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 
 from django import template
 from django.templatetags.static import static
@@ -10,8 +11,10 @@ from django.utils import timezone
 from django.utils.formats import date_format, number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+
+from .. import addresses
 
 register = template.Library()
 
@@ -27,14 +30,26 @@ RELATIVE_LIMIT = 7 * DAY  # older moments are told by their date
 
 
 @register.simple_tag
+@lru_cache  # a list has hundreds, of a dozen names
 def icon(name: str) -> SafeString:
     return format_html('<svg class="icon" aria-hidden="true"><use href="{}#{}"/></svg>', static("logs/icons.svg"), name)
+
+
+@register.simple_tag
+def address_of(name: str, pk: str) -> str:
+    """As `url`, for what is there for each row of a list."""
+    return addresses.address_of(name, pk)
 
 
 @register.simple_tag
 def state_badge(state: str) -> SafeString:
     """Colour, icon and word. A state that is not known stands as it is."""
     symbol, word = STATES.get(state, ("info", state))
+    return _badge(state, symbol, str(word))
+
+
+@lru_cache
+def _badge(state: str, symbol: str, word: str) -> SafeString:
     return format_html('<span class="badge" data-state="{}">{}{}</span>', state, icon(symbol), word)
 
 
@@ -48,12 +63,14 @@ def when(moment: datetime | None) -> SafeString:
     """How long ago, shortly; the exact time on hover, and in `data-absolute` for who prefers it."""
     if moment is None:
         return SafeString("–")
+    local = timezone.localtime(moment)
+    short = _short_date(local)
     return format_html(
         '<time datetime="{}" class="relative" title="{}" data-absolute="{}">{}</time>',
         _iso(moment),
-        _exact(moment),
-        _short_date(moment),
-        _ago(moment),
+        _exact(local),
+        short,
+        _ago(moment) or short,
     )
 
 
@@ -63,31 +80,38 @@ def moment(value: datetime | None) -> SafeString:
     if value is None:
         return SafeString("–")
     local = timezone.localtime(value)
-    shown = _("%(date)s %(time)s") % {"date": date_format(local, "j M Y"), "time": f"{local:%H:%M:%S}"}
-    return format_html('<time datetime="{}" title="{}">{}</time>', _iso(value), _exact(value), shown)
+    shown = _("%(date)s %(time)s") % {"date": dated(local, "j M Y"), "time": f"{local:%H:%M:%S}"}
+    return format_html('<time datetime="{}" title="{}">{}</time>', _iso(value), _exact(local), shown)
 
 
 def _iso(value: datetime) -> str:
     return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _exact(value: datetime) -> str:
-    local = timezone.localtime(value)
-    return (
-        f"{date_format(local, 'j M Y')} {local:%H:%M:%S} ({local:%z}) · {value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-    )
+def _exact(local: datetime) -> str:
+    return f"{dated(local, 'j M Y')} {local:%H:%M:%S (%z)} · {local.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _short_date(value: datetime) -> str:
-    local = timezone.localtime(value)
+def _short_date(local: datetime) -> str:
     is_this_year = local.year == timezone.localtime().year
-    return f"{date_format(local, 'j M' if is_this_year else 'j M Y')}" + (f" {local:%H:%M}" if is_this_year else "")
+    return f"{dated(local, 'j M')} {local:%H:%M}" if is_this_year else dated(local, "j M Y")
+
+
+def dated(local: datetime, pattern: str) -> str:
+    """As Django's `date_format`, for a pattern of dates alone."""
+    return _day(local.date(), pattern, get_language())
+
+
+@lru_cache(maxsize=1024)  # the rows of a list are mostly of a few days
+def _day(day: date, pattern: str, language: str | None) -> str:
+    return date_format(day, pattern)
 
 
 def _ago(value: datetime) -> str:
+    """Empty where it is long ago, and is told by its date."""
     seconds = int((timezone.now() - value).total_seconds())
     if not -DAY < seconds < RELATIVE_LIMIT:
-        return _short_date(value)
+        return ""
     if seconds < 0:
         return _("in %(time)s") % {"time": _length(-seconds)}
     return _length(seconds)
