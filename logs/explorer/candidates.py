@@ -44,12 +44,12 @@ def candidates(criteria: Criteria, place: Key | None, *, is_older: bool, limit: 
         edge = start if is_older else start + FINEST
         here = logs.filter(created_at__gte=start, created_at__lt=start + FINEST)
         found = in_order(here, place, is_older=is_older, limit=limit)
-    while len(found) < limit:
-        stretches = _stretches(criteria, edge, is_older=is_older, wanted=limit - len(found))
-        if not stretches:
-            break
-        found += _logs_in(logs, stretches, is_older=is_older, limit=limit - len(found))
-        edge = stretches[-1].start if is_older else stretches[-1].end
+    is_all = False
+    while len(found) < limit and not is_all:
+        stretches, is_all = _stretches(criteria, edge, is_older=is_older, wanted=limit - len(found))
+        if stretches:
+            found += _logs_in(logs, stretches, is_older=is_older, limit=limit - len(found))
+            edge = stretches[-1].start if is_older else stretches[-1].end
     return found
 
 
@@ -62,40 +62,49 @@ def _logs_in(logs: QuerySet, stretches: list[_Stretch], *, is_older: bool, limit
     return sorted(keys, reverse=is_older)[:limit]
 
 
-def _stretches(criteria: Criteria, edge: datetime | None, *, is_older: bool, wanted: int) -> list[_Stretch]:
-    """Beyond the edge, in the order of the list: five minutes each, until they hold as many logs as are wanted."""
-    found: list[_Stretch] | None = None
+def _stretches(
+    criteria: Criteria, edge: datetime | None, *, is_older: bool, wanted: int
+) -> tuple[list[_Stretch], bool]:
+    """Beyond the edge, in the order of the list: five minutes each, until they hold as many logs as are wanted; and whether
+    there are no others.
+    """
+    found: list[_Stretch] = []
+    is_all = True
+    is_sparse = criteria.subscriptions is not None and len(criteria.subscriptions) <= MANY
     for minutes in _WIDTHS:
         width = timedelta(minutes=minutes)
         cells = _cells(criteria, width, edge, found, is_older=is_older)
-        found = _enough(cells, width, edge, is_older=is_older, wanted=wanted)
+        first = wanted + 1 if is_sparse else FEW
+        found, is_enough = _enough(cells, width, edge, is_older=is_older, wanted=wanted, first=first)
         if not found:
             break
-    return found or []
+        is_all = is_all and not is_enough
+        is_sparse = sum(one.count for one in found) <= 2 * wanted
+    return found, is_all
 
 
 def _enough(
-    cells: QuerySet[Cell], width: timedelta, edge: datetime | None, *, is_older: bool, wanted: int
-) -> list[_Stretch]:
-    """The next of one width. Mostly a few of them are enough, and PostgreSQL stops there; else it is asked for all."""
+    cells: QuerySet[Cell], width: timedelta, edge: datetime | None, *, is_older: bool, wanted: int, first: int
+) -> tuple[list[_Stretch], bool]:
+    """The next of one width, and whether they hold as many as are wanted. Where the `first` do, PostgreSQL stops there."""
     rows = cells.values_list("bucket").annotate(count=Sum("count"), those=ArrayAgg("subscription", distinct=True))
     rows = rows.filter(count__gt=0).order_by("-bucket" if is_older else "bucket")
     found: list[_Stretch] = []
-    for most in (FEW, wanted + 1):
+    for most in (first, wanted + 1):
         found, held = [], 0
         for bucket, count, those in rows[:most]:
             found.append(_Stretch(bucket, bucket + width, frozenset(those) if len(those) <= MANY else None, count))
             # Of one that lies across the edge we cannot tell how many are beyond; each other has one log at least.
             held += 0 if edge is not None and bucket < edge < bucket + width else count
             if held >= wanted:
-                return found
+                return found, True
         if len(found) < most:
             break
-    return found
+    return found, False
 
 
 def _cells(
-    criteria: Criteria, width: timedelta, edge: datetime | None, parents: list[_Stretch] | None, *, is_older: bool
+    criteria: Criteria, width: timedelta, edge: datetime | None, parents: list[_Stretch], *, is_older: bool
 ) -> QuerySet[Cell]:
     found = Cell.objects.filter(criteria.kind(), width=width // timedelta(minutes=1))
     if criteria.since is not None:
@@ -104,7 +113,7 @@ def _cells(
         found = found.filter(bucket__lt=criteria.until)
     if edge is not None:
         found = found.filter(bucket__lt=edge) if is_older else found.filter(bucket__gte=floor(edge, width))
-    return found if parents is None else found.filter(_within(parents, "bucket", is_older=is_older))
+    return found.filter(_within(parents, "bucket", is_older=is_older))
 
 
 def _within(stretches: list[_Stretch], column: str, *, is_older: bool) -> Q:

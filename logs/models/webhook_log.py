@@ -85,7 +85,7 @@ class WebhookLog(Round):
     def get_absolute_url(self) -> str:
         return address_of("logs:webhook_log_detail", self.pk)
 
-    def get_cause_display(self) -> str:
+    def get_cause_display(self) -> str:  # type: ignore[no-redef]
         """As Django's own, which reads through all choices for each row of a list."""
         return str(Cause(self.cause).label) if self.cause else ""
 
