@@ -23,6 +23,7 @@ from .views import (
     secrets,
     subscriptions,
     turns,
+    variants,
     webhook_logs,
 )
 
@@ -56,6 +57,8 @@ urlpatterns = [
     path("logs/<oid:pk>/skip/", turns.log_skip, name="log_skip"),
     path("logs/<oid:pk>/redeliveries/", redeliveries.redelivery_create, name="redelivery_create"),
     path("logs/<oid:pk>/redeliveries/new/", redeliveries.redelivery_confirm, name="redelivery_confirm"),
+    path("logs/<oid:pk>/variants/new/", variants.variant_create, name="variant_create"),
+    path("logs/<oid:pk>/variants/<int:number>/", variants.variant_detail, name="variant_detail"),
     path("views/", saved_views.saved_view_list, name="saved_view_list"),
     path("views/new/", saved_views.saved_view_create, name="saved_view_create"),
     path("views/counts/", saved_views.saved_view_counts, name="saved_view_counts"),

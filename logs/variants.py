@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from .masked_keys import masked_keys
-from .models import AuditAction, AuditEntry, Variant, WebhookLog
+from .models import Attempt, AttemptTrigger, AuditAction, AuditEntry, Variant, WebhookLog
 from .payloads import comparing, tree
 from .payloads.masking import mask_json, mask_url
 
@@ -45,6 +45,23 @@ def allowed_to(user, event: str | None) -> Allowed:
 def differences(stored: str, sent: str) -> comparing.Comparison:
     """What a person has changed of the stored event."""
     return comparing.compare_edit(tree.parse(stored), tree.parse(sent), masked_keys())
+
+
+def attempts_of(log: WebhookLog) -> list[Attempt]:
+    """The attempts in their order, each with the variant that it sent, if it did; an edited event is not read."""
+    attempts = list(log.attempts.select_related("actor"))
+    variants = {variant.number: variant for variant in log.variants.defer("event")}
+    for attempt in attempts:
+        if attempt.trigger == AttemptTrigger.VARIANT:
+            attempt.variant = variants.get(attempt.number)
+    return attempts
+
+
+def queued_variant(log: WebhookLog) -> Variant | None:
+    """What the next try of the log sends instead, None where that is no variant."""
+    if not log.is_due or log.trigger != AttemptTrigger.VARIANT:
+        return None
+    return log.variants.defer("event").filter(number=(log.retry or 0) + 1).first()
 
 
 def ask_for(log: WebhookLog, variant: Variant, stored: str, *, after_try: int) -> bool:

@@ -1,5 +1,7 @@
 """Who may see what: every address, for everybody."""
 
+import re
+
 import pytest
 from django.urls import NoReverseMatch, get_resolver, reverse
 
@@ -20,8 +22,8 @@ def addresses() -> list[str]:
         try:
             found.append(reverse(f"logs:{pattern.name}"))
         except NoReverseMatch:
-            pk = 1 if "<int:pk>" in str(pattern.pattern) else OBJECT
-            found.append(reverse(f"logs:{pattern.name}", args=[pk] * str(pattern.pattern).count("<")))
+            kinds = re.findall(r"<(\w+):", str(pattern.pattern))
+            found.append(reverse(f"logs:{pattern.name}", args=[1 if kind == "int" else OBJECT for kind in kinds]))
     return found
 
 

@@ -10,6 +10,7 @@ from ..lane_state import logs_before
 from ..masked_keys import masked_keys
 from ..models import Attempt, AuditAction, AuditEntry, Payload, WebhookLog
 from ..payloads import masking
+from ..variants import attempts_of, queued_variant
 from .event_parts import EVENT_PARTS, event_context
 from .neighbours import InList
 from .rendering import shown_at
@@ -23,16 +24,17 @@ def log_context(
     request: HttpRequest, log: WebhookLog, part: str, revealed: frozenset[str] = frozenset()
 ) -> dict[str, Any]:
     """`part`: the tab that is open (payload, raw, changes, request, response), "" for none of them."""
-    attempts = list(log.attempts.select_related("actor"))
+    attempts = attempts_of(log)
     if not attempts and log.is_imported:
         attempts = [Attempt.of_cotalker(log)]
-    last_attempt = attempts[-1] if attempts else None
+    last_attempt = next((attempt for attempt in reversed(attempts) if not attempt.is_elsewhere), None)
     record = list(AuditEntry.objects.filter(about=log.pk).select_related("actor")[:RECORD_ENTRIES])
     context = {
         "log": log,
         "part": part,
         "attempts": attempts,
         "last_attempt": last_attempt,
+        "queued_variant": queued_variant(log),
         "logs_before": logs_before(log) if log.is_due else None,
         "is_holding": log.subscription.held_log == log.pk,
         "skipped": next((entry for entry in record if entry.action == AuditAction.SKIPPED), None),

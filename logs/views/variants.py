@@ -1,0 +1,102 @@
+"""Re-delivering one log otherwise: to another URL, with an edited payload, or both."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from .. import variants
+from ..forms_variant import VariantForm
+from ..ingest.pieces import EVENT_LIMIT
+from ..models import AuditAction, AuditEntry, RedeliveryRefused, WebhookLog
+from ..payloads import tree
+from .event_parts import event_of
+from .variant_page import variant_context
+from .webhook_logs import visible_log
+
+EDIT, PREVIEW, CHANGE, SEND = "edit", "preview", "change", "send"
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@permission_required(["logs.view_webhooklog", "logs.redeliver_webhooklog"], raise_exception=True)
+def variant_create(request: HttpRequest, pk: str) -> HttpResponse:
+    """Asks what is to be different, then shows what would be sent, and sends it once that is confirmed. `step`: which of these.
+
+    Nothing is kept between the steps but what the person's page holds.
+    """
+    log = visible_log(request, pk)
+    if not (request.user.has_perm("logs.redeliver_elsewhere") or request.user.has_perm("logs.redeliver_edited")):
+        raise PermissionDenied
+    stored = event_of(log)
+    allowed = variants.allowed_to(request.user, stored)
+    context: dict[str, Any] = {"log": log, "allowed": allowed}
+    if why_not := _why_not(log):
+        status = 422 if request.method == "POST" else 200
+        return render(request, "logs/variant_create.html", context | {"why_not": why_not}, status=status)
+    form = context["form"] = _form(request, log, stored or "", allowed)
+    if not form.is_bound or not form.is_valid():
+        return render(request, "logs/variant_create.html", context, status=422 if form.is_bound else 200)
+    if request.POST.get("step") == SEND:
+        return _send(request, log, form)
+    variant = form.variant(request.user)
+    comparison = variants.differences(form.stored, variant.event) if variant.event is not None else None
+    return render(request, "logs/variant_confirm.html", context | {"variant": variant, "comparison": comparison})
+
+
+def _why_not(log: WebhookLog) -> str:
+    if log.is_due:
+        return _("It stands in its lane already, and is sent from there.")
+    return str(log.why_not_redeliverable())
+
+
+def _form(request: HttpRequest, log: WebhookLog, stored: str, allowed: variants.Allowed) -> VariantForm:
+    """With what was typed; it is judged where the step asks for that."""
+    step = request.POST.get("step", PREVIEW) if request.method == "POST" else ""
+    typed: dict[str, Any] = request.POST.dict() or {"after_try": log.retry or 0}
+    if step == EDIT and allowed.to_edit:
+        if len(stored) > EVENT_LIMIT:
+            messages.error(request, _("The payload is too large to be edited here."))
+        else:
+            indented = tree.indented(tree.parse(stored))
+            typed["event"] = indented if len(indented.encode()) <= EVENT_LIMIT else stored
+            if allowed.is_masked:
+                AuditEntry.record(request.user, AuditAction.REVEALED, log.pk, "all, to edit the payload")
+    return VariantForm(
+        request.POST if step in (PREVIEW, SEND) else None,
+        initial=typed,
+        log=log,
+        stored=stored,
+        allowed=allowed,
+        has_editor="event" in typed,
+        shows_inside=request.user.has_perm("logs.change_subscription"),
+    )
+
+
+def _send(request: HttpRequest, log: WebhookLog, form: VariantForm) -> HttpResponse:
+    variant = form.variant(request.user)
+    try:
+        if variants.ask_for(log, variant, form.stored, after_try=form.cleaned_data["after_try"]):
+            messages.success(request, _("It is queued, and sent once. The outcome stands among the attempts."))
+        else:
+            messages.error(request, _("Nothing was queued: the log was tried or queued meanwhile. Look at it again."))
+    except RedeliveryRefused as error:
+        messages.error(request, str(error))
+    return redirect(log)
+
+
+@require_safe
+@permission_required("logs.view_webhooklog", raise_exception=True)
+def variant_detail(request: HttpRequest, pk: str, number: int) -> HttpResponse:
+    """What one try sent instead, where it went, and what came of it."""
+    log = visible_log(request, pk)
+    variant = get_object_or_404(log.variants.select_related("made_by"), number=number)
+    return render(request, "logs/variant_detail.html", variant_context(request, log, variant))
