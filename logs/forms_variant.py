@@ -14,8 +14,10 @@ from .delivery.verdict import Answer, Verdict
 from .form_fields import judged
 from .forms_reason import ReasonForm
 from .ingest.pieces import EVENT_LIMIT
+from .masked_keys import masked_keys
 from .models import Variant, WebhookLog
 from .payloads import tree
+from .payloads.masking import mask_url
 from .variants import Allowed
 
 
@@ -29,7 +31,6 @@ class VariantForm(ReasonForm):
         label=_("URL"),
         required=False,
         max_length=2000,
-        help_text=_("Where this one try goes. Empty: to the subscription's URL."),
         widget=forms.TextInput(attrs={"inputmode": "url", "autocomplete": "off", "class": "input"}),
     )
     event = forms.CharField(
@@ -60,6 +61,9 @@ class VariantForm(ReasonForm):
         self.stored = stored
         self.shows_inside = shows_inside
         self.verdict: Verdict | None = None
+        self.fields["url"].help_text = gettext("Where this one try goes. Empty: to the subscription's, %(url)s") % {
+            "url": mask_url(log.subscription.url, masked_keys())
+        }
         if not allowed.to_send_elsewhere:
             del self.fields["url"]
         if not (allowed.to_edit and has_editor):
