@@ -18,7 +18,7 @@ from .masked_keys import masked_keys
 from .models import Variant, WebhookLog
 from .payloads import tree
 from .payloads.masking import mask_url
-from .variants import Allowed
+from .variants import Allowed, why_not
 
 
 class VariantForm(ReasonForm):
@@ -103,9 +103,19 @@ class VariantForm(ReasonForm):
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
+        if reason := why_not(self.log):
+            raise ValidationError(reason)
         if not self.errors and not data.get("url") and data.get("event") is None:
             raise ValidationError(gettext("Nothing is different yet: give another URL, or edit the payload."))
         return data
+
+    def say_it_was_tried(self) -> None:
+        """Between the page and the click. Who reads that knows the tries that were made since."""
+        self.log.refresh_from_db(fields=["retry"])
+        self.data = {**self.data, "after_try": self.log.retry or 0}
+        self.add_error(
+            None, gettext("Nothing was queued: the log was tried meanwhile. Look at it before you send this.")
+        )
 
     def variant(self, user) -> Variant:
         """What was asked for, not stored yet."""

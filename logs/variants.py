@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from .masked_keys import masked_keys
 from .models import Attempt, AttemptTrigger, AuditAction, AuditEntry, Variant, WebhookLog
@@ -40,6 +41,13 @@ def allowed_to(user, event: str | None) -> Allowed:
         is_masked=is_masked,
         may_reveal=may_reveal,
     )
+
+
+def why_not(log: WebhookLog) -> str:
+    """Why nobody can send the log now, "" where it can be sent."""
+    if log.is_due:
+        return _("It stands in its lane already, and is sent from there.")
+    return str(log.why_not_redeliverable())
 
 
 def differences(stored: str, sent: str) -> comparing.Comparison:

@@ -186,7 +186,10 @@ def test_a_double_click_and_an_old_page_queue_nothing(client, administrator, log
     assert post(client, log, url=URL).status_code == 302
     assert post(client, log, url=URL).status_code == 422  # it stands in its lane
     log.skip(by=administrator, reason="-")
-    assert post(client, log, url=URL, after_try=1).status_code == 302
+    old = post(client, log, url=URL, after_try=1)
+    assert old.status_code == 422
+    assert ("the log was tried meanwhile" in shown(old), URL in shown(old)) == (True, True)
+    assert 'name="after_try" value="3"' in shown(old)
     log.refresh_from_db()
     assert not log.is_due
 
@@ -251,6 +254,15 @@ def test_who_may_not_see_payloads_sees_none_of_a_variant(client, administrator, 
     page = shown(client.get(reverse("logs:variant_detail", args=[log.pk, 4])))
     assert "You may not see payloads." in page
     assert "Fan" not in page
+
+
+def test_a_payload_that_is_too_large_to_edit_can_still_go_elsewhere(client, administrator):
+    make_subscription()
+    log = make_log(event={"data": {"name": "x" * 1024 * 1024}})
+    page = shown(post(client, log, "edit", url=URL))
+    assert "The payload is too large to be edited here." in page
+    assert ("<textarea" in page, URL in page) == (False, True)
+    assert post(client, log, url=URL).status_code == 302
 
 
 def test_what_cannot_be_sent_says_why(client, administrator):

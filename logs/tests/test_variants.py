@@ -28,7 +28,7 @@ from logs.runs.feeding import feed
 from logs.runs.stale import NEWER_WAS_RECEIVED
 from logs.variants import ask_for
 
-from .factories import make_log, make_subscription
+from .factories import make_log, make_subscription, make_waiting_log
 from .processes import PATIENCE, Worker
 from .receiver import Receiver
 from .runs import DELIVERED, make_object_log, outcomes, start_run
@@ -303,14 +303,18 @@ def test_variants_go_with_their_log(administrator, receiver, other, deliver):
     assert (Variant.objects.count(), Attempt.objects.count(), WebhookLog.objects.count()) == (0, 0, 0)
 
 
-def test_an_edited_payload_expires_with_the_one_it_was_made_from(administrator, receiver, other, deliver):
-    make_subscription(url=receiver.url)
+@pytest.mark.parametrize("is_month_kept", [False, True])
+def test_an_edited_payload_expires_with_the_one_it_was_made_from(
+    administrator, receiver, other, deliver, is_month_kept
+):
+    subscription = make_subscription(url=receiver.url)
     log = make_log()
     ask(log, administrator, url=other.url, event='{"data": 1}')
     deliver()
-    assert [
-        month.removed for month in expire(datetime(2023, 1, 1, tzinfo=UTC), is_dry=False, should_stop=lambda: False)
-    ]
+    if is_month_kept:
+        make_waiting_log(subscription, 1)
+    months = expire(datetime(2023, 1, 1, tzinfo=UTC), is_dry=False, should_stop=lambda: False)
+    assert [(month.removed, month.kept) for month in months] == [(1, int(is_month_kept))]
     variant = Variant.objects.get(log=log)
     assert (variant.is_edited, variant.event, Payload.objects.filter(pk=log.pk).count()) == (True, None, 0)
 

@@ -37,25 +37,17 @@ def variant_create(request: HttpRequest, pk: str) -> HttpResponse:
     if not (request.user.has_perm("logs.redeliver_elsewhere") or request.user.has_perm("logs.redeliver_edited")):
         raise PermissionDenied
     stored = event_of(log)
-    allowed = variants.allowed_to(request.user, stored)
-    context: dict[str, Any] = {"log": log, "allowed": allowed}
-    if why_not := _why_not(log):
-        status = 422 if request.method == "POST" else 200
-        return render(request, "logs/variant_create.html", context | {"why_not": why_not}, status=status)
-    form = context["form"] = _form(request, log, stored or "", allowed)
-    if not form.is_bound or not form.is_valid():
-        return render(request, "logs/variant_create.html", context, status=422 if form.is_bound else 200)
-    if request.POST.get("step") == SEND:
-        return _send(request, log, form)
-    variant = form.variant(request.user)
-    comparison = variants.differences(form.stored, variant.event) if variant.event is not None else None
-    return render(request, "logs/variant_confirm.html", context | {"variant": variant, "comparison": comparison})
-
-
-def _why_not(log: WebhookLog) -> str:
-    if log.is_due:
-        return _("It stands in its lane already, and is sent from there.")
-    return str(log.why_not_redeliverable())
+    context: dict[str, Any] = {"log": log, "allowed": variants.allowed_to(request.user, stored)}
+    if stored is None or (request.method != "POST" and variants.why_not(log)):
+        context["why_not"] = variants.why_not(log)
+        return render(request, "logs/variant_create.html", context, status=422 if request.method == "POST" else 200)
+    form = context["form"] = _form(request, log, stored, context["allowed"])
+    if form.is_bound and form.is_valid():
+        if request.POST.get("step") != SEND:
+            return render(request, "logs/variant_confirm.html", context | _preview(form, request.user))
+        if _send(request, log, form):
+            return redirect(log)
+    return render(request, "logs/variant_create.html", context, status=422 if form.is_bound else 200)
 
 
 def _form(request: HttpRequest, log: WebhookLog, stored: str, allowed: variants.Allowed) -> VariantForm:
@@ -81,16 +73,23 @@ def _form(request: HttpRequest, log: WebhookLog, stored: str, allowed: variants.
     )
 
 
-def _send(request: HttpRequest, log: WebhookLog, form: VariantForm) -> HttpResponse:
-    variant = form.variant(request.user)
+def _preview(form: VariantForm, user) -> dict[str, Any]:
+    variant = form.variant(user)
+    changes = variants.differences(form.stored, variant.event) if variant.event is not None else None
+    return {"variant": variant, "comparison": changes}
+
+
+def _send(request: HttpRequest, log: WebhookLog, form: VariantForm) -> bool:
+    """Where nothing is queued, the form says why, holds what was typed, and can be sent again by who has read that."""
     try:
+        variant = form.variant(request.user)
         if variants.ask_for(log, variant, form.stored, after_try=form.cleaned_data["after_try"]):
             messages.success(request, _("It is queued, and sent once. The outcome stands among the attempts."))
-        else:
-            messages.error(request, _("Nothing was queued: the log was tried or queued meanwhile. Look at it again."))
+            return True
+        form.say_it_was_tried()
     except RedeliveryRefused as error:
-        messages.error(request, str(error))
-    return redirect(log)
+        form.add_error(None, str(error))
+    return False
 
 
 @require_safe
