@@ -26,7 +26,8 @@ _MAY_GO = """
     log.subscription_id = lane.id AND log.next_attempt_at IS NOT NULL
     AND log.turn <= CASE WHEN lane.held_at IS NULL THEN 2 ELSE 1 END AND (lane.held_at IS NULL OR log.trigger <> 'auto')
 """
-# What is due much later than any retry can be was written by a clock that has jumped since: it is due now.
+# What is due much later than any retry can be was written by a clock that has jumped since: it is due now. Where the trigger does
+# not tell of a variant, the LIMIT keeps their table from being read at all.
 _CLAIM = """
 WITH ready AS MATERIALIZED (
     SELECT lane.id, lane.lane_version, lane.held_at, lane.url, lane.timeout, lane.encrypted_secret, lane.encrypted_headers,
@@ -56,8 +57,10 @@ FROM (
     ) log
     LEFT JOIN logs_payload payload ON payload.log_id = log.id
     LEFT JOIN logs_runentry entry ON log.trigger = 'bulk' AND entry.log_id = log.id AND entry.outcome = 'queued'
-    LEFT JOIN logs_variant variant ON log.trigger = 'variant' AND variant.log_id = log.id
-        AND variant.number = coalesce(log.retry, 0) + 1
+    LEFT JOIN LATERAL (
+        SELECT * FROM logs_variant
+        WHERE log.trigger = 'variant' AND log_id = log.id AND number = coalesce(log.retry, 0) + 1 LIMIT 1
+    ) variant ON true
 ) ahead
 WHERE coalesce(bytes_before, 0) < %(ahead_bytes)s
 ORDER BY due_at, id, turn, position, log_id
