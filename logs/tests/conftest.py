@@ -52,6 +52,7 @@ def _make_groups_again() -> None:
         import_module("logs.migrations.0004_delivery_roles").add_permissions(apps, editor)
         import_module("logs.migrations.0007_saved_views").add_permissions(apps, editor)
         import_module("logs.migrations.0009_hand_off").add_permissions(apps, editor)
+        import_module("logs.migrations.0010_variants").add_permissions(apps, editor)
 
 
 @pytest.fixture(autouse=True)

@@ -19,8 +19,8 @@ from django.views.decorators.http import require_safe
 from ..masked_keys import masked_keys
 from ..models import HandOff, WebhookLog
 from ..payloads.masking import mask_json
+from ..variants import attempts_of
 from .event_parts import PREVIEW_LENGTH, beginning_of, event_of
-from .log_page import attempts_of
 from .payload_files import curl_of, download_of
 
 _HEADERS = {"Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex, nofollow"}
