@@ -63,10 +63,10 @@ def attempts_of(log: WebhookLog) -> list[Attempt]:
     attempts = list(log.attempts.select_related("actor"))
     if not attempts and log.is_imported:
         return [Attempt.of_cotalker(log)]
-    variants = {variant.number: variant for variant in log.variants.defer("event")}
-    for attempt in attempts:
-        if attempt.trigger == AttemptTrigger.VARIANT:
-            attempt.variant = variants.get(attempt.number)
+    otherwise = [attempt for attempt in attempts if attempt.trigger == AttemptTrigger.VARIANT]
+    variants = {variant.number: variant for variant in log.variants.defer("event")} if otherwise else {}
+    for attempt in otherwise:
+        attempt.variant = variants.get(attempt.number)
     return attempts
 
 
