@@ -21,9 +21,7 @@
   if (zone && zone !== "UTC") {
     const local = new Intl.DateTimeFormat(root.lang, { dateStyle: "medium", timeStyle: "long" });
     for (const time of document.querySelectorAll("time[data-utc]")) {
-      const shown = document.createElement("span");
-      shown.textContent = ` (${local.format(new Date(time.dateTime))})`;
-      time.append(shown);
+      time.append(` (${local.format(new Date(time.dateTime))})`);
     }
   }
 
@@ -69,7 +67,7 @@
   const failed = (event) => {
     const { elt, xhr, requestConfig } = event.detail;
     if (elt.matches("[data-tail]")) {
-      elt.remove(); // and nothing asks any more
+      elt.remove();
       $("#tail-stopped").hidden = false;
       return;
     }
@@ -78,7 +76,7 @@
     const silent = requestConfig?.verb === "get" ? texts.silent : texts.unsure; // what was sent may have been done
     const text = !xhr?.status ? silent : xhr.status === 403 ? texts.forbidden : texts.refused;
     const target = requestConfig?.target;
-    const again = () => htmx.ajax(requestConfig.verb, requestConfig.path, { source: elt, target }).catch(() => {}); // comes here again
+    const again = () => htmx.ajax(requestConfig.verb, requestConfig.path, { source: elt, target }).catch(() => {});
     toast(text, requestConfig && again);
   };
   for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) document.addEventListener(name, failed);
@@ -111,7 +109,7 @@
     }
   };
 
-  // A list goes on by itself when its end is near, but only some times: what is below it can be reached.
+  // A list goes on by itself near its end, but only some times: what is below can be reached.
   const MOST_BY_ITSELF = 3;
   const atItsEnd = new IntersectionObserver(
     (entries) => {
@@ -134,7 +132,7 @@
   let waitingForRows = null;
   document.addEventListener("htmx:beforeSwap", ({ detail }) => {
     const { target, requestConfig } = detail;
-    // What a dialog asks about stays until it is answered: the form that was replaced could not be sent.
+    // What a dialog asks about stays: a form that was replaced could not be sent.
     if ($("#confirm[open]") && requestConfig.elt.matches("[data-poll]")) detail.shouldSwap = false;
     const isByItself = requestConfig.triggeringEvent?.type === "near";
     if (isByItself) timesByItself++;
@@ -152,7 +150,7 @@
     }
   });
 
-  // A region that comes anew moves nothing that is being read, and keeps the focus, or leaves it as near as can be.
+  // A region that comes anew moves nothing that is being read, and keeps the focus near.
   let pressed = null; // it is disabled while its request is under way, and so loses the focus
   let kept = null;
   document.addEventListener("htmx:beforeRequest", ({ detail: { elt } }) => {
@@ -176,7 +174,7 @@
   setInterval(() => {
     for (const time of document.querySelectorAll("[data-countdown] time")) {
       time.dataset.relative = (time.dataset.relative ?? time.textContent).replace(/\d+/, (seconds) => Math.max(0, seconds - 1));
-      if (!showsExactTimes) time.textContent = time.dataset.relative;
+      if (root.dataset.times !== "exact") time.textContent = time.dataset.relative;
     }
   }, 1000);
 
@@ -226,14 +224,11 @@
   });
 
   // What one control alone needs comes when somebody goes to it: a first view makes do without.
-  const loaded = new Set();
   const load = ({ target }) => {
-    const src = target.closest?.("[data-script]")?.dataset.script;
-    if (!src || loaded.has(src)) return;
-    loaded.add(src);
-    document.head.append(Object.assign(document.createElement("script"), { src }));
+    const src = target.closest("[data-script]")?.dataset.script;
+    if (src && !$(`[src="${src}"]`)) document.head.append(Object.assign(document.createElement("script"), { src }));
   };
-  for (const name of ["focusin", "change"]) document.addEventListener(name, load); // Safari focuses no checkbox by a click
+  for (const name of ["focusin", "change"]) document.addEventListener(name, load); // Safari focuses no checkbox
 
   // Keyboard.
   const rowInFocus = () => document.activeElement.closest("[data-rows] tr");
@@ -243,10 +238,8 @@
     const at = links.findIndex((link) => link.closest("tr") === rowInFocus());
     links[Math.max(0, Math.min(links.length - 1, at < 0 ? 0 : at + step))].focus();
   };
-  const pick = ({ shiftKey }) => {
-    const box = rowInFocus()?.querySelector("[name=log]");
-    box?.dispatchEvent(new MouseEvent("click", { bubbles: true, shiftKey }));
-  };
+  const pick = ({ shiftKey }) =>
+    rowInFocus()?.querySelector("[name=log]")?.dispatchEvent(new MouseEvent("click", { bubbles: true, shiftKey }));
   const keys = {
     "/": () => $("[data-search]")?.focus(),
     "?": () => $("#shortcuts").showModal(),
@@ -254,16 +247,17 @@
     "]": () => $("a[rel=next]")?.click(),
     j: () => move(1),
     k: () => move(-1),
-    r: () => [...document.querySelectorAll("[data-shortcut=r]")].find((button) => button.checkVisibility())?.click(),
+    r: () => $("[data-shortcut=r]")?.checkVisibility() && $("[data-shortcut=r]").click(),
     u: toggleTimes,
     x: pick,
     X: pick,
+    Escape: () => $("#picked")?.reset(),
   };
   document.addEventListener("keydown", (event) => {
     const isTyping = event.target.closest("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]");
     const isBracket = "[]".includes(event.key); // a Spanish keyboard of a Mac has them on Option
     if (root.dataset.shortcuts === "off" || event.ctrlKey || event.metaKey || (event.altKey && !isBracket)) return;
-    if (isTyping || $("dialog[open]") || !keys[event.key]) return;
+    if (isTyping || $("dialog[open], :popover-open, .pop[open]") || !keys[event.key]) return;
     event.preventDefault();
     keys[event.key](event);
   });
@@ -291,7 +285,7 @@
     }
   });
 
-  // Dragging over the bars chooses their time. A click leads to that of one, as any link does.
+  // Dragging over the bars chooses their time.
   const LEAST = 4; // px
   let drag = null;
   const barsBetween = ({ chart, from, to }) => {
@@ -339,14 +333,13 @@
     end();
   });
   document.addEventListener("pointercancel", () => drag && end());
-  document.addEventListener("keydown", ({ key }) => key === "Escape" && drag && end());
-  // Neither the focus of a link nor a dragged link is wanted here; a click leads on all the same.
+  // Neither focus nor dragging of a link is wanted here.
   document.addEventListener("mousedown", (event) => event.target.closest?.("[data-brush]") && event.preventDefault());
 
-  // What popped up closes with Escape, or with a click elsewhere.
+  // What popped up closes with Escape, or with a click elsewhere. Escape ends a drag as well.
   const close = (but) => {
     for (const one of document.querySelectorAll(".pop[open]")) if (!one.contains(but)) one.open = false;
   };
   document.addEventListener("click", ({ target }) => close(target));
-  document.addEventListener("keydown", ({ key }) => key === "Escape" && close(null));
+  document.addEventListener("keydown", ({ key }) => key === "Escape" && (close(null), drag && end()));
 })();
