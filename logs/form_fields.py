@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +13,26 @@ from django.utils.translation import gettext_lazy as _
 
 from . import request_headers
 from .delivery.signing import SecretUnreadable
+from .delivery.verdict import Answer, Verdict, verdict_of
 from .models import Subscription
+
+URL_PATTERN = re.compile(r"https?://\S+")  # what documents.read_subscription takes, so that an export can be read again
+
+
+def judged(url: str, *, shows_inside: bool = True) -> Verdict:
+    """The guard's verdict on a URL that a person gives; raises ValidationError where it refuses.
+
+    `shows_inside`: whether the person may learn which private address a name leads to.
+    """
+    if not URL_PATTERN.fullmatch(url):
+        raise ValidationError(gettext("This is not an http or https URL."), code="invalid")
+    verdict = verdict_of(url)
+    if not shows_inside:
+        verdict = verdict.without_private_addresses()
+    if verdict.answer == Answer.REFUSED:
+        reason = {"reason": verdict.reason}
+        raise ValidationError(gettext("It would be refused: %(reason)s"), params=reason, code="blocked")
+    return verdict
 
 
 class ObjectIdFormField(forms.CharField):

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from django import forms
 from django.conf import settings
-from django.core.exceptions import ValidationError
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from .codes import suggested_code
 from .delivery import signing
-from .delivery.verdict import Answer, verdict_of
-from .form_fields import HeadersField, ObjectIdFormField, SecretInput
+from .delivery.verdict import Answer
+from .form_fields import HeadersField, ObjectIdFormField, SecretInput, judged
 from .models import Company, Subscription, Trigger
 
 CONTEXT_OF: dict[str, list[str]] = {
@@ -24,7 +22,6 @@ CONTEXT_OF: dict[str, list[str]] = {
 CONTEXT_FIELDS = ["context_task_group", "context_survey", "context_group"]
 LONGEST_TIMEOUT = 120
 KEEP, NONE, GENERATE, OWN = "keep", "none", "generate", "own"
-URL_PATTERN = re.compile(r"https?://\S+")  # what documents.read_subscription takes, so that an export can be read again
 
 
 class SubscriptionForm(forms.ModelForm):
@@ -121,14 +118,7 @@ class SubscriptionForm(forms.ModelForm):
         url = self.cleaned_data["url"]
         if url == self.initial.get("url"):
             return url  # it is on the subscription's page, if it is refused; other fields can still be edited
-        if not URL_PATTERN.fullmatch(url):
-            raise ValidationError(gettext("This is not an http or https URL."), code="invalid")
-        verdict = verdict_of(url)
-        if verdict.answer == Answer.REFUSED:
-            raise ValidationError(
-                gettext("It would be refused: %(reason)s"), params={"reason": verdict.reason}, code="blocked"
-            )
-        if verdict.answer != Answer.ALLOWED:
+        if judged(url).answer != Answer.ALLOWED:
             self.warnings.append(gettext("The name in the URL cannot be resolved now. Deliveries fail until it can."))
         return url
 

@@ -30,6 +30,7 @@ from .views import (
     shared_logs,
     subscriptions,
     turns,
+    variants,
     webhook_logs,
 )
 
@@ -77,6 +78,8 @@ urlpatterns = [
     path("redeliveries/<int:pk>/lanes/<oid:lane>/leave/", run_actions.run_lane_leave, name="run_lane_leave"),
     path("redeliveries/<int:pk>/ledger/", ledgers.run_ledger, name="run_ledger"),
     path("redeliveries/<int:pk>/ledger.csv", ledgers.run_csv, name="run_csv"),
+    path("logs/<oid:pk>/variants/new/", variants.variant_create, name="variant_create"),
+    path("logs/<oid:pk>/variants/<int:number>/", variants.variant_detail, name="variant_detail"),
     path("views/", saved_views.saved_view_list, name="saved_view_list"),
     path("views/new/", saved_views.saved_view_create, name="saved_view_create"),
     path("views/counts/", saved_views.saved_view_counts, name="saved_view_counts"),

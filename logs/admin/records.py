@@ -5,10 +5,12 @@ from __future__ import annotations
 from django.contrib import admin
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from ..masked_keys import masked_keys
-from ..models import Attempt, AuditEntry, Company, HandOff, Import, Subscription, WebhookLog
+from ..models import Attempt, AttemptTrigger, AuditEntry, Company, HandOff, Import, Subscription, WebhookLog
 from ..payloads.masking import mask_headers, mask_text, mask_url
 from ..templatetags.cotadmin_ui import duration, humanbytes
 from .base import RecordAdmin, VisibleAdmin
@@ -21,7 +23,7 @@ class AttemptAdmin(RecordAdmin):
     list_select_related = ["actor"]
     raw_id_fields = ["log", "actor"]
     fields = [
-        *("log", "number", "trigger", "actor", "started_at", "took", "shown_url"),
+        *("log", "number", "trigger", "shown_variant", "actor", "started_at", "took", "shown_url"),
         *("status", "cause", "note", "shown_headers", "shown_response", "is_truncated"),
     ]
 
@@ -34,6 +36,14 @@ class AttemptAdmin(RecordAdmin):
     @admin.display(description=_("duration"))
     def took(self, attempt: Attempt) -> str:
         return duration(attempt.duration_ms)
+
+    @admin.display(description=_("changed"))
+    def shown_variant(self, attempt: Attempt) -> str:
+        """The way to what it sent instead."""
+        if attempt.trigger != AttemptTrigger.VARIANT:
+            return "–"
+        address = reverse("logs:variant_detail", args=[attempt.log_id, attempt.number])
+        return format_html('<a href="{}">{}</a>', address, _("What was sent"))
 
     @admin.display(description=_("URL"))
     def shown_url(self, attempt: Attempt) -> str:

@@ -15,8 +15,8 @@ from django.utils.translation import gettext_lazy as _
 
 from ..delivery.guard import Blocked, Guard
 from ..delivery.signing import new_secret
-from ..form_fields import ObjectIdFormField
-from ..forms import CONTEXT_FIELDS, URL_PATTERN
+from ..form_fields import URL_PATTERN, ObjectIdFormField
+from ..forms import CONTEXT_FIELDS
 from ..masked_keys import masked_keys
 from ..models import AuditAction, AuditEntry, Company, Subscription
 from ..payloads.masking import mask_url

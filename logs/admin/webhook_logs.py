@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from .. import objectid
 from ..filters import EVENT_TYPES
 from ..masked_keys import masked_keys
-from ..models import Attempt, Payload, WebhookLog
+from ..models import Attempt, Payload, RunEntry, WebhookLog
 from ..payloads.masking import mask_text
 from . import redelivery
 from .base import RecordAdmin, VisibleAdmin
@@ -79,9 +79,9 @@ class WebhookLogAdmin(VisibleAdmin, RecordAdmin):
         return actions
 
     def get_deleted_objects(self, objs, request: HttpRequest):
-        """Attempts cannot be deleted by themselves, but go with their log."""
+        """Attempts and entries of runs cannot be deleted by themselves, but go with their log."""
         found, counts, missing, protected = super().get_deleted_objects(objs, request)
-        return found, counts, missing - {Attempt._meta.verbose_name}, protected
+        return found, counts, missing - {Attempt._meta.verbose_name, RunEntry._meta.verbose_name}, protected
 
     def has_redeliver_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("logs.redeliver_webhooklog")

@@ -26,7 +26,8 @@ _MAY_GO = """
     log.subscription_id = lane.id AND log.next_attempt_at IS NOT NULL
     AND log.turn <= CASE WHEN lane.held_at IS NULL THEN 2 ELSE 1 END AND (lane.held_at IS NULL OR log.trigger <> 'auto')
 """
-# What is due much later than any retry can be was written by a clock that has jumped since: it is due now.
+# What is due much later than any retry can be was written by a clock that has jumped since: it is due now. Where the trigger does
+# not tell of a variant, the LIMIT keeps their table from being read at all.
 _CLAIM = """
 WITH ready AS MATERIALIZED (
     SELECT lane.id, lane.lane_version, lane.held_at, lane.url, lane.timeout, lane.encrypted_secret, lane.encrypted_headers,
@@ -42,9 +43,10 @@ WITH ready AS MATERIALIZED (
     ORDER BY first.due_at LIMIT %(limit)s
 )
 SELECT log_id, id, lane_version, url, timeout, retry, trigger, requested_by_id, encrypted_secret,
-    previous_secret, encrypted_headers, event::text, object_id, created_at, entry_id, is_guarded, is_stale
+    previous_secret, encrypted_headers, event::text, other_url, object_id, created_at, entry_id, is_guarded, is_stale
 FROM (
-    SELECT lane.*, log.id AS log_id, log.turn, log.position, log.retry, log.trigger, log.requested_by_id, payload.event,
+    SELECT lane.*, log.id AS log_id, log.turn, log.position, log.retry, log.trigger, log.requested_by_id,
+        CASE WHEN variant.is_edited THEN variant.event ELSE payload.event END AS event, variant.url AS other_url,
         log.object_id, log.created_at, entry.id AS entry_id, coalesce(entry.is_guarded, false) AS is_guarded,
         entry.is_guarded IS TRUE AND {newer_was_received} AS is_stale,
         sum(pg_column_size(payload.event)) OVER (PARTITION BY lane.id ORDER BY log.turn, log.position, log.id)
@@ -55,6 +57,10 @@ FROM (
     ) log
     LEFT JOIN logs_payload payload ON payload.log_id = log.id
     LEFT JOIN logs_runentry entry ON log.trigger = 'bulk' AND entry.log_id = log.id AND entry.outcome = 'queued'
+    LEFT JOIN LATERAL (
+        SELECT * FROM logs_variant
+        WHERE log.trigger = 'variant' AND log_id = log.id AND number = coalesce(log.retry, 0) + 1 LIMIT 1
+    ) variant ON true
 ) ahead
 WHERE coalesce(bytes_before, 0) < %(ahead_bytes)s
 ORDER BY due_at, id, turn, position, log_id
@@ -75,7 +81,7 @@ class Delivery:
 
     `number`: the how-manieth try of the log it is. `lane_version` is that of the moment when it was read. `entry`: of the run for
     which it is sent. `is_stale`: it must not be sent, since a newer event of its object was received; `is_guarded`: nor if one is
-    received before it.
+    received before it. `is_elsewhere`: it goes to a URL that is not its subscription's, and so without the secrets and headers.
     """
 
     log_id: str
@@ -97,6 +103,7 @@ class Delivery:
     entry: int | None = None
     is_guarded: bool = False
     is_stale: bool = False
+    is_elsewhere: bool = False
 
 
 async def claim(
@@ -142,9 +149,13 @@ def _delivery(
     previous_secret: str,
     headers: str,
     event: str | None,
+    other_url: str | None,
     *about_run: Any,
 ) -> Delivery:
     object_id, created_at, entry, is_guarded, is_stale = about_run
+    is_elsewhere = bool(other_url)
+    if is_elsewhere:
+        secret = previous_secret = headers = ""  # they are between us and the subscription's receiver
     problem = "" if event is not None else "The payload has expired."
     secrets: tuple[str, ...] = ()
     more: tuple[tuple[str, str], ...] = ()
@@ -159,7 +170,7 @@ def _delivery(
         group=(group := group_of(lane)),
         epoch=leases.epochs.get(group, 0),  # it may have been given up while the database was asked
         lane_version=lane_version,
-        url=url,
+        url=other_url or url,
         timeout=timeout,
         number=(retry or 0) + 1,
         trigger=trigger,
@@ -173,6 +184,7 @@ def _delivery(
         entry=entry,
         is_guarded=is_guarded,
         is_stale=is_stale,
+        is_elsewhere=is_elsewhere,
     )
 
 

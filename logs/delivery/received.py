@@ -15,7 +15,7 @@ class Received:
         self._newest: dict[str, tuple[datetime | None, str]] = {}
 
     def note(self, delivery: Delivery, outcome: Outcome) -> None:
-        if outcome.is_success and delivery.object_id:
+        if outcome.is_success and delivery.object_id and not delivery.is_elsewhere:
             place = _place(delivery)
             self._newest[delivery.object_id] = max(place, self._newest.get(delivery.object_id, place))
 

@@ -23,13 +23,15 @@ from .sender import Outcome
 
 AT_ONCE = 500
 
-# The lease is locked against who would take it over, not against its renewal. Logs are locked before their lanes.
+# The lease is locked against who would take it over, not against its renewal. Logs are locked before their lanes. What went to
+# another URL is an attempt, and changes nothing that the log tells.
 _RECORD = """
 WITH told AS (
     SELECT * FROM json_to_recordset(%(outcomes)s::json) AS told (
         log_id text, group_number smallint, epoch bigint, number integer, trigger text, actor integer, age float8,
         duration_ms integer, url text, status integer, is_success boolean, response text, headers jsonb,
-        is_truncated boolean, cause text, note text, fingerprint text, search text, entry bigint
+        is_truncated boolean, cause text, note text, fingerprint text, search text, entry bigint,
+        is_elsewhere boolean
     )
 ), lease AS (
     SELECT number, epoch FROM logs_lanegroup WHERE holder = %(holder)s FOR KEY SHARE
@@ -41,6 +43,7 @@ WITH told AS (
         turn = CASE WHEN again THEN 0 ELSE log.turn END,
         requested_by_id = CASE WHEN again THEN log.requested_by_id END,
         state = CASE
+            WHEN told.is_elsewhere THEN log.state
             WHEN told.is_success OR log.state = 'succeeded' THEN 'succeeded'
             WHEN again THEN 'retrying'
             WHEN log.next_attempt_at IS NULL THEN log.state
@@ -56,7 +59,7 @@ WITH told AS (
     JOIN lease ON lease.number = told.group_number AND lease.epoch = told.epoch
     JOIN logs_webhooklog stored ON stored.id = told.log_id
     CROSS JOIN LATERAL (
-        SELECT stored.state = 'succeeded' AND NOT told.is_success AS kept,
+        SELECT told.is_elsewhere OR stored.state = 'succeeded' AND NOT told.is_success AS kept,
             NOT told.is_success AND stored.tries_left > 1 AND stored.next_attempt_at IS NOT NULL AS again
     ) rule
     WHERE log.id = told.log_id AND coalesce(log.retry, 0) = told.number - 1
@@ -229,4 +232,5 @@ def _columns(delivery: Delivery, outcome: Outcome, age: float) -> dict[str, obje
         "note": outcome.note[:200],
         "fingerprint": like,
         "search": response_vector(outcome.response, keys),
+        "is_elsewhere": delivery.is_elsewhere,
     }

@@ -17,16 +17,18 @@ from ..rollups.spans import FINEST, floor
 from .criteria import Criteria
 
 SORTED_HERE = 2000  # logs; more are sorted by an index
+FEW = 6  # stretches, which mostly are enough
+MANY = 8  # subscriptions; what more have is looked up by its time alone
 _WIDTHS = (1440, 60, 5)  # minutes: each tells where to look in the next
 
 
 @dataclass(frozen=True)
 class _Stretch:
-    """Five minutes or more in which `subscriptions` have `count` logs of the kind."""
+    """Five minutes or more in which `subscriptions` have `count` logs of the kind; None: they are more than MANY."""
 
     start: datetime
     end: datetime
-    subscriptions: frozenset[str]
+    subscriptions: frozenset[str] | None
     count: int
 
 
@@ -42,20 +44,17 @@ def candidates(criteria: Criteria, place: Key | None, *, is_older: bool, limit: 
         edge = start if is_older else start + FINEST
         here = logs.filter(created_at__gte=start, created_at__lt=start + FINEST)
         found = in_order(here, place, is_older=is_older, limit=limit)
-    while len(found) < limit:
-        stretches = list(_stretches(criteria, edge, is_older=is_older, wanted=limit - len(found)))
-        if not stretches:
-            break
-        found += _logs_in(logs, stretches, is_older=is_older, limit=limit - len(found))
-        edge = stretches[-1].start if is_older else stretches[-1].end
+    is_all = False
+    while len(found) < limit and not is_all:
+        stretches, is_all = _stretches(criteria, edge, is_older=is_older, wanted=limit - len(found))
+        if stretches:
+            found += _logs_in(logs, stretches, is_older=is_older, limit=limit - len(found))
+            edge = stretches[-1].start if is_older else stretches[-1].end
     return found
 
 
 def _logs_in(logs: QuerySet, stretches: list[_Stretch], *, is_older: bool, limit: int) -> list[Key]:
-    where = Q()
-    for one in _joined(stretches, is_older=is_older):
-        where |= Q(created_at__gte=one.start, created_at__lt=one.end, subscription__in=one.subscriptions)
-    inside = logs.filter(where)
+    inside = logs.filter(_within(stretches, "created_at", is_older=is_older))
     if sum(one.count for one in stretches) > SORTED_HERE:
         return in_order(inside, None, is_older=is_older, limit=limit)
     # Without an order: to sort these few, PostgreSQL might walk through all logs by their age.
@@ -63,30 +62,49 @@ def _logs_in(logs: QuerySet, stretches: list[_Stretch], *, is_older: bool, limit
     return sorted(keys, reverse=is_older)[:limit]
 
 
-def _stretches(criteria: Criteria, edge: datetime | None, *, is_older: bool, wanted: int) -> Iterator[_Stretch]:
-    """Beyond the edge, in the order of the list: five minutes each, until they hold as many logs as are wanted."""
-    parents: list[_Stretch] | None = None
+def _stretches(
+    criteria: Criteria, edge: datetime | None, *, is_older: bool, wanted: int
+) -> tuple[list[_Stretch], bool]:
+    """Beyond the edge, in the order of the list: five minutes each, until they hold as many logs as are wanted; and whether
+    there are no others.
+    """
+    found: list[_Stretch] = []
+    is_all = True
+    is_sparse = criteria.subscriptions is not None and len(criteria.subscriptions) <= MANY
     for minutes in _WIDTHS:
         width = timedelta(minutes=minutes)
-        found = _cells(criteria, width, edge, parents, is_older=is_older)
-        # Of one that lies across the edge we cannot tell how many are beyond; each other has one log at least.
-        rows = found.values_list("bucket").annotate(count=Sum("count"), those=ArrayAgg("subscription", distinct=True))
-        rows = rows.filter(count__gt=0).order_by("-bucket" if is_older else "bucket")[: wanted + 1]
-        parents = []
-        held = 0
-        for bucket, count, those in rows:
-            parents.append(_Stretch(bucket, bucket + width, frozenset(those), count))
-            is_across = edge is not None and bucket < edge < bucket + width
-            held += 0 if is_across else count
+        cells = _cells(criteria, width, edge, found, is_older=is_older)
+        first = wanted + 1 if is_sparse else FEW
+        found, is_enough = _enough(cells, width, edge, is_older=is_older, wanted=wanted, first=first)
+        if not found:
+            break
+        is_all = is_all and not is_enough
+        is_sparse = sum(one.count for one in found) <= 2 * wanted
+    return found, is_all
+
+
+def _enough(
+    cells: QuerySet[Cell], width: timedelta, edge: datetime | None, *, is_older: bool, wanted: int, first: int
+) -> tuple[list[_Stretch], bool]:
+    """The next of one width, and whether they hold as many as are wanted. Where the `first` do, PostgreSQL stops there."""
+    rows = cells.values_list("bucket").annotate(count=Sum("count"), those=ArrayAgg("subscription", distinct=True))
+    rows = rows.filter(count__gt=0).order_by("-bucket" if is_older else "bucket")
+    found: list[_Stretch] = []
+    for most in (first, wanted + 1):
+        found, held = [], 0
+        for bucket, count, those in rows[:most]:
+            found.append(_Stretch(bucket, bucket + width, frozenset(those) if len(those) <= MANY else None, count))
+            # Of one that lies across the edge we cannot tell how many are beyond; each other has one log at least.
+            held += 0 if edge is not None and bucket < edge < bucket + width else count
             if held >= wanted:
-                break
-        if not parents:
-            return  # and so there is none in less time either
-    yield from parents or ()
+                return found, True
+        if len(found) < most:
+            break
+    return found, False
 
 
 def _cells(
-    criteria: Criteria, width: timedelta, edge: datetime | None, parents: list[_Stretch] | None, *, is_older: bool
+    criteria: Criteria, width: timedelta, edge: datetime | None, parents: list[_Stretch], *, is_older: bool
 ) -> QuerySet[Cell]:
     found = Cell.objects.filter(criteria.kind(), width=width // timedelta(minutes=1))
     if criteria.since is not None:
@@ -95,12 +113,16 @@ def _cells(
         found = found.filter(bucket__lt=criteria.until)
     if edge is not None:
         found = found.filter(bucket__lt=edge) if is_older else found.filter(bucket__gte=floor(edge, width))
-    if parents is None:
-        return found
-    where = Q(pk=None)
-    for one in _joined(parents, is_older=is_older):
-        where |= Q(bucket__gte=one.start, bucket__lt=one.end, subscription__in=one.subscriptions)
-    return found.filter(where)
+    return found.filter(_within(parents, "bucket", is_older=is_older))
+
+
+def _within(stretches: list[_Stretch], column: str, *, is_older: bool) -> Q:
+    """Nothing but ranges and their subscriptions, so that each is looked up by an index."""
+    where = Q()
+    for one in _joined(stretches, is_older=is_older):
+        inside = Q((f"{column}__gte", one.start), (f"{column}__lt", one.end))
+        where |= inside if one.subscriptions is None else inside & Q(subscription__in=one.subscriptions)
+    return where
 
 
 def _joined(stretches: list[_Stretch], *, is_older: bool) -> Iterator[_Stretch]:
@@ -108,7 +130,8 @@ def _joined(stretches: list[_Stretch], *, is_older: bool) -> Iterator[_Stretch]:
     current: _Stretch | None = None
     for one in reversed(stretches) if is_older else stretches:
         if current and current.end == one.start:
-            those = current.subscriptions | one.subscriptions
+            both = current.subscriptions, one.subscriptions
+            those = None if None in both else frozenset().union(*both)  # type: ignore[arg-type]
             current = _Stretch(current.start, one.end, those, current.count + one.count)
             continue
         if current:

@@ -16,7 +16,8 @@ from .criteria import Criteria
 from .occurrences import matching
 
 SECONDS = 1.0
-FIRST_LOOK = 400  # logs
+FIRST_LOOK = 100  # logs: enough for a page of a word that is in most
+LOOKS_BEFORE_INDEX = 2  # what these find too little of may be rare
 MOST_AT_ONCE = 8_000
 ENOUGH = 51  # a page, and one that tells that there is another
 
@@ -84,16 +85,14 @@ class Finder:
             return Looked(all_keys, is_all=True)
         deadline = time.monotonic() + self.seconds
         keys: list[Key] = []
-        is_first = True
-        for window, is_last in self._windows(None, is_older=True):
+        for number, (window, is_last) in enumerate(self._windows(None, is_older=True), 1):
             keys += matching(self.criteria, window)
             if is_last:
                 return Looked(keys, is_all=True)
             if len(keys) >= ENOUGH:
                 break
-            if is_first and (all_keys := self._all_by_index()) is not None:
+            if number == LOOKS_BEFORE_INDEX and (all_keys := self._all_by_index()) is not None:
                 return Looked(all_keys, is_all=True)
-            is_first = False
             if time.monotonic() > deadline:
                 break
         return Looked(keys, is_all=False, until=window[-1])

@@ -16,6 +16,7 @@ from .run_entry import Outcome, RunEntry, Why
 from .saved_view import SavedView
 from .states import AttemptTrigger, Cause, State, Turn
 from .subscription import Subscription, Trigger
+from .variant import Variant
 from .webhook_log import WebhookLog
 from .worker import DeliveryCount, LaneGroup, Worker
 
@@ -65,6 +66,7 @@ __all__ = [
     "Trigger",
     "Turn",
     "UnmatchedCount",
+    "Variant",
     "WebhookLog",
     "Why",
     "Worker",

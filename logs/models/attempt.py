@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -9,6 +11,9 @@ from django.utils.translation import gettext_lazy as _
 from ..delivery import policy
 from .states import AttemptTrigger, Cause
 from .webhook_log import WebhookLog
+
+if TYPE_CHECKING:
+    from .variant import Variant
 
 
 class Attempt(models.Model):
@@ -30,6 +35,9 @@ class Attempt(models.Model):
     cause = models.CharField(_("cause"), max_length=10, choices=Cause, blank=True)
     note = models.CharField(_("note"), max_length=200, blank=True)
 
+    # What it sent instead: read by variants.attempts_of.
+    variant: Variant | None = None
+
     class Meta:
         verbose_name = _("attempt")
         verbose_name_plural = _("attempts")
@@ -46,6 +54,11 @@ class Attempt(models.Model):
     @property
     def is_success(self) -> bool:
         return policy.is_success(self.status)
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether it went to another URL than the subscription's, and so tells nothing of what that has received."""
+        return self.variant is not None and self.variant.is_elsewhere
 
     @classmethod
     def of_cotalker(cls, log: WebhookLog) -> Attempt:

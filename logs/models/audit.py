@@ -12,6 +12,7 @@ from .fields import ObjectIdField
 class AuditAction(models.TextChoices):
     REVEALED = "revealed", _("revealed a masked value")
     REDELIVERED = "redelivered", _("asked for a re-delivery")
+    VARIANT_SENT = "variant_sent", _("asked for a changed re-delivery")
     RUN_STARTED = "run_started", _("started a re-delivery run")
     RUN_PAUSED = "run_paused", _("paused a re-delivery run")
     RUN_RESUMED = "run_resumed", _("let a re-delivery run go on")

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from ..querysets import WebhookLogQuerySet
 from .audit import AuditAction, AuditEntry
 from .fields import ObjectIdField
-from .states import State
+from .states import AttemptTrigger, State
 
 DUE_CHANNEL = "cotadmin_due"
 
@@ -69,8 +69,9 @@ class Lane(models.Model):
         with transaction.atomic():
             # No join in the condition: each row is asked once more when somebody else was at it first.
             waiting = self.waiting().order_by()
-            received = waiting.filter(state=State.SUCCEEDED).update(next_attempt_at=None)
-            skipped = waiting.update(next_attempt_at=None, state=State.SKIPPED) + received
+            stays = Q(state=State.SUCCEEDED) | Q(trigger=AttemptTrigger.VARIANT)  # as in Round.skip
+            given_up = waiting.filter(stays).update(next_attempt_at=None)
+            skipped = waiting.update(next_attempt_at=None, state=State.SKIPPED) + given_up
             values = {"lane_version": F("lane_version") + 1, "is_draining": False, "held_at": None, "held_log": ""}
             if not skipped or not idle.update(**values):  # none: it was activated meanwhile
                 transaction.set_rollback(True)

@@ -17,6 +17,8 @@ from .states import AttemptTrigger, State, Turn
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise as StrPromise
 
+    from .variant import Variant
+
 
 class RedeliveryRefused(Exception):
     """The log cannot be sent again now; the message tells a person why and what to do.
@@ -53,7 +55,9 @@ class Round(models.Model):
     subscription: Any
     subscription_id: str
     attempts: Any
+    variants: Any
     state: str
+    retry: int | None
 
     class Meta:
         abstract = True
@@ -98,23 +102,24 @@ class Round(models.Model):
             raise RedeliveryRefused(reason)
         if not is_confirmed:
             self._ask_to_confirm()
+        state = State.SUCCEEDED if self.is_success else State.PENDING
         with transaction.atomic():
-            stored = self._locked()
-            if stored.is_due or stored.state != self.state or (stored.retry or 0) != after_try:
+            begun = self._begin_round(AttemptTrigger.MANUAL, state, settings.DELIVERY_TRIES, by, after_try)
+        return begun is not None
+
+    def redeliver_otherwise(self, variant: Variant, *, after_try: int) -> bool:
+        """Queue one try as the variant says, which is stored with it; False where something is queued or was tried meanwhile.
+
+        What the log tells stays as it is until its subscription receives something. Raises RedeliveryRefused.
+        """
+        with transaction.atomic():
+            begun = self._begin_round(AttemptTrigger.VARIANT, self.state, 1, variant.made_by, after_try)
+            if begun is None:
                 return False
-            # Looked at once more, in the transaction: from here on `prune` leaves the payload alone.
-            if reason := self.why_not_redeliverable():
-                raise RedeliveryRefused(reason)
-            if stored.is_imported:
-                stored.keep_outcome_of_cotalker()
-            stored.position = take_positions(self.subscription_id)
-            stored.turn, stored.trigger, stored.requested_by = Turn.REDELIVERY, AttemptTrigger.MANUAL, by
-            stored.tries_left = settings.DELIVERY_TRIES
-            stored.next_attempt_at = Now()
-            stored.state = State.SUCCEEDED if self.is_success else State.PENDING
-            columns = ["position", "turn", "trigger", "requested_by", "tries_left", "next_attempt_at", "state", "retry"]
-            stored.save(update_fields=columns)
-            self._notice_change()
+            number = (begun.retry or 0) + 1
+            self.variants.filter(number=number).delete()  # one that was taken out of its lane, unsent
+            variant.log_id, variant.number = self.pk, number
+            variant.save()
         return True
 
     def _ask_to_confirm(self) -> None:
@@ -123,6 +128,24 @@ class Round(models.Model):
         if type(self).objects.superseding(self).exists():
             text = _("A newer event of the same object was received. Confirm that this one is to be sent after it.")
             raise RedeliveryRefused(text, asks=True)
+
+    def _begin_round(self, trigger: AttemptTrigger, state: str, tries: int, by, after_try: int) -> Round | None:
+        """The log as it is queued now; None where it is not any more as the person saw it."""
+        stored = self._locked()
+        if stored.is_due or stored.state != self.state or (stored.retry or 0) != after_try:
+            return None
+        # Looked at once more, in the transaction: from here on `prune` leaves the payload alone.
+        if reason := self.why_not_redeliverable():
+            raise RedeliveryRefused(reason)
+        if stored.is_imported:
+            stored.keep_outcome_of_cotalker()
+        stored.position = take_positions(self.subscription_id)
+        stored.turn, stored.trigger, stored.requested_by = Turn.REDELIVERY, trigger, by
+        stored.state, stored.tries_left, stored.next_attempt_at = state, tries, Now()
+        columns = ["position", "turn", "trigger", "requested_by", "tries_left", "next_attempt_at", "state", "retry"]
+        stored.save(update_fields=columns)
+        self._notice_change()
+        return stored
 
     def keep_outcome_of_cotalker(self) -> None:
         """Make an attempt of what an imported log tells, which later outcomes overwrite. Does not save the log."""
@@ -150,7 +173,7 @@ class Round(models.Model):
     def skip(self, *, by, reason: str) -> bool:
         """Take a log out of its lane, which goes on with the next; False where it does not stand in its way.
 
-        What was received stays received: then only its re-delivery is given up.
+        What was received stays received: then only its re-delivery is given up. So it is with a variant, whatever the state.
         """
         with transaction.atomic():
             stored = self._locked()
@@ -158,7 +181,8 @@ class Round(models.Model):
             if not stored.is_due and not is_holding:
                 return False
             stored.next_attempt_at = None
-            stored.state = State.SUCCEEDED if stored.is_success else State.SKIPPED
+            if not stored.is_success and (is_holding or stored.trigger != AttemptTrigger.VARIANT):
+                stored.state = State.SKIPPED
             stored.save(update_fields=["next_attempt_at", "state"])
             if is_holding:
                 self._lane().update(held_at=None, held_log="")

@@ -36,6 +36,7 @@ class AttemptTrigger(models.TextChoices):
     AUTO = "auto", _("automatic")
     MANUAL = "manual", _("re-delivery")
     BULK = "bulk", _("re-delivery run")
+    VARIANT = "variant", _("changed re-delivery")  # what was changed is told by its Variant
 
 
 class Turn(models.IntegerChoices):

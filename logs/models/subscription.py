@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from .. import objectid
+from ..addresses import address_of
 from ..delivery import signing
 from ..querysets import SubscriptionQuerySet
 from .company import Company
@@ -118,7 +118,7 @@ class Subscription(Lane):
         return self.name
 
     def get_absolute_url(self) -> str:
-        return reverse("logs:subscription_detail", args=[self.pk])
+        return address_of("logs:subscription_detail", self.pk)
 
     @property
     def secret(self) -> str:

@@ -6,10 +6,10 @@ from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.db.models import F, Q
-from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from .. import objectid
+from ..addresses import address_of
 from ..masked_keys import masked_keys
 from ..querysets import WebhookLogQuerySet
 from .fields import JSONTextField, ObjectIdField
@@ -83,7 +83,11 @@ class WebhookLog(Round):
         return self.pk
 
     def get_absolute_url(self) -> str:
-        return reverse("logs:webhook_log_detail", args=[self.pk])
+        return address_of("logs:webhook_log_detail", self.pk)
+
+    def get_cause_display(self) -> str:  # type: ignore[no-redef]
+        """As Django's own, which reads through all choices for each row of a list."""
+        return str(Cause(self.cause).label) if self.cause else ""
 
     @property
     def title(self) -> str:

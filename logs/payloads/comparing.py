@@ -1,4 +1,4 @@
-"""What differs between the `data` of two events of one object, place by place.
+"""What differs between the `data` of two events of one object, or between an event and what was made of it, place by place.
 
 A masked value is shown as masked and never compared: whether it is the same is told to nobody.
 """
@@ -12,7 +12,7 @@ from typing import Any
 
 from .changes import shown
 from .masking import MASK, MaskedKeys, mask_inside, mask_json
-from .tree import Number, as_json, pointer_to
+from .tree import Number, PointerError, as_json, pointer_to, resolve
 
 LIMIT = 500
 
@@ -21,7 +21,7 @@ _MISSING = object()
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """`kind`: added (only that has it), removed (only this), changed, or masked. `pointer` counts from `data`.
+    """`kind`: added (only that has it), removed (only this), changed, or masked. `pointer` counts from `data`, see `compare`.
 
     Of two arrays of different lengths, the items that only one of them has stand in `removed_items` and `added_items`.
     """
@@ -42,7 +42,7 @@ class Difference:
 
     @property
     def place(self) -> str:
-        """Where it stands in the events."""
+        """Where it stands in the events that `compare` was given."""
         return f"/data{self.pointer}"
 
 
@@ -56,8 +56,32 @@ class Comparison:
 
 def compare(this: Any, that: Any, keys: MaskedKeys, limit: int = LIMIT) -> Comparison:
     """The first `limit` differences of two parsed events (see tree.parse), from `this` to `that`."""
-    found = list(islice(_differences("", _data(this), _data(that), keys), limit + 1))
+    return _first(limit, _differences("", _data(this), _data(that), keys))
+
+
+def compare_edit(stored: Any, edited: Any, keys: MaskedKeys, limit: int = LIMIT) -> Comparison:
+    """The same of whole events, of which one was made from the other by a person: pointers count from the root.
+
+    A masked value that was left alone is no difference. That another was changed is told, for so much is on record anyway.
+    """
+    found = _differences("", stored, edited, keys)
+    return _first(limit, (row for row in found if not row.is_masked or _is_touched(row.pointer, stored, edited)))
+
+
+def _first(limit: int, differences: Iterator[Difference]) -> Comparison:
+    found = list(islice(differences, limit + 1))
     return Comparison(found[:limit], len(found) > limit)
+
+
+def _is_touched(pointer: str, stored: Any, edited: Any) -> bool:
+    return _json_at(pointer, stored) != _json_at(pointer, edited)
+
+
+def _json_at(pointer: str, event: Any) -> str | None:
+    try:
+        return as_json(resolve(event, pointer))
+    except PointerError:
+        return None
 
 
 def _data(event: Any) -> Any:

@@ -266,5 +266,18 @@ def as_json(value: Any, *, sort_keys: bool = False) -> str:
     return _quoted(value)
 
 
+def indented(value: Any, margin: str = "") -> str:
+    """The same for people to read and edit: a line for each value."""
+    if not value or not isinstance(value, dict | list):
+        return as_json(value)
+    inside = f"{margin}  "
+    if isinstance(value, dict):
+        lines = [f"{inside}{_quoted(key)}: {indented(item, inside)}" for key, item in value.items()]
+    else:
+        lines = [f"{inside}{indented(item, inside)}" for item in value]
+    first, last = "{}" if isinstance(value, dict) else "[]"
+    return f"{first}\n" + ",\n".join(lines) + f"\n{margin}{last}"
+
+
 def _quoted(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import OperationalError, connection, transaction
 from psycopg.errors import LockNotAvailable
 from psycopg.sql import SQL, Identifier
 
 from .. import objectid
-from ..models import Payload, RunEntry, Subscription, WebhookLog
+from ..models import Payload, RunEntry, Subscription, Variant, WebhookLog
 from ..partitions import DEFAULT, TABLE, following, months_made, partition_of
 from .settled import AT_ONCE, lock_settled
 
@@ -81,6 +82,7 @@ def _drop(month: datetime) -> bool:
             # A re-delivery looks at the payload before it is queued (Round.redeliver): from here on none can be.
             if _is_waited_for(month):
                 return False
+            _clear_variants(**_of_month(month, "log"))
             cursor.execute(f"DROP TABLE {partition_of(month)}")
             cursor.execute("SELECT set_config('lock_timeout', '0', true)")  # for an outer transaction, if there is one
     except OperationalError as error:
@@ -99,6 +101,7 @@ def _remove_settled(table: str, end: str, is_dry: bool, should_stop: Callable[[]
             staying = _staying(ids, is_dry)
             if not is_dry:
                 Payload.objects.filter(pk__in=set(ids) - staying).delete()
+                _clear_variants(log__in=set(ids) - staying)
         removed, kept = removed + len(ids) - len(staying), kept + len(staying)
         ids = _page(table, ids[-1], end)
     return removed, kept
@@ -111,6 +114,11 @@ def _staying(ids: list[str], is_dry: bool) -> set[str]:
         return set(logs.unsettled().values_list("pk", flat=True))
     settled = lock_settled(ids)
     return set(logs.exclude(pk__in=settled).values_list("pk", flat=True))
+
+
+def _clear_variants(**logs: Any) -> None:
+    """An edited payload is kept as long as the one that it was made from."""
+    Variant.objects.filter(event__isnull=False, **logs).update(event=None)
 
 
 def _page(table: str, after: str, end: str) -> list[str]:

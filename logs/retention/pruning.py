@@ -14,6 +14,7 @@ from .settled import AT_ONCE, lock_settled
 _DELETE = (
     "DELETE FROM logs_payload WHERE log_id = ANY(%s)",
     "DELETE FROM logs_attempt WHERE log_id = ANY(%s)",
+    "DELETE FROM logs_variant WHERE log_id = ANY(%s)",
     "DELETE FROM logs_runentry WHERE log_id = ANY(%s)",
     "DELETE FROM logs_handoff WHERE log_id = ANY(%s)",
     "DELETE FROM logs_webhooklog WHERE id = ANY(%s)",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 
 from django import template
 from django.template import Context
@@ -11,8 +12,10 @@ from django.utils import timezone
 from django.utils.formats import date_format, number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+
+from .. import addresses
 
 register = template.Library()
 
@@ -28,14 +31,26 @@ RELATIVE_LIMIT = 7 * DAY  # older moments are told by their date
 
 
 @register.simple_tag
+@lru_cache  # a list has hundreds, of a dozen names
 def icon(name: str) -> SafeString:
     return format_html('<svg class="icon" aria-hidden="true"><use href="{}#{}"/></svg>', static("logs/icons.svg"), name)
+
+
+@register.simple_tag
+def address_of(name: str, pk: str) -> str:
+    """As `url`, for what is there for each row of a list."""
+    return addresses.address_of(name, pk)
 
 
 @register.simple_tag
 def state_badge(state: str) -> SafeString:
     """Colour, icon and word. A state that is not known stands as it is."""
     symbol, word = STATES.get(state, ("info", state))
+    return _badge(state, symbol, str(word))
+
+
+@lru_cache
+def _badge(state: str, symbol: str, word: str) -> SafeString:
     return format_html('<span class="badge" data-state="{}">{}{}</span>', state, icon(symbol), word)
 
 
@@ -52,12 +67,13 @@ def when(context: Context, moment: datetime | None, *, in_sentence: bool = False
     """
     if moment is None:
         return SafeString("–")
-    age, exact = _ago(moment, in_sentence=in_sentence), _exact(moment)
+    local = timezone.localtime(moment)
+    age, exact = _ago(local, in_sentence=in_sentence), _exact(local)
     is_exact = getattr(context.get("preferences"), "times", "") == "exact"
     return format_html(
         '<time datetime="{}" class="relative" title="{}" data-absolute="{}"{}>{}</time>',
         _iso(moment),
-        _in_both_zones(moment),
+        _in_both_zones(local),
         exact,
         format_html(' data-relative="{}"', age) if is_exact else "",
         exact if is_exact else age,
@@ -70,8 +86,8 @@ def moment(value: datetime | None) -> SafeString:
     if value is None:
         return SafeString("–")
     local = timezone.localtime(value)
-    shown = _("%(date)s %(time)s") % {"date": date_format(local, "j M Y"), "time": f"{local:%H:%M:%S}"}
-    return format_html('<time datetime="{}" title="{}">{}</time>', _iso(value), _in_both_zones(value), shown)
+    shown = _("%(date)s %(time)s") % {"date": dated(local, "j M Y"), "time": f"{local:%H:%M:%S}"}
+    return format_html('<time datetime="{}" title="{}">{}</time>', _iso(value), _in_both_zones(local), shown)
 
 
 @register.simple_tag
@@ -85,26 +101,31 @@ def _iso(value: datetime) -> str:
     return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _in_both_zones(value: datetime) -> str:
-    local = timezone.localtime(value)
-    return (
-        f"{date_format(local, 'j M Y')} {local:%H:%M:%S} ({local:%z}) · {value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-    )
+def _in_both_zones(local: datetime) -> str:
+    return f"{dated(local, 'j M Y')} {local:%H:%M:%S (%z)} · {local.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _exact(value: datetime) -> str:
+def _exact(local: datetime) -> str:
     """14 Apr 09:04:12; of another year, with that instead of the seconds."""
-    local = timezone.localtime(value)
     if _is_this_year(local):
-        return f"{date_format(local, 'j M')} {local:%H:%M:%S}"
-    return f"{date_format(local, 'j M Y')} {local:%H:%M}"
+        return f"{dated(local, 'j M')} {local:%H:%M:%S}"
+    return f"{dated(local, 'j M Y')} {local:%H:%M}"
 
 
-def _ago(value: datetime, *, in_sentence: bool) -> str:
-    seconds = int((timezone.now() - value).total_seconds())
+def dated(local: datetime, pattern: str) -> str:
+    """As Django's `date_format`, for a pattern of dates alone."""
+    return _day(local.date(), pattern, get_language())
+
+
+@lru_cache(maxsize=1024)  # the rows of a list are mostly of a few days
+def _day(day: date, pattern: str, language: str | None) -> str:
+    return date_format(day, pattern)
+
+
+def _ago(local: datetime, *, in_sentence: bool) -> str:
+    seconds = int((timezone.now() - local).total_seconds())
     if not -DAY < seconds < RELATIVE_LIMIT:
-        local = timezone.localtime(value)
-        return f"{date_format(local, 'j M')} {local:%H:%M}" if _is_this_year(local) else date_format(local, "j M Y")
+        return f"{dated(local, 'j M')} {local:%H:%M}" if _is_this_year(local) else dated(local, "j M Y")
     if seconds < 0:
         return _("in %(time)s") % {"time": _length(-seconds)}
     return _("%(time)s ago") % {"time": _length(seconds)} if in_sentence else _length(seconds)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote_plus
 
 from django import template
 from django.http import QueryDict
 from django.template import Context
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import date_format, number_format
+from django.utils.formats import number_format
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -21,7 +23,7 @@ from ..explorer.columns import COLUMNS, COOKIE, chosen_columns
 from ..explorer.facets import filter_value
 from ..explorer.histogram import ORDER, WIDTH, Bar, Histogram
 from ..models import State
-from .cotadmin_ui import STATES
+from .cotadmin_ui import STATES, dated
 
 register = template.Library()
 
@@ -90,11 +92,6 @@ def drawn_as(state: str) -> str:
 
 
 @register.filter
-def part_class(part: int) -> str:
-    return DRAWN_AS[ORDER[part]]
-
-
-@register.filter
 def state_word(state: str) -> str:
     return str(STATES[state][1])
 
@@ -152,25 +149,31 @@ def axis(shown: Histogram) -> list[tuple[str, str]]:
             break
         local = timezone.localtime(tick)
         is_day = shown.step >= timedelta(days=1)
-        text = date_format(local, "j M") if is_day else _clock(local) if local.date() == last else _shortly(local)
+        text = dated(local, "j M") if is_day else _clock(local) if local.date() == last else _shortly(local)
         marks.append((f"{place:.2f}%", text))
         last = local.date()
     return marks
 
 
 @register.simple_tag(takes_context=True)
-def drawn(context: Context, shown: Histogram) -> Iterator[tuple[Bar, str, str, str]]:
-    """Each bar with its address, and with x and width of all that belongs to it, its gaps too."""
+def drawn(context: Context, shown: Histogram) -> Iterator[tuple[Bar, SafeString, str, str, str]]:
+    """Each bar with its parts and its address, and with x and width of all that belongs to it, its gaps too."""
     everything = changed(context["explorer"].query, range=None, since=None, until=None)
     base = address(everything) + ("&" if everything else "?")
     width = WIDTH / len(shown.bars)
+    times = [quote_plus(as_written(moment)) for moment in (*(bar.start for bar in shown.bars), shown.end)]
     for number, bar in enumerate(shown.bars):
-        time = urlencode({"since": as_written(bar.start), "until": as_written(bar.end)})
-        yield bar, base + time, f"{width * number:.1f}", f"{width:.1f}"
+        time = f"since={times[number]}&until={times[number + 1]}"
+        yield bar, _parts(bar), base + time, f"{width * number:.1f}", f"{width:.1f}"
+
+
+def _parts(bar: Bar) -> SafeString:
+    parts = ((DRAWN_AS[ORDER[part]], rect.x, rect.y, rect.width, rect.height) for part, rect in bar.parts)
+    return format_html_join("", '<rect class="{}" x="{}" y="{}" width="{}" height="{}"/>', parts)
 
 
 def _shortly(local: datetime) -> str:
-    return f"{date_format(local, 'j M')} {_clock(local)}"
+    return f"{dated(local, 'j M')} {_clock(local)}"
 
 
 def _clock(local: datetime) -> str:

@@ -17,14 +17,15 @@ from logs.delivery.signing import validate_secret
 from logs.models import Attempt, AuditAction, AuditEntry, Company, Import, Run, RunState, Subscription, WebhookLog
 
 from .factories import SUBSCRIPTION, make_company, make_log, make_subscription
+from .runs import start_run
 
 pytestmark = pytest.mark.django_db
 OTHER_COMPANY = "625be93a286ef83c1c0e0000"
 OTHER_SUBSCRIPTION = "62685990d918fb5557f90000"
 LOGS = reverse("admin:logs_webhooklog_changelist")
 SUBSCRIPTIONS = reverse("admin:logs_subscription_changelist")
-MODELS = ["company", "subscription", "webhooklog", "attempt", "auditentry", "import"]
-READ_ONLY = ["webhooklog", "attempt", "auditentry", "import"]
+MODELS = ["company", "subscription", "webhooklog", "attempt", "auditentry", "import", "run", "runentry"]
+READ_ONLY = ["webhooklog", "attempt", "auditentry", "import", "run", "runentry"]
 
 
 def change_page(row) -> str:
@@ -58,13 +59,17 @@ def one_of_each(db, member):
     user = member("Operator")
     AuditEntry.record(user, AuditAction.REDELIVERED, log.pk)
     upload = Import.objects.create(kind="logs", file_name="mine.json", size=1, uploaded_by=user)
+    run = start_run(user, [log])
+    AuditEntry.objects.exclude(action=AuditAction.REDELIVERED).delete()
     return {
         "company": make_company(),
         "subscription": log.subscription,
         "webhooklog": log,
         "attempt": log.attempts.get(),
-        "auditentry": AuditEntry.objects.get(),
+        "auditentry": AuditEntry.objects.get(action=AuditAction.REDELIVERED),
         "import": upload,
+        "run": run,
+        "runentry": run.entries.get(),
     }
 
 
@@ -112,7 +117,7 @@ def test_records_can_neither_be_added_nor_changed_by_a_superuser(admin_client, o
     assert 'name="_save"' not in admin_client.get(change_page(row)).content.decode()
 
 
-@pytest.mark.parametrize("model", ["attempt", "auditentry", "import", "subscription"])
+@pytest.mark.parametrize("model", ["attempt", "auditentry", "import", "subscription", "run", "runentry"])
 def test_records_cannot_be_deleted_by_a_superuser(admin_client, one_of_each, model):
     row = one_of_each[model]
     address = reverse(f"admin:logs_{model}_delete", args=[row.pk])

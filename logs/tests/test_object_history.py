@@ -115,12 +115,14 @@ def test_a_place_in_the_list_that_cannot_be_read_is_an_error_without_rows(client
 
 
 def test_it_takes_few_queries_and_the_index_of_objects(client):
-    import_logs(*(log_document(number, {"data": {"_id": OBJECT}}) for number in range(60)))
+    import_logs(*(log_document(number, {"data": {"_id": OBJECT}}) for number in range(10)))
+    import_logs(*(log_document(number, {"data": {"_id": f"{number:024x}"}}) for number in range(10, 2_000)))
     with CaptureQueriesContext(connection) as queries:
         client.get(history())
     about_logs = [query["sql"] for query in queries if '"object_id" =' in query["sql"]]
     assert len(about_logs) == 2
     with connection.cursor() as cursor:
+        cursor.execute("ANALYZE logs_webhooklog")  # else the plan is for what tests before have left
         cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
         for sql in about_logs:
             cursor.execute("EXPLAIN " + sql)

@@ -61,7 +61,8 @@ def test_an_address_that_does_not_exist_says_what_to_do_to_anybody(client):
 def test_the_navigation_offers_only_what_the_role_allows(client, member):
     client.force_login(member("Viewer"))
     page = client.get("/nothing/").content.decode()
-    assert re.findall(r'<li><a href="([^"]+)"', page) == ["/", "/subscriptions/", "/logs/", "/lanes/", "/failures/"]
+    expected = ["/", "/subscriptions/", "/logs/", "/lanes/", "/redeliveries/", "/failures/"]
+    assert re.findall(r'<li><a href="([^"]+)"', page) == expected
 
 
 @pytest.mark.parametrize("name", ["400.html", "500.html"])

@@ -139,6 +139,24 @@ class TestPage:
         assert f"POST https://old.server.com/?token={MASK}" in text_of(page)
         assert text_of(page).count("old.server.com") == 1
 
+    def test_a_try_to_another_url_is_not_told_and_an_edited_payload_is(self, log, maker):
+        for number, url, is_edited in ((3, "https://elsewhere.example.com/", False), (4, "", True)):
+            log.variants.create(
+                number=number, url=url, is_edited=is_edited, event=None, reason="a trial", made_by=maker
+            )
+            log.attempts.create(
+                number=number,
+                trigger=AttemptTrigger.VARIANT,
+                started_at=log.created_at,
+                url=url,
+                response=f"answer {number}",
+            )
+        shown = text_of(visit(make_link(log, maker)))
+        assert "elsewhere.example.com" not in shown
+        assert "answer 3" not in shown
+        assert "answer 4" in shown
+        assert shown.count("Edited payload") == 1
+
     def test_markup_in_answers_stays_text(self, log, maker):
         log.attempts.update(response="<img src=x>", response_headers=[["<b>", "<script>"]], url="https://<img src=x>/")
         page = visit(make_link(log, maker)).content.decode()

@@ -8,9 +8,10 @@ from django.http import HttpRequest
 
 from ..lane_state import logs_before
 from ..masked_keys import masked_keys
-from ..models import Attempt, AuditAction, AuditEntry, Payload, WebhookLog
+from ..models import AuditAction, AuditEntry, Payload, WebhookLog
 from ..payloads import masking
 from ..runs.of_log import name_runs, runs_of
+from ..variants import attempts_of, queued_variant
 from .event_parts import EVENT_PARTS, event_context
 from .neighbours import InList
 from .rendering import shown_at
@@ -26,7 +27,7 @@ def log_context(
 ) -> dict[str, Any]:
     """`part`: the tab that is open (payload, raw, changes, request, response), "" for none of them."""
     attempts = attempts_of(log)
-    last_attempt = attempts[-1] if attempts else None
+    last_attempt = next((attempt for attempt in reversed(attempts) if not attempt.is_elsewhere), None)
     runs = runs_of(log, request.user)
     name_runs(attempts, runs)
     record = list(AuditEntry.objects.filter(about=log.pk).select_related("actor")[:RECORD_ENTRIES])
@@ -35,6 +36,7 @@ def log_context(
         "part": part,
         "attempts": attempts,
         "last_attempt": last_attempt,
+        "queued_variant": queued_variant(log),
         "logs_before": logs_before(log) if log.is_due else None,
         "is_holding": log.subscription.held_log == log.pk,
         "skipped": next((entry for entry in record if entry.action == AuditAction.SKIPPED), None),
@@ -55,12 +57,6 @@ def log_context(
         body = masking.mask_text(last_attempt.response, masked_keys())
         context |= {"headers": headers, "body": body[:BODY_SHOWN], "is_body_cut": len(body) > BODY_SHOWN}
     return context
-
-
-def attempts_of(log: WebhookLog) -> list[Attempt]:
-    """The tries in their order; of a log that was imported and not sent from here, what it tells of Cotalker's."""
-    attempts = list(log.attempts.select_related("actor"))
-    return [Attempt.of_cotalker(log)] if not attempts and log.is_imported else attempts
 
 
 def update_context(request: HttpRequest, log: WebhookLog) -> dict[str, Any]:

@@ -19,8 +19,8 @@ from django.views.decorators.http import require_safe
 from ..masked_keys import masked_keys
 from ..models import HandOff, WebhookLog
 from ..payloads.masking import mask_json
+from ..variants import attempts_of
 from .event_parts import PREVIEW_LENGTH, beginning_of, event_of
-from .log_page import attempts_of
 from .payload_files import curl_of, download_of
 
 _HEADERS = {"Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex, nofollow"}
@@ -47,7 +47,9 @@ def shared(view: Callable[[HttpRequest, HandOff], HttpResponse | None]) -> Calla
 
 @shared
 def shared_log(request: HttpRequest, hand_off: HandOff) -> HttpResponse:
-    log, attempts = hand_off.log, attempts_of(hand_off.log)
+    log = hand_off.log
+    # What went to another URL is no business of the receiver's team.
+    attempts = [attempt for attempt in attempts_of(log) if not attempt.is_elsewhere]
     last_attempt = attempts[-1] if attempts else None
     url = (last_attempt.url if last_attempt else "") or log.subscription.url
     payload = event_of(log) if hand_off.has_payload else None

@@ -25,6 +25,7 @@ from logs.models import (
     Subscription,
     Turn,
     UnmatchedCount,
+    Variant,
     WebhookLog,
 )
 
@@ -70,6 +71,7 @@ def make_content(user) -> Content:
     logs = WebhookLog.objects.in_bulk()
     _try_again(logs[edit["_id"]], user)
     hostile = logs[_hostile_document()["_id"]]
+    _try_otherwise(hostile, user)
     _make_doors(user)
     waiting, skipped = _make_lanes(user)
     _fail_lately(subscription)
@@ -139,6 +141,29 @@ def _try_again(log: WebhookLog, user) -> None:
         bulk=False,
     )
     AuditEntry.record(user, AuditAction.REDELIVERED, log.pk)
+
+
+def _try_otherwise(log: WebhookLog, user) -> None:
+    event = json.loads(Payload.objects.get(pk=log.pk).event)
+    event["data"] |= {"name": f"{MARKUP} edited", "password": MARKUP}
+    url = f"https://example.com/{MARKUP}?token=secret".replace(" ", "%20")
+    log.variants.add(
+        Variant(number=4, url=url, is_edited=True, event=json.dumps(event), reason=MARKUP, made_by=user), bulk=False
+    )
+    log.attempts.add(
+        Attempt.of_cotalker(log),
+        Attempt(
+            number=4,
+            trigger=AttemptTrigger.VARIANT,
+            actor=user,
+            started_at=log.created_at,
+            duration_ms=88,
+            url=url,
+            status=200,
+            response=MARKUP,
+        ),
+        bulk=False,
+    )
 
 
 def _make_lanes(user) -> tuple[WebhookLog, WebhookLog]:

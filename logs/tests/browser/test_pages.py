@@ -56,7 +56,7 @@ def run_page(name: str, part: str = "") -> Callable[[Content], str]:
     return lambda content: getattr(content.runs, name).get_absolute_url() + part
 
 
-def superseded_log(content: Content, part: str = "") -> str:
+def superseded_log(content: Content, part: str) -> str:
     return content.runs.plan.entries.order_by("number")[0].log.get_absolute_url() + part
 
 
@@ -102,7 +102,7 @@ PAGES = {
     "re-deliver again?": Visit(log_page("delivered", "redeliveries/new/")),
     "re-deliver by id": Visit("/redeliveries/new/"),
     "re-deliver a superseded log?": Visit(lambda content: superseded_log(content, "redeliveries/new/")),
-    "log, superseded": Visit(lambda content: superseded_log(content)),
+    "log, superseded": Visit(lambda content: superseded_log(content, "response/")),
     "runs": Visit("/redeliveries/"),
     "runs, no older": Visit("/redeliveries/?before=1"),
     "runs, no such place": Visit("/redeliveries/?before=x", status=422),
@@ -118,6 +118,10 @@ PAGES = {
     "ledger": Visit(run_page("stopped", "ledger/")),
     "ledger, none": Visit(run_page("stopped", "ledger/?show=waiting")),
     "ledger, a filter is wrong": Visit(run_page("stopped", "ledger/?colour=red"), status=422),
+    "re-deliver otherwise": Visit(log_page("edit", "variants/new/")),
+    "re-deliver otherwise, cannot be": Visit(log_page("waiting", "variants/new/")),
+    "variant": Visit(log_page("hostile", "variants/4/")),
+    "log with a variant": Visit(log_page("hostile", "request/")),
     "subscriptions": Visit("/subscriptions/"),
     "subscriptions, blocked": Visit("/subscriptions/?state=blocked"),
     "subscription": Visit(subscription_page()),

@@ -1,0 +1,138 @@
+"""The form of a variant: where one try goes instead, and what it sends instead."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from . import strict_json
+from .delivery.verdict import Answer, Verdict
+from .form_fields import judged
+from .forms_reason import ReasonForm
+from .ingest.pieces import EVENT_LIMIT
+from .masked_keys import masked_keys
+from .models import Variant, WebhookLog
+from .payloads import tree
+from .payloads.masking import mask_url
+from .variants import Allowed, why_not
+
+
+class VariantForm(ReasonForm):
+    """The payload is asked for where the editor is open, to be changed from the `stored` event.
+
+    `verdict`: the guard's, of another URL. What is typed into the editor is sent byte for byte, with the line ends of a text.
+    """
+
+    url = forms.CharField(
+        label=_("URL"),
+        required=False,
+        max_length=2000,
+        widget=forms.TextInput(attrs={"inputmode": "url", "autocomplete": "off", "class": "input"}),
+    )
+    event = forms.CharField(
+        label=_("Payload"),
+        strip=False,
+        widget=forms.Textarea(
+            attrs={"rows": 24, "class": "input mono", "spellcheck": "false", "autocomplete": "off", "wrap": "soft"}
+        ),
+    )
+    # How many tries the person saw, so that a double click sends once.
+    after_try = forms.IntegerField(min_value=0, widget=forms.HiddenInput)
+
+    field_order = ["url", "event", "reason", "after_try"]
+
+    def __init__(
+        self,
+        data=None,
+        *,
+        log: WebhookLog,
+        stored: str,
+        allowed: Allowed,
+        has_editor: bool,
+        shows_inside: bool,
+        **options: Any,
+    ) -> None:
+        super().__init__(data, **options)
+        self.log = log
+        self.stored = stored
+        self.shows_inside = shows_inside
+        self.verdict: Verdict | None = None
+        self.fields["url"].help_text = gettext("Where this one try goes. Empty: to the subscription's, %(url)s") % {
+            "url": mask_url(log.subscription.url, masked_keys())
+        }
+        if not allowed.to_send_elsewhere:
+            del self.fields["url"]
+        if not (allowed.to_edit and has_editor):
+            del self.fields["event"]
+
+    @property
+    def fields_in_error(self) -> list[forms.BoundField]:
+        return [field for field in self if field.errors]
+
+    @property
+    def warning(self) -> str:
+        """What a person should know though nothing is wrong with the form."""
+        if self.verdict is None or self.verdict.answer == Answer.ALLOWED:
+            return ""
+        return gettext("The name in the URL cannot be resolved now. The try fails unless it can be when it is made.")
+
+    def clean_url(self) -> str:
+        url = self.cleaned_data["url"]
+        if url in ("", self.log.subscription.url):
+            return ""
+        self.verdict = judged(url, shows_inside=self.shows_inside)
+        return url
+
+    def clean_event(self) -> str | None:
+        """The edited event; None where it says the same as the stored one, which is sent as it is then."""
+        text = self.cleaned_data["event"].replace("\r\n", "\n")
+        if len(text.encode()) > EVENT_LIMIT:
+            raise ValidationError(gettext("It is larger than %(limit)s MiB.") % {"limit": EVENT_LIMIT // 1024**2})
+        try:
+            event = strict_json.loads(text)
+        except strict_json.NotStrictJSON as error:
+            raise ValidationError(_told(error, text)) from error
+        if not isinstance(event, dict):
+            raise ValidationError(gettext("An event is a JSON object: it begins with { and ends with }."))
+        is_same = tree.as_json(tree.parse(text)) == tree.as_json(tree.parse(self.stored))
+        return None if is_same else text
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if reason := why_not(self.log):
+            raise ValidationError(reason)
+        if not self.errors and not data.get("url") and data.get("event") is None:
+            raise ValidationError(gettext("Nothing is different yet: give another URL, or edit the payload."))
+        return data
+
+    def say_it_was_tried(self) -> None:
+        """Between the page and the click. Who reads that knows the tries that were made since."""
+        self.log.refresh_from_db(fields=["retry"])
+        self.data = {**self.data, "after_try": self.log.retry or 0}
+        self.add_error(
+            None, gettext("Nothing was queued: the log was tried meanwhile. Look at it before you send this.")
+        )
+
+    def variant(self, user) -> Variant:
+        """What was asked for, not stored yet."""
+        event = self.cleaned_data.get("event")
+        return Variant(
+            url=self.cleaned_data.get("url", ""),
+            is_edited=event is not None,
+            event=event,
+            reason=self.cleaned_data["reason"],
+            made_by=user,
+        )
+
+
+def _told(error: strict_json.NotStrictJSON, text: str) -> str:
+    """Where it is wrong, and what."""
+    if error.offset is None:
+        return gettext("This cannot be sent: %(reason)s.") % {"reason": error.reason}
+    before = text[: error.offset]
+    place = {"line": before.count("\n") + 1, "column": len(before) - before.rfind("\n"), "reason": error.reason}
+    return gettext("Line %(line)s, column %(column)s: %(reason)s.") % place

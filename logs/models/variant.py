@@ -1,0 +1,53 @@
+"""A variant: one try of a log that goes to another URL, has an edited payload, or both. The stored event never changes."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from .fields import JSONTextField
+from .webhook_log import WebhookLog
+
+
+class Variant(models.Model):
+    """What try `number` of the log sends instead. `url` "": the subscription's; `event`: the edited payload, as it was typed.
+
+    The event expires with the payload of its log; that it was edited stays told. Where that try has another trigger, or was never
+    made, the variant was taken out of its lane.
+    """
+
+    log = models.ForeignKey(
+        WebhookLog, models.CASCADE, related_name="variants", db_index=False, verbose_name=_("webhook log")
+    )
+    number = models.IntegerField(_("number"))
+    url = models.CharField(_("URL"), max_length=2000, blank=True)
+    is_edited = models.BooleanField(_("edited payload"), default=False)
+    event = JSONTextField(_("event"), null=True)
+    reason = models.CharField(_("reason"), max_length=200)
+    made_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("asked for by")
+    )
+    made_at = models.DateTimeField(_("asked for"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("variant")
+        verbose_name_plural = _("variants")
+        ordering = ["log", "number"]
+        default_permissions = ()
+        permissions = [
+            ("redeliver_elsewhere", "Can re-deliver a log to another URL"),
+            ("redeliver_edited", "Can re-deliver a log with an edited payload"),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["log", "number"], name="variant_number_unique_in_log"),
+            models.CheckConstraint(condition=~models.Q(url="") | models.Q(is_edited=True), name="variant_differs"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.log_id}/{self.number}"
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether nothing of it reached the subscription, whatever came of it."""
+        return self.url != ""

@@ -1,0 +1,85 @@
+"""A whole incident with the keyboard alone: from the Overview, over the plan and the run, until all is green."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from logs import objectid
+from logs.models import Run, RunState, State, WebhookLog
+
+from ..factories import import_logs, log_document, make_subscription
+
+FAILED = 30
+MOST_TABS = 150
+
+
+def recent_document(age: timedelta, number: int, **fields) -> dict:
+    """A log of that age about an object of its own."""
+    at: datetime = timezone.now() - age
+    event = {"data": {"_id": f"{number:024x}", "name": f"Work order {number}"}}
+    return log_document(event=event) | {"_id": objectid.new(at), "createdAt": f"{at:%Y-%m-%dT%H:%M:%S}.000Z"} | fields
+
+
+def make_outage() -> None:
+    """The receiver was down between three hours and one hour ago, and has received something since."""
+    down = {"status": 502, "response": "502 Bad Gateway", "retry": 3}
+    documents = [recent_document(timedelta(minutes=180 - 4 * number), number, **down) for number in range(FAILED)]
+    up = recent_document(timedelta(minutes=10), FAILED, status=200, response="OK", retry=1)
+    import_logs(*documents, up)
+
+
+def tab_to(page: Page, is_there: Callable[[str], bool]) -> None:
+    """Press Tab until something with such a text, label or id has the focus; it must be visible there."""
+    seen = []
+    for _ in range(MOST_TABS):
+        page.keyboard.press("Tab")
+        told = page.evaluate(
+            """() => {
+                const { id, textContent, ariaLabel, offsetParent } = document.activeElement;
+                const box = document.activeElement.getBoundingClientRect();
+                const isSeen = offsetParent !== null && box.bottom > 0 && box.top < innerHeight;
+                return [`#${id} ${ariaLabel ?? ""} ${textContent.trim().replace(/\\s+/g, " ")}`, isSeen];
+            }"""
+        )
+        seen.append(told[0])
+        if is_there(told[0]):
+            assert told[1], f"{told[0]} has the focus and is not to be seen"
+            return
+    raise AssertionError(f"it cannot be reached: {seen}")
+
+
+def test_from_the_overview_to_all_green_without_a_pointer(page, transactional_db, receiver, worker):
+    make_subscription(url=receiver.url)
+    make_outage()
+    page.goto("/")
+    expect(page.locator(".lead")).to_contain_text("30 logs failed")
+
+    tab_to(page, lambda text: f"Re-deliver {FAILED}…" in text)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Plan a re-delivery")
+    assert receiver.ledger == []
+
+    tab_to(page, lambda text: text.startswith("#id_reason"))
+    page.keyboard.type("the receiver was down last night")
+    tab_to(page, lambda text: f"Send {FAILED} logs" in text)
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_role("heading", level=1)).to_contain_text("the receiver was down last night")
+    expect(page.locator("#run .lead")).to_contain_text(f"All {FAILED} logs were received.")
+    assert len(set(receiver.ids)) == len(receiver.ids) == FAILED
+    run = Run.objects.get()
+    assert (run.state, run.reason) == (RunState.FINISHED, "the receiver was down last night")
+
+    tab_to(page, lambda text: "Work order 29" in text)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Work order 29")
+    expect(page.locator("#log-status .badge").first).to_have_text("Delivered")
+
+    tab_to(page, lambda text: text.endswith("Overview"))
+    page.keyboard.press("Enter")
+    expect(page.locator(".lead")).to_contain_text("Nothing failed")
+    assert not WebhookLog.objects.exclude(state=State.SUCCEEDED).exists()

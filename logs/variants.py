@@ -1,0 +1,98 @@
+"""Who may re-deliver a log otherwise than it is, what an edited payload changes, and asking for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from .masked_keys import masked_keys
+from .models import Attempt, AttemptTrigger, AuditAction, AuditEntry, Variant, WebhookLog
+from .payloads import comparing, tree
+from .payloads.masking import mask_json, mask_url
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """What a person may do with one log. `is_masked`: its payload has masked values; `may_reveal`: these are no hindrance.
+
+    Whoever chooses where a payload goes can read it there, and whoever edits it sees all of it: both need what reading it needs.
+    """
+
+    to_send_elsewhere: bool
+    to_edit: bool
+    is_masked: bool
+    may_reveal: bool
+
+    @property
+    def is_hindered(self) -> bool:
+        return self.is_masked and not self.may_reveal
+
+
+def allowed_to(user, event: str | None) -> Allowed:
+    """`event`: the stored one, None where it has expired."""
+    is_masked = event is not None and mask_json(event, masked_keys()) != event
+    may_reveal = user.has_perm("logs.reveal_masked")
+    may_read = user.has_perm("logs.view_payload") and (may_reveal or not is_masked)
+    return Allowed(
+        to_send_elsewhere=may_read and user.has_perm("logs.redeliver_elsewhere"),
+        to_edit=may_read and user.has_perm("logs.redeliver_edited"),
+        is_masked=is_masked,
+        may_reveal=may_reveal,
+    )
+
+
+def why_not(log: WebhookLog) -> str:
+    """Why nobody can send the log now, "" where it can be sent."""
+    if log.is_due:
+        return _("It stands in its lane already, and is sent from there.")
+    return str(log.why_not_redeliverable())
+
+
+def differences(stored: str, sent: str) -> comparing.Comparison:
+    """What a person has changed of the stored event."""
+    return comparing.compare_edit(tree.parse(stored), tree.parse(sent), masked_keys())
+
+
+def attempts_of(log: WebhookLog) -> list[Attempt]:
+    """The attempts in their order, each with the variant that it sent, if it did; an edited event is not read.
+
+    Of a log that was imported and not sent from here, what it tells of Cotalker's.
+    """
+    attempts = list(log.attempts.select_related("actor"))
+    if not attempts and log.is_imported:
+        return [Attempt.of_cotalker(log)]
+    otherwise = [attempt for attempt in attempts if attempt.trigger == AttemptTrigger.VARIANT]
+    variants = {variant.number: variant for variant in log.variants.defer("event")} if otherwise else {}
+    for attempt in otherwise:
+        attempt.variant = variants.get(attempt.number)
+    return attempts
+
+
+def queued_variant(log: WebhookLog) -> Variant | None:
+    """What the next try of the log sends instead, None where that is no variant."""
+    if not log.is_due or log.trigger != AttemptTrigger.VARIANT:
+        return None
+    return log.variants.defer("event").filter(number=(log.retry or 0) + 1).first()
+
+
+def ask_for(log: WebhookLog, variant: Variant, stored: str, *, after_try: int) -> bool:
+    """Queue it, on record with the places that were changed, never with values; False where nothing was queued.
+
+    Raises RedeliveryRefused.
+    """
+    with transaction.atomic():
+        if not log.redeliver_otherwise(variant, after_try=after_try):
+            return False
+        AuditEntry.record(variant.made_by, AuditAction.VARIANT_SENT, log.pk, _for_the_record(variant, stored))
+    return True
+
+
+def _for_the_record(variant: Variant, stored: str) -> str:
+    parts = [f"try {variant.number}: {variant.reason}"]
+    if variant.is_elsewhere:
+        parts.append(f"to {mask_url(variant.url, masked_keys())}")
+    if variant.event is not None:
+        parts.append(", ".join(found.pointer or "/" for found in differences(stored, variant.event).differences))
+    return " · ".join(filter(None, parts))
