@@ -17,7 +17,9 @@ from .conftest import PASSWORD, PATIENCE_MS
 
 FAILED = sample("webhook_log_task_create_failed")
 NAME = FAILED["event"]["data"]["name"]
-DELIVERED = log_document(1, status=200, retry=1, response="ok")
+# Of another object: a newer event of the same would supersede the failed one.
+ANOTHER = FAILED["event"]["data"] | {"_id": "62742b7562f37034d9390001"}
+DELIVERED = log_document(1, {"data": ANOTHER}, status=200, retry=1, response="ok")
 
 
 @pytest.fixture
