@@ -46,7 +46,7 @@ def points_of(now: float | None, earlier: float | None) -> SafeString:
     """↓ 2.6 points lower, 99.8 % before."""
     if earlier is None:
         return SafeString(_("nothing in the time before"))
-    before = number_format(earlier, 1)
+    before = "100" if earlier == 100 else number_format(earlier, 1)
     if now is None or now == earlier:
         return _with_arrow(0, _("%(percent)s %% in the time before") % {"percent": before})
     text = _("%(points)s points higher, %(percent)s %% before")

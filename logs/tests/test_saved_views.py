@@ -1,5 +1,7 @@
 """Saved views: a filter with a name, for oneself or one's colleagues, pinned with the number of its logs."""
 
+import re
+
 import pytest
 from django.core.cache import cache
 from django.db import IntegrityError, transaction
@@ -7,6 +9,7 @@ from django.db import IntegrityError, transaction
 from logs.models import SavedView
 
 from .factories import SUBSCRIPTION, import_logs, log_document, make_company, make_log, make_subscription
+from .test_webhook_logs import text_of
 
 pytestmark = pytest.mark.django_db
 LIST = "/views/"
@@ -310,3 +313,10 @@ def test_it_is_renamed_or_deleted_all_the_same(client, broken):
     assert client.post(f"/views/{broken.pk}/", {"name": "Still broken"}).status_code == 302
     client.post(f"/views/{broken.pk}/delete/")
     assert not SavedView.objects.exists()
+
+
+def test_the_form_of_a_new_view_tells_what_it_will_filter_by(client, operator):
+    page = text_of(client.get("/views/new/?state=failed&not_cause=timeout&sort=oldest"))
+    assert re.search(r"State\s+Failed\s+Cause\s+not\s+timeout\s+oldest first", page)
+    page = text_of(client.get("/views/new/?colour=red"))
+    assert "There is no such filter." in page

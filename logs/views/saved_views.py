@@ -117,10 +117,13 @@ def _changeable(request: HttpRequest, pk: int) -> SavedView:
 
 
 def _form_page(request: HttpRequest, form: SavedViewForm, status: int = 200) -> HttpResponse:
-    context: dict[str, Any] = {"form": form}
-    if not form.is_new:
-        one = described(form.instance, request.user)
-        context |= {"one": one, "mended": mended(form.instance.query, request.user) if one.problems else ""}
+    view = form.instance
+    if form.is_new:
+        view = SavedView(query=form["query"].value() or "")
+    one = described(view, request.user)
+    context: dict[str, Any] = {"form": form, "one": one}
+    if not form.is_new and one.problems:
+        context["mended"] = mended(view.query, request.user)
     return render(request, "logs/saved_view_form.html", context, status=status)
 
 
