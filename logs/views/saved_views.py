@@ -119,7 +119,7 @@ def _changeable(request: HttpRequest, pk: int) -> SavedView:
 def _form_page(request: HttpRequest, form: SavedViewForm, status: int = 200) -> HttpResponse:
     view = form.instance
     if form.is_new:
-        view = SavedView(owner_id=request.user.pk, query=form["query"].value() or "")
+        view = SavedView(query=form["query"].value() or "")
     one = described(view, request.user)
     context: dict[str, Any] = {"form": form, "one": one}
     if not form.is_new and one.problems:
