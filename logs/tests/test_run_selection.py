@@ -375,7 +375,8 @@ def form_to_plan(page, button: str) -> dict[str, str]:
     forms = re.findall(rf'<form[^>]*action="{PLAN}"[^>]*>(.*?)</form>', page.content.decode(), re.DOTALL)
     [form] = [form for form in forms if button in form]
     return {
-        name: html.unescape(value) for name, value in re.findall(r'name="(source|query|since)" value="([^"]*)"', form)
+        name: html.unescape(value)
+        for name, value in re.findall(r'name="(source|query|since)"[^>]*? value="([^"]*)"', form)
     }
 
 
