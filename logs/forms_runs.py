@@ -26,6 +26,7 @@ from .templatetags.cotadmin_ui import humanbytes
 
 FILE_LIMIT = 5 * 1024 * 1024
 LONGEST_QUERY = 4000
+QUICK_SEARCH = 2_000  # logs: the words of a search are looked for in each
 
 
 class SelectionForm(forms.Form):
@@ -76,7 +77,8 @@ class SelectionForm(forms.Form):
         query = frozen(self.asked, found.criteria)
         if len(query) > LONGEST_QUERY:
             raise ValidationError(gettext("The filter is too long to be kept with the plan. Choose fewer values."))
-        return Selection(Source.FILTER, query=query, number=_at_most(number) if figures.is_exact else None)
+        is_known = _at_most(number) <= (QUICK if found.criteria.is_of_kinds else QUICK_SEARCH) and figures.is_exact
+        return Selection(Source.FILTER, query=query, number=number if is_known else None)
 
     def _chosen(self) -> Selection:
         return self._of_ids(Source.CHOSEN, self.data.getlist("log"), gettext("No log is ticked."))

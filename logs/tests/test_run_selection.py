@@ -340,6 +340,14 @@ def test_a_large_plan_is_made_by_a_job_of_what_was_selected_then(client, logs, m
     assert run.unknown == (["nobody000000000000000000"] if "ids" in data else [])
 
 
+def test_what_is_searched_for_by_words_is_planned_by_a_job_sooner(client, logs, monkeypatch):
+    monkeypatch.setattr("logs.forms_runs.QUICK_SEARCH", 1)
+    run, _ids = planned(client.post(PLAN, {"source": "filter", "query": "q=ETIMEDOUT"}))
+    assert run.state == RunState.PLANNING
+    plan_run(run_id=run.pk)
+    assert list(run.entries.values_list("log", flat=True)) == [logs[0].pk, logs[1].pk]
+
+
 def test_the_plan_of_a_person_who_is_gone_holds_nobodys_logs(logs, operator):
     run = new_run(Source.FILTER, by=operator, query="")
     operator.delete()
@@ -375,7 +383,8 @@ def form_to_plan(page, button: str) -> dict[str, str]:
     forms = re.findall(rf'<form[^>]*action="{PLAN}"[^>]*>(.*?)</form>', page.content.decode(), re.DOTALL)
     [form] = [form for form in forms if button in form]
     return {
-        name: html.unescape(value) for name, value in re.findall(r'name="(source|query|since)" value="([^"]*)"', form)
+        name: html.unescape(value)
+        for name, value in re.findall(r'name="(source|query|since)"[^>]*? value="([^"]*)"', form)
     }
 
 
