@@ -64,7 +64,7 @@ FROM (
     END AS why
     FROM logs_runentry entry JOIN logs_webhooklog log ON log.id = entry.log_id WHERE entry.id = ANY(%(entries)s)
 ) judged
-WHERE logs_runentry.id = judged.id AND judged.why <> ''
+WHERE logs_runentry.id = judged.id AND logs_runentry.outcome = 'waiting' AND judged.why <> ''
 """
 # What an imported log tells of Cotalker's tries becomes an attempt, before later outcomes overwrite it (docs/adr/0005).
 _TRIES = "CASE WHEN log.position IS NULL THEN greatest(coalesce(log.retry, 1), 1) ELSE log.retry END"

@@ -23,6 +23,7 @@ from ..models import (
     wake,
 )
 
+# An outcome that is committed in this moment stands: so each entry is asked once more whether it is queued.
 # What is in flight is recorded when its outcome is there; the others were not tried, or failed in a round that ends here.
 _WITHDRAW = """
 WITH entry AS (
@@ -37,7 +38,7 @@ WITH entry AS (
 UPDATE logs_runentry SET queued_at = NULL,
     outcome = CASE WHEN attempt_number IS NULL THEN 'waiting' ELSE 'failed' END,
     settled_at = CASE WHEN attempt_number IS NOT NULL THEN now() END
-FROM entry WHERE logs_runentry.id = entry.id
+FROM entry WHERE logs_runentry.id = entry.id AND logs_runentry.outcome = 'queued'
 RETURNING logs_runentry.subscription_id
 """
 # A worker that has read ahead in one of these lanes reads again before it sends the next. Locked in the order of ids.

@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from logs.models import (
     Attempt,
@@ -22,6 +22,7 @@ from logs.runs.starting import start
 from logs.runs.steering import go_on, pause, stop
 
 from .factories import make_log, make_subscription, make_waiting_log
+from .processes import wait_until
 from .runs import (
     CHOICES,
     DELIVERED,
@@ -444,3 +445,26 @@ def test_a_rate_is_kept(operator, receiver, deliver_run):
     assert len(receiver.ledger) == 12
     settled = [entry.settled_at for entry in run.entries.order_by("settled_at")]
     assert (settled[-1] - start_).total_seconds() >= 0.2  # two more than a second's rate
+
+
+def test_a_stop_does_not_write_over_an_outcome_that_is_committed_in_that_moment(operator, receiver):
+    """The recorder has written and not committed yet when the stop looks for what is queued."""
+    make_subscription(url=receiver.url)
+    [log] = make_logs_on("62685990d918fb5557f9f992", range(1))
+    run = start_run(operator, [log])
+    assert feed() == 1
+    stopping = threading.Thread(target=lambda: (stop(run, by=operator), connection.close()))
+    with transaction.atomic():
+        WebhookLog.objects.filter(pk=log.pk).update(state=State.SUCCEEDED, retry=4, next_attempt_at=None)
+        run.entries.update(outcome=DELIVERED, attempt_number=4, status=200)
+        stopping.start()
+        wait_until(_somebody_waits_for_a_lock)
+    stopping.join()
+    run.refresh_from_db()
+    assert (run.state, outcomes(run)) == (RunState.STOPPED, {log.pk: (DELIVERED, "")})
+
+
+def _somebody_waits_for_a_lock() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+        return cursor.fetchone()[0]
