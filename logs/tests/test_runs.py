@@ -1,15 +1,19 @@
 """Runs: many logs re-delivered together, sent by a worker, judged by the receiver's ledger."""
 
 import threading
+from datetime import timedelta
 
 import pytest
 from django.db import connection, transaction
+from django.db.models.functions import Now
+from django.utils import timezone
 
 from logs.models import (
     Attempt,
     Canary,
     PauseReason,
     Payload,
+    Run,
     RunState,
     StaleChoice,
     State,
@@ -21,7 +25,7 @@ from logs.runs.feeding import feed
 from logs.runs.starting import start
 from logs.runs.steering import go_on, pause, stop
 
-from .factories import make_log, make_subscription, make_waiting_log
+from .factories import make_company, make_log, make_subscription, make_waiting_log
 from .processes import wait_until
 from .runs import (
     CHOICES,
@@ -117,8 +121,6 @@ def test_what_cannot_be_sent_is_left_out_of_the_plan_with_the_reason(operator, r
 
 
 def test_ids_that_nobody_knows_or_may_see_are_told_apart_from_the_plan(operator, receiver):
-    from .factories import make_company
-
     make_subscription(url=receiver.url)
     make_subscription(OTHER, url=receiver.url, company=make_company("625be93a286ef83c1c0e0000", "Other"))
     foreign = make_log(1, subscription=OTHER)
@@ -435,16 +437,28 @@ def test_a_subscription_that_is_deactivated_on_the_way_is_skipped(operator, rece
 
 
 def test_a_rate_is_kept(operator, receiver, deliver_run):
-    """Ten in a second: five that the first second allows at once are not all twelve."""
-    from django.utils import timezone
-
+    """At ten in a second, twelve logs take longer than the burst that the first second allows."""
     make_subscription(url=receiver.url)
     logs = make_logs_on("62685990d918fb5557f9f992", range(12))
-    start_ = timezone.now()
+    begun = timezone.now()
     run = deliver_run(start_run(operator, logs, rate=10))
     assert len(receiver.ledger) == 12
     settled = [entry.settled_at for entry in run.entries.order_by("settled_at")]
-    assert (settled[-1] - start_).total_seconds() >= 0.2  # two more than a second's rate
+    assert (settled[-1] - begun).total_seconds() >= 0.2
+
+
+def test_a_rate_gives_room_as_time_passes(operator, receiver):
+    """Ten in a second: a second's worth at first, nothing while it is used up, and what half a second allows after that."""
+    lanes = [make_subscription(f"62685990d918fb5557f9{n:04x}", url=receiver.url) for n in range(18)]
+    logs = [log for number, lane in enumerate(lanes) for log in make_logs_on(lane.pk, [number])]
+    run = start_run(operator, logs, rate=10)
+    runs = Run.objects.filter(pk=run.pk)
+    assert feed() == 10
+    assert runs.filter(fed_until__isnull=False).exists()
+    runs.update(fed_until=Now() + timedelta(minutes=1))
+    assert feed() == 0
+    runs.update(fed_until=Now() - timedelta(milliseconds=500))
+    assert 5 <= feed() < 8  # of the eight that are left
 
 
 def test_a_stop_does_not_write_over_an_outcome_that_is_committed_in_that_moment(operator, receiver):
