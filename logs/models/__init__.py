@@ -11,7 +11,7 @@ from .payload import Payload
 from .retention import Retention
 from .rollup import Cell, DurationCell, DurationRollup, Rollup, RollupDelta
 from .round import RedeliveryRefused
-from .run import FIRST_STEP, LAST_STEP, SECOND_STEP, WINDOW, Canary, PauseReason, Run, RunState, Source, StaleChoice
+from .run import FIRST_STEP, LAST_STEP, WINDOW, Canary, PauseReason, Run, RunState, Source, StaleChoice
 from .run_entry import Outcome, RunEntry, Why
 from .saved_view import SavedView
 from .states import AttemptTrigger, Cause, State, Turn
@@ -24,7 +24,6 @@ __all__ = [
     "DUE_CHANNEL",
     "FIRST_STEP",
     "LAST_STEP",
-    "SECOND_STEP",
     "WINDOW",
     "AcceptedEvent",
     "ApiToken",

@@ -53,7 +53,7 @@ class PauseReason(models.TextChoices):
     ACCOUNT = "account", _("who started it may not re-deliver any more")
 
 
-FIRST_STEP, SECOND_STEP, LAST_STEP = 1, 2, 3
+FIRST_STEP, LAST_STEP = 1, 3
 WINDOW = 50  # the last logs of a run, of which a share may fail
 
 

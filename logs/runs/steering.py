@@ -33,7 +33,7 @@ WITH entry AS (
 ), log AS (
     UPDATE logs_webhooklog log SET next_attempt_at = NULL, requested_by_id = NULL,
         state = CASE WHEN log.state IN ('pending', 'retrying') THEN 'failed' ELSE log.state END
-    FROM entry WHERE log.id = entry.log_id
+    FROM entry WHERE log.id = entry.log_id AND log.trigger = 'bulk'
 )
 UPDATE logs_runentry SET queued_at = NULL,
     outcome = CASE WHEN attempt_number IS NULL THEN 'waiting' ELSE 'failed' END,

@@ -18,7 +18,6 @@ _HELD = """
 UPDATE logs_webhooklog log SET turn = 1 FROM logs_runentry entry, logs_subscription lane
 WHERE entry.run_id = %(run)s AND entry.outcome = 'queued' AND log.id = entry.log_id AND log.turn = 2
     AND log.next_attempt_at IS NOT NULL AND lane.id = entry.subscription_id AND lane.held_at IS NOT NULL
-RETURNING lane.id
 """
 
 
