@@ -74,8 +74,8 @@ def _stretches(
     for minutes in _WIDTHS:
         width = timedelta(minutes=minutes)
         cells = _cells(criteria, width, edge, found, is_older=is_older)
-        first = wanted + 1 if is_sparse else FEW
-        found, is_enough = _enough(cells, width, edge, is_older=is_older, wanted=wanted, first=first)
+        bounds = [moment for moment in (edge, criteria.since, criteria.until) if moment is not None]
+        found, is_enough = _enough(cells, width, bounds, is_older=is_older, wanted=wanted, is_sparse=is_sparse)
         if not found:
             break
         is_all = is_all and not is_enough
@@ -84,18 +84,21 @@ def _stretches(
 
 
 def _enough(
-    cells: QuerySet[Cell], width: timedelta, edge: datetime | None, *, is_older: bool, wanted: int, first: int
+    cells: QuerySet[Cell], width: timedelta, bounds: list[datetime], *, is_older: bool, wanted: int, is_sparse: bool
 ) -> tuple[list[_Stretch], bool]:
-    """The next of one width, and whether they hold as many as are wanted. Where the `first` do, PostgreSQL stops there."""
+    """The next of one width, and whether they hold as many as are wanted. Where a FEW do, PostgreSQL stops there.
+
+    Of one that a bound runs through we cannot tell how many are inside; each other has one log at least.
+    """
+    most_needed = wanted + len(bounds)
     rows = cells.values_list("bucket").annotate(count=Sum("count"), those=ArrayAgg("subscription", distinct=True))
     rows = rows.filter(count__gt=0).order_by("-bucket" if is_older else "bucket")
     found: list[_Stretch] = []
-    for most in (first, wanted + 1):
+    for most in (most_needed if is_sparse else FEW, most_needed):
         found, held = [], 0
         for bucket, count, those in rows[:most]:
             found.append(_Stretch(bucket, bucket + width, frozenset(those) if len(those) <= MANY else None, count))
-            # Of one that lies across the edge we cannot tell how many are beyond; each other has one log at least.
-            held += 0 if edge is not None and bucket < edge < bucket + width else count
+            held += 0 if any(bucket < bound < bucket + width for bound in bounds) else count
             if held >= wanted:
                 return found, True
         if len(found) < most:

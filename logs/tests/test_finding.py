@@ -109,6 +109,36 @@ def test_a_time_that_no_bucket_fits_is_kept_to_the_second(logs, minutes):
         assert Figures(Finder(asked)).total.number == len(expected)
 
 
+@pytest.fixture
+def few_looks(monkeypatch) -> None:
+    """Who looks again and again at the same place does not come to an end."""
+    looks = iter(range(60))
+    look = candidates._stretches
+
+    def counted(*args, **kwargs):
+        assert next(looks, None) is not None, "it looks at the same place for ever"
+        return look(*args, **kwargs)
+
+    monkeypatch.setattr(candidates, "_stretches", counted)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 5])
+@pytest.mark.parametrize("is_older", [True, False])
+@pytest.mark.parametrize("minutes", [(0, 60), (7, 7 + 1440), (61, 90), (1447, 4000), (-3000, -7), (12, 100_000)])
+@pytest.mark.parametrize("place", [None, 0, 299, 120])
+def test_one_log_more_is_found_or_none_wherever_the_time_begins_and_ends(
+    logs, few_looks, limit, is_older, minutes, place
+):
+    """As the page of a log asks for those beside it, which need not be in the time itself."""
+    since, until = (logs[150].created_at + timedelta(minutes=number, seconds=11) for number in minutes)
+    asked = Criteria(since=since, until=until, subscriptions=LANES)
+    at = None if place is None else Key(logs[place].created_at, logs[place].pk)
+    inside = [Key(log.created_at, log.pk) for log in logs if since <= log.created_at < until]
+    ordered = inside if is_older else inside[::-1]
+    beyond = [key for key in ordered if at is None or (key < at if is_older else key > at)]
+    assert candidates.candidates(asked, at, is_older=is_older, limit=limit) == beyond[:limit]
+
+
 def test_many_logs_are_sorted_by_the_index(logs, monkeypatch):
     monkeypatch.setattr(candidates, "SORTED_HERE", 3)
     expected = [Key(log.created_at, log.pk) for log in logs if log.state == "failed"]
