@@ -23,8 +23,9 @@ from .sender import Outcome
 
 AT_ONCE = 500
 
-# The lease is locked against who would take it over, not against its renewal. Logs are locked before their lanes. What went to
-# another URL is an attempt, and changes nothing that the log tells.
+# The lease is locked against who would take it over, not against its renewal. Logs are locked before their lanes and entries, in
+# the order of ids, as by all who lock several: else two would wait for one another. What went to another URL is an attempt, and
+# changes nothing that the log tells.
 _RECORD = """
 WITH told AS (
     SELECT * FROM json_to_recordset(%(outcomes)s::json) AS told (
@@ -35,6 +36,9 @@ WITH told AS (
     )
 ), lease AS (
     SELECT number, epoch FROM logs_lanegroup WHERE holder = %(holder)s FOR KEY SHARE
+), stored AS MATERIALIZED (
+    SELECT log.id, log.state, log.tries_left, log.next_attempt_at FROM logs_webhooklog log
+    WHERE log.id IN (SELECT log_id FROM told) ORDER BY log.id FOR NO KEY UPDATE
 ), log AS (
     UPDATE logs_webhooklog log SET
         retry = told.number,
@@ -57,7 +61,7 @@ WITH told AS (
         search = CASE WHEN kept THEN log.search ELSE told.search::tsvector END
     FROM told
     JOIN lease ON lease.number = told.group_number AND lease.epoch = told.epoch
-    JOIN logs_webhooklog stored ON stored.id = told.log_id
+    JOIN stored ON stored.id = told.log_id
     CROSS JOIN LATERAL (
         SELECT told.is_elsewhere OR stored.state = 'succeeded' AND NOT told.is_success AS kept,
             NOT told.is_success AND stored.tries_left > 1 AND stored.next_attempt_at IS NOT NULL AS again
@@ -77,15 +81,16 @@ WITH told AS (
         settled_at = CASE WHEN log.is_settled THEN now() END, why = CASE WHEN log.is_settled THEN '' ELSE entry.why END
     FROM told JOIN log ON log.id = told.log_id
     WHERE entry.id = told.entry
+), changed AS (
+    SELECT lane.id, log.id AS log_id, log.state FROM log JOIN logs_subscription lane ON lane.id = log.subscription_id
+    WHERE lane.holds_when_exhausted AND lane.held_at IS NULL AND log.trigger = 'auto' AND log.state = 'failed'
+        OR lane.held_log = log.id AND log.state = 'succeeded'
+    ORDER BY lane.id FOR NO KEY UPDATE OF lane
 ), lane AS (
     UPDATE logs_subscription lane SET
-        held_at = CASE WHEN log.state = 'failed' THEN now() END,
-        held_log = CASE WHEN log.state = 'failed' THEN log.id ELSE '' END
-    FROM log
-    WHERE lane.id = log.subscription_id AND (
-        lane.holds_when_exhausted AND lane.held_at IS NULL AND log.trigger = 'auto' AND log.state = 'failed'
-        OR lane.held_log = log.id AND log.state = 'succeeded'
-    )
+        held_at = CASE WHEN changed.state = 'failed' THEN now() END,
+        held_log = CASE WHEN changed.state = 'failed' THEN changed.log_id ELSE '' END
+    FROM changed WHERE lane.id = changed.id
     RETURNING lane.id, lane.held_at
 )
 SELECT log.id, stored.lane_version, log.is_settled AND lane.held_at IS NULL
@@ -97,11 +102,13 @@ WITH told AS (
     SELECT * FROM json_to_recordset(%(left_out)s::json) AS told (log_id text, group_number smallint, epoch bigint, entry bigint)
 ), lease AS (
     SELECT number, epoch FROM logs_lanegroup WHERE holder = %(holder)s FOR KEY SHARE
+), stored AS MATERIALIZED (
+    SELECT log.id FROM logs_webhooklog log WHERE log.id IN (SELECT log_id FROM told) ORDER BY log.id FOR NO KEY UPDATE
 ), log AS (
     UPDATE logs_webhooklog log SET next_attempt_at = NULL, requested_by_id = NULL,
         state = CASE WHEN log.state IN ('pending', 'retrying') THEN 'failed' ELSE log.state END
-    FROM told JOIN lease ON lease.number = told.group_number AND lease.epoch = told.epoch
-    WHERE log.id = told.log_id AND log.next_attempt_at IS NOT NULL
+    FROM told JOIN lease ON lease.number = told.group_number AND lease.epoch = told.epoch JOIN stored ON stored.id = told.log_id
+    WHERE log.id = stored.id AND log.next_attempt_at IS NOT NULL
     RETURNING log.id, log.subscription_id
 ), entry AS (
     UPDATE logs_runentry entry SET outcome = 'skipped', why = 'stale', settled_at = now()
@@ -131,7 +138,10 @@ class _Told:
 
 
 class Recorder:
-    """`await record(…)` comes back once the outcome is committed; `run(connection)` does the work, while a connection lasts."""
+    """`await record(…)` comes back once the outcome is committed; `run(connection)` does the work, while a connection lasts.
+
+    It may run on several connections: what they write at a time is of different lanes.
+    """
 
     def __init__(self, holder: str) -> None:
         self.holder = holder
@@ -157,13 +167,14 @@ class Recorder:
     async def write_waiting(self, connection: psycopg.AsyncConnection) -> None:
         """Write what has come in until now. Raises psycopg.Error, and nothing is forgotten then."""
         batch, self._waiting = self._waiting[:AT_ONCE], self._waiting[AT_ONCE:]
+        if not self._waiting:
+            self._has_some.clear()
         try:
             written = await self._write_all(connection, batch)
         except BaseException:
             self._waiting = batch + self._waiting
+            self._has_some.set()
             raise
-        if not self._waiting:
-            self._has_some.clear()
         for told in batch:
             if not told.recorded.done():
                 told.recorded.set_result(written.get(told.delivery.log_id))

@@ -19,7 +19,7 @@ import psycopg
 from django.conf import settings
 
 from .. import objectid
-from ..models import DUE_CHANNEL
+from ..models import DUE_CHANNEL, RUN_BEGAN
 from . import connecting, counts, lanes, signing
 from .clock import DatabaseClock
 from .guard import Guard
@@ -35,10 +35,14 @@ SWEEP_SECONDS = 1.0  # heals a notice that was lost
 GATHER_SECONDS = 0.005  # lanes that run dry at about the same time are read for together
 RECONNECT_SECONDS = 0.5
 DRAIN_SECONDS = 22.0
+RECORDERS = 2  # connections: while one of them commits, the other writes
 
 
 class DeliveryLoop:
-    """`run()` until `stop()`; what is in flight then is finished and recorded. `running`: the lanes at work, each a task."""
+    """`run()` until `stop()`; what is in flight then is finished and recorded. `running`: the lanes at work, each a task.
+
+    `run_began` is set when somebody lets a run begin, or go on.
+    """
 
     def __init__(self) -> None:
         holder = f"{socket.gethostname()[:60]}:{os.getpid()}:{secrets.token_hex(4)}"
@@ -47,6 +51,7 @@ class DeliveryLoop:
         self.clock = DatabaseClock()
         self.counts = counts.Counts()
         self.running: dict[str, asyncio.Task[None]] = {}
+        self.run_began = asyncio.Event()
         self._room = asyncio.Semaphore(settings.DELIVERY_CONCURRENCY)
         self._woken: set[str] = set()
         self._wake = asyncio.Event()
@@ -77,17 +82,14 @@ class DeliveryLoop:
     async def _work(self, sender: Sender) -> None:
         """Deliver while the connections last, or until the worker is to stop and nothing is in flight."""
         async with AsyncExitStack() as stack:
-            asking, listening, recording = [await connecting.connect(stack) for _ in range(3)]
+            asking, listening, *recording = [await connecting.connect(stack) for _ in range(2 + RECORDERS)]
             await self.leases.register(asking)
             await self._renew(asking)
-            await self.recorder.write_waiting(recording)  # else what is on record in a moment would be sent again
+            await self.recorder.write_waiting(recording[0])  # else what is on record in a moment would be sent again
             await listening.execute(f"LISTEN {DUE_CHANNEL}")
             async with asyncio.TaskGroup() as group:
-                tasks = [
-                    group.create_task(self._listen(listening)),
-                    group.create_task(self.recorder.run(recording)),
-                    group.create_task(self._beat(asking)),
-                ]
+                loops = [self._listen(listening), self._beat(asking), *(self.recorder.run(one) for one in recording)]
+                tasks = [group.create_task(loop) for loop in loops]
                 await self._send_what_is_due(asking, sender)
                 await self._drain()
                 for task in tasks:
@@ -97,7 +99,10 @@ class DeliveryLoop:
 
     async def _listen(self, connection: psycopg.AsyncConnection) -> None:
         async for notice in connection.notifies():
-            self._wake_lane(notice.payload)
+            if notice.payload == RUN_BEGAN:
+                self.run_began.set()
+            else:
+                self._wake_lane(notice.payload)
 
     def _wake_lane(self, lane: str) -> None:
         if objectid.is_objectid(lane) and group_of(lane) in self.leases.epochs:

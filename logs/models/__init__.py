@@ -6,7 +6,7 @@ from .company import Company
 from .hand_off import HandOff, HandOffState
 from .imports import Import, ImportChunk, ImportKind, ImportState, RefusedDocument
 from .ingest import AcceptedEvent, ApiToken, Door, UnmatchedCount
-from .lane import DUE_CHANNEL, take_positions, wake
+from .lane import DUE_CHANNEL, RUN_BEGAN, take_positions, wake
 from .payload import Payload
 from .retention import Retention
 from .rollup import Cell, DurationCell, DurationRollup, Rollup, RollupDelta
@@ -24,6 +24,7 @@ __all__ = [
     "DUE_CHANNEL",
     "FIRST_STEP",
     "LAST_STEP",
+    "RUN_BEGAN",
     "WINDOW",
     "AcceptedEvent",
     "ApiToken",

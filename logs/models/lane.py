@@ -15,6 +15,7 @@ from .fields import ObjectIdField
 from .states import AttemptTrigger, State
 
 DUE_CHANNEL = "cotadmin_due"
+RUN_BEGAN = "run"  # in the place of a lane: runs are put into their lanes by the workers
 
 
 class Lane(models.Model):

@@ -40,6 +40,9 @@ class Why(models.TextChoices):
     STOPPED = "stopped", _("The run was stopped.")
 
 
+_OPEN = Q(outcome__in=[Outcome.WAITING, Outcome.QUEUED])
+
+
 class RunEntry(models.Model):
     """`number`: its place in the run, oldest first. `before_…`: as the log stood when it was planned.
 
@@ -83,14 +86,12 @@ class RunEntry(models.Model):
         default_permissions = ()
         constraints = [
             models.UniqueConstraint(fields=["run", "number"], name="run_entry_number"),
-            models.UniqueConstraint(
-                fields=["log"], name="run_entry_open", condition=Q(outcome__in=[Outcome.WAITING, Outcome.QUEUED])
-            ),
+            models.UniqueConstraint(fields=["log"], name="run_entry_open", condition=_OPEN),
             models.CheckConstraint(condition=Q(outcome__in=Outcome.values), name="run_entry_outcome_known"),
             models.CheckConstraint(condition=Q(why__in=["", *Why.values]), name="run_entry_why_known"),
         ]
         indexes = [
-            models.Index("run", "subscription", "outcome", "number", name="run_entry_next"),
+            models.Index("run", "subscription", "outcome", "number", name="run_entry_next", condition=_OPEN),
             models.Index("run", "settled_at", name="run_entry_settled", condition=Q(settled_at__isnull=False)),
             models.Index("log", name="run_entry_of_log"),
         ]

@@ -26,9 +26,12 @@ WHERE duration_bin IS NOT NULL
 GROUP BY width, wider, subscription_id, duration_bin HAVING sum(count) <> 0
 """
 _ONE_KIND = KIND.replace("status", "(coalesce(status, -1))")
+# Added up in the narrowest width first: most differences are of a few kinds.
 _FOLD = f"""
-WITH taken AS (
+WITH difference AS (
     DELETE FROM logs_rollupdelta WHERE id IN (SELECT id FROM logs_rollupdelta ORDER BY id LIMIT %s) RETURNING *
+), taken AS MATERIALIZED (
+    SELECT bucket, {KIND}, duration_bin, sum(count) AS count FROM difference GROUP BY bucket, {KIND}, duration_bin
 ), cells AS (
     {ADD_CELLS}
     ON CONFLICT (width, bucket, {_ONE_KIND}) DO UPDATE SET count = logs_rollup.count + excluded.count
@@ -36,7 +39,7 @@ WITH taken AS (
     {ADD_DURATIONS}
     ON CONFLICT (width, bucket, subscription_id, bin) DO UPDATE SET count = logs_durationrollup.count + excluded.count
 )
-SELECT count(*) FROM taken
+SELECT count(*) FROM difference
 """
 _FORGET_EMPTY = "DELETE FROM logs_rollup WHERE count = 0; DELETE FROM logs_durationrollup WHERE count = 0"
 

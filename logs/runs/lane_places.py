@@ -46,7 +46,7 @@ WHERE entry.id = ANY(%(repairs)s) AND log.id = entry.log_id AND newest.id <> log
 """
 _LOCK_LOGS = """
 SELECT log.id FROM logs_webhooklog log JOIN logs_runentry entry ON entry.log_id = log.id
-WHERE entry.id = ANY(%(entries)s) ORDER BY log.id FOR UPDATE OF log
+WHERE entry.id = ANY(%(entries)s) ORDER BY log.id FOR NO KEY UPDATE OF log
 """
 # Locked in the order of ids, as everybody does who locks several lanes.
 _LOCK_LANES = """
@@ -54,17 +54,17 @@ SELECT lane.id FROM logs_subscription lane
 WHERE lane.id IN (SELECT subscription_id FROM logs_runentry WHERE id = ANY(%(entries)s)) ORDER BY lane.id FOR NO KEY UPDATE
 """
 _SKIP = """
-UPDATE logs_runentry SET outcome = 'skipped', why = judged.why, settled_at = now()
-FROM (
-    SELECT entry.id, CASE
+WITH judged AS MATERIALIZED (
+    SELECT entry.id, looked.why
+    FROM logs_runentry entry JOIN logs_webhooklog log ON log.id = entry.log_id
+    CROSS JOIN LATERAL (SELECT CASE
         WHEN log.next_attempt_at IS NOT NULL THEN 'due'
         WHEN NOT EXISTS (SELECT FROM logs_payload payload WHERE payload.log_id = log.id) THEN 'expired'
         WHEN log.state = 'succeeded' AND entry.before_state <> 'succeeded' THEN 'received'
-        ELSE ''
-    END AS why
-    FROM logs_runentry entry JOIN logs_webhooklog log ON log.id = entry.log_id WHERE entry.id = ANY(%(entries)s)
-) judged
-WHERE logs_runentry.id = judged.id AND logs_runentry.outcome = 'waiting' AND judged.why <> ''
+    END AS why) looked
+    WHERE entry.id = ANY(%(entries)s) AND entry.outcome = 'waiting' AND looked.why IS NOT NULL
+)
+UPDATE logs_runentry SET outcome = 'skipped', why = judged.why, settled_at = now() FROM judged WHERE logs_runentry.id = judged.id
 """
 # What an imported log tells of Cotalker's tries becomes an attempt, before later outcomes overwrite it (docs/adr/0005).
 _TRIES = "CASE WHEN log.position IS NULL THEN greatest(coalesce(log.retry, 1), 1) ELSE log.retry END"
@@ -76,7 +76,8 @@ SELECT log.id, {_TRIES}, 'cotalker', NULL, log.created_at, NULL, '', log.status,
 FROM logs_runentry entry JOIN logs_webhooklog log ON log.id = entry.log_id
 WHERE entry.id = ANY(%(entries)s) AND entry.outcome = 'waiting' AND log.position IS NULL
 """
-# `place`: the how-manieth log of the run in its lane, those that stand there already counted in.
+# `nth`: the how-manieth of those that come into its lane now. What comes at the end is read when the worker gets there; before
+# what it has read ahead it makes it read again (`lane_version`).
 _PLACE = f"""
 WITH next AS (
     SELECT entry.log_id, entry.subscription_id AS lane, row_number() OVER (PARTITION BY subscription_id ORDER BY number) AS nth
@@ -98,9 +99,10 @@ WITH next AS (
         CASE WHEN lane.held_at IS NULL THEN lane.waiting[lane.queued + next.nth + 1] END AS among
     FROM next JOIN lane ON lane.id = next.lane
 ), moved AS (
-    UPDATE logs_subscription SET lane_version = lane_version + 1, last_position = last_position + (
-        SELECT count(*) FROM next WHERE next.lane = logs_subscription.id
-    ) WHERE id IN (SELECT lane FROM next)
+    UPDATE logs_subscription moved SET last_position = moved.last_position + came.number,
+        lane_version = moved.lane_version + CASE WHEN lane.held_at IS NULL AND lane.waiting IS NULL THEN 0 ELSE 1 END
+    FROM lane JOIN (SELECT lane, count(*) AS number FROM next GROUP BY lane) came ON came.lane = lane.id
+    WHERE moved.id = lane.id
 ), log AS (
     UPDATE logs_webhooklog log SET turn = placed.turn, position = coalesce(placed.among, lane.last_position + placed.nth),
         trigger = 'bulk', requested_by_id = %(by)s, tries_left = %(tries)s, next_attempt_at = now(), retry = {_TRIES}

@@ -8,7 +8,19 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
-from ..models import FIRST_STEP, LAST_STEP, AuditAction, AuditEntry, Canary, Outcome, Run, RunState, StaleChoice
+from ..models import (
+    FIRST_STEP,
+    LAST_STEP,
+    RUN_BEGAN,
+    AuditAction,
+    AuditEntry,
+    Canary,
+    Outcome,
+    Run,
+    RunState,
+    StaleChoice,
+    wake,
+)
 
 # Starts take turns: two runs that want the same log must see each other.
 _ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtext('cotadmin: start of a run'))"
@@ -85,6 +97,7 @@ def start(run: Run, choices: Mapping[str, Any], lanes: Collection[str], *, by) -
         run.refresh_from_db()
         number = _make_ready(cursor, run, lanes)
         AuditEntry.record(by, AuditAction.RUN_STARTED, run.record_key, f"{number}: {run.reason}")
+        wake(RUN_BEGAN)
     return True
 
 

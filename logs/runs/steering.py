@@ -13,6 +13,7 @@ from django.db.models.functions import Now
 
 from ..models import (
     LAST_STEP,
+    RUN_BEGAN,
     AuditAction,
     AuditEntry,
     Outcome,
@@ -23,7 +24,14 @@ from ..models import (
     wake,
 )
 
-# An outcome that is committed in this moment stands: so each entry is asked once more whether it is queued.
+# What is queued is settled by the recorder alone, who locks the logs first, and in the same order: an outcome that is committed
+# in this moment stands.
+_LOCK_LOGS = """
+SELECT log.id FROM logs_webhooklog log JOIN logs_runentry entry ON entry.log_id = log.id
+WHERE entry.run_id = %(run)s AND entry.outcome = 'queued'
+    AND (%(lanes)s::text[] IS NULL OR entry.subscription_id = ANY(%(lanes)s))
+ORDER BY log.id FOR NO KEY UPDATE OF log
+"""
 # What is in flight is recorded when its outcome is there; the others were not tried, or failed in a round that ends here.
 _WITHDRAW = """
 WITH entry AS (
@@ -38,7 +46,7 @@ WITH entry AS (
 UPDATE logs_runentry SET queued_at = NULL,
     outcome = CASE WHEN attempt_number IS NULL THEN 'waiting' ELSE 'failed' END,
     settled_at = CASE WHEN attempt_number IS NOT NULL THEN now() END
-FROM entry WHERE logs_runentry.id = entry.id AND logs_runentry.outcome = 'queued'
+FROM entry WHERE logs_runentry.id = entry.id
 RETURNING logs_runentry.subscription_id
 """
 # A worker that has read ahead in one of these lanes reads again before it sends the next. Locked in the order of ids.
@@ -68,6 +76,7 @@ def go_on(run: Run, *, by) -> bool:
         columns = {"state": RunState.RUNNING, "pause_reason": "", "judged_from": Now(), "step": step, "responsible": by}
         _change(run, [RunState.PAUSED], **columns)
         AuditEntry.record(by, AuditAction.RUN_RESUMED, run.record_key)
+        wake(RUN_BEGAN)
     return True
 
 
@@ -98,8 +107,10 @@ def leave_lane(run: Run, lane: str, *, by) -> bool:
 
 def withdraw(run: Run, lanes: Collection[str] | None = None) -> None:
     """Take out of the lanes what the run has put there, and is not settled: it waits again. The run must be locked."""
+    asked = {"run": run.pk, "lanes": None if lanes is None else list(lanes)}
     with connection.cursor() as cursor:
-        cursor.execute(_WITHDRAW, {"run": run.pk, "lanes": None if lanes is None else list(lanes)})
+        cursor.execute(_LOCK_LOGS, asked)
+        cursor.execute(_WITHDRAW, asked)
         touched = {lane for (lane,) in cursor.fetchall()}
         cursor.execute(_NOTICE, {"lanes": list(touched)})
     wake(*touched)

@@ -13,11 +13,16 @@ UPDATE logs_runentry entry SET outcome = 'skipped', why = 'taken_out', settled_a
 FROM logs_webhooklog log
 WHERE entry.run_id = %(run)s AND entry.outcome = 'queued' AND log.id = entry.log_id AND log.next_attempt_at IS NULL
 """
-# A lane on hold sends re-deliveries and nothing that stands among the waiting.
+# A lane on hold sends re-deliveries and nothing that stands among the waiting. The order is that of all who lock several logs.
 _HELD = """
-UPDATE logs_webhooklog log SET turn = 1 FROM logs_runentry entry, logs_subscription lane
-WHERE entry.run_id = %(run)s AND entry.outcome = 'queued' AND log.id = entry.log_id AND log.turn = 2
-    AND log.next_attempt_at IS NOT NULL AND lane.id = entry.subscription_id AND lane.held_at IS NOT NULL
+WITH held AS (
+    SELECT log.id FROM logs_runentry entry JOIN logs_webhooklog log ON log.id = entry.log_id
+    JOIN logs_subscription lane ON lane.id = entry.subscription_id
+    WHERE entry.run_id = %(run)s AND entry.outcome = 'queued' AND log.turn = 2 AND log.next_attempt_at IS NOT NULL
+        AND lane.held_at IS NOT NULL
+    ORDER BY log.id FOR NO KEY UPDATE OF log
+)
+UPDATE logs_webhooklog log SET turn = 1 FROM held WHERE log.id = held.id AND log.turn = 2
 """
 
 

@@ -1,9 +1,11 @@
 """Runs deliveries and background jobs until it is told to stop."""
 
 import asyncio
+import gc
 import logging
 import resource
 import signal
+from contextlib import suppress
 
 import psycopg
 from django.core.management.base import BaseCommand
@@ -30,12 +32,13 @@ class Command(BaseCommand):
 
     def handle(self, *args, **options) -> None:
         _allow_many_connections()
+        gc.freeze()  # what is loaded stays: it need not be walked again and again for what could be freed
         asyncio.run(self._run())
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         deliveries = DeliveryLoop()
-        jobs = (_run_jobs(), _fold_rollups(), _feed_runs(), asyncio.to_thread(_make_months))
+        jobs = (_run_jobs(), _fold_rollups(), _feed_runs(deliveries.run_began), asyncio.to_thread(_make_months))
         others = [asyncio.create_task(job) for job in jobs]
 
         def stop() -> None:
@@ -94,11 +97,16 @@ def _fold_what_came_in() -> None:
         logger.warning("the figures of the pages were not added up, trying again: %s", type(error).__name__)
 
 
-async def _feed_runs() -> None:
+async def _feed_runs(run_began: asyncio.Event) -> None:
     """Puts the logs of re-delivery runs into their lanes. Several workers take turns."""
     while True:
+        run_began.clear()
         number = await asyncio.to_thread(_feed_what_runs)
-        await asyncio.sleep(FEED_IDLE_SECONDS if number is None else FEED_SECONDS[number > 0])
+        if number is not None:
+            await asyncio.sleep(FEED_SECONDS[number > 0])
+            continue
+        with suppress(TimeoutError):
+            await asyncio.wait_for(run_began.wait(), FEED_IDLE_SECONDS)
 
 
 def _feed_what_runs() -> int | None:
