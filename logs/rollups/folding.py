@@ -29,7 +29,7 @@ _ONE_KIND = KIND.replace("status", "(coalesce(status, -1))")
 # Added up in the narrowest width first: most differences are of a few kinds.
 _FOLD = f"""
 WITH difference AS (
-    DELETE FROM logs_rollupdelta WHERE id IN (SELECT id FROM logs_rollupdelta ORDER BY id LIMIT %s) RETURNING *
+    DELETE FROM logs_rollupdelta WHERE id < (SELECT min(id) FROM logs_rollupdelta) + %s RETURNING *
 ), taken AS MATERIALIZED (
     SELECT bucket, {KIND}, duration_bin, sum(count) AS count FROM difference GROUP BY bucket, {KIND}, duration_bin
 ), cells AS (
@@ -45,7 +45,7 @@ _FORGET_EMPTY = "DELETE FROM logs_rollup WHERE count = 0; DELETE FROM logs_durat
 
 
 def fold() -> int:
-    """Add up what was written since, AT_ONCE differences at most; how many it were. 0 as well where another process folds."""
+    """Add up what was written since, about AT_ONCE differences at most; how many it were. 0 as well where another process folds."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
         if not cursor.fetchone()[0]:
