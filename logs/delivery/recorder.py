@@ -36,55 +36,52 @@ WITH told AS (
     )
 ), lease AS (
     SELECT number, epoch FROM logs_lanegroup WHERE holder = %(holder)s FOR KEY SHARE
-), stored AS MATERIALIZED (
-    SELECT log.id, log.state, log.tries_left, log.next_attempt_at FROM logs_webhooklog log
-    WHERE log.id IN (SELECT log_id FROM told) ORDER BY log.id FOR NO KEY UPDATE
+), outcome AS MATERIALIZED (
+    SELECT told.*, told.is_elsewhere OR log.state = 'succeeded' AND NOT told.is_success AS kept,
+        NOT told.is_success AND log.tries_left > 1 AND log.next_attempt_at IS NOT NULL AS again
+    FROM told
+    JOIN lease ON lease.number = told.group_number AND lease.epoch = told.epoch
+    JOIN logs_webhooklog log ON log.id = told.log_id AND coalesce(log.retry, 0) = told.number - 1
+    ORDER BY log.id FOR NO KEY UPDATE OF log
 ), log AS (
     UPDATE logs_webhooklog log SET
-        retry = told.number,
+        retry = outcome.number,
         tries_left = log.tries_left - 1,
         next_attempt_at = CASE WHEN again THEN now() + %(delay)s * interval '1 second' END,
         turn = CASE WHEN again THEN 0 ELSE log.turn END,
         requested_by_id = CASE WHEN again THEN log.requested_by_id END,
         state = CASE
-            WHEN told.is_elsewhere THEN log.state
-            WHEN told.is_success OR log.state = 'succeeded' THEN 'succeeded'
+            WHEN outcome.is_elsewhere THEN log.state
+            WHEN outcome.is_success OR log.state = 'succeeded' THEN 'succeeded'
             WHEN again THEN 'retrying'
             WHEN log.next_attempt_at IS NULL THEN log.state
             ELSE 'failed'
         END,
-        status = CASE WHEN kept THEN log.status ELSE told.status END,
-        response = CASE WHEN kept THEN log.response ELSE told.response END,
-        cause = CASE WHEN kept THEN log.cause ELSE told.cause END,
-        fingerprint = CASE WHEN kept THEN log.fingerprint ELSE told.fingerprint END,
-        duration_ms = CASE WHEN kept THEN log.duration_ms ELSE told.duration_ms END,
-        search = CASE WHEN kept THEN log.search ELSE told.search::tsvector END
-    FROM told
-    JOIN lease ON lease.number = told.group_number AND lease.epoch = told.epoch
-    JOIN stored ON stored.id = told.log_id
-    CROSS JOIN LATERAL (
-        SELECT told.is_elsewhere OR stored.state = 'succeeded' AND NOT told.is_success AS kept,
-            NOT told.is_success AND stored.tries_left > 1 AND stored.next_attempt_at IS NOT NULL AS again
-    ) rule
-    WHERE log.id = told.log_id AND coalesce(log.retry, 0) = told.number - 1
-    RETURNING log.id, log.subscription_id, log.state, log.trigger, log.next_attempt_at IS NULL AS is_settled
+        status = CASE WHEN kept THEN log.status ELSE outcome.status END,
+        response = CASE WHEN kept THEN log.response ELSE outcome.response END,
+        cause = CASE WHEN kept THEN log.cause ELSE outcome.cause END,
+        fingerprint = CASE WHEN kept THEN log.fingerprint ELSE outcome.fingerprint END,
+        duration_ms = CASE WHEN kept THEN log.duration_ms ELSE outcome.duration_ms END,
+        search = CASE WHEN kept THEN log.search ELSE outcome.search::tsvector END
+    FROM outcome WHERE log.id = outcome.log_id
+    RETURNING outcome.*, log.subscription_id AS lane, log.state, log.next_attempt_at IS NULL AS is_settled,
+        log.trigger = 'auto' AS is_event
 ), attempt AS (
     INSERT INTO logs_attempt (log_id, number, trigger, actor_id, started_at, duration_ms, url, status,
         response_headers, response, is_truncated, cause, note)
-    SELECT log_id, number, told.trigger, actor, now() - age * interval '1 second', duration_ms, url, status,
+    SELECT log_id, number, trigger, actor, now() - age * interval '1 second', duration_ms, url, status,
         headers, response, is_truncated, cause, note
-    FROM told JOIN log ON log.id = told.log_id
+    FROM log
 ), entry AS (
-    UPDATE logs_runentry entry SET attempt_number = told.number, status = told.status, cause = told.cause,
-        fingerprint = told.fingerprint, duration_ms = told.duration_ms,
-        outcome = CASE WHEN told.is_success THEN 'succeeded' WHEN log.is_settled THEN 'failed' ELSE entry.outcome END,
+    UPDATE logs_runentry entry SET attempt_number = log.number, status = log.status, cause = log.cause,
+        fingerprint = log.fingerprint, duration_ms = log.duration_ms,
+        outcome = CASE WHEN log.is_success THEN 'succeeded' WHEN log.is_settled THEN 'failed' ELSE entry.outcome END,
         settled_at = CASE WHEN log.is_settled THEN now() END, why = CASE WHEN log.is_settled THEN '' ELSE entry.why END
-    FROM told JOIN log ON log.id = told.log_id
-    WHERE entry.id = told.entry
+    FROM log WHERE entry.id = log.entry
 ), changed AS (
-    SELECT lane.id, log.id AS log_id, log.state FROM log JOIN logs_subscription lane ON lane.id = log.subscription_id
-    WHERE lane.holds_when_exhausted AND lane.held_at IS NULL AND log.trigger = 'auto' AND log.state = 'failed'
-        OR lane.held_log = log.id AND log.state = 'succeeded'
+    SELECT lane.id, log.log_id, log.state FROM log JOIN logs_subscription lane ON lane.id = log.lane
+    WHERE lane.holds_when_exhausted AND lane.held_at IS NULL AND log.is_event AND log.state = 'failed'
+        OR lane.held_log = log.log_id AND log.state = 'succeeded'
     ORDER BY lane.id FOR NO KEY UPDATE OF lane
 ), lane AS (
     UPDATE logs_subscription lane SET
@@ -93,8 +90,8 @@ WITH told AS (
     FROM changed WHERE lane.id = changed.id
     RETURNING lane.id, lane.held_at
 )
-SELECT log.id, stored.lane_version, log.is_settled AND lane.held_at IS NULL
-FROM log JOIN logs_subscription stored ON stored.id = log.subscription_id LEFT JOIN lane ON lane.id = stored.id
+SELECT log.log_id, stored.lane_version, log.is_settled AND lane.held_at IS NULL
+FROM log JOIN logs_subscription stored ON stored.id = log.lane LEFT JOIN lane ON lane.id = stored.id
 """
 # A log of a run that became stale while it stood in its lane: it is as it was, and the ledger says why.
 _LEAVE_OUT = """
@@ -102,20 +99,22 @@ WITH told AS (
     SELECT * FROM json_to_recordset(%(left_out)s::json) AS told (log_id text, group_number smallint, epoch bigint, entry bigint)
 ), lease AS (
     SELECT number, epoch FROM logs_lanegroup WHERE holder = %(holder)s FOR KEY SHARE
-), stored AS MATERIALIZED (
-    SELECT log.id FROM logs_webhooklog log WHERE log.id IN (SELECT log_id FROM told) ORDER BY log.id FOR NO KEY UPDATE
+), stale AS MATERIALIZED (
+    SELECT log.id, told.entry
+    FROM told
+    JOIN lease ON lease.number = told.group_number AND lease.epoch = told.epoch
+    JOIN logs_webhooklog log ON log.id = told.log_id AND log.next_attempt_at IS NOT NULL
+    ORDER BY log.id FOR NO KEY UPDATE OF log
 ), log AS (
     UPDATE logs_webhooklog log SET next_attempt_at = NULL, requested_by_id = NULL,
         state = CASE WHEN log.state IN ('pending', 'retrying') THEN 'failed' ELSE log.state END
-    FROM told JOIN lease ON lease.number = told.group_number AND lease.epoch = told.epoch JOIN stored ON stored.id = told.log_id
-    WHERE log.id = stored.id AND log.next_attempt_at IS NOT NULL
-    RETURNING log.id, log.subscription_id
+    FROM stale WHERE log.id = stale.id
+    RETURNING stale.*, log.subscription_id AS lane
 ), entry AS (
     UPDATE logs_runentry entry SET outcome = 'skipped', why = 'stale', settled_at = now()
-    FROM told JOIN log ON log.id = told.log_id
-    WHERE entry.id = told.entry AND entry.outcome = 'queued'
+    FROM log WHERE entry.id = log.entry AND entry.outcome = 'queued'
 )
-SELECT log.id, lane.lane_version, true FROM log JOIN logs_subscription lane ON lane.id = log.subscription_id
+SELECT log.id, lane.lane_version, true FROM log JOIN logs_subscription lane ON lane.id = log.lane
 """
 
 

@@ -45,7 +45,7 @@ _FORGET_EMPTY = "DELETE FROM logs_rollup WHERE count = 0; DELETE FROM logs_durat
 
 
 def fold() -> int:
-    """Add up what was written since, about AT_ONCE differences at most; how many it were. 0 as well where another process folds."""
+    """Add up what was written since, about AT_ONCE differences at most; how many. 0 as well where another process folds."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
         if not cursor.fetchone()[0]:

@@ -49,6 +49,16 @@ def wait_until(is_so: Callable[[], bool], seconds: float = PATIENCE) -> None:
         time.sleep(0.02)
 
 
+def somebody_waits_for_a_lock() -> bool:
+    """In the database of this process; another one may be at work beside it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_clear_snapshot()")  # a transaction sees the same activity all the time
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')"
+        )
+        return cursor.fetchone()[0]
+
+
 class Worker:
     """`manage.py worker` as a process; the constructor returns once it has said that it runs.
 

@@ -26,7 +26,7 @@ from logs.runs.starting import start
 from logs.runs.steering import go_on, pause, stop
 
 from .factories import make_company, make_log, make_subscription, make_waiting_log
-from .processes import wait_until
+from .processes import somebody_waits_for_a_lock, wait_until
 from .runs import (
     CHOICES,
     DELIVERED,
@@ -472,13 +472,24 @@ def test_a_stop_does_not_write_over_an_outcome_that_is_committed_in_that_moment(
         WebhookLog.objects.filter(pk=log.pk).update(state=State.SUCCEEDED, retry=4, next_attempt_at=None)
         run.entries.update(outcome=DELIVERED, attempt_number=4, status=200)
         stopping.start()
-        wait_until(_somebody_waits_for_a_lock)
+        wait_until(somebody_waits_for_a_lock)
     stopping.join()
     run.refresh_from_db()
     assert (run.state, outcomes(run)) == (RunState.STOPPED, {log.pk: (DELIVERED, "")})
 
 
-def _somebody_waits_for_a_lock() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
-        return cursor.fetchone()[0]
+def test_a_stop_locks_the_logs_first_and_in_the_order_of_their_ids(operator, receiver):
+    """As the recorder does: whoever has the first of them can have the others, and none waits for the other in a circle."""
+    make_subscription(url=receiver.url)
+    logs = make_logs_on("62685990d918fb5557f9f992", range(3))
+    run = start_run(operator, logs)
+    assert feed() == 3
+    stopping = threading.Thread(target=lambda: (stop(run, by=operator), connection.close()))
+    with transaction.atomic():
+        WebhookLog.objects.select_for_update().get(pk=logs[0].pk)
+        stopping.start()
+        wait_until(somebody_waits_for_a_lock)
+        assert len(WebhookLog.objects.select_for_update(nowait=True)) == 3
+        assert len(run.entries.select_for_update(nowait=True, of=["self"])) == 3
+    stopping.join()
+    assert numbers(run) == {SKIPPED: 3}
