@@ -67,6 +67,17 @@ def test_the_bar_comes_with_the_first_tick_and_goes_with_the_last(page):
     expect(boxes(page).nth(4)).to_be_focused()
 
 
+def test_rows_that_come_while_the_selection_is_cleared_are_not_ticked_again(page):
+    """htmx says so of any part of the page that came, whenever it comes."""
+    page.goto("/logs/")
+    boxes(page).nth(2).click()
+    expect_ticked(page, 2)
+    settled = "document.dispatchEvent(new CustomEvent('htmx:afterSettle', {detail: {elt: document.body}}))"
+    page.evaluate(f"document.addEventListener('reset', () => setTimeout(() => {settled}), true)")
+    bar(page).get_by_role("button", name="Clear the selection").click()
+    expect_ticked(page)
+
+
 def test_the_keyboard_alone_ticks_a_row_then_a_range_and_plans_with_r(page, logs):
     page.goto("/logs/")
     for key in ("j", "j", "x", "j", "j", "j", "X", "j", "j", "x"):
