@@ -10,9 +10,10 @@ import pytest
 from django.utils import timezone
 
 from logs import objectid
-from logs.models import AttemptTrigger, State, WebhookLog
+from logs.models import AttemptTrigger, Outcome, State, WebhookLog
 
-from .factories import SUBSCRIPTION, make_subscription, make_waiting_log
+from .factories import SUBSCRIPTION, make_log, make_subscription, make_waiting_log
+from .runs import start_run
 
 pytestmark = pytest.mark.django_db
 BUDGET = 2 * 1024
@@ -68,6 +69,26 @@ def test_the_lane_of_a_subscription(client, log):
         make_waiting_log(lane, number)
     page = client.get(lane.get_absolute_url()).content.decode()
     assert size(client, asked_by(page, 'id="lane"')) <= BUDGET
+
+
+def test_a_run_over_many_subscriptions(client, member):
+    """What stands below, with names, failures and the last of the ledger, is asked for less often."""
+    user = member("Operator")
+    client.force_login(user)
+    logs = []
+    for number in range(40):
+        lane = make_subscription(
+            f"62685990d918fb5557f9{number:04x}", name=f"Orders of region {number}", url="http://a.b/"
+        )
+        logs += [make_log(number * 10 + of, subscription=lane.pk) for of in range(2)]
+    run = start_run(user, logs)
+    run.entries.filter(number__lte=60).update(
+        outcome=Outcome.FAILED, status=503, cause="http_5xx", attempt_number=4, settled_at=timezone.now()
+    )
+    page = client.get(run.get_absolute_url()).content.decode()
+    for element, budget in (("run-live", BUDGET), ("run-parts", BUDGET * 5 / 4)):
+        answer = client.get(asked_by(page, f'id="{element}"'), headers=BY_HTMX | {"hx-target": element})
+        assert len(answer.content) <= budget
 
 
 def test_the_live_tail_of_a_long_filter(client, log):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -73,9 +74,21 @@ class TestRunPage:
         assert "3 of 6 settled 50 %" in told
         assert "Delivered 2 Failed 1 To go 3 Skipped 0 Left out by the plan 0" in told
         assert rows_of(page, "run-lanes") == [
-            "Users to HR – – – 2 Leave out…",
             "Work Orders Update 2 1 – 1 Leave out…",
+            "Users to HR – – – 2 Leave out…",
         ]
+
+    def test_of_many_subscriptions_it_shows_the_first_those_with_failures_before_the_others(self, client, operator):
+        ids = [f"62685990d918fb5557f9{number:04x}" for number in range(10)]
+        for pk in ids:
+            make_subscription(pk, name=f"Orders {pk[-1]}", url="http://127.0.0.1:9/")
+        logs = [log for number, pk in enumerate(ids) for log in make_logs([number], pk)]
+        run = start_run(operator, logs)
+        settle(run, [OK] * 9 + [BAD])
+        page = client.get(run.get_absolute_url())
+        assert [row.split()[1] for row in rows_of(page, "run-lanes")] == list("90123456")
+        assert "2 more subscriptions" in text_of(page)
+        assert len(rows_of(client.get(f"{run.get_absolute_url()}?all"), "run-lanes")) == 10
 
     def test_failures_stand_by_cause_and_what_is_secret_in_them_is_masked(self, client, operator, orders):
         run = start_run(operator, make_logs(range(3)))
@@ -108,9 +121,13 @@ class TestRunPage:
         pause(run, by=operator)
         assert b'hx-trigger="every 5s"' in client.get(run.get_absolute_url(), headers=HTMX).content
         stop(run, by=operator)
-        answer = client.get(run.get_absolute_url(), headers=HTMX).content
-        assert answer.lstrip().startswith(b'<div class="stack" id="run"')
-        assert b"hx-trigger" not in answer
+        assert b"hx-trigger" not in client.get(run.get_absolute_url(), headers=HTMX).content
+
+    @pytest.mark.parametrize("element", ["run-live", "run-parts"])
+    def test_each_part_that_asks_for_itself_gets_itself_alone(self, client, operator, orders, element):
+        run = start_run(operator, make_logs([1]))
+        answer = client.get(run.get_absolute_url(), headers=HTMX | {"hx-target": element}).content.decode()
+        assert re.findall(r'id="(run-live|run-parts)"', answer) == [element]
 
     @pytest.mark.parametrize(
         ("reason", "told"),

@@ -16,7 +16,8 @@ from ..runs.pace import failed_lately, pace_of
 from ..runs.progress import Kind, Numbers, Progress, kinds_of, progress_of, steps_of, worded
 from ..runs.record import record_of
 
-RECENT = 10
+RECENT = 5
+LANES = 8  # shown at first: what is asked for again and again must be short
 
 
 @dataclass(frozen=True)
@@ -31,13 +32,15 @@ class KindRow:
     lane: Any
 
 
-def run_context(run: Run) -> dict[str, Any]:
-    """Eight queries, however many logs and subscriptions there are."""
+def run_context(run: Run, *, shows_all: bool = False) -> dict[str, Any]:
+    """Eight queries, however many logs and subscriptions there are. `shows_all`: all subscriptions, else the first of them."""
     now = timezone.now()
     progress = progress_of(run)
     lanes = lanes_of(Subscription.objects.filter(pk__in=run.lanes))
     failed, looked_at = failed_lately(run)
     silence = Worker.silence()
+    rows = _rows(progress, lanes)
+    shown = rows if shows_all else rows[:LANES]
     return {
         "run": run,
         "numbers": progress.all,
@@ -45,7 +48,9 @@ def run_context(run: Run) -> dict[str, Any]:
         "steps": steps_of(run, progress),
         "left_out": worded(progress.left_out),
         "skipped": worded(progress.skipped),
-        "rows": [LaneRow(lane, progress.lanes[pk]) for pk, lane in lanes.items() if pk in progress.lanes],
+        "rows": shown,
+        "lanes_left": len(rows) - len(shown),
+        "shows_all": shows_all,
         "kinds": [KindRow(kind, lanes.get(kind.lane)) for kind in kinds_of(run)],
         "failed_lately": failed,
         "looked_at": looked_at,
@@ -56,6 +61,12 @@ def run_context(run: Run) -> dict[str, Any]:
         "is_worker_missing": run.is_running and (silence is None or silence > MISSED_AFTER),
         "took": (run.ended_at or now) - run.started_at if run.started_at else None,
     }
+
+
+def _rows(progress: Progress, lanes: dict[str, Subscription]) -> list[LaneRow]:
+    """Those with failures first, then those with most logs: an order that changes only where one begins to fail."""
+    rows = [LaneRow(lane, progress.lanes[pk]) for pk, lane in lanes.items() if pk in progress.lanes]
+    return sorted(rows, key=lambda row: (not row.numbers.failed, -row.numbers.total))
 
 
 def _others(run: Run, progress: Progress, lanes: dict[str, Subscription]) -> Count:

@@ -15,10 +15,12 @@ from ..models import Run, RunState
 from ..runs.progress import numbers_of
 from ..runs.sources import origin_of
 from .plan_page import plan_context, planning_context
-from .rendering import render_region
+from .rendering import asked_for_by, render_region
 from .run_page import run_context
 
 PAGE = 25
+# What asks for itself on the page of a run: the template of each element, by its id.
+_LIVE = {"run-live": "logs/_run_live.html", "run-parts": "logs/_run_parts.html"}
 
 
 @require_safe
@@ -58,7 +60,8 @@ def run_detail(request: HttpRequest, pk: int) -> HttpResponse:
         return run_answer(request, run, "logs/_plan_problem.html", {"run": run})
     if run.is_plan:
         return run_answer(request, run, "logs/_plan.html", plan_context(run, RunChoicesForm(run=run)))
-    return run_answer(request, run, "logs/_run.html", run_context(run))
+    region = _LIVE.get(asked_for_by(request), "")
+    return run_answer(request, run, "logs/_run.html", run_context(run, shows_all="all" in request.GET), region=region)
 
 
 def run_answer(
