@@ -23,7 +23,7 @@ SOON = timedelta(seconds=3)
 class LaneState:
     """`head`: the log that is sent next, or for which the lane is on hold; None where the lane is empty and free.
 
-    `try_number`: the how-manieth try of its round is next, of `tries`. `waiting` counts those behind the head.
+    `try_number`: which try of its round is next, of `tries`. `waiting` counts those behind the head.
     `held_by`: the name of who put it on hold; None where nobody is known.
     """
 

@@ -79,7 +79,7 @@ _CLAIM_WOKEN, _CLAIM_ALL = (
 class Delivery:
     """What is needed for one try. `problem`: why it cannot even be tried, "" where it can.
 
-    `number`: the how-manieth try of the log it is. `lane_version` is that of the moment when it was read. `entry`: of the run for
+    `number`: which try of the log it is, from 1. `lane_version` is that of the moment when it was read. `entry`: of the run for
     which it is sent. `is_stale`: it must not be sent, since a newer event of its object was received; `is_guarded`: nor if one is
     received before it. `is_elsewhere`: it goes to a URL that is not its subscription's, and so without the secrets and headers.
     """

@@ -76,8 +76,8 @@ SELECT log.id, {_TRIES}, 'cotalker', NULL, log.created_at, NULL, '', log.status,
 FROM logs_runentry entry JOIN logs_webhooklog log ON log.id = entry.log_id
 WHERE entry.id = ANY(%(entries)s) AND entry.outcome = 'waiting' AND log.position IS NULL
 """
-# `nth`: the how-manieth of those that come into its lane now. What comes at the end is read when the worker gets there; before
-# what it has read ahead it makes it read again (`lane_version`).
+# `nth`: its place, from 1, among those that come into its lane now. What comes at the end is read when the worker gets there;
+# before what it has read ahead it makes it read again (`lane_version`).
 _PLACE = f"""
 WITH next AS (
     SELECT entry.log_id, entry.subscription_id AS lane, row_number() OVER (PARTITION BY subscription_id ORDER BY number) AS nth

@@ -38,6 +38,14 @@ def test_htmx_is_told_neither_to_evaluate_nor_to_keep_pages_in_the_browser(clien
 
 
 @pytest.mark.django_db
+def test_htmx_takes_what_it_has_swapped_in_into_service_at_once(client):
+    """A button that has come, and the focus with it, must not submit its form past htmx for the first moments."""
+    page = client.get("/sign-in/").content.decode()
+    [config] = map(json.loads, re.findall(r"name=\"htmx-config\" content='([^']+)'", page))
+    assert config["defaultSettleDelay"] == 0
+
+
+@pytest.mark.django_db
 def test_a_wrong_password_says_so_and_keeps_the_name(client):
     page = client.post("/sign-in/", {"username": "ana", "password": "wrong"}).content.decode()
     assert 'role="alert"' in page

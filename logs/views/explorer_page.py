@@ -56,7 +56,7 @@ class Explorer:
     def problems(self) -> dict[str, list[str]]:
         found = dict(self.filter.problems)
         if self.query.get("sort", "newest") not in ("newest", "oldest"):
-            found[_("Order")] = [_("There are the newest first and the oldest first.")]
+            found[_("Order")] = [_("Choose newest first or oldest first.")]
         try:
             for name in ("after", "before"):
                 if cursor := self.query.get(name):
