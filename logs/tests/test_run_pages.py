@@ -126,8 +126,19 @@ class TestRunPage:
     @pytest.mark.parametrize("element", ["run-live", "run-parts"])
     def test_each_part_that_asks_for_itself_gets_itself_alone(self, client, operator, orders, element):
         run = start_run(operator, make_logs([1]))
-        answer = client.get(run.get_absolute_url(), headers=HTMX | {"hx-target": element}).content.decode()
+        address = f"{run.get_absolute_url()}?told=running"
+        answer = client.get(address, headers=HTMX | {"hx-target": element}).content.decode()
         assert re.findall(r'id="(run-live|run-parts)"', answer) == [element]
+
+    def test_with_another_state_than_was_told_all_parts_come(self, client, operator, orders):
+        run = start_run(operator, make_logs([1]))
+        pause(run, by=operator)
+        address = f"{run.get_absolute_url()}?told=running"
+        answer = client.get(address, headers=HTMX | {"hx-target": "run-live"}).content.decode()
+        assert re.findall(r'id="(run-live|run-parts)"( hx-swap-oob="true")?', answer) == [
+            ("run-live", ""),
+            ("run-parts", ' hx-swap-oob="true"'),
+        ]
 
     @pytest.mark.parametrize(
         ("reason", "told"),

@@ -61,6 +61,8 @@ def run_detail(request: HttpRequest, pk: int) -> HttpResponse:
     if run.is_plan:
         return run_answer(request, run, "logs/_plan.html", plan_context(run, RunChoicesForm(run=run)))
     region = _LIVE.get(asked_for_by(request), "")
+    if region == _LIVE["run-live"] and request.GET.get("told") != run.state:
+        region = "logs/_run_turned.html"
     return run_answer(request, run, "logs/_run.html", run_context(run, shows_all="all" in request.GET), region=region)
 
 

@@ -224,9 +224,13 @@
   });
 
   // What one control alone needs comes when somebody goes to it: a first view makes do without.
+  const coming = new Map(); // by its address, what is fulfilled when a script has come
   const load = ({ target }) => {
     const src = target.closest("[data-script]")?.dataset.script;
-    if (src && !$(`[src="${src}"]`)) document.head.append(Object.assign(document.createElement("script"), { src }));
+    if (!src || coming.has(src)) return;
+    const script = Object.assign(document.createElement("script"), { src });
+    coming.set(src, new Promise((come) => (script.onload = script.onerror = come)));
+    document.head.append(script);
   };
   for (const name of ["focusin", "change"]) document.addEventListener(name, load); // Safari focuses no checkbox
 
@@ -253,12 +257,13 @@
     X: pick,
     Escape: () => $("#picked")?.reset(),
   };
-  document.addEventListener("keydown", (event) => {
+  document.addEventListener("keydown", async (event) => {
     const isTyping = event.target.closest("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]");
     const isBracket = "[]".includes(event.key); // a Spanish keyboard of a Mac has them on Option
     if (root.dataset.shortcuts === "off" || event.ctrlKey || event.metaKey || (event.altKey && !isBracket)) return;
     if (isTyping || $("dialog[open], :popover-open, .pop[open]") || !keys[event.key]) return;
     event.preventDefault();
+    await Promise.all(coming.values()); // who types fast is ahead of the script that knows what to do
     keys[event.key](event);
   });
 
