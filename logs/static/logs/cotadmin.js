@@ -223,14 +223,11 @@
     keep("shortcuts", root.dataset.shortcuts);
   });
 
-  // What one control alone needs comes when somebody goes to it: a first view makes do without.
-  const coming = new Map(); // by its address, what is fulfilled when a script has come
+  // What one control alone needs comes when somebody goes to it.
+  const coming = {};
   const load = ({ target }) => {
     const src = target.closest("[data-script]")?.dataset.script;
-    if (!src || coming.has(src)) return;
-    const script = Object.assign(document.createElement("script"), { src });
-    coming.set(src, new Promise((come) => (script.onload = script.onerror = come)));
-    document.head.append(script);
+    if (src) coming[src] ??= new Promise((onload) => document.head.append(Object.assign(document.createElement("script"), { src, onload, onerror: onload })));
   };
   for (const name of ["focusin", "change"]) document.addEventListener(name, load); // Safari focuses no checkbox
 
@@ -263,11 +260,11 @@
     if (root.dataset.shortcuts === "off" || event.ctrlKey || event.metaKey || (event.altKey && !isBracket)) return;
     if (isTyping || $("dialog[open], :popover-open, .pop[open]") || !keys[event.key]) return;
     event.preventDefault();
-    await Promise.all(coming.values()); // who types fast is ahead of the script that knows what to do
+    await Promise.all(Object.values(coming));
     keys[event.key](event);
   });
 
-  // A range takes the place of two moments. This listener comes before htmx's, which is on the form.
+  // A range takes the place of two moments; before htmx looks at the form.
   document.addEventListener(
     "change",
     ({ target }) => {

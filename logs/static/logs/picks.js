@@ -43,7 +43,7 @@
   document.addEventListener("reset", ({ target }) => {
     if (target.id !== "picked") return;
     if (target.contains(document.activeElement)) boxes().find((box) => box.value === anchor)?.focus();
-    picked.clear(); // rows that come before the boxes are counted are not ticked again
+    picked.clear(); // before rows that come just now
     isAll = false;
     setTimeout(tick, 0, []);
   });
