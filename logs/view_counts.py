@@ -60,7 +60,7 @@ def _count(query: str, user) -> Count:
     figures = Figures(Finder(asked.criteria, seconds=SECONDS_EACH))
     try:
         with time_limit(SECONDS_EACH):
-            return figures.count(figures.grouped(["state"]))
+            return figures.count(figures.grouped("state"))
     except TookTooLong:
         return Count(None)
 

@@ -10,8 +10,7 @@ from ..counting import Count
 from ..filters import ACTIONS, EVENT_TYPES, STATUS_LABELS, WebhookLogFilter
 from ..models import Cause, State
 from .conditions import STATUS_CLASSES
-from .criteria import KINDS
-from .figures import Figures, Row, merged
+from .figures import Figures, Row
 
 COLUMNS = {
     "state": "state",
@@ -89,9 +88,8 @@ def _rows(figures: Figures, name: str) -> list[Row]:
     """(value, number): what is chosen by this very facet does not count, for else its other values could not be told."""
     column = COLUMNS[name]
     if name in figures.criteria.kinds:
-        return figures.grouped([column], without=name)
-    place = KINDS.index(column)
-    return merged((row[place], row[-1]) for row in figures.kinds)
+        return figures.grouped(column, without=name)
+    return figures.by_value[column]
 
 
 def filter_value(name: str, value: Any) -> str:

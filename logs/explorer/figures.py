@@ -13,7 +13,7 @@ from django.db.models import DateTimeField, F, Func, Max, Min, QuerySet, Value
 
 from ..counting import Count
 from ..models import Cell, WebhookLog
-from ..rollups.reading import TOTAL, cells, cells_by_step
+from ..rollups.reading import TOTAL, cells, cells_by_step, totals_by
 from ..rollups.spans import FINEST, ORIGIN, ceiling, floor
 from .criteria import KINDS, Criteria
 from .finding import Finder
@@ -37,29 +37,32 @@ class Figures:
 
     @cached_property
     def total(self) -> Count:
-        return self.count(self.kinds)
+        return self.count(self.by_value["state"])  # each log has one
 
     def count(self, rows: Iterable[Row]) -> Count:
         return Count(sum(row[-1] for row in rows), is_least=not self.is_exact)
 
     @cached_property
-    def kinds(self) -> list[Row]:
-        """The number of logs of each kind: its values in the order of criteria.KINDS, and the number."""
-        return self.grouped(KINDS)
+    def by_value(self) -> dict[str, list[Row]]:
+        """Of each of criteria.KINDS its values, and the number of logs that have them."""
+        return self._numbers(self.criteria, KINDS)
 
-    def grouped(self, columns: Sequence[str], *, without: str = "") -> list[Row]:
-        """The number by columns, as if nothing were chosen by the filter `without`."""
-        criteria = self.criteria.without(without)
+    def grouped(self, column: str, *, without: str = "") -> list[Row]:
+        """The same of one column, as if nothing were chosen by the filter `without`."""
+        return self._numbers(self.criteria.without(without), [column])[column]
+
+    def _numbers(self, criteria: Criteria, columns: Sequence[str]) -> dict[str, list[Row]]:
         if not criteria.is_of_kinds:
             finder = self.finder if criteria.kinds == self.criteria.kinds else self.finder.with_kinds(criteria)
             ids = [key.pk for key in finder.looked.keys]
-            return _counted(WebhookLog.objects.filter(pk__in=ids), columns)
+            return _by_value(_counted(WebhookLog.objects.filter(pk__in=ids), columns), columns)
         start, end = _whole_buckets(criteria)
         found = cells(start, end, None).filter(criteria.kind()) if _is_open(start, end) else Cell.objects.none()
-        rows = list(found.order_by().values_list(*columns).annotate(n=TOTAL).filter(n__gt=0))
+        numbers: dict[str, list[Row]] = dict(totals_by(found, columns))
         for edge in _edges(criteria, start, end):
-            rows += _counted(edge, columns)
-        return merged(rows)
+            for column, rows in _by_value(_counted(edge, columns), columns).items():
+                numbers[column] = merged([*numbers[column], *rows])
+        return numbers
 
     def by_step(self, start: datetime, end: datetime, step: timedelta) -> list[Row]:
         """(beginning of the step, state, number) of the logs from start to end."""
@@ -82,6 +85,10 @@ class Figures:
         days = Cell.objects.filter(self.criteria.kind(), width=1440, count__gt=0)
         found = days.aggregate(first=Min("bucket"), last=Max("bucket"))
         return (found["first"], found["last"] + timedelta(days=1)) if found["first"] else None
+
+
+def _by_value(rows: Sequence[Row], columns: Sequence[str]) -> dict[str, list[Row]]:
+    return {column: merged((row[place], row[-1]) for row in rows) for place, column in enumerate(columns)}
 
 
 def merged(rows: Iterable[Row]) -> list[Row]:

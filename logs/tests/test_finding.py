@@ -172,8 +172,8 @@ def test_facets_count_what_matches_and_their_own_other_values(logs):
     causes = {"timeout": 0, "http_4xx": 0}
     for log in failed:
         causes[log.cause] += 1
-    assert dict(figures.grouped(["cause"])) == causes
-    states = dict(figures.grouped(["state"], without="state"))
+    assert dict(figures.grouped("cause")) == causes
+    states = dict(figures.grouped("state", without="state"))
     assert states["succeeded"] == sum(log.state == "succeeded" and log.action == "edit" for log in logs)
 
 

@@ -63,6 +63,16 @@ def test_a_run_is_started_and_shows_itself_until_it_has_ended(page, plan, receiv
     assert len(receiver.ledger) == 7
 
 
+def test_who_types_a_pace_and_presses_send_at_once_starts_the_run(page, plan):
+    """A finger stays on the button for a while; the numbers that come meanwhile must not take it away."""
+    page.goto(plan.get_absolute_url())
+    page.get_by_label("Why is this sent again?").fill("the night")
+    page.get_by_label("At most in a second").fill("5")
+    page.get_by_role("button", name="Send 7 logs").click(delay=120)
+    expect(page.get_by_role("heading", level=1)).to_contain_text("the night")
+    assert Run.objects.get(pk=plan.pk).rate == 5
+
+
 def test_a_poll_neither_moves_the_focus_nor_takes_the_dialog_s_form_away(page, administrator, plan, receiver, worker):
     receiver.gate = threading.Event()
     run = start_run(administrator, [entry.log for entry in plan.entries.all()])
