@@ -19,6 +19,23 @@ if TYPE_CHECKING:
     from .models import Subscription
 
 RESPONSE_IN_LISTS = 200
+# What a row of a log does not need of its subscription.
+NOT_IN_LISTS = (
+    "document",
+    "description",
+    "edited_fields",
+    "encrypted_secret",
+    "encrypted_previous_secret",
+    "previous_secret_until",
+    "encrypted_headers",
+    "context_survey",
+    "context_group",
+    "context_task_group",
+    "trigger",
+    "timeout",
+    "last_position",
+    "lane_version",
+)
 
 
 class CompanyQuerySet(models.QuerySet):
@@ -90,7 +107,7 @@ class WebhookLogQuerySet(models.QuerySet):
         """With what a row shows, and without what makes a row heavy."""
         return (
             self.select_related("subscription")
-            .defer("response", "extra", "search", "subscription__document", "subscription__description")
+            .defer("response", "extra", "search", *(f"subscription__{name}" for name in NOT_IN_LISTS))
             .annotate(response_start=Left("response", RESPONSE_IN_LISTS))
         )
 

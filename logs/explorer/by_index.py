@@ -18,6 +18,8 @@ from .terms import Path, Word
 
 RARE = 10_000  # logs: what occurs in more is looked for from the newest on
 INDEX_SECONDS = 0.25  # by then the index has told of what is rare
+# Of what is not among the common words PostgreSQL guesses a share of all logs, which of many is many.
+_UNHEARD_OF = tsquery(["zqxzqx"])
 
 
 @dataclass
@@ -37,7 +39,7 @@ class ByIndex:
         if self.few:
             return True
         guesses = [_guess(Payload.objects.filter(search__matches=tsquery(term.tokens))) for term in self._wanted]
-        return bool(guesses) and min(guesses) <= RARE
+        return bool(guesses) and min(guesses) <= max(RARE, _guess(Payload.objects.filter(search__matches=_UNHEARD_OF)))
 
     @cached_property
     def ids(self) -> set[str] | None:

@@ -102,7 +102,7 @@ def filter_value(name: str, value: Any) -> str:
 
 def _labels(found: WebhookLogFilter, name: str, values: Sequence[str]) -> dict[str, str]:
     if name == "subscription":
-        return {pk: str(one) for pk, one in found.subscriptions.only("name").in_bulk(list(values)).items()}
+        return dict(found.subscriptions.filter(pk__in=values).order_by().values_list("pk", "name"))
     if name == "status":
         return {value: str(label) for value, label in STATUS_LABELS.items()}
     choices: dict[str, dict[str, Any]] = {

@@ -13,7 +13,7 @@ from django.db.models import DateTimeField, F, Func, Max, Min, QuerySet, Value
 
 from ..counting import Count
 from ..models import Cell, WebhookLog
-from ..rollups.reading import TOTAL, cells, cells_by_step, totals_by
+from ..rollups.reading import TOTAL, cells, cells_by_step, page_by_page, totals_by
 from ..rollups.spans import FINEST, ORIGIN, ceiling, floor
 from .criteria import KINDS, Criteria
 from .finding import Finder
@@ -69,7 +69,9 @@ class Figures:
         if self.criteria.is_of_kinds and step >= FINEST:
             first = floor(start)
             found = cells_by_step(first, ceiling(end), step, None).filter(self.criteria.kind())
-            return list(found.order_by().values_list("step_start", "state").annotate(n=TOTAL).filter(n__gt=0))  # type: ignore[misc]
+            asked = found.order_by().values_list("step_start", "state").annotate(n=TOTAL).filter(n__gt=0)  # type: ignore[misc]
+            with page_by_page():
+                return list(asked)
         if self.criteria.is_of_kinds:
             logs = self.criteria.logs()
         else:

@@ -14,7 +14,7 @@ from .figures import Figures
 
 WIDTH, HEIGHT = 960, 100  # of the viewBox
 MOST_BARS = 100
-_SECONDS = (15, 60, 300, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 7 * 86400, 28 * 86400)
+_SECONDS = (15, 60, 300, 900, 1800, 3600, 7200, 10800, 21600, 86400, 7 * 86400, 28 * 86400)
 STEPS = tuple(timedelta(seconds=seconds) for seconds in _SECONDS)
 MARKS = sorted({*STEPS, *(timedelta(days=days) for days in (2, 4, 14, 56, 112, 364))})
 COUNTED_FINELY = 20_000  # logs; steps finer than the rollups' are counted one log after another

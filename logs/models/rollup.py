@@ -12,7 +12,7 @@ from django.db.models import Q
 
 from .subscription import Subscription
 
-WIDTHS = (5, 60, 360, 1440)  # minutes
+WIDTHS = (5, 60, 360, 1440, 10080)  # minutes: up to a week, so that "since ever" is few of them
 
 
 class _Bucket(models.Model):

@@ -1,4 +1,4 @@
-"""Counts logs anew, and compares what is kept with them: a day at a time, while deliveries and imports go on."""
+"""Counts logs anew, and compares what is kept with them: a week at a time, while deliveries and imports go on."""
 
 from __future__ import annotations
 
@@ -8,27 +8,29 @@ from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 
+from ..models.rollup import WIDTHS as IN_WIDTHS
 from .folding import ADD_CELLS, ADD_DURATIONS, KIND, LOCK, OF_WIDTH, WIDTHS
 
-DAY = timedelta(days=1)  # the widest bucket
+WEEK = timedelta(days=7)  # the widest bucket
 
-_DAYS = """
-SELECT date_bin('1 day', created_at, '2000-01-01Z') AS day FROM logs_webhooklog GROUP BY day
-UNION SELECT bucket FROM logs_rollup WHERE width = 1440 GROUP BY bucket
-UNION SELECT date_bin('1 day', bucket, '2000-01-01Z') FROM logs_rollupdelta
-ORDER BY day
+_WEEKS = """
+SELECT date_bin('7 days', created_at, '2000-01-01Z') AS week FROM logs_webhooklog GROUP BY week
+UNION SELECT date_bin('7 days', bucket, '2000-01-01Z') FROM logs_rollup WHERE width >= 1440 GROUP BY 1
+UNION SELECT date_bin('7 days', bucket, '2000-01-01Z') FROM logs_rollupdelta
+ORDER BY week
 """
-_COUNT_DAY = f"""
+_COUNT_WEEK = f"""
 CREATE TEMPORARY TABLE taken ON COMMIT DROP AS
 SELECT date_bin('5 minutes', created_at, '2000-01-01Z') AS bucket, {KIND}, logs_duration_bin(duration_ms) AS duration_bin,
     count(*) AS count
 FROM logs_webhooklog WHERE created_at >= %(start)s AND created_at < %(end)s GROUP BY 1, {KIND}, duration_bin
 """
-_OF_DAY = "bucket >= %(start)s AND bucket < %(end)s"
-_FORGET_DAY = (
-    f"DELETE FROM logs_rollupdelta WHERE {_OF_DAY}",
-    f"DELETE FROM logs_rollup WHERE width IN (5, 60, 360, 1440) AND {_OF_DAY}",
-    f"DELETE FROM logs_durationrollup WHERE width IN (5, 60, 360, 1440) AND {_OF_DAY}",
+_OF_WEEK = "bucket >= %(start)s AND bucket < %(end)s"
+_KEPT = f"width IN {IN_WIDTHS} AND {_OF_WEEK}"  # all of them: an index begins with the width
+_FORGET_WEEK = (
+    f"DELETE FROM logs_rollupdelta WHERE {_OF_WEEK}",
+    f"DELETE FROM logs_rollup WHERE {_KEPT}",
+    f"DELETE FROM logs_durationrollup WHERE {_KEPT}",
 )
 _COMPARE = """
 SELECT count(DISTINCT ({key})) FROM (
@@ -40,7 +42,7 @@ WITH told AS (
     SELECT width, {OF_WIDTH} AS bucket, {KIND}, sum(count) AS count FROM taken CROSS JOIN {WIDTHS} GROUP BY 1, 2, {KIND}
 ), kept AS (
     SELECT width, bucket, {KIND}, sum(count) AS count FROM logs_cell
-    WHERE width IN (5, 60, 360, 1440) AND {_OF_DAY} GROUP BY width, bucket, {KIND}
+    WHERE {_KEPT} GROUP BY width, bucket, {KIND}
 )
 {_COMPARE.format(key=f"width, bucket, {KIND}")}
 """
@@ -50,48 +52,48 @@ WITH told AS (
     FROM taken CROSS JOIN {WIDTHS} WHERE duration_bin IS NOT NULL GROUP BY 1, 2, 3, 4
 ), kept AS (
     SELECT width, bucket, subscription_id, bin, sum(count) AS count FROM logs_durationcell
-    WHERE width IN (5, 60, 360, 1440) AND {_OF_DAY} GROUP BY 1, 2, 3, 4
+    WHERE {_KEPT} GROUP BY 1, 2, 3, 4
 )
 {_COMPARE.format(key="width, bucket, subscription_id, bin")}
 """
 
 
 def rebuild() -> Iterator[tuple[datetime, int]]:
-    """Count all logs anew; each day that is done, and how many logs it has."""
-    for day in _days():
-        span = {"start": day, "end": day + DAY}
+    """Count all logs anew; each week that is done, and how many logs it has."""
+    for week in _weeks():
+        span = {"start": week, "end": week + WEEK}
         with _counted(span) as cursor:
-            for statement in _FORGET_DAY:
+            for statement in _FORGET_WEEK:
                 cursor.execute(statement, span)
             cursor.execute(ADD_CELLS)
             cursor.execute(ADD_DURATIONS)
             cursor.execute("SELECT coalesce(sum(count), 0) FROM taken")
             number = int(cursor.fetchone()[0])
-        yield day, number
+        yield week, number
 
 
 def wrong_cells() -> Iterator[tuple[datetime, int]]:
-    """Each day, and how many of its buckets differ from the logs: 0 where all is well."""
-    for day in _days():
-        span = {"start": day, "end": day + DAY}
+    """Each week, and how many of its buckets differ from the logs: 0 where all is well."""
+    for week in _weeks():
+        span = {"start": week, "end": week + WEEK}
         with _counted(span) as cursor:
             cursor.execute(_WRONG_CELLS, span)
             wrong = cursor.fetchone()[0]
             cursor.execute(_WRONG_DURATIONS, span)
             wrong += cursor.fetchone()[0]
-        yield day, wrong
+        yield week, wrong
 
 
-def _days() -> list[datetime]:
+def _weeks() -> list[datetime]:
     """Those of which there are logs, or figures."""
     with connection.cursor() as cursor:
-        cursor.execute(_DAYS)
-        return [day for (day,) in cursor.fetchall()]
+        cursor.execute(_WEEKS)
+        return [week for (week,) in cursor.fetchall()]
 
 
 @contextmanager
 def _counted(span: dict[str, datetime]) -> Iterator:
-    """The logs of a day counted into `taken`, as the database is at one moment, while nobody folds.
+    """The logs of a week counted into `taken`, as the database is at one moment, while nobody folds.
 
     What is committed later is still a difference then, and is folded afterwards.
     """
@@ -100,7 +102,7 @@ def _counted(span: dict[str, datetime]) -> Iterator:
         try:
             with transaction.atomic(durable=True):
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-                cursor.execute(_COUNT_DAY, span)
+                cursor.execute(_COUNT_WEEK, span)
                 yield cursor
         finally:
             cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])

@@ -7,23 +7,25 @@ from __future__ import annotations
 
 from django.db import connection, transaction
 
+from ..models.rollup import WIDTHS as widths
+
 AT_ONCE = 200_000
 LOCK = 0x726F6C6C  # any number, the same everywhere: one process folds, rebuilds or verifies at a time
 
 KIND = "subscription_id, state, cause, status, event_type, action, fingerprint"
-WIDTHS = "unnest('{5,60,360,1440}'::int[]) AS width"
+WIDTHS = f"unnest(ARRAY{list(widths)}) AS width"
 OF_WIDTH = "date_bin(make_interval(mins => width), bucket, '2000-01-01Z')"
-# What `taken` holds: bucket, the kind, duration_bin, count.
+# What `taken` holds: bucket, the kind, duration_bin, count. What is of one time comes to lie together, as it is read.
 ADD_CELLS = f"""
 INSERT INTO logs_rollup (width, bucket, {KIND}, count)
 SELECT width, {OF_WIDTH} AS wider, {KIND}, sum(count) FROM taken CROSS JOIN {WIDTHS}
-GROUP BY width, wider, {KIND} HAVING sum(count) <> 0
+GROUP BY width, wider, {KIND} HAVING sum(count) <> 0 ORDER BY width, wider
 """
 ADD_DURATIONS = f"""
 INSERT INTO logs_durationrollup (width, bucket, subscription_id, bin, count)
 SELECT width, {OF_WIDTH} AS wider, subscription_id, duration_bin, sum(count) FROM taken CROSS JOIN {WIDTHS}
 WHERE duration_bin IS NOT NULL
-GROUP BY width, wider, subscription_id, duration_bin HAVING sum(count) <> 0
+GROUP BY width, wider, subscription_id, duration_bin HAVING sum(count) <> 0 ORDER BY width, wider
 """
 _ONE_KIND = KIND.replace("status", "(coalesce(status, -1))")
 # Added up in the narrowest width first: most differences are of a few kinds.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import DateTimeField, F, Func, QuerySet, Sum, Value
 
 from ..models import Cell, DurationCell, Subscription
@@ -42,10 +43,20 @@ def cells_by_step(
     return cells(start, end, subscriptions, widest).annotate(step_start=binned)
 
 
+@contextmanager
+def page_by_page() -> Iterator[None]:
+    """Within it many cells of one time are read as they lie, not one by one along an index: PostgreSQL takes that for the dearer
+    way, and it is twice as fast.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_indexscan = off")
+        yield
+
+
 def totals_by(found: QuerySet[Cell], columns: Sequence[str]) -> dict[str, list[tuple[Any, int]]]:
     """For each of the columns its values, and how many logs have them, in one look at the cells. Django has no GROUPING SETS."""
     try:
-        asked, parameters = found.order_by().values_list(*columns, "count").query.sql_with_params()
+        asked, parameters = found.order_by().values_list(*columns).annotate(n=TOTAL).query.sql_with_params()
     except EmptyResultSet:
         return {column: [] for column in columns}
     names = [f"column_{place}" for place in range(len(columns))]

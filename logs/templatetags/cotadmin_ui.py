@@ -7,7 +7,6 @@ from functools import lru_cache
 
 from django import template
 from django.template import Context
-from django.template.base import FilterExpression, Parser, Token
 from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.formats import date_format, number_format
@@ -35,31 +34,6 @@ RELATIVE_LIMIT = 7 * DAY  # older moments are told by their date
 @lru_cache  # a list has hundreds, of a dozen names
 def icon(name: str) -> SafeString:
     return format_html('<svg class="icon" aria-hidden="true"><use href="{}#{}"/></svg>', static("logs/icons.svg"), name)
-
-
-class Once(template.Node):
-    def __init__(self, values: list[FilterExpression], inside: template.NodeList) -> None:
-        self.values = values
-        self.inside = inside
-
-    def render(self, context: Context) -> SafeString:
-        rendered = vars(context).setdefault("rendered_once", {})
-        key = (id(self), *(value.resolve(context) for value in self.values))
-        if key not in rendered:
-            rendered[key] = self.inside.render(context)
-        return rendered[key]
-
-
-@register.tag
-def once(parser: Parser, token: Token) -> Once:
-    """`{% once log.state %}…{% endonce %}`: rendered for the first row of a state, and the same for all others of it.
-
-    What is inside must hang on these values alone, and on what is the same for all of the page.
-    """
-    values = [parser.compile_filter(bit) for bit in token.split_contents()[1:]]
-    inside = parser.parse(("endonce",))
-    parser.delete_first_token()
-    return Once(values, inside)
 
 
 @register.simple_tag

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logs.models import Cell, Rollup, RollupDelta, WebhookLog
+from logs.models.rollup import WIDTHS
 from logs.rollups.durations import percentile
 from logs.rollups.folding import fold
 from logs.rollups.reading import TOTAL, cells, cells_by_step, percentiles
@@ -29,7 +31,7 @@ def states() -> dict[str, int]:
             row["state"]: row["n"]
             for row in Cell.objects.filter(width=width).values("state").annotate(n=TOTAL).filter(n__gt=0)
         }
-        for width in (5, 60, 360, 1440)
+        for width in WIDTHS
     ]
     assert all(one == found[0] for one in found)
     return found[0]
@@ -59,7 +61,7 @@ def test_a_log_that_an_import_changes_is_counted_once():
     import_logs(log_document(1, status=200, response="ok"))
     assert states() == {"succeeded": 1}
     assert not Rollup.objects.filter(count=0).exists()
-    assert Rollup.objects.aggregate(n=Sum("count"))["n"] == 4  # one log in four widths
+    assert Rollup.objects.aggregate(n=Sum("count"))["n"] == len(WIDTHS)  # one log, once in each
 
 
 def test_a_redelivery_and_a_skip_are_counted(member):
@@ -128,7 +130,7 @@ def test_rebuild_counts_what_the_trigger_did_not_see():
             make_log(1)
         finally:
             cursor.execute("ALTER TABLE logs_webhooklog ENABLE TRIGGER USER")
-    with pytest.raises(CommandError, match="4 counts"):
+    with pytest.raises(CommandError, match="5 counts"):
         call_command("rollups", "verify")
     call_command("rollups", "rebuild")
     assert states() == {"failed": 1}
@@ -162,6 +164,21 @@ def test_steps_begin_where_the_clock_says():
     ]
 
 
+def test_by_the_week_there_are_as_many_as_there_were_by_the_day(transactional_db):
+    """What an installation that is updated had counted before there were weeks."""
+    for number in (0, 1, 9, 20):
+        make_log(number * 24 * 60, duration_ms=40)
+    while fold():
+        pass
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM logs_rollup WHERE width = 10080; DELETE FROM logs_durationrollup WHERE width = 10080"
+        )
+        cursor.execute(import_module("logs.migrations.0012_weeks").COUNT)
+    assert states() == {"failed": 4}
+    call_command("rollups", "verify")
+
+
 moments = st.integers(0, 12 * 24 * 40).map(lambda number: ORIGIN + timedelta(minutes=5 * number))
 
 
@@ -177,7 +194,7 @@ def test_pieces_make_up_the_time_without_gap_or_overlap(one, other):
         floor(first, timedelta(minutes=width)) == first and ceiling(last, timedelta(minutes=width)) == last
         for width, first, last in found
     )
-    assert len(found) <= 7
+    assert len(found) <= 2 * len(WIDTHS) - 1
 
 
 def test_a_percentile_is_right_to_an_eighth():

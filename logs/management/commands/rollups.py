@@ -7,8 +7,9 @@ from logs.rollups.checking import rebuild, wrong_cells
 
 class Command(BaseCommand):
     help = (
-        "The counts by 5 minutes, hours and days that the pages show. They keep themselves up; `verify` compares them with the "
-        "logs (status 1 where they differ), `rebuild` counts all logs anew. Both read every log, and may run while cotadmin does."
+        "The counts by 5 minutes, hours, days and weeks that the pages show. They keep themselves up; `verify` compares them "
+        "with the logs (status 1 where they differ), `rebuild` counts all logs anew. Both read every log, and may run while "
+        "cotadmin does."
     )
 
     def add_arguments(self, parser) -> None:
@@ -17,13 +18,15 @@ class Command(BaseCommand):
     def handle(self, *args, what: str, **options) -> None:
         if what == "rebuild":
             logs = 0
-            for day, number in rebuild():
+            for week, number in rebuild():
                 logs += number
-                self.stderr.write(f"{day:%Y-%m-%d}: {number} logs", ending="\r" if self.stderr.isatty() else "\n")
+                self.stderr.write(f"from {week:%Y-%m-%d}: {number} logs", ending="\r" if self.stderr.isatty() else "\n")
             self.stdout.write(f"{logs} logs were counted anew.")
             return
-        wrong = {day: number for day, number in wrong_cells() if number}
+        wrong = {week: number for week, number in wrong_cells() if number}
         if wrong:
-            days = ", ".join(f"{day:%Y-%m-%d}" for day in sorted(wrong)[:10])
-            raise CommandError(f"{sum(wrong.values())} counts are wrong ({days}). Run `manage.py rollups rebuild`.")
+            weeks = ", ".join(f"{week:%Y-%m-%d}" for week in sorted(wrong)[:10])
+            raise CommandError(
+                f"{sum(wrong.values())} counts are wrong (in the weeks from {weeks}). Run `manage.py rollups rebuild`."
+            )
         self.stdout.write("All counts are right.")

@@ -1,0 +1,165 @@
+"""The rows of lists of logs. They are written here and not in a template: a list has fifty, of some forty pieces each, and a
+template took a third of the time of its page for them (docs/adr/0018-rows-of-logs-are-python.md).
+
+Whatever comes from a log is escaped where it is put in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+from html import escape
+from typing import Any
+
+from django import template
+from django.http import QueryDict
+from django.template import Context
+from django.template.defaulttags import CsrfTokenNode
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
+
+from ..addresses import address_of
+from ..explorer.addresses import address, changed
+from ..explorer.facets import filter_value
+from ..models import State, WebhookLog
+from .cotadmin_ui import duration, icon, state_badge, when
+from .explorer_words import log_columns, rows_are_picked
+from .log_words import event_kind, log_badge, masked, seconds_between_looks
+
+register = template.Library()
+
+_ROW = '<tr data-log="{pk}"{asks}>{cells}</tr>\n'
+# While a re-delivery is due the row asks for itself, so that the outcome appears by itself.
+_ASKS = ' hx-get="{address}" hx-trigger="every {seconds}s" hx-swap="outerHTML" data-poll'
+_PICK = '<td class="pick"><label><input type="checkbox" name="log" value="{pk}" form="picked" aria-label="{label}"></label></td>'
+_WHAT = '<th class="what" scope="row"><a href="{address}" data-row-link>{title}</a>{badge}</th>'
+# A value leads to the logs of the list that have it, by the pointer: with the keyboard, by the facets.
+_VALUE = '<a href="{address}" tabindex="-1"{title}>{shown}</a>'
+_REDELIVER = (
+    '<form method="post" action="{address}" hx-post="{address}{within}" hx-target="closest tr" hx-swap="outerHTML" '
+    'hx-disabled-elt="find button">{hidden}<input type="hidden" name="after_try" value="{tries}">'
+    '<button class="btn" data-size="small" aria-label="{label}">{shown}</button></form>'
+)
+_NONE = "–"
+BEFORE_OBJECT = ("age", "event")  # columns; the others follow it
+
+
+@register.simple_tag(takes_context=True)
+def log_row(context: Context, log: WebhookLog) -> SafeString:
+    return log_rows(context, [log])
+
+
+@register.simple_tag(takes_context=True)
+def log_rows(context: Context, logs: Iterable[WebhookLog]) -> SafeString:
+    """`within`, in the context: the list that they are of, as a query."""
+    rows = _Rows(context)
+    return mark_safe("".join([rows.row(log) for log in logs]))  # noqa: S308  # each value is escaped below
+
+
+class _Rows:
+    """What is the same for all rows of a list, and each cell that recurs, once."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        request = context["request"]
+        self.within = escape(str(context.get("within") or ""))
+        self.query = QueryDict(str(context.get("within") or "").removeprefix("?"))
+        columns = log_columns(context)
+        self.before = [getattr(self, f"_{name}") for name in columns if name in BEFORE_OBJECT]
+        self.after = [getattr(self, f"_{name}") for name in columns if name not in BEFORE_OBJECT]
+        self.is_picked = rows_are_picked(context)
+        self.may_redeliver = request.user.has_perm("logs.redeliver_webhooklog")
+        here = escape(request.get_full_path())
+        self.hidden = f'{CsrfTokenNode().render(context)}<input type="hidden" name="next" value="{here}">'
+        self.redeliver = f'{icon("send")}<span class="wide">{escape(_("Re-deliver"))}</span>'
+        self.select_label, self.redeliver_label = _("Select %(title)s"), _("Re-deliver %(title)s")
+        self.made: dict[Hashable, str] = {}
+
+    def row(self, log: WebhookLog) -> str:
+        title = escape(log.title)
+        cells = [self._pick(log, title) if self.is_picked else "", self._state(log)]
+        cells += [cell(log) for cell in self.before]
+        cells.append(self._what(log, title))
+        cells += [cell(log) for cell in self.after]
+        cells.append(f'<td class="act">{self._act(log, title)}</td>')
+        return _ROW.format(pk=log.pk, asks=self._asks(log), cells="".join(cells))
+
+    def _asks(self, log: WebhookLog) -> str:
+        if not log.is_due or log.trigger == "auto":
+            return ""
+        address = address_of("logs:webhook_log_row", log.pk) + self.within
+        return _ASKS.format(address=address, seconds=seconds_between_looks(log))
+
+    def _pick(self, log: WebhookLog, title: str) -> str:
+        return _PICK.format(pk=log.pk, label=escape(self.select_label) % {"title": title})
+
+    def _state(self, log: WebhookLog) -> str:
+        if log.is_due:
+            return f'<td class="state">{log_badge(log)}</td>'
+        return self._once(("state", log.state), lambda: self._linked("state", state_badge(log.state), state=log.state))
+
+    def _age(self, log: WebhookLog) -> str:
+        return f'<td class="when">{when(self.context, log.created_at)}</td>'
+
+    def _event(self, log: WebhookLog) -> str:
+        if not (log.event_type or log.action):
+            return f'<td class="kind">{_NONE}</td>'
+        kind = {"type": log.event_type, "action": log.action}
+        return self._once(("event", *kind.values()), lambda: self._linked("kind", escape(event_kind(log)), **kind))
+
+    def _what(self, log: WebhookLog, title: str) -> str:
+        badge = f' <span class="badge" data-state="pending">{escape(_("Test"))}</span>' if log.is_test else ""
+        return _WHAT.format(address=log.get_absolute_url() + self.within, title=title, badge=badge)
+
+    def _subscription(self, log: WebhookLog) -> str:
+        pk = log.subscription_id
+        return self._once(
+            ("subscription", pk), lambda: self._linked("sub", escape(str(log.subscription)), subscription=pk)
+        )
+
+    def _status(self, log: WebhookLog) -> str:
+        shown = _NONE if log.status is None else str(log.status)
+        return self._once(("status", log.status), lambda: self._linked("status", shown, status=log.status))
+
+    def _cause(self, log: WebhookLog) -> str:
+        return self._once(("cause", log.cause, log.response_start), lambda: self._new_cause(log))  # type: ignore[attr-defined]
+
+    def _new_cause(self, log: WebhookLog) -> str:
+        cause = ""
+        if log.cause:
+            cause = self._value(escape(log.cause), f' title="{escape(log.get_cause_display())}"', cause=log.cause) + " "
+        shown = escape(masked(log.response_start))  # type: ignore[attr-defined]
+        response = f'<code title="{shown}">{shown}</code>' if shown else ""
+        return f'<td class="why">{cause}{response}</td>'
+
+    def _tries(self, log: WebhookLog) -> str:
+        return f'<td class="tries num">{_NONE if log.retry is None else log.retry}</td>'
+
+    def _took(self, log: WebhookLog) -> str:
+        return f'<td class="took num">{escape(duration(log.duration_ms))}</td>'
+
+    def _id(self, log: WebhookLog) -> str:
+        return f'<td class="id"><code>{log.pk}</code></td>'
+
+    def _act(self, log: WebhookLog, title: str) -> str:
+        if log.state != State.FAILED or log.is_due or not self.may_redeliver:
+            return ""
+        return _REDELIVER.format(
+            address=address_of("logs:redelivery_create", log.pk),
+            within=self.within,
+            hidden=self.hidden,
+            tries=log.retry or 0,
+            label=escape(self.redeliver_label) % {"title": title},
+            shown=self.redeliver,
+        )
+
+    def _linked(self, kind: str, shown: str, **values: Any) -> str:
+        return f'<td class="{kind}">{self._value(shown, **values)}</td>'
+
+    def _value(self, shown: str, title: str = "", **values: Any) -> str:
+        query = changed(self.query, **{name: filter_value(name, value) for name, value in values.items()})
+        return _VALUE.format(address=escape(address(query)), title=title, shown=shown)
+
+    def _once(self, key: Hashable, make: Callable[[], str]) -> str:
+        if key not in self.made:
+            self.made[key] = make()
+        return self.made[key]
