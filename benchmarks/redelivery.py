@@ -76,8 +76,9 @@ def planned(lanes: list[str], user):
     from logs.models import Source
     from logs.runs.planning import new_run, plan
 
+    query = urlencode([("state", "failed"), *(("subscription", lane) for lane in lanes)])
     start = time.monotonic()
-    run = new_run(Source.FILTER, by=user, query=_query(lanes))
+    run = new_run(Source.FILTER, by=user, query=query)
     plan(run)
     took = (time.monotonic() - start) * 1000
     run.refresh_from_db()
@@ -86,17 +87,17 @@ def planned(lanes: list[str], user):
     return run, took
 
 
-def plan_page_ms(lanes: list[str], user) -> float:
-    """The same plan as a browser asks for it: the form, and the page to which it leads."""
+def plan_page_ms(user) -> float:
+    """A plan of all failed logs as a browser asks for it: the form, and the page to which it leads."""
     from django.test import Client
     from django.urls import reverse
 
     from logs.models import Run
     from logs.runs.planning import throw_away
 
-    client = Client()
+    client = Client(SERVER_NAME="localhost")
     client.force_login(user)
-    form = {"source": "filter", "query": _query(lanes)}
+    form = {"source": "filter", "query": "state=failed"}
     start = time.monotonic()
     page = client.post(reverse("logs:run_create"), form, follow=True)
     took = (time.monotonic() - start) * 1000
@@ -105,10 +106,6 @@ def plan_page_ms(lanes: list[str], user) -> float:
         sys.exit(f"{page.status_code}: {run.entries.count()} of {LOGS} are planned: {run.problem}")
     throw_away(run)
     return took
-
-
-def _query(lanes: list[str]) -> str:
-    return urlencode([("state", "failed"), *(("subscription", lane) for lane in lanes)])
 
 
 def run_per_second(sink: SinkProcess, run, lanes: list[str], canary: str, user) -> float:
@@ -154,17 +151,19 @@ def main() -> None:
     found: dict[str, float] = {}
     with running_sink() as sink, fresh_database(), running_worker():
         from django.contrib.auth.models import User
+        from django.core.management import call_command
 
         from logs.models import Canary
 
         require_durable()
+        call_command("collectstatic", interactive=False, verbosity=0)
         user = User.objects.create_superuser("benchmark")
         log("bare loop …")
         bare = bare_per_second(sink, 20_000)
         found["bare_per_second"] = round(bare)
         for name, canary in (("ratio", Canary.NONE), ("canary_ratio", Canary.STEPS)):
             lanes = make_failed_logs(sink)
-            found["plan_page_ms"] = max(round(plan_page_ms(lanes, user)), found.get("plan_page_ms", 0))
+            found["plan_page_ms"] = max(round(plan_page_ms(user)), found.get("plan_page_ms", 0))
             run, took = planned(lanes, user)
             found["plan_ms"] = max(round(took), found.get("plan_ms", 0))
             log(f"bare loop: {bare:.0f}/s; {LOGS} logs planned in {took:.0f} ms; run, {name} …")
