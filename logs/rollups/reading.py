@@ -55,7 +55,7 @@ def page_by_page() -> Iterator[None]:
     """Within it many cells of one time are read as they lie, not one by one along an index: PostgreSQL takes that for the dearer
     way, and it is twice as fast.
     """
-    with transaction.atomic(), connection.cursor() as cursor:
+    with transaction.atomic(savepoint=False), connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_indexscan = off")
         yield
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from types import SimpleNamespace
 
+import hypothesis
 import pytest
 from asgiref.sync import sync_to_async
 from django.apps import apps
@@ -22,6 +23,10 @@ from logs.runs.feeding import feed
 
 from .factories import make_company
 from .receiver import Receiver
+
+# How long an example takes says more about the machine than about the code.
+hypothesis.settings.register_profile("cotadmin", deadline=None)
+hypothesis.settings.load_profile("cotadmin")
 
 
 @pytest.fixture

@@ -20,7 +20,12 @@ def test_nothing_that_a_log_holds_is_markup(client, member):
     make_log(1)
     Subscription.objects.update(name=HOSTILE)
     WebhookLog.objects.update(
-        event_type=HOSTILE, action=HOSTILE, object_name=HOSTILE, response=HOSTILE, fingerprint=HOSTILE, state=State.FAILED
+        event_type=HOSTILE,
+        action=HOSTILE,
+        object_name=HOSTILE,
+        response=HOSTILE,
+        fingerprint=HOSTILE,
+        state=State.FAILED,
     )
     client.force_login(member("Operator"))
     client.cookies[COOKIE] = as_cookie(COLUMNS)
