@@ -175,11 +175,10 @@ def test_what_is_in_flight_at_sigterm_is_finished_and_recorded_and_nothing_else_
     receiver.gate = threading.Event()
     worker = start()
     assert receiver.arrived.wait(PATIENCE)
-    stopping = threading.Thread(target=worker.stop)
-    stopping.start()
+    worker.process.terminate()
+    worker.read_until("stopping")
     receiver.gate.set()
-    stopping.join()
-    assert worker.process.returncode == 0
+    assert worker.process.wait(PATIENCE) == 0
     assert receiver.ids == [log.pk]
     assert list(WebhookLog.objects.order_by("position").values_list("pk", "state")) == [
         (log.pk, State.SUCCEEDED),

@@ -43,6 +43,7 @@ class Command(BaseCommand):
         others = [asyncio.create_task(job) for job in jobs]
 
         def stop() -> None:
+            logger.info("stopping: what is in flight is finished first")
             deliveries.stop()
             for task in others:
                 task.cancel()
