@@ -46,10 +46,11 @@ def feed() -> int | None:
 def _move_on(run: Run) -> int:
     """How many logs were put into lanes."""
     tidy(run)
+    is_done = _is_step_done(run)  # asked first: what failed in the last moment of a step is judged before the next begins
     if reason := _why_to_pause(run):
         pause(run, by=None, reason=reason)
         return 0
-    while not run.entries.open().filter(step__lte=run.step).exists():
+    while is_done:
         if run.step == LAST_STEP:
             Run.objects.filter(pk=run.pk).update(state=RunState.FINISHED, ended_at=Now())
             return 0
@@ -58,7 +59,12 @@ def _move_on(run: Run) -> int:
             return 0
         run.step += 1
         run.save(update_fields=["step"])
+        is_done = _is_step_done(run)
     return _feed(run)
+
+
+def _is_step_done(run: Run) -> bool:
+    return not run.entries.open().filter(step__lte=run.step).exists()
 
 
 def _why_to_pause(run: Run) -> PauseReason | None:
