@@ -21,6 +21,7 @@ from logs.models import (
     WebhookLog,
     Why,
 )
+from logs.runs import feeding
 from logs.runs.feeding import feed
 from logs.runs.starting import start
 from logs.runs.steering import go_on, pause, stop
@@ -493,3 +494,24 @@ def test_a_stop_locks_the_logs_first_and_in_the_order_of_their_ids(operator, rec
         assert len(run.entries.select_for_update(nowait=True, of=["self"])) == 3
     stopping.join()
     assert numbers(run) == {SKIPPED: 3}
+
+
+def test_a_failure_that_comes_while_a_step_is_judged_lets_no_other_step_begin(operator, receiver, monkeypatch):
+    """It comes after the look at what failed; only the next look can tell of it, and no log is put into a lane until then."""
+    make_subscription(url=receiver.url)
+    run = start_run(operator, make_logs_on("62685990d918fb5557f9f992", range(20)), canary=Canary.STEPS)
+    assert feed() == 1
+    judge = feeding._why_to_pause
+
+    def judge_and_fail(one: Run) -> PauseReason | None:
+        reason = judge(one)
+        WebhookLog.objects.due().update(next_attempt_at=None)
+        run.entries.filter(outcome="queued").update(outcome=FAILED, settled_at=Now())
+        return reason
+
+    monkeypatch.setattr(feeding, "_why_to_pause", judge_and_fail)
+    assert feed() == 0
+    monkeypatch.undo()
+    feed()
+    run.refresh_from_db()
+    assert (run.state, run.pause_reason, run.step) == (RunState.PAUSED, PauseReason.CANARY_FAILED, 1)
