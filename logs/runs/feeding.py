@@ -46,9 +46,8 @@ def feed() -> int | None:
 def _move_on(run: Run) -> int:
     """How many logs were put into lanes."""
     tidy(run)
-    is_done = _is_step_done(
-        run
-    )  # asked first: what failed in the last moment of a step is judged before the next begins
+    # Asked first: what failed in the last moment of a step is judged before the next begins.
+    is_done = _is_step_done(run)
     if reason := _why_to_pause(run):
         pause(run, by=None, reason=reason)
         return 0
