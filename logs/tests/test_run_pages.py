@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from datetime import timedelta
 
@@ -129,6 +130,17 @@ class TestRunPage:
         address = f"{run.get_absolute_url()}?told=running"
         answer = client.get(address, headers=HTMX | {"hx-target": element}).content.decode()
         assert re.findall(r'id="(run-live|run-parts)"', answer) == [element]
+
+    def test_who_looks_at_all_subscriptions_keeps_them_when_the_run_turns(self, client, operator):
+        ids = [f"62685990d918fb5557f9{number:04x}" for number in range(10)]
+        for pk in ids:
+            make_subscription(pk, name=f"Orders {pk[-1]}", url="http://127.0.0.1:9/")
+        run = start_run(operator, [log for number, pk in enumerate(ids) for log in make_logs([number], pk)])
+        page = client.get(f"{run.get_absolute_url()}?all").content.decode()
+        [asked] = re.findall(r'id="run-live" hx-get="([^"]+)"', page)
+        pause(run, by=operator)
+        answer = client.get(html.unescape(asked), headers=HTMX | {"hx-target": "run-live"})
+        assert len(rows_of(answer, "run-lanes")) == 10
 
     def test_with_another_state_than_was_told_all_parts_come(self, client, operator, orders):
         run = start_run(operator, make_logs([1]))
