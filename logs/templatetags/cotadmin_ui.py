@@ -15,8 +15,6 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
-from .. import addresses
-
 register = template.Library()
 
 STATES = {
@@ -34,12 +32,6 @@ RELATIVE_LIMIT = 7 * DAY  # older moments are told by their date
 @lru_cache  # a list has hundreds, of a dozen names
 def icon(name: str) -> SafeString:
     return format_html('<svg class="icon" aria-hidden="true"><use href="{}#{}"/></svg>', static("logs/icons.svg"), name)
-
-
-@register.simple_tag
-def address_of(name: str, pk: str) -> str:
-    """As `url`, for what is there for each row of a list."""
-    return addresses.address_of(name, pk)
 
 
 @register.simple_tag

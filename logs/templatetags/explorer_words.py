@@ -137,7 +137,6 @@ def count_of(bar: Bar, state: str) -> int:
     return bar.counts.get(State(state), 0)
 
 
-@register.filter
 def counted(bar: Bar) -> str:
     """2 Failed, 23 Delivered"""
     parts = [f"{grouped(number)} {state_word(state)}" for state, number in bar.counts.items()]

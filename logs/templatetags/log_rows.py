@@ -1,7 +1,7 @@
 """The rows of lists of logs. They are written here and not in a template: a list has fifty, of some forty pieces each, and a
 template took a third of the time of its page for them (docs/adr/0018-rows-of-logs-are-python.md).
 
-Whatever comes from a log is escaped where it is put in.
+Whatever comes from a log is escaped where it is put in, but for its id, which the database keeps to 24 hex digits.
 """
 
 from __future__ import annotations
@@ -86,8 +86,8 @@ class _Rows:
     def _asks(self, log: WebhookLog) -> str:
         if not log.is_due or log.trigger == "auto":
             return ""
-        address = address_of("logs:webhook_log_row", log.pk) + self.within
-        return _ASKS.format(address=address, seconds=seconds_between_looks(log))
+        asked = address_of("logs:webhook_log_row", log.pk) + self.within
+        return _ASKS.format(address=asked, seconds=seconds_between_looks(log))
 
     def _pick(self, log: WebhookLog, title: str) -> str:
         return _PICK.format(pk=log.pk, label=escape(self.select_label) % {"title": title})
