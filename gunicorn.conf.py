@@ -13,3 +13,9 @@ class logger_class(gunicorn.glogging.Logger):  # the name of gunicorn's setting
             handler.setFormatter(FORMATTERS[settings.LOG_FORMAT]())
         for handler in self.access_log.handlers:
             handler.setFormatter(AccessLines(self.access_fmt))
+
+
+def post_request(worker, request, environ, response) -> None:
+    from cotadmin.warm_up import tidy_up  # not before Django is set up
+
+    tidy_up()

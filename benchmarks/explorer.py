@@ -16,6 +16,7 @@ import argparse
 import http.client
 import json
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -27,7 +28,6 @@ from .explorer_data import is_loaded, load
 from .explorer_logs import SMALL_COMPANY, subscription_id
 from .explorer_requests import Browser, Requests, address, admin_queries, filters
 
-ADMIN_ROUNDS = 2
 ADMIN_SECONDS = 120
 
 
@@ -47,27 +47,41 @@ def sign_in(name: str, *, is_superuser: bool) -> str:
     return client.cookies["sessionid"].value
 
 
-def measured(total: int, now: datetime, rounds: int) -> dict[str, dict[str, list[float]]]:
-    """The times in ms, by kind and then by who and which filter."""
+Times = dict[str, dict[str, list[float]]]  # in ms, by kind and then by who and which filter
+
+
+def measured(total: int, now: datetime, rounds: int, *, with_admin: bool) -> tuple[Times, list[float]]:
+    """The times of our pages, and those of the plain admin's. In each round both are asked: the machine may have slow minutes."""
     from .ingest import web_server
 
-    found: dict[str, dict[str, list[float]]] = {}
-    with web_server(path="", LOG_LEVEL="WARNING") as server:
+    ours: Times = {}
+    admins: list[float] = []
+    with ExitStack() as servers:
+        server = servers.enter_context(web_server(path="", LOG_LEVEL="WARNING"))
+        _wait_for(server)
         people = {
             "all": Browser(server, sign_in("sees_all", is_superuser=True)),
             "one company": Browser(server, sign_in("operator", is_superuser=False)),
         }
-        _wait_for(server)
+        if with_admin:
+            of_admin = {"LOG_LEVEL": "WARNING", "DJANGO_SETTINGS_MODULE": "benchmarks.plain_admin.settings"}
+            plain = servers.enter_context(web_server(path="", **of_admin))
+            _wait_for(plain, "/plain/login/")
+            in_admin = Browser(plain, sign_in("sees_all", is_superuser=True), ADMIN_SECONDS)
         requests, details = Requests(total, now), _details()
         for number in range(rounds + 1):
+            log(f"round {number} of {rounds}")
+            is_kept = number > 0  # the first round warms up
             for name, query in filters(now).items():
                 for who, browser in people.items():
                     for kind, asked in [*requests.of(query), ("detail", address(details(who), query))]:
                         ms = browser.ms_to_first_byte(asked)
-                        if number:  # the first round warms up
-                            found.setdefault(kind, {}).setdefault(f"{who}, {name}", []).append(ms)
-            log(f"round {number} of {rounds}")
-    return found
+                        if is_kept:
+                            ours.setdefault(kind, {}).setdefault(f"{who}, {name}", []).append(ms)
+            for query in admin_queries(now).values() if with_admin else ():
+                ms = in_admin.ms_to_first_byte(address("/plain/logs/webhooklog/", query))
+                admins += [ms] if is_kept else []
+    return ours, admins
 
 
 def _details() -> Callable[[str], str]:
@@ -79,22 +93,6 @@ def _details() -> Callable[[str], str]:
     logs = {"all": list(newest[:200]), "one company": list(of_company[:200])}
     random = Random(5)
     return lambda who: random.choice(logs[who]).get_absolute_url()
-
-
-def measured_admin(now: datetime) -> list[float]:
-    """The times in ms of the plain admin, for the one who sees all."""
-    from .ingest import web_server
-
-    found = []
-    with web_server(path="", LOG_LEVEL="WARNING", DJANGO_SETTINGS_MODULE="benchmarks.plain_admin.settings") as server:
-        _wait_for(server, "/plain/login/")
-        browser = Browser(server, sign_in("sees_all", is_superuser=True), ADMIN_SECONDS)
-        for number in range(ADMIN_ROUNDS + 1):
-            for query in admin_queries(now).values():
-                ms = browser.ms_to_first_byte(address("/plain/logs/webhooklog/", query))
-                found += [ms] if number else []
-            log(f"admin, round {number} of {ADMIN_ROUNDS}")
-    return found
 
 
 def _wait_for(server: str, path: str = "/healthz") -> None:
@@ -119,7 +117,7 @@ def p95(times: list[float]) -> float:
 
 def results(total: int, now: datetime, rounds: int, *, with_admin: bool) -> dict[str, float]:
     """As the last line has them, but for the growth."""
-    by_kind = measured(total, now, rounds)
+    by_kind, admin = measured(total, now, rounds, with_admin=with_admin)
     found: dict[str, float] = {
         "logs": total,
         "requests": sum(len(ms) for one in by_kind.values() for ms in one.values()),
@@ -130,7 +128,6 @@ def results(total: int, now: datetime, rounds: int, *, with_admin: bool) -> dict
         log(f"{kind}: p95 {found[f'{kind}_p95_ms']} ms; slowest: {worst}, median {median(by_filter[worst]):.0f} ms")
     if with_admin:
         ours = [ms for name in admin_queries(now) for ms in by_kind["filtered"][f"all, {name}"]]
-        admin = measured_admin(now)
         found["admin_p95_ms"] = p95(admin)
         found["vs_admin"] = round(p95(admin) / p95(ours), 1)
     return found

@@ -1,6 +1,7 @@
 from django.apps import AppConfig
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
+from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
@@ -12,12 +13,14 @@ class LogsConfig(AppConfig):
     def ready(self) -> None:
         """A wrong setting of the guard stops the start, not the first delivery."""
         from .delivery.guard import Guard
+        from .moments import read_by_psycopg
 
         try:
             Guard.from_settings()
         except ValueError as error:
             raise ImproperlyConfigured(str(error)) from error
         post_migrate.connect(make_months, sender=self)
+        connection_created.connect(read_by_psycopg)
 
 
 def make_months(**_signal: object) -> None:

@@ -123,6 +123,12 @@ class WebhookLogFilter(django_filters.FilterSet):
             self.form.fields[name].queryset = self.subscriptions.only("name")
         self.form.fields["company"].queryset = self.companies
 
+    def get_form_class(self):
+        """The same for all: a form has copies of its fields."""
+        if "form_class" not in vars(WebhookLogFilter):
+            WebhookLogFilter.form_class = super().get_form_class()
+        return WebhookLogFilter.form_class
+
     @cached_property
     def problems(self) -> dict[str, list[str]]:
         """What is wrong, by the label of the filter; empty where all is right."""

@@ -34,6 +34,7 @@ class Tab:
     name: str
     query: str
     is_current: bool = False
+    is_pinned: bool = False
     is_counted: bool = False
     state: str = ""  # of its count: "failed" is red
     count: Count | None = None
@@ -58,6 +59,11 @@ class Views:
     def are_fresh(self) -> bool:
         """Whether every number is as of now; else the page asks for them."""
         return all(tab.is_fresh for tab in self.tabs if tab.is_counted)
+
+    @property
+    def navigation(self) -> Views:
+        """What `navigation` tells, without asking again."""
+        return Views([replace(tab, is_current=False) for tab in self.tabs if tab.is_pinned])
 
 
 def canonical(data: QueryDict) -> str:
@@ -124,7 +130,7 @@ def views(data: QueryDict, user) -> Views:
     own = [view for view in saved if view.owner_id == user.pk]
     shown = [view for view in saved if view.is_pinned] + [view for view in own if not view.is_pinned]
     shown = shown[:MOST_TABS] + [view for view in saved if view.query == query and view not in shown[:MOST_TABS]][:1]
-    tabs = [_tab(view, query, is_counted=view.is_pinned) for view in shown]
+    tabs = [_tab(view, query, is_pinned=view.is_pinned) for view in shown]
     tabs = [Tab("all", _("All"), "", is_current=not query), *built_in(query), *tabs]
     return Views(counted(tabs, user), query, [view.name for view in own])
 
@@ -133,8 +139,8 @@ def built_in(current: str = "") -> list[Tab]:
     """The views that everybody has from the first day."""
     failed, waiting = "state=failed", "state=pending&state=retrying"
     return [
-        Tab("failed", _("Failed"), failed, current == failed, is_counted=True, state="failed"),
-        Tab("waiting", _("Waiting"), waiting, current == waiting, is_counted=True),
+        Tab("failed", _("Failed"), failed, is_current=current == failed, is_counted=True, state="failed"),
+        Tab("waiting", _("Waiting"), waiting, is_current=current == waiting, is_counted=True),
     ]
 
 
@@ -143,7 +149,7 @@ def navigation(user) -> Views:
     if not user.has_perm("logs.view_webhooklog"):
         return Views([])
     pinned = SavedView.objects.pinned_by(user)[:MOST_PINNED]
-    return Views(counted([_tab(view, "", is_counted=True) for view in pinned], user))
+    return Views(counted([_tab(view, "", is_pinned=True) for view in pinned], user))
 
 
 def counted(tabs: list[Tab], user) -> list[Tab]:
@@ -153,8 +159,8 @@ def counted(tabs: list[Tab], user) -> list[Tab]:
     return [replace(tab, count=one.count, is_fresh=one.is_fresh) if one else tab for tab, one in found]
 
 
-def _tab(view: SavedView, current: str, *, is_counted: bool) -> Tab:
-    return Tab(str(view.pk), view.name, view.query, view.query == current, is_counted)
+def _tab(view: SavedView, current: str, *, is_pinned: bool) -> Tab:
+    return Tab(str(view.pk), view.name, view.query, view.query == current, is_pinned, is_counted=is_pinned)
 
 
 @contextmanager

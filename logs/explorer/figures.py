@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -13,7 +13,7 @@ from django.db.models import DateTimeField, F, Func, Max, Min, QuerySet, Value
 
 from ..counting import Count
 from ..models import Cell, WebhookLog
-from ..rollups.reading import TOTAL, Seconds, cells, cells_by_step, page_by_page, totals_by
+from ..rollups.reading import cells, cells_by_step, totals_by, totals_by_step
 from ..rollups.spans import FINEST, ORIGIN, ceiling, floor
 from .criteria import KINDS, Criteria
 from .finding import Finder
@@ -69,10 +69,7 @@ class Figures:
         if self.criteria.is_of_kinds and step >= FINEST:
             first = floor(start)
             found = cells_by_step(first, ceiling(end), step, None).filter(self.criteria.kind())
-            steps = found.annotate(seconds=Seconds("step_start")).order_by().values_list("seconds", "state")
-            with page_by_page():
-                rows = list(steps.annotate(n=TOTAL).filter(n__gt=0))
-            return [(datetime.fromtimestamp(seconds, UTC), state, number) for seconds, state, number in rows]
+            return totals_by_step(found)
         if self.criteria.is_of_kinds:
             logs = self.criteria.logs()
         else:

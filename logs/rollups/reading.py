@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection, transaction
-from django.db.models import BigIntegerField, DateTimeField, F, Func, QuerySet, Sum, Value
+from django.db.models import DateTimeField, F, Func, QuerySet, Sum, Value
 
 from ..models import Cell, DurationCell, Subscription
 from ..models.rollup import WIDTHS
@@ -17,13 +17,6 @@ from .durations import percentile
 from .spans import ORIGIN, within
 
 TOTAL = Sum("count")
-
-
-class Seconds(Func):
-    """A moment as whole seconds since 1970, which are read ten times as fast as a moment of a time zone."""
-
-    template = "extract(epoch FROM %(expressions)s)::bigint"
-    output_field = BigIntegerField()
 
 
 def visible_ids(user) -> list[str] | None:
@@ -51,13 +44,20 @@ def cells_by_step(
 
 
 @contextmanager
-def page_by_page() -> Iterator[None]:
+def _page_by_page() -> Iterator[None]:
     """Within it many cells of one time are read as they lie, not one by one along an index: PostgreSQL takes that for the dearer
     way, and it is twice as fast.
     """
     with transaction.atomic(savepoint=False), connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_indexscan = off")
         yield
+
+
+def totals_by_step(found: QuerySet) -> list[tuple[datetime, str, int]]:
+    """(beginning of the step, state, how many logs) of `cells_by_step`."""
+    steps = found.order_by().values_list("step_start", "state").annotate(n=TOTAL).filter(n__gt=0)
+    with _page_by_page():
+        return list(steps)
 
 
 def totals_by(found: QuerySet[Cell], columns: Sequence[str]) -> dict[str, list[tuple[Any, int]]]:

@@ -18,7 +18,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
-from ..explorer.addresses import address, changed, excluding
+from ..explorer.addresses import address, changed
 from ..explorer.columns import COLUMNS, COOKIE, chosen_columns
 from ..explorer.facets import filter_value
 from ..explorer.histogram import ORDER, WIDTH, Bar, Histogram
@@ -66,12 +66,6 @@ def during(context: Context, start: datetime, end: datetime) -> str:
     """The address of the logs that are found now, from start to end."""
     query = context["explorer"].query
     return address(changed(query, range=None, since=as_written(start), until=as_written(end)))
-
-
-@register.simple_tag(takes_context=True)
-def exclusion(context: Context, name: str, value: str) -> str:
-    """The address without the logs that have this value; where they are left out already, with them."""
-    return address(excluding(context["explorer"].query, name, value))
 
 
 @register.simple_tag(takes_context=True)

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from django import template
+from django.template.loader import render_to_string
+from django.urls import get_script_prefix
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language
 
 from ..explorer.field_words import FIELD_WORDS, FieldWords
 from ..explorer.parsing import MOST_CHARACTERS
@@ -21,6 +26,17 @@ class Piece(NamedTuple):
 
     text: str
     is_wrong: bool
+
+
+@register.simple_tag
+def search_help() -> SafeString:
+    """What the search box understands; every page of the explorer has it, and it is always the same."""
+    return _help(get_language(), get_script_prefix())
+
+
+@lru_cache
+def _help(language: str | None, prefix: str) -> SafeString:
+    return render_to_string("logs/_search_help.html")
 
 
 @register.simple_tag

@@ -48,7 +48,7 @@ def facet(page, name: str) -> dict[str, str]:
     """The values of a facet with their numbers, in the order of the page."""
     part = re.search(rf'<details class="facet" id="facet-{name}".*?</details>', page.content.decode(), re.DOTALL)
     assert part, name
-    found = re.findall(r'value="([^"]*)" (?:checked)?>.*?(?:<data [^>]*>([^<]*)</data>)?</label>', part[0])
+    found = re.findall(r'value="([^"]*)"(?: checked)?>.*?(?:<data [^>]*>([^<]*)</data>)?</label>', part[0])
     return dict(found)
 
 

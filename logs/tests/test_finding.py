@@ -113,13 +113,13 @@ def test_a_time_that_no_bucket_fits_is_kept_to_the_second(logs, minutes):
 def few_looks(monkeypatch) -> None:
     """Who looks again and again at the same place does not come to an end."""
     looks = iter(range(60))
-    look = candidates._stretches
+    look = candidates.next_stretches
 
     def counted(*args, **kwargs):
         assert next(looks, None) is not None, "it looks at the same place for ever"
         return look(*args, **kwargs)
 
-    monkeypatch.setattr(candidates, "_stretches", counted)
+    monkeypatch.setattr(candidates, "next_stretches", counted)
 
 
 @pytest.mark.parametrize("limit", [1, 2, 5])

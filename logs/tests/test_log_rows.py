@@ -38,6 +38,8 @@ def test_nothing_that_a_log_holds_is_markup(client, member):
         f"data-row-link>{shown}</a>",
         f">{shown} {shown}</a>",
         f'<code title="{shown}">{shown}</code>',
+        f'<span title="{shown}">{shown}</span><data value="1">1</data>',
+        f'aria-label="Exclude {shown}"',
     ):
         assert place in page
 

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from ..explorer.addresses import at_the_beginning, tail
 from ..models import WebhookLog
+from ..saved_views import views
 from .explorer_page import Explorer
 from .log_page import log_context, update_context
 from .rendering import asked_for_by, render_region, wants_partial
@@ -23,7 +24,9 @@ def webhook_log_list(request: HttpRequest) -> HttpResponse:
     if wants_partial(request) and asked_for_by(request) == "more" and not explorer.problems:
         context = {"explorer": explorer, "within": explorer.within, "page": explorer.page, "logs": explorer.page.logs}
         return render(request, "logs/_log_rows.html", context)
-    return explorer_answer(request, "logs/webhook_log_list.html", "logs/_explorer_update.html", explorer)
+    shown = views(request.GET, request.user)
+    more = {"views": shown, "pinned": shown.navigation}
+    return explorer_answer(request, "logs/webhook_log_list.html", "logs/_explorer_update.html", explorer, **more)
 
 
 @require_safe

@@ -1,4 +1,4 @@
-"""What the explorer's templates ask for about its views and its live tail."""
+"""What the explorer's templates ask for about its live tail."""
 
 from __future__ import annotations
 
@@ -7,19 +7,12 @@ from typing import TYPE_CHECKING
 from django import template
 from django.utils import timezone
 
-from .. import saved_views
 from ..live_tail import COOKIE, LiveTail, Top
 
 if TYPE_CHECKING:
     from ..views.explorer_page import Explorer
 
 register = template.Library()
-
-
-@register.simple_tag(takes_context=True)
-def explorer_views(context: template.Context) -> saved_views.Views:
-    request = context["request"]
-    return saved_views.views(request.GET, request.user)
 
 
 @register.simple_tag(takes_context=True)

@@ -1,0 +1,36 @@
+"""What a process does between two pages."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+import pytest
+
+from cotadmin import warm_up
+
+
+class Node:
+    """Which does not go by itself: it holds itself."""
+
+    def __init__(self) -> None:
+        self.me = self
+
+
+@pytest.fixture(autouse=True)
+def no_other_collection():
+    thresholds = gc.get_threshold()
+    gc.collect()
+    gc.set_threshold(warm_up.MOST_GARBAGE)
+    yield
+    gc.set_threshold(*thresholds)
+
+
+def test_much_garbage_goes_once_a_page_is_sent_and_little_is_left_for_later():
+    last = weakref.ref(Node())
+    warm_up.tidy_up()
+    assert last() is not None
+    nodes = [Node() for _ in range(warm_up.GARBAGE + 1)]
+    del nodes
+    warm_up.tidy_up()
+    assert last() is None

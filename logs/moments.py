@@ -1,0 +1,32 @@
+"""How moments come out of the database: by psycopg's own reader, which is written in C. Django puts one of Python in its place,
+which takes twenty times as long for the same; a page reads hundreds.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import Any
+
+import psycopg
+from psycopg.abc import AdaptContext
+from psycopg.adapt import Loader
+from psycopg.pq import Format
+
+_TIMESTAMPTZ = psycopg.adapters.types["timestamptz"].oid
+
+
+class MomentLoader(Loader):
+    """psycopg's, for sessions in UTC. `timezone`: by it Django knows that it need not put its own in place."""
+
+    timezone = UTC
+
+    def __new__(cls, oid: int, context: AdaptContext | None = None) -> Loader:  # type: ignore[misc]
+        of_psycopg = psycopg.adapters.get_loader(_TIMESTAMPTZ, Format.TEXT)
+        assert of_psycopg is not None
+        return of_psycopg(oid, context)  # type: ignore[return-value]
+
+
+def read_by_psycopg(connection: Any, **_signal: object) -> None:
+    """For the signal `connection_created`."""
+    if connection.timezone == UTC:
+        connection.connection.adapters.register_loader("timestamptz", MomentLoader)

@@ -1,0 +1,58 @@
+"""The values of a facet. They are written here and not in a template, as the rows of logs are and for the same reason
+(docs/adr/0018-rows-of-logs-are-python.md).
+
+A label may come from a log or from a person: whatever is put in is escaped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from html import escape
+
+from django import template
+from django.template import Context
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
+
+from ..explorer.addresses import address, excluding
+from ..explorer.facets import Facet, FacetValue
+from .cotadmin_ui import icon
+
+register = template.Library()
+
+# Each is to be included by its box, which belongs to the form #filters, or left out by its link.
+_VALUE = (
+    '<li{is_not}><label><input type="checkbox" form="filters" id="{name}-{value}" name="{name}" value="{value}"{checked}>'
+    '<span title="{title}">{label}</span>{count}</label>'
+    '<a href="{address}" hx-get="{address}" hx-target="#results" hx-swap="outerHTML" hx-push-url="true" '
+    'aria-label="{exclude}">{icon}</a></li>\n'
+)
+
+
+@register.simple_tag(takes_context=True)
+def facet_values(context: Context, facet: Facet, values: Iterable[FacetValue]) -> SafeString:
+    query = context["explorer"].query
+    exclude, stop_excluding, not_icon = _("Exclude %(value)s"), _("Stop excluding %(value)s"), icon("not")
+    written = [
+        _VALUE.format(
+            is_not=" data-not" if one.is_excluded else "",
+            name=facet.name,
+            value=escape(one.value),
+            checked=" checked" if one.is_included else "",
+            title=escape(one.title),
+            label=escape(one.label),
+            count=_count(one),
+            address=escape(address(excluding(query, facet.name, one.value))),
+            exclude=escape((stop_excluding if one.is_excluded else exclude) % {"value": one.label}),
+            icon=not_icon,
+        )
+        for one in values
+    ]
+    return mark_safe("".join(written))  # noqa: S308  # what is not ours is escaped
+
+
+def _count(one: FacetValue) -> str:
+    if one.count is None:
+        return ""
+    number = "" if one.count.number is None else one.count.number
+    return f'<data value="{number}">{escape(str(one.count))}</data>'
