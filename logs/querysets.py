@@ -232,3 +232,7 @@ class RunEntryQuerySet(models.QuerySet):
     def open(self) -> RunEntryQuerySet:
         """Those that are still to be sent."""
         return self.filter(outcome__in=["waiting", "queued"])
+
+    def note_taken_out(self) -> int:
+        """Somebody took the logs out of their lanes. What is in flight tells later what became of it; how many."""
+        return self.filter(outcome="queued").update(outcome="skipped", why="taken_out", settled_at=Now())

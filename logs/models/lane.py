@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.apps import apps
 from django.db import connection, models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -73,6 +74,7 @@ class Lane(models.Model):
             stays = Q(state=State.SUCCEEDED) | Q(trigger=AttemptTrigger.VARIANT)  # as in Round.skip
             given_up = waiting.filter(stays).update(next_attempt_at=None)
             skipped = waiting.update(next_attempt_at=None, state=State.SKIPPED) + given_up
+            apps.get_model("logs", "RunEntry").objects.filter(subscription=self.pk).note_taken_out()
             values = {"lane_version": F("lane_version") + 1, "is_draining": False, "held_at": None, "held_log": ""}
             if not skipped or not idle.update(**values):  # none: it was activated meanwhile
                 transaction.set_rollback(True)

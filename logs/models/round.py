@@ -184,6 +184,7 @@ class Round(models.Model):
             if not stored.is_success and (is_holding or stored.trigger != AttemptTrigger.VARIANT):
                 stored.state = State.SKIPPED
             stored.save(update_fields=["next_attempt_at", "state"])
+            self.run_entries.note_taken_out()
             if is_holding:
                 self._lane().update(held_at=None, held_log="")
             AuditEntry.record(by, AuditAction.SKIPPED, self.pk, reason)

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
-from ..models import LAST_STEP, WINDOW, Canary, Outcome, PauseReason, Run, RunState, Subscription
+from ..models import LAST_STEP, WINDOW, Canary, Outcome, PauseReason, Run, RunState
 from .judging import why_to_pause
 from .lane_places import put_into_lanes
 from .steering import pause
@@ -45,7 +45,7 @@ def feed() -> int | None:
 
 def _move_on(run: Run) -> int:
     """How many logs were put into lanes."""
-    tidy(run)
+    lanes = tidy(run)
     # Asked first: what failed in the last moment of a step is judged before the next begins.
     is_done = _is_step_done(run)
     if reason := _why_to_pause(run):
@@ -61,7 +61,7 @@ def _move_on(run: Run) -> int:
         run.step += 1
         run.save(update_fields=["step"])
         is_done = _is_step_done(run)
-    return _feed(run)
+    return _feed(run, lanes)
 
 
 def _is_step_done(run: Run) -> bool:
@@ -78,12 +78,12 @@ def _why_to_pause(run: Run) -> PauseReason | None:
     return why_to_pause(run.step, [outcome == Outcome.FAILED for outcome in last], has_failed, run.failure_percent)
 
 
-def _feed(run: Run) -> int:
+def _feed(run: Run, lanes: list[str]) -> int:
     now = _database_time()
     room = _room(run, now)
     if room.total < 1:
         return 0
-    number = put_into_lanes(run, _lanes(run), depth=room.depth, most=room.total)
+    number = put_into_lanes(run, lanes, depth=room.depth, most=room.total)
     if run.rate and number:
         beginning = max(run.fed_until or now, now - BURST)
         Run.objects.filter(pk=run.pk).update(fed_until=beginning + timedelta(seconds=number / run.rate))
@@ -95,12 +95,6 @@ def _room(run: Run, now: datetime) -> Room:
         return Room(DEPTH, MOST_AT_ONCE)
     unused = min(now - run.fed_until, BURST) if run.fed_until else BURST
     return Room(depth=1, total=min(int(unused.total_seconds() * run.rate), MOST_AT_ONCE))
-
-
-def _lanes(run: Run) -> list[str]:
-    """Those that the person may still see; `tidy` has skipped what is of others."""
-    assert run.responsible  # it would be paused
-    return list(Subscription.objects.visible_to(run.responsible).filter(pk__in=run.lanes).values_list("pk", flat=True))
 
 
 def _database_time() -> datetime:

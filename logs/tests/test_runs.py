@@ -426,6 +426,31 @@ def test_a_log_that_somebody_took_out_of_its_lane_is_skipped_in_the_ledger(opera
     assert outcomes(run)[logs[2].pk] == (SKIPPED, Why.TAKEN_OUT)
 
 
+def test_what_is_taken_out_of_its_lane_is_in_the_ledger_at_once(operator):
+    lane = make_subscription(url="https://receiver.example/")
+    logs = make_logs_on(lane.pk, range(3))
+    run = start_run(operator, logs)
+    feed()
+    assert WebhookLog.objects.get(pk=logs[1].pk).skip(by=operator, reason="no")
+    taken_out = (SKIPPED, Why.TAKEN_OUT)
+    assert [outcomes(run)[log.pk] == taken_out for log in logs] == [False, True, False]
+    Subscription.objects.update(is_active=False)
+    assert Subscription.objects.get().skip_what_waits(by=operator, reason="none") == 2
+    assert set(outcomes(run).values()) == {taken_out}
+    feed()
+    run.refresh_from_db()
+    assert (run.state, set(outcomes(run).values())) == (RunState.FINISHED, {taken_out})
+
+
+def test_what_is_taken_out_in_flight_is_in_the_ledger_as_it_went(operator, receiver, deliver_run):
+    lane = make_subscription(url=receiver.url)
+    [log] = make_logs_on(lane.pk, [1])
+    run = start_run(operator, [log])
+    receiver.when_it_arrives = lambda: WebhookLog.objects.get(pk=log.pk).skip(by=operator, reason="no")
+    deliver_run(run)
+    assert (receiver.ids, outcomes(run)) == ([log.pk], {log.pk: (DELIVERED, "")})
+
+
 def test_a_subscription_that_is_deactivated_on_the_way_is_skipped(operator, receiver, deliver_run):
     lane = make_subscription(url=receiver.url)
     logs = make_logs_on(lane.pk, range(3))
