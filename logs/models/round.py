@@ -55,6 +55,7 @@ class Round(models.Model):
     subscription: Any
     subscription_id: str
     attempts: Any
+    run_entries: Any
     variants: Any
     state: str
     retry: int | None

@@ -16,7 +16,7 @@ from procrastinate.exceptions import ConnectorException
 from logs.delivery.worker import RECONNECT_SECONDS, DeliveryLoop
 from logs.partitions import make_months_ahead
 from logs.rollups.folding import fold
-from logs.runs.feeding import MOST_AT_ONCE, feed
+from logs.runs.feeding import feed
 
 logger = logging.getLogger("logs.jobs")
 FOLD_SECONDS = 2.0
@@ -105,7 +105,7 @@ async def _feed_runs(run_began: asyncio.Event) -> None:
         run_began.clear()
         number = await asyncio.to_thread(_feed_what_runs)
         if number is not None:
-            await asyncio.sleep(0 if number >= MOST_AT_ONCE else FEED_SECONDS[number > 0])
+            await asyncio.sleep(FEED_SECONDS[number > 0])
             continue
         with suppress(TimeoutError):
             await asyncio.wait_for(run_began.wait(), FEED_IDLE_SECONDS)
