@@ -10,7 +10,7 @@ from ..counting import Count
 from ..filters import ACTIONS, EVENT_TYPES, STATUS_LABELS, WebhookLogFilter
 from ..models import Cause, State
 from .conditions import STATUS_CLASSES
-from .figures import Figures, Row
+from .figures import Figures
 
 COLUMNS = {
     "state": "state",
@@ -59,7 +59,7 @@ def _facet(found: WebhookLogFilter, figures: Figures, name: str) -> Facet:
     field = found.form.fields[name]
     included, excluded = found.data.getlist(name), found.data.getlist(f"not_{name}")
     numbers: dict[str, int | None] = {}
-    for value, number in _rows(figures, name):
+    for value, number in figures.of_facet(name):
         key = filter_value(name, value)
         numbers[key] = (numbers.get(key) or 0) + number
     for value in (*included, *excluded):  # a value that is chosen stays, though no log has it
@@ -82,14 +82,6 @@ def _facet(found: WebhookLogFilter, figures: Figures, name: str) -> Facet:
     shown = [one for place, one in enumerate(values) if place < SHOWN or one.is_chosen]
     more = [one for one in values if one not in shown]
     return Facet(name, str(field.label), shown, more[:MOST], len(more) > MOST)
-
-
-def _rows(figures: Figures, name: str) -> list[Row]:
-    """(value, number): what is chosen by this very facet does not count, for else its other values could not be told."""
-    column = COLUMNS[name]
-    if name in figures.criteria.kinds:
-        return figures.grouped(column, without=name)
-    return figures.by_value[column]
 
 
 def filter_value(name: str, value: Any) -> str:

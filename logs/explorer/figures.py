@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -19,13 +19,18 @@ from .criteria import KINDS, Criteria
 from .finding import Finder
 
 Row = tuple[Any, ...]  # the values of some columns, and then the number of logs
+Numbers = dict[str, list[Row]]  # by column
 
 
 @dataclass
 class Figures:
-    """Of what a finder finds. Where the finder could not look at everything, the numbers say "at least"."""
+    """Of what a finder finds. Where the finder could not look at everything, the numbers say "at least".
+
+    `facets`: of which filters the page shows what else could be chosen, with their columns.
+    """
 
     finder: Finder
+    facets: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def criteria(self) -> Criteria:
@@ -42,34 +47,47 @@ class Figures:
     def count(self, rows: Iterable[Row]) -> Count:
         return Count(sum(row[-1] for row in rows), is_least=not self.is_exact)
 
-    @cached_property
-    def by_value(self) -> dict[str, list[Row]]:
+    @property
+    def by_value(self) -> Numbers:
         """Of each of criteria.KINDS its values, and the number of logs that have them."""
-        return self._numbers(self.criteria, KINDS)
+        return self._all[0]
 
-    def grouped(self, column: str, *, without: str = "") -> list[Row]:
-        """The same of one column, as if nothing were chosen by the filter `without`."""
-        return self._numbers(self.criteria.without(without), [column])[column]
+    def of_facet(self, name: str) -> list[Row]:
+        """The same of a facet's column, as if nothing were chosen by its filter: else its other values could not be told."""
+        own = self._all[1]
+        return own[name] if name in own else self.by_value[self.facets[name]]
 
-    def _numbers(self, criteria: Criteria, columns: Sequence[str]) -> dict[str, list[Row]]:
-        if not criteria.is_of_kinds:
-            finder = self.finder if criteria.kinds == self.criteria.kinds else self.finder.with_kinds(criteria)
-            ids = [key.pk for key in finder.looked.keys]
-            return _by_value(_counted(WebhookLog.objects.filter(pk__in=ids), columns), columns)
-        start, end = _whole_buckets(criteria)
-        found = cells(start, end, None).filter(criteria.kind()) if _is_open(start, end) else Cell.objects.none()
-        numbers: dict[str, list[Row]] = dict(totals_by(found, columns))
-        for edge in _edges(criteria, start, end):
-            for column, rows in _by_value(_counted(edge, columns), columns).items():
-                numbers[column] = merged([*numbers[column], *rows])
-        return numbers
+    @cached_property
+    def _all(self) -> tuple[Numbers, dict[str, list[Row]]]:
+        chosen = [name for name in self.facets if name in self.criteria.kinds]
+        asked = [(self.criteria.without(name), [self.facets[name]]) for name in chosen]
+        by_value, *own = self._numbers([(self.criteria, KINDS), *asked])
+        return by_value, {name: one[self.facets[name]] for name, one in zip(chosen, own, strict=True)}
+
+    def grouped(self, column: str) -> list[Row]:
+        """Of one column alone."""
+        return self._numbers([(self.criteria, [column])])[0][column]
+
+    def _numbers(self, asked: Sequence[tuple[Criteria, Sequence[str]]]) -> list[Numbers]:
+        if not self.criteria.is_of_kinds:
+            return [self._looked_up(criteria, columns) for criteria, columns in asked]
+        found: list[Numbers] = list(totals_by(*((_whole(criteria), columns) for criteria, columns in asked)))
+        for numbers, (criteria, columns) in zip(found, asked, strict=True):
+            for edge in _edges(criteria):
+                for column, rows in _by_value(_counted(edge, columns), columns).items():
+                    numbers[column] = merged([*numbers[column], *rows])
+        return found
+
+    def _looked_up(self, criteria: Criteria, columns: Sequence[str]) -> Numbers:
+        finder = self.finder if criteria.kinds == self.criteria.kinds else self.finder.with_kinds(criteria)
+        ids = [key.pk for key in finder.looked.keys]
+        return _by_value(_counted(WebhookLog.objects.filter(pk__in=ids), columns), columns)
 
     def by_step(self, start: datetime, end: datetime, step: timedelta) -> list[Row]:
         """(beginning of the step, state, number) of the logs from start to end."""
         if self.criteria.is_of_kinds and step >= FINEST:
             first = floor(start)
-            found = cells_by_step(first, ceiling(end), step, None).filter(self.criteria.kind())
-            return totals_by_step(found)
+            return totals_by_step(cells_by_step(first, ceiling(end), step, None, self.criteria.kind()))
         if self.criteria.is_of_kinds:
             logs = self.criteria.logs()
         else:
@@ -87,7 +105,7 @@ class Figures:
         return (found["first"], found["last"] + timedelta(days=1)) if found["first"] else None
 
 
-def _by_value(rows: Sequence[Row], columns: Sequence[str]) -> dict[str, list[Row]]:
+def _by_value(rows: Sequence[Row], columns: Sequence[str]) -> Numbers:
     return {column: merged((row[place], row[-1]) for row in rows) for place, column in enumerate(columns)}
 
 
@@ -104,19 +122,16 @@ def _counted(logs: QuerySet, columns: Sequence[str]) -> list[Row]:
     return list(logs.order_by().values_list(*columns).annotate(n=CountRows("pk")))
 
 
-def _whole_buckets(criteria: Criteria) -> tuple[datetime | None, datetime | None]:
-    """The part of the time that the rollups can tell of."""
-    since, until = criteria.since, criteria.until
-    return since and ceiling(since), until and floor(until)
+def _whole(criteria: Criteria) -> QuerySet[Cell]:
+    """What the rollups can tell of it."""
+    start, end = _whole_buckets(criteria)
+    return cells(start, end, None, kind=criteria.kind()) if _is_open(start, end) else Cell.objects.none()
 
 
-def _is_open(start: datetime | None, end: datetime | None) -> bool:
-    return start is None or end is None or start < end
-
-
-def _edges(criteria: Criteria, start: datetime | None, end: datetime | None) -> list[QuerySet]:
-    """The logs of the minutes before the first whole bucket, and of those after the last."""
+def _edges(criteria: Criteria) -> list[QuerySet]:
+    """What they cannot: the logs of the minutes before the first whole bucket, and of those after the last."""
     logs, since, until = criteria.logs(), criteria.since, criteria.until
+    start, end = _whole_buckets(criteria)
     if not _is_open(start, end):
         return [logs]
     found: list[QuerySet] = []
@@ -125,3 +140,12 @@ def _edges(criteria: Criteria, start: datetime | None, end: datetime | None) -> 
     if until is not None and end is not None and end < until:
         found.append(logs.since(end))
     return found
+
+
+def _whole_buckets(criteria: Criteria) -> tuple[datetime | None, datetime | None]:
+    since, until = criteria.since, criteria.until
+    return since and ceiling(since), until and floor(until)
+
+
+def _is_open(start: datetime | None, end: datetime | None) -> bool:
+    return start is None or end is None or start < end

@@ -60,8 +60,10 @@ def when(context: Context, moment: datetime | None, *, in_sentence: bool = False
     """
     if moment is None:
         return SafeString("–")
-    local = timezone.localtime(moment)
-    age, exact = _ago(local, in_sentence=in_sentence), _exact(local)
+    local, now = timezone.localtime(moment), timezone.now()
+    is_this_year = local.year == timezone.localtime(now).year
+    age = _ago(local, now, is_this_year=is_this_year, in_sentence=in_sentence)
+    exact = _exact(local, is_this_year=is_this_year)
     is_exact = getattr(context.get("preferences"), "times", "") == "exact"
     age, exact = escape(age), escape(exact)
     # A list has fifty: format_html takes as long for them as all the rest.
@@ -96,9 +98,9 @@ def _in_both_zones(local: datetime) -> str:
     return f"{dated(local, 'j M Y')} {local:%H:%M:%S (%z)} · {local.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _exact(local: datetime) -> str:
+def _exact(local: datetime, *, is_this_year: bool) -> str:
     """14 Apr 09:04:12; of another year, with that instead of the seconds."""
-    if _is_this_year(local):
+    if is_this_year:
         return f"{dated(local, 'j M')} {local:%H:%M:%S}"
     return f"{dated(local, 'j M Y')} {local:%H:%M}"
 
@@ -113,17 +115,13 @@ def _day(day: date, pattern: str, language: str | None) -> str:
     return date_format(day, pattern)
 
 
-def _ago(local: datetime, *, in_sentence: bool) -> str:
-    seconds = int((timezone.now() - local).total_seconds())
+def _ago(local: datetime, now: datetime, *, is_this_year: bool, in_sentence: bool) -> str:
+    seconds = int((now - local).total_seconds())
     if not -DAY < seconds < RELATIVE_LIMIT:
-        return f"{dated(local, 'j M')} {local:%H:%M}" if _is_this_year(local) else dated(local, "j M Y")
+        return f"{dated(local, 'j M')} {local:%H:%M}" if is_this_year else dated(local, "j M Y")
     if seconds < 0:
         return _("in %(time)s") % {"time": _length(-seconds)}
     return _("%(time)s ago") % {"time": _length(seconds)} if in_sentence else _length(seconds)
-
-
-def _is_this_year(local: datetime) -> bool:
-    return local.year == timezone.localtime().year
 
 
 def _length(seconds: int) -> str:

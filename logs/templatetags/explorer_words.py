@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
 from html import escape
@@ -79,7 +80,10 @@ def wider(context: Context, shown: Histogram) -> str:
 @register.filter
 def as_written(moment: datetime) -> str:
     """As a person writes it into a field."""
-    local = timezone.localtime(moment)
+    return _written(timezone.localtime(moment))
+
+
+def _written(local: datetime) -> str:
     return f"{local:%Y-%m-%d %H:%M:%S}" if local.second else f"{local:%Y-%m-%d %H:%M}"
 
 
@@ -110,7 +114,10 @@ def per(step: timedelta) -> str:
 @register.filter
 def time_of(bar: Bar) -> str:
     """13 Apr 09:00–09:15"""
-    start, end = timezone.localtime(bar.start), timezone.localtime(bar.end)
+    return _from_to(timezone.localtime(bar.start), timezone.localtime(bar.end))
+
+
+def _from_to(start: datetime, end: datetime) -> str:
     is_one_day = start.date() == (end - timedelta(seconds=1)).date()
     return f"{_shortly(start)}–{_clock(end) if is_one_day else _shortly(end)}"
 
@@ -131,9 +138,10 @@ def count_of(bar: Bar, state: str) -> int:
     return bar.counts.get(State(state), 0)
 
 
-def counted(bar: Bar) -> str:
+def counted(bar: Bar, words: Mapping[State, str]) -> str:
     """2 Failed, 23 Delivered"""
-    parts = [f"{grouped(number)} {state_word(state)}" for state, number in bar.counts.items()]
+    language = get_language()
+    parts = [f"{_grouped(number, language)} {words[state]}" for state, number in bar.counts.items()]
     return ", ".join(parts) or _("no logs")
 
 
@@ -163,11 +171,14 @@ def drawn(context: Context, shown: Histogram) -> SafeString:
     everything = changed(context["explorer"].query, range=None, since=None, until=None)
     base = address(everything) + ("&" if everything else "?")
     width = WIDTH / len(shown.bars)
-    times = [quote_plus(as_written(moment)) for moment in (*(bar.start for bar in shown.bars), shown.end)]
+    # Once for all bars, what takes long: the reader's zone and language.
+    edges = [timezone.localtime(moment) for moment in (*(bar.start for bar in shown.bars), shown.end)]
+    times = [quote_plus(_written(local)) for local in edges]
+    words = {state: state_word(state) for state in ORDER}
     bars = [
         _BAR.format(
             address=escape(f"{base}since={times[number]}&until={times[number + 1]}"),
-            title=escape(f"{time_of(bar)}: {counted(bar)}"),
+            title=escape(f"{_from_to(edges[number], edges[number + 1])}: {counted(bar, words)}"),
             x=width * number,
             width=width,
             parts=_parts(bar),

@@ -167,13 +167,13 @@ def test_where_time_runs_out_the_finder_says_how_far_it_looked(logs, monkeypatch
 
 
 def test_facets_count_what_matches_and_their_own_other_values(logs):
-    figures = Figures(Finder(criteria("state=failed&action=edit")))
+    figures = Figures(Finder(criteria("state=failed&action=edit")), {"state": "state", "cause": "cause"})
     failed = [log for log in logs if log.state == "failed" and log.action == "edit"]
     causes = {"timeout": 0, "http_4xx": 0}
     for log in failed:
         causes[log.cause] += 1
-    assert dict(figures.grouped("cause")) == causes
-    states = dict(figures.grouped("state", without="state"))
+    assert dict(figures.of_facet("cause")) == dict(figures.grouped("cause")) == causes
+    states = dict(figures.of_facet("state"))
     assert states["succeeded"] == sum(log.state == "succeeded" and log.action == "edit" for log in logs)
 
 

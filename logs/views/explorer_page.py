@@ -72,7 +72,7 @@ class Explorer:
 
     @cached_property
     def figures(self) -> Figures:
-        return Figures(self.finder)
+        return Figures(self.finder, COLUMNS)
 
     @property
     def within(self) -> str:
