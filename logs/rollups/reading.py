@@ -62,6 +62,7 @@ def totals_by_step(found: QuerySet) -> list[tuple[datetime, str, int]]:
     except EmptyResultSet:
         return []
     with connection.cursor() as cursor:
+        asked = f"SELECT start, state, number::bigint FROM ({asked}) AS step (start, state, number)"
         cursor.execute(f"{_PAGE_BY_PAGE}; {asked}", parameters)
         cursor.nextset()
         return cursor.fetchall()

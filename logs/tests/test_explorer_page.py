@@ -240,3 +240,15 @@ def test_a_row_that_comes_anew_still_leads_to_its_log_within_the_list(client, lo
     for answer in (row, client.get(again, headers=HTMX).content.decode()):
         assert f'href="/logs/{logs[2].pk}/?state=failed"' in answer
         assert 'href="/logs/?state=failed&amp;status=502"' in answer
+
+
+def test_one_failure_among_many_is_seen_in_the_chart(client):
+    """It is drawn higher than its share, which is a fiftieth of the height of the highest bar."""
+    make_subscription()
+    make_log(0)
+    a_month_later = 30 * 24 * 60
+    for minute in [*range(1, 11), *range(a_month_later, a_month_later + 50)]:
+        make_log(minute, status=200, retry=1, response="OK")
+    page = client.get(LIST).content.decode()
+    [height] = re.findall(r'<rect class="fail" [^>]*height="([0-9.]+)"', page)
+    assert float(height) == 3.0
