@@ -29,6 +29,7 @@ from .cotadmin_ui import STATES, dated
 register = template.Library()
 
 LAST_LABEL = 93  # percent
+YEAR = timedelta(days=366)
 _BAR = (
     '<a href="{address}" tabindex="-1"><title>{title}</title>'
     '<rect class="slot" x="{x:.1f}" y="0" width="{width:.1f}" height="100"/>{parts}</a>\n'
@@ -147,11 +148,13 @@ def counted(bar: Bar, words: Mapping[State, str]) -> str:
 
 @register.simple_tag
 def axis(shown: Histogram) -> list[tuple[str, str]]:
-    """Where the axis is labelled, in percent of its width, and with what: the day, where it begins, else the time.
+    """Where the axis is labelled, in percent of its width, and with what: the day, where it begins, else the time; the month and
+    its year, where there is more than one year.
 
     At its very end there is no room for a label.
     """
     marks: list[tuple[str, str]] = []
+    of_day = "M Y" if shown.end - shown.start > YEAR else "j M"
     last = None
     for tick in shown.ticks:
         place = 100 * ((tick - shown.start) / (shown.end - shown.start))
@@ -159,7 +162,7 @@ def axis(shown: Histogram) -> list[tuple[str, str]]:
             break
         local = timezone.localtime(tick)
         is_day = shown.step >= timedelta(days=1)
-        text = dated(local, "j M") if is_day else _clock(local) if local.date() == last else _shortly(local)
+        text = dated(local, of_day) if is_day else _clock(local) if local.date() == last else _shortly(local)
         marks.append((f"{place:.2f}%", text))
         last = local.date()
     return marks

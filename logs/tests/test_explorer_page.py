@@ -156,6 +156,14 @@ def test_the_axis_is_labelled_where_the_readers_days_begin(client, logs, zone, l
     assert set(labels) <= set(re.findall(r"<text[^>]*>([^<]*)</text>", axis))
 
 
+def test_the_axis_of_years_tells_the_year(client, logs):
+    page = client.get(LIST, {"since": "2021-01-01", "until": "2023-01-01"}).content.decode()
+    axis = re.findall(r'<svg class="axis".*?</svg>', page, re.DOTALL)[0]
+    labels = re.findall(r"<text[^>]*>([^<]*)</text>", axis)
+    assert len(labels) > 3
+    assert all(re.fullmatch(r"[A-Z][a-z]+ 202[123]", label) for label in labels)
+
+
 def test_values_in_cells_lead_to_the_logs_of_the_list_that_have_them(client, logs):
     page = client.get(LIST, {"sort": "oldest", "not_cause": "timeout"}).content.decode()
     row = re.findall(rf'<tr data-log="{logs[4].pk}".*?</tr>', page, re.DOTALL)[0]
