@@ -85,7 +85,8 @@ ROOT_URLCONF = "cotadmin.urls"
 WSGI_APPLICATION = "cotadmin.wsgi.application"
 TEMPLATES = [
     {
-        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "BACKEND": "cotadmin.page_templates.PageTemplates",
+        "NAME": "django",
         "DIRS": [BASE_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.template.loader import get_template
 from django.urls import get_resolver
 
-# Objects that came and did not go by themselves: a page leaves some 2,000.
+# Objects that came and did not go by themselves: a page leaves some 500.
 GARBAGE = 20_000
 MOST_GARBAGE = 200_000  # with so much it is looked for at once, in the midst of a page
 
@@ -26,6 +26,6 @@ def warm_up() -> None:
 
 
 def tidy_up() -> None:
-    """Once a page is sent. To look for garbage in the midst of a page takes some 6 ms, of each twelfth."""
+    """Once a page is sent. To look for garbage takes some 6 ms, which would come into the midst of a page now and then."""
     if gc.get_count()[0] > GARBAGE:
         gc.collect()

@@ -64,8 +64,9 @@ class _Rows:
         self.within = escape(str(context.get("within") or ""))
         self.query = QueryDict(str(context.get("within") or "").removeprefix("?"))
         columns = log_columns(context)
-        self.before = [getattr(self, f"_{name}") for name in columns if name in BEFORE_OBJECT]
-        self.after = [getattr(self, f"_{name}") for name in columns if name not in BEFORE_OBJECT]
+        # Functions, not methods: these would hold the rows that hold them, and all would stay until Python looks for garbage.
+        self.before = [getattr(_Rows, f"_{name}") for name in columns if name in BEFORE_OBJECT]
+        self.after = [getattr(_Rows, f"_{name}") for name in columns if name not in BEFORE_OBJECT]
         self.is_picked = rows_are_picked(context)
         self.may_redeliver = request.user.has_perm("logs.redeliver_webhooklog")
         here = escape(request.get_full_path())
@@ -77,9 +78,9 @@ class _Rows:
     def row(self, log: WebhookLog) -> str:
         title = escape(log.title)
         cells = [self._pick(log, title) if self.is_picked else "", self._state(log)]
-        cells += [cell(log) for cell in self.before]
+        cells += [cell(self, log) for cell in self.before]
         cells.append(self._what(log, title))
-        cells += [cell(log) for cell in self.after]
+        cells += [cell(self, log) for cell in self.after]
         cells.append(f'<td class="act">{self._act(log, title)}</td>')
         return _ROW.format(pk=log.pk, asks=self._asks(log), cells="".join(cells))
 

@@ -1,0 +1,42 @@
+"""What a page was made of goes when the page is done, without Python having to look for garbage."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+import pytest
+from django.http import HttpRequest
+from django.template import TemplateDoesNotExist, engines
+from django.template.loader import get_template
+
+
+class Shown:
+    def __str__(self) -> str:
+        return "shown"
+
+
+@pytest.fixture(autouse=True)
+def nobody_looks_for_garbage():
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.parametrize("request_", [None, HttpRequest()])
+def test_what_is_shown_goes_with_its_page(request_):
+    template = engines["django"].from_string("{% with other=it %}{{ other }}{% endwith %} {% firstof it %}")
+    it = Shown()
+    gone = weakref.ref(it)
+    context = {"it": it}
+    assert template.render(context, request_) == "shown shown"
+    del it, context
+    assert gone() is None
+
+
+def test_a_template_that_is_not_there_is_told_as_ever():
+    with pytest.raises(TemplateDoesNotExist, match=r"nowhere\.html"):
+        get_template("nowhere.html")
+    missing = engines["django"].from_string("{% include 'nowhere.html' %}")
+    with pytest.raises(TemplateDoesNotExist, match=r"nowhere\.html"):
+        missing.render({})
