@@ -2,6 +2,7 @@
 
 import threading
 from datetime import timedelta
+from importlib import import_module
 
 import pytest
 from django.db import connection, transaction
@@ -440,6 +441,18 @@ def test_what_is_taken_out_of_its_lane_is_in_the_ledger_at_once(operator):
     feed()
     run.refresh_from_db()
     assert (run.state, set(outcomes(run).values())) == (RunState.FINISHED, {taken_out})
+
+
+def test_what_was_taken_out_before_an_update_is_noted_by_it(operator):
+    """Nobody would do so any more, and the run would not come to an end."""
+    lane = make_subscription(url="https://receiver.example/")
+    logs = make_logs_on(lane.pk, range(2))
+    run = start_run(operator, logs)
+    feed()
+    WebhookLog.objects.filter(pk=logs[0].pk).update(next_attempt_at=None, state=State.SKIPPED)
+    with connection.cursor() as cursor:
+        cursor.execute(import_module("logs.migrations.0013_taken_out").NOTE)
+    assert outcomes(run) == {logs[0].pk: (SKIPPED, Why.TAKEN_OUT), logs[1].pk: ("queued", "")}
 
 
 def test_what_is_taken_out_in_flight_is_in_the_ledger_as_it_went(operator, receiver, deliver_run):

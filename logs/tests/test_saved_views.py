@@ -217,6 +217,19 @@ def test_a_shared_view_is_pinned_by_each_for_themselves(client, operator, member
     assert not view.pinned_by.exists()
 
 
+def test_the_navigation_is_the_same_over_the_logs_as_elsewhere(client, operator):
+    save(client, "Night outage", "state=failed&cause=timeout", is_pinned="on")
+    save(client, "Not pinned", "state=failed&cause=dns")
+
+    def navigation(address: str) -> list[str]:
+        main = re.findall(r'<nav aria-label="Main".*?</nav>', text(client, address), re.DOTALL)[0]
+        return [re.sub(r"\s+", " ", link) for link in re.findall(r'<a href="/logs/\?.*?</a>', main, re.DOTALL)]
+
+    elsewhere = navigation("/subscriptions/")
+    assert len(elsewhere) == 1 and "Night outage" in elsewhere[0]
+    assert navigation("/logs/") == navigation("/logs/?cause=timeout&state=failed") == elsewhere
+
+
 def test_a_view_that_is_shared_no_more_leaves_the_navigation_of_others(client, operator, member):
     view = SavedView.objects.create(owner=operator, name="Night outage", query="state=failed", is_shared=True)
     colleague = member("Viewer")
