@@ -2,51 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any
 
-from django.core.exceptions import EmptyResultSet, FullResultSet
-from django.db import DEFAULT_DB_ALIAS, connection
-from django.db.models import Q
+from django.core.exceptions import EmptyResultSet
+from django.db import connection
 
 from ..models import Cell
-from ..rollups.spans import floor
+from ..rollups.spans import ORIGIN, floor
 from .criteria import Criteria
+from .in_stretches import Condition, Range, Stretch, every, in_any, in_each, ranges_of, written
 
 MANY = 8  # subscriptions; what more have is looked up by its time alone
 # In minutes: each tells where to look in the next. And how many stretches of it mostly are enough.
 _WIDTHS = ((1440, 2), (60, 6), (5, 6))
-# Written out: Django takes longer to put such a question together than PostgreSQL to answer it.
-_CELLS = """
+_STRETCHES = """
 SELECT bucket, sum(count)::bigint, array_agg(DISTINCT subscription_id)
-FROM logs_cell
-WHERE {conditions}
+FROM {cells}
 GROUP BY bucket HAVING sum(count) > 0
 ORDER BY bucket {direction} LIMIT %s
 """
-Condition = tuple[str, list[Any]]  # in SQL, and what goes into it
-
-
-@dataclass(frozen=True)
-class Stretch:
-    """Five minutes or more in which `subscriptions` have `count` logs of the kind; None: they are more than MANY."""
-
-    start: datetime
-    end: datetime
-    subscriptions: frozenset[str] | None
-    count: int
+# What is not folded yet is looked through once, not for each range.
+_CELLS_IN_EACH = """
+(
+    {folded}
+    UNION ALL
+    SELECT date_bin(%s, bucket, %s), count, subscription_id FROM logs_rollupdelta AS logs_cell
+    WHERE {conditions} AND date_bin(%s, bucket, %s) = ANY(%s)
+) AS cell
+"""
 
 
 def next_stretches(
     criteria: Criteria, edge: datetime | None, *, is_older: bool, wanted: int
 ) -> tuple[list[Stretch], bool]:
     """Beyond the edge, in the order of the list: five minutes each, until they hold as many logs as are wanted; and whether
-    there are no others.
+    there are no others. Wider ones where the rollups tell of nothing in the narrower: a log may just have changed.
     """
     try:
-        kind = _written(criteria.kind())
+        kind = written(Cell, criteria.kind())
     except EmptyResultSet:
         return [], True
     bounds = [moment for moment in (edge, criteria.since, criteria.until) if moment is not None]
@@ -56,28 +50,58 @@ def next_stretches(
     is_sparse = criteria.subscriptions is not None and len(criteria.subscriptions) <= MANY
     for minutes, few in _WIDTHS:
         width = timedelta(minutes=minutes)
-        conditions = [kind, *_of_time(criteria, width, edge, is_older=is_older)]
-        if found:
-            conditions.append(inside("bucket", "subscription_id", joined(found, is_older=is_older)))
+        cells = _cells([kind, *_of_time(criteria, width, edge, is_older=is_older)], width, found)
         for limit in (most if is_sparse else few, most):
-            read = _read(conditions, width, limit, is_older=is_older)
-            found, is_enough = _enough(read, bounds, wanted)
+            read = _read(cells, width, limit, is_older=is_older)
+            inside, is_enough = _enough(read, bounds, wanted)
             if is_enough or len(read) < limit:
                 break
-        if not found:
+        if not inside:  # as for the parts of a stretch that a bound runs through
+            found = [one for one in found if not _is_cut(one, bounds)]
             break
+        found = inside
         is_all = is_all and not is_enough
         is_sparse = sum(one.count for one in found) <= 2 * wanted
     return found, is_all
 
 
-def _read(conditions: list[Condition], width: timedelta, limit: int, *, is_older: bool) -> list[Stretch]:
+def _cells(conditions: list[Condition], width: timedelta, stretches: list[Stretch]) -> Condition:
+    """Those of the width that meet the conditions, in any of the stretches; anywhere where there is none."""
+    of_width = "width = %s", [width // timedelta(minutes=1)]
+    ranges = ranges_of(stretches)
+    if len(ranges) > MANY or (ranges and ranges[0].subscription is not None):
+        return _cells_in_each(conditions, of_width, width, stretches, ranges)
+    text, values = every([*conditions, of_width, *([in_any(ranges, "bucket")] if ranges else [])])
+    return f"logs_cell WHERE {text}", values
+
+
+def _cells_in_each(
+    conditions: list[Condition], of_width: Condition, width: timedelta, stretches: list[Stretch], ranges: list[Range]
+) -> Condition:
+    columns = "bucket, count, subscription_id"
+    folded, of_folded = in_each(ranges, "logs_rollup AS logs_cell", "bucket", columns, [*conditions, of_width])
+    text, values = every(conditions)
+    whole = stretches[0].end - stretches[0].start
+    of_others = [width, ORIGIN, *values, whole, ORIGIN, [one.start for one in stretches]]
+    return _CELLS_IN_EACH.format(folded=folded, conditions=text), [*of_folded, *of_others]
+
+
+def _of_time(criteria: Criteria, width: timedelta, edge: datetime | None, *, is_older: bool) -> Iterator[Condition]:
+    if criteria.since is not None:
+        yield "bucket >= %s", [floor(criteria.since, width)]
+    if criteria.until is not None:
+        yield "bucket < %s", [criteria.until]
+    if edge is not None and is_older:
+        yield "bucket < %s", [edge]
+    elif edge is not None:
+        yield "bucket >= %s", [floor(edge, width)]
+
+
+def _read(cells: Condition, width: timedelta, limit: int, *, is_older: bool) -> list[Stretch]:
     """The first of one width. PostgreSQL stops there."""
-    asked = _CELLS.format(
-        conditions=" AND ".join(text for text, _values in conditions), direction="DESC" if is_older else "ASC"
-    )
+    text, values = cells
     with connection.cursor() as cursor:
-        cursor.execute(asked, [*(value for _text, values in conditions for value in values), limit])
+        cursor.execute(_STRETCHES.format(cells=text, direction="DESC" if is_older else "ASC"), [*values, limit])
         return [
             Stretch(bucket, bucket + width, frozenset(those) if len(those) <= MANY else None, count)
             for bucket, count, those in cursor.fetchall()
@@ -91,58 +115,11 @@ def _enough(read: list[Stretch], bounds: list[datetime], wanted: int) -> tuple[l
     """
     held = 0
     for place, one in enumerate(read, 1):
-        held += 0 if any(one.start < bound < one.end for bound in bounds) else one.count
+        held += 0 if _is_cut(one, bounds) else one.count
         if held >= wanted:
             return read[:place], True
     return read, False
 
 
-def _written(kind: Q) -> Condition:
-    """Raises EmptyResultSet where nothing can meet it."""
-    query = Cell.objects.filter(kind).query
-    try:
-        text, values = query.get_compiler(DEFAULT_DB_ALIAS).compile(query.where)
-    except FullResultSet:
-        return "TRUE", []
-    return text, list(values)
-
-
-def _of_time(criteria: Criteria, width: timedelta, edge: datetime | None, *, is_older: bool) -> Iterator[Condition]:
-    yield "width = %s", [width // timedelta(minutes=1)]
-    if criteria.since is not None:
-        yield "bucket >= %s", [floor(criteria.since, width)]
-    if criteria.until is not None:
-        yield "bucket < %s", [criteria.until]
-    if edge is not None and is_older:
-        yield "bucket < %s", [edge]
-    elif edge is not None:
-        yield "bucket >= %s", [floor(edge, width)]
-
-
-def inside(moment: str, lane: str, stretches: Iterable[Stretch]) -> Condition:
-    """That the row with these columns is in one of the stretches: nothing but ranges and their subscriptions, so that each is
-    looked up by an index.
-    """
-    ranges: list[str] = []
-    values: list[Any] = []
-    for one in stretches:
-        of_those = "" if one.subscriptions is None else f" AND {lane} = ANY(%s)"
-        ranges.append(f"{moment} >= %s AND {moment} < %s{of_those}")
-        values += [one.start, one.end, *([] if one.subscriptions is None else [sorted(one.subscriptions)])]
-    return f"({' OR '.join(f'({one})' for one in ranges)})", values
-
-
-def joined(stretches: list[Stretch], *, is_older: bool) -> Iterator[Stretch]:
-    """Those that follow one another are one."""
-    current: Stretch | None = None
-    for one in reversed(stretches) if is_older else stretches:
-        if current and current.end == one.start:
-            both = current.subscriptions, one.subscriptions
-            those = None if None in both else frozenset().union(*both)  # type: ignore[arg-type]
-            current = Stretch(current.start, one.end, those, current.count + one.count)
-            continue
-        if current:
-            yield current
-        current = one
-    if current:
-        yield current
+def _is_cut(one: Stretch, bounds: list[datetime]) -> bool:
+    return any(one.start < bound < one.end for bound in bounds)

@@ -6,10 +6,11 @@ from datetime import timedelta
 from random import Random
 
 import pytest
+from django.db import connection
 from django.db.models import Q
 from django.http import QueryDict
 
-from logs.explorer import by_index, candidates, finding
+from logs.explorer import by_index, candidates, finding, stretches
 from logs.explorer.criteria import Criteria
 from logs.explorer.figures import Figures
 from logs.explorer.finding import Finder
@@ -18,6 +19,7 @@ from logs.masked_keys import masked_keys
 from logs.models import Payload, WebhookLog
 from logs.paging import Key
 from logs.partitions import make_months_of
+from logs.rollups.folding import fold
 from logs.search import event_vector
 
 from .factories import COMPANY, MOMENT, make_subscription
@@ -35,7 +37,9 @@ KINDS = [
 
 @pytest.fixture
 def logs(db) -> list[WebhookLog]:
-    """Three hundred logs over months: dense here, sparse there, some of one moment, of kinds that come in clusters."""
+    """Three hundred logs over months: dense here, sparse there, some of one moment, of kinds that come in clusters. Half of them
+    are not folded into the rollups yet.
+    """
     random = Random(4)
     for lane in LANES:
         make_subscription(lane)
@@ -51,7 +55,9 @@ def logs(db) -> list[WebhookLog]:
         }
         pk = f"{int(moment.timestamp()):08x}{random.getrandbits(60):016x}"
         made.append(WebhookLog(id=pk, company=COMPANY, created_at=moment, retry=1, duration_ms=number, **values | kind))
-    WebhookLog.objects.bulk_create(made)
+    WebhookLog.objects.bulk_create(made[::2])
+    fold()
+    WebhookLog.objects.bulk_create(made[1::2])
     return sorted(made, key=lambda log: (log.created_at, log.pk), reverse=True)
 
 
@@ -99,6 +105,14 @@ def test_pages_of_any_size_and_direction_hold_all_that_match_and_nothing_twice(l
     assert Figures(finder).total.number == len(expected)
 
 
+@pytest.mark.parametrize("is_older", [True, False])
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_what_many_subscriptions_have_is_looked_up_by_its_time(logs, monkeypatch, size, is_older):
+    monkeypatch.setattr(stretches, "MANY", 1)
+    expected = [Key(log.created_at, log.pk) for log in logs if log.state == "failed"]
+    assert walk(Finder(criteria("state=failed")), size, is_older=is_older) == expected[:: 1 if is_older else -1]
+
+
 @pytest.mark.parametrize("minutes", [0, 3, 1000, 100_000])
 def test_a_time_that_no_bucket_fits_is_kept_to_the_second(logs, minutes):
     since = MOMENT + timedelta(minutes=minutes, seconds=17)
@@ -137,6 +151,16 @@ def test_one_log_more_is_found_or_none_wherever_the_time_begins_and_ends(
     ordered = inside if is_older else inside[::-1]
     beyond = [key for key in ordered if at is None or (key < at if is_older else key > at)]
     assert candidates.candidates(asked, at, is_older=is_older, limit=limit) == beyond[:limit]
+
+
+@pytest.mark.parametrize("is_older", [True, False])
+@pytest.mark.parametrize("width", [60, 5])
+def test_where_the_rollups_contradict_one_another_all_is_found_nevertheless(logs, few_looks, width, is_older):
+    fold()
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM logs_rollup WHERE width = %s", [width])
+    expected = [Key(log.created_at, log.pk) for log in logs if log.state == "failed"][:: 1 if is_older else -1]
+    assert candidates.candidates(criteria("state=failed"), None, is_older=is_older, limit=5) == expected[:5]
 
 
 def test_many_logs_are_sorted_by_the_index(logs, monkeypatch):
