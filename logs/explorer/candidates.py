@@ -34,6 +34,11 @@ def candidates(criteria: Criteria, place: Key | None, *, is_older: bool, limit: 
         if stretches:
             found += _logs_in(stretches, criteria, is_older=is_older, limit=limit - len(found))
             edge = stretches[-1].start if is_older else stretches[-1].end
+        elif not is_all:  # a log has just changed, or the rollups are wrong: the logs themselves tell
+            logs = criteria.logs()
+            if edge is not None:
+                logs = logs.before(edge) if is_older else logs.since(edge)
+            return found + in_order(logs, None, is_older=is_older, limit=limit - len(found))
     return found
 
 

@@ -37,7 +37,7 @@ def next_stretches(
     criteria: Criteria, edge: datetime | None, *, is_older: bool, wanted: int
 ) -> tuple[list[Stretch], bool]:
     """Beyond the edge, in the order of the list: five minutes each, until they hold as many logs as are wanted; and whether
-    there are no others. Wider ones where the rollups tell of nothing in the narrower: a log may just have changed.
+    there are no others. None, though there are others: the rollups contradict one another.
     """
     try:
         kind = written(Cell, criteria.kind())
@@ -53,13 +53,11 @@ def next_stretches(
         cells = _cells([kind, *_of_time(criteria, width, edge, is_older=is_older)], width, found)
         for limit in (most if is_sparse else few, most):
             read = _read(cells, width, limit, is_older=is_older)
-            inside, is_enough = _enough(read, bounds, wanted)
+            found, is_enough = _enough(read, bounds, wanted)
             if is_enough or len(read) < limit:
                 break
-        if not inside:  # as for the parts of a stretch that a bound runs through
-            found = [one for one in found if not _is_cut(one, bounds)]
+        if not found:
             break
-        found = inside
         is_all = is_all and not is_enough
         is_sparse = sum(one.count for one in found) <= 2 * wanted
     return found, is_all
@@ -115,11 +113,7 @@ def _enough(read: list[Stretch], bounds: list[datetime], wanted: int) -> tuple[l
     """
     held = 0
     for place, one in enumerate(read, 1):
-        held += 0 if _is_cut(one, bounds) else one.count
+        held += 0 if any(one.start < bound < one.end for bound in bounds) else one.count
         if held >= wanted:
             return read[:place], True
     return read, False
-
-
-def _is_cut(one: Stretch, bounds: list[datetime]) -> bool:
-    return any(one.start < bound < one.end for bound in bounds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -20,6 +21,7 @@ from logs.models import Payload, WebhookLog
 from logs.paging import Key
 from logs.partitions import make_months_of
 from logs.rollups.folding import fold
+from logs.rollups.spans import floor
 from logs.search import event_vector
 
 from .factories import COMPANY, MOMENT, make_subscription
@@ -154,13 +156,22 @@ def test_one_log_more_is_found_or_none_wherever_the_time_begins_and_ends(
 
 
 @pytest.mark.parametrize("is_older", [True, False])
-@pytest.mark.parametrize("width", [60, 5])
-def test_where_the_rollups_contradict_one_another_all_is_found_nevertheless(logs, few_looks, width, is_older):
+@pytest.mark.parametrize("lost", ["width = 60", "width = 5", "width = 5 OR width = 60 AND bucket <> %(hour)s"])
+def test_where_the_rollups_contradict_one_another_all_is_found_nevertheless(logs, few_looks, lost, is_older):
     fold()
+    hour, minutes = timedelta(hours=1), timedelta(minutes=5)
+    ordered = logs if is_older else logs[::-1]
+    place = next(  # in an hour that goes on in other minutes
+        number
+        for number, (one, other) in enumerate(pairwise(ordered))
+        if floor(one.created_at, hour) == floor(other.created_at, hour)
+        and floor(one.created_at, minutes) != floor(other.created_at, minutes)
+    )
+    keys = [Key(log.created_at, log.pk) for log in ordered]
     with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM logs_rollup WHERE width = %s", [width])
-    expected = [Key(log.created_at, log.pk) for log in logs if log.state == "failed"][:: 1 if is_older else -1]
-    assert candidates.candidates(criteria("state=failed"), None, is_older=is_older, limit=5) == expected[:5]
+        cursor.execute(f"DELETE FROM logs_rollup WHERE {lost}", {"hour": floor(keys[place].created_at, hour)})
+    found = candidates.candidates(Criteria(subscriptions=LANES), keys[place], is_older=is_older, limit=20)
+    assert found == keys[place + 1 :][:20]
 
 
 def test_many_logs_are_sorted_by_the_index(logs, monkeypatch):
