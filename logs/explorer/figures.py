@@ -13,7 +13,7 @@ from django.db.models import DateTimeField, F, Func, Max, Min, QuerySet, Value
 
 from ..counting import Count
 from ..models import Cell, WebhookLog
-from ..rollups.reading import cells, cells_by_step, totals_by, totals_by_step
+from ..rollups.reading import cells, totals_by, totals_by_step
 from ..rollups.spans import FINEST, ORIGIN, ceiling, floor
 from .criteria import KINDS, Criteria
 from .finding import Finder
@@ -87,7 +87,7 @@ class Figures:
         """(beginning of the step, state, number) of the logs from start to end."""
         if self.criteria.is_of_kinds and step >= FINEST:
             first = floor(start)
-            return totals_by_step(cells_by_step(first, ceiling(end), step, None, self.criteria.kind()))
+            return totals_by_step(first, ceiling(end), step, self.criteria.kind())
         if self.criteria.is_of_kinds:
             logs = self.criteria.logs()
         else:
