@@ -153,7 +153,8 @@ def _vacuum() -> None:
 
     with connection.cursor() as cursor:
         cursor.execute(
-            "VACUUM ANALYZE logs_webhooklog, logs_payload, logs_rollup, logs_durationrollup, logs_rollupdelta"
+            "VACUUM ANALYZE logs_webhooklog, logs_payload, "
+            "logs_rollup, logs_rollupofall, logs_durationrollup, logs_rollupdelta"
         )
 
 

@@ -36,6 +36,11 @@ class Criteria:
         """Whether the rollups know the answer."""
         return not self.rest and not self.terms
 
+    @property
+    def is_of_all(self) -> bool:
+        """Whether it does not matter whose logs they are."""
+        return self.subscriptions is None and "subscription" not in self.kinds
+
     def of_kinds(self) -> Criteria:
         """What the rollups can tell of it."""
         return replace(self, rest=Q(), few=Q(), terms=())

@@ -12,8 +12,8 @@ from django.db.models import Count as CountRows
 from django.db.models import DateTimeField, F, Func, Max, Min, QuerySet, Value
 
 from ..counting import Count
-from ..models import Cell, WebhookLog
-from ..rollups.reading import cells, totals_by, totals_by_step
+from ..models import Cell, CellOfAll, WebhookLog
+from ..rollups.reading import cells, cells_of_all, totals_by, totals_by_step, widest_in
 from ..rollups.spans import FINEST, ORIGIN, ceiling, floor
 from .criteria import KINDS, Criteria
 from .finding import Finder
@@ -71,7 +71,7 @@ class Figures:
     def _numbers(self, asked: Sequence[tuple[Criteria, Sequence[str]]]) -> list[Numbers]:
         if not self.criteria.is_of_kinds:
             return [self._looked_up(criteria, columns) for criteria, columns in asked]
-        found: list[Numbers] = list(totals_by(*((_whole(criteria), columns) for criteria, columns in asked)))
+        found = _totals(asked)
         for numbers, (criteria, columns) in zip(found, asked, strict=True):
             for edge in _edges(criteria):
                 for column, rows in _by_value(_counted(edge, columns), columns).items():
@@ -86,8 +86,10 @@ class Figures:
     def by_step(self, start: datetime, end: datetime, step: timedelta) -> list[Row]:
         """(beginning of the step, state, number) of the logs from start to end."""
         if self.criteria.is_of_kinds and step >= FINEST:
-            first = floor(start)
-            return totals_by_step(first, ceiling(end), step, self.criteria.kind())
+            found = _cells(
+                self.criteria, floor(start), ceiling(end), widest_in(step), is_of_all=self.criteria.is_of_all
+            )
+            return totals_by_step(found, step)
         if self.criteria.is_of_kinds:
             logs = self.criteria.logs()
         else:
@@ -100,7 +102,8 @@ class Figures:
         if not self.criteria.is_of_kinds:
             moments = [key.created_at for key in self.finder.looked.keys]
             return (min(moments), max(moments)) if moments else None
-        days = Cell.objects.filter(self.criteria.kind(), width=1440, count__gt=0)
+        cells = CellOfAll if self.criteria.is_of_all else Cell
+        days = cells._default_manager.filter(self.criteria.kind(), width=1440, count__gt=0)
         found = days.aggregate(first=Min("bucket"), last=Max("bucket"))
         return (found["first"], found["last"] + timedelta(days=1)) if found["first"] else None
 
@@ -122,10 +125,36 @@ def _counted(logs: QuerySet, columns: Sequence[str]) -> list[Row]:
     return list(logs.order_by().values_list(*columns).annotate(n=CountRows("pk")))
 
 
-def _whole(criteria: Criteria) -> QuerySet[Cell]:
-    """What the rollups can tell of it."""
+def _totals(asked: Sequence[tuple[Criteria, Sequence[str]]]) -> list[Numbers]:
+    """What the rollups tell. Where all subscriptions are asked about, these alone are told apart by their own cells."""
+    found: list[Numbers] = [{} for _one in asked]
+    parts: list[tuple[Numbers, QuerySet, list[str]]] = []
+    for numbers, (criteria, columns) in zip(found, asked, strict=True):
+        of_all = [column for column in columns if criteria.is_of_all and column != "subscription"]
+        of_each = [column for column in columns if column not in of_all]
+        parts += [(numbers, _whole(criteria, is_of_all=True), of_all)] if of_all else []
+        parts += [(numbers, _whole(criteria, is_of_all=False), of_each)] if of_each else []
+    for (numbers, *_asked), totals in zip(parts, totals_by(*(part[1:] for part in parts)), strict=True):
+        numbers |= totals
+    return found
+
+
+def _whole(criteria: Criteria, *, is_of_all: bool) -> QuerySet:
+    """The cells of the buckets that are wholly in the time."""
     start, end = _whole_buckets(criteria)
-    return cells(start, end, None, kind=criteria.kind()) if _is_open(start, end) else Cell.objects.none()
+    return _cells(criteria, start, end, is_of_all=is_of_all) if _is_open(start, end) else Cell.objects.none()
+
+
+def _cells(
+    criteria: Criteria,
+    start: datetime | None,
+    end: datetime | None,
+    widest: timedelta | None = None,
+    *,
+    is_of_all: bool,
+) -> QuerySet:
+    kind = criteria.kind()
+    return cells_of_all(start, end, widest, kind) if is_of_all else cells(start, end, None, widest, kind)
 
 
 def _edges(criteria: Criteria) -> list[QuerySet]:

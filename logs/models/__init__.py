@@ -9,7 +9,7 @@ from .ingest import AcceptedEvent, ApiToken, Door, UnmatchedCount
 from .lane import DUE_CHANNEL, RUN_BEGAN, take_positions, wake
 from .payload import Payload
 from .retention import Retention
-from .rollup import Cell, DurationCell, DurationRollup, Rollup, RollupDelta
+from .rollup import Cell, CellOfAll, DurationCell, DurationRollup, Rollup, RollupDelta, RollupOfAll
 from .round import RedeliveryRefused
 from .run import FIRST_STEP, LAST_STEP, WINDOW, Canary, PauseReason, Run, RunState, Source, StaleChoice
 from .run_entry import Outcome, RunEntry, Why
@@ -35,6 +35,7 @@ __all__ = [
     "Canary",
     "Cause",
     "Cell",
+    "CellOfAll",
     "Company",
     "DeliveryCount",
     "Door",
@@ -55,6 +56,7 @@ __all__ = [
     "Retention",
     "Rollup",
     "RollupDelta",
+    "RollupOfAll",
     "Run",
     "RunEntry",
     "RunState",

@@ -1,8 +1,8 @@
 """How many logs there are of each kind in each stretch of time, so that no page has to count them.
 
 A trigger on the log table writes every difference into RollupDelta, in the transaction that made it, and
-`logs.rollups.folding` adds them up. Cell and DurationCell are what is read: the sums together with what was not folded yet,
-exact at any moment.
+`logs.rollups.folding` adds them up. Cell, CellOfAll and DurationCell are what is read: the sums together with what was not
+folded yet, exact at any moment.
 """
 
 from __future__ import annotations
@@ -16,12 +16,9 @@ WIDTHS = (5, 60, 360, 1440, 10080)  # minutes: up to a week, so that "since ever
 
 
 class _Bucket(models.Model):
-    """A stretch of time, from `bucket` by UTC, in the lane of one subscription."""
+    """A stretch of time, from `bucket` by UTC."""
 
     bucket = models.DateTimeField()
-    subscription = models.ForeignKey(
-        Subscription, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
-    )
     count = models.BigIntegerField()
 
     class Meta:
@@ -43,13 +40,27 @@ class _Kind(_Bucket):
         abstract = True
 
 
-class RollupDelta(_Kind):
+class _InLane(models.Model):
+    """Of one subscription."""
+
+    subscription = models.ForeignKey(
+        Subscription, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
+
+    class Meta:
+        abstract = True
+
+
+class RollupDelta(_InLane, _Kind):
     """A difference that a statement made, in 5 minutes. Only inserted and taken away, so that nobody waits for anybody."""
 
     duration_bin = models.SmallIntegerField(null=True)
 
+    class Meta(_Kind.Meta):
+        pass
 
-class Rollup(_Kind):
+
+class Rollup(_InLane, _Kind):
     width = models.SmallIntegerField()  # minutes
 
     class Meta(_Kind.Meta):
@@ -60,7 +71,16 @@ class Rollup(_Kind):
         ]
 
 
-class DurationRollup(_Bucket):
+class RollupOfAll(_Kind):
+    """The same of all subscriptions together, which are a fraction of the rows. Who sees all reads these."""
+
+    width = models.SmallIntegerField()
+
+    class Meta(_Kind.Meta):
+        indexes = [models.Index("id", name="rollup_of_all_empty", condition=Q(count=0))]
+
+
+class DurationRollup(_InLane, _Bucket):
     """How many logs took how long; for the bins see logs.rollups.durations."""
 
     width = models.SmallIntegerField()
@@ -76,7 +96,7 @@ class DurationRollup(_Bucket):
         ]
 
 
-class Cell(_Kind):
+class Cell(_InLane, _Kind):
     """A view of Rollup and what is not in it yet. A kind may have several rows in a bucket: sum them."""
 
     width = models.SmallIntegerField()
@@ -86,7 +106,17 @@ class Cell(_Kind):
         db_table = "logs_cell"
 
 
-class DurationCell(_Bucket):
+class CellOfAll(_Kind):
+    """A view of RollupOfAll and what is not in it yet."""
+
+    width = models.SmallIntegerField()
+
+    class Meta(_Kind.Meta):
+        managed = False
+        db_table = "logs_cellofall"
+
+
+class DurationCell(_InLane, _Bucket):
     """A view of DurationRollup and what is not in it yet."""
 
     width = models.SmallIntegerField()

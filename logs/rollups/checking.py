@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from django.db import connection, transaction
 
 from ..models.rollup import WIDTHS as IN_WIDTHS
-from .folding import ADD_CELLS, ADD_DURATIONS, KIND, LOCK, OF_WIDTH, WIDTHS
+from .folding import ADD_CELLS, ADD_CELLS_OF_ALL, ADD_DURATIONS, KIND, KIND_OF_ALL, LOCK, OF_WIDTH, TABLES, WIDTHS
 
 WEEK = timedelta(days=7)  # the widest bucket
 
@@ -29,23 +29,24 @@ _OF_WEEK = "bucket >= %(start)s AND bucket < %(end)s"
 _KEPT = f"width IN {IN_WIDTHS} AND {_OF_WEEK}"  # all of them: an index begins with the width
 _FORGET_WEEK = (
     f"DELETE FROM logs_rollupdelta WHERE {_OF_WEEK}",
-    f"DELETE FROM logs_rollup WHERE {_KEPT}",
-    f"DELETE FROM logs_durationrollup WHERE {_KEPT}",
+    *(f"DELETE FROM {table} WHERE {_KEPT}" for table in TABLES),
 )
 _COMPARE = """
 SELECT count(DISTINCT ({key})) FROM (
     (TABLE told EXCEPT TABLE kept) UNION ALL (SELECT * FROM kept WHERE count <> 0 EXCEPT TABLE told)
 ) wrong
 """
-_WRONG_CELLS = f"""
+_WRONG = f"""
 WITH told AS (
-    SELECT width, {OF_WIDTH} AS bucket, {KIND}, sum(count) AS count FROM taken CROSS JOIN {WIDTHS} GROUP BY 1, 2, {KIND}
+    SELECT width, {OF_WIDTH} AS bucket, {{kind}}, sum(count) AS count FROM taken CROSS JOIN {WIDTHS} GROUP BY 1, 2, {{kind}}
 ), kept AS (
-    SELECT width, bucket, {KIND}, sum(count) AS count FROM logs_cell
-    WHERE {_KEPT} GROUP BY width, bucket, {KIND}
+    SELECT width, bucket, {{kind}}, sum(count) AS count FROM {{view}}
+    WHERE {_KEPT} GROUP BY width, bucket, {{kind}}
 )
-{_COMPARE.format(key=f"width, bucket, {KIND}")}
+{_COMPARE.format(key="width, bucket, {kind}")}
 """
+_WRONG_CELLS = _WRONG.format(view="logs_cell", kind=KIND)
+_WRONG_CELLS_OF_ALL = _WRONG.format(view="logs_cellofall", kind=KIND_OF_ALL)
 _WRONG_DURATIONS = f"""
 WITH told AS (
     SELECT width, {OF_WIDTH} AS bucket, subscription_id, duration_bin AS bin, sum(count) AS count
@@ -65,8 +66,8 @@ def rebuild() -> Iterator[tuple[datetime, int]]:
         with _counted(span) as cursor:
             for statement in _FORGET_WEEK:
                 cursor.execute(statement, span)
-            cursor.execute(ADD_CELLS)
-            cursor.execute(ADD_DURATIONS)
+            for statement in (ADD_CELLS, ADD_CELLS_OF_ALL, ADD_DURATIONS):
+                cursor.execute(statement)
             cursor.execute("SELECT coalesce(sum(count), 0) FROM taken")
             number = int(cursor.fetchone()[0])
         yield week, number
@@ -77,10 +78,10 @@ def wrong_cells() -> Iterator[tuple[datetime, int]]:
     for week in _weeks():
         span = {"start": week, "end": week + WEEK}
         with _counted(span) as cursor:
-            cursor.execute(_WRONG_CELLS, span)
-            wrong = cursor.fetchone()[0]
-            cursor.execute(_WRONG_DURATIONS, span)
-            wrong += cursor.fetchone()[0]
+            wrong = 0
+            for question in (_WRONG_CELLS, _WRONG_CELLS_OF_ALL, _WRONG_DURATIONS):
+                cursor.execute(question, span)
+                wrong += cursor.fetchone()[0]
         yield week, wrong
 
 

@@ -12,22 +12,26 @@ from ..models.rollup import WIDTHS as widths
 AT_ONCE = 200_000
 LOCK = 0x726F6C6C  # any number, the same everywhere: one process folds, rebuilds or verifies at a time
 
-KIND = "subscription_id, state, cause, status, event_type, action, fingerprint"
+KIND_OF_ALL = "state, cause, status, event_type, action, fingerprint"
+KIND = f"subscription_id, {KIND_OF_ALL}"
 WIDTHS = f"unnest(ARRAY{list(widths)}) AS width"
 OF_WIDTH = "date_bin(make_interval(mins => width), bucket, '2000-01-01Z')"
 # What `taken` holds: bucket, the kind, duration_bin, count. What is of one time comes to lie together, as it is read.
-ADD_CELLS = f"""
-INSERT INTO logs_rollup (width, bucket, {KIND}, count)
-SELECT width, {OF_WIDTH} AS wider, {KIND}, sum(count) FROM taken CROSS JOIN {WIDTHS}
-GROUP BY width, wider, {KIND} HAVING sum(count) <> 0 ORDER BY width, wider
+_ADD = """
+INSERT INTO {table} (width, bucket, {kind}, count)
+SELECT width, {of_width} AS wider, {kind}, sum(count) FROM taken CROSS JOIN {widths}
+GROUP BY width, wider, {kind} HAVING sum(count) <> 0 ORDER BY width, wider
 """
+ADD_CELLS = _ADD.format(table="logs_rollup", kind=KIND, of_width=OF_WIDTH, widths=WIDTHS)
+ADD_CELLS_OF_ALL = _ADD.format(table="logs_rollupofall", kind=KIND_OF_ALL, of_width=OF_WIDTH, widths=WIDTHS)
 ADD_DURATIONS = f"""
 INSERT INTO logs_durationrollup (width, bucket, subscription_id, bin, count)
 SELECT width, {OF_WIDTH} AS wider, subscription_id, duration_bin, sum(count) FROM taken CROSS JOIN {WIDTHS}
 WHERE duration_bin IS NOT NULL
 GROUP BY width, wider, subscription_id, duration_bin HAVING sum(count) <> 0 ORDER BY width, wider
 """
-_ONE_KIND = KIND.replace("status", "(coalesce(status, -1))")
+# A status may be none, which is one value here: see the unique indexes.
+_ONE_KIND, _ONE_KIND_OF_ALL = (kind.replace("status", "(coalesce(status, -1))") for kind in (KIND, KIND_OF_ALL))
 # Added up in the narrowest width first: most differences are of a few kinds.
 _FOLD = f"""
 WITH difference AS (
@@ -37,13 +41,17 @@ WITH difference AS (
 ), cells AS (
     {ADD_CELLS}
     ON CONFLICT (width, bucket, {_ONE_KIND}) DO UPDATE SET count = logs_rollup.count + excluded.count
+), cells_of_all AS (
+    {ADD_CELLS_OF_ALL}
+    ON CONFLICT (width, bucket, {_ONE_KIND_OF_ALL}) DO UPDATE SET count = logs_rollupofall.count + excluded.count
 ), durations AS (
     {ADD_DURATIONS}
     ON CONFLICT (width, bucket, subscription_id, bin) DO UPDATE SET count = logs_durationrollup.count + excluded.count
 )
 SELECT count(*) FROM difference
 """
-_FORGET_EMPTY = "DELETE FROM logs_rollup WHERE count = 0; DELETE FROM logs_durationrollup WHERE count = 0"
+TABLES = ("logs_rollup", "logs_rollupofall", "logs_durationrollup")
+_FORGET_EMPTY = "; ".join(f"DELETE FROM {table} WHERE count = 0" for table in TABLES)
 
 
 def fold() -> int:

@@ -10,7 +10,7 @@ from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import DateTimeField, F, Func, Q, QuerySet, Sum, Value
 
-from ..models import Cell, DurationCell, Subscription
+from ..models import Cell, CellOfAll, DurationCell, Subscription
 from ..models.rollup import WIDTHS
 from .durations import percentile
 from .spans import ORIGIN, within
@@ -41,6 +41,16 @@ def cells(
     return _of(Cell.objects.filter(kind, within(start, end, widest)), subscriptions)
 
 
+def cells_of_all(
+    start: datetime | None,
+    end: datetime | None,
+    widest: timedelta | None = None,
+    kind: Q = Q(),  # noqa: B008
+) -> QuerySet[CellOfAll]:
+    """The same of all subscriptions together. The kind must not tell of any."""
+    return CellOfAll.objects.filter(kind, within(start, end, widest))
+
+
 def cells_by_step(
     start: datetime,
     end: datetime | None,
@@ -49,14 +59,15 @@ def cells_by_step(
 ) -> QuerySet[Cell]:
     """The same, with `step_start`: the beginning of the step (a multiple of 5 minutes, counted by UTC) that the cell is in."""
     binned = Func(Value(step), F("bucket"), Value(ORIGIN), function="date_bin", output_field=DateTimeField())
-    return cells(start, end, subscriptions, _widest_in(step)).annotate(step_start=binned)
+    return cells(start, end, subscriptions, widest_in(step)).annotate(step_start=binned)
 
 
-def totals_by_step(start: datetime, end: datetime | None, step: timedelta, kind: Q) -> list[tuple[datetime, str, int]]:
-    """(beginning of the step, state, how many logs). Added up by bucket first: to tell the step of each cell takes longer."""
-    buckets = cells(start, end, None, _widest_in(step), kind).order_by().values_list("bucket", "state")
+def totals_by_step(found: QuerySet[Any], step: timedelta) -> list[tuple[datetime, str, int]]:
+    """(beginning of the step, state, how many logs) of cells none of which is wider than `widest_in(step)`."""
+    # Added up by bucket first: to tell the step of each cell takes longer.
+    buckets = found.order_by().values_list("bucket", "state").annotate(n=TOTAL)
     try:
-        asked, parameters = buckets.annotate(n=TOTAL).query.sql_with_params()
+        asked, parameters = buckets.query.sql_with_params()
     except EmptyResultSet:
         return []
     asked = f"SELECT date_bin(%s, bucket, %s), state, sum(n)::bigint FROM ({asked}) AS cell (bucket, state, n)"
@@ -70,7 +81,7 @@ def totals_by_step(start: datetime, end: datetime | None, step: timedelta, kind:
 Totals = dict[str, list[tuple[Any, int]]]  # by column: its values, and how many logs have them
 
 
-def totals_by(*asked: tuple[QuerySet[Cell], Sequence[str]]) -> list[Totals]:
+def totals_by(*asked: tuple[QuerySet[Any], Sequence[str]]) -> list[Totals]:
     """Of several cells, of each of their columns; each in one look, and all in one question to the database."""
     totals: list[Totals] = [{column: [] for column in columns} for _found, columns in asked]
     statements: list[str] = []
@@ -96,7 +107,7 @@ def totals_by(*asked: tuple[QuerySet[Cell], Sequence[str]]) -> list[Totals]:
     return totals
 
 
-def _grouped(found: QuerySet[Cell], columns: Sequence[str]) -> tuple[str, Sequence[Any]]:
+def _grouped(found: QuerySet[Any], columns: Sequence[str]) -> tuple[str, Sequence[Any]]:
     """(place of a column, a value for each column, number), by GROUPING SETS, which Django does not have."""
     asked, parameters = found.order_by().values_list(*columns).annotate(n=TOTAL).query.sql_with_params()
     names = [f"column_{place}" for place in range(len(columns))]
@@ -121,7 +132,8 @@ def _of(found: QuerySet, subscriptions: Sequence[str] | None) -> QuerySet:
     return found if subscriptions is None else found.filter(subscription__in=subscriptions)
 
 
-def _widest_in(step: timedelta) -> timedelta:
+def widest_in(step: timedelta) -> timedelta:
+    """The widest bucket that a step consists of."""
     return max(width for width in map(_minutes, WIDTHS) if step % width == timedelta(0))
 
 

@@ -12,7 +12,7 @@ from django.db.models import Sum
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logs.models import Cell, Rollup, RollupDelta, WebhookLog
+from logs.models import Cell, CellOfAll, Rollup, RollupDelta, RollupOfAll, WebhookLog
 from logs.models.rollup import WIDTHS
 from logs.rollups.durations import percentile
 from logs.rollups.folding import fold
@@ -25,12 +25,10 @@ pytestmark = pytest.mark.django_db
 
 
 def states() -> dict[str, int]:
-    """By the rollups, in each of their widths."""
+    """By the rollups, in each of their widths, of each subscription and of all."""
     found = [
-        {
-            row["state"]: row["n"]
-            for row in Cell.objects.filter(width=width).values("state").annotate(n=TOTAL).filter(n__gt=0)
-        }
+        dict(cells.filter(width=width).values_list("state").annotate(n=TOTAL).filter(n__gt=0))
+        for cells in (Cell.objects, CellOfAll.objects)
         for width in WIDTHS
     ]
     assert all(one == found[0] for one in found)
@@ -60,8 +58,9 @@ def test_a_log_that_an_import_changes_is_counted_once():
     make_log(1)
     import_logs(log_document(1, status=200, response="ok"))
     assert states() == {"succeeded": 1}
-    assert not Rollup.objects.filter(count=0).exists()
-    assert Rollup.objects.aggregate(n=Sum("count"))["n"] == len(WIDTHS)  # one log, once in each
+    for kept in (Rollup.objects, RollupOfAll.objects):
+        assert not kept.filter(count=0).exists()
+        assert kept.aggregate(n=Sum("count"))["n"] == len(WIDTHS)  # one log, once in each
 
 
 def test_a_redelivery_and_a_skip_are_counted(member):
@@ -99,6 +98,7 @@ def test_what_is_deleted_is_not_counted():
     assert states() == {}
     fold()
     assert not Rollup.objects.exists()
+    assert not RollupOfAll.objects.exists()
 
 
 def test_what_is_rolled_back_is_not_counted():
@@ -115,7 +115,8 @@ def test_verify_finds_what_is_wrong_and_rebuild_mends_it():
     import_logs(*[log_document(number, subscription=SUBSCRIPTION) for number in range(1, 5)])
     call_command("rollups", "verify")
     Rollup.objects.filter(width=60, state="failed").update(count=7)
-    with pytest.raises(CommandError, match="1 counts are wrong"):
+    RollupOfAll.objects.filter(width=60, state="failed").update(count=9)
+    with pytest.raises(CommandError, match="2 counts are wrong"):
         call_command("rollups", "verify")
     call_command("rollups", "rebuild")
     call_command("rollups", "verify")
@@ -130,7 +131,7 @@ def test_rebuild_counts_what_the_trigger_did_not_see():
             make_log(1)
         finally:
             cursor.execute("ALTER TABLE logs_webhooklog ENABLE TRIGGER USER")
-    with pytest.raises(CommandError, match="5 counts"):
+    with pytest.raises(CommandError, match="10 counts"):
         call_command("rollups", "verify")
     call_command("rollups", "rebuild")
     assert states() == {"failed": 1}
@@ -176,6 +177,19 @@ def test_by_the_week_there_are_as_many_as_there_were_by_the_day(transactional_db
         )
         cursor.execute(import_module("logs.migrations.0012_weeks").COUNT)
     assert states() == {"failed": 4}
+    call_command("rollups", "verify")
+
+
+def test_of_all_subscriptions_there_are_as_many_as_there_were_of_each(transactional_db):
+    """What an installation that is updated had counted before they were counted together."""
+    for number in (0, 1, 9, 20):
+        make_log(number * 24 * 60, subscription=SUBSCRIPTION if number else "6268599000000000000000aa")
+    while fold():
+        pass
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM logs_rollupofall")
+        cursor.execute(import_module("logs.migrations.0014_of_all").COUNT)
+    assert RollupOfAll.objects.filter(width=10080).exists()
     call_command("rollups", "verify")
 
 
