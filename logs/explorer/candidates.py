@@ -4,13 +4,11 @@ are hardly looked at, however many they are.
 
 from __future__ import annotations
 
-from django.db import connection
-
-from ..models import WebhookLog
 from ..paging import Key, in_order
 from ..rollups.spans import FINEST, floor
+from ..written_sql import answers
 from .criteria import Criteria
-from .in_stretches import ALL, Stretch, in_each, ranges_of, written
+from .in_stretches import ALL, Stretch, in_each, ranges_of
 from .stretches import next_stretches
 
 SORTED_HERE = 2000  # logs; more are sorted by an index
@@ -43,7 +41,7 @@ def candidates(criteria: Criteria, place: Key | None, *, is_older: bool, limit: 
 
 
 def _logs_in(stretches: list[Stretch], criteria: Criteria, *, is_older: bool, limit: int) -> list[Key]:
-    conditions = [written(WebhookLog, criteria.kind())]
+    conditions = [criteria.written_kind]
     if criteria.since is not None:
         conditions.append(("created_at >= %s", [criteria.since]))
     if criteria.until is not None:
@@ -52,7 +50,5 @@ def _logs_in(stretches: list[Stretch], criteria: Criteria, *, is_older: bool, li
     if sum(one.count for one in stretches) > SORTED_HERE:
         direction = "DESC" if is_older else "ASC"
         some = f"ORDER BY created_at {direction}, id {direction} LIMIT {limit}"
-    asked, values = in_each(ranges_of(stretches), "logs_webhooklog", "created_at", "created_at, id", conditions, some)
-    with connection.cursor() as cursor:
-        cursor.execute(asked, values)
-        return sorted((Key(*row) for row in cursor.fetchall()), reverse=is_older)[:limit]
+    [rows] = answers(in_each(ranges_of(stretches), "logs_webhooklog", "created_at", "created_at, id", conditions, some))
+    return sorted((Key(*row) for row in rows), reverse=is_older)[:limit]

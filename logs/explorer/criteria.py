@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 
 from django.db.models import Q
 
 from ..models import WebhookLog
 from ..querysets import WebhookLogQuerySet
+from ..written_sql import Written, written
 from .terms import Path, Word
 
 # The columns by which the rollups count: a condition on these alone is answered without looking at logs.
@@ -54,6 +56,11 @@ class Criteria:
         conditions: Iterable[Q] = self.kinds.values()
         of_those = Q() if self.subscriptions is None else Q(subscription__in=self.subscriptions)
         return Q(of_those, *conditions)
+
+    @cached_property
+    def written_kind(self) -> Written:
+        """The same in SQL."""
+        return written(WebhookLog, self.kind())
 
     def logs(self) -> WebhookLogQuerySet:
         """The logs, but for the terms."""

@@ -9,12 +9,13 @@ from functools import cached_property
 from typing import Any
 
 from django.db.models import Count as CountRows
-from django.db.models import DateTimeField, F, Func, Max, Min, QuerySet, Value
+from django.db.models import DateTimeField, F, Func, QuerySet, Value
 
 from ..counting import Count
-from ..models import Cell, CellOfAll, WebhookLog
-from ..rollups.reading import cells, cells_of_all, totals_by, totals_by_step, widest_in
+from ..models import WebhookLog
+from ..rollups.reading import reach, totals_by, totals_by_step, widest_in, written_cells
 from ..rollups.spans import FINEST, ORIGIN, ceiling, floor
+from ..written_sql import NEVER, Written
 from .criteria import KINDS, Criteria
 from .finding import Finder
 
@@ -86,10 +87,9 @@ class Figures:
     def by_step(self, start: datetime, end: datetime, step: timedelta) -> list[Row]:
         """(beginning of the step, state, number) of the logs from start to end."""
         if self.criteria.is_of_kinds and step >= FINEST:
-            found = _cells(
-                self.criteria, floor(start), ceiling(end), widest_in(step), is_of_all=self.criteria.is_of_all
-            )
-            return totals_by_step(found, step)
+            kind, is_of_all = self.criteria.written_kind, self.criteria.is_of_all
+            cells = written_cells(kind, floor(start), ceiling(end), widest_in(step), is_of_all=is_of_all)
+            return totals_by_step(cells, step)
         if self.criteria.is_of_kinds:
             logs = self.criteria.logs()
         else:
@@ -102,10 +102,7 @@ class Figures:
         if not self.criteria.is_of_kinds:
             moments = [key.created_at for key in self.finder.looked.keys]
             return (min(moments), max(moments)) if moments else None
-        cells = CellOfAll if self.criteria.is_of_all else Cell
-        days = cells._default_manager.filter(self.criteria.kind(), width=1440, count__gt=0)
-        found = days.aggregate(first=Min("bucket"), last=Max("bucket"))
-        return (found["first"], found["last"] + timedelta(days=1)) if found["first"] else None
+        return reach(self.criteria.written_kind, is_of_all=self.criteria.is_of_all)
 
 
 def _by_value(rows: Sequence[Row], columns: Sequence[str]) -> Numbers:
@@ -128,7 +125,7 @@ def _counted(logs: QuerySet, columns: Sequence[str]) -> list[Row]:
 def _totals(asked: Sequence[tuple[Criteria, Sequence[str]]]) -> list[Numbers]:
     """What the rollups tell. Where all subscriptions are asked about, these alone are told apart by their own cells."""
     found: list[Numbers] = [{} for _one in asked]
-    parts: list[tuple[Numbers, QuerySet, list[str]]] = []
+    parts: list[tuple[Numbers, Written, list[str]]] = []
     for numbers, (criteria, columns) in zip(found, asked, strict=True):
         of_all = [column for column in columns if criteria.is_of_all and column != "subscription"]
         of_each = [column for column in columns if column not in of_all]
@@ -139,22 +136,11 @@ def _totals(asked: Sequence[tuple[Criteria, Sequence[str]]]) -> list[Numbers]:
     return found
 
 
-def _whole(criteria: Criteria, *, is_of_all: bool) -> QuerySet:
+def _whole(criteria: Criteria, *, is_of_all: bool) -> Written:
     """The cells of the buckets that are wholly in the time."""
     start, end = _whole_buckets(criteria)
-    return _cells(criteria, start, end, is_of_all=is_of_all) if _is_open(start, end) else Cell.objects.none()
-
-
-def _cells(
-    criteria: Criteria,
-    start: datetime | None,
-    end: datetime | None,
-    widest: timedelta | None = None,
-    *,
-    is_of_all: bool,
-) -> QuerySet:
-    kind = criteria.kind()
-    return cells_of_all(start, end, widest, kind) if is_of_all else cells(start, end, None, widest, kind)
+    kind = criteria.written_kind if _is_open(start, end) else NEVER
+    return written_cells(kind, start, end, is_of_all=is_of_all)
 
 
 def _edges(criteria: Criteria) -> list[QuerySet]:

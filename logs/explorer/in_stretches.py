@@ -1,19 +1,14 @@
-"""Rows in stretches of time, as SQL that is written out: Django takes longer to put such a question together than PostgreSQL to
-answer it.
-"""
+"""Rows in stretches of time, which may be thousands."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from django.core.exceptions import FullResultSet
-from django.db import DEFAULT_DB_ALIAS
-from django.db.models import Model, Q
+from ..written_sql import Written, every
 
-Condition = tuple[str, list[Any]]  # in SQL, and what goes into it
 # One after another, each by an index: PostgreSQL takes longer to plan for hundreds of conditions than to meet them.
 _IN_EACH = """
 SELECT found.*
@@ -63,8 +58,8 @@ def ranges_of(stretches: Iterable[Stretch]) -> list[Range]:
 
 
 def in_each(
-    ranges: Iterable[Range], table: str, moment: str, columns: str, conditions: Iterable[Condition], some: str = ALL
-) -> Condition:
+    ranges: Iterable[Range], table: str, moment: str, columns: str, conditions: Iterable[Written], some: str = ALL
+) -> Written:
     """The rows of the table in each range, of which there is one at least. `moment`: the column that tells the time; `some`:
     which rows of each.
     """
@@ -75,23 +70,7 @@ def in_each(
     return asked, [starts, ends, subscriptions, *values]
 
 
-def in_any(ranges: Iterable[Range], moment: str) -> Condition:
+def in_any(ranges: Iterable[Range], moment: str) -> Written:
     """That a row is in one of them. Only few: see `in_each`."""
     text = " OR ".join(f"{moment} >= %s AND {moment} < %s" for _one in ranges)
     return f"({text})", [bound for one in ranges for bound in (one.start, one.end)]
-
-
-def every(conditions: Iterable[Condition]) -> Condition:
-    """All of them in one."""
-    texts, values = zip(*conditions, strict=True)
-    return " AND ".join(texts), [value for some in values for value in some]
-
-
-def written(model: type[Model], kind: Q) -> Condition:
-    """Raises EmptyResultSet where nothing can meet it."""
-    query = model._default_manager.filter(kind).query
-    try:
-        text, values = query.get_compiler(DEFAULT_DB_ALIAS).compile(query.where)
-    except FullResultSet:
-        return "TRUE", []
-    return text, list(values)

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from django.core.exceptions import EmptyResultSet
-from django.db import connection
-
-from ..models import Cell
 from ..rollups.spans import ORIGIN, floor
+from ..written_sql import Written, answers, every
 from .criteria import Criteria
-from .in_stretches import Condition, Range, Stretch, every, in_any, in_each, ranges_of, written
+from .in_stretches import Range, Stretch, in_any, in_each, ranges_of
 
 MANY = 8  # subscriptions; what more have is looked up by its time alone
 # In minutes: each tells where to look in the next. And how many stretches of it mostly are enough.
@@ -27,7 +24,7 @@ _CELLS_IN_EACH = """
 (
     {folded}
     UNION ALL
-    SELECT date_bin(%s, bucket, %s), count, subscription_id FROM logs_rollupdelta AS logs_cell
+    SELECT date_bin(%s, bucket, %s), count, subscription_id FROM logs_rollupdelta
     WHERE {conditions} AND date_bin(%s, bucket, %s) = ANY(%s)
 ) AS cell
 """
@@ -39,10 +36,6 @@ def next_stretches(
     """Beyond the edge, in the order of the list: five minutes each, until they hold as many logs as are wanted; and whether
     there are no others. None, though there are others: the rollups contradict one another.
     """
-    try:
-        kind = written(Cell, criteria.kind())
-    except EmptyResultSet:
-        return [], True
     bounds = [moment for moment in (edge, criteria.since, criteria.until) if moment is not None]
     most = wanted + len(bounds)
     found: list[Stretch] = []
@@ -50,7 +43,7 @@ def next_stretches(
     is_sparse = criteria.subscriptions is not None and len(criteria.subscriptions) <= MANY
     for minutes, few in _WIDTHS:
         width = timedelta(minutes=minutes)
-        cells = _cells([kind, *_of_time(criteria, width, edge, is_older=is_older)], width, found)
+        cells = _cells([criteria.written_kind, *_of_time(criteria, width, edge, is_older=is_older)], width, found)
         for limit in (most if is_sparse else few, most):
             read = _read(cells, width, limit, is_older=is_older)
             found, is_enough = _enough(read, bounds, wanted)
@@ -63,7 +56,7 @@ def next_stretches(
     return found, is_all
 
 
-def _cells(conditions: list[Condition], width: timedelta, stretches: list[Stretch]) -> Condition:
+def _cells(conditions: list[Written], width: timedelta, stretches: list[Stretch]) -> Written:
     """Those of the width that meet the conditions, in any of the stretches; anywhere where there is none."""
     of_width = "width = %s", [width // timedelta(minutes=1)]
     ranges = ranges_of(stretches)
@@ -74,17 +67,17 @@ def _cells(conditions: list[Condition], width: timedelta, stretches: list[Stretc
 
 
 def _cells_in_each(
-    conditions: list[Condition], of_width: Condition, width: timedelta, stretches: list[Stretch], ranges: list[Range]
-) -> Condition:
+    conditions: list[Written], of_width: Written, width: timedelta, stretches: list[Stretch], ranges: list[Range]
+) -> Written:
     columns = "bucket, count, subscription_id"
-    folded, of_folded = in_each(ranges, "logs_rollup AS logs_cell", "bucket", columns, [*conditions, of_width])
+    folded, of_folded = in_each(ranges, "logs_rollup", "bucket", columns, [*conditions, of_width])
     text, values = every(conditions)
     whole = stretches[0].end - stretches[0].start
     of_others = [width, ORIGIN, *values, whole, ORIGIN, [one.start for one in stretches]]
     return _CELLS_IN_EACH.format(folded=folded, conditions=text), [*of_folded, *of_others]
 
 
-def _of_time(criteria: Criteria, width: timedelta, edge: datetime | None, *, is_older: bool) -> Iterator[Condition]:
+def _of_time(criteria: Criteria, width: timedelta, edge: datetime | None, *, is_older: bool) -> Iterator[Written]:
     if criteria.since is not None:
         yield "bucket >= %s", [floor(criteria.since, width)]
     if criteria.until is not None:
@@ -95,15 +88,15 @@ def _of_time(criteria: Criteria, width: timedelta, edge: datetime | None, *, is_
         yield "bucket >= %s", [floor(edge, width)]
 
 
-def _read(cells: Condition, width: timedelta, limit: int, *, is_older: bool) -> list[Stretch]:
+def _read(cells: Written, width: timedelta, limit: int, *, is_older: bool) -> list[Stretch]:
     """The first of one width. PostgreSQL stops there."""
     text, values = cells
-    with connection.cursor() as cursor:
-        cursor.execute(_STRETCHES.format(cells=text, direction="DESC" if is_older else "ASC"), [*values, limit])
-        return [
-            Stretch(bucket, bucket + width, frozenset(those) if len(those) <= MANY else None, count)
-            for bucket, count, those in cursor.fetchall()
-        ]
+    asked = _STRETCHES.format(cells=text, direction="DESC" if is_older else "ASC")
+    [rows] = answers((asked, [*values, limit]))
+    return [
+        Stretch(bucket, bucket + width, frozenset(those) if len(those) <= MANY else None, count)
+        for bucket, count, those in rows
+    ]
 
 
 def _enough(read: list[Stretch], bounds: list[datetime], wanted: int) -> tuple[list[Stretch], bool]:

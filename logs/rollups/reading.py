@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import starmap
 from typing import Any
 
-from django.core.exceptions import EmptyResultSet
-from django.db import connection
-from django.db.models import DateTimeField, F, Func, Q, QuerySet, Sum, Value
+from django.db.models import DateTimeField, F, Func, QuerySet, Sum, Value
 
-from ..models import Cell, CellOfAll, DurationCell, Subscription
+from ..models import Cell, DurationCell, Subscription
 from ..models.rollup import WIDTHS
+from ..written_sql import Written, answers, every
 from .durations import percentile
-from .spans import ORIGIN, within
+from .spans import ORIGIN, within, written_within
 
 TOTAL = Sum("count")
 # Many cells of one time are read as they lie, not one by one along an index: PostgreSQL takes that for the dearer way, and it is
 # twice as fast. Both statements go out together, and are one transaction.
+_DAY = timedelta(days=1)
 _PAGE_BY_PAGE = "SET LOCAL enable_indexscan = off"
 
 
@@ -31,24 +32,13 @@ def cells(
     end: datetime | None,
     subscriptions: Sequence[str] | None,
     widest: timedelta | None = None,
-    kind: Q = Q(),  # noqa: B008  # nobody changes it
 ) -> QuerySet[Cell]:
     """The cells of the time from start to end (multiples of 5 minutes; None: open), as few as can be.
 
     `cells(…).values("state").annotate(n=TOTAL)`. A sum may be 0: what was there once is not any more. The kind is asked about
     before the time: it mostly leaves fewer.
     """
-    return _of(Cell.objects.filter(kind, within(start, end, widest)), subscriptions)
-
-
-def cells_of_all(
-    start: datetime | None,
-    end: datetime | None,
-    widest: timedelta | None = None,
-    kind: Q = Q(),  # noqa: B008
-) -> QuerySet[CellOfAll]:
-    """The same of all subscriptions together. The kind must not tell of any."""
-    return CellOfAll.objects.filter(kind, within(start, end, widest))
+    return _of(Cell.objects.filter(within(start, end, widest)), subscriptions)
 
 
 def cells_by_step(
@@ -62,59 +52,55 @@ def cells_by_step(
     return cells(start, end, subscriptions, widest_in(step)).annotate(step_start=binned)
 
 
-def totals_by_step(found: QuerySet[Any], step: timedelta) -> list[tuple[datetime, str, int]]:
+def written_cells(
+    kind: Written, start: datetime | None, end: datetime | None, widest: timedelta | None = None, *, is_of_all: bool
+) -> Written:
+    """The view and the condition by which to read cells of a kind in SQL. `is_of_all`: those of all subscriptions together, which
+    are few; the kind must not tell of any then.
+    """
+    text, values = every([kind, written_within(start, end, widest)])
+    return f"{'logs_cellofall' if is_of_all else 'logs_cell'} WHERE {text}", values
+
+
+def totals_by_step(cells: Written, step: timedelta) -> list[tuple[datetime, str, int]]:
     """(beginning of the step, state, how many logs) of cells none of which is wider than `widest_in(step)`."""
+    text, values = cells
     # Added up by bucket first: to tell the step of each cell takes longer.
-    buckets = found.order_by().values_list("bucket", "state").annotate(n=TOTAL)
-    try:
-        asked, parameters = buckets.query.sql_with_params()
-    except EmptyResultSet:
-        return []
-    asked = f"SELECT date_bin(%s, bucket, %s), state, sum(n)::bigint FROM ({asked}) AS cell (bucket, state, n)"
-    values: list[Any] = [step, ORIGIN, *parameters]
-    with connection.cursor() as cursor:
-        cursor.execute(f"{_PAGE_BY_PAGE}; {asked} GROUP BY 1, 2 HAVING sum(n) > 0", values)
-        cursor.nextset()
-        return cursor.fetchall()
+    by_bucket = f"SELECT bucket, state, sum(count) AS n FROM {text} GROUP BY bucket, state"
+    asked = f"SELECT date_bin(%s, bucket, %s), state, sum(n)::bigint FROM ({by_bucket}) AS cell"
+    [steps] = answers((f"{_PAGE_BY_PAGE}; {asked} GROUP BY 1, 2 HAVING sum(n) > 0", [step, ORIGIN, *values]))
+    return steps
+
+
+def reach(kind: Written, *, is_of_all: bool) -> tuple[datetime, datetime] | None:
+    """The days, by UTC, between which there are logs of a kind; None where there is none."""
+    text, values = written_cells(kind, None, None, _DAY, is_of_all=is_of_all)
+    [[(first, last)]] = answers((f"SELECT min(bucket), max(bucket) FROM {text} AND count > 0", values))
+    return None if first is None else (first, last + _DAY)
 
 
 Totals = dict[str, list[tuple[Any, int]]]  # by column: its values, and how many logs have them
 
 
-def totals_by(*asked: tuple[QuerySet[Any], Sequence[str]]) -> list[Totals]:
+def totals_by(*asked: tuple[Written, Sequence[str]]) -> list[Totals]:
     """Of several cells, of each of their columns; each in one look, and all in one question to the database."""
-    totals: list[Totals] = [{column: [] for column in columns} for _found, columns in asked]
-    statements: list[str] = []
-    parameters: list[Any] = []
-    answered: list[Totals] = []
-    for (found, columns), its_totals in zip(asked, totals, strict=True):
-        try:
-            statement, its_parameters = _grouped(found, columns)
-        except EmptyResultSet:
-            continue
-        statements.append(statement)
-        parameters += its_parameters
-        answered.append(its_totals)
-    if not statements:
-        return totals
-    with connection.cursor() as cursor:
-        cursor.execute("; ".join(statements), parameters)
-        for its_totals in answered:
-            columns = list(its_totals)
-            for place, *values, total in cursor.fetchall():
-                its_totals[columns[place]].append((values[place], total))
-            cursor.nextset()
+    totals: list[Totals] = [{column: [] for column in columns} for _cells, columns in asked]
+    for its_totals, (_cells, columns), rows in zip(totals, asked, answers(*starmap(_grouped, asked)), strict=True):
+        for place, *values, total in rows:
+            its_totals[columns[place]].append((values[place], total))
     return totals
 
 
-def _grouped(found: QuerySet[Any], columns: Sequence[str]) -> tuple[str, Sequence[Any]]:
-    """(place of a column, a value for each column, number), by GROUPING SETS, which Django does not have."""
-    asked, parameters = found.order_by().values_list(*columns).annotate(n=TOTAL).query.sql_with_params()
-    names = [f"column_{place}" for place in range(len(columns))]
-    listed, sets = ", ".join(names), ", ".join(f"({name})" for name in names)
-    which = f"array_position(ARRAY[{', '.join(f'grouping({name})' for name in names)}], 0) - 1"
-    asked = f"SELECT {which}, {listed}, sum(number)::bigint FROM ({asked}) AS cell ({listed}, number)"
-    return f"{asked} GROUP BY GROUPING SETS ({sets}) HAVING sum(number) > 0", parameters
+def _grouped(cells: Written, columns: Sequence[str]) -> Written:
+    """(place of a column, a value for each column, number), by GROUPING SETS."""
+    text, values = cells
+    columns = ["subscription_id" if column == "subscription" else column for column in columns]
+    listed = ", ".join(columns)
+    each = f"SELECT {listed}, sum(count) AS number FROM {text} GROUP BY {listed}"
+    which = f"array_position(ARRAY[{', '.join(f'grouping({column})' for column in columns)}], 0) - 1"
+    sets = ", ".join(f"({column})" for column in columns)
+    asked = f"SELECT {which}, {listed}, sum(number)::bigint FROM ({each}) AS cell GROUP BY GROUPING SETS ({sets})"
+    return f"{asked} HAVING sum(number) > 0", values
 
 
 def percentiles(

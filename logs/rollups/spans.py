@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from django.db.models import Q
 
 from ..models.rollup import WIDTHS
+from ..written_sql import NEVER, Written, every
 
 ORIGIN = datetime(2000, 1, 1, tzinfo=UTC)  # where buckets of every width begin
 FINEST = timedelta(minutes=WIDTHS[0])
@@ -57,3 +58,15 @@ def within(start: datetime | None, end: datetime | None, widest: timedelta | Non
             piece &= Q(bucket__lt=last)
         chosen |= piece
     return chosen or Q(pk=None)
+
+
+def written_within(start: datetime | None, end: datetime | None, widest: timedelta | None = None) -> Written:
+    """The same in SQL."""
+    found: list[Written] = []
+    for minutes, first, last in pieces(start, end, widest):
+        bounds: list[Written] = [("width = %s", [minutes])]
+        bounds += [("bucket >= %s", [first])] if first is not None else []
+        bounds += [("bucket < %s", [last])] if last is not None else []
+        found.append(every(bounds))
+    texts = " OR ".join(f"({text})" for text, _values in found)
+    return (f"({texts})", [value for _text, values in found for value in values]) if found else NEVER
