@@ -60,8 +60,9 @@ def when(context: Context, moment: datetime | None, *, in_sentence: bool = False
     """
     if moment is None:
         return SafeString("–")
-    local, now = timezone.localtime(moment), timezone.now()
-    is_this_year = local.year == timezone.localtime(now).year
+    zone, now = timezone.get_current_timezone(), timezone.now()
+    local = moment.astimezone(zone)
+    is_this_year = local.year == now.astimezone(zone).year
     age = _ago(local, now, is_this_year=is_this_year, in_sentence=in_sentence)
     exact = _exact(local, is_this_year=is_this_year)
     is_exact = getattr(context.get("preferences"), "times", "") == "exact"

@@ -17,7 +17,7 @@ from ..explorer.figures import Figures
 from ..explorer.finding import Finder, Found
 from ..explorer.histogram import Histogram, histogram
 from ..filters import ActiveFilter, WebhookLogFilter
-from ..models import WebhookLog
+from ..models import Company, WebhookLog
 from ..paging import BadCursor, Key, cursor_of, key_of, read_cursor
 
 SIZE = 50
@@ -152,6 +152,15 @@ class Explorer:
     @cached_property
     def facets(self) -> list[Facet]:
         return facets(self.filter, self.figures)
+
+    @cached_property
+    def companies(self) -> list[Company]:
+        """By which the person may narrow down."""
+        return list(self.filter.companies)
+
+    @property
+    def chosen_companies(self) -> list[str]:
+        return self.query.getlist("company")
 
     @cached_property
     def histogram(self) -> Histogram | None:
