@@ -307,24 +307,42 @@ def test_a_list_goes_on_by_itself_three_times_and_then_when_it_is_asked(page):
     expect(more).to_have_count(0)
 
 
-def test_fifty_more_rows_take_the_browser_less_than_100_ms(page):
-    make_subscription()
-    import_logs(*(log_document(number) for number in range(260)))
-    page.goto("/logs/")
+# Of fifty rows without our styles and scripts, at most, on a machine that the budgets are for. On a slower one all takes longer.
+PLAIN_MS = 15
+
+
+def busy_ms(page) -> Callable[[], float]:
+    """How long the page has been busy with scripts, styles and layout; painting is the machine's."""
     browser = page.context.new_cdp_session(page)
     browser.send("Performance.setTimeDomain", {"timeDomain": "threadTicks"})  # other work on the machine does not count
     browser.send("Performance.enable")
 
-    def busy_ms() -> float:
-        """With scripts, styles and layout; painting is the machine's."""
+    def read() -> float:
         parts = ("ScriptDuration", "RecalcStyleDuration", "LayoutDuration")
         metrics = browser.send("Performance.getMetrics")["metrics"]
         return 1000 * sum(one["value"] for one in metrics if one["name"] in parts)
 
+    return read
+
+
+def test_fifty_more_rows_take_the_browser_less_than_100_ms(page):
+    make_subscription()
+    import_logs(*(log_document(number) for number in range(260)))
+    page.goto("/logs/")
+    plain = page.context.new_page()
+    plain.set_content("<table><tbody></tbody></table>")
+    busy, plainly_busy = busy_ms(page), busy_ms(plain)
+    rows = page.locator("[data-rows] tr[data-log]")
     times = []
     for count in (100, 150, 200, 250):
-        start = busy_ms()
+        start = busy()
         page.locator("[data-more]").dispatch_event("click")
-        expect(page.locator("[data-rows] tr[data-log]")).to_have_count(count)
-        times.append(busy_ms() - start)
+        expect(rows).to_have_count(count)
+        ours = busy() - start
+        html = "".join(row.evaluate("row => row.outerHTML") for row in rows.all()[-50:])
+        start = plainly_busy()
+        plain.evaluate(
+            "html => { const body = document.querySelector('tbody'); body.innerHTML = html; body.offsetHeight }", html
+        )
+        times.append(ours * min(1, PLAIN_MS / (plainly_busy() - start)))
     assert min(times) <= 100, times
