@@ -40,8 +40,8 @@ class Criteria:
 
     @property
     def is_of_all(self) -> bool:
-        """Whether it does not matter whose logs they are."""
-        return self.subscriptions is None and "subscription" not in self.kinds
+        """Whether it does not matter whose logs they are: no condition tells of a subscription, also none of the search box."""
+        return "subscription_id" not in self.written_kind[0]
 
     def of_kinds(self) -> Criteria:
         """What the rollups can tell of it."""

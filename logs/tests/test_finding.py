@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 from itertools import pairwise
 from random import Random
@@ -105,6 +106,28 @@ def test_pages_of_any_size_and_direction_hold_all_that_match_and_nothing_twice(l
         finder = Finder(criteria(query))
         assert walk(finder, size, is_older=is_older) == (expected if is_older else expected[::-1])
     assert Figures(finder).total.number == len(expected)
+
+
+@pytest.mark.parametrize(
+    ("query", "lanes"),
+    [
+        (f"q=sub:{LANES[1]}", LANES[1:2]),
+        (f"q=-sub:{LANES[1]}", [LANES[0], *LANES[2:]]),
+        (f"q={LANES[2]}", LANES[2:3]),
+        (f"q=sub:{LANES[1]}&not_subscription={LANES[0]}", LANES[1:2]),
+        ("q=status:200", LANES),
+    ],
+)
+def test_figures_of_who_sees_all_keep_to_the_subscriptions_of_the_search_box(logs, query, lanes):
+    kept = [log for log in logs if log.subscription_id in lanes and ("status" not in query or log.status == 200)]
+    figures = Figures(Finder(criteria(query)))
+    assert figures.total.number == len(kept)
+    assert dict(figures.by_value["state"]) == Counter(log.state for log in kept)
+    assert dict(figures.by_value["subscription"]) == Counter(log.subscription_id for log in kept)
+    start, end = kept[-1].created_at, kept[0].created_at + timedelta(seconds=1)
+    assert sum(row[-1] for row in figures.by_step(start, end, timedelta(days=1))) == len(kept)
+    reach = figures.reach()
+    assert reach and reach[0] <= start < end <= reach[1]
 
 
 @pytest.mark.parametrize("is_older", [True, False])
