@@ -85,9 +85,9 @@ class Migration(migrations.Migration):
                 ),
             ],
             database_operations=[
-                # Nobody folds meanwhile: what is not folded yet is in the view.
+                # Nobody folds meanwhile: what is not folded yet is in the view. In the order in which folding takes them.
                 migrations.RunSQL(
-                    "LOCK TABLE logs_rollup, logs_rollupdelta IN SHARE ROW EXCLUSIVE MODE", migrations.RunSQL.noop
+                    "LOCK TABLE logs_rollupdelta, logs_rollup IN SHARE ROW EXCLUSIVE MODE", migrations.RunSQL.noop
                 ),
                 migrations.RunSQL(TABLES, "DROP TABLE logs_rollupofall"),
                 migrations.RunSQL(COUNT, migrations.RunSQL.noop),

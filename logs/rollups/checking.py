@@ -16,6 +16,7 @@ WEEK = timedelta(days=7)  # the widest bucket
 _WEEKS = """
 SELECT date_bin('7 days', created_at, '2000-01-01Z') AS week FROM logs_webhooklog GROUP BY week
 UNION SELECT date_bin('7 days', bucket, '2000-01-01Z') FROM logs_rollup WHERE width >= 1440 GROUP BY 1
+UNION SELECT date_bin('7 days', bucket, '2000-01-01Z') FROM logs_rollupofall WHERE width >= 1440 GROUP BY 1
 UNION SELECT date_bin('7 days', bucket, '2000-01-01Z') FROM logs_rollupdelta
 ORDER BY week
 """

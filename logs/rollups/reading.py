@@ -16,9 +16,9 @@ from .durations import percentile
 from .spans import ORIGIN, within, written_within
 
 TOTAL = Sum("count")
+_DAY = timedelta(days=1)
 # Many cells of one time are read as they lie, not one by one along an index: PostgreSQL takes that for the dearer way, and it is
 # twice as fast. Both statements go out together, and are one transaction.
-_DAY = timedelta(days=1)
 _PAGE_BY_PAGE = "SET LOCAL enable_indexscan = off"
 
 

@@ -124,6 +124,16 @@ def test_verify_finds_what_is_wrong_and_rebuild_mends_it():
 
 
 @pytest.mark.django_db(transaction=True)
+def test_what_is_counted_of_all_in_a_week_without_logs_is_found_and_mended():
+    """An old worker leaves it, that folds a deletion after the update."""
+    RollupOfAll.objects.create(width=1440, bucket=floor(MOMENT, timedelta(days=1)), state="failed", count=3)
+    with pytest.raises(CommandError, match="1 counts are wrong"):
+        call_command("rollups", "verify")
+    call_command("rollups", "rebuild")
+    assert not RollupOfAll.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
 def test_rebuild_counts_what_the_trigger_did_not_see():
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE logs_webhooklog DISABLE TRIGGER USER")
