@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from logs import objectid
 
-from .factories import import_logs, log_document, make_log, make_subscription, sample
+from .factories import COMPANY, import_logs, log_document, make_company, make_log, make_subscription, sample
 from .test_webhook_logs import HTMX, LIST, ids_in, text_of
 
 pytestmark = pytest.mark.django_db
@@ -260,3 +260,26 @@ def test_one_failure_among_many_is_seen_in_the_chart(client):
     page = client.get(LIST).content.decode()
     [height] = re.findall(r'<rect class="fail" [^>]*height="([0-9.]+)"', page)
     assert float(height) == 3.0
+
+
+def test_who_belongs_to_several_companies_may_choose_among_them(client, viewer, logs):
+    assert "facet-company" not in client.get(LIST).content.decode()
+    other = make_company("625be93a286ef83c1c0e0000", "Boreal")
+    other.users.add(viewer)
+    make_company("625be93a286ef83c1c0e0001", "Not mine")
+    assert companies(client.get(LIST)) == ([COMPANY, other.pk], [])
+    for company, found in ((COMPANY, 5), (other.pk, 0)):
+        page = client.get(LIST, {"company": company})
+        assert companies(page) == ([COMPANY, other.pk], [company])
+        assert len(ids_in(page)) == found
+
+
+def companies(page) -> tuple[list[str], list[str]]:
+    """Those of the facet, and those of them that are ticked; it stands open where there are any."""
+    part = re.search(
+        r'<details class="facet" id="facet-company" (open)?>(.*?)</details>', page.content.decode(), re.DOTALL
+    )
+    assert part
+    ticked = re.findall(r'value="([^"]*)" checked', part[2])
+    assert bool(part[1]) == bool(ticked)
+    return re.findall(r'value="([^"]*)"', part[2]), ticked
