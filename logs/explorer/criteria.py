@@ -45,7 +45,7 @@ class Criteria:
 
     def of_kinds(self) -> Criteria:
         """What the rollups can tell of it."""
-        return replace(self, rest=Q(), few=Q(), terms=())
+        return self if self.is_of_kinds else replace(self, rest=Q(), few=Q(), terms=())
 
     def without(self, name: str) -> Criteria:
         """As if nothing were chosen by the filter `name`."""

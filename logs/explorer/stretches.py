@@ -11,6 +11,7 @@ from .criteria import Criteria
 from .in_stretches import Range, Stretch, in_any, in_each, ranges_of
 
 MANY = 8  # subscriptions; what more have is looked up by its time alone
+FEW_RANGES = 8  # a condition each: so PostgreSQL keeps to the order of time, and stops
 # In minutes: each tells where to look in the next. And how many stretches of it mostly are enough.
 _WIDTHS = ((1440, 2), (60, 6), (5, 6))
 _STRETCHES = """
@@ -34,7 +35,7 @@ def next_stretches(
     criteria: Criteria, edge: datetime | None, *, is_older: bool, wanted: int
 ) -> tuple[list[Stretch], bool]:
     """Beyond the edge, in the order of the list: five minutes each, until they hold as many logs as are wanted; and whether
-    there are no others. None, though there are others: the rollups contradict one another.
+    there are no others. None, though there are others: the rollups promised as many, and contradict one another.
     """
     bounds = [moment for moment in (edge, criteria.since, criteria.until) if moment is not None]
     most = wanted + len(bounds)
@@ -60,7 +61,7 @@ def _cells(conditions: list[Written], width: timedelta, stretches: list[Stretch]
     """Those of the width that meet the conditions, in any of the stretches; anywhere where there is none."""
     of_width = "width = %s", [width // timedelta(minutes=1)]
     ranges = ranges_of(stretches)
-    if len(ranges) > MANY or (ranges and ranges[0].subscription is not None):
+    if len(ranges) > FEW_RANGES or (ranges and ranges[0].subscription is not None):
         return _cells_in_each(conditions, of_width, width, stretches, ranges)
     text, values = every([*conditions, of_width, *([in_any(ranges, "bucket")] if ranges else [])])
     return f"logs_cell WHERE {text}", values

@@ -35,8 +35,7 @@ def cells(
 ) -> QuerySet[Cell]:
     """The cells of the time from start to end (multiples of 5 minutes; None: open), as few as can be.
 
-    `cells(…).values("state").annotate(n=TOTAL)`. A sum may be 0: what was there once is not any more. The kind is asked about
-    before the time: it mostly leaves fewer.
+    `cells(…).values("state").annotate(n=TOTAL)`. A sum may be 0: what was there once is not any more.
     """
     return _of(Cell.objects.filter(within(start, end, widest)), subscriptions)
 
@@ -56,7 +55,7 @@ def written_cells(
     kind: Written, start: datetime | None, end: datetime | None, widest: timedelta | None = None, *, is_of_all: bool
 ) -> Written:
     """The view and the condition by which to read cells of a kind in SQL. `is_of_all`: those of all subscriptions together, which
-    are few; the kind must not tell of any then.
+    are few; the kind must not tell of any then. It is asked about before the time: it mostly leaves fewer.
     """
     text, values = every([kind, written_within(start, end, widest)])
     return f"{'logs_cellofall' if is_of_all else 'logs_cell'} WHERE {text}", values

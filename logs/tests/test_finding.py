@@ -113,6 +113,7 @@ def test_pages_of_any_size_and_direction_hold_all_that_match_and_nothing_twice(l
     [
         (f"q=sub:{LANES[1]}", LANES[1:2]),
         (f"q=-sub:{LANES[1]}", [LANES[0], *LANES[2:]]),
+        (f"q=company:{COMPANY}", LANES),
         (f"q={LANES[2]}", LANES[2:3]),
         (f"q=sub:{LANES[1]}&not_subscription={LANES[0]}", LANES[1:2]),
         ("q=status:200", LANES),
@@ -134,6 +135,7 @@ def test_figures_of_who_sees_all_keep_to_the_subscriptions_of_the_search_box(log
 @pytest.mark.parametrize("size", [1, 7, 1000])
 def test_what_many_subscriptions_have_is_looked_up_by_its_time(logs, monkeypatch, size, is_older):
     monkeypatch.setattr(stretches, "MANY", 1)
+    monkeypatch.setattr(stretches, "FEW_RANGES", 1)
     expected = [Key(log.created_at, log.pk) for log in logs if log.state == "failed"]
     assert walk(Finder(criteria("state=failed")), size, is_older=is_older) == expected[:: 1 if is_older else -1]
 
