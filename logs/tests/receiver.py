@@ -64,8 +64,10 @@ class Receiver:
                 receiver.ledger.append(Received(self.path, headers, body))
                 receiver.arrived.set()
                 if receiver.when_it_arrives:
-                    receiver.when_it_arrives()
-                    connection.close()
+                    try:
+                        receiver.when_it_arrives()
+                    finally:
+                        connection.close()  # this thread's own
                 if receiver.hanging == self.path:
                     self.connection.recv(1)  # until the other side gives up
                     return

@@ -132,10 +132,12 @@ def test_new_events_go_out_beside_a_run(start_worker, operator, receiver):
     lane = planned[0].subscription
     run = start_run(operator, planned)
     sent: list[str] = []
+    turn = threading.Lock()
 
     def an_event_comes_in() -> None:
-        if len(sent) < 5 and len(receiver.ledger) % 10 == 0:
-            sent.append(make_waiting_log(lane, 5000 + len(sent)).pk)
+        with turn:
+            if len(sent) < 5 and len(receiver.ledger) >= 10 * (1 + len(sent)):
+                sent.append(make_waiting_log(lane, 5000 + len(sent)).pk)
 
     receiver.when_it_arrives = an_event_comes_in
     start_worker()

@@ -8,8 +8,9 @@ from importlib.resources import files
 from playwright.sync_api import Page
 
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-RUN = """async ([within, tags]) => {
-  const { violations } = await axe.run(within, { runOnly: tags });
+OF_COLOURS = ["color-contrast", "link-in-text-block"]
+RUN = """async ([within, only]) => {
+  const { violations } = await axe.run(within, { runOnly: only });
   return violations.flatMap(({ id, nodes }) =>
     nodes.map((node) => `${id}: ${node.target.join(" ")}: ${node.failureSummary}`)
   );
@@ -21,8 +22,10 @@ def _source() -> str:
     return (files("axe_core_python") / "axe.min.js").read_text()
 
 
-def violations(page: Page, within: str = "html") -> list[str]:
-    """What breaks WCAG 2.2 AA or axe's best practices on the page, or within a part of it, as it is now."""
+def violations(page: Page, within: str = "html", rules: list[str] = TAGS) -> list[str]:
+    """What breaks WCAG 2.2 AA or axe's best practices on the page, or within a part of it, as it is now. `rules`: their names or
+    tags.
+    """
     if not page.evaluate("typeof axe === 'object'"):
         page.evaluate(_source())
-    return page.evaluate(RUN, [within, TAGS])
+    return page.evaluate(RUN, [within, rules])
