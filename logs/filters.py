@@ -167,16 +167,19 @@ class WebhookLogFilter(django_filters.FilterSet):
     def _active(self, name: str, value: str) -> ActiveFilter:
         base = name.removeprefix("not_")
         label = str(self.form.fields[base].label)
-        return ActiveFilter(label, self._text(base, value), name != base, without(self.data, name, value))
+        return ActiveFilter(label, self._text(name, value), name != base, without(self.data, name, value))
 
     def _text(self, name: str, value: str) -> str:
-        choices = {"subscription": self.subscriptions, "company": self.companies}
-        if name in choices:
-            chosen = choices[name].filter(pk=value.lower()).first()
-            return str(chosen) if chosen else value
-        if name == "cause":
+        if isinstance(self.filters[name], django_filters.ModelMultipleChoiceFilter):
+            chosen = {one.pk: str(one) for one in self._chosen(name)}
+            return chosen.get(value.lower(), value)
+        if name in ("cause", "not_cause"):
             return value  # as in the facet and in the table
         return str(dict(getattr(self.form.fields[name], "choices", ())).get(value, value))
+
+    def _chosen(self, name: str) -> Sequence[Subscription | Company]:
+        """Whom the form has found; none where one of them is wrong."""
+        return () if name in self.form.errors else self.form.cleaned_data[name]
 
     @property
     def qs(self):

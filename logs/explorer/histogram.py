@@ -74,11 +74,13 @@ def histogram(figures: Figures, now: datetime) -> Histogram | None:
     """Of the time that is filtered by, else of that in which there are logs; None where there is none."""
     criteria = figures.criteria
     start, end = criteria.since, criteria.until or now
-    if start is None or start >= end:
+    if start is None:
         reach = figures.reach()
         if reach is None:
             return None
         start, end = reach[0], min(end, max(reach[1], reach[0] + FINEST))
+    if start >= end:
+        return None
     step = fitting_step(end - start)
     if step < FINEST and figures.criteria.is_of_kinds and (figures.total.number or 0) > COUNTED_FINELY:
         step = FINEST

@@ -171,6 +171,9 @@ def test_a_log_is_found_by_its_own_id(client, varied):
         "since=0001-01-01",
         "since=2022-05-06&until=2022-05-05",
         "subscription=nonsense",
+        "subscription=%00",
+        "not_subscription=%00",
+        "company=%00",
         "subscription=62685990d918fb5557f9ffff",
         "company=625be93a286ef83c1c0e0000",
         "after=nonsense",
@@ -212,6 +215,14 @@ def test_an_empty_result_says_which_filter_to_drop(client, varied):
     assert "No log matches" in text
     assert re.search(r"Without\s+State\s+Delivered\s+1", text)
     assert re.search(r"Without\s+Cause\s+timeout\s+1", text)
+
+
+@pytest.mark.parametrize("query", ["until=2020-01-01", "until=2020-01-01&state=failed", "since=2090-01-01"])
+def test_a_time_in_which_there_were_no_logs_is_no_error(client, varied, query):
+    found = client.get(f"{LIST}?{query}")
+    assert found.status_code == 200
+    assert "No log matches" in text_of(found)
+    assert 'id="histogram"' not in found.content.decode()
 
 
 def test_with_no_logs_at_all_the_page_says_how_to_get_them(client):
