@@ -80,6 +80,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "cotadmin.middleware.TimezoneMiddleware",
+    "cotadmin.middleware.AdminAddressMiddleware",
 ]
 ROOT_URLCONF = "cotadmin.urls"
 WSGI_APPLICATION = "cotadmin.wsgi.application"

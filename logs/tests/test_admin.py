@@ -77,6 +77,22 @@ def test_the_site_bears_its_name(admin_client):
     assert "cotadmin administration" in admin_client.get(reverse("admin:index")).content.decode()
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "webhooklog/?state=%00",
+        "webhooklog/?pk__in=%00",
+        "subscription/?company=a%00",
+        "company/a%00/change/",
+        "subscription/%00/history/",
+    ],
+)
+def test_an_address_with_a_nul_is_told_to_be_wrong(admin_client, address):
+    answer = admin_client.get(reverse("admin:app_list", args=["logs"]) + address)
+    assert answer.status_code == 400
+    assert "This address cannot be read" in answer.content.decode()
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_a_superuser_finds_and_opens_every_row(admin_client, one_of_each, model):
     row = one_of_each[model]
