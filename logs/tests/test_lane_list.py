@@ -355,7 +355,7 @@ class TestVerbs:
         assert "What waits for “Legacy” is being sent." in page
         assert rows(page)[0].startswith("Legacy inactive; what waited is being sent 2 ")
 
-    @pytest.mark.parametrize("address", ["https://evil.example/", "//evil.example/", "javascript:alert(1)"])
+    @pytest.mark.parametrize("address", ["https://evil.example/", "//evil.example/", "javascript:alert(1)", "nowhere"])
     @pytest.mark.parametrize("name", ["lane_hold", "lane_release", "waiting_send", "log_retry", "log_skip"])
     def test_none_leads_anywhere_else(self, client, operator, address, name):
         lane = retrying_lane("Incidents")
