@@ -12,7 +12,7 @@ from django.http import QueryDict
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from logs.filters import WebhookLogFilter
+from logs.filters import NOT_FILTERS, WebhookLogFilter
 from logs.models import Attempt, AttemptTrigger, AuditEntry, Payload, Subscription
 
 from .factories import (
@@ -29,6 +29,9 @@ from .factories import (
 pytestmark = pytest.mark.django_db
 LIST = reverse("logs:webhook_log_list")
 HTMX = {"hx-request": "true"}
+MOMENTS = ["0001-01-01", "1970-01-01", "2022-05-06", "2090-01-01", "9999-12-31T23:59:59.999999Z"]
+NUMBERS = ["-1", "1e400", "NaN", "9" * 30, "٣", "2..1", f"-{'9' * 20}~{SUBSCRIPTION}"]
+TEXTS = ["", "\0", "\uffff", "😀", "'", "%", "\\", "a:", "-", '"', "../x", "x" * 3000]
 
 
 @pytest.fixture(autouse=True)
@@ -196,6 +199,12 @@ def test_a_wrong_filter_finds_nothing_and_says_so(client, varied, query):
     assert found.status_code == 422
     assert ids_in(found) == []
     assert 'role="alert"' in found.content.decode()
+
+
+@pytest.mark.parametrize("name", [*WebhookLogFilter.base_filters, *sorted(NOT_FILTERS)])
+def test_no_value_of_a_filter_is_an_error_of_the_server(client, varied, name):
+    for value in (*MOMENTS, *NUMBERS, *TEXTS):
+        assert client.get(LIST, {name: value}).status_code in (200, 422), value
 
 
 @pytest.mark.parametrize(
