@@ -181,9 +181,9 @@ def test_a_hostile_answer_does_not_break_the_masking(opening):
     "text", ["a" * 1_000_000, "a=" * 250_000, "\\" * 1_000_000, "token=" * 50_000, " " * 1_000_000]
 )
 def test_a_long_answer_takes_no_longer_than_its_length(text):
-    began = time.perf_counter()
+    began = time.process_time()
     mask_text(text, KEYS)
-    assert time.perf_counter() - began < 3  # a tenth of it, where time is linear; minutes where it is not
+    assert time.process_time() - began < 3  # a tenth of it, where time is linear; minutes where it is not
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,10 @@ def test_logs_that_one_may_not_see_are_no_neighbours(client, logs):
 
 
 def test_the_page_waits_a_moment_at_most_for_a_search_without_end(client, logs, monkeypatch):
+    looks = []
+
     def slowly(criteria, keys, wanted=None):
+        looks.append(keys)
         time.sleep(0.06)  # longer than a neighbour may take
         return []
 
@@ -114,7 +117,6 @@ def test_the_page_waits_a_moment_at_most_for_a_search_without_end(client, logs, 
     monkeypatch.setattr("logs.explorer.finding.FIRST_LOOK", 1)
     monkeypatch.setattr("logs.explorer.finding.MOST_AT_ONCE", 1)
     import_logs(*(log_document(number) for number in range(10, 50)))
-    started = time.monotonic()
     answer = client.get(logs[2].get_absolute_url() + "?q=-nowhere")  # what does not occur is in no index
     assert answer.status_code == 200
-    assert time.monotonic() - started < 1
+    assert 1 <= len(looks) <= 4  # of more than forty

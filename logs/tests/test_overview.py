@@ -189,7 +189,9 @@ class TestChart:
         log(orders)
         assert "Deliveries per 30 minutes" in look()
 
-    def test_bars_begin_at_the_same_moments_in_every_zone(self, look, orders, settings):
+    def test_bars_begin_at_the_same_moments_in_every_zone(self, look, orders, settings, monkeypatch):
+        now = timezone.now()
+        monkeypatch.setattr("django.utils.timezone.now", lambda: now)
         settings.TIME_ZONE = "America/Santiago"
         log(orders, State.FAILED)
         there = re.findall(r'<rect class="fail" x="[\d.]+"', look())

@@ -244,7 +244,8 @@ def test_one_process_prunes_at_a_time(keep):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_month_is_dropped_while_deliveries_go_on(keep, receiver, deliver):
+def test_a_month_is_dropped_while_deliveries_go_on(keep, receiver, deliver, monkeypatch):
+    monkeypatch.setattr("logs.retention.expiry.LOCK_TIMEOUT", "30s")
     subscription = make_subscription(url=receiver.url)
     make_log()
     imported(datetime(2022, 6, 10, tzinfo=UTC))

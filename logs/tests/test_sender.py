@@ -251,10 +251,10 @@ def test_when_the_body_breaks_off_the_status_decides(status, cause, answer, resp
 @pytest.mark.parametrize(("status", "cause"), [(200, ""), (503, Cause.HTTP_5XX)])
 def test_when_the_body_hangs_the_status_decides(status, cause):
     receiver = RawReceiver(b"HTTP/1.1 %d X\r\nContent-Length: 100\r\n\r\npart" % status, hangs=True)
-    outcome = post_to(receiver, timeout=0.2)
+    outcome = post_to(receiver, timeout=1)
     assert (outcome.status, outcome.cause, outcome.response) == (status, cause, "part")
-    assert outcome.note == "the response broke off: timeout of 200ms exceeded"
-    assert outcome.duration_ms >= 200
+    assert outcome.note == "the response broke off: timeout of 1000ms exceeded"
+    assert outcome.duration_ms >= 1000
 
 
 def test_a_body_without_length_ends_with_the_connection():
@@ -298,11 +298,11 @@ def test_long_headers_do_not_make_a_failure_of_a_success():
     assert outcome.response_headers == [(f"X-{number}", "v" * 1024) for number in range(50)]
 
 
-@pytest.mark.parametrize("endless", [b"X: " + b"a" * 4000 + b"\r\n", b"a" * 4000, b"\r\n", b" folded\r\n"])
+@pytest.mark.parametrize("endless", [b"X: " + b"a" * 4000 + b"\r\n", b"a" * 4000, b"\r\n" * 512, b" folded\r\n"])
 def test_endless_headers_are_not_read_for_long(endless):
     outcome = post_to(RawReceiver(b"HTTP/1.1 200 OK\r\nX: a\r\n", endless=endless), timeout=30)
     assert outcome.duration_ms < 10_000
-    assert outcome.is_success is (endless == b"\r\n")
+    assert outcome.is_success is (not endless.strip())
 
 
 def test_a_compressed_answer_is_kept_as_it_is():
@@ -337,12 +337,12 @@ def test_a_slow_drip_ends_with_the_time(begins, drips, status):
     async def scenario() -> Outcome:
         async with await asyncio.start_server(drip, "127.0.0.1", 0) as server, Sender(LOOPBACK) as sender:
             port = server.sockets[0].getsockname()[1]
-            return await sender.post(f"http://127.0.0.1:{port}/", PAYLOAD, HEADERS, timeout=0.3)
+            return await sender.post(f"http://127.0.0.1:{port}/", PAYLOAD, HEADERS, timeout=1)
 
     outcome = asyncio.run(scenario())
     assert outcome.status == status
-    assert "timeout of 300ms exceeded" in (outcome.note if status else outcome.response)
-    assert 300 <= outcome.duration_ms < 2000
+    assert "timeout of 1000ms exceeded" in (outcome.note if status else outcome.response)
+    assert 1000 <= outcome.duration_ms < 10_000
 
 
 def test_ipv6_is_spoken():

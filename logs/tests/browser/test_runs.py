@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import threading
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from logs.models import Run, RunState
@@ -64,11 +66,19 @@ def test_a_run_is_started_and_shows_itself_until_it_has_ended(page, plan, receiv
 
 
 def test_who_types_a_pace_and_presses_send_at_once_starts_the_run(page, plan):
-    """A finger stays on the button for a while; the numbers that come meanwhile must not take it away."""
+    """A finger stays on the button for a while; no numbers may be asked for meanwhile, as they would take it away."""
+    page.clock.install()
     page.goto(plan.get_absolute_url())
     page.get_by_label("Why is this sent again?").fill("the night")
     page.get_by_label("At most in a second").fill("5")
-    page.get_by_role("button", name="Send 7 logs").click(delay=120)
+    page.get_by_role("button", name="Send 7 logs").hover()
+    page.clock.pause_at(timezone.now() + timedelta(minutes=1))
+    page.evaluate("addEventListener('htmx:beforeRequest', () => (window.hasAsked = true))")
+    page.mouse.down()
+    page.clock.run_for(120)
+    assert not page.evaluate("window.hasAsked")
+    page.mouse.up()
+    page.clock.resume()
     expect(page.get_by_role("heading", level=1)).to_contain_text("the night")
     assert Run.objects.get(pk=plan.pk).rate == 5
 

@@ -43,7 +43,8 @@ def rows(page: Page) -> Locator:
 
 
 def test_a_term_is_written_by_the_keyboard_alone(page, box):
-    box.press_sequentially("sta")
+    with page.expect_response(lambda answer: "q=sta&" in answer.url):
+        box.press_sequentially("sta")
     expect(options(page)).to_have_count(2)
     expect(box).to_have_attribute("aria-expanded", "true")
     box.press("ArrowDown")
