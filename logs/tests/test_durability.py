@@ -186,7 +186,7 @@ def test_what_is_in_flight_at_sigterm_is_finished_and_recorded_and_nothing_else_
     ]
 
 
-def test_sigterm_ends_soon_though_a_receiver_hangs_for_longer(start, receiver):
+def test_sigterm_ends_within_25_seconds_though_a_receiver_hangs_for_longer(start, receiver):
     [lane] = make_lanes(receiver, 1)
     log = make_waiting_log(lane)
     receiver.gate = threading.Event()
@@ -194,7 +194,7 @@ def test_sigterm_ends_soon_though_a_receiver_hangs_for_longer(start, receiver):
     assert receiver.arrived.wait(PATIENCE)
     begun = monotonic()
     assert worker.stop() == 0
-    assert monotonic() - begun < 29  # the receiver answers after 30
+    assert monotonic() - begun < 25
     log.refresh_from_db()
     assert (log.state, log.is_due, log.attempts.count()) == (State.PENDING, True, 0)
 
