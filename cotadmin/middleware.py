@@ -1,4 +1,4 @@
-"""What goes around every page, beside the sign-in: the zone of its times, and what no address may hold."""
+"""What goes around every page, beside the sign-in: the zone of its times, and what no address of the admin site may hold."""
 
 import zoneinfo
 from collections.abc import Callable

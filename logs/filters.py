@@ -178,7 +178,7 @@ class WebhookLogFilter(django_filters.FilterSet):
         return str(dict(getattr(self.form.fields[name], "choices", ())).get(value, value))
 
     def _chosen(self, name: str) -> Sequence[Subscription | Company]:
-        """Whom the form has found; none where one of them is wrong."""
+        """What the form has found; nothing where one of the values is wrong."""
         return () if name in self.form.errors else self.form.cleaned_data[name]
 
     @property
