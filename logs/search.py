@@ -2,6 +2,7 @@
 
 Values under masked keys are left out when the index is written, so nobody can find out by searching what they may not see.
 The index lists whole words; a query word of three letters or more also finds words that begin with it.
+PostgreSQL takes 1 MB of words for an event. One that has more is marked, and has to be read to know what does not occur in it.
 """
 
 from __future__ import annotations
@@ -10,26 +11,33 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from django.db.models import Q
-
 from . import objectid
-from .models import Payload
 from .payloads.masking import MaskedKeys, mask_text
-from .payloads.tokens import query_tokens, search_tokens
+from .payloads.tokens import as_written, search_tokens
 
 SHORTEST_BEGINNING = 3  # letters
-RESPONSE_LIMIT = 8192  # characters of a response that are searched
+LONG_RESPONSE = 8192  # characters; ours are no longer, an imported one may be
+MORE_WORDS = "'+'"  # no word, but the mark of a vector that has not all of them
 
 
-def event_vector(event: Any, keys: MaskedKeys) -> str:
-    """The parsed event as the text of a tsvector."""
-    return " ".join(search_tokens(event, keys).words)
+def event_vector(event: str, keys: MaskedKeys) -> str:
+    """The JSON of an event as the text of a tsvector."""
+    return _vector(as_written(event), keys)
+
+
+def response_vector(response: str, keys: MaskedKeys) -> str:
+    """A response as the text of a tsvector. Cached unless it is long, for most responses are one of a few."""
+    return (_vector_of_response if len(response) <= LONG_RESPONSE else _vector_of_response.__wrapped__)(response, keys)
 
 
 @lru_cache(maxsize=1024)
-def response_vector(response: str, keys: MaskedKeys) -> str:
-    """A response as the text of a tsvector. Cached, for most responses are one of a few."""
-    return " ".join(search_tokens(mask_text(response[:RESPONSE_LIMIT], keys), keys).words)
+def _vector_of_response(response: str, keys: MaskedKeys) -> str:
+    return _vector(mask_text(response, keys), keys)
+
+
+def _vector(value: Any, keys: MaskedKeys) -> str:
+    words, is_capped = search_tokens(value, keys)
+    return " ".join([*words, MORE_WORDS] if is_capped else words)
 
 
 def tsquery(tokens: Sequence[str]) -> str:
@@ -39,17 +47,6 @@ def tsquery(tokens: Sequence[str]) -> str:
     )
 
 
-def logs_matching(query: str) -> Q:
-    """The logs in which every word of `query` occurs: in the payload or the response, or as an id of the log itself."""
-    found = Q()
-    for word in query.split():
-        tokens = query_tokens(word)
-        if not tokens:
-            continue
-        asked = tsquery(tokens)
-        one = Q(search__matches=asked) | Q(pk__in=Payload.objects.filter(search__matches=asked).values("pk"))
-        if objectid.is_objectid(word):
-            pk = objectid.parse(word)
-            one |= Q(pk=pk) | Q(object_id=pk) | Q(subscription=pk)
-        found &= one
-    return found
+def tsquery_or_more(tokens: Sequence[str]) -> str:
+    """Those that have all of the words, and those that may have them among the words that are not in the index."""
+    return f"({tsquery(tokens)}) | {MORE_WORDS}"

@@ -12,7 +12,7 @@ from django.db.models import Q, QuerySet
 
 from .. import objectid
 from ..models import Payload, WebhookLog
-from ..search import tsquery
+from ..search import tsquery, tsquery_or_more
 from ..time_limit import TookTooLong, time_limit
 from .terms import Path, Word
 
@@ -73,11 +73,11 @@ def _ids_of(terms: Sequence[Word | Path]) -> set[str] | None:
     in_response = [term for term in terms if isinstance(term, Word) and term.only_response]
     anywhere = [term for term in terms if term not in in_response]
     if in_response:
-        return _at_most(WebhookLog.objects.filter(search__matches=tsquery(_tokens(in_response))))
-    found = [_at_most(Payload.objects.filter(search__matches=tsquery(_tokens(anywhere))))]
+        return _at_most(WebhookLog.objects.filter(search__matches=tsquery_or_more(_tokens(in_response))))
+    found = [_at_most(Payload.objects.filter(search__matches=tsquery_or_more(_tokens(anywhere))))]
     for term in anywhere:
         if isinstance(term, Word):
-            found.append(_at_most(WebhookLog.objects.filter(search__matches=tsquery(term.tokens))))
+            found.append(_at_most(WebhookLog.objects.filter(search__matches=tsquery_or_more(term.tokens))))
             found.append(_at_most(WebhookLog.objects.filter(is_id(term))) if is_id(term) else set())
     if any(ids is None for ids in found):
         return None

@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 from ..payloads.tokens import folded
 from .field_words import FIELD_WORDS
 from .fields import PATH_ROOTS, SAME, field_called, read_steps
-from .parsing import PIECE
+from .parsing import pieces
 
 MOST = 10
 ENOUGH_OF_A_VALUE = 3  # letters, for a value to be offered without its field
@@ -79,7 +79,7 @@ def completions(text: str, caret: int, known: Known) -> list[Completion]:
 
 
 def _at_caret(text: str, caret: int) -> _Unfinished:
-    for piece in PIECE.finditer(text):
+    for piece in pieces(text):
         if piece.start() < caret <= piece.end():
             return _in_piece(piece, caret)
     return _Unfinished(caret, caret, "")

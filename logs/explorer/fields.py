@@ -35,8 +35,8 @@ SAME = {"subscription": "sub"}
 PATH_ROOTS = ("data", "extraData", "diff")
 
 _RANGE = re.compile(r"(?P<sign>[<>]=?)(?P<edge>.+)|(?P<low>.*?)\.\.(?P<high>.*)", re.DOTALL)
-_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*(ms|s|min)?")
-_UNITS = {None: 1, "ms": 1, "s": 1000, "min": 60_000}
+_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*(ms|s|min)")
+_UNITS = {"ms": 1, "s": 1000, "min": 60_000}
 
 
 class Wrong(Exception):
@@ -110,7 +110,7 @@ def read_steps(name: str) -> tuple[str, ...]:
 def _milliseconds(text: str) -> float:
     match = _DURATION.fullmatch(text.strip())
     if not match:
-        raise Wrong(_("Write a duration as 800ms, 2s or 1min."))
+        raise Wrong(_("Write a duration with its unit and without a blank: 800ms, 2s or 1min."))
     return float(match[1]) * _UNITS[match[2]]
 
 

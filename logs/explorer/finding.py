@@ -71,7 +71,10 @@ class Finder:
         deadline = time.monotonic() + self.seconds
         keys: list[Key] = []
         for window, is_last in self._windows(place, is_older=is_older):
-            keys += matching(self.criteria, window, limit - len(keys))
+            matched = matching(self.criteria, window, limit - len(keys), deadline)
+            keys += matched.keys
+            if matched.looked_until:
+                return Found(keys, looked_until=matched.looked_until)
             if len(keys) >= limit or is_last:
                 break
             if time.monotonic() > deadline:
@@ -81,37 +84,41 @@ class Finder:
     @cached_property
     def looked(self) -> Looked:
         """What is found at a first look at the newest: enough for a page, or all that there is, or what time allowed."""
-        if self.by_index.is_worth_while and (all_keys := self._all_by_index()) is not None:
-            return Looked(all_keys, is_all=True)
+        if self.by_index.is_worth_while and (looked := self._look_by_index()):
+            return looked
         deadline = time.monotonic() + self.seconds
         keys: list[Key] = []
         for number, (window, is_last) in enumerate(self._windows(None, is_older=True), 1):
-            keys += matching(self.criteria, window)
+            matched = matching(self.criteria, window, deadline=deadline)
+            keys += matched.keys
+            if matched.looked_until:
+                return Looked(keys, is_all=False, until=matched.looked_until)
             if is_last:
                 return Looked(keys, is_all=True)
             if len(keys) >= ENOUGH:
                 break
-            if number == LOOKS_BEFORE_INDEX and (all_keys := self._all_by_index()) is not None:
-                return Looked(all_keys, is_all=True)
+            if number == LOOKS_BEFORE_INDEX and (looked := self._look_by_index()):
+                return looked
             if time.monotonic() > deadline:
                 break
         return Looked(keys, is_all=False, until=window[-1])
 
-    def _all_by_index(self) -> list[Key] | None:
-        """Newest first; None where they may be many."""
+    def _look_by_index(self) -> Looked | None:
+        """None where they may be many."""
         ids = self.by_index.ids
         if ids is None:
             return None
         logs = self.criteria.of_kinds().logs().filter(pk__in=ids).order_by()
         keys = sorted((Key(*row) for row in logs.values_list("created_at", "pk")), reverse=True)
-        return matching(self.criteria, keys)
+        matched = matching(self.criteria, keys, deadline=time.monotonic() + self.seconds)
+        return Looked(matched.keys, is_all=matched.looked_until is None, until=matched.looked_until)
 
     def every(self, *, is_older: bool, at_once: int = MOST_AT_ONCE) -> Iterator[list[Key]]:
         """All that match, from the newest on or from the oldest, some at a time, however long it takes."""
         place = None
         while True:
             window = candidates(self.criteria, place, is_older=is_older, limit=at_once)
-            yield matching(self.criteria, window)
+            yield matching(self.criteria, window).keys
             if len(window) < at_once:
                 return
             place = window[-1]

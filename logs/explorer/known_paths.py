@@ -49,8 +49,9 @@ def _below(value: Any, steps: tuple[str, ...], keys: MaskedKeys) -> Iterator[tup
         yield steps
     elif len(steps) < DEPTH:
         for key, one in value.items():
-            if _WRITABLE.fullmatch(key) and not keys.matches(key):
-                yield from _below(one, (*steps, key), keys)
+            names = key[1:].split("/") if key.startswith("/") else [key]  # the keys of a diff are pointers
+            if all(map(_WRITABLE.fullmatch, names)) and not keys.matches(key):
+                yield from _below(one, (*steps, *names), keys)
 
 
 def _newest_events(user: Any) -> Iterator[Any]:

@@ -2,46 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 
-import msgspec
-from django.db.models import Q
+from django.db.models import F, Func, IntegerField, Q
 
 from ..masked_keys import masked_keys
 from ..models import Payload, WebhookLog
 from ..paging import Key
 from ..payloads.masking import mask_text
-from ..search import RESPONSE_LIMIT, tsquery
+from ..payloads.tokens import as_written
+from ..search import MORE_WORDS, tsquery, tsquery_or_more
 from .by_index import is_id
 from .criteria import Criteria
 from .occurs import occurs
 from .terms import Path, Word
 
 READ_AT_ONCE = 200  # events
+BYTES_AT_ONCE = 2 * 1024**2  # of events, as the database stores them; read they are some times as large
 
 
-def matching(criteria: Criteria, keys: Sequence[Key], wanted: int | None = None) -> list[Key]:
-    """Those of the keys, in their order, whose logs are as the criteria say; no more than are wanted.
+@dataclass(frozen=True)
+class Matched:
+    """`keys`: in the order in which they were given. `looked_until`: where the time ran out, None where it did not."""
 
-    The keys must be those of logs of the kind.
+    keys: list[Key]
+    looked_until: Key | None = None
+
+
+def matching(
+    criteria: Criteria, keys: Sequence[Key], wanted: int | None = None, deadline: float | None = None
+) -> Matched:
+    """Those of the keys whose logs are as the criteria say; no more than are wanted. The keys must be those of logs of the kind.
+
+    `deadline`: by the clock `time.monotonic`; where events have to be read, no more are read after it.
     """
     if criteria.is_of_kinds or not keys:
-        return list(keys[:wanted])
+        return Matched(list(keys[:wanted]))
     logs = WebhookLog.objects.filter(criteria.rest, pk__in=[key.pk for key in keys])
     for term in criteria.terms:
         if not term.is_negated:
-            logs = logs.filter(_in_index(term))
+            logs = logs.filter(_in_index(term, tsquery_or_more(term.tokens)))
         elif not _must_be_read(term):
-            logs = logs.filter(~_in_index(term))
+            logs = logs.filter(~_in_index(term, tsquery(term.tokens)))
     left = set(logs.order_by().values_list("pk", flat=True))
     found = [key for key in keys if key.pk in left]
-    read = [term for term in criteria.terms if _must_be_read(term)]
-    return _reading(found, read, wanted) if read else found[:wanted]
+    to_read = [term for term in criteria.terms if _must_be_read(term)]
+    unsure = _beyond_index(left) if criteria.terms else set()
+    if not to_read and not unsure:
+        return Matched(found[:wanted])
+    terms = {key: list(criteria.terms) if key.pk in unsure else to_read for key in found}
+    return _reading(terms, wanted, deadline)
 
 
-def _in_index(term: Word | Path) -> Q:
-    """Necessary for the term to occur, and enough where it need not be read."""
-    asked = tsquery(term.tokens)
+def _in_index(term: Word | Path, asked: str) -> Q:
+    """Necessary for the term to occur, and enough where it need not be read and the index has all words."""
     if isinstance(term, Path):
         return Q(payload__search__matches=asked)
     in_response = Q(search__matches=asked)
@@ -52,21 +68,53 @@ def _must_be_read(term: Word | Path) -> bool:
     return isinstance(term, Path) or term.is_phrase
 
 
-def _reading(keys: Sequence[Key], terms: Sequence[Word | Path], wanted: int | None) -> list[Key]:
+def _beyond_index(ids: Collection[str]) -> set[str]:
+    """Those with more words than the index has."""
+    more = (rows.objects.filter(pk__in=ids, search__matches=MORE_WORDS) for rows in (Payload, WebhookLog))
+    return {pk for rows in more for pk in rows.order_by().values_list("pk", flat=True)}
+
+
+def _reading(terms: dict[Key, list[Word | Path]], wanted: int | None, deadline: float | None) -> Matched:
+    """`terms`: what each log has to be read for, in the order of the list."""
     found: list[Key] = []
-    for start in range(0, len(keys), READ_AT_ONCE):
-        some = keys[start : start + READ_AT_ONCE]
-        ids = [key.pk for key in some]
+    for some in _batches(terms):
+        ids = [key.pk for key in some if terms[key]]
         events = dict(Payload.objects.filter(pk__in=ids).values_list("pk", "event"))
         responses = dict(WebhookLog.objects.filter(pk__in=ids).values_list("pk", "response"))
-        found += [key for key in some if _occurs(terms, events.get(key.pk), responses.get(key.pk))]
+        found += [key for key in some if _occur(terms[key], key.pk, events.get(key.pk), responses.get(key.pk))]
         if wanted is not None and len(found) >= wanted:
-            break
-    return found[:wanted]
+            return Matched(found[:wanted])
+        if deadline is not None and time.monotonic() > deadline:
+            return Matched(found, looked_until=some[-1])
+    return Matched(found)
 
 
-def _occurs(terms: Sequence[Word | Path], event: str | None, response: str | None) -> bool:
+def _batches(terms: dict[Key, list[Word | Path]]) -> Iterator[list[Key]]:
+    """Few enough to be held in memory: an event may have megabytes."""
+    size = Func(F("event"), function="pg_column_size", output_field=IntegerField())
+    to_read = Payload.objects.filter(pk__in=[key.pk for key, asked in terms.items() if asked])
+    sizes = dict(to_read.values_list("pk", size))
+    some: list[Key] = []
+    room = BYTES_AT_ONCE
+    for key in terms:
+        some.append(key)
+        room -= sizes.get(key.pk, 0)
+        if room < 0 or len(some) == READ_AT_ONCE:
+            yield some
+            some, room = [], BYTES_AT_ONCE
+    if some:
+        yield some
+
+
+def _occur(terms: Sequence[Word | Path], pk: str, event: str | None, response: str | None) -> bool:
+    """Whether the log is as all of the terms say."""
+    if not terms:
+        return True
     keys = masked_keys()
-    parsed = None if event is None else msgspec.json.decode(event)
-    shown = mask_text((response or "")[:RESPONSE_LIMIT], keys)
-    return all(occurs(term, parsed, shown, keys) is not term.is_negated for term in terms)
+    parsed = None if event is None else as_written(event)
+    shown = mask_text(response or "", keys)
+    return all((_is_own_id(term, pk) or occurs(term, parsed, shown, keys)) is not term.is_negated for term in terms)
+
+
+def _is_own_id(term: Word | Path, pk: str) -> bool:
+    return isinstance(term, Word) and not term.only_response and term.tokens == (pk,)

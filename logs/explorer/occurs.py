@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from .. import objectid
-from ..payloads.masking import MaskedKeys, mask_inside
-from ..payloads.tokens import query_tokens, search_tokens
+from ..payloads.masking import MaskedKeys
+from ..payloads.tokens import folded, query_tokens, searched_texts
 from ..search import SHORTEST_BEGINNING
 from .terms import Path, Word
 
@@ -19,8 +19,8 @@ def occurs(term: Word | Path, event: Any, response: str, keys: MaskedKeys) -> bo
     else:
         values = [response] if term.only_response else [response, event]
     if term.is_phrase:
-        return any(_follow(_words(text), term.tokens) for value in values for text in _texts(value, keys))
-    return any(_holds_all(search_tokens(value, keys).words, term.tokens) for value in values)
+        return any(_follow(_words(text), term.tokens) for value in values for text in searched_texts(value, keys))
+    return any(_holds_all(searched_texts(value, keys), term.tokens) for value in values)
 
 
 def _at(value: Any, steps: Sequence[str], keys: MaskedKeys) -> Iterator[Any]:
@@ -35,23 +35,17 @@ def _at(value: Any, steps: Sequence[str], keys: MaskedKeys) -> Iterator[Any]:
         else:
             for one in value:
                 yield from _at(one, steps, keys)
-    elif isinstance(value, dict) and steps[0] in value and not keys.matches(steps[0]):
-        yield from _at(value[steps[0]], steps[1:], keys)
-
-
-def _texts(value: Any, keys: MaskedKeys) -> Iterator[str]:
-    """Each text, and each number as one, of which `search_tokens` makes words."""
-    if isinstance(value, str):
-        yield mask_inside(value, keys)
     elif isinstance(value, dict):
-        for key, one in value.items():
-            if not keys.matches(key):
-                yield from _texts(one, keys)
-    elif isinstance(value, list):
-        for one in value:
-            yield from _texts(one, keys)
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        yield str(value)
+        for key, rest in _keys(steps):
+            if key in value and not keys.matches(key):
+                yield from _at(value[key], rest, keys)
+
+
+def _keys(steps: Sequence[str]) -> Iterator[tuple[str, Sequence[str]]]:
+    """The key that is meant, and the steps behind it. The keys of Cotalker's diffs are pointers: /name, /profile/phone."""
+    yield steps[0], steps[1:]
+    for number in range(1, len(steps) + 1):
+        yield "/" + "/".join(steps[:number]), steps[number:]
 
 
 def _words(text: str) -> list[str]:
@@ -59,7 +53,13 @@ def _words(text: str) -> list[str]:
     return [word for word in query_tokens(text) if len(word) > 1 or word.isdigit()]
 
 
-def _holds_all(words: Iterable[str], tokens: Sequence[str]) -> bool:
+def _holds_all(texts: Sequence[str], tokens: Sequence[str]) -> bool:
+    text = " ".join(texts)
+    # Megabytes are looked through far quicker than cut into words.
+    plain = folded(text)
+    if not all(token in plain for token in tokens):
+        return False
+    words = set(_words(text))
     return all(any(_is_word(word, token) for word in words) for token in tokens)
 
 

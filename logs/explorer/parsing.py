@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Iterator
 from typing import TypedDict
 
 from django.utils.translation import gettext as _
@@ -30,12 +31,13 @@ MOST_CHARACTERS = 500
 
 _ITEM = r'(?:"[^"]*"?|[^\s",]+)'
 _ITEMS = re.compile(_ITEM)
-PIECE = re.compile(
+_PIECE = re.compile(
     rf"""(?P<minus>-(?=\S))?
     (?:(?P<name>[^\s":]+):(?!//)(?P<value>{_ITEM}(?:,{_ITEM})*)?  # https:// begins an address
     |(?P<word>"[^"]*"?|[^\s"]+))""",
     re.VERBOSE,
 )
+_QUOTATION_MARKS = str.maketrans(dict.fromkeys("“”„‟«»", '"'))  # a phone writes these, and a text has them
 _LOOKS_LIKE_A_FIELD = re.compile(r"[A-Za-z_]+")
 
 
@@ -51,7 +53,7 @@ def parse(text: str, masked_keys: MaskedKeys) -> Query:
         message = _("The search ends here: it may have %(number)s characters.") % {"number": MOST_CHARACTERS}
         return Query(text, problems=[Problem(MOST_CHARACTERS, len(text), message)])
     found = Query(text)
-    for piece in PIECE.finditer(text):
+    for piece in pieces(text):
         try:
             if not (term := _term(piece, masked_keys)):
                 continue
@@ -67,6 +69,11 @@ def parse(text: str, masked_keys: MaskedKeys) -> Query:
         found.problems.append(Problem(0, len(text), _("There is no word or number in it to look for.")))
     _leave_out_letters(found)
     return found
+
+
+def pieces(text: str) -> Iterator[re.Match[str]]:
+    """The terms as they are written, in whichever quotation marks."""
+    return _PIECE.finditer(text.translate(_QUOTATION_MARKS))
 
 
 def _leave_out_letters(query: Query) -> None:
@@ -153,7 +160,7 @@ def _word(text: str, is_quoted: bool, place: _Place, *, only_response: bool = Fa
 
 
 def _unknown(name: str) -> str:
-    near = difflib.get_close_matches(name.lower(), [*FIELDS, *PATH_ROOTS], n=1)
+    near = difflib.get_close_matches(name.lower(), [*FIELDS, *PATH_ROOTS], n=1, cutoff=0.7)
     if near:
         return _(
             "There is no field “%(name)s”. Is it “%(near)s”? Put quotation marks around it to search for the words."

@@ -9,7 +9,6 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-import msgspec
 from django.conf import settings
 from django.db import connection
 from django.utils import timezone
@@ -113,5 +112,5 @@ def _copy_payloads(cursor, logs: Sequence[NewLog]) -> None:
     with cursor.copy(_PAYLOADS) as copy:
         for log in logs:
             if log.event is not event:  # an event may go into several lanes, which come one after another
-                event, vector = log.event, event_vector(msgspec.json.decode(log.event.text), keys)
+                event, vector = log.event, event_vector(log.event.text, keys)
             copy.write_row((log.id, log.event.text, vector))

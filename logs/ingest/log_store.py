@@ -149,7 +149,7 @@ def _stage(cursor, logs: list[LogDocument], masked_keys: MaskedKeys) -> None:
                     event.object_name,
                     response_vector(log.response or "", masked_keys),
                     event.text,
-                    event_vector(event.value, masked_keys),
+                    event_vector(event.text, masked_keys),
                 )
             )
 

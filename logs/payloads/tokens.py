@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, NamedTuple
+from urllib.parse import unquote
+
+import msgspec
 
 from .masking import MaskedKeys, mask_inside
 
 WORD_LENGTH = 64
-WORDS_LIMIT = 4000  # of one event; in UTF-8 they stay below the 1 MB that PostgreSQL takes
+BYTES_LIMIT = 1_000_000  # of all words together; a tsvector of PostgreSQL takes 1,048,575
+ENCODED_IN_ENCODED = 3  # an address in the query of an address in the query of an address
 
 _WORD = re.compile(r"[^\W_]+")
+_HAS_OBJECTID = re.compile("[0-9a-f]{24}", re.IGNORECASE)
+_decoder = msgspec.json.Decoder(float_hook=str)
 _LATIN_ACCENTS = re.compile("[\u0300-\u034e\u0350-\u036f]+")
 
 
@@ -23,12 +31,10 @@ class Tokens(NamedTuple):
 
 
 def search_tokens(value: Any, keys: MaskedKeys) -> Tokens:
-    """The distinct words of all values (not keys) of a parsed JSON value, or of a text."""
-    texts: list[str] = []
-    _collect(value, keys, texts)
-    words = _words(" ".join(texts))
+    """The distinct words of all values of a parsed JSON value, or of a text; of keys, only of those that hold an ObjectId."""
+    words = _words(" ".join(searched_texts(value, keys)))
     found = list(dict.fromkeys(word[:WORD_LENGTH] for word in words if len(word) > 1 or word.isdigit()))
-    return Tokens(found[:WORDS_LIMIT], len(found) > WORDS_LIMIT)
+    return _capped(found)
 
 
 def query_tokens(query: str) -> list[str]:
@@ -37,8 +43,16 @@ def query_tokens(query: str) -> list[str]:
     return [word for word in words if len(word) > 1 or word.isdigit()] or words
 
 
-def _words(text: str) -> list[str]:
-    return _WORD.findall(folded(text))
+def as_written(text: str) -> Any:
+    """The parsed JSON text, its fractions as texts: who looks for 1.50 has seen 1.50. Raises msgspec.DecodeError."""
+    return _decoder.decode(text)
+
+
+def searched_texts(value: Any, keys: MaskedKeys) -> list[str]:
+    """The texts of which words are made. Of what is encoded, as in a URL or as JSON in a string, what it says, too."""
+    texts: list[str] = []
+    _collect(value, keys, texts)
+    return texts
 
 
 def folded(text: str) -> str:
@@ -51,17 +65,49 @@ def folded(text: str) -> str:
     return "".join(letter for letter in plain if not unicodedata.combining(letter))
 
 
+def _words(text: str) -> list[str]:
+    return _WORD.findall(folded(text))
+
+
+def _capped(words: list[str]) -> Tokens:
+    room = BYTES_LIMIT
+    if sum(map(len, words)) * 4 <= room:  # UTF-8 has four bytes for a letter at most
+        return Tokens(words, False)
+    for number, word in enumerate(words):
+        room -= len(word.encode())
+        if room < 0:
+            return Tokens(words[:number], True)
+    return Tokens(words, False)
+
+
 def _collect(value: Any, keys: MaskedKeys, texts: list[str]) -> None:
     if isinstance(value, str):
-        texts.append(mask_inside(value, keys))
+        text = mask_inside(value, keys)
+        texts.append(text)
+        if "%" in text or "\\" in text:
+            texts.extend(_decoded(text, keys))
     elif isinstance(value, dict):
         for key, item in value.items():
-            if item and not keys.matches(key):
+            if len(key) >= 24 and _HAS_OBJECTID.search(key):
+                texts.append(key)
+            if not keys.matches(key):
                 _collect(item, keys, texts)
-            elif item == 0 and item is not False and not keys.matches(key):
-                texts.append("0")
     elif isinstance(value, list):
         for item in value:
             _collect(item, keys, texts)
-    elif isinstance(value, int | float) and not isinstance(value, bool):
+    elif value is None:
+        texts.append("null")
+    else:
         texts.append(str(value))
+
+
+def _decoded(text: str, keys: MaskedKeys) -> Iterator[str]:
+    """What a masked text says that is encoded: %2F in an address, \\u00e1 and \\n in JSON that is the value of a string."""
+    if "\\" in text and text.lstrip()[:1] in ("{", "["):
+        with suppress(msgspec.DecodeError, RecursionError):  # it may only look like JSON
+            yield from searched_texts(as_written(text), keys)
+    for _time in range(ENCODED_IN_ENCODED):
+        if (said := unquote(text)) == text:
+            return
+        text = mask_inside(said, keys)
+        yield text

@@ -6,9 +6,13 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from django.db.models.functions import Now
+from django.http import QueryDict
 
+from logs.explorer.finding import Finder
+from logs.filters import WebhookLogFilter
 from logs.ingest.importing import Importer, Summary
 from logs.masked_keys import masked_keys
 from logs.models import (
@@ -57,6 +61,16 @@ def log_document(number: int = 0, event: dict[str, Any] | None = None, **fields:
 def import_logs(*documents: dict[str, Any], user=None) -> Summary:
     lines = "\n".join(json.dumps(document) for document in documents)
     return Importer(masked_keys(), user).import_logs([lines.encode()])
+
+
+def ids_found(search: str) -> list[str]:
+    """The logs that the search box finds, newest first."""
+    return [key.pk for key in Finder(WebhookLogFilter(search_for(search)).criteria).find().keys]
+
+
+def search_for(text: str) -> QueryDict:
+    """The query of the explorer with this in its search box."""
+    return QueryDict(urlencode({"q": text}))
 
 
 def import_subscriptions(*documents: dict[str, Any], user=None) -> Summary:

@@ -30,7 +30,9 @@ def logs(monkeypatch):
     data |= {"<b>": 1, "two words": 1, "tags": [{"colour": "red"}]}
     import_logs(
         log_document(1, {"data": data}, status=409),
-        log_document(2, {"data": data}, status=409),
+        log_document(
+            2, {"data": data, "diff": {"/owner/city": {"previous": "x"}, "/apiKey": {"previous": "x"}}}, status=409
+        ),
         log_document(3, {"data": data}, status=502),
         log_document(4, {"data": {"theirs": 1}}, status=418, subscription=OTHER_SUBSCRIPTION),
     )
@@ -81,6 +83,7 @@ def test_places_are_those_of_payloads_that_one_may_see_and_never_masked_ones(cli
     client.force_login(member("Viewer"))
     assert offered(client, "data.") == ["data._id:|", "data.name:|", "data.owner.city:|", "data.tags.colour:|"]
     assert offered(client, "DATA.NA") == ["data.name:|"]
+    assert offered(client, "diff.") == ["diff.owner.city.previous:|"]
     assert offered(client, "data.pass") == offered(client, "data.owner.api") == offered(client, "data.theirs") == []
 
 

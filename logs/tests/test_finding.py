@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from datetime import timedelta
 from itertools import pairwise
@@ -30,6 +31,7 @@ from .factories import COMPANY, MOMENT, make_subscription
 pytestmark = pytest.mark.django_db
 
 LANES = [f"62685990d918fb5557f9f9{number:02x}" for number in range(4)]
+MECANICO = {"data": {"name": "mecánico"}}
 KINDS = [
     {"state": "succeeded", "status": 200},
     {"state": "failed", "cause": "timeout", "status": None},
@@ -240,9 +242,7 @@ def test_facets_count_what_matches_and_their_own_other_values(logs):
 def words(logs: list[WebhookLog], texts: dict[int, dict]) -> None:
     make_months_of(log.pk for log in logs)
     Payload.objects.bulk_create(
-        Payload(
-            log=log, event="{}", search=event_vector(texts.get(index, {"data": {"name": "mecánico"}}), masked_keys())
-        )
+        Payload(log=log, event="{}", search=event_vector(json.dumps(texts.get(index, MECANICO)), masked_keys()))
         for index, log in enumerate(logs)
     )
 

@@ -34,7 +34,8 @@ EVENT = {
         "1": {"name": "a key that is a number"},
     },
     "diff": {
-        "/data/name": {"previous": "Bomba P-117", "changedTo": "Bomba P-118"},
+        "/name": {"previous": "Bomba P-117", "changedTo": "Bomba P-118"},
+        "/profile/phone": {"previous": "555-1", "changedTo": "555-2"},
         "/data/password": {"previous": "hidden treasure", "changedTo": "hidden pearl"},
     },
 }
@@ -89,9 +90,15 @@ def found(text: str, event=EVENT, response: str = RESPONSE) -> bool:
         "/data/list/1/name:valve",
         "data.1.name:number",
         "data.body:shown",
-        "/diff/~1data~1name/previous:117",
+        "data.isActive:true",
+        "/diff/~1name/previous:117",
         "diff:117",
-        "diff./data/name.changedTo:118",
+        "diff./name.changedTo:118",
+        "diff.name.changedTo:118",
+        "diff.name:118",
+        "diff.profile.phone.previous:1",
+        "/diff/profile/phone:2",
+        "true",
     ],
 )
 def test_a_term_is_found(text):
@@ -106,7 +113,9 @@ def test_a_term_is_found(text):
         "omba",
         f"{PK}0",
         "name",
-        "true",
+        "false",
+        "data.isActive:false",
+        "diff.phone:555",
         "treasure",
         "pearl",
         '"hidden treasure"',
@@ -189,7 +198,9 @@ def _is_asked_for(word: str, token: str) -> bool:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("text", ["118", "mecanico", "bom", PK, PK[:-1], "treasure", "48213", "0", "true", "x.example"])
+@pytest.mark.parametrize(
+    "text", ["118", "mecanico", "bom", PK, PK[:-1], "treasure", "48213", "0", "true", "false", "x.example"]
+)
 def test_the_index_of_the_database_says_the_same(text):
     make_subscription()
     import_logs(log_document(event=EVENT))

@@ -2,8 +2,9 @@
 
 import pytest
 
+from logs.payloads import tokens
 from logs.payloads.masking import DEFAULT_MASKED_KEYS, MaskedKeys
-from logs.payloads.tokens import WORD_LENGTH, WORDS_LIMIT, query_tokens, search_tokens
+from logs.payloads.tokens import WORD_LENGTH, as_written, query_tokens, search_tokens
 
 KEYS = MaskedKeys(DEFAULT_MASKED_KEYS)
 
@@ -18,22 +19,55 @@ KEYS = MaskedKeys(DEFAULT_MASKED_KEYS)
             ["https", "example", "62742b759d46b3000797f1fc", "1"],
         ),
         ({"n": 48213, "f": 1.5, "z": 0}, ["48213", "1", "5", "0"]),
-        ({"t": True, "f": False, "n": None, "e": "", "l": [], "o": {}}, []),
+        ({"t": True, "f": False, "n": None, "e": "", "l": [], "o": {}}, ["true", "false", "null"]),
         ({"key_is_no_value": "x"}, []),
         ({"password": "hidden", "deep": {"tokens": ["hidden"]}, "diff": {"/password": {"previous": "hidden"}}}, []),
         ({"body": '{"secret":"hidden","name":"shown"}'}, ["secret", "name", "shown"]),
         ({"body": ' {"secret":"hidden","name":"shown"}'}, ["secret", "name", "shown"]),
         ({"a": "same same SAME"}, ["same"]),
         ("a text", ["text"]),
+        (
+            {"62742b759d46b3000797f1fc": 1, "/tags/62742B759D46B3000797F1FD": 2},
+            ["62742b759d46b3000797f1fc", "1", "tags", "62742b759d46b3000797f1fd", "2"],
+        ),
+        (
+            "a%2F62742b759d46b3000797f1fc%3Fq%3dmec%C3%A1nico",
+            ["2f62742b759d46b3000797f1fc", "3fq", "3dmec", "c3", "a1nico", "62742b759d46b3000797f1fc", "mecanico"],
+        ),
+        ("?to=%2F%3Ffrom%3D%252Fpump", ["to", "2f", "3ffrom", "3d", "252fpump", "from", "2fpump", "pump"]),
+        ("50%de 100% 7%%20", ["50", "de", "100", "7", "20"]),
+        ({"body": r'{"a":"one\ntwo","b":"mec\u00e1nico"}'}, ["one", "ntwo", "mec", "u00e1nico", "two", "mecanico"]),
+        ({"body": r'{"a":"one\ntwo"'}, ["one", "ntwo"]),
+        ({"body": r'{"a":{"password":"hid\nden"},"b":"x%20"}'}, ["password", "20"]),
+        (
+            "%7B%22password%22%3A%22hidden%22%7D shown",
+            ["7b", "22password", "22", "3a", "22hidden", "7d", "shown", "password"],
+        ),
     ],
 )
 def test_words_of_values_are_found_and_nothing_else(value, words):
     assert search_tokens(value, KEYS).words == words
 
 
-def test_there_is_a_limit_to_words_and_it_is_told():
-    tokens = search_tokens([f"word{number}" for number in range(WORDS_LIMIT + 1)], KEYS)
-    assert (len(tokens.words), tokens.is_capped) == (WORDS_LIMIT, True)
+def test_fractions_are_found_as_they_are_written():
+    assert search_tokens(as_written('{"a": 1.50, "b": 1e20, "c": -0.25, "d": 7}'), KEYS).words == [
+        "1",
+        "50",
+        "1e20",
+        "0",
+        "25",
+        "7",
+    ]
+
+
+def test_there_is_a_limit_to_words_and_it_is_told(monkeypatch):
+    monkeypatch.setattr(tokens, "BYTES_LIMIT", 20)
+    assert search_tokens(["four"] * 9 + ["fours", "forty", "ñññ"], KEYS) == (["four", "fours", "forty", "nnn"], False)
+    assert search_tokens(["four", "fours", "forty", "жжж"], KEYS) == (["four", "fours", "forty", "жжж"], False)
+    assert search_tokens(["four", "fours", "forty", "жжжж"], KEYS) == (["four", "fours", "forty"], True)
+
+
+def test_a_long_word_is_cut():
     assert search_tokens("x" * 1000, KEYS).words == ["x" * WORD_LENGTH]
 
 
