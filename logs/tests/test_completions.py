@@ -28,12 +28,11 @@ def logs(monkeypatch):
     make_subscription(OTHER_SUBSCRIPTION, name="Work of others", code="secret_code", company=other)
     data = {"_id": "62742b7562f37034d9399914", "name": "P", "password": "x", "owner": {"apiKey": "x", "city": "x"}}
     data |= {"<b>": 1, "two words": 1, "tags": [{"colour": "red"}]}
+    diff = {"/owner/city": {"previous": "x"}, "/apiKey": {"previous": "x"}}
     import_logs(
         log_document(1, {"data": data}, status=409),
-        log_document(
-            2, {"data": data, "diff": {"/owner/city": {"previous": "x"}, "/apiKey": {"previous": "x"}}}, status=409
-        ),
-        log_document(3, {"data": data}, status=502),
+        log_document(2, {"data": data}, status=409),
+        log_document(3, {"data": data, "diff": diff}, status=502),
         log_document(4, {"data": {"theirs": 1}}, status=418, subscription=OTHER_SUBSCRIPTION),
     )
 
