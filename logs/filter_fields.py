@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import UTC, timedelta, timezone
+
 import django_filters
 from django import forms
+from django.utils.timezone import get_current_timezone, override
 from django.utils.translation import gettext_lazy as _
 
 MOMENT_FORMATS = ["%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"]
 
 
+_UNTOLD = timezone(timedelta(0), "untold")
+
+
 class MomentField(forms.DateTimeField):
-    """A date and time in the person's zone."""
+    """A date and time in the person's zone, unless it tells its offset: 2026-04-04 23:00-03:00.
+
+    What a clock that was put back shows twice is the first of the two. What one that was put forward has left out is read by the
+    clock as it was before.
+    """
 
     default_error_messages = {"invalid": _("Write a date as 2026-04-13 or 2026-04-13 22:30.")}
 
@@ -18,10 +28,14 @@ class MomentField(forms.DateTimeField):
         super().__init__(input_formats=MOMENT_FORMATS, **kwargs)
 
     def to_python(self, value):
-        moment = super().to_python(value)
+        with override(_UNTOLD):  # Django would refuse the times of a change of the clock
+            moment = super().to_python(value)
+        if moment is not None and moment.tzinfo is _UNTOLD:
+            moment = moment.replace(tzinfo=get_current_timezone())
         if moment is not None and not 1970 <= moment.year <= 2105:
             raise forms.ValidationError(_("Choose a year from 1970 to 2105."), code="invalid")
-        return moment
+        # By UTC, for Python reckons by the clock on the wall with two moments of one zone, though it be changed between them.
+        return moment and moment.astimezone(UTC)
 
 
 class MomentFilter(django_filters.Filter):

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+from django.contrib.postgres.fields import ArrayField
 from django.db.models import Count as CountRows
-from django.db.models import DateTimeField, F, Func, QuerySet, Value
+from django.db.models import DateTimeField, F, Func, IntegerField, QuerySet, Value
 
 from ..counting import Count
 from ..models import WebhookLog
-from ..rollups.reading import reach, totals_by, totals_by_step, widest_in, written_cells
-from ..rollups.spans import FINEST, ORIGIN, ceiling, floor
+from ..rollups.reading import reach, totals_by, totals_by_bar, written_cells
+from ..rollups.spans import ceiling, floor, is_begun_by_bucket, widest_between
 from ..written_sql import NEVER, Written
 from .criteria import KINDS, Criteria
 from .finding import Finder
@@ -84,18 +85,26 @@ class Figures:
         ids = [key.pk for key in finder.looked.keys]
         return _by_value(_counted(WebhookLog.objects.filter(pk__in=ids), columns), columns)
 
-    def by_step(self, start: datetime, end: datetime, step: timedelta) -> list[Row]:
-        """(beginning of the step, state, number) of the logs from start to end."""
-        if self.criteria.is_of_kinds and step >= FINEST:
+    def by_bar(self, edges: Sequence[datetime]) -> list[Row]:
+        """(number of the bar, state, how many logs): bar n lies between the edges n and n + 1. What is filtered by must not
+        reach beyond the first and the last of them.
+        """
+        inner = edges[1:-1]
+        if not self.criteria.is_of_kinds:
+            found = WebhookLog.objects.filter(pk__in=[key.pk for key in self.finder.looked.keys])
+            return _counted_by_bar(found.since(edges[0]).before(edges[-1]), inner)
+        if not all(map(is_begun_by_bucket, inner)):
+            return _counted_by_bar(self.criteria.logs().since(edges[0]).before(edges[-1]), inner)
+        rows: list[Row] = []
+        start, end = _whole_buckets(self.criteria)
+        if _is_open(start, end):
             kind, is_of_all = self.criteria.written_kind, self.criteria.is_of_all
-            cells = written_cells(kind, floor(start), ceiling(end), widest_in(step), is_of_all=is_of_all)
-            return totals_by_step(cells, step)
-        if self.criteria.is_of_kinds:
-            logs = self.criteria.logs()
-        else:
-            logs = WebhookLog.objects.filter(pk__in=[key.pk for key in self.finder.looked.keys])
-        bin_of = Func(Value(step), F("created_at"), Value(ORIGIN), function="date_bin", output_field=DateTimeField())
-        return _counted(logs.since(start).before(end).annotate(step_start=bin_of), ("step_start", "state"))
+            whole = start or edges[0], end or edges[-1]
+            cells = written_cells(kind, *whole, widest_between(inner), is_of_all=is_of_all)
+            rows += totals_by_bar(cells, inner)
+        for logs in _edges(self.criteria):
+            rows += _counted_by_bar(logs, inner)
+        return merged(rows)
 
     def reach(self) -> tuple[datetime, datetime] | None:
         """The moments between which there are logs that match, about; None where there is none."""
@@ -120,6 +129,12 @@ def merged(rows: Iterable[Row]) -> list[Row]:
 
 def _counted(logs: QuerySet, columns: Sequence[str]) -> list[Row]:
     return list(logs.order_by().values_list(*columns).annotate(n=CountRows("pk")))
+
+
+def _counted_by_bar(logs: QuerySet, inner: Sequence[datetime]) -> list[Row]:
+    edges = Value(list(inner), output_field=ArrayField(DateTimeField()))
+    bar = Func(F("created_at"), edges, function="width_bucket", output_field=IntegerField())
+    return _counted(logs.annotate(bar=bar), ("bar", "state"))
 
 
 def _totals(asked: Sequence[tuple[Criteria, Sequence[str]]]) -> list[Numbers]:

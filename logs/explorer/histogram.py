@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from django.utils import timezone
 
 from ..charts import Stack, stacks
 from ..models import State
-from ..rollups.spans import FINEST, ORIGIN, ceiling, floor
+from ..rollups.spans import FINEST, ORIGIN
+from .bar_edges import STEPS, edges_around, fitting_step
 from .figures import Figures
 
 WIDTH, HEIGHT = 960, 100  # of the viewBox
-MOST_BARS = 100
-_SECONDS = (15, 60, 300, 900, 1800, 3600, 7200, 10800, 21600, 86400, 7 * 86400, 28 * 86400)
-STEPS = tuple(timedelta(seconds=seconds) for seconds in _SECONDS)
-MARKS = sorted({*STEPS, *(timedelta(days=days) for days in (2, 4, 14, 56, 112, 364))})
+MARKS = sorted({*STEPS, *(timedelta(days=days) for days in (2, 4, 14, 56, 112, 1820, 3640, 7280))})
 COUNTED_FINELY = 20_000  # logs; steps finer than the rollups' are counted one log after another
 # From the base line up. Whatever is neither received nor lost yet is drawn alike.
 ORDER = (State.FAILED, State.RETRYING, State.PENDING, State.SUCCEEDED, State.SKIPPED)
@@ -40,12 +39,20 @@ class Bar:
 
 @dataclass(frozen=True)
 class Histogram:
-    """`bars` stand side by side without a gap in time, empty ones too."""
+    """`bars` follow one another without a gap in time, empty ones too. Where a time is filtered by, the first and the last end
+    with it.
+    """
 
-    start: datetime
-    end: datetime
     step: timedelta
     bars: list[Bar]
+
+    @property
+    def start(self) -> datetime:
+        return self.bars[0].start
+
+    @property
+    def end(self) -> datetime:
+        return self.bars[-1].end
 
     @property
     def highest(self) -> int:
@@ -57,11 +64,13 @@ class Histogram:
         return {state: number for state, number in found.items() if number}
 
     @property
-    def ticks(self) -> list[datetime]:
-        """Where the axis is labelled, some seven times: at round times of the reader's zone, as far as bars begin there."""
+    def ticks(self) -> list[int]:
+        """The bars whose beginning the axis tells, some seven: round times of the reader's zone, as far as bars begin there."""
         length = self.end - self.start
         every = next((one for one in MARKS if length <= one * 7), length)
-        return [bar.start for bar in self.bars if (_as_utc(bar.start) - ORIGIN) % every < self.step]
+        is_round = [(_as_utc(bar.start) - ORIGIN) % every < self.step for bar in self.bars]
+        is_round[0] &= edges_around(self.start, self.start, self.step)[0] == self.start
+        return [number for number, is_one in enumerate(is_round) if is_one]
 
 
 def _as_utc(moment: datetime) -> datetime:
@@ -84,20 +93,14 @@ def histogram(figures: Figures, now: datetime) -> Histogram | None:
     step = fitting_step(end - start)
     if step < FINEST and figures.criteria.is_of_kinds and (figures.total.number or 0) > COUNTED_FINELY:
         step = FINEST
-    start, end = floor(start, step), ceiling(end, step)
-    counts: dict[datetime, dict[State, int]] = {}
-    for moment, state, number in figures.by_step(start, end, step):
-        here = counts.setdefault(moment, {})
-        here[State(state)] = here.get(State(state), 0) + number
-    starts = [start + step * index for index in range((end - start) // step)]
-    rows = [[counts.get(moment, {}).get(state, 0) for state in ORDER] for moment in starts]
-    drawn = stacks(rows, WIDTH, HEIGHT)
-    bars = [
-        Bar(moment, moment + step, counts.get(moment, {}), parts) for moment, parts in zip(starts, drawn, strict=True)
-    ]
-    return Histogram(start, end, step, bars)
-
-
-def fitting_step(length: timedelta) -> timedelta:
-    """The finest with which there are not too many bars."""
-    return next((step for step in STEPS if length <= step * (MOST_BARS - 1)), STEPS[-1])
+    edges = edges_around(start, end, step)
+    if criteria.since is not None:
+        edges[0] = start
+    if criteria.until is not None:
+        edges[-1] = end
+    counts: list[dict[State, int]] = [{} for _bar in edges[1:]]
+    for number, state, logs in figures.by_bar(edges):
+        counts[number][State(state)] = logs
+    drawn = stacks([[one.get(state, 0) for state in ORDER] for one in counts], WIDTH, HEIGHT)
+    bars = [Bar(*span, has, parts) for span, has, parts in zip(pairwise(edges), counts, drawn, strict=True)]
+    return Histogram(step, bars)

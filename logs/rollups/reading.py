@@ -61,14 +61,14 @@ def written_cells(
     return f"{'logs_cellofall' if is_of_all else 'logs_cell'} WHERE {text}", values
 
 
-def totals_by_step(cells: Written, step: timedelta) -> list[tuple[datetime, str, int]]:
-    """(beginning of the step, state, how many logs) of cells none of which is wider than `widest_in(step)`."""
+def totals_by_bar(cells: Written, edges: Sequence[datetime]) -> list[tuple[int, str, int]]:
+    """(number of edges that are not after, state, how many logs) of cells none of which has an edge inside."""
     text, values = cells
-    # Added up by bucket first: to tell the step of each cell takes longer.
+    # Added up by bucket first: to tell the bar of each cell takes longer.
     by_bucket = f"SELECT bucket, state, sum(count) AS n FROM {text} GROUP BY bucket, state"
-    asked = f"SELECT date_bin(%s, bucket, %s), state, sum(n)::bigint FROM ({by_bucket}) AS cell"
-    [steps] = answers((f"{_PAGE_BY_PAGE}; {asked} GROUP BY 1, 2 HAVING sum(n) > 0", [step, ORIGIN, *values]))
-    return steps
+    asked = f"SELECT width_bucket(bucket, %s::timestamptz[]), state, sum(n)::bigint FROM ({by_bucket}) AS cell"
+    [bars] = answers((f"{_PAGE_BY_PAGE}; {asked} GROUP BY 1, 2 HAVING sum(n) > 0", [list(edges), *values]))
+    return bars
 
 
 def reach(kind: Written, *, is_of_all: bool) -> tuple[datetime, datetime] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
 from django.db.models import Q
@@ -22,6 +22,17 @@ def floor(moment: datetime, width: timedelta = FINEST) -> datetime:
 def ceiling(moment: datetime, width: timedelta = FINEST) -> datetime:
     """The first beginning of a bucket that is not before the moment."""
     return moment + (ORIGIN - moment) % width
+
+
+def is_begun_by_bucket(moment: datetime, width: timedelta = FINEST) -> bool:
+    return (moment - ORIGIN) % width == timedelta(0)
+
+
+def widest_between(edges: Iterable[datetime]) -> timedelta:
+    """The widest bucket that begins at each of the edges; the finest where none does."""
+    edges = list(edges)
+    widths = (timedelta(minutes=minutes) for minutes in reversed(WIDTHS))
+    return next((width for width in widths if all(is_begun_by_bucket(edge, width) for edge in edges)), FINEST)
 
 
 def pieces(

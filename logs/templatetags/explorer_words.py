@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from functools import lru_cache
 from html import escape
 from typing import Any
@@ -85,7 +85,10 @@ def as_written(moment: datetime) -> str:
 
 
 def _written(local: datetime) -> str:
-    return f"{local:%Y-%m-%d %H:%M:%S}" if local.second else f"{local:%Y-%m-%d %H:%M}"
+    """With its offset where the clock shows the same time twice."""
+    is_told_once = local.replace(fold=0).utcoffset() == local.replace(fold=1).utcoffset()
+    told = local.replace(tzinfo=None) if is_told_once else local
+    return told.isoformat(sep=" ", timespec="seconds" if local.second else "minutes")
 
 
 @register.filter
@@ -114,12 +117,15 @@ def per(step: timedelta) -> str:
 
 @register.filter
 def time_of(bar: Bar) -> str:
-    """13 Apr 09:00–09:15"""
+    """13 Apr 09:00–09:15, or the day where it is a whole one."""
     return _from_to(timezone.localtime(bar.start), timezone.localtime(bar.end))
 
 
 def _from_to(start: datetime, end: datetime) -> str:
-    is_one_day = start.date() == (end - timedelta(seconds=1)).date()
+    last = end - timedelta(seconds=1)
+    is_one_day = start.date() == last.date()
+    if start.time() == end.time() == time.min:  # whole days
+        return dated(start, "j M") if is_one_day else f"{dated(start, 'j M')} – {dated(last, 'j M')}"
     return f"{_shortly(start)}–{_clock(end) if is_one_day else _shortly(end)}"
 
 
@@ -156,11 +162,11 @@ def axis(shown: Histogram) -> list[tuple[str, str]]:
     marks: list[tuple[str, str]] = []
     of_day = "M Y" if shown.end - shown.start > YEAR else "j M"
     last = None
-    for tick in shown.ticks:
-        place = 100 * ((tick - shown.start) / (shown.end - shown.start))
+    for number in shown.ticks:
+        place = 100 * number / len(shown.bars)
         if place > LAST_LABEL:
             break
-        local = timezone.localtime(tick)
+        local = timezone.localtime(shown.bars[number].start)
         is_day = shown.step >= timedelta(days=1)
         text = dated(local, of_day) if is_day else _clock(local) if local.date() == last else _shortly(local)
         marks.append((f"{place:.2f}%", text))

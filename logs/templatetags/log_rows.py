@@ -133,7 +133,8 @@ class _Rows:
         return f'<td class="why">{cause}{response}</td>'
 
     def _tries(self, log: WebhookLog) -> str:
-        return f'<td class="tries num">{_NONE if log.retry is None else log.retry}</td>'
+        label = escape(_("Tries"))
+        return f'<td class="tries num" data-label="{label}">{_NONE if log.retry is None else log.retry}</td>'
 
     def _took(self, log: WebhookLog) -> str:
         return f'<td class="took num">{escape(duration(log.duration_ms))}</td>'

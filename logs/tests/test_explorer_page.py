@@ -283,3 +283,40 @@ def companies(page) -> tuple[list[str], list[str]]:
     ticked = re.findall(r'value="([^"]*)" checked', part[2])
     assert bool(part[1]) == bool(ticked)
     return re.findall(r'value="([^"]*)"', part[2]), ticked
+
+
+class TestChangesOfTheClock:
+    """Chile put its clocks forward in the night to 2022-09-11, and back in that to 2022-04-03."""
+
+    @pytest.fixture(autouse=True)
+    def santiago(self, client):
+        make_subscription()
+        client.cookies["zone"] = "America/Santiago"
+
+    def bars(self, client, query: str) -> dict[str, str]:
+        """Where those lead that hold a log, and what they say."""
+        page = client.get(f"{LIST}?{query}").content.decode()
+        found = re.findall(r'<a href="([^"]+)" tabindex="-1"><title>([^<]+)</title>', page)
+        return {title: html.unescape(address) for address, title in found if "no logs" not in title}
+
+    def test_the_chart_goes_on_behind_them(self, client):
+        log = make_log(0, createdAt="2022-11-20T12:00:00.000Z")
+        bars = self.bars(client, "since=2022-08-25&until=2022-11-28")
+        assert list(bars) == ["20 Nov: 1 Failed"]
+        assert ids_in(client.get(*bars.values())) == [log.pk]
+
+    def test_bars_of_the_hour_that_comes_twice_lead_to_their_own_logs(self, client):
+        moments = ("2022-04-03T02:05:00.000Z", "2022-04-03T03:05:00.000Z", "2022-04-03T04:05:00.000Z")
+        logs = [make_log(number, createdAt=moment) for number, moment in enumerate(moments)]
+        page = client.get(LIST, {"since": "2022-04-02 20:00", "until": "2022-04-03 06:00"}).content.decode()
+        found = re.findall(r'<a href="([^"]+)" tabindex="-1"><title>([^<]+): 1 Failed</title>', page)
+        assert [title for _address, title in found] == ["2 Apr 23:00–23:15", "2 Apr 23:00–23:15", "3 Apr 00:00–00:15"]
+        assert [ids_in(client.get(html.unescape(address))) for address, _title in found] == [[log.pk] for log in logs]
+
+    def test_a_midnight_that_was_left_out_is_the_hour_after_it(self, client):
+        before, after = (
+            make_log(0, createdAt="2022-09-11T03:59:59.000Z"),
+            make_log(1, createdAt="2022-09-11T04:00:00.000Z"),
+        )
+        assert ids_in(client.get(LIST, {"since": "2022-09-11"})) == [after.pk]
+        assert ids_in(client.get(LIST, {"until": "2022-09-11"})) == [before.pk]

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from datetime import timedelta
-from itertools import pairwise
+from datetime import datetime, timedelta
+from itertools import pairwise, product
 from random import Random
 
 import pytest
 from django.db import connection
 from django.db.models import Q
 from django.http import QueryDict
+from django.utils import timezone
 
 from logs.explorer import by_index, candidates, finding, stretches
+from logs.explorer.bar_edges import STEPS, edges_around
 from logs.explorer.criteria import Criteria
 from logs.explorer.figures import Figures
 from logs.explorer.finding import Finder
+from logs.explorer.histogram import histogram
 from logs.filters import WebhookLogFilter
 from logs.masked_keys import masked_keys
 from logs.models import Payload, WebhookLog
@@ -128,9 +131,38 @@ def test_figures_of_who_sees_all_keep_to_the_subscriptions_of_the_search_box(log
     assert dict(figures.by_value["state"]) == Counter(log.state for log in kept)
     assert dict(figures.by_value["subscription"]) == Counter(log.subscription_id for log in kept)
     start, end = kept[-1].created_at, kept[0].created_at + timedelta(seconds=1)
-    assert sum(row[-1] for row in figures.by_step(start, end, timedelta(days=1))) == len(kept)
+    days = edges_around(start, end, timedelta(days=1))
+    assert sum(row[-1] for row in figures.by_bar(days)) == len(kept)
     reach = figures.reach()
     assert reach and reach[0] <= start < end <= reach[1]
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/Santiago", "Australia/Lord_Howe"])
+@pytest.mark.parametrize("query", ["", "state=failed", "q=tries:1"])
+def test_bars_hold_what_lies_between_their_edges_and_end_with_the_time_that_is_filtered_by(
+    logs, monkeypatch, query, zone
+):
+    monkeypatch.setattr(finding, "FIRST_LOOK", 1000)
+    matching = [log for log in logs if "failed" not in query or log.state == "failed"]
+    for step, start in product(STEPS[3:12], (logs[-1], logs[150])):
+        since, until = start.created_at + timedelta(seconds=77), start.created_at + step * 90 + timedelta(seconds=13)
+        with timezone.override(zone):
+            asked = f"{query}&since={since:%Y-%m-%dT%H:%M:%S}Z&until={until:%Y-%m-%dT%H:%M:%S}Z"
+            shown = histogram(Figures(Finder(criteria(asked))), until)
+            assert shown
+            assert (shown.step, shown.start, shown.end) == (step, since, until)
+            for bar in shown.bars:
+                here = Counter(log.state for log in matching if bar.start <= log.created_at < bar.end)
+                assert bar.counts == here
+            for one, next_one in pairwise(shown.bars):
+                assert one.end == next_one.start
+                assert step > timedelta(days=1) or is_round(timezone.localtime(one.end), step)
+
+
+def is_round(local: datetime, step: timedelta) -> bool:
+    """By the clock; half of an hour was left out once, and an hour."""
+    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
+    return (local.replace(tzinfo=None) - midnight) % step in (timedelta(0), timedelta(minutes=30), timedelta(hours=1))
 
 
 @pytest.mark.parametrize("is_older", [True, False])
