@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, timedelta, timezone
 
 import django_filters
@@ -12,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 MOMENT_FORMATS = ["%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"]
 
 
+_STATUS = re.compile(r"0|[1-9][0-9]{0,2}")  # an imported log may have any
 _UNTOLD = timezone(timedelta(0), "untold")
 
 
@@ -46,7 +48,7 @@ class StatusField(forms.MultipleChoiceField):
     """One of the classes, or a status itself."""
 
     def valid_value(self, value: str) -> bool:
-        return super().valid_value(value) or (value.isascii() and value.isdigit() and 100 <= int(value) <= 999)
+        return super().valid_value(value) or bool(_STATUS.fullmatch(value))
 
 
 class StatusFilter(django_filters.MultipleChoiceFilter):

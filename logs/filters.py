@@ -21,6 +21,7 @@ from .explorer.conditions import CONDITIONS
 from .explorer.criteria import Criteria
 from .explorer.parsing import parse
 from .explorer.search_terms import SearchTerms
+from .explorer.settling import by_clock
 from .filter_fields import MomentFilter, StatusFilter
 from .masked_keys import masked_keys
 from .models import Cause, Company, State, Subscription, WebhookLog
@@ -173,9 +174,24 @@ class WebhookLogFilter(django_filters.FilterSet):
         if isinstance(self.filters[name], django_filters.ModelMultipleChoiceFilter):
             chosen = {one.pk: str(one) for one in self._chosen(name)}
             return chosen.get(value.lower(), value)
+        if name in ("since", "until"):
+            return self._written_time(name)
         if name in ("cause", "not_cause"):
             return value  # as in the facet and in the table
         return str(dict(getattr(self.form.fields[name], "choices", ())).get(value, value))
+
+    @property
+    def since_written(self) -> str:
+        return self._written_time("since")
+
+    @property
+    def until_written(self) -> str:
+        return self._written_time("until")
+
+    def _written_time(self, name: str) -> str:
+        """By the reader's clock; what is no time, as it was typed."""
+        moment = self.form.cleaned_data.get(name)
+        return by_clock(moment) if moment else self.data.get(name, "")
 
     def _chosen(self, name: str) -> Sequence[Subscription | Company]:
         """What the form has found; nothing where one of the values is wrong."""

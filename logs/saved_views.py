@@ -16,6 +16,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from .counting import Count
+from .explorer.settling import settled
 from .filters import NOT_FILTERS, ActiveFilter, WebhookLogFilter
 from .models import SavedView
 from .models.saved_view import QUERY_LENGTH
@@ -70,7 +71,7 @@ def canonical(data: QueryDict) -> str:
     """The filter of an address, without a place in the list; the same for the same filter, however it was written."""
     pairs = [
         (name, value)
-        for name, values in data.lists()
+        for name, values in settled(data).lists()
         for value in values
         if value and (name not in NOT_FILTERS or (name, value) == ("sort", "oldest"))
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from urllib.parse import urlencode
 
 from django.http import QueryDict
@@ -18,7 +19,17 @@ def address(query: QueryDict) -> str:
 
 def tail(query: QueryDict) -> str:
     """The query as it stands behind a path; "" where nothing is asked. As QueryDict.urlencode, in half the time."""
-    return f"?{urlencode([(name, value) for name, values in query.lists() for value in values])}" if query else ""
+    return _tail((name, value) for name, values in query.lists() for value in values)
+
+
+def tail_of_page(query: QueryDict) -> str:
+    """The same with the page of the list, so that one comes back to it; not how long it was looked for."""
+    return _tail((name, value) for name, values in query.lists() for value in values if name != "further")
+
+
+def _tail(pairs: Iterable[tuple[str, str]]) -> str:
+    written = urlencode(list(pairs), safe=":")
+    return f"?{written}" if written else ""
 
 
 def at_the_beginning(query: QueryDict) -> QueryDict:

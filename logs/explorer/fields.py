@@ -61,7 +61,7 @@ def field_called(name: str) -> str:
 def read_choice(name: str, value: str) -> str:
     """The value as the filters spell it; raises Wrong."""
     allowed = CHOICES[name]
-    if name == "status" and re.fullmatch(r"[1-9][0-9]{2}", value):
+    if name == "status" and re.fullmatch(r"0|[1-9][0-9]{0,2}", value):
         return value
     if found := allowed.get(value.lower()):
         return found

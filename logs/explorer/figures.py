@@ -42,6 +42,11 @@ class Figures:
     def is_exact(self) -> bool:
         return self.criteria.is_of_kinds or self.finder.looked.is_all
 
+    @property
+    def looked_from(self) -> datetime | None:
+        """From where on the logs were looked at; None where all were."""
+        return None if self.is_exact or not self.finder.looked.until else self.finder.looked.until.created_at
+
     @cached_property
     def total(self) -> Count:
         return self.count(self.by_value["state"])  # each log has one

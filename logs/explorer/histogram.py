@@ -80,9 +80,13 @@ def _as_utc(moment: datetime) -> datetime:
 
 
 def histogram(figures: Figures, now: datetime) -> Histogram | None:
-    """Of the time that is filtered by, else of that in which there are logs; None where there is none."""
+    """Of the time that is filtered by, else of that in which there are logs; None where there is none.
+
+    Where a search ended before it had looked at everything, it is of the time that it had looked at: it knows of no other.
+    """
     criteria = figures.criteria
-    start, end = criteria.since, criteria.until or now
+    first = figures.looked_from or criteria.since
+    start, end = first, criteria.until or now
     if start is None:
         reach = figures.reach()
         if reach is None:
@@ -94,7 +98,7 @@ def histogram(figures: Figures, now: datetime) -> Histogram | None:
     if step < FINEST and figures.criteria.is_of_kinds and (figures.total.number or 0) > COUNTED_FINELY:
         step = FINEST
     edges = edges_around(start, end, step)
-    if criteria.since is not None:
+    if first is not None:
         edges[0] = start
     if criteria.until is not None:
         edges[-1] = end

@@ -1,20 +1,25 @@
-"""An edit's `diff` as rows: what each field was, and what it became. Arrays are compared as sets."""
+"""An edit's `diff` as rows: what each field was, and what it became. Arrays are compared as sets.
+
+Two values that are not the same never look the same: where their texts would, they are shown as JSON.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .masking import MASK, MaskedKeys, mask_inside
-from .tree import as_json, pointer_to
+from .masking import MASK, MaskedKeys, mask_inside, mask_json
+from .tree import Number, as_json, pointer_to
 
 EMPTY = '""'  # so that it can be seen
+BEFORE_DIFFERENCE = 60  # characters of a long value that are shown before the first that differs
 _MISSING = object()
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """`kind`: added, removed or changed. The items are filled where both values are arrays, each once.
+    """`kind`: added, removed or changed. The items are filled where both values are arrays: each once, in its own array's order;
+    where these have the same items, all of them.
 
     The places are pointers to the two values in the event, "" where the diff is of another shape.
     """
@@ -26,7 +31,8 @@ class Change:
     is_masked: bool = False
     added_items: list[str] = field(default_factory=list)
     removed_items: list[str] = field(default_factory=list)
-    kept_items: list[str] = field(default_factory=list)
+    kept_before: list[str] = field(default_factory=list)
+    kept_after: list[str] = field(default_factory=list)
     is_list: bool = False
     previous_place: str = ""
     changed_to_place: str = ""
@@ -35,6 +41,19 @@ class Change:
     def is_reordered(self) -> bool:
         """Whether two arrays differ only in the order of their items, or in how many times each is there."""
         return self.is_list and not self.added_items and not self.removed_items
+
+    @property
+    def folded_from(self) -> int:
+        return folded_from(self.previous, self.changed_to)
+
+
+def folded_from(before: str, after: str) -> int:
+    """From which character on two long values are shown while they are folded, so that it can be seen how they differ."""
+    low, high = 0, min(len(before), len(after))
+    while low < high:  # each comparison of the beginnings is one of memory
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if before[:middle] == after[:middle] else (low, middle - 1)
+    return max(low - BEFORE_DIFFERENCE, 0)
 
 
 def changes(event: Any, keys: MaskedKeys) -> list[Change]:
@@ -67,20 +86,43 @@ def _change(pointer: str, entry: Any, keys: MaskedKeys) -> Change:
     is_pair = isinstance(entry, dict)
     previous = entry.get("previous", _MISSING) if is_pair else _MISSING
     changed_to = entry.get("changedTo", _MISSING) if is_pair else entry
-    kind = "added" if _is_nothing(previous) else "removed" if _is_nothing(changed_to) else "changed"
+    kind = _kind(previous, changed_to)
     if keys.matches_pointer(pointer):
         return Change(pointer, kind, _masked(previous), _masked(changed_to), is_masked=True)
-    row = Change(pointer, kind, shown(previous, keys), shown(changed_to, keys))
     if isinstance(previous, list) and isinstance(changed_to, list):
-        before, after = _texts(previous, keys), _texts(changed_to, keys)
-        return replace(
-            row,
-            added_items=[text for item, text in after.items() if item not in before],
-            removed_items=[text for item, text in before.items() if item not in after],
-            kept_items=[text for item, text in after.items() if item in before],
-            is_list=True,
+        return _change_of_list(pointer, previous, changed_to, keys)
+    return Change(pointer, kind, *shown_pair(previous, changed_to, keys))
+
+
+def _change_of_list(pointer: str, previous: list[Any], changed_to: list[Any], keys: MaskedKeys) -> Change:
+    before, after = items_of(previous), items_of(changed_to)
+    texts = texts_of(before | after, keys)
+    if before.keys() == after.keys():
+        kept_before, kept_after = (
+            [texts[as_json(item, sort_keys=True)] for item in items] for items in (previous, changed_to)
         )
-    return row
+    else:
+        kept_before = [texts[item] for item in before if item in after]
+        kept_after = [texts[item] for item in after if item in before]
+    return Change(
+        pointer,
+        "changed",
+        shown(previous, keys),
+        shown(changed_to, keys),
+        added_items=[texts[item] for item in after if item not in before],
+        removed_items=[texts[item] for item in before if item not in after],
+        kept_before=kept_before,
+        kept_after=kept_after,
+        is_list=True,
+    )
+
+
+def _kind(previous: Any, changed_to: Any) -> str:
+    for nothings in ((_MISSING,), (_MISSING, None)):
+        had, has = (not any(value is nothing for nothing in nothings) for value in (previous, changed_to))
+        if had is not has:
+            return "added" if has else "removed"
+    return "changed"
 
 
 def _is_nothing(value: Any) -> bool:
@@ -91,12 +133,30 @@ def _masked(value: Any) -> str:
     return "" if value == "" or _is_nothing(value) else MASK
 
 
-def _texts(items: list[Any], keys: MaskedKeys) -> dict[str, str]:
-    """The distinct items in their order: what each is compared by, and what is shown of it.
+def items_of(array: list[Any]) -> dict[str, Any]:
+    """The distinct items in their order, by what each is compared by."""
+    return {as_json(item, sort_keys=True): item for item in array}
 
-    What is shown does not tell "1" from 1, nor one masked value from another.
-    """
-    return {as_json(item, sort_keys=True): shown(item, keys) for item in items}
+
+def texts_of(items: dict[str, Any], keys: MaskedKeys) -> dict[str, str]:
+    """What is shown of each of the items; all as JSON where two of them would look alike."""
+    texts = {item: shown(value, keys) for item, value in items.items()}
+    if len({_look(text) for text in texts.values()}) == len(texts):
+        return texts
+    return {item: _shown_as_json(value, keys) for item, value in items.items()}
+
+
+def shown_pair(before: Any, after: Any, keys: MaskedKeys) -> tuple[str, str]:
+    """Both as `shown`; as JSON where they would look alike."""
+    texts = shown(before, keys), shown(after, keys)
+    if texts[0] and texts[1] and _look(texts[0]) == _look(texts[1]):
+        return _shown_as_json(before, keys), _shown_as_json(after, keys)
+    return texts
+
+
+def _look(text: str) -> str:
+    """Blanks at an end are not seen, nor how many there are."""
+    return " ".join(text.split())
 
 
 def shown(value: Any, keys: MaskedKeys) -> str:
@@ -105,4 +165,10 @@ def shown(value: Any, keys: MaskedKeys) -> str:
         return ""
     if value == "":
         return EMPTY
-    return mask_inside(value if isinstance(value, str) else as_json(value), keys)
+    return mask_inside(value, keys) if isinstance(value, str) else _shown_as_json(value, keys)
+
+
+def _shown_as_json(value: Any, keys: MaskedKeys) -> str:
+    if isinstance(value, str) and not isinstance(value, Number):
+        return as_json(mask_inside(value, keys))
+    return mask_json(as_json(value), keys)

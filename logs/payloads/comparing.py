@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from .changes import shown
+from .changes import folded_from, shown, shown_pair, texts_of
 from .masking import MASK, MaskedKeys, mask_inside, mask_json
 from .tree import Number, PointerError, as_json, pointer_to, resolve
 
@@ -23,7 +23,7 @@ _MISSING = object()
 class Difference:
     """`kind`: added (only that has it), removed (only this), changed, or masked. `pointer` counts from `data`, see `compare`.
 
-    Of two arrays of different lengths, the items that only one of them has stand in `removed_items` and `added_items`.
+    Of two arrays that are compared as sets, the items that only one of them has stand in `removed_items` and `added_items`.
     """
 
     pointer: str
@@ -41,6 +41,15 @@ class Difference:
         return self.kind == "masked"
 
     @property
+    def is_reordered(self) -> bool:
+        """Whether two arrays differ only in the order of their items, or in how many times each is there."""
+        return self.is_list and not self.added_items and not self.removed_items
+
+    @property
+    def folded_from(self) -> int:
+        return folded_from(self.this, self.that)
+
+    @property
     def place(self) -> str:
         """Where it stands in the events that `compare` was given."""
         return f"/data{self.pointer}"
@@ -52,6 +61,11 @@ class Comparison:
 
     differences: list[Difference]
     is_more: bool
+
+    @property
+    def number(self) -> int:
+        """Of those that are known to be differences: what is masked need not be one."""
+        return sum(not row.is_masked for row in self.differences)
 
 
 def compare(this: Any, that: Any, keys: MaskedKeys, limit: int = LIMIT) -> Comparison:
@@ -101,22 +115,24 @@ def _differences(pointer: str, this: Any, that: Any, keys: MaskedKeys) -> Iterat
     elif that is _MISSING:
         yield Difference(pointer, "removed", this=shown(this, keys))
     elif _comparable(this, keys) != _comparable(that, keys):
-        yield Difference(pointer, "changed", shown(this, keys), shown(that, keys))
+        yield Difference(pointer, "changed", *shown_pair(this, that, keys))
 
 
 def _differences_of_lists(pointer: str, this: list, that: list, keys: MaskedKeys) -> Iterator[Difference]:
-    if len(this) == len(that):
+    """Place by place where something may be in the items, and they are as many; else as sets."""
+    if len(this) == len(that) and any(isinstance(item, dict | list) for item in (*this, *that)):
         for number, items in enumerate(zip(this, that, strict=True)):
             yield from _differences(pointer_to(pointer, number), *items, keys)
         return
-    before, after = _distinct(this, keys), _distinct(that, keys)
-    removed = tuple(text for item, text in before.items() if item not in after)
-    added = tuple(text for item, text in after.items() if item not in before)
+    before, after = ({_comparable(item, keys): item for item in items} for items in (this, that))
+    if before == after and [_comparable(item, keys) for item in this] == [_comparable(item, keys) for item in that]:
+        return
+    texts = texts_of(before | after, keys)
     yield Difference(
         pointer,
         "changed",
-        removed_items=removed,
-        added_items=added,
+        removed_items=tuple(texts[item] for item in before if item not in after),
+        added_items=tuple(texts[item] for item in after if item not in before),
         is_list=True,
         this_length=len(this),
         that_length=len(that),
@@ -127,10 +143,6 @@ def _masked(pointer: str, this: Any, that: Any) -> Iterable[Difference]:
     """One row wherever there is something to hide, the same whether the values are equal or not."""
     before, after = ("" if value in (None, "", _MISSING) else MASK for value in (this, that))
     return [Difference(pointer, "masked", before, after)] if before or after else []
-
-
-def _distinct(items: list, keys: MaskedKeys) -> dict[str, str]:
-    return {_comparable(item, keys): shown(item, keys) for item in items}
 
 
 def _comparable(value: Any, keys: MaskedKeys) -> str:

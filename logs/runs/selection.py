@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from django.http import QueryDict
 
@@ -12,6 +12,7 @@ from .. import objectid
 from ..explorer.addresses import changed
 from ..explorer.criteria import Criteria
 from ..explorer.finding import Finder
+from ..explorer.settling import by_utc
 from ..filters import WebhookLogFilter
 from ..models import Outcome, Run, Source, State, WebhookLog
 from ..querysets import RunEntryQuerySet
@@ -53,7 +54,7 @@ def frozen(query: QueryDict, criteria: Criteria) -> str:
         kept.setlist(name, [value for value in kept.getlist(name) if value])
     for name, moment in (("since", criteria.since), ("until", criteria.until)):
         if moment is not None:
-            kept[name] = moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+            kept[name] = by_utc(moment)
     return kept.urlencode()
 
 

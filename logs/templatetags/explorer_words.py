@@ -23,6 +23,7 @@ from ..explorer.addresses import address, changed
 from ..explorer.columns import COLUMNS, COOKIE, chosen_columns
 from ..explorer.facets import filter_value
 from ..explorer.histogram import ORDER, WIDTH, Bar, Histogram
+from ..explorer.settling import by_clock, by_utc
 from ..models import State
 from .cotadmin_ui import STATES, dated
 
@@ -67,7 +68,7 @@ def narrowed(context: Context, **values: Any) -> str:
 def during(context: Context, start: datetime, end: datetime) -> str:
     """The address of the logs that are found now, from start to end."""
     query = context["explorer"].query
-    return address(changed(query, range=None, since=as_written(start), until=as_written(end)))
+    return address(changed(query, range=None, since=by_utc(start), until=by_utc(end)))
 
 
 @register.simple_tag(takes_context=True)
@@ -78,17 +79,7 @@ def wider(context: Context, shown: Histogram) -> str:
     return during(context, shown.start - length, end.replace(microsecond=0))
 
 
-@register.filter
-def as_written(moment: datetime) -> str:
-    """As a person writes it into a field."""
-    return _written(timezone.localtime(moment))
-
-
-def _written(local: datetime) -> str:
-    """With its offset where the clock shows the same time twice."""
-    is_told_once = local.replace(fold=0).utcoffset() == local.replace(fold=1).utcoffset()
-    told = local.replace(tzinfo=None) if is_told_once else local
-    return told.isoformat(sep=" ", timespec="seconds" if local.second else "minutes")
+register.filter("by_clock", by_clock)
 
 
 @register.filter
@@ -182,7 +173,7 @@ def drawn(context: Context, shown: Histogram) -> SafeString:
     width = WIDTH / len(shown.bars)
     # Once for all bars, what takes long: the reader's zone and language.
     edges = [timezone.localtime(moment) for moment in (*(bar.start for bar in shown.bars), shown.end)]
-    times = [quote_plus(_written(local)) for local in edges]
+    times = [quote_plus(by_utc(edge), safe=":") for edge in edges]
     words = {state: state_word(state) for state in ORDER}
     bars = [
         _BAR.format(

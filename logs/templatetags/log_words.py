@@ -58,6 +58,12 @@ def log_badge(log: WebhookLog) -> SafeString:
 
 
 @register.simple_tag
+def excerpt(text: str, start: int, length: int = 240) -> str:
+    """A part of a long value."""
+    return f"{'…' if start else ''}{text[start : start + length]}{'…' if start + length < len(text) else ''}"
+
+
+@register.simple_tag
 def event_kind(log: WebhookLog) -> str:
     """What happened, in two words: "Task edit". Types and actions that we do not know stand as they are."""
     kind = EVENT_TYPES.get(log.event_type, log.event_type)

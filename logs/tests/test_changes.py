@@ -27,11 +27,8 @@ def test_the_published_edit():
         "Thomas",
     )
     assert (last_name.kind, last_name.previous, last_name.changed_to) == ("changed", '""', "Gardner")
-    assert [len(items) for items in (properties.added_items, properties.removed_items, properties.kept_items)] == [
-        3,
-        3,
-        0,
-    ]
+    assert (len(properties.added_items), len(properties.removed_items)) == (3, 3)
+    assert properties.kept_before == properties.kept_after == []
     assert changed_pointers(event) == {"/data/name/names", "/data/name/lastName", "/data/properties"}
 
 
@@ -43,7 +40,13 @@ def test_the_published_edit():
         ({"previous": "x", "changedTo": None}, "removed", "x", "null"),
         ({"previous": "x"}, "removed", "x", ""),
         ({"previous": 1, "changedTo": {"a": [1, "é"]}}, "changed", "1", '{"a":[1,"é"]}'),
-        ({}, "added", "", ""),
+        ({}, "changed", "", ""),
+        ({"previous": None, "changedTo": None}, "changed", "null", "null"),
+        ({"previous": "null", "changedTo": None}, "removed", '"null"', "null"),
+        ({"previous": "1", "changedTo": 1}, "changed", '"1"', "1"),
+        ({"previous": "true", "changedTo": True}, "changed", '"true"', "true"),
+        ({"previous": "a\nb", "changedTo": "a b"}, "changed", r'"a\nb"', '"a b"'),
+        ({"previous": "a", "changedTo": " a"}, "changed", '"a"', '" a"'),
         ("odd", "added", "", "odd"),
         (None, "added", "", "null"),
     ],
@@ -55,28 +58,38 @@ def test_what_is_there_comes_out_whatever_its_shape(entry, kind, previous, chang
 
 def test_arrays_are_compared_as_sets():
     [row] = rows({"/list": {"previous": ["a", 1, {"x": 2}], "changedTo": [{"x": 2}, "b", "a"]}})
-    assert (row.added_items, row.removed_items, row.kept_items) == (["b"], ["1"], ['{"x":2}', "a"])
+    assert (row.added_items, row.removed_items) == (["b"], ["1"])
+    assert (row.kept_before, row.kept_after) == (["a", '{"x":2}'], ['{"x":2}', "a"])
 
 
 @pytest.mark.parametrize(
     ("previous", "changed_to", "items"),
     [
-        ([1], ["1"], (["1"], ["1"], [])),
+        ([1], ["1"], (['"1"'], ["1"], [])),
+        (["a", "a "], ["a"], ([], ['"a "'], ['"a"'])),
         ([{"a": 1, "b": 2}], [{"b": 2, "a": 1}], ([], [], ['{"b":2,"a":1}'])),
         ([{"token": "old"}], [{"token": "new"}], ([f'{{"token":"{MASK}"}}'], [f'{{"token":"{MASK}"}}'], [])),
-        ([None, "null", True, "x", "x"], ["x", None], ([], ["null", "true"], ["x", "null"])),
+        ([None, "null", True, "x", "x"], ["x", None], ([], ['"null"', "true"], ['"x"', "null"])),
     ],
 )
 def test_items_are_compared_by_what_they_are_not_by_how_they_look(previous, changed_to, items):
     [row] = rows({"/list": {"previous": previous, "changedTo": changed_to}})
-    assert (row.added_items, row.removed_items, row.kept_items) == items
+    assert (row.added_items, row.removed_items, row.kept_after) == items
 
 
 @pytest.mark.parametrize("changed_to", [["b", "a"], ["a", "b", "b"]])
 def test_the_same_items_in_another_order_or_number_are_told_as_such(changed_to):
     [row] = rows({"/list": {"previous": ["a", "b"], "changedTo": changed_to}})
     assert row.is_reordered
-    assert sorted(row.kept_items) == ["a", "b"]
+    assert (row.kept_before, row.kept_after) == (["a", "b"], changed_to)
+
+
+def test_long_values_are_folded_to_about_where_they_differ():
+    start = "x" * 5000
+    [row] = rows({"/note": {"previous": start + "old" + start, "changedTo": start + "new" + start}})
+    assert row.folded_from == 4940
+    [row] = rows({"/note": {"previous": "old" + start, "changedTo": "new" + start}})
+    assert row.folded_from == 0
 
 
 def test_each_value_has_its_place_in_the_event():

@@ -22,7 +22,9 @@ def differences(this, that, **limit):
         ({"a": 1}, {"a": 1}, []),
         ({"a": 1, "b": 2}, {"b": 2, "a": 1}, []),
         ({"a": 1}, {"a": 2}, [("/a", "changed", "1", "2")]),
-        ({"a": 1}, {"a": "1"}, [("/a", "changed", "1", "1")]),
+        ({"a": 1}, {"a": "1"}, [("/a", "changed", "1", '"1"')]),
+        ({"a": "x y"}, {"a": "x  y "}, [("/a", "changed", '"x y"', '"x  y "')]),
+        ({"a": ["x", "y"]}, {"a": ["x", "y"]}, []),
         ({"a": None}, {}, [("/a", "removed", "null", "")]),
         ({}, {"a/b": {"c": "é"}}, [("/a~1b", "added", "", '{"c":"é"}')]),
         ({"a": {"b": {"c": "x"}}}, {"a": {"b": {"c": "y"}}}, [("/a/b/c", "changed", "x", "y")]),
@@ -42,6 +44,24 @@ def test_arrays_of_different_lengths_are_compared_as_sets():
     [row] = differences({"a": ["x", "y", "x"]}, {"a": ["y", {"b": 1}]}).differences
     assert (row.kind, row.removed_items, row.added_items) == ("changed", ("x",), ('{"b":1}',))
     assert (row.is_list, row.this_length, row.that_length) == (True, 3, 2)
+
+
+@pytest.mark.parametrize(
+    ("this", "that", "removed", "added"),
+    [
+        (["x", "y"], ["y", "z"], ("x",), ("z",)),
+        (["x", 1], [1, "x"], (), ()),
+        (["x", "x", "y"], ["x", "y", "y"], (), ()),
+        ([1, "2"], ["1", "2"], ("1",), ('"1"',)),
+    ],
+)
+def test_arrays_of_plain_values_are_compared_as_sets(this, that, removed, added):
+    [row] = differences({"a": this}, {"a": that}).differences
+    assert (row.removed_items, row.added_items, row.is_reordered) == (removed, added, not removed)
+
+
+def test_what_is_masked_is_not_counted_as_a_difference():
+    assert differences({"password": "a", "b": 1}, {"password": "a", "b": 2}).number == 1
 
 
 @pytest.mark.parametrize("other", ["old", "new", {"deep": 1}, [1]])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.http import QueryDict
@@ -122,7 +122,7 @@ def test_the_chart_stacks_the_logs_of_each_time_by_state(client, logs):
 
 
 def test_a_bar_leads_to_the_logs_of_its_time(client, logs):
-    page = client.get(LIST, {"state": "failed", "since": "2022-05-05 20:00", "until": "2022-05-05 23:00"})
+    page = client.get(LIST, {"state": "failed", "since": "2022-05-05 20:00", "until": "2022-05-05 23:00"}, follow=True)
     bars = re.findall(r'<a href="([^"]+)" tabindex="-1"><title>([^<]+)</title>', page.content.decode())
     full = [html.unescape(address) for address, title in bars if "Failed" in title]
     assert [ids_in(client.get(address)) for address in full] == [[logs[0].pk], [logs[1].pk], [logs[2].pk]]
@@ -130,8 +130,8 @@ def test_a_bar_leads_to_the_logs_of_its_time(client, logs):
 
 
 def test_the_way_out_of_a_zoom_is_three_times_as_wide(client, logs):
-    page = client.get(LIST, {"since": "2022-05-05 20:00", "until": "2022-05-05 22:00", "q": "sector"})
-    assert address_of(page, "Zoom out") == f"{LIST}?since=2022-05-05+18%3A00&until=2022-05-06+00%3A00&q=sector"
+    page = client.get(LIST, {"since": "2022-05-05 20:00", "until": "2022-05-05 22:00", "q": "sector"}, follow=True)
+    assert address_of(page, "Zoom out") == f"{LIST}?since=2022-05-05T18:00Z&until=2022-05-06T00:00Z&q=sector"
 
 
 def test_the_way_out_of_a_zoom_does_not_lead_into_the_future(client, logs):
@@ -140,9 +140,9 @@ def test_the_way_out_of_a_zoom_does_not_lead_into_the_future(client, logs):
     )
     wider = address_of(client.get(LIST, {"range": "24h"}), "Zoom out")
     asked = QueryDict(wider.partition("?")[2])
-    until = datetime.fromisoformat(asked["until"]).replace(tzinfo=UTC)
+    until = datetime.fromisoformat(asked["until"])
     assert until <= timezone.now() + timedelta(hours=1)  # the bar of this moment is not over
-    assert until - datetime.fromisoformat(asked["since"]).replace(tzinfo=UTC) > timedelta(hours=47)
+    assert until - datetime.fromisoformat(asked["since"]) > timedelta(hours=47)
 
 
 @pytest.mark.parametrize(
@@ -151,13 +151,13 @@ def test_the_way_out_of_a_zoom_does_not_lead_into_the_future(client, logs):
 )
 def test_the_axis_is_labelled_where_the_readers_days_begin(client, logs, zone, labels):
     client.cookies["zone"] = zone
-    page = client.get(LIST, {"since": "2022-05-04 12:00", "until": "2022-05-08 12:00"}).content.decode()
+    page = client.get(LIST, {"since": "2022-05-04 12:00", "until": "2022-05-08 12:00"}, follow=True).content.decode()
     axis = re.findall(r'<svg class="axis".*?</svg>', page, re.DOTALL)[0]
     assert set(labels) <= set(re.findall(r"<text[^>]*>([^<]*)</text>", axis))
 
 
 def test_the_axis_of_years_tells_the_year(client, logs):
-    page = client.get(LIST, {"since": "2021-01-01", "until": "2023-01-01"}).content.decode()
+    page = client.get(LIST, {"since": "2021-01-01", "until": "2023-01-01"}, follow=True).content.decode()
     axis = re.findall(r'<svg class="axis".*?</svg>', page, re.DOTALL)[0]
     labels = re.findall(r"<text[^>]*>([^<]*)</text>", axis)
     assert len(labels) > 3
@@ -295,7 +295,7 @@ class TestChangesOfTheClock:
 
     def bars(self, client, query: str) -> dict[str, str]:
         """Where those lead that hold a log, and what they say."""
-        page = client.get(f"{LIST}?{query}").content.decode()
+        page = client.get(f"{LIST}?{query}", follow=True).content.decode()
         found = re.findall(r'<a href="([^"]+)" tabindex="-1"><title>([^<]+)</title>', page)
         return {title: html.unescape(address) for address, title in found if "no logs" not in title}
 
@@ -308,7 +308,9 @@ class TestChangesOfTheClock:
     def test_bars_of_the_hour_that_comes_twice_lead_to_their_own_logs(self, client):
         moments = ("2022-04-03T02:05:00.000Z", "2022-04-03T03:05:00.000Z", "2022-04-03T04:05:00.000Z")
         logs = [make_log(number, createdAt=moment) for number, moment in enumerate(moments)]
-        page = client.get(LIST, {"since": "2022-04-02 20:00", "until": "2022-04-03 06:00"}).content.decode()
+        page = client.get(
+            LIST, {"since": "2022-04-02 20:00", "until": "2022-04-03 06:00"}, follow=True
+        ).content.decode()
         found = re.findall(r'<a href="([^"]+)" tabindex="-1"><title>([^<]+): 1 Failed</title>', page)
         assert [title for _address, title in found] == ["2 Apr 23:00–23:15", "2 Apr 23:00–23:15", "3 Apr 00:00–00:15"]
         assert [ids_in(client.get(html.unescape(address))) for address, _title in found] == [[log.pk] for log in logs]
@@ -318,5 +320,74 @@ class TestChangesOfTheClock:
             make_log(0, createdAt="2022-09-11T03:59:59.000Z"),
             make_log(1, createdAt="2022-09-11T04:00:00.000Z"),
         )
-        assert ids_in(client.get(LIST, {"since": "2022-09-11"})) == [after.pk]
-        assert ids_in(client.get(LIST, {"until": "2022-09-11"})) == [before.pk]
+        assert ids_in(client.get(LIST, {"since": "2022-09-11"}, follow=True)) == [after.pk]
+        assert ids_in(client.get(LIST, {"until": "2022-09-11"}, follow=True)) == [before.pk]
+
+
+class TestAddress:
+    """It means the same to whoever gets it, and leads back to the same page."""
+
+    def test_times_are_by_utc_in_it_and_by_the_readers_clock_on_the_page(self, client):
+        make_subscription()
+        log = make_log(0, createdAt="2022-05-05T20:04:40.000Z")
+        client.cookies["zone"] = "America/Santiago"
+        answer = client.get(LIST, {"state": "failed", "since": "2022-05-05 16:04", "until": "2022-05-05 16:05:30"})
+        assert answer.status_code == 302
+        assert answer["Location"] == f"{LIST}?state=failed&since=2022-05-05T20:04Z&until=2022-05-05T20:05:30Z"
+        page = client.get(answer["Location"])
+        assert ids_in(page) == [log.pk]
+        assert 'name="since" size="16" value="2022-05-05 16:04"' in page.content.decode()
+        assert 'name="until" size="16" value="2022-05-05 16:05:30"' in page.content.decode()
+        assert "From2022-05-05 16:04" in re.sub(r"<[^>]*>|\s+(?=<)", "", page.content.decode())
+        client.cookies["zone"] = "Asia/Kolkata"
+        page = client.get(answer["Location"])
+        assert ids_in(page) == [log.pk]
+        assert 'name="since" size="16" value="2022-05-06 01:34"' in page.content.decode()
+
+    def test_what_is_no_time_stays_in_its_field_to_be_mended(self, client, logs):
+        page = client.get(LIST, {"since": "yesterday", "until": "2022-05-05T20:00Z"})
+        assert page.status_code == 422
+        assert 'name="since" size="16" value="yesterday"' in page.content.decode()
+        assert 'name="until" size="16" value="2022-05-05 20:00"' in page.content.decode()
+
+    def test_a_value_that_was_excluded_and_is_ticked_then_is_chosen(self, client, logs):
+        answer = client.get(
+            LIST, {"not_state": ["failed", "skipped"], "not_cause": "timeout", "state": "failed", "cause": "timeout"}
+        )
+        assert answer["Location"] == f"{LIST}?not_state=skipped&state=failed&cause=timeout"
+
+    def test_any_status_that_a_log_can_have_can_be_asked_for(self, client, logs):
+        odd = make_log(7, status=0, response="")
+        assert facet(client.get(LIST), "status")["0"] == "1"
+        assert ids_in(client.get(LIST, {"status": "0"})) == ids_in(client.get(LIST, {"q": "status:0"})) == [odd.pk]
+
+    def test_the_page_of_a_log_leads_back_to_the_page_of_the_list(self, client, logs, monkeypatch):
+        monkeypatch.setattr("logs.views.explorer_page.SIZE", 2)
+        first = client.get(LIST, {"not_type": "other"}).content.decode()
+        [more] = re.findall(r'<a class="btn" href="(\?[^"]*after=[^"]*)"', first)
+        address = LIST + html.unescape(more)
+        page = client.get(address)
+        assert ids_in(page) == [logs[2].pk, logs[1].pk]
+        [log] = re.findall(r'<a href="([^"]*)" data-row-link', page.content.decode())[:1]
+        back = re.findall(r'<a class="back" href="([^"]*)"', client.get(html.unescape(log)).content.decode())
+        assert ids_in(client.get(html.unescape(back[0]))) == [logs[2].pk, logs[1].pk]
+        columns = client.post(COLUMNS, {"column": ["age"], "next": address})
+        assert columns["Location"] == address
+
+    @pytest.mark.parametrize("query", ["", "state=failed&"])
+    def test_beyond_its_end_the_list_says_so_and_leads_to_its_beginning(self, client, logs, query):
+        page = client.get(f"{LIST}?{query}after=1000000000000~{'0' * 24}")
+        assert "Nothing more in this list" in text_of(page)
+        assert f'href="{LIST}{("?" + query).rstrip("&?")}"' in page.content.decode()
+
+
+def test_a_search_that_ended_early_shows_the_time_that_it_looked_at_and_no_other(client, logs, monkeypatch):
+    monkeypatch.setattr("logs.explorer.finding.FIRST_LOOK", 2)
+    monkeypatch.setattr("logs.explorer.finding.ENOUGH", 1)
+    page = client.get(LIST, {"q": "tries:>0"})
+    text = text_of(page)
+    assert "≥ 2 logs" in text
+    assert "back to 5 May 2022 22:05:40" in " ".join(text.split())
+    bars = re.findall(r'tabindex="-1"><title>([^<]+)</title>', page.content.decode())
+    assert bars[0].startswith("5 May 22:05:40–")
+    assert sum("Delivered" in title for title in bars) == 2

@@ -219,7 +219,8 @@ def test_a_long_change_is_folded_and_has_a_page_of_its_own_beyond_20_000_charact
     event["diff"] = {"/note": {"previous": "a" * 500, "changedTo": "b" * 30_000}}
     log = make_log(event=event)
     page = client.get(address(log, "webhook_log_changes"))
-    assert "… all 500 characters" in text_of(page)
+    assert "Show all 500 characters" in text_of(page)
+    assert "These are the first 20,000." in text_of(page)
     [whole] = [link for link in links_in(page) if "payload/value" in link]
     assert client.get(whole).content.decode() == "b" * 30_000
 

@@ -108,7 +108,7 @@ def test_a_filter_that_is_wrong_or_finds_nothing_is_refused_and_nothing_is_store
     answer = client.post(PLAN, {"source": "filter", "query": query})
     [told] = refusals(answer)
     assert told.startswith(reason)
-    assert f'href="{LIST}?{html.escape(query.replace(":", "%3A"))}"' in answer.content.decode()  # the way back
+    assert f'href="{LIST}?{html.escape(query)}"' in answer.content.decode()  # the way back
 
 
 def test_a_subscription_of_others_is_no_filter(client, logs, foreign_log):
@@ -125,7 +125,7 @@ def test_moments_are_kept_so_that_they_mean_the_same_in_any_zone_and_at_any_time
     client.cookies["timezone"] = "America/Santiago"
     query = "since=2022-05-05 16:04:30&until=2022-05-05 16:06:00"  # four hours before UTC
     run, ids = planned(client.post(PLAN, {"source": "filter", "query": query}))
-    assert run.query == "since=2022-05-05T20%3A04%3A30Z&until=2022-05-05T20%3A06%3A00Z"
+    assert run.query == "since=2022-05-05T20%3A04%3A30Z&until=2022-05-05T20%3A06Z"
     assert ids == [logs[0].pk, logs[1].pk]
     client.cookies["timezone"] = "UTC"
     assert client.get(f"{LIST}?{run.query}").content.decode().count("<tr data-log") == 2
@@ -135,7 +135,7 @@ def test_a_range_is_kept_as_the_moment_at_which_it_began(client, logs):
     WebhookLog.objects.filter(pk=logs[0].pk).update(created_at=timezone.now() - timedelta(minutes=30))
     run, ids = planned(client.post(PLAN, {"source": "filter", "query": "range=1h"}))
     assert ids == [logs[0].pk]
-    assert re.fullmatch(r"since=\d{4}-\d\d-\d\dT\d\d%3A\d\d%3A00Z", run.query)
+    assert re.fullmatch(r"since=\d{4}-\d\d-\d\dT\d\d%3A\d\dZ", run.query)
 
 
 def test_too_many_logs_are_refused_with_their_number(client, logs, monkeypatch):

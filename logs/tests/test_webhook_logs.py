@@ -114,9 +114,9 @@ def varied(subscription):
         ("action=other&action=edit", {"user", "odd"}),
         (f"subscription={SUBSCRIPTION}", {"timeout", "delivered", "server", "odd"}),
         (f"company={COMPANY}", {"timeout", "delivered", "server", "user", "odd"}),
-        ("since=2022-05-05 20:07:00", {"server", "user", "odd"}),
-        ("until=2022-05-05 20:06:00", {"timeout"}),
-        ("since=2022-05-05T20:06&until=2022-05-05T20:08", {"delivered", "server"}),
+        ("since=2022-05-05T20:07Z", {"server", "user", "odd"}),
+        ("until=2022-05-05T20:06Z", {"timeout"}),
+        ("since=2022-05-05T20:06Z&until=2022-05-05T20:08Z", {"delivered", "server"}),
         ("range=24h", set()),
         ("q=bad gateway", {"server"}),
         ("q=ETIMEDOUT", {"timeout"}),
@@ -172,7 +172,7 @@ def test_a_log_is_found_by_its_own_id(client, varied):
         "since=yesterday",
         "since=2022-02-30",
         "since=0001-01-01",
-        "since=2022-05-06&until=2022-05-05",
+        "since=2022-05-06T00:00Z&until=2022-05-05T00:00Z",
         "subscription=nonsense",
         "subscription=%00",
         "not_subscription=%00",
@@ -204,11 +204,11 @@ def test_a_wrong_filter_finds_nothing_and_says_so(client, varied, query):
 @pytest.mark.parametrize("name", [*WebhookLogFilter.base_filters, *sorted(NOT_FILTERS)])
 def test_no_value_of_a_filter_is_an_error_of_the_server(client, varied, name):
     for value in (*MOMENTS, *NUMBERS, *TEXTS):
-        assert client.get(LIST, {name: value}).status_code in (200, 422), value
+        assert client.get(LIST, {name: value}, follow=True).status_code in (200, 422), value
 
 
 @pytest.mark.parametrize(
-    "query", ["state=broken", "colour=red", "range=24h&range=7d", "since=2022-05-06&until=2022-05-05"]
+    "query", ["state=broken", "colour=red", "range=24h&range=7d", "since=2022-05-06T00:00Z&until=2022-05-05T00:00Z"]
 )
 def test_a_wrong_filter_has_no_logs_for_whoever_acts_on_them(varied, query):
     assert WebhookLogFilter(QueryDict("")).criteria.logs().count() == 5
@@ -226,14 +226,16 @@ def test_an_empty_result_says_which_filter_to_drop(client, varied):
     assert re.search(r"Without\s+Cause\s+timeout\s+1", text)
 
 
-@pytest.mark.parametrize("query", ["until=2020-01-01", "until=2020-01-01&state=failed", "since=2090-01-01"])
+@pytest.mark.parametrize(
+    "query", ["until=2020-01-01T00:00Z", "until=2020-01-01T00:00Z&state=failed", "since=2090-01-01T00:00Z"]
+)
 def test_a_time_in_which_there_were_no_logs_is_no_error(client, varied, query):
     found = client.get(f"{LIST}?{query}")
     assert found.status_code == 200
     assert "No log matches" in text_of(found)
     assert "data-brush" not in found.content.decode()
     name, value = query.partition("&")[0].split("=")
-    assert f'name="{name}" size="16" value="{value}"' in found.content.decode()  # to be changed
+    assert f'name="{name}" size="16" value="{value[:10]} 00:00"' in found.content.decode()  # to be changed
 
 
 def test_with_no_logs_at_all_the_page_says_how_to_get_them(client):

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from ..counting import Count
-from ..explorer.addresses import address, at_the_beginning, changed, tail
+from ..explorer.addresses import address, at_the_beginning, changed, tail_of_page
 from ..explorer.facets import COLUMNS, Facet, facets
 from ..explorer.figures import Figures
 from ..explorer.finding import Finder, Found
@@ -34,6 +34,7 @@ class Page:
     next_cursor: str = ""
     previous_cursor: str = ""
     looked_until: Key | None = None
+    is_before: bool = False  # it ends where another one begins
 
     @property
     def further_cursor(self) -> str:
@@ -76,8 +77,8 @@ class Explorer:
 
     @property
     def within(self) -> str:
-        """The query as it stands behind a path, so that other pages know which list they belong to."""
-        return tail(at_the_beginning(self.query))
+        """The query as it stands behind a path, so that other pages know which list they belong to, and which page of it."""
+        return tail_of_page(self.query)
 
     @property
     def selection(self) -> str:
@@ -130,7 +131,23 @@ class Explorer:
         found = self.finder.find(place, is_older=not self.is_newest_first, limit=SIZE + 1)
         logs = self._logs(found.keys[:SIZE][::-1])
         has_previous = len(found.keys) > SIZE or found.looked_until
-        return Page(logs, next_cursor=_cursor(logs, -1), previous_cursor=_cursor(logs, 0) if has_previous else "")
+        return Page(
+            logs,
+            next_cursor=_cursor(logs, -1),
+            previous_cursor=_cursor(logs, 0) if has_previous else "",
+            looked_until=found.looked_until,
+            is_before=True,
+        )
+
+    @property
+    def looks_back(self) -> bool:
+        """Whether it went from newer logs to older ones."""
+        return self.is_newest_first is not self.page.is_before
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether the page begins or ends somewhere in the list."""
+        return bool(self.query.get("after") or self.query.get("before"))
 
     def _logs(self, keys: list[Key]) -> list[WebhookLog]:
         logs = WebhookLog.objects.for_list().in_bulk([key.pk for key in keys])
@@ -147,7 +164,8 @@ class Explorer:
 
     @cached_property
     def total(self) -> Count:
-        return self.figures.total
+        found, shown = self.figures.total, len(self.page.logs)
+        return Count(shown, is_least=True) if found.is_least and (found.number or 0) < shown else found
 
     @cached_property
     def facets(self) -> list[Facet]:

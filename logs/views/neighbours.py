@@ -26,10 +26,10 @@ class InList:
 
     @cached_property
     def query(self) -> QueryDict:
-        """The filter and the order of the list."""
+        """The filter, the order and the page of the list."""
         found = QueryDict(mutable=True)
         for name, values in self.asked.lists():
-            if name in WebhookLogFilter.base_filters or name == "sort":
+            if name in WebhookLogFilter.base_filters or name in ("sort", "after", "before"):
                 found.setlist(name, values)
         return found
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
-from ..explorer.addresses import at_the_beginning, tail
+from ..explorer.addresses import tail_of_page
 from ..models import AuditAction, AuditEntry, RedeliveryRefused, WebhookLog
 from .coming_back import came_from
 from .log_page import update_context
@@ -67,5 +67,5 @@ def _answer(request: HttpRequest, pk: str, status: int) -> HttpResponse:
         context = update_context(request, visible_log(request, pk))
         return render(request, "logs/_log_status.html", context, status=status)
     log = get_object_or_404(WebhookLog.objects.visible_to(request.user).for_list(), pk=pk)
-    context = {"log": log, "is_update": True, "within": tail(at_the_beginning(request.GET))}
+    context = {"log": log, "is_update": True, "within": tail_of_page(request.GET)}
     return render(request, "logs/_log_row.html", context, status=status)

@@ -30,7 +30,12 @@ def shown_at(request: HttpRequest) -> str:
 def render_region(
     request: HttpRequest, template: str, partial: str, context: dict[str, Any], status: int = 200
 ) -> HttpResponse:
-    response = render(request, partial if wants_partial(request) else template, context, status=status)
+    return render_part(request, partial if wants_partial(request) else template, context, status)
+
+
+def render_part(request: HttpRequest, template: str, context: dict[str, Any], status: int = 200) -> HttpResponse:
+    """What a page and a part of it have the same address for: no browser may take one for the other when it goes back."""
+    response = render(request, template, context, status=status)
     patch_vary_headers(response, ["HX-Request"])
     response["Cache-Control"] = "no-store"
     return response

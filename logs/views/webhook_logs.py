@@ -6,24 +6,27 @@ from typing import Any
 
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_safe
 
-from ..explorer.addresses import at_the_beginning, tail
+from ..explorer.addresses import address, tail_of_page
+from ..explorer.settling import settled
 from ..models import WebhookLog
 from ..saved_views import views
 from .explorer_page import Explorer
 from .log_page import log_context, update_context
-from .rendering import asked_for_by, render_region, wants_partial
+from .rendering import asked_for_by, render_part, render_region, wants_partial
 
 
 @require_safe
 @permission_required("logs.view_webhooklog", raise_exception=True)
 def webhook_log_list(request: HttpRequest) -> HttpResponse:
+    if (meant := settled(request.GET)) != request.GET:
+        return redirect(address(meant))
     explorer = Explorer(request.GET, request.user)
     if wants_partial(request) and asked_for_by(request) == "more" and not explorer.problems:
         context = {"explorer": explorer, "within": explorer.within, "page": explorer.page, "logs": explorer.page.logs}
-        return render(request, "logs/_log_rows.html", context)
+        return render_part(request, "logs/_log_rows.html", context)
     shown = views(request.GET, request.user)
     more = {"views": shown, "pinned": shown.navigation}
     return explorer_answer(request, "logs/webhook_log_list.html", "logs/_explorer_update.html", explorer, **more)
@@ -68,7 +71,7 @@ def webhook_log_detail(request: HttpRequest, pk: str, part: str = "payload") -> 
 def webhook_log_row(request: HttpRequest, pk: str) -> HttpResponse:
     """One row of the explorer; it asks for itself while an attempt is due."""
     log = get_object_or_404(WebhookLog.objects.visible_to(request.user).for_list(), pk=pk)
-    within = tail(at_the_beginning(request.GET))
+    within = tail_of_page(request.GET)
     return render(request, "logs/_log_row.html", {"log": log, "within": within})
 
 

@@ -287,6 +287,21 @@
     }
   });
 
+  // Who comes back to the list is back at the row that they opened, on the page of the list that it came with.
+  document.addEventListener("click", ({ target }) => {
+    const link = target.closest?.("#results [data-row-link]");
+    if (!link) return;
+    history.scrollRestoration = "manual";
+    history.replaceState(history.state, "", `${location.pathname}${link.search}#${link.closest("tr").dataset.log}`);
+  });
+  const opener = location.hash && document.querySelector(`#results [data-log="${CSS.escape(location.hash.slice(1))}"]`);
+  if (opener) {
+    addEventListener("load", () => {
+      opener.scrollIntoView({ block: "center" });
+      opener.querySelector("[data-row-link]").focus({ preventScroll: true });
+    });
+  }
+
   // Dragging over the bars chooses their time.
   const LEAST = 4; // px
   let drag = null;

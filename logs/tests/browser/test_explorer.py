@@ -39,7 +39,7 @@ def test_dragging_over_the_chart_zooms_in_and_the_back_button_out(page):
     page.goto("/logs/?since=2022-05-05 20:00&until=2022-05-06 16:00")
     expect(rows(page)).to_have_count(20)
     drag_over_chart(page, 0.01, 0.49)
-    expect(page).to_have_url(re.compile(r"since=2022-05-05%2020%3A00&until=2022-05-06%2006%3A00"))
+    expect(page).to_have_url(re.compile(r"since=2022-05-05T20(:|%3A)00Z&until=2022-05-06T06(:|%3A)00Z"))
     expect(rows(page)).to_have_count(10)
     page.go_back()
     expect(rows(page)).to_have_count(20)
@@ -51,13 +51,23 @@ def test_a_click_on_a_bar_leads_to_its_logs(page):
     expect(rows(page)).to_have_count(1)
 
 
-def test_the_keyboard_zooms_with_the_fields(page):
+def test_the_keyboard_zooms_with_the_fields(page, complaints):
+    complaints.expected_statuses = {422}
     page.goto("/logs/")
     page.locator("#since").fill("2022-05-06 10:00")
     page.locator("#until").fill("2022-05-06 12:00")
     page.keyboard.press("Enter")
     expect(rows(page)).to_have_count(2)
     expect(page.locator(".segmented :checked")).to_have_id("range-custom")
+    expect(page).to_have_url(re.compile(r"since=2022-05-06T10:00Z&until=2022-05-06T12:00Z"))
+    page.locator("#zoom-in").press("Enter")
+    page.locator("#until").fill("tomorrow")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("To: Write a date as 2026-04-13")).to_be_visible()
+    expect(page.locator("#until")).to_have_value("tomorrow")
+    page.locator("#until").fill("2022-05-06 13:00")
+    page.keyboard.press("Enter")
+    expect(rows(page)).to_have_count(3)
 
 
 def test_a_range_takes_the_place_of_two_moments(page):
@@ -126,3 +136,50 @@ def test_columns_are_chosen_in_what_closes_with_escape(page):
     columns.get_by_label("Took").check()
     columns.get_by_role("button", name="Show these").click()
     expect(page.get_by_role("columnheader", name="Took")).to_have_count(1)
+
+
+def test_a_value_that_is_excluded_is_chosen_by_its_box(page):
+    page.goto("/logs/?not_cause=http_5xx")
+    expect(rows(page)).to_have_count(15)
+    page.locator("#facet-cause").get_by_role("checkbox", name="http_5xx").check()
+    expect(rows(page)).to_have_count(5)
+    expect(page).to_have_url(re.compile(r"/logs/\?cause=http_5xx$"))
+
+
+@pytest.mark.parametrize("width", [1024, 1160, 1280, 1440])
+@pytest.mark.parametrize("chosen", ["", "age.event.subscription.status.cause.tries.took.id"])
+def test_every_column_that_is_chosen_can_be_read(page, width, chosen):
+    page.set_viewport_size({"width": width, "height": 800})
+    if chosen:
+        page.context.add_cookies([{"name": "columns", "value": chosen, "domain": "localhost", "path": "/"}])
+    page.goto("/logs/")
+    heads = page.locator(".logs thead th")
+    names = [text.strip() for text in heads.all_inner_texts()]
+    columns = ["State", "Age", "Event", "Object", "Subscription", "Status", "Cause and response", "Tries"]
+    assert names == ["", *columns, *(["Took", "Log id"] if chosen else []), "Actions"]
+    for name, head in zip(names, heads.all(), strict=True):
+        box = head.bounding_box()
+        assert box and box["width"] >= 40, name
+        head.scroll_into_view_if_needed()
+        expect(head).to_be_in_viewport(ratio=0.9)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_back_button_leads_to_the_row_that_was_opened(page):
+    import_logs(*(log_document(2000 + number) for number in range(130)))
+    page.goto("/logs/?state=failed")
+    for number in (100, 150):
+        page.locator("[data-more]").scroll_into_view_if_needed()
+        expect(rows(page)).to_have_count(number)
+    row = rows(page).nth(120)
+    log = row.get_attribute("data-log")
+    row.locator("[data-row-link]").click()
+    expect(page).to_have_url(re.compile(rf"/logs/{log}/\?state=failed&after="))
+    page.go_back()
+    expect(page.locator(f'[data-log="{log}"]')).to_be_in_viewport()
+    expect(page.locator(f'[data-log="{log}"] [data-row-link]')).to_be_focused()
+    page.locator(f'[data-log="{log}"] [data-row-link]').click()
+    page.get_by_role("link", name="Back to the list").click()
+    expect(page.locator(f'[data-log="{log}"]')).to_be_visible()
+    page.get_by_role("link", name="To the newest").click()
+    expect(page).to_have_url(re.compile(r"/logs/\?state=failed$"))
