@@ -14,6 +14,7 @@ from django.urls import reverse
 from ..models import Cause, State
 from ..rollups.reading import TOTAL, cells_by_step
 from .kinds import Kind, Kinds
+from .lanes import is_blocked
 from .moments import Found, Question
 from .period import Period
 from .traffic import Bar, bars
@@ -23,7 +24,8 @@ from .traffic import Bar, bars
 class FailureGroup:
     """`lane`: its subscription. `example`: the newest of its logs, None where all have changed since they were counted.
 
-    `received_at`: when the newest log that the subscription received came in, None where it received none in this time.
+    `received_at`: when the newest log that the subscription received came in, `succeeded_at` when it was delivered; None where it
+    received none in this time.
     """
 
     period: Period
@@ -33,6 +35,7 @@ class FailureGroup:
     last_at: datetime
     example: Found | None
     received_at: datetime | None
+    succeeded_at: datetime | None
     bars: list[Bar] = field(default_factory=list)
 
     @property
@@ -45,11 +48,12 @@ class FailureGroup:
 
     @property
     def has_recovered(self) -> bool:
-        return self.received_at is not None and self.received_at > self.last_at
+        """Not while its lane is blocked, whatever it received before."""
+        return self.received_at is not None and self.received_at > self.last_at and not is_blocked(self.lane)
 
     @property
     def is_held(self) -> bool:
-        return not self.has_recovered and self.lane.held_at is not None
+        return self.lane.held_at is not None
 
     @property
     def address(self) -> str:
@@ -98,6 +102,7 @@ def groups_of(
                 last_at=newest.created_at if newest else kind.since,
                 example=newest,
                 received_at=received.created_at if received else None,
+                succeeded_at=received.settled_at if received else None,
             )
         )
     return groups

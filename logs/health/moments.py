@@ -35,17 +35,19 @@ class Question:
 
 @dataclass(frozen=True)
 class Found:
-    """A log, with the beginning of its response."""
+    """A log, with the beginning of its response. `settled_at`: when it was tried last, as far as that is known."""
 
     pk: str
     created_at: datetime
+    settled_at: datetime
     status: int | None
     response: str
 
 
 # The state is written out, for an index of the failed logs alone is used only where the query names that state.
 _ONE_LOOK = """
-SELECT asked.number, log.id, log.created_at, log.status, log.response
+SELECT asked.number, log.id, log.created_at,
+    coalesce((SELECT max(started_at) FROM logs_attempt WHERE log_id = log.id), log.created_at), log.status, log.response
 FROM asked CROSS JOIN LATERAL (
     SELECT id, created_at, status, coalesce(left(response, {shown}), '') AS response
     FROM logs_webhooklog

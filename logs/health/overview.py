@@ -9,9 +9,9 @@ from typing import Any
 
 from ..counting import Count
 from ..models import Subscription, WebhookLog
-from .groups import FailureGroup, groups_of, questions, with_bars
+from .groups import FailureGroup, failures_over_time, groups_of, questions, with_bars
 from .kinds import Kinds, kinds_of, moment
-from .lanes import blocked, lanes_of, oldest_waiting, waiting
+from .lanes import blocked, is_blocked, lanes_of, oldest_waiting, waiting
 from .moments import Found, Question, look_up
 from .period import Period
 from .traffic import ALL, Traffic, traffic_of
@@ -31,11 +31,13 @@ class Failing:
 
     @property
     def has_recovered(self) -> bool:
-        return bool(self.failed_at and self.received_at and self.received_at > self.failed_at)
+        """Not while its lane is blocked, whatever it received before."""
+        has_received = self.failed_at and self.received_at and self.received_at > self.failed_at
+        return bool(has_received) and not is_blocked(self.lane)
 
     @property
     def is_held(self) -> bool:
-        return not self.has_recovered and self.lane.held_at is not None
+        return self.lane.held_at is not None
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,11 @@ class Overview:
     newest: WebhookLog | None
 
     @property
+    def is_cut(self) -> bool:
+        """Whether there are more failure groups than are shown."""
+        return self.group_count.is_least or len(self.groups) < (self.group_count.number or 0)
+
+    @property
     def worst(self) -> list[Failing]:
         return self.failing[:SHOWN]
 
@@ -66,20 +73,20 @@ class Overview:
 
 
 def overview_of(user, period: Period) -> Overview:
-    """Six queries, however many logs and subscriptions there are."""
+    """Seven queries, however many logs and subscriptions there are."""
     lanes = lanes_of(Subscription.objects.visible_to(user))
     visible = None if user.is_superuser else list(lanes)
     kinds = kinds_of(period, visible)
     top = [kind for kind in kinds.failures if kind.subscription in lanes][:SHOWN]
     failing = [lane for lane, _number in kinds.failed_of.most_common() if lane in lanes]
-    traffic = traffic_of(period, visible, apart={*failing[:SHOWN], *(kind.subscription for kind in top)})
+    traffic = traffic_of(period, visible, apart=set(failing[:SHOWN]))
     asked = failing[:MOST_ASKED]
     told = look_up([*questions(kinds, top), *_questions(kinds, asked)])
     groups = groups_of(period, kinds, top, lanes, told)
     return Overview(
         period=period,
         traffic=traffic[ALL],
-        groups=with_bars(groups, {kind: traffic[kind.subscription].bars for kind in top}),
+        groups=with_bars(groups, failures_over_time(period, top)),
         group_count=kinds.counted(len(kinds.failures)),
         failing=[_failing(kinds, told, lanes[lane], traffic.get(lane)) for lane in asked],
         failing_count=kinds.counted(len(failing)),

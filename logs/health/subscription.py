@@ -13,6 +13,7 @@ from ..models import Cell, State
 from ..rollups.reading import TOTAL
 from .groups import FailureGroup, groups_of, questions, with_bars
 from .kinds import END, Kind, Kinds, moment
+from .lanes import is_blocked
 from .moments import look_up
 from .period import Period
 from .subscriptions import RANGE
@@ -24,17 +25,24 @@ A_DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class SubscriptionHealth:
-    """`groups`: the largest of `group_count`. `received_at`, `failed_at`: of the newest log that was delivered, that failed."""
+    """`groups`: the largest of `group_count`. `received_at`, `failed_at`: of the newest log that was delivered, that failed;
+    `succeeded_at` and `last_failed_at`: when these were tried last.
+    """
 
     traffic: Traffic
     groups: list[FailureGroup]
     group_count: int
     received_at: datetime | None
     failed_at: datetime | None
+    succeeded_at: datetime | None
+    last_failed_at: datetime | None
+    is_blocked: bool
 
     @property
     def has_recovered(self) -> bool:
-        return bool(self.failed_at and self.received_at and self.received_at > self.failed_at)
+        """Not while its lane is blocked, whatever it received before."""
+        has_received = self.failed_at and self.received_at and self.received_at > self.failed_at
+        return bool(has_received) and not self.is_blocked
 
     @property
     def failing_since(self) -> datetime:
@@ -54,14 +62,17 @@ def subscription_health(lane, now: datetime) -> SubscriptionHealth:
     top = kinds.failures[:TOP]
     newest = kinds.newest_failure(lane.pk), kinds.newest_success(lane.pk)
     told = look_up([*questions(kinds, top), *(one for one in newest if one)])
-    failed, received = (moment(told.get(one)) if one else None for one in newest)
+    failed, received = (told.get(one) if one else None for one in newest)
     groups = groups_of(period, kinds, top, {lane.pk: lane}, told)
     return SubscriptionHealth(
         traffic=traffic,
         groups=with_bars(groups, {kind: bars(period, _over_time(period, rows, kind)) for kind in top}),
         group_count=len(kinds.failures),
-        received_at=received,
-        failed_at=failed,
+        received_at=moment(received),
+        failed_at=moment(failed),
+        succeeded_at=received.settled_at if received else None,
+        last_failed_at=failed.settled_at if failed else None,
+        is_blocked=is_blocked(lane),
     )
 
 

@@ -11,9 +11,9 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any
 
-from .masking import MASK, MaskedKeys, mask_inside
+from .masking import MASK, MaskedKeys, is_under_masked_key, mask_inside
 from .tokens import folded
-from .tree import as_json, pointer_to
+from .tree import PointerError, as_json, pointer_to, resolve
 
 LIMIT = 100
 AROUND = 40  # characters that are shown on each side of what was found
@@ -44,12 +44,32 @@ class Found:
     hits: list[Hit]
     is_more: bool
 
+    def around(self, pointer: str) -> tuple[int, Hit | None, Hit | None]:
+        """Which hit the place is, counted from 1, and those before and after it; 0 and the first hit where it is none."""
+        number = next((number for number, hit in enumerate(self.hits, 1) if hit.pointer == pointer), 0)
+        before = self.hits[number - 2] if number > 1 else None
+        return number, before, self.hits[number] if number < len(self.hits) else None
+
 
 def find(event: Any, needle: str, keys: MaskedKeys, limit: int = LIMIT) -> Found:
-    """The first `limit` places of a parsed event (see tree.parse) that have `needle` in their key or their value."""
+    """The first `limit` places of a parsed event (see tree.parse) that have `needle` in their key or their value.
+
+    Before them goes the place itself that it is the pointer of.
+    """
     wanted = folded(needle)
-    hits = list(islice(_hits_in(event, "", wanted, keys), limit + 1)) if wanted else []
+    hits = [Hit(needle)] if _is_place(event, needle, keys) else []
+    hits += islice(_hits_in(event, "", wanted, keys), limit + 1) if wanted else []
     return Found(hits[:limit], len(hits) > limit)
+
+
+def _is_place(event: Any, pointer: str, keys: MaskedKeys) -> bool:
+    if not pointer.startswith("/") or is_under_masked_key(pointer, keys):
+        return False
+    try:
+        resolve(event, pointer)
+    except PointerError:
+        return False
+    return True
 
 
 def _hits_in(container: dict | list, pointer: str, wanted: str, keys: MaskedKeys) -> Iterator[Hit]:
@@ -82,8 +102,10 @@ def _text(value: Any, keys: MaskedKeys) -> str:
 def _excerpt(text: str, wanted: str) -> tuple[str, str, str]:
     comparable = folded(text)
     start = comparable.find(wanted)
-    if start < 0 or len(comparable) != len(text):  # folding made another text of it: ﬁ becomes fi
+    if start < 0:
         return text[: 2 * AROUND] + ("…" if len(text) > 2 * AROUND else ""), "", ""
+    if len(comparable) != len(text):  # folding made another text of it: ﬁ becomes fi
+        text = comparable
     end = start + len(wanted)
     first, last = max(start - AROUND, 0), end + AROUND
     before = f"{'…' if first else ''}{text[first:start]}"

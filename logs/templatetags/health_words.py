@@ -71,7 +71,7 @@ def _with_arrow(change: float, text: str) -> SafeString:
 
 @register.simple_tag
 def span_of(first: datetime, last: datetime) -> str:
-    """from 13 Apr 22:41 to 08:46, in the person's zone; "at 07:31" where both are one minute."""
+    """from 13 Apr 22:41 to today 08:46, in the person's zone; "at 07:31" where both are one minute."""
     start, end = _both(first, last)
     if start == end:
         return _("at %(time)s") % {"time": start}
@@ -87,7 +87,7 @@ def clock(value: datetime) -> SafeString:
 
 @register.simple_tag
 def first_and_last(first: datetime, last: datetime) -> SafeString:
-    """13 Apr 22:41 – 08:46; how long ago on hover."""
+    """13 Apr 22:41 – today 08:46; how long ago on hover."""
     start, end = _both(first, last)
     ago = _("%(time)s ago") % {"time": lasted(max(timezone.now() - last, timedelta(0)))}
     shown = start if start == end else f"{start} – {end}"
@@ -95,11 +95,13 @@ def first_and_last(first: datetime, last: datetime) -> SafeString:
 
 
 def _both(first: datetime, last: datetime) -> tuple[str, str]:
-    """Two moments to the minute, in the person's zone; without the day where it is today's, or the same as before."""
+    """Two moments to the minute, in the person's zone; without the day where it is today's, or the second is of the first's."""
     start, end, today = timezone.localtime(first), timezone.localtime(last), timezone.localtime().date()
     begun = f"{start:%H:%M}" if start.date() == today else date_format(start, "j M H:i")
-    is_told = end.date() == today or (end.date() == start.date() and f"{start:%H:%M}" != f"{end:%H:%M}")
-    return begun, f"{end:%H:%M}" if is_told else date_format(end, "j M H:i")
+    if start.date() == end.date():
+        return begun, begun if f"{start:%H:%M}" == f"{end:%H:%M}" else f"{end:%H:%M}"
+    ended = _("today %(time)s") % {"time": f"{end:%H:%M}"} if end.date() == today else date_format(end, "j M H:i")
+    return begun, ended
 
 
 @register.simple_tag

@@ -1,5 +1,6 @@
 """How logs are put into words, with masked values masked."""
 
+import re
 from collections.abc import Iterable
 from urllib.parse import urlencode, urlsplit
 
@@ -17,6 +18,10 @@ from ..payloads.tree import OPENED_LEVELS
 from .cotadmin_ui import state_badge
 
 register = template.Library()
+
+_INVISIBLE = re.compile(
+    "[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
+)
 
 
 @register.filter
@@ -57,6 +62,12 @@ def log_badge(log: WebhookLog) -> SafeString:
     return state_badge(State.PENDING if is_sent_again else log.state)
 
 
+@register.filter
+def visible(text: str) -> str:
+    """With letters that cannot be seen, or turn the direction of writing, as \\u202e: a value must not look like another."""
+    return _INVISIBLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
 @register.simple_tag
 def excerpt(text: str, start: int, length: int = 240) -> str:
     """A part of a long value."""
@@ -79,5 +90,6 @@ def place_address(log: WebhookLog, pointer: str, needle: str, fields: Iterable[t
     """
     if pointer.count("/") > OPENED_LEVELS:
         parent = pointer.rpartition("/")[0]
-        return f"{reverse('logs:payload_chunk', args=[log.pk])}?{urlencode({'pointer': parent})}"
+        query = [*fields, ("pointer", parent), ("find", needle), ("at", pointer)]
+        return f"{reverse('logs:payload_chunk', args=[log.pk])}?{urlencode(query)}#at"
     return f"{log.get_absolute_url()}?{urlencode([*fields, ('find', needle), ('at', pointer)])}#at"

@@ -110,7 +110,7 @@ def test_a_facet_with_many_values_shows_the_most_frequent_and_leads_to_all(clien
 def test_what_a_search_could_not_look_through_is_counted_as_at_least(client, logs, monkeypatch):
     monkeypatch.setattr("logs.explorer.finding.FIRST_LOOK", 2)
     monkeypatch.setattr("logs.explorer.finding.ENOUGH", 2)
-    page = client.get(LIST, {"q": "tries:>0"})
+    page = client.get(LIST, {"q": "tries:>0", "until": "2022-05-06T00:00Z"})
     assert facet(page, "state") == {"succeeded": "≥ 2"}
 
 
@@ -384,10 +384,10 @@ class TestAddress:
 def test_a_search_that_ended_early_shows_the_time_that_it_looked_at_and_no_other(client, logs, monkeypatch):
     monkeypatch.setattr("logs.explorer.finding.FIRST_LOOK", 2)
     monkeypatch.setattr("logs.explorer.finding.ENOUGH", 1)
-    page = client.get(LIST, {"q": "tries:>0"})
+    page = client.get(LIST, {"q": "tries:>0", "until": "2022-05-06T00:00Z"})
     text = text_of(page)
     assert "≥ 2 logs" in text
     assert "back to 5 May 2022 22:05:40" in " ".join(text.split())
     bars = re.findall(r'tabindex="-1"><title>([^<]+)</title>', page.content.decode())
     assert bars[0].startswith("5 May 22:05:40–")
-    assert sum("Delivered" in title for title in bars) == 2
+    assert any("2 Delivered" in title for title in bars)

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from logs import objectid
 from logs.health import failures, kinds
-from logs.models import State, WebhookLog
+from logs.models import Attempt, State, Turn, WebhookLog
 from logs.templatetags.health_words import first_and_last
 
 from .factories import make_company, make_subscription
@@ -95,8 +95,8 @@ class TestGroups:
     @pytest.mark.parametrize(
         ("zone", "shown"),
         [
-            ("UTC", "23 Nov 23:30 – 03:10"),
-            ("America/Santiago", "23 Nov 20:30 – 00:10"),
+            ("UTC", "23 Nov 23:30 – today 03:10"),
+            ("America/Santiago", "23 Nov 20:30 – today 00:10"),
             ("Asia/Kathmandu", "05:15 – 08:55"),
         ],
     )
@@ -183,13 +183,26 @@ class TestNow:
         assert "On hold 1 waits" in row
         assert f'href="{orders.get_absolute_url()}#lane"' in client.get("/failures/").content.decode()
 
-    def test_what_has_recovered_is_re_delivered_though_the_lane_is_on_hold_since(self, rows, orders):
+    def test_nothing_has_recovered_while_its_lane_is_blocked_whatever_was_received_since(self, rows, orders):
         failed(orders, age=2 * HOUR)
         log(orders)
-        orders.hold(by=None)
         (row,) = rows()
         assert "Recovered" in row
-        assert row.endswith("Re-deliver 1…")
+        log(orders, State.RETRYING, next_attempt_at=timezone.now(), turn=Turn.BETWEEN_TRIES, position=1, tries_left=2)
+        (row,) = rows()
+        assert "Still failing last success" in row
+        orders.hold(by=None)
+        (row,) = rows()
+        assert "On hold 1 waits" in row
+        assert row.endswith("Open lane")
+
+    def test_the_last_success_is_told_by_its_delivery_not_by_when_its_event_came_in(self, rows, orders):
+        failed(orders, age=5 * HOUR)
+        received = log(orders, age=3 * HOUR)
+        at = timezone.now() - 10 * MINUTE
+        Attempt.objects.create(log=received, number=1, trigger="auto", started_at=at, status=200)
+        (row,) = rows()
+        assert "last success 10 min ago" in row
 
 
 class TestFilter:
@@ -270,7 +283,7 @@ class TestPage:
         log(orders, age=2 * HOUR)
         failed(orders, **TIMEOUT)
         page = text(client.get("/failures/").content.decode())
-        assert "2 logs failed in the last 24 hours. 1 of these has not recovered." in page
+        assert "2 logs failed in the last 24 hours. 1 of these groups has not recovered." in page
 
     def test_nothing_failed_is_said(self, client, orders):
         log(orders)

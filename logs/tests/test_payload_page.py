@@ -4,6 +4,7 @@ import html
 import json
 import re
 from time import process_time
+from urllib.parse import urlencode
 
 import pytest
 from django.urls import reverse
@@ -78,10 +79,45 @@ def test_a_place_that_lies_deep_has_a_page_of_its_own(client):
         nested = {"a": nested}
     log = log_with(nested=nested)
     found = client.get(log.get_absolute_url(), {"find": "needle"})
-    [link] = [
-        link for link in links_in(found) if "/payload/?" in link and "nested" in link and link.endswith("%2Fa" * 30)
-    ]
-    assert "needle" in text_of(client.get(link))
+    [link] = {link for link in links_in(found) if "/payload/?" in link and "at=" in link}
+    page = client.get(link)
+    assert "“needle”: 1 of 1" in text_of(page)
+    assert re.search(
+        r'<li class="leaf" id="at" aria-current="true">\s*<button class="k"[^>]*>name<', page.content.decode()
+    )
+    assert f"{log.get_absolute_url()}" in links_in(page)
+    [up] = [link for link in links_in(page) if link.startswith("?pointer=")]
+    assert up == "?pointer=%2Fdata%2Fnested" + "%2Fa" * 29
+    assert client.get(link.partition("?")[0] + up).status_code == 200
+
+
+def test_the_hits_lead_from_one_to_the_next(client):
+    log = log_with(items=[f"pump {number}" for number in range(3)])
+    first = client.get(log.get_absolute_url(), {"find": "pump"})
+    places = ["/data/items/0", "/data/items/1", "/data/items/2"]
+    page, seen = first, []
+    while following := re.search(r'rel="next" href="(/logs/[^"]*find=[^"]*)"', page.content.decode()):
+        page = client.get(html.unescape(following[1]))
+        seen.append(re.search(r"“pump”: (\d) of 3", text_of(page))[1])
+    assert seen == ["1", "2", "3"]
+    back = re.search(r'rel="prev" href="(/logs/[^"]*find=[^"]*)"', page.content.decode())[1]
+    assert urlencode({"at": places[1]}) in html.unescape(back)
+
+
+@pytest.mark.parametrize(
+    ("pointer", "is_place"), [("/data/items/217", True), ("/data/items/999", False), ("/data/password/deep", False)]
+)
+def test_a_pointer_is_found_as_the_place_that_it_is_of(client, pointer, is_place):
+    log = log_with(items=list(range(300)), password={"deep": "out of sight"})
+    page = client.get(log.get_absolute_url(), {"find": pointer})
+    assert ("is in 1 place" in text_of(page), "is nowhere in this payload" in text_of(page)) == (is_place, not is_place)
+
+
+def test_what_cannot_be_seen_of_a_value_is_written_out(client):
+    log = log_with(note="\u202eevil\u0007 one\ntwo")
+    page = re.sub(r'data-copy="[^"]*"', "", client.get(log.get_absolute_url()).content.decode())  # the value itself
+    assert "\\u202eevil\\u0007 one\ntwo" in page
+    assert "\u202e" not in page
 
 
 @pytest.mark.parametrize("at", ["/nowhere", "/data/items/999", "x", "/data/password/deep", "/data/items/x/y"])

@@ -288,7 +288,9 @@ class TestDetail:
         response = client.get(address_of(subscription))
         assert set(response.context["logs"]) == {failure, other}
         page = response.content.decode()
-        assert page.count(f'href="{failure.get_absolute_url()}"') == 1
+        within = f"?subscription={subscription.pk}"
+        assert page.count(f'href="{failure.get_absolute_url()}{within}"') == 1
+        assert f'href="/logs/{within}&amp;state=failed" tabindex="-1"' in page  # a value of a row leads to its logs
         assert f"?state=failed&subscription={subscription.pk}&range=7d" in page.replace("&amp;", "&")
 
     def test_a_url_that_the_guard_refuses_is_said(self, client, company):

@@ -44,7 +44,7 @@ def event_context(
         return context | {"changes": changes.changes(event, masked_keys())}
     at = request.GET.get("at", "")
     root = tree.opened(event, at, keys=masked_keys(), revealed=revealed, changed=changed)
-    return context | {"root": root, "at": at} | _found(request, event)
+    return context | {"root": root} | found_context(request, event)
 
 
 def beginning_of(payload: str, length: int) -> dict[str, Any]:
@@ -55,8 +55,11 @@ def beginning_of(payload: str, length: int) -> dict[str, Any]:
     }
 
 
-def _found(request: HttpRequest, event: Any) -> dict[str, Any]:
-    needle = request.GET.get("find", "").strip()[:NEEDLE_LENGTH]
+def found_context(request: HttpRequest, event: Any) -> dict[str, Any]:
+    """What was looked for in a payload, and where it is: `at`, the place that is shown, may be one of the hits."""
+    needle, at = request.GET.get("find", "").strip()[:NEEDLE_LENGTH], request.GET.get("at", "")
     if not needle:
-        return {}
-    return {"needle": needle, "found": finding.find(event, needle, masked_keys())}
+        return {"at": at}
+    found = finding.find(event, needle, masked_keys())
+    number, before, after = found.around(at)
+    return {"at": at, "needle": needle, "found": found, "hit_number": number, "hit_before": before, "hit_after": after}

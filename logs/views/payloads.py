@@ -14,8 +14,9 @@ from django.views.decorators.http import require_POST, require_safe
 from ..masked_keys import masked_keys
 from ..models import AuditAction, AuditEntry, WebhookLog
 from ..payloads import changes, tree
-from .event_parts import event_of
+from .event_parts import event_of, found_context
 from .log_page import log_context
+from .neighbours import InList
 from .payload_files import curl_of, download_of
 from .rendering import wants_partial
 from .webhook_logs import visible_log
@@ -33,9 +34,12 @@ def payload_chunk(request: HttpRequest, pk: str) -> HttpResponse:
         chunk = tree.children(event, pointer, keys=masked_keys(), changed=changed, start=start or 0, before=before)
     except tree.PointerError as error:
         return _nothing_there(error)
-    context = {"log": log, "chunk": chunk, "pointer": pointer}
+    context: dict[str, Any] = {"log": log, "chunk": chunk, "pointer": pointer}
     if not wants_partial(request):
-        return render(request, "logs/payload_chunk.html", context)
+        context |= found_context(request, event) | {"in_list": InList(log, request.GET, request.user)}
+        if start is before is None:
+            context["chunk"] = tree.opened(event, context["at"], pointer, keys=masked_keys(), changed=changed)
+        return render(request, "logs/payload_chunk.html", context | {"parent": pointer.rpartition("/")[0]})
     # What goes before or after these stands on the page already.
     context |= {"hides_earlier": start is not None, "hides_later": before is not None}
     return render(request, "logs/_tree_nodes.html", context)
