@@ -15,6 +15,7 @@ from django.db.models import Q
 from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from .explorer.addresses import PLACES, address, without
 from .explorer.conditions import CONDITIONS
@@ -88,7 +89,7 @@ def _subscriptions(label) -> django_filters.ModelMultipleChoiceFilter:
 class WebhookLogFilter(django_filters.FilterSet):
     """`WebhookLogFilter(request.GET, user=request.user)`; what is asked for is in `.criteria`, while it `.is_valid()`."""
 
-    q = django_filters.CharFilter(label=_("Search"), max_length=500)
+    q = django_filters.CharFilter(label=pgettext_lazy("a filter", "Search"), max_length=500)
     range = django_filters.ChoiceFilter(label=_("Range"), choices=[(key, key) for key in RANGES])
     since = MomentFilter(label=_("From"))
     until = MomentFilter(label=_("To"))
@@ -142,7 +143,7 @@ class WebhookLogFilter(django_filters.FilterSet):
             elif name in self.filters and not _takes_several(self.filters[name]) and len(self.data.getlist(name)) > 1:
                 found[str(self.form.fields[name].label)] = [_("Only one value can be given.")]
         if "q" not in self.form.errors and self.searched.problems:
-            found[str(_("Search"))] = [problem.message for problem in self.searched.problems]
+            found[str(self.form.fields["q"].label)] = [problem.message for problem in self.searched.problems]
         since, until = (self.form.cleaned_data.get(name) for name in ("since", "until"))
         if since and until and since >= until:
             found[str(_("To"))] = [_("This is not after “From”.")]

@@ -7,6 +7,7 @@ from django.db.models import CharField, Exists, F, Func, OuterRef, Q, QuerySet, 
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
+from .health.subscriptions import SORTS
 from .models import Turn, WebhookLog
 
 _BETWEEN_TRIES = WebhookLog.objects.filter(
@@ -37,6 +38,10 @@ class SubscriptionSearch(forms.Form):
         ],
     )
 
+    sort = forms.ChoiceField(
+        label=_("Order"), required=False, choices=[(f"{sign}{name}", name) for name in SORTS for sign in ("", "-")]
+    )
+
     def clean(self) -> None:
         for name in self.data:
             if name not in self.fields:
@@ -46,7 +51,11 @@ class SubscriptionSearch(forms.Form):
 
     @property
     def is_filtered(self) -> bool:
-        return any(self.cleaned_data.values())
+        return any(value for name, value in self.cleaned_data.items() if name != "sort")
+
+    @property
+    def order(self) -> str:
+        return self.cleaned_data["sort"] or "success"
 
     def found_in(self, subscriptions: QuerySet) -> QuerySet:
         found = subscriptions.filter(STATES.get(self.cleaned_data["state"], Q()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -92,9 +93,16 @@ def filter_value(name: str, value: Any) -> str:
     return "other" if known is not None and value not in known else str(value)
 
 
+def told_apart(names: dict[str, tuple[str, str]]) -> dict[str, str]:
+    """The names, with what tells them apart where two are the same: (name, code), by id."""
+    times = Counter(name for name, _code in names.values())
+    return {pk: f"{name} ({code})" if times[name] > 1 else name for pk, (name, code) in names.items()}
+
+
 def _labels(found: WebhookLogFilter, name: str, values: Sequence[str]) -> dict[str, str]:
     if name == "subscription":
-        return dict(found.subscriptions.filter(pk__in=values).order_by().values_list("pk", "name"))
+        named = found.subscriptions.filter(pk__in=values).order_by()
+        return told_apart({one.pk: (one.name, one.code or one.pk) for one in named.only("name", "code")})
     if name == "status":
         return {value: str(label) for value, label in STATUS_LABELS.items()}
     choices: dict[str, dict[str, Any]] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,8 @@ from typing import Any
 from django.db.models import OuterRef, QuerySet, Subquery
 
 from ..models import Cell, Subscription, WebhookLog
-from ..rollups.reading import TOTAL
+from ..payloads.tokens import folded
+from ..rollups.reading import TOTAL, percentiles
 from .lanes import is_blocked, lanes_of
 from .period import Period
 from .traffic import Figures, Traffic, traffic_of_each
@@ -49,7 +50,7 @@ class Health:
 
 @dataclass(frozen=True)
 class Subscriptions:
-    """Those that are shown, of `count`; lowest success first, then those without traffic."""
+    """Those that are shown, of `count`, in the order that was asked for; last those that have nothing to be put in order by."""
 
     rows: list[Health]
     count: int
@@ -61,11 +62,14 @@ class Subscriptions:
         return len(self.rows) < self.count
 
 
-def health_of(found: QuerySet[Subscription], now: datetime, most: int) -> Subscriptions:
+def health_of(found: QuerySet[Subscription], now: datetime, most: int, sort: str = "success") -> Subscriptions:
+    """`sort`: one of SORTS, from its smallest value on; with a minus before it, from its largest."""
     lanes = lanes_of(_with_newest(found).select_related("company"))
     period = Period(RANGE, now)
-    figures = _figures(period, list(lanes))
-    order = sorted(lanes.values(), key=lambda lane: _worst_first(lane, figures))
+    column = sort.removeprefix("-")
+    figures = _figures(period, list(lanes)) if column == "success" else {}
+    p95s = percentiles(period.start, None, list(lanes), by="subscription") if column == "p95" else {}
+    order = _in_order(lanes.values(), lambda lane: SORTS[column](lane, figures, p95s), is_descending=sort != column)
     shown = [lane.pk for lane in order[:most]]
     traffic = traffic_of_each(period, shown)
     return Subscriptions(
@@ -92,6 +96,23 @@ def _figures(period: Period, lanes: Sequence[str]) -> dict[str, Figures]:
     return found
 
 
-def _worst_first(lane: Subscription, figures: Mapping[str, Figures]) -> tuple:
-    success = figures[lane.pk].success_percent if lane.pk in figures else None
-    return (success is None, success or 0, lane.name, lane.pk)
+def _success(lane: Any, figures: Mapping[str, Figures]) -> float | None:
+    return figures[lane.pk].success_percent if lane.pk in figures else None
+
+
+# What each order goes by; None where a subscription has nothing of it.
+SORTS: dict[str, Callable[[Any, Mapping[str, Figures], Mapping[str, float | None]], Any]] = {
+    "success": lambda lane, figures, _p95s: _success(lane, figures),
+    "name": lambda lane, _figures, _p95s: folded(lane.name),
+    "p95": lambda lane, _figures, p95s: p95s.get(lane.pk),
+    "failure": lambda lane, _figures, _p95s: lane.failed_at,
+    "log": lambda lane, _figures, _p95s: lane.last_at,
+    "waiting": lambda lane, _figures, _p95s: lane.due_count or None,
+}
+
+
+def _in_order(lanes: Iterable[Any], value: Callable[[Any], Any], *, is_descending: bool) -> list[Any]:
+    by_name = sorted(lanes, key=lambda lane: (lane.name, lane.pk))
+    with_value = [lane for lane in by_name if value(lane) is not None]
+    without = [lane for lane in by_name if value(lane) is None]
+    return sorted(with_value, key=value, reverse=is_descending) + without

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django import template
+from django.template import Context
 from django.utils import timezone
 from django.utils.formats import date_format, number_format
 from django.utils.html import format_html, format_html_join
@@ -102,6 +103,27 @@ def _both(first: datetime, last: datetime) -> tuple[str, str]:
         return begun, begun if f"{start:%H:%M}" == f"{end:%H:%M}" else f"{end:%H:%M}"
     ended = _("today %(time)s") % {"time": f"{end:%H:%M}"} if end.date() == today else date_format(end, "j M H:i")
     return begun, ended
+
+
+@register.simple_tag(takes_context=True)
+def sorted_head(context: Context, first: str, text: str, **attributes: str) -> SafeString:
+    """A column's head that puts the rows in order by it. `first`: the order that its first click leads to."""
+    now, column = context["search"].order, first.removeprefix("-")
+    is_now = now.removeprefix("-") == column
+    following = first if not is_now else column if now.startswith("-") else f"-{column}"
+    query = context["request"].GET.copy()
+    query["sort"] = following
+    state = "" if not is_now else ' aria-sort="descending"' if now.startswith("-") else ' aria-sort="ascending"'
+    arrow = "" if not is_now else icon("less-down" if now.startswith("-") else "more-up")
+    return format_html(
+        '<th class="{}" scope="col"{}><a href="?{}" title="{}">{}{}</a></th>',
+        attributes["class"],
+        SafeString(state),
+        query.urlencode(),
+        attributes.get("title", ""),
+        text,
+        arrow,
+    )
 
 
 @register.simple_tag

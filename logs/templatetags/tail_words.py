@@ -17,8 +17,13 @@ register = template.Library()
 
 @register.simple_tag(takes_context=True)
 def live_tail(context: template.Context, explorer: Explorer) -> LiveTail | None:
-    """None where nothing can come to the top: on another page than the first, with the oldest first, or with a wrong filter."""
-    if explorer.problems or not explorer.is_newest_first or {"after", "before"} & explorer.query.keys():
+    """None where nothing can come to the top: on another page than the first, with the oldest first, of a time that is over, or
+    with a wrong filter.
+    """
+    if explorer.problems or not explorer.is_newest_first or explorer.is_inside:
+        return None
+    until = explorer.filter.criteria.until
+    if until and until < timezone.now():
         return None
     is_on = context["request"].COOKIES.get(COOKIE) == "on"
     return LiveTail(explorer.query, Top.of(explorer.page.logs, timezone.now()), is_on)

@@ -672,3 +672,45 @@ class TestActivation:
         assert client.post(address_of(foreign, view)).status_code == 404
         operator.user_permissions.clear()
         assert client.post(address_of(subscription, view)).status_code == 403
+
+
+class TestOrder:
+    @pytest.fixture
+    def lanes(self, company):
+        """By what each is put in order: success, last failure, last log, time to answer; the last one has none of them."""
+        made = {name: make_subscription(company, name=name) for name in ("Zeta", "Ábaco", "Beta", "Gamma")}
+        make_log(made["Zeta"], State.FAILED, age=timedelta(hours=3), duration_ms=900)
+        make_log(made["Zeta"], age=timedelta(hours=2), duration_ms=900)
+        make_log(made["Ábaco"], State.FAILED, age=timedelta(hours=5), duration_ms=40)
+        make_log(made["Beta"], age=timedelta(hours=4), duration_ms=200)
+        make_log(made["Gamma"], age=timedelta(days=30))
+        return made
+
+    @pytest.mark.parametrize(
+        ("sort", "names"),
+        [
+            ("", ["Ábaco", "Zeta", "Beta", "Gamma"]),
+            ("success", ["Ábaco", "Zeta", "Beta", "Gamma"]),
+            ("-success", ["Beta", "Zeta", "Ábaco", "Gamma"]),
+            ("name", ["Ábaco", "Beta", "Gamma", "Zeta"]),
+            ("-name", ["Zeta", "Gamma", "Beta", "Ábaco"]),
+            ("-p95", ["Zeta", "Beta", "Ábaco", "Gamma"]),
+            ("failure", ["Ábaco", "Zeta", "Beta", "Gamma"]),
+            ("-failure", ["Zeta", "Ábaco", "Beta", "Gamma"]),
+            ("-log", ["Zeta", "Beta", "Ábaco", "Gamma"]),
+            ("-waiting", ["Beta", "Gamma", "Zeta", "Ábaco"]),
+        ],
+    )
+    def test_the_list_is_put_in_order_by_a_column(self, client, lanes, sort, names):
+        page = client.get(reverse("logs:subscription_list"), {"sort": sort}).content.decode()
+        table = re.search(r"<tbody>(.*?)</tbody>", page, re.DOTALL)[1]
+        assert re.findall(r'<th class="name"[^>]*>\s*<a[^>]*>([^<]*)<', table) == names
+
+    def test_a_head_turns_the_order_and_keeps_the_search(self, client, lanes):
+        page = client.get(reverse("logs:subscription_list"), {"q": "a", "sort": "-failure"}).content.decode()
+        assert re.search(r'aria-sort="descending"><a href="\?q=a&amp;sort=failure"[^>]*>Last failure', page)
+        assert re.search(r'scope="col"><a href="\?q=a&amp;sort=-waiting"[^>]*>Waiting', page)
+        assert '<input type="hidden" name="sort" value="-failure">' in page
+
+    def test_an_unknown_order_is_an_error(self, client, lanes):
+        assert client.get(reverse("logs:subscription_list"), {"sort": "colour"}).status_code == 422

@@ -149,6 +149,11 @@ class Explorer:
         """Whether the page begins or ends somewhere in the list."""
         return bool(self.query.get("after") or self.query.get("before"))
 
+    @property
+    def is_back_at_the_beginning(self) -> bool:
+        """Whether what is before the place that was asked for is all that there is."""
+        return not self.problems and "before" in self.query and self.page.is_before and not self.page.previous_cursor
+
     def _logs(self, keys: list[Key]) -> list[WebhookLog]:
         logs = WebhookLog.objects.for_list().in_bulk([key.pk for key in keys])
         return [logs[key.pk] for key in keys if key.pk in logs]

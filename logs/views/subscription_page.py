@@ -35,9 +35,9 @@ class Difference:
     at_cotalker: Any
 
 
-def list_context(found: QuerySet[Subscription]) -> dict[str, Any]:
-    """The subscriptions with their health, lowest success first, then those without traffic."""
-    return {"subscriptions": health_of(found, timezone.now(), MOST_ROWS)}
+def list_context(found: QuerySet[Subscription], sort: str) -> dict[str, Any]:
+    """The subscriptions with their health."""
+    return {"subscriptions": health_of(found, timezone.now(), MOST_ROWS, sort)}
 
 
 def detail_context(request: HttpRequest, subscription: Subscription) -> dict[str, Any]:

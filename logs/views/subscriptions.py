@@ -26,7 +26,7 @@ def subscription_list(request: HttpRequest) -> HttpResponse:
     search = SubscriptionSearch(request.GET)
     context = {"search": search}
     if search.is_valid():
-        context |= list_context(search.found_in(Subscription.objects.visible_to(request.user)))
+        context |= list_context(search.found_in(Subscription.objects.visible_to(request.user)), search.order)
     status = 200 if search.is_valid() else 422
     return render_region(request, "logs/subscription_list.html", "logs/_subscription_table.html", context, status)
 

@@ -24,6 +24,8 @@ def webhook_log_list(request: HttpRequest) -> HttpResponse:
     if (meant := settled(request.GET)) != request.GET:
         return redirect(address(meant))
     explorer = Explorer(request.GET, request.user)
+    if explorer.is_back_at_the_beginning:
+        return redirect(explorer.first_address)
     if wants_partial(request) and asked_for_by(request) == "more" and not explorer.problems:
         context = {"explorer": explorer, "within": explorer.within, "page": explorer.page, "logs": explorer.page.logs}
         return render_part(request, "logs/_log_rows.html", context)

@@ -35,8 +35,9 @@ class Command(BaseCommand):
 
     def handle(self, *args, **options) -> None:
         port, receiver_port, has_demo = options["port"], options["receiver_port"], not options["no_demo"]
-        for number in [port, receiver_port] if has_demo else [port]:
-            _require_free(number)
+        _require_free(port, "PORT=8100")
+        if has_demo:
+            _require_free(receiver_port, "RECEIVER_PORT=8101")
         self.stdout.write("Preparing the database …")
         call_command("migrate", verbosity=0, interactive=False)
         call_command("collectstatic", verbosity=0, interactive=False)
@@ -67,13 +68,13 @@ class Command(BaseCommand):
             loading.point_at(receiver_url)
 
 
-def _require_free(port: int) -> None:
+def _require_free(port: int, another: str) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            raise CommandError(f"Port {port} of 127.0.0.1 is in use. Choose another: make run PORT=8100") from error
+            raise CommandError(f"Port {port} of 127.0.0.1 is in use. Choose another: make run {another}") from error
 
 
 def _first_account() -> str:

@@ -137,12 +137,13 @@
     const isByItself = requestConfig.triggeringEvent?.type === "near";
     if (isByItself) timesByItself++;
     else if (target.id === "results") timesByItself = 0; // another list
-    waitingForRows = target.id === "more" && !isByItself ? target.previousElementSibling : null;
+    const isAskedFor = (target.id === "more" && !isByItself) || target.matches("li:has(> .more)");
+    waitingForRows = isAskedFor ? target.previousElementSibling : null;
   });
   document.addEventListener("htmx:afterSettle", (event) => {
     watchTheEnd();
     if (waitingForRows) {
-      $("[data-row-link]", waitingForRows.nextElementSibling || waitingForRows)?.focus();
+      $("[data-row-link], summary, .k", waitingForRows.nextElementSibling || waitingForRows)?.focus();
       waitingForRows = null;
     } else if (event.detail.elt.id === "results") {
       const text = $("#results [data-announce]")?.textContent;
