@@ -250,6 +250,13 @@ def test_the_page_without_its_payload_offers_no_curl(client):
 # Changes
 
 
+@pytest.mark.parametrize("part", ["detail", "raw", "changes", "request", "response"])
+@pytest.mark.parametrize(("diff", "number"), [({"/a": {"previous": 1}, "/b": {}}, 2), ({}, 0), ([1, 2], 0), (None, 0)])
+def test_every_tab_says_how_many_fields_were_changed(client, part, diff, number):
+    page = client.get(address(make_log(event={"diff": diff}), f"webhook_log_{part}")).content.decode()
+    assert re.findall(r'>Changes <span class="count" >(\d)</span>', page) == [str(number)] * bool(number)
+
+
 def test_a_long_change_is_folded_and_has_a_page_of_its_own_beyond_20_000_characters(client):
     event = sample("event_user_edit")
     event["diff"] = {"/note": {"previous": "a" * 500, "changedTo": "b" * 30_000}}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models.expressions import RawSQL
 from django.http import HttpRequest
 
 from ..masked_keys import masked_keys
@@ -21,6 +22,13 @@ NEEDLE_LENGTH = 200
 def event_of(log: WebhookLog) -> str | None:
     """The JSON that is sent, None once it has expired."""
     return Payload.objects.filter(pk=log.pk).values_list("event", flat=True).first()
+
+
+def number_of_changes(log: WebhookLog) -> int:
+    """How many fields its diff names, where the event is not read anyway."""
+    diff = "CASE json_typeof(event -> 'diff') WHEN 'object' THEN event -> 'diff' ELSE '{}' END"
+    keys = RawSQL(f"(SELECT count(*) FROM json_object_keys({diff}))", [])  # noqa: S608, S611  nothing of anybody's is put in
+    return Payload.objects.filter(pk=log.pk).values_list(keys, flat=True).first() or 0
 
 
 def event_context(

@@ -12,7 +12,7 @@ from ..models import AuditAction, AuditEntry, Payload, WebhookLog
 from ..payloads import masking
 from ..runs.of_log import name_runs, runs_of
 from ..variants import attempts_of, queued_variant
-from .event_parts import EVENT_PARTS, event_context
+from .event_parts import EVENT_PARTS, event_context, number_of_changes
 from .neighbours import InList
 from .rendering import shown_at
 
@@ -52,6 +52,8 @@ def log_context(
     }
     if part in EVENT_PARTS:
         context |= event_context(request, log, part, revealed)
+    if part and "change_count" not in context and request.user.has_perm("logs.view_payload"):
+        context["change_count"] = number_of_changes(log)
     if part == "response" and last_attempt:
         headers = masking.mask_headers(last_attempt.response_headers, masked_keys())
         body = masking.mask_text(last_attempt.response, masked_keys())
