@@ -11,7 +11,7 @@ from urllib.parse import urlencode, urlsplit
 
 from .explorer_logs import COMMON_WORD, DAYS, asset_id, subscription_id
 
-MOMENT = "%Y-%m-%d %H:%M"
+MOMENT = "%Y-%m-%dT%H:%MZ"
 RANGES = {"24h": timedelta(days=1), "7d": timedelta(days=7), "30d": timedelta(days=30)}
 Query = dict[str, str]
 

@@ -78,6 +78,8 @@ def test_the_compiled_catalogue_is_that_of_the_source():
         got = (
             [compiled.ngettext(entry["msgid"], entry["msgid_plural"], number) for number in numbers]
             if "msgid_plural" in entry
+            else [compiled.pgettext(entry["msgctxt"], entry["msgid"])]
+            if "msgctxt" in entry
             else [compiled.gettext(entry["msgid"])]
         )
         if got != texts(entry):

@@ -1,4 +1,4 @@
-// What the pages do beyond HTML and htmx. Everything works without it, only less comfortably. Texts stand in base.html.
+// What the pages do beyond HTML and htmx. All of it works without, less comfortably. Texts stand in base.html.
 (() => {
   "use strict";
   const root = document.documentElement;
@@ -13,11 +13,11 @@
     requestAnimationFrame(() => (announcer.textContent = text));
   };
 
-  // The server shows times in this zone from the next page on, unless the person has chosen another.
+  // The zone of the times from the next page on, unless another is chosen.
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   if (zone && !document.cookie.split("; ").includes(`timezone=${zone}`)) keep("timezone", zone);
 
-  // Where the server cannot know the zone it tells UTC; here is what this clock said.
+  // Where the server told UTC: what this clock said.
   if (zone && zone !== "UTC") {
     const local = new Intl.DateTimeFormat(root.lang, { dateStyle: "medium", timeStyle: "long" });
     for (const time of document.querySelectorAll("time[data-utc]")) {
@@ -54,7 +54,7 @@
     });
   });
 
-  // Errors of htmx requests: a toast that offers to try again.
+  // Failed requests: a toast offers to try again.
   const toast = (text, retry) => {
     const element = $("#toast").content.firstElementChild.cloneNode(true);
     $("div", element).textContent = text;
@@ -81,7 +81,7 @@
   };
   for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) document.addEventListener(name, failed);
 
-  // What is being loaded again says so, and dims. A poll goes on quietly.
+  // What is loaded again dims; a poll goes on quietly.
   for (const [name, isBusy] of [["htmx:beforeSend", true], ["htmx:afterRequest", false]]) {
     document.addEventListener(name, ({ detail }) => {
       if (!detail.elt.matches("[data-poll], [data-quiet]")) detail.target?.setAttribute("aria-busy", isBusy);
@@ -109,7 +109,7 @@
     }
   };
 
-  // A list goes on by itself near its end, but only some times: what is below can be reached.
+  // A list goes on by itself, but only some times: what is below can be reached.
   const MOST_BY_ITSELF = 3;
   const atItsEnd = new IntersectionObserver(
     (entries) => {
@@ -128,17 +128,16 @@
   };
   watchTheEnd();
 
-  // After a swap: tell what is there now, and go to the first row that came, if it was asked for.
+  // After a swap: tell what is there, and go to the first row that was asked for.
   let waitingForRows = null;
   document.addEventListener("htmx:beforeSwap", ({ detail }) => {
     const { target, requestConfig } = detail;
-    // What a dialog asks about stays: a form that was replaced could not be sent.
+    // A form that a dialog asks about stays.
     if ($("#confirm[open]") && requestConfig.elt.matches("[data-poll]")) detail.shouldSwap = false;
     const isByItself = requestConfig.triggeringEvent?.type === "near";
     if (isByItself) timesByItself++;
     else if (target.id === "results") timesByItself = 0; // another list
-    const isAskedFor = (target.id === "more" && !isByItself) || target.matches("li:has(> .more)");
-    waitingForRows = isAskedFor ? target.previousElementSibling : null;
+    waitingForRows = target.matches("#more, li:has(> .more)") && !isByItself ? target.previousElementSibling : null;
   });
   document.addEventListener("htmx:afterSettle", (event) => {
     watchTheEnd();
@@ -151,8 +150,8 @@
     }
   });
 
-  // A region that comes anew moves nothing that is being read, and keeps the focus near.
-  let pressed = null; // it is disabled while its request is under way, and so loses the focus
+  // A region that comes anew moves nothing, and keeps the focus near.
+  let pressed = null; // disabled while its request is under way, it loses the focus
   let kept = null;
   document.addEventListener("htmx:beforeRequest", ({ detail: { elt } }) => {
     pressed = elt.contains(document.activeElement) ? document.activeElement : null;
@@ -224,7 +223,7 @@
     keep("shortcuts", root.dataset.shortcuts);
   });
 
-  // What one control alone needs comes when somebody goes to it.
+  // What one control needs comes when somebody goes to it.
   const coming = {};
   const load = ({ target }) => {
     const src = target.closest("[data-script]")?.dataset.script;
@@ -265,7 +264,7 @@
     keys[event.key](event);
   });
 
-  // A range takes the place of two moments; before htmx looks at the form.
+  // A range takes the place of two moments, before htmx looks.
   document.addEventListener(
     "change",
     ({ target }) => {
@@ -275,7 +274,7 @@
     true,
   );
 
-  // Facets come anew with every answer; which of them are open is up to the person.
+  // Facets come anew with every answer, and stay open.
   const opened = new Map();
   document.addEventListener("click", ({ target }) => {
     const facet = target.closest(".facet > summary")?.parentElement;
@@ -288,20 +287,18 @@
     }
   });
 
-  // Who comes back to the list is back at the row that they opened, on the page of the list that it came with.
+  // Back in the list, one is at the row that was opened.
   document.addEventListener("click", ({ target }) => {
     const link = target.closest?.("#results [data-row-link]");
     if (!link) return;
     history.scrollRestoration = "manual";
-    history.replaceState(history.state, "", `${location.pathname}${link.search}#${link.closest("tr").dataset.log}`);
+    history.replaceState(history.state, "", `${link.search || location.pathname}#${link.closest("tr").dataset.log}`);
   });
-  const opener = location.hash && document.querySelector(`#results [data-log="${CSS.escape(location.hash.slice(1))}"]`);
-  if (opener) {
-    addEventListener("load", () => {
-      opener.scrollIntoView({ block: "center" });
-      opener.querySelector("[data-row-link]").focus({ preventScroll: true });
-    });
-  }
+  addEventListener("load", () => {
+    const link = $(`#results [data-log="${CSS.escape(location.hash.slice(1))}"] [data-row-link]`);
+    link?.scrollIntoView({ block: "center" });
+    link?.focus({ preventScroll: true });
+  });
 
   // Dragging over the bars chooses their time.
   const LEAST = 4; // px
@@ -351,10 +348,10 @@
     end();
   });
   document.addEventListener("pointercancel", () => drag && end());
-  // Neither focus nor dragging of a link is wanted here.
+  // No focus, and no dragging of a link.
   document.addEventListener("mousedown", (event) => event.target.closest?.("[data-brush]") && event.preventDefault());
 
-  // What popped up closes with Escape, or with a click elsewhere. Escape ends a drag as well.
+  // What popped up closes with Escape or a click elsewhere, and Escape ends a drag.
   const close = (but) => {
     for (const one of document.querySelectorAll(".pop[open]")) if (!one.contains(but)) one.open = false;
   };

@@ -1,4 +1,4 @@
-// The ticked rows of the explorer. Comes when somebody goes to the table (cotadmin.js).
+// The ticked rows of the explorer. Comes when somebody goes to them (cotadmin.js).
 (() => {
   "use strict";
   const $ = (selector) => document.querySelector(selector);
@@ -6,7 +6,7 @@
   const filter = () => $("#picked [name=query]")?.value;
   let filtered = filter();
   let picked; // ids
-  let isAll; // all that match, those that are not on the page too
+  let isAll; // all that match, also on other pages
   let anchor; // the id from which on a range is ticked
 
   const tick = (some, isTicked, andAllOthers = false) => {
@@ -48,7 +48,7 @@
     setTimeout(tick, 0, []);
   });
 
-  // Rows that came anew, or are more, are of the same list; with another filter it is another one.
+  // New rows are of the same list, unless the filter is another.
   document.addEventListener("htmx:afterSettle", () => {
     if (filter() !== filtered) {
       $("[data-given-up]").hidden = !picked.size;

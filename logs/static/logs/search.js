@@ -1,4 +1,4 @@
-// The search box as a combobox: it offers what the server completes. Comes when somebody goes to the box (cotadmin.js).
+// The search box as a combobox. Comes when somebody goes to it (cotadmin.js).
 (() => {
   "use strict";
   const PAUSE = 120; // ms without a key before the server is asked
@@ -25,7 +25,7 @@
     show(false);
   };
 
-  // An answer that is not the newest is dropped, and so is one that comes after the box was left.
+  // Only the newest answer counts, and none once the box was left.
   const complete = async () => {
     asking?.abort();
     const { signal } = (asking = new AbortController());
@@ -37,7 +37,7 @@
       list.innerHTML = options;
       show(list.childElementCount > 0);
     } catch {
-      // Nothing is offered where there is no answer: the search goes without.
+      // Without an answer nothing is offered.
     }
   };
   const take = (option) => {
@@ -53,7 +53,7 @@
     choose(options[at < 0 && by < 0 ? options.length - 1 : (at + by + options.length) % options.length]);
   };
 
-  // Each says whether the key was meant for what is offered, and so does nothing else.
+  // True: the key was meant for what is offered, and does nothing else.
   const takeChosen = () => {
     const option = chosen();
     if (option) take(option);
@@ -64,7 +64,7 @@
     ArrowUp: () => !list.hidden && (step(-1), true),
     Escape: () => !list.hidden && (close(), true),
     Tab: takeChosen,
-    // By itself it is a change, a search and a submit.
+    // By itself: a change, a search and a submit.
     Enter: () => takeChosen() || (close(), box.form.requestSubmit(), true),
   };
   for (const name of ["ArrowLeft", "ArrowRight", "Home", "End"]) keys[name] = () => close(); // that was for another place
@@ -85,7 +85,7 @@
   list.addEventListener("pointerdown", (event) => event.preventDefault()); // the caret stays in the box
   list.addEventListener("click", ({ target }) => target.closest("[role=option]") && take(target.closest("[role=option]")));
 
-  // What the server could not read is told with the results; the box says that it is about it.
+  // What the server could not read is told with the results.
   document.addEventListener("htmx:afterSettle", () => {
     const problems = document.getElementById("search-problems");
     box.setAttribute("aria-invalid", Boolean(problems));
