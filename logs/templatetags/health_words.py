@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django import template
 from django.template import Context
@@ -131,7 +131,9 @@ def step_title(traffic: Traffic) -> str:
     """Failures per 30 minutes; of what was delivered where nothing failed."""
     step = traffic.period.step
     if step >= DAY:
-        return _("Failures per day") if traffic.now.failed else _("Deliveries per day")
+        days = _("Failures per day") if traffic.now.failed else _("Deliveries per day")
+        is_utc = not timezone.localtime(traffic.period.now).utcoffset()
+        return days if is_utc else _("%(title)s, by UTC") % {"title": days}
     if step >= HOUR:
         texts = _("Failures per %(number)s hours"), _("Deliveries per %(number)s hours")
         number = step // HOUR
@@ -159,15 +161,19 @@ def spark(bars: Sequence[Bar], label: str = "") -> SafeString:
 
 @register.simple_tag
 def bar_title(bar: Bar) -> str:
-    """13 Apr 22:30–23:00: 14 failed, 3 delivered."""
+    """13 Apr 22:30–23:00: 14 failed, 3 delivered; of a day, its date alone."""
     text = _("%(start)s–%(end)s: %(failed)s failed, %(delivered)s delivered")
+    numbers = {"failed": bar.failed, "delivered": bar.delivered}
+    if bar.end - bar.start >= DAY:
+        day = date_format(_of_its_day(bar.start, DAY), "j M")
+        return _("%(day)s: %(failed)s failed, %(delivered)s delivered") % {"day": day, **numbers}
     start, end = timezone.localtime(bar.start), timezone.localtime(bar.end)
-    return text % {
-        "start": date_format(start, "j M H:i"),
-        "end": f"{end:%H:%M}" if end - start < DAY else date_format(end, "j M H:i"),
-        "failed": bar.failed,
-        "delivered": bar.delivered,
-    }
+    return text % {"start": date_format(start, "j M H:i"), "end": f"{end:%H:%M}", **numbers}
+
+
+def _of_its_day(start: datetime, step: timedelta) -> datetime:
+    """In the person's zone; days are those of the rollups, by UTC, for those of another zone are made of many more cells."""
+    return start.astimezone(UTC) if step >= DAY else timezone.localtime(start)
 
 
 @register.simple_tag
@@ -175,7 +181,7 @@ def axis_of(period: Period) -> list[tuple[str, str]]:
     """Where the axis is labelled, and with what: the day where it is another, and the time where steps are short."""
     labels, last = [], None
     for place, start in period.labelled:
-        local = timezone.localtime(start)
+        local = _of_its_day(start, period.step)
         labels.append((f"{place:.2f}%", _label(local, local.date() == last, period.step)))
         last = local.date()
     return labels

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
+from django.utils.formats import date_format
 
 from logs import objectid
 from logs.models import Company, State, Subscription, Turn, WebhookLog, Worker
@@ -188,6 +189,17 @@ class TestChart:
     def test_where_nothing_failed_it_is_of_deliveries(self, look, orders):
         log(orders)
         assert "Deliveries per 30 minutes" in look()
+
+    @pytest.mark.parametrize(
+        ("zone", "title"), [("UTC", "Failures per day"), ("America/Santiago", "Failures per day, by UTC")]
+    )
+    def test_days_are_those_of_utc_and_are_called_so(self, look, orders, client, zone, title):
+        failed = log(orders, State.FAILED)
+        client.cookies["zone"] = zone
+        page = look("/?range=30d")
+        assert title in re.search(r'id="chart-title">([^<]*)<', page)[1]
+        day = date_format(failed.created_at, "j M")
+        assert f"<title>{day}: 1 failed, 0 delivered</title>" in page
 
     def test_bars_begin_at_the_same_moments_in_every_zone(self, look, orders, settings, monkeypatch):
         now = timezone.now()
