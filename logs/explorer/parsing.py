@@ -32,7 +32,7 @@ MOST_CHARACTERS = 500
 _ITEM = r'(?:"[^"]*"?|[^\s",]+)'
 _ITEMS = re.compile(_ITEM)
 _PIECE = re.compile(
-    rf"""(?P<minus>-(?=\S))?
+    rf"""(?P<minus>-(?=\S)(?!\d+[.,]\d))?  # -33.45 is a number
     (?:(?P<name>[^\s":]+):(?!//)(?P<value>{_ITEM}(?:,{_ITEM})*)?  # https:// begins an address
     |(?P<word>"[^"]*"?|[^\s"]+))""",
     re.VERBOSE,
@@ -96,7 +96,7 @@ def _term(piece: re.Match[str], masked_keys: MaskedKeys) -> Term | None:
         return _of_field(field, _given(value), place)
     if steps := read_steps(name):
         return _path(steps, _given(value), masked_keys, place)
-    if value and name.partition(".")[0] in PATH_ROOTS:
+    if value and re.split(r"[./]", name.removeprefix("/"))[0] in PATH_ROOTS:
         raise Wrong(_("A part of the place is missing: write it as data.asset or /data/asset."))
     if value and _LOOKS_LIKE_A_FIELD.fullmatch(name):
         raise Wrong(_unknown(name))

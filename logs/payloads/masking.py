@@ -157,11 +157,16 @@ def mask_text(text: str, keys: MaskedKeys) -> str:
     """A receiver's answer: JSON, a form, or words; `key=value`, `key: value` and credentials are found in any text."""
     if not text:
         return text
-    is_document = text.lstrip()[:1] in ("{", "[")
-    if is_document:
-        text = mask_json(text, keys)
-    if not (is_document and _is_json(text)):  # words, or JSON that was cut off
-        text = _mask_fragments(text, keys)
+    is_whole = text.lstrip()[:1] in ("{", "[") and _is_json(text)  # not words, nor JSON that was cut off
+    return _mask_credentials(mask_json(text, keys)) if is_whole else mask_closely(text, keys)
+
+
+def mask_closely(text: str, keys: MaskedKeys) -> str:
+    """As `mask_text`; `key=value` is also looked for in the strings of JSON."""
+    return _mask_credentials(_mask_fragments(mask_inside(text, keys), keys))
+
+
+def _mask_credentials(text: str) -> str:
     return _CREDENTIALS.sub(lambda match: f"{match[1]}{match[2]}{MASK}", text)
 
 

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 import msgspec
 
-from .masking import MaskedKeys, mask_inside
+from .masking import MASK, MaskedKeys, mask_closely, mask_inside
 
 WORD_LENGTH = 64
 BYTES_LIMIT = 1_000_000  # of all words together; a tsvector of PostgreSQL takes 1,048,575
-ENCODED_IN_ENCODED = 3  # an address in the query of an address in the query of an address
+ENCODED_IN_ENCODED = 5  # an address in the query of an address in the query of an address; JSON in JSON in JSON
 
 _WORD = re.compile(r"[^\W_]+")
 _HAS_OBJECTID = re.compile("[0-9a-f]{24}", re.IGNORECASE)
 _decoder = msgspec.json.Decoder(float_hook=str)
+_ESCAPE = re.compile(r"\\(?:u(?P<code>[0-9a-fA-F]{4})|(?P<letter>[nrtbf\"\\/]))")
+_ESCAPED = {"n": "\n", "r": "\n", "t": "\t", "b": " ", "f": " ", '"': '"', "\\": "\\", "/": "/"}
 _LATIN_ACCENTS = re.compile("[\u0300-\u034e\u0350-\u036f]+")
 
 
@@ -82,10 +82,7 @@ def _capped(words: list[str]) -> Tokens:
 
 def _collect(value: Any, keys: MaskedKeys, texts: list[str]) -> None:
     if isinstance(value, str):
-        text = mask_inside(value, keys)
-        texts.append(text)
-        if "%" in text or "\\" in text:
-            texts.extend(_decoded(text, keys))
+        texts.extend(_readings(value, keys))
     elif isinstance(value, dict):
         for key, item in value.items():
             if len(key) >= 24 and _HAS_OBJECTID.search(key):
@@ -101,13 +98,23 @@ def _collect(value: Any, keys: MaskedKeys, texts: list[str]) -> None:
         texts.append(str(value))
 
 
-def _decoded(text: str, keys: MaskedKeys) -> Iterator[str]:
-    """What a masked text says that is encoded: %2F in an address, \\u00e1 and \\n in JSON that is the value of a string."""
-    if "\\" in text and text.lstrip()[:1] in ("{", "["):
-        with suppress(msgspec.DecodeError, RecursionError):  # it may only look like JSON
-            yield from searched_texts(as_written(text), keys)
+def _readings(text: str, keys: MaskedKeys) -> list[str]:
+    """The text as it stands, and what it says: %2F in an address, \\n and \\u00e1 in JSON. Where that has something to hide, the
+    text itself is left out.
+    """
+    shown = mask_inside(text, keys)
+    if "%" not in shown and "\\" not in shown:
+        return [shown]
+    said = shown
+    found: list[str] = []
     for _time in range(ENCODED_IN_ENCODED):
-        if (said := unquote(text)) == text:
-            return
-        text = mask_inside(said, keys)
-        yield text
+        if (decoded := _ESCAPE.sub(_unescaped, unquote(said))) == said:
+            break
+        said = mask_closely(decoded, keys)
+        found.append(said)
+    hides = said.count(MASK) > shown.count(MASK)
+    return [said] if hides else [shown, *found]
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    return chr(int(escape["code"], 16)) if escape["code"] else _ESCAPED[escape["letter"]]

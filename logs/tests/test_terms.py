@@ -74,6 +74,8 @@ WORDS = {
     " \t\n ": [],
     "- () — … bomba": [word("bomba")],
     '"" bomba': [word("bomba")],
+    "-33.45": [word("-33.45", "33", "45")],
+    "-33": [word("33", no=True)],
 }
 FIELD_VALUES = {
     "state:failed": [choice("state", "failed")],
@@ -176,6 +178,7 @@ def test_every_field_and_every_value_of_a_choice_is_among_these():
         ('""', '""', "There is no word or number in it"),
         ("data.:x", "data.:x", "A part of the place is missing"),
         ("data..asset:x", "data..asset:x", "A part of the place is missing"),
+        ("/data/:x", "/data/:x", "A part of the place is missing"),
         ("data.asset:", "data.asset:", "Write a value right behind the colon."),
         ("data.asset:--", "data.asset:--", "Write a word or a number behind the colon."),
         ("response:()", "response:()", "Write a word or a number behind the colon."),

@@ -1,5 +1,7 @@
 """The words by which payloads are found."""
 
+import json
+
 import pytest
 
 from logs.payloads import tokens
@@ -37,16 +39,34 @@ KEYS = MaskedKeys(DEFAULT_MASKED_KEYS)
         ("?to=%2F%3Ffrom%3D%252Fpump", ["to", "2f", "3ffrom", "3d", "252fpump", "from", "2fpump", "pump"]),
         ("50%de 100% 7%%20", ["50", "de", "100", "7", "20"]),
         ({"body": r'{"a":"one\ntwo","b":"mec\u00e1nico"}'}, ["one", "ntwo", "mec", "u00e1nico", "two", "mecanico"]),
-        ({"body": r'{"a":"one\ntwo"'}, ["one", "ntwo"]),
+        ({"body": r'Error: {"a":"one\ntwo"'}, ["error", "one", "ntwo", "two"]),
+        (r'"{\"a\":\"one\\ntwo\"}"', ["one", "ntwo", "two"]),
         ({"body": r'{"a":{"password":"hid\nden"},"b":"x%20"}'}, ["password", "20"]),
-        (
-            "%7B%22password%22%3A%22hidden%22%7D shown",
-            ["7b", "22password", "22", "3a", "22hidden", "7d", "shown", "password"],
-        ),
+        ("%7B%22password%22%3A%22hidden%22%7D shown", ["password", "shown"]),
     ],
 )
 def test_words_of_values_are_found_and_nothing_else(value, words):
     assert search_tokens(value, KEYS).words == words
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "%7B%22password%22%3A%22hidden%22%7D",
+        "%257B%2522password%2522%253A%2522hidden%2522%257D",
+        '{"x": "%7B%22password%22%3A%22hidden%22%7D"}',
+        r'"{\"password\": \"hidden\"}"',
+        r'"{\"x\": \"{\\\"password\\\": \\\"hidden\\\"}\"}"',
+        r'Error: {"x": "{\"password\": \"hidden\"}"}',
+        "https://x.example/?next=%2F%3Fpassword%3Dhidden",
+        '{"password": "other", "x": "%7B%22password%22%3A%22hidden%22%7D"}',
+    ],
+)
+@pytest.mark.parametrize("wrap", [str, lambda text: {"data": {"body": text}}, lambda text: json.dumps({"body": text})])
+def test_what_is_masked_is_not_found_behind_what_is_encoded(text, wrap):
+    words = search_tokens(wrap(text), KEYS).words
+    assert [word for word in words if "hidden" in word] == []
+    assert "password" in words
 
 
 def test_fractions_are_found_as_they_are_written():
