@@ -26,7 +26,7 @@ FIELD_WORDS = (
     FieldWords("action", _("What happened to it"), ("action:edit",)),
     FieldWords("duration", _("How long the last try took"), ("duration:>2s", "duration:100ms..1s")),
     FieldWords("response", _("Words of the response alone"), ('response:"bad gateway"',)),
-    FieldWords("data", _("Words at a place of the payload"), ("data.name:118", "/data/tags/0:red")),
+    FieldWords("data", _("Words at a place of the payload"), ("data.name:118", "/data/tags/0:red", "diff.name:118")),
     FieldWords("tries", _("How often it was tried"), ("tries:>1",)),
     FieldWords("object", _("The id of what the event is about"), ("object:62742b7562f37034d9399914",)),
     FieldWords("id", _("The id of the log"), ("id:62742dd824c886d54e60f02b",)),

@@ -86,7 +86,7 @@ class Finder:
         """What is found at a first look at the newest: enough for a page, or all that there is, or what time allowed."""
         if self.by_index.is_worth_while and (looked := self._look_by_index()):
             return looked
-        deadline = time.monotonic() + self.seconds
+        deadline = time.monotonic() + self._first_seconds
         keys: list[Key] = []
         for number, (window, is_last) in enumerate(self._windows(None, is_older=True), 1):
             matched = matching(self.criteria, window, deadline=deadline)
@@ -103,6 +103,11 @@ class Finder:
                 break
         return Looked(keys, is_all=False, until=window[-1])
 
+    @property
+    def _first_seconds(self) -> float:
+        """Who looks further has looked here before: that is for what comes then."""
+        return min(self.seconds, SECONDS)
+
     def _look_by_index(self) -> Looked | None:
         """None where they may be many."""
         ids = self.by_index.ids
@@ -110,7 +115,7 @@ class Finder:
             return None
         logs = self.criteria.of_kinds().logs().filter(pk__in=ids).order_by()
         keys = sorted((Key(*row) for row in logs.values_list("created_at", "pk")), reverse=True)
-        matched = matching(self.criteria, keys, deadline=time.monotonic() + self.seconds)
+        matched = matching(self.criteria, keys, deadline=time.monotonic() + self._first_seconds)
         return Looked(matched.keys, is_all=matched.looked_until is None, until=matched.looked_until)
 
     def every(self, *, is_older: bool, at_once: int = MOST_AT_ONCE) -> Iterator[list[Key]]:

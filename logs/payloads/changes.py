@@ -5,6 +5,7 @@ Two values that are not the same never look the same: where their texts would, t
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -143,20 +144,34 @@ def texts_of(items: dict[str, Any], keys: MaskedKeys) -> dict[str, str]:
     texts = {item: shown(value, keys) for item, value in items.items()}
     if len({_look(text) for text in texts.values()}) == len(texts):
         return texts
-    return {item: _shown_as_json(value, keys) for item, value in items.items()}
+    as_json_texts = {item: _shown_as_json(value, keys) for item, value in items.items()}
+    if len({_look(text, blanks=True) for text in as_json_texts.values()}) == len(items):
+        return as_json_texts
+    return {item: _escaped(text) for item, text in as_json_texts.items()}
 
 
 def shown_pair(before: Any, after: Any, keys: MaskedKeys) -> tuple[str, str]:
     """Both as `shown`; as JSON where they would look alike."""
     texts = shown(before, keys), shown(after, keys)
-    if texts[0] and texts[1] and _look(texts[0]) == _look(texts[1]):
-        return _shown_as_json(before, keys), _shown_as_json(after, keys)
-    return texts
+    if not (texts[0] and texts[1]) or _look(texts[0]) != _look(texts[1]):
+        return texts
+    texts = _shown_as_json(before, keys), _shown_as_json(after, keys)
+    return (
+        texts
+        if _look(texts[0], blanks=True) != _look(texts[1], blanks=True)
+        else (_escaped(texts[0]), _escaped(texts[1]))
+    )
 
 
-def _look(text: str) -> str:
-    """Blanks at an end are not seen, nor how many there are."""
-    return " ".join(text.split())
+def _look(text: str, *, blanks: bool = False) -> str:
+    """Equal for what looks alike: blanks at an end are not seen, nor how many there are, unless quotation marks tell of them."""
+    text = unicodedata.normalize("NFKC", text)
+    return text if blanks else " ".join(text.split())
+
+
+def _escaped(text: str) -> str:
+    """JSON with \\u00a0 for letters that look like others."""
+    return "".join(letter if letter.isascii() or letter in MASK else f"\\u{ord(letter):04x}" for letter in text)
 
 
 def shown(value: Any, keys: MaskedKeys) -> str:

@@ -47,6 +47,8 @@ def test_the_published_edit():
         ({"previous": "true", "changedTo": True}, "changed", '"true"', "true"),
         ({"previous": "a\nb", "changedTo": "a b"}, "changed", r'"a\nb"', '"a b"'),
         ({"previous": "a", "changedTo": " a"}, "changed", '"a"', '" a"'),
+        ({"previous": "a b", "changedTo": "a\u00a0b"}, "changed", '"a b"', r'"a\u00a0b"'),
+        ({"previous": "\u00e9", "changedTo": "e\u0301"}, "changed", r'"\u00e9"', r'"e\u0301"'),
         ("odd", "added", "", "odd"),
         (None, "added", "", "null"),
     ],
@@ -67,6 +69,7 @@ def test_arrays_are_compared_as_sets():
     [
         ([1], ["1"], (['"1"'], ["1"], [])),
         (["a", "a "], ["a"], ([], ['"a "'], ['"a"'])),
+        (["a b"], ["a\u00a0b"], ([r'"a\u00a0b"'], ['"a b"'], [])),
         ([{"a": 1, "b": 2}], [{"b": 2, "a": 1}], ([], [], ['{"b":2,"a":1}'])),
         ([{"token": "old"}], [{"token": "new"}], ([f'{{"token":"{MASK}"}}'], [f'{{"token":"{MASK}"}}'], [])),
         ([None, "null", True, "x", "x"], ["x", None], ([], ['"null"', "true"], ['"x"', "null"])),

@@ -32,10 +32,13 @@ def logs() -> list[WebhookLog]:
 
 
 def links(answer) -> dict[str, str]:
-    """Where "prev", "next" and "back" lead."""
+    """Where "prev", "next" and "back" lead; the list, to the log."""
     page = answer.content.decode()
     found = {rel: html.unescape(to) for rel, to in re.findall(r'rel="(prev|next)" href="([^"]+)"', page)}
-    return found | {"back": html.unescape(re.search(r'class="back" href="([^"]+)"', page)[1])}
+    back, is_at_a_log, log = html.unescape(re.search(r'class="back" href="([^"]+)"', page)[1]).partition("#")
+    assert log == (answer.context["log"].pk if is_at_a_log else "")
+    assert bool(is_at_a_log) == ("?" in back)
+    return found | {"back": back}
 
 
 def test_a_permalink_has_all_logs_as_neighbours(client, logs):

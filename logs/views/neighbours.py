@@ -49,7 +49,8 @@ class InList:
 
     @property
     def list_address(self) -> str:
-        return address(self.query)
+        """The list, at this log, if it came from there."""
+        return address(self.query) + f"#{self.log.pk}" * bool(self.query)
 
     @property
     def is_newest_first(self) -> bool:
