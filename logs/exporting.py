@@ -9,7 +9,7 @@ from .explorer.criteria import Criteria
 from .explorer.finding import Finder
 from .masked_keys import masked_keys
 from .models import WebhookLog
-from .payloads.masking import mask_json
+from .payloads.masking import mask_json, mask_text
 
 AT_ONCE = 500
 
@@ -20,5 +20,7 @@ def exported(criteria: Criteria, *, is_masked: bool = True) -> Iterator[str]:
         rows = WebhookLog.objects.select_related("payload").defer("search", "payload__search")
         logs = rows.in_bulk([key.pk for key in keys])
         for log in (logs[key.pk] for key in keys if key.pk in logs):
+            if is_masked:
+                log.response = mask_text(log.response, masked_keys()) if log.response else log.response
             line = write_log(log, log.payload.event if hasattr(log, "payload") else "null")
             yield mask_json(line, masked_keys()) if is_masked else line

@@ -33,5 +33,5 @@ FIELD_WORDS = (
     FieldWords("company", _("The company, by its name or id"), ("company:austral",)),
     FieldWords("test", _("Whether it is a test event"), ("test:no",)),
     FieldWords("result", _("Cotalker's word for the outcome"), ("result:failed",)),
-    FieldWords("fingerprint", _("Failures of one kind"), ('fingerprint:"502 Bad Gateway"',)),
+    FieldWords("fingerprint", _("Failures of one kind"), ('fingerprint:"Service Unavailable"',)),
 )

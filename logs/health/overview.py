@@ -30,10 +30,14 @@ class Failing:
     received_at: datetime | None
 
     @property
+    def has_received_since(self) -> bool:
+        """Since its last failure."""
+        return bool(self.failed_at and self.received_at and self.received_at > self.failed_at)
+
+    @property
     def has_recovered(self) -> bool:
         """Not while its lane is blocked, whatever it received before."""
-        has_received = self.failed_at and self.received_at and self.received_at > self.failed_at
-        return bool(has_received) and not is_blocked(self.lane)
+        return self.has_received_since and not is_blocked(self.lane)
 
     @property
     def is_held(self) -> bool:
@@ -69,7 +73,7 @@ class Overview:
         """How many subscriptions have received nothing since their last failure; None where there are too many to ask."""
         if self.failing_count.is_least or self.failing_count.number != len(self.failing):
             return None
-        return sum(not one.has_recovered for one in self.failing)
+        return sum(not one.has_received_since for one in self.failing)
 
 
 def overview_of(user, period: Period) -> Overview:

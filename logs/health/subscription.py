@@ -39,10 +39,14 @@ class SubscriptionHealth:
     is_blocked: bool
 
     @property
+    def has_received_since(self) -> bool:
+        """Since its last failure."""
+        return bool(self.failed_at and self.received_at and self.received_at > self.failed_at)
+
+    @property
     def has_recovered(self) -> bool:
         """Not while its lane is blocked, whatever it received before."""
-        has_received = self.failed_at and self.received_at and self.received_at > self.failed_at
-        return bool(has_received) and not self.is_blocked
+        return self.has_received_since and not self.is_blocked
 
     @property
     def failing_since(self) -> datetime:

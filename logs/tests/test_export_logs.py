@@ -112,6 +112,20 @@ class TestMasking:
         assert document["apiToken"] == MASK
         assert json.loads(document["response"]) == {"token": MASK, "ok": 1}
 
+    @pytest.mark.parametrize(
+        ("response", "shown"),
+        [
+            ("token=hunter2&a=b", f"token={MASK}&a=b"),
+            ("refused, password: hunter2", f"refused, password: {MASK}"),
+            ("Authorization: Bearer hunter2.x", f"Authorization: Bearer {MASK}"),
+            (None, None),
+        ],
+    )
+    def test_so_is_a_response_in_words(self, export, response, shown):
+        import_logs(log_document(1, response=response))
+        assert export()[1]["response"] == shown
+        assert "hunter2" not in json.dumps(export())
+
 
 def test_a_log_whose_payload_has_expired_has_no_event(export):
     make_log()

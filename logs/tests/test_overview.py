@@ -236,6 +236,14 @@ class TestLanes:
         waiting_log(idle, turn=Turn.BETWEEN_TRIES)
         assert "No lane is blocked." in look()
 
+    def test_a_lane_that_was_put_on_hold_after_it_had_received_again_fails_no_more(self, look, orders, client):
+        log(orders, State.FAILED, age=2 * HOUR)
+        log(orders)
+        orders.hold(by=None)
+        assert "It has received again since. 1 lane is blocked." in text(look())
+        page = text(client.get(orders.get_absolute_url()).content.decode())
+        assert "1 of 2 logs failed in the last 7 days; the last delivery succeeded" in page
+
 
 class TestAttention:
     @pytest.mark.parametrize(
