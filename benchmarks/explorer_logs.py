@@ -92,7 +92,7 @@ class Maker:
         self._event = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
         constant = json.loads(self._event.replace("@id", "").replace("@asset", "").replace("@name", ""))
         constant["event"] = constant["createdAt"] = constant["data"]["note"] = ""
-        self._words = " ".join(search_tokens(constant, masked_keys()).words)
+        self._words = " ".join(search_tokens(constant, masked_keys()))
         self._outcomes = {outcome: _columns_of(outcome) for outcome in (*DELIVERED, *FAILED, SKIPPED)}
         self._start, self._total, self._seed = end - timedelta(days=DAYS), total, seed
 

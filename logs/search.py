@@ -2,14 +2,16 @@
 
 Values under masked keys are left out when the index is written, so nobody can find out by searching what they may not see.
 The index lists whole words; a query word of three letters or more also finds words that begin with it.
-PostgreSQL takes 1 MB of words for an event. One that has more is marked, and has to be read to know what does not occur in it.
+PostgreSQL takes 1 MB of words in a vector. An event has up to four; one with more words yet is marked, and has to be read to know
+what does not occur in it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+
+from django.db.models import Q
 
 from . import objectid
 from .payloads.masking import MaskedKeys, mask_text
@@ -17,12 +19,14 @@ from .payloads.tokens import as_written, search_tokens
 
 SHORTEST_BEGINNING = 3  # letters
 LONG_RESPONSE = 8192  # characters; ours are no longer, an imported one may be
-MORE_WORDS = "'+'"  # no word, but the mark of a vector that has not all of them
+BYTES_LIMIT = 1_000_000  # of the words of a vector; PostgreSQL takes 1,048,575
+MORE_VECTORS = ("search_2", "search_3", "search_4")  # of a payload; NULL in all but the largest
+MORE_WORDS = "'+'"  # no word, but the mark in the first vector that there are more words than in all of them
 
 
-def event_vector(event: str, keys: MaskedKeys) -> str:
-    """The JSON of an event as the text of a tsvector."""
-    return _vector(as_written(event), keys)
+def event_vectors(event: str, keys: MaskedKeys) -> list[str | None]:
+    """The JSON of an event as the texts of its tsvectors: that of `search`, and those of MORE_VECTORS."""
+    return _vectors(search_tokens(as_written(event), keys), 1 + len(MORE_VECTORS))
 
 
 def response_vector(response: str, keys: MaskedKeys) -> str:
@@ -32,21 +36,59 @@ def response_vector(response: str, keys: MaskedKeys) -> str:
 
 @lru_cache(maxsize=1024)
 def _vector_of_response(response: str, keys: MaskedKeys) -> str:
-    return _vector(mask_text(response, keys), keys)
+    [vector] = _vectors(search_tokens(mask_text(response, keys), keys), 1)
+    return vector or ""
 
 
-def _vector(value: Any, keys: MaskedKeys) -> str:
-    words, is_capped = search_tokens(value, keys)
-    return " ".join([*words, MORE_WORDS] if is_capped else words)
+def _vectors(words: list[str], number: int) -> list[str | None]:
+    parts = _cut(words)
+    if len(parts) > number:
+        parts[0].append(MORE_WORDS)
+    vectors: list[str | None] = [" ".join(part) for part in parts[:number]]
+    return vectors + [None] * (number - len(vectors))
 
 
-def tsquery(tokens: Sequence[str]) -> str:
+def _cut(words: list[str]) -> list[list[str]]:
+    """Into parts of BYTES_LIMIT."""
+    if sum(map(len, words)) * 4 <= BYTES_LIMIT:  # UTF-8 has four bytes for a letter at most
+        return [words]
+    parts: list[list[str]] = [[]]
+    room = BYTES_LIMIT
+    for word in words:
+        size = len(word.encode())
+        if size > room:
+            parts.append([])
+            room = BYTES_LIMIT
+        parts[-1].append(word)
+        room -= size
+    return parts
+
+
+def tsquery(tokens: Sequence[str], operator: str = "&") -> str:
     """All of the words, as the text of a tsquery. Three letters are enough of a word; of an id it takes them all."""
-    return " & ".join(
+    return f" {operator} ".join(
         f"'{token}':*" if SHORTEST_BEGINNING <= len(token) < objectid.LENGTH else f"'{token}'" for token in tokens
     )
 
 
-def tsquery_or_more(tokens: Sequence[str]) -> str:
-    """Those that have all of the words, and those that may have them among the words that are not in the index."""
-    return f"({tsquery(tokens)}) | {MORE_WORDS}"
+def in_response(tokens: Sequence[str], *, or_more: bool = False) -> Q:
+    """Of a log: its response has all of the words. `or_more`: or may have them, having more words than its vector."""
+    return Q(search__matches=tsquery(tokens)) | (Q(search__matches=MORE_WORDS) if or_more else Q())
+
+
+def in_event(tokens: Sequence[str], payload: str = "", *, or_more: bool = False) -> Q:
+    """Of a payload (`payload`: the lookup that leads to it): its event has all of the words. `or_more`: as for `in_response`.
+
+    Those that are not all in the first vector have one in the others, which are nearly empty: so these are asked first.
+    """
+    found = Q(**{f"{payload}search__matches": tsquery(tokens)})
+    beyond = Q()
+    for vector in MORE_VECTORS:
+        beyond |= Q(**{f"{payload}{vector}__matches": tsquery(tokens, "|")})
+    for token in tokens if len(tokens) > 1 else ():
+        anywhere = Q()
+        for vector in ("search", *MORE_VECTORS):
+            anywhere |= Q(**{f"{payload}{vector}__matches": tsquery([token])})
+        beyond &= anywhere
+    found |= beyond
+    return found | (Q(**{f"{payload}search__matches": MORE_WORDS}) if or_more else Q())

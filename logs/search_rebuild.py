@@ -8,15 +8,20 @@ from django.db import connection
 
 from .masked_keys import masked_keys
 from .models import Payload, WebhookLog
-from .search import event_vector, response_vector
+from .search import MORE_VECTORS, event_vectors, response_vector
 
 AT_ONCE = 100  # events; each may have megabytes
 
-_SET_OF_EVENTS = """
-UPDATE logs_payload SET search = made.search
-FROM (SELECT id, text::tsvector AS search FROM unnest(%s::text[], %s::text[]) AS of (id, text)) made
-WHERE log_id = made.id AND logs_payload.search <> made.search
-"""
+_VECTORS = ("search", *MORE_VECTORS)
+_OLD, _NEW = (", ".join(f"{table}.{name}" for name in _VECTORS) for table in ("logs_payload", "made"))
+_SET_OF_EVENTS = f"""
+UPDATE logs_payload SET ({", ".join(_VECTORS)}) = ROW ({_NEW})
+FROM (
+    SELECT id, {", ".join(f"{name}::tsvector" for name in _VECTORS)}
+    FROM unnest(%s::text[]{", %s::text[]" * len(_VECTORS)}) AS of (id, {", ".join(_VECTORS)})
+) made
+WHERE log_id = made.id AND ({_OLD}) IS DISTINCT FROM ({_NEW})
+"""  # noqa: S608  nothing but the names above is put in
 # A response that has come meanwhile has its own words.
 _SET_OF_RESPONSES = """
 UPDATE logs_webhooklog SET search = made.search
@@ -32,11 +37,12 @@ def rebuild() -> Iterator[tuple[int, int]]:
     keys = masked_keys()
     for rows in _batches(Payload.objects.values_list("pk", "event")):
         ids, events = zip(*rows, strict=True)
-        yield len(rows), _changed(_SET_OF_EVENTS, ids, [event_vector(event, keys) for event in events])
+        vectors = zip(*(event_vectors(event, keys) for event in events), strict=True)
+        yield len(rows), _changed(_SET_OF_EVENTS, ids, *vectors)
     for rows in _batches(WebhookLog.objects.exclude(response=None).values_list("pk", "response")):
         ids, responses = zip(*rows, strict=True)
-        vectors = [response_vector(response, keys) for response in responses]
-        yield len(rows), _changed(_SET_OF_RESPONSES, ids, vectors, responses)
+        made = [response_vector(response, keys) for response in responses]
+        yield len(rows), _changed(_SET_OF_RESPONSES, ids, made, responses)
 
 
 def _batches(rows) -> Iterator[list[tuple[str, str]]]:

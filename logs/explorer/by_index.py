@@ -12,7 +12,7 @@ from django.db.models import Q, QuerySet
 
 from .. import objectid
 from ..models import Payload, WebhookLog
-from ..search import tsquery, tsquery_or_more
+from ..search import in_event, in_response, tsquery
 from ..time_limit import TookTooLong, time_limit
 from .terms import Path, Word
 
@@ -70,14 +70,14 @@ def is_id(term: Word) -> Q:
 
 def _ids_of(terms: Sequence[Word | Path]) -> set[str] | None:
     """Of logs in which the terms may occur, all of them; None where they are more than RARE."""
-    in_response = [term for term in terms if isinstance(term, Word) and term.only_response]
-    anywhere = [term for term in terms if term not in in_response]
-    if in_response:
-        return _at_most(WebhookLog.objects.filter(search__matches=tsquery_or_more(_tokens(in_response))))
-    found = [_at_most(Payload.objects.filter(search__matches=tsquery_or_more(_tokens(anywhere))))]
+    of_response = [term for term in terms if isinstance(term, Word) and term.only_response]
+    anywhere = [term for term in terms if term not in of_response]
+    if of_response:
+        return _at_most(WebhookLog.objects.filter(in_response(_tokens(of_response), or_more=True)))
+    found = [_at_most(Payload.objects.filter(in_event(_tokens(anywhere), or_more=True)))]
     for term in anywhere:
         if isinstance(term, Word):
-            found.append(_at_most(WebhookLog.objects.filter(search__matches=tsquery_or_more(term.tokens))))
+            found.append(_at_most(WebhookLog.objects.filter(in_response(term.tokens, or_more=True))))
             found.append(_at_most(WebhookLog.objects.filter(is_id(term))) if is_id(term) else set())
     if any(ids is None for ids in found):
         return None

@@ -13,7 +13,7 @@ from ..models import Payload, WebhookLog
 from ..paging import Key
 from ..payloads.masking import mask_text
 from ..payloads.tokens import as_written
-from ..search import MORE_WORDS, tsquery, tsquery_or_more
+from ..search import MORE_WORDS, in_event, in_response
 from .by_index import is_id
 from .criteria import Criteria
 from .occurs import occurs
@@ -43,9 +43,9 @@ def matching(
     logs = WebhookLog.objects.filter(criteria.rest, pk__in=[key.pk for key in keys])
     for term in criteria.terms:
         if not term.is_negated:
-            logs = logs.filter(_in_index(term, tsquery_or_more(term.tokens)))
+            logs = logs.filter(_in_index(term, or_more=True))
         elif not _must_be_read(term):
-            logs = logs.filter(~_in_index(term, tsquery(term.tokens)))
+            logs = logs.filter(~_in_index(term))
     left = set(logs.order_by().values_list("pk", flat=True))
     found = [key for key in keys if key.pk in left]
     to_read = [term for term in criteria.terms if _must_be_read(term)]
@@ -56,12 +56,16 @@ def matching(
     return _reading(terms, wanted, deadline)
 
 
-def _in_index(term: Word | Path, asked: str) -> Q:
+def _in_index(term: Word | Path, *, or_more: bool = False) -> Q:
     """Necessary for the term to occur, and enough where it need not be read and the index has all words."""
     if isinstance(term, Path):
-        return Q(payload__search__matches=asked)
-    in_response = Q(search__matches=asked)
-    return in_response if term.only_response else in_response | Q(payload__search__matches=asked) | is_id(term)
+        return in_event(term.tokens, "payload__", or_more=or_more)
+    of_response = in_response(term.tokens, or_more=or_more)
+    return (
+        of_response
+        if term.only_response
+        else of_response | in_event(term.tokens, "payload__", or_more=or_more) | is_id(term)
+    )
 
 
 def _must_be_read(term: Word | Path) -> bool:

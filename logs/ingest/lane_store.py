@@ -17,7 +17,7 @@ from .. import objectid
 from ..masked_keys import masked_keys
 from ..models import AttemptTrigger, State, Turn, wake
 from ..partitions import make_months_of
-from ..search import event_vector
+from ..search import MORE_VECTORS, event_vectors
 from .arrivals import Arrival
 
 # Whoever deactivates a subscription at this moment is waited for, and then it gets nothing more. Locked in the order of ids.
@@ -41,7 +41,7 @@ COPY logs_webhooklog (
     object_name, search, turn, position, tries_left, trigger, is_test
 ) FROM STDIN
 """
-_PAYLOADS = "COPY logs_payload (log_id, event, search) FROM STDIN"
+_PAYLOADS = f"COPY logs_payload (log_id, event, search, {', '.join(MORE_VECTORS)}) FROM STDIN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +108,10 @@ def _copy_logs(cursor, logs: Sequence[NewLog], places: dict[str, int], now: date
 
 def _copy_payloads(cursor, logs: Sequence[NewLog]) -> None:
     keys = masked_keys()
-    event, vector = None, ""
+    event: Arrival | None = None
+    vectors: list[str | None] = []
     with cursor.copy(_PAYLOADS) as copy:
         for log in logs:
             if log.event is not event:  # an event may go into several lanes, which come one after another
-                event, vector = log.event, event_vector(log.event.text, keys)
-            copy.write_row((log.id, log.event.text, vector))
+                event, vectors = log.event, event_vectors(log.event.text, keys)
+            copy.write_row((log.id, log.event.text, *vectors))

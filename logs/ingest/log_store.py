@@ -12,7 +12,7 @@ from ..documents import BadDocument, LogDocument
 from ..models import State
 from ..partitions import make_months_of
 from ..payloads.masking import MaskedKeys, mask_text
-from ..search import event_vector, response_vector
+from ..search import MORE_VECTORS, event_vectors, response_vector
 from .reach import Reach
 from .subscription_store import make_placeholder
 
@@ -21,21 +21,22 @@ CREATE TEMPORARY TABLE IF NOT EXISTS staged_log (
     id char(24) COLLATE "C", subscription_id char(24) COLLATE "C", company char(24), created_at timestamptz,
     status integer, retry integer, response text, extra json, state text, cause text, fingerprint text,
     event_type text, action text, object_id text, object_name text,
-    search tsvector, event json, event_search tsvector
+    search tsvector, event json, event_search tsvector, search_2 tsvector, search_3 tsvector, search_4 tsvector
 ) ON COMMIT DELETE ROWS
 """
 _LOG_COLUMNS = (
     "id, subscription_id, company, created_at, status, retry, response, extra, state, cause, fingerprint, "
     "event_type, action, object_id, object_name, search"
 )
+_MORE_VECTORS = ", ".join(MORE_VECTORS)
 # In the order of ids, so that two imports of the same logs do not wait for each other in a circle.
 _INSERT_NEW = f"""
 WITH inserted AS (
     INSERT INTO logs_webhooklog ({_LOG_COLUMNS}) SELECT {_LOG_COLUMNS} FROM staged_log ORDER BY id
     ON CONFLICT (id) DO NOTHING RETURNING id
 )
-INSERT INTO logs_payload (log_id, event, search)
-SELECT id, event, event_search FROM staged_log JOIN inserted USING (id) RETURNING log_id
+INSERT INTO logs_payload (log_id, event, search, {_MORE_VECTORS})
+SELECT id, event, event_search, {_MORE_VECTORS} FROM staged_log JOIN inserted USING (id) RETURNING log_id
 """
 # Written differently is not different: a pretty-printed copy of the same event is fine.
 _OTHER_EVENT = """
@@ -125,7 +126,7 @@ def _within_reach(logs: list[LogDocument], reach: Reach, stored: Stored) -> list
 def _stage(cursor, logs: list[LogDocument], masked_keys: MaskedKeys) -> None:
     cursor.execute(_STAGE)
     cursor.execute("DELETE FROM staged_log")  # what a batch before left, where one transaction holds both
-    with cursor.copy(f"COPY staged_log ({_LOG_COLUMNS}, event, event_search) FROM STDIN") as copy:
+    with cursor.copy(f"COPY staged_log ({_LOG_COLUMNS}, event, event_search, {_MORE_VECTORS}) FROM STDIN") as copy:
         for log in logs:
             state = State.SUCCEEDED if is_success(log.status) else State.FAILED
             cause = cause_of(log.status, log.response or "")
@@ -149,7 +150,7 @@ def _stage(cursor, logs: list[LogDocument], masked_keys: MaskedKeys) -> None:
                     event.object_name,
                     response_vector(log.response or "", masked_keys),
                     event.text,
-                    event_vector(event.text, masked_keys),
+                    *event_vectors(event.text, masked_keys),
                 )
             )
 

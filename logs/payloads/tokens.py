@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import unquote
 
 import msgspec
@@ -12,7 +12,6 @@ import msgspec
 from .masking import MASK, MaskedKeys, mask_closely, mask_inside
 
 WORD_LENGTH = 64
-BYTES_LIMIT = 1_000_000  # of all words together; a tsvector of PostgreSQL takes 1,048,575
 ENCODED_IN_ENCODED = 5  # an address in the query of an address in the query of an address; JSON in JSON in JSON
 
 _WORD = re.compile(r"[^\W_]+")
@@ -23,18 +22,10 @@ _ESCAPED = {"n": "\n", "r": "\n", "t": "\t", "b": " ", "f": " ", '"': '"', "\\":
 _LATIN_ACCENTS = re.compile("[\u0300-\u034e\u0350-\u036f]+")
 
 
-class Tokens(NamedTuple):
-    """`is_capped`: there were more words than are kept."""
-
-    words: list[str]
-    is_capped: bool
-
-
-def search_tokens(value: Any, keys: MaskedKeys) -> Tokens:
+def search_tokens(value: Any, keys: MaskedKeys) -> list[str]:
     """The distinct words of all values of a parsed JSON value, or of a text; of keys, only of those that hold an ObjectId."""
     words = _words(" ".join(searched_texts(value, keys)))
-    found = list(dict.fromkeys(word[:WORD_LENGTH] for word in words if len(word) > 1 or word.isdigit()))
-    return _capped(found)
+    return list(dict.fromkeys(word[:WORD_LENGTH] for word in words if len(word) > 1 or word.isdigit()))
 
 
 def query_tokens(query: str) -> list[str]:
@@ -67,17 +58,6 @@ def folded(text: str) -> str:
 
 def _words(text: str) -> list[str]:
     return _WORD.findall(folded(text))
-
-
-def _capped(words: list[str]) -> Tokens:
-    room = BYTES_LIMIT
-    if sum(map(len, words)) * 4 <= room:  # UTF-8 has four bytes for a letter at most
-        return Tokens(words, False)
-    for number, word in enumerate(words):
-        room -= len(word.encode())
-        if room < 0:
-            return Tokens(words[:number], True)
-    return Tokens(words, False)
 
 
 def _collect(value: Any, keys: MaskedKeys, texts: list[str]) -> None:

@@ -27,7 +27,7 @@ from logs.paging import Key
 from logs.partitions import make_months_of
 from logs.rollups.folding import fold
 from logs.rollups.spans import floor
-from logs.search import event_vector
+from logs.search import event_vectors
 
 from .factories import COMPANY, MOMENT, make_subscription
 
@@ -274,7 +274,7 @@ def test_facets_count_what_matches_and_their_own_other_values(logs):
 def words(logs: list[WebhookLog], texts: dict[int, dict]) -> None:
     make_months_of(log.pk for log in logs)
     Payload.objects.bulk_create(
-        Payload(log=log, event="{}", search=event_vector(json.dumps(texts.get(index, MECANICO)), masked_keys()))
+        Payload(log=log, event="{}", search=event_vectors(json.dumps(texts.get(index, MECANICO)), masked_keys())[0])
         for index, log in enumerate(logs)
     )
 

@@ -183,7 +183,7 @@ _queries = st.one_of(
 @settings(deadline=None)
 @given(st.fixed_dictionaries({"data": _values}), _queries)
 def test_what_occurs_is_in_the_index_and_single_words_of_the_index_occur(event, text):
-    words = search_tokens(event, KEYS).words
+    words = search_tokens(event, KEYS)
     for term in parse(text, KEYS).terms:
         if isinstance(term, Word):
             in_index = all(any(_is_asked_for(word, token) for word in words) for token in term.tokens)

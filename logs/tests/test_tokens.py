@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from logs.payloads import tokens
+from logs import search
 from logs.payloads.masking import DEFAULT_MASKED_KEYS, MaskedKeys
 from logs.payloads.tokens import WORD_LENGTH, as_written, query_tokens, search_tokens
+from logs.search import event_vectors
 
 KEYS = MaskedKeys(DEFAULT_MASKED_KEYS)
 
@@ -46,7 +47,7 @@ KEYS = MaskedKeys(DEFAULT_MASKED_KEYS)
     ],
 )
 def test_words_of_values_are_found_and_nothing_else(value, words):
-    assert search_tokens(value, KEYS).words == words
+    assert search_tokens(value, KEYS) == words
 
 
 @pytest.mark.parametrize(
@@ -64,13 +65,13 @@ def test_words_of_values_are_found_and_nothing_else(value, words):
 )
 @pytest.mark.parametrize("wrap", [str, lambda text: {"data": {"body": text}}, lambda text: json.dumps({"body": text})])
 def test_what_is_masked_is_not_found_behind_what_is_encoded(text, wrap):
-    words = search_tokens(wrap(text), KEYS).words
+    words = search_tokens(wrap(text), KEYS)
     assert [word for word in words if "hidden" in word] == []
     assert "password" in words
 
 
 def test_fractions_are_found_as_they_are_written():
-    assert search_tokens(as_written('{"a": 1.50, "b": 1e20, "c": -0.25, "d": 7}'), KEYS).words == [
+    assert search_tokens(as_written('{"a": 1.50, "b": 1e20, "c": -0.25, "d": 7}'), KEYS) == [
         "1",
         "50",
         "1e20",
@@ -80,15 +81,22 @@ def test_fractions_are_found_as_they_are_written():
     ]
 
 
-def test_there_is_a_limit_to_words_and_it_is_told(monkeypatch):
-    monkeypatch.setattr(tokens, "BYTES_LIMIT", 20)
-    assert search_tokens(["four"] * 9 + ["fours", "forty", "ñññ"], KEYS) == (["four", "fours", "forty", "nnn"], False)
-    assert search_tokens(["four", "fours", "forty", "жжж"], KEYS) == (["four", "fours", "forty", "жжж"], False)
-    assert search_tokens(["four", "fours", "forty", "жжжж"], KEYS) == (["four", "fours", "forty"], True)
+def test_a_vector_takes_so_many_words_and_an_event_so_many_vectors(monkeypatch):
+    monkeypatch.setattr(search, "BYTES_LIMIT", 12)
+    texts = ("four four four five", "four fives жжж x ж1 a1", "a1 " * 9)
+    vectors = [event_vectors(json.dumps(text.split()), KEYS) for text in texts]
+    assert vectors == [
+        ["four five", None, None, None],
+        ["four fives", "жжж ж1 a1", None, None],
+        ["a1", None, None, None],
+    ]
+    many = event_vectors(json.dumps([f"number{number}" for number in range(10, 20)]), KEYS)
+    assert many == ["number10 '+'", "number11", "number12", "number13"]
+    assert event_vectors(json.dumps([f"number{number}" for number in range(10, 14)]), KEYS)[0] == "number10"
 
 
 def test_a_long_word_is_cut():
-    assert search_tokens("x" * 1000, KEYS).words == ["x" * WORD_LENGTH]
+    assert search_tokens("x" * 1000, KEYS) == ["x" * WORD_LENGTH]
 
 
 @pytest.mark.parametrize(
