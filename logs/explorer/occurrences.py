@@ -61,11 +61,9 @@ def _in_index(term: Word | Path, *, or_more: bool = False) -> Q:
     if isinstance(term, Path):
         return in_event(term.tokens, "payload__", or_more=or_more)
     of_response = in_response(term.tokens, or_more=or_more)
-    return (
-        of_response
-        if term.only_response
-        else of_response | in_event(term.tokens, "payload__", or_more=or_more) | is_id(term)
-    )
+    if term.only_response:
+        return of_response
+    return of_response | in_event(term.tokens, "payload__", or_more=or_more) | is_id(term)
 
 
 def _must_be_read(term: Word | Path) -> bool:
