@@ -19,8 +19,9 @@ def occurs(term: Word | Path, event: Any, response: str, keys: MaskedKeys) -> bo
     else:
         values = [response] if term.only_response else [response, event]
     if term.is_phrase:
-        return any(_follow(_words(text), term.tokens) for value in values for text in searched_texts(value, keys))
-    return any(_holds_all(searched_texts(value, keys), term.tokens) for value in values)
+        texts = (text for value in values for text in searched_texts(value, keys))
+        return any(_may_hold(text, term.tokens) and _follow(_words(text), term.tokens) for text in texts)
+    return any(_holds_all(" ".join(searched_texts(value, keys)), term.tokens) for value in values)
 
 
 def _at(value: Any, steps: Sequence[str], keys: MaskedKeys) -> Iterator[Any]:
@@ -53,11 +54,14 @@ def _words(text: str) -> list[str]:
     return [word for word in query_tokens(text) if len(word) > 1 or word.isdigit()]
 
 
-def _holds_all(texts: Sequence[str], tokens: Sequence[str]) -> bool:
-    text = " ".join(texts)
-    # Megabytes are looked through far quicker than cut into words.
+def _may_hold(text: str, tokens: Sequence[str]) -> bool:
+    """Megabytes are looked through far quicker than cut into words."""
     plain = folded(text)
-    if not all(token in plain for token in tokens):
+    return all(token in plain for token in tokens)
+
+
+def _holds_all(text: str, tokens: Sequence[str]) -> bool:
+    if not _may_hold(text, tokens):
         return False
     words = set(_words(text))
     return all(any(_is_word(word, token) for word in words) for token in tokens)

@@ -137,7 +137,11 @@ def _masked_places(text: str, keys: MaskedKeys, length: int) -> Iterator[tuple[i
 
 def mask_inside(text: str, keys: MaskedKeys) -> str:
     """The value of a string, masked where it holds an object or an array as JSON."""
-    return mask_json(text, keys) if text.lstrip()[:1] in ("{", "[") else text
+    return mask_json(text, keys) if _begins_as_json(text) else text
+
+
+def _begins_as_json(text: str) -> bool:
+    return text.lstrip().removeprefix("\ufeff").lstrip()[:1] in ("{", "[")
 
 
 def _unquoted(token: str) -> str:
@@ -157,7 +161,7 @@ def mask_text(text: str, keys: MaskedKeys) -> str:
     """A receiver's answer: JSON, a form, or words; `key=value`, `key: value` and credentials are found in any text."""
     if not text:
         return text
-    is_whole = text.lstrip()[:1] in ("{", "[") and _is_json(text)  # not words, nor JSON that was cut off
+    is_whole = _begins_as_json(text) and _is_json(text)  # not words, nor JSON that was cut off
     return _mask_credentials(mask_json(text, keys)) if is_whole else mask_closely(text, keys)
 
 

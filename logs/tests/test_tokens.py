@@ -54,6 +54,8 @@ def test_words_of_values_are_found_and_nothing_else(value, words):
     "text",
     [
         "%7B%22password%22%3A%22hidden%22%7D",
+        '\ufeff{"password": "hidden"}',
+        "pass%77ord%3Dhidden",
         "%257B%2522password%2522%253A%2522hidden%2522%257D",
         '{"x": "%7B%22password%22%3A%22hidden%22%7D"}',
         r'"{\"password\": \"hidden\"}"',
