@@ -93,7 +93,7 @@ def filter_value(name: str, value: Any) -> str:
     return "other" if known is not None and value not in known else str(value)
 
 
-def told_apart(names: dict[str, tuple[str, str]]) -> dict[str, str]:
+def _told_apart(names: dict[str, tuple[str, str]]) -> dict[str, str]:
     """The names, with what tells them apart where two are the same: (name, code), by id."""
     times = Counter(name for name, _code in names.values())
     return {pk: f"{name} ({code})" if times[name] > 1 else name for pk, (name, code) in names.items()}
@@ -102,7 +102,7 @@ def told_apart(names: dict[str, tuple[str, str]]) -> dict[str, str]:
 def _labels(found: WebhookLogFilter, name: str, values: Sequence[str]) -> dict[str, str]:
     if name == "subscription":
         named = found.subscriptions.filter(pk__in=values).order_by()
-        return told_apart({one.pk: (one.name, one.code or one.pk) for one in named.only("name", "code")})
+        return _told_apart({one.pk: (one.name, one.code or one.pk) for one in named.only("name", "code")})
     if name == "status":
         return {value: str(label) for value, label in STATUS_LABELS.items()}
     choices: dict[str, dict[str, Any]] = {

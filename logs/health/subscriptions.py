@@ -62,7 +62,7 @@ class Subscriptions:
         return len(self.rows) < self.count
 
 
-def health_of(found: QuerySet[Subscription], now: datetime, most: int, sort: str = "success") -> Subscriptions:
+def health_of(found: QuerySet[Subscription], now: datetime, most: int, sort: str) -> Subscriptions:
     """`sort`: one of SORTS, from its smallest value on; with a minus before it, from its largest."""
     lanes = lanes_of(_with_newest(found).select_related("company"))
     period = Period(RANGE, now)

@@ -96,7 +96,7 @@ def _change(pointer: str, entry: Any, keys: MaskedKeys) -> Change:
 
 
 def _change_of_list(pointer: str, previous: list[Any], changed_to: list[Any], keys: MaskedKeys) -> Change:
-    before, after = items_of(previous), items_of(changed_to)
+    before, after = _items_of(previous), _items_of(changed_to)
     texts = texts_of(before | after, keys)
     if before.keys() == after.keys():
         kept_before, kept_after = (
@@ -134,7 +134,7 @@ def _masked(value: Any) -> str:
     return "" if value == "" or _is_nothing(value) else MASK
 
 
-def items_of(array: list[Any]) -> dict[str, Any]:
+def _items_of(array: list[Any]) -> dict[str, Any]:
     """The distinct items in their order, by what each is compared by."""
     return {as_json(item, sort_keys=True): item for item in array}
 

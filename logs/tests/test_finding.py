@@ -260,6 +260,14 @@ def test_where_time_runs_out_the_finder_says_how_far_it_looked(logs, monkeypatch
     assert [key.pk for key in further.keys] == [logs[-1].pk]
 
 
+def test_the_first_look_takes_no_longer_for_who_looks_further(logs, monkeypatch):
+    monkeypatch.setattr(finding, "FIRST_LOOK", 10)
+    monkeypatch.setattr(finding, "SECONDS", 0)
+    oldest = Finder(Criteria(rest=Q(pk=logs[-1].pk)), seconds=60)
+    assert (oldest.looked.is_all, oldest.looked.until) == (False, Key(logs[9].created_at, logs[9].pk))
+    assert [key.pk for key in oldest.find(oldest.looked.until).keys] == [logs[-1].pk]
+
+
 def test_facets_count_what_matches_and_their_own_other_values(logs):
     figures = Figures(Finder(criteria("state=failed&action=edit")), {"state": "state", "cause": "cause"})
     failed = [log for log in logs if log.state == "failed" and log.action == "edit"]

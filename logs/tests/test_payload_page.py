@@ -63,7 +63,7 @@ def test_from_an_opened_place_one_gets_to_all_that_is_before_and_after(client):
     log = log_with(items=list(range(250)))
     page = client.get(log.get_absolute_url(), {"at": "/data/items/120"})
     shown = [key for key in keys_in(page) if key.startswith("/data/items/")]
-    while steps := [link for link in links_in(page) if "before=" in link]:
+    while steps := [link for link in links_in(page) if "end=" in link]:
         page = client.get(steps[0], headers=HTMX)
         shown = [*keys_in(page), *shown]
     page = client.get(log.get_absolute_url(), {"at": "/data/items/120"})
@@ -89,6 +89,15 @@ def test_a_place_that_lies_deep_has_a_page_of_its_own(client):
     [up] = [link for link in links_in(page) if link.startswith("?pointer=")]
     assert up == "?pointer=%2Fdata%2Fnested" + "%2Fa" * 29
     assert client.get(link.partition("?")[0] + up).status_code == 200
+
+
+def test_some_children_on_a_page_of_their_own_lead_back_to_the_log(client):
+    log = log_with(items=list(range(300)))
+    [before] = {
+        link for link in links_in(client.get(log.get_absolute_url(), {"at": "/data/items/250"})) if "end=" in link
+    }
+    back = re.search(r'class="back" href="([^"]*)"', client.get(before).content.decode())[1]
+    assert back == log.get_absolute_url()
 
 
 def test_the_hits_lead_from_one_to_the_next(client):

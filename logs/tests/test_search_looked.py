@@ -60,6 +60,17 @@ def without_time(monkeypatch):
 
 
 @pytest.mark.django_db
+def test_the_page_before_that_had_no_time_to_find_anything_offers_to_look_further(client, member, without_time):
+    make_subscription()
+    import_logs(*(log_document(number) for number in range(6)))
+    client.force_login(member("Viewer"))
+    answer = client.get(LOGS, {"q": '"needle in"', "before": f"1000000000000~{'0' * 24}"})
+    assert answer.status_code == 200
+    assert "Nothing found so far" in answer.content.decode()
+    assert re.search(r'href="[^"]*before=[^"]*further=1"', answer.content.decode())
+
+
+@pytest.mark.django_db
 def test_look_further_finds_what_there_was_no_time_for(client, member, without_time):
     make_subscription()
     first, *others = (log_document(number) for number in range(6))

@@ -152,7 +152,9 @@ class Explorer:
     @property
     def is_back_at_the_beginning(self) -> bool:
         """Whether what is before the place that was asked for is all that there is."""
-        return not self.problems and "before" in self.query and self.page.is_before and not self.page.previous_cursor
+        if self.problems or not self.query.get("before"):
+            return False
+        return not self.page.previous_cursor and not self.page.looked_until
 
     def _logs(self, keys: list[Key]) -> list[WebhookLog]:
         logs = WebhookLog.objects.for_list().in_bulk([key.pk for key in keys])

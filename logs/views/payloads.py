@@ -25,23 +25,25 @@ from .webhook_logs import visible_log
 @require_safe
 @permission_required(["logs.view_webhooklog", "logs.view_payload"], raise_exception=True)
 def payload_chunk(request: HttpRequest, pk: str) -> HttpResponse:
-    """Some children of one node: `?pointer=/data/answers`, with `&start=100` or `&before=100` where not from the first on."""
+    """Some children of one node: `?pointer=/data/answers`, with `&start=100` or `&end=100` where not from the first on."""
     log, pointer = visible_log(request, pk), request.GET.get("pointer", "")
     event = tree.parse(_payload_of(log))
     changed = changes.changed_pointers(event)
     try:
-        start, before = _number(request, "start"), _number(request, "before")
-        chunk = tree.children(event, pointer, keys=masked_keys(), changed=changed, start=start or 0, before=before)
+        start, end = _number(request, "start"), _number(request, "end")
+        if start is end is None and not wants_partial(request):
+            chunk = tree.opened(event, request.GET.get("at", ""), pointer, keys=masked_keys(), changed=changed)
+        else:
+            chunk = tree.children(event, pointer, keys=masked_keys(), changed=changed, start=start or 0, before=end)
     except tree.PointerError as error:
         return _nothing_there(error)
     context: dict[str, Any] = {"log": log, "chunk": chunk, "pointer": pointer}
     if not wants_partial(request):
-        context |= found_context(request, event) | {"in_list": InList(log, request.GET, request.user)}
-        if start is before is None:
-            context["chunk"] = tree.opened(event, context["at"], pointer, keys=masked_keys(), changed=changed)
-        return render(request, "logs/payload_chunk.html", context | {"parent": pointer.rpartition("/")[0]})
+        in_list, parent = InList(log, request.GET, request.user), pointer.rpartition("/")[0]
+        context |= found_context(request, event) | {"in_list": in_list, "parent": parent}
+        return render(request, "logs/payload_chunk.html", context)
     # What goes before or after these stands on the page already.
-    context |= {"hides_earlier": start is not None, "hides_later": before is not None}
+    context |= {"hides_earlier": start is not None, "hides_later": end is not None}
     return render(request, "logs/_tree_nodes.html", context)
 
 
