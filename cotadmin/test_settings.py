@@ -9,6 +9,8 @@ os.environ.setdefault("GENERATE_KEYS", "1")  # also with a DATABASE_URL
 
 from .settings import *
 
+INSTALLED_APPS = ["cotadmin.tests", *INSTALLED_APPS]  # for its flush
+
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
 DELIVERY_ALLOWED_NETWORKS = ["127.0.0.1/32"]

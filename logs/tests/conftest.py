@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from importlib import import_module
-from types import SimpleNamespace
 
 import hypothesis
 import pytest
 from asgiref.sync import sync_to_async
-from django.apps import apps
 from django.contrib.auth.models import Group
 from django.db import connection, connections
 from django.db.models import QuerySet
@@ -41,24 +38,12 @@ def member(django_user_model) -> Callable:
     """`member("Operator")`: a user with that role who belongs to the sample's company."""
 
     def make(role: str, company=None):
-        _make_groups_again()
         user = django_user_model.objects.create_user(f"{role.lower()}-{django_user_model.objects.count()}")
         user.groups.add(Group.objects.get(name=role))
         (company or make_company()).users.add(user)
         return user
 
     return make
-
-
-def _make_groups_again() -> None:
-    """A test with real transactions empties every table after it, those that a migration filled as well."""
-    if not Group.objects.exists():
-        editor = SimpleNamespace(connection=connection)
-        import_module("logs.migrations.0002_groups").make_groups(apps, editor)
-        import_module("logs.migrations.0004_delivery_roles").add_permissions(apps, editor)
-        import_module("logs.migrations.0007_saved_views").add_permissions(apps, editor)
-        import_module("logs.migrations.0009_hand_off").add_permissions(apps, editor)
-        import_module("logs.migrations.0010_variants").add_permissions(apps, editor)
 
 
 @pytest.fixture(autouse=True)
