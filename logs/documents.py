@@ -181,7 +181,7 @@ def read_subscription(data: bytes) -> SubscriptionDocument:
     if not name.strip() or len(name) > _NAME_LIMIT:
         raise BadDocument(_("empty or longer than %(limit)s characters") % {"limit": _NAME_LIMIT}, "/name")
     url = _text(value, "url")
-    if not re.match(r"https?://\S+\Z", url) or len(url) > 2000:
+    if not re.match(r"https?://\S+\Z", url, re.IGNORECASE) or len(url) > 2000:
         raise BadDocument(_("not an http or https URL of at most 2,000 characters"), "/url")
     is_active = value.get("isActive", True)
     if not isinstance(is_active, bool):

@@ -16,7 +16,9 @@ from .delivery.signing import SecretUnreadable
 from .delivery.verdict import Answer, Verdict, verdict_of
 from .models import Subscription
 
-URL_PATTERN = re.compile(r"https?://\S+")  # what documents.read_subscription takes, so that an export can be read again
+URL_PATTERN = re.compile(
+    r"https?://\S+", re.IGNORECASE
+)  # what documents.read_subscription takes, so that an export can be read again
 
 
 def judged(url: str, *, shows_inside: bool = True) -> Verdict:

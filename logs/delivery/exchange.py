@@ -6,6 +6,7 @@ a delivery must not have, and takes most of the time of one (docs/adr/0009-keep-
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import islice
@@ -13,13 +14,18 @@ from typing import cast
 
 import aiohttp
 from aiohttp.connector import Connection
-from yarl import URL
 
 from cotadmin import __version__
 
+from ..payloads.request_url import RequestURL
 from .head_first import HeadFirst, HeadFirstConnector
 
-USER_AGENT = f"cotadmin/{__version__}"
+FIXED_HEADERS = {
+    "User-Agent": f"cotadmin/{__version__}",
+    "Accept": "*/*",
+    "Accept-Encoding": "identity",
+    "Content-Type": "application/json",
+}
 BODY_READ = 64 * 1024  # bytes read of a response
 HEADERS_KEPT = 50
 HEADER_LENGTH = 1024
@@ -52,20 +58,17 @@ class Target:
     """What does not change from one request to a URL to the next. Raises ValueError for what is no URL."""
 
     def __init__(self, url: str, connector: HeadFirstConnector, connect_timeout: float) -> None:
-        parsed = URL(url)
-        lines = {
-            "Host": parsed.host_port_subcomponent or "",
-            "User-Agent": USER_AGENT,
-            "Accept": "*/*",
-            "Accept-Encoding": "identity",
-            "Content-Type": "application/json",
-        }
-        if parsed.user or parsed.password:
-            lines["Authorization"] = aiohttp.encode_basic_auth(parsed.user or "", parsed.password or "")
+        parsed = RequestURL.parse(url)
+        lines = {"Host": parsed.host}
+        if parsed.credentials:
+            lines["Authorization"] = f"Basic {base64.b64encode(parsed.credentials).decode()}"
+        lines |= FIXED_HEADERS
         self.connector = connector
         self.timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect_timeout)
-        self.request = aiohttp.ClientRequest("POST", parsed, loop=connector._loop)  # tells the connector where to
-        self.head = f"POST {parsed.raw_path_qs} HTTP/1.1\r\n".encode() + _lines(lines)
+        self.request = aiohttp.ClientRequest(
+            "POST", parsed.origin, loop=connector._loop
+        )  # tells the connector where to
+        self.head = f"POST {parsed.target} HTTP/1.1\r\n".encode() + _lines(lines)
         self.ours = _OURS.union(name.lower() for name in lines)
 
     async def exchange(self, payload: bytes, headers: Mapping[str, str], answer: Answer) -> None:

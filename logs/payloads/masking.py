@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
-from urllib.parse import unquote_plus, urlsplit, urlunsplit
+from urllib.parse import unquote_plus
 
 MASK = "••••••••"
 DEFAULT_MASKED_KEYS = (
@@ -230,25 +230,30 @@ def mask_headers(headers: Mapping[str, str] | Iterable[tuple[str, str]], keys: M
 
 # What Cotalker posts to once cotadmin delivers, and so tells as the URL of its subscription: 256 bits in base64.
 _DOOR = re.compile(r"(?<=/in/)[\w-]{43}$")
+_URL = re.compile(
+    r"(?P<scheme>[^/?#]*//)?(?P<host>(?(scheme)[^/?#]*))(?P<path>[^?#]*)(?P<query>\?[^#]*)?(?P<fragment>\#.*)?",
+    re.DOTALL,
+)
 
 
 def mask_url(url: str, keys: MaskedKeys) -> str:
-    """The password, the secret of a door, and the values of masked names in the query and the fragment are masked."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return mask_text(url, keys)
-    host = parts.netloc
+    """The password, the secret of a door, and the values of masked names in the query and the fragment are masked.
+
+    The rest stays as it was, byte for byte: it is compared with what was configured and what was sent.
+    """
+    parts = _URL.fullmatch(url)
+    assert parts is not None  # each part may be empty, and together they take any text
+    host = parts["host"]
     if "@" in host:
         user, _at, place = host.rpartition("@")
         host = f"{user.split(':')[0]}:{MASK}@{place}" if ":" in user else host
-    query, fragment = (_mask_query(part, keys) for part in (parts.query, parts.fragment))
-    path = _DOOR.sub(MASK, parts.path)
-    return urlunsplit(parts._replace(netloc=host, path=path, query=query, fragment=fragment))
+    query, fragment = (_mask_query(parts[name] or "", keys) for name in ("query", "fragment"))
+    return "".join([parts["scheme"] or "", host, _DOOR.sub(MASK, parts["path"]), query, fragment])
 
 
 def _mask_query(query: str, keys: MaskedKeys) -> str:
-    return "&".join(_mask_pair(pair, keys) for pair in query.split("&"))
+    """With its `?` or `#` in front, or empty."""
+    return query[:1] + "&".join(_mask_pair(pair, keys) for pair in query[1:].split("&"))
 
 
 def _mask_pair(pair: str, keys: MaskedKeys) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.http import HttpResponse
 
-from ..delivery.exchange import USER_AGENT
+from ..delivery.exchange import FIXED_HEADERS
 from ..masked_keys import masked_keys
 from ..models import WebhookLog
 from ..payloads.curl import curl_command
@@ -19,7 +19,11 @@ def download_of(log: WebhookLog, payload: str) -> HttpResponse:
 
 def curl_of(log: WebhookLog, url: str, payload: str | None) -> str:
     """A command for a shell; without the payload it reads the file of the download."""
-    headers = [("content-type", "application/json"), ("user-agent", USER_AGENT), ("webhook-id", log.pk)]
+    headers = [
+        ("content-type", "application/json"),
+        ("user-agent", FIXED_HEADERS["User-Agent"]),
+        ("webhook-id", log.pk),
+    ]
     headers += [(name, MASK) for name in log.subscription.header_names or []]
     return curl_command(url, headers, payload, file_name=_file_name(log), keys=masked_keys())
 

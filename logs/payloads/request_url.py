@@ -1,0 +1,57 @@
+"""The parts of a configured URL as a request has them: the bytes that were configured, and only what HTTP can't carry encoded."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import quote_from_bytes, unquote_to_bytes
+
+from yarl import URL
+
+_PARTS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?P<authority>[^/?#]*)(?P<target>[^#]*)")
+# Every printable ASCII character stays as it is, `%` too: what is encoded already must not be encoded twice.
+_VISIBLE = bytes(range(0x21, 0x7F)).decode()
+
+
+@dataclass(frozen=True, slots=True)
+class RequestURL:
+    """`origin`: where to connect, its host in ASCII (IDNA); `target`: path and query; `userinfo`: as written, "" for none."""
+
+    origin: URL
+    target: str
+    userinfo: str
+
+    @classmethod
+    def parse(cls, text: str) -> RequestURL:
+        """Raises ValueError for text that isn't an absolute URL with a host."""
+        parts = _PARTS.match(text.strip())
+        if parts is None:
+            raise ValueError("not an absolute URL")
+        target = _visible(parts["target"])
+        return cls(
+            URL(text).origin(),
+            target if target.startswith("/") else f"/{target}",
+            _visible(parts["authority"].rpartition("@")[0]),
+        )
+
+    @property
+    def host(self) -> str:
+        """The value of the Host header: without the scheme's default port."""
+        return self.origin.host_port_subcomponent or ""
+
+    @property
+    def credentials(self) -> bytes | None:
+        """`user:password` with its percent-encoding undone, None without any. Non-ASCII characters are UTF-8."""
+        user, _colon, password = self.userinfo.partition(":")
+        if not user and not password:
+            return None
+        return unquote_to_bytes(user) + b":" + unquote_to_bytes(password)
+
+    def __str__(self) -> str:
+        """The whole URL in ASCII; a request for it is the same, byte for byte."""
+        userinfo = f"{self.userinfo}@" if self.userinfo else ""
+        return f"{self.origin.scheme}://{userinfo}{self.host}{self.target}"
+
+
+def _visible(text: str) -> str:
+    return quote_from_bytes(text.encode(), safe=_VISIBLE)
