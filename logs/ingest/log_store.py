@@ -62,13 +62,20 @@ _SET = (
     "search",
 )
 _COMPARED = ("subscription_id", "company", "created_at", "status", "retry", "response", "extra::jsonb")
+_DIFFERS = f"""({", ".join(f"log.{column}" for column in _COMPARED)})
+        IS DISTINCT FROM ({", ".join(f"staged.{column}" for column in _COMPARED)})"""
+# `position` says whether anything was done with the log here. After a wait for its row PostgreSQL asks the conditions on this row
+# once more, and no other: a subquery would still see what was stored when the statement began. In the order of ids, as by all.
+_LOCK_CHANGED = f"""
+SELECT log.id FROM staged_log staged JOIN logs_webhooklog log USING (id)
+WHERE log.position IS NULL AND {_DIFFERS}
+ORDER BY log.id FOR NO KEY UPDATE OF log
+"""
 _UPDATE_CHANGED = f"""
 UPDATE logs_webhooklog log SET {", ".join(f"{column} = staged.{column}" for column in _SET)}
 FROM staged_log staged
-WHERE log.id = staged.id AND NOT log.id = ANY(%s) AND log.next_attempt_at IS NULL
-    AND NOT EXISTS (SELECT FROM logs_attempt WHERE log_id = log.id)
-    AND ({", ".join(f"log.{column}" for column in _COMPARED)})
-        IS DISTINCT FROM ({", ".join(f"staged.{column}" for column in _COMPARED)})
+WHERE log.id = staged.id AND NOT log.id = ANY(%s) AND log.position IS NULL
+    AND {_DIFFERS}
 """
 
 
@@ -84,7 +91,7 @@ class Stored:
 
 
 def store_logs(logs: list[LogDocument], masked_keys: MaskedKeys, reach: Reach) -> Stored:
-    """Store logs with distinct ids, in one transaction. A log that was attempted here, or is due, stays as it is."""
+    """Store logs with distinct ids, in one transaction. A log that was queued or attempted here stays as it is."""
     stored = Stored()
     logs = _within_reach(logs, reach, stored)
     if not logs:
@@ -95,6 +102,7 @@ def store_logs(logs: list[LogDocument], masked_keys: MaskedKeys, reach: Reach) -
         cursor.execute(_INSERT_NEW)
         stored.new = len(cursor.fetchall())
         if known := len(logs) - stored.new:
+            cursor.execute(_LOCK_CHANGED)
             _refuse_conflicts(cursor, reach, stored)
             cursor.execute(_UPDATE_CHANGED, [list(stored.refused)])
             stored.updated = cursor.rowcount

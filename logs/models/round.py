@@ -135,8 +135,8 @@ class Round(models.Model):
         stored = self._locked()
         if stored.is_due or stored.state != self.state or (stored.retry or 0) != after_try:
             return None
-        # Looked at once more, in the transaction: from here on `prune` leaves the payload alone.
-        if reason := self.why_not_redeliverable():
+        # As it is now: it may have changed while the row was waited for. From here on `prune` leaves the payload alone.
+        if reason := stored.why_not_redeliverable():
             raise RedeliveryRefused(reason)
         if stored.is_imported:
             stored.keep_outcome_of_cotalker()

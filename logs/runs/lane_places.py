@@ -12,6 +12,7 @@ from typing import Any
 from django.db import connection
 
 from ..models import Run, wake
+from .starting import ONE_AT_A_TIME
 
 # A repair goes when nothing else of its lane is left: what is newest then has been received, or is yet to come.
 _NEXT = """
@@ -125,6 +126,7 @@ def put_into_lanes(run: Run, lanes: Sequence[str], *, depth: int, most: int) -> 
         return 0
     entries = {"entries": [pk for pk, _log, _is_repair in rows]}
     if repairs := [pk for pk, _log, is_repair in rows if is_repair]:
+        _do(ONE_AT_A_TIME, {})  # a run that starts at this moment may hold the newest log
         _do(_AIM_REPAIRS, {"repairs": repairs})
     for statement in (_LOCK_LOGS, _LOCK_LANES, _SKIP, _KEEP_COTALKERS):
         _do(statement, entries)

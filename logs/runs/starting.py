@@ -22,8 +22,8 @@ from ..models import (
     wake,
 )
 
-# Starts take turns: two runs that want the same log must see each other.
-_ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtext('cotadmin: start of a run'))"
+# Whatever adds open entries takes turns: two runs that want the same log must see each other.
+ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtext('cotadmin: start of a run'))"
 _LEAVE_OUT = """
 UPDATE logs_runentry entry SET outcome = 'left_out', why = judged.why
 FROM (
@@ -87,7 +87,7 @@ def start(run: Run, choices: Mapping[str, Any], lanes: Collection[str], *, by) -
     However often and by how many it is called, one call starts it.
     """
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_ONE_AT_A_TIME)
+        cursor.execute(ONE_AT_A_TIME)
         first = LAST_STEP if choices["canary"] == Canary.NONE else FIRST_STEP
         columns = {name: choices[name] for name in CHOICES} | {"state": RunState.RUNNING, "step": first}
         moments = {"started_at": Now(), "judged_from": Now()}

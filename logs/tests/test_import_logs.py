@@ -178,7 +178,7 @@ class TestAgain:
         Attempt.objects.create(
             log=the_log(), number=4, trigger=AttemptTrigger.MANUAL, started_at=timezone.now(), status=200
         )
-        WebhookLog.objects.update(status=200, retry=4, state=State.SUCCEEDED, response="ours")
+        WebhookLog.objects.update(position=1, status=200, retry=4, state=State.SUCCEEDED, response="ours")
         before = everything()
         assert imported(SAMPLE | {"status": 500})[0] == Summary(read=1, unchanged=1)
         assert everything() == before

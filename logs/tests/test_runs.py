@@ -252,6 +252,26 @@ def test_a_repair_sends_what_is_newest_when_its_turn_comes(operator, receiver, d
     assert newer.pk not in outcomes(run)
 
 
+def test_a_repair_and_a_run_that_starts_at_this_moment_do_not_take_the_same_log(operator):
+    make_subscription()
+    stale, newer = make_object_log(1, A), make_received_log(2, A)
+    repairing = start_run(operator, [stale], stale_choice=StaleChoice.REPAIR)
+    newest = make_received_log(3, A)
+    assert feed() == 1
+    WebhookLog.objects.due().update(next_attempt_at=None)
+    repairing.entries.filter(outcome="queued").update(outcome=FAILED, settled_at=Now())
+    fed: list[int | None] = []
+    feeding_it = threading.Thread(target=lambda: (fed.append(feed()), connection.close()))
+    with transaction.atomic():
+        starting = start_run(operator, [newest], sends_received=True)
+        feeding_it.start()
+        wait_until(somebody_waits_for_a_lock)
+    feeding_it.join()
+    assert fed == [1]
+    assert outcomes(repairing) == {stale.pk: (FAILED, ""), newer.pk: ("queued", "")}
+    assert outcomes(starting) == {newest.pk: ("waiting", "")}
+
+
 def test_the_guard_looks_again_when_the_turn_of_a_log_has_come(operator, receiver, deliver_run):
     make_subscription(url=receiver.url)
     log = make_object_log(1, A)
