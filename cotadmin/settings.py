@@ -53,7 +53,7 @@ CONTENT_SECURITY_POLICY = {
 
 INSTALLED_APPS = [
     "logs",
-    "django.contrib.admin",
+    "cotadmin.apps.CotadminAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

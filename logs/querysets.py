@@ -11,7 +11,9 @@ from django.db import models
 from django.db.models import Case, Exists, OuterRef, Q, Value, When
 from django.db.models.functions import Left, Now
 
+from .masked_keys import masked_keys
 from .paging import Page, key_page
+from .payloads.masking import mask_url
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
@@ -51,6 +53,15 @@ class SubscriptionQuerySet(models.QuerySet):
         if user.is_superuser:
             return self
         return self.filter(company__in=apps.get_model("logs", "Company").objects.visible_to(user).values("pk"))
+
+    def searched(self, words: str) -> SubscriptionQuerySet:
+        """By a part of the name, the code or the URL as the pages show it, or by the whole id: what is masked is not found."""
+        keys, wanted = masked_keys(), words.casefold()
+        urls = self.filter(url__icontains=words).values_list("pk", "url")
+        shown = [pk for pk, url in urls if wanted in mask_url(url, keys).casefold()]
+        return self.filter(
+            Q(name__icontains=words) | Q(code__icontains=words) | Q(pk__in=shown) | Q(pk=words.strip().lower())
+        )
 
 
 class CompanyOwnedQuerySet(models.QuerySet):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from django import forms
-from django.db.models import CharField, Exists, F, Func, OuterRef, Q, QuerySet, Value
+from django.db.models import Exists, OuterRef, Q
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from .health.subscriptions import SORTS
 from .models import Turn, WebhookLog
+from .querysets import SubscriptionQuerySet
 
 _BETWEEN_TRIES = WebhookLog.objects.filter(
     subscription=OuterRef("pk"), next_attempt_at__isnull=False, turn=Turn.BETWEEN_TRIES
@@ -57,12 +58,7 @@ class SubscriptionSearch(forms.Form):
     def order(self) -> str:
         return self.cleaned_data["sort"] or "success"
 
-    def found_in(self, subscriptions: QuerySet) -> QuerySet:
+    def found_in(self, subscriptions: SubscriptionQuerySet) -> SubscriptionQuerySet:
         found = subscriptions.filter(STATES.get(self.cleaned_data["state"], Q()))
-        if words := self.cleaned_data["q"]:
-            # What stands behind the "?" may be a token: it is masked on the screen, so it cannot be searched either.
-            address = Func(F("url"), Value("?"), Value(1), function="split_part", output_field=CharField())
-            found = found.alias(address=address).filter(
-                Q(name__icontains=words) | Q(code__icontains=words) | Q(address__icontains=words) | Q(pk=words.lower())
-            )
-        return found
+        words = self.cleaned_data["q"]
+        return found.searched(words) if words else found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.contrib.auth import get_user_model
 from django.http import HttpRequest
 
 from ..models import Company
@@ -19,3 +20,12 @@ class CompanyAdmin(VisibleAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Company | None = None) -> list[str]:
         """The id is the key: another one would be another company."""
         return ["id"] if obj else []
+
+    def formfield_for_manytomany(self, db_field, request: HttpRequest, **kwargs):
+        """Only the people of one's companies can be chosen, and their names be read; all, by those who may see users."""
+        if db_field.name == "users" and not request.user.has_perm("auth.view_user"):
+            companies = Company.objects.visible_to(request.user)
+            kwargs["queryset"] = get_user_model().objects.filter(
+                pk__in=Company.users.through.objects.filter(company__in=companies.values("pk")).values("user")
+            )
+        return super().formfield_for_manytomany(db_field, request, **kwargs)

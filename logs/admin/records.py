@@ -22,6 +22,8 @@ class AttemptAdmin(RecordAdmin):
     list_filter = ["trigger", "cause"]
     list_select_related = ["actor"]
     raw_id_fields = ["log", "actor"]
+    search_fields = ["log"]
+    search_help_text = _("The id of a log")
     fields = [
         *("log", "number", "trigger", "shown_variant", "actor", "started_at", "took", "shown_url"),
         *("status", "cause", "note", "shown_headers", "shown_response", "is_truncated"),
@@ -32,6 +34,10 @@ class AttemptAdmin(RecordAdmin):
         if request.user.is_superuser:
             return attempts
         return attempts.filter(log__in=WebhookLog.objects.visible_to(request.user).values("pk"))
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
+        """By the whole id, which has an index."""
+        return (queryset.filter(log=search_term.strip().lower()) if search_term else queryset), False
 
     @admin.display(description=_("duration"))
     def took(self, attempt: Attempt) -> str:

@@ -99,7 +99,7 @@ class WebhookLogAdmin(VisibleAdmin, RecordAdmin):
 
     @admin.display(description=_("attempts"))
     def attempts(self, log: WebhookLog) -> str:
-        address = f"{reverse('admin:logs_attempt_changelist')}?log__id__exact={log.pk}"
+        address = f"{reverse('admin:logs_attempt_changelist')}?q={log.pk}"
         return format_html('<a href="{}">{}</a>', address, log.attempts.count())
 
     @admin.display(description=_("fingerprint"))

@@ -1,0 +1,7 @@
+"""Which admin site serves /admin/."""
+
+from django.contrib.admin.apps import AdminConfig
+
+
+class CotadminAdminConfig(AdminConfig):
+    default_site = "cotadmin.admin_site.CotadminAdminSite"
