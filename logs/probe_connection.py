@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
-from django.db import DatabaseError, connections
+
+from .database import add_option, connection_parameters
 
 CONNECT_SECONDS = 2
 QUERY_SECONDS = 2
@@ -19,11 +20,8 @@ QUERY_SECONDS = 2
 @contextmanager
 def probe_connection() -> Iterator[psycopg.Connection]:
     """In autocommit, closed afterwards. Raises psycopg.Error, also for a query that takes too long."""
-    try:
-        parameters = connections["default"].get_connection_params()  # may start the embedded server
-    except DatabaseError as error:
-        raise psycopg.OperationalError(str(error)) from error
+    parameters = connection_parameters()
     parameters["connect_timeout"] = CONNECT_SECONDS
-    parameters["options"] = f"{parameters.get('options', '')} -c statement_timeout={QUERY_SECONDS}s"
+    add_option(parameters, "statement_timeout", f"{QUERY_SECONDS}s")
     with psycopg.connect(**parameters, autocommit=True) as connection:
         yield connection

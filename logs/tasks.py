@@ -22,14 +22,6 @@ def plan_run(run_id: int) -> None:
     asking.plan_waiting(run_id)
 
 
-@app.periodic(cron="* * * * *")
-@app.task(queueing_lock="retry_stalled_jobs", pass_context=True)
-async def retry_stalled_jobs(context: JobContext, timestamp: int) -> None:
-    """Procrastinate leaves the jobs of a killed worker as they were unless it is asked for them."""
-    for job in await context.app.job_manager.get_stalled_jobs():
-        await context.app.job_manager.retry_job(job)
-
-
 @app.periodic(cron="7 * * * *")
 @app.task(queueing_lock="forget_events")
 def forget_events(timestamp: int) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from contextlib import AsyncExitStack
 
 import psycopg
-from asgiref.sync import sync_to_async
-from django.db import DatabaseError, connections
 
-_WANTED = ("host", "port", "user", "password", "dbname", "sslmode", "sslrootcert", "sslcert", "sslkey", "options")
+from ..database import connection_parameters
+
 # A database that is gone without a word is noticed before the leases run out.
 _NOTICE_ITS_END = {
     "connect_timeout": 5,
@@ -28,17 +28,9 @@ _BY_KEY = "; ".join(
 
 async def connect(stack: AsyncExitStack) -> psycopg.AsyncConnection:
     """In autocommit, closed when `stack` is left; raises psycopg.Error."""
-    parameters = await sync_to_async(_parameters, thread_sensitive=False)()  # may start the embedded server
+    parameters = await asyncio.to_thread(connection_parameters)  # may start the embedded server
     parameters |= {**_NOTICE_ITS_END, "application_name": f"cotadmin worker {os.getpid()}"}
     connection = await psycopg.AsyncConnection.connect(**parameters, autocommit=True)
     await stack.enter_async_context(connection)
     await connection.execute(_BY_KEY)
     return connection
-
-
-def _parameters() -> dict:
-    try:
-        found = connections["default"].get_connection_params()
-    except DatabaseError as error:
-        raise psycopg.OperationalError(str(error)) from error
-    return {key: found[key] for key in _WANTED if key in found}

@@ -21,6 +21,8 @@ class Worker(models.Model):
     id = models.CharField(_("id"), primary_key=True, max_length=100)
     started_at = models.DateTimeField(_("started"))
     seen_at = models.DateTimeField(_("last seen"))
+    # Its background loops that fail at this moment, "rollups: OperationalError, …".
+    problems = models.TextField(blank=True, db_default="")
 
     class Meta:
         verbose_name = _("worker")

@@ -65,9 +65,9 @@ class Worker:
     It works on the database of the tests, or in `environ`.
     """
 
-    def __init__(self, environ: dict[str, str] | None = None, **more: str) -> None:
+    def __init__(self, environ: dict[str, str] | None = None, command: list[str] | None = None, **more: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "manage.py", "worker"],
+            command or [sys.executable, "manage.py", "worker"],
             cwd=PROJECT,
             env=(environ or environment()) | more,
             stdout=subprocess.PIPE,
@@ -99,6 +99,10 @@ class Worker:
     def stop(self) -> int:
         """SIGTERM; its exit status."""
         self.process.send_signal(signal.SIGTERM)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Until it ends by itself; its exit status."""
         status = self.process.wait(PATIENCE)
         self._reader.join()
         while not self._lines.empty():

@@ -36,20 +36,29 @@ def test_it_is_ready_where_the_database_answers_and_is_migrated(client):
         "ready": True,
         "database": "ok",
         "migrations": "ok",
-        "workers": {"number": 0, "last_seen_seconds": None},
+        "workers": {"number": 0, "last_seen_seconds": None, "problems": []},
     }
 
 
 @pytest.mark.django_db(transaction=True)
-def test_it_tells_how_many_workers_there_are_and_is_ready_without_one(client):
+def test_it_is_ready_without_a_worker_and_does_not_count_those_that_were_killed(client):
     now = timezone.now()
     for name, seconds in [("a", 300), ("b", 90)]:
-        Worker.objects.create(id=name, started_at=now, seen_at=now - timedelta(seconds=seconds))
+        Worker.objects.create(id=name, started_at=now, seen_at=now - timedelta(seconds=seconds), problems="jobs: Error")
     response = client.get("/readyz")
     assert response.status_code == 200
     workers = response.json()["workers"]
-    assert workers["number"] == 2
-    assert 90 <= workers["last_seen_seconds"] < 120
+    assert (workers["number"], workers["problems"]) == (0, [])
+    assert workers["last_seen_seconds"] >= 90
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_tells_how_many_workers_are_alive_and_which_of_their_loops_fail(client):
+    now = timezone.now()
+    for name, problems in [("a", ""), ("b", "rollups: ProgrammingError")]:
+        Worker.objects.create(id=name, started_at=now, seen_at=now, problems=problems)
+    workers = client.get("/readyz").json()["workers"]
+    assert (workers["number"], workers["problems"]) == (2, ["rollups: ProgrammingError"])
 
 
 @pytest.mark.django_db(transaction=True)

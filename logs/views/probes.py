@@ -16,6 +16,7 @@ from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from ..metrics import DatabaseCollector
+from ..models.worker import MISSED_AFTER
 from ..probe_connection import probe_connection
 
 
@@ -72,8 +73,15 @@ def _known_migrations() -> frozenset[tuple[str, str]]:
     return frozenset(MigrationLoader(None).graph.nodes)
 
 
-def _workers(connection: psycopg.Connection) -> dict[str, float | None]:
-    """How many are on record, and for how many seconds none was seen."""
-    query = "SELECT count(*), round(extract(epoch FROM now() - max(seen_at)), 1)::float8 FROM logs_worker"
-    number, seen = connection.execute(query).fetchone() or (0, None)
-    return {"number": number, "last_seen_seconds": seen}
+def _workers(connection: psycopg.Connection) -> dict[str, object]:
+    """How many are alive, for how many seconds none was seen, and which of their background loops fail."""
+    query = """
+        SELECT count(*) FILTER (WHERE is_alive), round(min(age), 1)::float8,
+            coalesce(array_agg(problems ORDER BY id) FILTER (WHERE is_alive AND problems <> ''), '{}')
+        FROM (
+            SELECT id, problems, extract(epoch FROM now() - seen_at) AS age, seen_at > now() - %s AS is_alive
+            FROM logs_worker
+        ) worker
+    """
+    number, seen, problems = connection.execute(query, [MISSED_AFTER]).fetchone() or (0, None, [])
+    return {"number": number, "last_seen_seconds": seen, "problems": problems}

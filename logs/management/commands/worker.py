@@ -5,124 +5,157 @@ import gc
 import logging
 import resource
 import signal
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 
-import psycopg
 from django.core.management.base import BaseCommand
-from django.db import DatabaseError, close_old_connections
-from procrastinate.contrib.django import app
-from procrastinate.exceptions import ConnectorException
 
-from logs.delivery.worker import RECONNECT_SECONDS, DeliveryLoop
+from logs.delivery.worker import DeliveryLoop
+from logs.jobs import run_jobs
+from logs.models import Worker
 from logs.partitions import make_months_ahead
 from logs.rollups.folding import fold
 from logs.runs.feeding import feed
+from logs.stopping import cancel_queries, cancellable, is_at_work
+from logs.supervising import Supervisor
 
 logger = logging.getLogger("logs.jobs")
+THREADS = 32  # for jobs, loops and the lookups of names, none of which may wait for another to end
 FOLD_SECONDS = 2.0
 MANY = 50_000  # differences
 FEED_SECONDS = {True: 0.05, False: 0.1}  # while a run is running, by whether lanes had room for more of it
 FEED_IDLE_SECONDS = 0.5
+REPORT_SECONDS = 1.0
+CANCEL_SECONDS = 3.0  # for background threads to end by themselves
+CANCEL_AGAIN_SECONDS = 0.2
 
 
 class Command(BaseCommand):
     help = (
         "Sends what is due to the receivers and runs background jobs (imports). Start as many as you like, on as many machines: "
-        "they share the lanes. SIGTERM or Ctrl-C: finishes what is in flight, then stops."
+        "they share the lanes. SIGTERM or Ctrl-C: finishes what is in flight and interrupts jobs, which go on in another worker."
     )
 
     def handle(self, *args, **options) -> None:
         _allow_many_connections()
         gc.freeze()  # what is loaded stays: it need not be walked again and again for what could be freed
-        asyncio.run(self._run())
+        if gone := asyncio.run(self._run()):
+            self.stderr.write(f"The worker stopped, since a background loop cannot be kept going: {', '.join(gone)}.")
+            sys.exit(1)
 
-    async def _run(self) -> None:
+    async def _run(self) -> list[str]:
+        """The background loops that had to be given up."""
         loop = asyncio.get_running_loop()
-        deliveries = DeliveryLoop()
-        jobs = (_run_jobs(), _fold_rollups(), _feed_runs(deliveries.run_began), asyncio.to_thread(_make_months))
-        others = [asyncio.create_task(job) for job in jobs]
+        loop.set_default_executor(ThreadPoolExecutor(THREADS))
+        deliveries, stopping = DeliveryLoop(), asyncio.Event()
 
         def stop() -> None:
             logger.info("stopping: what is in flight is finished first")
             deliveries.stop()
-            for task in others:
-                task.cancel()
+            stopping.set()
 
+        loops = _Loops(deliveries, supervisor := Supervisor(on_gone=stop))
+        for name, work in loops.by_name().items():
+            supervisor.keep(name, work)
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop)
         self.stdout.write("The worker is running.")
         self.stdout.flush()
+        ending = asyncio.create_task(_end_loops(stopping, loops, supervisor))
         try:
             await deliveries.run()
         finally:
-            for task in others:
-                task.cancel()
-            await asyncio.gather(*others, return_exceptions=True)
+            stopping.set()
+            await ending
+        return supervisor.gone
+
+
+async def _end_loops(stopping: asyncio.Event, loops: "_Loops", supervisor: Supervisor) -> None:
+    """At once, beside the deliveries that are in flight: jobs have little time."""
+    await stopping.wait()
+    loops.is_stopping.set()
+    ending = asyncio.create_task(supervisor.stop())
+    await asyncio.wait([ending], timeout=CANCEL_SECONDS)
+    while not ending.done() or is_at_work():
+        await asyncio.to_thread(cancel_queries)
+        await asyncio.sleep(CANCEL_AGAIN_SECONDS)
+
+
+class _Loops:
+    """What a worker does besides delivering, each for ever. `is_stopping` is for their threads, which cannot be cancelled."""
+
+    def __init__(self, deliveries: DeliveryLoop, supervisor: Supervisor) -> None:
+        self.deliveries = deliveries
+        self.supervisor = supervisor
+        self.is_stopping = threading.Event()
+
+    def by_name(self) -> dict[str, Callable]:
+        return {
+            "jobs": run_jobs,
+            "rollups": self.fold_rollups,
+            "runs": self.feed_runs,
+            "months": self.make_months,
+            "report": self.report,
+        }
+
+    async def fold_rollups(self, is_well: Callable[[], None]) -> None:
+        """Keeps the differences that the pages have to read few. Several workers take turns."""
+        while True:
+            await _in_thread(self._fold_what_came_in)
+            is_well()
+            await asyncio.sleep(FOLD_SECONDS)
+
+    def _fold_what_came_in(self) -> None:
+        while (
+            fold() > MANY and not self.is_stopping.is_set()
+        ):  # else what comes in meanwhile would be folded crumb by crumb
+            pass
+
+    async def feed_runs(self, is_well: Callable[[], None]) -> None:
+        """Puts the logs of re-delivery runs into their lanes. Several workers take turns."""
+        run_began = self.deliveries.run_began
+        while True:
+            run_began.clear()
+            number = await _in_thread(feed)
+            is_well()
+            if number is not None:
+                await asyncio.sleep(FEED_SECONDS[number > 0])
+                continue
+            with suppress(TimeoutError):
+                await asyncio.wait_for(run_began.wait(), FEED_IDLE_SECONDS)
+
+    async def make_months(self, is_well: Callable[[], None]) -> None:
+        """At the start, as there may have been no worker for long; later the job of the same name does."""
+        await _in_thread(make_months_ahead)
+        is_well()
+        await asyncio.Event().wait()
+
+    async def report(self, is_well: Callable[[], None]) -> None:
+        """Tells the database, and by it /readyz, which of the loops fail at this moment."""
+        told = ""
+        while True:
+            problems = ", ".join(f"{name}: {error}" for name, error in sorted(self.supervisor.problems.items()))
+            if problems != told:
+                workers = Worker.objects.filter(pk=self.deliveries.leases.holder)
+                if await _in_thread(partial(workers.update, problems=problems)):
+                    told = problems
+            is_well()
+            await asyncio.sleep(REPORT_SECONDS)
+
+
+async def _in_thread(work: Callable):
+    def alone():
+        with cancellable():
+            return work()
+
+    return await asyncio.to_thread(alone)
 
 
 def _allow_many_connections() -> None:
     """Each delivery in flight is an open file, of which a process is given 1,024 on most systems unless it asks for more."""
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-async def _run_jobs() -> None:
-    """Procrastinate's worker; it ends when the database does, and is begun anew until the command is told to stop."""
-    while True:
-        try:
-            await _run_jobs_once()
-        except (psycopg.Error, ConnectorException, OSError) as error:
-            logger.warning("background jobs stopped, beginning again: %s", type(error).__name__)
-        await asyncio.sleep(RECONNECT_SECONDS)
-
-
-async def _run_jobs_once() -> None:
-    connector = await asyncio.to_thread(app.connector.get_worker_connector)  # type: ignore[attr-defined]
-    with app.replace_connector(connector) as worker_app:
-        async with worker_app.open_async():
-            await worker_app.run_worker_async(install_signal_handlers=False, listen_notify=True, concurrency=2)
-
-
-async def _fold_rollups() -> None:
-    """Keeps the differences that the pages have to read few. Several workers take turns."""
-    while True:
-        await asyncio.to_thread(_fold_what_came_in)
-        await asyncio.sleep(FOLD_SECONDS)
-
-
-def _fold_what_came_in() -> None:
-    try:
-        close_old_connections()
-        while fold() > MANY:  # else what comes in meanwhile would be folded crumb by crumb
-            pass
-    except DatabaseError as error:
-        logger.warning("the figures of the pages were not added up, trying again: %s", type(error).__name__)
-
-
-async def _feed_runs(run_began: asyncio.Event) -> None:
-    """Puts the logs of re-delivery runs into their lanes. Several workers take turns."""
-    while True:
-        run_began.clear()
-        number = await asyncio.to_thread(_feed_what_runs)
-        if number is not None:
-            await asyncio.sleep(FEED_SECONDS[number > 0])
-            continue
-        with suppress(TimeoutError):
-            await asyncio.wait_for(run_began.wait(), FEED_IDLE_SECONDS)
-
-
-def _feed_what_runs() -> int | None:
-    try:
-        close_old_connections()
-        return feed()
-    except DatabaseError as error:
-        logger.warning("re-delivery runs were not moved on, trying again: %s", type(error).__name__)
-        return None
-
-
-def _make_months() -> None:
-    """At the start; later the job of the same name does."""
-    try:
-        make_months_ahead()
-    except DatabaseError as error:
-        logger.warning("the months to come were not made, the next job will: %s", type(error).__name__)

@@ -1,0 +1,96 @@
+"""Background jobs: which kinds run beside which, how they are stopped, and how those of a killed worker are taken up again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from django.conf import settings
+from django.db import Error
+from procrastinate import App, PsycopgConnector
+from procrastinate.contrib.django import app
+from procrastinate.exceptions import ConnectorException, UniqueViolation
+from procrastinate.jobs import Status
+
+from .database import connection_parameters, is_away
+from .stopping import cancellable
+
+logger = logging.getLogger("logs.jobs")
+# The queues that are worked at together, and by how many jobs at once: what takes hours holds up nothing but its own kind.
+KINDS = {"imports": (["imports"], 2), "plans": (["plans"], 2), "others": (["default", "retention"], 2)}
+GRACE_SECONDS = 1.0  # a job that is nearly done may end by itself
+MOST_CONNECTIONS = 6
+HEARTBEATS = 5  # in the time of a lease
+SETTLED_SECONDS = 5.0
+
+
+class Interrupted(Exception):
+    """The job ended before its time, since the worker stops or the database went away. It is to be run again."""
+
+
+@contextmanager
+def interruptible(should_stop: Callable[[], bool]) -> Iterator[None]:
+    """Around what a job does, in its thread. Raises Interrupted where it broke off for a reason that is not its own."""
+    with cancellable():
+        try:
+            yield
+        except Error as error:
+            if should_stop() or is_away(error):
+                raise Interrupted from error
+            raise
+
+
+async def run_jobs(is_well: Callable[[], None]) -> None:
+    """Procrastinate's workers, one for each kind, and the sweep, until cancelled. Ends when one of them does."""
+    parameters = await asyncio.to_thread(connection_parameters)
+    parameters["application_name"] = "cotadmin jobs"
+    connector = PsycopgConnector(kwargs=parameters, min_size=1, max_size=MOST_CONNECTIONS)
+    with app.replace_connector(connector) as worker_app:
+        async with worker_app.open_async():
+            parts = [_run_kind(worker_app, kind) for kind in KINDS] + [_sweep(worker_app)]
+            tasks = [asyncio.create_task(part) for part in parts]
+            try:
+                ended, _ = await asyncio.wait(tasks, timeout=SETTLED_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                if not ended:
+                    is_well()
+                    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in tasks:
+                    task.cancel()
+                results = await asyncio.gather(*tasks, return_exceptions=True)
+    for result in results:
+        if isinstance(result, Exception):
+            raise result
+
+
+async def _run_kind(worker_app: App, kind: str) -> None:
+    """Returns without an error where Procrastinate's own listener or heartbeat fails: it tells that in its log."""
+    queues, at_once = KINDS[kind]
+    await worker_app.run_worker_async(
+        name=kind,
+        queues=queues,
+        concurrency=at_once,
+        install_signal_handlers=False,
+        shutdown_graceful_timeout=GRACE_SECONDS,
+        update_heartbeat_interval=settings.JOB_LEASE / HEARTBEATS,
+        stalled_worker_timeout=settings.JOB_LEASE,
+    )
+
+
+async def _sweep(worker_app: App) -> None:
+    """Queue the jobs again whose worker has not been heard of for a lease. Each by itself: one must not hold up the others."""
+    manager = worker_app.job_manager
+    while True:
+        for job in await manager.get_stalled_jobs(seconds_since_heartbeat=settings.JOB_LEASE):
+            try:
+                await manager.retry_job(job)
+                logger.warning("a job lost its worker, queued again: %s", job.task_name)
+            except UniqueViolation:  # a periodic job, of which the next one is queued already
+                await manager.finish_job(job, Status.ABORTED, delete_job=False)
+            except ConnectorException as error:
+                if is_away(error):
+                    raise
+                logger.info("a job that lost its worker was taken by another: %s", job.task_name)
+        await asyncio.sleep(settings.JOB_LEASE / HEARTBEATS)

@@ -1,0 +1,37 @@
+"""Threads that work with the database cannot be cancelled when a process stops; what they wait for there can be."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import psycopg
+from django.db import close_old_connections, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+_at_work: dict[int, BaseDatabaseWrapper] = {}  # by thread
+
+
+@contextmanager
+def cancellable() -> Iterator[None]:
+    """Around what a background thread does: a connection is given back afterwards, and `cancel_queries` reaches it until then."""
+    thread = threading.get_ident()
+    _at_work[thread] = connections["default"]
+    try:
+        yield
+    finally:
+        del _at_work[thread]
+        close_old_connections()
+
+
+def is_at_work() -> bool:
+    return bool(_at_work)
+
+
+def cancel_queries() -> None:
+    """Cancel what background threads wait for from the database at this moment. It reaches them as an OperationalError."""
+    for connection in list(_at_work.values()):
+        if (raw := connection.connection) is not None:
+            with suppress(psycopg.Error):
+                raw.cancel_safe(timeout=1)

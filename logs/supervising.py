@@ -1,0 +1,66 @@
+"""Keeps the background loops of a process going: a loop that ends is begun again, and one that cannot be ends the process."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from .database import is_away
+
+logger = logging.getLogger("logs.worker")
+FIRST_WAIT_SECONDS = 0.5  # doubled with each failure
+LONGEST_WAIT_SECONDS = 8.0
+MOST_FAILURES = 8  # one after another; a database that is away does not count
+
+Work = Callable[[Callable[[], None]], Awaitable[None]]
+
+
+class Supervisor:
+    """`keep(name, work)` for each loop, then `await stop()`.
+
+    `problems`: of each loop that fails at this moment, the name of its error. `gone`: the loops that have been given up;
+    `on_gone` is called with the first one, and is expected to end the process.
+    """
+
+    def __init__(self, on_gone: Callable[[], None]) -> None:
+        self.problems: dict[str, str] = {}
+        self.gone: list[str] = []
+        self._on_gone = on_gone
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def keep(self, name: str, work: Work) -> None:
+        """Run `work(is_well)` until `stop()`; it calls `is_well` whenever it has done something, and never returns by itself."""
+        self._tasks.append(asyncio.create_task(self._keep(name, work), name=name))
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _keep(self, name: str, work: Work) -> None:
+        failures = waits = 0
+
+        def is_well() -> None:
+            nonlocal failures, waits
+            failures = waits = 0
+            if self.problems.pop(name, None):
+                logger.info("background loop %s works again", name)
+
+        while failures < MOST_FAILURES:
+            try:
+                await work(is_well)
+                raise RuntimeError("the loop returned")
+            except Exception as error:
+                self.problems[name] = type(error).__name__
+                if is_away(error):
+                    kind = type(error).__name__
+                    logger.warning("background loop %s lost the database, starting it again: %s", name, kind)
+                else:
+                    failures += 1
+                    logger.exception("background loop %s failed, starting it again", name)
+            await asyncio.sleep(min(FIRST_WAIT_SECONDS * 2**waits, LONGEST_WAIT_SECONDS))
+            waits = min(waits + 1, 20)
+        logger.error("background loop %s keeps failing: the worker stops", name)
+        self.gone.append(name)
+        self._on_gone()
