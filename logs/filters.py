@@ -121,9 +121,16 @@ class WebhookLogFilter(django_filters.FilterSet):
         self.companies = Company.objects.all() if user is None else Company.objects.visible_to(user)
         self.user = user
         super().__init__(data, WebhookLog.objects.none())
+
+    @cached_property
+    def form(self):
+        """Validated as soon as anybody asks for it, so that nobody can read values that nobody has checked."""
+        form = super().form
         for name in ("subscription", "not_subscription"):
-            self.form.fields[name].queryset = self.subscriptions.only("name")
-        self.form.fields["company"].queryset = self.companies
+            form.fields[name].queryset = self.subscriptions.only("name")
+        form.fields["company"].queryset = self.companies
+        form.full_clean()
+        return form
 
     def get_form_class(self):
         """The same for all: a form has copies of its fields."""
