@@ -7,7 +7,7 @@ a delivery must not have, and takes most of the time of one (docs/adr/0009-keep-
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import cast
@@ -116,6 +116,9 @@ async def _converse(connection: Connection, request: bytes, answer: Answer) -> N
             protocol.rest()
             connection.release()
     finally:
+        if answer.status is None and (broken := protocol.broken_head()):
+            _begin(answer, broken.status, broken.headers)
+            answer.body += broken.rest[:BODY_READ]
         connection.close()  # does nothing where it was released
 
 
@@ -124,14 +127,18 @@ async def _read(protocol: HeadFirst, answer: Answer) -> bool:
     message, body = await protocol.read()
     while message.code < 200 and message.code != 101:
         message, body = await protocol.read()
-    answer.status = message.code
-    answer.headers = [
-        (clean(name)[:HEADER_LENGTH], clean(value)[:HEADER_LENGTH])
-        for name, value in islice(message.headers.items(), HEADERS_KEPT)
-    ]
+    _begin(answer, message.code, message.raw_headers)
     while len(answer.body) < BODY_READ and not body.at_eof():
         answer.body += await body.read(BODY_READ - len(answer.body))
     return body.at_eof()
+
+
+def _begin(answer: Answer, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
+    answer.status = status
+    answer.headers = [
+        (clean(name.decode(errors="replace"))[:HEADER_LENGTH], clean(value.decode(errors="replace"))[:HEADER_LENGTH])
+        for name, value in islice(headers, HEADERS_KEPT)
+    ]
 
 
 def _lines(headers: Mapping[str, str]) -> bytes:

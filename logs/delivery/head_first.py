@@ -1,8 +1,11 @@
 """Connections that are kept for the next request, and let the status of an answer through before anything that comes after it.
 
 aiohttp parses what has arrived at once, and where it meets bytes that are not HTTP it forgets the answer before them. Receivers
-do send such bytes: a body with a 204, more than their Content-Length, a broken chunk. The status has decided by then: a
-payload that was received must not be recorded as failed, and sent again.
+do send such bytes: a body with a 204, more than their Content-Length, a broken chunk, a header with a NUL. The status has
+decided by then: a payload that was received must not be recorded as failed, and sent again.
+
+So aiohttp gets a head when all of it has arrived, and what comes after it separately. A head that aiohttp refuses, or that never
+ends, is read from its status line.
 """
 
 from __future__ import annotations
@@ -10,18 +13,31 @@ from __future__ import annotations
 import asyncio
 import re
 import select
+from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from typing import Any
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
+from aiohttp.http_exceptions import BadHttpMessage
 
 KEPT_SECONDS = 15.0  # shorter than most receivers keep them
 KEPT = 400  # of all receivers: a process may have 1,024 files open
-# Also where a head is spread over two segments. What looks like it in a body does no harm: the pieces add up.
-_END_OF_HEAD = re.compile(rb"(?:\A|\n)(?:\r?\n)+")
-_HEADS = 5  # in one segment: interim answers (1xx) come before the one that counts
+HEAD_LIMIT = 2 * 1024**2  # bytes of a head
+_BLANK_LINES = re.compile(rb"[\r\n]*")
+_END_OF_HEAD = re.compile(rb"\n\r?\n")
+_STATUS_LINE = re.compile(rb"[\r\n]*HTTP/[0-9]\.[0-9] (?P<status>[1-9][0-9]{2})(?: [^\n]*)?\r?\n")
+_HEADER = re.compile(rb"^(?P<name>[^:\s]+)[ \t]*:[ \t]*(?P<value>[^\r\n]*)", re.MULTILINE)
+_LENGTH = re.compile(rb"\ncontent-length[ \t]*:(?P<value>[^\r\n]*)\r?(?=\n)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenHead:
+    """What can be read of a head that is no valid HTTP behind its status line; `rest`: what came after it."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    rest: bytes
 
 
 class HeadFirstConnector(aiohttp.TCPConnector):
@@ -45,6 +61,8 @@ class HeadFirst(ResponseHandler):
         self.kept = connector.kept
         self.requests = 0
         self.has_heard = False
+        self._head = bytearray()
+        self._is_in_head = True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -66,6 +84,8 @@ class HeadFirst(ResponseHandler):
     def set_response_params(self, **params: Any) -> None:
         self.requests += 1
         self.has_heard = False
+        self._head.clear()
+        self._is_in_head = True
         self.kept.discard(self)
         super().set_response_params(**params)
 
@@ -85,12 +105,48 @@ class HeadFirst(ResponseHandler):
             self.abort()  # so that nobody takes it for the answer to the next request
             return
         self.has_heard = True
-        start = 0
-        for found in islice(_END_OF_HEAD.finditer(data), _HEADS):
-            super().data_received(data[start : found.end()])
-            start = found.end()
-        if start < len(data) or not data:  # aiohttp itself calls this without data, to go on after a pause
-            super().data_received(data[start:])
+        if not self._is_in_head or self.exception():  # without data, aiohttp itself calls this, to go on after a pause
+            super().data_received(data)
+            return
+        looked_at = len(self._head)
+        self._head += data
+        while self._is_in_head:
+            start = _BLANK_LINES.match(self._head).end()  # type: ignore[union-attr]  # it may be empty
+            if not self._head.startswith(b"HTTP/"[: len(self._head) - start], start):
+                self._is_in_head = False  # it's not HTTP, whatever comes
+                break
+            end = _END_OF_HEAD.search(self._head, max(start, looked_at - 2))
+            if end is None:
+                if len(self._head) > HEAD_LIMIT:
+                    self.set_exception(BadHttpMessage("the head is too long"))
+                    self.transport.close()  # type: ignore[union-attr]  # it's open: bytes have come
+                return
+            super().data_received(_with_one_length(bytes(self._head[start : end.end()])))
+            if self.exception():
+                return  # the head is kept, for `broken_head`
+            del self._head[: end.end()]
+            looked_at = 0
+        body = bytes(self._head)
+        self._head.clear()
+        if body:
+            super().data_received(body)
+
+    def feed_data(self, data: Any, size: int = 0) -> None:
+        """aiohttp has read a head; an interim one (1xx) comes before the one that counts."""
+        status = data[0].code
+        self._is_in_head = status < 200 and status != 101
+        super().feed_data(data, size)
+
+    def broken_head(self) -> BrokenHead | None:
+        """None where what has come has no whole status line, or only that of an interim answer."""
+        data, start = bytes(self._head), 0
+        while found := _STATUS_LINE.match(data, start):
+            blank_line = _END_OF_HEAD.search(data, found.end() - 1)
+            end = blank_line.end() if blank_line else len(data)
+            if (status := int(found["status"])) >= 200 or status == 101:
+                return BrokenHead(status, _HEADER.findall(data, found.end(), end), data[end:])
+            start = end
+        return None
 
     def set_exception(self, exc: BaseException, *cause: BaseException) -> None:
         """Tells the reader of the body too: at a broken chunk aiohttp leaves it waiting until its time is over."""
@@ -98,3 +154,11 @@ class HeadFirst(ResponseHandler):
         body = self._payload
         if body is not None and not body.is_eof() and body.exception() is None:
             body.set_exception(aiohttp.ClientPayloadError(str(exc)))
+
+
+def _with_one_length(head: bytes) -> bytes:
+    """RFC 9110, 8.6: the same Content-Length given more than once is that length. aiohttp refuses it."""
+    given = [value.strip() for line in _LENGTH.finditer(head) for value in line["value"].split(b",")]
+    if len(given) < 2 or len(set(given)) > 1 or not given[0].isdigit():
+        return head
+    return _LENGTH.sub(b"", head).replace(b"\n", b"\nContent-Length: %b\r\n" % given[0], 1)

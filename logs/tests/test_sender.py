@@ -298,11 +298,11 @@ def test_long_headers_do_not_make_a_failure_of_a_success():
     assert outcome.response_headers == [(f"X-{number}", "v" * 1024) for number in range(50)]
 
 
-@pytest.mark.parametrize("endless", [b"X: " + b"a" * 4000 + b"\r\n", b"a" * 4000, b"\r\n" * 512, b" folded\r\n"])
+@pytest.mark.parametrize("endless", [b"X: " + b"a" * 4000 + b"\r\n", b"a" * 4000, b"\r\n" * 512, b" folded\r\n" * 512])
 def test_endless_headers_are_not_read_for_long(endless):
     outcome = post_to(RawReceiver(b"HTTP/1.1 200 OK\r\nX: a\r\n", endless=endless), timeout=30)
-    assert outcome.duration_ms < 10_000
-    assert outcome.is_success is (not endless.strip())
+    assert outcome.status == 200
+    assert "timeout" not in outcome.note
 
 
 def test_a_compressed_answer_is_kept_as_it_is():
@@ -324,8 +324,12 @@ def test_a_gigabyte_is_not_read_to_its_end(headers):
 
 @pytest.mark.parametrize(
     ("begins", "drips", "status"),
-    [(b"HTTP/1.1 200 OK\r\nX: ", b"a", None), (b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n", b"a", 200)],
-    ids=["head", "body"],
+    [
+        (b"HTTP/1.1 200 O", b"K", None),
+        (b"HTTP/1.1 200 OK\r\nX: ", b"a", 200),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n", b"a", 200),
+    ],
+    ids=["status line", "header", "body"],
 )
 def test_a_slow_drip_ends_with_the_time(begins, drips, status):
     async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -361,9 +365,15 @@ def test_ipv6_is_spoken():
         b"garbage\r\n\r\n",
         b"HTTP/1.1 abc OK\r\n\r\n",
         b"HTTP/9.9.9 200 OK\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nX: " + b"a" * 100_000 + b"\r\n\r\n",
+        b"HTTP/1.1 20 OK\r\n\r\n",
+        b"HTTP/1.1 2000 OK\r\n\r\n",
+        b"HTTP/1.1 -200 OK\r\n\r\n",
+        b"HTTP/1.1 099 OK\r\n\r\n",
+        b"HTTP/1.1 200OK\r\n\r\n",
+        b"http/1.1 200 OK\r\n\r\n",
+        b"ICY 200 OK\r\n\r\n",
+        b"SSH-2.0-OpenSSH_9.9 HTTP/1.1 200 OK\r\n",
+        b"HTTP/1.1 103 Early Hints\r\nX: \0\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00",
         b"\x00" * 1000 + b"\r\n\r\n",
     ],
@@ -375,7 +385,72 @@ def test_what_is_not_http_is_a_failure_without_a_status(answer):
     assert 0 < len(outcome.response) <= 1024
 
 
-@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200", b"HTTP/1.1 200 OK\r\nContent-Le"])
+BROKEN_HEADERS = [
+    b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n",
+    b"Content-Length: 2, 3\r\n\r\n",
+    b"Content-Length: -2\r\n\r\n",
+    b"Content-Length: many\r\n\r\n",
+    b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n",
+    b"Transfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n",
+    b"X: a\0b\r\n\r\n",
+    b"X: " + b"a" * 17_000 + b"\r\n\r\n",
+    b"X: " + b"a" * 3_000_000 + b"\r\n\r\n",
+    b"X: a\r\n" * 300 + b"\r\n",
+    b"no colon\r\n\r\n",
+    b"X y: a\r\n\r\n",
+    b"X: a\r\nContent-Le",
+    b"",
+]
+
+
+@pytest.mark.parametrize("before", [b"", b"\r\n", b"HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\n"])
+@pytest.mark.parametrize("headers", BROKEN_HEADERS, ids=lambda headers: headers[:50].decode())
+def test_when_the_header_is_broken_the_status_decides(before, headers):
+    for status, cause in ((200, ""), (404, Cause.HTTP_4XX), (503, Cause.HTTP_5XX)):
+        receiver = RawReceiver(before + b"HTTP/1.1 %d X\r\n" % status + headers, hangs=b"\r\n\r\n" in headers)
+        outcome = post_to(receiver, timeout=30)
+        assert (outcome.status, outcome.cause, outcome.is_success) == (status, cause, status == 200)
+        assert outcome.note.startswith("the response broke off: "), outcome.note
+        assert (len(receiver.requests), receiver.connections) == (1, 1)
+
+
+def test_what_can_be_read_of_a_broken_header_is_kept():
+    answer = b"HTTP/1.1 200 OK\r\nX-Trace: a\0b\r\nContent-Length: 2\r\nno colon\r\n\r\nok \0 and more"
+    outcome = post_to(RawReceiver(answer))
+    assert outcome.response_headers == [("X-Trace", "a\ufffdb"), ("Content-Length", "2")]
+    assert outcome.response == "ok \ufffd and more"
+
+
+@pytest.mark.parametrize(
+    "lengths",
+    [
+        b"Content-Length: 2\r\nX: a\r\ncontent-length: 2\r\n",
+        b"Content-Length: 2, 2\r\n",
+        b"X: a\r\nContent-Length:2\r\nCONTENT-LENGTH: 2 \r\nContent-Length: 2\r\n",
+    ],
+)
+def test_the_same_length_given_twice_is_that_length(lengths):
+    """RFC 9110, 8.6. The connection can be used again."""
+
+    async def scenario() -> list[Outcome]:
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server, Sender(LOOPBACK) as sender:
+            url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+            return [await sender.post(url, PAYLOAD, HEADERS) for _time in range(2)]
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(writer)
+        with suppress(asyncio.IncompleteReadError):
+            while await reader.readuntil(b"\r\n\r\n"):
+                await reader.readexactly(len(PAYLOAD))
+                writer.write(b"HTTP/1.1 200 OK\r\n" + lengths + b"\r\nok")
+
+    connections: list[asyncio.StreamWriter] = []
+    outcomes = asyncio.run(scenario())
+    assert [(outcome.status, outcome.response, outcome.note) for outcome in outcomes] == [(200, "ok", "")] * 2
+    assert len(connections) == 1
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200", b"HTTP/1.1 200 OK\r"])
 def test_a_connection_that_ends_before_the_answer_is_a_reset(answer):
     outcome = post_to(RawReceiver(answer))
     assert (outcome.status, outcome.cause, outcome.response) == (None, Cause.RESET, "socket hang up")
