@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import connection
 
 PROJECT = Path(__file__).parents[2]
-PATIENCE = 30  # seconds
+PATIENCE = 120  # seconds; a machine may be slow, and who succeeds does not wait
 
 
 def environment() -> dict[str, str]:

@@ -26,6 +26,11 @@ class Complaints:
         context.on("weberror", lambda error: self.all.append(f"script: {error.error}"))
         context.on("dialog", self._refuse)
 
+    def expect_only(self, statuses: set[int]) -> None:
+        """From now on; what was heard so far is judged by what was expected until now."""
+        self.all = self.unexpected
+        self.expected_statuses = statuses
+
     @property
     def unexpected(self) -> list[str]:
         return [text for text in self.all if not self._is_expected(text)]

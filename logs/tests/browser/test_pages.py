@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.contrib.staticfiles import finders
 from playwright.sync_api import Page, Response, expect
 
@@ -164,29 +165,29 @@ def content(administrator) -> Content:
 
 
 @pytest.fixture
-def visit(open_page, administrator, member, django_user_model, complaints, content) -> Callable[[Visit], Page]:
-    """Open a page as the person whom it is for."""
+def visit(open_page, live_server, administrator, member, django_user_model, complaints, content) -> Callable[..., Page]:
+    """`visit(to, "es")`: open a page in a language, in the browser of the person whom it is for; without one, as it comes."""
 
     stranger = django_user_model.objects.create_user("eva")
     newcomer = member("Viewer")
     newcomer.companies.clear()
     people = {"administrator": administrator, "newcomer": newcomer, "stranger": stranger, "nobody": None}
+    pages: dict[str, Page] = {}
 
-    def go(to: Visit) -> Page:
-        complaints.expected_statuses |= {to.status} - {200}
-        page = open_page(people[to.who])
+    def go(to: Visit, language: str = "") -> Page:
+        complaints.expect_only({to.status} - {200})
+        page = pages[to.who] = pages.get(to.who) or open_page(people[to.who])
+        if language:
+            cookie = {"name": settings.LANGUAGE_COOKIE_NAME, "value": language, "url": live_server.url}
+            page.context.add_cookies([cookie])
         answer = page.goto(to.address(content))
         assert answer is not None
         assert answer.status == to.status
+        if language:
+            expect(page.locator("html")).to_have_attribute("lang", language)
         return page
 
     return go
-
-
-def speak(page: Page, language: str) -> None:
-    page.context.add_cookies([{"name": "django_language", "value": language, "url": page.url}])
-    page.reload()
-    expect(page.locator("html")).to_have_attribute("lang", language)
 
 
 def overflow(page: Page) -> list[str]:
@@ -201,29 +202,38 @@ def overflow(page: Page) -> list[str]:
     )
 
 
-@pytest.mark.parametrize("name", [name for name, to in PAGES.items() if to.is_ours])
-def test_a_page_is_accessible_and_fits(visit, name):
-    page = visit(PAGES[name])
+def names_of_pages(*, is_ours: bool) -> list[str]:
+    return [name for name, to in PAGES.items() if to.is_ours == is_ours]
+
+
+def groups_of(names: list[str], size: int = 4) -> list[list[str]]:
+    """Pages that are looked at in one test, since what they show takes as long to make as a page takes to be looked at."""
+    return [names[start : start + size] for start in range(0, len(names), size)]
+
+
+@pytest.mark.parametrize("names", groups_of(names_of_pages(is_ours=True)), ids=" | ".join)
+def test_pages_are_accessible_and_fit(visit, names):
     found = {}
-    for language in LANGUAGES:
-        speak(page, language)
-        found[f"axe, {language}"] = axe.violations(page)
-        page.emulate_media(color_scheme="dark")
-        found[f"axe, {language}, dark"] = axe.violations(page, rules=axe.OF_COLOURS)  # nothing else is changed by it
-        page.emulate_media(color_scheme="light")
-        for width in WIDTHS:
-            page.set_viewport_size({"width": width, "height": 800})
-            found[f"overflow, {language} at {width}"] = overflow(page)
-        found[f"axe, {language}, narrow"] = axe.violations(page)
-        page.set_viewport_size({"width": WIDTHS[0], "height": 800})
+    for name in names:
+        for language in LANGUAGES:
+            page = visit(PAGES[name], language)
+            found[f"{name}: axe, {language}"] = axe.violations(page)
+            page.emulate_media(color_scheme="dark")
+            # Nothing but colours is changed by it.
+            found[f"{name}: axe, {language}, dark"] = axe.violations(page, rules=axe.OF_COLOURS)
+            page.emulate_media(color_scheme="light")
+            for width in WIDTHS:
+                page.set_viewport_size({"width": width, "height": 800})
+                found[f"{name}: overflow, {language} at {width}"] = overflow(page)
+            found[f"{name}: axe, {language}, narrow"] = axe.violations(page)
+            page.set_viewport_size({"width": WIDTHS[0], "height": 800})
     assert {what: list_ for what, list_ in found.items() if list_} == {}
 
 
-@pytest.mark.parametrize("name", [name for name, to in PAGES.items() if not to.is_ours])
-def test_a_page_of_djangos_admin_keeps_to_the_csp(visit, name):
-    page = visit(PAGES[name])
-    for language in LANGUAGES:
-        speak(page, language)
+def test_pages_of_djangos_admin_keep_to_the_csp(visit):
+    for name in names_of_pages(is_ours=False):
+        for language in LANGUAGES:
+            visit(PAGES[name], language)
 
 
 def test_markup_in_the_data_becomes_no_element_on_any_page(page, complaints, content):
