@@ -1,9 +1,12 @@
-"""gunicorn reads this file by itself where it is started in this folder. Its messages are written as cotadmin's are."""
+"""gunicorn reads this file by itself where it is started in this folder: its messages, its worker, its turns."""
 
 import gunicorn.glogging
 
 from cotadmin import settings
 from cotadmin.log_lines import FORMATTERS, AccessLines
+from cotadmin.serving.turns import Turns
+
+worker_class = "cotadmin.serving.worker.PatientWorker"
 
 
 class logger_class(gunicorn.glogging.Logger):  # the name of gunicorn's setting
@@ -13,6 +16,10 @@ class logger_class(gunicorn.glogging.Logger):  # the name of gunicorn's setting
             handler.setFormatter(FORMATTERS[settings.LOG_FORMAT]())
         for handler in self.access_log.handlers:
             handler.setFormatter(AccessLines(self.access_fmt))
+
+
+def post_worker_init(worker) -> None:
+    worker.wsgi = Turns(worker.wsgi, worker.cfg.threads, worker.tpool.watch)
 
 
 def post_request(worker, request, environ, response) -> None:

@@ -166,6 +166,9 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000  # each ticked row of the explorer is one
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
 # cotadmin's own
+CLIENT_TIMEOUT = number(
+    "CLIENT_TIMEOUT", 10
+)  # seconds for the head of a request, and for every 64 KiB to and from a client
 DELIVERY_ALLOWED_NETWORKS = env.list("DELIVERY_ALLOWED_NETWORKS", default=[])
 DELIVERY_TIMEOUT = number("DELIVERY_TIMEOUT", 20)  # seconds from the name lookup to the last byte
 DELIVERY_CONNECT_TIMEOUT = number("DELIVERY_CONNECT_TIMEOUT", 5)

@@ -33,15 +33,22 @@ class WebServer:
         self._wait()
 
     def _wait(self) -> None:
-        until = time.monotonic() + PATIENCE
+        """It listens before it has read its code."""
+        until = time.monotonic() + 2 * PATIENCE
         while time.monotonic() < until:
             try:
-                self.connect().close()
-                return
+                if self.get("/healthz").startswith(b"HTTP/1.1 200"):
+                    return
             except OSError:
                 assert self.process.poll() is None, "the web server ended"
                 time.sleep(0.05)
         raise AssertionError("the web server does not answer")
+
+    def get(self, address: str) -> bytes:
+        """The whole answer, from the first byte of its head."""
+        with self.connect() as connection:
+            connection.sendall(f"GET {address} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+            return read_all(connection)
 
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
@@ -61,9 +68,13 @@ def chunk(data: bytes) -> bytes:
     return f"{len(data):x}\r\n".encode() + data + b"\r\n"
 
 
-def read_answer(connection: socket.socket) -> Answer:
+def read_all(connection: socket.socket) -> bytes:
     received = b""
     while piece := connection.recv(65536):
         received += piece
-    top, _, body = received.partition(b"\r\n\r\n")
+    return received
+
+
+def read_answer(connection: socket.socket) -> Answer:
+    top, _, body = read_all(connection).partition(b"\r\n\r\n")
     return Answer(int(top.split()[1]), json.loads(body))

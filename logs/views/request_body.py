@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Protocol
 
+from django.db import connection
 from django.http import HttpRequest
 
 from ..ingest.pieces import MIB, TooLarge
@@ -30,6 +31,8 @@ def chunks_of(request: HttpRequest, too_large: TooLarge) -> Iterator[bytes]:
     source, length = _source(request)
     if length is not None and length > too_large.limit:
         raise too_large
+    if not connection.in_atomic_block:
+        connection.close()  # who sends slowly holds none of the pool meanwhile
     seen = 0
     while piece := _read(source):
         seen += len(piece)

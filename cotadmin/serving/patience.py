@@ -1,0 +1,94 @@
+"""How long a thread waits for a client. A background thread watches the others: a read cannot time itself, since a client that
+sends one byte now and then keeps it going for ever.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from typing import Protocol
+
+from django.conf import settings
+
+PIECE = 64 * 1024  # bytes that must pass within CLIENT_TIMEOUT, in either direction
+_LOOK_SECONDS = 0.25
+
+
+class HasSocket(Protocol):
+    sock: socket.socket
+
+
+class Client:
+    """The connection that a thread serves. At the end of its time it is shut, and the thread finds that it has ended."""
+
+    def __init__(self, connection: HasSocket) -> None:
+        self._connection = connection
+        self._until: float | None = None
+        self._lock = threading.Lock()
+        self.is_late = False
+
+    @contextlib.contextmanager
+    def has_time_for(self, size: int) -> Iterator[None]:
+        """Inside, so many bytes must be received or sent in time."""
+        self._set_until(time.monotonic() + settings.CLIENT_TIMEOUT * (1 + size // PIECE))
+        try:
+            yield
+        finally:
+            self.take_time()
+
+    def take_time(self) -> None:
+        """The thread does something else than to wait for the client."""
+        self._set_until(None)
+
+    def _set_until(self, until: float | None) -> None:
+        with self._lock:
+            self._until = until
+
+    def shut_if_late(self) -> None:
+        with self._lock:  # not a moment later, when the socket may be another's
+            if self._until is None or time.monotonic() < self._until:
+                return
+            self.is_late = True
+            with contextlib.suppress(OSError):  # it went away by itself
+                # Not only for reading: what arrives afterwards would be read all the same.
+                self._connection.sock.shutdown(socket.SHUT_RDWR)
+
+
+class Watch:
+    """Of all clients of a process."""
+
+    def __init__(self) -> None:
+        self._clients: set[Client] = set()
+        self._lock = threading.Lock()
+        self._here = threading.local()
+        threading.Thread(target=self._look, name="patience", daemon=True).start()
+
+    @contextlib.contextmanager
+    def serving(self, connection: HasSocket) -> Iterator[None]:
+        """This thread serves the connection, and begins by waiting for the head of a request."""
+        client = Client(connection)
+        with self._lock:
+            self._clients.add(client)
+        self._here.client = client
+        try:
+            with client.has_time_for(0):
+                yield
+        finally:
+            self._here.client = None
+            with self._lock:
+                self._clients.discard(client)
+
+    def client(self) -> Client | None:
+        """Whom this thread serves."""
+        return getattr(self._here, "client", None)
+
+    def _look(self) -> None:
+        while True:
+            time.sleep(_LOOK_SECONDS)
+            with self._lock:
+                clients = list(self._clients)
+            for client in clients:
+                client.shut_if_late()
