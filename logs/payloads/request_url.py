@@ -8,17 +8,17 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from yarl import URL
 
-_PARTS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?P<authority>[^/?#]*)(?P<target>[^#]*)")
+_PARTS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?P<authority>[^/?#]*)(?P<path_and_query>[^#]*)")
 # Every printable ASCII character stays as it is, `%` too: what is encoded already must not be encoded twice.
 _VISIBLE = bytes(range(0x21, 0x7F)).decode()
 
 
 @dataclass(frozen=True, slots=True)
 class RequestURL:
-    """`origin`: where to connect, its host in ASCII (IDNA); `target`: path and query; `userinfo`: as written, "" for none."""
+    """`origin`: where to connect, its host in ASCII (IDNA). The rest is as written; "" for none."""
 
     origin: URL
-    target: str
+    path_and_query: str
     userinfo: str
 
     @classmethod
@@ -27,12 +27,13 @@ class RequestURL:
         parts = _PARTS.match(text.strip())
         if parts is None:
             raise ValueError("not an absolute URL")
-        target = _visible(parts["target"])
-        return cls(
-            URL(text).origin(),
-            target if target.startswith("/") else f"/{target}",
-            _visible(parts["authority"].rpartition("@")[0]),
-        )
+        userinfo = parts["authority"].rpartition("@")[0]
+        return cls(URL(text).origin(), _visible(parts["path_and_query"]), _visible(userinfo))
+
+    @property
+    def target(self) -> str:
+        """What stands in the first line of a request."""
+        return self.path_and_query if self.path_and_query.startswith("/") else f"/{self.path_and_query}"
 
     @property
     def host(self) -> str:
@@ -50,7 +51,7 @@ class RequestURL:
     def __str__(self) -> str:
         """The whole URL in ASCII; a request for it is the same, byte for byte."""
         userinfo = f"{self.userinfo}@" if self.userinfo else ""
-        return f"{self.origin.scheme}://{userinfo}{self.host}{self.target}"
+        return f"{self.origin.scheme}://{userinfo}{self.host}{self.path_and_query}"
 
 
 def _visible(text: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from django.http import HttpResponse
 
 from ..delivery.exchange import FIXED_HEADERS
@@ -18,14 +20,24 @@ def download_of(log: WebhookLog, payload: str) -> HttpResponse:
 
 
 def curl_of(log: WebhookLog, url: str, payload: str | None) -> str:
-    """A command for a shell; without the payload it reads the file of the download."""
-    headers = [
-        ("content-type", "application/json"),
-        ("user-agent", FIXED_HEADERS["User-Agent"]),
-        ("webhook-id", log.pk),
-    ]
-    headers += [(name, MASK) for name in log.subscription.header_names or []]
-    return curl_command(url, headers, payload, file_name=_file_name(log), keys=masked_keys())
+    """A command for a shell, "" without a URL; without the payload it reads the file of the download.
+
+    The time is that of now, and the signature has to be made by whoever has the secret.
+    """
+    subscription = log.subscription
+    headers = [(name, FIXED_HEADERS[name]) for name in ("Accept-Encoding", "Content-Type")]
+    headers += [(name, MASK) for name in subscription.header_names or []]
+    headers += [("webhook-id", log.pk), ("webhook-timestamp", str(int(time.time())))]
+    if subscription.encrypted_secret:
+        headers.append(("webhook-signature", MASK))
+    return curl_command(
+        url,
+        headers,
+        payload,
+        user_agent=FIXED_HEADERS["User-Agent"],
+        file_name=_file_name(log),
+        keys=masked_keys(),
+    )
 
 
 def _file_name(log: WebhookLog) -> str:

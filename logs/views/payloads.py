@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from django.contrib.auth.decorators import permission_required
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseNotFound
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
@@ -73,6 +73,9 @@ def payload_download(request: HttpRequest, pk: str) -> HttpResponse:
 def payload_curl(request: HttpRequest, pk: str) -> HttpResponse:
     log = visible_log(request, pk)
     command = curl_of(log, log.subscription.url, _payload_of(log))
+    if not command:
+        text = _("The subscription has no URL, so there's no request to copy.")
+        return HttpResponseNotFound(f"{text}\n", content_type="text/plain; charset=utf-8")
     return HttpResponse(f"{command}\n", content_type="text/plain; charset=utf-8")
 
 
