@@ -73,7 +73,7 @@ class LaneState:
     @property
     def is_head_sent(self) -> bool:
         """Whether the head goes out when its time has come: a lane on hold sends only what somebody asked for."""
-        is_due = self.head is not None and self.head.is_due and not self.is_stopped
+        is_due = self.head is not None and self.head.is_due and not self.is_stopped and not self.subscription.held_error
         return is_due and (not self.is_held or self.head.trigger != AttemptTrigger.AUTO)  # type: ignore[union-attr]
 
     @property

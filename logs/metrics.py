@@ -64,7 +64,10 @@ SELECT count(*) FROM (
     SELECT FROM logs_webhooklog WHERE next_attempt_at IS NOT NULL ORDER BY subscription_id, turn, position LIMIT %s
 ) waiting
 """
-_WORKERS = "SELECT id, greatest(extract(epoch FROM now() - seen_at), 0)::float8 FROM logs_worker ORDER BY id"
+_WORKERS = """
+SELECT id, greatest(extract(epoch FROM now() - seen_at), 0)::float8,
+    coalesce(greatest(extract(epoch FROM now() - stuck_since), 0), 0)::float8 FROM logs_worker ORDER BY id
+"""
 
 
 class DatabaseCollector(Collector):
@@ -122,9 +125,16 @@ class DatabaseCollector(Collector):
 
     def _workers(self) -> Iterator[Metric]:
         seen = GaugeMetricFamily("cotadmin_worker_seen_seconds", "Since a worker was last seen.", labels=["worker"])
-        for worker, age in self._rows(_WORKERS):
+        stuck = GaugeMetricFamily(
+            "cotadmin_worker_cannot_record_seconds",
+            "Since a worker can record nothing of what it sends; 0 where it can.",
+            labels=["worker"],
+        )
+        for worker, age, stuck_for in self._rows(_WORKERS):
             seen.add_metric([worker], age)
+            stuck.add_metric([worker], stuck_for)
         yield seen
+        yield stuck
 
     def _rows(self, query: str, parameters: list[object] | None = None) -> list[tuple]:
         return self.connection.execute(query, parameters).fetchall()

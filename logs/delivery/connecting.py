@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from contextlib import AsyncExitStack
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
 
 import psycopg
 
@@ -28,9 +29,21 @@ _BY_KEY = "; ".join(
 
 async def connect(stack: AsyncExitStack) -> psycopg.AsyncConnection:
     """In autocommit, closed when `stack` is left; raises psycopg.Error."""
-    parameters = await asyncio.to_thread(connection_parameters)  # may start the embedded server
-    parameters |= {**_NOTICE_ITS_END, "application_name": f"cotadmin worker {os.getpid()}"}
+    parameters = await asyncio.to_thread(_parameters)
     connection = await psycopg.AsyncConnection.connect(**parameters, autocommit=True)
     await stack.enter_async_context(connection)
     await connection.execute(_BY_KEY)
     return connection
+
+
+@contextmanager
+def connected() -> Iterator[psycopg.Connection]:
+    """For a thread of its own; in autocommit, raises psycopg.Error."""
+    with psycopg.connect(**_parameters(), autocommit=True) as connection:
+        connection.execute(_BY_KEY)
+        yield connection
+
+
+def _parameters() -> dict:
+    """May start the embedded server."""
+    return connection_parameters() | {**_NOTICE_ITS_END, "application_name": f"cotadmin worker {os.getpid()}"}

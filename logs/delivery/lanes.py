@@ -21,16 +21,17 @@ AHEAD_BYTES = 256 * 1024  # of their payloads as they are stored, that is compre
 CLOCK_SLACK = 5.0  # seconds
 
 # A log stands at the head of its lane by (turn, position); of a run and an event with one position, the older goes first.
-# A lane on hold sends re-deliveries only.
+# A lane on hold sends re-deliveries only, and nothing at all while an outcome of it cannot be recorded.
 _MAY_GO = """
-    log.subscription_id = lane.id AND log.next_attempt_at IS NOT NULL
+    log.subscription_id = lane.id AND log.next_attempt_at IS NOT NULL AND lane.held_error = ''
     AND log.turn <= CASE WHEN lane.held_at IS NULL THEN 2 ELSE 1 END AND (lane.held_at IS NULL OR log.trigger <> 'auto')
 """
 # What is due much later than any retry can be was written by a clock that has jumped since: it is due now. Where the trigger does
 # not tell of a variant, the LIMIT keeps their table from being read at all.
 _CLAIM = """
 WITH ready AS MATERIALIZED (
-    SELECT lane.id, lane.lane_version, lane.held_at, lane.url, lane.timeout, lane.encrypted_secret, lane.encrypted_headers,
+    SELECT lane.id, lane.lane_version, lane.held_at, lane.held_error, lane.url, lane.timeout, lane.encrypted_secret,
+        lane.encrypted_headers,
         CASE WHEN lane.previous_secret_until > now() THEN lane.encrypted_previous_secret ELSE '' END AS previous_secret,
         first.due_at
     FROM logs_subscription lane
@@ -164,6 +165,8 @@ def _delivery(
         more = _headers(headers)
     except SecretUnreadable as error:
         problem = str(error)
+    except ValueError as error:  # it would keep every other lane from being read
+        problem = f"The request headers cannot be read: {type(error).__name__}"
     return Delivery(
         log_id=log_id,
         lane=lane,

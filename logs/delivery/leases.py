@@ -25,15 +25,19 @@ INSERT INTO logs_lanegroup (number, holder, epoch) SELECT number, '', 0 FROM gen
 ON CONFLICT DO NOTHING
 """
 _HEARTBEAT = """
-INSERT INTO logs_worker (id, started_at, seen_at) VALUES (%s, now(), now())
-ON CONFLICT (id) DO UPDATE SET seen_at = now()
+INSERT INTO logs_worker AS worker (id, started_at, seen_at, stuck_since)
+VALUES (%(holder)s, now(), now(), now() - %(stuck_for)s * interval '1 second')
+ON CONFLICT (id) DO UPDATE SET seen_at = now(),
+    stuck_since = CASE WHEN excluded.stuck_since IS NOT NULL THEN coalesce(worker.stuck_since, excluded.stuck_since) END
 """
 _FORGET = "DELETE FROM logs_worker WHERE seen_at < now() - %s * interval '1 second'"
 _RENEW = """
 UPDATE logs_lanegroup SET expires_at = now() + %s * interval '1 second' WHERE holder = %s AND number = ANY(%s)
 RETURNING number, epoch
 """
-_LIVE = "SELECT greatest(count(*), 1) FROM logs_worker WHERE seen_at > now() - %s * interval '1 second'"
+_LIVE = """
+SELECT greatest(count(*), 1) FROM logs_worker WHERE seen_at > now() - %s * interval '1 second' AND stuck_since IS NULL
+"""
 # An end further away than any lease was written by a clock that has jumped since.
 _TAKE = """
 UPDATE logs_lanegroup SET holder = %(holder)s, epoch = epoch + 1, expires_at = now() + %(lease)s * interval '1 second'
@@ -54,7 +58,10 @@ def group_of(lane: str) -> int:
 
 
 class Leases:
-    """The leases of one worker, as far as it knows. `epochs`: of each group that it holds."""
+    """The leases of one worker, as far as it knows. `epochs`: of each group that it holds.
+
+    The heartbeat's thread changes them, and the delivery loop reads them: so `epochs` and `leaving` are replaced, never changed.
+    """
 
     def __init__(self, holder: str) -> None:
         self.holder = holder
@@ -75,40 +82,42 @@ class Leases:
         """Whether something may begin in a lane of this group, which was leased with this epoch."""
         return self.epochs.get(group) == epoch and group not in self.leaving and self.is_sure()
 
-    async def register(self, connection: psycopg.AsyncConnection) -> None:
-        await connection.execute(_MAKE_GROUPS, [GROUPS - 1])
-        await connection.execute(_FORGET, [FORGOTTEN_SECONDS])
+    def register(self, connection: psycopg.Connection) -> None:
+        connection.execute(_MAKE_GROUPS, [GROUPS - 1])
+        connection.execute(_FORGET, [FORGOTTEN_SECONDS])
 
-    async def renew(self, connection: psycopg.AsyncConnection, groups_at_work: Callable[[], Collection[int]]) -> None:
-        """A heartbeat: renew what is held, and take or give back until this worker has its share of the groups.
+    def tell(self, connection: psycopg.Connection, stuck_for: float | None = None) -> None:
+        """That this worker is alive; `stuck_for`: the seconds for which it could not record anything, None where it can."""
+        connection.execute(_HEARTBEAT, {"holder": self.holder, "stuck_for": stuck_for})
+
+    def renew(self, connection: psycopg.Connection, groups_at_work: Callable[[], Collection[int]]) -> None:
+        """Renew what is held, and take or give back until this worker has its share of the groups.
 
         `groups_at_work` tells those of which something is in flight, which are given back once it is done.
         """
         asked_at = time.monotonic()
-        await connection.execute(_HEARTBEAT, [self.holder])
-        renewed = await connection.execute(_RENEW, [self.seconds, self.holder, list(self.epochs)])
-        kept = {number: epoch for number, epoch in await renewed.fetchall() if self.epochs[number] == epoch}
+        renewed = connection.execute(_RENEW, [self.seconds, self.holder, list(self.epochs)]).fetchall()
+        kept = {number: epoch for number, epoch in renewed if self.epochs[number] == epoch}
         self.epochs = kept
-        share = await self._share(connection)
+        share = self._share(connection)
         if len(kept) < share:
             wanted = {"holder": self.holder, "lease": self.seconds, "held": list(kept), "limit": share - len(kept)}
-            self.epochs |= dict(await (await connection.execute(_TAKE, wanted)).fetchall())
+            self.epochs = kept | dict(connection.execute(_TAKE, wanted).fetchall())
         self.leaving = set(sorted(self.epochs)[share:])
-        await self._give_back(connection, self.leaving - set(groups_at_work()))
+        self._give_back(connection, self.leaving - set(groups_at_work()))
         self.deadline = asked_at + self.seconds * (1 - MARGIN)
 
-    async def give_all_back(self, connection: psycopg.AsyncConnection) -> None:
+    def give_all_back(self, connection: psycopg.Connection) -> None:
         """At the end, when nothing is in flight: others need not wait for the leases to run out."""
-        await self._give_back(connection, set(self.epochs))
-        await connection.execute("DELETE FROM logs_worker WHERE id = %s", [self.holder])
+        self._give_back(connection, set(self.epochs))
+        connection.execute("DELETE FROM logs_worker WHERE id = %s", [self.holder])
 
-    async def _share(self, connection: psycopg.AsyncConnection) -> int:
-        row = await (await connection.execute(_LIVE, [self.seconds])).fetchone()
+    def _share(self, connection: psycopg.Connection) -> int:
+        row = connection.execute(_LIVE, [self.seconds]).fetchone()
         return math.ceil(GROUPS / (row[0] if row else 1))
 
-    async def _give_back(self, connection: psycopg.AsyncConnection, groups: Collection[int]) -> None:
+    def _give_back(self, connection: psycopg.Connection, groups: Collection[int]) -> None:
         if groups:
-            await connection.execute(_GIVE_BACK, [self.holder, list(groups)])
-            for group in groups:
-                del self.epochs[group]
-                self.leaving.discard(group)
+            connection.execute(_GIVE_BACK, [self.holder, list(groups)])
+            self.epochs = {group: epoch for group, epoch in self.epochs.items() if group not in groups}
+            self.leaving = self.leaving - set(groups)

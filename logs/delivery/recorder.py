@@ -1,14 +1,16 @@
 """Writes down what came of tries: the attempts, always, and what they change of their logs and lanes.
 
 Whatever has come in meanwhile goes into one statement, so that the outcomes of many lanes commit together. An outcome of a
-worker that no longer leases the lane is refused, and one that was written already is not written twice.
+worker that no longer leases the lane is refused, and one that was written already is not written twice. Where the database
+refuses a statement, it is halved until the outcome that it refuses is alone (see mending.py).
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 
 import msgspec
 import psycopg
@@ -17,105 +19,16 @@ from django.conf import settings
 from ..masked_keys import masked_keys
 from ..payloads.masking import mask_text
 from ..search import response_vector
+from . import mending
 from .lanes import Delivery
 from .policy import fingerprint
+from .recording_sql import LEAVE_OUT, RECORD, STOP_LANE
 from .sender import Outcome
 
+logger = logging.getLogger("logs.delivery")
 AT_ONCE = 500
-
-# The lease is locked against who would take it over, not against its renewal. Logs are locked before their lanes and entries, in
-# the order of ids, as by all who lock several: else two would wait for one another. What went to another URL is an attempt, and
-# changes nothing that the log tells.
-_RECORD = """
-WITH told AS (
-    SELECT * FROM json_to_recordset(%(outcomes)s::json) AS told (
-        log_id text, group_number smallint, epoch bigint, number integer, trigger text, actor integer, age float8,
-        duration_ms integer, url text, status integer, is_success boolean, response text, headers jsonb,
-        is_truncated boolean, cause text, note text, fingerprint text, search text, entry bigint,
-        is_elsewhere boolean
-    )
-), lease AS (
-    SELECT number, epoch FROM logs_lanegroup WHERE holder = %(holder)s FOR KEY SHARE
-), outcome AS MATERIALIZED (
-    SELECT told.*, told.is_elsewhere OR log.state = 'succeeded' AND NOT told.is_success AS kept,
-        NOT told.is_success AND log.tries_left > 1 AND log.next_attempt_at IS NOT NULL AS again
-    FROM told
-    JOIN lease ON lease.number = told.group_number AND lease.epoch = told.epoch
-    JOIN logs_webhooklog log ON log.id = told.log_id AND coalesce(log.retry, 0) = told.number - 1
-    ORDER BY log.id FOR NO KEY UPDATE OF log
-), log AS (
-    UPDATE logs_webhooklog log SET
-        retry = outcome.number,
-        tries_left = log.tries_left - 1,
-        next_attempt_at = CASE WHEN again THEN now() + %(delay)s * interval '1 second' END,
-        turn = CASE WHEN again THEN 0 ELSE log.turn END,
-        requested_by_id = CASE WHEN again THEN log.requested_by_id END,
-        state = CASE
-            WHEN outcome.is_elsewhere THEN log.state
-            WHEN outcome.is_success OR log.state = 'succeeded' THEN 'succeeded'
-            WHEN again THEN 'retrying'
-            WHEN log.next_attempt_at IS NULL THEN log.state
-            ELSE 'failed'
-        END,
-        status = CASE WHEN kept THEN log.status ELSE outcome.status END,
-        response = CASE WHEN kept THEN log.response ELSE outcome.response END,
-        cause = CASE WHEN kept THEN log.cause ELSE outcome.cause END,
-        fingerprint = CASE WHEN kept THEN log.fingerprint ELSE outcome.fingerprint END,
-        duration_ms = CASE WHEN kept THEN log.duration_ms ELSE outcome.duration_ms END,
-        search = CASE WHEN kept THEN log.search ELSE outcome.search::tsvector END
-    FROM outcome WHERE log.id = outcome.log_id
-    RETURNING outcome.*, log.subscription_id AS lane, log.state, log.next_attempt_at IS NULL AS is_settled,
-        log.trigger = 'auto' AS is_event
-), attempt AS (
-    INSERT INTO logs_attempt (log_id, number, trigger, actor_id, started_at, duration_ms, url, status,
-        response_headers, response, is_truncated, cause, note)
-    SELECT log_id, number, trigger, actor, now() - age * interval '1 second', duration_ms, url, status,
-        headers, response, is_truncated, cause, note
-    FROM log
-), entry AS (
-    UPDATE logs_runentry entry SET attempt_number = log.number, status = log.status, cause = log.cause,
-        fingerprint = log.fingerprint, duration_ms = log.duration_ms,
-        outcome = CASE WHEN log.is_success THEN 'succeeded' WHEN log.is_settled THEN 'failed' ELSE entry.outcome END,
-        settled_at = CASE WHEN log.is_settled THEN now() END, why = CASE WHEN log.is_settled THEN '' ELSE entry.why END
-    FROM log WHERE entry.id = log.entry
-), changed AS (
-    SELECT lane.id, log.log_id, log.state FROM log JOIN logs_subscription lane ON lane.id = log.lane
-    WHERE lane.holds_when_exhausted AND lane.held_at IS NULL AND log.is_event AND log.state = 'failed'
-        OR lane.held_log = log.log_id AND log.state = 'succeeded'
-    ORDER BY lane.id FOR NO KEY UPDATE OF lane
-), lane AS (
-    UPDATE logs_subscription lane SET
-        held_at = CASE WHEN changed.state = 'failed' THEN now() END,
-        held_log = CASE WHEN changed.state = 'failed' THEN changed.log_id ELSE '' END
-    FROM changed WHERE lane.id = changed.id
-    RETURNING lane.id, lane.held_at
-)
-SELECT log.log_id, stored.lane_version, log.is_settled AND lane.held_at IS NULL
-FROM log JOIN logs_subscription stored ON stored.id = log.lane LEFT JOIN lane ON lane.id = stored.id
-"""
-# A log of a run that became stale while it stood in its lane: it is as it was, and the ledger says why.
-_LEAVE_OUT = """
-WITH told AS (
-    SELECT * FROM json_to_recordset(%(left_out)s::json) AS told (log_id text, group_number smallint, epoch bigint, entry bigint)
-), lease AS (
-    SELECT number, epoch FROM logs_lanegroup WHERE holder = %(holder)s FOR KEY SHARE
-), stale AS MATERIALIZED (
-    SELECT log.id, told.entry
-    FROM told
-    JOIN lease ON lease.number = told.group_number AND lease.epoch = told.epoch
-    JOIN logs_webhooklog log ON log.id = told.log_id AND log.next_attempt_at IS NOT NULL
-    ORDER BY log.id FOR NO KEY UPDATE OF log
-), log AS (
-    UPDATE logs_webhooklog log SET next_attempt_at = NULL, requested_by_id = NULL,
-        state = CASE WHEN log.state IN ('pending', 'retrying') THEN 'failed' ELSE log.state END
-    FROM stale WHERE log.id = stale.id
-    RETURNING stale.*, log.subscription_id AS lane
-), entry AS (
-    UPDATE logs_runentry entry SET outcome = 'skipped', why = 'stale', settled_at = now()
-    FROM log WHERE entry.id = log.entry AND entry.outcome = 'queued'
-)
-SELECT log.id, lane.lane_version, true FROM log JOIN logs_subscription lane ON lane.id = log.lane
-"""
+LOCK_SECONDS = 0.25  # for a row that somebody else has locked, while other outcomes wait to be written
+AGAIN_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +39,21 @@ class Recorded:
     is_settled: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """An outcome that waits to be written, and who waits for that. None: it was not sent, being stale."""
+@dataclass(eq=False, slots=True)
+class Told:
+    """An outcome that waits to be written, and who waits for that. None: it was not sent, being stale.
+
+    `number` and `actor`: as they are written. `is_put_off`: it is tried again in a moment, and keeps no other waiting.
+    """
 
     delivery: Delivery
     outcome: Outcome | None
     started: float
     recorded: asyncio.Future[Recorded | None]
+    number: int
+    actor: int | None
+    since: float = field(default_factory=time.monotonic)
+    is_put_off: bool = False
 
 
 class Recorder:
@@ -144,8 +64,10 @@ class Recorder:
 
     def __init__(self, holder: str) -> None:
         self.holder = holder
-        self._waiting: list[_Told] = []
+        self._waiting: list[Told] = []
         self._has_some = asyncio.Event()
+        self._unwritten: dict[Told, None] = {}  # the oldest first
+        self._wrote_at = 0.0
 
     async def record(self, delivery: Delivery, outcome: Outcome | None, started: float) -> Recorded | None:
         """None where it was not written: another worker has taken the lane over. `started`: as `time.monotonic()`.
@@ -153,12 +75,19 @@ class Recorder:
         `outcome` None: it is left out of its run, since a newer event of its object was received.
         """
         recorded: asyncio.Future[Recorded | None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Told(delivery, outcome, started, recorded))
-        self._has_some.set()
+        told = Told(delivery, outcome, started, recorded, delivery.number, delivery.requested_by_id)
+        self._unwritten[told] = None
+        self._add(told)
         return await recorded
 
+    def stuck_for(self) -> float:
+        """For how many seconds nothing could be written, while something waited for it; 0.0 where nothing does."""
+        since = next((told.since for told in self._unwritten if not told.is_put_off), None)
+        return 0.0 if since is None else time.monotonic() - max(since, self._wrote_at)
+
     async def run(self, connection: psycopg.AsyncConnection) -> None:
-        """Raises psycopg.Error when the connection breaks; what was not written waits for the next one."""
+        """Raises psycopg.Error when the database cannot be written to; what was not written waits for the next connection."""
+        await connection.execute(f"SET lock_timeout = {int(LOCK_SECONDS * 1000)}")
         while True:
             await self._has_some.wait()
             await self.write_waiting(connection)
@@ -169,47 +98,95 @@ class Recorder:
         if not self._waiting:
             self._has_some.clear()
         try:
-            written = await self._write_all(connection, batch)
+            await self._write_all(connection, batch)
         except BaseException:
-            self._waiting = batch + self._waiting
+            left = [told for told in batch if told in self._unwritten and not told.is_put_off]
+            self._waiting = left + self._waiting
             self._has_some.set()
             raise
+
+    def _add(self, told: Told) -> None:
+        told.is_put_off = False
+        self._waiting.append(told)
+        self._has_some.set()
+
+    async def _write_all(self, connection: psycopg.AsyncConnection, batch: list[Told]) -> None:
+        """One outcome that the database refuses must not keep the others from being written."""
+        try:
+            await self._write(connection, batch)
+        except Exception as error:
+            if mending.concerns_all(error, connection):
+                raise
+            if len(batch) > 1:
+                middle = len(batch) // 2
+                await self._write_all(connection, batch[:middle])
+                await self._write_all(connection, batch[middle:])
+            else:
+                await self._write_refused(connection, batch[0], error)
+
+    async def _write_refused(self, connection: psycopg.AsyncConnection, told: Told, error: Exception) -> None:
+        """Write what can be written of it, else stop its lane."""
+        about = {"log": told.delivery.log_id, "subscription": told.delivery.lane}
+        for mend in (mending.mend_references, mending.mend_response):
+            if mending.passes(error):
+                break
+            logger.warning("an outcome was refused: %s", mending.name_of(error), extra=about)
+            try:
+                await mend(connection, told)
+                await self._write(connection, [told])
+                return
+            except Exception as other:
+                if mending.concerns_all(other, connection):
+                    raise
+                error = other
+        try:
+            if not mending.passes(error):
+                await self._stop_lane(connection, told, error)
+                logger.error("a lane stopped, since an outcome cannot be recorded", extra=about)
+                return
+        except Exception as other:
+            if mending.concerns_all(other, connection):
+                raise
+            error = other
+        logger.warning("an outcome is recorded later: %s", mending.name_of(error), extra=about)
+        told.is_put_off = True
+        asyncio.get_running_loop().call_later(AGAIN_SECONDS, self._add, told)
+
+    async def _stop_lane(self, connection: psycopg.AsyncConnection, told: Told, error: Exception) -> None:
+        parameters = _place(told.delivery) | {"lane": told.delivery.lane, "error": mending.name_of(error)}
+        cursor = await connection.execute(STOP_LANE, parameters | {"holder": self.holder})
+        rows = [(told.delivery.log_id, *row[1:]) for row in await cursor.fetchall()]
+        self._is_written([told], rows)
+
+    async def _write(self, connection: psycopg.AsyncConnection, batch: list[Told]) -> None:
+        now = time.monotonic()
+        batch = [told for told in batch if told in self._unwritten]  # one of the statements may have been refused
+        for statement, name, rows, told_of in (
+            (RECORD, "outcomes", _columns, [told for told in batch if told.outcome]),
+            (LEAVE_OUT, "left_out", _place_of, [told for told in batch if not told.outcome]),
+        ):
+            if told_of:
+                parameters: dict[str, object] = {name: _json([rows(told, now) for told in told_of])}
+                parameters |= {"holder": self.holder, "delay": settings.DELIVERY_RETRY_DELAY}
+                written = await (await connection.execute(statement, parameters)).fetchall()
+                self._is_written(told_of, written)
+
+    def _is_written(self, batch: list[Told], rows: list[tuple]) -> None:
+        """What is not among the rows was refused: another worker has its lane, or it was written already."""
+        self._wrote_at = time.monotonic()
+        written = {log_id: Recorded(lane_version, is_settled) for log_id, lane_version, is_settled in rows}
         for told in batch:
+            self._unwritten.pop(told, None)
             if not told.recorded.done():
                 told.recorded.set_result(written.get(told.delivery.log_id))
-
-    async def _write_all(self, connection: psycopg.AsyncConnection, batch: list[_Told]) -> dict[str, Recorded]:
-        """An answer that PostgreSQL cannot store must not keep the others from being written, nor its own lane from going on."""
-        try:
-            return await self._write(connection, batch)
-        except psycopg.DataError:
-            if len(batch) > 1:
-                written = [await self._write_all(connection, [told]) for told in batch]
-                return {log_id: recorded for one in written for log_id, recorded in one.items()}
-            [told] = batch
-            if told.outcome is None:
-                raise
-            bare = replace(told.outcome, response="", response_headers=[], note="the response cannot be stored")
-            return await self._write(connection, [replace(told, outcome=bare)])
-
-    async def _write(self, connection: psycopg.AsyncConnection, batch: list[_Told]) -> dict[str, Recorded]:
-        if not batch:
-            return {}
-        now = time.monotonic()
-        outcomes = [_columns(told.delivery, told.outcome, now - told.started) for told in batch if told.outcome]
-        left_out = [_place(told.delivery) for told in batch if not told.outcome]
-        rows: list[tuple] = []
-        if outcomes:
-            parameters = {"outcomes": _json(outcomes), "holder": self.holder, "delay": settings.DELIVERY_RETRY_DELAY}
-            rows += await (await connection.execute(_RECORD, parameters)).fetchall()
-        if left_out:
-            parameters = {"left_out": _json(left_out), "holder": self.holder}
-            rows += await (await connection.execute(_LEAVE_OUT, parameters)).fetchall()
-        return {log_id: Recorded(lane_version, is_settled) for log_id, lane_version, is_settled in rows}
 
 
 def _json(rows: list[dict[str, object]]) -> str:
     return msgspec.json.encode(rows).decode()
+
+
+def _place_of(told: Told, _now: float) -> dict[str, object]:
+    return _place(told.delivery)
 
 
 def _place(delivery: Delivery) -> dict[str, object]:
@@ -222,15 +199,17 @@ def _place(delivery: Delivery) -> dict[str, object]:
     }
 
 
-def _columns(delivery: Delivery, outcome: Outcome, age: float) -> dict[str, object]:
-    keys = masked_keys()
+def _columns(told: Told, now: float) -> dict[str, object]:
+    delivery, outcome, keys = told.delivery, told.outcome, masked_keys()
+    assert outcome
     # A fingerprint is shown, and secrets are not.
     like = fingerprint(mask_text(outcome.response, keys), outcome.status, outcome.cause) if outcome.cause else ""
     return _place(delivery) | {
-        "number": delivery.number,
+        "after": delivery.number - 1,
+        "number": told.number,
         "trigger": delivery.trigger,
-        "actor": delivery.requested_by_id,
-        "age": age,
+        "actor": told.actor,
+        "age": now - told.started,
         "duration_ms": outcome.duration_ms,
         "url": delivery.url,
         "status": outcome.status,

@@ -23,8 +23,9 @@ from ..models import DUE_CHANNEL, RUN_BEGAN
 from . import connecting, counts, lanes, signing
 from .clock import DatabaseClock
 from .guard import Guard
+from .heartbeat import RECONNECT_SECONDS, Heartbeat
 from .lanes import Delivery
-from .leases import HEARTBEATS, Leases, group_of
+from .leases import Leases, group_of
 from .policy import Cause
 from .received import Received
 from .recorder import Recorder
@@ -33,7 +34,8 @@ from .sender import Outcome, Sender
 logger = logging.getLogger("logs.delivery")
 SWEEP_SECONDS = 1.0  # heals a notice that was lost
 GATHER_SECONDS = 0.005  # lanes that run dry at about the same time are read for together
-RECONNECT_SECONDS = 0.5
+CLOCK_SECONDS = 2.0  # between two looks at the database's
+TURN_SECONDS = 0.5
 DRAIN_SECONDS = 22.0
 RECORDERS = 2  # connections: while one of them commits, the other writes
 
@@ -65,7 +67,9 @@ class DeliveryLoop:
     async def run(self) -> None:
         guard, timeout = Guard.from_settings(), settings.DELIVERY_TIMEOUT
         async with Sender(guard, timeout, settings.DELIVERY_CONNECT_TIMEOUT) as sender:
-            watch = asyncio.create_task(self._watch_leases())
+            heartbeat = self._heartbeat(asyncio.get_running_loop())
+            heartbeat.start()
+            watch = asyncio.create_task(self._watch_leases(heartbeat))
             while not self._is_done():
                 try:
                     await self._work(sender)
@@ -75,6 +79,14 @@ class DeliveryLoop:
                     logger.exception("a fault in the worker, beginning again")
                 await asyncio.sleep(0 if self._is_done() else RECONNECT_SECONDS)
             watch.cancel()
+            await asyncio.to_thread(heartbeat.end)
+
+    def _heartbeat(self, loop: asyncio.AbstractEventLoop) -> Heartbeat:
+        return Heartbeat(
+            self.leases,
+            groups_at_work=lambda: {group_of(lane) for lane in list(self.running)},
+            changed=lambda: loop.call_soon_threadsafe(self._leases_changed),
+        )
 
     def _is_done(self) -> bool:
         return self._stop_at is not None and (not self.running or time.monotonic() > self._stop_at)
@@ -83,18 +95,19 @@ class DeliveryLoop:
         """Deliver while the connections last, or until the worker is to stop and nothing is in flight."""
         async with AsyncExitStack() as stack:
             asking, listening, *recording = [await connecting.connect(stack) for _ in range(2 + RECORDERS)]
-            await self.leases.register(asking)
-            await self._renew(asking)
             await self.recorder.write_waiting(recording[0])  # else what is on record in a moment would be sent again
             await listening.execute(f"LISTEN {DUE_CHANNEL}")
             async with asyncio.TaskGroup() as group:
-                loops = [self._listen(listening), self._beat(asking), *(self.recorder.run(one) for one in recording)]
+                loops = [
+                    self._listen(listening),
+                    self._keep_time(asking),
+                    *(self.recorder.run(one) for one in recording),
+                ]
                 tasks = [group.create_task(loop) for loop in loops]
                 await self._send_what_is_due(asking, sender)
                 await self._drain()
                 for task in tasks:
                     task.cancel()
-            await self.leases.give_all_back(asking)
             await counts.save(asking, self.counts)
 
     async def _listen(self, connection: psycopg.AsyncConnection) -> None:
@@ -109,26 +122,22 @@ class DeliveryLoop:
             self._woken.add(lane)
             self._wake.set()
 
-    async def _beat(self, connection: psycopg.AsyncConnection) -> None:
+    async def _keep_time(self, connection: psycopg.AsyncConnection) -> None:
         while True:
-            await asyncio.sleep(self.leases.seconds / HEARTBEATS)
-            await self._renew(connection)
+            await self.clock.set(connection)
+            await counts.save(connection, self.counts)
+            await asyncio.sleep(CLOCK_SECONDS)
 
-    async def _renew(self, connection: psycopg.AsyncConnection) -> None:
-        before = dict(self.leases.epochs)
-        await self.leases.renew(connection, lambda: {group_of(lane) for lane in self.running})
-        await self.clock.set(connection)
-        await counts.save(connection, self.counts)
-        if self.leases.epochs != before:
-            logger.info("delivering %s of the lane groups", len(self.leases.at_work()))
-            self._give_up(lane for lane in self.running if group_of(lane) not in self.leases.epochs)
-            self._sweep_at = 0.0
-            self._wake.set()
+    def _leases_changed(self) -> None:
+        self._give_up(lane for lane in self.running if group_of(lane) not in self.leases.epochs)
+        self._sweep_at = 0.0
+        self._wake.set()
 
-    async def _watch_leases(self) -> None:
+    async def _watch_leases(self, heartbeat: Heartbeat) -> None:
         """Nothing is in flight any more when another worker may begin."""
         while True:
-            await asyncio.sleep(max(self.leases.deadline - time.monotonic(), 0.1))
+            heartbeat.loop_turns(self.recorder.stuck_for())
+            await asyncio.sleep(min(max(self.leases.deadline - time.monotonic(), 0.1), TURN_SECONDS))
             if self.running and not self.leases.is_sure():
                 self._give_up(self.running)
 
@@ -198,7 +207,11 @@ class DeliveryLoop:
     async def _attempt(self, sender: Sender, delivery: Delivery) -> Outcome:
         if delivery.problem:
             return Outcome(None, delivery.problem, Cause.OTHER, duration_ms=0)
-        signed = signing.headers_for(delivery.log_id, delivery.payload, delivery.secrets, self.clock.now())
+        try:
+            signed = signing.headers_for(delivery.log_id, delivery.payload, delivery.secrets, self.clock.now())
+        except Exception as error:  # else its lane would begin again and again
+            logger.exception("an event cannot be signed", extra={"subscription": delivery.lane})
+            return Outcome(None, f"It cannot be signed: {type(error).__name__}", Cause.OTHER, duration_ms=0)
         return await sender.post(delivery.url, delivery.payload, dict(delivery.headers) | signed, delivery.timeout)
 
 

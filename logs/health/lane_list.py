@@ -14,7 +14,18 @@ from .lanes import blocked, is_blocked, lanes_of, oldest_waiting, waiting
 
 PANELS = 25  # that are shown of the lanes that are blocked, and of those in which something is kept
 ROWS = 50
-SHOWN = ("pk", "name", "held_at", "held_log", "held_by", "next_try", "due_count", "first_logs", "holds_when_exhausted")
+SHOWN = (
+    "pk",
+    "name",
+    "held_at",
+    "held_log",
+    "held_error",
+    "held_by",
+    "next_try",
+    "due_count",
+    "first_logs",
+    "holds_when_exhausted",
+)
 LAGS_AFTER = timedelta(minutes=1)
 
 

@@ -12,7 +12,7 @@ from ..counting import LIMIT, Count
 from ..models import AuditAction, AuditEntry, Subscription, Turn, WebhookLog
 
 SHOWN = ("name", "code", "company", "url", "trigger", "is_active", "is_placeholder", "we_deliver")
-LANE = ("held_at", "held_log", "is_draining", "holds_when_exhausted")
+LANE = ("held_at", "held_log", "held_error", "is_draining", "holds_when_exhausted")
 
 
 class CountUpTo(Subquery):

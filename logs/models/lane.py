@@ -17,6 +17,7 @@ from .states import AttemptTrigger, State
 
 DUE_CHANNEL = "cotadmin_due"
 RUN_BEGAN = "run"  # in the place of a lane: runs are put into their lanes by the workers
+GOES_ON: dict[str, Any] = {"held_at": None, "held_log": "", "held_error": ""}
 
 
 class Lane(models.Model):
@@ -38,6 +39,8 @@ class Lane(models.Model):
     held_at = models.DateTimeField(_("on hold since"), null=True, editable=False)
     # The exhausted log that the lane is on hold for; "" where a person holds it.
     held_log = ObjectIdField(blank=True, editable=False)
+    # What the database said of the outcome of that log, which it does not take: nothing at all is sent then. "" else.
+    held_error = models.CharField(max_length=200, blank=True, db_default="", editable=False)
     # Not active, but what waits is sent all the same.
     is_draining = models.BooleanField(default=False, editable=False)
 
@@ -56,12 +59,12 @@ class Lane(models.Model):
 
     def release(self, *, by) -> bool:
         """Go on with what waits; False where it is not on hold."""
-        return self._change(Q(held_at__isnull=False), AuditAction.RELEASED, by, held_at=None, held_log="")
+        return self._change(Q(held_at__isnull=False), AuditAction.RELEASED, by, **GOES_ON)
 
     def send_what_waits(self, *, by) -> bool:
         """Send what waited when the subscription was deactivated; False where it is active, or does so already."""
         is_idle = Q(is_active=False, is_draining=False)
-        return self._change(is_idle, AuditAction.SENT_WAITING, by, is_draining=True, held_at=None, held_log="")
+        return self._change(is_idle, AuditAction.SENT_WAITING, by, is_draining=True, **GOES_ON)
 
     def skip_what_waits(self, *, by, reason: str) -> int:
         """Take what waited when the subscription was deactivated out of the lane; how many, 0 where it is active."""
@@ -75,7 +78,7 @@ class Lane(models.Model):
             given_up = waiting.filter(stays).update(next_attempt_at=None)
             skipped = waiting.update(next_attempt_at=None, state=State.SKIPPED) + given_up
             apps.get_model("logs", "RunEntry").objects.filter(subscription=self.pk).note_taken_out()
-            values = {"lane_version": F("lane_version") + 1, "is_draining": False, "held_at": None, "held_log": ""}
+            values = {"lane_version": F("lane_version") + 1, "is_draining": False} | GOES_ON
             if not skipped or not idle.update(**values):  # none: it was activated meanwhile
                 transaction.set_rollback(True)
                 return 0

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from .audit import AuditAction, AuditEntry
-from .lane import take_positions, wake
+from .lane import GOES_ON, take_positions, wake
 from .states import AttemptTrigger, State, Turn
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ class Round(models.Model):
             stored.save(update_fields=["next_attempt_at", "state"])
             self.run_entries.note_taken_out()
             if is_holding:
-                self._lane().update(held_at=None, held_log="")
+                self._lane().update(**GOES_ON)
             AuditEntry.record(by, AuditAction.SKIPPED, self.pk, reason)
             self._notice_change()
         return True

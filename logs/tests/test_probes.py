@@ -36,7 +36,7 @@ def test_it_is_ready_where_the_database_answers_and_is_migrated(client):
         "ready": True,
         "database": "ok",
         "migrations": "ok",
-        "workers": {"number": 0, "last_seen_seconds": None, "problems": []},
+        "workers": {"number": 0, "last_seen_seconds": None, "problems": [], "cannot_record_seconds": None},
     }
 
 

@@ -52,8 +52,9 @@ async def _record_all(outcome_of: Callable[[str], Outcome]) -> list[Recorded | N
     async with AsyncExitStack() as stack:
         connection = await connecting.connect(stack)
         leases = Leases("test")
-        await leases.register(connection)
-        await leases.renew(connection, lambda: set())
+        with connecting.connected() as beating:
+            leases.register(beating)
+            leases.renew(beating, lambda: set())
         claimed = await lanes.claim(connection, leases, busy=[], limit=10)
         recorder = Recorder("test")
         told = [

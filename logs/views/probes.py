@@ -74,14 +74,16 @@ def _known_migrations() -> frozenset[tuple[str, str]]:
 
 
 def _workers(connection: psycopg.Connection) -> dict[str, object]:
-    """How many are alive, for how many seconds none was seen, and which of their background loops fail."""
+    """How many are alive, for how many seconds none was seen, which of their background loops fail,
+    and for how many seconds one of them can record nothing."""
     query = """
         SELECT count(*) FILTER (WHERE is_alive), round(min(age), 1)::float8,
-            coalesce(array_agg(problems ORDER BY id) FILTER (WHERE is_alive AND problems <> ''), '{}')
+            coalesce(array_agg(problems ORDER BY id) FILTER (WHERE is_alive AND problems <> ''), '{}'),
+            round(extract(epoch FROM now() - min(stuck_since) FILTER (WHERE is_alive)), 1)::float8
         FROM (
-            SELECT id, problems, extract(epoch FROM now() - seen_at) AS age, seen_at > now() - %s AS is_alive
+            SELECT id, problems, stuck_since, extract(epoch FROM now() - seen_at) AS age, seen_at > now() - %s AS is_alive
             FROM logs_worker
         ) worker
     """
-    number, seen, problems = connection.execute(query, [MISSED_AFTER]).fetchone() or (0, None, [])
-    return {"number": number, "last_seen_seconds": seen, "problems": problems}
+    number, seen, problems, stuck = connection.execute(query, [MISSED_AFTER]).fetchone() or (0, None, [], None)
+    return {"number": number, "last_seen_seconds": seen, "problems": problems, "cannot_record_seconds": stuck}

@@ -1,0 +1,84 @@
+"""The heartbeat of a worker: it tells that the worker lives, and renews its leases.
+
+It has a thread and a connection of its own, so that no payload and no statement of the delivery loop can delay it. It renews
+nothing while the loop does not turn, or while outcomes cannot be recorded: another worker is to take the lanes over then.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Collection
+
+import psycopg
+
+from . import connecting
+from .leases import HEARTBEATS, Leases
+
+logger = logging.getLogger("logs.delivery")
+STUCK_SECONDS = 5.0
+RECONNECT_SECONDS = 0.5
+
+
+class Heartbeat(threading.Thread):
+    """`start()`, and `end()` once nothing is in flight any more: the leases are given back then.
+
+    The loop calls `loop_turns(stuck_for)` all the time, with the seconds for which it could record nothing. `changed` is called,
+    in this thread, when the groups that are held have changed.
+    """
+
+    def __init__(
+        self, leases: Leases, groups_at_work: Callable[[], Collection[int]], changed: Callable[[], object]
+    ) -> None:
+        super().__init__(name="heartbeat", daemon=True)
+        self.leases = leases
+        self._groups_at_work = groups_at_work
+        self._changed = changed
+        self._ending = threading.Event()
+        self._turned_at = time.monotonic()
+        self._stuck_for = 0.0
+
+    def loop_turns(self, stuck_for: float) -> None:
+        self._turned_at, self._stuck_for = time.monotonic(), stuck_for
+
+    def end(self) -> None:
+        """Blocks until the leases are given back, for a few seconds at most."""
+        self._ending.set()
+        self.join(RECONNECT_SECONDS * 10)
+
+    def run(self) -> None:
+        while not self._ending.is_set():
+            try:
+                self._beat_while_connected()
+            except (psycopg.Error, OSError) as error:
+                logger.warning("the heartbeat broke off, beginning again: %s", type(error).__name__)
+            except Exception:
+                logger.exception("a fault in the heartbeat, beginning again")
+            self._ending.wait(RECONNECT_SECONDS)
+
+    def _beat_while_connected(self) -> None:
+        with connecting.connected() as connection:
+            connection.execute(f"SET statement_timeout = {int(self.leases.seconds * 500)}")
+            self.leases.register(connection)
+            while not self._ending.is_set():
+                self._beat(connection)
+                self._ending.wait(self.leases.seconds / HEARTBEATS)
+            self.leases.give_all_back(connection)
+
+    def _beat(self, connection: psycopg.Connection) -> None:
+        still_for = time.monotonic() - self._turned_at
+        if still_for > self.leases.seconds:
+            logger.error("the delivery loop stands still for %.0f s: the leases are not renewed", still_for)
+            return
+        stuck_for = self._stuck_for and self._stuck_for + still_for
+        is_stuck = stuck_for > STUCK_SECONDS
+        self.leases.tell(connection, stuck_for if is_stuck else None)
+        if is_stuck:
+            logger.error("nothing could be recorded for %.0f s: the leases are not renewed", stuck_for)
+            return
+        before = self.leases.epochs
+        self.leases.renew(connection, self._groups_at_work)
+        if self.leases.epochs != before:
+            logger.info("delivering %s of the lane groups", len(self.leases.at_work()))
+            self._changed()
