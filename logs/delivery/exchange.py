@@ -18,6 +18,7 @@ from aiohttp.connector import Connection
 from cotadmin import __version__
 
 from ..payloads.request_url import RequestURL
+from .answer_text import decode
 from .head_first import HeadFirst, HeadFirstConnector
 
 FIXED_HEADERS = {
@@ -136,7 +137,7 @@ async def _read(protocol: HeadFirst, answer: Answer) -> bool:
 def _begin(answer: Answer, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
     answer.status = status
     answer.headers = [
-        (clean(name.decode(errors="replace"))[:HEADER_LENGTH], clean(value.decode(errors="replace"))[:HEADER_LENGTH])
+        (clean(decode(name))[:HEADER_LENGTH], clean(decode(value))[:HEADER_LENGTH])
         for name, value in islice(headers, HEADERS_KEPT)
     ]
 

@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from .exchange import Answer, Target, clean
+from .answer_text import CannotUnpack, decode, header, unpack
+from .exchange import BODY_READ, Answer, Target, clean
 from .failures import FAILURES, describe
 from .guard import Blocked, Guard, GuardedResolver
 from .head_first import HeadFirstConnector
@@ -98,14 +99,28 @@ class Sender:
 def _outcome(answer: Answer, cause: Cause | str, problem: str, duration_ms: int) -> Outcome:
     if answer.status is None:
         return Outcome(None, problem, cause, duration_ms, note=answer.note)
+    body, packing = _unpacked(answer)
     # The status decides: what went wrong with the body afterwards is only noted.
-    notes = [answer.note, f"the response broke off: {problem}" if problem else ""]
+    notes = [answer.note, f"the response broke off: {problem}" if problem else "", packing]
+    is_truncated = len(body) > BODY_KEPT
+    text = decode(body[:BODY_KEPT], header(answer.headers, "content-type"), is_cut=is_truncated)
     return Outcome(
         answer.status,
-        clean(answer.body[:BODY_KEPT].decode(errors="replace")),
+        clean(text),
         "" if is_success(answer.status) else cause_of_status(answer.status),
         duration_ms,
         response_headers=answer.headers,
-        is_truncated=len(answer.body) > BODY_KEPT,
+        is_truncated=is_truncated,
         note="; ".join(filter(None, notes)),
     )
+
+
+def _unpacked(answer: Answer) -> tuple[bytes, str]:
+    """The body, and a note where it was compressed; nobody asked for that (Accept-Encoding: identity)."""
+    encoding = header(answer.headers, "content-encoding")
+    if not answer.body or encoding.strip().lower() in ("", "identity"):
+        return bytes(answer.body), ""
+    try:
+        return unpack(bytes(answer.body), encoding, BODY_READ), f"the response was compressed ({encoding[:60]})"
+    except CannotUnpack as error:
+        return b"", f"the response is compressed ({error}), and can't be shown"

@@ -1,0 +1,94 @@
+"""The text of an answer: unpacked, and decoded by what it says of itself, else by a guess. Pure functions.
+
+Receivers are hostile as far as this goes: what is unpacked has a bound, and only known charsets are decoded.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+import zlib
+from collections.abc import Iterable
+
+_UNPACKED = {"gzip": 31, "x-gzip": 31, "deflate": 15}  # zlib's wbits
+_MOST_PACKINGS = 3
+_CHARSET = re.compile(r"""charset\s*=\s*["']?(?P<name>[\w.:-]{1,40})""", re.IGNORECASE)
+# Charsets of texts, for Python has slow and odd codecs, too (punycode, idna, unicode_escape).
+_TEXTUAL = re.compile(
+    r"utf_?(8|16|32)(_?[bl]e)?|(us_?)?ascii|latin_?\d+|iso_?8859_\d+|(windows|cp|ibm)_?\d+|koi8_[rtu]|mac(intosh|_?roman)"
+    r"|iso_?2022_(jp|kr)|big5(_?hkscs)?|gb_?(2312|k|18030)|euc_?(jp|kr)|shift_?jis"
+)
+_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+_READ_AS_WINDOWS = {"ascii", "iso8859-1"}  # as browsers do: they are its subsets, and senders mean it
+
+
+class CannotUnpack(ValueError):
+    """`str()` names how the body is packed."""
+
+
+def unpack(body: bytes, encoding: str, limit: int) -> bytes:
+    """The beginning of what `body`, whole or cut off, holds in this Content-Encoding: at most `limit` bytes.
+
+    Raises CannotUnpack.
+    """
+    names = [name for name in re.split(r"[\s,]+", encoding.lower()) if name not in ("", "identity")]
+    if any(name not in _UNPACKED for name in names) or len(names) > _MOST_PACKINGS:
+        raise CannotUnpack(", ".join(names)[:60])
+    for name in reversed(names):
+        body = _inflate(body, name, limit)
+    return body
+
+
+def _inflate(body: bytes, name: str, limit: int) -> bytes:
+    try:
+        return zlib.decompressobj(_UNPACKED[name]).decompress(body, limit)
+    except zlib.error:
+        pass
+    try:  # many servers leave out the header of zlib that "deflate" stands for
+        if name == "deflate":
+            return zlib.decompressobj(-15).decompress(body, limit)
+    except zlib.error:
+        pass
+    raise CannotUnpack(name)
+
+
+def decode(data: bytes, content_type: str = "", *, is_cut: bool = False) -> str:
+    """By the byte order mark, by the charset of `content_type`, else UTF-8 or, where it's clearly none, Windows-1252.
+
+    `is_cut`: there was more, so the last character may be half of one, and is left out.
+    """
+    if data.isascii() and "utf" not in content_type.lower():
+        return data.decode()
+    for mark, charset in _MARKS:
+        if data.startswith(mark):
+            return _decode(data[len(mark) :], charset, "replace", is_cut)
+    if charset := _charset(content_type):
+        try:
+            return _decode(data, charset, "strict", is_cut)
+        except ValueError:
+            pass  # it says what isn't so
+    text = _decode(data, "utf-8", "replace", is_cut)
+    broken = text.count("\ufffd")
+    letters = sum(not letter.isascii() for letter in text) - broken
+    return text if letters >= broken else data.decode("cp1252", errors="replace")
+
+
+def _decode(data: bytes, charset: str, errors: str, is_cut: bool) -> str:
+    return codecs.getincrementaldecoder(charset)(errors).decode(data, final=not is_cut)
+
+
+def _charset(content_type: str) -> str:
+    """Python's name of the charset, "" where none is given or it's none that we decode."""
+    found = _CHARSET.search(content_type)
+    if not found or not _TEXTUAL.fullmatch(found["name"].lower().replace("-", "_")):
+        return ""
+    try:
+        name = codecs.lookup(found["name"]).name
+    except LookupError:
+        return ""
+    return "cp1252" if name in _READ_AS_WINDOWS else name
+
+
+def header(headers: Iterable[tuple[str, str]], name: str) -> str:
+    """All values of a header, as one; "" where it isn't there."""
+    return ", ".join(value for key, value in headers if key.lower() == name)
