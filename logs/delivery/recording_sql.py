@@ -45,10 +45,10 @@ WITH told AS (
     RETURNING outcome.*, log.subscription_id AS lane, log.state, log.next_attempt_at IS NULL AS is_settled,
         log.trigger = 'auto' AS is_event
 ), attempt AS (
-    INSERT INTO logs_attempt (log_id, number, trigger, actor_id, started_at, duration_ms, url, status,
+    INSERT INTO logs_attempt (log_id, subscription_id, number, trigger, actor_id, started_at, duration_ms, url, status,
         response_headers, response, is_truncated, cause, note)
-    SELECT log_id, number, trigger, actor, now() - age * interval '1 second', duration_ms, url, status,
-        headers, response, is_truncated, cause, note
+    SELECT log_id, CASE WHEN NOT is_elsewhere THEN lane END, number, trigger, actor,
+        now() - age * interval '1 second', duration_ms, url, status, headers, response, is_truncated, cause, note
     FROM log
 ), entry AS (
     UPDATE logs_runentry entry SET attempt_number = log.number, status = log.status, cause = log.cause,

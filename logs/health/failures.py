@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from ..counting import Count
 from ..models import Subscription
-from .groups import FailureGroup, failures_over_time, groups_of, questions, with_bars
+from .groups import FailureGroup, failures_over_time, groups_of, lanes_with, questions, with_bars
 from .kinds import Kind, kinds_of
 from .lanes import lanes_of
 from .moments import look_up
 from .period import Period
+from .reception import last_attempts, questions_about
 
 SHOWN = 50
 MOST = 500  # are looked at; more would not be read
@@ -37,14 +38,16 @@ class Failures:
 def failures_of(
     user, period: Period, subscriptions: Collection[str], causes: Collection[str], *, newest_first: bool, all_: bool
 ) -> Failures:
-    """Of these subscriptions and causes; none chosen: of all that the user may see. Four queries."""
+    """Of these subscriptions and causes; none chosen: of all that the user may see. Five queries."""
     lanes = lanes_of(Subscription.objects.visible_to(user))
     chosen = list(subscriptions) or (None if user.is_superuser else list(lanes))
     kinds = kinds_of(period, chosen)
     found = [kind for kind in kinds.failures if kind.subscription in lanes and (not causes or kind.cause in causes)]
     candidates = sorted(found, key=_last_bucket, reverse=True)[:MOST] if newest_first else found[:MOST]
-    told = look_up(questions(kinds, candidates))
-    groups = groups_of(period, kinds, candidates, lanes, told)
+    with_groups = lanes_with(candidates)
+    told = look_up([*questions(candidates), *questions_about(kinds, with_groups)])
+    attempts = last_attempts(period, kinds, with_groups, told)
+    groups = groups_of(period, candidates, lanes, told, attempts)
     if newest_first:
         groups.sort(key=lambda group: group.last_at, reverse=True)
     shown = groups if all_ else groups[:SHOWN]

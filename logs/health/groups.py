@@ -13,19 +13,18 @@ from django.urls import reverse
 
 from ..models import Cause, State
 from ..rollups.reading import TOTAL, cells_by_step
-from .kinds import Kind, Kinds
+from .kinds import Kind
 from .lanes import is_blocked
 from .moments import Found, Question
 from .period import Period
+from .reception import LastAttempts
 from .traffic import Bar, bars
 
 
 @dataclass(frozen=True)
 class FailureGroup:
-    """`lane`: its subscription. `example`: the newest of its logs, None where all have changed since they were counted.
-
-    `received_at`: when the newest log that the subscription received came in, `succeeded_at` when it was delivered; None where it
-    received none in this time.
+    """`first_at`, `last_at`: when its logs were created; `failed_at`: when its receiver last failed like this. `lane`: its
+    subscription. `example`: the newest of its logs, None where all have changed since they were counted.
     """
 
     period: Period
@@ -33,9 +32,9 @@ class FailureGroup:
     lane: Any
     first_at: datetime
     last_at: datetime
+    failed_at: datetime
     example: Found | None
-    received_at: datetime | None
-    succeeded_at: datetime | None
+    attempts: LastAttempts
     bars: list[Bar] = field(default_factory=list)
 
     @property
@@ -49,7 +48,7 @@ class FailureGroup:
     @property
     def has_recovered(self) -> bool:
         """Not while its lane is blocked, whatever it received before."""
-        return self.received_at is not None and self.received_at > self.last_at and not is_blocked(self.lane)
+        return self.attempts.has_received_after(self.failed_at) and not is_blocked(self.lane)
 
     @property
     def is_held(self) -> bool:
@@ -73,36 +72,39 @@ class FailureGroup:
         return urlencode({key: value for key, value in query.items() if value})
 
 
-def questions(kinds: Kinds, shown: Iterable[Kind]) -> list[Question]:
+def questions(shown: Sequence[Kind]) -> list[Question]:
     """What is to be looked up to tell of these."""
-    shown = list(shown)
-    received = [kinds.newest_success(lane) for lane in {kind.subscription: None for kind in shown}]
-    return [*(kind.newest for kind in shown), *(kind.oldest for kind in shown), *filter(None, received)]
+    return [*(kind.newest for kind in shown), *(kind.oldest for kind in shown)]
+
+
+def lanes_with(shown: Iterable[Kind]) -> list[str]:
+    return list(dict.fromkeys(kind.subscription for kind in shown))
 
 
 def groups_of(
     period: Period,
-    kinds: Kinds,
     shown: Iterable[Kind],
     lanes: Mapping[str, Any],
     told: Mapping[Question, Found],
+    attempts: Mapping[str, LastAttempts],
 ) -> list[FailureGroup]:
-    """`told`: the answers to `questions`. The bars are still to be put in."""
+    """`told`: the answers to `questions`; `attempts`: of `lanes_with` them. The bars are still to be put in."""
     groups = []
     for kind in shown:
         newest, oldest = told.get(kind.newest), told.get(kind.oldest)
-        success = kinds.newest_success(kind.subscription)
-        received = told.get(success) if success else None
+        last_at, tried = newest.created_at if newest else kind.since, attempts[kind.subscription]
         groups.append(
             FailureGroup(
                 period,
                 kind,
                 lanes[kind.subscription],
                 first_at=oldest.created_at if oldest else kind.since,
-                last_at=newest.created_at if newest else kind.since,
+                last_at=last_at,
+                failed_at=max(
+                    last_at, newest.settled_at if newest else last_at, tried.failed_by.get(kind.cause, last_at)
+                ),
                 example=newest,
-                received_at=received.created_at if received else None,
-                succeeded_at=received.settled_at if received else None,
+                attempts=tried,
             )
         )
     return groups

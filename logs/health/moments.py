@@ -35,7 +35,9 @@ class Question:
 
 @dataclass(frozen=True)
 class Found:
-    """A log, with the beginning of its response. `settled_at`: when it was tried last, as far as that is known."""
+    """A log, with the beginning of its response. `settled_at`: when it was last tried with this outcome; of an imported log its
+    own time.
+    """
 
     pk: str
     created_at: datetime
@@ -47,7 +49,9 @@ class Found:
 # The state is written out, for an index of the failed logs alone is used only where the query names that state.
 _ONE_LOOK = """
 SELECT asked.number, log.id, log.created_at,
-    coalesce((SELECT max(started_at) FROM logs_attempt WHERE log_id = log.id), log.created_at), log.status, log.response
+    coalesce((
+        SELECT max(started_at) FROM logs_attempt WHERE log_id = log.id AND (cause = '') = {is_success}
+    ), log.created_at), log.status, log.response
 FROM asked CROSS JOIN LATERAL (
     SELECT id, created_at, status, coalesce(left(response, {shown}), '') AS response
     FROM logs_webhooklog
@@ -60,7 +64,7 @@ FROM asked CROSS JOIN LATERAL (
 WHERE asked.look = '{look}'
 """
 _LOOKS = [
-    _ONE_LOOK.format(look=look, state=state, direction=direction, shown=RESPONSE_SHOWN)
+    _ONE_LOOK.format(look=look, state=state, is_success=state == "succeeded", direction=direction, shown=RESPONSE_SHOWN)
     for look, state, direction in [
         (Look.NEWEST_FAILED, "failed", "DESC"),
         (Look.OLDEST_FAILED, "failed", "ASC"),

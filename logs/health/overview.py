@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,10 +9,11 @@ from typing import Any
 from ..counting import Count
 from ..models import Subscription, WebhookLog
 from .groups import FailureGroup, failures_over_time, groups_of, questions, with_bars
-from .kinds import Kinds, kinds_of, moment
+from .kinds import kinds_of
 from .lanes import blocked, is_blocked, lanes_of, oldest_waiting, waiting
-from .moments import Found, Question, look_up
+from .moments import look_up
 from .period import Period
+from .reception import LastAttempts, last_attempts, questions_about
 from .traffic import ALL, Traffic, traffic_of
 
 SHOWN = 5  # failure groups, and subscriptions
@@ -26,18 +26,12 @@ class Failing:
 
     lane: Any
     traffic: Traffic | None
-    failed_at: datetime | None
-    received_at: datetime | None
-
-    @property
-    def has_received_since(self) -> bool:
-        """Since its last failure."""
-        return bool(self.failed_at and self.received_at and self.received_at > self.failed_at)
+    attempts: LastAttempts
 
     @property
     def has_recovered(self) -> bool:
         """Not while its lane is blocked, whatever it received before."""
-        return self.has_received_since and not is_blocked(self.lane)
+        return self.attempts.has_received_since and not is_blocked(self.lane)
 
     @property
     def is_held(self) -> bool:
@@ -73,11 +67,11 @@ class Overview:
         """How many subscriptions have received nothing since their last failure; None where there are too many to ask."""
         if self.failing_count.is_least or self.failing_count.number != len(self.failing):
             return None
-        return sum(not one.has_received_since for one in self.failing)
+        return sum(not one.attempts.has_received_since for one in self.failing)
 
 
 def overview_of(user, period: Period) -> Overview:
-    """Seven queries, however many logs and subscriptions there are."""
+    """Eight queries, however many logs and subscriptions there are."""
     lanes = lanes_of(Subscription.objects.visible_to(user))
     visible = None if user.is_superuser else list(lanes)
     kinds = kinds_of(period, visible)
@@ -85,34 +79,20 @@ def overview_of(user, period: Period) -> Overview:
     failing = [lane for lane, _number in kinds.failed_of.most_common() if lane in lanes]
     traffic = traffic_of(period, visible, apart=set(failing[:SHOWN]))
     asked = failing[:MOST_ASKED]
-    told = look_up([*questions(kinds, top), *_questions(kinds, asked)])
-    groups = groups_of(period, kinds, top, lanes, told)
+    told = look_up([*questions(top), *questions_about(kinds, asked)])
+    attempts = last_attempts(period, kinds, asked, told)
+    groups = groups_of(period, top, lanes, told, attempts)
     return Overview(
         period=period,
         traffic=traffic[ALL],
         groups=with_bars(groups, failures_over_time(period, top)),
         group_count=kinds.counted(len(kinds.failures)),
-        failing=[_failing(kinds, told, lanes[lane], traffic.get(lane)) for lane in asked],
+        failing=[Failing(lanes[lane], traffic.get(lane), attempts[lane]) for lane in asked],
         failing_count=kinds.counted(len(failing)),
         blocked=blocked(lanes.values()),
         waiting=waiting(*lanes.values()),
         oldest_waiting=oldest_waiting(lanes.values()),
         newest=None if traffic[ALL].now.received else _newest(user),
-    )
-
-
-def _questions(kinds: Kinds, asked: list[str]) -> list[Question]:
-    both = [*map(kinds.newest_failure, asked), *map(kinds.newest_success, asked)]
-    return [question for question in both if question]
-
-
-def _failing(kinds: Kinds, told: Mapping[Question, Found], lane, traffic: Traffic | None) -> Failing:
-    failure, success = kinds.newest_failure(lane.pk), kinds.newest_success(lane.pk)
-    return Failing(
-        lane,
-        traffic,
-        failed_at=moment(told.get(failure)) if failure else None,
-        received_at=moment(told.get(success)) if success else None,
     )
 
 

@@ -16,6 +16,7 @@ from .kinds import END, Kind, Kinds, moment
 from .lanes import is_blocked
 from .moments import look_up
 from .period import Period
+from .reception import LastAttempts, last_attempts, questions_about
 from .subscriptions import RANGE
 from .traffic import ALL, Traffic, add_durations, bars, step_or_earlier
 
@@ -25,28 +26,19 @@ A_DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class SubscriptionHealth:
-    """`groups`: the largest of `group_count`. `received_at`, `failed_at`: of the newest log that was delivered, that failed;
-    `succeeded_at` and `last_failed_at`: when these were tried last.
-    """
+    """`groups`: the largest of `group_count`. `received_at`: when the newest log that was delivered came in."""
 
     traffic: Traffic
     groups: list[FailureGroup]
     group_count: int
     received_at: datetime | None
-    failed_at: datetime | None
-    succeeded_at: datetime | None
-    last_failed_at: datetime | None
+    attempts: LastAttempts
     is_blocked: bool
-
-    @property
-    def has_received_since(self) -> bool:
-        """Since its last failure."""
-        return bool(self.failed_at and self.received_at and self.received_at > self.failed_at)
 
     @property
     def has_recovered(self) -> bool:
         """Not while its lane is blocked, whatever it received before."""
-        return self.has_received_since and not self.is_blocked
+        return self.attempts.has_received_since and not self.is_blocked
 
     @property
     def failing_since(self) -> datetime:
@@ -57,25 +49,23 @@ class SubscriptionHealth:
 
 
 def subscription_health(lane, now: datetime) -> SubscriptionHealth:
-    """`lane`: a subscription of `with_lanes`. Three queries."""
+    """`lane`: a subscription of `with_lanes`. Four queries."""
     period = Period(RANGE, now)
     rows = _rows(period, lane.pk)
     traffic = _traffic(period, rows)
     add_durations({ALL: traffic}, period, [lane.pk])
     kinds = Kinds(sorted(_kinds(rows), key=lambda kind: -kind.number))
     top = kinds.failures[:TOP]
-    newest = kinds.newest_failure(lane.pk), kinds.newest_success(lane.pk)
-    told = look_up([*questions(kinds, top), *(one for one in newest if one)])
-    failed, received = (told.get(one) if one else None for one in newest)
-    groups = groups_of(period, kinds, top, {lane.pk: lane}, told)
+    told = look_up([*questions(top), *questions_about(kinds, [lane.pk])])
+    attempts = last_attempts(period, kinds, [lane.pk], told)
+    groups = groups_of(period, top, {lane.pk: lane}, told, attempts)
+    success = kinds.newest_success(lane.pk)
     return SubscriptionHealth(
         traffic=traffic,
         groups=with_bars(groups, {kind: bars(period, _over_time(period, rows, kind)) for kind in top}),
         group_count=len(kinds.failures),
-        received_at=moment(received),
-        failed_at=moment(failed),
-        succeeded_at=received.settled_at if received else None,
-        last_failed_at=failed.settled_at if failed else None,
+        received_at=moment(told.get(success)) if success else None,
+        attempts=attempts[lane.pk],
         is_blocked=is_blocked(lane),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,6 +15,7 @@ from ..payloads.tokens import folded
 from ..rollups.reading import TOTAL, percentiles
 from .lanes import is_blocked, lanes_of
 from .period import Period
+from .reception import last_failures, latest
 from .traffic import Figures, Traffic, traffic_of_each
 
 RANGE = "7d"
@@ -22,7 +23,7 @@ RANGE = "7d"
 
 @dataclass(frozen=True)
 class Health:
-    """`lane`: a subscription of `with_lanes`, with `failed_at` and `last_at`: when its newest failure and log came in."""
+    """`lane`: a subscription of `with_lanes`, with `failed_at`: of its last failed attempt, and `last_at`: of its newest log."""
 
     lane: Any
     traffic: Traffic
@@ -69,8 +70,12 @@ def health_of(found: QuerySet[Subscription], now: datetime, most: int, sort: str
     column = sort.removeprefix("-")
     figures = _figures(period, list(lanes)) if column == "success" else {}
     p95s = percentiles(period.start, None, list(lanes), by="subscription") if column == "p95" else {}
+    if column == "failure":
+        _add_failures(lanes, lanes)
     order = _in_order(lanes.values(), lambda lane: SORTS[column](lane, figures, p95s), is_descending=sort != column)
     shown = [lane.pk for lane in order[:most]]
+    if column != "failure":
+        _add_failures(lanes, shown)
     traffic = traffic_of_each(period, shown)
     return Subscriptions(
         rows=[Health(lanes[pk], traffic[pk]) for pk in shown],
@@ -83,8 +88,15 @@ def health_of(found: QuerySet[Subscription], now: datetime, most: int, sort: str
 def _with_newest(subscriptions: QuerySet[Subscription]) -> QuerySet[Subscription]:
     logs = WebhookLog.objects.filter(subscription=OuterRef("pk")).newest_first()
     return subscriptions.annotate(
-        failed_at=Subquery(logs.failed().values("created_at")[:1]), last_at=Subquery(logs.values("created_at")[:1])
+        failed_at=Subquery(logs.failed().values("created_at")[:1]),
+        last_at=Subquery(logs.values("created_at")[:1]),
     )
+
+
+def _add_failures(lanes: Mapping[str, Any], asked: Collection[str]) -> None:
+    """The time of the newest failed log stands where no attempt of ours is newer, as with imported logs."""
+    for pk, failed_at in last_failures(asked).items():
+        lanes[pk].failed_at = latest(lanes[pk].failed_at, failed_at)
 
 
 def _figures(period: Period, lanes: Sequence[str]) -> dict[str, Figures]:

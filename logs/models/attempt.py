@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ..delivery import policy
 from .states import AttemptTrigger, Cause
+from .subscription import Subscription
 from .webhook_log import WebhookLog
 
 if TYPE_CHECKING:
@@ -19,6 +20,16 @@ if TYPE_CHECKING:
 class Attempt(models.Model):
     log = models.ForeignKey(
         WebhookLog, models.CASCADE, related_name="attempts", db_index=False, verbose_name=_("webhook log")
+    )
+    # Whose receiver it tells of: none where it went elsewhere, and of Cotalker's tries.
+    subscription = models.ForeignKey(
+        Subscription,
+        models.DO_NOTHING,
+        null=True,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
+        editable=False,
     )
     number = models.IntegerField(_("number"), help_text=_("The how-manieth try of this log."))
     trigger = models.CharField(_("trigger"), max_length=10, choices=AttemptTrigger)
@@ -42,6 +53,14 @@ class Attempt(models.Model):
         verbose_name = _("attempt")
         verbose_name_plural = _("attempts")
         ordering = ["log", "number"]
+        indexes = [
+            # The last to each receiver, by what came of it.
+            models.Index(
+                *("subscription", "cause", "started_at"),
+                name="attempt_to_receiver",
+                condition=models.Q(subscription__isnull=False),
+            ),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["log", "number"], name="attempt_number_unique_in_log"),
             models.CheckConstraint(condition=models.Q(trigger__in=AttemptTrigger.values), name="attempt_trigger_known"),

@@ -333,10 +333,10 @@ class TestDetail:
             due = {"next_attempt_at": timezone.now(), "position": _number, "tries_left": 3}
             make_log(subscription, State.PENDING, turn=Turn.WAITING, **due)
         subscription.hold(by=operator)
-        with django_assert_max_num_queries(12):
+        with django_assert_max_num_queries(13):
             client.get(address_of(subscription))
         Subscription.objects.filter(pk=subscription.pk).update(held_log=WebhookLog.objects.failed().first().pk)
-        with django_assert_max_num_queries(12):
+        with django_assert_max_num_queries(13):
             client.get(address_of(subscription))
 
 

@@ -1,0 +1,102 @@
+"""Whether a receiver takes what is sent to it: one answer for every sentence, row and warning that says so.
+
+It goes by attempts. When a log was created tells nothing of it: an old log may be sent again now, and a new one may wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from django.db import connection
+
+from ..models import Cause
+from .kinds import Kinds
+from .moments import Found, Question
+from .period import Period
+
+
+@dataclass(frozen=True)
+class LastAttempts:
+    """Of one receiver in a time: when it last received, when it was last tried in vain, and when so with which cause; None where
+    it was not.
+    """
+
+    received_at: datetime | None = None
+    failed_at: datetime | None = None
+    failed_by: Mapping[str, datetime] = field(default_factory=dict)
+
+    @property
+    def has_received_since(self) -> bool:
+        """Since its last failure."""
+        return self.has_received_after(self.failed_at)
+
+    def has_received_after(self, moment: datetime | None) -> bool:
+        return bool(moment and self.received_at and self.received_at > moment)
+
+    @property
+    def is_failing(self) -> bool:
+        return self.failed_at is not None and not self.has_received_since
+
+
+# One look into an index for each cause, however many attempts there are; the cause "" is that of a success.
+_OURS = """
+SELECT lane.id, kind.cause, newest.started_at
+FROM unnest(%(lanes)s::text[]) AS lane (id) CROSS JOIN unnest(%(causes)s::text[]) AS kind (cause)
+CROSS JOIN LATERAL (
+    SELECT started_at FROM logs_attempt
+    WHERE subscription_id = lane.id AND cause = kind.cause AND started_at >= %(start)s
+    ORDER BY started_at DESC LIMIT 1
+) newest
+"""
+RECEIVED = ""
+SINCE_EVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def questions_about(kinds: Kinds, lanes: Collection[str]) -> list[Question]:
+    """What `last_attempts` needs to know of logs: the imported ones have no attempts of ours, and count by their own times."""
+    both = [*map(kinds.newest_failure, lanes), *map(kinds.newest_success, lanes)]
+    return [question for question in both if question]
+
+
+def last_attempts(
+    period: Period, kinds: Kinds, lanes: Collection[str], told: Mapping[Question, Found]
+) -> dict[str, LastAttempts]:
+    """Of each lane. `told`: the answers to `questions_about`. One query."""
+    ours = _last_of_ours(lanes, [RECEIVED, *Cause.values], period.start)
+    found: dict[str, LastAttempts] = {}
+    for lane in lanes:
+        failed_by = {cause: at for cause, at in ours[lane].items() if cause != RECEIVED}
+        failure, success = (_settled_at(one, told) for one in (kinds.newest_failure(lane), kinds.newest_success(lane)))
+        found[lane] = LastAttempts(
+            received_at=latest(ours[lane].get(RECEIVED), success),
+            failed_at=latest(*failed_by.values(), failure),
+            failed_by=failed_by,
+        )
+    return found
+
+
+def last_failures(lanes: Collection[str]) -> dict[str, datetime]:
+    """When each was last tried in vain from here, if ever. One query."""
+    ours = _last_of_ours(lanes, Cause.values, SINCE_EVER)
+    return {lane: max(failed_by.values()) for lane, failed_by in ours.items() if failed_by}
+
+
+def latest(*moments: datetime | None) -> datetime | None:
+    return max(filter(None, moments), default=None)
+
+
+def _settled_at(question: Question | None, told: Mapping[Question, Found]) -> datetime | None:
+    log = told.get(question) if question else None
+    return log.settled_at if log else None
+
+
+def _last_of_ours(lanes: Collection[str], causes: Collection[str], start: datetime) -> dict[str, dict[str, datetime]]:
+    """By lane and cause, as far as there are any."""
+    found: dict[str, dict[str, datetime]] = {lane: {} for lane in lanes}
+    with connection.cursor() as cursor:
+        cursor.execute(_OURS, {"lanes": list(lanes), "causes": list(causes), "start": start})
+        for lane, cause, started_at in cursor.fetchall():
+            found[lane][cause] = started_at
+    return found
