@@ -8,8 +8,10 @@ from django.views.i18n import set_language
 
 from logs.views import probes
 
+from . import errors
 from .preferences_page import preferences
 
+handler500 = errors.server_error
 urlpatterns = [
     path("healthz", probes.healthz, name="healthz"),
     path("readyz", probes.readyz, name="readyz"),

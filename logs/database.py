@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 from django.db import DatabaseError, InterfaceError, OperationalError, connections
 
+_PASSING = ("25006", "25P03")  # a server that has become a standby; a transaction that was ended for being idle
 _OF_DJANGO = ("cursor_factory", "context")  # for Django's own cursors
 
 
@@ -51,3 +52,22 @@ def is_away(error: BaseException) -> bool:
 def _is_of_connection(code: str | None) -> bool:
     """None does not come from the server. 08: connection exceptions; 57P: shutdown, crash, starting; 53300: too many."""
     return code is None or code.startswith(("08", "57P", "53300"))
+
+
+def is_unavailable(error: BaseException) -> bool:
+    """Whether the same request may succeed in a moment: the database is away, too busy, or about to hand over to another."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)):
+            return True
+        if isinstance(cause, psycopg.Error) and cause.sqlstate in _PASSING:
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False
+
+
+def forget_idle_connections() -> None:
+    """Where one connection of the pool is broken, the others are: each would cost the next person seconds."""
+    pool = connections["default"].pool  # type: ignore[attr-defined]  # of Django's PostgreSQL backend
+    if pool and not pool.closed and pool.get_stats().get("pool_available"):
+        pool.drain()

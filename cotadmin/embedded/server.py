@@ -23,6 +23,7 @@ from typing import IO
 import fasteners
 import psutil
 import psycopg
+from django.db import OperationalError
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of platformdirs, where there is no XDG_RUNTIME_DIR
@@ -36,7 +37,7 @@ _owner: int | None = None
 _socket_directory: str = ""
 
 
-class EmbeddedServerError(Exception):
+class EmbeddedServerError(OperationalError):
     """The embedded server could not be started; the message says why and what to do."""
 
 

@@ -19,14 +19,23 @@ class Answer:
 
 
 class WebServer:
-    """The constructor returns once it answers."""
+    """The constructor returns once it answers. `more` goes into its environment."""
 
-    def __init__(self, **more: str) -> None:
+    def __init__(self, workers: int = 2, threads: int = 4, **more: str) -> None:
         with socket.create_server(("127.0.0.1", 0)) as probe:
             self.port = probe.getsockname()[1]
         command = [sys.executable, "-m", "gunicorn", "cotadmin.wsgi", "--bind", f"127.0.0.1:{self.port}"]
         self.process = subprocess.Popen(
-            [*command, "--workers", "2", "--threads", "4", "--no-control-socket", "--log-level", "warning"],
+            [
+                *command,
+                "--workers",
+                str(workers),
+                "--threads",
+                str(threads),
+                "--no-control-socket",
+                "--log-level",
+                "warning",
+            ],
             cwd=PROJECT,
             env=environment() | more,
         )
@@ -44,10 +53,10 @@ class WebServer:
                 time.sleep(0.05)
         raise AssertionError("the web server does not answer")
 
-    def get(self, address: str) -> bytes:
+    def get(self, address: str, **headers: str) -> bytes:
         """The whole answer, from the first byte of its head."""
         with self.connect() as connection:
-            connection.sendall(f"GET {address} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+            connection.sendall(head(address, "GET", **headers))
             return read_all(connection)
 
     def connect(self) -> socket.socket:
@@ -58,8 +67,8 @@ class WebServer:
         self.process.wait(PATIENCE)
 
 
-def head(address: str, **headers: str) -> bytes:
-    lines = [f"POST {address} HTTP/1.1", "Host: localhost", "Connection: close"]
+def head(address: str, method: str = "POST", **headers: str) -> bytes:
+    lines = [f"{method} {address} HTTP/1.1", "Host: localhost", "Connection: close"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     return "\r\n".join([*lines, "", ""]).encode()
 

@@ -12,11 +12,11 @@ from dataclasses import asdict
 from functools import wraps
 
 from django.contrib.auth.decorators import login_not_required
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 
+from ..database import forget_idle_connections, is_unavailable
 from ..ingest.arrivals import ArrivalError
 from ..ingest.pieces import TooLarge
 from .request_body import BrokenOff, LengthMissing, throw_away_rest
@@ -66,8 +66,9 @@ def _as_refusal(error: Exception) -> Refused:
             return Refused(400, _("The body breaks off. Nothing was accepted."))
         case LengthMissing():
             return Refused(411, _("The length of the body is missing."))
-        case OperationalError() | InterfaceError():
+        case _ if is_unavailable(error):
             logger.exception("events could not be stored")
+            forget_idle_connections()
             return Refused(503, _("The events could not be stored now. Send them again."), headers=_RETRY)
         case _:
             logger.exception("a fault in the ingest")
