@@ -44,7 +44,6 @@ _NOT_GLOBAL = tuple(
     for text in ("192.0.0.0/24", "192.88.99.0/24", "64:ff9b:1::/48", "3fff::/20", "5f00::/16", "fec0::/10")
 )
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_LOCAL_NAT64 = ipaddress.ip_network("64:ff9b:1::/48")  # RFC 8215: a network's own, with a prefix of its choice
 _IPV4_COMPATIBLE = ipaddress.ip_network("::/96")
 _ISATAP = (0x00005EFE, 0x02005EFE)
 
@@ -80,7 +79,7 @@ class Guard:
         """Raises Blocked where nothing may be sent to this IP address and port."""
         address = ipaddress.ip_address(text.partition("%")[0])
         forms = [address, *_embedded(address)]
-        if any(form in METADATA for form in forms):
+        if any(form in METADATA for form in (*forms, *_translated(address))):
             raise Blocked(
                 f"{text} is a cloud metadata address",
                 _("%(address)s hands out a cloud machine's credentials; it is never allowed.") % {"address": text},
@@ -188,6 +187,17 @@ def _is_in(address: Address, network: Network) -> bool:
     return address.version == network.version and address in network
 
 
+def _translated(address: Address) -> Iterator[ipaddress.IPv4Address]:
+    """Every IPv4 address that an IPv6 address may be translated to (NAT64, SIIT), with any prefix of a network's own.
+
+    RFC 6052, 2.2: prefixes have 32, 40, 48, 56, 64 or 96 bits.
+    """
+    if isinstance(address, ipaddress.IPv6Address):
+        spread = address.packed[:8] + address.packed[9:]  # the ninth byte is left out
+        yield from (ipaddress.IPv4Address(spread[size : size + 4]) for size in (4, 5, 6, 7, 8))
+        yield ipaddress.IPv4Address(address.packed[12:])
+
+
 def _embedded(address: Address) -> Iterator[ipaddress.IPv4Address]:
     """Every IPv4 address that an IPv6 address stands for in one of the ways of transition."""
     if isinstance(address, ipaddress.IPv4Address):
@@ -199,10 +209,7 @@ def _embedded(address: Address) -> Iterator[ipaddress.IPv4Address]:
         yield address.sixtofour
     if address.teredo:
         yield from address.teredo
-    if address in _NAT64 or address in _LOCAL_NAT64 or (address in _IPV4_COMPATIBLE and low > 1):
+    if address in _NAT64 or (address in _IPV4_COMPATIBLE and low > 1):
         yield ipaddress.IPv4Address(low)
-    if address in _LOCAL_NAT64:
-        spread = address.packed[:8] + address.packed[9:]  # RFC 6052 leaves the ninth byte out
-        yield from (ipaddress.IPv4Address(spread[size : size + 4]) for size in (6, 7, 8))
     if (int(address) >> 32) & 0xFFFFFFFF in _ISATAP:
         yield ipaddress.IPv4Address(low)

@@ -144,6 +144,14 @@ METADATA = [
     "2001:0:a9fe:a9fe::1",  # Teredo: the server
     "2001:0:102:304:0:0:5601:5601",  # Teredo: the client, inverted
     "2606:4700::5efe:169.254.169.254",
+    "::ffff:0:169.254.169.254",  # RFC 2765, translated
+    "2606:4700:ff9b::169.254.169.254",  # RFC 6052 with a network's own prefix, of 96 bits
+    "fd00:64::100.100.100.200",
+    "2606:4700:a9fe:a9fe::",  # of 32
+    "2606:4700:64a9:fea9:fe::",  # of 40
+    "2606:4700:64:a9fe:a9:fe00::",  # of 48
+    "2606:4700:64:64a9:fe:a9fe::",  # of 56
+    "2606:4700:64:64:a9:fea9:fe00:0",  # of 64
 ]
 
 
