@@ -287,6 +287,9 @@
     }
   });
 
+  // A page that was kept as it was left may have choices of which the numbers never came.
+  addEventListener("pageshow", ({ persisted }) => persisted && $("#plan-choices") && htmx.trigger("#plan-choices", "change"));
+
   // Back in the list, one is at the row that was opened.
   document.addEventListener("click", ({ target }) => {
     const link = target.closest?.("#results [data-row-link]");

@@ -54,6 +54,41 @@ def test_a_choice_changes_the_numbers_at_once_and_keeps_what_was_typed(page, pla
     expect(page.get_by_label("Include Work Orders Update")).to_be_focused()
 
 
+def leave_and_come_back(page: Page) -> None:
+    page.locator("#subscriptions").get_by_role("link", name="Work Orders Update").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Work Orders Update")
+    page.go_back()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Plan a re-delivery")
+
+
+def test_who_comes_back_to_a_plan_finds_the_numbers_of_what_is_chosen_and_can_send(page, plan, receiver, worker):
+    """The numbers are the server's, for the choices with which the page begins: the browser must not bring others back."""
+    page.goto(plan.get_absolute_url())
+    page.get_by_label("Send them too").check()
+    page.get_by_label("Include Work Orders Update").uncheck()
+    expect(page.get_by_role("button", name="Nothing to send")).to_be_disabled()
+    leave_and_come_back(page)
+    expect(page.get_by_label("Leave them out")).to_be_checked()
+    expect(page.get_by_label("Include Work Orders Update")).to_be_checked()
+    expect(total(page)).to_have_text("7")
+    page.get_by_label("Why is this sent again?").fill("the night")
+    page.get_by_role("button", name="Send 7 logs").click()
+    expect(page.locator("#run .lead")).to_contain_text("All 7 logs were received.")
+
+
+def test_a_plan_that_the_browser_kept_asks_for_the_numbers_of_what_is_chosen(page, plan):
+    """As it was left: here before a choice had its numbers."""
+    page.goto(plan.get_absolute_url())
+    page.evaluate(
+        """() => {
+            document.querySelector("[name=stale_choice][value=send]").checked = true;
+            dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true }));
+        }"""
+    )
+    expect(total(page)).to_have_text("8")
+    expect(page.get_by_role("button", name="Send 8 logs")).to_be_visible()
+
+
 def test_a_run_is_started_and_shows_itself_until_it_has_ended(page, plan, receiver, worker):
     page.goto(plan.get_absolute_url())
     page.get_by_label("Why is this sent again?").fill("the night")
