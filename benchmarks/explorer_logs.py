@@ -131,9 +131,9 @@ class Maker:
 
 
 def _words_of(text: str) -> str:
-    from logs.payloads.tokens import query_tokens
+    from logs.payloads.tokens import indexed, words_in
 
-    return " ".join(query_tokens(text))
+    return " ".join(indexed(words_in(text)))
 
 
 def _outcome(hour: int, subscription: int, random: Random) -> Outcome:

@@ -65,10 +65,13 @@ def _cut(words: list[str]) -> list[list[str]]:
 
 
 def tsquery(tokens: Sequence[str], operator: str = "&") -> str:
-    """All of the words, as the text of a tsquery. Three letters are enough of a word; of an id it takes them all."""
-    return f" {operator} ".join(
-        f"'{token}':*" if SHORTEST_BEGINNING <= len(token) < objectid.LENGTH else f"'{token}'" for token in tokens
-    )
+    """All of the words, as the text of a tsquery. Three letters are enough of a word; it takes all of an id, and of "=word"."""
+    return f" {operator} ".join(f"'{token}':*" if is_beginning(token) else f"'{token.lstrip('=')}'" for token in tokens)
+
+
+def is_beginning(token: str) -> bool:
+    """Whether words that begin with the token are found by it."""
+    return SHORTEST_BEGINNING <= len(token) < objectid.LENGTH and not token.startswith("=")
 
 
 def in_response(tokens: Sequence[str], *, or_more: bool = False) -> Q:

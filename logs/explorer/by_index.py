@@ -31,14 +31,14 @@ class ByIndex:
 
     @property
     def _wanted(self) -> list[Word | Path]:
-        return [term for term in self.terms if not term.is_negated]
+        return [term for term in self.terms if term.index_words and not term.is_negated]
 
     @cached_property
     def is_worth_while(self) -> bool:
         """Whether the logs are few, as far as PostgreSQL can guess: then its index is asked before anything is looked at."""
         if self.few:
             return True
-        guesses = [_guess(Payload.objects.filter(search__matches=tsquery(term.tokens))) for term in self._wanted]
+        guesses = [_guess(Payload.objects.filter(search__matches=tsquery(term.index_words))) for term in self._wanted]
         return bool(guesses) and min(guesses) <= max(RARE, _guess(Payload.objects.filter(search__matches=_UNHEARD_OF)))
 
     @cached_property
@@ -77,7 +77,7 @@ def _ids_of(terms: Sequence[Word | Path]) -> set[str] | None:
     found = [_at_most(Payload.objects.filter(in_event(_tokens(anywhere), or_more=True)))]
     for term in anywhere:
         if isinstance(term, Word):
-            found.append(_at_most(WebhookLog.objects.filter(in_response(term.tokens, or_more=True))))
+            found.append(_at_most(WebhookLog.objects.filter(in_response(term.index_words, or_more=True))))
             found.append(_at_most(WebhookLog.objects.filter(is_id(term))) if is_id(term) else set())
     if any(ids is None for ids in found):
         return None
@@ -99,4 +99,4 @@ def _guess(rows: QuerySet) -> int:
 
 
 def _tokens(terms: Sequence[Word | Path]) -> list[str]:
-    return [token for term in terms for token in term.tokens]
+    return [token for term in terms for token in term.index_words]

@@ -44,11 +44,11 @@ def matching(
     for term in criteria.terms:
         if not term.is_negated:
             logs = logs.filter(_in_index(term, or_more=True))
-        elif not _must_be_read(term):
+        elif _is_index_enough(term):
             logs = logs.filter(~_in_index(term))
     left = set(logs.order_by().values_list("pk", flat=True))
     found = [key for key in keys if key.pk in left]
-    to_read = [term for term in criteria.terms if _must_be_read(term)]
+    to_read = [term for term in criteria.terms if not _is_index_enough(term)]
     unsure = _beyond_index(left) if criteria.terms else set()
     if not to_read and not unsure:
         return Matched(found[:wanted])
@@ -58,16 +58,18 @@ def matching(
 
 def _in_index(term: Word | Path, *, or_more: bool = False) -> Q:
     """Necessary for the term to occur, and enough where it need not be read and the index has all words."""
+    if not term.index_words:
+        return Q()
     if isinstance(term, Path):
-        return in_event(term.tokens, "payload__", or_more=or_more)
-    of_response = in_response(term.tokens, or_more=or_more)
+        return in_event(term.index_words, "payload__", or_more=or_more)
+    of_response = in_response(term.index_words, or_more=or_more)
     if term.only_response:
         return of_response
-    return of_response | in_event(term.tokens, "payload__", or_more=or_more) | is_id(term)
+    return of_response | in_event(term.index_words, "payload__", or_more=or_more) | is_id(term)
 
 
-def _must_be_read(term: Word | Path) -> bool:
-    return isinstance(term, Path) or term.is_phrase
+def _is_index_enough(term: Word | Path) -> bool:
+    return isinstance(term, Word) and term.is_index_enough
 
 
 def _beyond_index(ids: Collection[str]) -> set[str]:
@@ -113,9 +115,12 @@ def _occur(terms: Sequence[Word | Path], pk: str, event: str | None, response: s
     if not terms:
         return True
     keys = masked_keys()
-    parsed = None if event is None else as_written(event)
     shown = mask_text(response or "", keys)
-    return all((_is_own_id(term, pk) or occurs(term, parsed, shown, keys)) is not term.is_negated for term in terms)
+    left = [term for term in terms if not (_is_own_id(term, pk) or occurs(term, None, shown, keys))]
+    if any(term.is_negated for term in terms if term not in left):
+        return False
+    parsed = as_written(event) if left and event is not None else None
+    return all(occurs(term, parsed, "", keys) is not term.is_negated for term in left)
 
 
 def _is_own_id(term: Word | Path, pk: str) -> bool:

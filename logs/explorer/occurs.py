@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
-from .. import objectid
 from ..payloads.masking import MaskedKeys
-from ..payloads.tokens import folded, query_tokens, searched_texts
-from ..search import SHORTEST_BEGINNING
-from .terms import Path, Word
+from ..payloads.tokens import folded, searched_texts
+from ..search import is_beginning
+from .terms import Path, Word, Wording
+
+_LETTER = r"[^\W_]"
+_BETWEEN_WORDS = r"[\W_]+"
 
 
 def occurs(term: Word | Path, event: Any, response: str, keys: MaskedKeys) -> bool:
@@ -17,11 +21,35 @@ def occurs(term: Word | Path, event: Any, response: str, keys: MaskedKeys) -> bo
     if isinstance(term, Path):
         values = list(_at(event, term.steps, keys))
     else:
-        values = [response] if term.only_response else [response, event]
-    if term.is_phrase:
-        texts = (text for value in values for text in searched_texts(value, keys))
-        return any(_may_hold(text, term.tokens) and _follow(_words(text), term.tokens) for text in texts)
-    return any(_holds_all(" ".join(searched_texts(value, keys)), term.tokens) for value in values)
+        values = [response] if term.only_response or event is None else [response, event]
+    texts = (text for value in values for text in searched_texts(value, keys))
+    pattern = _pattern(term.text if term.is_quoted else "", term.tokens)
+    return any(_holds(folded(text), term, pattern) for text in texts)
+
+
+def _holds(plain: str, term: Wording, pattern: re.Pattern[str]) -> bool:
+    """Megabytes are looked through far quicker for a text than for a pattern."""
+    return all(token in plain for token in term.tokens) and bool(pattern.search(plain))
+
+
+@lru_cache(maxsize=256)
+def _pattern(quoted: str, tokens: tuple[str, ...]) -> re.Pattern[str]:
+    """Of folded texts. `quoted`: what stands there, white space being anything between words; "" for the words alone."""
+    if quoted:
+        parts = re.split(rf"({_LETTER}+)", folded(quoted).strip())
+        written = "".join(_between(part) if number % 2 == 0 else part for number, part in enumerate(parts))
+        return re.compile((_START if not parts[0] else "") + written + (_END if not parts[-1] else ""))
+    return re.compile(_START + _BETWEEN_WORDS.join(tokens) + ("" if is_beginning(tokens[-1]) else _END))
+
+
+_START, _END = rf"(?<!{_LETTER})", rf"(?!{_LETTER})"
+
+
+def _between(part: str) -> str:
+    """What stands between two words, or around them."""
+    if part.isspace():
+        return _BETWEEN_WORDS
+    return r"\s+".join(map(re.escape, re.split(r"\s+", part)))
 
 
 def _at(value: Any, steps: Sequence[str], keys: MaskedKeys) -> Iterator[Any]:
@@ -47,34 +75,3 @@ def _keys(steps: Sequence[str]) -> Iterator[tuple[str, Sequence[str]]]:
     yield steps[0], steps[1:]
     for number in range(1, len(steps) + 1):
         yield "/" + "/".join(steps[:number]), steps[number:]
-
-
-def _words(text: str) -> list[str]:
-    """The words in their order; single letters are in no index."""
-    return [word for word in query_tokens(text) if len(word) > 1 or word.isdigit()]
-
-
-def _may_hold(text: str, tokens: Sequence[str]) -> bool:
-    """Megabytes are looked through far quicker than cut into words."""
-    plain = folded(text)
-    return all(token in plain for token in tokens)
-
-
-def _holds_all(text: str, tokens: Sequence[str]) -> bool:
-    if not _may_hold(text, tokens):
-        return False
-    words = set(_words(text))
-    return all(any(_is_word(word, token) for word in words) for token in tokens)
-
-
-def _follow(words: Sequence[str], tokens: Sequence[str]) -> bool:
-    """Whether the tokens stand in the words one after the other."""
-    last = len(words) - len(tokens)
-    return any(
-        all(_is_word(words[start + index], token) for index, token in enumerate(tokens)) for start in range(last + 1)
-    )
-
-
-def _is_word(word: str, token: str) -> bool:
-    """As `search.tsquery` asks: three letters are enough of a word; of an id it takes them all."""
-    return word == token or (SHORTEST_BEGINNING <= len(token) < objectid.LENGTH and word.startswith(token))

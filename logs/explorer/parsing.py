@@ -10,7 +10,7 @@ from typing import TypedDict
 from django.utils.translation import gettext as _
 
 from ..payloads.masking import MaskedKeys
-from ..payloads.tokens import query_tokens
+from ..payloads.tokens import indexed, words_in
 from .fields import (
     CHOICES,
     FIELDS,
@@ -77,14 +77,14 @@ def pieces(text: str) -> Iterator[re.Match[str]]:
 
 
 def _leave_out_letters(query: Query) -> None:
-    """Single letters are in no index; they are looked for, in vain, where nothing else is: by the rule of `query_tokens`."""
-    of_letters = [term for term in query.terms if isinstance(term, Word) and not _has_word(term.tokens)]
+    """Single letters are in no index; on their own they are looked for where nothing else is, or in quotation marks."""
+    of_letters = [term for term in query.terms if isinstance(term, Word) and _is_letter(term)]
     if len(of_letters) < len(query.terms):
         query.terms[:] = [term for term in query.terms if term not in of_letters]
 
 
-def _has_word(tokens: tuple[str, ...]) -> bool:
-    return any(len(token) > 1 or token.isdigit() for token in tokens)
+def _is_letter(term: Word) -> bool:
+    return len(term.tokens) == 1 and not term.is_quoted and not indexed(term.tokens)
 
 
 def _term(piece: re.Match[str], masked_keys: MaskedKeys) -> Term | None:
@@ -110,7 +110,7 @@ def _given(value: str | None) -> str:
 
 
 def _searchable(value: str) -> str:
-    if not query_tokens(value):
+    if not words_in(value):
         raise Wrong(_("Write a word or a number behind the colon."))
     return value
 
@@ -141,8 +141,7 @@ def _path(steps: tuple[str, ...], value: str, masked_keys: MaskedKeys, place: _P
     if any(masked_keys.matches(step) for step in steps):
         raise Wrong(_("Values under this key are masked, and cannot be searched."))
     text, is_quoted = _whole(_searchable(value))
-    tokens = tuple(query_tokens(text))
-    return Path(**place, steps=steps, tokens=tokens, is_phrase=is_quoted and len(tokens) > 1)
+    return Path(**place, steps=steps, text=text, tokens=tuple(words_in(text)), is_quoted=is_quoted)
 
 
 def _whole(value: str) -> tuple[str, bool]:
@@ -153,10 +152,10 @@ def _whole(value: str) -> tuple[str, bool]:
 
 def _word(text: str, is_quoted: bool, place: _Place, *, only_response: bool = False) -> Word | None:
     """None for a dash or a bracket."""
-    tokens = tuple(query_tokens(text))
+    tokens = tuple(words_in(text))
     if not tokens:
         return None
-    return Word(**place, text=text, tokens=tokens, is_phrase=is_quoted and len(tokens) > 1, only_response=only_response)
+    return Word(**place, text=text, tokens=tokens, is_quoted=is_quoted, only_response=only_response)
 
 
 def _unknown(name: str) -> str:

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ..payloads.tokens import WORD_LENGTH, folded, indexed
+
 
 @dataclass(frozen=True)
 class Term:
@@ -16,23 +18,44 @@ class Term:
     is_negated: bool
 
 
-@dataclass(frozen=True)
-class Word(Term):
-    """Words that must all occur, one after the other in one value where it `is_phrase`."""
+@dataclass(frozen=True, kw_only=True)
+class Wording:
+    """`tokens`: the words of `text`, which stand one after the other in one value. Where it `is_quoted` they are whole, and
+    stand there as in `text`, its punctuation included; else three letters are enough of the last one.
+    """
 
     text: str
     tokens: tuple[str, ...]
-    is_phrase: bool = False
+    is_quoted: bool = False
+
+    @property
+    def index_words(self) -> tuple[str, ...]:
+        """What an index can be asked for: as `search.tsquery` takes it. Necessary for the text to occur."""
+        *before, last = self.tokens
+        ends = [f"={word}" if self.is_quoted else word for word in indexed([last])]
+        return (*(f"={word}" for word in indexed(before)), *ends)
+
+    @property
+    def is_index_enough(self) -> bool:
+        """Whether the index decides; else the texts have to be read."""
+        [first, *others] = self.tokens
+        if others or not self.index_words or len(first) >= WORD_LENGTH:
+            return False
+        return not self.is_quoted or folded(self.text).strip() == first
+
+
+@dataclass(frozen=True)
+class Word(Wording, Term):
+    """A word, or some next to each other, anywhere in the event or the response."""
+
     only_response: bool = False
 
 
 @dataclass(frozen=True)
-class Path(Term):
-    """Words in the value at a place of the event; one after the other where it `is_phrase`."""
+class Path(Wording, Term):
+    """The same in the value at a place of the event."""
 
     steps: tuple[str, ...]
-    tokens: tuple[str, ...]
-    is_phrase: bool = False
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import unquote
 
@@ -24,14 +25,17 @@ _LATIN_ACCENTS = re.compile("[\u0300-\u034e\u0350-\u036f]+")
 
 def search_tokens(value: Any, keys: MaskedKeys) -> list[str]:
     """The distinct words of all values of a parsed JSON value, or of a text; of keys, only of those that hold an ObjectId."""
-    words = _words(" ".join(searched_texts(value, keys)))
-    return list(dict.fromkeys(word[:WORD_LENGTH] for word in words if len(word) > 1 or word.isdigit()))
+    return list(dict.fromkeys(indexed(words_in(" ".join(searched_texts(value, keys))))))
 
 
-def query_tokens(query: str) -> list[str]:
-    """The words of what a person looks for, by the same rule; a single letter is kept where there is nothing else."""
-    words = [word[:WORD_LENGTH] for word in _words(query)]
-    return [word for word in words if len(word) > 1 or word.isdigit()] or words
+def indexed(words: Iterable[str]) -> list[str]:
+    """What an index has of the words: no single letters, and of long ones the beginning."""
+    return [word[:WORD_LENGTH] for word in words if len(word) > 1 or word.isdigit()]
+
+
+def words_in(text: str) -> list[str]:
+    """All words of a text in their order, whole; single letters, too."""
+    return _WORD.findall(folded(text))
 
 
 def as_written(text: str) -> Any:
@@ -54,10 +58,6 @@ def folded(text: str) -> str:
     if plain.isascii():  # which spares Latin scripts the look at each letter
         return plain
     return "".join(letter for letter in plain if not unicodedata.combining(letter))
-
-
-def _words(text: str) -> list[str]:
-    return _WORD.findall(folded(text))
 
 
 def _collect(value: Any, keys: MaskedKeys, texts: list[str]) -> None:

@@ -134,3 +134,47 @@ def test_nobody_finds_what_belongs_to_others(client, member):
         "object:62742b7562f37034d9399914",
     ):
         assert found(client, text) == NONE
+
+
+def test_words_are_not_taken_apart(client):
+    """What is in quotes is found as it stands; the parts of an unquoted compound stand next to each other."""
+    long = "x" * 70
+    names = {
+        1: "Bomba P-118",
+        2: "CAEX 118",
+        3: "Bomba P-204, CAEX 118",
+        4: "Bomba P 118",
+        5: "Bomba P-1180",
+        6: "Costo 1.50",
+        7: "Costo 1 de 50",
+        8: "Costo 11.50",
+        9: f"{long}first",
+        10: f"{long}other",
+        11: "plan B",
+        12: "plan C-b2",
+        13: "rota, P-118!",
+    }
+    data = [{"_id": f"62740000000000000000{number:04x}", "name": name} for number, name in names.items()]
+    import_logs(*(log_document(number + 10, {"data": one}) for number, one in enumerate(data)))
+    pump, others = "Bomba P-118", ["Bomba P 118", "rota, P-118!"]
+    for text, expected in {
+        '"P-118"': [pump, pump, "rota, P-118!"],
+        '"p 118"': sorted([pump, pump, *others]),
+        '"P-118!"': ["rota, P-118!"],
+        "P-118": sorted([pump, pump, *others, "Bomba P-1180"]),
+        "CAEX-118": ["Bomba P-204, CAEX 118", "CAEX 118"],
+        "1.50": ["Costo 1.50"],
+        '"1.50"': ["Costo 1.50"],
+        "data.name:1.50": ["Costo 1.50"],
+        f"{long}first": [f"{long}first"],
+        f'"{long}first"': [f"{long}first"],
+        f"-{long}first {long}": [],
+        '"B"': ["plan B"],
+        'plan "B"': ["plan B"],
+        "C-b2": ["plan C-b2"],
+        '"plan" -"B"': ["plan C-b2"],
+        "-P-118 costo": ["Costo 1 de 50", "Costo 1.50", "Costo 11.50"],
+        '"pla"': [],
+        '"hidden"': [],
+    }.items():
+        assert found(client, text) == expected, text

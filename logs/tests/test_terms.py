@@ -28,12 +28,12 @@ def said(term: Term) -> dict:
     return {name: value for name, value in asdict(term).items() if name not in ("start", "end")}
 
 
-def word(text: str, *tokens: str, no: bool = False, phrase: bool = False, response: bool = False) -> Word:
-    return Word(0, 0, no, text, tokens or (text,), is_phrase=phrase, only_response=response)
+def word(text: str, *tokens: str, no: bool = False, quoted: bool = False, response: bool = False) -> Word:
+    return Word(0, 0, no, text=text, tokens=tokens or (text,), is_quoted=quoted, only_response=response)
 
 
-def path(*steps: str, of: tuple[str, ...], no: bool = False, phrase: bool = False) -> Path:
-    return Path(0, 0, no, steps, of, is_phrase=phrase)
+def path(*steps: str, text: str, of: tuple[str, ...] = (), no: bool = False, quoted: bool = False) -> Path:
+    return Path(0, 0, no, text=text, tokens=of or (text,), is_quoted=quoted, steps=steps)
 
 
 def choice(name: str, *values: str, no: bool = False) -> Choice:
@@ -46,26 +46,29 @@ def span(name: str, low: float | None, high: float | None, *, out: bool = False,
 
 WORDS = {
     "bomba": [word("bomba")],
-    "P-118": [word("P-118", "118")],
+    "P-118": [word("P-118", "p", "118")],
     "Mecánico": [word("Mecánico", "mecanico")],
     PK.upper(): [word(PK.upper(), PK)],
     "two words": [word("two"), word("words")],
     "-bomba": [word("bomba", no=True)],
     "--bomba": [word("-bomba", "bomba", no=True)],
-    '"bomba azul"': [word("bomba azul", "bomba", "azul", phrase=True)],
-    '-"bomba azul"': [word("bomba azul", "bomba", "azul", no=True, phrase=True)],
-    '"bomba"': [word("bomba")],
-    "“bomba azul”": [word("bomba azul", "bomba", "azul", phrase=True)],
-    "«bomba azul»": [word("bomba azul", "bomba", "azul", phrase=True)],
-    '"state:failed"': [word("state:failed", "state", "failed", phrase=True)],
-    'bomba"azul"': [word("bomba"), word("azul")],
-    "https://x.example:80/t/118": [word("https://x.example:80/t/118", "https", "example", "80", "118")],
+    '"bomba azul"': [word("bomba azul", "bomba", "azul", quoted=True)],
+    '-"bomba azul"': [word("bomba azul", "bomba", "azul", no=True, quoted=True)],
+    '"bomba"': [word("bomba", quoted=True)],
+    '"P-118"': [word("P-118", "p", "118", quoted=True)],
+    '"B" plan': [word("B", "b", quoted=True), word("plan")],
+    "A-B plan": [word("A-B", "a", "b"), word("plan")],
+    "“bomba azul”": [word("bomba azul", "bomba", "azul", quoted=True)],
+    "«bomba azul»": [word("bomba azul", "bomba", "azul", quoted=True)],
+    '"state:failed"': [word("state:failed", "state", "failed", quoted=True)],
+    'bomba"azul"': [word("bomba"), word("azul", quoted=True)],
+    "https://x.example:80/t/118": [word("https://x.example:80/t/118", "https", "x", "example", "80", "t", "118")],
     "www.server.com:443": [word("www.server.com:443", "www", "server", "com", "443")],
     "67.225.146.248:443": [word("67.225.146.248:443", "67", "225", "146", "248", "443")],
     "10:30": [word("10:30", "10", "30")],
     "2026-04-13T22:30": [word("2026-04-13T22:30", "2026", "04", "13t22", "30")],
     "Error: refused": [word("Error:", "error"), word("refused")],
-    '{"error":"timeout"}': [word("error"), word("timeout")],
+    '{"error":"timeout"}': [word("error", quoted=True), word("timeout", quoted=True)],
     "plan B": [word("plan")],
     "B": [word("B", "b")],
     "a b": [word("a"), word("b")],
@@ -113,24 +116,24 @@ FIELD_VALUES = {
     'sub:"Orders, open",wo_update': [choice("sub", "Orders, open", "wo_update")],
     "company:Austral": [choice("company", "Austral")],
     "response:ETIMEDOUT": [word("ETIMEDOUT", "etimedout", response=True)],
-    'response:"bad gateway"': [word("bad gateway", "bad", "gateway", phrase=True, response=True)],
-    "response:a,502": [word("a,502", "502", response=True)],
+    'response:"bad gateway"': [word("bad gateway", "bad", "gateway", quoted=True, response=True)],
+    "response:a,502": [word("a,502", "a", "502", response=True)],
     'fingerprint:"502 Bad, {n}"': [choice("fingerprint", "502 Bad, {n}")],
     "fingerprint:a,b": [choice("fingerprint", "a,b")],
 }
 PATHS = {
-    "data.asset:62742b": [path("data", "asset", of=("62742b",))],
-    "-data.asset:62742b": [path("data", "asset", of=("62742b",), no=True)],
-    "data:118": [path("data", of=("118",))],
-    "DATA.Asset:118": [path("data", "Asset", of=("118",))],
-    "extradata.userId:118": [path("extraData", "userId", of=("118",))],
-    "data.list.0.name:bomba": [path("data", "list", "0", "name", of=("bomba",))],
-    "/data/list/0:bomba": [path("data", "list", "0", of=("bomba",))],
-    "/diff/~1data~1name~0/previous:x9": [path("diff", "/data/name~", "previous", of=("x9",))],
-    'data.name:"bomba azul"': [path("data", "name", of=("bomba", "azul"), phrase=True)],
-    "data.url:https://x.example": [path("data", "url", of=("https", "example"))],
-    "data.at:10:30": [path("data", "at", of=("10", "30"))],
-    "data.names:ana,eva": [path("data", "names", of=("ana", "eva"))],
+    "data.asset:62742b": [path("data", "asset", text="62742b")],
+    "-data.asset:62742b": [path("data", "asset", text="62742b", no=True)],
+    "data:118": [path("data", text="118")],
+    "DATA.Asset:118": [path("data", "Asset", text="118")],
+    "extradata.userId:118": [path("extraData", "userId", text="118")],
+    "data.list.0.name:bomba": [path("data", "list", "0", "name", text="bomba")],
+    "/data/list/0:bomba": [path("data", "list", "0", text="bomba")],
+    "/diff/~1data~1name~0/previous:x9": [path("diff", "/data/name~", "previous", text="x9")],
+    'data.name:"bomba azul"': [path("data", "name", text="bomba azul", of=("bomba", "azul"), quoted=True)],
+    "data.url:https://x.example": [path("data", "url", text="https://x.example", of=("https", "x", "example"))],
+    "data.at:10:30": [path("data", "at", text="10:30", of=("10", "30"))],
+    "data.names:ana,eva": [path("data", "names", text="ana,eva", of=("ana", "eva"))],
 }
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from logs import search
 from logs.payloads.masking import DEFAULT_MASKED_KEYS, MaskedKeys
-from logs.payloads.tokens import WORD_LENGTH, as_written, query_tokens, search_tokens
+from logs.payloads.tokens import WORD_LENGTH, as_written, indexed, search_tokens, words_in
 from logs.search import event_vectors
 
 KEYS = MaskedKeys(DEFAULT_MASKED_KEYS)
@@ -102,15 +102,18 @@ def test_a_long_word_is_cut():
 
 
 @pytest.mark.parametrize(
-    ("query", "tokens"),
+    ("query", "words", "in_index"),
     [
-        ("P-118", ["118"]),
-        ("mecánico", ["mecanico"]),
-        ("62742B75", ["62742b75"]),
-        ("x", ["x"]),
-        ("--", []),
-        ("a@b.cl", ["cl"]),
+        ("P-118", ["p", "118"], ["118"]),
+        ("1.50", ["1", "50"], ["1", "50"]),
+        ("mecánico", ["mecanico"], ["mecanico"]),
+        ("62742B75", ["62742b75"], ["62742b75"]),
+        ("x", ["x"], []),
+        ("--", [], []),
+        ("a@b.cl", ["a", "b", "cl"], ["cl"]),
+        ("x" * 100, ["x" * 100], ["x" * WORD_LENGTH]),
     ],
 )
-def test_a_query_is_read_by_the_same_rule(query, tokens):
-    assert query_tokens(query) == tokens
+def test_a_query_has_all_of_its_words_and_an_index_nearly_all(query, words, in_index):
+    assert words_in(query) == words
+    assert indexed(words) == in_index
