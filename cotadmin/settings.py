@@ -179,6 +179,7 @@ DELIVERY_CONCURRENCY = whole_number("DELIVERY_CONCURRENCY", 500)  # requests of 
 JOB_LEASE = number("JOB_LEASE", 30)  # seconds until the background jobs of a killed worker are taken up by another
 MASKED_KEYS = env.list("MASKED_KEYS", default=[])  # besides the built-in list
 UPLOAD_LIMIT = int(number("UPLOAD_LIMIT", 512) * 1024 * 1024)  # the setting is in MiB
+IMPORT_LIMIT = int(number("IMPORT_LIMIT", 4096) * 1024 * 1024)  # of an uploaded file, unpacked; the setting is in MiB
 METRICS_TOKEN = env("METRICS_TOKEN", default="")
 DEMO_RECEIVER_URL = env("DEMO_RECEIVER_URL", default="")
 

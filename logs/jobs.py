@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
 from django.conf import settings
@@ -42,14 +42,14 @@ def interruptible(should_stop: Callable[[], bool]) -> Iterator[None]:
             raise
 
 
-async def run_jobs(is_well: Callable[[], None]) -> None:
+async def run_jobs(is_well: Callable[[], None], *, queue_lost: Callable[[], Awaitable[None]]) -> None:
     """Procrastinate's workers, one for each kind, and the sweep, until cancelled. Ends when one of them does."""
     parameters = await asyncio.to_thread(connection_parameters)
     parameters["application_name"] = "cotadmin jobs"
     connector = PsycopgConnector(kwargs=parameters, min_size=1, max_size=MOST_CONNECTIONS)
     with app.replace_connector(connector) as worker_app:
         async with worker_app.open_async():
-            parts = [_run_kind(worker_app, kind) for kind in KINDS] + [_sweep(worker_app)]
+            parts = [_run_kind(worker_app, kind) for kind in KINDS] + [_sweep(worker_app, queue_lost)]
             tasks = [asyncio.create_task(part) for part in parts]
             try:
                 ended, _ = await asyncio.wait(tasks, timeout=SETTLED_SECONDS, return_when=asyncio.FIRST_COMPLETED)
@@ -79,8 +79,11 @@ async def _run_kind(worker_app: App, kind: str) -> None:
     )
 
 
-async def _sweep(worker_app: App) -> None:
-    """Queue the jobs again whose worker has not been heard of for a lease. Each by itself: one must not hold up the others."""
+async def _sweep(worker_app: App, queue_lost: Callable[[], Awaitable[None]]) -> None:
+    """Queue the jobs again whose worker has not been heard of for a lease. Each by itself: one must not hold up the others.
+
+    `queue_lost` looks for what waits for a job that is nowhere.
+    """
     manager = worker_app.job_manager
     while True:
         for job in await manager.get_stalled_jobs(seconds_since_heartbeat=settings.JOB_LEASE):
@@ -93,4 +96,5 @@ async def _sweep(worker_app: App) -> None:
                 if is_away(error):
                     raise
                 logger.info("a job that lost its worker was taken by another: %s", job.task_name)
+        await queue_lost()
         await asyncio.sleep(settings.JOB_LEASE / HEARTBEATS)

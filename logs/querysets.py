@@ -162,6 +162,12 @@ class ImportQuerySet(models.QuerySet):
         """One's own uploads; a superuser sees all."""
         return self if user.is_superuser else self.filter(uploaded_by=user)
 
+    def finished(self) -> ImportQuerySet:
+        return self.filter(state__in=["done", "broken", "cancelled"])
+
+    def unfinished(self) -> ImportQuerySet:
+        return self.filter(state__in=["waiting", "running"])
+
 
 class SavedViewQuerySet(models.QuerySet):
     def visible_to(self, user: User | AnonymousUser) -> SavedViewQuerySet:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import TypeVar
 
 import psycopg
 from django.db import close_old_connections, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+Result = TypeVar("Result")
 _at_work: dict[int, BaseDatabaseWrapper] = {}  # by thread
 
 
@@ -23,6 +26,16 @@ def cancellable() -> Iterator[None]:
     finally:
         del _at_work[thread]
         close_old_connections()
+
+
+async def in_thread(work: Callable[[], Result]) -> Result:
+    """Do it in a thread of its own, from where it may use the database."""
+
+    def alone() -> Result:
+        with cancellable():
+            return work()
+
+    return await asyncio.to_thread(alone)
 
 
 def is_at_work() -> bool:

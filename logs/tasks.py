@@ -1,52 +1,95 @@
-"""Background jobs, run by `manage.py worker`: each calls one function of the domain."""
+"""Background jobs, run by `manage.py worker`: each calls one function of the domain, within `interruptible`.
+
+A job looks at `should_stop` often, raises Interrupted, and goes on when it is run again.
+"""
 
 from contextlib import suppress
 
+from django.core.management import call_command
 from procrastinate import JobContext, RetryStrategy
 from procrastinate.contrib.django import app
+from procrastinate.exceptions import AlreadyEnqueued
 
 from .ingest import same_again, unmatched, uploads
+from .jobs import Interrupted, interruptible
 from .partitions import make_months_ahead
 from .retention import running
 from .runs import asking
+from .stopping import in_thread
+
+AGAIN = RetryStrategy(retry_exceptions={Interrupted})
+KEPT_HOURS = 7 * 24  # of jobs that have ended
 
 
-@app.task(queue="imports", pass_context=True, retry=RetryStrategy(retry_exceptions={uploads.Interrupted}))
+@app.task(queue="imports", pass_context=True, retry=AGAIN)
 def run_import(context: JobContext, import_id: int) -> None:
-    uploads.run(import_id, should_stop=context.should_abort)
+    with interruptible(context.should_abort):
+        uploads.run(import_id, should_stop=context.should_abort)
 
 
-@app.task(queue="plans")
-def plan_run(run_id: int) -> None:
+@app.task(queue="plans", pass_context=True, retry=AGAIN)
+def plan_run(context: JobContext, run_id: int) -> None:
     """The plan of a re-delivery run for which nobody would want to wait. Its ids stand with the run: messages tell arguments."""
-    asking.plan_waiting(run_id)
+    with interruptible(context.should_abort):
+        asking.plan_waiting(run_id, should_stop=context.should_abort)
+
+
+async def queue_lost() -> None:
+    """Give a job to the imports and plans that wait for one which is nowhere."""
+    for task, argument, lost in ((run_import, "import_id", uploads.lost), (plan_run, "run_id", asking.lost)):
+        for pk in await in_thread(lost):
+            with suppress(AlreadyEnqueued):
+                await task.configure(queueing_lock=f"{argument} {pk}").defer_async(**{argument: pk})
 
 
 @app.periodic(cron="7 * * * *")
-@app.task(queueing_lock="forget_events")
-def forget_events(timestamp: int) -> None:
+@app.task(queueing_lock="forget_events", pass_context=True, retry=AGAIN)
+def forget_events(context: JobContext, timestamp: int) -> None:
     """What tells the same event again is kept for a day, and what fired nothing is counted for three months."""
-    same_again.forget_old()
-    unmatched.forget_old()
+    with interruptible(context.should_abort):
+        same_again.forget_old()
+        unmatched.forget_old()
 
 
 @app.periodic(cron="27 * * * *")
-@app.task(queueing_lock="forget_plans")
-def forget_plans(timestamp: int) -> None:
+@app.task(queueing_lock="forget_plans", pass_context=True, retry=AGAIN)
+def forget_plans(context: JobContext, timestamp: int) -> None:
     """Plans of re-deliveries that nobody has started for days."""
-    asking.forget_old_plans()
+    with interruptible(context.should_abort):
+        asking.forget_old_plans()
 
 
 @app.periodic(cron="37 * * * *")
-@app.task(queueing_lock="make_months")
-def make_months(timestamp: int) -> None:
+@app.task(queueing_lock="make_months", pass_context=True, retry=AGAIN)
+def make_months(context: JobContext, timestamp: int) -> None:
     """The tables of the payloads to come; all but twelve times a year they are there."""
-    make_months_ahead()
+    with interruptible(context.should_abort):
+        make_months_ahead()
+
+
+@app.periodic(cron="47 2 * * *")
+@app.task(queueing_lock="forget_sessions", pass_context=True, retry=AGAIN)
+def forget_sessions(context: JobContext, timestamp: int) -> None:
+    """Sessions that have expired, and the files of imports that were cancelled while no worker ran."""
+    with interruptible(context.should_abort):
+        call_command("clearsessions")
+        uploads.forget_files()
+
+
+@app.periodic(cron="57 2 * * *")
+@app.task(queueing_lock="forget_jobs", pass_context=True)
+async def forget_jobs(context: JobContext, timestamp: int) -> None:
+    """What is known of jobs that ended days ago, however they ended."""
+    await context.app.job_manager.delete_old_jobs(
+        KEPT_HOURS, include_failed=True, include_cancelled=True, include_aborted=True
+    )
 
 
 @app.periodic(cron="17 3 * * *")
-@app.task(queueing_lock="prune", pass_context=True)
+@app.task(queue="retention", queueing_lock="prune", pass_context=True, retry=AGAIN)
 def prune(context: JobContext, timestamp: int) -> None:
-    """At night by UTC: what has expired. What it leaves when the worker stops, or another prunes, is for the next night."""
-    with suppress(running.AlreadyRunning):
-        running.prune(should_stop=context.should_abort)
+    """At night by UTC: what has expired. Where another prunes, what it leaves is for the next night."""
+    with interruptible(context.should_abort), suppress(running.AlreadyRunning):
+        running.prune(should_stop=context.should_abort, goes_on=context.job.attempts > 0)
+        if context.should_abort():
+            raise Interrupted

@@ -115,6 +115,7 @@ urlpatterns = [
     path("doors/<int:pk>/revocation/", doors.door_revoke, name="door_revoke"),
     path("imports/", imports.import_list, name="import_list"),
     path("imports/<int:pk>/", imports.import_detail, name="import_detail"),
+    path("imports/<int:pk>/cancel/", imports.import_cancel, name="import_cancel"),
     path("imports/<int:pk>/refused/", imports.import_refused, name="import_refused"),
     path("demo/", demo.demo_delete, name="demo_delete"),
     # For the receiver's team, who have no account: whoever has the link sees the log.

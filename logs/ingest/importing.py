@@ -1,5 +1,5 @@
 """Imports documents from files: sets aside what is bad, stores what is new, updates what changed, and leaves alone what
-was done here. Logs are stored a batch at a time, so an import that was stopped can simply be run again.
+was done here. Logs are stored a batch at a time, with how far the file was read, so an import that was stopped goes on there.
 """
 
 from __future__ import annotations
@@ -8,12 +8,16 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..documents import BadDocument, LogDocument, read_log, read_subscription
+from django.db import transaction
+from django.template.defaultfilters import filesizeformat
+from django.utils.translation import gettext as _
+
+from ..documents import BadDocument, LogDocument, SubscriptionDocument, read_log, read_subscription
 from ..payloads.masking import MaskedKeys
 from ..rollups.folding import fold
-from .log_store import store_logs
+from .log_store import Stored, store_logs
 from .reach import Reach
-from .splitting import Piece, UnreadableFile, split
+from .splitting import Piece, TooMuch, UnreadableFile, split
 from .subscription_store import store_subscription
 
 if TYPE_CHECKING:
@@ -55,70 +59,102 @@ class Importer:
     """One import of one file.
 
     `user`: whose companies the documents must belong to; None (the command line) may store those of all.
-    `on_refusal` is called for each document set aside, `on_batch` after each commit and at the end.
+    `on_refusal` is called for each document set aside. `on_batch` is called with what has become of the first `summary.read`
+    documents, within the transaction that stores the last of them: where it raises, they are not stored. `on_work` is called
+    again and again, outside of transactions, and may raise as well.
+    `limit`: the bytes that may be read of a file, unpacked. `summary`: of an import that broke off, to go on behind these
+    documents.
     """
 
     masked_keys: MaskedKeys
     user: User | None = None
     on_refusal: Callable[[Refusal], None] = lambda refusal: None
     on_batch: Callable[[Summary], None] = lambda summary: None
+    on_work: Callable[[], None] = lambda: None
+    limit: int | None = None
     summary: Summary = field(default_factory=Summary)
 
     def __post_init__(self) -> None:
         self.reach = Reach(self.user)
+        self.is_done_before = self.summary.read
 
     def import_logs(self, chunks: Iterable[bytes]) -> Summary:
         """Store COTWebhookLogs from the bytes of a file."""
         batch: dict[str, tuple[Piece, LogDocument]] = {}
-        size = 0
+        size = number = unsaved = 0
         for piece, log in self._documents(chunks, read_log):
-            if log.id in batch or len(batch) == BATCH_DOCUMENTS or size + len(piece.data) > BATCH_BYTES:
-                self._store_batch(batch)
-                batch, size = {}, 0
-            batch[log.id] = piece, log
+            if log is not None and log.id in batch:
+                self._store_batch(batch, number)
+                batch, size, unsaved = {}, 0, 0
+            if log is not None:
+                batch[log.id] = piece, log
             size += len(piece.data)
-        self._store_batch(batch)
+            number, unsaved = piece.number, unsaved + 1
+            if unsaved >= BATCH_DOCUMENTS or size >= BATCH_BYTES:
+                self._store_batch(batch, number)
+                batch, size, unsaved = {}, 0, 0
+        self._store_batch(batch, max(number, self.is_done_before))
         while fold():  # there may be no worker that does it
-            pass
+            self.on_work()
         return self.summary
 
     def import_subscriptions(self, chunks: Iterable[bytes]) -> Summary:
         """Store COTWebhooks from the bytes of a file, filling in the placeholders that logs have left."""
         for piece, document in self._documents(chunks, read_subscription):
-            try:
-                outcome = store_subscription(document, self.reach)
-            except BadDocument as error:
-                self._refuse(piece, error)
-            else:
-                setattr(self.summary, outcome, getattr(self.summary, outcome) + 1)
-            self.on_batch(self.summary)
-        self.on_batch(self.summary)
+            with transaction.atomic():
+                if document is not None:
+                    self._store_subscription(piece, document)
+                self.summary.read = piece.number
+                self.on_batch(self.summary)
         return self.summary
 
     def _documents(self, chunks: Iterable[bytes], read: Callable[[bytes], Any]) -> Iterator[tuple[Piece, Any]]:
+        """Each piece of the file, with its document; None where it is refused."""
+        last = Piece(0, 0, b"")
         try:
-            for piece in split(chunks):
-                self.summary.read += 1
+            for piece in split(chunks, self.limit, self.on_work):
+                last = piece
+                if piece.number <= self.is_done_before:
+                    continue
+                document = None
                 try:
                     if piece.problem:
                         raise BadDocument(piece.problem)
                     document = read(piece.data)
                 except BadDocument as error:
                     self._refuse(piece, error)
-                else:
-                    yield piece, document
+                yield piece, document
+        except TooMuch:
+            self.summary.error = _(
+                "it holds more than %(limit)s, the limit of an import; "
+                "the last document that was read is number %(number)s, on line %(line)s"
+            ) % {"limit": filesizeformat(self.limit or 0), "number": last.number, "line": last.line}
         except UnreadableFile as error:
             self.summary.error = str(error)
 
-    def _store_batch(self, batch: dict[str, tuple[Piece, LogDocument]]) -> None:
-        stored = store_logs([log for piece, log in batch.values()], self.masked_keys, self.reach)
-        self.summary.new += stored.new
-        self.summary.updated += stored.updated
-        self.summary.unchanged += stored.unchanged
-        self.summary.company_differs += stored.company_differs
-        for log_id, error in stored.refused.items():
-            self._refuse(batch[log_id][0], error)
-        self.on_batch(self.summary)
+    def _store_batch(self, batch: dict[str, tuple[Piece, LogDocument]], number: int) -> None:
+        """Store what of the first `number` documents was not stored yet."""
+
+        def save(stored: Stored) -> None:
+            self.summary.read = number
+            self.summary.new += stored.new
+            self.summary.updated += stored.updated
+            self.summary.unchanged += stored.unchanged
+            self.summary.company_differs += stored.company_differs
+            for log_id, error in stored.refused.items():
+                self._refuse(batch[log_id][0], error)
+            self.on_batch(self.summary)
+
+        store_logs([log for piece, log in batch.values()], self.masked_keys, self.reach, save)
+        self.on_work()
+
+    def _store_subscription(self, piece: Piece, document: SubscriptionDocument) -> None:
+        try:
+            outcome = store_subscription(document, self.reach)
+        except BadDocument as error:
+            self._refuse(piece, error)
+        else:
+            setattr(self.summary, outcome, getattr(self.summary, outcome) + 1)
 
     def _refuse(self, piece: Piece, error: BadDocument) -> None:
         self.summary.refused += 1

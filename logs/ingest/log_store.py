@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from django.db import connection, transaction
@@ -90,11 +91,21 @@ class Stored:
     refused: dict[str, BadDocument] = field(default_factory=dict)
 
 
-def store_logs(logs: list[LogDocument], masked_keys: MaskedKeys, reach: Reach) -> Stored:
-    """Store logs with distinct ids, in one transaction. A log that was queued or attempted here stays as it is."""
+def store_logs(
+    logs: list[LogDocument],
+    masked_keys: MaskedKeys,
+    reach: Reach,
+    on_stored: Callable[[Stored], None] = lambda stored: None,
+) -> Stored:
+    """Store logs with distinct ids, in one transaction. A log that was queued or attempted here stays as it is.
+
+    `on_stored` is called at the end of that transaction: where it raises, nothing is stored.
+    """
     stored = Stored()
     logs = _within_reach(logs, reach, stored)
     if not logs:
+        with transaction.atomic():
+            on_stored(stored)
         return stored
     make_months_of(log.id for log in logs)
     with transaction.atomic(), connection.cursor() as cursor:
@@ -107,8 +118,9 @@ def store_logs(logs: list[LogDocument], masked_keys: MaskedKeys, reach: Reach) -
             cursor.execute(_UPDATE_CHANGED, [list(stored.refused)])
             stored.updated = cursor.rowcount
             stored.unchanged = known - stored.updated - sum(log.id in stored.refused for log in logs)
-    companies = reach.companies_of(())
-    stored.company_differs = sum(companies[log.subscription_id] != log.company for log in logs)
+        companies = reach.companies_of(())
+        stored.company_differs = sum(companies[log.subscription_id] != log.company for log in logs)
+        on_stored(stored)
     return stored
 
 

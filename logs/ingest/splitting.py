@@ -1,4 +1,5 @@
-"""Cuts a stream of bytes into documents: a JSON array, one object, objects one after another, or NDJSON; gzipped or not.
+"""Cuts a stream of bytes into documents: a JSON array, one object, objects one after another, NDJSON or JSON text sequences (RFC
+7464); gzipped or not.
 
 Only brackets and strings are looked at, so a document that is not quite JSON still comes out and can be set aside with its
 place. Where one does not end, the next begins at the next line that is indented like it. Memory holds one document and one
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import msgspec
@@ -20,17 +21,25 @@ from ..strict_json import MAX_DEPTH
 DOCUMENT_LIMIT = 16 * 1024 * 1024  # MongoDB's own limit of a document
 
 # A string that is not closed reaches to the end of its line; what looks like a bracket in there is left out.
-_STRING = rb'"(?:[^"\\\n]|\\[^\n]?)*+"?'
-_TOKEN = re.compile(_STRING + rb"|[{}\[\]]")
-_BETWEEN = re.compile(rb"[ \t\r\n,]*+")
-_NO_DOCUMENT = re.compile(rb"(?:" + _STRING + rb'|[^\n{\[\],"])++')
+_STRING = rb'"(?:[^"\\\n\x1e]|\\[^\n\x1e]?)*+"?'
+_SEPARATOR = b"\x1e"  # JSON knows no such byte
+_TOKEN = re.compile(_STRING + rb"|[{}\[\]\x1e]")
+_BLANKS = b" \t\r\n,\x1e"
+_BETWEEN = re.compile(rb"[ \t\r\n,\x1e]*+")
+_NO_DOCUMENT = re.compile(rb"(?:" + _STRING + rb'|[^\n{\[\],"\x1e])++')
 _INDENTATION_LIMIT = 1000
 _UNPACK_AT_ONCE = 1 << 20
+_PACKED_AT_MOST = 2  # times: some tools compress what is compressed already
+_TOKENS_AT_ONCE = 1 << 16
 _any_json = msgspec.json.Decoder(msgspec.Raw)  # checks without building anything
 
 
 class UnreadableFile(ValueError):
     """The file as a whole cannot be read any further; what was read before stays."""
+
+
+class TooMuch(UnreadableFile):
+    """It holds more bytes than may be read."""
 
 
 @dataclass(slots=True)
@@ -47,9 +56,15 @@ class Piece:
     is_too_long: bool = False
 
 
-def split(chunks: Iterable[bytes]) -> Iterator[Piece]:
-    """The documents of a file, in order. Raises UnreadableFile where bytes cannot be made sense of."""
-    return _Splitter(_unpacked(chunks), DOCUMENT_LIMIT).pieces()
+def split(
+    chunks: Iterable[bytes], limit: int | None = None, on_work: Callable[[], None] = lambda: None
+) -> Iterator[Piece]:
+    """The documents of a file, in order. Raises UnreadableFile where bytes cannot be made sense of.
+
+    `limit`: how many bytes may be read, unpacked; raises TooMuch beyond. `on_work` is called again and again, within a document
+    too, and may raise to end it all.
+    """
+    return _Splitter(_unpacked(chunks, limit), DOCUMENT_LIMIT, on_work).pieces()
 
 
 def split_text(chunks: Iterable[bytes], limit: int) -> Iterator[Piece]:
@@ -57,17 +72,29 @@ def split_text(chunks: Iterable[bytes], limit: int) -> Iterator[Piece]:
     return _Splitter(iter(chunks), limit).pieces()
 
 
-def _unpacked(chunks: Iterable[bytes]) -> Iterator[bytes]:
+def _unpacked(chunks: Iterable[bytes], limit: int | None) -> Iterator[bytes]:
     """The bytes of the file, out of gzip where they are in it, without a byte order mark."""
-    start, source = _begun(chunks)
+    start, source = _begun(_limited(chunks, limit))
+    for _time in range(_PACKED_AT_MOST):
+        if start[:2] == b"\x1f\x8b":
+            start, source = _begun(_limited(_gunzipped(start, source), limit))
     if start[:2] == b"\x1f\x8b":
-        start, source = _begun(_gunzipped(start, source))
+        raise UnreadableFile(_("it is compressed more than twice; unpack it first"))
     if start[:2] == b"PK":
         raise UnreadableFile(_("this is a ZIP file; unpack it, or compress with gzip"))
     if start[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in start[:4]:
         raise UnreadableFile(_("this is not UTF-8 text; save it as UTF-8"))
     yield start.removeprefix(b"\xef\xbb\xbf")
     yield from source
+
+
+def _limited(chunks: Iterable[bytes], limit: int | None) -> Iterator[bytes]:
+    size = 0
+    for chunk in chunks:
+        size += len(chunk)
+        if limit is not None and size > limit:
+            raise TooMuch
+        yield chunk
 
 
 def _begun(chunks: Iterable[bytes]) -> tuple[bytes, Iterator[bytes]]:
@@ -107,9 +134,10 @@ class _Splitter:
     `indentation`: the blanks before `position` on its line, or None where something else stands before it.
     """
 
-    def __init__(self, chunks: Iterator[bytes], limit: int) -> None:
+    def __init__(self, chunks: Iterator[bytes], limit: int, on_work: Callable[[], None] = lambda: None) -> None:
         self.chunks = chunks
         self.limit = limit
+        self.on_work = on_work
         self.buffer = b""
         self.position = 0
         self.line = 1
@@ -151,7 +179,8 @@ class _Splitter:
         if end_of_line := self._end_of_line_document():
             return end_of_line
         restart_mark = self._restart_mark()
-        stack: list[bytes] = []
+        stack: list[bytes] = []  # no deeper than a document may be
+        deeper = tokens = 0
         first_alike = 0  # counted from `position`, which moves when a chunk comes in
         at = self.position
         while True:
@@ -163,16 +192,26 @@ class _Splitter:
                 at += self.position
                 continue
             token, at = match[0], match.end()
+            tokens += 1
+            if tokens % _TOKENS_AT_ONCE == 0:
+                self.on_work()
             if at - self.position > self.limit:
                 return None
             if token == b"{" and stack and self._begins_like_this(match.start(), restart_mark):
                 first_alike = first_alike or match.start() - self.position
                 if not self._can_be_value(match.start(), stack[-1]):
                     return self.position + first_alike  # those before it passed for elements of a broken array
+            if token == _SEPARATOR:
+                return match.start()
             if token in (b"{", b"["):
-                stack.append(token)
+                if len(stack) <= MAX_DEPTH:
+                    stack.append(token)
+                else:
+                    deeper += 1
                 if len(stack) > MAX_DEPTH and first_alike:
                     return self.position + first_alike
+            elif token in (b"}", b"]") and deeper:
+                deeper -= 1
             elif token in (b"}", b"]"):
                 stack.pop()
                 if not stack:
@@ -183,7 +222,7 @@ class _Splitter:
         end = self.buffer.find(b"\n", self.position)
         if not 0 <= end - self.position <= self.limit:
             return None
-        line = self.buffer[self.position : end].rstrip(b" \t\r,")
+        line = self.buffer[self.position : end].rstrip(b" \t\r,\x1e")
         try:
             _any_json.decode(line)
         except (msgspec.DecodeError, RecursionError):
@@ -213,7 +252,7 @@ class _Splitter:
                 return min(end, len(self.buffer))
 
     def _take(self, end: int, problem: str = "", is_too_long: bool = False) -> Piece:
-        data = self.buffer[self.position : end].rstrip(b" \t\r\n,")
+        data = self.buffer[self.position : end].rstrip(_BLANKS)
         piece = Piece(self.number, self.line, data, problem, is_too_long)
         self._advance_to(end)
         return piece
@@ -245,6 +284,7 @@ class _Splitter:
 
     def _fill(self) -> bool:
         """One more chunk; what was handed out is let go."""
+        self.on_work()
         chunk = next(self.chunks, b"")
         self.buffer = self.buffer[self.position :] + chunk
         self.position = 0

@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 
+from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
-from django.db import transaction
+from django.db import Error, connection, transaction
+from django.db.models import Count, F, Func, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from ..database import is_away
+from ..jobs import Interrupted
 from ..masked_keys import masked_keys
 from ..models import Import, ImportChunk, ImportKind, ImportState, RefusedDocument
 from .importing import Importer, Refusal, Summary
 
 CHUNK = 1 << 20
-
-
-class Interrupted(Exception):
-    """The worker is stopping; the import begins again on the next one, and what is stored is found unchanged."""
+LOOK_SECONDS = 1.0  # between two looks whether it was cancelled
+COUNTED = ("read", "new", "unchanged", "updated", "refused", "company_differs")
+# Of what is refused, so much is kept of one import. All of it is counted.
+KEPT_REFUSED = 10_000
+KEPT_REFUSED_BYTES = 64 * 1024 * 1024
+KEPT_OF_DOCUMENT = 4 * 1024 * 1024
+KEPT_OF_NO_DOCUMENT = 64 * 1024  # what has not ended within the limit of a document
+MOST_FRUITLESS = 5  # turns of which none stored anything
+_LOST = """
+SELECT id FROM logs_import upload WHERE state IN ('waiting', 'running') AND NOT EXISTS (
+    SELECT FROM procrastinate_jobs job
+    WHERE job.task_name = 'logs.tasks.run_import' AND job.status IN ('todo', 'doing')
+        AND job.args ->> 'import_id' = upload.id::text
+)
+"""
 
 
 def receive(file: UploadedFile, kind: str, user) -> Import:
@@ -35,54 +50,147 @@ def receive(file: UploadedFile, kind: str, user) -> Import:
     return upload
 
 
+def cancel(upload: Import) -> bool:
+    """Stop it before the next batch; what is stored stays. False where it has finished."""
+    return bool(
+        Import.objects.unfinished().filter(pk=upload.pk).update(state=ImportState.CANCELLED, finished_at=timezone.now())
+    )
+
+
 def run(import_id: int, should_stop: Callable[[], bool] = lambda: False) -> None:
-    """Import an upload. Safe to run again; raises Interrupted where `should_stop` says so."""
-    upload = Import.objects.get(pk=import_id)
-    if upload.is_finished:
+    """Import an upload, or what is left of it. Safe to run again. Raises Interrupted where `should_stop` says so."""
+    upload = _begin(import_id)
+    if upload is None:
         return
+    turn = _Turn(upload, should_stop)
     try:
-        summary = _import(upload, should_stop)
+        error = turn.run().error
+    except _Ended:
+        ImportChunk.objects.filter(upload__in=Import.objects.finished().filter(pk=upload.pk)).delete()
     except Interrupted:
         raise
-    except Exception:
-        _finish(upload, error=_("an unexpected fault; the worker's log tells more"))
+    except Exception as fault:
+        if not (
+            isinstance(fault, Error) and (should_stop() or is_away(fault))
+        ):  # what is not its own fault is tried again
+            _finish(upload, _("an unexpected fault; the worker's log tells more"))
         raise
-    _finish(upload, error=summary.error)
+    else:
+        _finish(upload, error)
 
 
-def _import(upload: Import, should_stop: Callable[[], bool]) -> Summary:
-    upload.refused_documents.all().delete()
-    upload.bytes_read = 0
+def lost() -> list[int]:
+    """The imports that are not finished and have no job, whatever became of it."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LOST)
+        return [pk for (pk,) in cursor.fetchall()]
 
-    def save_progress(summary: Summary) -> None:
-        for name, value in asdict(summary).items():
-            setattr(upload, name, value)
-        upload.state = ImportState.RUNNING
-        upload.save()
-        if should_stop():
-            raise Interrupted
 
-    def keep_refused(refusal: Refusal) -> None:
-        piece = refusal.piece
-        RefusedDocument.objects.create(
-            upload=upload, number=piece.number, line=piece.line, reason=refusal.reason, data=piece.data
+def forget_files() -> None:
+    """Delete the files of imports that were cancelled while no worker ran."""
+    ImportChunk.objects.filter(upload__in=Import.objects.finished()).delete()
+
+
+def _begin(import_id: int) -> Import | None:
+    """Take it for this worker; None where there is nothing to do. Who had it before stores nothing more."""
+    with transaction.atomic():
+        upload = Import.objects.select_for_update(of=("self",)).filter(pk=import_id).first()
+        if upload is None:
+            return None
+        if upload.is_finished:
+            upload.file_chunks.all().delete()
+            return None
+        upload.state, upload.turn, upload.fruitless = ImportState.RUNNING, upload.turn + 1, upload.fruitless + 1
+        upload.save(update_fields=["state", "turn", "fruitless"])
+    if upload.fruitless > MOST_FRUITLESS:
+        _finish(
+            upload, _("the worker ended %(number)s times while it read the same documents") % {"number": MOST_FRUITLESS}
         )
+        return None
+    return upload
 
-    def counted(chunks: Iterator[bytes]) -> Iterator[bytes]:
-        for chunk in chunks:
-            upload.bytes_read += len(chunk)
+
+class _Ended(Exception):
+    """Somebody has cancelled the import or deleted it, or another worker has taken it over."""
+
+
+class _Turn:
+    """What one worker does of an import: from where it was left to its end, if nothing comes in between."""
+
+    def __init__(self, upload: Import, should_stop: Callable[[], bool]) -> None:
+        self.upload = upload
+        self.should_stop = should_stop
+        self.bytes_read = 0
+        self.waiting: list[RefusedDocument] = []
+        kept = upload.refused_documents.aggregate(
+            number=Count("pk"), size=Sum(Func(F("data"), function="octet_length"))
+        )
+        self.room, self.room_bytes = KEPT_REFUSED - kept["number"], KEPT_REFUSED_BYTES - (kept["size"] or 0)
+        self._look_at = 0.0
+
+    def run(self) -> Summary:
+        importer = Importer(
+            masked_keys(),
+            self.upload.uploaded_by,
+            on_refusal=self._keep,
+            on_batch=self._save,
+            on_work=self._look,
+            limit=settings.IMPORT_LIMIT,
+            summary=Summary(**{name: getattr(self.upload, name) for name in COUNTED}),
+        )
+        work = importer.import_logs if self.upload.kind == ImportKind.LOGS else importer.import_subscriptions
+        try:
+            return work(self._chunks())
+        except ImportChunk.DoesNotExist:
+            raise _Ended from None
+
+    def _chunks(self) -> Iterator[bytes]:
+        for chunk in self.upload.chunks():
+            self.bytes_read += len(chunk)
             yield chunk
 
-    importer = Importer(masked_keys(), upload.uploaded_by, on_refusal=keep_refused, on_batch=save_progress)
-    work = importer.import_logs if upload.kind == ImportKind.LOGS else importer.import_subscriptions
-    summary = work(counted(upload.chunks()))
-    save_progress(summary)
-    return summary
+    def _keep(self, refusal: Refusal) -> None:
+        piece = refusal.piece
+        most = KEPT_OF_DOCUMENT if not piece.is_too_long else KEPT_OF_NO_DOCUMENT
+        data = piece.data[:most]
+        if self.room <= 0 or len(data) > self.room_bytes:
+            return
+        self.room, self.room_bytes = self.room - 1, self.room_bytes - len(data)
+        is_cut = len(data) < len(piece.data)
+        self.waiting.append(
+            RefusedDocument(
+                upload=self.upload,
+                number=piece.number,
+                line=piece.line,
+                reason=refusal.reason,
+                data=data,
+                is_cut=is_cut,
+            )
+        )
+
+    def _save(self, summary: Summary) -> None:
+        """In the transaction that stores what is counted."""
+        self._update(**{name: getattr(summary, name) for name in COUNTED}, fruitless=0)
+        RefusedDocument.objects.bulk_create(self.waiting)
+        self.waiting = []
+
+    def _look(self) -> None:
+        if self.should_stop():
+            self._update(fruitless=0)  # a file that crashed its worker does not get here
+            raise Interrupted
+        if time.monotonic() >= self._look_at:
+            self._update()
+            self._look_at = time.monotonic() + LOOK_SECONDS
+
+    def _update(self, **counted: int) -> None:
+        mine = Import.objects.filter(pk=self.upload.pk, turn=self.upload.turn, state=ImportState.RUNNING)
+        if not mine.update(bytes_read=self.bytes_read, **counted):
+            raise _Ended
 
 
 def _finish(upload: Import, error: str) -> None:
-    upload.error = error
-    upload.state = ImportState.BROKEN if error else ImportState.DONE
-    upload.finished_at = timezone.now()
-    upload.save()
-    upload.file_chunks.all().delete()
+    mine = Import.objects.filter(pk=upload.pk, turn=upload.turn, state=ImportState.RUNNING)
+    state = ImportState.BROKEN if error else ImportState.DONE
+    with transaction.atomic():
+        mine.update(error=error, state=state, finished_at=timezone.now())
+        ImportChunk.objects.filter(upload__in=Import.objects.finished().filter(pk=upload.pk)).delete()

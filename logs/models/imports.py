@@ -22,6 +22,10 @@ class ImportState(models.TextChoices):
     RUNNING = "running", _("Running")
     DONE = "done", _("Done")
     BROKEN = "broken", _("Broken off")
+    CANCELLED = "cancelled", _("Cancelled")
+
+
+FINISHED = (ImportState.DONE, ImportState.BROKEN, ImportState.CANCELLED)
 
 
 class Import(models.Model):
@@ -34,7 +38,12 @@ class Import(models.Model):
     uploaded_at = models.DateTimeField(_("uploaded"), auto_now_add=True)
     state = models.CharField(_("state"), max_length=10, choices=ImportState, default=ImportState.WAITING)
     finished_at = models.DateTimeField(_("finished"), null=True)
+    # Counts the workers that took it, one after the other: only the last of them may store anything.
+    turn = models.IntegerField(default=0, db_default=0)
+    # How many of them ended before they had stored anything: a file may crash whatever reads it.
+    fruitless = models.IntegerField(default=0, db_default=0)
     bytes_read = models.BigIntegerField(default=0)
+    # What follows is counted in the transactions that store it. `read`: the documents that need not be looked at again.
     read = models.IntegerField(_("read"), default=0)
     new = models.IntegerField(_("new"), default=0)
     unchanged = models.IntegerField(_("unchanged"), default=0)
@@ -58,7 +67,11 @@ class Import(models.Model):
 
     @property
     def is_finished(self) -> bool:
-        return self.state in (ImportState.DONE, ImportState.BROKEN)
+        return self.state in FINISHED
+
+    @property
+    def is_cancelled(self) -> bool:
+        return self.state == ImportState.CANCELLED
 
     def chunks(self) -> Iterator[bytes]:
         """The file's bytes, piece by piece."""
@@ -81,13 +94,14 @@ class ImportChunk(models.Model):
 
 
 class RefusedDocument(models.Model):
-    """A document that was set aside: its place in the file, the reason, and its text, so that nothing is lost."""
+    """A document that was set aside: its place in the file, the reason, and its text. See uploads.KEPT_REFUSED."""
 
     upload = models.ForeignKey(Import, models.CASCADE, related_name="refused_documents", db_index=False)
     number = models.IntegerField(_("document"))
     line = models.IntegerField(_("line"))
     reason = models.TextField(_("reason"))
     data = models.BinaryField()
+    is_cut = models.BooleanField(default=False, db_default=False)  # `data` is only its beginning
 
     class Meta:
         indexes = [models.Index("upload", "number", name="refused_of_import")]

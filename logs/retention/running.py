@@ -27,10 +27,11 @@ class Outcome:
 
     months: list[ExpiredMonth] = field(default_factory=list)
     logs: int = 0
+    earlier_payloads: int = 0  # of a run that goes on
 
     @property
     def payloads(self) -> int:
-        return sum(month.removed for month in self.months)
+        return self.earlier_payloads + sum(month.removed for month in self.months)
 
     @property
     def busy_months(self) -> int:
@@ -40,15 +41,19 @@ class Outcome:
 def prune(
     *,
     is_dry: bool = False,
+    goes_on: bool = False,
     should_stop: Callable[[], bool] = lambda: False,
     on_step: Callable[[Outcome], None] = lambda outcome: None,
 ) -> Outcome:
     """Remove what is past the days of `Retention`. `on_step` is told what has been done, after each transaction that lasts.
 
-    It can be interrupted anywhere; the next run goes on. It ends where somebody changes the days meanwhile: what they want to
-    keep must not go. Raises AlreadyRunning. A dry run tells the numbers and changes nothing.
+    It can be interrupted anywhere; the next run goes on, and with `goes_on` adds to the numbers of the last. It ends where
+    somebody changes the days meanwhile: what they want to keep must not go. Raises AlreadyRunning. A dry run tells the numbers
+    and changes nothing.
     """
     outcome, retention = Outcome(), Retention.current()
+    if goes_on:
+        outcome.logs, outcome.earlier_payloads = retention.run_logs, retention.run_payloads
 
     def must_stop() -> bool:
         return should_stop() or not retention.is_current()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db import connection, transaction
+from django.db import Error, connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from ..database import is_away
 from ..models import Run, RunState, Source
 from .planning import give_up, new_run, plan, throw_away
 
@@ -18,6 +20,14 @@ KEPT = timedelta(days=7)  # a plan that nobody starts
 IS_PLAN = (RunState.PLANNING, RunState.PLANNED)
 # The clicks of one person take turns: each sees the plan that the one before has made.
 _ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtext('cotadmin: plans of ' || %s))"
+
+_LOST = """
+SELECT id FROM logs_run run WHERE state = 'planning' AND NOT EXISTS (
+    SELECT FROM procrastinate_jobs job
+    WHERE job.task_name = 'logs.tasks.plan_run' AND job.status IN ('todo', 'doing')
+        AND job.args ->> 'run_id' = run.id::text
+)
+"""
 
 
 @dataclass(frozen=True)
@@ -50,17 +60,28 @@ def plan_of(selection: Selection, *, by) -> Run:
     return run
 
 
-def plan_waiting(run_id: int) -> None:
-    """What the job does. Safe to do again."""
+def plan_waiting(run_id: int, should_stop: Callable[[], bool] = lambda: False) -> None:
+    """What the job does. Safe to do again. What `should_stop` or the database cuts short is left to be planned."""
     run = Run.objects.select_related("planned_by").filter(pk=run_id, state=RunState.PLANNING).first()
+    if run is None:
+        return
     # Nobody's plan is no plan: without a person, a filter would find the logs of all companies.
-    if run is None or run.planned_by is None or not run.planned_by.is_active:
+    if run.planned_by is None or not run.planned_by.is_active:
+        give_up(run, _("the account that asked for it is gone or not active"))
         return
     try:
         plan(run, run.unknown)
-    except Exception:
-        give_up(run, _("an unexpected fault; the worker's log tells more"))
+    except Exception as fault:
+        if not (isinstance(fault, Error) and (should_stop() or is_away(fault))):
+            give_up(run, _("an unexpected fault; the worker's log tells more"))
         raise
+
+
+def lost() -> list[int]:
+    """The runs that are to be planned and have no job, whatever became of it."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LOST)
+        return [pk for (pk,) in cursor.fetchall()]
 
 
 def forget_old_plans() -> int:

@@ -15,6 +15,7 @@ LOOKS = {
     ImportState.RUNNING: ("pending", "play"),
     ImportState.DONE: ("succeeded", "check"),
     ImportState.BROKEN: ("failed", "x"),
+    ImportState.CANCELLED: ("skipped", "x"),
 }
 
 

@@ -15,6 +15,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from logs.forms_import import ImportForm
 from logs.ingest import uploads
+from logs.jobs import Interrupted
 from logs.models import Import, ImportState, RefusedDocument, Subscription, WebhookLog
 
 from .factories import SAMPLES, log_document, make_company, make_subscription
@@ -305,3 +306,157 @@ def test_a_downloaded_file_can_be_imported_again(client, operator):
     content = b"".join(client.get(reverse("logs:import_refused", args=[refused.pk])).streaming_content)
     again = upload(client, content.replace(b"yesterday", mended["createdAt"].encode()))
     assert (refused.refused, again.new, again.refused) == (1, 1, 0)
+
+
+# Limits
+
+
+@pytest.mark.parametrize(
+    "pack", [gzip.compress, lambda text: gzip.compress(gzip.compress(text))], ids=["once", "twice"]
+)
+def test_a_file_that_unpacks_to_more_than_the_limit_says_where_it_stopped(client, operator, settings, pack):
+    make_subscription()
+    settings.IMPORT_LIMIT = 1_100_000
+    documents = lines(log_document(0), log_document(1)) + b"\n"
+    found = upload(client, pack(documents + b" " * 1_200_000 + lines(log_document(2))))
+    assert (found.state, found.read, found.new) == (ImportState.BROKEN, 2, 2)
+    assert (
+        "The reason: it holds more than 1.0 MB, the limit of an import; the last document that was read is number 2, on line 2."
+        in text_of(client.get(found.get_absolute_url()))
+    )
+
+
+def test_what_is_refused_is_kept_up_to_a_number_and_counted_beyond_it(client, operator, monkeypatch):
+    monkeypatch.setattr(uploads, "KEPT_REFUSED", 3)
+    found = upload(client, b"1,2,3,4,5")
+    page = text_of(client.get(found.get_absolute_url()))
+    assert (found.read, found.refused, RefusedDocument.objects.count()) == (5, 5, 3)
+    assert "Only the first 3 of the 5 refused documents are kept." in page
+    assert [row.number for row in client.get(found.get_absolute_url()).context["refused"]] == [1, 2, 3]
+
+
+def test_no_more_bytes_of_what_is_refused_are_kept_than_the_limit(client, operator, monkeypatch):
+    monkeypatch.setattr(uploads, "KEPT_REFUSED_BYTES", 10)
+    found = upload(client, b'"aaaa","bbbb","c"')
+    assert (found.refused, [bytes(one.data) for one in RefusedDocument.objects.all()]) == (3, [b'"aaaa"', b'"c"'])
+
+
+def test_a_refused_document_that_is_very_long_is_cut_and_left_out_of_the_download(client, operator, monkeypatch):
+    monkeypatch.setattr(uploads, "KEPT_OF_DOCUMENT", 10)
+    found = upload(client, b'"0123456789"\n"short"')
+    page = text_of(client.get(found.get_absolute_url()))
+    assert [(bytes(one.data), one.is_cut) for one in RefusedDocument.objects.all()] == [
+        (b'"012345678', True),
+        (b'"short"', False),
+    ]
+    assert "1 document is too long to be kept whole: the download leaves it out." in page
+    answer = client.get(reverse("logs:import_refused", args=[found.pk]))
+    assert b"".join(answer.streaming_content) == b'"short"\n'
+
+
+def test_of_what_does_not_end_within_the_limit_of_a_document_little_is_kept(client, operator, monkeypatch):
+    monkeypatch.setattr("logs.ingest.splitting.DOCUMENT_LIMIT", 100_000)
+    monkeypatch.setattr(uploads, "KEPT_OF_NO_DOCUMENT", 1000)
+    upload(client, gzip.compress(b"{" * 120_000))
+    assert [(len(one.data), one.is_cut) for one in RefusedDocument.objects.all()] == [(1000, True), (20_000, False)]
+
+
+# Stopping, going on and cancelling
+
+
+def stop_at(number: int):
+    """A `should_stop` that says so when it is asked for the last of so many times."""
+    left = iter([False] * (number - 1))
+    return lambda: next(left, True)
+
+
+def waiting_import(client, content: bytes) -> Import:
+    assert client.post(LIST, {"kind": "logs", "file": file_of(content)}).status_code == 303
+    return Import.objects.latest("pk")
+
+
+def test_an_import_stops_within_a_document(client, operator):
+    found = waiting_import(client, gzip.compress(b"[" * 40_000_000))
+    with pytest.raises(Interrupted):
+        uploads.run(found.pk, should_stop=stop_at(20))
+    found.refresh_from_db()
+    assert (found.state, found.read) == (ImportState.RUNNING, 0)
+    assert found.file_chunks.exists()
+
+
+def test_wherever_an_import_is_interrupted_its_numbers_come_out_right(client, operator, monkeypatch):
+    make_subscription()
+    monkeypatch.setattr("logs.ingest.importing.BATCH_DOCUMENTS", 2)
+    upload(client, lines(log_document(0), log_document(1, response="before")))
+    made = [log_document(0), log_document(1), log_document(2), log_document(2), {"bad": 1}, log_document(3), {"bad": 2}]
+    for number in range(1, 100):
+        WebhookLog.objects.exclude(pk__in=[made[0]["_id"], made[1]["_id"]]).delete()
+        WebhookLog.objects.filter(pk=made[1]["_id"]).update(response="before")
+        found = waiting_import(client, lines(*made))
+        try:
+            uploads.run(found.pk, should_stop=stop_at(number))
+        except Interrupted:
+            uploads.run(found.pk)
+        else:
+            break
+        found.refresh_from_db()
+        numbers = (found.read, found.new, found.updated, found.unchanged, found.refused)
+        assert numbers == (7, 2, 1, 2, 2), number
+        assert [one.number for one in found.refused_documents.all()] == [5, 7], number
+    assert number > 5
+
+
+def test_an_import_that_ends_its_worker_again_and_again_is_given_up(client, operator, monkeypatch):
+    found = waiting_import(client, lines(log_document()))
+
+    def crash(*arguments, **options):
+        raise SystemExit
+
+    monkeypatch.setattr("logs.ingest.importing.split", crash)
+    for _time in range(uploads.MOST_FRUITLESS):
+        with pytest.raises(SystemExit):
+            uploads.run(found.pk)
+    uploads.run(found.pk)
+    found.refresh_from_db()
+    assert (found.state, found.error) == (
+        ImportState.BROKEN,
+        "the worker ended 5 times while it read the same documents",
+    )
+
+
+def cancel_address(found: Import) -> str:
+    return reverse("logs:import_cancel", args=[found.pk])
+
+
+def test_an_import_that_waits_is_cancelled_at_once_and_nothing_of_it_is_stored(client, operator):
+    make_subscription()
+    found = waiting_import(client, lines(log_document()))
+    page = text_of(client.post(cancel_address(found), follow=True))
+    uploads.run(found.pk)
+    found.refresh_from_db()
+    assert (found.state, found.read, WebhookLog.objects.count()) == (ImportState.CANCELLED, 0, 0)
+    assert "Cancelled" in page
+    assert "This import was cancelled. What was read before is stored, and stays." in page
+    assert not found.file_chunks.exists()
+
+
+def test_what_has_finished_cannot_be_cancelled(client, operator):
+    make_subscription()
+    found = upload(client, lines(log_document()))
+    assert cancel_address(found) not in client.get(found.get_absolute_url()).content.decode()
+    assert "Nothing was cancelled: the import has finished." in text_of(client.post(cancel_address(found), follow=True))
+    found.refresh_from_db()
+    assert found.state == ImportState.DONE
+
+
+def test_only_who_uploaded_it_may_cancel_and_only_by_the_button(client, operator, member):
+    found = make_import(member("Operator"))
+    assert client.get(cancel_address(found)).status_code == 405
+    assert client.post(cancel_address(found)).status_code == 404
+    client.force_login(member("Viewer"))
+    assert client.post(cancel_address(found)).status_code == 403
+    client.force_login(found.uploaded_by)
+    client.handler.enforce_csrf_checks = True
+    assert client.post(cancel_address(found)).status_code == 403
+    found.refresh_from_db()
+    assert found.state == ImportState.WAITING

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -207,6 +208,19 @@ def test_an_interrupted_run_is_gone_on_with_by_the_next(keep, monkeypatch, capsy
 
 
 @pytest.mark.django_db
+def test_the_numbers_of_a_job_that_was_interrupted_are_those_of_the_whole_night(keep, monkeypatch):
+    for module in (settled, pruning, expiry):
+        monkeypatch.setattr(module, "AT_ONCE", 2)
+    make_subscription()
+    for number in range(5):
+        make_log(number)
+    keep(payload_days=30, log_days=30)
+    running.prune(should_stop=lambda: WebhookLog.objects.count() <= 3)
+    tasks.prune.func(_Context(attempts=1), 0)
+    assert (Retention.current().run_payloads, Retention.current().run_logs) == (5, 5)
+
+
+@pytest.mark.django_db
 def test_a_run_ends_when_somebody_keeps_for_longer_meanwhile(keep, monkeypatch):
     for module in (settled, pruning):
         monkeypatch.setattr(module, "AT_ONCE", 2)
@@ -356,7 +370,10 @@ def _put_into_a_run(log: WebhookLog, outcome: str) -> RunEntry:
 
 
 class _Context:
-    """Of a job that nobody stops."""
+    """Of a job that nobody stops, at its first or a later attempt."""
+
+    def __init__(self, attempts: int = 0) -> None:
+        self.job = SimpleNamespace(attempts=attempts)
 
     def should_abort(self) -> bool:
         return False

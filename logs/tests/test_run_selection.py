@@ -18,9 +18,8 @@ from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from logs.models import Outcome, Run, RunState, Source, State, WebhookLog, Why
-from logs.runs.asking import Selection, plan_of
+from logs.runs.asking import Selection, forget_old_plans, plan_of, plan_waiting
 from logs.runs.planning import new_run
-from logs.tasks import forget_plans, plan_run
 
 from .factories import make_company, make_log, make_subscription
 from .runs import start_run
@@ -333,7 +332,7 @@ def test_a_large_plan_is_made_by_a_job_of_what_was_selected_then(client, logs, m
     assert (job.args, job.queue_name) == ({"run_id": run.pk}, "plans")
     assert client.post(PLAN, data).url == run.get_absolute_url()  # the second click of two
     for _again in range(2):
-        plan_run(**job.args)
+        plan_waiting(job.args["run_id"])
     run.refresh_from_db()
     assert run.state == RunState.PLANNED
     assert list(run.entries.values_list("log", flat=True)) == [logs[index].pk for index in (0, 1, 3)]
@@ -344,14 +343,16 @@ def test_what_is_searched_for_by_words_is_planned_by_a_job_sooner(client, logs, 
     monkeypatch.setattr("logs.forms_runs.QUICK_SEARCH", 1)
     run, _ids = planned(client.post(PLAN, {"source": "filter", "query": "q=ETIMEDOUT"}))
     assert run.state == RunState.PLANNING
-    plan_run(run_id=run.pk)
+    plan_waiting(run.pk)
     assert list(run.entries.values_list("log", flat=True)) == [logs[0].pk, logs[1].pk]
 
 
 def test_the_plan_of_a_person_who_is_gone_holds_nobodys_logs(logs, operator):
     run = new_run(Source.FILTER, by=operator, query="")
     operator.delete()
-    plan_run(run_id=run.pk)
+    plan_waiting(run.pk)
+    run.refresh_from_db()
+    assert (run.state, run.problem) == (RunState.PLANNED, "the account that asked for it is gone or not active")
     assert not run.entries.exists()
 
 
@@ -359,7 +360,7 @@ def test_a_plan_that_fails_says_so(logs, operator, monkeypatch):
     run = new_run(Source.FILTER, by=operator, query="")
     monkeypatch.setattr("logs.runs.planning._ENTRIES", "SELECT 1/0")
     with pytest.raises(Exception, match="division by zero"):
-        plan_run(run_id=run.pk)
+        plan_waiting(run.pk)
     run.refresh_from_db()
     assert (run.state, run.problem) == (RunState.PLANNED, "an unexpected fault; the worker's log tells more")
 
@@ -369,7 +370,7 @@ def test_plans_that_nobody_starts_are_thrown_away_after_days_and_runs_never(logs
     run = start_run(operator, [logs[1]])
     Run.objects.update(planned_at=timezone.now() - timedelta(days=7, seconds=1))
     new = plan_of(Selection(Source.CHOSEN, ids=(logs[0].pk,), number=1), by=operator)
-    forget_plans(timestamp=0)
+    forget_old_plans()
     assert set(Run.objects.values_list("pk", flat=True)) == {run.pk, new.pk}
     assert not old.entries.exists()
     assert run.entries.get().why != Why.EXPIRED

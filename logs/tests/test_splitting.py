@@ -47,6 +47,9 @@ FILES = {
     "arrays one after another": json.dumps(ALL[:1]) + "\n" + pretty(ALL[1:]),
     "with a byte order mark": "\ufeff" + pretty(ALL),
     "after empty lines": "\n\n  \n" + pretty(ALL),
+    "each behind a record separator": "".join(f"\x1e{json.dumps(one)}\n" for one in ALL),
+    "pretty-printed, each behind a record separator": "".join(f"\x1e{pretty(one)}\n" for one in ALL),
+    "with record separators between them": "\x1e".join(map(json.dumps, ALL)),
 }
 
 
@@ -54,7 +57,20 @@ FILES = {
 @pytest.mark.parametrize("size", [1, 7, 1 << 20])
 def test_every_way_to_write_documents_is_read(text, size):
     assert [json.loads(piece.data) for piece in pieces(text.encode(), size)] == ALL
-    assert [json.loads(piece.data) for piece in pieces(gzip.compress(text.encode()), size)] == ALL
+    packed = gzip.compress(text.encode())
+    assert [json.loads(piece.data) for piece in pieces(packed, size)] == ALL
+    assert [json.loads(piece.data) for piece in pieces(gzip.compress(packed), size)] == ALL
+
+
+def test_a_document_that_is_not_closed_ends_at_a_record_separator():
+    found = pieces(b'\x1e{"a": [1, "x\n\x1e{"b": 2}\n')
+    assert [(piece.data, piece.line) for piece in found] == [(b'{"a": [1, "x', 1), (b'{"b": 2}', 2)]
+
+
+def test_a_file_that_is_compressed_three_times_is_refused():
+    packed = gzip.compress(gzip.compress(gzip.compress(json.dumps(ALL).encode())))
+    with pytest.raises(UnreadableFile, match="it is compressed more than twice; unpack it first"):
+        pieces(packed)
 
 
 def test_a_single_object_is_a_document():

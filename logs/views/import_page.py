@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import BinaryField, F, Func, QuerySet, Value
+from django.db.models import BinaryField, Count, F, Func, Q, QuerySet, Value
 from django.utils import timezone
 
 from ..masked_keys import masked_keys
@@ -54,8 +54,12 @@ def _refused_context(upload: Import, after: int | None) -> dict[str, Any]:
     if after:
         documents = documents.filter(number__gt=after)
     found = list(documents[: PAGE + 1])
+    kept = RefusedDocument.objects.filter(upload=upload).aggregate(
+        number=Count("pk"), cut=Count("pk", filter=Q(is_cut=True))
+    )
     rows = [RefusedRow(one.number, one.line, one.reason, _shown(bytes(one.beginning))) for one in found[:PAGE]]
-    return {"refused": rows, "next_after": found[PAGE - 1].number if len(found) > PAGE else None}
+    next_after = found[PAGE - 1].number if len(found) > PAGE else None
+    return {"refused": rows, "kept": kept["number"], "cut": kept["cut"], "next_after": next_after}
 
 
 def _shown(data: bytes) -> str:

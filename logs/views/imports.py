@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils.http import content_disposition_header
-from django.views.decorators.http import require_http_methods, require_safe
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from ..forms_import import ImportForm, ImportPlace, RefusedPlace
 from ..ingest import uploads
@@ -59,10 +61,20 @@ def import_detail(request: HttpRequest, pk: int) -> HttpResponse:
     return render_region(request, "logs/import_detail.html", partial, context, 422 if place.errors else 200)
 
 
+@require_POST
+@permission_required("logs.add_webhooklog", raise_exception=True)
+def import_cancel(request: HttpRequest, pk: int) -> HttpResponse:
+    """It stops before its next batch; what is stored stays."""
+    upload = visible_import(request, pk)
+    if not uploads.cancel(upload):
+        messages.info(request, _("Nothing was cancelled: the import has finished."))
+    return HttpResponseRedirect(upload.get_absolute_url(), status=303)
+
+
 @require_safe
 @permission_required("logs.add_webhooklog", raise_exception=True)
 def import_refused(request: HttpRequest, pk: int) -> StreamingHttpResponse:
-    """The refused documents as they stand in the file, to be mended and imported again.
+    """The refused documents as they stand in the file, to be mended and imported again; without those that were cut.
 
     Nothing is masked: it is the person's own file, and a masked document could not be imported.
     """
@@ -80,6 +92,6 @@ def visible_import(request: HttpRequest, pk: int) -> Import:
 
 
 def _lines(upload: Import) -> Iterator[bytes]:
-    refused = RefusedDocument.objects.filter(upload=upload).values_list("data", flat=True)
+    refused = RefusedDocument.objects.filter(upload=upload, is_cut=False).values_list("data", flat=True)
     for data in refused.iterator(chunk_size=DOCUMENTS_AT_ONCE):
         yield bytes(data) + b"\n"

@@ -20,8 +20,9 @@ from logs.models import Worker
 from logs.partitions import make_months_ahead
 from logs.rollups.folding import fold
 from logs.runs.feeding import feed
-from logs.stopping import cancel_queries, cancellable, is_at_work
+from logs.stopping import cancel_queries, in_thread, is_at_work
 from logs.supervising import Supervisor
+from logs.tasks import queue_lost
 
 logger = logging.getLogger("logs.jobs")
 THREADS = 32  # for jobs, loops and the lookups of names, none of which may wait for another to end
@@ -95,7 +96,7 @@ class _Loops:
 
     def by_name(self) -> dict[str, Callable]:
         return {
-            "jobs": run_jobs,
+            "jobs": partial(run_jobs, queue_lost=queue_lost),
             "rollups": self.fold_rollups,
             "runs": self.feed_runs,
             "months": self.make_months,
@@ -105,7 +106,7 @@ class _Loops:
     async def fold_rollups(self, is_well: Callable[[], None]) -> None:
         """Keeps the differences that the pages have to read few. Several workers take turns."""
         while True:
-            await _in_thread(self._fold_what_came_in)
+            await in_thread(self._fold_what_came_in)
             is_well()
             await asyncio.sleep(FOLD_SECONDS)
 
@@ -120,7 +121,7 @@ class _Loops:
         run_began = self.deliveries.run_began
         while True:
             run_began.clear()
-            number = await _in_thread(feed)
+            number = await in_thread(feed)
             is_well()
             if number is not None:
                 await asyncio.sleep(FEED_SECONDS[number > 0])
@@ -130,7 +131,7 @@ class _Loops:
 
     async def make_months(self, is_well: Callable[[], None]) -> None:
         """At the start, as there may have been no worker for long; later the job of the same name does."""
-        await _in_thread(make_months_ahead)
+        await in_thread(make_months_ahead)
         is_well()
         await asyncio.Event().wait()
 
@@ -141,18 +142,10 @@ class _Loops:
             problems = ", ".join(f"{name}: {error}" for name, error in sorted(self.supervisor.problems.items()))
             if problems != told:
                 workers = Worker.objects.filter(pk=self.deliveries.leases.holder)
-                if await _in_thread(partial(workers.update, problems=problems)):
+                if await in_thread(partial(workers.update, problems=problems)):
                     told = problems
             is_well()
             await asyncio.sleep(REPORT_SECONDS)
-
-
-async def _in_thread(work: Callable):
-    def alone():
-        with cancellable():
-            return work()
-
-    return await asyncio.to_thread(alone)
 
 
 def _allow_many_connections() -> None:
