@@ -5,7 +5,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from textwrap import dedent
-from time import monotonic
 
 import pytest
 from django.db import connection
@@ -186,15 +185,13 @@ def test_what_is_in_flight_at_sigterm_is_finished_and_recorded_and_nothing_else_
     ]
 
 
-def test_sigterm_ends_within_25_seconds_though_a_receiver_hangs_for_longer(start, receiver):
+def test_sigterm_does_not_wait_for_a_receiver_that_hangs_for_an_hour(start, receiver):
     [lane] = make_lanes(receiver, 1)
     log = make_waiting_log(lane)
     receiver.gate = threading.Event()
-    worker = start(DELIVERY_TIMEOUT="100")
+    worker = start(DELIVERY_TIMEOUT="3600")
     assert receiver.arrived.wait(PATIENCE)
-    begun = monotonic()
     assert worker.stop() == 0
-    assert monotonic() - begun < 25
     log.refresh_from_db()
     assert (log.state, log.is_due, log.attempts.count()) == (State.PENDING, True, 0)
 

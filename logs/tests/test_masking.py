@@ -1,7 +1,6 @@
 """What is masked, and that nothing else changes."""
 
 import json
-import time
 
 import pytest
 from hypothesis import given
@@ -180,10 +179,9 @@ def test_a_hostile_answer_does_not_break_the_masking(opening):
 @pytest.mark.parametrize(
     "text", ["a" * 1_000_000, "a=" * 250_000, "\\" * 1_000_000, "token=" * 50_000, " " * 1_000_000]
 )
-def test_a_long_answer_takes_no_longer_than_its_length(text):
-    began = time.process_time()
-    mask_text(text, KEYS)
-    assert time.process_time() - began < 3  # a tenth of it, where time is linear; minutes where it is not
+def test_a_long_answer_is_masked_to_its_end(text):
+    """How long it takes is measured by `benchmarks.pages`."""
+    assert mask_text(f"{text} token=secret", KEYS).endswith(f" token={MASK}")
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 import html
 import json
 import re
-from time import process_time
 from urllib.parse import urlencode
 
 import pytest
@@ -277,7 +276,7 @@ def test_a_long_change_is_folded_and_has_a_page_of_its_own_beyond_20_000_charact
     assert client.get(whole).content.decode() == "b" * 30_000
 
 
-# Budgets of 4 MB. The time is the processor's, and the best of three: the machine may do something else besides.
+# Of 4 MB, whatever is opened. How long it takes is measured by `benchmarks.pages`.
 
 
 @pytest.fixture
@@ -287,13 +286,8 @@ def large():
 
 
 @pytest.mark.parametrize("pointer", ["", "/data", "/data/items", "/data/items/29999", "/data/long"])
-def test_a_chunk_of_a_4_mb_event_stays_within_its_budget(client, large, pointer):
+def test_a_chunk_of_a_4_mb_event_is_at_most_30_kb_long(client, large, pointer):
     assert len(Payload.objects.get(pk=large.pk).event.encode()) > 4_000_000
-    times = []
-    for _turn in range(3):
-        start = process_time()
-        answer = client.get(address(large, "payload_chunk"), {"pointer": pointer}, headers=HTMX)
-        times.append(process_time() - start)
-    assert min(times) <= 0.15, times
+    answer = client.get(address(large, "payload_chunk"), {"pointer": pointer}, headers=HTMX)
     assert answer.status_code == 200
     assert len(answer.content) <= 30 * 1024

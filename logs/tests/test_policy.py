@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from logs.delivery.policy import Cause, cause_of, fingerprint, is_success
@@ -146,10 +144,9 @@ def test_a_fingerprint_is_at_most_120_characters_long():
 @pytest.mark.parametrize(
     "piece", ["<", "a", "1", "1.", "0:", "[0", "://", "ENOTFOUND ", "ECONNREFUSED a", "-", "Error: ", "\\"]
 )
-def test_hostile_text_takes_no_time(piece):
+def test_hostile_text_has_a_cause_and_a_fingerprint(piece):
+    """How long it takes is measured by `benchmarks.pages`."""
     text = (piece * 8192)[:8192]
-    start = time.perf_counter()
-    fingerprint(text, 500, Cause.HTTP_5XX)
-    cause_of(500, text)
-    cause_of(500, f"request to {text} failed")
-    assert time.perf_counter() - start < 0.5
+    assert 0 < len(fingerprint(text, 500, Cause.HTTP_5XX)) <= 120
+    assert cause_of(500, text) in Cause
+    assert cause_of(500, f"request to {text} failed") == Cause.HTTP_5XX

@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 
@@ -58,7 +57,8 @@ async def _record_all(outcome_of: Callable[[str], Outcome]) -> list[Recorded | N
         claimed = await lanes.claim(connection, leases, busy=[], limit=10)
         recorder = Recorder("test")
         told = [
-            recorder.record(delivery, outcome_of(delivery.log_id), time.monotonic()) for [delivery] in claimed.values()
+            recorder.record(delivery, outcome_of(delivery.log_id), started=asyncio.get_running_loop().time())
+            for [delivery] in claimed.values()
         ]
         waiting = asyncio.gather(*told)
         await asyncio.sleep(0)

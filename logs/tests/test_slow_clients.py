@@ -105,9 +105,9 @@ def test_nobody_is_waited_for_without_end(serve):
     # Who sends a byte now and then never pauses for as long as that.
     for beginning in [head(make_door(), Content_Length="100000"), SLOW_HEADS[1]]:
         with clients(server, beginning, 1) as [slow]:
-            until = time.monotonic() + PATIENCE
+            until = time.monotonic() + PATIENCE  # noqa: TID251  a deadline
             while not answered([slow]):
-                assert time.monotonic() < until, "it is still waited for"
+                assert time.monotonic() < until, "it is still waited for"  # noqa: TID251  a deadline
                 with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                     slow.sendall(b"x")
                 select.select([slow], [], [], 0.2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
-from time import monotonic
+from time import monotonic  # noqa: TID251  a deadline
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
