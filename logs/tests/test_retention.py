@@ -64,7 +64,7 @@ def stored() -> list:
     return [*rows, partition_names(), Retention.objects.values().get()]
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 def test_everything_is_kept_until_somebody_sets_days(capsys):
     make_subscription()
     make_log()
@@ -179,7 +179,7 @@ def test_rollups_follow_what_is_deleted(keep, capsys):
     assert cells(None, None, None).aggregate(n=TOTAL)["n"] == 1
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 def test_the_task_does_the_same_and_the_last_run_is_noted(keep):
     make_subscription()
     make_log()
@@ -207,7 +207,7 @@ def test_an_interrupted_run_is_gone_on_with_by_the_next(keep, monkeypatch, capsy
     assert kept_logs() == set()
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 def test_the_numbers_of_a_job_that_was_interrupted_are_those_of_the_whole_night(keep, monkeypatch):
     for module in (settled, pruning, expiry):
         monkeypatch.setattr(module, "AT_ONCE", 2)
