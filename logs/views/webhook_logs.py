@@ -16,14 +16,16 @@ from ..saved_views import views
 from .explorer_page import Explorer
 from .log_page import log_context, update_context
 from .rendering import asked_for_by, render_part, render_region, wants_partial
+from .searches import searches
 
 
 @require_safe
 @permission_required("logs.view_webhooklog", raise_exception=True)
-def webhook_log_list(request: HttpRequest) -> HttpResponse:
+@searches
+def webhook_log_list(request: HttpRequest, has_place: bool = True) -> HttpResponse:
     if (meant := settled(request.GET)) != request.GET:
         return redirect(address(meant))
-    explorer = Explorer(request.GET, request.user)
+    explorer = Explorer(request.GET, request.user, has_place)
     if explorer.is_back_at_the_beginning:
         return redirect(explorer.first_address)
     if wants_partial(request) and asked_for_by(request) == "more" and not explorer.problems:
@@ -36,17 +38,19 @@ def webhook_log_list(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @permission_required("logs.view_webhooklog", raise_exception=True)
-def webhook_log_facets(request: HttpRequest) -> HttpResponse:
+@searches
+def webhook_log_facets(request: HttpRequest, has_place: bool = True) -> HttpResponse:
     """All values of the facets, by which the logs that are found can be narrowed down."""
-    explorer = Explorer(request.GET, request.user)
+    explorer = Explorer(request.GET, request.user, has_place)
     return explorer_answer(request, "logs/log_facets.html", "logs/_explorer_facets.html", explorer, is_whole=True)
 
 
 @require_safe
 @permission_required("logs.view_webhooklog", raise_exception=True)
-def webhook_log_histogram(request: HttpRequest) -> HttpResponse:
+@searches
+def webhook_log_histogram(request: HttpRequest, has_place: bool = True) -> HttpResponse:
     """The chart of the explorer, as a table."""
-    explorer = Explorer(request.GET, request.user)
+    explorer = Explorer(request.GET, request.user, has_place)
     return explorer_answer(request, "logs/log_histogram.html", "logs/_explorer_histogram_table.html", explorer)
 
 

@@ -74,7 +74,7 @@
     if (elt.matches("[data-poll], [data-quiet]")) return; // the next poll, or the next page, is the retry
     const texts = $("#toasts").dataset;
     const silent = requestConfig?.verb === "get" ? texts.silent : texts.unsure; // what was sent may have been done
-    const text = !xhr?.status ? silent : ({ 403: texts.forbidden, 503: texts.unavailable }[xhr.status] ?? texts.refused);
+    const text = !xhr?.status ? silent : ({ 403: texts.forbidden, 429: texts.busy, 503: texts.unavailable }[xhr.status] ?? texts.refused);
     const target = requestConfig?.target;
     const again = () => htmx.ajax(requestConfig.verb, requestConfig.path, { source: elt, target }).catch(() => {});
     toast(text, requestConfig && again);
