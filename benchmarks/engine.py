@@ -38,6 +38,14 @@ def sample_event() -> str:
     return json.dumps(json.loads(SAMPLE.read_text())["event"])
 
 
+def large_event(size: int) -> str:
+    """One of so many bytes, that compresses well, as tables in a survey do."""
+    event = json.loads(SAMPLE.read_text())["event"]
+    row = {"identifier": "field_0001", "value": "Equipment sector 1", "process": ["625be93a286ef83c1c0e845f"]}
+    event["data"]["rows"] = [row] * (size // len(json.dumps(row)))
+    return json.dumps(event)
+
+
 def make_lanes(urls: list[str]) -> list[str]:
     """A signed subscription for each URL, not active yet, that no event of the benchmarks fires; their ids."""
     from logs import objectid
@@ -58,8 +66,8 @@ def make_lanes(urls: list[str]) -> list[str]:
     return [lane.pk for lane in lanes]
 
 
-def fill(lanes: list[str], each: int, *, after: int = 0) -> int:
-    """Put `each` events into every lane, in turn, `after` those that it has; how many that makes."""
+def fill(lanes: list[str], each: int, *, after: int = 0, event: str = "") -> int:
+    """Put `each` events into every lane, in turn, `after` those that it has; how many that makes. `event`: else the sample."""
     from django.db import connection, transaction
 
     from logs import objectid
@@ -70,7 +78,7 @@ def fill(lanes: list[str], each: int, *, after: int = 0) -> int:
         "lanes": lanes,
         "each": each,
         "company": COMPANY,
-        "event": sample_event(),
+        "event": event or sample_event(),
         "first": time.monotonic_ns(),
         "after": after,
     }

@@ -176,6 +176,7 @@ DELIVERY_TRIES = whole_number("DELIVERY_TRIES", 3)
 DELIVERY_RETRY_DELAY = number("DELIVERY_RETRY_DELAY", 30)
 DELIVERY_LEASE = number("DELIVERY_LEASE", 15)  # seconds until the lanes of a killed worker go to another
 DELIVERY_CONCURRENCY = whole_number("DELIVERY_CONCURRENCY", 500)  # requests of one worker at once
+DELIVERY_MEMORY = int(number("DELIVERY_MEMORY", 64) * 1024 * 1024)  # of payloads in one worker; the setting is in MiB
 JOB_LEASE = number("JOB_LEASE", 30)  # seconds until the background jobs of a killed worker are taken up by another
 MASKED_KEYS = env.list("MASKED_KEYS", default=[])  # besides the built-in list
 UPLOAD_LIMIT = int(number("UPLOAD_LIMIT", 512) * 1024 * 1024)  # the setting is in MiB

@@ -17,17 +17,26 @@ from .leases import GROUP_OF_LANE, Leases, group_of
 from .signing import SecretUnreadable, decrypt_secret
 
 AHEAD = 20  # logs of a lane that are read at once
-AHEAD_BYTES = 256 * 1024  # of their payloads as they are stored, that is compressed
+AHEAD_BYTES = 64 * 1024  # of their payloads, as they are sent
+MEASURED_BYTES = 4 * 1024  # as they are stored: what is compressed to more is measured when it is the next of its lane
 CLOCK_SLACK = 5.0  # seconds
+EXPIRED = "The payload has expired."
 
 # A log stands at the head of its lane by (turn, position); of a run and an event with one position, the older goes first.
 # A lane on hold sends re-deliveries only, and nothing at all while an outcome of it cannot be recorded.
-_MAY_GO = """
+MAY_GO = """
     log.subscription_id = lane.id AND log.next_attempt_at IS NOT NULL AND lane.held_error = ''
     AND log.turn <= CASE WHEN lane.held_at IS NULL THEN 2 ELSE 1 END AND (lane.held_at IS NULL OR log.trigger <> 'auto')
 """
-# What is due much later than any retry can be was written by a clock that has jumped since: it is due now. Where the trigger does
-# not tell of a variant, the LIMIT keeps their table from being read at all.
+IS_SENT = "(lane.is_active OR lane.is_draining) AND lane.url <> ''"
+# Where the trigger does not tell of a variant, the LIMIT keeps their table from being read at all.
+VARIANT = """
+    SELECT * FROM logs_variant
+    WHERE log.trigger = 'variant' AND log_id = log.id AND number = coalesce(log.retry, 0) + 1 LIMIT 1
+"""
+# What is due much later than any retry can be was written by a clock that has jumped since: it is due now. Of each lane come the
+# first logs whose payloads are small, with them; or the very first alone, without its payload. To know the size of what is stored
+# compressed, PostgreSQL has to unpack it.
 _CLAIM = """
 WITH ready AS MATERIALIZED (
     SELECT lane.id, lane.lane_version, lane.held_at, lane.held_error, lane.url, lane.timeout, lane.encrypted_secret,
@@ -39,36 +48,52 @@ WITH ready AS MATERIALIZED (
         SELECT log.next_attempt_at AS due_at FROM logs_webhooklog log
         WHERE {may_go} ORDER BY log.turn, log.position, log.id LIMIT 1
     ) first
-    WHERE {which} AND {group_of_lane} = ANY(%(groups)s) AND (lane.is_active OR lane.is_draining) AND lane.url <> ''
+    WHERE {which} AND {group_of_lane} = ANY(%(groups)s) AND {is_sent}
         AND (first.due_at <= now() OR first.due_at > now() + %(latest)s * interval '1 second')
     ORDER BY first.due_at LIMIT %(limit)s
-)
-SELECT log_id, id, lane_version, url, timeout, retry, trigger, requested_by_id, encrypted_secret,
-    previous_secret, encrypted_headers, event::text, other_url, object_id, created_at, entry_id, is_guarded, is_stale
-FROM (
+), ahead AS (
     SELECT lane.*, log.id AS log_id, log.turn, log.position, log.retry, log.trigger, log.requested_by_id,
         CASE WHEN variant.is_edited THEN variant.event ELSE payload.event END AS event, variant.url AS other_url,
         log.object_id, log.created_at, entry.id AS entry_id, coalesce(entry.is_guarded, false) AS is_guarded,
         entry.is_guarded IS TRUE AND {newer_was_received} AS is_stale,
-        sum(pg_column_size(payload.event)) OVER (PARTITION BY lane.id ORDER BY log.turn, log.position, log.id)
-            - pg_column_size(payload.event) AS bytes_before
+        row_number() OVER (PARTITION BY lane.id ORDER BY log.turn, log.position, log.id) AS nth
     FROM ready lane
     CROSS JOIN LATERAL (
         SELECT log.* FROM logs_webhooklog log WHERE {may_go} ORDER BY log.turn, log.position, log.id LIMIT %(ahead)s
     ) log
     LEFT JOIN logs_payload payload ON payload.log_id = log.id
     LEFT JOIN logs_runentry entry ON log.trigger = 'bulk' AND entry.log_id = log.id AND entry.outcome = 'queued'
-    LEFT JOIN LATERAL (
-        SELECT * FROM logs_variant
-        WHERE log.trigger = 'variant' AND log_id = log.id AND number = coalesce(log.retry, 0) + 1 LIMIT 1
-    ) variant ON true
-) ahead
-WHERE coalesce(bytes_before, 0) < %(ahead_bytes)s
-ORDER BY due_at, id, turn, position, log_id
+    LEFT JOIN LATERAL ({variant}) variant ON true
+), measured AS (
+    SELECT *, CASE
+        WHEN event IS NULL THEN 0
+        WHEN pg_column_compression(event) IS NULL THEN pg_column_size(event)
+        WHEN nth = 1 OR pg_column_size(event) <= %(measured_bytes)s THEN octet_length(event::text)
+    END AS size
+    FROM ahead
+), small AS (
+    SELECT *, bool_and(size IS NOT NULL) OVER lane AND sum(size) OVER lane <= %(ahead_bytes)s AS is_small
+    FROM measured WINDOW lane AS (PARTITION BY id ORDER BY nth)
+), along AS (
+    SELECT *, is_small AND sum(size) FILTER (WHERE is_small) OVER (ORDER BY due_at, id, nth) <= %(small_bytes)s AS is_along
+    FROM small
+)
+SELECT log_id, id, lane_version, url, timeout, retry, trigger, requested_by_id, encrypted_secret,
+    previous_secret, encrypted_headers, CASE WHEN is_along THEN event::text END, event IS NULL, size, other_url, object_id,
+    created_at, entry_id, is_guarded, is_stale
+FROM along WHERE is_along OR nth = 1
+ORDER BY due_at, id, nth
 """
 # Not "= ANY(…)", which walks a long array for every lane.
 _CLAIM_WOKEN, _CLAIM_ALL = (
-    _CLAIM.format(may_go=_MAY_GO, group_of_lane=GROUP_OF_LANE, newer_was_received=NEWER_WAS_RECEIVED, which=which)
+    _CLAIM.format(
+        may_go=MAY_GO,
+        is_sent=IS_SENT,
+        variant=VARIANT,
+        group_of_lane=GROUP_OF_LANE,
+        newer_was_received=NEWER_WAS_RECEIVED,
+        which=which,
+    )
     for which in (
         "lane.id IN (SELECT unnest(%(woken)s::text[]))",
         "lane.id NOT IN (SELECT unnest(%(busy)s::text[]))",
@@ -83,6 +108,7 @@ class Delivery:
     `number`: which try of the log it is, from 1. `lane_version` is that of the moment when it was read. `entry`: of the run for
     which it is sent. `is_stale`: it must not be sent, since a newer event of its object was received; `is_guarded`: nor if one is
     received before it. `is_elsewhere`: it goes to a URL that is not its subscription's, and so without the secrets and headers.
+    `payload` None: it is fetched right before it is sent, and has `size` bytes.
     """
 
     log_id: str
@@ -97,7 +123,8 @@ class Delivery:
     requested_by_id: int | None
     secrets: tuple[str, ...]
     headers: tuple[tuple[str, str], ...]
-    payload: bytes
+    payload: bytes | None
+    size: int
     problem: str = ""
     object_id: str = ""
     created_at: datetime | None = None
@@ -113,10 +140,12 @@ async def claim(
     *,
     busy: Collection[str],
     limit: int,
+    small_bytes: int,
     woken: Collection[str] | None = None,
 ) -> dict[str, list[Delivery]]:
     """By lane, what it is to send, of at most `limit` lanes: of those `woken`, or of all that are not `busy`.
 
+    With them come small payloads, of `small_bytes` at most in all.
     Nothing is marked in the database: who holds the lease of a lane is the only one to send.
     """
     parameters = {
@@ -126,6 +155,8 @@ async def claim(
         "limit": limit,
         "ahead": AHEAD,
         "ahead_bytes": AHEAD_BYTES,
+        "measured_bytes": MEASURED_BYTES,
+        "small_bytes": small_bytes,
         "latest": settings.DELIVERY_RETRY_DELAY + CLOCK_SLACK,
     }
     found: dict[str, list[Delivery]] = {}
@@ -150,6 +181,8 @@ def _delivery(
     previous_secret: str,
     headers: str,
     event: str | None,
+    is_gone: bool,
+    size: int,
     other_url: str | None,
     *about_run: Any,
 ) -> Delivery:
@@ -157,7 +190,7 @@ def _delivery(
     is_elsewhere = bool(other_url)
     if is_elsewhere:
         secret = previous_secret = headers = ""  # they are between us and the subscription's receiver
-    problem = "" if event is not None else "The payload has expired."
+    problem = EXPIRED if is_gone else ""
     secrets: tuple[str, ...] = ()
     more: tuple[tuple[str, str], ...] = ()
     try:
@@ -180,7 +213,8 @@ def _delivery(
         requested_by_id=requested_by_id,
         secrets=secrets,
         headers=more,
-        payload=(event or "").encode(),
+        payload=None if event is None and not is_gone else (event or "").encode(),
+        size=size,
         problem=problem,
         object_id=object_id,
         created_at=created_at,

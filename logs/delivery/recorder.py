@@ -37,6 +37,7 @@ class Recorded:
 
     lane_version: int
     is_settled: bool
+    known_at: float  # as `time.monotonic()`: what was changed later is not known yet
 
 
 @dataclass(eq=False, slots=True)
@@ -156,7 +157,7 @@ class Recorder:
         parameters = _place(told.delivery) | {"lane": told.delivery.lane, "error": mending.name_of(error)}
         cursor = await connection.execute(STOP_LANE, parameters | {"holder": self.holder})
         rows = [(told.delivery.log_id, *row[1:]) for row in await cursor.fetchall()]
-        self._is_written([told], rows)
+        self._is_written([told], rows, time.monotonic())
 
     async def _write(self, connection: psycopg.AsyncConnection, batch: list[Told]) -> None:
         now = time.monotonic()
@@ -169,12 +170,12 @@ class Recorder:
                 parameters: dict[str, object] = {name: _json([rows(told, now) for told in told_of])}
                 parameters |= {"holder": self.holder, "delay": settings.DELIVERY_RETRY_DELAY}
                 written = await (await connection.execute(statement, parameters)).fetchall()
-                self._is_written(told_of, written)
+                self._is_written(told_of, written, now)
 
-    def _is_written(self, batch: list[Told], rows: list[tuple]) -> None:
+    def _is_written(self, batch: list[Told], rows: list[tuple], asked_at: float) -> None:
         """What is not among the rows was refused: another worker has its lane, or it was written already."""
         self._wrote_at = time.monotonic()
-        written = {log_id: Recorded(lane_version, is_settled) for log_id, lane_version, is_settled in rows}
+        written = {log_id: Recorded(lane_version, is_settled, asked_at) for log_id, lane_version, is_settled in rows}
         for told in batch:
             self._unwritten.pop(told, None)
             if not told.recorded.done():

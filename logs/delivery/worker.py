@@ -13,7 +13,8 @@ import os
 import secrets
 import socket
 import time
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack, nullcontext, suppress
 
 import psycopg
 from django.conf import settings
@@ -21,10 +22,12 @@ from django.conf import settings
 from .. import objectid
 from ..models import DUE_CHANNEL, RUN_BEGAN
 from . import connecting, counts, lanes, signing
+from .byte_budget import ByteBudget
 from .clock import DatabaseClock
 from .guard import Guard
 from .heartbeat import RECONNECT_SECONDS, Heartbeat
 from .lanes import Delivery
+from .last_look import LastLook
 from .leases import Leases, group_of
 from .policy import Cause
 from .received import Received
@@ -37,6 +40,7 @@ GATHER_SECONDS = 0.005  # lanes that run dry at about the same time are read for
 CLOCK_SECONDS = 2.0  # between two looks at the database's
 TURN_SECONDS = 0.5
 DRAIN_SECONDS = 22.0
+FRESH_SECONDS = 0.25  # for so long it counts what a log and its lane were when they were read
 RECORDERS = 2  # connections: while one of them commits, the other writes
 
 
@@ -54,6 +58,8 @@ class DeliveryLoop:
         self.counts = counts.Counts()
         self.running: dict[str, asyncio.Task[None]] = {}
         self.run_began = asyncio.Event()
+        self.last_look = LastLook()
+        self.budget = ByteBudget(settings.DELIVERY_MEMORY)
         self._room = asyncio.Semaphore(settings.DELIVERY_CONCURRENCY)
         self._woken: set[str] = set()
         self._wake = asyncio.Event()
@@ -94,15 +100,12 @@ class DeliveryLoop:
     async def _work(self, sender: Sender) -> None:
         """Deliver while the connections last, or until the worker is to stop and nothing is in flight."""
         async with AsyncExitStack() as stack:
-            asking, listening, *recording = [await connecting.connect(stack) for _ in range(2 + RECORDERS)]
+            asking, listening, looking, *recording = [await connecting.connect(stack) for _ in range(3 + RECORDERS)]
             await self.recorder.write_waiting(recording[0])  # else what is on record in a moment would be sent again
             await listening.execute(f"LISTEN {DUE_CHANNEL}")
             async with asyncio.TaskGroup() as group:
-                loops = [
-                    self._listen(listening),
-                    self._keep_time(asking),
-                    *(self.recorder.run(one) for one in recording),
-                ]
+                loops = [self._listen(listening), self._keep_time(asking), self.last_look.run(looking)]
+                loops += [self.recorder.run(one) for one in recording]
                 tasks = [group.create_task(loop) for loop in loops]
                 await self._send_what_is_due(asking, sender)
                 await self._drain()
@@ -156,8 +159,14 @@ class DeliveryLoop:
                 continue  # a lane that ends wakes it again
             is_sweep = time.monotonic() >= self._sweep_at
             woken, self._woken = self._woken - self.running.keys(), set()
+            asked_at = time.monotonic()
             found = await lanes.claim(
-                connection, self.leases, busy=self.running, limit=free, woken=None if is_sweep else woken
+                connection,
+                self.leases,
+                busy=self.running,
+                limit=free,
+                small_bytes=self.budget.small,
+                woken=None if is_sweep else woken,
             )
             if len(found) == free:
                 self._sweep_at = 0.0  # there may be more
@@ -165,7 +174,7 @@ class DeliveryLoop:
                 self._sweep_at = time.monotonic() + SWEEP_SECONDS
             for lane, deliveries in found.items():
                 if lane not in self.running and self.leases.holds(deliveries[0].group, deliveries[0].epoch):
-                    self.running[lane] = asyncio.create_task(self._run_lane(sender, lane, deliveries))
+                    self._begin_lane(lane, deliveries, self._run_lane(sender, lane, deliveries, asked_at))
             await asyncio.sleep(GATHER_SECONDS)
 
     async def _drain(self) -> None:
@@ -173,17 +182,41 @@ class DeliveryLoop:
             await asyncio.wait(self.running.values(), timeout=max(self._stop_at - time.monotonic(), 0))
         self._give_up(self.running)  # it is still due, and sent by the next worker
 
-    async def _run_lane(self, sender: Sender, lane: str, deliveries: list[Delivery]) -> None:
-        """Send one after the other, as long as each is settled and nobody has changed the lane."""
+    def _begin_lane(self, lane: str, deliveries: list[Delivery], work: Coroutine[None, None, None]) -> None:
+        in_memory = sum(len(delivery.payload or b"") for delivery in deliveries)
+        self.budget.small -= in_memory
+
+        def end(_task: asyncio.Task[None]) -> None:  # also of one that is given up before it has begun
+            self.budget.small += in_memory
+            del self.running[lane]
+            self._wake.set()
+
+        self.running[lane] = asyncio.create_task(work)
+        self.running[lane].add_done_callback(end)
+
+    async def _run_lane(self, sender: Sender, lane: str, deliveries: list[Delivery], known_at: float) -> None:
+        """Send one after the other, as long as each is settled and nobody has changed the lane.
+
+        `known_at`: when they were read, as `time.monotonic()`.
+        """
         received = Received()
         try:
             for delivery in deliveries:
-                async with self._room:
-                    if self._stop_at or not self.leases.holds(delivery.group, delivery.epoch):
-                        return
-                    started = time.monotonic()
-                    is_stale = delivery.is_stale or received.makes_stale(delivery)
-                    outcome = None if is_stale else await self._attempt(sender, delivery)
+                is_fetched = delivery.payload is None
+                async with self.budget.hold(delivery.size) if is_fetched else nullcontext():
+                    has_waited = is_fetched or self._room.locked()
+                    async with self._room:
+                        ready: Delivery | None = delivery
+                        if has_waited or time.monotonic() - known_at > FRESH_SECONDS:
+                            ready = await self.last_look.look(delivery)
+                        if self._stop_at or not self.leases.holds(delivery.group, delivery.epoch):
+                            return
+                        if ready is None:
+                            break
+                        started = time.monotonic()
+                        is_stale = ready.is_stale or received.makes_stale(ready)
+                        outcome = None if is_stale else await self._attempt(sender, ready)
+                        del ready
                 recorded = await self.recorder.record(delivery, outcome, started)
                 if outcome:
                     _tell(delivery, outcome)
@@ -197,22 +230,21 @@ class DeliveryLoop:
                     return
                 if recorded.lane_version != delivery.lane_version:
                     break
+                known_at = recorded.known_at
             self._woken.add(lane)
         except Exception:
             logger.exception("a lane stopped, and begins again", extra={"subscription": lane})
-        finally:
-            del self.running[lane]
-            self._wake.set()
 
     async def _attempt(self, sender: Sender, delivery: Delivery) -> Outcome:
         if delivery.problem:
             return Outcome(None, delivery.problem, Cause.OTHER, duration_ms=0)
+        payload = delivery.payload or b""
         try:
-            signed = signing.headers_for(delivery.log_id, delivery.payload, delivery.secrets, self.clock.now())
+            signed = signing.headers_for(delivery.log_id, payload, delivery.secrets, self.clock.now())
         except Exception as error:  # else its lane would begin again and again
             logger.exception("an event cannot be signed", extra={"subscription": delivery.lane})
             return Outcome(None, f"It cannot be signed: {type(error).__name__}", Cause.OTHER, duration_ms=0)
-        return await sender.post(delivery.url, delivery.payload, dict(delivery.headers) | signed, delivery.timeout)
+        return await sender.post(delivery.url, payload, dict(delivery.headers) | signed, delivery.timeout)
 
 
 def _tell(delivery: Delivery, outcome: Outcome) -> None:

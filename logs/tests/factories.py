@@ -99,8 +99,7 @@ def make_waiting_log(subscription: Subscription, number: int = 0, **fields: Any)
         action="create",
         object_id=f"{number:024x}",
         position=take_positions(subscription.pk),
-        next_attempt_at=Now(),
-        **values | fields,
+        **{"next_attempt_at": Now()} | values | fields,
     )
     Payload.objects.create(log=log, event=event)
     return log

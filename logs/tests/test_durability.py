@@ -146,7 +146,7 @@ def test_it_goes_on_after_its_database_connections_were_cut(start, receiver):
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s",
             [f"cotadmin worker {worker.process.pid}"],
         )
-        assert len(cursor.fetchall()) == 3 + RECORDERS
+        assert len(cursor.fetchall()) == 4 + RECORDERS
     second = make_waiting_log(lane, 1)
     wait_until(all_settled)
     assert receiver.ids == [first.pk, second.pk]

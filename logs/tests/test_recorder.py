@@ -54,7 +54,7 @@ async def _record_all(outcome_of: Callable[[str], Outcome]) -> list[Recorded | N
         with connecting.connected() as beating:
             leases.register(beating)
             leases.renew(beating, lambda: set())
-        claimed = await lanes.claim(connection, leases, busy=[], limit=10)
+        claimed = await lanes.claim(connection, leases, busy=[], limit=10, small_bytes=10**6)
         recorder = Recorder("test")
         told = [
             recorder.record(delivery, outcome_of(delivery.log_id), started=asyncio.get_running_loop().time())

@@ -1,0 +1,121 @@
+"""The look at a log right before it is sent: whether it may still go, and its payload where that was not read before.
+
+Between the moment in which a log is read and the one in which a place for its request is free, a person may have skipped it, put
+its lane on hold, stopped its run, deactivated its subscription or changed the URL. What has come in goes into one statement.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, replace
+
+import psycopg
+
+from ..runs.stale import NEWER_WAS_RECEIVED
+from . import mending
+from .lanes import EXPIRED, IS_SENT, MAY_GO, VARIANT, Delivery
+
+logger = logging.getLogger("logs.delivery")
+AT_ONCE = 500
+BYTES_AT_ONCE = 4 * 1024 * 1024  # of payloads, in one answer of the database
+
+# Every change of a lane that counts raises its version; the log is looked at as well.
+_LOOK = f"""
+SELECT log.id, entry.is_guarded IS TRUE AND {NEWER_WAS_RECEIVED}, CASE WHEN wanted.is_fetched THEN
+    convert_to((CASE WHEN variant.is_edited THEN variant.event ELSE payload.event END)::text, 'UTF8') END
+FROM unnest(%(logs)s::text[], %(after)s::integer[], %(versions)s::bigint[], %(fetched)s::boolean[])
+    AS wanted (log_id, after, lane_version, is_fetched)
+JOIN logs_webhooklog log ON log.id = wanted.log_id AND coalesce(log.retry, 0) = wanted.after
+JOIN logs_subscription lane ON lane.lane_version = wanted.lane_version AND {IS_SENT} AND {MAY_GO}
+LEFT JOIN logs_payload payload ON wanted.is_fetched AND payload.log_id = log.id
+LEFT JOIN logs_runentry entry ON log.trigger = 'bulk' AND entry.log_id = log.id AND entry.outcome = 'queued'
+LEFT JOIN LATERAL ({VARIANT}) variant ON wanted.is_fetched
+"""  # noqa: S608  nothing of it comes from outside
+
+
+@dataclass(eq=False, slots=True)
+class _Asked:
+    delivery: Delivery
+    seen: asyncio.Future[Delivery | None]
+
+
+class LastLook:
+    """`await look(delivery)`: as it is to be sent; `run(connection)` asks the database, while a connection lasts."""
+
+    def __init__(self) -> None:
+        self._waiting: list[_Asked] = []
+        self._has_some = asyncio.Event()
+
+    async def look(self, delivery: Delivery) -> Delivery | None:
+        """With its payload; None where something has changed: its lane is to be read again."""
+        asked = _Asked(delivery, asyncio.get_running_loop().create_future())
+        self._waiting.append(asked)
+        self._has_some.set()
+        return await asked.seen
+
+    async def run(self, connection: psycopg.AsyncConnection) -> None:
+        """Raises psycopg.Error when the connection breaks; what was not looked at waits for the next one."""
+        while True:
+            await self._has_some.wait()
+            batch = self._next_batch()
+            try:
+                await self._look_all(connection, batch)
+            except BaseException:
+                self._waiting = [asked for asked in batch if not asked.seen.done()] + self._waiting
+                self._has_some.set()
+                raise
+
+    def _next_batch(self) -> list[_Asked]:
+        number = size = 0
+        for asked in self._waiting[:AT_ONCE]:
+            size += 0 if asked.delivery.payload is not None else asked.delivery.size
+            if number and size > BYTES_AT_ONCE:
+                break
+            number += 1
+        batch, self._waiting = self._waiting[:number], self._waiting[number:]
+        if not self._waiting:
+            self._has_some.clear()
+        return [asked for asked in batch if not asked.seen.done()]  # a lane may have been given up meanwhile
+
+    async def _look_all(self, connection: psycopg.AsyncConnection, batch: list[_Asked]) -> None:
+        """One payload that cannot be read must not keep the others from being sent."""
+        try:
+            await self._look(connection, batch)
+        except Exception as error:
+            if mending.concerns_all(error, connection):
+                raise
+            if len(batch) > 1:
+                middle = len(batch) // 2
+                await self._look_all(connection, batch[:middle])
+                await self._look_all(connection, batch[middle:])
+                return
+            [asked] = batch
+            about = {"log": asked.delivery.log_id, "subscription": asked.delivery.lane}
+            logger.error("a payload cannot be read: %s", mending.name_of(error), extra=about)
+            if not asked.seen.done():
+                asked.seen.set_result(replace(asked.delivery, payload=b"", problem="The payload cannot be read."))
+
+    async def _look(self, connection: psycopg.AsyncConnection, batch: list[_Asked]) -> None:
+        deliveries = [asked.delivery for asked in batch]
+        parameters = {
+            "logs": [delivery.log_id for delivery in deliveries],
+            "after": [delivery.number - 1 for delivery in deliveries],
+            "versions": [delivery.lane_version for delivery in deliveries],
+            "fetched": [delivery.payload is None for delivery in deliveries],
+        }
+        async with connection.cursor(binary=True) as cursor:
+            rows = await (await cursor.execute(_LOOK, parameters)).fetchall()
+        seen = {log_id: (is_stale, payload) for log_id, is_stale, payload in rows}
+        for asked in batch:
+            if not asked.seen.done():
+                asked.seen.set_result(_as_seen(asked.delivery, *seen.get(asked.delivery.log_id, (None, None))))
+
+
+def _as_seen(delivery: Delivery, is_stale: bool | None, payload: bytes | None) -> Delivery | None:
+    if is_stale is None:
+        return None
+    if delivery.payload is not None:
+        return replace(delivery, is_stale=is_stale)
+    problem = delivery.problem if payload is not None else EXPIRED
+    return replace(delivery, is_stale=is_stale, payload=payload or b"", problem=problem)
