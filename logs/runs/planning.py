@@ -10,16 +10,20 @@ from django.utils.translation import gettext as _
 
 from ..models import Company, Run, RunState, Source, Subscription
 from .selection import MOST, Asked, FilterInvalid, TooMany, asked_for
-from .stale import NEWER_WAS_RECEIVED
+from .stale import NEWEST_RECEIVED
 
 # Of those that could be sent, the stale and the received are told apart: what becomes of them is chosen afterwards.
 _ENTRIES = f"""
+WITH object AS MATERIALIZED (
+    SELECT DISTINCT subscription_id, object_id FROM logs_webhooklog WHERE id = ANY(%(ids)s) AND object_id <> ''
+), newest AS MATERIALIZED ({NEWEST_RECEIVED})
 INSERT INTO logs_runentry (run_id, log_id, subscription_id, number, step, outcome, why, is_stale, is_guarded, is_repair,
     before_state, before_status, before_cause, cause, fingerprint)
 SELECT %(run)s, id, subscription_id, row_number() OVER (ORDER BY created_at, id), 3,
     CASE WHEN why = '' THEN 'planned' ELSE 'left_out' END, why, is_stale, true, false, state, status, cause, '', ''
 FROM (
-    SELECT log.id, log.subscription_id, log.created_at, log.state, log.status, log.cause, {NEWER_WAS_RECEIVED} AS is_stale,
+    SELECT log.id, log.subscription_id, log.created_at, log.state, log.status, log.cause,
+        coalesce((newest.created_at, newest.id) > (log.created_at, log.id), false) AS is_stale,
         CASE
             WHEN EXISTS (
                 SELECT FROM logs_runentry entry WHERE entry.log_id = log.id AND entry.outcome IN ('waiting', 'queued')
@@ -31,6 +35,7 @@ FROM (
             ELSE ''
         END AS why
     FROM logs_webhooklog log JOIN logs_subscription lane ON lane.id = log.subscription_id
+    LEFT JOIN newest ON newest.subscription_id = log.subscription_id AND newest.object_id = log.object_id
     WHERE log.id = ANY(%(ids)s)
 ) judged
 """

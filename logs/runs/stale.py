@@ -9,3 +9,13 @@ NEWER_WAS_RECEIVED = """EXISTS (
         AND newer.state = 'succeeded' AND newer.created_at >= log.created_at
         AND (newer.created_at, newer.id) > (log.created_at, log.id)
 )"""
+# The same of many logs, looked up once for each object and not for each log. Of a table `object` of (subscription_id, object_id).
+NEWEST_RECEIVED = """
+SELECT object.subscription_id, object.object_id, received.created_at, received.id
+FROM object CROSS JOIN LATERAL (
+    SELECT newer.created_at, newer.id FROM logs_webhooklog newer
+    WHERE newer.object_id = object.object_id AND newer.object_id <> '' AND newer.subscription_id || '' = object.subscription_id
+        AND newer.state = 'succeeded'
+    ORDER BY newer.created_at DESC, newer.id DESC LIMIT 1
+) received
+"""

@@ -29,7 +29,15 @@ from logs.models import (
 )
 from logs.runs.planning import new_run, plan
 
-from .factories import SUBSCRIPTION, make_company, make_log, make_subscription, make_waiting_log
+from .factories import (
+    SUBSCRIPTION,
+    import_logs,
+    log_document,
+    make_company,
+    make_log,
+    make_subscription,
+    make_waiting_log,
+)
 from .pages import HTMX, rows_of, text_of
 from .runs import make_object_log, make_received_log, plan_logs, start_run
 
@@ -363,6 +371,29 @@ def test_nobody_else_sees_a_plan(client, operator, orders, member):
     for name in ("run_start", "run_discard", "run_stop"):
         assert client.post(reverse(f"logs:{name}", args=[run.pk])).status_code == 404
     assert Run.objects.get(pk=run.pk).state == RunState.PLANNED
+
+
+def rows_read() -> int:
+    """Of the table of logs, in this transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'logs_webhooklog'"
+        )
+        return cursor.fetchone()[0]
+
+
+@pytest.mark.parametrize("is_received", [False, True])
+def test_whether_logs_are_stale_is_looked_up_once_for_their_object(client, operator, orders, is_received):
+    documents = [log_document(number, {"data": {"_id": A}}) for number in range(0, 400, 2)]
+    import_logs(*documents)
+    if is_received:
+        make_received_log(201, A)
+    before = rows_read()
+    answer = client.post("/redeliveries/plan/", {"source": "chosen", "log": [one["_id"] for one in documents]})
+    assert rows_read() - before < 3000  # some for each log; not each log for each other
+    [run] = Run.objects.all()
+    assert answer.url == run.get_absolute_url()
+    assert run.entries.filter(is_stale=True).count() == (101 if is_received else 0)
 
 
 def test_a_plan_of_many_costs_as_many_queries_as_one_of_few(client, operator, orders):
