@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -18,8 +18,11 @@ from django.utils.translation import gettext as _
 
 from . import objectid
 from .extended_json import is_extended, to_plain_json
+from .payloads.escapes import is_unshowable, may_be_unshowable, with_placeholders
 from .payloads.masking import MASK
+from .payloads.tree import as_json, parse_to_the_letter
 from .strict_json import NotStrictJSON, loads
+from .tolerant_json import tidied
 
 TRIGGERS = {
     "create-edit-delete-user": "COTUser",
@@ -29,8 +32,9 @@ TRIGGERS = {
     "create-edit-delete-note": "COTNote",
     "logout-user": "Auth",
 }
-CODE = re.compile(r"[a-z0-9_]{1,100}")
+_CODE_LIMIT, _TRIGGER_LIMIT, _WORD_LIMIT = 100, 40, 60
 _FIRST_YEAR, _LAST_YEAR = 1970, 2105  # what the clock of an ObjectId can tell
+_LEAST_MILLISECONDS = 10**11  # in 1973; as seconds it is beyond every year that is taken
 _NAME_LIMIT = 200
 _SUBSCRIPTION_COLUMNS = {
     "_id": "id",
@@ -46,6 +50,11 @@ _CONTEXT_COLUMNS = {"survey": "context_survey", "group": "context_group", "taskG
 # A masked export must not take the place of what it was made from, nor be sent.
 _MASKS = (MASK.encode(), json.dumps(MASK).strip('"').encode())
 _slices = msgspec.json.Decoder(dict[str, msgspec.Raw])
+# Blanks and a byte order mark around a document are no part of it.
+_BEFORE = re.compile(rb"(?:[ \t\r\n]|\xef\xbb\xbf)*")
+_OUTCOME = ("status", "retry", "response")
+_SCANNER = json.JSONDecoder()
+_BLANKS = re.compile(r"[ \t\r\n]*")
 
 
 class BadDocument(ValueError):
@@ -75,7 +84,10 @@ class EventDocument:
 
 @dataclass(slots=True)
 class LogDocument:
-    """A COTWebhookLog. `extra`: a JSON object of the fields that the columns do not tell; None where they tell all."""
+    """A COTWebhookLog. `extra`: a JSON object of the fields that the columns do not tell; None where they tell all.
+
+    `is_tidied`: it was no JSON before comments and commas were taken out.
+    """
 
     id: str
     company: str
@@ -86,6 +98,7 @@ class LogDocument:
     response: str | None
     extra: str | None
     event: EventDocument
+    is_tidied: bool = False
 
 
 @dataclass(slots=True)
@@ -104,36 +117,34 @@ class SubscriptionDocument:
     context_group: str
     context_task_group: str
     text: str
+    is_tidied: bool = False
 
 
 def read_log(data: bytes) -> LogDocument:
     """A COTWebhookLog from JSON or MongoDB extended JSON; raises BadDocument."""
-    value, data = _read(data)
+    value, data, is_tidied = _read_imported(data)
     if any(mask in data for mask in _MASKS):
         raise BadDocument(
             _("it holds masked values (%(mask)s); export it with --unmasked to import it again") % {"mask": MASK}
         )
-    status = _whole_number(value, "status", 999)
+    slices = _slices_of(data.decode())
     log = LogDocument(
         id=_id(value, "_id"),
         company=_id(value, "company"),
         subscription_id=_id(value, "subscription"),
         created_at=_moment(value, "createdAt"),
-        status=status,
+        status=_whole_number(value, "status", 999),
         retry=_whole_number(value, "retry", 2**31 - 1),
-        response=_text_or_none(value, "response"),
+        response=_response(value.get("response"), slices.get("response", "")),
         extra=None,
-        event=None,  # type: ignore[arg-type]  # set below, once its slice is cut out
+        event=_logged_event(slices.get("event", ""), _required(value, "event", "")),
+        is_tidied=is_tidied,
     )
-    slices = _slices.decode(data)
-    if "event" not in value:
-        raise BadDocument(_("missing"), "/event")
-    log.event = _event(bytes(slices["event"]).decode(), value["event"], "/event")
     told = _columns_of_log(log)
     extra = [
-        f"{json.dumps(key, ensure_ascii=False)}:{bytes(slices[key]).decode()}"
+        f"{json.dumps(key, ensure_ascii=False)}:{_comparable(slices[key])}"
         for key, item in value.items()
-        if key != "event" and (key not in told or told[key] is None or told[key] != item)
+        if key != "event" and (key not in told or told[key] is None or told[key] != item or is_unshowable(slices[key]))
     ]
     log.extra = "{" + ",".join(extra) + "}" if extra else None
     return log
@@ -141,10 +152,10 @@ def read_log(data: bytes) -> LogDocument:
 
 def write_log(log: Any, event: str) -> str:
     """The document of a log (a WebhookLog or a LogDocument) on one line; `event` is its payload's text."""
-    extra = {key: bytes(raw).decode() for key, raw in _slices.decode(log.extra).items()} if log.extra else {}
+    extra = _slices_of(log.extra) if log.extra else {}
     parts: dict[str, str] = {}
     for key, column in _columns_of_log(log).items():
-        if key in extra and (column is None or key not in ("status", "retry", "response")):
+        if key in extra and (column is None or key not in _OUTCOME or _read_as(key, extra[key]) == column):
             parts[key] = extra.pop(key)
         elif column is not None:
             extra.pop(key, None)
@@ -160,27 +171,21 @@ def write_log(log: Any, event: str) -> str:
 def read_event(data: bytes) -> EventDocument:
     """A COTEvent; raises BadDocument."""
     value, data = _read(data)
-    return _event(data.decode().strip(), value, "")
+    return _event(data.decode(), value)
 
 
 def read_subscription(data: bytes) -> SubscriptionDocument:
     """A COTWebhook from JSON or MongoDB extended JSON; raises BadDocument."""
-    value, data = _read(data)
+    value, data, is_tidied = _read_imported(data)
     context = value.get("context") or {}
     if not isinstance(context, dict):
         raise BadDocument(_("not an object"), "/context")
-    code = _text(value, "code")
-    if not CODE.fullmatch(code):
-        raise BadDocument(
-            _("'%(code)s' has other characters than a–z, 0–9 and _, or more than 100") % {"code": code[:60]}, "/code"
-        )
-    trigger = _text(value, "trigger")
-    if trigger not in TRIGGERS:
-        raise BadDocument(_("'%(trigger)s' is none of Cotalker's") % {"trigger": trigger[:60]}, "/trigger")
+    code = _limited(value, "code", _CODE_LIMIT)
+    trigger = _limited(value, "trigger", _TRIGGER_LIMIT)  # one that is none of Cotalker's fires nothing
     name = _text(value, "name")
     if not name.strip() or len(name) > _NAME_LIMIT:
         raise BadDocument(_("empty or longer than %(limit)s characters") % {"limit": _NAME_LIMIT}, "/name")
-    url = _text(value, "url")
+    url = _text(value, "url").strip()
     if not re.match(r"https?://\S+\Z", url, re.IGNORECASE) or len(url) > 2000:
         raise BadDocument(_("not an http or https URL of at most 2,000 characters"), "/url")
     is_active = value.get("isActive", True)
@@ -199,6 +204,7 @@ def read_subscription(data: bytes) -> SubscriptionDocument:
         context_group=_context_id(context, "group"),
         context_task_group=_context_id(context, "taskGroup"),
         text=data.decode(),
+        is_tidied=is_tidied,
     )
 
 
@@ -209,14 +215,15 @@ def write_subscription(subscription: Any) -> str:
     if not subscription.document:
         return _one_line(json.dumps(now | {"context": context}, ensure_ascii=False))
     read = read_subscription(subscription.document.encode())
-    document = json.loads(subscription.document)
+    text = subscription.document
+    document = json.loads(text)
     changed = {key: column for key, column in now.items() if column != getattr(read, _SUBSCRIPTION_COLUMNS[key])}
     changed_context = {key: column for key, column in context.items() if column != getattr(read, _CONTEXT_COLUMNS[key])}
     if not changed and not changed_context:
         return _one_line(subscription.document)
     if changed_context:
         changed["context"] = {**(document.get("context") or {}), **changed_context}
-    return _one_line(json.dumps(document | changed, ensure_ascii=False))
+    return _one_line(json.dumps(document | changed, ensure_ascii=may_be_unshowable(text)))
 
 
 def written_moment(moment: datetime) -> str:
@@ -230,9 +237,10 @@ def object_name(data: Any) -> str:
     if not isinstance(data, dict):
         return ""
     name = data.get("name")
-    if isinstance(name, dict):
-        parts = [name.get("displayName")] if name.get("displayName") else [name.get(k) for k in ("names", "lastName")]
-        name = " ".join(part for part in parts if isinstance(part, str))
+    if isinstance(name, dict):  # a user's or an element's
+        whole = " ".join(part for part in (name.get("names"), name.get("lastName")) if isinstance(part, str))
+        names = (name.get("displayName"), whole, name.get("display"), name.get("code"))
+        name = next((part for part in names if isinstance(part, str) and part.strip()), "")
     for candidate in (name, data.get("title"), data.get("display")):
         if isinstance(candidate, str) and candidate.strip():
             return candidate.strip()[:_NAME_LIMIT]
@@ -241,34 +249,81 @@ def object_name(data: Any) -> str:
 
 def _read(data: bytes) -> tuple[dict[str, Any], bytes]:
     """The parsed document, and its bytes as plain JSON."""
+    before = _BEFORE.match(data)[0]  # type: ignore[index]  # it matches nothing as well
+    data = data[len(before) :].rstrip(b" \t\r\n")
     try:
         value = loads(data)
         if is_extended(value):
             data = to_plain_json(data)
             value = loads(data)
     except NotStrictJSON as error:
-        raise BadDocument(error.reason, offset=error.offset) from error
+        offset = None if error.offset is None else error.offset + len(before.decode())
+        raise BadDocument(error.reason, offset=offset) from error
     if not isinstance(value, dict):
         raise BadDocument(_("not a JSON object"))
     return value, data
 
 
-def _event(text: str, value: Any, path: str) -> EventDocument:
+def _read_imported(data: bytes) -> tuple[dict[str, Any], bytes, bool]:
+    """The same, and whether comments or commas had to be taken out of it."""
+    try:
+        return *_read(data), False
+    except BadDocument as error:
+        if error.offset is None:
+            raise
+        try:
+            return *_read(tidied(data.decode()).encode()), True
+        except BadDocument:
+            raise error from None
+
+
+def _comparable(text: str) -> str:
+    """In one spelling where PostgreSQL could not compare two."""
+    return as_json(parse_to_the_letter(text)) if may_be_unshowable(text) else text
+
+
+def _slices_of(text: str) -> dict[str, str]:
+    """The texts of the values of a JSON object that was read before."""
+    if not may_be_unshowable(text):
+        return {key: bytes(raw).decode() for key, raw in _slices.decode(text).items()}
+    shown = with_placeholders(text)  # each place in it is the same
+    slices: dict[str, str] = {}
+    at = _skip(shown, shown.index("{") + 1)
+    while shown[at] != "}":
+        key, at = _SCANNER.raw_decode(shown, at)
+        start = _skip(shown, _skip(shown, at) + 1)
+        _value, end = _SCANNER.raw_decode(shown, start)
+        slices[key] = text[start:end]
+        at = _skip(shown, end)
+        at = _skip(shown, at + 1) if shown[at] == "," else at
+    return slices
+
+
+def _skip(text: str, at: int) -> int:
+    return _BLANKS.match(text, at).end()  # type: ignore[union-attr]  # it matches nothing as well
+
+
+def _event(text: str, value: Any) -> EventDocument:
+    """An event that came in: it needs to say what it is, or it would fire nothing."""
+    return _as_event(text, value, _word(value, "type"), _word(value, "event"))
+
+
+def _logged_event(text: str, value: Any) -> EventDocument:
+    """The event of a log, whatever it says: nothing is decided by it any more."""
     if not isinstance(value, dict):
-        raise BadDocument(_("an event must be a JSON object"), path or "/")
+        raise BadDocument(_("an event must be a JSON object"), "/event")
+    words = [value[key][:_WORD_LIMIT] if isinstance(value.get(key), str) else "" for key in ("type", "event")]
+    return _as_event(text, value, *words)
+
+
+def _as_event(text: str, value: dict[str, Any], event_type: str, action: str) -> EventDocument:
     data = value.get("data")
-    if data is not None and not isinstance(data, dict):
-        raise BadDocument(_("neither an object nor null"), f"{path}/data")
-    if "company" in value:
-        _id(value, "company", path)
-    if "createdAt" in value:
-        _moment(value, "createdAt", path)
-    object_id = data.get("_id") if data else None
+    object_id = data.get("_id") if isinstance(data, dict) else None
     return EventDocument(
         text=text,
         value=value,
-        type=_word(value, "type", path),
-        action=_word(value, "event", path),
+        type=event_type,
+        action=action,
         object_id=objectid.parse(object_id) if objectid.is_objectid(object_id) else "",
         object_name=object_name(data),
     )
@@ -325,15 +380,37 @@ def _text_or_none(value: dict[str, Any], key: str) -> str | None:
     return text
 
 
-def _word(value: dict[str, Any], key: str, path: str) -> str:
-    word = _required(value, key, path)
-    if not isinstance(word, str) or not 0 < len(word) <= 60:
-        raise BadDocument(_("not a string of 1 to 60 characters"), f"{path}/{key}")
+def _word(value: dict[str, Any], key: str) -> str:
+    return _limited(value, key, _WORD_LIMIT)
+
+
+def _limited(value: dict[str, Any], key: str, limit: int) -> str:
+    word = _required(value, key, "")
+    if not isinstance(word, str) or not 0 < len(word) <= limit:
+        raise BadDocument(_("not a string of 1 to %(limit)s characters") % {"limit": limit}, f"/{key}")
     return word
 
 
+def _response(value: Any, text: str) -> str | None:
+    """A response that was read as JSON is kept as it was written."""
+    return value if value is None or isinstance(value, str) else text
+
+
+def _read_as(key: str, text: str) -> Any:
+    """What the column of an outcome tells where the document has this text."""
+    value = loads(text)
+    return _response(value, text) if key == "response" else _as_number(value)
+
+
+def _as_number(value: Any) -> Any:
+    """409.0 and "409" are 409; everything else is what it was."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return int(value) if isinstance(value, str) and re.fullmatch(r"[0-9]{1,10}", value) else value
+
+
 def _whole_number(value: dict[str, Any], key: str, most: int) -> int | None:
-    number = value.get(key)
+    number = _as_number(value.get(key))
     if number is None:
         return None
     if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= most:
@@ -341,17 +418,25 @@ def _whole_number(value: dict[str, Any], key: str, most: int) -> int | None:
     return number
 
 
-def _moment(value: dict[str, Any], key: str, path: str = "") -> datetime:
-    text = _required(value, key, path)
+def _moment(value: dict[str, Any], key: str) -> datetime:
+    text = _required(value, key, "")
     try:
-        moment = datetime.fromisoformat(text).astimezone(UTC) if _has_zone(text) else None
+        moment = _of_epoch(text) or (datetime.fromisoformat(text).astimezone(UTC) if _has_zone(text) else None)
     except (ValueError, OverflowError, TypeError):
         moment = None
     if moment is None or not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
         raise BadDocument(
-            _("'%(text)s' is not a date such as 2022-05-05T20:04:40.084Z") % {"text": str(text)[:60]}, f"{path}/{key}"
+            _("'%(text)s' is not a date such as 2022-05-05T20:04:40.084Z") % {"text": str(text)[:60]}, f"/{key}"
         )
     return moment
+
+
+def _of_epoch(number: Any) -> datetime | None:
+    """Milliseconds since 1970, or seconds where it is too little for that; None where it is no number."""
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        return None
+    milliseconds = number * 1000 if abs(number) < _LEAST_MILLISECONDS else number
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds)
 
 
 def _has_zone(text: Any) -> bool:

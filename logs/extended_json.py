@@ -1,48 +1,97 @@
 """MongoDB extended JSON, as mongoexport writes it, turned into the plain JSON that Cotalker's API gives.
 
-Only the wrappers ({"$oid": …}, {"$date": …}, {"$numberLong": …}) are replaced, in the text itself, so everything else keeps
-its bytes. A wrapper cannot be mistaken inside a string: there its quotes would be escaped.
-Source: the MongoDB Extended JSON (v2) specification.
+Wrappers ({"$oid": …}, {"$date": …}, {"$numberLong": …}) and fractions that are none (409.0) are replaced in the text itself, so
+everything else keeps its bytes. A wrapper cannot be mistaken inside a string: there its quotes would be escaped.
+Source: the MongoDB Extended JSON (v1, v2) specifications; dates and numbers as JavaScript's JSON.stringify writes them.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 _OID = re.compile(rb'\{\s*"\$oid"\s*:\s*("[0-9a-fA-F]{24}")\s*\}')
 _DATE = re.compile(
-    rb'\{\s*"\$date"\s*:\s*(?:"(?P<text>[^"\\]*)"|(?P<ms>-?\d{1,15})'
-    rb'|\{\s*"\$numberLong"\s*:\s*"(?P<long>-?\d{1,15})"\s*\})\s*\}'
+    rb'\{\s*"\$date"\s*:\s*(?:"(?P<text>[^"\\]*)"|(?P<ms>-?\d{1,16})'
+    rb'|\{\s*"\$numberLong"\s*:\s*"(?P<long>-?\d{1,16})"\s*\})\s*\}'
 )
 _NUMBER = re.compile(
-    rb'\{\s*"\$number(?:Int|Long|Double|Decimal)"\s*:\s*"(-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)"\s*\}'
+    rb'\{\s*"\$number(?P<kind>Int|Long|Double|Decimal)"\s*:\s*"(?:(?P<number>-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)'
+    rb'|-?Infinity|NaN)"\s*\}'
 )
+# Strings are passed over.
+_FRACTION = re.compile(rb'"(?:[^"\\]|\\.)*+"|(?P<fraction>-?\d+(?:\.\d+(?:[eE][+-]?\d+)?|[eE][+-]?\d+))', re.DOTALL)
+_HAS_FRACTION = re.compile(rb"\d(?:\.\d|[eE][+-]?\d)")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_CYCLE = 400  # years, after which the calendar repeats
+_CYCLE_MS = 146_097 * 24 * 3600 * 1000
+_LAST_MS = 8_640_000_000_000_000  # JavaScript's dates end there
 
 
 def is_extended(value: Any) -> bool:
-    """Whether a parsed document is in extended JSON: its own id is wrapped then."""
-    return isinstance(value, dict) and isinstance(value.get("_id"), dict) and "$oid" in value["_id"]
+    """Whether a parsed document is in extended JSON: one of its own fields is wrapped then."""
+    return isinstance(value, dict) and any(
+        isinstance(item, dict) and len(item) == 1 and next(iter(item))[:1] == "$" for item in value.values()
+    )
 
 
 def to_plain_json(data: bytes) -> bytes:
     """The same document with every wrapper replaced by what it wraps; dates in ISO-8601 with milliseconds and Z."""
-    return _NUMBER.sub(rb"\1", _DATE.sub(_iso_date, _OID.sub(rb"\1", data)))
+    if _HAS_FRACTION.search(data):
+        data = _FRACTION.sub(_plain_fraction, data)
+    return _NUMBER.sub(_number, _DATE.sub(_iso_date, _OID.sub(rb"\1", data)))
+
+
+def iso_date(milliseconds: int) -> str | None:
+    """A moment as JavaScript writes it, 2022-05-05T20:04:40.084Z; None where it has no such moment."""
+    if abs(milliseconds) > _LAST_MS:
+        return None
+    cycles = milliseconds // _CYCLE_MS  # of year 1970 to 2369 is every moment that is left
+    moment = _EPOCH + timedelta(milliseconds=milliseconds - cycles * _CYCLE_MS)
+    year = moment.year + cycles * _CYCLE
+    written = f"{year:04d}" if 0 <= year <= 9999 else f"{year:+07d}"
+    return f"{written}-{moment:%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
 
 
 def _iso_date(match: re.Match[bytes]) -> bytes:
-    milliseconds = match["ms"] or match["long"]
-    if milliseconds is None:
-        return b'"' + _with_milliseconds(match["text"]) + b'"'
+    number = match["ms"] or match["long"]
+    written = _of_text(match["text"].decode()) if number is None else iso_date(int(number))
+    return match[0] if written is None else f'"{written}"'.encode()  # left wrapped, the check of the field says so
+
+
+def _of_text(text: str) -> str:
+    """mongoexport leaves zeros out (.1Z, Z), and older ones write an offset; what is no moment stays as it is."""
     try:
-        moment = _EPOCH + timedelta(milliseconds=int(milliseconds))
-    except OverflowError:
-        return match[0]  # left wrapped; the check of the field says so
-    return f'"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"'.encode()
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    if moment.tzinfo is None:
+        return text
+    return iso_date((moment - _EPOCH) // timedelta(milliseconds=1)) or text
 
 
-def _with_milliseconds(text: bytes) -> bytes:
-    """mongoexport leaves ".000" out of a whole second, which Cotalker writes."""
-    return text[:-1] + b".000Z" if re.fullmatch(rb"[\d-]{10}T[\d:]{8}Z", text) else text
+def _number(match: re.Match[bytes]) -> bytes:
+    number = match["number"] or b"null"  # as JSON.stringify does with NaN
+    return as_javascript(number.decode()).encode() if match["kind"] == b"Double" and number != b"null" else number
+
+
+def _plain_fraction(match: re.Match[bytes]) -> bytes:
+    fraction = match["fraction"]
+    return match[0] if fraction is None else as_javascript(fraction.decode()).encode()
+
+
+def as_javascript(number: str) -> str:
+    """A double as JSON.stringify writes it: 409.0 as 409, 1E-07 as 1e-7. What is no double stays, to be refused."""
+    value = float(number)
+    if math.isinf(value) or (value == 0 and Decimal(number) != 0):
+        return number
+    shortest = Decimal(repr(value)).normalize()
+    if value == 0 or 1e-6 <= abs(value) < 1e21:
+        return f"{abs(shortest) if value == 0 else shortest:f}"
+    sign, digits, _exponent = shortest.as_tuple()
+    mantissa = "".join(map(str, digits))
+    mantissa = mantissa[0] + (f".{mantissa[1:]}" if mantissa[1:] else "")
+    return f"{'-' if sign else ''}{mantissa}e{shortest.adjusted():+d}"

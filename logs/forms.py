@@ -24,6 +24,12 @@ LONGEST_TIMEOUT = 120
 KEEP, NONE, GENERATE, OWN = "keep", "none", "generate", "own"
 
 
+def trigger_choices(subscription: Subscription) -> list[tuple[str, Any]]:
+    """Those that cotadmin knows, and that which an import has brought."""
+    trigger = subscription.trigger
+    return [*Trigger.choices, *([(trigger, trigger)] if trigger and not subscription.is_trigger_known else [])]
+
+
 class SubscriptionForm(forms.ModelForm):
     """`SubscriptionForm(data, instance=subscription or None, user=request.user)`; subscription_changes.save stores it.
 
@@ -38,6 +44,7 @@ class SubscriptionForm(forms.ModelForm):
         widget=SecretInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
     headers = HeadersField()
+    trigger = forms.ChoiceField(label=_("Trigger"), widget=forms.RadioSelect)
     timeout = forms.IntegerField(label=_("Timeout"), required=False, min_value=1, max_value=LONGEST_TIMEOUT)
 
     class Meta:
@@ -47,7 +54,6 @@ class SubscriptionForm(forms.ModelForm):
         field_classes = dict.fromkeys(CONTEXT_FIELDS, ObjectIdFormField)
         widgets = {
             "description": forms.Textarea(attrs={"rows": 2}),
-            "trigger": forms.RadioSelect,
             "holds_when_exhausted": forms.RadioSelect,
             "url": forms.TextInput(attrs={"inputmode": "url", "autocomplete": "off"}),
         }
@@ -71,8 +77,7 @@ class SubscriptionForm(forms.ModelForm):
         else:
             del self.fields["code"]
         self.fields["url"].required = True
-        self.fields["trigger"].choices = Trigger.choices  # type: ignore[attr-defined]
-        self.fields["trigger"].required = True
+        self.fields["trigger"].choices = trigger_choices(self.instance)  # type: ignore[attr-defined]
         self.fields["timeout"].help_text = gettext(
             "Seconds until a try is given up, 1 to %(most)s. Empty: %(default)g, as for all."
         ) % {"most": LONGEST_TIMEOUT, "default": settings.DELIVERY_TIMEOUT}
@@ -126,7 +131,7 @@ class SubscriptionForm(forms.ModelForm):
         super().clean()
         data = self.cleaned_data
         for name in CONTEXT_FIELDS:
-            if name not in CONTEXT_OF.get(data.get("trigger", ""), []):
+            if name not in CONTEXT_OF.get(data.get("trigger", ""), []) and not self._keeps_odd_trigger(data):
                 self.errors.pop(name, None)  # the field is not on the screen
                 data[name] = ""
         if data.get("secret_choice") == OWN:
@@ -134,6 +139,9 @@ class SubscriptionForm(forms.ModelForm):
         if self.is_code_open:
             self._settle_code(data)
         return data
+
+    def _keeps_odd_trigger(self, data: dict[str, Any]) -> bool:
+        return not self.instance.is_trigger_known and data.get("trigger") == self.initial.get("trigger")
 
     def _check_own_secret(self, secret: str) -> None:
         try:

@@ -98,7 +98,7 @@ class VariantForm(ReasonForm):
             raise ValidationError(_told(error, text)) from error
         if not isinstance(event, dict):
             raise ValidationError(gettext("An event is a JSON object: it begins with { and ends with }."))
-        is_same = tree.as_json(tree.parse(text)) == tree.as_json(tree.parse(self.stored))
+        is_same = tree.as_json(tree.parse_to_the_letter(text)) == tree.as_json(tree.parse_to_the_letter(self.stored))
         return None if is_same else text
 
     def clean(self) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """JSON as PostgreSQL and every receiver can take it: what Python's parser lets through or stumbles over is refused here.
 
-Refused: NaN and Infinity, numbers beyond a double, integers of thousands of digits, duplicate keys, NUL characters, lone
-surrogates, bytes that are not UTF-8, and nesting beyond 100 levels.
+Refused: NaN and Infinity, numbers beyond a double, integers of thousands of digits, duplicate keys, bytes that are not UTF-8, and
+nesting beyond 100 levels. Escapes that no text can hold are read as placeholders; the text itself keeps them.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from .payloads.escapes import with_placeholders
+
 MAX_DEPTH = 100
 MAX_DIGITS = 308  # what a double can hold; Python gives up at 4,300 digits, PostgreSQL's jsonb at 16,383 decimals
 _ZERO = re.compile(r"-?0(?:\.0+)?(?:[eE][+-]?\d{1,3})?")
-_SUSPICIOUS_ESCAPE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 
 
 class NotStrictJSON(ValueError):
@@ -34,14 +35,11 @@ def loads(data: bytes | str) -> Any:
     if text.count("{") + text.count("[") > MAX_DEPTH:
         _check_depth(text)
     try:
-        value = _decoder.decode(text)
+        return _decoder.decode(with_placeholders(text))
     except json.JSONDecodeError as error:
         raise NotStrictJSON(_("not JSON: %(reason)s") % {"reason": error.msg}, error.pos) from error
     except RecursionError as error:
         raise NotStrictJSON(_too_deep()) from error
-    if _SUSPICIOUS_ESCAPE.search(text):
-        _check_strings(value, "")
-    return value
 
 
 def _decode(data: bytes) -> str:
@@ -65,22 +63,6 @@ def _check_depth(text: str) -> None:
                 raise NotStrictJSON(_too_deep(), match.start())
         elif bracket in "]}":
             depth -= 1
-
-
-def _check_strings(value: Any, path: str) -> None:
-    """Depth is bounded by now, so recursion is safe."""
-    if isinstance(value, str):
-        if "\x00" in value:
-            raise NotStrictJSON(_("a NUL character at %(place)s") % {"place": path or "/"})
-        if not value.isascii() and re.search("[\ud800-\udfff]", value):
-            raise NotStrictJSON(_("half a surrogate pair at %(place)s") % {"place": path or "/"})
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            _check_strings(key, f"{path} (a key)")
-            _check_strings(item, f"{path}/{key}")
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            _check_strings(item, f"{path}/{index}")
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

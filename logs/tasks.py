@@ -10,7 +10,7 @@ from procrastinate import JobContext, RetryStrategy
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued
 
-from .ingest import same_again, unmatched, uploads
+from .ingest import refusals, same_again, unmatched, uploads
 from .jobs import Interrupted, interruptible
 from .partitions import make_months_ahead
 from .retention import running
@@ -45,10 +45,11 @@ async def queue_lost() -> None:
 @app.periodic(cron="7 * * * *")
 @app.task(queueing_lock="forget_events", pass_context=True, retry=AGAIN)
 def forget_events(context: JobContext, timestamp: int) -> None:
-    """What tells the same event again is kept for a day, and what fired nothing is counted for three months."""
+    """What tells the same event again is kept for a day, what was refused for a week, and counts for three months."""
     with interruptible(context.should_abort):
         same_again.forget_old()
         unmatched.forget_old()
+        refusals.forget_old()
 
 
 @app.periodic(cron="27 * * * *")

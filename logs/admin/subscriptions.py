@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from ..delivery.guard import Blocked, Guard
 from ..delivery.signing import new_secret
 from ..form_fields import URL_PATTERN, ObjectIdFormField
-from ..forms import CONTEXT_FIELDS
+from ..forms import CONTEXT_FIELDS, trigger_choices
 from ..masked_keys import masked_keys
 from ..models import AuditAction, AuditEntry, Company, Subscription
 from ..payloads.masking import mask_url
@@ -25,6 +25,8 @@ from .json_text import shown_json
 
 
 class SubscriptionAdminForm(forms.ModelForm):
+    trigger = forms.ChoiceField(label=_("Trigger"))
+
     class Meta:
         model = Subscription
         fields = ["company", "name", "code", "description", "url", "trigger", *CONTEXT_FIELDS, "is_active"]
@@ -32,9 +34,10 @@ class SubscriptionAdminForm(forms.ModelForm):
 
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
-        for name in ("url", "trigger"):  # only a placeholder may be without
-            if name in self.fields:
-                self.fields[name].required = True
+        if "url" in self.fields:
+            self.fields["url"].required = True  # only a placeholder may be without
+        if "trigger" in self.fields:
+            self.fields["trigger"].choices = [("", "---------"), *trigger_choices(self.instance)]  # type: ignore[attr-defined]
 
     def clean_url(self) -> str:
         """Refuses what the guard would refuse at delivery; what is stored already does not keep others from being edited."""

@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
 from django.db.models import OuterRef, Subquery, TextField
 from django.db.models.functions import Cast, Length
 
 from ..masked_keys import masked_keys
 from ..models import Payload, Subscription, WebhookLog
 from ..payloads.masking import MaskedKeys
+from ..payloads.tokens import as_written
 from .fields import PATH_ROOTS
 
 SUBSCRIPTIONS = 30  # of each of the newest of them, the newest event is read
@@ -62,4 +62,4 @@ def _newest_events(user: Any) -> Iterator[Any]:
         Payload.objects.filter(pk__in=ids).alias(length=Length(Cast("event", TextField()))).filter(length__lte=LARGEST)
     )
     for event in small.values_list("event", flat=True):
-        yield msgspec.json.decode(event)
+        yield as_written(event)

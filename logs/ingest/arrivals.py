@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from .. import objectid
 from ..documents import BadDocument, EventDocument, read_event
+from ..models import RefusalKind
 from .matching import Watched, watched
 from .splitting import Piece
 
@@ -26,6 +27,11 @@ class ArrivalError:
     index: int | None
     path: str
     reason: str
+    kind: RefusalKind = RefusalKind.NOT_EVENT
+
+
+class _OtherCompany(BadDocument):
+    """The event is in order, and not for who sent it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +84,11 @@ def read_arrival(data: bytes, reach: Reach, index: int = 0, idempotency_key: str
     """One COTEvent. Its place in the batch is part of its name, as a batch has one Idempotency-Key."""
     try:
         return arrival_of(read_event(data), reach, index, idempotency_key and f"{idempotency_key}\n{index}")
+    except _OtherCompany as error:
+        return ArrivalError(index, error.path, error.reason, RefusalKind.COMPANY)
     except BadDocument as error:
-        return ArrivalError(index, error.path, _reason(error, data))
+        kind = RefusalKind.NOT_EVENT if error.path else RefusalKind.NOT_JSON
+        return ArrivalError(index, error.path, _reason(error, data), kind)
 
 
 def sorted_out(arrivals: Iterable[Arrival | ArrivalError]) -> Sorted:
@@ -99,9 +108,12 @@ def arrival_of(event: EventDocument, reach: Reach, index: int = 0, key: str = ""
     """`key`: what the sender calls this event; "" where its bytes are its name. Raises BadDocument."""
     if "company" not in event.value:
         raise BadDocument(_("missing"), "/company")
-    company = objectid.parse(event.value["company"])
+    try:
+        company = objectid.parse(event.value["company"])
+    except ValueError as error:
+        raise BadDocument(str(error), "/company") from error
     if company not in reach.companies:
-        raise BadDocument(reach.refusal, "/company")
+        raise _OtherCompany(reach.refusal, "/company")
     digest = _sha256("event", company, event.text)
     return Arrival(
         index=index,

@@ -37,6 +37,8 @@ def why_not_testable(subscription: Subscription) -> str:
     """The reason why it gets no test event now, "" where it does."""
     if subscription.is_placeholder:
         return _("Logs named this subscription, but it was not imported yet. Import it, or edit it to say what it is.")
+    if not subscription.is_trigger_known:
+        return _("cotadmin does not know its trigger, and has no test event for it.")
     if not subscription.url:
         return _("It has no URL. Give it one first.")
     if not subscription.is_active:

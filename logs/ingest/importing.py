@@ -29,7 +29,8 @@ BATCH_BYTES = 8 * 1024 * 1024
 
 @dataclass
 class Summary:
-    """What became of the documents. `company_differs`: logs that name another company than their subscription.
+    """What became of the documents. `company_differs`: logs that name another company than their subscription. `tidied`: those
+    out of which comments or commas had to be taken first.
 
     `error` says why the file could not be read to its end, "" where it was.
     """
@@ -40,6 +41,7 @@ class Summary:
     updated: int = 0
     refused: int = 0
     company_differs: int = 0
+    tidied: int = 0
     error: str = ""
 
 
@@ -123,6 +125,8 @@ class Importer:
                     document = read(piece.data)
                 except BadDocument as error:
                     self._refuse(piece, error)
+                else:
+                    self.summary.tidied += document.is_tidied
                 yield piece, document
         except TooMuch:
             self.summary.error = _(

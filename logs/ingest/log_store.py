@@ -12,6 +12,7 @@ from ..delivery.policy import cause_of, fingerprint, is_success
 from ..documents import BadDocument, LogDocument
 from ..models import State
 from ..partitions import make_months_of
+from ..payloads.equality import is_same
 from ..payloads.masking import MaskedKeys, mask_text
 from ..search import MORE_VECTORS, event_vectors, response_vector
 from .reach import Reach
@@ -39,10 +40,9 @@ WITH inserted AS (
 INSERT INTO logs_payload (log_id, event, search, {_MORE_VECTORS})
 SELECT id, event, event_search, {_MORE_VECTORS} FROM staged_log JOIN inserted USING (id) RETURNING log_id
 """
-# Written differently is not different: a pretty-printed copy of the same event is fine.
-_OTHER_EVENT = """
-SELECT staged_log.id FROM staged_log JOIN logs_payload ON log_id = staged_log.id
-WHERE logs_payload.event::text <> staged_log.event::text AND logs_payload.event::jsonb <> staged_log.event::jsonb
+_OTHER_TEXT = """
+SELECT staged_log.id, logs_payload.event::text, staged_log.event::text
+FROM staged_log JOIN logs_payload ON log_id = staged_log.id WHERE logs_payload.event::text <> staged_log.event::text
 """
 _OUT_OF_REACH = """
 SELECT logs_webhooklog.id FROM staged_log JOIN logs_webhooklog USING (id)
@@ -62,9 +62,15 @@ _SET = (
     "fingerprint",
     "search",
 )
-_COMPARED = ("subscription_id", "company", "created_at", "status", "retry", "response", "extra::jsonb")
-_DIFFERS = f"""({", ".join(f"log.{column}" for column in _COMPARED)})
-        IS DISTINCT FROM ({", ".join(f"staged.{column}" for column in _COMPARED)})"""
+_COMPARED = ("subscription_id", "company", "created_at", "status", "retry", "response")
+# What no text can hold is no jsonb either.
+_OTHER_EXTRA = r"""CASE
+        WHEN log.extra::text IS NOT DISTINCT FROM staged.extra::text THEN false
+        WHEN concat(log.extra, staged.extra) ~ '\\u(0000|[dD][89a-fA-F])' THEN true
+        ELSE log.extra::jsonb IS DISTINCT FROM staged.extra::jsonb
+    END"""
+_DIFFERS = f"""(({", ".join(f"log.{column}" for column in _COMPARED)})
+        IS DISTINCT FROM ({", ".join(f"staged.{column}" for column in _COMPARED)}) OR {_OTHER_EXTRA})"""
 # `position` says whether anything was done with the log here. After a wait for its row PostgreSQL asks the conditions on this row
 # once more, and no other: a subquery would still see what was stored when the statement began. In the order of ids, as by all.
 _LOCK_CHANGED = f"""
@@ -180,6 +186,6 @@ def _refuse_conflicts(cursor, reach: Reach, stored: Stored) -> None:
         cursor.execute(_OUT_OF_REACH, [list(reach.companies)])
         for (pk,) in cursor.fetchall():
             stored.refused[pk] = BadDocument(_("a log with this id belongs to a company that is not yours"), "/_id")
-    cursor.execute(_OTHER_EVENT)
-    for (pk,) in cursor.fetchall():
+    cursor.execute(_OTHER_TEXT)
+    for pk in [pk for pk, known, came in cursor.fetchall() if not is_same(known, came)]:
         stored.refused.setdefault(pk, BadDocument(_("differs from the event that is stored for this log"), "/event"))

@@ -61,8 +61,10 @@ class Watch:
 
 def watched(company: str, event: dict[str, Any]) -> Watched:
     """Of a COTEvent that documents.read_event took."""
-    data = event.get("data") or {}
-    ids = [_id_or_empty(data.get(key)) for key in ("taskGroup", "surveyId", "group")]
+    data = event.get("data")
+    ids = [
+        _id_or_empty(data.get(key) if isinstance(data, dict) else None) for key in ("taskGroup", "surveyId", "group")
+    ]
     return Watched(company, event["type"], event["event"], *ids)
 
 

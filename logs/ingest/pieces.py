@@ -51,7 +51,7 @@ def _begun(chunks: Iterable[bytes]) -> tuple[bytes, Iterator[bytes]]:
     source = iter(chunks)
     start = b""
     for chunk in source:
-        start = (start + chunk).removeprefix(_BYTE_ORDER_MARK).lstrip(_BLANKS)
+        start = (start + chunk).lstrip(_BLANKS).removeprefix(_BYTE_ORDER_MARK).lstrip(_BLANKS)
         if len(start) > len(_BYTE_ORDER_MARK):
             break
     return start, chain([start], source)

@@ -1,5 +1,5 @@
 """Cuts a stream of bytes into documents: a JSON array, one object, objects one after another, NDJSON or JSON text sequences (RFC
-7464); gzipped or not.
+7464); gzipped or not; also the array inside of what an API wraps around its answers: {"data": […]}, {"data": {"logs": […]}}.
 
 Only brackets and strings are looked at, so a document that is not quite JSON still comes out and can be set aside with its
 place. Where one does not end, the next begins at the next line that is indented like it. Memory holds one document and one
@@ -12,6 +12,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import count
 
 import msgspec
 from django.utils.translation import gettext as _
@@ -23,9 +24,18 @@ DOCUMENT_LIMIT = 16 * 1024 * 1024  # MongoDB's own limit of a document
 # A string that is not closed reaches to the end of its line; what looks like a bracket in there is left out.
 _STRING = rb'"(?:[^"\\\n\x1e]|\\[^\n\x1e]?)*+"?'
 _SEPARATOR = b"\x1e"  # JSON knows no such byte
-_TOKEN = re.compile(_STRING + rb"|[{}\[\]\x1e]")
+# Comments are none of JSON, but in some documents; what looks like a bracket in there is left out, too.
+_COMMENT = rb"//[^\n\x1e]*+|/\*(?:[^*\x1e]|\*(?!/))*+(?:\*/)?"
+_TOKEN = re.compile(rb"|".join([_STRING, _COMMENT, rb"[{}\[\]\x1e]"]))
 _BLANKS = b" \t\r\n,\x1e"
-_BETWEEN = re.compile(rb"[ \t\r\n,\x1e]*+")
+_BETWEEN = re.compile(rb"(?:[ \t\r\n,\x1e]|\xef\xbb\xbf)*+")
+# An answer of an API: fields that tell nothing but themselves, and then a list by a name that no document has.
+_FIELD = rb'\s*"[^"\\]{0,60}"\s*:\s*(?:"(?:[^"\\]|\\.){0,200}"|[\w.+-]{1,40})\s*,'
+_LIST = rb'\s*"(?:data|logs|subscriptions|webhooks|webhookLogs|items|results|docs|rows)"\s*:\s*\['
+_FIELDS = rb"(?:" + _FIELD + rb"){0,20}?"
+_LIST_INSIDE = rb'\s*"data"\s*:\s*\{' + _FIELDS + rb'\s*"\w{1,60}"\s*:\s*\['
+_ENVELOPE = re.compile(rb"\{" + _FIELDS + rb"(?:(?P<one>" + _LIST + rb")|" + _LIST_INSIDE + rb")\s*[{\]]")
+_ENVELOPE_LIMIT = 4096  # bytes in front of its list
 _NO_DOCUMENT = re.compile(rb"(?:" + _STRING + rb'|[^\n{\[\],"\x1e])++')
 _INDENTATION_LIMIT = 1000
 _UNPACK_AT_ONCE = 1 << 20
@@ -64,7 +74,7 @@ def split(
     `limit`: how many bytes may be read, unpacked; raises TooMuch beyond. `on_work` is called again and again, within a document
     too, and may raise to end it all.
     """
-    return _Splitter(_unpacked(chunks, limit), DOCUMENT_LIMIT, on_work).pieces()
+    return _Splitter(_unpacked(chunks, limit), DOCUMENT_LIMIT, on_work, opens_envelopes=True).pieces()
 
 
 def split_text(chunks: Iterable[bytes], limit: int) -> Iterator[Piece]:
@@ -134,10 +144,18 @@ class _Splitter:
     `indentation`: the blanks before `position` on its line, or None where something else stands before it.
     """
 
-    def __init__(self, chunks: Iterator[bytes], limit: int, on_work: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        chunks: Iterator[bytes],
+        limit: int,
+        on_work: Callable[[], None] = lambda: None,
+        opens_envelopes: bool = False,
+    ) -> None:
         self.chunks = chunks
         self.limit = limit
         self.on_work = on_work
+        self.opens_envelopes = opens_envelopes  # an event has a field "data" of its own
+        self.open_braces = 0  # of the envelope around the array
         self.buffer = b""
         self.position = 0
         self.line = 1
@@ -150,12 +168,45 @@ class _Splitter:
             if self._byte() == (b"]" if self.is_in_array else b"["):
                 self.is_in_array = not self.is_in_array
                 self._advance_to(self.position + 1)
-            else:
+                self._close_envelope()
+            elif not self._open_envelope():
                 yield self._piece()
         if self.is_in_array:
             yield Piece(
                 self.number + 1, self.line, b"", _("the array is not closed; the end of the file seems to be missing")
             )
+
+    def _open_envelope(self) -> bool:
+        """Go to the first document of an answer of an API; False where this is none."""
+        if not self.opens_envelopes or self.is_in_array or self._byte() != b"{":
+            return False
+        if self.buffer.startswith(b'{"_id"', self.position):  # as most documents begin
+            return False
+        while len(self.buffer) - self.position < _ENVELOPE_LIMIT and self._fill():
+            pass
+        match = _ENVELOPE.match(self.buffer, self.position, self.position + _ENVELOPE_LIMIT)
+        if match is None or b'"_id"' in match[0]:
+            return False
+        self.is_in_array = True
+        self.open_braces = 1 if match["one"] else 2
+        self._advance_to(match.end() - 1)
+        return True
+
+    def _close_envelope(self) -> None:
+        """Pass over what follows the list of an answer, up to its end."""
+        for tokens in count():
+            if not self.open_braces or self.is_in_array:
+                return
+            if tokens % _TOKENS_AT_ONCE == 0:
+                self.on_work()
+            match = _TOKEN.search(self.buffer, self.position)
+            if match is None or (match[0][:1] in (b'"', b"/") and match.end() == len(self.buffer)):
+                self._advance_to(match.start() if match else len(self.buffer))
+                if not self._fill():
+                    self.open_braces = 0
+                continue
+            self.open_braces += (match[0] == b"{") - (match[0] == b"}")
+            self._advance_to(match.end())
 
     def _piece(self) -> Piece:
         self.number += 1
@@ -185,7 +236,7 @@ class _Splitter:
         at = self.position
         while True:
             match = _TOKEN.search(self.buffer, at)
-            if match is None or (match[0][:1] == b'"' and match.end() == len(self.buffer)):
+            if match is None or (match[0][:1] in (b'"', b"/") and match.end() == len(self.buffer)):
                 at = (match.start() if match else len(self.buffer)) - self.position
                 if len(self.buffer) - self.position >= self.limit or not self._fill():
                     return None

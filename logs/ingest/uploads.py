@@ -20,7 +20,7 @@ from .importing import Importer, Refusal, Summary
 
 CHUNK = 1 << 20
 LOOK_SECONDS = 1.0  # between two looks whether it was cancelled
-COUNTED = ("read", "new", "unchanged", "updated", "refused", "company_differs")
+COUNTED = ("read", "new", "unchanged", "updated", "refused", "company_differs", "tidied")
 # Of what is refused, so much is kept of one import. All of it is counted.
 KEPT_REFUSED = 10_000
 KEPT_REFUSED_BYTES = 64 * 1024 * 1024

@@ -42,6 +42,8 @@ class ImportCommand(BaseCommand):
             self.stdout.write(
                 f"{total.company_differs} name another company than their subscription; their pages say so"
             )
+        if total.tidied:
+            self.stdout.write(f"{total.tidied} had comments or trailing commas, which were left out")
         if total.refused or total.error:
             sys.exit(1)
 
@@ -70,7 +72,7 @@ class ImportCommand(BaseCommand):
 
     @staticmethod
     def _add(total: Summary, summary: Summary) -> None:
-        for name in ("read", "new", "unchanged", "updated", "refused", "company_differs"):
+        for name in ("read", "new", "unchanged", "updated", "refused", "company_differs", "tidied"):
             setattr(total, name, getattr(total, name) + getattr(summary, name))
         total.error = total.error or summary.error
 

@@ -8,6 +8,7 @@ from .imports import Import, ImportChunk, ImportKind, ImportState, RefusedDocume
 from .ingest import AcceptedEvent, ApiToken, Door, UnmatchedCount
 from .lane import DUE_CHANNEL, RUN_BEGAN, take_positions, wake
 from .payload import Payload
+from .refusals import RefusalCount, RefusalKind, RefusedEvent
 from .retention import Retention
 from .rollup import Cell, CellOfAll, DurationCell, DurationRollup, Rollup, RollupDelta, RollupOfAll
 from .round import RedeliveryRefused
@@ -52,7 +53,10 @@ __all__ = [
     "PauseReason",
     "Payload",
     "RedeliveryRefused",
+    "RefusalCount",
+    "RefusalKind",
     "RefusedDocument",
+    "RefusedEvent",
     "Retention",
     "Rollup",
     "RollupDelta",

@@ -50,6 +50,7 @@ class Import(models.Model):
     updated = models.IntegerField(_("updated"), default=0)
     refused = models.IntegerField(_("refused"), default=0)
     company_differs = models.IntegerField(default=0)
+    tidied = models.IntegerField(default=0)
     error = models.TextField(_("error"), blank=True)
 
     objects = ImportQuerySet.as_manager()

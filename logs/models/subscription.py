@@ -52,7 +52,8 @@ class Subscription(Lane):
         _("URL"), max_length=2000, blank=True, help_text=_("Where its events are posted: http or https.")
     )
     is_active = models.BooleanField(_("active"), default=True)
-    trigger = models.CharField(_("trigger"), max_length=40, choices=Trigger, blank=True)
+    # Usually one of Trigger; one that an import has brought may be none of them, and fires nothing.
+    trigger = models.CharField(_("trigger"), max_length=40, blank=True)
     context_survey = ObjectIdField(_("survey"), blank=True, validators=[is_objectid])
     context_group = ObjectIdField(_("group"), blank=True, validators=[is_objectid])
     context_task_group = ObjectIdField(_("task group"), blank=True, validators=[is_objectid])
@@ -86,13 +87,9 @@ class Subscription(Lane):
         ordering = ["name", "id"]
         constraints = [
             models.CheckConstraint(condition=models.Q(id__regex=r"^[0-9a-f]{24}$"), name="subscription_id_is_objectid"),
+            models.CheckConstraint(condition=~models.Q(code="", is_placeholder=False), name="subscription_has_code"),
             models.CheckConstraint(
-                condition=models.Q(code__regex=CODE_PATTERN) | models.Q(code="", is_placeholder=True),
-                name="subscription_code_pattern",
-            ),
-            models.CheckConstraint(
-                condition=models.Q(trigger__in=Trigger.values) | models.Q(trigger="", is_placeholder=True),
-                name="subscription_trigger_known",
+                condition=~models.Q(trigger="", is_placeholder=False), name="subscription_has_trigger"
             ),
             models.CheckConstraint(
                 condition=models.Q(is_placeholder=False) | models.Q(is_active=False, url=""),
@@ -119,6 +116,13 @@ class Subscription(Lane):
 
     def get_absolute_url(self) -> str:
         return address_of("logs:subscription_detail", self.pk)
+
+    def get_trigger_display(self) -> str:
+        return str(Trigger(self.trigger).label) if self.is_trigger_known else self.trigger
+
+    @property
+    def is_trigger_known(self) -> bool:
+        return self.trigger in Trigger.values
 
     @property
     def secret(self) -> str:

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from urllib.parse import unquote_plus
 
+from .escapes import quoted
+
 MASK = "••••••••"
 DEFAULT_MASKED_KEYS = (
     "password",
@@ -129,7 +131,7 @@ def _masked_places(text: str, keys: MaskedKeys, length: int) -> Iterator[tuple[i
         elif token[0] == '"' and "\\" in token:
             inside = _decoded(token)
             if inside is not None and (hidden := mask_inside(inside, keys)) != inside:
-                yield match.start(), match.end(), json.dumps(hidden, ensure_ascii=False)
+                yield match.start(), match.end(), quoted(hidden)
         last = token
     if secret_from >= 0:  # a text that was cut off
         yield secret_from, len(text), masked

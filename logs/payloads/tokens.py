@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 import msgspec
 
+from .escapes import with_placeholders
 from .masking import MASK, MaskedKeys, mask_closely, mask_inside
 
 WORD_LENGTH = 64
@@ -40,7 +41,7 @@ def words_in(text: str) -> list[str]:
 
 def as_written(text: str) -> Any:
     """The parsed JSON text, its fractions as texts: who looks for 1.50 has seen 1.50. Raises msgspec.DecodeError."""
-    return _decoder.decode(text)
+    return _decoder.decode(with_placeholders(text))
 
 
 def searched_texts(value: Any, keys: MaskedKeys) -> list[str]:

@@ -13,6 +13,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+import msgspec
+
+from .escapes import may_be_unshowable, quoted, with_placeholders
 from .masking import MASK, MaskedKeys, is_under_masked_key, mask_inside, mask_json
 
 CHUNK = 100
@@ -66,7 +69,12 @@ class Chunk:
 
 
 def parse(text: str) -> Any:
-    """The value of a stored payload, with every number as a Number."""
+    """The value of a stored payload, with every number as a Number, and placeholders for what cannot be shown."""
+    return parse_to_the_letter(with_placeholders(text))
+
+
+def parse_to_the_letter(text: str) -> Any:
+    """The same for what is to be written again, with `as_json` or `indented`. Its strings may hold what no page can."""
     with _no_garbage():
         return json.loads(text, parse_int=Number, parse_float=Number)
 
@@ -260,10 +268,17 @@ def as_json(value: Any, *, sort_keys: bool = False) -> str:
         return value
     if isinstance(value, dict):
         items = sorted(value.items()) if sort_keys else value.items()
-        return "{" + ",".join(f"{_quoted(key)}:{as_json(item, sort_keys=sort_keys)}" for key, item in items) + "}"
+        return "{" + ",".join(f"{quoted(key)}:{as_json(item, sort_keys=sort_keys)}" for key, item in items) + "}"
     if isinstance(value, list):
         return "[" + ",".join(as_json(item, sort_keys=sort_keys) for item in value) + "]"
-    return _quoted(value)
+    return quoted(value)
+
+
+def formatted(text: str) -> str:
+    """A JSON text for people to read. Numbers, escapes and the order of keys stay as they are."""
+    if may_be_unshowable(text):
+        return indented(parse_to_the_letter(text))
+    return msgspec.json.format(text, indent=2)
 
 
 def indented(value: Any, margin: str = "") -> str:
@@ -272,12 +287,8 @@ def indented(value: Any, margin: str = "") -> str:
         return as_json(value)
     inside = f"{margin}  "
     if isinstance(value, dict):
-        lines = [f"{inside}{_quoted(key)}: {indented(item, inside)}" for key, item in value.items()]
+        lines = [f"{inside}{quoted(key)}: {indented(item, inside)}" for key, item in value.items()]
     else:
         lines = [f"{inside}{indented(item, inside)}" for item in value]
     first, last = "{}" if isinstance(value, dict) else "[]"
     return f"{first}\n" + ",\n".join(lines) + f"\n{margin}{last}"
-
-
-def _quoted(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from ..payloads.escapes import with_placeholders
+
 # Also what was an id before a digit got lost or mistyped: it is looked for, not found, and so told of.
 _ID_LIKE = re.compile(r"(?<![0-9A-Za-z])(?:[0-9A-Fa-f]{20,28}|[0-9A-Za-z]{24})(?![0-9A-Za-z])")
 
@@ -24,7 +26,7 @@ def _strings_of_json(text: str) -> list[str] | None:
         return None
     for pieces in ([text], [line for line in text.splitlines() if line.strip()]):
         try:
-            return [string for piece in pieces for string in _strings(json.loads(piece))]
+            return [string for piece in pieces for string in _strings(json.loads(with_placeholders(piece)))]
         except (ValueError, RecursionError):
             continue
     return None

@@ -259,17 +259,16 @@ class TestSetAside:
         assert refusals[2].startswith("document 4, line ")
         assert WebhookLog.objects.count() == 2
 
-    def test_the_place_of_a_trailing_comma_is_told(self):
-        text = json.dumps(SAMPLE, indent=2)[:-2] + ",\n}"
+    def test_the_place_of_a_missing_comma_is_told(self):
+        text = json.dumps(SAMPLE, indent=2)[:-2] + '\n"more": 1\n}'
         refusals = imported(log_document(1), text, log_document(2))[1]
-        last = text.count("\n") + 2
+        last = text.count("\n") + 1
         assert re.fullmatch(rf"document 2, line 2: not JSON: .* \(line ({last}|{last - 1}), column \d+\)", refusals[0])
 
     @pytest.mark.parametrize(
         ("data", "reason"),
         [
             (b'{"a": "\x00"}', "Invalid control character"),
-            (b'{"a": "\\u0000"}', "a NUL character at /a"),
             (b'{"a": "\xff"}', "not UTF-8 at byte 7"),
             (b'{"a": NaN}', "NaN is not JSON"),
             (b"{" * 200_000, "nested deeper|not closed"),
@@ -461,3 +460,85 @@ def test_a_masked_export_is_refused_and_what_it_was_made_from_stays(is_ascii):
     assert "export it with --unmasked" in refusal
     log.refresh_from_db()
     assert log.response == '{"token":"abcdef"}'
+
+
+def _api(milliseconds: str = ".100Z") -> dict:
+    event = SAMPLE["event"] | {"createdAt": f"2026-05-10T11:59:00{milliseconds}", "company": COMPANY}
+    event["data"] = {
+        "_id": "62742b7562f37034d9399914",
+        "modifiedAt": "2026-05-10T11:58:07.120Z",
+        "startDate": "2026-05-10T11:00:00.500Z",
+        "closedAt": "0001-01-01T00:00:00.000Z",
+        "weight": 1.5,
+        "estimatedTime": 5,
+    }
+    event["extraData"] = {"userId": "611421cd644dce40703f02e5", "timestamp": 1630947233455}
+    return SAMPLE | {"createdAt": "2026-05-10T12:00:00.340Z", "event": event}
+
+
+_EXPORTED = {  # as mongoexport writes the same log, relaxed, canonical, and by version 1
+    "relaxed": [
+        ('"2026-05-10T12:00:00.340Z"', '{"$date": "2026-05-10T12:00:00.34Z"}'),
+        ('"2026-05-10T11:59:00.100Z"', '{"$date": "2026-05-10T11:59:00.1Z"}'),
+        ('"2026-05-10T11:58:07.120Z"', '{"$date": "2026-05-10T11:58:07.12Z"}'),
+        ('"2026-05-10T11:00:00.500Z"', '{"$date": "2026-05-10T11:00:00.5Z"}'),
+        ('"0001-01-01T00:00:00.000Z"', '{"$date": {"$numberLong": "-62135596800000"}}'),
+        ('"status": 409', '"status": 409.0'),
+        ('"estimatedTime": 5', '"estimatedTime": 5.0'),
+        ("1630947233455", "1.630947233455E+12"),
+    ],
+    "canonical": [
+        ('"2026-05-10T12:00:00.340Z"', '{"$date": {"$numberLong": "1778414400340"}}'),
+        ('"2026-05-10T11:59:00.100Z"', '{"$date": {"$numberLong": "1778414340100"}}'),
+        ('"status": 409', '"status": {"$numberDouble": "409.0"}'),
+        ('"estimatedTime": 5', '"estimatedTime": {"$numberInt": "5"}'),
+        ('"weight": 1.5', '"weight": {"$numberDouble": "1.5"}'),
+        ("1630947233455", '{"$numberDouble": "1.630947233455E+12"}'),
+    ],
+    "version 1": [
+        ('"2026-05-10T12:00:00.340Z"', '{"$date": "2026-05-10T08:00:00.340-0400"}'),
+        ('"2026-05-10T11:59:00.100Z"', '{"$date": "2026-05-10T07:59:00.100-0400"}'),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", _EXPORTED)
+@pytest.mark.parametrize("is_api_first", [True, False])
+def test_what_the_api_gives_and_what_mongoexport_writes_are_one_and_the_same(name, is_api_first):
+    api = json.dumps(_api())
+    exported = api.replace(f'"{SAMPLE["_id"]}"', f'{{"$oid": "{SAMPLE["_id"]}"}}')
+    for plain, wrapped in _EXPORTED[name]:
+        assert plain in exported
+        exported = exported.replace(plain, wrapped)
+    first, second = (api, exported) if is_api_first else (exported, api)
+    imported(first)
+    before = everything()
+    assert Payload.objects.get().event == json.dumps(_api()["event"])
+    assert imported(second)[0] == Summary(read=1, unchanged=1)
+    assert everything() == before
+
+
+@pytest.mark.parametrize(
+    "envelope",
+    [
+        '{"data": [DOCUMENTS]}',
+        '{\n "data": {\n  "logs": [\n   DOCUMENTS\n  ],\n  "count": 2\n }\n}',
+        '{"status": "ok", "count": 2, "data": {"count": 2, "webhookLogs": [DOCUMENTS], "page": {"of": [1]}}, "next": null}',
+        '{"logs": [DOCUMENTS], "count": 2}\n{"data": []}',
+    ],
+)
+def test_what_an_api_wraps_around_its_answer_is_read_through(envelope):
+    documents = ",\n   ".join(json.dumps(log_document(number)) for number in (1, 2))
+    assert imported(envelope.replace("DOCUMENTS", documents))[0] == Summary(read=2, new=2)
+
+
+def test_documents_with_comments_and_trailing_commas_are_read_and_said(capsys, tmp_path):
+    file = tmp_path / "logs.json"
+    text = json.dumps(SAMPLE, indent=4)
+    text = text.replace('"COTTask",', '"COTTask",  // {a "task"').replace("\n}", ",  /* the end ] */\n}")
+    file.write_text(f"{text}\n{json.dumps(log_document(1))}")
+    call_command("import_logs", str(file))
+    assert capsys.readouterr().out == (
+        "read 2, new 2, unchanged 0, updated 0, refused 0\n1 had comments or trailing commas, which were left out\n"
+    )
+    assert document() == SAMPLE

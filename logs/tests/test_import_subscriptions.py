@@ -117,7 +117,7 @@ def test_a_changed_code_that_is_taken_is_refused_and_nothing_changes():
 
 
 def test_a_bad_document_is_set_aside_and_the_rest_goes_on():
-    summary, refusals = imported(SAMPLE | {"trigger": "x"}, [1], SAMPLE, "text")
+    summary, refusals = imported(SAMPLE | {"trigger": ""}, [1], SAMPLE, "text")
     assert summary == Summary(read=4, new=1, refused=3)
     assert [refusal.split(": ")[0] for refusal in refusals] == [
         "document 1, line 1",

@@ -186,3 +186,14 @@ def test_the_page_of_a_log_leads_to_the_history_and_to_comparisons(client):
     page = client.get(log.get_absolute_url()).content.decode()
     assert f'href="{history()}"' in page
     assert f'href="{comparison(older, log)}"' in page
+
+
+def test_an_element_is_called_by_its_name_everywhere(client):
+    """Cotalker's elements have their name in name.display, and else in name.code."""
+    element = {"type": "COTProperty"}
+    named = {"_id": OBJECT, "name": {"code": "ford_mustang", "display": "Ford Mustang"}}
+    log = make_log(1, element | {"data": named})
+    make_log(2, element | {"data": {"_id": "6" * 24, "name": {"code": "tesla"}}})
+    for address in (history(), log.get_absolute_url(), "/logs/"):
+        assert "Ford Mustang" in text_of(client.get(address)), address
+    assert "tesla" in text_of(client.get("/logs/"))

@@ -45,6 +45,15 @@ FILES = {
     "an array, a document a line": "[\n" + ",\n".join(map(json.dumps, ALL)) + "\n]\n",
     "arrays one after another": json.dumps(ALL[:1]) + "\n" + pretty(ALL[1:]),
     "with a byte order mark": "\ufeff" + pretty(ALL),
+    "files with a byte order mark each": "\ufeff" + pretty(ONE) + "\r\n\ufeff" + json.dumps(ALL[1:]),
+    "an answer": json.dumps({"data": ALL}),
+    "an answer with a count": pretty(
+        {"count": 3, "data": {"of": "logs", "logs": ALL, "count": 3}, "more": {"a": ["]}"]}}
+    ),
+    "answers one after another": json.dumps({"logs": ALL[:1], "x": {}})
+    + json.dumps({"data": []})
+    + pretty({"items": ALL[1:]}),
+    "an answer and a document": json.dumps({"results": ALL[:2]}) + "\n" + pretty(THREE),
     "after empty lines": "\n\n  \n" + pretty(ALL),
     "each behind a record separator": "".join(f"\x1e{json.dumps(one)}\n" for one in ALL),
     "pretty-printed, each behind a record separator": "".join(f"\x1e{pretty(one)}\n" for one in ALL),
@@ -90,6 +99,20 @@ def test_places_are_document_number_and_line():
         (3, length + 2),
         (4, length + 3),
     ]
+
+
+@pytest.mark.parametrize("size", [1, 7, 1 << 20])
+def test_brackets_and_quotes_in_comments_are_none(size):
+    text = b'{"a": 1, // {"\n "url": "http://x", /* [ " \n{ */ "b": 2,}'
+    assert [piece.data for piece in pieces(text + b"\n" + json.dumps(ONE).encode(), size)] == [
+        text,
+        json.dumps(ONE).encode(),
+    ]
+
+
+@pytest.mark.parametrize("text", ['{"_id": 1, "data": [{}]}', '{"tags": [{}], "_id": 2}'])
+def test_a_document_that_has_a_list_is_no_answer(text):
+    assert [piece.data for piece in split([text.encode()])] == [text.encode()]
 
 
 def test_a_document_keeps_its_bytes():

@@ -13,13 +13,10 @@ VALUES = st.recursive(
 )
 
 
-def is_storable(value) -> bool:
-    return "\\u0000" not in json.dumps(value)
-
-
-@given(VALUES.filter(is_storable), st.booleans())
-def test_what_python_writes_is_read_equal(value, ensure_ascii):
-    assert loads(json.dumps(value, ensure_ascii=ensure_ascii).encode()) == value
+@given(VALUES, st.booleans())
+def test_what_python_writes_is_read_equal_but_for_nul(value, ensure_ascii):
+    shown = json.loads(json.dumps(value).replace("\\\\", "\\\\ ").replace("\\u0000", "␀").replace("\\\\ ", "\\\\"))
+    assert loads(json.dumps(value, ensure_ascii=ensure_ascii).encode()) == shown
 
 
 @pytest.mark.parametrize(
@@ -38,10 +35,6 @@ def test_what_python_writes_is_read_equal(value, ensure_ascii):
         ('{"a": 1, "b": 2, "a": 1}', "the key 'a' occurs twice"),
         ('[{"x": {"a": 1, "\\u0061": 2}}]', "the key 'a' occurs twice"),
         ('"a\x00b"', "not JSON: Invalid control character"),
-        ('{"a": ["x\\u0000"]}', "a NUL character at /a/0"),
-        ('{"b\\u0000": 1}', "a NUL character at  (a key)"),
-        ('{"a": "\\ud83d"}', "half a surrogate pair at /a"),
-        ('["\\uDE00\\ud83d"]', "half a surrogate pair at /0"),
         ('"\t"', "not JSON: Invalid control character"),
         ("", "not JSON"),
         ("{} {}", "not JSON: Extra data"),
@@ -66,6 +59,10 @@ def test_what_postgresql_or_a_receiver_cannot_take_is_refused(text, reason):
         ("1" * 308, int("1" * 308)),
         ('"\\ud83d\\ude00"', "😀"),
         ('"\\\\u0000"', "\\u0000"),
+        ('{"a": ["x\\u0000"]}', {"a": ["x␀"]}),
+        ('{"b\\u0000": 1}', {"b␀": 1}),
+        ('{"a": "\\ud83d"}', {"a": "�"}),
+        ('["\\uDE00\\ud83d", "\\ud83d\\ud83d\\ude00", "\\\\\\ud83d"]', ["��", "�😀", "\\�"]),
     ],
 )
 def test_what_is_only_odd_is_read(text, value):

@@ -132,7 +132,6 @@ def test_the_editor_holds_the_stored_payload_whose_values_are_sent_as_they_are_w
         ('{\n  "a": 1,\n  "b": }', "Line 3, column 8: not JSON: Expecting value."),
         ('{"a": NaN}', "This cannot be sent: NaN is not JSON."),
         ('{"a": 1, "a": 2}', "the key 'a' occurs twice"),
-        ('{"a": "\\ud800"}', "half a surrogate pair at /a"),
         ('{"a": 1e999}', "out of range"),
         ('{"a":' * 101 + "1" + "}" * 101, "nested deeper than 100 levels"),
         ("[1]", "An event is a JSON object"),

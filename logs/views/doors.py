@@ -9,23 +9,27 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.core.exceptions import PermissionDenied
-from django.db.models import Sum
+from django.db.models import Max, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from ..delivery.signing import decrypt_secret, encrypt_secret
 from ..forms_doors import DoorForm
-from ..ingest import access
-from ..models import Company, Door, UnmatchedCount
+from ..ingest import access, refusals
+from ..masked_keys import masked_keys
+from ..models import Company, Door, RefusalCount, RefusalKind, RefusedEvent, UnmatchedCount
+from ..payloads.masking import mask_closely, mask_json
 
 DOOR_ONCE = "door_once"  # the session's key for the URL of a new door, encrypted until it is shown
 UNMATCHED_DAYS = 7
 MOST_UNMATCHED = 50
+MOST_REFUSED = 50
+SHOWN_IN_LIST = 500  # characters of a refused event
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -62,6 +66,7 @@ def _list_page(request: HttpRequest, form: DoorForm, status: int = 200) -> HttpR
     context = {
         "form": form,
         "doors": Door.objects.visible_to(request.user).select_related("company", "created_by"),
+        "refused": _refused(request),
         "unmatched": _unmatched(request),
         "unmatched_days": UNMATCHED_DAYS,
         "has_company": bool(companies),
@@ -69,6 +74,48 @@ def _list_page(request: HttpRequest, form: DoorForm, status: int = 200) -> HttpR
         "new_url": _new_url(request),
     }
     return render(request, "logs/door_list.html", context, status=status)
+
+
+@require_safe
+@never_cache
+@permission_required("logs.view_door", raise_exception=True)
+def door_refused(request: HttpRequest, pk: int) -> HttpResponse:
+    """The last events that a door refused, with their beginnings."""
+    door = get_object_or_404(Door.objects.visible_to(request.user), pk=pk)
+    rows = [(event, _shown(event, SHOWN_IN_LIST)) for event in door.refused_events.all()]
+    context = {"door": door, "rows": rows, "kept": refusals.KEPT_OF_A_KIND, "days": refusals.KEPT.days}
+    return render(request, "logs/door_refused.html", context)
+
+
+@require_safe
+@never_cache
+@permission_required("logs.view_door", raise_exception=True)
+def door_refused_text(request: HttpRequest, pk: int, event: int) -> HttpResponse:
+    """All that was kept of a refused event, masked, as a text."""
+    door = get_object_or_404(Door.objects.visible_to(request.user), pk=pk)
+    text = _shown(get_object_or_404(door.refused_events, pk=event))
+    headers = {
+        "X-Content-Type-Options": "nosniff",
+        "Content-Disposition": f'attachment; filename="refused-{event}.txt"',
+    }
+    return HttpResponse(text, content_type="text/plain; charset=utf-8", headers=headers)
+
+
+def _shown(event: RefusedEvent, length: int | None = None) -> str:
+    """Masked, then cut: by structure first, which also works where the text is broken, then whatever looks like a secret."""
+    text = bytes(event.data).decode(errors="replace").replace("\0", "␀")
+    text = mask_closely(mask_json(text, masked_keys()), masked_keys())
+    return text if length is None or len(text) <= length else text[:length] + "…"
+
+
+def _refused(request: HttpRequest) -> list[dict[str, Any]]:
+    """What the doors refused lately, by door and reason, the last first."""
+    counts = RefusalCount.objects.filter(
+        door__in=Door.objects.visible_to(request.user), day__gt=timezone.now().date() - refusals.KEPT
+    )
+    by_kind = counts.values("door", "door__name", "door__company__name", "kind")
+    found = by_kind.annotate(number=Sum("count"), last=Max("last_at")).order_by("-last", "door", "kind")
+    return [row | {"reason": RefusalKind(row["kind"]).label} for row in found[:MOST_REFUSED]]
 
 
 def _new_url(request: HttpRequest) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from functools import wraps
 
 from django.contrib.auth.decorators import login_not_required
@@ -75,6 +74,10 @@ def _as_refusal(error: Exception) -> Refused:
             return Refused(500, _("There is a fault in cotadmin; its log tells more. Nothing was accepted."))
 
 
+def _told(error: ArrivalError) -> dict[str, object]:
+    return {"index": error.index, "path": error.path, "reason": error.reason}
+
+
 def answer(
     accepted: Sequence[str],
     errors: Sequence[ArrivalError],
@@ -82,7 +85,7 @@ def answer(
     headers: dict[str, str] | None = None,
     errors_left_out: int = 0,
 ) -> JsonResponse:
-    body: dict[str, object] = {"accepted": accepted, "errors": [asdict(error) for error in errors]}
+    body: dict[str, object] = {"accepted": accepted, "errors": [_told(error) for error in errors]}
     if errors_left_out:
         body["errors_left_out"] = errors_left_out
     return JsonResponse(body, status=status, headers={"Cache-Control": "no-store"} | (headers or {}))

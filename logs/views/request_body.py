@@ -43,6 +43,18 @@ def chunks_of(request: HttpRequest, too_large: TooLarge) -> Iterator[bytes]:
         raise BrokenOff
 
 
+def beginning_of(request: HttpRequest, length: int) -> bytes:
+    """Up to `length` bytes of a body that is not read otherwise; what there is of them where it breaks off."""
+    data = bytearray()
+    try:
+        source, _length = _source(request)
+        while len(data) < length and (piece := _read(source)):
+            data += piece
+    except (BrokenOff, LengthMissing):
+        pass
+    return bytes(data[:length])
+
+
 def throw_away_rest(request: HttpRequest) -> None:
     """Read what is still coming: a sender who is not listened to gets a broken connection instead of the answer."""
     seen = 0

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-import msgspec
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -19,6 +18,7 @@ from django.views.decorators.http import require_safe
 from ..masked_keys import masked_keys
 from ..models import HandOff, WebhookLog
 from ..payloads.masking import mask_json
+from ..payloads.tree import formatted
 from ..variants import attempts_of
 from .event_parts import PREVIEW_LENGTH, beginning_of, event_of
 from .payload_files import curl_of, download_of
@@ -87,4 +87,4 @@ def _shown(payload: str) -> dict[str, Any]:
     context: dict[str, Any] = {"payload_size": len(payload.encode())}
     if len(payload) > PREVIEW_LENGTH:
         return context | beginning_of(payload, PREVIEW_LENGTH)
-    return context | {"beginning": msgspec.json.format(mask_json(payload, masked_keys()), indent=2)}
+    return context | {"beginning": formatted(mask_json(payload, masked_keys()))}

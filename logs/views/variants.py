@@ -58,7 +58,7 @@ def _form(request: HttpRequest, log: WebhookLog, stored: str, allowed: variants.
         if len(stored) > EVENT_LIMIT:
             messages.error(request, _("The payload is too large to be edited here."))
         else:
-            indented = tree.indented(tree.parse(stored))
+            indented = tree.indented(tree.parse_to_the_letter(stored))
             typed["event"] = indented if len(indented.encode()) <= EVENT_LIMIT else stored
             if allowed.is_masked:
                 AuditEntry.record(request.user, AuditAction.REVEALED, log.pk, "all, to edit the payload")
