@@ -24,7 +24,15 @@ class OfferedLookups(admin.ModelAdmin):
         offered = {f"{self.date_hierarchy}__{part}" for part in ("year", "month", "day") if self.date_hierarchy}
         for one in self.get_list_filter(request):
             offered |= {str(name) for name in self._filter(one, request).expected_parameters()}
-        return lookup in offered
+        return lookup in offered and self._is_choice(lookup, value)
+
+    def _is_choice(self, lookup: str, value: Any) -> bool:
+        """Of a column with choices only these can be asked for: PostgreSQL raises for what its enum does not have."""
+        name, _exact, rest = lookup.partition("__exact")
+        if rest or not _exact or "__" in name:
+            return True
+        choices = self.model._meta.get_field(name).flatchoices
+        return not choices or value in {str(choice) for choice, _label in choices}
 
     def _filter(self, offered: Any, request: HttpRequest) -> admin.ListFilter:
         """As Django's list makes it, of an empty query. `offered`: an item of `list_filter`."""

@@ -1,14 +1,19 @@
-"""What goes around every page, beside the sign-in: the zone of its times, and what no address of the admin site may hold."""
+"""What goes around every page, beside the sign-in: the zone of its times, and what no request may hold."""
 
 import zoneinfo
 from collections.abc import Callable
+from urllib.parse import unquote, urlsplit
 
+from django.conf import settings
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 
+from .encoding import REFUSED
 from .preferences import known_zone
+
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
 class TimezoneMiddleware:
@@ -21,6 +26,44 @@ class TimezoneMiddleware:
         name = known_zone(request.COOKIES)
         with timezone.override(zoneinfo.ZoneInfo(name) if name else timezone.get_default_timezone()):
             return self.get_response(request)
+
+
+class NoStoreMiddleware:
+    """No browser and no proxy keeps what it was sent, be it a page, a part of one or an error: others may use them next."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        is_file = request.path.startswith(settings.STATIC_URL) and response.status_code < 400
+        if not is_file and "no-store" not in response.get("Cache-Control", ""):
+            response["Cache-Control"] = "no-store"
+        return response
+
+
+class OddHeadersMiddleware:
+    """A header that should hold an address and holds none counts as not sent; a form that is not UTF-8 is refused."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        for name in ("HTTP_REFERER", "HTTP_HX_CURRENT_URL"):
+            if not _is_address(request.META.get(name, "")):
+                del request.META[name]
+        if request.META.get(REFUSED) and request.content_type in _FORMS:
+            raise BadRequest("the form is not UTF-8")
+        return self.get_response(request)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        urlsplit(text)
+        urlsplit(unquote(text))  # htmx may send it encoded
+    except ValueError:
+        return False
+    return True
 
 
 class AdminAddressMiddleware:

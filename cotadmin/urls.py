@@ -11,6 +11,7 @@ from logs.views import probes
 from . import errors
 from .preferences_page import preferences
 
+handler400, handler403, handler404 = errors.bad_request, errors.permission_denied, errors.page_not_found
 handler500 = errors.server_error
 urlpatterns = [
     path("healthz", probes.healthz, name="healthz"),

@@ -58,6 +58,8 @@ def import_detail(request: HttpRequest, pk: int) -> HttpResponse:
     if place.is_valid():
         context |= progress_context(upload, place.cleaned_data["after"])
     partial = "logs/_import_refused_rows.html" if asked_for_by(request) == "more" else "logs/_import_progress.html"
+    if place.errors:
+        partial = "logs/_import_place_errors.html"
     return render_region(request, "logs/import_detail.html", partial, context, 422 if place.errors else 200)
 
 

@@ -1,0 +1,32 @@
+"""Requests are read as UTF-8, whatever charset they claim: in some of them Django fails to read the address, before any page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+from django.utils.http import parse_header_parameters
+
+REFUSED = "cotadmin.refused_charset"  # in the environ: the charset that was claimed, where it is another
+_UTF_8 = ("", "utf-8", "utf8", "us-ascii")
+
+
+def read_as_utf_8(application: WSGIApplication) -> WSGIApplication:
+    def reader(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        content_type = environ.get("CONTENT_TYPE", "")
+        if "charset" in content_type.lower():
+            environ = environ | _without_charset(content_type)
+        return application(environ, start_response)
+
+    return reader
+
+
+def _without_charset(content_type: str) -> dict[str, str]:
+    try:
+        kind, parameters = parse_header_parameters(content_type)
+    except ValueError:
+        return {"CONTENT_TYPE": content_type.partition(";")[0], REFUSED: content_type}
+    charset = parameters.pop("charset", "")
+    rest = "".join(f'; {name}="{value}"' for name, value in parameters.items())
+    found = {"CONTENT_TYPE": kind + rest}
+    return found if charset.lower() in _UTF_8 else found | {REFUSED: charset}

@@ -1,0 +1,125 @@
+"""Every address of the site, with arguments that lead to something: a new address is in it by itself."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.apps import apps
+from django.contrib.auth.models import Group
+from django.contrib.contenttypes.models import ContentType
+from django.db import transaction
+from django.test import Client
+from django.urls import get_resolver
+from django.utils import timezone
+
+from logs.models import Attempt, AuditAction, AuditEntry, HandOff, Import, RefusedDocument, SavedView, Variant
+
+from .events import make_door, make_token
+from .factories import make_log, make_subscription, make_waiting_log
+from .runs import plan_logs, start_run
+
+_ARGUMENT = re.compile(r"<(?:(\w+):)?(\w+)>")
+# What Django writes as a regular expression begins so; an example of each.
+_REGULAR = {"^(?P<app_label>": "logs/", "(?P<url>": "no/such/page/"}
+
+
+@dataclass(frozen=True)
+class Address:
+    """`route`: as the URLconf has it; `path`: with arguments in it."""
+
+    route: str
+    path: str
+
+
+def routes() -> list[str]:
+    """Of the whole URLconf, in its order, each once."""
+    return list(dict.fromkeys(_routes(get_resolver().url_patterns, "")))
+
+
+def _routes(patterns, before: str) -> Iterator[str]:
+    for pattern in patterns:
+        if hasattr(pattern, "url_patterns"):
+            yield from _routes(pattern.url_patterns, f"{before}{pattern.pattern}")
+        else:
+            text = str(pattern.pattern)
+            yield before + next((example for start, example in _REGULAR.items() if text.startswith(start)), text)
+
+
+def make_one_of_each(user, sharer) -> dict[str, list[str]]:
+    """Rows for every address, of the company of both; the arguments that lead to them, by converter. `sharer`: hands it off."""
+    subscription = make_subscription()
+    log = make_log(event={"diff": {"/name": {"previous": "a", "changedTo": "b"}}})
+    make_waiting_log(subscription, 7)
+    Attempt.of_cotalker(log).save()
+    variant = Variant.objects.create(log=log, number=1, url="https://b.example/", reason="a look", made_by=user)
+    failing = make_log(8)
+    plan, run = plan_logs(user, [log]), start_run(user, [failing])
+    view = SavedView.objects.create(owner=user, name="Night", query="state=failed&range=24h", is_shared=True)
+    view.pinned_by.add(user)
+    SavedView.objects.create(owner=user, name="Old", query="state=gone&since=x")
+    waiting = Import.objects.create(kind="logs", file_name="b.json", size=1, uploaded_by=user)
+    upload = Import.objects.create(
+        kind="logs", file_name="a.json", size=1, uploaded_by=user, state="done", finished_at=timezone.now()
+    )
+    RefusedDocument.objects.create(upload=upload, number=1, line=1, reason="broken", data=b"{")
+    door = make_door()
+    make_token(subscription.company)
+    token = HandOff.make(log, by=sharer, days=7, includes_payload=True, note="")
+    AuditEntry.record(user, AuditAction.REVEALED, log.pk)
+    numbers = [plan.pk, run.pk, view.pk, waiting.pk, upload.pk, HandOff.objects.get().pk, variant.number]
+    numbers += apps.get_model("logs", "Door").objects.values_list("pk", flat=True)
+    return {
+        "oid": [log.pk, subscription.pk, log.object_id],
+        "int": [str(number) for number in dict.fromkeys(numbers)],
+        "str": [token, door.rpartition("/")[2]],
+    }
+
+
+def addresses(client: Client, arguments: dict[str, list[str]]) -> list[Address]:
+    """`client`: of somebody who may see everything. Fails where no argument leads anywhere: then the data lack something."""
+    return [Address(route, _path(client, route, arguments)) for route in routes()]
+
+
+def _path(client: Client, route: str, arguments: dict[str, list[str]]) -> str:
+    names = _ARGUMENT.findall(route)
+    if not names:
+        return f"/{route}"
+    choices = [_of_admin(route, name) if route.startswith("admin/") else arguments[kind] for kind, name in names]
+    for values in itertools.product(*choices):
+        given = iter(values)
+        path = "/" + _ARGUMENT.sub(lambda _match, given=given: next(given), route)
+        if route.startswith("admin/") or _leads_somewhere(client, path):
+            return path
+    raise AssertionError(f"no row of the test data is at {route}: make one in {__name__}.make_one_of_each")
+
+
+def _of_admin(route: str, name: str) -> list[str]:
+    if name == "content_type_id":
+        return [str(ContentType.objects.get(app_label="logs", model="webhooklog").pk)]
+    label, model = ("logs", "webhooklog") if route.startswith("admin/r/") else route.split("/")[1:3]
+    row = apps.get_model(label, model).objects.order_by("pk").first()
+    return [str(row.pk) if row else "1"]
+
+
+def _leads_somewhere(client: Client, path: str) -> bool:
+    """Neither is it an address for nothing, nor does the one method that is allowed say so."""
+    with transaction.atomic():
+        found = [client.generic(method, path, b"{}", "application/json").status_code for method in ("GET", "POST")]
+        transaction.set_rollback(True)
+    return 404 not in found
+
+
+def make_user(django_user_model, role: str):
+    """Of the sample's company. "Superuser" is one; "Administrator" is staff, too."""
+    user = django_user_model.objects.create_user(
+        role.lower(),
+        password="a long passphrase",
+        is_superuser=role == "Superuser",
+        is_staff=role in ("Administrator", "Superuser"),
+    )
+    if role != "Superuser":
+        user.groups.add(Group.objects.get(name=role))
+    return user
