@@ -6,6 +6,8 @@ import enum
 import re
 from functools import lru_cache
 
+from .opaque import without_opaque
+
 
 class Cause(enum.StrEnum):
     """The normalised reason of a failure (domain.md, "Words")."""
@@ -76,7 +78,7 @@ def cause_of_status(status: int | None) -> Cause:
 
 _FINGERPRINT_LIMIT = 500
 _FINGERPRINT_LENGTH = 120
-_VARYING = tuple(
+_BEFORE_IDS = tuple(
     (re.compile(pattern), placeholder)
     for pattern, placeholder in (
         (r"\b[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b", "{id}"),
@@ -86,13 +88,13 @@ _VARYING = tuple(
         (r"\[[0-9a-fA-F:]{2,45}\]", "{ip}"),
         # Node writes IPv6 addresses without brackets: "connect ECONNREFUSED ::1:443".
         (r"(?<=[A-Z] )[0-9a-fA-F]{0,4}:[0-9a-fA-F]{0,4}:[0-9a-fA-F:.]{0,40}(?=:\d{1,5}\b)", "{ip}"),
-        (r"\b[0-9a-fA-F]{16,64}\b", "{id}"),
         (r"(?<=ENOTFOUND )\S{1,253}|(?<=EAI_AGAIN )\S{1,253}|(?<=://)[^/\s\"'<>]{1,253}", "{host}"),
         (r"\b(ECONNREFUSED|ECONNRESET|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH) [^\s{:]{1,253}(?=:\d)", r"\1 {host}"),
-        # Ports stay, and what axios says of an answer: "Request failed with status code 404".
-        (r"(?<!\}:)(?<!status code )\b\d{3,}\b", "{n}"),
+        (r"\b[0-9a-fA-F]{16,64}\b", "{id}"),
     )
 )
+# Ports stay, and what axios says of an answer: "Request failed with status code 404".
+_NUMBER = re.compile(r"(?<!\}:)(?<!status code )\b\d{3,}\b")
 _STATUS_TEXT = re.compile(r"^\d{3}(?= [A-Z])")
 
 
@@ -107,6 +109,7 @@ def _fingerprint(response: str, status: int | None, cause: str) -> str:
     kept = _STATUS_TEXT.match(text)  # "502 Bad Gateway" keeps its number
     start = kept.end() if kept else 0
     rest = text[start:]
-    for pattern, placeholder in _VARYING:
+    for pattern, placeholder in _BEFORE_IDS:
         rest = pattern.sub(placeholder, rest)
+    rest = _NUMBER.sub("{n}", without_opaque(rest))
     return (text[:start] + rest)[:_FINGERPRINT_LENGTH] or (str(status) if status is not None else cause)

@@ -16,10 +16,11 @@ import msgspec
 import psycopg
 from django.conf import settings
 
+from .. import objectid
 from ..masked_keys import masked_keys
 from ..payloads.masking import mask_text
 from ..search import response_vector
-from . import mending
+from . import day_kinds, mending
 from .lanes import Delivery
 from .policy import fingerprint
 from .recording_sql import LEAVE_OUT, RECORD, STOP_LANE
@@ -69,6 +70,7 @@ class Recorder:
         self._has_some = asyncio.Event()
         self._unwritten: dict[Told, None] = {}  # the oldest first
         self._wrote_at = 0.0
+        self._kinds = day_kinds.DayKinds()
 
     async def record(self, delivery: Delivery, outcome: Outcome | None, started: float) -> Recorded | None:
         """None where it was not written: another worker has taken the lane over. `started`: as `time.monotonic()`.
@@ -162,8 +164,9 @@ class Recorder:
     async def _write(self, connection: psycopg.AsyncConnection, batch: list[Told]) -> None:
         now = time.monotonic()
         batch = [told for told in batch if told in self._unwritten]  # one of the statements may have been refused
+        await self._learn_kinds(connection, batch)
         for statement, name, rows, told_of in (
-            (RECORD, "outcomes", _columns, [told for told in batch if told.outcome]),
+            (RECORD, "outcomes", self._columns, [told for told in batch if told.outcome]),
             (LEAVE_OUT, "left_out", _place_of, [told for told in batch if not told.outcome]),
         ):
             if told_of:
@@ -171,6 +174,39 @@ class Recorder:
                 parameters |= {"holder": self.holder, "delay": settings.DELIVERY_RETRY_DELAY}
                 written = await (await connection.execute(statement, parameters)).fetchall()
                 self._is_written(told_of, written, now)
+
+    async def _learn_kinds(self, connection: psycopg.AsyncConnection, batch: list[Told]) -> None:
+        """Once for each day of a subscription that has failures."""
+        days = (_day(told.delivery) for told in batch if told.outcome and told.outcome.cause)
+        if asked := self._kinds.unknown(days):
+            self._kinds.learn(asked, await (await connection.execute(day_kinds.KNOWN, asked)).fetchall())
+
+    def _columns(self, told: Told, now: float) -> dict[str, object]:
+        delivery, outcome, keys = told.delivery, told.outcome, masked_keys()
+        assert outcome
+        like = ""
+        if outcome.cause:  # a fingerprint is shown, and secrets are not
+            like = fingerprint(mask_text(outcome.response, keys), outcome.status, outcome.cause)
+            like = self._kinds.keep(_day(delivery), like)
+        return _place(delivery) | {
+            "after": delivery.number - 1,
+            "number": told.number,
+            "trigger": delivery.trigger,
+            "actor": told.actor,
+            "age": now - told.started,
+            "duration_ms": outcome.duration_ms,
+            "url": delivery.url,
+            "status": outcome.status,
+            "is_success": outcome.is_success,
+            "response": outcome.response,
+            "headers": outcome.response_headers,
+            "is_truncated": outcome.is_truncated,
+            "cause": outcome.cause,
+            "note": outcome.note[:200],
+            "fingerprint": like,
+            "search": response_vector(outcome.response, keys),
+            "is_elsewhere": delivery.is_elsewhere,
+        }
 
     def _is_written(self, batch: list[Told], rows: list[tuple], asked_at: float) -> None:
         """What is not among the rows was refused: another worker has its lane, or it was written already."""
@@ -200,27 +236,5 @@ def _place(delivery: Delivery) -> dict[str, object]:
     }
 
 
-def _columns(told: Told, now: float) -> dict[str, object]:
-    delivery, outcome, keys = told.delivery, told.outcome, masked_keys()
-    assert outcome
-    # A fingerprint is shown, and secrets are not.
-    like = fingerprint(mask_text(outcome.response, keys), outcome.status, outcome.cause) if outcome.cause else ""
-    return _place(delivery) | {
-        "after": delivery.number - 1,
-        "number": told.number,
-        "trigger": delivery.trigger,
-        "actor": told.actor,
-        "age": now - told.started,
-        "duration_ms": outcome.duration_ms,
-        "url": delivery.url,
-        "status": outcome.status,
-        "is_success": outcome.is_success,
-        "response": outcome.response,
-        "headers": outcome.response_headers,
-        "is_truncated": outcome.is_truncated,
-        "cause": outcome.cause,
-        "note": outcome.note[:200],
-        "fingerprint": like,
-        "search": response_vector(outcome.response, keys),
-        "is_elsewhere": delivery.is_elsewhere,
-    }
+def _day(delivery: Delivery) -> day_kinds.Day:
+    return day_kinds.day_of(delivery.lane, delivery.created_at or objectid.time_of(delivery.log_id))

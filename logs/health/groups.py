@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from django.db.models import QuerySet
 from django.urls import reverse
 
+from ..delivery.day_kinds import OTHER
 from ..models import Cause, State
 from ..rollups.reading import TOTAL, cells_by_step
 from .kinds import Kind
@@ -44,6 +45,11 @@ class FailureGroup:
     @property
     def cause_label(self) -> str:
         return str(dict(Cause.choices).get(self.kind.cause, self.kind.cause))
+
+    @property
+    def is_mixed(self) -> bool:
+        """Its answers differ: the subscription had more kinds of failures in a day than are kept apart."""
+        return self.kind.fingerprint == OTHER
 
     @property
     def has_recovered(self) -> bool:

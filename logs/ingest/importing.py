@@ -12,6 +12,7 @@ from django.db import transaction
 from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 
+from ..delivery.day_kinds import DayKinds
 from ..documents import BadDocument, LogDocument, SubscriptionDocument, read_log, read_subscription
 from ..payloads.masking import MaskedKeys
 from ..rollups.folding import fold
@@ -79,6 +80,7 @@ class Importer:
     def __post_init__(self) -> None:
         self.reach = Reach(self.user)
         self.is_done_before = self.summary.read
+        self.kinds = DayKinds()
 
     def import_logs(self, chunks: Iterable[bytes]) -> Summary:
         """Store COTWebhookLogs from the bytes of a file."""
@@ -149,7 +151,7 @@ class Importer:
                 self._refuse(batch[log_id][0], error)
             self.on_batch(self.summary)
 
-        store_logs([log for piece, log in batch.values()], self.masked_keys, self.reach, save)
+        store_logs([log for piece, log in batch.values()], self.masked_keys, self.reach, self.kinds, save)
         self.on_work()
 
     def _store_subscription(self, piece: Piece, document: SubscriptionDocument) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
+from ..delivery.day_kinds import KNOWN, DayKinds, day_of
 from ..delivery.policy import cause_of, fingerprint, is_success
 from ..documents import BadDocument, LogDocument
 from ..models import State
@@ -101,6 +102,7 @@ def store_logs(
     logs: list[LogDocument],
     masked_keys: MaskedKeys,
     reach: Reach,
+    kinds: DayKinds,
     on_stored: Callable[[Stored], None] = lambda stored: None,
 ) -> Stored:
     """Store logs with distinct ids, in one transaction. A log that was queued or attempted here stays as it is.
@@ -115,7 +117,7 @@ def store_logs(
         return stored
     make_months_of(log.id for log in logs)
     with transaction.atomic(), connection.cursor() as cursor:
-        _stage(cursor, logs, masked_keys)
+        _stage(cursor, logs, masked_keys, kinds)
         cursor.execute(_INSERT_NEW)
         stored.new = len(cursor.fetchall())
         if known := len(logs) - stored.new:
@@ -149,13 +151,22 @@ def _within_reach(logs: list[LogDocument], reach: Reach, stored: Stored) -> list
     return kept
 
 
-def _stage(cursor, logs: list[LogDocument], masked_keys: MaskedKeys) -> None:
+def _stage(cursor, logs: list[LogDocument], masked_keys: MaskedKeys, kinds: DayKinds) -> None:
+    if asked := kinds.unknown(
+        day_of(log.subscription_id, log.created_at) for log in logs if not is_success(log.status)
+    ):
+        cursor.execute(KNOWN, asked)
+        kinds.learn(asked, cursor.fetchall())
     cursor.execute(_STAGE)
     cursor.execute("DELETE FROM staged_log")  # what a batch before left, where one transaction holds both
     with cursor.copy(f"COPY staged_log ({_LOG_COLUMNS}, event, event_search, {_MORE_VECTORS}) FROM STDIN") as copy:
         for log in logs:
             state = State.SUCCEEDED if is_success(log.status) else State.FAILED
             cause = cause_of(log.status, log.response or "")
+            like = ""
+            if cause:
+                like = fingerprint(mask_text(log.response or "", masked_keys), log.status, cause)
+                like = kinds.keep(day_of(log.subscription_id, log.created_at), like)
             event = log.event
             copy.write_row(
                 (
@@ -169,7 +180,7 @@ def _stage(cursor, logs: list[LogDocument], masked_keys: MaskedKeys) -> None:
                     log.extra,
                     state.value,
                     str(cause),
-                    fingerprint(mask_text(log.response or "", masked_keys), log.status, cause) if cause else "",
+                    like,
                     event.type,
                     event.action,
                     event.object_id,

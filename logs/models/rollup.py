@@ -8,7 +8,6 @@ folded yet, exact at any moment.
 from __future__ import annotations
 
 from django.db import models
-from django.db.models import Q
 
 from .subscription import Subscription
 
@@ -65,9 +64,9 @@ class Rollup(_InLane, _Kind):
 
     class Meta(_Kind.Meta):
         # Beside these there is a unique index over all columns but the count, made by the migration.
+        # None has the count, so that it is updated in place (HOT).
         indexes = [
             models.Index("width", "subscription", "bucket", name="rollup_of_subscription"),
-            models.Index("id", name="rollup_empty", condition=Q(count=0)),
         ]
 
 
@@ -77,7 +76,7 @@ class RollupOfAll(_Kind):
     width = models.SmallIntegerField()
 
     class Meta(_Kind.Meta):
-        indexes = [models.Index("id", name="rollup_of_all_empty", condition=Q(count=0))]
+        pass
 
 
 class DurationRollup(_InLane, _Bucket):
@@ -89,7 +88,6 @@ class DurationRollup(_InLane, _Bucket):
     class Meta(_Bucket.Meta):
         indexes = [
             models.Index("width", "subscription", "bucket", name="duration_of_subscription"),
-            models.Index("id", name="duration_empty", condition=Q(count=0)),
         ]
         constraints = [
             models.UniqueConstraint("width", "bucket", "subscription", "bin", name="duration_once"),

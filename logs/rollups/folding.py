@@ -32,6 +32,9 @@ GROUP BY width, wider, subscription_id, duration_bin HAVING sum(count) <> 0 ORDE
 """
 # A status may be none, which is one value here: see the unique indexes.
 _ONE_KIND, _ONE_KIND_OF_ALL = (kind.replace("status", "(coalesce(status, -1))") for kind in (KIND, KIND_OF_ALL))
+# Where a row stands, until somebody changes it: rows are found by it to be deleted, and no index has to know their counts. So a
+# count is updated in place.
+_PLACE = "tableoid::regclass::text AS partition, ctid AS place, count"
 # Added up in the narrowest width first: most differences are of a few kinds.
 _FOLD = f"""
 WITH difference AS (
@@ -41,17 +44,22 @@ WITH difference AS (
 ), cells AS (
     {ADD_CELLS}
     ON CONFLICT (width, bucket, {_ONE_KIND}) DO UPDATE SET count = logs_rollup.count + excluded.count
+    RETURNING {_PLACE}
 ), cells_of_all AS (
     {ADD_CELLS_OF_ALL}
     ON CONFLICT (width, bucket, {_ONE_KIND_OF_ALL}) DO UPDATE SET count = logs_rollupofall.count + excluded.count
+    RETURNING {_PLACE}
 ), durations AS (
     {ADD_DURATIONS}
     ON CONFLICT (width, bucket, subscription_id, bin) DO UPDATE SET count = logs_durationrollup.count + excluded.count
+    RETURNING {_PLACE}
+), empty AS (
+    SELECT partition, array_agg(place) AS places FROM (TABLE cells UNION ALL TABLE cells_of_all UNION ALL TABLE durations) row
+    WHERE row.count = 0 GROUP BY partition
 )
-SELECT count(*) FROM difference
+SELECT (SELECT count(*) FROM difference), (SELECT json_object_agg(partition, places) FROM empty)
 """
 TABLES = ("logs_rollup", "logs_rollupofall", "logs_durationrollup")
-_FORGET_EMPTY = "; ".join(f"DELETE FROM {table} WHERE count = 0" for table in TABLES)
 
 
 def fold() -> int:
@@ -61,7 +69,8 @@ def fold() -> int:
         if not cursor.fetchone()[0]:
             return 0
         cursor.execute(_FOLD, [AT_ONCE])
-        folded = cursor.fetchone()[0]
-        if folded:
-            cursor.execute(_FORGET_EMPTY)
+        folded, empty = cursor.fetchone()
+        for partition, places in (empty or {}).items():
+            # Nobody else writes to it: see LOCK.
+            cursor.execute(f"DELETE FROM {partition} WHERE ctid = ANY(%s::tid[])", [places])
     return folded

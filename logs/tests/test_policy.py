@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+import base64
+import random
+import string
+import uuid
+
 import pytest
 
 from logs.delivery.policy import Cause, cause_of, fingerprint, is_success
@@ -121,6 +126,9 @@ def test_a_success_has_no_cause_whatever_the_response_says():
         ("locked since 2022-05-05T20:04:40.084Z", "locked since {time}"),
         ("locked since 20:04:40", "locked since {time}"),
         ("order 12345 is unknown", "order {n} is unknown"),
+        ("order12345 is unknown", "order{n} is unknown"),
+        ("request id 7f3k9 failed", "request id {id} failed"),
+        ("request 7f3k9q2x failed", "request {id} failed"),
         ("Request failed with status code 404", "Request failed with status code 404"),
         ("502 Bad Gateway", "502 Bad Gateway"),
         ("<html><head><title>502 Bad Gateway</title></head>\n<hr>nginx</html>", "502 Bad Gateway nginx"),
@@ -129,6 +137,51 @@ def test_a_success_has_no_cause_whatever_the_response_says():
 )
 def test_a_fingerprint_leaves_out_what_differs_from_one_failure_to_the_next(response, expected):
     assert fingerprint(response, 500, Cause.HTTP_5XX) == expected
+
+
+_LETTERS, _DIGITS = string.ascii_letters, string.digits
+OPAQUE = {
+    "UUID": lambda chance: str(uuid.UUID(int=chance.getrandbits(128))),
+    "hex": lambda chance: f"{chance.getrandbits(48):012x}",
+    "base64": lambda chance: base64.b64encode(chance.randbytes(24)).decode(),
+    "base64, for URLs": lambda chance: base64.urlsafe_b64encode(chance.randbytes(16)).decode().rstrip("="),
+    "letters and digits": lambda chance: "".join(chance.choices(_LETTERS + _DIGITS, k=22)),
+    "with a prefix": lambda chance: "req_" + "".join(chance.choices(_LETTERS + _DIGITS, k=16)),
+    "ULID": lambda chance: "01HV" + "".join(chance.choices("0123456789ABCDEFGHJKMNPQRSTVWXYZ", k=22)),
+    "trace of AWS": lambda chance: f"1-{chance.getrandbits(32):08x}-{chance.getrandbits(96):024x}",
+    "traceparent": lambda chance: f"00-{chance.getrandbits(128):032x}-{chance.getrandbits(64):016x}-01",
+    "ray": lambda chance: f"{chance.getrandbits(64):016x}-SCL",
+    "number": lambda chance: f"INC{chance.randrange(10**7):07}",
+    "short": lambda chance: "".join(chance.choices(string.ascii_uppercase + _DIGITS, k=6)),
+}
+
+
+@pytest.mark.parametrize("kind", OPAQUE)
+def test_opaque_ids_make_no_kinds_of_failures(kind):
+    """Of a few that have hardly any digits some are left: they are words as far as letters tell."""
+    named, bare = '{"error":"No stock","requestId":"%s"}', "No stock (%s), try again"
+    make, chance = OPAQUE[kind], random.Random(20)
+    for text, most in ((named, 12), (bare, 40)):
+        if (kind, text) != ("short", bare):
+            kinds = {fingerprint(text % make(chance), 500, Cause.HTTP_5XX) for _number in range(2000)}
+            assert len(kinds) <= most, sorted(kinds)[:20]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "java.lang.NullPointerException at com.acme.orders.OrderService.process",
+        "SQLIntegrityConstraintViolationException",
+        "HTTPSConnectionPool: Max retries exceeded with url: /api/v2/Orders/getOrderById",
+        "ERR_TLS_CERT_ALTNAME_INVALID",
+        "SQLSTATE[42P01]: Undefined table",
+        "TLSv1.2 utf8 oauth2client log4j2 base64",
+        "invalid JSON, invalid E2 in idle state, paid AB12",
+        "/srv/App1/Foo2/barBaz/index.php",
+    ],
+)
+def test_words_stay_in_a_fingerprint(text):
+    assert fingerprint(text, 500, Cause.HTTP_5XX) == text
 
 
 def test_without_text_the_status_or_the_cause_is_the_fingerprint():

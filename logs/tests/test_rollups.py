@@ -101,6 +101,30 @@ def test_what_is_deleted_is_not_counted():
     assert not RollupOfAll.objects.exists()
 
 
+def test_a_count_is_updated_in_place():
+    """No index has to be written to for it (PostgreSQL's HOT), and what has come to nothing is taken away."""
+    tables = [f"logs_{name}_{width}" for name in ("rollup", "rollupofall", "durationrollup") for width in WIDTHS]
+    subscription = make_subscription()
+    for number in range(4):
+        make_waiting_log(subscription, number)
+        fold()
+    WebhookLog.objects.update(state="succeeded", status=200, duration_ms=7)
+    fold()
+    make_waiting_log(subscription, 5, state="succeeded", status=200, duration_ms=7)
+    fold()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT sum(n_tup_upd), sum(n_tup_hot_upd) FROM pg_stat_xact_all_tables WHERE relname = ANY(%s)", [tables]
+        )
+        updated, in_place = cursor.fetchone()
+    assert (updated, in_place) == (updated, updated)
+    assert updated > 0
+    assert states() == {"succeeded": 5}
+    for kept in (Rollup.objects, RollupOfAll.objects):
+        assert not kept.exclude(state="succeeded").exists()
+        assert kept.aggregate(n=Sum("count"))["n"] == 5 * len(WIDTHS)
+
+
 def test_what_is_rolled_back_is_not_counted():
     with transaction.atomic():
         make_log(1)
