@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import pairwise, product
 from random import Random
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.db.models import Q
 from django.http import QueryDict
@@ -43,10 +45,22 @@ KINDS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def stored_logs(django_db_setup, django_db_blocker) -> Iterator[list[WebhookLog]]:
+    """For all tests of this module, each of which takes back what it changes."""
+    with django_db_blocker.unblock():
+        yield store_logs()
+        call_command("flush")
+
+
 @pytest.fixture
-def logs(db) -> list[WebhookLog]:
+def logs(stored_logs, db) -> list[WebhookLog]:
+    return [*stored_logs]
+
+
+def store_logs() -> list[WebhookLog]:
     """Three hundred logs over months: dense here, sparse there, some of one moment, of kinds that come in clusters. Half of them
-    are not folded into the rollups yet.
+    are not folded into the rollups yet. The newest first.
     """
     random = Random(4)
     for lane in LANES:
