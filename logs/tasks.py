@@ -10,6 +10,7 @@ from procrastinate import JobContext, RetryStrategy
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued
 
+from . import waiting_skips
 from .ingest import refusals, same_again, unmatched, uploads
 from .jobs import Interrupted, interruptible
 from .partitions import make_months_ahead
@@ -34,9 +35,21 @@ def plan_run(context: JobContext, run_id: int) -> None:
         asking.plan_waiting(run_id, should_stop=context.should_abort)
 
 
+@app.task(queue="plans", pass_context=True, retry=AGAIN)
+def skip_waiting(context: JobContext, skip_id: int) -> None:
+    """What waits for an inactive subscription, where it is too much for a request."""
+    with interruptible(context.should_abort):
+        if not waiting_skips.run(skip_id, should_stop=context.should_abort):
+            raise Interrupted
+
+
 async def queue_lost() -> None:
-    """Give a job to the imports and plans that wait for one which is nowhere."""
-    for task, argument, lost in ((run_import, "import_id", uploads.lost), (plan_run, "run_id", asking.lost)):
+    """Give a job to what waits for one which is nowhere."""
+    for task, argument, lost in (
+        (run_import, "import_id", uploads.lost),
+        (plan_run, "run_id", asking.lost),
+        (skip_waiting, "skip_id", waiting_skips.lost),
+    ):
         for pk in await in_thread(lost):
             with suppress(AlreadyEnqueued):
                 await task.configure(queueing_lock=f"{argument} {pk}").defer_async(**{argument: pk})

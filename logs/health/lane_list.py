@@ -25,6 +25,7 @@ SHOWN = (
     "due_count",
     "first_logs",
     "holds_when_exhausted",
+    "skipped_so_far",
 )
 LAGS_AFTER = timedelta(minutes=1)
 

@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import IntegerField, OuterRef, QuerySet, Subquery
 
 from ..counting import LIMIT, Count
-from ..models import AuditAction, AuditEntry, Subscription, Turn, WebhookLog
+from ..models import AuditAction, AuditEntry, Subscription, Turn, WaitingSkip, WebhookLog
 
 SHOWN = ("name", "code", "company", "url", "trigger", "is_active", "is_placeholder", "we_deliver")
 LANE = ("held_at", "held_log", "held_error", "is_draining", "holds_when_exhausted")
@@ -24,11 +24,13 @@ class CountUpTo(Subquery):
 
 def with_lanes(subscriptions: QuerySet[Subscription]) -> QuerySet[Subscription]:
     """Each with `due_count` (at most LIMIT + 1), `oldest_waiting` (when the first that waits came in), `held_by` (the name of
-    the last person who put it on hold), and of a head that is between tries `next_try` and `head_cause`; None without one.
+    the last person who put it on hold), of a head that is between tries `next_try` and `head_cause`, and `skipped_so_far` while
+    what waits is being skipped; None where there is no such thing.
     """
     due = WebhookLog.objects.filter(subscription=OuterRef("pk"), next_attempt_at__isnull=False)
     head = due.filter(turn=Turn.BETWEEN_TRIES).order_by("position")
     waiting = due.filter(turn=Turn.WAITING).order_by("position")
+    skips = WaitingSkip.objects.filter(subscription=OuterRef("pk"), ended_at=None)
     holds = AuditEntry.objects.filter(about=OuterRef("pk"), action=AuditAction.HELD)
     return subscriptions.annotate(
         # Of a column of the index of what is due: so no row itself is read.
@@ -37,6 +39,7 @@ def with_lanes(subscriptions: QuerySet[Subscription]) -> QuerySet[Subscription]:
         next_try=Subquery(head.values("next_attempt_at")[:1]),
         head_cause=Subquery(head.values("cause")[:1]),
         held_by=Subquery(holds.values("actor__username")[:1]),
+        skipped_so_far=Subquery(skips.values("skipped")[:1]),
     )
 
 

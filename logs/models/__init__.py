@@ -18,6 +18,7 @@ from .saved_view import SavedView
 from .states import AttemptTrigger, Cause, State, Turn
 from .subscription import Subscription, Trigger
 from .variant import Variant
+from .waiting_skip import WaitingSkip
 from .webhook_log import WebhookLog
 from .worker import DeliveryCount, LaneGroup, Worker
 
@@ -73,6 +74,7 @@ __all__ = [
     "Turn",
     "UnmatchedCount",
     "Variant",
+    "WaitingSkip",
     "WebhookLog",
     "Why",
     "Worker",

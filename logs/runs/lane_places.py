@@ -77,6 +77,7 @@ SELECT log.id, {_TRIES}, 'cotalker', NULL, log.created_at, NULL, '', log.status,
 FROM logs_runentry entry JOIN logs_webhooklog log ON log.id = entry.log_id
 WHERE entry.id = ANY(%(entries)s) AND entry.outcome = 'waiting' AND log.position IS NULL
 """
+# `queued` is counted from the few rows of the runs that are open, not from the lane, in which a million may wait.
 # `nth`: its place, from 1, among those that come into its lane now. What comes at the end is read when the worker gets there;
 # before what it has read ahead it makes it read again (`lane_version`).
 _PLACE = f"""
@@ -85,8 +86,10 @@ WITH next AS (
     FROM logs_runentry entry WHERE entry.id = ANY(%(entries)s) AND entry.outcome = 'waiting'
 ), lane AS (
     SELECT lane.id, lane.held_at, lane.last_position, (
-        SELECT count(*) FROM logs_webhooklog log
-        WHERE log.subscription_id = lane.id AND log.next_attempt_at IS NOT NULL AND log.turn = 2 AND log.trigger = 'bulk'
+        SELECT count(*) FROM logs_run open JOIN logs_runentry entry ON entry.run_id = open.id
+        JOIN logs_webhooklog log ON log.id = entry.log_id
+        WHERE open.state IN ('running', 'paused') AND entry.subscription_id = lane.id AND entry.outcome = 'queued'
+            AND log.next_attempt_at IS NOT NULL AND log.turn = 2 AND log.trigger = 'bulk'
     ) AS queued, (
         SELECT array_agg(position ORDER BY position) FROM (
             SELECT position FROM logs_webhooklog log

@@ -22,6 +22,7 @@ from ..forms_reason import ReasonForm
 from ..health.lane_list import ROWS, lanes_visible_to
 from ..lane_state import lane_state, lane_states
 from ..models.worker import MISSED_AFTER, Worker
+from ..waiting_skips import skip_what_waits
 from .coming_back import came_from
 from .rendering import render_region, wants_partial
 from .subscriptions import visible_subscription
@@ -105,9 +106,12 @@ def waiting_skip(request: HttpRequest, pk: str) -> HttpResponse:
         context = {"form": form, "subscription": subscription, "lane": lane_state(subscription)}
         context["back"] = came_from(request) or subscription.get_absolute_url()
         return render(request, "logs/waiting_skip.html", context, status=422 if form.is_bound else 200)
-    if skipped := subscription.skip_what_waits(by=request.user, reason=form.cleaned_data["reason"]):
-        text = ngettext("%(number)s event was skipped.", "%(number)s events were skipped.", skipped)
-        messages.success(request, text % {"number": skipped})
+    skipping = skip_what_waits(subscription, by=request.user, reason=form.cleaned_data["reason"])
+    if skipping.goes_on:
+        messages.info(request, _("So many events are skipped in the background. The lane shows how many so far."))
+    elif skipping.number:
+        text = ngettext("%(number)s event was skipped.", "%(number)s events were skipped.", skipping.number)
+        messages.success(request, text % {"number": skipping.number})
     else:
         messages.info(request, _("Nothing was skipped: nothing waits, or the subscription is active."))
     return redirect(came_from(request) or subscription)

@@ -1,0 +1,29 @@
+"""Skipping what waits for an inactive subscription, where that is too much for a request: who asked for it, and how far it is."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from .subscription import Subscription
+
+
+class WaitingSkip(models.Model):
+    subscription = models.ForeignKey(Subscription, models.CASCADE, related_name="+", db_index=False)
+    reason = models.CharField(max_length=200)
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    asked_at = models.DateTimeField(auto_now_add=True)
+    skipped = models.IntegerField(default=0)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(
+                fields=["subscription"], name="one_waiting_skip", condition=Q(ended_at__isnull=True)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.subscription_id}: {self.skipped}"
