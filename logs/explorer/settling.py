@@ -44,9 +44,13 @@ def by_utc(moment: datetime) -> str:
     return (utc.isoformat() if has_seconds else utc.isoformat(timespec="minutes")) + "Z"
 
 
+def is_shown_once(local: datetime) -> bool:
+    """Not in the hour that comes twice when a clock is put back."""
+    return local.replace(fold=0).utcoffset() == local.replace(fold=1).utcoffset()
+
+
 def by_clock(moment: datetime) -> str:
     """As the reader would write it: 2026-04-13 22:30. With its offset where their clock shows the same time twice."""
     local = timezone.localtime(moment)
-    is_told_once = local.replace(fold=0).utcoffset() == local.replace(fold=1).utcoffset()
-    told = local.replace(tzinfo=None) if is_told_once else local
+    told = local.replace(tzinfo=None) if is_shown_once(local) else local
     return told.isoformat(sep=" ", timespec="seconds" if local.second else "minutes")

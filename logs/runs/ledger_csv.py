@@ -12,6 +12,7 @@ from ..models import Run
 from ..payloads.masking import mask_text
 
 AT_ONCE = 1_000
+BYTE_ORDER_MARK = "\ufeff"
 COLUMNS = (
     *("run", "reason", "started_by", "started_at", "source", "filter"),
     *("number", "log", "event_at", "object", "object_name", "subscription", "subscription_name"),
@@ -39,11 +40,14 @@ class _Line:
 
 
 def ledger_csv(run: Run) -> Iterator[str]:
-    """A line at a time, the names of the columns first. Memory does not grow with the number of logs."""
+    """A line at a time, the names of the columns first. Memory does not grow with the number of logs.
+
+    It begins with a byte order mark: without one, Excel takes UTF-8 for the charset of its country.
+    """
     line = _Line()
     writer = csv.writer(line)
     writer.writerow(COLUMNS)
-    yield line.text
+    yield BYTE_ORDER_MARK + line.text
     about = _about(run)
     for entry in _entries(run):
         writer.writerow([_harmless(value) for value in (*about, *_of(entry))])

@@ -16,6 +16,8 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
+from ..explorer.settling import is_shown_once
+
 register = template.Library()
 
 STATES = {
@@ -109,6 +111,18 @@ def _exact(local: datetime, *, is_this_year: bool) -> str:
 def dated(local: datetime, pattern: str) -> str:
     """As Django's `date_format`, for a pattern of dates alone."""
     return _day(local.date(), pattern, get_language())
+
+
+def clock_time(local: datetime) -> str:
+    """22:30, with seconds where there are some; 23:30 (UTC−3) where the reader's clock shows that time twice."""
+    text = f"{local:%H:%M:%S}" if local.second else f"{local:%H:%M}"
+    return text if is_shown_once(local) else f"{text} ({_offset(local)})"
+
+
+def _offset(local: datetime) -> str:
+    minutes = (local.utcoffset() or timedelta()) // timedelta(minutes=1)
+    hours, rest = divmod(abs(minutes), 60)
+    return f"UTC{'−' if minutes < 0 else '+'}{hours}" + (f":{rest:02}" if rest else "")
 
 
 @lru_cache(maxsize=1024)  # the rows of a list are mostly of a few days

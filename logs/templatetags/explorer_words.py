@@ -25,7 +25,7 @@ from ..explorer.facets import filter_value
 from ..explorer.histogram import ORDER, WIDTH, Bar, Histogram
 from ..explorer.settling import by_clock, by_utc
 from ..models import State
-from .cotadmin_ui import STATES, dated
+from .cotadmin_ui import STATES, clock_time, dated
 
 register = template.Library()
 
@@ -117,7 +117,7 @@ def _from_to(start: datetime, end: datetime) -> str:
     is_one_day = start.date() == last.date()
     if start.time() == end.time() == time.min:  # whole days
         return dated(start, "j M") if is_one_day else f"{dated(start, 'j M')} – {dated(last, 'j M')}"
-    return f"{_shortly(start)}–{_clock(end) if is_one_day else _shortly(end)}"
+    return f"{_shortly(start)}–{clock_time(end) if is_one_day else _shortly(end)}"
 
 
 @register.filter
@@ -159,7 +159,7 @@ def axis(shown: Histogram) -> list[tuple[str, str]]:
             break
         local = timezone.localtime(shown.bars[number].start)
         is_day = shown.step >= timedelta(days=1)
-        text = dated(local, of_day) if is_day else _clock(local) if local.date() == last else _shortly(local)
+        text = dated(local, of_day) if is_day else clock_time(local) if local.date() == last else _shortly(local)
         marks.append((f"{place:.2f}%", text))
         last = local.date()
     return marks
@@ -196,8 +196,4 @@ def _parts(bar: Bar) -> str:
 
 
 def _shortly(local: datetime) -> str:
-    return f"{dated(local, 'j M')} {_clock(local)}"
-
-
-def _clock(local: datetime) -> str:
-    return f"{local:%H:%M:%S}" if local.second else f"{local:%H:%M}"
+    return f"{dated(local, 'j M')} {clock_time(local)}"

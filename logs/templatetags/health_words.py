@@ -18,7 +18,7 @@ from ..health import lanes
 from ..health.period import Period
 from ..health.traffic import Bar, Traffic
 from ..models import Cause
-from .cotadmin_ui import duration, icon, lasted
+from .cotadmin_ui import clock_time, dated, duration, icon, lasted
 
 register = template.Library()
 PARTS = ("fail", "ok")  # the classes of what is drawn, from the base line up
@@ -168,7 +168,14 @@ def bar_title(bar: Bar) -> str:
         day = date_format(_of_its_day(bar.start, DAY), "j M")
         return _("%(day)s: %(failed)s failed, %(delivered)s delivered") % {"day": day, **numbers}
     start, end = timezone.localtime(bar.start), timezone.localtime(bar.end)
-    return text % {"start": date_format(start, "j M H:i"), "end": f"{end:%H:%M}", **numbers}
+    return text % {"start": f"{dated(start, 'j M')} {clock_time(start)}", "end": clock_time(end), **numbers}
+
+
+@register.filter
+def beginning_of(bar: Bar) -> str:
+    """13 Apr 2026 22:30"""
+    local = timezone.localtime(bar.start)
+    return f"{dated(local, 'j M Y')} {clock_time(local)}"
 
 
 def _of_its_day(start: datetime, step: timedelta) -> datetime:
@@ -190,7 +197,7 @@ def axis_of(period: Period) -> list[tuple[str, str]]:
 def _label(local: datetime, is_same_day: bool, step: timedelta) -> str:
     if step >= DAY:
         return date_format(local, "j M")
-    return f"{local:%H:%M}" if is_same_day else date_format(local, "j M H:i")
+    return clock_time(local) if is_same_day else f"{dated(local, 'j M')} {clock_time(local)}"
 
 
 @register.filter

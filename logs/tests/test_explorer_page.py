@@ -156,6 +156,21 @@ def test_the_axis_is_labelled_where_the_readers_days_begin(client, logs, zone, l
     assert set(labels) <= set(re.findall(r"<text[^>]*>([^<]*)</text>", axis))
 
 
+def test_no_two_bars_have_one_label_when_the_clock_is_put_back(client, logs):
+    client.cookies["timezone"] = "America/Santiago"
+    night = {"since": "2022-04-03T01:00Z", "until": "2022-04-03T06:00Z"}
+    page = client.get(LIST, night, follow=True).content.decode()
+    titles = [title.rpartition(": ")[0] for title in re.findall(r"<title>([^<]*: [^<]*)</title>", page)]
+    labels = re.findall(r"<text[^>]*>([^<]*)</text>", re.findall(r'<svg class="axis".*?</svg>', page, re.DOTALL)[0])
+    assert len(titles) == 60
+    for found in (titles, labels):
+        assert len(set(found)) == len(found)
+    assert "2 Apr 23:00 (UTC−3)–23:05 (UTC−3)" in titles
+    assert "2 Apr 23:00 (UTC−4)–23:05 (UTC−4)" in titles
+    assert "3 Apr 00:00–00:05" in titles
+    assert {"23:00 (UTC−3)", "23:00 (UTC−4)"} <= set(labels)
+
+
 def test_the_axis_of_years_tells_the_year(client, logs):
     page = client.get(LIST, {"since": "2021-01-01", "until": "2023-01-01"}, follow=True).content.decode()
     axis = re.findall(r'<svg class="axis".*?</svg>', page, re.DOTALL)[0]
@@ -315,7 +330,11 @@ class TestChangesOfTheClock:
             LIST, {"since": "2022-04-02 20:00", "until": "2022-04-03 06:00"}, follow=True
         ).content.decode()
         found = re.findall(r'<a href="([^"]+)" tabindex="-1"><title>([^<]+): 1 Failed</title>', page)
-        assert [title for _address, title in found] == ["2 Apr 23:00–23:15", "2 Apr 23:00–23:15", "3 Apr 00:00–00:15"]
+        assert [title for _address, title in found] == [
+            "2 Apr 23:00 (UTC−3)–23:15 (UTC−3)",
+            "2 Apr 23:00 (UTC−4)–23:15 (UTC−4)",
+            "3 Apr 00:00–00:15",
+        ]
         assert [ids_in(client.get(html.unescape(address))) for address, _title in found] == [[log.pk] for log in logs]
 
     def test_a_midnight_that_was_left_out_is_the_hour_after_it(self, client):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.utils import timezone
@@ -209,6 +209,20 @@ class TestChart:
         there = re.findall(r'<rect class="fail" x="[\d.]+"', look())
         settings.TIME_ZONE = "Asia/Kathmandu"
         assert re.findall(r'<rect class="fail" x="[\d.]+"', look()) == there
+
+    def test_no_two_bars_have_one_label_when_the_clock_is_put_back(self, look, orders, client, monkeypatch):
+        now = datetime(2022, 4, 3, 9, 10, tzinfo=UTC)
+        monkeypatch.setattr("django.utils.timezone.now", lambda: now)
+        client.cookies["timezone"] = "America/Santiago"
+        for number in range(16):  # a log in each half hour
+            log(orders, State.FAILED, age=timedelta(minutes=30 * number))
+        page = look()
+        titles = [title.partition(": ")[0] for title in re.findall(r"<title>([^<]*failed, [^<]*)</title>", page)]
+        rows = re.findall(r'<tr><th scope="row">([^<]+)</th><td class="num">1</td>', page)
+        assert (len(titles), len(rows)) == (49, 16)
+        assert len(set(titles)) == 49
+        assert len(set(rows)) == 16
+        assert {"2 Apr 2022 23:30 (UTC−3)", "2 Apr 2022 23:30 (UTC−4)", "3 Apr 2022 00:00"} <= set(rows)
 
     def test_numbers_are_drawn_with_points_and_without_styles(self, client, look, orders):
         log(orders, State.FAILED)

@@ -39,7 +39,9 @@ def table(client, run) -> list[dict[str, str]]:
     answer = client.get(reverse("logs:run_csv", args=[run.pk]))
     assert answer["Content-Type"] == "text/csv; charset=utf-8"
     assert answer["Content-Disposition"] == f'attachment; filename="redelivery-{run.pk}.csv"'
-    return list(csv.DictReader(io.StringIO(answer.getvalue().decode())))
+    content = answer.getvalue()
+    assert content.startswith("\ufeffrun,".encode())  # for Excel
+    return list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"))))
 
 
 @pytest.fixture
