@@ -1,10 +1,24 @@
-"""Every view asks for a login unless it says otherwise; an htmx request is sent to the login page as a whole page."""
+"""Every view asks for a login unless it says otherwise; an htmx request is sent to the login page as a whole page.
 
+The page on which people sign in, and the one on which they change their password: both have the brake of sign_in.py.
+"""
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
 from django.contrib.auth.middleware import LoginRequiredMiddleware
-from django.contrib.auth.views import redirect_to_login
+from django.contrib.auth.views import LoginView, PasswordChangeView, redirect_to_login
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse_lazy
+from django.utils.translation import gettext as _
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
+
+from logs.models import AuditAction, AuditEntry
+
+from .sign_in import Brake, seconds_to_wait, take_back
 
 
 class LoginMiddleware(LoginRequiredMiddleware):
@@ -16,3 +30,55 @@ class LoginMiddleware(LoginRequiredMiddleware):
         answer = HttpResponseClientRedirect(redirect_to_login(came_from).url)
         answer.status_code = 401
         return answer
+
+
+class SignIn(LoginView):
+    redirect_authenticated_user = True
+
+    def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
+        """The same for every name, so that nobody learns which accounts there are."""
+        seconds = seconds_to_wait(self.request)
+        if not seconds:
+            return super().form_invalid(form)
+        context = self.get_context_data(form=form, wait_minutes=-(-seconds // 60))
+        answer = self.render_to_response(context, status=429)
+        answer["Retry-After"] = str(seconds)
+        return answer
+
+
+class OwnPasswordForm(PasswordChangeForm):
+    def __init__(self, user, *args, request: HttpRequest, **options: Any) -> None:
+        self.request = request
+        super().__init__(user, *args, **options)
+
+    def clean_old_password(self) -> str:
+        """Whoever finds an open session has as few tries as at the door."""
+        try:
+            Brake().authenticate(self.request, self.user.get_username())
+        except PermissionDenied as refused:
+            raise ValidationError(_("There were too many tries. Wait a quarter of an hour.")) from refused
+        password = super().clean_old_password()
+        take_back(self.request)
+        return password
+
+
+class PasswordChange(PasswordChangeView):
+    """Of one's own password. Other sessions of the person end by it."""
+
+    form_class = OwnPasswordForm
+    template_name = "password.html"
+    success_url = reverse_lazy("preferences")
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return super().get_form_kwargs() | {"request": self.request}
+
+    def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
+        answer = super().form_valid(form)
+        AuditEntry.record(self.request.user, AuditAction.PASSWORD_CHANGED)
+        messages.success(
+            self.request, _("Your password is changed. Other browsers in which you were signed in must sign in again.")
+        )
+        return answer
+
+    def form_invalid(self, form: PasswordChangeForm) -> HttpResponse:
+        return self.render_to_response(self.get_context_data(form=form), status=422)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .models import Subscription
 
 RESPONSE_IN_LISTS = 200
+PERMISSIONS = "django.contrib.auth.backends.ModelBackend"  # the backend that knows them
 # What a row of a log does not need of its subscription.
 NOT_IN_LISTS = (
     "document",
@@ -218,7 +219,7 @@ class HandOffQuerySet(models.QuerySet):
 
 def _maker_may(permission: str) -> Q:
     """Whether the maker of a link has the permission, an active account, and a place in the log's company."""
-    makers = get_user_model().objects.with_perm(permission).filter(pk=OuterRef("made_by"))
+    makers = get_user_model().objects.with_perm(permission, backend=PERMISSIONS).filter(pk=OuterRef("made_by"))
     return Q(Exists(makers.filter(Q(is_superuser=True) | Q(companies=OuterRef("log__subscription__company")))))
 
 

@@ -15,6 +15,7 @@ from .round import RedeliveryRefused
 from .run import FIRST_STEP, LAST_STEP, WINDOW, Canary, PauseReason, Run, RunState, Source, StaleChoice
 from .run_entry import Outcome, RunEntry, Why
 from .saved_view import SavedView
+from .sign_in import SignInTries
 from .states import AttemptTrigger, Cause, State, Turn
 from .subscription import Subscription, Trigger
 from .variant import Variant
@@ -66,6 +67,7 @@ __all__ = [
     "RunEntry",
     "RunState",
     "SavedView",
+    "SignInTries",
     "Source",
     "StaleChoice",
     "State",

@@ -41,6 +41,9 @@ class AuditAction(models.TextChoices):
     HAND_OFF_REVOKED = "hand_off_revoked", _("revoked a link of a hand-off")
     EXPORTED_UNMASKED = "exported", _("exported without masking")
     RETENTION_CHANGED = "retention", _("changed how long logs are kept")
+    SIGN_IN_FAILED = "sign_in_failed", _("could not sign in")
+    SIGN_IN_BLOCKED = "sign_in_blocked", _("was refused after too many tries to sign in")
+    PASSWORD_CHANGED = "password_changed", _("changed their password")
     DEMO_REMOVED = "demo_removed", _("removed the demo")
 
 

@@ -1,0 +1,56 @@
+"""How often somebody has tried to sign in without success, by account and by address."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db import connection, models
+
+WINDOW = timedelta(minutes=15)
+
+
+class SignInTries(models.Model):
+    """Of one account or one address, since the first of the tries that count.
+
+    `key`: a keyed hash, for what was typed as a name may be a password.
+    """
+
+    key = models.CharField(primary_key=True, max_length=64)
+    tries = models.IntegerField()
+    since = models.DateTimeField(db_index=True)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.key[:8]}: {self.tries}"
+
+    @classmethod
+    def count(cls, key: str) -> tuple[int, int]:
+        """Count one more try, before its password is looked at: so many at once cannot pass together.
+
+        How many there are now, and the seconds until they count no more.
+        """
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                INSERT INTO logs_signintries AS known (key, tries, since) VALUES (%(key)s, 1, now())
+                ON CONFLICT (key) DO UPDATE SET
+                    tries = CASE WHEN known.since < now() - %(window)s::interval THEN 1 ELSE known.tries + 1 END,
+                    since = CASE WHEN known.since < now() - %(window)s::interval THEN now() ELSE known.since END
+                RETURNING tries, ceil(extract(epoch FROM since + %(window)s::interval - now()))::integer
+                """,
+                {"key": key, "window": f"{WINDOW.total_seconds()} seconds"},
+            )
+            tries, seconds = cursor.fetchone()
+        return tries, seconds
+
+    @classmethod
+    def take_back(cls, account: str, address: str) -> None:
+        """It was a success: the account begins at nothing, and the address has one try less."""
+        cls.objects.filter(key=account).delete()
+        cls.objects.filter(key=address, tries__gt=0).update(tries=models.F("tries") - 1)
+
+    @classmethod
+    def forget_old(cls) -> None:
+        cls.objects.filter(since__lt=models.functions.Now() - WINDOW).delete()
