@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.http import QueryDict
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from . import request_headers
 from .codes import suggested_code
 from .delivery import signing
 from .delivery.verdict import Answer
 from .form_fields import HeadersField, ObjectIdFormField, SecretInput, judged
 from .models import Company, Subscription, Trigger
+from .subscription_versions import digest, draft_for, id_of_draft, read_version, shown, version_of
 
 CONTEXT_OF: dict[str, list[str]] = {
     Trigger.TASK: ["context_task_group"],
@@ -30,10 +35,20 @@ def trigger_choices(subscription: Subscription) -> list[tuple[str, Any]]:
     return [*Trigger.choices, *([(trigger, trigger)] if trigger and not subscription.is_trigger_known else [])]
 
 
+@dataclass(frozen=True)
+class Meanwhile:
+    """A field that somebody else changed, and what is stored now."""
+
+    name: str
+    label: str
+    now: str
+
+
 class SubscriptionForm(forms.ModelForm):
     """`SubscriptionForm(data, instance=subscription or None, user=request.user)`; subscription_changes.save stores it.
 
-    `warnings` holds what a person should know though nothing is wrong with the form.
+    `warnings` holds what a person should know though nothing is wrong with the form, `meanwhile` what somebody else has changed.
+    A new one that carries its `draft` becomes the same subscription however often it is sent.
     """
 
     secret_choice = forms.ChoiceField(label=_("Signing secret"), widget=forms.RadioSelect)
@@ -44,6 +59,8 @@ class SubscriptionForm(forms.ModelForm):
         widget=SecretInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
     headers = HeadersField()
+    draft = forms.CharField(required=False, widget=forms.HiddenInput)
+    opened = forms.CharField(required=False, widget=forms.HiddenInput)
     trigger = forms.ChoiceField(label=_("Trigger"), widget=forms.RadioSelect)
     timeout = forms.IntegerField(label=_("Timeout"), required=False, min_value=1, max_value=LONGEST_TIMEOUT)
 
@@ -65,10 +82,15 @@ class SubscriptionForm(forms.ModelForm):
 
     def __init__(self, data=None, *, user, instance: Subscription | None = None) -> None:
         super().__init__(data, instance=instance)
+        self.user = user
         self.warnings: list[str] = []
+        self.meanwhile: list[Meanwhile] = []
         self.is_new = instance is None
+        self.is_repeated = False
+        self.asks_about_kept = False  # what is stored is not active yet
         self.is_code_open = instance is None or instance.is_placeholder
         self._limit_company(user)
+        self._remember(user)
         if self.is_code_open:
             self.fields["code"].required = False
             self.fields["code"].help_text = _(
@@ -86,6 +108,51 @@ class SubscriptionForm(forms.ModelForm):
         for field in self.fields.values():
             if not isinstance(field.widget, (forms.RadioSelect, forms.CheckboxInput)):
                 field.widget.attrs["class"] = "input"
+
+    def _remember(self, user) -> None:
+        """In hidden fields: which subscription is to be made, or what the form was opened with."""
+        if self.is_new:
+            del self.fields["opened"]
+            self.fields["draft"].initial = draft_for(user)
+            if pk := id_of_draft(self.data.get("draft", ""), user):
+                self.instance.pk = pk
+        else:
+            del self.fields["draft"]
+            self.fields["opened"].initial = version_of(self.instance, self.columns)
+
+    @property
+    def columns(self) -> list[str]:
+        return [name for name in self.fields if name in self.Meta.fields and name not in ("company", "code")]
+
+    def is_overtaken(self, stored: Subscription) -> bool:
+        """Whether somebody has changed `stored` since the form was opened, other than to what it says. Then the form says what,
+        keeps what was typed, and takes over the rest.
+        """
+        opened, now = (read_version(text) for text in (self.cleaned_data["opened"], version_of(stored, self.columns)))
+        typed = {name: digest(name, getattr(self.instance, name)) for name in self.columns}
+        changed = [name for name in now if name in opened and opened[name] != now[name] != typed.get(name)]
+        if not changed:
+            return False
+        self.meanwhile = [Meanwhile(name, str(self.fields[name].label), shown(stored, name)) for name in changed]
+        self.add_error(None, gettext("Somebody changed this subscription while you edited it. Nothing was saved yet."))
+        untouched = {name for name in changed if typed.get(name) == opened[name]}
+        if not request_headers.has_values(self.data.get("headers", "")):
+            untouched.add("headers")
+        self._take_over(stored, untouched)
+        return True
+
+    def _take_over(self, stored: Subscription, names: Iterable[str]) -> None:
+        """What is stored now into these fields; from now on the form was opened with it."""
+        fresh = type(self)(user=self.user, instance=Subscription.objects.get(pk=stored.pk))
+        data = QueryDict(mutable=True)
+        data.update(self.data)
+        for name in [*names, "opened"]:
+            value = fresh[name].value()
+            if name == "is_active" and not value:
+                data.pop(name, None)  # a box that is not ticked is not sent
+            else:
+                data[name] = "" if value is None else "on" if name == "is_active" else str(value)
+        self.data = data
 
     def _limit_company(self, user) -> None:
         """To those that the user belongs to. There is nothing to choose from one company, or once it is saved."""

@@ -62,6 +62,11 @@ def shown(headers: Sequence[Header]) -> str:
     return "\n".join(f"{name}: {MASK}" for name, _value in headers)
 
 
+def has_values(text: str) -> bool:
+    """Whether a line says another value than a mask."""
+    return any(line.strip() and not line.rstrip().endswith(MASK) for line in text.splitlines())
+
+
 def _parse_line(line: str, kept: dict[str, str]) -> Header:
     name, colon, value = line.partition(":")
     if not colon:

@@ -15,11 +15,17 @@ _WORKERS_NOTICE = {"url", "headers", "timeout", "is_active", "secret"}
 
 
 def save(form: SubscriptionForm, by) -> bool:
-    """Store a valid form; False where somebody was faster, and the form says so then."""
+    """Store a valid form; False where somebody was faster, and the form says so then.
+
+    A new one that another click has stored already stays as it is; `form.is_repeated` then.
+    """
     try:
         with transaction.atomic():
             return _create(form, by) if form.is_new else _change(form, by)
     except IntegrityError as error:
+        if form.is_new and Subscription.objects.filter(pk=form.instance.pk).exists():
+            form.is_repeated = True
+            return True
         if "subscription_code_unique_in_company" not in str(error):
             raise
         form.say_code_is_taken()
@@ -39,10 +45,15 @@ def _change(form: SubscriptionForm, by) -> bool:
     if stored.is_placeholder != form.instance.is_placeholder:
         form.add_error(None, _("The subscription was imported while you edited it. Open the page again to see it."))
         return False
+    if form.is_overtaken(stored):
+        return False
     columns = [name for name in form.fields if name in form.Meta.fields]
     changed = [name for name in columns if getattr(form.instance, name) != form.initial[name]]
     if form.fields["headers"].is_changed_to(form.cleaned_data["headers"]):  # type: ignore[attr-defined]
         changed.append("headers")
+    if "is_active" in changed and keeps_events(stored):
+        form.asks_about_kept = True
+        changed.remove("is_active")
     if changed:
         _store_changes(form, stored, changed)
         AuditEntry.record(by, AuditAction.SUBSCRIPTION_CHANGED, stored.pk, ", ".join(changed))
@@ -103,12 +114,26 @@ def why_not_activatable(subscription: Subscription) -> str:
     return "" if subscription.url else _("It has no URL. Give it one first.")
 
 
-def set_active(subscription: Subscription, is_active: bool, by) -> bool:
-    """Activate or deactivate; False where it is so already. The caller asks `why_not_activatable` first."""
+class EventsAreKept(Exception):
+    """Events wait since the subscription was deactivated; activating it would send them, which nobody has said."""
+
+
+def keeps_events(subscription: Subscription) -> bool:
+    """Whether something waits until somebody decides."""
+    return not (subscription.is_active or subscription.is_draining) and subscription.waiting().exists()
+
+
+def set_active(subscription: Subscription, is_active: bool, by, *, sends_kept: bool = False) -> bool:
+    """Activate or deactivate; False where it is so already. The caller asks `why_not_activatable` first.
+
+    Raises EventsAreKept, unless `sends_kept` says what becomes of them.
+    """
     with transaction.atomic():
         stored = Subscription.objects.select_for_update().get(pk=subscription.pk)
         if stored.is_active == is_active:
             return False
+        if is_active and not sends_kept and keeps_events(stored):
+            raise EventsAreKept
         stored.is_active, stored.is_draining = is_active, False
         stored.mark_edited(["is_active"])
         stored.save(update_fields=["is_active", "is_draining", "edited_fields"])

@@ -666,9 +666,11 @@ class TestActivation:
         assert "It has no URL." in page
         assert not Subscription.objects.get(pk=one.pk).is_active
 
-    @pytest.mark.parametrize("view", ["activate", "deactivate"])
-    def test_only_posts_by_those_who_may(self, client, operator, subscription, foreign, view):
-        assert client.get(address_of(subscription, view)).status_code == 405
+    @pytest.mark.parametrize(("view", "is_active", "status"), [("activate", False, 302), ("deactivate", True, 405)])
+    def test_only_posts_by_those_who_may(self, client, operator, subscription, foreign, view, is_active, status):
+        Subscription.objects.update(is_active=is_active)
+        assert client.get(address_of(subscription, view)).status_code == status
+        assert Subscription.objects.get(pk=subscription.pk).is_active == is_active
         assert client.post(address_of(foreign, view)).status_code == 404
         operator.user_permissions.clear()
         assert client.post(address_of(subscription, view)).status_code == 403

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from .. import objectid, subscription_changes
 from ..codes import suggested_code
 from ..forms import GENERATE, SubscriptionForm
-from ..health.lanes import with_lanes
+from ..health.lanes import waiting, with_lanes
 from ..models import Company, Subscription
 from ..subscription_search import SubscriptionSearch
 from .rendering import render_region
@@ -68,12 +68,14 @@ def _store(request: HttpRequest, form: SubscriptionForm, message: str) -> HttpRe
     """The way back to the subscription once it is stored; None where the form is still to be filled in."""
     if not form.is_valid() or not subscription_changes.save(form, by=request.user):
         return None
+    if form.is_repeated:
+        return redirect(form.instance)
     if form.cleaned_data["secret_choice"] == GENERATE:
         request.session[SECRET_ONCE] = form.instance.pk
     messages.success(request, message)
     for warning in form.warnings:
         messages.warning(request, warning)
-    return redirect(form.instance)
+    return redirect("logs:subscription_activate", form.instance.pk) if form.asks_about_kept else redirect(form.instance)
 
 
 def _form_page(request: HttpRequest, form: SubscriptionForm) -> HttpResponse:
@@ -97,17 +99,33 @@ def subscription_code(request: HttpRequest) -> HttpResponse:
     return render(request, "logs/_subscription_code.html", {"code": code})
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
 @permission_required("logs.change_subscription", raise_exception=True)
 def subscription_activate(request: HttpRequest, pk: str) -> HttpResponse:
+    """Where events are kept since it was deactivated, it asks what becomes of them. `kept`: "send" is the answer."""
     subscription = visible_subscription(request, pk)
+    if request.method != "POST":
+        is_asked = subscription_changes.keeps_events(subscription)
+        return _what_of_the_kept(request, subscription) if is_asked else redirect(subscription)
+    sends_kept = request.POST.get("kept") == "send"
     if why_not := subscription_changes.why_not_activatable(subscription):
         messages.error(request, _("It was not activated. %(reason)s") % {"reason": why_not})
-    elif subscription_changes.set_active(subscription, True, by=request.user):
+        return redirect(subscription)
+    try:
+        is_new = subscription_changes.set_active(subscription, True, by=request.user, sends_kept=sends_kept)
+    except subscription_changes.EventsAreKept:
+        return _what_of_the_kept(request, subscription)
+    if is_new:
         messages.success(request, _("The subscription is active."))
     else:
         messages.info(request, _("The subscription was active already."))
     return redirect(subscription)
+
+
+def _what_of_the_kept(request: HttpRequest, subscription: Subscription) -> HttpResponse:
+    context = {"subscription": subscription, "kept": waiting(subscription)}
+    return render(request, "logs/subscription_activate.html", context)
 
 
 @require_POST
