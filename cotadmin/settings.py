@@ -180,6 +180,9 @@ DELIVERY_CONNECT_TIMEOUT = number("DELIVERY_CONNECT_TIMEOUT", 5)
 DELIVERY_TRIES = whole_number("DELIVERY_TRIES", 3)
 DELIVERY_RETRY_DELAY = number("DELIVERY_RETRY_DELAY", 30)
 DELIVERY_LEASE = number("DELIVERY_LEASE", 15)  # seconds until the lanes of a killed worker go to another
+DELIVERY_DRAIN = number(
+    "DELIVERY_DRAIN", 125
+)  # seconds that a worker which stops waits for requests in flight, at most
 DELIVERY_CONCURRENCY = whole_number("DELIVERY_CONCURRENCY", 500)  # requests of one worker at once
 DELIVERY_MEMORY = int(number("DELIVERY_MEMORY", 64) * 1024 * 1024)  # of payloads in one worker; the setting is in MiB
 JOB_LEASE = number("JOB_LEASE", 30)  # seconds until the background jobs of a killed worker are taken up by another

@@ -90,6 +90,7 @@ urlpatterns = [
     path("views/<int:pk>/delete/", saved_views.saved_view_delete, name="saved_view_delete"),
     path("lanes/", lanes.lane_list, name="lane_list"),
     path("retention/", retention.retention_detail, name="retention_detail"),
+    path("retention/stop/", retention.retention_stop, name="retention_stop"),
     path("retention/confirm/", retention.retention_confirm, name="retention_confirm"),
     path("failures/", failures.failure_list, name="failure_list"),
     path("subscriptions/", subscriptions.subscription_list, name="subscription_list"),

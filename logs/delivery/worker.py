@@ -39,7 +39,7 @@ SWEEP_SECONDS = 1.0  # heals a notice that was lost
 GATHER_SECONDS = 0.005  # lanes that run dry at about the same time are read for together
 CLOCK_SECONDS = 2.0  # between two looks at the database's
 TURN_SECONDS = 0.5
-DRAIN_SECONDS = 22.0
+DRAIN_SECONDS = 2.0  # beyond the timeouts of what is in flight, to record it
 FRESH_SECONDS = 0.25  # for so long it counts what a log and its lane were when they were read
 RECORDERS = 2  # connections: while one of them commits, the other writes
 
@@ -65,9 +65,12 @@ class DeliveryLoop:
         self._wake = asyncio.Event()
         self._sweep_at = 0.0
         self._stop_at: float | None = None
+        self._in_flight: dict[str, float] = {}  # until when, by lane
 
     def stop(self) -> None:
-        self._stop_at = self._stop_at or time.monotonic() + DRAIN_SECONDS
+        now = time.monotonic()
+        latest = max([now, *self._in_flight.values()]) + DRAIN_SECONDS
+        self._stop_at = self._stop_at or min(latest, now + settings.DELIVERY_DRAIN)
         self._wake.set()
 
     async def run(self) -> None:
@@ -244,7 +247,11 @@ class DeliveryLoop:
         except Exception as error:  # else its lane would begin again and again
             logger.exception("an event cannot be signed", extra={"subscription": delivery.lane})
             return Outcome(None, f"It cannot be signed: {type(error).__name__}", Cause.OTHER, duration_ms=0)
-        return await sender.post(delivery.url, payload, dict(delivery.headers) | signed, delivery.timeout)
+        self._in_flight[delivery.lane] = time.monotonic() + (delivery.timeout or settings.DELIVERY_TIMEOUT)
+        try:
+            return await sender.post(delivery.url, payload, dict(delivery.headers) | signed, delivery.timeout)
+        finally:
+            del self._in_flight[delivery.lane]
 
 
 def _tell(delivery: Delivery, outcome: Outcome) -> None:

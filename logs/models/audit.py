@@ -44,6 +44,7 @@ class AuditAction(models.TextChoices):
     SIGN_IN_FAILED = "sign_in_failed", _("could not sign in")
     SIGN_IN_BLOCKED = "sign_in_blocked", _("was refused after too many tries to sign in")
     PASSWORD_CHANGED = "password_changed", _("changed their password")
+    RETENTION_STOPPED = "retention_stopped", _("stopped a run of the retention")
     DEMO_REMOVED = "demo_removed", _("removed the demo")
 
 

@@ -33,6 +33,8 @@ class Retention(models.Model):
     )
     # Payloads of ids made before have been removed, but for logs that are not settled.
     payloads_expired_before = models.DateTimeField(null=True, editable=False)
+    # A person asked the run that is under way to stop. Reset by the next one.
+    stop_asked_at = models.DateTimeField(null=True, editable=False)
     run_at = models.DateTimeField(_("last run"), null=True, editable=False)
     run_payloads = models.BigIntegerField(default=0, editable=False)
     run_logs = models.BigIntegerField(default=0, editable=False)
@@ -81,8 +83,28 @@ class Retention(models.Model):
 
     def is_current(self) -> bool:
         """Whether the days are those that are set at this moment."""
+        return self._has_days_of(type(self).current())
+
+    def must_stop(self) -> bool:
+        """Whether a run by these days is to end: others were set meanwhile, or somebody asked for it."""
         stored = type(self).current()
+        return stored.stop_asked_at is not None or not self._has_days_of(stored)
+
+    def _has_days_of(self, stored: Retention) -> bool:
         return (stored.payload_days, stored.log_days) == (self.payload_days, self.log_days)
+
+    @classmethod
+    def ask_to_stop(cls, *, by: Any) -> bool:
+        """Stop the run that is under way before its next step; False where that was asked for already."""
+        with transaction.atomic():
+            if not cls.objects.filter(pk=1, stop_asked_at=None).update(stop_asked_at=timezone.now()):
+                return False
+            AuditEntry.record(by, AuditAction.RETENTION_STOPPED)
+        return True
+
+    @classmethod
+    def begin_run(cls) -> None:
+        cls.objects.filter(pk=1).update(stop_asked_at=None)
 
     @classmethod
     def note_expired_before(cls, boundary: datetime) -> None:

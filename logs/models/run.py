@@ -51,6 +51,7 @@ class PauseReason(models.TextChoices):
     CANARY_DONE = "canary_done", _("the canary was received, and the run waits for you")
     FAILURES = "failures", _("too many of the last logs failed")
     ACCOUNT = "account", _("who started it may not re-deliver any more")
+    FAULT = "fault", _("an unexpected error")
 
 
 FIRST_STEP, LAST_STEP = 1, 3

@@ -16,6 +16,13 @@ from .settled import number_settled_before
 
 LOCK = 0x7072756E  # any number, the same everywhere: one process prunes at a time
 
+_IS_LOCKED = """
+SELECT EXISTS (
+    SELECT FROM pg_locks WHERE locktype = 'advisory' AND classid = 0 AND objid = %s
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+)
+"""
+
 
 class AlreadyRunning(Exception):
     """Another process prunes at this moment."""
@@ -48,17 +55,19 @@ def prune(
     """Remove what is past the days of `Retention`. `on_step` is told what has been done, after each transaction that lasts.
 
     It can be interrupted anywhere; the next run goes on, and with `goes_on` adds to the numbers of the last. It ends where
-    somebody changes the days meanwhile: what they want to keep must not go. Raises AlreadyRunning. A dry run tells the numbers
-    and changes nothing.
+    somebody asks for it, or changes the days meanwhile, as what they want to keep must not go. Raises AlreadyRunning. A dry run
+    tells the numbers and changes nothing.
     """
     outcome, retention = Outcome(), Retention.current()
     if goes_on:
         outcome.logs, outcome.earlier_payloads = retention.run_logs, retention.run_payloads
 
     def must_stop() -> bool:
-        return should_stop() or not retention.is_current()
+        return should_stop() or retention.must_stop()
 
     with _alone():
+        if not goes_on and not is_dry:
+            Retention.begin_run()
         for _step in _steps(retention, outcome, is_dry, must_stop):
             if not is_dry:  # now, and not at the end: it may be interrupted
                 Retention.note_run(payloads=outcome.payloads, logs=outcome.logs, busy_months=outcome.busy_months)
@@ -81,6 +90,13 @@ def _steps(retention: Retention, outcome: Outcome, is_dry: bool, should_stop: Ca
         for number in [number_settled_before(before)] if is_dry else delete_logs(before):
             outcome.logs += number
             yield
+
+
+def is_running() -> bool:
+    """Whether a process prunes at this moment."""
+    with connection.cursor() as cursor:
+        cursor.execute(_IS_LOCKED, [LOCK])
+        return cursor.fetchone()[0]
 
 
 @contextmanager

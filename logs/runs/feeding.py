@@ -6,18 +6,21 @@ it does not matter which worker is killed, or when.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models.functions import Now
 
+from ..database import is_away
 from ..models import LAST_STEP, WINDOW, Canary, Outcome, PauseReason, Run, RunState
 from .judging import why_to_pause
 from .lane_places import put_into_lanes
 from .steering import pause
 from .tidying import tidy
 
+logger = logging.getLogger("logs.runs")
 DEPTH = 20  # logs of a run in one lane at a time; as many as a worker reads ahead
 MOST_AT_ONCE = 1_000  # so that whoever stops a run does not wait for long
 BURST = timedelta(seconds=1)  # of a rate: what was not sent meanwhile is not caught up for longer
@@ -32,15 +35,43 @@ class Room:
 
 
 def feed() -> int | None:
-    """Move all running runs on: how many logs were put into lanes, None where no run is running."""
+    """Move all running runs on: how many logs were put into lanes, None where no run is running.
+
+    A run that cannot be moved on holds up no other: it is paused, for a person to see. Raises OperationalError, once the others
+    were moved on, where it may be better the next time.
+    """
     running = list(Run.objects.filter(state=RunState.RUNNING).order_by("pk").values_list("pk", flat=True))
-    number = 0
+    number, problem = 0, None
     for pk in running:
-        with transaction.atomic():
-            run = Run.objects.select_for_update(skip_locked=True, of=("self",)).filter(pk=pk, state=RunState.RUNNING)
-            if found := run.first():
-                number += _move_on(found)
+        try:
+            number += _feed_one(pk)
+        except OperationalError as error:
+            if is_away(error):
+                raise
+            problem = error  # perhaps two waited for one another: the next round may do it
+        except Exception:
+            logger.exception("could not move run %s on: it is paused", pk)
+            _set_aside(pk)
+    if problem:
+        raise problem
     return number if running else None
+
+
+def _feed_one(pk: int) -> int:
+    with transaction.atomic():
+        run = Run.objects.select_for_update(skip_locked=True, of=("self",)).filter(pk=pk, state=RunState.RUNNING)
+        found = run.first()
+        return _move_on(found) if found else 0
+
+
+def _set_aside(pk: int) -> None:
+    """Pause it, at least in name, where its logs cannot be taken out of their lanes either."""
+    try:
+        pause(Run.objects.get(pk=pk), by=None, reason=PauseReason.FAULT)
+    except Exception:
+        logger.exception("could not take the logs of run %s out of their lanes", pk)
+        running = Run.objects.filter(pk=pk, state=RunState.RUNNING)
+        running.update(state=RunState.PAUSED, pause_reason=PauseReason.FAULT)
 
 
 def _move_on(run: Run) -> int:

@@ -1,5 +1,6 @@
 """Workers as processes that are killed, paused and cut off, judged by the receiver's ledger: nothing is lost, order is kept."""
 
+import asyncio
 import subprocess
 import sys
 import threading
@@ -9,7 +10,7 @@ from textwrap import dedent
 import pytest
 from django.db import connection
 
-from logs.delivery.worker import RECORDERS
+from logs.delivery.worker import RECORDERS, DeliveryLoop
 from logs.models import Attempt, LaneGroup, State, Subscription, WebhookLog
 
 from .factories import make_subscription, make_waiting_log
@@ -189,7 +190,7 @@ def test_sigterm_does_not_wait_for_a_receiver_that_hangs_for_an_hour(start, rece
     [lane] = make_lanes(receiver, 1)
     log = make_waiting_log(lane)
     receiver.gate = threading.Event()
-    worker = start(DELIVERY_TIMEOUT="3600")
+    worker = start(DELIVERY_TIMEOUT="3600", DELIVERY_DRAIN="1")
     assert receiver.arrived.wait(PATIENCE)
     assert worker.stop() == 0
     log.refresh_from_db()
@@ -254,3 +255,24 @@ def test_no_payload_value_gets_into_the_log_lines(start, receiver):
     worker.stop()
     assert log.pk in worker.output and lane.pk in worker.output
     assert "Equipment" not in worker.output and "geheim" not in worker.output and "127.0.0.1" not in worker.output
+
+
+def test_a_worker_that_stops_waits_for_a_request_as_long_as_its_subscription_does(receiver, monkeypatch):
+    monkeypatch.setattr("logs.delivery.worker.DRAIN_SECONDS", 0.1)
+    [lane] = make_lanes(receiver, 1)
+    Subscription.objects.update(timeout=60)
+    log = make_waiting_log(lane, 0)
+    receiver.gate = threading.Event()
+
+    async def run() -> bool:
+        deliveries = DeliveryLoop()
+        running = asyncio.create_task(deliveries.run())
+        assert await asyncio.to_thread(receiver.arrived.wait, PATIENCE)
+        deliveries.stop()
+        given_up, _ = await asyncio.wait([running], timeout=1)
+        receiver.gate.set()
+        await running
+        return bool(given_up)
+
+    assert not asyncio.run(run())
+    assert [attempt.status for attempt in log.attempts.all()] == [200]

@@ -9,6 +9,8 @@ from django.core.management import call_command
 from django.urls import reverse
 
 from logs.models import AuditAction, AuditEntry, Payload, Retention
+from logs.retention import pruning
+from logs.retention.running import prune
 
 from .factories import make_log, make_subscription, make_waiting_log
 from .test_webhook_logs import text_of
@@ -188,3 +190,49 @@ def test_a_log_without_its_payload_is_not_redelivered(client, expired):
     assert "Its payload has expired." in words_of(answer)
     expired.refresh_from_db()
     assert (expired.state, expired.is_due) == ("failed", False)
+
+
+# A run that is under way
+
+STOP = reverse("logs:retention_stop")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_run_that_is_under_way_is_stopped_by_the_button_of_the_page(client, superuser, monkeypatch):
+    monkeypatch.setattr(pruning, "AT_ONCE", 1)
+    make_subscription()
+    for number in range(3):
+        make_log(number)
+    Retention.objects.create(pk=1, log_days=1)
+    pages: list[str] = []
+
+    def press_stop(outcome) -> None:
+        if outcome.logs == 1:
+            assert f'action="{STOP}"' in client.get(PAGE).content.decode()
+            pages.append(words_of(client.post(STOP, follow=True)))
+
+    assert prune(on_step=press_stop).logs == 1
+    assert "The run stops. What it has removed stays removed; the next run goes on." in pages[0]
+    assert "A run is stopping." in pages[0]
+    page = words_of(client.get(PAGE))
+    assert "0 payloads, 1 log (stopped before its end)" in page
+    assert "A run is" not in page
+    assert AuditEntry.objects.get().action == AuditAction.RETENTION_STOPPED
+    assert prune().logs == 2  # the next run is a run as any other
+    assert "(stopped" not in words_of(client.get(PAGE))
+
+
+def test_where_no_run_is_under_way_nothing_is_stopped(client, superuser):
+    Retention.objects.create(pk=1, log_days=1)
+    assert STOP not in client.get(PAGE).content.decode()
+    assert "Nothing was stopped: no run is under way." in words_of(client.post(STOP, follow=True))
+    assert Retention.current().stop_asked_at is None
+
+
+def test_only_a_superuser_stops_a_run_and_only_by_the_button(client, member, superuser):
+    assert client.get(STOP).status_code == 405
+    client.handler.enforce_csrf_checks = True
+    assert client.post(STOP).status_code == 403
+    client.handler.enforce_csrf_checks = False
+    client.force_login(member("Administrator"))
+    assert client.post(STOP).status_code == 403

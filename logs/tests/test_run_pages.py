@@ -159,6 +159,7 @@ class TestRunPage:
             (PauseReason.CANARY_FAILED, "It paused by itself: a log of the canary failed."),
             (PauseReason.CANARY_DONE, "The canary was received, and the run waits for you."),
             (PauseReason.FAILURES, "It paused by itself: more than 20 % of the last 50 logs failed."),
+            (PauseReason.FAULT, "It paused by itself: an unexpected error."),
             (PauseReason.ACCOUNT, "It paused by itself: who started it may not re-deliver any more."),
         ],
     )

@@ -573,3 +573,35 @@ def test_a_failure_that_comes_while_a_step_is_judged_lets_no_other_step_begin(op
     feed()
     run.refresh_from_db()
     assert (run.state, run.pause_reason, run.step) == (RunState.PAUSED, PauseReason.CANARY_FAILED, 1)
+
+
+def test_a_run_that_cannot_be_moved_on_is_paused_with_a_reason_and_holds_up_no_other(
+    operator, receiver, deliver_run, monkeypatch
+):
+    make_subscription(url=receiver.url)
+    logs = [make_log(number, {"data": {"_id": f"{number:024x}"}}) for number in range(2)]
+    poisoned, other = start_run(operator, logs[:1]), start_run(operator, logs[1:])
+    tidy = feeding.tidy
+
+    def tidy_or_fail(run):
+        return tidy(run) if run.pk == other.pk else 1 / 0
+
+    monkeypatch.setattr(feeding, "tidy", tidy_or_fail)
+    assert deliver_run(other).state == RunState.FINISHED
+    poisoned.refresh_from_db()
+    assert (poisoned.state, poisoned.pause_reason) == (RunState.PAUSED, PauseReason.FAULT)
+    assert receiver.ids == [logs[1].pk]
+    monkeypatch.setattr(feeding, "tidy", tidy)
+    assert go_on(poisoned, by=operator)
+    assert deliver_run(poisoned).state == RunState.FINISHED
+    assert receiver.ids == [logs[1].pk, logs[0].pk]
+
+
+def test_a_run_of_which_the_logs_cannot_be_taken_back_is_paused_all_the_same(operator, monkeypatch):
+    make_subscription()
+    run = start_run(operator, [make_log()])
+    for name in ("tidy", "pause"):
+        monkeypatch.setattr(feeding, name, lambda *arguments, **options: 1 / 0)
+    feed()
+    run.refresh_from_db()
+    assert (run.state, run.pause_reason) == (RunState.PAUSED, PauseReason.FAULT)

@@ -7,11 +7,12 @@ from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from ..forms_retention import SUGGESTED, RetentionForm
 from ..models import Retention
 from ..retention.preview import preview
+from ..retention.running import is_running
 
 # There is no such permission: only superusers have it, as what is removed belongs to all companies.
 FOR_SUPERUSERS = "logs.change_retention"
@@ -43,9 +44,21 @@ def retention_confirm(request: HttpRequest) -> HttpResponse:
     return redirect("logs:retention_detail")
 
 
+@require_POST
+@permission_required(FOR_SUPERUSERS, raise_exception=True)
+def retention_stop(request: HttpRequest) -> HttpResponse:
+    """The run that is under way ends before its next step."""
+    if is_running() and Retention.ask_to_stop(by=request.user):
+        messages.success(request, _("The run stops. What it has removed stays removed; the next run goes on."))
+    else:
+        messages.info(request, _("Nothing was stopped: no run is under way."))
+    return redirect("logs:retention_detail")
+
+
 def _page(request: HttpRequest, form: RetentionForm, status: int = 200) -> HttpResponse:
     retention = Retention.current()
     is_set = retention.payload_days is not None or retention.log_days is not None
     shown = retention if is_set else Retention(**SUGGESTED)
     context = {"retention": retention, "is_set": is_set, "shown": shown, "preview": preview(shown), "form": form}
+    context["is_running"] = is_running()
     return render(request, "logs/retention_detail.html", context, status=status)

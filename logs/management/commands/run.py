@@ -15,7 +15,6 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 from honcho import manager as honcho
 
-from logs.delivery.worker import DRAIN_SECONDS
 from logs.demo import loading
 
 ACCOUNT = "admin"
@@ -45,7 +44,7 @@ class Command(BaseCommand):
         receiver_url = f"http://127.0.0.1:{receiver_port}"
         if has_demo:
             self._prepare_demo(receiver_url)
-        honcho.KILL_WAIT = DRAIN_SECONDS + 5
+        honcho.KILL_WAIT = settings.DELIVERY_DRAIN + 5
         manager = honcho.Manager()
         environment = _environment(receiver_port if has_demo and loading.is_loaded() else None)
         for name, command in _processes(port, receiver_port, environment):
