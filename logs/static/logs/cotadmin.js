@@ -1,4 +1,4 @@
-// What the pages do beyond HTML and htmx. All of it works without, less comfortably. Texts stand in base.html.
+// What pages do beyond HTML and htmx; all of it works without. Texts stand in base.html.
 (() => {
   "use strict";
   const root = document.documentElement;
@@ -17,7 +17,7 @@
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   if (zone && !document.cookie.split("; ").includes(`timezone=${zone}`)) keep("timezone", zone);
 
-  // Where the server told UTC: what this clock said.
+  // Where the server said UTC: this clock.
   if (zone && zone !== "UTC") {
     const local = new Intl.DateTimeFormat(root.lang, { dateStyle: "medium", timeStyle: "long" });
     for (const time of document.querySelectorAll("time[data-utc]")) {
@@ -71,7 +71,7 @@
       $("#tail-stopped").hidden = false;
       return;
     }
-    if (elt.matches("[data-poll], [data-quiet]")) return; // the next poll, or the next page, is the retry
+    if (elt.matches("[data-poll], [data-quiet]")) return; // the next is the retry
     const texts = $("#toasts").dataset;
     const silent = requestConfig?.verb === "get" ? texts.silent : texts.unsure; // what was sent may have been done
     const text = !xhr?.status ? silent : ({ 403: texts.forbidden, 429: texts.busy, 503: texts.unavailable }[xhr.status] ?? texts.refused);
@@ -81,7 +81,7 @@
   };
   for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) document.addEventListener(name, failed);
 
-  // What is loaded again dims; a poll goes on quietly.
+  // What is loaded again dims.
   for (const [name, isBusy] of [["htmx:beforeSend", true], ["htmx:afterRequest", false]]) {
     document.addEventListener(name, ({ detail }) => {
       if (!detail.elt.matches("[data-poll], [data-quiet]")) detail.target?.setAttribute("aria-busy", isBusy);
@@ -109,7 +109,7 @@
     }
   };
 
-  // A list goes on by itself, but only some times: what is below can be reached.
+  // A list goes on by itself, some times: what is below can be reached.
   const MOST_BY_ITSELF = 3;
   const atItsEnd = new IntersectionObserver(
     (entries) => {
@@ -128,7 +128,7 @@
   };
   watchTheEnd();
 
-  // After a swap: tell what is there, and go to the first row that was asked for.
+  // After a swap: tell what is there, go to the first row asked for.
   let waitingForRows = null;
   document.addEventListener("htmx:beforeSwap", ({ detail }) => {
     const { target, requestConfig } = detail;
@@ -151,7 +151,7 @@
   });
 
   // A region that comes anew moves nothing, and keeps the focus near.
-  let pressed = null; // disabled while its request is under way, it loses the focus
+  let pressed = null; // disabled by its request, it loses the focus
   let kept = null;
   document.addEventListener("htmx:beforeRequest", ({ detail: { elt } }) => {
     pressed = elt.contains(document.activeElement) ? document.activeElement : null;
@@ -178,7 +178,6 @@
     }
   }, 1000);
 
-  // Copying.
   const addressOfValue = (button) => {
     const pointer = button.previousElementSibling.dataset.copy;
     return button.closest("[data-values]").dataset.values + encodeURIComponent(pointer);
@@ -231,7 +230,6 @@
   };
   for (const name of ["focusin", "change"]) document.addEventListener(name, load); // Safari focuses no checkbox
 
-  // Keyboard.
   const rowInFocus = () => document.activeElement.closest("[data-rows] tr");
   const move = (step) => {
     const links = [...document.querySelectorAll("[data-rows] [data-row-link]")];
@@ -256,7 +254,7 @@
   };
   document.addEventListener("keydown", async (event) => {
     const isTyping = event.target.closest("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]");
-    const isBracket = "[]".includes(event.key); // a Spanish keyboard of a Mac has them on Option
+    const isBracket = "[]".includes(event.key); // on Option in Spanish
     if (root.dataset.shortcuts === "off" || event.ctrlKey || event.metaKey || (event.altKey && !isBracket)) return;
     if (isTyping || $("dialog[open], :popover-open, .pop[open]") || !keys[event.key]) return;
     event.preventDefault();
@@ -274,7 +272,7 @@
     true,
   );
 
-  // Facets come anew with every answer, and stay open.
+  // Facets stay open.
   const opened = new Map();
   document.addEventListener("click", ({ target }) => {
     const facet = target.closest(".facet > summary")?.parentElement;
@@ -287,8 +285,8 @@
     }
   });
 
-  // A page that was kept as it was left may have choices of which the numbers never came.
-  addEventListener("pageshow", ({ persisted }) => persisted && $("#plan-choices") && htmx.trigger("#plan-choices", "change"));
+  // A page that was kept may have choices without their numbers.
+  addEventListener("pageshow", (event) => event.persisted && $("#plan-choices")?.dispatchEvent(new Event("change")));
 
   // Back in the list, one is at the row that was opened.
   document.addEventListener("click", ({ target }) => {

@@ -1,7 +1,7 @@
 // The search box as a combobox. Comes when somebody goes to it (cotadmin.js).
 (() => {
   "use strict";
-  const PAUSE = 120; // ms without a key before the server is asked
+  const PAUSE = 120; // ms
   const box = document.querySelector("[data-completions]");
   const list = document.getElementById(box.dataset.list);
   let timer, asking;
@@ -37,7 +37,7 @@
       list.innerHTML = options;
       show(list.childElementCount > 0);
     } catch {
-      // Without an answer nothing is offered.
+      // Nothing is offered.
     }
   };
   const take = (option) => {
@@ -67,7 +67,7 @@
     // By itself: a change, a search and a submit.
     Enter: () => takeChosen() || (close(), box.form.requestSubmit(), true),
   };
-  for (const name of ["ArrowLeft", "ArrowRight", "Home", "End"]) keys[name] = () => close(); // that was for another place
+  for (const name of ["ArrowLeft", "ArrowRight", "Home", "End"]) keys[name] = () => close();
 
   box.addEventListener("keydown", (event) => {
     if (event.isComposing || event.shiftKey || event.altKey || event.ctrlKey || event.metaKey) return;
@@ -80,7 +80,7 @@
     if (!isInTerm) close();
     else if (!event.isComposing) timer = setTimeout(complete, PAUSE);
   });
-  box.addEventListener("change", (event) => event.stopPropagation()); // who leaves the box may not have finished
+  box.addEventListener("change", (event) => event.stopPropagation()); // it may not be finished
   for (const name of ["blur", "pointerdown"]) box.addEventListener(name, close);
   list.addEventListener("pointerdown", (event) => event.preventDefault()); // the caret stays in the box
   list.addEventListener("click", ({ target }) => target.closest("[role=option]") && take(target.closest("[role=option]")));
