@@ -100,6 +100,10 @@ class LogDocument:
     event: EventDocument
     is_tidied: bool = False
 
+    @property
+    def named_subscription(self) -> str:
+        return self.subscription_id
+
 
 @dataclass(slots=True)
 class SubscriptionDocument:
@@ -338,7 +342,7 @@ def _columns_of_log(log: Any) -> dict[str, Any]:
         "status": log.status,
         "retry": log.retry,
         "response": log.response,
-        "subscription": log.subscription_id,
+        "subscription": log.named_subscription,
     }
 
 

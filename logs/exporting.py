@@ -10,6 +10,7 @@ from .explorer.finding import Finder
 from .masked_keys import masked_keys
 from .models import WebhookLog
 from .payloads.masking import mask_json, mask_text
+from .querysets import NOT_IN_LISTS
 from .search import MORE_VECTORS
 
 AT_ONCE = 500
@@ -18,8 +19,9 @@ AT_ONCE = 500
 def exported(criteria: Criteria, *, is_masked: bool = True) -> Iterator[str]:
     """The documents of the logs that match, oldest first. A log whose payload has expired has no event."""
     for keys in Finder(criteria).every(is_older=False, at_once=AT_ONCE):
-        heavy = ("search", "payload__search", *(f"payload__{vector}" for vector in MORE_VECTORS))
-        rows = WebhookLog.objects.select_related("payload").defer(*heavy)
+        heavy = ["search", "payload__search", *(f"payload__{vector}" for vector in MORE_VECTORS)]
+        heavy += [f"subscription__{name}" for name in NOT_IN_LISTS]
+        rows = WebhookLog.objects.select_related("payload", "subscription").defer(*heavy)
         logs = rows.in_bulk([key.pk for key in keys])
         for log in (logs[key.pk] for key in keys if key.pk in logs):
             if is_masked:

@@ -25,6 +25,7 @@ _NUMBER = re.compile(
 # Strings are passed over.
 _FRACTION = re.compile(rb'"(?:[^"\\]|\\.)*+"|(?P<fraction>-?\d+(?:\.\d+(?:[eE][+-]?\d+)?|[eE][+-]?\d+))', re.DOTALL)
 _HAS_FRACTION = re.compile(rb"\d(?:\.\d|[eE][+-]?\d)")
+_WRAPPERS = {"$oid", "$date", "$numberInt", "$numberLong", "$numberDouble", "$numberDecimal"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CYCLE = 400  # years, after which the calendar repeats
 _CYCLE_MS = 146_097 * 24 * 3600 * 1000
@@ -34,7 +35,7 @@ _LAST_MS = 8_640_000_000_000_000  # JavaScript's dates end there
 def is_extended(value: Any) -> bool:
     """Whether a parsed document is in extended JSON: one of its own fields is wrapped then."""
     return isinstance(value, dict) and any(
-        isinstance(item, dict) and len(item) == 1 and next(iter(item))[:1] == "$" for item in value.values()
+        isinstance(item, dict) and len(item) == 1 and not _WRAPPERS.isdisjoint(item) for item in value.values()
     )
 
 

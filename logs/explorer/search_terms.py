@@ -37,7 +37,7 @@ class SearchTerms:
         if isinstance(term, Path | Word) and not (isinstance(term, Word) and self._is_subscription(term)):
             self.words.append(term)
         elif isinstance(term, Word):
-            self._add_kind(term, Q(subscription=objectid.parse(term.text)))
+            self._add_kind(term, Q(subscription__in=[one.pk for one in self._known if _is_called(one, term)]))
         elif isinstance(term, Range):
             self._add_range(term)
         elif isinstance(term, Choice):
@@ -83,11 +83,16 @@ class SearchTerms:
 
     @cached_property
     def _known(self) -> list[Subscription]:
-        return list(self.subscriptions.select_related("company").only("name", "code", "company__name"))
+        return list(self.subscriptions.select_related("company").only("name", "code", "named_id", "company__name"))
 
     def _is_subscription(self, term: Word) -> bool:
         """Who pastes the id of a subscription looks for its logs."""
-        return objectid.is_objectid(term.text) and any(one.pk == objectid.parse(term.text) for one in self._known)
+        return objectid.is_objectid(term.text) and any(_is_called(one, term) for one in self._known)
+
+
+def _is_called(one: Subscription, term: Word) -> bool:
+    """A placeholder also by the id that its logs name."""
+    return objectid.parse(term.text) in (one.pk, one.named_id)
 
 
 def _texts_of_subscription(one: Subscription) -> tuple[str, ...]:

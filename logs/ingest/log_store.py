@@ -14,10 +14,10 @@ from ..documents import BadDocument, LogDocument
 from ..models import State
 from ..partitions import make_months_of
 from ..payloads.equality import is_same
-from ..payloads.masking import MaskedKeys, mask_text
+from ..payloads.masking import MaskedKeys, mask_json, mask_text
 from ..search import MORE_VECTORS, event_vectors, response_vector
+from . import placeholders
 from .reach import Reach
-from .subscription_store import make_placeholder
 
 _STAGE = """
 CREATE TEMPORARY TABLE IF NOT EXISTS staged_log (
@@ -85,6 +85,14 @@ FROM staged_log staged
 WHERE log.id = staged.id AND NOT log.id = ANY(%s) AND log.position IS NULL
     AND {_DIFFERS}
 """
+_TOLD = [column for column in _COMPARED if column != "response"]
+_TEXTS_OF_CHANGED = f"""
+SELECT log.id, coalesce(log.response, ''), coalesce(staged.response, ''),
+    coalesce(log.extra::text, '{{}}'), coalesce(staged.extra::text, '{{}}')
+FROM staged_log staged JOIN logs_webhooklog log USING (id)
+WHERE log.id = ANY(%s) AND ({", ".join(f"log.{column}" for column in _TOLD)})
+    IS NOT DISTINCT FROM ({", ".join(f"staged.{column}" for column in _TOLD)})
+"""
 
 
 @dataclass
@@ -109,69 +117,80 @@ def store_logs(
 
     `on_stored` is called at the end of that transaction: where it raises, nothing is stored.
     """
+    while True:
+        try:
+            return _store(logs, masked_keys, reach, kinds, on_stored)
+        except placeholders.Moved:
+            continue
+
+
+def _store(
+    logs: list[LogDocument],
+    masked_keys: MaskedKeys,
+    reach: Reach,
+    kinds: DayKinds,
+    on_stored: Callable[[Stored], None],
+) -> Stored:
     stored = Stored()
-    logs = _within_reach(logs, reach, stored)
-    if not logs:
-        with transaction.atomic():
-            on_stored(stored)
-        return stored
-    make_months_of(log.id for log in logs)
+    placeholders.make(logs, reach)
+    if logs:
+        make_months_of(log.id for log in logs)
     with transaction.atomic(), connection.cursor() as cursor:
-        _stage(cursor, logs, masked_keys, kinds)
-        cursor.execute(_INSERT_NEW)
-        stored.new = len(cursor.fetchall())
-        if known := len(logs) - stored.new:
+        places = placeholders.Places(logs, reach)
+        kept = _within_reach(logs, places, stored)
+        if kept:
+            _stage(cursor, kept, masked_keys, kinds)
+            cursor.execute(_INSERT_NEW)
+            stored.new = len(cursor.fetchall())
+        if known := len(kept) - stored.new:
             cursor.execute(_LOCK_CHANGED)
-            _refuse_conflicts(cursor, reach, stored)
-            cursor.execute(_UPDATE_CHANGED, [list(stored.refused)])
+            changed = [pk for (pk,) in cursor.fetchall()]
+            _refuse_conflicts(cursor, masked_keys, reach, stored)
+            alike = [] if reach.may_reveal else _alike_where_masked(cursor, changed, masked_keys)
+            cursor.execute(_UPDATE_CHANGED, [[*stored.refused, *alike]])
             stored.updated = cursor.rowcount
-            stored.unchanged = known - stored.updated - sum(log.id in stored.refused for log in logs)
-        companies = reach.companies_of(())
-        stored.company_differs = sum(companies[log.subscription_id] != log.company for log in logs)
+            stored.unchanged = known - stored.updated - sum(log.id in stored.refused for log, _place in kept)
+        stored.company_differs = sum(places.differs(log) for log, _place in kept)
         on_stored(stored)
     return stored
 
 
-def _within_reach(logs: list[LogDocument], reach: Reach, stored: Stored) -> list[LogDocument]:
-    """The logs that may be stored; their subscriptions exist afterwards, if only as placeholders."""
+def _within_reach(
+    logs: list[LogDocument], places: placeholders.Places, stored: Stored
+) -> list[tuple[LogDocument, str]]:
+    """The logs that may be stored, each with the subscription under which it is kept."""
     kept = []
-    companies = reach.companies_of(log.subscription_id for log in logs)
     for log in logs:
         try:
-            if company := companies.get(log.subscription_id):
-                reach.check(company, "/subscription")
-            else:
-                reach.check(log.company)
-                make_placeholder(log.subscription_id, log.company)
-                companies = reach.companies_of([log.subscription_id])
+            place = places.of(log)
         except BadDocument as error:
             stored.refused[log.id] = error
-        else:
-            kept.append(log)
+            continue
+        if place is None:
+            raise placeholders.Moved
+        kept.append((log, place))
     return kept
 
 
-def _stage(cursor, logs: list[LogDocument], masked_keys: MaskedKeys, kinds: DayKinds) -> None:
-    if asked := kinds.unknown(
-        day_of(log.subscription_id, log.created_at) for log in logs if not is_success(log.status)
-    ):
+def _stage(cursor, logs: list[tuple[LogDocument, str]], masked_keys: MaskedKeys, kinds: DayKinds) -> None:
+    if asked := kinds.unknown(day_of(place, log.created_at) for log, place in logs if not is_success(log.status)):
         cursor.execute(KNOWN, asked)
         kinds.learn(asked, cursor.fetchall())
     cursor.execute(_STAGE)
     cursor.execute("DELETE FROM staged_log")  # what a batch before left, where one transaction holds both
     with cursor.copy(f"COPY staged_log ({_LOG_COLUMNS}, event, event_search, {_MORE_VECTORS}) FROM STDIN") as copy:
-        for log in logs:
+        for log, place in logs:
             state = State.SUCCEEDED if is_success(log.status) else State.FAILED
             cause = cause_of(log.status, log.response or "")
             like = ""
             if cause:
                 like = fingerprint(mask_text(log.response or "", masked_keys), log.status, cause)
-                like = kinds.keep(day_of(log.subscription_id, log.created_at), like)
+                like = kinds.keep(day_of(place, log.created_at), like)
             event = log.event
             copy.write_row(
                 (
                     log.id,
-                    log.subscription_id,
+                    place,
                     log.company,
                     log.created_at,
                     log.status,
@@ -192,11 +211,28 @@ def _stage(cursor, logs: list[LogDocument], masked_keys: MaskedKeys, kinds: DayK
             )
 
 
-def _refuse_conflicts(cursor, reach: Reach, stored: Stored) -> None:
+def _refuse_conflicts(cursor, masked_keys: MaskedKeys, reach: Reach, stored: Stored) -> None:
+    """Nobody learns by this whether a value that they may not see is what they guess: then what is shown of both is compared."""
     if reach.companies is not None:
         cursor.execute(_OUT_OF_REACH, [list(reach.companies)])
         for (pk,) in cursor.fetchall():
             stored.refused[pk] = BadDocument(_("a log with this id belongs to a company that is not yours"), "/_id")
     cursor.execute(_OTHER_TEXT)
-    for pk in [pk for pk, known, came in cursor.fetchall() if not is_same(known, came)]:
-        stored.refused.setdefault(pk, BadDocument(_("differs from the event that is stored for this log"), "/event"))
+    for pk, known, came in cursor.fetchall():
+        if not reach.may_reveal:
+            known, came = mask_json(known, masked_keys), mask_json(came, masked_keys)
+        if not is_same(known, came):
+            stored.refused.setdefault(
+                pk, BadDocument(_("differs from the event that is stored for this log"), "/event")
+            )
+
+
+def _alike_where_masked(cursor, ids: list[str], masked_keys: MaskedKeys) -> list[str]:
+    """Those of the logs whose outcome differs in nothing but what is masked."""
+    cursor.execute(_TEXTS_OF_CHANGED, [ids])
+    return [
+        pk
+        for pk, known, came, known_extra, came_extra in cursor.fetchall()
+        if mask_text(known, masked_keys) == mask_text(came, masked_keys)
+        and is_same(mask_json(known_extra, masked_keys), mask_json(came_extra, masked_keys))
+    ]

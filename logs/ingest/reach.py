@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _
 
 from ..documents import BadDocument
-from ..models import Company, Subscription
+from ..models import Company
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 
 class Reach:
-    """The companies that `user` may write into; None and superusers may into all."""
+    """The companies that `user` may write into; None (the command line) and superusers may into all.
+
+    `may_reveal`: what is masked may be told.
+    """
 
     def __init__(self, user: User | None) -> None:
         self.companies: set[str] | None = None  # all
+        self.may_reveal = user is None or user.has_perm("logs.reveal_masked")
         if user is not None and not user.is_superuser:
             self.companies = set(Company.objects.visible_to(user).values_list("pk", flat=True))
-        self._company_of: dict[str, str] = {}
+
+    @property
+    def is_all(self) -> bool:
+        return self.companies is None
+
+    def has(self, company: str) -> bool:
+        return self.companies is None or company in self.companies
 
     def check(self, company: str, path: str = "/company") -> None:
         """Raises BadDocument where the company is out of reach."""
-        if self.companies is not None and company not in self.companies:
+        if not self.has(company):
             raise BadDocument(_("you do not belong to its company"), path)
-
-    def companies_of(self, subscriptions: Iterable[str]) -> dict[str, str]:
-        """The company of each subscription that is stored, by id; asked for once in an import."""
-        if unknown := set(subscriptions) - self._company_of.keys():
-            self._company_of |= dict(Subscription.objects.filter(pk__in=unknown).values_list("pk", "company_id"))
-        return self._company_of

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from ..documents import BadDocument, SubscriptionDocument
 from ..models import Company, Subscription
+from .placeholders import claim
 from .reach import Reach
 
 _COLUMNS = (
@@ -31,23 +33,36 @@ def store_subscription(document: SubscriptionDocument, reach: Reach) -> str:
     reach.check(document.company_id)
     try:
         with transaction.atomic():
-            subscription = Subscription.objects.select_for_update().filter(pk=document.id).first()
-            Company.objects.get_or_create(pk=document.company_id)
-            if subscription is None:
-                values = {column: getattr(document, column) for column in _COLUMNS}
-                Subscription.objects.create(id=document.id, document=document.text, we_deliver=False, **values)
-                return "new"
-            reach.check(subscription.company_id, "/_id")
-            return "updated" if _update(subscription, document) else "unchanged"
+            return _store(document, reach)
     except IntegrityError as error:
+        if "logs_subscription_pkey" in str(error):  # another import has stored it at this moment
+            return store_subscription(document, reach)
         if "subscription_code_unique_in_company" not in str(error):
             raise
         raise BadDocument(_("the company has another subscription with this code"), "/code") from error
 
 
+def _store(document: SubscriptionDocument, reach: Reach) -> str:
+    Company.objects.get_or_create(pk=document.company_id)
+    is_its = Q(pk=document.id) | Q(named_id=document.id, is_placeholder=True)
+    rows = list(Subscription.objects.select_for_update().filter(is_its).order_by("pk"))
+    subscription = next((row for row in rows if row.pk == document.id), None)
+    if subscription is None:
+        values = {column: getattr(document, column) for column in _COLUMNS}
+        Subscription.objects.create(id=document.id, document=document.text, we_deliver=False, **values)
+        claim(document.id, document.company_id, reach, rows)
+        return "new"
+    if not subscription.is_placeholder:  # a placeholder is nobody's
+        reach.check(subscription.company_id, "/_id")
+    claim(document.id, document.company_id, reach, rows)
+    return "updated" if _update(subscription, document) else "unchanged"
+
+
 def _update(subscription: Subscription, document: SubscriptionDocument) -> bool:
-    changed = ["is_placeholder"] if subscription.is_placeholder else []
+    changed = ["is_placeholder", "named_id", "is_of_all"] if subscription.is_placeholder else []
     subscription.is_placeholder = False
+    if changed:
+        subscription.named_id, subscription.is_of_all = "", False
     for column in _COLUMNS:
         if column not in subscription.edited_fields and getattr(subscription, column) != getattr(document, column):
             setattr(subscription, column, getattr(document, column))
@@ -63,18 +78,3 @@ def _update(subscription: Subscription, document: SubscriptionDocument) -> bool:
     if not _WORKERS_NOTICE.isdisjoint(changed):
         subscription.tell_workers()
     return bool(changed)
-
-
-def make_placeholder(subscription: str, company: str) -> None:
-    """Keep the place of a subscription that logs name and nobody has imported: inactive, without a URL."""
-    Company.objects.get_or_create(pk=company)
-    Subscription.objects.get_or_create(
-        pk=subscription,
-        defaults={
-            "company_id": company,
-            "name": subscription,
-            "is_placeholder": True,
-            "is_active": False,
-            "we_deliver": False,
-        },
-    )

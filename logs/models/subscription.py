@@ -64,6 +64,10 @@ class Subscription(Lane):
         editable=False,
         help_text=_("Logs named this subscription, but it was not imported yet."),
     )
+    # The id by which logs name it, where it is or was a placeholder: a company may have one for another's subscription.
+    named_id = ObjectIdField(blank=True, default="", db_default="", editable=False)
+    # Its logs came by command or from a superuser, who speak for all companies.
+    is_of_all = models.BooleanField(default=False, db_default=False, editable=False)
     # Fields that somebody changed here; an import of the Cotalker document leaves them alone.
     edited_fields = models.JSONField(_("edited here"), default=list, editable=False)
     # The document as it was read, so that it can be written out equal, unknown fields included; null where it began here.
@@ -94,6 +98,11 @@ class Subscription(Lane):
             models.CheckConstraint(
                 condition=models.Q(is_placeholder=False) | models.Q(is_active=False, url=""),
                 name="subscription_placeholder_is_inactive",
+            ),
+            models.UniqueConstraint(
+                fields=["named_id", "company", "is_of_all"],
+                condition=~models.Q(named_id=""),
+                name="subscription_placeholder_once",
             ),
             models.UniqueConstraint(
                 fields=["company", "code"],

@@ -90,6 +90,11 @@ class WebhookLog(Round):
         return str(Cause(self.cause).label) if self.cause else ""
 
     @property
+    def named_subscription(self) -> str:
+        """The id by which its document names the subscription."""
+        return self.subscription.named_id or self.subscription_id
+
+    @property
     def title(self) -> str:
         """What the log is called on the screen: its object's name, unless names are masked here."""
         name = "" if masked_keys().matches("name") else self.object_name

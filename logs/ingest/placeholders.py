@@ -1,0 +1,127 @@
+"""Where logs are kept whose subscription nobody has imported: a placeholder for each company that brings some.
+
+A placeholder says nothing of whose the subscription is. Once that is known, the logs of its company go to it, and those of other
+companies stay where they are (docs/adr/0023-placeholders.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from django.db import connection, transaction
+
+from .. import objectid
+from ..documents import BadDocument, LogDocument
+from ..models import Company, RunEntry, Subscription, WebhookLog
+from .reach import Reach
+
+# Who claims one of them waits until these logs are stored, and moves them; who has claimed one is waited for. In the order of
+# ids.
+_LOCK = """
+SELECT id, named_id, company_id, is_placeholder, is_of_all FROM logs_subscription
+WHERE id = ANY(%(ids)s) OR named_id = ANY(%(ids)s) AND named_id <> '' ORDER BY id FOR KEY SHARE
+"""
+
+
+class Moved(Exception):
+    """A placeholder was claimed at this moment: look again."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    id: str
+    named_id: str
+    company: str
+    is_placeholder: bool
+    is_of_all: bool
+
+
+class Places:
+    """The subscriptions that logs name, and their placeholders, as they stay until the transaction ends."""
+
+    def __init__(self, logs: Iterable[LogDocument], reach: Reach) -> None:
+        self.reach = reach
+        with connection.cursor() as cursor:
+            cursor.execute(_LOCK, {"ids": list({log.subscription_id for log in logs})})
+            rows = [_Row(*row) for row in cursor.fetchall()]
+        self.known = {row.id: row.company for row in rows if not row.is_placeholder}
+        # Of one that somebody has made a subscription of here, the id is another than what Cotalker calls it.
+        self.kept = {
+            (row.named_id or row.id, row.company, row.is_of_all if row.is_placeholder else reach.is_all): row.id
+            for row in rows
+            if row.named_id or row.is_placeholder
+        }
+
+    def of(self, log: LogDocument) -> str | None:
+        """The subscription under which the log is kept; None where it has no placeholder yet. Raises BadDocument."""
+        company = self.known.get(log.subscription_id)
+        if company and self.reach.has(company):
+            return log.subscription_id
+        kept = self.kept.get((log.subscription_id, log.company, self.reach.is_all))
+        if company and not kept:
+            self.reach.check(company, "/subscription")
+        self.reach.check(log.company)
+        return kept
+
+    def differs(self, log: LogDocument) -> bool:
+        """Whether the log names another company than its subscription belongs to, as far as that is known."""
+        return self.known.get(log.subscription_id, log.company) != log.company
+
+
+def make(logs: Iterable[LogDocument], reach: Reach) -> None:
+    """Placeholders for those of the logs that may be stored and have none yet: inactive, without a URL."""
+    logs = list(logs)
+    with transaction.atomic():
+        places = Places(logs, reach)
+        missing = sorted({(log.subscription_id, log.company) for log in logs if _is_missing(places, log)})
+    for named, company in missing:
+        Company.objects.get_or_create(pk=company)
+        with transaction.atomic(), connection.cursor() as cursor:
+            # Two imports that begin at once make one.
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtext('cotadmin: placeholder'), hashtext(%s))", [named])
+            if not Subscription.objects.filter(named_id=named, company=company, is_of_all=reach.is_all).exists():
+                is_first = not Subscription.objects.filter(pk=named).exists()
+                _make(named if is_first else objectid.new(), named, company, reach.is_all)
+
+
+def claim(subscription: str, company: str, reach: Reach, rows: Sequence[Subscription]) -> None:
+    """The subscription belongs to this company now: it gets the logs of the placeholders that are its own.
+
+    `rows`: what was stored under its id, and its other placeholders, all locked. A command or a superuser speaks for all
+    companies, and so for the logs that these have brought.
+    """
+    for row in rows:
+        is_ours = row.company_id == company or (row.is_of_all and reach.is_all)
+        if row.pk == subscription and row.is_placeholder and not is_ours:
+            Subscription.objects.filter(pk=row.pk).update(named_id="")
+            aside = _make(objectid.new(), subscription, row.company_id, row.is_of_all)
+            _move(row.pk, aside.pk)
+        elif row.pk != subscription and is_ours:
+            _move(row.pk, subscription)
+            row.delete()
+
+
+def _is_missing(places: Places, log: LogDocument) -> bool:
+    try:
+        return places.of(log) is None
+    except BadDocument:
+        return False
+
+
+def _make(pk: str, named: str, company: str, is_of_all: bool) -> Subscription:
+    return Subscription.objects.create(
+        pk=pk,
+        named_id=named,
+        company_id=company,
+        is_of_all=is_of_all,
+        name=named,
+        is_placeholder=True,
+        is_active=False,
+        we_deliver=False,
+    )
+
+
+def _move(old: str, new: str) -> None:
+    WebhookLog.objects.filter(subscription=old).update(subscription=new)
+    RunEntry.objects.filter(subscription=old).update(subscription=new)
