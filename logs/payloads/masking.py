@@ -36,6 +36,12 @@ DEFAULT_MASKED_KEYS = (
 )
 ALWAYS_MASKED_HEADERS = {"set-cookie", "cookie", "authorization", "proxy-authorization", "webhook-signature"}
 
+# What may follow a masked word without a break between them: passwords, token2, secretkey; secretaria is another word.
+_ENDINGS = r"(?:s|es|[0-9]+|hash|salt|digest|key|value|text|confirm|confirmation|old|new)?(?![^ /])"
+# A key that begins so asks whether, and holds no secret: needPasswordChange, has_token. It ends where the step of a path ends.
+_ASKS_WHETHER = re.compile(r"(^|/)(?:is|has|needs?|must|should|can|requires?) [^/]*")
+_BREAK_OF_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_BREAK_OF_STEPS = re.compile(r"[./]+")
 _NOT_ALPHANUMERIC = re.compile(r"(?:~[01]|[\W_])+")  # with the escapes of JSON Pointers, for those are keys in a diff
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"?|[{}\[\],:]|[^\s{}\[\],:"]++', re.DOTALL)
 # A name is tried once, from its beginning: a run of a million letters must not take a million tries.
@@ -54,12 +60,18 @@ class MaskedKeys:
 
     def __init__(self, words: Iterable[str]) -> None:
         self.words = frozenset(filter(None, (_plain(word) for word in words)))
-        self._word = re.compile("|".join(map(re.escape, self.words)) or "(?!)")
+        self._letters = re.compile("|".join(map(re.escape, self.words)) or "(?!)")
+        self._word = re.compile(f"(?:{'|'.join('[ /]?'.join(map(re.escape, word)) for word in self.words)}){_ENDINGS}")
         self.matches = lru_cache(maxsize=4096)(self._matches)
 
     def _matches(self, key: str) -> bool:
-        """Whether the key, in any spelling (accessToken, access_token, X-Access-Token), contains a masked word."""
-        return bool(self._word.search(_plain(key)))
+        """Whether the key has a masked word, in any spelling (accessToken, access_token, X-Access-Token, accesstoken).
+
+        It is one where a word of the key ends: secretaria has none. A question has none either: needPasswordChange.
+        """
+        if not self._letters.search(_plain(key)):  # most keys
+            return False
+        return bool(self._word.search(_ASKS_WHETHER.sub(r"\1", _words(key))))
 
     def matches_pointer(self, pointer: str) -> bool:
         """Whether a key of a diff, a JSON Pointer, contains a masked word, in one step or across steps (/api/key).
@@ -79,6 +91,13 @@ def _plain(key: str) -> str:
     if key.isascii() and key.isalnum():  # most keys; an event may have 100,000 of them
         return key.lower()
     return _NOT_ALPHANUMERIC.sub("", unicodedata.normalize("NFKD", key)).lower()
+
+
+def _words(key: str) -> str:
+    """In small letters and without accents, with a blank between words and a slash between the steps of a path."""
+    text = "".join(letter for letter in unicodedata.normalize("NFKD", key) if not unicodedata.combining(letter))
+    steps = _BREAK_OF_STEPS.split(_BREAK_OF_WORDS.sub(" ", text))
+    return "/".join(_NOT_ALPHANUMERIC.sub(" ", step).strip() for step in steps).lower()
 
 
 def is_under_masked_key(pointer: str, keys: MaskedKeys) -> bool:

@@ -15,7 +15,18 @@ from django.test import Client
 from django.urls import get_resolver
 from django.utils import timezone
 
-from logs.models import Attempt, AuditAction, AuditEntry, HandOff, Import, RefusedDocument, SavedView, Variant
+from logs.models import (
+    Attempt,
+    AuditAction,
+    AuditEntry,
+    Door,
+    HandOff,
+    Import,
+    RefusedDocument,
+    RefusedEvent,
+    SavedView,
+    Variant,
+)
 
 from .events import make_door, make_token
 from .factories import make_log, make_subscription, make_waiting_log
@@ -66,11 +77,12 @@ def make_one_of_each(user, sharer) -> dict[str, list[str]]:
     )
     RefusedDocument.objects.create(upload=upload, number=1, line=1, reason="broken", data=b"{")
     door = make_door()
+    refused = RefusedEvent.objects.create(door=Door.objects.get(), kind="not_json", reason="broken", size=1, data=b"{")
     make_token(subscription.company)
     token = HandOff.make(log, by=sharer, days=7, includes_payload=True, note="")
     AuditEntry.record(user, AuditAction.REVEALED, log.pk)
     numbers = [plan.pk, run.pk, view.pk, waiting.pk, upload.pk, HandOff.objects.get().pk, variant.number]
-    numbers += apps.get_model("logs", "Door").objects.values_list("pk", flat=True)
+    numbers += [refused.door_id, refused.pk]
     return {
         "oid": [log.pk, subscription.pk, log.object_id],
         "int": [str(number) for number in dict.fromkeys(numbers)],

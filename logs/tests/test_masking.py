@@ -63,6 +63,33 @@ def test_ordinary_keys_do_not(key):
     assert not KEYS.matches(key)
 
 
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("userPassword", "userpassword", "passwordHash", "passwordhash", "passwords", "password1"),
+        *("PassWord", "APIKey", "x-api-key", "secretKey", "clientsecret", "accesstoken", "tokenValue"),
+        *("idJwt", "cookie2", "contraseñas", "hash_password", "hasher_secret"),
+    ],
+)
+def test_a_secret_is_one_wherever_a_word_of_the_key_ends(key):
+    assert KEYS.matches(key)
+    assert mask_json(f'{{"{key}":"hunter2"}}', KEYS) == f'{{"{key}":"{MASK}"}}'
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("secretaria", "Secretario", "nombreSecretaria", "secretary_id", "tokenized", "passwordless"),
+        *("credentialing", "needPasswordChange", "need_password_change", "mustChangePassword", "hasToken"),
+        *("is-secret", "requiresPassword"),
+    ],
+)
+def test_a_word_that_only_begins_like_a_secret_and_a_question_are_none(key):
+    assert not KEYS.matches(key)
+    assert not KEYS.matches_pointer(f"/data/{key}")
+    assert mask_json(f'{{"{key}":"shown"}}', KEYS) == f'{{"{key}":"shown"}}'
+
+
 @pytest.mark.parametrize("pointer", ["/profile/password", "/data/tokens/0/name", "/pass~1word", "/api/key"])
 def test_a_pointer_in_a_diff_matches_like_any_key(pointer):
     assert KEYS.matches_pointer(pointer)
