@@ -12,6 +12,7 @@ class LogsConfig(AppConfig):
 
     def ready(self) -> None:
         """A wrong setting of the guard stops the start, not the first delivery."""
+        from . import poolers  # noqa: F401  registers its check
         from .delivery.guard import Guard
         from .moments import read_by_psycopg
 

@@ -12,12 +12,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 
-from django.core.management.base import BaseCommand
+import psycopg
+from django.core.management.base import BaseCommand, CommandError
 
 from logs.delivery.worker import DeliveryLoop
 from logs.jobs import run_jobs
 from logs.models import Worker
 from logs.partitions import make_months_ahead
+from logs.poolers import pooler_problem
 from logs.rollups.folding import fold
 from logs.runs.feeding import feed
 from logs.stopping import cancel_queries, in_thread, is_at_work
@@ -42,6 +44,7 @@ class Command(BaseCommand):
     )
 
     def handle(self, *args, **options) -> None:
+        _refuse_poolers()
         _allow_many_connections()
         gc.freeze()  # what is loaded stays: it need not be walked again and again for what could be freed
         if gone := asyncio.run(self._run()):
@@ -146,6 +149,13 @@ class _Loops:
                     told = problems
             is_well()
             await asyncio.sleep(REPORT_SECONDS)
+
+
+def _refuse_poolers() -> None:
+    """A database that is away is waited for; one that cannot be worked with is an error at once."""
+    with suppress(psycopg.Error):
+        if problem := pooler_problem():
+            raise CommandError(problem)
 
 
 def _allow_many_connections() -> None:
