@@ -6,21 +6,18 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from ..delivery.guard import Blocked, Guard
 from ..delivery.signing import new_secret
-from ..form_fields import URL_PATTERN, ObjectIdFormField
+from ..form_fields import ObjectIdFormField, judged
 from ..forms import CONTEXT_FIELDS, trigger_choices
 from ..masked_keys import masked_keys
 from ..models import AuditAction, AuditEntry, Company, Subscription
 from ..payloads.masking import mask_url
-from ..subscription_changes import keeps_events
 from .base import VisibleAdmin
 from .json_text import shown_json
 
@@ -41,26 +38,12 @@ class SubscriptionAdminForm(forms.ModelForm):
             self.fields["trigger"].choices = [("", "---------"), *trigger_choices(self.instance)]  # type: ignore[attr-defined]
 
     def clean_url(self) -> str:
-        """Refuses what the guard would refuse at delivery; what is stored already does not keep others from being edited."""
+        """As on the subscription's page. What is stored already does not keep other fields from being edited."""
         url = self.cleaned_data["url"]
         if url == self.initial.get("url"):
             return url
-        if not URL_PATTERN.fullmatch(url):
-            raise ValidationError(gettext("This is not an http or https URL."), code="invalid")
-        try:
-            Guard.from_settings().check_url(url)
-        except Blocked as blocked:
-            raise ValidationError(str(blocked.message), code="blocked") from blocked
+        judged(url)
         return url
-
-    def clean_is_active(self) -> bool:
-        is_active = self.cleaned_data["is_active"]
-        if is_active and self.instance.pk and keeps_events(self.instance):
-            raise ValidationError(
-                gettext("Events are kept for it. Activate it on its page, which asks what becomes of them."),
-                code="kept",
-            )
-        return is_active
 
     def clean(self) -> dict[str, Any]:
         """The constraint of the model has a condition on a column that is not in the form, so Django does not check it."""

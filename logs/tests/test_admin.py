@@ -460,6 +460,23 @@ def test_a_url_that_the_guard_would_refuse_is_refused(client, staff, url, messag
     assert Subscription.objects.get().url == subscription.url
 
 
+def test_a_name_that_leads_inside_is_refused_as_on_the_page(settings, client, staff):
+    settings.DELIVERY_ALLOWED_NETWORKS = []
+    staff("Administrator")
+    subscription = make_subscription()
+    answer = client.post(change_page(subscription), form_of(subscription, url="http://localhost:9/"))
+    assert "It would be refused:" in answer.content.decode()
+    assert Subscription.objects.get().url == subscription.url
+
+
+def test_names_turn_the_direction_of_no_page(admin_client):
+    subscription = make_subscription(name="Pumps\u202etxt")
+    for address in (SUBSCRIPTIONS, change_page(subscription), subscription.get_absolute_url(), "/subscriptions/"):
+        page = admin_client.get(address).content.decode()
+        assert r"Pumps\u202etxt" in page
+        assert "\u202e" not in re.sub(r"<[^>]+>", "", page)
+
+
 def test_a_refused_url_that_is_stored_already_lets_other_fields_be_edited(client, staff):
     staff("Administrator")
     subscription = make_subscription(url="http://10.0.0.1/")
