@@ -39,3 +39,13 @@ def test_a_template_that_is_not_there_is_told_as_ever():
     missing = engines["django"].from_string("{% include 'nowhere.html' %}")
     with pytest.raises(TemplateDoesNotExist, match=r"nowhere\.html"):
         missing.render({})
+
+
+def test_a_letter_that_turns_the_direction_is_written_out_where_it_is_read_and_stays_where_it_is_sent():
+    template = engines["django"].from_string(
+        "<title>{{ name }}</title><b id='{{ name }}'>{{ name }}</b><textarea>{{ name }}</textarea>"
+    )
+    page = template.render({"name": "a\u202egpj<x>\u2066"}, HttpRequest())
+    kept = "a\u202egpj&lt;x&gt;\u2066"
+    shown = r"a\u202egpj&lt;x&gt;\u2066"
+    assert page == f"<title>{shown}</title><b id='{kept}'>{shown}</b><textarea>{kept}</textarea>"
