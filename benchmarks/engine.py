@@ -141,7 +141,7 @@ def wait_for(is_done: Callable[[], bool]) -> None:
 
 @contextmanager
 def running_worker(**environment: str) -> Iterator[subprocess.Popen]:
-    worker = start_worker(**environment)
+    worker = start_worker(str, **environment)
     try:
         yield worker
     finally:
@@ -149,8 +149,8 @@ def running_worker(**environment: str) -> Iterator[subprocess.Popen]:
         worker.wait(60)
 
 
-def start_worker(**more: str) -> subprocess.Popen:
-    """Comes back once the worker has its lanes."""
+def start_worker(see: Callable[[str], object] = str, /, **more: str) -> subprocess.Popen:
+    """Comes back once the worker has its lanes. `see` is called, in a thread, with each line that it logs afterwards."""
     from logs.tests.processes import environment
 
     worker = subprocess.Popen(
@@ -172,11 +172,11 @@ def start_worker(**more: str) -> subprocess.Popen:
     while "lane groups" not in worker.stderr.readline():
         if worker.poll() is not None:
             sys.exit("the worker did not start")
-    threading.Thread(target=_drain, args=[worker.stderr], daemon=True).start()
+    threading.Thread(target=_drain, args=[worker.stderr, see], daemon=True).start()
     return worker
 
 
-def _drain(pipe: IO[str]) -> None:
+def _drain(pipe: IO[str], see: Callable[[str], object]) -> None:
     """A worker whose log nobody reads would stop when the pipe is full."""
-    for _line in pipe:
-        pass
+    for line in pipe:
+        see(line)

@@ -135,7 +135,7 @@ class DeliveryLoop:
             await asyncio.sleep(CLOCK_SECONDS)
 
     def _leases_changed(self) -> None:
-        self._give_up(lane for lane in self.running if group_of(lane) not in self.leases.epochs)
+        self._give_up_without_lease([lane for lane in self.running if group_of(lane) not in self.leases.epochs])
         self._sweep_at = 0.0
         self._wake.set()
 
@@ -145,7 +145,13 @@ class DeliveryLoop:
             heartbeat.loop_turns(self.recorder.stuck_for())
             await asyncio.sleep(min(max(self.leases.deadline - time.monotonic(), 0.1), TURN_SECONDS))
             if self.running and not self.leases.is_sure():
-                self._give_up(self.running)
+                self._give_up_without_lease(list(self.running))
+
+    def _give_up_without_lease(self, given_up: list[str]) -> None:
+        if given_up:
+            groups = sorted({group_of(lane) for lane in given_up})
+            logger.warning("requests were given up, since the leases of these lane groups have ended: %s", groups)
+        self._give_up(given_up)
 
     def _give_up(self, given_up) -> None:
         for lane in list(given_up):
