@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from functools import partial
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.urls import reverse
+from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from logs.models import Import, ImportChunk, ImportState, Retention, Run, RunState, WebhookLog
-from logs.tasks import prune
+from logs.tasks import forget_jobs, forget_sessions, prune
 
 from .factories import import_logs, log_document, make_log, make_subscription
 from .processes import Worker, somebody_waits_for_a_lock, wait_until
@@ -216,6 +219,32 @@ def test_what_waits_for_a_job_that_is_nowhere_gets_one_whatever_else_is_wrong_wi
     wait_until(lambda: has_ended(upload))
     assert (upload.state, upload.new) == (ImportState.DONE, 1)
     assert sorted(jobs("forget_plans")) == ["aborted", "todo"]
+
+
+def test_old_jobs_and_expired_sessions_are_deleted(start, client, operator):
+    """A session that ended, and jobs that ended in each way; those that are young or not done stay."""
+    Session.objects.create(session_key="ended", session_data="", expire_date=timezone.now() - timedelta(days=1))
+    with connection.cursor() as cursor:
+        for status in ("succeeded", "failed", "aborted", "cancelled", "todo"):
+            for days in (6, 8):
+                cursor.execute(
+                    "INSERT INTO procrastinate_jobs (queue_name, task_name, status) VALUES ('old', %s, %s) RETURNING id",
+                    [f"{status} {days}", status],
+                )
+                [pk] = cursor.fetchone()
+                cursor.execute("DELETE FROM procrastinate_events WHERE job_id = %s", [pk])
+                cursor.execute(
+                    "INSERT INTO procrastinate_events (job_id, type, at) VALUES (%s, 'deferred', now() - %s * interval '1 day')",
+                    [pk, days],
+                )
+    for task in (forget_sessions, forget_jobs):
+        task.defer(timestamp=0)
+    start()
+    names = ProcrastinateJob.objects.filter(queue_name="old").values_list("task_name", flat=True)
+    wait_until(lambda: jobs("forget_jobs") == jobs("forget_sessions") == ["succeeded"])
+    assert sorted(names) == ["aborted 6", "cancelled 6", "failed 6", "succeeded 6", "todo 6", "todo 8"]
+    assert not Session.objects.filter(session_key="ended").exists()
+    assert Session.objects.exists()  # that of the operator
 
 
 def test_pruning_stops_with_its_worker_and_goes_on_in_the_next_one(start, lock):
