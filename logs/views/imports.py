@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
@@ -11,6 +12,8 @@ from django.shortcuts import get_object_or_404
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from cotadmin.uploads import takes_files
 
 from ..forms_import import ImportForm, ImportPlace, RefusedPlace
 from ..ingest import uploads
@@ -21,6 +24,7 @@ from .rendering import asked_for_by, render_region
 DOCUMENTS_AT_ONCE = 10  # each may have 16 MiB
 
 
+@takes_files("logs.add_webhooklog", lambda: settings.UPLOAD_LIMIT)
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required("logs.add_webhooklog", raise_exception=True)
 def import_list(request: HttpRequest) -> HttpResponse:

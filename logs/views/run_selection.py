@@ -7,7 +7,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.views.decorators.http import require_POST, require_safe
 
-from ..forms_runs import SelectionForm
+from cotadmin.uploads import takes_files
+
+from ..forms_runs import FILE_LIMIT, SelectionForm
 from ..models import Source
 from ..runs.asking import plan_of
 
@@ -19,6 +21,7 @@ def run_new(request: HttpRequest) -> HttpResponse:
     return render(request, "logs/run_new.html", {"form": SelectionForm(user=request.user)})
 
 
+@takes_files("logs.redeliver_webhooklog", lambda: FILE_LIMIT)
 @require_POST
 @permission_required("logs.redeliver_webhooklog", raise_exception=True)
 def run_create(request: HttpRequest) -> HttpResponse:
