@@ -19,6 +19,9 @@ class logger_class(gunicorn.glogging.Logger):  # the name of gunicorn's setting
 
 
 def post_worker_init(worker) -> None:
+    from logs.rollups.folding import BacklogWatch  # not before Django is set up
+
+    worker.backlog = BacklogWatch()
     worker.wsgi = Turns(worker.wsgi, worker.cfg.threads, worker.tpool.watch)
 
 
@@ -26,3 +29,4 @@ def post_request(worker, request, environ, response) -> None:
     from cotadmin.warm_up import tidy_up  # not before Django is set up
 
     tidy_up()
+    worker.backlog.look()

@@ -5,10 +5,15 @@ Readers need none of it to be right, only to be fast: what is not folded yet is 
 
 from __future__ import annotations
 
-from django.db import connection, transaction
+import logging
+import threading
+import time
+
+from django.db import Error, connection, transaction
 
 from ..models.rollup import WIDTHS as widths
 
+logger = logging.getLogger("logs.rollups")
 AT_ONCE = 200_000
 LOCK = 0x726F6C6C  # any number, the same everywhere: one process folds, rebuilds or verifies at a time
 
@@ -59,6 +64,10 @@ WITH difference AS (
 )
 SELECT (SELECT count(*) FROM difference), (SELECT json_object_agg(partition, places) FROM empty)
 """
+# Both ends of an index: what is between them is not counted.
+_BACKLOG = "SELECT coalesce(max(id) - min(id) + 1, 0) FROM logs_rollupdelta"
+MOST_UNFOLDED = 50_000  # a page reads each of them; so many take it a tenth of a second
+LOOK_SECONDS = 10.0
 TABLES = ("logs_rollup", "logs_rollupofall", "logs_durationrollup")
 
 
@@ -74,3 +83,31 @@ def fold() -> int:
             # Nobody else writes to it: see LOCK.
             cursor.execute(f"DELETE FROM {partition} WHERE ctid = ANY(%s::tid[])", [places])
     return folded
+
+
+class BacklogWatch:
+    """For a process that serves pages: folds where no worker does, so that pages never have a million differences to read."""
+
+    def __init__(self) -> None:
+        self._next_look = 0.0
+        self._lock = threading.Lock()
+
+    def look(self) -> None:
+        """Between two requests; most calls return at once. A database that is away is no matter of its own here."""
+        if time.monotonic() < self._next_look or not self._lock.acquire(blocking=False):
+            return
+        try:
+            while _backlog() > MOST_UNFOLDED and fold():
+                pass
+        except Error as error:
+            logger.warning("could not fold the differences: %s", type(error).__name__)
+        finally:
+            self._next_look = time.monotonic() + LOOK_SECONDS
+            self._lock.release()
+            connection.close()  # gives it back to the pool
+
+
+def _backlog() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(_BACKLOG)
+        return cursor.fetchone()[0]
