@@ -8,15 +8,17 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.exceptions import NotRegistered
 from django.contrib.admin.utils import get_fields_from_path
+from django.contrib.admin.widgets import AdminSplitDateTime
 from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model
+from django.db.models import Field, Model
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, URLResolver, path, reverse
+from django.utils.translation import gettext as _
 
 
 class OfferedLookups(admin.ModelAdmin):
@@ -47,6 +49,17 @@ class OfferedLookups(admin.ModelAdmin):
         return make(field, request, {}, self.model, self, field_path=name)
 
 
+class NamedInputs(admin.ModelAdmin):
+    """Django's two inputs of a moment stand beside their words, which do not label them."""
+
+    def formfield_for_dbfield(self, db_field: Field, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field and isinstance(field.widget, AdminSplitDateTime):
+            for widget, name in zip(field.widget.widgets, (_("Date:"), _("Time:")), strict=True):
+                widget.attrs["aria-label"] = f"{name} {field.label}"
+        return field
+
+
 class CotadminAdminSite(admin.AdminSite):
     def register(
         self,
@@ -55,7 +68,7 @@ class CotadminAdminSite(admin.AdminSite):
         **options: Any,
     ) -> None:
         made = admin_class or admin.ModelAdmin
-        strict = type(made.__name__, (OfferedLookups, made), {"__module__": made.__module__})
+        strict = type(made.__name__, (OfferedLookups, NamedInputs, made), {"__module__": made.__module__})
         super().register(model_or_iterable, strict, **options)
 
     def get_urls(self) -> list[URLResolver | URLPattern]:

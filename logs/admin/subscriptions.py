@@ -128,4 +128,4 @@ class SubscriptionAdmin(VisibleAdmin):
 
     @admin.display(description=_("document"))
     def shown_document(self, obj: Subscription) -> str:
-        return format_html("<pre>{}</pre>", shown_json(obj.document)) if obj.document else "–"
+        return format_html('<pre tabindex="0">{}</pre>', shown_json(obj.document)) if obj.document else "–"

@@ -113,4 +113,4 @@ class WebhookLogAdmin(VisibleAdmin, RecordAdmin):
     @admin.display(description=_("payload"))
     def shown_payload(self, log: WebhookLog) -> str:
         event = Payload.objects.filter(pk=log.pk).values_list("event", flat=True).first()
-        return format_html("<pre>{}</pre>", shown_json(event)) if event else str(_("It has expired."))
+        return format_html('<pre tabindex="0">{}</pre>', shown_json(event)) if event else str(_("It has expired."))

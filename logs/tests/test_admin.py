@@ -207,7 +207,7 @@ def test_who_may_not_see_payloads_sees_none(client, staff, one_of_each):
     user = staff("Viewer")
     user.groups.get().permissions.filter(codename="view_payload").delete()
     page = client.get(change_page(one_of_each["webhooklog"])).content.decode()
-    assert "<pre>" not in page
+    assert "<pre" not in page
 
 
 def test_json_is_indented_without_being_read_anew():
