@@ -1,19 +1,41 @@
-"""All lanes: those that are blocked and by what, those in which something is kept for a decision, and those that flow."""
+"""All lanes, page by page: those that are blocked, those that keep something for a decision, and those that flow."""
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_right
+from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from enum import IntEnum
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
+from .. import objectid
 from ..counting import Count
 from ..lane_state import with_first_logs
 from ..models import Subscription
-from .lanes import blocked, is_blocked, lanes_of, oldest_waiting, waiting
+from ..paging import BadCursor
+from .lanes import is_blocked, lanes_of, oldest_waiting, waiting_together, with_heads
 
-PANELS = 25  # that are shown of the lanes that are blocked, and of those in which something is kept
-ROWS = 50
+SIZE = 50  # lanes on a page
+LAGS_AFTER = timedelta(minutes=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NEVER = 10**17  # microseconds, later than any time that a lane has
+_CURSOR = re.compile(r"([0-4])~(\d{1,18})~([0-9a-f]{24})~(.{0,200})", re.ASCII | re.DOTALL)
+# To sort and count all lanes; what else a page shows is read of its own lanes alone.
+LIGHT = (
+    "pk",
+    "name",
+    "company_id",
+    "is_active",
+    "is_draining",
+    "we_deliver",
+    "held_at",
+    "has_due",
+    "oldest_waiting",
+    "next_try",
+)
 SHOWN = (
     "pk",
     "name",
@@ -27,75 +49,155 @@ SHOWN = (
     "holds_when_exhausted",
     "skipped_so_far",
 )
-LAGS_AFTER = timedelta(minutes=1)
+
+
+class Section(IntEnum):
+    """The order of the page."""
+
+    HELD = 0
+    RETRYING = 1
+    KEPT = 2
+    LAGGING = 3  # something has waited in it for longer than in any lane that keeps up
+    FLOWING = 4
+
+
+BLOCKED = (Section.HELD, Section.RETRYING)
+FREE = (Section.LAGGING, Section.FLOWING)
+
+
+class Place(NamedTuple):
+    """Where a lane stands among all: who has waited the longest comes first; those that flow are in the order of their names."""
+
+    section: int
+    since: int  # microseconds since 1970; 0 where it flows
+    name: str
+    pk: str
+
+    @property
+    def cursor(self) -> str:
+        """As it stands in an address. The name is last, for it may have any letters."""
+        return f"{self.section:d}~{self.since}~{self.pk}~{self.name}"
+
+
+def read_cursor(cursor: str) -> Place:
+    """Raises BadCursor."""
+    match = _CURSOR.fullmatch(cursor)
+    if not match or not objectid.is_objectid(match[3]):
+        raise BadCursor(cursor[:60])
+    return Place(int(match[1]), int(match[2]), match[4], match[3])
 
 
 @dataclass(frozen=True)
 class LaneList:
-    """Subscriptions of `lanes_of`, the most pressing first. `others`: how many Cotalker delivers, with nothing to do here."""
+    """A page of the lanes: subscriptions of `lanes_of`, with their sections. `numbers`: of all lanes, by section.
+
+    `first`: the number of the first lane of the page, from 1. `next_cursor` is "" on the last page. `waiting`: how many are
+    due in all lanes that are blocked. `others`: how many subscriptions Cotalker delivers, with nothing to do here.
+    """
 
     now: datetime
-    all_blocked: list[Any]
-    all_kept: list[Any]
-    flowing: list[Any]
+    page: list[tuple[Section, Any]]
+    first: int
+    next_cursor: str
+    numbers: Counter[Section]
     others: int
+    companies: int
+    waiting: Count
+    oldest: datetime | None
 
     @property
     def blocked(self) -> list[Any]:
-        """In an order that keeps from one look to the next: on hold first, and who has waited the longest."""
-        return sorted(self.all_blocked[:PANELS], key=self._by_age)
+        return self._shown(*BLOCKED)
 
     @property
     def kept(self) -> list[Any]:
-        return sorted(self.all_kept[:PANELS], key=self._by_age)
+        return self._shown(Section.KEPT)
 
     @property
-    def waiting(self) -> Count:
-        """How many are due in the lanes that are blocked."""
-        return waiting(*self.all_blocked)
+    def flowing(self) -> list[Any]:
+        return self._shown(*FREE)
 
     @property
-    def oldest(self) -> datetime | None:
-        return oldest_waiting(self.all_blocked)
+    def blocked_count(self) -> int:
+        return sum(self.numbers[section] for section in BLOCKED)
 
     @property
-    def companies(self) -> int:
-        return len({lane.company_id for lane in self._all()})
+    def kept_count(self) -> int:
+        return self.numbers[Section.KEPT]
+
+    @property
+    def flowing_count(self) -> int:
+        return sum(self.numbers[section] for section in FREE)
+
+    @property
+    def total(self) -> int:
+        return self.numbers.total()
+
+    @property
+    def last(self) -> int:
+        """The number of the last lane of the page; less than `first` where none is left."""
+        return self.first + len(self.page) - 1
+
+    @property
+    def next_size(self) -> int:
+        return min(SIZE, self.total - self.last)
 
     @property
     def mark(self) -> str:
         """Is another one as soon as the page would show something else; with each minute too, for ages go on."""
-        shown = [[getattr(lane, column) for column in SHOWN] for lane in self._all()]
-        state = [len(self.all_blocked), len(self.all_kept), self.others, f"{self.now:%H:%M}", shown]
+        lanes = [[section, *(getattr(lane, column) for column in SHOWN)] for section, lane in self.page]
+        counts = [sorted(self.numbers.items()), self.others, self.waiting, self.oldest]
+        state = [f"{self.now:%H:%M}", counts, self.first, self.next_cursor, lanes]
         return sha256(repr(state).encode()).hexdigest()[:16]
 
-    def _all(self) -> list[Any]:
-        return [*self.all_blocked, *self.all_kept, *self.flowing]
-
-    def _by_age(self, lane) -> tuple:
-        return (lane.held_at is None, lane.held_at or lane.oldest_waiting or self.now, lane.name, lane.pk)
+    def _shown(self, *sections: Section) -> list[Any]:
+        return [lane for section, lane in self.page if section in sections]
 
 
-def lanes_visible_to(user, now: datetime) -> LaneList:
-    """One query, however many lanes there are."""
-    visible = Subscription.objects.visible_to(user).filter(is_placeholder=False).select_related("company")
-    lanes: list[Any] = list(lanes_of(with_first_logs(visible)).values())
-    kept = [lane for lane in lanes if lane.due_count and not _is_sent(lane)]
-    free = [lane for lane in lanes if _is_sent(lane) and not is_blocked(lane)]
-    flowing = [lane for lane in free if lane.we_deliver or lane.due_count]
+def lanes_visible_to(user, now: datetime, after: Place | None = None) -> LaneList:
+    """The lanes right after `after`. Three queries, and the details of no more than SIZE lanes, however many there are."""
+    visible = Subscription.objects.visible_to(user).filter(is_placeholder=False)
+    rows: list[Any] = list(with_heads(visible).values_list(*LIGHT, named=True))
+    sections = {row.pk: section for row in rows if (section := _section(row, now)) is not None}
+    lanes = [row for row in rows if row.pk in sections]
+    blocked = [row for row in lanes if sections[row.pk] in BLOCKED]
+    order = sorted(_place(row, sections[row.pk]) for row in lanes)
+    rest = order if after is None else order[bisect_right(order, after) :]
+    page = rest[:SIZE]
+    details = lanes_of(with_first_logs(visible.filter(pk__in=[place.pk for place in page]).select_related("company")))
     return LaneList(
         now=now,
-        all_blocked=blocked(lanes),
-        all_kept=sorted(kept, key=lambda lane: (-lane.due_count, lane.name)),
-        flowing=sorted(flowing, key=lambda lane: (not _lags(lane, now), lane.name, lane.pk)),
-        others=len(free) - len(flowing),
+        # A lane that was deleted since the first query has no details any more.
+        page=[(sections[place.pk], details[place.pk]) for place in page if place.pk in details],
+        first=len(order) - len(rest) + 1,
+        next_cursor=page[-1].cursor if len(rest) > SIZE else "",
+        numbers=Counter(sections.values()),
+        others=sum(_is_sent(row) for row in rows) - sum(_is_sent(row) for row in lanes),
+        companies=len({row.company_id for row in lanes}),
+        waiting=waiting_together(blocked),
+        oldest=oldest_waiting(blocked),
     )
 
 
-def _is_sent(lane) -> bool:
-    return lane.is_active or lane.is_draining
+def _section(row, now: datetime) -> Section | None:
+    """None where Cotalker delivers, or nothing waits for a subscription that is not active."""
+    if not _is_sent(row):
+        return Section.KEPT if row.has_due else None
+    if is_blocked(row):
+        return Section.RETRYING if row.held_at is None else Section.HELD
+    if not (row.we_deliver or row.has_due):
+        return None
+    return Section.LAGGING if row.oldest_waiting and now - row.oldest_waiting > LAGS_AFTER else Section.FLOWING
 
 
-def _lags(lane, now: datetime) -> bool:
-    """Whether something has waited in it for longer than any lane that keeps up."""
-    return bool(lane.oldest_waiting and now - lane.oldest_waiting > LAGS_AFTER)
+def _is_sent(row) -> bool:
+    return row.is_active or row.is_draining
+
+
+def _place(row, section: Section) -> Place:
+    since = 0 if section in FREE else _microseconds(row.held_at or row.oldest_waiting)
+    return Place(section, since, row.name, row.pk)
+
+
+def _microseconds(moment: datetime | None) -> int:
+    return _NEVER if moment is None else (moment - _EPOCH) // timedelta(microseconds=1)

@@ -1,4 +1,4 @@
-"""How lanes stand: annotations for subscriptions, that cost the same however much waits."""
+"""How lanes stand: annotations for subscriptions, whose cost is bounded however much waits."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from django.db.models import IntegerField, OuterRef, QuerySet, Subquery
+from django.db.models import Exists, IntegerField, OuterRef, QuerySet, Subquery
 
 from ..counting import LIMIT, Count
 from ..models import AuditAction, AuditEntry, Subscription, Turn, WaitingSkip, WebhookLog
@@ -22,22 +22,31 @@ class CountUpTo(Subquery):
     output_field = IntegerField()
 
 
-def with_lanes(subscriptions: QuerySet[Subscription]) -> QuerySet[Subscription]:
-    """Each with `due_count` (at most LIMIT + 1), `oldest_waiting` (when the first that waits came in), `held_by` (the name of
-    the last person who put it on hold), of a head that is between tries `next_try` and `head_cause`, and `skipped_so_far` while
-    what waits is being skipped; None where there is no such thing.
+def with_heads(subscriptions: QuerySet[Subscription]) -> QuerySet[Subscription]:
+    """Each with `has_due` (whether anything waits), `oldest_waiting` (when the first that waits came in), and, of a head that is
+    between tries, `next_try` and `head_cause`; None where there is no such thing. A few steps in an index per subscription.
     """
-    due = WebhookLog.objects.filter(subscription=OuterRef("pk"), next_attempt_at__isnull=False)
+    due = WebhookLog.objects.due().filter(subscription=OuterRef("pk"))
     head = due.filter(turn=Turn.BETWEEN_TRIES).order_by("position")
     waiting = due.filter(turn=Turn.WAITING).order_by("position")
-    skips = WaitingSkip.objects.filter(subscription=OuterRef("pk"), ended_at=None)
-    holds = AuditEntry.objects.filter(about=OuterRef("pk"), action=AuditAction.HELD)
     return subscriptions.annotate(
-        # Of a column of the index of what is due: so no row itself is read.
-        due_count=CountUpTo(due.order_by().values("position")[: LIMIT + 1]),
+        has_due=Exists(due),
         oldest_waiting=Subquery(waiting.values("created_at")[:1]),
         next_try=Subquery(head.values("next_attempt_at")[:1]),
         head_cause=Subquery(head.values("cause")[:1]),
+    )
+
+
+def with_lanes(subscriptions: QuerySet[Subscription]) -> QuerySet[Subscription]:
+    """As `with_heads`, and each with `due_count` (at most LIMIT + 1), `held_by` (the name of the last person who put it on hold)
+    and `skipped_so_far` while what waits is being skipped. Counting reads up to LIMIT rows of each.
+    """
+    due = WebhookLog.objects.due().filter(subscription=OuterRef("pk"))
+    skips = WaitingSkip.objects.filter(subscription=OuterRef("pk"), ended_at=None)
+    holds = AuditEntry.objects.filter(about=OuterRef("pk"), action=AuditAction.HELD)
+    return with_heads(subscriptions).annotate(
+        # Of a column of the index of what is due: so no row itself is read.
+        due_count=CountUpTo(due.order_by().values("position")[: LIMIT + 1]),
         held_by=Subquery(holds.values("actor__username")[:1]),
         skipped_so_far=Subquery(skips.values("skipped")[:1]),
     )
@@ -62,6 +71,13 @@ def behind(lane) -> Count:
 def waiting(*lanes) -> Count:
     """How many logs are due, now or later."""
     return Count(sum(lane.due_count for lane in lanes), is_more=any(lane.due_count > LIMIT for lane in lanes))
+
+
+def waiting_together(lanes: Iterable[Any]) -> Count:
+    """How many logs are due in all of these: one query, which reads no more than LIMIT rows however much waits."""
+    due = WebhookLog.objects.due().filter(subscription__in=[lane.pk for lane in lanes])
+    number = due.order_by().values("position")[: LIMIT + 1].count()
+    return Count(min(number, LIMIT), is_more=number > LIMIT)
 
 
 def oldest_waiting(lanes: Iterable[Any]) -> datetime | None:

@@ -7,11 +7,14 @@ from datetime import timedelta
 from html import unescape
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
 from logs import objectid
 from logs.health import lane_list
+from logs.health import lanes as health_lanes
 from logs.models import AuditAction, AuditEntry, State, Subscription, Turn, WebhookLog
 
 from .factories import make_company, make_subscription, make_waiting_log
@@ -19,6 +22,15 @@ from .factories import make_company, make_subscription, make_waiting_log
 pytestmark = pytest.mark.django_db
 HTMX = {"hx-request": "true", "hx-target": "lanes"}
 LANES = "/lanes/"
+WRONG = [
+    "?colour=red",
+    "?all=yes",
+    "?all=",
+    "?all=1&colour=red",
+    "?after=",
+    "?after=1",
+    "?after=9~1~625be93a286ef83c1c0e0000~x",
+]
 
 
 @pytest.fixture
@@ -186,29 +198,97 @@ class TestWhatItSays:
         exhausted_lane("Held")
         assert re.findall(r'id="of-\w+" [^>]*>(\w+)<', look(client)) == ["Held", "Old", "Young"]
 
-    def test_of_very_many_the_longest_queues_are_shown_and_the_rest_is_named(self, client, operator, monkeypatch):
-        monkeypatch.setattr(lane_list, "PANELS", 2)
-        for number in range(3):
-            retrying_lane(f"Retrying{number}", behind=number)
-            stopped_lane(f"Stopped{number}", number + 1)
-        page = look(client)
-        assert "2 of 3 blocked lanes are shown" in page and "2 of 3 inactive subscriptions" in page
-        assert "Retrying0" not in page and "Stopped0" not in page
+    def test_the_address_that_showed_all_on_one_page_leads_to_the_first(self, client, operator):
+        assert client.get(f"{LANES}?all=1").url == LANES
 
-    def test_lanes_that_flow_are_capped_until_all_are_asked_for(self, client, operator, monkeypatch):
-        monkeypatch.setattr("logs.views.lanes.ROWS", 2)
-        for number in range(3):
-            make_lane(f"Lane {number}")
-        capped, whole = look(client), look(client, f"{LANES}?all=1")
-        assert len(rows(capped)) == 2 and 'href="?all=1"' in capped
-        assert len(rows(whole)) == 3 and 'href="?all=1"' not in whole
-        assert 'name="next" value="/lanes/?all=1#lane-' in whole
-
-    @pytest.mark.parametrize("query", ["?colour=red", "?all=yes", "?all="])
+    @pytest.mark.parametrize("query", WRONG)
     def test_an_address_that_is_wrong_shows_nothing(self, client, operator, query):
         make_lane("Users")
         page = look(client, LANES + query, status=422)
         assert "The address is wrong" in page and "Users" not in page
+
+
+class TestPages:
+    @pytest.fixture(autouse=True)
+    def small_pages(self, monkeypatch):
+        monkeypatch.setattr(lane_list, "SIZE", 4)
+
+    def walk(self, client) -> list[str]:
+        """The pages, by their links."""
+        pages, address = [], LANES
+        while address:
+            pages.append(look(client, address))
+            found = re.search(r'rel="next" href="([^"]+)"', pages[-1])
+            address = LANES + unescape(found[1]) if found else ""
+        return pages
+
+    def names(self, page: str) -> list[str]:
+        return [unescape(name) for name in re.findall(r'id="of-\w+" [^>]*>([^<]+)<', page)]
+
+    def test_every_lane_is_on_one_page_in_one_order(self, client, operator):
+        old = timezone.now() - timedelta(hours=1)
+        for number in range(3):
+            Subscription.objects.filter(pk=exhausted_lane(f"Held {number}")[0].pk).update(held_at=old)  # of one moment
+            retrying_lane(f"Retrying {number}", number)  # behind the first nothing waits
+            stopped_lane(f"Kept {number}", 1)
+            make_lane(f"Flows & ~{number}")
+        make_lane("Off", is_active=False)
+        lags = make_lane("Lags")
+        WebhookLog.objects.filter(pk=make_waiting_log(lags).pk).update(created_at=old)
+        pages = self.walk(client)
+        assert [self.names(page) for page in pages] == [
+            ["Held 0", "Held 1", "Held 2", "Retrying 1"],
+            ["Retrying 2", "Retrying 0", "Kept 0", "Kept 1"],
+            ["Kept 2", "Lags", "Flows & ~0", "Flows & ~1"],
+            ["Flows & ~2"],
+        ]
+        assert len({lead(page) for page in pages}) == 1 and lead(pages[0]).startswith(
+            "6 lanes are blocked. 6 events wait"
+        )
+        assert "1–4 of 13 lanes." in pages[0] and ">Next 4<" in pages[0] and "First page" not in pages[0]
+        assert "9–12 of 13 lanes." in pages[2] and ">Next 1<" in pages[2] and f'href="{LANES}">First page' in pages[2]
+        assert "13–13 of 13 lanes." in pages[3] and 'id="lanes-next"' not in pages[3]
+
+    def test_where_all_fit_there_is_nothing_to_page(self, client, operator):
+        for number in range(4):
+            make_lane(f"Lane {number}")
+        assert 'id="lanes-pages"' not in look(client)
+
+    def test_a_page_keeps_its_place_when_lanes_before_it_go_or_come(self, client, operator):
+        lanes = [make_lane(f"Lane {number}") for number in range(9)]
+        second = LANES + unescape(re.search(r'rel="next" href="([^"]+)"', look(client))[1])
+        lanes[3].delete()  # the very one that the address names
+        make_lane("Lane 00")
+        assert self.names(look(client, second)) == [f"Lane {number}" for number in range(4, 8)]
+
+    def test_a_page_behind_the_last_says_so_and_leads_to_the_first(self, client, operator):
+        make_lane("Users")
+        page = look(client, f"{LANES}?after=4~0~{'f' * 24}~Z")
+        assert "No more lanes." in page and "First page" in page and lead(page) == "No lane is blocked. 1 lane flows."
+
+    def test_a_page_asks_for_itself_and_its_buttons_lead_back_to_it(self, client, operator, monkeypatch):
+        now = timezone.now()
+        monkeypatch.setattr("logs.views.lanes.timezone.now", lambda: now)
+        lanes = [make_lane(f"Läne & {number}") for number in range(6)]
+        page = self.walk(client)[1]
+        asking = TestPoll().told(page)
+        assert client.get(asking, headers=HTMX).status_code == 204
+        back = unescape(re.search(r'name="next" value="([^"]+)"', page)[1])
+        assert self.names(look(client, back)) == ["Läne & 4", "Läne & 5"]
+        held = client.post(reverse("logs:lane_hold", args=[lanes[5].pk]), {"next": back}, headers=HTMX, follow=True)
+        assert self.names(held.content.decode()) == ["Läne & 4"]  # the other is on the first page now
+        assert self.names(look(client, asking, **HTMX)) == ["Läne & 4"]
+
+    def test_pages_show_nothing_of_other_companies(self, client, operator):
+        other = make_company("625be93a286ef83c1c0e0000", "Other")
+        for number in range(5):
+            make_lane(f"Foreign {number}", company=other), exhausted_lane(f"Foreign held {number}", 1, company=other)
+            make_lane(f"Own {number}")
+        pages = self.walk(client)
+        assert [name for page in pages for name in self.names(page)] == [f"Own {number}" for number in range(5)]
+        behind_theirs = look(client, f"{LANES}?after=0~0~{Subscription.objects.get(name='Foreign held 0').pk}~x")
+        assert self.names(behind_theirs) == [f"Own {number}" for number in range(4)]
+        assert "of 5 lanes" in behind_theirs and "Foreign" not in behind_theirs
 
 
 class TestWho:
@@ -392,22 +472,52 @@ class TestWithAWorker:
         assert receiver.ids == [sign.pk, waiting.pk]
 
 
-@pytest.mark.parametrize("role", ["Operator", "superuser"])
-def test_one_lane_and_sixty_cost_the_same_queries(
-    client, member, django_user_model, django_assert_max_num_queries, role
+@pytest.mark.parametrize(("role", "times_three"), [("Operator", 100), ("superuser", 20)])
+def test_thirty_lanes_and_three_hundred_cost_the_same(
+    client, member, django_user_model, monkeypatch, role, times_three
 ):
+    """Queries, rows with details, and bytes."""
     client.force_login(member(role) if role == "Operator" else django_user_model.objects.create_superuser("root"))
+    monkeypatch.setattr(lane_list, "SIZE", 30)
 
-    def queries() -> int:
-        with django_assert_max_num_queries(12) as captured:
-            look(client)
-        return len(captured)
+    def cost() -> tuple[int, int, int]:
+        with CaptureQueriesContext(connection) as captured:
+            page = look(client)
+        return len(captured), len(re.findall(r'id="of-\w+"', page)), len(page) // 4000
 
-    retrying_lane("First", 1)
-    few = queries()
-    for number in range(20):
-        retrying_lane(f"Retrying {number}", 5), exhausted_lane(f"Held {number}", 5), stopped_lane(f"Off {number}", 2)
-    assert queries() == few
+    def add(first: int, last: int) -> None:
+        for number in range(first, last):
+            (
+                retrying_lane(f"Retrying {number:03}", 1),
+                exhausted_lane(f"Held {number:03}"),
+                make_lane(f"Flows {number:03}"),
+            )
+
+    add(0, 10)
+    few = cost()
+    add(10, times_three)
+    many = cost()
+    assert few[:2] == many[:2] and many[0] <= 14 and many[1] == 30
+    assert many[2] <= few[2] * 2  # thirty panels in place of twenty, and ten rows
+
+
+def test_what_waits_is_counted_only_in_the_lanes_that_are_shown(client, operator, monkeypatch):
+    monkeypatch.setattr(lane_list, "SIZE", 2)
+    lanes = [retrying_lane(f"Retrying {number}", 1 + number) for number in range(4)]
+    with CaptureQueriesContext(connection) as captured:
+        look(client)
+    [counting] = [query["sql"] for query in captured if "AS counted" in query["sql"]]
+    assert [lane.pk in counting for lane in lanes] == [True, True, False, False]
+
+
+def test_the_sum_of_what_waits_is_counted_to_a_limit(client, operator, monkeypatch):
+    for number in range(3):
+        retrying_lane(f"Retrying {number}", 1)
+    monkeypatch.setattr(health_lanes, "LIMIT", 5)
+    with CaptureQueriesContext(connection) as captured:
+        page = look(client)
+    assert lead(page).startswith("3 lanes are blocked. 5+ events wait there.")
+    assert [query for query in captured if "LIMIT 6) subquery" in query["sql"]]
 
 
 def test_a_poll_without_news_reads_no_logs(client, operator, django_assert_max_num_queries, monkeypatch):
@@ -415,6 +525,6 @@ def test_a_poll_without_news_reads_no_logs(client, operator, django_assert_max_n
     monkeypatch.setattr("logs.views.lanes.timezone.now", lambda: now)
     retrying_lane("First", 1)
     asking = TestPoll().told(look(client))
-    with django_assert_max_num_queries(6) as captured:
+    with django_assert_max_num_queries(8) as captured:
         client.get(asking, headers=HTMX)
     assert not [query for query in captured if 'FROM "logs_webhooklog" INNER JOIN' in query["sql"]]

@@ -6,6 +6,7 @@ A verb leads back to where the button is: a page, or for htmx the address of its
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
@@ -19,9 +20,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from ..forms_reason import ReasonForm
-from ..health.lane_list import ROWS, lanes_visible_to
+from ..health.lane_list import lanes_visible_to, read_cursor
 from ..lane_state import lane_state, lane_states
 from ..models.worker import MISSED_AFTER, Worker
+from ..paging import BadCursor
 from ..waiting_skips import skip_what_waits
 from .coming_back import came_from
 from .rendering import render_region, wants_partial
@@ -32,22 +34,27 @@ from .subscriptions import visible_subscription
 @never_cache
 @permission_required(("logs.view_subscription", "logs.view_webhooklog"), raise_exception=True)
 def lane_list(request: HttpRequest) -> HttpResponse:
-    """All lanes; `all`: with every one that flows. A poll names the state that it has been `told`, and hears of another."""
-    shows_all = request.GET.get("all") == "1"
-    here = reverse("logs:lane_list") + ("?all=1" if shows_all else "")
-    context: dict[str, Any] = {"is_update": wants_partial(request), "shows_all": shows_all, "here": here}
-    if not set(request.GET) <= {"all", "told"} or request.GET.get("all", "1") != "1":
+    """A page of the lanes, those right `after` a place. A poll names the state that it has been `told`, and hears of another."""
+    if set(request.GET) <= {"all", "told"} and request.GET.get("all") == "1":  # what showed all of them on one page
+        return redirect("logs:lane_list")
+    context: dict[str, Any] = {"is_update": wants_partial(request), "here": reverse("logs:lane_list")}
+    try:
+        after = read_cursor(request.GET["after"]) if "after" in request.GET else None
+        if not set(request.GET) <= {"after", "told"}:
+            raise BadCursor
+    except BadCursor:
         context["problem"] = _("The address is wrong: nothing was looked for.")
         return render_region(request, "logs/lane_list.html", "logs/_lanes.html", context, status=422)
-    lanes = lanes_visible_to(request.user, timezone.now())
+    lanes = lanes_visible_to(request.user, timezone.now(), after)
     if wants_partial(request) and request.GET.get("told") == lanes.mark:
         return HttpResponse(status=204)
+    if after:
+        context |= {"after": after.cursor, "here": f"{context['here']}?{urlencode({'after': after.cursor})}"}
     silence = Worker.silence()
     context |= {"lanes": lanes, "silence": silence, "is_worker_missing": silence is None or silence > MISSED_AFTER}
     states = lane_states([*lanes.blocked, *lanes.kept])
-    context["blocked"] = [lane for lane in states if not lane.is_stopped]
-    context["kept"] = [lane for lane in states if lane.is_stopped]
-    context["flowing"] = lanes.flowing if shows_all else lanes.flowing[:ROWS]
+    context["blocked"] = states[: len(lanes.blocked)]
+    context["kept"] = states[len(lanes.blocked) :]
     return render_region(request, "logs/lane_list.html", "logs/_lanes.html", context)
 
 

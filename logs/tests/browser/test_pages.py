@@ -69,7 +69,7 @@ PAGES = {
     "overview, 30 days": Visit("/?range=30d"),
     "overview, a range is wrong": Visit("/?range=2h", status=422),
     "lanes": Visit("/lanes/"),
-    "lanes, all": Visit("/lanes/?all=1"),
+    "lanes, after the first": Visit(lambda content: f"/lanes/?after=0~0~{'0' * 24}~"),
     "lanes, none": Visit("/lanes/", who="newcomer"),
     "lanes, an address is wrong": Visit("/lanes/?colour=red", status=422),
     "failures": Visit("/failures/?range=30d&sort=most"),
