@@ -256,6 +256,19 @@ def test_a_received_log_that_fails_when_sent_again_stays_delivered(page, worker,
     expect(badge(page)).to_have_text("Delivered")
 
 
+@pytest.mark.parametrize("part", ["", "response/"])
+def test_a_log_that_is_old_for_its_object_is_redelivered_without_complaints(page, transactional_db, part):
+    """The page names the newest logs of an object, and this one is not among them."""
+    make_subscription(url="http://127.0.0.1:9/")
+    log, *_ = [make_log(number) for number in range(8)]
+    page.goto(log.get_absolute_url() + part)
+    redeliver_button(page).click()
+    expect(page.locator("#log-status")).to_contain_text("Next try is queued")
+    with page.expect_response(f"**{log.get_absolute_url()}status/") as asked:  # it asks for itself
+        pass
+    assert asked.value.ok
+
+
 def test_a_log_without_a_url_to_send_to_says_what_is_missing(page, transactional_db):
     make_subscription(url="")
     log = make_log()
