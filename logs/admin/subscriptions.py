@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
@@ -18,6 +19,7 @@ from ..forms import CONTEXT_FIELDS, trigger_choices
 from ..masked_keys import masked_keys
 from ..models import AuditAction, AuditEntry, Company, Subscription
 from ..payloads.masking import mask_url
+from ..subscription_changes import keeps_events
 from .base import VisibleAdmin
 from .json_text import shown_json
 
@@ -44,6 +46,15 @@ class SubscriptionAdminForm(forms.ModelForm):
             return url
         judged(url)
         return url
+
+    def clean_is_active(self) -> bool:
+        is_active = self.cleaned_data["is_active"]
+        if is_active and self.instance.pk and keeps_events(self.instance):
+            raise ValidationError(
+                gettext("Events are kept for it. Activate it on its page, which asks what becomes of them."),
+                code="kept",
+            )
+        return is_active
 
     def clean(self) -> dict[str, Any]:
         """The constraint of the model has a condition on a column that is not in the form, so Django does not check it."""
