@@ -8,9 +8,9 @@ from django.db import connections
 from django.template.loader import get_template
 from django.urls import get_resolver
 
-# Objects that came and did not go by themselves: a page leaves some 500.
 POOL_SECONDS = 2.5  # for a free connection
 RECONNECT_SECONDS = 1  # then the next request tries by itself, instead of one that waits longer each time
+# Objects that came and did not go by themselves: a page leaves some 500.
 GARBAGE = 20_000
 MOST_GARBAGE = 200_000  # with so much it is looked for at once, in the midst of a page
 
