@@ -71,9 +71,11 @@ def redeliver_button(page: Page) -> Locator:
 def refresh_until(page: Page, seen: Locator) -> None:
     """What a person without JavaScript does: press Refresh until it is there."""
     give_up_at = monotonic() + PATIENCE_MS / 1000
+    page.wait_for_load_state()
     while not seen.count():
         assert monotonic() < give_up_at, page.locator("main").inner_text()
-        page.get_by_role("link", name="Refresh").click()
+        with page.expect_navigation():  # else the page before is asked, and the next one may have no Refresh
+            page.get_by_role("link", name="Refresh").click()
 
 
 def test_a_new_user_imports_finds_opens_and_redelivers(open_page, administrator, worker, receiver):
