@@ -72,6 +72,14 @@ class WebhookLog(Round):
                 condition=Q(state=State.FAILED),
             ),
             models.Index("object_id", F("created_at").desc(), name="log_of_object", condition=~Q(object_id="")),
+            # Whether a newer event of an object was received (logs/runs/stale.py).
+            models.Index(
+                "subscription",
+                "object_id",
+                "created_at",
+                name="log_received",
+                condition=Q(state=State.SUCCEEDED) & ~Q(object_id=""),
+            ),
             models.Index(
                 "subscription", "turn", "position", name="log_due", condition=Q(next_attempt_at__isnull=False)
             ),
