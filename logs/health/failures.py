@@ -9,7 +9,7 @@ from ..counting import Count
 from ..models import Subscription
 from .groups import FailureGroup, failures_over_time, groups_of, lanes_with, questions, with_bars
 from .kinds import Kind, kinds_of
-from .lanes import lanes_of
+from .lanes import count_due, heads_of
 from .moments import look_up
 from .period import Period
 from .reception import last_attempts, questions_about
@@ -38,8 +38,11 @@ class Failures:
 def failures_of(
     user, period: Period, subscriptions: Collection[str], causes: Collection[str], *, newest_first: bool, all_: bool
 ) -> Failures:
-    """Of these subscriptions and causes; none chosen: of all that the user may see. Five queries."""
-    lanes = lanes_of(Subscription.objects.visible_to(user))
+    """Of these subscriptions and causes; none chosen: of all that the user may see. Six queries.
+
+    What waits is counted only where it is shown: in lanes that are on hold.
+    """
+    lanes = heads_of(Subscription.objects.visible_to(user))
     chosen = list(subscriptions) or (None if user.is_superuser else list(lanes))
     kinds = kinds_of(period, chosen)
     found = [kind for kind in kinds.failures if kind.subscription in lanes and (not causes or kind.cause in causes)]
@@ -51,6 +54,7 @@ def failures_of(
     if newest_first:
         groups.sort(key=lambda group: group.last_at, reverse=True)
     shown = groups if all_ else groups[:SHOWN]
+    count_due([group.lane for group in shown if group.is_held])
     return Failures(
         groups=with_bars(shown, failures_over_time(period, [group.kind for group in shown])),
         count=kinds.counted(len(found)),

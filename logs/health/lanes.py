@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Collection, Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db.models import Exists, IntegerField, OuterRef, QuerySet, Subquery
@@ -13,6 +13,7 @@ from ..models import AuditAction, AuditEntry, Subscription, Turn, WaitingSkip, W
 
 SHOWN = ("name", "code", "company", "url", "trigger", "is_active", "is_placeholder", "we_deliver")
 LANE = ("held_at", "held_log", "held_error", "is_draining", "holds_when_exhausted")
+_NEVER = datetime.max.replace(tzinfo=UTC)  # later than anything that waits
 
 
 class CountUpTo(Subquery):
@@ -37,40 +38,60 @@ def with_heads(subscriptions: QuerySet[Subscription]) -> QuerySet[Subscription]:
     )
 
 
-def with_lanes(subscriptions: QuerySet[Subscription]) -> QuerySet[Subscription]:
-    """As `with_heads`, and each with `due_count` (at most LIMIT + 1), `held_by` (the name of the last person who put it on hold)
-    and `skipped_so_far` while what waits is being skipped. Counting reads up to LIMIT rows of each.
-    """
+def with_due_count(subscriptions: QuerySet[Subscription]) -> QuerySet[Subscription]:
+    """Each with `due_count` (at most LIMIT + 1). Counting reads up to LIMIT rows of each."""
     due = WebhookLog.objects.due().filter(subscription=OuterRef("pk"))
+    # Of a column of the index of what is due: so no row itself is read.
+    return subscriptions.annotate(due_count=CountUpTo(due.order_by().values("position")[: LIMIT + 1]))
+
+
+def with_lanes(subscriptions: QuerySet[Subscription]) -> QuerySet[Subscription]:
+    """As `with_heads` and `with_due_count`, and each with `held_by` (the name of the last person who put it on hold) and
+    `skipped_so_far` while what waits is being skipped.
+    """
     skips = WaitingSkip.objects.filter(subscription=OuterRef("pk"), ended_at=None)
     holds = AuditEntry.objects.filter(about=OuterRef("pk"), action=AuditAction.HELD)
-    return with_heads(subscriptions).annotate(
-        # Of a column of the index of what is due: so no row itself is read.
-        due_count=CountUpTo(due.order_by().values("position")[: LIMIT + 1]),
+    return with_due_count(with_heads(subscriptions)).annotate(
         held_by=Subquery(holds.values("actor__username")[:1]),
         skipped_so_far=Subquery(skips.values("skipped")[:1]),
     )
 
 
 def lanes_of(subscriptions: QuerySet[Subscription]) -> dict[str, Subscription]:
-    """By id, with what a list shows of each. One query."""
+    """By id, with what a list shows of each. One query. It counts what waits in each: only for as many as a page shows."""
     return {lane.pk: lane for lane in with_lanes(subscriptions.only(*SHOWN, *LANE))}
 
 
+def heads_of(subscriptions: QuerySet[Subscription]) -> dict[str, Subscription]:
+    """By id, without a count of what waits: for all that somebody may see. One query. `count_due` counts what a page shows."""
+    return {lane.pk: lane for lane in with_heads(subscriptions.only(*SHOWN, *LANE))}
+
+
+def count_due(lanes: Collection[Any]) -> None:
+    """Put `due_count` into these lanes. One query."""
+    if not lanes:
+        return
+    counted = with_due_count(Subscription.objects.filter(pk__in={lane.pk for lane in lanes}))
+    numbers = dict(counted.values_list("pk", "due_count"))  # type: ignore[misc]
+    for lane in lanes:
+        lane.due_count = numbers.get(lane.pk, 0)  # 0: deleted since they were read
+
+
 def is_blocked(lane) -> bool:
-    """Whether its head waits for a retry or is on hold (domain.md, "Words"). `lane`: of `with_lanes`."""
+    """Whether its head waits for a retry or is on hold (domain.md, "Words"). `lane`: of `with_heads`."""
     is_sent = lane.is_active or lane.is_draining
     return is_sent and (lane.held_at is not None or lane.next_try is not None)
 
 
 def behind(lane) -> Count:
     """How many wait behind the head that blocks the lane. The exhausted log for which a lane is on hold is not due."""
-    return Count(lane.due_count - (lane.next_try is not None), is_more=lane.due_count > LIMIT)
+    number = max(lane.due_count - (lane.next_try is not None), 0)  # the head may have been sent before the count
+    return Count(min(number, LIMIT), is_more=lane.due_count > LIMIT)
 
 
-def waiting(*lanes) -> Count:
+def waiting(lane) -> Count:
     """How many logs are due, now or later."""
-    return Count(sum(lane.due_count for lane in lanes), is_more=any(lane.due_count > LIMIT for lane in lanes))
+    return Count(min(lane.due_count, LIMIT), is_more=lane.due_count > LIMIT)
 
 
 def waiting_together(lanes: Iterable[Any]) -> Count:
@@ -85,9 +106,9 @@ def oldest_waiting(lanes: Iterable[Any]) -> datetime | None:
 
 
 def blocked(lanes: Iterable[Subscription]) -> list[Subscription]:
-    """On hold first, then the longest queue."""
+    """On hold first, then those that have waited the longest, as on the page of all lanes."""
     return sorted(filter(is_blocked, lanes), key=_most_pressing)
 
 
 def _most_pressing(lane) -> tuple:
-    return (lane.held_at is None, -lane.due_count, lane.name)
+    return (lane.held_at is None, lane.held_at or lane.oldest_waiting or _NEVER, lane.name)

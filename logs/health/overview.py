@@ -10,13 +10,14 @@ from ..counting import Count
 from ..models import Subscription, WebhookLog
 from .groups import FailureGroup, failures_over_time, groups_of, questions, with_bars
 from .kinds import kinds_of
-from .lanes import blocked, is_blocked, lanes_of, oldest_waiting, waiting
+from .lanes import blocked, count_due, heads_of, is_blocked, oldest_waiting, waiting_together
 from .moments import look_up
 from .period import Period
 from .reception import LastAttempts, last_attempts, questions_about
 from .traffic import ALL, Traffic, traffic_of
 
 SHOWN = 5  # failure groups, and subscriptions
+BLOCKED_SHOWN = 8
 MOST_ASKED = 200  # failing subscriptions of which it is looked up whether they have recovered
 
 
@@ -40,7 +41,10 @@ class Failing:
 
 @dataclass(frozen=True)
 class Overview:
-    """`failing`: the subscriptions of which something failed, most failures first. `newest`: the newest log of any time."""
+    """`failing`: the subscriptions of which something failed, most failures first. `newest`: the newest log of any time.
+
+    What waits is counted only in lanes that are shown: those of `worst` and `blocked_shown`. `waiting` is a bounded sum of all.
+    """
 
     period: Period
     traffic: Traffic
@@ -63,6 +67,10 @@ class Overview:
         return self.failing[:SHOWN]
 
     @property
+    def blocked_shown(self) -> list[Any]:
+        return self.blocked[:BLOCKED_SHOWN]
+
+    @property
     def still_failing(self) -> int | None:
         """How many subscriptions have received nothing since their last failure; None where there are too many to ask."""
         if self.failing_count.is_least or self.failing_count.number != len(self.failing):
@@ -71,8 +79,8 @@ class Overview:
 
 
 def overview_of(user, period: Period) -> Overview:
-    """Eight queries, however many logs and subscriptions there are."""
-    lanes = lanes_of(Subscription.objects.visible_to(user))
+    """Ten queries, however many logs and subscriptions there are, and however much waits."""
+    lanes = heads_of(Subscription.objects.visible_to(user))
     visible = None if user.is_superuser else list(lanes)
     kinds = kinds_of(period, visible)
     top = [kind for kind in kinds.failures if kind.subscription in lanes][:SHOWN]
@@ -82,7 +90,7 @@ def overview_of(user, period: Period) -> Overview:
     told = look_up([*questions(top), *questions_about(kinds, asked)])
     attempts = last_attempts(period, kinds, asked, told)
     groups = groups_of(period, top, lanes, told, attempts)
-    return Overview(
+    found = Overview(
         period=period,
         traffic=traffic[ALL],
         groups=with_bars(groups, failures_over_time(period, top)),
@@ -90,10 +98,12 @@ def overview_of(user, period: Period) -> Overview:
         failing=[Failing(lanes[lane], traffic.get(lane), attempts[lane]) for lane in asked],
         failing_count=kinds.counted(len(failing)),
         blocked=blocked(lanes.values()),
-        waiting=waiting(*lanes.values()),
+        waiting=waiting_together(lanes.values()),
         oldest_waiting=oldest_waiting(lanes.values()),
         newest=None if traffic[ALL].now.received else _newest(user),
     )
+    count_due([*(one.lane for one in found.worst), *found.blocked_shown])
+    return found
 
 
 def _newest(user) -> WebhookLog | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..models import Subscription
 from .kinds import kinds_of
-from .lanes import lanes_of
+from .lanes import heads_of
 from .moments import look_up
 from .period import Period
 from .reception import LastAttempts, last_attempts, questions_about
@@ -29,7 +29,7 @@ class Reception(StrEnum):
 
 @dataclass(frozen=True)
 class Receiver:
-    """`lane`: a subscription of `with_lanes`."""
+    """`lane`: a subscription of `with_heads`."""
 
     lane: Any
     attempts: LastAttempts
@@ -49,7 +49,7 @@ class Receiver:
 
 def receivers_of(lanes: Collection[str], now: datetime) -> dict[str, Receiver]:
     """In the order of their names. Four queries."""
-    found = lanes_of(Subscription.objects.filter(pk__in=lanes))
+    found = heads_of(Subscription.objects.filter(pk__in=lanes))
     period = Period(RANGE, now)
     kinds = kinds_of(period, list(found))
     attempts = last_attempts(period, kinds, list(found), look_up(questions_about(kinds, list(found))))

@@ -1,4 +1,4 @@
-"""How well subscriptions did in the last seven days, for their list: three queries for all of them."""
+"""How well subscriptions did in the last seven days, for their list: a few queries for all of them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import F, OuterRef, QuerySet, Subquery
 
-from ..models import Cell, Subscription, WebhookLog
+from ..models import Cell, Subscription, Turn, WebhookLog
 from ..payloads.tokens import folded
 from ..rollups.reading import TOTAL, percentiles
-from .lanes import is_blocked, lanes_of
+from .lanes import count_due, heads_of, is_blocked
 from .period import Period
 from .reception import last_failures, latest
 from .traffic import Figures, Traffic, traffic_of_each
@@ -23,7 +23,7 @@ RANGE = "7d"
 
 @dataclass(frozen=True)
 class Health:
-    """`lane`: a subscription of `with_lanes`, with `failed_at`: of its last failed attempt, and `last_at`: of its newest log."""
+    """`lane`: a subscription of `with_heads`, with `failed_at`: of its last failed attempt, and `last_at`: of its newest log."""
 
     lane: Any
     traffic: Traffic
@@ -65,7 +65,7 @@ class Subscriptions:
 
 def health_of(found: QuerySet[Subscription], now: datetime, most: int, sort: str) -> Subscriptions:
     """`sort`: one of SORTS, from its smallest value on; with a minus before it, from its largest."""
-    lanes = lanes_of(_with_newest(found).select_related("company"))
+    lanes = heads_of(_with_room(_with_newest(found)).select_related("company"))
     period = Period(RANGE, now)
     column = sort.removeprefix("-")
     figures = _figures(period, list(lanes)) if column == "success" else {}
@@ -76,6 +76,10 @@ def health_of(found: QuerySet[Subscription], now: datetime, most: int, sort: str
     shown = [lane.pk for lane in order[:most]]
     if column != "failure":
         _add_failures(lanes, shown)
+    count_due([lanes[pk] for pk in shown])
+    if column == "waiting":
+        counted = _in_order(order[:most], lambda lane: lane.due_count or None, is_descending=sort != column)
+        shown = [lane.pk for lane in counted]
     traffic = traffic_of_each(period, shown)
     return Subscriptions(
         rows=[Health(lanes[pk], traffic[pk]) for pk in shown],
@@ -91,6 +95,14 @@ def _with_newest(subscriptions: QuerySet[Subscription]) -> QuerySet[Subscription
         failed_at=Subquery(logs.failed().values("created_at")[:1]),
         last_at=Subquery(logs.values("created_at")[:1]),
     )
+
+
+def _with_room(subscriptions: QuerySet[Subscription]) -> QuerySet[Subscription]:
+    """Each with `room`: the places from the first event that waits to the last one given out. So many wait at most. Counting what
+    waits in all lanes would cost as much as waits there.
+    """
+    first = WebhookLog.objects.due().filter(subscription=OuterRef("pk"), turn=Turn.WAITING).order_by("position")
+    return subscriptions.annotate(room=F("last_position") + 1 - Subquery(first.values("position")[:1]))
 
 
 def _add_failures(lanes: Mapping[str, Any], asked: Collection[str]) -> None:
@@ -119,7 +131,8 @@ SORTS: dict[str, Callable[[Any, Mapping[str, Figures], Mapping[str, float | None
     "p95": lambda lane, _figures, p95s: p95s.get(lane.pk),
     "failure": lambda lane, _figures, _p95s: lane.failed_at,
     "log": lambda lane, _figures, _p95s: lane.last_at,
-    "waiting": lambda lane, _figures, _p95s: lane.due_count or None,
+    # Which are shown goes by their room, and the order of those by what waits.
+    "waiting": lambda lane, _figures, _p95s: lane.room or (1 if lane.has_due else None),
 }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from django.utils.translation import ngettext
 
 from ..delivery.guard import Blocked, Guard
-from ..health.lanes import waiting
+from ..health.lanes import waiting_together
 from ..health.receivers import Receiver, Reception
 
 
@@ -69,8 +69,8 @@ def _held(receivers: list[Receiver]) -> Iterator[Caution]:
 
 
 def _waiting(receivers: list[Receiver]) -> Iterator[Caution]:
-    if lanes := [one.lane for one in receivers if one.lane.due_count]:
-        count = waiting(*lanes)
+    if lanes := [one.lane for one in receivers if one.lane.has_due]:
+        count = waiting_together(lanes)
         text = ngettext(
             "%(number)s event waits in these lanes. The run and what waits take turns.",
             "%(number)s events wait in these lanes. The run and what waits take turns.",

@@ -7,8 +7,8 @@ from typing import Any
 
 from django.utils import timezone
 
-from ..counting import LIMIT, Count
-from ..health.lanes import lanes_of
+from ..counting import Count
+from ..health.lanes import heads_of, waiting_together
 from ..models import Run, Subscription, Worker
 from ..models.worker import MISSED_AFTER
 from ..runs.ledger import last_settled
@@ -33,10 +33,13 @@ class KindRow:
 
 
 def run_context(run: Run, *, shows_all: bool = False) -> dict[str, Any]:
-    """Eight queries, however many logs and subscriptions there are. `shows_all`: all subscriptions, else the first of them."""
+    """Nine queries, however many logs and subscriptions there are, and however much waits.
+
+    `shows_all`: all subscriptions, else the first of them.
+    """
     now = timezone.now()
     progress = progress_of(run)
-    lanes = lanes_of(Subscription.objects.filter(pk__in=run.lanes))
+    lanes = heads_of(Subscription.objects.filter(pk__in=run.lanes))
     failed, looked_at = failed_lately(run)
     silence = Worker.silence()
     rows = _rows(progress, lanes)
@@ -72,5 +75,6 @@ def _rows(progress: Progress, lanes: dict[str, Subscription]) -> list[LaneRow]:
 def _others(run: Run, progress: Progress, lanes: dict[str, Subscription]) -> Count:
     """What else waits in the lanes to which something of the run is still to be sent."""
     busy = [lane for pk, lane in lanes.items() if pk in progress.lanes and progress.lanes[pk].to_go]
-    number = sum(max(lane.due_count - progress.lanes[lane.pk].queued, 0) for lane in busy)  # type: ignore[attr-defined]
-    return Count(number, is_more=any(lane.due_count > LIMIT for lane in busy))  # type: ignore[attr-defined]
+    waiting = waiting_together(busy)
+    queued = sum(progress.lanes[lane.pk].queued for lane in busy)
+    return Count(max((waiting.number or 0) - queued, 0), is_more=waiting.is_more)
