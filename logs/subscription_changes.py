@@ -51,7 +51,7 @@ def _change(form: SubscriptionForm, by) -> bool:
     changed = [name for name in columns if getattr(form.instance, name) != form.initial[name]]
     if form.fields["headers"].is_changed_to(form.cleaned_data["headers"]):  # type: ignore[attr-defined]
         changed.append("headers")
-    if "is_active" in changed and keeps_events(stored):
+    if "is_active" in changed and stored.keeps_events:
         form.asks_about_kept = True
         changed.remove("is_active")
     if changed:
@@ -118,11 +118,6 @@ class EventsAreKept(Exception):
     """Events wait since the subscription was deactivated; activating it would send them, which nobody has said."""
 
 
-def keeps_events(subscription: Subscription) -> bool:
-    """Whether something waits until somebody decides."""
-    return not (subscription.is_active or subscription.is_draining) and subscription.waiting().exists()
-
-
 def set_active(subscription: Subscription, is_active: bool, by, *, sends_kept: bool = False) -> bool:
     """Activate or deactivate; False where it is so already. The caller asks `why_not_activatable` first.
 
@@ -132,7 +127,7 @@ def set_active(subscription: Subscription, is_active: bool, by, *, sends_kept: b
         stored = Subscription.objects.select_for_update().get(pk=subscription.pk)
         if stored.is_active == is_active:
             return False
-        if is_active and not sends_kept and keeps_events(stored):
+        if is_active and not sends_kept and stored.keeps_events:
             raise EventsAreKept
         stored.is_active, stored.is_draining = is_active, False
         stored.mark_edited(["is_active"])

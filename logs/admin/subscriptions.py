@@ -19,7 +19,6 @@ from ..forms import CONTEXT_FIELDS, trigger_choices
 from ..masked_keys import masked_keys
 from ..models import AuditAction, AuditEntry, Company, Subscription
 from ..payloads.masking import mask_url
-from ..subscription_changes import keeps_events
 from .base import VisibleAdmin
 from .json_text import shown_json
 
@@ -49,7 +48,7 @@ class SubscriptionAdminForm(forms.ModelForm):
 
     def clean_is_active(self) -> bool:
         is_active = self.cleaned_data["is_active"]
-        if is_active and self.instance.pk and keeps_events(self.instance):
+        if is_active and self.instance.pk and self.instance.keeps_events:
             raise ValidationError(
                 gettext("Events are kept for it. Activate it on its page, which asks what becomes of them."),
                 code="kept",

@@ -20,6 +20,7 @@ class Reach:
     """
 
     def __init__(self, user: User | None) -> None:
+        self.user = user
         self.companies: set[str] | None = None  # all
         self.may_reveal = user is None or user.has_perm("logs.reveal_masked")
         if user is not None and not user.is_superuser:

@@ -6,10 +6,11 @@ import json
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from ..documents import BadDocument, SubscriptionDocument
-from ..models import Company, Subscription
+from ..models import AuditAction, AuditEntry, Company, Subscription
 from .placeholders import claim
 from .reach import Reach
 
@@ -55,10 +56,11 @@ def _store(document: SubscriptionDocument, reach: Reach) -> str:
     if not subscription.is_placeholder:  # a placeholder is nobody's
         reach.check(subscription.company_id, "/_id")
     claim(document.id, document.company_id, reach, rows)
-    return "updated" if _update(subscription, document) else "unchanged"
+    return "updated" if _update(subscription, document, reach) else "unchanged"
 
 
-def _update(subscription: Subscription, document: SubscriptionDocument) -> bool:
+def _update(subscription: Subscription, document: SubscriptionDocument, reach: Reach) -> bool:
+    keeps_events = document.is_active and subscription.keeps_events
     changed = ["is_placeholder", "named_id", "is_of_all"] if subscription.is_placeholder else []
     subscription.is_placeholder = False
     if changed:
@@ -73,8 +75,23 @@ def _update(subscription: Subscription, document: SubscriptionDocument) -> bool:
     if "is_active" in changed:
         subscription.is_draining = False
         changed.append("is_draining")
+    if keeps_events and subscription.is_active:
+        changed += _hold(subscription, reach)
     if changed:
         subscription.save(update_fields=changed)
     if not _WORKERS_NOTICE.isdisjoint(changed):
         subscription.tell_workers()
     return bool(changed)
+
+
+def _hold(subscription: Subscription, reach: Reach) -> list[str]:
+    """Hold the lane of a subscription that becomes active while events are kept for it; returns the columns that change.
+
+    Nobody who imports can be asked about each, and what is imported sends nothing by itself. A lane on hold stays as it is.
+    """
+    if subscription.held_at is not None:
+        return []
+    subscription.held_at, subscription.held_log, subscription.held_error = timezone.now(), "", ""
+    why = _("an import activated the subscription while events were kept for it")
+    AuditEntry.record(reach.user, AuditAction.HELD, subscription.pk, why)
+    return ["held_at", "held_log", "held_error"]

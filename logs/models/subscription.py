@@ -130,6 +130,11 @@ class Subscription(Lane):
         return str(Trigger(self.trigger).label) if self.is_trigger_known else self.trigger
 
     @property
+    def keeps_events(self) -> bool:
+        """Whether something has waited since it was deactivated, until somebody decides."""
+        return not (self.is_active or self.is_draining) and self.waiting().exists()
+
+    @property
     def is_trigger_known(self) -> bool:
         return self.trigger in Trigger.values
 

@@ -6,9 +6,18 @@ from django.core.management import call_command
 from logs.documents import write_subscription
 from logs.ingest.importing import Importer, Summary
 from logs.masked_keys import masked_keys
-from logs.models import Company, Subscription
+from logs.models import AuditAction, AuditEntry, Company, Subscription, WebhookLog
 
-from .factories import COMPANY, SAMPLES, SUBSCRIPTION, import_logs, make_company, sample
+from .factories import (
+    COMPANY,
+    SAMPLES,
+    SUBSCRIPTION,
+    import_logs,
+    make_company,
+    make_subscription,
+    make_waiting_log,
+    sample,
+)
 
 pytestmark = pytest.mark.django_db
 SAMPLE = sample("webhook_subscription")
@@ -69,6 +78,63 @@ def test_a_subscription_that_was_activated_at_cotalker_does_not_drain_any_more()
     Subscription.objects.update(is_draining=True)
     imported(SAMPLE)
     assert Subscription.objects.values_list("is_active", "is_draining").get() == (True, False)
+
+
+def kept_event():
+    """Waits in the lane of a subscription that was deactivated."""
+    imported(SAMPLE | {"isActive": False})
+    return make_waiting_log(Subscription.objects.get())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_import_that_activates_a_subscription_sends_none_of_the_events_that_were_kept(
+    receiver, deliver, django_user_model
+):
+    """Their lane is on hold, and what comes in waits behind them, until somebody lets it go on."""
+    kept = kept_event()
+    Subscription.objects.update(url=receiver.url, edited_fields=["url"])
+    other = make_subscription(OTHER, url=receiver.url)
+    ana = django_user_model.objects.create_superuser("ana")
+    assert imported(SAMPLE, user=ana)[0] == Summary(read=1, updated=1)
+    lane = Subscription.objects.get(pk=SUBSCRIPTION)
+    assert (lane.is_active, lane.held_at is None) == (True, False)
+    behind, elsewhere = make_waiting_log(lane, 1), make_waiting_log(other)
+    deliver(until=WebhookLog.objects.succeeded())
+    assert receiver.ids == [elsewhere.pk]
+    entry = AuditEntry.objects.get(about=SUBSCRIPTION)
+    assert (entry.actor, entry.action) == (ana, AuditAction.HELD)
+    assert entry.detail == "an import activated the subscription while events were kept for it"
+    lane.release(by=ana)
+    deliver()
+    assert receiver.ids == [elsewhere.pk, kept.pk, behind.pk]
+
+
+def test_an_import_holds_no_lane_in_which_nothing_is_kept():
+    imported(SAMPLE | {"isActive": False})
+    imported(SAMPLE)
+    assert Subscription.objects.values_list("is_active", "held_at").get() == (True, None)
+
+
+def test_an_import_holds_no_lane_of_which_somebody_had_the_kept_events_sent():
+    kept_event()
+    Subscription.objects.get().send_what_waits(by=None)
+    imported(SAMPLE)
+    assert Subscription.objects.values_list("is_active", "held_at").get() == (True, None)
+
+
+def test_an_import_leaves_a_lane_on_hold_as_it_is():
+    kept_event()
+    Subscription.objects.get().hold(by=None)
+    held_at = Subscription.objects.get().held_at
+    imported(SAMPLE)
+    assert Subscription.objects.values_list("is_active", "held_at").get() == (True, held_at)
+    assert AuditEntry.objects.count() == 1
+
+
+def test_an_import_that_leaves_a_subscription_inactive_holds_nothing():
+    kept_event()
+    imported(SAMPLE | {"isActive": False, "name": "New"})
+    assert Subscription.objects.values_list("is_active", "held_at").get() == (False, None)
 
 
 def test_an_unknown_field_alone_is_a_change():

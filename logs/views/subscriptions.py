@@ -106,7 +106,7 @@ def subscription_activate(request: HttpRequest, pk: str) -> HttpResponse:
     """Where events are kept since it was deactivated, it asks what becomes of them. `kept`: "send" is the answer."""
     subscription = visible_subscription(request, pk)
     if request.method != "POST":
-        is_asked = subscription_changes.keeps_events(subscription)
+        is_asked = subscription.keeps_events
         return _what_of_the_kept(request, subscription) if is_asked else redirect(subscription)
     sends_kept = request.POST.get("kept") == "send"
     if why_not := subscription_changes.why_not_activatable(subscription):
