@@ -27,7 +27,7 @@ from .filter_fields import MomentFilter, StatusFilter
 from .masked_keys import masked_keys
 from .models import Cause, Company, State, Subscription, WebhookLog
 from .rollups.reading import visible_ids
-from .rollups.spans import floor
+from .rollups.spans import end_of_range, floor
 
 RANGES = {
     "15m": timedelta(minutes=15),
@@ -220,10 +220,12 @@ class WebhookLogFilter(django_filters.FilterSet):
         if not self.is_valid():
             raise ValueError("the filter is not valid")
         chosen = self.form.cleaned_data
+        until = self._until(chosen)
         return Criteria(
             subscriptions=self._visible(chosen["company"]),
             since=self._since(chosen),
-            until=chosen["until"],
+            until=until,
+            is_until_now=until is not None and until != chosen["until"],
             kinds=dict(self._kinds(chosen)) | self.searched.kinds,
             rest=self.searched.rest,
             few=self.searched.few,
@@ -241,6 +243,13 @@ class WebhookLogFilter(django_filters.FilterSet):
         if chosen["range"]:
             starts.append(floor(timezone.now() - RANGES[chosen["range"]]))
         return max(starts, default=None)
+
+    def _until(self, chosen: dict) -> datetime | None:
+        """The earlier of the two ends: what is dated in the future is of no range."""
+        ends = [chosen["until"]] if chosen["until"] else []
+        if chosen["range"]:
+            ends.append(end_of_range(timezone.now()))
+        return min(ends, default=None)
 
     def _kinds(self, chosen: dict) -> Iterator[tuple[str, Q]]:
         for name, condition in CONDITIONS.items():

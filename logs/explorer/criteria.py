@@ -20,14 +20,15 @@ KINDS = ("state", "cause", "status", "event_type", "action", "subscription")
 
 @dataclass(frozen=True)
 class Criteria:
-    """`subscriptions`: the ids of those that may be seen, None for all. `kinds`: conditions on columns that the rollups have
-    too, by the name of the filter. `rest`: a condition that only logs can answer; `few`: the part of it that an index finds the
-    few logs of. `terms`: what must occur, or must not.
+    """`subscriptions`: the ids of those that may be seen, None for all. `is_until_now`: nobody has chosen `until`, it is where a
+    range ends. `kinds`: conditions on columns that the rollups have too, by the name of the filter. `rest`: a condition that only
+    logs can answer; `few`: the part of it that an index finds the few logs of. `terms`: what must occur, or must not.
     """
 
     subscriptions: Sequence[str] | None = None
     since: datetime | None = None
     until: datetime | None = None
+    is_until_now: bool = False
     kinds: Mapping[str, Q] = field(default_factory=dict)
     rest: Q = field(default_factory=Q)
     few: Q = field(default_factory=Q)

@@ -86,7 +86,8 @@ def histogram(figures: Figures, now: datetime) -> Histogram | None:
     """
     criteria = figures.criteria
     first = figures.looked_from or criteria.since
-    start, end = first, criteria.until or now
+    until = None if criteria.is_until_now else criteria.until
+    start, end = first, until or now
     if start is None:
         reach = figures.reach()
         if reach is None:
@@ -100,7 +101,7 @@ def histogram(figures: Figures, now: datetime) -> Histogram | None:
     edges = edges_around(start, end, step)
     if first is not None:
         edges[0] = start
-    if criteria.until is not None:
+    if until is not None:
         edges[-1] = end
     counts: list[dict[State, int]] = [{} for _bar in edges[1:]]
     for number, state, logs in figures.by_bar(edges):

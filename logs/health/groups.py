@@ -133,7 +133,7 @@ def failures_over_time(period: Period, kinds: Sequence[Kind]) -> dict[Kind, list
 
 
 def _by_step(period: Period, kinds: Sequence[Kind]) -> QuerySet:
-    cells = cells_by_step(period.start, None, period.step, sorted({kind.subscription for kind in kinds}))
+    cells = cells_by_step(period.start, period.end, period.step, sorted({kind.subscription for kind in kinds}))
     fingerprints = sorted({kind.fingerprint for kind in kinds})
     found = cells.filter(state=State.FAILED, fingerprint__in=fingerprints).order_by()
     columns = ("subscription", "cause", "fingerprint", "step_start")

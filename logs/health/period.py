@@ -11,7 +11,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from ..filters import RANGES
-from ..rollups.spans import floor, within
+from ..rollups.spans import end_of_range, floor, within
 
 # Of a bar. Each is a width of the rollups or five minutes' multiple, so that few rows are read.
 STEPS = {
@@ -47,6 +47,11 @@ class Period:
         return floor(self.now - RANGES[self.name])
 
     @property
+    def end(self) -> datetime:
+        """A little later than now: what is dated further in the future is of no time that is told of."""
+        return end_of_range(self.now)
+
+    @property
     def earlier_start(self) -> datetime:
         return self.start - RANGES[self.name]
 
@@ -69,17 +74,17 @@ class Period:
 
     @property
     def buckets(self) -> Q:
-        """Of this time, none wider than a step. It is open: a sender's clock may be ahead of ours."""
-        return self._until_ever(self.step)
+        """Of this time, none wider than a step."""
+        return self._to_end(self.step)
 
     @property
     def wide_buckets(self) -> Q:
         """The same in as few as can be."""
-        return self._until_ever(None)
+        return self._to_end(None)
 
-    def _until_ever(self, widest: timedelta | None) -> Q:
+    def _to_end(self, widest: timedelta | None) -> Q:
         present = floor(self.now)
-        return within(self.start, present, widest) | within(present, None, widest)
+        return within(self.start, present, widest) | within(present, self.end, widest)
 
     @property
     def earlier_buckets(self) -> Q:

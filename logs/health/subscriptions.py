@@ -69,7 +69,7 @@ def health_of(found: QuerySet[Subscription], now: datetime, most: int, sort: str
     period = Period(RANGE, now)
     column = sort.removeprefix("-")
     figures = _figures(period, list(lanes)) if column == "success" else {}
-    p95s = percentiles(period.start, None, list(lanes), by="subscription") if column == "p95" else {}
+    p95s = percentiles(period.start, period.end, list(lanes), by="subscription") if column == "p95" else {}
     if column == "failure":
         _add_failures(lanes, lanes)
     order = _in_order(lanes.values(), lambda lane: SORTS[column](lane, figures, p95s), is_descending=sort != column)

@@ -12,6 +12,7 @@ from ..written_sql import NEVER, Written, every
 
 ORIGIN = datetime(2000, 1, 1, tzinfo=UTC)  # where buckets of every width begin
 FINEST = timedelta(minutes=WIDTHS[0])
+AHEAD = timedelta(minutes=5)  # by so much a sender's clock may be ahead of ours
 
 
 def floor(moment: datetime, width: timedelta = FINEST) -> datetime:
@@ -22,6 +23,11 @@ def floor(moment: datetime, width: timedelta = FINEST) -> datetime:
 def ceiling(moment: datetime, width: timedelta = FINEST) -> datetime:
     """The first beginning of a bucket that is not before the moment."""
     return moment + (ORIGIN - moment) % width
+
+
+def end_of_range(now: datetime) -> datetime:
+    """Where a range such as "24h" ends: with a bucket, so that the same is counted everywhere."""
+    return ceiling(now) + AHEAD
 
 
 def is_begun_by_bucket(moment: datetime, width: timedelta = FINEST) -> bool:

@@ -52,7 +52,8 @@ def frozen(query: QueryDict, criteria: Criteria) -> str:
     kept = changed(query, sort=None, range=None, since=None, until=None)
     for name in list(kept):
         kept.setlist(name, [value for value in kept.getlist(name) if value])
-    for name, moment in (("since", criteria.since), ("until", criteria.until)):
+    until = None if criteria.is_until_now else criteria.until  # the plan's own moment is earlier
+    for name, moment in (("since", criteria.since), ("until", until)):
         if moment is not None:
             kept[name] = by_utc(moment)
     return kept.urlencode()

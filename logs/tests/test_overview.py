@@ -13,6 +13,7 @@ from logs import objectid
 from logs.models import Company, State, Subscription, Turn, WebhookLog, Worker
 
 from .factories import make_company, make_subscription
+from .test_webhook_logs import ids_in
 
 pytestmark = pytest.mark.django_db
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -158,7 +159,7 @@ class TestFigures:
         assert found["Waiting now"] == ("0", "nothing waits")
 
     def test_a_log_of_a_clock_ahead_of_ours_counts(self, look, orders):
-        log(orders, State.FAILED, age=-3 * DAY)
+        log(orders, State.FAILED, age=-4 * MINUTE)
         assert figures(look())["Failed"][0] == "1"
 
     @pytest.mark.parametrize(("range_", "number"), [("15m", "1"), ("1h", "2"), ("24h", "3"), ("7d", "4"), ("30d", "5")])
@@ -359,3 +360,18 @@ def test_one_subscription_and_fifty_cost_the_same_seventeen_queries(
     assert queries_of(client, django_assert_max_num_queries, 17, "/?range=7d") == few
     assert Company.objects.count() == 1
     assert Subscription.objects.count() == 50
+
+
+@pytest.mark.parametrize("name", ["15m", "24h", "30d"])
+def test_what_is_dated_in_the_future_is_of_no_range(client, operator, orders, name):
+    """A sender's clock may be some minutes ahead; one that is a day ahead, or a year, is wrong."""
+    log(orders, State.FAILED, 5 * MINUTE)
+    log(orders, State.FAILED, -4 * MINUTE)
+    for age in (-12 * MINUTE, -DAY, -400 * DAY):
+        log(orders, State.FAILED, age)
+    assert figures(client.get(f"/?range={name}").content.decode())["Received"][0] == "2"
+    [row] = client.get(f"/failures/?range={name}").context["failures"].groups
+    assert row.kind.number == 2
+    listed = client.get(f"/logs/?range={name}&state=failed")
+    assert (len(ids_in(listed)), "2 logs" in text(listed.content.decode())) == (2, True)
+    assert len(ids_in(client.get("/logs/"))) == 5
