@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator
 from textwrap import dedent
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from logs.delivery.worker import RECORDERS, DeliveryLoop
 from logs.models import Attempt, LaneGroup, State, Subscription, WebhookLog
 
 from .factories import make_subscription, make_waiting_log
-from .processes import PATIENCE, PROJECT, Worker, environment, wait_until
+from .processes import PATIENCE, PROJECT, Worker, environment, somebody_waits_for_a_lock, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -208,6 +208,27 @@ def test_a_receiver_that_hangs_blocks_only_its_own_lane(start, receiver):
     assert [pk for pk in receiver.ids if pk != stuck.pk] == [log.pk for log in logs]
     stuck.refresh_from_db()
     assert (stuck.state, stuck.cause, stuck.response) == (State.FAILED, "timeout", "timeout of 1000ms exceeded")
+
+
+def test_a_worker_keeps_its_lanes_while_what_it_reads_is_locked(start, receiver):
+    """Nothing that the delivery loop waits for delays the heartbeat."""
+    [lane] = make_lanes(receiver, 1)
+    log = make_waiting_log(lane)
+
+    def ask(query: str) -> bool:
+        cursor.execute(query)
+        return cursor.fetchone()[0]
+
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE logs_payload IN ACCESS EXCLUSIVE MODE")
+        start()
+        wait_until(somebody_waits_for_a_lock)
+        end = LaneGroup.objects.latest("expires_at").expires_at.isoformat()
+        wait_until(lambda: ask(f"SELECT clock_timestamp() > '{end}'"))
+        assert ask("SELECT every(expires_at > clock_timestamp() AND epoch = 1) FROM logs_lanegroup")
+        assert receiver.ids == []
+    wait_until(all_settled)
+    assert receiver.ids == [log.pk]
 
 
 def test_a_worker_whose_clock_is_wrong_keeps_to_the_time_of_the_database(receiver):

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import subprocess
 import threading
 from contextlib import AsyncExitStack, suppress
 
@@ -11,9 +12,10 @@ from logs.delivery import connecting, lanes
 from logs.delivery.byte_budget import ByteBudget
 from logs.delivery.lanes import Delivery
 from logs.delivery.leases import Leases
-from logs.models import Payload, WebhookLog
+from logs.models import Payload, Subscription, WebhookLog
 
 from .factories import make_subscription, make_waiting_log
+from .processes import Worker, wait_until
 
 KIB = 1024
 
@@ -95,6 +97,32 @@ def test_an_event_larger_than_all_the_memory_is_sent_alone(receiver, deliver, se
     receiver.when_it_arrives = note
     deliver()
     assert (len(receiver.ids), most[0]) == (8, 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_keeps_little_in_memory_of_many_lanes_of_large_events(receiver):
+    """108 MiB of them, that PostgreSQL has in 1: of what it is sending, it may keep 8."""
+    for number in range(20):
+        make_lane_of(f"{receiver.url}/{number}", number, [0] * 6)
+    Subscription.objects.update(is_active=False)
+    Payload.objects.update(event=json.dumps({"data": {"text": "x" * 900 * KIB}}))
+    receiver.gate = threading.Event()
+    worker = Worker(DELIVERY_MEMORY="8")
+    try:
+        worker.read_until("lane groups")
+        before = memory_of(worker)
+        Subscription.objects.update(is_active=True)
+        wait_until(lambda: len(receiver.ids) >= 6)  # three quarters of the limit hold no more of them
+        assert memory_of(worker) - before < 48 * 1024 * KIB
+    finally:
+        receiver.gate.set()
+        worker.kill()
+
+
+def memory_of(worker: Worker) -> int:
+    """Bytes."""
+    found = subprocess.run(["ps", "-o", "rss=", "-p", str(worker.process.pid)], capture_output=True, check=True)
+    return int(found.stdout) * KIB
 
 
 def test_bytes_are_given_in_turn_and_come_back_from_whoever_gives_up():
