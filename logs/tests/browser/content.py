@@ -33,6 +33,9 @@ from ..factories import import_logs, log_document, make_company, make_log, make_
 from .content_runs import Runs, make_runs
 
 MARKUP = """<script>alert(1)</script>"><img src=x onerror=alert(1)>{{ 7*7 }}"""
+LONG = "Órdenes_de_trabajo_" * 10 + "sin_pausa."  # 200 characters without a place to break
+LONG_CODE = "ordenes_de_trabajo_" * 5 + "final"
+BOTH = f"{MARKUP}{LONG}"[:200]
 OTHER_SUBSCRIPTION = "62685990d918fb5557f9f993"
 HELD_LANE = "62685990d918fb5557f9f994"
 STOPPED_LANE = "62685990d918fb5557f9f995"
@@ -62,9 +65,11 @@ class Content:
 
 
 def make_content(user) -> Content:
-    subscription = make_subscription(name=f"Work orders {MARKUP}"[:100])
-    make_subscription(OTHER_SUBSCRIPTION, url="", name="Not imported yet", is_active=False)
+    subscription = make_subscription(name=BOTH, code=LONG_CODE)
+    make_subscription(OTHER_SUBSCRIPTION, url="", name=f"1{LONG}"[:200], is_active=False)
     _name_company()
+    user.username = LONG[:150]
+    user.save()
     edit = log_document(1, sample("event_user_edit"), response="a word that has no end: " + "x" * 400)
     delivered = log_document(2, status=200, retry=1, response=json.dumps({"answer": MARKUP, "ok": True}))
     import_logs(edit, delivered, _hostile_document())
@@ -86,7 +91,7 @@ def make_content(user) -> Content:
         _make_upload(user),
         _make_views(user),
         _hand_off(hostile, user),
-        make_runs(user, MARKUP),
+        make_runs(user, MARKUP, reason=BOTH),
     )
 
 
@@ -103,6 +108,7 @@ def _fail_lately(subscription: Subscription) -> None:
             created_at=at,
             state=state,
             cause=cause,
+            object_name=LONG,
             status=500,
             response=words,
             fingerprint=words,
@@ -112,7 +118,7 @@ def _fail_lately(subscription: Subscription) -> None:
 
 def _name_company() -> None:
     company = make_company()
-    company.name = f"Austral {MARKUP}"[:100]
+    company.name = BOTH
     company.save()
 
 
@@ -148,7 +154,7 @@ def _try_otherwise(log: WebhookLog, user) -> None:
     event["data"] |= {"name": f"{MARKUP} edited", "password": MARKUP}
     url = f"https://example.com/{MARKUP}?token=secret".replace(" ", "%20")
     log.variants.add(
-        Variant(number=4, url=url, is_edited=True, event=json.dumps(event), reason=MARKUP, made_by=user), bulk=False
+        Variant(number=4, url=url, is_edited=True, event=json.dumps(event), reason=BOTH, made_by=user), bulk=False
     )
     log.attempts.add(
         Attempt.of_cotalker(log),
@@ -169,11 +175,14 @@ def _try_otherwise(log: WebhookLog, user) -> None:
 def _make_lanes(user) -> tuple[WebhookLog, WebhookLog]:
     """A lane on hold with events of hostile names, one that was deactivated and one that waits for a retry; of the first the
     last that waits, and one that was skipped."""
-    held = make_subscription(HELD_LANE, name="On hold", url="http://127.0.0.1:9/", we_deliver=True)
-    logs = [make_waiting_log(held, number, object_name=MARKUP, is_test=number == 1) for number in range(10, 17)]
+    held = make_subscription(HELD_LANE, name=LONG, url=f"http://127.0.0.1:9/{LONG}", we_deliver=True)
+    logs = [
+        make_waiting_log(held, number, object_name=LONG if number % 2 else MARKUP, is_test=number == 1)
+        for number in range(10, 17)
+    ]
     held.hold(by=user)
-    logs[0].skip(by=user, reason=MARKUP[:200])
-    stopped = make_subscription(STOPPED_LANE, name="Stopped", url="http://127.0.0.1:9/")
+    logs[0].skip(by=user, reason=BOTH)
+    stopped = make_subscription(STOPPED_LANE, name=f"2{LONG}"[:200], url="http://127.0.0.1:9/")
     make_waiting_log(stopped, 20), make_waiting_log(stopped, 21)
     Subscription.objects.filter(pk=stopped.pk).update(is_active=False)
     retrying = make_subscription(RETRYING_LANE, name=MARKUP[:200], url="http://127.0.0.1:9/")
@@ -184,7 +193,7 @@ def _make_lanes(user) -> tuple[WebhookLog, WebhookLog]:
 
 def _make_doors(user) -> None:
     """An open and a revoked one, and something that fired nothing."""
-    for name in (MARKUP, "Cotalker, before"):
+    for name in (MARKUP, LONG):
         access.open_door(Door(name=name[:100], company=make_company()), by=user)
     access.revoke(Door.objects.order_by("pk")[1], by=user)
     day = timezone.now().date()
@@ -192,7 +201,7 @@ def _make_doors(user) -> None:
 
 
 def _make_views(user) -> SavedView:
-    SavedView.objects.create(owner=user, name="Failed, oldest first", query="sort=oldest&state=failed", is_shared=True)
+    SavedView.objects.create(owner=user, name=LONG[:60], query="sort=oldest&state=failed", is_shared=True)
     view = SavedView.objects.create(owner=user, name=MARKUP[:60], query=f"q=alert&subscription={MARKUP[:24]}")
     view.pinned_by.add(user)
     return view
@@ -200,7 +209,9 @@ def _make_views(user) -> SavedView:
 
 def _hand_off(log: WebhookLog, user) -> str:
     """A link that was seen, one that was revoked, one that has expired, and one of nobody; the path of the first."""
-    tokens = [HandOff.make(log, by=user, days=7, note=MARKUP * 3, includes_payload=number < 2) for number in range(3)]
+    tokens = [
+        HandOff.make(log, by=user, days=7, note=MARKUP * 3 + LONG, includes_payload=number < 2) for number in range(3)
+    ]
     HandOff.make(log, by=None, days=7)
     seen, revoked, expired = HandOff.objects.filter(made_by=user).order_by("pk")
     seen.tell_view()
@@ -221,7 +232,7 @@ def _expire_payload(user) -> WebhookLog:
 def _make_upload(user) -> Import:
     """A finished import of which some documents were refused."""
     content = f'{json.dumps(log_document(4))}\n{{"_id": "{MARKUP}"}}\n{MARKUP}'.encode()
-    file = SimpleUploadedFile(f"{MARKUP}.json".replace("/", ""), content)
+    file = SimpleUploadedFile(f"{BOTH}.json".replace("/", ""), content)
     upload = uploads.receive(file, "logs", user)
     uploads.run(upload.pk)
     upload.refresh_from_db()

@@ -32,8 +32,7 @@ class Runs:
     stopped: Run
 
 
-def make_runs(user, markup: str) -> Runs:
-    reason = f"{markup} again"[:200]
+def make_runs(user, markup: str, reason: str) -> Runs:
     unsent = new_run(Source.FILTER, by=user, query="state=failed&q=alert")
     return Runs(
         plan=_plan(user, markup),

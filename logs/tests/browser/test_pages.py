@@ -196,10 +196,15 @@ def visit(open_page, live_server, administrator, member, django_user_model, comp
 
 
 def overflow(page: Page) -> list[str]:
-    """The elements that make the page scroll sideways."""
+    """The elements that make the page scroll sideways, and the surfaces out of which something sticks."""
     return page.evaluate(
         """() => {
           const width = document.documentElement.clientWidth;
+          const sticksOut = (e) => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX === "visible";
+          const burst = [...document.querySelectorAll(".panel, .notice, .pagehead, .chip")].filter(sticksOut);
+          const reaches = (e) => e.getBoundingClientRect().right;
+          const outside = (e) => [...e.querySelectorAll("*")].findLast((one) => reaches(one) > reaches(e)) ?? e;
+          if (burst.length) return burst.slice(0, 5).map((e) => `out of ${e.className}: ${outside(e).outerHTML.slice(0, 120)}`);
           if (document.documentElement.scrollWidth <= width) return [];
           const wide = [...document.body.querySelectorAll("*")].filter((e) => e.getBoundingClientRect().right > width + 1);
           return [`${document.documentElement.scrollWidth} px wide`, ...wide.slice(0, 5).map((e) => e.outerHTML.slice(0, 120))];
