@@ -61,6 +61,8 @@ class NamedInputs(admin.ModelAdmin):
 
 
 class CotadminAdminSite(admin.AdminSite):
+    enable_nav_sidebar = False  # beside it, lists have words one above the other, and columns out of sight
+
     def register(
         self,
         model_or_iterable: type[Model] | Iterable[type[Model]],
