@@ -5,6 +5,7 @@ from __future__ import annotations
 import socketserver
 import threading
 
+POLL = 0.02  # seconds; how long a server takes to notice that it is to end
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 
@@ -16,7 +17,7 @@ class RawServer:
         self.requests: list[tuple[bytes, bytes]] = []
         self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, args=[0.05], daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=[POLL], daemon=True).start()
 
     @property
     def port(self) -> int:

@@ -9,6 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from django.db import connection
 
+from .raw_server import POLL
+
 
 @dataclass(frozen=True)
 class Received:
@@ -33,7 +35,7 @@ class Receiver:
         self.arrived = threading.Event()
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.server.daemon_threads = True
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=[POLL], daemon=True).start()
 
     @property
     def url(self) -> str:
