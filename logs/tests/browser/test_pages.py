@@ -212,7 +212,7 @@ def overflow(page: Page) -> list[str]:
     )
 
 
-def groups_of(names: list[str], size: int = 4) -> list[list[str]]:
+def groups_of(names: list[str], size: int = 8) -> list[list[str]]:
     """Pages that are looked at in one test, since what they show takes as long to make as a page takes to be looked at."""
     return [names[start : start + size] for start in range(0, len(names), size)]
 
