@@ -12,7 +12,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from logs.models import Payload, WebhookLog
 
-from ..factories import SAMPLES, log_document, make_log, make_subscription, sample
+from ..factories import SAMPLES, log_document, make_log, make_subscription, make_waiting_log, sample
 from .conftest import PASSWORD, PATIENCE_MS
 
 FAILED = sample("webhook_log_task_create_failed")
@@ -269,6 +269,24 @@ def test_a_log_that_is_old_for_its_object_is_redelivered_without_complaints(page
     with page.expect_response(f"**{log.get_absolute_url()}status/") as asked:  # it asks for itself
         pass
     assert asked.value.ok
+
+
+def test_an_answer_that_comes_after_its_tab_was_left_brings_no_complaints(page, transactional_db):
+    lane = make_subscription(url="http://127.0.0.1:9/")
+    log = make_waiting_log(lane)
+    lane.hold(by=None)
+    page.goto(f"{log.get_absolute_url()}response/")
+    held = []
+    page.route("**/status/", lambda route: held.append(route))
+    with page.expect_request("**/status/"):  # the page asks for itself
+        pass
+    page.get_by_role("link", name="Request", exact=True).click()
+    expect(page).to_have_url(re.compile("/request/$"))
+    with page.expect_response("**/status/") as answered:
+        held[0].continue_()
+    assert 'id="response-part"' in answered.value.text()
+    expect(page.locator("#log-status")).not_to_have_attribute("aria-busy", "true")
+    expect(page.get_by_text("It was not sent yet.")).to_be_hidden()
 
 
 def test_a_log_without_a_url_to_send_to_says_what_is_missing(page, transactional_db):
