@@ -9,6 +9,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
+from procrastinate.contrib.django import app
 
 from .models import AuditAction, AuditEntry, Subscription, WaitingSkip
 from .models.lane import GOES_ON
@@ -57,8 +58,6 @@ def skip_what_waits(subscription: Subscription, *, by, reason: str) -> Skipping:
     """Nothing where the subscription is active, or nothing waits."""
     if subscription.waiting().order_by()[: QUICK + 1].count() <= QUICK:
         return Skipping(subscription.skip_what_waits(by=by, reason=reason))
-    from .tasks import skip_waiting
-
     with transaction.atomic():
         # The lane is locked by it, so that of many who ask one begins.
         idle = Subscription.objects.filter(pk=subscription.pk, is_active=False)
@@ -67,7 +66,7 @@ def skip_what_waits(subscription: Subscription, *, by, reason: str) -> Skipping:
         values = {"reason": reason, "asked_by": by}
         skip, is_new = WaitingSkip.objects.get_or_create(subscription=subscription, ended_at=None, defaults=values)
         if is_new:
-            skip_waiting.defer(skip_id=skip.pk)
+            app.configure_task("logs.tasks.skip_waiting", allow_unknown=False).defer(skip_id=skip.pk)
     return Skipping(goes_on=True)
 
 

@@ -11,6 +11,7 @@ from django.db import Error, connection, transaction
 from django.db.models import Count, F, Func, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from procrastinate.contrib.django import app
 
 from ..database import is_away
 from ..jobs import Interrupted
@@ -38,15 +39,13 @@ SELECT id FROM logs_import upload WHERE state IN ('waiting', 'running') AND NOT 
 
 def receive(file: UploadedFile, kind: str, user) -> Import:
     """Keep an uploaded file and queue its import; one transaction, so there is never the one without the other."""
-    from ..tasks import run_import
-
     with transaction.atomic():
         upload = Import.objects.create(
             kind=kind, file_name=(file.name or "")[-255:], size=file.size or 0, uploaded_by=user
         )
         for number, data in enumerate(file.chunks(CHUNK)):
             ImportChunk.objects.create(upload=upload, number=number, data=data)
-        run_import.defer(import_id=upload.pk)
+        app.configure_task("logs.tasks.run_import", allow_unknown=False).defer(import_id=upload.pk)
     return upload
 
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 from django.db import Error, connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from procrastinate.contrib.django import app
 
 from ..database import is_away
 from ..models import Run, RunState, Source
@@ -104,8 +105,6 @@ def _ids_of(run: Run, selection: Selection) -> set[str]:
 
 
 def _plan_later(run: Run, selection: Selection) -> None:
-    from ..tasks import plan_run
-
     run.unknown = list(selection.ids)
     run.save(update_fields=["unknown"])
-    plan_run.defer(run_id=run.pk)
+    app.configure_task("logs.tasks.plan_run", allow_unknown=False).defer(run_id=run.pk)
