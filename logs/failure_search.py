@@ -6,7 +6,7 @@ from django import forms
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
-from .filters import RANGES
+from .health.period import RANGES
 from .models import Cause, Subscription
 
 DEFAULT_RANGE = "24h"

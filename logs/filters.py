@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 
 import django_filters
@@ -24,18 +24,12 @@ from .explorer.parsing import parse
 from .explorer.search_terms import SearchTerms
 from .explorer.settling import by_clock
 from .filter_fields import MomentFilter, StatusFilter
+from .health.period import RANGES
 from .masked_keys import masked_keys
 from .models import Cause, Company, State, Subscription, WebhookLog
 from .rollups.reading import visible_ids
 from .rollups.spans import end_of_range, floor
 
-RANGES = {
-    "15m": timedelta(minutes=15),
-    "1h": timedelta(hours=1),
-    "24h": timedelta(days=1),
-    "7d": timedelta(days=7),
-    "30d": timedelta(days=30),
-}
 EVENT_TYPES = {
     "COTUser": _("User"),
     "COTTask": _("Task"),

@@ -10,9 +10,15 @@ from django.db.models import Q
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from ..filters import RANGES
 from ..rollups.spans import end_of_range, floor, within
 
+RANGES = {
+    "15m": timedelta(minutes=15),
+    "1h": timedelta(hours=1),
+    "24h": timedelta(days=1),
+    "7d": timedelta(days=7),
+    "30d": timedelta(days=30),
+}
 # Of a bar. Each is a width of the rollups or five minutes' multiple, so that few rows are read.
 STEPS = {
     "15m": timedelta(minutes=5),

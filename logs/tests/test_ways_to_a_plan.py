@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from logs import objectid
-from logs.filters import RANGES
+from logs.health.period import RANGES
 from logs.models import Run, RunState, SavedView, Source, Subscription, WebhookLog
 from logs.runs.steering import stop
 

@@ -8,9 +8,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from ..failure_search import FailureSearch
-from ..filters import RANGES
 from ..health.failures import failures_of
-from ..health.period import Period
+from ..health.period import RANGES, Period
 from .rendering import render_region
 
 

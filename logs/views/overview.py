@@ -8,9 +8,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from ..filters import RANGES
 from ..health.overview import overview_of
-from ..health.period import Period
+from ..health.period import RANGES, Period
 from ..models import Run
 from ..models.worker import MISSED_AFTER, Worker
 from ..runs.progress import numbers_of
