@@ -45,7 +45,7 @@ class Meanwhile:
 
 
 class SubscriptionForm(forms.ModelForm):
-    """`SubscriptionForm(data, instance=subscription or None, user=request.user)`; subscription_changes.save stores it.
+    """`SubscriptionForm(data, instance=subscription or None, user=request.user)`; subscription_saving.save stores it.
 
     `warnings` holds what a person should know though nothing is wrong with the form, `meanwhile` what somebody else has changed.
     A new one that carries its `draft` becomes the same subscription however often it is sent.

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from .. import objectid, subscription_changes
+from .. import objectid, subscription_changes, subscription_saving
 from ..codes import suggested_code
 from ..forms import GENERATE, SubscriptionForm
 from ..health.lanes import waiting, with_lanes
@@ -66,7 +66,7 @@ def _posted(request: HttpRequest) -> QueryDict | None:
 
 def _store(request: HttpRequest, form: SubscriptionForm, message: str) -> HttpResponse | None:
     """The way back to the subscription once it is stored; None where the form is still to be filled in."""
-    if not form.is_valid() or not subscription_changes.save(form, by=request.user):
+    if not form.is_valid() or not subscription_saving.save(form, by=request.user):
         return None
     if form.is_repeated:
         return redirect(form.instance)

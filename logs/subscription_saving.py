@@ -1,0 +1,90 @@
+"""Storing the form of a subscription: column by column, remembered for the next import, and on record."""
+
+from __future__ import annotations
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from .delivery import signing
+from .forms import GENERATE, KEEP, NONE, SubscriptionForm
+from .models import AuditAction, AuditEntry, Subscription
+from .subscription_changes import replace_secret
+
+# What a worker must notice before it sends the next event that it has read already.
+_WORKERS_NOTICE = {"url", "headers", "timeout", "is_active", "secret"}
+
+
+def save(form: SubscriptionForm, by) -> bool:
+    """Store a valid form; False where somebody was faster, and the form says so then.
+
+    A new one that another click has stored already stays as it is; `form.is_repeated` then.
+    """
+    try:
+        with transaction.atomic():
+            return _create(form, by) if form.is_new else _change(form, by)
+    except IntegrityError as error:
+        if form.is_new and Subscription.objects.filter(pk=form.instance.pk).exists():
+            form.is_repeated = True
+            return True
+        if "subscription_code_unique_in_company" not in str(error):
+            raise
+        form.say_code_is_taken()
+        return False
+
+
+def _create(form: SubscriptionForm, by) -> bool:
+    form.instance.headers = form.cleaned_data["headers"]
+    subscription = form.save()
+    AuditEntry.record(by, AuditAction.SUBSCRIPTION_CREATED, subscription.pk)
+    _set_secret(form, subscription, by)
+    return True
+
+
+def _change(form: SubscriptionForm, by) -> bool:
+    stored = Subscription.objects.select_for_update().get(pk=form.instance.pk)
+    if stored.is_placeholder != form.instance.is_placeholder:
+        form.add_error(None, _("The subscription was imported while you edited it. Open the page again to see it."))
+        return False
+    if form.is_overtaken(stored):
+        return False
+    columns = [name for name in form.fields if name in form.Meta.fields]
+    changed = [name for name in columns if getattr(form.instance, name) != form.initial[name]]
+    if form.fields["headers"].is_changed_to(form.cleaned_data["headers"]):  # type: ignore[attr-defined]
+        changed.append("headers")
+    if "is_active" in changed and stored.keeps_events:
+        form.asks_about_kept = True
+        changed.remove("is_active")
+    if changed:
+        _store_changes(form, stored, changed)
+        AuditEntry.record(by, AuditAction.SUBSCRIPTION_CHANGED, stored.pk, ", ".join(changed))
+    if _set_secret(form, stored, by):
+        changed.append("secret")
+    if not _WORKERS_NOTICE.isdisjoint(changed):
+        stored.tell_workers()
+    return True
+
+
+def _store_changes(form: SubscriptionForm, stored: Subscription, changed: list[str]) -> None:
+    """Only the changed columns are written: the place in the lane moves on while somebody edits."""
+    subscription = form.instance
+    subscription.is_placeholder = False
+    columns = {*changed, "edited_fields", "is_placeholder"}
+    if "headers" in changed:
+        subscription.headers = form.cleaned_data["headers"]
+        columns = columns - {"headers"} | {"encrypted_headers"}
+    if "is_active" in changed:
+        subscription.is_draining = False
+        columns.add("is_draining")
+    subscription.edited_fields = stored.edited_fields
+    subscription.mark_edited([name for name in changed if name != "headers"])
+    subscription.save(update_fields=columns)
+
+
+def _set_secret(form: SubscriptionForm, subscription: Subscription, by) -> bool:
+    """Whether there is another secret now, or none any more."""
+    choice = form.cleaned_data["secret_choice"]
+    if choice == KEEP or (choice == NONE and not subscription.encrypted_secret):
+        return False
+    plain = {GENERATE: signing.new_secret(), NONE: ""}.get(choice, form.cleaned_data["own_secret"])
+    replace_secret(subscription, plain, by)
+    return True
