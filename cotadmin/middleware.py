@@ -1,14 +1,18 @@
-"""What goes around every page, beside the sign-in: the zone of its times, and what no request may hold."""
+"""What goes around every page: the sign-in, the zone of its times, and what no request may hold."""
 
 import zoneinfo
 from collections.abc import Callable
 from urllib.parse import unquote, urlsplit
 
 from django.conf import settings
+from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
+from django_htmx.http import HttpResponseClientRedirect
+from django_htmx.middleware import HtmxDetails
 
 from .encoding import REFUSED
 from .preferences import known_zone
@@ -77,3 +81,16 @@ class AdminAddressMiddleware:
         if is_of_admin and ("\0" in request.path_info or "%00" in request.META["QUERY_STRING"]):
             raise BadRequest("there is a NUL in the address")
         return self.get_response(request)
+
+
+class LoginMiddleware(LoginRequiredMiddleware):
+    """Every view asks for a login unless it says otherwise; htmx is sent to the login page as a whole page."""
+
+    def handle_no_permission(self, request: HttpRequest, view_func) -> HttpResponse:  # type: ignore[override]
+        htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]  # set by its middleware
+        if not htmx:
+            return super().handle_no_permission(request, view_func)
+        came_from = htmx.current_url_abs_path or "/"
+        answer = HttpResponseClientRedirect(redirect_to_login(came_from).url)
+        answer.status_code = 401
+        return answer

@@ -81,7 +81,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "cotadmin.login.LoginMiddleware",
+    "cotadmin.middleware.LoginMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "cotadmin.middleware.TimezoneMiddleware",
@@ -103,6 +103,7 @@ TEMPLATES = [
                 "django.template.context_processors.i18n",
                 "django.template.context_processors.tz",
                 "cotadmin.context_processors.ui",
+                "logs.context_processors.navigation",
             ],
         },
     }
@@ -136,7 +137,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LOGIN_REDIRECT_URL = "logs:overview"
 LOGOUT_REDIRECT_URL = "login"
 LOGIN_URL = "login"
-AUTHENTICATION_BACKENDS = ["cotadmin.sign_in.Brake", "django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = ["logs.accounts.sign_in_throttle.Brake", "django.contrib.auth.backends.ModelBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (

@@ -20,6 +20,7 @@ from .views import (
     objects,
     overview,
     payloads,
+    probes,
     redeliveries,
     retention,
     run_actions,
@@ -38,6 +39,9 @@ register_converter(ObjectIdConverter, "oid")
 
 app_name = "logs"
 urlpatterns = [
+    path("healthz", probes.healthz, name="healthz"),
+    path("readyz", probes.readyz, name="readyz"),
+    path("metrics", probes.metrics, name="metrics"),
     path("", overview.overview, name="overview"),
     path("logs/", webhook_logs.webhook_log_list, name="webhook_log_list"),
     path("logs/completions/", completions.webhook_log_completions, name="webhook_log_completions"),

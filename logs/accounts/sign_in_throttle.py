@@ -14,9 +14,9 @@ from django.dispatch import receiver
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 
-from logs.models import AuditAction, AuditEntry, SignInTries
+from cotadmin.client_address import client_address, network_of
 
-from .client_address import client_address, network_of
+from ..models import AuditAction, AuditEntry, SignInTries
 
 ACCOUNT_TRIES = 10
 ADDRESS_TRIES = 50  # many people may have one address

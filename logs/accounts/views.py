@@ -1,35 +1,17 @@
-"""Every view asks for a login unless it says otherwise; an htmx request is sent to the login page as a whole page.
-
-The page on which people sign in, and the one on which they change their password: both have the brake of sign_in.py.
-"""
+"""The pages on which people sign in and change their password. Both have the brake of sign_in_throttle.py."""
 
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
-from django.contrib.auth.middleware import LoginRequiredMiddleware
-from django.contrib.auth.views import LoginView, PasswordChangeView, redirect_to_login
+from django.contrib.auth.views import LoginView, PasswordChangeView
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse_lazy
 from django.utils.translation import gettext as _
-from django_htmx.http import HttpResponseClientRedirect
-from django_htmx.middleware import HtmxDetails
 
-from logs.models import AuditAction, AuditEntry
-
-from .sign_in import Brake, seconds_to_wait, take_back
-
-
-class LoginMiddleware(LoginRequiredMiddleware):
-    def handle_no_permission(self, request: HttpRequest, view_func) -> HttpResponse:  # type: ignore[override]
-        htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]  # set by its middleware
-        if not htmx:
-            return super().handle_no_permission(request, view_func)
-        came_from = htmx.current_url_abs_path or "/"
-        answer = HttpResponseClientRedirect(redirect_to_login(came_from).url)
-        answer.status_code = 401
-        return answer
+from ..models import AuditAction, AuditEntry
+from .sign_in_throttle import Brake, seconds_to_wait, take_back
 
 
 class SignIn(LoginView):

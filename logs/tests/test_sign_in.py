@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import reverse
 
 from cotadmin.client_address import client_address, network_of
-from cotadmin.sign_in import ACCOUNT_TRIES, ADDRESS_TRIES
+from logs.accounts.sign_in_throttle import ACCOUNT_TRIES, ADDRESS_TRIES
 from logs.models import AuditEntry, SignInTries
 
 pytestmark = pytest.mark.django_db

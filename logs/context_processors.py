@@ -1,0 +1,20 @@
+"""What the frame of every page shows of webhooks: the demo, and the views that a person has pinned."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+
+from . import saved_views
+from .demo.loading import is_visible_to
+
+
+def navigation(request: HttpRequest) -> dict[str, Any]:
+    user = getattr(request, "user", AnonymousUser())
+    return {
+        "demo_is_loaded": SimpleLazyObject(lambda: is_visible_to(user)),
+        "demo_receiver_url": settings.DEMO_RECEIVER_URL,
+        "pinned": SimpleLazyObject(lambda: saved_views.navigation(user)),
+    }
