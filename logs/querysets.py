@@ -36,7 +36,7 @@ NOT_IN_LISTS = (
     "context_task_group",
     "trigger",
     "timeout",
-    "last_position",
+    "waiting_from",
     "lane_version",
 )
 

@@ -34,20 +34,29 @@ VARIANT = """
     SELECT * FROM logs_variant
     WHERE log.trigger = 'variant' AND log_id = log.id AND number = coalesce(log.retry, 0) + 1 LIMIT 1
 """
+# The first logs of a lane. Those that wait are looked for from where they begin (fronts.py), not among what was delivered.
+FIRST = """
+    SELECT * FROM (
+        (
+            SELECT log.* FROM logs_webhooklog log WHERE {may_go} AND log.turn < 2
+            ORDER BY log.turn, log.position, log.id LIMIT {most}
+        ) UNION ALL (
+            SELECT log.* FROM logs_webhooklog log WHERE {may_go} AND log.turn = 2 AND log.position >= lane.waiting_from
+            ORDER BY log.turn, log.position, log.id LIMIT {most}
+        )
+    ) log ORDER BY log.turn, log.position, log.id LIMIT {most}
+"""
 # What is due much later than any retry can be was written by a clock that has jumped since: it is due now. Of each lane come the
 # first logs whose payloads are small, with them; or the very first alone, without its payload. To know the size of what is stored
 # compressed, PostgreSQL has to unpack it.
 _CLAIM = """
 WITH ready AS MATERIALIZED (
-    SELECT lane.id, lane.lane_version, lane.held_at, lane.held_error, lane.url, lane.timeout, lane.encrypted_secret,
-        lane.encrypted_headers,
+    SELECT lane.id, lane.lane_version, lane.held_at, lane.held_error, lane.url, lane.timeout, lane.waiting_from,
+        lane.encrypted_secret, lane.encrypted_headers,
         CASE WHEN lane.previous_secret_until > now() THEN lane.encrypted_previous_secret ELSE '' END AS previous_secret,
         first.due_at
     FROM logs_subscription lane
-    CROSS JOIN LATERAL (
-        SELECT log.next_attempt_at AS due_at FROM logs_webhooklog log
-        WHERE {may_go} ORDER BY log.turn, log.position, log.id LIMIT 1
-    ) first
+    CROSS JOIN LATERAL (SELECT next_attempt_at AS due_at FROM ({first_one}) log) first
     WHERE {which} AND {group_of_lane} = ANY(%(groups)s) AND {is_sent}
         AND (first.due_at <= now() OR first.due_at > now() + %(latest)s * interval '1 second')
     ORDER BY first.due_at LIMIT %(limit)s
@@ -58,9 +67,7 @@ WITH ready AS MATERIALIZED (
         entry.is_guarded IS TRUE AND {newer_was_received} AS is_stale,
         row_number() OVER (PARTITION BY lane.id ORDER BY log.turn, log.position, log.id) AS nth
     FROM ready lane
-    CROSS JOIN LATERAL (
-        SELECT log.* FROM logs_webhooklog log WHERE {may_go} ORDER BY log.turn, log.position, log.id LIMIT %(ahead)s
-    ) log
+    CROSS JOIN LATERAL ({first}) log
     LEFT JOIN logs_payload payload ON payload.log_id = log.id
     LEFT JOIN logs_runentry entry ON log.trigger = 'bulk' AND entry.log_id = log.id AND entry.outcome = 'queued'
     LEFT JOIN LATERAL ({variant}) variant ON true
@@ -80,14 +87,15 @@ WITH ready AS MATERIALIZED (
 )
 SELECT log_id, id, lane_version, url, timeout, retry, trigger, requested_by_id, encrypted_secret,
     previous_secret, encrypted_headers, CASE WHEN is_along THEN event::text END, event IS NULL, size, other_url, object_id,
-    created_at, entry_id, is_guarded, is_stale
+    CASE WHEN turn = 2 THEN position END, created_at, entry_id, is_guarded, is_stale
 FROM along WHERE is_along OR nth = 1
 ORDER BY due_at, id, nth
 """
 # Not "= ANY(…)", which walks a long array for every lane.
 _CLAIM_WOKEN, _CLAIM_ALL = (
     _CLAIM.format(
-        may_go=MAY_GO,
+        first_one=FIRST.format(may_go=MAY_GO, most=1),
+        first=FIRST.format(may_go=MAY_GO, most="%(ahead)s"),
         is_sent=IS_SENT,
         variant=VARIANT,
         group_of_lane=GROUP_OF_LANE,
@@ -108,7 +116,7 @@ class Delivery:
     `number`: which try of the log it is, from 1. `lane_version` is that of the moment when it was read. `entry`: of the run for
     which it is sent. `is_stale`: it must not be sent, since a newer event of its object was received; `is_guarded`: nor if one is
     received before it. `is_elsewhere`: it goes to a URL that is not its subscription's, and so without the secrets and headers.
-    `payload` None: it is fetched right before it is sent, and has `size` bytes.
+    `payload` None: it is fetched right before it is sent, and has `size` bytes. `position`: of an event that waits; None else.
     """
 
     log_id: str
@@ -127,6 +135,7 @@ class Delivery:
     size: int
     problem: str = ""
     object_id: str = ""
+    position: int | None = None
     created_at: datetime | None = None
     entry: int | None = None
     is_guarded: bool = False
@@ -186,7 +195,7 @@ def _delivery(
     other_url: str | None,
     *about_run: Any,
 ) -> Delivery:
-    object_id, created_at, entry, is_guarded, is_stale = about_run
+    object_id, position, created_at, entry, is_guarded, is_stale = about_run
     is_elsewhere = bool(other_url)
     if is_elsewhere:
         secret = previous_secret = headers = ""  # they are between us and the subscription's receiver
@@ -217,6 +226,7 @@ def _delivery(
         size=size,
         problem=problem,
         object_id=object_id,
+        position=position,
         created_at=created_at,
         entry=entry,
         is_guarded=is_guarded,

@@ -24,6 +24,7 @@ from ..models import DUE_CHANNEL, RUN_BEGAN
 from . import connecting, counts, lanes, signing
 from .byte_budget import ByteBudget
 from .clock import DatabaseClock
+from .fronts import Fronts
 from .guard import Guard
 from .heartbeat import RECONNECT_SECONDS, Heartbeat
 from .lanes import Delivery
@@ -59,6 +60,7 @@ class DeliveryLoop:
         self.running: dict[str, asyncio.Task[None]] = {}
         self.run_began = asyncio.Event()
         self.last_look = LastLook()
+        self.fronts = Fronts()
         self.budget = ByteBudget(settings.DELIVERY_MEMORY)
         self._room = asyncio.Semaphore(settings.DELIVERY_CONCURRENCY)
         self._woken: set[str] = set()
@@ -184,6 +186,7 @@ class DeliveryLoop:
             for lane, deliveries in found.items():
                 if lane not in self.running and self.leases.holds(deliveries[0].group, deliveries[0].epoch):
                     self._begin_lane(lane, deliveries, self._run_lane(sender, lane, deliveries, asked_at))
+            await self.fronts.move_on(connection, found)
             await asyncio.sleep(GATHER_SECONDS)
 
     async def _drain(self) -> None:

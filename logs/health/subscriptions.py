@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import F, OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery
 
-from ..models import Cell, Subscription, Turn, WebhookLog
+from ..models import Cell, State, Subscription, WebhookLog
 from ..payloads.tokens import folded
-from ..rollups.reading import TOTAL, percentiles
-from .lanes import count_due, heads_of, is_blocked
+from ..rollups.reading import TOTAL, cells, percentiles
+from ..rollups.spans import floor
+from .lanes import count_due, heads_of, is_blocked, oldest_waiting
 from .period import Period
 from .reception import last_failures, latest
 from .traffic import Figures, Traffic, traffic_of_each
@@ -65,10 +66,14 @@ class Subscriptions:
 
 def health_of(found: QuerySet[Subscription], now: datetime, most: int, sort: str) -> Subscriptions:
     """`sort`: one of SORTS, from its smallest value on; with a minus before it, from its largest."""
-    lanes = heads_of(_with_room(_with_newest(found)).select_related("company"))
+    lanes = heads_of(_with_newest(found).select_related("company"))
     period = Period(RANGE, now)
     column = sort.removeprefix("-")
-    figures = _figures(period, list(lanes)) if column == "success" else {}
+    figures: Mapping[str, Figures] = {}
+    if column == "success":
+        figures = _figures(Cell.objects.filter(period.wide_buckets, subscription__in=lanes))
+    elif column == "waiting" and (oldest := oldest_waiting(lanes.values())):
+        figures = _figures(cells(floor(oldest), None, list(lanes)))
     p95s = percentiles(period.start, period.end, list(lanes), by="subscription") if column == "p95" else {}
     if column == "failure":
         _add_failures(lanes, lanes)
@@ -97,31 +102,30 @@ def _with_newest(subscriptions: QuerySet[Subscription]) -> QuerySet[Subscription
     )
 
 
-def _with_room(subscriptions: QuerySet[Subscription]) -> QuerySet[Subscription]:
-    """Each with `room`: the places from the first event that waits to the last one given out. So many wait at most. Counting what
-    waits in all lanes would cost as much as waits there.
-    """
-    first = WebhookLog.objects.due().filter(subscription=OuterRef("pk"), turn=Turn.WAITING).order_by("position")
-    return subscriptions.annotate(room=F("last_position") + 1 - Subquery(first.values("position")[:1]))
-
-
 def _add_failures(lanes: Mapping[str, Any], asked: Collection[str]) -> None:
     """The time of the newest failed log stands where no attempt of ours is newer, as with imported logs."""
     for pk, failed_at in last_failures(asked).items():
         lanes[pk].failed_at = latest(lanes[pk].failed_at, failed_at)
 
 
-def _figures(period: Period, lanes: Sequence[str]) -> dict[str, Figures]:
+def _figures(cells_of_lanes: QuerySet[Cell]) -> dict[str, Figures]:
     """By these the subscriptions are put in order; those that are shown are read step by step after that."""
-    cells = Cell.objects.filter(period.wide_buckets, subscription__in=lanes).order_by()
     found: dict[str, Figures] = {}
-    for lane, state, number in cells.values_list("subscription", "state").annotate(n=TOTAL):
+    for lane, state, number in cells_of_lanes.order_by().values_list("subscription", "state").annotate(n=TOTAL):
         found.setdefault(lane, Figures(Counter())).states[state] += number
     return found
 
 
 def _success(lane: Any, figures: Mapping[str, Figures]) -> float | None:
     return figures[lane.pk].success_percent if lane.pk in figures else None
+
+
+def _unsettled(lane: Any, figures: Mapping[str, Figures]) -> int | None:
+    """How many logs have no outcome yet, of those as new as the oldest event that waits in any of the lanes. Counting what waits
+    in all lanes would cost as much as waits there.
+    """
+    states = figures[lane.pk].states if lane.pk in figures else Counter()
+    return max(states[State.PENDING] + states[State.RETRYING], 1) if lane.has_due else None
 
 
 # What each order goes by; None where a subscription has nothing of it.
@@ -131,8 +135,8 @@ SORTS: dict[str, Callable[[Any, Mapping[str, Figures], Mapping[str, float | None
     "p95": lambda lane, _figures, p95s: p95s.get(lane.pk),
     "failure": lambda lane, _figures, _p95s: lane.failed_at,
     "log": lambda lane, _figures, _p95s: lane.last_at,
-    # Which are shown goes by their room, and the order of those by what waits.
-    "waiting": lambda lane, _figures, _p95s: lane.room or (1 if lane.has_due else None),
+    # Which are shown goes by what is not settled, and the order of those by what waits.
+    "waiting": lambda lane, figures, _p95s: _unsettled(lane, figures),
 }
 
 

@@ -23,17 +23,16 @@ from .arrivals import Arrival
 # Whoever deactivates a subscription at this moment is waited for, and then it gets nothing more. Locked in the order of ids.
 # The time is taken when the lanes are ours, so that the logs of a lane are as old as their places say.
 _TAKE_PLACES = """
-WITH lane AS (
+WITH lane AS MATERIALIZED (
     SELECT id FROM logs_subscription
     WHERE id = ANY(%(lanes)s) AND is_active AND url <> '' AND (we_deliver OR %(whoever_delivers)s)
     ORDER BY id FOR NO KEY UPDATE
 ), placed AS (
-    UPDATE logs_subscription SET last_position = last_position + asked.number
+    SELECT lane.id, nextval('logs_position') AS position
     FROM lane JOIN unnest(%(lanes)s::text[], %(numbers)s::int[]) AS asked (id, number) USING (id)
-    WHERE logs_subscription.id = lane.id
-    RETURNING logs_subscription.id, last_position - asked.number AS before
+    CROSS JOIN LATERAL generate_series(1, asked.number)
 )
-SELECT id, before, clock_timestamp() FROM placed
+SELECT id, array_agg(position ORDER BY position), clock_timestamp() FROM placed GROUP BY id
 """
 _LOGS = """
 COPY logs_webhooklog (
@@ -78,8 +77,8 @@ def store(logs: Sequence[NewLog], *, whoever_delivers: bool = False, are_tests: 
     return stored
 
 
-def _take_places(numbers: Counter[str], whoever_delivers: bool) -> tuple[dict[str, int], datetime | None]:
-    """The last place of each lane before the new ones, and the time by the database's clock."""
+def _take_places(numbers: Counter[str], whoever_delivers: bool) -> tuple[dict[str, list[int]], datetime | None]:
+    """The new places of each lane, in order, and the time by the database's clock."""
     if not numbers:
         return {}, None
     asked: dict[str, Any] = {
@@ -90,19 +89,20 @@ def _take_places(numbers: Counter[str], whoever_delivers: bool) -> tuple[dict[st
     with connection.cursor() as cursor:
         cursor.execute(_TAKE_PLACES, asked)
         rows = cursor.fetchall()
-    return {lane: before for lane, before, _now in rows}, max((now for _lane, _before, now in rows), default=None)
+    return {lane: places for lane, places, _now in rows}, max((now for _lane, _places, now in rows), default=None)
 
 
-def _copy_logs(cursor, logs: Sequence[NewLog], places: dict[str, int], now: datetime | None, are_tests: bool) -> None:
+def _copy_logs(
+    cursor, logs: Sequence[NewLog], places: dict[str, list[int]], now: datetime | None, are_tests: bool
+) -> None:
     untried = (now, now, 0, State.PENDING.value, "", "")
     first_round = (settings.DELIVERY_TRIES, AttemptTrigger.AUTO.value, are_tests)
-    last = dict(places)
+    next_of = {lane: iter(positions) for lane, positions in places.items()}
     with cursor.copy(_LOGS) as copy:
         for log in logs:
-            last[log.lane] += 1
             event, about = log.event, log.event.about
             told = (about.type, about.action, event.object_id, event.object_name, "")
-            place = (Turn.WAITING.value, last[log.lane])
+            place = (Turn.WAITING.value, next(next_of[log.lane]))
             copy.write_row((log.id, log.lane, about.company, *untried, *told, *place, *first_round))
 
 

@@ -6,7 +6,7 @@ from .company import Company
 from .hand_off import HandOff, HandOffState
 from .imports import Import, ImportChunk, ImportKind, ImportState, RefusedDocument
 from .ingest import AcceptedEvent, ApiToken, Door, UnmatchedCount
-from .lane import DUE_CHANNEL, RUN_BEGAN, take_positions, wake
+from .lane import DUE_CHANNEL, RUN_BEGAN, take_position, wake
 from .payload import Payload
 from .refusals import RefusalCount, RefusalKind, RefusedEvent
 from .retention import Retention
@@ -80,6 +80,6 @@ __all__ = [
     "WebhookLog",
     "Why",
     "Worker",
-    "take_positions",
+    "take_position",
     "wake",
 ]

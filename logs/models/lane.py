@@ -27,8 +27,8 @@ class Lane(models.Model):
     locks the logs first: so nobody waits in a circle.
     """
 
-    # The last place given out. Taking one locks the row, so places are in order of commit.
-    last_position = models.BigIntegerField(default=0, editable=False)
+    # No event that waits stands before this position, so nobody has to look there (logs/delivery/fronts.py).
+    waiting_from = models.BigIntegerField(default=0, db_default=0, editable=False)
     # Counts what a worker must notice before it sends the next event that it has read already.
     lane_version = models.BigIntegerField(default=0, editable=False)
     holds_when_exhausted = models.BooleanField(
@@ -100,13 +100,18 @@ class Lane(models.Model):
         return True
 
 
-def take_positions(lane: str, count: int = 1) -> int:
-    """The last of `count` new places in a lane. Locks the lane until the transaction ends."""
+# One sequence gives the positions of all lanes. It is asked while the lane is locked, so the positions of a lane are in order of
+# commit, and the row of the lane stays as it is: an old snapshot would keep a version of it for each event that comes in.
+_TAKE_POSITION = """
+WITH lane AS MATERIALIZED (SELECT id FROM logs_subscription WHERE id = %s FOR NO KEY UPDATE)
+SELECT nextval('logs_position') FROM lane
+"""
+
+
+def take_position(lane: str) -> int:
+    """A new place at the end of a lane. Locks the lane until the transaction ends."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE logs_subscription SET last_position = last_position + %s WHERE id = %s RETURNING last_position",
-            [count, lane],
-        )
+        cursor.execute(_TAKE_POSITION, [lane])
         return cursor.fetchone()[0]
 
 

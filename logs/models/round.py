@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from .audit import AuditAction, AuditEntry
-from .lane import GOES_ON, take_positions, wake
+from .lane import GOES_ON, take_position, wake
 from .states import AttemptTrigger, State, Turn
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ class Round(models.Model):
             raise RedeliveryRefused(reason)
         if stored.is_imported:
             stored.keep_outcome_of_cotalker()
-        stored.position = take_positions(self.subscription_id)
+        stored.position = take_position(self.subscription_id)
         stored.turn, stored.trigger, stored.requested_by = Turn.REDELIVERY, trigger, by
         stored.state, stored.tries_left, stored.next_attempt_at = state, tries, Now()
         columns = ["position", "turn", "trigger", "requested_by", "tries_left", "next_attempt_at", "state", "retry"]

@@ -85,7 +85,7 @@ WITH next AS (
     SELECT entry.log_id, entry.subscription_id AS lane, row_number() OVER (PARTITION BY subscription_id ORDER BY number) AS nth
     FROM logs_runentry entry WHERE entry.id = ANY(%(entries)s) AND entry.outcome = 'waiting'
 ), lane AS (
-    SELECT lane.id, lane.held_at, lane.last_position, (
+    SELECT lane.id, lane.held_at, (
         SELECT count(*) FROM logs_run open JOIN logs_runentry entry ON entry.run_id = open.id
         JOIN logs_webhooklog log ON log.id = entry.log_id
         WHERE open.state IN ('running', 'paused') AND entry.subscription_id = lane.id AND entry.outcome = 'queued'
@@ -94,24 +94,25 @@ WITH next AS (
         SELECT array_agg(position ORDER BY position) FROM (
             SELECT position FROM logs_webhooklog log
             WHERE log.subscription_id = lane.id AND log.next_attempt_at IS NOT NULL AND log.turn = 2 AND log.trigger <> 'bulk'
+                AND log.position >= lane.waiting_from
             ORDER BY log.turn, log.position LIMIT 2 * %(depth)s + 1
         ) AS first
     ) AS waiting
     FROM logs_subscription lane WHERE lane.id IN (SELECT lane FROM next)
-), placed AS (
-    SELECT next.log_id, next.lane, next.nth, CASE WHEN lane.held_at IS NULL THEN 2 ELSE 1 END AS turn,
-        CASE WHEN lane.held_at IS NULL THEN lane.waiting[lane.queued + next.nth + 1] END AS among
-    FROM next JOIN lane ON lane.id = next.lane
+), placed AS MATERIALIZED (
+    SELECT log_id, turn, coalesce(among, nextval('logs_position')) AS position
+    FROM (
+        SELECT next.log_id, CASE WHEN lane.held_at IS NULL THEN 2 ELSE 1 END AS turn,
+            CASE WHEN lane.held_at IS NULL THEN lane.waiting[lane.queued + next.nth + 1] END AS among
+        FROM next JOIN lane ON lane.id = next.lane ORDER BY next.lane, next.nth
+    ) in_order
 ), moved AS (
-    UPDATE logs_subscription moved SET last_position = moved.last_position + came.number,
-        lane_version = moved.lane_version + CASE WHEN lane.held_at IS NULL AND lane.waiting IS NULL THEN 0 ELSE 1 END
-    FROM lane JOIN (SELECT lane, count(*) AS number FROM next GROUP BY lane) came ON came.lane = lane.id
-    WHERE moved.id = lane.id
+    UPDATE logs_subscription moved SET lane_version = moved.lane_version + 1
+    FROM lane WHERE moved.id = lane.id AND (lane.held_at IS NOT NULL OR lane.waiting IS NOT NULL)
 ), log AS (
-    UPDATE logs_webhooklog log SET turn = placed.turn, position = coalesce(placed.among, lane.last_position + placed.nth),
+    UPDATE logs_webhooklog log SET turn = placed.turn, position = placed.position,
         trigger = 'bulk', requested_by_id = %(by)s, tries_left = %(tries)s, next_attempt_at = now(), retry = {_TRIES}
-    FROM placed JOIN lane ON lane.id = placed.lane
-    WHERE log.id = placed.log_id
+    FROM placed WHERE log.id = placed.log_id
 )
 UPDATE logs_runentry SET outcome = 'queued', queued_at = now() WHERE id = ANY(%(entries)s) AND outcome = 'waiting'
 RETURNING subscription_id

@@ -24,7 +24,7 @@ from logs.models import (
     Trigger,
     Turn,
     WebhookLog,
-    take_positions,
+    take_position,
 )
 from logs.partitions import make_months_of
 
@@ -98,7 +98,7 @@ def make_waiting_log(subscription: Subscription, number: int = 0, **fields: Any)
         event_type="COTTask",
         action="create",
         object_id=f"{number:024x}",
-        position=take_positions(subscription.pk),
+        position=take_position(subscription.pk),
         **{"next_attempt_at": Now()} | values | fields,
     )
     Payload.objects.create(log=log, event=event)

@@ -414,7 +414,7 @@ def form_of(subscription: Subscription, **changes) -> dict:
 
 def test_a_change_is_stored_remembered_for_the_next_import_and_on_record(client, staff):
     user = staff("Administrator")
-    subscription = make_subscription(last_position=7)
+    subscription = make_subscription(waiting_from=7)
     subscription.edited_fields = ["trigger"]
     subscription.save()
     answer = client.post(change_page(subscription), form_of(subscription, name="Pumps", url="https://new.example/x"))

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from logs import objectid
 from logs.health import failures, lanes, overview
-from logs.models import State, Subscription, Turn, WebhookLog
+from logs.models import State, Subscription, Turn, WebhookLog, take_position
 from logs.views import subscription_page
 
 from .factories import make_company, make_subscription
@@ -60,12 +60,10 @@ def make_failed_log(lane: Subscription, number: int) -> None:
 
 def wait_in(lane: Subscription, count: int) -> None:
     waiting = {"state": State.PENDING, "turn": Turn.WAITING, "tries_left": 3, "next_attempt_at": timezone.now()}
-    Subscription.objects.filter(pk=lane.pk).update(last_position=lane.last_position + count)
-    make(lane, count, first_position=lane.last_position + 1, **waiting)
-    lane.refresh_from_db()
+    make(lane, count, **waiting)
 
 
-def make(lane: Subscription, count: int, first_position: int | None = None, **fields) -> None:
+def make(lane: Subscription, count: int, **fields) -> None:
     at = timezone.now() - timedelta(hours=1)
     WebhookLog.objects.bulk_create(
         WebhookLog(
@@ -73,10 +71,10 @@ def make(lane: Subscription, count: int, first_position: int | None = None, **fi
             subscription=lane,
             company=lane.company_id,
             created_at=at,
-            position=None if first_position is None else first_position + number,
+            position=take_position(lane.pk) if "turn" in fields else None,
             **fields,
         )
-        for number in range(count)
+        for _ in range(count)
     )
 
 
@@ -168,5 +166,5 @@ def test_a_re_delivery_that_waits_is_counted_too(client, operator):
     """It stands before those that wait in order, and has a turn of its own."""
     lane = make_subscription(name="Lane 00")
     again = {"state": State.FAILED, "cause": "http_5xx", "turn": Turn.REDELIVERY, "tries_left": 1}
-    make(lane, 1, first_position=1, next_attempt_at=timezone.now(), **again)
+    make(lane, 1, next_attempt_at=timezone.now(), **again)
     assert names(client, "-waiting") == [("Lane 00", "1")]

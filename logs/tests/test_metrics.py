@@ -194,7 +194,7 @@ def test_unmatched_events_are_counted(scrape):
 def test_a_company_or_subscription_is_never_named(scrape):
     make_subscription(name="Austral Work Orders")
     wait_in_lane(1)
-    Subscription.objects.update(last_position=F("last_position") + 1)
+    Subscription.objects.update(waiting_from=F("waiting_from") + 1)
     shown = str(scrape())
     assert "Austral" not in shown
     assert SUBSCRIPTION not in shown

@@ -575,14 +575,14 @@ class TestEdit:
 
     def test_the_place_in_the_lane_is_not_set_back(self, client, subscription):
         def move_on(execute, sql, params, many, context):
-            """A delivery takes the next place while the form is being checked."""
+            """A worker moves on while the form is being checked."""
             if "FOR UPDATE" in sql:
-                Subscription.objects.filter(pk=subscription.pk).update(last_position=7)
+                Subscription.objects.filter(pk=subscription.pk).update(waiting_from=7)
             return execute(sql, params, many, context)
 
         with connection.execute_wrapper(move_on):
             client.post(address_of(subscription, "edit"), posted())
-        assert Subscription.objects.get(pk=subscription.pk).last_position == 7
+        assert Subscription.objects.get(pk=subscription.pk).waiting_from == 7
 
     def test_a_placeholder_becomes_a_subscription(self, client, company):
         placeholder = make_placeholder(company)
