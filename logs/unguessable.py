@@ -6,11 +6,11 @@ import secrets
 _BYTES = 32  # 43 characters
 
 
-def new_secret() -> str:
+def generate_token() -> str:
     return secrets.token_urlsafe(_BYTES)
 
 
-def hashed(secret: str) -> str:
+def hash_token(secret: str) -> str:
     """256 random bits cannot be guessed, so the hash needs neither salt nor slowness.
 
     Looking for a hash takes as long for a near miss as for any other.

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from ..models import ApiToken, AuditAction, AuditEntry, Company, Door
-from ..unguessable import hashed, new_secret
+from ..unguessable import generate_token, hash_token
 
 TOKEN_PREFIX = "cot_"  # noqa: S105  so that a token is recognised as one where it has got to
 _HINT = 4
@@ -25,7 +25,7 @@ _USE_IS_TOLD_EVERY = timedelta(minutes=1)
 
 def open_door(door: Door, *, by) -> str:
     """Store a new door; its secret, which nobody can find out again."""
-    secret = new_secret()
+    secret = generate_token()
     with transaction.atomic():
         _store(door, secret, by)
         AuditEntry.record(by, AuditAction.DOOR_MADE, door.company_id, door.name)
@@ -34,7 +34,7 @@ def open_door(door: Door, *, by) -> str:
 
 def issue_token(token: ApiToken, companies: Collection[Company], *, by) -> str:
     """Store a new token for these companies; its text, which nobody can find out again."""
-    text = TOKEN_PREFIX + new_secret()
+    text = TOKEN_PREFIX + generate_token()
     with transaction.atomic():
         _store(token, text, by)
         token.companies.set(companies)
@@ -59,7 +59,7 @@ def revoke(access: Door | ApiToken, *, by) -> bool:
 
 def find_door(secret: str) -> Door | None:
     """The door that this secret opens."""
-    door = Door.objects.filter(secret_hash=hashed(secret), revoked_at=None).first()
+    door = Door.objects.filter(secret_hash=hash_token(secret), revoked_at=None).first()
     if door:
         _tell_use(door)
     return door
@@ -67,14 +67,14 @@ def find_door(secret: str) -> Door | None:
 
 def find_token(text: str) -> tuple[ApiToken, list[str]] | None:
     """The token of this text, and the ids of its companies."""
-    for token in ApiToken.objects.raw(_WITH_COMPANIES, [hashed(text)]):
+    for token in ApiToken.objects.raw(_WITH_COMPANIES, [hash_token(text)]):
         _tell_use(token)
         return token, token.company_ids  # type: ignore[attr-defined]  # of the statement
     return None
 
 
 def _store(access: Door | ApiToken, secret: str, by) -> None:
-    access.secret_hash, access.hint, access.created_by = hashed(secret), secret[-_HINT:], by
+    access.secret_hash, access.hint, access.created_by = hash_token(secret), secret[-_HINT:], by
     access.save()
 
 

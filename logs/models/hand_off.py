@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from ..querysets import HandOffQuerySet
-from ..unguessable import hashed, new_secret
+from ..unguessable import generate_token, hash_token
 from .audit import AuditAction, AuditEntry
 from .webhook_log import WebhookLog
 
@@ -66,11 +66,11 @@ class HandOff(models.Model):
     @classmethod
     def make(cls, log: WebhookLog, *, by, days: int, note: str = "", includes_payload: bool = False) -> str:
         """Store a link to the log; its token, which nobody can find out again."""
-        token = new_secret()
+        token = generate_token()
         with transaction.atomic():
             made = cls.objects.create(
                 log=log,
-                token_hash=hashed(token),
+                token_hash=hash_token(token),
                 note=note,
                 includes_payload=includes_payload,
                 made_by=by,
@@ -85,7 +85,7 @@ class HandOff(models.Model):
         """The open link of this token, with its log and what its page needs of it."""
         links = cls.objects.with_state().select_related("log__subscription")
         heavy = ("log__search", "log__extra", "log__subscription__document", "log__subscription__description")
-        return links.defer(*heavy).filter(token_hash=hashed(token), state=HandOffState.OPEN).first()
+        return links.defer(*heavy).filter(token_hash=hash_token(token), state=HandOffState.OPEN).first()
 
     def revoke(self, *, by) -> bool:
         """Show nothing by it any more; False where that is so already."""
