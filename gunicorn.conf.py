@@ -3,7 +3,7 @@
 import gunicorn.glogging
 
 from cotadmin import settings
-from cotadmin.log_lines import FORMATTERS, AccessLines
+from cotadmin.log_formatters import FORMATTERS, AccessLines
 from cotadmin.serving.turns import Turns
 
 worker_class = "cotadmin.serving.worker.PatientWorker"
@@ -26,7 +26,7 @@ def post_worker_init(worker) -> None:
 
 
 def post_request(worker, request, environ, response) -> None:
-    from cotadmin.warm_up import tidy_up  # not before Django is set up
+    from cotadmin.gc_tuning import tidy_up  # not before Django is set up
 
     tidy_up()
     worker.backlog.look()

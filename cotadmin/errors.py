@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.views.decorators.csrf import csrf_exempt, requires_csrf_token
 
-from logs.database import forget_idle_connections, is_unavailable
+from cotadmin.database import forget_idle_connections, is_unavailable
 
 RETRY_SECONDS = 3
 

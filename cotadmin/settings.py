@@ -8,9 +8,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from . import __version__
-from .environment import boolean, choice, encryption_keys, env, number, time_zone, whole_number
-from .keys import kept_key, new_encryption_key, new_secret_key
-from .log_lines import FORMATTERS, logging_settings
+from .env import boolean, choice, encryption_keys, env, number, time_zone, whole_number
+from .generated_keys import kept_key, new_encryption_key, new_secret_key
+from .log_formatters import FORMATTERS, logging_settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -91,7 +91,7 @@ ROOT_URLCONF = "cotadmin.urls"
 WSGI_APPLICATION = "cotadmin.wsgi.application"
 TEMPLATES = [
     {
-        "BACKEND": "cotadmin.page_templates.PageTemplates",
+        "BACKEND": "cotadmin.template_backend.PageTemplates",
         "NAME": "django",
         "DIRS": [BASE_DIR / "templates"],
         "APP_DIRS": True,
@@ -117,7 +117,7 @@ if DATABASE_URL:
 else:
     DATABASES = {
         "default": {
-            "ENGINE": "cotadmin.embedded",
+            "ENGINE": "cotadmin.embedded_postgres",
             "NAME": "cotadmin",
             "MAIN_DATABASE": "cotadmin",  # NAME is another one in the tests
             "DATA_DIRECTORY": VAR_DIR / "postgres",

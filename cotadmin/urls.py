@@ -6,7 +6,7 @@ from django.urls import include, path
 from django.views.i18n import set_language
 
 from . import errors
-from .preferences_page import preferences
+from .preferences_views import preferences
 
 handler400, handler403, handler404 = errors.bad_request, errors.permission_denied, errors.page_not_found
 handler500 = errors.server_error

@@ -14,7 +14,8 @@ from procrastinate.contrib.django import app
 from procrastinate.exceptions import ConnectorException, UniqueViolation
 from procrastinate.jobs import Status
 
-from .database import connection_parameters, is_away
+from cotadmin.database import connection_parameters, is_away
+
 from .stopping import cancellable
 
 logger = logging.getLogger("logs.jobs")

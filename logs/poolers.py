@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 from django.core.checks import CheckMessage, Error, Tags, register
 
-from .database import connection_parameters
+from cotadmin.database import connection_parameters
 
 TRIES = 5  # another client may take the connection to the server in between
 BY_TRANSACTION = (

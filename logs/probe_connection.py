@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import psycopg
 
-from .database import add_option, connection_parameters
+from cotadmin.database import add_option, connection_parameters
 
 CONNECT_SECONDS = 2
 QUERY_SECONDS = 2

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from .database import is_away
+from cotadmin.database import is_away
 
 logger = logging.getLogger("logs.worker")
 FIRST_WAIT_SECONDS = 0.5  # doubled with each failure

@@ -16,7 +16,7 @@ USE_IT = """
 import sys
 from pathlib import Path
 import psycopg
-from cotadmin.embedded.server import socket_directory
+from cotadmin.embedded_postgres.server import socket_directory
 host = socket_directory(Path(sys.argv[1]), "cotadmin")
 with psycopg.connect(host=host, user="postgres", dbname="cotadmin", autocommit=True) as connection:
     connection.execute("SELECT pg_advisory_lock(1)")

@@ -7,7 +7,7 @@ import weakref
 
 import pytest
 
-from cotadmin import warm_up
+from cotadmin import gc_tuning
 
 
 class Node:
@@ -21,16 +21,16 @@ class Node:
 def no_other_collection():
     thresholds = gc.get_threshold()
     gc.collect()
-    gc.set_threshold(warm_up.MOST_GARBAGE)
+    gc.set_threshold(gc_tuning.MOST_GARBAGE)
     yield
     gc.set_threshold(*thresholds)
 
 
 def test_much_garbage_goes_once_a_page_is_sent_and_little_is_left_for_later():
     last = weakref.ref(Node())
-    warm_up.tidy_up()
+    gc_tuning.tidy_up()
     assert last() is not None
-    nodes = [Node() for _ in range(warm_up.GARBAGE + 1)]
+    nodes = [Node() for _ in range(gc_tuning.GARBAGE + 1)]
     del nodes
-    warm_up.tidy_up()
+    gc_tuning.tidy_up()
     assert last() is None

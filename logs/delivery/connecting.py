@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, contextmanager
 
 import psycopg
 
-from ..database import connection_parameters
+from cotadmin.database import connection_parameters
 
 # A database that is gone without a word is noticed before the leases run out.
 _NOTICE_ITS_END = {

@@ -13,7 +13,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from procrastinate.contrib.django import app
 
-from ..database import is_away
+from cotadmin.database import is_away
+
 from ..jobs import Interrupted
 from ..masked_keys import masked_keys
 from ..models import Import, ImportChunk, ImportKind, ImportState, RefusedDocument

@@ -11,7 +11,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from procrastinate.contrib.django import app
 
-from ..database import is_away
+from cotadmin.database import is_away
+
 from ..models import Run, RunState, Source
 from .planning import give_up, new_run, plan, throw_away
 

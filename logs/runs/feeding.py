@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 from django.db import OperationalError, connection, transaction
 from django.db.models.functions import Now
 
-from ..database import is_away
+from cotadmin.database import is_away
+
 from ..models import LAST_STEP, WINDOW, Canary, Outcome, PauseReason, Run, RunState
 from .judging import why_to_pause
 from .lane_places import put_into_lanes

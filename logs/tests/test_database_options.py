@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from django.db import OperationalError, connection, connections
 
-from logs.database import connection_parameters
+from cotadmin.database import connection_parameters
 from logs.delivery.connecting import connect
 from logs.probe_connection import probe_connection
 

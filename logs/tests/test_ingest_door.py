@@ -11,7 +11,7 @@ from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
-from cotadmin.log_lines import PlainLines
+from cotadmin.log_formatters import PlainLines
 from logs.ingest import accepting, access
 from logs.ingest.matching import subscriptions_fired
 from logs.models import AcceptedEvent, AttemptTrigger, Door, Payload, Subscription, Turn, UnmatchedCount, WebhookLog

@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from logs.database import connection_parameters
+from cotadmin.database import connection_parameters
 from logs.delivery import connecting, fronts, lanes, last_look
 from logs.delivery.lanes import Delivery
 from logs.delivery.leases import GROUPS

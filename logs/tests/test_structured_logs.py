@@ -16,7 +16,7 @@ from django.db.utils import DataError
 from django.test import Client
 from django.urls import Resolver404, resolve
 
-from cotadmin.log_lines import JsonLines, PlainLines
+from cotadmin.log_formatters import JsonLines, PlainLines
 
 from .factories import make_log, make_subscription
 from .processes import PROJECT

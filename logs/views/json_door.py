@@ -15,7 +15,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 
-from ..database import forget_idle_connections, is_unavailable
+from cotadmin.database import forget_idle_connections, is_unavailable
+
 from ..ingest.arrivals import ArrivalError
 from ..ingest.pieces import TooLarge
 from .request_body import BrokenOff, LengthMissing, throw_away_rest
