@@ -48,7 +48,7 @@ def large_event(size: int) -> str:
 
 def make_lanes(urls: list[str]) -> list[str]:
     """A signed subscription for each URL, not active yet, that no event of the benchmarks fires; their ids."""
-    from logs import objectid
+    from logs.cotalker import objectid
     from logs.delivery import signing
     from logs.models import Company, Subscription
 
@@ -70,7 +70,7 @@ def fill(lanes: list[str], each: int, *, after: int = 0, event: str = "") -> int
     """Put `each` events into every lane, in turn, `after` those that it has; how many that makes. `event`: else the sample."""
     from django.db import connection, transaction
 
-    from logs import objectid
+    from logs.cotalker import objectid
     from logs.partitions import make_months_of
 
     make_months_of([objectid.new()])

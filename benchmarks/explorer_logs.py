@@ -146,7 +146,7 @@ def _outcome(hour: int, subscription: int, random: Random) -> Outcome:
 
 
 def _columns_of(outcome: Outcome) -> tuple[str, ...]:
-    from logs.delivery.policy import cause_of, fingerprint
+    from logs.cotalker.outcomes import cause_of, fingerprint
     from logs.masked_keys import masked_keys
     from logs.search import response_vector
 

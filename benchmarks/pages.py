@@ -61,16 +61,16 @@ def mask(text: str) -> object:
 
 
 def split(data: bytes) -> object:
-    from logs.ingest import splitting
+    from logs.cotalker import json_stream
 
-    return list(splitting.split([b'{"' + data + b"\n"]))
+    return list(json_stream.split([b'{"' + data + b"\n"]))
 
 
 def fingerprint(text: str) -> object:
-    from logs.delivery import policy
+    from logs.cotalker import outcomes
 
-    policy.cause_of(500, f"request to {text} failed")
-    return policy.fingerprint(text, 500, policy.Cause.HTTP_5XX)
+    outcomes.cause_of(500, f"request to {text} failed")
+    return outcomes.fingerprint(text, 500, outcomes.Cause.HTTP_5XX)
 
 
 def chunk_ms() -> float:

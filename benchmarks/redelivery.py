@@ -51,7 +51,7 @@ def make_failed_logs(sink: SinkProcess) -> list[str]:
     from django.db import connection, transaction
     from django.utils import timezone
 
-    from logs import objectid
+    from logs.cotalker import objectid
     from logs.models import Subscription
     from logs.partitions import make_months_of
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .documents import write_log
+from .cotalker.documents import write_log
 from .explorer.criteria import Criteria
 from .explorer.finding import Finder
 from .masked_keys import masked_keys

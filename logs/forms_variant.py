@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from . import strict_json
+from .cotalker import strict_json
 from .delivery.verdict import Answer, Verdict
 from .form_fields import judged
 from .forms_reason import ReasonForm

@@ -13,8 +13,8 @@ import psycopg
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from .cotalker.outcomes import Cause
 from .delivery.counts import BUCKETS
-from .delivery.policy import Cause
 
 COUNTED = 10_000
 CAUSES = ["", *Cause]

@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from django.db.models import Q
 
-from . import objectid
+from .cotalker import objectid
 from .payloads.masking import MaskedKeys, mask_text
 from .payloads.tokens import as_written, search_tokens
 

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from .. import objectid
+from ..cotalker import objectid
 from ..filters import EVENT_TYPES
 from ..masked_keys import masked_keys
 from ..models import Attempt, Payload, RunEntry, WebhookLog

@@ -9,8 +9,8 @@ import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
+from ..cotalker.outcomes import Cause
 from .exchange import HEADER_LENGTH, BadHeader, clean
-from .policy import Cause
 
 # What a receiver, or the URL of one, can cause. TimeoutError is an OSError, and UnicodeError a ValueError.
 FAILURES = (aiohttp.ClientError, HttpProcessingError, OSError, ValueError)

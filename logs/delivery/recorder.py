@@ -16,13 +16,13 @@ import msgspec
 import psycopg
 from django.conf import settings
 
-from .. import objectid
+from ..cotalker import objectid
+from ..cotalker.outcomes import fingerprint
 from ..masked_keys import masked_keys
 from ..payloads.masking import mask_text
 from ..search import response_vector
 from . import day_kinds, mending
 from .lanes import Delivery
-from .policy import fingerprint
 from .recording_sql import LEAVE_OUT, RECORD, STOP_LANE
 from .sender import Outcome
 

@@ -13,12 +13,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from ..cotalker.outcomes import Cause, cause_of_status, is_success
 from .answer_text import CannotUnpack, decode, header, unpack
 from .exchange import BODY_READ, Answer, Target, clean
 from .failures import FAILURES, describe
 from .guard import Blocked, Guard, GuardedResolver
 from .head_first import HeadFirstConnector
-from .policy import Cause, cause_of_status, is_success
 
 logger = logging.getLogger("logs.delivery")
 BODY_KEPT = 8 * 1024  # bytes kept of a response

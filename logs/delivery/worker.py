@@ -19,7 +19,8 @@ from contextlib import AsyncExitStack, nullcontext, suppress
 import psycopg
 from django.conf import settings
 
-from .. import objectid
+from ..cotalker import objectid
+from ..cotalker.outcomes import Cause
 from ..models import DUE_CHANNEL, RUN_BEGAN
 from . import connecting, counts, lanes, signing
 from .byte_budget import ByteBudget
@@ -30,7 +31,6 @@ from .heartbeat import RECONNECT_SECONDS, Heartbeat
 from .lanes import Delivery
 from .last_look import LastLook
 from .leases import Leases, group_of
-from .policy import Cause
 from .received import Received
 from .recorder import Recorder
 from .sender import Outcome, Sender

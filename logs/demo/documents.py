@@ -13,8 +13,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from .. import objectid
-from ..documents import written_moment
+from ..cotalker import objectid
+from ..cotalker.documents import written_moment
 
 COMPANY_ID = "de3000000000000000000001"
 COMPANY_NAME = "Demo · Austral Mantenimiento"

@@ -10,7 +10,7 @@ import msgspec
 from django.db import connection
 from django.db.models import Q, QuerySet
 
-from .. import objectid
+from ..cotalker import objectid
 from ..models import Payload, WebhookLog
 from ..search import in_event, in_response, tsquery
 from ..time_limit import TookTooLong, time_limit

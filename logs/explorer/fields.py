@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from django.utils.translation import gettext as _
 
-from .. import objectid
-from ..delivery.policy import Cause
+from ..cotalker import objectid
+from ..cotalker.outcomes import Cause
 
 STATES = ("pending", "retrying", "succeeded", "failed", "skipped")
 # By the field, what may be written for a value, and the value as the filters spell it.

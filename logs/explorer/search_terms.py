@@ -8,7 +8,7 @@ from functools import cached_property
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
-from .. import objectid
+from ..cotalker import objectid
 from ..models import Subscription
 from ..payloads.tokens import folded
 from .conditions import CONDITIONS

@@ -11,7 +11,7 @@ from enum import IntEnum
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from .. import objectid
+from ..cotalker import objectid
 from ..counting import Count
 from ..lane_state import with_first_logs
 from ..models import Subscription

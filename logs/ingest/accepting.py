@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from .. import objectid
+from ..cotalker import objectid
 from . import lane_store, same_again, unmatched
 from .arrivals import Arrival
 from .lane_store import NewLog

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 
 from django.utils.translation import gettext as _
 
-from .. import objectid
-from ..documents import BadDocument, EventDocument, read_event
+from ..cotalker import objectid
+from ..cotalker.documents import BadDocument, EventDocument, read_event
+from ..cotalker.json_stream import Piece
 from ..models import RefusalKind
 from .matching import Watched, watched
-from .splitting import Piece
 
 MOST_ERRORS = 1000
 

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from ..documents import read_event
+from ..cotalker.documents import read_event
 from ..models import AuditAction, AuditEntry, Subscription
 from .accepting import accept_test
 from .arrivals import Reach, arrival_of

@@ -12,13 +12,13 @@ from django.db import transaction
 from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 
+from ..cotalker.documents import BadDocument, LogDocument, SubscriptionDocument, read_log, read_subscription
+from ..cotalker.json_stream import Piece, TooMuch, UnreadableFile, split
 from ..delivery.day_kinds import DayKinds
-from ..documents import BadDocument, LogDocument, SubscriptionDocument, read_log, read_subscription
 from ..payloads.masking import MaskedKeys
 from ..rollups.folding import fold
 from .log_store import Stored, store_logs
 from .reach import Reach
-from .splitting import Piece, TooMuch, UnreadableFile, split
 from .subscription_store import store_subscription
 
 if TYPE_CHECKING:

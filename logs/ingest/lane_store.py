@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from .. import objectid
+from ..cotalker import objectid
 from ..masked_keys import masked_keys
 from ..models import AttemptTrigger, State, Turn, wake
 from ..partitions import make_months_of

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
+from ..cotalker.documents import BadDocument, LogDocument
+from ..cotalker.outcomes import cause_of, fingerprint, is_success
 from ..delivery.day_kinds import KNOWN, DayKinds, day_of
-from ..delivery.policy import cause_of, fingerprint, is_success
-from ..documents import BadDocument, LogDocument
 from ..models import State
 from ..partitions import make_months_of
 from ..payloads.equality import is_same

@@ -11,8 +11,8 @@ from typing import Any
 
 from django.db import connection
 
-from .. import objectid
-from ..documents import TRIGGERS
+from ..cotalker import objectid
+from ..cotalker.documents import TRIGGERS
 from ..models import Trigger
 
 _TRIGGER_OF_TYPE = {event_type: trigger for trigger, event_type in TRIGGERS.items()}

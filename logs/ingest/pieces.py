@@ -7,7 +7,7 @@ from itertools import chain
 
 from django.utils.translation import gettext as _
 
-from .splitting import Piece, split_text
+from ..cotalker.json_stream import Piece, split_text
 
 MIB = 1024 * 1024
 EVENT_LIMIT = 1 * MIB

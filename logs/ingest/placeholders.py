@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from django.db import connection, transaction
 
-from .. import objectid
-from ..documents import BadDocument, LogDocument
+from ..cotalker import objectid
+from ..cotalker.documents import BadDocument, LogDocument
 from ..models import Company, RunEntry, Subscription, WebhookLog
 from .reach import Reach
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _
 
-from ..documents import BadDocument
+from ..cotalker.documents import BadDocument
 from ..models import Company
 
 if TYPE_CHECKING:

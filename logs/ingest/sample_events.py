@@ -7,8 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from .. import objectid
-from ..documents import TRIGGERS, written_moment
+from ..cotalker import objectid
+from ..cotalker.documents import TRIGGERS, written_moment
 from ..models import Subscription, Trigger
 
 _SAMPLES = Path(__file__).parent.parent / "samples"

@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from ..documents import BadDocument, SubscriptionDocument
+from ..cotalker.documents import BadDocument, SubscriptionDocument
 from ..models import AuditAction, AuditEntry, Company, Subscription
 from .placeholders import claim
 from .reach import Reach

@@ -11,8 +11,8 @@ from typing import IO, Any, ClassVar
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
+from logs.cotalker.json_stream import UnreadableFile
 from logs.ingest.importing import Importer, Refusal, Summary
-from logs.ingest.splitting import UnreadableFile
 from logs.masked_keys import masked_keys
 
 CHUNK = 1 << 20

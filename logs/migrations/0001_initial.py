@@ -5,7 +5,7 @@ import django.contrib.postgres.search
 import django.core.validators
 import django.db.models.deletion
 import logs.models.fields
-import logs.objectid
+import logs.cotalker.objectid
 from django.conf import settings
 from django.db import migrations, models
 
@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
                 (
                     "id",
                     logs.models.fields.ObjectIdField(
-                        default=logs.objectid.new, primary_key=True, serialize=False, verbose_name="id"
+                        default=logs.cotalker.objectid.new, primary_key=True, serialize=False, verbose_name="id"
                     ),
                 ),
                 (
@@ -119,7 +119,7 @@ class Migration(migrations.Migration):
                 (
                     "id",
                     logs.models.fields.ObjectIdField(
-                        default=logs.objectid.new,
+                        default=logs.cotalker.objectid.new,
                         editable=False,
                         primary_key=True,
                         serialize=False,

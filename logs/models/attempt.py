@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from ..delivery import policy
+from ..cotalker import outcomes
 from .states import AttemptTrigger, Cause
 from .subscription import Subscription
 from .webhook_log import WebhookLog
@@ -72,7 +72,7 @@ class Attempt(models.Model):
 
     @property
     def is_success(self) -> bool:
-        return policy.is_success(self.status)
+        return outcomes.is_success(self.status)
 
     @property
     def is_elsewhere(self) -> bool:

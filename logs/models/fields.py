@@ -5,7 +5,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from .. import objectid
+from ..cotalker import objectid
 
 is_objectid = RegexValidator(r"^[0-9a-f]{24}\Z", _("An ObjectId has 24 digits from 0 to 9 and a to f."))
 

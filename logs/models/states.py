@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from ..delivery import policy
+from ..cotalker import outcomes
 
 
 class State(models.TextChoices):
@@ -19,16 +19,16 @@ class State(models.TextChoices):
 class Cause(models.TextChoices):
     """Why a delivery failed; the values are those of delivery.policy."""
 
-    TIMEOUT = policy.Cause.TIMEOUT, _("No answer in time")
-    REFUSED = policy.Cause.REFUSED, _("Connection refused")
-    DNS = policy.Cause.DNS, _("Name not found")
-    TLS = policy.Cause.TLS, _("Certificate or encryption")
-    RESET = policy.Cause.RESET, _("Connection broken off")
-    HTTP_4XX = policy.Cause.HTTP_4XX, _("Refused by the receiver (4xx)")
-    HTTP_5XX = policy.Cause.HTTP_5XX, _("Error at the receiver (5xx)")
-    REDIRECT = policy.Cause.REDIRECT, _("Redirected elsewhere")
-    BLOCKED = policy.Cause.BLOCKED, _("Blocked by the guard")
-    OTHER = policy.Cause.OTHER, _("Something else")
+    TIMEOUT = outcomes.Cause.TIMEOUT, _("No answer in time")
+    REFUSED = outcomes.Cause.REFUSED, _("Connection refused")
+    DNS = outcomes.Cause.DNS, _("Name not found")
+    TLS = outcomes.Cause.TLS, _("Certificate or encryption")
+    RESET = outcomes.Cause.RESET, _("Connection broken off")
+    HTTP_4XX = outcomes.Cause.HTTP_4XX, _("Refused by the receiver (4xx)")
+    HTTP_5XX = outcomes.Cause.HTTP_5XX, _("Error at the receiver (5xx)")
+    REDIRECT = outcomes.Cause.REDIRECT, _("Redirected elsewhere")
+    BLOCKED = outcomes.Cause.BLOCKED, _("Blocked by the guard")
+    OTHER = outcomes.Cause.OTHER, _("Something else")
 
 
 class AttemptTrigger(models.TextChoices):

@@ -12,8 +12,8 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from .. import objectid
 from ..addresses import address_of
+from ..cotalker import objectid
 from ..delivery import signing
 from ..querysets import SubscriptionQuerySet
 from .company import Company

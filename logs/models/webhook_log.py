@@ -8,8 +8,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from .. import objectid
 from ..addresses import address_of
+from ..cotalker import objectid
 from ..masked_keys import masked_keys
 from ..querysets import WebhookLogQuerySet
 from .fields import JSONTextField, ObjectIdField

@@ -11,7 +11,7 @@ from django.db import OperationalError, connection, transaction
 from psycopg.errors import LockNotAvailable
 from psycopg.sql import SQL, Identifier
 
-from .. import objectid
+from ..cotalker import objectid
 from ..models import Payload, RunEntry, Subscription, Variant, WebhookLog
 from ..partitions import DEFAULT, TABLE, following, months_made, partition_of
 from .settled import AT_ONCE, lock_settled

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from django.utils import timezone
 
-from .. import objectid
+from ..cotalker import objectid
 from ..models import Retention, WebhookLog
 from ..partitions import following, month_at
 from ..rollups.spans import floor

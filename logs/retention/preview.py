@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from .. import objectid
+from ..cotalker import objectid
 from ..counting import Count, bounded_count
 from ..models import Payload, Retention
 from ..partitions import months_made

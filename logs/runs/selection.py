@@ -8,7 +8,7 @@ from datetime import datetime
 
 from django.http import QueryDict
 
-from .. import objectid
+from ..cotalker import objectid
 from ..explorer.addresses import changed
 from ..explorer.criteria import Criteria
 from ..explorer.finding import Finder

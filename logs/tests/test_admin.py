@@ -11,8 +11,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from logs import objectid
 from logs.admin.json_text import shown_json
+from logs.cotalker import objectid
 from logs.delivery.signing import validate_secret
 from logs.models import Attempt, AuditAction, AuditEntry, Company, Import, Run, RunState, Subscription, WebhookLog
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from logs.documents import (
+from logs.cotalker.documents import (
     BadDocument,
     object_name,
     read_event,

@@ -8,7 +8,7 @@ from django.db import connection
 
 from benchmarks.explorer_data import is_loaded, load
 from benchmarks.explorer_logs import COMMON_WORD, LOGS_OF_OBJECT, SMALL_COMPANY, asset_id
-from logs.delivery.policy import cause_of
+from logs.cotalker.outcomes import cause_of
 from logs.masked_keys import masked_keys
 from logs.models import Payload, WebhookLog
 from logs.search import event_vectors

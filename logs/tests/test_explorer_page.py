@@ -11,7 +11,7 @@ from django.http import QueryDict
 from django.urls import reverse
 from django.utils import timezone
 
-from logs import objectid
+from logs.cotalker import objectid
 
 from .factories import COMPANY, import_logs, log_document, make_company, make_log, make_subscription, sample
 from .test_webhook_logs import HTMX, LIST, ids_in, text_of

@@ -11,7 +11,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from logs import objectid
+from logs.cotalker import objectid
 from logs.health import failures, kinds
 from logs.models import Attempt, State, Turn, WebhookLog
 from logs.templatetags.health_words import first_and_last

@@ -9,7 +9,7 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from logs.documents import write_log
+from logs.cotalker.documents import write_log
 from logs.ingest import importing
 from logs.ingest.importing import Importer, Summary
 from logs.masked_keys import masked_keys

@@ -3,7 +3,7 @@ import json
 import pytest
 from django.core.management import call_command
 
-from logs.documents import write_subscription
+from logs.cotalker.documents import write_subscription
 from logs.ingest.importing import Importer, Summary
 from logs.masked_keys import masked_keys
 from logs.models import AuditAction, AuditEntry, Company, Subscription, WebhookLog

@@ -355,7 +355,7 @@ def test_a_refused_document_that_is_very_long_is_cut_and_left_out_of_the_downloa
 
 
 def test_of_what_does_not_end_within_the_limit_of_a_document_little_is_kept(client, operator, monkeypatch):
-    monkeypatch.setattr("logs.ingest.splitting.DOCUMENT_LIMIT", 100_000)
+    monkeypatch.setattr("logs.cotalker.json_stream.DOCUMENT_LIMIT", 100_000)
     monkeypatch.setattr(uploads, "KEPT_OF_NO_DOCUMENT", 1000)
     upload(client, gzip.compress(b"{" * 120_000))
     assert [(len(one.data), one.is_cut) for one in RefusedDocument.objects.all()] == [(1000, True), (20_000, False)]

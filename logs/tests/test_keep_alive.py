@@ -11,9 +11,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from logs.cotalker.outcomes import Cause
 from logs.delivery import head_first
 from logs.delivery.guard import Guard, parse_allowed_networks
-from logs.delivery.policy import Cause
 from logs.delivery.sender import Outcome, Sender
 
 from .certificates import trust_certificate

@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from logs import objectid
+from logs.cotalker import objectid
 from logs.health import failures, lanes, overview
 from logs.models import State, Subscription, Turn, WebhookLog, take_position
 from logs.views import subscription_page

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from logs import objectid
+from logs.cotalker import objectid
 from logs.health import lane_list
 from logs.health import lanes as health_lanes
 from logs.models import AuditAction, AuditEntry, State, Subscription, Turn, WebhookLog

@@ -14,9 +14,9 @@ from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
 from logs import metrics
+from logs.cotalker.outcomes import Cause
 from logs.delivery import connecting
 from logs.delivery.counts import BUCKETS, Counts, save
-from logs.delivery.policy import Cause
 from logs.delivery.sender import Outcome
 from logs.models import DeliveryCount, Subscription, Turn, UnmatchedCount, WebhookLog, Worker
 

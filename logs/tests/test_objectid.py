@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from logs import objectid
+from logs.cotalker import objectid
 
 SAMPLE = "62742dd824c886d54e60f02b"
 ITS_TIME = datetime(2022, 5, 5, 20, 4, 40, tzinfo=UTC)

@@ -125,7 +125,7 @@ class TestPages:
 
 
 def _exported(log) -> str:
-    from logs.documents import write_log
+    from logs.cotalker.documents import write_log
 
     return write_log(log, Payload.objects.get(pk=log.pk).event)
 

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 from django.utils.formats import date_format
 
-from logs import objectid
+from logs.cotalker import objectid
 from logs.models import Company, State, Subscription, Turn, WebhookLog, Worker
 
 from .factories import make_company, make_subscription

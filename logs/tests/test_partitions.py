@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from logs import objectid
+from logs.cotalker import objectid
 from logs.models import Payload
 from logs.partitions import make_months_of, partition_names
 

@@ -6,7 +6,7 @@ import threading
 import pytest
 from django.db import connection, transaction
 
-from logs.documents import write_log
+from logs.cotalker.documents import write_log
 from logs.models import Import, RunEntry, Subscription, WebhookLog
 
 from .factories import (

@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 
-from logs.delivery.policy import Cause, cause_of, fingerprint, is_success
+from logs.cotalker.outcomes import Cause, cause_of, fingerprint, is_success
 
 
 @pytest.mark.parametrize("status", range(200, 210))

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from logs import objectid
+from logs.cotalker import objectid
 from logs.models import AttemptTrigger, Outcome, State, WebhookLog
 
 from .factories import SUBSCRIPTION, make_log, make_subscription, make_waiting_log

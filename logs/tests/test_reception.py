@@ -9,7 +9,8 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from logs import objectid, variants
+from logs import variants
+from logs.cotalker import objectid
 from logs.health.subscriptions import health_of
 from logs.models import Attempt, Subscription, WebhookLog
 

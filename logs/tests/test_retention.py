@@ -11,7 +11,8 @@ from django.core.management import CommandError, call_command
 from django.db import connection, connections, transaction
 from django.utils import timezone
 
-from logs import objectid, tasks
+from logs import tasks
+from logs.cotalker import objectid
 from logs.models import Attempt, AuditEntry, Payload, Retention, Run, RunEntry, State, Subscription, WebhookLog
 from logs.partitions import month_at, partition_names
 from logs.retention import expiry, pruning, running, settled

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from logs import objectid
+from logs.cotalker import objectid
 from logs.models import (
     AuditAction,
     AuditEntry,

@@ -14,9 +14,9 @@ import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from cotadmin import __version__
+from logs.cotalker.outcomes import Cause
 from logs.delivery.guard import Guard, parse_allowed_networks
 from logs.delivery.head_first import HeadFirst
-from logs.delivery.policy import Cause
 from logs.delivery.sender import Outcome, Sender
 
 from .certificates import certificate_for, trust_certificate

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from logs.ingest import splitting
-from logs.ingest.splitting import Piece, UnreadableFile, split
+from logs.cotalker import json_stream
+from logs.cotalker.json_stream import Piece, UnreadableFile, split
 
 ONE, TWO, THREE = (
     {"_id": 1, "event": {"a": [{"b": "}]{["}]}},
@@ -216,7 +216,7 @@ def test_every_byte_but_what_stands_between_is_in_a_piece(text):
 class TestLimit:
     @pytest.fixture(autouse=True)
     def limit(self, monkeypatch):
-        monkeypatch.setattr(splitting, "DOCUMENT_LIMIT", 1000)
+        monkeypatch.setattr(json_stream, "DOCUMENT_LIMIT", 1000)
 
     @pytest.mark.parametrize("size", [1, 300, 1 << 20])
     @pytest.mark.parametrize("long", ['{"a": "' + "x" * 1000 + '"}', '{"a":\n"' + "x" * 1000 + '"}', "x" * 1200])

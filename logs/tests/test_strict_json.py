@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logs.strict_json import MAX_DEPTH, NotStrictJSON, loads
+from logs.cotalker.strict_json import MAX_DEPTH, NotStrictJSON, loads
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

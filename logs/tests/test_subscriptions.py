@@ -9,8 +9,8 @@ from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 
-from logs import objectid
-from logs.documents import read_subscription, write_subscription
+from logs.cotalker import objectid
+from logs.cotalker.documents import read_subscription, write_subscription
 from logs.health.traffic import Figures
 from logs.models import AuditAction, AuditEntry, Company, State, Subscription, Trigger, Turn, WebhookLog
 from logs.views import subscription_page

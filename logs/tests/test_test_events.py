@@ -7,8 +7,8 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from logs import objectid
-from logs.documents import TRIGGERS
+from logs.cotalker import objectid
+from logs.cotalker.documents import TRIGGERS
 from logs.models import AuditAction, AuditEntry, Payload, Trigger, WebhookLog
 
 from .events import OTHER_COMPANY, TASK_GROUP, make_token, post

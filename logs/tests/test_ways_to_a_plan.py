@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from logs import objectid
+from logs.cotalker import objectid
 from logs.health.period import RANGES
 from logs.models import Run, RunState, SavedView, Source, Subscription, WebhookLog
 from logs.runs.steering import stop

@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from .. import objectid
+from ..cotalker import objectid
 from ..masked_keys import masked_keys
 from ..models import WebhookLog
 from ..object_history import history_of

@@ -9,8 +9,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
+from ..cotalker.documents import read_subscription
 from ..delivery.guard import Blocked, Guard
-from ..documents import read_subscription
 from ..health.lanes import waiting
 from ..health.subscription import subscription_health
 from ..health.subscriptions import health_of

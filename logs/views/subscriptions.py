@@ -10,8 +10,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from .. import objectid, subscription_changes, subscription_saving
+from .. import subscription_changes, subscription_saving
 from ..codes import suggested_code
+from ..cotalker import objectid
 from ..forms import GENERATE, SubscriptionForm
 from ..health.lanes import waiting, with_lanes
 from ..models import Company, Subscription

@@ -9,7 +9,7 @@ from datetime import timedelta
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
-from logs import objectid
+from logs.cotalker import objectid
 from logs.ingest import access, uploads
 from logs.models import (
     Attempt,

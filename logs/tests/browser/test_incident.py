@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from logs import objectid
+from logs.cotalker import objectid
 from logs.models import Run, RunState, State, WebhookLog
 
 from ..factories import import_logs, log_document, make_subscription

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Locator, Page, expect
 
-from logs import objectid
+from logs.cotalker import objectid
 from logs.models import State, Subscription, Turn, WebhookLog
 
 from ..factories import MOMENT, make_subscription, make_waiting_log

@@ -17,7 +17,7 @@ from itertools import count
 import msgspec
 from django.utils.translation import gettext as _
 
-from ..strict_json import MAX_DEPTH
+from .strict_json import MAX_DEPTH
 
 DOCUMENT_LIMIT = 16 * 1024 * 1024  # MongoDB's own limit of a document
 

@@ -16,11 +16,11 @@ from typing import Any
 import msgspec
 from django.utils.translation import gettext as _
 
+from ..payloads.escapes import is_unshowable, may_be_unshowable, with_placeholders
+from ..payloads.masking import MASK
+from ..payloads.tree import as_json, parse_to_the_letter
 from . import objectid
 from .extended_json import is_extended, to_plain_json
-from .payloads.escapes import is_unshowable, may_be_unshowable, with_placeholders
-from .payloads.masking import MASK
-from .payloads.tree import as_json, parse_to_the_letter
 from .strict_json import NotStrictJSON, loads
 from .tolerant_json import tidied
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from .payloads.escapes import with_placeholders
+from ..payloads.escapes import with_placeholders
 
 MAX_DEPTH = 100
 MAX_DIGITS = 308  # what a double can hold; Python gives up at 4,300 digits, PostgreSQL's jsonb at 16,383 decimals
