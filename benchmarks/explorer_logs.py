@@ -82,7 +82,7 @@ class Maker:
     """The lines of COPY for any of `total` logs, the last of which is created at `end`."""
 
     def __init__(self, total: int, end: datetime, seed: int) -> None:
-        from logs.masked_keys import masked_keys
+        from logs.payloads.masking import masked_keys
         from logs.payloads.tokens import search_tokens
 
         sample = json.loads(SAMPLE.read_text())["event"]
@@ -147,7 +147,7 @@ def _outcome(hour: int, subscription: int, random: Random) -> Outcome:
 
 def _columns_of(outcome: Outcome) -> tuple[str, ...]:
     from logs.cotalker.outcomes import cause_of, fingerprint
-    from logs.masked_keys import masked_keys
+    from logs.payloads.masking import masked_keys
     from logs.search import response_vector
 
     state, status, retry, response = outcome

@@ -67,7 +67,7 @@ def import_file(path: Path) -> dict:
     """In this process: the counts, the seconds, and the peak of the memory in MB."""
     from logs.ingest.importing import Importer
     from logs.management.import_command import CHUNK
-    from logs.masked_keys import masked_keys
+    from logs.payloads.masking import masked_keys
 
     start = time.perf_counter()
     with path.open("rb") as file:

@@ -54,8 +54,7 @@ def growth(work: Callable[[Any], object], texts: dict[Any, int]) -> tuple[float,
 
 
 def mask(text: str) -> object:
-    from logs.masked_keys import masked_keys
-    from logs.payloads.masking import mask_text
+    from logs.payloads.masking import mask_text, masked_keys
 
     return mask_text(text, masked_keys())
 

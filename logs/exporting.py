@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from .cotalker.documents import write_log
 from .explorer.criteria import Criteria
 from .explorer.finding import Finder
-from .masked_keys import masked_keys
 from .models import WebhookLog
-from .payloads.masking import mask_json, mask_text
+from .payloads.masking import mask_json, mask_text, masked_keys
 from .querysets import NOT_IN_LISTS
 from .search import MORE_VECTORS
 

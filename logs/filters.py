@@ -25,8 +25,8 @@ from .explorer.search_terms import SearchTerms
 from .explorer.settling import by_clock
 from .filter_fields import MomentFilter, StatusFilter
 from .health.period import RANGES
-from .masked_keys import masked_keys
 from .models import Cause, Company, State, Subscription, WebhookLog
+from .payloads.masking import masked_keys
 from .rollups.reading import visible_ids
 from .rollups.spans import end_of_range, floor
 

@@ -14,10 +14,9 @@ from .delivery.verdict import Answer, Verdict
 from .form_fields import judged
 from .forms_reason import ReasonForm
 from .ingest.pieces import EVENT_LIMIT
-from .masked_keys import masked_keys
 from .models import Variant, WebhookLog
-from .payloads import tree
-from .payloads.masking import mask_url
+from .payloads import json_tree
+from .payloads.masking import mask_url, masked_keys
 from .variants import Allowed, why_not
 
 
@@ -98,7 +97,9 @@ class VariantForm(ReasonForm):
             raise ValidationError(_told(error, text)) from error
         if not isinstance(event, dict):
             raise ValidationError(gettext("An event is a JSON object: it begins with { and ends with }."))
-        is_same = tree.as_json(tree.parse_to_the_letter(text)) == tree.as_json(tree.parse_to_the_letter(self.stored))
+        is_same = json_tree.as_json(json_tree.parse_to_the_letter(text)) == json_tree.as_json(
+            json_tree.parse_to_the_letter(self.stored)
+        )
         return None if is_same else text
 
     def clean(self) -> dict[str, Any]:

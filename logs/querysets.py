@@ -11,9 +11,8 @@ from django.db import models
 from django.db.models import Case, Exists, OuterRef, Q, Value, When
 from django.db.models.functions import Left, Now
 
-from .masked_keys import masked_keys
 from .paging import Page, key_page
-from .payloads.masking import mask_url
+from .payloads.masking import mask_url, masked_keys
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User

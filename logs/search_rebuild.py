@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from django.db import connection
 
-from .masked_keys import masked_keys
 from .models import Payload, WebhookLog
+from .payloads.masking import masked_keys
 from .search import MORE_VECTORS, event_vectors, response_vector
 
 AT_ONCE = 100  # events; each may have megabytes

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from .masked_keys import masked_keys
 from .models import Attempt, AttemptTrigger, AuditAction, AuditEntry, Variant, WebhookLog
-from .payloads import comparing, tree
-from .payloads.masking import mask_json, mask_url
+from .payloads import comparison, json_tree
+from .payloads.masking import mask_json, mask_url, masked_keys
 
 
 @dataclass(frozen=True)
@@ -50,9 +49,9 @@ def why_not(log: WebhookLog) -> str:
     return str(log.why_not_redeliverable())
 
 
-def differences(stored: str, sent: str) -> comparing.Comparison:
+def differences(stored: str, sent: str) -> comparison.Comparison:
     """What a person has changed of the stored event."""
-    return comparing.compare_edit(tree.parse(stored), tree.parse(sent), masked_keys())
+    return comparison.compare_edit(json_tree.parse(stored), json_tree.parse(sent), masked_keys())
 
 
 def attempts_of(log: WebhookLog) -> list[Attempt]:

@@ -2,9 +2,8 @@
 
 from django.utils.translation import gettext as _
 
-from ..masked_keys import masked_keys
-from ..payloads.masking import mask_json
-from ..payloads.tree import formatted
+from ..payloads.json_tree import formatted
+from ..payloads.masking import mask_json, masked_keys
 
 SHOWN = 200_000
 

@@ -9,9 +9,8 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from ..masked_keys import masked_keys
 from ..models import Attempt, AttemptTrigger, AuditEntry, Company, HandOff, Import, Subscription, WebhookLog
-from ..payloads.masking import mask_headers, mask_text, mask_url
+from ..payloads.masking import mask_headers, mask_text, mask_url, masked_keys
 from ..templatetags.cotadmin_ui import duration, humanbytes
 from .base import RecordAdmin, VisibleAdmin
 

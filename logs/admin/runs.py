@@ -7,9 +7,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from ..masked_keys import masked_keys
 from ..models import Run, RunEntry
-from ..payloads.masking import mask_text
+from ..payloads.masking import mask_text, masked_keys
 from .base import RecordAdmin, VisibleAdmin
 
 

@@ -16,9 +16,8 @@ from django.utils.translation import gettext_lazy as _
 from ..delivery.signing import new_secret
 from ..form_fields import ObjectIdFormField, judged
 from ..forms import CONTEXT_FIELDS, trigger_choices
-from ..masked_keys import masked_keys
 from ..models import AuditAction, AuditEntry, Company, Subscription
-from ..payloads.masking import mask_url
+from ..payloads.masking import mask_url, masked_keys
 from .base import VisibleAdmin
 from .json_text import shown_json
 

@@ -13,9 +13,8 @@ from django.utils.translation import gettext_lazy as _
 
 from ..cotalker import objectid
 from ..filters import EVENT_TYPES
-from ..masked_keys import masked_keys
 from ..models import Attempt, Payload, RunEntry, WebhookLog
-from ..payloads.masking import mask_text
+from ..payloads.masking import mask_text, masked_keys
 from . import redelivery
 from .base import RecordAdmin, VisibleAdmin
 from .json_text import shown_json

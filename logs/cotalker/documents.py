@@ -17,8 +17,8 @@ import msgspec
 from django.utils.translation import gettext as _
 
 from ..payloads.escapes import is_unshowable, may_be_unshowable, with_placeholders
+from ..payloads.json_tree import as_json, parse_to_the_letter
 from ..payloads.masking import MASK
-from ..payloads.tree import as_json, parse_to_the_letter
 from . import objectid
 from .extended_json import is_extended, to_plain_json
 from .strict_json import NotStrictJSON, loads

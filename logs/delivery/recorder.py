@@ -18,8 +18,7 @@ from django.conf import settings
 
 from ..cotalker import objectid
 from ..cotalker.outcomes import fingerprint
-from ..masked_keys import masked_keys
-from ..payloads.masking import mask_text
+from ..payloads.masking import mask_text, masked_keys
 from ..search import response_vector
 from . import day_kinds, mending
 from .lanes import Delivery

@@ -9,8 +9,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from ..ingest.importing import Importer, Summary
-from ..masked_keys import masked_keys
 from ..models import Company, Payload, Subscription, WebhookLog
+from ..payloads.masking import masked_keys
 from . import documents
 
 

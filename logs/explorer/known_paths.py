@@ -10,9 +10,8 @@ from typing import Any
 from django.db.models import OuterRef, Subquery, TextField
 from django.db.models.functions import Cast, Length
 
-from ..masked_keys import masked_keys
 from ..models import Payload, Subscription, WebhookLog
-from ..payloads.masking import MaskedKeys
+from ..payloads.masking import MaskedKeys, masked_keys
 from ..payloads.tokens import as_written
 from .fields import PATH_ROOTS
 

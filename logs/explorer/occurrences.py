@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 from django.db.models import F, Func, IntegerField, Q
 
-from ..masked_keys import masked_keys
 from ..models import Payload, WebhookLog
 from ..paging import Key
-from ..payloads.masking import mask_text
+from ..payloads.masking import mask_text, masked_keys
 from ..payloads.tokens import as_written
 from ..search import MORE_WORDS, in_event, in_response
 from .by_index import is_id

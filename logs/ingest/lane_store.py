@@ -14,9 +14,9 @@ from django.db import connection
 from django.utils import timezone
 
 from ..cotalker import objectid
-from ..masked_keys import masked_keys
 from ..models import AttemptTrigger, State, Turn, wake
 from ..partitions import make_months_of
+from ..payloads.masking import masked_keys
 from ..search import MORE_VECTORS, event_vectors
 from .arrivals import Arrival
 

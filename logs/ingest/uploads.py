@@ -16,8 +16,8 @@ from procrastinate.contrib.django import app
 from cotadmin.database import is_away
 
 from ..jobs import Interrupted
-from ..masked_keys import masked_keys
 from ..models import Import, ImportChunk, ImportKind, ImportState, RefusedDocument
+from ..payloads.masking import masked_keys
 from .importing import Importer, Refusal, Summary
 
 CHUNK = 1 << 20

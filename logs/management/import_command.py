@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from logs.cotalker.json_stream import UnreadableFile
 from logs.ingest.importing import Importer, Refusal, Summary
-from logs.masked_keys import masked_keys
+from logs.payloads.masking import masked_keys
 
 CHUNK = 1 << 20
 

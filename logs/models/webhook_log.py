@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ..addresses import address_of
 from ..cotalker import objectid
-from ..masked_keys import masked_keys
+from ..payloads.masking import masked_keys
 from ..querysets import WebhookLogQuerySet
 from .fields import JSONTextField, ObjectIdField
 from .round import Round

@@ -6,7 +6,7 @@ import json
 from decimal import Decimal
 from typing import Any
 
-from .tree import Number, as_json
+from .json_tree import Number, as_json
 
 
 def is_same(one: str, other: str) -> bool:

@@ -1,6 +1,8 @@
 """Masks the values under secret-looking keys wherever something stored is shown. What is sent is never masked.
 
 Pure functions; everything but the masked values stays as it was, byte for byte.
+
+Which values are masked in this installation: the built-in list and the setting MASKED_KEYS.
 """
 
 from __future__ import annotations
@@ -11,6 +13,8 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from urllib.parse import unquote_plus
+
+from django.conf import settings
 
 from .escapes import quoted
 
@@ -280,3 +284,12 @@ def _mask_query(query: str, keys: MaskedKeys) -> str:
 def _mask_pair(pair: str, keys: MaskedKeys) -> str:
     name, equals, value = pair.partition("=")
     return f"{name}={MASK}" if equals and value and keys.matches(unquote_plus(name)) else pair
+
+
+def masked_keys() -> MaskedKeys:
+    return _masked_keys(tuple(settings.MASKED_KEYS))
+
+
+@lru_cache(maxsize=8)
+def _masked_keys(more: tuple[str, ...]) -> MaskedKeys:
+    return MaskedKeys([*DEFAULT_MASKED_KEYS, *more])

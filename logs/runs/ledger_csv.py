@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from ..masked_keys import masked_keys
 from ..models import Run
-from ..payloads.masking import mask_text
+from ..payloads.masking import mask_text, masked_keys
 
 AT_ONCE = 1_000
 BYTE_ORDER_MARK = "\ufeff"

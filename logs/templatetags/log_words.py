@@ -11,10 +11,9 @@ from django.utils.translation import gettext as _
 
 from .. import lane_state
 from ..filters import ACTIONS, EVENT_TYPES
-from ..masked_keys import masked_keys
 from ..models import State, WebhookLog
-from ..payloads.masking import mask_headers, mask_text, mask_url
-from ..payloads.tree import OPENED_LEVELS
+from ..payloads.json_tree import OPENED_LEVELS
+from ..payloads.masking import mask_headers, mask_text, mask_url, masked_keys
 from .cotadmin_ui import state_badge
 
 register = template.Library()

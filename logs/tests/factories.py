@@ -14,7 +14,6 @@ from django.http import QueryDict
 from logs.explorer.finding import Finder
 from logs.filters import WebhookLogFilter
 from logs.ingest.importing import Importer, Summary
-from logs.masked_keys import masked_keys
 from logs.models import (
     AttemptTrigger,
     Company,
@@ -27,6 +26,7 @@ from logs.models import (
     take_position,
 )
 from logs.partitions import make_months_of
+from logs.payloads.masking import masked_keys
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 COMPANY = "625be93a286ef83c1c0e845f"

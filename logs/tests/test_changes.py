@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from logs.payloads.changes import Change, changed_pointers, changes
+from logs.payloads.diff import Change, changed_pointers, changes
+from logs.payloads.json_tree import parse, resolve
 from logs.payloads.masking import DEFAULT_MASKED_KEYS, MASK, MaskedKeys
-from logs.payloads.tree import parse, resolve
 
 from .factories import SAMPLES
 

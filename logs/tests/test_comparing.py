@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from logs.payloads.comparing import Difference, compare
+from logs.payloads.comparison import Difference, compare
+from logs.payloads.json_tree import parse
 from logs.payloads.masking import DEFAULT_MASKED_KEYS, MASK, MaskedKeys
-from logs.payloads.tree import parse
 
 KEYS = MaskedKeys(DEFAULT_MASKED_KEYS)
 

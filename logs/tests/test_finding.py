@@ -23,10 +23,10 @@ from logs.explorer.figures import Figures
 from logs.explorer.finding import Finder
 from logs.explorer.histogram import histogram
 from logs.filters import WebhookLogFilter
-from logs.masked_keys import masked_keys
 from logs.models import Payload, WebhookLog
 from logs.paging import Key
 from logs.partitions import make_months_of
+from logs.payloads.masking import masked_keys
 from logs.rollups.folding import fold
 from logs.rollups.spans import floor
 from logs.search import event_vectors

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from logs.cotalker.documents import write_log
 from logs.ingest import importing
 from logs.ingest.importing import Importer, Summary
-from logs.masked_keys import masked_keys
 from logs.models import Attempt, AttemptTrigger, Company, Payload, State, Subscription, Turn, WebhookLog
+from logs.payloads.masking import masked_keys
 
 from .factories import (
     COMPANY,

@@ -5,8 +5,8 @@ from django.core.management import call_command
 
 from logs.cotalker.documents import write_subscription
 from logs.ingest.importing import Importer, Summary
-from logs.masked_keys import masked_keys
 from logs.models import AuditAction, AuditEntry, Company, Subscription, WebhookLog
+from logs.payloads.masking import masked_keys
 
 from .factories import (
     COMPANY,

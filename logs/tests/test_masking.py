@@ -113,7 +113,7 @@ def test_a_place_is_masked_where_a_key_on_the_way_to_it_is(pointer, is_under):
 
 
 def test_the_setting_adds_keys(settings):
-    from logs.masked_keys import masked_keys
+    from logs.payloads.masking import masked_keys
 
     assert not masked_keys().matches("email")
     settings.MASKED_KEYS = ["email", "phone"]

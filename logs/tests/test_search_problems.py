@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from logs.explorer.parsing import parse
 from logs.explorer.terms import Problem
-from logs.masked_keys import masked_keys
+from logs.payloads.masking import masked_keys
 from logs.templatetags.search_words import pieces
 
 from .factories import make_log, make_subscription

@@ -7,18 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logs.payloads.escapes import with_placeholders
+from logs.payloads.json_tree import Number, PointerError, as_json, children, node, parse, pointer_to, resolve, whole
 from logs.payloads.masking import DEFAULT_MASKED_KEYS, MASK, MaskedKeys
-from logs.payloads.tree import (
-    Number,
-    PointerError,
-    as_json,
-    children,
-    node,
-    parse,
-    pointer_to,
-    resolve,
-    whole,
-)
 
 KEYS = MaskedKeys(DEFAULT_MASKED_KEYS)
 NAMES = st.text() | st.sampled_from(["a/b", "~", "~1", "", "0"])

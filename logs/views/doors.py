@@ -21,9 +21,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from ..delivery.signing import decrypt_secret, encrypt_secret
 from ..forms_doors import DoorForm
 from ..ingest import access, refusals
-from ..masked_keys import masked_keys
 from ..models import Company, Door, RefusalCount, RefusalKind, RefusedEvent, UnmatchedCount
-from ..payloads.masking import mask_closely, mask_json
+from ..payloads.masking import mask_closely, mask_json, masked_keys
 
 DOOR_ONCE = "door_once"  # the session's key for the URL of a new door, encrypted until it is shown
 UNMATCHED_DAYS = 7

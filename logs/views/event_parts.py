@@ -7,9 +7,9 @@ from typing import Any
 from django.db.models.expressions import RawSQL
 from django.http import HttpRequest
 
-from ..masked_keys import masked_keys
 from ..models import Payload, Retention, WebhookLog
-from ..payloads import changes, finding, masking, tree
+from ..payloads import diff, find, json_tree, masking
+from ..payloads.masking import masked_keys
 from ..retention.limits import expiry_of
 
 EVENT_PARTS = ("payload", "raw", "changes")
@@ -55,13 +55,13 @@ def event_context(
         return context | beginning_of(payload, RAW_LENGTH)
     if context["payload_size"] > OPENED_LIMIT:
         return context | beginning_of(payload, PREVIEW_LENGTH) | {"is_too_large": True}
-    event = tree.parse(payload)
-    changed = changes.changed_pointers(event)
+    event = json_tree.parse(payload)
+    changed = diff.changed_pointers(event)
     context["change_count"] = len(changed)
     if part == "changes":
-        return context | {"changes": changes.changes(event, masked_keys())}
+        return context | {"changes": diff.changes(event, masked_keys())}
     at = request.GET.get("at", "")
-    root = tree.opened(event, at, keys=masked_keys(), revealed=revealed, changed=changed)
+    root = json_tree.opened(event, at, keys=masked_keys(), revealed=revealed, changed=changed)
     return context | {"root": root} | found_context(request, event)
 
 
@@ -78,6 +78,6 @@ def found_context(request: HttpRequest, event: Any) -> dict[str, Any]:
     needle, at = request.GET.get("find", "").strip()[:NEEDLE_LENGTH], request.GET.get("at", "")
     if not needle:
         return {"at": at}
-    found = finding.find(event, needle, masked_keys())
+    found = find.find(event, needle, masked_keys())
     number, before, after = found.around(at)
     return {"at": at, "needle": needle, "found": found, "hit_number": number, "hit_before": before, "hit_after": after}

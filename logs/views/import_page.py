@@ -9,9 +9,8 @@ from typing import Any
 from django.db.models import BinaryField, Count, F, Func, Q, QuerySet, Value
 from django.utils import timezone
 
-from ..masked_keys import masked_keys
 from ..models import Import, ImportState, RefusedDocument
-from ..payloads.masking import mask_json, mask_text
+from ..payloads.masking import mask_json, mask_text, masked_keys
 
 PAGE = 50
 PATIENCE = timedelta(seconds=10)  # a worker that runs takes an import in well under a second

@@ -7,9 +7,9 @@ from typing import Any
 from django.http import HttpRequest
 
 from ..lane_state import logs_before
-from ..masked_keys import masked_keys
 from ..models import AuditAction, AuditEntry, Payload, WebhookLog
 from ..payloads import masking
+from ..payloads.masking import masked_keys
 from ..runs.of_log import name_runs, runs_of
 from ..variants import attempts_of, queued_variant
 from .event_parts import EVENT_PARTS, event_context, number_of_changes

@@ -11,11 +11,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from ..cotalker import objectid
-from ..masked_keys import masked_keys
 from ..models import WebhookLog
 from ..object_history import history_of
 from ..paging import BadCursor
-from ..payloads import comparing, tree
+from ..payloads import comparison as comparing
+from ..payloads import json_tree
+from ..payloads.masking import masked_keys
 from .event_parts import OPENED_LIMIT, event_of
 from .rendering import render_region
 from .webhook_logs import visible_log
@@ -59,7 +60,7 @@ def log_compare(request: HttpRequest, pk: str, other: str) -> HttpResponse:
 def _comparison(payloads: list[str]) -> dict[str, Any]:
     if any(len(payload.encode()) > OPENED_LIMIT for payload in payloads):
         return {"is_too_large": True}
-    this, that = (tree.parse(payload) for payload in payloads)
+    this, that = (json_tree.parse(payload) for payload in payloads)
     return {"comparison": comparing.compare(this, that, masked_keys())}
 
 

@@ -7,10 +7,9 @@ import time
 from django.http import HttpResponse
 
 from ..delivery.exchange import FIXED_HEADERS
-from ..masked_keys import masked_keys
 from ..models import WebhookLog
 from ..payloads.curl import curl_command
-from ..payloads.masking import MASK, mask_json
+from ..payloads.masking import MASK, mask_json, masked_keys
 
 
 def download_of(log: WebhookLog, payload: str) -> HttpResponse:

@@ -11,9 +11,9 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from ..masked_keys import masked_keys
 from ..models import AuditAction, AuditEntry, WebhookLog
-from ..payloads import changes, tree
+from ..payloads import diff, json_tree
+from ..payloads.masking import masked_keys
 from .event_parts import event_of, found_context
 from .log_page import log_context
 from .neighbours import InList
@@ -27,15 +27,17 @@ from .webhook_logs import visible_log
 def payload_chunk(request: HttpRequest, pk: str) -> HttpResponse:
     """Some children of one node: `?pointer=/data/answers`, with `&start=100` or `&end=100` where not from the first on."""
     log, pointer = visible_log(request, pk), request.GET.get("pointer", "")
-    event = tree.parse(_payload_of(log))
-    changed = changes.changed_pointers(event)
+    event = json_tree.parse(_payload_of(log))
+    changed = diff.changed_pointers(event)
     try:
         start, end = _number(request, "start"), _number(request, "end")
         if start is end is None and not wants_partial(request):
-            chunk = tree.opened(event, request.GET.get("at", ""), pointer, keys=masked_keys(), changed=changed)
+            chunk = json_tree.opened(event, request.GET.get("at", ""), pointer, keys=masked_keys(), changed=changed)
         else:
-            chunk = tree.children(event, pointer, keys=masked_keys(), changed=changed, start=start or 0, before=end)
-    except tree.PointerError as error:
+            chunk = json_tree.children(
+                event, pointer, keys=masked_keys(), changed=changed, start=start or 0, before=end
+            )
+    except json_tree.PointerError as error:
         return _nothing_there(error)
     context: dict[str, Any] = {"log": log, "chunk": chunk, "pointer": pointer}
     if not wants_partial(request):
@@ -53,8 +55,8 @@ def payload_value(request: HttpRequest, pk: str) -> HttpResponse:
     """One value, whole: a string as it is, everything else as JSON."""
     log = visible_log(request, pk)
     try:
-        text = tree.whole(tree.parse(_payload_of(log)), request.GET.get("pointer", ""), masked_keys())
-    except tree.PointerError as error:
+        text = json_tree.whole(json_tree.parse(_payload_of(log)), request.GET.get("pointer", ""), masked_keys())
+    except json_tree.PointerError as error:
         return _nothing_there(error)
     if wants_partial(request):
         return render(request, "logs/_tree_string.html", {"text": text})
@@ -84,10 +86,10 @@ def payload_curl(request: HttpRequest, pk: str) -> HttpResponse:
 def reveal_create(request: HttpRequest, pk: str) -> HttpResponse:
     """Show one masked value, and write down who looked."""
     log, pointer = visible_log(request, pk), request.POST.get("pointer", "")
-    event = tree.parse(_payload_of(log))
+    event = json_tree.parse(_payload_of(log))
     try:
-        node = tree.node(event, pointer, keys=masked_keys(), revealed=frozenset([pointer]))
-    except tree.PointerError as error:
+        node = json_tree.node(event, pointer, keys=masked_keys(), revealed=frozenset([pointer]))
+    except json_tree.PointerError as error:
         return _nothing_there(error)
     AuditEntry.record(request.user, AuditAction.REVEALED, log.pk, pointer)
     if wants_partial(request):
@@ -107,10 +109,10 @@ def _number(request: HttpRequest, name: str) -> int | None:
     """The number of a child, None where it is not asked for. Raises PointerError where it is none."""
     number = request.GET.get(name)
     if number is not None and not re.fullmatch("[0-9]{1,9}", number):
-        raise tree.PointerError(f"{name}={number[:60]}")
+        raise json_tree.PointerError(f"{name}={number[:60]}")
     return None if number is None else int(number)
 
 
-def _nothing_there(error: tree.PointerError) -> HttpResponse:
+def _nothing_there(error: json_tree.PointerError) -> HttpResponse:
     text = _("There is nothing at this place of the payload: %(reason)s") % {"reason": error}
     return HttpResponseBadRequest(text, content_type="text/plain; charset=utf-8")  # it holds what stood in the address

@@ -15,10 +15,9 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from ..masked_keys import masked_keys
 from ..models import HandOff, WebhookLog
-from ..payloads.masking import mask_json
-from ..payloads.tree import formatted
+from ..payloads.json_tree import formatted
+from ..payloads.masking import mask_json, masked_keys
 from ..variants import attempts_of
 from .event_parts import PREVIEW_LENGTH, beginning_of, event_of
 from .payload_files import curl_of, download_of

@@ -7,9 +7,8 @@ from typing import Any
 from django.http import HttpRequest
 
 from .. import variants
-from ..masked_keys import masked_keys
 from ..models import AttemptTrigger, Variant, WebhookLog
-from ..payloads.masking import mask_json_start, mask_text
+from ..payloads.masking import mask_json_start, mask_text, masked_keys
 from .event_parts import OPENED_LIMIT, PREVIEW_LENGTH, event_of
 from .log_page import BODY_SHOWN
 

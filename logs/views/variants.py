@@ -17,7 +17,7 @@ from .. import variants
 from ..forms_variant import VariantForm
 from ..ingest.pieces import EVENT_LIMIT
 from ..models import AuditAction, AuditEntry, RedeliveryRefused, WebhookLog
-from ..payloads import tree
+from ..payloads import json_tree
 from .event_parts import event_of
 from .variant_page import variant_context
 from .webhook_logs import visible_log
@@ -58,7 +58,7 @@ def _form(request: HttpRequest, log: WebhookLog, stored: str, allowed: variants.
         if len(stored) > EVENT_LIMIT:
             messages.error(request, _("The payload is too large to be edited here."))
         else:
-            indented = tree.indented(tree.parse_to_the_letter(stored))
+            indented = json_tree.indented(json_tree.parse_to_the_letter(stored))
             typed["event"] = indented if len(indented.encode()) <= EVENT_LIMIT else stored
             if allowed.is_masked:
                 AuditEntry.record(request.user, AuditAction.REVEALED, log.pk, "all, to edit the payload")

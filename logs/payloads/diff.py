@@ -9,8 +9,8 @@ import unicodedata
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from .json_tree import Number, as_json, pointer_to
 from .masking import MASK, MaskedKeys, mask_inside, mask_json
-from .tree import Number, as_json, pointer_to
 
 EMPTY = '""'  # so that it can be seen
 BEFORE_DIFFERENCE = 60  # characters of a long value that are shown before the first that differs

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from .changes import folded_from, shown, shown_pair, texts_of
+from .diff import folded_from, shown, shown_pair, texts_of
+from .json_tree import Number, PointerError, as_json, pointer_to, resolve
 from .masking import MASK, MaskedKeys, mask_inside, mask_json
-from .tree import Number, PointerError, as_json, pointer_to, resolve
 
 LIMIT = 500
 

@@ -11,9 +11,9 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any
 
+from .json_tree import PointerError, as_json, pointer_to, resolve
 from .masking import MASK, MaskedKeys, is_under_masked_key, mask_inside
 from .tokens import folded
-from .tree import PointerError, as_json, pointer_to, resolve
 
 LIMIT = 100
 AROUND = 40  # characters that are shown on each side of what was found
