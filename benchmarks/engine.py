@@ -48,8 +48,8 @@ def large_event(size: int) -> str:
 
 def make_lanes(urls: list[str]) -> list[str]:
     """A signed subscription for each URL, not active yet, that no event of the benchmarks fires; their ids."""
+    from logs import signing
     from logs.cotalker import objectid
-    from logs.delivery import signing
     from logs.models import Company, Subscription
 
     Company.objects.get_or_create(pk=COMPANY)

@@ -12,9 +12,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from . import request_headers
-from .delivery.signing import SecretUnreadable
 from .delivery.verdict import Answer, Verdict, verdict_of
 from .models import Subscription
+from .signing import SecretUnreadable
 
 URL_PATTERN = re.compile(
     r"https?://\S+", re.IGNORECASE

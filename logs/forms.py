@@ -12,9 +12,8 @@ from django.http import QueryDict
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from . import request_headers
+from . import request_headers, signing
 from .codes import suggested_code
-from .delivery import signing
 from .delivery.verdict import Answer
 from .form_fields import HeadersField, ObjectIdFormField, SecretInput, judged
 from .models import Company, Subscription, Trigger

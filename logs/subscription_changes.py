@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from .delivery import signing
+from . import signing
 from .models import AuditAction, AuditEntry, Subscription
 from .models.subscription import SECRET_COLUMNS
 

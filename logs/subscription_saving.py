@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from .delivery import signing
+from . import signing
 from .forms import GENERATE, KEEP, NONE, SubscriptionForm
 from .models import AuditAction, AuditEntry, Subscription
 from .subscription_changes import replace_secret

@@ -13,11 +13,11 @@ from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from ..delivery.signing import new_secret
 from ..form_fields import ObjectIdFormField, judged
 from ..forms import CONTEXT_FIELDS, trigger_choices
 from ..models import AuditAction, AuditEntry, Company, Subscription
 from ..payloads.masking import mask_url, masked_keys
+from ..signing import new_secret
 from .base import VisibleAdmin
 from .json_text import shown_json
 

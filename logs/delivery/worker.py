@@ -19,10 +19,11 @@ from contextlib import AsyncExitStack, nullcontext, suppress
 import psycopg
 from django.conf import settings
 
+from .. import signing
 from ..cotalker import objectid
 from ..cotalker.outcomes import Cause
 from ..models import DUE_CHANNEL, RUN_BEGAN
-from . import connecting, counts, lanes, signing
+from . import connecting, counts, lanes
 from .byte_budget import ByteBudget
 from .clock import DatabaseClock
 from .fronts import Fronts

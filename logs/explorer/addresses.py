@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from django.http import QueryDict
 
-from ..addresses import address_of_all
+from ..url_cache import address_of_all
 
 PLACES = ("after", "before", "further")  # of a page of the list: another list has other pages
 

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from ..models import ApiToken, AuditAction, AuditEntry, Company, Door
-from ..unguessable import generate_token, hash_token
+from ..signing import generate_token, hash_token
 
 TOKEN_PREFIX = "cot_"  # noqa: S105  so that a token is recognised as one where it has got to
 _HINT = 4

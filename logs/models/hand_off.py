@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from ..querysets import HandOffQuerySet
-from ..unguessable import generate_token, hash_token
+from ..signing import generate_token, hash_token
 from .audit import AuditAction, AuditEntry
 from .webhook_log import WebhookLog
 

@@ -12,10 +12,10 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from ..addresses import address_of
+from .. import signing
 from ..cotalker import objectid
-from ..delivery import signing
 from ..querysets import SubscriptionQuerySet
+from ..url_cache import address_of
 from .company import Company
 from .fields import JSONTextField, ObjectIdField, is_objectid
 from .lane import Lane

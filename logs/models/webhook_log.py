@@ -8,10 +8,10 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from ..addresses import address_of
 from ..cotalker import objectid
 from ..payloads.masking import masked_keys
 from ..querysets import WebhookLogQuerySet
+from ..url_cache import address_of
 from .fields import JSONTextField, ObjectIdField
 from .round import Round
 from .states import Cause, State

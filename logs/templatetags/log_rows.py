@@ -17,10 +17,10 @@ from django.template.defaulttags import CsrfTokenNode
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
-from ..addresses import address_of
 from ..explorer.addresses import address, changed
 from ..explorer.facets import filter_value
 from ..models import State, WebhookLog
+from ..url_cache import address_of
 from .cotadmin_ui import duration, icon, state_badge, when
 from .explorer_words import log_columns, rows_are_picked
 from .log_words import event_kind, log_badge, masked, seconds_between_looks

@@ -13,8 +13,8 @@ from django.urls import reverse
 
 from logs.admin.json_text import shown_json
 from logs.cotalker import objectid
-from logs.delivery.signing import validate_secret
 from logs.models import Attempt, AuditAction, AuditEntry, Company, Import, Run, RunState, Subscription, WebhookLog
+from logs.signing import validate_secret
 
 from .factories import SUBSCRIPTION, make_company, make_log, make_subscription
 from .runs import start_run

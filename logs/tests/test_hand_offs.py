@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from logs.models import AuditAction, AuditEntry, HandOff, Retention, WebhookLog
-from logs.unguessable import hash_token
+from logs.signing import hash_token
 
 from .events import OTHER_COMPANY
 from .factories import make_company, make_log, make_subscription

@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 from standardwebhooks.webhooks import Webhook
 
-from logs.delivery import signing
+from logs import signing
 from logs.models import Attempt, AuditAction, AuditEntry, Payload, State, Subscription, WebhookLog
 
 from .factories import make_log, make_subscription

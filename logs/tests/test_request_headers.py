@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
-from logs.delivery.signing import new_secret
 from logs.models import AuditEntry, Subscription
 from logs.payloads.masking import MASK
 from logs.request_headers import BadHeaders, parse, shown
+from logs.signing import new_secret
 
 from .factories import make_subscription, make_waiting_log
 

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from logs.delivery import signing
+from logs import signing
 from logs.models import AuditEntry, Subscription
 
 from .factories import make_subscription, make_waiting_log

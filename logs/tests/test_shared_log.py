@@ -13,9 +13,9 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from logs.delivery.signing import new_secret
 from logs.models import Attempt, AttemptTrigger, HandOff, Payload, State, Subscription, WebhookLog
 from logs.payloads.masking import MASK
+from logs.signing import new_secret
 
 from .events import OTHER_COMPANY
 from .factories import COMPANY, make_company, make_log, make_subscription, make_waiting_log

@@ -8,7 +8,7 @@ import pytest
 from cryptography.fernet import Fernet
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from logs.delivery import signing
+from logs import signing
 
 LOG_ID = "62742dd824c886d54e60f02b"
 PAYLOAD = '{"type": "COTUser", "name": "Núñez 😀"}'.encode()

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 from django.utils import timezone
 
-from logs.delivery import signing
+from logs import signing
 from logs.models import (
     Attempt,
     AttemptTrigger,

@@ -18,11 +18,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from ..delivery.signing import decrypt_secret, encrypt_secret
 from ..forms_doors import DoorForm
 from ..ingest import access, refusals
 from ..models import Company, Door, RefusalCount, RefusalKind, RefusedEvent, UnmatchedCount
 from ..payloads.masking import mask_closely, mask_json, masked_keys
+from ..signing import decrypt_secret, encrypt_secret
 
 DOOR_ONCE = "door_once"  # the session's key for the URL of a new door, encrypted until it is shown
 UNMATCHED_DAYS = 7

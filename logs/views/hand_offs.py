@@ -12,9 +12,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from ..delivery.signing import decrypt_secret, encrypt_secret
 from ..forms_hand_off import HandOffForm
 from ..models import HandOff, WebhookLog
+from ..signing import decrypt_secret, encrypt_secret
 from .webhook_logs import visible_log
 
 MAY_SHARE = ["logs.view_webhooklog", "logs.share_webhooklog"]

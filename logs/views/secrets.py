@@ -11,8 +11,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from .. import subscription_changes
-from ..delivery.signing import SecretUnreadable
 from ..models import AuditAction, AuditEntry
+from ..signing import SecretUnreadable
 from .subscription_page import SECRET_ONCE, detail_context
 from .subscriptions import visible_subscription
 

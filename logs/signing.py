@@ -1,9 +1,13 @@
-"""Signs what is sent as the Standard Webhooks specification says, and keeps secrets encrypted at rest."""
+"""Signs what is sent as the Standard Webhooks specification says, and keeps secrets encrypted at rest.
+
+Secrets that open something by themselves: 256 random bits, of which only a hash is kept.
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -67,3 +71,18 @@ def decrypt_secret(token: str, keys: Sequence[str]) -> str:
 
 def _fernet(keys: Sequence[str]) -> MultiFernet:
     return MultiFernet([Fernet(key) for key in keys])
+
+
+_BYTES = 32  # 43 characters
+
+
+def generate_token() -> str:
+    return secrets.token_urlsafe(_BYTES)
+
+
+def hash_token(secret: str) -> str:
+    """256 random bits cannot be guessed, so the hash needs neither salt nor slowness.
+
+    Looking for a hash takes as long for a near miss as for any other.
+    """
+    return hashlib.sha256(secret.encode(errors="surrogateescape")).hexdigest()
