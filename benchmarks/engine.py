@@ -71,7 +71,7 @@ def fill(lanes: list[str], each: int, *, after: int = 0, event: str = "") -> int
     from django.db import connection, transaction
 
     from logs.cotalker import objectid
-    from logs.partitions import make_months_of
+    from logs.db.payload_partitions import make_months_of
 
     make_months_of([objectid.new()])
     parameters: dict[str, Any] = {

@@ -87,7 +87,7 @@ def _make_subscriptions() -> None:
 
 def _make_months(end: datetime) -> None:
     from logs.cotalker import objectid
-    from logs.partitions import make_months_of
+    from logs.db.payload_partitions import make_months_of
 
     make_months_of(objectid.lowest(end - timedelta(days=day)) for day in range(DAYS + 1))
 

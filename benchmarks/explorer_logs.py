@@ -147,8 +147,8 @@ def _outcome(hour: int, subscription: int, random: Random) -> Outcome:
 
 def _columns_of(outcome: Outcome) -> tuple[str, ...]:
     from logs.cotalker.outcomes import cause_of, fingerprint
+    from logs.db.search_vectors import response_vector
     from logs.payloads.masking import masked_keys
-    from logs.search import response_vector
 
     state, status, retry, response = outcome
     cause = cause_of(status, response) if state != "succeeded" else ""

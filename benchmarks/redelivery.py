@@ -52,8 +52,8 @@ def make_failed_logs(sink: SinkProcess) -> list[str]:
     from django.utils import timezone
 
     from logs.cotalker import objectid
+    from logs.db.payload_partitions import make_months_of
     from logs.models import Subscription
-    from logs.partitions import make_months_of
 
     lanes = make_lanes([sink.url(f"lane/{number}") for number in range(SUBSCRIPTIONS)])
     Subscription.objects.filter(pk__in=lanes).update(is_active=True)

@@ -12,9 +12,9 @@ class LogsConfig(AppConfig):
 
     def ready(self) -> None:
         """A wrong setting of the guard stops the start, not the first delivery."""
-        from . import poolers  # noqa: F401  registers its check
+        from .db import pooler_check  # noqa: F401  registers its check
+        from .db.timestamps import read_by_psycopg
         from .delivery.guard import Guard
-        from .moments import read_by_psycopg
 
         try:
             Guard.from_settings()
@@ -26,7 +26,7 @@ class LogsConfig(AppConfig):
 
 def make_months(**_signal: object) -> None:
     """The months to come, as soon as there is a table for them: the first event is not to wait until they are made."""
-    from .partitions import TABLE, make_months_ahead
+    from .db.payload_partitions import TABLE, make_months_ahead
 
     if TABLE in connection.introspection.table_names():
         make_months_ahead()

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .cotalker.documents import write_log
+from .db.search_vectors import MORE_VECTORS
 from .explorer.criteria import Criteria
 from .explorer.finding import Finder
 from .models import WebhookLog
 from .payloads.masking import mask_json, mask_text, masked_keys
 from .querysets import NOT_IN_LISTS
-from .search import MORE_VECTORS
 
 AT_ONCE = 500
 

@@ -11,7 +11,7 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from .counting import LIMIT, Count, bounded_count
+from .db.timeouts import LIMIT, Count, bounded_count
 from .models import AttemptTrigger, Subscription, WebhookLog
 from .querysets import WebhookLogQuerySet
 

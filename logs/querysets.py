@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models import Case, Exists, OuterRef, Q, Value, When
 from django.db.models.functions import Left, Now
 
-from .paging import Page, key_page
+from .db.cursor_pagination import Page, key_page
 from .payloads.masking import mask_url, masked_keys
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from django.http import QueryDict
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from .counting import Count
+from .db.timeouts import Count
 from .explorer.settling import settled
 from .filters import NOT_FILTERS, ActiveFilter, WebhookLogFilter
 from .models import SavedView

@@ -11,9 +11,9 @@ from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued
 
 from . import waiting_skips
+from .db.payload_partitions import make_months_ahead
 from .ingest import refusals, same_again, unmatched, uploads
 from .jobs import Interrupted, interruptible
-from .partitions import make_months_ahead
 from .retention import running
 from .runs import asking
 from .stopping import in_thread

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from django.core.cache import cache
 from django.http import QueryDict
 
-from .counting import Count
+from .db.timeouts import Count, TookTooLong, time_limit
 from .explorer.figures import Figures
 from .explorer.finding import Finder
 from .filters import WebhookLogFilter
-from .time_limit import TookTooLong, time_limit
 
 FRESH = 30  # seconds
 REMEMBERED = 300  # seconds; an older number stands on the page until the page has asked for a new one

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
-from ..counting import LIMIT, Count, bounded_count
+from ..db.timeouts import LIMIT, Count, bounded_count
 
 
 class CappedPaginator(Paginator):

@@ -18,8 +18,8 @@ from django.conf import settings
 
 from ..cotalker import objectid
 from ..cotalker.outcomes import fingerprint
+from ..db.search_vectors import response_vector
 from ..payloads.masking import mask_text, masked_keys
-from ..search import response_vector
 from . import day_kinds, mending
 from .lanes import Delivery
 from .recording_sql import LEAVE_OUT, RECORD, STOP_LANE

@@ -11,9 +11,9 @@ from django.db import connection
 from django.db.models import Q, QuerySet
 
 from ..cotalker import objectid
+from ..db.search_vectors import in_event, in_response, tsquery
+from ..db.timeouts import TookTooLong, time_limit
 from ..models import Payload, WebhookLog
-from ..search import in_event, in_response, tsquery
-from ..time_limit import TookTooLong, time_limit
 from .terms import Path, Word
 
 RARE = 10_000  # logs: what occurs in more is looked for from the newest on

@@ -4,9 +4,9 @@ are hardly looked at, however many they are.
 
 from __future__ import annotations
 
-from ..paging import Key, in_order
+from ..db.cursor_pagination import Key, in_order
+from ..db.raw_sql import answers
 from ..rollups.spans import FINEST, floor
-from ..written_sql import answers
 from .criteria import Criteria
 from .in_stretches import ALL, Stretch, in_each, ranges_of
 from .stretches import next_stretches

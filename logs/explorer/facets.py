@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..counting import Count
+from ..db.timeouts import Count
 from ..filters import ACTIONS, EVENT_TYPES, STATUS_LABELS, WebhookLogFilter
 from ..models import Cause, State
 from .conditions import STATUS_CLASSES

@@ -12,11 +12,11 @@ from django.contrib.postgres.fields import ArrayField
 from django.db.models import Count as CountRows
 from django.db.models import DateTimeField, F, Func, IntegerField, QuerySet, Value
 
-from ..counting import Count
+from ..db.raw_sql import NEVER, Written
+from ..db.timeouts import Count
 from ..models import WebhookLog
 from ..rollups.reading import reach, totals_by, totals_by_bar, written_cells
 from ..rollups.spans import ceiling, floor, is_begun_by_bucket, widest_between
-from ..written_sql import NEVER, Written
 from .criteria import KINDS, Criteria
 from .finding import Finder
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from ..paging import Key
+from ..db.cursor_pagination import Key
 from .by_index import ByIndex
 from .candidates import candidates
 from .criteria import Criteria

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from ..written_sql import Written, every
+from ..db.raw_sql import Written, every
 
 # One after another, each by an index: PostgreSQL takes longer to plan for hundreds of conditions than to meet them.
 _IN_EACH = """

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from django.db.models import F, Func, IntegerField, Q
 
+from ..db.cursor_pagination import Key
+from ..db.search_vectors import MORE_WORDS, in_event, in_response
 from ..models import Payload, WebhookLog
-from ..paging import Key
 from ..payloads.masking import mask_text, masked_keys
 from ..payloads.tokens import as_written
-from ..search import MORE_WORDS, in_event, in_response
 from .by_index import is_id
 from .criteria import Criteria
 from .occurs import occurs

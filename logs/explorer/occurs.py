@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
+from ..db.search_vectors import is_beginning
 from ..payloads.masking import MaskedKeys
 from ..payloads.tokens import folded, searched_texts
-from ..search import is_beginning
 from .terms import Path, Word, Wording
 
 _LETTER = r"[^\W_]"

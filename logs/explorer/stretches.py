@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from ..db.raw_sql import Written, answers, every
 from ..rollups.spans import ORIGIN, floor
-from ..written_sql import Written, answers, every
 from .criteria import Criteria
 from .in_stretches import Range, Stretch, in_any, in_each, ranges_of
 

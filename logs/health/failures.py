@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from ..counting import Count
+from ..db.timeouts import Count
 from ..models import Subscription
 from .groups import FailureGroup, failures_over_time, groups_of, lanes_with, questions, with_bars
 from .kinds import Kind, kinds_of

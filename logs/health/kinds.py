@@ -10,7 +10,7 @@ from functools import cached_property
 
 from django.db.models import DateTimeField, ExpressionWrapper, F, Max, Min, Q, Value
 
-from ..counting import Count
+from ..db.timeouts import Count
 from ..models import Cell, State
 from ..rollups.reading import TOTAL
 from .moments import Found, Look, Question

@@ -12,10 +12,10 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 from ..cotalker import objectid
-from ..counting import Count
+from ..db.cursor_pagination import BadCursor
+from ..db.timeouts import Count
 from ..lane_state import with_first_logs
 from ..models import Subscription
-from ..paging import BadCursor
 from .lanes import is_blocked, lanes_of, oldest_waiting, waiting_together, with_heads
 
 SIZE = 50  # lanes on a page

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Exists, IntegerField, OuterRef, QuerySet, Subquery
 
-from ..counting import LIMIT, Count
+from ..db.timeouts import LIMIT, Count
 from ..models import AuditAction, AuditEntry, Subscription, Turn, WaitingSkip, WebhookLog
 
 SHOWN = ("name", "code", "company", "url", "trigger", "is_active", "is_placeholder", "we_deliver")

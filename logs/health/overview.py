@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ..counting import Count
+from ..db.timeouts import Count
 from ..models import Subscription, WebhookLog
 from .groups import FailureGroup, failures_over_time, groups_of, questions, with_bars
 from .kinds import kinds_of

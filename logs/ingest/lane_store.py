@@ -14,10 +14,10 @@ from django.db import connection
 from django.utils import timezone
 
 from ..cotalker import objectid
+from ..db.payload_partitions import make_months_of
+from ..db.search_vectors import MORE_VECTORS, event_vectors
 from ..models import AttemptTrigger, State, Turn, wake
-from ..partitions import make_months_of
 from ..payloads.masking import masked_keys
-from ..search import MORE_VECTORS, event_vectors
 from .arrivals import Arrival
 
 # Whoever deactivates a subscription at this moment is waited for, and then it gets nothing more. Locked in the order of ids.

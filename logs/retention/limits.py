@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from django.utils import timezone
 
 from ..cotalker import objectid
+from ..db.payload_partitions import following, month_at
 from ..models import Retention, WebhookLog
-from ..partitions import following, month_at
 from ..rollups.spans import floor
 
 FIRST = datetime(1970, 1, 1, tzinfo=UTC)  # ids tell no earlier time

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ..cotalker import objectid
-from ..counting import Count, bounded_count
+from ..db.payload_partitions import months_made
+from ..db.timeouts import Count, bounded_count
 from ..models import Payload, Retention
-from ..partitions import months_made
 from .limits import logs_before, payloads_before
 from .settled import number_settled_before
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from django.db.models import DateTimeField, F, Func, QuerySet, Sum, Value
 
+from ..db.raw_sql import Written, answers, every
 from ..models import Cell, DurationCell, Subscription
 from ..models.rollup import WIDTHS
-from ..written_sql import Written, answers, every
 from .durations import percentile
 from .spans import ORIGIN, within, written_within
 

@@ -13,7 +13,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from ..counting import Count
+from ..db.timeouts import Count
 from ..health import lanes
 from ..health.period import Period
 from ..health.traffic import Bar, Traffic

@@ -13,9 +13,9 @@ from django.db import connection, connections
 from django.db.models import QuerySet
 from django.utils import timezone, translation
 
+from logs.db.payload_partitions import month_at, months_made, partition_of
 from logs.delivery.worker import DeliveryLoop
 from logs.models import Run, RunState, WebhookLog
-from logs.partitions import month_at, months_made, partition_of
 from logs.runs.feeding import feed
 
 from .factories import make_company

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from django.db.models.functions import Now
 from django.http import QueryDict
 
+from logs.db.payload_partitions import make_months_of
 from logs.explorer.finding import Finder
 from logs.filters import WebhookLogFilter
 from logs.ingest.importing import Importer, Summary
@@ -25,7 +26,6 @@ from logs.models import (
     WebhookLog,
     take_position,
 )
-from logs.partitions import make_months_of
 from logs.payloads.masking import masked_keys
 
 SAMPLES = Path(__file__).parent.parent / "samples"

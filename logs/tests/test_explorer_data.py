@@ -9,9 +9,9 @@ from django.db import connection
 from benchmarks.explorer_data import is_loaded, load
 from benchmarks.explorer_logs import COMMON_WORD, LOGS_OF_OBJECT, SMALL_COMPANY, asset_id
 from logs.cotalker.outcomes import cause_of
+from logs.db.search_vectors import event_vectors
 from logs.models import Payload, WebhookLog
 from logs.payloads.masking import masked_keys
-from logs.search import event_vectors
 
 from .test_webhook_logs import LIST, ids_in, text_of
 

@@ -16,6 +16,9 @@ from django.db.models import Q
 from django.http import QueryDict
 from django.utils import timezone
 
+from logs.db.cursor_pagination import Key
+from logs.db.payload_partitions import make_months_of
+from logs.db.search_vectors import event_vectors
 from logs.explorer import by_index, candidates, finding, stretches
 from logs.explorer.bar_edges import STEPS, edges_around
 from logs.explorer.criteria import Criteria
@@ -24,12 +27,9 @@ from logs.explorer.finding import Finder
 from logs.explorer.histogram import histogram
 from logs.filters import WebhookLogFilter
 from logs.models import Payload, WebhookLog
-from logs.paging import Key
-from logs.partitions import make_months_of
 from logs.payloads.masking import masked_keys
 from logs.rollups.folding import fold
 from logs.rollups.spans import floor
-from logs.search import event_vectors
 
 from .factories import COMPANY, MOMENT, make_subscription
 

@@ -39,7 +39,7 @@ def test_neither_a_cursor_nor_a_stream_of_rows_reads_them_otherwise():
 
 
 def test_a_session_of_another_zone_keeps_djangos_own():
-    from logs.moments import read_by_psycopg
+    from logs.db.timestamps import read_by_psycopg
 
     class Other:
         timezone = timezone(timedelta(hours=-3))

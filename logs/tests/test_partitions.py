@@ -5,8 +5,8 @@ from django.db import connection
 from django.utils import timezone
 
 from logs.cotalker import objectid
+from logs.db.payload_partitions import make_months_of, partition_names
 from logs.models import Payload
-from logs.partitions import make_months_of, partition_names
 
 from .factories import import_logs, log_document, sample
 

@@ -9,7 +9,7 @@ from django.core.checks import run_checks
 from django.core.management import CommandError, call_command
 from django.db import connections
 
-from logs.poolers import BY_TRANSACTION, NO_OPTIONS, pooler_problem
+from logs.db.pooler_check import BY_TRANSACTION, NO_OPTIONS, pooler_problem
 
 from .pooler import Pooler
 

@@ -13,8 +13,8 @@ from django.utils import timezone
 
 from logs import tasks
 from logs.cotalker import objectid
+from logs.db.payload_partitions import month_at, partition_names
 from logs.models import Attempt, AuditEntry, Payload, Retention, Run, RunEntry, State, Subscription, WebhookLog
-from logs.partitions import month_at, partition_names
 from logs.retention import expiry, pruning, running, settled
 from logs.rollups.reading import TOTAL, cells
 

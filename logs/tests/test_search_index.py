@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.core.management import call_command
 
-from logs import search
+from logs.db import search_vectors
 from logs.explorer import occurrences
 from logs.explorer.finding import Finder
 from logs.filters import WebhookLogFilter
@@ -37,7 +37,7 @@ class TestMoreWordsThanAVectorTakes:
 
     @pytest.fixture(params=[20, 60])
     def large(self, monkeypatch, request) -> WebhookLog:
-        monkeypatch.setattr(search, "BYTES_LIMIT", request.param)
+        monkeypatch.setattr(search_vectors, "BYTES_LIMIT", request.param)
         data = {"name": "Bomba", "deep": {"note": "la última válvula", "asset": IDS[7]}, "password": "hidden"}
         log = make_log(1, response="connect ETIMEDOUT", event={"data": data})
         payload = Payload.objects.get(pk=log.pk)

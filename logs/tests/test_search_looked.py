@@ -11,8 +11,8 @@ import pytest
 from django.template.loader import render_to_string
 from django.urls import reverse
 
+from logs.db.cursor_pagination import Key
 from logs.explorer import by_index, finding
-from logs.paging import Key
 from logs.views import explorer_page
 
 from .factories import import_logs, log_document, make_subscription

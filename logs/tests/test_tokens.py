@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from logs import search
+from logs.db import search_vectors
+from logs.db.search_vectors import event_vectors
 from logs.payloads.masking import DEFAULT_MASKED_KEYS, MaskedKeys
 from logs.payloads.tokens import WORD_LENGTH, as_written, indexed, search_tokens, words_in
-from logs.search import event_vectors
 
 KEYS = MaskedKeys(DEFAULT_MASKED_KEYS)
 
@@ -84,7 +84,7 @@ def test_fractions_are_found_as_they_are_written():
 
 
 def test_a_vector_takes_so_many_words_and_an_event_so_many_vectors(monkeypatch):
-    monkeypatch.setattr(search, "BYTES_LIMIT", 12)
+    monkeypatch.setattr(search_vectors, "BYTES_LIMIT", 12)
     texts = ("four four four five", "four fives жжж x ж1 a1", "a1 " * 9)
     vectors = [event_vectors(json.dumps(text.split()), KEYS) for text in texts]
     assert vectors == [

@@ -10,7 +10,8 @@ from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from ..counting import Count
+from ..db.cursor_pagination import BadCursor, Key, cursor_of, key_of, read_cursor
+from ..db.timeouts import Count
 from ..explorer.addresses import address, at_the_beginning, changed, tail_of_page
 from ..explorer.criteria import Criteria
 from ..explorer.facets import COLUMNS, Facet, facets
@@ -19,7 +20,6 @@ from ..explorer.finding import Finder, Found
 from ..explorer.histogram import Histogram, histogram
 from ..filters import ActiveFilter, WebhookLogFilter
 from ..models import Company, WebhookLog
-from ..paging import BadCursor, Key, cursor_of, key_of, read_cursor
 
 SIZE = 50
 TIME = {"range", "since", "until"}

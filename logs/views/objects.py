@@ -11,9 +11,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from ..cotalker import objectid
+from ..db.cursor_pagination import BadCursor
 from ..models import WebhookLog
 from ..object_history import history_of
-from ..paging import BadCursor
 from ..payloads import comparison as comparing
 from ..payloads import json_tree
 from ..payloads.masking import masked_keys

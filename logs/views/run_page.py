@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from ..counting import Count
+from ..db.timeouts import Count
 from ..health.lanes import heads_of, waiting_together
 from ..models import Run, Subscription, Worker
 from ..models.worker import MISSED_AFTER

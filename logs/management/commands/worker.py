@@ -15,11 +15,11 @@ from functools import partial
 import psycopg
 from django.core.management.base import BaseCommand, CommandError
 
+from logs.db.payload_partitions import make_months_ahead
+from logs.db.pooler_check import pooler_problem
 from logs.delivery.worker import DeliveryLoop
 from logs.jobs import run_jobs
 from logs.models import Worker
-from logs.partitions import make_months_ahead
-from logs.poolers import pooler_problem
 from logs.rollups.folding import fold
 from logs.runs.feeding import feed
 from logs.stopping import cancel_queries, in_thread, is_at_work

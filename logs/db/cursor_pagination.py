@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from django.db.models import Q, QuerySet
 
-from .cotalker import objectid
+from ..cotalker import objectid
 
 _CURSOR = re.compile(r"(-?\d{1,17})~([0-9a-f]{24})")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

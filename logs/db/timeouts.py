@@ -1,13 +1,39 @@
-"""Counts that cost the same on a big table: exact to 10,000, then "10,000+"."""
+"""A limit on the time of queries that a person may make slow by what they search for.
+
+Counts that cost the same on a big table: exact to 10,000, then "10,000+".
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+from django.db import OperationalError, connection, transaction
 from django.db.models import QuerySet
 from django.utils.formats import number_format
+from psycopg.errors import QueryCanceled
 
-from .time_limit import TookTooLong, time_limit
+
+class TookTooLong(Exception):
+    """The database gave up at the limit."""
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Queries inside are cancelled after `seconds` each; raises TookTooLong then."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('statement_timeout', %s, true)", [f"{int(seconds * 1000)}ms"])
+            yield
+            cursor.execute(
+                "SELECT set_config('statement_timeout', '0', true)"
+            )  # for an outer transaction, if there is one
+    except OperationalError as error:
+        if isinstance(error.__cause__, QueryCanceled):
+            raise TookTooLong from error
+        raise
+
 
 LIMIT = 10_000
 SECONDS = 1.0

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from django.db import connection, transaction
 from django.utils import timezone
 
-from .cotalker import objectid
+from ..cotalker import objectid
 
 TABLE = "logs_payload"
 DEFAULT = f"{TABLE}_default"

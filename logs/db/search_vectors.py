@@ -13,9 +13,9 @@ from functools import lru_cache
 
 from django.db.models import Q
 
-from .cotalker import objectid
-from .payloads.masking import MaskedKeys, mask_text
-from .payloads.tokens import as_written, search_tokens
+from ..cotalker import objectid
+from ..payloads.masking import MaskedKeys, mask_text
+from ..payloads.tokens import as_written, search_tokens
 
 SHORTEST_BEGINNING = 3  # letters
 LONG_RESPONSE = 8192  # characters; ours are no longer, an imported one may be
