@@ -11,12 +11,12 @@ from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued
 
 from . import waiting_skips
+from .background.cancellation import in_thread
+from .background.jobs import Interrupted, interruptible
 from .db.payload_partitions import make_months_ahead
 from .ingest import refusals, same_again, unmatched, uploads
-from .jobs import Interrupted, interruptible
 from .retention import running
 from .runs import asking
-from .stopping import in_thread
 
 AGAIN = RetryStrategy(retry_exceptions={Interrupted})
 KEPT_HOURS = 7 * 24  # of jobs that have ended

@@ -15,7 +15,7 @@ from procrastinate.contrib.django import app
 
 from cotadmin.database import is_away
 
-from ..jobs import Interrupted
+from ..background.jobs import Interrupted
 from ..models import Import, ImportChunk, ImportKind, ImportState, RefusedDocument
 from ..payloads.masking import masked_keys
 from .importing import Importer, Refusal, Summary

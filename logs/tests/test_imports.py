@@ -13,9 +13,9 @@ from django.urls import reverse
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
+from logs.background.jobs import Interrupted
 from logs.forms_import import ImportForm
 from logs.ingest import uploads
-from logs.jobs import Interrupted
 from logs.models import Import, ImportState, RefusedDocument, Subscription, WebhookLog
 
 from .factories import SAMPLES, log_document, make_company, make_subscription

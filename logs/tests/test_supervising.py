@@ -7,8 +7,8 @@ import django.db
 import psycopg
 import pytest
 
-from logs import supervising
-from logs.supervising import MOST_FAILURES, Supervisor
+from logs.background import supervisor as supervising
+from logs.background.supervisor import MOST_FAILURES, Supervisor
 
 
 @pytest.fixture(autouse=True)

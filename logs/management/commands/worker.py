@@ -15,18 +15,18 @@ from functools import partial
 import psycopg
 from django.core.management.base import BaseCommand, CommandError
 
+from logs.background.cancellation import cancel_queries, in_thread, is_at_work
+from logs.background.jobs import run_jobs
+from logs.background.supervisor import Supervisor
 from logs.db.payload_partitions import make_months_ahead
 from logs.db.pooler_check import pooler_problem
 from logs.delivery.worker import DeliveryLoop
-from logs.jobs import run_jobs
 from logs.models import Worker
 from logs.rollups.folding import fold
 from logs.runs.feeding import feed
-from logs.stopping import cancel_queries, in_thread, is_at_work
-from logs.supervising import Supervisor
 from logs.tasks import queue_lost
 
-logger = logging.getLogger("logs.jobs")
+logger = logging.getLogger("logs.background.jobs")
 THREADS = 32  # for jobs, loops and the lookups of names, none of which may wait for another to end
 FOLD_SECONDS = 2.0
 MANY = 50_000  # differences

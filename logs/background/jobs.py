@@ -16,9 +16,9 @@ from procrastinate.jobs import Status
 
 from cotadmin.database import connection_parameters, is_away
 
-from .stopping import cancellable
+from .cancellation import cancellable
 
-logger = logging.getLogger("logs.jobs")
+logger = logging.getLogger("logs.background.jobs")
 # The queues that are worked at together, and by how many jobs at once: what takes hours holds up nothing but its own kind.
 KINDS = {"imports": (["imports"], 2), "plans": (["plans"], 2), "others": (["default", "retention"], 2)}
 GRACE_SECONDS = 1.0  # a job that is nearly done may end by itself
