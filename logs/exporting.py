@@ -9,8 +9,8 @@ from .db.search_vectors import MORE_VECTORS
 from .explorer.criteria import Criteria
 from .explorer.finding import Finder
 from .models import WebhookLog
+from .models.querysets import NOT_IN_LISTS
 from .payloads.masking import mask_json, mask_text, masked_keys
-from .querysets import NOT_IN_LISTS
 
 AT_ONCE = 500
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from .db.timeouts import LIMIT, Count, bounded_count
 from .models import AttemptTrigger, Subscription, WebhookLog
-from .querysets import WebhookLogQuerySet
+from .models.querysets import WebhookLogQuerySet
 
 NEXT_SHOWN = 4
 SOON = timedelta(seconds=3)

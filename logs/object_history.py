@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from .models import State
-from .querysets import WebhookLogQuerySet
+from .models.querysets import WebhookLogQuerySet
 
 LIMIT = 10_000  # logs of one object that are looked at
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from .health.subscriptions import SORTS
 from .models import Turn, WebhookLog
-from .querysets import SubscriptionQuerySet
+from .models.querysets import SubscriptionQuerySet
 
 _BETWEEN_TRIES = WebhookLog.objects.filter(
     subscription=OuterRef("pk"), next_attempt_at__isnull=False, turn=Turn.BETWEEN_TRIES

@@ -11,7 +11,7 @@ from django.db.models import Q
 
 from ..db.raw_sql import Written, written
 from ..models import WebhookLog
-from ..querysets import WebhookLogQuerySet
+from ..models.querysets import WebhookLogQuerySet
 from .terms import Path, Word
 
 # The columns by which the rollups count: a condition on these alone is answered without looking at logs.

@@ -2,24 +2,36 @@
 
 from .attempt import Attempt
 from .audit import AuditAction, AuditEntry
+from .bulk_redelivery import (
+    FIRST_STEP,
+    LAST_STEP,
+    WINDOW,
+    Canary,
+    Outcome,
+    PauseReason,
+    Run,
+    RunEntry,
+    RunState,
+    Source,
+    StaleChoice,
+    Why,
+)
+from .bulk_skip import WaitingSkip
+from .choices import AttemptTrigger, Cause, State, Turn
 from .company import Company
-from .hand_off import HandOff, HandOffState
+from .credentials import AcceptedEvent, ApiToken, Door, UnmatchedCount
 from .imports import Import, ImportChunk, ImportKind, ImportState, RefusedDocument
-from .ingest import AcceptedEvent, ApiToken, Door, UnmatchedCount
-from .lane import DUE_CHANNEL, RUN_BEGAN, take_position, wake
+from .log_counts import Cell, CellOfAll, DurationCell, DurationRollup, Rollup, RollupDelta, RollupOfAll
 from .payload import Payload
+from .queue import DUE_CHANNEL, RUN_BEGAN, take_position, wake
+from .redeliverable import RedeliveryRefused
+from .redelivery_override import Variant
 from .refusals import RefusalCount, RefusalKind, RefusedEvent
 from .retention import Retention
-from .rollup import Cell, CellOfAll, DurationCell, DurationRollup, Rollup, RollupDelta, RollupOfAll
-from .round import RedeliveryRefused
-from .run import FIRST_STEP, LAST_STEP, WINDOW, Canary, PauseReason, Run, RunState, Source, StaleChoice
-from .run_entry import Outcome, RunEntry, Why
 from .saved_view import SavedView
+from .share_link import HandOff, HandOffState
 from .sign_in import SignInTries
-from .states import AttemptTrigger, Cause, State, Turn
 from .subscription import Subscription, Trigger
-from .variant import Variant
-from .waiting_skip import WaitingSkip
 from .webhook_log import WebhookLog
 from .worker import DeliveryCount, LaneGroup, Worker
 

@@ -9,12 +9,12 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from ..cotalker import outcomes
-from .states import AttemptTrigger, Cause
+from .choices import AttemptTrigger, Cause
 from .subscription import Subscription
 from .webhook_log import WebhookLog
 
 if TYPE_CHECKING:
-    from .variant import Variant
+    from .redelivery_override import Variant
 
 
 class Attempt(models.Model):

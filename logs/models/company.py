@@ -6,8 +6,8 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from ..querysets import CompanyQuerySet
 from .fields import ObjectIdField, is_objectid
+from .querysets import CompanyQuerySet
 
 
 class Company(models.Model):

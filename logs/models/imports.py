@@ -9,7 +9,7 @@ from django.db import models
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from ..querysets import ImportQuerySet
+from .querysets import ImportQuerySet
 
 
 class ImportKind(models.TextChoices):

@@ -8,8 +8,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from ..querysets import PayloadQuerySet
 from .fields import JSONTextField
+from .querysets import PayloadQuerySet
 
 
 class Payload(models.Model):

@@ -9,7 +9,7 @@ from django.http import QueryDict
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from ..querysets import SavedViewQuerySet
+from .querysets import SavedViewQuerySet
 
 NAME_LENGTH = 60
 QUERY_LENGTH = 2000

@@ -14,11 +14,11 @@ from django.utils.translation import gettext_lazy as _
 
 from .. import signing
 from ..cotalker import objectid
-from ..querysets import SubscriptionQuerySet
 from ..url_cache import address_of
 from .company import Company
 from .fields import JSONTextField, ObjectIdField, is_objectid
-from .lane import Lane
+from .querysets import SubscriptionQuerySet
+from .queue import Lane
 
 CODE_PATTERN = r"^[a-z0-9_]+$"
 PREVIOUS_SECRET_SIGNS = timedelta(hours=24)

@@ -10,11 +10,11 @@ from django.utils.translation import gettext_lazy as _
 
 from ..cotalker import objectid
 from ..payloads.masking import masked_keys
-from ..querysets import WebhookLogQuerySet
 from ..url_cache import address_of
+from .choices import Cause, State
 from .fields import JSONTextField, ObjectIdField
-from .round import Round
-from .states import Cause, State
+from .querysets import WebhookLogQuerySet
+from .redeliverable import Round
 from .subscription import Subscription
 
 

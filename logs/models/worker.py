@@ -10,7 +10,7 @@ from django.db.models import DurationField, ExpressionWrapper, F
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from .states import Cause
+from .choices import Cause
 
 MISSED_AFTER = timedelta(seconds=30)
 

@@ -11,7 +11,7 @@ import time
 
 from django.db import Error, connection, transaction
 
-from ..models.rollup import WIDTHS as widths
+from ..models.log_counts import WIDTHS as widths
 
 logger = logging.getLogger("logs.rollups")
 AT_ONCE = 200_000

@@ -11,7 +11,7 @@ from django.db.models import DateTimeField, F, Func, QuerySet, Sum, Value
 
 from ..db.raw_sql import Written, answers, every
 from ..models import Cell, DurationCell, Subscription
-from ..models.rollup import WIDTHS
+from ..models.log_counts import WIDTHS
 from .durations import percentile
 from .spans import ORIGIN, within, written_within
 

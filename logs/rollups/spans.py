@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from django.db.models import Q
 
 from ..db.raw_sql import NEVER, Written, every
-from ..models.rollup import WIDTHS
+from ..models.log_counts import WIDTHS
 
 ORIGIN = datetime(2000, 1, 1, tzinfo=UTC)  # where buckets of every width begin
 FINEST = timedelta(minutes=WIDTHS[0])

@@ -15,7 +15,7 @@ from ..explorer.finding import Finder
 from ..explorer.settling import by_utc
 from ..filters import WebhookLogFilter
 from ..models import Outcome, Run, Source, State, WebhookLog
-from ..querysets import RunEntryQuerySet
+from ..models.querysets import RunEntryQuerySet
 
 MOST = 100_000  # logs of a run
 MOST_UNKNOWN = 100  # ids that are remembered because nobody knows them

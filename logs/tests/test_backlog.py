@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 
 from logs.models import CellOfAll
-from logs.models.rollup import RollupDelta
+from logs.models.log_counts import RollupDelta
 from logs.rollups import folding
 
 from .factories import make_subscription

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logs.models import Cell, CellOfAll, Rollup, RollupDelta, RollupOfAll, WebhookLog
-from logs.models.rollup import WIDTHS
+from logs.models.log_counts import WIDTHS
 from logs.rollups.durations import percentile
 from logs.rollups.folding import fold
 from logs.rollups.reading import TOTAL, cells, cells_by_step, percentiles

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection, connections
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from logs.models.rollup import RollupDelta
+from logs.models.log_counts import RollupDelta
 from logs.tasks import make_months
 
 from .factories import make_log, make_subscription

@@ -11,9 +11,9 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from ..querysets import HandOffQuerySet
 from ..signing import generate_token, hash_token
 from .audit import AuditAction, AuditEntry
+from .querysets import HandOffQuerySet
 from .webhook_log import WebhookLog
 
 NOTE_LENGTH = 500

@@ -10,10 +10,10 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from ..querysets import WebhookLogQuerySet
 from .audit import AuditAction, AuditEntry
+from .choices import AttemptTrigger, State
 from .fields import ObjectIdField
-from .states import AttemptTrigger, State
+from .querysets import WebhookLogQuerySet
 
 DUE_CHANNEL = "cotadmin_due"
 RUN_BEGAN = "run"  # in the place of a lane: runs are put into their lanes by the workers

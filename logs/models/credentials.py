@@ -7,8 +7,8 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from ..querysets import CompanyOwnedQuerySet
 from .company import Company
+from .querysets import CompanyOwnedQuerySet
 
 
 class Access(models.Model):

@@ -11,13 +11,13 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from .audit import AuditAction, AuditEntry
-from .lane import GOES_ON, take_position, wake
-from .states import AttemptTrigger, State, Turn
+from .choices import AttemptTrigger, State, Turn
+from .queue import GOES_ON, take_position, wake
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise as StrPromise
 
-    from .variant import Variant
+    from .redelivery_override import Variant
 
 
 class RedeliveryRefused(Exception):

@@ -11,13 +11,13 @@ from django.db import models
 from django.db.models import Case, Exists, OuterRef, Q, Value, When
 from django.db.models.functions import Left, Now
 
-from .db.cursor_pagination import Page, key_page
-from .payloads.masking import mask_url, masked_keys
+from ..db.cursor_pagination import Page, key_page
+from ..payloads.masking import mask_url, masked_keys
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
-    from .models import Subscription
+    from . import Subscription
 
 RESPONSE_IN_LISTS = 200
 PERMISSIONS = "django.contrib.auth.backends.ModelBackend"  # the backend that knows them
