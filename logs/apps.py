@@ -14,7 +14,7 @@ class LogsConfig(AppConfig):
         """A wrong setting of the guard stops the start, not the first delivery."""
         from .db import pooler_check  # noqa: F401  registers its check
         from .db.timestamps import read_by_psycopg
-        from .delivery.guard import Guard
+        from .delivery.ssrf import Guard
 
         try:
             Guard.from_settings()

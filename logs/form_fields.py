@@ -12,7 +12,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from . import request_headers
-from .delivery.verdict import Answer, Verdict, verdict_of
+from .delivery.url_check import Answer, Verdict, verdict_of
 from .models import Subscription
 from .signing import SecretUnreadable
 

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from . import request_headers, signing
 from .codes import suggested_code
-from .delivery.verdict import Answer
+from .delivery.url_check import Answer
 from .form_fields import HeadersField, ObjectIdFormField, SecretInput, judged
 from .models import Company, Subscription, Trigger
 from .subscription_versions import digest, draft_for, id_of_draft, read_version, shown, version_of

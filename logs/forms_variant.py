@@ -10,7 +10,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from .cotalker import strict_json
-from .delivery.verdict import Answer, Verdict
+from .delivery.url_check import Answer, Verdict
 from .form_fields import judged
 from .forms_reason import ReasonForm
 from .ingest.pieces import EVENT_LIMIT

@@ -14,7 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from .cotalker.outcomes import Cause
-from .delivery.counts import BUCKETS
+from .delivery.attempt_metrics import BUCKETS
 
 COUNTED = 10_000
 CAUSES = ["", *Cause]

@@ -10,10 +10,10 @@ from procrastinate import JobContext, RetryStrategy
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued
 
-from . import waiting_skips
 from .background.cancellation import in_thread
 from .background.jobs import Interrupted, interruptible
 from .db.payload_partitions import make_months_ahead
+from .delivery import bulk_skip
 from .ingest import refusals, same_again, unmatched, uploads
 from .retention import running
 from .runs import asking
@@ -39,7 +39,7 @@ def plan_run(context: JobContext, run_id: int) -> None:
 def skip_waiting(context: JobContext, skip_id: int) -> None:
     """What waits for an inactive subscription, where it is too much for a request."""
     with interruptible(context.should_abort):
-        if not waiting_skips.run(skip_id, should_stop=context.should_abort):
+        if not bulk_skip.run(skip_id, should_stop=context.should_abort):
             raise Interrupted
 
 
@@ -48,7 +48,7 @@ async def queue_lost() -> None:
     for task, argument, lost in (
         (run_import, "import_id", uploads.lost),
         (plan_run, "run_id", asking.lost),
-        (skip_waiting, "skip_id", waiting_skips.lost),
+        (skip_waiting, "skip_id", bulk_skip.lost),
     ):
         for pk in await in_thread(lost):
             with suppress(AlreadyEnqueued):

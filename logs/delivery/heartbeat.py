@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection
 
 import psycopg
 
-from . import connecting
+from . import database
 from .leases import HEARTBEATS, Leases
 
 logger = logging.getLogger("logs.delivery")
@@ -58,7 +58,7 @@ class Heartbeat(threading.Thread):
             self._ending.wait(RECONNECT_SECONDS)
 
     def _beat_while_connected(self) -> None:
-        with connecting.connected() as connection:
+        with database.connected() as connection:
             connection.execute(f"SET statement_timeout = {int(self.leases.seconds * 500)}")
             self.leases.register(connection)
             while not self._ending.is_set():

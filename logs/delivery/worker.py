@@ -23,18 +23,18 @@ from .. import signing
 from ..cotalker import objectid
 from ..cotalker.outcomes import Cause
 from ..models import DUE_CHANNEL, RUN_BEGAN
-from . import connecting, counts, lanes
-from .byte_budget import ByteBudget
-from .clock import DatabaseClock
-from .fronts import Fronts
-from .guard import Guard
+from . import attempt_metrics, claim, database
+from .claim import Delivery
+from .database import DatabaseClock
+from .delivered_cache import Received
 from .heartbeat import RECONNECT_SECONDS, Heartbeat
-from .lanes import Delivery
-from .last_look import LastLook
+from .http_client import Outcome, Sender
 from .leases import Leases, group_of
-from .received import Received
-from .recorder import Recorder
-from .sender import Outcome, Sender
+from .memory_budget import ByteBudget
+from .outcome_writer import Recorder
+from .pre_send_check import LastLook
+from .queue_front import Fronts
+from .ssrf import Guard
 
 logger = logging.getLogger("logs.delivery")
 SWEEP_SECONDS = 1.0  # heals a notice that was lost
@@ -57,7 +57,7 @@ class DeliveryLoop:
         self.leases = Leases(holder)
         self.recorder = Recorder(holder)
         self.clock = DatabaseClock()
-        self.counts = counts.Counts()
+        self.counts = attempt_metrics.Counts()
         self.running: dict[str, asyncio.Task[None]] = {}
         self.run_began = asyncio.Event()
         self.last_look = LastLook()
@@ -106,7 +106,7 @@ class DeliveryLoop:
     async def _work(self, sender: Sender) -> None:
         """Deliver while the connections last, or until the worker is to stop and nothing is in flight."""
         async with AsyncExitStack() as stack:
-            asking, listening, looking, *recording = [await connecting.connect(stack) for _ in range(3 + RECORDERS)]
+            asking, listening, looking, *recording = [await database.connect(stack) for _ in range(3 + RECORDERS)]
             await self.recorder.write_waiting(recording[0])  # else what is on record in a moment would be sent again
             await listening.execute(f"LISTEN {DUE_CHANNEL}")
             async with asyncio.TaskGroup() as group:
@@ -117,7 +117,7 @@ class DeliveryLoop:
                 await self._drain()
                 for task in tasks:
                     task.cancel()
-            await counts.save(asking, self.counts)
+            await attempt_metrics.save(asking, self.counts)
 
     async def _listen(self, connection: psycopg.AsyncConnection) -> None:
         async for notice in connection.notifies():
@@ -134,7 +134,7 @@ class DeliveryLoop:
     async def _keep_time(self, connection: psycopg.AsyncConnection) -> None:
         while True:
             await self.clock.set(connection)
-            await counts.save(connection, self.counts)
+            await attempt_metrics.save(connection, self.counts)
             await asyncio.sleep(CLOCK_SECONDS)
 
     def _leases_changed(self) -> None:
@@ -172,7 +172,7 @@ class DeliveryLoop:
             is_sweep = time.monotonic() >= self._sweep_at
             woken, self._woken = self._woken - self.running.keys(), set()
             asked_at = time.monotonic()
-            found = await lanes.claim(
+            found = await claim.claim(
                 connection,
                 self.leases,
                 busy=self.running,

@@ -6,10 +6,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from ..db.timeouts import Count
+from ..delivery.queue_summary import count_due, heads_of
 from ..models import Subscription
 from .groups import FailureGroup, failures_over_time, groups_of, lanes_with, questions, with_bars
 from .kinds import Kind, kinds_of
-from .lanes import count_due, heads_of
 from .moments import look_up
 from .period import Period
 from .reception import last_attempts, questions_about

@@ -11,11 +11,11 @@ from urllib.parse import urlencode
 from django.db.models import QuerySet
 from django.urls import reverse
 
-from ..delivery.day_kinds import OTHER
+from ..delivery.fingerprint_limit import OTHER
+from ..delivery.queue_summary import is_blocked
 from ..models import Cause, State
 from ..rollups.reading import TOTAL, cells_by_step
 from .kinds import Kind
-from .lanes import is_blocked
 from .moments import Found, Question
 from .period import Period
 from .reception import LastAttempts

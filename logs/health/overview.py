@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from ..db.timeouts import Count
+from ..delivery.queue_summary import blocked, count_due, heads_of, is_blocked, oldest_waiting, waiting_together
 from ..models import Subscription, WebhookLog
 from .groups import FailureGroup, failures_over_time, groups_of, questions, with_bars
 from .kinds import kinds_of
-from .lanes import blocked, count_due, heads_of, is_blocked, oldest_waiting, waiting_together
 from .moments import look_up
 from .period import Period
 from .reception import LastAttempts, last_attempts, questions_about

@@ -8,9 +8,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from ..delivery.queue_summary import heads_of
 from ..models import Subscription
 from .kinds import kinds_of
-from .lanes import heads_of
 from .moments import look_up
 from .period import Period
 from .reception import LastAttempts, last_attempts, questions_about

@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 
 from django.db.models import Max, Min
 
+from ..delivery.queue_summary import is_blocked
 from ..models import Cell, State
 from ..rollups.reading import TOTAL
 from .groups import FailureGroup, groups_of, questions, with_bars
 from .kinds import END, Kind, Kinds, moment
-from .lanes import is_blocked
 from .moments import look_up
 from .period import Period
 from .reception import LastAttempts, last_attempts, questions_about

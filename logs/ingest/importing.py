@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from ..cotalker.documents import BadDocument, LogDocument, SubscriptionDocument, read_log, read_subscription
 from ..cotalker.json_stream import Piece, TooMuch, UnreadableFile, split
-from ..delivery.day_kinds import DayKinds
+from ..delivery.fingerprint_limit import DayKinds
 from ..payloads.masking import MaskedKeys
 from ..rollups.folding import fold
 from .log_store import Stored, store_logs

@@ -12,7 +12,7 @@ from ..cotalker.documents import BadDocument, LogDocument
 from ..cotalker.outcomes import cause_of, fingerprint, is_success
 from ..db.payload_partitions import make_months_of
 from ..db.search_vectors import MORE_VECTORS, event_vectors, response_vector
-from ..delivery.day_kinds import KNOWN, DayKinds, day_of
+from ..delivery.fingerprint_limit import KNOWN, DayKinds, day_of
 from ..models import State
 from ..payloads.equality import is_same
 from ..payloads.masking import MaskedKeys, mask_json, mask_text

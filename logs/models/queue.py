@@ -27,7 +27,7 @@ class Lane(models.Model):
     locks the logs first: so nobody waits in a circle.
     """
 
-    # No event that waits stands before this position, so nobody has to look there (logs/delivery/fronts.py).
+    # No event that waits stands before this position, so nobody has to look there (logs/delivery/queue_front.py).
     waiting_from = models.BigIntegerField(default=0, db_default=0, editable=False)
     # Counts what a worker must notice before it sends the next event that it has read already.
     lane_version = models.BigIntegerField(default=0, editable=False)

@@ -72,7 +72,7 @@ class WebhookLog(Round):
                 condition=Q(state=State.FAILED),
             ),
             models.Index("object_id", F("created_at").desc(), name="log_of_object", condition=~Q(object_id="")),
-            # Whether a newer event of an object was received (logs/runs/stale.py).
+            # Whether a newer event of an object was received (logs/delivery/superseded.py).
             models.Index(
                 "subscription",
                 "object_id",

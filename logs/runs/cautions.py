@@ -8,8 +8,8 @@ from typing import Any
 
 from django.utils.translation import ngettext
 
-from ..delivery.guard import Blocked, Guard
-from ..health.lanes import waiting_together
+from ..delivery.queue_summary import waiting_together
+from ..delivery.ssrf import Blocked, Guard
 from ..health.receivers import Receiver, Reception
 
 

@@ -8,9 +8,9 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from ..delivery.superseded import NEWEST_RECEIVED
 from ..models import Company, Run, RunState, Source, Subscription
 from .selection import MOST, Asked, FilterInvalid, TooMany, asked_for
-from .stale import NEWEST_RECEIVED
 
 # Of those that could be sent, the stale and the received are told apart: what becomes of them is chosen afterwards.
 _ENTRIES = f"""

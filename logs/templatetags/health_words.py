@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from ..db.timeouts import Count
-from ..health import lanes
+from ..delivery import queue_summary
 from ..health.period import Period
 from ..health.traffic import Bar, Traffic
 from ..models import Cause
@@ -202,12 +202,12 @@ def _label(local: datetime, is_same_day: bool, step: timedelta) -> str:
 
 @register.filter
 def behind(lane) -> Count:
-    return lanes.behind(lane)
+    return queue_summary.behind(lane)
 
 
 @register.filter
 def waiting(lane) -> Count:
-    return lanes.waiting(lane)
+    return queue_summary.waiting(lane)
 
 
 @register.filter

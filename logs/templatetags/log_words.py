@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from .. import lane_state
+from ..delivery import queue_status
 from ..filters import ACTIONS, EVENT_TYPES
 from ..models import State, WebhookLog
 from ..payloads.json_tree import OPENED_LEVELS
@@ -51,7 +51,7 @@ def host_of(url: str) -> str:
 @register.filter
 def seconds_between_looks(log: WebhookLog) -> int:
     """How often a page asks for a log that is due: seldom, where it can stand like this for hours."""
-    return lane_state.seconds_between_looks(log)
+    return queue_status.seconds_between_looks(log)
 
 
 @register.simple_tag

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from logs.delivery.connecting import connected
+from logs.delivery.database import connected
 
 
 def buffers_of(statement: str, parameters: Mapping[str, Any]) -> tuple[int, int]:

@@ -10,7 +10,7 @@ import zlib
 import pytest
 from django.urls import reverse
 
-from logs.delivery.sender import Outcome, Sender
+from logs.delivery.http_client import Outcome, Sender
 from logs.models import Cause
 
 from .factories import ids_found, make_subscription, make_waiting_log

@@ -10,7 +10,7 @@ import pytest
 from django.db import OperationalError, connection, connections
 
 from cotadmin.database import connection_parameters
-from logs.delivery.connecting import connect
+from logs.delivery.database import connect
 from logs.probe_connection import probe_connection
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
-from logs.delivery import day_kinds
-from logs.delivery.day_kinds import OTHER
+from logs.delivery import fingerprint_limit
+from logs.delivery.fingerprint_limit import OTHER
 from logs.models import Rollup, State, WebhookLog
 from logs.rollups.folding import fold
 
@@ -18,7 +18,7 @@ WORDS = ["alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel
 
 @pytest.fixture
 def few(monkeypatch):
-    monkeypatch.setattr(day_kinds, "MOST", 3)
+    monkeypatch.setattr(fingerprint_limit, "MOST", 3)
 
 
 def failed(number: int, response: str, **fields):

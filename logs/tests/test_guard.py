@@ -6,7 +6,7 @@ import socket
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from logs.delivery.guard import AllowedNetwork, Blocked, Guard, GuardedResolver, parse_allowed_networks
+from logs.delivery.ssrf import AllowedNetwork, Blocked, Guard, GuardedResolver, parse_allowed_networks
 
 CLOSED = Guard()
 WIDE_OPEN = Guard(parse_allowed_networks(["0.0.0.0/0", "::/0"]))

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from logs.delivery.head_first import HeadFirstConnector
+from logs.delivery.http_connection import HeadFirstConnector
 
 INTERIM = b"HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\n"
 ANSWERS = [

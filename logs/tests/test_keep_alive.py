@@ -12,9 +12,9 @@ from contextlib import asynccontextmanager
 import pytest
 
 from logs.cotalker.outcomes import Cause
-from logs.delivery import head_first
-from logs.delivery.guard import Guard, parse_allowed_networks
-from logs.delivery.sender import Outcome, Sender
+from logs.delivery import http_connection
+from logs.delivery.http_client import Outcome, Sender
+from logs.delivery.ssrf import Guard, parse_allowed_networks
 
 from .certificates import trust_certificate
 
@@ -319,7 +319,7 @@ def test_only_so_many_connections_are_kept(monkeypatch):
             for _time in range(2):
                 await asyncio.gather(post(), post(), post())
 
-    monkeypatch.setattr(head_first, "KEPT", 1)
+    monkeypatch.setattr(http_connection, "KEPT", 1)
     receiver = KeepingReceiver()
     asyncio.run(scenario())
     assert (len(receiver.requests), len(receiver.connections)) == (6, 5)

@@ -13,7 +13,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from logs.cotalker import objectid
-from logs.health import failures, lanes, overview
+from logs.delivery import queue_summary
+from logs.health import failures, overview
 from logs.models import State, Subscription, Turn, WebhookLog, take_position
 from logs.views import subscription_page
 
@@ -100,7 +101,7 @@ def rows_read(call: Callable[[], object]) -> int:
     ["/", "/failures/", SUBSCRIPTIONS, f"{SUBSCRIPTIONS}?sort=-waiting", f"{SUBSCRIPTIONS}?sort=name", PLAN, RUN],
 )
 def test_what_is_read_does_not_grow_with_what_waits_in_all_lanes(client, operator, monkeypatch, page):
-    monkeypatch.setattr(lanes, "LIMIT", 30)
+    monkeypatch.setattr(queue_summary, "LIMIT", 30)
     monkeypatch.setattr(failures, "SHOWN", 5)
     monkeypatch.setattr(subscription_page, "MOST_ROWS", 5)
     all_lanes = make_lanes(LANES)
@@ -117,8 +118,8 @@ def test_what_is_read_does_not_grow_with_what_waits_in_all_lanes(client, operato
         wait_in(lane, 20)
     # Of each lane that is shown 20 more are counted, of all together no more than the limit.
     shown = overview.SHOWN + overview.BLOCKED_SHOWN
-    assert rows_read(look) - few <= 20 * shown + lanes.LIMIT + LANES
-    assert 20 * shown + lanes.LIMIT + LANES < 20 * LANES / 3 * 2
+    assert rows_read(look) - few <= 20 * shown + queue_summary.LIMIT + LANES
+    assert 20 * shown + queue_summary.LIMIT + LANES < 20 * LANES / 3 * 2
 
 
 def names(client: Client, sort: str) -> list[tuple[str, str]]:
@@ -145,7 +146,7 @@ def test_those_of_which_most_waits_are_shown_in_the_order_of_their_numbers(clien
 
 
 def test_the_overview_says_of_all_lanes_together_that_more_waits_than_it_counts(client, operator, monkeypatch):
-    monkeypatch.setattr(lanes, "LIMIT", 4)
+    monkeypatch.setattr(queue_summary, "LIMIT", 4)
     for lane in make_lanes(2):
         wait_in(lane, 3)
     page = text_of(client.get("/"))
@@ -153,7 +154,7 @@ def test_the_overview_says_of_all_lanes_together_that_more_waits_than_it_counts(
 
 
 def test_a_lane_counts_to_the_limit_and_not_beyond(client, operator, monkeypatch):
-    monkeypatch.setattr(lanes, "LIMIT", 4)
+    monkeypatch.setattr(queue_summary, "LIMIT", 4)
     [lane] = make_lanes(1)
     wait_in(lane, 4)
     assert names(client, "name") == [("Lane 00", "4")]

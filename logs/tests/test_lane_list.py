@@ -13,8 +13,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from logs.cotalker import objectid
-from logs.health import lane_list
-from logs.health import lanes as health_lanes
+from logs.delivery import queue_list
+from logs.delivery import queue_summary as health_lanes
 from logs.models import AuditAction, AuditEntry, State, Subscription, Turn, WebhookLog
 
 from .factories import make_company, make_subscription, make_waiting_log
@@ -211,7 +211,7 @@ class TestWhatItSays:
 class TestPages:
     @pytest.fixture(autouse=True)
     def small_pages(self, monkeypatch):
-        monkeypatch.setattr(lane_list, "SIZE", 4)
+        monkeypatch.setattr(queue_list, "SIZE", 4)
 
     def walk(self, client) -> list[str]:
         """The pages, by their links."""
@@ -478,7 +478,7 @@ def test_thirty_lanes_and_three_hundred_cost_the_same(
 ):
     """Queries, rows with details, and bytes."""
     client.force_login(member(role) if role == "Operator" else django_user_model.objects.create_superuser("root"))
-    monkeypatch.setattr(lane_list, "SIZE", 30)
+    monkeypatch.setattr(queue_list, "SIZE", 30)
 
     def cost() -> tuple[int, int, int]:
         with CaptureQueriesContext(connection) as captured:
@@ -502,7 +502,7 @@ def test_thirty_lanes_and_three_hundred_cost_the_same(
 
 
 def test_what_waits_is_counted_only_in_the_lanes_that_are_shown(client, operator, monkeypatch):
-    monkeypatch.setattr(lane_list, "SIZE", 2)
+    monkeypatch.setattr(queue_list, "SIZE", 2)
     lanes = [retrying_lane(f"Retrying {number}", 1 + number) for number in range(4)]
     with CaptureQueriesContext(connection) as captured:
         look(client)

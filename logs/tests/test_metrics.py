@@ -15,9 +15,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from logs import metrics
 from logs.cotalker.outcomes import Cause
-from logs.delivery import connecting
-from logs.delivery.counts import BUCKETS, Counts, save
-from logs.delivery.sender import Outcome
+from logs.delivery import database
+from logs.delivery.attempt_metrics import BUCKETS, Counts, save
+from logs.delivery.http_client import Outcome
 from logs.models import DeliveryCount, Subscription, Turn, UnmatchedCount, WebhookLog, Worker
 
 from .factories import SUBSCRIPTION, make_company, make_log, make_subscription
@@ -65,7 +65,7 @@ def outcome(milliseconds: int, cause: str = "") -> Outcome:
 def save_counts(counts: Counts) -> None:
     async def run() -> None:
         async with AsyncExitStack() as stack:
-            await save(await connecting.connect(stack), counts)
+            await save(await database.connect(stack), counts)
 
     asyncio.run(run())
 

@@ -11,8 +11,8 @@ from django.db import connection
 from django.test import Client
 
 from cotadmin.database import connection_parameters
-from logs.delivery import connecting, fronts, lanes, last_look
-from logs.delivery.lanes import Delivery
+from logs.delivery import claim, database, pre_send_check, queue_front
+from logs.delivery.claim import Delivery
 from logs.delivery.leases import GROUPS
 from logs.models import RunEntry, State, Subscription, WebhookLog
 from logs.runs.feeding import feed
@@ -30,15 +30,15 @@ NEWER = datetime(2023, 1, 1, tzinfo=UTC)
 
 def pages_of_claim(lane: Subscription) -> tuple[int, int]:
     """The pages that a claim for this lane reads, and the logs that it finds."""
-    parameters = {"groups": list(range(GROUPS)), "busy": [], "woken": [lane.pk], "limit": 100, "ahead": lanes.AHEAD}
+    parameters = {"groups": list(range(GROUPS)), "busy": [], "woken": [lane.pk], "limit": 100, "ahead": claim.AHEAD}
     parameters |= {"ahead_bytes": 1 << 20, "measured_bytes": 4096, "small_bytes": 1 << 20, "latest": 35.0}
-    return buffers_of(lanes._CLAIM_WOKEN, parameters)
+    return buffers_of(claim._CLAIM_WOKEN, parameters)
 
 
 def pages_of_last_look(logs: list[str]) -> tuple[int, int]:
     lane = Subscription.objects.get(logs=logs[0])
     parameters = {"logs": logs, "after": [1] * len(logs), "versions": [lane.lane_version] * len(logs)}
-    return buffers_of(last_look._LOOK, parameters | {"fetched": [False] * len(logs)})
+    return buffers_of(pre_send_check._LOOK, parameters | {"fetched": [False] * len(logs)})
 
 
 def add_logs(lane: Subscription, number: int, state: State) -> None:
@@ -59,18 +59,18 @@ def add_logs(lane: Subscription, number: int, state: State) -> None:
 
 def test_whether_a_log_is_stale_does_not_cost_more_where_its_object_has_many_logs(member):
     lane, other = make_subscription(), make_subscription(OTHER)
-    import_logs(*(log_document(n, {"data": {"_id": OBJECT}}, retry=1) for n in range(lanes.AHEAD)))
+    import_logs(*(log_document(n, {"data": {"_id": OBJECT}}, retry=1) for n in range(claim.AHEAD)))
     start_run(member("Operator"), WebhookLog.objects.all())
     feed()
     queued = list(RunEntry.objects.filter(outcome="queued").order_by("number").values_list("log", flat=True))
-    assert len(queued) == lanes.AHEAD
+    assert len(queued) == claim.AHEAD
     before = [pages_of_claim(lane), pages_of_last_look(queued)]
     add_logs(lane, 1500, State.FAILED)
     add_logs(other, 1500, State.SUCCEEDED)
     after = [pages_of_claim(lane), pages_of_last_look(queued)]
     for (few, rows), (many, rows_of_many) in zip(before, after, strict=True):
-        assert rows == rows_of_many == lanes.AHEAD
-        assert many < few + 10 * lanes.AHEAD
+        assert rows == rows_of_many == claim.AHEAD
+        assert many < few + 10 * claim.AHEAD
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def add_delivered(log: WebhookLog, number: int) -> None:
 
 def test_an_old_snapshot_makes_no_claim_dearer_however_much_was_delivered(old_snapshot, receiver, deliver, monkeypatch):
     """Compared with a claim that walks all that was delivered; each is asked twice, since the first tidies the catalog."""
-    monkeypatch.setattr(fronts, "STEP", 1)
+    monkeypatch.setattr(queue_front, "STEP", 1)
     lane, token = make_subscription(url=receiver.url), make_token()
     accept(token, 0, 1)
     add_delivered(WebhookLog.objects.get(), 20_000)
@@ -115,7 +115,7 @@ def test_an_old_snapshot_makes_no_claim_dearer_however_much_was_delivered(old_sn
     pages, found = min(pages_of_claim(lane) for _ in range(2))
     Subscription.objects.update(waiting_from=0)
     pages_of_all, found_of_all = min(pages_of_claim(lane) for _ in range(2))
-    assert found == found_of_all == lanes.AHEAD
+    assert found == found_of_all == claim.AHEAD
     assert 10 * pages < pages_of_all
 
 
@@ -133,7 +133,7 @@ def test_an_event_that_comes_in_writes_no_new_version_of_the_row_of_its_lane():
 
 
 def test_a_run_takes_turns_with_events_whose_beginning_has_moved_on(member, receiver, deliver_run, monkeypatch):
-    monkeypatch.setattr(fronts, "STEP", 1)
+    monkeypatch.setattr(queue_front, "STEP", 1)
     lane = make_subscription(url=receiver.url)
     import_logs(*(log_document(n) for n in range(30)))
     run = start_run(member("Operator"), WebhookLog.objects.all())
@@ -148,7 +148,7 @@ def test_a_run_takes_turns_with_events_whose_beginning_has_moved_on(member, rece
 
 
 def test_the_beginning_of_a_lane_that_was_changed_since_it_was_read_stays(monkeypatch):
-    monkeypatch.setattr(fronts, "STEP", 1)
+    monkeypatch.setattr(queue_front, "STEP", 1)
     lane = make_subscription()
 
     def move_on(lane_version: int) -> int:
@@ -156,7 +156,7 @@ def test_the_beginning_of_a_lane_that_was_changed_since_it_was_read_stays(monkey
 
         async def ask() -> None:
             async with AsyncExitStack() as stack:
-                await fronts.Fronts().move_on(await connecting.connect(stack), {lane.pk: [read]})
+                await queue_front.Fronts().move_on(await database.connect(stack), {lane.pk: [read]})
 
         asyncio.run(ask())
         return Subscription.objects.get(pk=lane.pk).waiting_from

@@ -8,10 +8,11 @@ from contextlib import AsyncExitStack, suppress
 
 import pytest
 
-from logs.delivery import connecting, lanes
-from logs.delivery.byte_budget import ByteBudget
-from logs.delivery.lanes import Delivery
+from logs.delivery import claim as lanes
+from logs.delivery import database
+from logs.delivery.claim import Delivery
 from logs.delivery.leases import Leases
+from logs.delivery.memory_budget import ByteBudget
 from logs.models import Payload, Subscription, WebhookLog
 
 from .factories import make_subscription, make_waiting_log
@@ -35,9 +36,9 @@ def claim(small_bytes: int) -> list[list[Delivery]]:
 
     async def ask() -> list[list[Delivery]]:
         async with AsyncExitStack() as stack:
-            connection = await connecting.connect(stack)
+            connection = await database.connect(stack)
             leases = Leases("test")
-            with connecting.connected() as beating:
+            with database.connected() as beating:
                 leases.register(beating)
                 leases.renew(beating, lambda: set())
             found = await lanes.claim(connection, leases, busy=[], limit=100, small_bytes=small_bytes)

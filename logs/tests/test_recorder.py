@@ -8,10 +8,10 @@ from contextlib import AsyncExitStack
 import pytest
 from django.db import transaction
 
-from logs.delivery import connecting, lanes
+from logs.delivery import claim, database
+from logs.delivery.http_client import Outcome
 from logs.delivery.leases import Leases
-from logs.delivery.recorder import Recorded, Recorder
-from logs.delivery.sender import Outcome
+from logs.delivery.outcome_writer import Recorded, Recorder
 from logs.models import Attempt, State, WebhookLog
 
 from .factories import make_subscription, make_waiting_log
@@ -49,12 +49,12 @@ def test_outcomes_that_came_in_together_are_locked_in_the_order_of_their_logs():
 async def _record_all(outcome_of: Callable[[str], Outcome]) -> list[Recorded | None]:
     """Write down, at once, what became of the logs that are due."""
     async with AsyncExitStack() as stack:
-        connection = await connecting.connect(stack)
+        connection = await database.connect(stack)
         leases = Leases("test")
-        with connecting.connected() as beating:
+        with database.connected() as beating:
             leases.register(beating)
             leases.renew(beating, lambda: set())
-        claimed = await lanes.claim(connection, leases, busy=[], limit=10, small_bytes=10**6)
+        claimed = await claim.claim(connection, leases, busy=[], limit=10, small_bytes=10**6)
         recorder = Recorder("test")
         told = [
             recorder.record(delivery, outcome_of(delivery.log_id), started=asyncio.get_running_loop().time())

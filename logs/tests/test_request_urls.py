@@ -8,8 +8,8 @@ import base64
 import pytest
 from django.urls import reverse
 
-from logs.delivery.guard import Guard
-from logs.delivery.sender import Outcome, Sender
+from logs.delivery.http_client import Outcome, Sender
+from logs.delivery.ssrf import Guard
 from logs.models import Subscription
 
 from .factories import make_company

@@ -15,9 +15,9 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from cotadmin import __version__
 from logs.cotalker.outcomes import Cause
-from logs.delivery.guard import Guard, parse_allowed_networks
-from logs.delivery.head_first import HeadFirst
-from logs.delivery.sender import Outcome, Sender
+from logs.delivery.http_client import Outcome, Sender
+from logs.delivery.http_connection import HeadFirst
+from logs.delivery.ssrf import Guard, parse_allowed_networks
 
 from .certificates import certificate_for, trust_certificate
 
@@ -531,7 +531,7 @@ class NameServer(AbstractResolver):
 def name_server(monkeypatch):
     def use(*answers: list[str] | OSError) -> NameServer:
         server = NameServer(*answers)
-        monkeypatch.setattr("logs.delivery.guard.PooledResolver", lambda: server)
+        monkeypatch.setattr("logs.delivery.ssrf.PooledResolver", lambda: server)
         return server
 
     return use

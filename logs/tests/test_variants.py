@@ -10,6 +10,7 @@ import pytest
 from django.utils import timezone
 
 from logs import signing
+from logs.delivery.superseded import NEWER_WAS_RECEIVED
 from logs.models import (
     Attempt,
     AttemptTrigger,
@@ -25,7 +26,6 @@ from logs.models import (
 from logs.retention.expiry import expire
 from logs.retention.pruning import delete_logs
 from logs.runs.feeding import feed
-from logs.runs.stale import NEWER_WAS_RECEIVED
 from logs.variants import ask_for
 
 from .factories import make_log, make_subscription, make_waiting_log

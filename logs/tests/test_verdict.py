@@ -6,8 +6,8 @@ import threading
 import pytest
 from django.urls import reverse
 
-from logs.delivery import verdict
-from logs.delivery.verdict import Answer, look_up, verdict_of
+from logs.delivery import url_check
+from logs.delivery.url_check import Answer, look_up, verdict_of
 from logs.models import Subscription
 
 from .factories import COMPANY, make_company, make_subscription
@@ -41,8 +41,8 @@ def end_lookups() -> None:
 def hanging_name_server(monkeypatch):
     """Answers when the test is over; nobody waits for it longer than a moment."""
     release = threading.Event()
-    monkeypatch.setattr(verdict, "SECONDS", 0.05)
-    monkeypatch.setattr(verdict, "_places", threading.BoundedSemaphore(2))
+    monkeypatch.setattr(url_check, "SECONDS", 0.05)
+    monkeypatch.setattr(url_check, "_places", threading.BoundedSemaphore(2))
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_kwargs: release.wait(30) and [])
     yield
     release.set()
@@ -91,7 +91,7 @@ def test_a_name_server_that_hangs_is_not_waited_for(hanging_name_server):
 
 
 def test_a_place_is_free_again_after_each_lookup(name_server, monkeypatch):
-    monkeypatch.setattr(verdict, "_places", threading.BoundedSemaphore(1))
+    monkeypatch.setattr(url_check, "_places", threading.BoundedSemaphore(1))
     for addresses in ([PUBLIC], []) * 3:
         name_server(*addresses)
         try:

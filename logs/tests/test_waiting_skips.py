@@ -7,7 +7,7 @@ from django.db import connection
 from django.urls import reverse
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from logs import waiting_skips
+from logs.delivery import bulk_skip
 from logs.models import AuditAction, AuditEntry, State, Subscription, WaitingSkip, WebhookLog
 from logs.runs.feeding import feed
 
@@ -42,8 +42,8 @@ def lane(operator):
 @pytest.fixture
 def few(monkeypatch):
     """Few are many."""
-    monkeypatch.setattr(waiting_skips, "QUICK", 3)
-    monkeypatch.setattr(waiting_skips, "PIECE", 2)
+    monkeypatch.setattr(bulk_skip, "QUICK", 3)
+    monkeypatch.setattr(bulk_skip, "PIECE", 2)
 
 
 def make_waiting(lane: Subscription, count: int) -> None:
@@ -93,8 +93,8 @@ def test_who_asks_twice_begins_once(client, lane, few):
     for _time in range(2):
         assert "What waits is being skipped" in ask(client, lane)
     [job] = ProcrastinateJob.objects.filter(task_name="logs.tasks.skip_waiting")
-    assert waiting_skips.run(job.args["skip_id"])
-    assert waiting_skips.run(job.args["skip_id"])
+    assert bulk_skip.run(job.args["skip_id"])
+    assert bulk_skip.run(job.args["skip_id"])
     assert (due(), record()) == (0, ["7: too late"])
 
 
@@ -103,14 +103,14 @@ def test_a_job_that_is_stopped_goes_on_where_it_was_and_is_found_when_it_is_lost
     ask(client, lane)
     skip = WaitingSkip.objects.get()
     looks = iter([False, False, True])
-    assert not waiting_skips.run(skip.pk, lambda: next(looks))
+    assert not bulk_skip.run(skip.pk, lambda: next(looks))
     assert (due(), record()) == (3, [])
     assert "What waits is being skipped: 4 events so far." in text_of(client.get(lane.get_absolute_url()))
-    assert waiting_skips.lost() == []
+    assert bulk_skip.lost() == []
     ProcrastinateJob.objects.all()._raw_delete("default")
-    assert waiting_skips.lost() == [skip.pk]
-    assert waiting_skips.run(skip.pk)
-    assert (due(), record(), waiting_skips.lost()) == (0, ["7: too late"], [])
+    assert bulk_skip.lost() == [skip.pk]
+    assert bulk_skip.run(skip.pk)
+    assert (due(), record(), bulk_skip.lost()) == (0, ["7: too late"], [])
 
 
 @pytest.mark.parametrize("columns", [{"is_active": True}, {"is_draining": True}])
@@ -119,9 +119,9 @@ def test_what_is_left_when_the_subscription_sends_again_is_sent(client, lane, fe
     ask(client, lane)
     looks = iter([False, True])
     skip = WaitingSkip.objects.get()
-    waiting_skips.run(skip.pk, lambda: next(looks))
+    bulk_skip.run(skip.pk, lambda: next(looks))
     Subscription.objects.update(**columns)
-    assert waiting_skips.run(skip.pk)
+    assert bulk_skip.run(skip.pk)
     assert (due(), record()) == (5, ["2: too late"])
     skip.refresh_from_db()
     assert skip.ended_at is not None
@@ -132,7 +132,7 @@ def test_what_was_received_stays_so_and_is_not_sent_again(client, lane, few):
     received = WebhookLog.objects.earliest("position")
     WebhookLog.objects.filter(pk=received.pk).update(state=State.SUCCEEDED)
     ask(client, lane)
-    assert waiting_skips.run(WaitingSkip.objects.get().pk)
+    assert bulk_skip.run(WaitingSkip.objects.get().pk)
     received.refresh_from_db()
     assert (received.state, received.is_due, due()) == (State.SUCCEEDED, False, 0)
 

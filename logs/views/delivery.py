@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from .. import subscription_changes
-from ..delivery.verdict import verdict_of
+from ..delivery.url_check import verdict_of
 from .rendering import render_region
 from .subscription_page import SECRET_ONCE
 from .subscriptions import visible_subscription

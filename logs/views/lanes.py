@@ -20,11 +20,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from ..db.cursor_pagination import BadCursor
+from ..delivery.bulk_skip import skip_what_waits
+from ..delivery.queue_list import lanes_visible_to, read_cursor
+from ..delivery.queue_status import lane_state, lane_states
 from ..forms_reason import ReasonForm
-from ..health.lane_list import lanes_visible_to, read_cursor
-from ..lane_state import lane_state, lane_states
 from ..models.worker import MISSED_AFTER, Worker
-from ..waiting_skips import skip_what_waits
 from .coming_back import came_from
 from .rendering import render_region, wants_partial
 from .subscriptions import visible_subscription

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from ..lane_state import logs_before
+from ..delivery.queue_status import logs_before
 from ..models import AuditAction, AuditEntry, Payload, WebhookLog
 from ..payloads import masking
 from ..payloads.masking import masked_keys

@@ -6,7 +6,7 @@ import time
 
 from django.http import HttpResponse
 
-from ..delivery.exchange import FIXED_HEADERS
+from ..delivery.http_exchange import FIXED_HEADERS
 from ..models import WebhookLog
 from ..payloads.curl import curl_command
 from ..payloads.masking import MASK, mask_json, masked_keys

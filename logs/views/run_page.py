@@ -8,7 +8,7 @@ from typing import Any
 from django.utils import timezone
 
 from ..db.timeouts import Count
-from ..health.lanes import heads_of, waiting_together
+from ..delivery.queue_summary import heads_of, waiting_together
 from ..models import Run, Subscription, Worker
 from ..models.worker import MISSED_AFTER
 from ..runs.ledger import last_settled

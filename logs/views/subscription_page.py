@@ -10,12 +10,12 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from ..cotalker.documents import read_subscription
-from ..delivery.guard import Blocked, Guard
-from ..health.lanes import waiting
+from ..delivery.queue_status import first_of_lane, lane_state
+from ..delivery.queue_summary import waiting
+from ..delivery.ssrf import Blocked, Guard
 from ..health.subscription import subscription_health
 from ..health.subscriptions import health_of
 from ..ingest.event_tests import why_not_testable
-from ..lane_state import first_of_lane, lane_state
 from ..models import AuditEntry, Subscription, WebhookLog
 from ..subscription_changes import why_not_activatable
 

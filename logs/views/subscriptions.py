@@ -13,8 +13,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from .. import subscription_changes, subscription_saving
 from ..codes import suggested_code
 from ..cotalker import objectid
+from ..delivery.queue_summary import waiting, with_lanes
 from ..forms import GENERATE, SubscriptionForm
-from ..health.lanes import waiting, with_lanes
 from ..models import Company, Subscription
 from ..subscription_search import SubscriptionSearch
 from .rendering import render_region

@@ -20,10 +20,10 @@ from ..cotalker import objectid
 from ..cotalker.outcomes import fingerprint
 from ..db.search_vectors import response_vector
 from ..payloads.masking import mask_text, masked_keys
-from . import day_kinds, mending
-from .lanes import Delivery
-from .recording_sql import LEAVE_OUT, RECORD, STOP_LANE
-from .sender import Outcome
+from . import fingerprint_limit, outcome_repair
+from .claim import Delivery
+from .http_client import Outcome
+from .outcome_sql import LEAVE_OUT, RECORD, STOP_LANE
 
 logger = logging.getLogger("logs.delivery")
 AT_ONCE = 500
@@ -69,7 +69,7 @@ class Recorder:
         self._has_some = asyncio.Event()
         self._unwritten: dict[Told, None] = {}  # the oldest first
         self._wrote_at = 0.0
-        self._kinds = day_kinds.DayKinds()
+        self._kinds = fingerprint_limit.DayKinds()
 
     async def record(self, delivery: Delivery, outcome: Outcome | None, started: float) -> Recorded | None:
         """None where it was not written: another worker has taken the lane over. `started`: as `time.monotonic()`.
@@ -117,7 +117,7 @@ class Recorder:
         try:
             await self._write(connection, batch)
         except Exception as error:
-            if mending.concerns_all(error, connection):
+            if outcome_repair.concerns_all(error, connection):
                 raise
             if len(batch) > 1:
                 middle = len(batch) // 2
@@ -129,33 +129,33 @@ class Recorder:
     async def _write_refused(self, connection: psycopg.AsyncConnection, told: Told, error: Exception) -> None:
         """Write what can be written of it, else stop its lane."""
         about = {"log": told.delivery.log_id, "subscription": told.delivery.lane}
-        for mend in (mending.mend_references, mending.mend_response):
-            if mending.passes(error):
+        for mend in (outcome_repair.mend_references, outcome_repair.mend_response):
+            if outcome_repair.passes(error):
                 break
-            logger.warning("an outcome was refused: %s", mending.name_of(error), extra=about)
+            logger.warning("an outcome was refused: %s", outcome_repair.name_of(error), extra=about)
             try:
                 await mend(connection, told)
                 await self._write(connection, [told])
                 return
             except Exception as other:
-                if mending.concerns_all(other, connection):
+                if outcome_repair.concerns_all(other, connection):
                     raise
                 error = other
         try:
-            if not mending.passes(error):
+            if not outcome_repair.passes(error):
                 await self._stop_lane(connection, told, error)
                 logger.error("a lane stopped, since an outcome cannot be recorded", extra=about)
                 return
         except Exception as other:
-            if mending.concerns_all(other, connection):
+            if outcome_repair.concerns_all(other, connection):
                 raise
             error = other
-        logger.warning("an outcome is recorded later: %s", mending.name_of(error), extra=about)
+        logger.warning("an outcome is recorded later: %s", outcome_repair.name_of(error), extra=about)
         told.is_put_off = True
         asyncio.get_running_loop().call_later(AGAIN_SECONDS, self._add, told)
 
     async def _stop_lane(self, connection: psycopg.AsyncConnection, told: Told, error: Exception) -> None:
-        parameters = _place(told.delivery) | {"lane": told.delivery.lane, "error": mending.name_of(error)}
+        parameters = _place(told.delivery) | {"lane": told.delivery.lane, "error": outcome_repair.name_of(error)}
         cursor = await connection.execute(STOP_LANE, parameters | {"holder": self.holder})
         rows = [(told.delivery.log_id, *row[1:]) for row in await cursor.fetchall()]
         self._is_written([told], rows, time.monotonic())
@@ -178,7 +178,7 @@ class Recorder:
         """Once for each day of a subscription that has failures."""
         days = (_day(told.delivery) for told in batch if told.outcome and told.outcome.cause)
         if asked := self._kinds.unknown(days):
-            self._kinds.learn(asked, await (await connection.execute(day_kinds.KNOWN, asked)).fetchall())
+            self._kinds.learn(asked, await (await connection.execute(fingerprint_limit.KNOWN, asked)).fetchall())
 
     def _columns(self, told: Told, now: float) -> dict[str, object]:
         delivery, outcome, keys = told.delivery, told.outcome, masked_keys()
@@ -235,5 +235,5 @@ def _place(delivery: Delivery) -> dict[str, object]:
     }
 
 
-def _day(delivery: Delivery) -> day_kinds.Day:
-    return day_kinds.day_of(delivery.lane, delivery.created_at or objectid.time_of(delivery.log_id))
+def _day(delivery: Delivery) -> fingerprint_limit.Day:
+    return fingerprint_limit.day_of(delivery.lane, delivery.created_at or objectid.time_of(delivery.log_id))

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 
 import psycopg
 
-from ..runs.stale import NEWER_WAS_RECEIVED
-from . import mending
-from .lanes import EXPIRED, IS_SENT, MAY_GO, VARIANT, Delivery
+from . import outcome_repair
+from .claim import EXPIRED, IS_SENT, MAY_GO, VARIANT, Delivery
+from .superseded import NEWER_WAS_RECEIVED
 
 logger = logging.getLogger("logs.delivery")
 AT_ONCE = 500
@@ -83,7 +83,7 @@ class LastLook:
         try:
             await self._look(connection, batch)
         except Exception as error:
-            if mending.concerns_all(error, connection):
+            if outcome_repair.concerns_all(error, connection):
                 raise
             if len(batch) > 1:
                 middle = len(batch) // 2
@@ -92,7 +92,7 @@ class LastLook:
                 return
             [asked] = batch
             about = {"log": asked.delivery.log_id, "subscription": asked.delivery.lane}
-            logger.error("a payload cannot be read: %s", mending.name_of(error), extra=about)
+            logger.error("a payload cannot be read: %s", outcome_repair.name_of(error), extra=about)
             if not asked.seen.done():
                 asked.seen.set_result(replace(asked.delivery, payload=b"", problem="The payload cannot be read."))
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import psycopg
 
-from .lanes import Delivery
+from .claim import Delivery
 
 STEP = 500  # logs of a lane, after which its bound moves on
 

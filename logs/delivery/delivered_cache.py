@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from .lanes import Delivery
-from .sender import Outcome
+from .claim import Delivery
+from .http_client import Outcome
 
 
 class Received:

@@ -12,9 +12,9 @@ from typing import Any
 import psycopg
 from django.conf import settings
 
-from ..runs.stale import NEWER_WAS_RECEIVED
 from ..signing import SecretUnreadable, decrypt_secret
 from .leases import GROUP_OF_LANE, Leases, group_of
+from .superseded import NEWER_WAS_RECEIVED
 
 AHEAD = 20  # logs of a lane that are read at once
 AHEAD_BYTES = 64 * 1024  # of their payloads, as they are sent

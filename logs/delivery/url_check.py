@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from django.utils.translation import gettext as _
 
-from .guard import Blocked, Guard, host_and_port
+from .ssrf import Blocked, Guard, host_and_port
 
 SECONDS = 3.0
 # Of one process: each can be held by a name server for half a minute, whoever has given up waiting.

@@ -1,15 +1,34 @@
-"""Connections of a worker to the database, apart from Django's: a worker waits on several at once, and for long."""
+"""The time of the database, told without asking it: a worker's own clock may be wrong, and receivers refuse other times.
+
+Connections of a worker to the database, apart from Django's: a worker waits on several at once, and for long.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
+from datetime import UTC, datetime
 
 import psycopg
 
 from cotadmin.database import connection_parameters
+
+
+class DatabaseClock:
+    def __init__(self) -> None:
+        self._offset = time.time() - time.monotonic()  # until it was set for the first time
+
+    async def set(self, connection: psycopg.AsyncConnection) -> None:
+        row = await (await connection.execute("SELECT extract(epoch FROM clock_timestamp())::float8")).fetchone()
+        if row:
+            self._offset = row[0] - time.monotonic()
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(time.monotonic() + self._offset, UTC)
+
 
 # A database that is gone without a word is noticed before the leases run out.
 _NOTICE_ITS_END = {

@@ -10,7 +10,7 @@ from django.contrib.auth import get_user_model
 from psycopg import sql
 
 if TYPE_CHECKING:
-    from .recorder import Told
+    from .outcome_writer import Told
 
 # Classes of SQLSTATE (PostgreSQL's manual, appendix A) that mean the connection, the server or all rows of a table: no statement
 # of ours would be taken. Everything else is about what was in the statement.

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 from ..cotalker import objectid
 from ..db.cursor_pagination import BadCursor
 from ..db.timeouts import Count
-from ..lane_state import with_first_logs
 from ..models import Subscription
-from .lanes import is_blocked, lanes_of, oldest_waiting, waiting_together, with_heads
+from .queue_status import with_first_logs
+from .queue_summary import is_blocked, lanes_of, oldest_waiting, waiting_together, with_heads
 
 SIZE = 50  # lanes on a page
 LAGS_AFTER = timedelta(minutes=1)

@@ -18,8 +18,8 @@ from aiohttp.connector import Connection
 from cotadmin import __version__
 
 from ..payloads.request_url import RequestURL
-from .answer_text import decode
-from .head_first import HeadFirst, HeadFirstConnector
+from .http_connection import HeadFirst, HeadFirstConnector
+from .response_text import decode
 
 FIXED_HEADERS = {
     "User-Agent": f"cotadmin/{__version__}",

@@ -11,8 +11,8 @@ from django.db.models import F
 from django.db.models.functions import Now
 from procrastinate.contrib.django import app
 
-from .models import AuditAction, AuditEntry, Subscription, WaitingSkip
-from .models.queue import GOES_ON
+from ..models import AuditAction, AuditEntry, Subscription, WaitingSkip
+from ..models.queue import GOES_ON
 
 QUICK = 5_000  # logs, that take a fraction of a second
 PIECE = 2_000

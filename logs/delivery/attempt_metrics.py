@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 
 import psycopg
 
-from .sender import Outcome
+from .http_client import Outcome
 
 BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0)  # seconds; what took longer is in none
 

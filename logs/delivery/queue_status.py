@@ -11,9 +11,9 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from .db.timeouts import LIMIT, Count, bounded_count
-from .models import AttemptTrigger, Subscription, WebhookLog
-from .models.querysets import WebhookLogQuerySet
+from ..db.timeouts import LIMIT, Count, bounded_count
+from ..models import AttemptTrigger, Subscription, WebhookLog
+from ..models.querysets import WebhookLogQuerySet
 
 NEXT_SHOWN = 4
 SOON = timedelta(seconds=3)
