@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from . import signing
 from .forms import GENERATE, KEEP, NONE, SubscriptionForm
 from .models import AuditAction, AuditEntry, Subscription
-from .subscription_changes import replace_secret
+from .subscriptions.services import replace_secret
 
 # What a worker must notice before it sends the next event that it has read already.
 _WORKERS_NOTICE = {"url", "headers", "timeout", "is_active", "secret"}

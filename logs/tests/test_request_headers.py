@@ -7,8 +7,8 @@ from django.urls import reverse
 
 from logs.models import AuditEntry, Subscription
 from logs.payloads.masking import MASK
-from logs.request_headers import BadHeaders, parse, shown
 from logs.signing import new_secret
+from logs.subscriptions.request_headers import BadHeaders, parse, shown
 
 from .factories import make_subscription, make_waiting_log
 

@@ -9,8 +9,8 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from .. import subscription_changes
 from ..delivery.url_check import verdict_of
+from ..subscriptions import services
 from .rendering import render_region
 from .subscription_page import SECRET_ONCE
 from .subscriptions import visible_subscription
@@ -27,7 +27,7 @@ def subscription_delivery(request: HttpRequest, pk: str) -> HttpResponse:
     if deliverer not in (COTADMIN, COTALKER):
         status = 422 if request.method == "POST" else 200
         return render(request, "logs/subscription_delivery.html", {"subscription": subscription}, status=status)
-    if not subscription_changes.switch_delivery(subscription, deliverer == COTADMIN, by=request.user):
+    if not services.switch_delivery(subscription, deliverer == COTADMIN, by=request.user):
         messages.info(request, _("Nothing was switched: it was so already, or the subscription was not imported yet."))
     elif deliverer == COTALKER:
         messages.success(request, _("Cotalker delivers its events from now on."))

@@ -10,9 +10,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from .. import subscription_changes
 from ..models import AuditAction, AuditEntry
 from ..signing import SecretUnreadable
+from ..subscriptions import services
 from .subscription_page import SECRET_ONCE, detail_context
 from .subscriptions import visible_subscription
 
@@ -22,7 +22,7 @@ from .subscriptions import visible_subscription
 def subscription_secret_rotate(request: HttpRequest, pk: str) -> HttpResponse:
     """`after`: which rotation the person saw, so that a double click does not end the secret that the receiver has."""
     subscription = visible_subscription(request, pk)
-    if subscription_changes.rotate_secret(subscription, after=request.POST.get("after", ""), by=request.user):
+    if services.rotate_secret(subscription, after=request.POST.get("after", ""), by=request.user):
         request.session[SECRET_ONCE] = subscription.pk
         messages.success(request, _("There is a new signing secret."))
     else:

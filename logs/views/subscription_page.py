@@ -17,7 +17,7 @@ from ..health.subscription import subscription_health
 from ..health.subscriptions import health_of
 from ..ingest.event_tests import why_not_testable
 from ..models import AuditEntry, Subscription, WebhookLog
-from ..subscription_changes import why_not_activatable
+from ..subscriptions.services import why_not_activatable
 
 MOST_ROWS = 100
 RECENT = 10

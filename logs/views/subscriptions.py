@@ -10,13 +10,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from .. import subscription_changes, subscription_saving
-from ..codes import suggested_code
+from .. import subscription_saving
 from ..cotalker import objectid
 from ..delivery.queue_summary import waiting, with_lanes
 from ..forms import GENERATE, SubscriptionForm
 from ..models import Company, Subscription
 from ..subscription_search import SubscriptionSearch
+from ..subscriptions import services
+from ..subscriptions.services import suggested_code
 from .rendering import render_region
 from .subscription_page import SECRET_ONCE, detail_context, list_context
 
@@ -110,12 +111,12 @@ def subscription_activate(request: HttpRequest, pk: str) -> HttpResponse:
         is_asked = subscription.keeps_events
         return _what_of_the_kept(request, subscription) if is_asked else redirect(subscription)
     sends_kept = request.POST.get("kept") == "send"
-    if why_not := subscription_changes.why_not_activatable(subscription):
+    if why_not := services.why_not_activatable(subscription):
         messages.error(request, _("It was not activated. %(reason)s") % {"reason": why_not})
         return redirect(subscription)
     try:
-        is_new = subscription_changes.set_active(subscription, True, by=request.user, sends_kept=sends_kept)
-    except subscription_changes.EventsAreKept:
+        is_new = services.set_active(subscription, True, by=request.user, sends_kept=sends_kept)
+    except services.EventsAreKept:
         return _what_of_the_kept(request, subscription)
     if is_new:
         messages.success(request, _("The subscription is active."))
@@ -133,7 +134,7 @@ def _what_of_the_kept(request: HttpRequest, subscription: Subscription) -> HttpR
 @permission_required("logs.change_subscription", raise_exception=True)
 def subscription_deactivate(request: HttpRequest, pk: str) -> HttpResponse:
     subscription = visible_subscription(request, pk)
-    if subscription_changes.set_active(subscription, False, by=request.user):
+    if services.set_active(subscription, False, by=request.user):
         messages.success(request, _("The subscription is inactive. It gets nothing new; what waits is kept."))
     else:
         messages.info(request, _("The subscription was inactive already."))

@@ -10,8 +10,8 @@ from django.core.signing import BadSignature, Signer
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
-from .cotalker import objectid
-from .models import Subscription
+from ..cotalker import objectid
+from ..models import Subscription
 
 SECRETS = {"secret_choice": "encrypted_secret", "headers": "encrypted_headers"}  # a field, and what is stored
 _drafts = Signer(salt="logs.subscription.draft")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from django.utils.translation import gettext as _
 
-from .payloads.masking import MASK
+from ..payloads.masking import MASK
 
 Header = tuple[str, str]
 MOST = 20

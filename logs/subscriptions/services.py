@@ -1,13 +1,30 @@
-"""What people change about a subscription by a button: its secret, whether it is active, and who delivers."""
+"""The code of a subscription, made from its name where a person gives none.
+
+What people change about a subscription by a button: its secret, whether it is active, and who delivers.
+"""
 
 from __future__ import annotations
 
+from itertools import count
+
 from django.db import transaction
+from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
-from . import signing
-from .models import AuditAction, AuditEntry, Subscription
-from .models.subscription import SECRET_COLUMNS
+from .. import signing
+from ..models import AuditAction, AuditEntry, Company, Subscription
+from ..models.subscription import SECRET_COLUMNS
+
+LIMIT = 100
+
+
+def suggested_code(name: str, company: Company) -> str:
+    """The name in [a-z0-9_]+, with a number behind it where the company has that code already."""
+    code = slugify(name).replace("-", "_").strip("_")[:LIMIT] or "subscription"
+    stem = code[: LIMIT - 5]  # leaves room for the number
+    taken = set(Subscription.objects.filter(company=company, code__startswith=stem).values_list("code", flat=True))
+    numbered = (f"{stem}_{number}" for number in count(2))
+    return code if code not in taken else next(candidate for candidate in numbered if candidate not in taken)
 
 
 def rotate_secret(subscription: Subscription, *, after: str, by) -> bool:
