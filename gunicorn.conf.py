@@ -19,7 +19,7 @@ class logger_class(gunicorn.glogging.Logger):  # the name of gunicorn's setting
 
 
 def post_worker_init(worker) -> None:
-    from logs.rollups.folding import BacklogWatch  # not before Django is set up
+    from logs.stats.compaction import BacklogWatch  # not before Django is set up
 
     worker.backlog = BacklogWatch()
     worker.wsgi = Turns(worker.wsgi, worker.cfg.threads, worker.tpool.watch)

@@ -37,7 +37,7 @@ class Block(NamedTuple):
 
 def load(total: int, seed: int = 1) -> dict[str, float]:
     """Fill the empty database that Django is connected to. The rates are logs a second."""
-    from logs.rollups.checking import rebuild
+    from logs.stats.verification import rebuild
 
     end = datetime.now(UTC).replace(microsecond=0)
     _make_subscriptions()
@@ -161,7 +161,7 @@ def _vacuum() -> None:
 def is_loaded(total: int) -> bool:
     """Told by the figures, which are made last."""
     from logs.models import Cell
-    from logs.rollups.reading import TOTAL
+    from logs.stats.queries import TOTAL
 
     return Cell.objects.filter(width=1440).aggregate(n=TOTAL)["n"] == total
 

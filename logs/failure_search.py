@@ -6,8 +6,8 @@ from django import forms
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
-from .health.period import RANGES
 from .models import Cause, Subscription
+from .stats.period import RANGES
 
 DEFAULT_RANGE = "24h"
 DEFAULT_SORT = "last"

@@ -24,11 +24,11 @@ from .explorer.parsing import parse
 from .explorer.search_terms import SearchTerms
 from .explorer.settling import by_clock
 from .filter_fields import MomentFilter, StatusFilter
-from .health.period import RANGES
 from .models import Cause, Company, State, Subscription, WebhookLog
 from .payloads.masking import masked_keys
-from .rollups.reading import visible_ids
-from .rollups.spans import end_of_range, floor
+from .stats.buckets import end_of_range, floor
+from .stats.period import RANGES
+from .stats.queries import visible_ids
 
 EVENT_TYPES = {
     "COTUser": _("User"),

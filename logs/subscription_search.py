@@ -7,9 +7,9 @@ from django.db.models import Exists, OuterRef, Q
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
-from .health.subscriptions import SORTS
 from .models import Turn, WebhookLog
 from .models.querysets import SubscriptionQuerySet
+from .stats.subscription_list import SORTS
 
 _BETWEEN_TRIES = WebhookLog.objects.filter(
     subscription=OuterRef("pk"), next_attempt_at__isnull=False, turn=Turn.BETWEEN_TRIES

@@ -8,7 +8,7 @@ from itertools import count
 
 from django.utils import timezone
 
-from ..rollups.spans import FINEST, floor
+from ..stats.buckets import FINEST, floor
 
 MOST_BARS = 100
 _HOUR = timedelta(hours=1)

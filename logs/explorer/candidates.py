@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from ..db.cursor_pagination import Key, in_order
 from ..db.raw_sql import answers
-from ..rollups.spans import FINEST, floor
+from ..stats.buckets import FINEST, floor
 from .criteria import Criteria
 from .in_stretches import ALL, Stretch, in_each, ranges_of
 from .stretches import next_stretches

@@ -15,8 +15,8 @@ from django.db.models import DateTimeField, F, Func, IntegerField, QuerySet, Val
 from ..db.raw_sql import NEVER, Written
 from ..db.timeouts import Count
 from ..models import WebhookLog
-from ..rollups.reading import reach, totals_by, totals_by_bar, written_cells
-from ..rollups.spans import ceiling, floor, is_begun_by_bucket, widest_between
+from ..stats.buckets import ceiling, floor, is_begun_by_bucket, widest_between
+from ..stats.queries import reach, totals_by, totals_by_bar, written_cells
 from .criteria import KINDS, Criteria
 from .finding import Finder
 

@@ -8,9 +8,9 @@ from itertools import pairwise
 
 from django.utils import timezone
 
-from ..charts import Stack, stacks
 from ..models import State
-from ..rollups.spans import FINEST, ORIGIN
+from ..stats.buckets import FINEST, ORIGIN
+from ..stats.charts import Stack, stacks
 from .bar_edges import STEPS, edges_around, fitting_step
 from .figures import Figures
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from ..db.timeouts import TookTooLong, time_limit
 from ..filters import ACTIONS, EVENT_TYPES, STATUS_LABELS
 from ..models import Cause, Company, State, Subscription
-from ..rollups.reading import TOTAL, cells, visible_ids
+from ..stats.queries import TOTAL, cells, visible_ids
 from .completing import Value
 from .known_paths import known_paths
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from ..db.raw_sql import Written, answers, every
-from ..rollups.spans import ORIGIN, floor
+from ..stats.buckets import ORIGIN, floor
 from .criteria import Criteria
 from .in_stretches import Range, Stretch, in_any, in_each, ranges_of
 

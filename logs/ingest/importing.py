@@ -16,7 +16,7 @@ from ..cotalker.documents import BadDocument, LogDocument, SubscriptionDocument,
 from ..cotalker.json_stream import Piece, TooMuch, UnreadableFile, split
 from ..delivery.fingerprint_limit import DayKinds
 from ..payloads.masking import MaskedKeys
-from ..rollups.folding import fold
+from ..stats.compaction import fold
 from .log_store import Stored, store_logs
 from .reach import Reach
 from .subscription_store import store_subscription

@@ -1,7 +1,7 @@
 """How many logs there are of each kind in each stretch of time, so that no page has to count them.
 
 A trigger on the log table writes every difference into RollupDelta, in the transaction that made it, and
-`logs.rollups.folding` adds them up. Cell, CellOfAll and DurationCell are what is read: the sums together with what was not
+`logs.stats.compaction` adds them up. Cell, CellOfAll and DurationCell are what is read: the sums together with what was not
 folded yet, exact at any moment.
 """
 
@@ -80,7 +80,7 @@ class RollupOfAll(_Kind):
 
 
 class DurationRollup(_InLane, _Bucket):
-    """How many logs took how long; for the bins see logs.rollups.durations."""
+    """How many logs took how long; for the bins see logs.stats.queries."""
 
     width = models.SmallIntegerField()
     bin = models.SmallIntegerField()

@@ -10,7 +10,7 @@ from django.utils import timezone
 from ..cotalker import objectid
 from ..db.payload_partitions import following, month_at
 from ..models import Retention, WebhookLog
-from ..rollups.spans import floor
+from ..stats.buckets import floor
 
 FIRST = datetime(1970, 1, 1, tzinfo=UTC)  # ids tell no earlier time
 

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 from ..models import RunEntry, State, Subscription, WebhookLog
-from ..rollups.reading import TOTAL, cells
+from ..stats.queries import TOTAL, cells
 
 AT_ONCE = 2_000  # logs or payloads in a transaction
 _SETTLED = [State.SUCCEEDED, State.FAILED, State.SKIPPED]

@@ -10,7 +10,7 @@ from django.utils.translation import ngettext
 
 from ..delivery.queue_summary import waiting_together
 from ..delivery.ssrf import Blocked, Guard
-from ..health.receivers import Receiver, Reception
+from ..stats.receiver_state import Receiver, Reception
 
 
 @dataclass(frozen=True)

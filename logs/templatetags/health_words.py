@@ -15,9 +15,9 @@ from django.utils.translation import gettext as _
 
 from ..db.timeouts import Count
 from ..delivery import queue_summary
-from ..health.period import Period
-from ..health.traffic import Bar, Traffic
 from ..models import Cause
+from ..stats.period import Period
+from ..stats.traffic import Bar, Traffic
 from .cotadmin_ui import clock_time, dated, duration, icon, lasted
 
 register = template.Library()

@@ -14,9 +14,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from ..health.receivers import Receiver, Reception
 from ..models import Outcome, Run, RunEntry, RunState
 from ..runs.progress import Numbers, Step
+from ..stats.receiver_state import Receiver, Reception
 from .cotadmin_ui import icon
 from .import_words import grouped
 

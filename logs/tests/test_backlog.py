@@ -7,7 +7,7 @@ from django.db import connection
 
 from logs.models import CellOfAll
 from logs.models.log_counts import RollupDelta
-from logs.rollups import folding
+from logs.stats import compaction
 
 from .factories import make_subscription
 from .processes import wait_until
@@ -15,7 +15,7 @@ from .web_server import WebServer, head
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-NUMBER = folding.MOST_UNFOLDED + folding.AT_ONCE
+NUMBER = compaction.MOST_UNFOLDED + compaction.AT_ONCE
 
 
 def store_differences(subscription: str, number: int) -> None:
@@ -36,7 +36,7 @@ def test_pages_fold_where_no_worker_does():
         with server.connect() as client:
             client.sendall(head("/healthz"))
             assert client.recv(65536)
-        wait_until(lambda: RollupDelta.objects.count() <= folding.MOST_UNFOLDED)
+        wait_until(lambda: RollupDelta.objects.count() <= compaction.MOST_UNFOLDED)
     finally:
         server.stop()
     cells = CellOfAll.objects.filter(width=5).values_list("count", flat=True)
@@ -45,5 +45,5 @@ def test_pages_fold_where_no_worker_does():
 
 def test_few_differences_are_left_to_the_worker():
     store_differences(make_subscription().pk, 3)
-    folding.BacklogWatch().look()
+    compaction.BacklogWatch().look()
     assert RollupDelta.objects.count() == 3

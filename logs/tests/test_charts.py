@@ -1,6 +1,6 @@
 import pytest
 
-from logs.charts import Rect, stacks
+from logs.stats.charts import Rect, stacks
 
 
 def test_failures_stand_on_the_base_line_and_delivered_on_top_of_them():

@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from logs.rollups.folding import fold
+from logs.stats.compaction import fold
 
 from .factories import import_logs, log_document, make_company, make_subscription
 

@@ -8,7 +8,7 @@ from django.urls import reverse
 from logs.delivery import fingerprint_limit
 from logs.delivery.fingerprint_limit import OTHER
 from logs.models import Rollup, State, WebhookLog
-from logs.rollups.folding import fold
+from logs.stats.compaction import fold
 
 from .factories import import_logs, log_document, make_subscription, make_waiting_log
 

@@ -12,8 +12,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from logs.cotalker import objectid
-from logs.health import failures, kinds
 from logs.models import Attempt, State, Turn, WebhookLog
+from logs.stats import failure_groups, group_counts
 from logs.templatetags.health_words import first_and_last
 
 from .factories import make_company, make_subscription
@@ -258,7 +258,7 @@ class TestFilter:
         assert "Nothing was looked for: the filter is wrong." in page
 
     def test_of_very_many_the_first_are_shown_until_all_are_asked_for(self, client, orders, monkeypatch):
-        monkeypatch.setattr(failures, "SHOWN", 2)
+        monkeypatch.setattr(failure_groups, "SHOWN", 2)
         for number in range(5):
             failed(orders, age=HOUR + number * MINUTE, fingerprint=str(number))
         page = client.get("/failures/?cause=http_5xx").content.decode()
@@ -268,7 +268,7 @@ class TestFilter:
         assert len(groups(client, "?cause=http_5xx&all=1")) == 5
 
     def test_of_more_kinds_than_are_read_it_says_at_least(self, client, orders, monkeypatch):
-        monkeypatch.setattr(kinds, "MOST_KINDS", 3)
+        monkeypatch.setattr(group_counts, "MOST_KINDS", 3)
         log(orders, age=MINUTE)
         for number in range(5):
             failed(orders, age=HOUR + number * MINUTE, fingerprint=str(number))

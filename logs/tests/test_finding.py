@@ -28,8 +28,8 @@ from logs.explorer.histogram import histogram
 from logs.filters import WebhookLogFilter
 from logs.models import Payload, WebhookLog
 from logs.payloads.masking import masked_keys
-from logs.rollups.folding import fold
-from logs.rollups.spans import floor
+from logs.stats.buckets import floor
+from logs.stats.compaction import fold
 
 from .factories import COMPANY, MOMENT, make_subscription
 

@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from logs.cotalker import objectid
 from logs.delivery import queue_summary
-from logs.health import failures, overview
 from logs.models import State, Subscription, Turn, WebhookLog, take_position
+from logs.stats import failure_groups, overview
 from logs.views import subscription_page
 
 from .factories import make_company, make_subscription
@@ -102,7 +102,7 @@ def rows_read(call: Callable[[], object]) -> int:
 )
 def test_what_is_read_does_not_grow_with_what_waits_in_all_lanes(client, operator, monkeypatch, page):
     monkeypatch.setattr(queue_summary, "LIMIT", 30)
-    monkeypatch.setattr(failures, "SHOWN", 5)
+    monkeypatch.setattr(failure_groups, "SHOWN", 5)
     monkeypatch.setattr(subscription_page, "MOST_ROWS", 5)
     all_lanes = make_lanes(LANES)
     make_run = {PLAN: plan_logs, RUN: start_run}.get(page)

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from logs.models import Payload
-from logs.object_history import summary
+from logs.stats.object_history import summary
 
 from .factories import import_logs, log_document, make_company, make_log, make_subscription
 from .test_webhook_logs import text_of

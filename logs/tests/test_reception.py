@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from logs import variants
 from logs.cotalker import objectid
-from logs.health.subscriptions import health_of
 from logs.models import Attempt, Subscription, WebhookLog
+from logs.stats.subscription_list import health_of
 
 from .factories import SUBSCRIPTION, import_logs, log_document, make_subscription
 from .pages import text_of

@@ -16,7 +16,7 @@ from logs.cotalker import objectid
 from logs.db.payload_partitions import month_at, partition_names
 from logs.models import Attempt, AuditEntry, Payload, Retention, Run, RunEntry, State, Subscription, WebhookLog
 from logs.retention import expiry, pruning, running, settled
-from logs.rollups.reading import TOTAL, cells
+from logs.stats.queries import TOTAL, cells
 
 from .factories import import_logs, log_document, make_log, make_subscription, make_waiting_log
 

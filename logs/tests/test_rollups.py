@@ -14,10 +14,9 @@ from hypothesis import strategies as st
 
 from logs.models import Cell, CellOfAll, Rollup, RollupDelta, RollupOfAll, WebhookLog
 from logs.models.log_counts import WIDTHS
-from logs.rollups.durations import percentile
-from logs.rollups.folding import fold
-from logs.rollups.reading import TOTAL, cells, cells_by_step, percentiles
-from logs.rollups.spans import ORIGIN, ceiling, floor, pieces
+from logs.stats.buckets import ORIGIN, ceiling, floor, pieces
+from logs.stats.compaction import fold
+from logs.stats.queries import TOTAL, cells, cells_by_step, percentile, percentiles
 
 from .factories import MOMENT, SUBSCRIPTION, import_logs, log_document, make_log, make_subscription, make_waiting_log
 

@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from logs.cotalker import objectid
 from logs.cotalker.documents import read_subscription, write_subscription
-from logs.health.traffic import Figures
 from logs.models import AuditAction, AuditEntry, Company, State, Subscription, Trigger, Turn, WebhookLog
+from logs.stats.traffic import Figures
 from logs.views import subscription_page
 
 pytestmark = pytest.mark.django_db

@@ -9,9 +9,9 @@ import pytest
 from django.utils import timezone
 
 from logs.cotalker import objectid
-from logs.health.period import RANGES
 from logs.models import Run, RunState, SavedView, Source, Subscription, WebhookLog
 from logs.runs.steering import stop
+from logs.stats.period import RANGES
 
 from .factories import SUBSCRIPTION, import_logs, log_document, make_subscription, make_waiting_log
 from .runs import start_run

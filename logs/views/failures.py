@@ -8,8 +8,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from ..failure_search import FailureSearch
-from ..health.failures import failures_of
-from ..health.period import RANGES, Period
+from ..stats.failure_groups import failures_of
+from ..stats.period import RANGES, Period
 from .rendering import render_region
 
 

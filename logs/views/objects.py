@@ -13,10 +13,10 @@ from django.views.decorators.http import require_safe
 from ..cotalker import objectid
 from ..db.cursor_pagination import BadCursor
 from ..models import WebhookLog
-from ..object_history import history_of
 from ..payloads import comparison as comparing
 from ..payloads import json_tree
 from ..payloads.masking import masked_keys
+from ..stats.object_history import history_of
 from .event_parts import OPENED_LIMIT, event_of
 from .rendering import render_region
 from .webhook_logs import visible_log

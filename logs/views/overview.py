@@ -8,11 +8,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from ..health.overview import overview_of
-from ..health.period import RANGES, Period
 from ..models import Run
 from ..models.worker import MISSED_AFTER, Worker
 from ..runs.progress import numbers_of
+from ..stats.overview import overview_of
+from ..stats.period import RANGES, Period
 from .rendering import render_region
 
 DEFAULT_RANGE = "24h"

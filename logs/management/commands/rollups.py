@@ -2,7 +2,7 @@
 
 from django.core.management.base import BaseCommand, CommandError
 
-from logs.rollups.checking import rebuild, wrong_cells
+from logs.stats.verification import rebuild, wrong_cells
 
 
 class Command(BaseCommand):

@@ -10,12 +10,11 @@ from functools import cached_property
 
 from django.db.models import Case, CharField, DateTimeField, F, Func, QuerySet, Value, When
 
-from ..charts import Stack, stacks
 from ..models import Cell, DurationCell, State
-from ..rollups.durations import percentile
-from ..rollups.reading import TOTAL
-from ..rollups.spans import ORIGIN
+from .buckets import ORIGIN
+from .charts import Stack, stacks
 from .period import Period
+from .queries import TOTAL, percentile
 
 ALL = ""  # stands for all subscriptions together
 FAILING_BELOW = 90  # percent: from here on the figure is red

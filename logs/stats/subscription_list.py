@@ -13,10 +13,10 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from ..delivery.queue_summary import count_due, heads_of, is_blocked, oldest_waiting
 from ..models import Cell, State, Subscription, WebhookLog
 from ..payloads.tokens import folded
-from ..rollups.reading import TOTAL, cells, percentiles
-from ..rollups.spans import floor
+from .buckets import floor
 from .period import Period
-from .reception import last_failures, latest
+from .queries import TOTAL, cells, percentiles
+from .receiver_state import last_failures, latest
 from .traffic import Figures, Traffic, traffic_of_each
 
 RANGE = "7d"

@@ -11,13 +11,13 @@ from django.db.models import Max, Min
 
 from ..delivery.queue_summary import is_blocked
 from ..models import Cell, State
-from ..rollups.reading import TOTAL
-from .groups import FailureGroup, groups_of, questions, with_bars
-from .kinds import END, Kind, Kinds, moment
-from .moments import look_up
+from .boundary_logs import look_up
+from .failure_groups import FailureGroup, groups_of, questions, with_bars
+from .group_counts import END, Kind, Kinds, moment
 from .period import Period
-from .reception import LastAttempts, last_attempts, questions_about
-from .subscriptions import RANGE
+from .queries import TOTAL
+from .receiver_state import LastAttempts, last_attempts, questions_about
+from .subscription_list import RANGE
 from .traffic import ALL, Traffic, add_durations, bars, step_or_earlier
 
 TOP = 5

@@ -1,6 +1,8 @@
 """Whether a receiver takes what is sent to it: one answer for every sentence, row and warning that says so.
 
 It goes by attempts. When a log was created tells nothing of it: an old log may be sent again now, and a new one may wait.
+
+What a receiver does now: whether it takes what is sent to it, for those who are about to send it more.
 """
 
 from __future__ import annotations
@@ -8,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
 
 from django.db import connection
 
-from ..models import Cause
-from .kinds import Kinds
-from .moments import Found, Question
+from ..delivery.queue_summary import heads_of
+from ..models import Cause, Subscription
+from .boundary_logs import Found, Question, look_up
+from .group_counts import Kinds, kinds_of
 from .period import Period
 
 
@@ -100,3 +105,44 @@ def _last_of_ours(lanes: Collection[str], causes: Collection[str], start: dateti
         for lane, cause, started_at in cursor.fetchall():
             found[lane][cause] = started_at
     return found
+
+
+RANGE = "7d"
+
+
+class Reception(StrEnum):
+    INACTIVE = "inactive"
+    HELD = "held"
+    FAILING = "failing"
+    RECOVERED = "recovered"
+    RECEIVING = "receiving"
+    QUIET = "quiet"  # nothing was tried in this time
+
+
+@dataclass(frozen=True)
+class Receiver:
+    """`lane`: a subscription of `with_heads`."""
+
+    lane: Any
+    attempts: LastAttempts
+
+    @property
+    def reception(self) -> Reception:
+        if not self.lane.is_active or not self.lane.url:
+            return Reception.INACTIVE
+        if self.lane.held_at is not None:
+            return Reception.HELD
+        if self.attempts.is_failing:
+            return Reception.FAILING
+        if self.attempts.failed_at:
+            return Reception.RECOVERED
+        return Reception.RECEIVING if self.attempts.received_at else Reception.QUIET
+
+
+def receivers_of(lanes: Collection[str], now: datetime) -> dict[str, Receiver]:
+    """In the order of their names. Four queries."""
+    found = heads_of(Subscription.objects.filter(pk__in=lanes))
+    period = Period(RANGE, now)
+    kinds = kinds_of(period, list(found))
+    attempts = last_attempts(period, kinds, list(found), look_up(questions_about(kinds, list(found))))
+    return {pk: Receiver(lane, attempts[pk]) for pk, lane in found.items()}

@@ -77,7 +77,7 @@ WITH asked AS MATERIALIZED (
         WITH ORDINALITY AS t (look, subscription, since, until, cause, fingerprint, number)
 )
 {"UNION ALL".join(_LOOKS)}
-"""  # noqa: S608  nothing but the constants above is put in
+"""  # nothing but the constants above is put in
 
 
 def look_up(questions: Sequence[Question]) -> dict[Question, Found]:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from django.db import connection, transaction
 
 from ..models.log_counts import WIDTHS as IN_WIDTHS
-from .folding import ADD_CELLS, ADD_CELLS_OF_ALL, ADD_DURATIONS, KIND, KIND_OF_ALL, LOCK, OF_WIDTH, TABLES, WIDTHS
+from .compaction import ADD_CELLS, ADD_CELLS_OF_ALL, ADD_DURATIONS, KIND, KIND_OF_ALL, LOCK, OF_WIDTH, TABLES, WIDTHS
 
 WEEK = timedelta(days=7)  # the widest bucket
 

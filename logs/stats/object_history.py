@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from .models import State
-from .models.querysets import WebhookLogQuerySet
+from ..models import State
+from ..models.querysets import WebhookLogQuerySet
 
 LIMIT = 10_000  # logs of one object that are looked at
 

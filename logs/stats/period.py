@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from ..rollups.spans import end_of_range, floor, within
+from .buckets import end_of_range, floor, within
 
 RANGES = {
     "15m": timedelta(minutes=15),

@@ -12,9 +12,9 @@ from django.db.models import DateTimeField, ExpressionWrapper, F, Max, Min, Q, V
 
 from ..db.timeouts import Count
 from ..models import Cell, State
-from ..rollups.reading import TOTAL
-from .moments import Found, Look, Question
+from .boundary_logs import Found, Look, Question
 from .period import Period
+from .queries import TOTAL
 
 MOST_KINDS = 5000  # a receiver that says something else each time must not fill the memory
 # Of a bucket.

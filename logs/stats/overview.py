@@ -9,11 +9,11 @@ from typing import Any
 from ..db.timeouts import Count
 from ..delivery.queue_summary import blocked, count_due, heads_of, is_blocked, oldest_waiting, waiting_together
 from ..models import Subscription, WebhookLog
-from .groups import FailureGroup, failures_over_time, groups_of, questions, with_bars
-from .kinds import kinds_of
-from .moments import look_up
+from .boundary_logs import look_up
+from .failure_groups import FailureGroup, failures_over_time, groups_of, questions, with_bars
+from .group_counts import kinds_of
 from .period import Period
-from .reception import LastAttempts, last_attempts, questions_about
+from .receiver_state import LastAttempts, last_attempts, questions_about
 from .traffic import ALL, Traffic, traffic_of
 
 SHOWN = 5  # failure groups, and subscriptions
