@@ -65,7 +65,7 @@ def write_documents(path: Path, number: int) -> None:
 
 def import_file(path: Path) -> dict:
     """In this process: the counts, the seconds, and the peak of the memory in MB."""
-    from logs.ingest.importing import Importer
+    from logs.imports.importer import Importer
     from logs.management.import_command import CHUNK
     from logs.payloads.masking import masked_keys
 

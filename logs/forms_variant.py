@@ -13,7 +13,7 @@ from .cotalker import strict_json
 from .delivery.url_check import Answer, Verdict
 from .form_fields import judged
 from .forms_reason import ReasonForm
-from .ingest.pieces import EVENT_LIMIT
+from .ingest.events import EVENT_LIMIT
 from .models import Variant, WebhookLog
 from .payloads import json_tree
 from .payloads.masking import mask_url, masked_keys

@@ -14,7 +14,8 @@ from .background.cancellation import in_thread
 from .background.jobs import Interrupted, interruptible
 from .db.payload_partitions import make_months_ahead
 from .delivery import bulk_skip
-from .ingest import refusals, same_again, unmatched, uploads
+from .imports import uploads
+from .ingest import idempotency, refusals, unmatched
 from .retention import running
 from .runs import asking
 
@@ -60,7 +61,7 @@ async def queue_lost() -> None:
 def forget_events(context: JobContext, timestamp: int) -> None:
     """What tells the same event again is kept for a day, what was refused for a week, and counts for three months."""
     with interruptible(context.should_abort):
-        same_again.forget_old()
+        idempotency.forget_old()
         unmatched.forget_old()
         refusals.forget_old()
 

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from ..ingest import access
+from ..ingest import credentials
 from ..models import ApiToken, Company, Door, UnmatchedCount
 from .base import RecordAdmin, VisibleAdmin
 
@@ -35,7 +35,7 @@ class AccessAdmin(admin.ModelAdmin):
 
     @admin.action(description=_("Revoke selected"), permissions=["revoke"])
     def revoke_selected(self, request: HttpRequest, queryset: QuerySet) -> None:
-        number = sum(access.revoke(one, by=request.user) for one in queryset)
+        number = sum(credentials.revoke(one, by=request.user) for one in queryset)
         text = ngettext("%(number)s was revoked.", "%(number)s were revoked.", number) % {"number": number}
         self.message_user(request, text, messages.SUCCESS if number else messages.WARNING)
 
@@ -73,7 +73,7 @@ class ApiTokenAdmin(AccessAdmin):
         if change:
             obj.save(update_fields=["name"])
             return
-        token = access.issue_token(obj, form.cleaned_data["companies"], by=request.user)
+        token = credentials.issue_token(obj, form.cleaned_data["companies"], by=request.user)
         text = gettext("This is the token. It is shown only now: %(token)s") % {"token": token}
         self.message_user(request, text, messages.WARNING)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from django.db import transaction
 from django.utils import timezone
 
-from ..ingest.importing import Importer, Summary
+from ..imports.importer import Importer, Summary
 from ..models import Company, Payload, Subscription, WebhookLog
 from ..payloads.masking import masked_keys
 from . import documents

@@ -1,4 +1,7 @@
-"""The event that "Send test event" sends: one of its subscription's trigger, made from Cotalker's published samples."""
+"""The event that "Send test event" sends: one of its subscription's trigger, made from Cotalker's published samples.
+
+Sending a test event to one subscription, because somebody asks for it, whoever delivers its events otherwise.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
 from ..cotalker import objectid
-from ..cotalker.documents import TRIGGERS, written_moment
-from ..models import Subscription, Trigger
+from ..cotalker.documents import TRIGGERS, read_event, written_moment
+from ..models import AuditAction, AuditEntry, Subscription, Trigger
+from .events import Reach, arrival_of
+from .intake import accept_test
 
 _SAMPLES = Path(__file__).parent.parent / "samples"
 
@@ -48,3 +57,34 @@ def _user_edit() -> dict[str, Any]:
 def _task_create() -> dict[str, Any]:
     """Of surveys, elements and notes no sample is published: the task stands for them, as nothing depends on its fields."""
     return json.loads((_SAMPLES / "webhook_log_task_create_failed.json").read_text())["event"]
+
+
+class NotTestable(Exception):
+    """No test event can be sent to the subscription; the message tells a person why and what to do."""
+
+
+def send_test_event(subscription: Subscription, *, by, detail: str = "") -> str:
+    """The id of the new log; on record with `detail`. Raises NotTestable."""
+    if reason := why_not_testable(subscription):
+        raise NotTestable(reason)
+    text = json.dumps(sample_event(subscription, timezone.now()), ensure_ascii=False)
+    event = arrival_of(read_event(text.encode()), Reach([subscription.company_id], ""))
+    with transaction.atomic():
+        log = accept_test(event, subscription.pk)
+        if log is None:
+            raise NotTestable(_("The subscription was changed at this moment. Load the page again."))
+        AuditEntry.record(by, AuditAction.TEST_SENT, subscription.pk, " · ".join(filter(None, [log, detail])))
+    return log
+
+
+def why_not_testable(subscription: Subscription) -> str:
+    """The reason why it gets no test event now, "" where it does."""
+    if subscription.is_placeholder:
+        return _("Logs named this subscription, but it was not imported yet. Import it, or edit it to say what it is.")
+    if not subscription.is_trigger_known:
+        return _("cotadmin does not know its trigger, and has no test event for it.")
+    if not subscription.url:
+        return _("It has no URL. Give it one first.")
+    if not subscription.is_active:
+        return _("It is not active. Activate it first.")
+    return ""

@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
 from logs.cotalker.json_stream import UnreadableFile
-from logs.ingest.importing import Importer, Refusal, Summary
+from logs.imports.importer import Importer, Refusal, Summary
 from logs.payloads.masking import masked_keys
 
 CHUNK = 1 << 20

@@ -14,7 +14,7 @@ from django.http import QueryDict
 from logs.db.payload_partitions import make_months_of
 from logs.explorer.finding import Finder
 from logs.filters import WebhookLogFilter
-from logs.ingest.importing import Importer, Summary
+from logs.imports.importer import Importer, Summary
 from logs.models import (
     AttemptTrigger,
     Company,

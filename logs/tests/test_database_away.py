@@ -10,7 +10,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from logs.ingest import accepting, lane_store
+from logs.ingest import enqueue, intake
 from logs.models import WebhookLog
 
 from .events import as_bytes, make_door, make_event, make_token, post
@@ -117,7 +117,7 @@ def test_broken_connections_cost_one_answer_and_no_fault(serve, cookie):
 
 @pytest.mark.parametrize(
     ("module", "name"),
-    [(accepting, "subscriptions_fired"), (lane_store, "event_vectors"), (lane_store, "wake")],
+    [(intake, "subscriptions_fired"), (enqueue, "event_vectors"), (enqueue, "wake")],
     ids=["before a lane is asked", "in the midst of COPY", "before the commit"],
 )
 def test_an_event_is_asked_for_again_where_the_database_goes_away(client, monkeypatch, module, name):

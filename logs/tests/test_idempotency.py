@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
 
-from logs.ingest import same_again, unmatched
+from logs.ingest import idempotency, unmatched
 from logs.models import AcceptedEvent, Subscription, UnmatchedCount, WebhookLog
 
 from .events import as_bytes, at_once, lane_of, make_door, make_event, make_token, post
@@ -137,7 +137,7 @@ def test_what_is_old_is_deleted(client):
     today = counted.day
     for days in (90, 91):
         UnmatchedCount.objects.create(company_id=COMPANY, day=today - timedelta(days=days), event_type="A", action="B")
-    same_again.forget_old()
+    idempotency.forget_old()
     unmatched.forget_old()
     assert list(AcceptedEvent.objects.all()) == [young]
     assert {count.day for count in UnmatchedCount.objects.all()} == {today, today - timedelta(days=90)}
@@ -229,7 +229,7 @@ def test_cleaning_up_does_not_wait_for_what_is_being_stored():
         with connection.cursor() as cursor:
             cursor.execute("SET lock_timeout = '5s'")
         try:
-            same_again.forget_old()
+            idempotency.forget_old()
         finally:
             may_end.set()
 

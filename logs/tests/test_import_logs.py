@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from logs.cotalker.documents import write_log
-from logs.ingest import importing
-from logs.ingest.importing import Importer, Summary
+from logs.imports import importer as importing
+from logs.imports.importer import Importer, Summary
 from logs.models import Attempt, AttemptTrigger, Company, Payload, State, Subscription, Turn, WebhookLog
 from logs.payloads.masking import masked_keys
 

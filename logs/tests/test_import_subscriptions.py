@@ -4,7 +4,7 @@ import pytest
 from django.core.management import call_command
 
 from logs.cotalker.documents import write_subscription
-from logs.ingest.importing import Importer, Summary
+from logs.imports.importer import Importer, Summary
 from logs.models import AuditAction, AuditEntry, Company, Subscription, WebhookLog
 from logs.payloads.masking import masked_keys
 

@@ -15,7 +15,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from logs.background.jobs import Interrupted
 from logs.forms_import import ImportForm
-from logs.ingest import uploads
+from logs.imports import uploads
 from logs.models import Import, ImportState, RefusedDocument, Subscription, WebhookLog
 
 from .factories import SAMPLES, log_document, make_company, make_subscription
@@ -386,7 +386,7 @@ def test_an_import_stops_within_a_document(client, operator):
 
 def test_wherever_an_import_is_interrupted_its_numbers_come_out_right(client, operator, monkeypatch):
     make_subscription()
-    monkeypatch.setattr("logs.ingest.importing.BATCH_DOCUMENTS", 2)
+    monkeypatch.setattr("logs.imports.importer.BATCH_DOCUMENTS", 2)
     upload(client, lines(log_document(0), log_document(1, response="before")))
     made = [log_document(0), log_document(1), log_document(2), log_document(2), {"bad": 1}, log_document(3), {"bad": 2}]
     for number in range(1, 100):
@@ -412,7 +412,7 @@ def test_an_import_that_ends_its_worker_again_and_again_is_given_up(client, oper
     def crash(*arguments, **options):
         raise SystemExit
 
-    monkeypatch.setattr("logs.ingest.importing.split", crash)
+    monkeypatch.setattr("logs.imports.importer.split", crash)
     for _time in range(uploads.MOST_FRUITLESS):
         with pytest.raises(SystemExit):
             uploads.run(found.pk)

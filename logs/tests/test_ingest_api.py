@@ -5,7 +5,7 @@ import json
 import pytest
 from django.db import OperationalError
 
-from logs.ingest import access
+from logs.ingest import credentials
 from logs.models import ApiToken, Payload, WebhookLog
 from logs.views import ingest
 
@@ -196,7 +196,7 @@ def test_without_a_valid_token_it_is_401(client, authorization):
 def test_a_revoked_token_is_401_at_once(client):
     token = make_token()
     assert post(client, ADDRESS, EVENT, token).status_code == 202
-    assert access.revoke(ApiToken.objects.get(), by=None)
+    assert credentials.revoke(ApiToken.objects.get(), by=None)
     assert post(client, ADDRESS, EVENT, token).status_code == 401
 
 

@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from cotadmin.log_formatters import PlainLines
-from logs.ingest import accepting, access
+from logs.ingest import credentials, intake
 from logs.ingest.matching import subscriptions_fired
 from logs.models import AcceptedEvent, AttemptTrigger, Door, Payload, Subscription, Turn, UnmatchedCount, WebhookLog
 
@@ -128,7 +128,7 @@ def test_a_door_that_is_not_there_answers_404_in_json(client):
 
 def test_a_revoked_door_is_closed(client):
     address = make_door()
-    assert access.revoke(Door.objects.get(), by=None)
+    assert credentials.revoke(Door.objects.get(), by=None)
     assert post(client, address, as_bytes(make_event())).status_code == 404
 
 
@@ -193,7 +193,7 @@ def deactivated_after_matching(monkeypatch):
             Subscription.objects.filter(pk=subscription.pk).update(is_active=False)
             return lanes
 
-        monkeypatch.setattr(accepting, "subscriptions_fired", then_deactivate)
+        monkeypatch.setattr(intake, "subscriptions_fired", then_deactivate)
 
     return prepare
 

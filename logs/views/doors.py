@@ -19,7 +19,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from ..forms_doors import DoorForm
-from ..ingest import access, refusals
+from ..ingest import credentials, refusals
 from ..models import Company, Door, RefusalCount, RefusalKind, RefusedEvent, UnmatchedCount
 from ..payloads.masking import mask_closely, mask_json, masked_keys
 from ..signing import decrypt_secret, encrypt_secret
@@ -43,7 +43,7 @@ def door_list(request: HttpRequest) -> HttpResponse:
     form = DoorForm(request.POST, user=request.user)
     if not Company.objects.visible_to(request.user).exists() or not form.is_valid():
         return _list_page(request, form, status=422)
-    secret = access.open_door(form.instance, by=request.user)
+    secret = credentials.open_door(form.instance, by=request.user)
     url = request.build_absolute_uri(reverse("logs:event_receive", args=[secret]))
     request.session[DOOR_ONCE] = encrypt_secret(url, settings.SECRETS_KEYS)
     return redirect("logs:door_list")
@@ -53,7 +53,7 @@ def door_list(request: HttpRequest) -> HttpResponse:
 @permission_required("logs.change_door", raise_exception=True)
 def door_revoke(request: HttpRequest, pk: int) -> HttpResponse:
     door = get_object_or_404(Door.objects.visible_to(request.user), pk=pk)
-    if access.revoke(door, by=request.user):
+    if credentials.revoke(door, by=request.user):
         messages.success(request, _("The door “%(name)s” is closed. Its URL takes nothing any more.") % {"name": door})
     else:
         messages.info(request, _("The door “%(name)s” was revoked already.") % {"name": door})

@@ -9,7 +9,7 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from ..ingest.event_tests import NotTestable, send_test_event
+from ..ingest.sample_events import NotTestable, send_test_event
 from ..models import Subscription
 from .ingest import token_of
 from .json_door import Refused, answer, json_door

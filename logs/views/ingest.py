@@ -7,10 +7,19 @@ from collections.abc import Iterable
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
-from ..ingest import access, pieces, refusals
-from ..ingest.accepting import accept
-from ..ingest.arrivals import Arrival, ArrivalError, Reach, read_arrival, read_arrivals, sorted_out
-from ..ingest.pieces import BATCH_LIMIT, EVENT_LIMIT, TooLarge
+from ..ingest import credentials, events, refusals
+from ..ingest.events import (
+    BATCH_LIMIT,
+    EVENT_LIMIT,
+    Arrival,
+    ArrivalError,
+    Reach,
+    TooLarge,
+    read_arrival,
+    read_arrivals,
+    sorted_out,
+)
+from ..ingest.intake import accept
 from ..models import ApiToken, Door, RefusalKind
 from .json_door import Refused, answer, json_door
 from .request_body import BrokenOff, beginning_of, chunks_of
@@ -22,7 +31,7 @@ _TYPES = ("", "application/json", "application/x-ndjson")
 @json_door
 def event_receive(request: HttpRequest, secret: str) -> HttpResponse:
     """One COTEvent, of whatever content type: Cotalker does not document which it sends, and must not lose one by it."""
-    door = access.find_door(secret)
+    door = credentials.find_door(secret)
     if door is None:
         raise Refused(404, _("There is no such door, or it was revoked."))
     reach = Reach([door.company_id], _("the door is for events of another company"))
@@ -58,7 +67,7 @@ def event_create(request: HttpRequest) -> HttpResponse:
         raise Refused(415, _("The content type must be application/json or application/x-ndjson."))
     if request.headers.get("Content-Encoding", "identity") != "identity":
         raise Refused(415, _("The body must not be compressed."))
-    cut = pieces.of_lines if request.content_type == "application/x-ndjson" else pieces.of_json
+    cut = events.of_lines if request.content_type == "application/x-ndjson" else events.of_json
     found = cut(chunks_of(request, TooLarge(BATCH_LIMIT)))
     reach = Reach(companies, _("the token is not for events of this company"))
     return _accept(read_arrivals(found, reach, _idempotency_key(request)))[0]
@@ -67,7 +76,7 @@ def event_create(request: HttpRequest) -> HttpResponse:
 def token_of(request: HttpRequest) -> tuple[ApiToken, list[str]]:
     """The token that the request brings, and the ids of its companies; raises Refused."""
     scheme, _space, text = request.headers.get("Authorization", "").partition(" ")
-    found = access.find_token(text.strip()) if scheme.lower() == "bearer" else None
+    found = credentials.find_token(text.strip()) if scheme.lower() == "bearer" else None
     if found is None:
         reason = _("An API token is needed: “Authorization: Bearer cot_…”. It is missing, unknown or revoked.")
         raise Refused(401, reason, headers=_BEARER)

@@ -17,8 +17,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from cotadmin.database import forget_idle_connections, is_unavailable
 
-from ..ingest.arrivals import ArrivalError
-from ..ingest.pieces import TooLarge
+from ..ingest.events import ArrivalError, TooLarge
 from .request_body import BrokenOff, LengthMissing, throw_away_rest
 
 _RETRY = {"Retry-After": "5"}  # seconds

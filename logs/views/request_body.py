@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from django.db import connection
 from django.http import HttpRequest
 
-from ..ingest.pieces import MIB, TooLarge
+from ..ingest.events import MIB, TooLarge
 
 _PIECE = 64 * 1024
 _REST_LIMIT = 128 * MIB

@@ -13,7 +13,7 @@ from ..cotalker.documents import read_subscription
 from ..delivery.queue_status import first_of_lane, lane_state
 from ..delivery.queue_summary import waiting
 from ..delivery.ssrf import Blocked, Guard
-from ..ingest.event_tests import why_not_testable
+from ..ingest.sample_events import why_not_testable
 from ..models import AuditEntry, Subscription, WebhookLog
 from ..stats.subscription_health import subscription_health
 from ..stats.subscription_list import health_of

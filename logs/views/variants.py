@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from .. import variants
 from ..forms_variant import VariantForm
-from ..ingest.pieces import EVENT_LIMIT
+from ..ingest.events import EVENT_LIMIT
 from ..models import AuditAction, AuditEntry, RedeliveryRefused, WebhookLog
 from ..payloads import json_tree
 from .event_parts import event_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from logs.ingest import access
+from logs.ingest import credentials
 from logs.models import ApiToken, Company
 
 
@@ -32,4 +32,4 @@ class Command(BaseCommand):
         companies = list(Company.objects.filter(pk__in=ids))
         if unknown := ids - {company.pk for company in companies}:
             raise CommandError(f"There is no such company: {', '.join(sorted(unknown))}")
-        self.stdout.write(access.issue_token(ApiToken(name=name), companies, by=None))
+        self.stdout.write(credentials.issue_token(ApiToken(name=name), companies, by=None))

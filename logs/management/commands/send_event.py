@@ -9,10 +9,9 @@ from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from logs.ingest import pieces
-from logs.ingest.accepting import Acceptance, accept
-from logs.ingest.arrivals import Reach, read_arrivals, sorted_out
-from logs.ingest.pieces import BATCH_LIMIT, MIB, TooLarge
+from logs.ingest import events
+from logs.ingest.events import BATCH_LIMIT, MIB, Reach, TooLarge, read_arrivals, sorted_out
+from logs.ingest.intake import Acceptance, accept
 from logs.models import Company
 
 
@@ -37,7 +36,7 @@ class Command(BaseCommand):
         try:
             # An event is the same again by its key: a made-up one makes it another.
             key = secrets.token_hex() if is_again else ""
-            found = sorted_out(read_arrivals(pieces.of_file(_read(name)), reach, key))
+            found = sorted_out(read_arrivals(events.of_file(_read(name)), reach, key))
         except TooLarge as error:
             place = "" if error.index is None else f"event {error.index}: "
             raise CommandError(f"{place}{error}; nothing was sent") from error

@@ -10,7 +10,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from logs.cotalker import objectid
-from logs.ingest import access, uploads
+from logs.imports import uploads
+from logs.ingest import credentials
 from logs.models import (
     Attempt,
     AttemptTrigger,
@@ -194,8 +195,8 @@ def _make_lanes(user) -> tuple[WebhookLog, WebhookLog]:
 def _make_doors(user) -> None:
     """An open and a revoked one, and something that fired nothing."""
     for name in (MARKUP, LONG):
-        access.open_door(Door(name=name[:100], company=make_company()), by=user)
-    access.revoke(Door.objects.order_by("pk")[1], by=user)
+        credentials.open_door(Door(name=name[:100], company=make_company()), by=user)
+    credentials.revoke(Door.objects.order_by("pk")[1], by=user)
     day = timezone.now().date()
     UnmatchedCount.objects.create(company=make_company(), day=day, event_type=MARKUP[:60], action="edit", count=1234)
 

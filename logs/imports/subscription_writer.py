@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 
 from ..cotalker.documents import BadDocument, SubscriptionDocument
 from ..models import AuditAction, AuditEntry, Company, Subscription
+from .company_scope import Reach
 from .placeholders import claim
-from .reach import Reach
 
 _COLUMNS = (
     "company_id",

@@ -17,9 +17,9 @@ from ..cotalker.json_stream import Piece, TooMuch, UnreadableFile, split
 from ..delivery.fingerprint_limit import DayKinds
 from ..payloads.masking import MaskedKeys
 from ..stats.compaction import fold
-from .log_store import Stored, store_logs
-from .reach import Reach
-from .subscription_store import store_subscription
+from .company_scope import Reach
+from .log_writer import Stored, store_logs
+from .subscription_writer import store_subscription
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User

@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from ..cotalker import objectid
 from ..cotalker.documents import BadDocument, LogDocument
 from ..models import Company, RunEntry, Subscription, WebhookLog
-from .reach import Reach
+from .company_scope import Reach
 
 # Who claims one of them waits until these logs are stored, and moves them; who has claimed one is waited for. In the order of
 # ids.

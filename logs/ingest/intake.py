@@ -13,9 +13,9 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from ..cotalker import objectid
-from . import lane_store, same_again, unmatched
-from .arrivals import Arrival
-from .lane_store import NewLog
+from . import enqueue, idempotency, unmatched
+from .enqueue import NewLog
+from .events import Arrival
 from .matching import subscriptions_fired
 
 
@@ -36,11 +36,11 @@ def accept(events: Sequence[Arrival]) -> list[Acceptance]:
     """Store events in the order in which they stand; what became of each, in that order."""
     if not events:
         return []
-    lane_store.prepare()
+    enqueue.prepare()
     with transaction.atomic():
         logs = _logs_to_make(events)
-        claimed = same_again.claim((key, made[0].event.digest, _ids(made)) for key, made in logs.items())
-        known = same_again.known({event.key for event in events} - claimed)
+        claimed = idempotency.claim((key, made[0].event.digest, _ids(made)) for key, made in logs.items())
+        known = idempotency.known({event.key for event in events} - claimed)
         new = _stored({key: made for key, made in logs.items() if key in claimed})
         results = [_result(event, new.get(event.key), known.get(event.key)) for event in events]
         unmatched.count(result.event.about for result in results if not result.logs and not result.problem)
@@ -49,10 +49,10 @@ def accept(events: Sequence[Arrival]) -> list[Acceptance]:
 
 def accept_test(event: Arrival, subscription: str) -> str | None:
     """Put an event into this lane alone, marked as a test: the id of its log; None where the lane takes none now."""
-    lane_store.prepare()
+    enqueue.prepare()
     with transaction.atomic():
         log = NewLog(objectid.new(), subscription, event)
-        return log.id if lane_store.store([log], whoever_delivers=True, are_tests=True) else None
+        return log.id if enqueue.store([log], whoever_delivers=True, are_tests=True) else None
 
 
 def _logs_to_make(events: Sequence[Arrival]) -> dict[str, list[NewLog]]:
@@ -71,13 +71,13 @@ def _logs_to_make(events: Sequence[Arrival]) -> dict[str, list[NewLog]]:
 def _stored(logs: dict[str, list[NewLog]]) -> dict[str, list[NewLog]]:
     """Put logs into their lanes; what is left of them where a lane was closed at this very moment."""
     asked = [log for made in logs.values() for log in made]
-    stored = lane_store.store(asked)
+    stored = enqueue.store(asked)
     if len(stored) == len(asked):
         return logs
     left: dict[str, list[NewLog]] = {key: [] for key in logs}
     for log in stored:
         left[log.event.key].append(log)
-    same_again.correct({key: _ids(made) for key, made in left.items() if len(made) < len(logs[key])})
+    idempotency.correct({key: _ids(made) for key, made in left.items() if len(made) < len(logs[key])})
     return left
 
 
@@ -85,7 +85,7 @@ def _ids(logs: Sequence[NewLog]) -> list[str]:
     return [log.id for log in logs]
 
 
-def _result(event: Arrival, new: list[NewLog] | None, known: same_again.Known | None) -> Acceptance:
+def _result(event: Arrival, new: list[NewLog] | None, known: idempotency.Known | None) -> Acceptance:
     if new:
         return Acceptance(event, _ids(new), is_known=new[0].event is not event)
     if known is None:

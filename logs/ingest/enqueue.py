@@ -18,7 +18,7 @@ from ..db.payload_partitions import make_months_of
 from ..db.search_vectors import MORE_VECTORS, event_vectors
 from ..models import AttemptTrigger, State, Turn, wake
 from ..payloads.masking import masked_keys
-from .arrivals import Arrival
+from .events import Arrival
 
 # Whoever deactivates a subscription at this moment is waited for, and then it gets nothing more. Locked in the order of ids.
 # The time is taken when the lanes are ours, so that the logs of a lane are as old as their places say.

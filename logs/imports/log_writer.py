@@ -17,7 +17,7 @@ from ..models import State
 from ..payloads.equality import is_same
 from ..payloads.masking import MaskedKeys, mask_json, mask_text
 from . import placeholders
-from .reach import Reach
+from .company_scope import Reach
 
 _STAGE = """
 CREATE TEMPORARY TABLE IF NOT EXISTS staged_log (

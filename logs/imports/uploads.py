@@ -18,7 +18,7 @@ from cotadmin.database import is_away
 from ..background.jobs import Interrupted
 from ..models import Import, ImportChunk, ImportKind, ImportState, RefusedDocument
 from ..payloads.masking import masked_keys
-from .importing import Importer, Refusal, Summary
+from .importer import Importer, Refusal, Summary
 
 CHUNK = 1 << 20
 LOOK_SECONDS = 1.0  # between two looks whether it was cancelled
