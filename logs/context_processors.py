@@ -7,8 +7,8 @@ from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
-from . import saved_views
 from .demo.loading import is_visible_to
+from .logsearch import saved_views
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:

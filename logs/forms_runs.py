@@ -14,10 +14,10 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from .explorer.addresses import address
-from .explorer.figures import Figures
-from .explorer.finding import Finder
-from .filters import WebhookLogFilter
+from .logsearch.filterset import WebhookLogFilter
+from .logsearch.finder import Finder
+from .logsearch.query_params import address
+from .logsearch.stats import Figures
 from .models import Run, Source
 from .runs.asking import QUICK, Selection
 from .runs.pasted import ids_in

@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from ..cotalker import objectid
-from ..filters import EVENT_TYPES
+from ..logsearch.filterset import EVENT_TYPES
 from ..models import Attempt, Payload, RunEntry, WebhookLog
 from ..payloads.masking import mask_text, masked_keys
 from . import redelivery

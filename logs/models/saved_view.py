@@ -16,7 +16,7 @@ QUERY_LENGTH = 2000
 
 
 class SavedView(models.Model):
-    """`query`: what stands behind the `?` of the explorer's address, as logs/saved_views.py writes it."""
+    """`query`: what stands behind the `?` of the explorer's address, as logs/logsearch/saved_views.py writes it."""
 
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.CASCADE, related_name="saved_views", verbose_name=_("owner")

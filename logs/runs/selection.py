@@ -9,11 +9,10 @@ from datetime import datetime
 from django.http import QueryDict
 
 from ..cotalker import objectid
-from ..explorer.addresses import changed
-from ..explorer.criteria import Criteria
-from ..explorer.finding import Finder
-from ..explorer.settling import by_utc
-from ..filters import WebhookLogFilter
+from ..logsearch.criteria import Criteria
+from ..logsearch.filterset import WebhookLogFilter
+from ..logsearch.finder import Finder
+from ..logsearch.query_params import by_utc, changed
 from ..models import Outcome, Run, Source, State, WebhookLog
 from ..models.querysets import RunEntryQuerySet
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.http import QueryDict
 from django.urls import reverse
 
-from ..filters import ActiveFilter, WebhookLogFilter
+from ..logsearch.filterset import ActiveFilter, WebhookLogFilter
 from ..models import Run, Source
 
 

@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
-from ..explorer.settling import is_shown_once
+from ..logsearch.query_params import is_shown_once
 
 register = template.Library()
 

@@ -19,11 +19,10 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
-from ..explorer.addresses import address, changed
-from ..explorer.columns import COLUMNS, COOKIE, chosen_columns
-from ..explorer.facets import filter_value
-from ..explorer.histogram import ORDER, WIDTH, Bar, Histogram
-from ..explorer.settling import by_clock, by_utc
+from ..logsearch.columns import COLUMNS, COOKIE, chosen_columns
+from ..logsearch.facets import filter_value
+from ..logsearch.histogram import ORDER, WIDTH, Bar, Histogram
+from ..logsearch.query_params import address, by_clock, by_utc, changed
 from ..models import State
 from .cotadmin_ui import STATES, clock_time, dated
 

@@ -14,8 +14,8 @@ from django.template import Context
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
-from ..explorer.addresses import address, excluding
-from ..explorer.facets import Facet, FacetValue
+from ..logsearch.facets import Facet, FacetValue
+from ..logsearch.query_params import address, excluding
 from .cotadmin_ui import icon
 
 register = template.Library()

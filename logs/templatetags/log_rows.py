@@ -17,8 +17,8 @@ from django.template.defaulttags import CsrfTokenNode
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
-from ..explorer.addresses import address, changed
-from ..explorer.facets import filter_value
+from ..logsearch.facets import filter_value
+from ..logsearch.query_params import address, changed
 from ..models import State, WebhookLog
 from ..url_cache import address_of
 from .cotadmin_ui import duration, icon, state_badge, when

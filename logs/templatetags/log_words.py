@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from ..delivery import queue_status
-from ..filters import ACTIONS, EVENT_TYPES
+from ..logsearch.filterset import ACTIONS, EVENT_TYPES
 from ..models import State, WebhookLog
 from ..payloads.json_tree import OPENED_LEVELS
 from ..payloads.masking import mask_headers, mask_text, mask_url, masked_keys

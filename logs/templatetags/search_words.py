@@ -12,9 +12,8 @@ from django.urls import get_script_prefix
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
-from ..explorer.field_words import FIELD_WORDS, FieldWords
-from ..explorer.parsing import MOST_CHARACTERS
-from ..explorer.terms import Problem
+from ..logsearch.field_help import FIELD_WORDS, FieldWords
+from ..logsearch.query_language import MOST_CHARACTERS, Problem
 
 register = template.Library()
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from django import template
 from django.utils import timezone
 
-from ..live_tail import COOKIE, LiveTail, Top
+from ..logsearch.live_tail import COOKIE, LiveTail, Top
 
 if TYPE_CHECKING:
     from ..views.explorer_page import Explorer

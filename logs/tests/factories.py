@@ -12,9 +12,9 @@ from django.db.models.functions import Now
 from django.http import QueryDict
 
 from logs.db.payload_partitions import make_months_of
-from logs.explorer.finding import Finder
-from logs.filters import WebhookLogFilter
 from logs.imports.importer import Importer, Summary
+from logs.logsearch.filterset import WebhookLogFilter
+from logs.logsearch.finder import Finder
 from logs.models import (
     AttemptTrigger,
     Company,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.utils import timezone
 
-from logs.explorer.bar_edges import MOST_BARS, STEPS, edges_around, fitting_step
+from logs.logsearch.histogram import MOST_BARS, STEPS, edges_around, fitting_step
 
 
 def told(zone: str, start: datetime, end: datetime, step: timedelta) -> list[str]:

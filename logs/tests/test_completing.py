@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from logs.explorer.completing import MOST, Value, completions
-from logs.explorer.fields import field_called
-from logs.explorer.parsing import parse
+from logs.logsearch.completion import MOST, Value, completions
+from logs.logsearch.fields import field_called
+from logs.logsearch.query_language import parse
 from logs.payloads.masking import MaskedKeys
 
 VALUES = {

@@ -22,7 +22,7 @@ OTHER_SUBSCRIPTION = "62685990d918fb5557f9f993"
 @pytest.fixture(autouse=True)
 def logs(monkeypatch):
     """Two companies with a subscription each, whose logs have a status and a payload of their own."""
-    monkeypatch.setattr("logs.explorer.known_values.SECONDS", 30)
+    monkeypatch.setattr("logs.logsearch.completion_sources.SECONDS", 30)
     make_subscription(name="Work Orders Update", code="wo_update")
     other = make_company(OTHER_COMPANY, "Boreal")
     make_subscription(OTHER_SUBSCRIPTION, name="Work of others", code="secret_code", company=other)

@@ -19,13 +19,14 @@ from django.utils import timezone
 from logs.db.cursor_pagination import Key
 from logs.db.payload_partitions import make_months_of
 from logs.db.search_vectors import event_vectors
-from logs.explorer import by_index, candidates, finding, stretches
-from logs.explorer.bar_edges import STEPS, edges_around
-from logs.explorer.criteria import Criteria
-from logs.explorer.figures import Figures
-from logs.explorer.finding import Finder
-from logs.explorer.histogram import histogram
-from logs.filters import WebhookLogFilter
+from logs.logsearch import finder as candidates
+from logs.logsearch import finder as finding
+from logs.logsearch import index_lookup, time_slices
+from logs.logsearch.criteria import Criteria
+from logs.logsearch.filterset import WebhookLogFilter
+from logs.logsearch.finder import Finder
+from logs.logsearch.histogram import STEPS, edges_around, histogram
+from logs.logsearch.stats import Figures
 from logs.models import Payload, WebhookLog
 from logs.payloads.masking import masked_keys
 from logs.stats.buckets import floor
@@ -182,8 +183,8 @@ def is_round(local: datetime, step: timedelta) -> bool:
 @pytest.mark.parametrize("is_older", [True, False])
 @pytest.mark.parametrize("size", [1, 7, 1000])
 def test_what_many_subscriptions_have_is_looked_up_by_its_time(logs, monkeypatch, size, is_older):
-    monkeypatch.setattr(stretches, "MANY", 1)
-    monkeypatch.setattr(stretches, "FEW_RANGES", 1)
+    monkeypatch.setattr(time_slices, "MANY", 1)
+    monkeypatch.setattr(time_slices, "FEW_RANGES", 1)
     expected = [Key(log.created_at, log.pk) for log in logs if log.state == "failed"]
     assert walk(Finder(criteria("state=failed")), size, is_older=is_older) == expected[:: 1 if is_older else -1]
 
@@ -313,7 +314,7 @@ def test_a_rare_word_is_found_by_its_index_with_an_exact_count(logs, monkeypatch
 
 def test_a_common_word_is_found_among_the_newest_with_a_least_count(logs, monkeypatch):
     monkeypatch.setattr(finding, "FIRST_LOOK", 60)
-    monkeypatch.setattr(by_index, "RARE", 5)
+    monkeypatch.setattr(index_lookup, "RARE", 5)
     words(logs, {})
     finder = Finder(criteria("q=mecanico"))
     assert [key.pk for key in finder.find().keys] == [log.pk for log in logs[:51]]

@@ -6,7 +6,7 @@ import html
 
 import pytest
 
-from logs.explorer.columns import COLUMNS, COOKIE, as_cookie
+from logs.logsearch.columns import COLUMNS, COOKIE, as_cookie
 from logs.models import State, Subscription, WebhookLog
 
 from .factories import make_log, make_subscription

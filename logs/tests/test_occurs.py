@@ -7,9 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logs.db.search_vectors import tsquery
-from logs.explorer.occurs import occurs
-from logs.explorer.parsing import parse
-from logs.explorer.terms import Path, Word
+from logs.logsearch.matching import occurs
+from logs.logsearch.query_language import Path, Word, parse
 from logs.models import Payload
 from logs.payloads.masking import DEFAULT_MASKED_KEYS, MaskedKeys, mask_text
 from logs.payloads.tokens import search_tokens

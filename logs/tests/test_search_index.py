@@ -6,9 +6,9 @@ import pytest
 from django.core.management import call_command
 
 from logs.db import search_vectors
-from logs.explorer import occurrences
-from logs.explorer.finding import Finder
-from logs.filters import WebhookLogFilter
+from logs.logsearch import matching
+from logs.logsearch.filterset import WebhookLogFilter
+from logs.logsearch.finder import Finder
 from logs.models import Payload, WebhookLog
 
 from .factories import ids_found, make_log, make_subscription, search_for
@@ -23,7 +23,7 @@ def subscription(db):
 
 
 def test_an_event_of_megabytes_is_found_by_its_last_id_without_being_read(monkeypatch):
-    monkeypatch.setattr(occurrences, "occurs", None)
+    monkeypatch.setattr(matching, "occurs", None)
     large = make_log(1, event={"data": {"items": [{"asset": pk} for pk in IDS], "last": "mecánico"}})
     small = make_log(2, event={"data": {"asset": IDS[0]}})
     assert len(Payload.objects.get(pk=large.pk).event) > 3_500_000
@@ -93,7 +93,7 @@ class TestMoreWordsThanAVectorTakes:
 
 def test_reading_events_has_the_time_limit_too(monkeypatch):
     logs = [make_log(number, event={"data": {"name": "one two"}}) for number in range(1, 5)]
-    monkeypatch.setattr(occurrences, "BYTES_AT_ONCE", 0)
+    monkeypatch.setattr(matching, "BYTES_AT_ONCE", 0)
     found = Finder(WebhookLogFilter(search_for('"two one"')).criteria, seconds=0).find()
     assert (found.keys, found.looked_until and found.looked_until.pk) == ([], logs[-1].pk)
     assert Finder(WebhookLogFilter(search_for('"two one"')).criteria).find().looked_until is None

@@ -12,7 +12,8 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 
 from logs.db.cursor_pagination import Key
-from logs.explorer import by_index, finding
+from logs.logsearch import finder as finding
+from logs.logsearch import index_lookup
 from logs.views import explorer_page
 
 from .factories import import_logs, log_document, make_subscription
@@ -54,7 +55,7 @@ def test_the_page_before_looks_further_to_what_is_before(rf):
 def without_time(monkeypatch):
     """A first look at two logs is all that there is time for, unless somebody asks to look further."""
     monkeypatch.setattr(finding, "FIRST_LOOK", 2)
-    monkeypatch.setattr(by_index.ByIndex, "ids", None)
+    monkeypatch.setattr(index_lookup.ByIndex, "ids", None)
     finder = explorer_page.Finder
     monkeypatch.setattr(explorer_page, "Finder", lambda criteria, seconds=0.0: finder(criteria, seconds=seconds))
 

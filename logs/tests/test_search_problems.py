@@ -9,8 +9,7 @@ import pytest
 from django.template.loader import render_to_string
 from django.urls import reverse
 
-from logs.explorer.parsing import parse
-from logs.explorer.terms import Problem
+from logs.logsearch.query_language import Problem, parse
 from logs.payloads.masking import masked_keys
 from logs.templatetags.search_words import pieces
 

@@ -9,10 +9,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from logs.explorer.field_words import FIELD_WORDS
-from logs.explorer.fields import CHOICES, FIELDS
-from logs.explorer.parsing import MOST_CHARACTERS, MOST_TERMS, parse
-from logs.explorer.terms import Choice, Path, Problem, Query, Range, Term, Word
+from logs.logsearch.field_help import FIELD_WORDS
+from logs.logsearch.fields import CHOICES, FIELDS
+from logs.logsearch.query_language import (
+    MOST_CHARACTERS,
+    MOST_TERMS,
+    Choice,
+    Path,
+    Problem,
+    Query,
+    Range,
+    Term,
+    Word,
+    parse,
+)
 from logs.payloads.masking import DEFAULT_MASKED_KEYS, MaskedKeys
 
 KEYS = MaskedKeys(DEFAULT_MASKED_KEYS)

@@ -12,7 +12,7 @@ from django.http import QueryDict
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from logs.filters import NOT_FILTERS, WebhookLogFilter
+from logs.logsearch.filterset import NOT_FILTERS, WebhookLogFilter
 from logs.models import Attempt, AttemptTrigger, AuditEntry, Payload, Subscription
 
 from .factories import (

@@ -7,9 +7,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from ..explorer.completing import completions
-from ..explorer.known_values import KnownValues
-from ..explorer.parsing import MOST_CHARACTERS
+from ..logsearch.completion import completions
+from ..logsearch.completion_sources import KnownValues
+from ..logsearch.query_language import MOST_CHARACTERS
 
 
 @require_safe

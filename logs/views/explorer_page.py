@@ -12,13 +12,13 @@ from django.utils.translation import gettext as _
 
 from ..db.cursor_pagination import BadCursor, Key, cursor_of, key_of, read_cursor
 from ..db.timeouts import Count
-from ..explorer.addresses import address, at_the_beginning, changed, tail_of_page
-from ..explorer.criteria import Criteria
-from ..explorer.facets import COLUMNS, Facet, facets
-from ..explorer.figures import Figures
-from ..explorer.finding import Finder, Found
-from ..explorer.histogram import Histogram, histogram
-from ..filters import ActiveFilter, WebhookLogFilter
+from ..logsearch.criteria import Criteria
+from ..logsearch.facets import COLUMNS, Facet, facets
+from ..logsearch.filterset import ActiveFilter, WebhookLogFilter
+from ..logsearch.finder import Finder, Found
+from ..logsearch.histogram import Histogram, histogram
+from ..logsearch.query_params import address, at_the_beginning, changed, tail_of_page
+from ..logsearch.stats import Figures
 from ..models import Company, WebhookLog
 
 SIZE = 50

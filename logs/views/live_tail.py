@@ -10,8 +10,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from ..db.cursor_pagination import BadCursor
-from ..filters import WebhookLogFilter
-from ..live_tail import COOKIE, LiveTail
+from ..logsearch.filterset import WebhookLogFilter
+from ..logsearch.live_tail import COOKIE, LiveTail
 from .rendering import wants_partial
 
 A_YEAR = 365 * 24 * 3600

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
-from ..explorer.columns import COOKIE, as_cookie, known_columns
+from ..logsearch.columns import COOKIE, as_cookie, known_columns
 from .coming_back import came_from
 
 YEAR = 365 * 24 * 3600

@@ -8,8 +8,8 @@ from typing import Any
 
 from django.http import QueryDict
 
-from ..explorer.addresses import address
-from ..filters import WebhookLogFilter
+from ..logsearch.filterset import WebhookLogFilter
+from ..logsearch.query_params import address
 from ..models import WebhookLog
 from .explorer_page import Explorer
 

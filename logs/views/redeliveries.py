@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
-from ..explorer.addresses import tail_of_page
+from ..logsearch.query_params import tail_of_page
 from ..models import AuditAction, AuditEntry, RedeliveryRefused, WebhookLog
 from .coming_back import came_from
 from .log_page import update_context

@@ -14,9 +14,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from ..forms_saved_views import SavedViewForm
+from ..logsearch.saved_views import MOST_PINNED, built_in, described, fresh_counts, mended, navigation, pin, valid_query
 from ..models import SavedView
-from ..saved_views import MOST_PINNED, built_in, described, mended, navigation, pin, valid_query
-from ..view_counts import fresh_counts
 
 MOST_SHARED = 200  # on the page
 

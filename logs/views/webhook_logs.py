@@ -9,10 +9,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_safe
 
-from ..explorer.addresses import address, tail_of_page
-from ..explorer.settling import settled
+from ..logsearch.query_params import address, settled, tail_of_page
+from ..logsearch.saved_views import views
 from ..models import WebhookLog
-from ..saved_views import views
 from .explorer_page import Explorer
 from .log_page import log_context, update_context
 from .rendering import asked_for_by, render_part, render_region, wants_partial

@@ -7,8 +7,8 @@ from pathlib import Path
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.http import QueryDict
 
-from logs.exporting import exported
-from logs.filters import WebhookLogFilter
+from logs.logsearch.export import exported
+from logs.logsearch.filterset import WebhookLogFilter
 from logs.models import AuditAction, AuditEntry
 
 

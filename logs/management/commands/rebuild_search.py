@@ -2,7 +2,7 @@
 
 from django.core.management.base import BaseCommand
 
-from logs.search_rebuild import rebuild
+from logs.logsearch.reindex import rebuild
 
 
 class Command(BaseCommand):

@@ -17,18 +17,17 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from .explorer.addresses import PLACES, address, without
-from .explorer.conditions import CONDITIONS
-from .explorer.criteria import Criteria
-from .explorer.parsing import parse
-from .explorer.search_terms import SearchTerms
-from .explorer.settling import by_clock
+from ..models import Cause, Company, State, Subscription, WebhookLog
+from ..payloads.masking import masked_keys
+from ..stats.buckets import end_of_range, floor
+from ..stats.period import RANGES
+from ..stats.queries import visible_ids
+from .compiler import SearchTerms
+from .criteria import Criteria
+from .fields import CONDITIONS
 from .filter_fields import MomentFilter, StatusFilter
-from .models import Cause, Company, State, Subscription, WebhookLog
-from .payloads.masking import masked_keys
-from .stats.buckets import end_of_range, floor
-from .stats.period import RANGES
-from .stats.queries import visible_ids
+from .query_language import parse
+from .query_params import PLACES, address, by_clock, without
 
 EVENT_TYPES = {
     "COTUser": _("User"),

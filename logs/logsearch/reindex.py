@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from django.db import connection
 
-from .db.search_vectors import MORE_VECTORS, event_vectors, response_vector
-from .models import Payload, WebhookLog
-from .payloads.masking import masked_keys
+from ..db.search_vectors import MORE_VECTORS, event_vectors, response_vector
+from ..models import Payload, WebhookLog
+from ..payloads.masking import masked_keys
 
 AT_ONCE = 100  # events; each may have megabytes
 

@@ -12,7 +12,7 @@ from django.db.models import Q
 from ..db.raw_sql import Written, written
 from ..models import WebhookLog
 from ..models.querysets import WebhookLogQuerySet
-from .terms import Path, Word
+from .query_language import Path, Word
 
 # The columns by which the rollups count: a condition on these alone is answered without looking at logs.
 KINDS = ("state", "cause", "status", "event_type", "action", "subscription")

@@ -13,12 +13,12 @@ from datetime import datetime, timedelta
 from django.http import QueryDict
 from django.urls import reverse
 
-from .db.cursor_pagination import BadCursor, Key, cursor_of, key_of, read_cursor
-from .db.timeouts import Count
-from .explorer.addresses import address, at_the_beginning, changed, tail
-from .explorer.criteria import Criteria
-from .explorer.finding import Finder
-from .models import WebhookLog
+from ..db.cursor_pagination import BadCursor, Key, cursor_of, key_of, read_cursor
+from ..db.timeouts import Count
+from ..models import WebhookLog
+from .criteria import Criteria
+from .finder import Finder
+from .query_params import address, at_the_beginning, changed, tail
 
 COOKIE = "tail"  # "on" while the person wants it
 OVERLAP = timedelta(seconds=10)

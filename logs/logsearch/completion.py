@@ -9,9 +9,9 @@ from itertools import islice
 from typing import NamedTuple, Protocol
 
 from ..payloads.tokens import folded
-from .field_words import FIELD_WORDS
+from .field_help import FIELD_WORDS
 from .fields import PATH_ROOTS, SAME, field_called, read_steps
-from .parsing import pieces
+from .query_language import pieces
 
 MOST = 10
 ENOUGH_OF_A_VALUE = 3  # letters, for a value to be offered without its field

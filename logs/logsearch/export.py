@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .cotalker.documents import write_log
-from .db.search_vectors import MORE_VECTORS
-from .explorer.criteria import Criteria
-from .explorer.finding import Finder
-from .models import WebhookLog
-from .models.querysets import NOT_IN_LISTS
-from .payloads.masking import mask_json, mask_text, masked_keys
+from ..cotalker.documents import write_log
+from ..db.search_vectors import MORE_VECTORS
+from ..models import WebhookLog
+from ..models.querysets import NOT_IN_LISTS
+from ..payloads.masking import mask_json, mask_text, masked_keys
+from .criteria import Criteria
+from .finder import Finder
 
 AT_ONCE = 500
 

@@ -18,7 +18,7 @@ from ..models import WebhookLog
 from ..stats.buckets import ceiling, floor, is_begun_by_bucket, widest_between
 from ..stats.queries import reach, totals_by, totals_by_bar, written_cells
 from .criteria import KINDS, Criteria
-from .finding import Finder
+from .finder import Finder
 
 Row = tuple[Any, ...]  # the values of some columns, and then the number of logs
 Numbers = dict[str, list[Row]]  # by column

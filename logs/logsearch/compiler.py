@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 from ..cotalker import objectid
 from ..models import Subscription
 from ..payloads.tokens import folded
-from .conditions import CONDITIONS
-from .terms import Choice, Path, Problem, Query, Range, Term, Word
+from .fields import CONDITIONS
+from .query_language import Choice, Path, Problem, Query, Range, Term, Word
 
 COLUMNS = {"duration": "duration_ms", "tries": "retry", "status": "status", "id": "pk", "object": "object_id"}
 

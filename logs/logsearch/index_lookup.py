@@ -14,7 +14,7 @@ from ..cotalker import objectid
 from ..db.search_vectors import in_event, in_response, tsquery
 from ..db.timeouts import TookTooLong, time_limit
 from ..models import Payload, WebhookLog
-from .terms import Path, Word
+from .query_language import Path, Word
 
 RARE = 10_000  # logs: what occurs in more is looked for from the newest on
 INDEX_SECONDS = 0.25  # by then the index has told of what is rare

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..db.timeouts import Count
-from ..filters import ACTIONS, EVENT_TYPES, STATUS_LABELS, WebhookLogFilter
 from ..models import Cause, State
-from .conditions import STATUS_CLASSES
-from .figures import Figures
+from .fields import STATUS_CLASSES
+from .filterset import ACTIONS, EVENT_TYPES, STATUS_LABELS, WebhookLogFilter
+from .stats import Figures
 
 COLUMNS = {
     "state": "state",
