@@ -16,7 +16,7 @@ from .db.payload_partitions import make_months_ahead
 from .delivery import bulk_skip
 from .imports import uploads
 from .ingest import idempotency, refusals, unmatched
-from .retention import running
+from .retention import prune as running
 from .runs import asking
 
 AGAIN = RetryStrategy(retry_exceptions={Interrupted})

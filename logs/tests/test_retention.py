@@ -15,7 +15,8 @@ from logs import tasks
 from logs.cotalker import objectid
 from logs.db.payload_partitions import month_at, partition_names
 from logs.models import Attempt, AuditEntry, Payload, Retention, Run, RunEntry, State, Subscription, WebhookLog
-from logs.retention import expiry, pruning, running, settled
+from logs.retention import log_deletion, payload_expiry
+from logs.retention import prune as running
 from logs.stats.queries import TOTAL, cells
 
 from .factories import import_logs, log_document, make_log, make_subscription, make_waiting_log
@@ -144,7 +145,7 @@ def test_every_table_that_points_at_a_log_is_known_to_pruning():
         for relation in WebhookLog._meta.related_objects
         if not relation.many_to_many
     }
-    assert pointing == {statement.split()[2] for statement in pruning._DELETE} - {WebhookLog._meta.db_table}
+    assert pointing == {statement.split()[2] for statement in log_deletion._DELETE} - {WebhookLog._meta.db_table}
 
 
 @pytest.mark.django_db
@@ -195,7 +196,7 @@ def test_the_task_does_the_same_and_the_last_run_is_noted(keep):
 
 @pytest.mark.django_db
 def test_an_interrupted_run_is_gone_on_with_by_the_next(keep, monkeypatch, capsys):
-    for module in (settled, pruning, expiry):
+    for module in (log_deletion, log_deletion, payload_expiry):
         monkeypatch.setattr(module, "AT_ONCE", 2)
     make_subscription()
     for number in range(5):
@@ -210,7 +211,7 @@ def test_an_interrupted_run_is_gone_on_with_by_the_next(keep, monkeypatch, capsy
 
 @pytest.mark.django_db(transaction=True)
 def test_the_numbers_of_a_job_that_was_interrupted_are_those_of_the_whole_night(keep, monkeypatch):
-    for module in (settled, pruning, expiry):
+    for module in (log_deletion, log_deletion, payload_expiry):
         monkeypatch.setattr(module, "AT_ONCE", 2)
     make_subscription()
     for number in range(5):
@@ -223,7 +224,7 @@ def test_the_numbers_of_a_job_that_was_interrupted_are_those_of_the_whole_night(
 
 @pytest.mark.django_db
 def test_a_run_ends_when_somebody_keeps_for_longer_meanwhile(keep, monkeypatch):
-    for module in (settled, pruning):
+    for module in (log_deletion, log_deletion):
         monkeypatch.setattr(module, "AT_ONCE", 2)
     make_subscription()
     for number in range(5):
@@ -260,7 +261,7 @@ def test_one_process_prunes_at_a_time(keep):
 
 @pytest.mark.django_db(transaction=True)
 def test_a_month_is_dropped_while_deliveries_go_on(keep, receiver, deliver, monkeypatch):
-    monkeypatch.setattr("logs.retention.expiry.LOCK_TIMEOUT", "30s")
+    monkeypatch.setattr("logs.retention.payload_expiry.LOCK_TIMEOUT", "30s")
     subscription = make_subscription(url=receiver.url)
     make_log()
     imported(datetime(2022, 6, 10, tzinfo=UTC))
@@ -319,7 +320,7 @@ def test_a_month_whose_log_is_taken_up_again_in_the_last_moment_is_not_dropped(k
     """`_drop` is called once all logs of the month were seen to be settled."""
     make_subscription()
     log = make_log()
-    drop = expiry._drop
+    drop = payload_expiry._drop
 
     def after_somebody_else(month: datetime) -> bool:
         if what == "due":
@@ -330,7 +331,7 @@ def test_a_month_whose_log_is_taken_up_again_in_the_last_moment_is_not_dropped(k
             _put_into_a_run(log, "waiting")
         return drop(month)
 
-    monkeypatch.setattr(expiry, "_drop", after_somebody_else)
+    monkeypatch.setattr(payload_expiry, "_drop", after_somebody_else)
     keep(payload_days=30)
     assert "2022-05: in use, left for the next run" in prune(capsys=capsys)
     assert kept_payloads() == {log.pk}

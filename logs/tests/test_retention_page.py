@@ -9,8 +9,8 @@ from django.core.management import call_command
 from django.urls import reverse
 
 from logs.models import AuditAction, AuditEntry, Payload, Retention
-from logs.retention import pruning
-from logs.retention.running import prune
+from logs.retention import log_deletion
+from logs.retention.prune import prune
 
 from .factories import make_log, make_subscription, make_waiting_log
 from .test_webhook_logs import text_of
@@ -199,7 +199,7 @@ STOP = reverse("logs:retention_stop")
 
 @pytest.mark.django_db(transaction=True)
 def test_a_run_that_is_under_way_is_stopped_by_the_button_of_the_page(client, superuser, monkeypatch):
-    monkeypatch.setattr(pruning, "AT_ONCE", 1)
+    monkeypatch.setattr(log_deletion, "AT_ONCE", 1)
     make_subscription()
     for number in range(3):
         make_log(number)

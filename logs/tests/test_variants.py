@@ -23,8 +23,8 @@ from logs.models import (
     Variant,
     WebhookLog,
 )
-from logs.retention.expiry import expire
-from logs.retention.pruning import delete_logs
+from logs.retention.log_deletion import delete_logs
+from logs.retention.payload_expiry import expire
 from logs.runs.feeding import feed
 from logs.variants import ask_for
 

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from ..models import Payload, Retention, WebhookLog
 from ..payloads import diff, find, json_tree, masking
 from ..payloads.masking import masked_keys
-from ..retention.limits import expiry_of
+from ..retention.cutoffs import expiry_of
 
 EVENT_PARTS = ("payload", "raw", "changes")
 OPENED_LIMIT = 5 * 1024 * 1024  # bytes; of a larger payload only the beginning is shown

@@ -11,8 +11,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from ..forms_retention import SUGGESTED, RetentionForm
 from ..models import Retention
-from ..retention.preview import preview
-from ..retention.running import is_running
+from ..retention.cutoffs import preview
+from ..retention.prune import is_running
 
 # There is no such permission: only superusers have it, as what is removed belongs to all companies.
 FOR_SUPERUSERS = "logs.change_retention"

@@ -3,8 +3,8 @@
 from django.core.management.base import BaseCommand, CommandError
 
 from logs.models import Retention
-from logs.retention.expiry import ExpiredMonth
-from logs.retention.running import AlreadyRunning, Outcome, prune
+from logs.retention.payload_expiry import ExpiredMonth
+from logs.retention.prune import AlreadyRunning, Outcome, prune
 
 
 class Command(BaseCommand):

@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from django.db import connection
 
 from ..models import Retention
-from .expiry import ExpiredMonth, expire
-from .limits import logs_before, payloads_before
-from .pruning import delete_logs
-from .settled import number_settled_before
+from .cutoffs import logs_before, payloads_before
+from .log_deletion import delete_logs, number_settled_before
+from .payload_expiry import ExpiredMonth, expire
 
 LOCK = 0x7072756E  # any number, the same everywhere: one process prunes at a time
 

@@ -1,4 +1,7 @@
-"""What is past its time: moments, before which payloads have expired and settled logs are deleted."""
+"""What is past its time: moments, before which payloads have expired and settled logs are deleted.
+
+What a retention would remove now, told at once whatever the size: `prune --dry-run` takes its time, and tells exactly.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,11 @@ from datetime import UTC, datetime
 from django.utils import timezone
 
 from ..cotalker import objectid
-from ..db.payload_partitions import following, month_at
-from ..models import Retention, WebhookLog
+from ..db.payload_partitions import following, month_at, months_made
+from ..db.timeouts import Count, bounded_count
+from ..models import Payload, Retention, WebhookLog
 from ..stats.buckets import floor
+from .log_deletion import number_settled_before
 
 FIRST = datetime(1970, 1, 1, tzinfo=UTC)  # ids tell no earlier time
 
@@ -48,3 +53,23 @@ def expiry_of(log: WebhookLog, retention: Retention) -> Expiry:
     if retention.payload_age is not None:
         at = following(month_at(made)) + retention.payload_age
     return Expiry(at if at and at <= timezone.now() else None, before, retention.payload_days)
+
+
+@dataclass(frozen=True)
+class Preview:
+    """`payloads`: with those that stay because their logs are not settled. A moment is None where nothing expires."""
+
+    payloads_before: datetime | None
+    payloads: Count
+    months: int
+    logs_before: datetime | None
+    logs: int
+
+
+def preview(retention: Retention) -> Preview:
+    payloads_end, logs_end = payloads_before(retention), logs_before(retention)
+    payloads, months = Count(0), 0
+    if payloads_end:
+        payloads = bounded_count(Payload.objects.filter(pk__lt=objectid.lowest(payloads_end)))
+        months = sum(month < payloads_end for month in months_made())
+    return Preview(payloads_end, payloads, months, logs_end, number_settled_before(logs_end) if logs_end else 0)

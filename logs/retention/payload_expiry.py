@@ -14,7 +14,7 @@ from psycopg.sql import SQL, Identifier
 from ..cotalker import objectid
 from ..db.payload_partitions import DEFAULT, TABLE, following, months_made, partition_of
 from ..models import Payload, RunEntry, Subscription, Variant, WebhookLog
-from .settled import AT_ONCE, lock_settled
+from .log_deletion import AT_ONCE, lock_settled
 
 # While a drop waits for its lock, everybody waits behind it who reads or stores a payload. So this is the longest that a
 # delivery waits for one of the three locks that a drop takes.
