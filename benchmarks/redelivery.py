@@ -74,7 +74,7 @@ def make_failed_logs(sink: SinkProcess) -> list[str]:
 def planned(lanes: list[str], user):
     """A plan of all failed logs of these lanes, by a filter, and the ms that it took."""
     from logs.models import Source
-    from logs.runs.planning import new_run, plan
+    from logs.redelivery.drafts import new_run, plan
 
     query = urlencode([("state", "failed"), *(("subscription", lane) for lane in lanes)])
     start = time.monotonic()
@@ -93,7 +93,7 @@ def plan_page_ms(user) -> float:
     from django.urls import reverse
 
     from logs.models import Run
-    from logs.runs.planning import throw_away
+    from logs.redelivery.drafts import throw_away
 
     client = Client(SERVER_NAME="localhost")
     client.force_login(user)
@@ -111,7 +111,7 @@ def plan_page_ms(user) -> float:
 def run_per_second(sink: SinkProcess, run, lanes: list[str], canary: str, user) -> float:
     """Logs per second, from the start of the run to the last outcome in its ledger."""
     from logs.models import Outcome, StaleChoice
-    from logs.runs.starting import start
+    from logs.redelivery.start import start
 
     sink.forget()
     choices = {"reason": "benchmark", "stale_choice": StaleChoice.SEND, "sends_received": False, "canary": canary}
@@ -128,8 +128,8 @@ def run_per_second(sink: SinkProcess, run, lanes: list[str], canary: str, user) 
 def stop_ms(run, lanes: list[str], sink: SinkProcess, user) -> float:
     """A run is stopped in the middle of its way; what arrives afterwards was in flight."""
     from logs.models import Canary, StaleChoice
-    from logs.runs.starting import start
-    from logs.runs.steering import stop
+    from logs.redelivery.controls import stop
+    from logs.redelivery.start import start
 
     sink.forget()
     choices = {"reason": "benchmark", "stale_choice": StaleChoice.SEND, "sends_received": False, "canary": Canary.NONE}

@@ -11,7 +11,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from .models import Canary, Run, StaleChoice
-from .runs.plan_figures import Choices, PlanFigures
+from .redelivery.preview import Choices, PlanFigures
 
 TYPED_ABOVE = 1_000  # logs: so many are not started by a click alone
 FASTEST = 1_000  # logs in a second

@@ -19,9 +19,8 @@ from .logsearch.finder import Finder
 from .logsearch.query_params import address
 from .logsearch.stats import Figures
 from .models import Run, Source
-from .runs.asking import QUICK, Selection
-from .runs.pasted import ids_in
-from .runs.selection import MOST, entries_still_failing, frozen
+from .redelivery.drafts import QUICK, Selection
+from .redelivery.selection import MOST, entries_still_failing, frozen, ids_in
 from .templatetags.cotadmin_ui import humanbytes
 
 FILE_LIMIT = 5 * 1024 * 1024

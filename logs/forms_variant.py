@@ -17,7 +17,7 @@ from .ingest.events import EVENT_LIMIT
 from .models import Variant, WebhookLog
 from .payloads import json_tree
 from .payloads.masking import mask_url, masked_keys
-from .variants import Allowed, why_not
+from .redelivery.overrides import Allowed, why_not
 
 
 class VariantForm(ReasonForm):

@@ -16,8 +16,8 @@ from .db.payload_partitions import make_months_ahead
 from .delivery import bulk_skip
 from .imports import uploads
 from .ingest import idempotency, refusals, unmatched
+from .redelivery import drafts
 from .retention import prune as running
-from .runs import asking
 
 AGAIN = RetryStrategy(retry_exceptions={Interrupted})
 KEPT_HOURS = 7 * 24  # of jobs that have ended
@@ -33,7 +33,7 @@ def run_import(context: JobContext, import_id: int) -> None:
 def plan_run(context: JobContext, run_id: int) -> None:
     """The plan of a re-delivery run for which nobody would want to wait. Its ids stand with the run: messages tell arguments."""
     with interruptible(context.should_abort):
-        asking.plan_waiting(run_id, should_stop=context.should_abort)
+        drafts.plan_waiting(run_id, should_stop=context.should_abort)
 
 
 @app.task(queue="plans", pass_context=True, retry=AGAIN)
@@ -48,7 +48,7 @@ async def queue_lost() -> None:
     """Give a job to what waits for one which is nowhere."""
     for task, argument, lost in (
         (run_import, "import_id", uploads.lost),
-        (plan_run, "run_id", asking.lost),
+        (plan_run, "run_id", drafts.lost),
         (skip_waiting, "skip_id", bulk_skip.lost),
     ):
         for pk in await in_thread(lost):
@@ -71,7 +71,7 @@ def forget_events(context: JobContext, timestamp: int) -> None:
 def forget_plans(context: JobContext, timestamp: int) -> None:
     """Plans of re-deliveries that nobody has started for days."""
     with interruptible(context.should_abort):
-        asking.forget_old_plans()
+        drafts.forget_old_plans()
 
 
 @app.periodic(cron="37 * * * *")

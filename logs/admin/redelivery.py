@@ -15,8 +15,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from ..models import AuditAction, AuditEntry, RedeliveryRefused, Source, WebhookLog
-from ..runs.asking import Selection, plan_of
-from ..runs.selection import MOST
+from ..redelivery.drafts import Selection, plan_of
+from ..redelivery.selection import MOST
 
 LIMIT = 100  # more at a time needs a plan: what is stale, what else goes to the same receiver
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from ..models import Outcome, Run, RunEntry, RunState
-from ..runs.progress import Numbers, Step
+from ..redelivery.progress import Numbers, Step
 from ..stats.receiver_state import Receiver, Reception
 from .cotadmin_ui import icon
 from .import_words import grouped

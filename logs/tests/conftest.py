@@ -16,7 +16,7 @@ from django.utils import timezone, translation
 from logs.db.payload_partitions import month_at, months_made, partition_of
 from logs.delivery.worker import DeliveryLoop
 from logs.models import Run, RunState, WebhookLog
-from logs.runs.feeding import feed
+from logs.redelivery.dispatcher import feed
 
 from .factories import make_company
 from .receiver import Receiver

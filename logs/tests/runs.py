@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from logs.models import Canary, Outcome, Run, Source, StaleChoice, State, WebhookLog
-from logs.runs.planning import new_run, plan
-from logs.runs.starting import start
+from logs.redelivery.drafts import new_run, plan
+from logs.redelivery.start import start
 
 from .factories import make_log
 

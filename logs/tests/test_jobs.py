@@ -180,7 +180,7 @@ def test_a_plan_stops_with_its_worker_and_is_made_by_the_next_one_while_imports_
     start, client, held_up, lock, operator, monkeypatch
 ):
     upload, release = held_up
-    monkeypatch.setattr("logs.runs.asking.QUICK", 0)
+    monkeypatch.setattr("logs.redelivery.drafts.QUICK", 0)
     logs = [make_log(5000)]
     unlock = lock("LOCK TABLE logs_runentry IN SHARE MODE")
     client.post(reverse("logs:run_create"), {"source": "filter", "query": f"q={logs[0].pk}"})

@@ -15,7 +15,7 @@ from logs.delivery import claim, database, pre_send_check, queue_front
 from logs.delivery.claim import Delivery
 from logs.delivery.leases import GROUPS
 from logs.models import RunEntry, State, Subscription, WebhookLog
-from logs.runs.feeding import feed
+from logs.redelivery.dispatcher import feed
 
 from .buffers import buffers_of
 from .events import as_bytes, make_event, make_token, post

@@ -119,7 +119,7 @@ def test_until_it_is_known_each_company_sees_the_logs_that_name_it(client, owner
 
 def test_entries_of_runs_go_along(owner, squatter):
     from logs.models import Source
-    from logs.runs.planning import new_run, plan
+    from logs.redelivery.drafts import new_run, plan
 
     import_logs(log(1, OTHER), user=squatter)
     run = new_run(Source.CHOSEN, by=squatter)

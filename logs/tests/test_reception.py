@@ -9,9 +9,9 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from logs import variants
 from logs.cotalker import objectid
 from logs.models import Attempt, Subscription, WebhookLog
+from logs.redelivery import overrides
 from logs.stats.subscription_list import health_of
 
 from .factories import SUBSCRIPTION, import_logs, log_document, make_subscription
@@ -94,8 +94,8 @@ def test_what_was_received_and_fails_when_it_is_sent_again_is_a_failure(client, 
 def test_what_went_to_another_url_tells_nothing_of_the_receiver(client, operator, receiver, deliver):
     log_of(60, **DOWN)
     failed = log_of(30, **DOWN)
-    variant = variants.Variant(url=receiver.url + "/elsewhere", reason="a trial", made_by=operator)
-    assert variants.ask_for(failed, variant, None, after_try=failed.retry)
+    variant = overrides.Variant(url=receiver.url + "/elsewhere", reason="a trial", made_by=operator)
+    assert overrides.ask_for(failed, variant, None, after_try=failed.retry)
     deliver()
     assert Attempt.objects.get(trigger="variant").subscription_id is None
     assert_told(client, operator, failed, has_recovered=False)
@@ -105,9 +105,9 @@ def test_attempts_of_before_are_told_apart_in_the_same_way(operator, receiver, d
     """By the migration that gave them their subscription."""
     ours, elsewhere = log_of(60, **DOWN), log_of(30, **DOWN)
     send_again(ours, operator, deliver)
-    variants.ask_for(
+    overrides.ask_for(
         elsewhere,
-        variants.Variant(url=receiver.url, reason="a trial", made_by=operator),
+        overrides.Variant(url=receiver.url, reason="a trial", made_by=operator),
         None,
         after_try=elsewhere.retry,
     )

@@ -11,8 +11,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from logs.models import Outcome, RunEntry
-from logs.runs.ledger_csv import COLUMNS
-from logs.runs.steering import stop
+from logs.redelivery.controls import stop
+from logs.redelivery.results import COLUMNS
 
 from .factories import make_log, make_subscription
 from .pages import HTMX, rows_of, text_of
@@ -175,7 +175,7 @@ def test_a_masked_name_stays_masked_in_the_file(client, operator, settings):
 
 
 def test_the_file_is_whole_however_many_logs_there_are(client, operator, monkeypatch):
-    monkeypatch.setattr("logs.runs.ledger_csv.AT_ONCE", 2)
+    monkeypatch.setattr("logs.redelivery.results.AT_ONCE", 2)
     run = start_run(operator, [make_object_log(number, f"{number:024x}") for number in range(5)])
     assert [row["number"] for row in table(client, run)] == ["1", "2", "3", "4", "5"]
 

@@ -13,8 +13,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from logs.models import AuditEntry, Canary, Outcome, PauseReason, Run, RunState, Why
-from logs.runs.feeding import feed
-from logs.runs.steering import go_on, leave_lane, pause, stop
+from logs.redelivery.controls import go_on, leave_lane, pause, stop
+from logs.redelivery.dispatcher import feed
 
 from .factories import SUBSCRIPTION, make_company, make_log, make_subscription
 from .pages import HTMX, rows_of, text_of

@@ -27,7 +27,7 @@ from logs.models import (
     Why,
     Worker,
 )
-from logs.runs.planning import new_run, plan
+from logs.redelivery.drafts import new_run, plan
 
 from .factories import (
     SUBSCRIPTION,

@@ -18,8 +18,7 @@ from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from logs.models import Outcome, Run, RunState, Source, State, WebhookLog, Why
-from logs.runs.asking import Selection, forget_old_plans, plan_of, plan_waiting
-from logs.runs.planning import new_run
+from logs.redelivery.drafts import Selection, forget_old_plans, new_run, plan_of, plan_waiting
 
 from .factories import make_company, make_log, make_subscription
 from .runs import start_run
@@ -324,7 +323,7 @@ def test_the_same_selection_is_planned_anew_after_a_while_and_for_another_person
     [{"source": "filter", "query": "state=failed"}, {"source": "ids", "ids": "{0} {1} {3} nobody000000000000000000"}],
 )
 def test_a_large_plan_is_made_by_a_job_of_what_was_selected_then(client, logs, monkeypatch, data):
-    monkeypatch.setattr("logs.runs.asking.QUICK", 2)
+    monkeypatch.setattr("logs.redelivery.drafts.QUICK", 2)
     data = {key: value.format(*[log.pk for log in logs]) for key, value in data.items()}
     run, ids = planned(client.post(PLAN, data))
     assert (run.state, ids) == (RunState.PLANNING, [])
@@ -358,7 +357,7 @@ def test_the_plan_of_a_person_who_is_gone_holds_nobodys_logs(logs, operator):
 
 def test_a_plan_that_fails_says_so(logs, operator, monkeypatch):
     run = new_run(Source.FILTER, by=operator, query="")
-    monkeypatch.setattr("logs.runs.planning._ENTRIES", "SELECT 1/0")
+    monkeypatch.setattr("logs.redelivery.drafts._ENTRIES", "SELECT 1/0")
     with pytest.raises(Exception, match="division by zero"):
         plan_waiting(run.pk)
     run.refresh_from_db()

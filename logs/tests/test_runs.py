@@ -22,10 +22,10 @@ from logs.models import (
     WebhookLog,
     Why,
 )
-from logs.runs import feeding
-from logs.runs.feeding import feed
-from logs.runs.starting import start
-from logs.runs.steering import go_on, pause, stop
+from logs.redelivery import dispatcher
+from logs.redelivery.controls import go_on, pause, stop
+from logs.redelivery.dispatcher import feed
+from logs.redelivery.start import start
 
 from .factories import make_company, make_log, make_subscription, make_waiting_log
 from .processes import somebody_waits_for_a_lock, wait_until
@@ -559,7 +559,7 @@ def test_a_failure_that_comes_while_a_step_is_judged_lets_no_other_step_begin(op
     make_subscription(url=receiver.url)
     run = start_run(operator, make_logs_on("62685990d918fb5557f9f992", range(20)), canary=Canary.STEPS)
     assert feed() == 1
-    judge = feeding._why_to_pause
+    judge = dispatcher._why_to_pause
 
     def judge_and_fail(one: Run) -> PauseReason | None:
         reason = judge(one)
@@ -567,7 +567,7 @@ def test_a_failure_that_comes_while_a_step_is_judged_lets_no_other_step_begin(op
         run.entries.filter(outcome="queued").update(outcome=FAILED, settled_at=Now())
         return reason
 
-    monkeypatch.setattr(feeding, "_why_to_pause", judge_and_fail)
+    monkeypatch.setattr(dispatcher, "_why_to_pause", judge_and_fail)
     assert feed() == 0
     monkeypatch.undo()
     feed()
@@ -581,17 +581,17 @@ def test_a_run_that_cannot_be_moved_on_is_paused_with_a_reason_and_holds_up_no_o
     make_subscription(url=receiver.url)
     logs = [make_log(number, {"data": {"_id": f"{number:024x}"}}) for number in range(2)]
     poisoned, other = start_run(operator, logs[:1]), start_run(operator, logs[1:])
-    tidy = feeding.tidy
+    tidy = dispatcher.tidy
 
     def tidy_or_fail(run):
         return tidy(run) if run.pk == other.pk else 1 / 0
 
-    monkeypatch.setattr(feeding, "tidy", tidy_or_fail)
+    monkeypatch.setattr(dispatcher, "tidy", tidy_or_fail)
     assert deliver_run(other).state == RunState.FINISHED
     poisoned.refresh_from_db()
     assert (poisoned.state, poisoned.pause_reason) == (RunState.PAUSED, PauseReason.FAULT)
     assert receiver.ids == [logs[1].pk]
-    monkeypatch.setattr(feeding, "tidy", tidy)
+    monkeypatch.setattr(dispatcher, "tidy", tidy)
     assert go_on(poisoned, by=operator)
     assert deliver_run(poisoned).state == RunState.FINISHED
     assert receiver.ids == [logs[1].pk, logs[0].pk]
@@ -601,7 +601,7 @@ def test_a_run_of_which_the_logs_cannot_be_taken_back_is_paused_all_the_same(ope
     make_subscription()
     run = start_run(operator, [make_log()])
     for name in ("tidy", "pause"):
-        monkeypatch.setattr(feeding, name, lambda *arguments, **options: 1 / 0)
+        monkeypatch.setattr(dispatcher, name, lambda *arguments, **options: 1 / 0)
     feed()
     run.refresh_from_db()
     assert (run.state, run.pause_reason) == (RunState.PAUSED, PauseReason.FAULT)

@@ -7,7 +7,7 @@ from itertools import groupby
 import pytest
 
 from logs.models import Canary, Outcome, Run, RunState, State, Subscription, WebhookLog
-from logs.runs.steering import stop
+from logs.redelivery.controls import stop
 
 from .factories import import_logs, log_document, make_company, make_subscription, make_waiting_log
 from .processes import Worker, wait_until

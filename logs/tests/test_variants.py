@@ -23,10 +23,10 @@ from logs.models import (
     Variant,
     WebhookLog,
 )
+from logs.redelivery.dispatcher import feed
+from logs.redelivery.overrides import ask_for
 from logs.retention.log_deletion import delete_logs
 from logs.retention.payload_expiry import expire
-from logs.runs.feeding import feed
-from logs.variants import ask_for
 
 from .factories import make_log, make_subscription, make_waiting_log
 from .processes import PATIENCE, Worker

@@ -9,7 +9,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from logs.delivery import bulk_skip
 from logs.models import AuditAction, AuditEntry, State, Subscription, WaitingSkip, WebhookLog
-from logs.runs.feeding import feed
+from logs.redelivery.dispatcher import feed
 
 from .factories import make_log, make_subscription, make_waiting_log
 from .pages import text_of

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from logs.cotalker import objectid
 from logs.models import Run, RunState, SavedView, Source, Subscription, WebhookLog
-from logs.runs.steering import stop
+from logs.redelivery.controls import stop
 from logs.stats.period import RANGES
 
 from .factories import SUBSCRIPTION, import_logs, log_document, make_subscription, make_waiting_log

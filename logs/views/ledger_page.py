@@ -8,8 +8,8 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from ..models import Run, Subscription, Why
-from ..runs.ledger import LedgerSearch
-from ..runs.progress import Numbers, progress_of
+from ..redelivery.progress import Numbers, progress_of
+from ..redelivery.results import LedgerSearch
 
 
 @dataclass(frozen=True)

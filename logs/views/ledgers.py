@@ -9,8 +9,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
-from ..runs.ledger import LedgerSearch, ledger_page
-from ..runs.ledger_csv import ledger_csv
+from ..redelivery.results import LedgerSearch, ledger_csv, ledger_page
 from .ledger_page import ledger_context
 from .rendering import asked_for_by, render_region
 from .run_pages import visible_run

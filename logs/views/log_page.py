@@ -10,8 +10,8 @@ from ..delivery.queue_status import logs_before
 from ..models import AuditAction, AuditEntry, Payload, WebhookLog
 from ..payloads import masking
 from ..payloads.masking import masked_keys
-from ..runs.of_log import name_runs, runs_of
-from ..variants import attempts_of, queued_variant
+from ..redelivery.history import name_runs, runs_of
+from ..redelivery.overrides import attempts_of, queued_variant
 from .event_parts import EVENT_PARTS, event_context, number_of_changes
 from .neighbours import InList
 from .rendering import shown_at

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 
 from ..models import Run
 from ..models.worker import MISSED_AFTER, Worker
-from ..runs.progress import numbers_of
+from ..redelivery.progress import numbers_of
 from ..stats.overview import overview_of
 from ..stats.period import RANGES, Period
 from .rendering import render_region

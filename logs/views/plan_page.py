@@ -14,9 +14,8 @@ from django.utils.translation import gettext_lazy as _
 from ..forms_run_start import TYPED_ABOVE, RunChoicesForm
 from ..models import Canary, Run, StaleChoice, Why, Worker
 from ..models.worker import MISSED_AFTER
-from ..runs.cautions import cautions_of
-from ..runs.plan_figures import LanePlan, PlanFigures, figures_of
-from ..runs.speed import expected, mean_durations
+from ..redelivery.preview import LanePlan, PlanFigures, expected, figures_of, mean_durations
+from ..redelivery.warnings import cautions_of
 from ..stats.receiver_state import Receiver, receivers_of
 
 PATIENCE = timedelta(seconds=10)  # a worker that runs takes a plan in well under a second

@@ -13,9 +13,9 @@ from django.views.decorators.http import require_POST
 
 from ..forms_run_start import RunChoicesForm, RunStartForm
 from ..models import Run, RunState, Subscription
-from ..runs import starting, steering
-from ..runs.plan_figures import figures_of
-from ..runs.planning import throw_away
+from ..redelivery import controls, start
+from ..redelivery.drafts import throw_away
+from ..redelivery.preview import figures_of
 from .plan_page import plan_context
 from .run_pages import run_answer, visible_run
 
@@ -32,7 +32,7 @@ def run_start(request: HttpRequest, pk: int) -> HttpResponse:
         return run_answer(request, run, "logs/_plan.html", context, region="logs/_plan_look.html")
     form = RunStartForm(request.POST, run=run)
     if form.agrees_with(figures_of(run, form.choices)):
-        starting.start(run, form.cleaned_data, form.cleaned_data["lane"], by=request.user)
+        start.start(run, form.cleaned_data, form.cleaned_data["lane"], by=request.user)
         return redirect(run)
     return run_answer(request, run, "logs/_plan.html", _context(request, run, form), 422)
 
@@ -56,7 +56,7 @@ def run_discard(request: HttpRequest, pk: int) -> HttpResponse:
 @permission_required("logs.redeliver_webhooklog", raise_exception=True)
 def run_pause(request: HttpRequest, pk: int) -> HttpResponse:
     run = visible_run(request, pk)
-    if not steering.pause(run, by=request.user):
+    if not controls.pause(run, by=request.user):
         messages.info(request, _("It does not run any more; nothing had to be paused."))
     return redirect(run)
 
@@ -65,7 +65,7 @@ def run_pause(request: HttpRequest, pk: int) -> HttpResponse:
 @permission_required("logs.redeliver_webhooklog", raise_exception=True)
 def run_go_on(request: HttpRequest, pk: int) -> HttpResponse:
     run = visible_run(request, pk)
-    if not steering.go_on(run, by=request.user):
+    if not controls.go_on(run, by=request.user):
         messages.info(request, _("It is not paused any more."))
     return redirect(run)
 
@@ -74,7 +74,7 @@ def run_go_on(request: HttpRequest, pk: int) -> HttpResponse:
 @permission_required("logs.redeliver_webhooklog", raise_exception=True)
 def run_stop(request: HttpRequest, pk: int) -> HttpResponse:
     run = visible_run(request, pk)
-    if not steering.stop(run, by=request.user):
+    if not controls.stop(run, by=request.user):
         messages.info(request, _("It has ended already."))
     return redirect(run)
 
@@ -85,7 +85,7 @@ def run_lane_leave(request: HttpRequest, pk: int, lane: str) -> HttpResponse:
     """Send nothing more of the run to one subscription."""
     run = visible_run(request, pk)
     subscription = get_object_or_404(Subscription.objects.visible_to(request.user).filter(pk__in=run.lanes), pk=lane)
-    if steering.leave_lane(run, lane, by=request.user):
+    if controls.leave_lane(run, lane, by=request.user):
         text = _("Nothing more of this run is sent to %(name)s.") % {"name": subscription}
         messages.success(request, text)
     else:

@@ -11,10 +11,19 @@ from ..db.timeouts import Count
 from ..delivery.queue_summary import heads_of, waiting_together
 from ..models import Run, Subscription, Worker
 from ..models.worker import MISSED_AFTER
-from ..runs.ledger import last_settled
-from ..runs.pace import failed_lately, pace_of
-from ..runs.progress import Kind, Numbers, Progress, kinds_of, progress_of, steps_of, worded
-from ..runs.record import record_of
+from ..redelivery.history import record_of
+from ..redelivery.progress import (
+    Kind,
+    Numbers,
+    Progress,
+    failed_lately,
+    kinds_of,
+    pace_of,
+    progress_of,
+    steps_of,
+    worded,
+)
+from ..redelivery.results import last_settled
 
 RECENT = 5
 LANES = 8  # shown at first: what is asked for again and again must be short

@@ -12,8 +12,8 @@ from django.views.decorators.http import require_safe
 from ..forms_run_list import RunPlace
 from ..forms_run_start import RunChoicesForm
 from ..models import Run, RunState
-from ..runs.progress import numbers_of
-from ..runs.sources import origin_of
+from ..redelivery.progress import numbers_of
+from ..redelivery.selection import origin_of
 from .plan_page import plan_context, planning_context
 from .rendering import asked_for_by, render_region
 from .run_page import run_context

@@ -11,7 +11,7 @@ from cotadmin.uploads import takes_files
 
 from ..forms_runs import FILE_LIMIT, SelectionForm
 from ..models import Source
-from ..runs.asking import plan_of
+from ..redelivery.drafts import plan_of
 
 
 @require_safe

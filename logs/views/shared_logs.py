@@ -18,7 +18,7 @@ from django.views.decorators.http import require_safe
 from ..models import HandOff, WebhookLog
 from ..payloads.json_tree import formatted
 from ..payloads.masking import mask_json, masked_keys
-from ..variants import attempts_of
+from ..redelivery.overrides import attempts_of
 from .event_parts import PREVIEW_LENGTH, beginning_of, event_of
 from .payload_files import curl_of, download_of
 

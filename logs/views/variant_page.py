@@ -6,9 +6,9 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from .. import variants
 from ..models import AttemptTrigger, Variant, WebhookLog
 from ..payloads.masking import mask_json_start, mask_text, masked_keys
+from ..redelivery import overrides
 from .event_parts import OPENED_LIMIT, PREVIEW_LENGTH, event_of
 from .log_page import BODY_SHOWN
 
@@ -16,7 +16,7 @@ from .log_page import BODY_SHOWN
 def variant_context(request: HttpRequest, log: WebhookLog, variant: Variant) -> dict[str, Any]:
     attempt = log.attempts.filter(number=variant.number, trigger=AttemptTrigger.VARIANT).first()
     context: dict[str, Any] = {"log": log, "variant": variant, "attempt": attempt}
-    context["is_queued"] = variants.queued_variant(log) == variant
+    context["is_queued"] = overrides.queued_variant(log) == variant
     if attempt:
         context["body"] = mask_text(attempt.response, masked_keys())[:BODY_SHOWN]
     if not request.user.has_perm("logs.view_payload"):
@@ -30,5 +30,5 @@ def variant_context(request: HttpRequest, log: WebhookLog, variant: Variant) -> 
         "is_beginning": len(sent) > PREVIEW_LENGTH,
     }
     if variant.is_edited and stored is not None and len(stored.encode()) <= OPENED_LIMIT:
-        context["comparison"] = variants.differences(stored, sent)
+        context["comparison"] = overrides.differences(stored, sent)
     return context

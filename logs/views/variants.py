@@ -13,11 +13,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from .. import variants
 from ..forms_variant import VariantForm
 from ..ingest.events import EVENT_LIMIT
 from ..models import AuditAction, AuditEntry, RedeliveryRefused, WebhookLog
 from ..payloads import json_tree
+from ..redelivery import overrides
 from .event_parts import event_of
 from .variant_page import variant_context
 from .webhook_logs import visible_log
@@ -37,9 +37,9 @@ def variant_create(request: HttpRequest, pk: str) -> HttpResponse:
     if not (request.user.has_perm("logs.redeliver_elsewhere") or request.user.has_perm("logs.redeliver_edited")):
         raise PermissionDenied
     stored = event_of(log)
-    context: dict[str, Any] = {"log": log, "allowed": variants.allowed_to(request.user, stored)}
-    if stored is None or (request.method != "POST" and variants.why_not(log)):
-        context["why_not"] = variants.why_not(log)
+    context: dict[str, Any] = {"log": log, "allowed": overrides.allowed_to(request.user, stored)}
+    if stored is None or (request.method != "POST" and overrides.why_not(log)):
+        context["why_not"] = overrides.why_not(log)
         return render(request, "logs/variant_create.html", context, status=422 if request.method == "POST" else 200)
     form = context["form"] = _form(request, log, stored, context["allowed"])
     if form.is_bound and form.is_valid():
@@ -50,7 +50,7 @@ def variant_create(request: HttpRequest, pk: str) -> HttpResponse:
     return render(request, "logs/variant_create.html", context, status=422 if form.is_bound else 200)
 
 
-def _form(request: HttpRequest, log: WebhookLog, stored: str, allowed: variants.Allowed) -> VariantForm:
+def _form(request: HttpRequest, log: WebhookLog, stored: str, allowed: overrides.Allowed) -> VariantForm:
     """With what was typed; it is judged where the step asks for that."""
     step = request.POST.get("step", PREVIEW) if request.method == "POST" else ""
     typed: dict[str, Any] = request.POST.dict() or {"after_try": log.retry or 0}
@@ -75,7 +75,7 @@ def _form(request: HttpRequest, log: WebhookLog, stored: str, allowed: variants.
 
 def _preview(form: VariantForm, user) -> dict[str, Any]:
     variant = form.variant(user)
-    changes = variants.differences(form.stored, variant.event) if variant.event is not None else None
+    changes = overrides.differences(form.stored, variant.event) if variant.event is not None else None
     return {"variant": variant, "comparison": changes}
 
 
@@ -83,7 +83,7 @@ def _send(request: HttpRequest, log: WebhookLog, form: VariantForm) -> bool:
     """Where nothing is queued, the form says why, holds what was typed, and can be sent again by who has read that."""
     try:
         variant = form.variant(request.user)
-        if variants.ask_for(log, variant, form.stored, after_try=form.cleaned_data["after_try"]):
+        if overrides.ask_for(log, variant, form.stored, after_try=form.cleaned_data["after_try"]):
             messages.success(request, _("It is queued, and sent once. The outcome stands among the attempts."))
             return True
         form.say_it_was_tried()

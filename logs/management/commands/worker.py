@@ -22,7 +22,7 @@ from logs.db.payload_partitions import make_months_ahead
 from logs.db.pooler_check import pooler_problem
 from logs.delivery.worker import DeliveryLoop
 from logs.models import Worker
-from logs.runs.feeding import feed
+from logs.redelivery.dispatcher import feed
 from logs.stats.compaction import fold
 from logs.tasks import queue_lost
 

@@ -8,8 +8,8 @@ from datetime import timedelta
 from django.utils import timezone
 
 from logs.models import Canary, Outcome, PauseReason, Run, RunState, Source, WebhookLog
-from logs.runs.planning import new_run, plan
-from logs.runs.steering import go_on, pause, stop
+from logs.redelivery.controls import go_on, pause, stop
+from logs.redelivery.drafts import new_run, plan
 
 from ..factories import import_logs, log_document
 from ..runs import plan_logs, start_run

@@ -1,7 +1,11 @@
-"""Who did what with a run, and when."""
+"""The runs that one log is or was in.
+
+Who did what with a run, and when.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,7 +14,24 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from ..models import AuditAction, AuditEntry, PauseReason, Run
+from ..models import Attempt, AttemptTrigger, AuditAction, AuditEntry, PauseReason, Run, RunEntry, WebhookLog
+
+MOST = 50
+
+
+def runs_of(log: WebhookLog, user) -> list[RunEntry]:
+    """Its entries in runs that were started and that the user may see, newest first. One query."""
+    visible = Run.objects.visible_to(user).started()
+    return list(log.run_entries.filter(run__in=visible.values("pk")).select_related("run").order_by("-run")[:MOST])
+
+
+def name_runs(attempts: Iterable[Attempt], entries: Sequence[RunEntry]) -> None:
+    """Give each attempt of a run its `run_id`, as far as the run is among the entries: one knows the last of its tries."""
+    tried = sorted((entry.attempt_number, entry.run_id) for entry in entries if entry.attempt_number)
+    for attempt in attempts:
+        if attempt.trigger == AttemptTrigger.BULK:
+            attempt.run_id = next((run for number, run in tried if number >= attempt.number), None)  # type: ignore[attr-defined]
+
 
 ENTRIES = 50
 

@@ -1,4 +1,8 @@
-"""Puts the logs of running runs into their lanes, a few at a time, so that a run can be paused, stopped and slowed down.
+"""Brings a run into line with what others did meanwhile to its lanes and people.
+
+When a run pauses by itself: the rule alone, of what was settled since somebody let it go on.
+
+Puts the logs of running runs into their lanes, a few at a time, so that a run can be paused, stopped and slowed down.
 
 Every worker does so in turn with the others: whoever locks a run moves it on, in one transaction, and keeps nothing in memory. So
 it does not matter which worker is killed, or when.
@@ -7,6 +11,7 @@ it does not matter which worker is killed, or when.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,13 +20,50 @@ from django.db.models.functions import Now
 
 from cotadmin.database import is_away
 
-from ..models import LAST_STEP, WINDOW, Canary, Outcome, PauseReason, Run, RunState
-from .judging import why_to_pause
-from .lane_places import put_into_lanes
-from .steering import pause
-from .tidying import tidy
+from ..models import LAST_STEP, WINDOW, Canary, Outcome, PauseReason, Run, RunState, Subscription, Why
+from .controls import pause, skip_waiting, withdraw
+from .enqueue import put_into_lanes
 
-logger = logging.getLogger("logs.runs")
+# A lane on hold sends re-deliveries and nothing that stands among the waiting. The order is that of all who lock several logs.
+_HELD = """
+WITH held AS (
+    SELECT log.id FROM logs_runentry entry JOIN logs_webhooklog log ON log.id = entry.log_id
+    WHERE entry.run_id = %(run)s AND entry.outcome = 'queued' AND entry.subscription_id = ANY(%(lanes)s)
+        AND log.turn = 2 AND log.next_attempt_at IS NOT NULL
+    ORDER BY log.id FOR NO KEY UPDATE OF log
+)
+UPDATE logs_webhooklog log SET turn = 1 FROM held WHERE log.id = held.id AND log.turn = 2
+"""
+
+
+def tidy(run: Run) -> list[str]:
+    """The lanes to which more may be sent: what is of others is skipped. The run must be locked."""
+    lanes = Subscription.objects.filter(pk__in=run.lanes)
+    visible = set(lanes.visible_to(run.responsible).values_list("pk", flat=True)) if run.responsible else set(run.lanes)
+    active = {pk: held_at for pk, held_at in lanes.filter(is_active=True).exclude(url="").values_list("pk", "held_at")}
+    for why, gone in ((Why.INVISIBLE, set(run.lanes) - visible), (Why.INACTIVE, visible - active.keys())):
+        if gone and run.entries.open().filter(subscription__in=gone).exists():
+            withdraw(run, gone)
+            skip_waiting(run, why, gone)
+    if held := [pk for pk, held_at in active.items() if held_at]:
+        with connection.cursor() as cursor:
+            cursor.execute(_HELD, {"run": run.pk, "lanes": held})
+    return sorted(visible & active.keys())
+
+
+def why_to_pause(step: int, last_failed: Sequence[bool], has_failed: bool, failure_percent: int) -> PauseReason | None:
+    """`last_failed`: of the last logs, at most WINDOW, whether each failed; `has_failed`: whether any of them all did.
+
+    In the canary no log may fail; in the rest more than the percentage of WINDOW pauses.
+    """
+    if step < LAST_STEP and has_failed:
+        return PauseReason.CANARY_FAILED
+    if sum(last_failed) * 100 > failure_percent * WINDOW:
+        return PauseReason.FAILURES
+    return None
+
+
+logger = logging.getLogger("logs.redelivery")
 DEPTH = 20  # logs of a run in one lane at a time; as many as a worker reads ahead
 MOST_AT_ONCE = 1_000  # so that whoever stops a run does not wait for long
 BURST = timedelta(seconds=1)  # of a rate: what was not sent meanwhile is not caught up for longer

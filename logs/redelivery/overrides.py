@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from .models import Attempt, AttemptTrigger, AuditAction, AuditEntry, Variant, WebhookLog
-from .payloads import comparison, json_tree
-from .payloads.masking import mask_json, mask_url, masked_keys
+from ..models import Attempt, AttemptTrigger, AuditAction, AuditEntry, Variant, WebhookLog
+from ..payloads import comparison, json_tree
+from ..payloads.masking import mask_json, mask_url, masked_keys
 
 
 @dataclass(frozen=True)

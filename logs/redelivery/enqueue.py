@@ -12,7 +12,7 @@ from typing import Any
 from django.db import connection
 
 from ..models import Run, wake
-from .starting import ONE_AT_A_TIME
+from .start import ONE_AT_A_TIME
 
 # A repair goes when nothing else of its lane is left: what is newest then has been received, or is yet to come.
 _NEXT = """

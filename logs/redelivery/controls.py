@@ -11,18 +11,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
-from ..models import (
-    LAST_STEP,
-    RUN_BEGAN,
-    AuditAction,
-    AuditEntry,
-    Outcome,
-    PauseReason,
-    Run,
-    RunState,
-    Why,
-    wake,
-)
+from ..models import LAST_STEP, RUN_BEGAN, AuditAction, AuditEntry, Outcome, PauseReason, Run, RunState, Why, wake
 
 # What is queued is settled by the recorder alone, who locks the logs first, and in the same order: an outcome that is committed
 # in this moment stands.
