@@ -11,7 +11,7 @@ from django.db import OperationalError, connection, connections
 
 from cotadmin.database import connection_parameters
 from logs.delivery.database import connect
-from logs.probe_connection import probe_connection
+from logs.monitoring.connection import probe_connection
 
 pytestmark = pytest.mark.django_db(transaction=True)
 WHO = "SELECT current_user"

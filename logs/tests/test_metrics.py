@@ -13,12 +13,12 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
-from logs import metrics
 from logs.cotalker.outcomes import Cause
 from logs.delivery import database
 from logs.delivery.attempt_metrics import BUCKETS, Counts, save
 from logs.delivery.http_client import Outcome
 from logs.models import DeliveryCount, Subscription, Turn, UnmatchedCount, WebhookLog, Worker
+from logs.monitoring import metrics
 
 from .factories import SUBSCRIPTION, make_company, make_log, make_subscription
 

@@ -89,7 +89,7 @@ def test_there_are_no_metrics_without_a_database(client, settings, without_datab
 
 @pytest.mark.django_db(transaction=True)
 def test_a_database_that_does_not_answer_in_time_is_not_waited_for(client, monkeypatch):
-    monkeypatch.setattr("logs.probe_connection.QUERY_SECONDS", 1)
+    monkeypatch.setattr("logs.monitoring.connection.QUERY_SECONDS", 1)
     other = connections.create_connection("default")
     try:
         with other.cursor() as cursor:

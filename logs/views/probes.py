@@ -15,9 +15,9 @@ from django.views.decorators.http import require_safe
 from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
-from ..metrics import DatabaseCollector
 from ..models.worker import MISSED_AFTER
-from ..probe_connection import probe_connection
+from ..monitoring.connection import probe_connection
+from ..monitoring.metrics import DatabaseCollector
 
 
 @require_safe

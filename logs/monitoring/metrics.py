@@ -13,8 +13,8 @@ import psycopg
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from .cotalker.outcomes import Cause
-from .delivery.attempt_metrics import BUCKETS
+from ..cotalker.outcomes import Cause
+from ..delivery.attempt_metrics import BUCKETS
 
 COUNTED = 10_000
 CAUSES = ["", *Cause]
