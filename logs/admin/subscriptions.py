@@ -13,8 +13,8 @@ from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from ..form_fields import ObjectIdFormField, judged
-from ..forms import CONTEXT_FIELDS, trigger_choices
+from ..forms.fields import ObjectIdFormField, judged
+from ..forms.subscription import CONTEXT_FIELDS, trigger_choices
 from ..models import AuditAction, AuditEntry, Company, Subscription
 from ..payloads.masking import mask_url, masked_keys
 from ..signing import new_secret

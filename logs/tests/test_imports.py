@@ -14,7 +14,7 @@ from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from logs.background.jobs import Interrupted
-from logs.forms_import import ImportForm
+from logs.forms.imports import ImportForm
 from logs.imports import uploads
 from logs.models import Import, ImportState, RefusedDocument, Subscription, WebhookLog
 

@@ -300,7 +300,7 @@ class TestStart:
         assert Run.objects.get(pk=run.pk).state == RunState.PLANNED
 
     def test_above_a_thousand_logs_the_number_is_typed(self, client, operator, orders, monkeypatch):
-        monkeypatch.setattr("logs.forms_run_start.TYPED_ABOVE", 3)
+        monkeypatch.setattr("logs.forms.bulk_redelivery.TYPED_ABOVE", 3)
         monkeypatch.setattr("logs.views.plan_page.TYPED_ABOVE", 3)
         run = plan_logs(operator, make_logs(range(4)))
         assert "Type 4 to confirm" in text_of(client.get(run.get_absolute_url()))

@@ -137,7 +137,7 @@ def test_a_range_is_kept_as_the_moment_at_which_it_began(client, logs):
 
 
 def test_too_many_logs_are_refused_with_their_number(client, logs, monkeypatch):
-    monkeypatch.setattr("logs.forms_runs.MOST", 2)
+    monkeypatch.setattr("logs.forms.log_selection.MOST", 2)
     [told] = refusals(client.post(PLAN, {"source": "filter", "query": "state=failed"}))
     assert told == "These are 3 logs; a plan takes at most 2. Choose a shorter time, or fewer."
 
@@ -221,7 +221,7 @@ def test_what_is_pasted_is_shown_again_as_text(client, logs):
 
 
 def test_too_many_ids_are_refused(client, logs, monkeypatch):
-    monkeypatch.setattr("logs.forms_runs.MOST", 1)
+    monkeypatch.setattr("logs.forms.log_selection.MOST", 1)
     [told] = refusals(client.post(PLAN, {"source": "ids", "ids": f"{logs[0].pk} {logs[1].pk}"}))
     assert told.startswith("These are 2 logs; a plan takes at most 1.")
 
@@ -339,7 +339,7 @@ def test_a_large_plan_is_made_by_a_job_of_what_was_selected_then(client, logs, m
 
 
 def test_what_is_searched_for_by_words_is_planned_by_a_job_sooner(client, logs, monkeypatch):
-    monkeypatch.setattr("logs.forms_runs.QUICK_SEARCH", 1)
+    monkeypatch.setattr("logs.forms.log_selection.QUICK_SEARCH", 1)
     run, _ids = planned(client.post(PLAN, {"source": "filter", "query": "q=ETIMEDOUT"}))
     assert run.state == RunState.PLANNING
     plan_waiting(run.pk)

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from ..forms_doors import DoorForm
+from ..forms.inbound_endpoint import DoorForm
 from ..ingest import credentials, refusals
 from ..models import Company, Door, RefusalCount, RefusalKind, RefusedEvent, UnmatchedCount
 from ..payloads.masking import mask_closely, mask_json, masked_keys

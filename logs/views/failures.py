@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from ..failure_search import FailureSearch
+from ..forms.list_filters import FailureSearch
 from ..stats.failure_groups import failures_of
 from ..stats.period import RANGES, Period
 from .rendering import render_region

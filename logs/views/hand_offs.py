@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from ..forms_hand_off import HandOffForm
+from ..forms.share_link import HandOffForm
 from ..models import HandOff, WebhookLog
 from ..signing import decrypt_secret, encrypt_secret
 from .webhook_logs import visible_log

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from cotadmin.uploads import takes_files
 
-from ..forms_import import ImportForm, ImportPlace, RefusedPlace
+from ..forms.imports import ImportForm, ImportPlace, RefusedPlace
 from ..imports import uploads
 from ..models import Import, RefusedDocument
 from .import_page import list_context, progress_context

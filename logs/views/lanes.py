@@ -23,7 +23,7 @@ from ..db.cursor_pagination import BadCursor
 from ..delivery.bulk_skip import skip_what_waits
 from ..delivery.queue_list import lanes_visible_to, read_cursor
 from ..delivery.queue_status import lane_state, lane_states
-from ..forms_reason import ReasonForm
+from ..forms.base import ReasonForm
 from ..models.worker import MISSED_AFTER, Worker
 from .coming_back import came_from
 from .rendering import render_region, wants_partial

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from ..forms_run_start import TYPED_ABOVE, RunChoicesForm
+from ..forms.bulk_redelivery import TYPED_ABOVE, RunChoicesForm
 from ..models import Canary, Run, StaleChoice, Why, Worker
 from ..models.worker import MISSED_AFTER
 from ..redelivery.preview import LanePlan, PlanFigures, expected, figures_of, mean_durations

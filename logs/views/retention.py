@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from ..forms_retention import SUGGESTED, RetentionForm
+from ..forms.retention import SUGGESTED, RetentionForm
 from ..models import Retention
 from ..retention.cutoffs import preview
 from ..retention.prune import is_running

@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from ..forms_run_start import RunChoicesForm, RunStartForm
+from ..forms.bulk_redelivery import RunChoicesForm, RunStartForm
 from ..models import Run, RunState, Subscription
 from ..redelivery import controls, start
 from ..redelivery.drafts import throw_away

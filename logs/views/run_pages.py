@@ -9,8 +9,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
-from ..forms_run_list import RunPlace
-from ..forms_run_start import RunChoicesForm
+from ..forms.base import RunPlace
+from ..forms.bulk_redelivery import RunChoicesForm
 from ..models import Run, RunState
 from ..redelivery.progress import numbers_of
 from ..redelivery.selection import origin_of

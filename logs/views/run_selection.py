@@ -9,7 +9,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from cotadmin.uploads import takes_files
 
-from ..forms_runs import FILE_LIMIT, SelectionForm
+from ..forms.log_selection import FILE_LIMIT, SelectionForm
 from ..models import Source
 from ..redelivery.drafts import plan_of
 

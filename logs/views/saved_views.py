@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from ..forms_saved_views import SavedViewForm
+from ..forms.saved_view import SavedViewForm
 from ..logsearch.saved_views import MOST_PINNED, built_in, described, fresh_counts, mended, navigation, pin, valid_query
 from ..models import SavedView
 

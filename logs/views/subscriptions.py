@@ -10,12 +10,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from .. import subscription_saving
 from ..cotalker import objectid
 from ..delivery.queue_summary import waiting, with_lanes
-from ..forms import GENERATE, SubscriptionForm
+from ..forms import subscription_saving
+from ..forms.list_filters import SubscriptionSearch
+from ..forms.subscription import GENERATE, SubscriptionForm
 from ..models import Company, Subscription
-from ..subscription_search import SubscriptionSearch
 from ..subscriptions import services
 from ..subscriptions.services import suggested_code
 from .rendering import render_region

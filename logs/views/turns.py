@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from ..forms_reason import ReasonForm
+from ..forms.base import ReasonForm
 from .coming_back import came_from
 from .log_page import update_context
 from .rendering import asked_for_by, wants_partial

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from ..forms_variant import VariantForm
+from ..forms.redelivery_override import VariantForm
 from ..ingest.events import EVENT_LIMIT
 from ..models import AuditAction, AuditEntry, RedeliveryRefused, WebhookLog
 from ..payloads import json_tree

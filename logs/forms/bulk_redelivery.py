@@ -10,8 +10,8 @@ from django.conf import settings
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from .models import Canary, Run, StaleChoice
-from .redelivery.preview import Choices, PlanFigures
+from ..models import Canary, Run, StaleChoice
+from ..redelivery.preview import Choices, PlanFigures
 
 TYPED_ABOVE = 1_000  # logs: so many are not started by a click alone
 FASTEST = 1_000  # logs in a second

@@ -7,8 +7,8 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext as _
 
-from .models import Retention
-from .models.retention import SUGGESTED_LOG_DAYS, SUGGESTED_PAYLOAD_DAYS
+from ..models import Retention
+from ..models.retention import SUGGESTED_LOG_DAYS, SUGGESTED_PAYLOAD_DAYS
 
 SUGGESTED = {"payload_days": SUGGESTED_PAYLOAD_DAYS, "log_days": SUGGESTED_LOG_DAYS}
 

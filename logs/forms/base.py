@@ -1,4 +1,7 @@
-"""The form that asks why something is skipped: the reason goes on record."""
+"""The form that asks why something is skipped: the reason goes on record.
+
+The place in the list of runs, as the address has it.
+"""
 
 from __future__ import annotations
 
@@ -13,3 +16,7 @@ class ReasonForm(forms.Form):
         help_text=_("It goes on record, with your name."),
         widget=forms.TextInput(attrs={"class": "input", "autocomplete": "off"}),
     )
+
+
+class RunPlace(forms.Form):
+    before = forms.IntegerField(label=_("Before"), required=False, min_value=1, max_value=2**63 - 1)

@@ -8,8 +8,8 @@ from django.db.models.functions import Lower
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from .logsearch.saved_views import MOST_VIEWS, changing_views_of, pin, valid_query
-from .models import SavedView
+from ..logsearch.saved_views import MOST_VIEWS, changing_views_of, pin, valid_query
+from ..models import SavedView
 
 
 class SavedViewForm(forms.ModelForm):

@@ -12,13 +12,13 @@ from django.http import QueryDict
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from . import signing
-from .delivery.url_check import Answer
-from .form_fields import HeadersField, ObjectIdFormField, SecretInput, judged
-from .models import Company, Subscription, Trigger
-from .subscriptions import request_headers
-from .subscriptions.services import suggested_code
-from .subscriptions.versions import digest, draft_for, id_of_draft, read_version, shown, version_of
+from .. import signing
+from ..delivery.url_check import Answer
+from ..models import Company, Subscription, Trigger
+from ..subscriptions import request_headers
+from ..subscriptions.services import suggested_code
+from ..subscriptions.versions import digest, draft_for, id_of_draft, read_version, shown, version_of
+from .fields import HeadersField, ObjectIdFormField, SecretInput, judged
 
 CONTEXT_OF: dict[str, list[str]] = {
     Trigger.TASK: ["context_task_group"],

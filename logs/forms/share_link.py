@@ -5,7 +5,7 @@ from __future__ import annotations
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from .models import HandOff
+from ..models import HandOff
 
 DAYS = [(1, _("1 day")), (7, _("7 days")), (30, _("30 days"))]
 

@@ -14,14 +14,14 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from .logsearch.filterset import WebhookLogFilter
-from .logsearch.finder import Finder
-from .logsearch.query_params import address
-from .logsearch.stats import Figures
-from .models import Run, Source
-from .redelivery.drafts import QUICK, Selection
-from .redelivery.selection import MOST, entries_still_failing, frozen, ids_in
-from .templatetags.cotadmin_ui import humanbytes
+from ..logsearch.filterset import WebhookLogFilter
+from ..logsearch.finder import Finder
+from ..logsearch.query_params import address
+from ..logsearch.stats import Figures
+from ..models import Run, Source
+from ..redelivery.drafts import QUICK, Selection
+from ..redelivery.selection import MOST, entries_still_failing, frozen, ids_in
+from ..templatetags.cotadmin_ui import humanbytes
 
 FILE_LIMIT = 5 * 1024 * 1024
 LONGEST_QUERY = 4000

@@ -5,10 +5,10 @@ from __future__ import annotations
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from . import signing
-from .forms import GENERATE, KEEP, NONE, SubscriptionForm
-from .models import AuditAction, AuditEntry, Subscription
-from .subscriptions.services import replace_secret
+from .. import signing
+from ..models import AuditAction, AuditEntry, Subscription
+from ..subscriptions.services import replace_secret
+from .subscription import GENERATE, KEEP, NONE, SubscriptionForm
 
 # What a worker must notice before it sends the next event that it has read already.
 _WORKERS_NOTICE = {"url", "headers", "timeout", "is_active", "secret"}

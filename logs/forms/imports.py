@@ -10,8 +10,8 @@ from django.http import QueryDict
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from .models import ImportKind
-from .templatetags.cotadmin_ui import humanbytes
+from ..models import ImportKind
+from ..templatetags.cotadmin_ui import humanbytes
 
 LARGEST_ID = 2**63 - 1
 

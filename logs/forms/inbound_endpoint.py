@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django import forms
 
-from .models import Company, Door
+from ..models import Company, Door
 
 
 class DoorForm(forms.ModelForm):

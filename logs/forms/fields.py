@@ -11,10 +11,10 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from .delivery.url_check import Answer, Verdict, verdict_of
-from .models import Subscription
-from .signing import SecretUnreadable
-from .subscriptions import request_headers
+from ..delivery.url_check import Answer, Verdict, verdict_of
+from ..models import Subscription
+from ..signing import SecretUnreadable
+from ..subscriptions import request_headers
 
 URL_PATTERN = re.compile(
     r"https?://\S+", re.IGNORECASE

@@ -9,15 +9,15 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from .cotalker import strict_json
-from .delivery.url_check import Answer, Verdict
-from .form_fields import judged
-from .forms_reason import ReasonForm
-from .ingest.events import EVENT_LIMIT
-from .models import Variant, WebhookLog
-from .payloads import json_tree
-from .payloads.masking import mask_url, masked_keys
-from .redelivery.overrides import Allowed, why_not
+from ..cotalker import strict_json
+from ..delivery.url_check import Answer, Verdict
+from ..ingest.events import EVENT_LIMIT
+from ..models import Variant, WebhookLog
+from ..payloads import json_tree
+from ..payloads.masking import mask_url, masked_keys
+from ..redelivery.overrides import Allowed, why_not
+from .base import ReasonForm
+from .fields import judged
 
 
 class VariantForm(ReasonForm):
