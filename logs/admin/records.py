@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ..models import Attempt, AttemptTrigger, AuditEntry, Company, HandOff, Import, Subscription, WebhookLog
 from ..payloads.masking import mask_headers, mask_text, mask_url, masked_keys
-from ..templatetags.cotadmin_ui import duration, humanbytes
+from ..templatetags.ui import duration, humanbytes
 from .base import RecordAdmin, VisibleAdmin
 
 

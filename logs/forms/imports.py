@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from ..models import ImportKind
-from ..templatetags.cotadmin_ui import humanbytes
+from ..templatetags.ui import humanbytes
 
 LARGEST_ID = 2**63 - 1
 

@@ -21,7 +21,7 @@ from ..logsearch.stats import Figures
 from ..models import Run, Source
 from ..redelivery.drafts import QUICK, Selection
 from ..redelivery.selection import MOST, entries_still_failing, frozen, ids_in
-from ..templatetags.cotadmin_ui import humanbytes
+from ..templatetags.ui import humanbytes
 
 FILE_LIMIT = 5 * 1024 * 1024
 LONGEST_QUERY = 4000

@@ -21,9 +21,9 @@ from ..logsearch.facets import filter_value
 from ..logsearch.query_params import address, changed
 from ..models import State, WebhookLog
 from ..url_cache import address_of
-from .cotadmin_ui import duration, icon, state_badge, when
-from .explorer_words import log_columns, rows_are_picked
-from .log_words import event_kind, log_badge, masked, seconds_between_looks
+from .log_format import event_kind, log_badge, masked, seconds_between_looks
+from .log_list import log_columns, rows_are_picked
+from .ui import duration, icon, state_badge, when
 
 register = template.Library()
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 from logs.cotalker import objectid
 from logs.models import Attempt, State, Turn, WebhookLog
 from logs.stats import failure_groups, group_counts
-from logs.templatetags.health_words import first_and_last
+from logs.templatetags.stats_format import first_and_last
 
 from .factories import make_company, make_subscription
 

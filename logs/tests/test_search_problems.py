@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from logs.logsearch.query_language import Problem, parse
 from logs.payloads.masking import masked_keys
-from logs.templatetags.search_words import pieces
+from logs.templatetags.search_help import pieces
 
 from .factories import make_log, make_subscription
 

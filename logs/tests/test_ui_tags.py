@@ -9,7 +9,7 @@ from django.template import Context, Template
 from django.utils import timezone, translation
 
 from cotadmin.preferences import Preferences
-from logs.templatetags.cotadmin_ui import STATES, duration, humanbytes
+from logs.templatetags.ui import STATES, duration, humanbytes
 
 HOSTILE = "\"'><script>alert(1)</script>&"
 ESCAPED = "&quot;&#x27;&gt;&lt;script&gt;alert(1)&lt;/script&gt;&amp;"
@@ -17,7 +17,7 @@ SANTIAGO = ZoneInfo("America/Santiago")  # four hours behind UTC in April, three
 
 
 def render(source: str, **values: object) -> str:
-    return Template("{% load cotadmin_ui %}" + source).render(Context(values))
+    return Template("{% load ui %}" + source).render(Context(values))
 
 
 def text_of(html: str) -> str:

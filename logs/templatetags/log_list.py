@@ -24,7 +24,7 @@ from ..logsearch.facets import filter_value
 from ..logsearch.histogram import ORDER, WIDTH, Bar, Histogram
 from ..logsearch.query_params import address, by_clock, by_utc, changed
 from ..models import State
-from .cotadmin_ui import STATES, clock_time, dated
+from .ui import STATES, clock_time, dated
 
 register = template.Library()
 

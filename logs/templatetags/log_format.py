@@ -14,7 +14,7 @@ from ..logsearch.filterset import ACTIONS, EVENT_TYPES
 from ..models import State, WebhookLog
 from ..payloads.json_tree import OPENED_LEVELS
 from ..payloads.masking import mask_headers, mask_text, mask_url, masked_keys
-from .cotadmin_ui import state_badge
+from .ui import state_badge
 
 register = template.Library()
 

@@ -17,8 +17,8 @@ from django.utils.translation import gettext_lazy, ngettext
 from ..models import Outcome, Run, RunEntry, RunState
 from ..redelivery.progress import Numbers, Step
 from ..stats.receiver_state import Receiver, Reception
-from .cotadmin_ui import icon
-from .import_words import grouped
+from .number_format import grouped
+from .ui import icon
 
 register = template.Library()
 

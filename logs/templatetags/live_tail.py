@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 from django import template
 from django.utils import timezone
 
 from ..logsearch.live_tail import COOKIE, LiveTail, Top
 
-if TYPE_CHECKING:
-    from ..views.explorer_page import Explorer
-
 register = template.Library()
 
 
 @register.simple_tag(takes_context=True)
-def live_tail(context: template.Context, explorer: Explorer) -> LiveTail | None:
+def live_tail(context: template.Context, explorer: Any) -> LiveTail | None:
     """None where nothing can come to the top: on another page than the first, with the oldest first, of a time that is over, or
     with a wrong filter.
     """

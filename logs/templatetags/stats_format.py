@@ -18,7 +18,7 @@ from ..delivery import queue_summary
 from ..models import Cause
 from ..stats.period import Period
 from ..stats.traffic import Bar, Traffic
-from .cotadmin_ui import clock_time, dated, duration, icon, lasted
+from .ui import clock_time, dated, duration, icon, lasted
 
 register = template.Library()
 PARTS = ("fail", "ok")  # the classes of what is drawn, from the base line up

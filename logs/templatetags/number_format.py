@@ -6,7 +6,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from ..models import Import, ImportState
-from .cotadmin_ui import icon
+from .ui import icon
 
 register = template.Library()
 

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from ..logsearch.facets import Facet, FacetValue
 from ..logsearch.query_params import address, excluding
-from .cotadmin_ui import icon
+from .ui import icon
 
 register = template.Library()
 
