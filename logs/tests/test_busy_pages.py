@@ -12,8 +12,8 @@ from django.db import connection, transaction
 from django.test import Client
 from django.urls import reverse
 
-from logs.search_places import take_place
-from logs.views import explorer_page
+from logs.views.logs import list_page
+from logs.views.search_limit import take_place
 
 from .events import as_bytes, at_once, make_door, make_event
 from .factories import import_logs, log_document, make_subscription
@@ -100,14 +100,14 @@ def test_slow_pages_hold_up_no_events_and_a_third_slow_search_is_refused(server,
 @pytest.fixture
 def seconds(monkeypatch) -> list[float]:
     """How long each search may take."""
-    found, finder = [], explorer_page.Finder
+    found, finder = [], list_page.Finder
 
     def make(*arguments, **more):
         made = finder(*arguments, **more)
         found.append(made.seconds)
         return made
 
-    monkeypatch.setattr(explorer_page, "Finder", make)
+    monkeypatch.setattr(list_page, "Finder", make)
     return found
 
 
@@ -131,7 +131,7 @@ def test_beside_two_others_a_search_looks_only_for_a_moment(client, member, seco
             assert take_place(user.pk)
             return at_once([call])[0]  # in a thread of its own, so with a connection of its own
 
-    usual, short = 1.0, explorer_page.SHORT_SECONDS
+    usual, short = 1.0, list_page.SHORT_SECONDS
     words, kinds = {"q": "needle"}, {"state": "failed"}
     assert [seconds_beside(others, words) for others in (0, 1, 2)] == [{usual}, {usual}, {short}]
     assert seconds_beside(2, kinds) == {usual}

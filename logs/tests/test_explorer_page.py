@@ -384,7 +384,7 @@ class TestAddress:
         assert ids_in(client.get(LIST, {"status": "0"})) == ids_in(client.get(LIST, {"q": "status:0"})) == [odd.pk]
 
     def test_the_page_of_a_log_leads_back_to_the_page_of_the_list(self, client, logs, monkeypatch):
-        monkeypatch.setattr("logs.views.explorer_page.SIZE", 2)
+        monkeypatch.setattr("logs.views.logs.list_page.SIZE", 2)
         first = client.get(LIST, {"not_type": "other"}).content.decode()
         [more] = re.findall(r'<a class="btn" href="(\?[^"]*after=[^"]*)"', first)
         address = LIST + html.unescape(more)

@@ -7,7 +7,7 @@ from django.db import OperationalError
 
 from logs.ingest import credentials
 from logs.models import ApiToken, Payload, WebhookLog
-from logs.views import ingest
+from logs.views.api import events as ingest
 
 from .events import OTHER_COMPANY, as_bytes, lane_of, make_event, make_token, post
 from .factories import make_company, make_subscription

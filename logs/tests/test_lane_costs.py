@@ -16,7 +16,7 @@ from logs.cotalker import objectid
 from logs.delivery import queue_summary
 from logs.models import State, Subscription, Turn, WebhookLog, take_position
 from logs.stats import failure_groups, overview
-from logs.views import subscription_page
+from logs.views.subscriptions.subscriptions import detail_page
 
 from .factories import make_company, make_subscription
 from .pages import text_of
@@ -103,7 +103,7 @@ def rows_read(call: Callable[[], object]) -> int:
 def test_what_is_read_does_not_grow_with_what_waits_in_all_lanes(client, operator, monkeypatch, page):
     monkeypatch.setattr(queue_summary, "LIMIT", 30)
     monkeypatch.setattr(failure_groups, "SHOWN", 5)
-    monkeypatch.setattr(subscription_page, "MOST_ROWS", 5)
+    monkeypatch.setattr(detail_page, "MOST_ROWS", 5)
     all_lanes = make_lanes(LANES)
     make_run = {PLAN: plan_logs, RUN: start_run}.get(page)
     address = make_run(operator, WebhookLog.objects.failed()).get_absolute_url() if make_run else page
@@ -138,7 +138,7 @@ def names(client: Client, sort: str) -> list[tuple[str, str]]:
     ],
 )
 def test_those_of_which_most_waits_are_shown_in_the_order_of_their_numbers(client, operator, monkeypatch, sort, shown):
-    monkeypatch.setattr(subscription_page, "MOST_ROWS", 3)
+    monkeypatch.setattr(detail_page, "MOST_ROWS", 3)
     made = make_lanes(5)
     for lane, number in zip(made, (1, 7, 3, 9), strict=False):
         wait_in(lane, number)

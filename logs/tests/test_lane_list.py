@@ -268,7 +268,7 @@ class TestPages:
 
     def test_a_page_asks_for_itself_and_its_buttons_lead_back_to_it(self, client, operator, monkeypatch):
         now = timezone.now()
-        monkeypatch.setattr("logs.views.lanes.timezone.now", lambda: now)
+        monkeypatch.setattr("logs.views.queues.timezone.now", lambda: now)
         lanes = [make_lane(f"Läne & {number}") for number in range(6)]
         page = self.walk(client)[1]
         asking = TestPoll().told(page)
@@ -337,7 +337,7 @@ class TestPoll:
 
     def test_where_nothing_has_changed_it_answers_nothing(self, client, operator, monkeypatch):
         now = timezone.now()
-        monkeypatch.setattr("logs.views.lanes.timezone.now", lambda: now)
+        monkeypatch.setattr("logs.views.queues.timezone.now", lambda: now)
         retrying_lane("Incidents", 1), stopped_lane("Legacy", 1), make_lane("Users")
         answer = client.get(self.told(look(client)), headers=HTMX)
         assert (answer.status_code, answer.content) == (204, b"")
@@ -346,7 +346,7 @@ class TestPoll:
     @pytest.mark.parametrize("what", ["arrives", "is tried", "is held", "is skipped", "a minute goes by"])
     def test_what_has_changed_is_answered_with_the_region_alone(self, client, operator, monkeypatch, what):
         now = [timezone.now().replace(second=10)]
-        monkeypatch.setattr("logs.views.lanes.timezone.now", lambda: now[0])
+        monkeypatch.setattr("logs.views.queues.timezone.now", lambda: now[0])
         lane = retrying_lane("Incidents", 1)
         asking = self.told(look(client))
         if what == "arrives":
@@ -522,7 +522,7 @@ def test_the_sum_of_what_waits_is_counted_to_a_limit(client, operator, monkeypat
 
 def test_a_poll_without_news_reads_no_logs(client, operator, django_assert_max_num_queries, monkeypatch):
     now = timezone.now()
-    monkeypatch.setattr("logs.views.lanes.timezone.now", lambda: now)
+    monkeypatch.setattr("logs.views.queues.timezone.now", lambda: now)
     retrying_lane("First", 1)
     asking = TestPoll().told(look(client))
     with django_assert_max_num_queries(8) as captured:

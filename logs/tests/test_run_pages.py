@@ -321,7 +321,7 @@ class TestList:
         assert rows[1].endswith("0 1 – –")
 
     def test_it_goes_on_by_key_without_the_open_ones(self, client, operator, orders, monkeypatch):
-        monkeypatch.setattr("logs.views.run_pages.PAGE", 2)
+        monkeypatch.setattr("logs.views.bulk_redeliveries.bulk_redeliveries.PAGE", 2)
         runs = [start_run(operator, make_logs([number]), reason=f"reason {number}") for number in range(4)]
         for run in runs[:3]:
             stop(run, by=operator)

@@ -301,7 +301,7 @@ class TestStart:
 
     def test_above_a_thousand_logs_the_number_is_typed(self, client, operator, orders, monkeypatch):
         monkeypatch.setattr("logs.forms.bulk_redelivery.TYPED_ABOVE", 3)
-        monkeypatch.setattr("logs.views.plan_page.TYPED_ABOVE", 3)
+        monkeypatch.setattr("logs.views.bulk_redeliveries.presenters.TYPED_ABOVE", 3)
         run = plan_logs(operator, make_logs(range(4)))
         assert "Type 4 to confirm" in text_of(client.get(run.get_absolute_url()))
         for typed in ("", "5", "four"):

@@ -14,7 +14,7 @@ from django.urls import reverse
 from logs.db.cursor_pagination import Key
 from logs.logsearch import finder as finding
 from logs.logsearch import index_lookup
-from logs.views import explorer_page
+from logs.views.logs import list_page
 
 from .factories import import_logs, log_document, make_subscription
 
@@ -56,8 +56,8 @@ def without_time(monkeypatch):
     """A first look at two logs is all that there is time for, unless somebody asks to look further."""
     monkeypatch.setattr(finding, "FIRST_LOOK", 2)
     monkeypatch.setattr(index_lookup.ByIndex, "ids", None)
-    finder = explorer_page.Finder
-    monkeypatch.setattr(explorer_page, "Finder", lambda criteria, seconds=0.0: finder(criteria, seconds=seconds))
+    finder = list_page.Finder
+    monkeypatch.setattr(list_page, "Finder", lambda criteria, seconds=0.0: finder(criteria, seconds=seconds))
 
 
 @pytest.mark.django_db

@@ -13,7 +13,7 @@ from logs.cotalker import objectid
 from logs.cotalker.documents import read_subscription, write_subscription
 from logs.models import AuditAction, AuditEntry, Company, State, Subscription, Trigger, Turn, WebhookLog
 from logs.stats.traffic import Figures
-from logs.views import subscription_page
+from logs.views.subscriptions.subscriptions import detail_page
 
 pytestmark = pytest.mark.django_db
 ADDRESS = "http://127.0.0.1:9000/hook"  # the tests' settings allow it
@@ -243,7 +243,7 @@ class TestList:
         assert "style=" not in page
 
     def test_of_very_many_the_worst_are_shown(self, client, company, monkeypatch):
-        monkeypatch.setattr(subscription_page, "MOST_ROWS", 2)
+        monkeypatch.setattr(detail_page, "MOST_ROWS", 2)
         for name in ("A", "B", "Worst"):
             make_subscription(company, name=name)
         make_log(Subscription.objects.get(name="Worst"), State.FAILED)

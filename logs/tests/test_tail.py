@@ -8,7 +8,7 @@ import pytest
 from django.template.loader import render_to_string
 
 from logs.models import WebhookLog
-from logs.views.explorer_page import Explorer
+from logs.views.logs.list_page import Explorer
 
 from .factories import SUBSCRIPTION, import_logs, log_document, make_company, make_subscription
 

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 from ..forms.list_filters import FailureSearch
 from ..stats.failure_groups import failures_of
 from ..stats.period import RANGES, Period
-from .rendering import render_region
+from .helpers import render_region
 
 
 @require_safe

@@ -13,7 +13,7 @@ from ..models.worker import MISSED_AFTER, Worker
 from ..redelivery.progress import numbers_of
 from ..stats.overview import overview_of
 from ..stats.period import RANGES, Period
-from .rendering import render_region
+from .helpers import render_region
 
 DEFAULT_RANGE = "24h"
 RUNS_SHOWN = 5

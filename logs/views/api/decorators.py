@@ -1,0 +1,91 @@
+"""What the doors of ingest have in common: no session, POST alone, and answers in JSON whatever happens.
+
+An answer: `{"accepted": [ids of logs], "errors": [{"index": 0, "path": "/company", "reason": "…"}]}`. `index` is null where an
+error is not about one event. Of more than 1,000 errors `errors_left_out` tells how many more there were.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from functools import wraps
+
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.translation import gettext as _
+from django.views.decorators.csrf import csrf_exempt
+
+from cotadmin.database import forget_idle_connections, is_unavailable
+
+from ...ingest.events import ArrivalError, TooLarge
+from .body import BrokenOff, LengthMissing, throw_away_rest
+
+_RETRY = {"Retry-After": "5"}  # seconds
+logger = logging.getLogger("logs.ingest")
+
+
+class Refused(Exception):
+    """Nothing of the request is accepted, for one reason."""
+
+    def __init__(
+        self, status: int, reason: str, index: int | None = None, headers: dict[str, str] | None = None
+    ) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.error = ArrivalError(index, "", reason)
+        self.headers = headers or {}
+
+
+def json_door(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Whoever comes brings a secret of their own with every request: there is no session, so no CSRF either."""
+
+    @csrf_exempt
+    @login_not_required
+    @wraps(view)
+    def door(request: HttpRequest, *args, **kwargs) -> HttpResponse:
+        try:
+            if request.method != "POST":
+                raise Refused(405, _("Only POST is possible here."), headers={"Allow": "POST"})
+            return view(request, *args, **kwargs)
+        except Exception as error:  # whatever it is, a script can read the answer
+            refused = _as_refusal(error)
+            throw_away_rest(request)
+            return answer([], [refused.error], refused.status, refused.headers)
+
+    return door
+
+
+def _as_refusal(error: Exception) -> Refused:
+    match error:
+        case Refused():
+            return error
+        case TooLarge():
+            return Refused(413, _("Nothing was accepted: %(reason)s.") % {"reason": error}, error.index)
+        case BrokenOff():
+            return Refused(400, _("The body breaks off. Nothing was accepted."))
+        case LengthMissing():
+            return Refused(411, _("The length of the body is missing."))
+        case _ if is_unavailable(error):
+            logger.exception("events could not be stored")
+            forget_idle_connections()
+            return Refused(503, _("The events could not be stored now. Send them again."), headers=_RETRY)
+        case _:
+            logger.exception("a fault in the ingest")
+            return Refused(500, _("There is a fault in cotadmin; its log tells more. Nothing was accepted."))
+
+
+def _told(error: ArrivalError) -> dict[str, object]:
+    return {"index": error.index, "path": error.path, "reason": error.reason}
+
+
+def answer(
+    accepted: Sequence[str],
+    errors: Sequence[ArrivalError],
+    status: int,
+    headers: dict[str, str] | None = None,
+    errors_left_out: int = 0,
+) -> JsonResponse:
+    body: dict[str, object] = {"accepted": accepted, "errors": [_told(error) for error in errors]}
+    if errors_left_out:
+        body["errors_left_out"] = errors_left_out
+    return JsonResponse(body, status=status, headers={"Cache-Control": "no-store"} | (headers or {}))

@@ -1,0 +1,79 @@
+"""The list of re-delivery runs, and the page of one: its plan until it is started, then how far it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.views.decorators.http import require_safe
+
+from ...forms.base import RunPlace
+from ...forms.bulk_redelivery import RunChoicesForm
+from ...models import Run, RunState
+from ...redelivery.progress import numbers_of
+from ...redelivery.selection import origin_of
+from ..helpers import asked_for_by, render_region
+from .presenters import plan_context, planning_context, run_context
+
+PAGE = 25
+# What asks for itself on the page of a run: the template of each element, by its id.
+_LIVE = {"run-live": "logs/_run_live.html", "run-parts": "logs/_run_parts.html"}
+
+
+@require_safe
+@permission_required("logs.view_webhooklog", raise_exception=True)
+def run_list(request: HttpRequest) -> HttpResponse:
+    place = RunPlace(request.GET)
+    context: dict[str, Any] = {"place": place}
+    if place.is_valid():
+        context |= _list_context(request, place.cleaned_data["before"])
+    return render_region(request, "logs/run_list.html", "logs/_run_rows.html", context, 422 if place.errors else 200)
+
+
+def _list_context(request: HttpRequest, before: int | None) -> dict[str, Any]:
+    """Those that are open and one's plans first, on the first page; then all others, newest first."""
+    visible = Run.objects.visible_to(request.user).select_related("planned_by", "started_by").defer("unknown")
+    ended = visible.ended().order_by("-pk")
+    found = list((ended.filter(pk__lt=before) if before else ended)[: PAGE + 1])
+    first = [] if before else list(visible.open().order_by("-pk"))
+    plans = [] if before else list(visible.filter(planned_by=request.user, started_at=None).order_by("-pk")[:PAGE])
+    shown = [*first, *found[:PAGE]]
+    numbers = numbers_of([*plans, *shown])
+    return {
+        "plans": [(run, numbers[run.pk]) for run in plans],
+        "runs": [(run, numbers[run.pk]) for run in shown],
+        "next_before": found[PAGE - 1].pk if len(found) > PAGE else None,
+    }
+
+
+@require_safe
+@permission_required("logs.view_webhooklog", raise_exception=True)
+def run_detail(request: HttpRequest, pk: int) -> HttpResponse:
+    """It asks for itself while something happens without the person."""
+    run = visible_run(request, pk)
+    if run.state == RunState.PLANNING:
+        return run_answer(request, run, "logs/_plan_progress.html", planning_context(run))
+    if run.problem:
+        return run_answer(request, run, "logs/_plan_problem.html", {"run": run})
+    if run.is_plan:
+        return run_answer(request, run, "logs/_plan.html", plan_context(run, RunChoicesForm(run=run)))
+    region = _LIVE.get(asked_for_by(request), "")
+    if region == _LIVE["run-live"] and request.GET.get("told") != run.state:
+        region = "logs/_run_turned.html"
+    return run_answer(request, run, "logs/_run.html", run_context(run, shows_all="all" in request.GET), region=region)
+
+
+def run_answer(
+    request: HttpRequest, run: Run, partial: str, context: dict[str, Any], status: int = 200, region: str = ""
+) -> HttpResponse:
+    """`partial`: what the page consists of; `region`: what htmx gets where that is less."""
+    context |= {"partial": partial, "origin": origin_of(run, request.user)}
+    return render_region(request, "logs/run_detail.html", region or partial, context, status)
+
+
+def visible_run(request: HttpRequest, pk: int) -> Run:
+    """The run, or 404 where there is none or the person may not see it."""
+    visible = Run.objects.visible_to(request.user).select_related("planned_by", "started_by", "responsible", "parent")
+    return get_object_or_404(visible, pk=pk)

@@ -1,0 +1,34 @@
+"""Which logs are to be re-delivered together: from wherever they were selected, to a plan."""
+
+from __future__ import annotations
+
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.views.decorators.http import require_POST, require_safe
+
+from cotadmin.uploads import takes_files
+
+from ...forms.log_selection import FILE_LIMIT, SelectionForm
+from ...models import Source
+from ...redelivery.drafts import plan_of
+
+
+@require_safe
+@permission_required("logs.redeliver_webhooklog", raise_exception=True)
+def run_new(request: HttpRequest) -> HttpResponse:
+    """Where ids are pasted, or uploaded in a file."""
+    return render(request, "logs/run_new.html", {"form": SelectionForm(user=request.user)})
+
+
+@takes_files("logs.redeliver_webhooklog", lambda: FILE_LIMIT)
+@require_POST
+@permission_required("logs.redeliver_webhooklog", raise_exception=True)
+def run_create(request: HttpRequest) -> HttpResponse:
+    """Make a plan of the logs that were selected, and show it. Nothing is sent by it."""
+    form = SelectionForm(request.POST, request.FILES, user=request.user)
+    if form.is_valid():
+        return HttpResponseRedirect(plan_of(form.selection, by=request.user).get_absolute_url(), status=303)
+    is_of_ids = request.POST.get("source") == Source.IDS
+    template = "logs/run_new.html" if is_of_ids else "logs/run_refused.html"
+    return render(request, template, {"form": form}, status=422)

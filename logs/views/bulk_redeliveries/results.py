@@ -1,0 +1,102 @@
+"""What stands over a ledger: which outcomes can be looked at, and by what it is narrowed down.
+
+The ledger of a run: every log that was asked for and what became of it, on the screen and as a file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.utils.http import content_disposition_header
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from ...models import Run, Subscription, Why
+from ...redelivery.progress import Numbers, progress_of
+from ...redelivery.results import LedgerSearch, ledger_csv, ledger_page
+from ..helpers import asked_for_by, render_region
+from .bulk_redeliveries import visible_run
+
+
+@dataclass(frozen=True)
+class Tab:
+    label: str
+    address: str
+    number: int
+    is_current: bool
+
+
+@dataclass(frozen=True)
+class Narrowed:
+    """A condition besides the outcome; `address`: the ledger without it."""
+
+    label: str
+    text: str
+    address: str
+
+
+def ledger_context(run: Run, search: LedgerSearch) -> dict[str, Any]:
+    """`search`: a valid one. Two queries at most."""
+    numbers = progress_of(run).all
+    return {
+        "tabs": _tabs(run, search, numbers),
+        "narrowed": _narrowed(run, search),
+        "first_address": search.address(sort=""),
+        "last_address": search.address(sort="last"),
+    }
+
+
+def _tabs(run: Run, search: LedgerSearch, numbers: Numbers) -> list[Tab]:
+    everything = numbers.total + numbers.left_out + numbers.planned
+    found = [("", _("All"), everything), ("left_out", _("Left out"), numbers.left_out)]
+    if run.is_plan:
+        found[1:1] = [("planned", _("Can be sent"), numbers.planned)]
+    else:
+        found[1:1] = [
+            ("delivered", _("Delivered"), numbers.delivered),
+            ("failed", _("Failed"), numbers.failed),
+            ("skipped", _("Skipped"), numbers.skipped),
+            ("waiting", _("Waiting"), numbers.to_go),
+        ]
+    shown = search.cleaned_data["show"]
+    return [Tab(label, search.address(show=word, why=""), number, word == shown) for word, label, number in found]
+
+
+def _narrowed(run: Run, search: LedgerSearch) -> list[Narrowed]:
+    found, chosen = [], search.cleaned_data
+    if chosen["show"] in ("stale", "received"):
+        text = _("Stale") if chosen["show"] == "stale" else _("Received before")
+        found.append(Narrowed(_("Only"), text, search.address(show="")))
+    if why := chosen["why"]:
+        found.append(Narrowed(_("Why"), str(dict(Why.choices)[why]), search.address(why="")))
+    if lane := chosen["lane"]:
+        names = Subscription.objects.filter(pk__in=run.lanes).values_list("name", flat=True)
+        found.append(Narrowed(_("Subscription"), names.filter(pk=lane).first() or lane, search.address(lane="")))
+    return found
+
+
+@require_safe
+@permission_required("logs.view_webhooklog", raise_exception=True)
+def run_ledger(request: HttpRequest, pk: int) -> HttpResponse:
+    """Of a plan, too: there it lists what would be sent and what is left out."""
+    run = visible_run(request, pk)
+    search = LedgerSearch(request.GET)
+    context: dict[str, Any] = {"run": run, "search": search}
+    if search.is_valid():
+        entries, next_after = ledger_page(search.found_in(run))
+        context |= {"entries": entries, "next_after": next_after, **ledger_context(run, search)}
+    partial = "logs/_ledger_rows.html" if asked_for_by(request) == "more" else "logs/_ledger.html"
+    return render_region(request, "logs/run_ledger.html", partial, context, 422 if search.errors else 200)
+
+
+@require_safe
+@permission_required("logs.view_webhooklog", raise_exception=True)
+def run_csv(request: HttpRequest, pk: int) -> StreamingHttpResponse:
+    run = visible_run(request, pk)
+    response = StreamingHttpResponse(ledger_csv(run), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = content_disposition_header(True, f"redelivery-{run.pk}.csv") or ""
+    response["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,25 @@
+"""What the search box offers while somebody writes."""
+
+from __future__ import annotations
+
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from ...logsearch.completion import completions
+from ...logsearch.completion_sources import KnownValues
+from ...logsearch.query_language import MOST_CHARACTERS
+
+
+@require_safe
+@permission_required("logs.view_webhooklog", raise_exception=True)
+def webhook_log_completions(request: HttpRequest) -> HttpResponse:
+    """The options of a listbox, none for a text that is too long. `cursor`: the caret, counted in characters."""
+    text = request.GET.get("q", "")
+    cursor = request.GET.get("cursor", "")
+    caret = int(cursor) if cursor.isascii() and cursor.isdigit() and len(cursor) < 4 else len(text)
+    found = completions(text, caret, KnownValues(request.user)) if len(text) <= MOST_CHARACTERS else []
+    response = render(request, "logs/_search_completions.html", {"completions": found})
+    response["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,149 @@
+"""What the parts of a log's page show that are made from its event: the tree, the raw text, the changes.
+
+What the page of one log shows.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models.expressions import RawSQL
+from django.http import HttpRequest
+
+from ...delivery.queue_status import logs_before
+from ...models import AuditAction, AuditEntry, Payload, Retention, WebhookLog
+from ...payloads import diff, find, json_tree, masking
+from ...payloads.masking import masked_keys
+from ...redelivery.history import name_runs, runs_of
+from ...redelivery.overrides import attempts_of, queued_variant
+from ...retention.cutoffs import expiry_of
+from ..helpers import shown_at
+from .list_position import InList
+
+EVENT_PARTS = ("payload", "raw", "changes")
+OPENED_LIMIT = 5 * 1024 * 1024  # bytes; of a larger payload only the beginning is shown
+PREVIEW_LENGTH = 20_000  # characters
+RAW_LENGTH = 200_000
+NEEDLE_LENGTH = 200
+
+# The operators of PostgreSQL read every string, and fail at escapes that no text can hold.
+_READABLE = r"""
+CASE WHEN event::text ~ '\\u(0000|[dD][89a-fA-F])'
+    THEN regexp_replace(event::text, '\\u(0000|[dD][89a-fA-F]..)', '\\\\ufffd', 'g')::json ELSE event
+END
+"""
+_NUMBER_OF_KEYS = f"""(
+    SELECT count(*) FROM (SELECT {_READABLE} AS event) readable
+    CROSS JOIN LATERAL json_object_keys(CASE json_typeof(event -> 'diff') WHEN 'object' THEN event -> 'diff' ELSE '{{}}' END)
+)"""  # noqa: S608  nothing but the lines above is put in
+
+
+def event_of(log: WebhookLog) -> str | None:
+    """The JSON that is sent, None once it has expired."""
+    return Payload.objects.filter(pk=log.pk).values_list("event", flat=True).first()
+
+
+def number_of_changes(log: WebhookLog) -> int:
+    """How many fields its diff names, where the event is not read anyway."""
+    keys = RawSQL(_NUMBER_OF_KEYS, [])  # noqa: S611  nothing of anybody's is put in
+    return Payload.objects.filter(pk=log.pk).values_list(keys, flat=True).first() or 0
+
+
+def event_context(
+    request: HttpRequest, log: WebhookLog, part: str, revealed: frozenset[str] = frozenset()
+) -> dict[str, Any]:
+    """`part`: one of EVENT_PARTS. Where the event cannot be shown, what the page has to say instead."""
+    if not request.user.has_perm("logs.view_payload"):
+        return {"payload": None, "may_not_see": True}
+    payload = event_of(log)
+    if payload is None:
+        return {"payload": None, "expiry": expiry_of(log, Retention.current())}
+    context: dict[str, Any] = {"payload": payload, "payload_size": len(payload.encode())}
+    if part == "raw":
+        return context | beginning_of(payload, RAW_LENGTH)
+    if context["payload_size"] > OPENED_LIMIT:
+        return context | beginning_of(payload, PREVIEW_LENGTH) | {"is_too_large": True}
+    event = json_tree.parse(payload)
+    changed = diff.changed_pointers(event)
+    context["change_count"] = len(changed)
+    if part == "changes":
+        return context | {"changes": diff.changes(event, masked_keys())}
+    at = request.GET.get("at", "")
+    root = json_tree.opened(event, at, keys=masked_keys(), revealed=revealed, changed=changed)
+    return context | {"root": root} | found_context(request, event)
+
+
+def beginning_of(payload: str, length: int) -> dict[str, Any]:
+    """For _log_beginning.html."""
+    return {
+        "beginning": masking.mask_json_start(payload, masked_keys(), length),
+        "is_beginning": len(payload) > length,
+    }
+
+
+def found_context(request: HttpRequest, event: Any) -> dict[str, Any]:
+    """What was looked for in a payload, and where it is: `at`, the place that is shown, may be one of the hits."""
+    needle, at = request.GET.get("find", "").strip()[:NEEDLE_LENGTH], request.GET.get("at", "")
+    if not needle:
+        return {"at": at}
+    found = find.find(event, needle, masked_keys())
+    number, before, after = found.around(at)
+    return {"at": at, "needle": needle, "found": found, "hit_number": number, "hit_before": before, "hit_after": after}
+
+
+OBJECT_LOGS = 6
+RECORD_ENTRIES = 10
+RUNS_SHOWN = 5
+BODY_SHOWN = 20_000
+
+
+def log_context(
+    request: HttpRequest, log: WebhookLog, part: str, revealed: frozenset[str] = frozenset()
+) -> dict[str, Any]:
+    """`part`: the tab that is open (payload, raw, changes, request, response), "" for none of them."""
+    attempts = attempts_of(log)
+    last_attempt = next((attempt for attempt in reversed(attempts) if not attempt.is_elsewhere), None)
+    runs = runs_of(log, request.user)
+    name_runs(attempts, runs)
+    record = list(AuditEntry.objects.filter(about=log.pk).select_related("actor")[:RECORD_ENTRIES])
+    context = {
+        "log": log,
+        "part": part,
+        "attempts": attempts,
+        "last_attempt": last_attempt,
+        "queued_variant": queued_variant(log),
+        "logs_before": logs_before(log) if log.is_due else None,
+        "is_holding": log.subscription.held_log == log.pk,
+        "skipped": next((entry for entry in record if entry.action == AuditAction.SKIPPED), None),
+        "why_not": log.why_not_redeliverable(),
+        "newer": WebhookLog.objects.superseding(log).newest_first().first(),
+        "runs": runs[:RUNS_SHOWN],
+        "of_object": _others_of_object(request, log),
+        "record": record,
+        "hand_offs": log.hand_offs.with_state().select_related("made_by", "revoked_by"),
+        "in_list": InList(log, request.GET, request.user),
+        "has_payload": Payload.objects.filter(pk=log.pk).exists(),
+        "company_differs": log.company != log.subscription.company_id,
+    }
+    if part in EVENT_PARTS:
+        context |= event_context(request, log, part, revealed)
+    if part and "change_count" not in context and request.user.has_perm("logs.view_payload"):
+        context["change_count"] = number_of_changes(log)
+    if part == "response" and last_attempt:
+        headers = masking.mask_headers(last_attempt.response_headers, masked_keys())
+        body = masking.mask_text(last_attempt.response, masked_keys())
+        context |= {"headers": headers, "body": body[:BODY_SHOWN], "is_body_cut": len(body) > BODY_SHOWN}
+    return context
+
+
+def update_context(request: HttpRequest, log: WebhookLog) -> dict[str, Any]:
+    """What an attempt has changed on the page, whose address tells the tab that is open."""
+    is_response = shown_at(request).endswith("/response/")
+    return log_context(request, log, "response" if is_response else "") | {"is_update": True}
+
+
+def _others_of_object(request: HttpRequest, log: WebhookLog) -> list[WebhookLog]:
+    if not log.object_id:
+        return []
+    others = WebhookLog.objects.visible_to(request.user).of_object(log.object_id).newest_first()
+    return list(others.only("created_at", "state", "action", "subscription_id")[:OBJECT_LOGS])

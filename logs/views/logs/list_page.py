@@ -1,0 +1,213 @@
+"""What the log explorer shows, whole or a region of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from django.http import QueryDict
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from ...db.cursor_pagination import BadCursor, Key, cursor_of, key_of, read_cursor
+from ...db.timeouts import Count
+from ...logsearch.criteria import Criteria
+from ...logsearch.facets import COLUMNS, Facet, facets
+from ...logsearch.filterset import ActiveFilter, WebhookLogFilter
+from ...logsearch.finder import Finder, Found
+from ...logsearch.histogram import Histogram, histogram
+from ...logsearch.query_params import address, at_the_beginning, changed, tail_of_page
+from ...logsearch.stats import Figures
+from ...models import Company, WebhookLog
+
+SIZE = 50
+TIME = {"range", "since", "until"}
+IN_THE_FORM = TIME | {"q", "company", *COLUMNS}
+LONG_SECONDS = 8.0  # who asks to look further has time
+SHORT_SECONDS = 0.2  # beside two other searches of the same person
+
+
+@dataclass(frozen=True)
+class Page:
+    """Up to SIZE logs in the order of the list; a cursor is "" where there is nothing in its direction."""
+
+    logs: list[WebhookLog]
+    next_cursor: str = ""
+    previous_cursor: str = ""
+    looked_until: Key | None = None
+    is_before: bool = False  # it ends where another one begins
+
+    @property
+    def further_cursor(self) -> str:
+        """Where to go on with a search whose time ran out."""
+        return cursor_of(self.looked_until) if self.looked_until else ""
+
+
+@dataclass
+class Explorer:
+    """Of one request. Everything is asked for when a template shows it, and once. `has_place`: to search for long."""
+
+    query: QueryDict
+    user: Any
+    has_place: bool = True
+
+    @cached_property
+    def filter(self) -> WebhookLogFilter:
+        return WebhookLogFilter(self.query, user=self.user)
+
+    @cached_property
+    def problems(self) -> dict[str, list[str]]:
+        found = dict(self.filter.problems)
+        if self.query.get("sort", "newest") not in ("newest", "oldest"):
+            found[_("Order")] = [_("Choose newest first or oldest first.")]
+        try:
+            for name in ("after", "before"):
+                if cursor := self.query.get(name):
+                    read_cursor(cursor)
+        except BadCursor:
+            found[_("Place in the list")] = [_("It cannot be read. Start again from the newest log.")]
+        return found
+
+    @cached_property
+    def finder(self) -> Finder:
+        if "further" in self.query and self.has_place:
+            return Finder(self.filter.criteria, seconds=LONG_SECONDS)
+        return self._finder(self.filter.criteria)
+
+    def _finder(self, criteria: Criteria) -> Finder:
+        return Finder(criteria) if self.has_place else Finder(criteria, seconds=SHORT_SECONDS)
+
+    @cached_property
+    def figures(self) -> Figures:
+        return Figures(self.finder, COLUMNS)
+
+    @property
+    def within(self) -> str:
+        """The query as it stands behind a path, so that other pages know which list they belong to, and which page of it."""
+        return tail_of_page(self.query)
+
+    @property
+    def selection(self) -> str:
+        """The filter of all logs that are found, as a plan of their re-delivery takes it."""
+        return changed(self.query, sort=None).urlencode()
+
+    @property
+    def first_address(self) -> str:
+        return address(at_the_beginning(self.query))
+
+    @property
+    def turned_address(self) -> str:
+        """The same logs from the other end on."""
+        return address(changed(self.query, sort="oldest" if self.is_newest_first else None))
+
+    @property
+    def kept(self) -> list[tuple[str, str]]:
+        """What the form of the filters has no field for, and must not forget."""
+        return _values(self.query, {*WebhookLogFilter.base_filters, "sort"} - IN_THE_FORM)
+
+    @property
+    def kept_beside_facets(self) -> list[tuple[str, str]]:
+        """What a page with the facets alone must not forget."""
+        return _values(self.query, TIME | {"q"})
+
+    @property
+    def rest_of_time(self) -> list[tuple[str, str]]:
+        """What stays when another time is chosen."""
+        return _values(self.query, {*WebhookLogFilter.base_filters, "sort"} - TIME)
+
+    @property
+    def is_newest_first(self) -> bool:
+        return self.query.get("sort") != "oldest"
+
+    @cached_property
+    def page(self) -> Page:
+        if cursor := self.query.get("before"):
+            return self._page_before(read_cursor(cursor))
+        place = read_cursor(cursor) if (cursor := self.query.get("after")) else None
+        found = self.finder.find(place, is_older=self.is_newest_first, limit=SIZE + 1)
+        logs = self._logs(found.keys[:SIZE])
+        return Page(
+            logs,
+            next_cursor=_cursor(logs, -1) if len(found.keys) > SIZE else "",
+            previous_cursor=_cursor(logs, 0) if place else "",
+            looked_until=found.looked_until,
+        )
+
+    def _page_before(self, place: Key) -> Page:
+        found = self.finder.find(place, is_older=not self.is_newest_first, limit=SIZE + 1)
+        logs = self._logs(found.keys[:SIZE][::-1])
+        has_previous = len(found.keys) > SIZE or found.looked_until
+        return Page(
+            logs,
+            next_cursor=_cursor(logs, -1),
+            previous_cursor=_cursor(logs, 0) if has_previous else "",
+            looked_until=found.looked_until,
+            is_before=True,
+        )
+
+    @property
+    def looks_back(self) -> bool:
+        """Whether it went from newer logs to older ones."""
+        return self.is_newest_first is not self.page.is_before
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether the page begins or ends somewhere in the list."""
+        return bool(self.query.get("after") or self.query.get("before"))
+
+    @property
+    def is_back_at_the_beginning(self) -> bool:
+        """Whether what is before the place that was asked for is all that there is."""
+        if self.problems or not self.query.get("before"):
+            return False
+        return not self.page.previous_cursor and not self.page.looked_until
+
+    def _logs(self, keys: list[Key]) -> list[WebhookLog]:
+        logs = WebhookLog.objects.for_list().in_bulk([key.pk for key in keys])
+        return [logs[key.pk] for key in keys if key.pk in logs]
+
+    def neighbours(self, log: WebhookLog) -> tuple[WebhookLog | None, WebhookLog | None]:
+        """Those before and after it in the list."""
+        near: list[Found] = [
+            self.finder.find(key_of(log), is_older=is_older, limit=1)
+            for is_older in (not self.is_newest_first, self.is_newest_first)
+        ]
+        before, after = (WebhookLog(pk=found.keys[0].pk) if found.keys else None for found in near)
+        return before, after
+
+    @cached_property
+    def total(self) -> Count:
+        found, shown = self.figures.total, len(self.page.logs)
+        return Count(shown, is_least=True) if found.is_least and (found.number or 0) < shown else found
+
+    @cached_property
+    def facets(self) -> list[Facet]:
+        return facets(self.filter, self.figures)
+
+    @cached_property
+    def companies(self) -> list[Company]:
+        """By which the person may narrow down."""
+        return list(self.filter.companies)
+
+    @property
+    def chosen_companies(self) -> list[str]:
+        return self.query.getlist("company")
+
+    @cached_property
+    def histogram(self) -> Histogram | None:
+        return histogram(self.figures, timezone.now())
+
+    def counts_without_each(self) -> list[tuple[ActiveFilter, Count]]:
+        """For an empty list: how many logs there would be without each filter, most first; those that are none are left out."""
+        others = [(one, WebhookLogFilter(one.rest, user=self.user)) for one in self.filter.active]
+        counted = [(one, Figures(self._finder(other.criteria)).total) for one, other in others if other.is_valid()]
+        return sorted((pair for pair in counted if pair[1]), key=lambda pair: -(pair[1].number or 0))
+
+
+def _values(query: QueryDict, names: set[str]) -> list[tuple[str, str]]:
+    return [(name, value) for name in query if name in names for value in query.getlist(name) if value]
+
+
+def _cursor(logs: list[WebhookLog], place: int) -> str:
+    return cursor_of(key_of(logs[place])) if logs else ""

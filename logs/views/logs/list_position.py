@@ -1,0 +1,76 @@
+"""The list from which the page of a log was opened: the logs before and after it, and the way back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from django.http import QueryDict
+
+from ...logsearch.filterset import WebhookLogFilter
+from ...logsearch.query_params import address
+from ...models import WebhookLog
+from .list_page import Explorer
+
+SECONDS = 0.05  # a rare search that takes longer has no neighbours
+
+
+@dataclass
+class InList:
+    """`asked`: the query of the log's page, which holds the filter of the list among other things. Asked for when shown."""
+
+    log: WebhookLog
+    asked: QueryDict
+    user: Any
+
+    @cached_property
+    def query(self) -> QueryDict:
+        """The filter, the order and the page of the list."""
+        found = QueryDict(mutable=True)
+        for name, values in self.asked.lists():
+            if name in WebhookLogFilter.base_filters or name in ("sort", "after", "before"):
+                found.setlist(name, values)
+        return found
+
+    @cached_property
+    def explorer(self) -> Explorer:
+        return Explorer(self.query, self.user)
+
+    @property
+    def within(self) -> str:
+        """What the addresses of other logs, and of the parts of this one, end with."""
+        return self.explorer.within
+
+    @property
+    def fields(self) -> list[tuple[str, str]]:
+        """The same for a form."""
+        return [(name, value) for name, values in self.query.lists() for value in values]
+
+    @property
+    def list_address(self) -> str:
+        """The list, at this log, if it came from there."""
+        return address(self.query) + f"#{self.log.pk}" * bool(self.query)
+
+    @property
+    def is_newest_first(self) -> bool:
+        return self.explorer.is_newest_first
+
+    @cached_property
+    def _neighbours(self) -> tuple[WebhookLog | None, WebhookLog | None]:
+        if self.explorer.problems:
+            return None, None
+        self.explorer.finder.seconds = SECONDS
+        return self.explorer.neighbours(self.log)
+
+    @property
+    def before(self) -> str:
+        """The address of the log before it, "" where there is none."""
+        return self._address(self._neighbours[0])
+
+    @property
+    def after(self) -> str:
+        return self._address(self._neighbours[1])
+
+    def _address(self, log: WebhookLog | None) -> str:
+        return log.get_absolute_url() + self.within if log else ""

@@ -1,0 +1,54 @@
+"""The live tail of the explorer: what the page asks every other second, and the switch that turns it on and off."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from ...db.cursor_pagination import BadCursor
+from ...logsearch.filterset import WebhookLogFilter
+from ...logsearch.live_tail import COOKIE, LiveTail
+from ..helpers import wants_partial
+
+A_YEAR = 365 * 24 * 3600
+
+
+@require_safe
+@never_cache
+@permission_required("logs.view_webhooklog", raise_exception=True)
+def webhook_log_tail(request: HttpRequest) -> HttpResponse:
+    """How many logs have come to the top of the list, as a link to them; 204 where there is nothing to tell.
+
+    `told`: the number that the page shows already.
+    """
+    try:
+        live = LiveTail.read(request.GET, is_on=True)
+    except BadCursor:
+        return HttpResponseBadRequest()
+    asked = WebhookLogFilter(live.query, user=request.user)
+    if not asked.is_valid():
+        return HttpResponseBadRequest()
+    count = live.top.count_new(asked.criteria)
+    if not count or str(count) == request.GET.get("told"):
+        return HttpResponse(status=204)
+    return render(request, "logs/_tail_news.html", {"live": live, "count": count})
+
+
+@require_POST
+@permission_required("logs.view_webhooklog", raise_exception=True)
+def live_tail_switch(request: HttpRequest) -> HttpResponse:
+    """On or off, for this browser, until it is switched again."""
+    is_on = request.POST.get("is_on") == "on"
+    try:
+        live = LiveTail.read(request.GET, is_on)
+    except BadCursor:
+        return HttpResponseBadRequest()
+    in_place = wants_partial(request)
+    response = render(request, "logs/_live_tail.html", {"live": live}) if in_place else redirect(live.newest)
+    secure = settings.SESSION_COOKIE_SECURE
+    response.set_cookie(COOKIE, "on" if is_on else "off", max_age=A_YEAR, samesite="Lax", secure=secure, httponly=True)
+    return response

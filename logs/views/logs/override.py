@@ -1,0 +1,126 @@
+"""What the page of a variant shows.
+
+Re-delivering one log otherwise: to another URL, with an edited payload, or both.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from ...forms.redelivery_override import VariantForm
+from ...ingest.events import EVENT_LIMIT
+from ...models import AttemptTrigger, AuditAction, AuditEntry, RedeliveryRefused, Variant, WebhookLog
+from ...payloads import json_tree
+from ...payloads.masking import mask_json_start, mask_text, masked_keys
+from ...redelivery import overrides
+from .detail_page import BODY_SHOWN, OPENED_LIMIT, PREVIEW_LENGTH, event_of
+from .webhook_logs import visible_log
+
+
+def variant_context(request: HttpRequest, log: WebhookLog, variant: Variant) -> dict[str, Any]:
+    attempt = log.attempts.filter(number=variant.number, trigger=AttemptTrigger.VARIANT).first()
+    context: dict[str, Any] = {"log": log, "variant": variant, "attempt": attempt}
+    context["is_queued"] = overrides.queued_variant(log) == variant
+    if attempt:
+        context["body"] = mask_text(attempt.response, masked_keys())[:BODY_SHOWN]
+    if not request.user.has_perm("logs.view_payload"):
+        return context | {"may_not_see": True}
+    stored = event_of(log)
+    sent = variant.event if variant.is_edited else stored
+    if sent is None:
+        return context | {"has_expired": True}
+    context |= {
+        "beginning": mask_json_start(sent, masked_keys(), PREVIEW_LENGTH),
+        "is_beginning": len(sent) > PREVIEW_LENGTH,
+    }
+    if variant.is_edited and stored is not None and len(stored.encode()) <= OPENED_LIMIT:
+        context["comparison"] = overrides.differences(stored, sent)
+    return context
+
+
+EDIT, PREVIEW, CHANGE, SEND = "edit", "preview", "change", "send"
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@permission_required(["logs.view_webhooklog", "logs.redeliver_webhooklog"], raise_exception=True)
+def variant_create(request: HttpRequest, pk: str) -> HttpResponse:
+    """Asks what is to be different, then shows what would be sent, and sends it once that is confirmed. `step`: which of these.
+
+    Nothing is kept between the steps but what the person's page holds.
+    """
+    log = visible_log(request, pk)
+    if not (request.user.has_perm("logs.redeliver_elsewhere") or request.user.has_perm("logs.redeliver_edited")):
+        raise PermissionDenied
+    stored = event_of(log)
+    context: dict[str, Any] = {"log": log, "allowed": overrides.allowed_to(request.user, stored)}
+    if stored is None or (request.method != "POST" and overrides.why_not(log)):
+        context["why_not"] = overrides.why_not(log)
+        return render(request, "logs/variant_create.html", context, status=422 if request.method == "POST" else 200)
+    form = context["form"] = _form(request, log, stored, context["allowed"])
+    if form.is_bound and form.is_valid():
+        if request.POST.get("step") != SEND:
+            return render(request, "logs/variant_confirm.html", context | _preview(form, request.user))
+        if _send(request, log, form):
+            return redirect(log)
+    return render(request, "logs/variant_create.html", context, status=422 if form.is_bound else 200)
+
+
+def _form(request: HttpRequest, log: WebhookLog, stored: str, allowed: overrides.Allowed) -> VariantForm:
+    """With what was typed; it is judged where the step asks for that."""
+    step = request.POST.get("step", PREVIEW) if request.method == "POST" else ""
+    typed: dict[str, Any] = request.POST.dict() or {"after_try": log.retry or 0}
+    if step == EDIT and allowed.to_edit:
+        if len(stored) > EVENT_LIMIT:
+            messages.error(request, _("The payload is too large to be edited here."))
+        else:
+            indented = json_tree.indented(json_tree.parse_to_the_letter(stored))
+            typed["event"] = indented if len(indented.encode()) <= EVENT_LIMIT else stored
+            if allowed.is_masked:
+                AuditEntry.record(request.user, AuditAction.REVEALED, log.pk, "all, to edit the payload")
+    return VariantForm(
+        request.POST if step in (PREVIEW, SEND) else None,
+        initial=typed,
+        log=log,
+        stored=stored,
+        allowed=allowed,
+        has_editor="event" in typed,
+        shows_inside=request.user.has_perm("logs.change_subscription"),
+    )
+
+
+def _preview(form: VariantForm, user) -> dict[str, Any]:
+    variant = form.variant(user)
+    changes = overrides.differences(form.stored, variant.event) if variant.event is not None else None
+    return {"variant": variant, "comparison": changes}
+
+
+def _send(request: HttpRequest, log: WebhookLog, form: VariantForm) -> bool:
+    """Where nothing is queued, the form says why, holds what was typed, and can be sent again by who has read that."""
+    try:
+        variant = form.variant(request.user)
+        if overrides.ask_for(log, variant, form.stored, after_try=form.cleaned_data["after_try"]):
+            messages.success(request, _("It is queued, and sent once. The outcome stands among the attempts."))
+            return True
+        form.say_it_was_tried()
+    except RedeliveryRefused as error:
+        form.add_error(None, str(error))
+    return False
+
+
+@require_safe
+@permission_required("logs.view_webhooklog", raise_exception=True)
+def variant_detail(request: HttpRequest, pk: str, number: int) -> HttpResponse:
+    """What one try sent instead, where it went, and what came of it."""
+    log = visible_log(request, pk)
+    variant = get_object_or_404(log.variants.select_related("made_by"), number=number)
+    return render(request, "logs/variant_detail.html", variant_context(request, log, variant))

@@ -1,0 +1,105 @@
+"""Re-delivering one log.
+
+What an operator may do with one log that stands in its lane: send it without waiting, or skip it.
+"""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django_htmx.http import HttpResponseClientRedirect
+
+from ...forms.base import ReasonForm
+from ...logsearch.query_params import tail_of_page
+from ...models import AuditAction, AuditEntry, RedeliveryRefused, WebhookLog
+from ..helpers import LANE_REGIONS, asked_for_by, came_from, wants_partial
+from .detail_page import update_context
+from .webhook_logs import visible_log
+
+
+@require_safe
+@permission_required("logs.redeliver_webhooklog", raise_exception=True)
+def redelivery_confirm(request: HttpRequest, pk: str) -> HttpResponse:
+    """Asks before a log is sent again that was received, or of whose object a newer event was."""
+    log = visible_log(request, pk)
+    context = {"log": log, "newer": WebhookLog.objects.superseding(log).newest_first().first()}
+    return render(request, "logs/redelivery_confirm.html", context)
+
+
+@require_POST
+@permission_required("logs.redeliver_webhooklog", raise_exception=True)
+def redelivery_create(request: HttpRequest, pk: str) -> HttpResponse:
+    """Queue one more attempt. `after_try`: how many tries the person saw, so that a double click sends once."""
+    log = visible_log(request, pk)
+    after_try = request.POST.get("after_try", "")
+    status = 200
+    try:
+        is_confirmed = request.POST.get("confirmed") == "yes"
+        with transaction.atomic():  # nothing is sent without being on record
+            if log.redeliver(by=request.user, after_try=int(after_try[:9]), is_confirmed=is_confirmed):
+                AuditEntry.record(request.user, AuditAction.REDELIVERED, log.pk)
+    except RedeliveryRefused as error:
+        if error.asks:
+            return _to_confirmation(request, pk)
+        messages.error(request, str(error))
+        status = 422
+    except ValueError:
+        messages.error(request, _("The number of tries is missing. Load the page again."))
+        status = 422
+    return _answer(request, pk, status)
+
+
+def _to_confirmation(request: HttpRequest, pk: str) -> HttpResponse:
+    address = reverse("logs:redelivery_confirm", args=[pk])
+    return HttpResponseClientRedirect(address) if wants_partial(request) else redirect(address)
+
+
+def _answer(request: HttpRequest, pk: str, status: int) -> HttpResponse:
+    """The row or the region that asked, as it is now; from a lane, and without htmx, back to where the person was."""
+    if not wants_partial(request) or asked_for_by(request) in LANE_REGIONS:
+        if status == 200:
+            messages.success(request, _("It is queued, ahead of what waits in its lane."))
+        return redirect(came_from(request) or visible_log(request, pk))
+    if asked_for_by(request) == "log-status":
+        context = update_context(request, visible_log(request, pk))
+        return render(request, "logs/_log_status.html", context, status=status)
+    log = get_object_or_404(WebhookLog.objects.visible_to(request.user).for_list(), pk=pk)
+    context = {"log": log, "is_update": True, "within": tail_of_page(request.GET)}
+    return render(request, "logs/_log_row.html", context, status=status)
+
+
+@require_POST
+@permission_required("logs.redeliver_webhooklog", raise_exception=True)
+def log_retry(request: HttpRequest, pk: str) -> HttpResponse:
+    """Send a log that is due without waiting for its time."""
+    is_tried = visible_log(request, pk).retry_now(by=request.user)
+    if not is_tried:
+        messages.info(request, _("It was tried in the meantime; nothing is left to wait for."))
+    log = visible_log(request, pk)
+    if wants_partial(request) and asked_for_by(request) == "log-status":
+        return render(request, "logs/_log_status.html", update_context(request, log))
+    if is_tried:
+        messages.success(request, _("The next try is made now."))
+    return redirect(came_from(request) or log)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@permission_required("logs.redeliver_webhooklog", raise_exception=True)
+def log_skip(request: HttpRequest, pk: str) -> HttpResponse:
+    """Take a log out of its lane; asks for the reason first."""
+    log = visible_log(request, pk)
+    form = ReasonForm(request.POST if request.method == "POST" else None)
+    if not form.is_valid():
+        context = {"form": form, "log": log, "back": came_from(request) or log.get_absolute_url()}
+        return render(request, "logs/log_skip.html", context, status=422 if form.is_bound else 200)
+    if log.skip(by=request.user, reason=form.cleaned_data["reason"]):
+        messages.success(request, _("The event was skipped. Its lane goes on with the next."))
+    else:
+        messages.info(request, _("Nothing was skipped: it was settled in the meantime."))
+    return redirect(came_from(request) or log)

@@ -1,0 +1,63 @@
+"""Handing a log off: a link for the receiver's team is made, shown once, and revoked."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
+
+from ...forms.share_link import HandOffForm
+from ...models import HandOff, WebhookLog
+from ...signing import decrypt_secret, encrypt_secret
+from .webhook_logs import visible_log
+
+MAY_SHARE = ["logs.view_webhooklog", "logs.share_webhooklog"]
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@permission_required(MAY_SHARE, raise_exception=True)
+def hand_off_list(request: HttpRequest, pk: str) -> HttpResponse:
+    """The links to a log with the form of a new one, and where the form is posted to."""
+    log = visible_log(request, pk)
+    form = HandOffForm(request.POST if request.method == "POST" else None, user=request.user)
+    if not form.is_valid():
+        context = {
+            "log": log,
+            "form": form,
+            "hand_offs": log.hand_offs.with_state().select_related("made_by", "revoked_by"),
+            "new_url": _new_url(request, log),
+        }
+        return render(request, "logs/hand_off_list.html", context, status=422 if form.is_bound else 200)
+    token = HandOff.make(log, by=request.user, **form.cleaned_data)
+    url = request.build_absolute_uri(reverse("logs:shared_log", args=[token]))
+    request.session[_once(log)] = encrypt_secret(url, settings.SECRETS_KEYS)
+    return redirect("logs:hand_off_list", log.pk)
+
+
+@require_POST
+@permission_required(MAY_SHARE, raise_exception=True)
+def hand_off_revoke(request: HttpRequest, pk: int) -> HttpResponse:
+    hand_off = get_object_or_404(HandOff.objects.visible_to(request.user), pk=pk)
+    if hand_off.revoke(by=request.user):
+        messages.success(request, _("The link is revoked. Whoever has it sees nothing any more."))
+    else:
+        messages.info(request, _("The link was revoked already."))
+    return redirect("logs:webhook_log_detail", hand_off.log_id)
+
+
+def _new_url(request: HttpRequest, log: WebhookLog) -> str:
+    """The URL that was just made, once; "" ever after."""
+    encrypted = request.session.pop(_once(log), "")
+    return decrypt_secret(encrypted, settings.SECRETS_KEYS) if encrypted else ""
+
+
+def _once(log: WebhookLog) -> str:
+    """The session's key for the URL of a new link, which is kept encrypted until it is shown."""
+    return f"hand_off_once:{log.pk}"

@@ -1,0 +1,87 @@
+"""The log explorer, and the page of one log."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_safe
+
+from ...logsearch.query_params import address, settled, tail_of_page
+from ...logsearch.saved_views import views
+from ...models import WebhookLog
+from ..helpers import asked_for_by, render_part, render_region, wants_partial
+from ..search_limit import searches
+from .detail_page import log_context, update_context
+from .list_page import Explorer
+
+
+@require_safe
+@permission_required("logs.view_webhooklog", raise_exception=True)
+@searches
+def webhook_log_list(request: HttpRequest, has_place: bool = True) -> HttpResponse:
+    if (meant := settled(request.GET)) != request.GET:
+        return redirect(address(meant))
+    explorer = Explorer(request.GET, request.user, has_place)
+    if explorer.is_back_at_the_beginning:
+        return redirect(explorer.first_address)
+    if wants_partial(request) and asked_for_by(request) == "more" and not explorer.problems:
+        context = {"explorer": explorer, "within": explorer.within, "page": explorer.page, "logs": explorer.page.logs}
+        return render_part(request, "logs/_log_rows.html", context)
+    shown = views(request.GET, request.user)
+    more = {"views": shown, "pinned": shown.navigation}
+    return explorer_answer(request, "logs/webhook_log_list.html", "logs/_explorer_update.html", explorer, **more)
+
+
+@require_safe
+@permission_required("logs.view_webhooklog", raise_exception=True)
+@searches
+def webhook_log_facets(request: HttpRequest, has_place: bool = True) -> HttpResponse:
+    """All values of the facets, by which the logs that are found can be narrowed down."""
+    explorer = Explorer(request.GET, request.user, has_place)
+    return explorer_answer(request, "logs/log_facets.html", "logs/_explorer_facets.html", explorer, is_whole=True)
+
+
+@require_safe
+@permission_required("logs.view_webhooklog", raise_exception=True)
+@searches
+def webhook_log_histogram(request: HttpRequest, has_place: bool = True) -> HttpResponse:
+    """The chart of the explorer, as a table."""
+    explorer = Explorer(request.GET, request.user, has_place)
+    return explorer_answer(request, "logs/log_histogram.html", "logs/_explorer_histogram_table.html", explorer)
+
+
+def explorer_answer(request: HttpRequest, template: str, partial: str, explorer: Explorer, **more: Any) -> HttpResponse:
+    context = {"explorer": explorer, "within": explorer.within} | more
+    return render_region(request, template, partial, context, status=422 if explorer.problems else 200)
+
+
+def visible_log(request: HttpRequest, pk: str) -> WebhookLog:
+    """The log, or 404 where there is none or the person may not see it."""
+    logs = WebhookLog.objects.visible_to(request.user).select_related("subscription__company", "requested_by")
+    return get_object_or_404(logs.defer("search", "subscription__document"), pk=pk)
+
+
+@require_safe
+@permission_required("logs.view_webhooklog", raise_exception=True)
+def webhook_log_detail(request: HttpRequest, pk: str, part: str = "payload") -> HttpResponse:
+    log = visible_log(request, pk)
+    return render(request, "logs/webhook_log_detail.html", log_context(request, log, part))
+
+
+@require_safe
+@permission_required("logs.view_webhooklog", raise_exception=True)
+def webhook_log_row(request: HttpRequest, pk: str) -> HttpResponse:
+    """One row of the explorer; it asks for itself while an attempt is due."""
+    log = get_object_or_404(WebhookLog.objects.visible_to(request.user).for_list(), pk=pk)
+    within = tail_of_page(request.GET)
+    return render(request, "logs/_log_row.html", {"log": log, "within": within})
+
+
+@require_safe
+@permission_required("logs.view_webhooklog", raise_exception=True)
+def webhook_log_status(request: HttpRequest, pk: str) -> HttpResponse:
+    """What a re-delivery changes on the page of a log; it asks for itself while an attempt is due."""
+    return render(request, "logs/_log_status.html", update_context(request, visible_log(request, pk)))

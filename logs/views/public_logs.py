@@ -1,0 +1,89 @@
+"""What the link of a hand-off leads to: one log as it is now, for people without an account.
+
+Nothing is shown but what the templates name: no user, no subscription, no other log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from ..models import HandOff, WebhookLog
+from ..payloads.json_tree import formatted
+from ..payloads.masking import mask_json, masked_keys
+from ..redelivery.overrides import attempts_of
+from .logs.detail_page import PREVIEW_LENGTH, beginning_of, event_of
+from .logs.downloads import curl_of, download_of
+
+_HEADERS = {"Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex, nofollow"}
+
+
+def shared(view: Callable[[HttpRequest, HandOff], HttpResponse | None]) -> Callable[..., HttpResponse]:
+    """Give the view the open link of the token. All that leads nowhere is answered alike, so nobody learns what there was."""
+
+    @login_not_required
+    @require_safe
+    @never_cache
+    @wraps(view)
+    def find(request: HttpRequest, token: str) -> HttpResponse:
+        hand_off = HandOff.find(token)
+        response = view(request, hand_off) if hand_off else None
+        if response is None:
+            response = render(request, "logs/shared_nothing.html", status=404)
+        for name, value in _HEADERS.items():
+            response[name] = value
+        return response
+
+    return find
+
+
+@shared
+def shared_log(request: HttpRequest, hand_off: HandOff) -> HttpResponse:
+    log = hand_off.log
+    # What went to another URL is no business of the receiver's team.
+    attempts = [attempt for attempt in attempts_of(log) if not attempt.is_elsewhere]
+    last_attempt = attempts[-1] if attempts else None
+    url = (last_attempt.url if last_attempt else "") or log.subscription.url
+    payload = event_of(log) if hand_off.has_payload else None
+    context = {
+        "hand_off": hand_off,
+        "log": log,
+        "attempts": attempts,
+        "last_attempt": last_attempt,
+        "received": next((attempt for attempt in attempts if attempt.is_success), None),
+        "url": url,
+        "curl": curl_of(log, url, payload),
+        "payload": payload,
+        "is_ours": _may_open(request, log),
+    }
+    if request.method == "GET" and not request.user.is_authenticated:
+        hand_off.tell_view()
+    return render(request, "logs/shared_log.html", context | (_shown(payload) if payload else {}))
+
+
+@shared
+def shared_payload(request: HttpRequest, hand_off: HandOff) -> HttpResponse | None:
+    payload = event_of(hand_off.log) if hand_off.has_payload else None
+    return None if payload is None else download_of(hand_off.log, payload)
+
+
+def _may_open(request: HttpRequest, log: WebhookLog) -> bool:
+    """Whether the person is signed in, and could see the log without the link as well."""
+    if not request.user.has_perm("logs.view_webhooklog"):
+        return False
+    return WebhookLog.objects.visible_to(request.user).filter(pk=log.pk).exists()
+
+
+def _shown(payload: str) -> dict[str, Any]:
+    """The payload as text: a short one indented, of a long one the beginning as it is stored."""
+    context: dict[str, Any] = {"payload_size": len(payload.encode())}
+    if len(payload) > PREVIEW_LENGTH:
+        return context | beginning_of(payload, PREVIEW_LENGTH)
+    return context | {"beginning": formatted(mask_json(payload, masked_keys()))}

@@ -1,0 +1,123 @@
+"""The lanes: how all of them stand, how one does, and what an operator may do with it.
+
+A verb leads back to where the button is: a page, or for htmx the address of its region.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from ..db.cursor_pagination import BadCursor
+from ..delivery.bulk_skip import skip_what_waits
+from ..delivery.queue_list import lanes_visible_to, read_cursor
+from ..delivery.queue_status import lane_state, lane_states
+from ..forms.base import ReasonForm
+from ..models.worker import MISSED_AFTER, Worker
+from .helpers import came_from, render_region, wants_partial
+from .subscriptions.subscriptions import visible_subscription
+
+
+@require_safe
+@never_cache
+@permission_required(("logs.view_subscription", "logs.view_webhooklog"), raise_exception=True)
+def lane_list(request: HttpRequest) -> HttpResponse:
+    """A page of the lanes, those right `after` a place. A poll names the state that it has been `told`, and hears of another."""
+    if set(request.GET) <= {"all", "told"} and request.GET.get("all") == "1":  # what showed all of them on one page
+        return redirect("logs:lane_list")
+    context: dict[str, Any] = {"is_update": wants_partial(request), "here": reverse("logs:lane_list")}
+    try:
+        after = read_cursor(request.GET["after"]) if "after" in request.GET else None
+        if not set(request.GET) <= {"after", "told"}:
+            raise BadCursor
+    except BadCursor:
+        context["problem"] = _("The address is wrong: nothing was looked for.")
+        return render_region(request, "logs/lane_list.html", "logs/_lanes.html", context, status=422)
+    lanes = lanes_visible_to(request.user, timezone.now(), after)
+    if wants_partial(request) and request.GET.get("told") == lanes.mark:
+        return HttpResponse(status=204)
+    if after:
+        context |= {"after": after.cursor, "here": f"{context['here']}?{urlencode({'after': after.cursor})}"}
+    silence = Worker.silence()
+    context |= {"lanes": lanes, "silence": silence, "is_worker_missing": silence is None or silence > MISSED_AFTER}
+    states = lane_states([*lanes.blocked, *lanes.kept])
+    context["blocked"] = states[: len(lanes.blocked)]
+    context["kept"] = states[len(lanes.blocked) :]
+    return render_region(request, "logs/lane_list.html", "logs/_lanes.html", context)
+
+
+@require_safe
+@permission_required("logs.view_subscription", raise_exception=True)
+def lane_detail(request: HttpRequest, pk: str) -> HttpResponse:
+    """The region of the lane, which asks for itself while something waits; without htmx, its page."""
+    subscription = visible_subscription(request, pk)
+    if not wants_partial(request):
+        return redirect(subscription)
+    context = {"subscription": subscription, "lane": lane_state(subscription), "is_update": True}
+    return render(request, "logs/_lane.html", context)
+
+
+@require_POST
+@permission_required("logs.redeliver_webhooklog", raise_exception=True)
+def lane_hold(request: HttpRequest, pk: str) -> HttpResponse:
+    subscription = visible_subscription(request, pk)
+    if subscription.hold(by=request.user):
+        messages.success(request, _("The lane of “%(name)s” is on hold.") % {"name": subscription})
+    else:
+        messages.info(request, _("The lane is on hold already."))
+    return redirect(came_from(request) or subscription)
+
+
+@require_POST
+@permission_required("logs.redeliver_webhooklog", raise_exception=True)
+def lane_release(request: HttpRequest, pk: str) -> HttpResponse:
+    subscription = visible_subscription(request, pk)
+    if subscription.release(by=request.user):
+        messages.success(request, _("The lane of “%(name)s” goes on.") % {"name": subscription})
+    else:
+        messages.info(request, _("The lane is not on hold any more."))
+    return redirect(came_from(request) or subscription)
+
+
+@require_POST
+@permission_required("logs.redeliver_webhooklog", raise_exception=True)
+def waiting_send(request: HttpRequest, pk: str) -> HttpResponse:
+    """Send what waited when the subscription was deactivated."""
+    subscription = visible_subscription(request, pk)
+    if subscription.send_what_waits(by=request.user):
+        messages.success(request, _("What waits for “%(name)s” is being sent.") % {"name": subscription})
+    else:
+        messages.info(request, _("The subscription is active, or what waits is being sent already."))
+    return redirect(came_from(request) or subscription)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@permission_required("logs.redeliver_webhooklog", raise_exception=True)
+def waiting_skip(request: HttpRequest, pk: str) -> HttpResponse:
+    """Skip what waited when the subscription was deactivated; asks for the reason first."""
+    subscription = visible_subscription(request, pk)
+    form = ReasonForm(request.POST if request.method == "POST" else None)
+    if not form.is_valid():
+        context = {"form": form, "subscription": subscription, "lane": lane_state(subscription)}
+        context["back"] = came_from(request) or subscription.get_absolute_url()
+        return render(request, "logs/waiting_skip.html", context, status=422 if form.is_bound else 200)
+    skipping = skip_what_waits(subscription, by=request.user, reason=form.cleaned_data["reason"])
+    if skipping.goes_on:
+        messages.info(request, _("So many events are skipped in the background. The lane shows how many so far."))
+    elif skipping.number:
+        text = ngettext("%(number)s event was skipped.", "%(number)s events were skipped.", skipping.number)
+        messages.success(request, text % {"number": skipping.number})
+    else:
+        messages.info(request, _("Nothing was skipped: nothing waits, or the subscription is active."))
+    return redirect(came_from(request) or subscription)

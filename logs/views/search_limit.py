@@ -1,0 +1,55 @@
+"""How many searches of one person run at once, in all processes together: each takes one of their two places.
+
+A place is a lock of PostgreSQL's that ends with the transaction, so none is left behind however a process ends.
+
+Pages that search, of which one person may have two at once. A search without a place looks only for a moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+
+from django.db import connection, transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+PLACES = 2
+_KIND = 0x636F7401  # tells these locks from others; the next PLACES numbers are theirs
+
+
+def take_place(user_id: int) -> bool:
+    """Take a place until the transaction ends; False where all are taken."""
+    with connection.cursor() as cursor:
+        for number in range(PLACES):
+            cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [_KIND + number, user_id])
+            if cursor.fetchone() == (True,):
+                return True
+    return False
+
+
+RETRY_SECONDS = 5
+
+
+def searches(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """The view gets `has_place`. To look further is refused without one, since that is to look for long."""
+
+    @wraps(view)
+    def wrapper(request: HttpRequest, *args, **kwargs) -> HttpResponse:
+        is_further = "further" in request.GET
+        if not is_further and not request.GET.get("q", "").strip():
+            return view(request, *args, **kwargs)
+        with transaction.atomic():
+            has_place = take_place(request.user.pk)  # type: ignore[arg-type]  # signed in
+            if is_further and not has_place:
+                return _too_many(request)
+            return view(request, *args, has_place=has_place, **kwargs)
+
+    return wrapper
+
+
+def _too_many(request: HttpRequest) -> HttpResponse:
+    answer = render(request, "429.html", status=429)
+    answer["Retry-After"] = str(RETRY_SECONDS)
+    answer["Cache-Control"] = "no-store"
+    return answer

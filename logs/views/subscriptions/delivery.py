@@ -1,0 +1,87 @@
+"""Who delivers the events of a subscription, and what would become of a delivery to its URL.
+
+The signing secret of a subscription: a new one, and a look at the present one. Both go on record.
+"""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from ...delivery.url_check import verdict_of
+from ...models import AuditAction, AuditEntry
+from ...signing import SecretUnreadable
+from ...subscriptions import services
+from ..helpers import render_region
+from .detail_page import SECRET_ONCE, detail_context
+from .subscriptions import visible_subscription
+
+COTADMIN, COTALKER = "cotadmin", "cotalker"
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@permission_required("logs.change_subscription", raise_exception=True)
+def subscription_delivery(request: HttpRequest, pk: str) -> HttpResponse:
+    """Switch between cotadmin and Cotalker; tells first what has to be done at Cotalker. `deliverer`: to whom."""
+    subscription = visible_subscription(request, pk)
+    deliverer = request.POST.get("deliverer")
+    if deliverer not in (COTADMIN, COTALKER):
+        status = 422 if request.method == "POST" else 200
+        return render(request, "logs/subscription_delivery.html", {"subscription": subscription}, status=status)
+    if not services.switch_delivery(subscription, deliverer == COTADMIN, by=request.user):
+        messages.info(request, _("Nothing was switched: it was so already, or the subscription was not imported yet."))
+    elif deliverer == COTALKER:
+        messages.success(request, _("Cotalker delivers its events from now on."))
+    else:
+        messages.success(request, _("cotadmin delivers its events from now on. Give Cotalker the door's URL now."))
+        if not subscription.encrypted_secret:
+            request.session[SECRET_ONCE] = subscription.pk
+    return redirect(subscription)
+
+
+@require_safe
+@permission_required("logs.view_subscription", raise_exception=True)
+def subscription_verdict(request: HttpRequest, pk: str) -> HttpResponse:
+    """What the guard says of its URL, with the name looked up: that takes a moment, so the page asks for it afterwards."""
+    subscription = visible_subscription(request, pk)
+    verdict = verdict_of(subscription.url) if subscription.url else None
+    if verdict and not request.user.has_perm("logs.change_subscription"):
+        verdict = verdict.without_private_addresses()
+    context = {"subscription": subscription, "verdict": verdict}
+    return render_region(request, "logs/subscription_verdict.html", "logs/_subscription_verdict.html", context)
+
+
+@require_POST
+@permission_required("logs.change_subscription", raise_exception=True)
+def subscription_secret_rotate(request: HttpRequest, pk: str) -> HttpResponse:
+    """`after`: which rotation the person saw, so that a double click does not end the secret that the receiver has."""
+    subscription = visible_subscription(request, pk)
+    if services.rotate_secret(subscription, after=request.POST.get("after", ""), by=request.user):
+        request.session[SECRET_ONCE] = subscription.pk
+        messages.success(request, _("There is a new signing secret."))
+    else:
+        messages.error(request, _("The signing secret was replaced meanwhile. Nothing was changed now."))
+    return redirect(subscription)
+
+
+@require_POST
+@never_cache
+@permission_required("logs.reveal_masked", raise_exception=True)
+def subscription_secret_reveal(request: HttpRequest, pk: str) -> HttpResponse:
+    subscription = visible_subscription(request, pk)
+    try:
+        secret = subscription.secret
+    except SecretUnreadable:
+        messages.error(request, _("The signing secret cannot be read with the keys in SECRETS_KEYS."))
+        return redirect(subscription)
+    if not secret:
+        messages.info(request, _("There is no signing secret."))
+        return redirect(subscription)
+    AuditEntry.record(request.user, AuditAction.SECRET_REVEALED, subscription.pk)
+    context = detail_context(request, subscription) | {"revealed_secret": secret}
+    return render(request, "logs/subscription_detail.html", context)

@@ -1,0 +1,84 @@
+"""What the pages of subscriptions show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from ...cotalker.documents import read_subscription
+from ...delivery.queue_status import first_of_lane, lane_state
+from ...delivery.queue_summary import waiting
+from ...delivery.ssrf import Blocked, Guard
+from ...ingest.sample_events import why_not_testable
+from ...models import AuditEntry, Subscription, WebhookLog
+from ...stats.subscription_health import subscription_health
+from ...stats.subscription_list import health_of
+from ...subscriptions.services import why_not_activatable
+
+MOST_ROWS = 100
+RECENT = 10
+RECORD_ENTRIES = 20
+SECRET_ONCE = "subscription_secret_once"  # noqa: S105  the session's key for the id whose new secret is to be shown
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A field that was edited here and now differs from Cotalker's document."""
+
+    column: str
+    label: str
+    here: Any
+    at_cotalker: Any
+
+
+def list_context(found: QuerySet[Subscription], sort: str) -> dict[str, Any]:
+    """The subscriptions with their health."""
+    return {"subscriptions": health_of(found, timezone.now(), MOST_ROWS, sort)}
+
+
+def detail_context(request: HttpRequest, subscription: Subscription) -> dict[str, Any]:
+    newest = WebhookLog.objects.on(subscription).for_list().newest_first()[:RECENT]
+    logs = {log.pk: log for log in newest.union(first_of_lane(subscription), all=True)}.values()
+    is_secret_new = request.session.get(SECRET_ONCE) == subscription.pk
+    if is_secret_new:
+        del request.session[SECRET_ONCE]
+    return {
+        "subscription": subscription,
+        "health": subscription_health(subscription, timezone.now()),
+        "waiting": waiting(subscription),
+        "lane": lane_state(subscription, logs),
+        "refusal": _refusal(subscription.url),
+        "why_not": why_not_activatable(subscription),
+        "is_testable": not why_not_testable(subscription),
+        "differences": differences(subscription),
+        "logs": sorted(logs, key=lambda log: (log.created_at, log.pk), reverse=True)[:RECENT],
+        "record": list(AuditEntry.objects.filter(about=subscription.pk).select_related("actor")[:RECORD_ENTRIES]),
+        "new_secret": subscription.secret if is_secret_new else "",
+    }
+
+
+def differences(subscription: Subscription) -> list[Difference]:
+    if not subscription.document:
+        return []
+    document = read_subscription(subscription.document.encode())
+    found = []
+    for column in subscription.edited_fields:
+        here, at_cotalker = getattr(subscription, column), getattr(document, column)
+        if here != at_cotalker:
+            label = Subscription._meta.get_field(column).verbose_name  # type: ignore[union-attr]
+            found.append(Difference(column, str(label), here, at_cotalker))
+    return found
+
+
+def _refusal(url: str) -> str:
+    """Why the guard would refuse the URL, as far as that is known without resolving its name; "" where it would not."""
+    try:
+        if url:
+            Guard.from_settings().check_url(url)
+    except Blocked as blocked:
+        return str(blocked.message)
+    return ""

@@ -1,0 +1,141 @@
+"""The subscriptions: their health, one of them, and the changes that a person makes to them."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from ...cotalker import objectid
+from ...delivery.queue_summary import waiting, with_lanes
+from ...forms import subscription_saving
+from ...forms.list_filters import SubscriptionSearch
+from ...forms.subscription import GENERATE, SubscriptionForm
+from ...models import Company, Subscription
+from ...subscriptions import services
+from ...subscriptions.services import suggested_code
+from ..helpers import render_region
+from .detail_page import SECRET_ONCE, detail_context, list_context
+
+
+@require_safe
+@permission_required("logs.view_subscription", raise_exception=True)
+def subscription_list(request: HttpRequest) -> HttpResponse:
+    search = SubscriptionSearch(request.GET)
+    context = {"search": search}
+    if search.is_valid():
+        context |= list_context(search.found_in(Subscription.objects.visible_to(request.user)), search.order)
+    status = 200 if search.is_valid() else 422
+    return render_region(request, "logs/subscription_list.html", "logs/_subscription_table.html", context, status)
+
+
+def visible_subscription(request: HttpRequest, pk: str) -> Subscription:
+    """The subscription, with how its lane stands; or 404 where there is none or the person may not see it."""
+    visible = Subscription.objects.visible_to(request.user).select_related("company")
+    return get_object_or_404(with_lanes(visible), pk=pk)
+
+
+@require_safe
+@never_cache
+@permission_required("logs.view_subscription", raise_exception=True)
+def subscription_detail(request: HttpRequest, pk: str) -> HttpResponse:
+    return render(request, "logs/subscription_detail.html", detail_context(request, visible_subscription(request, pk)))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@permission_required("logs.add_subscription", raise_exception=True)
+def subscription_create(request: HttpRequest) -> HttpResponse:
+    if not Company.objects.visible_to(request.user).exists():
+        return render(request, "logs/subscription_no_company.html", status=422 if request.method == "POST" else 200)
+    form = SubscriptionForm(_posted(request), user=request.user)
+    return _store(request, form, _("The subscription was created.")) or _form_page(request, form)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@permission_required("logs.change_subscription", raise_exception=True)
+def subscription_edit(request: HttpRequest, pk: str) -> HttpResponse:
+    form = SubscriptionForm(_posted(request), user=request.user, instance=visible_subscription(request, pk))
+    return _store(request, form, _("The subscription was saved.")) or _form_page(request, form)
+
+
+def _posted(request: HttpRequest) -> QueryDict | None:
+    return request.POST if request.method == "POST" else None
+
+
+def _store(request: HttpRequest, form: SubscriptionForm, message: str) -> HttpResponse | None:
+    """The way back to the subscription once it is stored; None where the form is still to be filled in."""
+    if not form.is_valid() or not subscription_saving.save(form, by=request.user):
+        return None
+    if form.is_repeated:
+        return redirect(form.instance)
+    if form.cleaned_data["secret_choice"] == GENERATE:
+        request.session[SECRET_ONCE] = form.instance.pk
+    messages.success(request, message)
+    for warning in form.warnings:
+        messages.warning(request, warning)
+    return redirect("logs:subscription_activate", form.instance.pk) if form.asks_about_kept else redirect(form.instance)
+
+
+def _form_page(request: HttpRequest, form: SubscriptionForm) -> HttpResponse:
+    # The instance of a form that was refused holds what was typed; the page's title is what is stored.
+    context = {"form": form, "subscription": None if form.is_new else Subscription.objects.get(pk=form.instance.pk)}
+    return render(request, "logs/subscription_form.html", context, status=422 if form.is_bound else 200)
+
+
+@require_safe
+@permission_required("logs.add_subscription", raise_exception=True)
+def subscription_code(request: HttpRequest) -> HttpResponse:
+    """A code for the name that is being typed; nothing where the person has typed a code of their own."""
+    given = request.GET.get
+    if given("code", "") != given("suggested", ""):
+        return HttpResponse(status=204)
+    companies = Company.objects.visible_to(request.user)
+    if objectid.is_objectid(given("company")):
+        companies = companies.filter(pk=given("company"))
+    name, company = given("name", "").strip(), companies.first()
+    code = suggested_code(name, company) if name and company else ""
+    return render(request, "logs/_subscription_code.html", {"code": code})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@permission_required("logs.change_subscription", raise_exception=True)
+def subscription_activate(request: HttpRequest, pk: str) -> HttpResponse:
+    """Where events are kept since it was deactivated, it asks what becomes of them. `kept`: "send" is the answer."""
+    subscription = visible_subscription(request, pk)
+    if request.method != "POST":
+        is_asked = subscription.keeps_events
+        return _what_of_the_kept(request, subscription) if is_asked else redirect(subscription)
+    sends_kept = request.POST.get("kept") == "send"
+    if why_not := services.why_not_activatable(subscription):
+        messages.error(request, _("It was not activated. %(reason)s") % {"reason": why_not})
+        return redirect(subscription)
+    try:
+        is_new = services.set_active(subscription, True, by=request.user, sends_kept=sends_kept)
+    except services.EventsAreKept:
+        return _what_of_the_kept(request, subscription)
+    if is_new:
+        messages.success(request, _("The subscription is active."))
+    else:
+        messages.info(request, _("The subscription was active already."))
+    return redirect(subscription)
+
+
+def _what_of_the_kept(request: HttpRequest, subscription: Subscription) -> HttpResponse:
+    context = {"subscription": subscription, "kept": waiting(subscription)}
+    return render(request, "logs/subscription_activate.html", context)
+
+
+@require_POST
+@permission_required("logs.change_subscription", raise_exception=True)
+def subscription_deactivate(request: HttpRequest, pk: str) -> HttpResponse:
+    subscription = visible_subscription(request, pk)
+    if services.set_active(subscription, False, by=request.user):
+        messages.success(request, _("The subscription is inactive. It gets nothing new; what waits is kept."))
+    else:
+        messages.info(request, _("The subscription was inactive already."))
+    return redirect(subscription)
