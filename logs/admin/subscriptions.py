@@ -19,7 +19,7 @@ from ..models import AuditAction, AuditEntry, Company, Subscription
 from ..payloads.masking import mask_url, masked_keys
 from ..signing import new_secret
 from .base import VisibleAdmin
-from .json_text import shown_json
+from .formatting import shown_json
 
 
 class SubscriptionAdminForm(forms.ModelForm):

@@ -17,7 +17,7 @@ from ..models import Attempt, Payload, RunEntry, WebhookLog
 from ..payloads.masking import mask_text, masked_keys
 from . import redelivery
 from .base import RecordAdmin, VisibleAdmin
-from .json_text import shown_json
+from .formatting import shown_json
 
 
 class EventTypeFilter(admin.SimpleListFilter):

@@ -11,7 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from logs.admin.json_text import shown_json
+from logs.admin.formatting import shown_json
 from logs.cotalker import objectid
 from logs.models import Attempt, AuditAction, AuditEntry, Company, Import, Run, RunState, Subscription, WebhookLog
 from logs.signing import validate_secret
