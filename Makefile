@@ -14,7 +14,7 @@ help: ## Show what there is to make
 setup: .venv/installed ## Make .venv and install what cotadmin runs on
 
 run: setup ## Start cotadmin with its database, a worker and a demo (PORT=8000, DEMO=0 for an empty start)
-	@HTTPS=$${HTTPS:-0} GENERATE_KEYS=$${GENERATE_KEYS:-1} $(BIN)/python manage.py run --port $(PORT) --receiver-port $(RECEIVER_PORT) $(if $(filter 0,$(DEMO)),--no-demo)
+	@HTTPS=$${HTTPS:-0} GENERATE_KEYS=$${GENERATE_KEYS:-1} $(BIN)/python manage.py run_all --port $(PORT) --receiver-port $(RECEIVER_PORT) $(if $(filter 0,$(DEMO)),--no-demo)
 
 test: .venv/installed-dev ## Run all tests, in a real PostgreSQL and a real browser
 	@$(BIN)/python -m cotadmin.tests.browser

@@ -154,7 +154,7 @@ def start_worker(see: Callable[[str], object] = str, /, **more: str) -> subproce
     from logs.tests.processes import environment
 
     worker = subprocess.Popen(
-        [sys.executable, "manage.py", "worker"],
+        [sys.executable, "manage.py", "run_worker"],
         cwd=PROJECT,
         env=environment()
         | {

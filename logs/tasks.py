@@ -1,4 +1,4 @@
-"""Background jobs, run by `manage.py worker`: each calls one function of the domain, within `interruptible`.
+"""Background jobs, run by `manage.py run_worker`: each calls one function of the domain, within `interruptible`.
 
 A job looks at `should_stop` often, raises Interrupted, and goes on when it is run again.
 """

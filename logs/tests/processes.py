@@ -60,14 +60,14 @@ def somebody_waits_for_a_lock() -> bool:
 
 
 class Worker:
-    """`manage.py worker` as a process; the constructor returns once it has said that it runs.
+    """`manage.py run_worker` as a process; the constructor returns once it has said that it runs.
 
     It works on the database of the tests, or in `environ`.
     """
 
     def __init__(self, environ: dict[str, str] | None = None, command: list[str] | None = None, **more: str) -> None:
         self.process = subprocess.Popen(
-            command or [sys.executable, "manage.py", "worker"],
+            command or [sys.executable, "manage.py", "run_worker"],
             cwd=PROJECT,
             env=(environ or environment()) | more,
             stdout=subprocess.PIPE,

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 def create(*arguments: str) -> str:
     out = io.StringIO()
-    call_command("create_token", *arguments, stdout=out)
+    call_command("create_api_token", *arguments, stdout=out)
     return out.getvalue().strip()
 
 

@@ -62,15 +62,15 @@ def test_it_is_labelled_on_every_page_and_its_button_removes_it_alone(client, ad
 
 
 def test_the_command_removes_it_too_and_says_so_when_there_is_none(demo, capsys):
-    call_command("demo_remove")
+    call_command("remove_demo")
     assert "Removed the demo with 2000 logs." in capsys.readouterr().out
     assert not WebhookLog.objects.exists()
-    call_command("demo_remove")
+    call_command("remove_demo")
     assert "There is no demo." in capsys.readouterr().out
 
 
 def test_loading_it_twice_loads_it_once(demo, capsys):
-    call_command("demo_load")
+    call_command("load_demo")
     assert "The demo is there already." in capsys.readouterr().out
     assert WebhookLog.objects.count() == 2000
 

@@ -246,7 +246,7 @@ def test_a_worker_whose_clock_is_wrong_keeps_to_the_time_of_the_database(receive
             def now(cls, tz=None):
                 return super().now(tz) + datetime.timedelta(seconds=day)
         datetime.datetime = Shifted
-        sys.argv = ["manage.py", "worker"]
+        sys.argv = ["manage.py", "run_worker"]
         runpy.run_path("manage.py", run_name="__main__")
     """)
     process = subprocess.Popen(

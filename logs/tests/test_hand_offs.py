@@ -235,7 +235,7 @@ class TestEnd:
         path, kept = make_link(log, operator), make_log(1, createdAt=timezone.now().isoformat())
         make_link(kept, operator)
         Retention(pk=1, log_days=30).save()
-        call_command("prune", verbosity=0)
+        call_command("prune_logs", verbosity=0)
         assert list(WebhookLog.objects.all()) == [kept]
         assert [hand_off.log_id for hand_off in HandOff.objects.all()] == [kept.pk]
         assert answer_to_stranger(path) == 404

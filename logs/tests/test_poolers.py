@@ -49,7 +49,7 @@ def test_a_pooler_by_transaction_is_refused_by_the_check_of_migrate_and_by_the_w
     through(is_by_transaction=True)
     assert problems_told() == [BY_TRANSACTION]
     with pytest.raises(CommandError, match="pool_mode = session"):
-        call_command("worker")
+        call_command("run_worker")
 
 
 def test_a_pooler_by_session_is_fine(through):

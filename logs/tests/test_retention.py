@@ -48,7 +48,7 @@ def days_ago(days: float) -> datetime:
 
 
 def prune(*arguments: str, capsys) -> str:
-    call_command("prune", *arguments)
+    call_command("prune_logs", *arguments)
     return capsys.readouterr().out
 
 
@@ -241,7 +241,7 @@ def test_one_process_prunes_at_a_time(keep):
 
     def another() -> None:
         try:
-            call_command("prune")
+            call_command("prune_logs")
         except CommandError as error:
             seen.append(error)
         finally:

@@ -76,7 +76,7 @@ def test_who_sets_days_is_told_what_will_be_deleted_and_it_goes_on_record(client
     assert (entry.actor, entry.action) == (superuser, AuditAction.RETENTION_CHANGED)
     assert entry.detail == "payloads: – → 90, logs: – → 400"
     assert Payload.objects.count() == 4  # until the next run
-    call_command("prune")
+    call_command("prune_logs")
     page = words_of(client.get(PAGE))
     assert "3 payloads, 3 logs" in page
     assert "by ana" in page
@@ -137,7 +137,7 @@ def expired(superuser):
     make_subscription()
     log = make_log(event={"diff": {"/name": {"previous": "a", "changedTo": "b"}}})
     Retention.change(payload_days=30, log_days=None, by=superuser)
-    call_command("prune")
+    call_command("prune_logs")
     return log
 
 

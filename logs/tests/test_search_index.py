@@ -106,13 +106,13 @@ def test_the_index_is_made_anew_by_a_command(capsys, settings):
     WebhookLog.objects.filter(pk=log.pk).update(search="'old'")
     assert ids_found("bomba") == ids_found("etimedout") == []
 
-    call_command("rebuild_search")
+    call_command("rebuild_search_index")
     assert capsys.readouterr().out == "4 events and responses were read, and the words of 2 of them made anew.\n"
     assert ids_found("bomba") == ids_found("etimedout") == ids_found("hidden") == [log.pk]
     assert ids_found("old") == []
 
     settings.MASKED_KEYS = ["plate"]
-    call_command("rebuild_search")
+    call_command("rebuild_search_index")
     assert capsys.readouterr().out == "4 events and responses were read, and the words of 1 of them made anew.\n"
     assert ids_found("hidden") == []
     assert ids_found("bomba") == [log.pk]

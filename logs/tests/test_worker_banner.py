@@ -13,7 +13,7 @@ from .factories import make_log
 
 pytestmark = pytest.mark.django_db
 NEVER = "<b>No worker is running.</b>"
-START = "<code>python manage.py worker</code>"
+START = "<code>python manage.py run_worker</code>"
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ IMPATIENT = dedent("""
     from django.core.management import call_command
     from logs import supervising
     supervising.FIRST_WAIT_SECONDS = 0.01
-    call_command("worker")
+    call_command("run_worker")
 """)
 
 

@@ -103,7 +103,7 @@ def _environment(receiver_port: int | None) -> dict[str, str]:
 def _processes(port: int, receiver_port: int, environment: dict[str, str]) -> list[tuple[str, str]]:
     python = f'"{sys.executable}"'
     web = f"exec {python} -m gunicorn cotadmin.wsgi --bind 127.0.0.1:{port} --workers 2 --threads 4 --log-level warning"
-    found = [("web", web), ("worker", f"exec {python} manage.py worker")]
+    found = [("web", web), ("worker", f"exec {python} manage.py run_worker")]
     if "DEMO_RECEIVER_URL" in environment:
-        found.append(("receiver", f"exec {python} manage.py demo_receiver --port {receiver_port}"))
+        found.append(("receiver", f"exec {python} manage.py run_demo_receiver --port {receiver_port}"))
     return found

@@ -11,7 +11,7 @@ class Command(BaseCommand):
 
     def handle(self, *args, **options) -> None:
         if loading.is_loaded():
-            self.stdout.write("The demo is there already. Remove it with: manage.py demo_remove")
+            self.stdout.write("The demo is there already. Remove it with: manage.py remove_demo")
             return
         summary = loading.load(options["receiver_url"])
-        self.stdout.write(f"The demo has {summary.new} new logs. Remove it with: manage.py demo_remove")
+        self.stdout.write(f"The demo has {summary.new} new logs. Remove it with: manage.py remove_demo")
