@@ -22,7 +22,7 @@ from statistics import quantiles
 from urllib.parse import urlsplit
 
 from .database import fresh_database, log
-from .engine import (
+from .delivery_fixtures import (
     fill,
     large_event,
     make_lanes,

@@ -96,7 +96,7 @@ def _details() -> Callable[[str], str]:
 
 
 def _wait_for(server: str, path: str = "/healthz") -> None:
-    from .engine import wait_for
+    from .delivery_fixtures import wait_for
 
     def answers() -> bool:
         connection = http.client.HTTPConnection(urlsplit(server).netloc)

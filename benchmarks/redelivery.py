@@ -21,7 +21,7 @@ from urllib.parse import urlencode
 
 from .database import fresh_database, log
 from .delivery import bare_per_second
-from .engine import COMPANY, make_lanes, require_durable, running_worker, sample_event, wait_for
+from .delivery_fixtures import COMPANY, make_lanes, require_durable, running_worker, sample_event, wait_for
 from .sink import SinkProcess, running_sink
 
 SUBSCRIPTIONS = 200

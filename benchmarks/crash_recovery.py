@@ -1,4 +1,4 @@
-"""What `kill -9` costs: `python -m benchmarks.chaos [--kills 50]`. Workers share 50 lanes into which events come all the time;
+"""What `kill -9` costs: `python -m benchmarks.crash_recovery [--kills 50]`. Workers share 50 lanes into which events come all the time;
 at random moments one of them is killed and another started. The receiver's ledger is the judge. The last line is one JSON object:
 lost: events that did not arrive, or are not on record as delivered · reordered: first arrivals in another order than that
 of acceptance · recorded_twice: events that are on record as received twice · duplicates: second arrivals, and of them
@@ -19,7 +19,7 @@ from itertools import pairwise
 from subprocess import Popen
 
 from .database import fresh_database, log
-from .engine import fill, make_lanes, open_lanes, require_durable, start_worker, wait_until_settled
+from .delivery_fixtures import fill, make_lanes, open_lanes, require_durable, start_worker, wait_until_settled
 from .sink import SinkProcess, running_sink
 
 LANES = 50
