@@ -35,7 +35,7 @@ def search_help() -> SafeString:
 
 @lru_cache
 def _help(language: str | None, prefix: str) -> SafeString:
-    return render_to_string("logs/_search_help.html")
+    return render_to_string("logs/list/_search_help.html")
 
 
 @register.simple_tag

@@ -28,7 +28,7 @@ def looked(rf, number: int, seconds: float, *, looks_back: bool = True, is_befor
     finder = SimpleNamespace(seconds=seconds)
     explorer = SimpleNamespace(page=page, finder=finder, looks_back=looks_back)
     text = render_to_string(
-        "logs/_search_looked.html", {"explorer": explorer}, rf.get(LOGS, {"q": "x", "before": "2~f"})
+        "logs/list/_searched.html", {"explorer": explorer}, rf.get(LOGS, {"q": "x", "before": "2~f"})
     )
     address = re.search(r'href="(\?[^"]*)"', text)[1]
     return " ".join(re.sub(r"<[^>]*>", "", text).split()) + f" {unescape(address)}"

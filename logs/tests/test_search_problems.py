@@ -20,7 +20,7 @@ LOGS = reverse("logs:webhook_log_list")
 
 def shown(text: str) -> str:
     problems = parse(text, masked_keys()).problems
-    return render_to_string("logs/_search_problems.html", {"text": text, "problems": problems})
+    return render_to_string("logs/list/_search_problems.html", {"text": text, "problems": problems})
 
 
 def marked(page: str) -> list[str]:

@@ -46,7 +46,7 @@ def tail(rf, user, query="", is_on=True) -> str:
     request = rf.get(f"/logs/?{query}")
     request.user = user
     request.COOKIES["tail"] = "on" if is_on else "off"
-    return render_to_string("logs/_explorer_tail.html", {"explorer": Explorer(request.GET, user)}, request=request)
+    return render_to_string("logs/list/_tail.html", {"explorer": Explorer(request.GET, user)}, request=request)
 
 
 def asking(region: str) -> str:

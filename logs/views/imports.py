@@ -112,7 +112,7 @@ def _list_page(request: HttpRequest, form: ImportForm) -> HttpResponse:
         imports = Import.objects.visible_to(request.user).select_related("uploaded_by")
         context |= list_context(imports, place.cleaned_data["before"])
     status = 422 if form.errors or place.errors else 200
-    return render_region(request, "logs/import_list.html", "logs/_import_rows.html", context, status)
+    return render_region(request, "imports/list.html", "imports/_rows.html", context, status)
 
 
 @require_safe
@@ -124,10 +124,10 @@ def import_detail(request: HttpRequest, pk: int) -> HttpResponse:
     context = {"import": upload, "place": place}
     if place.is_valid():
         context |= progress_context(upload, place.cleaned_data["after"])
-    partial = "logs/_import_refused_rows.html" if asked_for_by(request) == "more" else "logs/_import_progress.html"
+    partial = "imports/_refused_rows.html" if asked_for_by(request) == "more" else "imports/_progress.html"
     if place.errors:
-        partial = "logs/_import_place_errors.html"
-    return render_region(request, "logs/import_detail.html", partial, context, 422 if place.errors else 200)
+        partial = "imports/_page_errors.html"
+    return render_region(request, "imports/detail.html", partial, context, 422 if place.errors else 200)
 
 
 @require_POST

@@ -72,7 +72,7 @@ def _list_page(request: HttpRequest, form: DoorForm, status: int = 200) -> HttpR
         "has_companies": len(companies) > 1,
         "new_url": _new_url(request),
     }
-    return render(request, "logs/door_list.html", context, status=status)
+    return render(request, "inbound_endpoints/list.html", context, status=status)
 
 
 @require_safe
@@ -83,7 +83,7 @@ def door_refused(request: HttpRequest, pk: int) -> HttpResponse:
     door = get_object_or_404(Door.objects.visible_to(request.user), pk=pk)
     rows = [(event, _shown(event, SHOWN_IN_LIST)) for event in door.refused_events.all()]
     context = {"door": door, "rows": rows, "kept": refusals.KEPT_OF_A_KIND, "days": refusals.KEPT.days}
-    return render(request, "logs/door_refused.html", context)
+    return render(request, "inbound_endpoints/refused.html", context)
 
 
 @require_safe

@@ -36,7 +36,7 @@ def shared(view: Callable[[HttpRequest, HandOff], HttpResponse | None]) -> Calla
         hand_off = HandOff.find(token)
         response = view(request, hand_off) if hand_off else None
         if response is None:
-            response = render(request, "logs/shared_nothing.html", status=404)
+            response = render(request, "public/unavailable.html", status=404)
         for name, value in _HEADERS.items():
             response[name] = value
         return response
@@ -65,7 +65,7 @@ def shared_log(request: HttpRequest, hand_off: HandOff) -> HttpResponse:
     }
     if request.method == "GET" and not request.user.is_authenticated:
         hand_off.tell_view()
-    return render(request, "logs/shared_log.html", context | (_shown(payload) if payload else {}))
+    return render(request, "public/log.html", context | (_shown(payload) if payload else {}))
 
 
 @shared

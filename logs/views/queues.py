@@ -43,7 +43,7 @@ def lane_list(request: HttpRequest) -> HttpResponse:
             raise BadCursor
     except BadCursor:
         context["problem"] = _("The address is wrong: nothing was looked for.")
-        return render_region(request, "logs/lane_list.html", "logs/_lanes.html", context, status=422)
+        return render_region(request, "queues/list.html", "queues/_list.html", context, status=422)
     lanes = lanes_visible_to(request.user, timezone.now(), after)
     if wants_partial(request) and request.GET.get("told") == lanes.mark:
         return HttpResponse(status=204)
@@ -54,7 +54,7 @@ def lane_list(request: HttpRequest) -> HttpResponse:
     states = lane_states([*lanes.blocked, *lanes.kept])
     context["blocked"] = states[: len(lanes.blocked)]
     context["kept"] = states[len(lanes.blocked) :]
-    return render_region(request, "logs/lane_list.html", "logs/_lanes.html", context)
+    return render_region(request, "queues/list.html", "queues/_list.html", context)
 
 
 @require_safe
@@ -65,7 +65,7 @@ def lane_detail(request: HttpRequest, pk: str) -> HttpResponse:
     if not wants_partial(request):
         return redirect(subscription)
     context = {"subscription": subscription, "lane": lane_state(subscription), "is_update": True}
-    return render(request, "logs/_lane.html", context)
+    return render(request, "queues/_queue.html", context)
 
 
 @require_POST
@@ -111,7 +111,7 @@ def waiting_skip(request: HttpRequest, pk: str) -> HttpResponse:
     if not form.is_valid():
         context = {"form": form, "subscription": subscription, "lane": lane_state(subscription)}
         context["back"] = came_from(request) or subscription.get_absolute_url()
-        return render(request, "logs/waiting_skip.html", context, status=422 if form.is_bound else 200)
+        return render(request, "queues/skip_waiting.html", context, status=422 if form.is_bound else 200)
     skipping = skip_what_waits(subscription, by=request.user, reason=form.cleaned_data["reason"])
     if skipping.goes_on:
         messages.info(request, _("So many events are skipped in the background. The lane shows how many so far."))

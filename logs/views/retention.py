@@ -34,7 +34,7 @@ def retention_confirm(request: HttpRequest) -> HttpResponse:
     wanted = form.instance
     if request.method != "POST":
         context = {"wanted": wanted, "preview": preview(wanted), "is_so": wanted.is_current()}
-        return render(request, "logs/retention_confirm.html", context)
+        return render(request, "retention/confirm.html", context)
     if Retention.change(payload_days=wanted.payload_days, log_days=wanted.log_days, by=request.user):
         messages.success(
             request, _("The retention is changed. What is past its days goes with the next run, at night.")
@@ -61,4 +61,4 @@ def _page(request: HttpRequest, form: RetentionForm, status: int = 200) -> HttpR
     shown = retention if is_set else Retention(**SUGGESTED)
     context = {"retention": retention, "is_set": is_set, "shown": shown, "preview": preview(shown), "form": form}
     context["is_running"] = is_running()
-    return render(request, "logs/retention_detail.html", context, status=status)
+    return render(request, "retention/detail.html", context, status=status)

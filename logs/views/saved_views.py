@@ -29,7 +29,7 @@ def saved_view_list(request: HttpRequest) -> HttpResponse:
         "own": [described(view, request.user) for view in own],
         "shared": [described(view, request.user) for view in shared],
     }
-    return render(request, "logs/saved_view_list.html", context)
+    return render(request, "saved_views/list.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -94,7 +94,7 @@ def saved_view_delete(request: HttpRequest, pk: int) -> HttpResponse:
     view = _changeable(request, pk)
     if request.method != "POST":
         others = sum(user != request.user for user in view.pinned_by.all())
-        return render(request, "logs/saved_view_delete.html", {"one": described(view, request.user), "others": others})
+        return render(request, "saved_views/delete.html", {"one": described(view, request.user), "others": others})
     view.delete()
     messages.success(request, _("The view “%(name)s” is deleted. Its logs are where they were.") % {"name": view})
     return redirect("logs:saved_view_list")
@@ -107,7 +107,7 @@ def saved_view_counts(request: HttpRequest) -> HttpResponse:
     """The numbers of the navigation, for the places where they belong; `?tabs`: and of the views that everybody has."""
     tabs = [*(built_in() if "tabs" in request.GET else ()), *navigation(request.user).tabs]
     found = fresh_counts([tab.query for tab in tabs], request.user)
-    return render(request, "logs/saved_view_counts.html", {"counts": [(tab.key, found.get(tab.query)) for tab in tabs]})
+    return render(request, "saved_views/counts.html", {"counts": [(tab.key, found.get(tab.query)) for tab in tabs]})
 
 
 def _changeable(request: HttpRequest, pk: int) -> SavedView:
@@ -123,7 +123,7 @@ def _form_page(request: HttpRequest, form: SavedViewForm, status: int = 200) -> 
     context: dict[str, Any] = {"form": form, "one": one}
     if not form.is_new and one.problems:
         context["mended"] = mended(view.query, request.user)
-    return render(request, "logs/saved_view_form.html", context, status=status)
+    return render(request, "saved_views/form.html", context, status=status)
 
 
 def _tell_of_full_navigation(request: HttpRequest, is_full: bool) -> None:

@@ -29,12 +29,12 @@ def run_start(request: HttpRequest, pk: int) -> HttpResponse:
         return redirect(run)  # a second click leads to the run
     if "look" in request.POST:
         context = _context(request, run, RunChoicesForm(request.POST, run=run))
-        return run_answer(request, run, "logs/_plan.html", context, region="logs/_plan_look.html")
+        return run_answer(request, run, "bulk_redeliveries/_plan.html", context, region="bulk_redeliveries/_plan_update.html")
     form = RunStartForm(request.POST, run=run)
     if form.agrees_with(figures_of(run, form.choices)):
         start.start(run, form.cleaned_data, form.cleaned_data["lane"], by=request.user)
         return redirect(run)
-    return run_answer(request, run, "logs/_plan.html", _context(request, run, form), 422)
+    return run_answer(request, run, "bulk_redeliveries/_plan.html", _context(request, run, form), 422)
 
 
 def _context(request: HttpRequest, run: Run, form: RunChoicesForm) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from .presenters import plan_context, planning_context, run_context
 
 PAGE = 25
 # What asks for itself on the page of a run: the template of each element, by its id.
-_LIVE = {"run-live": "logs/_run_live.html", "run-parts": "logs/_run_parts.html"}
+_LIVE = {"run-live": "bulk_redeliveries/_live.html", "run-parts": "bulk_redeliveries/_parts.html"}
 
 
 @require_safe
@@ -29,7 +29,7 @@ def run_list(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {"place": place}
     if place.is_valid():
         context |= _list_context(request, place.cleaned_data["before"])
-    return render_region(request, "logs/run_list.html", "logs/_run_rows.html", context, 422 if place.errors else 200)
+    return render_region(request, "bulk_redeliveries/list.html", "bulk_redeliveries/_rows.html", context, 422 if place.errors else 200)
 
 
 def _list_context(request: HttpRequest, before: int | None) -> dict[str, Any]:
@@ -54,15 +54,15 @@ def run_detail(request: HttpRequest, pk: int) -> HttpResponse:
     """It asks for itself while something happens without the person."""
     run = visible_run(request, pk)
     if run.state == RunState.PLANNING:
-        return run_answer(request, run, "logs/_plan_progress.html", planning_context(run))
+        return run_answer(request, run, "bulk_redeliveries/_plan_progress.html", planning_context(run))
     if run.problem:
-        return run_answer(request, run, "logs/_plan_problem.html", {"run": run})
+        return run_answer(request, run, "bulk_redeliveries/_plan_problem.html", {"run": run})
     if run.is_plan:
-        return run_answer(request, run, "logs/_plan.html", plan_context(run, RunChoicesForm(run=run)))
+        return run_answer(request, run, "bulk_redeliveries/_plan.html", plan_context(run, RunChoicesForm(run=run)))
     region = _LIVE.get(asked_for_by(request), "")
     if region == _LIVE["run-live"] and request.GET.get("told") != run.state:
-        region = "logs/_run_turned.html"
-    return run_answer(request, run, "logs/_run.html", run_context(run, shows_all="all" in request.GET), region=region)
+        region = "bulk_redeliveries/_state_changed.html"
+    return run_answer(request, run, "bulk_redeliveries/_detail.html", run_context(run, shows_all="all" in request.GET), region=region)
 
 
 def run_answer(
@@ -70,7 +70,7 @@ def run_answer(
 ) -> HttpResponse:
     """`partial`: what the page consists of; `region`: what htmx gets where that is less."""
     context |= {"partial": partial, "origin": origin_of(run, request.user)}
-    return render_region(request, "logs/run_detail.html", region or partial, context, status)
+    return render_region(request, "bulk_redeliveries/detail.html", region or partial, context, status)
 
 
 def visible_run(request: HttpRequest, pk: int) -> Run:

@@ -18,7 +18,7 @@ from ...redelivery.drafts import plan_of
 @permission_required("logs.redeliver_webhooklog", raise_exception=True)
 def run_new(request: HttpRequest) -> HttpResponse:
     """Where ids are pasted, or uploaded in a file."""
-    return render(request, "logs/run_new.html", {"form": SelectionForm(user=request.user)})
+    return render(request, "bulk_redeliveries/new.html", {"form": SelectionForm(user=request.user)})
 
 
 @takes_files("logs.redeliver_webhooklog", lambda: FILE_LIMIT)
@@ -30,5 +30,5 @@ def run_create(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         return HttpResponseRedirect(plan_of(form.selection, by=request.user).get_absolute_url(), status=303)
     is_of_ids = request.POST.get("source") == Source.IDS
-    template = "logs/run_new.html" if is_of_ids else "logs/run_refused.html"
+    template = "bulk_redeliveries/new.html" if is_of_ids else "bulk_redeliveries/selection_error.html"
     return render(request, template, {"form": form}, status=422)

@@ -20,6 +20,6 @@ def webhook_log_completions(request: HttpRequest) -> HttpResponse:
     cursor = request.GET.get("cursor", "")
     caret = int(cursor) if cursor.isascii() and cursor.isdigit() and len(cursor) < 4 else len(text)
     found = completions(text, caret, KnownValues(request.user)) if len(text) <= MOST_CHARACTERS else []
-    response = render(request, "logs/_search_completions.html", {"completions": found})
+    response = render(request, "logs/list/_search_completions.html", {"completions": found})
     response["Cache-Control"] = "no-store"
     return response

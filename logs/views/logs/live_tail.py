@@ -35,7 +35,7 @@ def webhook_log_tail(request: HttpRequest) -> HttpResponse:
     count = live.top.count_new(asked.criteria)
     if not count or str(count) == request.GET.get("told"):
         return HttpResponse(status=204)
-    return render(request, "logs/_tail_news.html", {"live": live, "count": count})
+    return render(request, "logs/list/_new_count.html", {"live": live, "count": count})
 
 
 @require_POST
@@ -48,7 +48,7 @@ def live_tail_switch(request: HttpRequest) -> HttpResponse:
     except BadCursor:
         return HttpResponseBadRequest()
     in_place = wants_partial(request)
-    response = render(request, "logs/_live_tail.html", {"live": live}) if in_place else redirect(live.newest)
+    response = render(request, "logs/list/_live_tail.html", {"live": live}) if in_place else redirect(live.newest)
     secure = settings.SESSION_COOKIE_SECURE
     response.set_cookie(COOKIE, "on" if is_on else "off", max_age=A_YEAR, samesite="Lax", secure=secure, httponly=True)
     return response

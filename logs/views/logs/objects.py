@@ -29,7 +29,7 @@ def object_detail(request: HttpRequest, pk: str) -> HttpResponse:
     logs = WebhookLog.objects.visible_to(request.user).of_object(pk)
     history = history_of(logs)
     if history is None:
-        return render(request, "logs/object_detail.html", {"object_id": pk}, status=404)
+        return render(request, "logs/detail/object_detail.html", {"object_id": pk}, status=404)
     is_choice = bool({"this", "that"} & request.GET.keys())
     if is_choice and (comparison := _chosen_comparison(request)):
         return comparison
@@ -37,9 +37,9 @@ def object_detail(request: HttpRequest, pk: str) -> HttpResponse:
         page = logs.for_list().page(request.GET.get("after", ""))
     except BadCursor:
         problem = _("The place in the list cannot be read. Start again from the newest log.")
-        return render(request, "logs/object_detail.html", {"object_id": pk, "problem": problem}, status=422)
+        return render(request, "logs/detail/object_detail.html", {"object_id": pk, "problem": problem}, status=422)
     context = {"object_id": pk, "history": history, "page": page, "choose_two": is_choice}
-    return render_region(request, "logs/object_detail.html", "logs/_object_logs.html", context)
+    return render_region(request, "logs/detail/object_detail.html", "logs/detail/_object_logs.html", context)
 
 
 @require_safe
@@ -49,12 +49,12 @@ def log_compare(request: HttpRequest, pk: str, other: str) -> HttpResponse:
     this, that = visible_log(request, pk), visible_log(request, other)
     context: dict[str, Any] = {"this": this, "that": that, "logs": [this, that]}
     if not this.object_id or this.object_id != that.object_id:
-        return render(request, "logs/log_compare.html", context | {"is_other_object": True}, status=404)
+        return render(request, "logs/detail/compare.html", context | {"is_other_object": True}, status=404)
     payloads = [event_of(log) for log in (this, that)]
     context["expired"] = [log for log, payload in zip((this, that), payloads, strict=True) if payload is None]
     if not context["expired"]:
         context |= _comparison([payload or "" for payload in payloads])
-    return render(request, "logs/log_compare.html", context)
+    return render(request, "logs/detail/compare.html", context)
 
 
 def _comparison(payloads: list[str]) -> dict[str, Any]:

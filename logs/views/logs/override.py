@@ -65,14 +65,14 @@ def variant_create(request: HttpRequest, pk: str) -> HttpResponse:
     context: dict[str, Any] = {"log": log, "allowed": overrides.allowed_to(request.user, stored)}
     if stored is None or (request.method != "POST" and overrides.why_not(log)):
         context["why_not"] = overrides.why_not(log)
-        return render(request, "logs/variant_create.html", context, status=422 if request.method == "POST" else 200)
+        return render(request, "logs/override/form.html", context, status=422 if request.method == "POST" else 200)
     form = context["form"] = _form(request, log, stored, context["allowed"])
     if form.is_bound and form.is_valid():
         if request.POST.get("step") != SEND:
-            return render(request, "logs/variant_confirm.html", context | _preview(form, request.user))
+            return render(request, "logs/override/confirm.html", context | _preview(form, request.user))
         if _send(request, log, form):
             return redirect(log)
-    return render(request, "logs/variant_create.html", context, status=422 if form.is_bound else 200)
+    return render(request, "logs/override/form.html", context, status=422 if form.is_bound else 200)
 
 
 def _form(request: HttpRequest, log: WebhookLog, stored: str, allowed: overrides.Allowed) -> VariantForm:
@@ -123,4 +123,4 @@ def variant_detail(request: HttpRequest, pk: str, number: int) -> HttpResponse:
     """What one try sent instead, where it went, and what came of it."""
     log = visible_log(request, pk)
     variant = get_object_or_404(log.variants.select_related("made_by"), number=number)
-    return render(request, "logs/variant_detail.html", variant_context(request, log, variant))
+    return render(request, "logs/override/detail.html", variant_context(request, log, variant))

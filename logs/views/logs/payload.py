@@ -42,10 +42,10 @@ def payload_chunk(request: HttpRequest, pk: str) -> HttpResponse:
     if not wants_partial(request):
         in_list, parent = InList(log, request.GET, request.user), pointer.rpartition("/")[0]
         context |= found_context(request, event) | {"in_list": in_list, "parent": parent}
-        return render(request, "logs/payload_chunk.html", context)
+        return render(request, "logs/payload/chunk.html", context)
     # What goes before or after these stands on the page already.
     context |= {"hides_earlier": start is not None, "hides_later": end is not None}
-    return render(request, "logs/_tree_nodes.html", context)
+    return render(request, "logs/payload/_tree_nodes.html", context)
 
 
 @require_safe
@@ -58,7 +58,7 @@ def payload_value(request: HttpRequest, pk: str) -> HttpResponse:
     except json_tree.PointerError as error:
         return _nothing_there(error)
     if wants_partial(request):
-        return render(request, "logs/_tree_string.html", {"text": text})
+        return render(request, "logs/payload/_tree_string.html", {"text": text})
     return HttpResponse(text, content_type="text/plain; charset=utf-8")
 
 
@@ -92,9 +92,9 @@ def reveal_create(request: HttpRequest, pk: str) -> HttpResponse:
         return _nothing_there(error)
     AuditEntry.record(request.user, AuditAction.REVEALED, log.pk, pointer)
     if wants_partial(request):
-        return render(request, "logs/_tree_node.html", {"log": log, "node": node})
+        return render(request, "logs/payload/_tree_node.html", {"log": log, "node": node})
     context: dict[str, Any] = log_context(request, log, "payload", revealed=frozenset([pointer]))
-    return render(request, "logs/webhook_log_detail.html", context)
+    return render(request, "logs/detail/detail.html", context)
 
 
 def _payload_of(log: WebhookLog) -> str:

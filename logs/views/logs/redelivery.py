@@ -29,7 +29,7 @@ def redelivery_confirm(request: HttpRequest, pk: str) -> HttpResponse:
     """Asks before a log is sent again that was received, or of whose object a newer event was."""
     log = visible_log(request, pk)
     context = {"log": log, "newer": WebhookLog.objects.superseding(log).newest_first().first()}
-    return render(request, "logs/redelivery_confirm.html", context)
+    return render(request, "logs/detail/redelivery_confirm.html", context)
 
 
 @require_POST
@@ -68,10 +68,10 @@ def _answer(request: HttpRequest, pk: str, status: int) -> HttpResponse:
         return redirect(came_from(request) or visible_log(request, pk))
     if asked_for_by(request) == "log-status":
         context = update_context(request, visible_log(request, pk))
-        return render(request, "logs/_log_status.html", context, status=status)
+        return render(request, "logs/detail/_status.html", context, status=status)
     log = get_object_or_404(WebhookLog.objects.visible_to(request.user).for_list(), pk=pk)
     context = {"log": log, "is_update": True, "within": tail_of_page(request.GET)}
-    return render(request, "logs/_log_row.html", context, status=status)
+    return render(request, "logs/list/_row.html", context, status=status)
 
 
 @require_POST
@@ -83,7 +83,7 @@ def log_retry(request: HttpRequest, pk: str) -> HttpResponse:
         messages.info(request, _("It was tried in the meantime; nothing is left to wait for."))
     log = visible_log(request, pk)
     if wants_partial(request) and asked_for_by(request) == "log-status":
-        return render(request, "logs/_log_status.html", update_context(request, log))
+        return render(request, "logs/detail/_status.html", update_context(request, log))
     if is_tried:
         messages.success(request, _("The next try is made now."))
     return redirect(came_from(request) or log)
@@ -97,7 +97,7 @@ def log_skip(request: HttpRequest, pk: str) -> HttpResponse:
     form = ReasonForm(request.POST if request.method == "POST" else None)
     if not form.is_valid():
         context = {"form": form, "log": log, "back": came_from(request) or log.get_absolute_url()}
-        return render(request, "logs/log_skip.html", context, status=422 if form.is_bound else 200)
+        return render(request, "logs/detail/skip.html", context, status=422 if form.is_bound else 200)
     if log.skip(by=request.user, reason=form.cleaned_data["reason"]):
         messages.success(request, _("The event was skipped. Its lane goes on with the next."))
     else:

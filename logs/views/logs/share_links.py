@@ -34,7 +34,7 @@ def hand_off_list(request: HttpRequest, pk: str) -> HttpResponse:
             "hand_offs": log.hand_offs.with_state().select_related("made_by", "revoked_by"),
             "new_url": _new_url(request, log),
         }
-        return render(request, "logs/hand_off_list.html", context, status=422 if form.is_bound else 200)
+        return render(request, "logs/share_links/list.html", context, status=422 if form.is_bound else 200)
     token = HandOff.make(log, by=request.user, **form.cleaned_data)
     url = request.build_absolute_uri(reverse("logs:shared_log", args=[token]))
     request.session[_once(log)] = encrypt_secret(url, settings.SECRETS_KEYS)

@@ -29,10 +29,10 @@ def webhook_log_list(request: HttpRequest, has_place: bool = True) -> HttpRespon
         return redirect(explorer.first_address)
     if wants_partial(request) and asked_for_by(request) == "more" and not explorer.problems:
         context = {"explorer": explorer, "within": explorer.within, "page": explorer.page, "logs": explorer.page.logs}
-        return render_part(request, "logs/_log_rows.html", context)
+        return render_part(request, "logs/list/_rows.html", context)
     shown = views(request.GET, request.user)
     more = {"views": shown, "pinned": shown.navigation}
-    return explorer_answer(request, "logs/webhook_log_list.html", "logs/_explorer_update.html", explorer, **more)
+    return explorer_answer(request, "logs/list/list.html", "logs/list/_update.html", explorer, **more)
 
 
 @require_safe
@@ -41,7 +41,7 @@ def webhook_log_list(request: HttpRequest, has_place: bool = True) -> HttpRespon
 def webhook_log_facets(request: HttpRequest, has_place: bool = True) -> HttpResponse:
     """All values of the facets, by which the logs that are found can be narrowed down."""
     explorer = Explorer(request.GET, request.user, has_place)
-    return explorer_answer(request, "logs/log_facets.html", "logs/_explorer_facets.html", explorer, is_whole=True)
+    return explorer_answer(request, "logs/list/facets.html", "logs/list/_facets.html", explorer, is_whole=True)
 
 
 @require_safe
@@ -50,7 +50,7 @@ def webhook_log_facets(request: HttpRequest, has_place: bool = True) -> HttpResp
 def webhook_log_histogram(request: HttpRequest, has_place: bool = True) -> HttpResponse:
     """The chart of the explorer, as a table."""
     explorer = Explorer(request.GET, request.user, has_place)
-    return explorer_answer(request, "logs/log_histogram.html", "logs/_explorer_histogram_table.html", explorer)
+    return explorer_answer(request, "logs/list/histogram.html", "logs/list/_histogram_table.html", explorer)
 
 
 def explorer_answer(request: HttpRequest, template: str, partial: str, explorer: Explorer, **more: Any) -> HttpResponse:
@@ -68,7 +68,7 @@ def visible_log(request: HttpRequest, pk: str) -> WebhookLog:
 @permission_required("logs.view_webhooklog", raise_exception=True)
 def webhook_log_detail(request: HttpRequest, pk: str, part: str = "payload") -> HttpResponse:
     log = visible_log(request, pk)
-    return render(request, "logs/webhook_log_detail.html", log_context(request, log, part))
+    return render(request, "logs/detail/detail.html", log_context(request, log, part))
 
 
 @require_safe
@@ -77,11 +77,11 @@ def webhook_log_row(request: HttpRequest, pk: str) -> HttpResponse:
     """One row of the explorer; it asks for itself while an attempt is due."""
     log = get_object_or_404(WebhookLog.objects.visible_to(request.user).for_list(), pk=pk)
     within = tail_of_page(request.GET)
-    return render(request, "logs/_log_row.html", {"log": log, "within": within})
+    return render(request, "logs/list/_row.html", {"log": log, "within": within})
 
 
 @require_safe
 @permission_required("logs.view_webhooklog", raise_exception=True)
 def webhook_log_status(request: HttpRequest, pk: str) -> HttpResponse:
     """What a re-delivery changes on the page of a log; it asks for itself while an attempt is due."""
-    return render(request, "logs/_log_status.html", update_context(request, visible_log(request, pk)))
+    return render(request, "logs/detail/_status.html", update_context(request, visible_log(request, pk)))

@@ -32,7 +32,7 @@ def subscription_delivery(request: HttpRequest, pk: str) -> HttpResponse:
     deliverer = request.POST.get("deliverer")
     if deliverer not in (COTADMIN, COTALKER):
         status = 422 if request.method == "POST" else 200
-        return render(request, "logs/subscription_delivery.html", {"subscription": subscription}, status=status)
+        return render(request, "subscriptions/delivery.html", {"subscription": subscription}, status=status)
     if not services.switch_delivery(subscription, deliverer == COTADMIN, by=request.user):
         messages.info(request, _("Nothing was switched: it was so already, or the subscription was not imported yet."))
     elif deliverer == COTALKER:
@@ -53,7 +53,7 @@ def subscription_verdict(request: HttpRequest, pk: str) -> HttpResponse:
     if verdict and not request.user.has_perm("logs.change_subscription"):
         verdict = verdict.without_private_addresses()
     context = {"subscription": subscription, "verdict": verdict}
-    return render_region(request, "logs/subscription_verdict.html", "logs/_subscription_verdict.html", context)
+    return render_region(request, "subscriptions/url_check.html", "subscriptions/_url_check.html", context)
 
 
 @require_POST
@@ -84,4 +84,4 @@ def subscription_secret_reveal(request: HttpRequest, pk: str) -> HttpResponse:
         return redirect(subscription)
     AuditEntry.record(request.user, AuditAction.SECRET_REVEALED, subscription.pk)
     context = detail_context(request, subscription) | {"revealed_secret": secret}
-    return render(request, "logs/subscription_detail.html", context)
+    return render(request, "subscriptions/detail.html", context)

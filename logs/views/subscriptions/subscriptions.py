@@ -30,7 +30,7 @@ def subscription_list(request: HttpRequest) -> HttpResponse:
     if search.is_valid():
         context |= list_context(search.found_in(Subscription.objects.visible_to(request.user)), search.order)
     status = 200 if search.is_valid() else 422
-    return render_region(request, "logs/subscription_list.html", "logs/_subscription_table.html", context, status)
+    return render_region(request, "subscriptions/list.html", "subscriptions/_table.html", context, status)
 
 
 def visible_subscription(request: HttpRequest, pk: str) -> Subscription:
@@ -43,14 +43,14 @@ def visible_subscription(request: HttpRequest, pk: str) -> Subscription:
 @never_cache
 @permission_required("logs.view_subscription", raise_exception=True)
 def subscription_detail(request: HttpRequest, pk: str) -> HttpResponse:
-    return render(request, "logs/subscription_detail.html", detail_context(request, visible_subscription(request, pk)))
+    return render(request, "subscriptions/detail.html", detail_context(request, visible_subscription(request, pk)))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required("logs.add_subscription", raise_exception=True)
 def subscription_create(request: HttpRequest) -> HttpResponse:
     if not Company.objects.visible_to(request.user).exists():
-        return render(request, "logs/subscription_no_company.html", status=422 if request.method == "POST" else 200)
+        return render(request, "subscriptions/no_company.html", status=422 if request.method == "POST" else 200)
     form = SubscriptionForm(_posted(request), user=request.user)
     return _store(request, form, _("The subscription was created.")) or _form_page(request, form)
 
@@ -83,7 +83,7 @@ def _store(request: HttpRequest, form: SubscriptionForm, message: str) -> HttpRe
 def _form_page(request: HttpRequest, form: SubscriptionForm) -> HttpResponse:
     # The instance of a form that was refused holds what was typed; the page's title is what is stored.
     context = {"form": form, "subscription": None if form.is_new else Subscription.objects.get(pk=form.instance.pk)}
-    return render(request, "logs/subscription_form.html", context, status=422 if form.is_bound else 200)
+    return render(request, "subscriptions/form.html", context, status=422 if form.is_bound else 200)
 
 
 @require_safe
@@ -98,7 +98,7 @@ def subscription_code(request: HttpRequest) -> HttpResponse:
         companies = companies.filter(pk=given("company"))
     name, company = given("name", "").strip(), companies.first()
     code = suggested_code(name, company) if name and company else ""
-    return render(request, "logs/_subscription_code.html", {"code": code})
+    return render(request, "subscriptions/_code.html", {"code": code})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -127,7 +127,7 @@ def subscription_activate(request: HttpRequest, pk: str) -> HttpResponse:
 
 def _what_of_the_kept(request: HttpRequest, subscription: Subscription) -> HttpResponse:
     context = {"subscription": subscription, "kept": waiting(subscription)}
-    return render(request, "logs/subscription_activate.html", context)
+    return render(request, "subscriptions/activate.html", context)
 
 
 @require_POST
