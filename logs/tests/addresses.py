@@ -28,9 +28,9 @@ from logs.models import (
     Variant,
 )
 
+from .bulk_redeliveries import plan_logs, start_run
 from .events import make_door, make_token
 from .factories import make_log, make_subscription, make_waiting_log
-from .runs import plan_logs, start_run
 
 _ARGUMENT = re.compile(r"<(?:(\w+):)?(\w+)>")
 # What Django writes as a regular expression begins so; an example of each.

@@ -34,4 +34,6 @@ def overview(request: HttpRequest) -> HttpResponse:
         context["runs"] = list(zip(runs, numbers_of(runs).values(), strict=True))
     else:
         context["problem"] = _("There is no such range. Choose one above.")
-    return render_region(request, "overview/overview.html", "overview/_content.html", context, status=200 if is_known else 422)
+    return render_region(
+        request, "overview/overview.html", "overview/_content.html", context, status=200 if is_known else 422
+    )

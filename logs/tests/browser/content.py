@@ -31,7 +31,7 @@ from logs.models import (
 )
 
 from ..factories import import_logs, log_document, make_company, make_log, make_subscription, make_waiting_log, sample
-from .content_runs import Runs, make_runs
+from .content_bulk import Runs, make_runs
 
 MARKUP = """<script>alert(1)</script>"><img src=x onerror=alert(1)>{{ 7*7 }}"""
 LONG = "Órdenes_de_trabajo_" * 10 + "sin_pausa."  # 200 characters without a place to break

@@ -29,7 +29,9 @@ def run_start(request: HttpRequest, pk: int) -> HttpResponse:
         return redirect(run)  # a second click leads to the run
     if "look" in request.POST:
         context = _context(request, run, RunChoicesForm(request.POST, run=run))
-        return run_answer(request, run, "bulk_redeliveries/_plan.html", context, region="bulk_redeliveries/_plan_update.html")
+        return run_answer(
+            request, run, "bulk_redeliveries/_plan.html", context, region="bulk_redeliveries/_plan_update.html"
+        )
     form = RunStartForm(request.POST, run=run)
     if form.agrees_with(figures_of(run, form.choices)):
         start.start(run, form.cleaned_data, form.cleaned_data["lane"], by=request.user)

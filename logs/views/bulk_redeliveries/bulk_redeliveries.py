@@ -29,7 +29,9 @@ def run_list(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {"place": place}
     if place.is_valid():
         context |= _list_context(request, place.cleaned_data["before"])
-    return render_region(request, "bulk_redeliveries/list.html", "bulk_redeliveries/_rows.html", context, 422 if place.errors else 200)
+    return render_region(
+        request, "bulk_redeliveries/list.html", "bulk_redeliveries/_rows.html", context, 422 if place.errors else 200
+    )
 
 
 def _list_context(request: HttpRequest, before: int | None) -> dict[str, Any]:
@@ -62,7 +64,9 @@ def run_detail(request: HttpRequest, pk: int) -> HttpResponse:
     region = _LIVE.get(asked_for_by(request), "")
     if region == _LIVE["run-live"] and request.GET.get("told") != run.state:
         region = "bulk_redeliveries/_state_changed.html"
-    return run_answer(request, run, "bulk_redeliveries/_detail.html", run_context(run, shows_all="all" in request.GET), region=region)
+    return run_answer(
+        request, run, "bulk_redeliveries/_detail.html", run_context(run, shows_all="all" in request.GET), region=region
+    )
 
 
 def run_answer(

@@ -88,7 +88,9 @@ def run_ledger(request: HttpRequest, pk: int) -> HttpResponse:
     if search.is_valid():
         entries, next_after = ledger_page(search.found_in(run))
         context |= {"entries": entries, "next_after": next_after, **ledger_context(run, search)}
-    partial = "bulk_redeliveries/_results_rows.html" if asked_for_by(request) == "more" else "bulk_redeliveries/_results.html"
+    partial = (
+        "bulk_redeliveries/_results_rows.html" if asked_for_by(request) == "more" else "bulk_redeliveries/_results.html"
+    )
     return render_region(request, "bulk_redeliveries/results.html", partial, context, 422 if search.errors else 200)
 
 

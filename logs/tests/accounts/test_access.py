@@ -1,0 +1,80 @@
+"""Who may see what: every address, for everybody."""
+
+import re
+
+import pytest
+from django.urls import NoReverseMatch, get_resolver, reverse
+
+from ..factories import make_company, make_log, make_subscription
+
+pytestmark = pytest.mark.django_db
+OBJECT = "62742dd824c886d54e60f02b"
+# Scripts come here, with a secret in the address or in a header instead of a session.
+DOORS = ["event_receive", "event_create", "test_event_send"]
+# The receiver's team comes here, with the link that they were given.
+LINKS = ["shared_log", "shared_payload"]
+
+
+def addresses() -> list[str]:
+    """Every address for people, with the id of the sample's log where it takes one."""
+    found = []
+    for pattern in get_resolver("logs.urls").url_patterns:
+        if pattern.name in DOORS + LINKS:
+            continue
+        try:
+            found.append(reverse(f"logs:{pattern.name}"))
+        except NoReverseMatch:
+            kinds = re.findall(r"<(\w+):", str(pattern.pattern))
+            found.append(reverse(f"logs:{pattern.name}", args=[1 if kind == "int" else OBJECT for kind in kinds]))
+    return found
+
+
+@pytest.mark.parametrize("address", addresses())
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_nobody_gets_anywhere_without_signing_in(client, address, method):
+    response = getattr(client, method)(address)
+    assert response.status_code == 302
+    assert response["Location"].startswith("/sign-in/?next=")
+
+
+@pytest.mark.parametrize(("name", "status"), list(zip(DOORS, [404, 401, 401], strict=True)))
+def test_the_doors_ask_for_their_own_secret_whoever_is_signed_in(client, member, name, status):
+    client.force_login(member("Administrator"))
+    address = reverse(f"logs:{name}", args=[] if name == "event_create" else [OBJECT])
+    assert client.post(address, b"{}", content_type="application/json").status_code == status
+    assert client.get(address).status_code == 405
+
+
+@pytest.mark.parametrize("address", addresses())
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_somebody_without_any_permission_is_refused(client, django_user_model, address, method):
+    client.force_login(django_user_model.objects.create_user("nobody"))
+    assert getattr(client, method)(address).status_code in (403, 405)
+
+
+@pytest.mark.parametrize("address", [address for address in addresses() if OBJECT in address])
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_an_administrator_of_another_company_finds_nothing(client, member, address, method):
+    make_subscription(pk=OBJECT)
+    make_log(subscription=OBJECT)
+    client.force_login(member("Administrator", make_company("625be93a286ef83c1c0e0000", "Other")))
+    assert getattr(client, method)(address, {"after_try": 3, "pointer": ""}).status_code in (404, 405)
+
+
+def test_an_htmx_request_without_a_session_goes_to_the_door_as_a_whole_page(client):
+    response = client.get(
+        reverse("logs:webhook_log_list"),
+        headers={"hx-request": "true", "hx-current-url": "http://testserver/logs/?state=failed"},
+    )
+    assert response.status_code == 401
+    assert response["HX-Redirect"] == "/sign-in/?next=/logs/%3Fstate%3Dfailed"
+
+
+def test_lists_hold_only_what_belongs_to_ones_companies(client, member):
+    make_subscription()
+    log = make_log()
+    client.force_login(member("Viewer", make_company("625be93a286ef83c1c0e0000", "Other")))
+    for name in ("overview", "failure_list", "webhook_log_list", "subscription_list"):
+        page = client.get(reverse(f"logs:{name}")).content.decode()
+        assert log.pk not in page
+        assert "Work Orders Update" not in page

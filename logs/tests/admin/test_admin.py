@@ -1,0 +1,585 @@
+"""The admin site: what staff may see and change, and that it stays usable with many logs."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from logs.admin.formatting import shown_json
+from logs.cotalker import objectid
+from logs.models import Attempt, AuditAction, AuditEntry, Company, Import, Run, RunState, Subscription, WebhookLog
+from logs.signing import validate_secret
+
+from ..bulk_redeliveries import start_run
+from ..factories import SUBSCRIPTION, make_company, make_log, make_subscription
+
+pytestmark = pytest.mark.django_db
+OTHER_COMPANY = "625be93a286ef83c1c0e0000"
+OTHER_SUBSCRIPTION = "62685990d918fb5557f90000"
+LOGS = reverse("admin:logs_webhooklog_changelist")
+SUBSCRIPTIONS = reverse("admin:logs_subscription_changelist")
+MODELS = ["company", "subscription", "webhooklog", "attempt", "auditentry", "import", "run", "runentry"]
+READ_ONLY = ["webhooklog", "attempt", "auditentry", "import", "run", "runentry"]
+
+
+def change_page(row) -> str:
+    return reverse(f"admin:logs_{row._meta.model_name}_change", args=[row.pk])
+
+
+def rows_of(answer) -> list:
+    return [str(row.pk) for row in answer.context["cl"].result_list]
+
+
+@pytest.fixture
+def staff(client, member):
+    """`staff("Operator")` signs somebody in who has that role and may enter the admin site."""
+
+    def enter(role: str, company: Company | None = None):
+        user = member(role, company)
+        user.is_staff = True
+        user.save()
+        client.force_login(user)
+        return user
+
+    return enter
+
+
+@pytest.fixture
+def one_of_each(db, member):
+    """A row of every model, all of the sample's company."""
+    make_subscription()
+    log = make_log()
+    Attempt.of_cotalker(log).save()
+    user = member("Operator")
+    AuditEntry.record(user, AuditAction.REDELIVERED, log.pk)
+    upload = Import.objects.create(kind="logs", file_name="mine.json", size=1, uploaded_by=user)
+    run = start_run(user, [log])
+    AuditEntry.objects.exclude(action=AuditAction.REDELIVERED).delete()
+    return {
+        "company": make_company(),
+        "subscription": log.subscription,
+        "webhooklog": log,
+        "attempt": log.attempts.get(),
+        "auditentry": AuditEntry.objects.get(action=AuditAction.REDELIVERED),
+        "import": upload,
+        "run": run,
+        "runentry": run.entries.get(),
+    }
+
+
+def test_the_site_bears_its_name(admin_client):
+    assert "cotadmin administration" in admin_client.get(reverse("admin:index")).content.decode()
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "webhooklog/?state=%00",
+        "webhooklog/?pk__in=%00",
+        "subscription/?company=a%00",
+        "company/a%00/change/",
+        "subscription/%00/history/",
+    ],
+)
+def test_an_address_with_a_nul_is_told_to_be_wrong(admin_client, address):
+    answer = admin_client.get(reverse("admin:app_list", args=["logs"]) + address)
+    assert answer.status_code == 400
+    assert "This address cannot be read" in answer.content.decode()
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_superuser_finds_and_opens_every_row(admin_client, one_of_each, model):
+    row = one_of_each[model]
+    assert rows_of(admin_client.get(reverse(f"admin:logs_{model}_changelist"))) == [str(row.pk)]
+    assert admin_client.get(change_page(row)).status_code == 200
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_no_page_holds_what_the_content_security_policy_would_block(admin_client, one_of_each, model):
+    for address in (reverse(f"admin:logs_{model}_changelist"), change_page(one_of_each[model])):
+        answer = admin_client.get(address)
+        assert "script-src 'self'" in answer["Content-Security-Policy"]
+        assert re.findall(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)", answer.content.decode()) == []
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_staff_of_another_company_find_nothing(client, staff, one_of_each, model):
+    staff("Administrator", make_company(OTHER_COMPANY, "Other"))
+    row = one_of_each[model]
+    assert str(row.pk) not in rows_of(client.get(reverse(f"admin:logs_{model}_changelist")))
+    assert client.get(change_page(row)).status_code == 302  # Django's "it does not exist", on the index page
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_staff_of_the_company_find_their_rows(client, staff, one_of_each, model):
+    user = staff("Operator")
+    if model == "import":
+        Import.objects.update(uploaded_by=user)
+    assert rows_of(client.get(reverse(f"admin:logs_{model}_changelist"))) == [str(one_of_each[model].pk)]
+    assert client.get(change_page(one_of_each[model])).status_code == 200
+
+
+@pytest.mark.parametrize("model", READ_ONLY)
+def test_records_can_neither_be_added_nor_changed_by_a_superuser(admin_client, one_of_each, model):
+    row = one_of_each[model]
+    assert admin_client.get(reverse(f"admin:logs_{model}_add")).status_code == 403
+    assert admin_client.post(change_page(row), {"state": "skipped"}).status_code == 403
+    assert 'name="_save"' not in admin_client.get(change_page(row)).content.decode()
+
+
+@pytest.mark.parametrize("model", ["attempt", "auditentry", "import", "subscription", "run", "runentry"])
+def test_records_cannot_be_deleted_by_a_superuser(admin_client, one_of_each, model):
+    row = one_of_each[model]
+    address = reverse(f"admin:logs_{model}_delete", args=[row.pk])
+    assert admin_client.post(address, {"post": "yes"}).status_code == 403
+    assert type(row).objects.filter(pk=row.pk).exists()
+
+
+# Webhook logs
+
+
+def test_a_superuser_deletes_one_log_with_its_attempts(admin_client, one_of_each):
+    log = one_of_each["webhooklog"]
+    address = reverse("admin:logs_webhooklog_delete", args=[log.pk])
+    assert "Are you sure" in admin_client.get(address).content.decode()
+    admin_client.post(address, {"post": "yes"})
+    assert (WebhookLog.objects.count(), Attempt.objects.count()) == (0, 0)
+    assert LogEntry.objects.get().object_id == log.pk
+
+
+def test_staff_delete_no_log(client, staff, one_of_each):
+    staff("Administrator")
+    address = reverse("admin:logs_webhooklog_delete", args=[one_of_each["webhooklog"].pk])
+    assert client.post(address, {"post": "yes"}).status_code == 403
+
+
+def test_logs_cannot_be_deleted_in_bulk(admin_client, one_of_each):
+    page = admin_client.get(LOGS).content.decode()
+    assert 'value="redeliver_selected"' in page
+    assert "delete_selected" not in page
+
+
+@pytest.mark.parametrize(
+    ("term", "is_found"),
+    [("{pk}", True), (" {PK} ", True), ("{object_id}", True), ("62742dd8", False), ("Work Orders", False)],
+)
+def test_logs_are_found_by_whole_ids_alone(admin_client, one_of_each, term, is_found):
+    log = one_of_each["webhooklog"]
+    term = term.format(pk=log.pk, PK=log.pk.upper(), object_id=log.object_id)
+    assert log.object_id
+    assert rows_of(admin_client.get(LOGS, {"q": term})) == ([log.pk] if is_found else [])
+
+
+@pytest.mark.parametrize(
+    ("query", "numbers"),
+    [
+        ({"event_type": "COTTask"}, {1}),
+        ({"event_type": "other"}, {2}),
+        ({"state__exact": "failed"}, {1}),
+        ({"cause__exact": "timeout"}, {1}),
+        ({"state__exact": "succeeded"}, {2}),
+    ],
+)
+def test_logs_are_filtered(admin_client, query, numbers):
+    make_subscription()
+    logs = {1: make_log(1), 2: make_log(2, event={"type": "COTNew"}, status=200, response="ok")}
+    assert rows_of(admin_client.get(LOGS, query)) == [logs[number].pk for number in numbers]
+
+
+def test_the_page_of_a_log_masks_the_payload_and_the_response(admin_client):
+    make_subscription()
+    log = make_log(event={"data": {"password": "hunter2", "n": 1.50}}, response='{"token": "hunter3", "why": "no"}')
+    page = admin_client.get(change_page(log)).content.decode()
+    assert "hunter2" not in page
+    assert "hunter3" not in page
+    assert "&quot;n&quot;: 1.5" in page
+    assert "&quot;why&quot;: &quot;no&quot;" in page
+    assert f'href="{log.get_absolute_url()}"' in page
+
+
+def test_who_may_not_see_payloads_sees_none(client, staff, one_of_each):
+    user = staff("Viewer")
+    user.groups.get().permissions.filter(codename="view_payload").delete()
+    page = client.get(change_page(one_of_each["webhooklog"])).content.decode()
+    assert "<pre" not in page
+
+
+def test_json_is_indented_without_being_read_anew():
+    assert shown_json('{"b":1e400,"a":1.50,"a":2,"token":"x"}') == (
+        '{\n  "b": 1e400,\n  "a": 1.50,\n  "a": 2,\n  "token": "••••••••"\n}'
+    )
+
+
+def test_a_json_too_long_for_a_page_is_cut():
+    assert len(shown_json(json.dumps({"a": "x" * 300_000}))) < 200_100
+
+
+# Re-delivery
+
+
+def ask(client, *logs: WebhookLog):
+    return client.post(LOGS, {"action": "redeliver_selected", "_selected_action": [log.pk for log in logs]})
+
+
+def confirm(client, asked, *logs: WebhookLog):
+    """Press the button of the page that asked."""
+    hidden = dict(re.findall(r'name="(after_try_\w+)" value="(\d+)"', asked.content.decode()))
+    data = {"action": "redeliver_selected", "_selected_action": [log.pk for log in logs], "confirmed": "Re-deliver"}
+    return client.post(LOGS, data | hidden, follow=True)
+
+
+def texts(answer) -> list[str]:
+    return [str(message) for message in answer.context["messages"]]
+
+
+def test_re_delivery_asks_first_and_then_queues_each_failed_log_once(client, staff):
+    user = staff("Operator")
+    make_subscription()
+    failed, received = make_log(2), make_log(1, status=200, response="ok")
+    asked = ask(client, failed, received)
+    page = asked.content.decode()
+    assert "1 log will be sent once more" in page
+    assert "1 log was received and is left out." in page
+    assert not WebhookLog.objects.filter(next_attempt_at__isnull=False).exists()
+
+    told = texts(confirm(client, asked, failed, received))
+    assert told == ["1 log is queued.", "1 log is left out: It was received."]
+    assert [log.pk for log in WebhookLog.objects.filter(next_attempt_at__isnull=False)] == [failed.pk]
+    assert list(AuditEntry.objects.values_list("actor", "action", "about")) == [(user.pk, "redelivered", failed.pk)]
+
+
+def test_logs_that_are_queued_already_are_not_offered_again(admin_client):
+    make_subscription()
+    logs = [make_log(1), make_log(2)]
+    confirm(admin_client, ask(admin_client, logs[0]), logs[0])
+    page = ask(admin_client, *logs).content.decode()
+    assert "1 log will be sent once more" in page
+    assert "1 log is queued already and is left out." in page
+    assert f"after_try_{logs[0].pk}" not in page
+
+
+def test_a_double_click_queues_once_even_when_the_first_was_tried_in_between(admin_client):
+    make_subscription()
+    log = make_log()
+    asked = ask(admin_client, log)
+    confirm(admin_client, asked, log)
+    WebhookLog.objects.update(next_attempt_at=None, state="failed", retry=log.retry + 1)
+    told = texts(confirm(admin_client, asked, log))
+    assert told[-1] == "1 log is left out: It is queued already, or was tried in the meantime."
+    assert AuditEntry.objects.count() == 1
+
+
+def test_logs_that_cannot_be_sent_are_left_out_with_the_reason(admin_client):
+    make_subscription(is_active=False)
+    logs = [make_log(1), make_log(2)]
+    told = texts(confirm(admin_client, ask(admin_client, *logs), *logs))
+    assert told[-1] == "2 logs are left out: Its subscription is not active. Activate it first."
+    assert not WebhookLog.objects.filter(next_attempt_at__isnull=False).exists()
+
+
+def test_what_was_not_on_the_page_that_asked_is_not_sent(admin_client):
+    make_subscription()
+    seen, unseen = make_log(1), make_log(2)
+    told = texts(confirm(admin_client, ask(admin_client, seen), seen, unseen))
+    assert told == ["1 log is queued.", "1 log is left out: It was not on the page that asked."]
+
+
+def test_more_than_100_logs_become_a_plan(admin_client):
+    make_subscription()
+    many_logs(101)
+    data = {"action": "redeliver_selected", "_selected_action": ["x"], "select_across": "1", "confirmed": "1"}
+    answer = admin_client.post(LOGS, data, follow=True)
+    run = Run.objects.get()
+    assert (answer.redirect_chain, run.state) == ([(f"/redeliveries/{run.pk}/", 302)], RunState.PLANNED)
+    assert set(run.entries.values_list("log", flat=True)) == set(WebhookLog.objects.values_list("pk", flat=True))
+    assert texts(answer) == ["These are many: here is the plan of their re-delivery. Nothing was sent yet."]
+    assert not WebhookLog.objects.filter(next_attempt_at__isnull=False).exists()
+
+
+def test_a_viewer_cannot_re_deliver(client, staff):
+    staff("Viewer")
+    make_subscription()
+    log = make_log()
+    assert "redeliver_selected" not in client.get(LOGS).content.decode()
+    confirm(client, ask(client, log), log)
+    assert WebhookLog.objects.get().next_attempt_at is None
+
+
+def test_staff_cannot_re_deliver_logs_of_another_company(client, staff):
+    staff("Operator", make_company(OTHER_COMPANY, "Other"))
+    make_subscription()
+    log = make_log()
+    asked = ask(client, log)
+    client.post(
+        LOGS,
+        {
+            "action": "redeliver_selected",
+            "_selected_action": [log.pk],
+            "confirmed": "1",
+            f"after_try_{log.pk}": log.retry,
+        },
+    )
+    assert log.pk not in asked.content.decode()
+    assert WebhookLog.objects.get().next_attempt_at is None
+
+
+# Many logs
+
+
+def many_logs(number: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO logs_webhooklog (id, subscription_id, company, created_at, status, retry, response, state, cause,
+                fingerprint, event_type, action, object_id, object_name, search)
+            SELECT lpad(to_hex(1651781080 + n), 8, '0') || lpad(to_hex(n), 16, '0'), %s, %s,
+                to_timestamp(1651781080 + n), 500, 3, repeat('x', 500), 'failed', 'http_5xx',
+                '', (ARRAY['COTTask', 'COTNew'])[1 + n %% 2], 'create', '', 'Pump', ''
+            FROM generate_series(1, %s) AS n
+            """,
+            [SUBSCRIPTION, make_company().pk, number],
+        )
+        cursor.execute("ANALYZE logs_webhooklog")
+
+
+@pytest.mark.parametrize("role", ["superuser", "Operator"])
+def test_the_list_of_many_logs_counts_to_10_000_and_reads_one_page(client, staff, admin_user, role):
+    make_subscription()
+    many_logs(30_000)
+    client.force_login(admin_user) if role == "superuser" else staff(role)
+    client.get(reverse("admin:index"))  # fills the caches of content types
+    for query in ("", "?state__exact=failed", "?p=50", "?event_type=other", "?_facets=True", "?all=", "?o=2"):
+        with CaptureQueriesContext(connection) as captured:
+            answer = client.get(LOGS + query)
+        assert answer.status_code == 200, query
+        queries = [entry["sql"] for entry in captured]
+        counts = [sql for sql in queries if "COUNT(" in sql.upper()]
+        lists = [sql for sql in queries if 'FROM "logs_webhooklog"' in sql and sql not in counts]
+        assert len(queries) <= 12, query
+        assert all("LIMIT 10001" in sql for sql in counts), query
+        assert len(lists) == 1, query
+        assert 'ORDER BY "logs_webhooklog"."created_at" DESC, "logs_webhooklog"."id" DESC LIMIT 100' in lists[0], query
+        assert '"response"' not in lists[0], query
+        assert "DISTINCT" not in lists[0], query
+
+
+def test_the_number_of_many_logs_is_told_as_10_000_and_more(admin_client):
+    make_subscription()
+    many_logs(10_001)
+    page = re.sub(r"\s+", " ", admin_client.get(LOGS + "?state__exact=failed").content.decode())
+    assert "10,000+ webhook logs" in page
+    assert "10000 results" not in page
+
+
+def test_the_list_of_many_logs_walks_an_index(admin_client):
+    make_subscription()
+    many_logs(30_000)
+    with CaptureQueriesContext(connection) as captured:
+        admin_client.get(LOGS)
+    [query] = [e["sql"] for e in captured if 'FROM "logs_webhooklog"' in e["sql"] and "COUNT(" not in e["sql"]]
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {query}")
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert "log_newest" in plan
+    assert "Sort" not in plan
+
+
+def test_a_search_among_many_logs_uses_indexes(admin_client):
+    make_subscription()
+    many_logs(30_000)
+    with CaptureQueriesContext(connection) as captured:
+        admin_client.get(LOGS, {"q": objectid.new()})
+    [query] = [e["sql"] for e in captured if 'FROM "logs_webhooklog"' in e["sql"] and "COUNT(" not in e["sql"]]
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {query}")
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert "log_of_object" in plan
+    assert "Seq Scan on logs_webhooklog" not in plan
+
+
+# Subscriptions and companies
+
+
+def form_of(subscription: Subscription, **changes) -> dict:
+    names = ["name", "description", "url", "trigger", "context_task_group", "context_survey", "context_group"]
+    data = {name: getattr(subscription, name) for name in names}
+    return data | ({"is_active": "on"} if subscription.is_active else {}) | changes
+
+
+def test_a_change_is_stored_remembered_for_the_next_import_and_on_record(client, staff):
+    user = staff("Administrator")
+    subscription = make_subscription(waiting_from=7)
+    subscription.edited_fields = ["trigger"]
+    subscription.save()
+    answer = client.post(change_page(subscription), form_of(subscription, name="Pumps", url="https://new.example/x"))
+    assert answer.status_code == 302
+    subscription.refresh_from_db()
+    assert (subscription.name, subscription.url) == ("Pumps", "https://new.example/x")
+    assert subscription.edited_fields == ["name", "trigger", "url"]
+    entry = AuditEntry.objects.get()
+    assert (entry.actor, entry.action, entry.about, entry.detail) == (user, "changed", subscription.pk, "name, url")
+
+
+def test_saving_without_a_change_leaves_no_trace(client, staff):
+    staff("Administrator")
+    subscription = make_subscription()
+    assert client.post(change_page(subscription), form_of(subscription)).status_code == 302
+    subscription.refresh_from_db()
+    assert (subscription.edited_fields, AuditEntry.objects.count()) == ([], 0)
+
+
+def test_code_and_company_stay_as_they_were_saved(client, staff):
+    staff("Administrator")
+    subscription, other = make_subscription(), make_company(OTHER_COMPANY, "Other")
+    client.post(change_page(subscription), form_of(subscription, code="another", company=other.pk))
+    stored = Subscription.objects.get()
+    assert (stored.code, stored.company_id) == (subscription.code, subscription.company_id)
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("http://169.254.169.254/", "credentials; it is never allowed."),
+        ("http://10.0.0.1/", "10.0.0.1 is not a public address"),
+        ("ftp://server.example/", "This is not an http or https URL."),
+        ("https://a b.example/", "This is not an http or https URL."),
+        ("", "This field is required."),
+    ],
+)
+def test_a_url_that_the_guard_would_refuse_is_refused(client, staff, url, message):
+    staff("Administrator")
+    subscription = make_subscription()
+    answer = client.post(change_page(subscription), form_of(subscription, url=url))
+    assert message in answer.content.decode()
+    assert Subscription.objects.get().url == subscription.url
+
+
+def test_a_name_that_leads_inside_is_refused_as_on_the_page(settings, client, staff):
+    settings.DELIVERY_ALLOWED_NETWORKS = []
+    staff("Administrator")
+    subscription = make_subscription()
+    answer = client.post(change_page(subscription), form_of(subscription, url="http://localhost:9/"))
+    assert "It would be refused:" in answer.content.decode()
+    assert Subscription.objects.get().url == subscription.url
+
+
+def test_names_turn_the_direction_of_no_page(admin_client):
+    subscription = make_subscription(name="Pumps\u202etxt")
+    for address in (SUBSCRIPTIONS, change_page(subscription), subscription.get_absolute_url(), "/subscriptions/"):
+        page = admin_client.get(address).content.decode()
+        assert r"Pumps\u202etxt" in page
+        assert "\u202e" not in re.sub(r"<[^>]+>", "", page)
+
+
+def test_a_refused_url_that_is_stored_already_lets_other_fields_be_edited(client, staff):
+    staff("Administrator")
+    subscription = make_subscription(url="http://10.0.0.1/")
+    client.post(change_page(subscription), form_of(subscription, name="Pumps"))
+    assert Subscription.objects.get().name == "Pumps"
+
+
+def test_a_new_subscription_has_a_secret_and_is_on_record(client, staff):
+    staff("Administrator")
+    data = {
+        "company": make_company().pk,
+        "name": "New",
+        "code": "new",
+        "url": "https://a.example",
+        "trigger": "logout-user",
+    }
+    page = client.post(reverse("admin:logs_subscription_add"), data, follow=True).content.decode()
+    stored = Subscription.objects.get()
+    assert (stored.name, stored.is_active) == ("New", False)
+    assert list(AuditEntry.objects.order_by("id").values_list("action", "about")) == [
+        ("created", stored.pk),
+        ("secret", stored.pk),
+    ]
+    assert "A signing secret was made." in page
+    validate_secret(stored.secret)
+    assert stored.secret not in page
+
+
+def test_workers_notice_a_change(client, staff):
+    staff("Administrator")
+    subscription = make_subscription(is_active=False, is_draining=True, lane_version=3)
+    client.post(change_page(subscription), form_of(subscription, is_active="on"))
+    subscription.refresh_from_db()
+    assert (subscription.is_active, subscription.is_draining, subscription.lane_version) == (True, False, 4)
+
+
+def test_a_code_that_is_taken_is_refused(client, staff):
+    staff("Administrator")
+    taken = make_subscription()
+    data = form_of(taken, company=taken.company_id, code=taken.code)
+    answer = client.post(reverse("admin:logs_subscription_add"), data)
+    assert "This company has another subscription with this code." in answer.content.decode()
+    assert Subscription.objects.count() == 1
+
+
+def test_nobody_creates_a_subscription_in_another_company(client, staff):
+    staff("Administrator")
+    other = make_company(OTHER_COMPANY, "Other")
+    data = {"company": other.pk, "name": "New", "code": "new", "url": "https://a.example", "trigger": "logout-user"}
+    assert client.post(reverse("admin:logs_subscription_add"), data).status_code == 200
+    assert not Subscription.objects.exists()
+
+
+def test_secrets_are_never_on_a_page(client, staff):
+    subscription = make_subscription(url="https://a.example/?token=hunter2", document='{"password": "hunter3"}')
+    subscription.secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLawz"
+    subscription.save()
+    staff("Viewer")
+    viewed = client.get(change_page(subscription)).content.decode()
+    staff("Administrator")
+    edited = client.get(change_page(subscription)).content.decode()
+    for page in (viewed, edited):
+        assert subscription.encrypted_secret not in page
+        assert subscription.secret not in page
+        assert "hunter3" not in page
+    assert "hunter2" not in viewed
+    assert client.get(SUBSCRIPTIONS, {"q": "hunter2"}).context["cl"].result_count == 0
+    assert client.get(SUBSCRIPTIONS, {"q": "a.example"}).context["cl"].result_count == 1
+
+
+@pytest.mark.parametrize("column", ["name", "code", "pk"])
+def test_subscriptions_are_found_by(client, staff, column):
+    staff("Viewer")
+    wanted = make_subscription(name="Pumps", code="pumps")
+    make_subscription(OTHER_SUBSCRIPTION, name="Valves", code="valves", url="https://other.example")
+    assert rows_of(client.get(SUBSCRIPTIONS, {"q": getattr(wanted, column)})) == [wanted.pk]
+
+
+def test_a_placeholder_is_not_edited_here(client, staff):
+    staff("Administrator")
+    placeholder = make_subscription(is_placeholder=True, is_active=False, url="", trigger="")
+    assert client.post(change_page(placeholder), form_of(placeholder, url="https://a.example")).status_code == 403
+
+
+def test_the_id_of_a_company_cannot_be_changed(admin_client, admin_user):
+    company = make_company()
+    admin_client.post(change_page(company), {"id": OTHER_COMPANY, "name": "Renamed", "users": [admin_user.pk]})
+    assert list(Company.objects.values_list("id", "name", "users")) == [(company.pk, "Renamed", admin_user.pk)]
+
+
+def test_attempts_are_shown_masked(admin_client, one_of_each):
+    attempt = one_of_each["attempt"]
+    Attempt.objects.update(
+        url="https://a.example/?token=hunter1",
+        response="password=hunter2",
+        response_headers=[["Set-Cookie", "hunter3"]],
+    )
+    page = admin_client.get(change_page(attempt)).content.decode()
+    assert "https://a.example/?token=••••••••" in page
+    assert not re.search(r"hunter\d", page)
+
+
+def test_attempts_of_a_log_are_one_click_away(admin_client, one_of_each):
+    log = one_of_each["webhooklog"]
+    [address] = re.findall(r'href="([^"]+/attempt/[?]q=[^"]+)"', admin_client.get(change_page(log)).content.decode())
+    assert rows_of(admin_client.get(address)) == [str(one_of_each["attempt"].pk)]

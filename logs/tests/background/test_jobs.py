@@ -1,0 +1,264 @@
+"""Background jobs in workers that are stopped, killed and paused in the middle of their work."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from functools import partial
+
+import pytest
+from django.contrib.sessions.models import Session
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.urls import reverse
+from django.utils import timezone
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from logs.models import Import, ImportChunk, ImportState, Retention, Run, RunState, WebhookLog
+from logs.tasks import forget_jobs, forget_sessions, prune
+
+from ..factories import import_logs, log_document, make_log, make_subscription
+from ..processes import Worker, somebody_waits_for_a_lock, wait_until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+LOGS = 1100  # a batch and a bit
+CHANGED = 1050  # of the second batch
+
+
+@pytest.fixture(autouse=True)
+def no_jobs_left(transactional_db) -> None:
+    """What other tests have left: these tables are not Django's to empty."""
+    execute(connections["default"], "DELETE FROM procrastinate_jobs; DELETE FROM procrastinate_workers")
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[[], Worker]]:
+    """`start()`: a worker whose jobs are taken up by others within a second."""
+    workers: list[Worker] = []
+
+    def start_worker() -> Worker:
+        workers.append(Worker(JOB_LEASE="1"))
+        return workers[-1]
+
+    yield start_worker
+    for worker in workers:
+        if worker.process.poll() is None:
+            worker.kill()
+
+
+@pytest.fixture
+def lock() -> Iterator[Callable[[str], Callable[[], None]]]:
+    """`release = lock("LOCK TABLE …")`: as somebody else's transaction, until it is released."""
+    made: list[BaseDatabaseWrapper] = []
+
+    def take(statement: str) -> Callable[[], None]:
+        made.append(other := connections.create_connection("default"))
+        execute(other, f"BEGIN; {statement}")
+        return partial(execute, other, "ROLLBACK")
+
+    yield take
+    for other in made:
+        execute(other, "ROLLBACK")
+        other.close()
+
+
+def execute(on: BaseDatabaseWrapper, statement: str) -> None:
+    with on.cursor() as cursor:
+        cursor.execute(statement)
+
+
+@pytest.fixture
+def operator(client, member):
+    user = member("Operator")
+    client.force_login(user)
+    return user
+
+
+@pytest.fixture
+def held_up(client, operator, lock) -> tuple[Import, Callable[[], None]]:
+    """An import that will wait in its second batch, for a row that is locked; and what releases the row."""
+    make_subscription()
+    import_logs(log_document(CHANGED, response="stored before"))
+    content = b"\n".join(json.dumps(log_document(number)).encode() for number in range(LOGS))
+    upload = upload_file(client, content)
+    return upload, lock(f"SELECT FROM logs_webhooklog WHERE id = '{log_document(CHANGED)['_id']}' FOR UPDATE")
+
+
+def upload_file(client, content: bytes) -> Import:
+    answer = client.post(
+        reverse("logs:import_list"), {"kind": "logs", "file": SimpleUploadedFile("logs.json", content)}
+    )
+    assert answer.status_code == 303
+    return Import.objects.latest("pk")
+
+
+def is_in_second_batch(upload: Import) -> bool:
+    upload.refresh_from_db()
+    return upload.read == 1000 and somebody_waits_for_a_lock()
+
+
+def has_ended(upload: Import) -> bool:
+    upload.refresh_from_db()
+    return upload.is_finished
+
+
+def numbers(upload: Import) -> tuple[int, ...]:
+    return upload.read, upload.new, upload.updated, upload.unchanged, upload.refused
+
+
+ALL_OF_IT = (LOGS, LOGS - 1, 1, 0, 0)
+
+
+def jobs(task: str) -> list[str]:
+    return list(ProcrastinateJob.objects.filter(task_name=f"logs.tasks.{task}").values_list("status", flat=True))
+
+
+def test_an_import_stops_with_its_worker_and_goes_on_in_the_next_one(start, held_up):
+    upload, release = held_up
+    worker = start()
+    wait_until(lambda: is_in_second_batch(upload))
+    assert worker.stop() == 0  # though nobody has released the row
+    upload.refresh_from_db()
+    assert (upload.state, jobs("run_import")) == (ImportState.RUNNING, ["todo"])
+    release()
+    start()
+    wait_until(lambda: has_ended(upload))
+    assert (upload.state, numbers(upload)) == (ImportState.DONE, ALL_OF_IT)
+    assert not ImportChunk.objects.exists()
+
+
+def test_an_import_whose_worker_was_killed_is_taken_up_and_its_numbers_are_right(start, held_up):
+    upload, release = held_up
+    killed = start()
+    wait_until(lambda: is_in_second_batch(upload))
+    killed.kill()
+    release()
+    start()
+    wait_until(lambda: has_ended(upload))
+    assert (upload.state, numbers(upload)) == (ImportState.DONE, ALL_OF_IT)
+
+
+def test_a_worker_that_comes_back_after_its_import_was_taken_over_stores_nothing_more(start, held_up):
+    upload, release = held_up
+    paused = start()
+    wait_until(lambda: is_in_second_batch(upload))
+    paused.pause()
+    start()
+
+    def is_taken_over() -> bool:
+        upload.refresh_from_db()
+        return upload.turn == 2
+
+    wait_until(is_taken_over)
+    release()  # the paused one has the row now, and would be the first to store
+    paused.go_on()
+    wait_until(lambda: has_ended(upload))
+    assert (upload.state, numbers(upload)) == (ImportState.DONE, ALL_OF_IT)
+
+
+def test_an_import_is_cancelled_by_the_button_of_its_page_and_keeps_what_is_stored(start, client, held_up):
+    upload, release = held_up
+    start()
+    wait_until(lambda: is_in_second_batch(upload))
+    button = reverse("logs:import_cancel", args=[upload.pk])
+    assert f'action="{button}"' in client.get(upload.get_absolute_url()).content.decode()
+    page = client.post(button, follow=True).content.decode()
+    release()
+    wait_until(lambda: jobs("run_import") == ["succeeded"])
+    upload.refresh_from_db()
+    assert (upload.state, numbers(upload)) == (ImportState.CANCELLED, (1000, 1000, 0, 0, 0))
+    assert WebhookLog.objects.count() == 1001
+    assert WebhookLog.objects.get(pk=log_document(CHANGED)["_id"]).response == "stored before"
+    assert not ImportChunk.objects.exists()
+    assert "This import was cancelled." in page
+    assert "What was read before is stored, and stays." in page
+
+
+def test_a_plan_stops_with_its_worker_and_is_made_by_the_next_one_while_imports_wait(
+    start, client, held_up, lock, operator, monkeypatch
+):
+    upload, release = held_up
+    monkeypatch.setattr("logs.redelivery.drafts.QUICK", 0)
+    logs = [make_log(5000)]
+    unlock = lock("LOCK TABLE logs_runentry IN SHARE MODE")
+    client.post(reverse("logs:run_create"), {"source": "filter", "query": f"q={logs[0].pk}"})
+    run = Run.objects.get()
+    assert run.state == RunState.PLANNING
+    worker = start()
+    wait_until(lambda: is_in_second_batch(upload) and jobs("plan_run") == ["doing"])
+    assert worker.stop() == 0
+    unlock()
+    run.refresh_from_db()
+    assert (run.state, run.problem, jobs("plan_run")) == (RunState.PLANNING, "", ["todo"])
+    start()
+
+    def is_planned() -> bool:
+        run.refresh_from_db()
+        return run.state == RunState.PLANNED
+
+    wait_until(is_planned)
+    assert (run.problem, run.entries.count()) == ("", 1)
+    assert not has_ended(upload)  # it held up nothing
+    release()
+
+
+def test_what_waits_for_a_job_that_is_nowhere_gets_one_whatever_else_is_wrong_with_jobs(start, client, operator):
+    make_subscription()
+    upload = upload_file(client, json.dumps(log_document()).encode())
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM procrastinate_jobs")
+        # A periodic job lost its worker, and the next one is queued: it cannot be queued again, and must hold up nothing.
+        cursor.execute(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, queueing_lock, status, scheduled_at) VALUES "
+            "('default', 'logs.tasks.forget_plans', 'forget_plans', 'doing', NULL), "
+            "('default', 'logs.tasks.forget_plans', 'forget_plans', 'todo', now() + interval '1 day')"
+        )
+    start()
+    wait_until(lambda: has_ended(upload))
+    assert (upload.state, upload.new) == (ImportState.DONE, 1)
+    assert sorted(jobs("forget_plans")) == ["aborted", "todo"]
+
+
+def test_old_jobs_and_expired_sessions_are_deleted(start, client, operator):
+    """A session that ended, and jobs that ended in each way; those that are young or not done stay."""
+    Session.objects.create(session_key="ended", session_data="", expire_date=timezone.now() - timedelta(days=1))
+    with connection.cursor() as cursor:
+        for status in ("succeeded", "failed", "aborted", "cancelled", "todo"):
+            for days in (6, 8):
+                cursor.execute(
+                    "INSERT INTO procrastinate_jobs (queue_name, task_name, status) VALUES ('old', %s, %s) RETURNING id",
+                    [f"{status} {days}", status],
+                )
+                [pk] = cursor.fetchone()
+                cursor.execute("DELETE FROM procrastinate_events WHERE job_id = %s", [pk])
+                cursor.execute(
+                    "INSERT INTO procrastinate_events (job_id, type, at) VALUES (%s, 'deferred', now() - %s * interval '1 day')",
+                    [pk, days],
+                )
+    for task in (forget_sessions, forget_jobs):
+        task.defer(timestamp=0)
+    start()
+    names = ProcrastinateJob.objects.filter(queue_name="old").values_list("task_name", flat=True)
+    wait_until(lambda: jobs("forget_jobs") == jobs("forget_sessions") == ["succeeded"])
+    assert sorted(names) == ["aborted 6", "cancelled 6", "failed 6", "succeeded 6", "todo 6", "todo 8"]
+    assert not Session.objects.filter(session_key="ended").exists()
+    assert Session.objects.exists()  # that of the operator
+
+
+def test_pruning_stops_with_its_worker_and_goes_on_in_the_next_one(start, lock):
+    make_subscription()
+    make_log(0)
+    Retention.objects.create(pk=1, log_days=1)
+    release = lock("LOCK TABLE logs_attempt IN SHARE MODE")
+    prune.defer(timestamp=0)
+    worker = start()
+    wait_until(lambda: jobs("prune") == ["doing"] and somebody_waits_for_a_lock())
+    assert worker.stop() == 0
+    assert jobs("prune") == ["todo"]
+    release()
+    start()
+    wait_until(lambda: jobs("prune") == ["succeeded"])
+    assert not WebhookLog.objects.exists()
+    assert Retention.current().run_logs == 1

@@ -1,0 +1,116 @@
+"""What a worker does besides delivering, as a process whose database fails under it."""
+
+import sys
+from collections.abc import Callable, Iterator
+from textwrap import dedent
+
+import pytest
+from django.db import connection, connections
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from logs.models.log_counts import RollupDelta
+from logs.tasks import make_months
+
+from ..factories import make_log, make_subscription
+from ..processes import Worker, wait_until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+# A worker that loses patience at once.
+IMPATIENT = dedent("""
+    import django
+    django.setup()
+    from django.core.management import call_command
+    from logs import supervising
+    supervising.FIRST_WAIT_SECONDS = 0.01
+    call_command("run_worker")
+""")
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., Worker]]:
+    workers: list[Worker] = []
+
+    def start_worker(command: list[str] | None = None, **more: str) -> Worker:
+        workers.append(Worker(command=command, **more))
+        return workers[-1]
+
+    yield start_worker
+    for worker in workers:
+        if worker.process.poll() is None:
+            worker.kill()
+
+
+@pytest.fixture
+def without_differences() -> Iterator[Callable[[], None]]:
+    """`without_differences()`: what is to be folded is not to be found, until the function is called that it returns."""
+    renamed = [False]
+
+    def rename(there: str, to: str) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(f"ALTER TABLE {there} RENAME TO {to}")
+        renamed[0] = not renamed[0]
+
+    def take_away() -> Callable[[], None]:
+        rename("logs_rollupdelta", "gone")
+        return lambda: rename("gone", "logs_rollupdelta")
+
+    yield take_away
+    if renamed[0]:
+        rename("gone", "logs_rollupdelta")
+
+
+def problems(client) -> list[str]:
+    return client.get("/readyz").json()["workers"]["problems"]
+
+
+def all_folded() -> bool:
+    return not RollupDelta.objects.exists()
+
+
+def end_connections(pattern: str) -> int:
+    """As an outage does, or an administrator; how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name LIKE %s",
+            [pattern],
+        )
+        return cursor.fetchone()[0]
+
+
+def test_figures_are_added_up_again_after_a_failure_which_readyz_tells_meanwhile(start, client, without_differences):
+    worker = start()
+    worker.read_until("lane groups")
+    put_back = without_differences()
+    wait_until(lambda: problems(client) == ["rollups: ProgrammingError"])
+    put_back()
+    wait_until(lambda: problems(client) == [])
+    make_subscription()
+    make_log()
+    wait_until(all_folded)
+    assert worker.stop() == 0
+
+
+def test_everything_goes_on_after_all_connections_have_been_ended(start, client):
+    worker = start()
+    worker.read_until("lane groups")
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM procrastinate_jobs")
+    connections["default"].close_pool()
+    wait_until(lambda: end_connections("cotadmin jobs") >= 3)
+    assert end_connections("%") >= 3
+    make_subscription()
+    make_log()
+    wait_until(all_folded)
+    wait_until(lambda: problems(client) == [])
+    make_months.defer(timestamp=0)  # Procrastinate's listener was ended as well
+    wait_until(lambda: not ProcrastinateJob.objects.filter(status__in=["todo", "doing"]).exists())
+    assert worker.stop() == 0
+
+
+def test_a_loop_that_cannot_be_kept_going_ends_the_process_with_an_error(start, without_differences):
+    without_differences()
+    worker = start([sys.executable, "-c", IMPATIENT])
+    assert worker.wait() == 1
+    assert "background loop rollups keeps failing: the worker stops" in worker.output
+    assert "a background loop cannot be kept going: rollups" in worker.output

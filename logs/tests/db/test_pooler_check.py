@@ -1,0 +1,67 @@
+"""A pooler that gives each transaction another connection is refused with a sentence; one that keeps them is fine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.core.checks import run_checks
+from django.core.management import CommandError, call_command
+from django.db import connections
+
+from logs.db.pooler_check import BY_TRANSACTION, NO_OPTIONS, pooler_problem
+
+from ..pooler import Pooler
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def through(monkeypatch) -> Iterator[Callable[..., None]]:
+    """`through(is_by_transaction=True)`: from now on the database is reached through such a pooler."""
+    poolers: list[Pooler] = []
+
+    def start(**options) -> None:
+        backend = type(connections["default"])
+        parameters = backend.get_connection_params
+        found = parameters(connections["default"])
+        host, port = str(found.get("host") or "localhost"), int(found.get("port") or 5432)
+        server = f"{host}/.s.PGSQL.{port}" if host.startswith("/") else (host, port)
+        poolers.append(Pooler(server, **options))
+        elsewhere = {"host": "127.0.0.1", "port": str(poolers[0].port), "sslmode": "disable", "gssencmode": "disable"}
+        monkeypatch.setattr(backend, "get_connection_params", lambda self: parameters(self) | elsewhere)
+
+    yield start
+    for pooler in poolers:
+        pooler.close()
+
+
+def problems_told() -> list[str]:
+    return [str(found.msg) for found in run_checks(databases=["default"]) if found.id == "logs.E001"]
+
+
+def test_where_nothing_stands_in_between_there_is_no_problem():
+    assert pooler_problem() == ""
+    assert problems_told() == []
+
+
+def test_a_pooler_by_transaction_is_refused_by_the_check_of_migrate_and_by_the_worker(through):
+    through(is_by_transaction=True)
+    assert problems_told() == [BY_TRANSACTION]
+    with pytest.raises(CommandError, match="pool_mode = session"):
+        call_command("run_worker")
+
+
+def test_a_pooler_by_session_is_fine(through):
+    through(is_by_transaction=False)
+    assert pooler_problem() == ""
+
+
+def test_a_pooler_that_refuses_settings_at_the_start_is_named(through):
+    through(is_by_transaction=True, refuses="unsupported startup parameter: options")
+    assert problems_told() == [NO_OPTIONS]
+
+
+def test_a_database_that_does_not_answer_is_no_matter_of_poolers(through):
+    through(is_by_transaction=True, refuses="the database system is starting up")
+    assert problems_told() == []

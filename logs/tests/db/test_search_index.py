@@ -1,0 +1,118 @@
+"""The index of words where it has not all of them, and where it is made anew; through the page's search."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.management import call_command
+
+from logs.db import search_vectors
+from logs.logsearch import matching
+from logs.logsearch.filterset import WebhookLogFilter
+from logs.logsearch.finder import Finder
+from logs.models import Payload, WebhookLog
+
+from ..factories import ids_found, make_log, make_subscription, search_for
+
+pytestmark = pytest.mark.django_db
+IDS = [f"62742b759d46b300{number:08x}" for number in range(100_000)]
+
+
+@pytest.fixture(autouse=True)
+def subscription(db):
+    return make_subscription()
+
+
+def test_an_event_of_megabytes_is_found_by_its_last_id_without_being_read(monkeypatch):
+    monkeypatch.setattr(matching, "occurs", None)
+    large = make_log(1, event={"data": {"items": [{"asset": pk} for pk in IDS], "last": "mecánico"}})
+    small = make_log(2, event={"data": {"asset": IDS[0]}})
+    assert len(Payload.objects.get(pk=large.pk).event) > 3_500_000
+    assert ids_found(IDS[-1]) == ids_found("mecanico") == ids_found(f"{IDS[0]} {IDS[50_000]} mecan") == [large.pk]
+    assert ids_found(f"-{IDS[-1]}") == ids_found(f"{IDS[0]} -mecanico") == [small.pk]
+    assert ids_found(IDS[0]) == [small.pk, large.pk]
+
+
+class TestMoreWordsThanAVectorTakes:
+    """A few words take the place of a megabyte of them: they are in several vectors, or in more than there are."""
+
+    @pytest.fixture(params=[20, 60])
+    def large(self, monkeypatch, request) -> WebhookLog:
+        monkeypatch.setattr(search_vectors, "BYTES_LIMIT", request.param)
+        data = {"name": "Bomba", "deep": {"note": "la última válvula", "asset": IDS[7]}, "password": "hidden"}
+        log = make_log(1, response="connect ETIMEDOUT", event={"data": data})
+        payload = Payload.objects.get(pk=log.pk)
+        assert payload.search_2 and ("'+'" in payload.search) == bool(payload.search_4) == (request.param == 20)
+        return log
+
+    @pytest.fixture(autouse=True)
+    def small(self, large) -> WebhookLog:
+        return make_log(2, response="ok", event={"data": {"name": "Ana"}})
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "bomba",
+            IDS[7],
+            "valv",
+            "bomba valvula",
+            '"última válvula"',
+            f"data.deep.asset:{IDS[7]}",
+            f"bomba {IDS[7]} -{IDS[8]}",
+            '-"válvula última"',
+            "-data.deep.asset:ana -ana",
+            "ETIMEDOUT",
+            "response:etimedout",
+            "valvula response:connect",
+        ],
+    )
+    def test_it_is_found_by_what_is_not_in_the_first(self, large, text):
+        assert large.pk in ids_found(text)
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            IDS[8],
+            "alvula",
+            "bomba nothing",
+            "hidden",
+            f"-{IDS[7]}",
+            "-bomba",
+            '-"última válvula"',
+            "response:valvula",
+            "-response:etimedout",
+            "data.name:valvula",
+        ],
+    )
+    def test_it_is_not_found_by_what_is_not_there(self, large, text):
+        assert large.pk not in ids_found(text)
+
+    def test_by_its_own_id(self, large):
+        assert ids_found(large.pk) == [large.pk]
+        assert large.pk not in ids_found(f"-{large.pk}")
+
+
+def test_reading_events_has_the_time_limit_too(monkeypatch):
+    logs = [make_log(number, event={"data": {"name": "one two"}}) for number in range(1, 5)]
+    monkeypatch.setattr(matching, "BYTES_AT_ONCE", 0)
+    found = Finder(WebhookLogFilter(search_for('"two one"')).criteria, seconds=0).find()
+    assert (found.keys, found.looked_until and found.looked_until.pk) == ([], logs[-1].pk)
+    assert Finder(WebhookLogFilter(search_for('"two one"')).criteria).find().looked_until is None
+
+
+def test_the_index_is_made_anew_by_a_command(capsys, settings):
+    log = make_log(1, response="connect ETIMEDOUT", event={"data": {"name": "Bomba", "plate": "hidden"}})
+    make_log(2, response="ok")
+    Payload.objects.filter(pk=log.pk).update(search="'old'")
+    WebhookLog.objects.filter(pk=log.pk).update(search="'old'")
+    assert ids_found("bomba") == ids_found("etimedout") == []
+
+    call_command("rebuild_search_index")
+    assert capsys.readouterr().out == "4 events and responses were read, and the words of 2 of them made anew.\n"
+    assert ids_found("bomba") == ids_found("etimedout") == ids_found("hidden") == [log.pk]
+    assert ids_found("old") == []
+
+    settings.MASKED_KEYS = ["plate"]
+    call_command("rebuild_search_index")
+    assert capsys.readouterr().out == "4 events and responses were read, and the words of 1 of them made anew.\n"
+    assert ids_found("hidden") == []
+    assert ids_found("bomba") == [log.pk]

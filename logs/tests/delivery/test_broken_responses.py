@@ -1,0 +1,38 @@
+"""What becomes of a log when the receiver's answer is no valid HTTP behind its status line."""
+
+from __future__ import annotations
+
+import pytest
+
+from logs.models import Cause, State
+
+from ..factories import make_subscription, make_waiting_log
+from ..raw_server import RawServer
+
+BROKEN = b"Content-Length: 2\r\nContent-Length: 3\r\nX: a\0b\r\n\r\nok"
+
+
+@pytest.fixture
+def raw_server(request):
+    server = RawServer(request.param)
+    yield server
+    server.close()
+
+
+@pytest.mark.parametrize("raw_server", [b"HTTP/1.1 200 OK\r\n" + BROKEN], indirect=True)
+def test_a_log_is_delivered_once_where_the_receiver_has_answered_200(deliver, raw_server):
+    log = make_waiting_log(make_subscription(url=f"http://127.0.0.1:{raw_server.port}/"))
+    deliver()
+    log.refresh_from_db()
+    assert (log.state, log.status, log.retry, log.is_due) == (State.SUCCEEDED, 200, 1, False)
+    [attempt] = log.attempts.all()
+    assert attempt.note.startswith("the response broke off: Parse Error")
+    assert len(raw_server.requests) == 1
+
+
+@pytest.mark.parametrize("raw_server", [b"200 OK\r\n" + BROKEN], indirect=True)
+def test_a_log_has_failed_where_the_answer_has_no_status_line(deliver, raw_server):
+    log = make_waiting_log(make_subscription(url=f"http://127.0.0.1:{raw_server.port}/"), tries_left=1)
+    deliver()
+    log.refresh_from_db()
+    assert (log.state, log.status, log.cause) == (State.FAILED, None, Cause.OTHER)

@@ -1,0 +1,77 @@
+"""How many kinds of failures a receiver can make: what it says differs each time, and the rollups must stay small."""
+
+from __future__ import annotations
+
+import pytest
+from django.urls import reverse
+
+from logs.delivery import fingerprint_limit
+from logs.delivery.fingerprint_limit import OTHER
+from logs.models import Rollup, State, WebhookLog
+from logs.stats.compaction import fold
+
+from ..factories import import_logs, log_document, make_subscription, make_waiting_log
+
+SECOND = "62685990d918fb5557f9f993"
+WORDS = ["alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel"]
+
+
+@pytest.fixture
+def few(monkeypatch):
+    monkeypatch.setattr(fingerprint_limit, "MOST", 3)
+
+
+def failed(number: int, response: str, **fields):
+    return log_document(number, status=500, response=response, **fields)
+
+
+def fingerprints(**logs) -> list[str]:
+    return list(WebhookLog.objects.filter(**logs).order_by("pk").values_list("fingerprint", flat=True))
+
+
+@pytest.mark.django_db
+def test_request_ids_make_one_kind_and_one_row_in_each_width():
+    make_subscription()
+    answers = [f'{{"error":"Internal error","requestId":"{number * 7919:08x}-{number:04x}"}}' for number in range(200)]
+    import_logs(*(failed(number % 5, answer, _id=f"62742dd8{number:016x}") for number, answer in enumerate(answers)))
+    assert set(fingerprints()) == {'{"error":"Internal error","requestId":"{id}"}'}
+    assert Rollup.objects.filter(width=1440).values_list("count", flat=True).get() == 200
+
+
+@pytest.mark.django_db
+def test_an_import_makes_no_more_kinds_of_a_day_than_there_may_be(few, client, member):
+    make_subscription()
+    make_subscription(SECOND)
+    import_logs(*(failed(number, f"no {word}") for number, word in enumerate(WORDS)))
+    import_logs(failed(20, "no zulu"), failed(21, "no bravo"))  # a process that knows nothing yet
+    import_logs(failed(22, "no zulu", subscription=SECOND), failed(60 * 24, "no zulu"))
+    assert fingerprints() == [
+        *["no alpha", "no bravo", "no charlie", *[OTHER] * 5],
+        *[OTHER, "no bravo"],
+        *["no zulu", "no zulu"],
+    ]
+    client.force_login(member("Viewer"))
+    page = client.get(reverse("logs:webhook_log_list"), {"fingerprint": OTHER})
+    assert (
+        page.context["total"].number == 6
+        if "total" in page.context
+        else page.content.decode().count("data-row-link") == 6
+    )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_receiver_makes_no_more_kinds_of_a_day_than_there_may_be(few, receiver, deliver):
+    def answer_something_else() -> None:
+        receiver.body = f"no {WORDS[len(receiver.ledger) - 1]}".encode()
+
+    receiver.status, receiver.when_it_arrives = 500, answer_something_else
+    lane = make_subscription(url=receiver.url)
+    for number in range(5):
+        make_waiting_log(lane, number, tries_left=1)
+    deliver()
+    assert fingerprints(state=State.FAILED) == ["no alpha", "no bravo", "no charlie", OTHER, OTHER]
+    fold()
+    for number in range(5, 7):
+        make_waiting_log(lane, number, tries_left=1)
+    deliver()  # a worker that knows nothing yet
+    assert fingerprints(state=State.FAILED)[5:] == [OTHER, OTHER]

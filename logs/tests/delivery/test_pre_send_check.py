@@ -1,0 +1,118 @@
+"""What is decided while a log waits in a worker's memory, until there is a place for its request or memory for its payload."""
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from logs.models import State, Subscription, WebhookLog
+
+from ..bulk_redeliveries import outcomes, start_run
+from ..factories import make_subscription, make_waiting_log
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+LANES = ("62685990d918fb5557f90001", "62685990d918fb5557f90002")
+
+
+@pytest.fixture(params=["place", "memory"])
+def one_at_a_time(request, settings) -> None:
+    """A worker reads both logs and has room for one request, or for one payload."""
+    if request.param == "place":
+        settings.DELIVERY_CONCURRENCY = 1
+    else:
+        settings.DELIVERY_CONCURRENCY, settings.DELIVERY_MEMORY = 2, 1
+
+
+@pytest.fixture
+def logs(receiver, one_at_a_time) -> list[WebhookLog]:
+    """The heads of two lanes, both due."""
+    return [make_waiting_log(make_subscription(pk, url=receiver.url), number) for number, pk in enumerate(LANES)]
+
+
+def when_one_arrives(receiver, decide) -> None:
+    """`decide(other)` is called while the first request is not answered yet, with the log that waits for its turn."""
+
+    def decide_once() -> None:
+        receiver.when_it_arrives = None
+        decide(WebhookLog.objects.exclude(pk=receiver.ids[0]).get(next_attempt_at__isnull=False))
+
+    receiver.when_it_arrives = decide_once
+
+
+def signed_in(admin_user) -> Client:
+    client = Client()
+    client.force_login(admin_user)
+    return client
+
+
+PAGES = {
+    "skip": ("logs:log_skip", {"reason": "the order was cancelled"}),
+    "hold": ("logs:lane_hold", {}),
+    "deactivation": ("logs:subscription_deactivate", {}),
+}
+
+
+@pytest.mark.parametrize("verb", PAGES)
+def test_what_is_forbidden_is_not_sent(verb, admin_user, logs, receiver, deliver):
+    name, form = PAGES[verb]
+
+    def forbid(log: WebhookLog) -> None:
+        about = log.pk if verb == "skip" else log.subscription_id
+        assert signed_in(admin_user).post(reverse(name, args=[about]), form).status_code == 302
+
+    when_one_arrives(receiver, forbid)
+    deliver(WebhookLog.objects.filter(next_attempt_at=None, state=State.SUCCEEDED))
+    deliver(WebhookLog.objects.filter(pk=make_waiting_log(make_subscription(url=receiver.url), 9).pk, retry=1))
+    [first, last] = receiver.ids
+    [forbidden] = [log for log in logs if log.pk != first]
+    assert forbidden.pk != last
+    forbidden.refresh_from_db()
+    assert (forbidden.state, forbidden.retry) == (State.SKIPPED if verb == "skip" else State.PENDING, 0)
+
+
+def test_it_goes_to_the_url_that_was_given_meanwhile_and_is_signed_with_the_new_secret(logs, receiver, deliver):
+    def change(log: WebhookLog) -> None:
+        subscription = Subscription.objects.get(pk=log.subscription_id)
+        subscription.url, subscription.secret = f"{receiver.url}/moved", "whsec_" + "A" * 32
+        subscription.save()
+        subscription.tell_workers()
+
+    when_one_arrives(receiver, change)
+    deliver()
+    first, second = receiver.ledger
+    assert (first.path != "/hook/moved", second.path) == (True, "/hook/moved")
+    assert "webhook-signature" not in first.headers and second.headers["webhook-signature"].startswith("v1,")
+
+
+def test_a_log_of_a_run_is_not_sent_once_the_run_is_stopped(admin_user, receiver, deliver_run, one_at_a_time):
+    subscriptions = [make_subscription(pk, url=receiver.url) for pk in LANES]
+    found = [
+        make_waiting_log(lane, number, state=State.FAILED, next_attempt_at=None)
+        for number, lane in enumerate(subscriptions)
+    ]
+    run = start_run(admin_user, found)
+
+    def stop(_log: WebhookLog) -> None:
+        assert signed_in(admin_user).post(reverse("logs:run_stop", args=[run.pk])).status_code == 302
+
+    when_one_arrives(receiver, stop)
+    deliver_run(run)
+    assert len(receiver.ids) == 1
+    assert sorted(outcome for outcome, _why in outcomes(run).values()) == ["skipped", "succeeded"]
+
+
+def test_a_log_of_a_run_that_became_stale_meanwhile_is_left_out(admin_user, receiver, deliver_run, one_at_a_time):
+    found = [
+        make_waiting_log(make_subscription(pk, url=receiver.url), number, state=State.FAILED, next_attempt_at=None)
+        for number, pk in enumerate(LANES)
+    ]
+    run = start_run(admin_user, found)
+
+    def receive_a_newer_one(log: WebhookLog) -> None:
+        newer = make_waiting_log(log.subscription, 7, state=State.SUCCEEDED, next_attempt_at=None, retry=1)
+        WebhookLog.objects.filter(pk=newer.pk).update(object_id=log.object_id)
+
+    when_one_arrives(receiver, receive_a_newer_one)
+    deliver_run(run)
+    assert len(receiver.ids) == 1
+    assert sorted(outcomes(run).values()) == [("skipped", "stale"), ("succeeded", "")]

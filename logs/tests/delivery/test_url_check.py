@@ -1,0 +1,184 @@
+"""What a subscription's page and form say of where its URL leads, with the name looked up."""
+
+import socket
+import threading
+
+import pytest
+from django.urls import reverse
+
+from logs.delivery import url_check
+from logs.delivery.url_check import Answer, look_up, verdict_of
+from logs.models import Subscription
+
+from ..factories import COMPANY, make_company, make_subscription
+
+URL = "https://receiver.example:8443/hook"
+PUBLIC, PRIVATE = "93.184.216.34", "10.1.2.3"
+
+
+@pytest.fixture
+def name_server(monkeypatch):
+    """`name_server(PUBLIC, …)`: every name leads to these addresses; to none of them, it is not found."""
+
+    def answer(*addresses: str) -> None:
+        def getaddrinfo(host, port, *_args, **_kwargs):
+            if not addresses:
+                raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
+
+        monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+
+    return answer
+
+
+def end_lookups() -> None:
+    for thread in threading.enumerate():
+        if thread.name == "verdict":
+            thread.join()
+
+
+@pytest.fixture
+def hanging_name_server(monkeypatch):
+    """Answers when the test is over; nobody waits for it longer than a moment."""
+    release = threading.Event()
+    monkeypatch.setattr(url_check, "SECONDS", 0.05)
+    monkeypatch.setattr(url_check, "_places", threading.BoundedSemaphore(2))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_kwargs: release.wait(30) and [])
+    yield
+    release.set()
+    end_lookups()
+
+
+@pytest.mark.parametrize(
+    ("addresses", "allowed", "answer"),
+    [
+        ([PUBLIC], [], Answer.ALLOWED),
+        ([PRIVATE], [], Answer.REFUSED),
+        ([PUBLIC, PRIVATE], [], Answer.REFUSED),
+        ([PRIVATE], ["10.0.0.0/8"], Answer.ALLOWED),
+        ([PRIVATE], ["10.0.0.0/8:8443"], Answer.ALLOWED),
+        ([PRIVATE], ["10.0.0.0/8:443"], Answer.REFUSED),
+        (["169.254.169.254"], ["169.254.0.0/16"], Answer.REFUSED),
+        ([], [], Answer.NO_SUCH_NAME),
+    ],
+)
+def test_the_name_is_looked_up_and_every_address_judged(name_server, settings, addresses, allowed, answer):
+    settings.DELIVERY_ALLOWED_NETWORKS = allowed
+    name_server(*addresses)
+    found = verdict_of(URL)
+    assert (found.answer, list(found.addresses)) == (answer, addresses)
+
+
+@pytest.mark.parametrize(
+    ("url", "answer"),
+    [
+        ("ftp://receiver.example/", Answer.REFUSED),
+        ("https://169.254.169.254/", Answer.REFUSED),
+        ("https://127.1/", Answer.REFUSED),
+        ("https://" + "a" * 64 + ".example/", Answer.REFUSED),
+        (f"https://{PUBLIC}/", Answer.ALLOWED),
+    ],
+)
+def test_some_need_no_name_server(settings, url, answer):
+    settings.DELIVERY_ALLOWED_NETWORKS = []
+    assert verdict_of(url).answer == answer
+
+
+def test_a_name_server_that_hangs_is_not_waited_for(hanging_name_server):
+    assert [verdict_of(URL).answer for _time in range(3)] == [Answer.TOO_SLOW] * 3
+    names = [thread.name for thread in threading.enumerate()]
+    assert names.count("verdict") == 2  # the third did not even begin
+
+
+def test_a_place_is_free_again_after_each_lookup(name_server, monkeypatch):
+    monkeypatch.setattr(url_check, "_places", threading.BoundedSemaphore(1))
+    for addresses in ([PUBLIC], []) * 3:
+        name_server(*addresses)
+        try:
+            assert look_up("receiver.example", 443) == tuple(addresses)
+        except OSError as error:
+            assert not addresses and not isinstance(error, TimeoutError)
+    end_lookups()
+
+
+@pytest.mark.django_db
+class TestPage:
+    @pytest.fixture
+    def ask(self, client, member, name_server):
+        def ask(role: str, *addresses: str, htmx: bool = True) -> str:
+            subscription = Subscription.objects.first() or make_subscription(url=URL)
+            client.force_login(member(role))
+            name_server(*addresses)
+            address = reverse("logs:subscription_verdict", args=[subscription.pk])
+            answer = client.get(address, headers={"hx-request": "true"} if htmx else {})
+            assert answer["Cache-Control"] == "no-store"
+            return answer.content.decode()
+
+        return ask
+
+    def test_what_is_allowed_is_said_with_its_addresses(self, ask):
+        answer = ask("Viewer", PUBLIC)
+        assert "Allowed" in answer and PUBLIC in answer
+        assert "<html" not in answer
+
+    def test_without_javascript_it_is_a_page(self, ask):
+        assert "<html" in ask("Viewer", PUBLIC, htmx=False)
+
+    def test_a_name_that_is_not_found_is_said(self, ask):
+        assert "Its name is not found." in ask("Viewer")
+
+    def test_a_private_address_is_named_to_administrators_only(self, ask, settings):
+        settings.DELIVERY_ALLOWED_NETWORKS = []
+        assert PRIVATE in ask("Administrator", PRIVATE)
+        for role in ("Operator", "Viewer"):
+            answer = ask(role, PUBLIC, PRIVATE)
+            assert "not public" in answer and PRIVATE not in answer
+
+    def test_nor_where_it_is_allowed(self, ask, settings):
+        settings.DELIVERY_ALLOWED_NETWORKS = ["10.0.0.0/8"]
+        assert PRIVATE in ask("Administrator", PRIVATE)
+        answer = ask("Viewer", PRIVATE)
+        assert "private network that is open" in answer and PRIVATE not in answer
+
+    def test_a_name_server_that_hangs_is_said(self, client, member, hanging_name_server):
+        subscription = make_subscription(url=URL)
+        client.force_login(member("Viewer"))
+        answer = client.get(reverse("logs:subscription_verdict", args=[subscription.pk]))
+        assert "took too long" in answer.content.decode()
+
+    def test_the_subscriptions_page_asks_for_it_and_looks_nothing_up_itself(self, client, member, monkeypatch):
+        subscription = make_subscription(url=URL)
+        client.force_login(member("Viewer"))
+        monkeypatch.setattr(socket, "getaddrinfo", None)
+        page = client.get(subscription.get_absolute_url()).content.decode()
+        address = reverse("logs:subscription_verdict", args=[subscription.pk])
+        assert f'hx-get="{address}" hx-trigger="load"' in page
+        assert f'<a href="{address}">' in page
+
+    def test_without_a_url_there_is_nothing_to_ask_for(self, client, member):
+        subscription = make_subscription(url="")
+        client.force_login(member("Viewer"))
+        address = reverse("logs:subscription_verdict", args=[subscription.pk])
+        assert address not in client.get(subscription.get_absolute_url()).content.decode()
+        assert client.get(address).status_code == 200
+
+
+@pytest.mark.django_db
+class TestForm:
+    @pytest.fixture
+    def create(self, client, member):
+        client.force_login(member("Administrator", make_company(COMPANY)))
+        data = {"name": "ERP", "url": URL, "trigger": "logout-user", "secret_choice": "none"}
+        data["holds_when_exhausted"] = "False"
+        return lambda: client.post(reverse("logs:subscription_create"), data, follow=True)
+
+    def test_a_name_that_leads_inside_is_refused(self, create, name_server):
+        name_server(PUBLIC, PRIVATE)
+        answer = create()
+        assert answer.status_code == 422
+        assert f"It would be refused: {PRIVATE} is not a public address" in answer.content.decode()
+        assert not Subscription.objects.exists()
+
+    def test_a_name_server_that_hangs_is_only_a_warning(self, create, hanging_name_server):
+        assert "cannot be resolved now" in create().content.decode()
+        assert Subscription.objects.get().url == URL

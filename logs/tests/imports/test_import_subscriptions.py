@@ -1,0 +1,231 @@
+import json
+
+import pytest
+from django.core.management import call_command
+
+from logs.cotalker.documents import write_subscription
+from logs.imports.importer import Importer, Summary
+from logs.models import AuditAction, AuditEntry, Company, Subscription, WebhookLog
+from logs.payloads.masking import masked_keys
+
+from ..factories import (
+    COMPANY,
+    SAMPLES,
+    SUBSCRIPTION,
+    import_logs,
+    make_company,
+    make_subscription,
+    make_waiting_log,
+    sample,
+)
+
+pytestmark = pytest.mark.django_db
+SAMPLE = sample("webhook_subscription")
+LOG = sample("webhook_log_task_create_failed")
+FOREIGN = "625bcbdcc9a8e3a86dbf041c"
+OTHER = "62685990d918fb5557f9f993"
+
+
+def imported(*documents, user=None) -> tuple[Summary, list[str]]:
+    """The summary of an import, and its refusals as a person reads them."""
+    refusals: list[str] = []
+    importer = Importer(masked_keys(), user, on_refusal=lambda refusal: refusals.append(str(refusal)))
+    lines = "\n".join(json.dumps(document) for document in documents)
+    return importer.import_subscriptions([lines.encode()]), refusals
+
+
+def document() -> dict:
+    return json.loads(write_subscription(Subscription.objects.get(pk=SUBSCRIPTION)))
+
+
+def test_the_command_imports_the_sample(capsys):
+    call_command("import_subscriptions", str(SAMPLES / "webhook_subscription.json"))
+    assert capsys.readouterr().out == "read 1, new 1, unchanged 0, updated 0, refused 0\n"
+    stored = Subscription.objects.get()
+    assert (stored.pk, stored.company_id, stored.code, stored.is_active) == (SUBSCRIPTION, COMPANY, "wo_update", True)
+    assert (stored.is_placeholder, stored.secret, stored.edited_fields) == (False, "", [])
+    assert document() == SAMPLE
+
+
+def test_running_again_changes_nothing():
+    imported(SAMPLE)
+    before = Subscription.objects.values().get()
+    pretty = json.dumps(SAMPLE, indent=4).encode()
+    assert imported(SAMPLE)[0] == Summary(read=1, unchanged=1)
+    assert Importer(masked_keys()).import_subscriptions([pretty]) == Summary(read=1, unchanged=1)
+    assert Subscription.objects.values().get() == before
+
+
+def test_what_changed_at_cotalker_is_updated():
+    imported(SAMPLE)
+    changed = SAMPLE | {"name": "New", "isActive": False, "url": "https://new", "more": 1, "context": {"taskGroup": ""}}
+    assert imported(changed)[0] == Summary(read=1, updated=1)
+    assert document() == changed
+    assert Subscription.objects.get().name == "New"
+
+
+def test_workers_notice_another_url_and_activation_and_nothing_else():
+    imported(SAMPLE)
+    changed = SAMPLE
+    for change, versions in [({"name": "New"}, 0), ({"url": "https://new"}, 1), ({"isActive": False}, 2)]:
+        changed = changed | change
+        imported(changed)
+        assert Subscription.objects.get().lane_version == versions
+
+
+def test_a_subscription_that_was_activated_at_cotalker_does_not_drain_any_more():
+    imported(SAMPLE | {"isActive": False})
+    Subscription.objects.update(is_draining=True)
+    imported(SAMPLE)
+    assert Subscription.objects.values_list("is_active", "is_draining").get() == (True, False)
+
+
+def kept_event():
+    """Waits in the lane of a subscription that was deactivated."""
+    imported(SAMPLE | {"isActive": False})
+    return make_waiting_log(Subscription.objects.get())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_import_that_activates_a_subscription_sends_none_of_the_events_that_were_kept(
+    receiver, deliver, django_user_model
+):
+    """Their lane is on hold, and what comes in waits behind them, until somebody lets it go on."""
+    kept = kept_event()
+    Subscription.objects.update(url=receiver.url, edited_fields=["url"])
+    other = make_subscription(OTHER, url=receiver.url)
+    ana = django_user_model.objects.create_superuser("ana")
+    assert imported(SAMPLE, user=ana)[0] == Summary(read=1, updated=1)
+    lane = Subscription.objects.get(pk=SUBSCRIPTION)
+    assert (lane.is_active, lane.held_at is None) == (True, False)
+    behind, elsewhere = make_waiting_log(lane, 1), make_waiting_log(other)
+    deliver(until=WebhookLog.objects.succeeded())
+    assert receiver.ids == [elsewhere.pk]
+    entry = AuditEntry.objects.get(about=SUBSCRIPTION)
+    assert (entry.actor, entry.action) == (ana, AuditAction.HELD)
+    assert entry.detail == "an import activated the subscription while events were kept for it"
+    lane.release(by=ana)
+    deliver()
+    assert receiver.ids == [elsewhere.pk, kept.pk, behind.pk]
+
+
+def test_an_import_holds_no_lane_in_which_nothing_is_kept():
+    imported(SAMPLE | {"isActive": False})
+    imported(SAMPLE)
+    assert Subscription.objects.values_list("is_active", "held_at").get() == (True, None)
+
+
+def test_an_import_holds_no_lane_of_which_somebody_had_the_kept_events_sent():
+    kept_event()
+    Subscription.objects.get().send_what_waits(by=None)
+    imported(SAMPLE)
+    assert Subscription.objects.values_list("is_active", "held_at").get() == (True, None)
+
+
+def test_an_import_leaves_a_lane_on_hold_as_it_is():
+    kept_event()
+    Subscription.objects.get().hold(by=None)
+    held_at = Subscription.objects.get().held_at
+    imported(SAMPLE)
+    assert Subscription.objects.values_list("is_active", "held_at").get() == (True, held_at)
+    assert AuditEntry.objects.count() == 1
+
+
+def test_an_import_that_leaves_a_subscription_inactive_holds_nothing():
+    kept_event()
+    imported(SAMPLE | {"isActive": False, "name": "New"})
+    assert Subscription.objects.values_list("is_active", "held_at").get() == (False, None)
+
+
+def test_an_unknown_field_alone_is_a_change():
+    imported(SAMPLE)
+    assert imported(SAMPLE | {"__v": 1})[0] == Summary(read=1, updated=1)
+    assert document() == SAMPLE | {"__v": 1}
+
+
+def test_what_was_edited_here_and_the_secret_stay():
+    imported(SAMPLE)
+    stored = Subscription.objects.get()
+    stored.url, stored.is_active, stored.secret = "https://ours", False, "whsec_" + "QUJD" * 8
+    stored.mark_edited(["url", "is_active"])
+    stored.save()
+    assert imported(SAMPLE)[0] == Summary(read=1, unchanged=1)
+    assert imported(SAMPLE | {"url": "https://theirs", "name": "Theirs"})[0] == Summary(read=1, updated=1)
+    stored.refresh_from_db()
+    assert (stored.url, stored.is_active, stored.name) == ("https://ours", False, "Theirs")
+    assert stored.secret == "whsec_" + "QUJD" * 8
+    assert document() == SAMPLE | {"url": "https://ours", "isActive": False, "name": "Theirs"}
+
+
+def test_a_placeholder_is_filled_in():
+    import_logs(LOG)
+    placeholder = Subscription.objects.get()
+    assert placeholder.company_id == LOG["company"] != SAMPLE["company"]
+    assert imported(SAMPLE)[0] == Summary(read=1, updated=1)
+    filled = Subscription.objects.get()
+    assert (filled.is_placeholder, filled.company_id, filled.url) == (False, COMPANY, "https://www.server.com")
+    assert document() == SAMPLE
+    assert filled.logs.count() == 1
+
+
+def test_two_with_the_same_code_in_a_company_are_refused():
+    summary, refusals = imported(SAMPLE, SAMPLE | {"_id": OTHER}, SAMPLE | {"_id": "f" * 24, "company": FOREIGN})
+    assert summary == Summary(read=3, new=2, refused=1)
+    assert refusals == ["document 2, line 2: /code: the company has another subscription with this code"]
+    assert not Subscription.objects.filter(pk=OTHER).exists()
+
+
+def test_a_changed_code_that_is_taken_is_refused_and_nothing_changes():
+    imported(SAMPLE, SAMPLE | {"_id": OTHER, "code": "other"})
+    summary, _refusals = imported(SAMPLE | {"code": "other", "name": "Changed"})
+    assert summary == Summary(read=1, refused=1)
+    assert document() == SAMPLE
+
+
+def test_a_bad_document_is_set_aside_and_the_rest_goes_on():
+    summary, refusals = imported(SAMPLE | {"trigger": ""}, [1], SAMPLE, "text")
+    assert summary == Summary(read=4, new=1, refused=3)
+    assert [refusal.split(": ")[0] for refusal in refusals] == [
+        "document 1, line 1",
+        "document 2, line 2",
+        "document 4, line 4",
+    ]
+
+
+def test_html_is_kept_as_it_is():
+    html = SAMPLE | {"name": "<script>alert(1)</script>", "description": "<b>", "<i>": "<u>"}
+    imported(html)
+    assert document() == html
+
+
+class TestReach:
+    @pytest.fixture
+    def user(self, django_user_model):
+        user = django_user_model.objects.create_user("operator")
+        make_company().users.add(user)
+        return user
+
+    def test_a_user_imports_into_their_own_company(self, user):
+        assert imported(SAMPLE, user=user)[0] == Summary(read=1, new=1)
+
+    def test_a_foreign_company_is_refused(self, user):
+        summary, refusals = imported(SAMPLE | {"company": FOREIGN}, user=user)
+        assert summary == Summary(read=1, refused=1)
+        assert refusals == ["document 1, line 1: /company: you do not belong to its company"]
+        assert not Subscription.objects.exists()
+        assert not Company.objects.filter(pk=FOREIGN).exists()
+
+    def test_a_foreign_subscription_cannot_be_taken_over(self, user):
+        imported(SAMPLE | {"company": FOREIGN})
+        summary, refusals = imported(SAMPLE, user=user)
+        assert summary == Summary(read=1, refused=1)
+        assert refusals[0].startswith("document 1, line 1: /_id: you do not belong to its company")
+        assert document() == SAMPLE | {"company": FOREIGN}
+
+    def test_one_cannot_be_moved_into_a_foreign_company(self, user):
+        imported(SAMPLE)
+        assert imported(SAMPLE | {"company": FOREIGN}, user=user)[0] == Summary(read=1, refused=1)
+        assert document() == SAMPLE
+
+    def test_a_superuser_reaches_all(self, admin_user):
+        assert imported(SAMPLE, user=admin_user)[0] == Summary(read=1, new=1)

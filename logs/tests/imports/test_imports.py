@@ -1,0 +1,462 @@
+"""The import pages, with real files: uploading, how far it is, what was refused."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from datetime import timedelta
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import reverse
+from django.utils import timezone
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from logs.background.jobs import Interrupted
+from logs.forms.imports import ImportForm
+from logs.imports import uploads
+from logs.models import Import, ImportState, RefusedDocument, Subscription, WebhookLog
+
+from ..factories import SAMPLES, log_document, make_company, make_subscription
+
+pytestmark = pytest.mark.django_db
+LIST = reverse("logs:import_list")
+HTMX = {"hx-request": "true"}
+
+
+def file_of(content: bytes, name: str = "logs.json") -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, content)
+
+
+def lines(*documents: dict) -> bytes:
+    return "\n".join(json.dumps(document) for document in documents).encode()
+
+
+def upload(client, content: bytes, kind: str = "logs", name: str = "logs.json") -> Import:
+    """Post a file as a person would, and let the worker's function import it."""
+    answer = client.post(LIST, {"kind": kind, "file": file_of(content, name)})
+    assert answer.status_code == 303
+    found = Import.objects.latest("pk")
+    assert answer["Location"] == found.get_absolute_url()
+    uploads.run(found.pk)
+    found.refresh_from_db()
+    return found
+
+
+def text_of(answer) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.content.decode()))
+
+
+@pytest.fixture
+def operator(client, member):
+    user = member("Operator")
+    client.force_login(user)
+    return user
+
+
+@pytest.fixture
+def administrator(client, member):
+    user = member("Administrator")
+    client.force_login(user)
+    return user
+
+
+def make_import(user, **fields) -> Import:
+    return Import.objects.create(**({"kind": "logs", "file_name": "a.json", "size": 1, "uploaded_by": user} | fields))
+
+
+def test_the_published_log_is_imported_and_the_page_says_so(client, operator):
+    make_subscription()
+    found = upload(client, (SAMPLES / "webhook_log_task_create_failed.json").read_bytes())
+    page = client.get(found.get_absolute_url())
+    assert "1 document read: 1 new, 0 unchanged, 0 updated, 0 refused." in text_of(page)
+    assert WebhookLog.objects.get().pk == "62742dd824c886d54e60f02b"
+    assert f'href="{reverse("logs:webhook_log_list")}"' in page.content.decode()
+
+
+def test_an_upload_is_queued_for_a_worker_and_not_imported_by_the_request(client, operator):
+    client.post(LIST, {"kind": "logs", "file": file_of(lines(log_document()))})
+    found = Import.objects.get()
+    assert (found.state, WebhookLog.objects.count()) == (ImportState.WAITING, 0)
+    assert [job.args for job in ProcrastinateJob.objects.all()] == [{"import_id": found.pk}]
+
+
+@pytest.mark.parametrize("pack", [lambda text: text, gzip.compress], ids=["plain", "gzip"])
+def test_importing_the_same_file_again_changes_nothing(client, operator, pack):
+    make_subscription()
+    content = pack(lines(*(log_document(number) for number in range(3))))
+    upload(client, content)
+    page = client.get(upload(client, content).get_absolute_url())
+    assert "3 documents read: 0 new, 3 unchanged, 0 updated, 0 refused." in text_of(page)
+
+
+def test_nothing_imported_is_sent_by_itself(client, operator):
+    make_subscription()
+    upload(client, lines(log_document()))
+    assert WebhookLog.objects.get().next_attempt_at is None
+
+
+def test_an_administrator_imports_subscriptions(client, administrator):
+    found = upload(client, (SAMPLES / "webhook_subscription.json").read_bytes(), kind="subscriptions")
+    assert (found.new, Subscription.objects.count()) == (1, 1)
+    assert f'href="{reverse("logs:subscription_list")}"' in client.get(found.get_absolute_url()).content.decode()
+
+
+def test_an_operator_may_not_import_subscriptions(client, operator):
+    answer = client.post(LIST, {"kind": "subscriptions", "file": file_of(b"{}")})
+    assert answer.status_code == 422
+    assert "Your role may not import subscriptions" in text_of(answer)
+    assert not Import.objects.exists()
+
+
+def test_a_viewer_may_neither_see_the_page_nor_upload(client, member):
+    client.force_login(member("Viewer"))
+    assert client.get(LIST).status_code == 403
+    assert client.post(LIST, {"kind": "logs", "file": file_of(b"{}")}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({"kind": "logs"}, "Choose a file."),
+        ({"kind": "logs", "file": file_of(b"")}, "The file is empty."),
+        ({"kind": "events", "file": file_of(b"{}")}, "Say what is in the file: logs or subscriptions."),
+        ({"file": file_of(b"{}")}, "Say what is in the file: logs or subscriptions."),
+        ({"kind": "logs", "file": file_of(b"x" * 2049)}, "The file is larger than 2.0 KB, the limit of uploads."),
+    ],
+    ids=["no file", "empty", "unknown kind", "no kind", "too large"],
+)
+def test_what_cannot_be_imported_is_refused_with_the_reason(client, operator, settings, data, message):
+    settings.UPLOAD_LIMIT = 2048
+    answer = client.post(LIST, data)
+    assert answer.status_code == 422
+    assert f"Nothing was imported. {message}" in text_of(answer)
+    assert not Import.objects.exists()
+
+
+def test_a_file_of_exactly_the_limit_is_taken(operator, settings):
+    settings.UPLOAD_LIMIT = 2048
+    assert ImportForm({"kind": "logs"}, {"file": file_of(b"x" * 2048)}, user=operator).is_valid()
+
+
+def test_the_form_works_without_a_script_and_needs_a_token(client, operator):
+    page = client.get(LIST).content.decode()
+    assert 'enctype="multipart/form-data"' in page
+    client.handler.enforce_csrf_checks = True
+    assert client.post(LIST, {"kind": "logs", "file": file_of(b"{}")}).status_code == 403
+
+
+def test_the_list_is_empty_until_something_was_imported(client, operator):
+    assert "No imports yet" in text_of(client.get(LIST))
+
+
+def test_the_list_shows_ones_own_imports_newest_first_in_pages_of_50(client, operator, member):
+    make_import(member("Operator"), file_name="foreign.json")
+    ids = [make_import(operator).pk for _number in range(51)]
+    first = client.get(LIST)
+    assert [one.pk for one in first.context["imports"]] == ids[:0:-1]
+    assert f"?before={ids[1]}" in first.content.decode()
+    rest = client.get(LIST, {"before": ids[1]})
+    assert [one.pk for one in rest.context["imports"]] == ids[:1]
+    assert "Load 50 more" not in rest.content.decode()
+    assert client.get(LIST, {"before": ids[1]}, headers=HTMX).content.decode().lstrip().startswith("<tr>")
+
+
+def test_a_superuser_sees_the_imports_of_all(client, operator, admin_client):
+    found = make_import(operator)
+    assert str(operator) in text_of(admin_client.get(LIST))
+    assert admin_client.get(found.get_absolute_url()).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "query", ["?page=2", "?before=x", "?before=0", "?before=9223372036854775808", "?before=1&before=2"]
+)
+def test_a_wrong_address_shows_no_imports(client, operator, query):
+    make_import(operator, file_name="mine.json")
+    answer = client.get(LIST + query)
+    assert answer.status_code == 422
+    assert "mine.json" not in answer.content.decode()
+    assert "the address is wrong" in text_of(answer)
+
+
+@pytest.mark.parametrize("query", ["?page=2", "?after=x", "?after=-1", "?before=7"])
+def test_a_wrong_address_shows_no_refused_documents(client, operator, query):
+    found = upload(client, b'{"secret sauce": 1}')
+    answer = client.get(found.get_absolute_url() + query)
+    assert answer.status_code == 422
+    assert "secret sauce" not in answer.content.decode()
+
+
+@pytest.mark.parametrize("name", ["import_detail", "import_refused"])
+def test_the_import_of_somebody_else_is_not_found(client, operator, member, name):
+    found = make_import(member("Operator"))
+    assert client.get(reverse(f"logs:{name}", args=[found.pk])).status_code == 404
+    client.force_login(found.uploaded_by)
+    assert client.get(reverse(f"logs:{name}", args=[found.pk])).status_code == 200
+
+
+def test_a_running_import_shows_how_far_it_is_and_asks_again(client, operator):
+    found = make_import(operator, state="running", size=4096, bytes_read=1024, read=1500, new=1400, refused=7)
+    answer = client.get(found.get_absolute_url(), headers=HTMX)
+    page = answer.content.decode()
+    assert '<progress max="4096" value="1024"' in page
+    assert 'hx-trigger="every 1s"' in page
+    assert "data-poll" in page
+    assert "1.0 KB of 4.0 KB read" in page
+    assert "Documents read 1,500 New 1,400" in text_of(answer)
+    assert "<html" not in page
+    assert (answer["Cache-Control"], answer["Vary"].count("HX-Request")) == ("no-store", 1)
+
+
+@pytest.mark.parametrize("state", ["done", "broken"])
+def test_a_finished_import_no_longer_asks(client, operator, state):
+    found = make_import(operator, state=state, finished_at=timezone.now())
+    page = client.get(found.get_absolute_url(), headers=HTMX).content.decode()
+    assert 'id="import-progress"' in page
+    assert "hx-trigger" not in page
+
+
+@pytest.mark.parametrize(("seconds", "is_told"), [(5, False), (15, True)])
+def test_who_waits_for_long_is_told_that_no_worker_may_be_running(client, operator, seconds, is_told):
+    found = make_import(operator)
+    Import.objects.update(uploaded_at=timezone.now() - timedelta(seconds=seconds))
+    assert ("No worker has taken it yet." in text_of(client.get(found.get_absolute_url()))) is is_told
+
+
+def test_a_file_that_breaks_off_says_where_it_stands(client, operator):
+    make_subscription()
+    found = upload(client, gzip.compress(lines(log_document()) + b"\n")[:-12])
+    page = text_of(client.get(found.get_absolute_url()))
+    assert found.state == ImportState.BROKEN
+    assert (
+        "The file could not be read to its end. The reason: the gzip data breaks off; the file is incomplete." in page
+    )
+
+
+def test_logs_that_name_another_company_are_counted(client, operator):
+    make_subscription(company=make_company())
+    other = log_document(company="625be93a286ef83c1c0e0000")
+    found = upload(client, lines(other))
+    assert found.company_differs == 1
+    assert "1 log names another company" in text_of(client.get(found.get_absolute_url()))
+
+
+def test_refused_documents_are_shown_with_their_place_reason_and_masked_beginning(client, operator):
+    make_subscription()
+    bad = {"password": "hunter2", "credentials": {"pin": "4711"}, "<b>": 1}
+    found = upload(client, lines(log_document()) + b"\n" + lines(bad))
+    page = client.get(found.get_absolute_url()).content.decode()
+    [document] = RefusedDocument.objects.all()
+    assert (document.number, document.line) == (2, 2)
+    assert "2 documents read: 1 new, 0 unchanged, 0 updated, 1 refused." in re.sub(r"\s+", " ", page)
+    assert "&lt;b&gt;" in page
+    assert "hunter2" not in page
+    assert "4711" not in page
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        b'{"password": "hunter2", "note": "' + b"x" * 20_000 + b'"}',
+        b'{"token": "hunter2", "open": [',
+        b'{"credentials": {"pin": "hunter2"}, "x": 01}',
+    ],
+    ids=["longer than what is read", "not closed", "not JSON"],
+)
+def test_secrets_stay_masked_in_refused_documents_of_any_kind(client, operator, document):
+    found = upload(client, document)
+    page = client.get(found.get_absolute_url()).content.decode()
+    assert found.refused == 1
+    assert "•••" in page
+    assert "hunter2" not in page
+
+
+def test_no_more_than_200_characters_of_a_refused_document_are_shown(client, operator):
+    found = upload(client, b'{"a": "' + b"x" * 500 + b'"}')
+    [shown] = re.findall(r"<code>(.*?)</code>", client.get(found.get_absolute_url()).content.decode())
+    assert shown.replace("&quot;", '"') == '{"a": "' + "x" * 193 + "…"
+
+
+def test_refused_documents_come_in_pages_of_50(client, operator):
+    found = upload(client, b"\n".join(b'{"n": %d}' % number for number in range(51)))
+    first = client.get(found.get_absolute_url())
+    assert [row.number for row in first.context["refused"]] == list(range(1, 51))
+    assert "?after=50" in first.content.decode()
+    more = client.get(found.get_absolute_url() + "?after=50", headers=HTMX | {"hx-target": "more"})
+    assert [row.number for row in more.context["refused"]] == [51]
+    assert more.content.decode().lstrip().startswith("<tr>")
+    assert "Load 50 more" not in more.content.decode()
+
+
+def test_the_download_holds_the_refused_documents_byte_for_byte(client, operator):
+    bad = [b'{ "password":"hunter2",\n  "n" : 1 }', '{"ñ": 01}'.encode(), b'"text"']
+    found = upload(client, b"\n".join(bad), name='my "logs".json')
+    answer = client.get(reverse("logs:import_refused", args=[found.pk]))
+    assert b"".join(answer.streaming_content) == b"\n".join(bad) + b"\n"
+    assert answer["Content-Type"] == "application/octet-stream"
+    assert answer["X-Content-Type-Options"] == "nosniff"
+    assert answer["Content-Disposition"] == 'attachment; filename="my \\"logs\\".json.refused.json"'
+
+
+def test_a_downloaded_file_can_be_imported_again(client, operator):
+    make_subscription()
+    mended = log_document()
+    refused = upload(client, lines({**mended, "createdAt": "yesterday"}))
+    content = b"".join(client.get(reverse("logs:import_refused", args=[refused.pk])).streaming_content)
+    again = upload(client, content.replace(b"yesterday", mended["createdAt"].encode()))
+    assert (refused.refused, again.new, again.refused) == (1, 1, 0)
+
+
+# Limits
+
+
+@pytest.mark.parametrize(
+    "pack", [gzip.compress, lambda text: gzip.compress(gzip.compress(text))], ids=["once", "twice"]
+)
+def test_a_file_that_unpacks_to_more_than_the_limit_says_where_it_stopped(client, operator, settings, pack):
+    make_subscription()
+    settings.IMPORT_LIMIT = 1_100_000
+    documents = lines(log_document(0), log_document(1)) + b"\n"
+    found = upload(client, pack(documents + b" " * 1_200_000 + lines(log_document(2))))
+    assert (found.state, found.read, found.new) == (ImportState.BROKEN, 2, 2)
+    assert (
+        "The reason: it holds more than 1.0 MB, the limit of an import; the last document that was read is number 2, on line 2."
+        in text_of(client.get(found.get_absolute_url()))
+    )
+
+
+def test_what_is_refused_is_kept_up_to_a_number_and_counted_beyond_it(client, operator, monkeypatch):
+    monkeypatch.setattr(uploads, "KEPT_REFUSED", 3)
+    found = upload(client, b"1,2,3,4,5")
+    page = text_of(client.get(found.get_absolute_url()))
+    assert (found.read, found.refused, RefusedDocument.objects.count()) == (5, 5, 3)
+    assert "Only the first 3 of the 5 refused documents are kept." in page
+    assert [row.number for row in client.get(found.get_absolute_url()).context["refused"]] == [1, 2, 3]
+
+
+def test_no_more_bytes_of_what_is_refused_are_kept_than_the_limit(client, operator, monkeypatch):
+    monkeypatch.setattr(uploads, "KEPT_REFUSED_BYTES", 10)
+    found = upload(client, b'"aaaa","bbbb","c"')
+    assert (found.refused, [bytes(one.data) for one in RefusedDocument.objects.all()]) == (3, [b'"aaaa"', b'"c"'])
+
+
+def test_a_refused_document_that_is_very_long_is_cut_and_left_out_of_the_download(client, operator, monkeypatch):
+    monkeypatch.setattr(uploads, "KEPT_OF_DOCUMENT", 10)
+    found = upload(client, b'"0123456789"\n"short"')
+    page = text_of(client.get(found.get_absolute_url()))
+    assert [(bytes(one.data), one.is_cut) for one in RefusedDocument.objects.all()] == [
+        (b'"012345678', True),
+        (b'"short"', False),
+    ]
+    assert "1 document is too long to be kept whole: the download leaves it out." in page
+    answer = client.get(reverse("logs:import_refused", args=[found.pk]))
+    assert b"".join(answer.streaming_content) == b'"short"\n'
+
+
+def test_of_what_does_not_end_within_the_limit_of_a_document_little_is_kept(client, operator, monkeypatch):
+    monkeypatch.setattr("logs.cotalker.json_stream.DOCUMENT_LIMIT", 100_000)
+    monkeypatch.setattr(uploads, "KEPT_OF_NO_DOCUMENT", 1000)
+    upload(client, gzip.compress(b"{" * 120_000))
+    assert [(len(one.data), one.is_cut) for one in RefusedDocument.objects.all()] == [(1000, True), (20_000, False)]
+
+
+# Stopping, going on and cancelling
+
+
+def stop_at(number: int):
+    """A `should_stop` that says so when it is asked for the last of so many times."""
+    left = iter([False] * (number - 1))
+    return lambda: next(left, True)
+
+
+def waiting_import(client, content: bytes) -> Import:
+    assert client.post(LIST, {"kind": "logs", "file": file_of(content)}).status_code == 303
+    return Import.objects.latest("pk")
+
+
+def test_an_import_stops_within_a_document(client, operator):
+    found = waiting_import(client, gzip.compress(b"[" * 40_000_000))
+    with pytest.raises(Interrupted):
+        uploads.run(found.pk, should_stop=stop_at(20))
+    found.refresh_from_db()
+    assert (found.state, found.read) == (ImportState.RUNNING, 0)
+    assert found.file_chunks.exists()
+
+
+def test_wherever_an_import_is_interrupted_its_numbers_come_out_right(client, operator, monkeypatch):
+    make_subscription()
+    monkeypatch.setattr("logs.imports.importer.BATCH_DOCUMENTS", 2)
+    upload(client, lines(log_document(0), log_document(1, response="before")))
+    made = [log_document(0), log_document(1), log_document(2), log_document(2), {"bad": 1}, log_document(3), {"bad": 2}]
+    for number in range(1, 100):
+        WebhookLog.objects.exclude(pk__in=[made[0]["_id"], made[1]["_id"]]).delete()
+        WebhookLog.objects.filter(pk=made[1]["_id"]).update(response="before")
+        found = waiting_import(client, lines(*made))
+        try:
+            uploads.run(found.pk, should_stop=stop_at(number))
+        except Interrupted:
+            uploads.run(found.pk)
+        else:
+            break
+        found.refresh_from_db()
+        numbers = (found.read, found.new, found.updated, found.unchanged, found.refused)
+        assert numbers == (7, 2, 1, 2, 2), number
+        assert [one.number for one in found.refused_documents.all()] == [5, 7], number
+    assert number > 5
+
+
+def test_an_import_that_ends_its_worker_again_and_again_is_given_up(client, operator, monkeypatch):
+    found = waiting_import(client, lines(log_document()))
+
+    def crash(*arguments, **options):
+        raise SystemExit
+
+    monkeypatch.setattr("logs.imports.importer.split", crash)
+    for _time in range(uploads.MOST_FRUITLESS):
+        with pytest.raises(SystemExit):
+            uploads.run(found.pk)
+    uploads.run(found.pk)
+    found.refresh_from_db()
+    assert (found.state, found.error) == (
+        ImportState.BROKEN,
+        "the worker ended 5 times while it read the same documents",
+    )
+
+
+def cancel_address(found: Import) -> str:
+    return reverse("logs:import_cancel", args=[found.pk])
+
+
+def test_an_import_that_waits_is_cancelled_at_once_and_nothing_of_it_is_stored(client, operator):
+    make_subscription()
+    found = waiting_import(client, lines(log_document()))
+    page = text_of(client.post(cancel_address(found), follow=True))
+    uploads.run(found.pk)
+    found.refresh_from_db()
+    assert (found.state, found.read, WebhookLog.objects.count()) == (ImportState.CANCELLED, 0, 0)
+    assert "Cancelled" in page
+    assert "This import was cancelled. What was read before is stored, and stays." in page
+    assert not found.file_chunks.exists()
+
+
+def test_what_has_finished_cannot_be_cancelled(client, operator):
+    make_subscription()
+    found = upload(client, lines(log_document()))
+    assert cancel_address(found) not in client.get(found.get_absolute_url()).content.decode()
+    assert "Nothing was cancelled: the import has finished." in text_of(client.post(cancel_address(found), follow=True))
+    found.refresh_from_db()
+    assert found.state == ImportState.DONE
+
+
+def test_only_who_uploaded_it_may_cancel_and_only_by_the_button(client, operator, member):
+    found = make_import(member("Operator"))
+    assert client.get(cancel_address(found)).status_code == 405
+    assert client.post(cancel_address(found)).status_code == 404
+    client.force_login(member("Viewer"))
+    assert client.post(cancel_address(found)).status_code == 403
+    client.force_login(found.uploaded_by)
+    client.handler.enforce_csrf_checks = True
+    assert client.post(cancel_address(found)).status_code == 403
+    found.refresh_from_db()
+    assert found.state == ImportState.WAITING

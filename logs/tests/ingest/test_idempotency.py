@@ -1,0 +1,237 @@
+"""The same event again, one after another and at the same moment."""
+
+import json
+import threading
+from datetime import timedelta
+
+import pytest
+from django.db import connection, transaction
+from django.test import Client
+from django.utils import timezone
+
+from logs.ingest import idempotency, unmatched
+from logs.models import AcceptedEvent, Subscription, UnmatchedCount, WebhookLog
+
+from ..events import as_bytes, at_once, lane_of, make_door, make_event, make_token, post
+from ..factories import COMPANY, make_company, make_subscription
+
+ADDRESS = "/api/v3/events"
+DAY = timedelta(hours=24)
+
+
+def array(*events: dict) -> bytes:
+    return json.dumps(list(events)).encode()
+
+
+@pytest.mark.django_db
+def test_the_same_event_again_is_answered_with_the_first_logs(client):
+    make_subscription()
+    make_subscription(pk="62685990d918fb5557f9f993")
+    token = make_token()
+    first = post(client, ADDRESS, as_bytes(make_event()), token)
+    assert len(first.json()["accepted"]) == 2
+    for address, body in [
+        (ADDRESS, as_bytes(make_event())),
+        (ADDRESS, array(make_event())),
+        (make_door(), as_bytes(make_event())),
+    ]:
+        again = post(client, address, body, token)
+        assert (again.status_code, again.json()) == (202, first.json())
+    assert WebhookLog.objects.count() == 2
+
+
+@pytest.mark.django_db
+def test_another_byte_is_another_event(client):
+    make_subscription()
+    token = make_token()
+    for body in (as_bytes(make_event()), as_bytes(make_event()).replace(b": ", b":", 1)):
+        post(client, ADDRESS, body, token)
+    assert WebhookLog.objects.count() == 2
+
+
+@pytest.mark.django_db
+def test_within_a_batch_the_same_event_makes_one_log(client):
+    subscription = make_subscription()
+    answer = post(client, ADDRESS, array(make_event(1), make_event(2), make_event(1)), make_token()).json()
+    one, two = lane_of(subscription)
+    assert answer == {"accepted": [one.pk, two.pk, one.pk], "errors": []}
+
+
+@pytest.mark.django_db
+def test_the_key_of_the_sender_comes_before_the_bytes(client):
+    make_subscription()
+    token = make_token()
+    for key in ("a", "a", "b"):
+        assert post(client, ADDRESS, as_bytes(make_event()), token, **{"Idempotency-Key": key}).status_code == 202
+    assert WebhookLog.objects.count() == 2
+
+
+@pytest.mark.django_db
+def test_in_a_batch_each_event_has_a_key_of_its_own(client):
+    make_subscription()
+    token, batch = make_token(), array(make_event(1), make_event(1), make_event(2))
+    first = post(client, ADDRESS, batch, token, **{"Idempotency-Key": "batch"}).json()
+    assert len(set(first["accepted"])) == 3
+    assert post(client, ADDRESS, batch, token, **{"Idempotency-Key": "batch"}).json() == first
+
+
+@pytest.mark.django_db
+def test_another_event_with_the_same_key_is_an_error_of_that_event(client):
+    make_subscription()
+    token = make_token()
+    reason = "another event was sent with this Idempotency-Key in the last 24 hours"
+    post(client, ADDRESS, array(make_event(1), make_event(2)), token, **{"Idempotency-Key": "a"})
+    mixed = post(client, ADDRESS, array(make_event(1), make_event(3)), token, **{"Idempotency-Key": "a"})
+    assert (mixed.status_code, len(mixed.json()["accepted"])) == (202, 1)
+    assert mixed.json()["errors"] == [{"index": 1, "path": "", "reason": reason}]
+    alone = post(client, ADDRESS, as_bytes(make_event(3)), token, **{"Idempotency-Key": "a"})
+    assert (alone.status_code, alone.json()["accepted"]) == (422, [])
+    assert WebhookLog.objects.count() == 2
+
+
+@pytest.mark.django_db
+def test_a_key_is_one_companys_own(client):
+    other = make_company("625be93a286ef83c1c0e0000", "Other")
+    make_subscription()
+    make_subscription(pk="62685990d918fb5557f9f993", company=other)
+    token = make_token(make_company(), other)
+    for number, company in enumerate((COMPANY, other.pk)):
+        answer = post(client, ADDRESS, as_bytes(make_event(number, company=company)), token, **{"Idempotency-Key": "a"})
+        assert answer.json()["errors"] == []
+    assert WebhookLog.objects.count() == 2
+
+
+@pytest.mark.django_db
+def test_after_24_hours_it_is_a_new_event(client):
+    make_subscription()
+    token = make_token()
+    first = post(client, ADDRESS, as_bytes(make_event()), token).json()["accepted"]
+    now = timezone.now()
+    AcceptedEvent.objects.update(accepted_at=now - DAY + timedelta(minutes=1))
+    assert post(client, ADDRESS, as_bytes(make_event()), token).json()["accepted"] == first
+    AcceptedEvent.objects.update(accepted_at=now - DAY - timedelta(minutes=1))
+    second = post(client, ADDRESS, as_bytes(make_event()), token).json()["accepted"]
+    assert first != second
+    assert AcceptedEvent.objects.get().logs == second
+    assert AcceptedEvent.objects.get().accepted_at > now - timedelta(minutes=1)
+
+
+@pytest.mark.django_db
+def test_it_is_known_also_when_its_subscription_watches_no_more(client):
+    make_subscription()
+    token = make_token()
+    first = post(client, ADDRESS, as_bytes(make_event()), token).json()
+    Subscription.objects.update(is_active=False)
+    assert post(client, ADDRESS, as_bytes(make_event()), token).json() == first
+    assert not UnmatchedCount.objects.exists()
+
+
+@pytest.mark.django_db
+def test_what_is_old_is_deleted(client):
+    make_subscription()
+    token = make_token()
+    post(client, ADDRESS, array(make_event(1), make_event(2), make_event(3, type="COTUser")), token)
+    old, young = AcceptedEvent.objects.order_by("key")
+    AcceptedEvent.objects.filter(pk=old.pk).update(accepted_at=timezone.now() - DAY - timedelta(minutes=1))
+    counted = UnmatchedCount.objects.get()
+    today = counted.day
+    for days in (90, 91):
+        UnmatchedCount.objects.create(company_id=COMPANY, day=today - timedelta(days=days), event_type="A", action="B")
+    idempotency.forget_old()
+    unmatched.forget_old()
+    assert list(AcceptedEvent.objects.all()) == [young]
+    assert {count.day for count in UnmatchedCount.objects.all()} == {today, today - timedelta(days=90)}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_event_from_many_sides_at_once_makes_one_log():
+    subscription, token = make_subscription(), make_token()
+    answers = at_once([lambda: post(Client(), ADDRESS, as_bytes(make_event()), token).json()] * 8)
+    log = WebhookLog.objects.get()
+    assert answers == [{"accepted": [log.pk], "errors": []}] * 8
+    assert lane_of(subscription) == [log]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_batches_of_the_same_events_in_any_order_never_wait_in_a_circle():
+    """Eight at once, over three lanes, each beginning with another event; also with events that fire nothing."""
+    triggers = ["create-edit-delete-task", "create-edit-delete-user", "create-edit-delete-note"]
+    lanes = [
+        make_subscription(pk=f"62685990d918fb5557f9f9{n:02x}", trigger=trigger) for n, trigger in enumerate(triggers)
+    ]
+    token = make_token()
+    types = ["COTTask", "COTUser", "COTNote", "COTProperty", "COTSurvey"]
+    events = [make_event(number, type=types[number % 5]) for number in range(60)]
+    batches = [array(*(events[start:] + events[:start])) for start in range(0, 56, 7)]
+    answers = at_once([lambda batch=batch: post(Client(), ADDRESS, batch, token) for batch in batches])
+    assert [answer.status_code for answer in answers] == [202] * 8
+    assert len({tuple(sorted(answer.json()["accepted"])) for answer in answers}) == 1
+    assert [len(lane_of(lane)) for lane in lanes] == [12, 12, 12]
+    for lane in lanes:
+        assert len({log.position for log in lane_of(lane)}) == 12
+    assert sum(UnmatchedCount.objects.values_list("count", flat=True)) == 8 * 24
+
+
+@pytest.mark.django_db(transaction=True)
+def test_batches_of_different_events_over_the_same_lanes_come_one_after_another():
+    """Each batch begins with another lane, and with another kind of event that fires nothing."""
+    types = ["COTTask", "COTUser", "COTNote"]
+    triggers = ["create-edit-delete-task", "create-edit-delete-user", "create-edit-delete-note"]
+    lanes = [
+        make_subscription(pk=f"62685990d918fb5557f9f9{n:02x}", trigger=trigger) for n, trigger in enumerate(triggers)
+    ]
+    token = make_token()
+
+    def batch(number: int) -> bytes:
+        kinds = [*types, *(f"Nobody{kind}" for kind in range(40))]
+        turned = kinds[number % 3 :] + kinds[: number % 3] if number % 2 else kinds[::-1]
+        return array(*(make_event(100 * number + n, type=kind) for n, kind in enumerate(turned * 2)))
+
+    for start in (0, 8, 16):
+        calls = [lambda n=n: post(Client(), ADDRESS, batch(n), token).status_code for n in range(start, start + 8)]
+        assert at_once(calls) == [202] * 8
+    for lane in lanes:
+        assert len({log.position for log in lane_of(lane)}) == 48
+        objects = [int(log.object_id[8:], 16) for log in lane_of(lane)]
+        batches = [number // 100 for number in objects]
+        assert all(first == second for first, second in zip(batches[::2], batches[1::2], strict=True))
+        assert all(first < second for first, second in zip(objects[::2], objects[1::2], strict=True))
+    assert set(UnmatchedCount.objects.values_list("count", flat=True)) == {48}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_counting_what_fires_nothing_never_waits_in_a_circle():
+    token = make_token()
+    events = [make_event(number, type=f"Nobody{number}") for number in range(300)]
+    bodies = [array(*events), array(*reversed(events))] * 4
+    for _time in range(3):
+        answers = at_once([lambda body=body: post(Client(), ADDRESS, body, token).status_code for body in bodies])
+        assert answers == [202] * 8
+    assert set(UnmatchedCount.objects.values_list("count", flat=True)) == {24}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_cleaning_up_does_not_wait_for_what_is_being_stored():
+    make_subscription()
+    post(Client(), ADDRESS, array(make_event(1), make_event(2)), make_token())
+    AcceptedEvent.objects.update(accepted_at=timezone.now() - 2 * DAY)
+    first = AcceptedEvent.objects.order_by("key")[0]
+    is_held, may_end = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with transaction.atomic():
+            AcceptedEvent.objects.select_for_update().get(pk=first.pk)
+            is_held.set()
+            may_end.wait(30)
+
+    def clean_up() -> None:
+        is_held.wait(30)
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '5s'")
+        try:
+            idempotency.forget_old()
+        finally:
+            may_end.set()
+
+    at_once([hold, clean_up])
+    assert list(AcceptedEvent.objects.all()) == [first]

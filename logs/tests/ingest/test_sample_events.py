@@ -1,0 +1,133 @@
+"""Test events: a sample of the subscription's trigger, sent because somebody asks for it."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from logs.cotalker import objectid
+from logs.cotalker.documents import TRIGGERS
+from logs.models import AuditAction, AuditEntry, Payload, Trigger, WebhookLog
+
+from ..events import OTHER_COMPANY, TASK_GROUP, make_token, post
+from ..factories import COMPANY, SUBSCRIPTION, make_company, make_subscription
+
+PAGE = f"/subscriptions/{SUBSCRIPTION}/test-events/"
+API = f"/api/v3/events/test/{SUBSCRIPTION}"
+
+
+@pytest.fixture
+def operator(client, member):
+    user = member("Operator")
+    client.force_login(user)
+    return user
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("trigger", Trigger.values)
+def test_it_is_an_event_of_the_trigger_and_says_that_it_is_a_test(client, operator, trigger):
+    make_subscription(trigger=trigger)
+    answer = client.post(PAGE)
+    log = WebhookLog.objects.get()
+    event = json.loads(Payload.objects.get().event)
+    assert answer["Location"] == log.get_absolute_url()
+    assert (log.is_test, log.event_type, log.state, log.company) == (True, TRIGGERS[trigger], "pending", COMPANY)
+    assert (event["company"], event["type"], event["extraData"]["isTest"]) == (COMPANY, TRIGGERS[trigger], True)
+    if trigger == Trigger.LOGOUT:
+        assert (event["event"], event["data"]) == ("logout", None)
+        assert event["extraData"].keys() == {"userId", "timestamp", "isTest"}
+    else:
+        assert timezone.now() - objectid.time_of(log.object_id) < timedelta(minutes=1)
+        assert event["data"]["company"] == COMPANY
+
+
+@pytest.mark.django_db
+def test_it_fits_the_context(client, operator):
+    make_subscription(trigger=Trigger.SURVEY, context_survey=TASK_GROUP, context_group=COMPANY)
+    client.post(PAGE)
+    data = json.loads(Payload.objects.get().event)["data"]
+    assert (data["surveyId"], data["group"]) == (TASK_GROUP, COMPANY)
+
+
+@pytest.mark.django_db
+def test_each_is_a_new_one(client, operator):
+    subscription = make_subscription()
+    client.post(PAGE)
+    client.post(PAGE)
+    assert len({log.position for log in subscription.waiting()}) == 2
+    assert len({log.object_id for log in subscription.waiting()}) == 2
+
+
+@pytest.mark.django_db
+def test_it_is_on_record(client, operator):
+    make_subscription()
+    client.post(PAGE)
+    entry = AuditEntry.objects.get(action=AuditAction.TEST_SENT)
+    assert (entry.actor, entry.about, entry.detail) == (operator, SUBSCRIPTION, WebhookLog.objects.get().pk)
+
+
+@pytest.mark.django_db
+def test_it_goes_also_where_cotalker_delivers(client, operator):
+    make_subscription(we_deliver=False)
+    client.post(PAGE)
+    assert WebhookLog.objects.get().is_due
+
+
+REFUSALS = [
+    ({"is_active": False}, "It is not active. Activate it first."),
+    ({"url": ""}, "It has no URL. Give it one first."),
+    ({"is_placeholder": True, "is_active": False, "url": "", "trigger": ""}, "Logs named this subscription"),
+]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("fields", "reason"), REFUSALS)
+def test_where_it_cannot_be_sent_the_reason_is_told(client, operator, fields, reason):
+    make_subscription(**fields)
+    answer = client.post(PAGE, follow=True)
+    assert f"No test event was sent. {reason}" in answer.content.decode()
+    refused = post(client, API, b"", make_token())
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["reason"].startswith(reason)
+    assert not WebhookLog.objects.exists()
+    assert not AuditEntry.objects.filter(action=AuditAction.TEST_SENT).exists()
+
+
+@pytest.mark.django_db
+def test_a_viewer_may_not(client, member):
+    make_subscription()
+    client.force_login(member("Viewer"))
+    assert client.post(PAGE).status_code == 403
+
+
+@pytest.mark.django_db
+def test_a_script_may_with_a_token_of_the_company(client):
+    make_subscription()
+    answer = post(client, API, b"", make_token(name="Monitor"))
+    log = WebhookLog.objects.get()
+    assert (answer.status_code, answer.json()) == (202, {"accepted": [log.pk], "errors": []})
+    entry = AuditEntry.objects.get(action=AuditAction.TEST_SENT)
+    assert (entry.actor, entry.detail) == (None, f"{log.pk} · API token Monitor")
+
+
+@pytest.mark.django_db
+def test_a_token_of_another_company_finds_no_such_subscription(client):
+    make_subscription()
+    assert post(client, API, b"", make_token(make_company(OTHER_COMPANY, "Other"))).status_code == 404
+    assert post(client, API, b"").status_code == 401
+    assert client.get(API).status_code == 405
+    assert not WebhookLog.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_arrives_at_the_receiver(client, operator, receiver, deliver):
+    make_subscription(url=receiver.url)
+    client.post(PAGE)
+    deliver()
+    [received] = receiver.ledger
+    assert json.loads(received.body)["extraData"] == {"isTest": True}
+    assert received.headers["webhook-id"] == WebhookLog.objects.get().pk
+    assert WebhookLog.objects.get().state == "succeeded"
+    assert not connection.in_atomic_block

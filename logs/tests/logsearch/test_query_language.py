@@ -1,0 +1,296 @@
+"""The language of the search box: what is read out of a text, and what is wrong with it and where."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path as FilePath
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from logs.logsearch.field_help import FIELD_WORDS
+from logs.logsearch.fields import CHOICES, FIELDS
+from logs.logsearch.query_language import (
+    MOST_CHARACTERS,
+    MOST_TERMS,
+    Choice,
+    Path,
+    Problem,
+    Query,
+    Range,
+    Term,
+    Word,
+    parse,
+)
+from logs.payloads.masking import DEFAULT_MASKED_KEYS, MaskedKeys
+
+KEYS = MaskedKeys(DEFAULT_MASKED_KEYS)
+PK = "62742dd824c886d54e60f02b"
+
+
+def read(text: str) -> Query:
+    return parse(text, KEYS)
+
+
+def said(term: Term) -> dict:
+    """What a term says, its place apart."""
+    return {name: value for name, value in asdict(term).items() if name not in ("start", "end")}
+
+
+def word(text: str, *tokens: str, no: bool = False, quoted: bool = False, response: bool = False) -> Word:
+    return Word(0, 0, no, text=text, tokens=tokens or (text,), is_quoted=quoted, only_response=response)
+
+
+def path(*steps: str, text: str, of: tuple[str, ...] = (), no: bool = False, quoted: bool = False) -> Path:
+    return Path(0, 0, no, text=text, tokens=of or (text,), is_quoted=quoted, steps=steps)
+
+
+def choice(name: str, *values: str, no: bool = False) -> Choice:
+    return Choice(0, 0, no, name, values)
+
+
+def span(name: str, low: float | None, high: float | None, *, out: bool = False, no: bool = False) -> Range:
+    return Range(0, 0, no, name, low, high, out and low is not None, out and high is not None)
+
+
+WORDS = {
+    "bomba": [word("bomba")],
+    "P-118": [word("P-118", "p", "118")],
+    "Mecánico": [word("Mecánico", "mecanico")],
+    PK.upper(): [word(PK.upper(), PK)],
+    "two words": [word("two"), word("words")],
+    "-bomba": [word("bomba", no=True)],
+    "--bomba": [word("-bomba", "bomba", no=True)],
+    '"bomba azul"': [word("bomba azul", "bomba", "azul", quoted=True)],
+    '-"bomba azul"': [word("bomba azul", "bomba", "azul", no=True, quoted=True)],
+    '"bomba"': [word("bomba", quoted=True)],
+    '"P-118"': [word("P-118", "p", "118", quoted=True)],
+    '"B" plan': [word("B", "b", quoted=True), word("plan")],
+    "A-B plan": [word("A-B", "a", "b"), word("plan")],
+    "“bomba azul”": [word("bomba azul", "bomba", "azul", quoted=True)],
+    "«bomba azul»": [word("bomba azul", "bomba", "azul", quoted=True)],
+    '"state:failed"': [word("state:failed", "state", "failed", quoted=True)],
+    'bomba"azul"': [word("bomba"), word("azul", quoted=True)],
+    "https://x.example:80/t/118": [word("https://x.example:80/t/118", "https", "x", "example", "80", "t", "118")],
+    "www.server.com:443": [word("www.server.com:443", "www", "server", "com", "443")],
+    "67.225.146.248:443": [word("67.225.146.248:443", "67", "225", "146", "248", "443")],
+    "10:30": [word("10:30", "10", "30")],
+    "2026-04-13T22:30": [word("2026-04-13T22:30", "2026", "04", "13t22", "30")],
+    "Error: refused": [word("Error:", "error"), word("refused")],
+    '{"error":"timeout"}': [word("error", quoted=True), word("timeout", quoted=True)],
+    "plan B": [word("plan")],
+    "B": [word("B", "b")],
+    "a b": [word("a"), word("b")],
+    "x state:failed": [choice("state", "failed")],
+    "": [],
+    " \t\n ": [],
+    "- () — … bomba": [word("bomba")],
+    '"" bomba': [word("bomba")],
+    "-33.45": [word("-33.45", "33", "45")],
+    "-33": [word("33", no=True)],
+}
+FIELD_VALUES = {
+    "state:failed": [choice("state", "failed")],
+    "STATE:Failed": [choice("state", "failed")],
+    "state:delivered": [choice("state", "succeeded")],
+    "state:failed,retrying": [choice("state", "failed", "retrying")],
+    'state:"failed"': [choice("state", "failed")],
+    "-state:failed": [choice("state", "failed", no=True)],
+    "result:success": [choice("result", "SUCCESS")],
+    "cause:timeout": [choice("cause", "timeout")],
+    "cause:HTTP_4XX": [choice("cause", "http_4xx")],
+    "type:COTTask": [choice("type", "COTTask")],
+    "type:task,user": [choice("type", "COTTask", "COTUser")],
+    "type:element": [choice("type", "COTProperty")],
+    "type:login": [choice("type", "Auth")],
+    "action:edit": [choice("action", "edit")],
+    "test:yes": [choice("test", "yes")],
+    "status:409": [choice("status", "409")],
+    "status:409,5xx,none": [choice("status", "409", "5xx", "none")],
+    "status:400..499": [span("status", 400, 499)],
+    "status:>=500": [span("status", 500, None)],
+    "duration:>2s": [span("duration", 2000, None, out=True)],
+    "duration:<=800ms": [span("duration", None, 800)],
+    "duration:1.5s..1min": [span("duration", 1500, 60_000)],
+    "duration:250ms": [span("duration", 250, 250)],
+    "-duration:<1s": [span("duration", None, 1000, out=True, no=True)],
+    "tries:3": [span("tries", 3, 3)],
+    "tries:2..": [span("tries", 2, None)],
+    "tries:..2": [span("tries", None, 2)],
+    f"id:{PK.upper()}": [choice("id", PK)],
+    f"object:{PK},{PK[::-1]}": [choice("object", PK, PK[::-1])],
+    "sub:wo_update": [choice("sub", "wo_update")],
+    "subscription:wo_update": [choice("sub", "wo_update")],
+    'sub:"Work Orders Update"': [choice("sub", "Work Orders Update")],
+    'sub:"Orders, open",wo_update': [choice("sub", "Orders, open", "wo_update")],
+    "company:Austral": [choice("company", "Austral")],
+    "response:ETIMEDOUT": [word("ETIMEDOUT", "etimedout", response=True)],
+    'response:"bad gateway"': [word("bad gateway", "bad", "gateway", quoted=True, response=True)],
+    "response:a,502": [word("a,502", "a", "502", response=True)],
+    'fingerprint:"502 Bad, {n}"': [choice("fingerprint", "502 Bad, {n}")],
+    "fingerprint:a,b": [choice("fingerprint", "a,b")],
+}
+PATHS = {
+    "data.asset:62742b": [path("data", "asset", text="62742b")],
+    "-data.asset:62742b": [path("data", "asset", text="62742b", no=True)],
+    "data:118": [path("data", text="118")],
+    "DATA.Asset:118": [path("data", "Asset", text="118")],
+    "extradata.userId:118": [path("extraData", "userId", text="118")],
+    "data.list.0.name:bomba": [path("data", "list", "0", "name", text="bomba")],
+    "/data/list/0:bomba": [path("data", "list", "0", text="bomba")],
+    "/diff/~1data~1name~0/previous:x9": [path("diff", "/data/name~", "previous", text="x9")],
+    'data.name:"bomba azul"': [path("data", "name", text="bomba azul", of=("bomba", "azul"), quoted=True)],
+    "data.url:https://x.example": [path("data", "url", text="https://x.example", of=("https", "x", "example"))],
+    "data.at:10:30": [path("data", "at", text="10:30", of=("10", "30"))],
+    "data.names:ana,eva": [path("data", "names", text="ana,eva", of=("ana", "eva"))],
+}
+
+
+@pytest.mark.parametrize(("text", "terms"), (WORDS | FIELD_VALUES | PATHS).items())
+def test_a_text_is_read_into_terms(text, terms):
+    query = read(text)
+    assert query.problems == []
+    assert [(type(term), said(term)) for term in query.terms] == [(type(term), said(term)) for term in terms]
+
+
+def test_every_field_and_every_value_of_a_choice_is_among_these():
+    assert {text.lstrip("-").partition(":")[0].lower() for text in FIELD_VALUES} >= set(FIELDS)
+    for name, values in CHOICES.items():
+        for spelling, value in values.items():
+            assert [said(term) for term in read(f"{name}:{spelling}").terms] == [said(choice(name, value))]
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong", "says"),
+    [
+        ("bomba stat:failed azul", "stat:failed", "There is no field “stat”. Is it “state”?"),
+        ("colour:red", "colour:red", "There is no field “colour”. Put quotation marks around it"),
+        ("state:open", "state:open", "“open” is none of: pending, retrying, succeeded, failed, skipped, delivered."),
+        ("cause:http4xx x", "cause:http4xx", "“http4xx” is none of: timeout, refused,"),
+        ("state:failed,open", "state:failed,open", "“open” is none of"),
+        ("status:099", "status:099", "is no status. Write a number as 409"),
+        ("status:4099", "status:4099", "is no status."),
+        ("status:>abc", "status:>abc", "“abc” is not a whole number."),
+        ("status:٤٠٩", "status:٤٠٩", "or one of: success, 2xx,"),
+        ("tries:-1", "tries:-1", "“-1” is not a whole number."),
+        (f"tries:>{'9' * 100}", f"tries:>{'9' * 100}", "is not a whole number."),
+        ("tries:..", "tries:..", "A range needs a beginning or an end"),
+        ("tries:3..1", "tries:3..1", "The range ends before it begins."),
+        ("duration:>2h", "duration:>2h", "Write a duration with its unit and without a blank: 800ms, 2s or 1min."),
+        ("bomba duration:>2 s", "duration:>2", "Write a duration with its unit"),
+        ("duration:250", "duration:250", "Write a duration with its unit"),
+        ("estado:fallido", "estado:fallido", "There is no field “estado”. Put quotation marks around it"),
+        (f"duration:>{'9' * 400}s", f"duration:>{'9' * 400}s", "Write a duration"),
+        ("id:62742b", "id:62742b", "An id has 24 digits"),
+        (f"object:{PK},x", f"object:{PK},x", "An id has 24 digits"),
+        ("x -state:", "-state:", "Write a value right behind the colon."),
+        ("state: failed", "state:", "Write a value right behind the colon."),
+        ('sub:""', 'sub:""', "Write a value right behind the colon."),
+        ("- () — …", "- () — …", "There is no word or number in it to look for."),
+        ('""', '""', "There is no word or number in it"),
+        ("data.:x", "data.:x", "A part of the place is missing"),
+        ("data..asset:x", "data..asset:x", "A part of the place is missing"),
+        ("/data/:x", "/data/:x", "A part of the place is missing"),
+        ("data.asset:", "data.asset:", "Write a value right behind the colon."),
+        ("data.asset:--", "data.asset:--", "Write a word or a number behind the colon."),
+        ("response:()", "response:()", "Write a word or a number behind the colon."),
+        ('bomba "azul y', '"azul y', "The closing quotation mark is missing."),
+        ('sub:"Work Orders', 'sub:"Work Orders', "The closing quotation mark is missing."),
+        ("data.password:x", "data.password:x", "Values under this key are masked, and cannot be searched."),
+        ("-data.user.accessToken:x", "-data.user.accessToken:x", "are masked"),
+        ("/data/password:x", "/data/password:x", "are masked"),
+        ("/diff/~1data~1password/previous:x", "/diff/~1data~1password/previous:x", "are masked"),
+        ("/diff/~1api~1key/previous:x", "/diff/~1api~1key/previous:x", "are masked"),
+        ("🚚 ñandú 𝔸:1 stats:3 z", "stats:3", "There is no field “stats”"),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_place(text, wrong, says):
+    problem = next(iter(read(text).problems))
+    assert text[problem.start : problem.end] == wrong
+    assert says in problem.message
+
+
+def test_each_wrong_term_is_told_and_the_others_are_read():
+    query = read("bomba stat:failed azul id:1")
+    assert [term.text for term in query.terms] == ["bomba", "azul"]
+    assert [query.text[problem.start : problem.end] for problem in query.problems] == ["stat:failed", "id:1"]
+
+
+def test_more_terms_than_are_taken_are_a_problem_and_not_left_out():
+    text = " ".join(f"word{number}" for number in range(MOST_TERMS))
+    assert (len(read(text).terms), read(text).problems) == (MOST_TERMS, [])
+    longer = f"{text} one more"
+    assert read(longer).problems == [Problem(len(text) + 1, len(longer), "The search ends here: it may have 20 terms.")]
+
+
+def test_more_characters_than_are_taken_are_a_problem_and_not_left_out():
+    assert read("x" * MOST_CHARACTERS).problems == []
+    assert read("x" * MOST_CHARACTERS + " yz").problems == [
+        Problem(MOST_CHARACTERS, MOST_CHARACTERS + 3, "The search ends here: it may have 500 characters.")
+    ]
+
+
+@pytest.mark.parametrize("words", FIELD_WORDS, ids=lambda words: words.name)
+def test_each_example_of_the_help_is_one_of_its_field(words):
+    for example in words.examples:
+        (term,) = read(example).terms
+        name = "data" if isinstance(term, Path) else "response" if isinstance(term, Word) else term.name
+        assert name == words.name
+
+
+def test_the_help_tells_of_every_field():
+    assert {words.name for words in FIELD_WORDS} == {*FIELDS, "data"}
+
+
+README = FilePath(__file__).parents[3] / "README.md"
+
+
+def test_the_examples_of_the_readme_can_be_read():
+    section = README.read_text().partition("## Search\n")[2].partition("\n## ")[0]
+    examples = [
+        example for row in section.splitlines() if row.startswith("| `") for example in row.split("|")[3].split("` `")
+    ]
+    assert len(examples) > 20
+    assert {example: read(example.strip("` ")).problems for example in examples} == {
+        example: [] for example in examples
+    }
+
+
+# Texts that look like the language, and any others.
+_names = st.sampled_from([*FIELDS, "data", "data.a", "/data/a~1b", "data.password", "colour", "10", "https", "ñ"])
+_values = st.one_of(
+    st.sampled_from(["failed", "409", ">2s", "1..3", "//x", '"a b"', '"a', "a,b", '"a,b",c', PK, "", '""', "-", "𝔸🚚"]),
+    st.text(max_size=8),
+)
+_pieces = st.one_of(
+    st.text(max_size=12),
+    st.builds(lambda minus, name, value: f"{minus}{name}:{value}", st.sampled_from(["", "-"]), _names, _values),
+)
+_texts = st.one_of(st.text(max_size=600), st.lists(_pieces, max_size=25).map(" ".join))
+
+
+@settings(deadline=None)
+@given(_texts)
+def test_any_text_is_read_and_places_lie_within_it_and_in_order(text):
+    query = read(text)
+    for found in (query.terms, query.problems):
+        places = [place for one in found for place in (one.start, one.end)]
+        assert places == sorted(places)
+        assert all(0 <= one.start < one.end <= len(text) for one in found)
+
+
+@settings(deadline=None)
+@given(_texts)
+def test_the_pieces_of_the_terms_read_again_say_the_same(text):
+    query = read(text)
+    again = read(" ".join(query.text[term.start : term.end] for term in query.terms))
+    assert again.problems == []
+    assert [said(term) for term in again.terms] == [said(term) for term in query.terms]
+
+
+@settings(deadline=None)
+@given(_texts)
+def test_no_term_leads_under_a_masked_key(text):
+    paths = [term for term in read(text).terms if isinstance(term, Path)]
+    assert not any(KEYS.matches(step) for term in paths for step in term.steps)

@@ -1,0 +1,85 @@
+"""What a person is told of a search whose time ran out, and how it goes on."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from html import unescape
+from types import SimpleNamespace
+
+import pytest
+from django.template.loader import render_to_string
+from django.urls import reverse
+
+from logs.db.cursor_pagination import Key
+from logs.logsearch import finder as finding
+from logs.logsearch import index_lookup
+from logs.views.logs import list_page
+
+from ..factories import import_logs, log_document, make_subscription
+
+LOGS = reverse("logs:webhook_log_list")
+
+
+def looked(rf, number: int, seconds: float, *, looks_back: bool = True, is_before: bool = False) -> str:
+    """The words of the page with so many logs, and the address of its link."""
+    until = Key(datetime(2026, 11, 3, 14, 5, tzinfo=UTC), "f" * 24)
+    page = SimpleNamespace(logs=[object()] * number, looked_until=until, further_cursor="1~f", is_before=is_before)
+    finder = SimpleNamespace(seconds=seconds)
+    explorer = SimpleNamespace(page=page, finder=finder, looks_back=looks_back)
+    text = render_to_string(
+        "logs/list/_searched.html", {"explorer": explorer}, rf.get(LOGS, {"q": "x", "before": "2~f"})
+    )
+    address = re.search(r'href="(\?[^"]*)"', text)[1]
+    return " ".join(re.sub(r"<[^>]*>", "", text).split()) + f" {unescape(address)}"
+
+
+@pytest.mark.parametrize(
+    ("number", "seconds", "looks_back", "words"),
+    [
+        (3, 1.0, True, "Looked through the logs back to {} within 1 s, and found 3."),
+        (1, 8.0, False, "Looked through the logs up to {} within 8 s, and found 1."),
+        (0, 1.5, True, "Nothing found so far Looked through the logs back to {} within 1.5 s, and found 0."),
+    ],
+)
+def test_a_search_whose_time_ran_out_says_how_far_it_looked_and_goes_on_there(rf, number, seconds, looks_back, words):
+    page = looked(rf, number, seconds, looks_back=looks_back)
+    assert page == words.format("3 Nov 2026 14:05:00") + " Look further ?q=x&after=1~f&further=1"
+
+
+def test_the_page_before_looks_further_to_what_is_before(rf):
+    assert looked(rf, 3, 1.0, is_before=True).endswith("Look further ?q=x&before=1~f&further=1")
+
+
+@pytest.fixture
+def without_time(monkeypatch):
+    """A first look at two logs is all that there is time for, unless somebody asks to look further."""
+    monkeypatch.setattr(finding, "FIRST_LOOK", 2)
+    monkeypatch.setattr(index_lookup.ByIndex, "ids", None)
+    finder = list_page.Finder
+    monkeypatch.setattr(list_page, "Finder", lambda criteria, seconds=0.0: finder(criteria, seconds=seconds))
+
+
+@pytest.mark.django_db
+def test_the_page_before_that_had_no_time_to_find_anything_offers_to_look_further(client, member, without_time):
+    make_subscription()
+    import_logs(*(log_document(number) for number in range(6)))
+    client.force_login(member("Viewer"))
+    answer = client.get(LOGS, {"q": '"needle in"', "before": f"1000000000000~{'0' * 24}"})
+    assert answer.status_code == 200
+    assert "Nothing found so far" in answer.content.decode()
+    assert re.search(r'href="[^"]*before=[^"]*further=1"', answer.content.decode())
+
+
+@pytest.mark.django_db
+def test_look_further_finds_what_there_was_no_time_for(client, member, without_time):
+    make_subscription()
+    first, *others = (log_document(number) for number in range(6))
+    import_logs(first | {"response": "a needle in the hay"}, *others)
+    client.force_login(member("Viewer"))
+    page = client.get(LOGS, {"q": '"needle in"'}).content.decode()
+    assert "Nothing found so far" in page and first["_id"] not in page
+    (further,) = re.findall(r'<a class="btn" href="([^"]*further=1)"', page)
+    page = client.get(LOGS + unescape(further)).content.decode()
+    assert first["_id"] in page
+    assert "Nothing found so far" not in page

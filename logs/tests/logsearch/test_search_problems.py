@@ -1,0 +1,120 @@
+"""What a person is told of a search that cannot be read: where it is wrong, and why."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+import pytest
+from django.template.loader import render_to_string
+from django.urls import reverse
+
+from logs.logsearch.query_language import Problem, parse
+from logs.payloads.masking import masked_keys
+from logs.templatetags.search_help import pieces
+
+from ..factories import make_log, make_subscription
+
+LOGS = reverse("logs:webhook_log_list")
+
+
+def shown(text: str) -> str:
+    problems = parse(text, masked_keys()).problems
+    return render_to_string("logs/list/_search_problems.html", {"text": text, "problems": problems})
+
+
+def marked(page: str) -> list[str]:
+    return [unescape(part) for part in re.findall(r"<mark>(.*?)</mark>", page, re.DOTALL)]
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("bomba stat:failed azul", ["stat:failed"]),
+        ("🚚 ñandú 𝔸🏗️ stat:failed", ["stat:failed"]),
+        ("colour:🚚 id:1", ["colour:🚚", "id:1"]),
+        ('a "open quote', ['"open quote']),
+        ("<script>alert(1)</script> <b>:x stat:<img>", ["stat:<img>"]),
+        ("data.password:x", ["data.password:x"]),
+        ("- …", ["- …"]),
+    ],
+)
+def test_the_bad_term_is_marked_in_what_was_written(text, wrong):
+    page = shown(text)
+    assert marked(page) == wrong
+    (line,) = re.findall(r'<p class="mono">(.*?)</p>', page, re.DOTALL)
+    assert unescape(re.sub(r"</?mark>", "", line)) == text
+    assert "<img" not in page and "<script" not in page
+
+
+def test_each_problem_says_what_is_wrong_beside_its_term():
+    page = shown("stat:failed id:1")
+    assert re.findall(r'<b class="mono">([^<]*)</b> ([^<.]*)', page) == [
+        ("stat:failed", "There is no field “stat”"),
+        ("id:1", "An id has 24 digits, 0 to 9 and a to f"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("problems", "expected"),
+    [
+        ([], ["abcdef"]),
+        ([(0, 6)], ["[abcdef]"]),
+        ([(4, 5), (1, 2)], ["a", "[b]", "cd", "[e]", "f"]),
+        ([(1, 4), (2, 5)], ["a", "[bcd]", "[e]", "f"]),
+        ([(1, 4), (1, 4)], ["a", "[bcd]", "ef"]),
+        ([(5, 99)], ["abcde", "[f]"]),
+    ],
+)
+def test_problems_may_come_in_any_order_and_lie_upon_one_another(problems, expected):
+    found = pieces("abcdef", [Problem(start, end, "") for start, end in problems])
+    assert [f"[{piece.text}]" if piece.is_wrong else piece.text for piece in found] == expected
+
+
+def test_of_a_text_that_is_far_too_long_the_beginning_is_shown():
+    page = shown("x" * 100_000)
+    assert len(page) < 3000
+    assert marked(page) == ["x" * 40]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("is_partial", [True, False])
+def test_a_search_that_cannot_be_read_finds_nothing_and_says_where(client, member, is_partial):
+    make_subscription()
+    log = make_log()
+    client.force_login(member("Viewer"))
+    answer = client.get(LOGS, {"q": "stat:failed"}, headers={"hx-request": "true"} if is_partial else {})
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    assert marked(page) == ["stat:failed"]
+    assert log.pk not in page
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("text", ["-", '""', "!!!"])
+def test_a_search_for_nothing_finds_nothing_rather_than_everything(client, member, text):
+    make_subscription()
+    log = make_log()
+    client.force_login(member("Viewer"))
+    answer = client.get(LOGS, {"q": text})
+    assert answer.status_code == 422
+    assert log.pk not in answer.content.decode()
+    assert log.pk in client.get(LOGS, {"q": " "}).content.decode()  # an empty box
+
+
+@pytest.mark.django_db
+def test_problems_are_told_in_the_order_of_what_was_written(client, member):
+    make_subscription()
+    client.force_login(member("Viewer"))
+    page = client.get(LOGS, {"q": "sub:nobody stat:failed"}).content.decode()
+    assert re.findall(r'<li><b class="mono">([^<]*)</b>', page) == ["sub:nobody", "stat:failed"]
+
+
+@pytest.mark.django_db
+def test_a_masked_value_is_never_found_and_the_search_says_why(client, member):
+    make_subscription()
+    log = make_log(event={"data": {"password": "treasure"}})
+    client.force_login(member("Administrator"))
+    for text in ("treasure", '"treasure chest"', "data:treasure"):
+        assert log.pk not in client.get(LOGS, {"q": text}).content.decode()
+    assert "are masked, and cannot be searched." in client.get(LOGS, {"q": "data.password:treasure"}).content.decode()

@@ -1,0 +1,200 @@
+"""What Prometheus reads: lanes, tries and workers, in its own format."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from datetime import timedelta
+
+import psycopg
+import pytest
+from django.db.models import F
+from django.db.models.functions import Now
+from django.utils import timezone
+from prometheus_client.parser import text_string_to_metric_families
+
+from logs.cotalker.outcomes import Cause
+from logs.delivery import database
+from logs.delivery.attempt_metrics import BUCKETS, Counts, save
+from logs.delivery.http_client import Outcome
+from logs.models import DeliveryCount, Subscription, Turn, UnmatchedCount, WebhookLog, Worker
+from logs.monitoring import metrics
+
+from ..factories import SUBSCRIPTION, make_company, make_log, make_subscription
+
+pytestmark = pytest.mark.django_db(transaction=True)
+OTHERS = [f"62685990d918fb5557f9f99{digit}" for digit in "345"]
+
+
+@pytest.fixture
+def scrape(client, settings):
+    """Every sample by its name and labels: `scrape()["cotadmin_lanes_waiting"]`."""
+
+    def read() -> dict[str, float]:
+        settings.METRICS_TOKEN = "s3cret"
+        response = client.get("/metrics", headers={"authorization": "Bearer s3cret"})
+        assert response.status_code == 200
+        assert response["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+        families = text_string_to_metric_families(response.content.decode())
+        return {
+            sample.name
+            + "".join(f" {label}={value}" for label, value in sorted(sample.labels.items(), reverse=True)): sample.value
+            for family in families
+            for sample in family.samples
+        }
+
+    return read
+
+
+def wait_in_lane(number: int, lane: str = SUBSCRIPTION, **columns) -> None:
+    """A log that is due in a lane since `number` minutes."""
+    log = make_log(number, subscription=lane)
+    due = {
+        "next_attempt_at": Now() - timedelta(minutes=number),
+        "turn": Turn.WAITING,
+        "position": number,
+        "tries_left": 3,
+    }
+    WebhookLog.objects.filter(pk=log.pk).update(**due | columns)
+
+
+def outcome(milliseconds: int, cause: str = "") -> Outcome:
+    return Outcome(None if cause else 200, "", cause, milliseconds)
+
+
+def save_counts(counts: Counts) -> None:
+    async def run() -> None:
+        async with AsyncExitStack() as stack:
+            await save(await database.connect(stack), counts)
+
+    asyncio.run(run())
+
+
+def test_an_idle_installation_has_figures_too(scrape):
+    found = scrape()
+    assert found["cotadmin_lanes_waiting"] == 0
+    assert found["cotadmin_logs_waiting"] == 0
+    assert found["cotadmin_oldest_waiting_seconds"] == 0
+    assert found["cotadmin_attempts_total result=success cause="] == 0
+    assert found["cotadmin_attempts_total result=failed cause=timeout"] == 0
+    assert found["cotadmin_attempt_seconds_count result=success"] == 0
+    assert found["cotadmin_unmatched_events_total"] == 0
+    assert not any(name.startswith(("python_", "process_", "cotadmin_worker_seen")) for name in found)
+
+
+def test_waiting_lanes_and_logs(scrape):
+    for lane in (SUBSCRIPTION, *OTHERS[:2]):
+        make_subscription(lane)
+    for number in (1, 2, 3):
+        wait_in_lane(number)
+    wait_in_lane(4, OTHERS[0])
+    make_log(9, subscription=OTHERS[1])  # settled
+    found = scrape()
+    assert (found["cotadmin_lanes_waiting"], found["cotadmin_logs_waiting"]) == (2, 4)
+    assert 240 <= found["cotadmin_oldest_waiting_seconds"] < 300
+    assert (
+        sum(found[f"cotadmin_lanes_blocked reason={reason}"] for reason in ("on_hold", "between_tries", "inactive"))
+        == 0
+    )
+
+
+def test_blocked_lanes_by_their_reason(scrape):
+    make_subscription(SUBSCRIPTION, held_at=timezone.now())
+    make_subscription(OTHERS[0])
+    make_subscription(OTHERS[1], is_active=False)
+    make_subscription(OTHERS[2], is_active=False, is_draining=True)
+    wait_in_lane(30)
+    wait_in_lane(1, OTHERS[0], turn=Turn.BETWEEN_TRIES, next_attempt_at=Now() + timedelta(minutes=1))
+    wait_in_lane(20, OTHERS[1])
+    wait_in_lane(5, OTHERS[2])
+    found = scrape()
+    assert found["cotadmin_lanes_waiting"] == 4
+    assert found["cotadmin_lanes_blocked reason=on_hold"] == 1
+    assert found["cotadmin_lanes_blocked reason=between_tries"] == 1
+    assert found["cotadmin_lanes_blocked reason=inactive"] == 1
+    assert 300 <= found["cotadmin_oldest_waiting_seconds"] < 360  # those on hold and inactive are not meant
+
+
+def test_what_waits_behind_a_log_between_tries_grows_old(scrape):
+    make_subscription()
+    wait_in_lane(7)
+    wait_in_lane(1, turn=Turn.BETWEEN_TRIES, next_attempt_at=Now() + timedelta(minutes=1))
+    assert 420 <= scrape()["cotadmin_oldest_waiting_seconds"] < 480
+
+
+def test_a_big_table_is_not_counted_to_its_end(scrape, monkeypatch):
+    monkeypatch.setattr(metrics, "COUNTED", 2)
+    make_subscription()
+    for number in (1, 2, 3):
+        wait_in_lane(number)
+    assert scrape()["cotadmin_logs_waiting"] == 2
+
+
+def test_tries_are_counted_by_result_and_cause_and_timed(scrape):
+    counts = Counts()
+    for milliseconds in (0, 50, 51, 20_000, 20_001):
+        counts.add(outcome(milliseconds))
+    counts.add(outcome(5000, Cause.TIMEOUT))
+    counts.add(outcome(7, Cause.HTTP_5XX))
+    save_counts(counts)
+    found = scrape()
+    assert found["cotadmin_attempts_total result=success cause="] == 5
+    assert found["cotadmin_attempts_total result=failed cause=timeout"] == 1
+    assert found["cotadmin_attempts_total result=failed cause=http_5xx"] == 1
+    assert found["cotadmin_attempts_total result=failed cause=dns"] == 0
+    assert found["cotadmin_attempt_seconds_sum result=success"] == pytest.approx(40.102)
+    steps = {bound: found[f"cotadmin_attempt_seconds_bucket result=success le={bound}"] for bound in (*BUCKETS, "+Inf")}
+    assert (steps[0.05], steps[0.1], steps[10.0], steps[20.0], steps["+Inf"]) == (2, 3, 3, 4, 5)
+    assert found["cotadmin_attempt_seconds_count result=failed"] == 2
+    assert found["cotadmin_attempt_seconds_bucket result=failed le=5.0"] == 2
+
+
+def test_counts_of_workers_add_up(scrape):
+    for _worker in range(3):
+        counts = Counts()
+        counts.add(outcome(100))
+        save_counts(counts)
+        save_counts(counts)  # nothing new
+    stored = DeliveryCount.objects.get()
+    assert (stored.cause, stored.attempts, stored.seconds) == ("", 3, pytest.approx(0.3))
+    assert stored.buckets == [0, 3, 0, 0, 0, 0, 0, 0, 0]
+
+
+def test_what_could_not_be_saved_is_saved_the_next_time():
+    class Broken:
+        async def execute(self, *_arguments) -> None:
+            counts.add(outcome(60))  # counted meanwhile
+            raise psycopg.OperationalError
+
+    counts = Counts()
+    counts.add(outcome(60))
+    with pytest.raises(psycopg.OperationalError):
+        asyncio.run(save(Broken(), counts))
+    save_counts(counts)
+    assert DeliveryCount.objects.get().attempts == 2
+
+
+def test_workers_tell_when_they_were_last_seen(scrape):
+    now = timezone.now()
+    for name, seconds in [("host:1", 3), ('"odd"\n', 600)]:
+        Worker.objects.create(id=name, started_at=now, seen_at=now - timedelta(seconds=seconds))
+    found = scrape()
+    assert 3 <= found["cotadmin_worker_seen_seconds worker=host:1"] < 30
+    assert 600 <= found['cotadmin_worker_seen_seconds worker="odd"\n'] < 630
+
+
+def test_unmatched_events_are_counted(scrape):
+    for day in (1, 2):
+        UnmatchedCount.objects.create(
+            company=make_company(), day=f"2026-07-0{day}", event_type="COTTask", action="edit", count=day * 10
+        )
+    assert scrape()["cotadmin_unmatched_events_total"] == 30
+
+
+def test_a_company_or_subscription_is_never_named(scrape):
+    make_subscription(name="Austral Work Orders")
+    wait_in_lane(1)
+    Subscription.objects.update(waiting_from=F("waiting_from") + 1)
+    shown = str(scrape())
+    assert "Austral" not in shown
+    assert SUBSCRIPTION not in shown

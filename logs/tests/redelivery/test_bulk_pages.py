@@ -1,0 +1,413 @@
+"""The page of a run, what is done with it there, the list of runs, and where else runs are told of."""
+
+from __future__ import annotations
+
+import html
+import re
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from logs.models import AuditEntry, Canary, Outcome, PauseReason, Run, RunState, Why
+from logs.redelivery.controls import go_on, leave_lane, pause, stop
+from logs.redelivery.dispatcher import feed
+
+from ..bulk_redeliveries import make_object_log, outcomes, plan_logs, start_run
+from ..factories import SUBSCRIPTION, make_company, make_log, make_subscription
+from ..html import HTMX, rows_of, text_of
+
+pytestmark = pytest.mark.django_db
+OTHER = "62685990d918fb5557f9f993"
+LIST = "/redeliveries/"
+
+
+@pytest.fixture
+def operator(client, member):
+    user = member("Operator")
+    client.force_login(user)
+    return user
+
+
+@pytest.fixture
+def orders(operator):
+    return make_subscription()
+
+
+def make_logs(numbers, subscription=SUBSCRIPTION):
+    return [make_object_log(number, f"{number:024x}", subscription=subscription) for number in numbers]
+
+
+def settle(run, outcomes_, ago=timedelta(seconds=10)):
+    """What a worker would have written down of the first logs of a run."""
+    for number, outcome in enumerate(outcomes_, start=1):
+        is_failed = outcome == Outcome.FAILED
+        run.entries.filter(number=number).update(
+            outcome=outcome,
+            status=503 if is_failed else 200,
+            cause="http_5xx" if is_failed else "",
+            fingerprint="503 token=secretsecret" if is_failed else "",
+            attempt_number=4,
+            duration_ms=100,
+            queued_at=timezone.now() - ago,
+            settled_at=timezone.now() - ago,
+        )
+
+
+def act(client, run, name, *args, follow=True):
+    return client.post(reverse(f"logs:{name}", args=[run.pk, *args]), follow=follow)
+
+
+OK, BAD = Outcome.SUCCEEDED, Outcome.FAILED
+
+
+class TestRunPage:
+    def test_it_says_how_far_it_is_and_by_subscription(self, client, operator, orders):
+        make_subscription(OTHER, name="Users to HR")
+        run = start_run(operator, [*make_logs(range(4)), *make_logs(range(4, 6), OTHER)])
+        settle(run, [OK, BAD, OK])
+        page = client.get(run.get_absolute_url())
+        told = text_of(page)
+        assert "3 of 6 sent; 1 failed again." in told
+        assert "3 of 6 settled 50 %" in told
+        assert "Delivered 2 Failed 1 To go 3 Skipped 0 Left out by the plan 0" in told
+        assert rows_of(page, "run-lanes") == [
+            "Work Orders Update 2 1 – 1 Leave out…",
+            "Users to HR – – – 2 Leave out…",
+        ]
+
+    def test_of_many_subscriptions_it_shows_the_first_those_with_failures_before_the_others(self, client, operator):
+        ids = [f"62685990d918fb5557f9{number:04x}" for number in range(10)]
+        for pk in ids:
+            make_subscription(pk, name=f"Orders {pk[-1]}", url="http://127.0.0.1:9/")
+        logs = [log for number, pk in enumerate(ids) for log in make_logs([number], pk)]
+        run = start_run(operator, logs)
+        settle(run, [OK] * 9 + [BAD])
+        page = client.get(run.get_absolute_url())
+        assert [row.split()[1] for row in rows_of(page, "run-lanes")] == list("90123456")
+        assert "2 more subscriptions" in text_of(page)
+        assert len(rows_of(client.get(f"{run.get_absolute_url()}?all"), "run-lanes")) == 10
+
+    def test_failures_stand_by_cause_and_what_is_secret_in_them_is_masked(self, client, operator, orders):
+        run = start_run(operator, make_logs(range(3)))
+        settle(run, [BAD, BAD, OK])
+        page = text_of(client.get(run.get_absolute_url()))
+        assert "Failed again, by cause 2 logs Error at the receiver (5xx) 2 503 token=••••••••" in page
+        assert "secretsecret" not in page
+
+    def test_the_steps_of_the_canary_tell_where_it_stands(self, client, operator, orders):
+        run = start_run(operator, make_logs(range(20)), canary=Canary.STEPS)
+        settle(run, [OK])
+        Run.objects.update(step=2)
+        page = text_of(client.get(run.get_absolute_url()))
+        assert "One of each subscription Passed 1 of 1 sent" in page
+        assert "10 % Running 0 of 1 sent" in page
+        assert "The rest To come 0 of 18 sent" in page
+
+    def test_pace_and_time_left_are_measured_and_not_known_before(self, client, operator, orders):
+        run = start_run(operator, make_logs(range(12)))
+        assert "time left: not known yet" in text_of(client.get(run.get_absolute_url()))
+        settle(run, [OK] * 6)
+        Run.objects.update(judged_from=timezone.now() - timedelta(seconds=60))
+        page = text_of(client.get(run.get_absolute_url()))
+        assert "6 in a minute" in page
+        assert "Time left: about 60 s." in page
+
+    def test_it_asks_for_itself_while_it_is_open_and_not_after(self, client, operator, orders):
+        run = start_run(operator, make_logs([1]))
+        assert b'hx-trigger="every 1s"' in client.get(run.get_absolute_url(), headers=HTMX).content
+        pause(run, by=operator)
+        assert b'hx-trigger="every 5s"' in client.get(run.get_absolute_url(), headers=HTMX).content
+        stop(run, by=operator)
+        assert b"hx-trigger" not in client.get(run.get_absolute_url(), headers=HTMX).content
+
+    @pytest.mark.parametrize("element", ["run-live", "run-parts"])
+    def test_each_part_that_asks_for_itself_gets_itself_alone(self, client, operator, orders, element):
+        run = start_run(operator, make_logs([1]))
+        address = f"{run.get_absolute_url()}?told=running"
+        answer = client.get(address, headers=HTMX | {"hx-target": element}).content.decode()
+        assert re.findall(r'id="(run-live|run-parts)"', answer) == [element]
+
+    def test_who_looks_at_all_subscriptions_keeps_them_when_the_run_turns(self, client, operator):
+        ids = [f"62685990d918fb5557f9{number:04x}" for number in range(10)]
+        for pk in ids:
+            make_subscription(pk, name=f"Orders {pk[-1]}", url="http://127.0.0.1:9/")
+        run = start_run(operator, [log for number, pk in enumerate(ids) for log in make_logs([number], pk)])
+        page = client.get(f"{run.get_absolute_url()}?all").content.decode()
+        [asked] = re.findall(r'id="run-live" hx-get="([^"]+)"', page)
+        pause(run, by=operator)
+        answer = client.get(html.unescape(asked), headers=HTMX | {"hx-target": "run-live"})
+        assert len(rows_of(answer, "run-lanes")) == 10
+
+    def test_with_another_state_than_was_told_all_parts_come(self, client, operator, orders):
+        run = start_run(operator, make_logs([1]))
+        pause(run, by=operator)
+        address = f"{run.get_absolute_url()}?told=running"
+        answer = client.get(address, headers=HTMX | {"hx-target": "run-live"}).content.decode()
+        assert re.findall(r'id="(run-live|run-parts)"( hx-swap-oob="true")?', answer) == [
+            ("run-live", ""),
+            ("run-parts", ' hx-swap-oob="true"'),
+        ]
+
+    @pytest.mark.parametrize(
+        ("reason", "told"),
+        [
+            (PauseReason.PERSON, "Somebody paused it."),
+            (PauseReason.CANARY_FAILED, "It paused by itself: a log of the canary failed."),
+            (PauseReason.CANARY_DONE, "The canary was received, and the run waits for you."),
+            (PauseReason.FAILURES, "It paused by itself: more than 20 % of the last 50 logs failed."),
+            (PauseReason.FAULT, "It paused by itself: an unexpected error."),
+            (PauseReason.ACCOUNT, "It paused by itself: who started it may not re-deliver any more."),
+        ],
+    )
+    def test_a_paused_run_says_why_and_has_one_button_to_go_on(self, client, operator, orders, reason, told):
+        run = start_run(operator, make_logs([1]), failure_percent=20)
+        pause(run, by=None, reason=reason)
+        page = client.get(run.get_absolute_url())
+        assert told in text_of(page)
+        assert page.content.decode().count(reverse("logs:run_go_on", args=[run.pk])) == 1
+
+    def test_the_record_tells_who_did_what(self, client, operator, orders):
+        run = start_run(operator, make_logs(range(2)))
+        pause(run, by=operator)
+        go_on(run, by=operator)
+        pause(run, by=None, reason=PauseReason.FAILURES)
+        leave_lane(run, SUBSCRIPTION, by=operator)
+        other = start_run(operator, make_logs([5]))
+        stop(other, by=operator)
+        page = text_of(client.get(run.get_absolute_url()))
+        record = page[page.index("Record ") :]
+        said = ["left out Work Orders Update", "paused it: too many of the last logs failed", "let it go on"]
+        places = [record.index(one) for one in said] + [record.rindex("paused it"), record.index("started it with 2")]
+        assert places == sorted(places)
+        assert "stopped it" not in record
+
+    def test_it_says_how_it_was_started(self, client, operator, orders):
+        run = start_run(operator, make_logs([1]), tries=3, rate=7)
+        page = text_of(client.get(run.get_absolute_url()))
+        assert "Reason the night's outage" in page
+        assert "Tries of each log 3" in page
+        assert "at most 7 in a second" in page
+
+    @pytest.mark.parametrize(
+        ("outcomes_", "sentence"),
+        [
+            ([OK, OK], "All 2 logs were received."),
+            ([OK, BAD], "1 of 2 logs were received. 1 failed again."),
+            ([BAD, BAD], "Nothing was received. 2 failed again."),
+        ],
+    )
+    def test_a_finished_run_answers_in_one_sentence(self, client, operator, orders, outcomes_, sentence):
+        run = start_run(operator, make_logs(range(2)))
+        settle(run, outcomes_)
+        Run.objects.update(state=RunState.FINISHED, ended_at=timezone.now())
+        assert sentence in text_of(client.get(run.get_absolute_url()))
+
+    def test_a_run_of_many_costs_as_many_queries_as_one_of_few(self, client, operator, orders):
+        make_subscription(OTHER)
+        few = start_run(operator, make_logs([0, 40]))
+        many = start_run(operator, [*make_logs(range(1, 30)), *make_logs(range(30, 40), OTHER)])
+        settle(few, [BAD])
+        settle(many, [BAD, OK] * 10)
+        Run.objects.update(judged_from=timezone.now() - timedelta(seconds=60))
+        numbers = []
+        for run in (few, many):
+            with CaptureQueriesContext(connection) as captured:
+                client.get(run.get_absolute_url())
+            numbers.append(len(captured))
+        assert numbers[0] == numbers[1] <= 17
+
+
+class TestSteering:
+    def test_pause_go_on_and_stop(self, client, operator, orders):
+        run = start_run(operator, make_logs(range(2)))
+        for name, state in (
+            ("run_pause", RunState.PAUSED),
+            ("run_go_on", RunState.RUNNING),
+            ("run_stop", RunState.STOPPED),
+        ):
+            assert act(client, run, name).redirect_chain == [(run.get_absolute_url(), 302)]
+            run.refresh_from_db()
+            assert run.state == state
+        assert {entry.actor for entry in AuditEntry.objects.all()} == {operator}
+
+    @pytest.mark.parametrize(
+        ("name", "told"),
+        [
+            ("run_pause", "nothing had to be paused"),
+            ("run_go_on", "It is not paused any more."),
+            ("run_stop", "It has ended already."),
+        ],
+    )
+    def test_a_second_click_changes_nothing_and_says_so(self, client, operator, orders, name, told):
+        run = start_run(operator, make_logs([1]))
+        stop(run, by=operator)
+        recorded = AuditEntry.objects.count()
+        assert told in text_of(act(client, run, name))
+        assert AuditEntry.objects.count() == recorded
+
+    def test_a_subscription_can_be_left_out(self, client, operator, orders):
+        make_subscription(OTHER, name="Users to HR")
+        kept, left = make_logs([1]), make_logs([2], OTHER)
+        run = start_run(operator, [*kept, *left])
+        told = text_of(act(client, run, "run_lane_leave", OTHER))
+        assert "Nothing more of this run is sent to Users to HR." in told
+        assert outcomes(run) == {kept[0].pk: ("waiting", ""), left[0].pk: (Outcome.SKIPPED, Why.LANE_LEFT)}
+        assert "Nothing of it was left to send." in text_of(act(client, run, "run_lane_leave", OTHER))
+
+    def test_a_subscription_that_is_not_in_the_run_is_not_found(self, client, operator, orders):
+        make_subscription(OTHER)
+        run = start_run(operator, make_logs([1]))
+        assert act(client, run, "run_lane_leave", OTHER).status_code == 404
+
+    def test_a_viewer_looks_and_steers_nothing(self, client, operator, orders, member):
+        run = start_run(operator, make_logs([1]))
+        client.force_login(member("Viewer"))
+        page = client.get(run.get_absolute_url())
+        assert page.status_code == 200
+        assert b'id="run-stop"' not in page.content and b'id="run-pause"' not in page.content
+        for name in ("run_pause", "run_go_on", "run_stop", "run_discard"):
+            assert act(client, run, name).status_code == 403
+        assert act(client, run, "run_lane_leave", SUBSCRIPTION).status_code == 403
+
+    def test_looking_at_an_address_of_a_verb_does_nothing(self, client, operator, orders):
+        run = start_run(operator, make_logs([1]))
+        assert client.get(reverse("logs:run_stop", args=[run.pk])).status_code == 405
+
+
+class TestTwoCompanies:
+    @pytest.fixture
+    def stranger(self, member):
+        return member("Operator", make_company("625be93a286ef83c1c0e0000", "Other"))
+
+    def test_neither_sees_or_steers_the_runs_of_the_other(self, client, operator, orders, stranger):
+        run = start_run(operator, make_logs([1]), reason="ours alone")
+        client.force_login(stranger)
+        for name in ("run_detail", "run_ledger", "run_csv"):
+            assert client.get(reverse(f"logs:{name}", args=[run.pk])).status_code == 404
+        for name in ("run_start", "run_pause", "run_go_on", "run_stop", "run_discard"):
+            assert act(client, run, name).status_code == 404
+        assert act(client, run, "run_lane_leave", SUBSCRIPTION).status_code == 404
+        for address in (LIST, "/"):
+            assert "ours alone" not in text_of(client.get(address))
+        assert Run.objects.get(pk=run.pk).state == RunState.RUNNING
+
+    def test_a_run_over_both_is_for_those_who_belong_to_both(self, client, operator, orders, stranger, member):
+        make_subscription(OTHER, company=make_company("625be93a286ef83c1c0e0000"))
+        both = member("Operator")
+        make_company("625be93a286ef83c1c0e0000").users.add(both)
+        run = start_run(both, [*make_logs([1]), *make_logs([2], OTHER)])
+        for user, status in ((both, 200), (operator, 404), (stranger, 404)):
+            client.force_login(user)
+            assert client.get(run.get_absolute_url()).status_code == status
+
+
+class TestList:
+    def test_running_runs_come_first_then_the_newest(self, client, operator, orders):
+        runs = [start_run(operator, make_logs([number]), reason=f"reason {number}") for number in range(4)]
+        settle(runs[3], [BAD])
+        for run in runs[1:]:
+            stop(run, by=operator)
+        rows = rows_of(client.get(LIST), "runs")
+        assert [row.split(" · ")[1].split()[:3] for row in rows] == [
+            ["reason", "0", "Running"],
+            ["reason", "3", "Stopped"],
+            ["reason", "2", "Stopped"],
+            ["reason", "1", "Stopped"],
+        ]
+        assert rows[1].endswith("0 1 – –")
+
+    def test_it_goes_on_by_key_without_the_open_ones(self, client, operator, orders, monkeypatch):
+        monkeypatch.setattr("logs.views.bulk_redeliveries.bulk_redeliveries.PAGE", 2)
+        runs = [start_run(operator, make_logs([number]), reason=f"reason {number}") for number in range(4)]
+        for run in runs[:3]:
+            stop(run, by=operator)
+        first = client.get(LIST)
+        assert [row.split()[4] for row in rows_of(first, "runs")[:3]] == ["3", "2", "1"]
+        more = text_of(client.get(f"{LIST}?before={runs[1].pk}", headers=HTMX))
+        assert "reason 0" in more and "reason 3" not in more
+
+    def test_one_s_own_plans_are_there(self, client, operator, orders, member):
+        run = plan_logs(operator, make_logs(range(2)))
+        page = text_of(client.get(LIST))
+        assert f"Plan {run.pk}, from logs chosen one by one Planned" in page
+        assert "2 logs that can be sent" in page
+        client.force_login(member("Operator"))
+        assert f"Plan {run.pk}" not in text_of(client.get(LIST))
+
+    def test_before_the_first_run_it_says_how_to_get_one(self, client, operator):
+        page = client.get(LIST)
+        assert "No runs yet" in text_of(page)
+        assert b'href="/logs/?state=failed"' in page.content
+
+    def test_a_place_that_is_none_is_refused(self, client, operator):
+        for place in ("x", "0", "-1", "9" * 30):
+            assert client.get(f"{LIST}?before={place}").status_code == 422
+
+    def test_twenty_runs_cost_as_many_queries_as_one(self, client, operator, orders):
+        start_run(operator, make_logs([0]))
+        numbers = []
+        for _ in range(2):
+            with CaptureQueriesContext(connection) as captured:
+                client.get(LIST)
+            numbers.append(len(captured))
+            for number in range(1, 20):
+                if not numbers[1:]:
+                    start_run(operator, make_logs([number]))
+        assert numbers[0] == numbers[1] <= 13
+
+    def test_the_overview_tells_of_what_is_on_its_way(self, client, operator, orders):
+        run = start_run(operator, make_logs(range(2)), reason="the morning")
+        settle(run, [OK])
+        assert f"Run {run.pk} · the morning Running 1 of 2 settled" in text_of(client.get("/"))
+        stop(run, by=operator)
+        assert "the morning" not in text_of(client.get("/"))
+
+
+class TestOfALog:
+    def test_a_log_tells_in_which_runs_it_is_and_was(self, client, operator, orders):
+        [log] = make_logs([1])
+        run = start_run(operator, [log])
+        stop(run, by=operator)
+        page = client.get(log.get_absolute_url())
+        assert f"Re-delivery runs Run {run.pk} · the night's outage Skipped The run was stopped." in text_of(page)
+        assert run.get_absolute_url().encode() in page.content
+
+    def test_a_plan_is_not_told_of(self, client, operator, orders):
+        [log] = make_logs([1])
+        plan_logs(operator, [log])
+        assert "Re-delivery runs" not in text_of(client.get(log.get_absolute_url()))
+
+    def test_a_run_that_one_may_not_see_is_not_told_of(self, client, operator, orders, member):
+        make_subscription(OTHER, company=make_company("625be93a286ef83c1c0e0000"))
+        both = member("Operator")
+        make_company("625be93a286ef83c1c0e0000").users.add(both)
+        [log] = make_logs([1])
+        start_run(both, [log, *make_logs([2], OTHER)])
+        assert "Re-delivery runs" not in text_of(client.get(log.get_absolute_url()))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_run_sends_and_its_page_the_log_and_the_attempt_tell_of_it(client, operator, receiver, deliver_run):
+    make_subscription(url=receiver.url)
+    log = make_log()
+    run = deliver_run(start_run(operator, [log]))
+    assert "The log was received." in text_of(client.get(run.get_absolute_url()))
+    page = client.get(log.get_absolute_url())
+    assert f"Try 4 was received re-delivery run {run.pk}" in text_of(page)
+    assert f'<a href="{run.get_absolute_url()}">re-delivery run {run.pk}</a>' in page.content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_log_that_stands_in_its_lane_again_is_pending_in_lists(client, operator, receiver):
+    make_subscription(url=receiver.url)
+    log = make_log()
+    start_run(operator, [log])
+    feed()
+    log.refresh_from_db()
+    assert (log.state, log.is_due) == ("failed", True)
+    row = client.get(reverse("logs:webhook_log_row", args=[log.pk])).content.decode()
+    assert 'class="badge" data-state="pending"' in row and 'data-state="failed"' not in row

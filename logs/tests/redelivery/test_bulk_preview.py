@@ -1,0 +1,410 @@
+"""The page of a plan: what would be sent, what is left out and why, and that a person starts exactly what they have seen."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from logs.cotalker import objectid
+from logs.models import (
+    AuditAction,
+    AuditEntry,
+    Canary,
+    Payload,
+    Run,
+    RunState,
+    Source,
+    StaleChoice,
+    State,
+    Subscription,
+    WebhookLog,
+    Why,
+    Worker,
+)
+from logs.redelivery.drafts import new_run, plan
+
+from ..bulk_redeliveries import make_object_log, make_received_log, plan_logs, start_run
+from ..factories import (
+    SUBSCRIPTION,
+    import_logs,
+    log_document,
+    make_company,
+    make_log,
+    make_subscription,
+    make_waiting_log,
+)
+from ..html import HTMX, rows_of, text_of
+
+pytestmark = pytest.mark.django_db
+OTHER = "62685990d918fb5557f9f993"
+A, B = "62742b7562f37034d939aaaa", "62742b7562f37034d939bbbb"
+
+
+@pytest.fixture
+def operator(client, member):
+    user = member("Operator")
+    client.force_login(user)
+    return user
+
+
+@pytest.fixture
+def orders(operator):
+    return make_subscription()
+
+
+def make_logs(numbers, subscription=SUBSCRIPTION):
+    return [make_object_log(number, f"{number:024x}", subscription=subscription) for number in numbers]
+
+
+def post(client, run, **fields):
+    """As the form of the page does, with the lanes that are ticked at first."""
+    data = {"lane": run.lanes, "canary": Canary.STEPS, "tries": 1, "failure_percent": 20} | fields
+    return client.post(reverse("logs:run_start", args=[run.pk]), {k: v for k, v in data.items() if v is not None})
+
+
+def start(client, run, seen, **fields):
+    return post(client, run, **{"reason": "the night's outage", "number": seen} | fields)
+
+
+def total(response) -> int:
+    return int(re.search(r'id="plan-total"[^>]*>\s*<b>([\d,]+)</b>', response.content.decode())[1].replace(",", ""))
+
+
+def test_a_plan_tells_of_each_subscription_what_it_gets(client, operator, orders):
+    make_subscription(OTHER, name="Users to HR", is_active=False)
+    run = plan_logs(operator, [*make_logs(range(3)), *make_logs([5], OTHER)])
+    page = client.get(run.get_absolute_url())
+    assert rows_of(page, "plan") == [
+        "Include Users to HR Users to HR Not active 1 1 0 5 May 2022",
+        "Include Work Orders Update Work Orders Update No traffic in 7 days 3 – 3 5 May 2022",
+    ]
+    assert total(page) == 3
+    assert "Send 3 logs" in text_of(page)
+    assert "1 Subscription not active" in text_of(page)
+
+
+@pytest.mark.parametrize(
+    ("events", "now"),
+    [
+        ([(State.FAILED, 3), (State.SUCCEEDED, 2)], "Recovered"),
+        ([(State.SUCCEEDED, 3), (State.FAILED, 2)], "Still failing"),
+        ([(State.SUCCEEDED, 3)], "Receiving"),
+        ([], "No traffic in 7 days"),
+    ],
+)
+def test_a_plan_tells_whether_the_receiver_receives_by_now(client, operator, orders, events, now):
+    for state, hours in events:
+        at = timezone.now() - timedelta(hours=hours)
+        WebhookLog.objects.create(
+            id=objectid.new(at), subscription=orders, company=orders.company_id, created_at=at, state=state
+        )
+    [row] = rows_of(client.get(plan_logs(operator, make_logs([1])).get_absolute_url()), "plan")
+    assert now in row
+
+
+def test_a_lane_on_hold_is_told(client, operator, orders):
+    orders.hold(by=operator)
+    page = client.get(plan_logs(operator, make_logs([1])).get_absolute_url())
+    assert "Lane on hold" in rows_of(page, "plan")[0]
+    assert "1 lane is on hold: it sends the logs of this run, and stays on hold." in text_of(page)
+
+
+def test_what_is_left_out_is_counted_by_its_reason_and_listed(client, operator, orders):
+    expired, due, fine = make_logs(range(3))
+    Payload.objects.filter(pk=expired.pk).delete()
+    due.redeliver(by=operator, after_try=3)
+    run = plan_logs(operator, [expired, due, fine])
+    page = client.get(run.get_absolute_url())
+    assert "What is left out, and why 2 logs" in text_of(page)
+    for why, log in ((Why.EXPIRED, expired), (Why.DUE, due)):
+        address = f"{reverse('logs:run_ledger', args=[run.pk])}?why={why}"
+        assert address in page.content.decode()
+        listed = client.get(address).content.decode()
+        assert log.get_absolute_url() in listed and fine.get_absolute_url() not in listed
+
+
+def test_a_log_that_another_run_has_taken_meanwhile_is_told_before_the_start(client, operator, orders):
+    logs = make_logs(range(3))
+    run = plan_logs(operator, logs)
+    start_run(operator, logs[:1])
+    page = client.get(run.get_absolute_url())
+    assert total(page) == 2
+    assert "1 In another run" in text_of(page)
+
+
+def test_ids_that_nobody_knows_are_shown(client, operator, orders):
+    run = new_run(Source.IDS, by=operator)
+    plan(run, [make_log().pk, "<b>not an id</b>"])
+    page = client.get(run.get_absolute_url()).content.decode()
+    assert "1 id is not that of a log that you may see" in page
+    assert "&lt;b&gt;not an id&lt;/b&gt;" in page
+
+
+class TestChoices:
+    @pytest.fixture
+    def run(self, operator, orders):
+        """Two stale logs of one object, another log, and the newer event that was received, in the plan as well."""
+        newest = make_received_log(9, A)
+        return plan_logs(operator, [make_object_log(1, A), make_object_log(2, A), make_object_log(3, B), newest])
+
+    @pytest.mark.parametrize(
+        ("choices", "number"),
+        [
+            ({}, 1),
+            ({"stale_choice": StaleChoice.SEND}, 3),
+            ({"stale_choice": StaleChoice.REPAIR}, 4),
+            ({"sends_received": "on"}, 2),
+            ({"sends_received": "on", "stale_choice": StaleChoice.REPAIR}, 4),
+            ({"lane": []}, 0),
+        ],
+    )
+    def test_the_number_shown_is_the_number_sent(self, client, run, choices, number):
+        looked = post(client, run, look="1", **choices)
+        assert (looked.status_code, total(looked)) == (200, number)
+        run.refresh_from_db()
+        assert run.state == RunState.PLANNED
+        if number:
+            assert start(client, run, number, **choices).status_code == 302
+            assert run.entries.filter(outcome="waiting").count() == number
+
+    def test_each_stale_choice_says_how_many_it_adds(self, client, run):
+        page = text_of(client.get(run.get_absolute_url()))
+        assert "2 stale logs 1 object has a newer event that was received" in page
+        assert "Send them too Adds 2." in page
+        assert "the newest event of each object again Adds 3." in page
+        assert "1 log was received already" in page
+
+    def test_htmx_gets_what_a_choice_changes_and_not_the_reason(self, client, run):
+        data = {"lane": run.lanes, "canary": "none", "tries": 1, "failure_percent": 20, "look": "1", "reason": "why"}
+        answer = client.post(reverse("logs:run_start", args=[run.pk]), data, headers=HTMX).content.decode()
+        assert answer.lstrip().startswith('<div class="stack" id="plan-choices"')
+        assert 'id="canary-none" name="canary" value="none" checked' in answer
+        assert 'id="plan-go" hx-swap-oob="true"' in answer
+        assert 'name="reason"' not in answer
+
+    def test_without_htmx_the_whole_page_comes_with_what_was_typed(self, client, run):
+        page = post(client, run, look="1", reason="the <night>").content.decode()
+        assert "<!doctype html>" in page
+        assert 'value="the &lt;night&gt;"' in page
+
+    def test_a_plan_without_stale_or_received_logs_does_not_ask_about_them(self, client, operator, orders):
+        page = client.get(plan_logs(operator, [make_log()]).get_absolute_url()).content.decode()
+        assert 'name="stale_choice"' not in page
+        assert 'name="sends_received"' not in page
+
+
+def test_a_canary_says_how_many_it_sends_first(client, operator, orders):
+    make_subscription(OTHER)
+    run = plan_logs(operator, [*make_logs(range(40)), *make_logs(range(40, 43), OTHER)])
+    page = text_of(client.get(run.get_absolute_url()))
+    assert "2, then 3, then 38." in page
+    assert "The run pauses after 2 logs" in page
+    assert start(client, run, 43).status_code == 302
+    steps = list(run.entries.order_by("step").values_list("step", flat=True))
+    assert [steps.count(step) for step in (1, 2, 3)] == [2, 3, 38]
+
+
+def test_the_time_it_takes_is_that_of_the_slowest_lane_at_the_last_measured_speed(client, operator, orders):
+    make_subscription(OTHER)
+    run = plan_logs(operator, [*make_logs(range(20)), *make_logs(range(20, 30), OTHER)])
+    assert "Takes not known nothing was measured yet" in text_of(client.get(run.get_absolute_url()))
+    WebhookLog.objects.filter(subscription=SUBSCRIPTION).update(duration_ms=2_000)
+    WebhookLog.objects.filter(subscription=OTHER).update(duration_ms=500)
+    assert "Takes about 40 s at the last measured speed" in text_of(client.get(run.get_absolute_url()))
+    assert "Takes less than 10 s at" in text_of(post(client, run, look="1", lane=[OTHER]))
+
+
+def test_a_rate_makes_it_take_longer(client, operator, orders):
+    run = plan_logs(operator, make_logs(range(30)))
+    WebhookLog.objects.update(duration_ms=100)
+    assert "Takes less than 10 s" in text_of(client.get(run.get_absolute_url()))
+    assert "Takes about 30 s" in text_of(post(client, run, look="1", rate="1"))
+
+
+class TestCautions:
+    def test_what_stands_in_the_way_is_told(self, client, operator, settings):
+        settings.DELIVERY_ALLOWED_NETWORKS = []
+        lane = make_subscription(url="http://127.0.0.1:9/", we_deliver=False)
+        make_waiting_log(lane, 50)
+        page = text_of(client.get(plan_logs(operator, make_logs([1])).get_absolute_url()))
+        assert "The guard refuses the URL of 1 subscription" in page
+        assert "1 event waits in these lanes" in page
+        assert "Cotalker sends the new events of 1 subscription" in page
+        assert "No worker is running." in page
+
+    def test_where_nothing_does_nothing_is_told(self, client, operator, orders):
+        Worker.objects.create(id="one", started_at=timezone.now(), seen_at=timezone.now())
+        page = client.get(plan_logs(operator, make_logs([1])).get_absolute_url()).content.decode()
+        assert 'class="notice"' not in page
+
+
+class TestStart:
+    def test_it_starts_what_was_chosen_and_goes_to_the_run(self, client, operator, orders):
+        run = plan_logs(operator, make_logs(range(2)))
+        answer = start(client, run, 2, canary=Canary.ASK, tries=3, rate=5, failure_percent=10)
+        assert (answer.status_code, answer["Location"]) == (302, run.get_absolute_url())
+        run.refresh_from_db()
+        assert (run.state, run.started_by, run.reason) == (RunState.RUNNING, operator, "the night's outage")
+        assert (run.canary, run.tries, run.rate, run.failure_percent) == (Canary.ASK, 3, 5, 10)
+        entry = AuditEntry.objects.get(action=AuditAction.RUN_STARTED)
+        assert (entry.about, entry.detail) == (f"run {run.pk}", "2: the night's outage")
+
+    def test_a_second_click_leads_to_the_run(self, client, operator, orders):
+        run = plan_logs(operator, make_logs(range(2)))
+        start(client, run, 2)
+        again = start(client, run, 2, reason="another")
+        assert (again.status_code, again["Location"]) == (302, run.get_absolute_url())
+        run.refresh_from_db()
+        assert run.reason == "the night's outage"
+        assert AuditEntry.objects.filter(action=AuditAction.RUN_STARTED).count() == 1
+
+    def test_it_refuses_when_the_numbers_have_changed_since_the_page_was_shown(self, client, operator, orders):
+        logs = make_logs(range(3))
+        run = plan_logs(operator, logs)
+        start_run(operator, logs[:1])
+        answer = start(client, run, 3)
+        assert answer.status_code == 422
+        assert "Nothing was started: the numbers have changed." in text_of(answer)
+        assert total(answer) == 2
+        assert Run.objects.get(pk=run.pk).state == RunState.PLANNED
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            {"reason": " "},
+            {"reason": None},
+            {"reason": "x" * 201},
+            {"canary": "everything"},
+            {"canary": None},
+            {"tries": 2},
+            {"rate": 0},
+            {"rate": "fast"},
+            {"failure_percent": 101},
+            {"stale_choice": "all"},
+            {"lane": [OTHER]},
+            {"lane": []},
+            {"number": ""},
+        ],
+    )
+    def test_what_is_wrong_starts_nothing_and_says_so(self, client, operator, orders, fields):
+        run = plan_logs(operator, make_logs(range(2)))
+        answer = start(client, run, 2, **fields)
+        assert answer.status_code == 422
+        assert "Nothing was started" in text_of(answer)
+        assert Run.objects.get(pk=run.pk).state == RunState.PLANNED
+
+    def test_above_a_thousand_logs_the_number_is_typed(self, client, operator, orders, monkeypatch):
+        monkeypatch.setattr("logs.forms.bulk_redelivery.TYPED_ABOVE", 3)
+        monkeypatch.setattr("logs.views.bulk_redeliveries.presenters.TYPED_ABOVE", 3)
+        run = plan_logs(operator, make_logs(range(4)))
+        assert "Type 4 to confirm" in text_of(client.get(run.get_absolute_url()))
+        for typed in ("", "5", "four"):
+            answer = start(client, run, 4, typed=typed)
+            assert answer.status_code == 422
+            assert "Type the number of logs that are sent: 4." in text_of(answer)
+        assert start(client, run, 4, typed="4").status_code == 302
+
+    def test_who_may_only_look_cannot_start(self, client, operator, orders):
+        run = plan_logs(operator, make_logs([1]))
+        operator.groups.set(operator.groups.model.objects.filter(name="Viewer"))
+        page = client.get(run.get_absolute_url())
+        assert "You may look at this plan, but not start it." in text_of(page)
+        assert start(client, run, 1).status_code == 403
+
+
+class TestBeforeAndAfter:
+    def test_a_plan_that_is_being_made_asks_for_itself(self, client, operator):
+        run = new_run(Source.FILTER, by=operator, query="state=failed")
+        page = client.get(run.get_absolute_url())
+        assert "The plan is being made." in text_of(page)
+        assert b'hx-trigger="every 1s"' in page.content
+        plan(run)
+        assert b"every 1s" not in client.get(run.get_absolute_url(), headers=HTMX).content
+
+    def test_a_plan_that_could_not_be_made_says_why_and_leads_back(self, client, operator):
+        run = new_run(Source.FILTER, by=operator, query="colour=red")
+        plan(run)
+        page = client.get(run.get_absolute_url())
+        assert "There is no plan, and nothing was sent. colour: There is no such filter." in text_of(page)
+        assert b'href="/logs/?colour=red"' in page.content
+        assert start(client, run, 0)["Location"] == run.get_absolute_url()
+
+    def test_nothing_to_send_says_why(self, client, operator):
+        run = new_run(Source.FILTER, by=operator, query="state=failed")
+        plan(run)
+        run.refresh_from_db()
+        page = text_of(client.get(run.get_absolute_url()))
+        assert "There is nothing to send" in page
+        assert "No log matched the filter at that moment." in page
+
+    def test_all_left_out_says_why_and_has_no_button(self, client, operator, orders):
+        log = make_log()
+        Subscription.objects.update(is_active=False)
+        page = client.get(plan_logs(operator, [log]).get_absolute_url())
+        assert "Subscription not active" in text_of(page)
+        assert re.search(r'id="plan-start"[^>]*disabled', page.content.decode())
+
+    def test_it_can_be_thrown_away(self, client, operator, orders):
+        run = plan_logs(operator, make_logs([1]))
+        answer = client.post(reverse("logs:run_discard", args=[run.pk]), follow=True)
+        assert "The plan is thrown away. Nothing was sent." in text_of(answer)
+        assert not Run.objects.exists()
+        assert WebhookLog.objects.count() == 1
+
+    def test_a_run_is_not_thrown_away(self, client, operator, orders):
+        run = start_run(operator, make_logs([1]))
+        client.post(reverse("logs:run_discard", args=[run.pk]))
+        assert Run.objects.filter(pk=run.pk, state=RunState.RUNNING).exists()
+
+
+def test_nobody_else_sees_a_plan(client, operator, orders, member):
+    run = plan_logs(operator, make_logs([1]))
+    client.force_login(member("Operator"))
+    for name in ("run_detail", "run_ledger", "run_csv"):
+        assert client.get(reverse(f"logs:{name}", args=[run.pk])).status_code == 404
+    for name in ("run_start", "run_discard", "run_stop"):
+        assert client.post(reverse(f"logs:{name}", args=[run.pk])).status_code == 404
+    assert Run.objects.get(pk=run.pk).state == RunState.PLANNED
+
+
+def rows_read() -> int:
+    """Of the table of logs, in this transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'logs_webhooklog'"
+        )
+        return cursor.fetchone()[0]
+
+
+@pytest.mark.parametrize("is_received", [False, True])
+def test_whether_logs_are_stale_is_looked_up_once_for_their_object(client, operator, orders, is_received):
+    documents = [log_document(number, {"data": {"_id": A}}) for number in range(0, 400, 2)]
+    import_logs(*documents)
+    if is_received:
+        make_received_log(201, A)
+    before = rows_read()
+    answer = client.post("/redeliveries/plan/", {"source": "chosen", "log": [one["_id"] for one in documents]})
+    assert rows_read() - before < 3000  # some for each log; not each log for each other
+    [run] = Run.objects.all()
+    assert answer.url == run.get_absolute_url()
+    assert run.entries.filter(is_stale=True).count() == (101 if is_received else 0)
+
+
+def test_a_plan_of_many_costs_as_many_queries_as_one_of_few(client, operator, orders):
+    make_subscription(OTHER, company=make_company())
+    few = plan_logs(operator, [make_object_log(0, A), make_received_log(1, A)])
+    stale = [make_object_log(number, B) for number in range(2, 7)]
+    make_received_log(7, B)
+    many = plan_logs(operator, [*stale, *make_logs(range(8, 40)), *make_logs(range(40, 50), OTHER)])
+    numbers = []
+    for run in (few, many):
+        with CaptureQueriesContext(connection) as captured:
+            client.get(run.get_absolute_url())
+        numbers.append(len(captured))
+    assert numbers[0] == numbers[1] <= 17

@@ -1,0 +1,452 @@
+"""Which logs become a plan: selected by a filter, by ticks, by ids, or since they still fail. Through the door of the pages."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import threading
+from datetime import timedelta
+from urllib.parse import parse_qs
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from logs.models import Outcome, Run, RunState, Source, State, WebhookLog, Why
+from logs.redelivery.drafts import Selection, forget_old_plans, new_run, plan_of, plan_waiting
+
+from ..bulk_redeliveries import start_run
+from ..factories import make_company, make_log, make_subscription
+from ..views.test_webhook_logs import LIST, text_of
+
+pytestmark = pytest.mark.django_db
+PLAN = reverse("logs:run_create")
+NEW = reverse("logs:run_new")
+OTHER = "62685990d918fb5557f9f993"
+
+
+@pytest.fixture
+def operator(client, member):
+    user = member("Operator")
+    client.force_login(user)
+    return user
+
+
+@pytest.fixture
+def logs(operator):
+    """Two that failed, one that was received, one that failed otherwise."""
+    make_subscription()
+    return [
+        make_log(0),
+        make_log(1),
+        make_log(2, status=200, response="OK", retry=1),
+        make_log(3, status=502, response="Bad Gateway"),
+    ]
+
+
+@pytest.fixture
+def foreign_log(operator):
+    make_subscription(OTHER, name="Theirs", company=make_company("625be93a286ef83c1c0e0000", "Other"))
+    return make_log(9, subscription=OTHER)
+
+
+def planned(answer) -> tuple[Run, list[str]]:
+    """The run to which an answer leads, and the logs of its plan in their order."""
+    run = Run.objects.get()
+    assert (answer.status_code, answer.url) == (303, f"/redeliveries/{run.pk}/")
+    return run, list(run.entries.values_list("log", flat=True))
+
+
+def refusals(answer) -> list[str]:
+    """Why no plan was made; and none was."""
+    assert answer.status_code == 422
+    assert not Run.objects.exists()
+    [notice] = re.findall(r'role="alert">\s*<svg.*?<ul>(.*?)</ul>', answer.content.decode(), re.DOTALL)
+    return [html.unescape(text) for text in re.findall(r"<li>(.*?)</li>", notice)]
+
+
+# By a filter
+
+
+def test_what_a_filter_finds_is_planned_oldest_first(client, logs):
+    run, ids = planned(client.post(PLAN, {"source": "filter", "query": "state=failed&cause=timeout&sort=newest"}))
+    assert ids == [logs[0].pk, logs[1].pk]
+    assert (run.state, run.source, run.query) == (RunState.PLANNED, Source.FILTER, "state=failed&cause=timeout")
+    assert not WebhookLog.objects.due().exists()
+
+
+def test_what_fails_later_is_not_in_the_plan(client, logs):
+    run, ids = planned(client.post(PLAN, {"source": "filter", "query": "state=failed"}))
+    later = make_log(20)
+    assert client.get(run.get_absolute_url()).status_code == 200
+    assert later.pk not in run.entries.values_list("log", flat=True)
+    assert len(ids) == 3
+
+
+def test_without_any_filter_all_logs_that_one_may_see_are_planned(client, logs, foreign_log):
+    assert planned(client.post(PLAN, {"source": "filter", "query": ""}))[1] == [log.pk for log in logs]
+
+
+@pytest.mark.parametrize(
+    ("query", "reason"),
+    [
+        ("colour=red", "colour: There is no such filter."),
+        ("state=broken", "State: Select a valid choice. broken is not one of the available choices."),
+        ("state=failed&range=2h", "Range: Select a valid choice. 2h is not one of the available choices."),
+        ("q=stat:failed", "Search: "),
+        ("state=succeeded&status=502", "No log matches the filter."),
+    ],
+)
+def test_a_filter_that_is_wrong_or_finds_nothing_is_refused_and_nothing_is_stored(client, logs, query, reason):
+    answer = client.post(PLAN, {"source": "filter", "query": query})
+    [told] = refusals(answer)
+    assert told.startswith(reason)
+    assert f'href="{LIST}?{html.escape(query)}"' in answer.content.decode()  # the way back
+
+
+def test_a_subscription_of_others_is_no_filter(client, logs, foreign_log):
+    [told] = refusals(client.post(PLAN, {"source": "filter", "query": f"subscription={OTHER}"}))
+    assert told.startswith("Subscription: ")
+
+
+@pytest.mark.parametrize("data", [{}, {"source": "everything"}, {"source": "filter"}, {"source": "still_failing"}])
+def test_a_selection_that_is_missing_never_means_everything(client, logs, data):
+    assert refusals(client.post(PLAN, data))
+
+
+def test_moments_are_kept_so_that_they_mean_the_same_in_any_zone_and_at_any_time(client, logs):
+    client.cookies["timezone"] = "America/Santiago"
+    query = "since=2022-05-05 16:04:30&until=2022-05-05 16:06:00"  # four hours before UTC
+    run, ids = planned(client.post(PLAN, {"source": "filter", "query": query}))
+    assert run.query == "since=2022-05-05T20%3A04%3A30Z&until=2022-05-05T20%3A06Z"
+    assert ids == [logs[0].pk, logs[1].pk]
+    client.cookies["timezone"] = "UTC"
+    assert client.get(f"{LIST}?{run.query}").content.decode().count("<tr data-log") == 2
+
+
+def test_a_range_is_kept_as_the_moment_at_which_it_began(client, logs):
+    WebhookLog.objects.filter(pk=logs[0].pk).update(created_at=timezone.now() - timedelta(minutes=30))
+    run, ids = planned(client.post(PLAN, {"source": "filter", "query": "range=1h"}))
+    assert ids == [logs[0].pk]
+    assert re.fullmatch(r"since=\d{4}-\d\d-\d\dT\d\d%3A\d\dZ", run.query)
+
+
+def test_too_many_logs_are_refused_with_their_number(client, logs, monkeypatch):
+    monkeypatch.setattr("logs.forms.log_selection.MOST", 2)
+    [told] = refusals(client.post(PLAN, {"source": "filter", "query": "state=failed"}))
+    assert told == "These are 3 logs; a plan takes at most 2. Choose a shorter time, or fewer."
+
+
+# Chosen one by one, or by ids
+
+
+def test_ticked_rows_are_planned_each_once(client, logs):
+    run, ids = planned(client.post(PLAN, {"source": "chosen", "log": [logs[3].pk, logs[1].pk.upper(), logs[1].pk]}))
+    assert (ids, run.source, run.unknown) == ([logs[1].pk, logs[3].pk], Source.CHOSEN, [])
+
+
+def test_ids_of_others_are_as_unknown_as_those_of_nobody(client, logs, foreign_log):
+    nobody = "0" * 24
+    run, ids = planned(client.post(PLAN, {"source": "chosen", "log": [foreign_log.pk, nobody, logs[0].pk]}))
+    assert (ids, run.unknown) == ([logs[0].pk], [foreign_log.pk, nobody])
+
+
+def test_no_tick_is_no_plan(client, logs):
+    assert refusals(client.post(PLAN, {"source": "chosen"})) == ["No log is ticked."]
+
+
+PASTED = {
+    "lines": "{0}\r\n{1}\r\n",
+    "commas, quotes and capitals": "'{0}', \"{1!u}\"",
+    "JSON": '["{0}", "{1}"]',
+    "shell of MongoDB": 'ObjectId("{0}"), ObjectId("{1}")',
+    "not quite JSON": "['{0}', '{1}',]",
+    "words around": "please send {0} and {1} again, from 2022-05-05",
+    "a receiver's log": "ERROR webhook-id={0} 500\nERROR webhook-id={1} 500 trace=4bf92f3577b34da6a3ce929d0e0e4736",
+    "documents": '[{{"_id": "{0}", "company": "625be93a286ef83c1c0e845f"}}, {{"_id": {{"$oid": "{1}"}}}}]',
+    "documents, one in a line": '{{"_id": "{0}", "event": {{"data": {{"_id": "62742b7562f37034d9399914"}}}}}}\n{{"id": "{1}"}}',
+    "a list within an object": '{{"failed": ["{0}", "{1}"], "total": 2}}',
+}
+
+
+@pytest.mark.parametrize("name", PASTED)
+def test_ids_are_found_in_whatever_is_pasted(client, logs, name):
+    text = PASTED[name].replace("{1!u}", logs[1].pk.upper()).format(logs[0].pk, logs[1].pk)
+    run, ids = planned(client.post(PLAN, {"source": "ids", "ids": text}))
+    assert (ids, run.unknown, run.source) == ([logs[0].pk, logs[1].pk], [], Source.IDS)
+
+
+def test_an_id_that_lost_or_changed_a_character_is_told_as_unknown(client, logs):
+    short, wrong = logs[1].pk[:-1], logs[1].pk[:-1] + "o"
+    run, ids = planned(client.post(PLAN, {"source": "ids", "ids": f"{logs[0].pk} {short} {wrong}"}))
+    assert (ids, run.unknown) == ([logs[0].pk], [short, wrong])
+
+
+def test_a_file_is_taken_as_well_as_what_is_pasted(client, logs):
+    table = f"id,status\n{logs[0].pk},409\n{logs[3].pk},502\n"
+    file = SimpleUploadedFile("failed.csv", b"\xef\xbb\xbf" + table.encode())
+    assert planned(client.post(PLAN, {"source": "ids", "ids": logs[1].pk, "file": file}))[1] == [
+        logs[index].pk for index in (0, 1, 3)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "data", "reason"),
+    [
+        ("", None, "Paste the ids of logs, or choose a file with them."),
+        (
+            "none to be seen",
+            None,
+            "There is no id in it. A log’s id has 24 characters: digits, and letters from a to f.",
+        ),
+        ("", b"one\ntwo\n\xff\xfe", "Line 3 of the file is not text in UTF-8. Save it as plain text, CSV or JSON."),
+        ("", b"x" * (5 * 1024 * 1024 + 1), "The file is larger than 5.0 MB."),
+    ],
+)
+def test_what_holds_no_ids_is_refused_with_the_reason_and_kept_to_be_mended(client, logs, text, data, reason):
+    file = {"file": SimpleUploadedFile("ids.txt", data)} if data else {}
+    answer = client.post(PLAN, {"source": "ids", "ids": text} | file)
+    assert refusals(answer) == [reason]
+    assert f">{text}</textarea>" in answer.content.decode()
+
+
+def test_what_is_pasted_is_shown_again_as_text(client, logs):
+    answer = client.post(PLAN, {"source": "ids", "ids": "</textarea><script>alert(1)</script>"})
+    assert "<script>alert(1)" not in answer.content.decode()
+
+
+def test_too_many_ids_are_refused(client, logs, monkeypatch):
+    monkeypatch.setattr("logs.forms.log_selection.MOST", 1)
+    [told] = refusals(client.post(PLAN, {"source": "ids", "ids": f"{logs[0].pk} {logs[1].pk}"}))
+    assert told.startswith("These are 2 logs; a plan takes at most 1.")
+
+
+def test_the_page_for_ids_says_what_happens_next(client, logs):
+    page = client.get(NEW)
+    assert page.status_code == 200
+    assert "Nothing is sent before you start it." in text_of(page)
+    assert "up to 100,000 logs" in text_of(page)
+
+
+# What still fails of another run
+
+
+def test_what_still_fails_of_a_run_is_planned(client, logs, operator):
+    earlier = start_run(operator, [logs[0], logs[1]])
+    WebhookLog.objects.filter(pk=logs[1].pk).update(state=State.SUCCEEDED)
+    earlier.entries.update(outcome=Outcome.FAILED)
+    answer = client.post(PLAN, {"source": "still_failing", "run": earlier.pk})
+    run = Run.objects.get(parent=earlier)
+    assert answer.url == run.get_absolute_url()
+    assert list(run.entries.values_list("log", flat=True)) == [logs[0].pk]
+
+
+def test_a_run_of_which_nothing_fails_any_more_is_refused(client, logs, operator):
+    earlier = start_run(operator, [logs[0]])
+    WebhookLog.objects.filter(pk=logs[0].pk).update(state=State.SUCCEEDED)
+    answer = client.post(PLAN, {"source": "still_failing", "run": earlier.pk})
+    assert answer.status_code == 422
+    assert "Everything that it sent has been received by now." in text_of(answer)
+    assert not Run.objects.filter(parent=earlier).exists()
+
+
+def test_a_run_of_others_is_no_run(client, logs, member, operator):
+    earlier = start_run(operator, [logs[0]])
+    client.force_login(member("Operator", make_company("625be93a286ef83c1c0e0000", "Other")))
+    assert client.post(PLAN, {"source": "still_failing", "run": earlier.pk}).status_code == 422
+    assert Run.objects.count() == 1
+
+
+# Who may, how often, and how long
+
+
+def test_a_viewer_makes_no_plan(client, member, logs):
+    client.force_login(member("Viewer"))
+    assert client.post(PLAN, {"source": "filter", "query": "state=failed"}).status_code == 403
+    assert client.get(NEW).status_code == 403
+    assert not Run.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_twenty_clicks_at_once_are_one_plan(logs, operator):
+    chosen = {"source": "chosen", "log": [logs[0].pk, logs[1].pk]}
+    answers, barrier = [], threading.Barrier(20, timeout=60)
+
+    def click(browser):
+        barrier.wait()
+        answers.append(browser.post(PLAN, chosen).url)
+        connection.close()
+
+    browsers = [Client() for _ in range(20)]
+    for browser in browsers:
+        browser.force_login(operator)
+    threads = [threading.Thread(target=click, args=[browser]) for browser in browsers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(answers) == 20
+    assert set(answers) == {Run.objects.get().get_absolute_url()}
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        {"source": "chosen", "log": "{0}"},
+        {"source": "ids", "ids": "{0} {1}"},
+        {"source": "filter", "query": "state=failed"},
+    ],
+)
+def test_another_selection_is_another_plan_however_soon(client, logs, second):
+    client.post(PLAN, {"source": "chosen", "log": [logs[0].pk, logs[1].pk]})
+    client.post(PLAN, {key: value.format(logs[0].pk, logs[1].pk) for key, value in second.items()})
+    assert Run.objects.count() == 2
+
+
+def test_the_same_selection_is_planned_anew_after_a_while_and_for_another_person(client, logs, member):
+    data = {"source": "filter", "query": "state=failed"}
+    client.post(PLAN, data)
+    Run.objects.update(planned_at=timezone.now() - timedelta(seconds=11))
+    client.post(PLAN, data)
+    client.force_login(member("Operator"))
+    client.post(PLAN, data)
+    assert Run.objects.count() == 3
+
+
+@pytest.mark.parametrize(
+    "data",
+    [{"source": "filter", "query": "state=failed"}, {"source": "ids", "ids": "{0} {1} {3} nobody000000000000000000"}],
+)
+def test_a_large_plan_is_made_by_a_job_of_what_was_selected_then(client, logs, monkeypatch, data):
+    monkeypatch.setattr("logs.redelivery.drafts.QUICK", 2)
+    data = {key: value.format(*[log.pk for log in logs]) for key, value in data.items()}
+    run, ids = planned(client.post(PLAN, data))
+    assert (run.state, ids) == (RunState.PLANNING, [])
+    job = ProcrastinateJob.objects.get(task_name="logs.tasks.plan_run")
+    assert (job.args, job.queue_name) == ({"run_id": run.pk}, "plans")
+    assert client.post(PLAN, data).url == run.get_absolute_url()  # the second click of two
+    for _again in range(2):
+        plan_waiting(job.args["run_id"])
+    run.refresh_from_db()
+    assert run.state == RunState.PLANNED
+    assert list(run.entries.values_list("log", flat=True)) == [logs[index].pk for index in (0, 1, 3)]
+    assert run.unknown == (["nobody000000000000000000"] if "ids" in data else [])
+
+
+def test_what_is_searched_for_by_words_is_planned_by_a_job_sooner(client, logs, monkeypatch):
+    monkeypatch.setattr("logs.forms.log_selection.QUICK_SEARCH", 1)
+    run, _ids = planned(client.post(PLAN, {"source": "filter", "query": "q=ETIMEDOUT"}))
+    assert run.state == RunState.PLANNING
+    plan_waiting(run.pk)
+    assert list(run.entries.values_list("log", flat=True)) == [logs[0].pk, logs[1].pk]
+
+
+def test_the_plan_of_a_person_who_is_gone_holds_nobodys_logs(logs, operator):
+    run = new_run(Source.FILTER, by=operator, query="")
+    operator.delete()
+    plan_waiting(run.pk)
+    run.refresh_from_db()
+    assert (run.state, run.problem) == (RunState.PLANNED, "the account that asked for it is gone or not active")
+    assert not run.entries.exists()
+
+
+def test_a_plan_that_fails_says_so(logs, operator, monkeypatch):
+    run = new_run(Source.FILTER, by=operator, query="")
+    monkeypatch.setattr("logs.redelivery.drafts._ENTRIES", "SELECT 1/0")
+    with pytest.raises(Exception, match="division by zero"):
+        plan_waiting(run.pk)
+    run.refresh_from_db()
+    assert (run.state, run.problem) == (RunState.PLANNED, "an unexpected fault; the worker's log tells more")
+
+
+def test_plans_that_nobody_starts_are_thrown_away_after_days_and_runs_never(logs, operator):
+    old = plan_of(Selection(Source.CHOSEN, ids=(logs[0].pk,), number=1), by=operator)
+    run = start_run(operator, [logs[1]])
+    Run.objects.update(planned_at=timezone.now() - timedelta(days=7, seconds=1))
+    new = plan_of(Selection(Source.CHOSEN, ids=(logs[0].pk,), number=1), by=operator)
+    forget_old_plans()
+    assert set(Run.objects.values_list("pk", flat=True)) == {run.pk, new.pk}
+    assert not old.entries.exists()
+    assert run.entries.get().why != Why.EXPIRED
+
+
+# Other ways to a plan
+
+
+def form_to_plan(page, button: str) -> dict[str, str]:
+    """What the form with this button would post."""
+    forms = re.findall(rf'<form[^>]*action="{PLAN}"[^>]*>(.*?)</form>', page.content.decode(), re.DOTALL)
+    [form] = [form for form in forms if button in form]
+    return {
+        name: html.unescape(value)
+        for name, value in re.findall(r'name="(source|query|since)"[^>]*? value="([^"]*)"', form)
+    }
+
+
+def fail_and_recover(minutes: dict[int, str]) -> dict[int, WebhookLog]:
+    """Logs of so many minutes ago, in a state each."""
+    made = {}
+    for ago, state in minutes.items():
+        log = make_log(ago) if state == "failed" else make_log(ago, status=200, response="OK", retry=1)
+        WebhookLog.objects.filter(pk=log.pk).update(created_at=timezone.now() - timedelta(minutes=ago))
+        made[ago] = log
+    return made
+
+
+@pytest.mark.parametrize("address", [reverse("logs:failure_list"), reverse("logs:overview")])
+def test_a_failure_group_offers_a_plan_once_it_has_recovered(client, logs, address):
+    made = fail_and_recover({50: "failed", 40: "failed"})
+    assert PLAN not in client.get(address).content.decode()
+    fail_and_recover({10: "succeeded"})
+    ids = planned(client.post(PLAN, form_to_plan(client.get(address), "Re-deliver 2…")))[1]
+    assert ids == [made[50].pk, made[40].pk]
+
+
+def test_a_viewer_is_led_to_the_logs_of_a_group(client, logs, member):
+    fail_and_recover({50: "failed", 10: "succeeded"})
+    client.force_login(member("Viewer"))
+    page = client.get(reverse("logs:failure_list"))
+    assert PLAN not in page.content.decode()
+    assert "Open 1 log" in text_of(page)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "hint", "expected"),
+    [
+        ({300: "failed", 200: "succeeded", 100: "failed", 50: "failed"}, "its last success", [100, 50]),
+        ({1500: "failed", 100: "failed", 50: "succeeded"}, "a day ago", [100]),
+        ({9000: "failed", 50: "failed"}, "a week ago", [9000, 50]),
+    ],
+)
+def test_a_subscription_offers_a_plan_of_what_failed_since_its_outage_began(client, logs, minutes, hint, expected):
+    made = fail_and_recover(minutes)
+    page = client.get(logs[0].subscription.get_absolute_url())
+    assert hint in text_of(page)
+    data = form_to_plan(page, "Plan a re-delivery…")
+    run, ids = planned(client.post(PLAN, data))
+    assert ids == [made[ago].pk for ago in expected]
+    asked = parse_qs(run.query)
+    assert (asked["state"], asked["subscription"]) == (["failed"], [logs[0].subscription_id])
+
+
+@pytest.mark.parametrize(
+    ("since", "reason"), [("", "Say since when."), ("yesterday", "From: Write a date as 2026-04-13")]
+)
+def test_since_when_must_be_said_and_be_a_moment(client, logs, since, reason):
+    query = f"state=failed&subscription={logs[0].subscription_id}"
+    [told] = refusals(client.post(PLAN, {"source": "filter", "query": query, "since": since}))
+    assert told.startswith(reason)
+
+
+def test_what_is_posted_from_the_explorer_is_its_filter_without_place_and_order(client, logs):
+    page = client.get(LIST, {"state": "failed", "sort": "oldest", "after": f"0~{'0' * 24}"})
+    [query] = re.findall(r'name="query" value="([^"]*)"[^>]*>\s*<p', page.content.decode())
+    assert query == "state=failed"
+    assert json.dumps(planned(client.post(PLAN, {"source": "filter", "query": query}))[1]) == json.dumps(
+        [logs[index].pk for index in (0, 1, 3)]
+    )

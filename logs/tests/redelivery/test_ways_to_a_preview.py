@@ -1,0 +1,168 @@
+"""Every way from a page to a plan of re-deliveries, by the links, forms and buttons that the pages show."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from logs.cotalker import objectid
+from logs.models import Run, RunState, SavedView, Source, Subscription, WebhookLog
+from logs.redelivery.controls import stop
+from logs.stats.period import RANGES
+
+from ..bulk_redeliveries import start_run
+from ..factories import SUBSCRIPTION, import_logs, log_document, make_subscription, make_waiting_log
+from ..visitor import TICKED, Page, Visitor, words
+
+pytestmark = pytest.mark.django_db
+MINUTES = [2, 3, 4, 5]  # how old the failures are
+OTHER = "62685990d918fb5557f9f993"
+
+
+def document(minutes: int, **fields) -> dict:
+    at = timezone.now() - timedelta(minutes=minutes)
+    down = {"status": 502, "response": "502 Bad Gateway", "retry": 3}
+    event = {"data": {"_id": f"{minutes:024x}"}}
+    return (
+        log_document(event=event)
+        | {"_id": objectid.new(at), "createdAt": f"{at:%Y-%m-%dT%H:%M:%S}.000Z"}
+        | down
+        | fields
+    )
+
+
+@pytest.fixture
+def visitor(client, member):
+    """An operator, while two subscriptions have failed in the last minutes and one of them receives again."""
+    operator = member("Administrator")
+    client.force_login(operator)
+    make_subscription()
+    make_subscription(OTHER, name="Deliveries")
+    failed = [document(minutes) for minutes in MINUTES]
+    others = [document(minutes, subscription=OTHER, response="504") for minutes in (6, 7)]
+    import_logs(*failed, *others, document(1, status=200, response="OK", retry=1))
+    visitor = Visitor(client)
+    visitor.operator = operator
+    visitor.failed = [one["_id"] for one in failed]
+    return visitor
+
+
+def assert_is_plan(visitor: Visitor, page: Page, of: int, source: str) -> None:
+    """It is planned for so many logs, says so, and leads back to where its logs are."""
+    run = Run.objects.get(pk=re.fullmatch(r"/redeliveries/(\d+)/", page.path)[1])
+    assert (run.state, run.problem, run.source, run.entries.count()) == (RunState.PLANNED, "", source, of)
+    assert page.html.h1.text == "Plan a re-delivery"
+    assert page.html.find(id="plan-total").b.text == str(run.entries.filter(outcome="planned").count())
+    if source == Source.FILTER:
+        [back] = page.links_to_logs
+        assert logs_listed(visitor.open(back)) == of
+
+
+def logs_listed(page: Page) -> int:
+    return number_in(words(page.html.find("h2", {"data-announce": True})))
+
+
+def number_in(text: str) -> int:
+    [number] = re.findall(r"\d+", text)
+    return int(number)
+
+
+def press_every_button(visitor: Visitor, page: Page, default: int = TICKED) -> list[str]:
+    """That leads to a plan; what they say. `default`: how many logs each means that does not say so itself."""
+    buttons = page.ways_to_a_plan()
+    for way in buttons:
+        if way.selection not in visitor.seen:  # the same selection from another page is the same request
+            visitor.seen.add(way.selection)
+            of = number_in(way.label) if re.search(r"\d", way.label) else default
+            assert_is_plan(visitor, way.go(), of, way.source)
+    return [way.label for way in buttons]
+
+
+@pytest.mark.parametrize("range_", RANGES)
+def test_from_overview_and_failures_by_every_button_and_list(visitor, range_):
+    overview, failures = visitor.open(f"/?range={range_}"), visitor.open(f"/failures/?range={range_}")
+    for page in (overview, failures):
+        assert press_every_button(visitor, page) == ["Re-deliver 4…"]  # of the group that has recovered
+    lists = [*overview.links_to_logs, *failures.links_to_logs]
+    assert f"/logs/?range={range_}&state=failed" in lists
+    for address in dict.fromkeys(lists):
+        page = visitor.open(address)
+        assert press_every_button(visitor, page) == ["Plan a re-delivery…", f"Re-deliver all {logs_listed(page)}…"]
+
+
+def form_with(page: Page, field: str):
+    [form] = [form for form in dict.fromkeys(page.answer.forms.values()) if field in form.fields]
+    return form
+
+
+def test_from_the_page_of_a_subscription(visitor):
+    page = visitor.open(f"/subscriptions/{SUBSCRIPTION}/")
+    assert press_every_button(visitor, page, default=4) == ["Re-deliver 4…", "Plan a re-delivery…"]
+
+
+def test_from_what_waits_in_a_lane(visitor):
+    for number in range(3):
+        make_waiting_log(Subscription.objects.get(pk=OTHER), number)
+    Subscription.objects.filter(pk=OTHER).update(held_at=timezone.now())
+    [waiting] = [href for href in visitor.open("/lanes/").links_to_logs if "state=pending" in href]
+    assert press_every_button(visitor, visitor.open(waiting)) == ["Plan a re-delivery…", "Re-deliver all 3…"]
+
+
+@pytest.mark.parametrize(
+    "time", ["range=24h", "since=2022-05-05", "until=2105-01-01", "since=2022-05-05+12:00&until=2105-01-01"]
+)
+def test_from_a_filter_with_any_time_in_any_zone_and_from_a_view_that_keeps_it(visitor, time):
+    visitor.app.set_cookie("timezone", "America/Santiago")
+    page = visitor.open(f"/logs/?state=failed&{time}")
+    assert press_every_button(visitor, page) == ["Plan a re-delivery…", "Re-deliver all 6…"]
+    save = form_with(page, "is_shared")
+    save["name"], save["is_shared"] = "The night", True
+    assert logs_listed(Page(save.submit().follow())) == 6
+    view = SavedView.objects.get()
+    views = visitor.open("/views/")
+    [kept] = [href for href in views.links_to_logs if href == view.get_absolute_url()]
+    assert press_every_button(visitor, visitor.open(kept))[1] == "Re-deliver all 6…"
+
+
+def test_from_ids_that_are_pasted(visitor):
+    form = form_with(visitor.open("/redeliveries/new/"), "ids")
+    form["ids"] = "\n".join(visitor.failed)
+    assert_is_plan(visitor, Page(form.submit().follow()), 4, Source.IDS)
+
+
+def test_from_the_logs_that_are_like_one(visitor):
+    """From the page of a log, by each of its links to others."""
+    lists = visitor.open(f"/logs/{visitor.failed[0]}/").links_to_logs
+    assert lists
+    for address in lists:
+        page = visitor.open(address)
+        assert press_every_button(visitor, page)[-1] == f"Re-deliver all {logs_listed(page)}…"
+
+
+def test_from_what_still_fails_of_a_run(visitor):
+    run = start_run(visitor.operator, WebhookLog.objects.filter(pk__in=visitor.failed))
+    stop(run, by=visitor.operator)
+    [way] = visitor.open(run.get_absolute_url()).ways_to_a_plan()
+    assert way.label == "Re-deliver those still failing"
+    assert_is_plan(visitor, way.go(), 4, Source.STILL_FAILING)
+
+
+def test_a_shared_view_with_a_time_is_listed_changed_and_deleted(visitor, client, member):
+    """By the one who made it, and by those with whom it is shared."""
+    for user, actions in ((member("Operator"), 0), (visitor.operator, 2)):
+        SavedView.objects.get_or_create(
+            name="The night", query="since=2022-05-05T00:00Z&state=failed", is_shared=True, owner=visitor.operator
+        )
+        client.force_login(user)
+        page = Visitor(client).open("/views/")
+        assert "From 2022-05-05 00:00" in words(page.html.main)
+        ways = [link["href"] for link in page.html.main.find_all("a", class_="btn") if "/views/" in link["href"]]
+        assert len(ways) == actions
+        for address in ways:
+            forms = dict.fromkeys(Visitor(client).open(address).answer.forms.values())
+            [form] = [form for form in forms if (form.method, form.action) == ("post", "")]
+            assert form.submit().status_int == 302
+    assert not SavedView.objects.exists()

@@ -1,0 +1,49 @@
+"""Differences that no worker adds up: the processes that serve pages do, and the figures stay exact."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+
+from logs.models import CellOfAll
+from logs.models.log_counts import RollupDelta
+from logs.stats import compaction
+
+from ..factories import make_subscription
+from ..processes import wait_until
+from ..web_server import WebServer, head
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+NUMBER = compaction.MOST_UNFOLDED + compaction.AT_ONCE
+
+
+def store_differences(subscription: str, number: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO logs_rollupdelta (subscription_id, bucket, state, cause, status, event_type, action, fingerprint, count)
+            SELECT %s, '2026-11-30Z', 'succeeded', '', 200, 'COTTask', 'edit', '', 1 FROM generate_series(1, %s)
+            """,
+            [subscription, number],
+        )
+
+
+def test_pages_fold_where_no_worker_does():
+    store_differences(make_subscription().pk, NUMBER)
+    server = WebServer()
+    try:
+        with server.connect() as client:
+            client.sendall(head("/healthz"))
+            assert client.recv(65536)
+        wait_until(lambda: RollupDelta.objects.count() <= compaction.MOST_UNFOLDED)
+    finally:
+        server.stop()
+    cells = CellOfAll.objects.filter(width=5).values_list("count", flat=True)
+    assert sum(cells) == NUMBER
+
+
+def test_few_differences_are_left_to_the_worker():
+    store_differences(make_subscription().pk, 3)
+    compaction.BacklogWatch().look()
+    assert RollupDelta.objects.count() == 3

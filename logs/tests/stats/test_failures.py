@@ -1,0 +1,347 @@
+"""The page of failure groups: failures of one subscription that have the same cause and fingerprint."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from html import unescape
+from unittest.mock import patch
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from logs.cotalker import objectid
+from logs.models import Attempt, State, Turn, WebhookLog
+from logs.stats import failure_groups, group_counts
+from logs.templatetags.stats_format import first_and_last
+
+from ..factories import make_company, make_subscription
+
+pytestmark = pytest.mark.django_db
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+GATEWAY = {"cause": "http_5xx", "fingerprint": "502 Bad Gateway", "response": "502 Bad Gateway", "status": 502}
+TIMEOUT = {"cause": "timeout", "fingerprint": "connect ETIMEDOUT {ip}:443", "response": "connect ETIMEDOUT 1.2.3.4:443"}
+
+
+@pytest.fixture
+def operator(client, member):
+    user = member("Operator")
+    client.force_login(user)
+    return user
+
+
+@pytest.fixture
+def orders(operator):
+    return make_subscription()
+
+
+def failed(subscription, age=HOUR, **fields):
+    return log(subscription, State.FAILED, age, **GATEWAY | fields)
+
+
+def log(subscription, state=State.SUCCEEDED, age=HOUR, **fields):
+    at = timezone.now() - age
+    values = {"company": subscription.company_id, "created_at": at, "state": state} | fields
+    return WebhookLog.objects.create(id=objectid.new(at), subscription=subscription, **values)
+
+
+def text(html: str) -> str:
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
+
+
+@pytest.fixture
+def rows(client):
+    """Of the table: what each says in words."""
+
+    def read(query="", status=200):
+        response = client.get(f"/failures/{query}")
+        assert response.status_code == status
+        return [text(row) for row in re.findall(r"<tr>(?!<th scope=\"col\")(.*?)</tr>", body(response), re.DOTALL)]
+
+    return read
+
+
+def body(response) -> str:
+    found = re.search(r'<table class="table groups">.*?<tbody>(.*?)</tbody>', response.content.decode(), re.DOTALL)
+    return found[1] if found else ""
+
+
+def groups(client, query=""):
+    return client.get(f"/failures/{query}").context["failures"].groups
+
+
+class TestGroups:
+    def test_like_failures_are_one_and_others_apart(self, client, orders):
+        other = make_subscription(pk=objectid.new(), name="Users to HR")
+        for number in range(3):
+            failed(orders, age=HOUR + number * MINUTE)
+        failed(orders, **TIMEOUT)
+        failed(other)
+        found = {(str(group.lane), group.kind.cause): group.count for group in groups(client)}
+        assert found == {
+            ("Work Orders Update", "http_5xx"): 3,
+            ("Work Orders Update", "timeout"): 1,
+            ("Users to HR", "http_5xx"): 1,
+        }
+
+    def test_each_tells_cause_response_status_and_number_in_words(self, rows, orders):
+        failed(orders)
+        failed(orders)
+        (row,) = rows()
+        assert row.startswith("Error at the receiver (5xx) 502 502 Bad Gateway Work Orders Update 2 ")
+        assert row.endswith("Open 2 logs")
+
+    @pytest.mark.parametrize(
+        ("zone", "shown"),
+        [
+            ("UTC", "23 Nov 23:30 – today 03:10"),
+            ("America/Santiago", "23 Nov 20:30 – today 00:10"),
+            ("Asia/Kathmandu", "05:15 – 08:55"),
+        ],
+    )
+    def test_first_and_last_are_told_in_the_persons_zone(self, zone, shown):
+        first, last = datetime(2026, 11, 23, 23, 30, tzinfo=UTC), datetime(2026, 11, 24, 3, 10, tzinfo=UTC)
+        with timezone.override(zone), patch("django.utils.timezone.now", lambda: last + MINUTE):
+            assert text(first_and_last(first, last)) == shown
+
+    def test_first_last_and_example_are_those_of_its_logs(self, client, orders):
+        oldest = failed(orders, age=5 * HOUR, response="502 first")
+        newest = failed(orders, age=2 * HOUR, response="502 last")
+        failed(orders, age=HOUR, **TIMEOUT)
+        group = next(one for one in groups(client) if one.kind.cause == "http_5xx")
+        assert (group.first_at, group.last_at) == (oldest.created_at, newest.created_at)
+        assert (group.example.pk, group.example.response) == (newest.pk, "502 last")
+
+    def test_what_changed_since_is_not_told(self, client, orders):
+        oldest = failed(orders, age=5 * HOUR)
+        newest = failed(orders, age=MINUTE)
+        WebhookLog.objects.filter(pk=newest.pk).update(state=State.SUCCEEDED, cause="", fingerprint="")
+        (group,) = groups(client)
+        assert (group.count, group.last_at, group.example.pk) == (1, oldest.created_at, oldest.pk)
+
+    def test_its_bars_hold_its_failures_and_no_others(self, client, orders):
+        failed(orders, age=2 * HOUR)
+        failed(orders, age=MINUTE)
+        failed(orders, age=MINUTE, **TIMEOUT)
+        group = next(one for one in groups(client) if one.kind.cause == "http_5xx")
+        assert [bar.failed for bar in group.bars if bar.failed] == [1, 1]
+
+    def test_its_link_finds_exactly_its_logs_in_the_explorer(self, client, orders):
+        other = make_subscription(pk=objectid.new(), name="Users to HR")
+        wanted = {failed(orders, fingerprint='<b>&"{n}" ').pk for _number in range(2)}
+        failed(orders)
+        failed(orders, **TIMEOUT)
+        failed(other, fingerprint='<b>&"{n}" ')
+        failed(orders, fingerprint='<b>&"{n}" ', age=2 * DAY)
+        address = next(group.address for group in groups(client) if group.count == 2)
+        page = client.get(address).content.decode()
+        assert set(re.findall(r'data-log="([0-9a-f]{24})"', page)) == wanted
+
+    def test_the_example_masks_what_is_masked(self, rows, orders):
+        failed(orders, response='{"password": "hunter2", "error": "no"}')
+        (row,) = rows()
+        assert "hunter2" not in row
+        assert "password" in row
+
+
+class TestNow:
+    def test_a_later_success_of_the_subscription_is_a_recovery(self, rows, client, orders):
+        failed(orders, age=2 * HOUR)
+        success = log(orders)
+        (row,) = rows()
+        assert "Recovered last success 1 h ago" in row
+        assert groups(client)[0].attempts.received_at == success.created_at
+
+    def test_an_earlier_success_is_none(self, rows, orders):
+        log(orders, age=2 * HOUR)
+        failed(orders)
+        (row,) = rows()
+        assert "Still failing last success 2 h ago" in row
+
+    def test_the_success_of_another_subscription_is_none(self, rows, orders):
+        failed(orders, age=2 * HOUR)
+        log(make_subscription(pk=objectid.new()))
+        (row,) = rows()
+        assert "Still failing no success in this time" in row
+
+    def test_within_the_same_five_minutes_the_logs_decide(self, client, orders):
+        log(orders, age=2 * MINUTE)
+        failed(orders, age=timedelta(seconds=119))
+        log(orders, age=timedelta(seconds=118))
+        failed(orders, age=timedelta(seconds=117), **TIMEOUT)
+        assert {group.kind.cause: group.has_recovered for group in groups(client)} == {
+            "http_5xx": True,
+            "timeout": False,
+        }
+
+    def test_a_lane_on_hold_leads_to_the_lane(self, rows, client, orders):
+        orders.hold(by=None)
+        failed(orders)
+        log(orders, State.PENDING, next_attempt_at=timezone.now(), turn=2, position=1, tries_left=3)
+        (row,) = rows()
+        assert "On hold 1 waits" in row
+        assert f'href="{orders.get_absolute_url()}#lane"' in client.get("/failures/").content.decode()
+
+    def test_nothing_has_recovered_while_its_lane_is_blocked_whatever_was_received_since(self, rows, orders):
+        failed(orders, age=2 * HOUR)
+        log(orders)
+        (row,) = rows()
+        assert "Recovered" in row
+        log(orders, State.RETRYING, next_attempt_at=timezone.now(), turn=Turn.BETWEEN_TRIES, position=1, tries_left=2)
+        (row,) = rows()
+        assert "Still failing last success" in row
+        orders.hold(by=None)
+        (row,) = rows()
+        assert "On hold 1 waits" in row
+        assert row.endswith("Open lane")
+
+    def test_the_last_success_is_told_by_its_delivery_not_by_when_its_event_came_in(self, rows, orders):
+        failed(orders, age=5 * HOUR)
+        received = log(orders, age=3 * HOUR)
+        at = timezone.now() - 10 * MINUTE
+        Attempt.objects.create(log=received, number=1, trigger="auto", started_at=at, status=200)
+        (row,) = rows()
+        assert "last success 10 min ago" in row
+
+
+class TestFilter:
+    @pytest.mark.parametrize(("range_", "count"), [("15m", 1), ("1h", 2), ("24h", 3), ("7d", 4), ("30d", 5)])
+    def test_by_range(self, client, orders, range_, count):
+        for age in (10 * MINUTE, 50 * MINUTE, 23 * HOUR, 6 * DAY, 29 * DAY, 31 * DAY):
+            failed(orders, age=age)
+        assert groups(client, f"?range={range_}")[0].count == count
+
+    def test_by_subscription_and_cause(self, client, orders):
+        other = make_subscription(pk=objectid.new(), name="Users to HR")
+        for lane in (orders, other):
+            failed(lane)
+            failed(lane, **TIMEOUT)
+        found = groups(client, f"?subscription={orders.pk}&cause=timeout")
+        assert [(group.lane, group.kind.cause) for group in found] == [(orders, "timeout")]
+
+    def test_what_is_left_empty_in_the_form_is_no_filter(self, client, orders):
+        failed(orders)
+        assert len(groups(client, "?range=24h&subscription=&cause=&sort=most")) == 1
+
+    def test_newest_first_or_most_first(self, client, orders):
+        for number in range(3):
+            failed(orders, age=3 * HOUR + number * MINUTE)
+        failed(orders, age=HOUR, **TIMEOUT)
+        assert [group.kind.cause for group in groups(client)] == ["timeout", "http_5xx"]
+        assert [group.kind.cause for group in groups(client, "?sort=most")] == ["http_5xx", "timeout"]
+
+    def test_newest_first_is_exact_within_a_bucket(self, client, orders):
+        for index, second in enumerate((30, 10, 20)):
+            failed(orders, age=timedelta(seconds=second), fingerprint=str(index))
+        assert [group.kind.fingerprint for group in groups(client, "?range=30d")] == ["1", "2", "0"]
+
+    @pytest.mark.parametrize(
+        "query",
+        [
+            "range=2h",
+            "range=24h&range=7d",
+            "colour=red",
+            "cause=boredom",
+            "cause=timeout&cause=boredom",
+            "sort=oldest",
+            "all=yes",
+            "subscription=62685990d918fb5557f9f9ff",
+            "subscription=x",
+            "state=failed",
+        ],
+    )
+    def test_what_is_not_understood_finds_nothing_and_says_so(self, client, rows, orders, query):
+        failed(orders)
+        assert rows(f"?{query}", status=422) == []
+        page = client.get(f"/failures/?{query}").content.decode()
+        assert "Nothing was looked for: the filter is wrong." in page
+
+    def test_of_very_many_the_first_are_shown_until_all_are_asked_for(self, client, orders, monkeypatch):
+        monkeypatch.setattr(failure_groups, "SHOWN", 2)
+        for number in range(5):
+            failed(orders, age=HOUR + number * MINUTE, fingerprint=str(number))
+        page = client.get("/failures/?cause=http_5xx").content.decode()
+        assert "5 groups" in page and "The first 2 are shown." in page
+        assert 'href="?cause=http_5xx&amp;all=1"' in page
+        assert len(groups(client)) == 2
+        assert len(groups(client, "?cause=http_5xx&all=1")) == 5
+
+    def test_of_more_kinds_than_are_read_it_says_at_least(self, client, orders, monkeypatch):
+        monkeypatch.setattr(group_counts, "MOST_KINDS", 3)
+        log(orders, age=MINUTE)
+        for number in range(5):
+            failed(orders, age=HOUR + number * MINUTE, fingerprint=str(number))
+        page = text(client.get("/failures/").content.decode())
+        assert "≥ 2 logs failed in the last 24 hours. All of these have recovered" in page
+        assert "≥ 2 groups" in page and "The first 2 are shown." in page
+
+
+class TestPage:
+    def test_the_sentence_counts_logs_and_what_has_not_recovered(self, client, orders):
+        failed(orders, age=3 * HOUR)
+        log(orders, age=2 * HOUR)
+        failed(orders, **TIMEOUT)
+        page = text(client.get("/failures/").content.decode())
+        assert "2 logs failed in the last 24 hours. 1 of these groups has not recovered." in page
+
+    def test_nothing_failed_is_said(self, client, orders):
+        log(orders)
+        assert "Nothing failed in the last 24 hours." in text(client.get("/failures/").content.decode())
+
+    def test_nothing_of_a_kind_leads_back(self, client, orders):
+        failed(orders)
+        page = client.get("/failures/?cause=tls&range=7d").content.decode()
+        assert "Nothing of this kind failed" in page
+        assert 'href="?range=7d"' in page.replace("cause=&amp;", "")
+
+    def test_htmx_gets_the_region_alone(self, client, orders):
+        region = client.get("/failures/", headers={"HX-Request": "true"})
+        assert region.content.decode().lstrip().startswith('<div class="stack" id="failures">')
+        assert region["Cache-Control"] == "no-store"
+
+    def test_hostile_data_stays_text(self, client, operator):
+        hostile = make_subscription(name="<img src=x onerror=alert(1)>")
+        failed(hostile, response="<script>alert(1)</script>", fingerprint='"><script>alert(1)</script>')
+        page = client.get("/failures/").content.decode()
+        assert "<img src=x" not in page
+        assert "<script>alert" not in page
+
+    def test_it_is_in_the_navigation(self, client, orders):
+        assert 'href="/failures/"' in client.get("/logs/").content.decode()
+        assert re.search(r'href="/failures/"\s+aria-current="page"', client.get("/failures/").content.decode())
+
+
+class TestWho:
+    def test_of_other_companies_there_is_nothing(self, client, rows, orders):
+        foreign = make_subscription(pk=objectid.new(), name="Foreign", company=make_company("625be93a286ef83c1c0e0000"))
+        failed(foreign)
+        assert rows() == []
+        assert "Foreign" not in client.get("/failures/").content.decode()
+        assert rows(f"?subscription={foreign.pk}", status=422) == []
+
+    def test_a_superuser_sees_all(self, client, django_user_model, orders):
+        failed(make_subscription(pk=objectid.new(), company=make_company("625be93a286ef83c1c0e0000")))
+        failed(orders)
+        client.force_login(django_user_model.objects.create_superuser("root"))
+        assert len(groups(client)) == 2
+
+    def test_it_needs_the_permission(self, client, operator):
+        operator.groups.clear()
+        assert client.get(reverse("logs:failure_list")).status_code == 403
+
+
+@pytest.mark.parametrize("role", ["Operator", "superuser"])
+def test_one_group_and_fifty_cost_the_same_thirteen_queries(
+    client, member, django_user_model, django_assert_max_num_queries, role
+):
+    client.force_login(member(role) if role != "superuser" else django_user_model.objects.create_superuser("root"))
+    failed(make_subscription())
+    with django_assert_max_num_queries(13) as few:
+        client.get("/failures/")
+    for index in range(49):
+        lane = make_subscription(pk=objectid.new(), name=f"Lane {index}")
+        failed(lane)
+        log(lane, age=MINUTE)
+    with django_assert_max_num_queries(len(few)):
+        assert len(groups(client)) == 50

@@ -1,0 +1,377 @@
+"""The first page: its sentence, its figures, what stands in the way; for whoever may see it."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.utils import timezone
+from django.utils.formats import date_format
+
+from logs.cotalker import objectid
+from logs.models import Company, State, Subscription, Turn, WebhookLog, Worker
+
+from ..factories import make_company, make_subscription
+from ..views.test_webhook_logs import ids_in
+
+pytestmark = pytest.mark.django_db
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+
+
+@pytest.fixture
+def operator(client, member):
+    user = member("Operator")
+    client.force_login(user)
+    return user
+
+
+@pytest.fixture
+def orders():
+    return make_subscription()
+
+
+def log(subscription, state=State.SUCCEEDED, age=HOUR, **fields):
+    at = timezone.now() - age
+    if state == State.FAILED:
+        fields = {"cause": "http_5xx", "fingerprint": "502 Bad Gateway", "response": "502 Bad Gateway"} | fields
+    return WebhookLog.objects.create(
+        id=objectid.new(at),
+        subscription=subscription,
+        company=subscription.company_id,
+        created_at=at,
+        state=state,
+        **fields,
+    )
+
+
+def waiting_log(subscription, place=1, age=HOUR, turn=Turn.WAITING, **fields):
+    due = {"next_attempt_at": timezone.now(), "position": place, "turn": turn, "tries_left": 3}
+    return log(subscription, State.RETRYING if turn == Turn.BETWEEN_TRIES else State.PENDING, age, **due | fields)
+
+
+def text(html: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", "", html).split())
+
+
+def sentence(page: str) -> str:
+    return text(re.search(r'<p class="lead">(.*?)</p>', page, re.DOTALL)[1])
+
+
+def figures(page: str) -> dict[str, tuple[str, str]]:
+    """By its name, each figure and what has changed."""
+    block = re.search(r'<dl class="figures".*?</dl>', page, re.DOTALL)[0]
+    found = re.findall(
+        r'<dt>(.*?)</dt>.*?<dd class="value"[^>]*>(.*?)</dd>.*?<dd class="change"[^>]*>(.*?)</dd>', block, re.DOTALL
+    )
+    return {name: (text(value), text(change)) for name, value, change in found}
+
+
+@pytest.fixture
+def look(client, operator):
+    def at(address="/", status=200):
+        response = client.get(address)
+        assert response.status_code == status
+        return response.content.decode()
+
+    return at
+
+
+class TestSentence:
+    def test_it_says_what_failed_of_whom_and_that_it_still_fails(self, look, orders):
+        log(orders, age=3 * HOUR)
+        log(orders, State.FAILED, age=2 * HOUR)
+        log(orders, State.FAILED, age=HOUR)
+        said = sentence(look())
+        assert said.startswith(
+            "2 logs failed in the last 24 hours. All of them failed alike, of Work Orders Update, from "
+        )
+        assert said.endswith("It has received nothing since its last failure.")
+
+    def test_a_subscription_that_received_again_has_recovered(self, look, orders):
+        log(orders, State.FAILED, age=2 * HOUR)
+        log(orders)
+        assert sentence(look()).endswith("It has received again since.")
+
+    def test_of_several_it_counts_those_that_still_fail(self, look, orders):
+        other = make_subscription(pk=objectid.new(), name="Users to HR")
+        log(orders, State.FAILED, age=2 * HOUR)
+        log(orders)
+        log(other, State.FAILED, cause="timeout", fingerprint="connect ETIMEDOUT")
+        log(other, State.FAILED, cause="timeout", fingerprint="connect ETIMEDOUT")
+        said = sentence(look())
+        assert said.startswith("3 logs failed in the last 24 hours. 2 of them failed alike, of Users to HR, ")
+        assert said.endswith("1 of 2 subscriptions still fails.")
+
+    def test_where_nothing_failed_it_says_so(self, look, orders):
+        log(orders)
+        assert sentence(look()) == "Nothing failed in the last 24 hours: 1 log was delivered."
+
+    def test_what_is_not_settled_is_no_success(self, look, orders):
+        waiting_log(orders)
+        assert sentence(look()).startswith("1 log came in in the last 24 hours, and it is not settled yet.")
+
+    def test_a_quiet_time_tells_of_the_newest_log(self, look, orders):
+        log(orders, age=3 * DAY)
+        assert sentence(look()).startswith("No logs came in in the last 24 hours. The newest is of")
+
+    def test_before_the_first_log_it_says_how_to_get_one(self, look):
+        page = look()
+        assert "No logs yet" in page
+        assert 'class="figures"' not in page
+
+    def test_a_blocked_lane_is_said(self, look, orders):
+        waiting_log(orders, turn=Turn.BETWEEN_TRIES, cause="timeout")
+        assert "1 lane is blocked." in sentence(look())
+
+    def test_without_a_worker_it_says_what_waits(self, look, orders):
+        waiting_log(orders)
+        assert "1 log waits, and no worker is there to send it." in sentence(look())
+        Worker.objects.create(id="a", started_at=timezone.now(), seen_at=timezone.now())
+        assert "no worker" not in sentence(look())
+
+
+class TestFigures:
+    def test_each_has_its_number_and_that_of_the_time_before(self, look, orders):
+        for _number in range(3):
+            log(orders, duration_ms=100)
+        log(orders, State.FAILED)
+        log(orders, State.SKIPPED)
+        waiting_log(orders)
+        for state in (State.SUCCEEDED, State.SUCCEEDED, State.FAILED):
+            log(orders, state, age=DAY + HOUR, duration_ms=300)
+        log(orders, State.FAILED, age=2 * DAY + HOUR)  # before both times
+        assert figures(look()) == {
+            "Received": ("6", "100.0 % more, 3 before"),
+            "Delivered": ("3", "50.0 % more, 2 before"),
+            "Failed": ("1", "as many in the time before"),
+            "Success": ("75.0 %", "8.4 points higher, 66.6 % before"),
+            "Time to answer, p95": ("97 ms", "296 ms in the time before"),  # by bins, right to an eighth
+            "Waiting now": ("1", "the oldest is from 1 h ago"),
+        }
+
+    def test_with_nothing_before_there_is_nothing_to_compare(self, look, orders):
+        log(orders)
+        found = figures(look())
+        assert found["Delivered"] == ("1", "none in the time before")
+        assert found["Success"] == ("100.0 %", "nothing in the time before")
+        assert found["Time to answer, p95"] == ("–", "known for what was sent from here")
+        assert found["Waiting now"] == ("0", "nothing waits")
+
+    def test_a_log_of_a_clock_ahead_of_ours_counts(self, look, orders):
+        log(orders, State.FAILED, age=-4 * MINUTE)
+        assert figures(look())["Failed"][0] == "1"
+
+    @pytest.mark.parametrize(("range_", "number"), [("15m", "1"), ("1h", "2"), ("24h", "3"), ("7d", "4"), ("30d", "5")])
+    def test_a_range_is_as_long_as_it_says(self, look, orders, range_, number):
+        for age in (10 * MINUTE, 50 * MINUTE, 23 * HOUR, 6 * DAY, 29 * DAY, 31 * DAY):
+            log(orders, State.FAILED, age=age)
+        assert figures(look(f"/?range={range_}"))["Failed"][0] == number
+
+    def test_it_follows_what_becomes_of_a_log(self, look, orders):
+        failed = log(orders, State.FAILED)
+        WebhookLog.objects.filter(pk=failed.pk).update(state=State.SUCCEEDED, cause="", fingerprint="")
+        page = look()
+        assert figures(page)["Failed"][0] == "0"
+        assert "What failed, by cause" not in page
+
+
+class TestChart:
+    def test_failures_stand_by_their_time_and_are_told_in_a_table(self, look, orders):
+        log(orders, State.FAILED)
+        log(orders)
+        page = look()
+        assert "Failures per 30 minutes" in page
+        rows = re.findall(
+            r'<tr><th scope="row">[^<]+</th><td class="num">(\d+)</td><td class="num">(\d+)</td></tr>', page
+        )
+        assert rows == [("1", "1")]
+
+    def test_where_nothing_failed_it_is_of_deliveries(self, look, orders):
+        log(orders)
+        assert "Deliveries per 30 minutes" in look()
+
+    @pytest.mark.parametrize(
+        ("zone", "title"), [("UTC", "Failures per day"), ("America/Santiago", "Failures per day, by UTC")]
+    )
+    def test_days_are_those_of_utc_and_are_called_so(self, look, orders, client, zone, title):
+        failed = log(orders, State.FAILED)
+        client.cookies["zone"] = zone
+        page = look("/?range=30d")
+        assert title in re.search(r'id="chart-title">([^<]*)<', page)[1]
+        day = date_format(failed.created_at, "j M")
+        assert f"<title>{day}: 1 failed, 0 delivered</title>" in page
+
+    def test_bars_begin_at_the_same_moments_in_every_zone(self, look, orders, settings, monkeypatch):
+        now = timezone.now()
+        monkeypatch.setattr("django.utils.timezone.now", lambda: now)
+        settings.TIME_ZONE = "America/Santiago"
+        log(orders, State.FAILED)
+        there = re.findall(r'<rect class="fail" x="[\d.]+"', look())
+        settings.TIME_ZONE = "Asia/Kathmandu"
+        assert re.findall(r'<rect class="fail" x="[\d.]+"', look()) == there
+
+    def test_no_two_bars_have_one_label_when_the_clock_is_put_back(self, look, orders, client, monkeypatch):
+        now = datetime(2022, 4, 3, 9, 10, tzinfo=UTC)
+        monkeypatch.setattr("django.utils.timezone.now", lambda: now)
+        client.cookies["timezone"] = "America/Santiago"
+        for number in range(16):  # a log in each half hour
+            log(orders, State.FAILED, age=timedelta(minutes=30 * number))
+        page = look()
+        titles = [title.partition(": ")[0] for title in re.findall(r"<title>([^<]*failed, [^<]*)</title>", page)]
+        rows = re.findall(r'<tr><th scope="row">([^<]+)</th><td class="num">1</td>', page)
+        assert (len(titles), len(rows)) == (49, 16)
+        assert len(set(titles)) == 49
+        assert len(set(rows)) == 16
+        assert {"2 Apr 2022 23:30 (UTC−3)", "2 Apr 2022 23:30 (UTC−4)", "3 Apr 2022 00:00"} <= set(rows)
+
+    def test_numbers_are_drawn_with_points_and_without_styles(self, client, look, orders):
+        log(orders, State.FAILED)
+        page = client.get("/", headers={"Accept-Language": "es"}).content.decode()
+        assert re.search(r'<rect class="fail" x="[\d.]+" y="0.0" width="[\d.]+" height="100.0"/>', page)
+        assert "style=" not in page
+
+
+class TestLanes:
+    def test_each_blocked_lane_says_why_and_how_many_wait_behind(self, look, orders):
+        held = make_subscription(pk=objectid.new(), name="Elements to ERP", held_at=timezone.now() - 2 * HOUR)
+        waiting_log(held, 1)
+        waiting_log(held, 2)
+        waiting_log(orders, 1, turn=Turn.BETWEEN_TRIES, cause="timeout")
+        waiting_log(orders, 2)
+        shown = re.search(r'<section class="panel" id="lanes".*?</section>', look(), re.DOTALL)[0]
+        first, second = (text(item) for item in re.findall(r"<li>(.*?)</li>", shown, re.DOTALL))
+        assert first == "Elements to ERP On hold 2 wait behind it · put on hold 2 h ago"
+        assert second.startswith("Work Orders Update Retrying 1 waits behind it · next try: ")
+        assert second.endswith("· No answer in time")
+        assert f'href="{held.get_absolute_url()}#lane"' in shown
+
+    def test_a_lane_that_nobody_sends_from_is_not_blocked(self, look):
+        idle = make_subscription(is_active=False)
+        waiting_log(idle, turn=Turn.BETWEEN_TRIES)
+        assert "No lane is blocked." in look()
+
+    def test_a_lane_that_was_put_on_hold_after_it_had_received_again_fails_no_more(self, look, orders, client):
+        log(orders, State.FAILED, age=2 * HOUR)
+        log(orders)
+        orders.hold(by=None)
+        assert "It has received again since. 1 lane is blocked." in text(look())
+        page = text(client.get(orders.get_absolute_url()).content.decode())
+        assert "1 of 2 logs failed in the last 7 days; the last delivery succeeded" in page
+
+
+class TestAttention:
+    @pytest.mark.parametrize(
+        ("held", "later", "shown"),
+        [
+            (False, True, "Recovered"),
+            (False, False, "Still failing"),
+            (True, False, "On hold"),
+            (True, True, "On hold"),
+        ],
+    )
+    def test_each_says_what_is_true_now(self, look, orders, held, later, shown):
+        if held:
+            orders.hold(by=None)
+        log(orders, age=3 * HOUR)
+        log(orders, State.FAILED, age=2 * HOUR)
+        if later:
+            log(orders)
+        (row,) = re.findall(r'<table class="table worst">.*?<tbody>(.*?)</tbody>', look(), re.DOTALL)
+        assert text(row).endswith(shown)
+
+    def test_those_with_the_most_failures_come_first(self, look):
+        for index in range(7):
+            lane = make_subscription(pk=objectid.new(), name=f"Lane {index}")
+            for _number in range(index):
+                log(lane, State.FAILED)
+        page = look()
+        table = re.search(r'<table class="table worst">.*?</table>', page, re.DOTALL)[0]
+        assert re.findall(r"Lane \d", table) == ["Lane 6", "Lane 5", "Lane 4", "Lane 3", "Lane 2"]
+        assert "5 of 6 with failures" in page
+        groups = re.search(r'<table class="table groups">.*?</table>', page, re.DOTALL)[0]
+        assert re.findall(r">(Lane \d)<", groups) == ["Lane 6", "Lane 5", "Lane 4", "Lane 3", "Lane 2"]
+
+    def test_names_and_responses_stay_text(self, look):
+        hostile = make_subscription(name="<img src=x onerror=alert(1)>")
+        log(hostile, State.FAILED, response="<script>alert(1)</script>", fingerprint='"><script>')
+        page = look()
+        assert "<img src=x" not in page
+        assert "<script>alert" not in page
+        assert '"><script>' not in page
+
+
+class TestWho:
+    def test_of_other_companies_nothing_is_counted_or_named(self, look, orders):
+        foreign = make_subscription(
+            pk=objectid.new(), name="Foreign", company=make_company("625be93a286ef83c1c0e0000"), held_at=timezone.now()
+        )
+        log(foreign, State.FAILED)
+        waiting_log(foreign)
+        log(orders)
+        page = look()
+        assert "Foreign" not in page
+        assert figures(page)["Failed"][0] == "0"
+        assert figures(page)["Waiting now"][0] == "0"
+        assert "No lane is blocked." in page
+
+    def test_a_person_without_a_company_sees_nothing(self, look, operator, orders):
+        log(orders, State.FAILED)
+        operator.companies.clear()
+        assert "No logs yet" in look()
+
+    def test_a_superuser_sees_all(self, client, django_user_model, orders):
+        log(make_subscription(pk=objectid.new(), company=make_company("625be93a286ef83c1c0e0000")), State.FAILED)
+        log(orders, State.FAILED)
+        client.force_login(django_user_model.objects.create_superuser("root"))
+        assert figures(client.get("/").content.decode())["Failed"][0] == "2"
+
+
+@pytest.mark.parametrize("query", ["range=2h", "range=", "colour=red", "range=24h&state=failed"])
+def test_what_is_not_understood_shows_no_figures(look, orders, query):
+    log(orders, State.FAILED)
+    page = look(f"/?{query}", status=422)
+    assert "There is no such range." in page
+    assert "Work Orders" not in page
+
+
+def queries_of(client, django_assert_max_num_queries, most: int, address: str) -> int:
+    with django_assert_max_num_queries(most) as captured:
+        assert client.get(address).status_code == 200
+    return len(captured)
+
+
+@pytest.mark.parametrize("role", ["Operator", "superuser"])
+def test_one_subscription_and_fifty_cost_the_same_seventeen_queries(
+    client, member, django_user_model, django_assert_max_num_queries, role
+):
+    """Four of them are for the session, the person and their permissions."""
+    user = member(role) if role != "superuser" else django_user_model.objects.create_superuser("root")
+    client.force_login(user)
+    lane = make_subscription()
+    log(lane, State.FAILED)
+    waiting_log(lane, turn=Turn.BETWEEN_TRIES)
+    few = queries_of(client, django_assert_max_num_queries, 17, "/?range=7d")
+    for index in range(49):
+        lane = make_subscription(pk=objectid.new(), name=f"Lane {index}")
+        log(lane, State.FAILED, fingerprint=f"{index}")
+        log(lane, age=MINUTE)
+        waiting_log(lane, turn=Turn.BETWEEN_TRIES)
+    assert queries_of(client, django_assert_max_num_queries, 17, "/?range=7d") == few
+    assert Company.objects.count() == 1
+    assert Subscription.objects.count() == 50
+
+
+@pytest.mark.parametrize("name", ["15m", "24h", "30d"])
+def test_what_is_dated_in_the_future_is_of_no_range(client, operator, orders, name):
+    """A sender's clock may be some minutes ahead; one that is a day ahead, or a year, is wrong."""
+    log(orders, State.FAILED, 5 * MINUTE)
+    log(orders, State.FAILED, -4 * MINUTE)
+    for age in (-12 * MINUTE, -DAY, -400 * DAY):
+        log(orders, State.FAILED, age)
+    assert figures(client.get(f"/?range={name}").content.decode())["Received"][0] == "2"
+    [row] = client.get(f"/failures/?range={name}").context["failures"].groups
+    assert row.kind.number == 2
+    listed = client.get(f"/logs/?range={name}&state=failed")
+    assert (len(ids_in(listed)), "2 logs" in text(listed.content.decode())) == (2, True)
+    assert len(ids_in(client.get("/logs/"))) == 5

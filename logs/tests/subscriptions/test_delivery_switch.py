@@ -1,0 +1,160 @@
+"""Who delivers the events of a subscription: what its page says, and an administrator switches."""
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from logs.models import AuditEntry, Subscription, WebhookLog
+
+from ..events import as_bytes, at_once, make_door, make_event, post
+from ..factories import COMPANY, SUBSCRIPTION, import_subscriptions, make_company, make_subscription, sample
+
+pytestmark = pytest.mark.django_db
+ADDRESS = reverse("logs:subscription_delivery", args=[SUBSCRIPTION])
+HERE, THERE = "cotadmin delivers its events.", "Cotalker sends its events; cotadmin only keeps the log."
+
+
+@pytest.fixture
+def administrator(client, member):
+    user = member("Administrator")
+    client.force_login(user)
+    return user
+
+
+def page_of(client, subscription) -> str:
+    return " ".join(client.get(subscription.get_absolute_url()).content.decode().split())
+
+
+def switch(client, deliverer: str, **options):
+    return client.post(ADDRESS, {"deliverer": deliverer}, **options)
+
+
+def record() -> list[str]:
+    return list(AuditEntry.objects.filter(about=SUBSCRIPTION).order_by("id").values_list("action", flat=True))
+
+
+def imported(**changes) -> Subscription:
+    """As Cotalker publishes it, and therefore delivered by Cotalker."""
+    make_company()
+    assert import_subscriptions(sample("webhook_subscription") | {"company": COMPANY} | changes).refused == 0
+    return Subscription.objects.get(pk=SUBSCRIPTION)
+
+
+def accepted(client) -> int:
+    """Of one event that comes in now: in how many lanes it waits."""
+    answer = post(client, make_door(), as_bytes(make_event(WebhookLog.objects.count())))
+    return len(answer.json()["accepted"])
+
+
+def test_the_page_says_who_delivers(client, administrator):
+    assert THERE in page_of(client, imported())
+    Subscription.objects.update(we_deliver=True)
+    assert HERE in page_of(client, Subscription.objects.get())
+
+
+def test_before_switching_it_tells_what_to_do_at_cotalker_and_in_which_order(client, administrator):
+    imported()
+    page = client.get(ADDRESS).content.decode()
+    assert "Let cotadmin deliver?" in page
+    assert page.index("Switch here.") < page.index("the door's URL")
+    assert reverse("logs:door_list") in page
+    Subscription.objects.update(we_deliver=True)
+    page = client.get(ADDRESS).content.decode()
+    assert "Let Cotalker deliver?" in page
+    assert page.index("receiver's own URL") < page.index("Then switch here.")
+    assert record() == []
+
+
+def test_from_then_on_what_comes_in_is_accepted_for_it(client, administrator):
+    imported()
+    assert accepted(client) == 0
+    answer = switch(client, "cotadmin", follow=True)
+    assert "cotadmin delivers its events from now on." in answer.content.decode()
+    assert accepted(client) == 1
+    assert record()[0] == "we_deliver"
+    assert AuditEntry.objects.filter(action="we_deliver").get().actor == administrator
+
+
+def test_switched_back_nothing_more_is_accepted_and_what_waits_is_kept(client, administrator):
+    imported()
+    switch(client, "cotadmin")
+    accepted(client)
+    switch(client, "cotalker")
+    assert accepted(client) == 0
+    assert Subscription.objects.get().waiting().count() == 1
+    assert record()[-1] == "cotalker_delivers"
+
+
+def test_what_waits_is_sent_although_cotalker_delivers_again(client, administrator, receiver, deliver):
+    imported(url=receiver.url)
+    switch(client, "cotadmin")
+    accepted(client)
+    switch(client, "cotalker")
+    deliver()
+    assert receiver.ids == [WebhookLog.objects.get().pk]
+
+
+def test_an_import_does_not_bring_the_doors_url_here(client, administrator):
+    imported(url="https://receiver.example/hook")
+    switch(client, "cotadmin")
+    assert imported(url="https://cotadmin.example/in/door").url == "https://receiver.example/hook"
+
+
+def test_a_secret_is_made_where_there_is_none_and_shown_once(client, administrator):
+    imported()
+    page = switch(client, "cotadmin", follow=True).content.decode()
+    secret = Subscription.objects.get().secret
+    assert secret in page and secret not in page_of(client, Subscription.objects.get())
+    assert record() == ["we_deliver", "secret"]
+
+
+def test_a_secret_that_is_there_stays(client, administrator):
+    subscription = imported()
+    subscription.secret = secret = "whsec_" + "QUJD" * 8
+    subscription.save()
+    assert secret not in switch(client, "cotadmin", follow=True).content.decode()
+    assert Subscription.objects.get().secret == secret
+    assert record() == ["we_deliver"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_eight_clicks_one_switches(client, administrator):
+    imported()
+
+    def click() -> None:
+        browser = Client()
+        browser.force_login(administrator)
+        switch(browser, "cotadmin")
+
+    at_once([click] * 8)
+    assert record() == ["we_deliver", "secret"]
+
+
+def test_a_second_switch_says_that_it_was_so_already(client, administrator):
+    make_subscription()
+    assert "it was so already" in switch(client, "cotadmin", follow=True).content.decode()
+    assert record() == []
+
+
+@pytest.mark.parametrize("deliverer", ["", "nobody", "COTADMIN"])
+def test_an_unknown_deliverer_switches_nothing(client, administrator, deliverer):
+    make_subscription()
+    assert switch(client, deliverer).status_code == 422
+    assert Subscription.objects.get().we_deliver
+
+
+def test_a_placeholder_is_not_switched(client, administrator):
+    make_subscription(url="", code="", trigger="", is_placeholder=True, is_active=False, we_deliver=False)
+    assert "not imported yet" in client.get(ADDRESS).content.decode()
+    switch(client, "cotadmin")
+    assert not Subscription.objects.get().we_deliver
+    assert record() == []
+
+
+@pytest.mark.parametrize("role", ["Viewer", "Operator"])
+def test_only_administrators_switch(client, member, role):
+    imported()
+    client.force_login(member(role))
+    assert (client.get(ADDRESS).status_code, switch(client, "cotadmin").status_code) == (403, 403)
+    assert ADDRESS not in page_of(client, Subscription.objects.get())
+    assert not Subscription.objects.get().we_deliver

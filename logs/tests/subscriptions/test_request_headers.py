@@ -1,0 +1,200 @@
+"""Custom request headers: what may be written, how it is kept, and what arrives at a receiver."""
+
+from __future__ import annotations
+
+import pytest
+from django.urls import reverse
+
+from logs.models import AuditEntry, Subscription
+from logs.payloads.masking import MASK
+from logs.signing import new_secret
+from logs.subscriptions.request_headers import BadHeaders, parse, shown
+
+from ..factories import make_subscription, make_waiting_log
+
+STORED = [("X-Api-Key", "hunter2"), ("X-Tenant", "austral")]
+
+
+# What may be written
+
+
+@pytest.mark.parametrize(
+    ("text", "headers"),
+    [
+        ("", []),
+        ("X-Tenant: austral", [("X-Tenant", "austral")]),
+        ("\r\nX-One:1\r\n\r\n  \r\nX-Two:\t2 \r\n", [("X-One", "1"), ("X-Two", "2")]),
+        ("Authorization: Bearer a:b=", [("Authorization", "Bearer a:b=")]),
+        ("!#$%&'*+-.^_`|~09aZ: ~", [("!#$%&'*+-.^_`|~09aZ", "~")]),
+        ("X-Spaced: a \t b", [("X-Spaced", "a \t b")]),
+        ("\n".join(f"X-{n}: v" for n in range(20)), [(f"X-{n}", "v") for n in range(20)]),
+        ("X: " + "v" * 4091, [("X", "v" * 4091)]),
+    ],
+)
+def test_lines_are_read(text, headers):
+    assert parse(text) == headers
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("X-Tenant", "Line 1: there is no colon between a name and a value."),
+        ("\n\nX-Tenant austral", "Line 3: there is no colon between a name and a value."),
+        (": v", "Line 1: a name has only letters, digits and signs"),
+        ("X Tenant: v", "Line 1: a name has only letters, digits and signs"),
+        ("X-Tenant : v", "Line 1: a name has only letters, digits and signs"),
+        (" X-Tenant: v", "Line 1: a name has only letters, digits and signs"),
+        ("X-Señal: v", "Line 1: a name has only letters, digits and signs"),
+        ("X-Tenant:", "Line 1: X-Tenant has no value."),
+        ("X-Tenant: ñ", "Line 1: the value of X-Tenant has signs that are not visible ASCII."),
+        ("X-Tenant: a\rX-Other: b", "Line 1: the value of X-Tenant has signs that are not visible ASCII."),
+        ("X-Tenant: a\x00b", "Line 1: the value of X-Tenant has signs that are not visible ASCII."),
+        ("X-Tenant: a\x7fb", "Line 1: the value of X-Tenant has signs that are not visible ASCII."),
+        ("X-Tenant: \u00a0a", "Line 1: the value of X-Tenant has signs that are not visible ASCII."),
+        ("X-One: 1\nX-Two: 2\nx-one: 3", "Line 3: x-one is in line 1 already."),
+        (f"X-Other: {MASK}", "Line 1: no value of X-Other is stored that could be kept."),
+        ("\n".join(f"X-{n}: v" for n in range(21)), "There are 21 headers; 20 are allowed."),
+        ("X: " + "v" * 4092, "The headers are 4097 bytes long; 4096 are allowed."),
+    ],
+)
+def test_mistakes_are_named_with_their_line(text, reason):
+    with pytest.raises(BadHeaders) as refused:
+        parse(text, STORED)
+    [said] = refused.value.reasons
+    assert said.startswith(reason)
+
+
+HOP_BY_HOP = "connection keep-alive proxy-authorization proxy-connection te trailer transfer-encoding upgrade"
+OURS = (
+    "host content-length content-type accept accept-encoding user-agent expect cookie "
+    "webhook-id webhook-timestamp webhook-signature webhook-anything"
+)
+
+
+@pytest.mark.parametrize(
+    ("names", "reason"),
+    [(HOP_BY_HOP, "is about the connection, not about the request."), (OURS, "is set by cotadmin, or never sent.")],
+)
+def test_some_names_are_not_for_anybody_to_set(names, reason):
+    for name in [*names.split(), *names.title().split()]:
+        with pytest.raises(BadHeaders) as refused:
+            parse(f"X-Tenant: austral\n{name}: v")
+        assert refused.value.reasons == [f"Line 2: {name} {reason}"]
+
+
+def test_all_mistakes_are_named_at_once():
+    with pytest.raises(BadHeaders) as refused:
+        parse("Host: a\nX-Tenant: austral\nX")
+    assert [reason[:7] for reason in refused.value.reasons] == ["Line 1:", "Line 3:"]
+
+
+def test_a_form_shows_names_and_no_values():
+    assert shown(STORED) == f"X-Api-Key: {MASK}\nX-Tenant: {MASK}"
+    assert shown([]) == ""
+
+
+def test_a_line_left_as_it_was_shown_keeps_its_value():
+    assert parse(shown(STORED), STORED) == STORED
+    assert parse(f"x-tenant: {MASK}\nX-New: 1", STORED) == [("x-tenant", "austral"), ("X-New", "1")]
+
+
+# How it is kept
+
+
+def posted(subscription, **changes):
+    names = ["name", "url", "trigger", "is_active", "holds_when_exhausted"]
+    return {name: getattr(subscription, name) for name in names} | {"secret_choice": "none"} | changes
+
+
+@pytest.fixture
+def edit(client, member):
+    """`edit(subscription, headers="X: y")`: an administrator posts the form."""
+    client.force_login(member("Administrator"))
+
+    def post(subscription, **changes):
+        return client.post(reverse("logs:subscription_edit", args=[subscription.pk]), posted(subscription, **changes))
+
+    return post
+
+
+@pytest.mark.django_db
+class TestForm:
+    def test_headers_are_kept_encrypted_and_on_record_by_their_field(self, edit):
+        subscription = make_subscription(url="http://127.0.0.1:9000/hook", lane_version=3)
+        assert edit(subscription, headers="X-Api-Key: hunter2").status_code == 302
+        subscription.refresh_from_db()
+        assert subscription.headers == [("X-Api-Key", "hunter2")]
+        assert "hunter2" not in subscription.encrypted_headers
+        assert "X-Api-Key" not in subscription.encrypted_headers
+        assert list(AuditEntry.objects.values_list("action", "detail")) == [("changed", "headers")]
+        assert (subscription.edited_fields, subscription.lane_version) == ([], 4)
+
+    def test_no_page_shows_a_value(self, client, edit):
+        subscription = make_subscription(url="http://127.0.0.1:9000/hook")
+        subscription.headers = STORED
+        subscription.save()
+        for view in ("detail", "edit"):
+            page = client.get(reverse(f"logs:subscription_{view}", args=[subscription.pk])).content.decode()
+            assert "X-Api-Key" in page
+            assert "hunter2" not in page
+
+    def test_saving_what_is_shown_changes_nothing(self, edit):
+        subscription = make_subscription(url="http://127.0.0.1:9000/hook")
+        subscription.headers = STORED
+        subscription.save()
+        edit(subscription, headers=shown(STORED).replace("\n", "\r\n"))
+        stored = Subscription.objects.get()
+        assert (stored.encrypted_headers, stored.lane_version) == (subscription.encrypted_headers, 0)
+        assert not AuditEntry.objects.exists()
+
+    def test_an_empty_field_removes_them(self, edit):
+        subscription = make_subscription(url="http://127.0.0.1:9000/hook")
+        subscription.headers = STORED
+        subscription.save()
+        edit(subscription, headers="")
+        subscription.refresh_from_db()
+        assert (subscription.encrypted_headers, subscription.headers) == ("", [])
+
+    def test_a_mistake_is_named_at_the_field(self, edit):
+        response = edit(make_subscription(url="http://127.0.0.1:9000/hook"), headers="X-Tenant: a\r\nHost: b")
+        assert response.status_code == 422
+        assert response.context["form"].errors["headers"] == ["Line 2: Host is set by cotadmin, or never sent."]
+
+    def test_headers_that_no_key_opens_are_told_and_left_alone(self, client, edit):
+        subscription = make_subscription(url="http://127.0.0.1:9000/hook", encrypted_headers="broken")
+        page = client.get(reverse("logs:subscription_detail", args=[subscription.pk])).content.decode()
+        assert "They cannot be read with the keys in SECRETS_KEYS" in page
+        page = client.get(reverse("logs:subscription_edit", args=[subscription.pk])).content.decode()
+        assert "The stored ones cannot be read with the keys in SECRETS_KEYS." in page
+        edit(subscription, headers="", description="Pumps")
+        assert Subscription.objects.get().encrypted_headers == "broken"
+        edit(subscription, headers="X-Tenant: austral")
+        assert Subscription.objects.get().headers == [("X-Tenant", "austral")]
+
+
+# What arrives
+
+
+def test_they_reach_the_receiver_of_the_next_event(receiver, deliver, edit):
+    lane = make_subscription(url=receiver.url)
+    for number in range(2):
+        make_waiting_log(lane, number)
+    receiver.when_it_arrives = lambda: edit(lane, headers="X-Api-Key: hunter2\nAuthorization: Bearer b")
+    deliver()
+    first, second = receiver.ledger
+    assert "x-api-key" not in first.headers
+    assert (second.headers["x-api-key"], second.headers["authorization"]) == ("hunter2", "Bearer b")
+
+
+def test_ours_win_whatever_is_stored(receiver, deliver):
+    lane = make_subscription(url=receiver.url)
+    lane.headers = [("host", "evil"), ("Content-Type", "text/plain"), ("webhook-id", "forged"), ("X-Tenant", "austral")]
+    lane.secret = new_secret()
+    lane.save()
+    log = make_waiting_log(lane)
+    deliver()
+    [received] = receiver.ledger
+    assert received.headers["host"] in receiver.url
+    assert received.headers["content-type"] == "application/json"
+    assert received.headers["webhook-id"] == log.pk
+    assert received.headers["x-tenant"] == "austral"

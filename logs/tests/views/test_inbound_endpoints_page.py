@@ -1,0 +1,181 @@
+"""The page of the doors: making one, revoking one, and what came in and fired nothing."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from logs.ingest import credentials
+from logs.models import AuditAction, AuditEntry, Door, UnmatchedCount
+
+from ..events import OTHER_COMPANY, as_bytes, make_door, make_event, post
+from ..factories import COMPANY, make_company
+
+ADDRESS = "/doors/"
+pytestmark = pytest.mark.django_db
+
+
+def page(client) -> str:
+    answer = client.get(ADDRESS)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+@pytest.fixture
+def administrator(client, member):
+    user = member("Administrator")
+    client.force_login(user)
+    return user
+
+
+def test_a_door_is_made_and_its_url_shown_once(client, administrator):
+    answer = client.post(ADDRESS, {"name": "Cotalker"}, follow=True)
+    door = Door.objects.get()
+    shown = answer.content.decode()
+    url = shown.split('data-copy="')[1].split('"')[0]
+    assert answer.redirect_chain == [(ADDRESS, 302)]
+    assert url.startswith("http://testserver/in/")
+    assert (door.name, door.company_id, door.created_by) == ("Cotalker", COMPANY, administrator)
+    assert url.endswith(door.hint)
+    assert url not in page(client)
+    assert post(client, url.removeprefix("http://testserver"), as_bytes(make_event())).status_code == 202
+
+
+def test_until_it_is_shown_the_session_holds_it_encrypted(client, administrator):
+    client.post(ADDRESS, {"name": "Cotalker"})
+    kept = str(dict(client.session))
+    assert "door_once" in kept
+    assert "/in/" not in kept
+    page(client)
+    assert "door_once" not in client.session
+
+
+def test_the_page_with_the_url_is_kept_by_no_cache(client, administrator):
+    assert "no-store" in client.post(ADDRESS, {"name": "Cotalker"}, follow=True)["Cache-Control"]
+
+
+def test_making_and_revoking_are_on_record(client, administrator):
+    client.post(ADDRESS, {"name": "Cotalker"})
+    client.post(f"{ADDRESS}{Door.objects.get().pk}/revocation/")
+    entries = AuditEntry.objects.order_by("id").values_list("action", "about", "actor", "detail")
+    assert list(entries) == [
+        (AuditAction.DOOR_MADE, COMPANY, administrator.pk, "Cotalker"),
+        (AuditAction.DOOR_REVOKED, COMPANY, administrator.pk, "Cotalker"),
+    ]
+
+
+def test_a_revoked_door_takes_nothing_and_says_since_when(client, administrator):
+    address = make_door()
+    answer = client.post(f"{ADDRESS}{Door.objects.get().pk}/revocation/", follow=True)
+    assert "The door “Cotalker” is closed." in answer.content.decode()
+    assert "Revoked" in page(client)
+    assert "/revocation/" not in page(client)
+    assert post(client, address, as_bytes(make_event())).status_code == 404
+
+
+def test_revoking_twice_is_done_once(client, administrator):
+    make_door()
+    for _time in range(2):
+        answer = client.post(f"{ADDRESS}{Door.objects.get().pk}/revocation/", follow=True)
+    assert "was revoked already" in answer.content.decode()
+    assert AuditEntry.objects.filter(action=AuditAction.DOOR_REVOKED).count() == 1
+
+
+def test_a_door_needs_a_name(client, administrator):
+    answer = client.post(ADDRESS, {"name": " "})
+    assert answer.status_code == 422
+    assert 'href="#id_name"' in answer.content.decode()
+    assert not Door.objects.exists()
+
+
+def test_of_several_companies_one_is_chosen_and_only_ones_own(client, administrator):
+    second = make_company(OTHER_COMPANY, "Second")
+    third = make_company("625be93a286ef83c1c0e0001", "Third")
+    second.users.add(administrator)
+    assert "Second" in page(client)
+    assert "Third" not in page(client)
+    assert client.post(ADDRESS, {"name": "A"}).status_code == 422
+    assert client.post(ADDRESS, {"name": "A", "company": third.pk}).status_code == 422
+    assert client.post(ADDRESS, {"name": "A", "company": second.pk}).status_code == 302
+    assert Door.objects.get().company == second
+
+
+def test_doors_of_others_are_neither_seen_nor_revoked(client, administrator):
+    make_door(make_company(OTHER_COMPANY, "Other"), name="Theirs")
+    assert "Theirs" not in page(client)
+    assert client.post(f"{ADDRESS}{Door.objects.get().pk}/revocation/").status_code == 404
+    assert not Door.objects.get().is_revoked
+
+
+def test_an_operator_does_not_see_the_doors(client, member):
+    client.force_login(member("Operator"))
+    assert client.get(ADDRESS).status_code == 403
+    assert ADDRESS not in client.get("/subscriptions/").content.decode()
+
+
+def test_who_may_only_look_cannot_make_one(client, django_user_model):
+    from django.contrib.auth.models import Permission
+
+    user = django_user_model.objects.create_user("looker")
+    user.user_permissions.add(Permission.objects.get(codename="view_door"))
+    make_company().users.add(user)
+    make_door()
+    client.force_login(user)
+    assert "door-form" not in page(client)
+    assert "/revocation/" not in page(client)
+    assert client.post(ADDRESS, {"name": "A"}).status_code == 403
+    assert client.post(f"{ADDRESS}{Door.objects.get().pk}/revocation/").status_code == 403
+
+
+def test_a_name_is_shown_as_text(client, administrator):
+    make_door(name="<script>alert(1)</script>")
+    assert "<script>alert" not in page(client)
+    assert "&lt;script&gt;alert" in page(client)
+
+
+def test_an_empty_page_says_what_to_do(client, administrator):
+    assert "No doors yet" in page(client)
+    assert "There were none." in page(client)
+
+
+def test_without_a_company_there_is_no_form(client, django_user_model):
+    client.force_login(django_user_model.objects.create_superuser("root"))
+    assert "A door belongs to a company." in page(client)
+    assert "door-form" not in page(client)
+    assert client.post(ADDRESS, {"name": "A"}).status_code == 422
+
+
+def test_what_fired_nothing_in_the_last_seven_days_is_added_up(client, administrator):
+    today = timezone.now().date()
+    for days, number in ((0, 1200), (6, 34), (7, 100_000)):
+        UnmatchedCount.objects.create(
+            company_id=COMPANY, day=today - timedelta(days=days), event_type="COTNote", action="edit", count=number
+        )
+    theirs = make_company(OTHER_COMPANY, "Other")
+    UnmatchedCount.objects.create(company=theirs, day=today, event_type="COTSecret", action="edit", count=1)
+    shown = page(client)
+    assert "COTNote" in shown
+    assert "1,234" in shown
+    assert "COTSecret" not in shown
+
+
+def test_the_subscriptions_lead_there(client, administrator):
+    assert f'href="{ADDRESS}"' in client.get("/subscriptions/").content.decode()
+
+
+def test_its_last_use_is_shown(client, administrator):
+    address = make_door()
+    assert "never" in page(client)
+    post(client, address, as_bytes(make_event()))
+    assert "never" not in page(client)
+
+
+def test_doors_in_the_admin_site_are_looked_at_and_revoked(client, django_user_model):
+    client.force_login(django_user_model.objects.create_superuser("root"))
+    make_door()
+    door = Door.objects.get()
+    assert client.get("/admin/logs/door/add/").status_code == 403
+    assert client.get(f"/admin/logs/door/{door.pk}/change/").status_code == 200
+    client.post("/admin/logs/door/", {"action": "revoke_selected", "_selected_action": [door.pk]})
+    assert Door.objects.get().is_revoked
+    assert not credentials.revoke(door, by=None)

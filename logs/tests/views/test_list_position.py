@@ -1,0 +1,126 @@
+"""On the page of a log: the way to the logs before and after it in the list from which it was opened, and back."""
+
+import html
+import re
+import time
+
+import pytest
+
+from logs.logsearch.matching import Matched
+from logs.models import WebhookLog
+
+from ..factories import import_logs, log_document, make_company, make_subscription
+
+pytestmark = pytest.mark.django_db
+OTHER = "62685990d918fb5557f9f993"
+
+
+@pytest.fixture(autouse=True)
+def viewer(client, member):
+    user = member("Viewer")
+    client.force_login(user)
+    return user
+
+
+@pytest.fixture
+def logs() -> list[WebhookLog]:
+    """The oldest first; every second one was received."""
+    make_subscription()
+    statuses = [409, 200, 409, 200, 409]
+    import_logs(*(log_document(number, status=status, response="ok") for number, status in enumerate(statuses)))
+    return list(WebhookLog.objects.order_by("created_at"))
+
+
+def links(answer) -> dict[str, str]:
+    """Where "prev", "next" and "back" lead; the list, to the log."""
+    page = answer.content.decode()
+    found = {rel: html.unescape(to) for rel, to in re.findall(r'rel="(prev|next)" href="([^"]+)"', page)}
+    back, is_at_a_log, log = html.unescape(re.search(r'class="back" href="([^"]+)"', page)[1]).partition("#")
+    assert log == (answer.context["log"].pk if is_at_a_log else "")
+    assert bool(is_at_a_log) == ("?" in back)
+    return found | {"back": back}
+
+
+def test_a_permalink_has_all_logs_as_neighbours(client, logs):
+    assert links(client.get(logs[1].get_absolute_url())) == {
+        "prev": logs[2].get_absolute_url(),
+        "next": logs[0].get_absolute_url(),
+        "back": "/logs/",
+    }
+
+
+def test_the_neighbours_are_those_of_the_filter_and_keep_it(client, logs):
+    query = "?state=failed&range="
+    assert links(client.get(logs[2].get_absolute_url() + query)) == {
+        "prev": logs[4].get_absolute_url() + query,
+        "next": logs[0].get_absolute_url() + query,
+        "back": "/logs/" + query,
+    }
+
+
+def test_a_search_has_neighbours_too(client, logs):
+    query = "?q=status:200+ok"
+    found = links(client.get(logs[1].get_absolute_url() + query))
+    assert found["prev"] == logs[3].get_absolute_url() + query
+    assert "next" not in found
+
+
+def test_at_the_ends_of_the_list_there_is_one_neighbour(client, logs):
+    assert "prev" not in links(client.get(logs[4].get_absolute_url()))
+    assert "next" not in links(client.get(logs[0].get_absolute_url()))
+
+
+def test_with_the_oldest_first_the_next_is_newer(client, logs):
+    answer = client.get(logs[1].get_absolute_url() + "?sort=oldest")
+    assert links(answer)["next"] == logs[2].get_absolute_url() + "?sort=oldest"
+    assert re.search(r'rel="next"[^>]*>Newer', answer.content.decode())
+
+
+def test_a_log_that_is_not_in_the_list_has_the_neighbours_of_its_moment(client, logs):
+    found = links(client.get(logs[1].get_absolute_url() + "?state=failed"))
+    assert found["prev"] == logs[2].get_absolute_url() + "?state=failed"
+    assert found["next"] == logs[0].get_absolute_url() + "?state=failed"
+
+
+def test_the_parts_of_the_log_keep_the_list(client, logs):
+    page = client.get(logs[2].get_absolute_url() + "?state=failed").content.decode()
+    for part in ("", "changes/", "request/", "response/", "payload/raw/"):
+        assert f'href="{logs[2].get_absolute_url()}{part}?state=failed"' in page
+    assert '<input type="hidden" name="state" value="failed">' in page
+    found = links(client.get(f"{logs[2].get_absolute_url()}response/?state=failed"))
+    assert found["back"] == "/logs/?state=failed"
+
+
+def test_what_is_looked_for_in_the_payload_is_no_filter_of_the_list(client, logs):
+    found = links(client.get(logs[2].get_absolute_url() + "?state=failed&find=name&at=/data"))
+    assert found["next"] == logs[0].get_absolute_url() + "?state=failed"
+
+
+@pytest.mark.parametrize("query", ["?state=broken", "?since=never", "?sort=sideways", f"?subscription={OTHER}"])
+def test_a_wrong_filter_gives_a_page_without_neighbours(client, logs, query):
+    answer = client.get(logs[1].get_absolute_url() + query)
+    assert answer.status_code == 200
+    assert links(answer) == {"back": "/logs/" + query}
+
+
+def test_logs_that_one_may_not_see_are_no_neighbours(client, logs):
+    make_subscription(OTHER, company=make_company("625be93a286ef83c1c0e0000", "Other"))
+    import_logs(log_document(9, subscription=OTHER))
+    assert "prev" not in links(client.get(logs[4].get_absolute_url()))
+
+
+def test_the_page_waits_a_moment_at_most_for_a_search_without_end(client, logs, monkeypatch):
+    looks = []
+
+    def slowly(criteria, keys, wanted=None, deadline=None):
+        looks.append(keys)
+        time.sleep(0.06)  # longer than a neighbour may take
+        return Matched([])
+
+    monkeypatch.setattr("logs.logsearch.finder.matching", slowly)
+    monkeypatch.setattr("logs.logsearch.finder.FIRST_LOOK", 1)
+    monkeypatch.setattr("logs.logsearch.finder.MOST_AT_ONCE", 1)
+    import_logs(*(log_document(number) for number in range(10, 50)))
+    answer = client.get(logs[2].get_absolute_url() + "?q=-nowhere")  # what does not occur is in no index
+    assert answer.status_code == 200
+    assert 1 <= len(looks) <= 4  # of more than forty

@@ -1,0 +1,415 @@
+"""What surrounds the table of the explorer: facets, chart, chips, order, pages, columns."""
+
+from __future__ import annotations
+
+import html
+import re
+from datetime import datetime, timedelta
+
+import pytest
+from django.http import QueryDict
+from django.urls import reverse
+from django.utils import timezone
+
+from logs.cotalker import objectid
+
+from ..factories import COMPANY, import_logs, log_document, make_company, make_log, make_subscription, sample
+from .test_webhook_logs import HTMX, LIST, ids_in, text_of
+
+pytestmark = pytest.mark.django_db
+FACETS = reverse("logs:webhook_log_facets")
+HISTOGRAM = reverse("logs:webhook_log_histogram")
+COLUMNS = reverse("logs:log_columns_update")
+USERS = "62685990d918fb5557f9f993"
+
+
+@pytest.fixture(autouse=True)
+def viewer(client, member):
+    user = member("Viewer")
+    client.force_login(user)
+    return user
+
+
+@pytest.fixture
+def logs(db):
+    """Three that failed in two ways, two that were delivered, over three hours."""
+    make_subscription()
+    make_subscription(USERS, name="Users", trigger="create-edit-delete-user")
+    return [
+        make_log(0),
+        make_log(60),
+        make_log(120, status=502, response="Bad Gateway"),
+        make_log(121, status=200, retry=1, response="OK"),
+        make_log(122, event=sample("event_user_edit"), status=200, retry=1, response="OK", subscription=USERS),
+    ]
+
+
+def facet(page, name: str) -> dict[str, str]:
+    """The values of a facet with their numbers, in the order of the page."""
+    part = re.search(rf'<details class="facet" id="facet-{name}".*?</details>', page.content.decode(), re.DOTALL)
+    assert part, name
+    found = re.findall(r'value="([^"]*)"(?: checked)?>.*?(?:<data [^>]*>([^<]*)</data>)?</label>', part[0])
+    return dict(found)
+
+
+def address_of(page, label: str) -> str:
+    """Where the link with this label leads."""
+    found = re.search(rf'<a [^>]*?href="([^"]+)"[^>]*aria-label="{label}"', page.content.decode())
+    assert found, label
+    return html.unescape(found[1])
+
+
+def test_facets_count_the_logs_that_match(client, logs):
+    page = client.get(LIST)
+    assert facet(page, "state") == {"failed": "3", "succeeded": "2"}
+    assert facet(page, "cause") == {"timeout": "2", "http_5xx": "1"}
+    assert facet(page, "status") == {"200": "2", "409": "2", "502": "1"}
+    assert facet(page, "type") == {"COTTask": "4", "COTUser": "1"}
+    assert facet(page, "action") == {"create": "4", "edit": "1"}
+    assert facet(page, "subscription") == {logs[0].subscription_id: "4", USERS: "1"}
+
+
+def test_a_facet_that_is_chosen_from_still_counts_its_other_values(client, logs):
+    page = client.get(LIST, {"state": "failed"})
+    assert facet(page, "state") == {"failed": "3", "succeeded": "2"}
+    assert facet(page, "status") == {"409": "2", "502": "1"}
+
+
+def test_a_value_is_excluded_by_its_link_and_brought_back_by_the_same(client, logs):
+    excluded = address_of(client.get(LIST, {"state": "failed"}), "Exclude http_5xx")
+    page = client.get(excluded)
+    assert ids_in(page) == [logs[1].pk, logs[0].pk]
+    assert re.search(r"Cause\s+not\s+5xx|Cause\s+not\s+\w+", text_of(page))
+    assert facet(page, "cause") == {"timeout": "2", "http_5xx": "1"}
+    back = client.get(address_of(page, "Stop excluding http_5xx"))
+    assert len(ids_in(back)) == 3
+
+
+def test_to_exclude_what_was_included_leaves_one_of_the_two(client, logs):
+    page = client.get(address_of(client.get(LIST, {"cause": "timeout"}), "Exclude timeout"))
+    assert len(ids_in(page)) == 3
+
+
+def test_the_form_does_not_forget_what_it_has_no_field_for(client, logs):
+    page = client.get(LIST, {"not_cause": "timeout", "result": "FAILED", "sort": "oldest"}).content.decode()
+    kept = re.findall(r'<input type="hidden" form="filters" name="(\w+)" value="(\w+)">', page)
+    assert kept == [("not_cause", "timeout"), ("result", "FAILED"), ("sort", "oldest")]
+
+
+def test_a_facet_with_many_values_shows_the_most_frequent_and_leads_to_all(client, logs):
+    for number in range(10):
+        make_log(200 + number, status=410 + number)
+    short = facet(client.get(LIST), "status")
+    assert len(short) == 8
+    page = client.get(FACETS)
+    assert len(facet(page, "status")) == 13
+    assert "<html" in page.content.decode()
+    assert "<html" not in client.get(FACETS, headers=HTMX).content.decode()
+
+
+def test_what_a_search_could_not_look_through_is_counted_as_at_least(client, logs, monkeypatch):
+    monkeypatch.setattr("logs.logsearch.finder.FIRST_LOOK", 2)
+    monkeypatch.setattr("logs.logsearch.finder.ENOUGH", 2)
+    page = client.get(LIST, {"q": "tries:>0", "until": "2022-05-06T00:00Z"})
+    assert facet(page, "state") == {"succeeded": "≥ 2"}
+
+
+def test_the_chart_stacks_the_logs_of_each_time_by_state(client, logs):
+    page = client.get(HISTOGRAM, {"since": "2022-05-05 20:00", "until": "2022-05-05 23:00"})
+    rows = re.findall(r"<tr><th scope=\"row\">.*?</tr>", page.content.decode())
+    shown = [re.sub(r"<[^>]+>", " ", row).split() for row in rows]
+    assert [row[-3:] for row in shown] == [["1", "0", "1"], ["1", "0", "1"], ["1", "0", "1"], ["0", "2", "2"]]
+
+
+def test_a_bar_leads_to_the_logs_of_its_time(client, logs):
+    page = client.get(LIST, {"state": "failed", "since": "2022-05-05 20:00", "until": "2022-05-05 23:00"}, follow=True)
+    bars = re.findall(r'<a href="([^"]+)" tabindex="-1"><title>([^<]+)</title>', page.content.decode())
+    full = [html.unescape(address) for address, title in bars if "Failed" in title]
+    assert [ids_in(client.get(address)) for address in full] == [[logs[0].pk], [logs[1].pk], [logs[2].pk]]
+    assert all("state=failed" in address for address in full)
+
+
+def test_the_way_out_of_a_zoom_is_three_times_as_wide(client, logs):
+    page = client.get(LIST, {"since": "2022-05-05 20:00", "until": "2022-05-05 22:00", "q": "sector"}, follow=True)
+    assert address_of(page, "Zoom out") == f"{LIST}?since=2022-05-05T18:00Z&until=2022-05-06T00:00Z&q=sector"
+
+
+def test_the_way_out_of_a_zoom_does_not_lead_into_the_future(client, logs):
+    make_log(
+        0, event={"data": {"_id": "0" * 24}}, _id=objectid.new(timezone.now()), createdAt=timezone.now().isoformat()
+    )
+    wider = address_of(client.get(LIST, {"range": "24h"}), "Zoom out")
+    asked = QueryDict(wider.partition("?")[2])
+    until = datetime.fromisoformat(asked["until"])
+    assert until <= timezone.now() + timedelta(hours=1)  # the bar of this moment is not over
+    assert until - datetime.fromisoformat(asked["since"]) > timedelta(hours=47)
+
+
+@pytest.mark.parametrize(
+    ("zone", "labels"),
+    [("UTC", ["6 May 00:00", "7 May 00:00"]), ("America/Santiago", ["6 May 00:00", "7 May 00:00"])],
+)
+def test_the_axis_is_labelled_where_the_readers_days_begin(client, logs, zone, labels):
+    client.cookies["zone"] = zone
+    page = client.get(LIST, {"since": "2022-05-04 12:00", "until": "2022-05-08 12:00"}, follow=True).content.decode()
+    axis = re.findall(r'<svg class="axis".*?</svg>', page, re.DOTALL)[0]
+    assert set(labels) <= set(re.findall(r"<text[^>]*>([^<]*)</text>", axis))
+
+
+def test_no_two_bars_have_one_label_when_the_clock_is_put_back(client, logs):
+    client.cookies["timezone"] = "America/Santiago"
+    night = {"since": "2022-04-03T01:00Z", "until": "2022-04-03T06:00Z"}
+    page = client.get(LIST, night, follow=True).content.decode()
+    titles = [title.rpartition(": ")[0] for title in re.findall(r"<title>([^<]*: [^<]*)</title>", page)]
+    labels = re.findall(r"<text[^>]*>([^<]*)</text>", re.findall(r'<svg class="axis".*?</svg>', page, re.DOTALL)[0])
+    assert len(titles) == 60
+    for found in (titles, labels):
+        assert len(set(found)) == len(found)
+    assert "2 Apr 23:00 (UTC−3)–23:05 (UTC−3)" in titles
+    assert "2 Apr 23:00 (UTC−4)–23:05 (UTC−4)" in titles
+    assert "3 Apr 00:00–00:05" in titles
+    assert {"23:00 (UTC−3)", "23:00 (UTC−4)"} <= set(labels)
+
+
+def test_the_axis_of_years_tells_the_year(client, logs):
+    page = client.get(LIST, {"since": "2021-01-01", "until": "2023-01-01"}, follow=True).content.decode()
+    axis = re.findall(r'<svg class="axis".*?</svg>', page, re.DOTALL)[0]
+    labels = re.findall(r"<text[^>]*>([^<]*)</text>", axis)
+    assert len(labels) > 3
+    assert all(re.fullmatch(r"[A-Z][a-z]+ 202[123]", label) for label in labels)
+
+
+def test_values_in_cells_lead_to_the_logs_of_the_list_that_have_them(client, logs):
+    page = client.get(LIST, {"sort": "oldest", "not_cause": "timeout"}).content.decode()
+    row = re.findall(rf'<tr data-log="{logs[4].pk}".*?</tr>', page, re.DOTALL)[0]
+    assert [html.unescape(address) for address in re.findall(r'href="(/logs/\?[^"]*)"', row)] == [
+        f"{LIST}?sort=oldest&not_cause=timeout&{asked}"
+        for asked in ("state=succeeded", "type=COTUser&action=edit", f"subscription={USERS}", "status=200")
+    ]
+    assert ids_in(client.get(f"{LIST}?type=COTUser&action=edit")) == [logs[4].pk]
+
+
+def test_what_is_in_no_facet_leads_to_the_logs_of_its_kind(client, db):
+    make_subscription()
+    odd = make_log(1, event={"type": "COTNews", "event": "sing"}, status=None)
+    page = client.get(LIST).content.decode()
+    asked = {"type=other&amp;action=other", "status=none"}
+    assert asked <= set(re.findall(r'href="/logs/\?([^"]*)"', page))
+    assert ids_in(client.get(LIST, {"type": "other", "action": "other", "status": "none"})) == [odd.pk]
+
+
+def test_the_oldest_can_stand_first(client, logs):
+    page = client.get(LIST, {"sort": "oldest"})
+    assert ids_in(page) == [log.pk for log in logs]
+    assert "oldest first" in text_of(page)
+    assert client.get(LIST, {"sort": "sideways"}).status_code == 422
+
+
+def test_pages_lead_back_as_they_lead_on(client, db):
+    make_subscription()
+    import_logs(*(log_document(number) for number in range(120)))
+    first = client.get(LIST)
+    second = client.get(LIST + html.unescape(re.search(r'href="(\?after=[^"]+)"', first.content.decode())[1]))
+    assert "The 50 before" not in first.content.decode()
+    back = html.unescape(re.search(r'href="(\?before=[^"]+)"', second.content.decode())[1])
+    assert client.get(LIST + back)["Location"] == LIST  # where the live tail is
+    third = client.get(LIST + html.unescape(re.search(r'href="(\?after=[^"]+)"', second.content.decode())[1]))
+    back = html.unescape(re.search(r'href="(\?before=[^"]+)"', third.content.decode())[1])
+    assert ids_in(client.get(LIST + back)) == ids_in(second)
+
+
+def test_a_row_leads_to_its_log_within_the_list(client, logs):
+    page = client.get(LIST, {"state": "failed", "sort": "oldest"}).content.decode()
+    assert f'href="/logs/{logs[0].pk}/?state=failed&amp;sort=oldest"' in page
+
+
+def test_columns_are_chosen_and_remembered(client, logs):
+    def headings() -> list[str]:
+        table = re.search(r"<thead>.*?</thead>", client.get(LIST).content.decode(), re.DOTALL)[0]
+        return re.findall(r'<th class="[^"]*" scope="col">([^<]+)</th>', table)
+
+    as_at_first = headings()
+    assert as_at_first == ["State", "Age", "Event", "Object", "Subscription", "Status", "Cause and response", "Tries"]
+    answer = client.post(COLUMNS, {"column": ["id", "took", "nonsense"], "next": LIST + "?state=failed"})
+    assert answer.url == LIST + "?state=failed"
+    assert headings() == ["State", "Object", "Took", "Log id"]
+    client.post(COLUMNS, {"reset": "1", "next": "https://elsewhere.example/"})
+    assert headings() == as_at_first
+
+
+def test_who_chooses_columns_is_not_led_elsewhere(client):
+    assert client.post(COLUMNS, {"next": "https://elsewhere.example/"}).url == LIST
+
+
+def test_a_wrong_filter_has_neither_chart_nor_facets(client, logs):
+    for address in (LIST, FACETS, HISTOGRAM):
+        page = client.get(address, {"state": "broken"})
+        assert page.status_code == 422
+        assert "data-brush" not in page.content.decode()
+        assert "facet-cause" not in page.content.decode()
+
+
+@pytest.mark.parametrize("address", [FACETS, HISTOGRAM])
+def test_nobody_sees_figures_of_logs_that_are_not_theirs(client, logs, viewer, address):
+    viewer.companies.clear()
+    text = text_of(client.get(address))
+    assert "Failed" not in text
+    assert "Work Orders Update" not in text
+
+
+def test_a_row_that_comes_anew_still_leads_to_its_log_within_the_list(client, logs, member):
+    client.force_login(member("Operator"))
+    page = client.get(LIST, {"state": "failed"}).content.decode()
+    send = html.unescape(re.search(r'hx-post="([^"]+/redeliveries/[^"]*)"', page)[1])
+    row = client.post(send, {"after_try": "3", "confirmed": "yes"}, headers=HTMX).content.decode()
+    again = html.unescape(re.search(r'hx-get="([^"]+/row/[^"]*)"', row)[1])
+    for answer in (row, client.get(again, headers=HTMX).content.decode()):
+        assert f'href="/logs/{logs[2].pk}/?state=failed"' in answer
+        assert 'href="/logs/?state=failed&amp;status=502"' in answer
+
+
+def test_one_failure_among_many_is_seen_in_the_chart(client):
+    """It is drawn higher than its share, which is a fiftieth of the height of the highest bar."""
+    make_subscription()
+    make_log(0)
+    a_month_later = 30 * 24 * 60
+    for minute in [*range(1, 11), *range(a_month_later, a_month_later + 50)]:
+        make_log(minute, status=200, retry=1, response="OK")
+    page = client.get(LIST).content.decode()
+    [height] = re.findall(r'<rect class="fail" [^>]*height="([0-9.]+)"', page)
+    assert float(height) == 3.0
+
+
+def test_who_belongs_to_several_companies_may_choose_among_them(client, viewer, logs):
+    assert "facet-company" not in client.get(LIST).content.decode()
+    other = make_company("625be93a286ef83c1c0e0000", "Boreal")
+    other.users.add(viewer)
+    make_company("625be93a286ef83c1c0e0001", "Not mine")
+    assert companies(client.get(LIST)) == ([COMPANY, other.pk], [])
+    for company, found in ((COMPANY, 5), (other.pk, 0)):
+        page = client.get(LIST, {"company": company})
+        assert companies(page) == ([COMPANY, other.pk], [company])
+        assert len(ids_in(page)) == found
+
+
+def companies(page) -> tuple[list[str], list[str]]:
+    """Those of the facet, and those of them that are ticked; it stands open where there are any."""
+    part = re.search(
+        r'<details class="facet" id="facet-company" (open)?>(.*?)</details>', page.content.decode(), re.DOTALL
+    )
+    assert part
+    ticked = re.findall(r'value="([^"]*)" checked', part[2])
+    assert bool(part[1]) == bool(ticked)
+    return re.findall(r'value="([^"]*)"', part[2]), ticked
+
+
+class TestChangesOfTheClock:
+    """Chile put its clocks forward in the night to 2022-09-11, and back in that to 2022-04-03."""
+
+    @pytest.fixture(autouse=True)
+    def santiago(self, client):
+        make_subscription()
+        client.cookies["zone"] = "America/Santiago"
+
+    def bars(self, client, query: str) -> dict[str, str]:
+        """Where those lead that hold a log, and what they say."""
+        page = client.get(f"{LIST}?{query}", follow=True).content.decode()
+        found = re.findall(r'<a href="([^"]+)" tabindex="-1"><title>([^<]+)</title>', page)
+        return {title: html.unescape(address) for address, title in found if "no logs" not in title}
+
+    def test_the_chart_goes_on_behind_them(self, client):
+        log = make_log(0, createdAt="2022-11-20T12:00:00.000Z")
+        bars = self.bars(client, "since=2022-08-25&until=2022-11-28")
+        assert list(bars) == ["20 Nov: 1 Failed"]
+        assert ids_in(client.get(*bars.values())) == [log.pk]
+
+    def test_bars_of_the_hour_that_comes_twice_lead_to_their_own_logs(self, client):
+        moments = ("2022-04-03T02:05:00.000Z", "2022-04-03T03:05:00.000Z", "2022-04-03T04:05:00.000Z")
+        logs = [make_log(number, createdAt=moment) for number, moment in enumerate(moments)]
+        page = client.get(
+            LIST, {"since": "2022-04-02 20:00", "until": "2022-04-03 06:00"}, follow=True
+        ).content.decode()
+        found = re.findall(r'<a href="([^"]+)" tabindex="-1"><title>([^<]+): 1 Failed</title>', page)
+        assert [title for _address, title in found] == [
+            "2 Apr 23:00 (UTC−3)–23:15 (UTC−3)",
+            "2 Apr 23:00 (UTC−4)–23:15 (UTC−4)",
+            "3 Apr 00:00–00:15",
+        ]
+        assert [ids_in(client.get(html.unescape(address))) for address, _title in found] == [[log.pk] for log in logs]
+
+    def test_a_midnight_that_was_left_out_is_the_hour_after_it(self, client):
+        before, after = (
+            make_log(0, createdAt="2022-09-11T03:59:59.000Z"),
+            make_log(1, createdAt="2022-09-11T04:00:00.000Z"),
+        )
+        assert ids_in(client.get(LIST, {"since": "2022-09-11"}, follow=True)) == [after.pk]
+        assert ids_in(client.get(LIST, {"until": "2022-09-11"}, follow=True)) == [before.pk]
+
+
+class TestAddress:
+    """It means the same to whoever gets it, and leads back to the same page."""
+
+    def test_times_are_by_utc_in_it_and_by_the_readers_clock_on_the_page(self, client):
+        make_subscription()
+        log = make_log(0, createdAt="2022-05-05T20:04:40.000Z")
+        client.cookies["zone"] = "America/Santiago"
+        answer = client.get(LIST, {"state": "failed", "since": "2022-05-05 16:04", "until": "2022-05-05 16:05:30"})
+        assert answer.status_code == 302
+        assert answer["Location"] == f"{LIST}?state=failed&since=2022-05-05T20:04Z&until=2022-05-05T20:05:30Z"
+        page = client.get(answer["Location"])
+        assert ids_in(page) == [log.pk]
+        assert 'name="since" size="16" value="2022-05-05 16:04"' in page.content.decode()
+        assert 'name="until" size="16" value="2022-05-05 16:05:30"' in page.content.decode()
+        assert "From2022-05-05 16:04" in re.sub(r"<[^>]*>|\s+(?=<)", "", page.content.decode())
+        client.cookies["zone"] = "Asia/Kolkata"
+        page = client.get(answer["Location"])
+        assert ids_in(page) == [log.pk]
+        assert 'name="since" size="16" value="2022-05-06 01:34"' in page.content.decode()
+
+    def test_what_is_no_time_stays_in_its_field_to_be_mended(self, client, logs):
+        page = client.get(LIST, {"since": "yesterday", "until": "2022-05-05T20:00Z"})
+        assert page.status_code == 422
+        assert 'name="since" size="16" value="yesterday"' in page.content.decode()
+        assert 'name="until" size="16" value="2022-05-05 20:00"' in page.content.decode()
+
+    def test_a_value_that_was_excluded_and_is_ticked_then_is_chosen(self, client, logs):
+        answer = client.get(
+            LIST, {"not_state": ["failed", "skipped"], "not_cause": "timeout", "state": "failed", "cause": "timeout"}
+        )
+        assert answer["Location"] == f"{LIST}?not_state=skipped&state=failed&cause=timeout"
+
+    def test_any_status_that_a_log_can_have_can_be_asked_for(self, client, logs):
+        odd = make_log(7, status=0, response="")
+        assert facet(client.get(LIST), "status")["0"] == "1"
+        assert ids_in(client.get(LIST, {"status": "0"})) == ids_in(client.get(LIST, {"q": "status:0"})) == [odd.pk]
+
+    def test_the_page_of_a_log_leads_back_to_the_page_of_the_list(self, client, logs, monkeypatch):
+        monkeypatch.setattr("logs.views.logs.list_page.SIZE", 2)
+        first = client.get(LIST, {"not_type": "other"}).content.decode()
+        [more] = re.findall(r'<a class="btn" href="(\?[^"]*after=[^"]*)"', first)
+        address = LIST + html.unescape(more)
+        page = client.get(address)
+        assert ids_in(page) == [logs[2].pk, logs[1].pk]
+        [log] = re.findall(r'<a href="([^"]*)" data-row-link', page.content.decode())[:1]
+        back = re.findall(r'<a class="back" href="([^"]*)"', client.get(html.unescape(log)).content.decode())
+        assert ids_in(client.get(html.unescape(back[0]))) == [logs[2].pk, logs[1].pk]
+        columns = client.post(COLUMNS, {"column": ["age"], "next": address})
+        assert columns["Location"] == address
+
+    @pytest.mark.parametrize("query", ["", "state=failed&"])
+    def test_beyond_its_end_the_list_says_so_and_leads_to_its_beginning(self, client, logs, query):
+        page = client.get(f"{LIST}?{query}after=1000000000000~{'0' * 24}")
+        assert "Nothing more in this list" in text_of(page)
+        assert f'href="{LIST}{("?" + query).rstrip("&?")}"' in page.content.decode()
+
+
+def test_a_search_that_ended_early_shows_the_time_that_it_looked_at_and_no_other(client, logs, monkeypatch):
+    monkeypatch.setattr("logs.logsearch.finder.FIRST_LOOK", 2)
+    monkeypatch.setattr("logs.logsearch.finder.ENOUGH", 1)
+    page = client.get(LIST, {"q": "tries:>0", "until": "2022-05-06T00:00Z"})
+    text = text_of(page)
+    assert "≥ 2 logs" in text
+    assert "back to 5 May 2022 22:05:40" in " ".join(text.split())
+    bars = re.findall(r'tabindex="-1"><title>([^<]+)</title>', page.content.decode())
+    assert bars[0].startswith("5 May 22:05:40–")
+    assert any("2 Delivered" in title for title in bars)

@@ -1,0 +1,273 @@
+"""Asking for a variant: the form, what it refuses, the preview, who may, and what the pages tell afterwards."""
+
+from __future__ import annotations
+
+import json
+from html import unescape
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.urls import reverse
+
+from logs.models import AuditAction, AuditEntry, Payload, State, Variant
+
+from ..factories import make_log, make_subscription
+from ..receiver import Receiver
+
+pytestmark = pytest.mark.django_db(transaction=True)
+URL = "https://93.184.216.34/hook"
+
+
+@pytest.fixture
+def log():
+    make_subscription()
+    return make_log(event={"data": {"_id": "62742b7562f37034d9399914", "name": "Pump", "n": 1}})
+
+
+@pytest.fixture
+def secretive():
+    """A log with masked values."""
+    make_subscription()
+    return make_log(event={"data": {"name": "Pump", "password": "pbkdf2$stored"}})
+
+
+@pytest.fixture
+def administrator(client, member):
+    user = member("Administrator")
+    client.force_login(user)
+    return user
+
+
+def address(log) -> str:
+    return reverse("logs:variant_create", args=[log.pk])
+
+
+def post(client, log, step="send", **fields):
+    data = {"step": step, "after_try": log.retry or 0, "reason": "a trial"} | fields
+    return client.post(address(log), data)
+
+
+def shown(response) -> str:
+    return unescape(response.content.decode())
+
+
+def edited(log, **data) -> str:
+    event = json.loads(Payload.objects.get(pk=log.pk).event)
+    event["data"] |= data
+    return json.dumps(event, indent=2)
+
+
+def test_the_page_of_a_log_leads_to_it_and_shows_what_came_of_it(client, administrator, receiver, deliver):
+    make_subscription(url=receiver.url)
+    log = make_log()
+    other = Receiver()
+    assert address(log) in shown(client.get(log.get_absolute_url()))
+    assert post(client, log, url=f"{other.url}?token=abc", event=edited(log, name="Fan")).status_code == 302
+    queued = shown(client.get(log.get_absolute_url()))
+    assert "A try to another URL is queued, which changes nothing of that." in queued
+    deliver()
+    other.close()
+    page = shown(client.get(log.get_absolute_url()))
+    assert "Not received.</b> Cotalker tried 3 times and gave up" in page
+    assert "Try 4 was received" in page
+    assert page.count("To another URL") == page.count("Edited payload") == 1
+    assert f"{other.url}?token=••••••••" in page
+    assert "token=abc" not in page
+    detail = shown(client.get(reverse("logs:variant_detail", args=[log.pk, 4])))
+    assert "/data/name" in detail
+    assert "Fan" in detail
+    assert "Nothing of it reached the subscription" in detail
+    assert "token=abc" not in detail
+
+
+def test_the_response_and_the_facts_of_a_log_are_not_those_of_another_url(client, administrator, receiver, deliver):
+    make_subscription(url=receiver.url)
+    log = make_log()
+    other = Receiver()
+    other.body = b"elsewhere"
+    post(client, log, url=other.url)
+    deliver()
+    other.close()
+    page = shown(client.get(reverse("logs:webhook_log_response", args=[log.pk])))
+    assert "connect ETIMEDOUT" in page.partition('id="response-part"')[2]
+    assert "elsewhere" not in page.partition('id="response-part"')[2]
+    assert "elsewhere" in shown(client.get(reverse("logs:variant_detail", args=[log.pk, 4])))
+
+
+def test_an_edited_payload_that_was_received_is_told_in_the_sentence(client, administrator, receiver, deliver):
+    make_subscription(url=receiver.url)
+    log = make_log()
+    post(client, log, event=edited(log, name="Fan"))
+    deliver()
+    page = shown(client.get(log.get_absolute_url()))
+    assert "<b>Received</b> on try 4, with an edited payload: the receiver answered <b>200</b>." in page
+
+
+def test_it_is_shown_before_it_is_sent(client, administrator, log):
+    page = shown(post(client, log, "preview", url=URL, event=edited(log, name="Fan")))
+    assert "Send this?" in page
+    assert "/data/name" in page
+    assert "It leads to <code>93.184.216.34</code>." in page
+    assert Variant.objects.count() == 0
+    back = shown(post(client, log, "change", url=URL, event=edited(log, name="Fan"), reason="as typed"))
+    assert "Send this?" not in back
+    assert (URL in back, '"name": "Fan"' in back, "as typed" in back) == (True, True, True)
+
+
+def test_the_editor_holds_the_stored_payload_whose_values_are_sent_as_they_are_where_nothing_was_changed(
+    client, administrator, log
+):
+    page = shown(post(client, log, "edit", reason="kept"))
+    assert '"name": "Pump"' in page
+    assert "kept" in page
+    text = page.partition("<textarea")[2].partition(">")[2].partition("</textarea>")[0]
+    refused = post(client, log, event=text)
+    assert refused.status_code == 422
+    assert "Nothing is different yet" in shown(refused)
+
+
+@pytest.mark.parametrize(
+    ("typed", "reason"),
+    [
+        ('{\n  "a": 1,\n  "b": }', "Line 3, column 8: not JSON: Expecting value."),
+        ('{"a": NaN}', "This cannot be sent: NaN is not JSON."),
+        ('{"a": 1, "a": 2}', "the key 'a' occurs twice"),
+        ('{"a": 1e999}', "out of range"),
+        ('{"a":' * 101 + "1" + "}" * 101, "nested deeper than 100 levels"),
+        ("[1]", "An event is a JSON object"),
+        ('{"a": "' + "x" * 1024 * 1024 + '"}', "It is larger than 1 MiB."),
+        ("", "This field is required."),
+    ],
+)
+def test_what_is_no_event_is_refused_and_stays_typed(client, administrator, log, typed, reason):
+    answer = post(client, log, event=typed, url=URL, reason="as typed")
+    page = shown(answer)
+    assert answer.status_code == 422
+    assert reason in page
+    assert typed in page
+    assert (URL in page, "as typed" in page) == (True, True)
+    assert Variant.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("http://10.0.0.1/", "It would be refused: 10.0.0.1 is not a public address"),
+        ("http://169.254.169.254/", "hands out a cloud machine's credentials"),
+        ("http://2130706433/", "is not a public address"),
+        ("ftp://example.com/", "This is not an http or https URL."),
+        ("here", "This is not an http or https URL."),
+    ],
+)
+def test_the_guard_judges_the_url_before_it_is_sent(client, administrator, log, settings, url, reason):
+    settings.DELIVERY_ALLOWED_NETWORKS = []
+    for step in ("preview", "send"):
+        answer = post(client, log, step, url=url)
+        assert answer.status_code == 422
+        assert reason in shown(answer)
+    log.refresh_from_db()
+    assert not log.is_due
+
+
+def test_a_reason_is_required(client, administrator, log):
+    answer = post(client, log, url=URL, reason=" ")
+    assert answer.status_code == 422
+    assert URL in shown(answer)
+
+
+def test_the_subscriptions_own_url_is_no_other(client, administrator, log):
+    assert "Nothing is different yet" in shown(post(client, log, url=log.subscription.url))
+    assert post(client, log, url=log.subscription.url, event=edited(log, n=2)).status_code == 302
+    assert Variant.objects.get().url == ""
+
+
+def test_a_double_click_and_an_old_page_queue_nothing(client, administrator, log):
+    assert post(client, log, url=URL).status_code == 302
+    assert post(client, log, url=URL).status_code == 422  # it stands in its lane
+    log.skip(by=administrator, reason="-")
+    old = post(client, log, url=URL, after_try=1)
+    assert old.status_code == 422
+    assert ("the log was tried meanwhile" in shown(old), URL in shown(old)) == (True, True)
+    assert 'name="after_try" value="3"' in shown(old)
+    log.refresh_from_db()
+    assert not log.is_due
+
+
+def test_the_editor_reveals_masked_values_on_record_and_only_when_asked(client, administrator, secretive):
+    assert "pbkdf2$stored" not in shown(client.get(address(secretive)))
+    assert not AuditEntry.objects.filter(action=AuditAction.REVEALED).exists()
+    assert "pbkdf2$stored" in shown(post(client, secretive, "edit"))
+    assert AuditEntry.objects.filter(action=AuditAction.REVEALED, about=secretive.pk, actor=administrator).count() == 1
+
+
+def test_a_changed_masked_value_is_told_as_such_and_an_unchanged_one_not(client, administrator, secretive):
+    page = shown(post(client, secretive, "preview", event=edited(secretive, password="typed")))
+    assert "changed, masked" in page
+    assert "/data/password" in page
+    page = shown(post(client, secretive, "preview", event=edited(secretive, name="Fan")))
+    assert "changed, masked" not in page
+    post(client, secretive, event=edited(secretive, password="pbkdf2$typed"))
+    detail = shown(client.get(reverse("logs:variant_detail", args=[secretive.pk, 4])))
+    assert ("/data/password" in detail, "pbkdf2$" in detail) == (True, False)
+
+
+def test_who_may_not_reveal_masked_values_gets_them_neither_in_the_editor_nor_at_a_url(client, member, secretive):
+    user = member("Operator")
+    wanted = ["redeliver_elsewhere", "redeliver_edited"]
+    user.user_permissions.add(*Permission.objects.filter(codename__in=wanted))
+    client.force_login(user)
+    assert "This payload has masked values." in shown(client.get(address(secretive)))
+    for step in ("edit", "preview", "send"):
+        page = shown(post(client, secretive, step, url=URL, event='{"a": 1}'))
+        assert "pbkdf2$stored" not in page
+    assert Variant.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("permission", "kept", "is_edited"),
+    [("redeliver_elsewhere", URL, False), ("redeliver_edited", "", True)],
+)
+def test_each_permission_allows_what_it_says_and_nothing_else(client, member, log, permission, kept, is_edited):
+    user = member("Operator")
+    user.user_permissions.add(Permission.objects.get(codename=permission))
+    client.force_login(user)
+    assert post(client, log, url=URL, event='{"a": 1}').status_code == 302
+    variant = Variant.objects.get()
+    assert (variant.url, variant.is_edited, variant.made_by) == (kept, is_edited, user)
+
+
+@pytest.mark.parametrize("role", ["Viewer", "Operator"])
+def test_it_is_for_administrators(client, member, log, role):
+    client.force_login(member(role))
+    assert address(log) not in shown(client.get(log.get_absolute_url()))
+    assert client.get(address(log)).status_code == 403
+    assert post(client, log, url=URL).status_code == 403
+
+
+def test_who_may_not_see_payloads_sees_none_of_a_variant(client, administrator, log, member):
+    post(client, log, event=edited(log, name="Fan"))
+    viewer = member("Viewer")
+    viewer.groups.clear()
+    viewer.user_permissions.add(Permission.objects.get(codename="view_webhooklog"))
+    client.force_login(viewer)
+    page = shown(client.get(reverse("logs:variant_detail", args=[log.pk, 4])))
+    assert "You may not see payloads." in page
+    assert "Fan" not in page
+
+
+def test_a_payload_that_is_too_large_to_edit_can_still_go_elsewhere(client, administrator):
+    make_subscription()
+    log = make_log(event={"data": {"name": "x" * 1024 * 1024}})
+    page = shown(post(client, log, "edit", url=URL))
+    assert "The payload is too large to be edited here." in page
+    assert ("<textarea" in page, URL in page) == (False, True)
+    assert post(client, log, url=URL).status_code == 302
+
+
+def test_what_cannot_be_sent_says_why(client, administrator):
+    make_subscription(is_active=False)
+    log = make_log()
+    assert "not active" in shown(client.get(address(log)))
+    assert post(client, log, url=URL).status_code == 422
+    log.refresh_from_db()
+    assert (log.state, log.is_due) == (State.FAILED, False)

@@ -1,0 +1,293 @@
+"""The payload on the page of a log: the tree, its places, the raw text, and what is too large or gone."""
+
+import html
+import json
+import re
+from urllib.parse import urlencode
+
+import pytest
+from django.urls import reverse
+
+from logs.models import Payload
+
+from ..factories import make_log, make_subscription, sample
+from .test_webhook_logs import text_of
+
+pytestmark = pytest.mark.django_db
+OBJECT = "62742b7562f37034d9399914"
+HTMX = {"hx-request": "true"}
+PARTS = ("detail", "raw", "changes")
+
+
+@pytest.fixture(autouse=True)
+def subscription(client, member):
+    client.force_login(member("Viewer"))
+    return make_subscription()
+
+
+def log_with(**data):
+    return make_log(event={"data": {"_id": OBJECT} | data})
+
+
+def address(log, name: str) -> str:
+    return reverse(f"logs:{name}", args=[log.pk])
+
+
+def links_in(page) -> list[str]:
+    return [html.unescape(link) for link in re.findall(r'href="([^"]+)"', page.content.decode())]
+
+
+def keys_in(page) -> list[str]:
+    """The pointers of the nodes that are on the page."""
+    return [html.unescape(key) for key in re.findall(r'data-copy="(/[^"]*)"', page.content.decode())]
+
+
+# Places
+
+
+def test_each_hit_leads_to_the_tree_open_at_its_place(client):
+    log = log_with(items=[{"name": f"Pump {number}", "deep": {"x": number}} for number in range(250)])
+    found = client.get(log.get_absolute_url(), {"find": "pump 217"})
+    [link] = {link for link in links_in(found) if "at=" in link}
+    page = client.get(link.partition("#")[0])
+    [at] = re.findall(r'<li class="leaf" id="at" aria-current="true">.*?</li>', page.content.decode(), re.DOTALL)
+    assert "Pump 217" in at
+    shown = keys_in(page)
+    assert {"/data", "/data/items", "/data/items/212", "/data/items/217", "/data/items/217/deep"} <= {*shown}
+    assert "/data/items/211" not in shown
+    assert "/data/items/217/deep/x" not in shown
+
+
+def test_from_an_opened_place_one_gets_to_all_that_is_before_and_after(client):
+    log = log_with(items=list(range(250)))
+    page = client.get(log.get_absolute_url(), {"at": "/data/items/120"})
+    shown = [key for key in keys_in(page) if key.startswith("/data/items/")]
+    while steps := [link for link in links_in(page) if "end=" in link]:
+        page = client.get(steps[0], headers=HTMX)
+        shown = [*keys_in(page), *shown]
+    page = client.get(log.get_absolute_url(), {"at": "/data/items/120"})
+    while steps := [link for link in links_in(page) if "start=" in link and "items" in link]:
+        page = client.get(steps[-1], headers=HTMX)
+        shown += keys_in(page)
+    assert shown == [f"/data/items/{number}" for number in range(250)]
+
+
+def test_a_place_that_lies_deep_has_a_page_of_its_own(client):
+    nested: dict = {"name": "needle"}
+    for _level in range(30):
+        nested = {"a": nested}
+    log = log_with(nested=nested)
+    found = client.get(log.get_absolute_url(), {"find": "needle"})
+    [link] = {link for link in links_in(found) if "/payload/?" in link and "at=" in link}
+    page = client.get(link)
+    assert "“needle”: 1 of 1" in text_of(page)
+    assert re.search(
+        r'<li class="leaf" id="at" aria-current="true">\s*<button class="k"[^>]*>name<', page.content.decode()
+    )
+    assert f"{log.get_absolute_url()}" in links_in(page)
+    [up] = [link for link in links_in(page) if link.startswith("?pointer=")]
+    assert up == "?pointer=%2Fdata%2Fnested" + "%2Fa" * 29
+    assert client.get(link.partition("?")[0] + up).status_code == 200
+
+
+def test_some_children_on_a_page_of_their_own_lead_back_to_the_log(client):
+    log = log_with(items=list(range(300)))
+    [before] = {
+        link for link in links_in(client.get(log.get_absolute_url(), {"at": "/data/items/250"})) if "end=" in link
+    }
+    back = re.search(r'class="back" href="([^"]*)"', client.get(before).content.decode())[1]
+    assert back == log.get_absolute_url()
+
+
+def test_the_hits_lead_from_one_to_the_next(client):
+    log = log_with(items=[f"pump {number}" for number in range(3)])
+    first = client.get(log.get_absolute_url(), {"find": "pump"})
+    places = ["/data/items/0", "/data/items/1", "/data/items/2"]
+    page, seen = first, []
+    while following := re.search(r'href="(/logs/[^"]*find=[^"]*)">(?:First|Next) place', page.content.decode()):
+        page = client.get(html.unescape(following[1]))
+        seen.append(re.search(r"“pump”: (\d) of 3", text_of(page))[1])
+    assert seen == ["1", "2", "3"]
+    back = re.search(r'href="(/logs/[^"]*find=[^"]*)"><svg.*?</svg>Previous place', page.content.decode())[1]
+    assert urlencode({"at": places[1]}) in html.unescape(back)
+
+
+@pytest.mark.parametrize(
+    ("pointer", "is_place"), [("/data/items/217", True), ("/data/items/999", False), ("/data/password/deep", False)]
+)
+def test_a_pointer_is_found_as_the_place_that_it_is_of(client, pointer, is_place):
+    log = log_with(items=list(range(300)), password={"deep": "out of sight"})
+    page = client.get(log.get_absolute_url(), {"find": pointer})
+    assert ("is in 1 place" in text_of(page), "is nowhere in this payload" in text_of(page)) == (is_place, not is_place)
+
+
+def test_what_cannot_be_seen_of_a_value_is_written_out(client):
+    log = log_with(note="\u202eevil\u0007 one\ntwo")
+    page = re.sub(r'data-copy="[^"]*"', "", client.get(log.get_absolute_url()).content.decode())  # the value itself
+    assert "\\u202eevil\\u0007 one\ntwo" in page
+    assert "\u202e" not in page
+
+
+@pytest.mark.parametrize("at", ["/nowhere", "/data/items/999", "x", "/data/password/deep", "/data/items/x/y"])
+def test_a_place_that_is_not_there_opens_the_tree_as_far_as_it_goes(client, at):
+    log = log_with(items=[1, 2], password={"deep": "out of sight"})
+    page = client.get(log.get_absolute_url(), {"at": at})
+    assert page.status_code == 200
+    assert "out of sight" not in page.content.decode()
+    assert 'id="at"' not in page.content.decode()
+
+
+def test_what_was_found_is_marked_in_its_value(client):
+    log = log_with(note="el mecánico <b>MECANICO</b>", other="x" * 100 + "mecanico", deep={"mecanico": "no"})
+    page = client.get(log.get_absolute_url(), {"find": "mecanico"}).content.decode()
+    found = re.findall(r'<span class="mono muted">([^\n]*)</span></li>', page)
+    assert found == [
+        "el <mark>mecánico</mark> &lt;b&gt;MECANICO&lt;/b&gt;",
+        f"…{'x' * 40}<mark>mecanico</mark>",
+        "no",
+    ]
+
+
+def test_an_empty_text_can_be_seen_and_is_copied_as_it_is(client):
+    page = client.get(log_with(phone="").get_absolute_url()).content.decode()
+    leaf = page[page.index('data-copy="/data/phone"') :].partition("</li>")[0]
+    assert '<span class="s">""</span>' in leaf
+    assert 'data-copy=""' in leaf
+
+
+def test_more_hits_than_are_listed_are_told(client):
+    log = log_with(items=["needle"] * 101)
+    assert "“needle” is in more than 100 places" in text_of(client.get(log.get_absolute_url(), {"find": "needle"}))
+
+
+# Copying
+
+
+@pytest.mark.parametrize(
+    ("pointer", "value"),
+    [
+        ("/data/name", "Pump"),
+        ("/data/n", "1.10"),
+        ("/data/some", '{"b":[1,{"a":null}],"token":"••••••••"}'),
+        ("/data/json", '{"token":"••••••••"}'),
+        ("/data/long", "x" * 3000),
+    ],
+)
+def test_every_value_can_be_copied_whole_with_masked_values_masked(client, pointer, value):
+    log = log_with(
+        name="Pump", some={"b": [1, {"a": None}], "token": "hidden"}, json='{"token":"hidden"}', long="x" * 3000
+    )
+    Payload.objects.filter(pk=log.pk).update(
+        event=Payload.objects.get(pk=log.pk).event.replace('"Pump"', '"Pump","n":1.10')
+    )
+    answer = client.get(address(log, "payload_value"), {"pointer": pointer})
+    assert answer["Content-Type"] == "text/plain; charset=utf-8"
+    assert answer.content.decode() == value
+
+
+@pytest.mark.parametrize("pointer", ["/data/token", "/data/token/deep", "/data/token/nowhere", "/nowhere", "<script>"])
+def test_what_is_masked_or_not_there_cannot_be_copied(client, pointer):
+    answer = client.get(address(log_with(token={"deep": "hidden"}), "payload_value"), {"pointer": pointer})
+    assert answer.status_code == 400
+    assert answer["Content-Type"] == "text/plain; charset=utf-8"
+    assert "hidden" not in answer.content.decode()
+
+
+def test_each_node_offers_its_pointer_and_its_value(client):
+    log = log_with(some={"a": 1}, none={}, long="x" * 501)
+    page = client.get(log.get_absolute_url())
+    assert {"/data", "/data/some", "/data/none", "/data/long"} <= {*keys_in(page)}
+    copied = re.findall(r'<button class="tool" (data-copy[^ ]*)', page.content.decode())
+    assert copied.count("data-copy-value") == 2
+    assert 'data-copy="{}"' in copied
+    assert f'data-copy-url="{address(log, "payload_value")}?pointer=%2Fdata%2Flong"' in copied
+
+
+# The raw text, and what is large or gone
+
+
+def test_the_raw_view_is_the_stored_text_but_for_masked_values(client):
+    log = log_with(name="Mecánico", n=[1, 2])
+    spaced = Payload.objects.get(pk=log.pk).event.replace('"n":', '"password" : "hidden",\n  "n"  :  ')
+    Payload.objects.filter(pk=log.pk).update(event=spaced)
+    page = client.get(address(log, "webhook_log_raw")).content.decode()
+    shown = html.unescape(re.search(r'<pre class="raw"[^>]*>(.*?)</pre>', page, re.DOTALL)[1])
+    assert shown == spaced.replace('"hidden"', '"••••••••"')
+
+
+def test_a_long_payload_is_raw_up_to_200_000_characters(client):
+    log = log_with(text="x" * 300_000, password="hidden")
+    page = client.get(address(log, "webhook_log_raw"))
+    assert "These are the first 200000 characters" in text_of(page)
+    assert 199_000 < page.content.decode().count("x") < 201_000
+
+
+@pytest.mark.parametrize("name", ["detail", "changes"])
+def test_of_a_payload_over_5_mb_the_beginning_is_shown(client, name):
+    secret = json.dumps({"password": "hidden " * 5000})
+    log = log_with(start="the beginning", inside=secret, text="x" * 5_300_000)
+    page = client.get(address(log, f"webhook_log_{name}"))
+    assert "This payload has 5.1 MB." in text_of(page)
+    assert "the beginning" in text_of(page)
+    assert "hidden" not in text_of(page)
+    assert len(page.content) < 60_000
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_part_says_that_the_payload_has_expired(client, part):
+    log = log_with()
+    Payload.objects.filter(pk=log.pk).delete()
+    assert "The payload has expired." in text_of(client.get(address(log, f"webhook_log_{part}")))
+
+
+@pytest.mark.parametrize("name", ["payload_curl", "payload_download", "payload_chunk", "payload_value"])
+def test_what_is_made_from_an_expired_payload_is_not_found(client, name):
+    log = log_with()
+    Payload.objects.filter(pk=log.pk).delete()
+    assert client.get(address(log, name)).status_code == 404
+
+
+def test_the_page_without_its_payload_offers_no_curl(client):
+    log = log_with()
+    curl = address(log, "payload_curl")
+    assert curl in client.get(log.get_absolute_url()).content.decode()
+    Payload.objects.filter(pk=log.pk).delete()
+    assert curl not in client.get(log.get_absolute_url()).content.decode()
+
+
+# Changes
+
+
+@pytest.mark.parametrize("part", ["detail", "raw", "changes", "request", "response"])
+@pytest.mark.parametrize(("diff", "number"), [({"/a": {"previous": 1}, "/b": {}}, 2), ({}, 0), ([1, 2], 0), (None, 0)])
+def test_every_tab_says_how_many_fields_were_changed(client, part, diff, number):
+    page = client.get(address(make_log(event={"diff": diff}), f"webhook_log_{part}")).content.decode()
+    assert re.findall(r'>Changes <span class="count" >(\d)</span>', page) == [str(number)] * bool(number)
+
+
+def test_a_long_change_is_folded_and_has_a_page_of_its_own_beyond_20_000_characters(client):
+    event = sample("event_user_edit")
+    event["diff"] = {"/note": {"previous": "a" * 500, "changedTo": "b" * 30_000}}
+    log = make_log(event=event)
+    page = client.get(address(log, "webhook_log_changes"))
+    assert "Show all 500 characters" in text_of(page)
+    assert "These are the first 20,000." in text_of(page)
+    [whole] = [link for link in links_in(page) if "payload/value" in link]
+    assert client.get(whole).content.decode() == "b" * 30_000
+
+
+# Of 4 MB, whatever is opened. How long it takes is measured by `benchmarks.pages`.
+
+
+@pytest.fixture
+def large():
+    item = {"_id": OBJECT, "code": "P-118", "name": "Mecánico de turno", "done": True, "hours": 7.5, "note": None}
+    return log_with(items=[item | {"number": number} for number in range(30_000)], long=["word " * 200] * 300)
+
+
+@pytest.mark.parametrize("pointer", ["", "/data", "/data/items", "/data/items/29999", "/data/long"])
+def test_a_chunk_of_a_4_mb_event_is_at_most_30_kb_long(client, large, pointer):
+    assert len(Payload.objects.get(pk=large.pk).event.encode()) > 4_000_000
+    answer = client.get(address(large, "payload_chunk"), {"pointer": pointer}, headers=HTMX)
+    assert answer.status_code == 200
+    assert len(answer.content) <= 30 * 1024

@@ -1,0 +1,140 @@
+"""Operators who click at the same moment: one wins, one entry is on record, and nothing is lost or sent twice."""
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from logs.models import AuditEntry, State, Subscription, Turn, WebhookLog
+
+from ..events import at_once
+from ..factories import make_subscription, make_waiting_log
+
+pytestmark = pytest.mark.django_db(transaction=True)
+CLICKS = 8
+
+
+@pytest.fixture
+def operator(member):
+    return member("Operator")
+
+
+@pytest.fixture
+def lane(receiver):
+    return make_subscription(url=receiver.url)
+
+
+@pytest.fixture
+def click(operator):
+    """`click("log_skip", log.pk, reason="x")`: a button that is pressed, by a browser of its own."""
+
+    def click(name: str, pk: str, **data):
+        browser = Client()
+        browser.force_login(operator)
+        return lambda: browser.post(reverse(f"logs:{name}", args=[pk]), data).status_code
+
+    return click
+
+
+def record() -> list[tuple[str, str]]:
+    return list(AuditEntry.objects.order_by("id").values_list("action", "detail"))
+
+
+def stored(log) -> tuple[str, bool, int]:
+    """State, whether it is due, and the tries that are left."""
+    return WebhookLog.objects.values_list("state", "next_attempt_at", "tries_left").get(pk=log.pk)
+
+
+def version(lane) -> int:
+    return Subscription.objects.get(pk=lane.pk).lane_version
+
+
+def deactivate(lane) -> None:
+    Subscription.objects.filter(pk=lane.pk).update(is_active=False)
+
+
+def test_of_many_who_release_a_lane_one_wins(lane, click):
+    lane.hold(by=None)
+    assert at_once([click("lane_release", lane.pk)] * CLICKS) == [302] * CLICKS
+    assert record() == [("held", ""), ("released", "")]
+    assert version(lane) == 2
+
+
+def test_hold_and_release_in_any_order_leave_a_record_that_fits(lane, click):
+    at_once([click("lane_hold", lane.pk), click("lane_release", lane.pk)] * 4)
+    actions = [action for action, _detail in record()]
+    assert actions == [("held", "released")[number % 2] for number in range(len(actions))]
+    assert (Subscription.objects.get().held_at is not None) == (actions[-1] == "held")
+
+
+def test_of_many_who_skip_an_event_one_gives_the_reason(lane, click):
+    log = make_waiting_log(lane)
+    at_once([click("log_skip", log.pk, reason=f"by {number}") for number in range(CLICKS)])
+    assert len(record()) == 1
+    assert stored(log)[:2] == (State.SKIPPED, None)
+    assert version(lane) == 1
+
+
+def test_of_skip_and_retry_now_the_event_is_skipped_whoever_comes_first(lane, click, receiver, deliver):
+    log = make_waiting_log(lane)
+    at_once([click("log_skip", log.pk, reason="given up"), click("log_retry", log.pk)] * 4)
+    assert stored(log)[:2] == (State.SKIPPED, None)
+    deliver()
+    assert receiver.ids == []
+    assert [action for action, _detail in record()].count("skipped") == 1
+
+
+def test_of_many_who_retry_now_the_event_is_sent_once(lane, click, receiver, deliver):
+    log = make_waiting_log(lane)
+    at_once([click("log_retry", log.pk)] * CLICKS)
+    deliver()
+    assert receiver.ids == [log.pk]
+
+
+def test_of_many_who_re_deliver_one_round_is_made(lane, click, receiver, deliver):
+    log = make_waiting_log(lane, state=State.FAILED, retry=3)
+    WebhookLog.objects.update(next_attempt_at=None)
+    at_once([click("redelivery_create", log.pk, after_try=3)] * CLICKS)
+    assert record() == [("redelivered", "")]
+    assert WebhookLog.objects.get().turn == Turn.REDELIVERY
+    deliver()
+    assert receiver.ids == [log.pk]
+
+
+def test_of_many_who_have_sent_what_waits_one_wins(lane, click, receiver, deliver):
+    logs = [make_waiting_log(lane, number) for number in range(3)]
+    deactivate(lane)
+    at_once([click("waiting_send", lane.pk)] * CLICKS)
+    assert record() == [("sent_waiting", "")]
+    deliver()
+    assert receiver.ids == [log.pk for log in logs]
+
+
+def test_of_many_who_skip_what_waits_one_wins_and_counts_all(lane, click):
+    for number in range(5):
+        make_waiting_log(lane, number)
+    deactivate(lane)
+    at_once([click("waiting_skip", lane.pk, reason="too late")] * CLICKS)
+    assert record() == [("skipped_waiting", "5: too late")]
+    assert WebhookLog.objects.due().count() == 0
+
+
+def test_of_send_and_skip_every_event_is_either_sent_or_skipped(lane, click, receiver, deliver):
+    logs = [make_waiting_log(lane, number) for number in range(5)]
+    deactivate(lane)
+    at_once([click("waiting_send", lane.pk), click("waiting_skip", lane.pk, reason="too late")])
+    deliver()
+    assert WebhookLog.objects.due().count() == 0
+    states = [stored(log)[0] for log in logs]
+    assert receiver.ids == [log.pk for log, state in zip(logs, states, strict=True) if state == State.SUCCEEDED]
+    assert set(states) <= {State.SUCCEEDED, State.SKIPPED}
+
+
+def test_skipping_each_while_all_are_skipped_ends_without_a_circle(lane, click):
+    logs = [make_waiting_log(lane, number) for number in range(4)]
+    deactivate(lane)
+    clicks = [click("log_skip", log.pk, reason="alone") for log in reversed(logs)]
+    answers = at_once([*clicks, click("waiting_skip", lane.pk, reason="together")])
+    assert answers == [302] * 5
+    assert {stored(log)[:2] for log in logs} == {(State.SKIPPED, None)}
+    alone = record().count(("skipped", "alone"))
+    assert record().count(("skipped_waiting", f"{4 - alone}: together")) == (alone < 4)

@@ -1,0 +1,115 @@
+"""Clients that take their time, at a real gunicorn: they keep nobody waiting, and are not waited for without end."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from logs.models import WebhookLog
+
+from ..events import as_bytes, make_door, make_event, make_token
+from ..factories import make_subscription
+from ..processes import PATIENCE
+from ..web_server import WebServer, chunk, head, read_answer
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+EACH = 4  # of every kind; of any two kinds there are as many as there are places
+NEVER = "600"  # seconds
+
+
+@pytest.fixture
+def serve(transactional_db) -> Iterator:
+    with contextlib.ExitStack() as stack:
+
+        def serve(**more: str) -> WebServer:
+            server = WebServer(**more)
+            stack.callback(server.stop)
+            return server
+
+        yield serve
+
+
+@contextlib.contextmanager
+def clients(server: WebServer, beginning: bytes, number: int) -> Iterator[list[socket.socket]]:
+    """Connections on which this was sent, and nothing else."""
+    with contextlib.ExitStack() as stack:
+        connections = [stack.enter_context(server.connect()) for _number in range(number)]
+        for connection in connections:
+            connection.sendall(beginning)
+        yield connections
+
+
+def answered(connections: list[socket.socket]) -> list[socket.socket]:
+    return select.select(connections, [], [], 0)[0]
+
+
+def wait_for_the_end(connection: socket.socket) -> None:
+    with contextlib.suppress(ConnectionResetError):
+        while connection.recv(65536):
+            pass
+
+
+SLOW_HEADS = [b"GET / HTTP/1.1\r\nHost: loc", b"POST /in/x HTTP/1.1\r\nHost: localhost\r\nX-Slow: "]
+
+
+def slow_bodies() -> list[bytes]:
+    """What announces a hundred bytes of which few come, or none."""
+    door, token = make_door(), f"Bearer {make_token()}"
+    length = {"Content_Length": "100"}
+    form = {"Cookie": f"csrftoken={'x' * 32}"} | length  # without it nothing would be read
+    return [
+        head("/sign-in/", Content_Type="application/x-www-form-urlencoded", **form),
+        head("/sign-in/", Content_Type="multipart/form-data; boundary=x", **form) + b"--x\r\n",
+        head(door, **length),
+        head("/api/v3/events", Authorization=token, Content_Type="application/x-ndjson", **length) + b"{",
+        head("/api/v3/events", Authorization=token, Transfer_Encoding="chunked") + chunk(b"{"),
+    ]
+
+
+def test_everybody_is_answered_while_others_do_not_send_what_they_announced(serve):
+    """Pages, probes and doors alike; what comes in pieces is taken, too. Nor do they hold connections to the database."""
+    server = serve(CLIENT_TIMEOUT=NEVER, DATABASE_POOL="2")
+    subscription, door = make_subscription(), make_door()
+    with contextlib.ExitStack() as stack:
+        slow = []
+        for beginning in [*slow_bodies(), *SLOW_HEADS]:
+            slow += stack.enter_context(clients(server, beginning, EACH))
+        for address, status in [("/healthz", 200), ("/readyz", 200), ("/", 302)]:
+            assert server.get(address).startswith(f"HTTP/1.1 {status}".encode()), address
+        body = as_bytes(make_event())
+        with server.connect() as connection:
+            connection.sendall(head(door, Content_Length=str(len(body))))
+            for place in range(0, len(body), 1000):
+                assert answered([connection]) == []
+                connection.sendall(body[place : place + 1000])
+            assert read_answer(connection).status == 202
+        assert answered(slow) == []
+    assert len(subscription.waiting()) == 1
+
+
+def test_nobody_is_waited_for_without_end(serve):
+    server = serve(CLIENT_TIMEOUT="1")
+    with contextlib.ExitStack() as stack:
+        silent = []
+        for beginning in [*slow_bodies()[2:], *SLOW_HEADS]:
+            silent += stack.enter_context(clients(server, beginning, 1))
+        for connection in silent:
+            wait_for_the_end(connection)
+
+    # Who sends a byte now and then never pauses for as long as that.
+    for beginning in [head(make_door(), Content_Length="100000"), SLOW_HEADS[1]]:
+        with clients(server, beginning, 1) as [slow]:
+            until = time.monotonic() + PATIENCE  # noqa: TID251  a deadline
+            while not answered([slow]):
+                assert time.monotonic() < until, "it is still waited for"  # noqa: TID251  a deadline
+                with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                    slow.sendall(b"x")
+                select.select([slow], [], [], 0.2)
+
+    assert not WebhookLog.objects.exists()
