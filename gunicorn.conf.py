@@ -3,8 +3,8 @@
 import gunicorn.glogging
 
 from cotadmin import settings
-from cotadmin.log_formatters import FORMATTERS, AccessLines
-from cotadmin.serving.turns import Turns
+from cotadmin.log_formatters import FORMATTERS, AccessLogFormatter
+from cotadmin.serving.turns import RequestSlots
 
 worker_class = "cotadmin.serving.worker.PatientWorker"
 
@@ -15,18 +15,18 @@ class logger_class(gunicorn.glogging.Logger):  # the name of gunicorn's setting
         for handler in self.error_log.handlers:
             handler.setFormatter(FORMATTERS[settings.LOG_FORMAT]())
         for handler in self.access_log.handlers:
-            handler.setFormatter(AccessLines(self.access_fmt))
+            handler.setFormatter(AccessLogFormatter(self.access_fmt))
 
 
 def post_worker_init(worker) -> None:
     from logs.stats.compaction import BacklogWatch  # not before Django is set up
 
     worker.backlog = BacklogWatch()
-    worker.wsgi = Turns(worker.wsgi, worker.cfg.threads, worker.tpool.watch)
+    worker.wsgi = RequestSlots(worker.wsgi, worker.cfg.threads, worker.tpool.watch)
 
 
 def post_request(worker, request, environ, response) -> None:
-    from cotadmin.gc_tuning import tidy_up  # not before Django is set up
+    from cotadmin.gc_tuning import collect_garbage  # not before Django is set up
 
-    tidy_up()
+    collect_garbage()
     worker.backlog.look()

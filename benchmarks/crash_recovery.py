@@ -108,7 +108,7 @@ class Judge:
     def _reason(
         self, first: float, second: float, pk: str, lane: str, failed: Counter[str], used: set[tuple[str, float]]
     ) -> str:
-        from logs.delivery.leases import group_of
+        from logs.delivery.leases import shard_of
 
         if failed[pk]:
             failed[pk] -= 1
@@ -117,10 +117,10 @@ class Judge:
             for moment, groups in ends:
                 # What was in the sink's sockets when its sender ended arrives a little later.
                 is_between = first < moment + LEASE_SECONDS and moment < second
-                if is_between and group_of(lane) in groups and (lane, moment) not in used:
+                if is_between and shard_of(lane) in groups and (lane, moment) not in used:
                     used.add((lane, moment))
                     return reason
-        log(f"unexplained: {pk} of {lane} (group {group_of(lane)}) arrived at {first:.3f} and {second:.3f}")
+        log(f"unexplained: {pk} of {lane} (group {shard_of(lane)}) arrived at {first:.3f} and {second:.3f}")
         return "unexplained"
 
     def reordered(self) -> int:

@@ -55,12 +55,12 @@ def make_lanes(urls: list[str]) -> list[str]:
     Company.objects.get_or_create(pk=COMPANY)
     lanes = []
     for url in urls:
-        pk = objectid.new()
+        pk = objectid.new_objectid()
         subscription = Subscription(
             pk=pk, company_id=COMPANY, name=pk, code=f"c{pk}", url=url, trigger="create-edit-delete-note"
         )
         subscription.is_active = False
-        subscription.secret = signing.new_secret()
+        subscription.secret = signing.generate_secret()
         lanes.append(subscription)
     Subscription.objects.bulk_create(lanes)
     return [lane.pk for lane in lanes]
@@ -71,9 +71,9 @@ def fill(lanes: list[str], each: int, *, after: int = 0, event: str = "") -> int
     from django.db import connection, transaction
 
     from logs.cotalker import objectid
-    from logs.db.payload_partitions import make_months_of
+    from logs.db.payload_partitions import ensure_partitions_for
 
-    make_months_of([objectid.new()])
+    ensure_partitions_for([objectid.new_objectid()])
     parameters: dict[str, Any] = {
         "lanes": lanes,
         "each": each,
@@ -113,9 +113,9 @@ def open_lanes(lanes: list[str]) -> None:
 
 
 def _tell(cursor, lanes: list[str]) -> None:
-    from logs.models import DUE_CHANNEL
+    from logs.models import QUEUE_CHANNEL
 
-    cursor.execute("SELECT pg_notify(%s, lane) FROM unnest(%s::text[]) lane", [DUE_CHANNEL, lanes])
+    cursor.execute("SELECT pg_notify(%s, lane) FROM unnest(%s::text[]) lane", [QUEUE_CHANNEL, lanes])
 
 
 def wait_until_settled(lanes: list[str], each: int, sink: SinkProcess) -> float:

@@ -37,7 +37,7 @@ class Block(NamedTuple):
 
 def load(total: int, seed: int = 1) -> dict[str, float]:
     """Fill the empty database that Django is connected to. The rates are logs a second."""
-    from logs.stats.verification import rebuild
+    from logs.stats.verification import rebuild_counts
 
     end = datetime.now(UTC).replace(microsecond=0)
     _make_subscriptions()
@@ -49,7 +49,7 @@ def load(total: int, seed: int = 1) -> dict[str, float]:
         log(f"{total} logs copied, {total / (copied - start):.0f}/s; indexes …")
     indexed = time.monotonic()
     log(f"indexes: {indexed - copied:.0f} s; rollups …")
-    if sum(number for _day, number in rebuild()) != total:
+    if sum(number for _day, number in rebuild_counts()) != total:
         raise SystemExit("The rollups count other logs than those that were copied.")
     counted = time.monotonic()
     _vacuum()
@@ -87,9 +87,9 @@ def _make_subscriptions() -> None:
 
 def _make_months(end: datetime) -> None:
     from logs.cotalker import objectid
-    from logs.db.payload_partitions import make_months_of
+    from logs.db.payload_partitions import ensure_partitions_for
 
-    make_months_of(objectid.lowest(end - timedelta(days=day)) for day in range(DAYS + 1))
+    ensure_partitions_for(objectid.lowest_objectid(end - timedelta(days=day)) for day in range(DAYS + 1))
 
 
 @contextmanager
@@ -161,9 +161,9 @@ def _vacuum() -> None:
 def is_loaded(total: int) -> bool:
     """Told by the figures, which are made last."""
     from logs.models import Cell
-    from logs.stats.queries import TOTAL
+    from logs.stats.queries import TOTAL_WIDTH
 
-    return Cell.objects.filter(width=1440).aggregate(n=TOTAL)["n"] == total
+    return Cell.objects.filter(width=1440).aggregate(n=TOTAL_WIDTH)["n"] == total
 
 
 def main() -> None:

@@ -131,9 +131,9 @@ class Maker:
 
 
 def _words_of(text: str) -> str:
-    from logs.payloads.tokens import indexed, words_in
+    from logs.payloads.tokens import index_tokens, words_of
 
-    return " ".join(indexed(words_in(text)))
+    return " ".join(index_tokens(words_of(text)))
 
 
 def _outcome(hour: int, subscription: int, random: Random) -> Outcome:
@@ -146,12 +146,12 @@ def _outcome(hour: int, subscription: int, random: Random) -> Outcome:
 
 
 def _columns_of(outcome: Outcome) -> tuple[str, ...]:
-    from logs.cotalker.outcomes import cause_of, fingerprint
+    from logs.cotalker.outcomes import classify_outcome, fingerprint
     from logs.db.search_vectors import response_vector
     from logs.payloads.masking import masked_keys
 
     state, status, retry, response = outcome
-    cause = cause_of(status, response) if state != "succeeded" else ""
+    cause = classify_outcome(status, response) if state != "succeeded" else ""
     alike = fingerprint(response, status, cause) if cause else ""
     return (str(status), str(retry), response, state, cause, alike, response_vector(response, masked_keys()))
 

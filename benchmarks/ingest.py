@@ -68,7 +68,7 @@ def task_group(number: int) -> str:
 
 
 def make_subscriptions_and_token(url: str = "http://127.0.0.1:9/") -> str:
-    from logs.ingest.credentials import issue_token
+    from logs.ingest.credentials import create_api_token
     from logs.models import ApiToken, Company, Subscription, Trigger
 
     company, _made = Company.objects.get_or_create(pk=COMPANY)
@@ -81,7 +81,7 @@ def make_subscriptions_and_token(url: str = "http://127.0.0.1:9/") -> str:
             trigger=Trigger.TASK,
             context_task_group=task_group(number),
         )
-    return issue_token(ApiToken(name="Benchmark"), [company], by=None)
+    return create_api_token(ApiToken(name="Benchmark"), [company], by=None)
 
 
 @contextmanager

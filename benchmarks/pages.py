@@ -62,13 +62,13 @@ def mask(text: str) -> object:
 def split(data: bytes) -> object:
     from logs.cotalker import json_stream
 
-    return list(json_stream.split([b'{"' + data + b"\n"]))
+    return list(json_stream.iter_documents([b'{"' + data + b"\n"]))
 
 
 def fingerprint(text: str) -> object:
     from logs.cotalker import outcomes
 
-    outcomes.cause_of(500, f"request to {text} failed")
+    outcomes.classify_outcome(500, f"request to {text} failed")
     return outcomes.fingerprint(text, 500, outcomes.Cause.HTTP_5XX)
 
 

@@ -52,12 +52,12 @@ def make_failed_logs(sink: SinkProcess) -> list[str]:
     from django.utils import timezone
 
     from logs.cotalker import objectid
-    from logs.db.payload_partitions import make_months_of
+    from logs.db.payload_partitions import ensure_partitions_for
     from logs.models import Subscription
 
     lanes = make_lanes([sink.url(f"lane/{number}") for number in range(SUBSCRIPTIONS)])
     Subscription.objects.filter(pk__in=lanes).update(is_active=True)
-    make_months_of([objectid.new(timezone.now() - timedelta(days=1)), objectid.new()])
+    ensure_partitions_for([objectid.new_objectid(timezone.now() - timedelta(days=1)), objectid.new_objectid()])
     parameters: dict[str, Any] = {
         "lanes": lanes,
         "each": LOGS // SUBSCRIPTIONS,
@@ -73,13 +73,13 @@ def make_failed_logs(sink: SinkProcess) -> list[str]:
 
 def planned(lanes: list[str], user):
     """A plan of all failed logs of these lanes, by a filter, and the ms that it took."""
-    from logs.models import Source
-    from logs.redelivery.drafts import new_run, plan
+    from logs.models import SelectionSource
+    from logs.redelivery.drafts import build_plan, create_draft
 
     query = urlencode([("state", "failed"), *(("subscription", lane) for lane in lanes)])
     start = time.monotonic()
-    run = new_run(Source.FILTER, by=user, query=query)
-    plan(run)
+    run = create_draft(SelectionSource.FILTER, by=user, query=query)
+    build_plan(run)
     took = (time.monotonic() - start) * 1000
     run.refresh_from_db()
     if run.problem or run.entries.count() != LOGS:
@@ -93,7 +93,7 @@ def plan_page_ms(user) -> float:
     from django.urls import reverse
 
     from logs.models import Run
-    from logs.redelivery.drafts import throw_away
+    from logs.redelivery.drafts import discard_draft
 
     client = Client(SERVER_NAME="localhost")
     client.force_login(user)
@@ -104,22 +104,22 @@ def plan_page_ms(user) -> float:
     run = Run.objects.latest("pk")
     if page.status_code != 200 or run.entries.count() != LOGS:
         sys.exit(f"{page.status_code}: {run.entries.count()} of {LOGS} are planned: {run.problem}")
-    throw_away(run)
+    discard_draft(run)
     return took
 
 
 def run_per_second(sink: SinkProcess, run, lanes: list[str], canary: str, user) -> float:
     """Logs per second, from the start of the run to the last outcome in its ledger."""
-    from logs.models import Outcome, StaleChoice
-    from logs.redelivery.start import start
+    from logs.models import ItemOutcome, SupersededPolicy
+    from logs.redelivery.start import start_bulk
 
     sink.forget()
-    choices = {"reason": "benchmark", "stale_choice": StaleChoice.SEND, "sends_received": False, "canary": canary}
+    choices = {"reason": "benchmark", "stale_choice": SupersededPolicy.SEND, "sends_received": False, "canary": canary}
     begun = time.monotonic()
-    start(run, choices | {"tries": 1, "rate": None, "failure_percent": 20}, lanes, by=user)
+    start_bulk(run, choices | {"tries": 1, "rate": None, "failure_percent": 20}, lanes, by=user)
     wait_for(lambda: not run.entries.open().exists())
     took = time.monotonic() - begun
-    delivered = run.entries.filter(outcome=Outcome.SUCCEEDED).count()
+    delivered = run.entries.filter(outcome=ItemOutcome.SUCCEEDED).count()
     if delivered != LOGS or sink.count() != LOGS:
         sys.exit(f"{delivered} of {LOGS} are on record as delivered, {sink.count()} arrived")
     return LOGS / took
@@ -127,16 +127,21 @@ def run_per_second(sink: SinkProcess, run, lanes: list[str], canary: str, user) 
 
 def stop_ms(run, lanes: list[str], sink: SinkProcess, user) -> float:
     """A run is stopped in the middle of its way; what arrives afterwards was in flight."""
-    from logs.models import Canary, StaleChoice
-    from logs.redelivery.controls import stop
-    from logs.redelivery.start import start
+    from logs.models import RolloutPolicy, SupersededPolicy
+    from logs.redelivery.controls import stop_bulk
+    from logs.redelivery.start import start_bulk
 
     sink.forget()
-    choices = {"reason": "benchmark", "stale_choice": StaleChoice.SEND, "sends_received": False, "canary": Canary.NONE}
-    start(run, choices | {"tries": 1, "rate": None, "failure_percent": 20}, lanes, by=user)
+    choices = {
+        "reason": "benchmark",
+        "stale_choice": SupersededPolicy.SEND,
+        "sends_received": False,
+        "canary": RolloutPolicy.NONE,
+    }
+    start_bulk(run, choices | {"tries": 1, "rate": None, "failure_percent": 20}, lanes, by=user)
     wait_for(lambda: sink.count() > 1000)
     begun = time.monotonic()
-    stop(run, by=user)
+    stop_bulk(run, by=user)
     took = (time.monotonic() - begun) * 1000
     at_stop = sink.count()
     time.sleep(1)
@@ -153,7 +158,7 @@ def main() -> None:
         from django.contrib.auth.models import User
         from django.core.management import call_command
 
-        from logs.models import Canary
+        from logs.models import RolloutPolicy
 
         require_durable()
         call_command("collectstatic", interactive=False, verbosity=0)
@@ -161,7 +166,7 @@ def main() -> None:
         log("bare loop …")
         bare = bare_per_second(sink, 20_000)
         found["bare_per_second"] = round(bare)
-        for name, canary in (("ratio", Canary.NONE), ("canary_ratio", Canary.STEPS)):
+        for name, canary in (("ratio", RolloutPolicy.NONE), ("canary_ratio", RolloutPolicy.STEPS)):
             lanes = make_failed_logs(sink)
             found["plan_page_ms"] = max(round(plan_page_ms(user)), found.get("plan_page_ms", 0))
             run, took = planned(lanes, user)

@@ -21,7 +21,7 @@ from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils.translation import gettext as _
 
 
-class OfferedLookups(admin.ModelAdmin):
+class StrictLookupsMixin(admin.ModelAdmin):
     """Django takes any lookup on any column of a model: who may see a masked response could read it letter by letter."""
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
@@ -49,7 +49,7 @@ class OfferedLookups(admin.ModelAdmin):
         return make(field, request, {}, self.model, self, field_path=name)
 
 
-class NamedInputs(admin.ModelAdmin):
+class LabelledInputsMixin(admin.ModelAdmin):
     """Django's two inputs of a moment stand beside their words, which do not label them."""
 
     def formfield_for_dbfield(self, db_field: Field, request: HttpRequest, **kwargs: Any) -> Any:
@@ -70,7 +70,7 @@ class CotadminAdminSite(admin.AdminSite):
         **options: Any,
     ) -> None:
         made = admin_class or admin.ModelAdmin
-        strict = type(made.__name__, (OfferedLookups, NamedInputs, made), {"__module__": made.__module__})
+        strict = type(made.__name__, (StrictLookupsMixin, LabelledInputsMixin, made), {"__module__": made.__module__})
         super().register(model_or_iterable, strict, **options)
 
     def get_urls(self) -> list[URLResolver | URLPattern]:

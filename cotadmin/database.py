@@ -34,7 +34,7 @@ def add_option(parameters: dict[str, Any], name: str, value: str) -> None:
     parameters["options"] = f"{parameters.get('options', '')} -c {name}={escaped}".strip()
 
 
-def is_away(error: BaseException) -> bool:
+def is_connection_lost(error: BaseException) -> bool:
     """Whether the database could not be reached, or ended the connection: it may be back in a moment.
 
     The reason is looked for among the causes of `error`: Django and Procrastinate wrap what psycopg raises.
@@ -66,7 +66,7 @@ def is_unavailable(error: BaseException) -> bool:
     return False
 
 
-def forget_idle_connections() -> None:
+def drop_idle_connections() -> None:
     """Where one connection of the pool is broken, the others are: each would cost the next person seconds."""
     pool = connections["default"].pool  # type: ignore[attr-defined]  # of Django's PostgreSQL backend
     if pool and not pool.closed and pool.get_stats().get("pool_available"):

@@ -19,7 +19,7 @@ def boolean(name: str, default: bool) -> bool:
     return text in _YES
 
 
-def number(name: str, default: float) -> float:
+def decimal(name: str, default: float) -> float:
     """A number above zero."""
     text = env(name, default=str(default))
     try:
@@ -33,7 +33,7 @@ def number(name: str, default: float) -> float:
 
 def whole_number(name: str, default: int) -> int:
     """A whole number above zero."""
-    value = number(name, default)
+    value = decimal(name, default)
     if value != int(value):
         raise ImproperlyConfigured(f"{name}={value} is not a whole number.")
     return int(value)

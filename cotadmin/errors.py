@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.views.decorators.csrf import csrf_exempt, requires_csrf_token
 
-from cotadmin.database import forget_idle_connections, is_unavailable
+from cotadmin.database import drop_idle_connections, is_unavailable
 
 RETRY_SECONDS = 3
 
@@ -32,6 +32,6 @@ def server_error(request: HttpRequest) -> HttpResponse:
     error = sys.exc_info()[1]
     if error is None or not is_unavailable(error):
         return HttpResponse(render_to_string("500.html"), status=500)
-    forget_idle_connections()
+    drop_idle_connections()
     headers = {"Retry-After": str(RETRY_SECONDS), "Cache-Control": "no-store"}
     return HttpResponse(render_to_string("503.html"), status=503, headers=headers)

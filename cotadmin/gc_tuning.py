@@ -11,8 +11,8 @@ from django.urls import get_resolver
 POOL_SECONDS = 2.5  # for a free connection
 RECONNECT_SECONDS = 1  # then the next request tries by itself, instead of one that waits longer each time
 # Objects that came and did not go by themselves: a page leaves some 500.
-GARBAGE = 20_000
-MOST_GARBAGE = 200_000  # with so much it is looked for at once, in the midst of a page
+GC_THRESHOLD = 20_000
+GC_HARD_THRESHOLD = 200_000  # with so much it is looked for at once, in the midst of a page
 
 
 def warm_up() -> None:
@@ -26,7 +26,7 @@ def warm_up() -> None:
         get_template(str(path.relative_to(folder)))
     gc.collect()
     gc.freeze()
-    gc.set_threshold(MOST_GARBAGE)
+    gc.set_threshold(GC_HARD_THRESHOLD)
 
 
 def _wait_less_for_the_database() -> None:
@@ -35,7 +35,7 @@ def _wait_less_for_the_database() -> None:
         pool |= {"timeout": POOL_SECONDS, "reconnect_timeout": RECONNECT_SECONDS}
 
 
-def tidy_up() -> None:
+def collect_garbage() -> None:
     """Once a page is sent. To look for garbage takes some 6 ms, which would come into the midst of a page now and then."""
-    if gc.get_count()[0] > GARBAGE:
+    if gc.get_count()[0] > GC_THRESHOLD:
         gc.collect()

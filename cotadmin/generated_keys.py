@@ -18,7 +18,7 @@ def new_encryption_key() -> str:
     return Fernet.generate_key().decode()
 
 
-def kept_key(path: Path, make: Callable[[], str], *, variable: str, may_make: bool) -> str:
+def load_or_create_key(path: Path, make: Callable[[], str], *, variable: str, may_make: bool) -> str:
     """The key in `path`, made at the first call. Raises ImproperlyConfigured naming `variable` where it may not be made."""
     if path.exists():
         return path.read_text().strip()

@@ -47,14 +47,14 @@ class _Lines(logging.Formatter):
         return parts
 
 
-class JsonLines(_Lines):
+class JsonFormatter(_Lines):
     """{"time": "2026-07-04T12:00:00.000Z", "level": "INFO", "logger": "logs.delivery", "message": "failed", "log": "…"}"""
 
     def format(self, record: logging.LogRecord) -> str:
         return json.dumps(self._parts(record), default=str)
 
 
-class PlainLines(_Lines):
+class TextFormatter(_Lines):
     """2026-07-04T12:00:00.000Z INFO logs.delivery failed log=… status=500; a traceback follows in lines of its own."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -66,14 +66,14 @@ class PlainLines(_Lines):
         return f"{line}\n{error}" if error else line
 
 
-class AccessLines(logging.Formatter):
+class AccessLogFormatter(logging.Formatter):
     """gunicorn's line for each request, where its access log is on."""
 
     def format(self, record: logging.LogRecord) -> str:
         return _without_secrets(super().format(record))
 
 
-FORMATTERS = {"json": JsonLines, "line": PlainLines}
+FORMATTERS = {"json": JsonFormatter, "line": TextFormatter}
 
 
 def logging_settings(form: str, level: str) -> dict:

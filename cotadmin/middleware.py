@@ -15,7 +15,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
 from .encoding import REFUSED
-from .preferences import known_zone
+from .preferences import timezone_from_cookies
 
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
@@ -27,7 +27,7 @@ class TimezoneMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        name = known_zone(request.COOKIES)
+        name = timezone_from_cookies(request.COOKIES)
         with timezone.override(zoneinfo.ZoneInfo(name) if name else timezone.get_default_timezone()):
             return self.get_response(request)
 
@@ -46,7 +46,7 @@ class NoStoreMiddleware:
         return response
 
 
-class OddHeadersMiddleware:
+class MalformedHeadersMiddleware:
     """A header that should hold an address and holds none counts as not sent; a form that is not UTF-8 is refused."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -70,7 +70,7 @@ def _is_address(text: str) -> bool:
     return True
 
 
-class AdminAddressMiddleware:
+class NullByteMiddleware:
     """Django's admin site gives a NUL in an address to PostgreSQL, which has none in its texts: an error of the server's."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:

@@ -9,10 +9,15 @@ from dataclasses import dataclass
 KNOWN_ZONES = zoneinfo.available_timezones()
 ZONE_COOKIES = ("zone", "timezone")  # the one that was chosen goes before that of the browser, which its script tells
 COOKIE_AGE = 365 * 24 * 3600
-WORDS = {"theme": ("light", "dark"), "density": ("roomy",), "times": ("exact",), "shortcuts": ("off",)}  # by cookie
+ALLOWED_VALUES = {
+    "theme": ("light", "dark"),
+    "density": ("roomy",),
+    "times": ("exact",),
+    "shortcuts": ("off",),
+}  # by cookie
 
 
-def known_zone(cookies: Mapping[str, str], names: tuple[str, ...] = ZONE_COOKIES) -> str:
+def timezone_from_cookies(cookies: Mapping[str, str], names: tuple[str, ...] = ZONE_COOKIES) -> str:
     """The first that is a time zone of IANA, "" where none is."""
     return next((zone for name in names if (zone := cookies.get(name, "")) in KNOWN_ZONES), "")
 
@@ -29,5 +34,5 @@ class Preferences:
 
     @classmethod
     def of(cls, cookies: Mapping[str, str]) -> Preferences:
-        chosen = {name: value for name, values in WORDS.items() if (value := cookies.get(name, "")) in values}
-        return cls(**chosen, zone=known_zone(cookies, ("zone",)))
+        chosen = {name: value for name, values in ALLOWED_VALUES.items() if (value := cookies.get(name, "")) in values}
+        return cls(**chosen, zone=timezone_from_cookies(cookies, ("zone",)))

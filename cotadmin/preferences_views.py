@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from .preferences import COOKIE_AGE, KNOWN_ZONES, Preferences, known_zone
+from .preferences import COOKIE_AGE, KNOWN_ZONES, Preferences, timezone_from_cookies
 
 UNLISTED_ZONES = {"Factory", "localtime"}  # they name no place
 LANGUAGE = settings.LANGUAGE_COOKIE_NAME
@@ -77,7 +77,7 @@ def preferences(request: HttpRequest) -> HttpResponse:
     """Everybody who is signed in has some: they are about no data."""
     chosen = asdict(Preferences.of(request.COOKIES)) | {"language": translation.get_language()}
     form = PreferencesForm(
-        request.POST or None, initial=chosen, browser_zone=known_zone(request.COOKIES, ("timezone",))
+        request.POST or None, initial=chosen, browser_zone=timezone_from_cookies(request.COOKIES, ("timezone",))
     )
     if form.is_valid():
         with translation.override(form.cleaned_data["language"]):

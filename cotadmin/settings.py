@@ -8,8 +8,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from . import __version__
-from .env import boolean, choice, encryption_keys, env, number, time_zone, whole_number
-from .generated_keys import kept_key, new_encryption_key, new_secret_key
+from .env import boolean, choice, decimal, encryption_keys, env, time_zone, whole_number
+from .generated_keys import load_or_create_key, new_encryption_key, new_secret_key
 from .log_formatters import FORMATTERS, logging_settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -22,11 +22,11 @@ DATABASE_URL = env("DATABASE_URL", default="")
 # With a database of one's own it is an installation for others to use: keys must be given, and cookies need https.
 GENERATE_KEYS = boolean("GENERATE_KEYS", not DATABASE_URL)
 HTTPS = boolean("HTTPS", bool(DATABASE_URL))
-SECRET_KEY = env("SECRET_KEY", default="") or kept_key(
+SECRET_KEY = env("SECRET_KEY", default="") or load_or_create_key(
     VAR_DIR / "secret_key", new_secret_key, variable="SECRET_KEY", may_make=GENERATE_KEYS
 )
 SECRETS_KEYS = encryption_keys("SECRETS_KEYS") or [
-    kept_key(VAR_DIR / "secrets_key", new_encryption_key, variable="SECRETS_KEYS", may_make=GENERATE_KEYS)
+    load_or_create_key(VAR_DIR / "secrets_key", new_encryption_key, variable="SECRETS_KEYS", may_make=GENERATE_KEYS)
 ]
 
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
@@ -75,7 +75,7 @@ MIDDLEWARE = [
     "django.middleware.gzip.GZipMiddleware",  # adds random bytes, so that the length tells nothing of what is secret
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
-    "cotadmin.middleware.OddHeadersMiddleware",
+    "cotadmin.middleware.MalformedHeadersMiddleware",
     "django.middleware.common.CommonMiddleware",
     "cotadmin.uploads.UploadMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -85,7 +85,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "cotadmin.middleware.TimezoneMiddleware",
-    "cotadmin.middleware.AdminAddressMiddleware",
+    "cotadmin.middleware.NullByteMiddleware",
 ]
 ROOT_URLCONF = "cotadmin.urls"
 WSGI_APPLICATION = "cotadmin.wsgi.application"
@@ -137,7 +137,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LOGIN_REDIRECT_URL = "logs:overview"
 LOGOUT_REDIRECT_URL = "login"
 LOGIN_URL = "login"
-AUTHENTICATION_BACKENDS = ["logs.accounts.sign_in_throttle.Brake", "django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = ["logs.accounts.sign_in_throttle.SignInThrottle", "django.contrib.auth.backends.ModelBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -173,24 +173,24 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000  # each ticked row of the explorer is one
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
 # cotadmin's own
-CLIENT_TIMEOUT = number(
+CLIENT_TIMEOUT = decimal(
     "CLIENT_TIMEOUT", 10
 )  # seconds for the head of a request, and for every 64 KiB to and from a client
 DELIVERY_ALLOWED_NETWORKS = env.list("DELIVERY_ALLOWED_NETWORKS", default=[])
-DELIVERY_TIMEOUT = number("DELIVERY_TIMEOUT", 20)  # seconds from the name lookup to the last byte
-DELIVERY_CONNECT_TIMEOUT = number("DELIVERY_CONNECT_TIMEOUT", 5)
+DELIVERY_TIMEOUT = decimal("DELIVERY_TIMEOUT", 20)  # seconds from the name lookup to the last byte
+DELIVERY_CONNECT_TIMEOUT = decimal("DELIVERY_CONNECT_TIMEOUT", 5)
 DELIVERY_TRIES = whole_number("DELIVERY_TRIES", 3)
-DELIVERY_RETRY_DELAY = number("DELIVERY_RETRY_DELAY", 30)
-DELIVERY_LEASE = number("DELIVERY_LEASE", 15)  # seconds until the lanes of a killed worker go to another
-DELIVERY_DRAIN = number(
+DELIVERY_RETRY_DELAY = decimal("DELIVERY_RETRY_DELAY", 30)
+DELIVERY_LEASE = decimal("DELIVERY_LEASE", 15)  # seconds until the lanes of a killed worker go to another
+DELIVERY_DRAIN = decimal(
     "DELIVERY_DRAIN", 125
 )  # seconds that a worker which stops waits for requests in flight, at most
 DELIVERY_CONCURRENCY = whole_number("DELIVERY_CONCURRENCY", 500)  # requests of one worker at once
-DELIVERY_MEMORY = int(number("DELIVERY_MEMORY", 64) * 1024 * 1024)  # of payloads in one worker; the setting is in MiB
-JOB_LEASE = number("JOB_LEASE", 30)  # seconds until the background jobs of a killed worker are taken up by another
+DELIVERY_MEMORY = int(decimal("DELIVERY_MEMORY", 64) * 1024 * 1024)  # of payloads in one worker; the setting is in MiB
+JOB_LEASE = decimal("JOB_LEASE", 30)  # seconds until the background jobs of a killed worker are taken up by another
 MASKED_KEYS = env.list("MASKED_KEYS", default=[])  # besides the built-in list
-UPLOAD_LIMIT = int(number("UPLOAD_LIMIT", 512) * 1024 * 1024)  # the setting is in MiB
-IMPORT_LIMIT = int(number("IMPORT_LIMIT", 4096) * 1024 * 1024)  # of an uploaded file, unpacked; the setting is in MiB
+UPLOAD_LIMIT = int(decimal("UPLOAD_LIMIT", 512) * 1024 * 1024)  # the setting is in MiB
+IMPORT_LIMIT = int(decimal("IMPORT_LIMIT", 4096) * 1024 * 1024)  # of an uploaded file, unpacked; the setting is in MiB
 METRICS_TOKEN = env("METRICS_TOKEN", default="")
 DEMO_RECEIVER_URL = env("DEMO_RECEIVER_URL", default="")
 

@@ -15,8 +15,8 @@ from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooB
 from django.core.files.uploadhandler import FileUploadHandler
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 
-FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
-OTHER_FIELDS = 1024 * 1024  # bytes of a form beside its file or its text
+FORM_CONTENT_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
+OTHER_FIELDS_BYTES = 1024 * 1024  # bytes of a form beside its file or its text
 
 
 def takes_files(permission: str, limit: Callable[[], int]) -> Callable:
@@ -39,7 +39,11 @@ class UploadMiddleware:
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
-        if request.method != "POST" or request.content_type not in FORMS or getattr(view, "csrf_exempt", False):
+        if (
+            request.method != "POST"
+            or request.content_type not in FORM_CONTENT_TYPES
+            or getattr(view, "csrf_exempt", False)
+        ):
             return None
         if request.content_type == "multipart/form-data":
             permission, limit_of = getattr(view, "takes_files", ("", int))
@@ -50,7 +54,7 @@ class UploadMiddleware:
                 raise PermissionDenied
             limit = limit_of()
             # Of a file that is somewhat too large the page says so, once it has come; that has an end, too.
-            if _length(request) > (2 * limit or settings.DATA_UPLOAD_MAX_MEMORY_SIZE) + OTHER_FIELDS:
+            if _length(request) > (2 * limit or settings.DATA_UPLOAD_MAX_MEMORY_SIZE) + OTHER_FIELDS_BYTES:
                 raise RequestDataTooBig("the form is too large for this address")
             if not limit:
                 request.upload_handlers = [_NoFiles(request)]

@@ -13,20 +13,20 @@ class LogsConfig(AppConfig):
     def ready(self) -> None:
         """A wrong setting of the guard stops the start, not the first delivery."""
         from .db import pooler_check  # noqa: F401  registers its check
-        from .db.timestamps import read_by_psycopg
-        from .delivery.ssrf import Guard
+        from .db.timestamps import register_timestamptz_loader
+        from .delivery.ssrf import DestinationFilter
 
         try:
-            Guard.from_settings()
+            DestinationFilter.from_settings()
         except ValueError as error:
             raise ImproperlyConfigured(str(error)) from error
         post_migrate.connect(make_months, sender=self)
-        connection_created.connect(read_by_psycopg)
+        connection_created.connect(register_timestamptz_loader)
 
 
 def make_months(**_signal: object) -> None:
     """The months to come, as soon as there is a table for them: the first event is not to wait until they are made."""
-    from .db.payload_partitions import TABLE, make_months_ahead
+    from .db.payload_partitions import PAYLOAD_TABLE, ensure_future_partitions
 
-    if TABLE in connection.introspection.table_names():
-        make_months_ahead()
+    if PAYLOAD_TABLE in connection.introspection.table_names():
+        ensure_future_partitions()

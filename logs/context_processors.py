@@ -16,5 +16,5 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     return {
         "demo_is_loaded": SimpleLazyObject(lambda: is_visible_to(user)),
         "demo_receiver_url": settings.DEMO_RECEIVER_URL,
-        "pinned": SimpleLazyObject(lambda: saved_views.navigation(user)),
+        "pinned": SimpleLazyObject(lambda: saved_views.pinned_tabs(user)),
     }

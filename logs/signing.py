@@ -16,15 +16,15 @@ from functools import lru_cache
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from standardwebhooks.webhooks import Webhook
 
-PREFIX = "whsec_"
+SECRET_PREFIX = "whsec_"
 SECRET_BYTES = 32  # the specification asks for 24 to 64
 
 
-class SecretUnreadable(Exception):
+class SecretDecryptionError(Exception):
     """None of the keys in SECRETS_KEYS opens a stored secret."""
 
 
-def headers_for(log_id: str, payload: bytes, secrets: Sequence[str], at: datetime) -> dict[str, str]:
+def signature_headers(log_id: str, payload: bytes, secrets: Sequence[str], at: datetime) -> dict[str, str]:
     """The headers of one attempt; every attempt of a log has the same id. Each secret adds a signature."""
     at = at.astimezone(UTC)  # the library takes the clock of any zone for UTC
     headers = {"webhook-id": log_id, "webhook-timestamp": str(int(at.timestamp()))}
@@ -40,18 +40,18 @@ def _signer(secret: str) -> Webhook:
     return Webhook(secret)
 
 
-def new_secret() -> str:
-    return PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
+def generate_secret() -> str:
+    return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
 def validate_secret(text: str) -> None:
     """Raises ValueError where `text` is not whsec_ and 24 to 64 bytes in base64."""
     try:
-        raw = base64.b64decode(text.removeprefix(PREFIX), validate=True)
+        raw = base64.b64decode(text.removeprefix(SECRET_PREFIX), validate=True)
     except (binascii.Error, ValueError) as error:
         raise ValueError("not base64") from error
-    if not text.startswith(PREFIX):
-        raise ValueError(f"does not begin with {PREFIX}")
+    if not text.startswith(SECRET_PREFIX):
+        raise ValueError(f"does not begin with {SECRET_PREFIX}")
     if not 24 <= len(raw) <= 64:
         raise ValueError("not 24 to 64 bytes long")
 
@@ -66,7 +66,7 @@ def decrypt_secret(token: str, keys: Sequence[str]) -> str:
     try:
         return _fernet(keys).decrypt(token.encode()).decode()
     except InvalidToken as error:
-        raise SecretUnreadable("The signing secret cannot be read with the keys in SECRETS_KEYS.") from error
+        raise SecretDecryptionError("The signing secret cannot be read with the keys in SECRETS_KEYS.") from error
 
 
 def _fernet(keys: Sequence[str]) -> MultiFernet:

@@ -10,85 +10,85 @@ from procrastinate import JobContext, RetryStrategy
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued
 
-from .background.cancellation import in_thread
-from .background.jobs import Interrupted, interruptible
-from .db.payload_partitions import make_months_ahead
+from .background.cancellation import run_in_thread
+from .background.jobs import JobInterrupted, interruptible
+from .db.payload_partitions import ensure_future_partitions
 from .delivery import bulk_skip
 from .imports import uploads
 from .ingest import idempotency, refusals, unmatched
 from .redelivery import drafts
 from .retention import prune as running
 
-AGAIN = RetryStrategy(retry_exceptions={Interrupted})
-KEPT_HOURS = 7 * 24  # of jobs that have ended
+RETRY_INTERRUPTED = RetryStrategy(retry_exceptions={JobInterrupted})
+JOB_RETENTION_HOURS = 7 * 24  # of jobs that have ended
 
 
-@app.task(queue="imports", pass_context=True, retry=AGAIN)
+@app.task(queue="imports", pass_context=True, retry=RETRY_INTERRUPTED)
 def run_import(context: JobContext, import_id: int) -> None:
     with interruptible(context.should_abort):
-        uploads.run(import_id, should_stop=context.should_abort)
+        uploads.run_import(import_id, should_stop=context.should_abort)
 
 
-@app.task(queue="plans", pass_context=True, retry=AGAIN)
+@app.task(queue="plans", pass_context=True, retry=RETRY_INTERRUPTED)
 def plan_run(context: JobContext, run_id: int) -> None:
     """The plan of a re-delivery run for which nobody would want to wait. Its ids stand with the run: messages tell arguments."""
     with interruptible(context.should_abort):
-        drafts.plan_waiting(run_id, should_stop=context.should_abort)
+        drafts.build_waiting_draft(run_id, should_stop=context.should_abort)
 
 
-@app.task(queue="plans", pass_context=True, retry=AGAIN)
+@app.task(queue="plans", pass_context=True, retry=RETRY_INTERRUPTED)
 def skip_waiting(context: JobContext, skip_id: int) -> None:
     """What waits for an inactive subscription, where it is too much for a request."""
     with interruptible(context.should_abort):
         if not bulk_skip.run(skip_id, should_stop=context.should_abort):
-            raise Interrupted
+            raise JobInterrupted
 
 
 async def queue_lost() -> None:
     """Give a job to what waits for one which is nowhere."""
     for task, argument, lost in (
-        (run_import, "import_id", uploads.lost),
-        (plan_run, "run_id", drafts.lost),
+        (run_import, "import_id", uploads.lost_imports),
+        (plan_run, "run_id", drafts.lost_drafts),
         (skip_waiting, "skip_id", bulk_skip.lost),
     ):
-        for pk in await in_thread(lost):
+        for pk in await run_in_thread(lost):
             with suppress(AlreadyEnqueued):
                 await task.configure(queueing_lock=f"{argument} {pk}").defer_async(**{argument: pk})
 
 
 @app.periodic(cron="7 * * * *")
-@app.task(queueing_lock="forget_events", pass_context=True, retry=AGAIN)
+@app.task(queueing_lock="forget_events", pass_context=True, retry=RETRY_INTERRUPTED)
 def forget_events(context: JobContext, timestamp: int) -> None:
     """What tells the same event again is kept for a day, what was refused for a week, and counts for three months."""
     with interruptible(context.should_abort):
-        idempotency.forget_old()
-        unmatched.forget_old()
-        refusals.forget_old()
+        idempotency.purge_idempotency_keys()
+        unmatched.purge_unmatched()
+        refusals.purge_refused()
 
 
 @app.periodic(cron="27 * * * *")
-@app.task(queueing_lock="forget_plans", pass_context=True, retry=AGAIN)
+@app.task(queueing_lock="forget_plans", pass_context=True, retry=RETRY_INTERRUPTED)
 def forget_plans(context: JobContext, timestamp: int) -> None:
     """Plans of re-deliveries that nobody has started for days."""
     with interruptible(context.should_abort):
-        drafts.forget_old_plans()
+        drafts.purge_old_drafts()
 
 
 @app.periodic(cron="37 * * * *")
-@app.task(queueing_lock="make_months", pass_context=True, retry=AGAIN)
+@app.task(queueing_lock="make_months", pass_context=True, retry=RETRY_INTERRUPTED)
 def make_months(context: JobContext, timestamp: int) -> None:
     """The tables of the payloads to come; all but twelve times a year they are there."""
     with interruptible(context.should_abort):
-        make_months_ahead()
+        ensure_future_partitions()
 
 
 @app.periodic(cron="47 2 * * *")
-@app.task(queueing_lock="forget_sessions", pass_context=True, retry=AGAIN)
+@app.task(queueing_lock="forget_sessions", pass_context=True, retry=RETRY_INTERRUPTED)
 def forget_sessions(context: JobContext, timestamp: int) -> None:
     """Sessions that have expired, and the files of imports that were cancelled while no worker ran."""
     with interruptible(context.should_abort):
         call_command("clearsessions")
-        uploads.forget_files()
+        uploads.purge_uploaded_files()
 
 
 @app.periodic(cron="57 2 * * *")
@@ -96,15 +96,15 @@ def forget_sessions(context: JobContext, timestamp: int) -> None:
 async def forget_jobs(context: JobContext, timestamp: int) -> None:
     """What is known of jobs that ended days ago, however they ended."""
     await context.app.job_manager.delete_old_jobs(
-        KEPT_HOURS, include_failed=True, include_cancelled=True, include_aborted=True
+        JOB_RETENTION_HOURS, include_failed=True, include_cancelled=True, include_aborted=True
     )
 
 
 @app.periodic(cron="17 3 * * *")
-@app.task(queue="retention", queueing_lock="prune", pass_context=True, retry=AGAIN)
+@app.task(queue="retention", queueing_lock="prune", pass_context=True, retry=RETRY_INTERRUPTED)
 def prune(context: JobContext, timestamp: int) -> None:
     """At night by UTC: what has expired. Where another prunes, what it leaves is for the next night."""
     with interruptible(context.should_abort), suppress(running.AlreadyRunning):
         running.prune(should_stop=context.should_abort, goes_on=context.job.attempts > 0)
         if context.should_abort():
-            raise Interrupted
+            raise JobInterrupted

@@ -9,12 +9,12 @@ from django.urls import get_script_prefix, reverse
 _ANY = "0" * 24
 
 
-def address_of(name: str, pk: str) -> str:
+def cached_reverse(name: str, pk: str) -> str:
     """What `reverse(name, args=[pk])` tells, for an address of one ObjectId."""
     return _of_any(name, get_script_prefix()).replace(_ANY, pk)
 
 
-def address_of_all(name: str) -> str:
+def cached_reverse_list(name: str) -> str:
     """What `reverse(name)` tells."""
     return _plain(name, get_script_prefix())
 

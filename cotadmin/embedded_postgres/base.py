@@ -7,7 +7,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.db.backends.postgresql import base
 
-from .server import EmbeddedServerError, socket_directory
+from .server import EmbeddedServerError, ensure_server
 
 _one_thread = threading.Lock()  # a worker's first connections come from several threads at once
 
@@ -17,7 +17,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         settings = self.settings_dict
         try:
             with _one_thread:
-                host = socket_directory(Path(settings["DATA_DIRECTORY"]), settings["MAIN_DATABASE"])
+                host = ensure_server(Path(settings["DATA_DIRECTORY"]), settings["MAIN_DATABASE"])
         except EmbeddedServerError as error:
             raise ImproperlyConfigured(str(error)) from error
         return super().get_connection_params() | {"host": host, "user": "postgres"}

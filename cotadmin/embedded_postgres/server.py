@@ -41,7 +41,7 @@ class EmbeddedServerError(OperationalError):
     """The embedded server could not be started; the message says why and what to do."""
 
 
-def socket_directory(data: Path, database: str) -> str:
+def ensure_server(data: Path, database: str) -> str:
     """Start or join the server whose files are in `data`, make `database` if it is missing; returns the folder of its socket.
 
     Safe in several processes at once, and after a fork: a child takes its own place among the users.

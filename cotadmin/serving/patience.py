@@ -13,7 +13,7 @@ from typing import Protocol
 
 from django.conf import settings
 
-PIECE = 64 * 1024  # bytes that must pass within CLIENT_TIMEOUT, in either direction
+READ_CHUNK_SIZE = 64 * 1024  # bytes that must pass within CLIENT_TIMEOUT, in either direction
 _LOOK_SECONDS = 0.25
 
 
@@ -21,7 +21,7 @@ class HasSocket(Protocol):
     sock: socket.socket
 
 
-class Client:
+class ClientDeadline:
     """The connection that a thread serves. At the end of its time it is shut, and the thread finds that it has ended."""
 
     def __init__(self, connection: HasSocket) -> None:
@@ -33,7 +33,7 @@ class Client:
     @contextlib.contextmanager
     def has_time_for(self, size: int) -> Iterator[None]:
         """Inside, so many bytes must be received or sent in time."""
-        self._set_until(time.monotonic() + settings.CLIENT_TIMEOUT * (1 + size // PIECE))
+        self._set_until(time.monotonic() + settings.CLIENT_TIMEOUT * (1 + size // READ_CHUNK_SIZE))
         try:
             yield
         finally:
@@ -57,11 +57,11 @@ class Client:
                 self._connection.sock.shutdown(socket.SHUT_RDWR)
 
 
-class Watch:
+class SlowClientWatch:
     """Of all clients of a process."""
 
     def __init__(self) -> None:
-        self._clients: set[Client] = set()
+        self._clients: set[ClientDeadline] = set()
         self._lock = threading.Lock()
         self._here = threading.local()
         threading.Thread(target=self._look, name="patience", daemon=True).start()
@@ -69,7 +69,7 @@ class Watch:
     @contextlib.contextmanager
     def serving(self, connection: HasSocket) -> Iterator[None]:
         """This thread serves the connection, and begins by waiting for the head of a request."""
-        client = Client(connection)
+        client = ClientDeadline(connection)
         with self._lock:
             self._clients.add(client)
         self._here.client = client
@@ -81,7 +81,7 @@ class Watch:
             with self._lock:
                 self._clients.discard(client)
 
-    def client(self) -> Client | None:
+    def client(self) -> ClientDeadline | None:
         """Whom this thread serves."""
         return getattr(self._here, "client", None)
 

@@ -11,15 +11,15 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from .patience import PIECE, Client, Watch
+from .patience import READ_CHUNK_SIZE, ClientDeadline, SlowClientWatch
 
-DOORS = ("/in/", "/api/")
-PROBES = ("/readyz", "/metrics")  # each has a database connection of its own
+INBOUND_PATHS = ("/in/", "/api/")
+PROBE_PATHS = ("/readyz", "/metrics")  # each has a database connection of its own
 PROBE_PLACES = 2
 WAIT_SECONDS = 30  # for a turn; then somebody must know that there is too much to do
 
 
-class Place:
+class WorkerSlot:
     """One request's share of the places of its kind."""
 
     def __init__(self, places: threading.Semaphore | None) -> None:
@@ -51,10 +51,10 @@ class Place:
             self._places.acquire()
 
 
-class Turns:
+class RequestSlots:
     """A WSGI application around another."""
 
-    def __init__(self, application: WSGIApplication, places: int, watch: Watch) -> None:
+    def __init__(self, application: WSGIApplication, places: int, watch: SlowClientWatch) -> None:
         self._application, self._watch = application, watch
         self._pages, self._doors = threading.Semaphore(places), threading.Semaphore(places)
         self._probes = threading.Semaphore(PROBE_PLACES)
@@ -63,28 +63,28 @@ class Turns:
         client = self._watch.client()
         if client:
             client.take_time()
-        place = Place(self._places_for(environ["PATH_INFO"]))
-        environ["wsgi.input"] = io.BufferedReader(Body(environ, place, client), PIECE)
+        place = WorkerSlot(self._places_for(environ["PATH_INFO"]))
+        environ["wsgi.input"] = io.BufferedReader(Body(environ, place, client), READ_CHUNK_SIZE)
         with place.taken() as is_taken:
             if not is_taken:
                 start_response("503 Service Unavailable", [("Retry-After", "5"), ("Content-Type", "text/plain")])
                 return [b"There is too much to do at the moment. Try again.\n"]
             answer = self._application(environ, start_response)
-        return Answer(answer, place, client)
+        return SlotResponse(answer, place, client)
 
     def _places_for(self, path: str) -> threading.Semaphore | None:
         """None where nobody has to wait."""
         if path == "/healthz":
             return None
-        if path in PROBES:
+        if path in PROBE_PATHS:
             return self._probes
-        return self._doors if path.startswith(DOORS) else self._pages
+        return self._doors if path.startswith(INBOUND_PATHS) else self._pages
 
 
 class Body(io.RawIOBase):
     """The body of a request. It raises where the body breaks off: read as one that ends, half a form would be a whole one."""
 
-    def __init__(self, environ: WSGIEnvironment, place: Place, client: Client | None) -> None:
+    def __init__(self, environ: WSGIEnvironment, place: WorkerSlot, client: ClientDeadline | None) -> None:
         super().__init__()
         self._read: Callable[[int], bytes] = environ["wsgi.input"].read
         self._place, self._client = place, client
@@ -114,10 +114,10 @@ class Body(io.RawIOBase):
         return data
 
 
-class Answer:
+class SlotResponse:
     """The body of an answer, which is made in the place of the request, and sent without it."""
 
-    def __init__(self, answer: Any, place: Place, client: Client | None) -> None:
+    def __init__(self, answer: Any, place: WorkerSlot, client: ClientDeadline | None) -> None:
         self._answer, self._place, self._client = answer, place, client
 
     def __iter__(self) -> Iterator[bytes]:

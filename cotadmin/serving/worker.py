@@ -11,7 +11,7 @@ from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker
 
-from .patience import HasSocket, Watch
+from .patience import HasSocket, SlowClientWatch
 
 WAITING_THREADS = 128
 
@@ -19,7 +19,7 @@ WAITING_THREADS = 128
 class _Pool(ThreadPoolExecutor):
     def __init__(self, threads: int) -> None:
         super().__init__(threads)
-        self.watch = Watch()
+        self.watch = SlowClientWatch()
 
     def submit(self, serve: Callable[..., Any], /, connection: HasSocket) -> Future[Any]:  # type: ignore[override]
         return super().submit(self._serve, serve, connection)

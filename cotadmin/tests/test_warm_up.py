@@ -21,16 +21,16 @@ class Node:
 def no_other_collection():
     thresholds = gc.get_threshold()
     gc.collect()
-    gc.set_threshold(gc_tuning.MOST_GARBAGE)
+    gc.set_threshold(gc_tuning.GC_HARD_THRESHOLD)
     yield
     gc.set_threshold(*thresholds)
 
 
 def test_much_garbage_goes_once_a_page_is_sent_and_little_is_left_for_later():
     last = weakref.ref(Node())
-    gc_tuning.tidy_up()
+    gc_tuning.collect_garbage()
     assert last() is not None
-    nodes = [Node() for _ in range(gc_tuning.GARBAGE + 1)]
+    nodes = [Node() for _ in range(gc_tuning.GC_THRESHOLD + 1)]
     del nodes
-    gc_tuning.tidy_up()
+    gc_tuning.collect_garbage()
     assert last() is None

@@ -18,11 +18,11 @@ from cotadmin.client_address import client_address, network_of
 
 from ..models import AuditAction, AuditEntry, SignInTries
 
-ACCOUNT_TRIES = 10
-ADDRESS_TRIES = 50  # many people may have one address
+MAX_ACCOUNT_ATTEMPTS = 10
+MAX_ADDRESS_ATTEMPTS = 50  # many people may have one address
 
 
-class Brake:
+class SignInThrottle:
     """Refuses or lets pass; who may come in is for the backends behind it to say."""
 
     def authenticate(self, request: HttpRequest | None, username: str | None = None, **credentials: Any) -> None:
@@ -33,7 +33,7 @@ class Brake:
         account, address_of = SignInTries.count(account_key), SignInTries.count(address_key)
         over = [
             (tries - most, seconds)
-            for (tries, seconds), most in ((account, ACCOUNT_TRIES), (address_of, ADDRESS_TRIES))
+            for (tries, seconds), most in ((account, MAX_ACCOUNT_ATTEMPTS), (address_of, MAX_ADDRESS_ATTEMPTS))
             if tries > most
         ]
         if over:
@@ -49,7 +49,7 @@ def seconds_to_wait(request: HttpRequest) -> int:
     return getattr(request, "sign_in_wait", 0)
 
 
-def take_back(request: HttpRequest) -> None:
+def forget_attempt(request: HttpRequest) -> None:
     """The password was right: the try counts no more."""
     if keys := getattr(request, "sign_in_keys", None):
         SignInTries.take_back(*keys)
@@ -57,7 +57,7 @@ def take_back(request: HttpRequest) -> None:
 
 @receiver(user_logged_in)
 def _note_success(request: HttpRequest, **_more: Any) -> None:
-    take_back(request)
+    forget_attempt(request)
 
 
 @receiver(user_login_failed)

@@ -11,7 +11,7 @@ from django.urls import reverse_lazy
 from django.utils.translation import gettext as _
 
 from ..models import AuditAction, AuditEntry
-from .sign_in_throttle import Brake, seconds_to_wait, take_back
+from .sign_in_throttle import SignInThrottle, forget_attempt, seconds_to_wait
 
 
 class SignIn(LoginView):
@@ -36,11 +36,11 @@ class OwnPasswordForm(PasswordChangeForm):
     def clean_old_password(self) -> str:
         """Whoever finds an open session has as few tries as at the door."""
         try:
-            Brake().authenticate(self.request, self.user.get_username())
+            SignInThrottle().authenticate(self.request, self.user.get_username())
         except PermissionDenied as refused:
             raise ValidationError(_("There were too many tries. Wait a quarter of an hour.")) from refused
         password = super().clean_old_password()
-        take_back(self.request)
+        forget_attempt(self.request)
         return password
 
 

@@ -9,19 +9,19 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
-from ..db.timeouts import LIMIT, Count, bounded_count
+from ..db.timeouts import COUNT_LIMIT, BoundedCount, bounded_count
 
 
 class CappedPaginator(Paginator):
     """Counts to 10,000 and no further, nor for longer than a second. What lies beyond is found by search and filters."""
 
     @cached_property
-    def counted(self) -> Count:
+    def counted(self) -> BoundedCount:
         return bounded_count(self.object_list)  # type: ignore[arg-type]  # the admin gives a query
 
     @cached_property
     def count(self) -> int:
-        return LIMIT if self.counted.number is None else self.counted.number
+        return COUNT_LIMIT if self.counted.number is None else self.counted.number
 
 
 class FixedChangeList(ChangeList):
@@ -38,7 +38,7 @@ class VisibleAdmin(admin.ModelAdmin):
         return super().get_queryset(request).visible_to(request.user)  # type: ignore[attr-defined]
 
 
-class RecordAdmin(admin.ModelAdmin):
+class ReadOnlyAdmin(admin.ModelAdmin):
     """Rows that nobody edits, in a table that may be big: no count, sort or facet reads all of it."""
 
     paginator = CappedPaginator

@@ -9,10 +9,10 @@ from django.utils.translation import gettext_lazy as _
 
 from ..models import Run, RunEntry
 from ..payloads.masking import mask_text, masked_keys
-from .base import RecordAdmin, VisibleAdmin
+from .base import ReadOnlyAdmin, VisibleAdmin
 
 
-class OfRunsAdmin(RecordAdmin):
+class BulkRedeliveryAdminBase(ReadOnlyAdmin):
     """Who may look at logs may look at what was done with them."""
 
     def has_view_permission(self, request: HttpRequest, obj: Run | RunEntry | None = None) -> bool:
@@ -23,7 +23,7 @@ class OfRunsAdmin(RecordAdmin):
 
 
 @admin.register(Run)
-class RunAdmin(VisibleAdmin, OfRunsAdmin):
+class BulkRedeliveryAdmin(VisibleAdmin, BulkRedeliveryAdminBase):
     list_display = ["id", "reason", "state", "source", "started_by", "started_at", "ended_at"]
     list_filter = ["state"]
     list_select_related = ["started_by"]
@@ -43,7 +43,7 @@ class RunAdmin(VisibleAdmin, OfRunsAdmin):
 
 
 @admin.register(RunEntry)
-class RunEntryAdmin(OfRunsAdmin):
+class BulkRedeliveryItemAdmin(BulkRedeliveryAdminBase):
     list_display = ["id", "run_id", "number", "log_id", "outcome", "why", "attempt_number", "status", "cause"]
     list_filter = ["outcome"]
     raw_id_fields = ["run", "log"]

@@ -13,12 +13,12 @@ from django.utils.translation import gettext_lazy as _
 
 from ..ingest import credentials
 from ..models import ApiToken, Company, Door, UnmatchedCount
-from .base import RecordAdmin, VisibleAdmin
+from .base import ReadOnlyAdmin, VisibleAdmin
 
 _SHOWN = ["shown_hint", "created_by", "created_at", "last_used_at", "revoked_at"]
 
 
-class AccessAdmin(admin.ModelAdmin):
+class CredentialAdmin(admin.ModelAdmin):
     """What doors and tokens have in common."""
 
     list_filter = [("revoked_at", admin.EmptyFieldListFilter)]
@@ -35,7 +35,7 @@ class AccessAdmin(admin.ModelAdmin):
 
     @admin.action(description=_("Revoke selected"), permissions=["revoke"])
     def revoke_selected(self, request: HttpRequest, queryset: QuerySet) -> None:
-        number = sum(credentials.revoke(one, by=request.user) for one in queryset)
+        number = sum(credentials.revoke_credential(one, by=request.user) for one in queryset)
         text = ngettext("%(number)s was revoked.", "%(number)s were revoked.", number) % {"number": number}
         self.message_user(request, text, messages.SUCCESS if number else messages.WARNING)
 
@@ -45,7 +45,7 @@ class AccessAdmin(admin.ModelAdmin):
 
 
 @admin.register(ApiToken)
-class ApiTokenAdmin(AccessAdmin):
+class ApiTokenAdmin(CredentialAdmin):
     list_display = ["name", "shown_companies", *_SHOWN]
     filter_horizontal = ["companies"]
 
@@ -73,7 +73,7 @@ class ApiTokenAdmin(AccessAdmin):
         if change:
             obj.save(update_fields=["name"])
             return
-        token = credentials.issue_token(obj, form.cleaned_data["companies"], by=request.user)
+        token = credentials.create_api_token(obj, form.cleaned_data["companies"], by=request.user)
         text = gettext("This is the token. It is shown only now: %(token)s") % {"token": token}
         self.message_user(request, text, messages.WARNING)
 
@@ -83,7 +83,7 @@ class ApiTokenAdmin(AccessAdmin):
 
 
 @admin.register(Door)
-class DoorAdmin(VisibleAdmin, AccessAdmin):
+class InboundEndpointAdmin(VisibleAdmin, CredentialAdmin):
     """Doors are made on their page, which shows the URL and says what to do with it."""
 
     list_display = ["name", "company", *_SHOWN]
@@ -98,7 +98,7 @@ class DoorAdmin(VisibleAdmin, AccessAdmin):
 
 
 @admin.register(UnmatchedCount)
-class UnmatchedCountAdmin(VisibleAdmin, RecordAdmin):
+class UnmatchedCountAdmin(VisibleAdmin, ReadOnlyAdmin):
     list_display = ["day", "company", "event_type", "action", "count"]
     list_select_related = ["company"]
     list_filter = ["day"]

@@ -2,15 +2,17 @@
 
 from django.utils.translation import gettext as _
 
-from ..payloads.json_tree import formatted
+from ..payloads.json_tree import format_value
 from ..payloads.masking import mask_json, masked_keys
 
-SHOWN = 200_000
+MAX_SHOWN_LENGTH = 200_000
 
 
-def shown_json(text: str) -> str:
+def format_json(text: str) -> str:
     """Numbers and the order of keys stay as they were read."""
-    shown = formatted(mask_json(text, masked_keys()))
-    if len(shown) <= SHOWN:
+    shown = format_value(mask_json(text, masked_keys()))
+    if len(shown) <= MAX_SHOWN_LENGTH:
         return shown
-    return _("%(beginning)s\n… The rest is left out here; open the log on the site.") % {"beginning": shown[:SHOWN]}
+    return _("%(beginning)s\n… The rest is left out here; open the log on the site.") % {
+        "beginning": shown[:MAX_SHOWN_LENGTH]
+    }

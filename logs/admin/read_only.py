@@ -12,11 +12,11 @@ from django.utils.translation import gettext_lazy as _
 from ..models import Attempt, AttemptTrigger, AuditEntry, Company, HandOff, Import, Subscription, WebhookLog
 from ..payloads.masking import mask_headers, mask_text, mask_url, masked_keys
 from ..templatetags.ui import duration, humanbytes
-from .base import RecordAdmin, VisibleAdmin
+from .base import ReadOnlyAdmin, VisibleAdmin
 
 
 @admin.register(Attempt)
-class AttemptAdmin(RecordAdmin):
+class AttemptAdmin(ReadOnlyAdmin):
     list_display = ["id", "log_id", "number", "trigger", "actor", "started_at", "status", "cause", "took"]
     list_filter = ["trigger", "cause"]
     list_select_related = ["actor"]
@@ -65,7 +65,7 @@ class AttemptAdmin(RecordAdmin):
 
 
 @admin.register(AuditEntry)
-class AuditEntryAdmin(RecordAdmin):
+class AuditEntryAdmin(ReadOnlyAdmin):
     list_display = ["at", "actor", "action", "about", "detail"]
     list_filter = ["action"]
     list_select_related = ["actor"]
@@ -92,7 +92,7 @@ class AuditEntryAdmin(RecordAdmin):
 
 
 @admin.register(HandOff)
-class HandOffAdmin(VisibleAdmin, RecordAdmin):
+class ShareLinkAdmin(VisibleAdmin, ReadOnlyAdmin):
     list_display = ["__str__", "log_id", "made_by", "made_at", "expires_at", "revoked_at", "views", "last_seen_at"]
     list_filter = [("revoked_at", admin.EmptyFieldListFilter)]
     list_select_related = ["made_by"]
@@ -104,7 +104,7 @@ class HandOffAdmin(VisibleAdmin, RecordAdmin):
 
 
 @admin.register(Import)
-class ImportAdmin(VisibleAdmin, RecordAdmin):
+class ImportAdmin(VisibleAdmin, ReadOnlyAdmin):
     list_display = [
         *("file_name", "kind", "uploaded_by", "uploaded_at", "state"),
         *("read", "new", "unchanged", "updated", "refused"),

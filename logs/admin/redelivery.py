@@ -14,18 +14,18 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from ..models import AuditAction, AuditEntry, RedeliveryRefused, Source, WebhookLog
-from ..redelivery.drafts import Selection, plan_of
-from ..redelivery.selection import MOST
+from ..models import AuditAction, AuditEntry, RedeliveryRefused, SelectionSource, WebhookLog
+from ..redelivery.drafts import Selection, request_draft
+from ..redelivery.selection import MAX_SELECTED
 
-LIMIT = 100  # more at a time needs a plan: what is stale, what else goes to the same receiver
+MAX_REDELIVERED = 100  # more at a time needs a plan: what is stale, what else goes to the same receiver
 
 
 def redeliver_selected(
     page: admin.ModelAdmin, request: HttpRequest, selected: QuerySet[WebhookLog]
 ) -> HttpResponse | None:
-    logs = list(selected.select_related("subscription")[: LIMIT + 1])
-    if len(logs) > LIMIT:
+    logs = list(selected.select_related("subscription")[: MAX_REDELIVERED + 1])
+    if len(logs) > MAX_REDELIVERED:
         return _plan(page, request, selected)
     if "confirmed" not in request.POST:
         return _ask(page, request, logs)
@@ -34,12 +34,14 @@ def redeliver_selected(
 
 
 def _plan(page: admin.ModelAdmin, request: HttpRequest, selected: QuerySet[WebhookLog]) -> HttpResponse | None:
-    ids = tuple(selected.order_by().values_list("pk", flat=True)[: MOST + 1])
-    if len(ids) > MOST:
-        text = _("At most %(limit)s logs can be planned at a time. Nothing was queued.") % {"limit": f"{MOST:,}"}
+    ids = tuple(selected.order_by().values_list("pk", flat=True)[: MAX_SELECTED + 1])
+    if len(ids) > MAX_SELECTED:
+        text = _("At most %(limit)s logs can be planned at a time. Nothing was queued.") % {
+            "limit": f"{MAX_SELECTED:,}"
+        }
         page.message_user(request, text, messages.ERROR)
         return None
-    run = plan_of(Selection(Source.CHOSEN, ids=ids, number=len(ids)), by=request.user)
+    run = request_draft(Selection(SelectionSource.CHOSEN, ids=ids, number=len(ids)), by=request.user)
     page.message_user(request, _("These are many: here is the plan of their re-delivery. Nothing was sent yet."))
     return redirect(run)
 

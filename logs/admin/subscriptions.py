@@ -13,13 +13,13 @@ from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from ..forms.fields import ObjectIdFormField, judged
+from ..forms.fields import ObjectIdFormField, check_url
 from ..forms.subscription import CONTEXT_FIELDS, trigger_choices
 from ..models import AuditAction, AuditEntry, Company, Subscription
 from ..payloads.masking import mask_url, masked_keys
-from ..signing import new_secret
+from ..signing import generate_secret
 from .base import VisibleAdmin
-from .formatting import shown_json
+from .formatting import format_json
 
 
 class SubscriptionAdminForm(forms.ModelForm):
@@ -42,7 +42,7 @@ class SubscriptionAdminForm(forms.ModelForm):
         url = self.cleaned_data["url"]
         if url == self.initial.get("url"):
             return url
-        judged(url)
+        check_url(url)
         return url
 
     def clean_is_active(self) -> bool:
@@ -109,7 +109,7 @@ class SubscriptionAdmin(VisibleAdmin):
     def save_model(self, request: HttpRequest, obj: Subscription, form: forms.ModelForm, change: bool) -> None:
         """Only the changed columns are written: the place in the lane moves on while somebody edits."""
         if not change:
-            obj.secret = new_secret()
+            obj.secret = generate_secret()
             super().save_model(request, obj, form, change)
             AuditEntry.record(request.user, AuditAction.SUBSCRIPTION_CREATED, obj.pk)
             AuditEntry.record(request.user, AuditAction.SECRET_CHANGED, obj.pk)
@@ -137,4 +137,4 @@ class SubscriptionAdmin(VisibleAdmin):
 
     @admin.display(description=_("document"))
     def shown_document(self, obj: Subscription) -> str:
-        return format_html('<pre tabindex="0">{}</pre>', shown_json(obj.document)) if obj.document else "–"
+        return format_html('<pre tabindex="0">{}</pre>', format_json(obj.document)) if obj.document else "–"

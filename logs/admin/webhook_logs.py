@@ -16,8 +16,8 @@ from ..logsearch.filterset import EVENT_TYPES
 from ..models import Attempt, Payload, RunEntry, WebhookLog
 from ..payloads.masking import mask_text, masked_keys
 from . import redelivery
-from .base import RecordAdmin, VisibleAdmin
-from .formatting import shown_json
+from .base import ReadOnlyAdmin, VisibleAdmin
+from .formatting import format_json
 
 
 class EventTypeFilter(admin.SimpleListFilter):
@@ -37,7 +37,7 @@ class EventTypeFilter(admin.SimpleListFilter):
 
 
 @admin.register(WebhookLog)
-class WebhookLogAdmin(VisibleAdmin, RecordAdmin):
+class WebhookLogAdmin(VisibleAdmin, ReadOnlyAdmin):
     list_display = ["created_at", "state", "event_type", "action", "title", "subscription", "status", "cause", "retry"]
     list_filter = ["state", "cause", EventTypeFilter]
     list_select_related = ["subscription"]
@@ -112,4 +112,4 @@ class WebhookLogAdmin(VisibleAdmin, RecordAdmin):
     @admin.display(description=_("payload"))
     def shown_payload(self, log: WebhookLog) -> str:
         event = Payload.objects.filter(pk=log.pk).values_list("event", flat=True).first()
-        return format_html('<pre tabindex="0">{}</pre>', shown_json(event)) if event else str(_("It has expired."))
+        return format_html('<pre tabindex="0">{}</pre>', format_json(event)) if event else str(_("It has expired."))

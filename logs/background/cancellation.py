@@ -28,7 +28,7 @@ def cancellable() -> Iterator[None]:
         close_old_connections()
 
 
-async def in_thread(work: Callable[[], Result]) -> Result:
+async def run_in_thread(work: Callable[[], Result]) -> Result:
     """Do it in a thread of its own, from where it may use the database."""
 
     def alone() -> Result:
@@ -38,7 +38,7 @@ async def in_thread(work: Callable[[], Result]) -> Result:
     return await asyncio.to_thread(alone)
 
 
-def is_at_work() -> bool:
+def is_busy() -> bool:
     return bool(_at_work)
 
 

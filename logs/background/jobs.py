@@ -14,20 +14,20 @@ from procrastinate.contrib.django import app
 from procrastinate.exceptions import ConnectorException, UniqueViolation
 from procrastinate.jobs import Status
 
-from cotadmin.database import connection_parameters, is_away
+from cotadmin.database import connection_parameters, is_connection_lost
 
 from .cancellation import cancellable
 
 logger = logging.getLogger("logs.background.jobs")
 # The queues that are worked at together, and by how many jobs at once: what takes hours holds up nothing but its own kind.
-KINDS = {"imports": (["imports"], 2), "plans": (["plans"], 2), "others": (["default", "retention"], 2)}
+WORKER_QUEUES = {"imports": (["imports"], 2), "plans": (["plans"], 2), "others": (["default", "retention"], 2)}
 GRACE_SECONDS = 1.0  # a job that is nearly done may end by itself
-MOST_CONNECTIONS = 6
-HEARTBEATS = 5  # in the time of a lease
-SETTLED_SECONDS = 5.0
+MAX_CONNECTIONS = 6
+HEARTBEATS_PER_LEASE = 5  # in the time of a lease
+STARTED_AFTER_SECONDS = 5.0
 
 
-class Interrupted(Exception):
+class JobInterrupted(Exception):
     """The job ended before its time, since the worker stops or the database went away. It is to be run again."""
 
 
@@ -38,8 +38,8 @@ def interruptible(should_stop: Callable[[], bool]) -> Iterator[None]:
         try:
             yield
         except Error as error:
-            if should_stop() or is_away(error):
-                raise Interrupted from error
+            if should_stop() or is_connection_lost(error):
+                raise JobInterrupted from error
             raise
 
 
@@ -47,13 +47,13 @@ async def run_jobs(is_well: Callable[[], None], *, queue_lost: Callable[[], Awai
     """Procrastinate's workers, one for each kind, and the sweep, until cancelled. Ends when one of them does."""
     parameters = await asyncio.to_thread(connection_parameters)
     parameters["application_name"] = "cotadmin jobs"
-    connector = PsycopgConnector(kwargs=parameters, min_size=1, max_size=MOST_CONNECTIONS)
+    connector = PsycopgConnector(kwargs=parameters, min_size=1, max_size=MAX_CONNECTIONS)
     with app.replace_connector(connector) as worker_app:
         async with worker_app.open_async():
-            parts = [_run_kind(worker_app, kind) for kind in KINDS] + [_sweep(worker_app, queue_lost)]
+            parts = [_run_kind(worker_app, kind) for kind in WORKER_QUEUES] + [_sweep(worker_app, queue_lost)]
             tasks = [asyncio.create_task(part) for part in parts]
             try:
-                ended, _ = await asyncio.wait(tasks, timeout=SETTLED_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                ended, _ = await asyncio.wait(tasks, timeout=STARTED_AFTER_SECONDS, return_when=asyncio.FIRST_COMPLETED)
                 if not ended:
                     is_well()
                     await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -68,14 +68,14 @@ async def run_jobs(is_well: Callable[[], None], *, queue_lost: Callable[[], Awai
 
 async def _run_kind(worker_app: App, kind: str) -> None:
     """Returns without an error where Procrastinate's own listener or heartbeat fails: it tells that in its log."""
-    queues, at_once = KINDS[kind]
+    queues, at_once = WORKER_QUEUES[kind]
     await worker_app.run_worker_async(
         name=kind,
         queues=queues,
         concurrency=at_once,
         install_signal_handlers=False,
         shutdown_graceful_timeout=GRACE_SECONDS,
-        update_heartbeat_interval=settings.JOB_LEASE / HEARTBEATS,
+        update_heartbeat_interval=settings.JOB_LEASE / HEARTBEATS_PER_LEASE,
         stalled_worker_timeout=settings.JOB_LEASE,
     )
 
@@ -94,8 +94,8 @@ async def _sweep(worker_app: App, queue_lost: Callable[[], Awaitable[None]]) -> 
             except UniqueViolation:  # a periodic job, of which the next one is queued already
                 await manager.finish_job(job, Status.ABORTED, delete_job=False)
             except ConnectorException as error:
-                if is_away(error):
+                if is_connection_lost(error):
                     raise
                 logger.info("a job that lost its worker was taken by another: %s", job.task_name)
         await queue_lost()
-        await asyncio.sleep(settings.JOB_LEASE / HEARTBEATS)
+        await asyncio.sleep(settings.JOB_LEASE / HEARTBEATS_PER_LEASE)

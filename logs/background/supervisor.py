@@ -6,12 +6,12 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from cotadmin.database import is_away
+from cotadmin.database import is_connection_lost
 
 logger = logging.getLogger("logs.worker")
-FIRST_WAIT_SECONDS = 0.5  # doubled with each failure
-LONGEST_WAIT_SECONDS = 8.0
-MOST_FAILURES = 8  # one after another; a database that is away does not count
+MIN_BACKOFF_SECONDS = 0.5  # doubled with each failure
+MAX_BACKOFF_SECONDS = 8.0
+MAX_FAILURES = 8  # one after another; a database that is away does not count
 
 Work = Callable[[Callable[[], None]], Awaitable[None]]
 
@@ -47,19 +47,19 @@ class Supervisor:
             if self.problems.pop(name, None):
                 logger.info("background loop %s works again", name)
 
-        while failures < MOST_FAILURES:
+        while failures < MAX_FAILURES:
             try:
                 await work(is_well)
                 raise RuntimeError("the loop returned")
             except Exception as error:
                 self.problems[name] = type(error).__name__
-                if is_away(error):
+                if is_connection_lost(error):
                     kind = type(error).__name__
                     logger.warning("background loop %s lost the database, starting it again: %s", name, kind)
                 else:
                     failures += 1
                     logger.exception("background loop %s failed, starting it again", name)
-            await asyncio.sleep(min(FIRST_WAIT_SECONDS * 2**waits, LONGEST_WAIT_SECONDS))
+            await asyncio.sleep(min(MIN_BACKOFF_SECONDS * 2**waits, MAX_BACKOFF_SECONDS))
             waits = min(waits + 1, 20)
         logger.error("background loop %s keeps failing: the worker stops", name)
         self.gone.append(name)

@@ -17,12 +17,12 @@ import msgspec
 from django.utils.translation import gettext as _
 
 from ..payloads.escapes import is_unshowable, may_be_unshowable, with_placeholders
-from ..payloads.json_tree import as_json, parse_to_the_letter
+from ..payloads.json_tree import parse_exact, to_json
 from ..payloads.masking import MASK
 from . import objectid
 from .extended_json import is_extended, to_plain_json
-from .strict_json import NotStrictJSON, loads
-from .tolerant_json import tidied
+from .strict_json import NotStrictJSON, strict_loads
+from .tolerant_json import strip_comments
 
 TRIGGERS = {
     "create-edit-delete-user": "COTUser",
@@ -57,7 +57,7 @@ _SCANNER = json.JSONDecoder()
 _BLANKS = re.compile(r"[ \t\r\n]*")
 
 
-class BadDocument(ValueError):
+class InvalidDocument(ValueError):
     """Why a document is refused, with the JSON Pointer of the field in front where there is one.
 
     `offset` is the place in the document's text, in characters, where the text itself is broken; else None.
@@ -128,7 +128,7 @@ def read_log(data: bytes) -> LogDocument:
     """A COTWebhookLog from JSON or MongoDB extended JSON; raises BadDocument."""
     value, data, is_tidied = _read_imported(data)
     if any(mask in data for mask in _MASKS):
-        raise BadDocument(
+        raise InvalidDocument(
             _("it holds masked values (%(mask)s); export it with --unmasked to import it again") % {"mask": MASK}
         )
     slices = _slices_of(data.decode())
@@ -183,18 +183,18 @@ def read_subscription(data: bytes) -> SubscriptionDocument:
     value, data, is_tidied = _read_imported(data)
     context = value.get("context") or {}
     if not isinstance(context, dict):
-        raise BadDocument(_("not an object"), "/context")
+        raise InvalidDocument(_("not an object"), "/context")
     code = _limited(value, "code", _CODE_LIMIT)
     trigger = _limited(value, "trigger", _TRIGGER_LIMIT)  # one that is none of Cotalker's fires nothing
     name = _text(value, "name")
     if not name.strip() or len(name) > _NAME_LIMIT:
-        raise BadDocument(_("empty or longer than %(limit)s characters") % {"limit": _NAME_LIMIT}, "/name")
+        raise InvalidDocument(_("empty or longer than %(limit)s characters") % {"limit": _NAME_LIMIT}, "/name")
     url = _text(value, "url").strip()
     if not re.match(r"https?://\S+\Z", url, re.IGNORECASE) or len(url) > 2000:
-        raise BadDocument(_("not an http or https URL of at most 2,000 characters"), "/url")
+        raise InvalidDocument(_("not an http or https URL of at most 2,000 characters"), "/url")
     is_active = value.get("isActive", True)
     if not isinstance(is_active, bool):
-        raise BadDocument(_("neither true nor false"), "/isActive")
+        raise InvalidDocument(_("neither true nor false"), "/isActive")
     return SubscriptionDocument(
         id=_id(value, "_id"),
         company_id=_id(value, "company"),
@@ -230,7 +230,7 @@ def write_subscription(subscription: Any) -> str:
     return _one_line(json.dumps(document | changed, ensure_ascii=may_be_unshowable(text)))
 
 
-def written_moment(moment: datetime) -> str:
+def format_timestamp(moment: datetime) -> str:
     """A date as Cotalker writes it: 2022-05-05T20:04:40.084Z."""
     utc = moment.astimezone(UTC)
     return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
@@ -256,15 +256,15 @@ def _read(data: bytes) -> tuple[dict[str, Any], bytes]:
     before = _BEFORE.match(data)[0]  # type: ignore[index]  # it matches nothing as well
     data = data[len(before) :].rstrip(b" \t\r\n")
     try:
-        value = loads(data)
+        value = strict_loads(data)
         if is_extended(value):
             data = to_plain_json(data)
-            value = loads(data)
+            value = strict_loads(data)
     except NotStrictJSON as error:
         offset = None if error.offset is None else error.offset + len(before.decode())
-        raise BadDocument(error.reason, offset=offset) from error
+        raise InvalidDocument(error.reason, offset=offset) from error
     if not isinstance(value, dict):
-        raise BadDocument(_("not a JSON object"))
+        raise InvalidDocument(_("not a JSON object"))
     return value, data
 
 
@@ -272,18 +272,18 @@ def _read_imported(data: bytes) -> tuple[dict[str, Any], bytes, bool]:
     """The same, and whether comments or commas had to be taken out of it."""
     try:
         return *_read(data), False
-    except BadDocument as error:
+    except InvalidDocument as error:
         if error.offset is None:
             raise
         try:
-            return *_read(tidied(data.decode()).encode()), True
-        except BadDocument:
+            return *_read(strip_comments(data.decode()).encode()), True
+        except InvalidDocument:
             raise error from None
 
 
 def _comparable(text: str) -> str:
     """In one spelling where PostgreSQL could not compare two."""
-    return as_json(parse_to_the_letter(text)) if may_be_unshowable(text) else text
+    return to_json(parse_exact(text)) if may_be_unshowable(text) else text
 
 
 def _slices_of(text: str) -> dict[str, str]:
@@ -315,7 +315,7 @@ def _event(text: str, value: Any) -> EventDocument:
 def _logged_event(text: str, value: Any) -> EventDocument:
     """The event of a log, whatever it says: nothing is decided by it any more."""
     if not isinstance(value, dict):
-        raise BadDocument(_("an event must be a JSON object"), "/event")
+        raise InvalidDocument(_("an event must be a JSON object"), "/event")
     words = [value[key][:_WORD_LIMIT] if isinstance(value.get(key), str) else "" for key in ("type", "event")]
     return _as_event(text, value, *words)
 
@@ -328,7 +328,7 @@ def _as_event(text: str, value: dict[str, Any], event_type: str, action: str) ->
         value=value,
         type=event_type,
         action=action,
-        object_id=objectid.parse(object_id) if objectid.is_objectid(object_id) else "",
+        object_id=objectid.parse_objectid(object_id) if objectid.is_objectid(object_id) else "",
         object_name=object_name(data),
     )
 
@@ -338,7 +338,7 @@ def _columns_of_log(log: Any) -> dict[str, Any]:
     return {
         "_id": log.id,
         "company": log.company,
-        "createdAt": written_moment(log.created_at),
+        "createdAt": format_timestamp(log.created_at),
         "status": log.status,
         "retry": log.retry,
         "response": log.response,
@@ -353,17 +353,17 @@ def _one_line(text: str) -> str:
 
 def _required(value: dict[str, Any], key: str, path: str) -> Any:
     if key not in value:
-        raise BadDocument(_("missing"), f"{path}/{key}")
+        raise InvalidDocument(_("missing"), f"{path}/{key}")
     return value[key]
 
 
 def _id(value: dict[str, Any], key: str, path: str = "") -> str:
     try:
-        return objectid.parse(_required(value, key, path))
+        return objectid.parse_objectid(_required(value, key, path))
     except ValueError as error:
-        if isinstance(error, BadDocument):
+        if isinstance(error, InvalidDocument):
             raise
-        raise BadDocument(str(error), f"{path}/{key}") from error
+        raise InvalidDocument(str(error), f"{path}/{key}") from error
 
 
 def _context_id(context: dict[str, Any], key: str) -> str:
@@ -373,14 +373,14 @@ def _context_id(context: dict[str, Any], key: str) -> str:
 def _text(value: dict[str, Any], key: str) -> str:
     text = _required(value, key, "")
     if not isinstance(text, str):
-        raise BadDocument(_("not a string"), f"/{key}")
+        raise InvalidDocument(_("not a string"), f"/{key}")
     return text
 
 
 def _text_or_none(value: dict[str, Any], key: str) -> str | None:
     text = value.get(key)
     if text is not None and not isinstance(text, str):
-        raise BadDocument(_("not a string"), f"/{key}")
+        raise InvalidDocument(_("not a string"), f"/{key}")
     return text
 
 
@@ -391,7 +391,7 @@ def _word(value: dict[str, Any], key: str) -> str:
 def _limited(value: dict[str, Any], key: str, limit: int) -> str:
     word = _required(value, key, "")
     if not isinstance(word, str) or not 0 < len(word) <= limit:
-        raise BadDocument(_("not a string of 1 to %(limit)s characters") % {"limit": limit}, f"/{key}")
+        raise InvalidDocument(_("not a string of 1 to %(limit)s characters") % {"limit": limit}, f"/{key}")
     return word
 
 
@@ -402,7 +402,7 @@ def _response(value: Any, text: str) -> str | None:
 
 def _read_as(key: str, text: str) -> Any:
     """What the column of an outcome tells where the document has this text."""
-    value = loads(text)
+    value = strict_loads(text)
     return _response(value, text) if key == "response" else _as_number(value)
 
 
@@ -418,7 +418,7 @@ def _whole_number(value: dict[str, Any], key: str, most: int) -> int | None:
     if number is None:
         return None
     if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= most:
-        raise BadDocument(_("not a whole number from 0 to %(most)s") % {"most": most}, f"/{key}")
+        raise InvalidDocument(_("not a whole number from 0 to %(most)s") % {"most": most}, f"/{key}")
     return number
 
 
@@ -429,7 +429,7 @@ def _moment(value: dict[str, Any], key: str) -> datetime:
     except (ValueError, OverflowError, TypeError):
         moment = None
     if moment is None or not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
-        raise BadDocument(
+        raise InvalidDocument(
             _("'%(text)s' is not a date such as 2022-05-05T20:04:40.084Z") % {"text": str(text)[:60]}, f"/{key}"
         )
     return moment

@@ -76,15 +76,15 @@ def _of_text(text: str) -> str:
 
 def _number(match: re.Match[bytes]) -> bytes:
     number = match["number"] or b"null"  # as JSON.stringify does with NaN
-    return as_javascript(number.decode()).encode() if match["kind"] == b"Double" and number != b"null" else number
+    return javascript_number(number.decode()).encode() if match["kind"] == b"Double" and number != b"null" else number
 
 
 def _plain_fraction(match: re.Match[bytes]) -> bytes:
     fraction = match["fraction"]
-    return match[0] if fraction is None else as_javascript(fraction.decode()).encode()
+    return match[0] if fraction is None else javascript_number(fraction.decode()).encode()
 
 
-def as_javascript(number: str) -> str:
+def javascript_number(number: str) -> str:
     """A double as JSON.stringify writes it: 409.0 as 409, 1E-07 as 1e-7. What is no double stays, to be refused."""
     value = float(number)
     if math.isinf(value) or (value == 0 and Decimal(number) != 0):

@@ -48,12 +48,12 @@ class UnreadableFile(ValueError):
     """The file as a whole cannot be read any further; what was read before stays."""
 
 
-class TooMuch(UnreadableFile):
+class FileTooLarge(UnreadableFile):
     """It holds more bytes than may be read."""
 
 
 @dataclass(slots=True)
-class Piece:
+class RawDocument:
     """The text of one document and its place in the file, both from 1. `problem` says why it cannot be one, else "".
 
     `is_too_long`: it has not ended within the limit, so only its beginning is here.
@@ -66,9 +66,9 @@ class Piece:
     is_too_long: bool = False
 
 
-def split(
+def iter_documents(
     chunks: Iterable[bytes], limit: int | None = None, on_work: Callable[[], None] = lambda: None
-) -> Iterator[Piece]:
+) -> Iterator[RawDocument]:
     """The documents of a file, in order. Raises UnreadableFile where bytes cannot be made sense of.
 
     `limit`: how many bytes may be read, unpacked; raises TooMuch beyond. `on_work` is called again and again, within a document
@@ -77,7 +77,7 @@ def split(
     return _Splitter(_unpacked(chunks, limit), DOCUMENT_LIMIT, on_work, opens_envelopes=True).pieces()
 
 
-def split_text(chunks: Iterable[bytes], limit: int) -> Iterator[Piece]:
+def iter_text_documents(chunks: Iterable[bytes], limit: int) -> Iterator[RawDocument]:
     """The documents of a text that is not compressed, each of at most `limit` bytes."""
     return _Splitter(iter(chunks), limit).pieces()
 
@@ -103,7 +103,7 @@ def _limited(chunks: Iterable[bytes], limit: int | None) -> Iterator[bytes]:
     for chunk in chunks:
         size += len(chunk)
         if limit is not None and size > limit:
-            raise TooMuch
+            raise FileTooLarge
         yield chunk
 
 
@@ -163,7 +163,7 @@ class _Splitter:
         self.number = 0
         self.is_in_array = False
 
-    def pieces(self) -> Iterator[Piece]:
+    def pieces(self) -> Iterator[RawDocument]:
         while self._skip_between():
             if self._byte() == (b"]" if self.is_in_array else b"["):
                 self.is_in_array = not self.is_in_array
@@ -172,7 +172,7 @@ class _Splitter:
             elif not self._open_envelope():
                 yield self._piece()
         if self.is_in_array:
-            yield Piece(
+            yield RawDocument(
                 self.number + 1, self.line, b"", _("the array is not closed; the end of the file seems to be missing")
             )
 
@@ -208,7 +208,7 @@ class _Splitter:
             self.open_braces += (match[0] == b"{") - (match[0] == b"}")
             self._advance_to(match.end())
 
-    def _piece(self) -> Piece:
+    def _piece(self) -> RawDocument:
         self.number += 1
         if self._byte() not in (b"{", b"["):
             return self._take(self._end_of_junk(), _("not a JSON object"))
@@ -302,9 +302,9 @@ class _Splitter:
             if end < len(self.buffer) or not self._fill():
                 return min(end, len(self.buffer))
 
-    def _take(self, end: int, problem: str = "", is_too_long: bool = False) -> Piece:
+    def _take(self, end: int, problem: str = "", is_too_long: bool = False) -> RawDocument:
         data = self.buffer[self.position : end].rstrip(_BLANKS)
-        piece = Piece(self.number, self.line, data, problem, is_too_long)
+        piece = RawDocument(self.number, self.line, data, problem, is_too_long)
         self._advance_to(end)
         return piece
 

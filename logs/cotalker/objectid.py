@@ -12,14 +12,14 @@ from itertools import count
 
 from django.utils.translation import gettext as _
 
-LENGTH = 24
+OBJECTID_LENGTH = 24
 _PATTERN = re.compile(r"[0-9a-f]{24}")
 _process = os.urandom(5).hex()
 _counter = count(int.from_bytes(os.urandom(3)))
 _lock = threading.Lock()
 
 
-def parse(value: object) -> str:
+def parse_objectid(value: object) -> str:
     """The id in lower case; ValueError where it is not 24 hex digits."""
     if isinstance(value, str) and _PATTERN.fullmatch(lower := value.lower()):
         return lower
@@ -30,7 +30,7 @@ def is_objectid(value: object) -> bool:
     return isinstance(value, str) and bool(_PATTERN.fullmatch(value.lower()))
 
 
-def new(at: datetime | None = None) -> str:
+def new_objectid(at: datetime | None = None) -> str:
     """A new id, unique among processes, that says it was made `at` (now by default)."""
     seconds = int(at.timestamp() if at else time.time())
     with _lock:
@@ -38,11 +38,11 @@ def new(at: datetime | None = None) -> str:
     return f"{seconds:08x}{_process}{number:06x}"
 
 
-def lowest(at: datetime) -> str:
+def lowest_objectid(at: datetime) -> str:
     """The smallest id of that second: every id made at `at` or later is not below it."""
     return f"{int(at.timestamp()):08x}{'0' * 16}"
 
 
-def time_of(objectid: str) -> datetime:
+def objectid_time(objectid: str) -> datetime:
     """When the id was made, to the second, in UTC."""
     return datetime.fromtimestamp(int(objectid[:8], 16), UTC)

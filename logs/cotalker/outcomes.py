@@ -29,7 +29,7 @@ _WORD = re.compile(
 _HEX = re.compile(r"(?=[a-f]*[0-9])[0-9a-f]{8,}", re.IGNORECASE)
 
 
-def without_opaque(text: str) -> str:
+def strip_opaque_tokens(text: str) -> str:
     """`{id}` for each opaque token; `order{n}` for a word with a number of three digits or more behind it."""
     text = _NAMED.sub(_of_named, text)
     text = _RUN.sub(lambda run: "{id}" if _mean_chunk(run[0]) < 2.6 else run[0], text)
@@ -107,7 +107,7 @@ _CLIENT_PREFIX = re.compile(r"\A(?:\w{0,30}Error: )?(?:request to \S{1,2000} fai
 _TRANSPORT_LIMIT = 2500
 
 
-def cause_of(status: int | None, response: str) -> Cause | str:
+def classify_outcome(status: int | None, response: str) -> Cause | str:
     """Why a log failed, as far as Cotalker's document tells; "" for a success."""
     return _cause_of(status, response[:_TRANSPORT_LIMIT])
 
@@ -120,10 +120,10 @@ def _cause_of(status: int | None, response: str) -> Cause | str:
     for cause, pattern in _TRANSPORT:
         if pattern.match(text):
             return cause
-    return cause_of_status(status)
+    return classify_status(status)
 
 
-def cause_of_status(status: int | None) -> Cause:
+def classify_status(status: int | None) -> Cause:
     """The cause that the status of a failed answer alone tells."""
     if status is None:
         return Cause.OTHER
@@ -165,5 +165,5 @@ def _fingerprint(response: str, status: int | None, cause: str) -> str:
     rest = text[start:]
     for pattern, placeholder in _BEFORE_IDS:
         rest = pattern.sub(placeholder, rest)
-    rest = _NUMBER.sub("{n}", without_opaque(rest))
+    rest = _NUMBER.sub("{n}", strip_opaque_tokens(rest))
     return (text[:start] + rest)[:_FINGERPRINT_LENGTH] or (str(status) if status is not None else cause)

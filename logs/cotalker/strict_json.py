@@ -29,7 +29,7 @@ class NotStrictJSON(ValueError):
         self.offset = offset
 
 
-def loads(data: bytes | str) -> Any:
+def strict_loads(data: bytes | str) -> Any:
     """The value of a JSON text, or NotStrictJSON."""
     text = _decode(data) if isinstance(data, bytes) else data
     if text.count("{") + text.count("[") > MAX_DEPTH:

@@ -9,7 +9,7 @@ _COMMENT = re.compile(rf"{_STRING}|(?P<comment>//[^\n]*|/\*(?:[^*]|\*(?!/))*+(?:
 _LAST_COMMA = re.compile(rf"{_STRING}|(?P<comma>,)(?=\s*[}}\]])", re.DOTALL)
 
 
-def tidied(text: str) -> str:
+def strip_comments(text: str) -> str:
     """The text without comments and without commas before a closing bracket."""
     without = _COMMENT.sub(lambda match: "" if match["comment"] else match[0], text)
     return _LAST_COMMA.sub(lambda match: "" if match["comma"] else match[0], without)

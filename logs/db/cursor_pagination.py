@@ -15,11 +15,11 @@ _CURSOR = re.compile(r"(-?\d{1,17})~([0-9a-f]{24})")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class BadCursor(ValueError):
+class InvalidCursor(ValueError):
     """The place in the list cannot be read; only a hand-made address has one."""
 
 
-class Key(NamedTuple):
+class Cursor(NamedTuple):
     """A place in a list that is in the order of time; logs of the same moment are told apart by their ids."""
 
     created_at: datetime
@@ -40,16 +40,16 @@ class Page:
         return len(self.logs)
 
 
-def key_page(logs: QuerySet, cursor: str, size: int) -> Page:
+def cursor_page(logs: QuerySet, cursor: str, size: int) -> Page:
     """The `size` newest of `logs`, or those right after `cursor`. One query; raises BadCursor."""
     if cursor:
-        logs = beyond(logs, read_cursor(cursor), is_older=True)
+        logs = after_cursor(logs, decode_cursor(cursor), is_older=True)
     found = list(logs.order_by("-created_at", "-id")[: size + 1])
     has_more = len(found) > size
-    return Page(found[:size], cursor_of(key_of(found[size - 1])) if has_more else "")
+    return Page(found[:size], encode_cursor(cursor_for(found[size - 1])) if has_more else "")
 
 
-def beyond(logs: QuerySet, place: Key, *, is_older: bool) -> QuerySet:
+def after_cursor(logs: QuerySet, place: Cursor, *, is_older: bool) -> QuerySet:
     """Those older than the place, or those newer. The first condition is what an index is walked by; the second breaks ties."""
     moment, pk = place
     if is_older:
@@ -57,29 +57,29 @@ def beyond(logs: QuerySet, place: Key, *, is_older: bool) -> QuerySet:
     return logs.filter(created_at__gte=moment).filter(Q(created_at__gt=moment) | Q(pk__gt=pk))
 
 
-def in_order(logs: QuerySet, place: Key | None, *, is_older: bool, limit: int) -> list[Key]:
+def ordered_keys(logs: QuerySet, place: Cursor | None, *, is_older: bool, limit: int) -> list[Cursor]:
     """The keys of the `limit` logs that come next: from the newest on, or from the oldest. One query."""
     if place is not None:
-        logs = beyond(logs, place, is_older=is_older)
+        logs = after_cursor(logs, place, is_older=is_older)
     order = ("-created_at", "-id") if is_older else ("created_at", "id")
-    return [Key(*row) for row in logs.order_by(*order).values_list("created_at", "pk")[:limit]]
+    return [Cursor(*row) for row in logs.order_by(*order).values_list("created_at", "pk")[:limit]]
 
 
-def key_of(log) -> Key:
-    return Key(log.created_at, log.pk)
+def cursor_for(log) -> Cursor:
+    return Cursor(log.created_at, log.pk)
 
 
-def cursor_of(key: Key) -> str:
+def encode_cursor(key: Cursor) -> str:
     """The place as it stands in an address: microseconds since 1970, and the id."""
     return f"{(key.created_at - _EPOCH) // timedelta(microseconds=1)}~{key.pk}"
 
 
-def read_cursor(cursor: str) -> Key:
+def decode_cursor(cursor: str) -> Cursor:
     """Raises BadCursor."""
     match = _CURSOR.fullmatch(cursor)
     if not match or not objectid.is_objectid(match[2]):
-        raise BadCursor(cursor[:60])
+        raise InvalidCursor(cursor[:60])
     try:
-        return Key(_EPOCH + timedelta(microseconds=int(match[1])), match[2])
+        return Cursor(_EPOCH + timedelta(microseconds=int(match[1])), match[2])
     except OverflowError as error:
-        raise BadCursor(cursor[:60]) from error
+        raise InvalidCursor(cursor[:60]) from error

@@ -14,79 +14,81 @@ from django.utils import timezone
 
 from ..cotalker import objectid
 
-TABLE = "logs_payload"
-DEFAULT = f"{TABLE}_default"
+PAYLOAD_TABLE = "logs_payload"
+DEFAULT_PARTITION = f"{PAYLOAD_TABLE}_default"
 FIRST_YEAR = 2010
 MONTHS_AHEAD = 3
 _LOCK = 0x636F7461  # any number, the same everywhere: one partition is made at a time
 
 
-def make_months_of(ids: Iterable[str]) -> None:
+def ensure_partitions_for(ids: Iterable[str]) -> None:
     """Make the missing partitions for these log ids; call it before their payloads are inserted. One query when all exist."""
     _make_missing(month for pk in ids if (month := _month_of(pk)))
 
 
-def make_months_ahead() -> None:
+def ensure_future_partitions() -> None:
     """Make this month and those that come, so that no delivery has to. One query when all exist."""
-    months = [month_at(timezone.now())]
+    months = [month_start(timezone.now())]
     while len(months) <= MONTHS_AHEAD:
-        months.append(following(months[-1]))
+        months.append(next_month(months[-1]))
     _make_missing(months)
 
 
-def month_at(moment: datetime) -> datetime:
+def month_start(moment: datetime) -> datetime:
     """The beginning of the month, by UTC, that the moment is in."""
     return moment.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
-def following(month: datetime) -> datetime:
+def next_month(month: datetime) -> datetime:
     """The month after it."""
     return datetime(month.year + month.month // 12, month.month % 12 + 1, 1, tzinfo=UTC)
 
 
-def partition_of(month: datetime) -> str:
+def partition_name(month: datetime) -> str:
     """The name of its table, whether it exists or not."""
-    return f"{TABLE}_{month:%Y_%m}"
+    return f"{PAYLOAD_TABLE}_{month:%Y_%m}"
 
 
-def months_made() -> list[datetime]:
+def existing_months() -> list[datetime]:
     """Those that have a partition, the oldest first."""
-    names = sorted(partition_names() - {DEFAULT})
-    return [datetime.strptime(name, f"{TABLE}_%Y_%m").replace(tzinfo=UTC) for name in names]
+    names = sorted(partition_names() - {DEFAULT_PARTITION})
+    return [datetime.strptime(name, f"{PAYLOAD_TABLE}_%Y_%m").replace(tzinfo=UTC) for name in names]
 
 
 def partition_names() -> set[str]:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = %s::regclass", [TABLE])
+        cursor.execute(
+            "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = %s::regclass", [PAYLOAD_TABLE]
+        )
         return {name for (name,) in cursor.fetchall()}
 
 
 def _make_missing(months: Iterable[datetime]) -> None:
     existing = partition_names()
     for month in sorted(set(months)):
-        if (name := partition_of(month)) not in existing:
+        if (name := partition_name(month)) not in existing:
             _make(name, month)
 
 
 def _month_of(pk: str) -> datetime | None:
-    moment = objectid.time_of(pk)
+    moment = objectid.objectid_time(pk)
     if not FIRST_YEAR <= moment.year <= timezone.now().year + 1:
         return None
-    return month_at(moment)
+    return month_start(moment)
 
 
 def _make(name: str, month: datetime) -> None:
-    start, end = objectid.lowest(month), objectid.lowest(following(month))
+    start, end = objectid.lowest_objectid(month), objectid.lowest_objectid(next_month(month))
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
         cursor.execute("SELECT to_regclass(%s)", [name])
         if cursor.fetchone()[0]:
             return
         # What is in the default partition already must move, or PostgreSQL refuses the new one.
-        cursor.execute(f"CREATE TABLE {name} (LIKE {TABLE} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)")
+        cursor.execute(f"CREATE TABLE {name} (LIKE {PAYLOAD_TABLE} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)")
         cursor.execute(
-            f"WITH moved AS (DELETE FROM {DEFAULT} WHERE log_id >= %s AND log_id < %s RETURNING *) "
+            f"WITH moved AS (DELETE FROM {DEFAULT_PARTITION} WHERE log_id >= %s AND log_id < %s RETURNING *) "
             f"INSERT INTO {name} SELECT * FROM moved",
             [start, end],
         )
-        cursor.execute(f"ALTER TABLE {TABLE} ATTACH PARTITION {name} FOR VALUES FROM ('{start}') TO ('{end}')")
+        cursor.execute(f"ALTER TABLE {PAYLOAD_TABLE} ATTACH PARTITION {name} FOR VALUES FROM ('{start}') TO ('{end}')")

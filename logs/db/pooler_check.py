@@ -9,13 +9,13 @@ from django.core.checks import CheckMessage, Error, Tags, register
 
 from cotadmin.database import connection_parameters
 
-TRIES = 5  # another client may take the connection to the server in between
-BY_TRANSACTION = (
+CONNECTION_ATTEMPTS = 5  # another client may take the connection to the server in between
+TRANSACTION_MODE_MESSAGE = (
     "DATABASE_URL leads to a connection pooler that gives each transaction another connection (pool_mode = transaction in "
     "PgBouncer). cotadmin needs connections that stay, for LISTEN, settings and locks. Connect to PostgreSQL directly, or set "
     "pool_mode = session."
 )
-NO_OPTIONS = (
+NO_OPTIONS_MESSAGE = (
     "DATABASE_URL leads to a connection pooler that refuses settings at the start of a connection. Connect to PostgreSQL "
     "directly, or set pool_mode = session and ignore_startup_parameters = options in PgBouncer."
 )
@@ -29,12 +29,12 @@ def pooler_problem() -> str:
             server = _server_of(first)
             if first.info.backend_pid == server:
                 return ""  # nothing stands in between: a pooler tells its clients numbers of its own
-            is_shared = any(_is_given_away(server, parameters) for _try in range(TRIES))
+            is_shared = any(_is_given_away(server, parameters) for _try in range(CONNECTION_ATTEMPTS))
     except psycopg.OperationalError as error:
         if "unsupported startup parameter" in str(error):
-            return NO_OPTIONS
+            return NO_OPTIONS_MESSAGE
         raise
-    return BY_TRANSACTION if is_shared else ""
+    return TRANSACTION_MODE_MESSAGE if is_shared else ""
 
 
 def _is_given_away(server: int, parameters: dict[str, Any]) -> bool:

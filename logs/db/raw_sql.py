@@ -9,11 +9,11 @@ from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db import DEFAULT_DB_ALIAS, connection
 from django.db.models import Model, Q
 
-Written = tuple[str, list[Any]]  # SQL, and what goes into it
-NEVER: Written = ("FALSE", [])
+SqlFragment = tuple[str, list[Any]]  # SQL, and what goes into it
+SQL_FALSE: SqlFragment = ("FALSE", [])
 
 
-def written(model: type[Model], condition: Q) -> Written:
+def compile_where(model: type[Model], condition: Q) -> SqlFragment:
     """A condition on columns of the model alone, for any table that has these columns: it does not name one."""
     query = model._default_manager.filter(condition).query
     try:
@@ -21,17 +21,17 @@ def written(model: type[Model], condition: Q) -> Written:
     except FullResultSet:
         return "TRUE", []
     except EmptyResultSet:
-        return NEVER
+        return SQL_FALSE
     return text.replace(f'"{model._meta.db_table}".', ""), list(values)
 
 
-def every(conditions: Iterable[Written]) -> Written:
+def sql_and(conditions: Iterable[SqlFragment]) -> SqlFragment:
     """All of them in one; there is one at least."""
     texts, values = zip(*conditions, strict=True)
     return " AND ".join(texts), [value for some in values for value in some]
 
 
-def answers(*questions: Written) -> list[list[tuple[Any, ...]]]:
+def fetch_all(*questions: SqlFragment) -> list[list[tuple[Any, ...]]]:
     """The rows of each, all asked for at once. What gives no rows, such as SET, has no place among them."""
     texts, values = zip(*questions, strict=True)
     with connection.cursor() as cursor:

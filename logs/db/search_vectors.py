@@ -15,23 +15,25 @@ from django.db.models import Q
 
 from ..cotalker import objectid
 from ..payloads.masking import MaskedKeys, mask_text
-from ..payloads.tokens import as_written, search_tokens
+from ..payloads.tokens import parse_keeping_numbers, search_tokens
 
-SHORTEST_BEGINNING = 3  # letters
-LONG_RESPONSE = 8192  # characters; ours are no longer, an imported one may be
-BYTES_LIMIT = 1_000_000  # of the words of a vector; PostgreSQL takes 1,048,575
-MORE_VECTORS = ("search_2", "search_3", "search_4")  # of a payload; NULL in all but the largest
-MORE_WORDS = "'+'"  # no word, but the mark in the first vector that there are more words than in all of them
+MIN_PREFIX_LENGTH = 3  # letters
+MAX_INDEXED_RESPONSE = 8192  # characters; ours are no longer, an imported one may be
+MAX_VECTOR_BYTES = 1_000_000  # of the words of a vector; PostgreSQL takes 1,048,575
+OVERFLOW_VECTORS = ("search_2", "search_3", "search_4")  # of a payload; NULL in all but the largest
+OVERFLOW_MARK = "'+'"  # no word, but the mark in the first vector that there are more words than in all of them
 
 
 def event_vectors(event: str, keys: MaskedKeys) -> list[str | None]:
     """The JSON of an event as the texts of its tsvectors: that of `search`, and those of MORE_VECTORS."""
-    return _vectors(search_tokens(as_written(event), keys), 1 + len(MORE_VECTORS))
+    return _vectors(search_tokens(parse_keeping_numbers(event), keys), 1 + len(OVERFLOW_VECTORS))
 
 
 def response_vector(response: str, keys: MaskedKeys) -> str:
     """A response as the text of a tsvector. Cached unless it is long, for most responses are one of a few."""
-    return (_vector_of_response if len(response) <= LONG_RESPONSE else _vector_of_response.__wrapped__)(response, keys)
+    return (_vector_of_response if len(response) <= MAX_INDEXED_RESPONSE else _vector_of_response.__wrapped__)(
+        response, keys
+    )
 
 
 @lru_cache(maxsize=1024)
@@ -43,22 +45,22 @@ def _vector_of_response(response: str, keys: MaskedKeys) -> str:
 def _vectors(words: list[str], number: int) -> list[str | None]:
     parts = _cut(words)
     if len(parts) > number:
-        parts[0].append(MORE_WORDS)
+        parts[0].append(OVERFLOW_MARK)
     vectors: list[str | None] = [" ".join(part) for part in parts[:number]]
     return vectors + [None] * (number - len(vectors))
 
 
 def _cut(words: list[str]) -> list[list[str]]:
     """Into parts of BYTES_LIMIT."""
-    if sum(map(len, words)) * 4 <= BYTES_LIMIT:  # UTF-8 has four bytes for a letter at most
+    if sum(map(len, words)) * 4 <= MAX_VECTOR_BYTES:  # UTF-8 has four bytes for a letter at most
         return [words]
     parts: list[list[str]] = [[]]
-    room = BYTES_LIMIT
+    room = MAX_VECTOR_BYTES
     for word in words:
         size = len(word.encode())
         if size > room:
             parts.append([])
-            room = BYTES_LIMIT
+            room = MAX_VECTOR_BYTES
         parts[-1].append(word)
         room -= size
     return parts
@@ -66,32 +68,32 @@ def _cut(words: list[str]) -> list[list[str]]:
 
 def tsquery(tokens: Sequence[str], operator: str = "&") -> str:
     """All of the words, as the text of a tsquery. Three letters are enough of a word; it takes all of an id, and of "=word"."""
-    return f" {operator} ".join(f"'{token}':*" if is_beginning(token) else f"'{token.lstrip('=')}'" for token in tokens)
+    return f" {operator} ".join(f"'{token}':*" if is_prefix(token) else f"'{token.lstrip('=')}'" for token in tokens)
 
 
-def is_beginning(token: str) -> bool:
+def is_prefix(token: str) -> bool:
     """Whether words that begin with the token are found by it."""
-    return SHORTEST_BEGINNING <= len(token) < objectid.LENGTH and not token.startswith("=")
+    return MIN_PREFIX_LENGTH <= len(token) < objectid.OBJECTID_LENGTH and not token.startswith("=")
 
 
-def in_response(tokens: Sequence[str], *, or_more: bool = False) -> Q:
+def response_matches(tokens: Sequence[str], *, or_more: bool = False) -> Q:
     """Of a log: its response has all of the words. `or_more`: or may have them, having more words than its vector."""
-    return Q(search__matches=tsquery(tokens)) | (Q(search__matches=MORE_WORDS) if or_more else Q())
+    return Q(search__matches=tsquery(tokens)) | (Q(search__matches=OVERFLOW_MARK) if or_more else Q())
 
 
-def in_event(tokens: Sequence[str], payload: str = "", *, or_more: bool = False) -> Q:
+def event_matches(tokens: Sequence[str], payload: str = "", *, or_more: bool = False) -> Q:
     """Of a payload (`payload`: the lookup that leads to it): its event has all of the words. `or_more`: as for `in_response`.
 
     Those that are not all in the first vector have one in the others, which are nearly empty: so these are asked first.
     """
     found = Q(**{f"{payload}search__matches": tsquery(tokens)})
     beyond = Q()
-    for vector in MORE_VECTORS:
+    for vector in OVERFLOW_VECTORS:
         beyond |= Q(**{f"{payload}{vector}__matches": tsquery(tokens, "|")})
     for token in tokens if len(tokens) > 1 else ():
         anywhere = Q()
-        for vector in ("search", *MORE_VECTORS):
+        for vector in ("search", *OVERFLOW_VECTORS):
             anywhere |= Q(**{f"{payload}{vector}__matches": tsquery([token])})
         beyond &= anywhere
     found |= beyond
-    return found | (Q(**{f"{payload}search__matches": MORE_WORDS}) if or_more else Q())
+    return found | (Q(**{f"{payload}search__matches": OVERFLOW_MARK}) if or_more else Q())

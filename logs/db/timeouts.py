@@ -15,12 +15,12 @@ from django.utils.formats import number_format
 from psycopg.errors import QueryCanceled
 
 
-class TookTooLong(Exception):
+class StatementTimeout(Exception):
     """The database gave up at the limit."""
 
 
 @contextmanager
-def time_limit(seconds: float) -> Iterator[None]:
+def statement_timeout(seconds: float) -> Iterator[None]:
     """Queries inside are cancelled after `seconds` each; raises TookTooLong then."""
     try:
         with transaction.atomic(), connection.cursor() as cursor:
@@ -31,16 +31,16 @@ def time_limit(seconds: float) -> Iterator[None]:
             )  # for an outer transaction, if there is one
     except OperationalError as error:
         if isinstance(error.__cause__, QueryCanceled):
-            raise TookTooLong from error
+            raise StatementTimeout from error
         raise
 
 
-LIMIT = 10_000
-SECONDS = 1.0
+COUNT_LIMIT = 10_000
+COUNT_TIMEOUT_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
-class Count:
+class BoundedCount:
     """`number` is at most LIMIT; `is_more` says that there are more. `number` None: counting took too long.
 
     `is_least`: so many were found before the search ended, and there may be more.
@@ -60,10 +60,10 @@ class Count:
         return self.number != 0
 
 
-def bounded_count(rows: QuerySet) -> Count:
+def bounded_count(rows: QuerySet) -> BoundedCount:
     try:
-        with time_limit(SECONDS):
-            number = rows.order_by().values("pk")[: LIMIT + 1].count()
-    except TookTooLong:
-        return Count(None)
-    return Count(min(number, LIMIT), number > LIMIT)
+        with statement_timeout(COUNT_TIMEOUT_SECONDS):
+            number = rows.order_by().values("pk")[: COUNT_LIMIT + 1].count()
+    except StatementTimeout:
+        return BoundedCount(None)
+    return BoundedCount(min(number, COUNT_LIMIT), number > COUNT_LIMIT)

@@ -15,7 +15,7 @@ from psycopg.pq import Format
 _TIMESTAMPTZ = psycopg.adapters.types["timestamptz"].oid
 
 
-class MomentLoader(Loader):
+class TimestamptzLoader(Loader):
     """psycopg's, for sessions in UTC. `timezone`: by it Django knows that it need not put its own in place."""
 
     timezone = UTC
@@ -26,7 +26,7 @@ class MomentLoader(Loader):
         return of_psycopg(oid, context)  # type: ignore[return-value]
 
 
-def read_by_psycopg(connection: Any, **_signal: object) -> None:
+def register_timestamptz_loader(connection: Any, **_signal: object) -> None:
     """For the signal `connection_created`."""
     if connection.timezone == UTC:
-        connection.connection.adapters.register_loader("timestamptz", MomentLoader)
+        connection.connection.adapters.register_loader("timestamptz", TimestamptzLoader)

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, field
 
 import psycopg
 
-from .http_client import Outcome
+from .http_client import SendOutcome
 
-BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0)  # seconds; what took longer is in none
+DURATION_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0)  # seconds; what took longer is in none
 
 # In the order of causes, so that two workers never wait for each other.
 _ADD = """
@@ -30,49 +30,49 @@ ON CONFLICT (cause) DO UPDATE SET
 
 
 @dataclass(slots=True)
-class Count:
+class AttemptCount:
     """Of one cause, "" for received. `buckets`: how many took at most so many seconds (BUCKETS), each counted once."""
 
     cause: str
     attempts: int = 0
     seconds: float = 0.0
-    buckets: list[int] = field(default_factory=lambda: [0] * len(BUCKETS))
+    buckets: list[int] = field(default_factory=lambda: [0] * len(DURATION_BUCKETS))
 
-    def add(self, other: Count) -> None:
+    def add(self, other: AttemptCount) -> None:
         self.attempts += other.attempts
         self.seconds += other.seconds
         self.buckets = [mine + more for mine, more in zip(self.buckets, other.buckets, strict=True)]
 
 
-class Counts:
+class AttemptCounts:
     def __init__(self) -> None:
-        self._by_cause: dict[str, Count] = {}
+        self._by_cause: dict[str, AttemptCount] = {}
 
-    def add(self, outcome: Outcome) -> None:
+    def add(self, outcome: SendOutcome) -> None:
         count = self._of(str(outcome.cause))
         seconds = outcome.duration_ms / 1000
         count.attempts += 1
         count.seconds += seconds
-        place = bisect_left(BUCKETS, seconds)
-        if place < len(BUCKETS):
+        place = bisect_left(DURATION_BUCKETS, seconds)
+        if place < len(DURATION_BUCKETS):
             count.buckets[place] += 1
 
-    def take(self) -> list[Count]:
+    def take(self) -> list[AttemptCount]:
         """What was counted since the last time."""
         taken, self._by_cause = self._by_cause, {}
         return list(taken.values())
 
-    def put_back(self, taken: list[Count]) -> None:
+    def put_back(self, taken: list[AttemptCount]) -> None:
         for count in taken:
             self._of(count.cause).add(count)
 
-    def _of(self, cause: str) -> Count:
+    def _of(self, cause: str) -> AttemptCount:
         if cause not in self._by_cause:
-            self._by_cause[cause] = Count(cause)
+            self._by_cause[cause] = AttemptCount(cause)
         return self._by_cause[cause]
 
 
-async def save(connection: psycopg.AsyncConnection, counts: Counts) -> None:
+async def store_counts(connection: psycopg.AsyncConnection, counts: AttemptCounts) -> None:
     """Add what was counted to the database. Raises psycopg.Error; nothing is lost then, the next time adds it."""
     taken = counts.take()
     if not taken:

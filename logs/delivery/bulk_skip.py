@@ -12,10 +12,10 @@ from django.db.models.functions import Now
 from procrastinate.contrib.django import app
 
 from ..models import AuditAction, AuditEntry, Subscription, WaitingSkip
-from ..models.queue import GOES_ON
+from ..models.queue import RESUMED_FIELDS
 
-QUICK = 5_000  # logs, that take a fraction of a second
-PIECE = 2_000
+QUICK_SKIP_LIMIT = 5_000  # logs, that take a fraction of a second
+SKIP_BATCH_SIZE = 2_000
 _LOST = """
 SELECT id FROM logs_waitingskip skip WHERE ended_at IS NULL AND NOT EXISTS (
     SELECT FROM procrastinate_jobs job
@@ -43,46 +43,46 @@ WITH next AS MATERIALIZED (
 )
 SELECT (SELECT count(*) FROM skipped), turn, position FROM next ORDER BY turn DESC, position DESC LIMIT 1
 """
-BEGINNING = (-1, -1)
+STARTING = (-1, -1)
 
 
 @dataclass(frozen=True)
-class Skipping:
+class BulkSkipStatus:
     """`number`: of the logs that were skipped; `goes_on`: many are being skipped by a job."""
 
     number: int = 0
     goes_on: bool = False
 
 
-def skip_what_waits(subscription: Subscription, *, by, reason: str) -> Skipping:
+def skip_waiting(subscription: Subscription, *, by, reason: str) -> BulkSkipStatus:
     """Nothing where the subscription is active, or nothing waits."""
-    if subscription.waiting().order_by()[: QUICK + 1].count() <= QUICK:
-        return Skipping(subscription.skip_what_waits(by=by, reason=reason))
+    if subscription.waiting().order_by()[: QUICK_SKIP_LIMIT + 1].count() <= QUICK_SKIP_LIMIT:
+        return BulkSkipStatus(subscription.skip_what_waits(by=by, reason=reason))
     with transaction.atomic():
         # The lane is locked by it, so that of many who ask one begins.
         idle = Subscription.objects.filter(pk=subscription.pk, is_active=False)
-        if not idle.update(lane_version=F("lane_version") + 1, is_draining=False, **GOES_ON):
-            return Skipping()
+        if not idle.update(lane_version=F("lane_version") + 1, is_draining=False, **RESUMED_FIELDS):
+            return BulkSkipStatus()
         values = {"reason": reason, "asked_by": by}
         skip, is_new = WaitingSkip.objects.get_or_create(subscription=subscription, ended_at=None, defaults=values)
         if is_new:
             app.configure_task("logs.tasks.skip_waiting", allow_unknown=False).defer(skip_id=skip.pk)
-    return Skipping(goes_on=True)
+    return BulkSkipStatus(goes_on=True)
 
 
 def run(pk: int, should_stop: Callable[[], bool] = lambda: False) -> bool:
     """What the job does. Safe to do again. False where it was stopped before its end."""
-    place = BEGINNING
+    place = STARTING
     while not should_stop():
         with transaction.atomic():
             skip = WaitingSkip.objects.select_for_update().filter(pk=pk, ended_at=None).first()
             if skip is None:
                 return True
             after = _skip_piece(skip, place)
-            if after is None and place == BEGINNING:
+            if after is None and place == STARTING:
                 _end(skip)
                 return True
-        place = after or BEGINNING  # once more from there: somebody may have queued a re-delivery meanwhile
+        place = after or STARTING  # once more from there: somebody may have queued a re-delivery meanwhile
     return False
 
 
@@ -96,7 +96,7 @@ def lost() -> list[int]:
 def _skip_piece(skip: WaitingSkip, place: tuple[int, int]) -> tuple[int, int] | None:
     """The place of the last that was looked at; None where nothing is left, or the subscription sends again."""
     turn, position = place
-    asked: dict[str, Any] = {"lane": skip.subscription_id, "turn": turn, "position": position, "most": PIECE}
+    asked: dict[str, Any] = {"lane": skip.subscription_id, "turn": turn, "position": position, "most": SKIP_BATCH_SIZE}
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_SKIP, asked)
         found = cursor.fetchone()

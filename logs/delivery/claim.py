@@ -12,14 +12,14 @@ from typing import Any
 import psycopg
 from django.conf import settings
 
-from ..signing import SecretUnreadable, decrypt_secret
-from .leases import GROUP_OF_LANE, Leases, group_of
-from .superseded import NEWER_WAS_RECEIVED
+from ..signing import SecretDecryptionError, decrypt_secret
+from .leases import SHARD_SQL, Leases, shard_of
+from .superseded import NEWER_WAS_DELIVERED
 
-AHEAD = 20  # logs of a lane that are read at once
-AHEAD_BYTES = 64 * 1024  # of their payloads, as they are sent
+PREFETCH = 20  # logs of a lane that are read at once
+PREFETCH_BYTES = 64 * 1024  # of their payloads, as they are sent
 MEASURED_BYTES = 4 * 1024  # as they are stored: what is compressed to more is measured when it is the next of its lane
-CLOCK_SLACK = 5.0  # seconds
+CLOCK_SKEW_SECONDS = 5.0  # seconds
 EXPIRED = "The payload has expired."
 
 # A log stands at the head of its lane by (turn, position); of a run and an event with one position, the older goes first.
@@ -98,8 +98,8 @@ _CLAIM_WOKEN, _CLAIM_ALL = (
         first=FIRST.format(may_go=MAY_GO, most="%(ahead)s"),
         is_sent=IS_SENT,
         variant=VARIANT,
-        group_of_lane=GROUP_OF_LANE,
-        newer_was_received=NEWER_WAS_RECEIVED,
+        group_of_lane=SHARD_SQL,
+        newer_was_received=NEWER_WAS_DELIVERED,
         which=which,
     )
     for which in (
@@ -162,11 +162,11 @@ async def claim(
         "busy": list(busy),
         "woken": list(woken or ()),
         "limit": limit,
-        "ahead": AHEAD,
-        "ahead_bytes": AHEAD_BYTES,
+        "ahead": PREFETCH,
+        "ahead_bytes": PREFETCH_BYTES,
         "measured_bytes": MEASURED_BYTES,
         "small_bytes": small_bytes,
-        "latest": settings.DELIVERY_RETRY_DELAY + CLOCK_SLACK,
+        "latest": settings.DELIVERY_RETRY_DELAY + CLOCK_SKEW_SECONDS,
     }
     found: dict[str, list[Delivery]] = {}
     statement = _CLAIM_ALL if woken is None else _CLAIM_WOKEN
@@ -205,14 +205,14 @@ def _delivery(
     try:
         secrets = tuple(_decrypted(token) for token in (secret, previous_secret) if token)
         more = _headers(headers)
-    except SecretUnreadable as error:
+    except SecretDecryptionError as error:
         problem = str(error)
     except ValueError as error:  # it would keep every other lane from being read
         problem = f"The request headers cannot be read: {type(error).__name__}"
     return Delivery(
         log_id=log_id,
         lane=lane,
-        group=(group := group_of(lane)),
+        group=(group := shard_of(lane)),
         epoch=leases.epochs.get(group, 0),  # it may have been given up while the database was asked
         lane_version=lane_version,
         url=other_url or url,

@@ -5,16 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 
 from .claim import Delivery
-from .http_client import Outcome
+from .http_client import SendOutcome
 
 
-class Received:
+class DeliveredCache:
     """The database tells what is stale when logs are read; this tells what becomes so among those that were read together."""
 
     def __init__(self) -> None:
         self._newest: dict[str, tuple[datetime | None, str]] = {}
 
-    def note(self, delivery: Delivery, outcome: Outcome) -> None:
+    def note(self, delivery: Delivery, outcome: SendOutcome) -> None:
         if outcome.is_success and delivery.object_id and not delivery.is_elsewhere:
             place = _place(delivery)
             self._newest[delivery.object_id] = max(place, self._newest.get(delivery.object_id, place))

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection
 import psycopg
 
 from . import database
-from .leases import HEARTBEATS, Leases
+from .leases import HEARTBEATS_PER_LEASE, Leases
 
 logger = logging.getLogger("logs.delivery")
 STUCK_SECONDS = 5.0
@@ -63,7 +63,7 @@ class Heartbeat(threading.Thread):
             self.leases.register(connection)
             while not self._ending.is_set():
                 self._beat(connection)
-                self._ending.wait(self.leases.seconds / HEARTBEATS)
+                self._ending.wait(self.leases.seconds / HEARTBEATS_PER_LEASE)
             self.leases.give_all_back(connection)
 
     def _beat(self, connection: psycopg.Connection) -> None:

@@ -21,14 +21,21 @@ import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
-from ..cotalker.outcomes import Cause, cause_of_status, is_success
-from .http_connection import HeadFirstConnector
-from .http_exchange import BODY_READ, HEADER_LENGTH, Answer, BadHeader, Target, clean
+from ..cotalker.outcomes import Cause, classify_status, is_success
+from .http_connection import LenientConnector
+from .http_exchange import (
+    MAX_HEADER_LENGTH,
+    MAX_READ_BODY,
+    InvalidHeader,
+    PreparedRequest,
+    RawResponse,
+    strip_unstorable,
+)
 from .response_text import CannotUnpack, decode, header, unpack
-from .ssrf import Blocked, Guard, GuardedResolver
+from .ssrf import DestinationBlocked, DestinationFilter, FilteringResolver
 
 # What a receiver, or the URL of one, can cause. TimeoutError is an OSError, and UnicodeError a ValueError.
-FAILURES = (aiohttp.ClientError, HttpProcessingError, OSError, ValueError)
+SEND_ERRORS = (aiohttp.ClientError, HttpProcessingError, OSError, ValueError)
 
 _ERRNO_CAUSES = {
     errno.ECONNREFUSED: Cause.REFUSED,
@@ -40,16 +47,18 @@ _ERRNO_CAUSES = {
 }
 
 
-def describe(error: Exception, url: str, timeout: float) -> tuple[Cause, str]:
+def classify_error(error: Exception, url: str, timeout: float) -> tuple[Cause, str]:
     host, place = _place(url)
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         code = "EAI_AGAIN" if error.errno == socket.EAI_AGAIN else "ENOTFOUND"
         return Cause.DNS, f"getaddrinfo {code} {host}"
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         # OpenSSL's words alone are what Node says: "certificate has expired".
-        return Cause.TLS, clean(getattr(error.certificate_error, "verify_message", "") or str(error.certificate_error))
+        return Cause.TLS, strip_unstorable(
+            getattr(error.certificate_error, "verify_message", "") or str(error.certificate_error)
+        )
     if isinstance(error, aiohttp.ClientSSLError):
-        return Cause.TLS, clean(str(error.os_error) or str(error))
+        return Cause.TLS, strip_unstorable(str(error.os_error) or str(error))
     if isinstance(error, aiohttp.ServerTimeoutError):
         return Cause.TIMEOUT, f"connect ETIMEDOUT {place}"
     if isinstance(error, TimeoutError):
@@ -60,12 +69,12 @@ def describe(error: Exception, url: str, timeout: float) -> tuple[Cause, str]:
         step = "connect" if isinstance(error, aiohttp.ClientConnectorError) else "read"
         return _ERRNO_CAUSES[error.errno], f"{step} {errno.errorcode[error.errno]} {place}"
     if isinstance(error, HttpProcessingError):
-        return Cause.OTHER, clean(f"Parse Error: {error.message.partition(chr(10))[0]}")[:HEADER_LENGTH]
-    if isinstance(error, BadHeader):
+        return Cause.OTHER, strip_unstorable(f"Parse Error: {error.message.partition(chr(10))[0]}")[:MAX_HEADER_LENGTH]
+    if isinstance(error, InvalidHeader):
         return Cause.OTHER, str(error)
     if isinstance(error, aiohttp.InvalidURL | ValueError):
         return Cause.OTHER, "the URL is not valid"
-    return Cause.OTHER, clean(f"{type(error).__name__}: {error}")[:HEADER_LENGTH]
+    return Cause.OTHER, strip_unstorable(f"{type(error).__name__}: {error}")[:MAX_HEADER_LENGTH]
 
 
 def _place(url: str) -> tuple[str, str]:
@@ -77,12 +86,12 @@ def _place(url: str) -> tuple[str, str]:
 
 
 logger = logging.getLogger("logs.delivery")
-BODY_KEPT = 8 * 1024  # bytes kept of a response
+MAX_STORED_BODY = 8 * 1024  # bytes kept of a response
 _TARGETS = 4096  # URLs whose parsed form is kept
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class SendOutcome:
     """What came of one attempt. `status` None: there was no answer, and `response` says why in Cotalker's manner.
 
     `response` has at most 8 KiB, of more when `is_truncated`; `cause` is "" for a success; `duration_ms` runs from the name
@@ -109,14 +118,14 @@ class Sender:
     and a kept one goes on to the address that was judged, whatever its name resolves to since.
     """
 
-    def __init__(self, guard: Guard, timeout: float = 20.0, connect_timeout: float = 5.0) -> None:
+    def __init__(self, guard: DestinationFilter, timeout: float = 20.0, connect_timeout: float = 5.0) -> None:
         self.guard = guard
         self.timeout = timeout
         self.connect_timeout = connect_timeout
 
     async def __aenter__(self) -> Sender:
-        self.connector = HeadFirstConnector(
-            resolver=GuardedResolver(self.guard),
+        self.connector = LenientConnector(
+            resolver=FilteringResolver(self.guard),
             socket_factory=self.guard.socket_factory,
             use_dns_cache=False,  # a name is looked up, and judged, for every connection
         )
@@ -126,44 +135,46 @@ class Sender:
     async def __aexit__(self, *_error: object) -> None:
         await self.connector.close()
 
-    async def post(self, url: str, payload: bytes, headers: Mapping[str, str], timeout: float | None = None) -> Outcome:  # noqa: ASYNC109
+    async def post(
+        self, url: str, payload: bytes, headers: Mapping[str, str], timeout: float | None = None
+    ) -> SendOutcome:  # noqa: ASYNC109
         """One try: `payload` goes out byte for byte. `timeout` in seconds, from the name lookup to the last byte.
 
         `headers` cannot replace those that every delivery has.
         """
         start = time.monotonic()
         timeout = timeout or self.timeout
-        answer, problem = Answer(), ""
+        answer, problem = RawResponse(), ""
         cause: Cause | str = ""
         try:
             async with asyncio.timeout(timeout):
                 await self._target(url).exchange(payload, headers, answer)
-        except Blocked as error:
+        except DestinationBlocked as error:
             cause, problem = Cause.BLOCKED, f"blocked by the guard: {error}"
-        except FAILURES as error:
-            cause, problem = describe(error, url, timeout)
+        except SEND_ERRORS as error:
+            cause, problem = classify_error(error, url, timeout)
         except Exception as error:  # a fault of ours, or of a library's, that a receiver brought out: the lane goes on
             logger.exception("a try ended in a way that nobody thought of")
             cause, problem = Cause.OTHER, type(error).__name__
         return _outcome(answer, cause, problem, int((time.monotonic() - start) * 1000))
 
-    def _make_target(self, url: str) -> Target:
+    def _make_target(self, url: str) -> PreparedRequest:
         self.guard.check_url(url)
-        return Target(url, self.connector, self.connect_timeout)
+        return PreparedRequest(url, self.connector, self.connect_timeout)
 
 
-def _outcome(answer: Answer, cause: Cause | str, problem: str, duration_ms: int) -> Outcome:
+def _outcome(answer: RawResponse, cause: Cause | str, problem: str, duration_ms: int) -> SendOutcome:
     if answer.status is None:
-        return Outcome(None, problem, cause, duration_ms, note=answer.note)
+        return SendOutcome(None, problem, cause, duration_ms, note=answer.note)
     body, packing = _unpacked(answer)
     # The status decides: what went wrong with the body afterwards is only noted.
     notes = [answer.note, f"the response broke off: {problem}" if problem else "", packing]
-    is_truncated = len(body) > BODY_KEPT
-    text = decode(body[:BODY_KEPT], header(answer.headers, "content-type"), is_cut=is_truncated)
-    return Outcome(
+    is_truncated = len(body) > MAX_STORED_BODY
+    text = decode(body[:MAX_STORED_BODY], header(answer.headers, "content-type"), is_cut=is_truncated)
+    return SendOutcome(
         answer.status,
-        clean(text),
-        "" if is_success(answer.status) else cause_of_status(answer.status),
+        strip_unstorable(text),
+        "" if is_success(answer.status) else classify_status(answer.status),
         duration_ms,
         response_headers=answer.headers,
         is_truncated=is_truncated,
@@ -171,12 +182,12 @@ def _outcome(answer: Answer, cause: Cause | str, problem: str, duration_ms: int)
     )
 
 
-def _unpacked(answer: Answer) -> tuple[bytes, str]:
+def _unpacked(answer: RawResponse) -> tuple[bytes, str]:
     """The body, and a note where it was compressed; nobody asked for that (Accept-Encoding: identity)."""
     encoding = header(answer.headers, "content-encoding")
     if not answer.body or encoding.strip().lower() in ("", "identity"):
         return bytes(answer.body), ""
     try:
-        return unpack(bytes(answer.body), encoding, BODY_READ), f"the response was compressed ({encoding[:60]})"
+        return unpack(bytes(answer.body), encoding, MAX_READ_BODY), f"the response was compressed ({encoding[:60]})"
     except CannotUnpack as error:
         return b"", f"the response is compressed ({error}), and can't be shown"

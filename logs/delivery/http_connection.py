@@ -21,9 +21,9 @@ import aiohttp
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.http_exceptions import BadHttpMessage
 
-KEPT_SECONDS = 15.0  # shorter than most receivers keep them
-KEPT = 400  # of all receivers: a process may have 1,024 files open
-HEAD_LIMIT = 2 * 1024**2  # bytes of a head
+KEEP_ALIVE_SECONDS = 15.0  # shorter than most receivers keep them
+MAX_IDLE_CONNECTIONS = 400  # of all receivers: a process may have 1,024 files open
+MAX_HEAD_BYTES = 2 * 1024**2  # bytes of a head
 _BLANK_LINES = re.compile(rb"[\r\n]*")
 _END_OF_HEAD = re.compile(rb"\n\r?\n")
 _STATUS_LINE = re.compile(rb"[\r\n]*HTTP/[0-9]\.[0-9] (?P<status>[1-9][0-9]{2})(?: [^\n]*)?\r?\n")
@@ -32,7 +32,7 @@ _LENGTH = re.compile(rb"\ncontent-length[ \t]*:(?P<value>[^\r\n]*)\r?(?=\n)", re
 
 
 @dataclass(frozen=True, slots=True)
-class BrokenHead:
+class MalformedResponse:
     """What can be read of a head that is no valid HTTP behind its status line; `rest`: what came after it."""
 
     status: int
@@ -40,11 +40,11 @@ class BrokenHead:
     rest: bytes
 
 
-class HeadFirstConnector(aiohttp.TCPConnector):
+class LenientConnector(aiohttp.TCPConnector):
     def __init__(self, **options: Any) -> None:
-        super().__init__(limit=0, keepalive_timeout=KEPT_SECONDS, **options)
-        self.kept: set[HeadFirst] = set()
-        protocol: type[ResponseHandler] = HeadFirst
+        super().__init__(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS, **options)
+        self.kept: set[LenientConnection] = set()
+        protocol: type[ResponseHandler] = LenientConnection
         self._factory = partial(protocol, self)  # type: ignore[arg-type]  # aiohttp has no public way to choose it
 
     def forget(self, request: aiohttp.ClientRequest) -> None:
@@ -53,10 +53,10 @@ class HeadFirstConnector(aiohttp.TCPConnector):
             protocol.close()
 
 
-class HeadFirst(ResponseHandler):
+class LenientConnection(ResponseHandler):
     """A connection. `is_reused`: the request is not its first; `has_heard`: something of the answer has come."""
 
-    def __init__(self, connector: HeadFirstConnector) -> None:
+    def __init__(self, connector: LenientConnector) -> None:
         super().__init__(connector._loop)
         self.kept = connector.kept
         self.requests = 0
@@ -91,7 +91,7 @@ class HeadFirst(ResponseHandler):
 
     def rest(self) -> None:
         """To be called when the answer is complete: what comes from now on is the answer to nothing."""
-        if not self.is_connected() or self.should_close or self._has_unsent() or len(self.kept) >= KEPT:
+        if not self.is_connected() or self.should_close or self._has_unsent() or len(self.kept) >= MAX_IDLE_CONNECTIONS:
             self.force_close()
         else:
             self.kept.add(self)
@@ -117,7 +117,7 @@ class HeadFirst(ResponseHandler):
                 break
             end = _END_OF_HEAD.search(self._head, max(start, looked_at - 2))
             if end is None:
-                if len(self._head) > HEAD_LIMIT:
+                if len(self._head) > MAX_HEAD_BYTES:
                     self.set_exception(BadHttpMessage("the head is too long"))
                     self.transport.close()  # type: ignore[union-attr]  # it's open: bytes have come
                 return
@@ -137,14 +137,14 @@ class HeadFirst(ResponseHandler):
         self._is_in_head = status < 200 and status != 101
         super().feed_data(data, size)
 
-    def broken_head(self) -> BrokenHead | None:
+    def broken_head(self) -> MalformedResponse | None:
         """None where what has come has no whole status line, or only that of an interim answer."""
         data, start = bytes(self._head), 0
         while found := _STATUS_LINE.match(data, start):
             blank_line = _END_OF_HEAD.search(data, found.end() - 1)
             end = blank_line.end() if blank_line else len(data)
             if (status := int(found["status"])) >= 200 or status == 101:
-                return BrokenHead(status, _HEADER.findall(data, found.end(), end), data[end:])
+                return MalformedResponse(status, _HEADER.findall(data, found.end(), end), data[end:])
             start = end
         return None
 

@@ -18,7 +18,7 @@ from aiohttp.connector import Connection
 from cotadmin import __version__
 
 from ..payloads.request_url import RequestURL
-from .http_connection import HeadFirst, HeadFirstConnector
+from .http_connection import LenientConnection, LenientConnector
 from .response_text import decode
 
 FIXED_HEADERS = {
@@ -27,9 +27,9 @@ FIXED_HEADERS = {
     "Accept-Encoding": "identity",
     "Content-Type": "application/json",
 }
-BODY_READ = 64 * 1024  # bytes read of a response
-HEADERS_KEPT = 50
-HEADER_LENGTH = 1024
+MAX_READ_BODY = 64 * 1024  # bytes read of a response
+MAX_STORED_HEADERS = 50
+MAX_HEADER_LENGTH = 1024
 # A received payload is not to be sent again because of long headers; more than this is not HTTP any more.
 _HEADERS_READ = 256
 _HEADER_READ = 16 * 1024
@@ -41,12 +41,12 @@ _OURS = frozenset(
 )
 
 
-class BadHeader(ValueError):
+class InvalidHeader(ValueError):
     """A request header that cannot be sent."""
 
 
 @dataclass(slots=True)
-class Answer:
+class RawResponse:
     """What has been received so far; a timeout leaves what there is. `note`: that a closed connection had been tried first."""
 
     status: int | None = None
@@ -55,10 +55,10 @@ class Answer:
     note: str = ""
 
 
-class Target:
+class PreparedRequest:
     """What does not change from one request to a URL to the next. Raises ValueError for what is no URL."""
 
-    def __init__(self, url: str, connector: HeadFirstConnector, connect_timeout: float) -> None:
+    def __init__(self, url: str, connector: LenientConnector, connect_timeout: float) -> None:
         parsed = RequestURL.parse(url)
         lines = {"Host": parsed.host}
         if parsed.credentials:
@@ -72,7 +72,7 @@ class Target:
         self.head = f"POST {parsed.target} HTTP/1.1\r\n".encode() + _lines(lines)
         self.ours = _OURS.union(name.lower() for name in lines)
 
-    async def exchange(self, payload: bytes, headers: Mapping[str, str], answer: Answer) -> None:
+    async def exchange(self, payload: bytes, headers: Mapping[str, str], answer: RawResponse) -> None:
         """Send once, and fill `answer`. Raises aiohttp.ClientError, HttpProcessingError, OSError, ValueError, Blocked.
 
         A receiver may close a kept connection in the moment in which it is used: then once more, on a fresh one.
@@ -80,7 +80,7 @@ class Target:
         others = {name: value for name, value in headers.items() if name.lower() not in self.ours}
         request = b"%b%bContent-Length: %d\r\n\r\n%b" % (self.head, _lines(others), len(payload), payload)
         connection = await self._connect()
-        protocol = cast(HeadFirst, connection.protocol)
+        protocol = cast(LenientConnection, connection.protocol)
         try:
             await _converse(connection, request, answer)
         except _HANG_UPS:
@@ -96,16 +96,16 @@ class Target:
             connection = await self.connector.connect(self.request, [], self.timeout)
         except TimeoutError as error:
             raise aiohttp.ConnectionTimeoutError from error
-        protocol = cast(HeadFirst, connection.protocol)
+        protocol = cast(LenientConnection, connection.protocol)
         if protocol.requests and protocol.has_moved_on():
             connection.close()
             return await self._connect(fresh=True)
         return connection
 
 
-async def _converse(connection: Connection, request: bytes, answer: Answer) -> None:
+async def _converse(connection: Connection, request: bytes, answer: RawResponse) -> None:
     """Give the connection back to the pool where the answer is complete; close it in every other case."""
-    protocol = cast(HeadFirst, connection.protocol)
+    protocol = cast(LenientConnection, connection.protocol)
     try:
         protocol.set_response_params(
             read_until_eof=True, auto_decompress=False, max_field_size=_HEADER_READ, max_headers=_HEADERS_READ
@@ -119,37 +119,37 @@ async def _converse(connection: Connection, request: bytes, answer: Answer) -> N
     finally:
         if answer.status is None and (broken := protocol.broken_head()):
             _begin(answer, broken.status, broken.headers)
-            answer.body += broken.rest[:BODY_READ]
+            answer.body += broken.rest[:MAX_READ_BODY]
         connection.close()  # does nothing where it was released
 
 
-async def _read(protocol: HeadFirst, answer: Answer) -> bool:
+async def _read(protocol: LenientConnection, answer: RawResponse) -> bool:
     """Whether the answer came to its end within what is read of one."""
     message, body = await protocol.read()
     while message.code < 200 and message.code != 101:
         message, body = await protocol.read()
     _begin(answer, message.code, message.raw_headers)
-    while len(answer.body) < BODY_READ and not body.at_eof():
-        answer.body += await body.read(BODY_READ - len(answer.body))
+    while len(answer.body) < MAX_READ_BODY and not body.at_eof():
+        answer.body += await body.read(MAX_READ_BODY - len(answer.body))
     return body.at_eof()
 
 
-def _begin(answer: Answer, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
+def _begin(answer: RawResponse, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
     answer.status = status
     answer.headers = [
-        (clean(decode(name))[:HEADER_LENGTH], clean(decode(value))[:HEADER_LENGTH])
-        for name, value in islice(headers, HEADERS_KEPT)
+        (strip_unstorable(decode(name))[:MAX_HEADER_LENGTH], strip_unstorable(decode(value))[:MAX_HEADER_LENGTH])
+        for name, value in islice(headers, MAX_STORED_HEADERS)
     ]
 
 
 def _lines(headers: Mapping[str, str]) -> bytes:
     text = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
     if text.count("\n") != len(headers) or text.count("\r") != len(headers) or "\0" in text:
-        raise BadHeader("a request header is not valid")
+        raise InvalidHeader("a request header is not valid")
     return text.encode()
 
 
-def clean(text: str) -> str:
+def strip_unstorable(text: str) -> str:
     """Without what PostgreSQL refuses: NUL, and the halves of surrogate pairs that aiohttp puts for odd bytes."""
     if text.isascii() and "\0" not in text:
         return text

@@ -14,11 +14,11 @@ from collections.abc import Callable, Collection
 import psycopg
 from django.conf import settings
 
-GROUPS = 16  # all workers must agree on it, so it is no setting
-GROUP_OF_LANE = f"('x' || right(lane.id, 2))::bit(8)::integer % {GROUPS}".replace("%", "%%")
-HEARTBEATS = 7  # in the time of a lease
-MARGIN = 1 / 7  # of its time before the end of its lease a worker that could not renew it stops
-FORGOTTEN_SECONDS = 3600  # until the row of a worker that was killed is removed
+SHARD_COUNT = 16  # all workers must agree on it, so it is no setting
+SHARD_SQL = f"('x' || right(lane.id, 2))::bit(8)::integer % {SHARD_COUNT}".replace("%", "%%")
+HEARTBEATS_PER_LEASE = 7  # in the time of a lease
+LEASE_MARGIN = 1 / 7  # of its time before the end of its lease a worker that could not renew it stops
+DEAD_WORKER_AFTER_SECONDS = 3600  # until the row of a worker that was killed is removed
 
 _MAKE_GROUPS = """
 INSERT INTO logs_lanegroup (number, holder, epoch) SELECT number, '', 0 FROM generate_series(0, %s) number
@@ -52,9 +52,9 @@ RETURNING number, epoch
 _GIVE_BACK = "UPDATE logs_lanegroup SET holder = '', expires_at = NULL WHERE holder = %s AND number = ANY(%s)"
 
 
-def group_of(lane: str) -> int:
+def shard_of(lane: str) -> int:
     """As GROUP_OF_LANE: ids that are made one after the other spread evenly."""
-    return int(lane[-2:], 16) % GROUPS
+    return int(lane[-2:], 16) % SHARD_COUNT
 
 
 class Leases:
@@ -83,8 +83,8 @@ class Leases:
         return self.epochs.get(group) == epoch and group not in self.leaving and self.is_sure()
 
     def register(self, connection: psycopg.Connection) -> None:
-        connection.execute(_MAKE_GROUPS, [GROUPS - 1])
-        connection.execute(_FORGET, [FORGOTTEN_SECONDS])
+        connection.execute(_MAKE_GROUPS, [SHARD_COUNT - 1])
+        connection.execute(_FORGET, [DEAD_WORKER_AFTER_SECONDS])
 
     def tell(self, connection: psycopg.Connection, stuck_for: float | None = None) -> None:
         """That this worker is alive; `stuck_for`: the seconds for which it could not record anything, None where it can."""
@@ -105,7 +105,7 @@ class Leases:
             self.epochs = kept | dict(connection.execute(_TAKE, wanted).fetchall())
         self.leaving = set(sorted(self.epochs)[share:])
         self._give_back(connection, self.leaving - set(groups_at_work()))
-        self.deadline = asked_at + self.seconds * (1 - MARGIN)
+        self.deadline = asked_at + self.seconds * (1 - LEASE_MARGIN)
 
     def give_all_back(self, connection: psycopg.Connection) -> None:
         """At the end, when nothing is in flight: others need not wait for the leases to run out."""
@@ -114,7 +114,7 @@ class Leases:
 
     def _share(self, connection: psycopg.Connection) -> int:
         row = connection.execute(_LIVE, [self.seconds]).fetchone()
-        return math.ceil(GROUPS / (row[0] if row else 1))
+        return math.ceil(SHARD_COUNT / (row[0] if row else 1))
 
     def _give_back(self, connection: psycopg.Connection, groups: Collection[int]) -> None:
         if groups:

@@ -10,7 +10,7 @@ from django.contrib.auth import get_user_model
 from psycopg import sql
 
 if TYPE_CHECKING:
-    from .outcome_writer import Told
+    from .outcome_writer import PendingOutcome
 
 # Classes of SQLSTATE (PostgreSQL's manual, appendix A) that mean the connection, the server or all rows of a table: no statement
 # of ours would be taken. Everything else is about what was in the statement.
@@ -28,29 +28,29 @@ SELECT EXISTS (SELECT FROM {users} WHERE id = %(actor)s), (
 """)
 
 
-def concerns_all(error: Exception, connection: psycopg.AsyncConnection) -> bool:
+def is_server_error(error: Exception, connection: psycopg.AsyncConnection) -> bool:
     """Whether the database takes nothing at all at the moment."""
     if connection.closed or isinstance(error, psycopg.InterfaceError):
         return True
-    if not isinstance(error, psycopg.Error) or passes(error):
+    if not isinstance(error, psycopg.Error) or is_transient(error):
         return False
     if error.sqlstate is None:  # of psycopg itself: of the connection, or of a value
         return isinstance(error, psycopg.OperationalError)
     return error.sqlstate.startswith(_OF_THE_SERVER)
 
 
-def passes(error: Exception) -> bool:
+def is_transient(error: Exception) -> bool:
     return isinstance(error, psycopg.Error) and error.sqlstate in _PASSES
 
 
-def name_of(error: Exception) -> str:
+def describe_refusal(error: Exception) -> str:
     """What was refused, without any value: PostgreSQL's own words would show what the row holds."""
     if not isinstance(error, psycopg.Error):
         return type(error).__name__
     return " ".join(filter(None, (type(error).__name__, error.sqlstate, error.diag.constraint_name)))[:200]
 
 
-async def mend_references(connection: psycopg.AsyncConnection, told: Told) -> None:
+async def repair_references(connection: psycopg.AsyncConnection, told: PendingOutcome) -> None:
     """Whoever asked for it may be gone, and its number taken."""
     found = {"actor": told.actor, "log_id": told.delivery.log_id, "number": told.delivery.number}
     users = sql.Identifier(get_user_model()._meta.db_table)
@@ -61,7 +61,7 @@ async def mend_references(connection: psycopg.AsyncConnection, told: Told) -> No
     told.number = max(told.delivery.number, (highest or 0) + 1)
 
 
-async def mend_response(_connection: psycopg.AsyncConnection, told: Told) -> None:
+async def repair_response(_connection: psycopg.AsyncConnection, told: PendingOutcome) -> None:
     if told.outcome:
         note = "the response cannot be stored"
         told.outcome = replace(told.outcome, response="", response_headers=[], note=note)

@@ -4,7 +4,7 @@
 # The lease is locked against who would take it over, not against its renewal. Logs are locked before their lanes and entries, in
 # the order of ids, as by all who lock several: else two would wait for one another. What went to another URL is an attempt, and
 # changes nothing that the log tells.
-RECORD = """
+RECORD_OUTCOMES = """
 WITH told AS (
     SELECT * FROM json_to_recordset(%(outcomes)s::json) AS told (
         log_id text, group_number smallint, epoch bigint, after integer, number integer, trigger text, actor integer, age float8,
@@ -76,7 +76,7 @@ SELECT log.log_id, stored.lane_version, log.is_settled AND lane.held_at IS NULL
 FROM log JOIN logs_subscription stored ON stored.id = log.lane LEFT JOIN lane ON lane.id = stored.id
 """
 # A log of a run that became stale while it stood in its lane: it is as it was, and the ledger says why.
-LEAVE_OUT = """
+EXCLUDE_ITEM = """
 WITH told AS (
     SELECT * FROM json_to_recordset(%(left_out)s::json) AS told (log_id text, group_number smallint, epoch bigint, entry bigint)
 ), lease AS (
@@ -99,7 +99,7 @@ WITH told AS (
 SELECT log.id, lane.lane_version, true FROM log JOIN logs_subscription lane ON lane.id = log.lane
 """
 # What cannot be recorded stops its lane alone, until somebody lets that go on.
-STOP_LANE = """
+PAUSE_QUEUE = """
 UPDATE logs_subscription lane SET held_at = coalesce(lane.held_at, now()), held_log = %(log_id)s, held_error = %(error)s,
     lane_version = lane.lane_version + 1
 WHERE lane.id = %(lane)s AND EXISTS (

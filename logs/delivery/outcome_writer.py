@@ -22,17 +22,17 @@ from ..db.search_vectors import response_vector
 from ..payloads.masking import mask_text, masked_keys
 from . import fingerprint_limit, outcome_repair
 from .claim import Delivery
-from .http_client import Outcome
-from .outcome_sql import LEAVE_OUT, RECORD, STOP_LANE
+from .http_client import SendOutcome
+from .outcome_sql import EXCLUDE_ITEM, PAUSE_QUEUE, RECORD_OUTCOMES
 
 logger = logging.getLogger("logs.delivery")
-AT_ONCE = 500
+OUTCOME_BATCH_SIZE = 500
 LOCK_SECONDS = 0.25  # for a row that somebody else has locked, while other outcomes wait to be written
-AGAIN_SECONDS = 1.0
+RETRY_AFTER_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class RecordResult:
     """What the lane needs to know. `is_settled`: it goes on with the next log; else with a retry, or when it is released."""
 
     lane_version: int
@@ -41,23 +41,23 @@ class Recorded:
 
 
 @dataclass(eq=False, slots=True)
-class Told:
+class PendingOutcome:
     """An outcome that waits to be written, and who waits for that. None: it was not sent, being stale.
 
     `number` and `actor`: as they are written. `is_put_off`: it is tried again in a moment, and keeps no other waiting.
     """
 
     delivery: Delivery
-    outcome: Outcome | None
+    outcome: SendOutcome | None
     started: float
-    recorded: asyncio.Future[Recorded | None]
+    recorded: asyncio.Future[RecordResult | None]
     number: int
     actor: int | None
     since: float = field(default_factory=time.monotonic)
     is_put_off: bool = False
 
 
-class Recorder:
+class OutcomeWriter:
     """`await record(…)` comes back once the outcome is committed; `run(connection)` does the work, while a connection lasts.
 
     It may run on several connections: what they write at a time is of different lanes.
@@ -65,19 +65,19 @@ class Recorder:
 
     def __init__(self, holder: str) -> None:
         self.holder = holder
-        self._waiting: list[Told] = []
+        self._waiting: list[PendingOutcome] = []
         self._has_some = asyncio.Event()
-        self._unwritten: dict[Told, None] = {}  # the oldest first
+        self._unwritten: dict[PendingOutcome, None] = {}  # the oldest first
         self._wrote_at = 0.0
-        self._kinds = fingerprint_limit.DayKinds()
+        self._kinds = fingerprint_limit.DailyFingerprints()
 
-    async def record(self, delivery: Delivery, outcome: Outcome | None, started: float) -> Recorded | None:
+    async def record(self, delivery: Delivery, outcome: SendOutcome | None, started: float) -> RecordResult | None:
         """None where it was not written: another worker has taken the lane over. `started`: as `time.monotonic()`.
 
         `outcome` None: it is left out of its run, since a newer event of its object was received.
         """
-        recorded: asyncio.Future[Recorded | None] = asyncio.get_running_loop().create_future()
-        told = Told(delivery, outcome, started, recorded, delivery.number, delivery.requested_by_id)
+        recorded: asyncio.Future[RecordResult | None] = asyncio.get_running_loop().create_future()
+        told = PendingOutcome(delivery, outcome, started, recorded, delivery.number, delivery.requested_by_id)
         self._unwritten[told] = None
         self._add(told)
         return await recorded
@@ -96,7 +96,7 @@ class Recorder:
 
     async def write_waiting(self, connection: psycopg.AsyncConnection) -> None:
         """Write what has come in until now. Raises psycopg.Error, and nothing is forgotten then."""
-        batch, self._waiting = self._waiting[:AT_ONCE], self._waiting[AT_ONCE:]
+        batch, self._waiting = self._waiting[:OUTCOME_BATCH_SIZE], self._waiting[OUTCOME_BATCH_SIZE:]
         if not self._waiting:
             self._has_some.clear()
         try:
@@ -107,17 +107,17 @@ class Recorder:
             self._has_some.set()
             raise
 
-    def _add(self, told: Told) -> None:
+    def _add(self, told: PendingOutcome) -> None:
         told.is_put_off = False
         self._waiting.append(told)
         self._has_some.set()
 
-    async def _write_all(self, connection: psycopg.AsyncConnection, batch: list[Told]) -> None:
+    async def _write_all(self, connection: psycopg.AsyncConnection, batch: list[PendingOutcome]) -> None:
         """One outcome that the database refuses must not keep the others from being written."""
         try:
             await self._write(connection, batch)
         except Exception as error:
-            if outcome_repair.concerns_all(error, connection):
+            if outcome_repair.is_server_error(error, connection):
                 raise
             if len(batch) > 1:
                 middle = len(batch) // 2
@@ -126,47 +126,50 @@ class Recorder:
             else:
                 await self._write_refused(connection, batch[0], error)
 
-    async def _write_refused(self, connection: psycopg.AsyncConnection, told: Told, error: Exception) -> None:
+    async def _write_refused(self, connection: psycopg.AsyncConnection, told: PendingOutcome, error: Exception) -> None:
         """Write what can be written of it, else stop its lane."""
         about = {"log": told.delivery.log_id, "subscription": told.delivery.lane}
-        for mend in (outcome_repair.mend_references, outcome_repair.mend_response):
-            if outcome_repair.passes(error):
+        for mend in (outcome_repair.repair_references, outcome_repair.repair_response):
+            if outcome_repair.is_transient(error):
                 break
-            logger.warning("an outcome was refused: %s", outcome_repair.name_of(error), extra=about)
+            logger.warning("an outcome was refused: %s", outcome_repair.describe_refusal(error), extra=about)
             try:
                 await mend(connection, told)
                 await self._write(connection, [told])
                 return
             except Exception as other:
-                if outcome_repair.concerns_all(other, connection):
+                if outcome_repair.is_server_error(other, connection):
                     raise
                 error = other
         try:
-            if not outcome_repair.passes(error):
+            if not outcome_repair.is_transient(error):
                 await self._stop_lane(connection, told, error)
                 logger.error("a lane stopped, since an outcome cannot be recorded", extra=about)
                 return
         except Exception as other:
-            if outcome_repair.concerns_all(other, connection):
+            if outcome_repair.is_server_error(other, connection):
                 raise
             error = other
-        logger.warning("an outcome is recorded later: %s", outcome_repair.name_of(error), extra=about)
+        logger.warning("an outcome is recorded later: %s", outcome_repair.describe_refusal(error), extra=about)
         told.is_put_off = True
-        asyncio.get_running_loop().call_later(AGAIN_SECONDS, self._add, told)
+        asyncio.get_running_loop().call_later(RETRY_AFTER_SECONDS, self._add, told)
 
-    async def _stop_lane(self, connection: psycopg.AsyncConnection, told: Told, error: Exception) -> None:
-        parameters = _place(told.delivery) | {"lane": told.delivery.lane, "error": outcome_repair.name_of(error)}
-        cursor = await connection.execute(STOP_LANE, parameters | {"holder": self.holder})
+    async def _stop_lane(self, connection: psycopg.AsyncConnection, told: PendingOutcome, error: Exception) -> None:
+        parameters = _place(told.delivery) | {
+            "lane": told.delivery.lane,
+            "error": outcome_repair.describe_refusal(error),
+        }
+        cursor = await connection.execute(PAUSE_QUEUE, parameters | {"holder": self.holder})
         rows = [(told.delivery.log_id, *row[1:]) for row in await cursor.fetchall()]
         self._is_written([told], rows, time.monotonic())
 
-    async def _write(self, connection: psycopg.AsyncConnection, batch: list[Told]) -> None:
+    async def _write(self, connection: psycopg.AsyncConnection, batch: list[PendingOutcome]) -> None:
         now = time.monotonic()
         batch = [told for told in batch if told in self._unwritten]  # one of the statements may have been refused
         await self._learn_kinds(connection, batch)
         for statement, name, rows, told_of in (
-            (RECORD, "outcomes", self._columns, [told for told in batch if told.outcome]),
-            (LEAVE_OUT, "left_out", _place_of, [told for told in batch if not told.outcome]),
+            (RECORD_OUTCOMES, "outcomes", self._columns, [told for told in batch if told.outcome]),
+            (EXCLUDE_ITEM, "left_out", _place_of, [told for told in batch if not told.outcome]),
         ):
             if told_of:
                 parameters: dict[str, object] = {name: _json([rows(told, now) for told in told_of])}
@@ -174,13 +177,15 @@ class Recorder:
                 written = await (await connection.execute(statement, parameters)).fetchall()
                 self._is_written(told_of, written, now)
 
-    async def _learn_kinds(self, connection: psycopg.AsyncConnection, batch: list[Told]) -> None:
+    async def _learn_kinds(self, connection: psycopg.AsyncConnection, batch: list[PendingOutcome]) -> None:
         """Once for each day of a subscription that has failures."""
         days = (_day(told.delivery) for told in batch if told.outcome and told.outcome.cause)
         if asked := self._kinds.unknown(days):
-            self._kinds.learn(asked, await (await connection.execute(fingerprint_limit.KNOWN, asked)).fetchall())
+            self._kinds.learn(
+                asked, await (await connection.execute(fingerprint_limit.KNOWN_FINGERPRINTS_SQL, asked)).fetchall()
+            )
 
-    def _columns(self, told: Told, now: float) -> dict[str, object]:
+    def _columns(self, told: PendingOutcome, now: float) -> dict[str, object]:
         delivery, outcome, keys = told.delivery, told.outcome, masked_keys()
         assert outcome
         like = ""
@@ -207,10 +212,12 @@ class Recorder:
             "is_elsewhere": delivery.is_elsewhere,
         }
 
-    def _is_written(self, batch: list[Told], rows: list[tuple], asked_at: float) -> None:
+    def _is_written(self, batch: list[PendingOutcome], rows: list[tuple], asked_at: float) -> None:
         """What is not among the rows was refused: another worker has its lane, or it was written already."""
         self._wrote_at = time.monotonic()
-        written = {log_id: Recorded(lane_version, is_settled, asked_at) for log_id, lane_version, is_settled in rows}
+        written = {
+            log_id: RecordResult(lane_version, is_settled, asked_at) for log_id, lane_version, is_settled in rows
+        }
         for told in batch:
             self._unwritten.pop(told, None)
             if not told.recorded.done():
@@ -221,7 +228,7 @@ def _json(rows: list[dict[str, object]]) -> str:
     return msgspec.json.encode(rows).decode()
 
 
-def _place_of(told: Told, _now: float) -> dict[str, object]:
+def _place_of(told: PendingOutcome, _now: float) -> dict[str, object]:
     return _place(told.delivery)
 
 
@@ -235,5 +242,5 @@ def _place(delivery: Delivery) -> dict[str, object]:
     }
 
 
-def _day(delivery: Delivery) -> fingerprint_limit.Day:
-    return fingerprint_limit.day_of(delivery.lane, delivery.created_at or objectid.time_of(delivery.log_id))
+def _day(delivery: Delivery) -> fingerprint_limit.SubscriptionDay:
+    return fingerprint_limit.day_of(delivery.lane, delivery.created_at or objectid.objectid_time(delivery.log_id))

@@ -14,15 +14,15 @@ import psycopg
 
 from . import outcome_repair
 from .claim import EXPIRED, IS_SENT, MAY_GO, VARIANT, Delivery
-from .superseded import NEWER_WAS_RECEIVED
+from .superseded import NEWER_WAS_DELIVERED
 
 logger = logging.getLogger("logs.delivery")
-AT_ONCE = 500
-BYTES_AT_ONCE = 4 * 1024 * 1024  # of payloads, in one answer of the database
+CHECK_BATCH_SIZE = 500
+CHECK_BATCH_BYTES = 4 * 1024 * 1024  # of payloads, in one answer of the database
 
 # Every change of a lane that counts raises its version; the log is looked at as well.
 _LOOK = f"""
-SELECT log.id, entry.is_guarded IS TRUE AND {NEWER_WAS_RECEIVED}, CASE WHEN wanted.is_fetched THEN
+SELECT log.id, entry.is_guarded IS TRUE AND {NEWER_WAS_DELIVERED}, CASE WHEN wanted.is_fetched THEN
     convert_to((CASE WHEN variant.is_edited THEN variant.event ELSE payload.event END)::text, 'UTF8') END
 FROM unnest(%(logs)s::text[], %(after)s::integer[], %(versions)s::bigint[], %(fetched)s::boolean[])
     AS wanted (log_id, after, lane_version, is_fetched)
@@ -40,7 +40,7 @@ class _Asked:
     seen: asyncio.Future[Delivery | None]
 
 
-class LastLook:
+class PreSendCheck:
     """`await look(delivery)`: as it is to be sent; `run(connection)` asks the database, while a connection lasts."""
 
     def __init__(self) -> None:
@@ -68,9 +68,9 @@ class LastLook:
 
     def _next_batch(self) -> list[_Asked]:
         number = size = 0
-        for asked in self._waiting[:AT_ONCE]:
+        for asked in self._waiting[:CHECK_BATCH_SIZE]:
             size += 0 if asked.delivery.payload is not None else asked.delivery.size
-            if number and size > BYTES_AT_ONCE:
+            if number and size > CHECK_BATCH_BYTES:
                 break
             number += 1
         batch, self._waiting = self._waiting[:number], self._waiting[number:]
@@ -83,7 +83,7 @@ class LastLook:
         try:
             await self._look(connection, batch)
         except Exception as error:
-            if outcome_repair.concerns_all(error, connection):
+            if outcome_repair.is_server_error(error, connection):
                 raise
             if len(batch) > 1:
                 middle = len(batch) // 2
@@ -92,7 +92,7 @@ class LastLook:
                 return
             [asked] = batch
             about = {"log": asked.delivery.log_id, "subscription": asked.delivery.lane}
-            logger.error("a payload cannot be read: %s", outcome_repair.name_of(error), extra=about)
+            logger.error("a payload cannot be read: %s", outcome_repair.describe_refusal(error), extra=about)
             if not asked.seen.done():
                 asked.seen.set_result(replace(asked.delivery, payload=b"", problem="The payload cannot be read."))
 

@@ -12,19 +12,19 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 from ..cotalker import objectid
-from ..db.cursor_pagination import BadCursor
-from ..db.timeouts import Count
+from ..db.cursor_pagination import InvalidCursor
+from ..db.timeouts import BoundedCount
 from ..models import Subscription
-from .queue_status import with_first_logs
-from .queue_summary import is_blocked, lanes_of, oldest_waiting, waiting_together, with_heads
+from .queue_status import with_next_logs
+from .queue_summary import is_blocked, oldest_waiting_since, subscriptions_with_queue, total_waiting, with_next_events
 
-SIZE = 50  # lanes on a page
-LAGS_AFTER = timedelta(minutes=1)
+PAGE_SIZE = 50  # lanes on a page
+DELAYED_AFTER = timedelta(minutes=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NEVER = 10**17  # microseconds, later than any time that a lane has
 _CURSOR = re.compile(r"([0-4])~(\d{1,18})~([0-9a-f]{24})~(.{0,200})", re.ASCII | re.DOTALL)
 # To sort and count all lanes; what else a page shows is read of its own lanes alone.
-LIGHT = (
+COMPACT_FIELDS = (
     "pk",
     "name",
     "company_id",
@@ -36,7 +36,7 @@ LIGHT = (
     "oldest_waiting",
     "next_try",
 )
-SHOWN = (
+FIRST_PAGE_SIZE = (
     "pk",
     "name",
     "held_at",
@@ -62,10 +62,10 @@ class Section(IntEnum):
 
 
 BLOCKED = (Section.HELD, Section.RETRYING)
-FREE = (Section.LAGGING, Section.FLOWING)
+ACTIVE = (Section.LAGGING, Section.FLOWING)
 
 
-class Place(NamedTuple):
+class QueueCursor(NamedTuple):
     """Where a lane stands among all: who has waited the longest comes first; those that flow are in the order of their names."""
 
     section: int
@@ -79,16 +79,16 @@ class Place(NamedTuple):
         return f"{self.section:d}~{self.since}~{self.pk}~{self.name}"
 
 
-def read_cursor(cursor: str) -> Place:
+def decode_queue_cursor(cursor: str) -> QueueCursor:
     """Raises BadCursor."""
     match = _CURSOR.fullmatch(cursor)
     if not match or not objectid.is_objectid(match[3]):
-        raise BadCursor(cursor[:60])
-    return Place(int(match[1]), int(match[2]), match[4], match[3])
+        raise InvalidCursor(cursor[:60])
+    return QueueCursor(int(match[1]), int(match[2]), match[4], match[3])
 
 
 @dataclass(frozen=True)
-class LaneList:
+class QueueList:
     """A page of the lanes: subscriptions of `lanes_of`, with their sections. `numbers`: of all lanes, by section.
 
     `first`: the number of the first lane of the page, from 1. `next_cursor` is "" on the last page. `waiting`: how many are
@@ -102,7 +102,7 @@ class LaneList:
     numbers: Counter[Section]
     others: int
     companies: int
-    waiting: Count
+    waiting: BoundedCount
     oldest: datetime | None
 
     @property
@@ -115,7 +115,7 @@ class LaneList:
 
     @property
     def flowing(self) -> list[Any]:
-        return self._shown(*FREE)
+        return self._shown(*ACTIVE)
 
     @property
     def blocked_count(self) -> int:
@@ -127,7 +127,7 @@ class LaneList:
 
     @property
     def flowing_count(self) -> int:
-        return sum(self.numbers[section] for section in FREE)
+        return sum(self.numbers[section] for section in ACTIVE)
 
     @property
     def total(self) -> int:
@@ -140,12 +140,12 @@ class LaneList:
 
     @property
     def next_size(self) -> int:
-        return min(SIZE, self.total - self.last)
+        return min(PAGE_SIZE, self.total - self.last)
 
     @property
     def mark(self) -> str:
         """Is another one as soon as the page would show something else; with each minute too, for ages go on."""
-        lanes = [[section, *(getattr(lane, column) for column in SHOWN)] for section, lane in self.page]
+        lanes = [[section, *(getattr(lane, column) for column in FIRST_PAGE_SIZE)] for section, lane in self.page]
         counts = [sorted(self.numbers.items()), self.others, self.waiting, self.oldest]
         state = [f"{self.now:%H:%M}", counts, self.first, self.next_cursor, lanes]
         return sha256(repr(state).encode()).hexdigest()[:16]
@@ -154,28 +154,30 @@ class LaneList:
         return [lane for section, lane in self.page if section in sections]
 
 
-def lanes_visible_to(user, now: datetime, after: Place | None = None) -> LaneList:
+def subscriptions_with_queues(user, now: datetime, after: QueueCursor | None = None) -> QueueList:
     """The lanes right after `after`. Three queries, and the details of no more than SIZE lanes, however many there are."""
     visible = Subscription.objects.visible_to(user).filter(is_placeholder=False)
-    rows: list[Any] = list(with_heads(visible).values_list(*LIGHT, named=True))
+    rows: list[Any] = list(with_next_events(visible).values_list(*COMPACT_FIELDS, named=True))
     sections = {row.pk: section for row in rows if (section := _section(row, now)) is not None}
     lanes = [row for row in rows if row.pk in sections]
     blocked = [row for row in lanes if sections[row.pk] in BLOCKED]
     order = sorted(_place(row, sections[row.pk]) for row in lanes)
     rest = order if after is None else order[bisect_right(order, after) :]
-    page = rest[:SIZE]
-    details = lanes_of(with_first_logs(visible.filter(pk__in=[place.pk for place in page]).select_related("company")))
-    return LaneList(
+    page = rest[:PAGE_SIZE]
+    details = subscriptions_with_queue(
+        with_next_logs(visible.filter(pk__in=[place.pk for place in page]).select_related("company"))
+    )
+    return QueueList(
         now=now,
         # A lane that was deleted since the first query has no details any more.
         page=[(sections[place.pk], details[place.pk]) for place in page if place.pk in details],
         first=len(order) - len(rest) + 1,
-        next_cursor=page[-1].cursor if len(rest) > SIZE else "",
+        next_cursor=page[-1].cursor if len(rest) > PAGE_SIZE else "",
         numbers=Counter(sections.values()),
         others=sum(_is_sent(row) for row in rows) - sum(_is_sent(row) for row in lanes),
         companies=len({row.company_id for row in lanes}),
-        waiting=waiting_together(blocked),
-        oldest=oldest_waiting(blocked),
+        waiting=total_waiting(blocked),
+        oldest=oldest_waiting_since(blocked),
     )
 
 
@@ -187,16 +189,16 @@ def _section(row, now: datetime) -> Section | None:
         return Section.RETRYING if row.held_at is None else Section.HELD
     if not (row.we_deliver or row.has_due):
         return None
-    return Section.LAGGING if row.oldest_waiting and now - row.oldest_waiting > LAGS_AFTER else Section.FLOWING
+    return Section.LAGGING if row.oldest_waiting and now - row.oldest_waiting > DELAYED_AFTER else Section.FLOWING
 
 
 def _is_sent(row) -> bool:
     return row.is_active or row.is_draining
 
 
-def _place(row, section: Section) -> Place:
-    since = 0 if section in FREE else _microseconds(row.held_at or row.oldest_waiting)
-    return Place(section, since, row.name, row.pk)
+def _place(row, section: Section) -> QueueCursor:
+    since = 0 if section in ACTIVE else _microseconds(row.held_at or row.oldest_waiting)
+    return QueueCursor(section, since, row.name, row.pk)
 
 
 def _microseconds(moment: datetime | None) -> int:

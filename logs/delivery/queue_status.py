@@ -11,16 +11,16 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from ..db.timeouts import LIMIT, Count, bounded_count
+from ..db.timeouts import COUNT_LIMIT, BoundedCount, bounded_count
 from ..models import AttemptTrigger, Subscription, WebhookLog
 from ..models.querysets import WebhookLogQuerySet
 
-NEXT_SHOWN = 4
-SOON = timedelta(seconds=3)
+NEXT_EVENTS_SHOWN = 4
+FAST_POLL_WITHIN = timedelta(seconds=3)
 
 
 @dataclass(frozen=True)
-class LaneState:
+class QueueStatus:
     """`head`: the log that is sent next, or for which the lane is on hold; None where the lane is empty and free.
 
     `try_number`: which try of its round is next, of `tries`. `waiting` counts those behind the head.
@@ -30,7 +30,7 @@ class LaneState:
     subscription: Subscription
     head: WebhookLog | None
     next_logs: list[WebhookLog]
-    waiting: Count
+    waiting: BoundedCount
     oldest: datetime | None
     held_by: str | None
 
@@ -56,10 +56,10 @@ class LaneState:
         return self.head is not None and self.head.is_between_tries
 
     @property
-    def kept(self) -> Count:
+    def kept(self) -> BoundedCount:
         """What waits in the lane of a deactivated subscription, the head included."""
         number = self.waiting.number
-        return Count(None if number is None else number + (self.head is not None and self.head.is_due))
+        return BoundedCount(None if number is None else number + (self.head is not None and self.head.is_due))
 
     @property
     def try_number(self) -> int:
@@ -84,43 +84,43 @@ class LaneState:
         return max(0, int((self.head.next_attempt_at - timezone.now()).total_seconds()))
 
 
-def first_of_lane(subscription: Subscription) -> WebhookLogQuerySet:
+def next_logs(subscription: Subscription) -> WebhookLogQuerySet:
     """The logs that a lane's page shows: those that are sent next, and the one for which it is on hold. In no order."""
-    first = subscription.waiting().for_list()[: NEXT_SHOWN + 1]
+    first = subscription.waiting().for_list()[: NEXT_EVENTS_SHOWN + 1]
     return first.union(WebhookLog.objects.for_list().filter(pk=subscription.held_log), all=True)
 
 
-def with_first_logs(lanes: QuerySet[Subscription]) -> QuerySet[Subscription]:
+def with_next_logs(lanes: QuerySet[Subscription]) -> QuerySet[Subscription]:
     """Each with `first_logs`: the ids of those that are sent next, in their order."""
     due = WebhookLog.objects.due().filter(subscription=OuterRef("pk")).order_by("turn", "position", "id")
-    return lanes.annotate(first_logs=ArraySubquery(due.values("pk")[: NEXT_SHOWN + 1]))
+    return lanes.annotate(first_logs=ArraySubquery(due.values("pk")[: NEXT_EVENTS_SHOWN + 1]))
 
 
-def lane_states(lanes: Sequence[Any]) -> list[LaneState]:
+def queue_statuses(lanes: Sequence[Any]) -> list[QueueStatus]:
     """Of many lanes, in one query. `lanes`: of `health.lanes.with_lanes` and `with_first_logs`."""
     wanted = {lane.pk: {*lane.first_logs, lane.held_log} - {""} for lane in lanes}
     logs = WebhookLog.objects.for_list().in_bulk(set().union(*wanted.values()))
-    return [lane_state(lane, [logs[pk] for pk in wanted[lane.pk] if pk in logs]) for lane in lanes]
+    return [queue_status(lane, [logs[pk] for pk in wanted[lane.pk] if pk in logs]) for lane in lanes]
 
 
-def lane_state(subscription: Subscription, logs: Iterable[WebhookLog] | None = None) -> LaneState:
+def queue_status(subscription: Subscription, logs: Iterable[WebhookLog] | None = None) -> QueueStatus:
     """`subscription`: of `health.lanes.with_lanes`. `logs`: those of `first_of_lane`, where they were read with others."""
-    found = {log.pk: log for log in (first_of_lane(subscription) if logs is None else logs)}
+    found = {log.pk: log for log in (next_logs(subscription) if logs is None else logs)}
     first = sorted((log for log in found.values() if log.is_due), key=lambda log: (log.turn, log.position, log.pk))
     head = found.get(subscription.held_log) or (first[0] if first else None)
     behind = [log for log in first if head is None or log.pk != head.pk]
     number = subscription.due_count - (head is not None and head.is_due)  # type: ignore[attr-defined]
-    return LaneState(
+    return QueueStatus(
         subscription=subscription,
         head=head,
-        next_logs=behind[:NEXT_SHOWN],
-        waiting=Count(min(number, LIMIT), is_more=number > LIMIT),
+        next_logs=behind[:NEXT_EVENTS_SHOWN],
+        waiting=BoundedCount(min(number, COUNT_LIMIT), is_more=number > COUNT_LIMIT),
         oldest=subscription.oldest_waiting,  # type: ignore[attr-defined]
         held_by=None if subscription.held_log else subscription.held_by,  # type: ignore[attr-defined]
     )
 
 
-def logs_before(log: WebhookLog) -> Count:
+def queue_position(log: WebhookLog) -> BoundedCount:
     """How many are sent before this log, which is due."""
     earlier = Q(turn__lt=log.turn) | Q(turn=log.turn, position__lt=log.position)
     earlier |= Q(turn=log.turn, position=log.position, pk__lt=log.pk)
@@ -128,9 +128,9 @@ def logs_before(log: WebhookLog) -> Count:
     return bounded_count(others.filter(earlier))
 
 
-def seconds_between_looks(log: WebhookLog) -> int:
+def poll_interval(log: WebhookLog) -> int:
     """How often the page of a log that is due asks for it: seldom, where it can stand like this for hours."""
     lane = log.subscription
     is_stopped = lane.held_at is not None or not (lane.is_active or lane.is_draining)
-    is_soon = log.next_attempt_at is not None and log.next_attempt_at < timezone.now() + SOON
+    is_soon = log.next_attempt_at is not None and log.next_attempt_at < timezone.now() + FAST_POLL_WITHIN
     return 1 if is_soon and not is_stopped else 5

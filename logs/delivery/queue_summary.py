@@ -8,28 +8,28 @@ from typing import Any
 
 from django.db.models import Exists, IntegerField, OuterRef, QuerySet, Subquery
 
-from ..db.timeouts import LIMIT, Count
-from ..models import AuditAction, AuditEntry, Subscription, Turn, WaitingSkip, WebhookLog
+from ..db.timeouts import COUNT_LIMIT, BoundedCount
+from ..models import AuditAction, AuditEntry, Priority, Subscription, WaitingSkip, WebhookLog
 
-SHOWN = ("name", "code", "company", "url", "trigger", "is_active", "is_placeholder", "we_deliver")
+BLOCKED_QUEUES_SHOWN = ("name", "code", "company", "url", "trigger", "is_active", "is_placeholder", "we_deliver")
 LANE = ("held_at", "held_log", "held_error", "is_draining", "holds_when_exhausted")
 _NEVER = datetime.max.replace(tzinfo=UTC)  # later than anything that waits
 
 
-class CountUpTo(Subquery):
+class CappedCount(Subquery):
     """How many rows a subquery has. It is sliced, so that a long queue costs no more than its limit."""
 
     template = "(SELECT count(*) FROM (%(subquery)s) AS counted)"
     output_field = IntegerField()
 
 
-def with_heads(subscriptions: QuerySet[Subscription]) -> QuerySet[Subscription]:
+def with_next_events(subscriptions: QuerySet[Subscription]) -> QuerySet[Subscription]:
     """Each with `has_due` (whether anything waits), `oldest_waiting` (when the first that waits came in), and, of a head that is
     between tries, `next_try` and `head_cause`; None where there is no such thing. A few steps in an index per subscription.
     """
     due = WebhookLog.objects.due().filter(subscription=OuterRef("pk"))
-    head = due.filter(turn=Turn.BETWEEN_TRIES).order_by("position")
-    waiting = due.filter(turn=Turn.WAITING).order_by("position")
+    head = due.filter(turn=Priority.BETWEEN_TRIES).order_by("position")
+    waiting = due.filter(turn=Priority.WAITING).order_by("position")
     return subscriptions.annotate(
         has_due=Exists(due),
         oldest_waiting=Subquery(waiting.values("created_at")[:1]),
@@ -42,29 +42,29 @@ def with_due_count(subscriptions: QuerySet[Subscription]) -> QuerySet[Subscripti
     """Each with `due_count` (at most LIMIT + 1). Counting reads up to LIMIT rows of each."""
     due = WebhookLog.objects.due().filter(subscription=OuterRef("pk"))
     # Of a column of the index of what is due: so no row itself is read.
-    return subscriptions.annotate(due_count=CountUpTo(due.order_by().values("position")[: LIMIT + 1]))
+    return subscriptions.annotate(due_count=CappedCount(due.order_by().values("position")[: COUNT_LIMIT + 1]))
 
 
-def with_lanes(subscriptions: QuerySet[Subscription]) -> QuerySet[Subscription]:
+def with_queue_status(subscriptions: QuerySet[Subscription]) -> QuerySet[Subscription]:
     """As `with_heads` and `with_due_count`, and each with `held_by` (the name of the last person who put it on hold) and
     `skipped_so_far` while what waits is being skipped.
     """
     skips = WaitingSkip.objects.filter(subscription=OuterRef("pk"), ended_at=None)
     holds = AuditEntry.objects.filter(about=OuterRef("pk"), action=AuditAction.HELD)
-    return with_due_count(with_heads(subscriptions)).annotate(
+    return with_due_count(with_next_events(subscriptions)).annotate(
         held_by=Subquery(holds.values("actor__username")[:1]),
         skipped_so_far=Subquery(skips.values("skipped")[:1]),
     )
 
 
-def lanes_of(subscriptions: QuerySet[Subscription]) -> dict[str, Subscription]:
+def subscriptions_with_queue(subscriptions: QuerySet[Subscription]) -> dict[str, Subscription]:
     """By id, with what a list shows of each. One query. It counts what waits in each: only for as many as a page shows."""
-    return {lane.pk: lane for lane in with_lanes(subscriptions.only(*SHOWN, *LANE))}
+    return {lane.pk: lane for lane in with_queue_status(subscriptions.only(*BLOCKED_QUEUES_SHOWN, *LANE))}
 
 
 def heads_of(subscriptions: QuerySet[Subscription]) -> dict[str, Subscription]:
     """By id, without a count of what waits: for all that somebody may see. One query. `count_due` counts what a page shows."""
-    return {lane.pk: lane for lane in with_heads(subscriptions.only(*SHOWN, *LANE))}
+    return {lane.pk: lane for lane in with_next_events(subscriptions.only(*BLOCKED_QUEUES_SHOWN, *LANE))}
 
 
 def count_due(lanes: Collection[Any]) -> None:
@@ -83,29 +83,29 @@ def is_blocked(lane) -> bool:
     return is_sent and (lane.held_at is not None or lane.next_try is not None)
 
 
-def behind(lane) -> Count:
+def waiting_behind(lane) -> BoundedCount:
     """How many wait behind the head that blocks the lane. The exhausted log for which a lane is on hold is not due."""
     number = max(lane.due_count - (lane.next_try is not None), 0)  # the head may have been sent before the count
-    return Count(min(number, LIMIT), is_more=lane.due_count > LIMIT)
+    return BoundedCount(min(number, COUNT_LIMIT), is_more=lane.due_count > COUNT_LIMIT)
 
 
-def waiting(lane) -> Count:
+def waiting_count(lane) -> BoundedCount:
     """How many logs are due, now or later."""
-    return Count(min(lane.due_count, LIMIT), is_more=lane.due_count > LIMIT)
+    return BoundedCount(min(lane.due_count, COUNT_LIMIT), is_more=lane.due_count > COUNT_LIMIT)
 
 
-def waiting_together(lanes: Iterable[Any]) -> Count:
+def total_waiting(lanes: Iterable[Any]) -> BoundedCount:
     """How many logs are due in all of these: one query, which reads no more than LIMIT rows however much waits."""
     due = WebhookLog.objects.due().filter(subscription__in=[lane.pk for lane in lanes])
-    number = due.order_by().values("position")[: LIMIT + 1].count()
-    return Count(min(number, LIMIT), is_more=number > LIMIT)
+    number = due.order_by().values("position")[: COUNT_LIMIT + 1].count()
+    return BoundedCount(min(number, COUNT_LIMIT), is_more=number > COUNT_LIMIT)
 
 
-def oldest_waiting(lanes: Iterable[Any]) -> datetime | None:
+def oldest_waiting_since(lanes: Iterable[Any]) -> datetime | None:
     return min((lane.oldest_waiting for lane in lanes if lane.oldest_waiting), default=None)
 
 
-def blocked(lanes: Iterable[Subscription]) -> list[Subscription]:
+def blocked_queues(lanes: Iterable[Subscription]) -> list[Subscription]:
     """On hold first, then those that have waited the longest, as on the page of all lanes."""
     return sorted(filter(is_blocked, lanes), key=_most_pressing)
 

@@ -26,12 +26,14 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from yarl import URL
 
-AT_ONCE = 256  # more than the worker has deliveries in flight, with room for lookups whose delivery has timed out
+MAX_CONCURRENT_LOOKUPS = (
+    256  # more than the worker has deliveries in flight, with room for lookups whose delivery has timed out
+)
 
 
 class PooledResolver(AbstractResolver):
     def __init__(self) -> None:
-        self.pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="lookup")
+        self.pool = ThreadPoolExecutor(MAX_CONCURRENT_LOOKUPS, thread_name_prefix="lookup")
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
@@ -83,7 +85,7 @@ _IPV4_COMPATIBLE = ipaddress.ip_network("::/96")
 _ISATAP = (0x00005EFE, 0x02005EFE)
 
 
-class Blocked(Exception):
+class DestinationBlocked(Exception):
     """The guard refuses a target. `str()` is the record, in English; `message` is for a person, in their language."""
 
     def __init__(self, record: str, message: str | Promise) -> None:
@@ -102,12 +104,12 @@ class AllowedNetwork:
         return address.version == self.network.version and address in self.network and self.port in (None, port)
 
 
-class Guard:
+class DestinationFilter:
     def __init__(self, allowed: Iterable[AllowedNetwork] = ()) -> None:
         self.allowed = tuple(allowed)
 
     @classmethod
-    def from_settings(cls) -> Guard:
+    def from_settings(cls) -> DestinationFilter:
         return cls(parse_allowed_networks(settings.DELIVERY_ALLOWED_NETWORKS))
 
     def check_address(self, text: str, port: int) -> None:
@@ -115,7 +117,7 @@ class Guard:
         address = ipaddress.ip_address(text.partition("%")[0])
         forms = [address, *_embedded(address)]
         if any(form in METADATA for form in (*forms, *_translated(address))):
-            raise Blocked(
+            raise DestinationBlocked(
                 f"{text} is a cloud metadata address",
                 _("%(address)s hands out a cloud machine's credentials; it is never allowed.") % {"address": text},
             )
@@ -123,7 +125,7 @@ class Guard:
         if any(network.holds(one, port) for network in self.allowed for one in (address, target)):
             return
         if not all(_is_public(form) for form in forms):
-            raise Blocked(
+            raise DestinationBlocked(
                 f"{text} is not a public address",
                 _("%(address)s is not a public address; the setting DELIVERY_ALLOWED_NETWORKS can open it.")
                 % {"address": text},
@@ -142,10 +144,10 @@ class Guard:
         return socket.socket(family, kind, protocol)
 
 
-class GuardedResolver(AbstractResolver):
+class FilteringResolver(AbstractResolver):
     """Refuses a name when any of its addresses is refused: which one is used is left to chance otherwise."""
 
-    def __init__(self, guard: Guard, resolver: AbstractResolver | None = None) -> None:
+    def __init__(self, guard: DestinationFilter, resolver: AbstractResolver | None = None) -> None:
         self.guard = guard
         self.resolver = resolver or PooledResolver()
 
@@ -188,13 +190,13 @@ def host_and_port(url: str) -> tuple[str, int]:
         parts = URL(url)
         host, port = parts.host, parts.port
     except ValueError as error:
-        raise Blocked("not a URL", _("This is not a URL.")) from error
+        raise DestinationBlocked("not a URL", _("This is not a URL.")) from error
     if parts.scheme not in ("http", "https"):
-        raise Blocked("neither http nor https", _("Only http and https are sent to."))
+        raise DestinationBlocked("neither http nor https", _("Only http and https are sent to."))
     if not host:
-        raise Blocked("the URL has no host", _("This URL has no host."))
+        raise DestinationBlocked("the URL has no host", _("This URL has no host."))
     if not port:
-        raise Blocked("nothing listens at port 0", _("Ports are numbered from 1 to 65535."))
+        raise DestinationBlocked("nothing listens at port 0", _("Ports are numbered from 1 to 65535."))
     return host, port
 
 

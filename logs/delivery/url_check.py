@@ -10,16 +10,16 @@ from enum import StrEnum
 
 from django.utils.translation import gettext as _
 
-from .ssrf import Blocked, Guard, host_and_port
+from .ssrf import DestinationBlocked, DestinationFilter, host_and_port
 
-SECONDS = 3.0
+LOOKUP_TIMEOUT_SECONDS = 3.0
 # Of one process: each can be held by a name server for half a minute, whoever has given up waiting.
-LOOKUPS_AT_ONCE = 16
+MAX_CONCURRENT_CHECKS = 16
 
-_places = threading.BoundedSemaphore(LOOKUPS_AT_ONCE)
+_places = threading.BoundedSemaphore(MAX_CONCURRENT_CHECKS)
 
 
-class Answer(StrEnum):
+class CheckResult(StrEnum):
     ALLOWED = "allowed"
     REFUSED = "refused"
     NO_SUCH_NAME = "no_such_name"
@@ -27,52 +27,52 @@ class Answer(StrEnum):
 
 
 @dataclass(frozen=True)
-class Verdict:
+class UrlCheck:
     """`addresses`: what the name leads to now. `reason`: why it is refused, for a person; it may name one of them."""
 
-    answer: Answer
+    answer: CheckResult
     addresses: tuple[str, ...] = ()
     reason: str = ""
 
-    def without_private_addresses(self) -> Verdict:
+    def without_private_addresses(self) -> UrlCheck:
         """For those who are not to learn how the network inside is laid out."""
         public = tuple(address for address in self.addresses if _is_public(address))
-        hides_one = self.answer == Answer.REFUSED and public != self.addresses
+        hides_one = self.answer == CheckResult.REFUSED and public != self.addresses
         reason = _("Its name leads to an address that is not public.") if hides_one else self.reason
         return replace(self, addresses=public, reason=reason)
 
 
-def verdict_of(url: str) -> Verdict:
+def check_destination(url: str) -> UrlCheck:
     """The guard's verdict, with the name looked up; it takes no longer than a few seconds."""
-    guard = Guard.from_settings()
+    guard = DestinationFilter.from_settings()
     addresses: tuple[str, ...] = ()
     try:
         guard.check_url(url)
         host, port = host_and_port(url)
-        addresses = look_up(host, port)
+        addresses = resolve_host(host, port)
         for address in addresses:
             guard.check_address(address, port)
-    except Blocked as blocked:
-        return Verdict(Answer.REFUSED, addresses, str(blocked.message))
+    except DestinationBlocked as blocked:
+        return UrlCheck(CheckResult.REFUSED, addresses, str(blocked.message))
     except TimeoutError:
-        return Verdict(Answer.TOO_SLOW)
+        return UrlCheck(CheckResult.TOO_SLOW)
     except OSError:
-        return Verdict(Answer.NO_SUCH_NAME)
+        return UrlCheck(CheckResult.NO_SUCH_NAME)
     except ValueError:
-        return Verdict(Answer.REFUSED, reason=_("No name server can have this name."))
-    return Verdict(Answer.ALLOWED, addresses)
+        return UrlCheck(CheckResult.REFUSED, reason=_("No name server can have this name."))
+    return UrlCheck(CheckResult.ALLOWED, addresses)
 
 
-def look_up(host: str, port: int) -> tuple[str, ...]:
+def resolve_host(host: str, port: int) -> tuple[str, ...]:
     """Every address of a name. Raises OSError where there is none, ValueError where there can be none, TimeoutError.
 
     A lookup cannot be given up, only left alone: in a thread that does not keep the process from ending.
     """
-    if not _places.acquire(timeout=SECONDS):
+    if not _places.acquire(timeout=LOOKUP_TIMEOUT_SECONDS):
         raise TimeoutError
     found: Future[tuple[str, ...]] = Future()
     threading.Thread(target=_look_up, args=(host, port, found), name="verdict", daemon=True).start()
-    return found.result(SECONDS)
+    return found.result(LOOKUP_TIMEOUT_SECONDS)
 
 
 def _look_up(host: str, port: int, found: Future[tuple[str, ...]]) -> None:
@@ -87,7 +87,7 @@ def _look_up(host: str, port: int, found: Future[tuple[str, ...]]) -> None:
 
 def _is_public(address: str) -> bool:
     try:
-        Guard().check_address(address, port=443)
-    except Blocked:
+        DestinationFilter().check_address(address, port=443)
+    except DestinationBlocked:
         return False
     return True

@@ -22,27 +22,27 @@ from django.conf import settings
 from .. import signing
 from ..cotalker import objectid
 from ..cotalker.outcomes import Cause
-from ..models import DUE_CHANNEL, RUN_BEGAN
+from ..models import DISPATCH_SIGNAL, QUEUE_CHANNEL
 from . import attempt_metrics, claim, database
 from .claim import Delivery
 from .database import DatabaseClock
-from .delivered_cache import Received
+from .delivered_cache import DeliveredCache
 from .heartbeat import RECONNECT_SECONDS, Heartbeat
-from .http_client import Outcome, Sender
-from .leases import Leases, group_of
+from .http_client import Sender, SendOutcome
+from .leases import Leases, shard_of
 from .memory_budget import ByteBudget
-from .outcome_writer import Recorder
-from .pre_send_check import LastLook
+from .outcome_writer import OutcomeWriter
+from .pre_send_check import PreSendCheck
 from .queue_front import Fronts
-from .ssrf import Guard
+from .ssrf import DestinationFilter
 
 logger = logging.getLogger("logs.delivery")
-SWEEP_SECONDS = 1.0  # heals a notice that was lost
-GATHER_SECONDS = 0.005  # lanes that run dry at about the same time are read for together
+POLL_INTERVAL_SECONDS = 1.0  # heals a notice that was lost
+BATCH_WINDOW_SECONDS = 0.005  # lanes that run dry at about the same time are read for together
 CLOCK_SECONDS = 2.0  # between two looks at the database's
 TURN_SECONDS = 0.5
-DRAIN_SECONDS = 2.0  # beyond the timeouts of what is in flight, to record it
-FRESH_SECONDS = 0.25  # for so long it counts what a log and its lane were when they were read
+SHUTDOWN_SECONDS = 2.0  # beyond the timeouts of what is in flight, to record it
+SETTINGS_MAX_AGE_SECONDS = 0.25  # for so long it counts what a log and its lane were when they were read
 RECORDERS = 2  # connections: while one of them commits, the other writes
 
 
@@ -55,12 +55,12 @@ class DeliveryLoop:
     def __init__(self) -> None:
         holder = f"{socket.gethostname()[:60]}:{os.getpid()}:{secrets.token_hex(4)}"
         self.leases = Leases(holder)
-        self.recorder = Recorder(holder)
+        self.recorder = OutcomeWriter(holder)
         self.clock = DatabaseClock()
-        self.counts = attempt_metrics.Counts()
+        self.counts = attempt_metrics.AttemptCounts()
         self.running: dict[str, asyncio.Task[None]] = {}
         self.run_began = asyncio.Event()
-        self.last_look = LastLook()
+        self.last_look = PreSendCheck()
         self.fronts = Fronts()
         self.budget = ByteBudget(settings.DELIVERY_MEMORY)
         self._room = asyncio.Semaphore(settings.DELIVERY_CONCURRENCY)
@@ -72,12 +72,12 @@ class DeliveryLoop:
 
     def stop(self) -> None:
         now = time.monotonic()
-        latest = max([now, *self._in_flight.values()]) + DRAIN_SECONDS
+        latest = max([now, *self._in_flight.values()]) + SHUTDOWN_SECONDS
         self._stop_at = self._stop_at or min(latest, now + settings.DELIVERY_DRAIN)
         self._wake.set()
 
     async def run(self) -> None:
-        guard, timeout = Guard.from_settings(), settings.DELIVERY_TIMEOUT
+        guard, timeout = DestinationFilter.from_settings(), settings.DELIVERY_TIMEOUT
         async with Sender(guard, timeout, settings.DELIVERY_CONNECT_TIMEOUT) as sender:
             heartbeat = self._heartbeat(asyncio.get_running_loop())
             heartbeat.start()
@@ -96,7 +96,7 @@ class DeliveryLoop:
     def _heartbeat(self, loop: asyncio.AbstractEventLoop) -> Heartbeat:
         return Heartbeat(
             self.leases,
-            groups_at_work=lambda: {group_of(lane) for lane in list(self.running)},
+            groups_at_work=lambda: {shard_of(lane) for lane in list(self.running)},
             changed=lambda: loop.call_soon_threadsafe(self._leases_changed),
         )
 
@@ -108,7 +108,7 @@ class DeliveryLoop:
         async with AsyncExitStack() as stack:
             asking, listening, looking, *recording = [await database.connect(stack) for _ in range(3 + RECORDERS)]
             await self.recorder.write_waiting(recording[0])  # else what is on record in a moment would be sent again
-            await listening.execute(f"LISTEN {DUE_CHANNEL}")
+            await listening.execute(f"LISTEN {QUEUE_CHANNEL}")
             async with asyncio.TaskGroup() as group:
                 loops = [self._listen(listening), self._keep_time(asking), self.last_look.run(looking)]
                 loops += [self.recorder.run(one) for one in recording]
@@ -117,28 +117,28 @@ class DeliveryLoop:
                 await self._drain()
                 for task in tasks:
                     task.cancel()
-            await attempt_metrics.save(asking, self.counts)
+            await attempt_metrics.store_counts(asking, self.counts)
 
     async def _listen(self, connection: psycopg.AsyncConnection) -> None:
         async for notice in connection.notifies():
-            if notice.payload == RUN_BEGAN:
+            if notice.payload == DISPATCH_SIGNAL:
                 self.run_began.set()
             else:
                 self._wake_lane(notice.payload)
 
     def _wake_lane(self, lane: str) -> None:
-        if objectid.is_objectid(lane) and group_of(lane) in self.leases.epochs:
+        if objectid.is_objectid(lane) and shard_of(lane) in self.leases.epochs:
             self._woken.add(lane)
             self._wake.set()
 
     async def _keep_time(self, connection: psycopg.AsyncConnection) -> None:
         while True:
             await self.clock.set(connection)
-            await attempt_metrics.save(connection, self.counts)
+            await attempt_metrics.store_counts(connection, self.counts)
             await asyncio.sleep(CLOCK_SECONDS)
 
     def _leases_changed(self) -> None:
-        self._give_up_without_lease([lane for lane in self.running if group_of(lane) not in self.leases.epochs])
+        self._give_up_without_lease([lane for lane in self.running if shard_of(lane) not in self.leases.epochs])
         self._sweep_at = 0.0
         self._wake.set()
 
@@ -152,7 +152,7 @@ class DeliveryLoop:
 
     def _give_up_without_lease(self, given_up: list[str]) -> None:
         if given_up:
-            groups = sorted({group_of(lane) for lane in given_up})
+            groups = sorted({shard_of(lane) for lane in given_up})
             logger.warning("requests were given up, since the leases of these lane groups have ended: %s", groups)
         self._give_up(given_up)
 
@@ -164,7 +164,7 @@ class DeliveryLoop:
         most = 2 * settings.DELIVERY_CONCURRENCY  # some lanes wait in memory for a free place
         while self._stop_at is None:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), SWEEP_SECONDS)
+                await asyncio.wait_for(self._wake.wait(), POLL_INTERVAL_SECONDS)
             self._wake.clear()
             free = most - len(self.running)
             if free < most // 2:
@@ -183,12 +183,12 @@ class DeliveryLoop:
             if len(found) == free:
                 self._sweep_at = 0.0  # there may be more
             elif is_sweep:
-                self._sweep_at = time.monotonic() + SWEEP_SECONDS
+                self._sweep_at = time.monotonic() + POLL_INTERVAL_SECONDS
             for lane, deliveries in found.items():
                 if lane not in self.running and self.leases.holds(deliveries[0].group, deliveries[0].epoch):
                     self._begin_lane(lane, deliveries, self._run_lane(sender, lane, deliveries, asked_at))
             await self.fronts.move_on(connection, found)
-            await asyncio.sleep(GATHER_SECONDS)
+            await asyncio.sleep(BATCH_WINDOW_SECONDS)
 
     async def _drain(self) -> None:
         if self.running and self._stop_at:
@@ -212,7 +212,7 @@ class DeliveryLoop:
 
         `known_at`: when they were read, as `time.monotonic()`.
         """
-        received = Received()
+        received = DeliveredCache()
         try:
             for delivery in deliveries:
                 is_fetched = delivery.payload is None
@@ -220,7 +220,7 @@ class DeliveryLoop:
                     has_waited = is_fetched or self._room.locked()
                     async with self._room:
                         ready: Delivery | None = delivery
-                        if has_waited or time.monotonic() - known_at > FRESH_SECONDS:
+                        if has_waited or time.monotonic() - known_at > SETTINGS_MAX_AGE_SECONDS:
                             ready = await self.last_look.look(delivery)
                         if self._stop_at or not self.leases.holds(delivery.group, delivery.epoch):
                             return
@@ -248,15 +248,15 @@ class DeliveryLoop:
         except Exception:
             logger.exception("a lane stopped, and begins again", extra={"subscription": lane})
 
-    async def _attempt(self, sender: Sender, delivery: Delivery) -> Outcome:
+    async def _attempt(self, sender: Sender, delivery: Delivery) -> SendOutcome:
         if delivery.problem:
-            return Outcome(None, delivery.problem, Cause.OTHER, duration_ms=0)
+            return SendOutcome(None, delivery.problem, Cause.OTHER, duration_ms=0)
         payload = delivery.payload or b""
         try:
-            signed = signing.headers_for(delivery.log_id, payload, delivery.secrets, self.clock.now())
+            signed = signing.signature_headers(delivery.log_id, payload, delivery.secrets, self.clock.now())
         except Exception as error:  # else its lane would begin again and again
             logger.exception("an event cannot be signed", extra={"subscription": delivery.lane})
-            return Outcome(None, f"It cannot be signed: {type(error).__name__}", Cause.OTHER, duration_ms=0)
+            return SendOutcome(None, f"It cannot be signed: {type(error).__name__}", Cause.OTHER, duration_ms=0)
         self._in_flight[delivery.lane] = time.monotonic() + (delivery.timeout or settings.DELIVERY_TIMEOUT)
         try:
             return await sender.post(delivery.url, payload, dict(delivery.headers) | signed, delivery.timeout)
@@ -264,7 +264,7 @@ class DeliveryLoop:
             del self._in_flight[delivery.lane]
 
 
-def _tell(delivery: Delivery, outcome: Outcome) -> None:
+def _tell(delivery: Delivery, outcome: SendOutcome) -> None:
     level = logging.DEBUG if outcome.is_success else logging.INFO
     if logger.isEnabledFor(level):
         about = {"log": delivery.log_id, "subscription": delivery.lane, "try": delivery.number}

@@ -14,7 +14,7 @@ from random import Random
 from typing import Any
 
 from ..cotalker import objectid
-from ..cotalker.documents import written_moment
+from ..cotalker.documents import format_timestamp
 
 COMPANY_ID = "de3000000000000000000001"
 COMPANY_NAME = "Demo · Austral Mantenimiento"
@@ -54,7 +54,7 @@ _ELEMENTS = ("Rodamiento 22320 E · stock mínimo", "Correa V-belt 5VX 1250", "A
 
 
 @dataclass(frozen=True)
-class Trouble:
+class Outage:
     """From `start` to `end` (days before now) a share of a subscription's logs failed, in this way."""
 
     start: float
@@ -65,7 +65,7 @@ class Trouble:
 
 
 @dataclass(frozen=True)
-class Plan:
+class SubscriptionPlan:
     """A subscription of the demo: its share of all logs, and what went wrong."""
 
     code: str
@@ -73,64 +73,64 @@ class Plan:
     trigger: str
     event_type: str
     weight: int
-    troubles: tuple[Trouble, ...]
+    troubles: tuple[Outage, ...]
 
 
 TIMEOUT = "connect ETIMEDOUT 67.225.146.248:443"
 PLANS = (
-    Plan(
+    SubscriptionPlan(
         "wo_update",
         "Work Orders Update",
         "create-edit-delete-task",
         "COTTask",
         50,
         (
-            Trouble(0.45, 0.02, 0.92, 409, TIMEOUT),
-            Trouble(6.2, 6.0, 0.6, 503, "Service Unavailable"),
+            Outage(0.45, 0.02, 0.92, 409, TIMEOUT),
+            Outage(6.2, 6.0, 0.6, 503, "Service Unavailable"),
         ),
     ),
-    Plan(
+    SubscriptionPlan(
         "users_hr",
         "Users to HR",
         "create-edit-delete-user",
         "COTUser",
         18,
-        (Trouble(DAYS, 0, 0.12, 409, '{"error":"duplicate employee code","token":"demo-4711"}'),),
+        (Outage(DAYS, 0, 0.12, 409, '{"error":"duplicate employee code","token":"demo-4711"}'),),
     ),
-    Plan(
+    SubscriptionPlan(
         "incidents_sap",
         "Incidents to SAP",
         "create-edit-delete-survey",
         "COTSurvey",
         14,
         (
-            Trouble(
+            Outage(
                 DAYS,
                 0,
                 0.04,
                 502,
                 "<html><head><title>502 Bad Gateway</title></head><body>502 Bad Gateway</body></html>",
             ),
-            Trouble(3.1, 2.9, 0.9, 409, "socket hang up"),
+            Outage(3.1, 2.9, 0.9, 409, "socket hang up"),
         ),
     ),
-    Plan(
+    SubscriptionPlan(
         "elements_erp",
         "Elements to ERP",
         "create-edit-delete-property",
         "COTProperty",
         12,
         (
-            Trouble(1.2, 0.9, 1.0, 409, "certificate has expired"),
-            Trouble(9.5, 9.4, 1.0, 409, "getaddrinfo ENOTFOUND erp.austral.example"),
+            Outage(1.2, 0.9, 1.0, 409, "certificate has expired"),
+            Outage(9.5, 9.4, 1.0, 409, "getaddrinfo ENOTFOUND erp.austral.example"),
         ),
     ),
-    Plan("notes_audit", "Notes to the archive", "create-edit-delete-note", "COTNote", 4, ()),
-    Plan("logouts", "Sessions", "logout-user", "Auth", 2, (Trouble(5, 4.5, 1.0, 301, "Moved Permanently"),)),
+    SubscriptionPlan("notes_audit", "Notes to the archive", "create-edit-delete-note", "COTNote", 4, ()),
+    SubscriptionPlan("logouts", "Sessions", "logout-user", "Auth", 2, (Outage(5, 4.5, 1.0, 301, "Moved Permanently"),)),
 )
 
 
-def subscription_id(plan: Plan) -> str:
+def subscription_id(plan: SubscriptionPlan) -> str:
     return f"de30{PLANS.index(plan) + 16:020x}"
 
 
@@ -167,7 +167,7 @@ def _moment(now: datetime, random: Random) -> datetime:
     return now - timedelta(days=day, hours=min(abs(random.gauss(5, 3)), 23.9), seconds=random.uniform(1, 3000))
 
 
-def _objects(plan: Plan, random: Random) -> list[tuple[str, str]]:
+def _objects(plan: SubscriptionPlan, random: Random) -> list[tuple[str, str]]:
     names = {
         "COTTask": [f"{machine} · {task}" for machine in _MACHINES for task in random.sample(_TASKS, 4)],
         "COTUser": list(_PEOPLE) * 3,
@@ -179,14 +179,16 @@ def _objects(plan: Plan, random: Random) -> list[tuple[str, str]]:
     return [(f"de3a{random.getrandbits(80):020x}", name) for name in names]
 
 
-def _log(plan: Plan, obj: tuple[str, str], moment: datetime, now: datetime, random: Random) -> dict[str, Any]:
+def _log(
+    plan: SubscriptionPlan, obj: tuple[str, str], moment: datetime, now: datetime, random: Random
+) -> dict[str, Any]:
     sample = json.loads((_SAMPLES / "webhook_log_task_create_failed.json").read_text())
     status, retry, response = _outcome(plan, (now - moment).total_seconds() / 86400, random)
     happened = moment - timedelta(seconds=random.uniform(0.3, 6) + 30 * (retry - 1))
     return sample | {
-        "_id": objectid.new(moment)[:8] + f"{random.getrandbits(64):016x}",
+        "_id": objectid.new_objectid(moment)[:8] + f"{random.getrandbits(64):016x}",
         "company": COMPANY_ID,
-        "createdAt": written_moment(moment),
+        "createdAt": format_timestamp(moment),
         "status": status,
         "retry": retry,
         "response": response,
@@ -195,7 +197,7 @@ def _log(plan: Plan, obj: tuple[str, str], moment: datetime, now: datetime, rand
     }
 
 
-def _outcome(plan: Plan, days_ago: float, random: Random) -> tuple[int | None, int, str]:
+def _outcome(plan: SubscriptionPlan, days_ago: float, random: Random) -> tuple[int | None, int, str]:
     for trouble in plan.troubles:
         if trouble.end <= days_ago <= trouble.start and random.random() < trouble.share:
             return trouble.status, 3, trouble.response
@@ -206,10 +208,12 @@ def _outcome(plan: Plan, days_ago: float, random: Random) -> tuple[int | None, i
     )
 
 
-def _event(plan: Plan, obj: tuple[str, str], happened: datetime, task_event: dict, random: Random) -> dict[str, Any]:
+def _event(
+    plan: SubscriptionPlan, obj: tuple[str, str], happened: datetime, task_event: dict, random: Random
+) -> dict[str, Any]:
     object_id, name = obj
     event: dict[str, Any] = copy.deepcopy(task_event)
-    event |= {"company": COMPANY_ID, "type": plan.event_type, "createdAt": written_moment(happened)}
+    event |= {"company": COMPANY_ID, "type": plan.event_type, "createdAt": format_timestamp(happened)}
     if plan.event_type == "Auth":
         user = f"de3b{random.getrandbits(80):020x}"
         extra = {"userId": user, "timestamp": int(happened.timestamp() * 1000)}
@@ -217,7 +221,7 @@ def _event(plan: Plan, obj: tuple[str, str], happened: datetime, task_event: dic
     if plan.event_type == "COTUser":
         event = json.loads((_SAMPLES / "event_user_edit.json").read_text()) | {
             "company": COMPANY_ID,
-            "createdAt": written_moment(happened),
+            "createdAt": format_timestamp(happened),
         }
         event["data"] |= {
             "_id": object_id,
@@ -225,12 +229,12 @@ def _event(plan: Plan, obj: tuple[str, str], happened: datetime, task_event: dic
         }
         return event
     event["data"] |= {"_id": object_id, "name": name, "serial": random.randrange(40000, 50000)}
-    event["data"]["modifiedAt"] = written_moment(happened)
+    event["data"]["modifiedAt"] = format_timestamp(happened)
     event["event"] = (
         "edit" if plan.event_type == "COTNote" else random.choice(("create", "edit", "edit", "edit", "delete"))
     )
     if event["event"] == "edit":
-        before, after = (written_moment(happened + timedelta(days=days)) for days in random.sample(range(1, 20), 2))
+        before, after = (format_timestamp(happened + timedelta(days=days)) for days in random.sample(range(1, 20), 2))
         event["data"]["endDate"] = after
         event["diff"] = {
             "/endDate": {"previous": before, "changedTo": after},

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from django.db import transaction
 from django.utils import timezone
 
-from ..imports.importer import Importer, Summary
+from ..imports.importer import Importer, ImportSummary
 from ..models import Company, Payload, Subscription, WebhookLog
 from ..payloads.masking import masked_keys
 from . import documents
@@ -26,7 +26,7 @@ def is_database_empty() -> bool:
     return not Company.objects.exists()
 
 
-def load(receiver_url: str) -> Summary:
+def load(receiver_url: str) -> ImportSummary:
     """Import the demo's documents; the summary is that of the logs.
 
     Call it where there is no demo: its moments count back from now, so another call would make other logs.

@@ -9,9 +9,9 @@ from html import escape
 
 from aiohttp import web
 
-KEPT = 200
+MAX_KEPT_REQUESTS = 200
 HANG_SECONDS = 60
-ANSWERS = {
+ANSWER_CHOICES = {
     "200": "Answer 200: received",
     "409": "Answer 409: refused",
     "500": "Answer 500: broken",
@@ -20,12 +20,12 @@ ANSWERS = {
 }
 
 
-class Receiver:
+class DemoReceiver:
     """Answers every POST as it was told, and keeps the last requests in a ledger."""
 
     def __init__(self) -> None:
         self.answer = "200"
-        self.ledger: deque[tuple[datetime, str, str, int, str]] = deque(maxlen=KEPT)
+        self.ledger: deque[tuple[datetime, str, str, int, str]] = deque(maxlen=MAX_KEPT_REQUESTS)
 
     def application(self) -> web.Application:
         application = web.Application(client_max_size=32 * 1024 * 1024)
@@ -47,8 +47,8 @@ class Receiver:
 
     async def choose(self, request: web.Request) -> web.Response:
         answer = (await request.post()).get("answer")
-        if answer not in ANSWERS:
-            raise web.HTTPBadRequest(text=f"Unknown answer. Known: {', '.join(ANSWERS)}\n")
+        if answer not in ANSWER_CHOICES:
+            raise web.HTTPBadRequest(text=f"Unknown answer. Known: {', '.join(ANSWER_CHOICES)}\n")
         self.answer = str(answer)
         raise web.HTTPSeeOther("/")
 
@@ -58,7 +58,7 @@ class Receiver:
     async def show(self, request: web.Request) -> web.Response:
         buttons = "".join(
             f'<button name="answer" value="{value}"{" disabled" if value == self.answer else ""}>{text}</button> '
-            for value, text in ANSWERS.items()
+            for value, text in ANSWER_CHOICES.items()
         )
         rows = "".join(
             f"<tr><td>{at:%H:%M:%S}<td>{escape(path)}<td><code>{escape(webhook_id)}</code><td>{size} bytes<td>{answer}"
@@ -67,7 +67,7 @@ class Receiver:
         page = (
             '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
             "<title>Demo receiver</title><body><h1>Demo receiver</h1>"
-            f"<p>It now does this with every event: <b>{ANSWERS[self.answer]}</b>.</p>"
+            f"<p>It now does this with every event: <b>{ANSWER_CHOICES[self.answer]}</b>.</p>"
             f'<form method="post" action="/answer">{buttons}</form>'
             f"<h2>Received</h2><table border cellpadding=4><tr><th>At<th>Path<th>webhook-id<th>Size<th>Answer{rows}</table>"
         )

@@ -18,5 +18,5 @@ class ReasonForm(forms.Form):
     )
 
 
-class RunPlace(forms.Form):
+class BulkListForm(forms.Form):
     before = forms.IntegerField(label=_("Before"), required=False, min_value=1, max_value=2**63 - 1)

@@ -10,28 +10,28 @@ from django.conf import settings
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from ..models import Canary, Run, StaleChoice
-from ..redelivery.preview import Choices, PlanFigures
+from ..models import RolloutPolicy, Run, SupersededPolicy
+from ..redelivery.preview import PlanChoices, PlanPreview
 
-TYPED_ABOVE = 1_000  # logs: so many are not started by a click alone
-FASTEST = 1_000  # logs in a second
+CONFIRM_ABOVE = 1_000  # logs: so many are not started by a click alone
+MAX_RATE = 1_000  # logs in a second
 FAILURE_PERCENT = 20
 _BETWEEN_DIGITS = re.compile(r"[\s.,'’]")
 
 
-class RunChoicesForm(forms.Form):
+class BulkChoicesForm(forms.Form):
     """`RunChoicesForm(request.POST, run=run)`; unbound, it is as the page begins. Ask `is_valid()` before `choices`."""
 
     lane = forms.MultipleChoiceField(label=_("Subscriptions"), required=False)
-    stale_choice = forms.ChoiceField(label=_("Stale logs"), required=False, choices=StaleChoice.choices)
+    stale_choice = forms.ChoiceField(label=_("Stale logs"), required=False, choices=SupersededPolicy.choices)
     sends_received = forms.BooleanField(label=_("Received logs"), required=False)
-    canary = forms.ChoiceField(label=_("Canary"), choices=Canary.choices, initial=Canary.STEPS)
+    canary = forms.ChoiceField(label=_("Canary"), choices=RolloutPolicy.choices, initial=RolloutPolicy.STEPS)
     tries = forms.TypedChoiceField(label=_("Tries of each log"), coerce=int, initial=1)
     rate = forms.IntegerField(
         label=_("At most in a second"),
         required=False,
         min_value=1,
-        max_value=FASTEST,
+        max_value=MAX_RATE,
         help_text=_("Empty: as fast as each receiver answers."),
     )
     failure_percent = forms.IntegerField(
@@ -50,25 +50,25 @@ class RunChoicesForm(forms.Form):
             self.fields[name].widget.attrs |= {"class": "input", "inputmode": "numeric"}
 
     def clean_stale_choice(self) -> str:
-        return self.cleaned_data["stale_choice"] or StaleChoice.LEAVE
+        return self.cleaned_data["stale_choice"] or SupersededPolicy.LEAVE
 
     @property
-    def choices(self) -> Choices | None:
+    def choices(self) -> PlanChoices | None:
         """None where the page is to begin with its own; what is wrong is as if it was not chosen."""
         if not self.is_bound:
             return None
         self.is_valid()
         chosen = self.cleaned_data
-        return Choices(
+        return PlanChoices(
             lanes=frozenset(chosen.get("lane", ())),
-            stale=chosen.get("stale_choice", StaleChoice.LEAVE),
+            stale=chosen.get("stale_choice", SupersededPolicy.LEAVE),
             sends_received=chosen.get("sends_received", False),
-            canary=chosen.get("canary", Canary.STEPS),
+            canary=chosen.get("canary", RolloutPolicy.STEPS),
             rate=chosen.get("rate"),
         )
 
 
-class RunStartForm(RunChoicesForm):
+class BulkStartForm(BulkChoicesForm):
     """`number`: how many logs the person saw that it sends. `typed`: the same once more, where they are many."""
 
     reason = forms.CharField(
@@ -80,7 +80,7 @@ class RunStartForm(RunChoicesForm):
     number = forms.IntegerField()
     typed = forms.CharField(required=False, max_length=20)
 
-    def agrees_with(self, plan: PlanFigures) -> bool:
+    def agrees_with(self, plan: PlanPreview) -> bool:
         """Whether the person saw what would happen now; what is wrong is among the errors then."""
         if not self.is_valid():
             return False
@@ -88,7 +88,7 @@ class RunStartForm(RunChoicesForm):
             self.add_error(None, gettext("Nothing was started: with these choices nothing would be sent."))
         elif plan.total != self.cleaned_data["number"]:
             self.add_error(None, gettext("Nothing was started: the numbers have changed. Look at them once more."))
-        elif plan.total > TYPED_ABOVE and _BETWEEN_DIGITS.sub("", self.cleaned_data["typed"]) != str(plan.total):
+        elif plan.total > CONFIRM_ABOVE and _BETWEEN_DIGITS.sub("", self.cleaned_data["typed"]) != str(plan.total):
             self.add_error(
                 "typed", gettext("Type the number of logs that are sent: %(number)s.") % {"number": plan.total}
             )

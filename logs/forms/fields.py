@@ -11,9 +11,9 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from ..delivery.url_check import Answer, Verdict, verdict_of
+from ..delivery.url_check import CheckResult, UrlCheck, check_destination
 from ..models import Subscription
-from ..signing import SecretUnreadable
+from ..signing import SecretDecryptionError
 from ..subscriptions import request_headers
 
 URL_PATTERN = re.compile(
@@ -21,17 +21,17 @@ URL_PATTERN = re.compile(
 )  # what documents.read_subscription takes, so that an export can be read again
 
 
-def judged(url: str, *, shows_inside: bool = True) -> Verdict:
+def check_url(url: str, *, shows_inside: bool = True) -> UrlCheck:
     """The guard's verdict on a URL that a person gives; raises ValidationError where it refuses.
 
     `shows_inside`: whether the person may learn which private address a name leads to.
     """
     if not URL_PATTERN.fullmatch(url):
         raise ValidationError(gettext("This is not an http or https URL."), code="invalid")
-    verdict = verdict_of(url)
+    verdict = check_destination(url)
     if not shows_inside:
         verdict = verdict.without_private_addresses()
-    if verdict.answer == Answer.REFUSED:
+    if verdict.answer == CheckResult.REFUSED:
         reason = {"reason": verdict.reason}
         raise ValidationError(gettext("It would be refused: %(reason)s"), params=reason, code="blocked")
     return verdict
@@ -65,16 +65,16 @@ class HeadersField(forms.CharField):
         """Its headers, by their names. Those that no key opens stay as they are as long as none are written."""
         try:
             self.stored = subscription.headers
-        except SecretUnreadable:
+        except SecretDecryptionError:
             self.help_text = gettext(
                 "The stored ones cannot be read with the keys in SECRETS_KEYS. What is written here takes their place."
             )
-        self.initial = request_headers.shown(self.stored)
+        self.initial = request_headers.masked_lines(self.stored)
 
     def clean(self, value: Any) -> list[request_headers.Header]:
         try:
-            return request_headers.parse(super().clean(value), self.stored)
-        except request_headers.BadHeaders as error:
+            return request_headers.parse_headers(super().clean(value), self.stored)
+        except request_headers.InvalidHeaders as error:
             raise ValidationError(error.reasons) from error
 
     def is_changed_to(self, headers: list[request_headers.Header]) -> bool:

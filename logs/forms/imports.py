@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from ..models import ImportKind
 from ..templatetags.ui import humanbytes
 
-LARGEST_ID = 2**63 - 1
+MAX_ID = 2**63 - 1
 
 
 class ImportForm(forms.Form):
@@ -73,13 +73,13 @@ class _Place(forms.Form):
                 self.add_error(name, gettext("Only one value can be given."))
 
 
-class ImportPlace(_Place):
+class ImportListForm(_Place):
     """`?before=7`: the imports that were uploaded before number 7."""
 
-    before = forms.IntegerField(label=_("Place in the list"), required=False, min_value=1, max_value=LARGEST_ID)
+    before = forms.IntegerField(label=_("Place in the list"), required=False, min_value=1, max_value=MAX_ID)
 
 
-class RefusedPlace(_Place):
+class RejectedListForm(_Place):
     """`?after=50`: the refused documents that come after the file's 50th document."""
 
-    after = forms.IntegerField(label=_("Place in the list"), required=False, min_value=1, max_value=LARGEST_ID)
+    after = forms.IntegerField(label=_("Place in the list"), required=False, min_value=1, max_value=MAX_ID)

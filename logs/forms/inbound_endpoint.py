@@ -7,7 +7,7 @@ from django import forms
 from ..models import Company, Door
 
 
-class DoorForm(forms.ModelForm):
+class InboundEndpointForm(forms.ModelForm):
     """`DoorForm(data, user=request.user)`; ingest.access.open_door stores its instance."""
 
     class Meta:

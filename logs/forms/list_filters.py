@@ -10,21 +10,21 @@ from django.db.models import Exists, OuterRef, Q
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
-from ..models import Cause, Subscription, Turn, WebhookLog
+from ..models import Cause, Priority, Subscription, WebhookLog
 from ..models.querysets import SubscriptionQuerySet
-from ..stats.period import RANGES
-from ..stats.subscription_list import SORTS
+from ..stats.period import TIME_RANGES
+from ..stats.subscription_list import SUBSCRIPTION_SORTS
 
 DEFAULT_RANGE = "24h"
 DEFAULT_SORT = "last"
-SEVERAL = {"subscription", "cause"}
+MULTIPLE_CHOICE_FIELDS = {"subscription", "cause"}
 
 
-class FailureSearch(forms.Form):
+class FailureFilterForm(forms.Form):
     """`FailureSearch(request.GET, user=request.user)`; ask `is_valid()` before anything else."""
 
     data: QueryDict
-    range = forms.ChoiceField(label=_("Range"), required=False, choices=[(key, key) for key in RANGES])
+    range = forms.ChoiceField(label=_("Range"), required=False, choices=[(key, key) for key in TIME_RANGES])
     subscription = forms.ModelMultipleChoiceField(
         label=_("Subscription"), required=False, queryset=Subscription.objects.none()
     )
@@ -42,7 +42,7 @@ class FailureSearch(forms.Form):
         for name in self.data:
             if name not in self.fields:
                 self.add_error(None, _("There is no filter “%(name)s”.") % {"name": name[:60]})
-            elif name not in SEVERAL and len(self.data.getlist(name)) > 1:
+            elif name not in MULTIPLE_CHOICE_FIELDS and len(self.data.getlist(name)) > 1:
                 self.add_error(name, _("Only one value can be given."))
 
     @property
@@ -83,14 +83,14 @@ def _without_empty(data: QueryDict) -> QueryDict:
     """A form without scripts sends what was not chosen as well."""
     kept = QueryDict(mutable=True)
     for name, values in data.lists():
-        kept.setlist(name, [value for value in values if value] if name in SEVERAL else values)
+        kept.setlist(name, [value for value in values if value] if name in MULTIPLE_CHOICE_FIELDS else values)
     return kept
 
 
 _BETWEEN_TRIES = WebhookLog.objects.filter(
-    subscription=OuterRef("pk"), next_attempt_at__isnull=False, turn=Turn.BETWEEN_TRIES
+    subscription=OuterRef("pk"), next_attempt_at__isnull=False, turn=Priority.BETWEEN_TRIES
 )
-STATES = {
+QUEUE_STATES = {
     "active": Q(is_active=True),
     # As health.lanes.is_blocked says it of one.
     "blocked": (Q(is_active=True) | Q(is_draining=True)) & (Q(held_at__isnull=False) | Exists(_BETWEEN_TRIES)),
@@ -99,7 +99,7 @@ STATES = {
 }
 
 
-class SubscriptionSearch(forms.Form):
+class SubscriptionFilterForm(forms.Form):
     """`SubscriptionSearch(request.GET)`; ask `is_valid()` before `found_in(subscriptions)`."""
 
     data: QueryDict
@@ -116,7 +116,9 @@ class SubscriptionSearch(forms.Form):
     )
 
     sort = forms.ChoiceField(
-        label=_("Order"), required=False, choices=[(f"{sign}{name}", name) for name in SORTS for sign in ("", "-")]
+        label=_("Order"),
+        required=False,
+        choices=[(f"{sign}{name}", name) for name in SUBSCRIPTION_SORTS for sign in ("", "-")],
     )
 
     def clean(self) -> None:
@@ -135,6 +137,6 @@ class SubscriptionSearch(forms.Form):
         return self.cleaned_data["sort"] or "success"
 
     def found_in(self, subscriptions: SubscriptionQuerySet) -> SubscriptionQuerySet:
-        found = subscriptions.filter(STATES.get(self.cleaned_data["state"], Q()))
+        found = subscriptions.filter(QUEUE_STATES.get(self.cleaned_data["state"], Q()))
         words = self.cleaned_data["q"]
         return found.searched(words) if words else found

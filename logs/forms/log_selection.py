@@ -14,18 +14,18 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from ..logsearch.filterset import WebhookLogFilter
+from ..logsearch.filterset import WebhookLogFilterSet
 from ..logsearch.finder import Finder
-from ..logsearch.query_params import address
-from ..logsearch.stats import Figures
-from ..models import Run, Source
-from ..redelivery.drafts import QUICK, Selection
-from ..redelivery.selection import MOST, entries_still_failing, frozen, ids_in
+from ..logsearch.query_params import list_url
+from ..logsearch.stats import LogStats
+from ..models import Run, SelectionSource
+from ..redelivery.drafts import QUICK_PLAN_LIMIT, Selection
+from ..redelivery.selection import MAX_SELECTED, entries_still_failing, extract_ids, freeze_query
 from ..templatetags.ui import humanbytes
 
-FILE_LIMIT = 5 * 1024 * 1024
-LONGEST_QUERY = 4000
-QUICK_SEARCH = 2_000  # logs: the words of a search are looked for in each
+MAX_FILE_BYTES = 5 * 1024 * 1024
+MAX_QUERY_LENGTH = 4000
+QUICK_SEARCH_SECONDS = 2_000  # logs: the words of a search are looked for in each
 
 
 class SelectionForm(forms.Form):
@@ -37,7 +37,7 @@ class SelectionForm(forms.Form):
     data: QueryDict
     selection: Selection
 
-    source = forms.ChoiceField(choices=Source.choices)
+    source = forms.ChoiceField(choices=SelectionSource.choices)
     ids = forms.CharField(
         label=_("Ids"),
         required=False,
@@ -53,53 +53,56 @@ class SelectionForm(forms.Form):
 
     def clean(self) -> None:
         ways = {
-            Source.FILTER: self._filtered,
-            Source.CHOSEN: self._chosen,
-            Source.IDS: self._listed,
-            Source.STILL_FAILING: self._still_failing,
+            SelectionSource.FILTER: self._filtered,
+            SelectionSource.CHOSEN: self._chosen,
+            SelectionSource.IDS: self._listed,
+            SelectionSource.STILL_FAILING: self._still_failing,
         }
         if not self.errors:
-            self.selection = ways[Source(self.cleaned_data["source"])]()
+            self.selection = ways[SelectionSource(self.cleaned_data["source"])]()
 
     def _filtered(self) -> Selection:
         if "query" not in self.data:
             raise ValidationError(gettext("The filter is missing. Load the page again."))
         if self.data.get("since") == "":
             raise ValidationError(gettext("Say since when."))
-        found = WebhookLogFilter(self.asked, user=self.user)
+        found = WebhookLogFilterSet(self.asked, user=self.user)
         if found.problems:
             raise ValidationError([f"{label}: {error}" for label, errors in found.problems.items() for error in errors])
-        figures = Figures(Finder(found.criteria))
+        figures = LogStats(Finder(found.criteria))
         number = figures.total.number or 0
         if not number and figures.is_exact:
             raise ValidationError(gettext("No log matches the filter."))
-        query = frozen(self.asked, found.criteria)
-        if len(query) > LONGEST_QUERY:
+        query = freeze_query(self.asked, found.criteria)
+        if len(query) > MAX_QUERY_LENGTH:
             raise ValidationError(gettext("The filter is too long to be kept with the plan. Choose fewer values."))
-        is_known = _at_most(number) <= (QUICK if found.criteria.is_of_kinds else QUICK_SEARCH) and figures.is_exact
-        return Selection(Source.FILTER, query=query, number=number if is_known else None)
+        is_known = (
+            _at_most(number) <= (QUICK_PLAN_LIMIT if found.criteria.is_of_kinds else QUICK_SEARCH_SECONDS)
+            and figures.is_exact
+        )
+        return Selection(SelectionSource.FILTER, query=query, number=number if is_known else None)
 
     def _chosen(self) -> Selection:
-        return self._of_ids(Source.CHOSEN, self.data.getlist("log"), gettext("No log is ticked."))
+        return self._of_ids(SelectionSource.CHOSEN, self.data.getlist("log"), gettext("No log is ticked."))
 
     def _listed(self) -> Selection:
         texts = [self.cleaned_data["ids"], _text_of(self.cleaned_data["file"])]
-        ids = [one for text in texts for one in ids_in(text)]
+        ids = [one for text in texts for one in extract_ids(text)]
         nothing = gettext("There is no id in it. A log’s id has 24 characters: digits, and letters from a to f.")
         if not any(texts):
             nothing = gettext("Paste the ids of logs, or choose a file with them.")
-        return self._of_ids(Source.IDS, ids, nothing)
+        return self._of_ids(SelectionSource.IDS, ids, nothing)
 
     def _still_failing(self) -> Selection:
         run = self.cleaned_data["run"]
         if run is None:
             raise ValidationError(gettext("The run is missing. Load the page again."))
-        number = entries_still_failing(run).order_by()[: QUICK + 1].count()
+        number = entries_still_failing(run).order_by()[: QUICK_PLAN_LIMIT + 1].count()
         if not number:
             raise ValidationError(gettext("Everything that it sent has been received by now."))
-        return Selection(Source.STILL_FAILING, parent=run, number=number)
+        return Selection(SelectionSource.STILL_FAILING, parent=run, number=number)
 
-    def _of_ids(self, source: Source, ids: Sequence[str], nothing: str) -> Selection:
+    def _of_ids(self, source: SelectionSource, ids: Sequence[str], nothing: str) -> Selection:
         unique = tuple(dict.fromkeys(one.lower() for one in ids if one))
         if not unique:
             raise ValidationError(nothing)
@@ -115,32 +118,32 @@ class SelectionForm(forms.Form):
 
     @property
     def limit(self) -> str:
-        return humanbytes(FILE_LIMIT)
+        return humanbytes(MAX_FILE_BYTES)
 
     @property
     def most(self) -> str:
-        return _grouped(MOST)
+        return _grouped(MAX_SELECTED)
 
     @property
     def way_back(self) -> str:
         """To where the selection can be mended: the logs of the filter, the run, or all logs."""
         if run := getattr(self, "cleaned_data", {}).get("run"):
             return run.get_absolute_url()
-        return address(self.asked) if self.data.get("query") else reverse("logs:webhook_log_list")
+        return list_url(self.asked) if self.data.get("query") else reverse("logs:webhook_log_list")
 
 
 def _at_most(number: int) -> int:
-    if number > MOST:
+    if number > MAX_SELECTED:
         text = gettext("These are %(number)s logs; a plan takes at most %(most)s. Choose a shorter time, or fewer.")
-        raise ValidationError(text % {"number": _grouped(number), "most": _grouped(MOST)})
+        raise ValidationError(text % {"number": _grouped(number), "most": _grouped(MAX_SELECTED)})
     return number
 
 
 def _text_of(file: UploadedFile | None) -> str:
     if file is None:
         return ""
-    if (file.size or 0) > FILE_LIMIT:
-        raise ValidationError(gettext("The file is larger than %(limit)s.") % {"limit": humanbytes(FILE_LIMIT)})
+    if (file.size or 0) > MAX_FILE_BYTES:
+        raise ValidationError(gettext("The file is larger than %(limit)s.") % {"limit": humanbytes(MAX_FILE_BYTES)})
     data = file.read()
     try:
         return data.decode("utf-8-sig")

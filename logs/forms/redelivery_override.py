@@ -10,17 +10,17 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from ..cotalker import strict_json
-from ..delivery.url_check import Answer, Verdict
-from ..ingest.events import EVENT_LIMIT
+from ..delivery.url_check import CheckResult, UrlCheck
+from ..ingest.events import MAX_EVENT_BYTES
 from ..models import Variant, WebhookLog
 from ..payloads import json_tree
 from ..payloads.masking import mask_url, masked_keys
-from ..redelivery.overrides import Allowed, why_not
+from ..redelivery.overrides import OverridePermissions, redelivery_error
 from .base import ReasonForm
-from .fields import judged
+from .fields import check_url
 
 
-class VariantForm(ReasonForm):
+class RedeliveryOverrideForm(ReasonForm):
     """The payload is asked for where the editor is open, to be changed from the `stored` event.
 
     `verdict`: the guard's, of another URL. What is typed into the editor is sent byte for byte, with the line ends of a text.
@@ -50,7 +50,7 @@ class VariantForm(ReasonForm):
         *,
         log: WebhookLog,
         stored: str,
-        allowed: Allowed,
+        allowed: OverridePermissions,
         has_editor: bool,
         shows_inside: bool,
         **options: Any,
@@ -59,7 +59,7 @@ class VariantForm(ReasonForm):
         self.log = log
         self.stored = stored
         self.shows_inside = shows_inside
-        self.verdict: Verdict | None = None
+        self.verdict: UrlCheck | None = None
         self.fields["url"].help_text = gettext("Where this one try goes. Empty: to the subscription's, %(url)s") % {
             "url": mask_url(log.subscription.url, masked_keys())
         }
@@ -75,7 +75,7 @@ class VariantForm(ReasonForm):
     @property
     def warning(self) -> str:
         """What a person should know though nothing is wrong with the form."""
-        if self.verdict is None or self.verdict.answer == Answer.ALLOWED:
+        if self.verdict is None or self.verdict.answer == CheckResult.ALLOWED:
             return ""
         return gettext("The name in the URL cannot be resolved now. The try fails unless it can be when it is made.")
 
@@ -83,28 +83,28 @@ class VariantForm(ReasonForm):
         url = self.cleaned_data["url"]
         if url in ("", self.log.subscription.url):
             return ""
-        self.verdict = judged(url, shows_inside=self.shows_inside)
+        self.verdict = check_url(url, shows_inside=self.shows_inside)
         return url
 
     def clean_event(self) -> str | None:
         """The edited event; None where it says the same as the stored one, which is sent as it is then."""
         text = self.cleaned_data["event"].replace("\r\n", "\n")
-        if len(text.encode()) > EVENT_LIMIT:
-            raise ValidationError(gettext("It is larger than %(limit)s MiB.") % {"limit": EVENT_LIMIT // 1024**2})
+        if len(text.encode()) > MAX_EVENT_BYTES:
+            raise ValidationError(gettext("It is larger than %(limit)s MiB.") % {"limit": MAX_EVENT_BYTES // 1024**2})
         try:
-            event = strict_json.loads(text)
+            event = strict_json.strict_loads(text)
         except strict_json.NotStrictJSON as error:
             raise ValidationError(_told(error, text)) from error
         if not isinstance(event, dict):
             raise ValidationError(gettext("An event is a JSON object: it begins with { and ends with }."))
-        is_same = json_tree.as_json(json_tree.parse_to_the_letter(text)) == json_tree.as_json(
-            json_tree.parse_to_the_letter(self.stored)
+        is_same = json_tree.to_json(json_tree.parse_exact(text)) == json_tree.to_json(
+            json_tree.parse_exact(self.stored)
         )
         return None if is_same else text
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
-        if reason := why_not(self.log):
+        if reason := redelivery_error(self.log):
             raise ValidationError(reason)
         if not self.errors and not data.get("url") and data.get("event") is None:
             raise ValidationError(gettext("Nothing is different yet: give another URL, or edit the payload."))

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from ..models import Retention
 from ..models.retention import SUGGESTED_LOG_DAYS, SUGGESTED_PAYLOAD_DAYS
 
-SUGGESTED = {"payload_days": SUGGESTED_PAYLOAD_DAYS, "log_days": SUGGESTED_LOG_DAYS}
+SUGGESTED_DAYS = {"payload_days": SUGGESTED_PAYLOAD_DAYS, "log_days": SUGGESTED_LOG_DAYS}
 
 
 class RetentionForm(forms.ModelForm):
@@ -20,7 +20,7 @@ class RetentionForm(forms.ModelForm):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        for name, days in SUGGESTED.items():
+        for name, days in SUGGESTED_DAYS.items():
             field = self.fields[name]
             field.help_text = _("Empty: for ever. %(days)s are suggested.") % {"days": days}
             field.widget.attrs |= {"class": "input", "placeholder": days, "inputmode": "numeric"}

@@ -8,7 +8,7 @@ from django.db.models.functions import Lower
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from ..logsearch.saved_views import MOST_VIEWS, changing_views_of, pin, valid_query
+from ..logsearch.saved_views import MAX_VIEWS, lock_views_of, pin, valid_query
 from ..models import SavedView
 
 
@@ -51,10 +51,10 @@ class SavedViewForm(forms.ModelForm):
         return valid_query(self.cleaned_data["query"], self.user)
 
     def clean(self) -> dict:
-        if self.is_new and SavedView.objects.filter(owner=self.user).count() >= MOST_VIEWS:
+        if self.is_new and SavedView.objects.filter(owner=self.user).count() >= MAX_VIEWS:
             raise forms.ValidationError(
                 _("You have %(number)s views, and no more can be kept. Delete one first."),
-                params={"number": MOST_VIEWS},
+                params={"number": MAX_VIEWS},
             )
         return self.cleaned_data
 
@@ -64,7 +64,7 @@ class SavedViewForm(forms.ModelForm):
 
     def store(self) -> bool:
         """False where something is wrong: then `errors` tell what."""
-        with changing_views_of(self.instance.owner):
+        with lock_views_of(self.instance.owner):
             if not self.is_valid():
                 return False
             view = self.save()

@@ -7,14 +7,14 @@ from django.utils.translation import gettext_lazy as _
 
 from ..models import HandOff
 
-DAYS = [(1, _("1 day")), (7, _("7 days")), (30, _("30 days"))]
+EXPIRY_DAYS = [(1, _("1 day")), (7, _("7 days")), (30, _("30 days"))]
 
 
-class HandOffForm(forms.ModelForm):
+class ShareLinkForm(forms.ModelForm):
     """`HandOffForm(data, user=request.user)`; HandOff.make takes what is clean. Who may not see payloads cannot share one."""
 
     days = forms.TypedChoiceField(
-        label=_("How long does the link hold?"), choices=DAYS, coerce=int, initial=7, widget=forms.RadioSelect
+        label=_("How long does the link hold?"), choices=EXPIRY_DAYS, coerce=int, initial=7, widget=forms.RadioSelect
     )
 
     class Meta:

@@ -13,19 +13,19 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from .. import signing
-from ..delivery.url_check import Answer
+from ..delivery.url_check import CheckResult
 from ..models import Company, Subscription, Trigger
 from ..subscriptions import request_headers
-from ..subscriptions.services import suggested_code
-from ..subscriptions.versions import digest, draft_for, id_of_draft, read_version, shown, version_of
-from .fields import HeadersField, ObjectIdFormField, SecretInput, judged
+from ..subscriptions.services import suggest_code
+from ..subscriptions.versions import decode_version, display_value, draft_for, draft_id, version_digest, version_of
+from .fields import HeadersField, ObjectIdFormField, SecretInput, check_url
 
-CONTEXT_OF: dict[str, list[str]] = {
+CONTEXT_FIELDS_BY_TRIGGER: dict[str, list[str]] = {
     Trigger.TASK: ["context_task_group"],
     Trigger.SURVEY: ["context_survey", "context_group"],
 }
 CONTEXT_FIELDS = ["context_task_group", "context_survey", "context_group"]
-LONGEST_TIMEOUT = 120
+MAX_TIMEOUT_SECONDS = 120
 KEEP, NONE, GENERATE, OWN = "keep", "none", "generate", "own"
 
 
@@ -36,7 +36,7 @@ def trigger_choices(subscription: Subscription) -> list[tuple[str, Any]]:
 
 
 @dataclass(frozen=True)
-class Meanwhile:
+class ConflictingChange:
     """A field that somebody else changed, and what is stored now."""
 
     name: str
@@ -62,7 +62,7 @@ class SubscriptionForm(forms.ModelForm):
     draft = forms.CharField(required=False, widget=forms.HiddenInput)
     opened = forms.CharField(required=False, widget=forms.HiddenInput)
     trigger = forms.ChoiceField(label=_("Trigger"), widget=forms.RadioSelect)
-    timeout = forms.IntegerField(label=_("Timeout"), required=False, min_value=1, max_value=LONGEST_TIMEOUT)
+    timeout = forms.IntegerField(label=_("Timeout"), required=False, min_value=1, max_value=MAX_TIMEOUT_SECONDS)
 
     class Meta:
         model = Subscription
@@ -84,7 +84,7 @@ class SubscriptionForm(forms.ModelForm):
         super().__init__(data, instance=instance)
         self.user = user
         self.warnings: list[str] = []
-        self.meanwhile: list[Meanwhile] = []
+        self.meanwhile: list[ConflictingChange] = []
         self.is_new = instance is None
         self.is_repeated = False
         self.asks_about_kept = False  # what is stored is not active yet
@@ -102,7 +102,7 @@ class SubscriptionForm(forms.ModelForm):
         self.fields["trigger"].choices = trigger_choices(self.instance)  # type: ignore[attr-defined]
         self.fields["timeout"].help_text = gettext(
             "Seconds until a try is given up, 1 to %(most)s. Empty: %(default)g, as for all."
-        ) % {"most": LONGEST_TIMEOUT, "default": settings.DELIVERY_TIMEOUT}
+        ) % {"most": MAX_TIMEOUT_SECONDS, "default": settings.DELIVERY_TIMEOUT}
         self._offer_secrets()
         self.fields["headers"].show(self.instance)  # type: ignore[attr-defined]
         for field in self.fields.values():
@@ -114,7 +114,7 @@ class SubscriptionForm(forms.ModelForm):
         if self.is_new:
             del self.fields["opened"]
             self.fields["draft"].initial = draft_for(user)
-            if pk := id_of_draft(self.data.get("draft", ""), user):
+            if pk := draft_id(self.data.get("draft", ""), user):
                 self.instance.pk = pk
         else:
             del self.fields["draft"]
@@ -128,12 +128,14 @@ class SubscriptionForm(forms.ModelForm):
         """Whether somebody has changed `stored` since the form was opened, other than to what it says. Then the form says what,
         keeps what was typed, and takes over the rest.
         """
-        opened, now = (read_version(text) for text in (self.cleaned_data["opened"], version_of(stored, self.columns)))
-        typed = {name: digest(name, getattr(self.instance, name)) for name in self.columns}
+        opened, now = (decode_version(text) for text in (self.cleaned_data["opened"], version_of(stored, self.columns)))
+        typed = {name: version_digest(name, getattr(self.instance, name)) for name in self.columns}
         changed = [name for name in now if name in opened and opened[name] != now[name] != typed.get(name)]
         if not changed:
             return False
-        self.meanwhile = [Meanwhile(name, str(self.fields[name].label), shown(stored, name)) for name in changed]
+        self.meanwhile = [
+            ConflictingChange(name, str(self.fields[name].label), display_value(stored, name)) for name in changed
+        ]
         self.add_error(None, gettext("Somebody changed this subscription while you edited it. Nothing was saved yet."))
         untouched = {name for name in changed if typed.get(name) == opened[name]}
         if not request_headers.has_values(self.data.get("headers", "")):
@@ -190,7 +192,7 @@ class SubscriptionForm(forms.ModelForm):
         url = self.cleaned_data["url"]
         if url == self.initial.get("url"):
             return url  # it is on the subscription's page, if it is refused; other fields can still be edited
-        if judged(url).answer != Answer.ALLOWED:
+        if check_url(url).answer != CheckResult.ALLOWED:
             self.warnings.append(gettext("The name in the URL cannot be resolved now. Deliveries fail until it can."))
         return url
 
@@ -198,7 +200,9 @@ class SubscriptionForm(forms.ModelForm):
         super().clean()
         data = self.cleaned_data
         for name in CONTEXT_FIELDS:
-            if name not in CONTEXT_OF.get(data.get("trigger", ""), []) and not self._keeps_odd_trigger(data):
+            if name not in CONTEXT_FIELDS_BY_TRIGGER.get(data.get("trigger", ""), []) and not self._keeps_odd_trigger(
+                data
+            ):
                 self.errors.pop(name, None)  # the field is not on the screen
                 data[name] = ""
         if data.get("secret_choice") == OWN:
@@ -221,7 +225,7 @@ class SubscriptionForm(forms.ModelForm):
         if company is None or "code" in self.errors or "name" in self.errors:
             return
         if not data["code"]:
-            data["code"] = suggested_code(data["name"], company)
+            data["code"] = suggest_code(data["name"], company)
         others = Subscription.objects.filter(company=company, code=data["code"], is_placeholder=False)
         if others.exclude(pk=self.instance.pk).exists():
             self.say_code_is_taken()

@@ -14,7 +14,7 @@ from .subscription import GENERATE, KEEP, NONE, SubscriptionForm
 _WORKERS_NOTICE = {"url", "headers", "timeout", "is_active", "secret"}
 
 
-def save(form: SubscriptionForm, by) -> bool:
+def save_subscription_form(form: SubscriptionForm, by) -> bool:
     """Store a valid form; False where somebody was faster, and the form says so then.
 
     A new one that another click has stored already stays as it is; `form.is_repeated` then.
@@ -85,6 +85,6 @@ def _set_secret(form: SubscriptionForm, subscription: Subscription, by) -> bool:
     choice = form.cleaned_data["secret_choice"]
     if choice == KEEP or (choice == NONE and not subscription.encrypted_secret):
         return False
-    plain = {GENERATE: signing.new_secret(), NONE: ""}.get(choice, form.cleaned_data["own_secret"])
+    plain = {GENERATE: signing.generate_secret(), NONE: ""}.get(choice, form.cleaned_data["own_secret"])
     replace_secret(subscription, plain, by)
     return True

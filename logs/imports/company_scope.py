@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _
 
-from ..cotalker.documents import BadDocument
+from ..cotalker.documents import InvalidDocument
 from ..models import Company
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 
-class Reach:
+class ImportScope:
     """The companies that `user` may write into; None (the command line) and superusers may into all.
 
     `may_reveal`: what is masked may be told.
@@ -36,4 +36,4 @@ class Reach:
     def check(self, company: str, path: str = "/company") -> None:
         """Raises BadDocument where the company is out of reach."""
         if not self.has(company):
-            raise BadDocument(_("you do not belong to its company"), path)
+            raise InvalidDocument(_("you do not belong to its company"), path)

@@ -12,24 +12,24 @@ from django.db import transaction
 from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 
-from ..cotalker.documents import BadDocument, LogDocument, SubscriptionDocument, read_log, read_subscription
-from ..cotalker.json_stream import Piece, TooMuch, UnreadableFile, split
-from ..delivery.fingerprint_limit import DayKinds
+from ..cotalker.documents import InvalidDocument, LogDocument, SubscriptionDocument, read_log, read_subscription
+from ..cotalker.json_stream import FileTooLarge, RawDocument, UnreadableFile, iter_documents
+from ..delivery.fingerprint_limit import DailyFingerprints
 from ..payloads.masking import MaskedKeys
-from ..stats.compaction import fold
-from .company_scope import Reach
-from .log_writer import Stored, store_logs
+from ..stats.compaction import compact
+from .company_scope import ImportScope
+from .log_writer import StoreResult, store_logs
 from .subscription_writer import store_subscription
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-BATCH_DOCUMENTS = 1000
+BATCH_SIZE = 1000
 BATCH_BYTES = 8 * 1024 * 1024
 
 
 @dataclass
-class Summary:
+class ImportSummary:
     """What became of the documents. `company_differs`: logs that name another company than their subscription. `tidied`: those
     out of which comments or commas had to be taken first.
 
@@ -47,10 +47,10 @@ class Summary:
 
 
 @dataclass
-class Refusal:
+class Rejection:
     """A document that was set aside, and why."""
 
-    piece: Piece
+    piece: RawDocument
     reason: str
 
     def __str__(self) -> str:
@@ -71,20 +71,20 @@ class Importer:
 
     masked_keys: MaskedKeys
     user: User | None = None
-    on_refusal: Callable[[Refusal], None] = lambda refusal: None
-    on_batch: Callable[[Summary], None] = lambda summary: None
+    on_refusal: Callable[[Rejection], None] = lambda refusal: None
+    on_batch: Callable[[ImportSummary], None] = lambda summary: None
     on_work: Callable[[], None] = lambda: None
     limit: int | None = None
-    summary: Summary = field(default_factory=Summary)
+    summary: ImportSummary = field(default_factory=ImportSummary)
 
     def __post_init__(self) -> None:
-        self.reach = Reach(self.user)
+        self.reach = ImportScope(self.user)
         self.is_done_before = self.summary.read
-        self.kinds = DayKinds()
+        self.kinds = DailyFingerprints()
 
-    def import_logs(self, chunks: Iterable[bytes]) -> Summary:
+    def import_logs(self, chunks: Iterable[bytes]) -> ImportSummary:
         """Store COTWebhookLogs from the bytes of a file."""
-        batch: dict[str, tuple[Piece, LogDocument]] = {}
+        batch: dict[str, tuple[RawDocument, LogDocument]] = {}
         size = number = unsaved = 0
         for piece, log in self._documents(chunks, read_log):
             if log is not None and log.id in batch:
@@ -94,15 +94,15 @@ class Importer:
                 batch[log.id] = piece, log
             size += len(piece.data)
             number, unsaved = piece.number, unsaved + 1
-            if unsaved >= BATCH_DOCUMENTS or size >= BATCH_BYTES:
+            if unsaved >= BATCH_SIZE or size >= BATCH_BYTES:
                 self._store_batch(batch, number)
                 batch, size, unsaved = {}, 0, 0
         self._store_batch(batch, max(number, self.is_done_before))
-        while fold():  # there may be no worker that does it
+        while compact():  # there may be no worker that does it
             self.on_work()
         return self.summary
 
-    def import_subscriptions(self, chunks: Iterable[bytes]) -> Summary:
+    def import_subscriptions(self, chunks: Iterable[bytes]) -> ImportSummary:
         """Store COTWebhooks from the bytes of a file, filling in the placeholders that logs have left."""
         for piece, document in self._documents(chunks, read_subscription):
             with transaction.atomic():
@@ -112,25 +112,25 @@ class Importer:
                 self.on_batch(self.summary)
         return self.summary
 
-    def _documents(self, chunks: Iterable[bytes], read: Callable[[bytes], Any]) -> Iterator[tuple[Piece, Any]]:
+    def _documents(self, chunks: Iterable[bytes], read: Callable[[bytes], Any]) -> Iterator[tuple[RawDocument, Any]]:
         """Each piece of the file, with its document; None where it is refused."""
-        last = Piece(0, 0, b"")
+        last = RawDocument(0, 0, b"")
         try:
-            for piece in split(chunks, self.limit, self.on_work):
+            for piece in iter_documents(chunks, self.limit, self.on_work):
                 last = piece
                 if piece.number <= self.is_done_before:
                     continue
                 document = None
                 try:
                     if piece.problem:
-                        raise BadDocument(piece.problem)
+                        raise InvalidDocument(piece.problem)
                     document = read(piece.data)
-                except BadDocument as error:
+                except InvalidDocument as error:
                     self._refuse(piece, error)
                 else:
                     self.summary.tidied += document.is_tidied
                 yield piece, document
-        except TooMuch:
+        except FileTooLarge:
             self.summary.error = _(
                 "it holds more than %(limit)s, the limit of an import; "
                 "the last document that was read is number %(number)s, on line %(line)s"
@@ -138,10 +138,10 @@ class Importer:
         except UnreadableFile as error:
             self.summary.error = str(error)
 
-    def _store_batch(self, batch: dict[str, tuple[Piece, LogDocument]], number: int) -> None:
+    def _store_batch(self, batch: dict[str, tuple[RawDocument, LogDocument]], number: int) -> None:
         """Store what of the first `number` documents was not stored yet."""
 
-        def save(stored: Stored) -> None:
+        def save(stored: StoreResult) -> None:
             self.summary.read = number
             self.summary.new += stored.new
             self.summary.updated += stored.updated
@@ -154,18 +154,18 @@ class Importer:
         store_logs([log for piece, log in batch.values()], self.masked_keys, self.reach, self.kinds, save)
         self.on_work()
 
-    def _store_subscription(self, piece: Piece, document: SubscriptionDocument) -> None:
+    def _store_subscription(self, piece: RawDocument, document: SubscriptionDocument) -> None:
         try:
             outcome = store_subscription(document, self.reach)
-        except BadDocument as error:
+        except InvalidDocument as error:
             self._refuse(piece, error)
         else:
             setattr(self.summary, outcome, getattr(self.summary, outcome) + 1)
 
-    def _refuse(self, piece: Piece, error: BadDocument) -> None:
+    def _refuse(self, piece: RawDocument, error: InvalidDocument) -> None:
         self.summary.refused += 1
         reason = str(error)
         if error.offset is not None:
             before = piece.data.decode(errors="replace")[: error.offset]
             reason += f" (line {piece.line + before.count(chr(10))}, column {len(before) - before.rfind(chr(10))})"
-        self.on_refusal(Refusal(piece, reason))
+        self.on_refusal(Rejection(piece, reason))

@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
-from ..cotalker.documents import BadDocument, LogDocument
-from ..cotalker.outcomes import cause_of, fingerprint, is_success
-from ..db.payload_partitions import make_months_of
-from ..db.search_vectors import MORE_VECTORS, event_vectors, response_vector
-from ..delivery.fingerprint_limit import KNOWN, DayKinds, day_of
+from ..cotalker.documents import InvalidDocument, LogDocument
+from ..cotalker.outcomes import classify_outcome, fingerprint, is_success
+from ..db.payload_partitions import ensure_partitions_for
+from ..db.search_vectors import OVERFLOW_VECTORS, event_vectors, response_vector
+from ..delivery.fingerprint_limit import KNOWN_FINGERPRINTS_SQL, DailyFingerprints, day_of
 from ..models import State
-from ..payloads.equality import is_same
+from ..payloads.equality import is_same_json
 from ..payloads.masking import MaskedKeys, mask_json, mask_text
 from . import placeholders
-from .company_scope import Reach
+from .company_scope import ImportScope
 
 _STAGE = """
 CREATE TEMPORARY TABLE IF NOT EXISTS staged_log (
@@ -31,7 +31,7 @@ _LOG_COLUMNS = (
     "id, subscription_id, company, created_at, status, retry, response, extra, state, cause, fingerprint, "
     "event_type, action, object_id, object_name, search"
 )
-_MORE_VECTORS = ", ".join(MORE_VECTORS)
+_MORE_VECTORS = ", ".join(OVERFLOW_VECTORS)
 # In the order of ids, so that two imports of the same logs do not wait for each other in a circle.
 _INSERT_NEW = f"""
 WITH inserted AS (
@@ -96,23 +96,23 @@ WHERE log.id = ANY(%s) AND ({", ".join(f"log.{column}" for column in _TOLD)})
 
 
 @dataclass
-class Stored:
+class StoreResult:
     """How many of a batch were new, updated, or unchanged; what was refused, by log id."""
 
     new: int = 0
     updated: int = 0
     unchanged: int = 0
     company_differs: int = 0
-    refused: dict[str, BadDocument] = field(default_factory=dict)
+    refused: dict[str, InvalidDocument] = field(default_factory=dict)
 
 
 def store_logs(
     logs: list[LogDocument],
     masked_keys: MaskedKeys,
-    reach: Reach,
-    kinds: DayKinds,
-    on_stored: Callable[[Stored], None] = lambda stored: None,
-) -> Stored:
+    reach: ImportScope,
+    kinds: DailyFingerprints,
+    on_stored: Callable[[StoreResult], None] = lambda stored: None,
+) -> StoreResult:
     """Store logs with distinct ids, in one transaction. A log that was queued or attempted here stays as it is.
 
     `on_stored` is called at the end of that transaction: where it raises, nothing is stored.
@@ -120,23 +120,23 @@ def store_logs(
     while True:
         try:
             return _store(logs, masked_keys, reach, kinds, on_stored)
-        except placeholders.Moved:
+        except placeholders.MovedLogs:
             continue
 
 
 def _store(
     logs: list[LogDocument],
     masked_keys: MaskedKeys,
-    reach: Reach,
-    kinds: DayKinds,
-    on_stored: Callable[[Stored], None],
-) -> Stored:
-    stored = Stored()
-    placeholders.make(logs, reach)
+    reach: ImportScope,
+    kinds: DailyFingerprints,
+    on_stored: Callable[[StoreResult], None],
+) -> StoreResult:
+    stored = StoreResult()
+    placeholders.create_placeholders(logs, reach)
     if logs:
-        make_months_of(log.id for log in logs)
+        ensure_partitions_for(log.id for log in logs)
     with transaction.atomic(), connection.cursor() as cursor:
-        places = placeholders.Places(logs, reach)
+        places = placeholders.Placeholders(logs, reach)
         kept = _within_reach(logs, places, stored)
         if kept:
             _stage(cursor, kept, masked_keys, kinds)
@@ -156,32 +156,32 @@ def _store(
 
 
 def _within_reach(
-    logs: list[LogDocument], places: placeholders.Places, stored: Stored
+    logs: list[LogDocument], places: placeholders.Placeholders, stored: StoreResult
 ) -> list[tuple[LogDocument, str]]:
     """The logs that may be stored, each with the subscription under which it is kept."""
     kept = []
     for log in logs:
         try:
             place = places.of(log)
-        except BadDocument as error:
+        except InvalidDocument as error:
             stored.refused[log.id] = error
             continue
         if place is None:
-            raise placeholders.Moved
+            raise placeholders.MovedLogs
         kept.append((log, place))
     return kept
 
 
-def _stage(cursor, logs: list[tuple[LogDocument, str]], masked_keys: MaskedKeys, kinds: DayKinds) -> None:
+def _stage(cursor, logs: list[tuple[LogDocument, str]], masked_keys: MaskedKeys, kinds: DailyFingerprints) -> None:
     if asked := kinds.unknown(day_of(place, log.created_at) for log, place in logs if not is_success(log.status)):
-        cursor.execute(KNOWN, asked)
+        cursor.execute(KNOWN_FINGERPRINTS_SQL, asked)
         kinds.learn(asked, cursor.fetchall())
     cursor.execute(_STAGE)
     cursor.execute("DELETE FROM staged_log")  # what a batch before left, where one transaction holds both
     with cursor.copy(f"COPY staged_log ({_LOG_COLUMNS}, event, event_search, {_MORE_VECTORS}) FROM STDIN") as copy:
         for log, place in logs:
             state = State.SUCCEEDED if is_success(log.status) else State.FAILED
-            cause = cause_of(log.status, log.response or "")
+            cause = classify_outcome(log.status, log.response or "")
             like = ""
             if cause:
                 like = fingerprint(mask_text(log.response or "", masked_keys), log.status, cause)
@@ -211,19 +211,19 @@ def _stage(cursor, logs: list[tuple[LogDocument, str]], masked_keys: MaskedKeys,
             )
 
 
-def _refuse_conflicts(cursor, masked_keys: MaskedKeys, reach: Reach, stored: Stored) -> None:
+def _refuse_conflicts(cursor, masked_keys: MaskedKeys, reach: ImportScope, stored: StoreResult) -> None:
     """Nobody learns by this whether a value that they may not see is what they guess: then what is shown of both is compared."""
     if reach.companies is not None:
         cursor.execute(_OUT_OF_REACH, [list(reach.companies)])
         for (pk,) in cursor.fetchall():
-            stored.refused[pk] = BadDocument(_("a log with this id belongs to a company that is not yours"), "/_id")
+            stored.refused[pk] = InvalidDocument(_("a log with this id belongs to a company that is not yours"), "/_id")
     cursor.execute(_OTHER_TEXT)
     for pk, known, came in cursor.fetchall():
         if not reach.may_reveal:
             known, came = mask_json(known, masked_keys), mask_json(came, masked_keys)
-        if not is_same(known, came):
+        if not is_same_json(known, came):
             stored.refused.setdefault(
-                pk, BadDocument(_("differs from the event that is stored for this log"), "/event")
+                pk, InvalidDocument(_("differs from the event that is stored for this log"), "/event")
             )
 
 
@@ -234,5 +234,5 @@ def _alike_where_masked(cursor, ids: list[str], masked_keys: MaskedKeys) -> list
         pk
         for pk, known, came, known_extra, came_extra in cursor.fetchall()
         if mask_text(known, masked_keys) == mask_text(came, masked_keys)
-        and is_same(mask_json(known_extra, masked_keys), mask_json(came_extra, masked_keys))
+        and is_same_json(mask_json(known_extra, masked_keys), mask_json(came_extra, masked_keys))
     ]

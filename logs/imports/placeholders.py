@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from django.db import connection, transaction
 
 from ..cotalker import objectid
-from ..cotalker.documents import BadDocument, LogDocument
+from ..cotalker.documents import InvalidDocument, LogDocument
 from ..models import Company, RunEntry, Subscription, WebhookLog
-from .company_scope import Reach
+from .company_scope import ImportScope
 
 # Who claims one of them waits until these logs are stored, and moves them; who has claimed one is waited for. In the order of
 # ids.
@@ -24,7 +24,7 @@ WHERE id = ANY(%(ids)s) OR named_id = ANY(%(ids)s) AND named_id <> '' ORDER BY i
 """
 
 
-class Moved(Exception):
+class MovedLogs(Exception):
     """A placeholder was claimed at this moment: look again."""
 
 
@@ -37,10 +37,10 @@ class _Row:
     is_of_all: bool
 
 
-class Places:
+class Placeholders:
     """The subscriptions that logs name, and their placeholders, as they stay until the transaction ends."""
 
-    def __init__(self, logs: Iterable[LogDocument], reach: Reach) -> None:
+    def __init__(self, logs: Iterable[LogDocument], reach: ImportScope) -> None:
         self.reach = reach
         with connection.cursor() as cursor:
             cursor.execute(_LOCK, {"ids": list({log.subscription_id for log in logs})})
@@ -69,11 +69,11 @@ class Places:
         return self.known.get(log.subscription_id, log.company) != log.company
 
 
-def make(logs: Iterable[LogDocument], reach: Reach) -> None:
+def create_placeholders(logs: Iterable[LogDocument], reach: ImportScope) -> None:
     """Placeholders for those of the logs that may be stored and have none yet: inactive, without a URL."""
     logs = list(logs)
     with transaction.atomic():
-        places = Places(logs, reach)
+        places = Placeholders(logs, reach)
         missing = sorted({(log.subscription_id, log.company) for log in logs if _is_missing(places, log)})
     for named, company in missing:
         Company.objects.get_or_create(pk=company)
@@ -82,10 +82,10 @@ def make(logs: Iterable[LogDocument], reach: Reach) -> None:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtext('cotadmin: placeholder'), hashtext(%s))", [named])
             if not Subscription.objects.filter(named_id=named, company=company, is_of_all=reach.is_all).exists():
                 is_first = not Subscription.objects.filter(pk=named).exists()
-                _make(named if is_first else objectid.new(), named, company, reach.is_all)
+                _make(named if is_first else objectid.new_objectid(), named, company, reach.is_all)
 
 
-def claim(subscription: str, company: str, reach: Reach, rows: Sequence[Subscription]) -> None:
+def claim_placeholder(subscription: str, company: str, reach: ImportScope, rows: Sequence[Subscription]) -> None:
     """The subscription belongs to this company now: it gets the logs of the placeholders that are its own.
 
     `rows`: what was stored under its id, and its other placeholders, all locked. A command or a superuser speaks for all
@@ -95,17 +95,17 @@ def claim(subscription: str, company: str, reach: Reach, rows: Sequence[Subscrip
         is_ours = row.company_id == company or (row.is_of_all and reach.is_all)
         if row.pk == subscription and row.is_placeholder and not is_ours:
             Subscription.objects.filter(pk=row.pk).update(named_id="")
-            aside = _make(objectid.new(), subscription, row.company_id, row.is_of_all)
+            aside = _make(objectid.new_objectid(), subscription, row.company_id, row.is_of_all)
             _move(row.pk, aside.pk)
         elif row.pk != subscription and is_ours:
             _move(row.pk, subscription)
             row.delete()
 
 
-def _is_missing(places: Places, log: LogDocument) -> bool:
+def _is_missing(places: Placeholders, log: LogDocument) -> bool:
     try:
         return places.of(log) is None
-    except BadDocument:
+    except InvalidDocument:
         return False
 
 

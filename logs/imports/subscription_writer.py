@@ -9,10 +9,10 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from ..cotalker.documents import BadDocument, SubscriptionDocument
+from ..cotalker.documents import InvalidDocument, SubscriptionDocument
 from ..models import AuditAction, AuditEntry, Company, Subscription
-from .company_scope import Reach
-from .placeholders import claim
+from .company_scope import ImportScope
+from .placeholders import claim_placeholder
 
 _COLUMNS = (
     "company_id",
@@ -29,7 +29,7 @@ _COLUMNS = (
 _WORKERS_NOTICE = {"url", "is_active"}
 
 
-def store_subscription(document: SubscriptionDocument, reach: Reach) -> str:
+def store_subscription(document: SubscriptionDocument, reach: ImportScope) -> str:
     """Whether it was "new", "updated" or "unchanged"; raises BadDocument where it may not be stored."""
     reach.check(document.company_id)
     try:
@@ -40,10 +40,10 @@ def store_subscription(document: SubscriptionDocument, reach: Reach) -> str:
             return store_subscription(document, reach)
         if "subscription_code_unique_in_company" not in str(error):
             raise
-        raise BadDocument(_("the company has another subscription with this code"), "/code") from error
+        raise InvalidDocument(_("the company has another subscription with this code"), "/code") from error
 
 
-def _store(document: SubscriptionDocument, reach: Reach) -> str:
+def _store(document: SubscriptionDocument, reach: ImportScope) -> str:
     Company.objects.get_or_create(pk=document.company_id)
     is_its = Q(pk=document.id) | Q(named_id=document.id, is_placeholder=True)
     rows = list(Subscription.objects.select_for_update().filter(is_its).order_by("pk"))
@@ -51,15 +51,15 @@ def _store(document: SubscriptionDocument, reach: Reach) -> str:
     if subscription is None:
         values = {column: getattr(document, column) for column in _COLUMNS}
         Subscription.objects.create(id=document.id, document=document.text, we_deliver=False, **values)
-        claim(document.id, document.company_id, reach, rows)
+        claim_placeholder(document.id, document.company_id, reach, rows)
         return "new"
     if not subscription.is_placeholder:  # a placeholder is nobody's
         reach.check(subscription.company_id, "/_id")
-    claim(document.id, document.company_id, reach, rows)
+    claim_placeholder(document.id, document.company_id, reach, rows)
     return "updated" if _update(subscription, document, reach) else "unchanged"
 
 
-def _update(subscription: Subscription, document: SubscriptionDocument, reach: Reach) -> bool:
+def _update(subscription: Subscription, document: SubscriptionDocument, reach: ImportScope) -> bool:
     keeps_events = document.is_active and subscription.keeps_events
     changed = ["is_placeholder", "named_id", "is_of_all"] if subscription.is_placeholder else []
     subscription.is_placeholder = False
@@ -84,7 +84,7 @@ def _update(subscription: Subscription, document: SubscriptionDocument, reach: R
     return bool(changed)
 
 
-def _hold(subscription: Subscription, reach: Reach) -> list[str]:
+def _hold(subscription: Subscription, reach: ImportScope) -> list[str]:
     """Hold the lane of a subscription that becomes active while events are kept for it; returns the columns that change.
 
     Nobody who imports can be asked about each, and what is imported sends nothing by itself. A lane on hold stays as it is.

@@ -13,22 +13,22 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from procrastinate.contrib.django import app
 
-from cotadmin.database import is_away
+from cotadmin.database import is_connection_lost
 
-from ..background.jobs import Interrupted
+from ..background.jobs import JobInterrupted
 from ..models import Import, ImportChunk, ImportKind, ImportState, RefusedDocument
 from ..payloads.masking import masked_keys
-from .importer import Importer, Refusal, Summary
+from .importer import Importer, ImportSummary, Rejection
 
-CHUNK = 1 << 20
-LOOK_SECONDS = 1.0  # between two looks whether it was cancelled
-COUNTED = ("read", "new", "unchanged", "updated", "refused", "company_differs", "tidied")
+UPLOAD_CHUNK_SIZE = 1 << 20
+CANCEL_CHECK_SECONDS = 1.0  # between two looks whether it was cancelled
+SUMMARY_COUNTS = ("read", "new", "unchanged", "updated", "refused", "company_differs", "tidied")
 # Of what is refused, so much is kept of one import. All of it is counted.
-KEPT_REFUSED = 10_000
-KEPT_REFUSED_BYTES = 64 * 1024 * 1024
-KEPT_OF_DOCUMENT = 4 * 1024 * 1024
-KEPT_OF_NO_DOCUMENT = 64 * 1024  # what has not ended within the limit of a document
-MOST_FRUITLESS = 5  # turns of which none stored anything
+MAX_KEPT_REJECTIONS = 10_000
+MAX_KEPT_REJECTION_BYTES = 64 * 1024 * 1024
+MAX_KEPT_DOCUMENT_BYTES = 4 * 1024 * 1024
+MAX_KEPT_FRAGMENT_BYTES = 64 * 1024  # what has not ended within the limit of a document
+MAX_FRUITLESS_RUNS = 5  # turns of which none stored anything
 _LOST = """
 SELECT id FROM logs_import upload WHERE state IN ('waiting', 'running') AND NOT EXISTS (
     SELECT FROM procrastinate_jobs job
@@ -38,26 +38,26 @@ SELECT id FROM logs_import upload WHERE state IN ('waiting', 'running') AND NOT 
 """
 
 
-def receive(file: UploadedFile, kind: str, user) -> Import:
+def receive_upload(file: UploadedFile, kind: str, user) -> Import:
     """Keep an uploaded file and queue its import; one transaction, so there is never the one without the other."""
     with transaction.atomic():
         upload = Import.objects.create(
             kind=kind, file_name=(file.name or "")[-255:], size=file.size or 0, uploaded_by=user
         )
-        for number, data in enumerate(file.chunks(CHUNK)):
+        for number, data in enumerate(file.chunks(UPLOAD_CHUNK_SIZE)):
             ImportChunk.objects.create(upload=upload, number=number, data=data)
         app.configure_task("logs.tasks.run_import", allow_unknown=False).defer(import_id=upload.pk)
     return upload
 
 
-def cancel(upload: Import) -> bool:
+def cancel_import(upload: Import) -> bool:
     """Stop it before the next batch; what is stored stays. False where it has finished."""
     return bool(
         Import.objects.unfinished().filter(pk=upload.pk).update(state=ImportState.CANCELLED, finished_at=timezone.now())
     )
 
 
-def run(import_id: int, should_stop: Callable[[], bool] = lambda: False) -> None:
+def run_import(import_id: int, should_stop: Callable[[], bool] = lambda: False) -> None:
     """Import an upload, or what is left of it. Safe to run again. Raises Interrupted where `should_stop` says so."""
     upload = _begin(import_id)
     if upload is None:
@@ -67,11 +67,11 @@ def run(import_id: int, should_stop: Callable[[], bool] = lambda: False) -> None
         error = turn.run().error
     except _Ended:
         ImportChunk.objects.filter(upload__in=Import.objects.finished().filter(pk=upload.pk)).delete()
-    except Interrupted:
+    except JobInterrupted:
         raise
     except Exception as fault:
         if not (
-            isinstance(fault, Error) and (should_stop() or is_away(fault))
+            isinstance(fault, Error) and (should_stop() or is_connection_lost(fault))
         ):  # what is not its own fault is tried again
             _finish(upload, _("an unexpected fault; the worker's log tells more"))
         raise
@@ -79,14 +79,14 @@ def run(import_id: int, should_stop: Callable[[], bool] = lambda: False) -> None
         _finish(upload, error)
 
 
-def lost() -> list[int]:
+def lost_imports() -> list[int]:
     """The imports that are not finished and have no job, whatever became of it."""
     with connection.cursor() as cursor:
         cursor.execute(_LOST)
         return [pk for (pk,) in cursor.fetchall()]
 
 
-def forget_files() -> None:
+def purge_uploaded_files() -> None:
     """Delete the files of imports that were cancelled while no worker ran."""
     ImportChunk.objects.filter(upload__in=Import.objects.finished()).delete()
 
@@ -102,9 +102,10 @@ def _begin(import_id: int) -> Import | None:
             return None
         upload.state, upload.turn, upload.fruitless = ImportState.RUNNING, upload.turn + 1, upload.fruitless + 1
         upload.save(update_fields=["state", "turn", "fruitless"])
-    if upload.fruitless > MOST_FRUITLESS:
+    if upload.fruitless > MAX_FRUITLESS_RUNS:
         _finish(
-            upload, _("the worker ended %(number)s times while it read the same documents") % {"number": MOST_FRUITLESS}
+            upload,
+            _("the worker ended %(number)s times while it read the same documents") % {"number": MAX_FRUITLESS_RUNS},
         )
         return None
     return upload
@@ -125,10 +126,13 @@ class _Turn:
         kept = upload.refused_documents.aggregate(
             number=Count("pk"), size=Sum(Func(F("data"), function="octet_length"))
         )
-        self.room, self.room_bytes = KEPT_REFUSED - kept["number"], KEPT_REFUSED_BYTES - (kept["size"] or 0)
+        self.room, self.room_bytes = (
+            MAX_KEPT_REJECTIONS - kept["number"],
+            MAX_KEPT_REJECTION_BYTES - (kept["size"] or 0),
+        )
         self._look_at = 0.0
 
-    def run(self) -> Summary:
+    def run(self) -> ImportSummary:
         importer = Importer(
             masked_keys(),
             self.upload.uploaded_by,
@@ -136,7 +140,7 @@ class _Turn:
             on_batch=self._save,
             on_work=self._look,
             limit=settings.IMPORT_LIMIT,
-            summary=Summary(**{name: getattr(self.upload, name) for name in COUNTED}),
+            summary=ImportSummary(**{name: getattr(self.upload, name) for name in SUMMARY_COUNTS}),
         )
         work = importer.import_logs if self.upload.kind == ImportKind.LOGS else importer.import_subscriptions
         try:
@@ -149,9 +153,9 @@ class _Turn:
             self.bytes_read += len(chunk)
             yield chunk
 
-    def _keep(self, refusal: Refusal) -> None:
+    def _keep(self, refusal: Rejection) -> None:
         piece = refusal.piece
-        most = KEPT_OF_DOCUMENT if not piece.is_too_long else KEPT_OF_NO_DOCUMENT
+        most = MAX_KEPT_DOCUMENT_BYTES if not piece.is_too_long else MAX_KEPT_FRAGMENT_BYTES
         data = piece.data[:most]
         if self.room <= 0 or len(data) > self.room_bytes:
             return
@@ -168,19 +172,19 @@ class _Turn:
             )
         )
 
-    def _save(self, summary: Summary) -> None:
+    def _save(self, summary: ImportSummary) -> None:
         """In the transaction that stores what is counted."""
-        self._update(**{name: getattr(summary, name) for name in COUNTED}, fruitless=0)
+        self._update(**{name: getattr(summary, name) for name in SUMMARY_COUNTS}, fruitless=0)
         RefusedDocument.objects.bulk_create(self.waiting)
         self.waiting = []
 
     def _look(self) -> None:
         if self.should_stop():
             self._update(fruitless=0)  # a file that crashed its worker does not get here
-            raise Interrupted
+            raise JobInterrupted
         if time.monotonic() >= self._look_at:
             self._update()
-            self._look_at = time.monotonic() + LOOK_SECONDS
+            self._look_at = time.monotonic() + CANCEL_CHECK_SECONDS
 
     def _update(self, **counted: int) -> None:
         mine = Import.objects.filter(pk=self.upload.pk, turn=self.upload.turn, state=ImportState.RUNNING)

@@ -23,7 +23,7 @@ FROM logs_apitoken token WHERE secret_hash = %s AND revoked_at IS NULL
 _USE_IS_TOLD_EVERY = timedelta(minutes=1)
 
 
-def open_door(door: Door, *, by) -> str:
+def create_endpoint(door: Door, *, by) -> str:
     """Store a new door; its secret, which nobody can find out again."""
     secret = generate_token()
     with transaction.atomic():
@@ -32,7 +32,7 @@ def open_door(door: Door, *, by) -> str:
     return secret
 
 
-def issue_token(token: ApiToken, companies: Collection[Company], *, by) -> str:
+def create_api_token(token: ApiToken, companies: Collection[Company], *, by) -> str:
     """Store a new token for these companies; its text, which nobody can find out again."""
     text = TOKEN_PREFIX + generate_token()
     with transaction.atomic():
@@ -43,7 +43,7 @@ def issue_token(token: ApiToken, companies: Collection[Company], *, by) -> str:
     return text
 
 
-def revoke(access: Door | ApiToken, *, by) -> bool:
+def revoke_credential(access: Door | ApiToken, *, by) -> bool:
     """Let nothing in by it any more; False where that is so already."""
     with transaction.atomic():
         stored = type(access)._base_manager.filter(pk=access.pk, revoked_at=None)
@@ -57,7 +57,7 @@ def revoke(access: Door | ApiToken, *, by) -> bool:
     return True
 
 
-def find_door(secret: str) -> Door | None:
+def find_endpoint(secret: str) -> Door | None:
     """The door that this secret opens."""
     door = Door.objects.filter(secret_hash=hash_token(secret), revoked_at=None).first()
     if door:

@@ -14,11 +14,11 @@ from django.db import connection
 from django.utils import timezone
 
 from ..cotalker import objectid
-from ..db.payload_partitions import make_months_of
-from ..db.search_vectors import MORE_VECTORS, event_vectors
-from ..models import AttemptTrigger, State, Turn, wake
+from ..db.payload_partitions import ensure_partitions_for
+from ..db.search_vectors import OVERFLOW_VECTORS, event_vectors
+from ..models import AttemptTrigger, Priority, State, notify_workers
 from ..payloads.masking import masked_keys
-from .events import Arrival
+from .events import IncomingEvent
 
 # Whoever deactivates a subscription at this moment is waited for, and then it gets nothing more. Locked in the order of ids.
 # The time is taken when the lanes are ours, so that the logs of a lane are as old as their places say.
@@ -40,7 +40,7 @@ COPY logs_webhooklog (
     object_name, search, turn, position, tries_left, trigger, is_test
 ) FROM STDIN
 """
-_PAYLOADS = f"COPY logs_payload (log_id, event, search, {', '.join(MORE_VECTORS)}) FROM STDIN"
+_PAYLOADS = f"COPY logs_payload (log_id, event, search, {', '.join(OVERFLOW_VECTORS)}) FROM STDIN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +49,20 @@ class NewLog:
 
     id: str
     lane: str
-    event: Arrival
+    event: IncomingEvent
 
 
-def prepare() -> None:
+def prepare_log() -> None:
     """What has to be there before the transaction begins: this month's partition of the payloads."""
     _prepare_month(timezone.now().strftime("%Y-%m"))
 
 
 @lru_cache(maxsize=1)
 def _prepare_month(month: str) -> None:
-    make_months_of([objectid.new()])
+    ensure_partitions_for([objectid.new_objectid()])
 
 
-def store(logs: Sequence[NewLog], *, whoever_delivers: bool = False, are_tests: bool = False) -> list[NewLog]:
+def enqueue_logs(logs: Sequence[NewLog], *, whoever_delivers: bool = False, are_tests: bool = False) -> list[NewLog]:
     """Put logs into their lanes, in the order given, and wake the lanes. Those that were stored: all of lanes that are open.
 
     Nobody else puts anything into these lanes until the transaction ends.
@@ -73,7 +73,7 @@ def store(logs: Sequence[NewLog], *, whoever_delivers: bool = False, are_tests: 
         with connection.cursor() as cursor:
             _copy_logs(cursor, stored, places, now, are_tests)
             _copy_payloads(cursor, stored)
-        wake(*places)
+        notify_workers(*places)
     return stored
 
 
@@ -102,13 +102,13 @@ def _copy_logs(
         for log in logs:
             event, about = log.event, log.event.about
             told = (about.type, about.action, event.object_id, event.object_name, "")
-            place = (Turn.WAITING.value, next(next_of[log.lane]))
+            place = (Priority.WAITING.value, next(next_of[log.lane]))
             copy.write_row((log.id, log.lane, about.company, *untried, *told, *place, *first_round))
 
 
 def _copy_payloads(cursor, logs: Sequence[NewLog]) -> None:
     keys = masked_keys()
-    event: Arrival | None = None
+    event: IncomingEvent | None = None
     vectors: list[str | None] = []
     with cursor.copy(_PAYLOADS) as copy:
         for log in logs:

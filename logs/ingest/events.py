@@ -15,19 +15,19 @@ from itertools import chain
 from django.utils.translation import gettext as _
 
 from ..cotalker import objectid
-from ..cotalker.documents import BadDocument, EventDocument, read_event
-from ..cotalker.json_stream import Piece, split_text
+from ..cotalker.documents import EventDocument, InvalidDocument, read_event
+from ..cotalker.json_stream import RawDocument, iter_text_documents
 from ..models import RefusalKind
-from .matching import Watched, watched
+from .matching import EventScope, event_scope
 
 MIB = 1024 * 1024
-EVENT_LIMIT = 1 * MIB
-BATCH_LIMIT = 32 * MIB
+MAX_EVENT_BYTES = 1 * MIB
+MAX_BATCH_BYTES = 32 * MIB
 _BLANKS = b" \t\r\n"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
-class TooLarge(Exception):
+class PayloadTooLarge(Exception):
     """Event `index` (from 0; None: all of them together) is larger than `limit` bytes."""
 
     def __init__(self, limit: int, index: int | None = None) -> None:
@@ -41,20 +41,20 @@ class TooLarge(Exception):
         )
 
 
-def of_json(chunks: Iterable[bytes]) -> Iterator[Piece]:
+def iter_json(chunks: Iterable[bytes]) -> Iterator[RawDocument]:
     """The elements of an array, or else the whole text as one event. Raises TooLarge, as all of these do."""
     start, chunks = _begun(chunks)
-    return _checked(split_text(chunks, EVENT_LIMIT)) if start.startswith(b"[") else _whole(chunks)
+    return _checked(iter_text_documents(chunks, MAX_EVENT_BYTES)) if start.startswith(b"[") else _whole(chunks)
 
 
-def of_lines(chunks: Iterable[bytes]) -> Iterator[Piece]:
+def iter_ndjson(chunks: Iterable[bytes]) -> Iterator[RawDocument]:
     """The lines that are not empty."""
     return _checked(_lines(_begun(chunks)[1]))
 
 
-def of_file(chunks: Iterable[bytes]) -> Iterator[Piece]:
+def iter_any(chunks: Iterable[bytes]) -> Iterator[RawDocument]:
     """Whatever a person may have: an array, events one after another, on one line or over many."""
-    return _checked(split_text(_begun(chunks)[1], EVENT_LIMIT))
+    return _checked(iter_text_documents(_begun(chunks)[1], MAX_EVENT_BYTES))
 
 
 def _begun(chunks: Iterable[bytes]) -> tuple[bytes, Iterator[bytes]]:
@@ -68,24 +68,24 @@ def _begun(chunks: Iterable[bytes]) -> tuple[bytes, Iterator[bytes]]:
     return start, chain([start], source)
 
 
-def _checked(pieces: Iterable[Piece]) -> Iterator[Piece]:
+def _checked(pieces: Iterable[RawDocument]) -> Iterator[RawDocument]:
     for index, piece in enumerate(pieces):
-        if piece.is_too_long or len(piece.data) > EVENT_LIMIT:
-            raise TooLarge(EVENT_LIMIT, index)
+        if piece.is_too_long or len(piece.data) > MAX_EVENT_BYTES:
+            raise PayloadTooLarge(MAX_EVENT_BYTES, index)
         yield piece
 
 
-def _whole(chunks: Iterable[bytes]) -> Iterator[Piece]:
+def _whole(chunks: Iterable[bytes]) -> Iterator[RawDocument]:
     data = bytearray()
     for chunk in chunks:
         data += chunk
-        if len(data) > EVENT_LIMIT:
-            raise TooLarge(EVENT_LIMIT, 0)
+        if len(data) > MAX_EVENT_BYTES:
+            raise PayloadTooLarge(MAX_EVENT_BYTES, 0)
     if data:
-        yield Piece(1, 1, bytes(data))
+        yield RawDocument(1, 1, bytes(data))
 
 
-def _lines(chunks: Iterable[bytes]) -> Iterator[Piece]:
+def _lines(chunks: Iterable[bytes]) -> Iterator[RawDocument]:
     number, line, rest = 0, 0, b""
     for chunk in chain(chunks, [b"\n"]):
         *complete, rest = (rest + chunk).split(b"\n")
@@ -93,16 +93,16 @@ def _lines(chunks: Iterable[bytes]) -> Iterator[Piece]:
             line += 1
             if data := data.strip(_BLANKS):
                 number += 1
-                yield Piece(number, line, data)
-        if len(rest) > EVENT_LIMIT:
-            yield Piece(number + 1, line + 1, rest, is_too_long=True)
+                yield RawDocument(number, line, data)
+        if len(rest) > MAX_EVENT_BYTES:
+            yield RawDocument(number + 1, line + 1, rest, is_too_long=True)
 
 
-MOST_ERRORS = 1000
+MAX_ERRORS = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class ArrivalError:
+class EventError:
     """Why an event was not accepted. `index`: its place from 0, None where it is not about one; `path`: a JSON Pointer."""
 
     index: int | None
@@ -111,12 +111,12 @@ class ArrivalError:
     kind: RefusalKind = RefusalKind.NOT_EVENT
 
 
-class _OtherCompany(BadDocument):
+class _OtherCompany(InvalidDocument):
     """The event is in order, and not for who sent it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
+class IncomingEvent:
     """An event that may be stored. `text` is what was sent, to the letter.
 
     `key` is what makes another event the same again, `digest` tells whether it is; "" where it is to be stored in any case.
@@ -124,7 +124,7 @@ class Arrival:
 
     index: int
     text: str
-    about: Watched
+    about: EventScope
     object_id: str
     object_name: str
     digest: str
@@ -132,11 +132,11 @@ class Arrival:
 
 
 @dataclass(slots=True)
-class Sorted:
+class ParsedBatch:
     """A batch, taken apart. Of more than 1,000 errors the others are only counted: 32 MiB can hold millions."""
 
-    events: list[Arrival] = field(default_factory=list)
-    errors: list[ArrivalError] = field(default_factory=list)
+    events: list[IncomingEvent] = field(default_factory=list)
+    errors: list[EventError] = field(default_factory=list)
     errors_left_out: int = 0
 
     @property
@@ -145,61 +145,65 @@ class Sorted:
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class CompanyScope:
     """Whose events may come in, and what is said of all others."""
 
     companies: Collection[str]
     refusal: str
 
 
-def read_arrivals(pieces: Iterable[Piece], reach: Reach, idempotency_key: str = "") -> Iterator[Arrival | ArrivalError]:
+def read_events(
+    pieces: Iterable[RawDocument], reach: CompanyScope, idempotency_key: str = ""
+) -> Iterator[IncomingEvent | EventError]:
     """The events of a batch, or what is wrong with them, in their order."""
     for index, piece in enumerate(pieces):
         if piece.problem:
-            yield ArrivalError(index, "", piece.problem)
+            yield EventError(index, "", piece.problem)
         else:
-            yield read_arrival(piece.data, reach, index, idempotency_key)
+            yield parse_event(piece.data, reach, index, idempotency_key)
 
 
-def read_arrival(data: bytes, reach: Reach, index: int = 0, idempotency_key: str = "") -> Arrival | ArrivalError:
+def parse_event(
+    data: bytes, reach: CompanyScope, index: int = 0, idempotency_key: str = ""
+) -> IncomingEvent | EventError:
     """One COTEvent. Its place in the batch is part of its name, as a batch has one Idempotency-Key."""
     try:
-        return arrival_of(read_event(data), reach, index, idempotency_key and f"{idempotency_key}\n{index}")
+        return build_event(read_event(data), reach, index, idempotency_key and f"{idempotency_key}\n{index}")
     except _OtherCompany as error:
-        return ArrivalError(index, error.path, error.reason, RefusalKind.COMPANY)
-    except BadDocument as error:
+        return EventError(index, error.path, error.reason, RefusalKind.COMPANY)
+    except InvalidDocument as error:
         kind = RefusalKind.NOT_EVENT if error.path else RefusalKind.NOT_JSON
-        return ArrivalError(index, error.path, _reason(error, data), kind)
+        return EventError(index, error.path, _reason(error, data), kind)
 
 
-def sorted_out(arrivals: Iterable[Arrival | ArrivalError]) -> Sorted:
+def partition_results(arrivals: Iterable[IncomingEvent | EventError]) -> ParsedBatch:
     """What may be stored, and what is wrong with the rest."""
-    found = Sorted()
+    found = ParsedBatch()
     for arrival in arrivals:
-        if isinstance(arrival, Arrival):
+        if isinstance(arrival, IncomingEvent):
             found.events.append(arrival)
-        elif len(found.errors) < MOST_ERRORS:
+        elif len(found.errors) < MAX_ERRORS:
             found.errors.append(arrival)
         else:
             found.errors_left_out += 1
     return found
 
 
-def arrival_of(event: EventDocument, reach: Reach, index: int = 0, key: str = "") -> Arrival:
+def build_event(event: EventDocument, reach: CompanyScope, index: int = 0, key: str = "") -> IncomingEvent:
     """`key`: what the sender calls this event; "" where its bytes are its name. Raises BadDocument."""
     if "company" not in event.value:
-        raise BadDocument(_("missing"), "/company")
+        raise InvalidDocument(_("missing"), "/company")
     try:
-        company = objectid.parse(event.value["company"])
+        company = objectid.parse_objectid(event.value["company"])
     except ValueError as error:
-        raise BadDocument(str(error), "/company") from error
+        raise InvalidDocument(str(error), "/company") from error
     if company not in reach.companies:
         raise _OtherCompany(reach.refusal, "/company")
     digest = _sha256("event", company, event.text)
-    return Arrival(
+    return IncomingEvent(
         index=index,
         text=event.text,
-        about=watched(company, event.value),
+        about=event_scope(company, event.value),
         object_id=event.object_id,
         object_name=event.object_name,
         digest=digest,
@@ -211,7 +215,7 @@ def _sha256(*parts: str) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _reason(error: BadDocument, data: bytes) -> str:
+def _reason(error: InvalidDocument, data: bytes) -> str:
     if error.offset is None:
         return error.reason
     before = data.decode(errors="replace")[: error.offset]

@@ -35,14 +35,14 @@ _AT_ONCE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class AcceptedBefore:
     """An event that was accepted before, and the logs that were made of it then."""
 
     digest: str
     logs: list[str]
 
 
-def claim(events: Iterable[tuple[str, str, list[str]]]) -> set[str]:
+def reserve(events: Iterable[tuple[str, str, list[str]]]) -> set[str]:
     """Remember events as (key, digest, ids of logs); the keys of those that are new. Keys must be distinct."""
     rows = [(key, digest, ",".join(logs)) for key, digest, logs in events]
     if not rows:
@@ -52,24 +52,24 @@ def claim(events: Iterable[tuple[str, str, list[str]]]) -> set[str]:
         return {key for (key,) in cursor.fetchall()}
 
 
-def correct(logs: dict[str, list[str]]) -> None:
+def update_reserved(logs: dict[str, list[str]]) -> None:
     """Other logs for events that were just claimed, by key; without any they are as good as never seen."""
     for key, ids in logs.items():
         claimed = AcceptedEvent.objects.filter(pk=key)
         claimed.update(logs=ids) if ids else claimed.delete()
 
 
-def known(keys: Iterable[str]) -> dict[str, Known]:
+def find_reserved(keys: Iterable[str]) -> dict[str, AcceptedBefore]:
     """Those of the events that were accepted in the last 24 hours, by key."""
     asked = list(keys)
     if not asked:
         return {}
     with connection.cursor() as cursor:
         cursor.execute(_KNOWN, [asked])
-        return {key: Known(digest, logs) for key, digest, logs in cursor.fetchall()}
+        return {key: AcceptedBefore(digest, logs) for key, digest, logs in cursor.fetchall()}
 
 
-def forget_old() -> int:
+def purge_idempotency_keys() -> int:
     """Delete what is older than 24 hours, a bounded number at a time; how many there were."""
     forgotten = 0
     with connection.cursor() as cursor:

@@ -15,54 +15,54 @@ from django.utils.translation import gettext as _
 from ..cotalker import objectid
 from . import enqueue, idempotency, unmatched
 from .enqueue import NewLog
-from .events import Arrival
-from .matching import subscriptions_fired
+from .events import IncomingEvent
+from .matching import matching_subscriptions
 
 
 @dataclass(frozen=True, slots=True)
-class Acceptance:
+class AcceptResult:
     """What became of an event: the ids of its logs, none where it fired no subscription.
 
     `is_known`: it was accepted before, and these are the logs of then. `problem` says why it was not accepted, else "".
     """
 
-    event: Arrival
+    event: IncomingEvent
     logs: Sequence[str] = ()
     is_known: bool = False
     problem: str = ""
 
 
-def accept(events: Sequence[Arrival]) -> list[Acceptance]:
+def accept_events(events: Sequence[IncomingEvent]) -> list[AcceptResult]:
     """Store events in the order in which they stand; what became of each, in that order."""
     if not events:
         return []
-    enqueue.prepare()
+    enqueue.prepare_log()
     with transaction.atomic():
         logs = _logs_to_make(events)
-        claimed = idempotency.claim((key, made[0].event.digest, _ids(made)) for key, made in logs.items())
-        known = idempotency.known({event.key for event in events} - claimed)
+        claimed = idempotency.reserve((key, made[0].event.digest, _ids(made)) for key, made in logs.items())
+        known = idempotency.find_reserved({event.key for event in events} - claimed)
         new = _stored({key: made for key, made in logs.items() if key in claimed})
         results = [_result(event, new.get(event.key), known.get(event.key)) for event in events]
-        unmatched.count(result.event.about for result in results if not result.logs and not result.problem)
+        unmatched.count_unmatched(result.event.about for result in results if not result.logs and not result.problem)
     return results
 
 
-def accept_test(event: Arrival, subscription: str) -> str | None:
+def enqueue_test_event(event: IncomingEvent, subscription: str) -> str | None:
     """Put an event into this lane alone, marked as a test: the id of its log; None where the lane takes none now."""
-    enqueue.prepare()
+    enqueue.prepare_log()
     with transaction.atomic():
-        log = NewLog(objectid.new(), subscription, event)
-        return log.id if enqueue.store([log], whoever_delivers=True, are_tests=True) else None
+        log = NewLog(objectid.new_objectid(), subscription, event)
+        return log.id if enqueue.enqueue_logs([log], whoever_delivers=True, are_tests=True) else None
 
 
-def _logs_to_make(events: Sequence[Arrival]) -> dict[str, list[NewLog]]:
+def _logs_to_make(events: Sequence[IncomingEvent]) -> dict[str, list[NewLog]]:
     """The logs of events that fire a subscription, by key, as if nothing were known yet."""
-    distinct: dict[str, Arrival] = {}
+    distinct: dict[str, IncomingEvent] = {}
     for event in events:
         distinct.setdefault(event.key, event)
-    fired = subscriptions_fired(event.about for event in distinct.values())
+    fired = matching_subscriptions(event.about for event in distinct.values())
     return {
-        key: [NewLog(objectid.new(), lane, event) for lane in lanes]
+        key: [NewLog(objectid.new_objectid(), lane, event) for lane in lanes]
         for (key, event), lanes in zip(distinct.items(), fired, strict=True)
         if lanes
     }
@@ -71,13 +71,13 @@ def _logs_to_make(events: Sequence[Arrival]) -> dict[str, list[NewLog]]:
 def _stored(logs: dict[str, list[NewLog]]) -> dict[str, list[NewLog]]:
     """Put logs into their lanes; what is left of them where a lane was closed at this very moment."""
     asked = [log for made in logs.values() for log in made]
-    stored = enqueue.store(asked)
+    stored = enqueue.enqueue_logs(asked)
     if len(stored) == len(asked):
         return logs
     left: dict[str, list[NewLog]] = {key: [] for key in logs}
     for log in stored:
         left[log.event.key].append(log)
-    idempotency.correct({key: _ids(made) for key, made in left.items() if len(made) < len(logs[key])})
+    idempotency.update_reserved({key: _ids(made) for key, made in left.items() if len(made) < len(logs[key])})
     return left
 
 
@@ -85,11 +85,11 @@ def _ids(logs: Sequence[NewLog]) -> list[str]:
     return [log.id for log in logs]
 
 
-def _result(event: Arrival, new: list[NewLog] | None, known: idempotency.Known | None) -> Acceptance:
+def _result(event: IncomingEvent, new: list[NewLog] | None, known: idempotency.AcceptedBefore | None) -> AcceptResult:
     if new:
-        return Acceptance(event, _ids(new), is_known=new[0].event is not event)
+        return AcceptResult(event, _ids(new), is_known=new[0].event is not event)
     if known is None:
-        return Acceptance(event)
+        return AcceptResult(event)
     if known.digest != event.digest:
-        return Acceptance(event, problem=_("another event was sent with this Idempotency-Key in the last 24 hours"))
-    return Acceptance(event, known.logs, is_known=True)
+        return AcceptResult(event, problem=_("another event was sent with this Idempotency-Key in the last 24 hours"))
+    return AcceptResult(event, known.logs, is_known=True)

@@ -29,7 +29,7 @@ ORDER BY lane.id
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
+class EventScope:
     """What an event is about, as far as matching asks. The ids of the context are "" where the event has none."""
 
     company: str
@@ -48,7 +48,7 @@ class Watched:
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
+class SubscriptionScope:
     """What a subscription watches. An empty context means: whatever it is."""
 
     subscription: str
@@ -59,16 +59,16 @@ class Watch:
     group: str = ""
 
 
-def watched(company: str, event: dict[str, Any]) -> Watched:
+def event_scope(company: str, event: dict[str, Any]) -> EventScope:
     """Of a COTEvent that documents.read_event took."""
     data = event.get("data")
     ids = [
         _id_or_empty(data.get(key) if isinstance(data, dict) else None) for key in ("taskGroup", "surveyId", "group")
     ]
-    return Watched(company, event["type"], event["event"], *ids)
+    return EventScope(company, event["type"], event["event"], *ids)
 
 
-def fires(watch: Watch, event: Watched) -> bool:
+def scopes_match(watch: SubscriptionScope, event: EventScope) -> bool:
     """Whether the event fires a subscription that is active and delivered from here."""
     if (watch.company, watch.trigger) != (event.company, event.trigger) or not event.trigger:
         return False
@@ -79,24 +79,24 @@ def fires(watch: Watch, event: Watched) -> bool:
     return True
 
 
-def subscriptions_fired(events: Iterable[Watched]) -> list[list[str]]:
+def matching_subscriptions(events: Iterable[EventScope]) -> list[list[str]]:
     """For each event the ids of the subscriptions that it fires, in the order of ids. One query for all of them."""
     events = list(events)
     watches = _watching({(event.company, event.trigger) for event in events if event.trigger})
     return [
-        [watch.subscription for watch in watches.get((event.company, event.trigger), ()) if fires(watch, event)]
+        [watch.subscription for watch in watches.get((event.company, event.trigger), ()) if scopes_match(watch, event)]
         for event in events
     ]
 
 
-def _watching(asked: set[tuple[str, str]]) -> dict[tuple[str, str], list[Watch]]:
-    found: dict[tuple[str, str], list[Watch]] = {}
+def _watching(asked: set[tuple[str, str]]) -> dict[tuple[str, str], list[SubscriptionScope]]:
+    found: dict[tuple[str, str], list[SubscriptionScope]] = {}
     if not asked:
         return found
     with connection.cursor() as cursor:
         cursor.execute(_WATCHING, [list(column) for column in zip(*asked, strict=True)])
         for row in cursor.fetchall():
-            watch = Watch(*row)
+            watch = SubscriptionScope(*row)
             found.setdefault((watch.company, watch.trigger), []).append(watch)
     return found
 

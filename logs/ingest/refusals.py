@@ -12,10 +12,10 @@ from django.utils import timezone
 
 from ..models import Door, RefusalCount, RefusalKind, RefusedEvent
 
-KEPT = timedelta(days=7)
-COUNTED = timedelta(days=90)
-KEPT_OF_A_KIND = 20  # at each door
-BYTES_KEPT = 64 * 1024  # of each
+REFUSED_EVENT_RETENTION = timedelta(days=7)
+REFUSAL_COUNT_RETENTION = timedelta(days=90)
+MAX_KEPT_PER_KIND = 20  # at each door
+MAX_KEPT_BYTES = 64 * 1024  # of each
 
 _COUNT = """
 INSERT INTO logs_refusalcount (door_id, day, kind, count, last_at)
@@ -25,19 +25,19 @@ SET count = logs_refusalcount.count + 1, last_at = greatest(logs_refusalcount.la
 """
 
 
-def keep(door: Door, kind: RefusalKind, reason: str, data: bytes, size: int | None = None) -> None:
+def keep_refused(door: Door, kind: RefusalKind, reason: str, data: bytes, size: int | None = None) -> None:
     """Count it, and keep its beginning. `size`: of all of it in bytes, where `data` is not all."""
     with connection.cursor() as cursor:
         cursor.execute(_COUNT, [door.pk, kind.value])
     size = len(data) if size is None else size
-    RefusedEvent.objects.create(door=door, kind=kind, reason=reason[:500], size=size, data=data[:BYTES_KEPT])
+    RefusedEvent.objects.create(door=door, kind=kind, reason=reason[:500], size=size, data=data[:MAX_KEPT_BYTES])
     newest_first = RefusedEvent.objects.filter(door=door, kind=kind).order_by("-pk").values_list("pk", flat=True)
-    if too_many := list(newest_first[KEPT_OF_A_KIND : 2 * KEPT_OF_A_KIND]):
+    if too_many := list(newest_first[MAX_KEPT_PER_KIND : 2 * MAX_KEPT_PER_KIND]):
         RefusedEvent.objects.filter(pk__in=too_many).delete()
 
 
-def forget_old() -> None:
+def purge_refused() -> None:
     """Delete what is older than seven days, and the counts of more than 90."""
     now = timezone.now()
-    RefusedEvent.objects.filter(at__lt=now - KEPT).delete()
-    RefusalCount.objects.filter(day__lt=now.date() - COUNTED).delete()
+    RefusedEvent.objects.filter(at__lt=now - REFUSED_EVENT_RETENTION).delete()
+    RefusalCount.objects.filter(day__lt=now.date() - REFUSAL_COUNT_RETENTION).delete()

@@ -15,10 +15,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from ..cotalker import objectid
-from ..cotalker.documents import TRIGGERS, read_event, written_moment
+from ..cotalker.documents import TRIGGERS, format_timestamp, read_event
 from ..models import AuditAction, AuditEntry, Subscription, Trigger
-from .events import Reach, arrival_of
-from .intake import accept_test
+from .events import CompanyScope, build_event
+from .intake import enqueue_test_event
 
 _SAMPLES = Path(__file__).parent.parent / "samples"
 
@@ -29,15 +29,15 @@ def sample_event(subscription: Subscription, at: datetime) -> dict[str, Any]:
     event |= {
         "company": subscription.company_id,
         "type": TRIGGERS[subscription.trigger],
-        "createdAt": written_moment(at),
+        "createdAt": format_timestamp(at),
         "extraData": {"isTest": True},
     }
     if subscription.trigger == Trigger.LOGOUT:
-        who = {"userId": objectid.new(at), "timestamp": int(at.timestamp() * 1000)}
+        who = {"userId": objectid.new_objectid(at), "timestamp": int(at.timestamp() * 1000)}
         return event | {"event": "logout", "data": None, "extraData": who | event["extraData"]}
     if subscription.trigger == Trigger.NOTE:
         event["event"] = "edit"
-    event["data"] |= {"_id": objectid.new(at), "company": subscription.company_id} | _context(subscription)
+    event["data"] |= {"_id": objectid.new_objectid(at), "company": subscription.company_id} | _context(subscription)
     return event
 
 
@@ -59,25 +59,25 @@ def _task_create() -> dict[str, Any]:
     return json.loads((_SAMPLES / "webhook_log_task_create_failed.json").read_text())["event"]
 
 
-class NotTestable(Exception):
+class TestEventNotAllowed(Exception):
     """No test event can be sent to the subscription; the message tells a person why and what to do."""
 
 
 def send_test_event(subscription: Subscription, *, by, detail: str = "") -> str:
     """The id of the new log; on record with `detail`. Raises NotTestable."""
-    if reason := why_not_testable(subscription):
-        raise NotTestable(reason)
+    if reason := test_event_error(subscription):
+        raise TestEventNotAllowed(reason)
     text = json.dumps(sample_event(subscription, timezone.now()), ensure_ascii=False)
-    event = arrival_of(read_event(text.encode()), Reach([subscription.company_id], ""))
+    event = build_event(read_event(text.encode()), CompanyScope([subscription.company_id], ""))
     with transaction.atomic():
-        log = accept_test(event, subscription.pk)
+        log = enqueue_test_event(event, subscription.pk)
         if log is None:
-            raise NotTestable(_("The subscription was changed at this moment. Load the page again."))
+            raise TestEventNotAllowed(_("The subscription was changed at this moment. Load the page again."))
         AuditEntry.record(by, AuditAction.TEST_SENT, subscription.pk, " · ".join(filter(None, [log, detail])))
     return log
 
 
-def why_not_testable(subscription: Subscription) -> str:
+def test_event_error(subscription: Subscription) -> str:
     """The reason why it gets no test event now, "" where it does."""
     if subscription.is_placeholder:
         return _("Logs named this subscription, but it was not imported yet. Import it, or edit it to say what it is.")

@@ -10,9 +10,9 @@ from django.db import connection
 from django.utils import timezone
 
 from ..models import UnmatchedCount
-from .matching import Watched
+from .matching import EventScope
 
-KEPT = timedelta(days=90)
+UNMATCHED_RETENTION = timedelta(days=90)
 
 _COUNT = """
 INSERT INTO logs_unmatchedcount (company_id, day, event_type, action, count)
@@ -23,7 +23,7 @@ ON CONFLICT (company_id, day, event_type, action) DO UPDATE SET count = logs_unm
 """
 
 
-def count(events: Iterable[Watched]) -> None:
+def count_unmatched(events: Iterable[EventScope]) -> None:
     """Add these to the counts of today, in the order of the rows, as everybody does."""
     numbers = Counter((event.company, event.type, event.action) for event in events)
     if numbers:
@@ -32,7 +32,7 @@ def count(events: Iterable[Watched]) -> None:
             cursor.execute(_COUNT, [*columns, list(numbers.values())])
 
 
-def forget_old() -> int:
+def purge_unmatched() -> int:
     """Delete what is older than 90 days; how many counts there were."""
-    oldest = timezone.now().date() - KEPT
+    oldest = timezone.now().date() - UNMATCHED_RETENTION
     return UnmatchedCount.objects.filter(day__lt=oldest).delete()[0]

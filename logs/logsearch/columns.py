@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from django.utils.translation import gettext_lazy as _
 
-COOKIE = "columns"
-COLUMNS = {
+COLUMNS_COOKIE = "columns"
+LIST_COLUMNS = {
     "age": _("Age"),
     "event": _("Event"),
     "subscription": _("Subscription"),
@@ -17,18 +17,18 @@ COLUMNS = {
     "took": _("Took"),
     "id": _("Log id"),
 }
-DEFAULT = ("age", "event", "subscription", "status", "cause", "tries")
+DEFAULT_COLUMNS = ("age", "event", "subscription", "status", "cause", "tries")
 
 
 def chosen_columns(cookie: str | None) -> tuple[str, ...]:
     """In the order of COLUMNS. What is not known is left out: the cookie may be of another version."""
-    return DEFAULT if not cookie else known_columns(cookie.split("."))
+    return DEFAULT_COLUMNS if not cookie else known_columns(cookie.split("."))
 
 
 def known_columns(names: Iterable[str]) -> tuple[str, ...]:
     wanted = set(names)
-    return tuple(name for name in COLUMNS if name in wanted)
+    return tuple(name for name in LIST_COLUMNS if name in wanted)
 
 
-def as_cookie(columns: Iterable[str]) -> str:
+def columns_cookie(columns: Iterable[str]) -> str:
     return ".".join(columns) or "none"

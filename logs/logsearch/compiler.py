@@ -10,44 +10,44 @@ from django.utils.translation import gettext as _
 
 from ..cotalker import objectid
 from ..models import Subscription
-from ..payloads.tokens import folded
+from ..payloads.tokens import fold_accents
 from .fields import CONDITIONS
-from .query_language import Choice, Path, Problem, Query, Range, Term, Word
+from .query_language import ChoiceTerm, ParseError, PathTerm, RangeTerm, SearchQuery, Term, TextTerm
 
-COLUMNS = {"duration": "duration_ms", "tries": "retry", "status": "status", "id": "pk", "object": "object_id"}
+TERM_COLUMNS = {"duration": "duration_ms", "tries": "retry", "status": "status", "id": "pk", "object": "object_id"}
 
 
-class SearchTerms:
+class CompiledQuery:
     """`kinds`: conditions on columns that the rollups have too. `few`: conditions that an index finds the few logs of.
     `rest`: on columns of logs alone. `words`: what must occur, or must not. `problems`: what cannot be looked for.
     """
 
-    def __init__(self, query: Query, subscriptions: QuerySet[Subscription]) -> None:
+    def __init__(self, query: SearchQuery, subscriptions: QuerySet[Subscription]) -> None:
         self.subscriptions = subscriptions
         self.kinds: dict[str, Q] = {}
         self.few = Q()
         self.rest = Q()
-        self.words: list[Word | Path] = []
+        self.words: list[TextTerm | PathTerm] = []
         self.problems = list(query.problems)
         for term in query.terms:
             self._add(term)
         self.problems.sort(key=lambda problem: problem.start)
 
     def _add(self, term: Term) -> None:
-        if isinstance(term, Path | Word) and not (isinstance(term, Word) and self._is_subscription(term)):
+        if isinstance(term, PathTerm | TextTerm) and not (isinstance(term, TextTerm) and self._is_subscription(term)):
             self.words.append(term)
-        elif isinstance(term, Word):
+        elif isinstance(term, TextTerm):
             self._add_kind(term, Q(subscription__in=[one.pk for one in self._known if _is_called(one, term)]))
-        elif isinstance(term, Range):
+        elif isinstance(term, RangeTerm):
             self._add_range(term)
-        elif isinstance(term, Choice):
+        elif isinstance(term, ChoiceTerm):
             self._add_choice(term)
 
     def _add_kind(self, term: Term, condition: Q) -> None:
         self.kinds[f"q:{term.start}"] = ~condition if term.is_negated else condition
 
-    def _add_range(self, term: Range) -> None:
-        column, found = COLUMNS[term.name], Q()
+    def _add_range(self, term: RangeTerm) -> None:
+        column, found = TERM_COLUMNS[term.name], Q()
         if term.low is not None:
             found &= Q(**{f"{column}__{'gt' if term.is_low_out else 'gte'}": term.low})
         if term.high is not None:
@@ -57,7 +57,7 @@ class SearchTerms:
         else:
             self.rest &= ~found if term.is_negated else found
 
-    def _add_choice(self, term: Choice) -> None:
+    def _add_choice(self, term: ChoiceTerm) -> None:
         if term.name in ("sub", "company"):
             self._add_subscriptions(term)
         elif term.name in CONDITIONS:
@@ -66,18 +66,18 @@ class SearchTerms:
             is_test = "yes" in term.values
             self.rest &= Q() if {"yes", "no"} <= set(term.values) else Q(is_test=is_test is not term.is_negated)
         else:
-            found = Q(**{f"{COLUMNS[term.name]}__in": term.values})
+            found = Q(**{f"{TERM_COLUMNS[term.name]}__in": term.values})
             self.rest &= ~found if term.is_negated else found
             self.few &= Q() if term.is_negated else found
 
-    def _add_subscriptions(self, term: Choice) -> None:
+    def _add_subscriptions(self, term: ChoiceTerm) -> None:
         texts = _texts_of_subscription if term.name == "sub" else _texts_of_company
         ids: list[str] = []
         for value in term.values:
             found = [one.pk for one in self._known if _is_named(value, texts(one))]
             if not found:
                 message = _("No subscription is called so.") if term.name == "sub" else _("No company is called so.")
-                self.problems.append(Problem(term.start, term.end, f"{value[:60]}: {message}"))
+                self.problems.append(ParseError(term.start, term.end, f"{value[:60]}: {message}"))
             ids += found
         self._add_kind(term, Q(subscription__in=ids))
 
@@ -85,14 +85,14 @@ class SearchTerms:
     def _known(self) -> list[Subscription]:
         return list(self.subscriptions.select_related("company").only("name", "code", "named_id", "company__name"))
 
-    def _is_subscription(self, term: Word) -> bool:
+    def _is_subscription(self, term: TextTerm) -> bool:
         """Who pastes the id of a subscription looks for its logs."""
         return objectid.is_objectid(term.text) and any(_is_called(one, term) for one in self._known)
 
 
-def _is_called(one: Subscription, term: Word) -> bool:
+def _is_called(one: Subscription, term: TextTerm) -> bool:
     """A placeholder also by the id that its logs name."""
-    return objectid.parse(term.text) in (one.pk, one.named_id)
+    return objectid.parse_objectid(term.text) in (one.pk, one.named_id)
 
 
 def _texts_of_subscription(one: Subscription) -> tuple[str, ...]:
@@ -108,4 +108,4 @@ _Texts = Callable[[Subscription], tuple[str, ...]]
 
 def _is_named(value: str, texts: tuple[str, ...]) -> bool:
     """Whether the value stands in one of the texts, as people compare them."""
-    return any(folded(value) in folded(text) for text in texts)
+    return any(fold_accents(value) in fold_accents(text) for text in texts)

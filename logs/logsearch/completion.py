@@ -8,30 +8,30 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple, Protocol
 
-from ..payloads.tokens import folded
-from .field_help import FIELD_WORDS
-from .fields import PATH_ROOTS, SAME, field_called, read_steps
-from .query_language import pieces
+from ..payloads.tokens import fold_accents
+from .field_help import FIELD_HELP
+from .fields import ALIASES, PATH_ROOTS, parse_path, resolve_field
+from .query_language import tokenize
 
-MOST = 10
-ENOUGH_OF_A_VALUE = 3  # letters, for a value to be offered without its field
+MAX_COMPLETIONS = 10
+MIN_VALUE_LENGTH = 3  # letters, for a value to be offered without its field
 _NEEDS_QUOTES = re.compile(r"[\s,]|^//|^$")
 _REST = re.compile(r'[^\s",]*"?')
 _REST_OF_QUOTED = re.compile(r'[^"]*"|[^\s",]*')
 
 
-class Value(NamedTuple):
+class ValueCompletion(NamedTuple):
     """One that a field may have, as it is written and in words."""
 
     spelling: str
     meaning: str
 
 
-class Known(Protocol):
-    def values(self, name: str) -> Iterable[Value]:
+class CompletionSource(Protocol):
+    def values(self, name: str) -> Iterable[ValueCompletion]:
         """Those of a field, in the order in which they are offered, without quotation marks; none where they cannot be told."""
 
-    def named_values(self) -> Iterable[tuple[str, Value]]:
+    def named_values(self) -> Iterable[tuple[str, ValueCompletion]]:
         """Those that are known by their word alone, with their field."""
 
     def paths(self, beginning: str) -> Iterable[str]:
@@ -69,17 +69,17 @@ class _Unfinished:
     name: str = ""
 
 
-def completions(text: str, caret: int, known: Known) -> list[Completion]:
+def completions(text: str, caret: int, known: CompletionSource) -> list[Completion]:
     """At most MOST, best first; none that changes nothing. `caret`: a place in the text, in characters."""
     caret = min(max(caret, 0), len(text))
     unfinished = _at_caret(text, caret)
     offers = _values(unfinished, known) if unfinished.name else _names(unfinished.written, known)
     made = (_completed(text, unfinished, offer) for offer in offers)
-    return list(islice((one for one in made if (one.before + one.after).strip() != text.strip()), MOST))
+    return list(islice((one for one in made if (one.before + one.after).strip() != text.strip()), MAX_COMPLETIONS))
 
 
 def _at_caret(text: str, caret: int) -> _Unfinished:
-    for piece in pieces(text):
+    for piece in tokenize(text):
         if piece.start() < caret <= piece.end():
             return _in_piece(piece, caret)
     return _Unfinished(caret, caret, "")
@@ -110,33 +110,35 @@ def _last_item(value: str) -> int:
     return start
 
 
-def _names(written: str, known: Known) -> Iterator[_Offer]:
+def _names(written: str, known: CompletionSource) -> Iterator[_Offer]:
     """Fields, then values that are known without their field, then places of payloads."""
-    wanted = folded(written)
-    for name, meaning, _examples in FIELD_WORDS:
-        aliases = [alias for alias, same in SAME.items() if same == name]
+    wanted = fold_accents(written)
+    for name, meaning, _examples in FIELD_HELP:
+        aliases = [alias for alias, same in ALIASES.items() if same == name]
         if any(one.startswith(wanted) for one in (name, *aliases)):
             yield _Offer(f"{name}." if name in PATH_ROOTS else f"{name}:", str(meaning), is_whole=False)
-    if len(wanted) >= ENOUGH_OF_A_VALUE:
+    if len(wanted) >= MIN_VALUE_LENGTH:
         for name, value in known.named_values():
-            if folded(value.spelling).startswith(wanted):
+            if fold_accents(value.spelling).startswith(wanted):
                 yield _Offer(f"{name}:{value.spelling}", value.meaning)
-    if read_steps(f"{written}x"):
+    if parse_path(f"{written}x"):
         yield from (_Offer(f"{path}:", "", is_whole=False) for path in known.paths(written))
 
 
-def _values(unfinished: _Unfinished, known: Known) -> Iterator[_Offer]:
+def _values(unfinished: _Unfinished, known: CompletionSource) -> Iterator[_Offer]:
     """Those that begin as it is written, then those of which a word does."""
-    wanted = folded(unfinished.written.strip('"'))
-    values = list(known.values(field_called(unfinished.name)))
-    first = [value for value in values if folded(value.spelling).startswith(wanted)]
+    wanted = fold_accents(unfinished.written.strip('"'))
+    values = list(known.values(resolve_field(unfinished.name)))
+    first = [value for value in values if fold_accents(value.spelling).startswith(wanted)]
     others = [value for value in values if value not in first and _has_word(value, wanted)]
     for spelling, meaning in [*first, *others]:
         yield _Offer(f'"{spelling}"' if _NEEDS_QUOTES.search(spelling) else spelling, meaning)
 
 
-def _has_word(value: Value, wanted: str) -> bool:
-    return any(word.startswith(wanted) for word in re.split(r"[\W_]+", folded(f"{value.spelling} {value.meaning}")))
+def _has_word(value: ValueCompletion, wanted: str) -> bool:
+    return any(
+        word.startswith(wanted) for word in re.split(r"[\W_]+", fold_accents(f"{value.spelling} {value.meaning}"))
+    )
 
 
 def _completed(text: str, unfinished: _Unfinished, offer: _Offer) -> Completion:

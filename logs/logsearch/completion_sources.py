@@ -15,23 +15,23 @@ from django.db.models import OuterRef, Subquery, TextField
 from django.db.models.functions import Cast, Length
 from django.utils.translation import gettext as _
 
-from ..db.timeouts import TookTooLong, time_limit
+from ..db.timeouts import StatementTimeout, statement_timeout
 from ..models import Cause, Company, Payload, State, Subscription, WebhookLog
 from ..payloads.masking import MaskedKeys, masked_keys
-from ..payloads.tokens import as_written
-from ..stats.queries import TOTAL, cells, visible_ids
-from .completion import Value
+from ..payloads.tokens import parse_keeping_numbers
+from ..stats.queries import TOTAL_WIDTH, log_counts, visible_ids
+from .completion import ValueCompletion
 from .fields import PATH_ROOTS
 from .filterset import ACTIONS, EVENT_TYPES, STATUS_LABELS
 
-SUBSCRIPTIONS = 30  # of each of the newest of them, the newest event is read
-LARGEST = 65_536  # characters of an event
-DEPTH = 4  # keys, the root being one
-ELEMENTS = 3  # of an array
+MAX_SUBSCRIPTIONS_READ = 30  # of each of the newest of them, the newest event is read
+MAX_PAYLOAD_BYTES = 65_536  # characters of an event
+MAX_DEPTH = 4  # keys, the root being one
+MAX_ELEMENTS = 3  # of an array
 _WRITABLE = re.compile(r"[\w$-]{1,60}")  # what stands between dots without being misread
 
 
-def known_paths(user: Any, beginning: str, limit: int = 20) -> list[str]:
+def payload_paths(user: Any, beginning: str, limit: int = 20) -> list[str]:
     """Those that begin so: short ones before long ones, frequent ones before rare ones. Two queries."""
     keys = masked_keys()
     counts: Counter[tuple[str, ...]] = Counter()
@@ -51,11 +51,11 @@ def paths_of(event: Any, keys: MaskedKeys) -> Iterator[tuple[str, ...]]:
 
 def _below(value: Any, steps: tuple[str, ...], keys: MaskedKeys) -> Iterator[tuple[str, ...]]:
     if isinstance(value, list):
-        for one in value[:ELEMENTS]:
+        for one in value[:MAX_ELEMENTS]:
             yield from _below(one, steps, keys)
     elif not isinstance(value, dict):
         yield steps
-    elif len(steps) < DEPTH:
+    elif len(steps) < MAX_DEPTH:
         for key, one in value.items():
             names = key[1:].split("/") if key.startswith("/") else [key]  # the keys of a diff are pointers
             if all(map(_WRITABLE.fullmatch, names)) and not keys.matches(key):
@@ -64,26 +64,28 @@ def _below(value: Any, steps: tuple[str, ...], keys: MaskedKeys) -> Iterator[tup
 
 def _newest_events(user: Any) -> Iterator[Any]:
     newest = WebhookLog.objects.filter(subscription=OuterRef("pk")).order_by("-created_at", "-id").values("pk")[:1]
-    subscriptions = Subscription.objects.visible_to(user).order_by("-pk")[:SUBSCRIPTIONS]
+    subscriptions = Subscription.objects.visible_to(user).order_by("-pk")[:MAX_SUBSCRIPTIONS_READ]
     ids = [pk for pk in subscriptions.values_list(Subquery(newest), flat=True) if pk]
     small = (
-        Payload.objects.filter(pk__in=ids).alias(length=Length(Cast("event", TextField()))).filter(length__lte=LARGEST)
+        Payload.objects.filter(pk__in=ids)
+        .alias(length=Length(Cast("event", TextField())))
+        .filter(length__lte=MAX_PAYLOAD_BYTES)
     )
     for event in small.values_list("event", flat=True):
-        yield as_written(event)
+        yield parse_keeping_numbers(event)
 
 
-SECONDS = 0.2  # by then it is better to offer nothing than to keep somebody waiting
-MOST_STATUSES = 20
+COMPLETION_TIMEOUT_SECONDS = 0.2  # by then it is better to offer nothing than to keep somebody waiting
+MAX_STATUSES = 20
 
 
-class KnownValues:
+class DatabaseCompletionSource:
     """Asks the database only for what is being completed."""
 
     def __init__(self, user: Any) -> None:
         self.user = user
 
-    def values(self, name: str) -> list[Value]:
+    def values(self, name: str) -> list[ValueCompletion]:
         asked = {
             "status": self._statuses,
             "sub": self._subscriptions,
@@ -91,7 +93,7 @@ class KnownValues:
         }
         return asked[name]() if name in asked else _fixed().get(name, [])
 
-    def named_values(self) -> Iterator[tuple[str, Value]]:
+    def named_values(self) -> Iterator[tuple[str, ValueCompletion]]:
         for name in ("state", "cause", "type", "action"):
             for value in _fixed()[name]:
                 if value.spelling != "other":
@@ -99,30 +101,37 @@ class KnownValues:
 
     def paths(self, beginning: str) -> list[str]:
         try:
-            with time_limit(SECONDS):
-                return known_paths(self.user, beginning)
-        except TookTooLong:
+            with statement_timeout(COMPLETION_TIMEOUT_SECONDS):
+                return payload_paths(self.user, beginning)
+        except StatementTimeout:
             return []
 
-    def _statuses(self) -> list[Value]:
+    def _statuses(self) -> list[ValueCompletion]:
         """Those that occur, most frequent first, then the classes of them."""
-        classes = [Value(name, str(words)) for name, words in STATUS_LABELS.items()]
-        found = cells(None, None, visible_ids(self.user)).exclude(status=None).values_list("status")
-        counted = found.annotate(n=TOTAL).filter(n__gt=0).order_by("-n", "status")
+        classes = [ValueCompletion(name, str(words)) for name, words in STATUS_LABELS.items()]
+        found = log_counts(None, None, visible_ids(self.user)).exclude(status=None).values_list("status")
+        counted = found.annotate(n=TOTAL_WIDTH).filter(n__gt=0).order_by("-n", "status")
         try:
-            with time_limit(SECONDS):
-                return [Value(str(status), _phrase(status)) for status, _n in counted[:MOST_STATUSES]] + classes
-        except TookTooLong:
+            with statement_timeout(COMPLETION_TIMEOUT_SECONDS):
+                return [
+                    ValueCompletion(str(status), _phrase(status)) for status, _n in counted[:MAX_STATUSES]
+                ] + classes
+        except StatementTimeout:
             return classes
 
-    def _subscriptions(self) -> list[Value]:
+    def _subscriptions(self) -> list[ValueCompletion]:
         """By name, or by code where a name cannot be written in quotation marks."""
         found = Subscription.objects.visible_to(self.user).order_by("name", "pk").values_list("name", "code")
-        return [Value(code, name) if '"' in name or not name else Value(name, code) for name, code in found]
+        return [
+            ValueCompletion(code, name) if '"' in name or not name else ValueCompletion(name, code)
+            for name, code in found
+        ]
 
-    def _companies(self) -> list[Value]:
+    def _companies(self) -> list[ValueCompletion]:
         found = Company.objects.visible_to(self.user).order_by("name", "pk").values_list("name", "pk")
-        return [Value(pk, name) if '"' in name or not name else Value(name, pk) for name, pk in found]
+        return [
+            ValueCompletion(pk, name) if '"' in name or not name else ValueCompletion(name, pk) for name, pk in found
+        ]
 
 
 def _phrase(status: int) -> str:
@@ -132,22 +141,24 @@ def _phrase(status: int) -> str:
         return ""
 
 
-def _fixed() -> dict[str, list[Value]]:
+def _fixed() -> dict[str, list[ValueCompletion]]:
     """The values that are the same for everybody."""
-    states = [Value("delivered" if state is State.SUCCEEDED else state.value, str(state.label)) for state in State]
-    types = [Value(name.removeprefix("COT").lower(), str(words)) for name, words in EVENT_TYPES.items()]
+    states = [
+        ValueCompletion("delivered" if state is State.SUCCEEDED else state.value, str(state.label)) for state in State
+    ]
+    types = [ValueCompletion(name.removeprefix("COT").lower(), str(words)) for name, words in EVENT_TYPES.items()]
     return {
         "state": states,
-        "cause": [Value(cause.value, str(cause.label)) for cause in Cause],
+        "cause": [ValueCompletion(cause.value, str(cause.label)) for cause in Cause],
         "type": types,
-        "action": [Value(name, str(words)) for name, words in ACTIONS.items()],
-        "result": [Value("success", _("Delivered")), Value("failed", _("Failed"))],
-        "test": [Value("yes", _("Test events alone")), Value("no", _("No test events"))],
+        "action": [ValueCompletion(name, str(words)) for name, words in ACTIONS.items()],
+        "result": [ValueCompletion("success", _("Delivered")), ValueCompletion("failed", _("Failed"))],
+        "test": [ValueCompletion("yes", _("Test events alone")), ValueCompletion("no", _("No test events"))],
         "duration": [
-            Value(">1s", _("More than a second")),
-            Value(">10s", _("More than 10 seconds")),
-            Value("<100ms", _("Less than 100 milliseconds")),
-            Value("1s..5s", _("From one second to five")),
+            ValueCompletion(">1s", _("More than a second")),
+            ValueCompletion(">10s", _("More than 10 seconds")),
+            ValueCompletion("<100ms", _("Less than 100 milliseconds")),
+            ValueCompletion("1s..5s", _("From one second to five")),
         ],
-        "tries": [Value(">1", _("More than once")), Value("3", _("Three times"))],
+        "tries": [ValueCompletion(">1", _("More than once")), ValueCompletion("3", _("Three times"))],
     }

@@ -9,17 +9,17 @@ from functools import cached_property
 
 from django.db.models import Q
 
-from ..db.raw_sql import Written, written
+from ..db.raw_sql import SqlFragment, compile_where
 from ..models import WebhookLog
 from ..models.querysets import WebhookLogQuerySet
-from .query_language import Path, Word
+from .query_language import PathTerm, TextTerm
 
 # The columns by which the rollups count: a condition on these alone is answered without looking at logs.
-KINDS = ("state", "cause", "status", "event_type", "action", "subscription")
+DIMENSIONS = ("state", "cause", "status", "event_type", "action", "subscription")
 
 
 @dataclass(frozen=True)
-class Criteria:
+class SearchCriteria:
     """`subscriptions`: the ids of those that may be seen, None for all. `is_until_now`: nobody has chosen `until`, it is where a
     range ends. `kinds`: conditions on columns that the rollups have too, by the name of the filter. `rest`: a condition that only
     logs can answer; `few`: the part of it that an index finds the few logs of. `terms`: what must occur, or must not.
@@ -32,7 +32,7 @@ class Criteria:
     kinds: Mapping[str, Q] = field(default_factory=dict)
     rest: Q = field(default_factory=Q)
     few: Q = field(default_factory=Q)
-    terms: tuple[Word | Path, ...] = ()
+    terms: tuple[TextTerm | PathTerm, ...] = ()
 
     @property
     def is_of_kinds(self) -> bool:
@@ -44,11 +44,11 @@ class Criteria:
         """Whether it does not matter whose logs they are: no condition tells of a subscription, also none of the search box."""
         return "subscription_id" not in self.written_kind[0]
 
-    def of_kinds(self) -> Criteria:
+    def of_kinds(self) -> SearchCriteria:
         """What the rollups can tell of it."""
         return self if self.is_of_kinds else replace(self, rest=Q(), few=Q(), terms=())
 
-    def without(self, name: str) -> Criteria:
+    def without(self, name: str) -> SearchCriteria:
         """As if nothing were chosen by the filter `name`."""
         return replace(self, kinds={other: condition for other, condition in self.kinds.items() if other != name})
 
@@ -59,9 +59,9 @@ class Criteria:
         return Q(of_those, *conditions)
 
     @cached_property
-    def written_kind(self) -> Written:
+    def written_kind(self) -> SqlFragment:
         """The same in SQL."""
-        return written(WebhookLog, self.kind())
+        return compile_where(WebhookLog, self.kind())
 
     def logs(self) -> WebhookLogQuerySet:
         """The logs, but for the terms."""

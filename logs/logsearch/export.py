@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..cotalker.documents import write_log
-from ..db.search_vectors import MORE_VECTORS
+from ..db.search_vectors import OVERFLOW_VECTORS
 from ..models import WebhookLog
-from ..models.querysets import NOT_IN_LISTS
+from ..models.querysets import DEFERRED_IN_LISTS
 from ..payloads.masking import mask_json, mask_text, masked_keys
-from .criteria import Criteria
+from .criteria import SearchCriteria
 from .finder import Finder
 
-AT_ONCE = 500
+EXPORT_BATCH_SIZE = 500
 
 
-def exported(criteria: Criteria, *, is_masked: bool = True) -> Iterator[str]:
+def iter_export(criteria: SearchCriteria, *, is_masked: bool = True) -> Iterator[str]:
     """The documents of the logs that match, oldest first. A log whose payload has expired has no event."""
-    for keys in Finder(criteria).every(is_older=False, at_once=AT_ONCE):
-        heavy = ["search", "payload__search", *(f"payload__{vector}" for vector in MORE_VECTORS)]
-        heavy += [f"subscription__{name}" for name in NOT_IN_LISTS]
+    for keys in Finder(criteria).every(is_older=False, at_once=EXPORT_BATCH_SIZE):
+        heavy = ["search", "payload__search", *(f"payload__{vector}" for vector in OVERFLOW_VECTORS)]
+        heavy += [f"subscription__{name}" for name in DEFERRED_IN_LISTS]
         rows = WebhookLog.objects.select_related("payload", "subscription").defer(*heavy)
         logs = rows.in_bulk([key.pk for key in keys])
         for log in (logs[key.pk] for key in keys if key.pk in logs):

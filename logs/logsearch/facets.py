@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..db.timeouts import Count
+from ..db.timeouts import BoundedCount
 from ..models import Cause, State
 from .fields import STATUS_CLASSES
-from .filterset import ACTIONS, EVENT_TYPES, STATUS_LABELS, WebhookLogFilter
-from .stats import Figures
+from .filterset import ACTIONS, EVENT_TYPES, STATUS_LABELS, WebhookLogFilterSet
+from .stats import LogStats
 
-COLUMNS = {
+FACET_COLUMNS = {
     "state": "state",
     "cause": "cause",
     "subscription": "subscription",
@@ -21,8 +21,8 @@ COLUMNS = {
     "type": "event_type",
     "action": "action",
 }
-SHOWN = 8  # values; the others follow when they are asked for
-MOST = 200
+FACET_VALUES_SHOWN = 8  # values; the others follow when they are asked for
+MAX_FACET_VALUES = 200
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class FacetValue:
     value: str
     label: str
     title: str
-    count: Count | None
+    count: BoundedCount | None
     is_included: bool
     is_excluded: bool
 
@@ -52,16 +52,16 @@ class Facet:
     is_cut: bool
 
 
-def facets(found: WebhookLogFilter, figures: Figures) -> list[Facet]:
-    return [_facet(found, figures, name) for name in COLUMNS]
+def build_facets(found: WebhookLogFilterSet, figures: LogStats) -> list[Facet]:
+    return [_facet(found, figures, name) for name in FACET_COLUMNS]
 
 
-def _facet(found: WebhookLogFilter, figures: Figures, name: str) -> Facet:
+def _facet(found: WebhookLogFilterSet, figures: LogStats, name: str) -> Facet:
     field = found.form.fields[name]
     included, excluded = found.data.getlist(name), found.data.getlist(f"not_{name}")
     numbers: dict[str, int | None] = {}
     for value, number in figures.of_facet(name):
-        key = filter_value(name, value)
+        key = facet_param(name, value)
         numbers[key] = (numbers.get(key) or 0) + number
     for value in (*included, *excluded):  # a value that is chosen stays, though no log has it
         numbers.setdefault(value, None if value in STATUS_CLASSES and value != "none" else 0)
@@ -73,19 +73,19 @@ def _facet(found: WebhookLogFilter, figures: Figures, name: str) -> Facet:
             value,
             labels.get(value, value),
             titles.get(value, value),
-            None if number is None else Count(number, is_least=not figures.is_exact),
+            None if number is None else BoundedCount(number, is_least=not figures.is_exact),
             value in included,
             value in excluded,
         )
         for value, number in numbers.items()
     ]
     values.sort(key=lambda one: (-(numbers[one.value] or 0), one.label))
-    shown = [one for place, one in enumerate(values) if place < SHOWN or one.is_chosen]
+    shown = [one for place, one in enumerate(values) if place < FACET_VALUES_SHOWN or one.is_chosen]
     more = [one for one in values if one not in shown]
-    return Facet(name, str(field.label), shown, more[:MOST], len(more) > MOST)
+    return Facet(name, str(field.label), shown, more[:MAX_FACET_VALUES], len(more) > MAX_FACET_VALUES)
 
 
-def filter_value(name: str, value: Any) -> str:
+def facet_param(name: str, value: Any) -> str:
     """The value of the filter that finds logs with this value of the column."""
     if name == "status":
         return "none" if value is None else str(value)
@@ -99,7 +99,7 @@ def _told_apart(names: dict[str, tuple[str, str]]) -> dict[str, str]:
     return {pk: f"{name} ({code})" if times[name] > 1 else name for pk, (name, code) in names.items()}
 
 
-def _labels(found: WebhookLogFilter, name: str, values: Sequence[str]) -> dict[str, str]:
+def _labels(found: WebhookLogFilterSet, name: str, values: Sequence[str]) -> dict[str, str]:
     if name == "subscription":
         named = found.subscriptions.filter(pk__in=values).order_by()
         return _told_apart({one.pk: (one.name, one.code or one.pk) for one in named.only("name", "code")})

@@ -68,10 +68,10 @@ CONDITIONS: dict[str, Condition] = {
 }
 
 
-STATES = ("pending", "retrying", "succeeded", "failed", "skipped")
+STATE_ALIASES = ("pending", "retrying", "succeeded", "failed", "skipped")
 # By the field, what may be written for a value, and the value as the filters spell it.
-CHOICES: dict[str, dict[str, str]] = {
-    "state": {state: state for state in STATES} | {"delivered": "succeeded"},
+CHOICE_FIELDS: dict[str, dict[str, str]] = {
+    "state": {state: state for state in STATE_ALIASES} | {"delivered": "succeeded"},
     "cause": {cause.value: cause.value for cause in Cause},
     "status": {name: name for name in ("success", "2xx", "3xx", "4xx", "5xx", "none", "other")},
     "type": {
@@ -84,11 +84,11 @@ CHOICES: dict[str, dict[str, str]] = {
     "result": {"success": "SUCCESS", "failed": "FAILED"},
     "test": {"yes": "yes", "no": "no"},
 }
-RANGES = ("status", "duration", "tries")
-IDS = ("id", "object")
-TEXTS = ("sub", "company", "response", "fingerprint")
-FIELDS = tuple(dict.fromkeys([*CHOICES, *RANGES, *TEXTS, *IDS]))
-SAME = {"subscription": "sub"}
+RANGE_FIELDS = ("status", "duration", "tries")
+ID_FIELDS = ("id", "object")
+TEXT_FIELDS = ("sub", "company", "response", "fingerprint")
+SEARCH_FIELDS = tuple(dict.fromkeys([*CHOICE_FIELDS, *RANGE_FIELDS, *TEXT_FIELDS, *ID_FIELDS]))
+ALIASES = {"subscription": "sub"}
 PATH_ROOTS = ("data", "extraData", "diff")
 
 _RANGE = re.compile(r"(?P<sign>[<>]=?)(?P<edge>.+)|(?P<low>.*?)\.\.(?P<high>.*)", re.DOTALL)
@@ -96,11 +96,11 @@ _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*(ms|s|min)")
 _UNITS = {"ms": 1, "s": 1000, "min": 60_000}
 
 
-class Wrong(Exception):
+class InvalidTerm(Exception):
     """Says what is wrong with a term."""
 
 
-class Span(NamedTuple):
+class RangeValue(NamedTuple):
     """The ends of a range, as `terms.Range` has them."""
 
     low: float | None
@@ -109,15 +109,15 @@ class Span(NamedTuple):
     is_high_out: bool = False
 
 
-def field_called(name: str) -> str:
+def resolve_field(name: str) -> str:
     """The field that is meant, "" where there is none."""
-    known = SAME.get(name.lower(), name.lower())
-    return known if known in FIELDS else ""
+    known = ALIASES.get(name.lower(), name.lower())
+    return known if known in SEARCH_FIELDS else ""
 
 
-def read_choice(name: str, value: str) -> str:
+def parse_choice(name: str, value: str) -> str:
     """The value as the filters spell it; raises Wrong."""
-    allowed = CHOICES[name]
+    allowed = CHOICE_FIELDS[name]
     if name == "status" and re.fullmatch(r"0|[1-9][0-9]{0,2}", value):
         return value
     if found := allowed.get(value.lower()):
@@ -125,36 +125,38 @@ def read_choice(name: str, value: str) -> str:
     names = ", ".join(dict.fromkeys(allowed if name == "state" else allowed.values()))
     if name == "status":
         message = _("“%(value)s” is no status. Write a number as 409, a range as 400..499, or one of: %(names)s.")
-        raise Wrong(message % {"value": value, "names": names})
-    raise Wrong(_("“%(value)s” is none of: %(names)s.") % {"value": value, "names": names})
+        raise InvalidTerm(message % {"value": value, "names": names})
+    raise InvalidTerm(_("“%(value)s” is none of: %(names)s.") % {"value": value, "names": names})
 
 
-def read_id(value: str) -> str:
+def parse_id(value: str) -> str:
     """The id in lower case; raises Wrong."""
     try:
-        return objectid.parse(value)
+        return objectid.parse_objectid(value)
     except ValueError as error:
-        raise Wrong(_("An id has 24 digits, 0 to 9 and a to f.")) from error
+        raise InvalidTerm(_("An id has 24 digits, 0 to 9 and a to f.")) from error
 
 
-def read_span(name: str, value: str) -> Span | None:
+def parse_span(name: str, value: str) -> RangeValue | None:
     """What a range spans, a single value too; None for one of the words of `status`. Raises Wrong."""
     read = _READ[name]
     match = _RANGE.fullmatch(value)
     if match is None:
-        return None if name in CHOICES else Span(read(value), read(value))
+        return None if name in CHOICE_FIELDS else RangeValue(read(value), read(value))
     if sign := match["sign"]:
         edge, is_out = read(match["edge"]), not sign.endswith("=")
-        return Span(edge, None, is_low_out=is_out) if sign[0] == ">" else Span(None, edge, is_high_out=is_out)
+        return (
+            RangeValue(edge, None, is_low_out=is_out) if sign[0] == ">" else RangeValue(None, edge, is_high_out=is_out)
+        )
     low, high = (read(edge) if edge else None for edge in (match["low"], match["high"]))
     if low is None and high is None:
-        raise Wrong(_("A range needs a beginning or an end: 100..200."))
+        raise InvalidTerm(_("A range needs a beginning or an end: 100..200."))
     if low is not None and high is not None and low > high:
-        raise Wrong(_("The range ends before it begins."))
-    return Span(low, high)
+        raise InvalidTerm(_("The range ends before it begins."))
+    return RangeValue(low, high)
 
 
-def read_steps(name: str) -> tuple[str, ...]:
+def parse_path(name: str) -> tuple[str, ...]:
     """The keys of a path, written with dots or as a JSON Pointer; none where it is no path."""
     if name.startswith("/"):
         steps = tuple(step.replace("~1", "/").replace("~0", "~") for step in name[1:].split("/"))
@@ -167,13 +169,13 @@ def read_steps(name: str) -> tuple[str, ...]:
 def _milliseconds(text: str) -> float:
     match = _DURATION.fullmatch(text.strip())
     if not match:
-        raise Wrong(_("Write a duration with its unit and without a blank: 800ms, 2s or 1min."))
+        raise InvalidTerm(_("Write a duration with its unit and without a blank: 800ms, 2s or 1min."))
     return float(match[1]) * _UNITS[match[2]]
 
 
 def _number(text: str) -> float:
     if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise Wrong(_("“%(value)s” is not a whole number.") % {"value": text})
+        raise InvalidTerm(_("“%(value)s” is not a whole number.") % {"value": text})
     return int(text)
 
 

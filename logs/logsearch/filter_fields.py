@@ -10,14 +10,14 @@ from django import forms
 from django.utils.timezone import get_current_timezone, override
 from django.utils.translation import gettext_lazy as _
 
-MOMENT_FORMATS = ["%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"]
+DATETIME_FORMATS = ["%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"]
 
 
 _STATUS = re.compile(r"0|[1-9][0-9]{0,2}")  # an imported log may have any
 _UNTOLD = timezone(timedelta(0), "untold")
 
 
-class MomentField(forms.DateTimeField):
+class LocalDateTimeField(forms.DateTimeField):
     """A date and time in the person's zone, unless it tells its offset: 2026-04-04 23:00-03:00.
 
     What a clock that was put back shows twice is the first of the two. What one that was put forward has left out is read by the
@@ -27,7 +27,7 @@ class MomentField(forms.DateTimeField):
     default_error_messages = {"invalid": _("Write a date as 2026-04-13 or 2026-04-13 22:30.")}
 
     def __init__(self, **kwargs) -> None:
-        super().__init__(input_formats=MOMENT_FORMATS, **kwargs)
+        super().__init__(input_formats=DATETIME_FORMATS, **kwargs)
 
     def to_python(self, value):
         with override(_UNTOLD):  # Django would refuse the times of a change of the clock
@@ -40,8 +40,8 @@ class MomentField(forms.DateTimeField):
         return moment and moment.astimezone(UTC)
 
 
-class MomentFilter(django_filters.Filter):
-    field_class = MomentField
+class LocalDateTimeFilter(django_filters.Filter):
+    field_class = LocalDateTimeField
 
 
 class StatusField(forms.MultipleChoiceField):

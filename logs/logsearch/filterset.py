@@ -19,15 +19,15 @@ from django.utils.translation import pgettext_lazy
 
 from ..models import Cause, Company, State, Subscription, WebhookLog
 from ..payloads.masking import masked_keys
-from ..stats.buckets import end_of_range, floor
-from ..stats.period import RANGES
+from ..stats.buckets import bucket_floor, end_of_range
+from ..stats.period import TIME_RANGES
 from ..stats.queries import visible_ids
-from .compiler import SearchTerms
-from .criteria import Criteria
+from .compiler import CompiledQuery
+from .criteria import SearchCriteria
 from .fields import CONDITIONS
-from .filter_fields import MomentFilter, StatusFilter
-from .query_language import parse
-from .query_params import PLACES, address, by_clock, without
+from .filter_fields import LocalDateTimeFilter, StatusFilter
+from .query_language import parse_search
+from .query_params import CURSOR_PARAMS, format_local, list_url, without_value
 
 EVENT_TYPES = {
     "COTUser": _("User"),
@@ -54,7 +54,7 @@ STATUS_LABELS = {
     "none": _("no status"),
     "other": _("other"),
 }
-NOT_FILTERS = {*PLACES, "sort"}
+NON_FILTER_PARAMS = {*CURSOR_PARAMS, "sort"}
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class ActiveFilter:
 
     @property
     def address(self) -> str:
-        return address(self.rest)
+        return list_url(self.rest)
 
 
 def _choices(label, choices) -> django_filters.MultipleChoiceFilter:
@@ -79,13 +79,13 @@ def _subscriptions(label) -> django_filters.ModelMultipleChoiceFilter:
     return django_filters.ModelMultipleChoiceFilter(label=label, queryset=lambda request: Subscription.objects.none())
 
 
-class WebhookLogFilter(django_filters.FilterSet):
+class WebhookLogFilterSet(django_filters.FilterSet):
     """`WebhookLogFilter(request.GET, user=request.user)`; what is asked for is in `.criteria`, while it `.is_valid()`."""
 
     q = django_filters.CharFilter(label=pgettext_lazy("a filter", "Search"), max_length=500)
-    range = django_filters.ChoiceFilter(label=_("Range"), choices=[(key, key) for key in RANGES])
-    since = MomentFilter(label=_("From"))
-    until = MomentFilter(label=_("To"))
+    range = django_filters.ChoiceFilter(label=_("Range"), choices=[(key, key) for key in TIME_RANGES])
+    since = LocalDateTimeFilter(label=_("From"))
+    until = LocalDateTimeFilter(label=_("To"))
     state = _choices(_("State"), State.choices)
     not_state = _choices(_("State is not"), State.choices)
     result = django_filters.ChoiceFilter(label=_("Result"), choices=[("SUCCESS", "SUCCESS"), ("FAILED", "FAILED")])
@@ -127,9 +127,9 @@ class WebhookLogFilter(django_filters.FilterSet):
 
     def get_form_class(self):
         """The same for all: a form has copies of its fields."""
-        if "form_class" not in vars(WebhookLogFilter):
-            WebhookLogFilter.form_class = super().get_form_class()
-        return WebhookLogFilter.form_class
+        if "form_class" not in vars(WebhookLogFilterSet):
+            WebhookLogFilterSet.form_class = super().get_form_class()
+        return WebhookLogFilterSet.form_class
 
     @cached_property
     def problems(self) -> dict[str, list[str]]:
@@ -138,7 +138,7 @@ class WebhookLogFilter(django_filters.FilterSet):
             str(self.form.fields[name].label): errors for name, errors in self.form.errors.items() if name != "__all__"
         }
         for name in self.data:
-            if name not in self.filters and name not in NOT_FILTERS:
+            if name not in self.filters and name not in NON_FILTER_PARAMS:
                 found[name[:60]] = [_("There is no such filter.")]
             elif name in self.filters and not _takes_several(self.filters[name]) and len(self.data.getlist(name)) > 1:
                 found[str(self.form.fields[name].label)] = [_("Only one value can be given.")]
@@ -169,7 +169,7 @@ class WebhookLogFilter(django_filters.FilterSet):
     def _active(self, name: str, value: str) -> ActiveFilter:
         base = name.removeprefix("not_")
         label = str(self.form.fields[base].label)
-        return ActiveFilter(label, self._text(name, value), name != base, without(self.data, name, value))
+        return ActiveFilter(label, self._text(name, value), name != base, without_value(self.data, name, value))
 
     def _text(self, name: str, value: str) -> str:
         if isinstance(self.filters[name], django_filters.ModelMultipleChoiceFilter):
@@ -192,7 +192,7 @@ class WebhookLogFilter(django_filters.FilterSet):
     def _written_time(self, name: str) -> str:
         """By the reader's clock; what is no time, as it was typed."""
         moment = self.form.cleaned_data.get(name)
-        return by_clock(moment) if moment else self.data.get(name, "")
+        return format_local(moment) if moment else self.data.get(name, "")
 
     def _chosen(self, name: str) -> Sequence[Subscription | Company]:
         """What the form has found; nothing where one of the values is wrong."""
@@ -203,18 +203,18 @@ class WebhookLogFilter(django_filters.FilterSet):
         raise TypeError("a query alone cannot tell what the search box asks for: give .criteria to a Finder")
 
     @cached_property
-    def searched(self) -> SearchTerms:
+    def searched(self) -> CompiledQuery:
         """What the search box asks for, and what is wrong with it."""
-        return SearchTerms(parse(self.data.get("q", ""), masked_keys()), self.subscriptions)
+        return CompiledQuery(parse_search(self.data.get("q", ""), masked_keys()), self.subscriptions)
 
     @cached_property
-    def criteria(self) -> Criteria:
+    def criteria(self) -> SearchCriteria:
         """Raises ValueError unless the filter is valid: what is wrong must never mean everything."""
         if not self.is_valid():
             raise ValueError("the filter is not valid")
         chosen = self.form.cleaned_data
         until = self._until(chosen)
-        return Criteria(
+        return SearchCriteria(
             subscriptions=self._visible(chosen["company"]),
             since=self._since(chosen),
             until=until,
@@ -234,7 +234,7 @@ class WebhookLogFilter(django_filters.FilterSet):
         """The later of the two beginnings. A range begins with a bucket of the rollups, so that counts and list agree."""
         starts = [chosen["since"]] if chosen["since"] else []
         if chosen["range"]:
-            starts.append(floor(timezone.now() - RANGES[chosen["range"]]))
+            starts.append(bucket_floor(timezone.now() - TIME_RANGES[chosen["range"]]))
         return max(starts, default=None)
 
     def _until(self, chosen: dict) -> datetime | None:

@@ -12,32 +12,32 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from ..db.cursor_pagination import Key, in_order
-from ..db.raw_sql import answers
-from ..stats.buckets import FINEST, floor
-from .criteria import Criteria
-from .index_lookup import ByIndex
-from .matching import matching
-from .time_slices import ALL, Stretch, in_each, next_stretches, ranges_of
+from ..db.cursor_pagination import Cursor, ordered_keys
+from ..db.raw_sql import fetch_all
+from ..stats.buckets import SMALLEST_BUCKET, bucket_floor
+from .criteria import SearchCriteria
+from .index_lookup import IndexLookup
+from .matching import filter_matching
+from .time_slices import NO_ORDER, TimeSlice, lateral_query, merge_slices, next_slices
 
-SORTED_HERE = 2000  # logs; more are sorted by an index
+SORTED_IN_PYTHON = 2000  # logs; more are sorted by an index
 
 
-def candidates(criteria: Criteria, place: Key | None, *, is_older: bool, limit: int) -> list[Key]:
+def candidate_logs(criteria: SearchCriteria, place: Cursor | None, *, is_older: bool, limit: int) -> list[Cursor]:
     """The next `limit` logs of the kind after `place` in the list, towards the older or the newer; fewer at its end."""
     criteria = criteria.of_kinds()
     if not criteria.kinds and criteria.subscriptions is None:
-        return in_order(criteria.logs(), place, is_older=is_older, limit=limit)
-    found: list[Key] = []
+        return ordered_keys(criteria.logs(), place, is_older=is_older, limit=limit)
+    found: list[Cursor] = []
     edge = None
     if place is not None:
-        start = floor(place.created_at)
-        edge = start if is_older else start + FINEST
-        here = criteria.logs().filter(created_at__gte=start, created_at__lt=start + FINEST)
-        found = in_order(here, place, is_older=is_older, limit=limit)
+        start = bucket_floor(place.created_at)
+        edge = start if is_older else start + SMALLEST_BUCKET
+        here = criteria.logs().filter(created_at__gte=start, created_at__lt=start + SMALLEST_BUCKET)
+        found = ordered_keys(here, place, is_older=is_older, limit=limit)
     is_all = False
     while len(found) < limit and not is_all:
-        stretches, is_all = next_stretches(criteria, edge, is_older=is_older, wanted=limit - len(found))
+        stretches, is_all = next_slices(criteria, edge, is_older=is_older, wanted=limit - len(found))
         if stretches:
             found += _logs_in(stretches, criteria, is_older=is_older, limit=limit - len(found))
             edge = stretches[-1].start if is_older else stretches[-1].end
@@ -45,46 +45,48 @@ def candidates(criteria: Criteria, place: Key | None, *, is_older: bool, limit: 
             logs = criteria.logs()
             if edge is not None:
                 logs = logs.before(edge) if is_older else logs.since(edge)
-            return found + in_order(logs, None, is_older=is_older, limit=limit - len(found))
+            return found + ordered_keys(logs, None, is_older=is_older, limit=limit - len(found))
     return found
 
 
-def _logs_in(stretches: list[Stretch], criteria: Criteria, *, is_older: bool, limit: int) -> list[Key]:
+def _logs_in(stretches: list[TimeSlice], criteria: SearchCriteria, *, is_older: bool, limit: int) -> list[Cursor]:
     conditions = [criteria.written_kind]
     if criteria.since is not None:
         conditions.append(("created_at >= %s", [criteria.since]))
     if criteria.until is not None:
         conditions.append(("created_at < %s", [criteria.until]))
-    some = ALL  # without an order: to sort these few, PostgreSQL might walk through all logs by their age
-    if sum(one.count for one in stretches) > SORTED_HERE:
+    some = NO_ORDER  # without an order: to sort these few, PostgreSQL might walk through all logs by their age
+    if sum(one.count for one in stretches) > SORTED_IN_PYTHON:
         direction = "DESC" if is_older else "ASC"
         some = f"ORDER BY created_at {direction}, id {direction} LIMIT {limit}"
-    [rows] = answers(in_each(ranges_of(stretches), "logs_webhooklog", "created_at", "created_at, id", conditions, some))
-    return sorted((Key(*row) for row in rows), reverse=is_older)[:limit]
+    [rows] = fetch_all(
+        lateral_query(merge_slices(stretches), "logs_webhooklog", "created_at", "created_at, id", conditions, some)
+    )
+    return sorted((Cursor(*row) for row in rows), reverse=is_older)[:limit]
 
 
-SECONDS = 1.0
-FIRST_LOOK = 100  # logs: enough for a page of a word that is in most
-LOOKS_BEFORE_INDEX = 2  # what these find too little of may be rare
-MOST_AT_ONCE = 8_000
-ENOUGH = 51  # a page, and one that tells that there is another
+SEARCH_SECONDS = 1.0
+FIRST_WINDOW = 100  # logs: enough for a page of a word that is in most
+WINDOWS_BEFORE_INDEX = 2  # what these find too little of may be rare
+MAX_WINDOW = 8_000
+PAGE_PLUS_ONE = 51  # a page, and one that tells that there is another
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchPage:
     """`keys`: in the order of the list. `looked_until`: where the time ran out, None where it did not."""
 
-    keys: list[Key] = field(default_factory=list)
-    looked_until: Key | None = None
+    keys: list[Cursor] = field(default_factory=list)
+    looked_until: Cursor | None = None
 
 
 @dataclass(frozen=True)
-class Looked:
+class FirstPass:
     """`keys`: what was found from the newest on. `is_all`: there is no other. `until`: as far as was looked, if it is not."""
 
-    keys: list[Key]
+    keys: list[Cursor]
     is_all: bool
-    until: Key | None = None
+    until: Cursor | None = None
 
 
 @dataclass
@@ -93,102 +95,102 @@ class Finder:
     another finder that looks for the same words.
     """
 
-    criteria: Criteria
-    seconds: float = SECONDS
-    by_index: ByIndex = None  # type: ignore[assignment]  # never after __post_init__
+    criteria: SearchCriteria
+    seconds: float = SEARCH_SECONDS
+    by_index: IndexLookup = None  # type: ignore[assignment]  # never after __post_init__
 
     def __post_init__(self) -> None:
-        self.by_index = self.by_index or ByIndex(self.criteria.few, self.criteria.terms)
+        self.by_index = self.by_index or IndexLookup(self.criteria.few, self.criteria.terms)
 
-    def with_kinds(self, criteria: Criteria) -> Finder:
+    def with_kinds(self, criteria: SearchCriteria) -> Finder:
         """One that looks for the same words in logs of other kinds."""
         return replace(self, criteria=criteria)
 
-    def find(self, place: Key | None = None, *, is_older: bool = True, limit: int = ENOUGH) -> Found:
+    def find(self, place: Cursor | None = None, *, is_older: bool = True, limit: int = PAGE_PLUS_ONE) -> SearchPage:
         """The next `limit` logs after the place, None being the beginning: of the newest, or of the oldest."""
         if self.criteria.is_of_kinds:
-            return Found(candidates(self.criteria, place, is_older=is_older, limit=limit))
+            return SearchPage(candidate_logs(self.criteria, place, is_older=is_older, limit=limit))
         looked = self.looked
         if looked.is_all:
-            return Found(_after(looked.keys, place, is_older=is_older)[:limit])
+            return SearchPage(_after(looked.keys, place, is_older=is_older)[:limit])
         if place is None and is_older and (len(looked.keys) >= limit or looked.until):
-            return Found(looked.keys[:limit], looked_until=None if len(looked.keys) >= limit else looked.until)
+            return SearchPage(looked.keys[:limit], looked_until=None if len(looked.keys) >= limit else looked.until)
         return self._look_for(place, is_older=is_older, limit=limit)
 
-    def _look_for(self, place: Key | None, *, is_older: bool, limit: int) -> Found:
+    def _look_for(self, place: Cursor | None, *, is_older: bool, limit: int) -> SearchPage:
         deadline = time.monotonic() + self.seconds
-        keys: list[Key] = []
+        keys: list[Cursor] = []
         for window, is_last in self._windows(place, is_older=is_older):
-            matched = matching(self.criteria, window, limit - len(keys), deadline)
+            matched = filter_matching(self.criteria, window, limit - len(keys), deadline)
             keys += matched.keys
             if matched.looked_until:
-                return Found(keys, looked_until=matched.looked_until)
+                return SearchPage(keys, looked_until=matched.looked_until)
             if len(keys) >= limit or is_last:
                 break
             if time.monotonic() > deadline:
-                return Found(keys, looked_until=window[-1])
-        return Found(keys)
+                return SearchPage(keys, looked_until=window[-1])
+        return SearchPage(keys)
 
     @cached_property
-    def looked(self) -> Looked:
+    def looked(self) -> FirstPass:
         """What is found at a first look at the newest: enough for a page, or all that there is, or what time allowed."""
         if self.by_index.is_worth_while and (looked := self._look_by_index()):
             return looked
         deadline = time.monotonic() + self._first_seconds
-        keys: list[Key] = []
+        keys: list[Cursor] = []
         for number, (window, is_last) in enumerate(self._windows(None, is_older=True), 1):
-            matched = matching(self.criteria, window, deadline=deadline)
+            matched = filter_matching(self.criteria, window, deadline=deadline)
             keys += matched.keys
             if matched.looked_until:
-                return Looked(keys, is_all=False, until=matched.looked_until)
+                return FirstPass(keys, is_all=False, until=matched.looked_until)
             if is_last:
-                return Looked(keys, is_all=True)
-            if len(keys) >= ENOUGH:
+                return FirstPass(keys, is_all=True)
+            if len(keys) >= PAGE_PLUS_ONE:
                 break
-            if number == LOOKS_BEFORE_INDEX and (looked := self._look_by_index()):
+            if number == WINDOWS_BEFORE_INDEX and (looked := self._look_by_index()):
                 return looked
             if time.monotonic() > deadline:
                 break
-        return Looked(keys, is_all=False, until=window[-1])
+        return FirstPass(keys, is_all=False, until=window[-1])
 
     @property
     def _first_seconds(self) -> float:
         """Who looks further has looked here before: that is for what comes then."""
-        return min(self.seconds, SECONDS)
+        return min(self.seconds, SEARCH_SECONDS)
 
-    def _look_by_index(self) -> Looked | None:
+    def _look_by_index(self) -> FirstPass | None:
         """None where they may be many."""
         ids = self.by_index.ids
         if ids is None:
             return None
         logs = self.criteria.of_kinds().logs().filter(pk__in=ids).order_by()
-        keys = sorted((Key(*row) for row in logs.values_list("created_at", "pk")), reverse=True)
-        matched = matching(self.criteria, keys, deadline=time.monotonic() + self._first_seconds)
-        return Looked(matched.keys, is_all=matched.looked_until is None, until=matched.looked_until)
+        keys = sorted((Cursor(*row) for row in logs.values_list("created_at", "pk")), reverse=True)
+        matched = filter_matching(self.criteria, keys, deadline=time.monotonic() + self._first_seconds)
+        return FirstPass(matched.keys, is_all=matched.looked_until is None, until=matched.looked_until)
 
-    def every(self, *, is_older: bool, at_once: int = MOST_AT_ONCE) -> Iterator[list[Key]]:
+    def every(self, *, is_older: bool, at_once: int = MAX_WINDOW) -> Iterator[list[Cursor]]:
         """All that match, from the newest on or from the oldest, some at a time, however long it takes."""
         place = None
         while True:
-            window = candidates(self.criteria, place, is_older=is_older, limit=at_once)
-            yield matching(self.criteria, window).keys
+            window = candidate_logs(self.criteria, place, is_older=is_older, limit=at_once)
+            yield filter_matching(self.criteria, window).keys
             if len(window) < at_once:
                 return
             place = window[-1]
 
-    def _windows(self, place: Key | None, *, is_older: bool) -> Iterator[tuple[list[Key], bool]]:
+    def _windows(self, place: Cursor | None, *, is_older: bool) -> Iterator[tuple[list[Cursor], bool]]:
         """Logs of the kind, more each time; and whether these are the last."""
-        size = FIRST_LOOK
+        size = FIRST_WINDOW
         while True:
-            window = candidates(self.criteria, place, is_older=is_older, limit=size)
+            window = candidate_logs(self.criteria, place, is_older=is_older, limit=size)
             is_last = len(window) < size
             yield window, is_last
             if is_last:
                 return
-            place, size = window[-1], min(size * 4, MOST_AT_ONCE)
+            place, size = window[-1], min(size * 4, MAX_WINDOW)
 
 
-def _after(keys: list[Key], place: Key | None, *, is_older: bool) -> list[Key]:
+def _after(keys: list[Cursor], place: Cursor | None, *, is_older: bool) -> list[Cursor]:
     if is_older:
         return [key for key in keys if place is None or key < place]
     return [key for key in reversed(keys) if place is None or key > place]

@@ -13,11 +13,11 @@ from itertools import count, pairwise
 from django.utils import timezone
 
 from ..models import State
-from ..stats.buckets import FINEST, ORIGIN, floor
-from ..stats.charts import Stack, stacks
-from .stats import Figures
+from ..stats.buckets import BUCKET_ORIGIN, SMALLEST_BUCKET, bucket_floor
+from ..stats.charts import Stack, stacked_bars
+from .stats import LogStats
 
-MOST_BARS = 100
+MAX_BARS = 100
 _HOUR = timedelta(hours=1)
 _WEEK = timedelta(days=7)
 _SECONDS = (15, 60, 300, 900, 1800, 3600, 7200, 10800, 21600, 86400)
@@ -25,20 +25,20 @@ _DAYS = (7, 28, 91, 364, 728)
 STEPS = (*(timedelta(seconds=number) for number in _SECONDS), *(timedelta(days=number) for number in _DAYS))
 
 
-def fitting_step(length: timedelta) -> timedelta:
+def choose_step(length: timedelta) -> timedelta:
     """The finest with which there are not too many bars."""
-    return next((step for step in STEPS if length <= step * (MOST_BARS - 1)), STEPS[-1])
+    return next((step for step in STEPS if length <= step * (MAX_BARS - 1)), STEPS[-1])
 
 
-def edges_around(start: datetime, end: datetime, step: timedelta) -> list[datetime]:
+def bucket_edges(start: datetime, end: datetime, step: timedelta) -> list[datetime]:
     """Where steps begin and end, from the last one not after the start to the first not before the end, by UTC.
 
     Weeks, and what is longer, begin as the rollups' do, at a midnight of UTC: in them an hour is not seen.
     """
     found: list[datetime] = []
     for edge in _edges_from(start.astimezone(UTC), step):
-        if step >= FINEST:
-            edge = floor(edge)  # zones of long ago lay some seconds off
+        if step >= SMALLEST_BUCKET:
+            edge = bucket_floor(edge)  # zones of long ago lay some seconds off
         if edge <= start:
             found = [edge]
         elif edge > found[-1]:  # the clock may jump over one
@@ -50,25 +50,25 @@ def edges_around(start: datetime, end: datetime, step: timedelta) -> list[dateti
 
 def _edges_from(start: datetime, step: timedelta) -> Iterator[datetime]:
     if step >= _WEEK:
-        return (floor(start, step) + step * number for number in count())
+        return (bucket_floor(start, step) + step * number for number in count())
     local = timezone.localtime(start)
     if step <= _HOUR:  # by the clock of the start: one that is put back goes through the same times twice
-        first = floor(local.replace(tzinfo=UTC), step) - local.utcoffset()  # type: ignore[operator]
+        first = bucket_floor(local.replace(tzinfo=UTC), step) - local.utcoffset()  # type: ignore[operator]
         return (first + step * number for number in count())
-    wall = floor(local.replace(tzinfo=UTC), step).replace(tzinfo=None)
+    wall = bucket_floor(local.replace(tzinfo=UTC), step).replace(tzinfo=None)
     zone = timezone.get_current_timezone()
     return ((wall + step * number).replace(tzinfo=zone).astimezone(UTC) for number in count())
 
 
-WIDTH, HEIGHT = 960, 100  # of the viewBox
-MARKS = sorted({*STEPS, *(timedelta(days=days) for days in (2, 4, 14, 56, 112, 1820, 3640, 7280))})
-COUNTED_FINELY = 20_000  # logs; steps finer than the rollups' are counted one log after another
+HISTOGRAM_WIDTH, HISTOGRAM_HEIGHT = 960, 100  # of the viewBox
+TICK_INTERVALS = sorted({*STEPS, *(timedelta(days=days) for days in (2, 4, 14, 56, 112, 1820, 3640, 7280))})
+MAX_EXACT_LOGS = 20_000  # logs; steps finer than the rollups' are counted one log after another
 # From the base line up. Whatever is neither received nor lost yet is drawn alike.
-ORDER = (State.FAILED, State.RETRYING, State.PENDING, State.SUCCEEDED, State.SKIPPED)
+STATE_ORDER = (State.FAILED, State.RETRYING, State.PENDING, State.SUCCEEDED, State.SKIPPED)
 
 
 @dataclass(frozen=True)
-class Bar:
+class HistogramBar:
     start: datetime
     end: datetime
     counts: dict[State, int]
@@ -90,7 +90,7 @@ class Histogram:
     """
 
     step: timedelta
-    bars: list[Bar]
+    bars: list[HistogramBar]
 
     @property
     def start(self) -> datetime:
@@ -106,16 +106,16 @@ class Histogram:
 
     @property
     def totals(self) -> dict[State, int]:
-        found = {state: sum(bar.counts.get(state, 0) for bar in self.bars) for state in ORDER}
+        found = {state: sum(bar.counts.get(state, 0) for bar in self.bars) for state in STATE_ORDER}
         return {state: number for state, number in found.items() if number}
 
     @property
     def ticks(self) -> list[int]:
         """The bars whose beginning the axis tells, some seven: round times of the reader's zone, as far as bars begin there."""
         length = self.end - self.start
-        every = next((one for one in MARKS if length <= one * 7), length)
-        is_round = [(_as_utc(bar.start) - ORIGIN) % every < self.step for bar in self.bars]
-        is_round[0] &= edges_around(self.start, self.start, self.step)[0] == self.start
+        every = next((one for one in TICK_INTERVALS if length <= one * 7), length)
+        is_round = [(_as_utc(bar.start) - BUCKET_ORIGIN) % every < self.step for bar in self.bars]
+        is_round[0] &= bucket_edges(self.start, self.start, self.step)[0] == self.start
         return [number for number, is_one in enumerate(is_round) if is_one]
 
 
@@ -125,7 +125,7 @@ def _as_utc(moment: datetime) -> datetime:
     return local.replace(tzinfo=UTC)
 
 
-def histogram(figures: Figures, now: datetime) -> Histogram | None:
+def build_histogram(figures: LogStats, now: datetime) -> Histogram | None:
     """Of the time that is filtered by, else of that in which there are logs; None where there is none.
 
     Where a search ended before it had looked at everything, it is of the time that it had looked at: it knows of no other.
@@ -138,13 +138,13 @@ def histogram(figures: Figures, now: datetime) -> Histogram | None:
         reach = figures.reach()
         if reach is None:
             return None
-        start, end = reach[0], min(end, max(reach[1], reach[0] + FINEST))
+        start, end = reach[0], min(end, max(reach[1], reach[0] + SMALLEST_BUCKET))
     if start >= end:
         return None
-    step = fitting_step(end - start)
-    if step < FINEST and figures.criteria.is_of_kinds and (figures.total.number or 0) > COUNTED_FINELY:
-        step = FINEST
-    edges = edges_around(start, end, step)
+    step = choose_step(end - start)
+    if step < SMALLEST_BUCKET and figures.criteria.is_of_kinds and (figures.total.number or 0) > MAX_EXACT_LOGS:
+        step = SMALLEST_BUCKET
+    edges = bucket_edges(start, end, step)
     if first is not None:
         edges[0] = start
     if until is not None:
@@ -152,6 +152,8 @@ def histogram(figures: Figures, now: datetime) -> Histogram | None:
     counts: list[dict[State, int]] = [{} for _bar in edges[1:]]
     for number, state, logs in figures.by_bar(edges):
         counts[number][State(state)] = logs
-    drawn = stacks([[one.get(state, 0) for state in ORDER] for one in counts], WIDTH, HEIGHT)
-    bars = [Bar(*span, has, parts) for span, has, parts in zip(pairwise(edges), counts, drawn, strict=True)]
+    drawn = stacked_bars(
+        [[one.get(state, 0) for state in STATE_ORDER] for one in counts], HISTOGRAM_WIDTH, HISTOGRAM_HEIGHT
+    )
+    bars = [HistogramBar(*span, has, parts) for span, has, parts in zip(pairwise(edges), counts, drawn, strict=True)]
     return Histogram(step, bars)

@@ -11,26 +11,26 @@ from django.db import connection
 from django.db.models import Q, QuerySet
 
 from ..cotalker import objectid
-from ..db.search_vectors import in_event, in_response, tsquery
-from ..db.timeouts import TookTooLong, time_limit
+from ..db.search_vectors import event_matches, response_matches, tsquery
+from ..db.timeouts import StatementTimeout, statement_timeout
 from ..models import Payload, WebhookLog
-from .query_language import Path, Word
+from .query_language import PathTerm, TextTerm
 
-RARE = 10_000  # logs: what occurs in more is looked for from the newest on
+MAX_INDEX_HITS = 10_000  # logs: what occurs in more is looked for from the newest on
 INDEX_SECONDS = 0.25  # by then the index has told of what is rare
 # Of what is not among the common words PostgreSQL guesses a share of all logs, which of many is many.
 _UNHEARD_OF = tsquery(["zqxzqx"])
 
 
 @dataclass
-class ByIndex:
+class IndexLookup:
     """`few`: a condition that few logs meet. `terms`: of which an index knows where they may occur. Neither need be there."""
 
     few: Q
-    terms: Sequence[Word | Path]
+    terms: Sequence[TextTerm | PathTerm]
 
     @property
-    def _wanted(self) -> list[Word | Path]:
+    def _wanted(self) -> list[TextTerm | PathTerm]:
         return [term for term in self.terms if term.index_words and not term.is_negated]
 
     @cached_property
@@ -39,14 +39,16 @@ class ByIndex:
         if self.few:
             return True
         guesses = [_guess(Payload.objects.filter(search__matches=tsquery(term.index_words))) for term in self._wanted]
-        return bool(guesses) and min(guesses) <= max(RARE, _guess(Payload.objects.filter(search__matches=_UNHEARD_OF)))
+        return bool(guesses) and min(guesses) <= max(
+            MAX_INDEX_HITS, _guess(Payload.objects.filter(search__matches=_UNHEARD_OF))
+        )
 
     @cached_property
     def ids(self) -> set[str] | None:
         """Of logs among which all that match are; None where they are more than RARE, or where that takes long to tell."""
         try:
             return _at_most(WebhookLog.objects.filter(self.few)) if self.few else self._ids_of_terms()
-        except TookTooLong:
+        except StatementTimeout:
             return None
 
     def _ids_of_terms(self) -> set[str] | None:
@@ -60,36 +62,36 @@ class ByIndex:
         return None
 
 
-def is_id(term: Word) -> Q:
+def id_condition(term: TextTerm) -> Q:
     """That the term is the id of the log or of its object; an empty condition where it is no id."""
     if not objectid.is_objectid(term.text):
         return Q()
-    pk = objectid.parse(term.text)
+    pk = objectid.parse_objectid(term.text)
     return Q(pk=pk) | Q(object_id=pk)
 
 
-def _ids_of(terms: Sequence[Word | Path]) -> set[str] | None:
+def _ids_of(terms: Sequence[TextTerm | PathTerm]) -> set[str] | None:
     """Of logs in which the terms may occur, all of them; None where they are more than RARE."""
-    of_response = [term for term in terms if isinstance(term, Word) and term.only_response]
+    of_response = [term for term in terms if isinstance(term, TextTerm) and term.only_response]
     anywhere = [term for term in terms if term not in of_response]
     if of_response:
-        return _at_most(WebhookLog.objects.filter(in_response(_tokens(of_response), or_more=True)))
-    found = [_at_most(Payload.objects.filter(in_event(_tokens(anywhere), or_more=True)))]
+        return _at_most(WebhookLog.objects.filter(response_matches(_tokens(of_response), or_more=True)))
+    found = [_at_most(Payload.objects.filter(event_matches(_tokens(anywhere), or_more=True)))]
     for term in anywhere:
-        if isinstance(term, Word):
-            found.append(_at_most(WebhookLog.objects.filter(in_response(term.index_words, or_more=True))))
-            found.append(_at_most(WebhookLog.objects.filter(is_id(term))) if is_id(term) else set())
+        if isinstance(term, TextTerm):
+            found.append(_at_most(WebhookLog.objects.filter(response_matches(term.index_words, or_more=True))))
+            found.append(_at_most(WebhookLog.objects.filter(id_condition(term))) if id_condition(term) else set())
     if any(ids is None for ids in found):
         return None
     return set().union(*(ids for ids in found if ids is not None))
 
 
 def _at_most(rows: QuerySet) -> set[str] | None:
-    with time_limit(INDEX_SECONDS), connection.cursor() as cursor:
+    with statement_timeout(INDEX_SECONDS), connection.cursor() as cursor:
         # Where PostgreSQL takes a word for common it would read the table from its beginning.
         cursor.execute("SET LOCAL enable_seqscan = off")
-        ids = set(rows.order_by().values_list("pk", flat=True)[: RARE + 1])
-    return ids if len(ids) <= RARE else None
+        ids = set(rows.order_by().values_list("pk", flat=True)[: MAX_INDEX_HITS + 1])
+    return ids if len(ids) <= MAX_INDEX_HITS else None
 
 
 def _guess(rows: QuerySet) -> int:
@@ -98,5 +100,5 @@ def _guess(rows: QuerySet) -> int:
     return plan[0]["Plan"]["Plan Rows"]
 
 
-def _tokens(terms: Sequence[Word | Path]) -> list[str]:
+def _tokens(terms: Sequence[TextTerm | PathTerm]) -> list[str]:
     return [token for term in terms for token in term.index_words]

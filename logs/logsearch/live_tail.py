@@ -13,60 +13,60 @@ from datetime import datetime, timedelta
 from django.http import QueryDict
 from django.urls import reverse
 
-from ..db.cursor_pagination import BadCursor, Key, cursor_of, key_of, read_cursor
-from ..db.timeouts import Count
+from ..db.cursor_pagination import Cursor, InvalidCursor, cursor_for, decode_cursor, encode_cursor
+from ..db.timeouts import BoundedCount
 from ..models import WebhookLog
-from .criteria import Criteria
+from .criteria import SearchCriteria
 from .finder import Finder
-from .query_params import address, at_the_beginning, changed, tail
+from .query_params import list_url, querystring, with_params, without_cursor
 
-COOKIE = "tail"  # "on" while the person wants it
+LIVE_TAIL_COOKIE = "tail"  # "on" while the person wants it
 OVERLAP = timedelta(seconds=10)
 BEFORE_EMPTY = timedelta(hours=1)  # to an empty list, what is imported now but happened then is new as well
-MOST_REMEMBERED = 20  # logs of the overlap; their ids stand in an address
-MOST_COUNTED = 99
-SECONDS = 0.5
+MAX_SEEN_IDS = 20  # logs of the overlap; their ids stand in an address
+MAX_NEW_COUNT = 99
+TAIL_POLL_SECONDS = 0.5
 _FIRST_ID = "0" * 24
 
 
 @dataclass(frozen=True)
-class Top:
+class TailMarker:
     """The top of a list: after `place` its logs are those of the ids `shown`."""
 
-    place: Key
+    place: Cursor
     shown: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, logs: Sequence[WebhookLog], now: datetime) -> Top:
+    def of(cls, logs: Sequence[WebhookLog], now: datetime) -> TailMarker:
         """Of a list that has the newest first and may be empty."""
         if not logs:
-            return cls(Key(now - BEFORE_EMPTY, _FIRST_ID))
+            return cls(Cursor(now - BEFORE_EMPTY, _FIRST_ID))
         since = logs[0].created_at - OVERLAP
         recent = [log for log in logs if log.created_at >= since]
-        if len(recent) == len(logs) or len(recent) > MOST_REMEMBERED:
-            *recent, last = recent[: MOST_REMEMBERED + 1]
-            return cls(key_of(last), frozenset(log.pk for log in recent))
-        return cls(Key(since, _FIRST_ID), frozenset(log.pk for log in recent))
+        if len(recent) == len(logs) or len(recent) > MAX_SEEN_IDS:
+            *recent, last = recent[: MAX_SEEN_IDS + 1]
+            return cls(cursor_for(last), frozenset(log.pk for log in recent))
+        return cls(Cursor(since, _FIRST_ID), frozenset(log.pk for log in recent))
 
     @classmethod
-    def read(cls, text: str) -> Top:
+    def read(cls, text: str) -> TailMarker:
         """From an address; raises BadCursor."""
         cursor, *shown = text.split(".")
-        if len(shown) > MOST_REMEMBERED:
-            raise BadCursor(text[:60])
-        return cls(read_cursor(cursor), frozenset(shown))
+        if len(shown) > MAX_SEEN_IDS:
+            raise InvalidCursor(text[:60])
+        return cls(decode_cursor(cursor), frozenset(shown))
 
     def __str__(self) -> str:
-        return ".".join([cursor_of(self.place), *sorted(self.shown)])
+        return ".".join([encode_cursor(self.place), *sorted(self.shown)])
 
-    def count_new(self, criteria: Criteria) -> Count:
+    def count_new(self, criteria: SearchCriteria) -> BoundedCount:
         """How many logs have come since."""
         since = max(filter(None, (criteria.since, self.place.created_at)))
-        finder = Finder(replace(criteria, since=since), seconds=SECONDS)
-        found = finder.find(self.place, is_older=False, limit=MOST_COUNTED + 1 + len(self.shown))
+        finder = Finder(replace(criteria, since=since), seconds=TAIL_POLL_SECONDS)
+        found = finder.find(self.place, is_older=False, limit=MAX_NEW_COUNT + 1 + len(self.shown))
         number = sum(key.pk not in self.shown for key in found.keys)
-        is_more = number > MOST_COUNTED or found.looked_until is not None
-        return Count(min(number, MOST_COUNTED), is_more=is_more)
+        is_more = number > MAX_NEW_COUNT or found.looked_until is not None
+        return BoundedCount(min(number, MAX_NEW_COUNT), is_more=is_more)
 
 
 @dataclass(frozen=True)
@@ -74,16 +74,16 @@ class LiveTail:
     """Of the list with this query, on its first page and with the newest first."""
 
     query: QueryDict
-    top: Top
+    top: TailMarker
     is_on: bool
 
     @classmethod
     def read(cls, asked: QueryDict, is_on: bool) -> LiveTail:
         """From the query of `asking`; raises BadCursor."""
-        query = at_the_beginning(asked)
+        query = without_cursor(asked)
         top = query.pop("top", [""])[-1]
         query.pop("told", None)
-        return cls(query, Top.read(top), is_on)
+        return cls(query, TailMarker.read(top), is_on)
 
     @property
     def asking(self) -> str:
@@ -98,8 +98,8 @@ class LiveTail:
     @property
     def newest(self) -> str:
         """The list with what is new."""
-        return address(self.query)
+        return list_url(self.query)
 
     @property
     def _query(self) -> str:
-        return tail(changed(self.query, top=str(self.top)))
+        return querystring(with_params(self.query, top=str(self.top)))

@@ -14,28 +14,28 @@ from typing import Any
 
 from django.db.models import F, Func, IntegerField, Q
 
-from ..db.cursor_pagination import Key
-from ..db.search_vectors import MORE_WORDS, in_event, in_response, is_beginning
+from ..db.cursor_pagination import Cursor
+from ..db.search_vectors import OVERFLOW_MARK, event_matches, is_prefix, response_matches
 from ..models import Payload, WebhookLog
 from ..payloads.masking import MaskedKeys, mask_text, masked_keys
-from ..payloads.tokens import as_written, folded, searched_texts
-from .criteria import Criteria
-from .index_lookup import is_id
-from .query_language import Path, Word, Wording
+from ..payloads.tokens import fold_accents, indexable_texts, parse_keeping_numbers
+from .criteria import SearchCriteria
+from .index_lookup import id_condition
+from .query_language import PathTerm, TextTerm, Wording
 
 _LETTER = r"[^\W_]"
 _BETWEEN_WORDS = r"[\W_]+"
 
 
-def occurs(term: Word | Path, event: Any, response: str, keys: MaskedKeys) -> bool:
+def term_matches(term: TextTerm | PathTerm, event: Any, response: str, keys: MaskedKeys) -> bool:
     """`event`: parsed, None where there is none. `response`: masked already."""
-    if isinstance(term, Path):
+    if isinstance(term, PathTerm):
         values = list(_at(event, term.steps, keys))
     else:
         values = [response] if term.only_response or event is None else [response, event]
-    texts = (text for value in values for text in searched_texts(value, keys))
+    texts = (text for value in values for text in indexable_texts(value, keys))
     pattern = _pattern(term.text if term.is_quoted else "", term.tokens)
-    return any(_holds(folded(text), term, pattern) for text in texts)
+    return any(_holds(fold_accents(text), term, pattern) for text in texts)
 
 
 def _holds(plain: str, term: Wording, pattern: re.Pattern[str]) -> bool:
@@ -47,10 +47,10 @@ def _holds(plain: str, term: Wording, pattern: re.Pattern[str]) -> bool:
 def _pattern(quoted: str, tokens: tuple[str, ...]) -> re.Pattern[str]:
     """Of folded texts. `quoted`: what stands there, white space being anything between words; "" for the words alone."""
     if quoted:
-        parts = re.split(rf"({_LETTER}+)", folded(quoted).strip())
+        parts = re.split(rf"({_LETTER}+)", fold_accents(quoted).strip())
         written = "".join(_between(part) if number % 2 == 0 else part for number, part in enumerate(parts))
         return re.compile((_START if not parts[0] else "") + written + (_END if not parts[-1] else ""))
-    return re.compile(_START + _BETWEEN_WORDS.join(tokens) + ("" if is_beginning(tokens[-1]) else _END))
+    return re.compile(_START + _BETWEEN_WORDS.join(tokens) + ("" if is_prefix(tokens[-1]) else _END))
 
 
 _START, _END = rf"(?<!{_LETTER})", rf"(?!{_LETTER})"
@@ -88,27 +88,27 @@ def _keys(steps: Sequence[str]) -> Iterator[tuple[str, Sequence[str]]]:
         yield "/" + "/".join(steps[:number]), steps[number:]
 
 
-READ_AT_ONCE = 200  # events
-BYTES_AT_ONCE = 2 * 1024**2  # of events, as the database stores them; read they are some times as large
+MATCH_BATCH_SIZE = 200  # events
+MATCH_BATCH_BYTES = 2 * 1024**2  # of events, as the database stores them; read they are some times as large
 
 
 @dataclass(frozen=True)
-class Matched:
+class MatchResult:
     """`keys`: in the order in which they were given. `looked_until`: where the time ran out, None where it did not."""
 
-    keys: list[Key]
-    looked_until: Key | None = None
+    keys: list[Cursor]
+    looked_until: Cursor | None = None
 
 
-def matching(
-    criteria: Criteria, keys: Sequence[Key], wanted: int | None = None, deadline: float | None = None
-) -> Matched:
+def filter_matching(
+    criteria: SearchCriteria, keys: Sequence[Cursor], wanted: int | None = None, deadline: float | None = None
+) -> MatchResult:
     """Those of the keys whose logs are as the criteria say; no more than are wanted. The keys must be those of logs of the kind.
 
     `deadline`: by the clock `time.monotonic`; where events have to be read, no more are read after it.
     """
     if criteria.is_of_kinds or not keys:
-        return Matched(list(keys[:wanted]))
+        return MatchResult(list(keys[:wanted]))
     logs = WebhookLog.objects.filter(criteria.rest, pk__in=[key.pk for key in keys])
     for term in criteria.terms:
         if not term.is_negated:
@@ -120,77 +120,77 @@ def matching(
     to_read = [term for term in criteria.terms if not _is_index_enough(term)]
     unsure = _beyond_index(left) if criteria.terms else set()
     if not to_read and not unsure:
-        return Matched(found[:wanted])
+        return MatchResult(found[:wanted])
     terms = {key: list(criteria.terms) if key.pk in unsure else to_read for key in found}
     return _reading(terms, wanted, deadline)
 
 
-def _in_index(term: Word | Path, *, or_more: bool = False) -> Q:
+def _in_index(term: TextTerm | PathTerm, *, or_more: bool = False) -> Q:
     """Necessary for the term to occur, and enough where it need not be read and the index has all words."""
     if not term.index_words:
         return Q()
-    if isinstance(term, Path):
-        return in_event(term.index_words, "payload__", or_more=or_more)
-    of_response = in_response(term.index_words, or_more=or_more)
+    if isinstance(term, PathTerm):
+        return event_matches(term.index_words, "payload__", or_more=or_more)
+    of_response = response_matches(term.index_words, or_more=or_more)
     if term.only_response:
         return of_response
-    return of_response | in_event(term.index_words, "payload__", or_more=or_more) | is_id(term)
+    return of_response | event_matches(term.index_words, "payload__", or_more=or_more) | id_condition(term)
 
 
-def _is_index_enough(term: Word | Path) -> bool:
-    return isinstance(term, Word) and term.is_index_enough
+def _is_index_enough(term: TextTerm | PathTerm) -> bool:
+    return isinstance(term, TextTerm) and term.is_index_enough
 
 
 def _beyond_index(ids: Collection[str]) -> set[str]:
     """Those with more words than the index has."""
-    more = (rows.objects.filter(pk__in=ids, search__matches=MORE_WORDS) for rows in (Payload, WebhookLog))
+    more = (rows.objects.filter(pk__in=ids, search__matches=OVERFLOW_MARK) for rows in (Payload, WebhookLog))
     return {pk for rows in more for pk in rows.order_by().values_list("pk", flat=True)}
 
 
-def _reading(terms: dict[Key, list[Word | Path]], wanted: int | None, deadline: float | None) -> Matched:
+def _reading(terms: dict[Cursor, list[TextTerm | PathTerm]], wanted: int | None, deadline: float | None) -> MatchResult:
     """`terms`: what each log has to be read for, in the order of the list."""
-    found: list[Key] = []
+    found: list[Cursor] = []
     for some in _batches(terms):
         ids = [key.pk for key in some if terms[key]]
         events = dict(Payload.objects.filter(pk__in=ids).values_list("pk", "event"))
         responses = dict(WebhookLog.objects.filter(pk__in=ids).values_list("pk", "response"))
         found += [key for key in some if _occur(terms[key], key.pk, events.get(key.pk), responses.get(key.pk))]
         if wanted is not None and len(found) >= wanted:
-            return Matched(found[:wanted])
+            return MatchResult(found[:wanted])
         if deadline is not None and time.monotonic() > deadline:
-            return Matched(found, looked_until=some[-1])
-    return Matched(found)
+            return MatchResult(found, looked_until=some[-1])
+    return MatchResult(found)
 
 
-def _batches(terms: dict[Key, list[Word | Path]]) -> Iterator[list[Key]]:
+def _batches(terms: dict[Cursor, list[TextTerm | PathTerm]]) -> Iterator[list[Cursor]]:
     """Few enough to be held in memory: an event may have megabytes."""
     size = Func(F("event"), function="pg_column_size", output_field=IntegerField())
     to_read = Payload.objects.filter(pk__in=[key.pk for key, asked in terms.items() if asked])
     sizes = dict(to_read.values_list("pk", size))
-    some: list[Key] = []
-    room = BYTES_AT_ONCE
+    some: list[Cursor] = []
+    room = MATCH_BATCH_BYTES
     for key in terms:
         some.append(key)
         room -= sizes.get(key.pk, 0)
-        if room < 0 or len(some) == READ_AT_ONCE:
+        if room < 0 or len(some) == MATCH_BATCH_SIZE:
             yield some
-            some, room = [], BYTES_AT_ONCE
+            some, room = [], MATCH_BATCH_BYTES
     if some:
         yield some
 
 
-def _occur(terms: Sequence[Word | Path], pk: str, event: str | None, response: str | None) -> bool:
+def _occur(terms: Sequence[TextTerm | PathTerm], pk: str, event: str | None, response: str | None) -> bool:
     """Whether the log is as all of the terms say."""
     if not terms:
         return True
     keys = masked_keys()
     shown = mask_text(response or "", keys)
-    left = [term for term in terms if not (_is_own_id(term, pk) or occurs(term, None, shown, keys))]
+    left = [term for term in terms if not (_is_own_id(term, pk) or term_matches(term, None, shown, keys))]
     if any(term.is_negated for term in terms if term not in left):
         return False
-    parsed = as_written(event) if left and event is not None else None
-    return all(occurs(term, parsed, "", keys) is not term.is_negated for term in left)
+    parsed = parse_keeping_numbers(event) if left and event is not None else None
+    return all(term_matches(term, parsed, "", keys) is not term.is_negated for term in left)
 
 
-def _is_own_id(term: Word | Path, pk: str) -> bool:
-    return isinstance(term, Word) and not term.only_response and term.tokens == (pk,)
+def _is_own_id(term: TextTerm | PathTerm, pk: str) -> bool:
+    return isinstance(term, TextTerm) and not term.only_response and term.tokens == (pk,)

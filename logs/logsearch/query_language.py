@@ -15,19 +15,19 @@ from typing import TypedDict
 from django.utils.translation import gettext as _
 
 from ..payloads.masking import MaskedKeys
-from ..payloads.tokens import WORD_LENGTH, folded, indexed, words_in
+from ..payloads.tokens import MAX_TOKEN_LENGTH, fold_accents, index_tokens, words_of
 from .fields import (
-    CHOICES,
-    FIELDS,
-    IDS,
+    CHOICE_FIELDS,
+    ID_FIELDS,
     PATH_ROOTS,
-    RANGES,
-    Wrong,
-    field_called,
-    read_choice,
-    read_id,
-    read_span,
-    read_steps,
+    RANGE_FIELDS,
+    SEARCH_FIELDS,
+    InvalidTerm,
+    parse_choice,
+    parse_id,
+    parse_path,
+    parse_span,
+    resolve_field,
 )
 
 
@@ -54,34 +54,34 @@ class Wording:
     def index_words(self) -> tuple[str, ...]:
         """What an index can be asked for: as `search.tsquery` takes it. Necessary for the text to occur."""
         *before, last = self.tokens
-        ends = [f"={word}" if self.is_quoted else word for word in indexed([last])]
-        return (*(f"={word}" for word in indexed(before)), *ends)
+        ends = [f"={word}" if self.is_quoted else word for word in index_tokens([last])]
+        return (*(f"={word}" for word in index_tokens(before)), *ends)
 
     @property
     def is_index_enough(self) -> bool:
         """Whether the index decides; else the texts have to be read."""
         [first, *others] = self.tokens
-        if others or not self.index_words or len(first) >= WORD_LENGTH:
+        if others or not self.index_words or len(first) >= MAX_TOKEN_LENGTH:
             return False
-        return not self.is_quoted or folded(self.text).strip() == first
+        return not self.is_quoted or fold_accents(self.text).strip() == first
 
 
 @dataclass(frozen=True)
-class Word(Wording, Term):
+class TextTerm(Wording, Term):
     """A word, or some next to each other, anywhere in the event or the response."""
 
     only_response: bool = False
 
 
 @dataclass(frozen=True)
-class Path(Wording, Term):
+class PathTerm(Wording, Term):
     """The same in the value at a place of the event."""
 
     steps: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Choice(Term):
+class ChoiceTerm(Term):
     """One of the values, as the filters and the columns spell them. `name` is one of CHOICES, IDS or TEXTS."""
 
     name: str
@@ -89,7 +89,7 @@ class Choice(Term):
 
 
 @dataclass(frozen=True)
-class Range(Term):
+class RangeTerm(Term):
     """`name` is one of RANGES; durations are in ms. None: without an end. The ends belong to it unless it says otherwise."""
 
     name: str
@@ -100,21 +100,21 @@ class Range(Term):
 
 
 @dataclass(frozen=True)
-class Problem:
+class ParseError:
     start: int
     end: int
     message: str
 
 
 @dataclass(frozen=True)
-class Query:
+class SearchQuery:
     text: str = ""
     terms: list[Term] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[ParseError] = field(default_factory=list)
 
 
-MOST_TERMS = 20
-MOST_CHARACTERS = 500
+MAX_TERMS = 20
+MAX_SEARCH_LENGTH = 500
 
 _ITEM = r'(?:"[^"]*"?|[^\s",]+)'
 _ITEMS = re.compile(_ITEM)
@@ -134,44 +134,44 @@ class _Place(TypedDict):
     is_negated: bool
 
 
-def parse(text: str, masked_keys: MaskedKeys) -> Query:
+def parse_search(text: str, masked_keys: MaskedKeys) -> SearchQuery:
     """Never raises. What lies beyond a limit is a problem, for to leave it out would find too much."""
-    if len(text) > MOST_CHARACTERS:
-        message = _("The search ends here: it may have %(number)s characters.") % {"number": MOST_CHARACTERS}
-        return Query(text, problems=[Problem(MOST_CHARACTERS, len(text), message)])
-    found = Query(text)
-    for piece in pieces(text):
+    if len(text) > MAX_SEARCH_LENGTH:
+        message = _("The search ends here: it may have %(number)s characters.") % {"number": MAX_SEARCH_LENGTH}
+        return SearchQuery(text, problems=[ParseError(MAX_SEARCH_LENGTH, len(text), message)])
+    found = SearchQuery(text)
+    for piece in tokenize(text):
         try:
             if not (term := _term(piece, masked_keys)):
                 continue
-        except Wrong as wrong:
-            found.problems.append(Problem(piece.start(), piece.end(), str(wrong)))
+        except InvalidTerm as wrong:
+            found.problems.append(ParseError(piece.start(), piece.end(), str(wrong)))
             continue
-        if len(found.terms) == MOST_TERMS:
-            message = _("The search ends here: it may have %(number)s terms.") % {"number": MOST_TERMS}
-            found.problems.append(Problem(piece.start(), len(text), message))
+        if len(found.terms) == MAX_TERMS:
+            message = _("The search ends here: it may have %(number)s terms.") % {"number": MAX_TERMS}
+            found.problems.append(ParseError(piece.start(), len(text), message))
             break
         found.terms.append(term)
     if text.strip() and not found.terms and not found.problems:  # else it would find everything
-        found.problems.append(Problem(0, len(text), _("There is no word or number in it to look for.")))
+        found.problems.append(ParseError(0, len(text), _("There is no word or number in it to look for.")))
     _leave_out_letters(found)
     return found
 
 
-def pieces(text: str) -> Iterator[re.Match[str]]:
+def tokenize(text: str) -> Iterator[re.Match[str]]:
     """The terms as they are written, in whichever quotation marks."""
     return _PIECE.finditer(text.translate(_QUOTATION_MARKS))
 
 
-def _leave_out_letters(query: Query) -> None:
+def _leave_out_letters(query: SearchQuery) -> None:
     """Single letters are in no index; on their own they are looked for where nothing else is, or in quotation marks."""
-    of_letters = [term for term in query.terms if isinstance(term, Word) and _is_letter(term)]
+    of_letters = [term for term in query.terms if isinstance(term, TextTerm) and _is_letter(term)]
     if len(of_letters) < len(query.terms):
         query.terms[:] = [term for term in query.terms if term not in of_letters]
 
 
-def _is_letter(term: Word) -> bool:
-    return len(term.tokens) == 1 and not term.is_quoted and not indexed(term.tokens)
+def _is_letter(term: TextTerm) -> bool:
+    return len(term.tokens) == 1 and not term.is_quoted and not index_tokens(term.tokens)
 
 
 def _term(piece: re.Match[str], masked_keys: MaskedKeys) -> Term | None:
@@ -179,26 +179,26 @@ def _term(piece: re.Match[str], masked_keys: MaskedKeys) -> Term | None:
     name, value = piece["name"], piece["value"]
     if name is None:
         return _word(*_unquoted(piece["word"]), place)
-    if field := field_called(name):
+    if field := resolve_field(name):
         return _of_field(field, _given(value), place)
-    if steps := read_steps(name):
+    if steps := parse_path(name):
         return _path(steps, _given(value), masked_keys, place)
     if value and re.split(r"[./]", name.removeprefix("/"))[0] in PATH_ROOTS:
-        raise Wrong(_("A part of the place is missing: write it as data.asset or /data/asset."))
+        raise InvalidTerm(_("A part of the place is missing: write it as data.asset or /data/asset."))
     if value and _LOOKS_LIKE_A_FIELD.fullmatch(name):
-        raise Wrong(_unknown(name))
+        raise InvalidTerm(_unknown(name))
     return _word(f"{name}:{value or ''}", False, place)  # an address, a time
 
 
 def _given(value: str | None) -> str:
     if value is None or not value.strip('" \t'):
-        raise Wrong(_("Write a value right behind the colon."))
+        raise InvalidTerm(_("Write a value right behind the colon."))
     return value
 
 
 def _searchable(value: str) -> str:
-    if not words_in(value):
-        raise Wrong(_("Write a word or a number behind the colon."))
+    if not words_of(value):
+        raise InvalidTerm(_("Write a word or a number behind the colon."))
     return value
 
 
@@ -207,7 +207,7 @@ def _unquoted(value: str) -> tuple[str, bool]:
     if not value.startswith('"'):
         return value, False
     if len(value) < 2 or not value.endswith('"'):
-        raise Wrong(_("The closing quotation mark is missing."))
+        raise InvalidTerm(_("The closing quotation mark is missing."))
     return value[1:-1], True
 
 
@@ -215,20 +215,20 @@ def _of_field(name: str, value: str, place: _Place) -> Term | None:
     items = [_unquoted(item)[0] for item in _ITEMS.findall(value)]
     if name == "response":
         return _word(*_whole(_searchable(value)), place, only_response=True)
-    if name in RANGES and (span := read_span(name, value)):
-        return Range(**place, name=name, **span._asdict())
-    if name in IDS:
-        return Choice(**place, name=name, values=tuple(map(read_id, items)))
-    if name in CHOICES:
-        return Choice(**place, name=name, values=tuple(read_choice(name, item) for item in items))
-    return Choice(**place, name=name, values=(_whole(value)[0],) if name == "fingerprint" else tuple(items))
+    if name in RANGE_FIELDS and (span := parse_span(name, value)):
+        return RangeTerm(**place, name=name, **span._asdict())
+    if name in ID_FIELDS:
+        return ChoiceTerm(**place, name=name, values=tuple(map(parse_id, items)))
+    if name in CHOICE_FIELDS:
+        return ChoiceTerm(**place, name=name, values=tuple(parse_choice(name, item) for item in items))
+    return ChoiceTerm(**place, name=name, values=(_whole(value)[0],) if name == "fingerprint" else tuple(items))
 
 
-def _path(steps: tuple[str, ...], value: str, masked_keys: MaskedKeys, place: _Place) -> Path:
+def _path(steps: tuple[str, ...], value: str, masked_keys: MaskedKeys, place: _Place) -> PathTerm:
     if any(masked_keys.matches(step) for step in steps):
-        raise Wrong(_("Values under this key are masked, and cannot be searched."))
+        raise InvalidTerm(_("Values under this key are masked, and cannot be searched."))
     text, is_quoted = _whole(_searchable(value))
-    return Path(**place, steps=steps, text=text, tokens=tuple(words_in(text)), is_quoted=is_quoted)
+    return PathTerm(**place, steps=steps, text=text, tokens=tuple(words_of(text)), is_quoted=is_quoted)
 
 
 def _whole(value: str) -> tuple[str, bool]:
@@ -237,16 +237,16 @@ def _whole(value: str) -> tuple[str, bool]:
     return items[0] if len(items) == 1 else (value, False)
 
 
-def _word(text: str, is_quoted: bool, place: _Place, *, only_response: bool = False) -> Word | None:
+def _word(text: str, is_quoted: bool, place: _Place, *, only_response: bool = False) -> TextTerm | None:
     """None for a dash or a bracket."""
-    tokens = tuple(words_in(text))
+    tokens = tuple(words_of(text))
     if not tokens:
         return None
-    return Word(**place, text=text, tokens=tokens, is_quoted=is_quoted, only_response=only_response)
+    return TextTerm(**place, text=text, tokens=tokens, is_quoted=is_quoted, only_response=only_response)
 
 
 def _unknown(name: str) -> str:
-    near = difflib.get_close_matches(name.lower(), [*FIELDS, *PATH_ROOTS], n=1, cutoff=0.7)
+    near = difflib.get_close_matches(name.lower(), [*SEARCH_FIELDS, *PATH_ROOTS], n=1, cutoff=0.7)
     if near:
         return _(
             "There is no field “%(name)s”. Is it “%(near)s”? Put quotation marks around it to search for the words."

@@ -13,23 +13,23 @@ from django.core.exceptions import ValidationError
 from django.http import QueryDict
 from django.utils import timezone
 
-from ..url_cache import address_of_all
-from .filter_fields import MomentField
+from ..url_cache import cached_reverse_list
+from .filter_fields import LocalDateTimeField
 
-PLACES = ("after", "before", "further")  # of a page of the list: another list has other pages
+CURSOR_PARAMS = ("after", "before", "further")  # of a page of the list: another list has other pages
 
 
-def address(query: QueryDict) -> str:
+def list_url(query: QueryDict) -> str:
     """Of the explorer with this query."""
-    return address_of_all("logs:webhook_log_list") + tail(query)
+    return cached_reverse_list("logs:webhook_log_list") + querystring(query)
 
 
-def tail(query: QueryDict) -> str:
+def querystring(query: QueryDict) -> str:
     """The query as it stands behind a path; "" where nothing is asked. As QueryDict.urlencode, in half the time."""
     return _tail((name, value) for name, values in query.lists() for value in values)
 
 
-def tail_of_page(query: QueryDict) -> str:
+def page_querystring(query: QueryDict) -> str:
     """The same with the page of the list, so that one comes back to it; not how long it was looked for."""
     return _tail((name, value) for name, values in query.lists() for value in values if name != "further")
 
@@ -39,18 +39,18 @@ def _tail(pairs: Iterable[tuple[str, str]]) -> str:
     return f"?{written}" if written else ""
 
 
-def at_the_beginning(query: QueryDict) -> QueryDict:
+def without_cursor(query: QueryDict) -> QueryDict:
     """A copy that may be changed, with no place in the list. QueryDict.copy is slow, and a page makes hundreds."""
     found = QueryDict(mutable=True)
     for name, values in query.lists():
-        if name not in PLACES:
+        if name not in CURSOR_PARAMS:
             found.setlist(name, list(values))
     return found
 
 
-def changed(query: QueryDict, **values: str | None) -> QueryDict:
+def with_params(query: QueryDict, **values: str | None) -> QueryDict:
     """With these values; None drops a name."""
-    found = at_the_beginning(query)
+    found = without_cursor(query)
     for name, value in values.items():
         if value is None:
             found.pop(name, None)
@@ -59,9 +59,9 @@ def changed(query: QueryDict, **values: str | None) -> QueryDict:
     return found
 
 
-def without(query: QueryDict, name: str, value: str) -> QueryDict:
+def without_value(query: QueryDict, name: str, value: str) -> QueryDict:
     """With one value less."""
-    found = at_the_beginning(query)
+    found = without_cursor(query)
     left = [other for other in found.getlist(name) if other != value]
     if left:
         found.setlist(name, left)
@@ -70,26 +70,26 @@ def without(query: QueryDict, name: str, value: str) -> QueryDict:
     return found
 
 
-def excluding(query: QueryDict, name: str, value: str) -> QueryDict:
+def toggle_excluded(query: QueryDict, name: str, value: str) -> QueryDict:
     """With the value excluded; where it was excluded, without that."""
     if value in query.getlist(f"not_{name}"):
-        return without(query, f"not_{name}", value)
-    found = without(query, name, value)
+        return without_value(query, f"not_{name}", value)
+    found = without_value(query, name, value)
     found.appendlist(f"not_{name}", value)
     return found
 
 
-TIMES = ("since", "until")
-_moment = MomentField(required=False)
+TIME_PARAMS = ("since", "until")
+_moment = LocalDateTimeField(required=False)
 
 
-def settled(query: QueryDict) -> QueryDict:
+def canonical_query(query: QueryDict) -> QueryDict:
     """Its times by UTC, for another reader's clock may show others; and no value both chosen and excluded: the box that somebody
     ticked last is not hidden. What cannot be read stays as it is.
     """
     found = QueryDict(mutable=True)
     for name, values in query.lists():
-        if name in TIMES:
+        if name in TIME_PARAMS:
             values = [_settled_time(value) for value in values]
         elif name.startswith("not_"):
             values = [value for value in values if value not in query.getlist(name.removeprefix("not_"))]
@@ -103,10 +103,10 @@ def _settled_time(value: str) -> str:
         moment = _moment.clean(value)
     except ValidationError:
         return value
-    return by_utc(moment) if moment else value
+    return format_utc(moment) if moment else value
 
 
-def by_utc(moment: datetime) -> str:
+def format_utc(moment: datetime) -> str:
     """2026-04-13T22:30Z"""
     utc = moment.astimezone(UTC).replace(tzinfo=None)
     has_seconds = utc.second or utc.microsecond
@@ -118,7 +118,7 @@ def is_shown_once(local: datetime) -> bool:
     return local.replace(fold=0).utcoffset() == local.replace(fold=1).utcoffset()
 
 
-def by_clock(moment: datetime) -> str:
+def format_local(moment: datetime) -> str:
     """As the reader would write it: 2026-04-13 22:30. With its offset where their clock shows the same time twice."""
     local = timezone.localtime(moment)
     told = local.replace(tzinfo=None) if is_shown_once(local) else local

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 from django.db import connection
 
-from ..db.search_vectors import MORE_VECTORS, event_vectors, response_vector
+from ..db.search_vectors import OVERFLOW_VECTORS, event_vectors, response_vector
 from ..models import Payload, WebhookLog
 from ..payloads.masking import masked_keys
 
-AT_ONCE = 100  # events; each may have megabytes
+REINDEX_BATCH_SIZE = 100  # events; each may have megabytes
 
-_VECTORS = ("search", *MORE_VECTORS)
+_VECTORS = ("search", *OVERFLOW_VECTORS)
 _OLD, _NEW = (", ".join(f"{table}.{name}" for name in _VECTORS) for table in ("logs_payload", "made"))
 _SET_OF_EVENTS = f"""
 UPDATE logs_payload SET ({", ".join(_VECTORS)}) = ROW ({_NEW})
@@ -32,7 +32,7 @@ WHERE logs_webhooklog.id = made.id AND logs_webhooklog.response = made.response 
 """
 
 
-def rebuild() -> Iterator[tuple[int, int]]:
+def rebuild_search_index() -> Iterator[tuple[int, int]]:
     """After each batch: how many events and responses it has read, and of how many the words were others."""
     keys = masked_keys()
     for rows in _batches(Payload.objects.values_list("pk", "event")):
@@ -47,7 +47,7 @@ def rebuild() -> Iterator[tuple[int, int]]:
 
 def _batches(rows) -> Iterator[list[tuple[str, str]]]:
     last = ""
-    while some := list(rows.filter(pk__gt=last).order_by("pk")[:AT_ONCE]):
+    while some := list(rows.filter(pk__gt=last).order_by("pk")[:REINDEX_BATCH_SIZE]):
         yield some
         last = some[-1][0]
 

@@ -21,74 +21,74 @@ from django.http import QueryDict
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from ..db.timeouts import Count, TookTooLong, time_limit
+from ..db.timeouts import BoundedCount, StatementTimeout, statement_timeout
 from ..models import SavedView
-from ..models.saved_view import QUERY_LENGTH
-from .filterset import NOT_FILTERS, ActiveFilter, WebhookLogFilter
+from ..models.saved_view import MAX_QUERY_LENGTH
+from .filterset import NON_FILTER_PARAMS, ActiveFilter, WebhookLogFilterSet
 from .finder import Finder
-from .query_params import settled
-from .stats import Figures
+from .query_params import canonical_query
+from .stats import LogStats
 
-FRESH = 30  # seconds
-REMEMBERED = 300  # seconds; an older number stands on the page until the page has asked for a new one
-SECONDS_EACH = 0.5
-SECONDS_TOGETHER = 1.5
+FRESH_SECONDS = 30  # seconds
+COUNT_CACHE_SECONDS = 300  # seconds; an older number stands on the page until the page has asked for a new one
+COUNT_TIMEOUT_EACH = 0.5
+COUNT_TIMEOUT_TOTAL = 1.5
 
 
 @dataclass(frozen=True)
-class Known:
+class CachedCount:
     """A number, and when it was counted, in seconds since 1970."""
 
-    count: Count
+    count: BoundedCount
     at: float
 
     @property
     def is_fresh(self) -> bool:
-        return time.time() - self.at < FRESH
+        return time.time() - self.at < FRESH_SECONDS
 
 
-def known_counts(queries: Iterable[str], user) -> dict[str, Known]:
+def cached_counts(queries: Iterable[str], user) -> dict[str, CachedCount]:
     """What is remembered, by query; it costs no question to the database."""
     keys = {_key(query, user): query for query in queries}
     return {keys[key]: known for key, known in cache.get_many(keys).items()}
 
 
-def fresh_counts(queries: Iterable[str], user) -> dict[str, Count]:
+def refresh_counts(queries: Iterable[str], user) -> dict[str, BoundedCount]:
     """By query; one for which no time was left is missing, and gets its turn when asked for again."""
     wanted = list(dict.fromkeys(queries))
-    found = {query: known.count for query, known in known_counts(wanted, user).items() if known.is_fresh}
-    deadline = time.monotonic() + SECONDS_TOGETHER
+    found = {query: known.count for query, known in cached_counts(wanted, user).items() if known.is_fresh}
+    deadline = time.monotonic() + COUNT_TIMEOUT_TOTAL
     for query in wanted:
         if query not in found and time.monotonic() < deadline:
             found[query] = _count(query, user)
-            cache.set(_key(query, user), Known(found[query], time.time()), REMEMBERED)
+            cache.set(_key(query, user), CachedCount(found[query], time.time()), COUNT_CACHE_SECONDS)
     return found
 
 
-def _count(query: str, user) -> Count:
+def _count(query: str, user) -> BoundedCount:
     """Of no number where the filter is wrong by now, or its search takes too long."""
-    asked = WebhookLogFilter(QueryDict(query), user=user)
+    asked = WebhookLogFilterSet(QueryDict(query), user=user)
     if not asked.is_valid():
-        return Count(None)
-    figures = Figures(Finder(asked.criteria, seconds=SECONDS_EACH))
+        return BoundedCount(None)
+    figures = LogStats(Finder(asked.criteria, seconds=COUNT_TIMEOUT_EACH))
     try:
-        with time_limit(SECONDS_EACH):
+        with statement_timeout(COUNT_TIMEOUT_EACH):
             return figures.count(figures.grouped("state"))
-    except TookTooLong:
-        return Count(None)
+    except StatementTimeout:
+        return BoundedCount(None)
 
 
 def _key(query: str, user) -> str:
     return f"view-count:{user.pk}:{hashlib.sha256(query.encode()).hexdigest()}"
 
 
-MOST_VIEWS = 50  # that one person may have
-MOST_PINNED = 8  # that fit into the navigation
-MOST_TABS = 12  # of saved views, over the table; the page of the views has all
+MAX_VIEWS = 50  # that one person may have
+MAX_PINNED = 8  # that fit into the navigation
+MAX_TABS = 12  # of saved views, over the table; the page of the views has all
 
 
 @dataclass(frozen=True)
-class Tab:
+class ViewTab:
     """A view as a link. `key` tells it from the others on a page; `count` is None where it is not known, or not to be shown."""
 
     key: str
@@ -98,7 +98,7 @@ class Tab:
     is_pinned: bool = False
     is_counted: bool = False
     state: str = ""  # of its count: "failed" is red
-    count: Count | None = None
+    count: BoundedCount | None = None
     is_fresh: bool = False
 
     @property
@@ -107,12 +107,12 @@ class Tab:
 
 
 @dataclass(frozen=True)
-class Views:
+class ViewTabs:
     """In the navigation, and over the table of the explorer: there `query` is the present filter as it would be saved,
     and `own_names` are those in use.
     """
 
-    tabs: list[Tab]
+    tabs: list[ViewTab]
     query: str = ""
     own_names: list[str] = field(default_factory=list)
 
@@ -122,45 +122,45 @@ class Views:
         return all(tab.is_fresh for tab in self.tabs if tab.is_counted)
 
     @property
-    def navigation(self) -> Views:
+    def navigation(self) -> ViewTabs:
         """What `navigation` tells, without asking again."""
-        return Views([replace(tab, is_current=False) for tab in self.tabs if tab.is_pinned])
+        return ViewTabs([replace(tab, is_current=False) for tab in self.tabs if tab.is_pinned])
 
 
-def canonical(data: QueryDict) -> str:
+def canonical_filter(data: QueryDict) -> str:
     """The filter of an address, without a place in the list; the same for the same filter, however it was written."""
     pairs = [
         (name, value)
-        for name, values in settled(data).lists()
+        for name, values in canonical_query(data).lists()
         for value in values
-        if value and (name not in NOT_FILTERS or (name, value) == ("sort", "oldest"))
+        if value and (name not in NON_FILTER_PARAMS or (name, value) == ("sort", "oldest"))
     ]
     return urlencode(sorted(set(pairs)))
 
 
 def valid_query(text: str, user) -> str:
     """The filter as it is stored; raises ValidationError with what is wrong with it."""
-    query = canonical(QueryDict(text)) if len(text) <= QUERY_LENGTH else text
-    if len(query) > QUERY_LENGTH:
+    query = canonical_filter(QueryDict(text)) if len(text) <= MAX_QUERY_LENGTH else text
+    if len(query) > MAX_QUERY_LENGTH:
         raise ValidationError(_("This filter is too long to be saved."))
     if not query:
         raise ValidationError(_("There is nothing to save: choose a filter first."))
-    if problems := problems_of(query, user):
+    if problems := filter_errors(query, user):
         raise ValidationError(problems)
     return query
 
 
-def problems_of(query: str, user) -> list[str]:
+def filter_errors(query: str, user) -> list[str]:
     """Why the filter finds nothing for this user, as when a subscription is gone; empty where it works."""
-    return _told(WebhookLogFilter(QueryDict(query), user=user))
+    return _told(WebhookLogFilterSet(QueryDict(query), user=user))
 
 
-def _told(asked: WebhookLogFilter) -> list[str]:
+def _told(asked: WebhookLogFilterSet) -> list[str]:
     return [f"{label}: {error}" for label, errors in asked.problems.items() for error in errors]
 
 
 @dataclass(frozen=True)
-class Described:
+class SavedViewSummary:
     """A view in words. `problems`: why it finds nothing for this user."""
 
     view: SavedView
@@ -170,62 +170,62 @@ class Described:
     may_change: bool
 
 
-def described(view: SavedView, user) -> Described:
-    asked = WebhookLogFilter(view.filter_data, user=user)
+def summarize_view(view: SavedView, user) -> SavedViewSummary:
+    asked = WebhookLogFilterSet(view.filter_data, user=user)
     may_change = view.owner_id == user.pk or user.is_superuser
-    return Described(view, asked.active, "sort" in asked.data, _told(asked), may_change)
+    return SavedViewSummary(view, asked.active, "sort" in asked.data, _told(asked), may_change)
 
 
-def mended(query: str, user) -> str:
+def without_invalid(query: str, user) -> str:
     """The filter without the values that are wrong; "" where nothing is left of it."""
     data = QueryDict(query)
     pairs = [(name, value) for name, values in data.lists() for value in values]
-    return urlencode([pair for pair in pairs if not problems_of(urlencode([pair]), user)])
+    return urlencode([pair for pair in pairs if not filter_errors(urlencode([pair]), user)])
 
 
-def views(data: QueryDict, user) -> Views:
+def tabs_for(data: QueryDict, user) -> ViewTabs:
     """What stands over the table of the explorer that shows this filter: the pinned ones first, then one's own."""
-    query = canonical(data)
+    query = canonical_filter(data)
     visible = SavedView.objects.visible_to(user).with_pins_of(user)
     saved = list(visible.filter(Q(owner=user) | Q(is_pinned=True) | Q(query=query)))
     own = [view for view in saved if view.owner_id == user.pk]
     shown = [view for view in saved if view.is_pinned] + [view for view in own if not view.is_pinned]
-    shown = shown[:MOST_TABS] + [view for view in saved if view.query == query and view not in shown[:MOST_TABS]][:1]
+    shown = shown[:MAX_TABS] + [view for view in saved if view.query == query and view not in shown[:MAX_TABS]][:1]
     tabs = [_tab(view, query, is_pinned=view.is_pinned) for view in shown]
-    tabs = [Tab("all", _("All"), "", is_current=not query), *built_in(query), *tabs]
-    return Views(counted(tabs, user), query, [view.name for view in own])
+    tabs = [ViewTab("all", _("All"), "", is_current=not query), *default_tabs(query), *tabs]
+    return ViewTabs(with_counts(tabs, user), query, [view.name for view in own])
 
 
-def built_in(current: str = "") -> list[Tab]:
+def default_tabs(current: str = "") -> list[ViewTab]:
     """The views that everybody has from the first day."""
     failed, waiting = "state=failed", "state=pending&state=retrying"
     return [
-        Tab("failed", _("Failed"), failed, is_current=current == failed, is_counted=True, state="failed"),
-        Tab("waiting", _("Waiting"), waiting, is_current=current == waiting, is_counted=True),
+        ViewTab("failed", _("Failed"), failed, is_current=current == failed, is_counted=True, state="failed"),
+        ViewTab("waiting", _("Waiting"), waiting, is_current=current == waiting, is_counted=True),
     ]
 
 
-def navigation(user) -> Views:
+def pinned_tabs(user) -> ViewTabs:
     """What the user has pinned, in one query."""
     if not user.has_perm("logs.view_webhooklog"):
-        return Views([])
-    pinned = SavedView.objects.pinned_by(user)[:MOST_PINNED]
-    return Views(counted([_tab(view, "", is_pinned=True) for view in pinned], user))
+        return ViewTabs([])
+    pinned = SavedView.objects.pinned_by(user)[:MAX_PINNED]
+    return ViewTabs(with_counts([_tab(view, "", is_pinned=True) for view in pinned], user))
 
 
-def counted(tabs: list[Tab], user) -> list[Tab]:
+def with_counts(tabs: list[ViewTab], user) -> list[ViewTab]:
     """With the numbers that are remembered."""
-    known = known_counts([tab.query for tab in tabs if tab.is_counted], user)
+    known = cached_counts([tab.query for tab in tabs if tab.is_counted], user)
     found = ((tab, known.get(tab.query)) for tab in tabs)
     return [replace(tab, count=one.count, is_fresh=one.is_fresh) if one else tab for tab, one in found]
 
 
-def _tab(view: SavedView, current: str, *, is_pinned: bool) -> Tab:
-    return Tab(str(view.pk), view.name, view.query, view.query == current, is_pinned, is_counted=is_pinned)
+def _tab(view: SavedView, current: str, *, is_pinned: bool) -> ViewTab:
+    return ViewTab(str(view.pk), view.name, view.query, view.query == current, is_pinned, is_counted=is_pinned)
 
 
 @contextmanager
-def changing_views_of(owner) -> Iterator[None]:
+def lock_views_of(owner) -> Iterator[None]:
     """One change at a time, so that names stay unique and their number within its limit."""
     with transaction.atomic():
         get_user_model().objects.select_for_update(no_key=True).get(pk=owner.pk)
@@ -234,9 +234,9 @@ def changing_views_of(owner) -> Iterator[None]:
 
 def pin(view: SavedView, user) -> bool:
     """Into the user's navigation; False where it is full."""
-    with changing_views_of(user):
+    with lock_views_of(user):
         pinned = SavedView.objects.pinned_by(user).exclude(pk=view.pk)
-        if pinned.count() >= MOST_PINNED:
+        if pinned.count() >= MAX_PINNED:
             return False
         view.pinned_by.add(user)
     return True

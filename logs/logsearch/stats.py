@@ -12,20 +12,20 @@ from django.contrib.postgres.fields import ArrayField
 from django.db.models import Count as CountRows
 from django.db.models import DateTimeField, F, Func, IntegerField, QuerySet, Value
 
-from ..db.raw_sql import NEVER, Written
-from ..db.timeouts import Count
+from ..db.raw_sql import SQL_FALSE, SqlFragment
+from ..db.timeouts import BoundedCount
 from ..models import WebhookLog
-from ..stats.buckets import ceiling, floor, is_begun_by_bucket, widest_between
-from ..stats.queries import reach, totals_by, totals_by_bar, written_cells
-from .criteria import KINDS, Criteria
+from ..stats.buckets import bucket_ceiling, bucket_floor, is_begun_by_bucket, widest_between
+from ..stats.queries import log_counts_sql, time_extent, totals_by_bucket, totals_by_column
+from .criteria import DIMENSIONS, SearchCriteria
 from .finder import Finder
 
 Row = tuple[Any, ...]  # the values of some columns, and then the number of logs
-Numbers = dict[str, list[Row]]  # by column
+StateCounts = dict[str, list[Row]]  # by column
 
 
 @dataclass
-class Figures:
+class LogStats:
     """Of what a finder finds. Where the finder could not look at everything, the numbers say "at least".
 
     `facets`: of which filters the page shows what else could be chosen, with their columns.
@@ -35,7 +35,7 @@ class Figures:
     facets: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def criteria(self) -> Criteria:
+    def criteria(self) -> SearchCriteria:
         return self.finder.criteria
 
     @cached_property
@@ -48,14 +48,14 @@ class Figures:
         return None if self.is_exact or not self.finder.looked.until else self.finder.looked.until.created_at
 
     @cached_property
-    def total(self) -> Count:
+    def total(self) -> BoundedCount:
         return self.count(self.by_value["state"])  # each log has one
 
-    def count(self, rows: Iterable[Row]) -> Count:
-        return Count(sum(row[-1] for row in rows), is_least=not self.is_exact)
+    def count(self, rows: Iterable[Row]) -> BoundedCount:
+        return BoundedCount(sum(row[-1] for row in rows), is_least=not self.is_exact)
 
     @property
-    def by_value(self) -> Numbers:
+    def by_value(self) -> StateCounts:
         """Of each of criteria.KINDS its values, and the number of logs that have them."""
         return self._all[0]
 
@@ -65,27 +65,27 @@ class Figures:
         return own[name] if name in own else self.by_value[self.facets[name]]
 
     @cached_property
-    def _all(self) -> tuple[Numbers, dict[str, list[Row]]]:
+    def _all(self) -> tuple[StateCounts, dict[str, list[Row]]]:
         chosen = [name for name in self.facets if name in self.criteria.kinds]
         asked = [(self.criteria.without(name), [self.facets[name]]) for name in chosen]
-        by_value, *own = self._numbers([(self.criteria, KINDS), *asked])
+        by_value, *own = self._numbers([(self.criteria, DIMENSIONS), *asked])
         return by_value, {name: one[self.facets[name]] for name, one in zip(chosen, own, strict=True)}
 
     def grouped(self, column: str) -> list[Row]:
         """Of one column alone."""
         return self._numbers([(self.criteria, [column])])[0][column]
 
-    def _numbers(self, asked: Sequence[tuple[Criteria, Sequence[str]]]) -> list[Numbers]:
+    def _numbers(self, asked: Sequence[tuple[SearchCriteria, Sequence[str]]]) -> list[StateCounts]:
         if not self.criteria.is_of_kinds:
             return [self._looked_up(criteria, columns) for criteria, columns in asked]
         found = _totals(asked)
         for numbers, (criteria, columns) in zip(found, asked, strict=True):
             for edge in _edges(criteria):
                 for column, rows in _by_value(_counted(edge, columns), columns).items():
-                    numbers[column] = merged([*numbers[column], *rows])
+                    numbers[column] = merge_rows([*numbers[column], *rows])
         return found
 
-    def _looked_up(self, criteria: Criteria, columns: Sequence[str]) -> Numbers:
+    def _looked_up(self, criteria: SearchCriteria, columns: Sequence[str]) -> StateCounts:
         finder = self.finder if criteria.kinds == self.criteria.kinds else self.finder.with_kinds(criteria)
         ids = [key.pk for key in finder.looked.keys]
         return _by_value(_counted(WebhookLog.objects.filter(pk__in=ids), columns), columns)
@@ -105,25 +105,25 @@ class Figures:
         if _is_open(start, end):
             kind, is_of_all = self.criteria.written_kind, self.criteria.is_of_all
             whole = start or edges[0], end or edges[-1]
-            cells = written_cells(kind, *whole, widest_between(inner), is_of_all=is_of_all)
-            rows += totals_by_bar(cells, inner)
+            cells = log_counts_sql(kind, *whole, widest_between(inner), is_of_all=is_of_all)
+            rows += totals_by_bucket(cells, inner)
         for logs in _edges(self.criteria):
             rows += _counted_by_bar(logs, inner)
-        return merged(rows)
+        return merge_rows(rows)
 
     def reach(self) -> tuple[datetime, datetime] | None:
         """The moments between which there are logs that match, about; None where there is none."""
         if not self.criteria.is_of_kinds:
             moments = [key.created_at for key in self.finder.looked.keys]
             return (min(moments), max(moments)) if moments else None
-        return reach(self.criteria.written_kind, is_of_all=self.criteria.is_of_all)
+        return time_extent(self.criteria.written_kind, is_of_all=self.criteria.is_of_all)
 
 
-def _by_value(rows: Sequence[Row], columns: Sequence[str]) -> Numbers:
-    return {column: merged((row[place], row[-1]) for row in rows) for place, column in enumerate(columns)}
+def _by_value(rows: Sequence[Row], columns: Sequence[str]) -> StateCounts:
+    return {column: merge_rows((row[place], row[-1]) for row in rows) for place, column in enumerate(columns)}
 
 
-def merged(rows: Iterable[Row]) -> list[Row]:
+def merge_rows(rows: Iterable[Row]) -> list[Row]:
     """Rows of the same values are one, with the sum of their numbers."""
     sums: dict[Row, int] = {}
     for *values, number in rows:
@@ -142,28 +142,28 @@ def _counted_by_bar(logs: QuerySet, inner: Sequence[datetime]) -> list[Row]:
     return _counted(logs.annotate(bar=bar), ("bar", "state"))
 
 
-def _totals(asked: Sequence[tuple[Criteria, Sequence[str]]]) -> list[Numbers]:
+def _totals(asked: Sequence[tuple[SearchCriteria, Sequence[str]]]) -> list[StateCounts]:
     """What the rollups tell. Where all subscriptions are asked about, these alone are told apart by their own cells."""
-    found: list[Numbers] = [{} for _one in asked]
-    parts: list[tuple[Numbers, Written, list[str]]] = []
+    found: list[StateCounts] = [{} for _one in asked]
+    parts: list[tuple[StateCounts, SqlFragment, list[str]]] = []
     for numbers, (criteria, columns) in zip(found, asked, strict=True):
         of_all = [column for column in columns if criteria.is_of_all and column != "subscription"]
         of_each = [column for column in columns if column not in of_all]
         parts += [(numbers, _whole(criteria, is_of_all=True), of_all)] if of_all else []
         parts += [(numbers, _whole(criteria, is_of_all=False), of_each)] if of_each else []
-    for (numbers, *_asked), totals in zip(parts, totals_by(*(part[1:] for part in parts)), strict=True):
+    for (numbers, *_asked), totals in zip(parts, totals_by_column(*(part[1:] for part in parts)), strict=True):
         numbers |= totals
     return found
 
 
-def _whole(criteria: Criteria, *, is_of_all: bool) -> Written:
+def _whole(criteria: SearchCriteria, *, is_of_all: bool) -> SqlFragment:
     """The cells of the buckets that are wholly in the time."""
     start, end = _whole_buckets(criteria)
-    kind = criteria.written_kind if _is_open(start, end) else NEVER
-    return written_cells(kind, start, end, is_of_all=is_of_all)
+    kind = criteria.written_kind if _is_open(start, end) else SQL_FALSE
+    return log_counts_sql(kind, start, end, is_of_all=is_of_all)
 
 
-def _edges(criteria: Criteria) -> list[QuerySet]:
+def _edges(criteria: SearchCriteria) -> list[QuerySet]:
     """What they cannot: the logs of the minutes before the first whole bucket, and of those after the last."""
     logs, since, until = criteria.logs(), criteria.since, criteria.until
     start, end = _whole_buckets(criteria)
@@ -177,9 +177,9 @@ def _edges(criteria: Criteria) -> list[QuerySet]:
     return found
 
 
-def _whole_buckets(criteria: Criteria) -> tuple[datetime | None, datetime | None]:
+def _whole_buckets(criteria: SearchCriteria) -> tuple[datetime | None, datetime | None]:
     since, until = criteria.since, criteria.until
-    return since and ceiling(since), until and floor(until)
+    return since and bucket_ceiling(since), until and bucket_floor(until)
 
 
 def _is_open(start: datetime | None, end: datetime | None) -> bool:

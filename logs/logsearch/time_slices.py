@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from ..db.raw_sql import Written, answers, every
-from ..stats.buckets import ORIGIN, floor
-from .criteria import Criteria
+from ..db.raw_sql import SqlFragment, fetch_all, sql_and
+from ..stats.buckets import BUCKET_ORIGIN, bucket_floor
+from .criteria import SearchCriteria
 
 # One after another, each by an index: PostgreSQL takes longer to plan for hundreds of conditions than to meet them.
 _IN_EACH = """
@@ -24,11 +24,11 @@ CROSS JOIN LATERAL (
     {some}
 ) AS found
 """
-ALL = "OFFSET 0"  # it says nothing, but PostgreSQL would else choose for itself what to begin with
+NO_ORDER = "OFFSET 0"  # it says nothing, but PostgreSQL would else choose for itself what to begin with
 
 
 @dataclass(frozen=True)
-class Stretch:
+class TimeSlice:
     """Five minutes or more in which `subscriptions` have `count` logs of a kind; None: they are many."""
 
     start: datetime
@@ -37,7 +37,7 @@ class Stretch:
     count: int
 
 
-class Range(NamedTuple):
+class SliceRange(NamedTuple):
     """`subscription`: None where it may be any."""
 
     start: datetime
@@ -45,11 +45,11 @@ class Range(NamedTuple):
     subscription: str | None
 
 
-def ranges_of(stretches: Iterable[Stretch]) -> list[Range]:
+def merge_slices(stretches: Iterable[TimeSlice]) -> list[SliceRange]:
     """Of each subscription its own, where they are known of all stretches. Those that follow one another are one."""
     ordered = sorted(stretches, key=lambda one: one.start)
     is_known = all(one.subscriptions is not None for one in ordered)
-    found: list[Range] = []
+    found: list[SliceRange] = []
     last: dict[str | None, int] = {}  # of each subscription: the place in `found`
     for one in ordered:
         for subscription in (one.subscriptions or ()) if is_known else [None]:
@@ -58,30 +58,35 @@ def ranges_of(stretches: Iterable[Stretch]) -> list[Range]:
                 found[place] = found[place]._replace(end=one.end)
             else:
                 last[subscription] = len(found)
-                found.append(Range(one.start, one.end, subscription))
+                found.append(SliceRange(one.start, one.end, subscription))
     return found
 
 
-def in_each(
-    ranges: Iterable[Range], table: str, moment: str, columns: str, conditions: Iterable[Written], some: str = ALL
-) -> Written:
+def lateral_query(
+    ranges: Iterable[SliceRange],
+    table: str,
+    moment: str,
+    columns: str,
+    conditions: Iterable[SqlFragment],
+    some: str = NO_ORDER,
+) -> SqlFragment:
     """The rows of the table in each range, of which there is one at least. `moment`: the column that tells the time; `some`:
     which rows of each.
     """
     starts, ends, subscriptions = map(list, zip(*ranges, strict=True))
-    text, values = every(conditions)
+    text, values = sql_and(conditions)
     of_lane = "" if subscriptions[0] is None else " AND subscription_id = stretch.lane"
     asked = _IN_EACH.format(columns=columns, table=table, conditions=text, moment=moment, of_lane=of_lane, some=some)
     return asked, [starts, ends, subscriptions, *values]
 
 
-def in_any(ranges: Iterable[Range], moment: str) -> Written:
+def any_range_condition(ranges: Iterable[SliceRange], moment: str) -> SqlFragment:
     """That a row is in one of them. Only few: see `in_each`."""
     text = " OR ".join(f"{moment} >= %s AND {moment} < %s" for _one in ranges)
     return f"({text})", [bound for one in ranges for bound in (one.start, one.end)]
 
 
-MANY = 8  # subscriptions; what more have is looked up by its time alone
+MANY_SLICES = 8  # subscriptions; what more have is looked up by its time alone
 FEW_RANGES = 8  # a condition each: so PostgreSQL keeps to the order of time, and stops
 # In minutes: each tells where to look in the next. And how many stretches of it mostly are enough.
 _WIDTHS = ((1440, 2), (60, 6), (5, 6))
@@ -102,17 +107,17 @@ _CELLS_IN_EACH = """
 """
 
 
-def next_stretches(
-    criteria: Criteria, edge: datetime | None, *, is_older: bool, wanted: int
-) -> tuple[list[Stretch], bool]:
+def next_slices(
+    criteria: SearchCriteria, edge: datetime | None, *, is_older: bool, wanted: int
+) -> tuple[list[TimeSlice], bool]:
     """Beyond the edge, in the order of the list: five minutes each, until they hold as many logs as are wanted; and whether
     there are no others. None, though there are others: the rollups promised as many, and contradict one another.
     """
     bounds = [moment for moment in (edge, criteria.since, criteria.until) if moment is not None]
     most = wanted + len(bounds)
-    found: list[Stretch] = []
+    found: list[TimeSlice] = []
     is_all = True
-    is_sparse = criteria.subscriptions is not None and len(criteria.subscriptions) <= MANY
+    is_sparse = criteria.subscriptions is not None and len(criteria.subscriptions) <= MANY_SLICES
     for minutes, few in _WIDTHS:
         width = timedelta(minutes=minutes)
         cells = _cells([criteria.written_kind, *_of_time(criteria, width, edge, is_older=is_older)], width, found)
@@ -128,50 +133,56 @@ def next_stretches(
     return found, is_all
 
 
-def _cells(conditions: list[Written], width: timedelta, stretches: list[Stretch]) -> Written:
+def _cells(conditions: list[SqlFragment], width: timedelta, stretches: list[TimeSlice]) -> SqlFragment:
     """Those of the width that meet the conditions, in any of the stretches; anywhere where there is none."""
     of_width = "width = %s", [width // timedelta(minutes=1)]
-    ranges = ranges_of(stretches)
+    ranges = merge_slices(stretches)
     if len(ranges) > FEW_RANGES or (ranges and ranges[0].subscription is not None):
         return _cells_in_each(conditions, of_width, width, stretches, ranges)
-    text, values = every([*conditions, of_width, *([in_any(ranges, "bucket")] if ranges else [])])
+    text, values = sql_and([*conditions, of_width, *([any_range_condition(ranges, "bucket")] if ranges else [])])
     return f"logs_cell WHERE {text}", values
 
 
 def _cells_in_each(
-    conditions: list[Written], of_width: Written, width: timedelta, stretches: list[Stretch], ranges: list[Range]
-) -> Written:
+    conditions: list[SqlFragment],
+    of_width: SqlFragment,
+    width: timedelta,
+    stretches: list[TimeSlice],
+    ranges: list[SliceRange],
+) -> SqlFragment:
     columns = "bucket, count, subscription_id"
-    folded, of_folded = in_each(ranges, "logs_rollup", "bucket", columns, [*conditions, of_width])
-    text, values = every(conditions)
+    folded, of_folded = lateral_query(ranges, "logs_rollup", "bucket", columns, [*conditions, of_width])
+    text, values = sql_and(conditions)
     whole = stretches[0].end - stretches[0].start
-    of_others = [width, ORIGIN, *values, whole, ORIGIN, [one.start for one in stretches]]
+    of_others = [width, BUCKET_ORIGIN, *values, whole, BUCKET_ORIGIN, [one.start for one in stretches]]
     return _CELLS_IN_EACH.format(folded=folded, conditions=text), [*of_folded, *of_others]
 
 
-def _of_time(criteria: Criteria, width: timedelta, edge: datetime | None, *, is_older: bool) -> Iterator[Written]:
+def _of_time(
+    criteria: SearchCriteria, width: timedelta, edge: datetime | None, *, is_older: bool
+) -> Iterator[SqlFragment]:
     if criteria.since is not None:
-        yield "bucket >= %s", [floor(criteria.since, width)]
+        yield "bucket >= %s", [bucket_floor(criteria.since, width)]
     if criteria.until is not None:
         yield "bucket < %s", [criteria.until]
     if edge is not None and is_older:
         yield "bucket < %s", [edge]
     elif edge is not None:
-        yield "bucket >= %s", [floor(edge, width)]
+        yield "bucket >= %s", [bucket_floor(edge, width)]
 
 
-def _read(cells: Written, width: timedelta, limit: int, *, is_older: bool) -> list[Stretch]:
+def _read(cells: SqlFragment, width: timedelta, limit: int, *, is_older: bool) -> list[TimeSlice]:
     """The first of one width. PostgreSQL stops there."""
     text, values = cells
     asked = _STRETCHES.format(cells=text, direction="DESC" if is_older else "ASC")
-    [rows] = answers((asked, [*values, limit]))
+    [rows] = fetch_all((asked, [*values, limit]))
     return [
-        Stretch(bucket, bucket + width, frozenset(those) if len(those) <= MANY else None, count)
+        TimeSlice(bucket, bucket + width, frozenset(those) if len(those) <= MANY_SLICES else None, count)
         for bucket, count, those in rows
     ]
 
 
-def _enough(read: list[Stretch], bounds: list[datetime], wanted: int) -> tuple[list[Stretch], bool]:
+def _enough(read: list[TimeSlice], bounds: list[datetime], wanted: int) -> tuple[list[TimeSlice], bool]:
     """Those that hold as many as are wanted, and whether they do.
 
     Of one that a bound runs through we cannot tell how many are inside; each other has one log at least.

@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
 from logs.cotalker.json_stream import UnreadableFile
-from logs.imports.importer import Importer, Refusal, Summary
+from logs.imports.importer import Importer, ImportSummary, Rejection
 from logs.payloads.masking import masked_keys
 
 CHUNK = 1 << 20
@@ -31,7 +31,7 @@ class ImportCommand(BaseCommand):
         parser.add_argument("--refused", metavar="FILE", help="write the documents that were refused to this file")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        total = Summary()
+        total = ImportSummary()
         with _open_refused(options["refused"], options["files"]) as self.refused_file:
             for name in options["files"]:
                 self._add(total, self._import(name))
@@ -47,8 +47,8 @@ class ImportCommand(BaseCommand):
         if total.refused or total.error:
             sys.exit(1)
 
-    def _import(self, name: str) -> Summary:
-        def report(refusal: Refusal) -> None:
+    def _import(self, name: str) -> ImportSummary:
+        def report(refusal: Rejection) -> None:
             self._say(f"{name}: {refusal}")
             if self.refused_file:
                 self.refused_file.write(refusal.piece.data + b"\n")
@@ -57,7 +57,7 @@ class ImportCommand(BaseCommand):
         try:
             file = sys.stdin.buffer if name == "-" else Path(name).open("rb")  # noqa: SIM115
         except OSError as error:
-            summary = Summary(error=error.strerror or str(error))
+            summary = ImportSummary(error=error.strerror or str(error))
         else:
             size = None if name == "-" else Path(name).stat().st_size
             with file, tqdm(total=size, unit="B", unit_scale=True, desc=name, disable=not sys.stderr.isatty()) as bar:
@@ -71,7 +71,7 @@ class ImportCommand(BaseCommand):
             self.stderr.write(line)
 
     @staticmethod
-    def _add(total: Summary, summary: Summary) -> None:
+    def _add(total: ImportSummary, summary: ImportSummary) -> None:
         for name in ("read", "new", "unchanged", "updated", "refused", "company_differs", "tidied"):
             setattr(total, name, getattr(total, name) + getattr(summary, name))
         total.error = total.error or summary.error

@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
                 (
                     "id",
                     logs.models.fields.ObjectIdField(
-                        default=logs.cotalker.objectid.new, primary_key=True, serialize=False, verbose_name="id"
+                        default=logs.cotalker.objectid.new_objectid, primary_key=True, serialize=False, verbose_name="id"
                     ),
                 ),
                 (
@@ -119,7 +119,7 @@ class Migration(migrations.Migration):
                 (
                     "id",
                     logs.models.fields.ObjectIdField(
-                        default=logs.cotalker.objectid.new,
+                        default=logs.cotalker.objectid.new_objectid,
                         editable=False,
                         primary_key=True,
                         serialize=False,

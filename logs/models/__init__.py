@@ -3,51 +3,51 @@
 from .attempt import Attempt
 from .audit import AuditAction, AuditEntry
 from .bulk_redelivery import (
-    FIRST_STEP,
-    LAST_STEP,
-    WINDOW,
-    Canary,
-    Outcome,
+    FAILURE_WINDOW,
+    FIRST_STAGE,
+    LAST_STAGE,
+    BulkRedeliveryState,
+    ItemOutcome,
     PauseReason,
+    RolloutPolicy,
     Run,
     RunEntry,
-    RunState,
-    Source,
-    StaleChoice,
-    Why,
+    SelectionSource,
+    SkipReason,
+    SupersededPolicy,
 )
 from .bulk_skip import WaitingSkip
-from .choices import AttemptTrigger, Cause, State, Turn
+from .choices import AttemptTrigger, Cause, Priority, State
 from .company import Company
 from .credentials import AcceptedEvent, ApiToken, Door, UnmatchedCount
 from .imports import Import, ImportChunk, ImportKind, ImportState, RefusedDocument
 from .log_counts import Cell, CellOfAll, DurationCell, DurationRollup, Rollup, RollupDelta, RollupOfAll
 from .payload import Payload
-from .queue import DUE_CHANNEL, RUN_BEGAN, take_position, wake
+from .queue import DISPATCH_SIGNAL, QUEUE_CHANNEL, notify_workers, take_position
 from .redeliverable import RedeliveryRefused
 from .redelivery_override import Variant
 from .refusals import RefusalCount, RefusalKind, RefusedEvent
 from .retention import Retention
 from .saved_view import SavedView
-from .share_link import HandOff, HandOffState
+from .share_link import HandOff, ShareLinkState
 from .sign_in import SignInTries
 from .subscription import Subscription, Trigger
 from .webhook_log import WebhookLog
 from .worker import DeliveryCount, LaneGroup, Worker
 
 __all__ = [
-    "DUE_CHANNEL",
-    "FIRST_STEP",
-    "LAST_STEP",
-    "RUN_BEGAN",
-    "WINDOW",
+    "DISPATCH_SIGNAL",
+    "FAILURE_WINDOW",
+    "FIRST_STAGE",
+    "LAST_STAGE",
+    "QUEUE_CHANNEL",
     "AcceptedEvent",
     "ApiToken",
     "Attempt",
     "AttemptTrigger",
     "AuditAction",
     "AuditEntry",
-    "Canary",
+    "BulkRedeliveryState",
     "Cause",
     "Cell",
     "CellOfAll",
@@ -57,41 +57,41 @@ __all__ = [
     "DurationCell",
     "DurationRollup",
     "HandOff",
-    "HandOffState",
     "Import",
     "ImportChunk",
     "ImportKind",
     "ImportState",
+    "ItemOutcome",
     "LaneGroup",
-    "Outcome",
     "PauseReason",
     "Payload",
+    "Priority",
     "RedeliveryRefused",
     "RefusalCount",
     "RefusalKind",
     "RefusedDocument",
     "RefusedEvent",
     "Retention",
+    "RolloutPolicy",
     "Rollup",
     "RollupDelta",
     "RollupOfAll",
     "Run",
     "RunEntry",
-    "RunState",
     "SavedView",
+    "SelectionSource",
+    "ShareLinkState",
     "SignInTries",
-    "Source",
-    "StaleChoice",
+    "SkipReason",
     "State",
     "Subscription",
+    "SupersededPolicy",
     "Trigger",
-    "Turn",
     "UnmatchedCount",
     "Variant",
     "WaitingSkip",
     "WebhookLog",
-    "Why",
     "Worker",
+    "notify_workers",
     "take_position",
-    "wake",
 ]

@@ -14,12 +14,12 @@ from django.utils.translation import gettext_lazy as _
 
 from .choices import Cause, State
 from .company import Company
-from .querysets import RunEntryQuerySet, RunQuerySet
+from .querysets import BulkRedeliveryItemQuerySet, BulkRedeliveryQuerySet
 from .subscription import Subscription
 from .webhook_log import WebhookLog
 
 
-class Source(models.TextChoices):
+class SelectionSource(models.TextChoices):
     """Where the logs of a run come from."""
 
     FILTER = "filter", _("a filter of the logs")
@@ -28,7 +28,7 @@ class Source(models.TextChoices):
     STILL_FAILING = "still_failing", _("what still failed of another run")
 
 
-class RunState(models.TextChoices):
+class BulkRedeliveryState(models.TextChoices):
     PLANNING = "planning", _("Planning")
     PLANNED = "planned", _("Planned")
     RUNNING = "running", _("Running")
@@ -37,7 +37,7 @@ class RunState(models.TextChoices):
     FINISHED = "finished", _("Finished")
 
 
-class StaleChoice(models.TextChoices):
+class SupersededPolicy(models.TextChoices):
     """What becomes of logs whose object has a newer event that the receiver has already."""
 
     LEAVE = "leave", _("leave them out")
@@ -45,7 +45,7 @@ class StaleChoice(models.TextChoices):
     REPAIR = "repair", _("send them, then the newest event of each object again")
 
 
-class Canary(models.TextChoices):
+class RolloutPolicy(models.TextChoices):
     STEPS = "steps", _("one log of each subscription, then 10 %, then the rest")
     ASK = "ask", _("one log of each subscription, then wait")
     NONE = "none", _("all at once")
@@ -60,12 +60,12 @@ class PauseReason(models.TextChoices):
     FAULT = "fault", _("an unexpected error")
 
 
-FIRST_STEP, LAST_STEP = 1, 3
-WINDOW = 50  # the last logs of a run, of which a share may fail
+FIRST_STAGE, LAST_STAGE = 1, 3
+FAILURE_WINDOW = 50  # the last logs of a run, of which a share may fail
 
 
 class Run(models.Model):
-    source = models.CharField(_("from"), max_length=20, choices=Source)
+    source = models.CharField(_("from"), max_length=20, choices=SelectionSource)
     # What stands behind the `?` of the explorer's address; frozen, as what is planned are the logs that it found then.
     query = models.TextField(_("filter"), blank=True)
     parent = models.ForeignKey("self", models.SET_NULL, null=True, related_name="+", verbose_name=_("after the run"))
@@ -75,11 +75,15 @@ class Run(models.Model):
     lanes = ArrayField(models.CharField(max_length=24), default=list)
 
     reason = models.CharField(_("reason"), max_length=200, blank=True)
-    state = models.CharField(_("state"), max_length=10, choices=RunState, default=RunState.PLANNING)
+    state = models.CharField(
+        _("state"), max_length=10, choices=BulkRedeliveryState, default=BulkRedeliveryState.PLANNING
+    )
     problem = models.CharField(max_length=500, blank=True)  # why it could not be planned
-    stale_choice = models.CharField(_("stale logs"), max_length=10, choices=StaleChoice, default=StaleChoice.LEAVE)
+    stale_choice = models.CharField(
+        _("stale logs"), max_length=10, choices=SupersededPolicy, default=SupersededPolicy.LEAVE
+    )
     sends_received = models.BooleanField(_("sends what was received, too"), default=False)
-    canary = models.CharField(_("canary"), max_length=10, choices=Canary, default=Canary.STEPS)
+    canary = models.CharField(_("canary"), max_length=10, choices=RolloutPolicy, default=RolloutPolicy.STEPS)
     tries = models.PositiveSmallIntegerField(_("tries of each log"), default=1)
     rate = models.PositiveIntegerField(_("logs in a second, at most"), null=True)
     failure_percent = models.PositiveSmallIntegerField(_("failures that pause it"), default=20)
@@ -103,7 +107,7 @@ class Run(models.Model):
     responsible = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     ended_at = models.DateTimeField(_("ended"), null=True)
 
-    objects = RunQuerySet.as_manager()
+    objects = BulkRedeliveryQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("re-delivery run")
@@ -111,12 +115,16 @@ class Run(models.Model):
         ordering = ["-id"]
         default_permissions = ("view",)
         constraints = [
-            models.CheckConstraint(condition=Q(state__in=RunState.values), name="run_state_known"),
+            models.CheckConstraint(condition=Q(state__in=BulkRedeliveryState.values), name="run_state_known"),
             models.CheckConstraint(condition=Q(tries__gte=1), name="run_tries"),
             models.CheckConstraint(condition=Q(rate=None) | Q(rate__gte=1), name="run_rate"),
             models.CheckConstraint(condition=Q(failure_percent__range=(0, 100)), name="run_failure_percent"),
         ]
-        indexes = [models.Index("id", name="run_open", condition=Q(state__in=[RunState.RUNNING, RunState.PAUSED]))]
+        indexes = [
+            models.Index(
+                "id", name="run_open", condition=Q(state__in=[BulkRedeliveryState.RUNNING, BulkRedeliveryState.PAUSED])
+            )
+        ]
 
     def __str__(self) -> str:
         name = _("Run %(number)s") % {"number": self.pk}
@@ -132,26 +140,26 @@ class Run(models.Model):
 
     @property
     def is_plan(self) -> bool:
-        return self.state in (RunState.PLANNING, RunState.PLANNED)
+        return self.state in (BulkRedeliveryState.PLANNING, BulkRedeliveryState.PLANNED)
 
     @property
     def is_open(self) -> bool:
-        return self.state in (RunState.RUNNING, RunState.PAUSED)
+        return self.state in (BulkRedeliveryState.RUNNING, BulkRedeliveryState.PAUSED)
 
     @property
     def is_running(self) -> bool:
-        return self.state == RunState.RUNNING
+        return self.state == BulkRedeliveryState.RUNNING
 
     @property
     def is_paused(self) -> bool:
-        return self.state == RunState.PAUSED
+        return self.state == BulkRedeliveryState.PAUSED
 
     @property
     def has_ended(self) -> bool:
-        return self.state in (RunState.STOPPED, RunState.FINISHED)
+        return self.state in (BulkRedeliveryState.STOPPED, BulkRedeliveryState.FINISHED)
 
 
-class Outcome(models.TextChoices):
+class ItemOutcome(models.TextChoices):
     PLANNED = "planned", _("Planned")
     LEFT_OUT = "left_out", _("Left out")
     WAITING = "waiting", _("Waiting")
@@ -161,7 +169,7 @@ class Outcome(models.TextChoices):
     SKIPPED = "skipped", _("Skipped")
 
 
-class Why(models.TextChoices):
+class SkipReason(models.TextChoices):
     """Why a log was left out of the plan, or skipped when its turn came."""
 
     RECEIVED = "received", _("It was received.")
@@ -178,7 +186,7 @@ class Why(models.TextChoices):
     STOPPED = "stopped", _("The run was stopped.")
 
 
-_OPEN = Q(outcome__in=[Outcome.WAITING, Outcome.QUEUED])
+_OPEN = Q(outcome__in=[ItemOutcome.WAITING, ItemOutcome.QUEUED])
 
 
 class RunEntry(models.Model):
@@ -196,8 +204,8 @@ class RunEntry(models.Model):
     )
     number = models.IntegerField(_("number"))
     step = models.SmallIntegerField(default=3)
-    outcome = models.CharField(_("outcome"), max_length=10, choices=Outcome)
-    why = models.CharField(_("why"), max_length=12, choices=Why, blank=True)
+    outcome = models.CharField(_("outcome"), max_length=10, choices=ItemOutcome)
+    why = models.CharField(_("why"), max_length=12, choices=SkipReason, blank=True)
     # A newer event of its object had been received when it was planned.
     is_stale = models.BooleanField(_("stale"), default=False)
     # It is not sent if that is so when its turn comes.
@@ -215,7 +223,7 @@ class RunEntry(models.Model):
     fingerprint = models.CharField(max_length=120, blank=True)
     duration_ms = models.IntegerField(_("duration"), null=True)
 
-    objects = RunEntryQuerySet.as_manager()
+    objects = BulkRedeliveryItemQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("entry of a run")
@@ -225,8 +233,8 @@ class RunEntry(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["run", "number"], name="run_entry_number"),
             models.UniqueConstraint(fields=["log"], name="run_entry_open", condition=_OPEN),
-            models.CheckConstraint(condition=Q(outcome__in=Outcome.values), name="run_entry_outcome_known"),
-            models.CheckConstraint(condition=Q(why__in=["", *Why.values]), name="run_entry_why_known"),
+            models.CheckConstraint(condition=Q(outcome__in=ItemOutcome.values), name="run_entry_outcome_known"),
+            models.CheckConstraint(condition=Q(why__in=["", *SkipReason.values]), name="run_entry_why_known"),
         ]
         indexes = [
             models.Index("run", "subscription", "outcome", "number", name="run_entry_next", condition=_OPEN),

@@ -39,7 +39,7 @@ class AttemptTrigger(models.TextChoices):
     VARIANT = "variant", _("changed re-delivery")  # what was changed is told by its Variant
 
 
-class Turn(models.IntegerChoices):
+class Priority(models.IntegerChoices):
     """Who goes first in a lane (domain.md, rule 5); within a turn the position decides."""
 
     BETWEEN_TRIES = 0, _("between tries")

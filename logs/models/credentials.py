@@ -11,7 +11,7 @@ from .company import Company
 from .querysets import CompanyOwnedQuerySet
 
 
-class Access(models.Model):
+class Credential(models.Model):
     """A secret that lets events in. Only its SHA-256 is kept; `hint` is its end, so that people can tell two apart."""
 
     name = models.CharField(_("name"), max_length=100)
@@ -40,7 +40,7 @@ class Access(models.Model):
         return self.revoked_at is not None
 
 
-class Door(Access):
+class Door(Credential):
     """A URL for Cotalker to post to, since its subscriptions have a URL and no header: /in/<secret>."""
 
     company = models.ForeignKey(Company, models.CASCADE, related_name="doors", verbose_name=_("company"))
@@ -53,7 +53,7 @@ class Door(Access):
         ordering = ["-created_at", "-id"]
 
 
-class ApiToken(Access):
+class ApiToken(Credential):
     """A bearer token for scripts that post events, bound to companies."""
 
     companies = models.ManyToManyField(

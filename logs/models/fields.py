@@ -14,7 +14,7 @@ class ObjectIdField(models.CharField):
     """24 lower-case hex digits. Collation "C" makes the order of the text the order of time, and compares fast."""
 
     def __init__(self, *args, **kwargs) -> None:
-        kwargs |= {"max_length": objectid.LENGTH, "db_collation": "C"}
+        kwargs |= {"max_length": objectid.OBJECTID_LENGTH, "db_collation": "C"}
         super().__init__(*args, **kwargs)
 
     def deconstruct(self):
@@ -43,7 +43,7 @@ class JSONTextField(models.TextField):
 
 
 @SearchVectorField.register_lookup
-class Matches(models.Lookup):
+class MatchesLookup(models.Lookup):
     """`search__matches="'pump' & '118'"`: the words as PostgreSQL's tsquery, taken as they are."""
 
     lookup_name = "matches"

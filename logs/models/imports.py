@@ -25,7 +25,7 @@ class ImportState(models.TextChoices):
     CANCELLED = "cancelled", _("Cancelled")
 
 
-FINISHED = (ImportState.DONE, ImportState.BROKEN, ImportState.CANCELLED)
+FINISHED_STATES = (ImportState.DONE, ImportState.BROKEN, ImportState.CANCELLED)
 
 
 class Import(models.Model):
@@ -68,7 +68,7 @@ class Import(models.Model):
 
     @property
     def is_finished(self) -> bool:
-        return self.state in FINISHED
+        return self.state in FINISHED_STATES
 
     @property
     def is_cancelled(self) -> bool:

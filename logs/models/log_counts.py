@@ -11,7 +11,7 @@ from django.db import models
 
 from .subscription import Subscription
 
-WIDTHS = (5, 60, 360, 1440, 10080)  # minutes: up to a week, so that "since ever" is few of them
+BUCKET_WIDTHS = (5, 60, 360, 1440, 10080)  # minutes: up to a week, so that "since ever" is few of them
 
 
 class _Bucket(models.Model):

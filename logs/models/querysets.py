@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models import Case, Exists, OuterRef, Q, Value, When
 from django.db.models.functions import Left, Now
 
-from ..db.cursor_pagination import Page, key_page
+from ..db.cursor_pagination import Page, cursor_page
 from ..payloads.masking import mask_url, masked_keys
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 RESPONSE_IN_LISTS = 200
 PERMISSIONS = "django.contrib.auth.backends.ModelBackend"  # the backend that knows them
 # What a row of a log does not need of its subscription.
-NOT_IN_LISTS = (
+DEFERRED_IN_LISTS = (
     "document",
     "description",
     "edited_fields",
@@ -118,7 +118,7 @@ class WebhookLogQuerySet(models.QuerySet):
         """With what a row shows, and without what makes a row heavy."""
         return (
             self.select_related("subscription")
-            .defer("response", "extra", "search", *(f"subscription__{name}" for name in NOT_IN_LISTS))
+            .defer("response", "extra", "search", *(f"subscription__{name}" for name in DEFERRED_IN_LISTS))
             .annotate(response_start=Left("response", RESPONSE_IN_LISTS))
         )
 
@@ -140,7 +140,7 @@ class WebhookLogQuerySet(models.QuerySet):
 
     def page(self, cursor: str = "", size: int = 50) -> Page:
         """A page of the newest logs, or of those after `cursor`; raises paging.BadCursor."""
-        return key_page(self, cursor, size)
+        return cursor_page(self, cursor, size)
 
 
 def _is_unsettled() -> Q:
@@ -194,14 +194,14 @@ class SavedViewQuerySet(models.QuerySet):
         return self.annotate(is_pinned=Exists(pins.filter(user=user.pk)))
 
 
-class HandOffQuerySet(models.QuerySet):
-    def visible_to(self, user: User | AnonymousUser) -> HandOffQuerySet:
+class ShareLinkQuerySet(models.QuerySet):
+    def visible_to(self, user: User | AnonymousUser) -> ShareLinkQuerySet:
         """Those of the logs that the user may see."""
         if user.is_superuser:
             return self
         return self.filter(log__in=apps.get_model("logs", "WebhookLog").objects.visible_to(user).values("pk"))
 
-    def with_state(self) -> HandOffQuerySet:
+    def with_state(self) -> ShareLinkQuerySet:
         """With `state`, a HandOffState, and `has_payload`: whether the payload is shown.
 
         A link shows what its maker may see at this moment, and nothing where they may not share the log any more.
@@ -222,8 +222,8 @@ def _maker_may(permission: str) -> Q:
     return Q(Exists(makers.filter(Q(is_superuser=True) | Q(companies=OuterRef("log__subscription__company")))))
 
 
-class RunQuerySet(models.QuerySet):
-    def visible_to(self, user: User | AnonymousUser) -> RunQuerySet:
+class BulkRedeliveryQuerySet(models.QuerySet):
+    def visible_to(self, user: User | AnonymousUser) -> BulkRedeliveryQuerySet:
         """Those of which every log is of a company that one belongs to; a plan is seen by who made it alone."""
         if user.is_superuser:
             return self
@@ -234,19 +234,19 @@ class RunQuerySet(models.QuerySet):
             is_ours | Q(planned_by=user.pk) & ~Exists(companies)
         )
 
-    def started(self) -> RunQuerySet:
+    def started(self) -> BulkRedeliveryQuerySet:
         return self.filter(started_at__isnull=False)
 
-    def open(self) -> RunQuerySet:
+    def open(self) -> BulkRedeliveryQuerySet:
         """Those that have logs to send: running, or paused."""
         return self.filter(state__in=["running", "paused"])
 
-    def ended(self) -> RunQuerySet:
+    def ended(self) -> BulkRedeliveryQuerySet:
         return self.filter(state__in=["stopped", "finished"])
 
 
-class RunEntryQuerySet(models.QuerySet):
-    def open(self) -> RunEntryQuerySet:
+class BulkRedeliveryItemQuerySet(models.QuerySet):
+    def open(self) -> BulkRedeliveryItemQuerySet:
         """Those that are still to be sent."""
         return self.filter(outcome__in=["waiting", "queued"])
 

@@ -15,12 +15,12 @@ from .choices import AttemptTrigger, State
 from .fields import ObjectIdField
 from .querysets import WebhookLogQuerySet
 
-DUE_CHANNEL = "cotadmin_due"
-RUN_BEGAN = "run"  # in the place of a lane: runs are put into their lanes by the workers
-GOES_ON: dict[str, Any] = {"held_at": None, "held_log": "", "held_error": ""}
+QUEUE_CHANNEL = "cotadmin_due"
+DISPATCH_SIGNAL = "run"  # in the place of a lane: runs are put into their lanes by the workers
+RESUMED_FIELDS: dict[str, Any] = {"held_at": None, "held_log": "", "held_error": ""}
 
 
-class Lane(models.Model):
+class QueueMixin(models.Model):
     """The columns and verbs that a subscription has as a lane.
 
     Every verb says whether it won, is on record, and wakes the worker. Who needs the rows of logs and of their subscription
@@ -59,12 +59,12 @@ class Lane(models.Model):
 
     def release(self, *, by) -> bool:
         """Go on with what waits; False where it is not on hold."""
-        return self._change(Q(held_at__isnull=False), AuditAction.RELEASED, by, **GOES_ON)
+        return self._change(Q(held_at__isnull=False), AuditAction.RELEASED, by, **RESUMED_FIELDS)
 
     def send_what_waits(self, *, by) -> bool:
         """Send what waited when the subscription was deactivated; False where it is active, or does so already."""
         is_idle = Q(is_active=False, is_draining=False)
-        return self._change(is_idle, AuditAction.SENT_WAITING, by, is_draining=True, **GOES_ON)
+        return self._change(is_idle, AuditAction.SENT_WAITING, by, is_draining=True, **RESUMED_FIELDS)
 
     def skip_what_waits(self, *, by, reason: str) -> int:
         """Take what waited when the subscription was deactivated out of the lane; how many, 0 where it is active."""
@@ -78,7 +78,7 @@ class Lane(models.Model):
             given_up = waiting.filter(stays).update(next_attempt_at=None)
             skipped = waiting.update(next_attempt_at=None, state=State.SKIPPED) + given_up
             apps.get_model("logs", "RunEntry").objects.filter(subscription=self.pk).note_taken_out()
-            values = {"lane_version": F("lane_version") + 1, "is_draining": False} | GOES_ON
+            values = {"lane_version": F("lane_version") + 1, "is_draining": False} | RESUMED_FIELDS
             if not skipped or not idle.update(**values):  # none: it was activated meanwhile
                 transaction.set_rollback(True)
                 return 0
@@ -88,7 +88,7 @@ class Lane(models.Model):
     def tell_workers(self) -> None:
         """That the lane has changed, at commit: the next event goes out as the subscription says now."""
         type(self)._base_manager.filter(pk=self.pk).update(lane_version=F("lane_version") + 1)
-        wake(self.pk)
+        notify_workers(self.pk)
 
     def _change(self, condition: Q, action: AuditAction, by, **columns: Any) -> bool:
         with transaction.atomic():
@@ -96,7 +96,7 @@ class Lane(models.Model):
             if not lanes.update(lane_version=F("lane_version") + 1, **columns):
                 return False
             AuditEntry.record(by, action, self.pk)
-            wake(self.pk)
+            notify_workers(self.pk)
         return True
 
 
@@ -115,7 +115,7 @@ def take_position(lane: str) -> int:
         return cursor.fetchone()[0]
 
 
-def wake(*lanes: str) -> None:
+def notify_workers(*lanes: str) -> None:
     """Tell the workers, at commit, that there is something to do in these lanes."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_notify(%s, lane) FROM unnest(%s::text[]) AS lane", [DUE_CHANNEL, list(lanes)])
+        cursor.execute("SELECT pg_notify(%s, lane) FROM unnest(%s::text[]) AS lane", [QUEUE_CHANNEL, list(lanes)])

@@ -11,8 +11,8 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from .audit import AuditAction, AuditEntry
-from .choices import AttemptTrigger, State, Turn
-from .queue import GOES_ON, take_position, wake
+from .choices import AttemptTrigger, Priority, State
+from .queue import RESUMED_FIELDS, notify_workers, take_position
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise as StrPromise
@@ -31,12 +31,12 @@ class RedeliveryRefused(Exception):
         self.asks = asks
 
 
-class Round(models.Model):
+class RedeliverableMixin(models.Model):
     """The columns and verbs that a log has as part of a lane. Every verb says whether it won."""
 
     # Due means that next_attempt_at is set, whatever the state; turn and position are its place in the lane.
     next_attempt_at = models.DateTimeField(_("next attempt"), null=True)
-    turn = models.SmallIntegerField(choices=Turn, null=True, editable=False)
+    turn = models.SmallIntegerField(choices=Priority, null=True, editable=False)
     # None: it was imported, never accepted nor sent here, and what it tells is Cotalker's outcome.
     position = models.BigIntegerField(null=True, editable=False)
     tries_left = models.SmallIntegerField(_("tries left"), default=0, db_default=0, editable=False)
@@ -73,7 +73,7 @@ class Round(models.Model):
 
     @property
     def is_between_tries(self) -> bool:
-        return self.is_due and self.turn == Turn.BETWEEN_TRIES
+        return self.is_due and self.turn == Priority.BETWEEN_TRIES
 
     @property
     def is_imported(self) -> bool:
@@ -130,7 +130,9 @@ class Round(models.Model):
             text = _("A newer event of the same object was received. Confirm that this one is to be sent after it.")
             raise RedeliveryRefused(text, asks=True)
 
-    def _begin_round(self, trigger: AttemptTrigger, state: str, tries: int, by, after_try: int) -> Round | None:
+    def _begin_round(
+        self, trigger: AttemptTrigger, state: str, tries: int, by, after_try: int
+    ) -> RedeliverableMixin | None:
         """The log as it is queued now; None where it is not any more as the person saw it."""
         stored = self._locked()
         if stored.is_due or stored.state != self.state or (stored.retry or 0) != after_try:
@@ -141,7 +143,7 @@ class Round(models.Model):
         if stored.is_imported:
             stored.keep_outcome_of_cotalker()
         stored.position = take_position(self.subscription_id)
-        stored.turn, stored.trigger, stored.requested_by = Turn.REDELIVERY, trigger, by
+        stored.turn, stored.trigger, stored.requested_by = Priority.REDELIVERY, trigger, by
         stored.state, stored.tries_left, stored.next_attempt_at = state, tries, Now()
         columns = ["position", "turn", "trigger", "requested_by", "tries_left", "next_attempt_at", "state", "retry"]
         stored.save(update_fields=columns)
@@ -164,7 +166,7 @@ class Round(models.Model):
             columns = ["next_attempt_at"]
             if stored.subscription.held_at and stored.trigger == AttemptTrigger.AUTO:
                 stored.trigger, stored.requested_by = AttemptTrigger.MANUAL, by
-                stored.turn = min(stored.turn, Turn.REDELIVERY)
+                stored.turn = min(stored.turn, Priority.REDELIVERY)
                 columns += ["trigger", "requested_by", "turn"]
             stored.save(update_fields=columns)
             AuditEntry.record(by, AuditAction.RETRIED_NOW, self.pk)
@@ -187,7 +189,7 @@ class Round(models.Model):
             stored.save(update_fields=["next_attempt_at", "state"])
             self.run_entries.note_taken_out()
             if is_holding:
-                self._lane().update(**GOES_ON)
+                self._lane().update(**RESUMED_FIELDS)
             AuditEntry.record(by, AuditAction.SKIPPED, self.pk, reason)
             self._notice_change()
         return True
@@ -198,7 +200,7 @@ class Round(models.Model):
 
     def _notice_change(self) -> None:
         self._lane().update(lane_version=F("lane_version") + 1)
-        wake(self.subscription_id)
+        notify_workers(self.subscription_id)
 
     def _lane(self) -> models.QuerySet:
         return self.subscription.__class__._base_manager.filter(pk=self.subscription_id)

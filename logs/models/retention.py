@@ -14,10 +14,10 @@ from django.utils.translation import gettext_lazy as _
 
 from .audit import AuditAction, AuditEntry
 
-LONGEST = 36_500  # days
+MAX_DAYS = 36_500  # days
 SUGGESTED_PAYLOAD_DAYS = 90
 SUGGESTED_LOG_DAYS = 400
-_DAYS = [MinValueValidator(1), MaxValueValidator(LONGEST)]
+_DAYS = [MinValueValidator(1), MaxValueValidator(MAX_DAYS)]
 
 
 class Retention(models.Model):
@@ -47,11 +47,11 @@ class Retention(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(pk=1), name="retention_is_one"),
             models.CheckConstraint(
-                condition=Q(payload_days__isnull=True) | Q(payload_days__range=(1, LONGEST)),
+                condition=Q(payload_days__isnull=True) | Q(payload_days__range=(1, MAX_DAYS)),
                 name="retention_payload_days",
             ),
             models.CheckConstraint(
-                condition=Q(log_days__isnull=True) | Q(log_days__range=(1, LONGEST)), name="retention_log_days"
+                condition=Q(log_days__isnull=True) | Q(log_days__range=(1, MAX_DAYS)), name="retention_log_days"
             ),
             models.CheckConstraint(
                 condition=Q(payload_days__isnull=True) | Q(log_days__isnull=True) | Q(payload_days__lte=F("log_days")),

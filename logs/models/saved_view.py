@@ -11,8 +11,8 @@ from django.utils.translation import gettext_lazy as _
 
 from .querysets import SavedViewQuerySet
 
-NAME_LENGTH = 60
-QUERY_LENGTH = 2000
+MAX_NAME_LENGTH = 60
+MAX_QUERY_LENGTH = 2000
 
 
 class SavedView(models.Model):
@@ -21,8 +21,8 @@ class SavedView(models.Model):
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.CASCADE, related_name="saved_views", verbose_name=_("owner")
     )
-    name = models.CharField(_("name"), max_length=NAME_LENGTH)
-    query = models.CharField(_("filter"), max_length=QUERY_LENGTH)
+    name = models.CharField(_("name"), max_length=MAX_NAME_LENGTH)
+    query = models.CharField(_("filter"), max_length=MAX_QUERY_LENGTH)
     is_shared = models.BooleanField(_("shared"), default=False)
     pinned_by = models.ManyToManyField(settings.AUTH_USER_MODEL, related_name="pinned_views", editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)

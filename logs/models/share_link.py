@@ -13,13 +13,13 @@ from django.utils.translation import gettext_lazy as _
 
 from ..signing import generate_token, hash_token
 from .audit import AuditAction, AuditEntry
-from .querysets import HandOffQuerySet
+from .querysets import ShareLinkQuerySet
 from .webhook_log import WebhookLog
 
-NOTE_LENGTH = 500
+MAX_NOTE_LENGTH = 500
 
 
-class HandOffState(models.TextChoices):
+class ShareLinkState(models.TextChoices):
     """`SUSPENDED`: whoever made it may not share the log any more (docs/adr/0017-hand-off.md)."""
 
     OPEN = "open", _("Open")
@@ -33,7 +33,7 @@ class HandOff(models.Model):
 
     log = models.ForeignKey(WebhookLog, models.CASCADE, related_name="hand_offs", verbose_name=_("webhook log"))
     token_hash = models.CharField(max_length=64, unique=True, editable=False)
-    note = models.CharField(_("note"), max_length=NOTE_LENGTH, blank=True)
+    note = models.CharField(_("note"), max_length=MAX_NOTE_LENGTH, blank=True)
     includes_payload = models.BooleanField(_("with the payload"), default=False)
     made_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("made by")
@@ -47,7 +47,7 @@ class HandOff(models.Model):
     views = models.IntegerField(_("views"), default=0)
     last_seen_at = models.DateTimeField(_("last seen"), null=True)
 
-    objects = HandOffQuerySet.as_manager()
+    objects = ShareLinkQuerySet.as_manager()
 
     # Of `with_state()`
     state: str
@@ -85,7 +85,7 @@ class HandOff(models.Model):
         """The open link of this token, with its log and what its page needs of it."""
         links = cls.objects.with_state().select_related("log__subscription")
         heavy = ("log__search", "log__extra", "log__subscription__document", "log__subscription__description")
-        return links.defer(*heavy).filter(token_hash=hash_token(token), state=HandOffState.OPEN).first()
+        return links.defer(*heavy).filter(token_hash=hash_token(token), state=ShareLinkState.OPEN).first()
 
     def revoke(self, *, by) -> bool:
         """Show nothing by it any more; False where that is so already."""
@@ -101,4 +101,4 @@ class HandOff(models.Model):
 
     @property
     def state_name(self) -> str:
-        return str(HandOffState(self.state).label)
+        return str(ShareLinkState(self.state).label)

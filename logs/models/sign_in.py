@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from django.db import connection, models
 
-WINDOW = timedelta(minutes=15)
+SIGN_IN_WINDOW = timedelta(minutes=15)
 
 
 class SignInTries(models.Model):
@@ -40,7 +40,7 @@ class SignInTries(models.Model):
                     since = CASE WHEN known.since < now() - %(window)s::interval THEN now() ELSE known.since END
                 RETURNING tries, ceil(extract(epoch FROM since + %(window)s::interval - now()))::integer
                 """,
-                {"key": key, "window": f"{WINDOW.total_seconds()} seconds"},
+                {"key": key, "window": f"{SIGN_IN_WINDOW.total_seconds()} seconds"},
             )
             tries, seconds = cursor.fetchone()
         return tries, seconds
@@ -53,4 +53,4 @@ class SignInTries(models.Model):
 
     @classmethod
     def forget_old(cls) -> None:
-        cls.objects.filter(since__lt=models.functions.Now() - WINDOW).delete()
+        cls.objects.filter(since__lt=models.functions.Now() - SIGN_IN_WINDOW).delete()

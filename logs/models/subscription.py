@@ -14,16 +14,16 @@ from django.utils.translation import gettext_lazy as _
 
 from .. import signing
 from ..cotalker import objectid
-from ..url_cache import address_of
+from ..url_cache import cached_reverse
 from .company import Company
 from .fields import JSONTextField, ObjectIdField, is_objectid
 from .querysets import SubscriptionQuerySet
-from .queue import Lane
+from .queue import QueueMixin
 
 CODE_PATTERN = r"^[a-z0-9_]+$"
-PREVIOUS_SECRET_SIGNS = timedelta(hours=24)
+PREVIOUS_SECRET_LIFETIME = timedelta(hours=24)
 SECRET_COLUMNS = ["encrypted_secret", "encrypted_previous_secret", "previous_secret_until"]
-NOT_AT_COTALKER = {"timeout", "holds_when_exhausted"}  # an import has nothing that could take their place
+LOCAL_ONLY_FIELDS = {"timeout", "holds_when_exhausted"}  # an import has nothing that could take their place
 
 
 class Trigger(models.TextChoices):
@@ -37,8 +37,10 @@ class Trigger(models.TextChoices):
     LOGOUT = "logout-user", _("User logged out")
 
 
-class Subscription(Lane):
-    id = ObjectIdField(_("id"), primary_key=True, default=objectid.new, validators=[is_objectid], editable=False)
+class Subscription(QueueMixin):
+    id = ObjectIdField(
+        _("id"), primary_key=True, default=objectid.new_objectid, validators=[is_objectid], editable=False
+    )
     company = models.ForeignKey(Company, models.PROTECT, related_name="subscriptions", verbose_name=_("company"))
     name = models.CharField(_("name"), max_length=200)
     code = models.CharField(
@@ -124,7 +126,7 @@ class Subscription(Lane):
         return self.name
 
     def get_absolute_url(self) -> str:
-        return address_of("logs:subscription_detail", self.pk)
+        return cached_reverse("logs:subscription_detail", self.pk)
 
     def get_trigger_display(self) -> str:
         return str(Trigger(self.trigger).label) if self.is_trigger_known else self.trigger
@@ -152,14 +154,14 @@ class Subscription(Lane):
         self.encrypted_previous_secret, self.previous_secret_until = "", None
         if plain and self.encrypted_secret and self.is_secret_readable:  # one that no key opens would stop the lane
             self.encrypted_previous_secret = self.encrypted_secret
-            self.previous_secret_until = timezone.now() + PREVIOUS_SECRET_SIGNS
+            self.previous_secret_until = timezone.now() + PREVIOUS_SECRET_LIFETIME
         self.secret = plain
 
     @property
     def is_secret_readable(self) -> bool:
         try:
             return bool(self.secret)
-        except signing.SecretUnreadable:
+        except signing.SecretDecryptionError:
             return False
 
     @property
@@ -191,9 +193,9 @@ class Subscription(Lane):
         """None where no key opens them."""
         try:
             return [name for name, _value in self.headers]
-        except signing.SecretUnreadable:
+        except signing.SecretDecryptionError:
             return None
 
     def mark_edited(self, fields: list[str]) -> None:
         """Remember what was changed here, so that the next import keeps it."""
-        self.edited_fields = sorted({*self.edited_fields, *fields} - NOT_AT_COTALKER)
+        self.edited_fields = sorted({*self.edited_fields, *fields} - LOCAL_ONLY_FIELDS)

@@ -10,16 +10,16 @@ from django.utils.translation import gettext_lazy as _
 
 from ..cotalker import objectid
 from ..payloads.masking import masked_keys
-from ..url_cache import address_of
+from ..url_cache import cached_reverse
 from .choices import Cause, State
 from .fields import JSONTextField, ObjectIdField
 from .querysets import WebhookLogQuerySet
-from .redeliverable import Round
+from .redeliverable import RedeliverableMixin
 from .subscription import Subscription
 
 
-class WebhookLog(Round):
-    id = ObjectIdField(_("id"), primary_key=True, default=objectid.new)
+class WebhookLog(RedeliverableMixin):
+    id = ObjectIdField(_("id"), primary_key=True, default=objectid.new_objectid)
     subscription = models.ForeignKey(
         Subscription, models.PROTECT, related_name="logs", db_index=False, verbose_name=_("subscription")
     )
@@ -91,7 +91,7 @@ class WebhookLog(Round):
         return self.pk
 
     def get_absolute_url(self) -> str:
-        return address_of("logs:webhook_log_detail", self.pk)
+        return cached_reverse("logs:webhook_log_detail", self.pk)
 
     def get_cause_display(self) -> str:  # type: ignore[no-redef]
         """As Django's own, which reads through all choices for each row of a list."""

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from .choices import Cause
 
-MISSED_AFTER = timedelta(seconds=30)
+OFFLINE_AFTER = timedelta(seconds=30)
 
 
 class Worker(models.Model):

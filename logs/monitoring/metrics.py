@@ -14,9 +14,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from ..cotalker.outcomes import Cause
-from ..delivery.attempt_metrics import BUCKETS
+from ..delivery.attempt_metrics import DURATION_BUCKETS
 
-COUNTED = 10_000
+MAX_COUNTED = 10_000
 CAUSES = ["", *Cause]
 
 # A recursion from lane to lane: PostgreSQL has no skip scan.
@@ -98,8 +98,8 @@ class DatabaseCollector(Collector):
         yield blocked
         yield GaugeMetricFamily(
             "cotadmin_logs_waiting",
-            f"Logs that are due, in all lanes. Counted up to {COUNTED}: that many means so many or more.",
-            value=self._rows(_LOGS, [COUNTED])[0][0],
+            f"Logs that are due, in all lanes. Counted up to {MAX_COUNTED}: that many means so many or more.",
+            value=self._rows(_LOGS, [MAX_COUNTED])[0][0],
         )
         yield GaugeMetricFamily(
             "cotadmin_oldest_waiting_seconds",
@@ -142,6 +142,6 @@ class DatabaseCollector(Collector):
 
 def _buckets(counts: list[tuple]) -> list[tuple[str, float]]:
     """As Prometheus wants them: how many took at most so long, the last being all."""
-    each = [sum(row[2][place] for row in counts) for place in range(len(BUCKETS))]
-    bounds = [str(bound) for bound in BUCKETS]
+    each = [sum(row[2][place] for row in counts) for place in range(len(DURATION_BUCKETS))]
+    bounds = [str(bound) for bound in DURATION_BUCKETS]
     return [*zip(bounds, map(float, accumulate(each)), strict=True), ("+Inf", float(sum(row[0] for row in counts)))]

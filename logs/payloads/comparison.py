@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from .diff import folded_from, shown, shown_pair, texts_of
-from .json_tree import Number, PointerError, as_json, pointer_to, resolve
-from .masking import MASK, MaskedKeys, mask_inside, mask_json
+from .diff import display_pair, display_text, display_texts, first_difference
+from .json_tree import PointerError, RawNumber, pointer_to, resolve_pointer, to_json
+from .masking import MASK, MaskedKeys, mask_embedded_json, mask_json
 
-LIMIT = 500
+MAX_DIFFERENCES = 500
 
 _MISSING = object()
 
@@ -47,7 +47,7 @@ class Difference:
 
     @property
     def folded_from(self) -> int:
-        return folded_from(self.this, self.that)
+        return first_difference(self.this, self.that)
 
     @property
     def place(self) -> str:
@@ -68,12 +68,12 @@ class Comparison:
         return sum(not row.is_masked for row in self.differences)
 
 
-def compare(this: Any, that: Any, keys: MaskedKeys, limit: int = LIMIT) -> Comparison:
+def compare_payloads(this: Any, that: Any, keys: MaskedKeys, limit: int = MAX_DIFFERENCES) -> Comparison:
     """The first `limit` differences of two parsed events (see tree.parse), from `this` to `that`."""
     return _first(limit, _differences("", _data(this), _data(that), keys))
 
 
-def compare_edit(stored: Any, edited: Any, keys: MaskedKeys, limit: int = LIMIT) -> Comparison:
+def compare_edit(stored: Any, edited: Any, keys: MaskedKeys, limit: int = MAX_DIFFERENCES) -> Comparison:
     """The same of whole events, of which one was made from the other by a person: pointers count from the root.
 
     A masked value that was left alone is no difference. That another was changed is told, for so much is on record anyway.
@@ -93,7 +93,7 @@ def _is_touched(pointer: str, stored: Any, edited: Any) -> bool:
 
 def _json_at(pointer: str, event: Any) -> str | None:
     try:
-        return as_json(resolve(event, pointer))
+        return to_json(resolve_pointer(event, pointer))
     except PointerError:
         return None
 
@@ -111,11 +111,11 @@ def _differences(pointer: str, this: Any, that: Any, keys: MaskedKeys) -> Iterat
     elif isinstance(this, list) and isinstance(that, list):
         yield from _differences_of_lists(pointer, this, that, keys)
     elif this is _MISSING:
-        yield Difference(pointer, "added", that=shown(that, keys))
+        yield Difference(pointer, "added", that=display_text(that, keys))
     elif that is _MISSING:
-        yield Difference(pointer, "removed", this=shown(this, keys))
+        yield Difference(pointer, "removed", this=display_text(this, keys))
     elif _comparable(this, keys) != _comparable(that, keys):
-        yield Difference(pointer, "changed", *shown_pair(this, that, keys))
+        yield Difference(pointer, "changed", *display_pair(this, that, keys))
 
 
 def _differences_of_lists(pointer: str, this: list, that: list, keys: MaskedKeys) -> Iterator[Difference]:
@@ -127,7 +127,7 @@ def _differences_of_lists(pointer: str, this: list, that: list, keys: MaskedKeys
     before, after = ({_comparable(item, keys): item for item in items} for items in (this, that))
     if before == after and [_comparable(item, keys) for item in this] == [_comparable(item, keys) for item in that]:
         return
-    texts = texts_of(before | after, keys)
+    texts = display_texts(before | after, keys)
     yield Difference(
         pointer,
         "changed",
@@ -147,6 +147,6 @@ def _masked(pointer: str, this: Any, that: Any) -> Iterable[Difference]:
 
 def _comparable(value: Any, keys: MaskedKeys) -> str:
     """Equal texts for values that are equal but for what is masked in them; "1" is not 1."""
-    if isinstance(value, str) and not isinstance(value, Number):
-        return as_json(mask_inside(value, keys))
-    return mask_json(as_json(value, sort_keys=True), keys)
+    if isinstance(value, str) and not isinstance(value, RawNumber):
+        return to_json(mask_embedded_json(value, keys))
+    return mask_json(to_json(value, sort_keys=True), keys)

@@ -9,8 +9,8 @@ import unicodedata
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .json_tree import Number, as_json, pointer_to
-from .masking import MASK, MaskedKeys, mask_inside, mask_json
+from .json_tree import RawNumber, pointer_to, to_json
+from .masking import MASK, MaskedKeys, mask_embedded_json, mask_json
 
 EMPTY = '""'  # so that it can be seen
 BEFORE_DIFFERENCE = 60  # characters of a long value that are shown before the first that differs
@@ -45,10 +45,10 @@ class Change:
 
     @property
     def folded_from(self) -> int:
-        return folded_from(self.previous, self.changed_to)
+        return first_difference(self.previous, self.changed_to)
 
 
-def folded_from(before: str, after: str) -> int:
+def first_difference(before: str, after: str) -> int:
     """From which character on two long values are shown while they are folded, so that it can be seen how they differ."""
     low, high = 0, min(len(before), len(after))
     while low < high:  # each comparison of the beginnings is one of memory
@@ -57,7 +57,7 @@ def folded_from(before: str, after: str) -> int:
     return max(low - BEFORE_DIFFERENCE, 0)
 
 
-def changes(event: Any, keys: MaskedKeys) -> list[Change]:
+def iter_changes(event: Any, keys: MaskedKeys) -> list[Change]:
     """The rows of a parsed event (see tree.parse), none where it has no diff. Odd entries come out as what is there."""
     diff = _diff(event)
     if isinstance(diff, dict):
@@ -92,15 +92,15 @@ def _change(pointer: str, entry: Any, keys: MaskedKeys) -> Change:
         return Change(pointer, kind, _masked(previous), _masked(changed_to), is_masked=True)
     if isinstance(previous, list) and isinstance(changed_to, list):
         return _change_of_list(pointer, previous, changed_to, keys)
-    return Change(pointer, kind, *shown_pair(previous, changed_to, keys))
+    return Change(pointer, kind, *display_pair(previous, changed_to, keys))
 
 
 def _change_of_list(pointer: str, previous: list[Any], changed_to: list[Any], keys: MaskedKeys) -> Change:
     before, after = _items_of(previous), _items_of(changed_to)
-    texts = texts_of(before | after, keys)
+    texts = display_texts(before | after, keys)
     if before.keys() == after.keys():
         kept_before, kept_after = (
-            [texts[as_json(item, sort_keys=True)] for item in items] for items in (previous, changed_to)
+            [texts[to_json(item, sort_keys=True)] for item in items] for items in (previous, changed_to)
         )
     else:
         kept_before = [texts[item] for item in before if item in after]
@@ -108,8 +108,8 @@ def _change_of_list(pointer: str, previous: list[Any], changed_to: list[Any], ke
     return Change(
         pointer,
         "changed",
-        shown(previous, keys),
-        shown(changed_to, keys),
+        display_text(previous, keys),
+        display_text(changed_to, keys),
         added_items=[texts[item] for item in after if item not in before],
         removed_items=[texts[item] for item in before if item not in after],
         kept_before=kept_before,
@@ -136,12 +136,12 @@ def _masked(value: Any) -> str:
 
 def _items_of(array: list[Any]) -> dict[str, Any]:
     """The distinct items in their order, by what each is compared by."""
-    return {as_json(item, sort_keys=True): item for item in array}
+    return {to_json(item, sort_keys=True): item for item in array}
 
 
-def texts_of(items: dict[str, Any], keys: MaskedKeys) -> dict[str, str]:
+def display_texts(items: dict[str, Any], keys: MaskedKeys) -> dict[str, str]:
     """What is shown of each of the items; all as JSON where two of them would look alike."""
-    texts = {item: shown(value, keys) for item, value in items.items()}
+    texts = {item: display_text(value, keys) for item, value in items.items()}
     if len({_look(text) for text in texts.values()}) == len(texts):
         return texts
     as_json_texts = {item: _shown_as_json(value, keys) for item, value in items.items()}
@@ -150,9 +150,9 @@ def texts_of(items: dict[str, Any], keys: MaskedKeys) -> dict[str, str]:
     return {item: _escaped(text) for item, text in as_json_texts.items()}
 
 
-def shown_pair(before: Any, after: Any, keys: MaskedKeys) -> tuple[str, str]:
+def display_pair(before: Any, after: Any, keys: MaskedKeys) -> tuple[str, str]:
     """Both as `shown`; as JSON where they would look alike."""
-    texts = shown(before, keys), shown(after, keys)
+    texts = display_text(before, keys), display_text(after, keys)
     if not (texts[0] and texts[1]) or _look(texts[0]) != _look(texts[1]):
         return texts
     texts = _shown_as_json(before, keys), _shown_as_json(after, keys)
@@ -174,16 +174,16 @@ def _escaped(text: str) -> str:
     return "".join(letter if letter.isascii() or letter in MASK else f"\\u{ord(letter):04x}" for letter in text)
 
 
-def shown(value: Any, keys: MaskedKeys) -> str:
+def display_text(value: Any, keys: MaskedKeys) -> str:
     """A string as it is, but an empty one as JSON, as everything else; masked values are masked. "" where there is nothing."""
     if value is _MISSING:
         return ""
     if value == "":
         return EMPTY
-    return mask_inside(value, keys) if isinstance(value, str) else _shown_as_json(value, keys)
+    return mask_embedded_json(value, keys) if isinstance(value, str) else _shown_as_json(value, keys)
 
 
 def _shown_as_json(value: Any, keys: MaskedKeys) -> str:
-    if isinstance(value, str) and not isinstance(value, Number):
-        return as_json(mask_inside(value, keys))
-    return mask_json(as_json(value), keys)
+    if isinstance(value, str) and not isinstance(value, RawNumber):
+        return to_json(mask_embedded_json(value, keys))
+    return mask_json(to_json(value), keys)

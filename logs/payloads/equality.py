@@ -6,25 +6,25 @@ import json
 from decimal import Decimal
 from typing import Any
 
-from .json_tree import Number, as_json
+from .json_tree import RawNumber, to_json
 
 
-def is_same(one: str, other: str) -> bool:
+def is_same_json(one: str, other: str) -> bool:
     """Of texts that strict_json took."""
     return _canonical(one) == _canonical(other)
 
 
 def _canonical(text: str) -> str:
-    return as_json(_parsed(text), sort_keys=True)
+    return to_json(_parsed(text), sort_keys=True)
 
 
 def _parsed(text: str) -> Any:
     return json.loads(text, parse_int=_number, parse_float=_number)
 
 
-def _number(text: str) -> Number:
+def _number(text: str) -> RawNumber:
     """As a number without trailing zeros, to its last digit: 1.0 is 1, and 0.1 is not the double nearest to it."""
     sign, digits, exponent = Decimal(text).as_tuple()
     figures = "".join(map(str, digits)).lstrip("0")
     kept = figures.rstrip("0")
-    return Number(f"{'-' * sign}{kept}e{int(exponent) + len(figures) - len(kept)}" if kept else "0")
+    return RawNumber(f"{'-' * sign}{kept}e{int(exponent) + len(figures) - len(kept)}" if kept else "0")

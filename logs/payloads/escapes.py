@@ -9,7 +9,10 @@ import json
 import re
 from typing import Any
 
-NUL, HALF = r"\u2400", r"\ufffd"  # ␀ and �, as escapes of the same length: every place in the text stays the same
+NUL_PLACEHOLDER, SURROGATE_PLACEHOLDER = (
+    r"\u2400",
+    r"\ufffd",
+)  # ␀ and �, as escapes of the same length: every place in the text stays the same
 _UNSHOWABLE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 _PAIR = r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 _ESCAPE = re.compile(rf"{_PAIR}|(?P<nul>\\u0000)|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{{2}})|\\.", re.DOTALL)
@@ -31,12 +34,12 @@ def may_be_unshowable(text: str) -> bool:
     return "\\u" in text and _UNSHOWABLE.search(text) is not None
 
 
-def quoted(value: Any) -> str:
+def quote_json(value: Any) -> str:
     """A string as JSON, its letters as they are, but for what no text can hold."""
     return _HALVES.sub(lambda half: f"\\u{ord(half[0]):04x}", json.dumps(value, ensure_ascii=False))
 
 
 def _placeholder(escape: re.Match[str]) -> str:
     if escape["nul"]:
-        return NUL
-    return HALF if escape["half"] else escape[0]
+        return NUL_PLACEHOLDER
+    return SURROGATE_PLACEHOLDER if escape["half"] else escape[0]

@@ -15,18 +15,18 @@ from typing import Any
 
 import msgspec
 
-from .escapes import may_be_unshowable, quoted, with_placeholders
-from .masking import MASK, MaskedKeys, is_under_masked_key, mask_inside, mask_json
+from .escapes import may_be_unshowable, quote_json, with_placeholders
+from .masking import MASK, MaskedKeys, is_under_masked_key, mask_embedded_json, mask_json
 
-CHUNK = 100
-CUT = 500
-CHUNK_LENGTH = 23_000  # characters on the page, after which a chunk ends: it has to stay below 30 KB
+CHILDREN_PER_CHUNK = 100
+MAX_STRING_SHOWN = 500
+MAX_CHUNK_LENGTH = 23_000  # characters on the page, after which a chunk ends: it has to stay below 30 KB
 OPENED_LEVELS = 12  # what lies deeper is opened on a page of its own
-BEFORE_THE_PLACE = 5  # siblings that are shown above a place that was asked for
+SIBLINGS_BEFORE = 5  # siblings that are shown above a place that was asked for
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")  # RFC 6901 knows no leading zeros
 
 
-class Number(str):
+class RawNumber(str):
     """A number as it was written: 1.10, 1e5, 12345678901234567890."""
 
 
@@ -68,15 +68,15 @@ class Chunk:
         return end if end < self.total else None
 
 
-def parse(text: str) -> Any:
+def parse_json(text: str) -> Any:
     """The value of a stored payload, with every number as a Number, and placeholders for what cannot be shown."""
-    return parse_to_the_letter(with_placeholders(text))
+    return parse_exact(with_placeholders(text))
 
 
-def parse_to_the_letter(text: str) -> Any:
+def parse_exact(text: str) -> Any:
     """The same for what is to be written again, with `as_json` or `indented`. Its strings may hold what no page can."""
     with _no_garbage():
-        return json.loads(text, parse_int=Number, parse_float=Number)
+        return json.loads(text, parse_int=RawNumber, parse_float=RawNumber)
 
 
 @contextmanager
@@ -98,7 +98,7 @@ def pointer_to(parent: str, key: str | int) -> str:
     return f"{parent}/{str(key).replace('~', '~0').replace('/', '~1')}"
 
 
-def resolve(value: Any, pointer: str) -> Any:
+def resolve_pointer(value: Any, pointer: str) -> Any:
     """The value at the pointer; raises PointerError."""
     for step in _steps(pointer):
         if isinstance(value, dict) and step in value:
@@ -110,7 +110,7 @@ def resolve(value: Any, pointer: str) -> Any:
     return value
 
 
-def children(
+def child_chunk(
     value: Any,
     pointer: str,
     *,
@@ -126,12 +126,16 @@ def children(
     """
     if is_under_masked_key(pointer, keys) and not _is_revealed(pointer, revealed):
         raise PointerError(f"{pointer[:200]} is masked")
-    container = resolve(value, pointer)
+    container = resolve_pointer(value, pointer)
     if not isinstance(container, dict | list):
         raise PointerError(f"{pointer[:200]} has no children")
     names = list(container) if isinstance(container, dict) else range(len(container))
     end = len(names) if before is None else min(before, len(names))
-    numbers = range(start, min(start + CHUNK, end)) if before is None else range(end - 1, max(end - CHUNK, 0) - 1, -1)
+    numbers = (
+        range(start, min(start + CHILDREN_PER_CHUNK, end))
+        if before is None
+        else range(end - 1, max(end - CHILDREN_PER_CHUNK, 0) - 1, -1)
+    )
     touched = _below(pointer, changed)
     nodes: list[Node] = []
     length = 0
@@ -139,7 +143,7 @@ def children(
         name = names[number]
         child = _node(str(name), container[name], pointer_to(pointer, name), keys, revealed, touched)
         length += _length_on_page(child)
-        if nodes and length > CHUNK_LENGTH:
+        if nodes and length > MAX_CHUNK_LENGTH:
             break
         nodes.append(child)
     if before is None:
@@ -152,17 +156,19 @@ def _length_on_page(child: Node) -> int:
     return 550 + 4 * len(child.pointer) if child.size else 200 + len(child.pointer) + 2 * len(child.text)
 
 
-def opened(value: Any, at: str = "", pointer: str = "", *, keys: MaskedKeys, **look: Any) -> Chunk:
+def expanded(value: Any, at: str = "", pointer: str = "", *, keys: MaskedKeys, **look: Any) -> Chunk:
     """The children at `pointer`, with `data` and the way down to the place `at` open. A place that is not there opens less.
 
     `look`: `revealed` and `changed`, as for `children`.
     """
     start = 0
     if at.startswith(f"{pointer}/"):
-        start = max(0, _number_of(resolve(value, pointer), at[len(pointer) + 1 :].partition("/")[0]) - BEFORE_THE_PLACE)
-    chunk = children(value, pointer, keys=keys, start=start, **look)
+        start = max(
+            0, _number_of(resolve_pointer(value, pointer), at[len(pointer) + 1 :].partition("/")[0]) - SIBLINGS_BEFORE
+        )
+    chunk = child_chunk(value, pointer, keys=keys, start=start, **look)
     nodes = [
-        replace(child, inside=opened(value, at, child.pointer, keys=keys, **look)) if _is_opened(child, at) else child
+        replace(child, inside=expanded(value, at, child.pointer, keys=keys, **look)) if _is_opened(child, at) else child
         for child in chunk.nodes
     ]
     return replace(chunk, nodes=nodes)
@@ -181,24 +187,24 @@ def _number_of(container: dict | list, step: str) -> int:
     return min(int(step), len(container) - 1) if _INDEX.fullmatch(step) else 0
 
 
-def node(value: Any, pointer: str, *, keys: MaskedKeys, revealed: frozenset[str] = frozenset()) -> Node:
+def build_node(value: Any, pointer: str, *, keys: MaskedKeys, revealed: frozenset[str] = frozenset()) -> Node:
     """The node at `pointer`; raises PointerError."""
-    found = resolve(value, pointer)
+    found = resolve_pointer(value, pointer)
     steps = list(_steps(pointer))
     if is_under_masked_key(pointer, keys) and _is_revealed(pointer, revealed) and isinstance(found, dict | list):
-        return Node(steps[-1], pointer, "string", as_json(found))
+        return Node(steps[-1], pointer, "string", to_json(found))
     return _node(steps[-1] if steps else "", found, pointer, keys, revealed, _Touched())
 
 
-def whole(value: Any, pointer: str, keys: MaskedKeys) -> str:
+def value_text(value: Any, pointer: str, keys: MaskedKeys) -> str:
     """What is at the pointer, to be copied: a string as it is, everything else as JSON, with masked values masked.
 
     Raises PointerError, also where it is masked itself: what lies under a masked key is not even said to be there.
     """
     if is_under_masked_key(pointer, keys):
         raise PointerError(f"{pointer[:200]} is masked")
-    found = resolve(value, pointer)
-    return mask_inside(found, keys) if _kind(found) == "string" else mask_json(as_json(found), keys)
+    found = resolve_pointer(value, pointer)
+    return mask_embedded_json(found, keys) if _kind(found) == "string" else mask_json(to_json(found), keys)
 
 
 def _node(key: str, value: Any, pointer: str, keys: MaskedKeys, revealed: frozenset[str], touched: _Touched) -> Node:
@@ -209,7 +215,7 @@ def _node(key: str, value: Any, pointer: str, keys: MaskedKeys, revealed: frozen
     if kind in ("object", "array"):
         return Node(key, pointer, kind, size=len(value), is_changed=is_changed, has_changes_below=is_below)
     text = value if is_revealed and kind == "string" else _text(value, keys)
-    shown = text if is_revealed else text[:CUT]
+    shown = text if is_revealed else text[:MAX_STRING_SHOWN]
     return Node(key, pointer, kind, shown, len(shown) < len(text), len(text), is_changed=is_changed)
 
 
@@ -217,7 +223,7 @@ def _text(value: Any, keys: MaskedKeys) -> str:
     """What is shown of a scalar; nothing of a container."""
     if isinstance(value, dict | list):
         return ""
-    return mask_inside(value, keys) if _kind(value) == "string" else as_json(value)
+    return mask_embedded_json(value, keys) if _kind(value) == "string" else to_json(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +254,7 @@ def _kind(value: Any) -> str:
         return "null"
     if isinstance(value, bool):
         return "boolean"
-    return "number" if isinstance(value, Number) else "string"
+    return "number" if isinstance(value, RawNumber) else "string"
 
 
 def _steps(pointer: str) -> Iterator[str]:
@@ -262,33 +268,33 @@ def _unescaped(step: str) -> str:
     return step.replace("~1", "/").replace("~0", "~")
 
 
-def as_json(value: Any, *, sort_keys: bool = False) -> str:
+def to_json(value: Any, *, sort_keys: bool = False) -> str:
     """Compact JSON that keeps the spelling of numbers; with `sort_keys`, equal values have equal texts."""
-    if isinstance(value, Number):
+    if isinstance(value, RawNumber):
         return value
     if isinstance(value, dict):
         items = sorted(value.items()) if sort_keys else value.items()
-        return "{" + ",".join(f"{quoted(key)}:{as_json(item, sort_keys=sort_keys)}" for key, item in items) + "}"
+        return "{" + ",".join(f"{quote_json(key)}:{to_json(item, sort_keys=sort_keys)}" for key, item in items) + "}"
     if isinstance(value, list):
-        return "[" + ",".join(as_json(item, sort_keys=sort_keys) for item in value) + "]"
-    return quoted(value)
+        return "[" + ",".join(to_json(item, sort_keys=sort_keys) for item in value) + "]"
+    return quote_json(value)
 
 
-def formatted(text: str) -> str:
+def format_value(text: str) -> str:
     """A JSON text for people to read. Numbers, escapes and the order of keys stay as they are."""
     if may_be_unshowable(text):
-        return indented(parse_to_the_letter(text))
+        return indent_json(parse_exact(text))
     return msgspec.json.format(text, indent=2)
 
 
-def indented(value: Any, margin: str = "") -> str:
+def indent_json(value: Any, margin: str = "") -> str:
     """The same for people to read and edit: a line for each value."""
     if not value or not isinstance(value, dict | list):
-        return as_json(value)
+        return to_json(value)
     inside = f"{margin}  "
     if isinstance(value, dict):
-        lines = [f"{inside}{quoted(key)}: {indented(item, inside)}" for key, item in value.items()]
+        lines = [f"{inside}{quote_json(key)}: {indent_json(item, inside)}" for key, item in value.items()]
     else:
-        lines = [f"{inside}{indented(item, inside)}" for item in value]
+        lines = [f"{inside}{indent_json(item, inside)}" for item in value]
     first, last = "{}" if isinstance(value, dict) else "[]"
     return f"{first}\n" + ",\n".join(lines) + f"\n{margin}{last}"

@@ -16,7 +16,7 @@ from urllib.parse import unquote_plus
 
 from django.conf import settings
 
-from .escapes import quoted
+from .escapes import quote_json
 
 MASK = "••••••••"
 DEFAULT_MASKED_KEYS = (
@@ -114,10 +114,10 @@ def mask_json(text: str, keys: MaskedKeys) -> str:
 
     A string that holds JSON itself is masked inside.
     """
-    return mask_json_start(text, keys, len(text))
+    return mask_json_prefix(text, keys, len(text))
 
 
-def mask_json_start(text: str, keys: MaskedKeys, length: int) -> str:
+def mask_json_prefix(text: str, keys: MaskedKeys, length: int) -> str:
     """The beginning of the masked text: what comes of the first `length` characters. The text itself must be whole.
 
     To mask what was cut off is not the same: a string that holds JSON, cut in two, would not be known as such.
@@ -153,14 +153,14 @@ def _masked_places(text: str, keys: MaskedKeys, length: int) -> Iterator[tuple[i
                 yield match.start(), match.end(), masked
         elif token[0] == '"' and "\\" in token:
             inside = _decoded(token)
-            if inside is not None and (hidden := mask_inside(inside, keys)) != inside:
-                yield match.start(), match.end(), quoted(hidden)
+            if inside is not None and (hidden := mask_embedded_json(inside, keys)) != inside:
+                yield match.start(), match.end(), quote_json(hidden)
         last = token
     if secret_from >= 0:  # a text that was cut off
         yield secret_from, len(text), masked
 
 
-def mask_inside(text: str, keys: MaskedKeys) -> str:
+def mask_embedded_json(text: str, keys: MaskedKeys) -> str:
     """The value of a string, masked where it holds an object or an array as JSON."""
     return mask_json(text, keys) if _begins_as_json(text) else text
 
@@ -187,12 +187,12 @@ def mask_text(text: str, keys: MaskedKeys) -> str:
     if not text:
         return text
     is_whole = _begins_as_json(text) and _is_json(text)  # not words, nor JSON that was cut off
-    return _mask_credentials(mask_json(text, keys)) if is_whole else mask_closely(text, keys)
+    return _mask_credentials(mask_json(text, keys)) if is_whole else mask_text_deep(text, keys)
 
 
-def mask_closely(text: str, keys: MaskedKeys) -> str:
+def mask_text_deep(text: str, keys: MaskedKeys) -> str:
     """As `mask_text`; `key=value` is also looked for in the strings of JSON."""
-    return _mask_credentials(_mask_fragments(mask_inside(text, keys), keys))
+    return _mask_credentials(_mask_fragments(mask_embedded_json(text, keys), keys))
 
 
 def _mask_credentials(text: str) -> str:

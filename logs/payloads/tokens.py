@@ -11,10 +11,10 @@ from urllib.parse import unquote
 import msgspec
 
 from .escapes import with_placeholders
-from .masking import MASK, MaskedKeys, mask_closely, mask_inside
+from .masking import MASK, MaskedKeys, mask_embedded_json, mask_text_deep
 
-WORD_LENGTH = 64
-ENCODED_IN_ENCODED = 5  # an address in the query of an address in the query of an address; JSON in JSON in JSON
+MAX_TOKEN_LENGTH = 64
+MAX_ENCODING_DEPTH = 5  # an address in the query of an address in the query of an address; JSON in JSON in JSON
 
 _WORD = re.compile(r"[^\W_]+")
 _HAS_OBJECTID = re.compile("[0-9a-f]{24}", re.IGNORECASE)
@@ -26,32 +26,32 @@ _LATIN_ACCENTS = re.compile("[\u0300-\u034e\u0350-\u036f]+")
 
 def search_tokens(value: Any, keys: MaskedKeys) -> list[str]:
     """The distinct words of all values of a parsed JSON value, or of a text; of keys, only of those that hold an ObjectId."""
-    return list(dict.fromkeys(indexed(words_in(" ".join(searched_texts(value, keys))))))
+    return list(dict.fromkeys(index_tokens(words_of(" ".join(indexable_texts(value, keys))))))
 
 
-def indexed(words: Iterable[str]) -> list[str]:
+def index_tokens(words: Iterable[str]) -> list[str]:
     """What an index has of the words: no single letters, and of long ones the beginning."""
-    return [word[:WORD_LENGTH] for word in words if len(word) > 1 or word.isdigit()]
+    return [word[:MAX_TOKEN_LENGTH] for word in words if len(word) > 1 or word.isdigit()]
 
 
-def words_in(text: str) -> list[str]:
+def words_of(text: str) -> list[str]:
     """All words of a text in their order, whole; single letters, too."""
-    return _WORD.findall(folded(text))
+    return _WORD.findall(fold_accents(text))
 
 
-def as_written(text: str) -> Any:
+def parse_keeping_numbers(text: str) -> Any:
     """The parsed JSON text, its fractions as texts: who looks for 1.50 has seen 1.50. Raises msgspec.DecodeError."""
     return _decoder.decode(with_placeholders(text))
 
 
-def searched_texts(value: Any, keys: MaskedKeys) -> list[str]:
+def indexable_texts(value: Any, keys: MaskedKeys) -> list[str]:
     """The texts of which words are made. Of what is encoded, as in a URL or as JSON in a string, what it says, too."""
     texts: list[str] = []
     _collect(value, keys, texts)
     return texts
 
 
-def folded(text: str) -> str:
+def fold_accents(text: str) -> str:
     """The text without case and accents, as words are compared."""
     if text.isascii():
         return text.lower()
@@ -83,15 +83,15 @@ def _readings(text: str, keys: MaskedKeys) -> list[str]:
     """The text as it stands, and what it says: %2F in an address, \\n and \\u00e1 in JSON. Where that has something to hide, the
     text itself is left out.
     """
-    shown = mask_inside(text, keys)
+    shown = mask_embedded_json(text, keys)
     if "%" not in shown and "\\" not in shown:
         return [shown]
     said = shown
     found: list[str] = []
-    for _time in range(ENCODED_IN_ENCODED):
+    for _time in range(MAX_ENCODING_DEPTH):
         if (decoded := _ESCAPE.sub(_unescaped, unquote(said))) == said:
             break
-        said = mask_closely(decoded, keys)
+        said = mask_text_deep(decoded, keys)
         found.append(said)
     hides = said.count(MASK) > shown.count(MASK)
     return [said] if hides else [shown, *found]

@@ -11,7 +11,18 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
-from ..models import LAST_STEP, RUN_BEGAN, AuditAction, AuditEntry, Outcome, PauseReason, Run, RunState, Why, wake
+from ..models import (
+    DISPATCH_SIGNAL,
+    LAST_STAGE,
+    AuditAction,
+    AuditEntry,
+    BulkRedeliveryState,
+    ItemOutcome,
+    PauseReason,
+    Run,
+    SkipReason,
+    notify_workers,
+)
 
 # What is queued is settled by the recorder alone, who locks the logs first, and in the same order: an outcome that is committed
 # in this moment stands.
@@ -45,56 +56,66 @@ UPDATE logs_subscription SET lane_version = lane_version + 1 FROM lane WHERE log
 """
 
 
-def pause(run: Run, *, by, reason: PauseReason = PauseReason.PERSON) -> bool:
+def pause_bulk(run: Run, *, by, reason: PauseReason = PauseReason.PERSON) -> bool:
     """Send nothing more until somebody lets it go on; False where it does not run. `by` None: it pauses by itself."""
     with transaction.atomic():
-        if not _change(run, [RunState.RUNNING], state=RunState.PAUSED, pause_reason=reason):
+        if not _change(run, [BulkRedeliveryState.RUNNING], state=BulkRedeliveryState.PAUSED, pause_reason=reason):
             return False
-        withdraw(run)
+        dequeue_items(run)
         AuditEntry.record(by, AuditAction.RUN_PAUSED, run.record_key, reason)
     return True
 
 
-def go_on(run: Run, *, by) -> bool:
+def resume_bulk(run: Run, *, by) -> bool:
     """Whatever failed until now is known to the person; False where it is not paused."""
     with transaction.atomic():
-        paused = Run.objects.select_for_update().filter(pk=run.pk, state=RunState.PAUSED).first()
+        paused = Run.objects.select_for_update().filter(pk=run.pk, state=BulkRedeliveryState.PAUSED).first()
         if paused is None:
             return False
-        step = LAST_STEP if paused.pause_reason == PauseReason.CANARY_DONE else paused.step
-        columns = {"state": RunState.RUNNING, "pause_reason": "", "judged_from": Now(), "step": step, "responsible": by}
-        _change(run, [RunState.PAUSED], **columns)
+        step = LAST_STAGE if paused.pause_reason == PauseReason.CANARY_DONE else paused.step
+        columns = {
+            "state": BulkRedeliveryState.RUNNING,
+            "pause_reason": "",
+            "judged_from": Now(),
+            "step": step,
+            "responsible": by,
+        }
+        _change(run, [BulkRedeliveryState.PAUSED], **columns)
         AuditEntry.record(by, AuditAction.RUN_RESUMED, run.record_key)
-        wake(RUN_BEGAN)
+        notify_workers(DISPATCH_SIGNAL)
     return True
 
 
-def stop(run: Run, *, by) -> bool:
+def stop_bulk(run: Run, *, by) -> bool:
     """Send nothing more, for good; False where it has ended."""
     with transaction.atomic():
         if not _change(
-            run, [RunState.RUNNING, RunState.PAUSED], state=RunState.STOPPED, pause_reason="", ended_at=Now()
+            run,
+            [BulkRedeliveryState.RUNNING, BulkRedeliveryState.PAUSED],
+            state=BulkRedeliveryState.STOPPED,
+            pause_reason="",
+            ended_at=Now(),
         ):
             return False
-        withdraw(run)
-        skip_waiting(run, Why.STOPPED)
+        dequeue_items(run)
+        exclude_waiting(run, SkipReason.STOPPED)
         AuditEntry.record(by, AuditAction.RUN_STOPPED, run.record_key)
     return True
 
 
-def leave_lane(run: Run, lane: str, *, by) -> bool:
+def exclude_subscription(run: Run, lane: str, *, by) -> bool:
     """Send nothing more of it to this subscription; False where nothing was left to send."""
     with transaction.atomic():
         if not Run.objects.select_for_update().open().filter(pk=run.pk).exists():
             return False
-        withdraw(run, [lane])
-        if not skip_waiting(run, Why.LANE_LEFT, [lane]):
+        dequeue_items(run, [lane])
+        if not exclude_waiting(run, SkipReason.LANE_LEFT, [lane]):
             return False
         AuditEntry.record(by, AuditAction.RUN_LANE_LEFT, lane, run.record_key)
     return True
 
 
-def withdraw(run: Run, lanes: Collection[str] | None = None) -> None:
+def dequeue_items(run: Run, lanes: Collection[str] | None = None) -> None:
     """Take out of the lanes what the run has put there, and is not settled: it waits again. The run must be locked."""
     asked = {"run": run.pk, "lanes": None if lanes is None else list(lanes)}
     with connection.cursor() as cursor:
@@ -102,16 +123,16 @@ def withdraw(run: Run, lanes: Collection[str] | None = None) -> None:
         cursor.execute(_WITHDRAW, asked)
         touched = {lane for (lane,) in cursor.fetchall()}
         cursor.execute(_NOTICE, {"lanes": list(touched)})
-    wake(*touched)
+    notify_workers(*touched)
 
 
-def skip_waiting(run: Run, why: Why, lanes: Collection[str] | None = None) -> int:
-    waiting = run.entries.filter(outcome=Outcome.WAITING)
+def exclude_waiting(run: Run, why: SkipReason, lanes: Collection[str] | None = None) -> int:
+    waiting = run.entries.filter(outcome=ItemOutcome.WAITING)
     if lanes is not None:
         waiting = waiting.filter(subscription__in=lanes)
-    return waiting.update(outcome=Outcome.SKIPPED, why=why, settled_at=Now())
+    return waiting.update(outcome=ItemOutcome.SKIPPED, why=why, settled_at=Now())
 
 
-def _change(run: Run, states: list[RunState], **columns: Any) -> bool:
+def _change(run: Run, states: list[BulkRedeliveryState], **columns: Any) -> bool:
     """In this order with a worker that feeds the run: it holds the row while it does."""
     return Run.objects.filter(pk=run.pk, state__in=states).update(**columns) == 1

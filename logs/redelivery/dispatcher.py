@@ -18,11 +18,21 @@ from datetime import datetime, timedelta
 from django.db import OperationalError, connection, transaction
 from django.db.models.functions import Now
 
-from cotadmin.database import is_away
+from cotadmin.database import is_connection_lost
 
-from ..models import LAST_STEP, WINDOW, Canary, Outcome, PauseReason, Run, RunState, Subscription, Why
-from .controls import pause, skip_waiting, withdraw
-from .enqueue import put_into_lanes
+from ..models import (
+    FAILURE_WINDOW,
+    LAST_STAGE,
+    BulkRedeliveryState,
+    ItemOutcome,
+    PauseReason,
+    RolloutPolicy,
+    Run,
+    SkipReason,
+    Subscription,
+)
+from .controls import dequeue_items, exclude_waiting, pause_bulk
+from .enqueue import enqueue_items
 
 # A lane on hold sends re-deliveries and nothing that stands among the waiting. The order is that of all who lock several logs.
 _HELD = """
@@ -36,60 +46,62 @@ UPDATE logs_webhooklog log SET turn = 1 FROM held WHERE log.id = held.id AND log
 """
 
 
-def tidy(run: Run) -> list[str]:
+def reconcile(run: Run) -> list[str]:
     """The lanes to which more may be sent: what is of others is skipped. The run must be locked."""
     lanes = Subscription.objects.filter(pk__in=run.lanes)
     visible = set(lanes.visible_to(run.responsible).values_list("pk", flat=True)) if run.responsible else set(run.lanes)
     active = {pk: held_at for pk, held_at in lanes.filter(is_active=True).exclude(url="").values_list("pk", "held_at")}
-    for why, gone in ((Why.INVISIBLE, set(run.lanes) - visible), (Why.INACTIVE, visible - active.keys())):
+    for why, gone in ((SkipReason.INVISIBLE, set(run.lanes) - visible), (SkipReason.INACTIVE, visible - active.keys())):
         if gone and run.entries.open().filter(subscription__in=gone).exists():
-            withdraw(run, gone)
-            skip_waiting(run, why, gone)
+            dequeue_items(run, gone)
+            exclude_waiting(run, why, gone)
     if held := [pk for pk, held_at in active.items() if held_at]:
         with connection.cursor() as cursor:
             cursor.execute(_HELD, {"run": run.pk, "lanes": held})
     return sorted(visible & active.keys())
 
 
-def why_to_pause(step: int, last_failed: Sequence[bool], has_failed: bool, failure_percent: int) -> PauseReason | None:
+def auto_pause_reason(
+    step: int, last_failed: Sequence[bool], has_failed: bool, failure_percent: int
+) -> PauseReason | None:
     """`last_failed`: of the last logs, at most WINDOW, whether each failed; `has_failed`: whether any of them all did.
 
     In the canary no log may fail; in the rest more than the percentage of WINDOW pauses.
     """
-    if step < LAST_STEP and has_failed:
+    if step < LAST_STAGE and has_failed:
         return PauseReason.CANARY_FAILED
-    if sum(last_failed) * 100 > failure_percent * WINDOW:
+    if sum(last_failed) * 100 > failure_percent * FAILURE_WINDOW:
         return PauseReason.FAILURES
     return None
 
 
 logger = logging.getLogger("logs.redelivery")
-DEPTH = 20  # logs of a run in one lane at a time; as many as a worker reads ahead
-MOST_AT_ONCE = 1_000  # so that whoever stops a run does not wait for long
+QUEUE_DEPTH = 20  # logs of a run in one lane at a time; as many as a worker reads ahead
+MAX_DISPATCHED = 1_000  # so that whoever stops a run does not wait for long
 BURST = timedelta(seconds=1)  # of a rate: what was not sent meanwhile is not caught up for longer
 
 
 @dataclass(frozen=True)
-class Room:
+class DispatchBudget:
     """How many logs may be put into lanes now: in one lane, and in all."""
 
     depth: int
     total: int
 
 
-def feed() -> int | None:
+def dispatch() -> int | None:
     """Move all running runs on: how many logs were put into lanes, None where no run is running.
 
     A run that cannot be moved on holds up no other: it is paused, for a person to see. Raises OperationalError, once the others
     were moved on, where it may be better the next time.
     """
-    running = list(Run.objects.filter(state=RunState.RUNNING).order_by("pk").values_list("pk", flat=True))
+    running = list(Run.objects.filter(state=BulkRedeliveryState.RUNNING).order_by("pk").values_list("pk", flat=True))
     number, problem = 0, None
     for pk in running:
         try:
             number += _feed_one(pk)
         except OperationalError as error:
-            if is_away(error):
+            if is_connection_lost(error):
                 raise
             problem = error  # perhaps two waited for one another: the next round may do it
         except Exception:
@@ -102,7 +114,9 @@ def feed() -> int | None:
 
 def _feed_one(pk: int) -> int:
     with transaction.atomic():
-        run = Run.objects.select_for_update(skip_locked=True, of=("self",)).filter(pk=pk, state=RunState.RUNNING)
+        run = Run.objects.select_for_update(skip_locked=True, of=("self",)).filter(
+            pk=pk, state=BulkRedeliveryState.RUNNING
+        )
         found = run.first()
         return _move_on(found) if found else 0
 
@@ -110,27 +124,27 @@ def _feed_one(pk: int) -> int:
 def _set_aside(pk: int) -> None:
     """Pause it, at least in name, where its logs cannot be taken out of their lanes either."""
     try:
-        pause(Run.objects.get(pk=pk), by=None, reason=PauseReason.FAULT)
+        pause_bulk(Run.objects.get(pk=pk), by=None, reason=PauseReason.FAULT)
     except Exception:
         logger.exception("could not take the logs of run %s out of their lanes", pk)
-        running = Run.objects.filter(pk=pk, state=RunState.RUNNING)
-        running.update(state=RunState.PAUSED, pause_reason=PauseReason.FAULT)
+        running = Run.objects.filter(pk=pk, state=BulkRedeliveryState.RUNNING)
+        running.update(state=BulkRedeliveryState.PAUSED, pause_reason=PauseReason.FAULT)
 
 
 def _move_on(run: Run) -> int:
     """How many logs were put into lanes."""
-    lanes = tidy(run)
+    lanes = reconcile(run)
     # Asked first: what failed in the last moment of a step is judged before the next begins.
     is_done = _is_step_done(run)
     if reason := _why_to_pause(run):
-        pause(run, by=None, reason=reason)
+        pause_bulk(run, by=None, reason=reason)
         return 0
     while is_done:
-        if run.step == LAST_STEP:
-            Run.objects.filter(pk=run.pk).update(state=RunState.FINISHED, ended_at=Now())
+        if run.step == LAST_STAGE:
+            Run.objects.filter(pk=run.pk).update(state=BulkRedeliveryState.FINISHED, ended_at=Now())
             return 0
-        if run.canary == Canary.ASK:
-            pause(run, by=None, reason=PauseReason.CANARY_DONE)
+        if run.canary == RolloutPolicy.ASK:
+            pause_bulk(run, by=None, reason=PauseReason.CANARY_DONE)
             return 0
         run.step += 1
         run.save(update_fields=["step"])
@@ -146,10 +160,14 @@ def _why_to_pause(run: Run) -> PauseReason | None:
     who = run.responsible
     if who is None or not who.is_active or not who.has_perm("logs.redeliver_webhooklog"):
         return PauseReason.ACCOUNT
-    settled = run.entries.filter(settled_at__gte=run.judged_from, outcome__in=[Outcome.SUCCEEDED, Outcome.FAILED])
-    last = list(settled.order_by("-settled_at").values_list("outcome", flat=True)[:WINDOW])
-    has_failed = run.step < LAST_STEP and settled.filter(outcome=Outcome.FAILED).exists()
-    return why_to_pause(run.step, [outcome == Outcome.FAILED for outcome in last], has_failed, run.failure_percent)
+    settled = run.entries.filter(
+        settled_at__gte=run.judged_from, outcome__in=[ItemOutcome.SUCCEEDED, ItemOutcome.FAILED]
+    )
+    last = list(settled.order_by("-settled_at").values_list("outcome", flat=True)[:FAILURE_WINDOW])
+    has_failed = run.step < LAST_STAGE and settled.filter(outcome=ItemOutcome.FAILED).exists()
+    return auto_pause_reason(
+        run.step, [outcome == ItemOutcome.FAILED for outcome in last], has_failed, run.failure_percent
+    )
 
 
 def _feed(run: Run, lanes: list[str]) -> int:
@@ -157,18 +175,18 @@ def _feed(run: Run, lanes: list[str]) -> int:
     room = _room(run, now)
     if room.total < 1:
         return 0
-    number = put_into_lanes(run, lanes, depth=room.depth, most=room.total)
+    number = enqueue_items(run, lanes, depth=room.depth, most=room.total)
     if run.rate and number:
         beginning = max(run.fed_until or now, now - BURST)
         Run.objects.filter(pk=run.pk).update(fed_until=beginning + timedelta(seconds=number / run.rate))
     return number
 
 
-def _room(run: Run, now: datetime) -> Room:
+def _room(run: Run, now: datetime) -> DispatchBudget:
     if not run.rate:
-        return Room(DEPTH, MOST_AT_ONCE)
+        return DispatchBudget(QUEUE_DEPTH, MAX_DISPATCHED)
     unused = min(now - run.fed_until, BURST) if run.fed_until else BURST
-    return Room(depth=1, total=min(int(unused.total_seconds() * run.rate), MOST_AT_ONCE))
+    return DispatchBudget(depth=1, total=min(int(unused.total_seconds() * run.rate), MAX_DISPATCHED))
 
 
 def _database_time() -> datetime:

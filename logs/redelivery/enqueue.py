@@ -11,8 +11,8 @@ from typing import Any
 
 from django.db import connection
 
-from ..models import Run, wake
-from .start import ONE_AT_A_TIME
+from ..models import Run, notify_workers
+from .start import START_LOCK
 
 # A repair goes when nothing else of its lane is left: what is newest then has been received, or is yet to come.
 _NEXT = """
@@ -119,7 +119,7 @@ RETURNING subscription_id
 """
 
 
-def put_into_lanes(run: Run, lanes: Sequence[str], *, depth: int, most: int) -> int:
+def enqueue_items(run: Run, lanes: Sequence[str], *, depth: int, most: int) -> int:
     """Queue the next logs of the run: at most `depth` of it in a lane at a time, `most` of them now. How many were queued.
 
     The run must be locked. What is not to be sent any more is skipped, with the reason in the ledger.
@@ -130,12 +130,12 @@ def put_into_lanes(run: Run, lanes: Sequence[str], *, depth: int, most: int) -> 
         return 0
     entries = {"entries": [pk for pk, _log, _is_repair in rows]}
     if repairs := [pk for pk, _log, is_repair in rows if is_repair]:
-        _do(ONE_AT_A_TIME, {})  # a run that starts at this moment may hold the newest log
+        _do(START_LOCK, {})  # a run that starts at this moment may hold the newest log
         _do(_AIM_REPAIRS, {"repairs": repairs})
     for statement in (_LOCK_LOGS, _LOCK_LANES, _SKIP, _KEEP_COTALKERS):
         _do(statement, entries)
     queued = _ask(_PLACE, entries | {"by": run.responsible_id, "tries": run.tries, "depth": depth})
-    wake(*{lane for (lane,) in queued})
+    notify_workers(*{lane for (lane,) in queued})
     return len(queued)
 
 

@@ -16,16 +16,20 @@ from django.utils.translation import ngettext
 
 from ..models import Attempt, AttemptTrigger, AuditAction, AuditEntry, PauseReason, Run, RunEntry, WebhookLog
 
-MOST = 50
+MAX_BULK_REDELIVERIES = 50
 
 
-def runs_of(log: WebhookLog, user) -> list[RunEntry]:
+def bulk_redeliveries_of(log: WebhookLog, user) -> list[RunEntry]:
     """Its entries in runs that were started and that the user may see, newest first. One query."""
     visible = Run.objects.visible_to(user).started()
-    return list(log.run_entries.filter(run__in=visible.values("pk")).select_related("run").order_by("-run")[:MOST])
+    return list(
+        log.run_entries.filter(run__in=visible.values("pk"))
+        .select_related("run")
+        .order_by("-run")[:MAX_BULK_REDELIVERIES]
+    )
 
 
-def name_runs(attempts: Iterable[Attempt], entries: Sequence[RunEntry]) -> None:
+def attach_bulk_ids(attempts: Iterable[Attempt], entries: Sequence[RunEntry]) -> None:
     """Give each attempt of a run its `run_id`, as far as the run is among the entries: one knows the last of its tries."""
     tried = sorted((entry.attempt_number, entry.run_id) for entry in entries if entry.attempt_number)
     for attempt in attempts:
@@ -33,11 +37,11 @@ def name_runs(attempts: Iterable[Attempt], entries: Sequence[RunEntry]) -> None:
             attempt.run_id = next((run for number, run in tried if number >= attempt.number), None)  # type: ignore[attr-defined]
 
 
-ENTRIES = 50
+MAX_HISTORY_ENTRIES = 50
 
 
 @dataclass(frozen=True)
-class Deed:
+class HistoryEntry:
     """`who`: None where the run did it by itself."""
 
     at: datetime
@@ -45,12 +49,12 @@ class Deed:
     text: str
 
 
-def record_of(run: Run, lane_names: dict[str, str]) -> list[Deed]:
+def history_of_bulk(run: Run, lane_names: dict[str, str]) -> list[HistoryEntry]:
     """Newest first. `lane_names`: of its subscriptions, by id. One query."""
     about = Q(about=run.record_key)
     about |= Q(about__in=run.lanes, action=AuditAction.RUN_LANE_LEFT, detail=run.record_key)
-    entries = AuditEntry.objects.filter(about).select_related("actor")[:ENTRIES]
-    return [Deed(entry.at, entry.actor, _told(entry, lane_names)) for entry in entries]
+    entries = AuditEntry.objects.filter(about).select_related("actor")[:MAX_HISTORY_ENTRIES]
+    return [HistoryEntry(entry.at, entry.actor, _told(entry, lane_names)) for entry in entries]
 
 
 def _told(entry: AuditEntry, lane_names: dict[str, str]) -> str:

@@ -13,7 +13,7 @@ from ..payloads.masking import mask_json, mask_url, masked_keys
 
 
 @dataclass(frozen=True)
-class Allowed:
+class OverridePermissions:
     """What a person may do with one log. `is_masked`: its payload has masked values; `may_reveal`: these are no hindrance.
 
     Whoever chooses where a payload goes can read it there, and whoever edits it sees all of it: both need what reading it needs.
@@ -29,12 +29,12 @@ class Allowed:
         return self.is_masked and not self.may_reveal
 
 
-def allowed_to(user, event: str | None) -> Allowed:
+def override_permissions(user, event: str | None) -> OverridePermissions:
     """`event`: the stored one, None where it has expired."""
     is_masked = event is not None and mask_json(event, masked_keys()) != event
     may_reveal = user.has_perm("logs.reveal_masked")
     may_read = user.has_perm("logs.view_payload") and (may_reveal or not is_masked)
-    return Allowed(
+    return OverridePermissions(
         to_send_elsewhere=may_read and user.has_perm("logs.redeliver_elsewhere"),
         to_edit=may_read and user.has_perm("logs.redeliver_edited"),
         is_masked=is_masked,
@@ -42,19 +42,19 @@ def allowed_to(user, event: str | None) -> Allowed:
     )
 
 
-def why_not(log: WebhookLog) -> str:
+def redelivery_error(log: WebhookLog) -> str:
     """Why nobody can send the log now, "" where it can be sent."""
     if log.is_due:
         return _("It stands in its lane already, and is sent from there.")
     return str(log.why_not_redeliverable())
 
 
-def differences(stored: str, sent: str) -> comparison.Comparison:
+def override_differences(stored: str, sent: str) -> comparison.Comparison:
     """What a person has changed of the stored event."""
-    return comparison.compare_edit(json_tree.parse(stored), json_tree.parse(sent), masked_keys())
+    return comparison.compare_edit(json_tree.parse_json(stored), json_tree.parse_json(sent), masked_keys())
 
 
-def attempts_of(log: WebhookLog) -> list[Attempt]:
+def override_attempts(log: WebhookLog) -> list[Attempt]:
     """The attempts in their order, each with the variant that it sent, if it did; an edited event is not read.
 
     Of a log that was imported and not sent from here, what it tells of Cotalker's.
@@ -69,14 +69,14 @@ def attempts_of(log: WebhookLog) -> list[Attempt]:
     return attempts
 
 
-def queued_variant(log: WebhookLog) -> Variant | None:
+def queued_override(log: WebhookLog) -> Variant | None:
     """What the next try of the log sends instead, None where that is no variant."""
     if not log.is_due or log.trigger != AttemptTrigger.VARIANT:
         return None
     return log.variants.defer("event").filter(number=(log.retry or 0) + 1).first()
 
 
-def ask_for(log: WebhookLog, variant: Variant, stored: str, *, after_try: int) -> bool:
+def queue_override(log: WebhookLog, variant: Variant, stored: str, *, after_try: int) -> bool:
     """Queue it, on record with the places that were changed, never with values; False where nothing was queued.
 
     Raises RedeliveryRefused.
@@ -93,5 +93,7 @@ def _for_the_record(variant: Variant, stored: str) -> str:
     if variant.is_elsewhere:
         parts.append(f"to {mask_url(variant.url, masked_keys())}")
     if variant.event is not None:
-        parts.append(", ".join(found.pointer or "/" for found in differences(stored, variant.event).differences))
+        parts.append(
+            ", ".join(found.pointer or "/" for found in override_differences(stored, variant.event).differences)
+        )
     return " · ".join(filter(None, parts))

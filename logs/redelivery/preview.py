@@ -17,10 +17,10 @@ from typing import Any
 
 from django.db import connection
 
-from ..models import Canary, Run, StaleChoice, Why
+from ..models import RolloutPolicy, Run, SkipReason, SupersededPolicy
 
-LOOKED_AT = 200  # of the newest logs of a lane: those that wait were not timed
-TIMED = 50
+SAMPLED_ATTEMPTS = 200  # of the newest logs of a lane: those that wait were not timed
+MIN_TIMED_ATTEMPTS = 50
 _MEANS = """
 SELECT lane.id, (
     SELECT avg(timed.duration_ms) FROM (
@@ -38,11 +38,11 @@ FROM unnest(%(lanes)s::text[]) AS lane (id)
 def mean_durations(lanes: Collection[str]) -> dict[str, float]:
     """In milliseconds, of the last tries of each lane; without those of which none was timed. One query."""
     with connection.cursor() as cursor:
-        cursor.execute(_MEANS, {"lanes": list(lanes), "looked_at": LOOKED_AT, "timed": TIMED})
+        cursor.execute(_MEANS, {"lanes": list(lanes), "looked_at": SAMPLED_ATTEMPTS, "timed": MIN_TIMED_ATTEMPTS})
         return {lane: mean for lane, mean in cursor.fetchall() if mean is not None}
 
 
-def expected(numbers: Mapping[str, int], means: Mapping[str, float], rate: int | None) -> timedelta | None:
+def estimate_duration(numbers: Mapping[str, int], means: Mapping[str, float], rate: int | None) -> timedelta | None:
     """Of so many logs of each lane: lanes side by side, one log at a time in each; `rate`: at most so many in a second.
 
     None where one of the lanes was never timed.
@@ -87,7 +87,7 @@ GROUP BY 1, 2, 3, 4
 
 
 @dataclass(frozen=True)
-class Part:
+class ItemGroup:
     """`count` entries of one lane that are alike. `first` and `last` are the numbers of the oldest and of the newest.
 
     `why`: why they cannot be sent, whatever is chosen; "" where they can.
@@ -103,7 +103,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Objects:
+class ObjectGroup:
     """`count` objects of one lane that have stale logs. `is_wanted`: one of these was not received before.
 
     `newest_in_plan`: the newest event of each is in the plan as one that was received.
@@ -116,15 +116,15 @@ class Objects:
     count: int
 
 
-def parts_of(run: Run) -> list[Part]:
-    return [Part(*row) for row in _ask(_PARTS, run)]
+def item_groups(run: Run) -> list[ItemGroup]:
+    return [ItemGroup(*row) for row in _ask(_PARTS, run)]
 
 
-def stale_objects_of(run: Run) -> list[Objects]:
-    return [Objects(*row) for row in _ask(_OBJECTS, run)]
+def superseded_objects(run: Run) -> list[ObjectGroup]:
+    return [ObjectGroup(*row) for row in _ask(_OBJECTS, run)]
 
 
-def moments_of(run: Run, numbers: set[int]) -> dict[int, datetime]:
+def item_times(run: Run, numbers: set[int]) -> dict[int, datetime]:
     """When the logs with these numbers were created."""
     return dict(run.entries.filter(number__in=numbers).values_list("number", "log__created_at"))
 
@@ -136,36 +136,36 @@ def _ask(statement: str, run: Run) -> list[tuple[Any, ...]]:
 
 
 @dataclass(frozen=True)
-class Choices:
+class PlanChoices:
     """Of a person, about a plan. `lanes`: the subscriptions that are ticked."""
 
     lanes: Collection[str]
-    stale: str = StaleChoice.LEAVE
+    stale: str = SupersededPolicy.LEAVE
     sends_received: bool = False
-    canary: str = Canary.STEPS
+    canary: str = RolloutPolicy.STEPS
     rate: int | None = None
 
-    def why_not(self, part: Part) -> str:
+    def why_not(self, part: ItemGroup) -> str:
         """Why these entries are left out, "" where they are sent; in the order in which `starting` looks."""
         if part.why:
             return part.why
         if part.lane not in self.lanes:
-            return Why.NOT_CHOSEN
+            return SkipReason.NOT_CHOSEN
         if part.was_received and not self.sends_received:
-            return Why.RECEIVED
-        if part.is_stale and self.stale == StaleChoice.LEAVE:
-            return Why.STALE
+            return SkipReason.RECEIVED
+        if part.is_stale and self.stale == SupersededPolicy.LEAVE:
+            return SkipReason.STALE
         return ""
 
-    def repairs(self, objects: Objects) -> bool:
+    def repairs(self, objects: ObjectGroup) -> bool:
         """Whether the newest events of these objects are sent again, after the stale ones."""
-        is_asked = self.stale == StaleChoice.REPAIR and objects.lane in self.lanes
+        is_asked = self.stale == SupersededPolicy.REPAIR and objects.lane in self.lanes
         is_sent = objects.is_sent_anyway or (objects.newest_in_plan and self.sends_received)
         return is_asked and not is_sent and (objects.is_wanted or self.sends_received)
 
 
 @dataclass
-class LanePlan:
+class QueuePlan:
     """Of one subscription: logs that were asked for, that could be sent, and that are sent; `repairs` come on top of these."""
 
     asked: int = 0
@@ -184,12 +184,12 @@ class LanePlan:
 
 
 @dataclass(frozen=True)
-class PlanFigures:
-    parts: Sequence[Part]
-    objects: Sequence[Objects]
+class PlanPreview:
+    parts: Sequence[ItemGroup]
+    objects: Sequence[ObjectGroup]
     moments: dict[int, datetime]
-    choices: Choices
-    lanes: dict[str, LanePlan] = field(default_factory=dict)
+    choices: PlanChoices
+    lanes: dict[str, QueuePlan] = field(default_factory=dict)
     left_out: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
@@ -198,8 +198,8 @@ class PlanFigures:
         for objects in filter(self.choices.repairs, self.objects):
             self.lanes[objects.lane].repairs += objects.count
 
-    def _add(self, part: Part) -> None:
-        lane, why = self.lanes.setdefault(part.lane, LanePlan()), self.choices.why_not(part)
+    def _add(self, part: ItemGroup) -> None:
+        lane, why = self.lanes.setdefault(part.lane, QueuePlan()), self.choices.why_not(part)
         lane.asked += part.count
         lane.possible += 0 if part.why else part.count
         lane.sent += 0 if why else part.count
@@ -239,8 +239,8 @@ class PlanFigures:
     def steps(self, canary: str) -> list[int]:
         """How many logs each step sends, as `starting` puts them into steps."""
         lanes = [lane.sent for lane in self.lanes.values() if lane.sent]
-        first = 0 if canary == Canary.NONE else len(lanes)
-        second = sum(ceil(sent / 10) - 1 for sent in lanes) if canary == Canary.STEPS else 0
+        first = 0 if canary == RolloutPolicy.NONE else len(lanes)
+        second = sum(ceil(sent / 10) - 1 for sent in lanes) if canary == RolloutPolicy.STEPS else 0
         return [first, second, self.total - first - second]
 
     # What there is to choose
@@ -260,17 +260,17 @@ class PlanFigures:
 
     def total_with(self, **choices: Any) -> int:
         """How many would be sent if this were chosen instead."""
-        return PlanFigures(self.parts, self.objects, self.moments, replace(self.choices, **choices)).total
+        return PlanPreview(self.parts, self.objects, self.moments, replace(self.choices, **choices)).total
 
 
-def everything_possible(parts: Iterable[Part]) -> list[str]:
+def default_queues(parts: Iterable[ItemGroup]) -> list[str]:
     """The lanes of which something could be sent: those that are ticked at first."""
     return sorted({part.lane for part in parts if not part.why})
 
 
-def figures_of(run: Run, choices: Choices | None = None) -> PlanFigures:
+def build_preview(run: Run, choices: PlanChoices | None = None) -> PlanPreview:
     """Three queries at most, however many logs the plan has. Without choices: those that the page begins with."""
-    parts = parts_of(run)
-    objects = stale_objects_of(run) if any(part.is_stale and not part.why for part in parts) else []
+    parts = item_groups(run)
+    objects = superseded_objects(run) if any(part.is_stale and not part.why for part in parts) else []
     numbers = {number for part in parts for number in (part.first, part.last)}
-    return PlanFigures(parts, objects, moments_of(run, numbers), choices or Choices(everything_possible(parts)))
+    return PlanPreview(parts, objects, item_times(run, numbers), choices or PlanChoices(default_queues(parts)))

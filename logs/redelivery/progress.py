@@ -12,13 +12,23 @@ from datetime import datetime, timedelta
 
 from django.db.models import Count, Max, Min
 
-from ..models import FIRST_STEP, LAST_STEP, WINDOW, Canary, Outcome, Run, RunEntry, RunState, Why
+from ..models import (
+    FAILURE_WINDOW,
+    FIRST_STAGE,
+    LAST_STAGE,
+    BulkRedeliveryState,
+    ItemOutcome,
+    RolloutPolicy,
+    Run,
+    RunEntry,
+    SkipReason,
+)
 
-TOP = 20  # kinds of failures; the ledger has all
+TOP_CAUSES = 20  # kinds of failures; the ledger has all
 
 
 @dataclass
-class Numbers:
+class ItemCounts:
     """Of a run, or of a part of it. `began` and `ended`: when the first was put into its lane, and the last was settled."""
 
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -32,33 +42,33 @@ class Numbers:
 
     @property
     def delivered(self) -> int:
-        return self.outcomes[Outcome.SUCCEEDED]
+        return self.outcomes[ItemOutcome.SUCCEEDED]
 
     @property
     def failed(self) -> int:
-        return self.outcomes[Outcome.FAILED]
+        return self.outcomes[ItemOutcome.FAILED]
 
     @property
     def skipped(self) -> int:
-        return self.outcomes[Outcome.SKIPPED]
+        return self.outcomes[ItemOutcome.SKIPPED]
 
     @property
     def queued(self) -> int:
-        return self.outcomes[Outcome.QUEUED]
+        return self.outcomes[ItemOutcome.QUEUED]
 
     @property
     def to_go(self) -> int:
-        return self.outcomes[Outcome.WAITING] + self.queued
+        return self.outcomes[ItemOutcome.WAITING] + self.queued
 
     @property
     def planned(self) -> int:
         """Of a plan: what could be sent."""
-        return self.outcomes[Outcome.PLANNED]
+        return self.outcomes[ItemOutcome.PLANNED]
 
     @property
     def left_out(self) -> int:
         """By the plan; they are not among `total`."""
-        return self.outcomes[Outcome.LEFT_OUT]
+        return self.outcomes[ItemOutcome.LEFT_OUT]
 
     @property
     def sent(self) -> int:
@@ -83,16 +93,16 @@ class Numbers:
 
 
 @dataclass(frozen=True)
-class Step:
+class StageProgress:
     """A step of the canary: `number` 1 to 3. `state`: passed, failed, done, running, paused, waiting or stopped."""
 
     number: int
-    numbers: Numbers
+    numbers: ItemCounts
     state: str
 
 
 @dataclass(frozen=True)
-class Kind:
+class FailureCause:
     """`number` failures of a run that are alike."""
 
     lane: str
@@ -102,106 +112,113 @@ class Kind:
 
 
 @dataclass(frozen=True)
-class Progress:
-    all: Numbers
-    lanes: dict[str, Numbers]
-    steps: dict[int, Numbers]
+class BulkProgress:
+    all: ItemCounts
+    lanes: dict[str, ItemCounts]
+    steps: dict[int, ItemCounts]
     left_out: Counter[str]
     skipped: Counter[str]
 
 
-def progress_of(run: Run) -> Progress:
+def progress_of(run: Run) -> BulkProgress:
     """One query, that reads every entry of the run."""
-    progress = Progress(Numbers(), {}, {}, Counter(), Counter())
+    progress = BulkProgress(ItemCounts(), {}, {}, Counter(), Counter())
     groups = run.entries.order_by().values_list("subscription", "step", "outcome", "why")
     counted = groups.annotate(n=Count("pk"), began=Min("queued_at"), ended=Max("settled_at"))
     for lane, step, outcome, why, number, began, ended in counted:
         progress.all.add(outcome, number, began, ended)
-        if outcome == Outcome.LEFT_OUT:
+        if outcome == ItemOutcome.LEFT_OUT:
             progress.left_out[why] += number
             continue
-        progress.lanes.setdefault(lane, Numbers()).add(outcome, number, began, ended)
-        progress.steps.setdefault(step, Numbers()).add(outcome, number, began, ended)
-        if outcome == Outcome.SKIPPED:
+        progress.lanes.setdefault(lane, ItemCounts()).add(outcome, number, began, ended)
+        progress.steps.setdefault(step, ItemCounts()).add(outcome, number, began, ended)
+        if outcome == ItemOutcome.SKIPPED:
             progress.skipped[why] += number
     return progress
 
 
-def steps_of(run: Run, progress: Progress) -> list[Step]:
+def stages_of(run: Run, progress: BulkProgress) -> list[StageProgress]:
     """Those that have logs; none where the run does without a canary."""
-    if run.canary == Canary.NONE:
+    if run.canary == RolloutPolicy.NONE:
         return []
-    return [Step(number, numbers, _state(run, number, numbers)) for number, numbers in sorted(progress.steps.items())]
+    return [
+        StageProgress(number, numbers, _state(run, number, numbers))
+        for number, numbers in sorted(progress.steps.items())
+    ]
 
 
-def _state(run: Run, number: int, numbers: Numbers) -> str:
+def _state(run: Run, number: int, numbers: ItemCounts) -> str:
     if not numbers.to_go:
-        if run.state == RunState.STOPPED and numbers.skipped:
+        if run.state == BulkRedeliveryState.STOPPED and numbers.skipped:
             return "stopped"
-        if number == LAST_STEP:
+        if number == LAST_STAGE:
             return "done"
         return "failed" if numbers.failed else "passed"
-    if number > max(run.step, FIRST_STEP):
+    if number > max(run.step, FIRST_STAGE):
         return "waiting"
     return "paused" if run.is_paused else "running"
 
 
-def kinds_of(run: Run) -> list[Kind]:
+def failure_causes(run: Run) -> list[FailureCause]:
     """The failures of the run, most first. One query."""
-    failed = run.entries.filter(outcome=Outcome.FAILED).order_by()
+    failed = run.entries.filter(outcome=ItemOutcome.FAILED).order_by()
     counted = failed.values_list("subscription", "cause", "fingerprint").annotate(n=Count("pk"))
-    return [Kind(*row) for row in counted.order_by("-n", "subscription", "cause", "fingerprint")[:TOP]]
+    return [FailureCause(*row) for row in counted.order_by("-n", "subscription", "cause", "fingerprint")[:TOP_CAUSES]]
 
 
-def numbers_of(runs: Sequence[Run]) -> dict[int, Numbers]:
+def count_items(runs: Sequence[Run]) -> dict[int, ItemCounts]:
     """Of each run, in their order. One query for all, none where there are none."""
-    found = {run.pk: Numbers() for run in runs}
+    found = {run.pk: ItemCounts() for run in runs}
     counted = RunEntry.objects.filter(run__in=found).order_by().values_list("run", "outcome").annotate(n=Count("pk"))
     for run, outcome, number in counted:
         found[run].add(outcome, number)
     return found
 
 
-def worded(reasons: Counter[str]) -> Iterable[tuple[str, str, int]]:
+def reason_counts(reasons: Counter[str]) -> Iterable[tuple[str, str, int]]:
     """Why logs were left out or skipped: each reason, in words, and how many; most first."""
-    labels = dict(Why.choices)
+    labels = dict(SkipReason.choices)
     return [(why, str(labels.get(why, why)), number) for why, number in reasons.most_common()]
 
 
-MEASURED = timedelta(minutes=1)
-LEAST = timedelta(seconds=3)  # less than that tells nothing
+THROUGHPUT_WINDOW = timedelta(minutes=1)
+MIN_MEASURED = timedelta(seconds=3)  # less than that tells nothing
 
 
 @dataclass(frozen=True)
-class Pace:
+class Throughput:
     """`rate`: logs in a second; None where it is not known. `left`: until the end, as long as nothing changes."""
 
     rate: float | None = None
     left: timedelta | None = None
 
 
-def pace_of(run: Run, lanes: Mapping[str, Numbers], now: datetime) -> Pace:
+def throughput_of(run: Run, lanes: Mapping[str, ItemCounts], now: datetime) -> Throughput:
     """Of a run that is running. One query."""
-    begun = max(filter(None, (now - MEASURED, run.judged_from)))
-    if not run.is_running or now - begun < LEAST:
-        return Pace()
-    settled = run.entries.filter(settled_at__gte=begun, outcome__in=[Outcome.SUCCEEDED, Outcome.FAILED]).order_by()
+    begun = max(filter(None, (now - THROUGHPUT_WINDOW, run.judged_from)))
+    if not run.is_running or now - begun < MIN_MEASURED:
+        return Throughput()
+    settled = run.entries.filter(
+        settled_at__gte=begun, outcome__in=[ItemOutcome.SUCCEEDED, ItemOutcome.FAILED]
+    ).order_by()
     counts = dict(settled.values_list("subscription").annotate(n=Count("pk")))
     seconds = (now - begun).total_seconds()
     rate = sum(counts.values()) / seconds
-    return Pace(rate or None, _left(run, lanes, counts, seconds))
+    return Throughput(rate or None, _left(run, lanes, counts, seconds))
 
 
-def _left(run: Run, lanes: Mapping[str, Numbers], counts: Mapping[str, int], seconds: float) -> timedelta | None:
+def _left(run: Run, lanes: Mapping[str, ItemCounts], counts: Mapping[str, int], seconds: float) -> timedelta | None:
     """Lanes go side by side, so the slowest tells; while the canary is on its way nothing tells of the rest."""
     to_go = {lane: numbers.to_go for lane, numbers in lanes.items() if numbers.to_go}
-    if run.step < LAST_STEP or not to_go or any(not counts.get(lane) for lane in to_go):
+    if run.step < LAST_STAGE or not to_go or any(not counts.get(lane) for lane in to_go):
         return None
     return timedelta(seconds=max(number * seconds / counts[lane] for lane, number in to_go.items()))
 
 
-def failed_lately(run: Run) -> tuple[int, int]:
+def recent_failures(run: Run) -> tuple[int, int]:
     """Of the last logs since somebody looked at it: how many failed, of how many. As `feeding` judges it. One query."""
-    settled = run.entries.filter(settled_at__gte=run.judged_from, outcome__in=[Outcome.SUCCEEDED, Outcome.FAILED])
-    last = list(settled.order_by("-settled_at").values_list("outcome", flat=True)[:WINDOW])
-    return last.count(Outcome.FAILED), len(last)
+    settled = run.entries.filter(
+        settled_at__gte=run.judged_from, outcome__in=[ItemOutcome.SUCCEEDED, ItemOutcome.FAILED]
+    )
+    last = list(settled.order_by("-settled_at").values_list("outcome", flat=True)[:FAILURE_WINDOW])
+    return last.count(ItemOutcome.FAILED), len(last)

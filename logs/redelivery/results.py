@@ -15,31 +15,33 @@ from django.db.models import Q, QuerySet
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
-from ..models import Outcome, Run, RunEntry, State, Why
+from ..models import ItemOutcome, Run, RunEntry, SkipReason, State
 from ..payloads.masking import mask_text, masked_keys
 
-PAGE = 50
+RESULTS_PAGE_SIZE = 50
 # What can be looked at, by the word in the address.
-SHOWN: dict[str, Q] = {
+SHOWN_OUTCOMES: dict[str, Q] = {
     "": Q(),
-    "delivered": Q(outcome=Outcome.SUCCEEDED),
-    "failed": Q(outcome=Outcome.FAILED),
-    "skipped": Q(outcome=Outcome.SKIPPED),
-    "left_out": Q(outcome=Outcome.LEFT_OUT),
-    "waiting": Q(outcome__in=[Outcome.WAITING, Outcome.QUEUED]),
-    "planned": Q(outcome=Outcome.PLANNED),
-    "stale": Q(is_stale=True) & ~Q(outcome=Outcome.LEFT_OUT),
-    "received": Q(before_state=State.SUCCEEDED) & ~Q(outcome=Outcome.LEFT_OUT),
+    "delivered": Q(outcome=ItemOutcome.SUCCEEDED),
+    "failed": Q(outcome=ItemOutcome.FAILED),
+    "skipped": Q(outcome=ItemOutcome.SKIPPED),
+    "left_out": Q(outcome=ItemOutcome.LEFT_OUT),
+    "waiting": Q(outcome__in=[ItemOutcome.WAITING, ItemOutcome.QUEUED]),
+    "planned": Q(outcome=ItemOutcome.PLANNED),
+    "stale": Q(is_stale=True) & ~Q(outcome=ItemOutcome.LEFT_OUT),
+    "received": Q(before_state=State.SUCCEEDED) & ~Q(outcome=ItemOutcome.LEFT_OUT),
 }
 _HEAVY = ("log__search", "log__response", "log__extra", "subscription__document", "subscription__description")
 
 
-class LedgerSearch(forms.Form):
+class ResultsFilterForm(forms.Form):
     """What is asked for of a ledger. Strict: an unknown word finds nothing and says so."""
 
     data: QueryDict
-    show = forms.ChoiceField(label=_("Outcome"), required=False, choices=[(word, word) for word in SHOWN if word])
-    why = forms.ChoiceField(label=_("Why"), required=False, choices=Why.choices)
+    show = forms.ChoiceField(
+        label=_("Outcome"), required=False, choices=[(word, word) for word in SHOWN_OUTCOMES if word]
+    )
+    why = forms.ChoiceField(label=_("Why"), required=False, choices=SkipReason.choices)
     lane = forms.RegexField(r"^[0-9a-f]{24}\Z", label=_("Subscription"), required=False)
     sort = forms.ChoiceField(label=_("Order"), required=False, choices=[("last", _("Last first"))])
     after = forms.IntegerField(label=_("After"), required=False, min_value=0, max_value=2**31 - 1)
@@ -54,7 +56,7 @@ class LedgerSearch(forms.Form):
     def found_in(self, run: Run) -> QuerySet[RunEntry]:
         """In the order that was asked for, from the place on that was asked for."""
         chosen = self.cleaned_data
-        entries = run.entries.filter(SHOWN[chosen["show"]])
+        entries = run.entries.filter(SHOWN_OUTCOMES[chosen["show"]])
         if chosen["why"]:
             entries = entries.filter(why=chosen["why"])
         if chosen["lane"]:
@@ -85,20 +87,20 @@ def with_logs(entries: QuerySet[RunEntry]) -> QuerySet[RunEntry]:
     return entries.select_related("log", "subscription").defer(*_HEAVY)
 
 
-def ledger_page(entries: QuerySet[RunEntry]) -> tuple[list[RunEntry], int | None]:
+def results_page(entries: QuerySet[RunEntry]) -> tuple[list[RunEntry], int | None]:
     """And the number after which the next page begins, None on the last. One query."""
-    found = list(with_logs(entries)[: PAGE + 1])
-    return found[:PAGE], found[PAGE - 1].number if len(found) > PAGE else None
+    found = list(with_logs(entries)[: RESULTS_PAGE_SIZE + 1])
+    return found[:RESULTS_PAGE_SIZE], found[RESULTS_PAGE_SIZE - 1].number if len(found) > RESULTS_PAGE_SIZE else None
 
 
-def last_settled(run: Run, number: int) -> list[RunEntry]:
+def latest_finished(run: Run, number: int) -> list[RunEntry]:
     """The logs that were sent or skipped last. One query."""
     return list(with_logs(run.entries.filter(settled_at__isnull=False)).order_by("-settled_at", "-number")[:number])
 
 
-AT_ONCE = 1_000
+CSV_BATCH_SIZE = 1_000
 BYTE_ORDER_MARK = "\ufeff"
-COLUMNS = (
+CSV_COLUMNS = (
     *("run", "reason", "started_by", "started_at", "source", "filter"),
     *("number", "log", "event_at", "object", "object_name", "subscription", "subscription_name"),
     *("before_state", "before_status", "before_cause"),
@@ -124,14 +126,14 @@ class _Line:
         self.text = text
 
 
-def ledger_csv(run: Run) -> Iterator[str]:
+def results_csv(run: Run) -> Iterator[str]:
     """A line at a time, the names of the columns first. Memory does not grow with the number of logs.
 
     It begins with a byte order mark: without one, Excel takes UTF-8 for the charset of its country.
     """
     line = _Line()
     writer = csv.writer(line)
-    writer.writerow(COLUMNS)
+    writer.writerow(CSV_COLUMNS)
     yield BYTE_ORDER_MARK + line.text
     about = _about(run)
     for entry in _entries(run):
@@ -141,7 +143,7 @@ def ledger_csv(run: Run) -> Iterator[str]:
 
 def _entries(run: Run) -> Iterator[dict[str, Any]]:
     last = 0
-    while found := list(run.entries.filter(number__gt=last).order_by("number").values(*_READ)[:AT_ONCE]):
+    while found := list(run.entries.filter(number__gt=last).order_by("number").values(*_READ)[:CSV_BATCH_SIZE]):
         yield from found
         last = found[-1]["number"]
 

@@ -18,19 +18,19 @@ from django.http import QueryDict
 from django.urls import reverse
 
 from ..cotalker import objectid
-from ..logsearch.criteria import Criteria
-from ..logsearch.filterset import ActiveFilter, WebhookLogFilter
+from ..logsearch.criteria import SearchCriteria
+from ..logsearch.filterset import ActiveFilter, WebhookLogFilterSet
 from ..logsearch.finder import Finder
-from ..logsearch.query_params import by_utc, changed
-from ..models import Outcome, Run, Source, State, WebhookLog
-from ..models.querysets import RunEntryQuerySet
+from ..logsearch.query_params import format_utc, with_params
+from ..models import ItemOutcome, Run, SelectionSource, State, WebhookLog
+from ..models.querysets import BulkRedeliveryItemQuerySet
 from ..payloads.escapes import with_placeholders
 
 # Also what was an id before a digit got lost or mistyped: it is looked for, not found, and so told of.
 _ID_LIKE = re.compile(r"(?<![0-9A-Za-z])(?:[0-9A-Fa-f]{20,28}|[0-9A-Za-z]{24})(?![0-9A-Za-z])")
 
 
-def ids_in(text: str) -> list[str]:
+def extract_ids(text: str) -> list[str]:
     """In their order, each once. Of a JSON document its `_id` or `id`; anything else that is not like an id is passed over."""
     parts = _strings_of_json(text)
     found = (match.lower() for part in ([text] if parts is None else parts) for match in _ID_LIKE.findall(part))
@@ -70,20 +70,20 @@ class Origin:
 
 
 def origin_of(run: Run, user) -> Origin:
-    if run.source == Source.FILTER:
-        asked = WebhookLogFilter(QueryDict(run.query), user=user)
+    if run.source == SelectionSource.FILTER:
+        asked = WebhookLogFilterSet(QueryDict(run.query), user=user)
         return Origin(f"{reverse('logs:webhook_log_list')}?{run.query}", tuple(asked.active))
-    if run.source == Source.STILL_FAILING and run.parent_id:
+    if run.source == SelectionSource.STILL_FAILING and run.parent_id:
         return Origin(reverse("logs:run_detail", args=[run.parent_id]))
     return Origin()
 
 
-MOST = 100_000  # logs of a run
-MOST_UNKNOWN = 100  # ids that are remembered because nobody knows them
-AT_ONCE = 5_000
+MAX_SELECTED = 100_000  # logs of a run
+MAX_UNKNOWN_IDS = 100  # ids that are remembered because nobody knows them
+SELECTION_BATCH_SIZE = 5_000
 
 
-class TooMany(Exception):
+class TooManyLogs(Exception):
     """More logs than a run may have."""
 
 
@@ -92,68 +92,68 @@ class FilterInvalid(Exception):
 
 
 @dataclass(frozen=True)
-class Asked:
+class SelectedLogs:
     """`ids`: of logs that are there and visible, in no order. `unknown`: of what was asked for, the others (some of them)."""
 
     ids: list[str]
     unknown: list[str] = field(default_factory=list)
 
 
-def by_filter(query: str, user, as_of: datetime) -> Asked:
+def select_by_filter(query: str, user, as_of: datetime) -> SelectedLogs:
     """What the filter finds now, of logs that were there at `as_of`. Raises FilterInvalid, TooMany."""
-    found = WebhookLogFilter(QueryDict(query), user=user)
+    found = WebhookLogFilterSet(QueryDict(query), user=user)
     if not found.is_valid():
         raise FilterInvalid("; ".join(f"{label}: {' '.join(map(str, why))}" for label, why in found.problems.items()))
     until = as_of if found.criteria.until is None else min(as_of, found.criteria.until)
-    return Asked(_limited(_keys(replace(found.criteria, until=until))))
+    return SelectedLogs(_limited(_keys(replace(found.criteria, until=until))))
 
 
-def frozen(query: QueryDict, criteria: Criteria) -> str:
+def freeze_query(query: QueryDict, criteria: SearchCriteria) -> str:
     """The filter, with moments that mean the same whenever and in whatever time zone it is read again."""
-    kept = changed(query, sort=None, range=None, since=None, until=None)
+    kept = with_params(query, sort=None, range=None, since=None, until=None)
     for name in list(kept):
         kept.setlist(name, [value for value in kept.getlist(name) if value])
     until = None if criteria.is_until_now else criteria.until  # the plan's own moment is earlier
     for name, moment in (("since", criteria.since), ("until", until)):
         if moment is not None:
-            kept[name] = by_utc(moment)
+            kept[name] = format_utc(moment)
     return kept.urlencode()
 
 
-def by_ids(ids: Sequence[str], user) -> Asked:
+def select_by_ids(ids: Sequence[str], user) -> SelectedLogs:
     """Raises TooMany."""
     wanted = list(dict.fromkeys(one.lower() for one in ids))
-    if len(wanted) > MOST:
-        raise TooMany
+    if len(wanted) > MAX_SELECTED:
+        raise TooManyLogs
     known: set[str] = set()
     proper = [one for one in wanted if objectid.is_objectid(one)]
-    for start in range(0, len(proper), AT_ONCE):
-        logs = WebhookLog.objects.visible_to(user).filter(pk__in=proper[start : start + AT_ONCE])
+    for start in range(0, len(proper), SELECTION_BATCH_SIZE):
+        logs = WebhookLog.objects.visible_to(user).filter(pk__in=proper[start : start + SELECTION_BATCH_SIZE])
         known.update(logs.order_by().values_list("pk", flat=True))
     unknown = [one for one in wanted if one not in known]
-    return Asked([one for one in wanted if one in known], [one[:100] for one in unknown[:MOST_UNKNOWN]])
+    return SelectedLogs([one for one in wanted if one in known], [one[:100] for one in unknown[:MAX_UNKNOWN_IDS]])
 
 
-def entries_still_failing(run: Run) -> RunEntryQuerySet:
+def entries_still_failing(run: Run) -> BulkRedeliveryItemQuerySet:
     """What the run sent or was to send, and is not received by now."""
-    entries = run.entries.exclude(outcome=Outcome.LEFT_OUT)
+    entries = run.entries.exclude(outcome=ItemOutcome.LEFT_OUT)
     return entries.filter(log__state__in=[State.FAILED, State.SKIPPED])
 
 
-def still_failing(run: Run, user) -> Asked:
-    return by_ids(list(entries_still_failing(run).order_by("number").values_list("log", flat=True)), user)
+def still_failing(run: Run, user) -> SelectedLogs:
+    return select_by_ids(list(entries_still_failing(run).order_by("number").values_list("log", flat=True)), user)
 
 
-def asked_for(run: Run, ids: Sequence[str] = ()) -> Asked:
+def select_logs(run: Run, ids: Sequence[str] = ()) -> SelectedLogs:
     """What a run is planned from; `ids` where it comes from a list of them. Raises FilterInvalid, TooMany."""
-    if run.source == Source.FILTER:
-        return by_filter(run.query, run.planned_by, run.planned_at)
-    if run.source == Source.STILL_FAILING and run.parent:
+    if run.source == SelectionSource.FILTER:
+        return select_by_filter(run.query, run.planned_by, run.planned_at)
+    if run.source == SelectionSource.STILL_FAILING and run.parent:
         return still_failing(run.parent, run.planned_by)
-    return by_ids(ids, run.planned_by)
+    return select_by_ids(ids, run.planned_by)
 
 
-def _keys(criteria: Criteria) -> Iterator[str]:
+def _keys(criteria: SearchCriteria) -> Iterator[str]:
     finder = Finder(criteria)
     if not criteria.is_of_kinds and finder.looked.is_all:
         yield from (key.pk for key in finder.looked.keys)
@@ -165,7 +165,7 @@ def _keys(criteria: Criteria) -> Iterator[str]:
 def _limited(ids: Iterable[str]) -> list[str]:
     found: list[str] = []
     for one in ids:
-        if len(found) >= MOST:
-            raise TooMany
+        if len(found) >= MAX_SELECTED:
+            raise TooManyLogs
         found.append(one)
     return found

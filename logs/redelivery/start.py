@@ -9,21 +9,21 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from ..models import (
-    FIRST_STEP,
-    LAST_STEP,
-    RUN_BEGAN,
+    DISPATCH_SIGNAL,
+    FIRST_STAGE,
+    LAST_STAGE,
     AuditAction,
     AuditEntry,
-    Canary,
-    Outcome,
+    BulkRedeliveryState,
+    ItemOutcome,
+    RolloutPolicy,
     Run,
-    RunState,
-    StaleChoice,
-    wake,
+    SupersededPolicy,
+    notify_workers,
 )
 
 # Whatever adds open entries takes turns: two runs that want the same log must see each other.
-ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtext('cotadmin: start of a run'))"
+START_LOCK = "SELECT pg_advisory_xact_lock(hashtext('cotadmin: start of a run'))"
 _LEAVE_OUT = """
 UPDATE logs_runentry entry SET outcome = 'left_out', why = judged.why
 FROM (
@@ -78,26 +78,29 @@ FROM (
 ) placed
 WHERE entry.id = placed.id
 """
-CHOICES = ("reason", "stale_choice", "sends_received", "canary", "tries", "rate", "failure_percent")
+CHOICE_FIELDS = ("reason", "stale_choice", "sends_received", "canary", "tries", "rate", "failure_percent")
 
 
-def start(run: Run, choices: Mapping[str, Any], lanes: Collection[str], *, by) -> bool:
+def start_bulk(run: Run, choices: Mapping[str, Any], lanes: Collection[str], *, by) -> bool:
     """Send what is planned for these lanes, with the `CHOICES` of a person; False where the run was started before.
 
     However often and by how many it is called, one call starts it.
     """
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(ONE_AT_A_TIME)
-        first = LAST_STEP if choices["canary"] == Canary.NONE else FIRST_STEP
-        columns = {name: choices[name] for name in CHOICES} | {"state": RunState.RUNNING, "step": first}
+        cursor.execute(START_LOCK)
+        first = LAST_STAGE if choices["canary"] == RolloutPolicy.NONE else FIRST_STAGE
+        columns = {name: choices[name] for name in CHOICE_FIELDS} | {
+            "state": BulkRedeliveryState.RUNNING,
+            "step": first,
+        }
         moments = {"started_at": Now(), "judged_from": Now()}
-        planned = Run.objects.filter(pk=run.pk, state=RunState.PLANNED, problem="")
+        planned = Run.objects.filter(pk=run.pk, state=BulkRedeliveryState.PLANNED, problem="")
         if not planned.update(started_by=by, responsible=by, **columns, **moments):
             return False
         run.refresh_from_db()
         number = _make_ready(cursor, run, lanes)
         AuditEntry.record(by, AuditAction.RUN_STARTED, run.record_key, f"{number}: {run.reason}")
-        wake(RUN_BEGAN)
+        notify_workers(DISPATCH_SIGNAL)
     return True
 
 
@@ -109,12 +112,12 @@ def _make_ready(cursor, run: Run, lanes: Collection[str]) -> int:
         "lanes": list(lanes),
         "last": last,
         "sends_received": run.sends_received,
-        "leaves_stale": run.stale_choice == StaleChoice.LEAVE,
-        "sends_stale": run.stale_choice == StaleChoice.SEND,
+        "leaves_stale": run.stale_choice == SupersededPolicy.LEAVE,
+        "sends_stale": run.stale_choice == SupersededPolicy.SEND,
         "canary": run.canary,
     }
     cursor.execute(_LEAVE_OUT, parameters)
-    if run.stale_choice == StaleChoice.REPAIR:
+    if run.stale_choice == SupersededPolicy.REPAIR:
         cursor.execute(_REPAIR, parameters)
     cursor.execute(_WAIT, parameters)
-    return run.entries.filter(outcome=Outcome.WAITING).count()
+    return run.entries.filter(outcome=ItemOutcome.WAITING).count()

@@ -8,13 +8,13 @@ from typing import Any
 
 from django.utils.translation import ngettext
 
-from ..delivery.queue_summary import waiting_together
-from ..delivery.ssrf import Blocked, Guard
-from ..stats.receiver_state import Receiver, Reception
+from ..delivery.queue_summary import total_waiting
+from ..delivery.ssrf import DestinationBlocked, DestinationFilter
+from ..stats.receiver_state import ReceiverHealth, ReceiverState
 
 
 @dataclass(frozen=True)
-class Caution:
+class PlanWarning:
     """`is_grave`: it will keep logs from being received. `lanes`: the subscriptions that it is about."""
 
     text: str
@@ -22,68 +22,68 @@ class Caution:
     is_grave: bool = False
 
 
-def cautions_of(receivers: Iterable[Receiver]) -> list[Caution]:
+def plan_warnings(receivers: Iterable[ReceiverHealth]) -> list[PlanWarning]:
     """`receivers`: of the lanes that get something."""
     receivers = list(receivers)
     return [*_refused(receivers), *_failing(receivers), *_held(receivers), *_waiting(receivers), *_others(receivers)]
 
 
-def _refused(receivers: list[Receiver]) -> Iterator[Caution]:
-    guard = Guard.from_settings()
+def _refused(receivers: list[ReceiverHealth]) -> Iterator[PlanWarning]:
+    guard = DestinationFilter.from_settings()
     if lanes := [one.lane for one in receivers if _is_refused(guard, one.lane.url)]:
         text = ngettext(
             "The guard refuses the URL of %(number)s subscription: its logs will fail without being sent.",
             "The guard refuses the URLs of %(number)s subscriptions: their logs will fail without being sent.",
             len(lanes),
         )
-        yield Caution(text % {"number": len(lanes)}, lanes, is_grave=True)
+        yield PlanWarning(text % {"number": len(lanes)}, lanes, is_grave=True)
 
 
-def _is_refused(guard: Guard, url: str) -> bool:
+def _is_refused(guard: DestinationFilter, url: str) -> bool:
     """As far as that is known without asking a name server."""
     try:
         guard.check_url(url)
-    except Blocked:
+    except DestinationBlocked:
         return True
     return False
 
 
-def _failing(receivers: list[Receiver]) -> Iterator[Caution]:
-    if lanes := [one.lane for one in receivers if one.reception == Reception.FAILING]:
+def _failing(receivers: list[ReceiverHealth]) -> Iterator[PlanWarning]:
+    if lanes := [one.lane for one in receivers if one.reception == ReceiverState.FAILING]:
         text = ngettext(
             "%(number)s receiver has taken nothing since its last failure. A canary shows whether it does now.",
             "%(number)s receivers have taken nothing since their last failures. A canary shows whether they do now.",
             len(lanes),
         )
-        yield Caution(text % {"number": len(lanes)}, lanes, is_grave=True)
+        yield PlanWarning(text % {"number": len(lanes)}, lanes, is_grave=True)
 
 
-def _held(receivers: list[Receiver]) -> Iterator[Caution]:
-    if lanes := [one.lane for one in receivers if one.reception == Reception.HELD]:
+def _held(receivers: list[ReceiverHealth]) -> Iterator[PlanWarning]:
+    if lanes := [one.lane for one in receivers if one.reception == ReceiverState.HELD]:
         text = ngettext(
             "%(number)s lane is on hold: it sends the logs of this run, and stays on hold.",
             "%(number)s lanes are on hold: they send the logs of this run, and stay on hold.",
             len(lanes),
         )
-        yield Caution(text % {"number": len(lanes)}, lanes)
+        yield PlanWarning(text % {"number": len(lanes)}, lanes)
 
 
-def _waiting(receivers: list[Receiver]) -> Iterator[Caution]:
+def _waiting(receivers: list[ReceiverHealth]) -> Iterator[PlanWarning]:
     if lanes := [one.lane for one in receivers if one.lane.has_due]:
-        count = waiting_together(lanes)
+        count = total_waiting(lanes)
         text = ngettext(
             "%(number)s event waits in these lanes. The run and what waits take turns.",
             "%(number)s events wait in these lanes. The run and what waits take turns.",
             count.number or 0,
         )
-        yield Caution(text % {"number": count}, lanes)
+        yield PlanWarning(text % {"number": count}, lanes)
 
 
-def _others(receivers: list[Receiver]) -> Iterator[Caution]:
+def _others(receivers: list[ReceiverHealth]) -> Iterator[PlanWarning]:
     if lanes := [one.lane for one in receivers if not one.lane.we_deliver]:
         text = ngettext(
             "Cotalker sends the new events of %(number)s subscription: they may arrive between the logs of this run.",
             "Cotalker sends the new events of %(number)s subscriptions: they may arrive between the logs of this run.",
             len(lanes),
         )
-        yield Caution(text % {"number": len(lanes)}, lanes)
+        yield PlanWarning(text % {"number": len(lanes)}, lanes)

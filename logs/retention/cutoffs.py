@@ -11,29 +11,29 @@ from datetime import UTC, datetime
 from django.utils import timezone
 
 from ..cotalker import objectid
-from ..db.payload_partitions import following, month_at, months_made
-from ..db.timeouts import Count, bounded_count
+from ..db.payload_partitions import existing_months, month_start, next_month
+from ..db.timeouts import BoundedCount, bounded_count
 from ..models import Payload, Retention, WebhookLog
-from ..stats.buckets import floor
-from .log_deletion import number_settled_before
+from ..stats.buckets import bucket_floor
+from .log_deletion import count_deletable_before
 
-FIRST = datetime(1970, 1, 1, tzinfo=UTC)  # ids tell no earlier time
+FIRST_MONTH = datetime(1970, 1, 1, tzinfo=UTC)  # ids tell no earlier time
 
 
-def payloads_before(retention: Retention, now: datetime | None = None) -> datetime | None:
+def payload_cutoff(retention: Retention, now: datetime | None = None) -> datetime | None:
     """The beginning of the first month that has not wholly expired; None where payloads are kept for ever."""
     if retention.payload_age is None:
         return None
-    return month_at(max((now or timezone.now()) - retention.payload_age, FIRST))
+    return month_start(max((now or timezone.now()) - retention.payload_age, FIRST_MONTH))
 
 
-def logs_before(retention: Retention, now: datetime | None = None) -> datetime | None:
+def log_cutoff(retention: Retention, now: datetime | None = None) -> datetime | None:
     """To 5 minutes, so that the rollups can tell how many they are; None where logs are kept for ever."""
-    return None if retention.log_age is None else floor((now or timezone.now()) - retention.log_age)
+    return None if retention.log_age is None else bucket_floor((now or timezone.now()) - retention.log_age)
 
 
 @dataclass(frozen=True)
-class Expiry:
+class PayloadExpiry:
     """Why a payload is gone. `at`: its days after the end of its month; None where the days that are set now do not tell.
 
     `before`: with all those that were older, None where this one was not among them.
@@ -44,32 +44,34 @@ class Expiry:
     days: int | None
 
 
-def expiry_of(log: WebhookLog, retention: Retention) -> Expiry:
-    made = objectid.time_of(log.pk)
+def expiry_for(log: WebhookLog, retention: Retention) -> PayloadExpiry:
+    made = objectid.objectid_time(log.pk)
     before = retention.payloads_expired_before
     if before is not None and made >= before:
         before = None
     at = None
     if retention.payload_age is not None:
-        at = following(month_at(made)) + retention.payload_age
-    return Expiry(at if at and at <= timezone.now() else None, before, retention.payload_days)
+        at = next_month(month_start(made)) + retention.payload_age
+    return PayloadExpiry(at if at and at <= timezone.now() else None, before, retention.payload_days)
 
 
 @dataclass(frozen=True)
-class Preview:
+class RetentionPreview:
     """`payloads`: with those that stay because their logs are not settled. A moment is None where nothing expires."""
 
     payloads_before: datetime | None
-    payloads: Count
+    payloads: BoundedCount
     months: int
     logs_before: datetime | None
     logs: int
 
 
-def preview(retention: Retention) -> Preview:
-    payloads_end, logs_end = payloads_before(retention), logs_before(retention)
-    payloads, months = Count(0), 0
+def retention_preview(retention: Retention) -> RetentionPreview:
+    payloads_end, logs_end = payload_cutoff(retention), log_cutoff(retention)
+    payloads, months = BoundedCount(0), 0
     if payloads_end:
-        payloads = bounded_count(Payload.objects.filter(pk__lt=objectid.lowest(payloads_end)))
-        months = sum(month < payloads_end for month in months_made())
-    return Preview(payloads_end, payloads, months, logs_end, number_settled_before(logs_end) if logs_end else 0)
+        payloads = bounded_count(Payload.objects.filter(pk__lt=objectid.lowest_objectid(payloads_end)))
+        months = sum(month < payloads_end for month in existing_months())
+    return RetentionPreview(
+        payloads_end, payloads, months, logs_end, count_deletable_before(logs_end) if logs_end else 0
+    )

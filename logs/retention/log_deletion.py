@@ -11,13 +11,13 @@ from datetime import datetime
 from django.db import connection, transaction
 
 from ..models import RunEntry, State, Subscription, WebhookLog
-from ..stats.queries import TOTAL, cells
+from ..stats.queries import TOTAL_WIDTH, log_counts
 
-AT_ONCE = 2_000  # logs or payloads in a transaction
+DELETE_BATCH_SIZE = 2_000  # logs or payloads in a transaction
 _SETTLED = [State.SUCCEEDED, State.FAILED, State.SKIPPED]
 
 
-def lock_settled(ids: Collection[str]) -> list[str]:
+def lock_deletable(ids: Collection[str]) -> list[str]:
     """Those of the logs that are settled; nobody changes them until the transaction ends.
 
     What somebody works with at this moment is left out: it is not waited for.
@@ -28,9 +28,9 @@ def lock_settled(ids: Collection[str]) -> list[str]:
     return list(WebhookLog.objects.filter(pk__in=locked).settled().values_list("pk", flat=True))
 
 
-def number_settled_before(moment: datetime) -> int:
+def count_deletable_before(moment: datetime) -> int:
     """How many settled logs were created before the moment, a multiple of 5 minutes: from the rollups, at any size."""
-    counted = cells(None, moment, None).filter(state__in=_SETTLED).aggregate(n=TOTAL)["n"] or 0
+    counted = log_counts(None, moment, None).filter(state__in=_SETTLED).aggregate(n=TOTAL_WIDTH)["n"] or 0
     ended = WebhookLog.objects.before(moment).filter(state__in=_SETTLED)
     held = Subscription.objects.exclude(held_log="").values("held_log")
     waited_for = ended.filter(pk__in=RunEntry.objects.open().values("log").union(held), next_attempt_at=None)
@@ -51,11 +51,11 @@ _DELETE = (
 def delete_logs(before: datetime) -> Iterator[int]:
     """Delete the settled logs that were created before the moment; after each transaction, how many it took."""
     logs = WebhookLog.objects.settled().before(before).order_by("created_at", "id").only("created_at")
-    page = list(logs[:AT_ONCE])
+    page = list(logs[:DELETE_BATCH_SIZE])
     while page:
         with transaction.atomic(), connection.cursor() as cursor:
-            ids = lock_settled([log.pk for log in page])
+            ids = lock_deletable([log.pk for log in page])
             for statement in _DELETE:
                 cursor.execute(statement, [ids])
         yield len(ids)
-        page = list(logs.newer_than(page[-1])[:AT_ONCE])
+        page = list(logs.newer_than(page[-1])[:DELETE_BATCH_SIZE])

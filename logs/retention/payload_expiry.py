@@ -12,9 +12,9 @@ from psycopg.errors import LockNotAvailable
 from psycopg.sql import SQL, Identifier
 
 from ..cotalker import objectid
-from ..db.payload_partitions import DEFAULT, TABLE, following, months_made, partition_of
+from ..db.payload_partitions import DEFAULT_PARTITION, PAYLOAD_TABLE, existing_months, next_month, partition_name
 from ..models import Payload, RunEntry, Subscription, Variant, WebhookLog
-from .log_deletion import AT_ONCE, lock_settled
+from .log_deletion import DELETE_BATCH_SIZE, lock_deletable
 
 # While a drop waits for its lock, everybody waits behind it who reads or stores a payload. So this is the longest that a
 # delivery waits for one of the three locks that a drop takes.
@@ -40,19 +40,19 @@ def expire(before: datetime, *, is_dry: bool, should_stop: Callable[[], bool]) -
 
     Last come those without a month: of ids that tell an odd time, or stored in the moment when their month was dropped.
     """
-    for month in months_made():
+    for month in existing_months():
         if month >= before or should_stop():
             break
         yield _expire_month(month, is_dry, should_stop)
-    removed, kept = _remove_settled(DEFAULT, objectid.lowest(before), is_dry, should_stop)
+    removed, kept = _remove_settled(DEFAULT_PARTITION, objectid.lowest_objectid(before), is_dry, should_stop)
     if removed or kept:
         yield ExpiredMonth(None, removed, kept)
 
 
 def _expire_month(month: datetime, is_dry: bool, should_stop: Callable[[], bool]) -> ExpiredMonth:
     if WebhookLog.objects.unsettled().filter(**_of_month(month)).exists():
-        end = objectid.lowest(following(month))
-        return ExpiredMonth(month, *_remove_settled(partition_of(month), end, is_dry, should_stop))
+        end = objectid.lowest_objectid(next_month(month))
+        return ExpiredMonth(month, *_remove_settled(partition_name(month), end, is_dry, should_stop))
     number = Payload.objects.filter(**_of_month(month)).count()
     if is_dry or _drop(month):
         return ExpiredMonth(month, number)
@@ -61,7 +61,7 @@ def _expire_month(month: datetime, is_dry: bool, should_stop: Callable[[], bool]
 
 def _of_month(month: datetime, ids: str = "pk") -> dict[str, str]:
     """The condition that ids in that column were made in the month."""
-    return {f"{ids}__gte": objectid.lowest(month), f"{ids}__lt": objectid.lowest(following(month))}
+    return {f"{ids}__gte": objectid.lowest_objectid(month), f"{ids}__lt": objectid.lowest_objectid(next_month(month))}
 
 
 def _is_waited_for(month: datetime) -> bool:
@@ -78,12 +78,12 @@ def _drop(month: datetime) -> bool:
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SELECT set_config('lock_timeout', %s, true)", [LOCK_TIMEOUT])
-            cursor.execute(f"LOCK TABLE ONLY {TABLE} IN ACCESS EXCLUSIVE MODE")
+            cursor.execute(f"LOCK TABLE ONLY {PAYLOAD_TABLE} IN ACCESS EXCLUSIVE MODE")
             # A re-delivery looks at the payload before it is queued (Round.redeliver): from here on none can be.
             if _is_waited_for(month):
                 return False
             _clear_variants(**_of_month(month, "log"))
-            cursor.execute(f"DROP TABLE {partition_of(month)}")
+            cursor.execute(f"DROP TABLE {partition_name(month)}")
             cursor.execute("SELECT set_config('lock_timeout', '0', true)")  # for an outer transaction, if there is one
     except OperationalError as error:
         if isinstance(error.__cause__, LockNotAvailable):
@@ -112,7 +112,7 @@ def _staying(ids: list[str], is_dry: bool) -> set[str]:
     logs = WebhookLog.objects.filter(pk__in=ids)
     if is_dry:
         return set(logs.unsettled().values_list("pk", flat=True))
-    settled = lock_settled(ids)
+    settled = lock_deletable(ids)
     return set(logs.exclude(pk__in=settled).values_list("pk", flat=True))
 
 
@@ -123,5 +123,5 @@ def _clear_variants(**logs: Any) -> None:
 
 def _page(table: str, after: str, end: str) -> list[str]:
     with connection.cursor() as cursor:
-        cursor.execute(_PAGE.format(Identifier(table)), [after, end, AT_ONCE])
+        cursor.execute(_PAGE.format(Identifier(table)), [after, end, DELETE_BATCH_SIZE])
         return [pk for (pk,) in cursor.fetchall()]

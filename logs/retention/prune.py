@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from django.db import connection
 
 from ..models import Retention
-from .cutoffs import logs_before, payloads_before
-from .log_deletion import delete_logs, number_settled_before
+from .cutoffs import log_cutoff, payload_cutoff
+from .log_deletion import count_deletable_before, delete_logs
 from .payload_expiry import ExpiredMonth, expire
 
-LOCK = 0x7072756E  # any number, the same everywhere: one process prunes at a time
+PRUNE_LOCK = 0x7072756E  # any number, the same everywhere: one process prunes at a time
 
 _IS_LOCKED = """
 SELECT EXISTS (
@@ -28,7 +28,7 @@ class AlreadyRunning(Exception):
 
 
 @dataclass(slots=True)
-class Outcome:
+class PruneResult:
     """What a run has removed so far, or would remove."""
 
     months: list[ExpiredMonth] = field(default_factory=list)
@@ -49,15 +49,15 @@ def prune(
     is_dry: bool = False,
     goes_on: bool = False,
     should_stop: Callable[[], bool] = lambda: False,
-    on_step: Callable[[Outcome], None] = lambda outcome: None,
-) -> Outcome:
+    on_step: Callable[[PruneResult], None] = lambda outcome: None,
+) -> PruneResult:
     """Remove what is past the days of `Retention`. `on_step` is told what has been done, after each transaction that lasts.
 
     It can be interrupted anywhere; the next run goes on, and with `goes_on` adds to the numbers of the last. It ends where
     somebody asks for it, or changes the days meanwhile, as what they want to keep must not go. Raises AlreadyRunning. A dry run
     tells the numbers and changes nothing.
     """
-    outcome, retention = Outcome(), Retention.current()
+    outcome, retention = PruneResult(), Retention.current()
     if goes_on:
         outcome.logs, outcome.earlier_payloads = retention.run_logs, retention.run_payloads
 
@@ -76,17 +76,17 @@ def prune(
     return outcome
 
 
-def _steps(retention: Retention, outcome: Outcome, is_dry: bool, should_stop: Callable[[], bool]) -> Iterator[None]:
+def _steps(retention: Retention, outcome: PruneResult, is_dry: bool, should_stop: Callable[[], bool]) -> Iterator[None]:
     """Fills `outcome`; the first step is that the run has begun."""
     yield
-    if before := payloads_before(retention):
+    if before := payload_cutoff(retention):
         if not is_dry:
             Retention.note_expired_before(before)
         for month in expire(before, is_dry=is_dry, should_stop=should_stop):
             outcome.months.append(month)
             yield
-    if before := logs_before(retention):
-        for number in [number_settled_before(before)] if is_dry else delete_logs(before):
+    if before := log_cutoff(retention):
+        for number in [count_deletable_before(before)] if is_dry else delete_logs(before):
             outcome.logs += number
             yield
 
@@ -94,17 +94,17 @@ def _steps(retention: Retention, outcome: Outcome, is_dry: bool, should_stop: Ca
 def is_running() -> bool:
     """Whether a process prunes at this moment."""
     with connection.cursor() as cursor:
-        cursor.execute(_IS_LOCKED, [LOCK])
+        cursor.execute(_IS_LOCKED, [PRUNE_LOCK])
         return cursor.fetchone()[0]
 
 
 @contextmanager
 def _alone() -> Iterator[None]:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [PRUNE_LOCK])
         if not cursor.fetchone()[0]:
             raise AlreadyRunning
         try:
             yield
         finally:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [PRUNE_LOCK])

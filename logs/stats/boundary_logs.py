@@ -9,23 +9,23 @@ from enum import StrEnum
 
 from django.db import connection
 
-RESPONSE_SHOWN = 200  # characters
+MAX_RESPONSE_SHOWN = 200  # characters
 
 
-class Look(StrEnum):
+class LookupKind(StrEnum):
     NEWEST_FAILED = "newest failed"
     OLDEST_FAILED = "oldest failed"
     NEWEST_SUCCEEDED = "newest succeeded"
 
 
 @dataclass(frozen=True)
-class Question:
+class LogLookup:
     """Of the logs of one lane, from `since` to `until`; with a fingerprint, of the failures that are alike.
 
     `until` and `since` come from the rollups, so the answer is in the first bucket that is looked at.
     """
 
-    look: Look
+    look: LookupKind
     subscription: str
     since: datetime
     until: datetime
@@ -34,7 +34,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Found:
+class LookupResult:
     """A log, with the beginning of its response. `settled_at`: when it was last tried with this outcome; of an imported log its
     own time.
     """
@@ -64,11 +64,13 @@ FROM asked CROSS JOIN LATERAL (
 WHERE asked.look = '{look}'
 """
 _LOOKS = [
-    _ONE_LOOK.format(look=look, state=state, is_success=state == "succeeded", direction=direction, shown=RESPONSE_SHOWN)
+    _ONE_LOOK.format(
+        look=look, state=state, is_success=state == "succeeded", direction=direction, shown=MAX_RESPONSE_SHOWN
+    )
     for look, state, direction in [
-        (Look.NEWEST_FAILED, "failed", "DESC"),
-        (Look.OLDEST_FAILED, "failed", "ASC"),
-        (Look.NEWEST_SUCCEEDED, "succeeded", "DESC"),
+        (LookupKind.NEWEST_FAILED, "failed", "DESC"),
+        (LookupKind.OLDEST_FAILED, "failed", "ASC"),
+        (LookupKind.NEWEST_SUCCEEDED, "succeeded", "DESC"),
     ]
 ]
 _QUERY = f"""
@@ -80,11 +82,11 @@ WITH asked AS MATERIALIZED (
 """  # nothing but the constants above is put in
 
 
-def look_up(questions: Sequence[Question]) -> dict[Question, Found]:
+def fetch_boundary_logs(questions: Sequence[LogLookup]) -> dict[LogLookup, LookupResult]:
     """Without those to which there is no log."""
     if not questions:
         return {}
     columns = ("look", "subscription", "since", "until", "cause", "fingerprint")
     with connection.cursor() as cursor:
         cursor.execute(_QUERY, [[getattr(one, column) for one in questions] for column in columns])
-        return {questions[number - 1]: Found(*columns) for number, *columns in cursor.fetchall()}
+        return {questions[number - 1]: LookupResult(*columns) for number, *columns in cursor.fetchall()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-LEAST_FAILED = 0.03  # of the height: one failure among thousands must still be seen
+MIN_FAILED_HEIGHT = 0.03  # of the height: one failure among thousands must still be seen
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Rect:
 Stack = list[tuple[int, Rect]]  # (which of the parts, where it stands), from the base line up
 
 
-def stacks(rows: Sequence[Sequence[int]], width: float, height: float, gap: float = 2) -> list[Stack]:
+def stacked_bars(rows: Sequence[Sequence[int]], width: float, height: float, gap: float = 2) -> list[Stack]:
     """Bars of several parts, from left to right. The first part stands on the base line, and is always seen: failures."""
     most = max((sum(row) for row in rows), default=0)
     slot = width / len(rows) if rows else 0
@@ -29,7 +29,7 @@ def stacks(rows: Sequence[Sequence[int]], width: float, height: float, gap: floa
     for index, row in enumerate(rows):
         heights = [height * number / most if number else 0 for number in row]
         if row and row[0]:
-            heights[0] = max(heights[0], height * LEAST_FAILED)
+            heights[0] = max(heights[0], height * MIN_FAILED_HEIGHT)
         top, stack = height, []
         for part, one in enumerate(heights):
             one = min(one, top)

@@ -11,11 +11,11 @@ import time
 
 from django.db import Error, connection, transaction
 
-from ..models.log_counts import WIDTHS as widths
+from ..models.log_counts import BUCKET_WIDTHS as widths
 
 logger = logging.getLogger("logs.rollups")
-AT_ONCE = 200_000
-LOCK = 0x726F6C6C  # any number, the same everywhere: one process folds, rebuilds or verifies at a time
+COMPACTION_BATCH_SIZE = 200_000
+COMPACTION_LOCK = 0x726F6C6C  # any number, the same everywhere: one process folds, rebuilds or verifies at a time
 
 KIND_OF_ALL = "state, cause, status, event_type, action, fingerprint"
 KIND = f"subscription_id, {KIND_OF_ALL}"
@@ -66,18 +66,18 @@ SELECT (SELECT count(*) FROM difference), (SELECT json_object_agg(partition, pla
 """
 # Both ends of an index: what is between them is not counted.
 _BACKLOG = "SELECT coalesce(max(id) - min(id) + 1, 0) FROM logs_rollupdelta"
-MOST_UNFOLDED = 50_000  # a page reads each of them; so many take it a tenth of a second
-LOOK_SECONDS = 10.0
+MAX_UNCOMPACTED = 50_000  # a page reads each of them; so many take it a tenth of a second
+BACKLOG_CHECK_SECONDS = 10.0
 TABLES = ("logs_rollup", "logs_rollupofall", "logs_durationrollup")
 
 
-def fold() -> int:
+def compact() -> int:
     """Add up what was written since, about AT_ONCE differences at most; how many. 0 as well where another process folds."""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [COMPACTION_LOCK])
         if not cursor.fetchone()[0]:
             return 0
-        cursor.execute(_FOLD, [AT_ONCE])
+        cursor.execute(_FOLD, [COMPACTION_BATCH_SIZE])
         folded, empty = cursor.fetchone()
         for partition, places in (empty or {}).items():
             # Nobody else writes to it: see LOCK.
@@ -97,12 +97,12 @@ class BacklogWatch:
         if time.monotonic() < self._next_look or not self._lock.acquire(blocking=False):
             return
         try:
-            while _backlog() > MOST_UNFOLDED and fold():
+            while _backlog() > MAX_UNCOMPACTED and compact():
                 pass
         except Error as error:
             logger.warning("could not fold the differences: %s", type(error).__name__)
         finally:
-            self._next_look = time.monotonic() + LOOK_SECONDS
+            self._next_look = time.monotonic() + BACKLOG_CHECK_SECONDS
             self._lock.release()
             connection.close()  # gives it back to the pool
 

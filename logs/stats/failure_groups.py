@@ -14,28 +14,28 @@ from urllib.parse import urlencode
 from django.db.models import QuerySet
 from django.urls import reverse
 
-from ..db.timeouts import Count
-from ..delivery.fingerprint_limit import OTHER
+from ..db.timeouts import BoundedCount
+from ..delivery.fingerprint_limit import OTHER_FINGERPRINT
 from ..delivery.queue_summary import count_due, heads_of, is_blocked
 from ..models import Cause, State, Subscription
-from .boundary_logs import Found, Question, look_up
-from .group_counts import Kind, kinds_of
+from .boundary_logs import LogLookup, LookupResult, fetch_boundary_logs
+from .group_counts import FailureKind, failure_kinds
 from .period import Period
-from .queries import TOTAL, cells_by_step
-from .receiver_state import LastAttempts, last_attempts, questions_about
-from .traffic import Bar, bars
+from .queries import TOTAL_WIDTH, log_counts_by_step
+from .receiver_state import LastAttempts, attempt_lookups, last_attempts
+from .traffic import TrafficBar, traffic_bars
 
-SHOWN = 50
-MOST = 500  # are looked at; more would not be read
+GROUPS_SHOWN = 50
+MAX_GROUPS = 500  # are looked at; more would not be read
 
 
 @dataclass(frozen=True)
-class Failures:
+class FailureList:
     """`count` groups of `failed` logs, of which `groups` are shown."""
 
     groups: list[FailureGroup]
-    count: Count
-    failed: Count
+    count: BoundedCount
+    failed: BoundedCount
 
     @property
     def is_cut(self) -> bool:
@@ -46,34 +46,34 @@ class Failures:
         return sum(not group.has_recovered for group in self.groups)
 
 
-def failures_of(
+def list_failures(
     user, period: Period, subscriptions: Collection[str], causes: Collection[str], *, newest_first: bool, all_: bool
-) -> Failures:
+) -> FailureList:
     """Of these subscriptions and causes; none chosen: of all that the user may see. Six queries.
 
     What waits is counted only where it is shown: in lanes that are on hold.
     """
     lanes = heads_of(Subscription.objects.visible_to(user))
     chosen = list(subscriptions) or (None if user.is_superuser else list(lanes))
-    kinds = kinds_of(period, chosen)
+    kinds = failure_kinds(period, chosen)
     found = [kind for kind in kinds.failures if kind.subscription in lanes and (not causes or kind.cause in causes)]
-    candidates = sorted(found, key=_last_bucket, reverse=True)[:MOST] if newest_first else found[:MOST]
-    with_groups = lanes_with(candidates)
-    told = look_up([*questions(candidates), *questions_about(kinds, with_groups)])
+    candidates = sorted(found, key=_last_bucket, reverse=True)[:MAX_GROUPS] if newest_first else found[:MAX_GROUPS]
+    with_groups = queues_with(candidates)
+    told = fetch_boundary_logs([*group_lookups(candidates), *attempt_lookups(kinds, with_groups)])
     attempts = last_attempts(period, kinds, with_groups, told)
-    groups = groups_of(period, candidates, lanes, told, attempts)
+    groups = failure_groups(period, candidates, lanes, told, attempts)
     if newest_first:
         groups.sort(key=lambda group: group.last_at, reverse=True)
-    shown = groups if all_ else groups[:SHOWN]
+    shown = groups if all_ else groups[:GROUPS_SHOWN]
     count_due([group.lane for group in shown if group.is_held])
-    return Failures(
+    return FailureList(
         groups=with_bars(shown, failures_over_time(period, [group.kind for group in shown])),
         count=kinds.counted(len(found)),
         failed=kinds.counted(sum(kind.number for kind in found)),
     )
 
 
-def _last_bucket(kind: Kind) -> tuple:
+def _last_bucket(kind: FailureKind) -> tuple:
     return kind.until, kind.number
 
 
@@ -84,14 +84,14 @@ class FailureGroup:
     """
 
     period: Period
-    kind: Kind
+    kind: FailureKind
     lane: Any
     first_at: datetime
     last_at: datetime
     failed_at: datetime
-    example: Found | None
+    example: LookupResult | None
     attempts: LastAttempts
-    bars: list[Bar] = field(default_factory=list)
+    bars: list[TrafficBar] = field(default_factory=list)
 
     @property
     def count(self) -> int:
@@ -104,7 +104,7 @@ class FailureGroup:
     @property
     def is_mixed(self) -> bool:
         """Its answers differ: the subscription had more kinds of failures in a day than are kept apart."""
-        return self.kind.fingerprint == OTHER
+        return self.kind.fingerprint == OTHER_FINGERPRINT
 
     @property
     def has_recovered(self) -> bool:
@@ -133,20 +133,20 @@ class FailureGroup:
         return urlencode({key: value for key, value in query.items() if value})
 
 
-def questions(shown: Sequence[Kind]) -> list[Question]:
+def group_lookups(shown: Sequence[FailureKind]) -> list[LogLookup]:
     """What is to be looked up to tell of these."""
     return [*(kind.newest for kind in shown), *(kind.oldest for kind in shown)]
 
 
-def lanes_with(shown: Iterable[Kind]) -> list[str]:
+def queues_with(shown: Iterable[FailureKind]) -> list[str]:
     return list(dict.fromkeys(kind.subscription for kind in shown))
 
 
-def groups_of(
+def failure_groups(
     period: Period,
-    shown: Iterable[Kind],
+    shown: Iterable[FailureKind],
     lanes: Mapping[str, Any],
-    told: Mapping[Question, Found],
+    told: Mapping[LogLookup, LookupResult],
     attempts: Mapping[str, LastAttempts],
 ) -> list[FailureGroup]:
     """`told`: the answers to `questions`; `attempts`: of `lanes_with` them. The bars are still to be put in."""
@@ -171,11 +171,11 @@ def groups_of(
     return groups
 
 
-def with_bars(groups: Iterable[FailureGroup], bars_of: Mapping[Kind, list[Bar]]) -> list[FailureGroup]:
+def with_bars(groups: Iterable[FailureGroup], bars_of: Mapping[FailureKind, list[TrafficBar]]) -> list[FailureGroup]:
     return [replace(group, bars=bars_of[group.kind]) for group in groups]
 
 
-def failures_over_time(period: Period, kinds: Sequence[Kind]) -> dict[Kind, list[Bar]]:
+def failures_over_time(period: Period, kinds: Sequence[FailureKind]) -> dict[FailureKind, list[TrafficBar]]:
     """The bars of each. One query."""
     starts = period.step_starts
     counts = {kind: [(0, 0)] * len(starts) for kind in kinds}
@@ -184,12 +184,12 @@ def failures_over_time(period: Period, kinds: Sequence[Kind]) -> dict[Kind, list
         if kind := kind_of.get(tuple(key)):
             place = min((step - starts[0]) // period.step, len(starts) - 1)
             counts[kind][place] = counts[kind][place][0] + number, 0
-    return {kind: bars(period, numbers) for kind, numbers in counts.items()}
+    return {kind: traffic_bars(period, numbers) for kind, numbers in counts.items()}
 
 
-def _by_step(period: Period, kinds: Sequence[Kind]) -> QuerySet:
-    cells = cells_by_step(period.start, period.end, period.step, sorted({kind.subscription for kind in kinds}))
+def _by_step(period: Period, kinds: Sequence[FailureKind]) -> QuerySet:
+    cells = log_counts_by_step(period.start, period.end, period.step, sorted({kind.subscription for kind in kinds}))
     fingerprints = sorted({kind.fingerprint for kind in kinds})
     found = cells.filter(state=State.FAILED, fingerprint__in=fingerprints).order_by()
     columns = ("subscription", "cause", "fingerprint", "step_start")
-    return found.values_list(*columns).annotate(n=TOTAL).filter(n__gt=0)
+    return found.values_list(*columns).annotate(n=TOTAL_WIDTH).filter(n__gt=0)

@@ -10,20 +10,20 @@ from functools import cached_property
 
 from django.db.models import DateTimeField, ExpressionWrapper, F, Max, Min, Q, Value
 
-from ..db.timeouts import Count
+from ..db.timeouts import BoundedCount
 from ..models import Cell, State
-from .boundary_logs import Found, Look, Question
+from .boundary_logs import LogLookup, LookupKind, LookupResult
 from .period import Period
-from .queries import TOTAL
+from .queries import TOTAL_WIDTH
 
-MOST_KINDS = 5000  # a receiver that says something else each time must not fill the memory
+MAX_FAILURE_KINDS = 5000  # a receiver that says something else each time must not fill the memory
 # Of a bucket.
-END = ExpressionWrapper(F("bucket") + F("width") * Value(timedelta(minutes=1)), output_field=DateTimeField())
+END_OF_TIME = ExpressionWrapper(F("bucket") + F("width") * Value(timedelta(minutes=1)), output_field=DateTimeField())
 IS_SETTLED = Q(state__in=[State.FAILED, State.SUCCEEDED])
 
 
 @dataclass(frozen=True)
-class Kind:
+class FailureKind:
     """`number` logs that are alike. They lie between the beginning of a bucket, `since`, and the end of another, `until`."""
 
     subscription: str
@@ -35,31 +35,31 @@ class Kind:
     until: datetime
 
     @property
-    def newest(self) -> Question:
-        return self._question(Look.NEWEST_FAILED)
+    def newest(self) -> LogLookup:
+        return self._question(LookupKind.NEWEST_FAILED)
 
     @property
-    def oldest(self) -> Question:
-        return self._question(Look.OLDEST_FAILED)
+    def oldest(self) -> LogLookup:
+        return self._question(LookupKind.OLDEST_FAILED)
 
-    def _question(self, look: Look) -> Question:
-        return Question(look, self.subscription, self.since, self.until, self.cause, self.fingerprint)
+    def _question(self, look: LookupKind) -> LogLookup:
+        return LogLookup(look, self.subscription, self.since, self.until, self.cause, self.fingerprint)
 
 
 @dataclass(frozen=True)
-class Kinds:
+class FailureKinds:
     """All that is settled, most failures first. `is_cut`: there are more kinds of failures than are told of."""
 
-    found: Sequence[Kind]
+    found: Sequence[FailureKind]
     is_cut: bool = False
 
     @cached_property
-    def failures(self) -> list[Kind]:
+    def failures(self) -> list[FailureKind]:
         return [kind for kind in self.found if kind.state == State.FAILED]
 
-    def counted(self, number: int) -> Count:
+    def counted(self, number: int) -> BoundedCount:
         """A number of failures or of their kinds: where they are cut, it is at least so many."""
-        return Count(number, is_least=self.is_cut)
+        return BoundedCount(number, is_least=self.is_cut)
 
     @cached_property
     def failed_of(self) -> Counter[str]:
@@ -69,15 +69,15 @@ class Kinds:
             numbers[kind.subscription] += kind.number
         return numbers
 
-    def newest_failure(self, subscription: str) -> Question | None:
-        return self._newest(Look.NEWEST_FAILED, State.FAILED, subscription)
+    def newest_failure(self, subscription: str) -> LogLookup | None:
+        return self._newest(LookupKind.NEWEST_FAILED, State.FAILED, subscription)
 
-    def newest_success(self, subscription: str) -> Question | None:
-        return self._newest(Look.NEWEST_SUCCEEDED, State.SUCCEEDED, subscription)
+    def newest_success(self, subscription: str) -> LogLookup | None:
+        return self._newest(LookupKind.NEWEST_SUCCEEDED, State.SUCCEEDED, subscription)
 
-    def _newest(self, look: Look, state: State, subscription: str) -> Question | None:
+    def _newest(self, look: LookupKind, state: State, subscription: str) -> LogLookup | None:
         reach = self._reaches.get((subscription, state))
-        return Question(look, subscription, *reach) if reach else None
+        return LogLookup(look, subscription, *reach) if reach else None
 
     @cached_property
     def _reaches(self) -> dict[tuple[str, str], tuple[datetime, datetime]]:
@@ -89,20 +89,20 @@ class Kinds:
         return reaches
 
 
-def kinds_of(period: Period, subscriptions: Sequence[str] | None) -> Kinds:
+def failure_kinds(period: Period, subscriptions: Sequence[str] | None) -> FailureKinds:
     """Of the subscriptions, None: of every one."""
     cells = Cell.objects.filter(period.wide_buckets, IS_SETTLED).order_by()
     if subscriptions is not None:
         cells = cells.filter(subscription__in=subscriptions)
     rows = (
         cells.values_list("subscription", "state", "cause", "fingerprint")
-        .annotate(n=TOTAL, since=Min("bucket"), until=Max(END))
+        .annotate(n=TOTAL_WIDTH, since=Min("bucket"), until=Max(END_OF_TIME))
         .filter(n__gt=0)
         .order_by("-state", "-n", "subscription", "fingerprint")  # first what succeeded, so that no success is cut off
     )
-    found = [Kind(*row) for row in rows[: MOST_KINDS + 1]]
-    return Kinds(found[:MOST_KINDS], is_cut=len(found) > MOST_KINDS)
+    found = [FailureKind(*row) for row in rows[: MAX_FAILURE_KINDS + 1]]
+    return FailureKinds(found[:MAX_FAILURE_KINDS], is_cut=len(found) > MAX_FAILURE_KINDS)
 
 
-def moment(found: Found | None) -> datetime | None:
+def isoformat_utc(found: LookupResult | None) -> datetime | None:
     return found.created_at if found else None

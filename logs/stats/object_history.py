@@ -9,11 +9,11 @@ from datetime import datetime
 from ..models import State
 from ..models.querysets import WebhookLogQuerySet
 
-LIMIT = 10_000  # logs of one object that are looked at
+MAX_HISTORY = 10_000  # logs of one object that are looked at
 
 
 @dataclass(frozen=True)
-class History:
+class ObjectHistory:
     """`first` and `last` are moments of events. A failed log is superseded once its subscription received a newer one.
 
     `is_more`: there are older logs, which are not in these figures.
@@ -35,14 +35,14 @@ class History:
 Row = tuple[str, str, str, datetime]  # id, subscription's id, state, created
 
 
-def history_of(logs: WebhookLogQuerySet) -> History | None:
+def object_history(logs: WebhookLogQuerySet) -> ObjectHistory | None:
     """The figures of the logs of one object, None where there are none. One query."""
-    rows = logs.newest_first().values_list("pk", "subscription_id", "state", "created_at")[: LIMIT + 1]
+    rows = logs.newest_first().values_list("pk", "subscription_id", "state", "created_at")[: MAX_HISTORY + 1]
     found = list(rows)
-    return summary(found[:LIMIT], is_more=len(found) > LIMIT) if found else None
+    return summarize_history(found[:MAX_HISTORY], is_more=len(found) > MAX_HISTORY) if found else None
 
 
-def summary(newest_first: Iterable[Row], *, is_more: bool = False) -> History:
+def summarize_history(newest_first: Iterable[Row], *, is_more: bool = False) -> ObjectHistory:
     """The figures of at least one row."""
     rows = list(newest_first)
     received: set[str] = set()
@@ -53,4 +53,4 @@ def summary(newest_first: Iterable[Row], *, is_more: bool = False) -> History:
         elif state == State.FAILED and subscription in received:
             superseded.add(pk)
     failed = sum(state == State.FAILED for _pk, _subscription, state, _created_at in rows)
-    return History(len(rows), failed, frozenset(superseded), rows[-1][3], rows[0][3], is_more)
+    return ObjectHistory(len(rows), failed, frozenset(superseded), rows[-1][3], rows[0][3], is_more)

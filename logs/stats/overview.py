@@ -6,23 +6,30 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ..db.timeouts import Count
-from ..delivery.queue_summary import blocked, count_due, heads_of, is_blocked, oldest_waiting, waiting_together
+from ..db.timeouts import BoundedCount
+from ..delivery.queue_summary import (
+    blocked_queues,
+    count_due,
+    heads_of,
+    is_blocked,
+    oldest_waiting_since,
+    total_waiting,
+)
 from ..models import Subscription, WebhookLog
-from .boundary_logs import look_up
-from .failure_groups import FailureGroup, failures_over_time, groups_of, questions, with_bars
-from .group_counts import kinds_of
+from .boundary_logs import fetch_boundary_logs
+from .failure_groups import FailureGroup, failure_groups, failures_over_time, group_lookups, with_bars
+from .group_counts import failure_kinds
 from .period import Period
-from .receiver_state import LastAttempts, last_attempts, questions_about
-from .traffic import ALL, Traffic, traffic_of
+from .receiver_state import LastAttempts, attempt_lookups, last_attempts
+from .traffic import ALL_STATES, Traffic, traffic_for
 
-SHOWN = 5  # failure groups, and subscriptions
+TOP_SHOWN = 5  # failure groups, and subscriptions
 BLOCKED_SHOWN = 8
-MOST_ASKED = 200  # failing subscriptions of which it is looked up whether they have recovered
+MAX_LOOKUPS = 200  # failing subscriptions of which it is looked up whether they have recovered
 
 
 @dataclass(frozen=True)
-class Failing:
+class FailingSubscription:
     """A subscription of which something failed in this time."""
 
     lane: Any
@@ -49,11 +56,11 @@ class Overview:
     period: Period
     traffic: Traffic
     groups: list[FailureGroup]
-    group_count: Count
-    failing: list[Failing]
-    failing_count: Count
+    group_count: BoundedCount
+    failing: list[FailingSubscription]
+    failing_count: BoundedCount
     blocked: list[Any]
-    waiting: Count
+    waiting: BoundedCount
     oldest_waiting: datetime | None
     newest: WebhookLog | None
 
@@ -63,8 +70,8 @@ class Overview:
         return self.group_count.is_least or len(self.groups) < (self.group_count.number or 0)
 
     @property
-    def worst(self) -> list[Failing]:
-        return self.failing[:SHOWN]
+    def worst(self) -> list[FailingSubscription]:
+        return self.failing[:TOP_SHOWN]
 
     @property
     def blocked_shown(self) -> list[Any]:
@@ -78,29 +85,29 @@ class Overview:
         return sum(not one.attempts.has_received_since for one in self.failing)
 
 
-def overview_of(user, period: Period) -> Overview:
+def build_overview(user, period: Period) -> Overview:
     """Ten queries, however many logs and subscriptions there are, and however much waits."""
     lanes = heads_of(Subscription.objects.visible_to(user))
     visible = None if user.is_superuser else list(lanes)
-    kinds = kinds_of(period, visible)
-    top = [kind for kind in kinds.failures if kind.subscription in lanes][:SHOWN]
+    kinds = failure_kinds(period, visible)
+    top = [kind for kind in kinds.failures if kind.subscription in lanes][:TOP_SHOWN]
     failing = [lane for lane, _number in kinds.failed_of.most_common() if lane in lanes]
-    traffic = traffic_of(period, visible, apart=set(failing[:SHOWN]))
-    asked = failing[:MOST_ASKED]
-    told = look_up([*questions(top), *questions_about(kinds, asked)])
+    traffic = traffic_for(period, visible, apart=set(failing[:TOP_SHOWN]))
+    asked = failing[:MAX_LOOKUPS]
+    told = fetch_boundary_logs([*group_lookups(top), *attempt_lookups(kinds, asked)])
     attempts = last_attempts(period, kinds, asked, told)
-    groups = groups_of(period, top, lanes, told, attempts)
+    groups = failure_groups(period, top, lanes, told, attempts)
     found = Overview(
         period=period,
-        traffic=traffic[ALL],
+        traffic=traffic[ALL_STATES],
         groups=with_bars(groups, failures_over_time(period, top)),
         group_count=kinds.counted(len(kinds.failures)),
-        failing=[Failing(lanes[lane], traffic.get(lane), attempts[lane]) for lane in asked],
+        failing=[FailingSubscription(lanes[lane], traffic.get(lane), attempts[lane]) for lane in asked],
         failing_count=kinds.counted(len(failing)),
-        blocked=blocked(lanes.values()),
-        waiting=waiting_together(lanes.values()),
-        oldest_waiting=oldest_waiting(lanes.values()),
-        newest=None if traffic[ALL].now.received else _newest(user),
+        blocked=blocked_queues(lanes.values()),
+        waiting=total_waiting(lanes.values()),
+        oldest_waiting=oldest_waiting_since(lanes.values()),
+        newest=None if traffic[ALL_STATES].now.received else _newest(user),
     )
     count_due([*(one.lane for one in found.worst), *found.blocked_shown])
     return found

@@ -10,9 +10,9 @@ from django.db.models import Q
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from .buckets import end_of_range, floor, within
+from .buckets import bucket_condition, bucket_floor, end_of_range
 
-RANGES = {
+TIME_RANGES = {
     "15m": timedelta(minutes=15),
     "1h": timedelta(hours=1),
     "24h": timedelta(days=1),
@@ -20,15 +20,15 @@ RANGES = {
     "30d": timedelta(days=30),
 }
 # Of a bar. Each is a width of the rollups or five minutes' multiple, so that few rows are read.
-STEPS = {
+RANGE_STEPS = {
     "15m": timedelta(minutes=5),
     "1h": timedelta(minutes=5),
     "24h": timedelta(minutes=30),
     "7d": timedelta(hours=6),
     "30d": timedelta(days=1),
 }
-LABELLED = {"15m": 1, "1h": 3, "24h": 8, "7d": 4, "30d": 5}  # each so-manieth step, so that the labels are round
-WORDS: dict[str, Promise] = {
+LABEL_EVERY = {"15m": 1, "1h": 3, "24h": 8, "7d": 4, "30d": 5}  # each so-manieth step, so that the labels are round
+RANGE_LABELS: dict[str, Promise] = {
     "15m": _("in the last 15 minutes"),
     "1h": _("in the last hour"),
     "24h": _("in the last 24 hours"),
@@ -46,11 +46,11 @@ class Period:
 
     @property
     def words(self) -> Promise:
-        return WORDS[self.name]
+        return RANGE_LABELS[self.name]
 
     @property
     def start(self) -> datetime:
-        return floor(self.now - RANGES[self.name])
+        return bucket_floor(self.now - TIME_RANGES[self.name])
 
     @property
     def end(self) -> datetime:
@@ -59,23 +59,23 @@ class Period:
 
     @property
     def earlier_start(self) -> datetime:
-        return self.start - RANGES[self.name]
+        return self.start - TIME_RANGES[self.name]
 
     @property
     def step(self) -> timedelta:
-        return STEPS[self.name]
+        return RANGE_STEPS[self.name]
 
     @cached_property
     def step_starts(self) -> list[datetime]:
         """Steps are counted by UTC: the first began before the period, and the last is not over."""
-        first = floor(self.start, self.step)
+        first = bucket_floor(self.start, self.step)
         return [first + self.step * index for index in range((self.now - first) // self.step + 1)]
 
     @property
     def labelled(self) -> list[tuple[float, datetime]]:
         """Where the axis of a chart is labelled: in percent of its width, and of which step. At its end there is no room."""
         starts = self.step_starts
-        places = range(0, len(starts) * 9 // 10 + 1, LABELLED[self.name])
+        places = range(0, len(starts) * 9 // 10 + 1, LABEL_EVERY[self.name])
         return [(100 * place / len(starts), starts[place]) for place in places]
 
     @property
@@ -89,12 +89,12 @@ class Period:
         return self._to_end(None)
 
     def _to_end(self, widest: timedelta | None) -> Q:
-        present = floor(self.now)
-        return within(self.start, present, widest) | within(present, self.end, widest)
+        present = bucket_floor(self.now)
+        return bucket_condition(self.start, present, widest) | bucket_condition(present, self.end, widest)
 
     @property
     def earlier_buckets(self) -> Q:
-        return within(self.earlier_start, self.start)
+        return bucket_condition(self.earlier_start, self.start)
 
     @property
     def is_now(self) -> Q:

@@ -12,12 +12,12 @@ from typing import Any
 
 from django.db.models import DateTimeField, F, Func, QuerySet, Sum, Value
 
-from ..db.raw_sql import Written, answers, every
+from ..db.raw_sql import SqlFragment, fetch_all, sql_and
 from ..models import Cell, DurationCell, Subscription
-from ..models.log_counts import WIDTHS
-from .buckets import ORIGIN, within, written_within
+from ..models.log_counts import BUCKET_WIDTHS
+from .buckets import BUCKET_ORIGIN, bucket_condition, bucket_condition_sql
 
-RATIO = 1.25  # the migration of the rollups computes bins by it: floor(ln(ms) / ln(1.25)), 0 to 63
+BIN_RATIO = 1.25  # the migration of the rollups computes bins by it: floor(ln(ms) / ln(1.25)), 0 to 63
 
 
 def percentile(counts: Mapping[int, int], fraction: float = 0.95) -> float | None:
@@ -29,11 +29,11 @@ def percentile(counts: Mapping[int, int], fraction: float = 0.95) -> float | Non
     for number in sorted(counts):
         seen += counts[number]
         if seen >= wanted:
-            return RATIO ** (number + 0.5)
+            return BIN_RATIO ** (number + 0.5)
     return None
 
 
-TOTAL = Sum("count")
+TOTAL_WIDTH = Sum("count")
 _DAY = timedelta(days=1)
 # Many cells of one time are read as they lie, not one by one along an index: PostgreSQL takes that for the dearer way, and it is
 # twice as fast. Both statements go out together, and are one transaction.
@@ -45,7 +45,7 @@ def visible_ids(user) -> list[str] | None:
     return None if user.is_superuser else list(Subscription.objects.visible_to(user).values_list("pk", flat=True))
 
 
-def cells(
+def log_counts(
     start: datetime | None,
     end: datetime | None,
     subscriptions: Sequence[str] | None,
@@ -55,60 +55,60 @@ def cells(
 
     `cells(…).values("state").annotate(n=TOTAL)`. A sum may be 0: what was there once is not any more.
     """
-    return _of(Cell.objects.filter(within(start, end, widest)), subscriptions)
+    return _of(Cell.objects.filter(bucket_condition(start, end, widest)), subscriptions)
 
 
-def cells_by_step(
+def log_counts_by_step(
     start: datetime,
     end: datetime | None,
     step: timedelta,
     subscriptions: Sequence[str] | None,
 ) -> QuerySet[Cell]:
     """The same, with `step_start`: the beginning of the step (a multiple of 5 minutes, counted by UTC) that the cell is in."""
-    binned = Func(Value(step), F("bucket"), Value(ORIGIN), function="date_bin", output_field=DateTimeField())
-    return cells(start, end, subscriptions, widest_in(step)).annotate(step_start=binned)
+    binned = Func(Value(step), F("bucket"), Value(BUCKET_ORIGIN), function="date_bin", output_field=DateTimeField())
+    return log_counts(start, end, subscriptions, widest_bucket_in(step)).annotate(step_start=binned)
 
 
-def written_cells(
-    kind: Written, start: datetime | None, end: datetime | None, widest: timedelta | None = None, *, is_of_all: bool
-) -> Written:
+def log_counts_sql(
+    kind: SqlFragment, start: datetime | None, end: datetime | None, widest: timedelta | None = None, *, is_of_all: bool
+) -> SqlFragment:
     """The view and the condition by which to read cells of a kind in SQL. `is_of_all`: those of all subscriptions together, which
     are few; the kind must not tell of any then. It is asked about before the time: it mostly leaves fewer.
     """
-    text, values = every([kind, written_within(start, end, widest)])
+    text, values = sql_and([kind, bucket_condition_sql(start, end, widest)])
     return f"{'logs_cellofall' if is_of_all else 'logs_cell'} WHERE {text}", values
 
 
-def totals_by_bar(cells: Written, edges: Sequence[datetime]) -> list[tuple[int, str, int]]:
+def totals_by_bucket(cells: SqlFragment, edges: Sequence[datetime]) -> list[tuple[int, str, int]]:
     """(number of edges that are not after, state, how many logs) of cells none of which has an edge inside."""
     text, values = cells
     # Added up by bucket first: to tell the bar of each cell takes longer.
     by_bucket = f"SELECT bucket, state, sum(count) AS n FROM {text} GROUP BY bucket, state"
     asked = f"SELECT width_bucket(bucket, %s::timestamptz[]), state, sum(n)::bigint FROM ({by_bucket}) AS cell"
-    [bars] = answers((f"{_PAGE_BY_PAGE}; {asked} GROUP BY 1, 2 HAVING sum(n) > 0", [list(edges), *values]))
+    [bars] = fetch_all((f"{_PAGE_BY_PAGE}; {asked} GROUP BY 1, 2 HAVING sum(n) > 0", [list(edges), *values]))
     return bars
 
 
-def reach(kind: Written, *, is_of_all: bool) -> tuple[datetime, datetime] | None:
+def time_extent(kind: SqlFragment, *, is_of_all: bool) -> tuple[datetime, datetime] | None:
     """The days, by UTC, between which there are logs of a kind; None where there is none."""
-    text, values = written_cells(kind, None, None, _DAY, is_of_all=is_of_all)
-    [[(first, last)]] = answers((f"SELECT min(bucket), max(bucket) FROM {text} AND count > 0", values))
+    text, values = log_counts_sql(kind, None, None, _DAY, is_of_all=is_of_all)
+    [[(first, last)]] = fetch_all((f"SELECT min(bucket), max(bucket) FROM {text} AND count > 0", values))
     return None if first is None else (first, last + _DAY)
 
 
 Totals = dict[str, list[tuple[Any, int]]]  # by column: its values, and how many logs have them
 
 
-def totals_by(*asked: tuple[Written, Sequence[str]]) -> list[Totals]:
+def totals_by_column(*asked: tuple[SqlFragment, Sequence[str]]) -> list[Totals]:
     """Of several cells, of each of their columns; each in one look, and all in one question to the database."""
     totals: list[Totals] = [{column: [] for column in columns} for _cells, columns in asked]
-    for its_totals, (_cells, columns), rows in zip(totals, asked, answers(*starmap(_grouped, asked)), strict=True):
+    for its_totals, (_cells, columns), rows in zip(totals, asked, fetch_all(*starmap(_grouped, asked)), strict=True):
         for place, *values, total in rows:
             its_totals[columns[place]].append((values[place], total))
     return totals
 
 
-def _grouped(cells: Written, columns: Sequence[str]) -> Written:
+def _grouped(cells: SqlFragment, columns: Sequence[str]) -> SqlFragment:
     """(place of a column, a value for each column, number), by GROUPING SETS."""
     text, values = cells
     columns = ["subscription_id" if column == "subscription" else column for column in columns]
@@ -124,9 +124,9 @@ def percentiles(
     start: datetime | None, end: datetime | None, subscriptions: Sequence[str] | None, by: str = ""
 ) -> dict[Any, float | None]:
     """The duration in ms that 95 of 100 logs did not exceed, for each value of the column `by`; without it, of "" alone."""
-    found = _of(DurationCell.objects.filter(within(start, end)), subscriptions)
+    found = _of(DurationCell.objects.filter(bucket_condition(start, end)), subscriptions)
     counts: dict[Any, dict[int, int]] = {}
-    for *key, number, count in found.values_list(*([by] if by else []), "bin").annotate(n=TOTAL).filter(n__gt=0):
+    for *key, number, count in found.values_list(*([by] if by else []), "bin").annotate(n=TOTAL_WIDTH).filter(n__gt=0):
         counts.setdefault(key[0] if key else "", {})[number] = count
     return {key: percentile(bins) for key, bins in counts.items()}
 
@@ -135,9 +135,9 @@ def _of(found: QuerySet, subscriptions: Sequence[str] | None) -> QuerySet:
     return found if subscriptions is None else found.filter(subscription__in=subscriptions)
 
 
-def widest_in(step: timedelta) -> timedelta:
+def widest_bucket_in(step: timedelta) -> timedelta:
     """The widest bucket that a step consists of."""
-    return max(width for width in map(_minutes, WIDTHS) if step % width == timedelta(0))
+    return max(width for width in map(_minutes, BUCKET_WIDTHS) if step % width == timedelta(0))
 
 
 def _minutes(number: int) -> timedelta:

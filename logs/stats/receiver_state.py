@@ -17,8 +17,8 @@ from django.db import connection
 
 from ..delivery.queue_summary import heads_of
 from ..models import Cause, Subscription
-from .boundary_logs import Found, Question, look_up
-from .group_counts import Kinds, kinds_of
+from .boundary_logs import LogLookup, LookupResult, fetch_boundary_logs
+from .group_counts import FailureKinds, failure_kinds
 from .period import Period
 
 
@@ -55,28 +55,28 @@ CROSS JOIN LATERAL (
     ORDER BY started_at DESC LIMIT 1
 ) newest
 """
-RECEIVED = ""
-SINCE_EVER = datetime(1970, 1, 1, tzinfo=UTC)
+DELIVERED_STATES = ""
+BEGINNING_OF_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def questions_about(kinds: Kinds, lanes: Collection[str]) -> list[Question]:
+def attempt_lookups(kinds: FailureKinds, lanes: Collection[str]) -> list[LogLookup]:
     """What `last_attempts` needs to know of logs: the imported ones have no attempts of ours, and count by their own times."""
     both = [*map(kinds.newest_failure, lanes), *map(kinds.newest_success, lanes)]
     return [question for question in both if question]
 
 
 def last_attempts(
-    period: Period, kinds: Kinds, lanes: Collection[str], told: Mapping[Question, Found]
+    period: Period, kinds: FailureKinds, lanes: Collection[str], told: Mapping[LogLookup, LookupResult]
 ) -> dict[str, LastAttempts]:
     """Of each lane. `told`: the answers to `questions_about`. One query."""
-    ours = _last_of_ours(lanes, [RECEIVED, *Cause.values], period.start)
+    ours = _last_of_ours(lanes, [DELIVERED_STATES, *Cause.values], period.start)
     found: dict[str, LastAttempts] = {}
     for lane in lanes:
-        failed_by = {cause: at for cause, at in ours[lane].items() if cause != RECEIVED}
+        failed_by = {cause: at for cause, at in ours[lane].items() if cause != DELIVERED_STATES}
         failure, success = (_settled_at(one, told) for one in (kinds.newest_failure(lane), kinds.newest_success(lane)))
         found[lane] = LastAttempts(
-            received_at=latest(ours[lane].get(RECEIVED), success),
-            failed_at=latest(*failed_by.values(), failure),
+            received_at=latest_of(ours[lane].get(DELIVERED_STATES), success),
+            failed_at=latest_of(*failed_by.values(), failure),
             failed_by=failed_by,
         )
     return found
@@ -84,15 +84,15 @@ def last_attempts(
 
 def last_failures(lanes: Collection[str]) -> dict[str, datetime]:
     """When each was last tried in vain from here, if ever. One query."""
-    ours = _last_of_ours(lanes, Cause.values, SINCE_EVER)
+    ours = _last_of_ours(lanes, Cause.values, BEGINNING_OF_TIME)
     return {lane: max(failed_by.values()) for lane, failed_by in ours.items() if failed_by}
 
 
-def latest(*moments: datetime | None) -> datetime | None:
+def latest_of(*moments: datetime | None) -> datetime | None:
     return max(filter(None, moments), default=None)
 
 
-def _settled_at(question: Question | None, told: Mapping[Question, Found]) -> datetime | None:
+def _settled_at(question: LogLookup | None, told: Mapping[LogLookup, LookupResult]) -> datetime | None:
     log = told.get(question) if question else None
     return log.settled_at if log else None
 
@@ -107,10 +107,10 @@ def _last_of_ours(lanes: Collection[str], causes: Collection[str], start: dateti
     return found
 
 
-RANGE = "7d"
+RECEIVER_RANGE = "7d"
 
 
-class Reception(StrEnum):
+class ReceiverState(StrEnum):
     INACTIVE = "inactive"
     HELD = "held"
     FAILING = "failing"
@@ -120,29 +120,29 @@ class Reception(StrEnum):
 
 
 @dataclass(frozen=True)
-class Receiver:
+class ReceiverHealth:
     """`lane`: a subscription of `with_heads`."""
 
     lane: Any
     attempts: LastAttempts
 
     @property
-    def reception(self) -> Reception:
+    def reception(self) -> ReceiverState:
         if not self.lane.is_active or not self.lane.url:
-            return Reception.INACTIVE
+            return ReceiverState.INACTIVE
         if self.lane.held_at is not None:
-            return Reception.HELD
+            return ReceiverState.HELD
         if self.attempts.is_failing:
-            return Reception.FAILING
+            return ReceiverState.FAILING
         if self.attempts.failed_at:
-            return Reception.RECOVERED
-        return Reception.RECEIVING if self.attempts.received_at else Reception.QUIET
+            return ReceiverState.RECOVERED
+        return ReceiverState.RECEIVING if self.attempts.received_at else ReceiverState.QUIET
 
 
-def receivers_of(lanes: Collection[str], now: datetime) -> dict[str, Receiver]:
+def receiver_health(lanes: Collection[str], now: datetime) -> dict[str, ReceiverHealth]:
     """In the order of their names. Four queries."""
     found = heads_of(Subscription.objects.filter(pk__in=lanes))
-    period = Period(RANGE, now)
-    kinds = kinds_of(period, list(found))
-    attempts = last_attempts(period, kinds, list(found), look_up(questions_about(kinds, list(found))))
-    return {pk: Receiver(lane, attempts[pk]) for pk, lane in found.items()}
+    period = Period(RECEIVER_RANGE, now)
+    kinds = failure_kinds(period, list(found))
+    attempts = last_attempts(period, kinds, list(found), fetch_boundary_logs(attempt_lookups(kinds, list(found))))
+    return {pk: ReceiverHealth(lane, attempts[pk]) for pk, lane in found.items()}

@@ -11,17 +11,17 @@ from django.db.models import Max, Min
 
 from ..delivery.queue_summary import is_blocked
 from ..models import Cell, State
-from .boundary_logs import look_up
-from .failure_groups import FailureGroup, groups_of, questions, with_bars
-from .group_counts import END, Kind, Kinds, moment
+from .boundary_logs import fetch_boundary_logs
+from .failure_groups import FailureGroup, failure_groups, group_lookups, with_bars
+from .group_counts import END_OF_TIME, FailureKind, FailureKinds, isoformat_utc
 from .period import Period
-from .queries import TOTAL
-from .receiver_state import LastAttempts, last_attempts, questions_about
-from .subscription_list import RANGE
-from .traffic import ALL, Traffic, add_durations, bars, step_or_earlier
+from .queries import TOTAL_WIDTH
+from .receiver_state import LastAttempts, attempt_lookups, last_attempts
+from .subscription_list import HEALTH_RANGE
+from .traffic import ALL_STATES, Traffic, add_durations, bucket_expression, traffic_bars
 
-TOP = 5
-A_DAY = timedelta(days=1)
+TOP_GROUPS = 5
+ONE_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -44,27 +44,27 @@ class SubscriptionHealth:
     def failing_since(self) -> datetime:
         """Since when somebody would re-deliver what failed: since the last success, or, where it has recovered, for a day."""
         if self.has_recovered:
-            return self.traffic.period.now - A_DAY
+            return self.traffic.period.now - ONE_DAY
         return self.received_at or self.traffic.period.start
 
 
 def subscription_health(lane, now: datetime) -> SubscriptionHealth:
     """`lane`: a subscription of `with_lanes`. Four queries."""
-    period = Period(RANGE, now)
+    period = Period(HEALTH_RANGE, now)
     rows = _rows(period, lane.pk)
     traffic = _traffic(period, rows)
-    add_durations({ALL: traffic}, period, [lane.pk])
-    kinds = Kinds(sorted(_kinds(rows), key=lambda kind: -kind.number))
-    top = kinds.failures[:TOP]
-    told = look_up([*questions(top), *questions_about(kinds, [lane.pk])])
+    add_durations({ALL_STATES: traffic}, period, [lane.pk])
+    kinds = FailureKinds(sorted(_kinds(rows), key=lambda kind: -kind.number))
+    top = kinds.failures[:TOP_GROUPS]
+    told = fetch_boundary_logs([*group_lookups(top), *attempt_lookups(kinds, [lane.pk])])
     attempts = last_attempts(period, kinds, [lane.pk], told)
-    groups = groups_of(period, top, {lane.pk: lane}, told, attempts)
+    groups = failure_groups(period, top, {lane.pk: lane}, told, attempts)
     success = kinds.newest_success(lane.pk)
     return SubscriptionHealth(
         traffic=traffic,
-        groups=with_bars(groups, {kind: bars(period, _over_time(period, rows, kind)) for kind in top}),
+        groups=with_bars(groups, {kind: traffic_bars(period, _over_time(period, rows, kind)) for kind in top}),
         group_count=len(kinds.failures),
-        received_at=moment(told.get(success)) if success else None,
+        received_at=isoformat_utc(told.get(success)) if success else None,
         attempts=attempts[lane.pk],
         is_blocked=is_blocked(lane),
     )
@@ -85,9 +85,9 @@ class _Row:
 def _rows(period: Period, lane: str) -> list[_Row]:
     cells = Cell.objects.filter(period.buckets | period.earlier_buckets, subscription=lane).order_by()
     found = (
-        cells.annotate(step_start=step_or_earlier(period))
+        cells.annotate(step_start=bucket_expression(period))
         .values_list("state", "cause", "fingerprint", "step_start")
-        .annotate(n=TOTAL, since=Min("bucket"), until=Max(END))
+        .annotate(n=TOTAL_WIDTH, since=Min("bucket"), until=Max(END_OF_TIME))
         .filter(n__gt=0)
     )
     last = period.step_starts[-1]
@@ -104,7 +104,7 @@ def _traffic(period: Period, rows: Iterable[_Row]) -> Traffic:
     return traffic
 
 
-def _kinds(rows: Iterable[_Row]) -> list[Kind]:
+def _kinds(rows: Iterable[_Row]) -> list[FailureKind]:
     numbers: Counter[tuple[str, str, str]] = Counter()
     reaches: dict[tuple[str, str, str], tuple[datetime, datetime]] = {}
     for row in rows:
@@ -113,10 +113,10 @@ def _kinds(rows: Iterable[_Row]) -> list[Kind]:
             since, until = reaches.get(row.kind, (row.since, row.until))
             reaches[row.kind] = min(since, row.since), max(until, row.until)
     lane = next((row.lane for row in rows), "")
-    return [Kind(lane, *kind, number, *reaches[kind]) for kind, number in numbers.items()]
+    return [FailureKind(lane, *kind, number, *reaches[kind]) for kind, number in numbers.items()]
 
 
-def _over_time(period: Period, rows: Iterable[_Row], kind: Kind) -> list[tuple[int, int]]:
+def _over_time(period: Period, rows: Iterable[_Row], kind: FailureKind) -> list[tuple[int, int]]:
     numbers: Counter[datetime | None] = Counter()
     for row in rows:
         if row.kind == (kind.state, kind.cause, kind.fingerprint):

@@ -10,27 +10,27 @@ from typing import Any
 
 from django.db.models import OuterRef, QuerySet, Subquery
 
-from ..delivery.queue_summary import count_due, heads_of, is_blocked, oldest_waiting
+from ..delivery.queue_summary import count_due, heads_of, is_blocked, oldest_waiting_since
 from ..models import Cell, State, Subscription, WebhookLog
-from ..payloads.tokens import folded
-from .buckets import floor
+from ..payloads.tokens import fold_accents
+from .buckets import bucket_floor
 from .period import Period
-from .queries import TOTAL, cells, percentiles
-from .receiver_state import last_failures, latest
-from .traffic import Figures, Traffic, traffic_of_each
+from .queries import TOTAL_WIDTH, log_counts, percentiles
+from .receiver_state import last_failures, latest_of
+from .traffic import Traffic, TrafficStats, traffic_by_subscription
 
-RANGE = "7d"
+HEALTH_RANGE = "7d"
 
 
 @dataclass(frozen=True)
-class Health:
+class SubscriptionRow:
     """`lane`: a subscription of `with_heads`, with `failed_at`: of its last failed attempt, and `last_at`: of its newest log."""
 
     lane: Any
     traffic: Traffic
 
     @property
-    def figures(self) -> Figures:
+    def figures(self) -> TrafficStats:
         return self.traffic.now
 
     @property
@@ -51,10 +51,10 @@ class Health:
 
 
 @dataclass(frozen=True)
-class Subscriptions:
+class SubscriptionList:
     """Those that are shown, of `count`, in the order that was asked for; last those that have nothing to be put in order by."""
 
-    rows: list[Health]
+    rows: list[SubscriptionRow]
     count: int
     blocked: int
     companies: int
@@ -64,20 +64,22 @@ class Subscriptions:
         return len(self.rows) < self.count
 
 
-def health_of(found: QuerySet[Subscription], now: datetime, most: int, sort: str) -> Subscriptions:
+def subscription_rows(found: QuerySet[Subscription], now: datetime, most: int, sort: str) -> SubscriptionList:
     """`sort`: one of SORTS, from its smallest value on; with a minus before it, from its largest."""
     lanes = heads_of(_with_newest(found).select_related("company"))
-    period = Period(RANGE, now)
+    period = Period(HEALTH_RANGE, now)
     column = sort.removeprefix("-")
-    figures: Mapping[str, Figures] = {}
+    figures: Mapping[str, TrafficStats] = {}
     if column == "success":
         figures = _figures(Cell.objects.filter(period.wide_buckets, subscription__in=lanes))
-    elif column == "waiting" and (oldest := oldest_waiting(lanes.values())):
-        figures = _figures(cells(floor(oldest), None, list(lanes)))
+    elif column == "waiting" and (oldest := oldest_waiting_since(lanes.values())):
+        figures = _figures(log_counts(bucket_floor(oldest), None, list(lanes)))
     p95s = percentiles(period.start, period.end, list(lanes), by="subscription") if column == "p95" else {}
     if column == "failure":
         _add_failures(lanes, lanes)
-    order = _in_order(lanes.values(), lambda lane: SORTS[column](lane, figures, p95s), is_descending=sort != column)
+    order = _in_order(
+        lanes.values(), lambda lane: SUBSCRIPTION_SORTS[column](lane, figures, p95s), is_descending=sort != column
+    )
     shown = [lane.pk for lane in order[:most]]
     if column != "failure":
         _add_failures(lanes, shown)
@@ -85,9 +87,9 @@ def health_of(found: QuerySet[Subscription], now: datetime, most: int, sort: str
     if column == "waiting":
         counted = _in_order(order[:most], lambda lane: lane.due_count or None, is_descending=sort != column)
         shown = [lane.pk for lane in counted]
-    traffic = traffic_of_each(period, shown)
-    return Subscriptions(
-        rows=[Health(lanes[pk], traffic[pk]) for pk in shown],
+    traffic = traffic_by_subscription(period, shown)
+    return SubscriptionList(
+        rows=[SubscriptionRow(lanes[pk], traffic[pk]) for pk in shown],
         count=len(lanes),
         blocked=sum(map(is_blocked, lanes.values())),
         companies=len({lane.company_id for lane in lanes.values()}),
@@ -105,22 +107,22 @@ def _with_newest(subscriptions: QuerySet[Subscription]) -> QuerySet[Subscription
 def _add_failures(lanes: Mapping[str, Any], asked: Collection[str]) -> None:
     """The time of the newest failed log stands where no attempt of ours is newer, as with imported logs."""
     for pk, failed_at in last_failures(asked).items():
-        lanes[pk].failed_at = latest(lanes[pk].failed_at, failed_at)
+        lanes[pk].failed_at = latest_of(lanes[pk].failed_at, failed_at)
 
 
-def _figures(cells_of_lanes: QuerySet[Cell]) -> dict[str, Figures]:
+def _figures(cells_of_lanes: QuerySet[Cell]) -> dict[str, TrafficStats]:
     """By these the subscriptions are put in order; those that are shown are read step by step after that."""
-    found: dict[str, Figures] = {}
-    for lane, state, number in cells_of_lanes.order_by().values_list("subscription", "state").annotate(n=TOTAL):
-        found.setdefault(lane, Figures(Counter())).states[state] += number
+    found: dict[str, TrafficStats] = {}
+    for lane, state, number in cells_of_lanes.order_by().values_list("subscription", "state").annotate(n=TOTAL_WIDTH):
+        found.setdefault(lane, TrafficStats(Counter())).states[state] += number
     return found
 
 
-def _success(lane: Any, figures: Mapping[str, Figures]) -> float | None:
+def _success(lane: Any, figures: Mapping[str, TrafficStats]) -> float | None:
     return figures[lane.pk].success_percent if lane.pk in figures else None
 
 
-def _unsettled(lane: Any, figures: Mapping[str, Figures]) -> int | None:
+def _unsettled(lane: Any, figures: Mapping[str, TrafficStats]) -> int | None:
     """How many logs have no outcome yet, of those as new as the oldest event that waits in any of the lanes. Counting what waits
     in all lanes would cost as much as waits there.
     """
@@ -129,9 +131,9 @@ def _unsettled(lane: Any, figures: Mapping[str, Figures]) -> int | None:
 
 
 # What each order goes by; None where a subscription has nothing of it.
-SORTS: dict[str, Callable[[Any, Mapping[str, Figures], Mapping[str, float | None]], Any]] = {
+SUBSCRIPTION_SORTS: dict[str, Callable[[Any, Mapping[str, TrafficStats], Mapping[str, float | None]], Any]] = {
     "success": lambda lane, figures, _p95s: _success(lane, figures),
-    "name": lambda lane, _figures, _p95s: folded(lane.name),
+    "name": lambda lane, _figures, _p95s: fold_accents(lane.name),
     "p95": lambda lane, _figures, p95s: p95s.get(lane.pk),
     "failure": lambda lane, _figures, _p95s: lane.failed_at,
     "log": lambda lane, _figures, _p95s: lane.last_at,

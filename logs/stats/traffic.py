@@ -11,18 +11,18 @@ from functools import cached_property
 from django.db.models import Case, CharField, DateTimeField, F, Func, QuerySet, Value, When
 
 from ..models import Cell, DurationCell, State
-from .buckets import ORIGIN
-from .charts import Stack, stacks
+from .buckets import BUCKET_ORIGIN
+from .charts import Stack, stacked_bars
 from .period import Period
-from .queries import TOTAL, percentile
+from .queries import TOTAL_WIDTH, percentile
 
-ALL = ""  # stands for all subscriptions together
-FAILING_BELOW = 90  # percent: from here on the figure is red
+ALL_STATES = ""  # stands for all subscriptions together
+FAILING_BELOW_PERCENT = 90  # percent: from here on the figure is red
 CHART_WIDTH = 960
 
 
 @dataclass
-class Figures:
+class TrafficStats:
     """Of one stretch of time. `p95_ms` is None where no try was timed: imported logs tell no durations."""
 
     states: Counter[str] = field(default_factory=Counter)
@@ -49,7 +49,7 @@ class Figures:
 
     @property
     def is_failing(self) -> bool:
-        return self.success_percent is not None and self.success_percent < FAILING_BELOW
+        return self.success_percent is not None and self.success_percent < FAILING_BELOW_PERCENT
 
     @cached_property
     def p95_ms(self) -> float | None:
@@ -57,7 +57,7 @@ class Figures:
 
 
 @dataclass(frozen=True)
-class Bar:
+class TrafficBar:
     """One step. `parts`: what is drawn, 0 its failures and 1 what was delivered."""
 
     start: datetime
@@ -67,10 +67,12 @@ class Bar:
     parts: Stack
 
 
-def bars(period: Period, counts: Sequence[tuple[int, int]], width: float = 240, gap: float = 1) -> list[Bar]:
+def traffic_bars(
+    period: Period, counts: Sequence[tuple[int, int]], width: float = 240, gap: float = 1
+) -> list[TrafficBar]:
     """`counts`: (failed, delivered) of each step of the period; failures stand on the base line."""
-    drawn = zip(period.step_starts, counts, stacks(counts, width, 100, gap), strict=True)
-    return [Bar(start, start + period.step, *numbers, parts) for start, numbers, parts in drawn]
+    drawn = zip(period.step_starts, counts, stacked_bars(counts, width, 100, gap), strict=True)
+    return [TrafficBar(start, start + period.step, *numbers, parts) for start, numbers, parts in drawn]
 
 
 @dataclass
@@ -78,8 +80,8 @@ class Traffic:
     """Of this time, of the time before, and of each step of this time."""
 
     period: Period
-    now: Figures = field(default_factory=Figures)
-    earlier: Figures = field(default_factory=Figures)
+    now: TrafficStats = field(default_factory=TrafficStats)
+    earlier: TrafficStats = field(default_factory=TrafficStats)
     steps: dict[datetime, Counter[str]] = field(default_factory=dict)
 
     def add(self, step: datetime | None, state: str, number: int) -> None:
@@ -101,15 +103,15 @@ class Traffic:
         return [(states[State.FAILED], states[State.SUCCEEDED]) for states in steps]
 
     @cached_property
-    def bars(self) -> list[Bar]:
-        return bars(self.period, self.counts)
+    def bars(self) -> list[TrafficBar]:
+        return traffic_bars(self.period, self.counts)
 
     @cached_property
-    def chart(self) -> list[Bar]:
+    def chart(self) -> list[TrafficBar]:
         """Of failures alone, beside which a busy day would dwarf them; of what was delivered where nothing failed."""
         if not self.now.failed:
-            return bars(self.period, self.counts, CHART_WIDTH, gap=2)
-        drawn = bars(self.period, [(failed, 0) for failed, _delivered in self.counts], CHART_WIDTH, gap=2)
+            return traffic_bars(self.period, self.counts, CHART_WIDTH, gap=2)
+        drawn = traffic_bars(self.period, [(failed, 0) for failed, _delivered in self.counts], CHART_WIDTH, gap=2)
         return [replace(bar, delivered=delivered) for bar, (_failed, delivered) in zip(drawn, self.counts, strict=True)]
 
     @property
@@ -119,21 +121,25 @@ class Traffic:
         return max(numbers[place] for numbers in self.counts)
 
 
-def traffic_of(period: Period, subscriptions: Sequence[str] | None, apart: Collection[str] = ()) -> dict[str, Traffic]:
+def traffic_for(period: Period, subscriptions: Sequence[str] | None, apart: Collection[str] = ()) -> dict[str, Traffic]:
     """The traffic of ALL the subscriptions (None: of every one), and of each of those to be told `apart`. Two queries."""
-    found = {who: Traffic(period) for who in (ALL, *apart)}
+    found = {who: Traffic(period) for who in (ALL_STATES, *apart)}
     cells = _of(Cell.objects.filter(period.buckets | period.earlier_buckets), subscriptions)
-    rows = cells.annotate(who=_who(apart), step_start=step_or_earlier(period))
-    for who, step, state, number in rows.values_list("who", "step_start", "state").annotate(n=TOTAL).filter(n__gt=0):
-        for one in {who, ALL}:
+    rows = cells.annotate(who=_who(apart), step_start=bucket_expression(period))
+    for who, step, state, number in (
+        rows.values_list("who", "step_start", "state").annotate(n=TOTAL_WIDTH).filter(n__gt=0)
+    ):
+        for one in {who, ALL_STATES}:
             found[one].add(step, state, number)
     add_durations(found, period, subscriptions)
     return found
 
 
-def step_or_earlier(period: Period) -> Case:
+def bucket_expression(period: Period) -> Case:
     """Of a bucket of either time: the beginning of its step; none where it is of the time before."""
-    binned = Func(Value(period.step), F("bucket"), Value(ORIGIN), function="date_bin", output_field=DateTimeField())
+    binned = Func(
+        Value(period.step), F("bucket"), Value(BUCKET_ORIGIN), function="date_bin", output_field=DateTimeField()
+    )
     return Case(When(period.is_now, then=binned), output_field=DateTimeField())
 
 
@@ -141,20 +147,20 @@ def add_durations(found: dict[str, Traffic], period: Period, subscriptions: Sequ
     """Put the durations into each traffic, by its subscription. One query."""
     is_now = Case(When(period.is_now, then=True), default=False)
     cells = _of(DurationCell.objects.filter(period.wide_buckets | period.earlier_buckets), subscriptions)
-    rows = cells.annotate(who=_who([one for one in found if one != ALL]), is_now=is_now)
-    for who, now, number, count in rows.values_list("who", "is_now", "bin").annotate(n=TOTAL).filter(n__gt=0):
-        for one in {who, ALL}:
+    rows = cells.annotate(who=_who([one for one in found if one != ALL_STATES]), is_now=is_now)
+    for who, now, number, count in rows.values_list("who", "is_now", "bin").annotate(n=TOTAL_WIDTH).filter(n__gt=0):
+        for one in {who, ALL_STATES}:
             (found[one].now if now else found[one].earlier).bins[number] += count
 
 
-def traffic_of_each(period: Period, subscriptions: Sequence[str]) -> dict[str, Traffic]:
+def traffic_by_subscription(period: Period, subscriptions: Sequence[str]) -> dict[str, Traffic]:
     """The traffic of each, without the time before. Two queries."""
     found = {one: Traffic(period) for one in subscriptions}
-    cells = _of(Cell.objects.filter(period.buckets), subscriptions).annotate(step_start=step_or_earlier(period))
-    for one, step, state, number in cells.values_list("subscription", "step_start", "state").annotate(n=TOTAL):
+    cells = _of(Cell.objects.filter(period.buckets), subscriptions).annotate(step_start=bucket_expression(period))
+    for one, step, state, number in cells.values_list("subscription", "step_start", "state").annotate(n=TOTAL_WIDTH):
         found[one].add(step, state, number)
     durations = _of(DurationCell.objects.filter(period.wide_buckets), subscriptions)
-    for one, number, count in durations.values_list("subscription", "bin").annotate(n=TOTAL):
+    for one, number, count in durations.values_list("subscription", "bin").annotate(n=TOTAL_WIDTH):
         found[one].now.bins[number] += count
     return found
 
@@ -165,4 +171,4 @@ def _of(cells: QuerySet, subscriptions: Sequence[str] | None) -> QuerySet:
 
 def _who(apart: Collection[str]) -> Case:
     whens = [When(subscription__in=list(apart), then=F("subscription"))] if apart else []
-    return Case(*whens, default=Value(ALL), output_field=CharField())
+    return Case(*whens, default=Value(ALL_STATES), output_field=CharField())

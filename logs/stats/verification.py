@@ -8,8 +8,18 @@ from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 
-from ..models.log_counts import WIDTHS as IN_WIDTHS
-from .compaction import ADD_CELLS, ADD_CELLS_OF_ALL, ADD_DURATIONS, KIND, KIND_OF_ALL, LOCK, OF_WIDTH, TABLES, WIDTHS
+from ..models.log_counts import BUCKET_WIDTHS as IN_WIDTHS
+from .compaction import (
+    ADD_CELLS,
+    ADD_CELLS_OF_ALL,
+    ADD_DURATIONS,
+    COMPACTION_LOCK,
+    KIND,
+    KIND_OF_ALL,
+    OF_WIDTH,
+    TABLES,
+    WIDTHS,
+)
 
 WEEK = timedelta(days=7)  # the widest bucket
 
@@ -60,7 +70,7 @@ WITH told AS (
 """
 
 
-def rebuild() -> Iterator[tuple[datetime, int]]:
+def rebuild_counts() -> Iterator[tuple[datetime, int]]:
     """Count all logs anew; each week that is done, and how many logs it has."""
     for week in _weeks():
         span = {"start": week, "end": week + WEEK}
@@ -74,7 +84,7 @@ def rebuild() -> Iterator[tuple[datetime, int]]:
         yield week, number
 
 
-def wrong_cells() -> Iterator[tuple[datetime, int]]:
+def find_mismatches() -> Iterator[tuple[datetime, int]]:
     """Each week, and how many of its buckets differ from the logs: 0 where all is well."""
     for week in _weeks():
         span = {"start": week, "end": week + WEEK}
@@ -100,11 +110,11 @@ def _counted(span: dict[str, datetime]) -> Iterator:
     What is committed later is still a difference then, and is folded afterwards.
     """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", [LOCK])
+        cursor.execute("SELECT pg_advisory_lock(%s)", [COMPACTION_LOCK])
         try:
             with transaction.atomic(durable=True):
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
                 cursor.execute(_COUNT_WEEK, span)
                 yield cursor
         finally:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [COMPACTION_LOCK])

@@ -10,16 +10,25 @@ from django.utils.translation import gettext as _
 from ..payloads.masking import MASK
 
 Header = tuple[str, str]
-MOST = 20
-MOST_BYTES = 4 * 1024  # of all lines, as they are sent
+MAX_HEADERS = 20
+MAX_HEADER_BYTES = 4 * 1024  # of all lines, as they are sent
 HOP_BY_HOP = {"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
-OURS = {"host", "content-length", "content-type", "accept", "accept-encoding", "user-agent", "expect", "cookie"}
+RESERVED_HEADERS = {
+    "host",
+    "content-length",
+    "content-type",
+    "accept",
+    "accept-encoding",
+    "user-agent",
+    "expect",
+    "cookie",
+}
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token of RFC 9110
 _VALUE = re.compile(r"[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?")
 
 
-class BadHeaders(ValueError):
+class InvalidHeaders(ValueError):
     """`reasons`: what is wrong, with the number of the line in front where it is one line's fault."""
 
     def __init__(self, reasons: list[str]) -> None:
@@ -31,7 +40,7 @@ class _BadLine(ValueError):
     pass
 
 
-def parse(text: str, stored: Iterable[Header] = ()) -> list[Header]:
+def parse_headers(text: str, stored: Iterable[Header] = ()) -> list[Header]:
     """The headers in their order; empty lines are passed over. A masked value stands for the stored one of that name.
 
     Raises BadHeaders with all that is wrong.
@@ -53,11 +62,11 @@ def parse(text: str, stored: Iterable[Header] = ()) -> list[Header]:
             reasons.append(_("Line %(number)s: %(reason)s") % {"number": number, "reason": error})
     reasons += _too_much(headers)
     if reasons:
-        raise BadHeaders(reasons)
+        raise InvalidHeaders(reasons)
     return headers
 
 
-def shown(headers: Sequence[Header]) -> str:
+def masked_lines(headers: Sequence[Header]) -> str:
     """The lines for a form: the names, and never a value."""
     return "\n".join(f"{name}: {MASK}" for name, _value in headers)
 
@@ -91,18 +100,20 @@ def _reserved(name: str) -> str:
     """Why nobody may set the header of this name, with a place for the name; "" where one may."""
     if name in HOP_BY_HOP or name.startswith("proxy-"):
         return _("%(name)s is about the connection, not about the request.")
-    if name in OURS or name.startswith("webhook-"):
+    if name in RESERVED_HEADERS or name.startswith("webhook-"):
         return _("%(name)s is set by cotadmin, or never sent.")
     return ""
 
 
 def _too_much(headers: Sequence[Header]) -> list[str]:
     reasons = []
-    if len(headers) > MOST:
-        reasons.append(_("There are %(count)s headers; %(most)s are allowed.") % {"count": len(headers), "most": MOST})
-    size = sum(len(f"{name}: {value}\r\n") for name, value in headers)
-    if size > MOST_BYTES:
+    if len(headers) > MAX_HEADERS:
         reasons.append(
-            _("The headers are %(size)s bytes long; %(most)s are allowed.") % {"size": size, "most": MOST_BYTES}
+            _("There are %(count)s headers; %(most)s are allowed.") % {"count": len(headers), "most": MAX_HEADERS}
+        )
+    size = sum(len(f"{name}: {value}\r\n") for name, value in headers)
+    if size > MAX_HEADER_BYTES:
+        reasons.append(
+            _("The headers are %(size)s bytes long; %(most)s are allowed.") % {"size": size, "most": MAX_HEADER_BYTES}
         )
     return reasons

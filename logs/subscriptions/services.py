@@ -15,13 +15,13 @@ from .. import signing
 from ..models import AuditAction, AuditEntry, Company, Subscription
 from ..models.subscription import SECRET_COLUMNS
 
-LIMIT = 100
+CODE_MAX_LENGTH = 100
 
 
-def suggested_code(name: str, company: Company) -> str:
+def suggest_code(name: str, company: Company) -> str:
     """The name in [a-z0-9_]+, with a number behind it where the company has that code already."""
-    code = slugify(name).replace("-", "_").strip("_")[:LIMIT] or "subscription"
-    stem = code[: LIMIT - 5]  # leaves room for the number
+    code = slugify(name).replace("-", "_").strip("_")[:CODE_MAX_LENGTH] or "subscription"
+    stem = code[: CODE_MAX_LENGTH - 5]  # leaves room for the number
     taken = set(Subscription.objects.filter(company=company, code__startswith=stem).values_list("code", flat=True))
     numbered = (f"{stem}_{number}" for number in count(2))
     return code if code not in taken else next(candidate for candidate in numbered if candidate not in taken)
@@ -33,7 +33,7 @@ def rotate_secret(subscription: Subscription, *, after: str, by) -> bool:
         stored = Subscription.objects.select_for_update().get(pk=subscription.pk)
         if stored.secret_rotation != after:
             return False
-        replace_secret(stored, signing.new_secret(), by)
+        replace_secret(stored, signing.generate_secret(), by)
         stored.tell_workers()
     return True
 
@@ -44,7 +44,7 @@ def replace_secret(subscription: Subscription, plain: str, by) -> None:
     AuditEntry.record(by, AuditAction.SECRET_CHANGED, subscription.pk)
 
 
-def why_not_activatable(subscription: Subscription) -> str:
+def activation_error(subscription: Subscription) -> str:
     """The reason in words, "" where it can be activated."""
     if subscription.is_placeholder:
         return _("It was not imported yet. Import it, or edit it to say what it is.")
@@ -75,7 +75,7 @@ def set_active(subscription: Subscription, is_active: bool, by, *, sends_kept: b
     return True
 
 
-def switch_delivery(subscription: Subscription, to_cotadmin: bool, by) -> bool:
+def set_delivered_by(subscription: Subscription, to_cotadmin: bool, by) -> bool:
     """Who sends what happens from now on; False where it is so already, and for a placeholder. What waits is sent anyway."""
     with transaction.atomic():
         stored = Subscription.objects.select_for_update().get(pk=subscription.pk)
@@ -87,6 +87,6 @@ def switch_delivery(subscription: Subscription, to_cotadmin: bool, by) -> bool:
         stored.save(update_fields=["we_deliver", "edited_fields"])
         AuditEntry.record(by, AuditAction.WE_DELIVER if to_cotadmin else AuditAction.COTALKER_DELIVERS, stored.pk)
         if to_cotadmin and not stored.encrypted_secret:
-            replace_secret(stored, signing.new_secret(), by)
+            replace_secret(stored, signing.generate_secret(), by)
         stored.tell_workers()
     return True

@@ -13,16 +13,16 @@ from django.utils.translation import gettext as _
 from ..cotalker import objectid
 from ..models import Subscription
 
-SECRETS = {"secret_choice": "encrypted_secret", "headers": "encrypted_headers"}  # a field, and what is stored
+SECRET_FIELDS = {"secret_choice": "encrypted_secret", "headers": "encrypted_headers"}  # a field, and what is stored
 _drafts = Signer(salt="logs.subscription.draft")
 
 
 def draft_for(user) -> str:
     """The id of a subscription that is to be made, which only this person can make."""
-    return _drafts.sign(f"{user.pk}.{objectid.new()}")
+    return _drafts.sign(f"{user.pk}.{objectid.new_objectid()}")
 
 
-def id_of_draft(draft: str, user) -> str | None:
+def draft_id(draft: str, user) -> str | None:
     """None for what `draft_for` did not make for them."""
     try:
         owner, _dot, pk = _drafts.unsign(draft).partition(".")
@@ -34,22 +34,22 @@ def id_of_draft(draft: str, user) -> str | None:
 def version_of(subscription: Subscription, columns: list[str]) -> str:
     """Of each column and secret whether it has changed can be told from this later, and nothing else."""
     values = {name: getattr(subscription, name) for name in columns}
-    values |= {name: getattr(subscription, stored) for name, stored in SECRETS.items()}
-    return " ".join(f"{name}:{digest(name, value)}" for name, value in values.items())
+    values |= {name: getattr(subscription, stored) for name, stored in SECRET_FIELDS.items()}
+    return " ".join(f"{name}:{version_digest(name, value)}" for name, value in values.items())
 
 
-def digest(name: str, value: Any) -> str:
+def version_digest(name: str, value: Any) -> str:
     return salted_hmac(f"logs.subscription.version.{name}", repr(value)).hexdigest()[:20]
 
 
-def read_version(text: str) -> dict[str, str]:
+def decode_version(text: str) -> dict[str, str]:
     """The digests, by name."""
     return dict(part.split(":", 1) for part in text.split() if ":" in part)
 
 
-def shown(subscription: Subscription, name: str) -> str:
+def display_value(subscription: Subscription, name: str) -> str:
     """What a field has now, in words; of a secret nothing but that it changed."""
-    if name in SECRETS:
+    if name in SECRET_FIELDS:
         return _("changed")
     value = getattr(subscription, name)
     if isinstance(value, bool) and name == "is_active":

@@ -14,9 +14,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from ..models import Outcome, Run, RunEntry, RunState
-from ..redelivery.progress import Numbers, Step
-from ..stats.receiver_state import Receiver, Reception
+from ..models import BulkRedeliveryState, ItemOutcome, Run, RunEntry
+from ..redelivery.progress import ItemCounts, StageProgress
+from ..stats.receiver_state import ReceiverHealth, ReceiverState
 from .number_format import grouped
 from .ui import icon
 
@@ -24,29 +24,29 @@ register = template.Library()
 
 Look = tuple[str, str]  # the state whose colours it has, and its icon
 RUNS: dict[str, Look] = {
-    RunState.PLANNING: ("pending", "clock"),
-    RunState.PLANNED: ("pending", "clock"),
-    RunState.RUNNING: ("pending", "play"),
-    RunState.PAUSED: ("retrying", "pause"),
-    RunState.STOPPED: ("skipped", "stop"),
-    RunState.FINISHED: ("succeeded", "check"),
+    BulkRedeliveryState.PLANNING: ("pending", "clock"),
+    BulkRedeliveryState.PLANNED: ("pending", "clock"),
+    BulkRedeliveryState.RUNNING: ("pending", "play"),
+    BulkRedeliveryState.PAUSED: ("retrying", "pause"),
+    BulkRedeliveryState.STOPPED: ("skipped", "stop"),
+    BulkRedeliveryState.FINISHED: ("succeeded", "check"),
 }
 OUTCOMES: dict[str, Look] = {
-    Outcome.PLANNED: ("pending", "clock"),
-    Outcome.LEFT_OUT: ("skipped", "not"),
-    Outcome.WAITING: ("pending", "clock"),
-    Outcome.QUEUED: ("pending", "flow"),
-    Outcome.SUCCEEDED: ("succeeded", "check"),
-    Outcome.FAILED: ("failed", "x"),
-    Outcome.SKIPPED: ("skipped", "skip"),
+    ItemOutcome.PLANNED: ("pending", "clock"),
+    ItemOutcome.LEFT_OUT: ("skipped", "not"),
+    ItemOutcome.WAITING: ("pending", "clock"),
+    ItemOutcome.QUEUED: ("pending", "flow"),
+    ItemOutcome.SUCCEEDED: ("succeeded", "check"),
+    ItemOutcome.FAILED: ("failed", "x"),
+    ItemOutcome.SKIPPED: ("skipped", "skip"),
 }
-RECEPTIONS: dict[Reception, tuple[str, str, Promise]] = {
-    Reception.INACTIVE: ("skipped", "off", gettext_lazy("Not active")),
-    Reception.HELD: ("failed", "pause", gettext_lazy("Lane on hold")),
-    Reception.FAILING: ("failed", "x", gettext_lazy("Still failing")),
-    Reception.RECOVERED: ("succeeded", "check", gettext_lazy("Recovered")),
-    Reception.RECEIVING: ("succeeded", "check", gettext_lazy("Receiving")),
-    Reception.QUIET: ("skipped", "clock", gettext_lazy("No traffic in 7 days")),
+RECEPTIONS: dict[ReceiverState, tuple[str, str, Promise]] = {
+    ReceiverState.INACTIVE: ("skipped", "off", gettext_lazy("Not active")),
+    ReceiverState.HELD: ("failed", "pause", gettext_lazy("Lane on hold")),
+    ReceiverState.FAILING: ("failed", "x", gettext_lazy("Still failing")),
+    ReceiverState.RECOVERED: ("succeeded", "check", gettext_lazy("Recovered")),
+    ReceiverState.RECEIVING: ("succeeded", "check", gettext_lazy("Receiving")),
+    ReceiverState.QUIET: ("skipped", "clock", gettext_lazy("No traffic in 7 days")),
 }
 STEPS: dict[str, tuple[str, str, Promise]] = {
     "passed": ("succeeded", "check", gettext_lazy("Passed")),
@@ -75,12 +75,12 @@ def outcome_badge(entry: RunEntry) -> SafeString:
 
 
 @register.simple_tag
-def reception_badge(receiver: Receiver) -> SafeString:
+def reception_badge(receiver: ReceiverHealth) -> SafeString:
     return _badge(*RECEPTIONS[receiver.reception])
 
 
 @register.simple_tag
-def step_badge(step: Step) -> SafeString:
+def step_badge(step: StageProgress) -> SafeString:
     return _badge(*STEPS[step.state])
 
 
@@ -90,7 +90,7 @@ def step_name(number: int) -> str:
 
 
 @register.simple_tag
-def meter(numbers: Numbers, size: str = "") -> SafeString:
+def meter(numbers: ItemCounts, size: str = "") -> SafeString:
     """A bar: what was delivered, what failed, what is to go; what was skipped is not drawn, being no part of either."""
     whole = max(numbers.total, 1)
     ok, fail = (round(part * METER_WIDTH / whole, 1) for part in (numbers.delivered, numbers.failed))

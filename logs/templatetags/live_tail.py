@@ -7,7 +7,7 @@ from typing import Any
 from django import template
 from django.utils import timezone
 
-from ..logsearch.live_tail import COOKIE, LiveTail, Top
+from ..logsearch.live_tail import LIVE_TAIL_COOKIE, LiveTail, TailMarker
 
 register = template.Library()
 
@@ -22,5 +22,5 @@ def live_tail(context: template.Context, explorer: Any) -> LiveTail | None:
     until = explorer.filter.criteria.until
     if until and until < timezone.now():
         return None
-    is_on = context["request"].COOKIES.get(COOKIE) == "on"
-    return LiveTail(explorer.query, Top.of(explorer.page.logs, timezone.now()), is_on)
+    is_on = context["request"].COOKIES.get(LIVE_TAIL_COOKIE) == "on"
+    return LiveTail(explorer.query, TailMarker.of(explorer.page.logs, timezone.now()), is_on)

@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
 from ..logsearch.facets import Facet, FacetValue
-from ..logsearch.query_params import address, excluding
+from ..logsearch.query_params import list_url, toggle_excluded
 from .ui import icon
 
 register = template.Library()
@@ -42,7 +42,7 @@ def facet_values(context: Context, facet: Facet, values: Iterable[FacetValue]) -
             title=escape(one.title),
             label=escape(one.label),
             count=_count(one),
-            address=escape(address(excluding(query, facet.name, one.value))),
+            address=escape(list_url(toggle_excluded(query, facet.name, one.value))),
             exclude=escape((stop_excluding if one.is_excluded else exclude) % {"value": one.label}),
             icon=not_icon,
         )

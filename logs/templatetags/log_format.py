@@ -51,7 +51,7 @@ def host_of(url: str) -> str:
 @register.filter
 def seconds_between_looks(log: WebhookLog) -> int:
     """How often a page asks for a log that is due: seldom, where it can stand like this for hours."""
-    return queue_status.seconds_between_looks(log)
+    return queue_status.poll_interval(log)
 
 
 @register.simple_tag

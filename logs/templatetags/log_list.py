@@ -19,10 +19,10 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
-from ..logsearch.columns import COLUMNS, COOKIE, chosen_columns
-from ..logsearch.facets import filter_value
-from ..logsearch.histogram import ORDER, WIDTH, Bar, Histogram
-from ..logsearch.query_params import address, by_clock, by_utc, changed
+from ..logsearch.columns import COLUMNS_COOKIE, LIST_COLUMNS, chosen_columns
+from ..logsearch.facets import facet_param
+from ..logsearch.histogram import HISTOGRAM_WIDTH, STATE_ORDER, Histogram, HistogramBar
+from ..logsearch.query_params import format_local, format_utc, list_url, with_params
 from ..models import State
 from .ui import STATES, clock_time, dated
 
@@ -40,7 +40,7 @@ DRAWN_AS = {"failed": "fail", "succeeded": "ok", "retrying": "retry", "pending":
 @register.simple_tag(takes_context=True)
 def log_columns(context: Context) -> tuple[str, ...]:
     """The names of the columns that the person has chosen."""
-    return chosen_columns(context["request"].COOKIES.get(COOKIE))
+    return chosen_columns(context["request"].COOKIES.get(COLUMNS_COOKIE))
 
 
 @register.simple_tag(takes_context=True)
@@ -53,21 +53,21 @@ def rows_are_picked(context: Context) -> bool:
 
 @register.simple_tag
 def all_columns() -> list[tuple[str, str]]:
-    return [(name, str(label)) for name, label in COLUMNS.items()]
+    return [(name, str(label)) for name, label in LIST_COLUMNS.items()]
 
 
 @register.simple_tag(takes_context=True)
 def narrowed(context: Context, **values: Any) -> str:
     """The address of the logs of this list (`within`) that have these values of columns; on other pages, of all that have."""
     query = QueryDict(str(context.get("within") or "").removeprefix("?"))
-    return address(changed(query, **{name: filter_value(name, value) for name, value in values.items()}))
+    return list_url(with_params(query, **{name: facet_param(name, value) for name, value in values.items()}))
 
 
 @register.simple_tag(takes_context=True)
 def during(context: Context, start: datetime, end: datetime) -> str:
     """The address of the logs that are found now, from start to end."""
     query = context["explorer"].query
-    return address(changed(query, range=None, since=by_utc(start), until=by_utc(end)))
+    return list_url(with_params(query, range=None, since=format_utc(start), until=format_utc(end)))
 
 
 @register.simple_tag(takes_context=True)
@@ -78,7 +78,7 @@ def wider(context: Context, shown: Histogram) -> str:
     return during(context, shown.start - length, end.replace(microsecond=0))
 
 
-register.filter("by_clock", by_clock)
+register.filter("by_clock", format_local)
 
 
 @register.filter
@@ -106,7 +106,7 @@ def per(step: timedelta) -> str:
 
 
 @register.filter
-def time_of(bar: Bar) -> str:
+def time_of(bar: HistogramBar) -> str:
     """13 Apr 09:00–09:15, or the day where it is a whole one."""
     return _from_to(timezone.localtime(bar.start), timezone.localtime(bar.end))
 
@@ -131,11 +131,11 @@ def _grouped(number: int, language: str | None) -> str:
 
 
 @register.filter
-def count_of(bar: Bar, state: str) -> int:
+def count_of(bar: HistogramBar, state: str) -> int:
     return bar.counts.get(State(state), 0)
 
 
-def counted(bar: Bar, words: Mapping[State, str]) -> str:
+def counted(bar: HistogramBar, words: Mapping[State, str]) -> str:
     """2 Failed, 23 Delivered"""
     language = get_language()
     parts = [f"{_grouped(number, language)} {words[state]}" for state, number in bar.counts.items()]
@@ -167,13 +167,13 @@ def axis(shown: Histogram) -> list[tuple[str, str]]:
 @register.simple_tag(takes_context=True)
 def drawn(context: Context, shown: Histogram) -> SafeString:
     """Each bar: a link to its time, over all of its width and height, that says what it holds."""
-    everything = changed(context["explorer"].query, range=None, since=None, until=None)
-    base = address(everything) + ("&" if everything else "?")
-    width = WIDTH / len(shown.bars)
+    everything = with_params(context["explorer"].query, range=None, since=None, until=None)
+    base = list_url(everything) + ("&" if everything else "?")
+    width = HISTOGRAM_WIDTH / len(shown.bars)
     # Once for all bars, what takes long: the reader's zone and language.
     edges = [timezone.localtime(moment) for moment in (*(bar.start for bar in shown.bars), shown.end)]
-    times = [quote_plus(by_utc(edge), safe=":") for edge in edges]
-    words = {state: state_word(state) for state in ORDER}
+    times = [quote_plus(format_utc(edge), safe=":") for edge in edges]
+    words = {state: state_word(state) for state in STATE_ORDER}
     bars = [
         _BAR.format(
             address=escape(f"{base}since={times[number]}&until={times[number + 1]}"),
@@ -187,9 +187,9 @@ def drawn(context: Context, shown: Histogram) -> SafeString:
     return mark_safe("".join(bars))  # noqa: S308  # what is not ours is escaped
 
 
-def _parts(bar: Bar) -> str:
+def _parts(bar: HistogramBar) -> str:
     return "".join(
-        f'<rect class="{DRAWN_AS[ORDER[part]]}" x="{rect.x}" y="{rect.y}" width="{rect.width}" height="{rect.height}"/>'
+        f'<rect class="{DRAWN_AS[STATE_ORDER[part]]}" x="{rect.x}" y="{rect.y}" width="{rect.width}" height="{rect.height}"/>'
         for part, rect in bar.parts
     )
 

@@ -17,10 +17,10 @@ from django.template.defaulttags import CsrfTokenNode
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
-from ..logsearch.facets import filter_value
-from ..logsearch.query_params import address, changed
+from ..logsearch.facets import facet_param
+from ..logsearch.query_params import list_url, with_params
 from ..models import State, WebhookLog
-from ..url_cache import address_of
+from ..url_cache import cached_reverse
 from .log_format import event_kind, log_badge, masked, seconds_between_looks
 from .log_list import log_columns, rows_are_picked
 from .ui import duration, icon, state_badge, when
@@ -87,7 +87,7 @@ class _Rows:
     def _asks(self, log: WebhookLog) -> str:
         if not log.is_due or log.trigger == "auto":
             return ""
-        asked = address_of("logs:webhook_log_row", log.pk) + self.within
+        asked = cached_reverse("logs:webhook_log_row", log.pk) + self.within
         return _ASKS.format(address=asked, seconds=seconds_between_looks(log))
 
     def _pick(self, log: WebhookLog, title: str) -> str:
@@ -146,7 +146,7 @@ class _Rows:
         if log.state != State.FAILED or log.is_due or not self.may_redeliver:
             return ""
         return _REDELIVER.format(
-            address=address_of("logs:redelivery_create", log.pk),
+            address=cached_reverse("logs:redelivery_create", log.pk),
             within=self.within,
             hidden=self.hidden,
             tries=log.retry or 0,
@@ -158,8 +158,8 @@ class _Rows:
         return f'<td class="{kind}">{self._value(shown, **values)}</td>'
 
     def _value(self, shown: str, title: str = "", **values: Any) -> str:
-        query = changed(self.query, **{name: filter_value(name, value) for name, value in values.items()})
-        return _VALUE.format(address=escape(address(query)), title=title, shown=shown)
+        query = with_params(self.query, **{name: facet_param(name, value) for name, value in values.items()})
+        return _VALUE.format(address=escape(list_url(query)), title=title, shown=shown)
 
     def _once(self, key: Hashable, make: Callable[[], str]) -> str:
         if key not in self.made:

@@ -12,8 +12,8 @@ from django.urls import get_script_prefix
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
-from ..logsearch.field_help import FIELD_WORDS, FieldWords
-from ..logsearch.query_language import MOST_CHARACTERS, Problem
+from ..logsearch.field_help import FIELD_HELP, FieldHelp
+from ..logsearch.query_language import MAX_SEARCH_LENGTH, ParseError
 
 register = template.Library()
 
@@ -39,14 +39,14 @@ def _help(language: str | None, prefix: str) -> SafeString:
 
 
 @register.simple_tag
-def search_fields() -> tuple[FieldWords, ...]:
-    return FIELD_WORDS
+def search_fields() -> tuple[FieldHelp, ...]:
+    return FIELD_HELP
 
 
 @register.simple_tag
-def pieces(text: str, problems: Sequence[Problem]) -> list[Piece]:
+def pieces(text: str, problems: Sequence[ParseError]) -> list[Piece]:
     """The whole text, of which what is wrong will be marked. Problems may come in any order, and lie upon one another."""
-    shown = text[: MOST_CHARACTERS + SHOWN_BEYOND]
+    shown = text[: MAX_SEARCH_LENGTH + SHOWN_BEYOND]
     found: list[Piece] = []
     done = 0
     for problem in sorted(problems, key=lambda one: one.start):
@@ -59,7 +59,7 @@ def pieces(text: str, problems: Sequence[Problem]) -> list[Piece]:
 
 
 @register.simple_tag
-def wrong_part(text: str, problem: Problem) -> str:
+def wrong_part(text: str, problem: ParseError) -> str:
     """What the problem is about, shortly."""
     part = text[problem.start : problem.end]
     return part if len(part) <= SHOWN_BEYOND else f"{part[:SHOWN_BEYOND]}…"

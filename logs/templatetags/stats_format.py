@@ -13,11 +13,11 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from ..db.timeouts import Count
+from ..db.timeouts import BoundedCount
 from ..delivery import queue_summary
 from ..models import Cause
 from ..stats.period import Period
-from ..stats.traffic import Bar, Traffic
+from ..stats.traffic import Traffic, TrafficBar
 from .ui import clock_time, dated, duration, icon, lasted
 
 register = template.Library()
@@ -144,7 +144,7 @@ def step_title(traffic: Traffic) -> str:
 
 
 @register.simple_tag
-def spark(bars: Sequence[Bar], label: str = "") -> SafeString:
+def spark(bars: Sequence[TrafficBar], label: str = "") -> SafeString:
     """Small bars beside a row, a path for each part: a page may have a hundred of them. Without a label it only decorates."""
     paths = ["", ""]
     for bar in bars:
@@ -160,7 +160,7 @@ def spark(bars: Sequence[Bar], label: str = "") -> SafeString:
 
 
 @register.simple_tag
-def bar_title(bar: Bar) -> str:
+def bar_title(bar: TrafficBar) -> str:
     """13 Apr 22:30–23:00: 14 failed, 3 delivered; of a day, its date alone."""
     text = _("%(start)s–%(end)s: %(failed)s failed, %(delivered)s delivered")
     numbers = {"failed": bar.failed, "delivered": bar.delivered}
@@ -172,7 +172,7 @@ def bar_title(bar: Bar) -> str:
 
 
 @register.filter
-def beginning_of(bar: Bar) -> str:
+def beginning_of(bar: TrafficBar) -> str:
     """13 Apr 2026 22:30"""
     local = timezone.localtime(bar.start)
     return f"{dated(local, 'j M Y')} {clock_time(local)}"
@@ -201,13 +201,13 @@ def _label(local: datetime, is_same_day: bool, step: timedelta) -> str:
 
 
 @register.filter
-def behind(lane) -> Count:
-    return queue_summary.behind(lane)
+def behind(lane) -> BoundedCount:
+    return queue_summary.waiting_behind(lane)
 
 
 @register.filter
-def waiting(lane) -> Count:
-    return queue_summary.waiting(lane)
+def waiting(lane) -> BoundedCount:
+    return queue_summary.waiting_count(lane)
 
 
 @register.filter

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from logs.models import Canary, Outcome, Run, Source, StaleChoice, State, WebhookLog
-from logs.redelivery.drafts import new_run, plan
-from logs.redelivery.start import start
+from logs.models import ItemOutcome, RolloutPolicy, Run, SelectionSource, State, SupersededPolicy, WebhookLog
+from logs.redelivery.drafts import build_plan, create_draft
+from logs.redelivery.start import start_bulk
 
 from .factories import make_log
 
 CHOICES = {
     "reason": "the night's outage",
-    "stale_choice": StaleChoice.LEAVE,
+    "stale_choice": SupersededPolicy.LEAVE,
     "sends_received": False,
-    "canary": Canary.NONE,
+    "canary": RolloutPolicy.NONE,
     "tries": 1,
     "rate": None,
     "failure_percent": 100,
@@ -32,8 +32,8 @@ def make_received_log(number: int, object_id: str, **fields: Any) -> WebhookLog:
 
 
 def plan_logs(user, logs: Iterable[WebhookLog]) -> Run:
-    run = new_run(Source.CHOSEN, by=user)
-    plan(run, [log.pk for log in logs])
+    run = create_draft(SelectionSource.CHOSEN, by=user)
+    build_plan(run, [log.pk for log in logs])
     run.refresh_from_db()
     return run
 
@@ -41,7 +41,7 @@ def plan_logs(user, logs: Iterable[WebhookLog]) -> Run:
 def start_run(user, logs: Iterable[WebhookLog], **choices: Any) -> Run:
     """A run of these logs, with all their subscriptions."""
     run = plan_logs(user, logs)
-    assert start(run, CHOICES | choices, run.lanes, by=user)
+    assert start_bulk(run, CHOICES | choices, run.lanes, by=user)
     return run
 
 
@@ -58,5 +58,10 @@ def numbers(run: Run) -> dict[str, int]:
     return found
 
 
-DELIVERED, FAILED, SKIPPED, LEFT_OUT = Outcome.SUCCEEDED, Outcome.FAILED, Outcome.SKIPPED, Outcome.LEFT_OUT
+DELIVERED, FAILED, SKIPPED, LEFT_OUT = (
+    ItemOutcome.SUCCEEDED,
+    ItemOutcome.FAILED,
+    ItemOutcome.SKIPPED,
+    ItemOutcome.LEFT_OUT,
+)
 RECEIVED = State.SUCCEEDED

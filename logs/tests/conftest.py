@@ -13,10 +13,10 @@ from django.db import connection, connections
 from django.db.models import QuerySet
 from django.utils import timezone, translation
 
-from logs.db.payload_partitions import month_at, months_made, partition_of
+from logs.db.payload_partitions import existing_months, month_start, partition_name
 from logs.delivery.worker import DeliveryLoop
-from logs.models import Run, RunState, WebhookLog
-from logs.redelivery.dispatcher import feed
+from logs.models import BulkRedeliveryState, Run, WebhookLog
+from logs.redelivery.dispatcher import dispatch
 
 from .factories import make_company
 from .receiver import Receiver
@@ -53,9 +53,9 @@ def no_months_left(request: pytest.FixtureRequest) -> Iterator[None]:
     marker = request.node.get_closest_marker("django_db")
     if "transactional_db" in request.fixturenames or (marker and marker.kwargs.get("transaction")):
         with request.getfixturevalue("django_db_blocker").unblock(), connection.cursor() as cursor:
-            for month in months_made():
-                if month < month_at(timezone.now()):
-                    cursor.execute(f"DROP TABLE {partition_of(month)}")
+            for month in existing_months():
+                if month < month_start(timezone.now()):
+                    cursor.execute(f"DROP TABLE {partition_name(month)}")
 
 
 @pytest.fixture(autouse=True)
@@ -96,7 +96,7 @@ def deliver_run(transactional_db) -> Callable[..., Run]:
         while not running.done():
             await asyncio.to_thread(_feed_and_close)
             await run.arefresh_from_db()
-            if run.state != RunState.RUNNING and not deliveries.running:
+            if run.state != BulkRedeliveryState.RUNNING and not deliveries.running:
                 deliveries.stop()
             await asyncio.sleep(0.01)
         running.result()
@@ -111,5 +111,5 @@ def deliver_run(transactional_db) -> Callable[..., Run]:
 
 
 def _feed_and_close() -> None:
-    feed()
+    dispatch()
     connections.close_all()

@@ -32,11 +32,11 @@ def as_bytes(*events: dict[str, Any]) -> bytes:
 
 def make_door(company: Company | None = None, name: str = "Cotalker") -> str:
     """The address of a new door."""
-    return f"/in/{credentials.open_door(Door(name=name, company=company or make_company()), by=None)}"
+    return f"/in/{credentials.create_endpoint(Door(name=name, company=company or make_company()), by=None)}"
 
 
 def make_token(*companies: Company, name: str = "Script") -> str:
-    return credentials.issue_token(ApiToken(name=name), companies or [make_company()], by=None)
+    return credentials.create_api_token(ApiToken(name=name), companies or [make_company()], by=None)
 
 
 def post(client, address: str, body: bytes, token: str = "", content_type: str = "application/json", **headers: str):

@@ -11,18 +11,18 @@ from urllib.parse import urlencode
 from django.db.models.functions import Now
 from django.http import QueryDict
 
-from logs.db.payload_partitions import make_months_of
-from logs.imports.importer import Importer, Summary
-from logs.logsearch.filterset import WebhookLogFilter
+from logs.db.payload_partitions import ensure_partitions_for
+from logs.imports.importer import Importer, ImportSummary
+from logs.logsearch.filterset import WebhookLogFilterSet
 from logs.logsearch.finder import Finder
 from logs.models import (
     AttemptTrigger,
     Company,
     Payload,
+    Priority,
     State,
     Subscription,
     Trigger,
-    Turn,
     WebhookLog,
     take_position,
 )
@@ -58,14 +58,14 @@ def log_document(number: int = 0, event: dict[str, Any] | None = None, **fields:
     return document | fields
 
 
-def import_logs(*documents: dict[str, Any], user=None) -> Summary:
+def import_logs(*documents: dict[str, Any], user=None) -> ImportSummary:
     lines = "\n".join(json.dumps(document) for document in documents)
     return Importer(masked_keys(), user).import_logs([lines.encode()])
 
 
 def ids_found(search: str) -> list[str]:
     """The logs that the search box finds, newest first."""
-    return [key.pk for key in Finder(WebhookLogFilter(search_for(search)).criteria).find().keys]
+    return [key.pk for key in Finder(WebhookLogFilterSet(search_for(search)).criteria).find().keys]
 
 
 def search_for(text: str) -> QueryDict:
@@ -73,7 +73,7 @@ def search_for(text: str) -> QueryDict:
     return QueryDict(urlencode({"q": text}))
 
 
-def import_subscriptions(*documents: dict[str, Any], user=None) -> Summary:
+def import_subscriptions(*documents: dict[str, Any], user=None) -> ImportSummary:
     return Importer(masked_keys(), user).import_subscriptions([json.dumps(list(documents)).encode()])
 
 
@@ -88,8 +88,14 @@ def make_waiting_log(subscription: Subscription, number: int = 0, **fields: Any)
     """A log of an event that was accepted here, at the end of its lane."""
     document = log_document(number, {"data": {"_id": f"{number:024x}"}})
     event = json.dumps(document["event"])
-    values = {"state": State.PENDING, "retry": 0, "turn": Turn.WAITING, "trigger": AttemptTrigger.AUTO, "tries_left": 3}
-    make_months_of([document["_id"]])
+    values = {
+        "state": State.PENDING,
+        "retry": 0,
+        "turn": Priority.WAITING,
+        "trigger": AttemptTrigger.AUTO,
+        "tries_left": 3,
+    }
+    ensure_partitions_for([document["_id"]])
     log = WebhookLog.objects.create(
         id=f"{document['_id'][:-4]}{subscription.pk[-4:]}",
         subscription=subscription,

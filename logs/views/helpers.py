@@ -12,7 +12,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.middleware import HtmxDetails
 
 
-def came_from(request: HttpRequest) -> str:
+def back_url(request: HttpRequest) -> str:
     """The address that the form or the link has told as `next`; "" where it tells none, or one that leads elsewhere."""
     address = request.POST.get("next") or request.GET.get("next", "")
     is_ours = url_has_allowed_host_and_scheme(address, {request.get_host()}, require_https=request.is_secure())
@@ -21,7 +21,7 @@ def came_from(request: HttpRequest) -> str:
 
 
 # The ids of what shows lanes: one of them on the page of its subscription, and all.
-LANE_REGIONS = ("lane", "lanes")
+QUEUE_REGIONS = ("lane", "lanes")
 
 
 def wants_partial(request: HttpRequest) -> bool:
@@ -30,12 +30,12 @@ def wants_partial(request: HttpRequest) -> bool:
     return bool(htmx) and not htmx.history_restore_request
 
 
-def asked_for_by(request: HttpRequest) -> str:
+def target_id(request: HttpRequest) -> str:
     """The id of the element that the answer will replace, "" where htmx does not say."""
     return request.htmx.target or ""  # type: ignore[attr-defined]
 
 
-def shown_at(request: HttpRequest) -> str:
+def current_path(request: HttpRequest) -> str:
     """The path of the page that asked, "" where htmx does not say."""
     return (request.htmx.current_url_abs_path or "").partition("?")[0]  # type: ignore[attr-defined]
 

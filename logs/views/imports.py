@@ -23,14 +23,14 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from cotadmin.uploads import takes_files
 
-from ..forms.imports import ImportForm, ImportPlace, RefusedPlace
+from ..forms.imports import ImportForm, ImportListForm, RejectedListForm
 from ..imports import uploads
 from ..models import Import, ImportState, RefusedDocument
 from ..payloads.masking import mask_json, mask_text, masked_keys
-from .helpers import asked_for_by, render_region
+from .helpers import render_region, target_id
 
 PAGE = 50
-PATIENCE = timedelta(seconds=10)  # a worker that runs takes an import in well under a second
+IMPORT_SLOW_AFTER = timedelta(seconds=10)  # a worker that runs takes an import in well under a second
 READ_OF_REFUSED = 16 * 1024  # enough for most documents to be read whole, and so to be masked by their structure
 SHOWN_OF_REFUSED = 200
 
@@ -58,7 +58,7 @@ def progress_context(upload: Import, after: int | None) -> dict[str, Any]:
     waited = (upload.finished_at or timezone.now()) - upload.uploaded_at
     context = {
         "elapsed_ms": waited.total_seconds() * 1000,
-        "is_left_alone": upload.state == ImportState.WAITING and waited > PATIENCE,
+        "is_left_alone": upload.state == ImportState.WAITING and waited > IMPORT_SLOW_AFTER,
     }
     return context | _refused_context(upload, after) if upload.is_finished else context
 
@@ -101,12 +101,12 @@ def _import_create(request: HttpRequest) -> HttpResponse:
     form = ImportForm(request.POST, request.FILES, user=request.user)
     if not form.is_valid():
         return _list_page(request, form)
-    upload = uploads.receive(form.cleaned_data["file"], form.cleaned_data["kind"], request.user)
+    upload = uploads.receive_upload(form.cleaned_data["file"], form.cleaned_data["kind"], request.user)
     return HttpResponseRedirect(upload.get_absolute_url(), status=303)
 
 
 def _list_page(request: HttpRequest, form: ImportForm) -> HttpResponse:
-    place = ImportPlace(request.GET)
+    place = ImportListForm(request.GET)
     context = {"form": form, "place": place}
     if place.is_valid():
         imports = Import.objects.visible_to(request.user).select_related("uploaded_by")
@@ -120,11 +120,11 @@ def _list_page(request: HttpRequest, form: ImportForm) -> HttpResponse:
 def import_detail(request: HttpRequest, pk: int) -> HttpResponse:
     """How far the import is; it asks for itself until it has finished."""
     upload = visible_import(request, pk)
-    place = RefusedPlace(request.GET)
+    place = RejectedListForm(request.GET)
     context = {"import": upload, "place": place}
     if place.is_valid():
         context |= progress_context(upload, place.cleaned_data["after"])
-    partial = "imports/_refused_rows.html" if asked_for_by(request) == "more" else "imports/_progress.html"
+    partial = "imports/_refused_rows.html" if target_id(request) == "more" else "imports/_progress.html"
     if place.errors:
         partial = "imports/_page_errors.html"
     return render_region(request, "imports/detail.html", partial, context, 422 if place.errors else 200)
@@ -135,7 +135,7 @@ def import_detail(request: HttpRequest, pk: int) -> HttpResponse:
 def import_cancel(request: HttpRequest, pk: int) -> HttpResponse:
     """It stops before its next batch; what is stored stays."""
     upload = visible_import(request, pk)
-    if not uploads.cancel(upload):
+    if not uploads.cancel_import(upload):
         messages.info(request, _("Nothing was cancelled: the import has finished."))
     return HttpResponseRedirect(upload.get_absolute_url(), status=303)
 

@@ -18,13 +18,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from ..forms.inbound_endpoint import DoorForm
+from ..forms.inbound_endpoint import InboundEndpointForm
 from ..ingest import credentials, refusals
 from ..models import Company, Door, RefusalCount, RefusalKind, RefusedEvent, UnmatchedCount
-from ..payloads.masking import mask_closely, mask_json, masked_keys
+from ..payloads.masking import mask_json, mask_text_deep, masked_keys
 from ..signing import decrypt_secret, encrypt_secret
 
-DOOR_ONCE = "door_once"  # the session's key for the URL of a new door, encrypted until it is shown
+NEW_ENDPOINT_SESSION_KEY = "door_once"  # the session's key for the URL of a new door, encrypted until it is shown
 UNMATCHED_DAYS = 7
 MOST_UNMATCHED = 50
 MOST_REFUSED = 50
@@ -37,15 +37,15 @@ SHOWN_IN_LIST = 500  # characters of a refused event
 def door_list(request: HttpRequest) -> HttpResponse:
     """The doors with the form of a new one, and where the form is posted to."""
     if request.method != "POST":
-        return _list_page(request, DoorForm(user=request.user))
+        return _list_page(request, InboundEndpointForm(user=request.user))
     if not request.user.has_perm("logs.add_door"):
         raise PermissionDenied
-    form = DoorForm(request.POST, user=request.user)
+    form = InboundEndpointForm(request.POST, user=request.user)
     if not Company.objects.visible_to(request.user).exists() or not form.is_valid():
         return _list_page(request, form, status=422)
-    secret = credentials.open_door(form.instance, by=request.user)
+    secret = credentials.create_endpoint(form.instance, by=request.user)
     url = request.build_absolute_uri(reverse("logs:event_receive", args=[secret]))
-    request.session[DOOR_ONCE] = encrypt_secret(url, settings.SECRETS_KEYS)
+    request.session[NEW_ENDPOINT_SESSION_KEY] = encrypt_secret(url, settings.SECRETS_KEYS)
     return redirect("logs:door_list")
 
 
@@ -53,14 +53,14 @@ def door_list(request: HttpRequest) -> HttpResponse:
 @permission_required("logs.change_door", raise_exception=True)
 def door_revoke(request: HttpRequest, pk: int) -> HttpResponse:
     door = get_object_or_404(Door.objects.visible_to(request.user), pk=pk)
-    if credentials.revoke(door, by=request.user):
+    if credentials.revoke_credential(door, by=request.user):
         messages.success(request, _("The door “%(name)s” is closed. Its URL takes nothing any more.") % {"name": door})
     else:
         messages.info(request, _("The door “%(name)s” was revoked already.") % {"name": door})
     return redirect("logs:door_list")
 
 
-def _list_page(request: HttpRequest, form: DoorForm, status: int = 200) -> HttpResponse:
+def _list_page(request: HttpRequest, form: InboundEndpointForm, status: int = 200) -> HttpResponse:
     companies = list(Company.objects.visible_to(request.user)[:2])
     context = {
         "form": form,
@@ -82,7 +82,12 @@ def door_refused(request: HttpRequest, pk: int) -> HttpResponse:
     """The last events that a door refused, with their beginnings."""
     door = get_object_or_404(Door.objects.visible_to(request.user), pk=pk)
     rows = [(event, _shown(event, SHOWN_IN_LIST)) for event in door.refused_events.all()]
-    context = {"door": door, "rows": rows, "kept": refusals.KEPT_OF_A_KIND, "days": refusals.KEPT.days}
+    context = {
+        "door": door,
+        "rows": rows,
+        "kept": refusals.MAX_KEPT_PER_KIND,
+        "days": refusals.REFUSED_EVENT_RETENTION.days,
+    }
     return render(request, "inbound_endpoints/refused.html", context)
 
 
@@ -103,14 +108,14 @@ def door_refused_text(request: HttpRequest, pk: int, event: int) -> HttpResponse
 def _shown(event: RefusedEvent, length: int | None = None) -> str:
     """Masked, then cut: by structure first, which also works where the text is broken, then whatever looks like a secret."""
     text = bytes(event.data).decode(errors="replace").replace("\0", "␀")
-    text = mask_closely(mask_json(text, masked_keys()), masked_keys())
+    text = mask_text_deep(mask_json(text, masked_keys()), masked_keys())
     return text if length is None or len(text) <= length else text[:length] + "…"
 
 
 def _refused(request: HttpRequest) -> list[dict[str, Any]]:
     """What the doors refused lately, by door and reason, the last first."""
     counts = RefusalCount.objects.filter(
-        door__in=Door.objects.visible_to(request.user), day__gt=timezone.now().date() - refusals.KEPT
+        door__in=Door.objects.visible_to(request.user), day__gt=timezone.now().date() - refusals.REFUSED_EVENT_RETENTION
     )
     by_kind = counts.values("door", "door__name", "door__company__name", "kind")
     found = by_kind.annotate(number=Sum("count"), last=Max("last_at")).order_by("-last", "door", "kind")
@@ -119,7 +124,7 @@ def _refused(request: HttpRequest) -> list[dict[str, Any]]:
 
 def _new_url(request: HttpRequest) -> str:
     """The URL of the door that was just made, once; "" ever after."""
-    encrypted = request.session.pop(DOOR_ONCE, "")
+    encrypted = request.session.pop(NEW_ENDPOINT_SESSION_KEY, "")
     return decrypt_secret(encrypted, settings.SECRETS_KEYS) if encrypted else ""
 
 

@@ -9,10 +9,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from ..models import Run
-from ..models.worker import MISSED_AFTER, Worker
-from ..redelivery.progress import numbers_of
-from ..stats.overview import overview_of
-from ..stats.period import RANGES, Period
+from ..models.worker import OFFLINE_AFTER, Worker
+from ..redelivery.progress import count_items
+from ..stats.overview import build_overview
+from ..stats.period import TIME_RANGES, Period
 from .helpers import render_region
 
 DEFAULT_RANGE = "24h"
@@ -23,15 +23,15 @@ RUNS_SHOWN = 5
 @permission_required("logs.view_webhooklog", raise_exception=True)
 def overview(request: HttpRequest) -> HttpResponse:
     chosen = request.GET.get("range", DEFAULT_RANGE)
-    is_known = chosen in RANGES and set(request.GET) <= {"range"}
+    is_known = chosen in TIME_RANGES and set(request.GET) <= {"range"}
     silence = Worker.silence()
-    context: dict[str, Any] = {"ranges": list(RANGES), "range": chosen, "silence": silence}
-    context["is_worker_missing"] = silence is None or silence > MISSED_AFTER
+    context: dict[str, Any] = {"ranges": list(TIME_RANGES), "range": chosen, "silence": silence}
+    context["is_worker_missing"] = silence is None or silence > OFFLINE_AFTER
     if is_known:
         period = Period(chosen, timezone.now())
-        context |= {"overview": overview_of(request.user, period), "period": period}
+        context |= {"overview": build_overview(request.user, period), "period": period}
         runs = list(Run.objects.visible_to(request.user).open().order_by("-pk")[:RUNS_SHOWN])
-        context["runs"] = list(zip(runs, numbers_of(runs).values(), strict=True))
+        context["runs"] = list(zip(runs, count_items(runs).values(), strict=True))
     else:
         context["problem"] = _("There is no such range. Choose one above.")
     return render_region(

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
-from ..models.worker import MISSED_AFTER
+from ..models.worker import OFFLINE_AFTER
 from ..monitoring.connection import probe_connection
 from ..monitoring.metrics import DatabaseCollector
 
@@ -85,5 +85,5 @@ def _workers(connection: psycopg.Connection) -> dict[str, object]:
             FROM logs_worker
         ) worker
     """
-    number, seen, problems, stuck = connection.execute(query, [MISSED_AFTER]).fetchone() or (0, None, [], None)
+    number, seen, problems, stuck = connection.execute(query, [OFFLINE_AFTER]).fetchone() or (0, None, [], None)
     return {"number": number, "last_seen_seconds": seen, "problems": problems, "cannot_record_seconds": stuck}

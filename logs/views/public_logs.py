@@ -16,9 +16,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from ..models import HandOff, WebhookLog
-from ..payloads.json_tree import formatted
+from ..payloads.json_tree import format_value
 from ..payloads.masking import mask_json, masked_keys
-from ..redelivery.overrides import attempts_of
+from ..redelivery.overrides import override_attempts
 from .logs.detail_page import PREVIEW_LENGTH, beginning_of, event_of
 from .logs.downloads import curl_of, download_of
 
@@ -48,7 +48,7 @@ def shared(view: Callable[[HttpRequest, HandOff], HttpResponse | None]) -> Calla
 def shared_log(request: HttpRequest, hand_off: HandOff) -> HttpResponse:
     log = hand_off.log
     # What went to another URL is no business of the receiver's team.
-    attempts = [attempt for attempt in attempts_of(log) if not attempt.is_elsewhere]
+    attempts = [attempt for attempt in override_attempts(log) if not attempt.is_elsewhere]
     last_attempt = attempts[-1] if attempts else None
     url = (last_attempt.url if last_attempt else "") or log.subscription.url
     payload = event_of(log) if hand_off.has_payload else None
@@ -86,4 +86,4 @@ def _shown(payload: str) -> dict[str, Any]:
     context: dict[str, Any] = {"payload_size": len(payload.encode())}
     if len(payload) > PREVIEW_LENGTH:
         return context | beginning_of(payload, PREVIEW_LENGTH)
-    return context | {"beginning": formatted(mask_json(payload, masked_keys()))}
+    return context | {"beginning": format_value(mask_json(payload, masked_keys()))}

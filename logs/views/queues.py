@@ -19,13 +19,13 @@ from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from ..db.cursor_pagination import BadCursor
-from ..delivery.bulk_skip import skip_what_waits
-from ..delivery.queue_list import lanes_visible_to, read_cursor
-from ..delivery.queue_status import lane_state, lane_states
+from ..db.cursor_pagination import InvalidCursor
+from ..delivery.bulk_skip import skip_waiting
+from ..delivery.queue_list import decode_queue_cursor, subscriptions_with_queues
+from ..delivery.queue_status import queue_status, queue_statuses
 from ..forms.base import ReasonForm
-from ..models.worker import MISSED_AFTER, Worker
-from .helpers import came_from, render_region, wants_partial
+from ..models.worker import OFFLINE_AFTER, Worker
+from .helpers import back_url, render_region, wants_partial
 from .subscriptions.subscriptions import visible_subscription
 
 
@@ -38,20 +38,20 @@ def lane_list(request: HttpRequest) -> HttpResponse:
         return redirect("logs:lane_list")
     context: dict[str, Any] = {"is_update": wants_partial(request), "here": reverse("logs:lane_list")}
     try:
-        after = read_cursor(request.GET["after"]) if "after" in request.GET else None
+        after = decode_queue_cursor(request.GET["after"]) if "after" in request.GET else None
         if not set(request.GET) <= {"after", "told"}:
-            raise BadCursor
-    except BadCursor:
+            raise InvalidCursor
+    except InvalidCursor:
         context["problem"] = _("The address is wrong: nothing was looked for.")
         return render_region(request, "queues/list.html", "queues/_list.html", context, status=422)
-    lanes = lanes_visible_to(request.user, timezone.now(), after)
+    lanes = subscriptions_with_queues(request.user, timezone.now(), after)
     if wants_partial(request) and request.GET.get("told") == lanes.mark:
         return HttpResponse(status=204)
     if after:
         context |= {"after": after.cursor, "here": f"{context['here']}?{urlencode({'after': after.cursor})}"}
     silence = Worker.silence()
-    context |= {"lanes": lanes, "silence": silence, "is_worker_missing": silence is None or silence > MISSED_AFTER}
-    states = lane_states([*lanes.blocked, *lanes.kept])
+    context |= {"lanes": lanes, "silence": silence, "is_worker_missing": silence is None or silence > OFFLINE_AFTER}
+    states = queue_statuses([*lanes.blocked, *lanes.kept])
     context["blocked"] = states[: len(lanes.blocked)]
     context["kept"] = states[len(lanes.blocked) :]
     return render_region(request, "queues/list.html", "queues/_list.html", context)
@@ -64,7 +64,7 @@ def lane_detail(request: HttpRequest, pk: str) -> HttpResponse:
     subscription = visible_subscription(request, pk)
     if not wants_partial(request):
         return redirect(subscription)
-    context = {"subscription": subscription, "lane": lane_state(subscription), "is_update": True}
+    context = {"subscription": subscription, "lane": queue_status(subscription), "is_update": True}
     return render(request, "queues/_queue.html", context)
 
 
@@ -76,7 +76,7 @@ def lane_hold(request: HttpRequest, pk: str) -> HttpResponse:
         messages.success(request, _("The lane of “%(name)s” is on hold.") % {"name": subscription})
     else:
         messages.info(request, _("The lane is on hold already."))
-    return redirect(came_from(request) or subscription)
+    return redirect(back_url(request) or subscription)
 
 
 @require_POST
@@ -87,7 +87,7 @@ def lane_release(request: HttpRequest, pk: str) -> HttpResponse:
         messages.success(request, _("The lane of “%(name)s” goes on.") % {"name": subscription})
     else:
         messages.info(request, _("The lane is not on hold any more."))
-    return redirect(came_from(request) or subscription)
+    return redirect(back_url(request) or subscription)
 
 
 @require_POST
@@ -99,7 +99,7 @@ def waiting_send(request: HttpRequest, pk: str) -> HttpResponse:
         messages.success(request, _("What waits for “%(name)s” is being sent.") % {"name": subscription})
     else:
         messages.info(request, _("The subscription is active, or what waits is being sent already."))
-    return redirect(came_from(request) or subscription)
+    return redirect(back_url(request) or subscription)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -109,10 +109,10 @@ def waiting_skip(request: HttpRequest, pk: str) -> HttpResponse:
     subscription = visible_subscription(request, pk)
     form = ReasonForm(request.POST if request.method == "POST" else None)
     if not form.is_valid():
-        context = {"form": form, "subscription": subscription, "lane": lane_state(subscription)}
-        context["back"] = came_from(request) or subscription.get_absolute_url()
+        context = {"form": form, "subscription": subscription, "lane": queue_status(subscription)}
+        context["back"] = back_url(request) or subscription.get_absolute_url()
         return render(request, "queues/skip_waiting.html", context, status=422 if form.is_bound else 200)
-    skipping = skip_what_waits(subscription, by=request.user, reason=form.cleaned_data["reason"])
+    skipping = skip_waiting(subscription, by=request.user, reason=form.cleaned_data["reason"])
     if skipping.goes_on:
         messages.info(request, _("So many events are skipped in the background. The lane shows how many so far."))
     elif skipping.number:
@@ -120,4 +120,4 @@ def waiting_skip(request: HttpRequest, pk: str) -> HttpResponse:
         messages.success(request, text % {"number": skipping.number})
     else:
         messages.info(request, _("Nothing was skipped: nothing waits, or the subscription is active."))
-    return redirect(came_from(request) or subscription)
+    return redirect(back_url(request) or subscription)

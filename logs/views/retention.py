@@ -9,9 +9,9 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from ..forms.retention import SUGGESTED, RetentionForm
+from ..forms.retention import SUGGESTED_DAYS, RetentionForm
 from ..models import Retention
-from ..retention.cutoffs import preview
+from ..retention.cutoffs import retention_preview
 from ..retention.prune import is_running
 
 # There is no such permission: only superusers have it, as what is removed belongs to all companies.
@@ -33,7 +33,7 @@ def retention_confirm(request: HttpRequest) -> HttpResponse:
         return _page(request, form, status=422)
     wanted = form.instance
     if request.method != "POST":
-        context = {"wanted": wanted, "preview": preview(wanted), "is_so": wanted.is_current()}
+        context = {"wanted": wanted, "preview": retention_preview(wanted), "is_so": wanted.is_current()}
         return render(request, "retention/confirm.html", context)
     if Retention.change(payload_days=wanted.payload_days, log_days=wanted.log_days, by=request.user):
         messages.success(
@@ -58,7 +58,13 @@ def retention_stop(request: HttpRequest) -> HttpResponse:
 def _page(request: HttpRequest, form: RetentionForm, status: int = 200) -> HttpResponse:
     retention = Retention.current()
     is_set = retention.payload_days is not None or retention.log_days is not None
-    shown = retention if is_set else Retention(**SUGGESTED)
-    context = {"retention": retention, "is_set": is_set, "shown": shown, "preview": preview(shown), "form": form}
+    shown = retention if is_set else Retention(**SUGGESTED_DAYS)
+    context = {
+        "retention": retention,
+        "is_set": is_set,
+        "shown": shown,
+        "preview": retention_preview(shown),
+        "form": form,
+    }
     context["is_running"] = is_running()
     return render(request, "retention/detail.html", context, status=status)

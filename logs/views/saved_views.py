@@ -14,7 +14,16 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from ..forms.saved_view import SavedViewForm
-from ..logsearch.saved_views import MOST_PINNED, built_in, described, fresh_counts, mended, navigation, pin, valid_query
+from ..logsearch.saved_views import (
+    MAX_PINNED,
+    default_tabs,
+    pin,
+    pinned_tabs,
+    refresh_counts,
+    summarize_view,
+    valid_query,
+    without_invalid,
+)
 from ..models import SavedView
 
 MOST_SHARED = 200  # on the page
@@ -26,8 +35,8 @@ def saved_view_list(request: HttpRequest) -> HttpResponse:
     visible = SavedView.objects.visible_to(request.user).with_pins_of(request.user).select_related("owner")
     own, shared = visible.filter(owner=request.user), visible.exclude(owner=request.user)[:MOST_SHARED]
     context = {
-        "own": [described(view, request.user) for view in own],
-        "shared": [described(view, request.user) for view in shared],
+        "own": [summarize_view(view, request.user) for view in own],
+        "shared": [summarize_view(view, request.user) for view in shared],
     }
     return render(request, "saved_views/list.html", context)
 
@@ -94,7 +103,7 @@ def saved_view_delete(request: HttpRequest, pk: int) -> HttpResponse:
     view = _changeable(request, pk)
     if request.method != "POST":
         others = sum(user != request.user for user in view.pinned_by.all())
-        return render(request, "saved_views/delete.html", {"one": described(view, request.user), "others": others})
+        return render(request, "saved_views/delete.html", {"one": summarize_view(view, request.user), "others": others})
     view.delete()
     messages.success(request, _("The view “%(name)s” is deleted. Its logs are where they were.") % {"name": view})
     return redirect("logs:saved_view_list")
@@ -105,8 +114,8 @@ def saved_view_delete(request: HttpRequest, pk: int) -> HttpResponse:
 @permission_required("logs.view_webhooklog", raise_exception=True)
 def saved_view_counts(request: HttpRequest) -> HttpResponse:
     """The numbers of the navigation, for the places where they belong; `?tabs`: and of the views that everybody has."""
-    tabs = [*(built_in() if "tabs" in request.GET else ()), *navigation(request.user).tabs]
-    found = fresh_counts([tab.query for tab in tabs], request.user)
+    tabs = [*(default_tabs() if "tabs" in request.GET else ()), *pinned_tabs(request.user).tabs]
+    found = refresh_counts([tab.query for tab in tabs], request.user)
     return render(request, "saved_views/counts.html", {"counts": [(tab.key, found.get(tab.query)) for tab in tabs]})
 
 
@@ -119,14 +128,14 @@ def _form_page(request: HttpRequest, form: SavedViewForm, status: int = 200) -> 
     view = form.instance
     if form.is_new:
         view = SavedView(query=form["query"].value() or "")
-    one = described(view, request.user)
+    one = summarize_view(view, request.user)
     context: dict[str, Any] = {"form": form, "one": one}
     if not form.is_new and one.problems:
-        context["mended"] = mended(view.query, request.user)
+        context["mended"] = without_invalid(view.query, request.user)
     return render(request, "saved_views/form.html", context, status=status)
 
 
 def _tell_of_full_navigation(request: HttpRequest, is_full: bool) -> None:
     if is_full:
         text = _("It is not pinned: %(number)s views are, and no more fit. Unpin one first.")
-        messages.warning(request, text % {"number": MOST_PINNED})
+        messages.warning(request, text % {"number": MAX_PINNED})

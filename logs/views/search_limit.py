@@ -14,14 +14,14 @@ from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-PLACES = 2
+MAX_SEARCHES_PER_USER = 2
 _KIND = 0x636F7401  # tells these locks from others; the next PLACES numbers are theirs
 
 
-def take_place(user_id: int) -> bool:
+def take_search_slot(user_id: int) -> bool:
     """Take a place until the transaction ends; False where all are taken."""
     with connection.cursor() as cursor:
-        for number in range(PLACES):
+        for number in range(MAX_SEARCHES_PER_USER):
             cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [_KIND + number, user_id])
             if cursor.fetchone() == (True,):
                 return True
@@ -31,7 +31,7 @@ def take_place(user_id: int) -> bool:
 RETRY_SECONDS = 5
 
 
-def searches(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+def limits_searches(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     """The view gets `has_place`. To look further is refused without one, since that is to look for long."""
 
     @wraps(view)
@@ -40,7 +40,7 @@ def searches(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         if not is_further and not request.GET.get("q", "").strip():
             return view(request, *args, **kwargs)
         with transaction.atomic():
-            has_place = take_place(request.user.pk)  # type: ignore[arg-type]  # signed in
+            has_place = take_search_slot(request.user.pk)  # type: ignore[arg-type]  # signed in
             if is_further and not has_place:
                 return _too_many(request)
             return view(request, *args, has_place=has_place, **kwargs)

@@ -32,4 +32,4 @@ class Command(BaseCommand):
         companies = list(Company.objects.filter(pk__in=ids))
         if unknown := ids - {company.pk for company in companies}:
             raise CommandError(f"There is no such company: {', '.join(sorted(unknown))}")
-        self.stdout.write(credentials.issue_token(ApiToken(name=name), companies, by=None))
+        self.stdout.write(credentials.create_api_token(ApiToken(name=name), companies, by=None))

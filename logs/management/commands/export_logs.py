@@ -7,8 +7,8 @@ from pathlib import Path
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.http import QueryDict
 
-from logs.logsearch.export import exported
-from logs.logsearch.filterset import WebhookLogFilter
+from logs.logsearch.export import iter_export
+from logs.logsearch.filterset import WebhookLogFilterSet
 from logs.models import AuditAction, AuditEntry
 
 
@@ -25,7 +25,7 @@ class Command(BaseCommand):
         parser.add_argument("--unmasked", action="store_true", help="write masked values too; this is put on record")
 
     def handle(self, *args, **options) -> None:
-        found = WebhookLogFilter(QueryDict(options["query"].lstrip("?")))
+        found = WebhookLogFilterSet(QueryDict(options["query"].lstrip("?")))
         if not found.is_valid():
             raise CommandError(
                 "; ".join(f"{label}: {' '.join(map(str, why))}" for label, why in found.problems.items())
@@ -35,7 +35,7 @@ class Command(BaseCommand):
         number = 0
         try:
             output = Path(options["output"]).open("w", encoding="utf-8") if options["output"] else self.stdout  # noqa: SIM115
-            for line in exported(found.criteria, is_masked=not options["unmasked"]):
+            for line in iter_export(found.criteria, is_masked=not options["unmasked"]):
                 output.write(line + "\n")
                 number += 1
             output.flush()

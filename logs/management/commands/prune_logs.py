@@ -4,7 +4,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from logs.models import Retention
 from logs.retention.payload_expiry import ExpiredMonth
-from logs.retention.prune import AlreadyRunning, Outcome, prune
+from logs.retention.prune import AlreadyRunning, PruneResult, prune
 
 
 class Command(BaseCommand):
@@ -30,7 +30,7 @@ class Command(BaseCommand):
         verb = "would be removed" if dry_run else "were removed"
         self.stdout.write(f"{outcome.payloads} payloads and {outcome.logs} logs {verb}.")
 
-    def _progress(self, outcome: Outcome) -> None:
+    def _progress(self, outcome: PruneResult) -> None:
         if self.stderr.isatty():
             self.stderr.write(f"{outcome.payloads} payloads, {outcome.logs} logs", ending="\r")
 

@@ -2,7 +2,7 @@
 
 from django.core.management.base import BaseCommand
 
-from logs.logsearch.reindex import rebuild
+from logs.logsearch.reindex import rebuild_search_index
 
 
 class Command(BaseCommand):
@@ -13,7 +13,7 @@ class Command(BaseCommand):
 
     def handle(self, *args, **options) -> None:
         texts = changed = 0
-        for read, made_anew in rebuild():
+        for read, made_anew in rebuild_search_index():
             texts, changed = texts + read, changed + made_anew
             if self.stderr.isatty():
                 self.stderr.write(f"{texts} events and responses", ending="\r")

@@ -2,7 +2,7 @@
 
 from django.core.management.base import BaseCommand, CommandError
 
-from logs.stats.verification import rebuild, wrong_cells
+from logs.stats.verification import find_mismatches, rebuild_counts
 
 
 class Command(BaseCommand):
@@ -18,12 +18,12 @@ class Command(BaseCommand):
     def handle(self, *args, what: str, **options) -> None:
         if what == "rebuild":
             logs = 0
-            for week, number in rebuild():
+            for week, number in rebuild_counts():
                 logs += number
                 self.stderr.write(f"from {week:%Y-%m-%d}: {number} logs", ending="\r" if self.stderr.isatty() else "\n")
             self.stdout.write(f"{logs} logs were counted anew.")
             return
-        wrong = {week: number for week, number in wrong_cells() if number}
+        wrong = {week: number for week, number in find_mismatches() if number}
         if wrong:
             weeks = ", ".join(f"{week:%Y-%m-%d}" for week in sorted(wrong)[:10])
             raise CommandError(

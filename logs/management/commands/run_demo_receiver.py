@@ -1,7 +1,7 @@
 from aiohttp import web
 from django.core.management.base import BaseCommand, CommandParser
 
-from logs.demo.receiver import Receiver
+from logs.demo.receiver import DemoReceiver
 
 
 class Command(BaseCommand):
@@ -11,4 +11,4 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=8001)
 
     def handle(self, *args, **options) -> None:
-        web.run_app(Receiver().application(), host="127.0.0.1", port=options["port"], print=None)
+        web.run_app(DemoReceiver().application(), host="127.0.0.1", port=options["port"], print=None)

@@ -15,15 +15,15 @@ from functools import partial
 import psycopg
 from django.core.management.base import BaseCommand, CommandError
 
-from logs.background.cancellation import cancel_queries, in_thread, is_at_work
+from logs.background.cancellation import cancel_queries, is_busy, run_in_thread
 from logs.background.jobs import run_jobs
 from logs.background.supervisor import Supervisor
-from logs.db.payload_partitions import make_months_ahead
+from logs.db.payload_partitions import ensure_future_partitions
 from logs.db.pooler_check import pooler_problem
 from logs.delivery.worker import DeliveryLoop
 from logs.models import Worker
-from logs.redelivery.dispatcher import feed
-from logs.stats.compaction import fold
+from logs.redelivery.dispatcher import dispatch
+from logs.stats.compaction import compact
 from logs.tasks import queue_lost
 
 logger = logging.getLogger("logs.background.jobs")
@@ -84,7 +84,7 @@ async def _end_loops(stopping: asyncio.Event, loops: "_Loops", supervisor: Super
     loops.is_stopping.set()
     ending = asyncio.create_task(supervisor.stop())
     await asyncio.wait([ending], timeout=CANCEL_SECONDS)
-    while not ending.done() or is_at_work():
+    while not ending.done() or is_busy():
         await asyncio.to_thread(cancel_queries)
         await asyncio.sleep(CANCEL_AGAIN_SECONDS)
 
@@ -109,13 +109,13 @@ class _Loops:
     async def fold_rollups(self, is_well: Callable[[], None]) -> None:
         """Keeps the differences that the pages have to read few. Several workers take turns."""
         while True:
-            await in_thread(self._fold_what_came_in)
+            await run_in_thread(self._fold_what_came_in)
             is_well()
             await asyncio.sleep(FOLD_SECONDS)
 
     def _fold_what_came_in(self) -> None:
         while (
-            fold() > MANY and not self.is_stopping.is_set()
+            compact() > MANY and not self.is_stopping.is_set()
         ):  # else what comes in meanwhile would be folded crumb by crumb
             pass
 
@@ -124,7 +124,7 @@ class _Loops:
         run_began = self.deliveries.run_began
         while True:
             run_began.clear()
-            number = await in_thread(feed)
+            number = await run_in_thread(dispatch)
             is_well()
             if number is not None:
                 await asyncio.sleep(FEED_SECONDS[number > 0])
@@ -134,7 +134,7 @@ class _Loops:
 
     async def make_months(self, is_well: Callable[[], None]) -> None:
         """At the start, as there may have been no worker for long; later the job of the same name does."""
-        await in_thread(make_months_ahead)
+        await run_in_thread(ensure_future_partitions)
         is_well()
         await asyncio.Event().wait()
 
@@ -145,7 +145,7 @@ class _Loops:
             problems = ", ".join(f"{name}: {error}" for name, error in sorted(self.supervisor.problems.items()))
             if problems != told:
                 workers = Worker.objects.filter(pk=self.deliveries.leases.holder)
-                if await in_thread(partial(workers.update, problems=problems)):
+                if await run_in_thread(partial(workers.update, problems=problems)):
                     told = problems
             is_well()
             await asyncio.sleep(REPORT_SECONDS)

@@ -10,8 +10,8 @@ from pathlib import Path
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from logs.ingest import events
-from logs.ingest.events import BATCH_LIMIT, MIB, Reach, TooLarge, read_arrivals, sorted_out
-from logs.ingest.intake import Acceptance, accept
+from logs.ingest.events import MAX_BATCH_BYTES, MIB, CompanyScope, PayloadTooLarge, partition_results, read_events
+from logs.ingest.intake import AcceptResult, accept_events
 from logs.models import Company
 
 
@@ -32,19 +32,19 @@ class Command(BaseCommand):
 
     def handle(self, *args, **options) -> None:
         name, is_again = options["file"], options["again"]
-        reach = Reach(set(Company.objects.values_list("pk", flat=True)), "no such company is known here")
+        reach = CompanyScope(set(Company.objects.values_list("pk", flat=True)), "no such company is known here")
         try:
             # An event is the same again by its key: a made-up one makes it another.
             key = secrets.token_hex() if is_again else ""
-            found = sorted_out(read_arrivals(events.of_file(_read(name)), reach, key))
-        except TooLarge as error:
+            found = partition_results(read_events(events.iter_any(_read(name)), reach, key))
+        except PayloadTooLarge as error:
             place = "" if error.index is None else f"event {error.index}: "
             raise CommandError(f"{place}{error}; nothing was sent") from error
         except OSError as error:
             raise CommandError(f"{name}: {error.strerror}") from error
         if found.is_empty:
             raise CommandError(f"{name}: it holds no event")
-        for result in accept(found.events):
+        for result in accept_events(found.events):
             self._report(result)
         for problem in found.errors:
             self.stderr.write(f"event {problem.index}: {': '.join(filter(None, [problem.path, problem.reason]))}")
@@ -53,7 +53,7 @@ class Command(BaseCommand):
         if found.errors:
             sys.exit(1)
 
-    def _report(self, result: Acceptance) -> None:
+    def _report(self, result: AcceptResult) -> None:
         """The ids alone go to standard output, so that another command can read them."""
         for log in result.logs:
             self.stdout.write(log)
@@ -71,6 +71,6 @@ def _read(name: str) -> Iterator[bytes]:
     with sys.stdin.buffer if name == "-" else Path(name).open("rb") as file:
         while chunk := file.read(MIB):
             seen += len(chunk)
-            if seen > BATCH_LIMIT:
-                raise TooLarge(BATCH_LIMIT)
+            if seen > MAX_BATCH_BYTES:
+                raise PayloadTooLarge(MAX_BATCH_BYTES)
             yield chunk

@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import reverse
 
 from cotadmin.client_address import client_address, network_of
-from logs.accounts.sign_in_throttle import ACCOUNT_TRIES, ADDRESS_TRIES
+from logs.accounts.sign_in_throttle import MAX_ACCOUNT_ATTEMPTS, MAX_ADDRESS_ATTEMPTS
 from logs.models import AuditEntry, SignInTries
 
 pytestmark = pytest.mark.django_db
@@ -39,7 +39,9 @@ def a_quarter_of_an_hour_later() -> None:
 
 
 def test_an_account_takes_ten_tries_from_wherever_and_then_not_even_the_right_password(client, ana):
-    assert [sign_in(client, "ana", "wrong", f"192.0.2.{n}").status_code for n in range(ACCOUNT_TRIES)] == [200] * 10
+    assert [sign_in(client, "ana", "wrong", f"192.0.2.{n}").status_code for n in range(MAX_ACCOUNT_ATTEMPTS)] == [
+        200
+    ] * 10
     answer = sign_in(client, "ana", PASSWORD, "198.51.100.7")
     assert (answer.status_code, 0 < int(answer["Retry-After"]) <= 900) == (429, True)
     assert "There were too many tries. Wait 15 minutes, then try again." in answer.content.decode()
@@ -49,7 +51,7 @@ def test_an_account_takes_ten_tries_from_wherever_and_then_not_even_the_right_pa
 
 
 def test_an_address_takes_fifty_tries_whatever_the_names(client, ana):
-    assert [sign_in(client, f"nobody {n}", "x").status_code for n in range(ADDRESS_TRIES)] == [200] * 50
+    assert [sign_in(client, f"nobody {n}", "x").status_code for n in range(MAX_ADDRESS_ATTEMPTS)] == [200] * 50
     assert sign_in(client, "ana", PASSWORD).status_code == 429
     assert sign_in(client, "ana", PASSWORD, "198.51.100.7").status_code == 302
 
@@ -57,16 +59,16 @@ def test_an_address_takes_fifty_tries_whatever_the_names(client, ana):
 def test_nobody_learns_which_accounts_there_are(client, ana):
     pages = {}
     for name in ("ana", "eve"):
-        answers = [sign_in(client, name, "wrong", f"192.0.2.{n}") for n in range(ACCOUNT_TRIES + 1)]
+        answers = [sign_in(client, name, "wrong", f"192.0.2.{n}") for n in range(MAX_ACCOUNT_ATTEMPTS + 1)]
         pages[name] = [(answer.status_code, answer.content.decode().count('role="alert"')) for answer in answers]
     assert pages["ana"] == pages["eve"]
 
 
 def test_a_success_ends_the_counting_of_the_account(client, ana):
-    fail(client, "ana", ACCOUNT_TRIES - 1)
+    fail(client, "ana", MAX_ACCOUNT_ATTEMPTS - 1)
     assert sign_in(client, "ana", PASSWORD).status_code == 302
     assert sign_in(Client(), "ana", "wrong").status_code == 200
-    assert sorted(SignInTries.objects.values_list("tries", flat=True)) == [1, ACCOUNT_TRIES]
+    assert sorted(SignInTries.objects.values_list("tries", flat=True)) == [1, MAX_ACCOUNT_ATTEMPTS]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -114,14 +116,14 @@ def test_staff_come_in_by_the_door_of_the_site(client, admin_user):
 def test_failures_are_on_record_without_what_was_typed(client, ana):
     sign_in(client, "ana", "my secret word")
     sign_in(client, "my other secret", "x", "2001:db8::7")
-    fail(client, "ana", ACCOUNT_TRIES + 3)
+    fail(client, "ana", MAX_ACCOUNT_ATTEMPTS + 3)
     entries = list(AuditEntry.objects.order_by("id").values_list("action", "actor", "detail"))
     assert entries[:2] == [
         ("sign_in_failed", None, "“ana”, from 192.0.2.1"),
         ("sign_in_failed", None, "no account, from 2001:db8::7"),
     ]
     assert [action for action, _actor, _detail in entries].count("sign_in_blocked") == 1
-    assert len(entries) == ACCOUNT_TRIES + 2
+    assert len(entries) == MAX_ACCOUNT_ATTEMPTS + 2
     with connection.cursor() as cursor:
         cursor.execute("SELECT array_agg(key)::text FROM logs_signintries")
         assert "secret" not in cursor.fetchone()[0] + str(entries)
@@ -150,7 +152,7 @@ def test_only_the_proxies_that_are_there_are_believed(settings, rf, proxies, for
 
 
 def test_without_a_proxy_the_address_cannot_be_forged(client, ana):
-    for number in range(ADDRESS_TRIES):
+    for number in range(MAX_ADDRESS_ATTEMPTS):
         sign_in(client, f"nobody {number}", "x", **{"X-Forwarded-For": f"203.0.113.{number}"})
     assert sign_in(client, "ana", PASSWORD, **{"X-Forwarded-For": "198.51.100.7"}).status_code == 429
 
@@ -194,7 +196,7 @@ def test_a_password_is_not_changed_where_something_is_wrong(client, ana, old, ne
 
 def test_who_finds_an_open_session_cannot_guess_the_password(client, ana):
     client.force_login(ana)
-    for number in range(ACCOUNT_TRIES):
+    for number in range(MAX_ACCOUNT_ATTEMPTS):
         change(client, f"wrong {number}", "oak-ferry-lantern-4")
     assert "There were too many tries" in change(client, PASSWORD, "oak-ferry-lantern-4").content.decode()
     ana.refresh_from_db()

@@ -11,9 +11,19 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from logs.admin.formatting import shown_json
+from logs.admin.formatting import format_json
 from logs.cotalker import objectid
-from logs.models import Attempt, AuditAction, AuditEntry, Company, Import, Run, RunState, Subscription, WebhookLog
+from logs.models import (
+    Attempt,
+    AuditAction,
+    AuditEntry,
+    BulkRedeliveryState,
+    Company,
+    Import,
+    Run,
+    Subscription,
+    WebhookLog,
+)
 from logs.signing import validate_secret
 
 from ..bulk_redeliveries import start_run
@@ -211,13 +221,13 @@ def test_who_may_not_see_payloads_sees_none(client, staff, one_of_each):
 
 
 def test_json_is_indented_without_being_read_anew():
-    assert shown_json('{"b":1e400,"a":1.50,"a":2,"token":"x"}') == (
+    assert format_json('{"b":1e400,"a":1.50,"a":2,"token":"x"}') == (
         '{\n  "b": 1e400,\n  "a": 1.50,\n  "a": 2,\n  "token": "••••••••"\n}'
     )
 
 
 def test_a_json_too_long_for_a_page_is_cut():
-    assert len(shown_json(json.dumps({"a": "x" * 300_000}))) < 200_100
+    assert len(format_json(json.dumps({"a": "x" * 300_000}))) < 200_100
 
 
 # Re-delivery
@@ -296,7 +306,7 @@ def test_more_than_100_logs_become_a_plan(admin_client):
     data = {"action": "redeliver_selected", "_selected_action": ["x"], "select_across": "1", "confirmed": "1"}
     answer = admin_client.post(LOGS, data, follow=True)
     run = Run.objects.get()
-    assert (answer.redirect_chain, run.state) == ([(f"/redeliveries/{run.pk}/", 302)], RunState.PLANNED)
+    assert (answer.redirect_chain, run.state) == ([(f"/redeliveries/{run.pk}/", 302)], BulkRedeliveryState.PLANNED)
     assert set(run.entries.values_list("log", flat=True)) == set(WebhookLog.objects.values_list("pk", flat=True))
     assert texts(answer) == ["These are many: here is the plan of their re-delivery. Nothing was sent yet."]
     assert not WebhookLog.objects.filter(next_attempt_at__isnull=False).exists()
@@ -394,7 +404,7 @@ def test_a_search_among_many_logs_uses_indexes(admin_client):
     make_subscription()
     many_logs(30_000)
     with CaptureQueriesContext(connection) as captured:
-        admin_client.get(LOGS, {"q": objectid.new()})
+        admin_client.get(LOGS, {"q": objectid.new_objectid()})
     [query] = [e["sql"] for e in captured if 'FROM "logs_webhooklog"' in e["sql"] and "COUNT(" not in e["sql"]]
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN {query}")

@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from logs.models import Import, ImportChunk, ImportState, Retention, Run, RunState, WebhookLog
+from logs.models import BulkRedeliveryState, Import, ImportChunk, ImportState, Retention, Run, WebhookLog
 from logs.tasks import forget_jobs, forget_sessions, prune
 
 from ..factories import import_logs, log_document, make_log, make_subscription
@@ -180,23 +180,23 @@ def test_a_plan_stops_with_its_worker_and_is_made_by_the_next_one_while_imports_
     start, client, held_up, lock, operator, monkeypatch
 ):
     upload, release = held_up
-    monkeypatch.setattr("logs.redelivery.drafts.QUICK", 0)
+    monkeypatch.setattr("logs.redelivery.drafts.QUICK_PLAN_LIMIT", 0)
     logs = [make_log(5000)]
     unlock = lock("LOCK TABLE logs_runentry IN SHARE MODE")
     client.post(reverse("logs:run_create"), {"source": "filter", "query": f"q={logs[0].pk}"})
     run = Run.objects.get()
-    assert run.state == RunState.PLANNING
+    assert run.state == BulkRedeliveryState.PLANNING
     worker = start()
     wait_until(lambda: is_in_second_batch(upload) and jobs("plan_run") == ["doing"])
     assert worker.stop() == 0
     unlock()
     run.refresh_from_db()
-    assert (run.state, run.problem, jobs("plan_run")) == (RunState.PLANNING, "", ["todo"])
+    assert (run.state, run.problem, jobs("plan_run")) == (BulkRedeliveryState.PLANNING, "", ["todo"])
     start()
 
     def is_planned() -> bool:
         run.refresh_from_db()
-        return run.state == RunState.PLANNED
+        return run.state == BulkRedeliveryState.PLANNED
 
     wait_until(is_planned)
     assert (run.problem, run.entries.count()) == ("", 1)

@@ -8,12 +8,12 @@ import psycopg
 import pytest
 
 from logs.background import supervisor as supervising
-from logs.background.supervisor import MOST_FAILURES, Supervisor
+from logs.background.supervisor import MAX_FAILURES, Supervisor
 
 
 @pytest.fixture(autouse=True)
 def without_waiting(monkeypatch):
-    monkeypatch.setattr(supervising, "FIRST_WAIT_SECONDS", 0.0)
+    monkeypatch.setattr(supervising, "MIN_BACKOFF_SECONDS", 0.0)
 
 
 class Loop:
@@ -79,16 +79,16 @@ def test_a_problem_is_over_when_the_loop_has_done_something():
 
 
 def test_a_loop_that_fails_again_and_again_is_given_up():
-    supervisor, is_given_up = supervise(*[RuntimeError()] * MOST_FAILURES)
+    supervisor, is_given_up = supervise(*[RuntimeError()] * MAX_FAILURES)
     assert is_given_up
     assert (supervisor.gone, supervisor.problems) == (["rollups"], {"rollups": "RuntimeError"})
 
 
 def test_failures_between_which_it_worked_do_not_add_up():
-    _, is_given_up = supervise(*[RuntimeError(), None] * MOST_FAILURES)
+    _, is_given_up = supervise(*[RuntimeError(), None] * MAX_FAILURES)
     assert not is_given_up
 
 
 def test_a_loop_is_never_given_up_because_the_database_is_away():
-    _, is_given_up = supervise(*[psycopg.OperationalError("no connection")] * 3 * MOST_FAILURES)
+    _, is_given_up = supervise(*[psycopg.OperationalError("no connection")] * 3 * MAX_FAILURES)
     assert not is_given_up

@@ -21,10 +21,10 @@ from logs.models import (
     HandOff,
     Import,
     Payload,
+    Priority,
     Retention,
     SavedView,
     Subscription,
-    Turn,
     UnmatchedCount,
     Variant,
     WebhookLog,
@@ -103,7 +103,7 @@ def _fail_lately(subscription: Subscription) -> None:
         at = now - timedelta(minutes=minutes)
         words = MARKUP if state == "failed" else ""
         WebhookLog.objects.create(
-            id=objectid.new(at),
+            id=objectid.new_objectid(at),
             subscription=subscription,
             company=subscription.company_id,
             created_at=at,
@@ -187,7 +187,7 @@ def _make_lanes(user) -> tuple[WebhookLog, WebhookLog]:
     make_waiting_log(stopped, 20), make_waiting_log(stopped, 21)
     Subscription.objects.filter(pk=stopped.pk).update(is_active=False)
     retrying = make_subscription(RETRYING_LANE, name=MARKUP[:200], url="http://127.0.0.1:9/")
-    failed = {"state": "retrying", "turn": Turn.BETWEEN_TRIES, "tries_left": 2, "retry": 1, "cause": "http_5xx"}
+    failed = {"state": "retrying", "turn": Priority.BETWEEN_TRIES, "tries_left": 2, "retry": 1, "cause": "http_5xx"}
     make_waiting_log(retrying, 30, object_name=MARKUP, response=MARKUP, **failed), make_waiting_log(retrying, 31)
     return logs[-1], logs[0]
 
@@ -195,8 +195,8 @@ def _make_lanes(user) -> tuple[WebhookLog, WebhookLog]:
 def _make_doors(user) -> None:
     """An open and a revoked one, and something that fired nothing."""
     for name in (MARKUP, LONG):
-        credentials.open_door(Door(name=name[:100], company=make_company()), by=user)
-    credentials.revoke(Door.objects.order_by("pk")[1], by=user)
+        credentials.create_endpoint(Door(name=name[:100], company=make_company()), by=user)
+    credentials.revoke_credential(Door.objects.order_by("pk")[1], by=user)
     day = timezone.now().date()
     UnmatchedCount.objects.create(company=make_company(), day=day, event_type=MARKUP[:60], action="edit", count=1234)
 
@@ -234,7 +234,7 @@ def _make_upload(user) -> Import:
     """A finished import of which some documents were refused."""
     content = f'{json.dumps(log_document(4))}\n{{"_id": "{MARKUP}"}}\n{MARKUP}'.encode()
     file = SimpleUploadedFile(f"{BOTH}.json".replace("/", ""), content)
-    upload = uploads.receive(file, "logs", user)
-    uploads.run(upload.pk)
+    upload = uploads.receive_upload(file, "logs", user)
+    uploads.run_import(upload.pk)
     upload.refresh_from_db()
     return upload

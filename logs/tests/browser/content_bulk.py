@@ -7,9 +7,9 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from logs.models import Canary, Outcome, PauseReason, Run, RunState, Source, WebhookLog
-from logs.redelivery.controls import go_on, pause, stop
-from logs.redelivery.drafts import new_run, plan
+from logs.models import BulkRedeliveryState, ItemOutcome, PauseReason, RolloutPolicy, Run, SelectionSource, WebhookLog
+from logs.redelivery.controls import pause_bulk, resume_bulk, stop_bulk
+from logs.redelivery.drafts import build_plan, create_draft
 
 from ..bulk_redeliveries import plan_logs, start_run
 from ..factories import import_logs, log_document
@@ -33,7 +33,7 @@ class Runs:
 
 
 def make_runs(user, markup: str, reason: str) -> Runs:
-    unsent = new_run(Source.FILTER, by=user, query="state=failed&q=alert")
+    unsent = create_draft(SelectionSource.FILTER, by=user, query="state=failed&q=alert")
     return Runs(
         plan=_plan(user, markup),
         empty=plan_logs(user, []),
@@ -53,25 +53,25 @@ def _plan(user, markup: str) -> Run:
     due[0].redeliver(by=user, after_try=due[0].retry)
     import_logs(*stale, *received)
     logs = list(WebhookLog.objects.filter(pk__in=[one["_id"] for one in (*stale, *received)]))
-    run = new_run(Source.IDS, by=user)
-    plan(run, [log.pk for log in (*logs, *due, *_logs(105, markup))] + [markup, "0" * 24])
+    run = create_draft(SelectionSource.IDS, by=user)
+    build_plan(run, [log.pk for log in (*logs, *due, *_logs(105, markup))] + [markup, "0" * 24])
     run.refresh_from_db()
     return run
 
 
 def _problem(user) -> Run:
-    run = new_run(Source.FILTER, by=user, query="colour=red")
-    plan(run)
+    run = create_draft(SelectionSource.FILTER, by=user, query="colour=red")
+    build_plan(run)
     run.refresh_from_db()
     return run
 
 
 def _started(user, markup: str, first: int, reason: str) -> Run:
     """Half of it was sent: one failed, the others were received."""
-    run = start_run(user, _logs(first, markup), reason=reason, canary=Canary.STEPS)
+    run = start_run(user, _logs(first, markup), reason=reason, canary=RolloutPolicy.STEPS)
     now = timezone.now()
     for entry in run.entries.filter(number__lte=COUNT // 2):
-        entry.outcome = Outcome.FAILED if entry.number == 3 else Outcome.SUCCEEDED
+        entry.outcome = ItemOutcome.FAILED if entry.number == 3 else ItemOutcome.SUCCEEDED
         entry.status, entry.cause = (500, "http_5xx") if entry.number == 3 else (200, "")
         entry.fingerprint = markup if entry.number == 3 else ""
         entry.attempt_number, entry.duration_ms = 4, 120 * entry.number
@@ -84,24 +84,24 @@ def _started(user, markup: str, first: int, reason: str) -> Run:
 
 def _paused(user, markup: str, reason: str) -> Run:
     run = _started(user, markup, 220, reason)
-    pause(run, by=user)
-    go_on(run, by=user)
-    pause(run, by=None, reason=PauseReason.CANARY_FAILED)
+    pause_bulk(run, by=user)
+    resume_bulk(run, by=user)
+    pause_bulk(run, by=None, reason=PauseReason.CANARY_FAILED)
     run.refresh_from_db()
     return run
 
 
 def _ended(user, markup: str, reason: str) -> Run:
     run = _started(user, markup, 240, reason)
-    run.entries.open().update(outcome=Outcome.SUCCEEDED, status=200, settled_at=timezone.now(), attempt_number=4)
-    Run.objects.filter(pk=run.pk).update(state=RunState.FINISHED, ended_at=timezone.now())
+    run.entries.open().update(outcome=ItemOutcome.SUCCEEDED, status=200, settled_at=timezone.now(), attempt_number=4)
+    Run.objects.filter(pk=run.pk).update(state=BulkRedeliveryState.FINISHED, ended_at=timezone.now())
     run.refresh_from_db()
     return run
 
 
 def _stopped(user, markup: str, reason: str) -> Run:
     run = _started(user, markup, 260, reason)
-    stop(run, by=user)
+    stop_bulk(run, by=user)
     run.refresh_from_db()
     return run
 

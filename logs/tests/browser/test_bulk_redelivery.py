@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from logs.models import Run, RunState
+from logs.models import BulkRedeliveryState, Run
 from logs.tests.bulk_redeliveries import make_object_log, make_received_log, plan_logs, start_run
 
 from ..factories import make_subscription
@@ -138,7 +138,7 @@ def test_a_poll_neither_moves_the_focus_nor_takes_the_dialog_s_form_away(page, a
     dialog.get_by_role("button", name="Stop the run").click()
     expect(page.locator("#run .pagehead .badge")).to_have_text("Stopped")
     receiver.gate.set()
-    assert Run.objects.get(pk=run.pk).state == RunState.STOPPED
+    assert Run.objects.get(pk=run.pk).state == BulkRedeliveryState.STOPPED
 
 
 def test_it_works_without_scripts(open_page, administrator, plan, complaints):

@@ -9,7 +9,7 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from logs.cotalker import objectid
-from logs.models import Run, RunState, State, WebhookLog
+from logs.models import BulkRedeliveryState, Run, State, WebhookLog
 
 from ..factories import import_logs, log_document, make_subscription
 
@@ -21,7 +21,11 @@ def recent_document(age: timedelta, number: int, **fields) -> dict:
     """A log of that age about an object of its own."""
     at: datetime = timezone.now() - age
     event = {"data": {"_id": f"{number:024x}", "name": f"Work order {number}"}}
-    return log_document(event=event) | {"_id": objectid.new(at), "createdAt": f"{at:%Y-%m-%dT%H:%M:%S}.000Z"} | fields
+    return (
+        log_document(event=event)
+        | {"_id": objectid.new_objectid(at), "createdAt": f"{at:%Y-%m-%dT%H:%M:%S}.000Z"}
+        | fields
+    )
 
 
 def make_outage() -> None:
@@ -72,7 +76,7 @@ def test_from_the_overview_to_all_green_without_a_pointer(page, transactional_db
     expect(page.locator("#run .lead")).to_contain_text(f"All {FAILED} logs were received.")
     assert len(set(receiver.ids)) == len(receiver.ids) == FAILED
     run = Run.objects.get()
-    assert (run.state, run.reason) == (RunState.FINISHED, "the receiver was down last night")
+    assert (run.state, run.reason) == (BulkRedeliveryState.FINISHED, "the receiver was down last night")
 
     tab_to(page, lambda text: "Work order 29" in text)
     page.keyboard.press("Enter")

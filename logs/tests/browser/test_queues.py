@@ -10,7 +10,7 @@ from django.utils import timezone
 from playwright.sync_api import Locator, Page, expect
 
 from logs.cotalker import objectid
-from logs.models import State, Subscription, Turn, WebhookLog
+from logs.models import Priority, State, Subscription, WebhookLog
 
 from ..factories import MOMENT, make_subscription, make_waiting_log
 from .test_live_tail import HIDE, SHOW
@@ -27,7 +27,9 @@ def page(page) -> Page:
 
 def make_lane(name: str, behind: int = 1, **fields) -> Subscription:
     """A lane that is on hold because of an exhausted event; from the beginning, for a worker may be there."""
-    lane = make_subscription(objectid.new(), name=name, holds_when_exhausted=True, held_at=timezone.now(), **fields)
+    lane = make_subscription(
+        objectid.new_objectid(), name=name, holds_when_exhausted=True, held_at=timezone.now(), **fields
+    )
     log = make_waiting_log(lane, 0, state=State.FAILED, retry=3, cause="timeout", object_name=f"Head of {name}")
     for number in range(1, behind + 1):
         make_waiting_log(lane, number, object_name=f"No. {number} of {name}")
@@ -150,7 +152,9 @@ def test_a_hidden_page_does_not_ask_and_one_that_is_seen_again_does(page):
 
 
 def test_the_countdown_goes_on_between_two_looks(page):
-    log = make_waiting_log(make_subscription(), state=State.RETRYING, turn=Turn.BETWEEN_TRIES, tries_left=2, retry=1)
+    log = make_waiting_log(
+        make_subscription(), state=State.RETRYING, turn=Priority.BETWEEN_TRIES, tries_left=2, retry=1
+    )
     WebhookLog.objects.filter(pk=log.pk).update(next_attempt_at=timezone.now() + timedelta(seconds=30))
     page.route("**/lanes/?told=*", lambda route: route.fulfill(status=204))
     page.clock.install(time=MOMENT)

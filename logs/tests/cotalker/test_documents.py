@@ -6,14 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logs.cotalker.documents import (
-    BadDocument,
+    InvalidDocument,
+    format_timestamp,
     object_name,
     read_event,
     read_log,
     read_subscription,
     write_log,
     write_subscription,
-    written_moment,
 )
 from logs.models import Subscription
 
@@ -125,12 +125,12 @@ class TestReadLog:
         ],
     )
     def test_what_is_wrong_is_refused_with_the_field_and_the_reason(self, data, reason):
-        with pytest.raises(BadDocument) as caught:
+        with pytest.raises(InvalidDocument) as caught:
             read_log(data)
         assert str(caught.value).startswith(reason) or reason in str(caught.value)
 
     def test_a_reason_stays_short(self):
-        with pytest.raises(BadDocument) as caught:
+        with pytest.raises(InvalidDocument) as caught:
             read_log(log(_id="x" * 100_000))
         assert len(str(caught.value)) < 200
 
@@ -315,7 +315,7 @@ class TestExtendedJSON:
 
     @pytest.mark.parametrize("date", [10**15 - 1, {"$numberLong": "9" * 30}, None, "nonsense"])
     def test_an_impossible_date_is_refused_where_it_matters(self, date):
-        with pytest.raises(BadDocument, match=r"^/createdAt: "):
+        with pytest.raises(InvalidDocument, match=r"^/createdAt: "):
             read_log(log(_id={"$oid": ID}, createdAt={"$date": date}))
         assert read_log(log(_id={"$oid": ID}, event=LOG["event"] | {"data": {"at": {"$date": date}}}))
 
@@ -373,7 +373,7 @@ class TestExtendedJSON:
         assert read.extra == '{"__v":0}'
 
     def test_an_id_that_is_none_is_refused(self):
-        with pytest.raises(BadDocument, match=r"^/_id: "):
+        with pytest.raises(InvalidDocument, match=r"^/_id: "):
             read_log(log(_id={"$oid": "xyz"}))
 
 
@@ -391,7 +391,7 @@ class TestEvent:
         [(b"{}", "/type: missing"), (b"[]", "not a JSON object"), (b'{"type": 1}', "/type: not a string")],
     )
     def test_what_is_wrong_is_refused(self, data, reason):
-        with pytest.raises(BadDocument, match=f"^{reason}"):
+        with pytest.raises(InvalidDocument, match=f"^{reason}"):
             read_event(data)
 
 
@@ -458,7 +458,7 @@ class TestSubscription:
         ],
     )
     def test_what_is_wrong_is_refused_with_the_field_and_the_reason(self, data, reason):
-        with pytest.raises(BadDocument) as caught:
+        with pytest.raises(InvalidDocument) as caught:
             read_subscription(data)
         assert str(caught.value).startswith(reason)
 
@@ -511,4 +511,4 @@ class TestSubscription:
 
 
 def test_a_moment_is_written_as_cotalker_does():
-    assert written_moment(datetime.fromisoformat("2022-05-05T16:04:40.084999-04:00")) == "2022-05-05T20:04:40.084Z"
+    assert format_timestamp(datetime.fromisoformat("2022-05-05T16:04:40.084999-04:00")) == "2022-05-05T20:04:40.084Z"

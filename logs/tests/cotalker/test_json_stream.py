@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from logs.cotalker import json_stream
-from logs.cotalker.json_stream import Piece, UnreadableFile, split
+from logs.cotalker.json_stream import RawDocument, UnreadableFile, iter_documents
 
 ONE, TWO, THREE = (
     {"_id": 1, "event": {"a": [{"b": "}]{["}]}},
@@ -22,8 +22,8 @@ def chunked(data: bytes, size: int):
     return (data[start : start + size] for start in range(0, len(data), size))
 
 
-def pieces(data: bytes, size: int = 1 << 20) -> list[Piece]:
-    return list(split(chunked(data, size)))
+def pieces(data: bytes, size: int = 1 << 20) -> list[RawDocument]:
+    return list(iter_documents(chunked(data, size)))
 
 
 def documents(data: bytes) -> list:
@@ -112,7 +112,7 @@ def test_brackets_and_quotes_in_comments_are_none(size):
 
 @pytest.mark.parametrize("text", ['{"_id": 1, "data": [{}]}', '{"tags": [{}], "_id": 2}'])
 def test_a_document_that_has_a_list_is_no_answer(text):
-    assert [piece.data for piece in split([text.encode()])] == [text.encode()]
+    assert [piece.data for piece in iter_documents([text.encode()])] == [text.encode()]
 
 
 def test_a_document_keeps_its_bytes():
@@ -157,7 +157,7 @@ def test_a_document_broken_in_a_pretty_printed_array_is_one_piece():
 
 def test_the_last_of_a_file_may_look_like_an_element_of_a_broken_array():
     found = pieces(f'{{"_id": 1, "a": ["b",\n{json.dumps(TWO)}\n'.encode())
-    assert found[0] == Piece(1, 1, b'{"_id": 1, "a": ["b"', "a bracket or a quote is not closed")
+    assert found[0] == RawDocument(1, 1, b'{"_id": 1, "a": ["b"', "a bracket or a quote is not closed")
     assert json.loads(found[1].data) == TWO
 
 
@@ -165,7 +165,7 @@ def test_the_last_of_a_file_may_look_like_an_element_of_a_broken_array():
 def test_a_line_that_breaks_off_behind_a_comma_of_an_array_does_not_swallow_the_others(size):
     text = f'{json.dumps(ONE)}\n{{"_id": 1, "a": ["b",\n{json.dumps(TWO)}\n{json.dumps(THREE)}\n'
     found = pieces(text.encode(), size)
-    assert found[1] == Piece(2, 2, b'{"_id": 1, "a": ["b"')
+    assert found[1] == RawDocument(2, 2, b'{"_id": 1, "a": ["b"')
     assert [json.loads(found[index].data) for index in (0, 2, 3)] == ALL
 
 
@@ -243,7 +243,7 @@ class TestGzip:
         packed = gzip.compress("\n".join(map(json.dumps, ALL)).encode())
         found = []
         with pytest.raises(UnreadableFile, match="the gzip data breaks off; the file is incomplete"):
-            found.extend(split([packed[:-9]]))
+            found.extend(iter_documents([packed[:-9]]))
             raise AssertionError(found)
 
     @pytest.mark.parametrize("left", [4, 8, 9])
@@ -251,7 +251,7 @@ class TestGzip:
         lines = "".join(json.dumps(one) + "\n" for one in ALL) + "x" * 50
         found = []
         with pytest.raises(UnreadableFile):
-            for piece in split([gzip.compress(lines.encode())[:-left]]):
+            for piece in iter_documents([gzip.compress(lines.encode())[:-left]]):
                 found.append(json.loads(piece.data))
         assert found == ALL
 
@@ -286,7 +286,7 @@ def test_memory_does_not_grow_with_the_file(start, between):
 
     tracemalloc.start()
     try:
-        for _piece in split(chunks):
+        for _piece in iter_documents(chunks):
             pass
         _now, peak = tracemalloc.get_traced_memory()
     finally:

@@ -10,32 +10,32 @@ ITS_TIME = datetime(2022, 5, 5, 20, 4, 40, tzinfo=UTC)
 
 
 def test_an_id_tells_when_it_was_made():
-    assert objectid.time_of(SAMPLE) == ITS_TIME
-    assert objectid.time_of("f" * 24) == datetime(2106, 2, 7, 6, 28, 15, tzinfo=UTC)
+    assert objectid.objectid_time(SAMPLE) == ITS_TIME
+    assert objectid.objectid_time("f" * 24) == datetime(2106, 2, 7, 6, 28, 15, tzinfo=UTC)
 
 
 def test_a_new_id_says_when_it_was_made():
-    made = objectid.new(ITS_TIME)
-    assert objectid.parse(made) == made
-    assert objectid.time_of(made) == ITS_TIME
-    assert objectid.time_of(objectid.new()) - datetime.now(UTC) < timedelta(seconds=2)
+    made = objectid.new_objectid(ITS_TIME)
+    assert objectid.parse_objectid(made) == made
+    assert objectid.objectid_time(made) == ITS_TIME
+    assert objectid.objectid_time(objectid.new_objectid()) - datetime.now(UTC) < timedelta(seconds=2)
 
 
 def test_new_ids_are_distinct_among_threads():
     with ThreadPoolExecutor(8) as pool:
-        made = list(pool.map(lambda _number: objectid.new(ITS_TIME), range(5000)))
+        made = list(pool.map(lambda _number: objectid.new_objectid(ITS_TIME), range(5000)))
     assert len(set(made)) == 5000
 
 
 def test_ids_sort_by_time():
     moments = [ITS_TIME + timedelta(seconds=number) for number in range(3)]
-    made = [objectid.new(moment) for moment in moments]
+    made = [objectid.new_objectid(moment) for moment in moments]
     assert made == sorted(made)
-    assert made[0] < objectid.lowest(moments[1]) <= made[1]
+    assert made[0] < objectid.lowest_objectid(moments[1]) <= made[1]
 
 
 def test_case_does_not_count():
-    assert objectid.parse(SAMPLE.upper()) == SAMPLE
+    assert objectid.parse_objectid(SAMPLE.upper()) == SAMPLE
     assert objectid.is_objectid(SAMPLE.upper())
 
 
@@ -46,4 +46,4 @@ def test_case_does_not_count():
 def test_anything_else_is_refused(value):
     assert not objectid.is_objectid(value)
     with pytest.raises(ValueError, match="not an ObjectId of 24 hex digits"):
-        objectid.parse(value)
+        objectid.parse_objectid(value)

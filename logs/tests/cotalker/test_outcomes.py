@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 
-from logs.cotalker.outcomes import Cause, cause_of, fingerprint, is_success
+from logs.cotalker.outcomes import Cause, classify_outcome, fingerprint, is_success
 
 
 @pytest.mark.parametrize("status", range(200, 210))
@@ -64,7 +64,7 @@ def test_everything_else_is_a_failure(status):
 )
 @pytest.mark.parametrize("status", [409, 500, None])
 def test_the_transports_text_decides_whatever_the_status_says(status, response, cause):
-    assert cause_of(status, response) is cause
+    assert classify_outcome(status, response) is cause
 
 
 @pytest.mark.parametrize(
@@ -98,11 +98,11 @@ def test_the_transports_text_decides_whatever_the_status_says(status, response, 
     ],
 )
 def test_an_answer_is_judged_by_its_status(status, response, cause):
-    assert cause_of(status, response) is cause
+    assert classify_outcome(status, response) is cause
 
 
 def test_a_success_has_no_cause_whatever_the_response_says():
-    assert cause_of(200, "connect ETIMEDOUT 67.225.146.248:443") == ""
+    assert classify_outcome(200, "connect ETIMEDOUT 67.225.146.248:443") == ""
 
 
 @pytest.mark.parametrize(
@@ -201,5 +201,5 @@ def test_hostile_text_has_a_cause_and_a_fingerprint(piece):
     """How long it takes is measured by `benchmarks.pages`."""
     text = (piece * 8192)[:8192]
     assert 0 < len(fingerprint(text, 500, Cause.HTTP_5XX)) <= 120
-    assert cause_of(500, text) in Cause
-    assert cause_of(500, f"request to {text} failed") == Cause.HTTP_5XX
+    assert classify_outcome(500, text) in Cause
+    assert classify_outcome(500, f"request to {text} failed") == Cause.HTTP_5XX

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logs.cotalker.strict_json import MAX_DEPTH, NotStrictJSON, loads
+from logs.cotalker.strict_json import MAX_DEPTH, NotStrictJSON, strict_loads
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -16,7 +16,7 @@ VALUES = st.recursive(
 @given(VALUES, st.booleans())
 def test_what_python_writes_is_read_equal_but_for_nul(value, ensure_ascii):
     shown = json.loads(json.dumps(value).replace("\\\\", "\\\\ ").replace("\\u0000", "␀").replace("\\\\ ", "\\\\"))
-    assert loads(json.dumps(value, ensure_ascii=ensure_ascii).encode()) == shown
+    assert strict_loads(json.dumps(value, ensure_ascii=ensure_ascii).encode()) == shown
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_what_python_writes_is_read_equal_but_for_nul(value, ensure_ascii):
 )
 def test_what_postgresql_or_a_receiver_cannot_take_is_refused(text, reason):
     with pytest.raises(NotStrictJSON) as caught:
-        loads(text.encode())
+        strict_loads(text.encode())
     assert reason in caught.value.reason
 
 
@@ -66,17 +66,17 @@ def test_what_postgresql_or_a_receiver_cannot_take_is_refused(text, reason):
     ],
 )
 def test_what_is_only_odd_is_read(text, value):
-    assert loads(text.encode()) == value
+    assert strict_loads(text.encode()) == value
 
 
 def test_bytes_that_are_not_utf_8_are_refused_with_their_place():
     with pytest.raises(NotStrictJSON, match="not UTF-8 at byte 7"):
-        loads(b'{"a": "\xe9"}')
+        strict_loads(b'{"a": "\xe9"}')
 
 
 def test_the_place_of_broken_text_is_told():
     with pytest.raises(NotStrictJSON) as caught:
-        loads('{"é": 1 "b": 2}'.encode())
+        strict_loads('{"é": 1 "b": 2}'.encode())
     assert caught.value.offset == 8
 
 
@@ -85,22 +85,22 @@ def test_nesting_ends_at_the_limit(opening, closing):
     def nested(depth):
         return (opening * depth + "1" + closing * depth).encode()
 
-    assert loads(nested(MAX_DEPTH))
+    assert strict_loads(nested(MAX_DEPTH))
     for depth in (MAX_DEPTH + 1, 100_000):
         with pytest.raises(NotStrictJSON, match="nested deeper than 100 levels"):
-            loads(nested(depth))
+            strict_loads(nested(depth))
 
 
 def test_brackets_in_strings_and_side_by_side_are_not_nesting():
     text = json.dumps(["[{" * 200, '\\"[' * 200, [[] for _ in range(200)]])
-    assert loads(text) == json.loads(text)
+    assert strict_loads(text) == json.loads(text)
 
 
 def test_brackets_that_are_never_closed_are_refused():
     with pytest.raises(NotStrictJSON):
-        loads(b"[" * 100_000)
+        strict_loads(b"[" * 100_000)
 
 
 def test_quotes_that_are_never_closed_do_not_take_long():
     with pytest.raises(NotStrictJSON):
-        loads(b'["' + b'\\"' * 500_000 + b"[" * 101)
+        strict_loads(b'["' + b'\\"' * 500_000 + b"[" * 101)

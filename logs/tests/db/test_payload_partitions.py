@@ -5,7 +5,7 @@ from django.db import connection
 from django.utils import timezone
 
 from logs.cotalker import objectid
-from logs.db.payload_partitions import make_months_of, partition_names
+from logs.db.payload_partitions import ensure_partitions_for, partition_names
 from logs.models import Payload
 
 from ..factories import import_logs, log_document, sample
@@ -15,7 +15,7 @@ SAMPLE = sample("webhook_log_task_create_failed")
 
 
 def made(year: int, month: int, day: int = 1) -> str:
-    return objectid.new(datetime(year, month, day, tzinfo=UTC))
+    return objectid.new_objectid(datetime(year, month, day, tzinfo=UTC))
 
 
 def partition_of(pk: str) -> str:
@@ -51,7 +51,7 @@ def test_months_meet_without_a_gap(pk, name):
     assert partition_of(pk) == name
 
 
-@pytest.mark.parametrize("pk", ["0" * 24, "f" * 24, objectid.lowest(datetime(2009, 12, 31, tzinfo=UTC))])
+@pytest.mark.parametrize("pk", ["0" * 24, "f" * 24, objectid.lowest_objectid(datetime(2009, 12, 31, tzinfo=UTC))])
 def test_ids_of_an_odd_time_stay_in_the_default_partition(pk):
     before = partition_names()
     import_logs(log_document(_id=pk))
@@ -70,7 +70,7 @@ def test_what_sits_in_the_default_partition_moves_when_its_month_is_made():
     for pk in (june, july):
         Payload.objects.create(pk=pk, event='{"a":1.10}', search="pump")
     assert partition_of(june) == partition_of(july) == "logs_payload_default"
-    make_months_of([june])
+    ensure_partitions_for([june])
     assert (partition_of(june), partition_of(july)) == ("logs_payload_2022_06", "logs_payload_default")
     assert Payload.objects.get(pk=june).event == '{"a":1.10}'
     assert Payload.objects.filter(search__matches="'pump'").count() == 2
@@ -78,15 +78,15 @@ def test_what_sits_in_the_default_partition_moves_when_its_month_is_made():
 
 def test_making_a_month_again_changes_nothing(django_assert_num_queries):
     pk = made(2022, 6)
-    make_months_of([pk])
+    ensure_partitions_for([pk])
     before = partition_names()
     with django_assert_num_queries(1):
-        make_months_of([pk, made(2022, 6, 30), "f" * 24])
+        ensure_partitions_for([pk, made(2022, 6, 30), "f" * 24])
     assert partition_names() == before
 
 
 def test_a_month_has_the_index_of_words_and_the_key():
-    make_months_of([made(2022, 6)])
+    ensure_partitions_for([made(2022, 6)])
     with connection.cursor() as cursor:
         cursor.execute("SELECT indexdef FROM pg_indexes WHERE tablename = 'logs_payload_2022_06'")
         definitions = " ".join(definition for (definition,) in cursor.fetchall())

@@ -9,7 +9,7 @@ from django.core.checks import run_checks
 from django.core.management import CommandError, call_command
 from django.db import connections
 
-from logs.db.pooler_check import BY_TRANSACTION, NO_OPTIONS, pooler_problem
+from logs.db.pooler_check import NO_OPTIONS_MESSAGE, TRANSACTION_MODE_MESSAGE, pooler_problem
 
 from ..pooler import Pooler
 
@@ -47,7 +47,7 @@ def test_where_nothing_stands_in_between_there_is_no_problem():
 
 def test_a_pooler_by_transaction_is_refused_by_the_check_of_migrate_and_by_the_worker(through):
     through(is_by_transaction=True)
-    assert problems_told() == [BY_TRANSACTION]
+    assert problems_told() == [TRANSACTION_MODE_MESSAGE]
     with pytest.raises(CommandError, match="pool_mode = session"):
         call_command("run_worker")
 
@@ -59,7 +59,7 @@ def test_a_pooler_by_session_is_fine(through):
 
 def test_a_pooler_that_refuses_settings_at_the_start_is_named(through):
     through(is_by_transaction=True, refuses="unsupported startup parameter: options")
-    assert problems_told() == [NO_OPTIONS]
+    assert problems_told() == [NO_OPTIONS_MESSAGE]
 
 
 def test_a_database_that_does_not_answer_is_no_matter_of_poolers(through):

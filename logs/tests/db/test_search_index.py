@@ -7,7 +7,7 @@ from django.core.management import call_command
 
 from logs.db import search_vectors
 from logs.logsearch import matching
-from logs.logsearch.filterset import WebhookLogFilter
+from logs.logsearch.filterset import WebhookLogFilterSet
 from logs.logsearch.finder import Finder
 from logs.models import Payload, WebhookLog
 
@@ -23,7 +23,7 @@ def subscription(db):
 
 
 def test_an_event_of_megabytes_is_found_by_its_last_id_without_being_read(monkeypatch):
-    monkeypatch.setattr(matching, "occurs", None)
+    monkeypatch.setattr(matching, "term_matches", None)
     large = make_log(1, event={"data": {"items": [{"asset": pk} for pk in IDS], "last": "mecánico"}})
     small = make_log(2, event={"data": {"asset": IDS[0]}})
     assert len(Payload.objects.get(pk=large.pk).event) > 3_500_000
@@ -37,7 +37,7 @@ class TestMoreWordsThanAVectorTakes:
 
     @pytest.fixture(params=[20, 60])
     def large(self, monkeypatch, request) -> WebhookLog:
-        monkeypatch.setattr(search_vectors, "BYTES_LIMIT", request.param)
+        monkeypatch.setattr(search_vectors, "MAX_VECTOR_BYTES", request.param)
         data = {"name": "Bomba", "deep": {"note": "la última válvula", "asset": IDS[7]}, "password": "hidden"}
         log = make_log(1, response="connect ETIMEDOUT", event={"data": data})
         payload = Payload.objects.get(pk=log.pk)
@@ -93,10 +93,10 @@ class TestMoreWordsThanAVectorTakes:
 
 def test_reading_events_has_the_time_limit_too(monkeypatch):
     logs = [make_log(number, event={"data": {"name": "one two"}}) for number in range(1, 5)]
-    monkeypatch.setattr(matching, "BYTES_AT_ONCE", 0)
-    found = Finder(WebhookLogFilter(search_for('"two one"')).criteria, seconds=0).find()
+    monkeypatch.setattr(matching, "MATCH_BATCH_BYTES", 0)
+    found = Finder(WebhookLogFilterSet(search_for('"two one"')).criteria, seconds=0).find()
     assert (found.keys, found.looked_until and found.looked_until.pk) == ([], logs[-1].pk)
-    assert Finder(WebhookLogFilter(search_for('"two one"')).criteria).find().looked_until is None
+    assert Finder(WebhookLogFilterSet(search_for('"two one"')).criteria).find().looked_until is None
 
 
 def test_the_index_is_made_anew_by_a_command(capsys, settings):

@@ -39,10 +39,10 @@ def test_neither_a_cursor_nor_a_stream_of_rows_reads_them_otherwise():
 
 
 def test_a_session_of_another_zone_keeps_djangos_own():
-    from logs.db.timestamps import read_by_psycopg
+    from logs.db.timestamps import register_timestamptz_loader
 
     class Other:
         timezone = timezone(timedelta(hours=-3))
         connection = None  # it would be asked for its readers
 
-    read_by_psycopg(Other())
+    register_timestamptz_loader(Other())

@@ -9,7 +9,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from logs.delivery import bulk_skip
 from logs.models import AuditAction, AuditEntry, State, Subscription, WaitingSkip, WebhookLog
-from logs.redelivery.dispatcher import feed
+from logs.redelivery.dispatcher import dispatch
 
 from ..bulk_redeliveries import start_run
 from ..factories import make_log, make_subscription, make_waiting_log
@@ -42,8 +42,8 @@ def lane(operator):
 @pytest.fixture
 def few(monkeypatch):
     """Few are many."""
-    monkeypatch.setattr(bulk_skip, "QUICK", 3)
-    monkeypatch.setattr(bulk_skip, "PIECE", 2)
+    monkeypatch.setattr(bulk_skip, "QUICK_SKIP_LIMIT", 3)
+    monkeypatch.setattr(bulk_skip, "SKIP_BATCH_SIZE", 2)
 
 
 def make_waiting(lane: Subscription, count: int) -> None:
@@ -162,6 +162,6 @@ def test_a_log_of_a_run_gets_its_place_without_a_count_of_what_waits(lane, opera
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")  # as autovacuum does; without it the plan is chosen by chance
     before = rows_read()
-    assert feed() == 1
+    assert dispatch() == 1
     assert rows_read() - before < 500
     assert run.entries.get().outcome == "queued"

@@ -279,7 +279,7 @@ def test_no_payload_value_gets_into_the_log_lines(start, receiver):
 
 
 def test_a_worker_that_stops_waits_for_a_request_as_long_as_its_subscription_does(receiver, monkeypatch):
-    monkeypatch.setattr("logs.delivery.worker.DRAIN_SECONDS", 0.1)
+    monkeypatch.setattr("logs.delivery.worker.SHUTDOWN_SECONDS", 0.1)
     [lane] = make_lanes(receiver, 1)
     Subscription.objects.update(timeout=60)
     log = make_waiting_log(lane, 0)

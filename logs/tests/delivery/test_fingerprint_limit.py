@@ -6,9 +6,9 @@ import pytest
 from django.urls import reverse
 
 from logs.delivery import fingerprint_limit
-from logs.delivery.fingerprint_limit import OTHER
+from logs.delivery.fingerprint_limit import OTHER_FINGERPRINT
 from logs.models import Rollup, State, WebhookLog
-from logs.stats.compaction import fold
+from logs.stats.compaction import compact
 
 from ..factories import import_logs, log_document, make_subscription, make_waiting_log
 
@@ -18,7 +18,7 @@ WORDS = ["alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel
 
 @pytest.fixture
 def few(monkeypatch):
-    monkeypatch.setattr(fingerprint_limit, "MOST", 3)
+    monkeypatch.setattr(fingerprint_limit, "MAX_FINGERPRINTS_PER_DAY", 3)
 
 
 def failed(number: int, response: str, **fields):
@@ -46,12 +46,12 @@ def test_an_import_makes_no_more_kinds_of_a_day_than_there_may_be(few, client, m
     import_logs(failed(20, "no zulu"), failed(21, "no bravo"))  # a process that knows nothing yet
     import_logs(failed(22, "no zulu", subscription=SECOND), failed(60 * 24, "no zulu"))
     assert fingerprints() == [
-        *["no alpha", "no bravo", "no charlie", *[OTHER] * 5],
-        *[OTHER, "no bravo"],
+        *["no alpha", "no bravo", "no charlie", *[OTHER_FINGERPRINT] * 5],
+        *[OTHER_FINGERPRINT, "no bravo"],
         *["no zulu", "no zulu"],
     ]
     client.force_login(member("Viewer"))
-    page = client.get(reverse("logs:webhook_log_list"), {"fingerprint": OTHER})
+    page = client.get(reverse("logs:webhook_log_list"), {"fingerprint": OTHER_FINGERPRINT})
     assert (
         page.context["total"].number == 6
         if "total" in page.context
@@ -69,9 +69,15 @@ def test_a_receiver_makes_no_more_kinds_of_a_day_than_there_may_be(few, receiver
     for number in range(5):
         make_waiting_log(lane, number, tries_left=1)
     deliver()
-    assert fingerprints(state=State.FAILED) == ["no alpha", "no bravo", "no charlie", OTHER, OTHER]
-    fold()
+    assert fingerprints(state=State.FAILED) == [
+        "no alpha",
+        "no bravo",
+        "no charlie",
+        OTHER_FINGERPRINT,
+        OTHER_FINGERPRINT,
+    ]
+    compact()
     for number in range(5, 7):
         make_waiting_log(lane, number, tries_left=1)
     deliver()  # a worker that knows nothing yet
-    assert fingerprints(state=State.FAILED)[5:] == [OTHER, OTHER]
+    assert fingerprints(state=State.FAILED)[5:] == [OTHER_FINGERPRINT, OTHER_FINGERPRINT]

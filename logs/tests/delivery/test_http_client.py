@@ -15,13 +15,13 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from cotadmin import __version__
 from logs.cotalker.outcomes import Cause
-from logs.delivery.http_client import Outcome, Sender
-from logs.delivery.http_connection import HeadFirst
-from logs.delivery.ssrf import Guard, parse_allowed_networks
+from logs.delivery.http_client import Sender, SendOutcome
+from logs.delivery.http_connection import LenientConnection
+from logs.delivery.ssrf import DestinationFilter, parse_allowed_networks
 
 from ..certificates import certificate_for, trust_certificate
 
-LOOPBACK = Guard(parse_allowed_networks(["127.0.0.1/32"]))
+LOOPBACK = DestinationFilter(parse_allowed_networks(["127.0.0.1/32"]))
 PAYLOAD = '{"b":1,  "a":1e400,"name":"Núñez 😀","b":2}\n'.encode()
 HEADERS = {"webhook-id": "62742dd824c886d54e60f02b"}
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -71,16 +71,18 @@ async def listening(
         yield receiver
 
 
-def post_to(receiver: RawReceiver, *, timeout: float = 5.0, payload: bytes = PAYLOAD) -> Outcome:
-    async def scenario() -> Outcome:
+def post_to(receiver: RawReceiver, *, timeout: float = 5.0, payload: bytes = PAYLOAD) -> SendOutcome:
+    async def scenario() -> SendOutcome:
         async with listening(receiver), Sender(LOOPBACK, timeout=timeout) as sender:
             return await sender.post(receiver.url, payload, HEADERS)
 
     return asyncio.run(scenario())
 
 
-def post(url: str, *, guard: Guard = LOOPBACK, timeout: float = 5.0, connect_timeout: float = 5.0) -> Outcome:
-    async def scenario() -> Outcome:
+def post(
+    url: str, *, guard: DestinationFilter = LOOPBACK, timeout: float = 5.0, connect_timeout: float = 5.0
+) -> SendOutcome:
+    async def scenario() -> SendOutcome:
         async with Sender(guard, timeout, connect_timeout) as sender:
             return await sender.post(url, PAYLOAD, HEADERS)
 
@@ -142,7 +144,7 @@ def test_a_user_in_the_url_is_sent_as_authorization():
     "name_and_value", [("X", "a\r\nY: b"), ("X\r\nY", "b"), ("X", "a\nb"), ("X", "a\0b"), ("X", "a\r")]
 )
 def test_a_header_that_would_be_two_is_not_sent(name_and_value):
-    async def scenario() -> Outcome:
+    async def scenario() -> SendOutcome:
         async with listening(receiver), Sender(LOOPBACK) as sender:
             return await sender.post(receiver.url, PAYLOAD, dict([name_and_value]))
 
@@ -325,7 +327,7 @@ def test_a_slow_drip_ends_with_the_time(begins, drips, status):
             writer.write(drips)
             await asyncio.sleep(0.02)
 
-    async def scenario() -> Outcome:
+    async def scenario() -> SendOutcome:
         async with await asyncio.start_server(drip, "127.0.0.1", 0) as server, Sender(LOOPBACK) as sender:
             port = server.sockets[0].getsockname()[1]
             return await sender.post(f"http://127.0.0.1:{port}/", PAYLOAD, HEADERS, timeout=1)
@@ -337,8 +339,11 @@ def test_a_slow_drip_ends_with_the_time(begins, drips, status):
 
 
 def test_ipv6_is_spoken():
-    async def scenario() -> Outcome:
-        async with listening(receiver, host="::1"), Sender(Guard(parse_allowed_networks(["::1/128"]))) as sender:
+    async def scenario() -> SendOutcome:
+        async with (
+            listening(receiver, host="::1"),
+            Sender(DestinationFilter(parse_allowed_networks(["::1/128"]))) as sender,
+        ):
             return await sender.post(f"http://[::1]:{receiver.port}/", PAYLOAD, HEADERS)
 
     receiver = RawReceiver(OK)
@@ -419,7 +424,7 @@ def test_what_can_be_read_of_a_broken_header_is_kept():
 def test_the_same_length_given_twice_is_that_length(lengths):
     """RFC 9110, 8.6. The connection can be used again."""
 
-    async def scenario() -> list[Outcome]:
+    async def scenario() -> list[SendOutcome]:
         async with await asyncio.start_server(serve, "127.0.0.1", 0) as server, Sender(LOOPBACK) as sender:
             url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
             return [await sender.post(url, PAYLOAD, HEADERS) for _time in range(2)]
@@ -449,7 +454,7 @@ def test_a_reset_connection_is_a_reset():
         writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         writer.transport.abort()
 
-    async def scenario() -> Outcome:
+    async def scenario() -> SendOutcome:
         async with await asyncio.start_server(slam, "127.0.0.1", 0) as server, Sender(LOOPBACK) as sender:
             port = server.sockets[0].getsockname()[1]
             return await sender.post(f"http://127.0.0.1:{port}/", PAYLOAD, HEADERS)
@@ -465,7 +470,7 @@ def test_an_answer_that_never_comes_is_a_timeout():
 
 
 def test_a_subscription_may_have_a_time_of_its_own():
-    async def scenario() -> Outcome:
+    async def scenario() -> SendOutcome:
         async with listening(receiver), Sender(LOOPBACK, timeout=30) as sender:
             return await sender.post(receiver.url, PAYLOAD, HEADERS, timeout=0.2)
 
@@ -560,7 +565,7 @@ def test_names_whose_lookup_hangs_do_not_hold_up_others(monkeypatch):
             release.wait(30)
         return look_up("127.0.0.1", *arguments, **options)
 
-    async def scenario() -> Outcome:
+    async def scenario() -> SendOutcome:
         async with listening(receiver), Sender(LOOPBACK, timeout=3) as sender:
             urls = [f"http://{name}:{receiver.port}/" for name in [*(f"hangs-{n}.test" for n in range(40)), "www.test"]]
             posts = [asyncio.create_task(sender.post(url, PAYLOAD, HEADERS)) for url in urls]
@@ -576,7 +581,7 @@ def test_names_whose_lookup_hangs_do_not_hold_up_others(monkeypatch):
 
 
 def test_a_name_is_resolved_and_judged_for_every_connection(name_server):
-    async def scenario() -> list[Outcome]:
+    async def scenario() -> list[SendOutcome]:
         async with (
             listening(allowed),
             listening(private, host="127.0.0.2", port=allowed.port),
@@ -603,7 +608,7 @@ def test_a_kept_connection_goes_on_to_the_address_that_was_judged(name_server):
                 heads.append(head)
                 writer.write(OK)
 
-    async def scenario() -> list[Outcome]:
+    async def scenario() -> list[SendOutcome]:
         async with await asyncio.start_server(serve, "127.0.0.1", 0) as server, Sender(LOOPBACK) as sender:
             url = f"http://www.server.test:{server.sockets[0].getsockname()[1]}/"
             outcomes = [await sender.post(url, PAYLOAD, HEADERS) for _time in range(2)]
@@ -622,7 +627,7 @@ def test_a_kept_connection_goes_on_to_the_address_that_was_judged(name_server):
 
 @pytest.mark.parametrize("addresses", [["127.0.0.1", "127.0.0.2"], ["127.0.0.2", "127.0.0.1"]])
 def test_a_name_with_one_refused_address_is_not_sent_to_at_all(name_server, addresses):
-    async def scenario() -> Outcome:
+    async def scenario() -> SendOutcome:
         async with (
             listening(allowed),
             listening(private, host="127.0.0.2", port=allowed.port),
@@ -658,12 +663,12 @@ JUDGED_AS_SOCKETS = ("127.0.0.1", "[::ffff:127.0.0.1]")
 def test_no_spelling_of_a_refused_address_reaches_it(monkeypatch, host, static_check):
     """Also without the static check: what counts is where sockets are made."""
 
-    async def scenario() -> Outcome:
-        async with listening(receiver), Sender(Guard()) as sender:
+    async def scenario() -> SendOutcome:
+        async with listening(receiver), Sender(DestinationFilter()) as sender:
             return await sender.post(f"http://{host}:{receiver.port}/", PAYLOAD, HEADERS)
 
     if static_check == "without":
-        monkeypatch.setattr(Guard, "check_url", lambda *_args: None)
+        monkeypatch.setattr(DestinationFilter, "check_url", lambda *_args: None)
     receiver = RawReceiver(OK)
     outcome = asyncio.run(scenario())
     assert (outcome.status, receiver.connections) == (None, 0)
@@ -674,8 +679,8 @@ def test_no_spelling_of_a_refused_address_reaches_it(monkeypatch, host, static_c
 
 
 def test_the_name_of_this_machine_is_refused():
-    async def scenario() -> Outcome:
-        async with listening(receiver), Sender(Guard()) as sender:
+    async def scenario() -> SendOutcome:
+        async with listening(receiver), Sender(DestinationFilter()) as sender:
             return await sender.post(f"http://localhost:{receiver.port}/", PAYLOAD, HEADERS)
 
     receiver = RawReceiver(OK)
@@ -698,7 +703,7 @@ def test_a_name_that_no_name_server_can_have_is_a_failure(host):
 
 
 def test_a_certificate_that_nobody_vouches_for_is_a_tls_failure(tmp_path):
-    async def scenario() -> Outcome:
+    async def scenario() -> SendOutcome:
         async with listening(receiver, tls=tls), Sender(LOOPBACK) as sender:
             return await sender.post(f"https://127.0.0.1:{receiver.port}/", PAYLOAD, HEADERS)
 
@@ -709,7 +714,7 @@ def test_a_certificate_that_nobody_vouches_for_is_a_tls_failure(tmp_path):
 
 
 def test_https_delivers(monkeypatch, tmp_path):
-    async def scenario() -> Outcome:
+    async def scenario() -> SendOutcome:
         async with listening(receiver, tls=tls), Sender(LOOPBACK) as sender:
             return await sender.post(f"https://127.0.0.1:{receiver.port}/", PAYLOAD, HEADERS)
 
@@ -728,7 +733,7 @@ def test_https_delivers(monkeypatch, tmp_path):
 def test_a_certificate_of_another_time_or_host_is_a_tls_failure(
     monkeypatch, tmp_path, name_server, days, host, response
 ):
-    async def scenario() -> Outcome:
+    async def scenario() -> SendOutcome:
         async with listening(receiver, tls=tls), Sender(LOOPBACK) as sender:
             return await sender.post(f"https://{host}:{receiver.port}/", PAYLOAD, HEADERS)
 
@@ -744,7 +749,7 @@ def test_a_handshake_that_hangs_is_a_timeout():
         await reader.read()
         writer.close()
 
-    async def scenario() -> Outcome:
+    async def scenario() -> SendOutcome:
         sender = Sender(LOOPBACK, connect_timeout=0.2)
         async with await asyncio.start_server(hang, "127.0.0.1", 0) as server, sender:
             return await sender.post(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/", PAYLOAD, HEADERS)
@@ -760,7 +765,7 @@ def test_https_to_a_port_that_speaks_http_is_a_tls_failure():
         await reader.read()
         writer.close()
 
-    async def scenario() -> Outcome:
+    async def scenario() -> SendOutcome:
         async with await asyncio.start_server(answer_at_once, "127.0.0.1", 0) as server, Sender(LOOPBACK) as sender:
             port = server.sockets[0].getsockname()[1]
             return await sender.post(f"https://127.0.0.1:{port}/", PAYLOAD, HEADERS)
@@ -773,10 +778,10 @@ def test_a_fault_that_nobody_thought_of_is_an_outcome_too(monkeypatch, caplog):
     def break_down(*_arguments, **_options):
         raise AttributeError("about the payload")
 
-    monkeypatch.setattr(HeadFirst, "rest", break_down)
+    monkeypatch.setattr(LenientConnection, "rest", break_down)
     outcome = post_to(RawReceiver(OK))
     assert (outcome.status, outcome.is_success, outcome.note) == (200, True, "the response broke off: AttributeError")
-    monkeypatch.setattr(HeadFirst, "set_response_params", break_down)
+    monkeypatch.setattr(LenientConnection, "set_response_params", break_down)
     outcome = post_to(RawReceiver(OK))
     assert (outcome.status, outcome.cause, outcome.response) == (None, Cause.OTHER, "AttributeError")
     assert "a try ended in a way that nobody thought of" in caplog.text

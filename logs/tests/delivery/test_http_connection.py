@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from logs.delivery.http_connection import HeadFirstConnector
+from logs.delivery.http_connection import LenientConnector
 
 INTERIM = b"HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\n"
 ANSWERS = [
@@ -16,7 +16,7 @@ ANSWERS = [
 
 async def read_in_segments(*segments: bytes) -> tuple[list[int], bytes]:
     """The statuses and the last body that a client sees when the bytes arrive in these segments."""
-    connector = HeadFirstConnector()
+    connector = LenientConnector()
     protocol = connector._factory()
     protocol.set_response_params()
     for segment in segments:

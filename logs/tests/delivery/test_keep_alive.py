@@ -13,12 +13,12 @@ import pytest
 
 from logs.cotalker.outcomes import Cause
 from logs.delivery import http_connection
-from logs.delivery.http_client import Outcome, Sender
-from logs.delivery.ssrf import Guard, parse_allowed_networks
+from logs.delivery.http_client import Sender, SendOutcome
+from logs.delivery.ssrf import DestinationFilter, parse_allowed_networks
 
 from ..certificates import trust_certificate
 
-LOOPBACK = Guard(parse_allowed_networks(["127.0.0.1/32"]))
+LOOPBACK = DestinationFilter(parse_allowed_networks(["127.0.0.1/32"]))
 PAYLOAD = b'{"type":"COTTask"}'
 HEADERS = {"webhook-id": "62742dd824c886d54e60f02b"}
 SENT_AGAIN = "sent again at once, since a kept connection was closed"
@@ -84,8 +84,8 @@ class KeepingReceiver:
 @asynccontextmanager
 async def sending_to(
     receiver: KeepingReceiver, tls: ssl.SSLContext | None = None
-) -> AsyncIterator[Callable[..., Awaitable[Outcome]]]:
-    async def post(payload: bytes = PAYLOAD) -> Outcome:
+) -> AsyncIterator[Callable[..., Awaitable[SendOutcome]]]:
+    async def post(payload: bytes = PAYLOAD) -> SendOutcome:
         return await sender.post(receiver.url, payload, HEADERS)
 
     server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0, ssl=tls)
@@ -94,15 +94,15 @@ async def sending_to(
         yield post
 
 
-def post_in_turn(receiver: KeepingReceiver, times: int, tls: ssl.SSLContext | None = None) -> list[Outcome]:
-    async def scenario() -> list[Outcome]:
+def post_in_turn(receiver: KeepingReceiver, times: int, tls: ssl.SSLContext | None = None) -> list[SendOutcome]:
+    async def scenario() -> list[SendOutcome]:
         async with sending_to(receiver, tls) as post:
             return [await post() for _time in range(times)]
 
     return asyncio.run(scenario())
 
 
-def told(outcomes: list[Outcome]) -> list[tuple[int | None, str, str]]:
+def told(outcomes: list[SendOutcome]) -> list[tuple[int | None, str, str]]:
     return [(outcome.status, outcome.response, outcome.note) for outcome in outcomes]
 
 
@@ -158,7 +158,7 @@ def test_it_is_sent_again_once_only():
 
 
 def test_the_second_time_is_on_a_fresh_connection_however_many_are_kept():
-    async def scenario() -> Outcome:
+    async def scenario() -> SendOutcome:
         async with sending_to(receiver) as post:
             await asyncio.gather(post(), post(), post())
             receiver.steps = [close, answer(OK)]
@@ -211,7 +211,7 @@ def test_bytes_after_an_answer_are_never_the_answer_to_the_next_request(status, 
 def test_what_a_receiver_says_unasked_closes_the_connection(is_closed):
     """Servers say 408 when a connection has been idle for too long."""
 
-    async def scenario() -> tuple[Outcome, int]:
+    async def scenario() -> tuple[SendOutcome, int]:
         async with sending_to(receiver) as post:
             await post()
             receiver.connections[0].write(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n")
@@ -250,7 +250,7 @@ class BlockingReceiver(threading.Thread):
 
 @pytest.mark.parametrize("more", [b"", b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n"], ids=["closed", "said more"])
 def test_what_the_loop_has_not_seen_yet_is_seen_before_a_connection_is_used_again(more):
-    async def scenario() -> list[Outcome]:
+    async def scenario() -> list[SendOutcome]:
         async with Sender(LOOPBACK, timeout=5) as sender:
             url = f"http://127.0.0.1:{receiver.listener.getsockname()[1]}/"
             first = await sender.post(url, PAYLOAD, HEADERS)
@@ -272,7 +272,7 @@ def test_a_connection_with_an_unsent_rest_of_a_payload_is_not_kept():
         await gone.wait()
         writer.close()
 
-    async def scenario() -> list[Outcome]:
+    async def scenario() -> list[SendOutcome]:
         async with await asyncio.start_server(refuse_at_the_head, "127.0.0.1", 0, limit=1024) as server:
             async with Sender(LOOPBACK, timeout=5) as sender:
                 url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
@@ -302,7 +302,7 @@ def test_an_early_hint_is_not_the_answer():
 
 @pytest.mark.parametrize("size", [65_537, 10**9])
 def test_a_connection_whose_answer_was_not_read_to_the_end_is_not_kept(size):
-    async def scenario() -> list[Outcome]:
+    async def scenario() -> list[SendOutcome]:
         async with sending_to(receiver) as post:
             return [await post(), await post()]
 
@@ -319,7 +319,7 @@ def test_only_so_many_connections_are_kept(monkeypatch):
             for _time in range(2):
                 await asyncio.gather(post(), post(), post())
 
-    monkeypatch.setattr(http_connection, "KEPT", 1)
+    monkeypatch.setattr(http_connection, "MAX_IDLE_CONNECTIONS", 1)
     receiver = KeepingReceiver()
     asyncio.run(scenario())
     assert (len(receiver.requests), len(receiver.connections)) == (6, 5)

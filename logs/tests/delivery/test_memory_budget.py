@@ -54,7 +54,7 @@ def test_small_payloads_are_read_with_their_logs_and_large_ones_are_not():
     make_lane_of("http://127.0.0.1:9/", 2, [10, 10, 900 * KIB, 10])
     make_lane_of("http://127.0.0.1:9/", 3, [40 * KIB] * 3)
     small, large, mixed, medium = claim(small_bytes=1024 * KIB)
-    assert [delivery.payload is not None for delivery in small] == [True] * lanes.AHEAD
+    assert [delivery.payload is not None for delivery in small] == [True] * lanes.PREFETCH
     assert [(delivery.payload, delivery.size > 900 * KIB) for delivery in large] == [(None, True)]
     assert [delivery.payload is not None for delivery in mixed] == [True, True]
     assert [delivery.payload is not None for delivery in medium] == [True]

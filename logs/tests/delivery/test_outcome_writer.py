@@ -9,9 +9,9 @@ import pytest
 from django.db import transaction
 
 from logs.delivery import claim, database
-from logs.delivery.http_client import Outcome
+from logs.delivery.http_client import SendOutcome
 from logs.delivery.leases import Leases
-from logs.delivery.outcome_writer import Recorded, Recorder
+from logs.delivery.outcome_writer import OutcomeWriter, RecordResult
 from logs.models import Attempt, State, WebhookLog
 
 from ..factories import make_subscription, make_waiting_log
@@ -24,7 +24,7 @@ def test_an_answer_that_postgresql_refuses_keeps_no_other_from_being_written():
     bad = make_waiting_log(make_subscription(), 0)
     good = make_waiting_log(make_subscription("62685990d918fb5557f90001"), 1)
 
-    recorded = asyncio.run(_record_all(lambda log: Outcome(200, "a\0b" if log == bad.pk else "ab", "", 1)))
+    recorded = asyncio.run(_record_all(lambda log: SendOutcome(200, "a\0b" if log == bad.pk else "ab", "", 1)))
     assert [one.is_settled for one in recorded] == [True, True]
     for log, response in ((bad, ""), (good, "ab")):
         log.refresh_from_db()
@@ -36,7 +36,7 @@ def test_outcomes_that_came_in_together_are_locked_in_the_order_of_their_logs():
     """As by whoever stops a run: who has the first log can have the others, and none waits for the other in a circle."""
     logs = [make_waiting_log(make_subscription(f"62685990d918fb5557f9000{9 - n}"), n) for n in (2, 1, 0)]
     first = min(logs, key=lambda log: log.pk)
-    recording = threading.Thread(target=lambda: asyncio.run(_record_all(lambda _log: Outcome(200, "ok", "", 1))))
+    recording = threading.Thread(target=lambda: asyncio.run(_record_all(lambda _log: SendOutcome(200, "ok", "", 1))))
     with transaction.atomic():
         WebhookLog.objects.select_for_update().get(pk=first.pk)
         recording.start()
@@ -46,7 +46,7 @@ def test_outcomes_that_came_in_together_are_locked_in_the_order_of_their_logs():
     assert WebhookLog.objects.filter(state=State.SUCCEEDED).count() == 3
 
 
-async def _record_all(outcome_of: Callable[[str], Outcome]) -> list[Recorded | None]:
+async def _record_all(outcome_of: Callable[[str], SendOutcome]) -> list[RecordResult | None]:
     """Write down, at once, what became of the logs that are due."""
     async with AsyncExitStack() as stack:
         connection = await database.connect(stack)
@@ -55,7 +55,7 @@ async def _record_all(outcome_of: Callable[[str], Outcome]) -> list[Recorded | N
             leases.register(beating)
             leases.renew(beating, lambda: set())
         claimed = await claim.claim(connection, leases, busy=[], limit=10, small_bytes=10**6)
-        recorder = Recorder("test")
+        recorder = OutcomeWriter("test")
         told = [
             recorder.record(delivery, outcome_of(delivery.log_id), started=asyncio.get_running_loop().time())
             for [delivery] in claimed.values()

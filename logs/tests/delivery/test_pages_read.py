@@ -13,9 +13,9 @@ from django.test import Client
 from cotadmin.database import connection_parameters
 from logs.delivery import claim, database, pre_send_check, queue_front
 from logs.delivery.claim import Delivery
-from logs.delivery.leases import GROUPS
+from logs.delivery.leases import SHARD_COUNT
 from logs.models import RunEntry, State, Subscription, WebhookLog
-from logs.redelivery.dispatcher import feed
+from logs.redelivery.dispatcher import dispatch
 
 from ..buffers import buffers_of
 from ..bulk_redeliveries import DELIVERED, outcomes, start_run
@@ -30,7 +30,13 @@ NEWER = datetime(2023, 1, 1, tzinfo=UTC)
 
 def pages_of_claim(lane: Subscription) -> tuple[int, int]:
     """The pages that a claim for this lane reads, and the logs that it finds."""
-    parameters = {"groups": list(range(GROUPS)), "busy": [], "woken": [lane.pk], "limit": 100, "ahead": claim.AHEAD}
+    parameters = {
+        "groups": list(range(SHARD_COUNT)),
+        "busy": [],
+        "woken": [lane.pk],
+        "limit": 100,
+        "ahead": claim.PREFETCH,
+    }
     parameters |= {"ahead_bytes": 1 << 20, "measured_bytes": 4096, "small_bytes": 1 << 20, "latest": 35.0}
     return buffers_of(claim._CLAIM_WOKEN, parameters)
 
@@ -59,18 +65,18 @@ def add_logs(lane: Subscription, number: int, state: State) -> None:
 
 def test_whether_a_log_is_stale_does_not_cost_more_where_its_object_has_many_logs(member):
     lane, other = make_subscription(), make_subscription(OTHER)
-    import_logs(*(log_document(n, {"data": {"_id": OBJECT}}, retry=1) for n in range(claim.AHEAD)))
+    import_logs(*(log_document(n, {"data": {"_id": OBJECT}}, retry=1) for n in range(claim.PREFETCH)))
     start_run(member("Operator"), WebhookLog.objects.all())
-    feed()
+    dispatch()
     queued = list(RunEntry.objects.filter(outcome="queued").order_by("number").values_list("log", flat=True))
-    assert len(queued) == claim.AHEAD
+    assert len(queued) == claim.PREFETCH
     before = [pages_of_claim(lane), pages_of_last_look(queued)]
     add_logs(lane, 1500, State.FAILED)
     add_logs(other, 1500, State.SUCCEEDED)
     after = [pages_of_claim(lane), pages_of_last_look(queued)]
     for (few, rows), (many, rows_of_many) in zip(before, after, strict=True):
-        assert rows == rows_of_many == claim.AHEAD
-        assert many < few + 10 * claim.AHEAD
+        assert rows == rows_of_many == claim.PREFETCH
+        assert many < few + 10 * claim.PREFETCH
 
 
 @pytest.fixture
@@ -115,7 +121,7 @@ def test_an_old_snapshot_makes_no_claim_dearer_however_much_was_delivered(old_sn
     pages, found = min(pages_of_claim(lane) for _ in range(2))
     Subscription.objects.update(waiting_from=0)
     pages_of_all, found_of_all = min(pages_of_claim(lane) for _ in range(2))
-    assert found == found_of_all == claim.AHEAD
+    assert found == found_of_all == claim.PREFETCH
     assert 10 * pages < pages_of_all
 
 

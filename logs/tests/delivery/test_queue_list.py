@@ -15,7 +15,7 @@ from django.utils import timezone
 from logs.cotalker import objectid
 from logs.delivery import queue_list
 from logs.delivery import queue_summary as health_lanes
-from logs.models import AuditAction, AuditEntry, State, Subscription, Turn, WebhookLog
+from logs.models import AuditAction, AuditEntry, Priority, State, Subscription, WebhookLog
 
 from ..factories import make_company, make_subscription, make_waiting_log
 
@@ -41,13 +41,13 @@ def operator(client, member):
 
 
 def make_lane(name: str, **fields) -> Subscription:
-    return make_subscription(objectid.new(), name=name, **fields)
+    return make_subscription(objectid.new_objectid(), name=name, **fields)
 
 
 def retrying_lane(name: str, behind: int = 0, seconds: int = 25) -> Subscription:
     """A lane whose head failed once, and is tried again in so many seconds."""
     lane = make_lane(name)
-    head = make_waiting_log(lane, 0, state=State.RETRYING, turn=Turn.BETWEEN_TRIES, tries_left=2, retry=1)
+    head = make_waiting_log(lane, 0, state=State.RETRYING, turn=Priority.BETWEEN_TRIES, tries_left=2, retry=1)
     in_a_while = timezone.now() + timedelta(seconds=seconds)
     values = {"cause": "http_5xx", "response": '{"password": "hunter2", "error": "bad gateway"}'}
     WebhookLog.objects.filter(pk=head.pk).update(next_attempt_at=in_a_while, **values)
@@ -192,7 +192,7 @@ class TestWhatItSays:
     def test_on_hold_comes_first_and_then_who_has_waited_the_longest(self, client, operator):
         for name, minutes in (("Young", 1), ("Old", 50)):
             lane = retrying_lane(name, behind=1)
-            WebhookLog.objects.filter(subscription=lane, turn=Turn.WAITING).update(
+            WebhookLog.objects.filter(subscription=lane, turn=Priority.WAITING).update(
                 created_at=timezone.now() - timedelta(minutes=minutes)
             )
         exhausted_lane("Held")
@@ -211,7 +211,7 @@ class TestWhatItSays:
 class TestPages:
     @pytest.fixture(autouse=True)
     def small_pages(self, monkeypatch):
-        monkeypatch.setattr(queue_list, "SIZE", 4)
+        monkeypatch.setattr(queue_list, "PAGE_SIZE", 4)
 
     def walk(self, client) -> list[str]:
         """The pages, by their links."""
@@ -352,7 +352,7 @@ class TestPoll:
         if what == "arrives":
             make_waiting_log(lane, 9)
         elif what == "is tried":
-            WebhookLog.objects.filter(turn=Turn.BETWEEN_TRIES).update(next_attempt_at=now[0])
+            WebhookLog.objects.filter(turn=Priority.BETWEEN_TRIES).update(next_attempt_at=now[0])
         elif what == "is held":
             lane.hold(by=operator)
         elif what == "is skipped":
@@ -399,7 +399,7 @@ class TestVerbs:
         assert "It is sent again now, and the lane goes on once it is received." in panel(page, lane)
         assert "It is queued, ahead of what waits in its lane." in page
         log.refresh_from_db()
-        assert (log.is_due, log.turn, log.requested_by) == (True, Turn.REDELIVERY, operator)
+        assert (log.is_due, log.turn, log.requested_by) == (True, Priority.REDELIVERY, operator)
 
     @pytest.mark.parametrize("htmx", [False, True])
     def test_a_re_delivery_that_is_refused_says_why(self, client, operator, htmx):
@@ -478,7 +478,7 @@ def test_thirty_lanes_and_three_hundred_cost_the_same(
 ):
     """Queries, rows with details, and bytes."""
     client.force_login(member(role) if role == "Operator" else django_user_model.objects.create_superuser("root"))
-    monkeypatch.setattr(queue_list, "SIZE", 30)
+    monkeypatch.setattr(queue_list, "PAGE_SIZE", 30)
 
     def cost() -> tuple[int, int, int]:
         with CaptureQueriesContext(connection) as captured:
@@ -502,7 +502,7 @@ def test_thirty_lanes_and_three_hundred_cost_the_same(
 
 
 def test_what_waits_is_counted_only_in_the_lanes_that_are_shown(client, operator, monkeypatch):
-    monkeypatch.setattr(queue_list, "SIZE", 2)
+    monkeypatch.setattr(queue_list, "PAGE_SIZE", 2)
     lanes = [retrying_lane(f"Retrying {number}", 1 + number) for number in range(4)]
     with CaptureQueriesContext(connection) as captured:
         look(client)
@@ -513,7 +513,7 @@ def test_what_waits_is_counted_only_in_the_lanes_that_are_shown(client, operator
 def test_the_sum_of_what_waits_is_counted_to_a_limit(client, operator, monkeypatch):
     for number in range(3):
         retrying_lane(f"Retrying {number}", 1)
-    monkeypatch.setattr(health_lanes, "LIMIT", 5)
+    monkeypatch.setattr(health_lanes, "COUNT_LIMIT", 5)
     with CaptureQueriesContext(connection) as captured:
         page = look(client)
     assert lead(page).startswith("3 lanes are blocked. 5+ events wait there.")

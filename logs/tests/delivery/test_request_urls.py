@@ -8,8 +8,8 @@ import base64
 import pytest
 from django.urls import reverse
 
-from logs.delivery.http_client import Outcome, Sender
-from logs.delivery.ssrf import Guard
+from logs.delivery.http_client import Sender, SendOutcome
+from logs.delivery.ssrf import DestinationFilter
 from logs.models import Subscription
 
 from ..factories import make_company
@@ -49,7 +49,7 @@ CREDENTIALS = [
 def requests_for(urls: list[str]) -> tuple[list[str], list[list[str]]]:
     """The request lines and the lines of the headers that a receiver got; `PORT` in a URL is its port."""
 
-    async def scenario() -> list[Outcome]:
+    async def scenario() -> list[SendOutcome]:
         async with listening(receiver), Sender(LOOPBACK) as sender:
             return [await sender.post(url.replace("PORT", str(receiver.port)), PAYLOAD, {}) for url in urls]
 
@@ -103,8 +103,8 @@ def test_a_url_is_kept_and_shown_as_it_was_typed(client, member):
 
 @pytest.mark.parametrize("url", ["HTTP://169.254.169.254/", "hTTp://10.0.0.1/"])
 def test_the_guard_reads_a_scheme_in_capitals(url):
-    async def scenario() -> Outcome:
-        async with Sender(Guard()) as sender:
+    async def scenario() -> SendOutcome:
+        async with Sender(DestinationFilter()) as sender:
             return await sender.post(url, PAYLOAD, {})
 
     assert asyncio.run(scenario()).cause == "blocked"

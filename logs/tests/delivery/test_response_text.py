@@ -10,7 +10,7 @@ import zlib
 import pytest
 from django.urls import reverse
 
-from logs.delivery.http_client import Outcome, Sender
+from logs.delivery.http_client import Sender, SendOutcome
 from logs.models import Cause
 
 from ..factories import ids_found, make_subscription, make_waiting_log
@@ -23,8 +23,8 @@ LATIN_1 = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=ISO-88
 )
 
 
-def post_to_all(answers: list[bytes]) -> list[Outcome]:
-    async def scenario() -> list[Outcome]:
+def post_to_all(answers: list[bytes]) -> list[SendOutcome]:
+    async def scenario() -> list[SendOutcome]:
         outcomes = []
         async with Sender(LOOPBACK) as sender:
             for answer in answers:

@@ -6,10 +6,16 @@ import socket
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from logs.delivery.ssrf import AllowedNetwork, Blocked, Guard, GuardedResolver, parse_allowed_networks
+from logs.delivery.ssrf import (
+    AllowedNetwork,
+    DestinationBlocked,
+    DestinationFilter,
+    FilteringResolver,
+    parse_allowed_networks,
+)
 
-CLOSED = Guard()
-WIDE_OPEN = Guard(parse_allowed_networks(["0.0.0.0/0", "::/0"]))
+CLOSED = DestinationFilter()
+WIDE_OPEN = DestinationFilter(parse_allowed_networks(["0.0.0.0/0", "::/0"]))
 
 PUBLIC = [
     "8.8.8.8",
@@ -162,7 +168,7 @@ def test_public_addresses_are_sent_to(address):
 
 @pytest.mark.parametrize("address", NOT_PUBLIC)
 def test_what_is_not_public_is_refused(address):
-    with pytest.raises(Blocked) as refusal:
+    with pytest.raises(DestinationBlocked) as refusal:
         CLOSED.check_address(address, 443)
     assert str(refusal.value) == f"{address} is not a public address"
     assert str(refusal.value.message) == (
@@ -178,7 +184,7 @@ def test_an_operator_can_open_what_is_not_public(address):
 @pytest.mark.parametrize("address", METADATA)
 @pytest.mark.parametrize("guard", [CLOSED, WIDE_OPEN], ids=["closed", "wide open"])
 def test_no_setting_opens_metadata(guard, address):
-    with pytest.raises(Blocked) as refusal:
+    with pytest.raises(DestinationBlocked) as refusal:
         guard.check_address(address, 80)
     assert str(refusal.value) == f"{address} is a cloud metadata address"
 
@@ -201,11 +207,11 @@ def test_no_setting_opens_metadata(guard, address):
     ],
 )
 def test_an_allowed_network_opens_itself_and_nothing_else(entry, address, port, is_open):
-    guard = Guard(parse_allowed_networks([entry]))
+    guard = DestinationFilter(parse_allowed_networks([entry]))
     if is_open:
         guard.check_address(address, port)
     else:
-        with pytest.raises(Blocked):
+        with pytest.raises(DestinationBlocked):
             guard.check_address(address, port)
 
 
@@ -253,10 +259,10 @@ def test_a_wrong_entry_is_named(entry):
 
 def test_the_settings_say_what_is_allowed(settings):
     settings.DELIVERY_ALLOWED_NETWORKS = ["127.0.0.1/32:8001"]
-    Guard.from_settings().check_address("127.0.0.1", 8001)
+    DestinationFilter.from_settings().check_address("127.0.0.1", 8001)
     settings.DELIVERY_ALLOWED_NETWORKS = ["nonsense"]
     with pytest.raises(ValueError, match="'nonsense' is not a network"):
-        Guard.from_settings()
+        DestinationFilter.from_settings()
 
 
 @pytest.mark.parametrize(
@@ -323,7 +329,7 @@ def test_the_settings_say_what_is_allowed(settings):
     ],
 )
 def test_however_a_url_spells_a_private_address_it_is_refused(url):
-    with pytest.raises(Blocked, match=r"is not a public address$"):
+    with pytest.raises(DestinationBlocked, match=r"is not a public address$"):
         CLOSED.check_url(url)
 
 
@@ -343,7 +349,7 @@ def test_however_a_url_spells_a_private_address_it_is_refused(url):
     ],
 )
 def test_a_url_of_metadata_is_refused_whatever_is_allowed(url):
-    with pytest.raises(Blocked, match=r"is a cloud metadata address$"):
+    with pytest.raises(DestinationBlocked, match=r"is a cloud metadata address$"):
         WIDE_OPEN.check_url(url)
 
 
@@ -376,7 +382,7 @@ def test_a_url_of_metadata_is_refused_whatever_is_allowed(url):
     ],
 )
 def test_what_is_no_url_of_a_receiver_is_refused(url, record):
-    with pytest.raises(Blocked) as refusal:
+    with pytest.raises(DestinationBlocked) as refusal:
         CLOSED.check_url(url)
     assert str(refusal.value) == record
 
@@ -426,38 +432,38 @@ class NameServer(AbstractResolver):
     "addresses", [("8.8.8.8", "10.0.0.1"), ("10.0.0.1", "8.8.8.8"), ("8.8.8.8", "8.8.4.4", "::1"), ("fe80::1%eth0",)]
 )
 def test_a_name_is_refused_when_any_of_its_addresses_is(addresses):
-    with pytest.raises(Blocked, match=r"is not a public address$"):
-        asyncio.run(GuardedResolver(CLOSED, NameServer(*addresses)).resolve("www.server.com", 443))
+    with pytest.raises(DestinationBlocked, match=r"is not a public address$"):
+        asyncio.run(FilteringResolver(CLOSED, NameServer(*addresses)).resolve("www.server.com", 443))
 
 
 def test_a_name_with_public_addresses_resolves_to_them_all():
-    found = asyncio.run(GuardedResolver(CLOSED, NameServer("8.8.8.8", "8.8.4.4")).resolve("www.server.com", 443))
+    found = asyncio.run(FilteringResolver(CLOSED, NameServer("8.8.8.8", "8.8.4.4")).resolve("www.server.com", 443))
     assert [one["host"] for one in found] == ["8.8.8.8", "8.8.4.4"]
 
 
 def test_the_port_counts_for_names_too():
-    guard = Guard(parse_allowed_networks(["10.0.0.0/8:8001"]))
-    resolver = GuardedResolver(guard, NameServer("10.0.0.1"))
+    guard = DestinationFilter(parse_allowed_networks(["10.0.0.0/8:8001"]))
+    resolver = FilteringResolver(guard, NameServer("10.0.0.1"))
     assert len(asyncio.run(resolver.resolve("www.server.com", 8001))) == 1
-    with pytest.raises(Blocked):
+    with pytest.raises(DestinationBlocked):
         asyncio.run(resolver.resolve("www.server.com", 8002))
 
 
 def test_closing_the_resolver_closes_the_one_it_asks():
     name_server = NameServer()
-    asyncio.run(GuardedResolver(CLOSED, name_server).close())
+    asyncio.run(FilteringResolver(CLOSED, name_server).close())
     assert name_server.is_closed
 
 
 def test_no_socket_is_made_for_a_refused_address(monkeypatch):
     monkeypatch.setattr(socket, "socket", None)  # making one would be a TypeError
-    with pytest.raises(Blocked):
+    with pytest.raises(DestinationBlocked):
         CLOSED.socket_factory((socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 80)))
-    with pytest.raises(Blocked):
+    with pytest.raises(DestinationBlocked):
         CLOSED.socket_factory((socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("fe80::1", 80, 0, 2)))
 
 
 def test_a_socket_is_made_for_an_allowed_address():
-    guard = Guard(parse_allowed_networks(["127.0.0.1/32:80"]))
+    guard = DestinationFilter(parse_allowed_networks(["127.0.0.1/32:80"]))
     with guard.socket_factory((socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 80))) as made:
         assert (made.family, made.type) == (socket.AF_INET, socket.SOCK_STREAM)

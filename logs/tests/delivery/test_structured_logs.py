@@ -16,7 +16,7 @@ from django.db.utils import DataError
 from django.test import Client
 from django.urls import Resolver404, resolve
 
-from cotadmin.log_formatters import JsonLines, PlainLines
+from cotadmin.log_formatters import JsonFormatter, TextFormatter
 
 from ..factories import make_log, make_subscription
 from ..processes import PROJECT
@@ -57,12 +57,12 @@ def written_by(formatter: logging.Formatter) -> Iterator[Written]:
 
 @pytest.fixture
 def as_json() -> Iterator[Written]:
-    yield from written_by(JsonLines())
+    yield from written_by(JsonFormatter())
 
 
 @pytest.fixture
 def as_lines() -> Iterator[Written]:
-    yield from written_by(PlainLines())
+    yield from written_by(TextFormatter())
 
 
 def tell_a_failure() -> None:

@@ -7,7 +7,7 @@ import pytest
 from django.urls import reverse
 
 from logs.delivery import url_check
-from logs.delivery.url_check import Answer, look_up, verdict_of
+from logs.delivery.url_check import CheckResult, check_destination, resolve_host
 from logs.models import Subscription
 
 from ..factories import COMPANY, make_company, make_subscription
@@ -41,7 +41,7 @@ def end_lookups() -> None:
 def hanging_name_server(monkeypatch):
     """Answers when the test is over; nobody waits for it longer than a moment."""
     release = threading.Event()
-    monkeypatch.setattr(url_check, "SECONDS", 0.05)
+    monkeypatch.setattr(url_check, "LOOKUP_TIMEOUT_SECONDS", 0.05)
     monkeypatch.setattr(url_check, "_places", threading.BoundedSemaphore(2))
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_kwargs: release.wait(30) and [])
     yield
@@ -52,40 +52,40 @@ def hanging_name_server(monkeypatch):
 @pytest.mark.parametrize(
     ("addresses", "allowed", "answer"),
     [
-        ([PUBLIC], [], Answer.ALLOWED),
-        ([PRIVATE], [], Answer.REFUSED),
-        ([PUBLIC, PRIVATE], [], Answer.REFUSED),
-        ([PRIVATE], ["10.0.0.0/8"], Answer.ALLOWED),
-        ([PRIVATE], ["10.0.0.0/8:8443"], Answer.ALLOWED),
-        ([PRIVATE], ["10.0.0.0/8:443"], Answer.REFUSED),
-        (["169.254.169.254"], ["169.254.0.0/16"], Answer.REFUSED),
-        ([], [], Answer.NO_SUCH_NAME),
+        ([PUBLIC], [], CheckResult.ALLOWED),
+        ([PRIVATE], [], CheckResult.REFUSED),
+        ([PUBLIC, PRIVATE], [], CheckResult.REFUSED),
+        ([PRIVATE], ["10.0.0.0/8"], CheckResult.ALLOWED),
+        ([PRIVATE], ["10.0.0.0/8:8443"], CheckResult.ALLOWED),
+        ([PRIVATE], ["10.0.0.0/8:443"], CheckResult.REFUSED),
+        (["169.254.169.254"], ["169.254.0.0/16"], CheckResult.REFUSED),
+        ([], [], CheckResult.NO_SUCH_NAME),
     ],
 )
 def test_the_name_is_looked_up_and_every_address_judged(name_server, settings, addresses, allowed, answer):
     settings.DELIVERY_ALLOWED_NETWORKS = allowed
     name_server(*addresses)
-    found = verdict_of(URL)
+    found = check_destination(URL)
     assert (found.answer, list(found.addresses)) == (answer, addresses)
 
 
 @pytest.mark.parametrize(
     ("url", "answer"),
     [
-        ("ftp://receiver.example/", Answer.REFUSED),
-        ("https://169.254.169.254/", Answer.REFUSED),
-        ("https://127.1/", Answer.REFUSED),
-        ("https://" + "a" * 64 + ".example/", Answer.REFUSED),
-        (f"https://{PUBLIC}/", Answer.ALLOWED),
+        ("ftp://receiver.example/", CheckResult.REFUSED),
+        ("https://169.254.169.254/", CheckResult.REFUSED),
+        ("https://127.1/", CheckResult.REFUSED),
+        ("https://" + "a" * 64 + ".example/", CheckResult.REFUSED),
+        (f"https://{PUBLIC}/", CheckResult.ALLOWED),
     ],
 )
 def test_some_need_no_name_server(settings, url, answer):
     settings.DELIVERY_ALLOWED_NETWORKS = []
-    assert verdict_of(url).answer == answer
+    assert check_destination(url).answer == answer
 
 
 def test_a_name_server_that_hangs_is_not_waited_for(hanging_name_server):
-    assert [verdict_of(URL).answer for _time in range(3)] == [Answer.TOO_SLOW] * 3
+    assert [check_destination(URL).answer for _time in range(3)] == [CheckResult.TOO_SLOW] * 3
     names = [thread.name for thread in threading.enumerate()]
     assert names.count("verdict") == 2  # the third did not even begin
 
@@ -95,7 +95,7 @@ def test_a_place_is_free_again_after_each_lookup(name_server, monkeypatch):
     for addresses in ([PUBLIC], []) * 3:
         name_server(*addresses)
         try:
-            assert look_up("receiver.example", 443) == tuple(addresses)
+            assert resolve_host("receiver.example", 443) == tuple(addresses)
         except OSError as error:
             assert not addresses and not isinstance(error, TimeoutError)
     end_lookups()

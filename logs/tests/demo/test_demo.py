@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from logs.demo import documents, loading
-from logs.demo.receiver import Receiver
+from logs.demo.receiver import DemoReceiver
 from logs.models import Company, Payload, State, Subscription, WebhookLog
 
 from ..factories import make_company, make_log, make_subscription
@@ -89,7 +89,7 @@ def test_its_subscriptions_follow_the_receiver_to_another_port(demo):
 
 def test_its_receiver_takes_events_tells_them_and_fails_when_told():
     async def talk() -> None:
-        receiver = Receiver()
+        receiver = DemoReceiver()
         async with TestClient(TestServer(receiver.application())) as client:
             answer = await client.post("/wo_update", data=json.dumps({"a": 1}), headers={"webhook-id": "<b>id</b>"})
             assert answer.status == 200

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from logs.cotalker.documents import write_log
 from logs.imports import importer as importing
-from logs.imports.importer import Importer, Summary
-from logs.models import Attempt, AttemptTrigger, Company, Payload, State, Subscription, Turn, WebhookLog
+from logs.imports.importer import Importer, ImportSummary
+from logs.models import Attempt, AttemptTrigger, Company, Payload, Priority, State, Subscription, WebhookLog
 from logs.payloads.masking import masked_keys
 
 from ..factories import (
@@ -40,7 +40,7 @@ JSON = st.recursive(
 )
 
 
-def imported(*documents, user=None) -> tuple[Summary, list[str]]:
+def imported(*documents, user=None) -> tuple[ImportSummary, list[str]]:
     """The summary of an import, and its refusals as a person reads them. A document is an object or the text of one."""
     refusals: list[str] = []
     importer = Importer(masked_keys(), user, on_refusal=lambda refusal: refusals.append(str(refusal)))
@@ -65,7 +65,7 @@ def everything() -> list:
 
 class TestStored:
     def test_the_sample_is_stored_settled_and_never_due(self):
-        assert imported(SAMPLE)[0] == Summary(read=1, new=1)
+        assert imported(SAMPLE)[0] == ImportSummary(read=1, new=1)
         log = the_log()
         assert (log.state, log.next_attempt_at, log.position) == (State.FAILED, None, None)
         assert (log.status, log.retry, log.cause) == (409, 3, "timeout")
@@ -110,7 +110,7 @@ class TestStored:
     def test_what_was_read_is_written_equal(self, fields):
         assert imported(SAMPLE | fields)[0].new == 1
         assert document() == SAMPLE | fields
-        assert imported(SAMPLE | fields)[0] == Summary(read=1, unchanged=1)
+        assert imported(SAMPLE | fields)[0] == ImportSummary(read=1, unchanged=1)
 
     def test_missing_fields_stay_missing(self):
         short = {key: SAMPLE[key] for key in ("_id", "company", "subscription", "createdAt", "event")}
@@ -133,15 +133,15 @@ class TestStored:
         assert document() == changed
 
     def test_batches_do_not_matter(self, monkeypatch):
-        monkeypatch.setattr(importing, "BATCH_DOCUMENTS", 2)
+        monkeypatch.setattr(importing, "BATCH_SIZE", 2)
         documents = [log_document(number) for number in range(5)]
-        assert imported(*documents, documents[4], documents[0])[0] == Summary(
+        assert imported(*documents, documents[4], documents[0])[0] == ImportSummary(
             read=7, new=5, unchanged=2, company_differs=0
         )
         assert WebhookLog.objects.count() == Payload.objects.count() == 5
 
     def test_the_same_id_twice_in_a_file_is_stored_once_and_the_last_outcome_counts(self):
-        assert imported(SAMPLE, SAMPLE | {"status": 200})[0] == Summary(read=2, new=1, updated=1)
+        assert imported(SAMPLE, SAMPLE | {"status": 200})[0] == ImportSummary(read=2, new=1, updated=1)
         assert (the_log().status, the_log().state) == (200, State.SUCCEEDED)
 
     def test_more_words_than_postgresql_takes_do_not_stop_an_import(self):
@@ -153,7 +153,7 @@ class TestAgain:
     def test_running_again_changes_nothing(self):
         imported(SAMPLE)
         before = everything()
-        assert imported(SAMPLE)[0] == Summary(read=1, unchanged=1)
+        assert imported(SAMPLE)[0] == ImportSummary(read=1, unchanged=1)
         assert everything() == before
 
     @pytest.mark.parametrize(
@@ -180,21 +180,21 @@ class TestAgain:
         )
         WebhookLog.objects.update(position=1, status=200, retry=4, state=State.SUCCEEDED, response="ours")
         before = everything()
-        assert imported(SAMPLE | {"status": 500})[0] == Summary(read=1, unchanged=1)
+        assert imported(SAMPLE | {"status": 500})[0] == ImportSummary(read=1, unchanged=1)
         assert everything() == before
 
     def test_one_that_is_due_stays(self):
         imported(SAMPLE)
-        place = {"turn": Turn.REDELIVERY, "position": 1, "tries_left": 3}
+        place = {"turn": Priority.REDELIVERY, "position": 1, "tries_left": 3}
         WebhookLog.objects.update(next_attempt_at=timezone.now(), state=State.PENDING, **place)
         before = everything()
-        assert imported(SAMPLE | {"status": 500})[0] == Summary(read=1, unchanged=1)
+        assert imported(SAMPLE | {"status": 500})[0] == ImportSummary(read=1, unchanged=1)
         assert everything() == before
 
     def test_another_batch_in_the_same_transaction_leaves_it_alone(self):
         imported(SAMPLE)
         WebhookLog.objects.update(status=500)
-        assert imported(log_document(1))[0] == Summary(read=1, new=1)
+        assert imported(log_document(1))[0] == ImportSummary(read=1, new=1)
         assert the_log().status == 500
 
     def test_another_event_under_the_same_id_is_refused(self):
@@ -202,7 +202,7 @@ class TestAgain:
         before = everything()
         other = SAMPLE | {"status": 200, "event": SAMPLE["event"] | {"event": "edit"}}
         summary, refusals = imported(other)
-        assert summary == Summary(read=1, refused=1)
+        assert summary == ImportSummary(read=1, refused=1)
         assert refusals == ["document 1, line 1: /event: differs from the event that is stored for this log"]
         assert everything() == before
 
@@ -211,7 +211,7 @@ class TestAgain:
         imported(SAMPLE)
         before = everything()
         event = dict(reversed(SAMPLE["event"].items()))
-        assert imported(json.dumps(SAMPLE | {"event": event}, indent=indent))[0] == Summary(read=1, unchanged=1)
+        assert imported(json.dumps(SAMPLE | {"event": event}, indent=indent))[0] == ImportSummary(read=1, unchanged=1)
         assert everything() == before
 
     @pytest.mark.parametrize("number", ["1e-300", "0.1e-5", "1e308", "0E+2", "-0.0", "9" * 308])
@@ -220,7 +220,7 @@ class TestAgain:
             '"DATA"', f'{{"n": {number}}}'
         )
         imported(text)
-        assert imported(text.replace('{"n": ', '{"n":  '))[0] == Summary(read=1, unchanged=1)
+        assert imported(text.replace('{"n": ', '{"n":  '))[0] == ImportSummary(read=1, unchanged=1)
 
 
 class TestSubscription:
@@ -232,8 +232,8 @@ class TestSubscription:
 
     def test_another_company_than_the_subscriptions_is_noted(self):
         make_subscription()
-        assert imported(SAMPLE)[0] == Summary(read=1, new=1, company_differs=1)
-        assert imported(SAMPLE)[0] == Summary(read=1, unchanged=1, company_differs=1)
+        assert imported(SAMPLE)[0] == ImportSummary(read=1, new=1, company_differs=1)
+        assert imported(SAMPLE)[0] == ImportSummary(read=1, unchanged=1, company_differs=1)
         assert the_log().company == ITS_COMPANY != the_log().subscription.company_id
 
     def test_url_activity_and_secret_are_not_touched(self):
@@ -253,7 +253,7 @@ class TestSetAside:
             '{"_id": "62742dd8',
             log_document(4),
         )
-        assert summary == Summary(read=5, new=2, refused=3)
+        assert summary == ImportSummary(read=5, new=2, refused=3)
         assert refusals[0] == "document 2, line 2: /status: not a whole number from 0 to 999"
         assert refusals[1] == "document 3, line 3: not JSON: Expecting ',' delimiter (line 9, column 3)"
         assert refusals[2].startswith("document 4, line ")
@@ -293,23 +293,23 @@ class TestReach:
 
     def test_a_users_own_subscription_takes_logs(self, user):
         make_subscription()
-        assert imported(SAMPLE, user=user)[0] == Summary(read=1, new=1, company_differs=1)
+        assert imported(SAMPLE, user=user)[0] == ImportSummary(read=1, new=1, company_differs=1)
 
     def test_an_unknown_subscription_of_the_own_company_takes_logs(self, user):
-        assert imported(SAMPLE | {"company": COMPANY}, user=user)[0] == Summary(read=1, new=1)
+        assert imported(SAMPLE | {"company": COMPANY}, user=user)[0] == ImportSummary(read=1, new=1)
 
     def test_a_foreign_subscription_is_refused(self, user):
         make_subscription(company=make_company(FOREIGN))
         before = everything()
         summary, refusals = imported(SAMPLE | {"company": COMPANY}, user=user)
-        assert summary == Summary(read=1, refused=1)
+        assert summary == ImportSummary(read=1, refused=1)
         assert refusals[0].startswith("document 1, line 1: /subscription: you do not belong to its company")
         assert everything() == before
 
     def test_a_foreign_company_is_refused(self, user):
         before = everything()
         summary, refusals = imported(SAMPLE, user=user)
-        assert summary == Summary(read=1, refused=1)
+        assert summary == ImportSummary(read=1, refused=1)
         assert refusals == ["document 1, line 1: /company: you do not belong to its company"]
         assert everything() == before
 
@@ -326,7 +326,7 @@ class TestReach:
         assert everything() == before
 
     def test_a_superuser_reaches_all(self, admin_user):
-        assert imported(SAMPLE, user=admin_user)[0] == Summary(read=1, new=1)
+        assert imported(SAMPLE, user=admin_user)[0] == ImportSummary(read=1, new=1)
 
 
 class TestSearch:
@@ -514,7 +514,7 @@ def test_what_the_api_gives_and_what_mongoexport_writes_are_one_and_the_same(nam
     imported(first)
     before = everything()
     assert Payload.objects.get().event == json.dumps(_api()["event"])
-    assert imported(second)[0] == Summary(read=1, unchanged=1)
+    assert imported(second)[0] == ImportSummary(read=1, unchanged=1)
     assert everything() == before
 
 
@@ -529,7 +529,7 @@ def test_what_the_api_gives_and_what_mongoexport_writes_are_one_and_the_same(nam
 )
 def test_what_an_api_wraps_around_its_answer_is_read_through(envelope):
     documents = ",\n   ".join(json.dumps(log_document(number)) for number in (1, 2))
-    assert imported(envelope.replace("DOCUMENTS", documents))[0] == Summary(read=2, new=2)
+    assert imported(envelope.replace("DOCUMENTS", documents))[0] == ImportSummary(read=2, new=2)
 
 
 def test_documents_with_comments_and_trailing_commas_are_read_and_said(capsys, tmp_path):

@@ -4,7 +4,7 @@ import pytest
 from django.core.management import call_command
 
 from logs.cotalker.documents import write_subscription
-from logs.imports.importer import Importer, Summary
+from logs.imports.importer import Importer, ImportSummary
 from logs.models import AuditAction, AuditEntry, Company, Subscription, WebhookLog
 from logs.payloads.masking import masked_keys
 
@@ -26,7 +26,7 @@ FOREIGN = "625bcbdcc9a8e3a86dbf041c"
 OTHER = "62685990d918fb5557f9f993"
 
 
-def imported(*documents, user=None) -> tuple[Summary, list[str]]:
+def imported(*documents, user=None) -> tuple[ImportSummary, list[str]]:
     """The summary of an import, and its refusals as a person reads them."""
     refusals: list[str] = []
     importer = Importer(masked_keys(), user, on_refusal=lambda refusal: refusals.append(str(refusal)))
@@ -51,15 +51,15 @@ def test_running_again_changes_nothing():
     imported(SAMPLE)
     before = Subscription.objects.values().get()
     pretty = json.dumps(SAMPLE, indent=4).encode()
-    assert imported(SAMPLE)[0] == Summary(read=1, unchanged=1)
-    assert Importer(masked_keys()).import_subscriptions([pretty]) == Summary(read=1, unchanged=1)
+    assert imported(SAMPLE)[0] == ImportSummary(read=1, unchanged=1)
+    assert Importer(masked_keys()).import_subscriptions([pretty]) == ImportSummary(read=1, unchanged=1)
     assert Subscription.objects.values().get() == before
 
 
 def test_what_changed_at_cotalker_is_updated():
     imported(SAMPLE)
     changed = SAMPLE | {"name": "New", "isActive": False, "url": "https://new", "more": 1, "context": {"taskGroup": ""}}
-    assert imported(changed)[0] == Summary(read=1, updated=1)
+    assert imported(changed)[0] == ImportSummary(read=1, updated=1)
     assert document() == changed
     assert Subscription.objects.get().name == "New"
 
@@ -95,7 +95,7 @@ def test_an_import_that_activates_a_subscription_sends_none_of_the_events_that_w
     Subscription.objects.update(url=receiver.url, edited_fields=["url"])
     other = make_subscription(OTHER, url=receiver.url)
     ana = django_user_model.objects.create_superuser("ana")
-    assert imported(SAMPLE, user=ana)[0] == Summary(read=1, updated=1)
+    assert imported(SAMPLE, user=ana)[0] == ImportSummary(read=1, updated=1)
     lane = Subscription.objects.get(pk=SUBSCRIPTION)
     assert (lane.is_active, lane.held_at is None) == (True, False)
     behind, elsewhere = make_waiting_log(lane, 1), make_waiting_log(other)
@@ -139,7 +139,7 @@ def test_an_import_that_leaves_a_subscription_inactive_holds_nothing():
 
 def test_an_unknown_field_alone_is_a_change():
     imported(SAMPLE)
-    assert imported(SAMPLE | {"__v": 1})[0] == Summary(read=1, updated=1)
+    assert imported(SAMPLE | {"__v": 1})[0] == ImportSummary(read=1, updated=1)
     assert document() == SAMPLE | {"__v": 1}
 
 
@@ -149,8 +149,8 @@ def test_what_was_edited_here_and_the_secret_stay():
     stored.url, stored.is_active, stored.secret = "https://ours", False, "whsec_" + "QUJD" * 8
     stored.mark_edited(["url", "is_active"])
     stored.save()
-    assert imported(SAMPLE)[0] == Summary(read=1, unchanged=1)
-    assert imported(SAMPLE | {"url": "https://theirs", "name": "Theirs"})[0] == Summary(read=1, updated=1)
+    assert imported(SAMPLE)[0] == ImportSummary(read=1, unchanged=1)
+    assert imported(SAMPLE | {"url": "https://theirs", "name": "Theirs"})[0] == ImportSummary(read=1, updated=1)
     stored.refresh_from_db()
     assert (stored.url, stored.is_active, stored.name) == ("https://ours", False, "Theirs")
     assert stored.secret == "whsec_" + "QUJD" * 8
@@ -161,7 +161,7 @@ def test_a_placeholder_is_filled_in():
     import_logs(LOG)
     placeholder = Subscription.objects.get()
     assert placeholder.company_id == LOG["company"] != SAMPLE["company"]
-    assert imported(SAMPLE)[0] == Summary(read=1, updated=1)
+    assert imported(SAMPLE)[0] == ImportSummary(read=1, updated=1)
     filled = Subscription.objects.get()
     assert (filled.is_placeholder, filled.company_id, filled.url) == (False, COMPANY, "https://www.server.com")
     assert document() == SAMPLE
@@ -170,7 +170,7 @@ def test_a_placeholder_is_filled_in():
 
 def test_two_with_the_same_code_in_a_company_are_refused():
     summary, refusals = imported(SAMPLE, SAMPLE | {"_id": OTHER}, SAMPLE | {"_id": "f" * 24, "company": FOREIGN})
-    assert summary == Summary(read=3, new=2, refused=1)
+    assert summary == ImportSummary(read=3, new=2, refused=1)
     assert refusals == ["document 2, line 2: /code: the company has another subscription with this code"]
     assert not Subscription.objects.filter(pk=OTHER).exists()
 
@@ -178,13 +178,13 @@ def test_two_with_the_same_code_in_a_company_are_refused():
 def test_a_changed_code_that_is_taken_is_refused_and_nothing_changes():
     imported(SAMPLE, SAMPLE | {"_id": OTHER, "code": "other"})
     summary, _refusals = imported(SAMPLE | {"code": "other", "name": "Changed"})
-    assert summary == Summary(read=1, refused=1)
+    assert summary == ImportSummary(read=1, refused=1)
     assert document() == SAMPLE
 
 
 def test_a_bad_document_is_set_aside_and_the_rest_goes_on():
     summary, refusals = imported(SAMPLE | {"trigger": ""}, [1], SAMPLE, "text")
-    assert summary == Summary(read=4, new=1, refused=3)
+    assert summary == ImportSummary(read=4, new=1, refused=3)
     assert [refusal.split(": ")[0] for refusal in refusals] == [
         "document 1, line 1",
         "document 2, line 2",
@@ -206,11 +206,11 @@ class TestReach:
         return user
 
     def test_a_user_imports_into_their_own_company(self, user):
-        assert imported(SAMPLE, user=user)[0] == Summary(read=1, new=1)
+        assert imported(SAMPLE, user=user)[0] == ImportSummary(read=1, new=1)
 
     def test_a_foreign_company_is_refused(self, user):
         summary, refusals = imported(SAMPLE | {"company": FOREIGN}, user=user)
-        assert summary == Summary(read=1, refused=1)
+        assert summary == ImportSummary(read=1, refused=1)
         assert refusals == ["document 1, line 1: /company: you do not belong to its company"]
         assert not Subscription.objects.exists()
         assert not Company.objects.filter(pk=FOREIGN).exists()
@@ -218,14 +218,14 @@ class TestReach:
     def test_a_foreign_subscription_cannot_be_taken_over(self, user):
         imported(SAMPLE | {"company": FOREIGN})
         summary, refusals = imported(SAMPLE, user=user)
-        assert summary == Summary(read=1, refused=1)
+        assert summary == ImportSummary(read=1, refused=1)
         assert refusals[0].startswith("document 1, line 1: /_id: you do not belong to its company")
         assert document() == SAMPLE | {"company": FOREIGN}
 
     def test_one_cannot_be_moved_into_a_foreign_company(self, user):
         imported(SAMPLE)
-        assert imported(SAMPLE | {"company": FOREIGN}, user=user)[0] == Summary(read=1, refused=1)
+        assert imported(SAMPLE | {"company": FOREIGN}, user=user)[0] == ImportSummary(read=1, refused=1)
         assert document() == SAMPLE
 
     def test_a_superuser_reaches_all(self, admin_user):
-        assert imported(SAMPLE, user=admin_user)[0] == Summary(read=1, new=1)
+        assert imported(SAMPLE, user=admin_user)[0] == ImportSummary(read=1, new=1)

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from logs.background.jobs import Interrupted
+from logs.background.jobs import JobInterrupted
 from logs.forms.imports import ImportForm
 from logs.imports import uploads
 from logs.models import Import, ImportState, RefusedDocument, Subscription, WebhookLog
@@ -39,7 +39,7 @@ def upload(client, content: bytes, kind: str = "logs", name: str = "logs.json") 
     assert answer.status_code == 303
     found = Import.objects.latest("pk")
     assert answer["Location"] == found.get_absolute_url()
-    uploads.run(found.pk)
+    uploads.run_import(found.pk)
     found.refresh_from_db()
     return found
 
@@ -327,7 +327,7 @@ def test_a_file_that_unpacks_to_more_than_the_limit_says_where_it_stopped(client
 
 
 def test_what_is_refused_is_kept_up_to_a_number_and_counted_beyond_it(client, operator, monkeypatch):
-    monkeypatch.setattr(uploads, "KEPT_REFUSED", 3)
+    monkeypatch.setattr(uploads, "MAX_KEPT_REJECTIONS", 3)
     found = upload(client, b"1,2,3,4,5")
     page = text_of(client.get(found.get_absolute_url()))
     assert (found.read, found.refused, RefusedDocument.objects.count()) == (5, 5, 3)
@@ -336,13 +336,13 @@ def test_what_is_refused_is_kept_up_to_a_number_and_counted_beyond_it(client, op
 
 
 def test_no_more_bytes_of_what_is_refused_are_kept_than_the_limit(client, operator, monkeypatch):
-    monkeypatch.setattr(uploads, "KEPT_REFUSED_BYTES", 10)
+    monkeypatch.setattr(uploads, "MAX_KEPT_REJECTION_BYTES", 10)
     found = upload(client, b'"aaaa","bbbb","c"')
     assert (found.refused, [bytes(one.data) for one in RefusedDocument.objects.all()]) == (3, [b'"aaaa"', b'"c"'])
 
 
 def test_a_refused_document_that_is_very_long_is_cut_and_left_out_of_the_download(client, operator, monkeypatch):
-    monkeypatch.setattr(uploads, "KEPT_OF_DOCUMENT", 10)
+    monkeypatch.setattr(uploads, "MAX_KEPT_DOCUMENT_BYTES", 10)
     found = upload(client, b'"0123456789"\n"short"')
     page = text_of(client.get(found.get_absolute_url()))
     assert [(bytes(one.data), one.is_cut) for one in RefusedDocument.objects.all()] == [
@@ -356,7 +356,7 @@ def test_a_refused_document_that_is_very_long_is_cut_and_left_out_of_the_downloa
 
 def test_of_what_does_not_end_within_the_limit_of_a_document_little_is_kept(client, operator, monkeypatch):
     monkeypatch.setattr("logs.cotalker.json_stream.DOCUMENT_LIMIT", 100_000)
-    monkeypatch.setattr(uploads, "KEPT_OF_NO_DOCUMENT", 1000)
+    monkeypatch.setattr(uploads, "MAX_KEPT_FRAGMENT_BYTES", 1000)
     upload(client, gzip.compress(b"{" * 120_000))
     assert [(len(one.data), one.is_cut) for one in RefusedDocument.objects.all()] == [(1000, True), (20_000, False)]
 
@@ -377,8 +377,8 @@ def waiting_import(client, content: bytes) -> Import:
 
 def test_an_import_stops_within_a_document(client, operator):
     found = waiting_import(client, gzip.compress(b"[" * 40_000_000))
-    with pytest.raises(Interrupted):
-        uploads.run(found.pk, should_stop=stop_at(20))
+    with pytest.raises(JobInterrupted):
+        uploads.run_import(found.pk, should_stop=stop_at(20))
     found.refresh_from_db()
     assert (found.state, found.read) == (ImportState.RUNNING, 0)
     assert found.file_chunks.exists()
@@ -386,7 +386,7 @@ def test_an_import_stops_within_a_document(client, operator):
 
 def test_wherever_an_import_is_interrupted_its_numbers_come_out_right(client, operator, monkeypatch):
     make_subscription()
-    monkeypatch.setattr("logs.imports.importer.BATCH_DOCUMENTS", 2)
+    monkeypatch.setattr("logs.imports.importer.BATCH_SIZE", 2)
     upload(client, lines(log_document(0), log_document(1, response="before")))
     made = [log_document(0), log_document(1), log_document(2), log_document(2), {"bad": 1}, log_document(3), {"bad": 2}]
     for number in range(1, 100):
@@ -394,9 +394,9 @@ def test_wherever_an_import_is_interrupted_its_numbers_come_out_right(client, op
         WebhookLog.objects.filter(pk=made[1]["_id"]).update(response="before")
         found = waiting_import(client, lines(*made))
         try:
-            uploads.run(found.pk, should_stop=stop_at(number))
-        except Interrupted:
-            uploads.run(found.pk)
+            uploads.run_import(found.pk, should_stop=stop_at(number))
+        except JobInterrupted:
+            uploads.run_import(found.pk)
         else:
             break
         found.refresh_from_db()
@@ -413,10 +413,10 @@ def test_an_import_that_ends_its_worker_again_and_again_is_given_up(client, oper
         raise SystemExit
 
     monkeypatch.setattr("logs.imports.importer.split", crash)
-    for _time in range(uploads.MOST_FRUITLESS):
+    for _time in range(uploads.MAX_FRUITLESS_RUNS):
         with pytest.raises(SystemExit):
-            uploads.run(found.pk)
-    uploads.run(found.pk)
+            uploads.run_import(found.pk)
+    uploads.run_import(found.pk)
     found.refresh_from_db()
     assert (found.state, found.error) == (
         ImportState.BROKEN,
@@ -432,7 +432,7 @@ def test_an_import_that_waits_is_cancelled_at_once_and_nothing_of_it_is_stored(c
     make_subscription()
     found = waiting_import(client, lines(log_document()))
     page = text_of(client.post(cancel_address(found), follow=True))
-    uploads.run(found.pk)
+    uploads.run_import(found.pk)
     found.refresh_from_db()
     assert (found.state, found.read, WebhookLog.objects.count()) == (ImportState.CANCELLED, 0, 0)
     assert "Cancelled" in page

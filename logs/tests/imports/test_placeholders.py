@@ -118,12 +118,12 @@ def test_until_it_is_known_each_company_sees_the_logs_that_name_it(client, owner
 
 
 def test_entries_of_runs_go_along(owner, squatter):
-    from logs.models import Source
-    from logs.redelivery.drafts import new_run, plan
+    from logs.models import SelectionSource
+    from logs.redelivery.drafts import build_plan, create_draft
 
     import_logs(log(1, OTHER), user=squatter)
-    run = new_run(Source.CHOSEN, by=squatter)
-    plan(run, [log(1)["_id"]])
+    run = create_draft(SelectionSource.CHOSEN, by=squatter)
+    build_plan(run, [log(1)["_id"]])
     import_subscriptions(ITS, user=owner)
     assert RunEntry.objects.get().subscription_id == WebhookLog.objects.get().subscription_id != SUBSCRIPTION
 

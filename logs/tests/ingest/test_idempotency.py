@@ -137,8 +137,8 @@ def test_what_is_old_is_deleted(client):
     today = counted.day
     for days in (90, 91):
         UnmatchedCount.objects.create(company_id=COMPANY, day=today - timedelta(days=days), event_type="A", action="B")
-    idempotency.forget_old()
-    unmatched.forget_old()
+    idempotency.purge_idempotency_keys()
+    unmatched.purge_unmatched()
     assert list(AcceptedEvent.objects.all()) == [young]
     assert {count.day for count in UnmatchedCount.objects.all()} == {today, today - timedelta(days=90)}
 
@@ -229,7 +229,7 @@ def test_cleaning_up_does_not_wait_for_what_is_being_stored():
         with connection.cursor() as cursor:
             cursor.execute("SET lock_timeout = '5s'")
         try:
-            idempotency.forget_old()
+            idempotency.purge_idempotency_keys()
         finally:
             may_end.set()
 

@@ -11,10 +11,10 @@ from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
-from cotadmin.log_formatters import PlainLines
+from cotadmin.log_formatters import TextFormatter
 from logs.ingest import credentials, intake
-from logs.ingest.matching import subscriptions_fired
-from logs.models import AcceptedEvent, AttemptTrigger, Door, Payload, Subscription, Turn, UnmatchedCount, WebhookLog
+from logs.ingest.matching import matching_subscriptions
+from logs.models import AcceptedEvent, AttemptTrigger, Door, Payload, Priority, Subscription, UnmatchedCount, WebhookLog
 
 from ..events import OTHER_COMPANY, as_bytes, at_once, lane_of, make_door, make_event, post
 from ..factories import COMPANY, ids_found, make_company, make_subscription
@@ -31,7 +31,7 @@ def test_an_event_becomes_a_log_that_waits_in_its_lane(client):
     assert answer.status_code == 202
     assert answer.json() == {"accepted": [log.pk], "errors": []}
     assert (log.subscription, log.company, log.state, log.retry) == (subscription, COMPANY, "pending", 0)
-    assert (log.turn, log.tries_left) == (Turn.WAITING, settings.DELIVERY_TRIES)
+    assert (log.turn, log.tries_left) == (Priority.WAITING, settings.DELIVERY_TRIES)
     assert (log.trigger, log.is_test, log.status, log.response) == (AttemptTrigger.AUTO, False, None, None)
     assert (log.event_type, log.action, log.object_id) == ("COTTask", "create", f"62742b75{0:016x}")
     assert log.object_name == "Equipment sector 1 - Equipment 1-A"
@@ -128,7 +128,7 @@ def test_a_door_that_is_not_there_answers_404_in_json(client):
 
 def test_a_revoked_door_is_closed(client):
     address = make_door()
-    assert credentials.revoke(Door.objects.get(), by=None)
+    assert credentials.revoke_credential(Door.objects.get(), by=None)
     assert post(client, address, as_bytes(make_event())).status_code == 404
 
 
@@ -168,7 +168,7 @@ def test_no_log_line_tells_the_secret(client, caplog):
     address = make_door()
     with caplog.at_level(logging.INFO):
         post(client, address, b"nonsense")
-    lines = [PlainLines().format(record) for record in caplog.records if record.name == "django.request"]
+    lines = [TextFormatter().format(record) for record in caplog.records if record.name == "django.request"]
     assert lines
     assert not any(address.removeprefix("/in/") in line for line in lines)
     assert "/in/…" in lines[0]
@@ -189,11 +189,11 @@ def deactivated_after_matching(monkeypatch):
 
     def prepare(subscription):
         def then_deactivate(events):
-            lanes = subscriptions_fired(events)
+            lanes = matching_subscriptions(events)
             Subscription.objects.filter(pk=subscription.pk).update(is_active=False)
             return lanes
 
-        monkeypatch.setattr(intake, "subscriptions_fired", then_deactivate)
+        monkeypatch.setattr(intake, "matching_subscriptions", then_deactivate)
 
     return prepare
 

@@ -196,7 +196,7 @@ def test_without_a_valid_token_it_is_401(client, authorization):
 def test_a_revoked_token_is_401_at_once(client):
     token = make_token()
     assert post(client, ADDRESS, EVENT, token).status_code == 202
-    assert credentials.revoke(ApiToken.objects.get(), by=None)
+    assert credentials.revoke_credential(ApiToken.objects.get(), by=None)
     assert post(client, ADDRESS, EVENT, token).status_code == 401
 
 
@@ -235,7 +235,7 @@ def test_a_fault_is_told_in_json_too(client, monkeypatch, caplog, error, status,
     def fail(events):
         raise error
 
-    monkeypatch.setattr(ingest, "accept", fail)
+    monkeypatch.setattr(ingest, "accept_events", fail)
     answer = post(client, ADDRESS, EVENT, make_token())
     assert (answer.status_code, answer.headers.get("Retry-After")) == (status, retry_after)
     assert answer.json()["accepted"] == []

@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from logs.ingest.matching import Watch, Watched, fires, subscriptions_fired, watched
+from logs.ingest.matching import EventScope, SubscriptionScope, event_scope, matching_subscriptions, scopes_match
 from logs.models import Trigger
 
 from ..events import OTHER_COMPANY, make_event
@@ -21,19 +21,19 @@ TYPES = {
 }
 
 
-def watch(trigger: str, **context: str) -> Watch:
-    return Watch("62685990d918fb5557f9f992", COMPANY, trigger, **context)
+def watch(trigger: str, **context: str) -> SubscriptionScope:
+    return SubscriptionScope("62685990d918fb5557f9f992", COMPANY, trigger, **context)
 
 
-def event(event_type: str, action: str = "edit", company: str = COMPANY, **ids: str) -> Watched:
-    return Watched(company, event_type, action, **ids)
+def event(event_type: str, action: str = "edit", company: str = COMPANY, **ids: str) -> EventScope:
+    return EventScope(company, event_type, action, **ids)
 
 
 @pytest.mark.parametrize("trigger", Trigger.values)
 @pytest.mark.parametrize("event_type", TYPES.values())
 def test_a_trigger_fires_on_its_type_alone(trigger, event_type):
     action = "logout" if event_type == "Auth" else "edit"
-    assert fires(watch(trigger), event(event_type, action)) == (TYPES[Trigger(trigger)] == event_type)
+    assert scopes_match(watch(trigger), event(event_type, action)) == (TYPES[Trigger(trigger)] == event_type)
 
 
 CASES = [
@@ -65,17 +65,17 @@ CASES = [
 
 @pytest.mark.parametrize(("what", "watch", "event", "expected"), CASES, ids=[case[0] for case in CASES])
 def test_trigger_company_and_context_decide(what, watch, event, expected):
-    assert fires(watch, event) is expected
+    assert scopes_match(watch, event) is expected
 
 
 def test_the_context_is_read_from_the_data_whatever_its_capitals():
     data = {"taskGroup": A.upper(), "surveyId": B, "group": C}
-    assert watched(COMPANY, make_event(data=data)) == Watched(COMPANY, "COTTask", "create", A, B, C)
+    assert event_scope(COMPANY, make_event(data=data)) == EventScope(COMPANY, "COTTask", "create", A, B, C)
 
 
 @pytest.mark.parametrize("data", [None, {}, {"taskGroup": None, "group": 7, "surveyId": ["x"]}, {"taskGroup": "x"}])
 def test_data_without_the_ids_is_about_none(data):
-    assert watched(COMPANY, make_event(data=data)) == Watched(COMPANY, "COTTask", "create")
+    assert event_scope(COMPANY, make_event(data=data)) == EventScope(COMPANY, "COTTask", "create")
 
 
 @pytest.mark.django_db
@@ -95,13 +95,13 @@ def test_data_without_the_ids_is_about_none(data):
 )
 def test_only_active_subscriptions_that_we_deliver_are_fired(fields, is_fired):
     subscription = make_subscription(**fields)
-    assert subscriptions_fired([event("COTTask", task_group=A)]) == [[subscription.pk] if is_fired else []]
+    assert matching_subscriptions([event("COTTask", task_group=A)]) == [[subscription.pk] if is_fired else []]
 
 
 @pytest.mark.django_db
 def test_a_placeholder_is_never_fired():
     make_subscription(is_placeholder=True, is_active=False, url="", trigger="")
-    assert subscriptions_fired([event("COTTask")]) == [[]]
+    assert matching_subscriptions([event("COTTask")]) == [[]]
 
 
 @pytest.mark.django_db
@@ -120,7 +120,7 @@ def test_a_batch_of_all_kinds_is_one_query():
     with CaptureQueriesContext(
         connection,
     ) as queries:
-        found = subscriptions_fired(events)
+        found = matching_subscriptions(events)
     assert found == [[user.pk], [task.pk, also_task.pk], [theirs.pk], [], []]
     assert len(queries) == 1
 

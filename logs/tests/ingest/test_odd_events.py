@@ -192,7 +192,7 @@ class TestRefused:
         post(client, door, b"2")
         old = _door().refused_events.last()
         _door().refused_events.filter(pk=old.pk).update(at=timezone.now() - timedelta(days=8))
-        refusals.forget_old()
+        refusals.purge_refused()
         assert [bytes(data) for data in _door().refused_events.values_list("data", flat=True)] == [b"2"]
 
     def test_an_accepted_event_leaves_nothing(self, client, administrator, door):

@@ -39,7 +39,7 @@ def test_it_is_an_event_of_the_trigger_and_says_that_it_is_a_test(client, operat
         assert (event["event"], event["data"]) == ("logout", None)
         assert event["extraData"].keys() == {"userId", "timestamp", "isTest"}
     else:
-        assert timezone.now() - objectid.time_of(log.object_id) < timedelta(minutes=1)
+        assert timezone.now() - objectid.objectid_time(log.object_id) < timedelta(minutes=1)
         assert event["data"]["company"] == COMPANY
 
 

@@ -6,28 +6,32 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from logs.logsearch.completion import MOST, Value, completions
-from logs.logsearch.fields import field_called
-from logs.logsearch.query_language import parse
+from logs.logsearch.completion import MAX_COMPLETIONS, ValueCompletion, completions
+from logs.logsearch.fields import resolve_field
+from logs.logsearch.query_language import parse_search
 from logs.payloads.masking import MaskedKeys
 
 VALUES = {
-    "state": [Value("failed", "Failed"), Value("delivered", "Delivered"), Value("retrying", "Retrying")],
-    "cause": [Value("timeout", "No answer in time"), Value("tls", "Certificate or encryption")],
-    "status": [Value("409", "Conflict"), Value("4xx", "4xx")],
-    "sub": [
-        Value("Work Orders Update", "wo_update"),
-        Value("Mecánicos", "mec"),
-        Value("Orders, open", "oo"),
-        Value("Users:HR", "hr"),
-        Value("//x", "x"),
+    "state": [
+        ValueCompletion("failed", "Failed"),
+        ValueCompletion("delivered", "Delivered"),
+        ValueCompletion("retrying", "Retrying"),
     ],
-    "test": [Value(f"value{number}", "") for number in range(20)],
+    "cause": [ValueCompletion("timeout", "No answer in time"), ValueCompletion("tls", "Certificate or encryption")],
+    "status": [ValueCompletion("409", "Conflict"), ValueCompletion("4xx", "4xx")],
+    "sub": [
+        ValueCompletion("Work Orders Update", "wo_update"),
+        ValueCompletion("Mecánicos", "mec"),
+        ValueCompletion("Orders, open", "oo"),
+        ValueCompletion("Users:HR", "hr"),
+        ValueCompletion("//x", "x"),
+    ],
+    "test": [ValueCompletion(f"value{number}", "") for number in range(20)],
 }
 
 
 class Known:
-    def values(self, name: str) -> list[Value]:
+    def values(self, name: str) -> list[ValueCompletion]:
         return VALUES.get(name, [])
 
     def named_values(self):
@@ -97,7 +101,7 @@ def test_the_term_at_the_caret_is_completed(marked, expected):
 def test_an_empty_box_offers_the_fields_that_are_asked_most():
     assert offered("|")[:4] == ["state:|", "status:|", "cause:|", "sub:|"]
     assert offered("bomba |")[:2] == ["bomba state:|", "bomba status:|"]
-    assert len(offered("|")) == len(offered("test:|")) == MOST
+    assert len(offered("|")) == len(offered("test:|")) == MAX_COMPLETIONS
 
 
 @settings(deadline=None)
@@ -108,5 +112,5 @@ def test_what_is_offered_keeps_what_stands_around_the_term_and_can_be_read(text,
     for one in completions(text, caret, Known()):
         assert text.endswith(one.after)
         assert one.label in one.before
-        if field_called(one.label.partition(":")[0]) and not one.label.endswith(":"):
-            assert parse(one.label, keys).problems == []
+        if resolve_field(one.label.partition(":")[0]) and not one.label.endswith(":"):
+            assert parse_search(one.label, keys).problems == []

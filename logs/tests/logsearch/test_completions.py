@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from logs.stats.compaction import fold
+from logs.stats.compaction import compact
 
 from ..factories import import_logs, log_document, make_company, make_subscription
 
@@ -22,7 +22,7 @@ OTHER_SUBSCRIPTION = "62685990d918fb5557f9f993"
 @pytest.fixture(autouse=True)
 def logs(monkeypatch):
     """Two companies with a subscription each, whose logs have a status and a payload of their own."""
-    monkeypatch.setattr("logs.logsearch.completion_sources.SECONDS", 30)
+    monkeypatch.setattr("logs.logsearch.completion_sources.COMPLETION_TIMEOUT_SECONDS", 30)
     make_subscription(name="Work Orders Update", code="wo_update")
     other = make_company(OTHER_COMPANY, "Boreal")
     make_subscription(OTHER_SUBSCRIPTION, name="Work of others", code="secret_code", company=other)
@@ -58,7 +58,7 @@ def test_fields_and_values_are_offered_in_words(client, member):
 @pytest.mark.parametrize("is_folded", [False, True])
 def test_statuses_are_those_that_occur_where_one_may_look_most_frequent_first(client, member, is_folded):
     if is_folded:
-        fold()
+        compact()
     client.force_login(member("Viewer"))
     assert offered(client, "status:")[:3] == ["status:409 |", "status:502 |", "status:success |"]
     assert offered(client, "status:conflict") == ["status:409 |"]

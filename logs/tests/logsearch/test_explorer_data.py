@@ -8,7 +8,7 @@ from django.db import connection
 
 from benchmarks.explorer_data import is_loaded, load
 from benchmarks.explorer_logs import COMMON_WORD, LOGS_OF_OBJECT, SMALL_COMPANY, asset_id
-from logs.cotalker.outcomes import cause_of
+from logs.cotalker.outcomes import classify_outcome
 from logs.db.search_vectors import event_vectors
 from logs.models import Payload, WebhookLog
 from logs.payloads.masking import masked_keys
@@ -40,7 +40,7 @@ def test_what_is_loaded_is_what_cotadmin_would_have_stored(rates, admin_client, 
     for payload in Payload.objects.all()[:: LOGS // 50]:
         assert words(payload.search) == set(event_vectors(payload.event, keys)[0].split())
     for log in WebhookLog.objects.exclude(state="succeeded"):
-        assert log.cause == cause_of(log.status, log.response)
+        assert log.cause == classify_outcome(log.status, log.response)
         assert log.fingerprint
     assert 0 < WebhookLog.objects.filter(company=SMALL_COMPANY).count() < LOGS * 0.03
 

@@ -16,21 +16,21 @@ from django.db.models import Q
 from django.http import QueryDict
 from django.utils import timezone
 
-from logs.db.cursor_pagination import Key
-from logs.db.payload_partitions import make_months_of
+from logs.db.cursor_pagination import Cursor
+from logs.db.payload_partitions import ensure_partitions_for
 from logs.db.search_vectors import event_vectors
 from logs.logsearch import finder as candidates
 from logs.logsearch import finder as finding
 from logs.logsearch import index_lookup, time_slices
-from logs.logsearch.criteria import Criteria
-from logs.logsearch.filterset import WebhookLogFilter
+from logs.logsearch.criteria import SearchCriteria
+from logs.logsearch.filterset import WebhookLogFilterSet
 from logs.logsearch.finder import Finder
-from logs.logsearch.histogram import STEPS, edges_around, histogram
-from logs.logsearch.stats import Figures
+from logs.logsearch.histogram import STEPS, bucket_edges, build_histogram
+from logs.logsearch.stats import LogStats
 from logs.models import Payload, WebhookLog
 from logs.payloads.masking import masked_keys
-from logs.stats.buckets import floor
-from logs.stats.compaction import fold
+from logs.stats.buckets import bucket_floor
+from logs.stats.compaction import compact
 
 from ..factories import COMPANY, MOMENT, make_subscription
 
@@ -79,17 +79,17 @@ def store_logs() -> list[WebhookLog]:
         pk = f"{int(moment.timestamp()):08x}{random.getrandbits(60):016x}"
         made.append(WebhookLog(id=pk, company=COMPANY, created_at=moment, retry=1, duration_ms=number, **values | kind))
     WebhookLog.objects.bulk_create(made[::2])
-    fold()
+    compact()
     WebhookLog.objects.bulk_create(made[1::2])
     return sorted(made, key=lambda log: (log.created_at, log.pk), reverse=True)
 
 
-def criteria(query: str = "") -> Criteria:
-    return WebhookLogFilter(QueryDict(query)).criteria
+def criteria(query: str = "") -> SearchCriteria:
+    return WebhookLogFilterSet(QueryDict(query)).criteria
 
 
-def walk(finder: Finder, size: int, *, is_older: bool) -> list[Key]:
-    found: list[Key] = []
+def walk(finder: Finder, size: int, *, is_older: bool) -> list[Cursor]:
+    found: list[Cursor] = []
     while True:
         page = finder.find(found[-1] if found else None, is_older=is_older, limit=size)
         assert page.looked_until is None
@@ -121,11 +121,11 @@ def walk(finder: Finder, size: int, *, is_older: bool) -> list[Key]:
 )
 @pytest.mark.parametrize("is_older", [True, False])
 def test_pages_of_any_size_and_direction_hold_all_that_match_and_nothing_twice(logs, query, matches, is_older):
-    expected = [Key(log.created_at, log.pk) for log in logs if matches(log)]
+    expected = [Cursor(log.created_at, log.pk) for log in logs if matches(log)]
     for size in (1, 7, 1000):
         finder = Finder(criteria(query))
         assert walk(finder, size, is_older=is_older) == (expected if is_older else expected[::-1])
-    assert Figures(finder).total.number == len(expected)
+    assert LogStats(finder).total.number == len(expected)
 
 
 @pytest.mark.parametrize(
@@ -141,12 +141,12 @@ def test_pages_of_any_size_and_direction_hold_all_that_match_and_nothing_twice(l
 )
 def test_figures_of_who_sees_all_keep_to_the_subscriptions_of_the_search_box(logs, query, lanes):
     kept = [log for log in logs if log.subscription_id in lanes and ("status" not in query or log.status == 200)]
-    figures = Figures(Finder(criteria(query)))
+    figures = LogStats(Finder(criteria(query)))
     assert figures.total.number == len(kept)
     assert dict(figures.by_value["state"]) == Counter(log.state for log in kept)
     assert dict(figures.by_value["subscription"]) == Counter(log.subscription_id for log in kept)
     start, end = kept[-1].created_at, kept[0].created_at + timedelta(seconds=1)
-    days = edges_around(start, end, timedelta(days=1))
+    days = bucket_edges(start, end, timedelta(days=1))
     assert sum(row[-1] for row in figures.by_bar(days)) == len(kept)
     reach = figures.reach()
     assert reach and reach[0] <= start < end <= reach[1]
@@ -157,13 +157,13 @@ def test_figures_of_who_sees_all_keep_to_the_subscriptions_of_the_search_box(log
 def test_bars_hold_what_lies_between_their_edges_and_end_with_the_time_that_is_filtered_by(
     logs, monkeypatch, query, zone
 ):
-    monkeypatch.setattr(finding, "FIRST_LOOK", 1000)
+    monkeypatch.setattr(finding, "FIRST_WINDOW", 1000)
     matching = [log for log in logs if "failed" not in query or log.state == "failed"]
     for step, start in product(STEPS[3:12], (logs[-1], logs[150])):
         since, until = start.created_at + timedelta(seconds=77), start.created_at + step * 90 + timedelta(seconds=13)
         with timezone.override(zone):
             asked = f"{query}&since={since:%Y-%m-%dT%H:%M:%S}Z&until={until:%Y-%m-%dT%H:%M:%S}Z"
-            shown = histogram(Figures(Finder(criteria(asked))), until)
+            shown = build_histogram(LogStats(Finder(criteria(asked))), until)
             assert shown
             assert (shown.step, shown.start, shown.end) == (step, since, until)
             for bar in shown.bars:
@@ -183,9 +183,9 @@ def is_round(local: datetime, step: timedelta) -> bool:
 @pytest.mark.parametrize("is_older", [True, False])
 @pytest.mark.parametrize("size", [1, 7, 1000])
 def test_what_many_subscriptions_have_is_looked_up_by_its_time(logs, monkeypatch, size, is_older):
-    monkeypatch.setattr(time_slices, "MANY", 1)
+    monkeypatch.setattr(time_slices, "MANY_SLICES", 1)
     monkeypatch.setattr(time_slices, "FEW_RANGES", 1)
-    expected = [Key(log.created_at, log.pk) for log in logs if log.state == "failed"]
+    expected = [Cursor(log.created_at, log.pk) for log in logs if log.state == "failed"]
     assert walk(Finder(criteria("state=failed")), size, is_older=is_older) == expected[:: 1 if is_older else -1]
 
 
@@ -193,23 +193,23 @@ def test_what_many_subscriptions_have_is_looked_up_by_its_time(logs, monkeypatch
 def test_a_time_that_no_bucket_fits_is_kept_to_the_second(logs, minutes):
     since = MOMENT + timedelta(minutes=minutes, seconds=17)
     for until in (since + timedelta(seconds=50), since + timedelta(minutes=7), since + timedelta(days=9)):
-        asked = Criteria(since=since, until=until, kinds={"state": Q(state="succeeded")})
+        asked = SearchCriteria(since=since, until=until, kinds={"state": Q(state="succeeded")})
         expected = [log.pk for log in logs if since <= log.created_at < until and log.state == "succeeded"]
         assert [key.pk for key in Finder(asked).find(None, limit=1000).keys] == expected
-        assert Figures(Finder(asked)).total.number == len(expected)
+        assert LogStats(Finder(asked)).total.number == len(expected)
 
 
 @pytest.fixture
 def few_looks(monkeypatch) -> None:
     """Who looks again and again at the same place does not come to an end."""
     looks = iter(range(60))
-    look = candidates.next_stretches
+    look = candidates.next_slices
 
     def counted(*args, **kwargs):
         assert next(looks, None) is not None, "it looks at the same place for ever"
         return look(*args, **kwargs)
 
-    monkeypatch.setattr(candidates, "next_stretches", counted)
+    monkeypatch.setattr(candidates, "next_slices", counted)
 
 
 @pytest.mark.parametrize("limit", [1, 2, 5])
@@ -221,70 +221,70 @@ def test_one_log_more_is_found_or_none_wherever_the_time_begins_and_ends(
 ):
     """As the page of a log asks for those beside it, which need not be in the time itself."""
     since, until = (logs[150].created_at + timedelta(minutes=number, seconds=11) for number in minutes)
-    asked = Criteria(since=since, until=until, subscriptions=LANES)
-    at = None if place is None else Key(logs[place].created_at, logs[place].pk)
-    inside = [Key(log.created_at, log.pk) for log in logs if since <= log.created_at < until]
+    asked = SearchCriteria(since=since, until=until, subscriptions=LANES)
+    at = None if place is None else Cursor(logs[place].created_at, logs[place].pk)
+    inside = [Cursor(log.created_at, log.pk) for log in logs if since <= log.created_at < until]
     ordered = inside if is_older else inside[::-1]
     beyond = [key for key in ordered if at is None or (key < at if is_older else key > at)]
-    assert candidates.candidates(asked, at, is_older=is_older, limit=limit) == beyond[:limit]
+    assert candidates.candidate_logs(asked, at, is_older=is_older, limit=limit) == beyond[:limit]
 
 
 @pytest.mark.parametrize("is_older", [True, False])
 @pytest.mark.parametrize("lost", ["width = 60", "width = 5", "width = 5 OR width = 60 AND bucket <> %(hour)s"])
 def test_where_the_rollups_contradict_one_another_all_is_found_nevertheless(logs, few_looks, lost, is_older):
-    fold()
+    compact()
     hour, minutes = timedelta(hours=1), timedelta(minutes=5)
     ordered = logs if is_older else logs[::-1]
     place = next(  # in an hour that goes on in other minutes
         number
         for number, (one, other) in enumerate(pairwise(ordered))
-        if floor(one.created_at, hour) == floor(other.created_at, hour)
-        and floor(one.created_at, minutes) != floor(other.created_at, minutes)
+        if bucket_floor(one.created_at, hour) == bucket_floor(other.created_at, hour)
+        and bucket_floor(one.created_at, minutes) != bucket_floor(other.created_at, minutes)
     )
-    keys = [Key(log.created_at, log.pk) for log in ordered]
+    keys = [Cursor(log.created_at, log.pk) for log in ordered]
     with connection.cursor() as cursor:
-        cursor.execute(f"DELETE FROM logs_rollup WHERE {lost}", {"hour": floor(keys[place].created_at, hour)})
-    found = candidates.candidates(Criteria(subscriptions=LANES), keys[place], is_older=is_older, limit=20)
+        cursor.execute(f"DELETE FROM logs_rollup WHERE {lost}", {"hour": bucket_floor(keys[place].created_at, hour)})
+    found = candidates.candidate_logs(SearchCriteria(subscriptions=LANES), keys[place], is_older=is_older, limit=20)
     assert found == keys[place + 1 :][:20]
 
 
 def test_many_logs_are_sorted_by_the_index(logs, monkeypatch):
-    monkeypatch.setattr(candidates, "SORTED_HERE", 3)
-    expected = [Key(log.created_at, log.pk) for log in logs if log.state == "failed"]
+    monkeypatch.setattr(candidates, "SORTED_IN_PYTHON", 3)
+    expected = [Cursor(log.created_at, log.pk) for log in logs if log.state == "failed"]
     assert walk(Finder(criteria("state=failed")), 10, is_older=True) == expected
 
 
 def test_what_only_the_logs_can_tell_is_looked_for_in_ever_more_of_them(logs, monkeypatch):
-    monkeypatch.setattr(finding, "FIRST_LOOK", 3)
-    slow = Criteria(rest=Q(duration_ms__lt=20), kinds={"state": Q(state="succeeded")})
-    expected = [Key(log.created_at, log.pk) for log in logs if log.duration_ms < 20 and log.state == "succeeded"]
+    monkeypatch.setattr(finding, "FIRST_WINDOW", 3)
+    slow = SearchCriteria(rest=Q(duration_ms__lt=20), kinds={"state": Q(state="succeeded")})
+    expected = [Cursor(log.created_at, log.pk) for log in logs if log.duration_ms < 20 and log.state == "succeeded"]
     assert walk(Finder(slow), 5, is_older=True) == expected
     assert walk(Finder(slow), 5, is_older=False) == expected[::-1]
-    assert Figures(Finder(slow)).total.number == len(expected)
-    assert not Figures(Finder(slow)).total.is_least
+    assert LogStats(Finder(slow)).total.number == len(expected)
+    assert not LogStats(Finder(slow)).total.is_least
 
 
 def test_where_time_runs_out_the_finder_says_how_far_it_looked(logs, monkeypatch):
-    monkeypatch.setattr(finding, "FIRST_LOOK", 10)
-    oldest = Finder(Criteria(rest=Q(pk=logs[-1].pk)), seconds=0)
+    monkeypatch.setattr(finding, "FIRST_WINDOW", 10)
+    oldest = Finder(SearchCriteria(rest=Q(pk=logs[-1].pk)), seconds=0)
     found = oldest.find()
     assert found.keys == []
-    assert found.looked_until == Key(logs[9].created_at, logs[9].pk)
-    assert Figures(oldest).total.is_least
-    further = Finder(Criteria(rest=Q(pk=logs[-1].pk)), seconds=60).find(found.looked_until)
+    assert found.looked_until == Cursor(logs[9].created_at, logs[9].pk)
+    assert LogStats(oldest).total.is_least
+    further = Finder(SearchCriteria(rest=Q(pk=logs[-1].pk)), seconds=60).find(found.looked_until)
     assert [key.pk for key in further.keys] == [logs[-1].pk]
 
 
 def test_the_first_look_takes_no_longer_for_who_looks_further(logs, monkeypatch):
-    monkeypatch.setattr(finding, "FIRST_LOOK", 10)
-    monkeypatch.setattr(finding, "SECONDS", 0)
-    oldest = Finder(Criteria(rest=Q(pk=logs[-1].pk)), seconds=60)
-    assert (oldest.looked.is_all, oldest.looked.until) == (False, Key(logs[9].created_at, logs[9].pk))
+    monkeypatch.setattr(finding, "FIRST_WINDOW", 10)
+    monkeypatch.setattr(finding, "SEARCH_SECONDS", 0)
+    oldest = Finder(SearchCriteria(rest=Q(pk=logs[-1].pk)), seconds=60)
+    assert (oldest.looked.is_all, oldest.looked.until) == (False, Cursor(logs[9].created_at, logs[9].pk))
     assert [key.pk for key in oldest.find(oldest.looked.until).keys] == [logs[-1].pk]
 
 
 def test_facets_count_what_matches_and_their_own_other_values(logs):
-    figures = Figures(Finder(criteria("state=failed&action=edit")), {"state": "state", "cause": "cause"})
+    figures = LogStats(Finder(criteria("state=failed&action=edit")), {"state": "state", "cause": "cause"})
     failed = [log for log in logs if log.state == "failed" and log.action == "edit"]
     causes = {"timeout": 0, "http_4xx": 0}
     for log in failed:
@@ -295,7 +295,7 @@ def test_facets_count_what_matches_and_their_own_other_values(logs):
 
 
 def words(logs: list[WebhookLog], texts: dict[int, dict]) -> None:
-    make_months_of(log.pk for log in logs)
+    ensure_partitions_for(log.pk for log in logs)
     Payload.objects.bulk_create(
         Payload(log=log, event="{}", search=event_vectors(json.dumps(texts.get(index, MECANICO)), masked_keys())[0])
         for index, log in enumerate(logs)
@@ -303,22 +303,22 @@ def words(logs: list[WebhookLog], texts: dict[int, dict]) -> None:
 
 
 def test_a_rare_word_is_found_by_its_index_with_an_exact_count(logs, monkeypatch):
-    monkeypatch.setattr(finding, "FIRST_LOOK", 10)
+    monkeypatch.setattr(finding, "FIRST_WINDOW", 10)
     words(logs, {150: {"data": {"name": "Bomba P-118"}}, 299: {"data": {"url": "https://x.cl/118/y"}}})
     finder = Finder(criteria("q=118"), seconds=0)
     assert [key.pk for key in finder.find().keys] == [logs[150].pk, logs[299].pk]
-    assert (Figures(finder).total.number, Figures(finder).total.is_least) == (2, False)
-    assert [key.pk for key in finder.find(Key(logs[150].created_at, logs[150].pk)).keys] == [logs[299].pk]
+    assert (LogStats(finder).total.number, LogStats(finder).total.is_least) == (2, False)
+    assert [key.pk for key in finder.find(Cursor(logs[150].created_at, logs[150].pk)).keys] == [logs[299].pk]
     assert [key.pk for key in finder.find(is_older=False, limit=1).keys] == [logs[299].pk]
 
 
 def test_a_common_word_is_found_among_the_newest_with_a_least_count(logs, monkeypatch):
-    monkeypatch.setattr(finding, "FIRST_LOOK", 60)
-    monkeypatch.setattr(index_lookup, "RARE", 5)
+    monkeypatch.setattr(finding, "FIRST_WINDOW", 60)
+    monkeypatch.setattr(index_lookup, "MAX_INDEX_HITS", 5)
     words(logs, {})
     finder = Finder(criteria("q=mecanico"))
     assert [key.pk for key in finder.find().keys] == [log.pk for log in logs[:51]]
-    total = Figures(finder).total
+    total = LogStats(finder).total
     assert (total.number, total.is_least, str(total)) == (60, True, "≥ 60")
     assert [key.pk for key in walk(finder, 50, is_older=True)] == [log.pk for log in logs]
 

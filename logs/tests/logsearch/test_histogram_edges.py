@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.utils import timezone
 
-from logs.logsearch.histogram import MOST_BARS, STEPS, edges_around, fitting_step
+from logs.logsearch.histogram import MAX_BARS, STEPS, bucket_edges, choose_step
 
 
 def told(zone: str, start: datetime, end: datetime, step: timedelta) -> list[str]:
     with timezone.override(zone):
-        return [f"{timezone.localtime(edge):%d %H:%M %z}" for edge in edges_around(start, end, step)]
+        return [f"{timezone.localtime(edge):%d %H:%M %z}" for edge in bucket_edges(start, end, step)]
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_any_length_of_time_has_some_bars_and_not_too_many(zone):
     start = datetime(1970, 1, 1, 0, 0, 7, tzinfo=UTC)
     with timezone.override(zone):
         for length in (timedelta(seconds=1), *(step * 70 for step in STEPS), timedelta(days=136 * 365)):
-            edges = edges_around(start, start + length, fitting_step(length))
-            assert 2 <= len(edges) <= MOST_BARS + 2
+            edges = bucket_edges(start, start + length, choose_step(length))
+            assert 2 <= len(edges) <= MAX_BARS + 2
             assert edges[0] <= start < edges[1]
             assert edges[-2] < start + length <= edges[-1]

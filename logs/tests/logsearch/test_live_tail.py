@@ -8,7 +8,7 @@ import pytest
 from django.template.loader import render_to_string
 
 from logs.models import WebhookLog
-from logs.views.logs.list_page import Explorer
+from logs.views.logs.list_page import LogListPage
 
 from ..factories import SUBSCRIPTION, import_logs, log_document, make_company, make_subscription
 
@@ -46,7 +46,7 @@ def tail(rf, user, query="", is_on=True) -> str:
     request = rf.get(f"/logs/?{query}")
     request.user = user
     request.COOKIES["tail"] = "on" if is_on else "off"
-    return render_to_string("logs/list/_tail.html", {"explorer": Explorer(request.GET, user)}, request=request)
+    return render_to_string("logs/list/_tail.html", {"explorer": LogListPage(request.GET, user)}, request=request)
 
 
 def asking(region: str) -> str:

@@ -9,19 +9,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from logs.logsearch.field_help import FIELD_WORDS
-from logs.logsearch.fields import CHOICES, FIELDS
+from logs.logsearch.field_help import FIELD_HELP
+from logs.logsearch.fields import CHOICE_FIELDS, SEARCH_FIELDS
 from logs.logsearch.query_language import (
-    MOST_CHARACTERS,
-    MOST_TERMS,
-    Choice,
-    Path,
-    Problem,
-    Query,
-    Range,
+    MAX_SEARCH_LENGTH,
+    MAX_TERMS,
+    ChoiceTerm,
+    ParseError,
+    PathTerm,
+    RangeTerm,
+    SearchQuery,
     Term,
-    Word,
-    parse,
+    TextTerm,
+    parse_search,
 )
 from logs.payloads.masking import DEFAULT_MASKED_KEYS, MaskedKeys
 
@@ -29,8 +29,8 @@ KEYS = MaskedKeys(DEFAULT_MASKED_KEYS)
 PK = "62742dd824c886d54e60f02b"
 
 
-def read(text: str) -> Query:
-    return parse(text, KEYS)
+def read(text: str) -> SearchQuery:
+    return parse_search(text, KEYS)
 
 
 def said(term: Term) -> dict:
@@ -38,20 +38,20 @@ def said(term: Term) -> dict:
     return {name: value for name, value in asdict(term).items() if name not in ("start", "end")}
 
 
-def word(text: str, *tokens: str, no: bool = False, quoted: bool = False, response: bool = False) -> Word:
-    return Word(0, 0, no, text=text, tokens=tokens or (text,), is_quoted=quoted, only_response=response)
+def word(text: str, *tokens: str, no: bool = False, quoted: bool = False, response: bool = False) -> TextTerm:
+    return TextTerm(0, 0, no, text=text, tokens=tokens or (text,), is_quoted=quoted, only_response=response)
 
 
-def path(*steps: str, text: str, of: tuple[str, ...] = (), no: bool = False, quoted: bool = False) -> Path:
-    return Path(0, 0, no, text=text, tokens=of or (text,), is_quoted=quoted, steps=steps)
+def path(*steps: str, text: str, of: tuple[str, ...] = (), no: bool = False, quoted: bool = False) -> PathTerm:
+    return PathTerm(0, 0, no, text=text, tokens=of or (text,), is_quoted=quoted, steps=steps)
 
 
-def choice(name: str, *values: str, no: bool = False) -> Choice:
-    return Choice(0, 0, no, name, values)
+def choice(name: str, *values: str, no: bool = False) -> ChoiceTerm:
+    return ChoiceTerm(0, 0, no, name, values)
 
 
-def span(name: str, low: float | None, high: float | None, *, out: bool = False, no: bool = False) -> Range:
-    return Range(0, 0, no, name, low, high, out and low is not None, out and high is not None)
+def span(name: str, low: float | None, high: float | None, *, out: bool = False, no: bool = False) -> RangeTerm:
+    return RangeTerm(0, 0, no, name, low, high, out and low is not None, out and high is not None)
 
 
 WORDS = {
@@ -155,8 +155,8 @@ def test_a_text_is_read_into_terms(text, terms):
 
 
 def test_every_field_and_every_value_of_a_choice_is_among_these():
-    assert {text.lstrip("-").partition(":")[0].lower() for text in FIELD_VALUES} >= set(FIELDS)
-    for name, values in CHOICES.items():
+    assert {text.lstrip("-").partition(":")[0].lower() for text in FIELD_VALUES} >= set(SEARCH_FIELDS)
+    for name, values in CHOICE_FIELDS.items():
         for spelling, value in values.items():
             assert [said(term) for term in read(f"{name}:{spelling}").terms] == [said(choice(name, value))]
 
@@ -218,29 +218,31 @@ def test_each_wrong_term_is_told_and_the_others_are_read():
 
 
 def test_more_terms_than_are_taken_are_a_problem_and_not_left_out():
-    text = " ".join(f"word{number}" for number in range(MOST_TERMS))
-    assert (len(read(text).terms), read(text).problems) == (MOST_TERMS, [])
+    text = " ".join(f"word{number}" for number in range(MAX_TERMS))
+    assert (len(read(text).terms), read(text).problems) == (MAX_TERMS, [])
     longer = f"{text} one more"
-    assert read(longer).problems == [Problem(len(text) + 1, len(longer), "The search ends here: it may have 20 terms.")]
-
-
-def test_more_characters_than_are_taken_are_a_problem_and_not_left_out():
-    assert read("x" * MOST_CHARACTERS).problems == []
-    assert read("x" * MOST_CHARACTERS + " yz").problems == [
-        Problem(MOST_CHARACTERS, MOST_CHARACTERS + 3, "The search ends here: it may have 500 characters.")
+    assert read(longer).problems == [
+        ParseError(len(text) + 1, len(longer), "The search ends here: it may have 20 terms.")
     ]
 
 
-@pytest.mark.parametrize("words", FIELD_WORDS, ids=lambda words: words.name)
+def test_more_characters_than_are_taken_are_a_problem_and_not_left_out():
+    assert read("x" * MAX_SEARCH_LENGTH).problems == []
+    assert read("x" * MAX_SEARCH_LENGTH + " yz").problems == [
+        ParseError(MAX_SEARCH_LENGTH, MAX_SEARCH_LENGTH + 3, "The search ends here: it may have 500 characters.")
+    ]
+
+
+@pytest.mark.parametrize("words", FIELD_HELP, ids=lambda words: words.name)
 def test_each_example_of_the_help_is_one_of_its_field(words):
     for example in words.examples:
         (term,) = read(example).terms
-        name = "data" if isinstance(term, Path) else "response" if isinstance(term, Word) else term.name
+        name = "data" if isinstance(term, PathTerm) else "response" if isinstance(term, TextTerm) else term.name
         assert name == words.name
 
 
 def test_the_help_tells_of_every_field():
-    assert {words.name for words in FIELD_WORDS} == {*FIELDS, "data"}
+    assert {words.name for words in FIELD_HELP} == {*SEARCH_FIELDS, "data"}
 
 
 README = FilePath(__file__).parents[3] / "README.md"
@@ -258,7 +260,9 @@ def test_the_examples_of_the_readme_can_be_read():
 
 
 # Texts that look like the language, and any others.
-_names = st.sampled_from([*FIELDS, "data", "data.a", "/data/a~1b", "data.password", "colour", "10", "https", "ñ"])
+_names = st.sampled_from(
+    [*SEARCH_FIELDS, "data", "data.a", "/data/a~1b", "data.password", "colour", "10", "https", "ñ"]
+)
 _values = st.one_of(
     st.sampled_from(["failed", "409", ">2s", "1..3", "//x", '"a b"', '"a', "a,b", '"a,b",c', PK, "", '""', "-", "𝔸🚚"]),
     st.text(max_size=8),
@@ -292,5 +296,5 @@ def test_the_pieces_of_the_terms_read_again_say_the_same(text):
 @settings(deadline=None)
 @given(_texts)
 def test_no_term_leads_under_a_masked_key(text):
-    paths = [term for term in read(text).terms if isinstance(term, Path)]
+    paths = [term for term in read(text).terms if isinstance(term, PathTerm)]
     assert not any(KEYS.matches(step) for term in paths for step in term.steps)

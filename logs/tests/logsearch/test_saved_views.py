@@ -287,7 +287,7 @@ def test_an_old_number_stands_until_the_page_has_asked_for_a_new_one(client, ope
     make_log()
     save(client, "Broken", is_pinned="on")
     client.get("/views/counts/")
-    monkeypatch.setattr("logs.logsearch.saved_views.FRESH", 0)
+    monkeypatch.setattr("logs.logsearch.saved_views.FRESH_SECONDS", 0)
     make_log(1)
     page = text(client, "/subscriptions/")
     assert ">1</span>" in page

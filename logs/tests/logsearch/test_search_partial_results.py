@@ -11,7 +11,7 @@ import pytest
 from django.template.loader import render_to_string
 from django.urls import reverse
 
-from logs.db.cursor_pagination import Key
+from logs.db.cursor_pagination import Cursor
 from logs.logsearch import finder as finding
 from logs.logsearch import index_lookup
 from logs.views.logs import list_page
@@ -23,7 +23,7 @@ LOGS = reverse("logs:webhook_log_list")
 
 def looked(rf, number: int, seconds: float, *, looks_back: bool = True, is_before: bool = False) -> str:
     """The words of the page with so many logs, and the address of its link."""
-    until = Key(datetime(2026, 11, 3, 14, 5, tzinfo=UTC), "f" * 24)
+    until = Cursor(datetime(2026, 11, 3, 14, 5, tzinfo=UTC), "f" * 24)
     page = SimpleNamespace(logs=[object()] * number, looked_until=until, further_cursor="1~f", is_before=is_before)
     finder = SimpleNamespace(seconds=seconds)
     explorer = SimpleNamespace(page=page, finder=finder, looks_back=looks_back)
@@ -54,8 +54,8 @@ def test_the_page_before_looks_further_to_what_is_before(rf):
 @pytest.fixture
 def without_time(monkeypatch):
     """A first look at two logs is all that there is time for, unless somebody asks to look further."""
-    monkeypatch.setattr(finding, "FIRST_LOOK", 2)
-    monkeypatch.setattr(index_lookup.ByIndex, "ids", None)
+    monkeypatch.setattr(finding, "FIRST_WINDOW", 2)
+    monkeypatch.setattr(index_lookup.IndexLookup, "ids", None)
     finder = list_page.Finder
     monkeypatch.setattr(list_page, "Finder", lambda criteria, seconds=0.0: finder(criteria, seconds=seconds))
 

@@ -9,7 +9,7 @@ import pytest
 from django.template.loader import render_to_string
 from django.urls import reverse
 
-from logs.logsearch.query_language import Problem, parse
+from logs.logsearch.query_language import ParseError, parse_search
 from logs.payloads.masking import masked_keys
 from logs.templatetags.search_help import pieces
 
@@ -19,7 +19,7 @@ LOGS = reverse("logs:webhook_log_list")
 
 
 def shown(text: str) -> str:
-    problems = parse(text, masked_keys()).problems
+    problems = parse_search(text, masked_keys()).problems
     return render_to_string("logs/list/_search_problems.html", {"text": text, "problems": problems})
 
 
@@ -67,7 +67,7 @@ def test_each_problem_says_what_is_wrong_beside_its_term():
     ],
 )
 def test_problems_may_come_in_any_order_and_lie_upon_one_another(problems, expected):
-    found = pieces("abcdef", [Problem(start, end, "") for start, end in problems])
+    found = pieces("abcdef", [ParseError(start, end, "") for start, end in problems])
     assert [f"[{piece.text}]" if piece.is_wrong else piece.text for piece in found] == expected
 
 

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logs.db.search_vectors import tsquery
-from logs.logsearch.matching import occurs
-from logs.logsearch.query_language import Path, Word, parse
+from logs.logsearch.matching import term_matches
+from logs.logsearch.query_language import PathTerm, TextTerm, parse_search
 from logs.models import Payload
 from logs.payloads.masking import DEFAULT_MASKED_KEYS, MaskedKeys, mask_text
 from logs.payloads.tokens import search_tokens
@@ -41,14 +41,14 @@ EVENT = {
 RESPONSE = mask_text('{"error": "bad gateway", "token": "hidden treasure"}', KEYS)
 
 
-def term_of(text: str) -> Word | Path:
-    (term,) = parse(text, KEYS).terms
-    assert isinstance(term, Word | Path)
+def term_of(text: str) -> TextTerm | PathTerm:
+    (term,) = parse_search(text, KEYS).terms
+    assert isinstance(term, TextTerm | PathTerm)
     return term
 
 
 def found(text: str, event=EVENT, response: str = RESPONSE) -> bool:
-    return occurs(term_of(text), event, response, KEYS)
+    return term_matches(term_of(text), event, response, KEYS)
 
 
 @pytest.mark.parametrize(
@@ -167,8 +167,10 @@ def test_a_term_is_not_found(text):
 )
 @pytest.mark.parametrize("is_quoted", [True, False])
 def test_nothing_is_found_under_a_masked_key_even_where_a_term_leads_there(steps, is_quoted):
-    term = Path(0, 1, False, text="hidden treasure", tokens=("hidden", "treasure"), is_quoted=is_quoted, steps=steps)
-    assert not occurs(term, EVENT, "", KEYS)
+    term = PathTerm(
+        0, 1, False, text="hidden treasure", tokens=("hidden", "treasure"), is_quoted=is_quoted, steps=steps
+    )
+    assert not term_matches(term, EVENT, "", KEYS)
 
 
 def test_without_an_event_only_the_response_is_looked_at():
@@ -203,13 +205,13 @@ _queries = st.one_of(
 @given(st.fixed_dictionaries({"data": _values}), _queries)
 def test_what_occurs_is_in_the_index_and_single_words_of_the_index_occur(event, text):
     words = search_tokens(event, KEYS)
-    for term in parse(text, KEYS).terms:
-        if isinstance(term, Word):
+    for term in parse_search(text, KEYS).terms:
+        if isinstance(term, TextTerm):
             in_index = all(any(_is_asked_for(word, token) for word in words) for token in term.index_words)
-            does = occurs(term, event, "", KEYS)
+            does = term_matches(term, event, "", KEYS)
             assert does == in_index if term.is_index_enough else not does or in_index
             wording = {"text": term.text, "tokens": term.tokens, "is_quoted": term.is_quoted}
-            assert occurs(Path(0, 1, False, steps=("data",), **wording), event, "", KEYS) == does
+            assert term_matches(PathTerm(0, 1, False, steps=("data",), **wording), event, "", KEYS) == does
 
 
 def _is_asked_for(word: str, token: str) -> bool:
@@ -227,4 +229,4 @@ def test_the_index_of_the_database_says_the_same(text):
     stored = {**log_document()["event"], **EVENT}
     term = term_of(text)
     is_in_index = Payload.objects.filter(search__matches=tsquery(term.index_words)).exists()
-    assert occurs(term, stored, "", KEYS) == is_in_index
+    assert term_matches(term, stored, "", KEYS) == is_in_index

@@ -15,9 +15,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from logs.cotalker.outcomes import Cause
 from logs.delivery import database
-from logs.delivery.attempt_metrics import BUCKETS, Counts, save
-from logs.delivery.http_client import Outcome
-from logs.models import DeliveryCount, Subscription, Turn, UnmatchedCount, WebhookLog, Worker
+from logs.delivery.attempt_metrics import DURATION_BUCKETS, AttemptCounts, store_counts
+from logs.delivery.http_client import SendOutcome
+from logs.models import DeliveryCount, Priority, Subscription, UnmatchedCount, WebhookLog, Worker
 from logs.monitoring import metrics
 
 from ..factories import SUBSCRIPTION, make_company, make_log, make_subscription
@@ -51,21 +51,21 @@ def wait_in_lane(number: int, lane: str = SUBSCRIPTION, **columns) -> None:
     log = make_log(number, subscription=lane)
     due = {
         "next_attempt_at": Now() - timedelta(minutes=number),
-        "turn": Turn.WAITING,
+        "turn": Priority.WAITING,
         "position": number,
         "tries_left": 3,
     }
     WebhookLog.objects.filter(pk=log.pk).update(**due | columns)
 
 
-def outcome(milliseconds: int, cause: str = "") -> Outcome:
-    return Outcome(None if cause else 200, "", cause, milliseconds)
+def outcome(milliseconds: int, cause: str = "") -> SendOutcome:
+    return SendOutcome(None if cause else 200, "", cause, milliseconds)
 
 
-def save_counts(counts: Counts) -> None:
+def save_counts(counts: AttemptCounts) -> None:
     async def run() -> None:
         async with AsyncExitStack() as stack:
-            await save(await database.connect(stack), counts)
+            await store_counts(await database.connect(stack), counts)
 
     asyncio.run(run())
 
@@ -104,7 +104,7 @@ def test_blocked_lanes_by_their_reason(scrape):
     make_subscription(OTHERS[1], is_active=False)
     make_subscription(OTHERS[2], is_active=False, is_draining=True)
     wait_in_lane(30)
-    wait_in_lane(1, OTHERS[0], turn=Turn.BETWEEN_TRIES, next_attempt_at=Now() + timedelta(minutes=1))
+    wait_in_lane(1, OTHERS[0], turn=Priority.BETWEEN_TRIES, next_attempt_at=Now() + timedelta(minutes=1))
     wait_in_lane(20, OTHERS[1])
     wait_in_lane(5, OTHERS[2])
     found = scrape()
@@ -118,12 +118,12 @@ def test_blocked_lanes_by_their_reason(scrape):
 def test_what_waits_behind_a_log_between_tries_grows_old(scrape):
     make_subscription()
     wait_in_lane(7)
-    wait_in_lane(1, turn=Turn.BETWEEN_TRIES, next_attempt_at=Now() + timedelta(minutes=1))
+    wait_in_lane(1, turn=Priority.BETWEEN_TRIES, next_attempt_at=Now() + timedelta(minutes=1))
     assert 420 <= scrape()["cotadmin_oldest_waiting_seconds"] < 480
 
 
 def test_a_big_table_is_not_counted_to_its_end(scrape, monkeypatch):
-    monkeypatch.setattr(metrics, "COUNTED", 2)
+    monkeypatch.setattr(metrics, "MAX_COUNTED", 2)
     make_subscription()
     for number in (1, 2, 3):
         wait_in_lane(number)
@@ -131,7 +131,7 @@ def test_a_big_table_is_not_counted_to_its_end(scrape, monkeypatch):
 
 
 def test_tries_are_counted_by_result_and_cause_and_timed(scrape):
-    counts = Counts()
+    counts = AttemptCounts()
     for milliseconds in (0, 50, 51, 20_000, 20_001):
         counts.add(outcome(milliseconds))
     counts.add(outcome(5000, Cause.TIMEOUT))
@@ -143,7 +143,10 @@ def test_tries_are_counted_by_result_and_cause_and_timed(scrape):
     assert found["cotadmin_attempts_total result=failed cause=http_5xx"] == 1
     assert found["cotadmin_attempts_total result=failed cause=dns"] == 0
     assert found["cotadmin_attempt_seconds_sum result=success"] == pytest.approx(40.102)
-    steps = {bound: found[f"cotadmin_attempt_seconds_bucket result=success le={bound}"] for bound in (*BUCKETS, "+Inf")}
+    steps = {
+        bound: found[f"cotadmin_attempt_seconds_bucket result=success le={bound}"]
+        for bound in (*DURATION_BUCKETS, "+Inf")
+    }
     assert (steps[0.05], steps[0.1], steps[10.0], steps[20.0], steps["+Inf"]) == (2, 3, 3, 4, 5)
     assert found["cotadmin_attempt_seconds_count result=failed"] == 2
     assert found["cotadmin_attempt_seconds_bucket result=failed le=5.0"] == 2
@@ -151,7 +154,7 @@ def test_tries_are_counted_by_result_and_cause_and_timed(scrape):
 
 def test_counts_of_workers_add_up(scrape):
     for _worker in range(3):
-        counts = Counts()
+        counts = AttemptCounts()
         counts.add(outcome(100))
         save_counts(counts)
         save_counts(counts)  # nothing new
@@ -166,10 +169,10 @@ def test_what_could_not_be_saved_is_saved_the_next_time():
             counts.add(outcome(60))  # counted meanwhile
             raise psycopg.OperationalError
 
-    counts = Counts()
+    counts = AttemptCounts()
     counts.add(outcome(60))
     with pytest.raises(psycopg.OperationalError):
-        asyncio.run(save(Broken(), counts))
+        asyncio.run(store_counts(Broken(), counts))
     save_counts(counts)
     assert DeliveryCount.objects.get().attempts == 2
 

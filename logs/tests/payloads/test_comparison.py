@@ -4,16 +4,16 @@ import json
 
 import pytest
 
-from logs.payloads.comparison import Difference, compare
-from logs.payloads.json_tree import parse
+from logs.payloads.comparison import Difference, compare_payloads
+from logs.payloads.json_tree import parse_json
 from logs.payloads.masking import DEFAULT_MASKED_KEYS, MASK, MaskedKeys
 
 KEYS = MaskedKeys(DEFAULT_MASKED_KEYS)
 
 
 def differences(this, that, **limit):
-    events = (parse(json.dumps({"data": data})) for data in (this, that))
-    return compare(*events, KEYS, **limit)
+    events = (parse_json(json.dumps({"data": data})) for data in (this, that))
+    return compare_payloads(*events, KEYS, **limit)
 
 
 @pytest.mark.parametrize(
@@ -105,4 +105,4 @@ def test_only_so_many_differences_are_listed_and_it_is_said_that_there_are_more(
 
 @pytest.mark.parametrize(("this", "that"), [(None, None), ([], {}), ({}, {"data": None})])
 def test_events_without_data_do_not_differ(this, that):
-    assert compare(this, that, KEYS).differences == []
+    assert compare_payloads(this, that, KEYS).differences == []

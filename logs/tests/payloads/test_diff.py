@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from logs.payloads.diff import Change, changed_pointers, changes
-from logs.payloads.json_tree import parse, resolve
+from logs.payloads.diff import Change, changed_pointers, iter_changes
+from logs.payloads.json_tree import parse_json, resolve_pointer
 from logs.payloads.masking import DEFAULT_MASKED_KEYS, MASK, MaskedKeys
 
 from ..factories import SAMPLES
@@ -14,12 +14,12 @@ KEYS = MaskedKeys(DEFAULT_MASKED_KEYS)
 
 
 def rows(diff) -> list[Change]:
-    return changes(parse(json.dumps({"diff": diff})), KEYS)
+    return iter_changes(parse_json(json.dumps({"diff": diff})), KEYS)
 
 
 def test_the_published_edit():
-    event = parse((SAMPLES / "event_user_edit.json").read_text())
-    names, last_name, properties = changes(event, KEYS)
+    event = parse_json((SAMPLES / "event_user_edit.json").read_text())
+    names, last_name, properties = iter_changes(event, KEYS)
     assert (names.pointer, names.kind, names.previous, names.changed_to) == (
         "/name/names",
         "changed",
@@ -97,10 +97,10 @@ def test_long_values_are_folded_to_about_where_they_differ():
 
 def test_each_value_has_its_place_in_the_event():
     text = '{"diff":{"/a/b":{"previous":"x","changedTo":"y"},"odd":"z"}}'
-    pair, odd = changes(parse(text), KEYS)
-    assert resolve(parse(text), pair.previous_place) == "x"
-    assert resolve(parse(text), pair.changed_to_place) == "y"
-    assert resolve(parse(text), odd.changed_to_place) == "z"
+    pair, odd = iter_changes(parse_json(text), KEYS)
+    assert resolve_pointer(parse_json(text), pair.previous_place) == "x"
+    assert resolve_pointer(parse_json(text), pair.changed_to_place) == "y"
+    assert resolve_pointer(parse_json(text), odd.changed_to_place) == "z"
 
 
 def test_masked_fields_are_masked_in_both_columns():
@@ -133,10 +133,10 @@ def test_a_diff_of_the_whole_object_and_one_without_a_slash_have_their_places():
 
 @pytest.mark.parametrize("event", [None, [], {}, {"diff": None}, {"diff": []}, {"diff": {}}])
 def test_an_event_without_a_diff_has_no_changes(event):
-    assert changes(event, KEYS) == []
+    assert iter_changes(event, KEYS) == []
     assert changed_pointers(event) == frozenset()
 
 
 def test_numbers_keep_their_spelling():
-    [row] = changes(parse('{"diff":{"/n":{"previous":1.10,"changedTo":[2e3]}}}'), KEYS)
+    [row] = iter_changes(parse_json('{"diff":{"/n":{"previous":1.10,"changedTo":[2e3]}}}'), KEYS)
     assert (row.previous, row.changed_to) == ("1.10", "[2e3]")

@@ -7,7 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logs.payloads.escapes import with_placeholders
-from logs.payloads.json_tree import Number, PointerError, as_json, children, node, parse, pointer_to, resolve, whole
+from logs.payloads.json_tree import (
+    PointerError,
+    RawNumber,
+    build_node,
+    child_chunk,
+    parse_json,
+    pointer_to,
+    resolve_pointer,
+    to_json,
+    value_text,
+)
 from logs.payloads.masking import DEFAULT_MASKED_KEYS, MASK, MaskedKeys
 
 KEYS = MaskedKeys(DEFAULT_MASKED_KEYS)
@@ -19,13 +29,13 @@ DOCUMENTS = st.recursive(
 
 @pytest.mark.parametrize("text", ["1.10", "1e5", "12345678901234567890", "-0.0", "1E+2"])
 def test_numbers_are_shown_as_they_were_written(text):
-    [shown] = children(parse(f'{{"n": {text}}}'), "", keys=KEYS).nodes
+    [shown] = child_chunk(parse_json(f'{{"n": {text}}}'), "", keys=KEYS).nodes
     assert (shown.kind, shown.text) == ("number", text)
 
 
 def test_each_kind_of_value_has_its_node():
-    value = parse('{"o":{"a":1},"l":[1,2],"s":"x","t":true,"z":null,"e":{},"password":"p"}')
-    shown = {one.key: (one.kind, one.text, one.size) for one in children(value, "", keys=KEYS).nodes}
+    value = parse_json('{"o":{"a":1},"l":[1,2],"s":"x","t":true,"z":null,"e":{},"password":"p"}')
+    shown = {one.key: (one.kind, one.text, one.size) for one in child_chunk(value, "", keys=KEYS).nodes}
     assert shown == {
         "o": ("object", "", 1),
         "l": ("array", "", 2),
@@ -38,8 +48,8 @@ def test_each_kind_of_value_has_its_node():
 
 
 def test_a_hundred_children_come_at_a_time():
-    value = parse("[" + ",".join(map(str, range(250))) + "]")
-    first, second, last = (children(value, "", keys=KEYS, start=start) for start in (0, 100, 200))
+    value = parse_json("[" + ",".join(map(str, range(250))) + "]")
+    first, second, last = (child_chunk(value, "", keys=KEYS, start=start) for start in (0, 100, 200))
     assert [chunk.next_start for chunk in (first, second, last)] == [100, 200, None]
     assert [len(chunk.nodes) for chunk in (first, second, last)] == [100, 100, 50]
     assert last.nodes[-1].pointer == "/249"
@@ -47,16 +57,16 @@ def test_a_hundred_children_come_at_a_time():
 
 
 def test_a_long_string_is_cut_and_given_whole_on_request():
-    value = parse('{"s": "' + "x" * 501 + '"}')
-    [shown] = children(value, "", keys=KEYS).nodes
+    value = parse_json('{"s": "' + "x" * 501 + '"}')
+    [shown] = child_chunk(value, "", keys=KEYS).nodes
     assert (len(shown.text), shown.is_cut, shown.length) == (500, True, 501)
-    assert whole(value, "/s", KEYS) == "x" * 501
+    assert value_text(value, "/s", KEYS) == "x" * 501
 
 
 @given(DOCUMENTS)
 def test_every_node_is_found_again_by_its_pointer(document):
     def walk(value, pointer):
-        assert resolve(document, pointer) == value
+        assert resolve_pointer(document, pointer) == value
         items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
         for key, item in items:
             walk(item, pointer_to(pointer, key))
@@ -69,46 +79,46 @@ def test_every_node_is_found_again_by_its_pointer(document):
 )
 def test_a_pointer_that_leads_nowhere_is_an_error(pointer):
     with pytest.raises(PointerError):
-        resolve(parse('{"list":[1,2],"s":"x"}'), pointer)
+        resolve_pointer(parse_json('{"list":[1,2],"s":"x"}'), pointer)
 
 
 def test_what_is_under_a_masked_key_is_out_of_reach():
-    value = parse(
+    value = parse_json(
         '{"token":{"deep":{"x":"hidden"}},"diff":{"/a/password":{"previous":"hidden"}},"j":"{\\"secret\\":\\"hidden\\"}"}'
     )
     for pointer in ("/token", "/token/deep", "/diff/~1a~1password"):
         with pytest.raises(PointerError, match="masked"):
-            children(value, pointer, keys=KEYS)
+            child_chunk(value, pointer, keys=KEYS)
     for pointer in ("/token", "/token/deep/x", "/token/not-there"):
         with pytest.raises(PointerError, match="masked"):
-            whole(value, pointer, KEYS)
-    shown = children(value, "", keys=KEYS).nodes + children(value, "/diff", keys=KEYS).nodes
+            value_text(value, pointer, KEYS)
+    shown = child_chunk(value, "", keys=KEYS).nodes + child_chunk(value, "/diff", keys=KEYS).nodes
     assert "hidden" not in repr(shown)
 
 
 def test_revealing_shows_what_is_asked_for_and_nothing_beside_it():
-    value = parse('{"token":{"a":1.10},"password":"p"}')
-    revealed = node(value, "/token", keys=KEYS, revealed=frozenset(["/token"]))
+    value = parse_json('{"token":{"a":1.10},"password":"p"}')
+    revealed = build_node(value, "/token", keys=KEYS, revealed=frozenset(["/token"]))
     assert revealed.text == '{"a":1.10}'
-    assert node(value, "/password", keys=KEYS, revealed=frozenset(["/token"])).text == MASK
+    assert build_node(value, "/password", keys=KEYS, revealed=frozenset(["/token"])).text == MASK
 
 
 @pytest.mark.parametrize("number", ["1e400", "1" * 5000])
 def test_a_number_beyond_any_limit_is_revealed_as_it_was_written(number):
-    value = parse(f'{{"token":[{number}]}}')
-    assert node(value, "/token", keys=KEYS, revealed=frozenset(["/token"])).text == f"[{number}]"
+    value = parse_json(f'{{"token":[{number}]}}')
+    assert build_node(value, "/token", keys=KEYS, revealed=frozenset(["/token"])).text == f"[{number}]"
 
 
 def test_a_long_string_is_revealed_whole():
-    value, revealed = parse('{"privateKey":"' + "x" * 501 + '"}'), frozenset(["/privateKey"])
-    shown = node(value, "/privateKey", keys=KEYS, revealed=revealed)
+    value, revealed = parse_json('{"privateKey":"' + "x" * 501 + '"}'), frozenset(["/privateKey"])
+    shown = build_node(value, "/privateKey", keys=KEYS, revealed=revealed)
     assert (shown.text, shown.is_cut) == ("x" * 501, False)
 
 
 def test_json_in_a_string_is_masked_also_behind_spaces():
-    value = parse('{"s":" \\n{\\"password\\":\\"hidden\\"}"}')
-    [shown] = children(value, "", keys=KEYS).nodes
-    assert shown.text == whole(value, "/s", KEYS) == f' \n{{"password":"{MASK}"}}'
+    value = parse_json('{"s":" \\n{\\"password\\":\\"hidden\\"}"}')
+    [shown] = child_chunk(value, "", keys=KEYS).nodes
+    assert shown.text == value_text(value, "/s", KEYS) == f' \n{{"password":"{MASK}"}}'
 
 
 @given(DOCUMENTS)
@@ -116,18 +126,18 @@ def test_a_value_is_written_as_the_json_it_was_read_from(document):
     """With ␀ for NUL, which no text can hold."""
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
     shown = json.dumps(json.loads(with_placeholders(text)), ensure_ascii=False, separators=(",", ":"))
-    assert as_json(parse(text)) == shown
+    assert to_json(parse_json(text)) == shown
 
 
 def test_changed_places_are_marked_and_so_is_the_way_to_them():
-    value = parse('{"data":{"name":{"names":"x"},"other":1}}')
+    value = parse_json('{"data":{"name":{"names":"x"},"other":1}}')
     changed = frozenset(["/data/name/names"])
-    [data] = children(value, "", keys=KEYS, changed=changed).nodes
-    name, other = children(value, "/data", keys=KEYS, changed=changed).nodes
-    [names] = children(value, "/data/name", keys=KEYS, changed=changed).nodes
+    [data] = child_chunk(value, "", keys=KEYS, changed=changed).nodes
+    name, other = child_chunk(value, "/data", keys=KEYS, changed=changed).nodes
+    [names] = child_chunk(value, "/data/name", keys=KEYS, changed=changed).nodes
     assert (data.has_changes_below, name.has_changes_below, other.has_changes_below) == (True, True, False)
     assert (names.is_changed, other.is_changed) == (True, False)
 
 
 def test_a_number_is_no_string_that_could_be_shown_whole():
-    assert isinstance(parse("1"), Number)
+    assert isinstance(parse_json("1"), RawNumber)

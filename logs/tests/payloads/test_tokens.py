@@ -7,7 +7,7 @@ import pytest
 from logs.db import search_vectors
 from logs.db.search_vectors import event_vectors
 from logs.payloads.masking import DEFAULT_MASKED_KEYS, MaskedKeys
-from logs.payloads.tokens import WORD_LENGTH, as_written, indexed, search_tokens, words_in
+from logs.payloads.tokens import MAX_TOKEN_LENGTH, index_tokens, parse_keeping_numbers, search_tokens, words_of
 
 KEYS = MaskedKeys(DEFAULT_MASKED_KEYS)
 
@@ -73,7 +73,7 @@ def test_what_is_masked_is_not_found_behind_what_is_encoded(text, wrap):
 
 
 def test_fractions_are_found_as_they_are_written():
-    assert search_tokens(as_written('{"a": 1.50, "b": 1e20, "c": -0.25, "d": 7}'), KEYS) == [
+    assert search_tokens(parse_keeping_numbers('{"a": 1.50, "b": 1e20, "c": -0.25, "d": 7}'), KEYS) == [
         "1",
         "50",
         "1e20",
@@ -84,7 +84,7 @@ def test_fractions_are_found_as_they_are_written():
 
 
 def test_a_vector_takes_so_many_words_and_an_event_so_many_vectors(monkeypatch):
-    monkeypatch.setattr(search_vectors, "BYTES_LIMIT", 12)
+    monkeypatch.setattr(search_vectors, "MAX_VECTOR_BYTES", 12)
     texts = ("four four four five", "four fives жжж x ж1 a1", "a1 " * 9)
     vectors = [event_vectors(json.dumps(text.split()), KEYS) for text in texts]
     assert vectors == [
@@ -98,7 +98,7 @@ def test_a_vector_takes_so_many_words_and_an_event_so_many_vectors(monkeypatch):
 
 
 def test_a_long_word_is_cut():
-    assert search_tokens("x" * 1000, KEYS) == ["x" * WORD_LENGTH]
+    assert search_tokens("x" * 1000, KEYS) == ["x" * MAX_TOKEN_LENGTH]
 
 
 @pytest.mark.parametrize(
@@ -111,9 +111,9 @@ def test_a_long_word_is_cut():
         ("x", ["x"], []),
         ("--", [], []),
         ("a@b.cl", ["a", "b", "cl"], ["cl"]),
-        ("x" * 100, ["x" * 100], ["x" * WORD_LENGTH]),
+        ("x" * 100, ["x" * 100], ["x" * MAX_TOKEN_LENGTH]),
     ],
 )
 def test_a_query_has_all_of_its_words_and_an_index_nearly_all(query, words, in_index):
-    assert words_in(query) == words
-    assert indexed(words) == in_index
+    assert words_of(query) == words
+    assert index_tokens(words) == in_index

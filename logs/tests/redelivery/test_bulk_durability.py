@@ -6,8 +6,8 @@ from itertools import groupby
 
 import pytest
 
-from logs.models import Canary, Outcome, Run, RunState, State, Subscription, WebhookLog
-from logs.redelivery.controls import stop
+from logs.models import BulkRedeliveryState, ItemOutcome, RolloutPolicy, Run, State, Subscription, WebhookLog
+from logs.redelivery.controls import stop_bulk
 
 from ..bulk_redeliveries import numbers, plan_logs, start_run
 from ..factories import import_logs, log_document, make_company, make_subscription, make_waiting_log
@@ -58,7 +58,7 @@ def make_failed_logs(receiver, company=None, first: int = 0) -> list[WebhookLog]
 
 def finished(run: Run) -> bool:
     run.refresh_from_db()
-    return run.state == RunState.FINISHED
+    return run.state == BulkRedeliveryState.FINISHED
 
 
 def first_arrivals_by_lane(receiver) -> dict[str, list[str]]:
@@ -69,7 +69,7 @@ def first_arrivals_by_lane(receiver) -> dict[str, list[str]]:
 
 def test_after_crashes_exactly_the_planned_logs_have_arrived_each_at_least_once(start_worker, operator, receiver):
     planned = make_failed_logs(receiver)
-    run = start_run(operator, planned, canary=Canary.STEPS)
+    run = start_run(operator, planned, canary=RolloutPolicy.STEPS)
     for arrived in (20, 90):
         killed = start_worker()
         wait_until(lambda arrived=arrived: len(receiver.ledger) >= arrived)
@@ -81,7 +81,7 @@ def test_after_crashes_exactly_the_planned_logs_have_arrived_each_at_least_once(
     for log in planned:
         expected.setdefault(log.subscription_id, []).append(log.pk)
     assert first_arrivals_by_lane(receiver) == expected
-    assert numbers(run) == {Outcome.SUCCEEDED: len(planned)}
+    assert numbers(run) == {ItemOutcome.SUCCEEDED: len(planned)}
     assert WebhookLog.objects.filter(state=State.SUCCEEDED).count() == len(planned)
 
 
@@ -94,7 +94,7 @@ def test_the_stop_button_works_while_several_workers_send(start_worker, operator
     def stop_at_forty() -> None:
         with turn:
             if len(receiver.ledger) >= 40 and not sent_at_stop:
-                assert stop(run, by=operator)
+                assert stop_bulk(run, by=operator)
                 sent_at_stop.append(len(receiver.ledger))
 
     receiver.when_it_arrives = stop_at_forty
@@ -104,8 +104,8 @@ def test_the_stop_button_works_while_several_workers_send(start_worker, operator
     # One log of each lane may have been in flight, or have been read between a commit and the next request (docs/adr/0010).
     assert len(receiver.ledger) <= sent_at_stop[0] + 2 * LANES
     found = numbers(run)
-    assert found[Outcome.SUCCEEDED] == len(set(receiver.ids)) < len(planned)
-    assert found[Outcome.SUCCEEDED] + found[Outcome.SKIPPED] == len(planned)
+    assert found[ItemOutcome.SUCCEEDED] == len(set(receiver.ids)) < len(planned)
+    assert found[ItemOutcome.SUCCEEDED] + found[ItemOutcome.SKIPPED] == len(planned)
     assert not WebhookLog.objects.due().exists()
 
 

@@ -12,9 +12,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from logs.models import AuditEntry, Canary, Outcome, PauseReason, Run, RunState, Why
-from logs.redelivery.controls import go_on, leave_lane, pause, stop
-from logs.redelivery.dispatcher import feed
+from logs.models import AuditEntry, BulkRedeliveryState, ItemOutcome, PauseReason, RolloutPolicy, Run, SkipReason
+from logs.redelivery.controls import exclude_subscription, pause_bulk, resume_bulk, stop_bulk
+from logs.redelivery.dispatcher import dispatch
 
 from ..bulk_redeliveries import make_object_log, outcomes, plan_logs, start_run
 from ..factories import SUBSCRIPTION, make_company, make_log, make_subscription
@@ -44,7 +44,7 @@ def make_logs(numbers, subscription=SUBSCRIPTION):
 def settle(run, outcomes_, ago=timedelta(seconds=10)):
     """What a worker would have written down of the first logs of a run."""
     for number, outcome in enumerate(outcomes_, start=1):
-        is_failed = outcome == Outcome.FAILED
+        is_failed = outcome == ItemOutcome.FAILED
         run.entries.filter(number=number).update(
             outcome=outcome,
             status=503 if is_failed else 200,
@@ -61,7 +61,7 @@ def act(client, run, name, *args, follow=True):
     return client.post(reverse(f"logs:{name}", args=[run.pk, *args]), follow=follow)
 
 
-OK, BAD = Outcome.SUCCEEDED, Outcome.FAILED
+OK, BAD = ItemOutcome.SUCCEEDED, ItemOutcome.FAILED
 
 
 class TestRunPage:
@@ -99,7 +99,7 @@ class TestRunPage:
         assert "secretsecret" not in page
 
     def test_the_steps_of_the_canary_tell_where_it_stands(self, client, operator, orders):
-        run = start_run(operator, make_logs(range(20)), canary=Canary.STEPS)
+        run = start_run(operator, make_logs(range(20)), canary=RolloutPolicy.STEPS)
         settle(run, [OK])
         Run.objects.update(step=2)
         page = text_of(client.get(run.get_absolute_url()))
@@ -119,9 +119,9 @@ class TestRunPage:
     def test_it_asks_for_itself_while_it_is_open_and_not_after(self, client, operator, orders):
         run = start_run(operator, make_logs([1]))
         assert b'hx-trigger="every 1s"' in client.get(run.get_absolute_url(), headers=HTMX).content
-        pause(run, by=operator)
+        pause_bulk(run, by=operator)
         assert b'hx-trigger="every 5s"' in client.get(run.get_absolute_url(), headers=HTMX).content
-        stop(run, by=operator)
+        stop_bulk(run, by=operator)
         assert b"hx-trigger" not in client.get(run.get_absolute_url(), headers=HTMX).content
 
     @pytest.mark.parametrize("element", ["run-live", "run-parts"])
@@ -138,13 +138,13 @@ class TestRunPage:
         run = start_run(operator, [log for number, pk in enumerate(ids) for log in make_logs([number], pk)])
         page = client.get(f"{run.get_absolute_url()}?all").content.decode()
         [asked] = re.findall(r'id="run-live" hx-get="([^"]+)"', page)
-        pause(run, by=operator)
+        pause_bulk(run, by=operator)
         answer = client.get(html.unescape(asked), headers=HTMX | {"hx-target": "run-live"})
         assert len(rows_of(answer, "run-lanes")) == 10
 
     def test_with_another_state_than_was_told_all_parts_come(self, client, operator, orders):
         run = start_run(operator, make_logs([1]))
-        pause(run, by=operator)
+        pause_bulk(run, by=operator)
         address = f"{run.get_absolute_url()}?told=running"
         answer = client.get(address, headers=HTMX | {"hx-target": "run-live"}).content.decode()
         assert re.findall(r'id="(run-live|run-parts)"( hx-swap-oob="true")?', answer) == [
@@ -165,19 +165,19 @@ class TestRunPage:
     )
     def test_a_paused_run_says_why_and_has_one_button_to_go_on(self, client, operator, orders, reason, told):
         run = start_run(operator, make_logs([1]), failure_percent=20)
-        pause(run, by=None, reason=reason)
+        pause_bulk(run, by=None, reason=reason)
         page = client.get(run.get_absolute_url())
         assert told in text_of(page)
         assert page.content.decode().count(reverse("logs:run_go_on", args=[run.pk])) == 1
 
     def test_the_record_tells_who_did_what(self, client, operator, orders):
         run = start_run(operator, make_logs(range(2)))
-        pause(run, by=operator)
-        go_on(run, by=operator)
-        pause(run, by=None, reason=PauseReason.FAILURES)
-        leave_lane(run, SUBSCRIPTION, by=operator)
+        pause_bulk(run, by=operator)
+        resume_bulk(run, by=operator)
+        pause_bulk(run, by=None, reason=PauseReason.FAILURES)
+        exclude_subscription(run, SUBSCRIPTION, by=operator)
         other = start_run(operator, make_logs([5]))
-        stop(other, by=operator)
+        stop_bulk(other, by=operator)
         page = text_of(client.get(run.get_absolute_url()))
         record = page[page.index("Record ") :]
         said = ["left out Work Orders Update", "paused it: too many of the last logs failed", "let it go on"]
@@ -203,7 +203,7 @@ class TestRunPage:
     def test_a_finished_run_answers_in_one_sentence(self, client, operator, orders, outcomes_, sentence):
         run = start_run(operator, make_logs(range(2)))
         settle(run, outcomes_)
-        Run.objects.update(state=RunState.FINISHED, ended_at=timezone.now())
+        Run.objects.update(state=BulkRedeliveryState.FINISHED, ended_at=timezone.now())
         assert sentence in text_of(client.get(run.get_absolute_url()))
 
     def test_a_run_of_many_costs_as_many_queries_as_one_of_few(self, client, operator, orders):
@@ -225,9 +225,9 @@ class TestSteering:
     def test_pause_go_on_and_stop(self, client, operator, orders):
         run = start_run(operator, make_logs(range(2)))
         for name, state in (
-            ("run_pause", RunState.PAUSED),
-            ("run_go_on", RunState.RUNNING),
-            ("run_stop", RunState.STOPPED),
+            ("run_pause", BulkRedeliveryState.PAUSED),
+            ("run_go_on", BulkRedeliveryState.RUNNING),
+            ("run_stop", BulkRedeliveryState.STOPPED),
         ):
             assert act(client, run, name).redirect_chain == [(run.get_absolute_url(), 302)]
             run.refresh_from_db()
@@ -244,7 +244,7 @@ class TestSteering:
     )
     def test_a_second_click_changes_nothing_and_says_so(self, client, operator, orders, name, told):
         run = start_run(operator, make_logs([1]))
-        stop(run, by=operator)
+        stop_bulk(run, by=operator)
         recorded = AuditEntry.objects.count()
         assert told in text_of(act(client, run, name))
         assert AuditEntry.objects.count() == recorded
@@ -255,7 +255,7 @@ class TestSteering:
         run = start_run(operator, [*kept, *left])
         told = text_of(act(client, run, "run_lane_leave", OTHER))
         assert "Nothing more of this run is sent to Users to HR." in told
-        assert outcomes(run) == {kept[0].pk: ("waiting", ""), left[0].pk: (Outcome.SKIPPED, Why.LANE_LEFT)}
+        assert outcomes(run) == {kept[0].pk: ("waiting", ""), left[0].pk: (ItemOutcome.SKIPPED, SkipReason.LANE_LEFT)}
         assert "Nothing of it was left to send." in text_of(act(client, run, "run_lane_leave", OTHER))
 
     def test_a_subscription_that_is_not_in_the_run_is_not_found(self, client, operator, orders):
@@ -293,7 +293,7 @@ class TestTwoCompanies:
         assert act(client, run, "run_lane_leave", SUBSCRIPTION).status_code == 404
         for address in (LIST, "/"):
             assert "ours alone" not in text_of(client.get(address))
-        assert Run.objects.get(pk=run.pk).state == RunState.RUNNING
+        assert Run.objects.get(pk=run.pk).state == BulkRedeliveryState.RUNNING
 
     def test_a_run_over_both_is_for_those_who_belong_to_both(self, client, operator, orders, stranger, member):
         make_subscription(OTHER, company=make_company("625be93a286ef83c1c0e0000"))
@@ -310,7 +310,7 @@ class TestList:
         runs = [start_run(operator, make_logs([number]), reason=f"reason {number}") for number in range(4)]
         settle(runs[3], [BAD])
         for run in runs[1:]:
-            stop(run, by=operator)
+            stop_bulk(run, by=operator)
         rows = rows_of(client.get(LIST), "runs")
         assert [row.split(" · ")[1].split()[:3] for row in rows] == [
             ["reason", "0", "Running"],
@@ -324,7 +324,7 @@ class TestList:
         monkeypatch.setattr("logs.views.bulk_redeliveries.bulk_redeliveries.PAGE", 2)
         runs = [start_run(operator, make_logs([number]), reason=f"reason {number}") for number in range(4)]
         for run in runs[:3]:
-            stop(run, by=operator)
+            stop_bulk(run, by=operator)
         first = client.get(LIST)
         assert [row.split()[4] for row in rows_of(first, "runs")[:3]] == ["3", "2", "1"]
         more = text_of(client.get(f"{LIST}?before={runs[1].pk}", headers=HTMX))
@@ -363,7 +363,7 @@ class TestList:
         run = start_run(operator, make_logs(range(2)), reason="the morning")
         settle(run, [OK])
         assert f"Run {run.pk} · the morning Running 1 of 2 settled" in text_of(client.get("/"))
-        stop(run, by=operator)
+        stop_bulk(run, by=operator)
         assert "the morning" not in text_of(client.get("/"))
 
 
@@ -371,7 +371,7 @@ class TestOfALog:
     def test_a_log_tells_in_which_runs_it_is_and_was(self, client, operator, orders):
         [log] = make_logs([1])
         run = start_run(operator, [log])
-        stop(run, by=operator)
+        stop_bulk(run, by=operator)
         page = client.get(log.get_absolute_url())
         assert f"Re-delivery runs Run {run.pk} · the night's outage Skipped The run was stopped." in text_of(page)
         assert run.get_absolute_url().encode() in page.content
@@ -406,7 +406,7 @@ def test_a_log_that_stands_in_its_lane_again_is_pending_in_lists(client, operato
     make_subscription(url=receiver.url)
     log = make_log()
     start_run(operator, [log])
-    feed()
+    dispatch()
     log.refresh_from_db()
     assert (log.state, log.is_due) == ("failed", True)
     row = client.get(reverse("logs:webhook_log_row", args=[log.pk])).content.decode()

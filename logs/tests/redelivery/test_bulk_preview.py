@@ -15,19 +15,19 @@ from logs.cotalker import objectid
 from logs.models import (
     AuditAction,
     AuditEntry,
-    Canary,
+    BulkRedeliveryState,
     Payload,
+    RolloutPolicy,
     Run,
-    RunState,
-    Source,
-    StaleChoice,
+    SelectionSource,
+    SkipReason,
     State,
     Subscription,
+    SupersededPolicy,
     WebhookLog,
-    Why,
     Worker,
 )
-from logs.redelivery.drafts import new_run, plan
+from logs.redelivery.drafts import build_plan, create_draft
 
 from ..bulk_redeliveries import make_object_log, make_received_log, plan_logs, start_run
 from ..factories import (
@@ -64,7 +64,7 @@ def make_logs(numbers, subscription=SUBSCRIPTION):
 
 def post(client, run, **fields):
     """As the form of the page does, with the lanes that are ticked at first."""
-    data = {"lane": run.lanes, "canary": Canary.STEPS, "tries": 1, "failure_percent": 20} | fields
+    data = {"lane": run.lanes, "canary": RolloutPolicy.STEPS, "tries": 1, "failure_percent": 20} | fields
     return client.post(reverse("logs:run_start", args=[run.pk]), {k: v for k, v in data.items() if v is not None})
 
 
@@ -102,7 +102,7 @@ def test_a_plan_tells_whether_the_receiver_receives_by_now(client, operator, ord
     for state, hours in events:
         at = timezone.now() - timedelta(hours=hours)
         WebhookLog.objects.create(
-            id=objectid.new(at), subscription=orders, company=orders.company_id, created_at=at, state=state
+            id=objectid.new_objectid(at), subscription=orders, company=orders.company_id, created_at=at, state=state
         )
     [row] = rows_of(client.get(plan_logs(operator, make_logs([1])).get_absolute_url()), "plan")
     assert now in row
@@ -122,7 +122,7 @@ def test_what_is_left_out_is_counted_by_its_reason_and_listed(client, operator, 
     run = plan_logs(operator, [expired, due, fine])
     page = client.get(run.get_absolute_url())
     assert "What is left out, and why 2 logs" in text_of(page)
-    for why, log in ((Why.EXPIRED, expired), (Why.DUE, due)):
+    for why, log in ((SkipReason.EXPIRED, expired), (SkipReason.DUE, due)):
         address = f"{reverse('logs:run_ledger', args=[run.pk])}?why={why}"
         assert address in page.content.decode()
         listed = client.get(address).content.decode()
@@ -139,8 +139,8 @@ def test_a_log_that_another_run_has_taken_meanwhile_is_told_before_the_start(cli
 
 
 def test_ids_that_nobody_knows_are_shown(client, operator, orders):
-    run = new_run(Source.IDS, by=operator)
-    plan(run, [make_log().pk, "<b>not an id</b>"])
+    run = create_draft(SelectionSource.IDS, by=operator)
+    build_plan(run, [make_log().pk, "<b>not an id</b>"])
     page = client.get(run.get_absolute_url()).content.decode()
     assert "1 id is not that of a log that you may see" in page
     assert "&lt;b&gt;not an id&lt;/b&gt;" in page
@@ -157,10 +157,10 @@ class TestChoices:
         ("choices", "number"),
         [
             ({}, 1),
-            ({"stale_choice": StaleChoice.SEND}, 3),
-            ({"stale_choice": StaleChoice.REPAIR}, 4),
+            ({"stale_choice": SupersededPolicy.SEND}, 3),
+            ({"stale_choice": SupersededPolicy.REPAIR}, 4),
             ({"sends_received": "on"}, 2),
-            ({"sends_received": "on", "stale_choice": StaleChoice.REPAIR}, 4),
+            ({"sends_received": "on", "stale_choice": SupersededPolicy.REPAIR}, 4),
             ({"lane": []}, 0),
         ],
     )
@@ -168,7 +168,7 @@ class TestChoices:
         looked = post(client, run, look="1", **choices)
         assert (looked.status_code, total(looked)) == (200, number)
         run.refresh_from_db()
-        assert run.state == RunState.PLANNED
+        assert run.state == BulkRedeliveryState.PLANNED
         if number:
             assert start(client, run, number, **choices).status_code == 302
             assert run.entries.filter(outcome="waiting").count() == number
@@ -247,11 +247,11 @@ class TestCautions:
 class TestStart:
     def test_it_starts_what_was_chosen_and_goes_to_the_run(self, client, operator, orders):
         run = plan_logs(operator, make_logs(range(2)))
-        answer = start(client, run, 2, canary=Canary.ASK, tries=3, rate=5, failure_percent=10)
+        answer = start(client, run, 2, canary=RolloutPolicy.ASK, tries=3, rate=5, failure_percent=10)
         assert (answer.status_code, answer["Location"]) == (302, run.get_absolute_url())
         run.refresh_from_db()
-        assert (run.state, run.started_by, run.reason) == (RunState.RUNNING, operator, "the night's outage")
-        assert (run.canary, run.tries, run.rate, run.failure_percent) == (Canary.ASK, 3, 5, 10)
+        assert (run.state, run.started_by, run.reason) == (BulkRedeliveryState.RUNNING, operator, "the night's outage")
+        assert (run.canary, run.tries, run.rate, run.failure_percent) == (RolloutPolicy.ASK, 3, 5, 10)
         entry = AuditEntry.objects.get(action=AuditAction.RUN_STARTED)
         assert (entry.about, entry.detail) == (f"run {run.pk}", "2: the night's outage")
 
@@ -272,7 +272,7 @@ class TestStart:
         assert answer.status_code == 422
         assert "Nothing was started: the numbers have changed." in text_of(answer)
         assert total(answer) == 2
-        assert Run.objects.get(pk=run.pk).state == RunState.PLANNED
+        assert Run.objects.get(pk=run.pk).state == BulkRedeliveryState.PLANNED
 
     @pytest.mark.parametrize(
         "fields",
@@ -297,10 +297,10 @@ class TestStart:
         answer = start(client, run, 2, **fields)
         assert answer.status_code == 422
         assert "Nothing was started" in text_of(answer)
-        assert Run.objects.get(pk=run.pk).state == RunState.PLANNED
+        assert Run.objects.get(pk=run.pk).state == BulkRedeliveryState.PLANNED
 
     def test_above_a_thousand_logs_the_number_is_typed(self, client, operator, orders, monkeypatch):
-        monkeypatch.setattr("logs.forms.bulk_redelivery.TYPED_ABOVE", 3)
+        monkeypatch.setattr("logs.forms.bulk_redelivery.CONFIRM_ABOVE", 3)
         monkeypatch.setattr("logs.views.bulk_redeliveries.presenters.TYPED_ABOVE", 3)
         run = plan_logs(operator, make_logs(range(4)))
         assert "Type 4 to confirm" in text_of(client.get(run.get_absolute_url()))
@@ -320,24 +320,24 @@ class TestStart:
 
 class TestBeforeAndAfter:
     def test_a_plan_that_is_being_made_asks_for_itself(self, client, operator):
-        run = new_run(Source.FILTER, by=operator, query="state=failed")
+        run = create_draft(SelectionSource.FILTER, by=operator, query="state=failed")
         page = client.get(run.get_absolute_url())
         assert "The plan is being made." in text_of(page)
         assert b'hx-trigger="every 1s"' in page.content
-        plan(run)
+        build_plan(run)
         assert b"every 1s" not in client.get(run.get_absolute_url(), headers=HTMX).content
 
     def test_a_plan_that_could_not_be_made_says_why_and_leads_back(self, client, operator):
-        run = new_run(Source.FILTER, by=operator, query="colour=red")
-        plan(run)
+        run = create_draft(SelectionSource.FILTER, by=operator, query="colour=red")
+        build_plan(run)
         page = client.get(run.get_absolute_url())
         assert "There is no plan, and nothing was sent. colour: There is no such filter." in text_of(page)
         assert b'href="/logs/?colour=red"' in page.content
         assert start(client, run, 0)["Location"] == run.get_absolute_url()
 
     def test_nothing_to_send_says_why(self, client, operator):
-        run = new_run(Source.FILTER, by=operator, query="state=failed")
-        plan(run)
+        run = create_draft(SelectionSource.FILTER, by=operator, query="state=failed")
+        build_plan(run)
         run.refresh_from_db()
         page = text_of(client.get(run.get_absolute_url()))
         assert "There is nothing to send" in page
@@ -360,7 +360,7 @@ class TestBeforeAndAfter:
     def test_a_run_is_not_thrown_away(self, client, operator, orders):
         run = start_run(operator, make_logs([1]))
         client.post(reverse("logs:run_discard", args=[run.pk]))
-        assert Run.objects.filter(pk=run.pk, state=RunState.RUNNING).exists()
+        assert Run.objects.filter(pk=run.pk, state=BulkRedeliveryState.RUNNING).exists()
 
 
 def test_nobody_else_sees_a_plan(client, operator, orders, member):
@@ -370,7 +370,7 @@ def test_nobody_else_sees_a_plan(client, operator, orders, member):
         assert client.get(reverse(f"logs:{name}", args=[run.pk])).status_code == 404
     for name in ("run_start", "run_discard", "run_stop"):
         assert client.post(reverse(f"logs:{name}", args=[run.pk])).status_code == 404
-    assert Run.objects.get(pk=run.pk).state == RunState.PLANNED
+    assert Run.objects.get(pk=run.pk).state == BulkRedeliveryState.PLANNED
 
 
 def rows_read() -> int:

@@ -11,21 +11,21 @@ from django.utils import timezone
 
 from logs.models import (
     Attempt,
-    Canary,
+    BulkRedeliveryState,
     PauseReason,
     Payload,
+    RolloutPolicy,
     Run,
-    RunState,
-    StaleChoice,
+    SkipReason,
     State,
     Subscription,
+    SupersededPolicy,
     WebhookLog,
-    Why,
 )
 from logs.redelivery import dispatcher
-from logs.redelivery.controls import go_on, pause, stop
-from logs.redelivery.dispatcher import feed
-from logs.redelivery.start import start
+from logs.redelivery.controls import pause_bulk, resume_bulk, stop_bulk
+from logs.redelivery.dispatcher import dispatch
+from logs.redelivery.start import start_bulk
 
 from ..bulk_redeliveries import (
     CHOICES,
@@ -65,7 +65,7 @@ def test_the_planned_logs_arrive_in_their_order_and_no_other(operator, receiver,
     logs = [make_log(number, {"data": {"_id": f"{number:024x}"}}) for number in range(7)]
     run = deliver_run(start_run(operator, [logs[index] for index in (5, 1, 3, 2)]))
     assert receiver.ids == [logs[index].pk for index in (1, 2, 3, 5)]
-    assert (run.state, numbers(run)) == (RunState.FINISHED, {DELIVERED: 4})
+    assert (run.state, numbers(run)) == (BulkRedeliveryState.FINISHED, {DELIVERED: 4})
     assert WebhookLog.objects.filter(state=State.SUCCEEDED).count() == 4
 
 
@@ -115,9 +115,9 @@ def test_what_cannot_be_sent_is_left_out_of_the_plan_with_the_reason(operator, r
     due.redeliver(by=operator, after_try=3)
     run = plan_logs(operator, [inactive, expired, due, fine])
     assert outcomes(run) == {
-        inactive.pk: (LEFT_OUT, Why.INACTIVE),
-        expired.pk: (LEFT_OUT, Why.EXPIRED),
-        due.pk: (LEFT_OUT, Why.DUE),
+        inactive.pk: (LEFT_OUT, SkipReason.INACTIVE),
+        expired.pk: (LEFT_OUT, SkipReason.EXPIRED),
+        due.pk: (LEFT_OUT, SkipReason.DUE),
         fine.pk: ("planned", ""),
     }
 
@@ -136,8 +136,8 @@ def test_a_log_is_in_one_open_run_only(operator, receiver, deliver_run):
     logs = make_logs_on("62685990d918fb5557f9f992", range(3))
     second = plan_logs(operator, logs[1:])
     first = start_run(operator, logs[:2])
-    assert start(second, CHOICES, second.lanes, by=operator)
-    assert outcomes(second)[logs[1].pk] == (LEFT_OUT, Why.OTHER_RUN)
+    assert start_bulk(second, CHOICES, second.lanes, by=operator)
+    assert outcomes(second)[logs[1].pk] == (LEFT_OUT, SkipReason.OTHER_RUN)
     deliver_run(first)
     deliver_run(second)
     assert sorted(receiver.ids) == sorted(log.pk for log in logs)
@@ -151,7 +151,7 @@ def start_at_once(runs, user) -> list[bool]:
     def click(run):
         barrier.wait()
         try:
-            won.append(start(run, CHOICES, run.lanes, by=user))
+            won.append(start_bulk(run, CHOICES, run.lanes, by=user))
         finally:
             connection.close()
 
@@ -178,7 +178,7 @@ def test_of_plans_of_the_same_logs_that_start_at_once_one_sends_them(operator, r
     assert start_at_once(runs, operator) == [True] * 8
     waiting = [run for run in runs if run.entries.open().exists()]
     assert [numbers(run) for run in waiting] == [{"waiting": 30}]
-    assert all(set(outcomes(run).values()) == {(LEFT_OUT, Why.OTHER_RUN)} for run in runs if run not in waiting)
+    assert all(set(outcomes(run).values()) == {(LEFT_OUT, SkipReason.OTHER_RUN)} for run in runs if run not in waiting)
 
 
 def test_subscriptions_that_are_not_ticked_get_nothing(operator, receiver, deliver_run):
@@ -186,17 +186,17 @@ def test_subscriptions_that_are_not_ticked_get_nothing(operator, receiver, deliv
     make_subscription(OTHER, url=receiver.url)
     [wanted], [unwanted] = make_logs_on("62685990d918fb5557f9f992", [1]), make_logs_on(OTHER, [2])
     run = plan_logs(operator, [wanted, unwanted])
-    start(run, CHOICES, ["62685990d918fb5557f9f992"], by=operator)
+    start_bulk(run, CHOICES, ["62685990d918fb5557f9f992"], by=operator)
     deliver_run(run)
     assert receiver.ids == [wanted.pk]
-    assert outcomes(run)[unwanted.pk] == (LEFT_OUT, Why.NOT_CHOSEN)
+    assert outcomes(run)[unwanted.pk] == (LEFT_OUT, SkipReason.NOT_CHOSEN)
 
 
 def test_what_was_received_is_sent_again_only_on_purpose(operator, receiver, deliver_run):
     make_subscription(url=receiver.url)
     log = make_received_log(1, A)
     run = deliver_run(start_run(operator, [log]))
-    assert (receiver.ids, outcomes(run)) == ([], {log.pk: (LEFT_OUT, Why.RECEIVED)})
+    assert (receiver.ids, outcomes(run)) == ([], {log.pk: (LEFT_OUT, SkipReason.RECEIVED)})
     receiver.status = 500
     deliver_run(start_run(operator, [log], sends_received=True))
     log.refresh_from_db()
@@ -212,7 +212,7 @@ def test_a_log_is_left_out_when_a_newer_event_of_its_object_was_received(operato
     older_received = make_received_log(0, B)
     run = deliver_run(start_run(operator, [stale, other]))
     assert receiver.ids == [other.pk]
-    assert outcomes(run) == {stale.pk: (LEFT_OUT, Why.STALE), other.pk: (DELIVERED, "")}
+    assert outcomes(run) == {stale.pk: (LEFT_OUT, SkipReason.STALE), other.pk: (DELIVERED, "")}
     assert {newer.pk, older_received.pk}.isdisjoint(receiver.ids)
 
 
@@ -229,7 +229,7 @@ def test_a_newer_event_that_failed_or_went_to_another_subscription_makes_nothing
 def test_stale_logs_are_sent_where_somebody_wants_that(operator, receiver, deliver_run):
     make_subscription(url=receiver.url)
     stale, _newer = make_object_log(1, A), make_received_log(2, A)
-    deliver_run(start_run(operator, [stale], stale_choice=StaleChoice.SEND))
+    deliver_run(start_run(operator, [stale], stale_choice=SupersededPolicy.SEND))
     assert receiver.ids == [stale.pk]
 
 
@@ -237,7 +237,7 @@ def test_a_repair_ends_with_the_newest_event_of_each_object(operator, receiver, 
     make_subscription(url=receiver.url)
     stale = [make_object_log(1, A), make_object_log(2, A), make_object_log(3, B)]
     newest = [make_received_log(4, B), make_received_log(5, A)]
-    run = deliver_run(start_run(operator, stale, stale_choice=StaleChoice.REPAIR))
+    run = deliver_run(start_run(operator, stale, stale_choice=SupersededPolicy.REPAIR))
     assert receiver.ids == [log.pk for log in stale + newest]
     assert [entry.is_repair for entry in run.entries.all()] == [False, False, False, True, True]
 
@@ -245,7 +245,7 @@ def test_a_repair_ends_with_the_newest_event_of_each_object(operator, receiver, 
 def test_a_repair_sends_what_is_newest_when_its_turn_comes(operator, receiver, deliver_run):
     make_subscription(url=receiver.url)
     stale, newer = make_object_log(1, A), make_received_log(2, A)
-    run = start_run(operator, [stale], stale_choice=StaleChoice.REPAIR)
+    run = start_run(operator, [stale], stale_choice=SupersededPolicy.REPAIR)
     newest = make_received_log(3, A)
     deliver_run(run)
     assert receiver.ids == [stale.pk, newest.pk]
@@ -255,13 +255,13 @@ def test_a_repair_sends_what_is_newest_when_its_turn_comes(operator, receiver, d
 def test_a_repair_and_a_run_that_starts_at_this_moment_do_not_take_the_same_log(operator):
     make_subscription()
     stale, newer = make_object_log(1, A), make_received_log(2, A)
-    repairing = start_run(operator, [stale], stale_choice=StaleChoice.REPAIR)
+    repairing = start_run(operator, [stale], stale_choice=SupersededPolicy.REPAIR)
     newest = make_received_log(3, A)
-    assert feed() == 1
+    assert dispatch() == 1
     WebhookLog.objects.due().update(next_attempt_at=None)
     repairing.entries.filter(outcome="queued").update(outcome=FAILED, settled_at=Now())
     fed: list[int | None] = []
-    feeding_it = threading.Thread(target=lambda: (fed.append(feed()), connection.close()))
+    feeding_it = threading.Thread(target=lambda: (fed.append(dispatch()), connection.close()))
     with transaction.atomic():
         starting = start_run(operator, [newest], sends_received=True)
         feeding_it.start()
@@ -280,7 +280,7 @@ def test_the_guard_looks_again_when_the_turn_of_a_log_has_come(operator, receive
     deliver_run(run)
     log.refresh_from_db()
     assert (receiver.ids, log.state, log.is_due) == ([], State.FAILED, False)
-    assert outcomes(run) == {log.pk: (SKIPPED, Why.STALE)}
+    assert outcomes(run) == {log.pk: (SKIPPED, SkipReason.STALE)}
 
 
 def test_the_guard_looks_at_the_very_moment_of_sending(operator, receiver, deliver_run):
@@ -290,11 +290,11 @@ def test_the_guard_looks_at_the_very_moment_of_sending(operator, receiver, deliv
     WebhookLog.objects.filter(pk=waiting[0].pk).update(object_id=A)
     log = make_object_log(1, A)
     run = start_run(operator, [log])
-    assert feed() == 1
+    assert dispatch() == 1
     deliver_run(run)
     log.refresh_from_db()
     assert receiver.ids == [log.pk for log in waiting]
-    assert outcomes(run) == {log.pk: (SKIPPED, Why.STALE)}
+    assert outcomes(run) == {log.pk: (SKIPPED, SkipReason.STALE)}
     assert (log.state, log.status, log.is_due) == (State.FAILED, 409, False)
 
 
@@ -341,13 +341,13 @@ def test_a_canary_that_fails_pauses_the_run_before_anything_else_is_sent(operato
     make_subscription(url=receiver.url)
     receiver.status = 500
     logs = make_logs_on("62685990d918fb5557f9f992", range(30))
-    run = deliver_run(start_run(operator, logs, canary=Canary.STEPS, failure_percent=20))
-    assert (run.state, run.pause_reason) == (RunState.PAUSED, PauseReason.CANARY_FAILED)
+    run = deliver_run(start_run(operator, logs, canary=RolloutPolicy.STEPS, failure_percent=20))
+    assert (run.state, run.pause_reason) == (BulkRedeliveryState.PAUSED, PauseReason.CANARY_FAILED)
     assert receiver.ids == [logs[0].pk]
     assert not WebhookLog.objects.due().exists()
     receiver.status = 200
-    assert go_on(run, by=operator)
-    assert deliver_run(run).state == RunState.FINISHED
+    assert resume_bulk(run, by=operator)
+    assert deliver_run(run).state == BulkRedeliveryState.FINISHED
     assert receiver.ids == [log.pk for log in logs]
     assert numbers(run) == {FAILED: 1, DELIVERED: 29}
 
@@ -358,7 +358,7 @@ def test_a_canary_goes_by_one_log_of_each_subscription_then_a_tenth_then_the_res
     run = start_run(
         operator,
         make_logs_on("62685990d918fb5557f9f992", range(40)) + make_logs_on(OTHER, range(40, 43)),
-        canary=Canary.STEPS,
+        canary=RolloutPolicy.STEPS,
     )
     steps = [(entry.subscription_id, entry.step) for entry in run.entries.order_by("number")]
     assert [step for lane, step in steps if lane != OTHER] == [1] + [2] * 3 + [3] * 36
@@ -370,7 +370,7 @@ def test_the_second_step_begins_when_the_first_was_received_everywhere(operator,
     make_subscription(OTHER, url=receiver.url + "/other")
     receiver.statuses = [200, 500]
     logs = make_logs_on("62685990d918fb5557f9f992", range(20)) + make_logs_on(OTHER, range(20, 40))
-    run = deliver_run(start_run(operator, logs, canary=Canary.STEPS))
+    run = deliver_run(start_run(operator, logs, canary=RolloutPolicy.STEPS))
     assert run.pause_reason == PauseReason.CANARY_FAILED
     assert set(receiver.ids) == {logs[0].pk, logs[20].pk}
 
@@ -378,10 +378,14 @@ def test_the_second_step_begins_when_the_first_was_received_everywhere(operator,
 def test_one_each_then_wait_for_the_person(operator, receiver, deliver_run):
     make_subscription(url=receiver.url)
     logs = make_logs_on("62685990d918fb5557f9f992", range(5))
-    run = deliver_run(start_run(operator, logs, canary=Canary.ASK))
-    assert (run.state, run.pause_reason, receiver.ids) == (RunState.PAUSED, PauseReason.CANARY_DONE, [logs[0].pk])
-    go_on(run, by=operator)
-    assert deliver_run(run).state == RunState.FINISHED
+    run = deliver_run(start_run(operator, logs, canary=RolloutPolicy.ASK))
+    assert (run.state, run.pause_reason, receiver.ids) == (
+        BulkRedeliveryState.PAUSED,
+        PauseReason.CANARY_DONE,
+        [logs[0].pk],
+    )
+    resume_bulk(run, by=operator)
+    assert deliver_run(run).state == BulkRedeliveryState.FINISHED
     assert receiver.ids == [log.pk for log in logs]
 
 
@@ -390,7 +394,7 @@ def test_too_many_failures_among_the_last_pause_the_run(operator, receiver, deli
     receiver.status = 503
     logs = make_logs_on("62685990d918fb5557f9f992", range(60))
     run = deliver_run(start_run(operator, logs, failure_percent=20))
-    assert (run.state, run.pause_reason) == (RunState.PAUSED, PauseReason.FAILURES)
+    assert (run.state, run.pause_reason) == (BulkRedeliveryState.PAUSED, PauseReason.FAILURES)
     assert 11 <= len(receiver.ledger) < 60
     assert numbers(run) == {FAILED: len(receiver.ledger), "waiting": 60 - len(receiver.ledger)}
 
@@ -399,22 +403,22 @@ def test_stop_sends_nothing_that_is_not_in_flight(operator, receiver, deliver_ru
     make_subscription(url=receiver.url)
     logs = make_logs_on("62685990d918fb5557f9f992", range(50))
     run = start_run(operator, logs)
-    receiver.when_it_arrives = lambda: len(receiver.ledger) == 5 and stop(run, by=operator)
+    receiver.when_it_arrives = lambda: len(receiver.ledger) == 5 and stop_bulk(run, by=operator)
     deliver_run(run)
     assert receiver.ids == [log.pk for log in logs[:5]]
-    assert (run.state, numbers(run)) == (RunState.STOPPED, {DELIVERED: 5, SKIPPED: 45})
+    assert (run.state, numbers(run)) == (BulkRedeliveryState.STOPPED, {DELIVERED: 5, SKIPPED: 45})
     assert not WebhookLog.objects.due().exists()
-    assert not stop(run, by=operator)
+    assert not stop_bulk(run, by=operator)
 
 
 def test_a_paused_run_sends_nothing_and_goes_on_where_it_was(operator, receiver, deliver_run):
     make_subscription(url=receiver.url)
     logs = make_logs_on("62685990d918fb5557f9f992", range(30))
     run = start_run(operator, logs)
-    receiver.when_it_arrives = lambda: len(receiver.ledger) == 3 and pause(run, by=operator)
+    receiver.when_it_arrives = lambda: len(receiver.ledger) == 3 and pause_bulk(run, by=operator)
     deliver_run(run)
-    assert (run.state, len(receiver.ledger)) == (RunState.PAUSED, 3)
-    assert go_on(run, by=operator) and not go_on(run, by=operator)
+    assert (run.state, len(receiver.ledger)) == (BulkRedeliveryState.PAUSED, 3)
+    assert resume_bulk(run, by=operator) and not resume_bulk(run, by=operator)
     deliver_run(run)
     assert receiver.ids == [log.pk for log in logs]
     assert Attempt.objects.filter(trigger="bulk").count() == 30
@@ -425,7 +429,7 @@ def test_a_run_goes_on_only_as_long_as_its_person_may_re_deliver(operator, recei
     run = start_run(operator, [make_log()])
     operator.groups.clear()
     deliver_run(run)
-    assert (run.state, run.pause_reason, receiver.ids) == (RunState.PAUSED, PauseReason.ACCOUNT, [])
+    assert (run.state, run.pause_reason, receiver.ids) == (BulkRedeliveryState.PAUSED, PauseReason.ACCOUNT, [])
 
 
 def test_a_subscription_that_its_person_sees_no_more_gets_nothing_more(operator, receiver, deliver_run):
@@ -434,7 +438,7 @@ def test_a_subscription_that_its_person_sees_no_more_gets_nothing_more(operator,
     run = start_run(operator, [log])
     operator.companies.clear()
     deliver_run(run)
-    assert (receiver.ids, outcomes(run)) == ([], {log.pk: (SKIPPED, Why.INVISIBLE)})
+    assert (receiver.ids, outcomes(run)) == ([], {log.pk: (SKIPPED, SkipReason.INVISIBLE)})
 
 
 def test_a_log_that_somebody_took_out_of_its_lane_is_skipped_in_the_ledger(operator, receiver, deliver_run):
@@ -444,23 +448,23 @@ def test_a_log_that_somebody_took_out_of_its_lane_is_skipped_in_the_ledger(opera
     receiver.when_it_arrives = lambda: WebhookLog.objects.get(pk=logs[2].pk).skip(by=operator, reason="no")
     deliver_run(run)
     assert receiver.ids == [logs[0].pk, logs[1].pk]
-    assert outcomes(run)[logs[2].pk] == (SKIPPED, Why.TAKEN_OUT)
+    assert outcomes(run)[logs[2].pk] == (SKIPPED, SkipReason.TAKEN_OUT)
 
 
 def test_what_is_taken_out_of_its_lane_is_in_the_ledger_at_once(operator):
     lane = make_subscription(url="https://receiver.example/")
     logs = make_logs_on(lane.pk, range(3))
     run = start_run(operator, logs)
-    feed()
+    dispatch()
     assert WebhookLog.objects.get(pk=logs[1].pk).skip(by=operator, reason="no")
-    taken_out = (SKIPPED, Why.TAKEN_OUT)
+    taken_out = (SKIPPED, SkipReason.TAKEN_OUT)
     assert [outcomes(run)[log.pk] == taken_out for log in logs] == [False, True, False]
     Subscription.objects.update(is_active=False)
     assert Subscription.objects.get().skip_what_waits(by=operator, reason="none") == 2
     assert set(outcomes(run).values()) == {taken_out}
-    feed()
+    dispatch()
     run.refresh_from_db()
-    assert (run.state, set(outcomes(run).values())) == (RunState.FINISHED, {taken_out})
+    assert (run.state, set(outcomes(run).values())) == (BulkRedeliveryState.FINISHED, {taken_out})
 
 
 def test_what_was_taken_out_before_an_update_is_noted_by_it(operator):
@@ -468,11 +472,11 @@ def test_what_was_taken_out_before_an_update_is_noted_by_it(operator):
     lane = make_subscription(url="https://receiver.example/")
     logs = make_logs_on(lane.pk, range(2))
     run = start_run(operator, logs)
-    feed()
+    dispatch()
     WebhookLog.objects.filter(pk=logs[0].pk).update(next_attempt_at=None, state=State.SKIPPED)
     with connection.cursor() as cursor:
         cursor.execute(import_module("logs.migrations.0013_taken_out").NOTE)
-    assert outcomes(run) == {logs[0].pk: (SKIPPED, Why.TAKEN_OUT), logs[1].pk: ("queued", "")}
+    assert outcomes(run) == {logs[0].pk: (SKIPPED, SkipReason.TAKEN_OUT), logs[1].pk: ("queued", "")}
 
 
 def test_what_is_taken_out_in_flight_is_in_the_ledger_as_it_went(operator, receiver, deliver_run):
@@ -490,9 +494,9 @@ def test_a_subscription_that_is_deactivated_on_the_way_is_skipped(operator, rece
     run = start_run(operator, logs)
     receiver.when_it_arrives = lambda: Subscription.objects.filter(pk=lane.pk).update(is_active=False)
     deliver_run(run)
-    skipped = [pk for pk, told in outcomes(run).items() if told == (SKIPPED, Why.INACTIVE)]
+    skipped = [pk for pk, told in outcomes(run).items() if told == (SKIPPED, SkipReason.INACTIVE)]
     assert sorted(skipped + receiver.ids) == sorted(log.pk for log in logs)
-    assert run.state == RunState.FINISHED
+    assert run.state == BulkRedeliveryState.FINISHED
 
 
 def test_a_rate_is_kept(operator, receiver, deliver_run):
@@ -512,12 +516,12 @@ def test_a_rate_gives_room_as_time_passes(operator, receiver):
     logs = [log for number, lane in enumerate(lanes) for log in make_logs_on(lane.pk, [number])]
     run = start_run(operator, logs, rate=10)
     runs = Run.objects.filter(pk=run.pk)
-    assert feed() == 10
+    assert dispatch() == 10
     assert runs.filter(fed_until__isnull=False).exists()
     runs.update(fed_until=Now() + timedelta(minutes=1))
-    assert feed() == 0
+    assert dispatch() == 0
     runs.update(fed_until=Now() - timedelta(milliseconds=500))
-    assert 5 <= feed() < 20  # of the twenty that are left
+    assert 5 <= dispatch() < 20  # of the twenty that are left
 
 
 def test_a_stop_does_not_write_over_an_outcome_that_is_committed_in_that_moment(operator, receiver):
@@ -525,8 +529,8 @@ def test_a_stop_does_not_write_over_an_outcome_that_is_committed_in_that_moment(
     make_subscription(url=receiver.url)
     [log] = make_logs_on("62685990d918fb5557f9f992", range(1))
     run = start_run(operator, [log])
-    assert feed() == 1
-    stopping = threading.Thread(target=lambda: (stop(run, by=operator), connection.close()))
+    assert dispatch() == 1
+    stopping = threading.Thread(target=lambda: (stop_bulk(run, by=operator), connection.close()))
     with transaction.atomic():
         WebhookLog.objects.filter(pk=log.pk).update(state=State.SUCCEEDED, retry=4, next_attempt_at=None)
         run.entries.update(outcome=DELIVERED, attempt_number=4, status=200)
@@ -534,7 +538,7 @@ def test_a_stop_does_not_write_over_an_outcome_that_is_committed_in_that_moment(
         wait_until(somebody_waits_for_a_lock)
     stopping.join()
     run.refresh_from_db()
-    assert (run.state, outcomes(run)) == (RunState.STOPPED, {log.pk: (DELIVERED, "")})
+    assert (run.state, outcomes(run)) == (BulkRedeliveryState.STOPPED, {log.pk: (DELIVERED, "")})
 
 
 def test_a_stop_locks_the_logs_first_and_in_the_order_of_their_ids(operator, receiver):
@@ -542,8 +546,8 @@ def test_a_stop_locks_the_logs_first_and_in_the_order_of_their_ids(operator, rec
     make_subscription(url=receiver.url)
     logs = make_logs_on("62685990d918fb5557f9f992", range(3))
     run = start_run(operator, logs)
-    assert feed() == 3
-    stopping = threading.Thread(target=lambda: (stop(run, by=operator), connection.close()))
+    assert dispatch() == 3
+    stopping = threading.Thread(target=lambda: (stop_bulk(run, by=operator), connection.close()))
     with transaction.atomic():
         WebhookLog.objects.select_for_update().get(pk=logs[0].pk)
         stopping.start()
@@ -557,8 +561,8 @@ def test_a_stop_locks_the_logs_first_and_in_the_order_of_their_ids(operator, rec
 def test_a_failure_that_comes_while_a_step_is_judged_lets_no_other_step_begin(operator, receiver, monkeypatch):
     """It comes after the look at what failed; only the next look can tell of it, and no log is put into a lane until then."""
     make_subscription(url=receiver.url)
-    run = start_run(operator, make_logs_on("62685990d918fb5557f9f992", range(20)), canary=Canary.STEPS)
-    assert feed() == 1
+    run = start_run(operator, make_logs_on("62685990d918fb5557f9f992", range(20)), canary=RolloutPolicy.STEPS)
+    assert dispatch() == 1
     judge = dispatcher._why_to_pause
 
     def judge_and_fail(one: Run) -> PauseReason | None:
@@ -568,11 +572,11 @@ def test_a_failure_that_comes_while_a_step_is_judged_lets_no_other_step_begin(op
         return reason
 
     monkeypatch.setattr(dispatcher, "_why_to_pause", judge_and_fail)
-    assert feed() == 0
+    assert dispatch() == 0
     monkeypatch.undo()
-    feed()
+    dispatch()
     run.refresh_from_db()
-    assert (run.state, run.pause_reason, run.step) == (RunState.PAUSED, PauseReason.CANARY_FAILED, 1)
+    assert (run.state, run.pause_reason, run.step) == (BulkRedeliveryState.PAUSED, PauseReason.CANARY_FAILED, 1)
 
 
 def test_a_run_that_cannot_be_moved_on_is_paused_with_a_reason_and_holds_up_no_other(
@@ -581,19 +585,19 @@ def test_a_run_that_cannot_be_moved_on_is_paused_with_a_reason_and_holds_up_no_o
     make_subscription(url=receiver.url)
     logs = [make_log(number, {"data": {"_id": f"{number:024x}"}}) for number in range(2)]
     poisoned, other = start_run(operator, logs[:1]), start_run(operator, logs[1:])
-    tidy = dispatcher.tidy
+    tidy = dispatcher.reconcile
 
     def tidy_or_fail(run):
         return tidy(run) if run.pk == other.pk else 1 / 0
 
-    monkeypatch.setattr(dispatcher, "tidy", tidy_or_fail)
-    assert deliver_run(other).state == RunState.FINISHED
+    monkeypatch.setattr(dispatcher, "reconcile", tidy_or_fail)
+    assert deliver_run(other).state == BulkRedeliveryState.FINISHED
     poisoned.refresh_from_db()
-    assert (poisoned.state, poisoned.pause_reason) == (RunState.PAUSED, PauseReason.FAULT)
+    assert (poisoned.state, poisoned.pause_reason) == (BulkRedeliveryState.PAUSED, PauseReason.FAULT)
     assert receiver.ids == [logs[1].pk]
-    monkeypatch.setattr(dispatcher, "tidy", tidy)
-    assert go_on(poisoned, by=operator)
-    assert deliver_run(poisoned).state == RunState.FINISHED
+    monkeypatch.setattr(dispatcher, "reconcile", tidy)
+    assert resume_bulk(poisoned, by=operator)
+    assert deliver_run(poisoned).state == BulkRedeliveryState.FINISHED
     assert receiver.ids == [logs[1].pk, logs[0].pk]
 
 
@@ -602,6 +606,6 @@ def test_a_run_of_which_the_logs_cannot_be_taken_back_is_paused_all_the_same(ope
     run = start_run(operator, [make_log()])
     for name in ("tidy", "pause"):
         monkeypatch.setattr(dispatcher, name, lambda *arguments, **options: 1 / 0)
-    feed()
+    dispatch()
     run.refresh_from_db()
-    assert (run.state, run.pause_reason) == (RunState.PAUSED, PauseReason.FAULT)
+    assert (run.state, run.pause_reason) == (BulkRedeliveryState.PAUSED, PauseReason.FAULT)

@@ -10,9 +10,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from logs.models import Outcome, RunEntry
-from logs.redelivery.controls import stop
-from logs.redelivery.results import COLUMNS
+from logs.models import ItemOutcome, RunEntry
+from logs.redelivery.controls import stop_bulk
+from logs.redelivery.results import CSV_COLUMNS
 
 from ..bulk_redeliveries import make_object_log, make_received_log, plan_logs, start_run
 from ..factories import make_log, make_subscription
@@ -51,9 +51,9 @@ def run(operator):
     run = start_run(operator, [*logs, make_received_log(9, A)])
     one, two, *_ = run.entries.all()
     sent = {"attempt_number": 4, "duration_ms": 120, "queued_at": run.started_at, "settled_at": run.started_at}
-    RunEntry.objects.filter(pk=one.pk).update(outcome=Outcome.SUCCEEDED, status=200, **sent)
+    RunEntry.objects.filter(pk=one.pk).update(outcome=ItemOutcome.SUCCEEDED, status=200, **sent)
     failure = {"status": 503, "cause": "http_5xx", "fingerprint": "503 password=hunter2"}
-    RunEntry.objects.filter(pk=two.pk).update(outcome=Outcome.FAILED, **failure, **sent)
+    RunEntry.objects.filter(pk=two.pk).update(outcome=ItemOutcome.FAILED, **failure, **sent)
     return run
 
 
@@ -120,7 +120,7 @@ def test_fifty_at_a_time_at_the_same_cost(client, operator):
 def test_the_file_has_every_column_of_every_log(client, run, operator):
     rows = table(client, run)
     one, two, three, four = rows
-    assert tuple(one) == COLUMNS
+    assert tuple(one) == CSV_COLUMNS
     log = run.entries.get(number=1).log
     at = f"{run.started_at:%Y-%m-%dT%H:%M:%S.%fZ}"
     assert one == {
@@ -175,7 +175,7 @@ def test_a_masked_name_stays_masked_in_the_file(client, operator, settings):
 
 
 def test_the_file_is_whole_however_many_logs_there_are(client, operator, monkeypatch):
-    monkeypatch.setattr("logs.redelivery.results.AT_ONCE", 2)
+    monkeypatch.setattr("logs.redelivery.results.CSV_BATCH_SIZE", 2)
     run = start_run(operator, [make_object_log(number, f"{number:024x}") for number in range(5)])
     assert [row["number"] for row in table(client, run)] == ["1", "2", "3", "4", "5"]
 
@@ -190,5 +190,5 @@ def test_a_plan_has_a_list_of_its_logs_too(client, operator):
 
 def test_what_was_stopped_says_so(client, operator):
     run = start_run(operator, [make_object_log(1, A)])
-    stop(run, by=operator)
+    stop_bulk(run, by=operator)
     assert "Skipped" in rows_of(look(client, run, "?show=skipped&why=stopped"), "logs ledger")[0]

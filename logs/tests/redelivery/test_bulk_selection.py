@@ -17,8 +17,8 @@ from django.urls import reverse
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from logs.models import Outcome, Run, RunState, Source, State, WebhookLog, Why
-from logs.redelivery.drafts import Selection, forget_old_plans, new_run, plan_of, plan_waiting
+from logs.models import BulkRedeliveryState, ItemOutcome, Run, SelectionSource, SkipReason, State, WebhookLog
+from logs.redelivery.drafts import Selection, build_waiting_draft, create_draft, purge_old_drafts, request_draft
 
 from ..bulk_redeliveries import start_run
 from ..factories import make_company, make_log, make_subscription
@@ -76,7 +76,11 @@ def refusals(answer) -> list[str]:
 def test_what_a_filter_finds_is_planned_oldest_first(client, logs):
     run, ids = planned(client.post(PLAN, {"source": "filter", "query": "state=failed&cause=timeout&sort=newest"}))
     assert ids == [logs[0].pk, logs[1].pk]
-    assert (run.state, run.source, run.query) == (RunState.PLANNED, Source.FILTER, "state=failed&cause=timeout")
+    assert (run.state, run.source, run.query) == (
+        BulkRedeliveryState.PLANNED,
+        SelectionSource.FILTER,
+        "state=failed&cause=timeout",
+    )
     assert not WebhookLog.objects.due().exists()
 
 
@@ -147,7 +151,7 @@ def test_too_many_logs_are_refused_with_their_number(client, logs, monkeypatch):
 
 def test_ticked_rows_are_planned_each_once(client, logs):
     run, ids = planned(client.post(PLAN, {"source": "chosen", "log": [logs[3].pk, logs[1].pk.upper(), logs[1].pk]}))
-    assert (ids, run.source, run.unknown) == ([logs[1].pk, logs[3].pk], Source.CHOSEN, [])
+    assert (ids, run.source, run.unknown) == ([logs[1].pk, logs[3].pk], SelectionSource.CHOSEN, [])
 
 
 def test_ids_of_others_are_as_unknown_as_those_of_nobody(client, logs, foreign_log):
@@ -178,7 +182,7 @@ PASTED = {
 def test_ids_are_found_in_whatever_is_pasted(client, logs, name):
     text = PASTED[name].replace("{1!u}", logs[1].pk.upper()).format(logs[0].pk, logs[1].pk)
     run, ids = planned(client.post(PLAN, {"source": "ids", "ids": text}))
-    assert (ids, run.unknown, run.source) == ([logs[0].pk, logs[1].pk], [], Source.IDS)
+    assert (ids, run.unknown, run.source) == ([logs[0].pk, logs[1].pk], [], SelectionSource.IDS)
 
 
 def test_an_id_that_lost_or_changed_a_character_is_told_as_unknown(client, logs):
@@ -239,7 +243,7 @@ def test_the_page_for_ids_says_what_happens_next(client, logs):
 def test_what_still_fails_of_a_run_is_planned(client, logs, operator):
     earlier = start_run(operator, [logs[0], logs[1]])
     WebhookLog.objects.filter(pk=logs[1].pk).update(state=State.SUCCEEDED)
-    earlier.entries.update(outcome=Outcome.FAILED)
+    earlier.entries.update(outcome=ItemOutcome.FAILED)
     answer = client.post(PLAN, {"source": "still_failing", "run": earlier.pk})
     run = Run.objects.get(parent=earlier)
     assert answer.url == run.get_absolute_url()
@@ -323,56 +327,59 @@ def test_the_same_selection_is_planned_anew_after_a_while_and_for_another_person
     [{"source": "filter", "query": "state=failed"}, {"source": "ids", "ids": "{0} {1} {3} nobody000000000000000000"}],
 )
 def test_a_large_plan_is_made_by_a_job_of_what_was_selected_then(client, logs, monkeypatch, data):
-    monkeypatch.setattr("logs.redelivery.drafts.QUICK", 2)
+    monkeypatch.setattr("logs.redelivery.drafts.QUICK_PLAN_LIMIT", 2)
     data = {key: value.format(*[log.pk for log in logs]) for key, value in data.items()}
     run, ids = planned(client.post(PLAN, data))
-    assert (run.state, ids) == (RunState.PLANNING, [])
+    assert (run.state, ids) == (BulkRedeliveryState.PLANNING, [])
     job = ProcrastinateJob.objects.get(task_name="logs.tasks.plan_run")
     assert (job.args, job.queue_name) == ({"run_id": run.pk}, "plans")
     assert client.post(PLAN, data).url == run.get_absolute_url()  # the second click of two
     for _again in range(2):
-        plan_waiting(job.args["run_id"])
+        build_waiting_draft(job.args["run_id"])
     run.refresh_from_db()
-    assert run.state == RunState.PLANNED
+    assert run.state == BulkRedeliveryState.PLANNED
     assert list(run.entries.values_list("log", flat=True)) == [logs[index].pk for index in (0, 1, 3)]
     assert run.unknown == (["nobody000000000000000000"] if "ids" in data else [])
 
 
 def test_what_is_searched_for_by_words_is_planned_by_a_job_sooner(client, logs, monkeypatch):
-    monkeypatch.setattr("logs.forms.log_selection.QUICK_SEARCH", 1)
+    monkeypatch.setattr("logs.forms.log_selection.QUICK_SEARCH_SECONDS", 1)
     run, _ids = planned(client.post(PLAN, {"source": "filter", "query": "q=ETIMEDOUT"}))
-    assert run.state == RunState.PLANNING
-    plan_waiting(run.pk)
+    assert run.state == BulkRedeliveryState.PLANNING
+    build_waiting_draft(run.pk)
     assert list(run.entries.values_list("log", flat=True)) == [logs[0].pk, logs[1].pk]
 
 
 def test_the_plan_of_a_person_who_is_gone_holds_nobodys_logs(logs, operator):
-    run = new_run(Source.FILTER, by=operator, query="")
+    run = create_draft(SelectionSource.FILTER, by=operator, query="")
     operator.delete()
-    plan_waiting(run.pk)
+    build_waiting_draft(run.pk)
     run.refresh_from_db()
-    assert (run.state, run.problem) == (RunState.PLANNED, "the account that asked for it is gone or not active")
+    assert (run.state, run.problem) == (
+        BulkRedeliveryState.PLANNED,
+        "the account that asked for it is gone or not active",
+    )
     assert not run.entries.exists()
 
 
 def test_a_plan_that_fails_says_so(logs, operator, monkeypatch):
-    run = new_run(Source.FILTER, by=operator, query="")
+    run = create_draft(SelectionSource.FILTER, by=operator, query="")
     monkeypatch.setattr("logs.redelivery.drafts._ENTRIES", "SELECT 1/0")
     with pytest.raises(Exception, match="division by zero"):
-        plan_waiting(run.pk)
+        build_waiting_draft(run.pk)
     run.refresh_from_db()
-    assert (run.state, run.problem) == (RunState.PLANNED, "an unexpected fault; the worker's log tells more")
+    assert (run.state, run.problem) == (BulkRedeliveryState.PLANNED, "an unexpected fault; the worker's log tells more")
 
 
 def test_plans_that_nobody_starts_are_thrown_away_after_days_and_runs_never(logs, operator):
-    old = plan_of(Selection(Source.CHOSEN, ids=(logs[0].pk,), number=1), by=operator)
+    old = request_draft(Selection(SelectionSource.CHOSEN, ids=(logs[0].pk,), number=1), by=operator)
     run = start_run(operator, [logs[1]])
     Run.objects.update(planned_at=timezone.now() - timedelta(days=7, seconds=1))
-    new = plan_of(Selection(Source.CHOSEN, ids=(logs[0].pk,), number=1), by=operator)
-    forget_old_plans()
+    new = request_draft(Selection(SelectionSource.CHOSEN, ids=(logs[0].pk,), number=1), by=operator)
+    purge_old_drafts()
     assert set(Run.objects.values_list("pk", flat=True)) == {run.pk, new.pk}
     assert not old.entries.exists()
-    assert run.entries.get().why != Why.EXPIRED
+    assert run.entries.get().why != SkipReason.EXPIRED
 
 
 # Other ways to a plan

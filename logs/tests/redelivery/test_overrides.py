@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from logs import signing
-from logs.delivery.superseded import NEWER_WAS_RECEIVED
+from logs.delivery.superseded import NEWER_WAS_DELIVERED
 from logs.models import (
     Attempt,
     AttemptTrigger,
@@ -23,8 +23,8 @@ from logs.models import (
     Variant,
     WebhookLog,
 )
-from logs.redelivery.dispatcher import feed
-from logs.redelivery.overrides import ask_for
+from logs.redelivery.dispatcher import dispatch
+from logs.redelivery.overrides import queue_override
 from logs.retention.log_deletion import delete_logs
 from logs.retention.payload_expiry import expire
 
@@ -57,7 +57,7 @@ def stored_event(log) -> str:
 def ask(log, user, *, url="", event=None, reason="a trial") -> bool:
     log.refresh_from_db()
     variant = Variant(url=url, event=event, is_edited=event is not None, reason=reason, made_by=user)
-    return ask_for(log, variant, stored_event(log), after_try=log.retry or 0)
+    return queue_override(log, variant, stored_event(log), after_try=log.retry or 0)
 
 
 def told(log) -> tuple:
@@ -67,7 +67,7 @@ def told(log) -> tuple:
 
 def with_secrets(url: str) -> Subscription:
     subscription = make_subscription(url=url)
-    subscription.secret = signing.new_secret()
+    subscription.secret = signing.generate_secret()
     subscription.headers = [("x-api-key", "hunter2")]
     subscription.save()
     return subscription
@@ -209,9 +209,9 @@ def test_nothing_is_asked_for_twice_by_a_double_click(administrator, receiver, o
     log = make_log()
     event = stored_event(log)
     variants = [Variant(url=other.url, reason="a trial", made_by=administrator) for _click in range(2)]
-    assert [ask_for(log, variant, event, after_try=3) for variant in variants] == [True, False]
+    assert [queue_override(log, variant, event, after_try=3) for variant in variants] == [True, False]
     deliver()
-    assert ask_for(log, variants[1], event, after_try=3) is False
+    assert queue_override(log, variants[1], event, after_try=3) is False
     deliver()
     assert len(other.ledger) == 1
     assert AuditEntry.objects.filter(action=AuditAction.VARIANT_SENT).count() == 1
@@ -256,7 +256,7 @@ def test_what_reached_another_url_makes_nothing_stale(administrator, receiver, o
     older, newer = make_object_log(0, OBJECT), make_object_log(1, OBJECT)
     ask(newer, administrator, url=other.url)
     deliver()
-    found = WebhookLog.objects.raw(f"SELECT id FROM logs_webhooklog log WHERE {NEWER_WAS_RECEIVED}")
+    found = WebhookLog.objects.raw(f"SELECT id FROM logs_webhooklog log WHERE {NEWER_WAS_DELIVERED}")
     assert [log.pk for log in found] == []
     run = deliver_run(start_run(administrator, [older]))
     assert outcomes(run) == {older.pk: (DELIVERED, "")}
@@ -267,7 +267,7 @@ def test_an_edited_payload_that_was_received_makes_older_events_stale(administra
     older, newer = make_object_log(0, OBJECT), make_object_log(1, OBJECT)
     ask(newer, administrator, event='{"data": {"name": "mended"}}')
     deliver()
-    found = WebhookLog.objects.raw(f"SELECT id FROM logs_webhooklog log WHERE {NEWER_WAS_RECEIVED}")
+    found = WebhookLog.objects.raw(f"SELECT id FROM logs_webhooklog log WHERE {NEWER_WAS_DELIVERED}")
     assert [log.pk for log in found] == [older.pk]
 
 
@@ -276,7 +276,7 @@ def test_read_ahead_with_a_run_it_makes_nothing_stale_either(administrator, rece
     make_subscription(url=receiver.url)
     older, newer = make_object_log(0, OBJECT), make_object_log(1, OBJECT)
     run = start_run(administrator, [older])
-    feed()
+    dispatch()
     ask(newer, administrator, url=other.url)
     deliver()
     assert (other.ids, receiver.ids) == ([newer.pk], [older.pk])

@@ -42,7 +42,7 @@ def test_the_stored_bytes_arrive_with_the_headers_of_standard_webhooks(client, o
 
 def test_a_secret_of_the_subscription_signs_what_is_sent(client, operator, receiver, deliver):
     subscription = make_subscription(url=receiver.url)
-    subscription.secret = secret = signing.new_secret()
+    subscription.secret = secret = signing.generate_secret()
     subscription.save()
     log = make_log()
     ask(client, log)

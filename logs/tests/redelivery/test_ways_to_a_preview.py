@@ -9,9 +9,9 @@ import pytest
 from django.utils import timezone
 
 from logs.cotalker import objectid
-from logs.models import Run, RunState, SavedView, Source, Subscription, WebhookLog
-from logs.redelivery.controls import stop
-from logs.stats.period import RANGES
+from logs.models import BulkRedeliveryState, Run, SavedView, SelectionSource, Subscription, WebhookLog
+from logs.redelivery.controls import stop_bulk
+from logs.stats.period import TIME_RANGES
 
 from ..bulk_redeliveries import start_run
 from ..factories import SUBSCRIPTION, import_logs, log_document, make_subscription, make_waiting_log
@@ -28,7 +28,7 @@ def document(minutes: int, **fields) -> dict:
     event = {"data": {"_id": f"{minutes:024x}"}}
     return (
         log_document(event=event)
-        | {"_id": objectid.new(at), "createdAt": f"{at:%Y-%m-%dT%H:%M:%S}.000Z"}
+        | {"_id": objectid.new_objectid(at), "createdAt": f"{at:%Y-%m-%dT%H:%M:%S}.000Z"}
         | down
         | fields
     )
@@ -53,10 +53,10 @@ def visitor(client, member):
 def assert_is_plan(visitor: Visitor, page: Page, of: int, source: str) -> None:
     """It is planned for so many logs, says so, and leads back to where its logs are."""
     run = Run.objects.get(pk=re.fullmatch(r"/redeliveries/(\d+)/", page.path)[1])
-    assert (run.state, run.problem, run.source, run.entries.count()) == (RunState.PLANNED, "", source, of)
+    assert (run.state, run.problem, run.source, run.entries.count()) == (BulkRedeliveryState.PLANNED, "", source, of)
     assert page.html.h1.text == "Plan a re-delivery"
     assert page.html.find(id="plan-total").b.text == str(run.entries.filter(outcome="planned").count())
-    if source == Source.FILTER:
+    if source == SelectionSource.FILTER:
         [back] = page.links_to_logs
         assert logs_listed(visitor.open(back)) == of
 
@@ -81,7 +81,7 @@ def press_every_button(visitor: Visitor, page: Page, default: int = TICKED) -> l
     return [way.label for way in buttons]
 
 
-@pytest.mark.parametrize("range_", RANGES)
+@pytest.mark.parametrize("range_", TIME_RANGES)
 def test_from_overview_and_failures_by_every_button_and_list(visitor, range_):
     overview, failures = visitor.open(f"/?range={range_}"), visitor.open(f"/failures/?range={range_}")
     for page in (overview, failures):
@@ -130,7 +130,7 @@ def test_from_a_filter_with_any_time_in_any_zone_and_from_a_view_that_keeps_it(v
 def test_from_ids_that_are_pasted(visitor):
     form = form_with(visitor.open("/redeliveries/new/"), "ids")
     form["ids"] = "\n".join(visitor.failed)
-    assert_is_plan(visitor, Page(form.submit().follow()), 4, Source.IDS)
+    assert_is_plan(visitor, Page(form.submit().follow()), 4, SelectionSource.IDS)
 
 
 def test_from_the_logs_that_are_like_one(visitor):
@@ -144,10 +144,10 @@ def test_from_the_logs_that_are_like_one(visitor):
 
 def test_from_what_still_fails_of_a_run(visitor):
     run = start_run(visitor.operator, WebhookLog.objects.filter(pk__in=visitor.failed))
-    stop(run, by=visitor.operator)
+    stop_bulk(run, by=visitor.operator)
     [way] = visitor.open(run.get_absolute_url()).ways_to_a_plan()
     assert way.label == "Re-deliver those still failing"
-    assert_is_plan(visitor, way.go(), 4, Source.STILL_FAILING)
+    assert_is_plan(visitor, way.go(), 4, SelectionSource.STILL_FAILING)
 
 
 def test_a_shared_view_with_a_time_is_listed_changed_and_deleted(visitor, client, member):

@@ -13,11 +13,11 @@ from django.utils import timezone
 
 from logs import tasks
 from logs.cotalker import objectid
-from logs.db.payload_partitions import month_at, partition_names
+from logs.db.payload_partitions import month_start, partition_names
 from logs.models import Attempt, AuditEntry, Payload, Retention, Run, RunEntry, State, Subscription, WebhookLog
 from logs.retention import log_deletion, payload_expiry
 from logs.retention import prune as running
-from logs.stats.queries import TOTAL, cells
+from logs.stats.queries import TOTAL_WIDTH, log_counts
 
 from ..factories import import_logs, log_document, make_log, make_subscription, make_waiting_log
 
@@ -38,7 +38,7 @@ def keep():
 
 def imported(at: datetime, number: int = 0, **fields) -> WebhookLog:
     """A delivered log of that moment, by its id and by its document."""
-    pk = f"{objectid.lowest(at)[:8]}{number:016x}"
+    pk = f"{objectid.lowest_objectid(at)[:8]}{number:016x}"
     import_logs(log_document(_id=pk, createdAt=f"{at:%Y-%m-%dT%H:%M:%S}.000Z", status=200, response="ok") | fields)
     return WebhookLog.objects.get(pk=pk)
 
@@ -80,7 +80,7 @@ def test_everything_is_kept_until_somebody_sets_days(capsys):
 def test_a_month_of_payloads_expires_days_after_its_end_and_logs_stay(keep, capsys):
     make_subscription()
     old = make_log()
-    first_of_month = month_at(timezone.now())
+    first_of_month = month_start(timezone.now())
     last_month = imported(first_of_month - timedelta(days=1))
     this_month = imported(first_of_month)
     keep(payload_days=max((timezone.now() - first_of_month).days, 1) + 1)
@@ -178,7 +178,7 @@ def test_rollups_follow_what_is_deleted(keep, capsys):
     keep(log_days=30)
     prune(capsys=capsys)
     call_command("rollups", "verify")
-    assert cells(None, None, None).aggregate(n=TOTAL)["n"] == 1
+    assert log_counts(None, None, None).aggregate(n=TOTAL_WIDTH)["n"] == 1
 
 
 @pytest.mark.django_db(transaction=True)
@@ -191,7 +191,7 @@ def test_the_task_does_the_same_and_the_last_run_is_noted(keep):
     retention = Retention.current()
     assert (retention.run_payloads, retention.run_logs, retention.run_busy_months) == (1, 1, 0)
     assert retention.run_at is not None
-    assert retention.payloads_expired_before == month_at(timezone.now() - timedelta(days=30))
+    assert retention.payloads_expired_before == month_start(timezone.now() - timedelta(days=30))
 
 
 @pytest.mark.django_db
@@ -360,7 +360,7 @@ def test_days_beyond_the_first_id_expire_nothing(keep, capsys):
 
 def _waiting_now(subscription: Subscription, now: datetime, number: int) -> None:
     log = make_waiting_log(subscription, number)
-    pk = f"{objectid.lowest(now)[:8]}{number:016x}"
+    pk = f"{objectid.lowest_objectid(now)[:8]}{number:016x}"
     Payload.objects.filter(pk=log.pk).update(log_id=pk)
     WebhookLog.objects.filter(pk=log.pk).update(id=pk)
 

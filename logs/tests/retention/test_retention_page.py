@@ -199,7 +199,7 @@ STOP = reverse("logs:retention_stop")
 
 @pytest.mark.django_db(transaction=True)
 def test_a_run_that_is_under_way_is_stopped_by_the_button_of_the_page(client, superuser, monkeypatch):
-    monkeypatch.setattr(log_deletion, "AT_ONCE", 1)
+    monkeypatch.setattr(log_deletion, "DELETE_BATCH_SIZE", 1)
     make_subscription()
     for number in range(3):
         make_log(number)

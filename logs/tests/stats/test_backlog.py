@@ -15,7 +15,7 @@ from ..web_server import WebServer, head
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-NUMBER = compaction.MOST_UNFOLDED + compaction.AT_ONCE
+NUMBER = compaction.MAX_UNCOMPACTED + compaction.COMPACTION_BATCH_SIZE
 
 
 def store_differences(subscription: str, number: int) -> None:
@@ -36,7 +36,7 @@ def test_pages_fold_where_no_worker_does():
         with server.connect() as client:
             client.sendall(head("/healthz"))
             assert client.recv(65536)
-        wait_until(lambda: RollupDelta.objects.count() <= compaction.MOST_UNFOLDED)
+        wait_until(lambda: RollupDelta.objects.count() <= compaction.MAX_UNCOMPACTED)
     finally:
         server.stop()
     cells = CellOfAll.objects.filter(width=5).values_list("count", flat=True)

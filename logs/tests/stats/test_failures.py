@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from logs.cotalker import objectid
-from logs.models import Attempt, State, Turn, WebhookLog
+from logs.models import Attempt, Priority, State, WebhookLog
 from logs.stats import failure_groups, group_counts
 from logs.templatetags.stats_format import first_and_last
 
@@ -43,7 +43,7 @@ def failed(subscription, age=HOUR, **fields):
 def log(subscription, state=State.SUCCEEDED, age=HOUR, **fields):
     at = timezone.now() - age
     values = {"company": subscription.company_id, "created_at": at, "state": state} | fields
-    return WebhookLog.objects.create(id=objectid.new(at), subscription=subscription, **values)
+    return WebhookLog.objects.create(id=objectid.new_objectid(at), subscription=subscription, **values)
 
 
 def text(html: str) -> str:
@@ -73,7 +73,7 @@ def groups(client, query=""):
 
 class TestGroups:
     def test_like_failures_are_one_and_others_apart(self, client, orders):
-        other = make_subscription(pk=objectid.new(), name="Users to HR")
+        other = make_subscription(pk=objectid.new_objectid(), name="Users to HR")
         for number in range(3):
             failed(orders, age=HOUR + number * MINUTE)
         failed(orders, **TIMEOUT)
@@ -128,7 +128,7 @@ class TestGroups:
         assert [bar.failed for bar in group.bars if bar.failed] == [1, 1]
 
     def test_its_link_finds_exactly_its_logs_in_the_explorer(self, client, orders):
-        other = make_subscription(pk=objectid.new(), name="Users to HR")
+        other = make_subscription(pk=objectid.new_objectid(), name="Users to HR")
         wanted = {failed(orders, fingerprint='<b>&"{n}" ').pk for _number in range(2)}
         failed(orders)
         failed(orders, **TIMEOUT)
@@ -161,7 +161,7 @@ class TestNow:
 
     def test_the_success_of_another_subscription_is_none(self, rows, orders):
         failed(orders, age=2 * HOUR)
-        log(make_subscription(pk=objectid.new()))
+        log(make_subscription(pk=objectid.new_objectid()))
         (row,) = rows()
         assert "Still failing no success in this time" in row
 
@@ -188,7 +188,14 @@ class TestNow:
         log(orders)
         (row,) = rows()
         assert "Recovered" in row
-        log(orders, State.RETRYING, next_attempt_at=timezone.now(), turn=Turn.BETWEEN_TRIES, position=1, tries_left=2)
+        log(
+            orders,
+            State.RETRYING,
+            next_attempt_at=timezone.now(),
+            turn=Priority.BETWEEN_TRIES,
+            position=1,
+            tries_left=2,
+        )
         (row,) = rows()
         assert "Still failing last success" in row
         orders.hold(by=None)
@@ -213,7 +220,7 @@ class TestFilter:
         assert groups(client, f"?range={range_}")[0].count == count
 
     def test_by_subscription_and_cause(self, client, orders):
-        other = make_subscription(pk=objectid.new(), name="Users to HR")
+        other = make_subscription(pk=objectid.new_objectid(), name="Users to HR")
         for lane in (orders, other):
             failed(lane)
             failed(lane, **TIMEOUT)
@@ -258,7 +265,7 @@ class TestFilter:
         assert "Nothing was looked for: the filter is wrong." in page
 
     def test_of_very_many_the_first_are_shown_until_all_are_asked_for(self, client, orders, monkeypatch):
-        monkeypatch.setattr(failure_groups, "SHOWN", 2)
+        monkeypatch.setattr(failure_groups, "GROUPS_SHOWN", 2)
         for number in range(5):
             failed(orders, age=HOUR + number * MINUTE, fingerprint=str(number))
         page = client.get("/failures/?cause=http_5xx").content.decode()
@@ -268,7 +275,7 @@ class TestFilter:
         assert len(groups(client, "?cause=http_5xx&all=1")) == 5
 
     def test_of_more_kinds_than_are_read_it_says_at_least(self, client, orders, monkeypatch):
-        monkeypatch.setattr(group_counts, "MOST_KINDS", 3)
+        monkeypatch.setattr(group_counts, "MAX_FAILURE_KINDS", 3)
         log(orders, age=MINUTE)
         for number in range(5):
             failed(orders, age=HOUR + number * MINUTE, fingerprint=str(number))
@@ -314,14 +321,16 @@ class TestPage:
 
 class TestWho:
     def test_of_other_companies_there_is_nothing(self, client, rows, orders):
-        foreign = make_subscription(pk=objectid.new(), name="Foreign", company=make_company("625be93a286ef83c1c0e0000"))
+        foreign = make_subscription(
+            pk=objectid.new_objectid(), name="Foreign", company=make_company("625be93a286ef83c1c0e0000")
+        )
         failed(foreign)
         assert rows() == []
         assert "Foreign" not in client.get("/failures/").content.decode()
         assert rows(f"?subscription={foreign.pk}", status=422) == []
 
     def test_a_superuser_sees_all(self, client, django_user_model, orders):
-        failed(make_subscription(pk=objectid.new(), company=make_company("625be93a286ef83c1c0e0000")))
+        failed(make_subscription(pk=objectid.new_objectid(), company=make_company("625be93a286ef83c1c0e0000")))
         failed(orders)
         client.force_login(django_user_model.objects.create_superuser("root"))
         assert len(groups(client)) == 2
@@ -340,7 +349,7 @@ def test_one_group_and_fifty_cost_the_same_thirteen_queries(
     with django_assert_max_num_queries(13) as few:
         client.get("/failures/")
     for index in range(49):
-        lane = make_subscription(pk=objectid.new(), name=f"Lane {index}")
+        lane = make_subscription(pk=objectid.new_objectid(), name=f"Lane {index}")
         failed(lane)
         log(lane, age=MINUTE)
     with django_assert_max_num_queries(len(few)):

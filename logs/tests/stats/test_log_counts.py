@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logs.models import Cell, CellOfAll, Rollup, RollupDelta, RollupOfAll, WebhookLog
-from logs.models.log_counts import WIDTHS
-from logs.stats.buckets import ORIGIN, ceiling, floor, pieces
-from logs.stats.compaction import fold
-from logs.stats.queries import TOTAL, cells, cells_by_step, percentile, percentiles
+from logs.models.log_counts import BUCKET_WIDTHS
+from logs.stats.buckets import BUCKET_ORIGIN, bucket_ceiling, bucket_floor, bucket_segments
+from logs.stats.compaction import compact
+from logs.stats.queries import TOTAL_WIDTH, log_counts, log_counts_by_step, percentile, percentiles
 
 from ..factories import MOMENT, SUBSCRIPTION, import_logs, log_document, make_log, make_subscription, make_waiting_log
 
@@ -26,9 +26,9 @@ pytestmark = pytest.mark.django_db
 def states() -> dict[str, int]:
     """By the rollups, in each of their widths, of each subscription and of all."""
     found = [
-        dict(cells.filter(width=width).values_list("state").annotate(n=TOTAL).filter(n__gt=0))
+        dict(cells.filter(width=width).values_list("state").annotate(n=TOTAL_WIDTH).filter(n__gt=0))
         for cells in (Cell.objects, CellOfAll.objects)
-        for width in WIDTHS
+        for width in BUCKET_WIDTHS
     ]
     assert all(one == found[0] for one in found)
     return found[0]
@@ -40,10 +40,10 @@ def test_what_changes_is_counted_before_and_after_folding():
         make_waiting_log(subscription, number)
     assert states() == {"pending": 3}
     assert not Rollup.objects.exists()
-    assert fold() == 3
+    assert compact() == 3
     assert states() == {"pending": 3}
     assert not RollupDelta.objects.exists()
-    assert fold() == 0
+    assert compact() == 0
 
 
 def test_an_import_leaves_nothing_to_fold():
@@ -59,7 +59,7 @@ def test_a_log_that_an_import_changes_is_counted_once():
     assert states() == {"succeeded": 1}
     for kept in (Rollup.objects, RollupOfAll.objects):
         assert not kept.filter(count=0).exists()
-        assert kept.aggregate(n=Sum("count"))["n"] == len(WIDTHS)  # one log, once in each
+        assert kept.aggregate(n=Sum("count"))["n"] == len(BUCKET_WIDTHS)  # one log, once in each
 
 
 def test_a_redelivery_and_a_skip_are_counted(member):
@@ -85,7 +85,7 @@ def test_what_waits_and_is_skipped_together_is_counted(member):
 def test_a_delivery_is_counted_with_its_status_and_its_duration(receiver, deliver):
     make_waiting_log(make_subscription(url=receiver.url))
     deliver()
-    kinds = Cell.objects.filter(width=5).values("state", "status", "cause").annotate(n=TOTAL).filter(n__gt=0)
+    kinds = Cell.objects.filter(width=5).values("state", "status", "cause").annotate(n=TOTAL_WIDTH).filter(n__gt=0)
     assert list(kinds) == [{"state": "succeeded", "status": 200, "cause": "", "n": 1}]
     log = WebhookLog.objects.get()
     assert percentiles(None, None, None)[""] == pytest.approx(max(log.duration_ms, 1), rel=0.13)
@@ -95,22 +95,22 @@ def test_what_is_deleted_is_not_counted():
     make_log(1)
     WebhookLog.objects.all().delete()
     assert states() == {}
-    fold()
+    compact()
     assert not Rollup.objects.exists()
     assert not RollupOfAll.objects.exists()
 
 
 def test_a_count_is_updated_in_place():
     """No index has to be written to for it (PostgreSQL's HOT), and what has come to nothing is taken away."""
-    tables = [f"logs_{name}_{width}" for name in ("rollup", "rollupofall", "durationrollup") for width in WIDTHS]
+    tables = [f"logs_{name}_{width}" for name in ("rollup", "rollupofall", "durationrollup") for width in BUCKET_WIDTHS]
     subscription = make_subscription()
     for number in range(4):
         make_waiting_log(subscription, number)
-        fold()
+        compact()
     WebhookLog.objects.update(state="succeeded", status=200, duration_ms=7)
-    fold()
+    compact()
     make_waiting_log(subscription, 5, state="succeeded", status=200, duration_ms=7)
-    fold()
+    compact()
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT sum(n_tup_upd), sum(n_tup_hot_upd) FROM pg_stat_xact_all_tables WHERE relname = ANY(%s)", [tables]
@@ -121,7 +121,7 @@ def test_a_count_is_updated_in_place():
     assert states() == {"succeeded": 5}
     for kept in (Rollup.objects, RollupOfAll.objects):
         assert not kept.exclude(state="succeeded").exists()
-        assert kept.aggregate(n=Sum("count"))["n"] == 5 * len(WIDTHS)
+        assert kept.aggregate(n=Sum("count"))["n"] == 5 * len(BUCKET_WIDTHS)
 
 
 def test_what_is_rolled_back_is_not_counted():
@@ -149,7 +149,7 @@ def test_verify_finds_what_is_wrong_and_rebuild_mends_it():
 @pytest.mark.django_db(transaction=True)
 def test_what_is_counted_of_all_in_a_week_without_logs_is_found_and_mended():
     """An old worker leaves it, that folds a deletion after the update."""
-    RollupOfAll.objects.create(width=1440, bucket=floor(MOMENT, timedelta(days=1)), state="failed", count=3)
+    RollupOfAll.objects.create(width=1440, bucket=bucket_floor(MOMENT, timedelta(days=1)), state="failed", count=3)
     with pytest.raises(CommandError, match="1 counts are wrong"):
         call_command("rollups", "verify")
     call_command("rollups", "rebuild")
@@ -173,10 +173,10 @@ def test_rebuild_counts_what_the_trigger_did_not_see():
 def test_cells_are_those_of_the_time_and_of_the_subscriptions():
     for number in (0, 10, 300, 3000):  # minutes
         make_log(number)
-    start = floor(MOMENT)
+    start = bucket_floor(MOMENT)
 
     def total(start, end, subscriptions=None):
-        return cells(start, end, subscriptions).aggregate(n=TOTAL)["n"] or 0
+        return log_counts(start, end, subscriptions).aggregate(n=TOTAL_WIDTH)["n"] or 0
 
     assert total(None, None) == 4
     assert total(start, None) == 4
@@ -191,7 +191,11 @@ def test_cells_are_those_of_the_time_and_of_the_subscriptions():
 def test_steps_begin_where_the_clock_says():
     for number in (0, 10, 300):
         make_log(number)
-    steps = cells_by_step(floor(MOMENT), None, timedelta(hours=1), None).values("step_start").annotate(n=TOTAL)
+    steps = (
+        log_counts_by_step(bucket_floor(MOMENT), None, timedelta(hours=1), None)
+        .values("step_start")
+        .annotate(n=TOTAL_WIDTH)
+    )
     assert list(steps.order_by("step_start").values_list("step_start", "n")) == [
         (datetime(2022, 5, 5, 20, tzinfo=UTC), 2),
         (datetime(2022, 5, 6, 1, tzinfo=UTC), 1),
@@ -202,7 +206,7 @@ def test_by_the_week_there_are_as_many_as_there_were_by_the_day(transactional_db
     """What an installation that is updated had counted before there were weeks."""
     for number in (0, 1, 9, 20):
         make_log(number * 24 * 60, duration_ms=40)
-    while fold():
+    while compact():
         pass
     with connection.cursor() as cursor:
         cursor.execute(
@@ -217,7 +221,7 @@ def test_of_all_subscriptions_there_are_as_many_as_there_were_of_each(transactio
     """What an installation that is updated had counted before they were counted together."""
     for number in (0, 1, 9, 20):
         make_log(number * 24 * 60, subscription=SUBSCRIPTION if number else "6268599000000000000000aa")
-    while fold():
+    while compact():
         pass
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM logs_rollupofall")
@@ -226,22 +230,23 @@ def test_of_all_subscriptions_there_are_as_many_as_there_were_of_each(transactio
     call_command("rollups", "verify")
 
 
-moments = st.integers(0, 12 * 24 * 40).map(lambda number: ORIGIN + timedelta(minutes=5 * number))
+moments = st.integers(0, 12 * 24 * 40).map(lambda number: BUCKET_ORIGIN + timedelta(minutes=5 * number))
 
 
 @given(moments, moments)
 def test_pieces_make_up_the_time_without_gap_or_overlap(one, other):
     start, end = sorted((one, other))
-    found = sorted(pieces(start, end), key=lambda piece: piece[1])
+    found = sorted(bucket_segments(start, end), key=lambda piece: piece[1])
     edges = [edge for _width, first, last in found for edge in (first, last)]
     assert edges == sorted(edges)
     assert all(edges[index] == edges[index + 1] for index in range(1, len(edges) - 1, 2))
     assert (edges[0], edges[-1]) == (start, end) if edges else start == end
     assert all(
-        floor(first, timedelta(minutes=width)) == first and ceiling(last, timedelta(minutes=width)) == last
+        bucket_floor(first, timedelta(minutes=width)) == first
+        and bucket_ceiling(last, timedelta(minutes=width)) == last
         for width, first, last in found
     )
-    assert len(found) <= 2 * len(WIDTHS) - 1
+    assert len(found) <= 2 * len(BUCKET_WIDTHS) - 1
 
 
 def test_a_percentile_is_right_to_an_eighth():

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from logs.models import Payload
-from logs.stats.object_history import summary
+from logs.stats.object_history import summarize_history
 
 from ..factories import import_logs, log_document, make_company, make_log, make_subscription
 from ..views.test_webhook_logs import text_of
@@ -90,7 +90,7 @@ def test_a_failed_log_says_that_it_is_superseded(client):
 
 
 def test_more_logs_than_are_looked_at_are_told():
-    assert summary([("1", "s", "failed", 1), ("0", "s", "failed", 0)], is_more=True).is_more
+    assert summarize_history([("1", "s", "failed", 1), ("0", "s", "failed", 0)], is_more=True).is_more
 
 
 def test_an_object_without_logs_says_so(client):

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 
 from logs.cotalker import objectid
-from logs.models import Company, State, Subscription, Turn, WebhookLog, Worker
+from logs.models import Company, Priority, State, Subscription, WebhookLog, Worker
 
 from ..factories import make_company, make_subscription
 from ..views.test_webhook_logs import ids_in
@@ -36,7 +36,7 @@ def log(subscription, state=State.SUCCEEDED, age=HOUR, **fields):
     if state == State.FAILED:
         fields = {"cause": "http_5xx", "fingerprint": "502 Bad Gateway", "response": "502 Bad Gateway"} | fields
     return WebhookLog.objects.create(
-        id=objectid.new(at),
+        id=objectid.new_objectid(at),
         subscription=subscription,
         company=subscription.company_id,
         created_at=at,
@@ -45,9 +45,9 @@ def log(subscription, state=State.SUCCEEDED, age=HOUR, **fields):
     )
 
 
-def waiting_log(subscription, place=1, age=HOUR, turn=Turn.WAITING, **fields):
+def waiting_log(subscription, place=1, age=HOUR, turn=Priority.WAITING, **fields):
     due = {"next_attempt_at": timezone.now(), "position": place, "turn": turn, "tries_left": 3}
-    return log(subscription, State.RETRYING if turn == Turn.BETWEEN_TRIES else State.PENDING, age, **due | fields)
+    return log(subscription, State.RETRYING if turn == Priority.BETWEEN_TRIES else State.PENDING, age, **due | fields)
 
 
 def text(html: str) -> str:
@@ -94,7 +94,7 @@ class TestSentence:
         assert sentence(look()).endswith("It has received again since.")
 
     def test_of_several_it_counts_those_that_still_fail(self, look, orders):
-        other = make_subscription(pk=objectid.new(), name="Users to HR")
+        other = make_subscription(pk=objectid.new_objectid(), name="Users to HR")
         log(orders, State.FAILED, age=2 * HOUR)
         log(orders)
         log(other, State.FAILED, cause="timeout", fingerprint="connect ETIMEDOUT")
@@ -121,7 +121,7 @@ class TestSentence:
         assert 'class="figures"' not in page
 
     def test_a_blocked_lane_is_said(self, look, orders):
-        waiting_log(orders, turn=Turn.BETWEEN_TRIES, cause="timeout")
+        waiting_log(orders, turn=Priority.BETWEEN_TRIES, cause="timeout")
         assert "1 lane is blocked." in sentence(look())
 
     def test_without_a_worker_it_says_what_waits(self, look, orders):
@@ -234,10 +234,10 @@ class TestChart:
 
 class TestLanes:
     def test_each_blocked_lane_says_why_and_how_many_wait_behind(self, look, orders):
-        held = make_subscription(pk=objectid.new(), name="Elements to ERP", held_at=timezone.now() - 2 * HOUR)
+        held = make_subscription(pk=objectid.new_objectid(), name="Elements to ERP", held_at=timezone.now() - 2 * HOUR)
         waiting_log(held, 1)
         waiting_log(held, 2)
-        waiting_log(orders, 1, turn=Turn.BETWEEN_TRIES, cause="timeout")
+        waiting_log(orders, 1, turn=Priority.BETWEEN_TRIES, cause="timeout")
         waiting_log(orders, 2)
         shown = re.search(r'<section class="panel" id="lanes".*?</section>', look(), re.DOTALL)[0]
         first, second = (text(item) for item in re.findall(r"<li>(.*?)</li>", shown, re.DOTALL))
@@ -248,7 +248,7 @@ class TestLanes:
 
     def test_a_lane_that_nobody_sends_from_is_not_blocked(self, look):
         idle = make_subscription(is_active=False)
-        waiting_log(idle, turn=Turn.BETWEEN_TRIES)
+        waiting_log(idle, turn=Priority.BETWEEN_TRIES)
         assert "No lane is blocked." in look()
 
     def test_a_lane_that_was_put_on_hold_after_it_had_received_again_fails_no_more(self, look, orders, client):
@@ -282,7 +282,7 @@ class TestAttention:
 
     def test_those_with_the_most_failures_come_first(self, look):
         for index in range(7):
-            lane = make_subscription(pk=objectid.new(), name=f"Lane {index}")
+            lane = make_subscription(pk=objectid.new_objectid(), name=f"Lane {index}")
             for _number in range(index):
                 log(lane, State.FAILED)
         page = look()
@@ -304,7 +304,10 @@ class TestAttention:
 class TestWho:
     def test_of_other_companies_nothing_is_counted_or_named(self, look, orders):
         foreign = make_subscription(
-            pk=objectid.new(), name="Foreign", company=make_company("625be93a286ef83c1c0e0000"), held_at=timezone.now()
+            pk=objectid.new_objectid(),
+            name="Foreign",
+            company=make_company("625be93a286ef83c1c0e0000"),
+            held_at=timezone.now(),
         )
         log(foreign, State.FAILED)
         waiting_log(foreign)
@@ -321,7 +324,10 @@ class TestWho:
         assert "No logs yet" in look()
 
     def test_a_superuser_sees_all(self, client, django_user_model, orders):
-        log(make_subscription(pk=objectid.new(), company=make_company("625be93a286ef83c1c0e0000")), State.FAILED)
+        log(
+            make_subscription(pk=objectid.new_objectid(), company=make_company("625be93a286ef83c1c0e0000")),
+            State.FAILED,
+        )
         log(orders, State.FAILED)
         client.force_login(django_user_model.objects.create_superuser("root"))
         assert figures(client.get("/").content.decode())["Failed"][0] == "2"
@@ -350,13 +356,13 @@ def test_one_subscription_and_fifty_cost_the_same_seventeen_queries(
     client.force_login(user)
     lane = make_subscription()
     log(lane, State.FAILED)
-    waiting_log(lane, turn=Turn.BETWEEN_TRIES)
+    waiting_log(lane, turn=Priority.BETWEEN_TRIES)
     few = queries_of(client, django_assert_max_num_queries, 17, "/?range=7d")
     for index in range(49):
-        lane = make_subscription(pk=objectid.new(), name=f"Lane {index}")
+        lane = make_subscription(pk=objectid.new_objectid(), name=f"Lane {index}")
         log(lane, State.FAILED, fingerprint=f"{index}")
         log(lane, age=MINUTE)
-        waiting_log(lane, turn=Turn.BETWEEN_TRIES)
+        waiting_log(lane, turn=Priority.BETWEEN_TRIES)
     assert queries_of(client, django_assert_max_num_queries, 17, "/?range=7d") == few
     assert Company.objects.count() == 1
     assert Subscription.objects.count() == 50

@@ -12,7 +12,7 @@ from django.utils import timezone
 from logs.cotalker import objectid
 from logs.models import Attempt, Subscription, WebhookLog
 from logs.redelivery import overrides
-from logs.stats.subscription_list import health_of
+from logs.stats.subscription_list import subscription_rows
 
 from ..bulk_redeliveries import plan_logs
 from ..factories import SUBSCRIPTION, import_logs, log_document, make_subscription
@@ -37,7 +37,10 @@ def log_of(minutes: int, **fields) -> WebhookLog:
     """An imported one, of so many minutes ago."""
     at = timezone.now() - timedelta(minutes=minutes)
     event = {"data": {"_id": f"{minutes:024x}"}}
-    document = log_document(event=event) | {"_id": objectid.new(at), "createdAt": f"{at:%Y-%m-%dT%H:%M:%S}.000Z"}
+    document = log_document(event=event) | {
+        "_id": objectid.new_objectid(at),
+        "createdAt": f"{at:%Y-%m-%dT%H:%M:%S}.000Z",
+    }
     import_logs(document | fields)
     return WebhookLog.objects.get(pk=document["_id"])
 
@@ -79,7 +82,7 @@ def test_an_old_log_that_fails_now_is_a_failure_whatever_newer_events_were_recei
     send_again(failed, operator, deliver)
     assert_told(client, operator, failed, has_recovered=False)
     for sort in ("success", "-failure"):
-        [row] = health_of(Subscription.objects.all(), timezone.now(), 50, sort).rows
+        [row] = subscription_rows(Subscription.objects.all(), timezone.now(), 50, sort).rows
         assert row.last_failure == Attempt.objects.filter(trigger="manual").latest("number").started_at
 
 
@@ -95,7 +98,7 @@ def test_what_went_to_another_url_tells_nothing_of_the_receiver(client, operator
     log_of(60, **DOWN)
     failed = log_of(30, **DOWN)
     variant = overrides.Variant(url=receiver.url + "/elsewhere", reason="a trial", made_by=operator)
-    assert overrides.ask_for(failed, variant, None, after_try=failed.retry)
+    assert overrides.queue_override(failed, variant, None, after_try=failed.retry)
     deliver()
     assert Attempt.objects.get(trigger="variant").subscription_id is None
     assert_told(client, operator, failed, has_recovered=False)
@@ -105,7 +108,7 @@ def test_attempts_of_before_are_told_apart_in_the_same_way(operator, receiver, d
     """By the migration that gave them their subscription."""
     ours, elsewhere = log_of(60, **DOWN), log_of(30, **DOWN)
     send_again(ours, operator, deliver)
-    overrides.ask_for(
+    overrides.queue_override(
         elsewhere,
         overrides.Variant(url=receiver.url, reason="a trial", made_by=operator),
         None,

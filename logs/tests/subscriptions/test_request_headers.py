@@ -7,8 +7,8 @@ from django.urls import reverse
 
 from logs.models import AuditEntry, Subscription
 from logs.payloads.masking import MASK
-from logs.signing import new_secret
-from logs.subscriptions.request_headers import BadHeaders, parse, shown
+from logs.signing import generate_secret
+from logs.subscriptions.request_headers import InvalidHeaders, masked_lines, parse_headers
 
 from ..factories import make_subscription, make_waiting_log
 
@@ -32,7 +32,7 @@ STORED = [("X-Api-Key", "hunter2"), ("X-Tenant", "austral")]
     ],
 )
 def test_lines_are_read(text, headers):
-    assert parse(text) == headers
+    assert parse_headers(text) == headers
 
 
 @pytest.mark.parametrize(
@@ -58,8 +58,8 @@ def test_lines_are_read(text, headers):
     ],
 )
 def test_mistakes_are_named_with_their_line(text, reason):
-    with pytest.raises(BadHeaders) as refused:
-        parse(text, STORED)
+    with pytest.raises(InvalidHeaders) as refused:
+        parse_headers(text, STORED)
     [said] = refused.value.reasons
     assert said.startswith(reason)
 
@@ -77,25 +77,25 @@ OURS = (
 )
 def test_some_names_are_not_for_anybody_to_set(names, reason):
     for name in [*names.split(), *names.title().split()]:
-        with pytest.raises(BadHeaders) as refused:
-            parse(f"X-Tenant: austral\n{name}: v")
+        with pytest.raises(InvalidHeaders) as refused:
+            parse_headers(f"X-Tenant: austral\n{name}: v")
         assert refused.value.reasons == [f"Line 2: {name} {reason}"]
 
 
 def test_all_mistakes_are_named_at_once():
-    with pytest.raises(BadHeaders) as refused:
-        parse("Host: a\nX-Tenant: austral\nX")
+    with pytest.raises(InvalidHeaders) as refused:
+        parse_headers("Host: a\nX-Tenant: austral\nX")
     assert [reason[:7] for reason in refused.value.reasons] == ["Line 1:", "Line 3:"]
 
 
 def test_a_form_shows_names_and_no_values():
-    assert shown(STORED) == f"X-Api-Key: {MASK}\nX-Tenant: {MASK}"
-    assert shown([]) == ""
+    assert masked_lines(STORED) == f"X-Api-Key: {MASK}\nX-Tenant: {MASK}"
+    assert masked_lines([]) == ""
 
 
 def test_a_line_left_as_it_was_shown_keeps_its_value():
-    assert parse(shown(STORED), STORED) == STORED
-    assert parse(f"x-tenant: {MASK}\nX-New: 1", STORED) == [("x-tenant", "austral"), ("X-New", "1")]
+    assert parse_headers(masked_lines(STORED), STORED) == STORED
+    assert parse_headers(f"x-tenant: {MASK}\nX-New: 1", STORED) == [("x-tenant", "austral"), ("X-New", "1")]
 
 
 # How it is kept
@@ -142,7 +142,7 @@ class TestForm:
         subscription = make_subscription(url="http://127.0.0.1:9000/hook")
         subscription.headers = STORED
         subscription.save()
-        edit(subscription, headers=shown(STORED).replace("\n", "\r\n"))
+        edit(subscription, headers=masked_lines(STORED).replace("\n", "\r\n"))
         stored = Subscription.objects.get()
         assert (stored.encrypted_headers, stored.lane_version) == (subscription.encrypted_headers, 0)
         assert not AuditEntry.objects.exists()
@@ -189,7 +189,7 @@ def test_they_reach_the_receiver_of_the_next_event(receiver, deliver, edit):
 def test_ours_win_whatever_is_stored(receiver, deliver):
     lane = make_subscription(url=receiver.url)
     lane.headers = [("host", "evil"), ("Content-Type", "text/plain"), ("webhook-id", "forged"), ("X-Tenant", "austral")]
-    lane.secret = new_secret()
+    lane.secret = generate_secret()
     lane.save()
     log = make_waiting_log(lane)
     deliver()

@@ -167,7 +167,7 @@ class TestForm:
 
     def test_removing_it_removes_the_previous_one_too(self, client, administrator):
         subscription = make_signed()
-        subscription.replace_secret(signing.new_secret())
+        subscription.replace_secret(signing.generate_secret())
         subscription.save()
         self.post(client, subscription, secret_choice="none")
         assert (subscription.encrypted_secret, subscription.encrypted_previous_secret) == ("", "")

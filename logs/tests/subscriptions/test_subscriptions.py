@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from logs.cotalker import objectid
 from logs.cotalker.documents import read_subscription, write_subscription
-from logs.models import AuditAction, AuditEntry, Company, State, Subscription, Trigger, Turn, WebhookLog
-from logs.stats.traffic import Figures
+from logs.models import AuditAction, AuditEntry, Company, Priority, State, Subscription, Trigger, WebhookLog
+from logs.stats.traffic import TrafficStats
 from logs.views.subscriptions.subscriptions import detail_page
 
 pytestmark = pytest.mark.django_db
@@ -22,7 +22,7 @@ SECRET = "whsec_" + "QUJD" * 8
 
 @pytest.fixture
 def company():
-    return Company.objects.create(id=objectid.new(), name="Austral")
+    return Company.objects.create(id=objectid.new_objectid(), name="Austral")
 
 
 @pytest.fixture
@@ -48,11 +48,16 @@ def subscription(company):
 
 @pytest.fixture
 def foreign():
-    return make_subscription(Company.objects.create(id=objectid.new()), name="Foreign", code="foreign")
+    return make_subscription(Company.objects.create(id=objectid.new_objectid()), name="Foreign", code="foreign")
 
 
 def make_subscription(company, **fields):
-    values = {"name": "Orders", "code": f"code_{objectid.new()}", "url": ADDRESS, "trigger": Trigger.TASK} | fields
+    values = {
+        "name": "Orders",
+        "code": f"code_{objectid.new_objectid()}",
+        "url": ADDRESS,
+        "trigger": Trigger.TASK,
+    } | fields
     return Subscription.objects.create(company=company, **values)
 
 
@@ -63,7 +68,7 @@ def make_placeholder(company):
 def make_log(subscription, state=State.SUCCEEDED, age=timedelta(hours=1), **fields):
     at = timezone.now() - age
     return WebhookLog.objects.create(
-        id=objectid.new(at),
+        id=objectid.new_objectid(at),
         subscription=subscription,
         company=subscription.company_id,
         created_at=at,
@@ -75,7 +80,7 @@ def make_log(subscription, state=State.SUCCEEDED, age=timedelta(hours=1), **fiel
 def make_imported(company, **changes):
     """A subscription as an import stores it, of the document that Cotalker publishes."""
     document = {
-        "_id": objectid.new(),
+        "_id": objectid.new_objectid(),
         "company": company.pk,
         "name": "Orders",
         "code": "orders",
@@ -129,7 +134,7 @@ class TestList:
         failure = make_log(subscription, State.FAILED, age=timedelta(days=6, hours=12), duration_ms=1000)
         newest = make_log(subscription, age=timedelta(minutes=1), duration_ms=500)
         make_log(subscription, State.FAILED, age=timedelta(days=7, minutes=6), duration_ms=9000)
-        place = {"next_attempt_at": timezone.now(), "turn": Turn.WAITING, "position": 1, "tries_left": 3}
+        place = {"next_attempt_at": timezone.now(), "turn": Priority.WAITING, "position": 1, "tries_left": 3}
         make_log(subscription, State.PENDING, age=timedelta(days=30), **place)
         (health,) = client.get(self.address).context["subscriptions"].rows
         assert (health.figures.received, health.figures.delivered, health.figures.failed) == (2, 1, 1)
@@ -162,7 +167,7 @@ class TestList:
         assert (health.traffic.bars[-1].delivered, health.traffic.now.received) == (1, 1)
 
     def test_a_hundred_percent_means_that_nothing_failed(self):
-        assert Figures(Counter(succeeded=99_999, failed=1)).success_percent == 99.9
+        assert TrafficStats(Counter(succeeded=99_999, failed=1)).success_percent == 99.9
 
     def test_it_says_who_delivers(self, client, company, subscription):
         make_subscription(company, name="Theirs", we_deliver=False)
@@ -177,11 +182,11 @@ class TestList:
 
     def test_blocked_lanes_are_counted_and_found(self, client, company, subscription, foreign):
         due = {"next_attempt_at": timezone.now(), "position": 1, "tries_left": 3}
-        make_log(subscription, State.RETRYING, turn=Turn.BETWEEN_TRIES, **due)
-        make_log(foreign, State.RETRYING, turn=Turn.BETWEEN_TRIES, **due)
+        make_log(subscription, State.RETRYING, turn=Priority.BETWEEN_TRIES, **due)
+        make_log(foreign, State.RETRYING, turn=Priority.BETWEEN_TRIES, **due)
         make_subscription(company, name="Held", held_at=timezone.now())
         make_subscription(company, name="Inactive", held_at=timezone.now(), is_active=False)
-        make_log(make_subscription(company, name="Waiting"), State.PENDING, turn=Turn.WAITING, **due)
+        make_log(make_subscription(company, name="Waiting"), State.PENDING, turn=Priority.WAITING, **due)
         assert "2 lanes are blocked" in client.get(self.address).content.decode()
         assert names_in(client.get(self.address, {"state": "blocked"})) == ["Held", "Work Orders"]
 
@@ -334,7 +339,7 @@ class TestDetail:
             make_log(subscription, State.FAILED, retry=3)
             AuditEntry.record(operator, AuditAction.ACTIVATED, subscription.pk)
             due = {"next_attempt_at": timezone.now(), "position": _number, "tries_left": 3}
-            make_log(subscription, State.PENDING, turn=Turn.WAITING, **due)
+            make_log(subscription, State.PENDING, turn=Priority.WAITING, **due)
         subscription.hold(by=operator)
         with django_assert_max_num_queries(13):
             client.get(address_of(subscription))
@@ -361,14 +366,14 @@ class TestCreate:
         assert Subscription.objects.filter(code="pump_alarms_3").exists()
 
     def test_of_several_companies_one_is_chosen(self, client, company, operator):
-        other = Company.objects.create(id=objectid.new())
+        other = Company.objects.create(id=objectid.new_objectid())
         other.users.add(operator)
         assert client.post(self.address, posted()).status_code == 422
         client.post(self.address, posted(company=other.pk))
         assert Subscription.objects.get().company == other
 
     def test_it_cannot_be_created_in_a_foreign_company(self, client, company, operator, foreign):
-        Company.objects.create(id=objectid.new()).users.add(operator)
+        Company.objects.create(id=objectid.new_objectid()).users.add(operator)
         assert client.post(self.address, posted(company=foreign.company_id)).status_code == 422
         assert Subscription.objects.count() == 1
 
@@ -556,7 +561,7 @@ class TestEdit:
         assert Subscription.objects.get(pk=subscription.pk).lane_version == versions
 
     def test_context_cleared_with_its_trigger_counts_as_edited(self, client, company):
-        one = make_subscription(company, context_task_group=objectid.new())
+        one = make_subscription(company, context_task_group=objectid.new_objectid())
         client.post(address_of(one, "edit"), posted(name=one.name, trigger="create-edit-delete-note"))
         one.refresh_from_db()
         assert (one.context_task_group, one.edited_fields) == ("", ["context_task_group", "trigger"])

@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import reverse
 
 from logs.views.logs import list_page
-from logs.views.search_limit import take_place
+from logs.views.search_limit import take_search_slot
 
 from ..events import as_bytes, at_once, make_door, make_event
 from ..factories import import_logs, log_document, make_subscription
@@ -128,7 +128,7 @@ def test_beside_two_others_a_search_looks_only_for_a_moment(client, member, seco
 
     def in_a_place(call):
         with transaction.atomic():
-            assert take_place(user.pk)
+            assert take_search_slot(user.pk)
             return at_once([call])[0]  # in a thread of its own, so with a connection of its own
 
     usual, short = 1.0, list_page.SHORT_SECONDS

@@ -178,4 +178,4 @@ def test_doors_in_the_admin_site_are_looked_at_and_revoked(client, django_user_m
     assert client.get(f"/admin/logs/door/{door.pk}/change/").status_code == 200
     client.post("/admin/logs/door/", {"action": "revoke_selected", "_selected_action": [door.pk]})
     assert Door.objects.get().is_revoked
-    assert not credentials.revoke(door, by=None)
+    assert not credentials.revoke_credential(door, by=None)

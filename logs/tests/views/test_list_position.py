@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from logs.logsearch.matching import Matched
+from logs.logsearch.matching import MatchResult
 from logs.models import WebhookLog
 
 from ..factories import import_logs, log_document, make_company, make_subscription
@@ -115,11 +115,11 @@ def test_the_page_waits_a_moment_at_most_for_a_search_without_end(client, logs, 
     def slowly(criteria, keys, wanted=None, deadline=None):
         looks.append(keys)
         time.sleep(0.06)  # longer than a neighbour may take
-        return Matched([])
+        return MatchResult([])
 
     monkeypatch.setattr("logs.logsearch.finder.matching", slowly)
-    monkeypatch.setattr("logs.logsearch.finder.FIRST_LOOK", 1)
-    monkeypatch.setattr("logs.logsearch.finder.MOST_AT_ONCE", 1)
+    monkeypatch.setattr("logs.logsearch.finder.FIRST_WINDOW", 1)
+    monkeypatch.setattr("logs.logsearch.finder.MAX_WINDOW", 1)
     import_logs(*(log_document(number) for number in range(10, 50)))
     answer = client.get(logs[2].get_absolute_url() + "?q=-nowhere")  # what does not occur is in no index
     assert answer.status_code == 200

@@ -108,8 +108,8 @@ def test_a_facet_with_many_values_shows_the_most_frequent_and_leads_to_all(clien
 
 
 def test_what_a_search_could_not_look_through_is_counted_as_at_least(client, logs, monkeypatch):
-    monkeypatch.setattr("logs.logsearch.finder.FIRST_LOOK", 2)
-    monkeypatch.setattr("logs.logsearch.finder.ENOUGH", 2)
+    monkeypatch.setattr("logs.logsearch.finder.FIRST_WINDOW", 2)
+    monkeypatch.setattr("logs.logsearch.finder.PAGE_PLUS_ONE", 2)
     page = client.get(LIST, {"q": "tries:>0", "until": "2022-05-06T00:00Z"})
     assert facet(page, "state") == {"succeeded": "≥ 2"}
 
@@ -136,7 +136,10 @@ def test_the_way_out_of_a_zoom_is_three_times_as_wide(client, logs):
 
 def test_the_way_out_of_a_zoom_does_not_lead_into_the_future(client, logs):
     make_log(
-        0, event={"data": {"_id": "0" * 24}}, _id=objectid.new(timezone.now()), createdAt=timezone.now().isoformat()
+        0,
+        event={"data": {"_id": "0" * 24}},
+        _id=objectid.new_objectid(timezone.now()),
+        createdAt=timezone.now().isoformat(),
     )
     wider = address_of(client.get(LIST, {"range": "24h"}), "Zoom out")
     asked = QueryDict(wider.partition("?")[2])
@@ -404,8 +407,8 @@ class TestAddress:
 
 
 def test_a_search_that_ended_early_shows_the_time_that_it_looked_at_and_no_other(client, logs, monkeypatch):
-    monkeypatch.setattr("logs.logsearch.finder.FIRST_LOOK", 2)
-    monkeypatch.setattr("logs.logsearch.finder.ENOUGH", 1)
+    monkeypatch.setattr("logs.logsearch.finder.FIRST_WINDOW", 2)
+    monkeypatch.setattr("logs.logsearch.finder.PAGE_PLUS_ONE", 1)
     page = client.get(LIST, {"q": "tries:>0", "until": "2022-05-06T00:00Z"})
     text = text_of(page)
     assert "≥ 2 logs" in text

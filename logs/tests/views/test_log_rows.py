@@ -6,7 +6,7 @@ import html
 
 import pytest
 
-from logs.logsearch.columns import COLUMNS, COOKIE, as_cookie
+from logs.logsearch.columns import COLUMNS_COOKIE, LIST_COLUMNS, columns_cookie
 from logs.models import State, Subscription, WebhookLog
 
 from ..factories import make_log, make_subscription
@@ -28,7 +28,7 @@ def test_nothing_that_a_log_holds_is_markup(client, member):
         state=State.FAILED,
     )
     client.force_login(member("Operator"))
-    client.cookies[COOKIE] = as_cookie(COLUMNS)
+    client.cookies[COLUMNS_COOKIE] = columns_cookie(LIST_COLUMNS)
     page = client.get("/logs/").content.decode()
     assert "<img" not in page
     shown = html.escape(HOSTILE)

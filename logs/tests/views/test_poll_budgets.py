@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from logs.cotalker import objectid
-from logs.models import AttemptTrigger, Outcome, State, WebhookLog
+from logs.models import AttemptTrigger, ItemOutcome, State, WebhookLog
 
 from ..bulk_redeliveries import start_run
 from ..factories import SUBSCRIPTION, make_log, make_subscription, make_waiting_log
@@ -83,7 +83,7 @@ def test_a_run_over_many_subscriptions(client, member):
         logs += [make_log(number * 10 + of, subscription=lane.pk) for of in range(2)]
     run = start_run(user, logs)
     run.entries.filter(number__lte=60).update(
-        outcome=Outcome.FAILED, status=503, cause="http_5xx", attempt_number=4, settled_at=timezone.now()
+        outcome=ItemOutcome.FAILED, status=503, cause="http_5xx", attempt_number=4, settled_at=timezone.now()
     )
     page = client.get(run.get_absolute_url()).content.decode()
     for element, budget in (("run-live", BUDGET), ("run-parts", BUDGET * 5 / 4)):
@@ -98,7 +98,7 @@ def test_the_live_tail_of_a_long_filter(client, log):
     asking = asked_by(page.content.decode(), "data-tail")
     assert client.get(asking, headers=BY_HTMX).status_code == 204
     WebhookLog.objects.create(
-        id=objectid.new(timezone.now()),
+        id=objectid.new_objectid(timezone.now()),
         subscription_id=SUBSCRIPTION,
         company=log.company,
         created_at=timezone.now(),

@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 
 from logs.models import Attempt, AttemptTrigger, HandOff, Payload, State, Subscription, WebhookLog
 from logs.payloads.masking import MASK
-from logs.signing import new_secret
+from logs.signing import generate_secret
 
 from ..events import OTHER_COMPANY
 from ..factories import COMPANY, make_company, make_log, make_subscription, make_waiting_log
@@ -44,7 +44,7 @@ def log(maker) -> WebhookLog:
     """A failed log with two tries from here, and a secret in every place that has room for one."""
     url = f"https://ana:hush-basic@{HOST}/hook?tenant=7&token=hush-query"
     subscription = make_subscription(url=url, name="Internal name")
-    subscription.headers, subscription.secret = [("X-Tenant-Id", "hush-ours")], new_secret()
+    subscription.headers, subscription.secret = [("X-Tenant-Id", "hush-ours")], generate_secret()
     subscription.save()
     log = make_log(event=EVENT, status=500, response="")
     for number in (1, 2):

@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from logs.models import AuditEntry, State, Subscription, Turn, WebhookLog
+from logs.models import AuditEntry, Priority, State, Subscription, WebhookLog
 
 from ..events import at_once
 from ..factories import make_subscription, make_waiting_log
@@ -95,7 +95,7 @@ def test_of_many_who_re_deliver_one_round_is_made(lane, click, receiver, deliver
     WebhookLog.objects.update(next_attempt_at=None)
     at_once([click("redelivery_create", log.pk, after_try=3)] * CLICKS)
     assert record() == [("redelivered", "")]
-    assert WebhookLog.objects.get().turn == Turn.REDELIVERY
+    assert WebhookLog.objects.get().turn == Priority.REDELIVERY
     deliver()
     assert receiver.ids == [log.pk]
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from logs.cotalker import objectid
 from logs.delivery import queue_summary
-from logs.models import State, Subscription, Turn, WebhookLog, take_position
+from logs.models import Priority, State, Subscription, WebhookLog, take_position
 from logs.stats import failure_groups, overview
 from logs.views.subscriptions.subscriptions import detail_page
 
@@ -60,7 +60,7 @@ def make_failed_log(lane: Subscription, number: int) -> None:
 
 
 def wait_in(lane: Subscription, count: int) -> None:
-    waiting = {"state": State.PENDING, "turn": Turn.WAITING, "tries_left": 3, "next_attempt_at": timezone.now()}
+    waiting = {"state": State.PENDING, "turn": Priority.WAITING, "tries_left": 3, "next_attempt_at": timezone.now()}
     make(lane, count, **waiting)
 
 
@@ -68,7 +68,7 @@ def make(lane: Subscription, count: int, **fields) -> None:
     at = timezone.now() - timedelta(hours=1)
     WebhookLog.objects.bulk_create(
         WebhookLog(
-            id=objectid.new(at),
+            id=objectid.new_objectid(at),
             subscription=lane,
             company=lane.company_id,
             created_at=at,
@@ -101,8 +101,8 @@ def rows_read(call: Callable[[], object]) -> int:
     ["/", "/failures/", SUBSCRIPTIONS, f"{SUBSCRIPTIONS}?sort=-waiting", f"{SUBSCRIPTIONS}?sort=name", PLAN, RUN],
 )
 def test_what_is_read_does_not_grow_with_what_waits_in_all_lanes(client, operator, monkeypatch, page):
-    monkeypatch.setattr(queue_summary, "LIMIT", 30)
-    monkeypatch.setattr(failure_groups, "SHOWN", 5)
+    monkeypatch.setattr(queue_summary, "COUNT_LIMIT", 30)
+    monkeypatch.setattr(failure_groups, "GROUPS_SHOWN", 5)
     monkeypatch.setattr(detail_page, "MOST_ROWS", 5)
     all_lanes = make_lanes(LANES)
     make_run = {PLAN: plan_logs, RUN: start_run}.get(page)
@@ -117,9 +117,9 @@ def test_what_is_read_does_not_grow_with_what_waits_in_all_lanes(client, operato
     for lane in all_lanes:
         wait_in(lane, 20)
     # Of each lane that is shown 20 more are counted, of all together no more than the limit.
-    shown = overview.SHOWN + overview.BLOCKED_SHOWN
-    assert rows_read(look) - few <= 20 * shown + queue_summary.LIMIT + LANES
-    assert 20 * shown + queue_summary.LIMIT + LANES < 20 * LANES / 3 * 2
+    shown = overview.TOP_SHOWN + overview.BLOCKED_SHOWN
+    assert rows_read(look) - few <= 20 * shown + queue_summary.COUNT_LIMIT + LANES
+    assert 20 * shown + queue_summary.COUNT_LIMIT + LANES < 20 * LANES / 3 * 2
 
 
 def names(client: Client, sort: str) -> list[tuple[str, str]]:
@@ -146,7 +146,7 @@ def test_those_of_which_most_waits_are_shown_in_the_order_of_their_numbers(clien
 
 
 def test_the_overview_says_of_all_lanes_together_that_more_waits_than_it_counts(client, operator, monkeypatch):
-    monkeypatch.setattr(queue_summary, "LIMIT", 4)
+    monkeypatch.setattr(queue_summary, "COUNT_LIMIT", 4)
     for lane in make_lanes(2):
         wait_in(lane, 3)
     page = text_of(client.get("/"))
@@ -154,7 +154,7 @@ def test_the_overview_says_of_all_lanes_together_that_more_waits_than_it_counts(
 
 
 def test_a_lane_counts_to_the_limit_and_not_beyond(client, operator, monkeypatch):
-    monkeypatch.setattr(queue_summary, "LIMIT", 4)
+    monkeypatch.setattr(queue_summary, "COUNT_LIMIT", 4)
     [lane] = make_lanes(1)
     wait_in(lane, 4)
     assert names(client, "name") == [("Lane 00", "4")]
@@ -166,6 +166,6 @@ def test_a_lane_counts_to_the_limit_and_not_beyond(client, operator, monkeypatch
 def test_a_re_delivery_that_waits_is_counted_too(client, operator):
     """It stands before those that wait in order, and has a turn of its own."""
     lane = make_subscription(name="Lane 00")
-    again = {"state": State.FAILED, "cause": "http_5xx", "turn": Turn.REDELIVERY, "tries_left": 1}
+    again = {"state": State.FAILED, "cause": "http_5xx", "turn": Priority.REDELIVERY, "tries_left": 1}
     make(lane, 1, next_attempt_at=timezone.now(), **again)
     assert names(client, "-waiting") == [("Lane 00", "1")]

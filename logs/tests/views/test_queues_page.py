@@ -7,7 +7,7 @@ from django.db import connections
 from django.test import Client
 from django.urls import reverse
 
-from logs.models import AuditAction, AuditEntry, State, Turn, WebhookLog
+from logs.models import AuditAction, AuditEntry, Priority, State, WebhookLog
 
 from ..factories import make_company, make_log, make_subscription, make_waiting_log
 
@@ -44,7 +44,7 @@ def click(client, name, lane) -> str:
 
 def between_tries(log) -> WebhookLog:
     WebhookLog.objects.filter(pk=log.pk).update(
-        state=State.RETRYING, turn=Turn.BETWEEN_TRIES, tries_left=2, retry=1, cause="http_5xx", status=500
+        state=State.RETRYING, turn=Priority.BETWEEN_TRIES, tries_left=2, retry=1, cause="http_5xx", status=500
     )
     log.refresh_from_db()
     return log
@@ -152,7 +152,7 @@ def test_retry_now_in_a_lane_on_hold_makes_a_re_delivery_of_it(client, operator,
     lane.hold(by=None)
     post(client, "log_retry", log.pk)
     log.refresh_from_db()
-    assert (log.trigger, log.turn, log.requested_by) == ("manual", Turn.REDELIVERY, operator)
+    assert (log.trigger, log.turn, log.requested_by) == ("manual", Priority.REDELIVERY, operator)
 
 
 def test_retry_now_of_a_settled_log_says_that_nothing_is_left(client, operator):
@@ -292,7 +292,7 @@ def test_what_waits_is_sent_by_htmx_only_after_a_question(client, operator, lane
 
 
 def test_the_row_of_a_queued_re_delivery_asks_seldom_where_its_subscription_is_not_active(client, operator, lane):
-    log = make_waiting_log(lane, trigger="manual", turn=Turn.REDELIVERY)
+    log = make_waiting_log(lane, trigger="manual", turn=Priority.REDELIVERY)
     row = reverse("logs:webhook_log_row", args=[log.pk])
     assert f'hx-get="{row}" hx-trigger="every 1s"' in client.get(reverse("logs:webhook_log_list")).content.decode()
     type(lane).objects.update(is_active=False)

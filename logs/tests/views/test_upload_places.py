@@ -12,7 +12,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.handlers.wsgi import WSGIHandler
 from django.urls import reverse
 
-from cotadmin.serving.turns import Turns
+from cotadmin.serving.turns import RequestSlots
 
 from ..factories import make_subscription
 
@@ -84,7 +84,7 @@ def answer_to(address: str, content_type: str, length: int, body, **more: str) -
         "HTTP_X_CSRFTOKEN": "x" * 32,
     } | more
     statuses: list[str] = []
-    application = Turns(WSGIHandler(), 1, SimpleNamespace(client=lambda: None))
+    application = RequestSlots(WSGIHandler(), 1, SimpleNamespace(client=lambda: None))
     application(environ, lambda status, headers: statuses.append(status)).close()
     return statuses[0]
 

@@ -12,7 +12,7 @@ from django.http import QueryDict
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from logs.logsearch.filterset import NOT_FILTERS, WebhookLogFilter
+from logs.logsearch.filterset import NON_FILTER_PARAMS, WebhookLogFilterSet
 from logs.models import Attempt, AttemptTrigger, AuditEntry, Payload, Subscription
 
 from ..factories import (
@@ -201,7 +201,7 @@ def test_a_wrong_filter_finds_nothing_and_says_so(client, varied, query):
     assert 'role="alert"' in found.content.decode()
 
 
-@pytest.mark.parametrize("name", [*WebhookLogFilter.base_filters, *sorted(NOT_FILTERS)])
+@pytest.mark.parametrize("name", [*WebhookLogFilterSet.base_filters, *sorted(NON_FILTER_PARAMS)])
 def test_no_value_of_a_filter_is_an_error_of_the_server(client, varied, name):
     for value in (*MOMENTS, *NUMBERS, *TEXTS):
         assert client.get(LIST, {name: value}, follow=True).status_code in (200, 422), value
@@ -211,8 +211,8 @@ def test_no_value_of_a_filter_is_an_error_of_the_server(client, varied, name):
     "query", ["state=broken", "colour=red", "range=24h&range=7d", "since=2022-05-06T00:00Z&until=2022-05-05T00:00Z"]
 )
 def test_a_wrong_filter_has_no_logs_for_whoever_acts_on_them(varied, query):
-    assert WebhookLogFilter(QueryDict("")).criteria.logs().count() == 5
-    found = WebhookLogFilter(QueryDict(query))
+    assert WebhookLogFilterSet(QueryDict("")).criteria.logs().count() == 5
+    found = WebhookLogFilterSet(QueryDict(query))
     with pytest.raises(ValueError, match="not valid"):
         found.criteria  # noqa: B018
     with pytest.raises(TypeError):

@@ -8,13 +8,13 @@ from typing import Any, Protocol
 from django.db import connection
 from django.http import HttpRequest
 
-from ...ingest.events import MIB, TooLarge
+from ...ingest.events import MIB, PayloadTooLarge
 
 _PIECE = 64 * 1024
 _REST_LIMIT = 128 * MIB
 
 
-class BrokenOff(Exception):
+class BodyInterrupted(Exception):
     """The sender went away, or did not keep to the protocol, before the end of the body."""
 
 
@@ -26,7 +26,7 @@ class _Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
-def chunks_of(request: HttpRequest, too_large: TooLarge) -> Iterator[bytes]:
+def iter_chunks(request: HttpRequest, too_large: PayloadTooLarge) -> Iterator[bytes]:
     """The body, in pieces. Raises BrokenOff, LengthMissing, and `too_large` where the limit that it names is passed."""
     source, length = _source(request)
     if length is not None and length > too_large.limit:
@@ -40,29 +40,29 @@ def chunks_of(request: HttpRequest, too_large: TooLarge) -> Iterator[bytes]:
             raise too_large
         yield piece
     if length is not None and seen < length:
-        raise BrokenOff
+        raise BodyInterrupted
 
 
-def beginning_of(request: HttpRequest, length: int) -> bytes:
+def read_beginning(request: HttpRequest, length: int) -> bytes:
     """Up to `length` bytes of a body that is not read otherwise; what there is of them where it breaks off."""
     data = bytearray()
     try:
         source, _length = _source(request)
         while len(data) < length and (piece := _read(source)):
             data += piece
-    except (BrokenOff, LengthMissing):
+    except (BodyInterrupted, LengthMissing):
         pass
     return bytes(data[:length])
 
 
-def throw_away_rest(request: HttpRequest) -> None:
+def drain_rest(request: HttpRequest) -> None:
     """Read what is still coming: a sender who is not listened to gets a broken connection instead of the answer."""
     seen = 0
     try:
         source, _length = _source(request)
         while seen < _REST_LIMIT and (piece := _read(source)):
             seen += len(piece)
-    except (BrokenOff, LengthMissing):
+    except (BodyInterrupted, LengthMissing):
         return
 
 
@@ -80,4 +80,4 @@ def _read(source: _Readable) -> bytes:
     try:
         return source.read(_PIECE)
     except Exception as error:  # what a server raises of a bad chunk or a lost connection has no class in common
-        raise BrokenOff from error
+        raise BodyInterrupted from error

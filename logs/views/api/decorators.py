@@ -15,16 +15,16 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 
-from cotadmin.database import forget_idle_connections, is_unavailable
+from cotadmin.database import drop_idle_connections, is_unavailable
 
-from ...ingest.events import ArrivalError, TooLarge
-from .body import BrokenOff, LengthMissing, throw_away_rest
+from ...ingest.events import EventError, PayloadTooLarge
+from .body import BodyInterrupted, LengthMissing, drain_rest
 
 _RETRY = {"Retry-After": "5"}  # seconds
 logger = logging.getLogger("logs.ingest")
 
 
-class Refused(Exception):
+class ApiError(Exception):
     """Nothing of the request is accepted, for one reason."""
 
     def __init__(
@@ -32,11 +32,11 @@ class Refused(Exception):
     ) -> None:
         super().__init__(reason)
         self.status = status
-        self.error = ArrivalError(index, "", reason)
+        self.error = EventError(index, "", reason)
         self.headers = headers or {}
 
 
-def json_door(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+def api_view(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     """Whoever comes brings a secret of their own with every request: there is no session, so no CSRF either."""
 
     @csrf_exempt
@@ -45,42 +45,42 @@ def json_door(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     def door(request: HttpRequest, *args, **kwargs) -> HttpResponse:
         try:
             if request.method != "POST":
-                raise Refused(405, _("Only POST is possible here."), headers={"Allow": "POST"})
+                raise ApiError(405, _("Only POST is possible here."), headers={"Allow": "POST"})
             return view(request, *args, **kwargs)
         except Exception as error:  # whatever it is, a script can read the answer
             refused = _as_refusal(error)
-            throw_away_rest(request)
-            return answer([], [refused.error], refused.status, refused.headers)
+            drain_rest(request)
+            return json_response([], [refused.error], refused.status, refused.headers)
 
     return door
 
 
-def _as_refusal(error: Exception) -> Refused:
+def _as_refusal(error: Exception) -> ApiError:
     match error:
-        case Refused():
+        case ApiError():
             return error
-        case TooLarge():
-            return Refused(413, _("Nothing was accepted: %(reason)s.") % {"reason": error}, error.index)
-        case BrokenOff():
-            return Refused(400, _("The body breaks off. Nothing was accepted."))
+        case PayloadTooLarge():
+            return ApiError(413, _("Nothing was accepted: %(reason)s.") % {"reason": error}, error.index)
+        case BodyInterrupted():
+            return ApiError(400, _("The body breaks off. Nothing was accepted."))
         case LengthMissing():
-            return Refused(411, _("The length of the body is missing."))
+            return ApiError(411, _("The length of the body is missing."))
         case _ if is_unavailable(error):
             logger.exception("events could not be stored")
-            forget_idle_connections()
-            return Refused(503, _("The events could not be stored now. Send them again."), headers=_RETRY)
+            drop_idle_connections()
+            return ApiError(503, _("The events could not be stored now. Send them again."), headers=_RETRY)
         case _:
             logger.exception("a fault in the ingest")
-            return Refused(500, _("There is a fault in cotadmin; its log tells more. Nothing was accepted."))
+            return ApiError(500, _("There is a fault in cotadmin; its log tells more. Nothing was accepted."))
 
 
-def _told(error: ArrivalError) -> dict[str, object]:
+def _told(error: EventError) -> dict[str, object]:
     return {"index": error.index, "path": error.path, "reason": error.reason}
 
 
-def answer(
+def json_response(
     accepted: Sequence[str],
-    errors: Sequence[ArrivalError],
+    errors: Sequence[EventError],
     status: int,
     headers: dict[str, str] | None = None,
     errors_left_out: int = 0,

@@ -9,36 +9,36 @@ from django.utils.translation import gettext as _
 
 from ...ingest import credentials, events, refusals
 from ...ingest.events import (
-    BATCH_LIMIT,
-    EVENT_LIMIT,
-    Arrival,
-    ArrivalError,
-    Reach,
-    TooLarge,
-    read_arrival,
-    read_arrivals,
-    sorted_out,
+    MAX_BATCH_BYTES,
+    MAX_EVENT_BYTES,
+    CompanyScope,
+    EventError,
+    IncomingEvent,
+    PayloadTooLarge,
+    parse_event,
+    partition_results,
+    read_events,
 )
-from ...ingest.intake import accept
+from ...ingest.intake import accept_events
 from ...models import ApiToken, Door, RefusalKind
-from .body import BrokenOff, beginning_of, chunks_of
-from .decorators import Refused, answer, json_door
+from .body import BodyInterrupted, iter_chunks, read_beginning
+from .decorators import ApiError, api_view, json_response
 
 _BEARER = {"WWW-Authenticate": 'Bearer realm="cotadmin"'}
 _TYPES = ("", "application/json", "application/x-ndjson")
 
 
-@json_door
+@api_view
 def event_receive(request: HttpRequest, secret: str) -> HttpResponse:
     """One COTEvent, of whatever content type: Cotalker does not document which it sends, and must not lose one by it."""
-    door = credentials.find_door(secret)
+    door = credentials.find_endpoint(secret)
     if door is None:
-        raise Refused(404, _("There is no such door, or it was revoked."))
-    reach = Reach([door.company_id], _("the door is for events of another company"))
+        raise ApiError(404, _("There is no such door, or it was revoked."))
+    reach = CompanyScope([door.company_id], _("the door is for events of another company"))
     body = _body_at(door, request)
-    response, errors = _accept([read_arrival(body, reach, idempotency_key=_idempotency_key(request))])
+    response, errors = _accept([parse_event(body, reach, idempotency_key=_idempotency_key(request))])
     for error in errors:
-        refusals.keep(door, error.kind, f"{error.path}: {error.reason}".removeprefix(": "), body)
+        refusals.keep_refused(door, error.kind, f"{error.path}: {error.reason}".removeprefix(": "), body)
     return response
 
 
@@ -46,31 +46,31 @@ def _body_at(door: Door, request: HttpRequest) -> bytes:
     """The body of a post; where it is refused before it is read, the door remembers that."""
     body = bytearray()
     try:
-        for chunk in chunks_of(request, TooLarge(EVENT_LIMIT, 0)):
+        for chunk in iter_chunks(request, PayloadTooLarge(MAX_EVENT_BYTES, 0)):
             body += chunk
-    except TooLarge as error:
-        beginning = bytes(body) or beginning_of(request, refusals.BYTES_KEPT)
+    except PayloadTooLarge as error:
+        beginning = bytes(body) or read_beginning(request, refusals.MAX_KEPT_BYTES)
         size = max(int(request.headers.get("Content-Length") or 0), len(beginning))
-        refusals.keep(door, RefusalKind.TOO_LARGE, str(error), beginning, size)
+        refusals.keep_refused(door, RefusalKind.TOO_LARGE, str(error), beginning, size)
         raise
-    except BrokenOff:
-        refusals.keep(door, RefusalKind.BROKEN_OFF, _("The body breaks off."), bytes(body))
+    except BodyInterrupted:
+        refusals.keep_refused(door, RefusalKind.BROKEN_OFF, _("The body breaks off."), bytes(body))
         raise
     return bytes(body)
 
 
-@json_door
+@api_view
 def event_create(request: HttpRequest) -> HttpResponse:
     """One COTEvent, a JSON array of them, or NDJSON."""
     _token, companies = token_of(request)
     if request.content_type not in _TYPES:
-        raise Refused(415, _("The content type must be application/json or application/x-ndjson."))
+        raise ApiError(415, _("The content type must be application/json or application/x-ndjson."))
     if request.headers.get("Content-Encoding", "identity") != "identity":
-        raise Refused(415, _("The body must not be compressed."))
-    cut = events.of_lines if request.content_type == "application/x-ndjson" else events.of_json
-    found = cut(chunks_of(request, TooLarge(BATCH_LIMIT)))
-    reach = Reach(companies, _("the token is not for events of this company"))
-    return _accept(read_arrivals(found, reach, _idempotency_key(request)))[0]
+        raise ApiError(415, _("The body must not be compressed."))
+    cut = events.iter_ndjson if request.content_type == "application/x-ndjson" else events.iter_json
+    found = cut(iter_chunks(request, PayloadTooLarge(MAX_BATCH_BYTES)))
+    reach = CompanyScope(companies, _("the token is not for events of this company"))
+    return _accept(read_events(found, reach, _idempotency_key(request)))[0]
 
 
 def token_of(request: HttpRequest) -> tuple[ApiToken, list[str]]:
@@ -79,7 +79,7 @@ def token_of(request: HttpRequest) -> tuple[ApiToken, list[str]]:
     found = credentials.find_token(text.strip()) if scheme.lower() == "bearer" else None
     if found is None:
         reason = _("An API token is needed: “Authorization: Bearer cot_…”. It is missing, unknown or revoked.")
-        raise Refused(401, reason, headers=_BEARER)
+        raise ApiError(401, reason, headers=_BEARER)
     return found
 
 
@@ -87,18 +87,18 @@ def _idempotency_key(request: HttpRequest) -> str:
     return request.headers.get("Idempotency-Key", "").strip()
 
 
-def _accept(arrivals: Iterable[Arrival | ArrivalError]) -> tuple[HttpResponse, list[ArrivalError]]:
+def _accept(arrivals: Iterable[IncomingEvent | EventError]) -> tuple[HttpResponse, list[EventError]]:
     """Store what can be stored; 422 only where that is nothing at all. The answer, and what it tells of what was refused."""
-    found = sorted_out(arrivals)
+    found = partition_results(arrivals)
     if found.is_empty:
-        raise Refused(422, _("The body holds no event."))
-    results = accept(found.events)
+        raise ApiError(422, _("The body holds no event."))
+    results = accept_events(found.events)
     refused = [
-        ArrivalError(result.event.index, "", result.problem, RefusalKind.KEY_TAKEN)
+        EventError(result.event.index, "", result.problem, RefusalKind.KEY_TAKEN)
         for result in results
         if result.problem
     ]
     errors = sorted(found.errors + refused, key=lambda error: error.index or 0)
     is_accepted = len(refused) < len(results)
     logs = [log for result in results for log in result.logs]
-    return answer(logs, errors, 202 if is_accepted else 422, errors_left_out=found.errors_left_out), errors
+    return json_response(logs, errors, 202 if is_accepted else 422, errors_left_out=found.errors_left_out), errors

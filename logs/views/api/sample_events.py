@@ -9,10 +9,10 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from ...ingest.sample_events import NotTestable, send_test_event
+from ...ingest.sample_events import TestEventNotAllowed, send_test_event
 from ...models import Subscription
 from ..subscriptions.subscriptions import visible_subscription
-from .decorators import Refused, answer, json_door
+from .decorators import ApiError, api_view, json_response
 from .events import token_of
 
 
@@ -23,20 +23,20 @@ def test_event_create(request: HttpRequest, pk: str) -> HttpResponse:
     subscription = visible_subscription(request, pk)
     try:
         log = send_test_event(subscription, by=request.user)
-    except NotTestable as refusal:
+    except TestEventNotAllowed as refusal:
         messages.error(request, _("No test event was sent. %(reason)s") % {"reason": refusal})
         return redirect(subscription)
     return redirect("logs:webhook_log_detail", log)
 
 
-@json_door
+@api_view
 def test_event_send(request: HttpRequest, pk: str) -> HttpResponse:
     token, companies = token_of(request)
     subscription = Subscription.objects.filter(pk=pk, company__in=companies).first()
     if subscription is None:
-        raise Refused(404, _("The token's companies have no such subscription."))
+        raise ApiError(404, _("The token's companies have no such subscription."))
     try:
         log = send_test_event(subscription, by=None, detail=f"API token {token.name}")
-    except NotTestable as refusal:
-        raise Refused(422, str(refusal)) from refusal
-    return answer([log], [], 202)
+    except TestEventNotAllowed as refusal:
+        raise ApiError(422, str(refusal)) from refusal
+    return json_response([log], [], 202)

@@ -11,11 +11,11 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from ...forms.bulk_redelivery import RunChoicesForm, RunStartForm
-from ...models import Run, RunState, Subscription
+from ...forms.bulk_redelivery import BulkChoicesForm, BulkStartForm
+from ...models import BulkRedeliveryState, Run, Subscription
 from ...redelivery import controls, start
-from ...redelivery.drafts import throw_away
-from ...redelivery.preview import figures_of
+from ...redelivery.drafts import discard_draft
+from ...redelivery.preview import build_preview
 from .bulk_redeliveries import run_answer, visible_run
 from .presenters import plan_context
 
@@ -25,21 +25,21 @@ from .presenters import plan_context
 def run_start(request: HttpRequest, pk: int) -> HttpResponse:
     """Start the plan as it was seen. `look`: only show it again, with the numbers of what is chosen by now."""
     run = visible_run(request, pk)
-    if run.state != RunState.PLANNED or run.problem:
+    if run.state != BulkRedeliveryState.PLANNED or run.problem:
         return redirect(run)  # a second click leads to the run
     if "look" in request.POST:
-        context = _context(request, run, RunChoicesForm(request.POST, run=run))
+        context = _context(request, run, BulkChoicesForm(request.POST, run=run))
         return run_answer(
             request, run, "bulk_redeliveries/_plan.html", context, region="bulk_redeliveries/_plan_update.html"
         )
-    form = RunStartForm(request.POST, run=run)
-    if form.agrees_with(figures_of(run, form.choices)):
-        start.start(run, form.cleaned_data, form.cleaned_data["lane"], by=request.user)
+    form = BulkStartForm(request.POST, run=run)
+    if form.agrees_with(build_preview(run, form.choices)):
+        start.start_bulk(run, form.cleaned_data, form.cleaned_data["lane"], by=request.user)
         return redirect(run)
     return run_answer(request, run, "bulk_redeliveries/_plan.html", _context(request, run, form), 422)
 
 
-def _context(request: HttpRequest, run: Run, form: RunChoicesForm) -> dict[str, Any]:
+def _context(request: HttpRequest, run: Run, form: BulkChoicesForm) -> dict[str, Any]:
     return plan_context(run, form) | {"reason": request.POST.get("reason", "")}
 
 
@@ -47,7 +47,7 @@ def _context(request: HttpRequest, run: Run, form: RunChoicesForm) -> dict[str, 
 @permission_required("logs.redeliver_webhooklog", raise_exception=True)
 def run_discard(request: HttpRequest, pk: int) -> HttpResponse:
     run = visible_run(request, pk)
-    if not throw_away(run):
+    if not discard_draft(run):
         messages.info(request, _("It was started in the meantime. A run is kept for the record."))
         return redirect(run)
     messages.success(request, _("The plan is thrown away. Nothing was sent."))
@@ -58,7 +58,7 @@ def run_discard(request: HttpRequest, pk: int) -> HttpResponse:
 @permission_required("logs.redeliver_webhooklog", raise_exception=True)
 def run_pause(request: HttpRequest, pk: int) -> HttpResponse:
     run = visible_run(request, pk)
-    if not controls.pause(run, by=request.user):
+    if not controls.pause_bulk(run, by=request.user):
         messages.info(request, _("It does not run any more; nothing had to be paused."))
     return redirect(run)
 
@@ -67,7 +67,7 @@ def run_pause(request: HttpRequest, pk: int) -> HttpResponse:
 @permission_required("logs.redeliver_webhooklog", raise_exception=True)
 def run_go_on(request: HttpRequest, pk: int) -> HttpResponse:
     run = visible_run(request, pk)
-    if not controls.go_on(run, by=request.user):
+    if not controls.resume_bulk(run, by=request.user):
         messages.info(request, _("It is not paused any more."))
     return redirect(run)
 
@@ -76,7 +76,7 @@ def run_go_on(request: HttpRequest, pk: int) -> HttpResponse:
 @permission_required("logs.redeliver_webhooklog", raise_exception=True)
 def run_stop(request: HttpRequest, pk: int) -> HttpResponse:
     run = visible_run(request, pk)
-    if not controls.stop(run, by=request.user):
+    if not controls.stop_bulk(run, by=request.user):
         messages.info(request, _("It has ended already."))
     return redirect(run)
 
@@ -87,7 +87,7 @@ def run_lane_leave(request: HttpRequest, pk: int, lane: str) -> HttpResponse:
     """Send nothing more of the run to one subscription."""
     run = visible_run(request, pk)
     subscription = get_object_or_404(Subscription.objects.visible_to(request.user).filter(pk__in=run.lanes), pk=lane)
-    if controls.leave_lane(run, lane, by=request.user):
+    if controls.exclude_subscription(run, lane, by=request.user):
         text = _("Nothing more of this run is sent to %(name)s.") % {"name": subscription}
         messages.success(request, text)
     else:

@@ -9,13 +9,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
-from ...forms.base import RunPlace
-from ...forms.bulk_redelivery import RunChoicesForm
-from ...models import Run, RunState
-from ...redelivery.progress import numbers_of
+from ...forms.base import BulkListForm
+from ...forms.bulk_redelivery import BulkChoicesForm
+from ...models import BulkRedeliveryState, Run
+from ...redelivery.progress import count_items
 from ...redelivery.selection import origin_of
-from ..helpers import asked_for_by, render_region
-from .presenters import plan_context, planning_context, run_context
+from ..helpers import render_region, target_id
+from .presenters import bulk_context, plan_context, planning_context
 
 PAGE = 25
 # What asks for itself on the page of a run: the template of each element, by its id.
@@ -25,7 +25,7 @@ _LIVE = {"run-live": "bulk_redeliveries/_live.html", "run-parts": "bulk_redelive
 @require_safe
 @permission_required("logs.view_webhooklog", raise_exception=True)
 def run_list(request: HttpRequest) -> HttpResponse:
-    place = RunPlace(request.GET)
+    place = BulkListForm(request.GET)
     context: dict[str, Any] = {"place": place}
     if place.is_valid():
         context |= _list_context(request, place.cleaned_data["before"])
@@ -42,7 +42,7 @@ def _list_context(request: HttpRequest, before: int | None) -> dict[str, Any]:
     first = [] if before else list(visible.open().order_by("-pk"))
     plans = [] if before else list(visible.filter(planned_by=request.user, started_at=None).order_by("-pk")[:PAGE])
     shown = [*first, *found[:PAGE]]
-    numbers = numbers_of([*plans, *shown])
+    numbers = count_items([*plans, *shown])
     return {
         "plans": [(run, numbers[run.pk]) for run in plans],
         "runs": [(run, numbers[run.pk]) for run in shown],
@@ -55,17 +55,17 @@ def _list_context(request: HttpRequest, before: int | None) -> dict[str, Any]:
 def run_detail(request: HttpRequest, pk: int) -> HttpResponse:
     """It asks for itself while something happens without the person."""
     run = visible_run(request, pk)
-    if run.state == RunState.PLANNING:
+    if run.state == BulkRedeliveryState.PLANNING:
         return run_answer(request, run, "bulk_redeliveries/_plan_progress.html", planning_context(run))
     if run.problem:
         return run_answer(request, run, "bulk_redeliveries/_plan_problem.html", {"run": run})
     if run.is_plan:
-        return run_answer(request, run, "bulk_redeliveries/_plan.html", plan_context(run, RunChoicesForm(run=run)))
-    region = _LIVE.get(asked_for_by(request), "")
+        return run_answer(request, run, "bulk_redeliveries/_plan.html", plan_context(run, BulkChoicesForm(run=run)))
+    region = _LIVE.get(target_id(request), "")
     if region == _LIVE["run-live"] and request.GET.get("told") != run.state:
         region = "bulk_redeliveries/_state_changed.html"
     return run_answer(
-        request, run, "bulk_redeliveries/_detail.html", run_context(run, shows_all="all" in request.GET), region=region
+        request, run, "bulk_redeliveries/_detail.html", bulk_context(run, shows_all="all" in request.GET), region=region
     )
 
 

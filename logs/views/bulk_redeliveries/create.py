@@ -9,9 +9,9 @@ from django.views.decorators.http import require_POST, require_safe
 
 from cotadmin.uploads import takes_files
 
-from ...forms.log_selection import FILE_LIMIT, SelectionForm
-from ...models import Source
-from ...redelivery.drafts import plan_of
+from ...forms.log_selection import MAX_FILE_BYTES, SelectionForm
+from ...models import SelectionSource
+from ...redelivery.drafts import request_draft
 
 
 @require_safe
@@ -21,14 +21,14 @@ def run_new(request: HttpRequest) -> HttpResponse:
     return render(request, "bulk_redeliveries/new.html", {"form": SelectionForm(user=request.user)})
 
 
-@takes_files("logs.redeliver_webhooklog", lambda: FILE_LIMIT)
+@takes_files("logs.redeliver_webhooklog", lambda: MAX_FILE_BYTES)
 @require_POST
 @permission_required("logs.redeliver_webhooklog", raise_exception=True)
 def run_create(request: HttpRequest) -> HttpResponse:
     """Make a plan of the logs that were selected, and show it. Nothing is sent by it."""
     form = SelectionForm(request.POST, request.FILES, user=request.user)
     if form.is_valid():
-        return HttpResponseRedirect(plan_of(form.selection, by=request.user).get_absolute_url(), status=303)
-    is_of_ids = request.POST.get("source") == Source.IDS
+        return HttpResponseRedirect(request_draft(form.selection, by=request.user).get_absolute_url(), status=303)
+    is_of_ids = request.POST.get("source") == SelectionSource.IDS
     template = "bulk_redeliveries/new.html" if is_of_ids else "bulk_redeliveries/selection_error.html"
     return render(request, template, {"form": form}, status=422)

@@ -14,41 +14,45 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from ...db.timeouts import Count
-from ...delivery.queue_summary import heads_of, waiting_together
-from ...forms.bulk_redelivery import TYPED_ABOVE, RunChoicesForm
-from ...models import Canary, Run, StaleChoice, Subscription, Why, Worker
-from ...models.worker import MISSED_AFTER
-from ...redelivery.history import record_of
-from ...redelivery.preview import LanePlan, PlanFigures, expected, figures_of, mean_durations
+from ...db.timeouts import BoundedCount
+from ...delivery.queue_summary import heads_of, total_waiting
+from ...forms.bulk_redelivery import CONFIRM_ABOVE, BulkChoicesForm
+from ...models import RolloutPolicy, Run, SkipReason, Subscription, SupersededPolicy, Worker
+from ...models.worker import OFFLINE_AFTER
+from ...redelivery.history import history_of_bulk
+from ...redelivery.preview import PlanPreview, QueuePlan, build_preview, estimate_duration, mean_durations
 from ...redelivery.progress import (
-    Kind,
-    Numbers,
-    Progress,
-    failed_lately,
-    kinds_of,
-    pace_of,
+    BulkProgress,
+    FailureCause,
+    ItemCounts,
+    failure_causes,
     progress_of,
-    steps_of,
-    worded,
+    reason_counts,
+    recent_failures,
+    stages_of,
+    throughput_of,
 )
-from ...redelivery.results import last_settled
-from ...redelivery.warnings import cautions_of
-from ...stats.receiver_state import Receiver, receivers_of
+from ...redelivery.results import latest_finished
+from ...redelivery.warnings import plan_warnings
+from ...stats.receiver_state import ReceiverHealth, receiver_health
 
-PATIENCE = timedelta(seconds=10)  # a worker that runs takes a plan in well under a second
+SLOW_AFTER = timedelta(seconds=10)  # a worker that runs takes a plan in well under a second
 OLD = timedelta(hours=1)
 # What is left out by a choice of this page, and where that is made; the others are for good, and the ledger lists them.
-CHOSEN_HERE: dict[str, str] = {Why.STALE: "stale", Why.RECEIVED: "received", Why.NOT_CHOSEN: "subscriptions"}
+CHOSEN_HERE: dict[str, str] = {
+    SkipReason.STALE: "stale",
+    SkipReason.RECEIVED: "received",
+    SkipReason.NOT_CHOSEN: "subscriptions",
+}
 TITLES: dict[str, Promise] = {
-    Why.RECEIVED: _("Received already"),
-    Why.STALE: _("Stale"),
-    Why.DUE: _("In their lanes already"),
-    Why.OTHER_RUN: _("In another run"),
-    Why.INACTIVE: _("Subscription not active"),
-    Why.NO_URL: _("Subscription without URL"),
-    Why.EXPIRED: _("Payload expired"),
-    Why.NOT_CHOSEN: _("Subscription not ticked"),
+    SkipReason.RECEIVED: _("Received already"),
+    SkipReason.STALE: _("Stale"),
+    SkipReason.DUE: _("In their lanes already"),
+    SkipReason.OTHER_RUN: _("In another run"),
+    SkipReason.INACTIVE: _("Subscription not active"),
+    SkipReason.NO_URL: _("Subscription without URL"),
+    SkipReason.EXPIRED: _("Payload expired"),
+    SkipReason.NOT_CHOSEN: _("Subscription not ticked"),
 }
 
 
@@ -56,13 +60,13 @@ TITLES: dict[str, Promise] = {
 class Row:
     """A subscription of the plan. `numbers`: what it gets."""
 
-    receiver: Receiver
-    numbers: LanePlan
+    receiver: ReceiverHealth
+    numbers: QueuePlan
     is_chosen: bool
 
 
 @dataclass(frozen=True)
-class LeftOut:
+class ExcludedItems:
     """`title` says it of all, `label` of one. `anchor`: where on the page that is chosen, "" where nobody has a choice."""
 
     why: str
@@ -74,14 +78,14 @@ class LeftOut:
 
 def planning_context(run: Run) -> dict[str, Any]:
     waited = timezone.now() - run.planned_at
-    return {"run": run, "is_left_alone": waited > PATIENCE, **_worker()}
+    return {"run": run, "is_left_alone": waited > SLOW_AFTER, **_worker()}
 
 
-def plan_context(run: Run, form: RunChoicesForm) -> dict[str, Any]:
+def plan_context(run: Run, form: BulkChoicesForm) -> dict[str, Any]:
     """Nine queries at most, however many logs and subscriptions there are."""
-    plan = figures_of(run, form.choices)
+    plan = build_preview(run, form.choices)
     choices = plan.choices
-    receivers = receivers_of(run.lanes, timezone.now())
+    receivers = receiver_health(run.lanes, timezone.now())
     means = mean_durations(plan.sending)
     return {
         "run": run,
@@ -90,59 +94,59 @@ def plan_context(run: Run, form: RunChoicesForm) -> dict[str, Any]:
         "choices": choices,
         "rows": [_row(one, plan) for one in receivers.values() if one.lane.pk in plan.lanes],
         "left_out": _left_out(plan),
-        "cautions": cautions_of(one for pk, one in receivers.items() if pk in plan.sending),
-        "expected": expected({pk: plan.lanes[pk].to_send for pk in plan.sending}, means, choices.rate),
+        "cautions": plan_warnings(one for pk, one in receivers.items() if pk in plan.sending),
+        "expected": estimate_duration({pk: plan.lanes[pk].to_send for pk in plan.sending}, means, choices.rate),
         "is_measured": all(pk in means for pk in plan.sending),
         "stale_choices": _stale_choices(plan),
-        "canary_steps": {canary.value: plan.steps(canary) for canary in Canary},
-        "is_typed": plan.total > TYPED_ABOVE,
+        "canary_steps": {canary.value: plan.steps(canary) for canary in RolloutPolicy},
+        "is_typed": plan.total > CONFIRM_ABOVE,
         "is_old": timezone.now() - run.planned_at > OLD,
         **_worker(),
     }
 
 
-def _row(receiver: Receiver, plan: PlanFigures) -> Row:
+def _row(receiver: ReceiverHealth, plan: PlanPreview) -> Row:
     pk = receiver.lane.pk
     return Row(receiver, plan.lanes[pk], pk in plan.choices.lanes)
 
 
-def _left_out(plan: PlanFigures) -> list[LeftOut]:
+def _left_out(plan: PlanPreview) -> list[ExcludedItems]:
     """Most logs first."""
-    labels = dict(Why.choices)
+    labels = dict(SkipReason.choices)
     return [
-        LeftOut(why, str(TITLES[why]), str(labels[why]), number, CHOSEN_HERE.get(why, ""))
+        ExcludedItems(why, str(TITLES[why]), str(labels[why]), number, CHOSEN_HERE.get(why, ""))
         for why, number in plan.left_out.most_common()
     ]
 
 
-def _stale_choices(plan: PlanFigures) -> list[tuple[str, int]]:
+def _stale_choices(plan: PlanPreview) -> list[tuple[str, int]]:
     """Each, and how many logs more are sent by it than without the stale ones."""
-    least = plan.total_with(stale=StaleChoice.LEAVE)
-    return [(choice.value, plan.total_with(stale=choice) - least) for choice in StaleChoice]
+    least = plan.total_with(stale=SupersededPolicy.LEAVE)
+    return [(choice.value, plan.total_with(stale=choice) - least) for choice in SupersededPolicy]
 
 
 def _worker() -> Mapping[str, Any]:
     silence = Worker.silence()
-    return {"silence": silence, "is_worker_missing": silence is None or silence > MISSED_AFTER}
+    return {"silence": silence, "is_worker_missing": silence is None or silence > OFFLINE_AFTER}
 
 
 RECENT = 5
-LANES = 8  # shown at first: what is asked for again and again must be short
+QUEUES_SHOWN = 8  # shown at first: what is asked for again and again must be short
 
 
 @dataclass(frozen=True)
-class LaneRow:
+class QueueRow:
     lane: Any
-    numbers: Numbers
+    numbers: ItemCounts
 
 
 @dataclass(frozen=True)
-class KindRow:
-    kind: Kind
+class CauseRow:
+    kind: FailureCause
     lane: Any
 
 
-def run_context(run: Run, *, shows_all: bool = False) -> dict[str, Any]:
+def bulk_context(run: Run, *, shows_all: bool = False) -> dict[str, Any]:
     """Nine queries, however many logs and subscriptions there are, and however much waits.
 
     `shows_all`: all subscriptions, else the first of them.
@@ -150,41 +154,41 @@ def run_context(run: Run, *, shows_all: bool = False) -> dict[str, Any]:
     now = timezone.now()
     progress = progress_of(run)
     lanes = heads_of(Subscription.objects.filter(pk__in=run.lanes))
-    failed, looked_at = failed_lately(run)
+    failed, looked_at = recent_failures(run)
     silence = Worker.silence()
     rows = _rows(progress, lanes)
-    shown = rows if shows_all else rows[:LANES]
+    shown = rows if shows_all else rows[:QUEUES_SHOWN]
     return {
         "run": run,
         "numbers": progress.all,
-        "pace": pace_of(run, progress.lanes, now),
-        "steps": steps_of(run, progress),
-        "left_out": worded(progress.left_out),
-        "skipped": worded(progress.skipped),
+        "pace": throughput_of(run, progress.lanes, now),
+        "steps": stages_of(run, progress),
+        "left_out": reason_counts(progress.left_out),
+        "skipped": reason_counts(progress.skipped),
         "rows": shown,
         "lanes_left": len(rows) - len(shown),
         "shows_all": shows_all,
-        "kinds": [KindRow(kind, lanes.get(kind.lane)) for kind in kinds_of(run)],
+        "kinds": [CauseRow(kind, lanes.get(kind.lane)) for kind in failure_causes(run)],
         "failed_lately": failed,
         "looked_at": looked_at,
         "others": _others(run, progress, lanes),
-        "recent": last_settled(run, RECENT),
-        "record": record_of(run, {pk: lane.name for pk, lane in lanes.items()}),
+        "recent": latest_finished(run, RECENT),
+        "record": history_of_bulk(run, {pk: lane.name for pk, lane in lanes.items()}),
         "silence": silence,
-        "is_worker_missing": run.is_running and (silence is None or silence > MISSED_AFTER),
+        "is_worker_missing": run.is_running and (silence is None or silence > OFFLINE_AFTER),
         "took": (run.ended_at or now) - run.started_at if run.started_at else None,
     }
 
 
-def _rows(progress: Progress, lanes: dict[str, Subscription]) -> list[LaneRow]:
+def _rows(progress: BulkProgress, lanes: dict[str, Subscription]) -> list[QueueRow]:
     """Those with failures first, then those with most logs: an order that changes only where one begins to fail."""
-    rows = [LaneRow(lane, progress.lanes[pk]) for pk, lane in lanes.items() if pk in progress.lanes]
+    rows = [QueueRow(lane, progress.lanes[pk]) for pk, lane in lanes.items() if pk in progress.lanes]
     return sorted(rows, key=lambda row: (not row.numbers.failed, -row.numbers.total))
 
 
-def _others(run: Run, progress: Progress, lanes: dict[str, Subscription]) -> Count:
+def _others(run: Run, progress: BulkProgress, lanes: dict[str, Subscription]) -> BoundedCount:
     """What else waits in the lanes to which something of the run is still to be sent."""
     busy = [lane for pk, lane in lanes.items() if pk in progress.lanes and progress.lanes[pk].to_go]
-    waiting = waiting_together(busy)
+    waiting = total_waiting(busy)
     queued = sum(progress.lanes[lane.pk].queued for lane in busy)
-    return Count(max((waiting.number or 0) - queued, 0), is_more=waiting.is_more)
+    return BoundedCount(max((waiting.number or 0) - queued, 0), is_more=waiting.is_more)

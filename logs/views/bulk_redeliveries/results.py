@@ -14,10 +14,10 @@ from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from ...models import Run, Subscription, Why
-from ...redelivery.progress import Numbers, progress_of
-from ...redelivery.results import LedgerSearch, ledger_csv, ledger_page
-from ..helpers import asked_for_by, render_region
+from ...models import Run, SkipReason, Subscription
+from ...redelivery.progress import ItemCounts, progress_of
+from ...redelivery.results import ResultsFilterForm, results_csv, results_page
+from ..helpers import render_region, target_id
 from .bulk_redeliveries import visible_run
 
 
@@ -30,7 +30,7 @@ class Tab:
 
 
 @dataclass(frozen=True)
-class Narrowed:
+class NarrowedTo:
     """A condition besides the outcome; `address`: the ledger without it."""
 
     label: str
@@ -38,7 +38,7 @@ class Narrowed:
     address: str
 
 
-def ledger_context(run: Run, search: LedgerSearch) -> dict[str, Any]:
+def results_context(run: Run, search: ResultsFilterForm) -> dict[str, Any]:
     """`search`: a valid one. Two queries at most."""
     numbers = progress_of(run).all
     return {
@@ -49,7 +49,7 @@ def ledger_context(run: Run, search: LedgerSearch) -> dict[str, Any]:
     }
 
 
-def _tabs(run: Run, search: LedgerSearch, numbers: Numbers) -> list[Tab]:
+def _tabs(run: Run, search: ResultsFilterForm, numbers: ItemCounts) -> list[Tab]:
     everything = numbers.total + numbers.left_out + numbers.planned
     found = [("", _("All"), everything), ("left_out", _("Left out"), numbers.left_out)]
     if run.is_plan:
@@ -65,16 +65,16 @@ def _tabs(run: Run, search: LedgerSearch, numbers: Numbers) -> list[Tab]:
     return [Tab(label, search.address(show=word, why=""), number, word == shown) for word, label, number in found]
 
 
-def _narrowed(run: Run, search: LedgerSearch) -> list[Narrowed]:
+def _narrowed(run: Run, search: ResultsFilterForm) -> list[NarrowedTo]:
     found, chosen = [], search.cleaned_data
     if chosen["show"] in ("stale", "received"):
         text = _("Stale") if chosen["show"] == "stale" else _("Received before")
-        found.append(Narrowed(_("Only"), text, search.address(show="")))
+        found.append(NarrowedTo(_("Only"), text, search.address(show="")))
     if why := chosen["why"]:
-        found.append(Narrowed(_("Why"), str(dict(Why.choices)[why]), search.address(why="")))
+        found.append(NarrowedTo(_("Why"), str(dict(SkipReason.choices)[why]), search.address(why="")))
     if lane := chosen["lane"]:
         names = Subscription.objects.filter(pk__in=run.lanes).values_list("name", flat=True)
-        found.append(Narrowed(_("Subscription"), names.filter(pk=lane).first() or lane, search.address(lane="")))
+        found.append(NarrowedTo(_("Subscription"), names.filter(pk=lane).first() or lane, search.address(lane="")))
     return found
 
 
@@ -83,13 +83,13 @@ def _narrowed(run: Run, search: LedgerSearch) -> list[Narrowed]:
 def run_ledger(request: HttpRequest, pk: int) -> HttpResponse:
     """Of a plan, too: there it lists what would be sent and what is left out."""
     run = visible_run(request, pk)
-    search = LedgerSearch(request.GET)
+    search = ResultsFilterForm(request.GET)
     context: dict[str, Any] = {"run": run, "search": search}
     if search.is_valid():
-        entries, next_after = ledger_page(search.found_in(run))
-        context |= {"entries": entries, "next_after": next_after, **ledger_context(run, search)}
+        entries, next_after = results_page(search.found_in(run))
+        context |= {"entries": entries, "next_after": next_after, **results_context(run, search)}
     partial = (
-        "bulk_redeliveries/_results_rows.html" if asked_for_by(request) == "more" else "bulk_redeliveries/_results.html"
+        "bulk_redeliveries/_results_rows.html" if target_id(request) == "more" else "bulk_redeliveries/_results.html"
     )
     return render_region(request, "bulk_redeliveries/results.html", partial, context, 422 if search.errors else 200)
 
@@ -98,7 +98,7 @@ def run_ledger(request: HttpRequest, pk: int) -> HttpResponse:
 @permission_required("logs.view_webhooklog", raise_exception=True)
 def run_csv(request: HttpRequest, pk: int) -> StreamingHttpResponse:
     run = visible_run(request, pk)
-    response = StreamingHttpResponse(ledger_csv(run), content_type="text/csv; charset=utf-8")
+    response = StreamingHttpResponse(results_csv(run), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = content_disposition_header(True, f"redelivery-{run.pk}.csv") or ""
     response["Cache-Control"] = "no-store"
     return response

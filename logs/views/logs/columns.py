@@ -7,8 +7,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
-from ...logsearch.columns import COOKIE, as_cookie, known_columns
-from ..helpers import came_from
+from ...logsearch.columns import COLUMNS_COOKIE, columns_cookie, known_columns
+from ..helpers import back_url
 
 YEAR = 365 * 24 * 3600
 
@@ -16,10 +16,12 @@ YEAR = 365 * 24 * 3600
 @require_POST
 @permission_required("logs.view_webhooklog", raise_exception=True)
 def log_columns_update(request: HttpRequest) -> HttpResponse:
-    answer = redirect(came_from(request) or "logs:webhook_log_list")
+    answer = redirect(back_url(request) or "logs:webhook_log_list")
     if "reset" in request.POST:
-        answer.delete_cookie(COOKIE)
+        answer.delete_cookie(COLUMNS_COOKIE)
     else:
-        columns = as_cookie(known_columns(request.POST.getlist("column")))
-        answer.set_cookie(COOKIE, columns, max_age=YEAR, httponly=True, samesite="Lax", secure=request.is_secure())
+        columns = columns_cookie(known_columns(request.POST.getlist("column")))
+        answer.set_cookie(
+            COLUMNS_COOKIE, columns, max_age=YEAR, httponly=True, samesite="Lax", secure=request.is_secure()
+        )
     return answer

@@ -8,8 +8,8 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from ...logsearch.completion import completions
-from ...logsearch.completion_sources import KnownValues
-from ...logsearch.query_language import MOST_CHARACTERS
+from ...logsearch.completion_sources import DatabaseCompletionSource
+from ...logsearch.query_language import MAX_SEARCH_LENGTH
 
 
 @require_safe
@@ -19,7 +19,7 @@ def webhook_log_completions(request: HttpRequest) -> HttpResponse:
     text = request.GET.get("q", "")
     cursor = request.GET.get("cursor", "")
     caret = int(cursor) if cursor.isascii() and cursor.isdigit() and len(cursor) < 4 else len(text)
-    found = completions(text, caret, KnownValues(request.user)) if len(text) <= MOST_CHARACTERS else []
+    found = completions(text, caret, DatabaseCompletionSource(request.user)) if len(text) <= MAX_SEARCH_LENGTH else []
     response = render(request, "logs/list/_search_completions.html", {"completions": found})
     response["Cache-Control"] = "no-store"
     return response

@@ -10,15 +10,15 @@ from typing import Any
 from django.db.models.expressions import RawSQL
 from django.http import HttpRequest
 
-from ...delivery.queue_status import logs_before
+from ...delivery.queue_status import queue_position
 from ...models import AuditAction, AuditEntry, Payload, Retention, WebhookLog
 from ...payloads import diff, find, json_tree, masking
 from ...payloads.masking import masked_keys
-from ...redelivery.history import name_runs, runs_of
-from ...redelivery.overrides import attempts_of, queued_variant
-from ...retention.cutoffs import expiry_of
-from ..helpers import shown_at
-from .list_position import InList
+from ...redelivery.history import attach_bulk_ids, bulk_redeliveries_of
+from ...redelivery.overrides import override_attempts, queued_override
+from ...retention.cutoffs import expiry_for
+from ..helpers import current_path
+from .list_position import ListPosition
 
 EVENT_PARTS = ("payload", "raw", "changes")
 OPENED_LIMIT = 5 * 1024 * 1024  # bytes; of a larger payload only the beginning is shown
@@ -57,26 +57,26 @@ def event_context(
         return {"payload": None, "may_not_see": True}
     payload = event_of(log)
     if payload is None:
-        return {"payload": None, "expiry": expiry_of(log, Retention.current())}
+        return {"payload": None, "expiry": expiry_for(log, Retention.current())}
     context: dict[str, Any] = {"payload": payload, "payload_size": len(payload.encode())}
     if part == "raw":
         return context | beginning_of(payload, RAW_LENGTH)
     if context["payload_size"] > OPENED_LIMIT:
         return context | beginning_of(payload, PREVIEW_LENGTH) | {"is_too_large": True}
-    event = json_tree.parse(payload)
+    event = json_tree.parse_json(payload)
     changed = diff.changed_pointers(event)
     context["change_count"] = len(changed)
     if part == "changes":
-        return context | {"changes": diff.changes(event, masked_keys())}
+        return context | {"changes": diff.iter_changes(event, masked_keys())}
     at = request.GET.get("at", "")
-    root = json_tree.opened(event, at, keys=masked_keys(), revealed=revealed, changed=changed)
+    root = json_tree.expanded(event, at, keys=masked_keys(), revealed=revealed, changed=changed)
     return context | {"root": root} | found_context(request, event)
 
 
 def beginning_of(payload: str, length: int) -> dict[str, Any]:
     """For _log_beginning.html."""
     return {
-        "beginning": masking.mask_json_start(payload, masked_keys(), length),
+        "beginning": masking.mask_json_prefix(payload, masked_keys(), length),
         "is_beginning": len(payload) > length,
     }
 
@@ -86,7 +86,7 @@ def found_context(request: HttpRequest, event: Any) -> dict[str, Any]:
     needle, at = request.GET.get("find", "").strip()[:NEEDLE_LENGTH], request.GET.get("at", "")
     if not needle:
         return {"at": at}
-    found = find.find(event, needle, masked_keys())
+    found = find.find_in_payload(event, needle, masked_keys())
     number, before, after = found.around(at)
     return {"at": at, "needle": needle, "found": found, "hit_number": number, "hit_before": before, "hit_after": after}
 
@@ -101,18 +101,18 @@ def log_context(
     request: HttpRequest, log: WebhookLog, part: str, revealed: frozenset[str] = frozenset()
 ) -> dict[str, Any]:
     """`part`: the tab that is open (payload, raw, changes, request, response), "" for none of them."""
-    attempts = attempts_of(log)
+    attempts = override_attempts(log)
     last_attempt = next((attempt for attempt in reversed(attempts) if not attempt.is_elsewhere), None)
-    runs = runs_of(log, request.user)
-    name_runs(attempts, runs)
+    runs = bulk_redeliveries_of(log, request.user)
+    attach_bulk_ids(attempts, runs)
     record = list(AuditEntry.objects.filter(about=log.pk).select_related("actor")[:RECORD_ENTRIES])
     context = {
         "log": log,
         "part": part,
         "attempts": attempts,
         "last_attempt": last_attempt,
-        "queued_variant": queued_variant(log),
-        "logs_before": logs_before(log) if log.is_due else None,
+        "queued_variant": queued_override(log),
+        "logs_before": queue_position(log) if log.is_due else None,
         "is_holding": log.subscription.held_log == log.pk,
         "skipped": next((entry for entry in record if entry.action == AuditAction.SKIPPED), None),
         "why_not": log.why_not_redeliverable(),
@@ -121,7 +121,7 @@ def log_context(
         "of_object": _others_of_object(request, log),
         "record": record,
         "hand_offs": log.hand_offs.with_state().select_related("made_by", "revoked_by"),
-        "in_list": InList(log, request.GET, request.user),
+        "in_list": ListPosition(log, request.GET, request.user),
         "has_payload": Payload.objects.filter(pk=log.pk).exists(),
         "company_differs": log.company != log.subscription.company_id,
     }
@@ -138,7 +138,7 @@ def log_context(
 
 def update_context(request: HttpRequest, log: WebhookLog) -> dict[str, Any]:
     """What an attempt has changed on the page, whose address tells the tab that is open."""
-    is_response = shown_at(request).endswith("/response/")
+    is_response = current_path(request).endswith("/response/")
     return log_context(request, log, "response" if is_response else "") | {"is_update": True}
 
 

@@ -10,20 +10,20 @@ from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from ...db.cursor_pagination import BadCursor, Key, cursor_of, key_of, read_cursor
-from ...db.timeouts import Count
-from ...logsearch.criteria import Criteria
-from ...logsearch.facets import COLUMNS, Facet, facets
-from ...logsearch.filterset import ActiveFilter, WebhookLogFilter
-from ...logsearch.finder import Finder, Found
-from ...logsearch.histogram import Histogram, histogram
-from ...logsearch.query_params import address, at_the_beginning, changed, tail_of_page
-from ...logsearch.stats import Figures
+from ...db.cursor_pagination import Cursor, InvalidCursor, cursor_for, decode_cursor, encode_cursor
+from ...db.timeouts import BoundedCount
+from ...logsearch.criteria import SearchCriteria
+from ...logsearch.facets import FACET_COLUMNS, Facet, build_facets
+from ...logsearch.filterset import ActiveFilter, WebhookLogFilterSet
+from ...logsearch.finder import Finder, SearchPage
+from ...logsearch.histogram import Histogram, build_histogram
+from ...logsearch.query_params import list_url, page_querystring, with_params, without_cursor
+from ...logsearch.stats import LogStats
 from ...models import Company, WebhookLog
 
 SIZE = 50
 TIME = {"range", "since", "until"}
-IN_THE_FORM = TIME | {"q", "company", *COLUMNS}
+IN_THE_FORM = TIME | {"q", "company", *FACET_COLUMNS}
 LONG_SECONDS = 8.0  # who asks to look further has time
 SHORT_SECONDS = 0.2  # beside two other searches of the same person
 
@@ -35,17 +35,17 @@ class Page:
     logs: list[WebhookLog]
     next_cursor: str = ""
     previous_cursor: str = ""
-    looked_until: Key | None = None
+    looked_until: Cursor | None = None
     is_before: bool = False  # it ends where another one begins
 
     @property
     def further_cursor(self) -> str:
         """Where to go on with a search whose time ran out."""
-        return cursor_of(self.looked_until) if self.looked_until else ""
+        return encode_cursor(self.looked_until) if self.looked_until else ""
 
 
 @dataclass
-class Explorer:
+class LogListPage:
     """Of one request. Everything is asked for when a template shows it, and once. `has_place`: to search for long."""
 
     query: QueryDict
@@ -53,8 +53,8 @@ class Explorer:
     has_place: bool = True
 
     @cached_property
-    def filter(self) -> WebhookLogFilter:
-        return WebhookLogFilter(self.query, user=self.user)
+    def filter(self) -> WebhookLogFilterSet:
+        return WebhookLogFilterSet(self.query, user=self.user)
 
     @cached_property
     def problems(self) -> dict[str, list[str]]:
@@ -64,8 +64,8 @@ class Explorer:
         try:
             for name in ("after", "before"):
                 if cursor := self.query.get(name):
-                    read_cursor(cursor)
-        except BadCursor:
+                    decode_cursor(cursor)
+        except InvalidCursor:
             found[_("Place in the list")] = [_("It cannot be read. Start again from the newest log.")]
         return found
 
@@ -75,36 +75,36 @@ class Explorer:
             return Finder(self.filter.criteria, seconds=LONG_SECONDS)
         return self._finder(self.filter.criteria)
 
-    def _finder(self, criteria: Criteria) -> Finder:
+    def _finder(self, criteria: SearchCriteria) -> Finder:
         return Finder(criteria) if self.has_place else Finder(criteria, seconds=SHORT_SECONDS)
 
     @cached_property
-    def figures(self) -> Figures:
-        return Figures(self.finder, COLUMNS)
+    def figures(self) -> LogStats:
+        return LogStats(self.finder, FACET_COLUMNS)
 
     @property
     def within(self) -> str:
         """The query as it stands behind a path, so that other pages know which list they belong to, and which page of it."""
-        return tail_of_page(self.query)
+        return page_querystring(self.query)
 
     @property
     def selection(self) -> str:
         """The filter of all logs that are found, as a plan of their re-delivery takes it."""
-        return changed(self.query, sort=None).urlencode()
+        return with_params(self.query, sort=None).urlencode()
 
     @property
     def first_address(self) -> str:
-        return address(at_the_beginning(self.query))
+        return list_url(without_cursor(self.query))
 
     @property
     def turned_address(self) -> str:
         """The same logs from the other end on."""
-        return address(changed(self.query, sort="oldest" if self.is_newest_first else None))
+        return list_url(with_params(self.query, sort="oldest" if self.is_newest_first else None))
 
     @property
     def kept(self) -> list[tuple[str, str]]:
         """What the form of the filters has no field for, and must not forget."""
-        return _values(self.query, {*WebhookLogFilter.base_filters, "sort"} - IN_THE_FORM)
+        return _values(self.query, {*WebhookLogFilterSet.base_filters, "sort"} - IN_THE_FORM)
 
     @property
     def kept_beside_facets(self) -> list[tuple[str, str]]:
@@ -114,7 +114,7 @@ class Explorer:
     @property
     def rest_of_time(self) -> list[tuple[str, str]]:
         """What stays when another time is chosen."""
-        return _values(self.query, {*WebhookLogFilter.base_filters, "sort"} - TIME)
+        return _values(self.query, {*WebhookLogFilterSet.base_filters, "sort"} - TIME)
 
     @property
     def is_newest_first(self) -> bool:
@@ -123,8 +123,8 @@ class Explorer:
     @cached_property
     def page(self) -> Page:
         if cursor := self.query.get("before"):
-            return self._page_before(read_cursor(cursor))
-        place = read_cursor(cursor) if (cursor := self.query.get("after")) else None
+            return self._page_before(decode_cursor(cursor))
+        place = decode_cursor(cursor) if (cursor := self.query.get("after")) else None
         found = self.finder.find(place, is_older=self.is_newest_first, limit=SIZE + 1)
         logs = self._logs(found.keys[:SIZE])
         return Page(
@@ -134,7 +134,7 @@ class Explorer:
             looked_until=found.looked_until,
         )
 
-    def _page_before(self, place: Key) -> Page:
+    def _page_before(self, place: Cursor) -> Page:
         found = self.finder.find(place, is_older=not self.is_newest_first, limit=SIZE + 1)
         logs = self._logs(found.keys[:SIZE][::-1])
         has_previous = len(found.keys) > SIZE or found.looked_until
@@ -163,27 +163,27 @@ class Explorer:
             return False
         return not self.page.previous_cursor and not self.page.looked_until
 
-    def _logs(self, keys: list[Key]) -> list[WebhookLog]:
+    def _logs(self, keys: list[Cursor]) -> list[WebhookLog]:
         logs = WebhookLog.objects.for_list().in_bulk([key.pk for key in keys])
         return [logs[key.pk] for key in keys if key.pk in logs]
 
     def neighbours(self, log: WebhookLog) -> tuple[WebhookLog | None, WebhookLog | None]:
         """Those before and after it in the list."""
-        near: list[Found] = [
-            self.finder.find(key_of(log), is_older=is_older, limit=1)
+        near: list[SearchPage] = [
+            self.finder.find(cursor_for(log), is_older=is_older, limit=1)
             for is_older in (not self.is_newest_first, self.is_newest_first)
         ]
         before, after = (WebhookLog(pk=found.keys[0].pk) if found.keys else None for found in near)
         return before, after
 
     @cached_property
-    def total(self) -> Count:
+    def total(self) -> BoundedCount:
         found, shown = self.figures.total, len(self.page.logs)
-        return Count(shown, is_least=True) if found.is_least and (found.number or 0) < shown else found
+        return BoundedCount(shown, is_least=True) if found.is_least and (found.number or 0) < shown else found
 
     @cached_property
     def facets(self) -> list[Facet]:
-        return facets(self.filter, self.figures)
+        return build_facets(self.filter, self.figures)
 
     @cached_property
     def companies(self) -> list[Company]:
@@ -196,12 +196,12 @@ class Explorer:
 
     @cached_property
     def histogram(self) -> Histogram | None:
-        return histogram(self.figures, timezone.now())
+        return build_histogram(self.figures, timezone.now())
 
-    def counts_without_each(self) -> list[tuple[ActiveFilter, Count]]:
+    def counts_without_each(self) -> list[tuple[ActiveFilter, BoundedCount]]:
         """For an empty list: how many logs there would be without each filter, most first; those that are none are left out."""
-        others = [(one, WebhookLogFilter(one.rest, user=self.user)) for one in self.filter.active]
-        counted = [(one, Figures(self._finder(other.criteria)).total) for one, other in others if other.is_valid()]
+        others = [(one, WebhookLogFilterSet(one.rest, user=self.user)) for one in self.filter.active]
+        counted = [(one, LogStats(self._finder(other.criteria)).total) for one, other in others if other.is_valid()]
         return sorted((pair for pair in counted if pair[1]), key=lambda pair: -(pair[1].number or 0))
 
 
@@ -210,4 +210,4 @@ def _values(query: QueryDict, names: set[str]) -> list[tuple[str, str]]:
 
 
 def _cursor(logs: list[WebhookLog], place: int) -> str:
-    return cursor_of(key_of(logs[place])) if logs else ""
+    return encode_cursor(cursor_for(logs[place])) if logs else ""

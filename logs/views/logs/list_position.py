@@ -8,16 +8,16 @@ from typing import Any
 
 from django.http import QueryDict
 
-from ...logsearch.filterset import WebhookLogFilter
-from ...logsearch.query_params import address
+from ...logsearch.filterset import WebhookLogFilterSet
+from ...logsearch.query_params import list_url
 from ...models import WebhookLog
-from .list_page import Explorer
+from .list_page import LogListPage
 
-SECONDS = 0.05  # a rare search that takes longer has no neighbours
+NEIGHBOUR_SECONDS = 0.05  # a rare search that takes longer has no neighbours
 
 
 @dataclass
-class InList:
+class ListPosition:
     """`asked`: the query of the log's page, which holds the filter of the list among other things. Asked for when shown."""
 
     log: WebhookLog
@@ -29,13 +29,13 @@ class InList:
         """The filter, the order and the page of the list."""
         found = QueryDict(mutable=True)
         for name, values in self.asked.lists():
-            if name in WebhookLogFilter.base_filters or name in ("sort", "after", "before"):
+            if name in WebhookLogFilterSet.base_filters or name in ("sort", "after", "before"):
                 found.setlist(name, values)
         return found
 
     @cached_property
-    def explorer(self) -> Explorer:
-        return Explorer(self.query, self.user)
+    def explorer(self) -> LogListPage:
+        return LogListPage(self.query, self.user)
 
     @property
     def within(self) -> str:
@@ -50,7 +50,7 @@ class InList:
     @property
     def list_address(self) -> str:
         """The list, at this log, if it came from there."""
-        return address(self.query) + f"#{self.log.pk}" * bool(self.query)
+        return list_url(self.query) + f"#{self.log.pk}" * bool(self.query)
 
     @property
     def is_newest_first(self) -> bool:
@@ -60,7 +60,7 @@ class InList:
     def _neighbours(self) -> tuple[WebhookLog | None, WebhookLog | None]:
         if self.explorer.problems:
             return None, None
-        self.explorer.finder.seconds = SECONDS
+        self.explorer.finder.seconds = NEIGHBOUR_SECONDS
         return self.explorer.neighbours(self.log)
 
     @property

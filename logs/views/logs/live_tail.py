@@ -9,9 +9,9 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from ...db.cursor_pagination import BadCursor
-from ...logsearch.filterset import WebhookLogFilter
-from ...logsearch.live_tail import COOKIE, LiveTail
+from ...db.cursor_pagination import InvalidCursor
+from ...logsearch.filterset import WebhookLogFilterSet
+from ...logsearch.live_tail import LIVE_TAIL_COOKIE, LiveTail
 from ..helpers import wants_partial
 
 A_YEAR = 365 * 24 * 3600
@@ -27,9 +27,9 @@ def webhook_log_tail(request: HttpRequest) -> HttpResponse:
     """
     try:
         live = LiveTail.read(request.GET, is_on=True)
-    except BadCursor:
+    except InvalidCursor:
         return HttpResponseBadRequest()
-    asked = WebhookLogFilter(live.query, user=request.user)
+    asked = WebhookLogFilterSet(live.query, user=request.user)
     if not asked.is_valid():
         return HttpResponseBadRequest()
     count = live.top.count_new(asked.criteria)
@@ -45,10 +45,12 @@ def live_tail_switch(request: HttpRequest) -> HttpResponse:
     is_on = request.POST.get("is_on") == "on"
     try:
         live = LiveTail.read(request.GET, is_on)
-    except BadCursor:
+    except InvalidCursor:
         return HttpResponseBadRequest()
     in_place = wants_partial(request)
     response = render(request, "logs/list/_live_tail.html", {"live": live}) if in_place else redirect(live.newest)
     secure = settings.SESSION_COOKIE_SECURE
-    response.set_cookie(COOKIE, "on" if is_on else "off", max_age=A_YEAR, samesite="Lax", secure=secure, httponly=True)
+    response.set_cookie(
+        LIVE_TAIL_COOKIE, "on" if is_on else "off", max_age=A_YEAR, samesite="Lax", secure=secure, httponly=True
+    )
     return response

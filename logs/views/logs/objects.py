@@ -11,12 +11,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from ...cotalker import objectid
-from ...db.cursor_pagination import BadCursor
+from ...db.cursor_pagination import InvalidCursor
 from ...models import WebhookLog
 from ...payloads import comparison as comparing
 from ...payloads import json_tree
 from ...payloads.masking import masked_keys
-from ...stats.object_history import history_of
+from ...stats.object_history import object_history
 from ..helpers import render_region
 from .detail_page import OPENED_LIMIT, event_of
 from .webhook_logs import visible_log
@@ -27,7 +27,7 @@ from .webhook_logs import visible_log
 def object_detail(request: HttpRequest, pk: str) -> HttpResponse:
     """Every log of the object that the person may see, whatever its subscription; `?this=…&that=…` compares two."""
     logs = WebhookLog.objects.visible_to(request.user).of_object(pk)
-    history = history_of(logs)
+    history = object_history(logs)
     if history is None:
         return render(request, "logs/detail/object_detail.html", {"object_id": pk}, status=404)
     is_choice = bool({"this", "that"} & request.GET.keys())
@@ -35,7 +35,7 @@ def object_detail(request: HttpRequest, pk: str) -> HttpResponse:
         return comparison
     try:
         page = logs.for_list().page(request.GET.get("after", ""))
-    except BadCursor:
+    except InvalidCursor:
         problem = _("The place in the list cannot be read. Start again from the newest log.")
         return render(request, "logs/detail/object_detail.html", {"object_id": pk, "problem": problem}, status=422)
     context = {"object_id": pk, "history": history, "page": page, "choose_two": is_choice}
@@ -60,8 +60,8 @@ def log_compare(request: HttpRequest, pk: str, other: str) -> HttpResponse:
 def _comparison(payloads: list[str]) -> dict[str, Any]:
     if any(len(payload.encode()) > OPENED_LIMIT for payload in payloads):
         return {"is_too_large": True}
-    this, that = (json_tree.parse(payload) for payload in payloads)
-    return {"comparison": comparing.compare(this, that, masked_keys())}
+    this, that = (json_tree.parse_json(payload) for payload in payloads)
+    return {"comparison": comparing.compare_payloads(this, that, masked_keys())}
 
 
 def _chosen_comparison(request: HttpRequest) -> HttpResponseRedirect | None:

@@ -16,11 +16,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from ...forms.redelivery_override import VariantForm
-from ...ingest.events import EVENT_LIMIT
+from ...forms.redelivery_override import RedeliveryOverrideForm
+from ...ingest.events import MAX_EVENT_BYTES
 from ...models import AttemptTrigger, AuditAction, AuditEntry, RedeliveryRefused, Variant, WebhookLog
 from ...payloads import json_tree
-from ...payloads.masking import mask_json_start, mask_text, masked_keys
+from ...payloads.masking import mask_json_prefix, mask_text, masked_keys
 from ...redelivery import overrides
 from .detail_page import BODY_SHOWN, OPENED_LIMIT, PREVIEW_LENGTH, event_of
 from .webhook_logs import visible_log
@@ -29,7 +29,7 @@ from .webhook_logs import visible_log
 def variant_context(request: HttpRequest, log: WebhookLog, variant: Variant) -> dict[str, Any]:
     attempt = log.attempts.filter(number=variant.number, trigger=AttemptTrigger.VARIANT).first()
     context: dict[str, Any] = {"log": log, "variant": variant, "attempt": attempt}
-    context["is_queued"] = overrides.queued_variant(log) == variant
+    context["is_queued"] = overrides.queued_override(log) == variant
     if attempt:
         context["body"] = mask_text(attempt.response, masked_keys())[:BODY_SHOWN]
     if not request.user.has_perm("logs.view_payload"):
@@ -39,11 +39,11 @@ def variant_context(request: HttpRequest, log: WebhookLog, variant: Variant) -> 
     if sent is None:
         return context | {"has_expired": True}
     context |= {
-        "beginning": mask_json_start(sent, masked_keys(), PREVIEW_LENGTH),
+        "beginning": mask_json_prefix(sent, masked_keys(), PREVIEW_LENGTH),
         "is_beginning": len(sent) > PREVIEW_LENGTH,
     }
     if variant.is_edited and stored is not None and len(stored.encode()) <= OPENED_LIMIT:
-        context["comparison"] = overrides.differences(stored, sent)
+        context["comparison"] = overrides.override_differences(stored, sent)
     return context
 
 
@@ -62,9 +62,9 @@ def variant_create(request: HttpRequest, pk: str) -> HttpResponse:
     if not (request.user.has_perm("logs.redeliver_elsewhere") or request.user.has_perm("logs.redeliver_edited")):
         raise PermissionDenied
     stored = event_of(log)
-    context: dict[str, Any] = {"log": log, "allowed": overrides.allowed_to(request.user, stored)}
-    if stored is None or (request.method != "POST" and overrides.why_not(log)):
-        context["why_not"] = overrides.why_not(log)
+    context: dict[str, Any] = {"log": log, "allowed": overrides.override_permissions(request.user, stored)}
+    if stored is None or (request.method != "POST" and overrides.redelivery_error(log)):
+        context["why_not"] = overrides.redelivery_error(log)
         return render(request, "logs/override/form.html", context, status=422 if request.method == "POST" else 200)
     form = context["form"] = _form(request, log, stored, context["allowed"])
     if form.is_bound and form.is_valid():
@@ -75,19 +75,21 @@ def variant_create(request: HttpRequest, pk: str) -> HttpResponse:
     return render(request, "logs/override/form.html", context, status=422 if form.is_bound else 200)
 
 
-def _form(request: HttpRequest, log: WebhookLog, stored: str, allowed: overrides.Allowed) -> VariantForm:
+def _form(
+    request: HttpRequest, log: WebhookLog, stored: str, allowed: overrides.OverridePermissions
+) -> RedeliveryOverrideForm:
     """With what was typed; it is judged where the step asks for that."""
     step = request.POST.get("step", PREVIEW) if request.method == "POST" else ""
     typed: dict[str, Any] = request.POST.dict() or {"after_try": log.retry or 0}
     if step == EDIT and allowed.to_edit:
-        if len(stored) > EVENT_LIMIT:
+        if len(stored) > MAX_EVENT_BYTES:
             messages.error(request, _("The payload is too large to be edited here."))
         else:
-            indented = json_tree.indented(json_tree.parse_to_the_letter(stored))
-            typed["event"] = indented if len(indented.encode()) <= EVENT_LIMIT else stored
+            indented = json_tree.indent_json(json_tree.parse_exact(stored))
+            typed["event"] = indented if len(indented.encode()) <= MAX_EVENT_BYTES else stored
             if allowed.is_masked:
                 AuditEntry.record(request.user, AuditAction.REVEALED, log.pk, "all, to edit the payload")
-    return VariantForm(
+    return RedeliveryOverrideForm(
         request.POST if step in (PREVIEW, SEND) else None,
         initial=typed,
         log=log,
@@ -98,17 +100,17 @@ def _form(request: HttpRequest, log: WebhookLog, stored: str, allowed: overrides
     )
 
 
-def _preview(form: VariantForm, user) -> dict[str, Any]:
+def _preview(form: RedeliveryOverrideForm, user) -> dict[str, Any]:
     variant = form.variant(user)
-    changes = overrides.differences(form.stored, variant.event) if variant.event is not None else None
+    changes = overrides.override_differences(form.stored, variant.event) if variant.event is not None else None
     return {"variant": variant, "comparison": changes}
 
 
-def _send(request: HttpRequest, log: WebhookLog, form: VariantForm) -> bool:
+def _send(request: HttpRequest, log: WebhookLog, form: RedeliveryOverrideForm) -> bool:
     """Where nothing is queued, the form says why, holds what was typed, and can be sent again by who has read that."""
     try:
         variant = form.variant(request.user)
-        if overrides.ask_for(log, variant, form.stored, after_try=form.cleaned_data["after_try"]):
+        if overrides.queue_override(log, variant, form.stored, after_try=form.cleaned_data["after_try"]):
             messages.success(request, _("It is queued, and sent once. The outcome stands among the attempts."))
             return True
         form.say_it_was_tried()

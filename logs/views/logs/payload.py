@@ -17,7 +17,7 @@ from ...payloads.masking import masked_keys
 from ..helpers import wants_partial
 from .detail_page import event_of, found_context, log_context
 from .downloads import curl_of, download_of
-from .list_position import InList
+from .list_position import ListPosition
 from .webhook_logs import visible_log
 
 
@@ -26,21 +26,21 @@ from .webhook_logs import visible_log
 def payload_chunk(request: HttpRequest, pk: str) -> HttpResponse:
     """Some children of one node: `?pointer=/data/answers`, with `&start=100` or `&end=100` where not from the first on."""
     log, pointer = visible_log(request, pk), request.GET.get("pointer", "")
-    event = json_tree.parse(_payload_of(log))
+    event = json_tree.parse_json(_payload_of(log))
     changed = diff.changed_pointers(event)
     try:
         start, end = _number(request, "start"), _number(request, "end")
         if start is end is None and not wants_partial(request):
-            chunk = json_tree.opened(event, request.GET.get("at", ""), pointer, keys=masked_keys(), changed=changed)
+            chunk = json_tree.expanded(event, request.GET.get("at", ""), pointer, keys=masked_keys(), changed=changed)
         else:
-            chunk = json_tree.children(
+            chunk = json_tree.child_chunk(
                 event, pointer, keys=masked_keys(), changed=changed, start=start or 0, before=end
             )
     except json_tree.PointerError as error:
         return _nothing_there(error)
     context: dict[str, Any] = {"log": log, "chunk": chunk, "pointer": pointer}
     if not wants_partial(request):
-        in_list, parent = InList(log, request.GET, request.user), pointer.rpartition("/")[0]
+        in_list, parent = ListPosition(log, request.GET, request.user), pointer.rpartition("/")[0]
         context |= found_context(request, event) | {"in_list": in_list, "parent": parent}
         return render(request, "logs/payload/chunk.html", context)
     # What goes before or after these stands on the page already.
@@ -54,7 +54,9 @@ def payload_value(request: HttpRequest, pk: str) -> HttpResponse:
     """One value, whole: a string as it is, everything else as JSON."""
     log = visible_log(request, pk)
     try:
-        text = json_tree.whole(json_tree.parse(_payload_of(log)), request.GET.get("pointer", ""), masked_keys())
+        text = json_tree.value_text(
+            json_tree.parse_json(_payload_of(log)), request.GET.get("pointer", ""), masked_keys()
+        )
     except json_tree.PointerError as error:
         return _nothing_there(error)
     if wants_partial(request):
@@ -85,9 +87,9 @@ def payload_curl(request: HttpRequest, pk: str) -> HttpResponse:
 def reveal_create(request: HttpRequest, pk: str) -> HttpResponse:
     """Show one masked value, and write down who looked."""
     log, pointer = visible_log(request, pk), request.POST.get("pointer", "")
-    event = json_tree.parse(_payload_of(log))
+    event = json_tree.parse_json(_payload_of(log))
     try:
-        node = json_tree.node(event, pointer, keys=masked_keys(), revealed=frozenset([pointer]))
+        node = json_tree.build_node(event, pointer, keys=masked_keys(), revealed=frozenset([pointer]))
     except json_tree.PointerError as error:
         return _nothing_there(error)
     AuditEntry.record(request.user, AuditAction.REVEALED, log.pk, pointer)

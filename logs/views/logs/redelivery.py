@@ -16,9 +16,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from django_htmx.http import HttpResponseClientRedirect
 
 from ...forms.base import ReasonForm
-from ...logsearch.query_params import tail_of_page
+from ...logsearch.query_params import page_querystring
 from ...models import AuditAction, AuditEntry, RedeliveryRefused, WebhookLog
-from ..helpers import LANE_REGIONS, asked_for_by, came_from, wants_partial
+from ..helpers import QUEUE_REGIONS, back_url, target_id, wants_partial
 from .detail_page import update_context
 from .webhook_logs import visible_log
 
@@ -62,15 +62,15 @@ def _to_confirmation(request: HttpRequest, pk: str) -> HttpResponse:
 
 def _answer(request: HttpRequest, pk: str, status: int) -> HttpResponse:
     """The row or the region that asked, as it is now; from a lane, and without htmx, back to where the person was."""
-    if not wants_partial(request) or asked_for_by(request) in LANE_REGIONS:
+    if not wants_partial(request) or target_id(request) in QUEUE_REGIONS:
         if status == 200:
             messages.success(request, _("It is queued, ahead of what waits in its lane."))
-        return redirect(came_from(request) or visible_log(request, pk))
-    if asked_for_by(request) == "log-status":
+        return redirect(back_url(request) or visible_log(request, pk))
+    if target_id(request) == "log-status":
         context = update_context(request, visible_log(request, pk))
         return render(request, "logs/detail/_status.html", context, status=status)
     log = get_object_or_404(WebhookLog.objects.visible_to(request.user).for_list(), pk=pk)
-    context = {"log": log, "is_update": True, "within": tail_of_page(request.GET)}
+    context = {"log": log, "is_update": True, "within": page_querystring(request.GET)}
     return render(request, "logs/list/_row.html", context, status=status)
 
 
@@ -82,11 +82,11 @@ def log_retry(request: HttpRequest, pk: str) -> HttpResponse:
     if not is_tried:
         messages.info(request, _("It was tried in the meantime; nothing is left to wait for."))
     log = visible_log(request, pk)
-    if wants_partial(request) and asked_for_by(request) == "log-status":
+    if wants_partial(request) and target_id(request) == "log-status":
         return render(request, "logs/detail/_status.html", update_context(request, log))
     if is_tried:
         messages.success(request, _("The next try is made now."))
-    return redirect(came_from(request) or log)
+    return redirect(back_url(request) or log)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -96,10 +96,10 @@ def log_skip(request: HttpRequest, pk: str) -> HttpResponse:
     log = visible_log(request, pk)
     form = ReasonForm(request.POST if request.method == "POST" else None)
     if not form.is_valid():
-        context = {"form": form, "log": log, "back": came_from(request) or log.get_absolute_url()}
+        context = {"form": form, "log": log, "back": back_url(request) or log.get_absolute_url()}
         return render(request, "logs/detail/skip.html", context, status=422 if form.is_bound else 200)
     if log.skip(by=request.user, reason=form.cleaned_data["reason"]):
         messages.success(request, _("The event was skipped. Its lane goes on with the next."))
     else:
         messages.info(request, _("Nothing was skipped: it was settled in the meantime."))
-    return redirect(came_from(request) or log)
+    return redirect(back_url(request) or log)

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from ...forms.share_link import HandOffForm
+from ...forms.share_link import ShareLinkForm
 from ...models import HandOff, WebhookLog
 from ...signing import decrypt_secret, encrypt_secret
 from .webhook_logs import visible_log
@@ -26,7 +26,7 @@ MAY_SHARE = ["logs.view_webhooklog", "logs.share_webhooklog"]
 def hand_off_list(request: HttpRequest, pk: str) -> HttpResponse:
     """The links to a log with the form of a new one, and where the form is posted to."""
     log = visible_log(request, pk)
-    form = HandOffForm(request.POST if request.method == "POST" else None, user=request.user)
+    form = ShareLinkForm(request.POST if request.method == "POST" else None, user=request.user)
     if not form.is_valid():
         context = {
             "log": log,

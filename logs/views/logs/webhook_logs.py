@@ -9,51 +9,53 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_safe
 
-from ...logsearch.query_params import address, settled, tail_of_page
-from ...logsearch.saved_views import views
+from ...logsearch.query_params import canonical_query, list_url, page_querystring
+from ...logsearch.saved_views import tabs_for
 from ...models import WebhookLog
-from ..helpers import asked_for_by, render_part, render_region, wants_partial
-from ..search_limit import searches
+from ..helpers import render_part, render_region, target_id, wants_partial
+from ..search_limit import limits_searches
 from .detail_page import log_context, update_context
-from .list_page import Explorer
+from .list_page import LogListPage
 
 
 @require_safe
 @permission_required("logs.view_webhooklog", raise_exception=True)
-@searches
+@limits_searches
 def webhook_log_list(request: HttpRequest, has_place: bool = True) -> HttpResponse:
-    if (meant := settled(request.GET)) != request.GET:
-        return redirect(address(meant))
-    explorer = Explorer(request.GET, request.user, has_place)
+    if (meant := canonical_query(request.GET)) != request.GET:
+        return redirect(list_url(meant))
+    explorer = LogListPage(request.GET, request.user, has_place)
     if explorer.is_back_at_the_beginning:
         return redirect(explorer.first_address)
-    if wants_partial(request) and asked_for_by(request) == "more" and not explorer.problems:
+    if wants_partial(request) and target_id(request) == "more" and not explorer.problems:
         context = {"explorer": explorer, "within": explorer.within, "page": explorer.page, "logs": explorer.page.logs}
         return render_part(request, "logs/list/_rows.html", context)
-    shown = views(request.GET, request.user)
+    shown = tabs_for(request.GET, request.user)
     more = {"views": shown, "pinned": shown.navigation}
     return explorer_answer(request, "logs/list/list.html", "logs/list/_update.html", explorer, **more)
 
 
 @require_safe
 @permission_required("logs.view_webhooklog", raise_exception=True)
-@searches
+@limits_searches
 def webhook_log_facets(request: HttpRequest, has_place: bool = True) -> HttpResponse:
     """All values of the facets, by which the logs that are found can be narrowed down."""
-    explorer = Explorer(request.GET, request.user, has_place)
+    explorer = LogListPage(request.GET, request.user, has_place)
     return explorer_answer(request, "logs/list/facets.html", "logs/list/_facets.html", explorer, is_whole=True)
 
 
 @require_safe
 @permission_required("logs.view_webhooklog", raise_exception=True)
-@searches
+@limits_searches
 def webhook_log_histogram(request: HttpRequest, has_place: bool = True) -> HttpResponse:
     """The chart of the explorer, as a table."""
-    explorer = Explorer(request.GET, request.user, has_place)
+    explorer = LogListPage(request.GET, request.user, has_place)
     return explorer_answer(request, "logs/list/histogram.html", "logs/list/_histogram_table.html", explorer)
 
 
-def explorer_answer(request: HttpRequest, template: str, partial: str, explorer: Explorer, **more: Any) -> HttpResponse:
+def explorer_answer(
+    request: HttpRequest, template: str, partial: str, explorer: LogListPage, **more: Any
+) -> HttpResponse:
     context = {"explorer": explorer, "within": explorer.within} | more
     return render_region(request, template, partial, context, status=422 if explorer.problems else 200)
 
@@ -76,7 +78,7 @@ def webhook_log_detail(request: HttpRequest, pk: str, part: str = "payload") -> 
 def webhook_log_row(request: HttpRequest, pk: str) -> HttpResponse:
     """One row of the explorer; it asks for itself while an attempt is due."""
     log = get_object_or_404(WebhookLog.objects.visible_to(request.user).for_list(), pk=pk)
-    within = tail_of_page(request.GET)
+    within = page_querystring(request.GET)
     return render(request, "logs/list/_row.html", {"log": log, "within": within})
 
 

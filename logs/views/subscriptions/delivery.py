@@ -13,9 +13,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from ...delivery.url_check import verdict_of
+from ...delivery.url_check import check_destination
 from ...models import AuditAction, AuditEntry
-from ...signing import SecretUnreadable
+from ...signing import SecretDecryptionError
 from ...subscriptions import services
 from ..helpers import render_region
 from .detail_page import SECRET_ONCE, detail_context
@@ -33,7 +33,7 @@ def subscription_delivery(request: HttpRequest, pk: str) -> HttpResponse:
     if deliverer not in (COTADMIN, COTALKER):
         status = 422 if request.method == "POST" else 200
         return render(request, "subscriptions/delivery.html", {"subscription": subscription}, status=status)
-    if not services.switch_delivery(subscription, deliverer == COTADMIN, by=request.user):
+    if not services.set_delivered_by(subscription, deliverer == COTADMIN, by=request.user):
         messages.info(request, _("Nothing was switched: it was so already, or the subscription was not imported yet."))
     elif deliverer == COTALKER:
         messages.success(request, _("Cotalker delivers its events from now on."))
@@ -49,7 +49,7 @@ def subscription_delivery(request: HttpRequest, pk: str) -> HttpResponse:
 def subscription_verdict(request: HttpRequest, pk: str) -> HttpResponse:
     """What the guard says of its URL, with the name looked up: that takes a moment, so the page asks for it afterwards."""
     subscription = visible_subscription(request, pk)
-    verdict = verdict_of(subscription.url) if subscription.url else None
+    verdict = check_destination(subscription.url) if subscription.url else None
     if verdict and not request.user.has_perm("logs.change_subscription"):
         verdict = verdict.without_private_addresses()
     context = {"subscription": subscription, "verdict": verdict}
@@ -76,7 +76,7 @@ def subscription_secret_reveal(request: HttpRequest, pk: str) -> HttpResponse:
     subscription = visible_subscription(request, pk)
     try:
         secret = subscription.secret
-    except SecretUnreadable:
+    except SecretDecryptionError:
         messages.error(request, _("The signing secret cannot be read with the keys in SECRETS_KEYS."))
         return redirect(subscription)
     if not secret:

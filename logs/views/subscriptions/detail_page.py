@@ -10,14 +10,14 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from ...cotalker.documents import read_subscription
-from ...delivery.queue_status import first_of_lane, lane_state
-from ...delivery.queue_summary import waiting
-from ...delivery.ssrf import Blocked, Guard
-from ...ingest.sample_events import why_not_testable
+from ...delivery.queue_status import next_logs, queue_status
+from ...delivery.queue_summary import waiting_count
+from ...delivery.ssrf import DestinationBlocked, DestinationFilter
+from ...ingest.sample_events import test_event_error
 from ...models import AuditEntry, Subscription, WebhookLog
 from ...stats.subscription_health import subscription_health
-from ...stats.subscription_list import health_of
-from ...subscriptions.services import why_not_activatable
+from ...stats.subscription_list import subscription_rows
+from ...subscriptions.services import activation_error
 
 MOST_ROWS = 100
 RECENT = 10
@@ -37,23 +37,23 @@ class Difference:
 
 def list_context(found: QuerySet[Subscription], sort: str) -> dict[str, Any]:
     """The subscriptions with their health."""
-    return {"subscriptions": health_of(found, timezone.now(), MOST_ROWS, sort)}
+    return {"subscriptions": subscription_rows(found, timezone.now(), MOST_ROWS, sort)}
 
 
 def detail_context(request: HttpRequest, subscription: Subscription) -> dict[str, Any]:
     newest = WebhookLog.objects.on(subscription).for_list().newest_first()[:RECENT]
-    logs = {log.pk: log for log in newest.union(first_of_lane(subscription), all=True)}.values()
+    logs = {log.pk: log for log in newest.union(next_logs(subscription), all=True)}.values()
     is_secret_new = request.session.get(SECRET_ONCE) == subscription.pk
     if is_secret_new:
         del request.session[SECRET_ONCE]
     return {
         "subscription": subscription,
         "health": subscription_health(subscription, timezone.now()),
-        "waiting": waiting(subscription),
-        "lane": lane_state(subscription, logs),
+        "waiting": waiting_count(subscription),
+        "lane": queue_status(subscription, logs),
         "refusal": _refusal(subscription.url),
-        "why_not": why_not_activatable(subscription),
-        "is_testable": not why_not_testable(subscription),
+        "why_not": activation_error(subscription),
+        "is_testable": not test_event_error(subscription),
         "differences": differences(subscription),
         "logs": sorted(logs, key=lambda log: (log.created_at, log.pk), reverse=True)[:RECENT],
         "record": list(AuditEntry.objects.filter(about=subscription.pk).select_related("actor")[:RECORD_ENTRIES]),
@@ -78,7 +78,7 @@ def _refusal(url: str) -> str:
     """Why the guard would refuse the URL, as far as that is known without resolving its name; "" where it would not."""
     try:
         if url:
-            Guard.from_settings().check_url(url)
-    except Blocked as blocked:
+            DestinationFilter.from_settings().check_url(url)
+    except DestinationBlocked as blocked:
         return str(blocked.message)
     return ""

@@ -11,13 +11,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from ...cotalker import objectid
-from ...delivery.queue_summary import waiting, with_lanes
+from ...delivery.queue_summary import waiting_count, with_queue_status
 from ...forms import subscription_saving
-from ...forms.list_filters import SubscriptionSearch
+from ...forms.list_filters import SubscriptionFilterForm
 from ...forms.subscription import GENERATE, SubscriptionForm
 from ...models import Company, Subscription
 from ...subscriptions import services
-from ...subscriptions.services import suggested_code
+from ...subscriptions.services import suggest_code
 from ..helpers import render_region
 from .detail_page import SECRET_ONCE, detail_context, list_context
 
@@ -25,7 +25,7 @@ from .detail_page import SECRET_ONCE, detail_context, list_context
 @require_safe
 @permission_required("logs.view_subscription", raise_exception=True)
 def subscription_list(request: HttpRequest) -> HttpResponse:
-    search = SubscriptionSearch(request.GET)
+    search = SubscriptionFilterForm(request.GET)
     context = {"search": search}
     if search.is_valid():
         context |= list_context(search.found_in(Subscription.objects.visible_to(request.user)), search.order)
@@ -36,7 +36,7 @@ def subscription_list(request: HttpRequest) -> HttpResponse:
 def visible_subscription(request: HttpRequest, pk: str) -> Subscription:
     """The subscription, with how its lane stands; or 404 where there is none or the person may not see it."""
     visible = Subscription.objects.visible_to(request.user).select_related("company")
-    return get_object_or_404(with_lanes(visible), pk=pk)
+    return get_object_or_404(with_queue_status(visible), pk=pk)
 
 
 @require_safe
@@ -68,7 +68,7 @@ def _posted(request: HttpRequest) -> QueryDict | None:
 
 def _store(request: HttpRequest, form: SubscriptionForm, message: str) -> HttpResponse | None:
     """The way back to the subscription once it is stored; None where the form is still to be filled in."""
-    if not form.is_valid() or not subscription_saving.save(form, by=request.user):
+    if not form.is_valid() or not subscription_saving.save_subscription_form(form, by=request.user):
         return None
     if form.is_repeated:
         return redirect(form.instance)
@@ -97,7 +97,7 @@ def subscription_code(request: HttpRequest) -> HttpResponse:
     if objectid.is_objectid(given("company")):
         companies = companies.filter(pk=given("company"))
     name, company = given("name", "").strip(), companies.first()
-    code = suggested_code(name, company) if name and company else ""
+    code = suggest_code(name, company) if name and company else ""
     return render(request, "subscriptions/_code.html", {"code": code})
 
 
@@ -111,7 +111,7 @@ def subscription_activate(request: HttpRequest, pk: str) -> HttpResponse:
         is_asked = subscription.keeps_events
         return _what_of_the_kept(request, subscription) if is_asked else redirect(subscription)
     sends_kept = request.POST.get("kept") == "send"
-    if why_not := services.why_not_activatable(subscription):
+    if why_not := services.activation_error(subscription):
         messages.error(request, _("It was not activated. %(reason)s") % {"reason": why_not})
         return redirect(subscription)
     try:
@@ -126,7 +126,7 @@ def subscription_activate(request: HttpRequest, pk: str) -> HttpResponse:
 
 
 def _what_of_the_kept(request: HttpRequest, subscription: Subscription) -> HttpResponse:
-    context = {"subscription": subscription, "kept": waiting(subscription)}
+    context = {"subscription": subscription, "kept": waiting_count(subscription)}
     return render(request, "subscriptions/activate.html", context)
 
 
