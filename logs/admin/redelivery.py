@@ -79,12 +79,14 @@ def _why_not_queued(request: HttpRequest, log: WebhookLog) -> str:
     """Queue one more attempt; "" where that was done, else the reason."""
     if log.is_success:
         return _("It was received.")
-    after_try = request.POST.get(f"after_try_{log.pk}", "")  # as the person saw it, so that a double click sends once
-    if not after_try.isdecimal():
+    expected_attempts = request.POST.get(
+        f"after_try_{log.pk}", ""
+    )  # as the person saw it, so that a double click sends once
+    if not expected_attempts.isdecimal():
         return _("It was not on the page that asked.")
     try:
         with transaction.atomic():  # nothing is sent without being on record
-            is_queued = log.redeliver(by=request.user, after_try=int(after_try[:9]))
+            is_queued = log.redeliver(by=request.user, expected_attempts=int(expected_attempts[:9]))
             if is_queued:
                 AuditEntry.record(request.user, AuditAction.REDELIVERED, log.pk)
     except RedeliveryRefused as error:

@@ -118,14 +118,14 @@ class SubscriptionAdmin(VisibleAdmin):
             )
         elif changed := form.changed_data:
             obj.edited_fields = Subscription.objects.select_for_update().get(pk=obj.pk).edited_fields
-            obj.mark_edited(changed)
+            obj.track_edit(changed)
             columns = [*changed, "edited_fields"]
             if "is_active" in changed:
                 obj.is_draining = False
                 columns.append("is_draining")
             obj.save(update_fields=columns)
             AuditEntry.record(request.user, AuditAction.SUBSCRIPTION_CHANGED, obj.pk, ", ".join(changed))
-            obj.tell_workers()
+            obj.notify_workers()
 
     @admin.display(description=_("URL"))
     def shown_url(self, obj: Subscription) -> str:

@@ -19,7 +19,7 @@ class DeliveredCache:
             place = _place(delivery)
             self._newest[delivery.object_id] = max(place, self._newest.get(delivery.object_id, place))
 
-    def makes_stale(self, delivery: Delivery) -> bool:
+    def supersedes(self, delivery: Delivery) -> bool:
         newest = self._newest.get(delivery.object_id)
         return delivery.is_guarded and newest is not None and newest > _place(delivery)
 

@@ -24,23 +24,23 @@ RECONNECT_SECONDS = 0.5
 class Heartbeat(threading.Thread):
     """`start()`, and `end()` once nothing is in flight any more: the leases are given back then.
 
-    The loop calls `loop_turns(stuck_for)` all the time, with the seconds for which it could record nothing. `changed` is called,
+    The loop calls `loop_alive(stuck_seconds)` all the time, with the seconds for which it could record nothing. `changed` is called,
     in this thread, when the groups that are held have changed.
     """
 
     def __init__(
-        self, leases: Leases, groups_at_work: Callable[[], Collection[int]], changed: Callable[[], object]
+        self, leases: Leases, active_shards: Callable[[], Collection[int]], changed: Callable[[], object]
     ) -> None:
         super().__init__(name="heartbeat", daemon=True)
         self.leases = leases
-        self._groups_at_work = groups_at_work
+        self._groups_at_work = active_shards
         self._changed = changed
         self._ending = threading.Event()
         self._turned_at = time.monotonic()
         self._stuck_for = 0.0
 
-    def loop_turns(self, stuck_for: float) -> None:
-        self._turned_at, self._stuck_for = time.monotonic(), stuck_for
+    def loop_alive(self, stuck_seconds: float) -> None:
+        self._turned_at, self._stuck_for = time.monotonic(), stuck_seconds
 
     def end(self) -> None:
         """Blocks until the leases are given back, for a few seconds at most."""
@@ -64,18 +64,18 @@ class Heartbeat(threading.Thread):
             while not self._ending.is_set():
                 self._beat(connection)
                 self._ending.wait(self.leases.seconds / HEARTBEATS_PER_LEASE)
-            self.leases.give_all_back(connection)
+            self.leases.release_all(connection)
 
     def _beat(self, connection: psycopg.Connection) -> None:
         still_for = time.monotonic() - self._turned_at
         if still_for > self.leases.seconds:
             logger.error("the delivery loop stands still for %.0f s: the leases are not renewed", still_for)
             return
-        stuck_for = self._stuck_for and self._stuck_for + still_for
-        is_stuck = stuck_for > STUCK_SECONDS
-        self.leases.tell(connection, stuck_for if is_stuck else None)
+        stuck_seconds = self._stuck_for and self._stuck_for + still_for
+        is_stuck = stuck_seconds > STUCK_SECONDS
+        self.leases.tell(connection, stuck_seconds if is_stuck else None)
         if is_stuck:
-            logger.error("nothing could be recorded for %.0f s: the leases are not renewed", stuck_for)
+            logger.error("nothing could be recorded for %.0f s: the leases are not renewed", stuck_seconds)
             return
         before = self.leases.epochs
         self.leases.renew(connection, self._groups_at_work)

@@ -54,7 +54,7 @@ class LenientConnector(aiohttp.TCPConnector):
 
 
 class LenientConnection(ResponseHandler):
-    """A connection. `is_reused`: the request is not its first; `has_heard`: something of the answer has come."""
+    """A connection. `was_reused`: the request is not its first; `has_heard`: something of the answer has come."""
 
     def __init__(self, connector: LenientConnector) -> None:
         super().__init__(connector._loop)
@@ -74,10 +74,10 @@ class LenientConnection(ResponseHandler):
         super().connection_lost(exc)
 
     @property
-    def is_reused(self) -> bool:
+    def was_reused(self) -> bool:
         return self.requests > 1
 
-    def has_moved_on(self) -> bool:
+    def is_stale_socket(self) -> bool:
         """Whether the receiver closed the connection or sent something nobody asked for, and the loop does not know it yet."""
         return bool(self._poll.poll(0))
 

@@ -84,7 +84,7 @@ class PreparedRequest:
         try:
             await _converse(connection, request, answer)
         except _HANG_UPS:
-            if not protocol.is_reused or protocol.has_heard:
+            if not protocol.was_reused or protocol.has_heard:
                 raise
             answer.note = "sent again at once, since a kept connection was closed"
             await _converse(await self._connect(fresh=True), request, answer)
@@ -97,7 +97,7 @@ class PreparedRequest:
         except TimeoutError as error:
             raise aiohttp.ConnectionTimeoutError from error
         protocol = cast(LenientConnection, connection.protocol)
-        if protocol.requests and protocol.has_moved_on():
+        if protocol.requests and protocol.is_stale_socket():
             connection.close()
             return await self._connect(fresh=True)
         return connection

@@ -26,7 +26,7 @@ ON CONFLICT DO NOTHING
 """
 _HEARTBEAT = """
 INSERT INTO logs_worker AS worker (id, started_at, seen_at, stuck_since)
-VALUES (%(holder)s, now(), now(), now() - %(stuck_for)s * interval '1 second')
+VALUES (%(holder)s, now(), now(), now() - %(stuck_seconds)s * interval '1 second')
 ON CONFLICT (id) DO UPDATE SET seen_at = now(),
     stuck_since = CASE WHEN excluded.stuck_since IS NOT NULL THEN coalesce(worker.stuck_since, excluded.stuck_since) END
 """
@@ -86,14 +86,14 @@ class Leases:
         connection.execute(_MAKE_GROUPS, [SHARD_COUNT - 1])
         connection.execute(_FORGET, [DEAD_WORKER_AFTER_SECONDS])
 
-    def tell(self, connection: psycopg.Connection, stuck_for: float | None = None) -> None:
-        """That this worker is alive; `stuck_for`: the seconds for which it could not record anything, None where it can."""
-        connection.execute(_HEARTBEAT, {"holder": self.holder, "stuck_for": stuck_for})
+    def tell(self, connection: psycopg.Connection, stuck_seconds: float | None = None) -> None:
+        """That this worker is alive; `stuck_seconds`: the seconds for which it could not record anything, None where it can."""
+        connection.execute(_HEARTBEAT, {"holder": self.holder, "stuck_seconds": stuck_seconds})
 
-    def renew(self, connection: psycopg.Connection, groups_at_work: Callable[[], Collection[int]]) -> None:
+    def renew(self, connection: psycopg.Connection, active_shards: Callable[[], Collection[int]]) -> None:
         """Renew what is held, and take or give back until this worker has its share of the groups.
 
-        `groups_at_work` tells those of which something is in flight, which are given back once it is done.
+        `active_shards` tells those of which something is in flight, which are given back once it is done.
         """
         asked_at = time.monotonic()
         renewed = connection.execute(_RENEW, [self.seconds, self.holder, list(self.epochs)]).fetchall()
@@ -104,10 +104,10 @@ class Leases:
             wanted = {"holder": self.holder, "lease": self.seconds, "held": list(kept), "limit": share - len(kept)}
             self.epochs = kept | dict(connection.execute(_TAKE, wanted).fetchall())
         self.leaving = set(sorted(self.epochs)[share:])
-        self._give_back(connection, self.leaving - set(groups_at_work()))
+        self._give_back(connection, self.leaving - set(active_shards()))
         self.deadline = asked_at + self.seconds * (1 - LEASE_MARGIN)
 
-    def give_all_back(self, connection: psycopg.Connection) -> None:
+    def release_all(self, connection: psycopg.Connection) -> None:
         """At the end, when nothing is in flight: others need not wait for the leases to run out."""
         self._give_back(connection, set(self.epochs))
         connection.execute("DELETE FROM logs_worker WHERE id = %s", [self.holder])

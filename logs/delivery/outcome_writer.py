@@ -82,7 +82,7 @@ class OutcomeWriter:
         self._add(told)
         return await recorded
 
-    def stuck_for(self) -> float:
+    def stuck_seconds(self) -> float:
         """For how many seconds nothing could be written, while something waited for it; 0.0 where nothing does."""
         since = next((told.since for told in self._unwritten if not told.is_put_off), None)
         return 0.0 if since is None else time.monotonic() - max(since, self._wrote_at)

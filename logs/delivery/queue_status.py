@@ -39,7 +39,7 @@ class QueueStatus:
         return self.subscription.held_at is not None
 
     @property
-    def is_stopped(self) -> bool:
+    def is_inactive(self) -> bool:
         """Whether the subscription's deactivation keeps what waits."""
         return not self.subscription.is_active and not self.subscription.is_draining
 
@@ -48,12 +48,12 @@ class QueueStatus:
         return self.head is None
 
     @property
-    def keeps_something(self) -> bool:
-        return self.is_stopped and not self.is_empty
+    def has_kept_events(self) -> bool:
+        return self.is_inactive and not self.is_empty
 
     @property
     def is_blocked(self) -> bool:
-        return self.head is not None and self.head.is_between_tries
+        return self.head is not None and self.head.is_between_attempts
 
     @property
     def kept(self) -> BoundedCount:
@@ -71,13 +71,15 @@ class QueueStatus:
         return (self.head.retry or 0) + self.head.tries_left if self.head else 0
 
     @property
-    def is_head_sent(self) -> bool:
+    def will_send_next(self) -> bool:
         """Whether the head goes out when its time has come: a lane on hold sends only what somebody asked for."""
-        is_due = self.head is not None and self.head.is_due and not self.is_stopped and not self.subscription.held_error
+        is_due = (
+            self.head is not None and self.head.is_due and not self.is_inactive and not self.subscription.held_error
+        )
         return is_due and (not self.is_held or self.head.trigger != AttemptTrigger.AUTO)  # type: ignore[union-attr]
 
     @property
-    def seconds_to_try(self) -> int:
+    def seconds_to_attempt(self) -> int:
         """Until the next try of the head; 0: it is made now."""
         if self.head is None or self.head.next_attempt_at is None:
             return 0
@@ -131,6 +133,6 @@ def queue_position(log: WebhookLog) -> BoundedCount:
 def poll_interval(log: WebhookLog) -> int:
     """How often the page of a log that is due asks for it: seldom, where it can stand like this for hours."""
     lane = log.subscription
-    is_stopped = lane.held_at is not None or not (lane.is_active or lane.is_draining)
+    is_inactive = lane.held_at is not None or not (lane.is_active or lane.is_draining)
     is_soon = log.next_attempt_at is not None and log.next_attempt_at < timezone.now() + FAST_POLL_WITHIN
-    return 1 if is_soon and not is_stopped else 5
+    return 1 if is_soon and not is_inactive else 5

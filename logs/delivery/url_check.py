@@ -34,7 +34,7 @@ class UrlCheck:
     addresses: tuple[str, ...] = ()
     reason: str = ""
 
-    def without_private_addresses(self) -> UrlCheck:
+    def redacted(self) -> UrlCheck:
         """For those who are not to learn how the network inside is laid out."""
         public = tuple(address for address in self.addresses if _is_public(address))
         hides_one = self.answer == CheckResult.REFUSED and public != self.addresses

@@ -96,7 +96,7 @@ class DeliveryLoop:
     def _heartbeat(self, loop: asyncio.AbstractEventLoop) -> Heartbeat:
         return Heartbeat(
             self.leases,
-            groups_at_work=lambda: {shard_of(lane) for lane in list(self.running)},
+            active_shards=lambda: {shard_of(lane) for lane in list(self.running)},
             changed=lambda: loop.call_soon_threadsafe(self._leases_changed),
         )
 
@@ -145,7 +145,7 @@ class DeliveryLoop:
     async def _watch_leases(self, heartbeat: Heartbeat) -> None:
         """Nothing is in flight any more when another worker may begin."""
         while True:
-            heartbeat.loop_turns(self.recorder.stuck_for())
+            heartbeat.loop_alive(self.recorder.stuck_seconds())
             await asyncio.sleep(min(max(self.leases.deadline - time.monotonic(), 0.1), TURN_SECONDS))
             if self.running and not self.leases.is_sure():
                 self._give_up_without_lease(list(self.running))
@@ -227,7 +227,7 @@ class DeliveryLoop:
                         if ready is None:
                             break
                         started = time.monotonic()
-                        is_stale = ready.is_stale or received.makes_stale(ready)
+                        is_stale = ready.is_stale or received.supersedes(ready)
                         outcome = None if is_stale else await self._attempt(sender, ready)
                         del ready
                 recorded = await self.recorder.record(delivery, outcome, started)

@@ -80,7 +80,7 @@ class BulkStartForm(BulkChoicesForm):
     number = forms.IntegerField()
     typed = forms.CharField(required=False, max_length=20)
 
-    def agrees_with(self, plan: PlanPreview) -> bool:
+    def matches_preview(self, plan: PlanPreview) -> bool:
         """Whether the person saw what would happen now; what is wrong is among the errors then."""
         if not self.is_valid():
             return False

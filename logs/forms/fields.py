@@ -30,7 +30,7 @@ def check_url(url: str, *, shows_inside: bool = True) -> UrlCheck:
         raise ValidationError(gettext("This is not an http or https URL."), code="invalid")
     verdict = check_destination(url)
     if not shows_inside:
-        verdict = verdict.without_private_addresses()
+        verdict = verdict.redacted()
     if verdict.answer == CheckResult.REFUSED:
         reason = {"reason": verdict.reason}
         raise ValidationError(gettext("It would be refused: %(reason)s"), params=reason, code="blocked")

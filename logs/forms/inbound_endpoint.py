@@ -26,5 +26,5 @@ class InboundEndpointForm(forms.ModelForm):
             field.widget.attrs |= {"class": "input", "autocomplete": "off"}
 
     @property
-    def fields_in_error(self) -> list[forms.BoundField]:
+    def error_fields(self) -> list[forms.BoundField]:
         return [field for field in self if field.errors]

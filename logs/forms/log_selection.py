@@ -77,7 +77,7 @@ class SelectionForm(forms.Form):
         if len(query) > MAX_QUERY_LENGTH:
             raise ValidationError(gettext("The filter is too long to be kept with the plan. Choose fewer values."))
         is_known = (
-            _at_most(number) <= (QUICK_PLAN_LIMIT if found.criteria.is_of_kinds else QUICK_SEARCH_SECONDS)
+            _at_most(number) <= (QUICK_PLAN_LIMIT if found.criteria.uses_dimensions_only else QUICK_SEARCH_SECONDS)
             and figures.is_exact
         )
         return Selection(SelectionSource.FILTER, query=query, number=number if is_known else None)

@@ -40,9 +40,9 @@ class RedeliveryOverrideForm(ReasonForm):
         ),
     )
     # How many tries the person saw, so that a double click sends once.
-    after_try = forms.IntegerField(min_value=0, widget=forms.HiddenInput)
+    expected_attempts = forms.IntegerField(min_value=0, widget=forms.HiddenInput)
 
-    field_order = ["url", "event", "reason", "after_try"]
+    field_order = ["url", "event", "reason", "expected_attempts"]
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class RedeliveryOverrideForm(ReasonForm):
             del self.fields["event"]
 
     @property
-    def fields_in_error(self) -> list[forms.BoundField]:
+    def error_fields(self) -> list[forms.BoundField]:
         return [field for field in self if field.errors]
 
     @property
@@ -110,10 +110,10 @@ class RedeliveryOverrideForm(ReasonForm):
             raise ValidationError(gettext("Nothing is different yet: give another URL, or edit the payload."))
         return data
 
-    def say_it_was_tried(self) -> None:
+    def add_conflict_error(self) -> None:
         """Between the page and the click. Who reads that knows the tries that were made since."""
         self.log.refresh_from_db(fields=["retry"])
-        self.data = {**self.data, "after_try": self.log.retry or 0}
+        self.data = {**self.data, "expected_attempts": self.log.retry or 0}
         self.add_error(
             None, gettext("Nothing was queued: the log was tried meanwhile. Look at it before you send this.")
         )

@@ -32,5 +32,5 @@ class RetentionForm(forms.ModelForm):
         return self.cleaned_data
 
     @property
-    def fields_in_error(self) -> list[forms.BoundField]:
+    def error_fields(self) -> list[forms.BoundField]:
         return [self[name] for name in self.errors if name in self.fields]

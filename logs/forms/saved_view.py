@@ -59,7 +59,7 @@ class SavedViewForm(forms.ModelForm):
         return self.cleaned_data
 
     @property
-    def fields_in_error(self) -> list[forms.BoundField]:
+    def error_fields(self) -> list[forms.BoundField]:
         return [field for field in self if field.errors and not field.is_hidden]
 
     def store(self) -> bool:

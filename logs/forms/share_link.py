@@ -36,5 +36,5 @@ class ShareLinkForm(forms.ModelForm):
             del self.fields["includes_payload"]
 
     @property
-    def fields_in_error(self) -> list[forms.BoundField]:
+    def error_fields(self) -> list[forms.BoundField]:
         return [field for field in self if field.errors]

@@ -87,7 +87,7 @@ class SubscriptionForm(forms.ModelForm):
         self.meanwhile: list[ConflictingChange] = []
         self.is_new = instance is None
         self.is_repeated = False
-        self.asks_about_kept = False  # what is stored is not active yet
+        self.needs_kept_decision = False  # what is stored is not active yet
         self.is_code_open = instance is None or instance.is_placeholder
         self._limit_company(user)
         self._remember(user)
@@ -124,7 +124,7 @@ class SubscriptionForm(forms.ModelForm):
     def columns(self) -> list[str]:
         return [name for name in self.fields if name in self.Meta.fields and name not in ("company", "code")]
 
-    def is_overtaken(self, stored: Subscription) -> bool:
+    def has_conflict(self, stored: Subscription) -> bool:
         """Whether somebody has changed `stored` since the form was opened, other than to what it says. Then the form says what,
         keeps what was typed, and takes over the rest.
         """
@@ -180,7 +180,7 @@ class SubscriptionForm(forms.ModelForm):
         self.fields["secret_choice"].initial = offered[0][0]
 
     @property
-    def fields_in_error(self) -> list[forms.BoundField]:
+    def error_fields(self) -> list[forms.BoundField]:
         return [field for field in self if field.errors]
 
     def clean_description(self) -> str:
@@ -228,7 +228,7 @@ class SubscriptionForm(forms.ModelForm):
             data["code"] = suggest_code(data["name"], company)
         others = Subscription.objects.filter(company=company, code=data["code"], is_placeholder=False)
         if others.exclude(pk=self.instance.pk).exists():
-            self.say_code_is_taken()
+            self.add_code_taken_error()
 
-    def say_code_is_taken(self) -> None:
+    def add_code_taken_error(self) -> None:
         self.add_error("code", gettext("This company has another subscription with this code."))

@@ -28,7 +28,7 @@ def save_subscription_form(form: SubscriptionForm, by) -> bool:
             return True
         if "subscription_code_unique_in_company" not in str(error):
             raise
-        form.say_code_is_taken()
+        form.add_code_taken_error()
         return False
 
 
@@ -45,14 +45,14 @@ def _change(form: SubscriptionForm, by) -> bool:
     if stored.is_placeholder != form.instance.is_placeholder:
         form.add_error(None, _("The subscription was imported while you edited it. Open the page again to see it."))
         return False
-    if form.is_overtaken(stored):
+    if form.has_conflict(stored):
         return False
     columns = [name for name in form.fields if name in form.Meta.fields]
     changed = [name for name in columns if getattr(form.instance, name) != form.initial[name]]
     if form.fields["headers"].is_changed_to(form.cleaned_data["headers"]):  # type: ignore[attr-defined]
         changed.append("headers")
     if "is_active" in changed and stored.keeps_events:
-        form.asks_about_kept = True
+        form.needs_kept_decision = True
         changed.remove("is_active")
     if changed:
         _store_changes(form, stored, changed)
@@ -60,7 +60,7 @@ def _change(form: SubscriptionForm, by) -> bool:
     if _set_secret(form, stored, by):
         changed.append("secret")
     if not _WORKERS_NOTICE.isdisjoint(changed):
-        stored.tell_workers()
+        stored.notify_workers()
     return True
 
 
@@ -76,7 +76,7 @@ def _store_changes(form: SubscriptionForm, stored: Subscription, changed: list[s
         subscription.is_draining = False
         columns.add("is_draining")
     subscription.edited_fields = stored.edited_fields
-    subscription.mark_edited([name for name in changed if name != "headers"])
+    subscription.track_edit([name for name in changed if name != "headers"])
     subscription.save(update_fields=columns)
 
 

@@ -80,7 +80,7 @@ def _update(subscription: Subscription, document: SubscriptionDocument, reach: I
     if changed:
         subscription.save(update_fields=changed)
     if not _WORKERS_NOTICE.isdisjoint(changed):
-        subscription.tell_workers()
+        subscription.notify_workers()
     return bool(changed)
 
 

@@ -35,18 +35,18 @@ class SearchCriteria:
     terms: tuple[TextTerm | PathTerm, ...] = ()
 
     @property
-    def is_of_kinds(self) -> bool:
+    def uses_dimensions_only(self) -> bool:
         """Whether the rollups know the answer."""
         return not self.rest and not self.terms
 
     @property
     def is_of_all(self) -> bool:
         """Whether it does not matter whose logs they are: no condition tells of a subscription, also none of the search box."""
-        return "subscription_id" not in self.written_kind[0]
+        return "subscription_id" not in self.dimension_sql[0]
 
-    def of_kinds(self) -> SearchCriteria:
+    def dimensions_only(self) -> SearchCriteria:
         """What the rollups can tell of it."""
-        return self if self.is_of_kinds else replace(self, rest=Q(), few=Q(), terms=())
+        return self if self.uses_dimensions_only else replace(self, rest=Q(), few=Q(), terms=())
 
     def without(self, name: str) -> SearchCriteria:
         """As if nothing were chosen by the filter `name`."""
@@ -59,7 +59,7 @@ class SearchCriteria:
         return Q(of_those, *conditions)
 
     @cached_property
-    def written_kind(self) -> SqlFragment:
+    def dimension_sql(self) -> SqlFragment:
         """The same in SQL."""
         return compile_where(WebhookLog, self.kind())
 

@@ -60,7 +60,7 @@ def _facet(found: WebhookLogFilterSet, figures: LogStats, name: str) -> Facet:
     field = found.form.fields[name]
     included, excluded = found.data.getlist(name), found.data.getlist(f"not_{name}")
     numbers: dict[str, int | None] = {}
-    for value, number in figures.of_facet(name):
+    for value, number in figures.facet_totals(name):
         key = facet_param(name, value)
         numbers[key] = (numbers.get(key) or 0) + number
     for value in (*included, *excluded):  # a value that is chosen stays, though no log has it

@@ -25,7 +25,7 @@ SORTED_IN_PYTHON = 2000  # logs; more are sorted by an index
 
 def candidate_logs(criteria: SearchCriteria, place: Cursor | None, *, is_older: bool, limit: int) -> list[Cursor]:
     """The next `limit` logs of the kind after `place` in the list, towards the older or the newer; fewer at its end."""
-    criteria = criteria.of_kinds()
+    criteria = criteria.dimensions_only()
     if not criteria.kinds and criteria.subscriptions is None:
         return ordered_keys(criteria.logs(), place, is_older=is_older, limit=limit)
     found: list[Cursor] = []
@@ -50,7 +50,7 @@ def candidate_logs(criteria: SearchCriteria, place: Cursor | None, *, is_older: 
 
 
 def _logs_in(stretches: list[TimeSlice], criteria: SearchCriteria, *, is_older: bool, limit: int) -> list[Cursor]:
-    conditions = [criteria.written_kind]
+    conditions = [criteria.dimension_sql]
     if criteria.since is not None:
         conditions.append(("created_at >= %s", [criteria.since]))
     if criteria.until is not None:
@@ -74,10 +74,10 @@ PAGE_PLUS_ONE = 51  # a page, and one that tells that there is another
 
 @dataclass(frozen=True)
 class SearchPage:
-    """`keys`: in the order of the list. `looked_until`: where the time ran out, None where it did not."""
+    """`keys`: in the order of the list. `searched_until`: where the time ran out, None where it did not."""
 
     keys: list[Cursor] = field(default_factory=list)
-    looked_until: Cursor | None = None
+    searched_until: Cursor | None = None
 
 
 @dataclass(frozen=True)
@@ -102,19 +102,19 @@ class Finder:
     def __post_init__(self) -> None:
         self.by_index = self.by_index or IndexLookup(self.criteria.few, self.criteria.terms)
 
-    def with_kinds(self, criteria: SearchCriteria) -> Finder:
+    def with_dimensions(self, criteria: SearchCriteria) -> Finder:
         """One that looks for the same words in logs of other kinds."""
         return replace(self, criteria=criteria)
 
     def find(self, place: Cursor | None = None, *, is_older: bool = True, limit: int = PAGE_PLUS_ONE) -> SearchPage:
         """The next `limit` logs after the place, None being the beginning: of the newest, or of the oldest."""
-        if self.criteria.is_of_kinds:
+        if self.criteria.uses_dimensions_only:
             return SearchPage(candidate_logs(self.criteria, place, is_older=is_older, limit=limit))
         looked = self.looked
         if looked.is_all:
             return SearchPage(_after(looked.keys, place, is_older=is_older)[:limit])
         if place is None and is_older and (len(looked.keys) >= limit or looked.until):
-            return SearchPage(looked.keys[:limit], looked_until=None if len(looked.keys) >= limit else looked.until)
+            return SearchPage(looked.keys[:limit], searched_until=None if len(looked.keys) >= limit else looked.until)
         return self._look_for(place, is_older=is_older, limit=limit)
 
     def _look_for(self, place: Cursor | None, *, is_older: bool, limit: int) -> SearchPage:
@@ -123,26 +123,26 @@ class Finder:
         for window, is_last in self._windows(place, is_older=is_older):
             matched = filter_matching(self.criteria, window, limit - len(keys), deadline)
             keys += matched.keys
-            if matched.looked_until:
-                return SearchPage(keys, looked_until=matched.looked_until)
+            if matched.searched_until:
+                return SearchPage(keys, searched_until=matched.searched_until)
             if len(keys) >= limit or is_last:
                 break
             if time.monotonic() > deadline:
-                return SearchPage(keys, looked_until=window[-1])
+                return SearchPage(keys, searched_until=window[-1])
         return SearchPage(keys)
 
     @cached_property
     def looked(self) -> FirstPass:
         """What is found at a first look at the newest: enough for a page, or all that there is, or what time allowed."""
-        if self.by_index.is_worth_while and (looked := self._look_by_index()):
+        if self.by_index.is_selective and (looked := self._look_by_index()):
             return looked
         deadline = time.monotonic() + self._first_seconds
         keys: list[Cursor] = []
         for number, (window, is_last) in enumerate(self._windows(None, is_older=True), 1):
             matched = filter_matching(self.criteria, window, deadline=deadline)
             keys += matched.keys
-            if matched.looked_until:
-                return FirstPass(keys, is_all=False, until=matched.looked_until)
+            if matched.searched_until:
+                return FirstPass(keys, is_all=False, until=matched.searched_until)
             if is_last:
                 return FirstPass(keys, is_all=True)
             if len(keys) >= PAGE_PLUS_ONE:
@@ -163,10 +163,10 @@ class Finder:
         ids = self.by_index.ids
         if ids is None:
             return None
-        logs = self.criteria.of_kinds().logs().filter(pk__in=ids).order_by()
+        logs = self.criteria.dimensions_only().logs().filter(pk__in=ids).order_by()
         keys = sorted((Cursor(*row) for row in logs.values_list("created_at", "pk")), reverse=True)
         matched = filter_matching(self.criteria, keys, deadline=time.monotonic() + self._first_seconds)
-        return FirstPass(matched.keys, is_all=matched.looked_until is None, until=matched.looked_until)
+        return FirstPass(matched.keys, is_all=matched.searched_until is None, until=matched.searched_until)
 
     def every(self, *, is_older: bool, at_once: int = MAX_WINDOW) -> Iterator[list[Cursor]]:
         """All that match, from the newest on or from the oldest, some at a time, however long it takes."""

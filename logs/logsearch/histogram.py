@@ -131,7 +131,7 @@ def build_histogram(figures: LogStats, now: datetime) -> Histogram | None:
     Where a search ended before it had looked at everything, it is of the time that it had looked at: it knows of no other.
     """
     criteria = figures.criteria
-    first = figures.looked_from or criteria.since
+    first = figures.searched_from or criteria.since
     until = None if criteria.is_until_now else criteria.until
     start, end = first, until or now
     if start is None:
@@ -142,7 +142,11 @@ def build_histogram(figures: LogStats, now: datetime) -> Histogram | None:
     if start >= end:
         return None
     step = choose_step(end - start)
-    if step < SMALLEST_BUCKET and figures.criteria.is_of_kinds and (figures.total.number or 0) > MAX_EXACT_LOGS:
+    if (
+        step < SMALLEST_BUCKET
+        and figures.criteria.uses_dimensions_only
+        and (figures.total.number or 0) > MAX_EXACT_LOGS
+    ):
         step = SMALLEST_BUCKET
     edges = bucket_edges(start, end, step)
     if first is not None:

@@ -34,7 +34,7 @@ class IndexLookup:
         return [term for term in self.terms if term.index_words and not term.is_negated]
 
     @cached_property
-    def is_worth_while(self) -> bool:
+    def is_selective(self) -> bool:
         """Whether the logs are few, as far as PostgreSQL can guess: then its index is asked before anything is looked at."""
         if self.few:
             return True

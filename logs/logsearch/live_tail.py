@@ -65,7 +65,7 @@ class TailMarker:
         finder = Finder(replace(criteria, since=since), seconds=TAIL_POLL_SECONDS)
         found = finder.find(self.place, is_older=False, limit=MAX_NEW_COUNT + 1 + len(self.shown))
         number = sum(key.pk not in self.shown for key in found.keys)
-        is_more = number > MAX_NEW_COUNT or found.looked_until is not None
+        is_more = number > MAX_NEW_COUNT or found.searched_until is not None
         return BoundedCount(min(number, MAX_NEW_COUNT), is_more=is_more)
 
 

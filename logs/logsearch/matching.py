@@ -94,10 +94,10 @@ MATCH_BATCH_BYTES = 2 * 1024**2  # of events, as the database stores them; read 
 
 @dataclass(frozen=True)
 class MatchResult:
-    """`keys`: in the order in which they were given. `looked_until`: where the time ran out, None where it did not."""
+    """`keys`: in the order in which they were given. `searched_until`: where the time ran out, None where it did not."""
 
     keys: list[Cursor]
-    looked_until: Cursor | None = None
+    searched_until: Cursor | None = None
 
 
 def filter_matching(
@@ -107,7 +107,7 @@ def filter_matching(
 
     `deadline`: by the clock `time.monotonic`; where events have to be read, no more are read after it.
     """
-    if criteria.is_of_kinds or not keys:
+    if criteria.uses_dimensions_only or not keys:
         return MatchResult(list(keys[:wanted]))
     logs = WebhookLog.objects.filter(criteria.rest, pk__in=[key.pk for key in keys])
     for term in criteria.terms:
@@ -158,7 +158,7 @@ def _reading(terms: dict[Cursor, list[TextTerm | PathTerm]], wanted: int | None,
         if wanted is not None and len(found) >= wanted:
             return MatchResult(found[:wanted])
         if deadline is not None and time.monotonic() > deadline:
-            return MatchResult(found, looked_until=some[-1])
+            return MatchResult(found, searched_until=some[-1])
     return MatchResult(found)
 
 

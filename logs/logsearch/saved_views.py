@@ -186,7 +186,7 @@ def without_invalid(query: str, user) -> str:
 def tabs_for(data: QueryDict, user) -> ViewTabs:
     """What stands over the table of the explorer that shows this filter: the pinned ones first, then one's own."""
     query = canonical_filter(data)
-    visible = SavedView.objects.visible_to(user).with_pins_of(user)
+    visible = SavedView.objects.visible_to(user).with_is_pinned(user)
     saved = list(visible.filter(Q(owner=user) | Q(is_pinned=True) | Q(query=query)))
     own = [view for view in saved if view.owner_id == user.pk]
     shown = [view for view in saved if view.is_pinned] + [view for view in own if not view.is_pinned]

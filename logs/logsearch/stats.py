@@ -40,43 +40,43 @@ class LogStats:
 
     @cached_property
     def is_exact(self) -> bool:
-        return self.criteria.is_of_kinds or self.finder.looked.is_all
+        return self.criteria.uses_dimensions_only or self.finder.looked.is_all
 
     @property
-    def looked_from(self) -> datetime | None:
+    def searched_from(self) -> datetime | None:
         """From where on the logs were looked at; None where all were."""
         return None if self.is_exact or not self.finder.looked.until else self.finder.looked.until.created_at
 
     @cached_property
     def total(self) -> BoundedCount:
-        return self.count(self.by_value["state"])  # each log has one
+        return self.count(self.totals_by_dimension["state"])  # each log has one
 
     def count(self, rows: Iterable[Row]) -> BoundedCount:
         return BoundedCount(sum(row[-1] for row in rows), is_least=not self.is_exact)
 
     @property
-    def by_value(self) -> StateCounts:
+    def totals_by_dimension(self) -> StateCounts:
         """Of each of criteria.KINDS its values, and the number of logs that have them."""
         return self._all[0]
 
-    def of_facet(self, name: str) -> list[Row]:
+    def facet_totals(self, name: str) -> list[Row]:
         """The same of a facet's column, as if nothing were chosen by its filter: else its other values could not be told."""
         own = self._all[1]
-        return own[name] if name in own else self.by_value[self.facets[name]]
+        return own[name] if name in own else self.totals_by_dimension[self.facets[name]]
 
     @cached_property
     def _all(self) -> tuple[StateCounts, dict[str, list[Row]]]:
         chosen = [name for name in self.facets if name in self.criteria.kinds]
         asked = [(self.criteria.without(name), [self.facets[name]]) for name in chosen]
-        by_value, *own = self._numbers([(self.criteria, DIMENSIONS), *asked])
-        return by_value, {name: one[self.facets[name]] for name, one in zip(chosen, own, strict=True)}
+        totals_by_dimension, *own = self._numbers([(self.criteria, DIMENSIONS), *asked])
+        return totals_by_dimension, {name: one[self.facets[name]] for name, one in zip(chosen, own, strict=True)}
 
     def grouped(self, column: str) -> list[Row]:
         """Of one column alone."""
         return self._numbers([(self.criteria, [column])])[0][column]
 
     def _numbers(self, asked: Sequence[tuple[SearchCriteria, Sequence[str]]]) -> list[StateCounts]:
-        if not self.criteria.is_of_kinds:
+        if not self.criteria.uses_dimensions_only:
             return [self._looked_up(criteria, columns) for criteria, columns in asked]
         found = _totals(asked)
         for numbers, (criteria, columns) in zip(found, asked, strict=True):
@@ -86,7 +86,7 @@ class LogStats:
         return found
 
     def _looked_up(self, criteria: SearchCriteria, columns: Sequence[str]) -> StateCounts:
-        finder = self.finder if criteria.kinds == self.criteria.kinds else self.finder.with_kinds(criteria)
+        finder = self.finder if criteria.kinds == self.criteria.kinds else self.finder.with_dimensions(criteria)
         ids = [key.pk for key in finder.looked.keys]
         return _by_value(_counted(WebhookLog.objects.filter(pk__in=ids), columns), columns)
 
@@ -95,7 +95,7 @@ class LogStats:
         reach beyond the first and the last of them.
         """
         inner = edges[1:-1]
-        if not self.criteria.is_of_kinds:
+        if not self.criteria.uses_dimensions_only:
             found = WebhookLog.objects.filter(pk__in=[key.pk for key in self.finder.looked.keys])
             return _counted_by_bar(found.since(edges[0]).before(edges[-1]), inner)
         if not all(map(is_begun_by_bucket, inner)):
@@ -103,7 +103,7 @@ class LogStats:
         rows: list[Row] = []
         start, end = _whole_buckets(self.criteria)
         if _is_open(start, end):
-            kind, is_of_all = self.criteria.written_kind, self.criteria.is_of_all
+            kind, is_of_all = self.criteria.dimension_sql, self.criteria.is_of_all
             whole = start or edges[0], end or edges[-1]
             cells = log_counts_sql(kind, *whole, widest_between(inner), is_of_all=is_of_all)
             rows += totals_by_bucket(cells, inner)
@@ -113,10 +113,10 @@ class LogStats:
 
     def reach(self) -> tuple[datetime, datetime] | None:
         """The moments between which there are logs that match, about; None where there is none."""
-        if not self.criteria.is_of_kinds:
+        if not self.criteria.uses_dimensions_only:
             moments = [key.created_at for key in self.finder.looked.keys]
             return (min(moments), max(moments)) if moments else None
-        return time_extent(self.criteria.written_kind, is_of_all=self.criteria.is_of_all)
+        return time_extent(self.criteria.dimension_sql, is_of_all=self.criteria.is_of_all)
 
 
 def _by_value(rows: Sequence[Row], columns: Sequence[str]) -> StateCounts:
@@ -159,7 +159,7 @@ def _totals(asked: Sequence[tuple[SearchCriteria, Sequence[str]]]) -> list[State
 def _whole(criteria: SearchCriteria, *, is_of_all: bool) -> SqlFragment:
     """The cells of the buckets that are wholly in the time."""
     start, end = _whole_buckets(criteria)
-    kind = criteria.written_kind if _is_open(start, end) else SQL_FALSE
+    kind = criteria.dimension_sql if _is_open(start, end) else SQL_FALSE
     return log_counts_sql(kind, start, end, is_of_all=is_of_all)
 
 

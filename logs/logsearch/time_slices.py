@@ -120,7 +120,7 @@ def next_slices(
     is_sparse = criteria.subscriptions is not None and len(criteria.subscriptions) <= MANY_SLICES
     for minutes, few in _WIDTHS:
         width = timedelta(minutes=minutes)
-        cells = _cells([criteria.written_kind, *_of_time(criteria, width, edge, is_older=is_older)], width, found)
+        cells = _cells([criteria.dimension_sql, *_of_time(criteria, width, edge, is_older=is_older)], width, found)
         for limit in (most if is_sparse else few, most):
             read = _read(cells, width, limit, is_older=is_older)
             found, is_enough = _enough(read, bounds, wanted)

@@ -91,7 +91,7 @@ class WebhookLogQuerySet(models.QuerySet):
     def on(self, subscription: Subscription) -> WebhookLogQuerySet:
         return self.filter(subscription=subscription)
 
-    def of_object(self, object_id: str) -> WebhookLogQuerySet:
+    def for_object(self, object_id: str) -> WebhookLogQuerySet:
         return self.filter(object_id=object_id)
 
     def since(self, moment: datetime) -> WebhookLogQuerySet:
@@ -136,7 +136,7 @@ class WebhookLogQuerySet(models.QuerySet):
         """Newer events of the same object that its subscription has received (logs/delivery/superseded.py says the same in SQL)."""
         if not log.object_id:
             return self.none()
-        return self.on(log.subscription_id).of_object(log.object_id).succeeded().newer_than(log)
+        return self.on(log.subscription_id).for_object(log.object_id).succeeded().newer_than(log)
 
     def page(self, cursor: str = "", size: int = 50) -> Page:
         """A page of the newest logs, or of those after `cursor`; raises paging.BadCursor."""
@@ -179,7 +179,7 @@ class SavedViewQuerySet(models.QuerySet):
         shared_with_them = Q(is_shared=True) & (Q(owner__is_superuser=True) | Q(owner__in=colleagues.values("user")))
         return self.filter(Q(owner=user.pk) | shared_with_them)
 
-    def changeable_by(self, user: User | AnonymousUser) -> SavedViewQuerySet:
+    def editable_by(self, user: User | AnonymousUser) -> SavedViewQuerySet:
         """One's own; a superuser changes what others share, too."""
         visible = self.visible_to(user)
         return visible if user.is_superuser else visible.filter(owner=user.pk)
@@ -188,7 +188,7 @@ class SavedViewQuerySet(models.QuerySet):
         """Those in the user's navigation, in the order of their names."""
         return self.visible_to(user).filter(pinned_by=user.pk)
 
-    def with_pins_of(self, user: User | AnonymousUser) -> SavedViewQuerySet:
+    def with_is_pinned(self, user: User | AnonymousUser) -> SavedViewQuerySet:
         """With `is_pinned`: whether it is in the user's navigation."""
         pins = apps.get_model("logs", "SavedView").pinned_by.through.objects.filter(savedview=OuterRef("pk"))
         return self.annotate(is_pinned=Exists(pins.filter(user=user.pk)))
@@ -250,6 +250,6 @@ class BulkRedeliveryItemQuerySet(models.QuerySet):
         """Those that are still to be sent."""
         return self.filter(outcome__in=["waiting", "queued"])
 
-    def note_taken_out(self) -> int:
+    def mark_removed(self) -> int:
         """Somebody took the logs out of their lanes. What is in flight tells later what became of it; how many."""
         return self.filter(outcome="queued").update(outcome="skipped", why="taken_out", settled_at=Now())

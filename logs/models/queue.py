@@ -61,7 +61,7 @@ class QueueMixin(models.Model):
         """Go on with what waits; False where it is not on hold."""
         return self._change(Q(held_at__isnull=False), AuditAction.RELEASED, by, **RESUMED_FIELDS)
 
-    def send_what_waits(self, *, by) -> bool:
+    def send_waiting(self, *, by) -> bool:
         """Send what waited when the subscription was deactivated; False where it is active, or does so already."""
         is_idle = Q(is_active=False, is_draining=False)
         return self._change(is_idle, AuditAction.SENT_WAITING, by, is_draining=True, **RESUMED_FIELDS)
@@ -77,7 +77,7 @@ class QueueMixin(models.Model):
             stays = Q(state=State.SUCCEEDED) | Q(trigger=AttemptTrigger.VARIANT)  # as in Round.skip
             given_up = waiting.filter(stays).update(next_attempt_at=None)
             skipped = waiting.update(next_attempt_at=None, state=State.SKIPPED) + given_up
-            apps.get_model("logs", "RunEntry").objects.filter(subscription=self.pk).note_taken_out()
+            apps.get_model("logs", "RunEntry").objects.filter(subscription=self.pk).mark_removed()
             values = {"lane_version": F("lane_version") + 1, "is_draining": False} | RESUMED_FIELDS
             if not skipped or not idle.update(**values):  # none: it was activated meanwhile
                 transaction.set_rollback(True)
@@ -85,7 +85,7 @@ class QueueMixin(models.Model):
             AuditEntry.record(by, AuditAction.SKIPPED_WAITING, self.pk, f"{skipped}: {reason}")
         return skipped
 
-    def tell_workers(self) -> None:
+    def notify_workers(self) -> None:
         """That the lane has changed, at commit: the next event goes out as the subscription says now."""
         type(self)._base_manager.filter(pk=self.pk).update(lane_version=F("lane_version") + 1)
         notify_workers(self.pk)

@@ -72,7 +72,7 @@ class RedeliverableMixin(models.Model):
         return self.next_attempt_at is not None
 
     @property
-    def is_between_tries(self) -> bool:
+    def is_between_attempts(self) -> bool:
         return self.is_due and self.turn == Priority.BETWEEN_TRIES
 
     @property
@@ -92,10 +92,10 @@ class RedeliverableMixin(models.Model):
             return _("Its payload has expired.")
         return ""
 
-    def redeliver(self, *, by, after_try: int, is_confirmed: bool = False) -> bool:
+    def redeliver(self, *, by, expected_attempts: int, is_confirmed: bool = False) -> bool:
         """Queue a new round, ahead of what waits; False where that is queued or made already: a double click sends once.
 
-        `after_try` is the number of tries that the person saw. A log that was received, or of whose object a newer event
+        `expected_attempts` is the number of tries that the person saw. A log that was received, or of whose object a newer event
         was, needs `is_confirmed`.
         Raises RedeliveryRefused with the reason where it cannot be sent.
         """
@@ -105,16 +105,16 @@ class RedeliverableMixin(models.Model):
             self._ask_to_confirm()
         state = State.SUCCEEDED if self.is_success else State.PENDING
         with transaction.atomic():
-            begun = self._begin_round(AttemptTrigger.MANUAL, state, settings.DELIVERY_TRIES, by, after_try)
+            begun = self._begin_round(AttemptTrigger.MANUAL, state, settings.DELIVERY_TRIES, by, expected_attempts)
         return begun is not None
 
-    def redeliver_otherwise(self, variant: Variant, *, after_try: int) -> bool:
+    def redeliver_with_override(self, variant: Variant, *, expected_attempts: int) -> bool:
         """Queue one try as the variant says, which is stored with it; False where something is queued or was tried meanwhile.
 
         What the log tells stays as it is until its subscription receives something. Raises RedeliveryRefused.
         """
         with transaction.atomic():
-            begun = self._begin_round(AttemptTrigger.VARIANT, self.state, 1, variant.made_by, after_try)
+            begun = self._begin_round(AttemptTrigger.VARIANT, self.state, 1, variant.made_by, expected_attempts)
             if begun is None:
                 return False
             number = (begun.retry or 0) + 1
@@ -131,17 +131,17 @@ class RedeliverableMixin(models.Model):
             raise RedeliveryRefused(text, asks=True)
 
     def _begin_round(
-        self, trigger: AttemptTrigger, state: str, tries: int, by, after_try: int
+        self, trigger: AttemptTrigger, state: str, tries: int, by, expected_attempts: int
     ) -> RedeliverableMixin | None:
         """The log as it is queued now; None where it is not any more as the person saw it."""
         stored = self._locked()
-        if stored.is_due or stored.state != self.state or (stored.retry or 0) != after_try:
+        if stored.is_due or stored.state != self.state or (stored.retry or 0) != expected_attempts:
             return None
         # As it is now: it may have changed while the row was waited for. From here on `prune` leaves the payload alone.
         if reason := stored.why_not_redeliverable():
             raise RedeliveryRefused(reason)
         if stored.is_imported:
-            stored.keep_outcome_of_cotalker()
+            stored.save_imported_attempt()
         stored.position = take_position(self.subscription_id)
         stored.turn, stored.trigger, stored.requested_by = Priority.REDELIVERY, trigger, by
         stored.state, stored.tries_left, stored.next_attempt_at = state, tries, Now()
@@ -150,7 +150,7 @@ class RedeliverableMixin(models.Model):
         self._notice_change()
         return stored
 
-    def keep_outcome_of_cotalker(self) -> None:
+    def save_imported_attempt(self) -> None:
         """Make an attempt of what an imported log tells, which later outcomes overwrite. Does not save the log."""
         attempt = self.attempts.model.of_cotalker(self)
         attempt.save()
@@ -187,7 +187,7 @@ class RedeliverableMixin(models.Model):
             if not stored.is_success and (is_holding or stored.trigger != AttemptTrigger.VARIANT):
                 stored.state = State.SKIPPED
             stored.save(update_fields=["next_attempt_at", "state"])
-            self.run_entries.note_taken_out()
+            self.run_entries.mark_removed()
             if is_holding:
                 self._lane().update(**RESUMED_FIELDS)
             AuditEntry.record(by, AuditAction.SKIPPED, self.pk, reason)

@@ -96,7 +96,7 @@ class HandOff(models.Model):
             AuditEntry.record(by, AuditAction.HAND_OFF_REVOKED, self.log_id, str(self))
         return True
 
-    def tell_view(self) -> None:
+    def record_view(self) -> None:
         HandOff.objects.filter(pk=self.pk).update(views=F("views") + 1, last_seen_at=Now())
 
     @property

@@ -196,6 +196,6 @@ class Subscription(QueueMixin):
         except signing.SecretDecryptionError:
             return None
 
-    def mark_edited(self, fields: list[str]) -> None:
+    def track_edit(self, fields: list[str]) -> None:
         """Remember what was changed here, so that the next import keeps it."""
         self.edited_fields = sorted({*self.edited_fields, *fields} - LOCAL_ONLY_FIELDS)

@@ -130,9 +130,9 @@ class DatabaseCollector(Collector):
             "Since a worker can record nothing of what it sends; 0 where it can.",
             labels=["worker"],
         )
-        for worker, age, stuck_for in self._rows(_WORKERS):
+        for worker, age, stuck_seconds in self._rows(_WORKERS):
             seen.add_metric([worker], age)
-            stuck.add_metric([worker], stuck_for)
+            stuck.add_metric([worker], stuck_seconds)
         yield seen
         yield stuck
 

@@ -76,13 +76,13 @@ def queued_override(log: WebhookLog) -> Variant | None:
     return log.variants.defer("event").filter(number=(log.retry or 0) + 1).first()
 
 
-def queue_override(log: WebhookLog, variant: Variant, stored: str, *, after_try: int) -> bool:
+def queue_override(log: WebhookLog, variant: Variant, stored: str, *, expected_attempts: int) -> bool:
     """Queue it, on record with the places that were changed, never with values; False where nothing was queued.
 
     Raises RedeliveryRefused.
     """
     with transaction.atomic():
-        if not log.redeliver_otherwise(variant, after_try=after_try):
+        if not log.redeliver_with_override(variant, expected_attempts=expected_attempts):
             return False
         AuditEntry.record(variant.made_by, AuditAction.VARIANT_SENT, log.pk, _for_the_record(variant, stored))
     return True

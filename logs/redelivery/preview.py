@@ -212,7 +212,7 @@ class PlanPreview:
         return sum(lane.asked for lane in self.lanes.values())
 
     @property
-    def left_out_number(self) -> int:
+    def excluded_count(self) -> int:
         return self.left_out.total()
 
     @property

@@ -75,7 +75,7 @@ class ItemCounts:
         return self.delivered + self.failed
 
     @property
-    def not_received(self) -> int:
+    def not_delivered(self) -> int:
         return self.failed + self.skipped
 
     @property

@@ -155,7 +155,7 @@ def select_logs(run: Run, ids: Sequence[str] = ()) -> SelectedLogs:
 
 def _keys(criteria: SearchCriteria) -> Iterator[str]:
     finder = Finder(criteria)
-    if not criteria.is_of_kinds and finder.looked.is_all:
+    if not criteria.uses_dimensions_only and finder.looked.is_all:
         yield from (key.pk for key in finder.looked.keys)
         return
     for keys in finder.every(is_older=True):

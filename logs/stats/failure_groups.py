@@ -109,7 +109,7 @@ class FailureGroup:
     @property
     def has_recovered(self) -> bool:
         """Not while its lane is blocked, whatever it received before."""
-        return self.attempts.has_received_after(self.failed_at) and not is_blocked(self.lane)
+        return self.attempts.has_delivered_after(self.failed_at) and not is_blocked(self.lane)
 
     @property
     def is_held(self) -> bool:
@@ -177,7 +177,7 @@ def with_bars(groups: Iterable[FailureGroup], bars_of: Mapping[FailureKind, list
 
 def failures_over_time(period: Period, kinds: Sequence[FailureKind]) -> dict[FailureKind, list[TrafficBar]]:
     """The bars of each. One query."""
-    starts = period.step_starts
+    starts = period.bucket_starts
     counts = {kind: [(0, 0)] * len(starts) for kind in kinds}
     kind_of = {(kind.subscription, kind.cause, kind.fingerprint): kind for kind in kinds}
     for *key, step, number in _by_step(period, kinds):

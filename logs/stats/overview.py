@@ -39,7 +39,7 @@ class FailingSubscription:
     @property
     def has_recovered(self) -> bool:
         """Not while its lane is blocked, whatever it received before."""
-        return self.attempts.has_received_since and not is_blocked(self.lane)
+        return self.attempts.has_recovered_since and not is_blocked(self.lane)
 
     @property
     def is_held(self) -> bool:
@@ -82,7 +82,7 @@ class Overview:
         """How many subscriptions have received nothing since their last failure; None where there are too many to ask."""
         if self.failing_count.is_least or self.failing_count.number != len(self.failing):
             return None
-        return sum(not one.attempts.has_received_since for one in self.failing)
+        return sum(not one.attempts.has_recovered_since for one in self.failing)
 
 
 def build_overview(user, period: Period) -> Overview:

@@ -58,7 +58,7 @@ class Period:
         return end_of_range(self.now)
 
     @property
-    def earlier_start(self) -> datetime:
+    def previous_start(self) -> datetime:
         return self.start - TIME_RANGES[self.name]
 
     @property
@@ -66,7 +66,7 @@ class Period:
         return RANGE_STEPS[self.name]
 
     @cached_property
-    def step_starts(self) -> list[datetime]:
+    def bucket_starts(self) -> list[datetime]:
         """Steps are counted by UTC: the first began before the period, and the last is not over."""
         first = bucket_floor(self.start, self.step)
         return [first + self.step * index for index in range((self.now - first) // self.step + 1)]
@@ -74,7 +74,7 @@ class Period:
     @property
     def labelled(self) -> list[tuple[float, datetime]]:
         """Where the axis of a chart is labelled: in percent of its width, and of which step. At its end there is no room."""
-        starts = self.step_starts
+        starts = self.bucket_starts
         places = range(0, len(starts) * 9 // 10 + 1, LABEL_EVERY[self.name])
         return [(100 * place / len(starts), starts[place]) for place in places]
 
@@ -93,8 +93,8 @@ class Period:
         return bucket_condition(self.start, present, widest) | bucket_condition(present, self.end, widest)
 
     @property
-    def earlier_buckets(self) -> Q:
-        return bucket_condition(self.earlier_start, self.start)
+    def previous_buckets(self) -> Q:
+        return bucket_condition(self.previous_start, self.start)
 
     @property
     def is_now(self) -> Q:

@@ -33,16 +33,16 @@ class LastAttempts:
     failed_by: Mapping[str, datetime] = field(default_factory=dict)
 
     @property
-    def has_received_since(self) -> bool:
+    def has_recovered_since(self) -> bool:
         """Since its last failure."""
-        return self.has_received_after(self.failed_at)
+        return self.has_delivered_after(self.failed_at)
 
-    def has_received_after(self, moment: datetime | None) -> bool:
+    def has_delivered_after(self, moment: datetime | None) -> bool:
         return bool(moment and self.received_at and self.received_at > moment)
 
     @property
     def is_failing(self) -> bool:
-        return self.failed_at is not None and not self.has_received_since
+        return self.failed_at is not None and not self.has_recovered_since
 
 
 # One look into an index for each cause, however many attempts there are; the cause "" is that of a success.

@@ -38,7 +38,7 @@ class SubscriptionHealth:
     @property
     def has_recovered(self) -> bool:
         """Not while its lane is blocked, whatever it received before."""
-        return self.attempts.has_received_since and not self.is_blocked
+        return self.attempts.has_recovered_since and not self.is_blocked
 
     @property
     def failing_since(self) -> datetime:
@@ -83,14 +83,14 @@ class _Row:
 
 
 def _rows(period: Period, lane: str) -> list[_Row]:
-    cells = Cell.objects.filter(period.buckets | period.earlier_buckets, subscription=lane).order_by()
+    cells = Cell.objects.filter(period.buckets | period.previous_buckets, subscription=lane).order_by()
     found = (
         cells.annotate(step_start=bucket_expression(period))
         .values_list("state", "cause", "fingerprint", "step_start")
         .annotate(n=TOTAL_WIDTH, since=Min("bucket"), until=Max(END_OF_TIME))
         .filter(n__gt=0)
     )
-    last = period.step_starts[-1]
+    last = period.bucket_starts[-1]
     return [
         _Row((state, cause, fingerprint), step and min(step, last), number, since, until, lane)
         for state, cause, fingerprint, step, number, since, until in found
@@ -121,4 +121,4 @@ def _over_time(period: Period, rows: Iterable[_Row], kind: FailureKind) -> list[
     for row in rows:
         if row.kind == (kind.state, kind.cause, kind.fingerprint):
             numbers[row.step] += row.number
-    return [(numbers[start], 0) for start in period.step_starts]
+    return [(numbers[start], 0) for start in period.bucket_starts]

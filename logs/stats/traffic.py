@@ -71,7 +71,7 @@ def traffic_bars(
     period: Period, counts: Sequence[tuple[int, int]], width: float = 240, gap: float = 1
 ) -> list[TrafficBar]:
     """`counts`: (failed, delivered) of each step of the period; failures stand on the base line."""
-    drawn = zip(period.step_starts, counts, stacked_bars(counts, width, 100, gap), strict=True)
+    drawn = zip(period.bucket_starts, counts, stacked_bars(counts, width, 100, gap), strict=True)
     return [TrafficBar(start, start + period.step, *numbers, parts) for start, numbers, parts in drawn]
 
 
@@ -90,16 +90,16 @@ class Traffic:
             self.earlier.states[state] += number
             return
         self.now.states[state] += number
-        self.steps.setdefault(min(step, self.period.step_starts[-1]), Counter())[state] += number
+        self.steps.setdefault(min(step, self.period.bucket_starts[-1]), Counter())[state] += number
 
     @property
-    def more_failed(self) -> int:
+    def failed_delta(self) -> int:
         return self.now.failed - self.earlier.failed
 
     @cached_property
     def counts(self) -> list[tuple[int, int]]:
         """(failed, delivered) of each step."""
-        steps = [self.steps.get(start, Counter()) for start in self.period.step_starts]
+        steps = [self.steps.get(start, Counter()) for start in self.period.bucket_starts]
         return [(states[State.FAILED], states[State.SUCCEEDED]) for states in steps]
 
     @cached_property
@@ -124,7 +124,7 @@ class Traffic:
 def traffic_for(period: Period, subscriptions: Sequence[str] | None, apart: Collection[str] = ()) -> dict[str, Traffic]:
     """The traffic of ALL the subscriptions (None: of every one), and of each of those to be told `apart`. Two queries."""
     found = {who: Traffic(period) for who in (ALL_STATES, *apart)}
-    cells = _of(Cell.objects.filter(period.buckets | period.earlier_buckets), subscriptions)
+    cells = _of(Cell.objects.filter(period.buckets | period.previous_buckets), subscriptions)
     rows = cells.annotate(who=_who(apart), step_start=bucket_expression(period))
     for who, step, state, number in (
         rows.values_list("who", "step_start", "state").annotate(n=TOTAL_WIDTH).filter(n__gt=0)
@@ -146,7 +146,7 @@ def bucket_expression(period: Period) -> Case:
 def add_durations(found: dict[str, Traffic], period: Period, subscriptions: Sequence[str] | None) -> None:
     """Put the durations into each traffic, by its subscription. One query."""
     is_now = Case(When(period.is_now, then=True), default=False)
-    cells = _of(DurationCell.objects.filter(period.wide_buckets | period.earlier_buckets), subscriptions)
+    cells = _of(DurationCell.objects.filter(period.wide_buckets | period.previous_buckets), subscriptions)
     rows = cells.annotate(who=_who([one for one in found if one != ALL_STATES]), is_now=is_now)
     for who, now, number, count in rows.values_list("who", "is_now", "bin").annotate(n=TOTAL_WIDTH).filter(n__gt=0):
         for one in {who, ALL_STATES}:

@@ -34,7 +34,7 @@ def rotate_secret(subscription: Subscription, *, after: str, by) -> bool:
         if stored.secret_rotation != after:
             return False
         replace_secret(stored, signing.generate_secret(), by)
-        stored.tell_workers()
+        stored.notify_workers()
     return True
 
 
@@ -55,23 +55,23 @@ class EventsAreKept(Exception):
     """Events wait since the subscription was deactivated; activating it would send them, which nobody has said."""
 
 
-def set_active(subscription: Subscription, is_active: bool, by, *, sends_kept: bool = False) -> bool:
+def set_active(subscription: Subscription, is_active: bool, by, *, send_kept: bool = False) -> bool:
     """Activate or deactivate; False where it is so already. The caller asks `why_not_activatable` first.
 
-    Raises EventsAreKept, unless `sends_kept` says what becomes of them.
+    Raises EventsAreKept, unless `send_kept` says what becomes of them.
     """
     with transaction.atomic():
         stored = Subscription.objects.select_for_update().get(pk=subscription.pk)
         if stored.is_active == is_active:
             return False
-        if is_active and not sends_kept and stored.keeps_events:
+        if is_active and not send_kept and stored.keeps_events:
             raise EventsAreKept
         stored.is_active, stored.is_draining = is_active, False
-        stored.mark_edited(["is_active"])
+        stored.track_edit(["is_active"])
         stored.save(update_fields=["is_active", "is_draining", "edited_fields"])
         action = AuditAction.ACTIVATED if is_active else AuditAction.DEACTIVATED
         AuditEntry.record(by, action, stored.pk)
-        stored.tell_workers()
+        stored.notify_workers()
     return True
 
 
@@ -83,10 +83,10 @@ def set_delivered_by(subscription: Subscription, to_cotadmin: bool, by) -> bool:
             return False
         stored.we_deliver = to_cotadmin
         if to_cotadmin:
-            stored.mark_edited(["url"])  # at Cotalker it will be a door: an import must not bring that here (ADR 0011)
+            stored.track_edit(["url"])  # at Cotalker it will be a door: an import must not bring that here (ADR 0011)
         stored.save(update_fields=["we_deliver", "edited_fields"])
         AuditEntry.record(by, AuditAction.WE_DELIVER if to_cotadmin else AuditAction.COTALKER_DELIVERS, stored.pk)
         if to_cotadmin and not stored.encrypted_secret:
             replace_secret(stored, signing.generate_secret(), by)
-        stored.tell_workers()
+        stored.notify_workers()
     return True

@@ -74,7 +74,7 @@ def excerpt(text: str, start: int, length: int = 240) -> str:
 
 
 @register.simple_tag
-def event_kind(log: WebhookLog) -> str:
+def event_label(log: WebhookLog) -> str:
     """What happened, in two words: "Task edit". Types and actions that we do not know stand as they are."""
     kind = EVENT_TYPES.get(log.event_type, log.event_type)
     action = ACTIONS.get(log.action, log.action)

@@ -44,7 +44,7 @@ def log_columns(context: Context) -> tuple[str, ...]:
 
 
 @register.simple_tag(takes_context=True)
-def rows_are_picked(context: Context) -> bool:
+def has_row_selection(context: Context) -> bool:
     """In the explorer, by people who may re-deliver. A row that comes anew is for the page that asked for it."""
     request = context["request"]
     page = (request.htmx.current_url_abs_path or request.path).partition("?")[0]
@@ -88,7 +88,7 @@ def drawn_as(state: str) -> str:
 
 
 @register.filter
-def state_word(state: str) -> str:
+def state_label(state: str) -> str:
     return str(STATES[state][1])
 
 
@@ -173,7 +173,7 @@ def drawn(context: Context, shown: Histogram) -> SafeString:
     # Once for all bars, what takes long: the reader's zone and language.
     edges = [timezone.localtime(moment) for moment in (*(bar.start for bar in shown.bars), shown.end)]
     times = [quote_plus(format_utc(edge), safe=":") for edge in edges]
-    words = {state: state_word(state) for state in STATE_ORDER}
+    words = {state: state_label(state) for state in STATE_ORDER}
     bars = [
         _BAR.format(
             address=escape(f"{base}since={times[number]}&until={times[number + 1]}"),

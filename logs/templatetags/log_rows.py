@@ -21,8 +21,8 @@ from ..logsearch.facets import facet_param
 from ..logsearch.query_params import list_url, with_params
 from ..models import State, WebhookLog
 from ..url_cache import cached_reverse
-from .log_format import event_kind, log_badge, masked, seconds_between_looks
-from .log_list import log_columns, rows_are_picked
+from .log_format import event_label, log_badge, masked, seconds_between_looks
+from .log_list import has_row_selection, log_columns
 from .ui import duration, icon, state_badge, when
 
 register = template.Library()
@@ -36,7 +36,7 @@ _WHAT = '<th class="what" scope="row"><a href="{address}" data-row-link>{title}<
 _VALUE = '<a href="{address}" tabindex="-1"{title}>{shown}</a>'
 _REDELIVER = (
     '<form method="post" action="{address}" hx-post="{address}{within}" hx-target="closest tr" hx-swap="outerHTML" '
-    'hx-disabled-elt="find button">{hidden}<input type="hidden" name="after_try" value="{tries}">'
+    'hx-disabled-elt="find button">{hidden}<input type="hidden" name="expected_attempts" value="{tries}">'
     '<button class="btn" data-size="small" aria-label="{label}">{shown}</button></form>'
 )
 _NONE = "–"
@@ -67,7 +67,7 @@ class _Rows:
         # Functions, not methods: these would hold the rows that hold them, and all would stay until Python looks for garbage.
         self.before = [getattr(_Rows, f"_{name}") for name in columns if name in BEFORE_OBJECT]
         self.after = [getattr(_Rows, f"_{name}") for name in columns if name not in BEFORE_OBJECT]
-        self.is_picked = rows_are_picked(context)
+        self.is_picked = has_row_selection(context)
         self.may_redeliver = request.user.has_perm("logs.redeliver_webhooklog")
         here = escape(request.get_full_path())
         self.hidden = f'{CsrfTokenNode().render(context)}<input type="hidden" name="next" value="{here}">'
@@ -105,7 +105,7 @@ class _Rows:
         if not (log.event_type or log.action):
             return f'<td class="kind">{_NONE}</td>'
         kind = {"type": log.event_type, "action": log.action}
-        return self._once(("event", *kind.values()), lambda: self._linked("kind", escape(event_kind(log)), **kind))
+        return self._once(("event", *kind.values()), lambda: self._linked("kind", escape(event_label(log)), **kind))
 
     def _what(self, log: WebhookLog, title: str) -> str:
         badge = f' <span class="badge" data-state="pending">{escape(_("Test"))}</span>' if log.is_test else ""

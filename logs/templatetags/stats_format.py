@@ -28,7 +28,7 @@ MUCH = 10  # times as many: from here on a percentage says less than the number 
 
 
 @register.simple_tag
-def change_of(now: int, earlier: int) -> SafeString:
+def percent_change(now: int, earlier: int) -> SafeString:
     """↑ 4.1 % more than before (12,300); where a percentage would say little, the number before alone."""
     shown = number_format(earlier, force_grouping=True)
     if now == earlier:
@@ -43,7 +43,7 @@ def change_of(now: int, earlier: int) -> SafeString:
 
 
 @register.simple_tag
-def points_of(now: float | None, earlier: float | None) -> SafeString:
+def point_change(now: float | None, earlier: float | None) -> SafeString:
     """↓ 2.6 points lower, 99.8 % before."""
     if earlier is None:
         return SafeString(_("nothing in the time before"))
@@ -87,7 +87,7 @@ def clock(value: datetime) -> SafeString:
 
 
 @register.simple_tag
-def first_and_last(first: datetime, last: datetime) -> SafeString:
+def time_span(first: datetime, last: datetime) -> SafeString:
     """13 Apr 22:41 – today 08:46; how long ago on hover."""
     start, end = _both(first, last)
     ago = _("%(time)s ago") % {"time": lasted(max(timezone.now() - last, timedelta(0)))}
@@ -106,7 +106,7 @@ def _both(first: datetime, last: datetime) -> tuple[str, str]:
 
 
 @register.simple_tag(takes_context=True)
-def sorted_head(context: Context, first: str, text: str, **attributes: str) -> SafeString:
+def sortable_header(context: Context, first: str, text: str, **attributes: str) -> SafeString:
     """A column's head that puts the rows in order by it. `first`: the order that its first click leads to."""
     now, column = context["search"].order, first.removeprefix("-")
     is_now = now.removeprefix("-") == column
@@ -172,7 +172,7 @@ def bar_title(bar: TrafficBar) -> str:
 
 
 @register.filter
-def beginning_of(bar: TrafficBar) -> str:
+def start_label(bar: TrafficBar) -> str:
     """13 Apr 2026 22:30"""
     local = timezone.localtime(bar.start)
     return f"{dated(local, 'j M Y')} {clock_time(local)}"
@@ -184,7 +184,7 @@ def _of_its_day(start: datetime, step: timedelta) -> datetime:
 
 
 @register.simple_tag
-def axis_of(period: Period) -> list[tuple[str, str]]:
+def chart_axis(period: Period) -> list[tuple[str, str]]:
     """Where the axis is labelled, and with what: the day where it is another, and the time where steps are short."""
     labels, last = [], None
     for place, start in period.labelled:

@@ -153,7 +153,7 @@ NAMES = [
         "top",
         "caret",
         "confirmed",
-        "after_try",
+        "expected_attempts",
         "step",
         "reason",
         "language",

@@ -19,7 +19,7 @@ from ..models import HandOff, WebhookLog
 from ..payloads.json_tree import format_value
 from ..payloads.masking import mask_json, masked_keys
 from ..redelivery.overrides import override_attempts
-from .logs.detail_page import PREVIEW_LENGTH, beginning_of, event_of
+from .logs.detail_page import PREVIEW_LENGTH, event_of, start_label
 from .logs.downloads import curl_of, download_of
 
 _HEADERS = {"Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex, nofollow"}
@@ -64,7 +64,7 @@ def shared_log(request: HttpRequest, hand_off: HandOff) -> HttpResponse:
         "is_ours": _may_open(request, log),
     }
     if request.method == "GET" and not request.user.is_authenticated:
-        hand_off.tell_view()
+        hand_off.record_view()
     return render(request, "public/log.html", context | (_shown(payload) if payload else {}))
 
 
@@ -85,5 +85,5 @@ def _shown(payload: str) -> dict[str, Any]:
     """The payload as text: a short one indented, of a long one the beginning as it is stored."""
     context: dict[str, Any] = {"payload_size": len(payload.encode())}
     if len(payload) > PREVIEW_LENGTH:
-        return context | beginning_of(payload, PREVIEW_LENGTH)
+        return context | start_label(payload, PREVIEW_LENGTH)
     return context | {"beginning": format_value(mask_json(payload, masked_keys()))}

@@ -95,7 +95,7 @@ def lane_release(request: HttpRequest, pk: str) -> HttpResponse:
 def waiting_send(request: HttpRequest, pk: str) -> HttpResponse:
     """Send what waited when the subscription was deactivated."""
     subscription = visible_subscription(request, pk)
-    if subscription.send_what_waits(by=request.user):
+    if subscription.send_waiting(by=request.user):
         messages.success(request, _("What waits for “%(name)s” is being sent.") % {"name": subscription})
     else:
         messages.info(request, _("The subscription is active, or what waits is being sent already."))

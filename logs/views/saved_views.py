@@ -32,7 +32,7 @@ MOST_SHARED = 200  # on the page
 @require_safe
 @permission_required("logs.view_webhooklog", raise_exception=True)
 def saved_view_list(request: HttpRequest) -> HttpResponse:
-    visible = SavedView.objects.visible_to(request.user).with_pins_of(request.user).select_related("owner")
+    visible = SavedView.objects.visible_to(request.user).with_is_pinned(request.user).select_related("owner")
     own, shared = visible.filter(owner=request.user), visible.exclude(owner=request.user)[:MOST_SHARED]
     context = {
         "own": [summarize_view(view, request.user) for view in own],
@@ -121,7 +121,7 @@ def saved_view_counts(request: HttpRequest) -> HttpResponse:
 
 def _changeable(request: HttpRequest, pk: int) -> SavedView:
     """404 where there is none, or another's; the owner of a shared view, or a superuser, changes it."""
-    return get_object_or_404(SavedView.objects.changeable_by(request.user).select_related("owner"), pk=pk)
+    return get_object_or_404(SavedView.objects.editable_by(request.user).select_related("owner"), pk=pk)
 
 
 def _form_page(request: HttpRequest, form: SavedViewForm, status: int = 200) -> HttpResponse:

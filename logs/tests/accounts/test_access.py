@@ -58,7 +58,7 @@ def test_an_administrator_of_another_company_finds_nothing(client, member, addre
     make_subscription(pk=OBJECT)
     make_log(subscription=OBJECT)
     client.force_login(member("Administrator", make_company("625be93a286ef83c1c0e0000", "Other")))
-    assert getattr(client, method)(address, {"after_try": 3, "pointer": ""}).status_code in (404, 405)
+    assert getattr(client, method)(address, {"expected_attempts": 3, "pointer": ""}).status_code in (404, 405)
 
 
 def test_an_htmx_request_without_a_session_goes_to_the_door_as_a_whole_page(client):

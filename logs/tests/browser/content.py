@@ -215,7 +215,7 @@ def _hand_off(log: WebhookLog, user) -> str:
     ]
     HandOff.make(log, by=None, days=7)
     seen, revoked, expired = HandOff.objects.filter(made_by=user).order_by("pk")
-    seen.tell_view()
+    seen.record_view()
     revoked.revoke(by=user)
     HandOff.objects.filter(pk=expired.pk).update(expires_at=timezone.now())
     return f"/shared/{tokens[0]}/"

@@ -50,7 +50,7 @@ def _plan(user, markup: str) -> Run:
     stale = [_document(number, markup, A) for number in (100, 101)]
     received = [_document(number, markup, id_, status=200, retry=1) for number, id_ in ((102, A), (103, B))]
     due = _logs(104, markup, count=1)
-    due[0].redeliver(by=user, after_try=due[0].retry)
+    due[0].redeliver(by=user, expected_attempts=due[0].retry)
     import_logs(*stale, *received)
     logs = list(WebhookLog.objects.filter(pk__in=[one["_id"] for one in (*stale, *received)]))
     run = create_draft(SelectionSource.IDS, by=user)

@@ -167,6 +167,6 @@ def test_the_beginning_of_a_lane_that_was_changed_since_it_was_read_stays(monkey
         asyncio.run(ask())
         return Subscription.objects.get(pk=lane.pk).waiting_from
 
-    lane.tell_workers()
+    lane.notify_workers()
     assert move_on(lane_version=0) == 0
     assert move_on(lane_version=1) == 9

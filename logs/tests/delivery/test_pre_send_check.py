@@ -75,7 +75,7 @@ def test_it_goes_to_the_url_that_was_given_meanwhile_and_is_signed_with_the_new_
         subscription = Subscription.objects.get(pk=log.subscription_id)
         subscription.url, subscription.secret = f"{receiver.url}/moved", "whsec_" + "A" * 32
         subscription.save()
-        subscription.tell_workers()
+        subscription.notify_workers()
 
     when_one_arrives(receiver, change)
     deliver()

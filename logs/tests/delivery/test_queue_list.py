@@ -394,7 +394,7 @@ class TestVerbs:
     @pytest.mark.parametrize("htmx", [False, True])
     def test_re_deliver_the_head(self, client, operator, htmx):
         lane, log = exhausted_lane("Elements", 1)
-        data = {"after_try": "3"}
+        data = {"expected_attempts": "3"}
         page = press(client, reverse("logs:redelivery_create", args=[log.pk]), lane, htmx, **data).content.decode()
         assert "It is sent again now, and the lane goes on once it is received." in panel(page, lane)
         assert "It is queued, ahead of what waits in its lane." in page
@@ -405,7 +405,7 @@ class TestVerbs:
     def test_a_re_delivery_that_is_refused_says_why(self, client, operator, htmx):
         lane, log = exhausted_lane("Elements")
         Subscription.objects.update(url="")
-        data = {"after_try": "3"}
+        data = {"expected_attempts": "3"}
         page = press(client, reverse("logs:redelivery_create", args=[log.pk]), lane, htmx, **data).content.decode()
         assert "Its subscription has no URL yet." in page
         assert "Its head has used up its tries" in panel(page, lane)
@@ -448,7 +448,7 @@ class TestVerbs:
 class TestWithAWorker:
     def test_a_head_that_is_received_lets_its_lane_flow(self, client, operator, receiver, deliver):
         lane, log = exhausted_lane("Elements", 2, url=receiver.url)
-        press(client, reverse("logs:redelivery_create", args=[log.pk]), lane, after_try="3")
+        press(client, reverse("logs:redelivery_create", args=[log.pk]), lane, expected_attempts="3")
         deliver()
         assert receiver.ids == [log.pk, *lane.logs.exclude(pk=log.pk).order_by("position").values_list("pk", flat=True)]
         page = look(client)

@@ -77,7 +77,7 @@ def test_the_retry_comes_after_the_delay_by_the_clock_of_the_database(receiver, 
     [attempt] = log.attempts.all()
     between = log.next_attempt_at - attempt.started_at
     assert timedelta(seconds=30) <= between < timedelta(seconds=60)
-    assert log.is_between_tries and log.tries_left == 2
+    assert log.is_between_attempts and log.tries_left == 2
 
 
 def test_lanes_do_not_wait_for_each_other(receiver, deliver, settings):
@@ -104,7 +104,7 @@ def test_an_exhausted_event_holds_the_lane_where_that_is_wanted(receiver, delive
     deliver(until_settled(make_waiting_log(other, 2)))
     assert behind.pk not in receiver.ids
     head.refresh_from_db()
-    assert head.redeliver(by=None, after_try=3)
+    assert head.redeliver(by=None, expected_attempts=3)
     deliver()
     assert receiver.ids[-2:] == [head.pk, behind.pk]
     lane.refresh_from_db()
@@ -132,7 +132,7 @@ def test_a_lane_on_hold_sends_re_deliveries_and_nothing_else_and_stays_on_hold(r
     late = make_waiting_log(lane, 2)
     deliver_before = len(receiver.ids)
     old.refresh_from_db()
-    assert old.redeliver(by=None, after_try=1, is_confirmed=True)
+    assert old.redeliver(by=None, expected_attempts=1, is_confirmed=True)
     deliver(until_settled(old))
     assert receiver.ids[deliver_before:] == [old.pk]
     lane.refresh_from_db()
@@ -149,7 +149,7 @@ def test_a_re_delivery_goes_before_what_waits(receiver, deliver):
     deliver()
     waiting = [make_waiting_log(lane, number) for number in (1, 2)]
     old.refresh_from_db()
-    assert old.redeliver(by=None, after_try=1, is_confirmed=True)
+    assert old.redeliver(by=None, expected_attempts=1, is_confirmed=True)
     deliver()
     assert receiver.ids == [old.pk, old.pk, *(log.pk for log in waiting)]
 
@@ -163,7 +163,7 @@ def test_a_head_that_is_between_tries_keeps_its_turn_before_a_re_delivery(receiv
     receiver.statuses = [500]
     deliver(WebhookLog.objects.filter(pk=head.pk, state=State.RETRYING))
     old.refresh_from_db()
-    assert old.redeliver(by=None, after_try=1, is_confirmed=True)
+    assert old.redeliver(by=None, expected_attempts=1, is_confirmed=True)
     deliver()
     assert receiver.ids == [old.pk, head.pk, head.pk, old.pk, behind.pk]
 
@@ -183,7 +183,7 @@ def test_what_waits_for_an_inactive_subscription_is_kept_until_somebody_says_so(
     logs = [make_waiting_log(lane, number) for number in range(3)]
     deliver(until_settled(make_waiting_log(other, 4)))
     assert not {log.pk for log in logs} & set(receiver.ids)
-    assert lane.send_what_waits(by=None)
+    assert lane.send_waiting(by=None)
     deliver()
     assert receiver.ids[1:] == [log.pk for log in logs]
 
@@ -201,7 +201,7 @@ def test_what_waits_for_an_active_subscription_is_not_skipped_as_a_whole(receive
     lane = make_lane(receiver)
     log = make_waiting_log(lane)
     assert lane.skip_what_waits(by=None, reason="a slip") == 0
-    assert not lane.send_what_waits(by=None)
+    assert not lane.send_waiting(by=None)
     assert stored(log) == (State.PENDING, 0, True)
 
 

@@ -105,7 +105,7 @@ def test_a_delivery_is_told_by_ids_without_payload_answer_or_query(as_json, as_l
     receiver.status, receiver.body = status, b"hush-answer"
     subscription = make_subscription(url=f"{receiver.url}?token=hush-query")
     log = make_log(event={"data": {"name": "hush-payload"}})
-    log.redeliver(by=None, after_try=log.retry)
+    log.redeliver(by=None, expected_attempts=log.retry)
     deliver()
     assert b"hush-payload" in receiver.ledger[0].body
     assert receiver.ledger[0].path.endswith("hush-query")

@@ -26,7 +26,7 @@ def operator(client, member):
 
 def ask(client, log, headers=None, **fields):
     address = reverse("logs:redelivery_create", args=[log.pk])
-    return client.post(address, {"after_try": log.retry} | fields, headers=headers or {})
+    return client.post(address, {"expected_attempts": log.retry} | fields, headers=headers or {})
 
 
 def confirmation(log) -> str:

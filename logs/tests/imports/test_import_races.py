@@ -36,7 +36,7 @@ def test_an_outcome_that_was_delivered_meanwhile_stays_and_the_log_can_be_sent_a
     log = make_log()
 
     def deliver_it() -> None:
-        log.redeliver(by=admin_user, after_try=3)
+        log.redeliver(by=admin_user, expected_attempts=3)
         Attempt.objects.create(
             log=log, number=4, trigger=AttemptTrigger.MANUAL, started_at=timezone.now(), status=200, response="ours"
         )
@@ -48,7 +48,7 @@ def test_an_outcome_that_was_delivered_meanwhile_stays_and_the_log_can_be_sent_a
     assert (summary.updated, summary.unchanged) == (0, 1)
     stored = WebhookLog.objects.get()
     assert (stored.state, stored.status, stored.retry, stored.response) == (State.SUCCEEDED, 200, 4, "ours")
-    assert stored.redeliver(by=admin_user, after_try=4, is_confirmed=True)
+    assert stored.redeliver(by=admin_user, expected_attempts=4, is_confirmed=True)
     deliver()
     assert list(stored.attempts.values_list("number", "status")) == [(3, 409), (4, 200), (5, 200)]
 
@@ -83,7 +83,7 @@ def test_a_log_is_not_queued_in_a_subscription_that_was_deactivated_while_its_ro
 
     def redeliver() -> object:
         try:
-            return log.redeliver(by=admin_user, after_try=3)
+            return log.redeliver(by=admin_user, expected_attempts=3)
         except RedeliveryRefused as refused:
             return str(refused)
 

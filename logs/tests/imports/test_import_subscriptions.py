@@ -117,7 +117,7 @@ def test_an_import_holds_no_lane_in_which_nothing_is_kept():
 
 def test_an_import_holds_no_lane_of_which_somebody_had_the_kept_events_sent():
     kept_event()
-    Subscription.objects.get().send_what_waits(by=None)
+    Subscription.objects.get().send_waiting(by=None)
     imported(SAMPLE)
     assert Subscription.objects.values_list("is_active", "held_at").get() == (True, None)
 
@@ -147,7 +147,7 @@ def test_what_was_edited_here_and_the_secret_stay():
     imported(SAMPLE)
     stored = Subscription.objects.get()
     stored.url, stored.is_active, stored.secret = "https://ours", False, "whsec_" + "QUJD" * 8
-    stored.mark_edited(["url", "is_active"])
+    stored.track_edit(["url", "is_active"])
     stored.save()
     assert imported(SAMPLE)[0] == ImportSummary(read=1, unchanged=1)
     assert imported(SAMPLE | {"url": "https://theirs", "name": "Theirs"})[0] == ImportSummary(read=1, updated=1)

@@ -89,14 +89,16 @@ class TestPages:
 
     def test_the_editor_keeps_it_to_the_letter(self, client, log):
         page = shown(
-            client.post(f"{log.get_absolute_url()}variants/new/", {"step": "edit", "after_try": 3, "reason": "x"})
+            client.post(
+                f"{log.get_absolute_url()}variants/new/", {"step": "edit", "expected_attempts": 3, "reason": "x"}
+            )
         )
         typed = re.search(r"<textarea[^>]*>\s*(\{.*?\n\})\s*</textarea>", page, re.DOTALL)[1]
         assert f'"name": "{NUL}"' in typed
         assert HALF in typed
         answer = client.post(
             f"{log.get_absolute_url()}variants/new/",
-            {"step": "send", "after_try": 3, "reason": "x", "event": typed.replace("P-204", "P-205")},
+            {"step": "send", "expected_attempts": 3, "reason": "x", "event": typed.replace("P-204", "P-205")},
         )
         assert answer.status_code == 302
         assert "P-205" in log.variants.get().event

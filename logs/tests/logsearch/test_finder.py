@@ -92,7 +92,7 @@ def walk(finder: Finder, size: int, *, is_older: bool) -> list[Cursor]:
     found: list[Cursor] = []
     while True:
         page = finder.find(found[-1] if found else None, is_older=is_older, limit=size)
-        assert page.looked_until is None
+        assert page.searched_until is None
         found += page.keys
         if len(page.keys) < size:
             return found
@@ -143,8 +143,8 @@ def test_figures_of_who_sees_all_keep_to_the_subscriptions_of_the_search_box(log
     kept = [log for log in logs if log.subscription_id in lanes and ("status" not in query or log.status == 200)]
     figures = LogStats(Finder(criteria(query)))
     assert figures.total.number == len(kept)
-    assert dict(figures.by_value["state"]) == Counter(log.state for log in kept)
-    assert dict(figures.by_value["subscription"]) == Counter(log.subscription_id for log in kept)
+    assert dict(figures.totals_by_dimension["state"]) == Counter(log.state for log in kept)
+    assert dict(figures.totals_by_dimension["subscription"]) == Counter(log.subscription_id for log in kept)
     start, end = kept[-1].created_at, kept[0].created_at + timedelta(seconds=1)
     days = bucket_edges(start, end, timedelta(days=1))
     assert sum(row[-1] for row in figures.by_bar(days)) == len(kept)
@@ -269,9 +269,9 @@ def test_where_time_runs_out_the_finder_says_how_far_it_looked(logs, monkeypatch
     oldest = Finder(SearchCriteria(rest=Q(pk=logs[-1].pk)), seconds=0)
     found = oldest.find()
     assert found.keys == []
-    assert found.looked_until == Cursor(logs[9].created_at, logs[9].pk)
+    assert found.searched_until == Cursor(logs[9].created_at, logs[9].pk)
     assert LogStats(oldest).total.is_least
-    further = Finder(SearchCriteria(rest=Q(pk=logs[-1].pk)), seconds=60).find(found.looked_until)
+    further = Finder(SearchCriteria(rest=Q(pk=logs[-1].pk)), seconds=60).find(found.searched_until)
     assert [key.pk for key in further.keys] == [logs[-1].pk]
 
 
@@ -289,8 +289,8 @@ def test_facets_count_what_matches_and_their_own_other_values(logs):
     causes = {"timeout": 0, "http_4xx": 0}
     for log in failed:
         causes[log.cause] += 1
-    assert dict(figures.of_facet("cause")) == dict(figures.grouped("cause")) == causes
-    states = dict(figures.of_facet("state"))
+    assert dict(figures.facet_totals("cause")) == dict(figures.grouped("cause")) == causes
+    states = dict(figures.facet_totals("state"))
     assert states["succeeded"] == sum(log.state == "succeeded" and log.action == "edit" for log in logs)
 
 

@@ -21,12 +21,12 @@ from ..factories import import_logs, log_document, make_subscription
 LOGS = reverse("logs:webhook_log_list")
 
 
-def looked(rf, number: int, seconds: float, *, looks_back: bool = True, is_before: bool = False) -> str:
+def looked(rf, number: int, seconds: float, *, searched_back: bool = True, is_before: bool = False) -> str:
     """The words of the page with so many logs, and the address of its link."""
     until = Cursor(datetime(2026, 11, 3, 14, 5, tzinfo=UTC), "f" * 24)
-    page = SimpleNamespace(logs=[object()] * number, looked_until=until, further_cursor="1~f", is_before=is_before)
+    page = SimpleNamespace(logs=[object()] * number, searched_until=until, older_cursor="1~f", is_before=is_before)
     finder = SimpleNamespace(seconds=seconds)
-    explorer = SimpleNamespace(page=page, finder=finder, looks_back=looks_back)
+    explorer = SimpleNamespace(page=page, finder=finder, searched_back=searched_back)
     text = render_to_string(
         "logs/list/_searched.html", {"explorer": explorer}, rf.get(LOGS, {"q": "x", "before": "2~f"})
     )
@@ -35,15 +35,17 @@ def looked(rf, number: int, seconds: float, *, looks_back: bool = True, is_befor
 
 
 @pytest.mark.parametrize(
-    ("number", "seconds", "looks_back", "words"),
+    ("number", "seconds", "searched_back", "words"),
     [
         (3, 1.0, True, "Looked through the logs back to {} within 1 s, and found 3."),
         (1, 8.0, False, "Looked through the logs up to {} within 8 s, and found 1."),
         (0, 1.5, True, "Nothing found so far Looked through the logs back to {} within 1.5 s, and found 0."),
     ],
 )
-def test_a_search_whose_time_ran_out_says_how_far_it_looked_and_goes_on_there(rf, number, seconds, looks_back, words):
-    page = looked(rf, number, seconds, looks_back=looks_back)
+def test_a_search_whose_time_ran_out_says_how_far_it_looked_and_goes_on_there(
+    rf, number, seconds, searched_back, words
+):
+    page = looked(rf, number, seconds, searched_back=searched_back)
     assert page == words.format("3 Nov 2026 14:05:00") + " Look further ?q=x&after=1~f&further=1"
 
 

@@ -118,7 +118,7 @@ def test_a_lane_on_hold_is_told(client, operator, orders):
 def test_what_is_left_out_is_counted_by_its_reason_and_listed(client, operator, orders):
     expired, due, fine = make_logs(range(3))
     Payload.objects.filter(pk=expired.pk).delete()
-    due.redeliver(by=operator, after_try=3)
+    due.redeliver(by=operator, expected_attempts=3)
     run = plan_logs(operator, [expired, due, fine])
     page = client.get(run.get_absolute_url())
     assert "What is left out, and why 2 logs" in text_of(page)

@@ -112,7 +112,7 @@ def test_what_cannot_be_sent_is_left_out_of_the_plan_with_the_reason(operator, r
     inactive = make_log(1, subscription=OTHER)
     expired, due, fine = make_logs_on("62685990d918fb5557f9f992", range(2, 5))
     Payload.objects.filter(pk=expired.pk).delete()
-    due.redeliver(by=operator, after_try=3)
+    due.redeliver(by=operator, expected_attempts=3)
     run = plan_logs(operator, [inactive, expired, due, fine])
     assert outcomes(run) == {
         inactive.pk: (LEFT_OUT, SkipReason.INACTIVE),

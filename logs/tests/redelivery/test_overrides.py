@@ -57,7 +57,7 @@ def stored_event(log) -> str:
 def ask(log, user, *, url="", event=None, reason="a trial") -> bool:
     log.refresh_from_db()
     variant = Variant(url=url, event=event, is_edited=event is not None, reason=reason, made_by=user)
-    return queue_override(log, variant, stored_event(log), after_try=log.retry or 0)
+    return queue_override(log, variant, stored_event(log), expected_attempts=log.retry or 0)
 
 
 def told(log) -> tuple:
@@ -173,7 +173,7 @@ def test_the_next_re_delivery_is_an_ordinary_one(administrator, receiver, other,
     ask(log, administrator, url=other.url, event='{"data": 1}')
     deliver()
     log.refresh_from_db()
-    assert log.redeliver(by=administrator, after_try=4)
+    assert log.redeliver(by=administrator, expected_attempts=4)
     deliver()
     [received] = receiver.ledger
     assert received.body.decode() == stored_event(log)
@@ -197,7 +197,7 @@ def test_what_was_taken_out_of_its_lane_is_not_sent_later_and_leaves_the_log_as_
     log.refresh_from_db()
     assert (log.state, log.is_due) == (State.FAILED, False)
     Subscription.objects.filter(pk=subscription.pk).update(is_active=True)
-    log.redeliver(by=administrator, after_try=log.retry)
+    log.redeliver(by=administrator, expected_attempts=log.retry)
     deliver()
     assert other.ledger == []
     [received] = receiver.ledger
@@ -209,9 +209,9 @@ def test_nothing_is_asked_for_twice_by_a_double_click(administrator, receiver, o
     log = make_log()
     event = stored_event(log)
     variants = [Variant(url=other.url, reason="a trial", made_by=administrator) for _click in range(2)]
-    assert [queue_override(log, variant, event, after_try=3) for variant in variants] == [True, False]
+    assert [queue_override(log, variant, event, expected_attempts=3) for variant in variants] == [True, False]
     deliver()
-    assert queue_override(log, variants[1], event, after_try=3) is False
+    assert queue_override(log, variants[1], event, expected_attempts=3) is False
     deliver()
     assert len(other.ledger) == 1
     assert AuditEntry.objects.filter(action=AuditAction.VARIANT_SENT).count() == 1

@@ -23,7 +23,7 @@ def operator(client, member):
 
 def ask(client, log, **fields):
     log.refresh_from_db()
-    data = {"after_try": log.retry or 0} | fields
+    data = {"expected_attempts": log.retry or 0} | fields
     return client.post(reverse("logs:redelivery_create", args=[log.pk]), data)
 
 
@@ -93,10 +93,10 @@ def test_a_double_click_sends_once(client, operator, receiver, deliver):
     make_subscription(url=receiver.url)
     log = make_log()
     url = reverse("logs:redelivery_create", args=[log.pk])
-    client.post(url, {"after_try": 3})
-    client.post(url, {"after_try": 3})
+    client.post(url, {"expected_attempts": 3})
+    client.post(url, {"expected_attempts": 3})
     deliver()
-    client.post(url, {"after_try": 3})  # a third click, on the page as it was
+    client.post(url, {"expected_attempts": 3})  # a third click, on the page as it was
     deliver()
     assert len(receiver.ledger) == 1
     assert log.attempts.filter(trigger="manual").count() == 1
@@ -149,7 +149,7 @@ def test_what_cannot_be_sent_is_refused_with_a_reason(client, operator, receiver
     log = make_log()
     Subscription.objects.update(**fields)
     response = client.post(
-        reverse("logs:redelivery_create", args=[log.pk]), {"after_try": 3}, headers={"hx-request": "true"}
+        reverse("logs:redelivery_create", args=[log.pk]), {"expected_attempts": 3}, headers={"hx-request": "true"}
     )
     assert response.status_code == 422
     assert reason in response.content.decode()
@@ -189,7 +189,7 @@ def test_the_row_shows_the_outcome_and_stops_asking(client, operator, receiver, 
     log = make_log()
     htmx = {"hx-request": "true", "hx-target": f"log-{log.pk}"}
     queued = client.post(
-        reverse("logs:redelivery_create", args=[log.pk]), {"after_try": 3}, headers=htmx
+        reverse("logs:redelivery_create", args=[log.pk]), {"expected_attempts": 3}, headers=htmx
     ).content.decode()
     assert 'hx-trigger="every 1s"' in queued
     deliver()
@@ -224,12 +224,12 @@ def test_a_click_on_a_page_that_is_out_of_date_sends_nothing(client, operator, r
     make_subscription(url=receiver.url)
     receiver.status = 500
     log = make_log()
-    ask(client, log, after_try=3)
+    ask(client, log, expected_attempts=3)
     deliver()
     assert len(receiver.ledger) == 3
-    ask(client, log, after_try=3)  # the page that said 3 tries, of which there are 6 by now
+    ask(client, log, expected_attempts=3)  # the page that said 3 tries, of which there are 6 by now
     deliver()
     assert len(receiver.ledger) == 3
-    ask(client, log, after_try=6)
+    ask(client, log, expected_attempts=6)
     deliver()
     assert len(receiver.ledger) == 6

@@ -94,7 +94,7 @@ def test_a_month_of_payloads_expires_days_after_its_end_and_logs_stay(keep, caps
 def test_settled_logs_go_with_attempts_and_payloads_and_the_record_stays(keep, capsys, member):
     subscription = make_subscription()
     old = make_log()
-    assert old.redeliver(by=member("Operator"), after_try=old.retry)  # makes an attempt of what Cotalker told
+    assert old.redeliver(by=member("Operator"), expected_attempts=old.retry)  # makes an attempt of what Cotalker told
     old.refresh_from_db()
     assert old.skip(by=member("Operator"), reason="no use")
     new = imported(days_ago(399))
@@ -324,7 +324,7 @@ def test_a_month_whose_log_is_taken_up_again_in_the_last_moment_is_not_dropped(k
 
     def after_somebody_else(month: datetime) -> bool:
         if what == "due":
-            assert log.redeliver(by=None, after_try=log.retry)
+            assert log.redeliver(by=None, expected_attempts=log.retry)
         elif what == "held":
             Subscription.objects.update(held_log=log.pk, held_at=timezone.now())
         else:

@@ -186,7 +186,7 @@ def test_the_rest_of_the_log_is_still_told(client, expired, part):
 
 
 def test_a_log_without_its_payload_is_not_redelivered(client, expired):
-    answer = client.post(reverse("logs:redelivery_create", args=[expired.pk]), {"after_try": 3}, follow=True)
+    answer = client.post(reverse("logs:redelivery_create", args=[expired.pk]), {"expected_attempts": 3}, follow=True)
     assert "Its payload has expired." in words_of(answer)
     expired.refresh_from_db()
     assert (expired.state, expired.is_due) == ("failed", False)

@@ -14,7 +14,7 @@ from django.utils import timezone
 from logs.cotalker import objectid
 from logs.models import Attempt, Priority, State, WebhookLog
 from logs.stats import failure_groups, group_counts
-from logs.templatetags.stats_format import first_and_last
+from logs.templatetags.stats_format import time_span
 
 from ..factories import make_company, make_subscription
 
@@ -103,7 +103,7 @@ class TestGroups:
     def test_first_and_last_are_told_in_the_persons_zone(self, zone, shown):
         first, last = datetime(2026, 11, 23, 23, 30, tzinfo=UTC), datetime(2026, 11, 24, 3, 10, tzinfo=UTC)
         with timezone.override(zone), patch("django.utils.timezone.now", lambda: last + MINUTE):
-            assert text(first_and_last(first, last)) == shown
+            assert text(time_span(first, last)) == shown
 
     def test_first_last_and_example_are_those_of_its_logs(self, client, orders):
         oldest = failed(orders, age=5 * HOUR, response="502 first")

@@ -65,7 +65,7 @@ def test_a_log_that_an_import_changes_is_counted_once():
 def test_a_redelivery_and_a_skip_are_counted(member):
     make_subscription()
     log, operator = make_log(1), member("Operator")
-    assert log.redeliver(by=operator, after_try=log.retry)
+    assert log.redeliver(by=operator, expected_attempts=log.retry)
     assert states() == {"pending": 1}
     log.refresh_from_db()
     assert log.skip(by=operator, reason="no use")

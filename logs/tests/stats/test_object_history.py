@@ -26,7 +26,7 @@ def subscription(client, member):
     return make_subscription()
 
 
-def of_object(number: int, pk: str = OBJECT, data: dict | None = None, **fields):
+def for_object(number: int, pk: str = OBJECT, data: dict | None = None, **fields):
     return make_log(number, {"data": {"_id": pk} | (data or {})}, **fields)
 
 
@@ -44,8 +44,8 @@ def ids_in(response) -> list[str]:
 
 def test_all_its_logs_stand_newest_first_whatever_their_subscription(client):
     make_subscription(OTHER_SUBSCRIPTION, name="Users")
-    logs = [of_object(1), of_object(2, subscription=OTHER_SUBSCRIPTION), of_object(3)]
-    of_object(4, pk="62742b7562f37034d9390000")
+    logs = [for_object(1), for_object(2, subscription=OTHER_SUBSCRIPTION), for_object(3)]
+    for_object(4, pk="62742b7562f37034d9390000")
     page = client.get(history())
     assert ids_in(page) == [log.pk for log in reversed(logs)]
     assert "3 logs" in text_of(page)
@@ -80,12 +80,12 @@ def test_one_sentence_tells_what_is_missing_at_the_receiver(client, states, sent
     make_subscription(OTHER_SUBSCRIPTION, name="Users")
     for number, state in enumerate(states.split()):
         elsewhere = {"subscription": OTHER_SUBSCRIPTION} if state == "delivered-elsewhere" else {}
-        of_object(number, status=500 if state == "failed" else 200, **elsewhere)
+        for_object(number, status=500 if state == "failed" else 200, **elsewhere)
     assert sentence in re.sub(r"\s+", " ", text_of(client.get(history())))
 
 
 def test_a_failed_log_says_that_it_is_superseded(client):
-    of_object(1, status=500), of_object(2, status=200), of_object(3, status=500)
+    for_object(1, status=500), for_object(2, status=200), for_object(3, status=500)
     assert text_of(client.get(history())).count("superseded") == 1
 
 
@@ -100,16 +100,16 @@ def test_an_object_without_logs_says_so(client):
 
 
 def test_logs_of_another_company_are_not_in_it(client):
-    log = of_object(1)
+    log = for_object(1)
     other = make_subscription(OTHER_SUBSCRIPTION, company=make_company("625be93a286ef83c1c0e0000", "Other"))
-    hidden = of_object(2, subscription=other.pk)
+    hidden = for_object(2, subscription=other.pk)
     assert ids_in(client.get(history())) == [log.pk]
     for address in (comparison(log, hidden), comparison(hidden, log)):
         assert client.get(address).status_code == 404
 
 
 def test_a_place_in_the_list_that_cannot_be_read_is_an_error_without_rows(client):
-    of_object(1)
+    for_object(1)
     page = client.get(history(), {"after": "x"})
     assert (page.status_code, ids_in(page)) == (422, [])
 
@@ -130,22 +130,22 @@ def test_it_takes_few_queries_and_the_index_of_objects(client):
 
 
 def test_two_that_are_chosen_are_compared(client):
-    this, that = of_object(1), of_object(2)
+    this, that = for_object(1), for_object(2)
     answer = client.get(history(), {"this": this.pk, "that": that.pk})
     assert (answer.status_code, answer["Location"]) == (302, comparison(this, that))
 
 
 @pytest.mark.parametrize("query", ["this=x&that=y", "this=62742dd824c886d54e60f02b", "this={0}&that={0}"])
 def test_who_chose_no_two_is_told(client, query):
-    log = of_object(1)
+    log = for_object(1)
     page = client.get(f"{history()}?{query.format(log.pk)}")
     assert "Choose two different logs to compare." in text_of(page)
     assert ids_in(page) == [log.pk]
 
 
 def test_a_comparison_lists_what_differs_and_leads_to_both_logs_and_back(client):
-    this = of_object(1, data={"name": "Pump", "gone": 1, "password": "hidden"})
-    that = of_object(2, data={"name": "Fan", "new": [1], "password": "hidden"})
+    this = for_object(1, data={"name": "Pump", "gone": 1, "password": "hidden"})
+    that = for_object(2, data={"name": "Fan", "new": [1], "password": "hidden"})
     page = client.get(comparison(this, that))
     text = re.sub(r"\s+", " ", text_of(page))
     assert "/name changed Pump Fan" in text
@@ -158,7 +158,7 @@ def test_a_comparison_lists_what_differs_and_leads_to_both_logs_and_back(client)
 
 
 def test_logs_of_different_objects_are_not_compared(client):
-    page = client.get(comparison(of_object(1), of_object(2, pk="62742b7562f37034d9390000")))
+    page = client.get(comparison(for_object(1), for_object(2, pk="62742b7562f37034d9390000")))
     assert page.status_code == 404
     assert "These two logs are about different objects." in text_of(page)
 
@@ -169,20 +169,20 @@ def test_logs_without_an_object_are_not_compared(client):
 
 
 def test_a_comparison_with_an_expired_payload_says_so(client):
-    this, that = of_object(1), of_object(2)
+    this, that = for_object(1), for_object(2)
     Payload.objects.filter(pk=this.pk).delete()
     assert "The payload of one of them has expired." in text_of(client.get(comparison(this, that)))
 
 
 def test_a_long_value_is_folded_not_cut(client):
-    this, that = of_object(1, data={"note": "a" * 1000}), of_object(2, data={"note": "b" * 1000})
+    this, that = for_object(1, data={"note": "a" * 1000}), for_object(2, data={"note": "b" * 1000})
     page = client.get(comparison(this, that)).content.decode()
     assert "Show all 1,000 characters" in html.unescape(page)
     assert "a" * 1000 in page
 
 
 def test_the_page_of_a_log_leads_to_the_history_and_to_comparisons(client):
-    older, log = of_object(1), of_object(2)
+    older, log = for_object(1), for_object(2)
     page = client.get(log.get_absolute_url()).content.decode()
     assert f'href="{history()}"' in page
     assert f'href="{comparison(older, log)}"' in page

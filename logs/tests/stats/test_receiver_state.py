@@ -46,7 +46,7 @@ def log_of(minutes: int, **fields) -> WebhookLog:
 
 
 def send_again(log: WebhookLog, user, deliver) -> None:
-    assert log.redeliver(by=user, after_try=log.retry, is_confirmed=True)
+    assert log.redeliver(by=user, expected_attempts=log.retry, is_confirmed=True)
     deliver()
 
 
@@ -98,7 +98,7 @@ def test_what_went_to_another_url_tells_nothing_of_the_receiver(client, operator
     log_of(60, **DOWN)
     failed = log_of(30, **DOWN)
     variant = overrides.Variant(url=receiver.url + "/elsewhere", reason="a trial", made_by=operator)
-    assert overrides.queue_override(failed, variant, None, after_try=failed.retry)
+    assert overrides.queue_override(failed, variant, None, expected_attempts=failed.retry)
     deliver()
     assert Attempt.objects.get(trigger="variant").subscription_id is None
     assert_told(client, operator, failed, has_recovered=False)
@@ -112,7 +112,7 @@ def test_attempts_of_before_are_told_apart_in_the_same_way(operator, receiver, d
         elsewhere,
         overrides.Variant(url=receiver.url, reason="a trial", made_by=operator),
         None,
-        after_try=elsewhere.retry,
+        expected_attempts=elsewhere.retry,
     )
     deliver()
     before = set(Attempt.objects.values_list("trigger", "log", "subscription"))

@@ -264,7 +264,7 @@ def test_a_row_that_comes_anew_still_leads_to_its_log_within_the_list(client, lo
     client.force_login(member("Operator"))
     page = client.get(LIST, {"state": "failed"}).content.decode()
     send = html.unescape(re.search(r'hx-post="([^"]+/redeliveries/[^"]*)"', page)[1])
-    row = client.post(send, {"after_try": "3", "confirmed": "yes"}, headers=HTMX).content.decode()
+    row = client.post(send, {"expected_attempts": "3", "confirmed": "yes"}, headers=HTMX).content.decode()
     again = html.unescape(re.search(r'hx-get="([^"]+/row/[^"]*)"', row)[1])
     for answer in (row, client.get(again, headers=HTMX).content.decode()):
         assert f'href="/logs/{logs[2].pk}/?state=failed"' in answer

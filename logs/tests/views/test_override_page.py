@@ -43,7 +43,7 @@ def address(log) -> str:
 
 
 def post(client, log, step="send", **fields):
-    data = {"step": step, "after_try": log.retry or 0, "reason": "a trial"} | fields
+    data = {"step": step, "expected_attempts": log.retry or 0, "reason": "a trial"} | fields
     return client.post(address(log), data)
 
 
@@ -185,10 +185,10 @@ def test_a_double_click_and_an_old_page_queue_nothing(client, administrator, log
     assert post(client, log, url=URL).status_code == 302
     assert post(client, log, url=URL).status_code == 422  # it stands in its lane
     log.skip(by=administrator, reason="-")
-    old = post(client, log, url=URL, after_try=1)
+    old = post(client, log, url=URL, expected_attempts=1)
     assert old.status_code == 422
     assert ("the log was tried meanwhile" in shown(old), URL in shown(old)) == (True, True)
-    assert 'name="after_try" value="3"' in shown(old)
+    assert 'name="expected_attempts" value="3"' in shown(old)
     log.refresh_from_db()
     assert not log.is_due
 

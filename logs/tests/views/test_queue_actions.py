@@ -93,7 +93,7 @@ def test_of_many_who_retry_now_the_event_is_sent_once(lane, click, receiver, del
 def test_of_many_who_re_deliver_one_round_is_made(lane, click, receiver, deliver):
     log = make_waiting_log(lane, state=State.FAILED, retry=3)
     WebhookLog.objects.update(next_attempt_at=None)
-    at_once([click("redelivery_create", log.pk, after_try=3)] * CLICKS)
+    at_once([click("redelivery_create", log.pk, expected_attempts=3)] * CLICKS)
     assert record() == [("redelivered", "")]
     assert WebhookLog.objects.get().turn == Priority.REDELIVERY
     deliver()

@@ -33,7 +33,7 @@ def run_start(request: HttpRequest, pk: int) -> HttpResponse:
             request, run, "bulk_redeliveries/_plan.html", context, region="bulk_redeliveries/_plan_update.html"
         )
     form = BulkStartForm(request.POST, run=run)
-    if form.agrees_with(build_preview(run, form.choices)):
+    if form.matches_preview(build_preview(run, form.choices)):
         start.start_bulk(run, form.cleaned_data, form.cleaned_data["lane"], by=request.user)
         return redirect(run)
     return run_answer(request, run, "bulk_redeliveries/_plan.html", _context(request, run, form), 422)

@@ -44,7 +44,7 @@ def results_context(run: Run, search: ResultsFilterForm) -> dict[str, Any]:
     return {
         "tabs": _tabs(run, search, numbers),
         "narrowed": _narrowed(run, search),
-        "first_address": search.address(sort=""),
+        "first_url": search.address(sort=""),
         "last_address": search.address(sort="last"),
     }
 

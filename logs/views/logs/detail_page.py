@@ -60,9 +60,9 @@ def event_context(
         return {"payload": None, "expiry": expiry_for(log, Retention.current())}
     context: dict[str, Any] = {"payload": payload, "payload_size": len(payload.encode())}
     if part == "raw":
-        return context | beginning_of(payload, RAW_LENGTH)
+        return context | start_label(payload, RAW_LENGTH)
     if context["payload_size"] > OPENED_LIMIT:
-        return context | beginning_of(payload, PREVIEW_LENGTH) | {"is_too_large": True}
+        return context | start_label(payload, PREVIEW_LENGTH) | {"is_too_large": True}
     event = json_tree.parse_json(payload)
     changed = diff.changed_pointers(event)
     context["change_count"] = len(changed)
@@ -73,7 +73,7 @@ def event_context(
     return context | {"root": root} | found_context(request, event)
 
 
-def beginning_of(payload: str, length: int) -> dict[str, Any]:
+def start_label(payload: str, length: int) -> dict[str, Any]:
     """For _log_beginning.html."""
     return {
         "beginning": masking.mask_json_prefix(payload, masked_keys(), length),
@@ -118,7 +118,7 @@ def log_context(
         "why_not": log.why_not_redeliverable(),
         "newer": WebhookLog.objects.superseding(log).newest_first().first(),
         "runs": runs[:RUNS_SHOWN],
-        "of_object": _others_of_object(request, log),
+        "for_object": _others_of_object(request, log),
         "record": record,
         "hand_offs": log.hand_offs.with_state().select_related("made_by", "revoked_by"),
         "in_list": ListPosition(log, request.GET, request.user),
@@ -145,5 +145,5 @@ def update_context(request: HttpRequest, log: WebhookLog) -> dict[str, Any]:
 def _others_of_object(request: HttpRequest, log: WebhookLog) -> list[WebhookLog]:
     if not log.object_id:
         return []
-    others = WebhookLog.objects.visible_to(request.user).of_object(log.object_id).newest_first()
+    others = WebhookLog.objects.visible_to(request.user).for_object(log.object_id).newest_first()
     return list(others.only("created_at", "state", "action", "subscription_id")[:OBJECT_LOGS])

@@ -35,13 +35,13 @@ class Page:
     logs: list[WebhookLog]
     next_cursor: str = ""
     previous_cursor: str = ""
-    looked_until: Cursor | None = None
+    searched_until: Cursor | None = None
     is_before: bool = False  # it ends where another one begins
 
     @property
-    def further_cursor(self) -> str:
+    def older_cursor(self) -> str:
         """Where to go on with a search whose time ran out."""
-        return encode_cursor(self.looked_until) if self.looked_until else ""
+        return encode_cursor(self.searched_until) if self.searched_until else ""
 
 
 @dataclass
@@ -93,11 +93,11 @@ class LogListPage:
         return with_params(self.query, sort=None).urlencode()
 
     @property
-    def first_address(self) -> str:
+    def first_url(self) -> str:
         return list_url(without_cursor(self.query))
 
     @property
-    def turned_address(self) -> str:
+    def reversed_url(self) -> str:
         """The same logs from the other end on."""
         return list_url(with_params(self.query, sort="oldest" if self.is_newest_first else None))
 
@@ -112,7 +112,7 @@ class LogListPage:
         return _values(self.query, TIME | {"q"})
 
     @property
-    def rest_of_time(self) -> list[tuple[str, str]]:
+    def time_params(self) -> list[tuple[str, str]]:
         """What stays when another time is chosen."""
         return _values(self.query, {*WebhookLogFilterSet.base_filters, "sort"} - TIME)
 
@@ -131,23 +131,23 @@ class LogListPage:
             logs,
             next_cursor=_cursor(logs, -1) if len(found.keys) > SIZE else "",
             previous_cursor=_cursor(logs, 0) if place else "",
-            looked_until=found.looked_until,
+            searched_until=found.searched_until,
         )
 
     def _page_before(self, place: Cursor) -> Page:
         found = self.finder.find(place, is_older=not self.is_newest_first, limit=SIZE + 1)
         logs = self._logs(found.keys[:SIZE][::-1])
-        has_previous = len(found.keys) > SIZE or found.looked_until
+        has_previous = len(found.keys) > SIZE or found.searched_until
         return Page(
             logs,
             next_cursor=_cursor(logs, -1),
             previous_cursor=_cursor(logs, 0) if has_previous else "",
-            looked_until=found.looked_until,
+            searched_until=found.searched_until,
             is_before=True,
         )
 
     @property
-    def looks_back(self) -> bool:
+    def searched_back(self) -> bool:
         """Whether it went from newer logs to older ones."""
         return self.is_newest_first is not self.page.is_before
 
@@ -157,11 +157,11 @@ class LogListPage:
         return bool(self.query.get("after") or self.query.get("before"))
 
     @property
-    def is_back_at_the_beginning(self) -> bool:
+    def is_back_at_newest(self) -> bool:
         """Whether what is before the place that was asked for is all that there is."""
         if self.problems or not self.query.get("before"):
             return False
-        return not self.page.previous_cursor and not self.page.looked_until
+        return not self.page.previous_cursor and not self.page.searched_until
 
     def _logs(self, keys: list[Cursor]) -> list[WebhookLog]:
         logs = WebhookLog.objects.for_list().in_bulk([key.pk for key in keys])
@@ -198,7 +198,7 @@ class LogListPage:
     def histogram(self) -> Histogram | None:
         return build_histogram(self.figures, timezone.now())
 
-    def counts_without_each(self) -> list[tuple[ActiveFilter, BoundedCount]]:
+    def counts_without_each_filter(self) -> list[tuple[ActiveFilter, BoundedCount]]:
         """For an empty list: how many logs there would be without each filter, most first; those that are none are left out."""
         others = [(one, WebhookLogFilterSet(one.rest, user=self.user)) for one in self.filter.active]
         counted = [(one, LogStats(self._finder(other.criteria)).total) for one, other in others if other.is_valid()]

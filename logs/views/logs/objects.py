@@ -26,7 +26,7 @@ from .webhook_logs import visible_log
 @permission_required("logs.view_webhooklog", raise_exception=True)
 def object_detail(request: HttpRequest, pk: str) -> HttpResponse:
     """Every log of the object that the person may see, whatever its subscription; `?this=…&that=…` compares two."""
-    logs = WebhookLog.objects.visible_to(request.user).of_object(pk)
+    logs = WebhookLog.objects.visible_to(request.user).for_object(pk)
     history = object_history(logs)
     if history is None:
         return render(request, "logs/detail/object_detail.html", {"object_id": pk}, status=404)

@@ -80,7 +80,7 @@ def _form(
 ) -> RedeliveryOverrideForm:
     """With what was typed; it is judged where the step asks for that."""
     step = request.POST.get("step", PREVIEW) if request.method == "POST" else ""
-    typed: dict[str, Any] = request.POST.dict() or {"after_try": log.retry or 0}
+    typed: dict[str, Any] = request.POST.dict() or {"expected_attempts": log.retry or 0}
     if step == EDIT and allowed.to_edit:
         if len(stored) > MAX_EVENT_BYTES:
             messages.error(request, _("The payload is too large to be edited here."))
@@ -110,10 +110,12 @@ def _send(request: HttpRequest, log: WebhookLog, form: RedeliveryOverrideForm) -
     """Where nothing is queued, the form says why, holds what was typed, and can be sent again by who has read that."""
     try:
         variant = form.variant(request.user)
-        if overrides.queue_override(log, variant, form.stored, after_try=form.cleaned_data["after_try"]):
+        if overrides.queue_override(
+            log, variant, form.stored, expected_attempts=form.cleaned_data["expected_attempts"]
+        ):
             messages.success(request, _("It is queued, and sent once. The outcome stands among the attempts."))
             return True
-        form.say_it_was_tried()
+        form.add_conflict_error()
     except RedeliveryRefused as error:
         form.add_error(None, str(error))
     return False

@@ -35,14 +35,14 @@ def redelivery_confirm(request: HttpRequest, pk: str) -> HttpResponse:
 @require_POST
 @permission_required("logs.redeliver_webhooklog", raise_exception=True)
 def redelivery_create(request: HttpRequest, pk: str) -> HttpResponse:
-    """Queue one more attempt. `after_try`: how many tries the person saw, so that a double click sends once."""
+    """Queue one more attempt. `expected_attempts`: how many tries the person saw, so that a double click sends once."""
     log = visible_log(request, pk)
-    after_try = request.POST.get("after_try", "")
+    expected_attempts = request.POST.get("expected_attempts", "")
     status = 200
     try:
         is_confirmed = request.POST.get("confirmed") == "yes"
         with transaction.atomic():  # nothing is sent without being on record
-            if log.redeliver(by=request.user, after_try=int(after_try[:9]), is_confirmed=is_confirmed):
+            if log.redeliver(by=request.user, expected_attempts=int(expected_attempts[:9]), is_confirmed=is_confirmed):
                 AuditEntry.record(request.user, AuditAction.REDELIVERED, log.pk)
     except RedeliveryRefused as error:
         if error.asks:

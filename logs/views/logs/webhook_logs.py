@@ -25,8 +25,8 @@ def webhook_log_list(request: HttpRequest, has_place: bool = True) -> HttpRespon
     if (meant := canonical_query(request.GET)) != request.GET:
         return redirect(list_url(meant))
     explorer = LogListPage(request.GET, request.user, has_place)
-    if explorer.is_back_at_the_beginning:
-        return redirect(explorer.first_address)
+    if explorer.is_back_at_newest:
+        return redirect(explorer.first_url)
     if wants_partial(request) and target_id(request) == "more" and not explorer.problems:
         context = {"explorer": explorer, "within": explorer.within, "page": explorer.page, "logs": explorer.page.logs}
         return render_part(request, "logs/list/_rows.html", context)

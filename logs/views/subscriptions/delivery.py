@@ -51,7 +51,7 @@ def subscription_verdict(request: HttpRequest, pk: str) -> HttpResponse:
     subscription = visible_subscription(request, pk)
     verdict = check_destination(subscription.url) if subscription.url else None
     if verdict and not request.user.has_perm("logs.change_subscription"):
-        verdict = verdict.without_private_addresses()
+        verdict = verdict.redacted()
     context = {"subscription": subscription, "verdict": verdict}
     return render_region(request, "subscriptions/url_check.html", "subscriptions/_url_check.html", context)
 

@@ -77,7 +77,11 @@ def _store(request: HttpRequest, form: SubscriptionForm, message: str) -> HttpRe
     messages.success(request, message)
     for warning in form.warnings:
         messages.warning(request, warning)
-    return redirect("logs:subscription_activate", form.instance.pk) if form.asks_about_kept else redirect(form.instance)
+    return (
+        redirect("logs:subscription_activate", form.instance.pk)
+        if form.needs_kept_decision
+        else redirect(form.instance)
+    )
 
 
 def _form_page(request: HttpRequest, form: SubscriptionForm) -> HttpResponse:
@@ -110,12 +114,12 @@ def subscription_activate(request: HttpRequest, pk: str) -> HttpResponse:
     if request.method != "POST":
         is_asked = subscription.keeps_events
         return _what_of_the_kept(request, subscription) if is_asked else redirect(subscription)
-    sends_kept = request.POST.get("kept") == "send"
+    send_kept = request.POST.get("kept") == "send"
     if why_not := services.activation_error(subscription):
         messages.error(request, _("It was not activated. %(reason)s") % {"reason": why_not})
         return redirect(subscription)
     try:
-        is_new = services.set_active(subscription, True, by=request.user, sends_kept=sends_kept)
+        is_new = services.set_active(subscription, True, by=request.user, send_kept=send_kept)
     except services.EventsAreKept:
         return _what_of_the_kept(request, subscription)
     if is_new:
