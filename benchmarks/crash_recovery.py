@@ -1,5 +1,6 @@
-"""What `kill -9` costs: `python -m benchmarks.crash_recovery [--kills 50]`. Workers share 50 lanes into which events come all the time;
-at random moments one of them is killed and another started. The receiver's ledger is the judge. The last line is one JSON object:
+"""What `kill -9` costs: `python -m benchmarks.crash_recovery [--kills 50]`. Workers share 50 queues that accept events
+all the time. At random moments one worker is killed and another started. The receiver's list of requests is the judge.
+The last line is one JSON object:
 lost: events that did not arrive, or are not on record as delivered · reordered: first arrivals in another order than that
 of acceptance · recorded_twice: events that are on record as received twice · duplicates: second arrivals, and of them
 after_kills: whose worker was killed between the two, after_lost_leases: whose worker could not renew its leases in time,

@@ -24,8 +24,8 @@ RECONNECT_SECONDS = 0.5
 class Heartbeat(threading.Thread):
     """`start()`, and `end()` once nothing is in flight any more: the leases are given back then.
 
-    The loop calls `loop_alive(stuck_seconds)` all the time, with the seconds for which it could record nothing. `changed` is called,
-    in this thread, when the groups that are held have changed.
+    The loop calls `loop_alive(stuck_seconds)` all the time, with the seconds for which it could record nothing. `changed` is
+    called, in this thread, when the groups that are held have changed.
     """
 
     def __init__(

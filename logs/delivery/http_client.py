@@ -136,8 +136,12 @@ class Sender:
         await self.connector.close()
 
     async def post(
-        self, url: str, payload: bytes, headers: Mapping[str, str], timeout: float | None = None
-    ) -> SendOutcome:  # noqa: ASYNC109
+        self,
+        url: str,
+        payload: bytes,
+        headers: Mapping[str, str],
+        timeout: float | None = None,  # noqa: ASYNC109
+    ) -> SendOutcome:
         """One try: `payload` goes out byte for byte. `timeout` in seconds, from the name lookup to the last byte.
 
         `headers` cannot replace those that every delivery has.

@@ -133,7 +133,7 @@ class WebhookLogQuerySet(models.QuerySet):
         return self.filter(created_at__lte=log.created_at).filter(earlier)
 
     def superseding(self, log) -> WebhookLogQuerySet:
-        """Newer events of the same object that its subscription has received (logs/delivery/superseded.py says the same in SQL)."""
+        """Newer events of the same object that its subscription has received (in SQL: logs/delivery/superseded.py)."""
         if not log.object_id:
             return self.none()
         return self.on(log.subscription_id).for_object(log.object_id).succeeded().newer_than(log)

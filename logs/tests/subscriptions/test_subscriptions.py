@@ -13,7 +13,7 @@ from logs.cotalker import objectid
 from logs.cotalker.documents import read_subscription, write_subscription
 from logs.models import AuditAction, AuditEntry, Company, Priority, State, Subscription, Trigger, WebhookLog
 from logs.stats.traffic import TrafficStats
-from logs.views.subscriptions.subscriptions import detail_page
+from logs.views.subscriptions import detail_page
 
 pytestmark = pytest.mark.django_db
 ADDRESS = "http://127.0.0.1:9000/hook"  # the tests' settings allow it

@@ -16,7 +16,7 @@ from logs.cotalker import objectid
 from logs.delivery import queue_summary
 from logs.models import Priority, State, Subscription, WebhookLog, take_position
 from logs.stats import failure_groups, overview
-from logs.views.subscriptions.subscriptions import detail_page
+from logs.views.subscriptions import detail_page
 
 from ..bulk_redeliveries import plan_logs, start_run
 from ..factories import make_company, make_subscription
