@@ -33,17 +33,20 @@ class PreferencesForm(forms.Form):
         label=gettext_lazy("Time zone"), required=False, widget=forms.Select(attrs={"class": "input"})
     )
     times = _one_of(
-        gettext_lazy("Times in lists"), [("", gettext_lazy("Ages: 3 min")), ("exact", gettext_lazy("Date and time"))]
+        gettext_lazy("Times in lists"),
+        [("", gettext_lazy("Relative (3 min ago)")), ("exact", gettext_lazy("Date and time"))],
     )
     theme = _one_of(
         gettext_lazy("Theme"),
         [
-            ("", gettext_lazy("As the system")),
+            ("", gettext_lazy("System")),
             ("light", gettext_lazy("Light")),
             ("dark", gettext_lazy("Dark")),
         ],
     )
-    density = _one_of(gettext_lazy("Rows of tables"), [("", gettext_lazy("Compact")), ("roomy", gettext_lazy("Roomy"))])
+    density = _one_of(
+        gettext_lazy("Table rows"), [("", gettext_lazy("Compact")), ("roomy", gettext_lazy("Comfortable"))]
+    )
     shortcuts = _one_of(gettext_lazy("Keyboard shortcuts"), [("", gettext_lazy("On")), ("off", gettext_lazy("Off"))])
 
     def __init__(self, data, *, browser_zone: str, **options) -> None:
@@ -57,7 +60,7 @@ class PreferencesForm(forms.Form):
 
 
 def _browsers(zone: str) -> str:
-    return _("That of the browser, %(zone)s") % {"zone": zone} if zone else _("That of the browser")
+    return _("Browser (%(zone)s)") % {"zone": zone} if zone else _("Browser")
 
 
 def _zones() -> Iterator[tuple[str, list[tuple[str, str]]]]:
@@ -81,7 +84,7 @@ def preferences(request: HttpRequest) -> HttpResponse:
     )
     if form.is_valid():
         with translation.override(form.cleaned_data["language"]):
-            messages.success(request, _("Your preferences are kept in this browser."))
+            messages.success(request, _("Preferences saved in this browser."))
         return _with_cookies(redirect("preferences"), form.cleaned_data, is_secure=request.is_secure())
     context = {"form": form, "now": timezone.now()}
     return render(request, "preferences.html", context, status=422 if form.errors else 200)

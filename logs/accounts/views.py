@@ -38,7 +38,7 @@ class OwnPasswordForm(PasswordChangeForm):
         try:
             SignInThrottle().authenticate(self.request, self.user.get_username())
         except PermissionDenied as refused:
-            raise ValidationError(_("There were too many tries. Wait a quarter of an hour.")) from refused
+            raise ValidationError(_("Too many attempts. Try again in 15 minutes.")) from refused
         password = super().clean_old_password()
         forget_attempt(self.request)
         return password
@@ -58,7 +58,7 @@ class PasswordChange(PasswordChangeView):
         answer = super().form_valid(form)
         AuditEntry.record(self.request.user, AuditAction.PASSWORD_CHANGED)
         messages.success(
-            self.request, _("Your password is changed. Other browsers in which you were signed in must sign in again.")
+            self.request, _("Your password was changed. You need to sign in again in your other browsers.")
         )
         return answer
 

@@ -74,7 +74,7 @@ class ApiTokenAdmin(CredentialAdmin):
             obj.save(update_fields=["name"])
             return
         token = credentials.create_api_token(obj, form.cleaned_data["companies"], by=request.user)
-        text = gettext("This is the token. It is shown only now: %(token)s") % {"token": token}
+        text = gettext("Copy this token now. It’s shown only once: %(token)s") % {"token": token}
         self.message_user(request, text, messages.WARNING)
 
     @admin.display(description=_("companies"))

@@ -13,6 +13,6 @@ def format_json(text: str) -> str:
     shown = format_value(mask_json(text, masked_keys()))
     if len(shown) <= MAX_SHOWN_LENGTH:
         return shown
-    return _("%(beginning)s\n… The rest is left out here; open the log on the site.") % {
+    return _("%(beginning)s\n… The rest isn’t shown here; open the log on the site.") % {
         "beginning": shown[:MAX_SHOWN_LENGTH]
     }

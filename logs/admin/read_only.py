@@ -48,7 +48,7 @@ class AttemptAdmin(ReadOnlyAdmin):
         if attempt.trigger != AttemptTrigger.VARIANT:
             return "–"
         address = reverse("logs:variant_detail", args=[attempt.log_id, attempt.number])
-        return format_html('<a href="{}">{}</a>', address, _("What was sent"))
+        return format_html('<a href="{}">{}</a>', address, _("Sent request"))
 
     @admin.display(description=_("URL"))
     def shown_url(self, attempt: Attempt) -> str:

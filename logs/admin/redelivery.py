@@ -42,13 +42,15 @@ def _plan(page: admin.ModelAdmin, request: HttpRequest, selected: QuerySet[Webho
         page.message_user(request, text, messages.ERROR)
         return None
     run = request_draft(Selection(SelectionSource.CHOSEN, ids=ids, number=len(ids)), by=request.user)
-    page.message_user(request, _("These are many: here is the plan of their re-delivery. Nothing was sent yet."))
+    page.message_user(
+        request, _("These are too many to redeliver directly, so a plan was created. Nothing has been sent yet.")
+    )
     return redirect(run)
 
 
 def _ask(page: admin.ModelAdmin, request: HttpRequest, logs: list[WebhookLog]) -> HttpResponse:
     context = page.admin_site.each_context(request) | {
-        "title": _("Re-deliver the selected logs?"),
+        "title": _("Redeliver the selected logs?"),
         "opts": page.opts,
         "media": page.media,
         "logs": [log for log in logs if not log.is_success and not log.is_due],
@@ -70,7 +72,7 @@ def _redeliver(page: admin.ModelAdmin, request: HttpRequest, logs: list[WebhookL
     page.message_user(request, text, messages.SUCCESS if queued else messages.WARNING)
     for reason, number in left_out.items():
         text = ngettext(
-            "%(number)s log is left out: %(reason)s", "%(number)s logs are left out: %(reason)s", number
+            "%(number)s log is excluded: %(reason)s", "%(number)s logs are excluded: %(reason)s", number
         ) % {"number": number, "reason": reason}
         page.message_user(request, text, messages.WARNING)
 
@@ -78,12 +80,12 @@ def _redeliver(page: admin.ModelAdmin, request: HttpRequest, logs: list[WebhookL
 def _why_not_queued(request: HttpRequest, log: WebhookLog) -> str:
     """Queue one more attempt; "" where that was done, else the reason."""
     if log.is_success:
-        return _("It was received.")
+        return _("It was delivered.")
     expected_attempts = request.POST.get(
         f"after_try_{log.pk}", ""
     )  # as the person saw it, so that a double click sends once
     if not expected_attempts.isdecimal():
-        return _("It was not on the page that asked.")
+        return _("It was not on the confirmation page.")
     try:
         with transaction.atomic():  # nothing is sent without being on record
             is_queued = log.redeliver(by=request.user, expected_attempts=int(expected_attempts[:9]))
@@ -92,5 +94,5 @@ def _why_not_queued(request: HttpRequest, log: WebhookLog) -> str:
     except RedeliveryRefused as error:
         return str(error)
     if not is_queued:
-        return _("It is queued already, or was tried in the meantime.")
+        return _("It is already queued, or another attempt was made in the meantime.")
     return ""

@@ -49,7 +49,9 @@ class SubscriptionAdminForm(forms.ModelForm):
         is_active = self.cleaned_data["is_active"]
         if is_active and self.instance.pk and self.instance.keeps_events:
             raise ValidationError(
-                gettext("Events are kept for it. Activate it on its page, which asks what becomes of them."),
+                gettext(
+                    "This subscription has kept events. Activate it on its page, where you decide what to do with them."
+                ),
                 code="kept",
             )
         return is_active
@@ -114,7 +116,7 @@ class SubscriptionAdmin(VisibleAdmin):
             AuditEntry.record(request.user, AuditAction.SUBSCRIPTION_CREATED, obj.pk)
             AuditEntry.record(request.user, AuditAction.SECRET_CHANGED, obj.pk)
             self.message_user(
-                request, gettext("A signing secret was made. It can be revealed on the subscription's page.")
+                request, gettext("A signing secret was created. You can reveal it on the subscription’s page.")
             )
         elif changed := form.changed_data:
             obj.edited_fields = Subscription.objects.select_for_update().get(pk=obj.pk).edited_fields

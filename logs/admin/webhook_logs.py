@@ -42,7 +42,7 @@ class WebhookLogAdmin(VisibleAdmin, ReadOnlyAdmin):
     list_filter = ["state", "cause", EventTypeFilter]
     list_select_related = ["subscription"]
     search_fields = ["id", "object_id"]
-    search_help_text = _("The whole id of a log or of its object")
+    search_help_text = _("Full id of a log or its object")
     ordering = ["-created_at", "-id"]
     raw_id_fields = ["subscription", "requested_by"]
     actions = ["redeliver_selected"]
@@ -85,7 +85,7 @@ class WebhookLogAdmin(VisibleAdmin, ReadOnlyAdmin):
     def has_redeliver_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("logs.redeliver_webhooklog")
 
-    @admin.action(description=_("Re-deliver selected"), permissions=["redeliver"])
+    @admin.action(description=_("Redeliver selected"), permissions=["redeliver"])
     def redeliver_selected(self, request: HttpRequest, queryset: QuerySet[WebhookLog]) -> HttpResponse | None:
         return redelivery.redeliver_selected(self, request, queryset)
 
@@ -112,4 +112,8 @@ class WebhookLogAdmin(VisibleAdmin, ReadOnlyAdmin):
     @admin.display(description=_("payload"))
     def shown_payload(self, log: WebhookLog) -> str:
         event = Payload.objects.filter(pk=log.pk).values_list("event", flat=True).first()
-        return format_html('<pre tabindex="0">{}</pre>', format_json(event)) if event else str(_("It has expired."))
+        return (
+            format_html('<pre tabindex="0">{}</pre>', format_json(event))
+            if event
+            else str(_("The payload has expired."))
+        )

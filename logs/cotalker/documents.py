@@ -129,7 +129,7 @@ def read_log(data: bytes) -> LogDocument:
     value, data, is_tidied = _read_imported(data)
     if any(mask in data for mask in _MASKS):
         raise InvalidDocument(
-            _("it holds masked values (%(mask)s); export it with --unmasked to import it again") % {"mask": MASK}
+            _("contains masked values (%(mask)s); export it with --unmasked to import it again") % {"mask": MASK}
         )
     slices = _slices_of(data.decode())
     log = LogDocument(

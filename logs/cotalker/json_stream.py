@@ -135,7 +135,7 @@ def _gunzipped(packed: bytes, source: Iterator[bytes]) -> Iterator[bytes]:
             seen += before - len(packed)
         packed = next(source, b"")
     if is_inside:
-        raise UnreadableFile(_("the gzip data breaks off; the file is incomplete"))
+        raise UnreadableFile(_("the gzip data ends early; the file is incomplete"))
 
 
 class _Splitter:

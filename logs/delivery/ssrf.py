@@ -119,7 +119,8 @@ class DestinationFilter:
         if any(form in METADATA for form in (*forms, *_translated(address))):
             raise DestinationBlocked(
                 f"{text} is a cloud metadata address",
-                _("%(address)s hands out a cloud machine's credentials; it is never allowed.") % {"address": text},
+                _("%(address)s is a cloud metadata address, which exposes credentials. It is never allowed.")
+                % {"address": text},
             )
         target = getattr(address, "ipv4_mapped", None) or address
         if any(network.holds(one, port) for network in self.allowed for one in (address, target)):
@@ -127,7 +128,10 @@ class DestinationFilter:
         if not all(_is_public(form) for form in forms):
             raise DestinationBlocked(
                 f"{text} is not a public address",
-                _("%(address)s is not a public address; the setting DELIVERY_ALLOWED_NETWORKS can open it.")
+                _(
+                    "%(address)s is not a public address. To allow it, add its network to the setting "
+                    "DELIVERY_ALLOWED_NETWORKS."
+                )
                 % {"address": text},
             )
 
@@ -192,11 +196,11 @@ def host_and_port(url: str) -> tuple[str, int]:
     except ValueError as error:
         raise DestinationBlocked("not a URL", _("This is not a URL.")) from error
     if parts.scheme not in ("http", "https"):
-        raise DestinationBlocked("neither http nor https", _("Only http and https are sent to."))
+        raise DestinationBlocked("neither http nor https", _("Only http and https are allowed."))
     if not host:
         raise DestinationBlocked("the URL has no host", _("This URL has no host."))
     if not port:
-        raise DestinationBlocked("nothing listens at port 0", _("Ports are numbered from 1 to 65535."))
+        raise DestinationBlocked("nothing listens at port 0", _("The port must be between 1 and 65535."))
     return host, port
 
 

@@ -38,7 +38,7 @@ class UrlCheck:
         """For those who are not to learn how the network inside is laid out."""
         public = tuple(address for address in self.addresses if _is_public(address))
         hides_one = self.answer == CheckResult.REFUSED and public != self.addresses
-        reason = _("Its name leads to an address that is not public.") if hides_one else self.reason
+        reason = _("The host name resolves to an address that is not public.") if hides_one else self.reason
         return replace(self, addresses=public, reason=reason)
 
 
@@ -59,7 +59,7 @@ def check_destination(url: str) -> UrlCheck:
     except OSError:
         return UrlCheck(CheckResult.NO_SUCH_NAME)
     except ValueError:
-        return UrlCheck(CheckResult.REFUSED, reason=_("No name server can have this name."))
+        return UrlCheck(CheckResult.REFUSED, reason=_("This host name is not valid in DNS."))
     return UrlCheck(CheckResult.ALLOWED, addresses)
 
 

@@ -11,9 +11,9 @@ from django.utils.translation import gettext_lazy as _
 
 class ReasonForm(forms.Form):
     reason = forms.CharField(
-        label=_("Why?"),
+        label=_("Reason"),
         max_length=200,
-        help_text=_("It goes on record, with your name."),
+        help_text=_("Logged in the activity with your name."),
         widget=forms.TextInput(attrs={"class": "input", "autocomplete": "off"}),
     )
 

@@ -23,23 +23,23 @@ class BulkChoicesForm(forms.Form):
     """`RunChoicesForm(request.POST, run=run)`; unbound, it is as the page begins. Ask `is_valid()` before `choices`."""
 
     lane = forms.MultipleChoiceField(label=_("Subscriptions"), required=False)
-    stale_choice = forms.ChoiceField(label=_("Stale logs"), required=False, choices=SupersededPolicy.choices)
-    sends_received = forms.BooleanField(label=_("Received logs"), required=False)
+    stale_choice = forms.ChoiceField(label=_("Superseded logs"), required=False, choices=SupersededPolicy.choices)
+    sends_received = forms.BooleanField(label=_("Delivered logs"), required=False)
     canary = forms.ChoiceField(label=_("Canary"), choices=RolloutPolicy.choices, initial=RolloutPolicy.STEPS)
-    tries = forms.TypedChoiceField(label=_("Tries of each log"), coerce=int, initial=1)
+    tries = forms.TypedChoiceField(label=_("Attempts per log"), coerce=int, initial=1)
     rate = forms.IntegerField(
-        label=_("At most in a second"),
+        label=_("Max rate (logs/s)"),
         required=False,
         min_value=1,
         max_value=MAX_RATE,
-        help_text=_("Empty: as fast as each receiver answers."),
+        help_text=_("Leave empty to send as fast as each receiver answers."),
     )
     failure_percent = forms.IntegerField(
-        label=_("Pause above, in percent"),
+        label=_("Pause when failures exceed (%)"),
         min_value=0,
         max_value=100,
         initial=FAILURE_PERCENT,
-        help_text=_("Of the last 50 logs, so many may fail. In the canary none may."),
+        help_text=_("Measured over the last 50 logs. Any canary failure also pauses the bulk redelivery."),
     )
 
     def __init__(self, data: Any = None, *, run: Run) -> None:
@@ -72,9 +72,9 @@ class BulkStartForm(BulkChoicesForm):
     """`number`: how many logs the person saw that it sends. `typed`: the same once more, where they are many."""
 
     reason = forms.CharField(
-        label=_("Why is this sent again?"),
+        label=_("Reason for this redelivery"),
         max_length=200,
-        help_text=_("For the record: it stands in the list of runs and in the ledger, with your name."),
+        help_text=_("Shown with your name in the list of bulk redeliveries and in the results."),
         widget=forms.TextInput(attrs={"class": "input", "autocomplete": "off"}),
     )
     number = forms.IntegerField()
@@ -85,22 +85,20 @@ class BulkStartForm(BulkChoicesForm):
         if not self.is_valid():
             return False
         if not plan.total:
-            self.add_error(None, gettext("Nothing was started: with these choices nothing would be sent."))
+            self.add_error(None, gettext("Nothing was started: with these choices, there is nothing to send."))
         elif plan.total != self.cleaned_data["number"]:
-            self.add_error(None, gettext("Nothing was started: the numbers have changed. Look at them once more."))
+            self.add_error(None, gettext("Nothing was started: the numbers have changed. Check them again."))
         elif plan.total > CONFIRM_ABOVE and _BETWEEN_DIGITS.sub("", self.cleaned_data["typed"]) != str(plan.total):
-            self.add_error(
-                "typed", gettext("Type the number of logs that are sent: %(number)s.") % {"number": plan.total}
-            )
+            self.add_error("typed", gettext("Type the number of logs to send: %(number)s.") % {"number": plan.total})
         return not self.errors
 
 
 def _tries(number: int) -> str:
     if number == 1:
-        return gettext("one try")
+        return gettext("one attempt")
     text = ngettext(
-        "a round: up to %(number)s try, %(seconds)s s apart",
-        "a round: up to %(number)s tries, %(seconds)s s apart",
+        "up to %(number)s attempt, %(seconds)s s apart",
+        "up to %(number)s attempts, %(seconds)s s apart",
         number,
     )
     return text % {"number": number, "seconds": f"{settings.DELIVERY_RETRY_DELAY:g}"}

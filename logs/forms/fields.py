@@ -33,7 +33,9 @@ def check_url(url: str, *, shows_inside: bool = True) -> UrlCheck:
         verdict = verdict.redacted()
     if verdict.answer == CheckResult.REFUSED:
         reason = {"reason": verdict.reason}
-        raise ValidationError(gettext("It would be refused: %(reason)s"), params=reason, code="blocked")
+        raise ValidationError(
+            gettext("Deliveries to this URL would be blocked: %(reason)s"), params=reason, code="blocked"
+        )
     return verdict
 
 
@@ -59,7 +61,7 @@ class HeadersField(forms.CharField):
     def __init__(self, **options: Any) -> None:
         # Stripped, the lines would be counted wrongly.
         super().__init__(required=False, strip=False, label=_("Request headers"), **options)
-        self.help_text = _("One in a line, as Name: value. A stored value is not shown; left as dots, it is kept.")
+        self.help_text = _("One per line: Name: value. Dots mean a saved value is kept.")
 
     def show(self, subscription: Subscription) -> None:
         """Its headers, by their names. Those that no key opens stay as they are as long as none are written."""
@@ -67,7 +69,7 @@ class HeadersField(forms.CharField):
             self.stored = subscription.headers
         except SecretDecryptionError:
             self.help_text = gettext(
-                "The stored ones cannot be read with the keys in SECRETS_KEYS. What is written here takes their place."
+                "The saved headers cannot be read with the keys in SECRETS_KEYS. Headers you enter here replace them."
             )
         self.initial = request_headers.masked_lines(self.stored)
 

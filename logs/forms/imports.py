@@ -20,11 +20,11 @@ class ImportForm(forms.Form):
     """`ImportForm(request.POST, request.FILES, user=request.user)`: the file, and what it holds."""
 
     kind = forms.ChoiceField(
-        label=_("What is in the file?"),
+        label=_("File contents"),
         choices=ImportKind.choices,
         initial=ImportKind.LOGS,
         error_messages=dict.fromkeys(
-            ["required", "invalid_choice"], _("Say what is in the file: logs or subscriptions.")
+            ["required", "invalid_choice"], _("Choose what the file contains: logs or subscriptions.")
         ),
     )
     file = forms.FileField(
@@ -43,7 +43,7 @@ class ImportForm(forms.Form):
         kind = self.cleaned_data["kind"]
         if kind == ImportKind.SUBSCRIPTIONS and not self.may_import_subscriptions:
             raise ValidationError(
-                gettext("Your role may not import subscriptions; an administrator's may."), code="forbidden"
+                gettext("Your role can’t import subscriptions. Only administrators can."), code="forbidden"
             )
         return kind
 
@@ -52,7 +52,7 @@ class ImportForm(forms.Form):
         if file.size > settings.UPLOAD_LIMIT:
             raise ValidationError(
                 gettext(
-                    "The file is larger than %(limit)s, the limit of uploads. Compress it with gzip, or cut it in two."
+                    "The file is larger than the upload limit of %(limit)s. Compress it with gzip, or split it in two."
                 ),
                 params={"limit": self.limit},
                 code="too_large",
@@ -76,10 +76,10 @@ class _Place(forms.Form):
 class ImportListForm(_Place):
     """`?before=7`: the imports that were uploaded before number 7."""
 
-    before = forms.IntegerField(label=_("Place in the list"), required=False, min_value=1, max_value=MAX_ID)
+    before = forms.IntegerField(label=_("Page"), required=False, min_value=1, max_value=MAX_ID)
 
 
 class RejectedListForm(_Place):
     """`?after=50`: the refused documents that come after the file's 50th document."""
 
-    after = forms.IntegerField(label=_("Place in the list"), required=False, min_value=1, max_value=MAX_ID)
+    after = forms.IntegerField(label=_("Page"), required=False, min_value=1, max_value=MAX_ID)

@@ -30,7 +30,7 @@ class FailureFilterForm(forms.Form):
     )
     cause = forms.MultipleChoiceField(label=_("Cause"), required=False, choices=Cause.choices)
     sort = forms.ChoiceField(
-        label=_("Order"), required=False, choices=[("last", _("Last seen first")), ("most", _("Most logs first"))]
+        label=_("Order"), required=False, choices=[("last", _("Most recent first")), ("most", _("Most logs first"))]
     )
     all = forms.ChoiceField(label=_("All"), required=False, choices=[("1", "1")])
 

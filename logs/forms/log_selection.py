@@ -43,7 +43,7 @@ class SelectionForm(forms.Form):
         required=False,
         widget=forms.Textarea(attrs={"class": "input", "rows": 10, "autocomplete": "off", "spellcheck": "false"}),
     )
-    file = forms.FileField(label=_("Or a file with them"), required=False, allow_empty_file=True)
+    file = forms.FileField(label=_("Or a file that contains them"), required=False, allow_empty_file=True)
     run = forms.ModelChoiceField(Run.objects.none(), required=False)
 
     def __init__(self, *args: Any, user, **kwargs: Any) -> None:
@@ -65,7 +65,7 @@ class SelectionForm(forms.Form):
         if "query" not in self.data:
             raise ValidationError(gettext("The filter is missing. Load the page again."))
         if self.data.get("since") == "":
-            raise ValidationError(gettext("Say since when."))
+            raise ValidationError(gettext("Enter a start time."))
         found = WebhookLogFilterSet(self.asked, user=self.user)
         if found.problems:
             raise ValidationError([f"{label}: {error}" for label, errors in found.problems.items() for error in errors])
@@ -75,7 +75,7 @@ class SelectionForm(forms.Form):
             raise ValidationError(gettext("No log matches the filter."))
         query = freeze_query(self.asked, found.criteria)
         if len(query) > MAX_QUERY_LENGTH:
-            raise ValidationError(gettext("The filter is too long to be kept with the plan. Choose fewer values."))
+            raise ValidationError(gettext("The filter is too long to save with the plan. Choose fewer values."))
         is_known = (
             _at_most(number) <= (QUICK_PLAN_LIMIT if found.criteria.uses_dimensions_only else QUICK_SEARCH_SECONDS)
             and figures.is_exact
@@ -83,23 +83,23 @@ class SelectionForm(forms.Form):
         return Selection(SelectionSource.FILTER, query=query, number=number if is_known else None)
 
     def _chosen(self) -> Selection:
-        return self._of_ids(SelectionSource.CHOSEN, self.data.getlist("log"), gettext("No log is ticked."))
+        return self._of_ids(SelectionSource.CHOSEN, self.data.getlist("log"), gettext("No logs are selected."))
 
     def _listed(self) -> Selection:
         texts = [self.cleaned_data["ids"], _text_of(self.cleaned_data["file"])]
         ids = [one for text in texts for one in extract_ids(text)]
-        nothing = gettext("There is no id in it. A log’s id has 24 characters: digits, and letters from a to f.")
+        nothing = gettext("No ids found. A log’s id has 24 characters: digits and the letters a to f.")
         if not any(texts):
-            nothing = gettext("Paste the ids of logs, or choose a file with them.")
+            nothing = gettext("Paste log ids, or choose a file that contains them.")
         return self._of_ids(SelectionSource.IDS, ids, nothing)
 
     def _still_failing(self) -> Selection:
         run = self.cleaned_data["run"]
         if run is None:
-            raise ValidationError(gettext("The run is missing. Load the page again."))
+            raise ValidationError(gettext("The bulk redelivery is missing. Load the page again."))
         number = entries_still_failing(run).order_by()[: QUICK_PLAN_LIMIT + 1].count()
         if not number:
-            raise ValidationError(gettext("Everything that it sent has been received by now."))
+            raise ValidationError(gettext("No log of this bulk redelivery is still failing."))
         return Selection(SelectionSource.STILL_FAILING, parent=run, number=number)
 
     def _of_ids(self, source: SelectionSource, ids: Sequence[str], nothing: str) -> Selection:
@@ -134,7 +134,9 @@ class SelectionForm(forms.Form):
 
 def _at_most(number: int) -> int:
     if number > MAX_SELECTED:
-        text = gettext("These are %(number)s logs; a plan takes at most %(most)s. Choose a shorter time, or fewer.")
+        text = gettext(
+            "You selected %(number)s logs; a plan can have at most %(most)s. Choose a shorter time range or fewer logs."
+        )
         raise ValidationError(text % {"number": _grouped(number), "most": _grouped(MAX_SELECTED)})
     return number
 
@@ -149,7 +151,7 @@ def _text_of(file: UploadedFile | None) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        text = gettext("Line %(line)s of the file is not text in UTF-8. Save it as plain text, CSV or JSON.")
+        text = gettext("Line %(line)s of the file is not UTF-8 text. Save it as plain text, CSV or JSON.")
         raise ValidationError(text % {"line": _grouped(line)}) from error
 
 

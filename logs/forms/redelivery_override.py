@@ -60,9 +60,9 @@ class RedeliveryOverrideForm(ReasonForm):
         self.stored = stored
         self.shows_inside = shows_inside
         self.verdict: UrlCheck | None = None
-        self.fields["url"].help_text = gettext("Where this one try goes. Empty: to the subscription's, %(url)s") % {
-            "url": mask_url(log.subscription.url, masked_keys())
-        }
+        self.fields["url"].help_text = gettext(
+            "Destination of this attempt only. Leave empty to use the subscription’s URL, %(url)s"
+        ) % {"url": mask_url(log.subscription.url, masked_keys())}
         if not allowed.to_send_elsewhere:
             del self.fields["url"]
         if not (allowed.to_edit and has_editor):
@@ -77,7 +77,10 @@ class RedeliveryOverrideForm(ReasonForm):
         """What a person should know though nothing is wrong with the form."""
         if self.verdict is None or self.verdict.answer == CheckResult.ALLOWED:
             return ""
-        return gettext("The name in the URL cannot be resolved now. The try fails unless it can be when it is made.")
+        return gettext(
+            "The host name in the URL can’t be resolved now. The attempt will fail unless it can be "
+            "resolved when it is sent."
+        )
 
     def clean_url(self) -> str:
         url = self.cleaned_data["url"]
@@ -90,7 +93,9 @@ class RedeliveryOverrideForm(ReasonForm):
         """The edited event; None where it says the same as the stored one, which is sent as it is then."""
         text = self.cleaned_data["event"].replace("\r\n", "\n")
         if len(text.encode()) > MAX_EVENT_BYTES:
-            raise ValidationError(gettext("It is larger than %(limit)s MiB.") % {"limit": MAX_EVENT_BYTES // 1024**2})
+            raise ValidationError(
+                gettext("The payload is larger than %(limit)s MiB.") % {"limit": MAX_EVENT_BYTES // 1024**2}
+            )
         try:
             event = strict_json.strict_loads(text)
         except strict_json.NotStrictJSON as error:
@@ -107,7 +112,7 @@ class RedeliveryOverrideForm(ReasonForm):
         if reason := redelivery_error(self.log):
             raise ValidationError(reason)
         if not self.errors and not data.get("url") and data.get("event") is None:
-            raise ValidationError(gettext("Nothing is different yet: give another URL, or edit the payload."))
+            raise ValidationError(gettext("There are no changes yet: enter another URL or edit the payload."))
         return data
 
     def add_conflict_error(self) -> None:
@@ -115,7 +120,8 @@ class RedeliveryOverrideForm(ReasonForm):
         self.log.refresh_from_db(fields=["retry"])
         self.data = {**self.data, "expected_attempts": self.log.retry or 0}
         self.add_error(
-            None, gettext("Nothing was queued: the log was tried meanwhile. Look at it before you send this.")
+            None,
+            gettext("Nothing was queued: another attempt was made in the meantime. Check it before you send this."),
         )
 
     def variant(self, user) -> Variant:

@@ -22,7 +22,7 @@ class RetentionForm(forms.ModelForm):
         super().__init__(*arguments, **options)
         for name, days in SUGGESTED_DAYS.items():
             field = self.fields[name]
-            field.help_text = _("Empty: for ever. %(days)s are suggested.") % {"days": days}
+            field.help_text = _("Leave empty to keep forever. Suggested: %(days)s.") % {"days": days}
             field.widget.attrs |= {"class": "input", "placeholder": days, "inputmode": "numeric"}
 
     def clean(self) -> dict[str, Any]:

@@ -44,7 +44,7 @@ class SavedViewForm(forms.ModelForm):
         others = SavedView.objects.filter(owner=self.instance.owner).exclude(pk=self.instance.pk)
         self.namesake = others.alias(lower=Lower("name")).filter(lower=Lower(Value(name))).first()
         if self.namesake:
-            raise forms.ValidationError(_("There is a view of this name already."))
+            raise forms.ValidationError(_("A view with this name already exists."))
         return name
 
     def clean_query(self) -> str:
@@ -53,7 +53,7 @@ class SavedViewForm(forms.ModelForm):
     def clean(self) -> dict:
         if self.is_new and SavedView.objects.filter(owner=self.user).count() >= MAX_VIEWS:
             raise forms.ValidationError(
-                _("You have %(number)s views, and no more can be kept. Delete one first."),
+                _("You already have %(number)s views, the maximum. Delete one first."),
                 params={"number": MAX_VIEWS},
             )
         return self.cleaned_data

@@ -14,19 +14,19 @@ class ShareLinkForm(forms.ModelForm):
     """`HandOffForm(data, user=request.user)`; HandOff.make takes what is clean. Who may not see payloads cannot share one."""
 
     days = forms.TypedChoiceField(
-        label=_("How long does the link hold?"), choices=EXPIRY_DAYS, coerce=int, initial=7, widget=forms.RadioSelect
+        label=_("Link expires after"), choices=EXPIRY_DAYS, coerce=int, initial=7, widget=forms.RadioSelect
     )
 
     class Meta:
         model = HandOff
         fields = ["note", "includes_payload"]
         labels = {
-            "note": _("Note to the receiver’s team"),
-            "includes_payload": _("Show the payload; what is masked stays masked"),
+            "note": _("Note for the receiver’s team"),
+            "includes_payload": _("Include the payload (masked values stay masked)"),
         }
         help_texts = {
-            "note": _("It stands on top of their page. May be empty."),
-            "includes_payload": _("It may hold personal data, and whoever has the link can read it."),
+            "note": _("Shown at the top of their page (optional)."),
+            "includes_payload": _("It may contain personal data, and anyone with the link can read it."),
         }
         widgets = {"note": forms.Textarea(attrs={"rows": 3, "class": "input"})}
 

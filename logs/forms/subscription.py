@@ -55,7 +55,7 @@ class SubscriptionForm(forms.ModelForm):
     own_secret = forms.CharField(
         label=_("Your secret"),
         required=False,
-        help_text=_("whsec_ and then 24 to 64 bytes in base64."),
+        help_text=_("whsec_ followed by 24 to 64 bytes in base64."),
         widget=SecretInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
     headers = HeadersField()
@@ -75,9 +75,9 @@ class SubscriptionForm(forms.ModelForm):
             "url": forms.TextInput(attrs={"inputmode": "url", "autocomplete": "off"}),
         }
         help_texts = {
-            "context_task_group": _("The id of a task group; empty: tasks of all groups."),
-            "context_survey": _("The id of a survey; empty: all surveys."),
-            "context_group": _("The id of a group; empty: all groups."),
+            "context_task_group": _("The id of a task group. Leave empty for tasks of all groups."),
+            "context_survey": _("The id of a survey. Leave empty for all surveys."),
+            "context_group": _("The id of a group. Leave empty for all groups."),
         }
 
     def __init__(self, data=None, *, user, instance: Subscription | None = None) -> None:
@@ -94,14 +94,14 @@ class SubscriptionForm(forms.ModelForm):
         if self.is_code_open:
             self.fields["code"].required = False
             self.fields["code"].help_text = _(
-                "Made from the name where it is left empty. It cannot be changed once saved."
+                "Leave empty to derive it from the name. It cannot be changed once saved."
             )
         else:
             del self.fields["code"]
         self.fields["url"].required = True
         self.fields["trigger"].choices = trigger_choices(self.instance)  # type: ignore[attr-defined]
         self.fields["timeout"].help_text = gettext(
-            "Seconds until a try is given up, 1 to %(most)s. Empty: %(default)g, as for all."
+            "Seconds before an attempt times out, 1 to %(most)s. Leave empty for the default, %(default)g."
         ) % {"most": MAX_TIMEOUT_SECONDS, "default": settings.DELIVERY_TIMEOUT}
         self._offer_secrets()
         self.fields["headers"].show(self.instance)  # type: ignore[attr-defined]
@@ -136,7 +136,9 @@ class SubscriptionForm(forms.ModelForm):
         self.meanwhile = [
             ConflictingChange(name, str(self.fields[name].label), display_value(stored, name)) for name in changed
         ]
-        self.add_error(None, gettext("Somebody changed this subscription while you edited it. Nothing was saved yet."))
+        self.add_error(
+            None, gettext("Someone changed this subscription while you were editing it. Nothing has been saved yet.")
+        )
         untouched = {name for name in changed if typed.get(name) == opened[name]}
         if not request_headers.has_values(self.data.get("headers", "")):
             untouched.add("headers")
@@ -168,14 +170,14 @@ class SubscriptionForm(forms.ModelForm):
     def _offer_secrets(self) -> None:
         if self.instance.encrypted_secret:
             offered = [
-                (KEEP, _("Keep the present one")),
-                (GENERATE, _("Replace it by a generated one")),
-                (OWN, _("Replace it by one of your own")),
-                (NONE, _("Remove it: nothing is signed")),
+                (KEEP, _("Keep the current one")),
+                (GENERATE, _("Replace it with a generated one")),
+                (OWN, _("Replace it with your own")),
+                (NONE, _("Remove it: requests are not signed")),
             ]
         else:
-            offered = [(GENERATE, _("Generate one")), (OWN, _("Give your own"))]
-            offered.insert(len(offered) if self.is_new else 0, (NONE, _("None: nothing is signed")))
+            offered = [(GENERATE, _("Generate one")), (OWN, _("Enter your own"))]
+            offered.insert(len(offered) if self.is_new else 0, (NONE, _("None: requests are not signed")))
         self.fields["secret_choice"].choices = offered  # type: ignore[attr-defined]
         self.fields["secret_choice"].initial = offered[0][0]
 
@@ -193,7 +195,9 @@ class SubscriptionForm(forms.ModelForm):
         if url == self.initial.get("url"):
             return url  # it is on the subscription's page, if it is refused; other fields can still be edited
         if check_url(url).answer != CheckResult.ALLOWED:
-            self.warnings.append(gettext("The name in the URL cannot be resolved now. Deliveries fail until it can."))
+            self.warnings.append(
+                gettext("The host name in the URL does not resolve right now. Deliveries will fail until it does.")
+            )
         return url
 
     def clean(self) -> dict[str, Any]:
@@ -218,7 +222,7 @@ class SubscriptionForm(forms.ModelForm):
         try:
             signing.validate_secret(secret)
         except ValueError:
-            self.add_error("own_secret", gettext("A signing secret is whsec_ and then 24 to 64 bytes in base64."))
+            self.add_error("own_secret", gettext("A signing secret is whsec_ followed by 24 to 64 bytes in base64."))
 
     def _settle_code(self, data: dict[str, Any]) -> None:
         company = data.get("company") or (None if "company" in self.fields else self.instance.company)

@@ -43,7 +43,9 @@ def _create(form: SubscriptionForm, by) -> bool:
 def _change(form: SubscriptionForm, by) -> bool:
     stored = Subscription.objects.select_for_update().get(pk=form.instance.pk)
     if stored.is_placeholder != form.instance.is_placeholder:
-        form.add_error(None, _("The subscription was imported while you edited it. Open the page again to see it."))
+        form.add_error(
+            None, _("The subscription was imported while you were editing it. Open the page again to see it.")
+        )
         return False
     if form.has_conflict(stored):
         return False

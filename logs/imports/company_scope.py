@@ -36,4 +36,4 @@ class ImportScope:
     def check(self, company: str, path: str = "/company") -> None:
         """Raises BadDocument where the company is out of reach."""
         if not self.has(company):
-            raise InvalidDocument(_("you do not belong to its company"), path)
+            raise InvalidDocument(_("you do not belong to this company"), path)

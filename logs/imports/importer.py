@@ -132,8 +132,8 @@ class Importer:
                 yield piece, document
         except FileTooLarge:
             self.summary.error = _(
-                "it holds more than %(limit)s, the limit of an import; "
-                "the last document that was read is number %(number)s, on line %(line)s"
+                "it contains more than %(limit)s, the limit for an import; the last document read was "
+                "number %(number)s, on line %(line)s"
             ) % {"limit": filesizeformat(self.limit or 0), "number": last.number, "line": last.line}
         except UnreadableFile as error:
             self.summary.error = str(error)

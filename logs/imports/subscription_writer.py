@@ -92,6 +92,6 @@ def _hold(subscription: Subscription, reach: ImportScope) -> list[str]:
     if subscription.held_at is not None:
         return []
     subscription.held_at, subscription.held_log, subscription.held_error = timezone.now(), "", ""
-    why = _("an import activated the subscription while events were kept for it")
+    why = _("an import activated the subscription while it had kept events")
     AuditEntry.record(reach.user, AuditAction.HELD, subscription.pk, why)
     return ["held_at", "held_log", "held_error"]

@@ -73,7 +73,7 @@ def run_import(import_id: int, should_stop: Callable[[], bool] = lambda: False) 
         if not (
             isinstance(fault, Error) and (should_stop() or is_connection_lost(fault))
         ):  # what is not its own fault is tried again
-            _finish(upload, _("an unexpected fault; the worker's log tells more"))
+            _finish(upload, _("an unexpected error; see the worker’s log for details"))
         raise
     else:
         _finish(upload, error)
@@ -105,7 +105,7 @@ def _begin(import_id: int) -> Import | None:
     if upload.fruitless > MAX_FRUITLESS_RUNS:
         _finish(
             upload,
-            _("the worker ended %(number)s times while it read the same documents") % {"number": MAX_FRUITLESS_RUNS},
+            _("the worker stopped %(number)s times while reading the same documents") % {"number": MAX_FRUITLESS_RUNS},
         )
         return None
     return upload

@@ -72,7 +72,7 @@ def send_test_event(subscription: Subscription, *, by, detail: str = "") -> str:
     with transaction.atomic():
         log = enqueue_test_event(event, subscription.pk)
         if log is None:
-            raise TestEventNotAllowed(_("The subscription was changed at this moment. Load the page again."))
+            raise TestEventNotAllowed(_("The subscription changed in the meantime. Reload the page."))
         AuditEntry.record(by, AuditAction.TEST_SENT, subscription.pk, " · ".join(filter(None, [log, detail])))
     return log
 
@@ -80,11 +80,14 @@ def send_test_event(subscription: Subscription, *, by, detail: str = "") -> str:
 def test_event_error(subscription: Subscription) -> str:
     """The reason why it gets no test event now, "" where it does."""
     if subscription.is_placeholder:
-        return _("Logs named this subscription, but it was not imported yet. Import it, or edit it to say what it is.")
+        return _(
+            "Logs refer to this subscription, but it has not been imported yet. Import it, or edit "
+            "it to add its details."
+        )
     if not subscription.is_trigger_known:
-        return _("cotadmin does not know its trigger, and has no test event for it.")
+        return _("cotadmin does not know this trigger, so it has no test event for it.")
     if not subscription.url:
-        return _("It has no URL. Give it one first.")
+        return _("This subscription has no URL. Add one first.")
     if not subscription.is_active:
-        return _("It is not active. Activate it first.")
+        return _("This subscription is inactive. Activate it first.")
     return ""

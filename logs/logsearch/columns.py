@@ -13,8 +13,8 @@ LIST_COLUMNS = {
     "subscription": _("Subscription"),
     "status": _("Status"),
     "cause": _("Cause and response"),
-    "tries": _("Tries"),
-    "took": _("Took"),
+    "tries": _("Attempts"),
+    "took": _("Duration"),
     "id": _("Log id"),
 }
 DEFAULT_COLUMNS = ("age", "event", "subscription", "status", "cause", "tries")

@@ -76,7 +76,11 @@ class CompiledQuery:
         for value in term.values:
             found = [one.pk for one in self._known if _is_named(value, texts(one))]
             if not found:
-                message = _("No subscription is called so.") if term.name == "sub" else _("No company is called so.")
+                message = (
+                    _("No subscription matches this value.")
+                    if term.name == "sub"
+                    else _("No company matches this value.")
+                )
                 self.problems.append(ParseError(term.start, term.end, f"{value[:60]}: {message}"))
             ids += found
         self._add_kind(term, Q(subscription__in=ids))

@@ -153,12 +153,12 @@ def _fixed() -> dict[str, list[ValueCompletion]]:
         "type": types,
         "action": [ValueCompletion(name, str(words)) for name, words in ACTIONS.items()],
         "result": [ValueCompletion("success", _("Delivered")), ValueCompletion("failed", _("Failed"))],
-        "test": [ValueCompletion("yes", _("Test events alone")), ValueCompletion("no", _("No test events"))],
+        "test": [ValueCompletion("yes", _("Only test events")), ValueCompletion("no", _("No test events"))],
         "duration": [
             ValueCompletion(">1s", _("More than a second")),
             ValueCompletion(">10s", _("More than 10 seconds")),
             ValueCompletion("<100ms", _("Less than 100 milliseconds")),
-            ValueCompletion("1s..5s", _("From one second to five")),
+            ValueCompletion("1s..5s", _("1 to 5 seconds")),
         ],
-        "tries": [ValueCompletion(">1", _("More than once")), ValueCompletion("3", _("Three times"))],
+        "tries": [ValueCompletion(">1", _("More than one attempt")), ValueCompletion("3", _("Three attempts"))],
     }

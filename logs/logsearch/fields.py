@@ -124,9 +124,12 @@ def parse_choice(name: str, value: str) -> str:
         return found
     names = ", ".join(dict.fromkeys(allowed if name == "state" else allowed.values()))
     if name == "status":
-        message = _("“%(value)s” is no status. Write a number as 409, a range as 400..499, or one of: %(names)s.")
+        message = _(
+            "“%(value)s” isn’t an HTTP status. Write a number such as 409, a range such as 400..499, "
+            "or one of: %(names)s."
+        )
         raise InvalidTerm(message % {"value": value, "names": names})
-    raise InvalidTerm(_("“%(value)s” is none of: %(names)s.") % {"value": value, "names": names})
+    raise InvalidTerm(_("“%(value)s” isn’t a valid value. Use one of: %(names)s.") % {"value": value, "names": names})
 
 
 def parse_id(value: str) -> str:
@@ -150,7 +153,7 @@ def parse_span(name: str, value: str) -> RangeValue | None:
         )
     low, high = (read(edge) if edge else None for edge in (match["low"], match["high"]))
     if low is None and high is None:
-        raise InvalidTerm(_("A range needs a beginning or an end: 100..200."))
+        raise InvalidTerm(_("A range needs a start or an end, such as 100..200."))
     if low is not None and high is not None and low > high:
         raise InvalidTerm(_("The range ends before it begins."))
     return RangeValue(low, high)
@@ -169,7 +172,7 @@ def parse_path(name: str) -> tuple[str, ...]:
 def _milliseconds(text: str) -> float:
     match = _DURATION.fullmatch(text.strip())
     if not match:
-        raise InvalidTerm(_("Write a duration with its unit and without a blank: 800ms, 2s or 1min."))
+        raise InvalidTerm(_("Write the duration with its unit and no space: 800ms, 2s or 1min."))
     return float(match[1]) * _UNITS[match[2]]
 
 

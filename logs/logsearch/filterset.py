@@ -35,15 +35,15 @@ EVENT_TYPES = {
     "COTSurvey": _("Survey"),
     "COTProperty": _("Element"),
     "COTNote": _("Note"),
-    "Auth": _("Login"),
-    "other": _("Something else"),
+    "Auth": _("Session"),
+    "other": _("Other"),
 }
 ACTIONS = {
     "create": _("create"),
     "edit": _("edit"),
     "delete": _("delete"),
     "logout": _("logout"),
-    "other": _("something else"),
+    "other": _("other action"),
 }
 STATUS_LABELS = {
     "success": "200–209",
@@ -99,7 +99,7 @@ class WebhookLogFilterSet(django_filters.FilterSet):
     not_action = _choices(_("Action is not"), list(ACTIONS.items()))
     subscription = _subscriptions(_("Subscription"))
     not_subscription = _subscriptions(_("Subscription is not"))
-    fingerprint = django_filters.CharFilter(label=_("Failures like"), max_length=120, strip=False)
+    fingerprint = django_filters.CharFilter(label=_("Similar failures"), max_length=120, strip=False)
     company = django_filters.ModelMultipleChoiceFilter(
         label=_("Company"), queryset=lambda request: Company.objects.none()
     )
@@ -146,7 +146,7 @@ class WebhookLogFilterSet(django_filters.FilterSet):
             found[str(self.form.fields["q"].label)] = [problem.message for problem in self.searched.problems]
         since, until = (self.form.cleaned_data.get(name) for name in ("since", "until"))
         if since and until and since >= until:
-            found[str(_("To"))] = [_("This is not after “From”.")]
+            found[str(_("To"))] = [_("This must be after “From”.")]
         return found
 
     def is_valid(self) -> bool:

@@ -137,7 +137,9 @@ class _Place(TypedDict):
 def parse_search(text: str, masked_keys: MaskedKeys) -> SearchQuery:
     """Never raises. What lies beyond a limit is a problem, for to leave it out would find too much."""
     if len(text) > MAX_SEARCH_LENGTH:
-        message = _("The search ends here: it may have %(number)s characters.") % {"number": MAX_SEARCH_LENGTH}
+        message = _("The search is too long: it can have at most %(number)s characters.") % {
+            "number": MAX_SEARCH_LENGTH
+        }
         return SearchQuery(text, problems=[ParseError(MAX_SEARCH_LENGTH, len(text), message)])
     found = SearchQuery(text)
     for piece in tokenize(text):
@@ -148,12 +150,12 @@ def parse_search(text: str, masked_keys: MaskedKeys) -> SearchQuery:
             found.problems.append(ParseError(piece.start(), piece.end(), str(wrong)))
             continue
         if len(found.terms) == MAX_TERMS:
-            message = _("The search ends here: it may have %(number)s terms.") % {"number": MAX_TERMS}
+            message = _("The search is too long: it can have at most %(number)s terms.") % {"number": MAX_TERMS}
             found.problems.append(ParseError(piece.start(), len(text), message))
             break
         found.terms.append(term)
     if text.strip() and not found.terms and not found.problems:  # else it would find everything
-        found.problems.append(ParseError(0, len(text), _("There is no word or number in it to look for.")))
+        found.problems.append(ParseError(0, len(text), _("The search contains no word or number.")))
     _leave_out_letters(found)
     return found
 
@@ -184,7 +186,7 @@ def _term(piece: re.Match[str], masked_keys: MaskedKeys) -> Term | None:
     if steps := parse_path(name):
         return _path(steps, _given(value), masked_keys, place)
     if value and re.split(r"[./]", name.removeprefix("/"))[0] in PATH_ROOTS:
-        raise InvalidTerm(_("A part of the place is missing: write it as data.asset or /data/asset."))
+        raise InvalidTerm(_("The path is incomplete: write it as data.asset or /data/asset."))
     if value and _LOOKS_LIKE_A_FIELD.fullmatch(name):
         raise InvalidTerm(_unknown(name))
     return _word(f"{name}:{value or ''}", False, place)  # an address, a time
@@ -192,13 +194,13 @@ def _term(piece: re.Match[str], masked_keys: MaskedKeys) -> Term | None:
 
 def _given(value: str | None) -> str:
     if value is None or not value.strip('" \t'):
-        raise InvalidTerm(_("Write a value right behind the colon."))
+        raise InvalidTerm(_("Write a value right after the colon."))
     return value
 
 
 def _searchable(value: str) -> str:
     if not words_of(value):
-        raise InvalidTerm(_("Write a word or a number behind the colon."))
+        raise InvalidTerm(_("Write a word or a number after the colon."))
     return value
 
 
@@ -226,7 +228,7 @@ def _of_field(name: str, value: str, place: _Place) -> Term | None:
 
 def _path(steps: tuple[str, ...], value: str, masked_keys: MaskedKeys, place: _Place) -> PathTerm:
     if any(masked_keys.matches(step) for step in steps):
-        raise InvalidTerm(_("Values under this key are masked, and cannot be searched."))
+        raise InvalidTerm(_("Values under this key are masked and can’t be searched."))
     text, is_quoted = _whole(_searchable(value))
     return PathTerm(**place, steps=steps, text=text, tokens=tuple(words_of(text)), is_quoted=is_quoted)
 
@@ -249,9 +251,10 @@ def _unknown(name: str) -> str:
     near = difflib.get_close_matches(name.lower(), [*SEARCH_FIELDS, *PATH_ROOTS], n=1, cutoff=0.7)
     if near:
         return _(
-            "There is no field “%(name)s”. Is it “%(near)s”? Put quotation marks around it to search for the words."
+            "There is no field “%(name)s”. Did you mean “%(near)s”? To search for the words, put "
+            "quotation marks around them."
         ) % {
             "name": name,
             "near": near[0],
         }
-    return _("There is no field “%(name)s”. Put quotation marks around it to search for the words.") % {"name": name}
+    return _("There is no field “%(name)s”. To search for the words, put quotation marks around them.") % {"name": name}

@@ -31,10 +31,10 @@ class Attempt(models.Model):
         related_name="+",
         editable=False,
     )
-    number = models.IntegerField(_("number"), help_text=_("The how-manieth try of this log."))
+    number = models.IntegerField(_("number"), help_text=_("Attempt number."))
     trigger = models.CharField(_("trigger"), max_length=10, choices=AttemptTrigger)
     actor = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("asked for by")
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("requested by")
     )
     started_at = models.DateTimeField(_("started"))
     duration_ms = models.IntegerField(_("duration"), null=True)

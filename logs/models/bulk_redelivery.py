@@ -22,10 +22,10 @@ from .webhook_log import WebhookLog
 class SelectionSource(models.TextChoices):
     """Where the logs of a run come from."""
 
-    FILTER = "filter", _("a filter of the logs")
-    CHOSEN = "chosen", _("logs chosen one by one")
+    FILTER = "filter", _("a log filter")
+    CHOSEN = "chosen", _("logs selected one by one")
     IDS = "ids", _("a list of ids")
-    STILL_FAILING = "still_failing", _("what still failed of another run")
+    STILL_FAILING = "still_failing", _("logs that still failed in another bulk redelivery")
 
 
 class BulkRedeliveryState(models.TextChoices):
@@ -40,23 +40,23 @@ class BulkRedeliveryState(models.TextChoices):
 class SupersededPolicy(models.TextChoices):
     """What becomes of logs whose object has a newer event that the receiver has already."""
 
-    LEAVE = "leave", _("leave them out")
+    LEAVE = "leave", _("exclude them")
     SEND = "send", _("send them too")
-    REPAIR = "repair", _("send them, then the newest event of each object again")
+    REPAIR = "repair", _("send them, then redeliver the newest event of each object")
 
 
 class RolloutPolicy(models.TextChoices):
-    STEPS = "steps", _("one log of each subscription, then 10 %, then the rest")
-    ASK = "ask", _("one log of each subscription, then wait")
+    STEPS = "steps", _("one log per subscription, then 10 %, then the rest")
+    ASK = "ask", _("one log per subscription, then wait for your confirmation")
     NONE = "none", _("all at once")
 
 
 class PauseReason(models.TextChoices):
-    PERSON = "person", _("somebody paused it")
+    PERSON = "person", _("paused by a user")
     CANARY_FAILED = "canary_failed", _("a log of the canary failed")
-    CANARY_DONE = "canary_done", _("the canary was received, and the run waits for you")
-    FAILURES = "failures", _("too many of the last logs failed")
-    ACCOUNT = "account", _("who started it may not re-deliver any more")
+    CANARY_DONE = "canary_done", _("the canary was delivered; waiting for your confirmation")
+    FAILURES = "failures", _("too many of the latest logs failed")
+    ACCOUNT = "account", _("the user who started it is no longer allowed to redeliver")
     FAULT = "fault", _("an unexpected error")
 
 
@@ -65,10 +65,12 @@ FAILURE_WINDOW = 50  # the last logs of a run, of which a share may fail
 
 
 class Run(models.Model):
-    source = models.CharField(_("from"), max_length=20, choices=SelectionSource)
+    source = models.CharField(_("source"), max_length=20, choices=SelectionSource)
     # What stands behind the `?` of the explorer's address; frozen, as what is planned are the logs that it found then.
     query = models.TextField(_("filter"), blank=True)
-    parent = models.ForeignKey("self", models.SET_NULL, null=True, related_name="+", verbose_name=_("after the run"))
+    parent = models.ForeignKey(
+        "self", models.SET_NULL, null=True, related_name="+", verbose_name=_("previous bulk redelivery")
+    )
     # Ids that were asked for and are nobody's, or not of the person who asked. Until it is planned, all that were asked for.
     unknown = ArrayField(models.CharField(max_length=100), default=list)
     companies = models.ManyToManyField(Company, related_name="+", verbose_name=_("companies"))
@@ -80,13 +82,13 @@ class Run(models.Model):
     )
     problem = models.CharField(max_length=500, blank=True)  # why it could not be planned
     stale_choice = models.CharField(
-        _("stale logs"), max_length=10, choices=SupersededPolicy, default=SupersededPolicy.LEAVE
+        _("superseded logs"), max_length=10, choices=SupersededPolicy, default=SupersededPolicy.LEAVE
     )
-    sends_received = models.BooleanField(_("sends what was received, too"), default=False)
+    sends_received = models.BooleanField(_("includes delivered logs"), default=False)
     canary = models.CharField(_("canary"), max_length=10, choices=RolloutPolicy, default=RolloutPolicy.STEPS)
-    tries = models.PositiveSmallIntegerField(_("tries of each log"), default=1)
-    rate = models.PositiveIntegerField(_("logs in a second, at most"), null=True)
-    failure_percent = models.PositiveSmallIntegerField(_("failures that pause it"), default=20)
+    tries = models.PositiveSmallIntegerField(_("attempts per log"), default=1)
+    rate = models.PositiveIntegerField(_("maximum logs per second"), null=True)
+    failure_percent = models.PositiveSmallIntegerField(_("failure percentage for auto-pause"), default=20)
 
     step = models.SmallIntegerField(default=0)
     pause_reason = models.CharField(max_length=20, choices=PauseReason, blank=True)
@@ -110,8 +112,8 @@ class Run(models.Model):
     objects = BulkRedeliveryQuerySet.as_manager()
 
     class Meta:
-        verbose_name = _("re-delivery run")
-        verbose_name_plural = _("re-delivery runs")
+        verbose_name = _("bulk redelivery")
+        verbose_name_plural = _("bulk redeliveries")
         ordering = ["-id"]
         default_permissions = ("view",)
         constraints = [
@@ -127,7 +129,7 @@ class Run(models.Model):
         ]
 
     def __str__(self) -> str:
-        name = _("Run %(number)s") % {"number": self.pk}
+        name = _("Bulk redelivery %(number)s") % {"number": self.pk}
         return f"{name} · {self.reason}" if self.reason else str(name)
 
     def get_absolute_url(self) -> str:
@@ -161,9 +163,9 @@ class Run(models.Model):
 
 class ItemOutcome(models.TextChoices):
     PLANNED = "planned", _("Planned")
-    LEFT_OUT = "left_out", _("Left out")
+    LEFT_OUT = "left_out", _("Excluded")
     WAITING = "waiting", _("Waiting")
-    QUEUED = "queued", _("In its lane")
+    QUEUED = "queued", _("Queued")
     SUCCEEDED = "succeeded", _("Delivered")
     FAILED = "failed", _("Failed")
     SKIPPED = "skipped", _("Skipped")
@@ -172,18 +174,18 @@ class ItemOutcome(models.TextChoices):
 class SkipReason(models.TextChoices):
     """Why a log was left out of the plan, or skipped when its turn came."""
 
-    RECEIVED = "received", _("It was received.")
-    STALE = "stale", _("A newer event of the same object was received.")
-    DUE = "due", _("It stands in its lane already, and is sent from there.")
-    OTHER_RUN = "other_run", _("It is in another run that has not ended.")
+    RECEIVED = "received", _("It was delivered.")
+    STALE = "stale", _("A newer event of the same object was delivered.")
+    DUE = "due", _("It is already in its queue and will be sent from there.")
+    OTHER_RUN = "other_run", _("It is in another bulk redelivery that has not finished.")
     INACTIVE = "inactive", _("Its subscription is not active.")
     NO_URL = "no_url", _("Its subscription has no URL.")
     EXPIRED = "expired", _("Its payload has expired.")
-    NOT_CHOSEN = "not_chosen", _("Its subscription was not ticked.")
-    INVISIBLE = "invisible", _("Who started the run may not see it any more.")
-    TAKEN_OUT = "taken_out", _("Somebody took it out of its lane.")
-    LANE_LEFT = "lane_left", _("Its subscription was taken out of the run.")
-    STOPPED = "stopped", _("The run was stopped.")
+    NOT_CHOSEN = "not_chosen", _("Its subscription was not selected.")
+    INVISIBLE = "invisible", _("The person who started the bulk redelivery can no longer see this log.")
+    TAKEN_OUT = "taken_out", _("It was taken out of its queue.")
+    LANE_LEFT = "lane_left", _("Its subscription was excluded from the bulk redelivery.")
+    STOPPED = "stopped", _("The bulk redelivery was stopped.")
 
 
 _OPEN = Q(outcome__in=[ItemOutcome.WAITING, ItemOutcome.QUEUED])
@@ -195,7 +197,9 @@ class RunEntry(models.Model):
     `attempt_number`: of the last try that the run made, None where it made none.
     """
 
-    run = models.ForeignKey(Run, models.CASCADE, related_name="entries", db_index=False, verbose_name=_("run"))
+    run = models.ForeignKey(
+        Run, models.CASCADE, related_name="entries", db_index=False, verbose_name=_("bulk redelivery")
+    )
     log = models.ForeignKey(
         WebhookLog, models.CASCADE, related_name="run_entries", db_index=False, verbose_name=_("webhook log")
     )
@@ -205,9 +209,9 @@ class RunEntry(models.Model):
     number = models.IntegerField(_("number"))
     step = models.SmallIntegerField(default=3)
     outcome = models.CharField(_("outcome"), max_length=10, choices=ItemOutcome)
-    why = models.CharField(_("why"), max_length=12, choices=SkipReason, blank=True)
+    why = models.CharField(_("reason"), max_length=12, choices=SkipReason, blank=True)
     # A newer event of its object had been received when it was planned.
-    is_stale = models.BooleanField(_("stale"), default=False)
+    is_stale = models.BooleanField(_("superseded"), default=False)
     # It is not sent if that is so when its turn comes.
     is_guarded = models.BooleanField(default=True)
     # The newest event of an object, sent again after its stale ones.
@@ -216,8 +220,8 @@ class RunEntry(models.Model):
     before_status = models.IntegerField(_("status before"), null=True)
     before_cause = models.CharField(_("cause before"), max_length=10, choices=Cause, blank=True)
     queued_at = models.DateTimeField(_("queued"), null=True)
-    settled_at = models.DateTimeField(_("settled"), null=True)
-    attempt_number = models.IntegerField(_("try"), null=True)
+    settled_at = models.DateTimeField(_("finished"), null=True)
+    attempt_number = models.IntegerField(_("attempt"), null=True)
     status = models.IntegerField(_("status"), null=True)
     cause = models.CharField(_("cause"), max_length=10, choices=Cause, blank=True)
     fingerprint = models.CharField(max_length=120, blank=True)
@@ -226,8 +230,8 @@ class RunEntry(models.Model):
     objects = BulkRedeliveryItemQuerySet.as_manager()
 
     class Meta:
-        verbose_name = _("entry of a run")
-        verbose_name_plural = _("entries of runs")
+        verbose_name = _("bulk redelivery item")
+        verbose_name_plural = _("bulk redelivery items")
         ordering = ["run", "number"]
         default_permissions = ()
         constraints = [

@@ -21,27 +21,27 @@ class Cause(models.TextChoices):
 
     TIMEOUT = outcomes.Cause.TIMEOUT, _("No answer in time")
     REFUSED = outcomes.Cause.REFUSED, _("Connection refused")
-    DNS = outcomes.Cause.DNS, _("Name not found")
-    TLS = outcomes.Cause.TLS, _("Certificate or encryption")
-    RESET = outcomes.Cause.RESET, _("Connection broken off")
+    DNS = outcomes.Cause.DNS, _("DNS lookup failed")
+    TLS = outcomes.Cause.TLS, _("TLS error")
+    RESET = outcomes.Cause.RESET, _("Connection reset")
     HTTP_4XX = outcomes.Cause.HTTP_4XX, _("Refused by the receiver (4xx)")
     HTTP_5XX = outcomes.Cause.HTTP_5XX, _("Error at the receiver (5xx)")
-    REDIRECT = outcomes.Cause.REDIRECT, _("Redirected elsewhere")
-    BLOCKED = outcomes.Cause.BLOCKED, _("Blocked by the guard")
-    OTHER = outcomes.Cause.OTHER, _("Something else")
+    REDIRECT = outcomes.Cause.REDIRECT, _("Redirected (3xx)")
+    BLOCKED = outcomes.Cause.BLOCKED, _("Blocked by the destination check")
+    OTHER = outcomes.Cause.OTHER, _("Other")
 
 
 class AttemptTrigger(models.TextChoices):
     COTALKER = "cotalker", _("by Cotalker")  # the outcome that an imported log came with
     AUTO = "auto", _("automatic")
-    MANUAL = "manual", _("re-delivery")
-    BULK = "bulk", _("re-delivery run")
-    VARIANT = "variant", _("changed re-delivery")  # what was changed is told by its Variant
+    MANUAL = "manual", _("redelivery")
+    BULK = "bulk", _("bulk redelivery")
+    VARIANT = "variant", _("redelivery with changes")  # what was changed is told by its Variant
 
 
 class Priority(models.IntegerChoices):
     """Who goes first in a lane (domain.md, rule 5); within a turn the position decides."""
 
-    BETWEEN_TRIES = 0, _("between tries")
-    REDELIVERY = 1, _("re-delivery")
+    BETWEEN_TRIES = 0, _("between attempts")
+    REDELIVERY = 1, _("redelivery")
     WAITING = 2, _("waiting")

@@ -18,7 +18,7 @@ class Company(models.Model):
         related_name="companies",
         blank=True,
         verbose_name=_("users"),
-        help_text=_("They see this company's subscriptions and logs. A superuser sees those of all companies."),
+        help_text=_("These users see this company’s subscriptions and logs. Superusers see all companies."),
     )
 
     objects = CompanyQuerySet.as_manager()

@@ -48,8 +48,8 @@ class Door(Credential):
     objects = CompanyOwnedQuerySet.as_manager()
 
     class Meta:
-        verbose_name = _("door")
-        verbose_name_plural = _("doors")
+        verbose_name = _("inbound endpoint")
+        verbose_name_plural = _("inbound endpoints")
         ordering = ["-created_at", "-id"]
 
 
@@ -60,7 +60,7 @@ class ApiToken(Credential):
         Company,
         related_name="api_tokens",
         verbose_name=_("companies"),
-        help_text=_("It can send in events of these companies only."),
+        help_text=_("The token can only send events for these companies."),
     )
 
     class Meta:

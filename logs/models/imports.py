@@ -21,7 +21,7 @@ class ImportState(models.TextChoices):
     WAITING = "waiting", _("Waiting for a worker")
     RUNNING = "running", _("Running")
     DONE = "done", _("Done")
-    BROKEN = "broken", _("Broken off")
+    BROKEN = "broken", _("Failed")
     CANCELLED = "cancelled", _("Cancelled")
 
 
@@ -48,7 +48,7 @@ class Import(models.Model):
     new = models.IntegerField(_("new"), default=0)
     unchanged = models.IntegerField(_("unchanged"), default=0)
     updated = models.IntegerField(_("updated"), default=0)
-    refused = models.IntegerField(_("refused"), default=0)
+    refused = models.IntegerField(_("rejected"), default=0)
     company_differs = models.IntegerField(default=0)
     tidied = models.IntegerField(default=0)
     error = models.TextField(_("error"), blank=True)

@@ -32,11 +32,11 @@ class QueueMixin(models.Model):
     # Counts what a worker must notice before it sends the next event that it has read already.
     lane_version = models.BigIntegerField(default=0, editable=False)
     holds_when_exhausted = models.BooleanField(
-        _("when an event has used up its tries"),
+        _("after the last attempt"),
         default=False,
-        choices=[(False, _("Go on with the next event")), (True, _("Hold the lane until somebody decides"))],
+        choices=[(False, _("Continue with the next event")), (True, _("Pause the queue until someone decides"))],
     )
-    held_at = models.DateTimeField(_("on hold since"), null=True, editable=False)
+    held_at = models.DateTimeField(_("paused since"), null=True, editable=False)
     # The exhausted log that the lane is on hold for; "" where a person holds it.
     held_log = ObjectIdField(blank=True, editable=False)
     # What the database said of the outcome of that log, which it does not take: nothing at all is sent then. "" else.

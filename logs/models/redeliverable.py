@@ -39,7 +39,7 @@ class RedeliverableMixin(models.Model):
     turn = models.SmallIntegerField(choices=Priority, null=True, editable=False)
     # None: it was imported, never accepted nor sent here, and what it tells is Cotalker's outcome.
     position = models.BigIntegerField(null=True, editable=False)
-    tries_left = models.SmallIntegerField(_("tries left"), default=0, db_default=0, editable=False)
+    tries_left = models.SmallIntegerField(_("attempts left"), default=0, db_default=0, editable=False)
     trigger = models.CharField(max_length=10, choices=AttemptTrigger, blank=True, db_default="", editable=False)
     requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -47,7 +47,7 @@ class RedeliverableMixin(models.Model):
         null=True,
         related_name="+",
         db_index=False,
-        verbose_name=_("re-delivery asked for by"),
+        verbose_name=_("redelivery requested by"),
     )
 
     pk: str
@@ -125,9 +125,9 @@ class RedeliverableMixin(models.Model):
 
     def _ask_to_confirm(self) -> None:
         if self.is_success:
-            raise RedeliveryRefused(_("This log was received. Confirm that it is to be sent again."), asks=True)
+            raise RedeliveryRefused(_("This log was already delivered. Confirm to send it again."), asks=True)
         if type(self).objects.superseding(self).exists():
-            text = _("A newer event of the same object was received. Confirm that this one is to be sent after it.")
+            text = _("A newer event of the same object was already delivered. Confirm to send this one after it.")
             raise RedeliveryRefused(text, asks=True)
 
     def _begin_round(

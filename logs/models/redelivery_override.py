@@ -26,13 +26,13 @@ class Variant(models.Model):
     event = JSONTextField(_("event"), null=True)
     reason = models.CharField(_("reason"), max_length=200)
     made_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("asked for by")
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("requested by")
     )
-    made_at = models.DateTimeField(_("asked for"), auto_now_add=True)
+    made_at = models.DateTimeField(_("requested"), auto_now_add=True)
 
     class Meta:
-        verbose_name = _("variant")
-        verbose_name_plural = _("variants")
+        verbose_name = _("redelivery with changes")
+        verbose_name_plural = _("redeliveries with changes")
         ordering = ["log", "number"]
         default_permissions = ()
         permissions = [

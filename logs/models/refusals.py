@@ -10,10 +10,10 @@ from .credentials import Door
 
 class RefusalKind(models.TextChoices):
     NOT_JSON = "not_json", _("Not JSON")
-    NOT_EVENT = "not_event", _("JSON, but not an event of Cotalker")
+    NOT_EVENT = "not_event", _("JSON, but not a Cotalker event")
     COMPANY = "company", _("Event of another company")
     TOO_LARGE = "too_large", _("Too large")
-    BROKEN_OFF = "broken_off", _("The connection broke off")
+    BROKEN_OFF = "broken_off", _("Connection interrupted")
     KEY_TAKEN = "key_taken", _("The Idempotency-Key belongs to another event")
 
 

@@ -23,10 +23,8 @@ _DAYS = [MinValueValidator(1), MaxValueValidator(MAX_DAYS)]
 class Retention(models.Model):
     """Days that are None: kept for ever."""
 
-    payload_days = models.PositiveIntegerField(
-        _("days that payloads are kept"), null=True, blank=True, validators=_DAYS
-    )
-    log_days = models.PositiveIntegerField(_("days that logs are kept"), null=True, blank=True, validators=_DAYS)
+    payload_days = models.PositiveIntegerField(_("payload retention (days)"), null=True, blank=True, validators=_DAYS)
+    log_days = models.PositiveIntegerField(_("log retention (days)"), null=True, blank=True, validators=_DAYS)
     changed_at = models.DateTimeField(_("changed"), null=True, editable=False)
     changed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", editable=False, verbose_name=_("by")

@@ -36,9 +36,9 @@ class HandOff(models.Model):
     note = models.CharField(_("note"), max_length=MAX_NOTE_LENGTH, blank=True)
     includes_payload = models.BooleanField(_("with the payload"), default=False)
     made_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("made by")
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("created by")
     )
-    made_at = models.DateTimeField(_("made"), auto_now_add=True)
+    made_at = models.DateTimeField(_("created"), auto_now_add=True)
     expires_at = models.DateTimeField(_("expires"))
     revoked_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("revoked by")
@@ -54,8 +54,8 @@ class HandOff(models.Model):
     has_payload: bool
 
     class Meta:
-        verbose_name = _("hand-off")
-        verbose_name_plural = _("hand-offs")
+        verbose_name = _("share link")
+        verbose_name_plural = _("share links")
         default_permissions = ("view",)
         permissions = [("share_webhooklog", "Can hand off webhook logs")]
         ordering = ["-made_at", "-id"]

@@ -51,7 +51,7 @@ class Subscription(QueueMixin):
     )
     description = models.TextField(_("description"), blank=True)
     url = models.CharField(
-        _("URL"), max_length=2000, blank=True, help_text=_("Where its events are posted: http or https.")
+        _("URL"), max_length=2000, blank=True, help_text=_("The http or https URL that events are posted to.")
     )
     is_active = models.BooleanField(_("active"), default=True)
     # Usually one of Trigger; one that an import has brought may be none of them, and fires nothing.
@@ -64,7 +64,7 @@ class Subscription(QueueMixin):
         _("placeholder"),
         default=False,
         editable=False,
-        help_text=_("Logs named this subscription, but it was not imported yet."),
+        help_text=_("Logs refer to this subscription, but it has not been imported yet."),
     )
     # The id by which logs name it, where it is or was a placeholder: a company may have one for another's subscription.
     named_id = ObjectIdField(blank=True, default="", db_default="", editable=False)
@@ -80,10 +80,13 @@ class Subscription(QueueMixin):
     previous_secret_until = models.DateTimeField(null=True, editable=False)
     encrypted_headers = models.TextField(blank=True, editable=False)
     timeout = models.PositiveSmallIntegerField(
-        _("timeout"), null=True, blank=True, help_text=_("Seconds until a try is given up; empty: as for all.")
+        _("timeout"),
+        null=True,
+        blank=True,
+        help_text=_("Seconds before an attempt times out. Leave empty for the default."),
     )
     # Events that come in are matched and sent from here. Off for what was imported: Cotalker itself sends those.
-    we_deliver = models.BooleanField(_("we deliver"), default=True, editable=False)
+    we_deliver = models.BooleanField(_("delivered by cotadmin"), default=True, editable=False)
 
     objects = SubscriptionQuerySet.as_manager()
 

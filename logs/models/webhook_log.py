@@ -23,12 +23,14 @@ class WebhookLog(RedeliverableMixin):
     subscription = models.ForeignKey(
         Subscription, models.PROTECT, related_name="logs", db_index=False, verbose_name=_("subscription")
     )
-    company = ObjectIdField(_("company"), help_text=_("As the log says; it may differ from the subscription's."))
+    company = ObjectIdField(
+        _("company"), help_text=_("From the log itself; may differ from the subscription’s company.")
+    )
     created_at = models.DateTimeField(_("created"))
     status = models.IntegerField(_("status"), null=True)
-    retry = models.IntegerField(_("tries"), null=True)
+    retry = models.IntegerField(_("attempts"), null=True)
     response = models.TextField(_("response"), null=True)
-    extra = JSONTextField(_("other fields"), null=True, help_text=_("What the document holds beyond the columns."))
+    extra = JSONTextField(_("other fields"), null=True, help_text=_("Fields of the document that have no column."))
 
     state = models.CharField(_("state"), max_length=10, choices=State)
     cause = models.CharField(_("cause"), max_length=10, choices=Cause, blank=True)

@@ -24,7 +24,7 @@ class Worker(models.Model):
     # Its background loops that fail at this moment, "rollups: OperationalError, …".
     problems = models.TextField(blank=True, db_default="")
     # Since when it can record nothing of what it has sent; it gives its lanes up then.
-    stuck_since = models.DateTimeField(_("cannot record since"), null=True)
+    stuck_since = models.DateTimeField(_("cannot save outcomes since"), null=True)
 
     class Meta:
         verbose_name = _("worker")

@@ -145,13 +145,13 @@ def build_waiting_draft(run_id: int, should_stop: Callable[[], bool] = lambda: F
         return
     # Nobody's plan is no plan: without a person, a filter would find the logs of all companies.
     if run.planned_by is None or not run.planned_by.is_active:
-        mark_invalid(run, _("the account that asked for it is gone or not active"))
+        mark_invalid(run, _("the account that requested it was deleted or is not active"))
         return
     try:
         build_plan(run, run.unknown)
     except Exception as fault:
         if not (isinstance(fault, Error) and (should_stop() or is_connection_lost(fault))):
-            mark_invalid(run, _("an unexpected fault; the worker's log tells more"))
+            mark_invalid(run, _("an unexpected error; see the worker’s log for details"))
         raise
 
 

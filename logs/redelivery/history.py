@@ -69,10 +69,10 @@ def _told(entry: AuditEntry, lane_names: dict[str, str]) -> str:
         case AuditAction.RUN_PAUSED:
             return _("paused it: %(reason)s") % {"reason": dict(PauseReason.choices).get(entry.detail, entry.detail)}
         case AuditAction.RUN_RESUMED:
-            return _("let it go on")
+            return _("resumed it")
         case AuditAction.RUN_STOPPED:
             return _("stopped it")
         case AuditAction.RUN_LANE_LEFT:
-            return _("left out %(name)s") % {"name": lane_names.get(entry.about, entry.about)}
+            return _("excluded %(name)s") % {"name": lane_names.get(entry.about, entry.about)}
         case other:
             return f"{dict(AuditAction.choices).get(other, other)} {entry.detail}"

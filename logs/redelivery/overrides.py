@@ -45,7 +45,7 @@ def override_permissions(user, event: str | None) -> OverridePermissions:
 def redelivery_error(log: WebhookLog) -> str:
     """Why nobody can send the log now, "" where it can be sent."""
     if log.is_due:
-        return _("It stands in its lane already, and is sent from there.")
+        return _("It is already in its queue and will be sent from there.")
     return str(log.why_not_redeliverable())
 
 

@@ -41,9 +41,9 @@ class ResultsFilterForm(forms.Form):
     show = forms.ChoiceField(
         label=_("Outcome"), required=False, choices=[(word, word) for word in SHOWN_OUTCOMES if word]
     )
-    why = forms.ChoiceField(label=_("Why"), required=False, choices=SkipReason.choices)
+    why = forms.ChoiceField(label=_("Reason"), required=False, choices=SkipReason.choices)
     lane = forms.RegexField(r"^[0-9a-f]{24}\Z", label=_("Subscription"), required=False)
-    sort = forms.ChoiceField(label=_("Order"), required=False, choices=[("last", _("Last first"))])
+    sort = forms.ChoiceField(label=_("Order"), required=False, choices=[("last", _("Newest first"))])
     after = forms.IntegerField(label=_("After"), required=False, min_value=0, max_value=2**31 - 1)
 
     def clean(self) -> None:

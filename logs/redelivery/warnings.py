@@ -32,8 +32,9 @@ def _refused(receivers: list[ReceiverHealth]) -> Iterator[PlanWarning]:
     guard = DestinationFilter.from_settings()
     if lanes := [one.lane for one in receivers if _is_refused(guard, one.lane.url)]:
         text = ngettext(
-            "The guard refuses the URL of %(number)s subscription: its logs will fail without being sent.",
-            "The guard refuses the URLs of %(number)s subscriptions: their logs will fail without being sent.",
+            "The destination check blocks the URL of %(number)s subscription: its logs will fail without being sent.",
+            "The destination check blocks the URLs of %(number)s subscriptions: their logs will fail "
+            "without being sent.",
             len(lanes),
         )
         yield PlanWarning(text % {"number": len(lanes)}, lanes, is_grave=True)
@@ -51,8 +52,10 @@ def _is_refused(guard: DestinationFilter, url: str) -> bool:
 def _failing(receivers: list[ReceiverHealth]) -> Iterator[PlanWarning]:
     if lanes := [one.lane for one in receivers if one.reception == ReceiverState.FAILING]:
         text = ngettext(
-            "%(number)s receiver has taken nothing since its last failure. A canary shows whether it does now.",
-            "%(number)s receivers have taken nothing since their last failures. A canary shows whether they do now.",
+            "%(number)s receiver has had no successful delivery since its last failure. A canary "
+            "shows whether it works now.",
+            "%(number)s receivers have had no successful deliveries since their last failures. A "
+            "canary shows whether they work now.",
             len(lanes),
         )
         yield PlanWarning(text % {"number": len(lanes)}, lanes, is_grave=True)
@@ -61,8 +64,8 @@ def _failing(receivers: list[ReceiverHealth]) -> Iterator[PlanWarning]:
 def _held(receivers: list[ReceiverHealth]) -> Iterator[PlanWarning]:
     if lanes := [one.lane for one in receivers if one.reception == ReceiverState.HELD]:
         text = ngettext(
-            "%(number)s lane is on hold: it sends the logs of this run, and stays on hold.",
-            "%(number)s lanes are on hold: they send the logs of this run, and stay on hold.",
+            "%(number)s queue is paused: it sends the logs of this bulk redelivery and stays paused.",
+            "%(number)s queues are paused: they send the logs of this bulk redelivery and stay paused.",
             len(lanes),
         )
         yield PlanWarning(text % {"number": len(lanes)}, lanes)
@@ -72,8 +75,8 @@ def _waiting(receivers: list[ReceiverHealth]) -> Iterator[PlanWarning]:
     if lanes := [one.lane for one in receivers if one.lane.has_due]:
         count = total_waiting(lanes)
         text = ngettext(
-            "%(number)s event waits in these lanes. The run and what waits take turns.",
-            "%(number)s events wait in these lanes. The run and what waits take turns.",
+            "%(number)s event is waiting in these queues. It takes turns with this bulk redelivery.",
+            "%(number)s events are waiting in these queues. They take turns with this bulk redelivery.",
             count.number or 0,
         )
         yield PlanWarning(text % {"number": count}, lanes)
@@ -82,8 +85,10 @@ def _waiting(receivers: list[ReceiverHealth]) -> Iterator[PlanWarning]:
 def _others(receivers: list[ReceiverHealth]) -> Iterator[PlanWarning]:
     if lanes := [one.lane for one in receivers if not one.lane.we_deliver]:
         text = ngettext(
-            "Cotalker sends the new events of %(number)s subscription: they may arrive between the logs of this run.",
-            "Cotalker sends the new events of %(number)s subscriptions: they may arrive between the logs of this run.",
+            "Cotalker sends the new events of %(number)s subscription: they may arrive between the "
+            "logs of this bulk redelivery.",
+            "Cotalker sends the new events of %(number)s subscriptions: they may arrive between the "
+            "logs of this bulk redelivery.",
             len(lanes),
         )
         yield PlanWarning(text % {"number": len(lanes)}, lanes)

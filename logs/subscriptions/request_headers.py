@@ -55,7 +55,7 @@ def parse_headers(text: str, stored: Iterable[Header] = ()) -> list[Header]:
         try:
             name, value = _parse_line(line, kept)
             if first := line_of.get(name.lower()):
-                raise _BadLine(_("%(name)s is in line %(first)s already.") % {"name": name, "first": first})
+                raise _BadLine(_("%(name)s is already on line %(first)s.") % {"name": name, "first": first})
             line_of[name.lower()] = number
             headers.append((name, value))
         except _BadLine as error:
@@ -79,29 +79,31 @@ def has_values(text: str) -> bool:
 def _parse_line(line: str, kept: dict[str, str]) -> Header:
     name, colon, value = line.partition(":")
     if not colon:
-        raise _BadLine(_("there is no colon between a name and a value."))
+        raise _BadLine(_("there is no colon between the name and the value."))
     if not _NAME.fullmatch(name):
-        raise _BadLine(_("a name has only letters, digits and signs such as - and _, and no spaces around it."))
+        raise _BadLine(
+            _("a name can contain only letters, digits and symbols such as - and _, with no spaces around it.")
+        )
     if reason := _reserved(name.lower()):
         raise _BadLine(reason % {"name": name})
     value = value.strip(" \t")
     if value == MASK:
         if name.lower() not in kept:
-            raise _BadLine(_("no value of %(name)s is stored that could be kept.") % {"name": name})
+            raise _BadLine(_("there is no saved value of %(name)s to keep.") % {"name": name})
         return name, kept[name.lower()]
     if not value:
         raise _BadLine(_("%(name)s has no value.") % {"name": name})
     if not _VALUE.fullmatch(value):
-        raise _BadLine(_("the value of %(name)s has signs that are not visible ASCII.") % {"name": name})
+        raise _BadLine(_("the value of %(name)s contains characters that are not visible ASCII.") % {"name": name})
     return name, value
 
 
 def _reserved(name: str) -> str:
     """Why nobody may set the header of this name, with a place for the name; "" where one may."""
     if name in HOP_BY_HOP or name.startswith("proxy-"):
-        return _("%(name)s is about the connection, not about the request.")
+        return _("%(name)s applies to the connection, not to the request.")
     if name in RESERVED_HEADERS or name.startswith("webhook-"):
-        return _("%(name)s is set by cotadmin, or never sent.")
+        return _("%(name)s cannot be set here: cotadmin sets it or never sends it.")
     return ""
 
 
@@ -109,11 +111,13 @@ def _too_much(headers: Sequence[Header]) -> list[str]:
     reasons = []
     if len(headers) > MAX_HEADERS:
         reasons.append(
-            _("There are %(count)s headers; %(most)s are allowed.") % {"count": len(headers), "most": MAX_HEADERS}
+            _("There are %(count)s headers; at most %(most)s are allowed.")
+            % {"count": len(headers), "most": MAX_HEADERS}
         )
     size = sum(len(f"{name}: {value}\r\n") for name, value in headers)
     if size > MAX_HEADER_BYTES:
         reasons.append(
-            _("The headers are %(size)s bytes long; %(most)s are allowed.") % {"size": size, "most": MAX_HEADER_BYTES}
+            _("The headers are %(size)s bytes long; at most %(most)s are allowed.")
+            % {"size": size, "most": MAX_HEADER_BYTES}
         )
     return reasons

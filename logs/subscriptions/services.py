@@ -47,8 +47,8 @@ def replace_secret(subscription: Subscription, plain: str, by) -> None:
 def activation_error(subscription: Subscription) -> str:
     """The reason in words, "" where it can be activated."""
     if subscription.is_placeholder:
-        return _("It was not imported yet. Import it, or edit it to say what it is.")
-    return "" if subscription.url else _("It has no URL. Give it one first.")
+        return _("This subscription has not been imported yet. Import it, or edit it to add its details.")
+    return "" if subscription.url else _("This subscription has no URL. Add one first.")
 
 
 class EventsAreKept(Exception):

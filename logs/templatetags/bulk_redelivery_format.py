@@ -41,11 +41,11 @@ OUTCOMES: dict[str, Look] = {
     ItemOutcome.SKIPPED: ("skipped", "skip"),
 }
 RECEPTIONS: dict[ReceiverState, tuple[str, str, Promise]] = {
-    ReceiverState.INACTIVE: ("skipped", "off", gettext_lazy("Not active")),
-    ReceiverState.HELD: ("failed", "pause", gettext_lazy("Lane on hold")),
+    ReceiverState.INACTIVE: ("skipped", "off", gettext_lazy("Inactive")),
+    ReceiverState.HELD: ("failed", "pause", gettext_lazy("Queue paused")),
     ReceiverState.FAILING: ("failed", "x", gettext_lazy("Still failing")),
     ReceiverState.RECOVERED: ("succeeded", "check", gettext_lazy("Recovered")),
-    ReceiverState.RECEIVING: ("succeeded", "check", gettext_lazy("Receiving")),
+    ReceiverState.RECEIVING: ("succeeded", "check", gettext_lazy("Working")),
     ReceiverState.QUIET: ("skipped", "clock", gettext_lazy("No traffic in 7 days")),
 }
 STEPS: dict[str, tuple[str, str, Promise]] = {
@@ -54,7 +54,7 @@ STEPS: dict[str, tuple[str, str, Promise]] = {
     "done": ("succeeded", "check", gettext_lazy("Done")),
     "running": ("pending", "play", gettext_lazy("Running")),
     "paused": ("retrying", "pause", gettext_lazy("Paused")),
-    "waiting": ("skipped", "clock", gettext_lazy("To come")),
+    "waiting": ("skipped", "clock", gettext_lazy("Next")),
     "stopped": ("skipped", "stop", gettext_lazy("Stopped")),
 }
 METER_WIDTH = 1000
@@ -94,7 +94,7 @@ def meter(numbers: ItemCounts, size: str = "") -> SafeString:
     """A bar: what was delivered, what failed, what is to go; what was skipped is not drawn, being no part of either."""
     whole = max(numbers.total, 1)
     ok, fail = (round(part * METER_WIDTH / whole, 1) for part in (numbers.delivered, numbers.failed))
-    label = _("%(delivered)s delivered, %(failed)s failed, %(to_go)s to go") % {
+    label = _("%(delivered)s delivered, %(failed)s failed, %(to_go)s remaining") % {
         "delivered": grouped(numbers.delivered),
         "failed": grouped(numbers.failed),
         "to_go": grouped(numbers.to_go),
@@ -126,8 +126,8 @@ def about(length: timedelta | None) -> str:
 def in_a_second(rate: float) -> str:
     """1.6 in a second; below one a minute's number."""
     if rate >= 1:
-        return _("%(number)s in a second") % {
+        return _("%(number)s per second") % {
             "number": number_format(round(rate, 1 if rate < 10 else 0), 1 if rate < 10 else 0)
         }
     number = max(round(rate * 60), 1)
-    return ngettext("%(number)s in a minute", "%(number)s in a minute", number) % {"number": number}
+    return ngettext("%(number)s per minute", "%(number)s per minute", number) % {"number": number}

@@ -71,8 +71,8 @@ class _Rows:
         self.may_redeliver = request.user.has_perm("logs.redeliver_webhooklog")
         here = escape(request.get_full_path())
         self.hidden = f'{CsrfTokenNode().render(context)}<input type="hidden" name="next" value="{here}">'
-        self.redeliver = f'{icon("send")}<span class="wide">{escape(_("Re-deliver"))}</span>'
-        self.select_label, self.redeliver_label = _("Select %(title)s"), _("Re-deliver %(title)s")
+        self.redeliver = f'{icon("send")}<span class="wide">{escape(_("Redeliver"))}</span>'
+        self.select_label, self.redeliver_label = _("Select %(title)s"), _("Redeliver %(title)s")
         self.made: dict[Hashable, str] = {}
 
     def row(self, log: WebhookLog) -> str:
@@ -133,7 +133,7 @@ class _Rows:
         return f'<td class="why">{cause}{response}</td>'
 
     def _tries(self, log: WebhookLog) -> str:
-        label = escape(_("Tries"))
+        label = escape(_("Attempts"))
         return f'<td class="tries num" data-label="{label}">{_NONE if log.retry is None else log.retry}</td>'
 
     def _took(self, log: WebhookLog) -> str:

@@ -32,13 +32,13 @@ def percent_change(now: int, earlier: int) -> SafeString:
     """↑ 4.1 % more than before (12,300); where a percentage would say little, the number before alone."""
     shown = number_format(earlier, force_grouping=True)
     if now == earlier:
-        return _with_arrow(0, _("as many in the time before") if now else _("none in the time before"))
+        return _with_arrow(0, _("same as in the previous period") if now else _("0 in the previous period"))
     if not earlier:
-        return _with_arrow(now, _("none in the time before"))
+        return _with_arrow(now, _("0 in the previous period"))
     if now > MUCH * earlier or not now:
-        return _with_arrow(now - earlier, _("%(number)s in the time before") % {"number": shown})
+        return _with_arrow(now - earlier, _("%(number)s in the previous period") % {"number": shown})
     percent = number_format(round(abs(now - earlier) / earlier * 100, 1), 1)
-    text = _("%(percent)s %% more, %(number)s before") if now > earlier else _("%(percent)s %% less, %(number)s before")
+    text = _("%(percent)s %% more (was %(number)s)") if now > earlier else _("%(percent)s %% less (was %(number)s)")
     return _with_arrow(now - earlier, text % {"percent": percent, "number": shown})
 
 
@@ -46,13 +46,13 @@ def percent_change(now: int, earlier: int) -> SafeString:
 def point_change(now: float | None, earlier: float | None) -> SafeString:
     """↓ 2.6 points lower, 99.8 % before."""
     if earlier is None:
-        return SafeString(_("nothing in the time before"))
+        return SafeString(_("no data for the previous period"))
     before = "100" if earlier == 100 else number_format(earlier, 1)
     if now is None or now == earlier:
-        return _with_arrow(0, _("%(percent)s %% in the time before") % {"percent": before})
-    text = _("%(points)s points higher, %(percent)s %% before")
+        return _with_arrow(0, _("%(percent)s %% in the previous period") % {"percent": before})
+    text = _("%(points)s points higher (was %(percent)s %%)")
     if now < earlier:
-        text = _("%(points)s points lower, %(percent)s %% before")
+        text = _("%(points)s points lower (was %(percent)s %%)")
     points = number_format(round(abs(now - earlier), 1), 1)
     return _with_arrow(now - earlier, text % {"points": points, "percent": before})
 
@@ -61,8 +61,8 @@ def point_change(now: float | None, earlier: float | None) -> SafeString:
 def duration_change(now: float, earlier: float | None) -> SafeString:
     """↑ 610 ms before."""
     if earlier is None:
-        return SafeString(_("nothing in the time before"))
-    return _with_arrow(now - earlier, _("%(time)s in the time before") % {"time": duration(earlier)})
+        return SafeString(_("no data for the previous period"))
+    return _with_arrow(now - earlier, _("%(time)s in the previous period") % {"time": duration(earlier)})
 
 
 def _with_arrow(change: float, text: str) -> SafeString:
@@ -133,7 +133,7 @@ def step_title(traffic: Traffic) -> str:
     if step >= DAY:
         days = _("Failures per day") if traffic.now.failed else _("Deliveries per day")
         is_utc = not timezone.localtime(traffic.period.now).utcoffset()
-        return days if is_utc else _("%(title)s, by UTC") % {"title": days}
+        return days if is_utc else _("%(title)s (UTC)") % {"title": days}
     if step >= HOUR:
         texts = _("Failures per %(number)s hours"), _("Deliveries per %(number)s hours")
         number = step // HOUR

@@ -20,7 +20,11 @@ def demo_delete(request: HttpRequest) -> HttpResponse:
     AuditEntry.record(request.user, AuditAction.DEMO_REMOVED)
     messages.success(
         request,
-        ngettext("The demo was removed, with %(number)s log.", "The demo was removed, with %(number)s logs.", number)
+        ngettext(
+            "The demo data was removed, including %(number)s log.",
+            "The demo data was removed, including %(number)s logs.",
+            number,
+        )
         % {"number": number},
     )
     return redirect("logs:overview")

@@ -54,9 +54,11 @@ def door_list(request: HttpRequest) -> HttpResponse:
 def door_revoke(request: HttpRequest, pk: int) -> HttpResponse:
     door = get_object_or_404(Door.objects.visible_to(request.user), pk=pk)
     if credentials.revoke_credential(door, by=request.user):
-        messages.success(request, _("The door “%(name)s” is closed. Its URL takes nothing any more.") % {"name": door})
+        messages.success(
+            request, _("The inbound endpoint “%(name)s” is revoked. Its URL no longer accepts events.") % {"name": door}
+        )
     else:
-        messages.info(request, _("The door “%(name)s” was revoked already.") % {"name": door})
+        messages.info(request, _("The inbound endpoint “%(name)s” was already revoked.") % {"name": door})
     return redirect("logs:door_list")
 
 

@@ -42,7 +42,7 @@ def lane_list(request: HttpRequest) -> HttpResponse:
         if not set(request.GET) <= {"after", "told"}:
             raise InvalidCursor
     except InvalidCursor:
-        context["problem"] = _("The address is wrong: nothing was looked for.")
+        context["problem"] = _("This URL is not valid, so no queues are shown.")
         return render_region(request, "queues/list.html", "queues/_list.html", context, status=422)
     lanes = subscriptions_with_queues(request.user, timezone.now(), after)
     if wants_partial(request) and request.GET.get("told") == lanes.mark:
@@ -73,9 +73,9 @@ def lane_detail(request: HttpRequest, pk: str) -> HttpResponse:
 def lane_hold(request: HttpRequest, pk: str) -> HttpResponse:
     subscription = visible_subscription(request, pk)
     if subscription.hold(by=request.user):
-        messages.success(request, _("The lane of “%(name)s” is on hold.") % {"name": subscription})
+        messages.success(request, _("The queue of “%(name)s” is paused.") % {"name": subscription})
     else:
-        messages.info(request, _("The lane is on hold already."))
+        messages.info(request, _("The queue is already paused."))
     return redirect(back_url(request) or subscription)
 
 
@@ -84,9 +84,9 @@ def lane_hold(request: HttpRequest, pk: str) -> HttpResponse:
 def lane_release(request: HttpRequest, pk: str) -> HttpResponse:
     subscription = visible_subscription(request, pk)
     if subscription.release(by=request.user):
-        messages.success(request, _("The lane of “%(name)s” goes on.") % {"name": subscription})
+        messages.success(request, _("The queue of “%(name)s” has resumed.") % {"name": subscription})
     else:
-        messages.info(request, _("The lane is not on hold any more."))
+        messages.info(request, _("The queue is no longer paused."))
     return redirect(back_url(request) or subscription)
 
 
@@ -96,9 +96,9 @@ def waiting_send(request: HttpRequest, pk: str) -> HttpResponse:
     """Send what waited when the subscription was deactivated."""
     subscription = visible_subscription(request, pk)
     if subscription.send_waiting(by=request.user):
-        messages.success(request, _("What waits for “%(name)s” is being sent.") % {"name": subscription})
+        messages.success(request, _("The waiting events of “%(name)s” are being sent.") % {"name": subscription})
     else:
-        messages.info(request, _("The subscription is active, or what waits is being sent already."))
+        messages.info(request, _("The subscription is active, or its waiting events are already being sent."))
     return redirect(back_url(request) or subscription)
 
 
@@ -114,10 +114,12 @@ def waiting_skip(request: HttpRequest, pk: str) -> HttpResponse:
         return render(request, "queues/skip_waiting.html", context, status=422 if form.is_bound else 200)
     skipping = skip_waiting(subscription, by=request.user, reason=form.cleaned_data["reason"])
     if skipping.goes_on:
-        messages.info(request, _("So many events are skipped in the background. The lane shows how many so far."))
+        messages.info(
+            request, _("There are many events, so they are skipped in the background. The queue shows how many so far.")
+        )
     elif skipping.number:
         text = ngettext("%(number)s event was skipped.", "%(number)s events were skipped.", skipping.number)
         messages.success(request, text % {"number": skipping.number})
     else:
-        messages.info(request, _("Nothing was skipped: nothing waits, or the subscription is active."))
+        messages.info(request, _("Nothing was skipped: no events are waiting, or the subscription is active."))
     return redirect(back_url(request) or subscription)

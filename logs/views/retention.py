@@ -37,10 +37,10 @@ def retention_confirm(request: HttpRequest) -> HttpResponse:
         return render(request, "retention/confirm.html", context)
     if Retention.change(payload_days=wanted.payload_days, log_days=wanted.log_days, by=request.user):
         messages.success(
-            request, _("The retention is changed. What is past its days goes with the next run, at night.")
+            request, _("The retention was changed. The next nightly run removes what is past the new limits.")
         )
     else:
-        messages.info(request, _("Nothing was changed: it was so already."))
+        messages.info(request, _("No change: that was already the setting."))
     return redirect("logs:retention_detail")
 
 
@@ -49,9 +49,9 @@ def retention_confirm(request: HttpRequest) -> HttpResponse:
 def retention_stop(request: HttpRequest) -> HttpResponse:
     """The run that is under way ends before its next step."""
     if is_running() and Retention.ask_to_stop(by=request.user):
-        messages.success(request, _("The run stops. What it has removed stays removed; the next run goes on."))
+        messages.success(request, _("The run is stopping. What it has removed stays removed; the next run continues."))
     else:
-        messages.info(request, _("Nothing was stopped: no run is under way."))
+        messages.info(request, _("Nothing to stop: no run is in progress."))
     return redirect("logs:retention_detail")
 
 

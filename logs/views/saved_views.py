@@ -50,7 +50,7 @@ def saved_view_create(request: HttpRequest) -> HttpResponse:
     form = SavedViewForm(request.POST, user=request.user)
     if not form.store():
         return _form_page(request, form, status=422)
-    messages.success(request, _("The view “%(name)s” is saved.") % {"name": form.instance})
+    messages.success(request, _("The view “%(name)s” was saved.") % {"name": form.instance})
     _tell_of_full_navigation(request, form.is_navigation_full)
     return redirect(form.instance)
 
@@ -64,7 +64,7 @@ def saved_view_edit(request: HttpRequest, pk: int) -> HttpResponse:
     form = SavedViewForm(request.POST, user=request.user, instance=view)
     if not form.store():
         return _form_page(request, form, status=422)
-    messages.success(request, _("The view “%(name)s” is changed.") % {"name": form.instance})
+    messages.success(request, _("The view “%(name)s” was changed.") % {"name": form.instance})
     _tell_of_full_navigation(request, form.is_navigation_full)
     return redirect("logs:saved_view_list")
 
@@ -80,7 +80,7 @@ def saved_view_filter(request: HttpRequest, pk: int) -> HttpResponse:
         messages.error(request, " ".join(error.messages))
         return redirect("logs:saved_view_edit", view.pk)
     view.save(update_fields=["query", "updated_at"])
-    messages.success(request, _("The view “%(name)s” has another filter now.") % {"name": view})
+    messages.success(request, _("The view “%(name)s” now has a different filter.") % {"name": view})
     return redirect(view)
 
 
@@ -105,7 +105,7 @@ def saved_view_delete(request: HttpRequest, pk: int) -> HttpResponse:
         others = sum(user != request.user for user in view.pinned_by.all())
         return render(request, "saved_views/delete.html", {"one": summarize_view(view, request.user), "others": others})
     view.delete()
-    messages.success(request, _("The view “%(name)s” is deleted. Its logs are where they were.") % {"name": view})
+    messages.success(request, _("The view “%(name)s” was deleted. Its logs were not affected.") % {"name": view})
     return redirect("logs:saved_view_list")
 
 
@@ -137,5 +137,5 @@ def _form_page(request: HttpRequest, form: SavedViewForm, status: int = 200) -> 
 
 def _tell_of_full_navigation(request: HttpRequest, is_full: bool) -> None:
     if is_full:
-        text = _("It is not pinned: %(number)s views are, and no more fit. Unpin one first.")
+        text = _("The view was not pinned: you already have %(number)s pinned views, the maximum. Unpin one first.")
         messages.warning(request, text % {"number": MAX_PINNED})

@@ -100,7 +100,7 @@ def test_the_site_bears_its_name(admin_client):
 def test_an_address_with_a_nul_is_told_to_be_wrong(admin_client, address):
     answer = admin_client.get(reverse("admin:app_list", args=["logs"]) + address)
     assert answer.status_code == 400
-    assert "This address cannot be read" in answer.content.decode()
+    assert "This URL is not valid" in answer.content.decode()
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -240,7 +240,7 @@ def ask(client, *logs: WebhookLog):
 def confirm(client, asked, *logs: WebhookLog):
     """Press the button of the page that asked."""
     hidden = dict(re.findall(r'name="(after_try_\w+)" value="(\d+)"', asked.content.decode()))
-    data = {"action": "redeliver_selected", "_selected_action": [log.pk for log in logs], "confirmed": "Re-deliver"}
+    data = {"action": "redeliver_selected", "_selected_action": [log.pk for log in logs], "confirmed": "Redeliver"}
     return client.post(LOGS, data | hidden, follow=True)
 
 
@@ -255,11 +255,11 @@ def test_re_delivery_asks_first_and_then_queues_each_failed_log_once(client, sta
     asked = ask(client, failed, received)
     page = asked.content.decode()
     assert "1 log will be sent once more" in page
-    assert "1 log was received and is left out." in page
+    assert "1 log was already delivered and is excluded." in page
     assert not WebhookLog.objects.filter(next_attempt_at__isnull=False).exists()
 
     told = texts(confirm(client, asked, failed, received))
-    assert told == ["1 log is queued.", "1 log is left out: It was received."]
+    assert told == ["1 log is queued.", "1 log is left out: It was delivered."]
     assert [log.pk for log in WebhookLog.objects.filter(next_attempt_at__isnull=False)] == [failed.pk]
     assert list(AuditEntry.objects.values_list("actor", "action", "about")) == [(user.pk, "redelivered", failed.pk)]
 
@@ -270,7 +270,7 @@ def test_logs_that_are_queued_already_are_not_offered_again(admin_client):
     confirm(admin_client, ask(admin_client, logs[0]), logs[0])
     page = ask(admin_client, *logs).content.decode()
     assert "1 log will be sent once more" in page
-    assert "1 log is queued already and is left out." in page
+    assert "1 log is already queued and is excluded." in page
     assert f"after_try_{logs[0].pk}" not in page
 
 
@@ -281,7 +281,7 @@ def test_a_double_click_queues_once_even_when_the_first_was_tried_in_between(adm
     confirm(admin_client, asked, log)
     WebhookLog.objects.update(next_attempt_at=None, state="failed", retry=log.retry + 1)
     told = texts(confirm(admin_client, asked, log))
-    assert told[-1] == "1 log is left out: It is queued already, or was tried in the meantime."
+    assert told[-1] == "1 log is left out: It is already queued, or another attempt was made in the meantime."
     assert AuditEntry.objects.count() == 1
 
 
@@ -289,7 +289,7 @@ def test_logs_that_cannot_be_sent_are_left_out_with_the_reason(admin_client):
     make_subscription(is_active=False)
     logs = [make_log(1), make_log(2)]
     told = texts(confirm(admin_client, ask(admin_client, *logs), *logs))
-    assert told[-1] == "2 logs are left out: Its subscription is not active. Activate it first."
+    assert told[-1] == "2 logs are excluded: Its subscription is not active. Activate it first."
     assert not WebhookLog.objects.filter(next_attempt_at__isnull=False).exists()
 
 
@@ -297,7 +297,7 @@ def test_what_was_not_on_the_page_that_asked_is_not_sent(admin_client):
     make_subscription()
     seen, unseen = make_log(1), make_log(2)
     told = texts(confirm(admin_client, ask(admin_client, seen), seen, unseen))
-    assert told == ["1 log is queued.", "1 log is left out: It was not on the page that asked."]
+    assert told == ["1 log is queued.", "1 log is left out: It was not on the confirmation page."]
 
 
 def test_more_than_100_logs_become_a_plan(admin_client):
@@ -308,7 +308,9 @@ def test_more_than_100_logs_become_a_plan(admin_client):
     run = Run.objects.get()
     assert (answer.redirect_chain, run.state) == ([(f"/redeliveries/{run.pk}/", 302)], BulkRedeliveryState.PLANNED)
     assert set(run.entries.values_list("log", flat=True)) == set(WebhookLog.objects.values_list("pk", flat=True))
-    assert texts(answer) == ["These are many: here is the plan of their re-delivery. Nothing was sent yet."]
+    assert texts(answer) == [
+        "These are too many to redeliver directly, so a plan was created. Nothing has been sent yet."
+    ]
     assert not WebhookLog.objects.filter(next_attempt_at__isnull=False).exists()
 
 

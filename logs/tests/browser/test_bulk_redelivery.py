@@ -43,12 +43,12 @@ def mark(page: Page) -> None:
 def test_a_choice_changes_the_numbers_at_once_and_keeps_what_was_typed(page, plan):
     page.goto(plan.get_absolute_url())
     expect(total(page)).to_have_text("7")
-    page.get_by_label("Why is this sent again?").fill("the night")
+    page.get_by_label("Reason for this redelivery").fill("the night")
     page.get_by_label("Send them too").check()
     expect(total(page)).to_have_text("8")
     expect(page.get_by_role("button", name="Send 8 logs")).to_be_visible()
     expect(page.get_by_label("Send them too")).to_be_focused()
-    expect(page.get_by_label("Why is this sent again?")).to_have_value("the night")
+    expect(page.get_by_label("Reason for this redelivery")).to_have_value("the night")
     page.get_by_label("Include Work Orders Update").press("Space")
     expect(page.get_by_role("button", name="Nothing to send")).to_be_disabled()
     expect(page.get_by_label("Include Work Orders Update")).to_be_focused()
@@ -58,7 +58,7 @@ def leave_and_come_back(page: Page) -> None:
     page.locator("#subscriptions").get_by_role("link", name="Work Orders Update").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Work Orders Update")
     page.go_back()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Plan a re-delivery")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Plan a bulk redelivery")
 
 
 def test_who_comes_back_to_a_plan_finds_the_numbers_of_what_is_chosen_and_can_send(page, plan, receiver, worker):
@@ -68,12 +68,12 @@ def test_who_comes_back_to_a_plan_finds_the_numbers_of_what_is_chosen_and_can_se
     page.get_by_label("Include Work Orders Update").uncheck()
     expect(page.get_by_role("button", name="Nothing to send")).to_be_disabled()
     leave_and_come_back(page)
-    expect(page.get_by_label("Leave them out")).to_be_checked()
+    expect(page.get_by_label("Exclude them")).to_be_checked()
     expect(page.get_by_label("Include Work Orders Update")).to_be_checked()
     expect(total(page)).to_have_text("7")
-    page.get_by_label("Why is this sent again?").fill("the night")
+    page.get_by_label("Reason for this redelivery").fill("the night")
     page.get_by_role("button", name="Send 7 logs").click()
-    expect(page.locator("#run .lead")).to_contain_text("All 7 logs were received.")
+    expect(page.locator("#run .lead")).to_contain_text("All 7 logs were delivered.")
 
 
 def test_a_plan_that_the_browser_kept_asks_for_the_numbers_of_what_is_chosen(page, plan):
@@ -91,10 +91,10 @@ def test_a_plan_that_the_browser_kept_asks_for_the_numbers_of_what_is_chosen(pag
 
 def test_a_run_is_started_and_shows_itself_until_it_has_ended(page, plan, receiver, worker):
     page.goto(plan.get_absolute_url())
-    page.get_by_label("Why is this sent again?").fill("the night")
+    page.get_by_label("Reason for this redelivery").fill("the night")
     page.get_by_role("button", name="Send 7 logs").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("the night")
-    expect(page.locator("#run .lead")).to_contain_text("All 7 logs were received.")
+    expect(page.locator("#run .lead")).to_contain_text("All 7 logs were delivered.")
     expect(page.locator("#run [hx-trigger]")).to_have_count(0)
     expect(page.locator(".ledger tbody tr")).to_have_count(5)
     assert len(receiver.ledger) == 7
@@ -104,8 +104,8 @@ def test_who_types_a_pace_and_presses_send_at_once_starts_the_run(page, plan):
     """A finger stays on the button for a while; no numbers may be asked for meanwhile, as they would take it away."""
     page.clock.install()
     page.goto(plan.get_absolute_url())
-    page.get_by_label("Why is this sent again?").fill("the night")
-    page.get_by_label("At most in a second").fill("5")
+    page.get_by_label("Reason for this redelivery").fill("the night")
+    page.get_by_label("Max rate (logs/s)").fill("5")
     page.get_by_role("button", name="Send 7 logs").hover()
     page.clock.pause_at(timezone.now() + timedelta(minutes=1))
     page.evaluate("addEventListener('htmx:beforeRequest', () => (window.hasAsked = true))")
@@ -129,13 +129,13 @@ def test_a_poll_neither_moves_the_focus_nor_takes_the_dialog_s_form_away(page, a
     expect(page.locator("#run-stop")).to_be_focused()
     page.keyboard.press("Enter")
     dialog = page.locator("#confirm")
-    expect(dialog).to_contain_text(f"Stop run {run.pk}?")
+    expect(dialog).to_contain_text(f"Stop bulk redelivery {run.pk}?")
     mark(page)
     for _ in range(2):
         with page.expect_response(lambda answer: "?told=" in answer.url):
             pass  # a poll that comes while the dialog is open
     expect(page.locator("#run-live[data-old]")).to_have_count(1)
-    dialog.get_by_role("button", name="Stop the run").click()
+    dialog.get_by_role("button", name="Stop").click()
     expect(page.locator("#run .pagehead .badge")).to_have_text("Stopped")
     receiver.gate.set()
     assert Run.objects.get(pk=run.pk).state == BulkRedeliveryState.STOPPED
@@ -145,17 +145,17 @@ def test_it_works_without_scripts(open_page, administrator, plan, complaints):
     complaints.expected_statuses.add(422)
     page = open_page(administrator, java_script_enabled=False)
     page.goto(plan.get_absolute_url())
-    page.get_by_label("Why is this sent again?").fill("the night")
+    page.get_by_label("Reason for this redelivery").fill("the night")
     page.get_by_label("Send them too").check()
-    page.get_by_role("button", name="Show the numbers of what is chosen").click()
+    page.get_by_role("button", name="Update the numbers").click()
     expect(total(page)).to_have_text("8")
     expect(page.get_by_label("Send them too")).to_be_checked()
-    page.get_by_label("Leave them out").check()
+    page.get_by_label("Exclude them").check()
     page.get_by_role("button", name="Send 8 logs").click()  # that is not what is chosen by now
     expect(page.get_by_role("alert")).to_contain_text("the numbers have changed")
     page.get_by_role("button", name="Send 7 logs").click()
     expect(page).to_have_url(re.compile(rf"{plan.get_absolute_url()}$"))
     page.get_by_role("button", name="Pause").click()
-    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Resume").click()
     page.get_by_role("button", name="Stop…").click()
     expect(page.locator("#run .pagehead .badge")).to_have_text("Stopped")

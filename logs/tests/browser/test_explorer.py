@@ -129,13 +129,13 @@ def test_columns_are_chosen_in_what_closes_with_escape(page):
     page.goto("/logs/")
     columns = page.locator("#columns")
     columns.locator("summary").click()
-    expect(columns.get_by_label("Took")).to_be_visible()
+    expect(columns.get_by_label("Duration")).to_be_visible()
     page.keyboard.press("Escape")
-    expect(columns.get_by_label("Took")).not_to_be_visible()
+    expect(columns.get_by_label("Duration")).not_to_be_visible()
     columns.locator("summary").click()
-    columns.get_by_label("Took").check()
-    columns.get_by_role("button", name="Show these").click()
-    expect(page.get_by_role("columnheader", name="Took")).to_have_count(1)
+    columns.get_by_label("Duration").check()
+    columns.get_by_role("button", name="Apply").click()
+    expect(page.get_by_role("columnheader", name="Duration")).to_have_count(1)
 
 
 def test_a_value_that_is_excluded_is_chosen_by_its_box(page):
@@ -155,8 +155,8 @@ def test_every_column_that_is_chosen_can_be_read(page, width, chosen):
     page.goto("/logs/")
     heads = page.locator(".logs thead th")
     names = [text.strip() for text in heads.all_inner_texts()]
-    columns = ["State", "Age", "Event", "Object", "Subscription", "Status", "Cause and response", "Tries"]
-    assert names == ["", *columns, *(["Took", "Log id"] if chosen else []), "Actions"]
+    columns = ["State", "Age", "Event", "Object", "Subscription", "Status", "Cause and response", "Attempts"]
+    assert names == ["", *columns, *(["Duration", "Log id"] if chosen else []), "Actions"]
     for name, head in zip(names, heads.all(), strict=True):
         box = head.bounding_box()
         assert box and box["width"] >= 40, name
@@ -181,5 +181,5 @@ def test_the_back_button_leads_to_the_row_that_was_opened(page):
     page.locator(f'[data-log="{log}"] [data-row-link]').click()
     page.get_by_role("link", name="Back to the list").click()
     expect(page.locator(f'[data-log="{log}"]')).to_be_visible()
-    page.get_by_role("link", name="To the newest").click()
+    page.get_by_role("link", name="Jump to newest").click()
     expect(page).to_have_url(re.compile(r"/logs/\?state=failed$"))

@@ -62,9 +62,9 @@ def test_from_the_overview_to_all_green_without_a_pointer(page, transactional_db
     page.goto("/")
     expect(page.locator(".lead")).to_contain_text("30 logs failed")
 
-    tab_to(page, lambda text: f"Re-deliver {FAILED}…" in text)
+    tab_to(page, lambda text: f"Redeliver {FAILED}…" in text)
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Plan a re-delivery")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Plan a bulk redelivery")
     assert receiver.ledger == []
 
     tab_to(page, lambda text: text.startswith("#id_reason"))
@@ -73,7 +73,7 @@ def test_from_the_overview_to_all_green_without_a_pointer(page, transactional_db
     page.keyboard.press("Enter")
 
     expect(page.get_by_role("heading", level=1)).to_contain_text("the receiver was down last night")
-    expect(page.locator("#run .lead")).to_contain_text(f"All {FAILED} logs were received.")
+    expect(page.locator("#run .lead")).to_contain_text(f"All {FAILED} logs were delivered.")
     assert len(set(receiver.ids)) == len(receiver.ids) == FAILED
     run = Run.objects.get()
     assert (run.state, run.reason) == (BulkRedeliveryState.FINISHED, "the receiver was down last night")

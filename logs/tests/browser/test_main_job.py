@@ -65,7 +65,7 @@ def badge(within: Page | Locator) -> Locator:
 
 
 def redeliver_button(page: Page) -> Locator:
-    return page.locator("#log-status").get_by_role("button", name="Re-deliver")
+    return page.locator("#log-status").get_by_role("button", name="Redeliver")
 
 
 def refresh_until(page: Page, seen: Locator) -> None:
@@ -84,11 +84,11 @@ def test_a_new_user_imports_finds_opens_and_redelivers(open_page, administrator,
     expect(page).to_have_url(re.compile("/imports/$"))
 
     progress = upload(page, "subscriptions", subscription_file(receiver.url))
-    expect(progress).to_contain_text("1 document read: 1 new, 0 unchanged, 0 updated, 0 refused.")
+    expect(progress).to_contain_text("1 document read: 1 new, 0 unchanged, 0 updated, 0 rejected.")
     failed = (SAMPLES / "webhook_log_task_create_failed.json").read_bytes()
     content = b"[" + failed + b"," + json.dumps(DELIVERED).encode() + b"]"
     progress = upload(page, "logs", content)
-    expect(progress).to_contain_text("2 documents read: 2 new, 0 unchanged, 0 updated, 0 refused.")
+    expect(progress).to_contain_text("2 documents read: 2 new, 0 unchanged, 0 updated, 0 rejected.")
     page.get_by_role("link", name="Show the logs").click()
 
     rows = page.locator("[data-rows] tr")
@@ -123,7 +123,7 @@ def test_a_new_user_imports_finds_opens_and_redelivers(open_page, administrator,
     page.evaluate("window.isStillTheSamePage = true")
     redeliver_button(page).click()
     expect(badge(page)).to_have_text("Delivered")
-    expect(page.locator(".timeline")).to_contain_text("Try 4 was received")
+    expect(page.locator(".timeline")).to_contain_text("Delivered on attempt 4")
     assert page.evaluate("window.isStillTheSamePage")
 
     (received,) = receiver.ledger
@@ -139,7 +139,7 @@ def test_the_same_works_without_javascript(open_page, administrator, worker, rec
     sign_in(page, at="/imports/")
     for kind, content in (("subscriptions", subscription_file(receiver.url)), ("logs", json.dumps(FAILED).encode())):
         progress = upload(page, kind, content)
-        refresh_until(page, progress.get_by_text("1 document read: 1 new, 0 unchanged, 0 updated, 0 refused."))
+        refresh_until(page, progress.get_by_text("1 document read: 1 new, 0 unchanged, 0 updated, 0 rejected."))
     page.get_by_role("link", name="Show the logs").click()
     page.locator("#facets input[name=state][value=failed]").check()
     page.get_by_role("button", name="Search", exact=True).click()
@@ -147,8 +147,8 @@ def test_the_same_works_without_javascript(open_page, administrator, worker, rec
     page.get_by_role("link", name=NAME, exact=True).click()
     redeliver_button(page).click()
     refresh_until(page, page.locator(".pagehead .badge", has_text="Delivered"))
-    page.get_by_role("link", name="Re-deliver…").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Re-deliver a log that was received?")
+    page.get_by_role("link", name="Redeliver…").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Redeliver a log that was already delivered?")
     assert [received.headers["webhook-id"] for received in receiver.ledger] == [FAILED["_id"]]
 
 
@@ -165,7 +165,7 @@ def test_a_row_of_the_explorer_turns_delivered_by_itself(page, worker, receiver,
     page.goto("/logs/")
     page.evaluate("window.isStillTheSamePage = true")
     row = page.locator(f'tr[data-log="{failed_log.pk}"]')
-    row.get_by_role("button", name="Re-deliver").click()
+    row.get_by_role("button", name="Redeliver").click()
     expect(badge(row)).to_have_text("Delivered")
     expect(badge(row)).to_have_attribute("data-state", "succeeded")
     expect(row).not_to_have_attribute("hx-trigger", re.compile("."))
@@ -176,7 +176,7 @@ def test_a_row_of_the_explorer_turns_delivered_by_itself(page, worker, receiver,
 def test_a_row_of_a_subscriptions_page_turns_delivered_by_itself(page, worker, subscription, failed_log):
     page.goto(subscription.get_absolute_url())
     row = page.locator("[data-rows] tr")
-    row.get_by_role("button", name="Re-deliver").click()
+    row.get_by_role("button", name="Redeliver").click()
     expect(badge(row)).to_have_text("Delivered")
 
 
@@ -195,7 +195,7 @@ def test_two_people_who_ask_at_the_same_time_send_once(open_page, administrator,
         page.goto(failed_log.get_absolute_url())
     for page in pages:
         redeliver_button(page).click()
-        expect(page.get_by_role("button", name="Re-delivery is queued")).to_be_disabled()
+        expect(page.get_by_role("button", name="Redelivery is queued")).to_be_disabled()
     receiver.gate.set()
     for page in pages:
         expect(badge(page)).to_have_text("Delivered")
@@ -220,7 +220,7 @@ def test_while_it_is_sent_the_page_says_so_and_offers_no_second_try(page, worker
     receiver.gate = threading.Event()
     page.goto(failed_log.get_absolute_url())
     redeliver_button(page).click()
-    expect(page.get_by_role("button", name="Re-delivery is queued")).to_be_disabled()
+    expect(page.get_by_role("button", name="Redelivery is queued")).to_be_disabled()
     expect(badge(page)).to_have_text("Pending")
     receiver.gate.set()
     expect(badge(page)).to_have_text("Delivered")
@@ -231,7 +231,7 @@ def test_a_receiver_that_fails_leaves_it_failed_with_the_attempt_on_record(page,
     page.goto(failed_log.get_absolute_url())
     redeliver_button(page).click()
     latest = page.locator(".timeline > li").last
-    expect(latest).to_contain_text("Try 6 failed")
+    expect(latest).to_contain_text("Attempt 6 failed")
     expect(latest).to_contain_text("500")
     expect(latest).to_contain_text("out of order")
     expect(badge(page)).to_have_text("Failed")
@@ -242,19 +242,19 @@ def test_a_receiver_that_fails_leaves_it_failed_with_the_attempt_on_record(page,
 
 def test_a_log_that_was_received_is_sent_again_after_a_confirmation(page, worker, receiver, delivered_log):
     page.goto(delivered_log.get_absolute_url())
-    page.get_by_role("link", name="Re-deliver…").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Re-deliver a log that was received?")
+    page.get_by_role("link", name="Redeliver…").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Redeliver a log that was already delivered?")
     assert receiver.ledger == []
-    page.get_by_role("button", name="Re-deliver it again").click()
-    expect(page.locator(".timeline")).to_contain_text("Try 2 was received")
+    page.get_by_role("button", name="Redeliver again").click()
+    expect(page.locator(".timeline")).to_contain_text("Delivered on attempt 2")
     assert [received.headers["webhook-id"] for received in receiver.ledger] == [delivered_log.pk]
 
 
 def test_a_received_log_that_fails_when_sent_again_stays_delivered(page, worker, receiver, delivered_log):
     receiver.status = 503
     page.goto(f"{delivered_log.get_absolute_url()}redeliveries/new/")
-    page.get_by_role("button", name="Re-deliver it again").click()
-    expect(page.locator(".timeline")).to_contain_text("Try 2 failed")
+    page.get_by_role("button", name="Redeliver again").click()
+    expect(page.locator(".timeline")).to_contain_text("Attempt 2 failed")
     expect(badge(page)).to_have_text("Delivered")
 
 
@@ -265,7 +265,7 @@ def test_a_log_that_is_old_for_its_object_is_redelivered_without_complaints(page
     log, *_ = [make_log(number) for number in range(8)]
     page.goto(log.get_absolute_url() + part)
     redeliver_button(page).click()
-    expect(page.locator("#log-status")).to_contain_text("Next try is queued")
+    expect(page.locator("#log-status")).to_contain_text("Next attempt is queued")
     with page.expect_response(f"**{log.get_absolute_url()}status/") as asked:  # it asks for itself
         pass
     assert asked.value.ok
@@ -286,7 +286,7 @@ def test_an_answer_that_comes_after_its_tab_was_left_brings_no_complaints(page, 
         held[0].continue_()
     assert 'id="response-part"' in answered.value.text()
     expect(page.locator("#log-status")).not_to_have_attribute("aria-busy", "true")
-    expect(page.get_by_text("It was not sent yet.")).to_be_hidden()
+    expect(page.get_by_text("Not sent yet.")).to_be_hidden()
 
 
 def test_a_log_without_a_url_to_send_to_says_what_is_missing(page, transactional_db):

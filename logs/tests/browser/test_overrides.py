@@ -35,9 +35,9 @@ def test_an_edited_payload_goes_to_another_url(page, receiver, other, worker, co
     make_subscription(url=receiver.url)
     log = make_log(event={"data": {"name": "Pump", "password": "pbkdf2$1", "long": "x" * 2000}})
     page.goto(log.get_absolute_url())
-    page.get_by_role("link", name="Re-deliver otherwise…").press("Enter")
+    page.get_by_role("link", name="Redeliver with changes…").press("Enter")
     page.get_by_label("URL").fill(other.url)
-    page.get_by_label("Why?").fill("to look at it there")
+    page.get_by_label("Reason").fill("to look at it there")
     page.get_by_role("button", name="Edit the payload").press("Enter")
     editor = page.get_by_label("Payload")
     typed = editor.input_value().replace('"Pump"', '"Fan"')
@@ -51,10 +51,10 @@ def test_an_edited_payload_goes_to_another_url(page, receiver, other, worker, co
     expect(page.get_by_role("heading", name="Send this?")).to_be_visible()
     assert faults(page) == {}
     page.get_by_role("button", name="Send it once").press("Enter")
-    expect(page.get_by_text("Try 4 was received")).to_be_visible()
+    expect(page.get_by_text("Delivered on attempt 4")).to_be_visible()
     assert [received.body.decode() for received in other.ledger] == [typed]
     assert receiver.ledger == []
-    what = page.get_by_role("link", name="What it sends")
+    what = page.get_by_role("link", name="View request")
     expect(what).to_have_count(1)  # the next try is not said to be queued any more
     what.press("Enter")
     expect(page.get_by_role("rowheader", name="/data/name")).to_be_visible()

@@ -130,7 +130,7 @@ PAGES = {
     "subscription, edit": Visit(subscription_page("edit/")),
     "subscription, lane on hold": Visit(f"/subscriptions/{HELD_LANE}/"),
     "subscription, stopped lane": Visit(f"/subscriptions/{STOPPED_LANE}/"),
-    "subscription, lane between tries": Visit(f"/subscriptions/{RETRYING_LANE}/"),
+    "subscription, lane between attempts": Visit(f"/subscriptions/{RETRYING_LANE}/"),
     "skip what waits?": Visit(f"/subscriptions/{STOPPED_LANE}/waiting/skip/"),
     "who delivers?": Visit(subscription_page("delivery/")),
     "where it goes": Visit(subscription_page("verdict/")),

@@ -43,9 +43,9 @@ def test_a_chosen_zone_stays_whatever_the_browser_tells(page):
 
 def test_roomy_rows_are_44_px_high_and_compact_ones_34(page):
     heights = []
-    for density in ("Roomy", "Compact"):
+    for density in ("Comfortable", "Compact"):
         page.goto("/preferences/")
-        choose(page, "Rows of tables", density)
+        choose(page, "Table rows", density)
         save(page)
         page.set_viewport_size({"width": 1600, "height": 800})
         page.goto("/logs/")
@@ -56,7 +56,7 @@ def test_roomy_rows_are_44_px_high_and_compact_ones_34(page):
 def test_the_theme_is_chosen_and_given_back_to_the_system(page):
     page.emulate_media(color_scheme="light")
     seen = []
-    for theme in ("Dark", "As the system"):
+    for theme in ("Dark", "System"):
         page.goto("/preferences/")
         choose(page, "Theme", theme)
         save(page)

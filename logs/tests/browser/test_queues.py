@@ -60,14 +60,14 @@ def test_a_lane_is_set_going_by_the_keyboard_alone(page, worker, receiver):
     lane = make_lane("Elements", 2, url=receiver.url)
     make_lane("Incidents")
     page.goto("/lanes/")
-    expect(page.locator(".lead")).to_contain_text("2 lanes are blocked.")
+    expect(page.locator(".lead")).to_contain_text("2 queues are blocked.")
     panel(page, "Elements").get_by_role("link", name="Elements", exact=True).focus()
     page.keyboard.press("Tab")  # the head
     page.keyboard.press("Tab")
-    expect(panel(page, "Elements").get_by_role("button", name="Re-deliver")).to_be_focused()
+    expect(panel(page, "Elements").get_by_role("button", name="Redeliver")).to_be_focused()
     page.keyboard.press("Enter")
-    expect(page.locator("#messages")).to_have_text("It is queued, ahead of what waits in its lane.")
-    expect(page.locator(".lead")).to_contain_text("1 lane is blocked.")
+    expect(page.locator("#messages")).to_have_text("The redelivery is queued, ahead of the other waiting events.")
+    expect(page.locator(".lead")).to_contain_text("1 queue is blocked.")
     expect(panel(page, "Elements")).to_have_count(0)
     expect(page.locator("#lanes")).to_be_focused()
     assert receiver.ids == list(lane.logs.order_by("created_at").values_list("pk", flat=True))
@@ -77,12 +77,12 @@ def test_a_lane_is_set_going_by_the_keyboard_alone(page, worker, receiver):
 def test_skipping_asks_for_a_reason_and_comes_back(page, receiver):
     make_lane("Elements", url=receiver.url)
     page.goto("/lanes/")
-    page.get_by_role("link", name="Skip the head…").press("Enter")
-    page.get_by_label("Why?").fill("given by phone")
+    page.get_by_role("link", name="Skip this event…").press("Enter")
+    page.get_by_label("Reason").fill("given by phone")
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile("/lanes/#lane-"))
-    expect(page.locator("#messages")).to_have_text("The event was skipped. Its lane goes on with the next.")
-    expect(page.locator(".lead")).to_have_text(re.compile("No lane is blocked."))
+    expect(page.locator("#messages")).to_have_text("The event was skipped. Its queue continues with the next event.")
+    expect(page.locator(".lead")).to_have_text(re.compile("No queue is blocked."))
 
 
 def test_hold_and_release_keep_the_focus(page):
@@ -91,7 +91,7 @@ def test_hold_and_release_keep_the_focus(page):
     page.get_by_role("button", name="Hold Users").press("Enter")
     expect(panel(page, "Users")).to_contain_text("ana put it on hold")
     expect(panel(page, "Users")).to_be_in_viewport()
-    expect(panel(page, "Users").get_by_role("button", name="Release")).to_be_focused()
+    expect(panel(page, "Users").get_by_role("button", name="Resume")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Hold Users")).to_be_focused()
 
@@ -100,13 +100,13 @@ def test_every_verb_works_without_javascript(open_page, administrator):
     page = open_page(administrator, java_script_enabled=False)
     lane = make_lane("Elements")
     page.goto("/lanes/")
-    page.get_by_role("button", name="Release").click()
+    page.get_by_role("button", name="Resume").click()
     expect(page).to_have_url(re.compile(f"/lanes/#lane-{lane.pk}$"))
-    expect(page.locator("#messages")).to_have_text("The lane of “Elements” goes on.")
+    expect(page.locator("#messages")).to_have_text("The queue of “Elements” has resumed.")
     page.get_by_role("button", name="Hold Elements").click()
     expect(panel(page, "Elements")).to_contain_text("ana put it on hold")
     page.get_by_role("button", name="Retry now").click()
-    expect(panel(page, "Elements")).to_contain_text("Its head is being sent")
+    expect(panel(page, "Elements")).to_contain_text("First event is being sent")
 
 
 def test_it_tells_by_itself_and_moves_neither_what_is_read_nor_the_focus(page):
@@ -118,11 +118,11 @@ def test_it_tells_by_itself_and_moves_neither_what_is_read_nor_the_focus(page):
     page.evaluate("scrollBy(0, 40)")
     before = top(panel(page, "Second"))
     first.release(by=None)  # its panel goes, above what is being read
-    expect(page.locator(".lead")).to_contain_text("2 lanes are blocked.")
+    expect(page.locator(".lead")).to_contain_text("2 queues are blocked.")
     expect(link).to_be_focused()
     assert top(panel(page, "Second")) == pytest.approx(before, abs=1)
     second.waiting().first().skip(by=None, reason="x")
-    expect(panel(page, "Second").get_by_role("heading", name="3 wait behind it")).to_be_visible()
+    expect(panel(page, "Second").get_by_role("heading", name="3 more waiting")).to_be_visible()
     expect(link).to_be_focused()
 
 
@@ -148,7 +148,7 @@ def test_a_hidden_page_does_not_ask_and_one_that_is_seen_again_does(page):
     page.wait_for_timeout(LONGER_THAN_A_POLL)
     assert said == []
     page.evaluate(SHOW)
-    expect(page.locator(".lead")).to_have_text(re.compile("No lane is blocked."))
+    expect(page.locator(".lead")).to_have_text(re.compile("No queue is blocked."))
 
 
 def test_the_countdown_goes_on_between_two_looks(page):

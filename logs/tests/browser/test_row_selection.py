@@ -130,14 +130,14 @@ def test_a_tick_by_the_keys_goes_on_where_the_mouse_was(page):
 
 def test_all_rows_of_the_page_are_ticked_at_once_and_more_rows_leave_them(page):
     page.goto("/logs/")
-    page.get_by_label("Select all rows of the page").click()
+    page.get_by_label("Select all rows on the page").click()
     expect_ticked(page, *range(50))
     page.get_by_role("link", name="Load 50 more").dispatch_event("click")  # it would load by itself in view
     expect(rows(page)).to_have_count(70)
     expect_ticked(page, *range(50))
     boxes(page).nth(69).click(modifiers=["Shift"])
     expect_ticked(page, *range(70))
-    page.get_by_label("Select all rows of the page").click()
+    page.get_by_label("Select all rows on the page").click()
     expect_ticked(page)
 
 
@@ -146,7 +146,7 @@ def test_all_that_match_are_planned_by_their_filter(page, logs):
     boxes(page).nth(0).click()
     bar(page).get_by_role("button", name="Select all 60 matching").click()
     expect(bar(page).locator("p")).to_have_text("All 60 matching selected")
-    plan = bar(page).get_by_role("button", name="Plan a re-delivery…")
+    plan = bar(page).get_by_role("button", name="Plan a bulk redelivery…")
     expect(plan).to_be_focused()
     page.get_by_role("link", name="Load 50 more").dispatch_event("click")  # it would load by itself in view
     expect(page.locator("[data-rows] [name=log]:checked")).to_have_count(60)
@@ -161,7 +161,7 @@ def test_who_unticks_one_of_all_that_match_has_the_others_of_the_page(page):
     bar(page).get_by_role("button", name="Select all 70 matching").click()
     boxes(page).nth(7).click()
     expect_ticked(page, *(place for place in range(50) if place != 7))
-    bar(page).get_by_role("button", name="Plan a re-delivery…").click()
+    bar(page).get_by_role("button", name="Plan a bulk redelivery…").click()
     assert len(planned(page)) == 49
     assert Run.objects.get().source == "chosen"
 
@@ -169,7 +169,7 @@ def test_who_unticks_one_of_all_that_match_has_the_others_of_the_page(page):
 def test_another_filter_gives_the_selection_up_and_says_so(page):
     page.goto("/logs/")
     boxes(page).nth(0).click()
-    given_up = page.get_by_text("The selection was given up: this is another list.")
+    given_up = page.get_by_text("The selection was cleared because the list changed.")
     expect(given_up).to_be_hidden()
     page.locator("#facet-cause").get_by_role("checkbox", name="http_5xx").check()
     expect(rows(page)).to_have_count(10)
@@ -187,14 +187,14 @@ def test_a_filter_that_finds_nothing_gives_the_selection_up_as_well(page):
     expect(page.get_by_role("combobox", name="Search logs")).to_be_focused()  # its script has come
     page.keyboard.type("nowheretobefound")
     page.keyboard.press("Enter")
-    expect(page.get_by_text("The selection was given up: this is another list.")).to_be_visible()
+    expect(page.get_by_text("The selection was cleared because the list changed.")).to_be_visible()
     expect(bar(page)).to_have_count(0)
 
 
 def test_a_row_that_comes_anew_stays_ticked(page):
     page.goto("/logs/")
     boxes(page).nth(1).click()
-    rows(page).nth(1).get_by_role("button", name="Re-deliver").click()
+    rows(page).nth(1).get_by_role("button", name="Redeliver").click()
     expect(rows(page).nth(1).get_by_text("Pending")).to_be_visible()
     expect_ticked(page, 1)
 
@@ -219,7 +219,7 @@ def test_viewers_have_nothing_to_tick(open_page, member):
     page.keyboard.press("j")
     page.keyboard.press("x")
     expect(bar(page)).to_have_count(0)
-    expect(page.get_by_role("button", name="Re-deliver all")).to_have_count(0)
+    expect(page.get_by_role("button", name="Redeliver all")).to_have_count(0)
 
 
 def test_other_tables_of_logs_have_nothing_to_tick(page, logs):
@@ -231,14 +231,14 @@ def test_other_tables_of_logs_have_nothing_to_tick(page, logs):
 def test_without_javascript_ticked_rows_and_all_that_match_are_planned(open_page, administrator, logs):
     page = open_page(administrator, java_script_enabled=False)
     page.goto("/logs/?cause=http_5xx")
-    expect(page.get_by_label("Select all rows of the page")).to_be_hidden()
+    expect(page.get_by_label("Select all rows on the page")).to_be_hidden()
     expect(bar(page)).to_be_hidden()
     boxes(page).nth(1).check()
     boxes(page).nth(3).check()
-    page.get_by_role("button", name="Plan a re-delivery…").click()
+    page.get_by_role("button", name="Plan a bulk redelivery…").click()
     assert planned(page) == [logs[3].pk, logs[1].pk]
     page.goto("/logs/?cause=http_5xx")
-    page.get_by_role("button", name="Re-deliver all 10…").click()
+    page.get_by_role("button", name="Redeliver all 10…").click()
     assert planned(page) == [log.pk for log in reversed(logs[:10])]
 
 
@@ -246,8 +246,8 @@ def test_a_selection_that_is_refused_says_why_and_leads_back(page, complaints):
     complaints.expected_statuses |= {422}
     page.goto("/logs/?cause=http_5xx")
     WebhookLog.objects.filter(cause="http_5xx").update(cause="dns")
-    page.get_by_role("button", name="Re-deliver all 10…").click()
-    expect(page.get_by_role("alert")).to_have_text(re.compile("No log matches the filter."))
+    page.get_by_role("button", name="Redeliver all 10…").click()
+    expect(page.get_by_role("alert")).to_have_text(re.compile("No results the filter."))
     assert axe.violations(page) == []
     page.get_by_role("link", name="Back to the selection").click()
     expect(page).to_have_url(re.compile(r"/logs/\?cause=http_5xx$"))
@@ -255,6 +255,6 @@ def test_a_selection_that_is_refused_says_why_and_leads_back(page, complaints):
 
 def test_ids_are_pasted_and_planned(page, logs):
     page.goto("/redeliveries/new/")
-    page.get_by_label("Ids of logs").last.fill(f"{logs[0].pk}, {logs[5].pk}")
-    page.get_by_role("button", name="Make a plan").click()
+    page.get_by_label("Log ids").last.fill(f"{logs[0].pk}, {logs[5].pk}")
+    page.get_by_role("button", name="Preview").click()
     assert planned(page) == [logs[5].pk, logs[0].pk]

@@ -14,11 +14,11 @@ def test_a_link_is_made_copied_looked_at_and_revoked(page, open_page, complaints
     log = make_log(response="connect ETIMEDOUT 67.225.146.248:443")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.goto(log.get_absolute_url())
-    page.get_by_role("link", name="Hand off…").press("Enter")
+    page.get_by_role("link", name="Share…").press("Enter")
     page.get_by_label("1 day").check()
-    page.get_by_label("Note to the receiver’s team").fill("Your load balancer answers nothing.")
+    page.get_by_label("Note for the receiver’s team").fill("Your load balancer answers nothing.")
     page.get_by_label("Show the payload").check()
-    page.get_by_role("button", name="Make the link").press("Enter")
+    page.get_by_role("button", name="Create link").press("Enter")
     page.get_by_role("button", name="Copy the link").press("Enter")
     expect(page.locator("#announcer")).to_have_text("Copied")
     link = page.evaluate("navigator.clipboard.readText()")
@@ -40,14 +40,14 @@ def test_a_link_is_made_copied_looked_at_and_revoked(page, open_page, complaints
     expect(page.get_by_text("The link is revoked.")).to_be_visible()
     complaints.expected_statuses |= {404}
     theirs.reload()
-    expect(theirs.get_by_role("heading", name="This link shows nothing")).to_be_visible()
+    expect(theirs.get_by_role("heading", name="This link is not available")).to_be_visible()
 
 
 def test_it_works_without_javascript(open_page, administrator, complaints):
     make_subscription()
     page = open_page(administrator, java_script_enabled=False)
     page.goto(f"{make_log().get_absolute_url()}hand-offs/")
-    page.get_by_role("button", name="Make the link").click()
+    page.get_by_role("button", name="Create link").click()
     link = page.locator(".notice .mono").inner_text()
     theirs = open_page(java_script_enabled=False)
     theirs.goto(link)
@@ -55,4 +55,4 @@ def test_it_works_without_javascript(open_page, administrator, complaints):
     page.get_by_role("button", name="Revoke").click()
     complaints.expected_statuses |= {404}
     theirs.reload()
-    expect(theirs.get_by_role("heading", name="This link shows nothing")).to_be_visible()
+    expect(theirs.get_by_role("heading", name="This link is not available")).to_be_visible()

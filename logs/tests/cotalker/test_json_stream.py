@@ -242,7 +242,7 @@ class TestGzip:
     def test_a_truncated_file_is_an_error_after_what_was_read(self):
         packed = gzip.compress("\n".join(map(json.dumps, ALL)).encode())
         found = []
-        with pytest.raises(UnreadableFile, match="the gzip data breaks off; the file is incomplete"):
+        with pytest.raises(UnreadableFile, match="the gzip data ends early; the file is incomplete"):
             found.extend(iter_documents([packed[:-9]]))
             raise AssertionError(found)
 

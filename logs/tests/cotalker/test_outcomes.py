@@ -94,7 +94,7 @@ def test_the_transports_text_decides_whatever_the_status_says(status, response, 
         (600, "", Cause.OTHER),
         (0, "", Cause.OTHER),
         (None, "", Cause.OTHER),
-        (None, "something else", Cause.OTHER),
+        (None, "other action", Cause.OTHER),
     ],
 )
 def test_an_answer_is_judged_by_its_status(status, response, cause):

@@ -73,9 +73,9 @@ def test_many_are_skipped_by_a_worker_while_the_lane_shows_how_far_it_is(client,
     make_waiting(lane, 5_001)
     page = ask(client, lane)
     assert "So many events are skipped in the background." in page
-    assert "What waits is being skipped: 0 events so far." in page
-    assert "Skip what waits…" not in page
-    assert "What waits is being skipped: 0 events so far." in text_of(client.get("/lanes/"))
+    assert "Skipping the waiting events: 0 events so far." in page
+    assert "Skip waiting events…" not in page
+    assert "Skipping the waiting events: 0 events so far." in text_of(client.get("/lanes/"))
     assert due() == 5_001  # nothing is done in the request
     worker = Worker()
     try:
@@ -105,7 +105,7 @@ def test_a_job_that_is_stopped_goes_on_where_it_was_and_is_found_when_it_is_lost
     looks = iter([False, False, True])
     assert not bulk_skip.run(skip.pk, lambda: next(looks))
     assert (due(), record()) == (3, [])
-    assert "What waits is being skipped: 4 events so far." in text_of(client.get(lane.get_absolute_url()))
+    assert "Skipping the waiting events: 4 events so far." in text_of(client.get(lane.get_absolute_url()))
     assert bulk_skip.lost() == []
     ProcrastinateJob.objects.all()._raw_delete("default")
     assert bulk_skip.lost() == [skip.pk]

@@ -112,23 +112,23 @@ class TestWhatItSays:
         stopped_lane("Legacy", 2)
         make_lane("Users")
         answer = lead(look(client))
-        assert answer.startswith("2 lanes are blocked. 5 events wait there. The oldest has waited since ")
-        assert answer.endswith("1 inactive subscription keeps events for a decision. 1 lane flows.")
+        assert answer.startswith("2 queues are blocked. 5 events wait there. The oldest has waited since ")
+        assert answer.endswith("1 inactive subscription has kept events to send or skip. 1 lane flows.")
 
     def test_where_nothing_is_blocked_it_says_so(self, client, operator):
         make_lane("Users")
-        assert lead(look(client)) == "No lane is blocked. 1 lane flows."
+        assert lead(look(client)) == "No queue is blocked. 1 lane flows."
 
     def test_without_subscriptions_it_says_what_a_lane_is(self, client, operator):
         page = look(client)
-        assert "No lanes yet" in page and 'class="lead"' not in page
+        assert "No queues yet" in page and 'class="lead"' not in page
 
     def test_what_cotalker_delivers_is_counted_and_not_listed(self, client, operator):
         make_lane("Theirs", we_deliver=False)
         assert "Nothing is sent from here" in look(client)
         make_lane("Ours")
         page = look(client)
-        assert lead(page) == "No lane is blocked. 1 lane flows."
+        assert lead(page) == "No queue is blocked. 1 lane flows."
         assert "1 more subscription is delivered by Cotalker" in page and "Theirs" not in page
 
     def test_a_lane_between_tries_shows_the_head_the_countdown_and_the_next_four(self, client, operator):
@@ -138,7 +138,7 @@ class TestWhatItSays:
         assert re.search(r"<h3 data-countdown>\s*Its head is tried again <time [^>]*>in 2\d s</time>", shown)
         assert f'href="{head.get_absolute_url()}"' in shown
         assert "try 2 of 3" in text(shown) and "Error at the receiver (5xx)" in shown
-        assert "6 wait behind it" in shown
+        assert "6 more waiting" in shown
         assert re.findall(r"No\. \d of Incidents", shown) == [f"No. {number} of Incidents" for number in range(1, 5)]
         assert f"?subscription={lane.pk}&amp;state=pending" in shown
 
@@ -150,28 +150,28 @@ class TestWhatItSays:
     def test_a_lane_that_holds_because_of_an_event_says_so(self, client, operator):
         lane, log = exhausted_lane("Elements", behind=1)
         shown = panel(look(client), lane)
-        assert "Its head has used up its tries" in shown and "tried 3 times" in shown
+        assert "First event failed after its last attempt" in shown and "attempted 3 times" in shown
         assert "re-deliver it, skip it, or release the lane" in shown
-        assert "1 waits behind it" in shown and log.get_absolute_url() in shown
+        assert "1 more waiting" in shown and log.get_absolute_url() in shown
 
     def test_a_lane_that_somebody_holds_names_the_person_and_does_not_count_down(self, client, operator):
         lane = retrying_lane("Incidents")
         lane.hold(by=operator)
         shown = panel(look(client), lane)
         assert f"{operator} put it on hold" in shown
-        assert "Its head waits" in shown and "data-countdown" not in shown
+        assert "First event is waiting" in shown and "data-countdown" not in shown
 
     def test_a_lane_on_hold_in_which_nothing_waits_says_that_too(self, client, operator):
         lane = make_lane("Quiet")
         lane.hold(by=operator)
         page = look(client)
-        assert lead(page) == "1 lane is blocked. Nothing waits there yet."
-        assert "Nothing waits" in panel(page, lane)
+        assert lead(page) == "1 lane is blocked. No events are waiting there yet."
+        assert "No events waiting" in panel(page, lane)
 
     def test_what_is_kept_for_an_inactive_subscription_stands_apart(self, client, operator):
         lane = stopped_lane("Legacy", 3)
         shown = text(panel(look(client), lane))
-        assert "Deactivated while 3 events waited. They are kept until somebody decides." in shown
+        assert "Deactivated while 3 events waited. They are kept until someone sends or skips them." in shown
         assert "The first is No. 1 of Legacy" in shown and "Inactive" in shown
 
     def test_lanes_that_flow_tell_what_waits_and_what_they_do_with_an_exhausted_event(self, client, operator):
@@ -243,7 +243,7 @@ class TestPages:
             ["Flows & ~2"],
         ]
         assert len({lead(page) for page in pages}) == 1 and lead(pages[0]).startswith(
-            "6 lanes are blocked. 6 events wait"
+            "6 queues are blocked. 6 events wait"
         )
         assert "1–4 of 13 lanes." in pages[0] and ">Next 4<" in pages[0] and "First page" not in pages[0]
         assert "9–12 of 13 lanes." in pages[2] and ">Next 1<" in pages[2] and f'href="{LANES}">First page' in pages[2]
@@ -264,7 +264,7 @@ class TestPages:
     def test_a_page_behind_the_last_says_so_and_leads_to_the_first(self, client, operator):
         make_lane("Users")
         page = look(client, f"{LANES}?after=4~0~{'f' * 24}~Z")
-        assert "No more lanes." in page and "First page" in page and lead(page) == "No lane is blocked. 1 lane flows."
+        assert "No more queues." in page and "First page" in page and lead(page) == "No queue is blocked. 1 lane flows."
 
     def test_a_page_asks_for_itself_and_its_buttons_lead_back_to_it(self, client, operator, monkeypatch):
         now = timezone.now()
@@ -299,7 +299,7 @@ class TestWho:
         make_lane("Foreign too", company=other)
         own = retrying_lane("Own")
         page = look(client)
-        assert lead(page).startswith("1 lane is blocked. 1 event waits there.")
+        assert lead(page).startswith("1 lane is blocked. 1 event is waiting there.")
         assert "Foreign" not in page and "Secret thing" not in page and foreign.pk not in page
         assert "Own" in panel(page, own)
 
@@ -378,17 +378,17 @@ class TestVerbs:
         held = press(client, reverse("logs:lane_hold", args=[lane.pk]), lane, htmx)
         assert held.redirect_chain == [(f"{LANES}#lane-{lane.pk}", 302)]
         assert f"{operator} put it on hold" in panel(held.content.decode(), lane)
-        assert "The lane of “Incidents” is on hold." in held.content.decode()
+        assert "The queue of “Incidents” is paused." in held.content.decode()
         assert ("<html" in held.content.decode()) is not htmx
         free = press(client, reverse("logs:lane_release", args=[lane.pk]), lane, htmx).content.decode()
-        assert "Waiting for a retry" in panel(free, lane) and "The lane of “Incidents” goes on." in free
+        assert "Waiting for a retry" in panel(free, lane) and "The queue of “Incidents” has resumed." in free
 
     @pytest.mark.parametrize("htmx", [False, True])
     def test_retry_now(self, client, operator, htmx):
         lane = retrying_lane("Incidents")
         log = lane.waiting().get()
         page = press(client, reverse("logs:log_retry", args=[log.pk]), lane, htmx).content.decode()
-        assert "Its head is being sent" in panel(page, lane) and "The next try is made now." in page
+        assert "First event is being sent" in panel(page, lane) and "The next attempt starts now." in page
         assert AuditEntry.objects.get(action=AuditAction.RETRIED_NOW).about == log.pk
 
     @pytest.mark.parametrize("htmx", [False, True])
@@ -397,7 +397,7 @@ class TestVerbs:
         data = {"expected_attempts": "3"}
         page = press(client, reverse("logs:redelivery_create", args=[log.pk]), lane, htmx, **data).content.decode()
         assert "It is sent again now, and the lane goes on once it is received." in panel(page, lane)
-        assert "It is queued, ahead of what waits in its lane." in page
+        assert "The redelivery is queued, ahead of the other waiting events." in page
         log.refresh_from_db()
         assert (log.is_due, log.turn, log.requested_by) == (True, Priority.REDELIVERY, operator)
 
@@ -408,7 +408,7 @@ class TestVerbs:
         data = {"expected_attempts": "3"}
         page = press(client, reverse("logs:redelivery_create", args=[log.pk]), lane, htmx, **data).content.decode()
         assert "Its subscription has no URL yet." in page
-        assert "Its head has used up its tries" in panel(page, lane)
+        assert "First event failed after its last attempt" in panel(page, lane)
 
     def test_skip_asks_for_a_reason_and_leads_back(self, client, operator):
         lane = retrying_lane("Incidents", 1)
@@ -432,8 +432,8 @@ class TestVerbs:
     def test_what_is_kept_is_sent_and_stands_among_the_lanes_that_flow(self, client, operator, htmx):
         lane = stopped_lane("Legacy", 2)
         page = press(client, reverse("logs:waiting_send", args=[lane.pk]), lane, htmx).content.decode()
-        assert "What waits for “Legacy” is being sent." in page
-        assert rows(page)[0].startswith("Legacy inactive; what waited is being sent 2 ")
+        assert "The waiting events of “Legacy” are being sent." in page
+        assert rows(page)[0].startswith("Legacy inactive; waiting events are being sent 2 ")
 
     @pytest.mark.parametrize("address", ["https://evil.example/", "//evil.example/", "javascript:alert(1)", "nowhere"])
     @pytest.mark.parametrize("name", ["lane_hold", "lane_release", "waiting_send", "log_retry", "log_skip"])
@@ -452,7 +452,7 @@ class TestWithAWorker:
         deliver()
         assert receiver.ids == [log.pk, *lane.logs.exclude(pk=log.pk).order_by("position").values_list("pk", flat=True)]
         page = look(client)
-        assert lead(page) == "No lane is blocked. 1 lane flows."
+        assert lead(page) == "No queue is blocked. 1 lane flows."
         assert rows(page) == ["Elements – – holds Hold"]
 
     def test_a_head_that_is_skipped_is_not_sent_and_the_next_is(self, client, operator, receiver, deliver):
@@ -516,7 +516,7 @@ def test_the_sum_of_what_waits_is_counted_to_a_limit(client, operator, monkeypat
     monkeypatch.setattr(health_lanes, "COUNT_LIMIT", 5)
     with CaptureQueriesContext(connection) as captured:
         page = look(client)
-    assert lead(page).startswith("3 lanes are blocked. 5+ events wait there.")
+    assert lead(page).startswith("3 queues are blocked. 5+ events wait there.")
     assert [query for query in captured if "LIMIT 6) subquery" in query["sql"]]
 
 

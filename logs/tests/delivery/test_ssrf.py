@@ -172,7 +172,7 @@ def test_what_is_not_public_is_refused(address):
         CLOSED.check_address(address, 443)
     assert str(refusal.value) == f"{address} is not a public address"
     assert str(refusal.value.message) == (
-        f"{address} is not a public address; the setting DELIVERY_ALLOWED_NETWORKS can open it."
+        f"{address} is not a public address. To allow it, add its network to the setting DELIVERY_ALLOWED_NETWORKS."
     )
 
 

@@ -62,7 +62,7 @@ def test_it_is_sent_only_after_a_confirmation(client, operator):
     assert not log.is_due and not AuditEntry.objects.exists()
 
     page = client.get(confirmation(log))
-    assert "Re-deliver a log that is superseded?" in text_of(page)
+    assert "Redeliver a superseded log?" in text_of(page)
     assert newer.get_absolute_url() in page.content.decode()
     ask(client, log, confirmed="yes")
     log.refresh_from_db()

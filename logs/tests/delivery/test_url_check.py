@@ -125,7 +125,7 @@ class TestPage:
         assert "<html" in ask("Viewer", PUBLIC, htmx=False)
 
     def test_a_name_that_is_not_found_is_said(self, ask):
-        assert "Its name is not found." in ask("Viewer")
+        assert "The host name does not resolve." in ask("Viewer")
 
     def test_a_private_address_is_named_to_administrators_only(self, ask, settings):
         settings.DELIVERY_ALLOWED_NETWORKS = []
@@ -176,7 +176,7 @@ class TestForm:
         name_server(PUBLIC, PRIVATE)
         answer = create()
         assert answer.status_code == 422
-        assert f"It would be refused: {PRIVATE} is not a public address" in answer.content.decode()
+        assert f"Deliveries to this URL would be blocked: {PRIVATE} is not a public address" in answer.content.decode()
         assert not Subscription.objects.exists()
 
     def test_a_name_server_that_hangs_is_only_a_warning(self, create, hanging_name_server):

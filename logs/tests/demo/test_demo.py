@@ -54,7 +54,7 @@ def test_it_is_labelled_on_every_page_and_its_button_removes_it_alone(client, ad
     assert documents.COMPANY_NAME.startswith("Demo")
     assert client.get(reverse("logs:demo_delete")).status_code == 405
     page = client.post(reverse("logs:demo_delete"), follow=True).content.decode()
-    assert "The demo was removed, with 2000 logs." in page
+    assert "The demo data was removed, including 2000 logs." in page
     assert "Demo data." not in page
     assert list(WebhookLog.objects.values_list("pk", flat=True)) == [mine.pk]
     assert list(Payload.objects.values_list("pk", flat=True)) == [mine.pk]

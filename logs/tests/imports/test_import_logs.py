@@ -303,14 +303,14 @@ class TestReach:
         before = everything()
         summary, refusals = imported(SAMPLE | {"company": COMPANY}, user=user)
         assert summary == ImportSummary(read=1, refused=1)
-        assert refusals[0].startswith("document 1, line 1: /subscription: you do not belong to its company")
+        assert refusals[0].startswith("document 1, line 1: /subscription: you do not belong to this company")
         assert everything() == before
 
     def test_a_foreign_company_is_refused(self, user):
         before = everything()
         summary, refusals = imported(SAMPLE, user=user)
         assert summary == ImportSummary(read=1, refused=1)
-        assert refusals == ["document 1, line 1: /company: you do not belong to its company"]
+        assert refusals == ["document 1, line 1: /company: you do not belong to this company"]
         assert everything() == before
 
     def test_the_id_of_a_foreign_log_is_refused(self, user):
@@ -438,7 +438,7 @@ class TestCommand:
         file.write_bytes(gzip.compress(lines.encode())[:-8])
         status, out, err = run(file)
         assert (status, out) == (1, "read 3, new 3, unchanged 0, updated 0, refused 0\n")
-        assert err == [f"{file}: the gzip data breaks off; the file is incomplete"]
+        assert err == [f"{file}: the gzip data ends early; the file is incomplete"]
 
     def test_a_zip_file_is_an_error(self, run, tmp_path):
         file = tmp_path / "logs.zip"
@@ -539,6 +539,6 @@ def test_documents_with_comments_and_trailing_commas_are_read_and_said(capsys, t
     file.write_text(f"{text}\n{json.dumps(log_document(1))}")
     call_command("import_logs", str(file))
     assert capsys.readouterr().out == (
-        "read 2, new 2, unchanged 0, updated 0, refused 0\n1 had comments or trailing commas, which were left out\n"
+        "read 2, new 2, unchanged 0, updated 0, refused 0\n1 had comments or trailing commas, which were excluded\n"
     )
     assert document() == SAMPLE

@@ -103,7 +103,7 @@ def test_an_import_that_activates_a_subscription_sends_none_of_the_events_that_w
     assert receiver.ids == [elsewhere.pk]
     entry = AuditEntry.objects.get(about=SUBSCRIPTION)
     assert (entry.actor, entry.action) == (ana, AuditAction.HELD)
-    assert entry.detail == "an import activated the subscription while events were kept for it"
+    assert entry.detail == "an import activated the subscription while it had kept events"
     lane.release(by=ana)
     deliver()
     assert receiver.ids == [elsewhere.pk, kept.pk, behind.pk]
@@ -211,7 +211,7 @@ class TestReach:
     def test_a_foreign_company_is_refused(self, user):
         summary, refusals = imported(SAMPLE | {"company": FOREIGN}, user=user)
         assert summary == ImportSummary(read=1, refused=1)
-        assert refusals == ["document 1, line 1: /company: you do not belong to its company"]
+        assert refusals == ["document 1, line 1: /company: you do not belong to this company"]
         assert not Subscription.objects.exists()
         assert not Company.objects.filter(pk=FOREIGN).exists()
 
@@ -219,7 +219,7 @@ class TestReach:
         imported(SAMPLE | {"company": FOREIGN})
         summary, refusals = imported(SAMPLE, user=user)
         assert summary == ImportSummary(read=1, refused=1)
-        assert refusals[0].startswith("document 1, line 1: /_id: you do not belong to its company")
+        assert refusals[0].startswith("document 1, line 1: /_id: you do not belong to this company")
         assert document() == SAMPLE | {"company": FOREIGN}
 
     def test_one_cannot_be_moved_into_a_foreign_company(self, user):

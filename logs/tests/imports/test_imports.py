@@ -70,7 +70,7 @@ def test_the_published_log_is_imported_and_the_page_says_so(client, operator):
     make_subscription()
     found = upload(client, (SAMPLES / "webhook_log_task_create_failed.json").read_bytes())
     page = client.get(found.get_absolute_url())
-    assert "1 document read: 1 new, 0 unchanged, 0 updated, 0 refused." in text_of(page)
+    assert "1 document read: 1 new, 0 unchanged, 0 updated, 0 rejected." in text_of(page)
     assert WebhookLog.objects.get().pk == "62742dd824c886d54e60f02b"
     assert f'href="{reverse("logs:webhook_log_list")}"' in page.content.decode()
 
@@ -88,7 +88,7 @@ def test_importing_the_same_file_again_changes_nothing(client, operator, pack):
     content = pack(lines(*(log_document(number) for number in range(3))))
     upload(client, content)
     page = client.get(upload(client, content).get_absolute_url())
-    assert "3 documents read: 0 new, 3 unchanged, 0 updated, 0 refused." in text_of(page)
+    assert "3 documents read: 0 new, 3 unchanged, 0 updated, 0 rejected." in text_of(page)
 
 
 def test_nothing_imported_is_sent_by_itself(client, operator):
@@ -121,8 +121,8 @@ def test_a_viewer_may_neither_see_the_page_nor_upload(client, member):
     [
         ({"kind": "logs"}, "Choose a file."),
         ({"kind": "logs", "file": file_of(b"")}, "The file is empty."),
-        ({"kind": "events", "file": file_of(b"{}")}, "Say what is in the file: logs or subscriptions."),
-        ({"file": file_of(b"{}")}, "Say what is in the file: logs or subscriptions."),
+        ({"kind": "events", "file": file_of(b"{}")}, "Choose what the file contains: logs or subscriptions."),
+        ({"file": file_of(b"{}")}, "Choose what the file contains: logs or subscriptions."),
         ({"kind": "logs", "file": file_of(b"x" * 2049)}, "The file is larger than 2.0 KB, the limit of uploads."),
     ],
     ids=["no file", "empty", "unknown kind", "no kind", "too large"],
@@ -230,7 +230,7 @@ def test_a_file_that_breaks_off_says_where_it_stands(client, operator):
     page = text_of(client.get(found.get_absolute_url()))
     assert found.state == ImportState.BROKEN
     assert (
-        "The file could not be read to its end. The reason: the gzip data breaks off; the file is incomplete." in page
+        "The file could not be read to the end. The reason: the gzip data ends early; the file is incomplete." in page
     )
 
 
@@ -249,7 +249,7 @@ def test_refused_documents_are_shown_with_their_place_reason_and_masked_beginnin
     page = client.get(found.get_absolute_url()).content.decode()
     [document] = RefusedDocument.objects.all()
     assert (document.number, document.line) == (2, 2)
-    assert "2 documents read: 1 new, 0 unchanged, 0 updated, 1 refused." in re.sub(r"\s+", " ", page)
+    assert "2 documents read: 1 new, 0 unchanged, 0 updated, 1 rejected." in re.sub(r"\s+", " ", page)
     assert "&lt;b&gt;" in page
     assert "hunter2" not in page
     assert "4711" not in page
@@ -321,7 +321,7 @@ def test_a_file_that_unpacks_to_more_than_the_limit_says_where_it_stopped(client
     found = upload(client, pack(documents + b" " * 1_200_000 + lines(log_document(2))))
     assert (found.state, found.read, found.new) == (ImportState.BROKEN, 2, 2)
     assert (
-        "The reason: it holds more than 1.0 MB, the limit of an import; the last document that was read is number 2, on line 2."
+        "The reason: it contains more than 1.0 MB, the limit for an import; the last document read was number 2, on line 2."
         in text_of(client.get(found.get_absolute_url()))
     )
 
@@ -331,7 +331,7 @@ def test_what_is_refused_is_kept_up_to_a_number_and_counted_beyond_it(client, op
     found = upload(client, b"1,2,3,4,5")
     page = text_of(client.get(found.get_absolute_url()))
     assert (found.read, found.refused, RefusedDocument.objects.count()) == (5, 5, 3)
-    assert "Only the first 3 of the 5 refused documents are kept." in page
+    assert "Only the first 3 of the 5 rejected documents are kept." in page
     assert [row.number for row in client.get(found.get_absolute_url()).context["refused"]] == [1, 2, 3]
 
 
@@ -349,7 +349,7 @@ def test_a_refused_document_that_is_very_long_is_cut_and_left_out_of_the_downloa
         (b'"012345678', True),
         (b'"short"', False),
     ]
-    assert "1 document is too long to be kept whole: the download leaves it out." in page
+    assert "1 document is too long to be kept whole, so the download doesn’t include it." in page
     answer = client.get(reverse("logs:import_refused", args=[found.pk]))
     assert b"".join(answer.streaming_content) == b'"short"\n'
 
@@ -420,7 +420,7 @@ def test_an_import_that_ends_its_worker_again_and_again_is_given_up(client, oper
     found.refresh_from_db()
     assert (found.state, found.error) == (
         ImportState.BROKEN,
-        "the worker ended 5 times while it read the same documents",
+        "the worker stopped 5 times while reading the same documents",
     )
 
 

@@ -65,7 +65,7 @@ def test_an_id_that_others_have_named_is_free_for_the_subscription_and_every_log
     kept = WebhookLog.objects.get(pk=ids[0])
     assert json.loads(write_log(kept, kept.payload.event)) == log(1, OTHER)
     page = client.get(kept.subscription.get_absolute_url()).content.decode()
-    assert f"Logs of your company name the subscription {SUBSCRIPTION}." in page
+    assert f"Logs of your company refer to subscription {SUBSCRIPTION}." in page
     assert f"/logs/{kept.pk}/" in client.get(f"/logs/?q={SUBSCRIPTION}").content.decode()
     assert not Subscription.objects.filter(is_placeholder=True, company=COMPANY).exists()
 

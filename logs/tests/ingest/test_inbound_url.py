@@ -90,7 +90,7 @@ def test_an_event_of_another_company_is_refused(client):
     make_company(OTHER_COMPANY, "Other")
     answer = post(client, make_door(), as_bytes(make_event(company=OTHER_COMPANY)))
     assert answer.status_code == 422
-    reason = "the door is for events of another company"
+    reason = "the inbound endpoint is for events of another company"
     assert answer.json() == {"accepted": [], "errors": [{"index": 0, "path": "/company", "reason": reason}]}
 
 
@@ -122,7 +122,7 @@ def test_a_door_that_is_not_there_answers_404_in_json(client):
     answer = post(client, "/in/nothing", as_bytes(make_event()))
     assert answer.status_code == 404
     assert answer.json()["errors"] == [
-        {"index": None, "path": "", "reason": "There is no such door, or it was revoked."}
+        {"index": None, "path": "", "reason": "There is no such inbound endpoint, or it was revoked."}
     ]
 
 

@@ -147,7 +147,7 @@ def test_a_bad_event_alone_is_422(client, body):
 def test_a_body_without_events_is_422(client, body, content_type):
     answer = post(client, ADDRESS, body, make_token(), content_type)
     assert answer.status_code == 422
-    assert answer.json()["errors"] == [{"index": None, "path": "", "reason": "The body holds no event."}]
+    assert answer.json()["errors"] == [{"index": None, "path": "", "reason": "The body contains no event."}]
 
 
 def test_an_array_that_is_not_closed_says_so_and_keeps_what_was_whole(client):

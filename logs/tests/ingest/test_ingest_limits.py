@@ -140,7 +140,7 @@ def test_a_body_that_breaks_off_is_not_accepted(server):
             connection.shutdown(socket.SHUT_WR)
             answer = read_answer(connection)
         assert answer.status == 400
-        assert answer.body["errors"][0]["reason"] == "The body breaks off. Nothing was accepted."
+        assert answer.body["errors"][0]["reason"] == "The body is incomplete. Nothing was accepted."
     assert not WebhookLog.objects.exists()
 
 

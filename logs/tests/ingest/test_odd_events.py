@@ -151,7 +151,7 @@ class TestRefused:
         [
             (b'{"a": NaN}', 422, "Not JSON", "NaN is not JSON"),
             (b"", 422, "Not JSON", "not JSON"),
-            (b'{"type": "COTTask"}', 422, "JSON, but not an event of Cotalker", "/event: missing"),
+            (b'{"type": "COTTask"}', 422, "JSON, but not a Cotalker event", "/event: missing"),
             (ODD.replace(COMPANY, "6" * 24).encode(), 422, "Event of another company", "/company: the door is for"),
             (b"{" + b" " * 1024 * 1024, 413, "Too large", "the event is larger than 1 MiB"),
         ],
@@ -200,7 +200,7 @@ class TestRefused:
     def test_an_accepted_event_leaves_nothing(self, client, administrator, door):
         assert post(client, door, ODD.encode()).status_code == 202
         assert not _door().refused_events.exists()
-        assert "Refused events" in shown(client.get("/doors/"))
+        assert "Rejected events" in shown(client.get("/doors/"))
 
     def test_nobody_else_sees_them(self, client, member, door):
         post(client, door, b"{}")

@@ -17,7 +17,7 @@ VALUES = {
         ValueCompletion("delivered", "Delivered"),
         ValueCompletion("retrying", "Retrying"),
     ],
-    "cause": [ValueCompletion("timeout", "No answer in time"), ValueCompletion("tls", "Certificate or encryption")],
+    "cause": [ValueCompletion("timeout", "No answer in time"), ValueCompletion("tls", "TLS error")],
     "status": [ValueCompletion("409", "Conflict"), ValueCompletion("4xx", "4xx")],
     "sub": [
         ValueCompletion("Work Orders Update", "wo_update"),

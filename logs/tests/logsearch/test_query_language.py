@@ -166,7 +166,11 @@ def test_every_field_and_every_value_of_a_choice_is_among_these():
     [
         ("bomba stat:failed azul", "stat:failed", "There is no field “stat”. Is it “state”?"),
         ("colour:red", "colour:red", "There is no field “colour”. Put quotation marks around it"),
-        ("state:open", "state:open", "“open” is none of: pending, retrying, succeeded, failed, skipped, delivered."),
+        (
+            "state:open",
+            "state:open",
+            "“open” isn’t a valid value. Use one of: pending, retrying, succeeded, failed, skipped, delivered.",
+        ),
         ("cause:http4xx x", "cause:http4xx", "“http4xx” is none of: timeout, refused,"),
         ("state:failed,open", "state:failed,open", "“open” is none of"),
         ("status:099", "status:099", "is no status. Write a number as 409"),
@@ -177,27 +181,27 @@ def test_every_field_and_every_value_of_a_choice_is_among_these():
         (f"tries:>{'9' * 100}", f"tries:>{'9' * 100}", "is not a whole number."),
         ("tries:..", "tries:..", "A range needs a beginning or an end"),
         ("tries:3..1", "tries:3..1", "The range ends before it begins."),
-        ("duration:>2h", "duration:>2h", "Write a duration with its unit and without a blank: 800ms, 2s or 1min."),
+        ("duration:>2h", "duration:>2h", "Write the duration with its unit and no space: 800ms, 2s or 1min."),
         ("bomba duration:>2 s", "duration:>2", "Write a duration with its unit"),
         ("duration:250", "duration:250", "Write a duration with its unit"),
         ("estado:fallido", "estado:fallido", "There is no field “estado”. Put quotation marks around it"),
         (f"duration:>{'9' * 400}s", f"duration:>{'9' * 400}s", "Write a duration"),
         ("id:62742b", "id:62742b", "An id has 24 digits"),
         (f"object:{PK},x", f"object:{PK},x", "An id has 24 digits"),
-        ("x -state:", "-state:", "Write a value right behind the colon."),
-        ("state: failed", "state:", "Write a value right behind the colon."),
-        ('sub:""', 'sub:""', "Write a value right behind the colon."),
-        ("- () — …", "- () — …", "There is no word or number in it to look for."),
+        ("x -state:", "-state:", "Write a value right after the colon."),
+        ("state: failed", "state:", "Write a value right after the colon."),
+        ('sub:""', 'sub:""', "Write a value right after the colon."),
+        ("- () — …", "- () — …", "The search contains no word or number."),
         ('""', '""', "There is no word or number in it"),
         ("data.:x", "data.:x", "A part of the place is missing"),
         ("data..asset:x", "data..asset:x", "A part of the place is missing"),
         ("/data/:x", "/data/:x", "A part of the place is missing"),
-        ("data.asset:", "data.asset:", "Write a value right behind the colon."),
-        ("data.asset:--", "data.asset:--", "Write a word or a number behind the colon."),
-        ("response:()", "response:()", "Write a word or a number behind the colon."),
+        ("data.asset:", "data.asset:", "Write a value right after the colon."),
+        ("data.asset:--", "data.asset:--", "Write a word or a number after the colon."),
+        ("response:()", "response:()", "Write a word or a number after the colon."),
         ('bomba "azul y', '"azul y', "The closing quotation mark is missing."),
         ('sub:"Work Orders', 'sub:"Work Orders', "The closing quotation mark is missing."),
-        ("data.password:x", "data.password:x", "Values under this key are masked, and cannot be searched."),
+        ("data.password:x", "data.password:x", "Values under this key are masked and can’t be searched."),
         ("-data.user.accessToken:x", "-data.user.accessToken:x", "are masked"),
         ("/data/password:x", "/data/password:x", "are masked"),
         ("/diff/~1data~1password/previous:x", "/diff/~1data~1password/previous:x", "are masked"),
@@ -222,14 +226,16 @@ def test_more_terms_than_are_taken_are_a_problem_and_not_left_out():
     assert (len(read(text).terms), read(text).problems) == (MAX_TERMS, [])
     longer = f"{text} one more"
     assert read(longer).problems == [
-        ParseError(len(text) + 1, len(longer), "The search ends here: it may have 20 terms.")
+        ParseError(len(text) + 1, len(longer), "The search is too long: it can have at most 20 terms.")
     ]
 
 
 def test_more_characters_than_are_taken_are_a_problem_and_not_left_out():
     assert read("x" * MAX_SEARCH_LENGTH).problems == []
     assert read("x" * MAX_SEARCH_LENGTH + " yz").problems == [
-        ParseError(MAX_SEARCH_LENGTH, MAX_SEARCH_LENGTH + 3, "The search ends here: it may have 500 characters.")
+        ParseError(
+            MAX_SEARCH_LENGTH, MAX_SEARCH_LENGTH + 3, "The search is too long: it can have at most 500 characters."
+        )
     ]
 
 

@@ -85,7 +85,7 @@ def test_a_name_is_used_once_by_each_owner_in_capitals_or_not(client, operator, 
     save(client, "Night")
     answer = save(client, " NIGHT ", "state=pending")
     assert answer.status_code == 422
-    assert "There is a view of this name already." in answer.content.decode()
+    assert "A view with this name already exists." in answer.content.decode()
     client.force_login(member("Operator"))
     assert save(client, "Night").status_code == 302
     with pytest.raises(IntegrityError), transaction.atomic():
@@ -309,7 +309,7 @@ def broken(client, operator) -> SavedView:
 
 
 def test_a_view_whose_filter_has_become_wrong_says_so_and_finds_nothing(client, broken):
-    assert "This view finds nothing: its filter is wrong by now." in text(client)
+    assert "This view shows no logs: its filter is no longer valid." in text(client)
     assert client.get(broken.get_absolute_url()).status_code == 422
     assert f"'{broken.pk}'" not in text(client, "/views/counts/")
 

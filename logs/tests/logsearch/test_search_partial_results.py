@@ -37,20 +37,20 @@ def looked(rf, number: int, seconds: float, *, searched_back: bool = True, is_be
 @pytest.mark.parametrize(
     ("number", "seconds", "searched_back", "words"),
     [
-        (3, 1.0, True, "Looked through the logs back to {} within 1 s, and found 3."),
-        (1, 8.0, False, "Looked through the logs up to {} within 8 s, and found 1."),
-        (0, 1.5, True, "Nothing found so far Looked through the logs back to {} within 1.5 s, and found 0."),
+        (3, 1.0, True, "Searched back to {} in 1 s and found 3."),
+        (1, 8.0, False, "Searched up to {} in 8 s and found 1."),
+        (0, 1.5, True, "Nothing found so far Searched back to {} in 1.5 s and found 0."),
     ],
 )
 def test_a_search_whose_time_ran_out_says_how_far_it_looked_and_goes_on_there(
     rf, number, seconds, searched_back, words
 ):
     page = looked(rf, number, seconds, searched_back=searched_back)
-    assert page == words.format("3 Nov 2026 14:05:00") + " Look further ?q=x&after=1~f&further=1"
+    assert page == words.format("3 Nov 2026 14:05:00") + " Keep searching ?q=x&after=1~f&further=1"
 
 
 def test_the_page_before_looks_further_to_what_is_before(rf):
-    assert looked(rf, 3, 1.0, is_before=True).endswith("Look further ?q=x&before=1~f&further=1")
+    assert looked(rf, 3, 1.0, is_before=True).endswith("Keep searching ?q=x&before=1~f&further=1")
 
 
 @pytest.fixture

@@ -72,11 +72,11 @@ class TestRunPage:
         page = client.get(run.get_absolute_url())
         told = text_of(page)
         assert "3 of 6 sent; 1 failed again." in told
-        assert "3 of 6 settled 50 %" in told
-        assert "Delivered 2 Failed 1 To go 3 Skipped 0 Left out by the plan 0" in told
+        assert "3 of 6 finished 50 %" in told
+        assert "Delivered 2 Failed 1 To go 3 Skipped 0 Excluded by the plan 0" in told
         assert rows_of(page, "run-lanes") == [
-            "Work Orders Update 2 1 – 1 Leave out…",
-            "Users to HR – – – 2 Leave out…",
+            "Work Orders Update 2 1 – 1 Exclude…",
+            "Users to HR – – – 2 Exclude…",
         ]
 
     def test_of_many_subscriptions_it_shows_the_first_those_with_failures_before_the_others(self, client, operator):
@@ -113,7 +113,7 @@ class TestRunPage:
         settle(run, [OK] * 6)
         Run.objects.update(judged_from=timezone.now() - timedelta(seconds=60))
         page = text_of(client.get(run.get_absolute_url()))
-        assert "6 in a minute" in page
+        assert "6 per minute" in page
         assert "Time left: about 60 s." in page
 
     def test_it_asks_for_itself_while_it_is_open_and_not_after(self, client, operator, orders):
@@ -155,12 +155,12 @@ class TestRunPage:
     @pytest.mark.parametrize(
         ("reason", "told"),
         [
-            (PauseReason.PERSON, "Somebody paused it."),
-            (PauseReason.CANARY_FAILED, "It paused by itself: a log of the canary failed."),
-            (PauseReason.CANARY_DONE, "The canary was received, and the run waits for you."),
-            (PauseReason.FAILURES, "It paused by itself: more than 20 % of the last 50 logs failed."),
-            (PauseReason.FAULT, "It paused by itself: an unexpected error."),
-            (PauseReason.ACCOUNT, "It paused by itself: who started it may not re-deliver any more."),
+            (PauseReason.PERSON, "Paused by a user."),
+            (PauseReason.CANARY_FAILED, "Auto-paused: a log of the canary failed."),
+            (PauseReason.CANARY_DONE, "The canary was delivered. Waiting for your confirmation."),
+            (PauseReason.FAILURES, "Auto-paused: more than 20 % of the last 50 logs failed."),
+            (PauseReason.FAULT, "Auto-paused: an unexpected error."),
+            (PauseReason.ACCOUNT, "Auto-paused: the user who started it can no longer redeliver."),
         ],
     )
     def test_a_paused_run_says_why_and_has_one_button_to_go_on(self, client, operator, orders, reason, told):
@@ -180,7 +180,7 @@ class TestRunPage:
         stop_bulk(other, by=operator)
         page = text_of(client.get(run.get_absolute_url()))
         record = page[page.index("Record ") :]
-        said = ["left out Work Orders Update", "paused it: too many of the last logs failed", "let it go on"]
+        said = ["excluded Work Orders Update", "paused it: too many of the latest logs failed", "resumed it"]
         places = [record.index(one) for one in said] + [record.rindex("paused it"), record.index("started it with 2")]
         assert places == sorted(places)
         assert "stopped it" not in record
@@ -189,15 +189,15 @@ class TestRunPage:
         run = start_run(operator, make_logs([1]), tries=3, rate=7)
         page = text_of(client.get(run.get_absolute_url()))
         assert "Reason the night's outage" in page
-        assert "Tries of each log 3" in page
-        assert "at most 7 in a second" in page
+        assert "Attempts per log 3" in page
+        assert "at most 7 per second" in page
 
     @pytest.mark.parametrize(
         ("outcomes_", "sentence"),
         [
-            ([OK, OK], "All 2 logs were received."),
-            ([OK, BAD], "1 of 2 logs were received. 1 failed again."),
-            ([BAD, BAD], "Nothing was received. 2 failed again."),
+            ([OK, OK], "All 2 logs were delivered."),
+            ([OK, BAD], "1 of 2 logs were delivered. 1 failed again."),
+            ([BAD, BAD], "Nothing was delivered. 2 failed again."),
         ],
     )
     def test_a_finished_run_answers_in_one_sentence(self, client, operator, orders, outcomes_, sentence):
@@ -238,8 +238,8 @@ class TestSteering:
         ("name", "told"),
         [
             ("run_pause", "nothing had to be paused"),
-            ("run_go_on", "It is not paused any more."),
-            ("run_stop", "It has ended already."),
+            ("run_go_on", "It is no longer paused."),
+            ("run_stop", "It has already ended."),
         ],
     )
     def test_a_second_click_changes_nothing_and_says_so(self, client, operator, orders, name, told):
@@ -254,9 +254,9 @@ class TestSteering:
         kept, left = make_logs([1]), make_logs([2], OTHER)
         run = start_run(operator, [*kept, *left])
         told = text_of(act(client, run, "run_lane_leave", OTHER))
-        assert "Nothing more of this run is sent to Users to HR." in told
+        assert "This bulk redelivery sends nothing more to Users to HR." in told
         assert outcomes(run) == {kept[0].pk: ("waiting", ""), left[0].pk: (ItemOutcome.SKIPPED, SkipReason.LANE_LEFT)}
-        assert "Nothing of it was left to send." in text_of(act(client, run, "run_lane_leave", OTHER))
+        assert "There was nothing left to send." in text_of(act(client, run, "run_lane_leave", OTHER))
 
     def test_a_subscription_that_is_not_in_the_run_is_not_found(self, client, operator, orders):
         make_subscription(OTHER)
@@ -333,14 +333,14 @@ class TestList:
     def test_one_s_own_plans_are_there(self, client, operator, orders, member):
         run = plan_logs(operator, make_logs(range(2)))
         page = text_of(client.get(LIST))
-        assert f"Plan {run.pk}, from logs chosen one by one Planned" in page
-        assert "2 logs that can be sent" in page
+        assert f"Plan {run.pk}, from logs selected one by one Planned" in page
+        assert "2 logs can be sent" in page
         client.force_login(member("Operator"))
         assert f"Plan {run.pk}" not in text_of(client.get(LIST))
 
     def test_before_the_first_run_it_says_how_to_get_one(self, client, operator):
         page = client.get(LIST)
-        assert "No runs yet" in text_of(page)
+        assert "No bulk redeliveries yet" in text_of(page)
         assert b'href="/logs/?state=failed"' in page.content
 
     def test_a_place_that_is_none_is_refused(self, client, operator):
@@ -362,7 +362,7 @@ class TestList:
     def test_the_overview_tells_of_what_is_on_its_way(self, client, operator, orders):
         run = start_run(operator, make_logs(range(2)), reason="the morning")
         settle(run, [OK])
-        assert f"Run {run.pk} · the morning Running 1 of 2 settled" in text_of(client.get("/"))
+        assert f"Run {run.pk} · the morning Running 1 of 2 finished" in text_of(client.get("/"))
         stop_bulk(run, by=operator)
         assert "the morning" not in text_of(client.get("/"))
 
@@ -373,13 +373,16 @@ class TestOfALog:
         run = start_run(operator, [log])
         stop_bulk(run, by=operator)
         page = client.get(log.get_absolute_url())
-        assert f"Re-delivery runs Run {run.pk} · the night's outage Skipped The run was stopped." in text_of(page)
+        assert (
+            f"Bulk redeliveries Run {run.pk} · the night's outage Skipped The bulk redelivery was stopped."
+            in text_of(page)
+        )
         assert run.get_absolute_url().encode() in page.content
 
     def test_a_plan_is_not_told_of(self, client, operator, orders):
         [log] = make_logs([1])
         plan_logs(operator, [log])
-        assert "Re-delivery runs" not in text_of(client.get(log.get_absolute_url()))
+        assert "Bulk redeliveries" not in text_of(client.get(log.get_absolute_url()))
 
     def test_a_run_that_one_may_not_see_is_not_told_of(self, client, operator, orders, member):
         make_subscription(OTHER, company=make_company("625be93a286ef83c1c0e0000"))
@@ -387,7 +390,7 @@ class TestOfALog:
         make_company("625be93a286ef83c1c0e0000").users.add(both)
         [log] = make_logs([1])
         start_run(both, [log, *make_logs([2], OTHER)])
-        assert "Re-delivery runs" not in text_of(client.get(log.get_absolute_url()))
+        assert "Bulk redeliveries" not in text_of(client.get(log.get_absolute_url()))
 
 
 @pytest.mark.django_db(transaction=True)
@@ -395,10 +398,10 @@ def test_a_run_sends_and_its_page_the_log_and_the_attempt_tell_of_it(client, ope
     make_subscription(url=receiver.url)
     log = make_log()
     run = deliver_run(start_run(operator, [log]))
-    assert "The log was received." in text_of(client.get(run.get_absolute_url()))
+    assert "The log was delivered." in text_of(client.get(run.get_absolute_url()))
     page = client.get(log.get_absolute_url())
-    assert f"Try 4 was received re-delivery run {run.pk}" in text_of(page)
-    assert f'<a href="{run.get_absolute_url()}">re-delivery run {run.pk}</a>' in page.content.decode()
+    assert f"Try 4 was received bulk redelivery {run.pk}" in text_of(page)
+    assert f'<a href="{run.get_absolute_url()}">bulk redelivery {run.pk}</a>' in page.content.decode()
 
 
 @pytest.mark.django_db(transaction=True)

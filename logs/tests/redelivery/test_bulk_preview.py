@@ -81,7 +81,7 @@ def test_a_plan_tells_of_each_subscription_what_it_gets(client, operator, orders
     run = plan_logs(operator, [*make_logs(range(3)), *make_logs([5], OTHER)])
     page = client.get(run.get_absolute_url())
     assert rows_of(page, "plan") == [
-        "Include Users to HR Users to HR Not active 1 1 0 5 May 2022",
+        "Include Users to HR Users to HR Inactive 1 1 0 5 May 2022",
         "Include Work Orders Update Work Orders Update No traffic in 7 days 3 – 3 5 May 2022",
     ]
     assert total(page) == 3
@@ -94,7 +94,7 @@ def test_a_plan_tells_of_each_subscription_what_it_gets(client, operator, orders
     [
         ([(State.FAILED, 3), (State.SUCCEEDED, 2)], "Recovered"),
         ([(State.SUCCEEDED, 3), (State.FAILED, 2)], "Still failing"),
-        ([(State.SUCCEEDED, 3)], "Receiving"),
+        ([(State.SUCCEEDED, 3)], "Working"),
         ([], "No traffic in 7 days"),
     ],
 )
@@ -111,8 +111,8 @@ def test_a_plan_tells_whether_the_receiver_receives_by_now(client, operator, ord
 def test_a_lane_on_hold_is_told(client, operator, orders):
     orders.hold(by=operator)
     page = client.get(plan_logs(operator, make_logs([1])).get_absolute_url())
-    assert "Lane on hold" in rows_of(page, "plan")[0]
-    assert "1 lane is on hold: it sends the logs of this run, and stays on hold." in text_of(page)
+    assert "Queue paused" in rows_of(page, "plan")[0]
+    assert "1 queue is paused: it sends the logs of this bulk redelivery and stays paused." in text_of(page)
 
 
 def test_what_is_left_out_is_counted_by_its_reason_and_listed(client, operator, orders):
@@ -121,7 +121,7 @@ def test_what_is_left_out_is_counted_by_its_reason_and_listed(client, operator, 
     due.redeliver(by=operator, expected_attempts=3)
     run = plan_logs(operator, [expired, due, fine])
     page = client.get(run.get_absolute_url())
-    assert "What is left out, and why 2 logs" in text_of(page)
+    assert "Excluded, by reason 2 logs" in text_of(page)
     for why, log in ((SkipReason.EXPIRED, expired), (SkipReason.DUE, due)):
         address = f"{reverse('logs:run_ledger', args=[run.pk])}?why={why}"
         assert address in page.content.decode()
@@ -135,14 +135,14 @@ def test_a_log_that_another_run_has_taken_meanwhile_is_told_before_the_start(cli
     start_run(operator, logs[:1])
     page = client.get(run.get_absolute_url())
     assert total(page) == 2
-    assert "1 In another run" in text_of(page)
+    assert "1 In another bulk redelivery" in text_of(page)
 
 
 def test_ids_that_nobody_knows_are_shown(client, operator, orders):
     run = create_draft(SelectionSource.IDS, by=operator)
     build_plan(run, [make_log().pk, "<b>not an id</b>"])
     page = client.get(run.get_absolute_url()).content.decode()
-    assert "1 id is not that of a log that you may see" in page
+    assert "1 id does not match any log you can see" in page
     assert "&lt;b&gt;not an id&lt;/b&gt;" in page
 
 
@@ -175,10 +175,10 @@ class TestChoices:
 
     def test_each_stale_choice_says_how_many_it_adds(self, client, run):
         page = text_of(client.get(run.get_absolute_url()))
-        assert "2 stale logs 1 object has a newer event that was received" in page
+        assert "2 superseded logs 1 object has a newer event that was received" in page
         assert "Send them too Adds 2." in page
         assert "the newest event of each object again Adds 3." in page
-        assert "1 log was received already" in page
+        assert "1 log already delivered" in page
 
     def test_htmx_gets_what_a_choice_changes_and_not_the_reason(self, client, run):
         data = {"lane": run.lanes, "canary": "none", "tries": 1, "failure_percent": 20, "look": "1", "reason": "why"}
@@ -213,7 +213,7 @@ def test_a_canary_says_how_many_it_sends_first(client, operator, orders):
 def test_the_time_it_takes_is_that_of_the_slowest_lane_at_the_last_measured_speed(client, operator, orders):
     make_subscription(OTHER)
     run = plan_logs(operator, [*make_logs(range(20)), *make_logs(range(20, 30), OTHER)])
-    assert "Takes not known nothing was measured yet" in text_of(client.get(run.get_absolute_url()))
+    assert "Takes not known not measured yet" in text_of(client.get(run.get_absolute_url()))
     WebhookLog.objects.filter(subscription=SUBSCRIPTION).update(duration_ms=2_000)
     WebhookLog.objects.filter(subscription=OTHER).update(duration_ms=500)
     assert "Takes about 40 s at the last measured speed" in text_of(client.get(run.get_absolute_url()))
@@ -307,14 +307,14 @@ class TestStart:
         for typed in ("", "5", "four"):
             answer = start(client, run, 4, typed=typed)
             assert answer.status_code == 422
-            assert "Type the number of logs that are sent: 4." in text_of(answer)
+            assert "Type the number of logs to send: 4." in text_of(answer)
         assert start(client, run, 4, typed="4").status_code == 302
 
     def test_who_may_only_look_cannot_start(self, client, operator, orders):
         run = plan_logs(operator, make_logs([1]))
         operator.groups.set(operator.groups.model.objects.filter(name="Viewer"))
         page = client.get(run.get_absolute_url())
-        assert "You may look at this plan, but not start it." in text_of(page)
+        assert "You can view this plan, but not start it." in text_of(page)
         assert start(client, run, 1).status_code == 403
 
 
@@ -322,7 +322,7 @@ class TestBeforeAndAfter:
     def test_a_plan_that_is_being_made_asks_for_itself(self, client, operator):
         run = create_draft(SelectionSource.FILTER, by=operator, query="state=failed")
         page = client.get(run.get_absolute_url())
-        assert "The plan is being made." in text_of(page)
+        assert "Creating the plan." in text_of(page)
         assert b'hx-trigger="every 1s"' in page.content
         build_plan(run)
         assert b"every 1s" not in client.get(run.get_absolute_url(), headers=HTMX).content
@@ -331,7 +331,7 @@ class TestBeforeAndAfter:
         run = create_draft(SelectionSource.FILTER, by=operator, query="colour=red")
         build_plan(run)
         page = client.get(run.get_absolute_url())
-        assert "There is no plan, and nothing was sent. colour: There is no such filter." in text_of(page)
+        assert "The plan could not be created. Nothing was sent. colour: There is no such filter." in text_of(page)
         assert b'href="/logs/?colour=red"' in page.content
         assert start(client, run, 0)["Location"] == run.get_absolute_url()
 
@@ -341,7 +341,7 @@ class TestBeforeAndAfter:
         run.refresh_from_db()
         page = text_of(client.get(run.get_absolute_url()))
         assert "There is nothing to send" in page
-        assert "No log matched the filter at that moment." in page
+        assert "No log matched the filter at that time." in page
 
     def test_all_left_out_says_why_and_has_no_button(self, client, operator, orders):
         log = make_log()
@@ -353,7 +353,7 @@ class TestBeforeAndAfter:
     def test_it_can_be_thrown_away(self, client, operator, orders):
         run = plan_logs(operator, make_logs([1]))
         answer = client.post(reverse("logs:run_discard", args=[run.pk]), follow=True)
-        assert "The plan is thrown away. Nothing was sent." in text_of(answer)
+        assert "Plan discarded. Nothing was sent." in text_of(answer)
         assert not Run.objects.exists()
         assert WebhookLog.objects.count() == 1
 

@@ -62,7 +62,7 @@ def test_every_log_is_there_with_what_it_was_and_what_became_of_it(client, run):
     rows = rows_of(page, "logs ledger")
     assert [row.split()[:2] for row in rows] == [["1", "Delivered"], ["2", "Failed"], ["3", "Waiting"], ["4", "Left"]]
     assert rows[1].endswith("Work Orders Update Failed 409 timeout 503 http_5xx 503 password=•••••••• 4 120 ms")
-    assert rows[3].endswith("Delivered 200 – It was received. – –")
+    assert rows[3].endswith("Delivered 200 – It was delivered. – –")
     assert "hunter2" not in page.content.decode()
 
 
@@ -93,7 +93,7 @@ def test_it_can_be_narrowed_down_and_turned_round(client, run, query, numbers):
 def test_a_wrong_word_finds_nothing_and_says_so(client, run, query):
     page = look(client, run, query)
     assert page.status_code == 422
-    assert "Nothing was looked for: the filter is wrong." in text_of(page)
+    assert "Invalid filter: nothing was searched." in text_of(page)
     assert rows_of(page, "logs ledger") == []
 
 
@@ -183,7 +183,7 @@ def test_the_file_is_whole_however_many_logs_there_are(client, operator, monkeyp
 def test_a_plan_has_a_list_of_its_logs_too(client, operator):
     run = plan_logs(operator, [make_object_log(1, A), make_received_log(2, A)])
     page = look(client, run, "?show=stale")
-    assert "The logs of the plan" in text_of(page)
+    assert "Logs in the plan" in text_of(page)
     assert [row.split()[0] for row in rows_of(page, "logs ledger")] == ["1"]
     assert [row.split()[0] for row in rows_of(look(client, run, "?show=received"), "logs ledger")] == ["2"]
 

@@ -103,7 +103,7 @@ def test_without_any_filter_all_logs_that_one_may_see_are_planned(client, logs, 
         ("state=broken", "State: Select a valid choice. broken is not one of the available choices."),
         ("state=failed&range=2h", "Range: Select a valid choice. 2h is not one of the available choices."),
         ("q=stat:failed", "Search: "),
-        ("state=succeeded&status=502", "No log matches the filter."),
+        ("state=succeeded&status=502", "No results the filter."),
     ],
 )
 def test_a_filter_that_is_wrong_or_finds_nothing_is_refused_and_nothing_is_stored(client, logs, query, reason):
@@ -143,7 +143,7 @@ def test_a_range_is_kept_as_the_moment_at_which_it_began(client, logs):
 def test_too_many_logs_are_refused_with_their_number(client, logs, monkeypatch):
     monkeypatch.setattr("logs.forms.log_selection.MOST", 2)
     [told] = refusals(client.post(PLAN, {"source": "filter", "query": "state=failed"}))
-    assert told == "These are 3 logs; a plan takes at most 2. Choose a shorter time, or fewer."
+    assert told == "You selected 3 logs; a plan can have at most 2. Choose a shorter time range or fewer logs."
 
 
 # Chosen one by one, or by ids
@@ -161,7 +161,7 @@ def test_ids_of_others_are_as_unknown_as_those_of_nobody(client, logs, foreign_l
 
 
 def test_no_tick_is_no_plan(client, logs):
-    assert refusals(client.post(PLAN, {"source": "chosen"})) == ["No log is ticked."]
+    assert refusals(client.post(PLAN, {"source": "chosen"})) == ["No logs are selected."]
 
 
 PASTED = {
@@ -202,13 +202,13 @@ def test_a_file_is_taken_as_well_as_what_is_pasted(client, logs):
 @pytest.mark.parametrize(
     ("text", "data", "reason"),
     [
-        ("", None, "Paste the ids of logs, or choose a file with them."),
+        ("", None, "Paste log ids, or choose a file that contains them."),
         (
             "none to be seen",
             None,
-            "There is no id in it. A log’s id has 24 characters: digits, and letters from a to f.",
+            "No ids found. A log’s id has 24 characters: digits and the letters a to f.",
         ),
-        ("", b"one\ntwo\n\xff\xfe", "Line 3 of the file is not text in UTF-8. Save it as plain text, CSV or JSON."),
+        ("", b"one\ntwo\n\xff\xfe", "Line 3 of the file is not UTF-8 text. Save it as plain text, CSV or JSON."),
         ("", b"x" * (5 * 1024 * 1024 + 1), "The file is larger than 5.0 MB."),
     ],
 )
@@ -255,7 +255,7 @@ def test_a_run_of_which_nothing_fails_any_more_is_refused(client, logs, operator
     WebhookLog.objects.filter(pk=logs[0].pk).update(state=State.SUCCEEDED)
     answer = client.post(PLAN, {"source": "still_failing", "run": earlier.pk})
     assert answer.status_code == 422
-    assert "Everything that it sent has been received by now." in text_of(answer)
+    assert "No log of this bulk redelivery is still failing." in text_of(answer)
     assert not Run.objects.filter(parent=earlier).exists()
 
 
@@ -357,7 +357,7 @@ def test_the_plan_of_a_person_who_is_gone_holds_nobodys_logs(logs, operator):
     run.refresh_from_db()
     assert (run.state, run.problem) == (
         BulkRedeliveryState.PLANNED,
-        "the account that asked for it is gone or not active",
+        "the account that requested it was deleted or is not active",
     )
     assert not run.entries.exists()
 
@@ -368,7 +368,10 @@ def test_a_plan_that_fails_says_so(logs, operator, monkeypatch):
     with pytest.raises(Exception, match="division by zero"):
         build_waiting_draft(run.pk)
     run.refresh_from_db()
-    assert (run.state, run.problem) == (BulkRedeliveryState.PLANNED, "an unexpected fault; the worker's log tells more")
+    assert (run.state, run.problem) == (
+        BulkRedeliveryState.PLANNED,
+        "an unexpected error; see the worker’s log for details",
+    )
 
 
 def test_plans_that_nobody_starts_are_thrown_away_after_days_and_runs_never(logs, operator):
@@ -410,7 +413,7 @@ def test_a_failure_group_offers_a_plan_once_it_has_recovered(client, logs, addre
     made = fail_and_recover({50: "failed", 40: "failed"})
     assert PLAN not in client.get(address).content.decode()
     fail_and_recover({10: "succeeded"})
-    ids = planned(client.post(PLAN, form_to_plan(client.get(address), "Re-deliver 2…")))[1]
+    ids = planned(client.post(PLAN, form_to_plan(client.get(address), "Redeliver 2…")))[1]
     assert ids == [made[50].pk, made[40].pk]
 
 
@@ -425,7 +428,7 @@ def test_a_viewer_is_led_to_the_logs_of_a_group(client, logs, member):
 @pytest.mark.parametrize(
     ("minutes", "hint", "expected"),
     [
-        ({300: "failed", 200: "succeeded", 100: "failed", 50: "failed"}, "its last success", [100, 50]),
+        ({300: "failed", 200: "succeeded", 100: "failed", 50: "failed"}, "the last successful delivery", [100, 50]),
         ({1500: "failed", 100: "failed", 50: "succeeded"}, "a day ago", [100]),
         ({9000: "failed", 50: "failed"}, "a week ago", [9000, 50]),
     ],
@@ -434,7 +437,7 @@ def test_a_subscription_offers_a_plan_of_what_failed_since_its_outage_began(clie
     made = fail_and_recover(minutes)
     page = client.get(logs[0].subscription.get_absolute_url())
     assert hint in text_of(page)
-    data = form_to_plan(page, "Plan a re-delivery…")
+    data = form_to_plan(page, "Plan a bulk redelivery…")
     run, ids = planned(client.post(PLAN, data))
     assert ids == [made[ago].pk for ago in expected]
     asked = parse_qs(run.query)
@@ -442,7 +445,7 @@ def test_a_subscription_offers_a_plan_of_what_failed_since_its_outage_began(clie
 
 
 @pytest.mark.parametrize(
-    ("since", "reason"), [("", "Say since when."), ("yesterday", "From: Write a date as 2026-04-13")]
+    ("since", "reason"), [("", "Enter a start time."), ("yesterday", "From: Write a date as 2026-04-13")]
 )
 def test_since_when_must_be_said_and_be_a_moment(client, logs, since, reason):
     query = f"state=failed&subscription={logs[0].subscription_id}"

@@ -54,7 +54,7 @@ def assert_is_plan(visitor: Visitor, page: Page, of: int, source: str) -> None:
     """It is planned for so many logs, says so, and leads back to where its logs are."""
     run = Run.objects.get(pk=re.fullmatch(r"/redeliveries/(\d+)/", page.path)[1])
     assert (run.state, run.problem, run.source, run.entries.count()) == (BulkRedeliveryState.PLANNED, "", source, of)
-    assert page.html.h1.text == "Plan a re-delivery"
+    assert page.html.h1.text == "Plan a bulk redelivery"
     assert page.html.find(id="plan-total").b.text == str(run.entries.filter(outcome="planned").count())
     if source == SelectionSource.FILTER:
         [back] = page.links_to_logs
@@ -85,12 +85,12 @@ def press_every_button(visitor: Visitor, page: Page, default: int = TICKED) -> l
 def test_from_overview_and_failures_by_every_button_and_list(visitor, range_):
     overview, failures = visitor.open(f"/?range={range_}"), visitor.open(f"/failures/?range={range_}")
     for page in (overview, failures):
-        assert press_every_button(visitor, page) == ["Re-deliver 4…"]  # of the group that has recovered
+        assert press_every_button(visitor, page) == ["Redeliver 4…"]  # of the group that has recovered
     lists = [*overview.links_to_logs, *failures.links_to_logs]
     assert f"/logs/?range={range_}&state=failed" in lists
     for address in dict.fromkeys(lists):
         page = visitor.open(address)
-        assert press_every_button(visitor, page) == ["Plan a re-delivery…", f"Re-deliver all {logs_listed(page)}…"]
+        assert press_every_button(visitor, page) == ["Plan a bulk redelivery…", f"Redeliver all {logs_listed(page)}…"]
 
 
 def form_with(page: Page, field: str):
@@ -100,7 +100,7 @@ def form_with(page: Page, field: str):
 
 def test_from_the_page_of_a_subscription(visitor):
     page = visitor.open(f"/subscriptions/{SUBSCRIPTION}/")
-    assert press_every_button(visitor, page, default=4) == ["Re-deliver 4…", "Plan a re-delivery…"]
+    assert press_every_button(visitor, page, default=4) == ["Redeliver 4…", "Plan a bulk redelivery…"]
 
 
 def test_from_what_waits_in_a_lane(visitor):
@@ -108,7 +108,7 @@ def test_from_what_waits_in_a_lane(visitor):
         make_waiting_log(Subscription.objects.get(pk=OTHER), number)
     Subscription.objects.filter(pk=OTHER).update(held_at=timezone.now())
     [waiting] = [href for href in visitor.open("/lanes/").links_to_logs if "state=pending" in href]
-    assert press_every_button(visitor, visitor.open(waiting)) == ["Plan a re-delivery…", "Re-deliver all 3…"]
+    assert press_every_button(visitor, visitor.open(waiting)) == ["Plan a bulk redelivery…", "Redeliver all 3…"]
 
 
 @pytest.mark.parametrize(
@@ -117,14 +117,14 @@ def test_from_what_waits_in_a_lane(visitor):
 def test_from_a_filter_with_any_time_in_any_zone_and_from_a_view_that_keeps_it(visitor, time):
     visitor.app.set_cookie("timezone", "America/Santiago")
     page = visitor.open(f"/logs/?state=failed&{time}")
-    assert press_every_button(visitor, page) == ["Plan a re-delivery…", "Re-deliver all 6…"]
+    assert press_every_button(visitor, page) == ["Plan a bulk redelivery…", "Redeliver all 6…"]
     save = form_with(page, "is_shared")
     save["name"], save["is_shared"] = "The night", True
     assert logs_listed(Page(save.submit().follow())) == 6
     view = SavedView.objects.get()
     views = visitor.open("/views/")
     [kept] = [href for href in views.links_to_logs if href == view.get_absolute_url()]
-    assert press_every_button(visitor, visitor.open(kept))[1] == "Re-deliver all 6…"
+    assert press_every_button(visitor, visitor.open(kept))[1] == "Redeliver all 6…"
 
 
 def test_from_ids_that_are_pasted(visitor):
@@ -139,14 +139,14 @@ def test_from_the_logs_that_are_like_one(visitor):
     assert lists
     for address in lists:
         page = visitor.open(address)
-        assert press_every_button(visitor, page)[-1] == f"Re-deliver all {logs_listed(page)}…"
+        assert press_every_button(visitor, page)[-1] == f"Redeliver all {logs_listed(page)}…"
 
 
 def test_from_what_still_fails_of_a_run(visitor):
     run = start_run(visitor.operator, WebhookLog.objects.filter(pk__in=visitor.failed))
     stop_bulk(run, by=visitor.operator)
     [way] = visitor.open(run.get_absolute_url()).ways_to_a_plan()
-    assert way.label == "Re-deliver those still failing"
+    assert way.label == "Redeliver the logs still failing"
     assert_is_plan(visitor, way.go(), 4, SelectionSource.STILL_FAILING)
 
 

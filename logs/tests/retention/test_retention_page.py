@@ -50,10 +50,10 @@ def test_everything_is_kept_until_days_are_set_and_days_are_suggested(client, su
     make_subscription()
     make_log()
     page = words_of(client.get(PAGE))
-    assert "Payloads are kept for ever. Logs are kept for ever." in page
-    assert "Empty: for ever. 90 are suggested." in page
-    assert "Empty: for ever. 400 are suggested." in page
-    assert "As suggested, would be removed now 1 payload from before" in page
+    assert "Payloads are kept forever. Logs are kept forever." in page
+    assert "Leave empty to keep forever. Suggested: 90." in page
+    assert "Leave empty to keep forever. Suggested: 400." in page
+    assert "Would be removed now with the suggested values 1 payload from before" in page
     assert "1 log from before" in page
     assert "Last run none yet Changed never" in page
 
@@ -65,7 +65,7 @@ def test_who_sets_days_is_told_what_will_be_deleted_and_it_goes_on_record(client
     make_waiting_log(subscription, 3)
     asked = {"payload_days": "90", "log_days": "400"}
     question = words_of(client.get(CONFIRM, asked))
-    assert "The next run deletes for good, in all companies: 4 payloads from before" in question
+    assert "The next retention run permanently deletes, in all companies: 4 payloads from before" in question
     assert "3 logs from before" in question
     assert days() == (None, None)
     page = words_of(client.post(CONFIRM, asked, follow=True))
@@ -86,7 +86,7 @@ def test_who_sets_days_is_told_what_will_be_deleted_and_it_goes_on_record(client
 def test_it_is_kept_for_ever_again(client, superuser):
     Retention.change(payload_days=90, log_days=400, by=superuser)
     question = words_of(client.get(CONFIRM, {"payload_days": "", "log_days": ""}))
-    assert "Nothing has expired by that: the next run deletes nothing." in question
+    assert "Nothing has expired under this setting: the next retention run deletes nothing." in question
     client.post(CONFIRM, {"payload_days": "", "log_days": ""})
     assert days() == (None, None)
 
@@ -94,8 +94,8 @@ def test_it_is_kept_for_ever_again(client, superuser):
 def test_the_same_days_again_change_nothing(client, superuser):
     Retention.change(payload_days=90, log_days=400, by=superuser)
     same = {"payload_days": "90", "log_days": "400"}
-    assert "It is so already" in words_of(client.get(CONFIRM, same))
-    assert "Nothing was changed: it was so already." in words_of(client.post(CONFIRM, same, follow=True))
+    assert "No change: this setting is already active" in words_of(client.get(CONFIRM, same))
+    assert "No change: that was already the setting." in words_of(client.post(CONFIRM, same, follow=True))
     assert AuditEntry.objects.count() == 1
 
 
@@ -212,10 +212,10 @@ def test_a_run_that_is_under_way_is_stopped_by_the_button_of_the_page(client, su
             pages.append(words_of(client.post(STOP, follow=True)))
 
     assert prune(on_step=press_stop).logs == 1
-    assert "The run stops. What it has removed stays removed; the next run goes on." in pages[0]
+    assert "The run is stopping. What it has removed stays removed; the next run continues." in pages[0]
     assert "A run is stopping." in pages[0]
     page = words_of(client.get(PAGE))
-    assert "0 payloads, 1 log (stopped before its end)" in page
+    assert "0 payloads, 1 log (stopped early)" in page
     assert "A run is" not in page
     assert AuditEntry.objects.get().action == AuditAction.RETENTION_STOPPED
     assert prune().logs == 2  # the next run is a run as any other
@@ -225,7 +225,7 @@ def test_a_run_that_is_under_way_is_stopped_by_the_button_of_the_page(client, su
 def test_where_no_run_is_under_way_nothing_is_stopped(client, superuser):
     Retention.objects.create(pk=1, log_days=1)
     assert STOP not in client.get(PAGE).content.decode()
-    assert "Nothing was stopped: no run is under way." in words_of(client.post(STOP, follow=True))
+    assert "Nothing to stop: no run is in progress." in words_of(client.post(STOP, follow=True))
     assert Retention.current().stop_asked_at is None
 
 

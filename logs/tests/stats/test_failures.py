@@ -163,7 +163,7 @@ class TestNow:
         failed(orders, age=2 * HOUR)
         log(make_subscription(pk=objectid.new_objectid()))
         (row,) = rows()
-        assert "Still failing no success in this time" in row
+        assert "Still failing no success in this period" in row
 
     def test_within_the_same_five_minutes_the_logs_decide(self, client, orders):
         log(orders, age=2 * MINUTE)
@@ -201,7 +201,7 @@ class TestNow:
         orders.hold(by=None)
         (row,) = rows()
         assert "On hold 1 waits" in row
-        assert row.endswith("Open lane")
+        assert row.endswith("Open queue")
 
     def test_the_last_success_is_told_by_its_delivery_not_by_when_its_event_came_in(self, rows, orders):
         failed(orders, age=5 * HOUR)
@@ -262,7 +262,7 @@ class TestFilter:
         failed(orders)
         assert rows(f"?{query}", status=422) == []
         page = client.get(f"/failures/?{query}").content.decode()
-        assert "Nothing was looked for: the filter is wrong." in page
+        assert "Invalid filter: nothing was searched." in page
 
     def test_of_very_many_the_first_are_shown_until_all_are_asked_for(self, client, orders, monkeypatch):
         monkeypatch.setattr(failure_groups, "GROUPS_SHOWN", 2)

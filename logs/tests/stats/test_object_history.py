@@ -66,14 +66,14 @@ def test_fifty_come_at_a_time_none_twice(client):
     ("states", "sentence"),
     [
         ("delivered", "None has failed."),
-        ("failed", "One failed, and nothing newer was received since."),
-        ("failed delivered", "One failed, but its receiver has got a newer one since."),
-        ("delivered failed", "One failed, and nothing newer was received since."),
+        ("failed", "One failed, and nothing newer has been delivered since."),
+        ("failed delivered", "One failed, but its receiver has a newer event."),
+        ("delivered failed", "One failed, and nothing newer has been delivered since."),
         (
             "failed delivered failed",
-            "One failed, and nothing newer was received since. One more failed, but its receiver has got a newer one since.",
+            "One failed, and nothing newer has been delivered since. One more failed, but its receiver has a newer event.",
         ),
-        ("failed delivered-elsewhere", "One failed, and nothing newer was received since."),
+        ("failed delivered-elsewhere", "One failed, and nothing newer has been delivered since."),
     ],
 )
 def test_one_sentence_tells_what_is_missing_at_the_receiver(client, states, sentence):
@@ -96,7 +96,7 @@ def test_more_logs_than_are_looked_at_are_told():
 def test_an_object_without_logs_says_so(client):
     page = client.get(history())
     assert page.status_code == 404
-    assert "No log is about this object" in text_of(page)
+    assert "No logs for this object" in text_of(page)
 
 
 def test_logs_of_another_company_are_not_in_it(client):

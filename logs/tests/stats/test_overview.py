@@ -86,12 +86,12 @@ class TestSentence:
         assert said.startswith(
             "2 logs failed in the last 24 hours. All of them failed alike, of Work Orders Update, from "
         )
-        assert said.endswith("It has received nothing since its last failure.")
+        assert said.endswith("Nothing has been delivered since the last failure.")
 
     def test_a_subscription_that_received_again_has_recovered(self, look, orders):
         log(orders, State.FAILED, age=2 * HOUR)
         log(orders)
-        assert sentence(look()).endswith("It has received again since.")
+        assert sentence(look()).endswith("The subscription has recovered.")
 
     def test_of_several_it_counts_those_that_still_fail(self, look, orders):
         other = make_subscription(pk=objectid.new_objectid(), name="Users to HR")
@@ -101,7 +101,7 @@ class TestSentence:
         log(other, State.FAILED, cause="timeout", fingerprint="connect ETIMEDOUT")
         said = sentence(look())
         assert said.startswith("3 logs failed in the last 24 hours. 2 of them failed alike, of Users to HR, ")
-        assert said.endswith("1 of 2 subscriptions still fails.")
+        assert said.endswith("1 of 2 subscriptions is still failing.")
 
     def test_where_nothing_failed_it_says_so(self, look, orders):
         log(orders)
@@ -109,11 +109,11 @@ class TestSentence:
 
     def test_what_is_not_settled_is_no_success(self, look, orders):
         waiting_log(orders)
-        assert sentence(look()).startswith("1 log came in in the last 24 hours, and it is not settled yet.")
+        assert sentence(look()).startswith("1 event was accepted in the last 24 hours, and it isn’t finished yet.")
 
     def test_a_quiet_time_tells_of_the_newest_log(self, look, orders):
         log(orders, age=3 * DAY)
-        assert sentence(look()).startswith("No logs came in in the last 24 hours. The newest is of")
+        assert sentence(look()).startswith("No events in the last 24 hours. The newest is of")
 
     def test_before_the_first_log_it_says_how_to_get_one(self, look):
         page = look()
@@ -122,11 +122,11 @@ class TestSentence:
 
     def test_a_blocked_lane_is_said(self, look, orders):
         waiting_log(orders, turn=Priority.BETWEEN_TRIES, cause="timeout")
-        assert "1 lane is blocked." in sentence(look())
+        assert "1 queue is blocked." in sentence(look())
 
     def test_without_a_worker_it_says_what_waits(self, look, orders):
         waiting_log(orders)
-        assert "1 log waits, and no worker is there to send it." in sentence(look())
+        assert "1 log is waiting, but no worker is running to send it." in sentence(look())
         Worker.objects.create(id="a", started_at=timezone.now(), seen_at=timezone.now())
         assert "no worker" not in sentence(look())
 
@@ -142,21 +142,21 @@ class TestFigures:
             log(orders, state, age=DAY + HOUR, duration_ms=300)
         log(orders, State.FAILED, age=2 * DAY + HOUR)  # before both times
         assert figures(look()) == {
-            "Received": ("6", "100.0 % more, 3 before"),
-            "Delivered": ("3", "50.0 % more, 2 before"),
-            "Failed": ("1", "as many in the time before"),
-            "Success": ("75.0 %", "8.4 points higher, 66.6 % before"),
-            "Time to answer, p95": ("97 ms", "296 ms in the time before"),  # by bins, right to an eighth
-            "Waiting now": ("1", "the oldest is from 1 h ago"),
+            "Events": ("6", "100.0 % more (was 3)"),
+            "Delivered": ("3", "50.0 % more (was 2)"),
+            "Failed": ("1", "same as in the previous period"),
+            "Success": ("75.0 %", "8.4 points higher (was 66.6 %)"),
+            "p95 latency": ("97 ms", "296 ms in the previous period"),  # by bins, right to an eighth
+            "Waiting now": ("1", "oldest: 1 h ago"),
         }
 
     def test_with_nothing_before_there_is_nothing_to_compare(self, look, orders):
         log(orders)
         found = figures(look())
-        assert found["Delivered"] == ("1", "none in the time before")
-        assert found["Success"] == ("100.0 %", "nothing in the time before")
-        assert found["Time to answer, p95"] == ("–", "known for what was sent from here")
-        assert found["Waiting now"] == ("0", "nothing waits")
+        assert found["Delivered"] == ("1", "0 in the previous period")
+        assert found["Success"] == ("100.0 %", "no data for the previous period")
+        assert found["p95 latency"] == ("–", "only for deliveries sent by cotadmin")
+        assert found["Waiting now"] == ("0", "nothing waiting")
 
     def test_a_log_of_a_clock_ahead_of_ours_counts(self, look, orders):
         log(orders, State.FAILED, age=-4 * MINUTE)
@@ -173,7 +173,7 @@ class TestFigures:
         WebhookLog.objects.filter(pk=failed.pk).update(state=State.SUCCEEDED, cause="", fingerprint="")
         page = look()
         assert figures(page)["Failed"][0] == "0"
-        assert "What failed, by cause" not in page
+        assert "Failures by cause" not in page
 
 
 class TestChart:
@@ -192,7 +192,7 @@ class TestChart:
         assert "Deliveries per 30 minutes" in look()
 
     @pytest.mark.parametrize(
-        ("zone", "title"), [("UTC", "Failures per day"), ("America/Santiago", "Failures per day, by UTC")]
+        ("zone", "title"), [("UTC", "Failures per day"), ("America/Santiago", "Failures per day (UTC)")]
     )
     def test_days_are_those_of_utc_and_are_called_so(self, look, orders, client, zone, title):
         failed = log(orders, State.FAILED)
@@ -241,21 +241,21 @@ class TestLanes:
         waiting_log(orders, 2)
         shown = re.search(r'<section class="panel" id="lanes".*?</section>', look(), re.DOTALL)[0]
         first, second = (text(item) for item in re.findall(r"<li>(.*?)</li>", shown, re.DOTALL))
-        assert first == "Elements to ERP On hold 2 wait behind it · put on hold 2 h ago"
-        assert second.startswith("Work Orders Update Retrying 1 waits behind it · next try: ")
+        assert first == "Elements to ERP On hold 2 wait behind it · paused 2 h ago"
+        assert second.startswith("Work Orders Update Retrying 1 more waiting · next try: ")
         assert second.endswith("· No answer in time")
         assert f'href="{held.get_absolute_url()}#lane"' in shown
 
     def test_a_lane_that_nobody_sends_from_is_not_blocked(self, look):
         idle = make_subscription(is_active=False)
         waiting_log(idle, turn=Priority.BETWEEN_TRIES)
-        assert "No lane is blocked." in look()
+        assert "No queue is blocked." in look()
 
     def test_a_lane_that_was_put_on_hold_after_it_had_received_again_fails_no_more(self, look, orders, client):
         log(orders, State.FAILED, age=2 * HOUR)
         log(orders)
         orders.hold(by=None)
-        assert "It has received again since. 1 lane is blocked." in text(look())
+        assert "The subscription has recovered. 1 lane is blocked." in text(look())
         page = text(client.get(orders.get_absolute_url()).content.decode())
         assert "1 of 2 logs failed in the last 7 days; the last delivery succeeded" in page
 
@@ -266,8 +266,8 @@ class TestAttention:
         [
             (False, True, "Recovered"),
             (False, False, "Still failing"),
-            (True, False, "On hold"),
-            (True, True, "On hold"),
+            (True, False, "Paused"),
+            (True, True, "Paused"),
         ],
     )
     def test_each_says_what_is_true_now(self, look, orders, held, later, shown):
@@ -316,7 +316,7 @@ class TestWho:
         assert "Foreign" not in page
         assert figures(page)["Failed"][0] == "0"
         assert figures(page)["Waiting now"][0] == "0"
-        assert "No lane is blocked." in page
+        assert "No queue is blocked." in page
 
     def test_a_person_without_a_company_sees_nothing(self, look, operator, orders):
         log(orders, State.FAILED)
@@ -375,7 +375,7 @@ def test_what_is_dated_in_the_future_is_of_no_range(client, operator, orders, na
     log(orders, State.FAILED, -4 * MINUTE)
     for age in (-12 * MINUTE, -DAY, -400 * DAY):
         log(orders, State.FAILED, age)
-    assert figures(client.get(f"/?range={name}").content.decode())["Received"][0] == "2"
+    assert figures(client.get(f"/?range={name}").content.decode())["Events"][0] == "2"
     [row] = client.get(f"/failures/?range={name}").context["failures"].groups
     assert row.kind.number == 2
     listed = client.get(f"/logs/?range={name}&state=failed")

@@ -20,8 +20,8 @@ from ..html import text_of
 
 DOWN = {"status": 502, "response": "502 Bad Gateway", "retry": 3}
 UP = {"status": 200, "response": "OK", "retry": 1}
-FAILING = "It has received nothing since its last failure."
-RECOVERED = "It has received again since."
+FAILING = "Nothing has been delivered since the last failure."
+RECOVERED = "The subscription has recovered."
 WARNING = "1 receiver has taken nothing since its last failure."
 
 

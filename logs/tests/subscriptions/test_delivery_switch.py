@@ -11,7 +11,7 @@ from ..factories import COMPANY, SUBSCRIPTION, import_subscriptions, make_compan
 
 pytestmark = pytest.mark.django_db
 ADDRESS = reverse("logs:subscription_delivery", args=[SUBSCRIPTION])
-HERE, THERE = "cotadmin delivers its events.", "Cotalker sends its events; cotadmin only keeps the log."
+HERE, THERE = "cotadmin delivers the events.", "Cotalker delivers the events; cotadmin only keeps the log."
 
 
 @pytest.fixture

@@ -38,23 +38,23 @@ def test_lines_are_read(text, headers):
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("X-Tenant", "Line 1: there is no colon between a name and a value."),
-        ("\n\nX-Tenant austral", "Line 3: there is no colon between a name and a value."),
+        ("X-Tenant", "Line 1: there is no colon between the name and the value."),
+        ("\n\nX-Tenant austral", "Line 3: there is no colon between the name and the value."),
         (": v", "Line 1: a name has only letters, digits and signs"),
         ("X Tenant: v", "Line 1: a name has only letters, digits and signs"),
         ("X-Tenant : v", "Line 1: a name has only letters, digits and signs"),
         (" X-Tenant: v", "Line 1: a name has only letters, digits and signs"),
         ("X-Señal: v", "Line 1: a name has only letters, digits and signs"),
         ("X-Tenant:", "Line 1: X-Tenant has no value."),
-        ("X-Tenant: ñ", "Line 1: the value of X-Tenant has signs that are not visible ASCII."),
-        ("X-Tenant: a\rX-Other: b", "Line 1: the value of X-Tenant has signs that are not visible ASCII."),
-        ("X-Tenant: a\x00b", "Line 1: the value of X-Tenant has signs that are not visible ASCII."),
-        ("X-Tenant: a\x7fb", "Line 1: the value of X-Tenant has signs that are not visible ASCII."),
-        ("X-Tenant: \u00a0a", "Line 1: the value of X-Tenant has signs that are not visible ASCII."),
-        ("X-One: 1\nX-Two: 2\nx-one: 3", "Line 3: x-one is in line 1 already."),
-        (f"X-Other: {MASK}", "Line 1: no value of X-Other is stored that could be kept."),
-        ("\n".join(f"X-{n}: v" for n in range(21)), "There are 21 headers; 20 are allowed."),
-        ("X: " + "v" * 4092, "The headers are 4097 bytes long; 4096 are allowed."),
+        ("X-Tenant: ñ", "Line 1: the value of X-Tenant contains characters that are not visible ASCII."),
+        ("X-Tenant: a\rX-Other: b", "Line 1: the value of X-Tenant contains characters that are not visible ASCII."),
+        ("X-Tenant: a\x00b", "Line 1: the value of X-Tenant contains characters that are not visible ASCII."),
+        ("X-Tenant: a\x7fb", "Line 1: the value of X-Tenant contains characters that are not visible ASCII."),
+        ("X-Tenant: \u00a0a", "Line 1: the value of X-Tenant contains characters that are not visible ASCII."),
+        ("X-One: 1\nX-Two: 2\nx-one: 3", "Line 3: x-one is already on line 1."),
+        (f"X-Other: {MASK}", "Line 1: there is no saved value of X-Other to keep."),
+        ("\n".join(f"X-{n}: v" for n in range(21)), "There are 21 headers; at most 20 are allowed."),
+        ("X: " + "v" * 4092, "The headers are 4097 bytes long; at most 4096 are allowed."),
     ],
 )
 def test_mistakes_are_named_with_their_line(text, reason):
@@ -158,7 +158,9 @@ class TestForm:
     def test_a_mistake_is_named_at_the_field(self, edit):
         response = edit(make_subscription(url="http://127.0.0.1:9000/hook"), headers="X-Tenant: a\r\nHost: b")
         assert response.status_code == 422
-        assert response.context["form"].errors["headers"] == ["Line 2: Host is set by cotadmin, or never sent."]
+        assert response.context["form"].errors["headers"] == [
+            "Line 2: Host cannot be set here: cotadmin sets it or never sends it."
+        ]
 
     def test_headers_that_no_key_opens_are_told_and_left_alone(self, client, edit):
         subscription = make_subscription(url="http://127.0.0.1:9000/hook", encrypted_headers="broken")

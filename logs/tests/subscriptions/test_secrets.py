@@ -129,7 +129,7 @@ class TestReveal:
         settings.SECRETS_KEYS = [Fernet.generate_key().decode()]
         response = reveal(client, subscription, follow=True)
         assert response.status_code == 200
-        assert "The signing secret cannot be read with the keys in SECRETS_KEYS." in response.content.decode()
+        assert "The signing secret can’t be read with the keys in SECRETS_KEYS." in response.content.decode()
         assert record() == []
 
     def test_without_one_there_is_nothing_to_reveal(self, client, administrator):

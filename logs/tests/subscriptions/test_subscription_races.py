@@ -92,7 +92,7 @@ def test_the_second_of_two_tabs_is_told_what_changed_and_keeps_what_was_typed(br
     answer = other.post(edit(subscription), second | {"name": "My orders", "description": "Mine"})
     assert answer.status_code == 422
     text = text_of(answer)
-    assert "Somebody changed this subscription while you edited it. Nothing was saved yet." in text
+    assert "Someone changed this subscription while you were editing it. Nothing has been saved yet." in text
     told = re.search(r'<dl class="facts" id="meanwhile">(.*?)</dl>', answer.content.decode(), re.DOTALL)[1]
     lines = [" ".join(re.sub("<[^>]+>", " ", line).split()) for line in re.findall(r"<dt>.*?</dd>", told, re.DOTALL)]
     assert lines[0] == "Name Work orders"

@@ -187,7 +187,7 @@ class TestList:
         make_subscription(company, name="Held", held_at=timezone.now())
         make_subscription(company, name="Inactive", held_at=timezone.now(), is_active=False)
         make_log(make_subscription(company, name="Waiting"), State.PENDING, turn=Priority.WAITING, **due)
-        assert "2 lanes are blocked" in client.get(self.address).content.decode()
+        assert "2 queues are blocked" in client.get(self.address).content.decode()
         assert names_in(client.get(self.address, {"state": "blocked"})) == ["Held", "Work Orders"]
 
     def test_only_subscriptions_of_ones_companies_are_shown(self, client, subscription, foreign):
@@ -231,7 +231,7 @@ class TestList:
 
     def test_without_a_match_it_leads_back_to_all(self, client, subscription):
         page = client.get(self.address, {"q": "nothing of that"}).content.decode()
-        assert "No subscription matches" in page
+        assert "No matching subscriptions" in page
 
     def test_htmx_gets_the_region_alone_and_history_the_page(self, client, subscription):
         htmx = {"HX-Request": "true"}
@@ -280,7 +280,7 @@ class TestDetail:
             (["succeeded", "failed"], "1 of 2 logs failed in the last 7 days; nothing was delivered since"),
             (["failed", "succeeded"], "1 of 2 logs failed in the last 7 days; the last delivery succeeded"),
             (["failed", "failed"], "2 of 2 logs failed in the last 7 days and none was delivered"),
-            (["pending"], "1 log in the last 7 days, and it is not settled yet."),
+            (["pending"], "1 log in the last 7 days, not finished yet."),
         ],
     )
     def test_one_sentence_answers_first(self, client, subscription, states, expected):
@@ -308,7 +308,7 @@ class TestDetail:
     def test_a_placeholder_says_what_to_do_and_cannot_be_activated(self, client, company):
         placeholder = make_placeholder(company)
         page = client.get(address_of(placeholder)).content.decode()
-        assert "Logs named this subscription, but it was not imported yet." in page
+        assert "Logs refer to this subscription, but it has not been imported yet." in page
         assert address_of(placeholder, "activate") not in page
 
     def test_what_differs_from_cotalker_is_shown(self, client, company):
@@ -379,7 +379,7 @@ class TestCreate:
 
     def test_without_a_company_it_says_so(self, client, company):
         company.users.clear()
-        assert "There is no company to create it in" in client.get(self.address).content.decode()
+        assert "No company available" in client.get(self.address).content.decode()
         assert client.post(self.address, posted()).status_code == 422
 
     @pytest.mark.parametrize(
@@ -391,7 +391,7 @@ class TestCreate:
             ({"url": ""}, "url", "required"),
             ({"url": "ftp://example.com/"}, "url", "not an http or https URL"),
             ({"url": "https://exa mple.com/"}, "url", "not an http or https URL"),
-            ({"url": "https://" + "a" * 64 + ".example/"}, "url", "No name server can have this name."),
+            ({"url": "https://" + "a" * 64 + ".example/"}, "url", "This host name is not valid in DNS."),
             ({"url": "http://[::1/"}, "url", "URL"),
             ({"url": "http://10.0.4.12/hook"}, "url", "DELIVERY_ALLOWED_NETWORKS"),
             ({"url": "http://169.254.169.254/"}, "url", "never allowed"),
@@ -665,7 +665,7 @@ class TestActivation:
     def test_a_placeholder_is_not_activated(self, client, company):
         placeholder = make_placeholder(company)
         page = client.post(address_of(placeholder, "activate"), follow=True).content.decode()
-        assert "It was not activated. It was not imported yet." in page
+        assert "Not activated. It was not imported yet." in page
         assert not Subscription.objects.get(pk=placeholder.pk).is_active
 
     def test_one_without_a_url_is_not_activated(self, client, company):

@@ -134,7 +134,7 @@ def test_a_name_is_shown_as_text(client, administrator):
 
 
 def test_an_empty_page_says_what_to_do(client, administrator):
-    assert "No doors yet" in page(client)
+    assert "No inbound endpoints yet" in page(client)
     assert "There were none." in page(client)
 
 

@@ -213,7 +213,7 @@ def test_pages_lead_back_as_they_lead_on(client, db):
     import_logs(*(log_document(number) for number in range(120)))
     first = client.get(LIST)
     second = client.get(LIST + html.unescape(re.search(r'href="(\?after=[^"]+)"', first.content.decode())[1]))
-    assert "The 50 before" not in first.content.decode()
+    assert "Previous 50" not in first.content.decode()
     back = html.unescape(re.search(r'href="(\?before=[^"]+)"', second.content.decode())[1])
     assert client.get(LIST + back)["Location"] == LIST  # where the live tail is
     third = client.get(LIST + html.unescape(re.search(r'href="(\?after=[^"]+)"', second.content.decode())[1]))
@@ -232,10 +232,19 @@ def test_columns_are_chosen_and_remembered(client, logs):
         return re.findall(r'<th class="[^"]*" scope="col">([^<]+)</th>', table)
 
     as_at_first = headings()
-    assert as_at_first == ["State", "Age", "Event", "Object", "Subscription", "Status", "Cause and response", "Tries"]
+    assert as_at_first == [
+        "State",
+        "Age",
+        "Event",
+        "Object",
+        "Subscription",
+        "Status",
+        "Cause and response",
+        "Attempts",
+    ]
     answer = client.post(COLUMNS, {"column": ["id", "took", "nonsense"], "next": LIST + "?state=failed"})
     assert answer.url == LIST + "?state=failed"
-    assert headings() == ["State", "Object", "Took", "Log id"]
+    assert headings() == ["State", "Object", "Duration", "Log id"]
     client.post(COLUMNS, {"reset": "1", "next": "https://elsewhere.example/"})
     assert headings() == as_at_first
 
@@ -402,7 +411,7 @@ class TestAddress:
     @pytest.mark.parametrize("query", ["", "state=failed&"])
     def test_beyond_its_end_the_list_says_so_and_leads_to_its_beginning(self, client, logs, query):
         page = client.get(f"{LIST}?{query}after=1000000000000~{'0' * 24}")
-        assert "Nothing more in this list" in text_of(page)
+        assert "No more logs in this list" in text_of(page)
         assert f'href="{LIST}{("?" + query).rstrip("&?")}"' in page.content.decode()
 
 

@@ -34,7 +34,7 @@ def test_nothing_that_a_log_holds_is_markup(client, member):
     shown = html.escape(HOSTILE)
     for place in (
         f'aria-label="Select {shown}"',
-        f'aria-label="Re-deliver {shown}"',
+        f'aria-label="Redeliver {shown}"',
         f"data-row-link>{shown}</a>",
         f">{shown} {shown}</a>",
         f'<code title="{shown}">{shown}</code>',

@@ -68,8 +68,8 @@ def test_the_page_of_a_log_leads_to_it_and_shows_what_came_of_it(client, adminis
     deliver()
     other.close()
     page = shown(client.get(log.get_absolute_url()))
-    assert "Not received.</b> Cotalker tried 3 times and gave up" in page
-    assert "Try 4 was received" in page
+    assert "Not received.</b> Cotalker attempted 3 times and gave up" in page
+    assert "Delivered on attempt 4" in page
     assert page.count("To another URL") == page.count("Edited payload") == 1
     assert f"{other.url}?token=••••••••" in page
     assert "token=abc" not in page
@@ -100,14 +100,14 @@ def test_an_edited_payload_that_was_received_is_told_in_the_sentence(client, adm
     post(client, log, event=edited(log, name="Fan"))
     deliver()
     page = shown(client.get(log.get_absolute_url()))
-    assert "<b>Received</b> on try 4, with an edited payload: the receiver answered <b>200</b>." in page
+    assert "<b>Delivered</b> on attempt 4, with an edited payload: the receiver answered <b>200</b>." in page
 
 
 def test_it_is_shown_before_it_is_sent(client, administrator, log):
     page = shown(post(client, log, "preview", url=URL, event=edited(log, name="Fan")))
     assert "Send this?" in page
     assert "/data/name" in page
-    assert "It leads to <code>93.184.216.34</code>." in page
+    assert "Resolves to <code>93.184.216.34</code>." in page
     assert Variant.objects.count() == 0
     back = shown(post(client, log, "change", url=URL, event=edited(log, name="Fan"), reason="as typed"))
     assert "Send this?" not in back
@@ -135,7 +135,7 @@ def test_the_editor_holds_the_stored_payload_whose_values_are_sent_as_they_are_w
         ('{"a": 1e999}', "out of range"),
         ('{"a":' * 101 + "1" + "}" * 101, "nested deeper than 100 levels"),
         ("[1]", "An event is a JSON object"),
-        ('{"a": "' + "x" * 1024 * 1024 + '"}', "It is larger than 1 MiB."),
+        ('{"a": "' + "x" * 1024 * 1024 + '"}', "The payload is larger than 1 MiB."),
         ("", "This field is required."),
     ],
 )
@@ -152,7 +152,7 @@ def test_what_is_no_event_is_refused_and_stays_typed(client, administrator, log,
 @pytest.mark.parametrize(
     ("url", "reason"),
     [
-        ("http://10.0.0.1/", "It would be refused: 10.0.0.1 is not a public address"),
+        ("http://10.0.0.1/", "Deliveries to this URL would be blocked: 10.0.0.1 is not a public address"),
         ("http://169.254.169.254/", "hands out a cloud machine's credentials"),
         ("http://2130706433/", "is not a public address"),
         ("ftp://example.com/", "This is not an http or https URL."),

@@ -104,11 +104,11 @@ def test_the_hits_lead_from_one_to_the_next(client):
     first = client.get(log.get_absolute_url(), {"find": "pump"})
     places = ["/data/items/0", "/data/items/1", "/data/items/2"]
     page, seen = first, []
-    while following := re.search(r'href="(/logs/[^"]*find=[^"]*)">(?:First|Next) place', page.content.decode()):
+    while following := re.search(r'href="(/logs/[^"]*find=[^"]*)">(?:First|Next) match', page.content.decode()):
         page = client.get(html.unescape(following[1]))
         seen.append(re.search(r"“pump”: (\d) of 3", text_of(page))[1])
     assert seen == ["1", "2", "3"]
-    back = re.search(r'href="(/logs/[^"]*find=[^"]*)"><svg.*?</svg>Previous place', page.content.decode())[1]
+    back = re.search(r'href="(/logs/[^"]*find=[^"]*)"><svg.*?</svg>Previous match', page.content.decode())[1]
     assert urlencode({"at": places[1]}) in html.unescape(back)
 
 
@@ -157,7 +157,7 @@ def test_an_empty_text_can_be_seen_and_is_copied_as_it_is(client):
 
 def test_more_hits_than_are_listed_are_told(client):
     log = log_with(items=["needle"] * 101)
-    assert "“needle” is in more than 100 places" in text_of(client.get(log.get_absolute_url(), {"find": "needle"}))
+    assert "more than 100 matches for “needle”" in text_of(client.get(log.get_absolute_url(), {"find": "needle"}))
 
 
 # Copying
@@ -271,7 +271,7 @@ def test_a_long_change_is_folded_and_has_a_page_of_its_own_beyond_20_000_charact
     log = make_log(event=event)
     page = client.get(address(log, "webhook_log_changes"))
     assert "Show all 500 characters" in text_of(page)
-    assert "These are the first 20,000." in text_of(page)
+    assert "Only the first 20,000 characters are shown." in text_of(page)
     [whole] = [link for link in links_in(page) if "payload/value" in link]
     assert client.get(whole).content.decode() == "b" * 30_000
 

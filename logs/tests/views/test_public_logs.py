@@ -98,7 +98,7 @@ class TestPage:
     def test_every_attempt_has_its_status_time_headers_and_answer(self, log, maker):
         shown = text_of(visit(make_link(log, maker)))
         for number, moment in ((1, "20:05:10.207"), (2, "20:05:40.207")):
-            assert f"Try {number} failed 2022-05-05 {moment} UTC Status 500 · Error at the receiver" in shown
+            assert f"Attempt {number} failed 2022-05-05 {moment} UTC Status 500 · Error at the receiver" in shown
             assert f'"error": "broken {number}"' in shown
         assert shown.count("after 1.2 s (1234 ms)") == 2
         assert shown.count("X-Trace abc") == 2
@@ -128,7 +128,7 @@ class TestPage:
     def test_a_log_of_cotalker_tells_what_its_document_tells(self, maker):
         make_subscription()
         shown = text_of(visit(make_link(make_log(), maker)))
-        assert "Cotalker tried 3 times: failed" in shown
+        assert "Cotalker attempted 3 times: failed" in shown
         assert "connect ETIMEDOUT 67.225.146.248:443" in shown
         assert "Status and answer are those of Cotalker’s log." in shown
         assert NAME not in shown
@@ -190,31 +190,31 @@ class TestState:
         log.attempts.create(number=4, trigger=AttemptTrigger.MANUAL, started_at=moment, status=200, duration_ms=9)
         WebhookLog.objects.filter(pk=log.pk).update(state=State.SUCCEEDED, cause="")
         shown = text_of(visit(path))
-        assert "Received in the meantime. Try 3 was answered with 204 ; those before it failed." in shown
+        assert "Delivered in the meantime. Attempt 3 was answered with 204 ; the earlier ones failed." in shown
         assert "Delivered" in shown
 
     def test_received_at_once(self, maker):
         make_subscription()
         shown = self.shown(make_log(status=200, retry=1, response="OK"), maker)
-        assert "Received on the first try, which was answered with 200 ." in shown
+        assert "Delivered on the first attempt, which was answered with 200 ." in shown
 
     def test_to_be_tried_again(self, log, maker):
         WebhookLog.objects.filter(pk=log.pk).update(
             state=State.RETRYING, next_attempt_at=log.created_at, position=1, turn=0, tries_left=1
         )
         shown = self.shown(log, maker)
-        assert "Not received yet. Try 2 failed: Error at the receiver (5xx). It will be tried again." in shown
+        assert "Not delivered yet. Attempt 2 failed: Error at the receiver (5xx). It will be retried." in shown
 
     def test_not_sent_yet(self, maker):
         shown = self.shown(make_waiting_log(make_subscription()), maker)
-        assert "Not sent yet. It waits for its turn." in shown
-        assert "It was not sent yet." in shown
+        assert "Not sent yet. It is waiting to be sent." in shown
+        assert "Not sent yet." in shown
 
     def test_skipped_without_who_and_why(self, maker):
         log = make_waiting_log(make_subscription())
         log.skip(by=maker, reason="hush: our own reason")
         shown = self.shown(log, maker)
-        assert "Not received, and not to be sent any more." in shown
+        assert "Not delivered, and no longer scheduled to be sent." in shown
         assert "hush" not in shown
 
 
@@ -246,7 +246,7 @@ class TestPayload:
     def test_one_that_has_expired_is_told(self, log, maker):
         path = make_link(log, maker, includes_payload=True)
         Payload.objects.all().delete()
-        assert "The payload cannot be shown any more." in text_of(visit(path))
+        assert "The payload can no longer be shown." in text_of(visit(path))
         assert visit(f"{path}payload.json").status_code == 404
 
     def test_of_a_long_one_the_beginning_is_shown(self, log, maker):
@@ -283,7 +283,7 @@ class TestDoor:
         answers = [visit(path + part) for path in (UNKNOWN, expired, revoked) for part in ("", "payload.json")]
         assert {answer.status_code for answer in answers} == {404}
         assert len({answer.content for answer in answers}) == 1
-        assert "This link shows nothing" in text_of(answers[0])
+        assert "This link is not available" in text_of(answers[0])
         # "Expires" is the moment of each answer.
         headers = [{name: value for name, value in answer.headers.items() if name != "Expires"} for answer in answers]
         assert all(each == headers[0] for each in headers)

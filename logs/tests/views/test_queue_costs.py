@@ -160,7 +160,7 @@ def test_a_lane_counts_to_the_limit_and_not_beyond(client, operator, monkeypatch
     assert names(client, "name") == [("Lane 00", "4")]
     wait_in(lane, 1)
     assert names(client, "name") == [("Lane 00", "4+")]
-    assert "4+ wait behind it" in text_of(client.get("/"))
+    assert "4+ more waiting" in text_of(client.get("/"))
 
 
 def test_a_re_delivery_that_waits_is_counted_too(client, operator):

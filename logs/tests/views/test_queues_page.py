@@ -60,7 +60,7 @@ def held_by(lane, log) -> WebhookLog:
 
 def test_an_empty_lane_says_so_and_does_not_ask_for_itself(client, operator, lane):
     page = page_of(client, lane)
-    assert "Nothing waits." in page
+    assert "No events are waiting." in page
     assert f'hx-get="{reverse("logs:lane_detail", args=[lane.pk])}"' not in page
 
 
@@ -71,17 +71,17 @@ def test_it_shows_its_head_the_try_and_what_waits_behind_it(client, operator, la
     page = page_of(client, lane)
     assert "Waiting for a retry" in page
     assert "try 2 of 3" in page
-    assert "6 wait behind it" in page
-    assert page.index(head.get_absolute_url()) < page.index("6 wait behind it")
+    assert "6 more waiting" in page
+    assert page.index(head.get_absolute_url()) < page.index("6 more waiting")
     assert f'hx-get="{reverse("logs:lane_detail", args=[lane.pk])}" hx-trigger="every 5s"' in page
 
 
 def test_hold_and_release_say_who_did_it_and_are_on_record(client, operator, lane):
     make_waiting_log(lane)
     held = click(client, "lane_hold", lane)
-    assert "On hold" in held and f"{operator} put it on hold" in held
+    assert "Paused" in held and f"{operator} put it on hold" in held
     released = click(client, "lane_release", lane)
-    assert "On hold" not in released
+    assert "Paused" not in released
     record = AuditEntry.objects.filter(about=lane.pk, actor=operator).order_by("id")
     assert [entry.action for entry in record] == [AuditAction.HELD, AuditAction.RELEASED]
 
@@ -89,7 +89,7 @@ def test_hold_and_release_say_who_did_it_and_are_on_record(client, operator, lan
 def test_the_rest_of_the_page_follows_the_lane(client, operator, lane):
     make_waiting_log(lane)
     held = click(client, "lane_hold", lane)
-    assert '<div id="lane-notice" hx-swap-oob="true">' in held and "Its lane is on hold." in held
+    assert '<div id="lane-notice" hx-swap-oob="true">' in held and "The queue is paused." in held
     assert '<span id="subscription-state" hx-swap-oob="true"> <span class="badge" data-state="failed">' in held
     released = click(client, "lane_release", lane)
     assert '<div id="lane-notice" hidden hx-swap-oob="true"> </div>' in released
@@ -135,7 +135,7 @@ def test_a_lane_that_holds_because_of_an_event_names_it_and_offers_what_can_be_d
     assert "An event used up its tries" in page
     assert reverse("logs:redelivery_create", args=[log.pk]) in page
     assert reverse("logs:log_skip", args=[log.pk]) in page
-    assert "Its lane is on hold because of it." in page_of(client, log)
+    assert "This event paused its queue." in page_of(client, log)
 
 
 def test_retry_now_makes_the_head_due_at_once(client, operator, lane):
@@ -199,7 +199,7 @@ def test_what_waits_for_an_inactive_subscription_is_sent_or_skipped_by_decision(
     type(lane).objects.update(is_active=False)
     lane.refresh_from_db()
     page = page_of(client, lane)
-    assert "kept until somebody decides" in page and "Send the 3 that wait" in page
+    assert "kept until somebody decides" in page and "Send waiting events (3)" in page
     assert "3 that waited" in client.get(reverse("logs:waiting_skip", args=[lane.pk])).content.decode()
     post(client, "waiting_send", lane.pk)
     lane.refresh_from_db()
@@ -222,7 +222,7 @@ def test_what_waits_for_an_active_subscription_cannot_be_skipped_as_a_whole(clie
 def test_a_viewer_changes_no_lane(client, member, lane, name):
     client.force_login(member("Viewer"))
     assert post(client, name, lane.pk, reason="x").status_code == 403
-    assert "Hold" not in page_of(client, lane)
+    assert "Pause" not in page_of(client, lane)
     assert AuditEntry.objects.count() == 0
 
 
@@ -239,7 +239,7 @@ def test_an_event_that_was_not_sent_yet_claims_no_attempt_of_cotalker(client, op
     for name in ("webhook_log_detail", "webhook_log_request", "webhook_log_response"):
         page = client.get(reverse(f"logs:{name}", args=[log.pk])).content.decode()
         assert "Not sent yet." in page and "Cotalker tried" not in page
-    assert "It was not sent yet." in page
+    assert "Not sent yet." in page
 
 
 @pytest.mark.parametrize(("state", "word"), [(State.FAILED, "Failed."), (State.SUCCEEDED, "Delivered.")])
@@ -254,7 +254,7 @@ def test_a_settled_log_without_attempts_claims_none(client, operator, lane, stat
 def test_a_log_says_how_many_go_before_it_and_why_it_waits(client, operator, lane):
     make_waiting_log(lane, 0), make_waiting_log(lane, 1)
     log = make_waiting_log(lane, 2)
-    assert "2 events of its lane go before it." in page_of(client, log)
+    assert "2 events in the queue go first." in page_of(client, log)
     lane.hold(by=None)
     assert "Its lane is on hold" in page_of(client, log)
 
@@ -309,7 +309,7 @@ def test_the_list_shows_which_lanes_are_on_hold_or_blocked_and_how_many_wait(cli
     make_waiting_log(lane, 1)
     assert "Retrying" in row() and 'data-label="Waiting">2</td>' in row()
     lane.hold(by=None)
-    assert "On hold" in row() and "Retrying" not in row()
+    assert "Paused" in row() and "Retrying" not in row()
 
 
 def test_the_lane_needs_few_queries_however_much_waits(client, operator, lane, django_assert_max_num_queries):

@@ -128,8 +128,8 @@ class TestMaking:
         assert client.post(address(log), {"days": 7}).status_code == 403
         assert revoke(client, HandOff.objects.get()).status_code == 403
         page = text_of(client.get(log.get_absolute_url()))
-        assert "Hand off…" not in page
-        assert "Links for the receiver’s team" not in page
+        assert "Share…" not in page
+        assert "Share links" not in page
         assert HandOff.objects.get().revoked_at is None
 
     def test_of_another_company_nothing_is_made_seen_or_revoked(self, client, member, operator, log):
@@ -154,7 +154,7 @@ class TestList:
             assert states == ["Open", "Open", "Revoked", "Expired"]
             assert ["/revocation/" in item for item in items] == [True, True, False, False]
             assert "2 views" in words[0]
-            assert "Nobody has looked yet" in words[1]
+            assert "Not viewed yet" in words[1]
 
     def test_it_takes_as_many_queries_for_many_links_as_for_one(self, client, operator, log):
         def queries() -> int:
@@ -271,7 +271,7 @@ class TestMaker:
         path = make_link(log, maker)
         maker.delete()
         assert answer_to_stranger(path) == 404
-        assert "Made by somebody who is gone" in text_of(client.get(log.get_absolute_url()))
+        assert "Created by a deleted user" in text_of(client.get(log.get_absolute_url()))
 
     def test_a_superuser_needs_no_company(self, django_user_model, log):
         assert answer_to_stranger(make_link(log, django_user_model.objects.create_superuser("root"))) == 200

@@ -45,7 +45,7 @@ def api_view(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     def door(request: HttpRequest, *args, **kwargs) -> HttpResponse:
         try:
             if request.method != "POST":
-                raise ApiError(405, _("Only POST is possible here."), headers={"Allow": "POST"})
+                raise ApiError(405, _("Only POST is allowed."), headers={"Allow": "POST"})
             return view(request, *args, **kwargs)
         except Exception as error:  # whatever it is, a script can read the answer
             refused = _as_refusal(error)
@@ -62,7 +62,7 @@ def _as_refusal(error: Exception) -> ApiError:
         case PayloadTooLarge():
             return ApiError(413, _("Nothing was accepted: %(reason)s.") % {"reason": error}, error.index)
         case BodyInterrupted():
-            return ApiError(400, _("The body breaks off. Nothing was accepted."))
+            return ApiError(400, _("The body is incomplete. Nothing was accepted."))
         case LengthMissing():
             return ApiError(411, _("The length of the body is missing."))
         case _ if is_unavailable(error):
@@ -71,7 +71,7 @@ def _as_refusal(error: Exception) -> ApiError:
             return ApiError(503, _("The events could not be stored now. Send them again."), headers=_RETRY)
         case _:
             logger.exception("a fault in the ingest")
-            return ApiError(500, _("There is a fault in cotadmin; its log tells more. Nothing was accepted."))
+            return ApiError(500, _("cotadmin had an internal error; see the server log. Nothing was accepted."))
 
 
 def _told(error: EventError) -> dict[str, object]:

@@ -33,8 +33,8 @@ def event_receive(request: HttpRequest, secret: str) -> HttpResponse:
     """One COTEvent, of whatever content type: Cotalker does not document which it sends, and must not lose one by it."""
     door = credentials.find_endpoint(secret)
     if door is None:
-        raise ApiError(404, _("There is no such door, or it was revoked."))
-    reach = CompanyScope([door.company_id], _("the door is for events of another company"))
+        raise ApiError(404, _("There is no such inbound endpoint, or it was revoked."))
+    reach = CompanyScope([door.company_id], _("the inbound endpoint is for events of another company"))
     body = _body_at(door, request)
     response, errors = _accept([parse_event(body, reach, idempotency_key=_idempotency_key(request))])
     for error in errors:
@@ -54,7 +54,7 @@ def _body_at(door: Door, request: HttpRequest) -> bytes:
         refusals.keep_refused(door, RefusalKind.TOO_LARGE, str(error), beginning, size)
         raise
     except BodyInterrupted:
-        refusals.keep_refused(door, RefusalKind.BROKEN_OFF, _("The body breaks off."), bytes(body))
+        refusals.keep_refused(door, RefusalKind.BROKEN_OFF, _("The body is incomplete."), bytes(body))
         raise
     return bytes(body)
 
@@ -78,7 +78,7 @@ def token_of(request: HttpRequest) -> tuple[ApiToken, list[str]]:
     scheme, _space, text = request.headers.get("Authorization", "").partition(" ")
     found = credentials.find_token(text.strip()) if scheme.lower() == "bearer" else None
     if found is None:
-        reason = _("An API token is needed: “Authorization: Bearer cot_…”. It is missing, unknown or revoked.")
+        reason = _("An API token is required: “Authorization: Bearer cot_…”. The token is missing, unknown or revoked.")
         raise ApiError(401, reason, headers=_BEARER)
     return found
 
@@ -91,7 +91,7 @@ def _accept(arrivals: Iterable[IncomingEvent | EventError]) -> tuple[HttpRespons
     """Store what can be stored; 422 only where that is nothing at all. The answer, and what it tells of what was refused."""
     found = partition_results(arrivals)
     if found.is_empty:
-        raise ApiError(422, _("The body holds no event."))
+        raise ApiError(422, _("The body contains no event."))
     results = accept_events(found.events)
     refused = [
         EventError(result.event.index, "", result.problem, RefusalKind.KEY_TAKEN)

@@ -34,7 +34,7 @@ def test_event_send(request: HttpRequest, pk: str) -> HttpResponse:
     token, companies = token_of(request)
     subscription = Subscription.objects.filter(pk=pk, company__in=companies).first()
     if subscription is None:
-        raise ApiError(404, _("The token's companies have no such subscription."))
+        raise ApiError(404, _("No such subscription in the token’s companies."))
     try:
         log = send_test_event(subscription, by=None, detail=f"API token {token.name}")
     except TestEventNotAllowed as refusal:

@@ -48,9 +48,9 @@ def _context(request: HttpRequest, run: Run, form: BulkChoicesForm) -> dict[str,
 def run_discard(request: HttpRequest, pk: int) -> HttpResponse:
     run = visible_run(request, pk)
     if not discard_draft(run):
-        messages.info(request, _("It was started in the meantime. A run is kept for the record."))
+        messages.info(request, _("It was started in the meantime. Only plans that were not started can be discarded."))
         return redirect(run)
-    messages.success(request, _("The plan is thrown away. Nothing was sent."))
+    messages.success(request, _("Plan discarded. Nothing was sent."))
     return redirect("logs:run_list")
 
 
@@ -59,7 +59,7 @@ def run_discard(request: HttpRequest, pk: int) -> HttpResponse:
 def run_pause(request: HttpRequest, pk: int) -> HttpResponse:
     run = visible_run(request, pk)
     if not controls.pause_bulk(run, by=request.user):
-        messages.info(request, _("It does not run any more; nothing had to be paused."))
+        messages.info(request, _("It is no longer running, so there was nothing to pause."))
     return redirect(run)
 
 
@@ -68,7 +68,7 @@ def run_pause(request: HttpRequest, pk: int) -> HttpResponse:
 def run_go_on(request: HttpRequest, pk: int) -> HttpResponse:
     run = visible_run(request, pk)
     if not controls.resume_bulk(run, by=request.user):
-        messages.info(request, _("It is not paused any more."))
+        messages.info(request, _("It is no longer paused."))
     return redirect(run)
 
 
@@ -77,7 +77,7 @@ def run_go_on(request: HttpRequest, pk: int) -> HttpResponse:
 def run_stop(request: HttpRequest, pk: int) -> HttpResponse:
     run = visible_run(request, pk)
     if not controls.stop_bulk(run, by=request.user):
-        messages.info(request, _("It has ended already."))
+        messages.info(request, _("It has already ended."))
     return redirect(run)
 
 
@@ -88,8 +88,8 @@ def run_lane_leave(request: HttpRequest, pk: int, lane: str) -> HttpResponse:
     run = visible_run(request, pk)
     subscription = get_object_or_404(Subscription.objects.visible_to(request.user).filter(pk__in=run.lanes), pk=lane)
     if controls.exclude_subscription(run, lane, by=request.user):
-        text = _("Nothing more of this run is sent to %(name)s.") % {"name": subscription}
+        text = _("This bulk redelivery sends nothing more to %(name)s.") % {"name": subscription}
         messages.success(request, text)
     else:
-        messages.info(request, _("Nothing of it was left to send."))
+        messages.info(request, _("There was nothing left to send."))
     return redirect(run)

@@ -45,14 +45,14 @@ CHOSEN_HERE: dict[str, str] = {
     SkipReason.NOT_CHOSEN: "subscriptions",
 }
 TITLES: dict[str, Promise] = {
-    SkipReason.RECEIVED: _("Received already"),
-    SkipReason.STALE: _("Stale"),
-    SkipReason.DUE: _("In their lanes already"),
-    SkipReason.OTHER_RUN: _("In another run"),
+    SkipReason.RECEIVED: _("Already delivered"),
+    SkipReason.STALE: _("Superseded"),
+    SkipReason.DUE: _("Already in their queues"),
+    SkipReason.OTHER_RUN: _("In another bulk redelivery"),
     SkipReason.INACTIVE: _("Subscription not active"),
     SkipReason.NO_URL: _("Subscription without URL"),
     SkipReason.EXPIRED: _("Payload expired"),
-    SkipReason.NOT_CHOSEN: _("Subscription not ticked"),
+    SkipReason.NOT_CHOSEN: _("Subscription not selected"),
 }
 
 

@@ -51,7 +51,7 @@ def results_context(run: Run, search: ResultsFilterForm) -> dict[str, Any]:
 
 def _tabs(run: Run, search: ResultsFilterForm, numbers: ItemCounts) -> list[Tab]:
     everything = numbers.total + numbers.left_out + numbers.planned
-    found = [("", _("All"), everything), ("left_out", _("Left out"), numbers.left_out)]
+    found = [("", _("All"), everything), ("left_out", _("Excluded"), numbers.left_out)]
     if run.is_plan:
         found[1:1] = [("planned", _("Can be sent"), numbers.planned)]
     else:
@@ -68,10 +68,10 @@ def _tabs(run: Run, search: ResultsFilterForm, numbers: ItemCounts) -> list[Tab]
 def _narrowed(run: Run, search: ResultsFilterForm) -> list[NarrowedTo]:
     found, chosen = [], search.cleaned_data
     if chosen["show"] in ("stale", "received"):
-        text = _("Stale") if chosen["show"] == "stale" else _("Received before")
+        text = _("Superseded") if chosen["show"] == "stale" else _("Delivered before")
         found.append(NarrowedTo(_("Only"), text, search.address(show="")))
     if why := chosen["why"]:
-        found.append(NarrowedTo(_("Why"), str(dict(SkipReason.choices)[why]), search.address(why="")))
+        found.append(NarrowedTo(_("Reason"), str(dict(SkipReason.choices)[why]), search.address(why="")))
     if lane := chosen["lane"]:
         names = Subscription.objects.filter(pk__in=run.lanes).values_list("name", flat=True)
         found.append(NarrowedTo(_("Subscription"), names.filter(pk=lane).first() or lane, search.address(lane="")))

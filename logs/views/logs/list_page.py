@@ -66,7 +66,7 @@ class LogListPage:
                 if cursor := self.query.get(name):
                     decode_cursor(cursor)
         except InvalidCursor:
-            found[_("Place in the list")] = [_("It cannot be read. Start again from the newest log.")]
+            found[_("Page")] = [_("This page link is invalid. Start again from the newest log.")]
         return found
 
     @cached_property

@@ -36,7 +36,7 @@ def object_detail(request: HttpRequest, pk: str) -> HttpResponse:
     try:
         page = logs.for_list().page(request.GET.get("after", ""))
     except InvalidCursor:
-        problem = _("The place in the list cannot be read. Start again from the newest log.")
+        problem = _("This page link is invalid. Start again from the newest log.")
         return render(request, "logs/detail/object_detail.html", {"object_id": pk, "problem": problem}, status=422)
     context = {"object_id": pk, "history": history, "page": page, "choose_two": is_choice}
     return render_region(request, "logs/detail/object_detail.html", "logs/detail/_object_logs.html", context)

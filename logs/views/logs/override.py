@@ -113,7 +113,9 @@ def _send(request: HttpRequest, log: WebhookLog, form: RedeliveryOverrideForm) -
         if overrides.queue_override(
             log, variant, form.stored, expected_attempts=form.cleaned_data["expected_attempts"]
         ):
-            messages.success(request, _("It is queued, and sent once. The outcome stands among the attempts."))
+            messages.success(
+                request, _("It is queued and will be sent once. The outcome will appear among the attempts.")
+            )
             return True
         form.add_conflict_error()
     except RedeliveryRefused as error:

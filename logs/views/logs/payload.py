@@ -77,7 +77,7 @@ def payload_curl(request: HttpRequest, pk: str) -> HttpResponse:
     log = visible_log(request, pk)
     command = curl_of(log, log.subscription.url, _payload_of(log))
     if not command:
-        text = _("The subscription has no URL, so there's no request to copy.")
+        text = _("The subscription has no URL, so there’s no request to copy.")
         return HttpResponseNotFound(f"{text}\n", content_type="text/plain; charset=utf-8")
     return HttpResponse(f"{command}\n", content_type="text/plain; charset=utf-8")
 
@@ -115,5 +115,5 @@ def _number(request: HttpRequest, name: str) -> int | None:
 
 
 def _nothing_there(error: json_tree.PointerError) -> HttpResponse:
-    text = _("There is nothing at this place of the payload: %(reason)s") % {"reason": error}
+    text = _("There is nothing at this path in the payload: %(reason)s") % {"reason": error}
     return HttpResponseBadRequest(text, content_type="text/plain; charset=utf-8")  # it holds what stood in the address

@@ -50,7 +50,7 @@ def redelivery_create(request: HttpRequest, pk: str) -> HttpResponse:
         messages.error(request, str(error))
         status = 422
     except ValueError:
-        messages.error(request, _("The number of tries is missing. Load the page again."))
+        messages.error(request, _("The number of attempts is missing. Reload the page."))
         status = 422
     return _answer(request, pk, status)
 
@@ -64,7 +64,7 @@ def _answer(request: HttpRequest, pk: str, status: int) -> HttpResponse:
     """The row or the region that asked, as it is now; from a lane, and without htmx, back to where the person was."""
     if not wants_partial(request) or target_id(request) in QUEUE_REGIONS:
         if status == 200:
-            messages.success(request, _("It is queued, ahead of what waits in its lane."))
+            messages.success(request, _("The redelivery is queued, ahead of the other waiting events."))
         return redirect(back_url(request) or visible_log(request, pk))
     if target_id(request) == "log-status":
         context = update_context(request, visible_log(request, pk))
@@ -80,12 +80,12 @@ def log_retry(request: HttpRequest, pk: str) -> HttpResponse:
     """Send a log that is due without waiting for its time."""
     is_tried = visible_log(request, pk).retry_now(by=request.user)
     if not is_tried:
-        messages.info(request, _("It was tried in the meantime; nothing is left to wait for."))
+        messages.info(request, _("The event was already sent in the meantime. No attempt is pending."))
     log = visible_log(request, pk)
     if wants_partial(request) and target_id(request) == "log-status":
         return render(request, "logs/detail/_status.html", update_context(request, log))
     if is_tried:
-        messages.success(request, _("The next try is made now."))
+        messages.success(request, _("The next attempt starts now."))
     return redirect(back_url(request) or log)
 
 
@@ -99,7 +99,7 @@ def log_skip(request: HttpRequest, pk: str) -> HttpResponse:
         context = {"form": form, "log": log, "back": back_url(request) or log.get_absolute_url()}
         return render(request, "logs/detail/skip.html", context, status=422 if form.is_bound else 200)
     if log.skip(by=request.user, reason=form.cleaned_data["reason"]):
-        messages.success(request, _("The event was skipped. Its lane goes on with the next."))
+        messages.success(request, _("The event was skipped. Its queue continues with the next event."))
     else:
-        messages.info(request, _("Nothing was skipped: it was settled in the meantime."))
+        messages.info(request, _("The event was not skipped: it finished in the meantime."))
     return redirect(back_url(request) or log)

@@ -46,9 +46,9 @@ def hand_off_list(request: HttpRequest, pk: str) -> HttpResponse:
 def hand_off_revoke(request: HttpRequest, pk: int) -> HttpResponse:
     hand_off = get_object_or_404(HandOff.objects.visible_to(request.user), pk=pk)
     if hand_off.revoke(by=request.user):
-        messages.success(request, _("The link is revoked. Whoever has it sees nothing any more."))
+        messages.success(request, _("The link is revoked. It no longer shows anything."))
     else:
-        messages.info(request, _("The link was revoked already."))
+        messages.info(request, _("The link was already revoked."))
     return redirect("logs:webhook_log_detail", hand_off.log_id)
 
 

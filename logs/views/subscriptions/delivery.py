@@ -34,11 +34,16 @@ def subscription_delivery(request: HttpRequest, pk: str) -> HttpResponse:
         status = 422 if request.method == "POST" else 200
         return render(request, "subscriptions/delivery.html", {"subscription": subscription}, status=status)
     if not services.set_delivered_by(subscription, deliverer == COTADMIN, by=request.user):
-        messages.info(request, _("Nothing was switched: it was so already, or the subscription was not imported yet."))
+        messages.info(
+            request, _("No change: that was already the setting, or the subscription hasn’t been imported yet.")
+        )
     elif deliverer == COTALKER:
-        messages.success(request, _("Cotalker delivers its events from now on."))
+        messages.success(request, _("Cotalker now delivers this subscription’s events."))
     else:
-        messages.success(request, _("cotadmin delivers its events from now on. Give Cotalker the door's URL now."))
+        messages.success(
+            request,
+            _("cotadmin now delivers this subscription’s events. Enter the inbound endpoint’s URL in Cotalker now."),
+        )
         if not subscription.encrypted_secret:
             request.session[SECRET_ONCE] = subscription.pk
     return redirect(subscription)
@@ -65,7 +70,7 @@ def subscription_secret_rotate(request: HttpRequest, pk: str) -> HttpResponse:
         request.session[SECRET_ONCE] = subscription.pk
         messages.success(request, _("There is a new signing secret."))
     else:
-        messages.error(request, _("The signing secret was replaced meanwhile. Nothing was changed now."))
+        messages.error(request, _("No change: the signing secret was replaced in the meantime."))
     return redirect(subscription)
 
 
@@ -77,7 +82,7 @@ def subscription_secret_reveal(request: HttpRequest, pk: str) -> HttpResponse:
     try:
         secret = subscription.secret
     except SecretDecryptionError:
-        messages.error(request, _("The signing secret cannot be read with the keys in SECRETS_KEYS."))
+        messages.error(request, _("The signing secret can’t be read with the keys in SECRETS_KEYS."))
         return redirect(subscription)
     if not secret:
         messages.info(request, _("There is no signing secret."))

@@ -116,7 +116,7 @@ def subscription_activate(request: HttpRequest, pk: str) -> HttpResponse:
         return _what_of_the_kept(request, subscription) if is_asked else redirect(subscription)
     send_kept = request.POST.get("kept") == "send"
     if why_not := services.activation_error(subscription):
-        messages.error(request, _("It was not activated. %(reason)s") % {"reason": why_not})
+        messages.error(request, _("Not activated. %(reason)s") % {"reason": why_not})
         return redirect(subscription)
     try:
         is_new = services.set_active(subscription, True, by=request.user, send_kept=send_kept)
@@ -125,7 +125,7 @@ def subscription_activate(request: HttpRequest, pk: str) -> HttpResponse:
     if is_new:
         messages.success(request, _("The subscription is active."))
     else:
-        messages.info(request, _("The subscription was active already."))
+        messages.info(request, _("The subscription was already active."))
     return redirect(subscription)
 
 
@@ -139,7 +139,7 @@ def _what_of_the_kept(request: HttpRequest, subscription: Subscription) -> HttpR
 def subscription_deactivate(request: HttpRequest, pk: str) -> HttpResponse:
     subscription = visible_subscription(request, pk)
     if services.set_active(subscription, False, by=request.user):
-        messages.success(request, _("The subscription is inactive. It gets nothing new; what waits is kept."))
+        messages.success(request, _("The subscription is inactive. It gets no new events; waiting events are kept."))
     else:
-        messages.info(request, _("The subscription was inactive already."))
+        messages.info(request, _("The subscription was already inactive."))
     return redirect(subscription)
