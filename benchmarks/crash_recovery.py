@@ -29,7 +29,7 @@ EVENTS_PER_SECOND = 1000  # over all lanes
 BACKLOG = 5_000
 SEED = 20261123
 LEASE_SECONDS = 3.0  # as logs/tests/processes.py sets it
-LOST = "since the leases of these lane groups have ended"
+LOST = "because the leases of their queue shards expired"
 REASONS = ("after_kills", "after_lost_leases", "after_failures", "unexplained")
 
 

@@ -169,7 +169,7 @@ def start_worker(see: Callable[[str], object] = str, /, **more: str) -> subproce
         text=True,
     )
     assert worker.stderr
-    while "lane groups" not in worker.stderr.readline():
+    while "queue shards" not in worker.stderr.readline():
         if worker.poll() is not None:
             sys.exit("the worker did not start")
     threading.Thread(target=_drain, args=[worker.stderr, see], daemon=True).start()

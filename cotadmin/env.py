@@ -15,7 +15,7 @@ _YES, _NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
 def boolean(name: str, default: bool) -> bool:
     text = env(name, default="1" if default else "0").strip().lower()
     if text not in _YES + _NO:
-        raise ImproperlyConfigured(f"{name}={text!r} is neither yes (1, true) nor no (0, false).")
+        raise ImproperlyConfigured(f"{name}={text!r} must be yes (1, true) or no (0, false).")
     return text in _YES
 
 
@@ -42,7 +42,7 @@ def whole_number(name: str, default: int) -> int:
 def choice(name: str, default: str, choices: tuple[str, ...]) -> str:
     text = env(name, default=default)
     if text not in choices:
-        raise ImproperlyConfigured(f"{name}={text!r} is none of {', '.join(choices)}.")
+        raise ImproperlyConfigured(f"{name}={text!r} must be one of {', '.join(choices)}.")
     return text
 
 
@@ -61,6 +61,6 @@ def encryption_keys(name: str) -> list[str]:
             Fernet(key)
         except ValueError as error:
             raise ImproperlyConfigured(
-                f"{name} holds something that is not a Fernet key (32 bytes in URL-safe base64)."
+                f"{name} contains an invalid Fernet key: it must be 32 bytes in URL-safe base64."
             ) from error
     return keys

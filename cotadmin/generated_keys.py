@@ -23,9 +23,7 @@ def load_or_create_key(path: Path, make: Callable[[], str], *, variable: str, ma
     if path.exists():
         return path.read_text().strip()
     if not may_make:
-        raise ImproperlyConfigured(
-            f"{variable} is not set. With DATABASE_URL, cotadmin does not make up keys of its own."
-        )
+        raise ImproperlyConfigured(f"{variable} is not set. With DATABASE_URL, cotadmin does not generate keys.")
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

@@ -79,7 +79,7 @@ class NullByteMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         is_of_admin = request.path_info.startswith(reverse("admin:index"))
         if is_of_admin and ("\0" in request.path_info or "%00" in request.META["QUERY_STRING"]):
-            raise BadRequest("there is a NUL in the address")
+            raise BadRequest("the URL contains a NUL")
         return self.get_response(request)
 
 

@@ -55,13 +55,13 @@ class UploadMiddleware:
             limit = limit_of()
             # Of a file that is somewhat too large the page says so, once it has come; that has an end, too.
             if _length(request) > (2 * limit or settings.DATA_UPLOAD_MAX_MEMORY_SIZE) + OTHER_FIELDS_BYTES:
-                raise RequestDataTooBig("the form is too large for this address")
+                raise RequestDataTooBig("the form is too large for this URL")
             if not limit:
                 request.upload_handlers = [_NoFiles(request)]
         try:
             request.POST  # noqa: B018  # is read and parsed now
         except UnreadablePostError as error:
-            raise BadRequest("the form breaks off") from error
+            raise BadRequest("the request body ended early") from error
         return None
 
 
@@ -74,10 +74,10 @@ def _length(request: HttpRequest) -> int:
 
 class _NoFiles(FileUploadHandler):
     def new_file(self, *args: Any, **kwargs: Any) -> None:
-        raise BadRequest("no file is taken here")
+        raise BadRequest("file uploads are not accepted here")
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
-        raise BadRequest("no file is taken here")
+        raise BadRequest("file uploads are not accepted here")
 
     def file_complete(self, file_size: int) -> None:
         return None

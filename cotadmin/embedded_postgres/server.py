@@ -62,7 +62,7 @@ def ensure_server(data: Path, database: str) -> str:
     except (OSError, subprocess.SubprocessError, RuntimeError, psycopg.Error) as error:
         raise EmbeddedServerError(
             f"The embedded PostgreSQL did not start: {error} (its log: {data / 'log'}). "
-            "Set DATABASE_URL to use a PostgreSQL of your own."
+            "Set DATABASE_URL to use your own PostgreSQL."
         ) from error
     if _owner != os.getpid():
         atexit.register(_leave, server, lock_file, os.getpid())

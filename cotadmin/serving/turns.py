@@ -68,7 +68,7 @@ class RequestSlots:
         with place.taken() as is_taken:
             if not is_taken:
                 start_response("503 Service Unavailable", [("Retry-After", "5"), ("Content-Type", "text/plain")])
-                return [b"There is too much to do at the moment. Try again.\n"]
+                return [b"The server is busy. Try again in a few seconds.\n"]
             answer = self._application(environ, start_response)
         return SlotResponse(answer, place, client)
 
@@ -101,7 +101,7 @@ class Body(io.RawIOBase):
         data = self._wait_for(size)
         if self._missing is not None:
             if not data:
-                raise ConnectionResetError("the body breaks off")
+                raise ConnectionResetError("the request body ended early")
             self._missing -= len(data)
         buffer[: len(data)] = data
         return len(data)
@@ -110,7 +110,7 @@ class Body(io.RawIOBase):
         with self._place.left(), self._client.has_time_for(size) if self._client else contextlib.nullcontext():
             data = self._read(size)
         if self._client and self._client.is_late:
-            raise TimeoutError("the body took too long")
+            raise TimeoutError("the request body took too long")
         return data
 
 

@@ -90,12 +90,12 @@ async def _sweep(worker_app: App, queue_lost: Callable[[], Awaitable[None]]) -> 
         for job in await manager.get_stalled_jobs(seconds_since_heartbeat=settings.JOB_LEASE):
             try:
                 await manager.retry_job(job)
-                logger.warning("a job lost its worker, queued again: %s", job.task_name)
+                logger.warning("job lost its worker, queued again: %s", job.task_name)
             except UniqueViolation:  # a periodic job, of which the next one is queued already
                 await manager.finish_job(job, Status.ABORTED, delete_job=False)
             except ConnectorException as error:
                 if is_connection_lost(error):
                     raise
-                logger.info("a job that lost its worker was taken by another: %s", job.task_name)
+                logger.info("job lost its worker, taken by another worker: %s", job.task_name)
         await queue_lost()
         await asyncio.sleep(settings.JOB_LEASE / HEARTBEATS_PER_LEASE)

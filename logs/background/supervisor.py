@@ -45,22 +45,22 @@ class Supervisor:
             nonlocal failures, waits
             failures = waits = 0
             if self.problems.pop(name, None):
-                logger.info("background loop %s works again", name)
+                logger.info("background loop %s recovered", name)
 
         while failures < MAX_FAILURES:
             try:
                 await work(is_well)
-                raise RuntimeError("the loop returned")
+                raise RuntimeError("background loop ended unexpectedly")
             except Exception as error:
                 self.problems[name] = type(error).__name__
                 if is_connection_lost(error):
                     kind = type(error).__name__
-                    logger.warning("background loop %s lost the database, starting it again: %s", name, kind)
+                    logger.warning("background loop %s lost its database connection, restarting: %s", name, kind)
                 else:
                     failures += 1
-                    logger.exception("background loop %s failed, starting it again", name)
+                    logger.exception("background loop %s failed, restarting", name)
             await asyncio.sleep(min(MIN_BACKOFF_SECONDS * 2**waits, MAX_BACKOFF_SECONDS))
             waits = min(waits + 1, 20)
-        logger.error("background loop %s keeps failing: the worker stops", name)
+        logger.error("background loop %s keeps failing, stopping the worker", name)
         self.gone.append(name)
         self._on_gone()

@@ -11,13 +11,15 @@ from cotadmin.database import connection_parameters
 
 CONNECTION_ATTEMPTS = 5  # another client may take the connection to the server in between
 TRANSACTION_MODE_MESSAGE = (
-    "DATABASE_URL leads to a connection pooler that gives each transaction another connection (pool_mode = transaction in "
-    "PgBouncer). cotadmin needs connections that stay, for LISTEN, settings and locks. Connect to PostgreSQL directly, or set "
+    "DATABASE_URL points to a connection pooler that uses another connection for each "
+    "transaction (pool_mode = transaction in PgBouncer). cotadmin needs persistent "
+    "connections for LISTEN, settings and locks. Connect to PostgreSQL directly, or set "
     "pool_mode = session."
 )
 NO_OPTIONS_MESSAGE = (
-    "DATABASE_URL leads to a connection pooler that refuses settings at the start of a connection. Connect to PostgreSQL "
-    "directly, or set pool_mode = session and ignore_startup_parameters = options in PgBouncer."
+    "DATABASE_URL points to a connection pooler that rejects startup parameters. Connect to "
+    "PostgreSQL directly, or set pool_mode = session and ignore_startup_parameters = options "
+    "in PgBouncer."
 )
 
 

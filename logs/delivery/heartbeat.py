@@ -52,9 +52,9 @@ class Heartbeat(threading.Thread):
             try:
                 self._beat_while_connected()
             except (psycopg.Error, OSError) as error:
-                logger.warning("the heartbeat broke off, beginning again: %s", type(error).__name__)
+                logger.warning("database error in the heartbeat, reconnecting: %s", type(error).__name__)
             except Exception:
-                logger.exception("a fault in the heartbeat, beginning again")
+                logger.exception("unexpected error in the heartbeat, restarting")
             self._ending.wait(RECONNECT_SECONDS)
 
     def _beat_while_connected(self) -> None:
@@ -69,16 +69,16 @@ class Heartbeat(threading.Thread):
     def _beat(self, connection: psycopg.Connection) -> None:
         still_for = time.monotonic() - self._turned_at
         if still_for > self.leases.seconds:
-            logger.error("the delivery loop stands still for %.0f s: the leases are not renewed", still_for)
+            logger.error("delivery loop stalled for %.0f s: leases are not renewed", still_for)
             return
         stuck_seconds = self._stuck_for and self._stuck_for + still_for
         is_stuck = stuck_seconds > STUCK_SECONDS
         self.leases.tell(connection, stuck_seconds if is_stuck else None)
         if is_stuck:
-            logger.error("nothing could be recorded for %.0f s: the leases are not renewed", stuck_seconds)
+            logger.error("could not record outcomes for %.0f s: leases are not renewed", stuck_seconds)
             return
         before = self.leases.epochs
         self.leases.renew(connection, self._groups_at_work)
         if self.leases.epochs != before:
-            logger.info("delivering %s of the lane groups", len(self.leases.at_work()))
+            logger.info("leases changed: delivering %s queue shards", len(self.leases.at_work()))
             self._changed()

@@ -154,11 +154,11 @@ class Sender:
             async with asyncio.timeout(timeout):
                 await self._target(url).exchange(payload, headers, answer)
         except DestinationBlocked as error:
-            cause, problem = Cause.BLOCKED, f"blocked by the guard: {error}"
+            cause, problem = Cause.BLOCKED, f"blocked by the destination check: {error}"
         except SEND_ERRORS as error:
             cause, problem = classify_error(error, url, timeout)
         except Exception as error:  # a fault of ours, or of a library's, that a receiver brought out: the lane goes on
-            logger.exception("a try ended in a way that nobody thought of")
+            logger.exception("unexpected error while sending")
             cause, problem = Cause.OTHER, type(error).__name__
         return _outcome(answer, cause, problem, int((time.monotonic() - start) * 1000))
 
@@ -172,7 +172,7 @@ def _outcome(answer: RawResponse, cause: Cause | str, problem: str, duration_ms:
         return SendOutcome(None, problem, cause, duration_ms, note=answer.note)
     body, packing = _unpacked(answer)
     # The status decides: what went wrong with the body afterwards is only noted.
-    notes = [answer.note, f"the response broke off: {problem}" if problem else "", packing]
+    notes = [answer.note, f"the response ended early: {problem}" if problem else "", packing]
     is_truncated = len(body) > MAX_STORED_BODY
     text = decode(body[:MAX_STORED_BODY], header(answer.headers, "content-type"), is_cut=is_truncated)
     return SendOutcome(

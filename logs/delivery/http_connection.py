@@ -118,7 +118,7 @@ class LenientConnection(ResponseHandler):
             end = _END_OF_HEAD.search(self._head, max(start, looked_at - 2))
             if end is None:
                 if len(self._head) > MAX_HEAD_BYTES:
-                    self.set_exception(BadHttpMessage("the head is too long"))
+                    self.set_exception(BadHttpMessage("the response headers are too long"))
                     self.transport.close()  # type: ignore[union-attr]  # it's open: bytes have come
                 return
             super().data_received(_with_one_length(bytes(self._head[start : end.end()])))

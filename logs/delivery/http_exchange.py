@@ -86,7 +86,7 @@ class PreparedRequest:
         except _HANG_UPS:
             if not protocol.was_reused or protocol.has_heard:
                 raise
-            answer.note = "sent again at once, since a kept connection was closed"
+            answer.note = "sent again immediately because a reused connection was closed"
             await _converse(await self._connect(fresh=True), request, answer)
 
     async def _connect(self, *, fresh: bool = False) -> Connection:

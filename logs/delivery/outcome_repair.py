@@ -63,5 +63,5 @@ async def repair_references(connection: psycopg.AsyncConnection, told: PendingOu
 
 async def repair_response(_connection: psycopg.AsyncConnection, told: PendingOutcome) -> None:
     if told.outcome:
-        note = "the response cannot be stored"
+        note = "the response could not be stored"
         told.outcome = replace(told.outcome, response="", response_headers=[], note=note)

@@ -132,7 +132,7 @@ class OutcomeWriter:
         for mend in (outcome_repair.repair_references, outcome_repair.repair_response):
             if outcome_repair.is_transient(error):
                 break
-            logger.warning("an outcome was refused: %s", outcome_repair.describe_refusal(error), extra=about)
+            logger.warning("database rejected an outcome: %s", outcome_repair.describe_refusal(error), extra=about)
             try:
                 await mend(connection, told)
                 await self._write(connection, [told])
@@ -144,13 +144,15 @@ class OutcomeWriter:
         try:
             if not outcome_repair.is_transient(error):
                 await self._stop_lane(connection, told, error)
-                logger.error("a lane stopped, since an outcome cannot be recorded", extra=about)
+                logger.error("queue paused: could not record an outcome", extra=about)
                 return
         except Exception as other:
             if outcome_repair.is_server_error(other, connection):
                 raise
             error = other
-        logger.warning("an outcome is recorded later: %s", outcome_repair.describe_refusal(error), extra=about)
+        logger.warning(
+            "could not record an outcome, retrying later: %s", outcome_repair.describe_refusal(error), extra=about
+        )
         told.is_put_off = True
         asyncio.get_running_loop().call_later(RETRY_AFTER_SECONDS, self._add, told)
 

@@ -92,7 +92,7 @@ class PreSendCheck:
                 return
             [asked] = batch
             about = {"log": asked.delivery.log_id, "subscription": asked.delivery.lane}
-            logger.error("a payload cannot be read: %s", outcome_repair.describe_refusal(error), extra=about)
+            logger.error("could not read a payload: %s", outcome_repair.describe_refusal(error), extra=about)
             if not asked.seen.done():
                 asked.seen.set_result(replace(asked.delivery, payload=b"", problem="The payload cannot be read."))
 

@@ -86,9 +86,9 @@ class DeliveryLoop:
                 try:
                     await self._work(sender)
                 except* (psycopg.Error, OSError) as errors:
-                    logger.warning("the work with the database broke off, beginning again: %s", errors.exceptions[0])
+                    logger.warning("database error in the delivery loop, reconnecting: %s", errors.exceptions[0])
                 except* Exception:
-                    logger.exception("a fault in the worker, beginning again")
+                    logger.exception("unexpected error in the delivery loop, restarting")
                 await asyncio.sleep(0 if self._is_done() else RECONNECT_SECONDS)
             watch.cancel()
             await asyncio.to_thread(heartbeat.end)
@@ -153,7 +153,7 @@ class DeliveryLoop:
     def _give_up_without_lease(self, given_up: list[str]) -> None:
         if given_up:
             groups = sorted({shard_of(lane) for lane in given_up})
-            logger.warning("requests were given up, since the leases of these lane groups have ended: %s", groups)
+            logger.warning("requests cancelled because the leases of their queue shards expired: %s", groups)
         self._give_up(given_up)
 
     def _give_up(self, given_up) -> None:
@@ -246,7 +246,7 @@ class DeliveryLoop:
                 known_at = recorded.known_at
             self._woken.add(lane)
         except Exception:
-            logger.exception("a lane stopped, and begins again", extra={"subscription": lane})
+            logger.exception("queue task failed, rescheduling", extra={"subscription": lane})
 
     async def _attempt(self, sender: Sender, delivery: Delivery) -> SendOutcome:
         if delivery.problem:
@@ -255,8 +255,10 @@ class DeliveryLoop:
         try:
             signed = signing.signature_headers(delivery.log_id, payload, delivery.secrets, self.clock.now())
         except Exception as error:  # else its lane would begin again and again
-            logger.exception("an event cannot be signed", extra={"subscription": delivery.lane})
-            return SendOutcome(None, f"It cannot be signed: {type(error).__name__}", Cause.OTHER, duration_ms=0)
+            logger.exception("could not sign an event", extra={"subscription": delivery.lane})
+            return SendOutcome(
+                None, f"The event could not be signed: {type(error).__name__}", Cause.OTHER, duration_ms=0
+            )
         self._in_flight[delivery.lane] = time.monotonic() + (delivery.timeout or settings.DELIVERY_TIMEOUT)
         try:
             return await sender.post(delivery.url, payload, dict(delivery.headers) | signed, delivery.timeout)

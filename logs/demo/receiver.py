@@ -14,9 +14,9 @@ HANG_SECONDS = 60
 ANSWER_CHOICES = {
     "200": "Answer 200: received",
     "409": "Answer 409: refused",
-    "500": "Answer 500: broken",
-    "hang": "Do not answer at all",
-    "close": "Break the connection off",
+    "500": "Answer 500: server error",
+    "hang": "Don't answer",
+    "close": "Close the connection",
 }
 
 
@@ -67,7 +67,7 @@ class DemoReceiver:
         page = (
             '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
             "<title>Demo receiver</title><body><h1>Demo receiver</h1>"
-            f"<p>It now does this with every event: <b>{ANSWER_CHOICES[self.answer]}</b>.</p>"
+            f"<p>Current answer to every event: <b>{ANSWER_CHOICES[self.answer]}</b>.</p>"
             f'<form method="post" action="/answer">{buttons}</form>'
             f"<h2>Received</h2><table border cellpadding=4><tr><th>At<th>Path<th>webhook-id<th>Size<th>Answer{rows}</table>"
         )

@@ -200,7 +200,7 @@ class WebhookLogFilterSet(django_filters.FilterSet):
 
     @property
     def qs(self):
-        raise TypeError("a query alone cannot tell what the search box asks for: give .criteria to a Finder")
+        raise TypeError("the queryset does not include the search query: pass .criteria to a Finder")
 
     @cached_property
     def searched(self) -> CompiledQuery:

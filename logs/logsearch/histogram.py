@@ -45,7 +45,7 @@ def bucket_edges(start: datetime, end: datetime, step: timedelta) -> list[dateti
             found.append(edge)
         if edge >= end:
             return found
-    raise AssertionError("steps go on for ever")
+    raise AssertionError("the steps never reach the end")
 
 
 def _edges_from(start: datetime, step: timedelta) -> Iterator[datetime]:

@@ -28,7 +28,7 @@ class ImportCommand(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("files", nargs="+", metavar="FILE", help="a file to read; - for standard input")
-        parser.add_argument("--refused", metavar="FILE", help="write the documents that were refused to this file")
+        parser.add_argument("--refused", metavar="FILE", help="write rejected documents to this file")
 
     def handle(self, *args: Any, **options: Any) -> None:
         total = ImportSummary()
@@ -36,14 +36,14 @@ class ImportCommand(BaseCommand):
             for name in options["files"]:
                 self._add(total, self._import(name))
         self.stdout.write(
-            f"read {total.read}, new {total.new}, unchanged {total.unchanged}, updated {total.updated}, refused {total.refused}"
+            f"read {total.read}, new {total.new}, unchanged {total.unchanged}, updated {total.updated}, rejected {total.refused}"
         )
         if total.company_differs:
             self.stdout.write(
-                f"{total.company_differs} name another company than their subscription; their pages say so"
+                f"{total.company_differs} have a different company than their subscription; their pages show it"
             )
         if total.tidied:
-            self.stdout.write(f"{total.tidied} had comments or trailing commas, which were left out")
+            self.stdout.write(f"{total.tidied} had comments or trailing commas, which were removed")
         if total.refused or total.error:
             sys.exit(1)
 
@@ -83,7 +83,7 @@ def _open_refused(name: str | None, files: list[str]) -> AbstractContextManager[
         return nullcontext()
     path = Path(name)
     if path.exists() and any(path.samefile(file) for file in files if Path(file).exists()):
-        raise CommandError(f"{name}: this file is to be read; write what is refused to another")
+        raise CommandError(f"{name}: this is an input file; write rejected documents to another file")
     try:
         return path.open("wb")
     except OSError as error:

@@ -82,15 +82,15 @@ class DatabaseCollector(Collector):
         yield from self._workers()
         unmatched = self._rows("SELECT coalesce(sum(count), 0) FROM logs_unmatchedcount")[0][0]
         yield CounterMetricFamily(
-            "cotadmin_unmatched_events", "Events that came in and matched no subscription.", value=unmatched
+            "cotadmin_unmatched_events", "Accepted events that matched no subscription.", value=unmatched
         )
 
     def _waiting(self) -> Iterator[Metric]:
         lanes, on_hold, between_tries, inactive, oldest = self._rows(_LANES)[0]
-        yield GaugeMetricFamily("cotadmin_lanes_waiting", "Lanes with at least one log that is due.", value=lanes)
+        yield GaugeMetricFamily("cotadmin_lanes_waiting", "Queues with at least one queued log.", value=lanes)
         blocked = GaugeMetricFamily(
             "cotadmin_lanes_blocked",
-            "Of the waiting lanes: on hold; with their head between two tries; of a subscription that is not active.",
+            "Waiting queues that are blocked, by reason: paused, waiting for a retry, or of an inactive subscription.",
             labels=["reason"],
         )
         for reason, number in [("on_hold", on_hold), ("between_tries", between_tries), ("inactive", inactive)]:
@@ -98,12 +98,12 @@ class DatabaseCollector(Collector):
         yield blocked
         yield GaugeMetricFamily(
             "cotadmin_logs_waiting",
-            f"Logs that are due, in all lanes. Counted up to {MAX_COUNTED}: that many means so many or more.",
+            f"Queued logs in all queues, counted up to {MAX_COUNTED}: that value means so many or more.",
             value=self._rows(_LOGS, [MAX_COUNTED])[0][0],
         )
         yield GaugeMetricFamily(
             "cotadmin_oldest_waiting_seconds",
-            "For how long the oldest log is due, of lanes that are neither on hold nor inactive.",
+            "Seconds that the oldest queued log has been waiting, without paused and inactive queues.",
             value=oldest,
         )
 
@@ -111,9 +111,13 @@ class DatabaseCollector(Collector):
         counted = {
             row[0]: row[1:] for row in self._rows("SELECT cause, attempts, seconds, buckets FROM logs_deliverycount")
         }
-        attempts = CounterMetricFamily("cotadmin_attempts", "Tries, by result and cause.", labels=["result", "cause"])
+        attempts = CounterMetricFamily(
+            "cotadmin_attempts", "Delivery attempts by result and cause.", labels=["result", "cause"]
+        )
         seconds = HistogramMetricFamily(
-            "cotadmin_attempt_seconds", "Time of a try, from the name lookup to the last byte.", labels=["result"]
+            "cotadmin_attempt_seconds",
+            "Duration of an attempt in seconds, from the DNS lookup to the last byte.",
+            labels=["result"],
         )
         for result, causes in [("success", CAUSES[:1]), ("failed", CAUSES[1:])]:
             found = [counted[cause] for cause in causes if cause in counted]
@@ -124,10 +128,12 @@ class DatabaseCollector(Collector):
         yield seconds
 
     def _workers(self) -> Iterator[Metric]:
-        seen = GaugeMetricFamily("cotadmin_worker_seen_seconds", "Since a worker was last seen.", labels=["worker"])
+        seen = GaugeMetricFamily(
+            "cotadmin_worker_seen_seconds", "Seconds since the worker was last seen.", labels=["worker"]
+        )
         stuck = GaugeMetricFamily(
             "cotadmin_worker_cannot_record_seconds",
-            "Since a worker can record nothing of what it sends; 0 where it can.",
+            "Seconds that the worker has been unable to record outcomes; 0 if it can record them.",
             labels=["worker"],
         )
         for worker, age, stuck_seconds in self._rows(_WORKERS):

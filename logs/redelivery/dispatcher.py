@@ -105,7 +105,7 @@ def dispatch() -> int | None:
                 raise
             problem = error  # perhaps two waited for one another: the next round may do it
         except Exception:
-            logger.exception("could not move run %s on: it is paused", pk)
+            logger.exception("could not dispatch bulk redelivery %s, pausing it", pk)
             _set_aside(pk)
     if problem:
         raise problem
@@ -126,7 +126,7 @@ def _set_aside(pk: int) -> None:
     try:
         pause_bulk(Run.objects.get(pk=pk), by=None, reason=PauseReason.FAULT)
     except Exception:
-        logger.exception("could not take the logs of run %s out of their lanes", pk)
+        logger.exception("could not remove the logs of bulk redelivery %s from their queues", pk)
         running = Run.objects.filter(pk=pk, state=BulkRedeliveryState.RUNNING)
         running.update(state=BulkRedeliveryState.PAUSED, pause_reason=PauseReason.FAULT)
 

@@ -89,7 +89,7 @@ def queue_override(log: WebhookLog, variant: Variant, stored: str, *, expected_a
 
 
 def _for_the_record(variant: Variant, stored: str) -> str:
-    parts = [f"try {variant.number}: {variant.reason}"]
+    parts = [f"attempt {variant.number}: {variant.reason}"]
     if variant.is_elsewhere:
         parts.append(f"to {mask_url(variant.url, masked_keys())}")
     if variant.event is not None:

@@ -100,7 +100,7 @@ class BacklogWatch:
             while _backlog() > MAX_UNCOMPACTED and compact():
                 pass
         except Error as error:
-            logger.warning("could not fold the differences: %s", type(error).__name__)
+            logger.warning("could not compact log counts: %s", type(error).__name__)
         finally:
             self._next_look = time.monotonic() + BACKLOG_CHECK_SECONDS
             self._lock.release()

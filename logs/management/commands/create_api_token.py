@@ -10,19 +10,20 @@ from logs.models import ApiToken, Company
 
 class Command(BaseCommand):
     help = (
-        "Makes an API token with which a script may send events in (POST /api/v3/events), and prints it. It is shown only now: "
-        "of a token its SHA-256 alone is stored. It is revoked in the admin site."
+        "Creates an API token that lets a script send events (POST /api/v3/events), and prints "
+        "it. The token is shown only once: cotadmin stores only its SHA-256 hash. You can revoke "
+        "it in the admin site."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("name", metavar="NAME", help="what it is for, so that people can tell tokens apart")
+        parser.add_argument("name", metavar="NAME", help="what the token is for, so that people can tell tokens apart")
         parser.add_argument(
             "--company",
             action="append",
             required=True,
             metavar="ID",
             dest="companies",
-            help="a company whose events it may send in; may be given several times",
+            help="a company whose events the token may send; repeat it for several companies",
         )
 
     def handle(self, *args, **options) -> None:
@@ -31,5 +32,5 @@ class Command(BaseCommand):
             raise CommandError("The name must have 1 to 100 characters.")
         companies = list(Company.objects.filter(pk__in=ids))
         if unknown := ids - {company.pk for company in companies}:
-            raise CommandError(f"There is no such company: {', '.join(sorted(unknown))}")
+            raise CommandError(f"Unknown company: {', '.join(sorted(unknown))}")
         self.stdout.write(credentials.create_api_token(ApiToken(name=name), companies, by=None))

@@ -14,15 +14,17 @@ from logs.models import AuditAction, AuditEntry
 
 class Command(BaseCommand):
     help = (
-        "Writes webhook logs as NDJSON, a document a line, oldest first. The filters are those of the explorer: "
-        "manage.py export_logs 'state=failed&range=24h', or what stands behind the ? of its address. "
-        "Values under masked keys are masked."
+        "Writes webhook logs as NDJSON, one document per line, oldest first. The filters are "
+        "those of the Logs page: manage.py export_logs 'state=failed&range=24h', or the part of "
+        "its URL after the ?. Values under masked keys are masked."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("query", nargs="?", default="", metavar="FILTERS", help="name=value&name=value …")
         parser.add_argument("--output", "-o", metavar="FILE", help="write to this file instead of standard output")
-        parser.add_argument("--unmasked", action="store_true", help="write masked values too; this is put on record")
+        parser.add_argument(
+            "--unmasked", action="store_true", help="write masked values too; the audit log records this"
+        )
 
     def handle(self, *args, **options) -> None:
         found = WebhookLogFilterSet(QueryDict(options["query"].lstrip("?")))

@@ -3,7 +3,8 @@ from ..import_command import ImportCommand
 
 class Command(ImportCommand):
     help = (
-        "Imports Cotalker subscriptions (COTWebhook): a JSON array, single objects, NDJSON or MongoDB extended JSON, gzipped "
-        "or not. What was edited in cotadmin (URL, active, …) stays as it is."
+        "Imports Cotalker subscriptions (COTWebhook): a JSON array, single objects, NDJSON or "
+        "MongoDB extended JSON, gzipped or not. Fields edited in cotadmin (URL, active, …) keep "
+        "their values."
     )
     importer_method = "import_subscriptions"

@@ -9,22 +9,25 @@ from logs.retention.prune import AlreadyRunning, PruneResult, prune
 
 class Command(BaseCommand):
     help = (
-        "Removes expired payloads and settled logs that are past the days set on the page Retention; the worker does so every "
-        "night. What is not settled is never removed. It may be interrupted: the next run goes on."
+        "Removes payloads and finished logs that are older than the days set on the Retention "
+        "page. The worker does this every night. Open logs and their payloads are never removed. "
+        "You can interrupt it: the next run continues."
     )
 
     def add_arguments(self, parser) -> None:
-        parser.add_argument("--dry-run", action="store_true", help="tell the same numbers, and change nothing")
+        parser.add_argument("--dry-run", action="store_true", help="show the same numbers without changing anything")
 
     def handle(self, *args, dry_run: bool, **options) -> None:
         retention = Retention.current()
         if retention.payload_days is None and retention.log_days is None:
-            self.stdout.write("Payloads and logs are kept for ever. A superuser sets their days on the page Retention.")
+            self.stdout.write(
+                "Payloads and logs are kept forever. A superuser can set their retention on the Retention page."
+            )
             return
         try:
             outcome = prune(is_dry=dry_run, on_step=self._progress)
         except AlreadyRunning as error:
-            raise CommandError("Another process prunes at this moment. Nothing was done.") from error
+            raise CommandError("Another process is pruning. Nothing was removed.") from error
         for month in outcome.months:
             self.stdout.write(_told(month, dry_run))
         verb = "would be removed" if dry_run else "were removed"
@@ -39,5 +42,5 @@ def _told(month: ExpiredMonth, is_dry: bool) -> str:
     name = f"{month.month:%Y-%m}" if month.month else "without a month"
     if month.is_busy:
         return f"{name}: in use, left for the next run"
-    kept = f", {month.kept} kept, whose logs are not settled" if month.kept else ""
+    kept = f", {month.kept} kept because their logs are open" if month.kept else ""
     return f"{name}: {month.removed} payloads{' would expire' if is_dry else ''}{kept}"

@@ -7,8 +7,9 @@ from logs.logsearch.reindex import rebuild_search_index
 
 class Command(BaseCommand):
     help = (
-        "Finds the words of all events and responses anew: after an update that says so, and where MASKED_KEYS has changed. "
-        "It may run while cotadmin does, and be interrupted; run again, it changes only what still differs."
+        "Rebuilds the search index of all events and responses. Run it after an update that asks "
+        "for it, or when MASKED_KEYS has changed. It can run while cotadmin is running. You can "
+        "interrupt it: the next run changes only what still differs."
     )
 
     def handle(self, *args, **options) -> None:
@@ -17,4 +18,6 @@ class Command(BaseCommand):
             texts, changed = texts + read, changed + made_anew
             if self.stderr.isatty():
                 self.stderr.write(f"{texts} events and responses", ending="\r")
-        self.stdout.write(f"{texts} events and responses were read, and the words of {changed} of them made anew.")
+        self.stdout.write(
+            f"{texts} events and responses were read, {changed} of them were updated in the search index."
+        )

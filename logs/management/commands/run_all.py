@@ -23,13 +23,15 @@ ASKED_TO_STOP = (130, 143)  # what honcho makes of SIGINT and SIGTERM
 
 class Command(BaseCommand):
     help = (
-        "Migrates the database, makes the first account, loads the demo where the database is empty, and runs the web server, "
-        "a worker and the demo's receiver until Ctrl-C."
+        "Migrates the database, creates the first account and loads the demo if the database is "
+        "empty. Then runs the web server, a worker and the demo's receiver until Ctrl-C."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--port", type=int, default=8000, help="of the web server, on loopback (default 8000)")
-        parser.add_argument("--receiver-port", type=int, default=8001, help="of the demo's receiver (default 8001)")
+        parser.add_argument("--port", type=int, default=8000, help="port of the web server on loopback (default 8000)")
+        parser.add_argument(
+            "--receiver-port", type=int, default=8001, help="port of the demo's receiver (default 8001)"
+        )
         parser.add_argument("--no-demo", action="store_true", help="start without the demo and its receiver")
 
     def handle(self, *args, **options) -> None:
@@ -73,7 +75,7 @@ def _require_free(port: int, another: str) -> None:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            raise CommandError(f"Port {port} of 127.0.0.1 is in use. Choose another: make run {another}") from error
+            raise CommandError(f"Port {port} on 127.0.0.1 is in use. Choose another: make run {another}") from error
 
 
 def _first_account() -> str:

@@ -5,7 +5,7 @@ from logs.demo.receiver import DemoReceiver
 
 
 class Command(BaseCommand):
-    help = "Runs the demo's receiver on loopback. Its page tells what it received and can make it fail."
+    help = "Runs the demo's receiver on loopback. Its page shows the requests it received and can make it fail."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--port", type=int, default=8001)

@@ -39,8 +39,10 @@ CANCEL_AGAIN_SECONDS = 0.2
 
 class Command(BaseCommand):
     help = (
-        "Sends what is due to the receivers and runs background jobs (imports). Start as many as you like, on as many machines: "
-        "they share the lanes. SIGTERM or Ctrl-C: finishes what is in flight and interrupts jobs, which go on in another worker."
+        "Delivers events to the receivers and runs background jobs (imports). You can start any "
+        "number of workers, on any number of machines: they share the queues. On SIGTERM or "
+        "Ctrl-C, a worker finishes its requests in flight and interrupts its jobs, which another "
+        "worker continues."
     )
 
     def handle(self, *args, **options) -> None:
@@ -48,7 +50,7 @@ class Command(BaseCommand):
         _allow_many_connections()
         gc.freeze()  # what is loaded stays: it need not be walked again and again for what could be freed
         if gone := asyncio.run(self._run()):
-            self.stderr.write(f"The worker stopped, since a background loop cannot be kept going: {', '.join(gone)}.")
+            self.stderr.write(f"The worker stopped because a background loop keeps failing: {', '.join(gone)}.")
             sys.exit(1)
 
     async def _run(self) -> list[str]:
@@ -58,7 +60,7 @@ class Command(BaseCommand):
         deliveries, stopping = DeliveryLoop(), asyncio.Event()
 
         def stop() -> None:
-            logger.info("stopping: what is in flight is finished first")
+            logger.info("stopping: finishing requests in flight")
             deliveries.stop()
             stopping.set()
 

@@ -17,9 +17,11 @@ from logs.models import Company
 
 class Command(BaseCommand):
     help = (
-        "Sends Cotalker events (COTEvent) in as if they had come over HTTP: each is stored for every subscription that it fires, "
-        "and delivered. Prints the ids of the logs. Takes one event, a JSON array, or NDJSON; all are stored in one transaction. "
-        "An event that came in within the last 24 hours is not stored again. Exit status 1 where something was refused."
+        "Accepts Cotalker events (COTEvent) from a file as if they were posted over HTTP: each "
+        "is stored for every subscription that it matches, and delivered. Prints the ids of the "
+        "logs. Takes one event, a JSON array or NDJSON; all are stored in one transaction. An "
+        "event that was accepted in the last 24 hours is not stored again. Exit status 1 if an "
+        "event was rejected."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -27,12 +29,12 @@ class Command(BaseCommand):
         parser.add_argument(
             "--again",
             action="store_true",
-            help="also send what came in within the last 24 hours already, as new events",
+            help="also send events that were accepted in the last 24 hours, as new events",
         )
 
     def handle(self, *args, **options) -> None:
         name, is_again = options["file"], options["again"]
-        reach = CompanyScope(set(Company.objects.values_list("pk", flat=True)), "no such company is known here")
+        reach = CompanyScope(set(Company.objects.values_list("pk", flat=True)), "unknown company")
         try:
             # An event is the same again by its key: a made-up one makes it another.
             key = secrets.token_hex() if is_again else ""
@@ -43,13 +45,13 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(f"{name}: {error.strerror}") from error
         if found.is_empty:
-            raise CommandError(f"{name}: it holds no event")
+            raise CommandError(f"{name}: no event found")
         for result in accept_events(found.events):
             self._report(result)
         for problem in found.errors:
             self.stderr.write(f"event {problem.index}: {': '.join(filter(None, [problem.path, problem.reason]))}")
         if found.errors_left_out:
-            self.stderr.write(f"and {found.errors_left_out} more that are no events")
+            self.stderr.write(f"and {found.errors_left_out} more errors")
         if found.errors:
             sys.exit(1)
 
@@ -58,11 +60,9 @@ class Command(BaseCommand):
         for log in result.logs:
             self.stdout.write(log)
         if result.is_known:
-            self.stderr.write(f"event {result.event.index}: it came in already; --again sends it all the same")
+            self.stderr.write(f"event {result.event.index}: already accepted; use --again to send it anyway")
         elif not result.logs:
-            self.stderr.write(
-                f"event {result.event.index}: it fires no subscription that is active and delivered from here"
-            )
+            self.stderr.write(f"event {result.event.index}: matches no active subscription that cotadmin delivers")
 
 
 def _read(name: str) -> Iterator[bytes]:

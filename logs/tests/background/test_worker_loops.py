@@ -80,7 +80,7 @@ def end_connections(pattern: str) -> int:
 
 def test_figures_are_added_up_again_after_a_failure_which_readyz_tells_meanwhile(start, client, without_differences):
     worker = start()
-    worker.read_until("lane groups")
+    worker.read_until("queue shards")
     put_back = without_differences()
     wait_until(lambda: problems(client) == ["rollups: ProgrammingError"])
     put_back()
@@ -93,7 +93,7 @@ def test_figures_are_added_up_again_after_a_failure_which_readyz_tells_meanwhile
 
 def test_everything_goes_on_after_all_connections_have_been_ended(start, client):
     worker = start()
-    worker.read_until("lane groups")
+    worker.read_until("queue shards")
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM procrastinate_jobs")
     connections["default"].close_pool()
@@ -112,5 +112,5 @@ def test_a_loop_that_cannot_be_kept_going_ends_the_process_with_an_error(start, 
     without_differences()
     worker = start([sys.executable, "-c", IMPATIENT])
     assert worker.wait() == 1
-    assert "background loop rollups keeps failing: the worker stops" in worker.output
+    assert "background loop rollups keeps failing, stopping the worker" in worker.output
     assert "a background loop cannot be kept going: rollups" in worker.output

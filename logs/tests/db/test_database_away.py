@@ -133,7 +133,7 @@ def test_an_event_is_asked_for_again_where_the_database_goes_away(client, monkey
     monkeypatch.setattr(module, name, go_away)
     answer = post(client, door, as_bytes(make_event()))
     assert (answer.status_code, answer["Retry-After"]) == (503, "5")
-    assert answer.json()["errors"][0]["reason"] == "The events could not be stored now. Send them again."
+    assert answer.json()["errors"][0]["reason"] == "The could not store events now. Send them again."
     monkeypatch.undo()
     assert not WebhookLog.objects.exists()
     assert post(client, door, as_bytes(make_event())).status_code == 202

@@ -66,7 +66,7 @@ def installation(tmp_path, receiver) -> Iterator[Installation]:
 @pytest.fixture
 def worker(installation) -> Iterator[Worker]:
     worker = Worker(installation.environment)
-    worker.read_until("lane groups")
+    worker.read_until("queue shards")
     yield worker
     assert worker.stop() == 0
 

@@ -107,12 +107,12 @@ def test_the_index_is_made_anew_by_a_command(capsys, settings):
     assert ids_found("bomba") == ids_found("etimedout") == []
 
     call_command("rebuild_search_index")
-    assert capsys.readouterr().out == "4 events and responses were read, and the words of 2 of them made anew.\n"
+    assert capsys.readouterr().out == "4 events and responses were read, 2 of them were updated in the search index.\n"
     assert ids_found("bomba") == ids_found("etimedout") == ids_found("hidden") == [log.pk]
     assert ids_found("old") == []
 
     settings.MASKED_KEYS = ["plate"]
     call_command("rebuild_search_index")
-    assert capsys.readouterr().out == "4 events and responses were read, and the words of 1 of them made anew.\n"
+    assert capsys.readouterr().out == "4 events and responses were read, 1 of them were updated in the search index.\n"
     assert ids_found("hidden") == []
     assert ids_found("bomba") == [log.pk]

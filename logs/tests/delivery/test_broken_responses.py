@@ -26,7 +26,7 @@ def test_a_log_is_delivered_once_where_the_receiver_has_answered_200(deliver, ra
     log.refresh_from_db()
     assert (log.state, log.status, log.retry, log.is_due) == (State.SUCCEEDED, 200, 1, False)
     [attempt] = log.attempts.all()
-    assert attempt.note.startswith("the response broke off: Parse Error")
+    assert attempt.note.startswith("the response ended early: Parse Error")
     assert len(raw_server.requests) == 1
 
 

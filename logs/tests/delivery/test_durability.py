@@ -26,7 +26,7 @@ def start() -> Iterator[Callable[..., Worker]]:
 
     def start_worker(**more: str) -> Worker:
         workers.append(Worker(**more))
-        workers[-1].read_until("lane groups")
+        workers[-1].read_until("queue shards")
         return workers[-1]
 
     yield start_worker
@@ -132,7 +132,7 @@ def test_a_paused_worker_that_comes_back_writes_nothing_over_its_successor(start
     start()
     wait_until(all_settled)
     paused.go_on()
-    paused.read_until("lane groups")  # it has noticed, and has its share again
+    paused.read_until("queue shards")  # it has noticed, and has its share again
     assert receiver.ids == [log.pk, log.pk, behind.pk]
     assert list(Attempt.objects.order_by("id").values_list("log_id", "number")) == [(log.pk, 1), (behind.pk, 1)]
 

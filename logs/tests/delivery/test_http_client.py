@@ -245,7 +245,7 @@ def test_when_the_body_breaks_off_the_status_decides(status, cause, answer, resp
     outcome = post_to(RawReceiver(b"HTTP/1.1 %d X\r\n" % status + answer))
     assert (outcome.status, outcome.cause) == (status, cause)
     assert response.startswith(outcome.response)
-    assert outcome.note == "the response broke off: socket hang up"
+    assert outcome.note == "the response ended early: socket hang up"
 
 
 @pytest.mark.parametrize(("status", "cause"), [(200, ""), (503, Cause.HTTP_5XX)])
@@ -253,7 +253,7 @@ def test_when_the_body_hangs_the_status_decides(status, cause):
     receiver = RawReceiver(b"HTTP/1.1 %d X\r\nContent-Length: 100\r\n\r\npart" % status, hangs=True)
     outcome = post_to(receiver, timeout=1)
     assert (outcome.status, outcome.cause, outcome.response) == (status, cause, "part")
-    assert outcome.note == "the response broke off: timeout of 1000ms exceeded"
+    assert outcome.note == "the response ended early: timeout of 1000ms exceeded"
     assert outcome.duration_ms >= 1000
 
 
@@ -402,7 +402,7 @@ def test_when_the_header_is_broken_the_status_decides(before, headers):
         receiver = RawReceiver(before + b"HTTP/1.1 %d X\r\n" % status + headers, hangs=b"\r\n\r\n" in headers)
         outcome = post_to(receiver, timeout=30)
         assert (outcome.status, outcome.cause, outcome.is_success) == (status, cause, status == 200)
-        assert outcome.note.startswith("the response broke off: "), outcome.note
+        assert outcome.note.startswith("the response ended early: "), outcome.note
         assert (len(receiver.requests), receiver.connections) == (1, 1)
 
 
@@ -594,7 +594,7 @@ def test_a_name_is_resolved_and_judged_for_every_connection(name_server):
     name_server(["127.0.0.1"], ["127.0.0.2"])
     first, second = asyncio.run(scenario())
     assert (first.status, second.status, second.cause) == (200, None, Cause.BLOCKED)
-    assert second.response == "blocked by the guard: 127.0.0.2 is not a public address"
+    assert second.response == "blocked by the destination check: 127.0.0.2 is not a public address"
     assert (allowed.connections, private.connections) == (1, 0)
 
 
@@ -621,7 +621,7 @@ def test_a_kept_connection_goes_on_to_the_address_that_was_judged(name_server):
     asked = name_server(["127.0.0.1"], ["127.0.0.2"])
     outcomes = asyncio.run(scenario())
     assert [outcome.status for outcome in outcomes] == [200, 200, 200, None]
-    assert outcomes[3].response == "blocked by the guard: 127.0.0.2 is not a public address"
+    assert outcomes[3].response == "blocked by the destination check: 127.0.0.2 is not a public address"
     assert (len(heads), asked.answers) == (3, [])
 
 
@@ -674,7 +674,7 @@ def test_no_spelling_of_a_refused_address_reaches_it(monkeypatch, host, static_c
     assert (outcome.status, receiver.connections) == (None, 0)
     if host in JUDGED_AS_SOCKETS or (static_check == "with" and host not in NO_ADDRESS):
         assert outcome.cause == Cause.BLOCKED
-        assert outcome.response.startswith("blocked by the guard: ")
+        assert outcome.response.startswith("blocked by the destination check: ")
         assert outcome.response.endswith(" is not a public address")
 
 
@@ -780,11 +780,11 @@ def test_a_fault_that_nobody_thought_of_is_an_outcome_too(monkeypatch, caplog):
 
     monkeypatch.setattr(LenientConnection, "rest", break_down)
     outcome = post_to(RawReceiver(OK))
-    assert (outcome.status, outcome.is_success, outcome.note) == (200, True, "the response broke off: AttributeError")
+    assert (outcome.status, outcome.is_success, outcome.note) == (200, True, "the response ended early: AttributeError")
     monkeypatch.setattr(LenientConnection, "set_response_params", break_down)
     outcome = post_to(RawReceiver(OK))
     assert (outcome.status, outcome.cause, outcome.response) == (None, Cause.OTHER, "AttributeError")
-    assert "a try ended in a way that nobody thought of" in caplog.text
+    assert "unexpected error while sending" in caplog.text
 
 
 def test_cancelling_passes():

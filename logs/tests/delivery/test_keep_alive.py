@@ -21,7 +21,7 @@ from ..certificates import trust_certificate
 LOOPBACK = DestinationFilter(parse_allowed_networks(["127.0.0.1/32"]))
 PAYLOAD = b'{"type":"COTTask"}'
 HEADERS = {"webhook-id": "62742dd824c886d54e60f02b"}
-SENT_AGAIN = "sent again at once, since a kept connection was closed"
+SENT_AGAIN = "sent again immediately because a reused connection was closed"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 Step = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 

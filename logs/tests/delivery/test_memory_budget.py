@@ -110,7 +110,7 @@ def test_a_worker_keeps_little_in_memory_of_many_lanes_of_large_events(receiver)
     receiver.gate = threading.Event()
     worker = Worker(DELIVERY_MEMORY="8")
     try:
-        worker.read_until("lane groups")
+        worker.read_until("queue shards")
         before = memory_of(worker)
         Subscription.objects.update(is_active=True)
         wait_until(lambda: len(receiver.ids) >= 6)  # three quarters of the limit hold no more of them

@@ -29,7 +29,7 @@ def test_an_answer_that_postgresql_refuses_keeps_no_other_from_being_written():
     for log, response in ((bad, ""), (good, "ab")):
         log.refresh_from_db()
         assert (log.state, log.status, log.response) == (State.SUCCEEDED, 200, response)
-    assert Attempt.objects.get(log=bad).note == "the response cannot be stored"
+    assert Attempt.objects.get(log=bad).note == "the response could not be stored"
 
 
 def test_outcomes_that_came_in_together_are_locked_in_the_order_of_their_logs():

@@ -26,7 +26,7 @@ def start() -> Iterator[Callable[..., WorkerProcess]]:
 
     def start_worker(**more: str) -> WorkerProcess:
         workers.append(WorkerProcess(**more))
-        workers[-1].read_until("lane groups")
+        workers[-1].read_until("queue shards")
         return workers[-1]
 
     yield start_worker
@@ -127,7 +127,7 @@ def test_what_cannot_be_recorded_stops_its_lane_alone_until_somebody_lets_it_go_
     assert receiver.ids == [log.pk, elsewhere.pk, log.pk, behind.pk]
     assert list(log.attempts.values_list("number", "status")) == [(1, 200)]
     worker.stop()
-    assert "a lane stopped" in worker.output and "Equipment" not in worker.output
+    assert "queue paused" in worker.output and "Equipment" not in worker.output
 
 
 def test_a_stopped_lane_goes_on_behind_an_event_that_is_skipped(receiver, deliver, refuses):
@@ -167,7 +167,7 @@ def test_a_worker_that_can_record_nothing_gives_its_lanes_up_and_says_so(client,
     run_sql("ALTER TABLE logs_attempt RENAME TO logs_attempt_away")
     try:
         receiver.gate.set()
-        worker.read_until("nothing could be recorded")
+        worker.read_until("could not record outcomes")
         stuck = client.get("/readyz").json()["workers"]["cannot_record_seconds"]
         assert stuck >= 5
         metrics = client.get("/metrics", HTTP_AUTHORIZATION="Bearer token").content.decode()

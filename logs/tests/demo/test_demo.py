@@ -98,7 +98,7 @@ def test_its_receiver_takes_events_tells_them_and_fails_when_told():
             assert (await client.post("/answer", data={"answer": "nonsense"})).status == 400
             page = await (await client.get("/")).text()
             assert "&lt;b&gt;id&lt;/b&gt;" in page
-            assert "Answer 500: broken" in page
+            assert "Answer 500: server error" in page
             await client.post("/answer", data={"answer": "close"})
             with pytest.raises(aiohttp.ClientError):
                 await client.post("/wo_update", data="{}")

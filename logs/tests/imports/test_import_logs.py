@@ -388,15 +388,15 @@ class TestCommand:
         return run
 
     def test_the_sample(self, run):
-        assert run(SAMPLE_FILE) == (0, "read 1, new 1, unchanged 0, updated 0, refused 0\n", [])
-        assert run(SAMPLE_FILE) == (0, "read 1, new 0, unchanged 1, updated 0, refused 0\n", [])
+        assert run(SAMPLE_FILE) == (0, "read 1, new 1, unchanged 0, updated 0, rejected 0\n", [])
+        assert run(SAMPLE_FILE) == (0, "read 1, new 0, unchanged 1, updated 0, rejected 0\n", [])
 
     def test_a_company_that_differs_is_said(self, run):
         make_subscription()
         status, out, _err = run(SAMPLE_FILE)
         assert (status, out.splitlines()[1:]) == (
             0,
-            ["1 name another company than their subscription; their pages say so"],
+            ["1 have a different company than their subscription; their pages show it"],
         )
 
     def test_what_was_refused_can_be_mended_and_imported(self, run, tmp_path):
@@ -404,7 +404,7 @@ class TestCommand:
         file, refused = tmp_path / "logs.json", tmp_path / "refused.json"
         file.write_bytes(b"[" + json.dumps(log_document(1)).encode() + b",\n" + bad + b",\n" + b'{"_id": "\xff"}]')
         status, out, err = run(file, "--refused", refused)
-        assert (status, out) == (1, "read 3, new 1, unchanged 0, updated 0, refused 2\n")
+        assert (status, out) == (1, "read 3, new 1, unchanged 0, updated 0, rejected 2\n")
         last = 3 + bad.count(b"\n")
         assert err == [
             f"{file}: document 2, line 2: /retry: not a whole number from 0 to 2147483647",
@@ -412,7 +412,7 @@ class TestCommand:
         ]
         assert refused.read_bytes() == bad + b"\n" + b'{"_id": "\xff"}' + b"\n"
         refused.write_bytes(refused.read_bytes().replace(b"-3", b"3"))
-        assert run(refused)[1] == "read 2, new 1, unchanged 0, updated 0, refused 1\n"
+        assert run(refused)[1] == "read 2, new 1, unchanged 0, updated 0, rejected 1\n"
 
     def test_a_file_to_be_read_is_not_emptied_for_what_is_refused(self, run, tmp_path):
         file = tmp_path / "logs.json"
@@ -429,7 +429,7 @@ class TestCommand:
     def test_a_missing_file_does_not_keep_the_others_back(self, run, tmp_path):
         missing = tmp_path / "missing.json"
         status, out, err = run(missing, SAMPLE_FILE, tmp_path)
-        assert (status, out) == (1, "read 1, new 1, unchanged 0, updated 0, refused 0\n")
+        assert (status, out) == (1, "read 1, new 1, unchanged 0, updated 0, rejected 0\n")
         assert err == [f"{missing}: No such file or directory", f"{tmp_path}: Is a directory"]
 
     def test_a_truncated_gzip_file_is_an_error_and_keeps_what_was_read(self, run, tmp_path):
@@ -437,7 +437,7 @@ class TestCommand:
         lines = "".join(json.dumps(log_document(number)) + "\n" for number in range(3))
         file.write_bytes(gzip.compress(lines.encode())[:-8])
         status, out, err = run(file)
-        assert (status, out) == (1, "read 3, new 3, unchanged 0, updated 0, refused 0\n")
+        assert (status, out) == (1, "read 3, new 3, unchanged 0, updated 0, rejected 0\n")
         assert err == [f"{file}: the gzip data ends early; the file is incomplete"]
 
     def test_a_zip_file_is_an_error(self, run, tmp_path):
@@ -448,7 +448,7 @@ class TestCommand:
 
     def test_a_dash_is_standard_input(self, run, monkeypatch):
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(SAMPLE_FILE.read_bytes())))
-        assert run("-") == (0, "read 1, new 1, unchanged 0, updated 0, refused 0\n", [])
+        assert run("-") == (0, "read 1, new 1, unchanged 0, updated 0, rejected 0\n", [])
 
 
 @pytest.mark.parametrize("is_ascii", [True, False])
@@ -539,6 +539,6 @@ def test_documents_with_comments_and_trailing_commas_are_read_and_said(capsys, t
     file.write_text(f"{text}\n{json.dumps(log_document(1))}")
     call_command("import_logs", str(file))
     assert capsys.readouterr().out == (
-        "read 2, new 2, unchanged 0, updated 0, refused 0\n1 had comments or trailing commas, which were excluded\n"
+        "read 2, new 2, unchanged 0, updated 0, rejected 0\n1 had comments or trailing commas, which were removed\n"
     )
     assert document() == SAMPLE

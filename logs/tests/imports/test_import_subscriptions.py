@@ -40,7 +40,7 @@ def document() -> dict:
 
 def test_the_command_imports_the_sample(capsys):
     call_command("import_subscriptions", str(SAMPLES / "webhook_subscription.json"))
-    assert capsys.readouterr().out == "read 1, new 1, unchanged 0, updated 0, refused 0\n"
+    assert capsys.readouterr().out == "read 1, new 1, unchanged 0, updated 0, rejected 0\n"
     stored = Subscription.objects.get()
     assert (stored.pk, stored.company_id, stored.code, stored.is_active) == (SUBSCRIPTION, COMPANY, "wo_update", True)
     assert (stored.is_placeholder, stored.secret, stored.edited_fields) == (False, "", [])

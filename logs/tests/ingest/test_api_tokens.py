@@ -54,7 +54,7 @@ def test_a_token_may_be_for_several_companies():
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["A", "--company", OTHER_COMPANY], f"There is no such company: {OTHER_COMPANY}"),
+        (["A", "--company", OTHER_COMPANY], f"Unknown company: {OTHER_COMPANY}"),
         (["A"], "--company"),
         ([" ", "--company", COMPANY], "The name must have"),
         (["A" * 101, "--company", COMPANY], "The name must have"),

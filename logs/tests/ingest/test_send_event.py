@@ -59,7 +59,7 @@ def test_what_came_in_already_is_said_and_sent_again_on_demand(file):
     make_subscription()
     path = file(as_bytes(make_event()))
     first, _said, _status = send(path)
-    assert send(path) == (first, "event 0: it came in already; --again sends it all the same\n", 0)
+    assert send(path) == (first, "event 0: already accepted; use --again to send it anyway\n", 0)
     again, said, _status = send(path, "--again")
     assert (len(again), said) == (1, "")
     assert again != first
@@ -69,7 +69,7 @@ def test_what_came_in_already_is_said_and_sent_again_on_demand(file):
 @pytest.mark.django_db
 def test_an_event_that_fires_nothing_is_said(file):
     make_company()
-    said = "event 0: it fires no subscription that is active and delivered from here\n"
+    said = "event 0: matches no active subscription that cotadmin delivers\n"
     assert send(file(as_bytes(make_event()))) == ([], said, 0)
 
 
@@ -79,7 +79,7 @@ def test_what_is_refused_is_told_and_the_rest_is_sent(file):
     bad = [b"nonsense", as_bytes(make_event(company="625be93a286ef83c1c0e0000"))]
     printed, said, status = send(file(b"\n".join([bad[0], as_bytes(make_event()), bad[1]])))
     assert printed == [WebhookLog.objects.get().pk]
-    assert said.splitlines() == ["event 0: not a JSON object", "event 2: /company: no such company is known here"]
+    assert said.splitlines() == ["event 0: not a JSON object", "event 2: /company: unknown company"]
     assert status == 1
 
 

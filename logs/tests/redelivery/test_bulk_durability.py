@@ -24,7 +24,7 @@ def start_worker() -> Iterator[Callable[..., Worker]]:
 
     def start(**more: str) -> Worker:
         workers.append(Worker(**more))
-        workers[-1].read_until("lane groups")
+        workers[-1].read_until("queue shards")
         return workers[-1]
 
     yield start

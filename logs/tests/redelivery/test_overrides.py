@@ -291,7 +291,7 @@ def test_the_record_tells_places_and_never_values(administrator, receiver, other
     ask(log, administrator, url=f"{other.url}?token=abc", event=json.dumps(event), reason="to look at it")
     entry = AuditEntry.objects.get(action=AuditAction.VARIANT_SENT)
     assert (entry.actor, entry.about) == (administrator, log.pk)
-    assert entry.detail == f"try 4: to look at it · to {other.url}?token=•••••••• · /data/name, /data/password"
+    assert entry.detail == f"attempt 4: to look at it · to {other.url}?token=•••••••• · /data/name, /data/password"
 
 
 def test_variants_go_with_their_log(administrator, receiver, other, deliver):

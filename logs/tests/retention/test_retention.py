@@ -115,7 +115,7 @@ def test_what_is_not_settled_is_kept_however_old(keep, capsys):
     Subscription.objects.update(held_log=held.pk, held_at=timezone.now())
     gone = make_log(2)
     keep(payload_days=30, log_days=30)
-    assert "2022-05: 1 payloads, 2 kept, whose logs are not settled" in prune(capsys=capsys)
+    assert "2022-05: 1 payloads, 2 kept because their logs are open" in prune(capsys=capsys)
     assert kept_logs() == kept_payloads() == {waiting.pk, held.pk}
     assert gone.pk not in kept_logs()
     Subscription.objects.update(held_log="", held_at=None)
@@ -162,7 +162,7 @@ def test_a_dry_run_changes_nothing_and_tells_the_same_numbers(keep, capsys):
     dry = prune("--dry-run", capsys=capsys)
     assert stored() == before
     real = prune(capsys=capsys)
-    assert "2022-05: 3 payloads, 1 kept, whose logs are not settled" in real
+    assert "2022-05: 3 payloads, 1 kept because their logs are open" in real
     assert "2022-06: 1 payloads" in real
     assert "without a month: 1 payloads" in real
     assert "5 payloads and 5 logs were removed." in real
@@ -253,7 +253,7 @@ def test_one_process_prunes_at_a_time(keep):
         thread.join()
 
     running.prune(on_step=meanwhile)
-    assert "Another process prunes" in str(seen[0])
+    assert "Another process is pruning" in str(seen[0])
 
 
 # Beside others

@@ -66,11 +66,11 @@ def _as_refusal(error: Exception) -> ApiError:
         case LengthMissing():
             return ApiError(411, _("The length of the body is missing."))
         case _ if is_unavailable(error):
-            logger.exception("events could not be stored")
+            logger.exception("could not store events")
             drop_idle_connections()
             return ApiError(503, _("The events could not be stored now. Send them again."), headers=_RETRY)
         case _:
-            logger.exception("a fault in the ingest")
+            logger.exception("unexpected error while accepting events")
             return ApiError(500, _("cotadmin had an internal error; see the server log. Nothing was accepted."))
 
 
