@@ -20,10 +20,12 @@ test: .venv/installed-dev ## Run all tests, in a real PostgreSQL and a real brow
 	@$(BIN)/python -m cotadmin.tests.browser
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
-check: .venv/installed-dev ## Check style, types, templates and migrations
+check: .venv/installed-dev ## Check style, types, layers, words, templates and migrations
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy cotadmin logs benchmarks
+	$(BIN)/lint-imports --no-logo --no-cache
+	$(BIN)/python -m cotadmin.tests.words
 	$(BIN)/djlint templates --lint --quiet
 	GENERATE_KEYS=1 $(BIN)/python manage.py makemigrations --check --dry-run
 	GENERATE_KEYS=1 $(BIN)/python manage.py check --fail-level WARNING

@@ -1,4 +1,4 @@
-"""Settings, all from the environment; the README's table lists them. What is wrong in them stops the start, with its name."""
+"""Settings, all from the environment; docs/configuration.md lists them. What is wrong in them stops the start, with its name."""
 
 from pathlib import Path
 from urllib.parse import unquote

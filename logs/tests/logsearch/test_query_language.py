@@ -251,11 +251,11 @@ def test_the_help_tells_of_every_field():
     assert {words.name for words in FIELD_HELP} == {*SEARCH_FIELDS, "data"}
 
 
-README = FilePath(__file__).parents[3] / "README.md"
+GUIDE = FilePath(__file__).parents[3] / "docs/user-guide.md"
 
 
 def test_the_examples_of_the_readme_can_be_read():
-    section = README.read_text().partition("## Search\n")[2].partition("\n## ")[0]
+    section = GUIDE.read_text().partition("## Search\n")[2].partition("\n## ")[0]
     examples = [
         example for row in section.splitlines() if row.startswith("| `") for example in row.split("|")[3].split("` `")
     ]
