@@ -14,7 +14,7 @@ help: ## Show what there is to make
 setup: .venv/installed ## Make .venv and install what cotadmin runs on
 
 run: setup ## Start cotadmin with its database, a worker and a demo (PORT=8000, DEMO=0 for an empty start)
-	@HTTPS=$${HTTPS:-0} GENERATE_KEYS=$${GENERATE_KEYS:-1} $(BIN)/python manage.py run_all --port $(PORT) --receiver-port $(RECEIVER_PORT) $(if $(filter 0,$(DEMO)),--no-demo)
+	@FORCE_HTTPS=$${FORCE_HTTPS:-0} AUTO_GENERATE_KEYS=$${AUTO_GENERATE_KEYS:-1} $(BIN)/python manage.py run_all --port $(PORT) --receiver-port $(RECEIVER_PORT) $(if $(filter 0,$(DEMO)),--no-demo)
 
 test: .venv/installed-dev ## Run all tests, in a real PostgreSQL and a real browser
 	@$(BIN)/python -m cotadmin.tests.browser
@@ -27,8 +27,8 @@ check: .venv/installed-dev ## Check style, types, layers, words, templates and m
 	$(BIN)/lint-imports --no-logo --no-cache
 	$(BIN)/python -m cotadmin.tests.words
 	$(BIN)/djlint templates --lint --quiet
-	GENERATE_KEYS=1 $(BIN)/python manage.py makemigrations --check --dry-run
-	GENERATE_KEYS=1 $(BIN)/python manage.py check --fail-level WARNING
+	AUTO_GENERATE_KEYS=1 $(BIN)/python manage.py makemigrations --check --dry-run
+	AUTO_GENERATE_KEYS=1 $(BIN)/python manage.py check --fail-level WARNING
 
 format: .venv/installed-dev ## Put the code into its format
 	$(BIN)/ruff format .

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cotadmin.settings")
-os.environ.setdefault("GENERATE_KEYS", "1")
+os.environ.setdefault("AUTO_GENERATE_KEYS", "1")
 
 
 @contextmanager

@@ -73,7 +73,7 @@ class AccessLogFormatter(logging.Formatter):
         return _without_secrets(super().format(record))
 
 
-FORMATTERS = {"json": JsonFormatter, "line": TextFormatter}
+FORMATTERS = {"json": JsonFormatter, "text": TextFormatter}
 
 
 def logging_settings(form: str, level: str) -> dict:

@@ -15,29 +15,31 @@ from .log_formatters import FORMATTERS, logging_settings
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 VERSION = __version__
-VAR_DIR = Path(env("VAR_DIR", default=str(BASE_DIR / "var")))
+DATA_DIR = Path(env("DATA_DIR", default=str(BASE_DIR / "var")))
 DEBUG = boolean("DEBUG", False)
 DATABASE_URL = env("DATABASE_URL", default="")
 
 # With a database of one's own it is an installation for others to use: keys must be given, and cookies need https.
-GENERATE_KEYS = boolean("GENERATE_KEYS", not DATABASE_URL)
-HTTPS = boolean("HTTPS", bool(DATABASE_URL))
+AUTO_GENERATE_KEYS = boolean("AUTO_GENERATE_KEYS", not DATABASE_URL)
+FORCE_HTTPS = boolean("FORCE_HTTPS", bool(DATABASE_URL))
 SECRET_KEY = env("SECRET_KEY", default="") or load_or_create_key(
-    VAR_DIR / "secret_key", new_secret_key, variable="SECRET_KEY", may_make=GENERATE_KEYS
+    DATA_DIR / "secret_key", new_secret_key, variable="SECRET_KEY", may_make=AUTO_GENERATE_KEYS
 )
-SECRETS_KEYS = encryption_keys("SECRETS_KEYS") or [
-    load_or_create_key(VAR_DIR / "secrets_key", new_encryption_key, variable="SECRETS_KEYS", may_make=GENERATE_KEYS)
+FIELD_ENCRYPTION_KEYS = encryption_keys("FIELD_ENCRYPTION_KEYS") or [
+    load_or_create_key(
+        DATA_DIR / "secrets_key", new_encryption_key, variable="FIELD_ENCRYPTION_KEYS", may_make=AUTO_GENERATE_KEYS
+    )
 ]
 
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
-SECURE_SSL_REDIRECT = HTTPS
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = FORCE_HTTPS
+SECURE_SSL_REDIRECT = FORCE_HTTPS
 SECURE_REDIRECT_EXEMPT = ["^(healthz|readyz|metrics)$"]  # asked by machines from inside, past the proxy
-SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
-BEHIND_PROXY = boolean("BEHIND_PROXY", False)
-PROXIES: int = whole_number("PROXIES", 1) if BEHIND_PROXY else 0  # how many append to X-Forwarded-For
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
+SECURE_HSTS_SECONDS = 31_536_000 if FORCE_HTTPS else 0
+TRUST_PROXY_HEADERS = boolean("TRUST_PROXY_HEADERS", False)
+PROXIES: int = whole_number("PROXIES", 1) if TRUST_PROXY_HEADERS else 0  # how many append to X-Forwarded-For
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUST_PROXY_HEADERS else None
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
@@ -120,7 +122,7 @@ else:
             "ENGINE": "cotadmin.embedded_postgres",
             "NAME": "cotadmin",
             "MAIN_DATABASE": "cotadmin",  # NAME is another one in the tests
-            "DATA_DIRECTORY": VAR_DIR / "postgres",
+            "DATA_DIRECTORY": DATA_DIR / "postgres",
         }
     }
 # Many small sums of a page are grouped in memory, not sorted on the disk; and no plan of a page is worth compiling.
@@ -128,7 +130,7 @@ OPTIONS = DATABASES["default"].setdefault("OPTIONS", {})
 OPTIONS["options"] = f"-c work_mem=32MB -c jit=off -c random_page_cost=1.1 {OPTIONS.get('options', '')}".strip()
 OPTIONS["pool"] = {
     "min_size": 0,
-    "max_size": whole_number("DATABASE_POOL", 10),
+    "max_size": whole_number("DATABASE_POOL_SIZE", 10),
     "max_idle": 60,
 }
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
@@ -152,13 +154,13 @@ LANGUAGE_CODE = env("LANGUAGE_CODE", default="en")
 LANGUAGES = [("en", _("English")), ("es", _("Spanish"))]
 LANGUAGE_COOKIE_AGE = 31_536_000
 LANGUAGE_COOKIE_SAMESITE = "Lax"
-LANGUAGE_COOKIE_SECURE = HTTPS
+LANGUAGE_COOKIE_SECURE = FORCE_HTTPS
 LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = time_zone("TIME_ZONE", "UTC")
 USE_TZ = True
 
 STATIC_URL = "static/"
-STATIC_ROOT = VAR_DIR / "static"
+STATIC_ROOT = DATA_DIR / "static"
 STORAGES = {
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
@@ -179,9 +181,11 @@ CLIENT_TIMEOUT = decimal(
 DELIVERY_ALLOWED_NETWORKS = env.list("DELIVERY_ALLOWED_NETWORKS", default=[])
 DELIVERY_TIMEOUT = decimal("DELIVERY_TIMEOUT", 20)  # seconds from the name lookup to the last byte
 DELIVERY_CONNECT_TIMEOUT = decimal("DELIVERY_CONNECT_TIMEOUT", 5)
-DELIVERY_TRIES = whole_number("DELIVERY_TRIES", 3)
+DELIVERY_MAX_ATTEMPTS = whole_number("DELIVERY_MAX_ATTEMPTS", 3)
 DELIVERY_RETRY_DELAY = decimal("DELIVERY_RETRY_DELAY", 30)
-DELIVERY_LEASE = decimal("DELIVERY_LEASE", 15)  # seconds until the lanes of a killed worker go to another
+DELIVERY_LEASE_SECONDS = decimal(
+    "DELIVERY_LEASE_SECONDS", 15
+)  # seconds until the lanes of a killed worker go to another
 DELIVERY_DRAIN = decimal(
     "DELIVERY_DRAIN", 125
 )  # seconds that a worker which stops waits for requests in flight, at most
@@ -189,12 +193,12 @@ DELIVERY_CONCURRENCY = whole_number("DELIVERY_CONCURRENCY", 500)  # requests of 
 DELIVERY_MEMORY = int(decimal("DELIVERY_MEMORY", 64) * 1024 * 1024)  # of payloads in one worker; the setting is in MiB
 JOB_LEASE = decimal("JOB_LEASE", 30)  # seconds until the background jobs of a killed worker are taken up by another
 MASKED_KEYS = env.list("MASKED_KEYS", default=[])  # besides the built-in list
-UPLOAD_LIMIT = int(decimal("UPLOAD_LIMIT", 512) * 1024 * 1024)  # the setting is in MiB
+MAX_UPLOAD_MIB = int(decimal("MAX_UPLOAD_MIB", 512) * 1024 * 1024)  # the setting is in MiB
 IMPORT_LIMIT = int(decimal("IMPORT_LIMIT", 4096) * 1024 * 1024)  # of an uploaded file, unpacked; the setting is in MiB
 METRICS_TOKEN = env("METRICS_TOKEN", default="")
 DEMO_RECEIVER_URL = env("DEMO_RECEIVER_URL", default="")
 
 # A machine reads the logs of an installation, a person those of a trial.
-LOG_FORMAT = choice("LOG_FORMAT", "json" if DATABASE_URL else "line", tuple(FORMATTERS))
+LOG_FORMAT = choice("LOG_FORMAT", "json" if DATABASE_URL else "text", tuple(FORMATTERS))
 LOG_LEVEL = choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
 LOGGING = logging_settings(LOG_FORMAT, LOG_LEVEL)

@@ -3,9 +3,9 @@
 import os
 from pathlib import Path
 
-os.environ.setdefault("VAR_DIR", str(Path(__file__).resolve().parent.parent / "var" / "test"))
-os.environ.setdefault("HTTPS", "0")
-os.environ.setdefault("GENERATE_KEYS", "1")  # also with a DATABASE_URL
+os.environ.setdefault("DATA_DIR", str(Path(__file__).resolve().parent.parent / "var" / "test"))
+os.environ.setdefault("FORCE_HTTPS", "0")
+os.environ.setdefault("AUTO_GENERATE_KEYS", "1")  # also with a DATABASE_URL
 
 from .settings import *
 

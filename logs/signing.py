@@ -21,7 +21,7 @@ SECRET_BYTES = 32  # the specification asks for 24 to 64
 
 
 class SecretDecryptionError(Exception):
-    """None of the keys in SECRETS_KEYS opens a stored secret."""
+    """None of the keys in FIELD_ENCRYPTION_KEYS opens a stored secret."""
 
 
 def signature_headers(log_id: str, payload: bytes, secrets: Sequence[str], at: datetime) -> dict[str, str]:
@@ -66,7 +66,9 @@ def decrypt_secret(token: str, keys: Sequence[str]) -> str:
     try:
         return _fernet(keys).decrypt(token.encode()).decode()
     except InvalidToken as error:
-        raise SecretDecryptionError("The signing secret cannot be read with the keys in SECRETS_KEYS.") from error
+        raise SecretDecryptionError(
+            "The signing secret cannot be read with the keys in FIELD_ENCRYPTION_KEYS."
+        ) from error
 
 
 def _fernet(keys: Sequence[str]) -> MultiFernet:

@@ -123,7 +123,7 @@ print(sorted(name for name in sys.modules if "pgserver" in name or "embedded" in
         "DJANGO_SETTINGS_MODULE": "cotadmin.settings",
         "DATABASE_URL": "postgres://somebody@localhost/cotadmin",
         "SECRET_KEY": "x",
-        "SECRETS_KEYS": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
+        "FIELD_ENCRYPTION_KEYS": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
     }
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=PROJECT, env=environment, capture_output=True, text=True, check=True

@@ -12,29 +12,29 @@ import pytest
 
 PROJECT = Path(__file__).parents[2]
 OWN_DATABASE = {"DATABASE_URL": "postgres://somebody@localhost/cotadmin"}
-KEYS = {"SECRET_KEY": "x", "SECRETS_KEYS": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="}
+KEYS = {"SECRET_KEY": "x", "FIELD_ENCRYPTION_KEYS": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="}
 
 
 def start(tmp_path: Path, show: str = "1", **environment: str) -> subprocess.CompletedProcess:
     clean = {
         name: value
         for name, value in os.environ.items()
-        if name not in ("HTTPS", "VAR_DIR", "DATABASE_URL", "GENERATE_KEYS")
+        if name not in ("FORCE_HTTPS", "DATA_DIR", "DATABASE_URL", "AUTO_GENERATE_KEYS")
     }
     code = f"import django; django.setup(); from django.conf import settings; print({show})"
     return subprocess.run(
         [sys.executable, "-c", code],
         cwd=PROJECT,
-        env={**clean, "DJANGO_SETTINGS_MODULE": "cotadmin.settings", "VAR_DIR": str(tmp_path), **environment},
+        env={**clean, "DJANGO_SETTINGS_MODULE": "cotadmin.settings", "DATA_DIR": str(tmp_path), **environment},
         capture_output=True,
         text=True,
     )
 
 
 def test_a_trial_makes_its_keys_once_for_its_owner_alone(tmp_path):
-    first = start(tmp_path, "settings.SECRET_KEY, settings.SECRETS_KEYS")
+    first = start(tmp_path, "settings.SECRET_KEY, settings.FIELD_ENCRYPTION_KEYS")
     assert first.returncode == 0, first.stderr
-    assert start(tmp_path, "settings.SECRET_KEY, settings.SECRETS_KEYS").stdout == first.stdout
+    assert start(tmp_path, "settings.SECRET_KEY, settings.FIELD_ENCRYPTION_KEYS").stdout == first.stdout
     for name in ("secret_key", "secrets_key"):
         assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
 
@@ -43,15 +43,15 @@ def test_a_trial_makes_its_keys_once_for_its_owner_alone(tmp_path):
     ("environment", "message"),
     [
         (OWN_DATABASE, "SECRET_KEY is not set"),
-        (OWN_DATABASE | {"SECRET_KEY": "x"}, "SECRETS_KEYS is not set"),
+        (OWN_DATABASE | {"SECRET_KEY": "x"}, "FIELD_ENCRYPTION_KEYS is not set"),
         (KEYS | {"DATABASE_URL": "mysql://somebody@localhost/cotadmin"}, "DATABASE_URL must begin with postgres://"),
         (KEYS | {"DEBUG": "perhaps"}, "DEBUG"),
         (KEYS | {"DELIVERY_TIMEOUT": "soon"}, "DELIVERY_TIMEOUT"),
-        (KEYS | {"DELIVERY_TRIES": "2.5"}, "DELIVERY_TRIES=2.5 is not a whole number."),
+        (KEYS | {"DELIVERY_MAX_ATTEMPTS": "2.5"}, "DELIVERY_MAX_ATTEMPTS=2.5 is not a whole number."),
         (KEYS | {"DELIVERY_ALLOWED_NETWORKS": "10.0.0.0/8,everything"}, "'everything' is not a network"),
-        (KEYS | {"SECRETS_KEYS": "short"}, "SECRETS_KEYS"),
+        (KEYS | {"FIELD_ENCRYPTION_KEYS": "short"}, "FIELD_ENCRYPTION_KEYS"),
         (KEYS | {"TIME_ZONE": "Mars/Olympus"}, "TIME_ZONE"),
-        (KEYS | {"LOG_FORMAT": "xml"}, "LOG_FORMAT='xml' is none of json, line."),
+        (KEYS | {"LOG_FORMAT": "xml"}, "LOG_FORMAT='xml' is none of json, text."),
         (KEYS | {"LOG_LEVEL": "info"}, "LOG_LEVEL='info' is none of DEBUG, INFO, WARNING, ERROR."),
     ],
 )
@@ -65,7 +65,7 @@ def test_a_wrong_setting_stops_the_start_with_its_name(tmp_path, environment, me
 def test_an_installation_of_ones_own_is_for_https_unless_it_says_otherwise(tmp_path):
     show = "settings.SESSION_COOKIE_SECURE, settings.CSRF_COOKIE_SECURE, settings.SECURE_SSL_REDIRECT, settings.DEBUG"
     assert start(tmp_path, show, **OWN_DATABASE, **KEYS).stdout.strip() == "True True True False"
-    assert start(tmp_path, show, **OWN_DATABASE, **KEYS, HTTPS="0").stdout.strip() == "False False False False"
+    assert start(tmp_path, show, **OWN_DATABASE, **KEYS, FORCE_HTTPS="0").stdout.strip() == "False False False False"
     assert start(tmp_path, show).stdout.strip() == "False False False False"
 
 
@@ -73,7 +73,7 @@ def test_an_installation_of_ones_own_logs_json_unless_it_says_otherwise(tmp_path
     show = "settings.LOG_FORMAT, settings.LOG_LEVEL"
     assert start(tmp_path, show, **OWN_DATABASE, **KEYS).stdout.strip() == "json INFO"
     assert (
-        start(tmp_path, show, **OWN_DATABASE, **KEYS, LOG_FORMAT="line", LOG_LEVEL="DEBUG").stdout.strip()
-        == "line DEBUG"
+        start(tmp_path, show, **OWN_DATABASE, **KEYS, LOG_FORMAT="text", LOG_LEVEL="DEBUG").stdout.strip()
+        == "text DEBUG"
     )
-    assert start(tmp_path, show).stdout.strip() == "line INFO"
+    assert start(tmp_path, show).stdout.strip() == "text INFO"

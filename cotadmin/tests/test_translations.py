@@ -105,7 +105,7 @@ def test_the_catalogue_holds_every_text_of_the_sources_and_no_other(tmp_path):
     subprocess.run(
         [sys.executable, "manage.py", "makemessages", "--locale", "es", "--verbosity", "0"],
         cwd=tmp_path,
-        env={**os.environ, "VAR_DIR": str(tmp_path / "var"), "DJANGO_SETTINGS_MODULE": "cotadmin.settings"},
+        env={**os.environ, "DATA_DIR": str(tmp_path / "var"), "DJANGO_SETTINGS_MODULE": "cotadmin.settings"},
         check=True,
     )
     fresh = {source(entry) for entry in entries(tmp_path / "locale/es/LC_MESSAGES/django.po")}

@@ -237,7 +237,7 @@ def _delivery(
 
 @lru_cache(maxsize=10_000)
 def _decrypted(token: str) -> str:
-    return decrypt_secret(token, settings.SECRETS_KEYS)
+    return decrypt_secret(token, settings.FIELD_ENCRYPTION_KEYS)
 
 
 @lru_cache(maxsize=10_000)

@@ -68,7 +68,7 @@ class Leases:
         self.epochs: dict[int, int] = {}
         self.leaving: set[int] = set()
         self.deadline = 0.0
-        self.seconds: float = settings.DELIVERY_LEASE
+        self.seconds: float = settings.DELIVERY_LEASE_SECONDS
 
     def at_work(self) -> list[int]:
         """The groups whose lanes may begin something new."""

@@ -69,7 +69,7 @@ class HeadersField(forms.CharField):
             self.stored = subscription.headers
         except SecretDecryptionError:
             self.help_text = gettext(
-                "The saved headers cannot be read with the keys in SECRETS_KEYS. Headers you enter here replace them."
+                "The saved headers cannot be read with the keys in FIELD_ENCRYPTION_KEYS. Headers you enter here replace them."
             )
         self.initial = request_headers.masked_lines(self.stored)
 

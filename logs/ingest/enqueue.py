@@ -96,7 +96,7 @@ def _copy_logs(
     cursor, logs: Sequence[NewLog], places: dict[str, list[int]], now: datetime | None, are_tests: bool
 ) -> None:
     untried = (now, now, 0, State.PENDING.value, "", "")
-    first_round = (settings.DELIVERY_TRIES, AttemptTrigger.AUTO.value, are_tests)
+    first_round = (settings.DELIVERY_MAX_ATTEMPTS, AttemptTrigger.AUTO.value, are_tests)
     next_of = {lane: iter(positions) for lane, positions in places.items()}
     with cursor.copy(_LOGS) as copy:
         for log in logs:

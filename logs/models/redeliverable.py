@@ -105,7 +105,9 @@ class RedeliverableMixin(models.Model):
             self._ask_to_confirm()
         state = State.SUCCEEDED if self.is_success else State.PENDING
         with transaction.atomic():
-            begun = self._begin_round(AttemptTrigger.MANUAL, state, settings.DELIVERY_TRIES, by, expected_attempts)
+            begun = self._begin_round(
+                AttemptTrigger.MANUAL, state, settings.DELIVERY_MAX_ATTEMPTS, by, expected_attempts
+            )
         return begun is not None
 
     def redeliver_with_override(self, variant: Variant, *, expected_attempts: int) -> bool:

@@ -146,11 +146,15 @@ class Subscription(QueueMixin):
     @property
     def secret(self) -> str:
         """The signing secret in the clear, "" where there is none; raises signing.SecretUnreadable when no key fits."""
-        return signing.decrypt_secret(self.encrypted_secret, settings.SECRETS_KEYS) if self.encrypted_secret else ""
+        return (
+            signing.decrypt_secret(self.encrypted_secret, settings.FIELD_ENCRYPTION_KEYS)
+            if self.encrypted_secret
+            else ""
+        )
 
     @secret.setter
     def secret(self, plain: str) -> None:
-        self.encrypted_secret = signing.encrypt_secret(plain, settings.SECRETS_KEYS) if plain else ""
+        self.encrypted_secret = signing.encrypt_secret(plain, settings.FIELD_ENCRYPTION_KEYS) if plain else ""
 
     def replace_secret(self, plain: str) -> None:
         """Sign with `plain` from now on, and for 24 hours with the present one as well. "" removes all. Not saved yet."""
@@ -183,13 +187,13 @@ class Subscription(QueueMixin):
         """The custom request headers in the clear, in their order; raises signing.SecretUnreadable when no key fits."""
         if not self.encrypted_headers:
             return []
-        plain = signing.decrypt_secret(self.encrypted_headers, settings.SECRETS_KEYS)
+        plain = signing.decrypt_secret(self.encrypted_headers, settings.FIELD_ENCRYPTION_KEYS)
         return [(name, value) for name, value in json.loads(plain)]
 
     @headers.setter
     def headers(self, headers: Sequence[tuple[str, str]]) -> None:
         plain = json.dumps(headers)
-        self.encrypted_headers = signing.encrypt_secret(plain, settings.SECRETS_KEYS) if headers else ""
+        self.encrypted_headers = signing.encrypt_secret(plain, settings.FIELD_ENCRYPTION_KEYS) if headers else ""
 
     @property
     def header_names(self) -> list[str] | None:

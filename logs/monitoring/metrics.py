@@ -87,9 +87,9 @@ class DatabaseCollector(Collector):
 
     def _waiting(self) -> Iterator[Metric]:
         lanes, on_hold, between_tries, inactive, oldest = self._rows(_LANES)[0]
-        yield GaugeMetricFamily("cotadmin_lanes_waiting", "Queues with at least one queued log.", value=lanes)
+        yield GaugeMetricFamily("cotadmin_queues_waiting", "Queues with at least one queued log.", value=lanes)
         blocked = GaugeMetricFamily(
-            "cotadmin_lanes_blocked",
+            "cotadmin_queues_blocked",
             "Waiting queues that are blocked, by reason: paused, waiting for a retry, or of an inactive subscription.",
             labels=["reason"],
         )
@@ -97,12 +97,12 @@ class DatabaseCollector(Collector):
             blocked.add_metric([reason], number)
         yield blocked
         yield GaugeMetricFamily(
-            "cotadmin_logs_waiting",
+            "cotadmin_queued_logs",
             f"Queued logs in all queues, counted up to {MAX_COUNTED}: that value means so many or more.",
             value=self._rows(_LOGS, [MAX_COUNTED])[0][0],
         )
         yield GaugeMetricFamily(
-            "cotadmin_oldest_waiting_seconds",
+            "cotadmin_oldest_queued_seconds",
             "Seconds that the oldest queued log has been waiting, without paused and inactive queues.",
             value=oldest,
         )

@@ -31,12 +31,12 @@ def environment() -> dict[str, str]:
         "DJANGO_SETTINGS_MODULE": "cotadmin.settings",
         "DATABASE_URL": f"postgres://{address}/{found['dbname']}",
         "SECRET_KEY": settings.SECRET_KEY,
-        "SECRETS_KEYS": ",".join(settings.SECRETS_KEYS),
+        "FIELD_ENCRYPTION_KEYS": ",".join(settings.FIELD_ENCRYPTION_KEYS),
         "DELIVERY_ALLOWED_NETWORKS": ",".join(settings.DELIVERY_ALLOWED_NETWORKS),
         "DELIVERY_RETRY_DELAY": str(settings.DELIVERY_RETRY_DELAY),
-        "DELIVERY_LEASE": "3",
+        "DELIVERY_LEASE_SECONDS": "3",
         "LOG_LEVEL": "DEBUG",
-        "HTTPS": "0",
+        "FORCE_HTTPS": "0",
         "PYTHONUNBUFFERED": "1",
     }
 

@@ -45,7 +45,7 @@ def door_list(request: HttpRequest) -> HttpResponse:
         return _list_page(request, form, status=422)
     secret = credentials.create_endpoint(form.instance, by=request.user)
     url = request.build_absolute_uri(reverse("logs:event_receive", args=[secret]))
-    request.session[NEW_ENDPOINT_SESSION_KEY] = encrypt_secret(url, settings.SECRETS_KEYS)
+    request.session[NEW_ENDPOINT_SESSION_KEY] = encrypt_secret(url, settings.FIELD_ENCRYPTION_KEYS)
     return redirect("logs:door_list")
 
 
@@ -127,7 +127,7 @@ def _refused(request: HttpRequest) -> list[dict[str, Any]]:
 def _new_url(request: HttpRequest) -> str:
     """The URL of the door that was just made, once; "" ever after."""
     encrypted = request.session.pop(NEW_ENDPOINT_SESSION_KEY, "")
-    return decrypt_secret(encrypted, settings.SECRETS_KEYS) if encrypted else ""
+    return decrypt_secret(encrypted, settings.FIELD_ENCRYPTION_KEYS) if encrypted else ""
 
 
 def _unmatched(request: HttpRequest) -> list[dict[str, Any]]:

@@ -80,7 +80,7 @@ def _require_free(port: int, another: str) -> None:
 
 def _first_account() -> str:
     """The password of the first account as long as it is the one that was made up; "" once it was changed."""
-    kept = Path(settings.VAR_DIR) / "admin_password"
+    kept = Path(settings.DATA_DIR) / "admin_password"
     users = get_user_model()
     if not users.objects.exists():
         password = secrets.token_urlsafe(9)

@@ -84,7 +84,7 @@ def is_told_to_come_again(answer: bytes) -> bool:
 
 
 def test_where_every_connection_is_in_use_people_and_scripts_are_told_to_come_again(serve, cookie):
-    server = serve(workers=1, DATABASE_POOL="1")
+    server = serve(workers=1, DATABASE_POOL_SIZE="1")
     make_subscription()
     token = make_token()
     assert server.get("/lanes/", Cookie=cookie).startswith(b"HTTP/1.1 200")

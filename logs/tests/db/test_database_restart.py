@@ -23,9 +23,9 @@ class Installation:
         self.folder = folder
         self.environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"} | {
             "DJANGO_SETTINGS_MODULE": "cotadmin.settings",
-            "VAR_DIR": str(folder),
-            "GENERATE_KEYS": "1",
-            "HTTPS": "0",
+            "DATA_DIR": str(folder),
+            "AUTO_GENERATE_KEYS": "1",
+            "FORCE_HTTPS": "0",
             "DELIVERY_ALLOWED_NETWORKS": "127.0.0.1/32",
         }
 

@@ -110,7 +110,7 @@ def _shares() -> list[int]:
 
 def test_a_worker_that_stops_leaves_its_lanes_to_the_other_at_once(start, receiver):
     [lane] = make_lanes(receiver, 1)
-    first, second = start(DELIVERY_LEASE="14"), start(DELIVERY_LEASE="14")
+    first, second = start(DELIVERY_LEASE_SECONDS="14"), start(DELIVERY_LEASE_SECONDS="14")
     wait_until(lambda: _shares() == [8, 8])
     assert first.stop() == 0
     wait_until(lambda: _shares() == [16])
@@ -202,7 +202,7 @@ def test_a_receiver_that_hangs_blocks_only_its_own_lane(start, receiver):
     receiver.hanging = f"{receiver.path}/0"
     stuck = make_waiting_log(hanging, 0)
     Subscription.objects.filter(pk=hanging.pk).update(timeout=1)
-    start(DELIVERY_TRIES="3")
+    start(DELIVERY_MAX_ATTEMPTS="3")
     logs = [make_waiting_log(lane, number) for number in range(1, 6)]
     wait_until(all_settled)
     assert [pk for pk in receiver.ids if pk != stuck.pk] == [log.pk for log in logs]

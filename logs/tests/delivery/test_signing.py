@@ -114,11 +114,11 @@ def test_the_first_key_encrypts_and_former_keys_still_open():
 
 @pytest.mark.parametrize("token", ["", "not a token", "ñ"])
 def test_a_broken_token_is_unreadable(token):
-    with pytest.raises(signing.SecretDecryptionError, match="cannot be read with the keys in SECRETS_KEYS"):
+    with pytest.raises(signing.SecretDecryptionError, match="cannot be read with the keys in FIELD_ENCRYPTION_KEYS"):
         signing.decrypt_secret(token, [new_key()])
 
 
 def test_a_secret_whose_key_is_gone_is_unreadable():
     token = signing.encrypt_secret("whsec_old", [new_key()])
-    with pytest.raises(signing.SecretDecryptionError, match="cannot be read with the keys in SECRETS_KEYS"):
+    with pytest.raises(signing.SecretDecryptionError, match="cannot be read with the keys in FIELD_ENCRYPTION_KEYS"):
         signing.decrypt_secret(token, [new_key()])

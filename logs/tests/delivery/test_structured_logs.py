@@ -196,7 +196,7 @@ def test_gunicorn_writes_as_everything_else_does(tmp_path):
         env={
             **os.environ,
             "LOG_FORMAT": "json",
-            "VAR_DIR": str(tmp_path),
+            "DATA_DIR": str(tmp_path),
             "DJANGO_SETTINGS_MODULE": "cotadmin.settings",
         },
         capture_output=True,

@@ -31,7 +31,7 @@ def test_an_event_becomes_a_log_that_waits_in_its_lane(client):
     assert answer.status_code == 202
     assert answer.json() == {"accepted": [log.pk], "errors": []}
     assert (log.subscription, log.company, log.state, log.retry) == (subscription, COMPANY, "pending", 0)
-    assert (log.turn, log.tries_left) == (Priority.WAITING, settings.DELIVERY_TRIES)
+    assert (log.turn, log.tries_left) == (Priority.WAITING, settings.DELIVERY_MAX_ATTEMPTS)
     assert (log.trigger, log.is_test, log.status, log.response) == (AttemptTrigger.AUTO, False, None, None)
     assert (log.event_type, log.action, log.object_id) == ("COTTask", "create", f"62742b75{0:016x}")
     assert log.object_name == "Equipment sector 1 - Equipment 1-A"

@@ -28,7 +28,7 @@ OTHERS = [f"62685990d918fb5557f9f99{digit}" for digit in "345"]
 
 @pytest.fixture
 def scrape(client, settings):
-    """Every sample by its name and labels: `scrape()["cotadmin_lanes_waiting"]`."""
+    """Every sample by its name and labels: `scrape()["cotadmin_queues_waiting"]`."""
 
     def read() -> dict[str, float]:
         settings.METRICS_TOKEN = "s3cret"
@@ -72,9 +72,9 @@ def save_counts(counts: AttemptCounts) -> None:
 
 def test_an_idle_installation_has_figures_too(scrape):
     found = scrape()
-    assert found["cotadmin_lanes_waiting"] == 0
-    assert found["cotadmin_logs_waiting"] == 0
-    assert found["cotadmin_oldest_waiting_seconds"] == 0
+    assert found["cotadmin_queues_waiting"] == 0
+    assert found["cotadmin_queued_logs"] == 0
+    assert found["cotadmin_oldest_queued_seconds"] == 0
     assert found["cotadmin_attempts_total result=success cause="] == 0
     assert found["cotadmin_attempts_total result=failed cause=timeout"] == 0
     assert found["cotadmin_attempt_seconds_count result=success"] == 0
@@ -90,10 +90,10 @@ def test_waiting_lanes_and_logs(scrape):
     wait_in_lane(4, OTHERS[0])
     make_log(9, subscription=OTHERS[1])  # settled
     found = scrape()
-    assert (found["cotadmin_lanes_waiting"], found["cotadmin_logs_waiting"]) == (2, 4)
-    assert 240 <= found["cotadmin_oldest_waiting_seconds"] < 300
+    assert (found["cotadmin_queues_waiting"], found["cotadmin_queued_logs"]) == (2, 4)
+    assert 240 <= found["cotadmin_oldest_queued_seconds"] < 300
     assert (
-        sum(found[f"cotadmin_lanes_blocked reason={reason}"] for reason in ("on_hold", "between_tries", "inactive"))
+        sum(found[f"cotadmin_queues_blocked reason={reason}"] for reason in ("on_hold", "between_tries", "inactive"))
         == 0
     )
 
@@ -108,18 +108,18 @@ def test_blocked_lanes_by_their_reason(scrape):
     wait_in_lane(20, OTHERS[1])
     wait_in_lane(5, OTHERS[2])
     found = scrape()
-    assert found["cotadmin_lanes_waiting"] == 4
-    assert found["cotadmin_lanes_blocked reason=on_hold"] == 1
-    assert found["cotadmin_lanes_blocked reason=between_tries"] == 1
-    assert found["cotadmin_lanes_blocked reason=inactive"] == 1
-    assert 300 <= found["cotadmin_oldest_waiting_seconds"] < 360  # those on hold and inactive are not meant
+    assert found["cotadmin_queues_waiting"] == 4
+    assert found["cotadmin_queues_blocked reason=on_hold"] == 1
+    assert found["cotadmin_queues_blocked reason=between_tries"] == 1
+    assert found["cotadmin_queues_blocked reason=inactive"] == 1
+    assert 300 <= found["cotadmin_oldest_queued_seconds"] < 360  # those on hold and inactive are not meant
 
 
 def test_what_waits_behind_a_log_between_tries_grows_old(scrape):
     make_subscription()
     wait_in_lane(7)
     wait_in_lane(1, turn=Priority.BETWEEN_TRIES, next_attempt_at=Now() + timedelta(minutes=1))
-    assert 420 <= scrape()["cotadmin_oldest_waiting_seconds"] < 480
+    assert 420 <= scrape()["cotadmin_oldest_queued_seconds"] < 480
 
 
 def test_a_big_table_is_not_counted_to_its_end(scrape, monkeypatch):
@@ -127,7 +127,7 @@ def test_a_big_table_is_not_counted_to_its_end(scrape, monkeypatch):
     make_subscription()
     for number in (1, 2, 3):
         wait_in_lane(number)
-    assert scrape()["cotadmin_logs_waiting"] == 2
+    assert scrape()["cotadmin_queued_logs"] == 2
 
 
 def test_tries_are_counted_by_result_and_cause_and_timed(scrape):

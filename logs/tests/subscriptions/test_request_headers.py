@@ -165,9 +165,9 @@ class TestForm:
     def test_headers_that_no_key_opens_are_told_and_left_alone(self, client, edit):
         subscription = make_subscription(url="http://127.0.0.1:9000/hook", encrypted_headers="broken")
         page = client.get(reverse("logs:subscription_detail", args=[subscription.pk])).content.decode()
-        assert "They cannot be read with the keys in SECRETS_KEYS" in page
+        assert "They cannot be read with the keys in FIELD_ENCRYPTION_KEYS" in page
         page = client.get(reverse("logs:subscription_edit", args=[subscription.pk])).content.decode()
-        assert "The stored ones cannot be read with the keys in SECRETS_KEYS." in page
+        assert "The stored ones cannot be read with the keys in FIELD_ENCRYPTION_KEYS." in page
         edit(subscription, headers="", description="Pumps")
         assert Subscription.objects.get().encrypted_headers == "broken"
         edit(subscription, headers="X-Tenant: austral")

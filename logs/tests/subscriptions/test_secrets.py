@@ -98,9 +98,9 @@ class TestRotation:
 
     def test_one_that_no_key_opens_is_replaced_and_does_not_sign_any_more(self, client, administrator, settings):
         subscription = make_signed()
-        settings.SECRETS_KEYS = [Fernet.generate_key().decode()]
+        settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
         page = client.get(subscription.get_absolute_url()).content.decode()
-        assert "The secret cannot be read with the keys in SECRETS_KEYS" in page
+        assert "The secret cannot be read with the keys in FIELD_ENCRYPTION_KEYS" in page
         rotate(client, subscription)
         subscription.refresh_from_db()
         assert subscription.is_secret_readable
@@ -126,10 +126,10 @@ class TestReveal:
 
     def test_one_that_no_key_opens_is_a_message(self, client, administrator, settings):
         subscription = make_signed()
-        settings.SECRETS_KEYS = [Fernet.generate_key().decode()]
+        settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
         response = reveal(client, subscription, follow=True)
         assert response.status_code == 200
-        assert "The signing secret can’t be read with the keys in SECRETS_KEYS." in response.content.decode()
+        assert "The signing secret can’t be read with the keys in FIELD_ENCRYPTION_KEYS." in response.content.decode()
         assert record() == []
 
     def test_without_one_there_is_nothing_to_reveal(self, client, administrator):
@@ -160,7 +160,7 @@ class TestForm:
         own = "whsec_" + "WFla" * 8
         self.post(client, subscription, secret_choice=choice, own_secret=own if choice == "own" else "")
         previous = subscription.encrypted_previous_secret
-        assert signing.decrypt_secret(previous, settings.SECRETS_KEYS) == SECRET
+        assert signing.decrypt_secret(previous, settings.FIELD_ENCRYPTION_KEYS) == SECRET
         assert subscription.previous_secret_signs_until is not None
         assert (subscription.secret == own) == (choice == "own")
         assert subscription.lane_version == 1

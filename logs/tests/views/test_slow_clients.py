@@ -74,7 +74,7 @@ def slow_bodies() -> list[bytes]:
 
 def test_everybody_is_answered_while_others_do_not_send_what_they_announced(serve):
     """Pages, probes and doors alike; what comes in pieces is taken, too. Nor do they hold connections to the database."""
-    server = serve(CLIENT_TIMEOUT=NEVER, DATABASE_POOL="2")
+    server = serve(CLIENT_TIMEOUT=NEVER, DATABASE_POOL_SIZE="2")
     subscription, door = make_subscription(), make_door()
     with contextlib.ExitStack() as stack:
         slow = []

@@ -37,7 +37,7 @@ def hand_off_list(request: HttpRequest, pk: str) -> HttpResponse:
         return render(request, "logs/share_links/list.html", context, status=422 if form.is_bound else 200)
     token = HandOff.make(log, by=request.user, **form.cleaned_data)
     url = request.build_absolute_uri(reverse("logs:shared_log", args=[token]))
-    request.session[_once(log)] = encrypt_secret(url, settings.SECRETS_KEYS)
+    request.session[_once(log)] = encrypt_secret(url, settings.FIELD_ENCRYPTION_KEYS)
     return redirect("logs:hand_off_list", log.pk)
 
 
@@ -55,7 +55,7 @@ def hand_off_revoke(request: HttpRequest, pk: int) -> HttpResponse:
 def _new_url(request: HttpRequest, log: WebhookLog) -> str:
     """The URL that was just made, once; "" ever after."""
     encrypted = request.session.pop(_once(log), "")
-    return decrypt_secret(encrypted, settings.SECRETS_KEYS) if encrypted else ""
+    return decrypt_secret(encrypted, settings.FIELD_ENCRYPTION_KEYS) if encrypted else ""
 
 
 def _once(log: WebhookLog) -> str:

@@ -82,7 +82,7 @@ def subscription_secret_reveal(request: HttpRequest, pk: str) -> HttpResponse:
     try:
         secret = subscription.secret
     except SecretDecryptionError:
-        messages.error(request, _("The signing secret can’t be read with the keys in SECRETS_KEYS."))
+        messages.error(request, _("The signing secret can’t be read with the keys in FIELD_ENCRYPTION_KEYS."))
         return redirect(subscription)
     if not secret:
         messages.info(request, _("There is no signing secret."))
