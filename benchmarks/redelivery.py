@@ -99,7 +99,7 @@ def plan_page_ms(user) -> float:
     client.force_login(user)
     form = {"source": "filter", "query": "state=failed"}
     start = time.monotonic()
-    page = client.post(reverse("logs:run_create"), form, follow=True)
+    page = client.post(reverse("logs:bulk_redelivery_create"), form, follow=True)
     took = (time.monotonic() - start) * 1000
     run = Run.objects.latest("pk")
     if page.status_code != 200 or run.entries.count() != LOGS:

@@ -1,7 +1,7 @@
 """A receiver that costs little, so that the sender is measured: `python -m benchmarks.sink`, which prints its port.
 
 POST /<anything> is entered into the ledger and answered 200; POST /slow/… is answered after a moment, POST /hang/… never.
-GET /count tells how many entries there are, GET /ledger/<n> gives those after the first n, in the order of arrival, as lines of
+GET /count tells how many entries there are, GET /results/<n> gives those after the first n, in the order of arrival, as lines of
 "path webhook-id seconds" (of the machine's monotonic clock), DELETE / forgets them.
 """
 
@@ -57,7 +57,7 @@ class Sink(asyncio.Protocol):
         if method == b"DELETE":
             ledger.clear()
         lines = [b"%d" % len(ledger)]
-        if path.startswith(b"/ledger/"):
+        if path.startswith(b"/results/"):
             lines = [b"%s %s %.6f" % entry for entry in ledger[int(path[8:]) :]]
         body = b"\n".join(lines)
         self.transport.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
@@ -79,7 +79,7 @@ class SinkProcess:
 
     def ledger(self, after: int = 0) -> list[tuple[str, str, float]]:
         """Path, webhook-id and moment of every arrival after the first so many."""
-        lines = [line.split() for line in self._ask("GET", f"/ledger/{after}").splitlines()]
+        lines = [line.split() for line in self._ask("GET", f"/results/{after}").splitlines()]
         return [(path, webhook_id, float(moment)) for path, webhook_id, moment in lines]
 
     def forget(self) -> None:

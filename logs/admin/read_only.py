@@ -47,7 +47,7 @@ class AttemptAdmin(ReadOnlyAdmin):
         """The way to what it sent instead."""
         if attempt.trigger != AttemptTrigger.VARIANT:
             return "–"
-        address = reverse("logs:variant_detail", args=[attempt.log_id, attempt.number])
+        address = reverse("logs:override_detail", args=[attempt.log_id, attempt.number])
         return format_html('<a href="{}">{}</a>', address, _("Sent request"))
 
     @admin.display(description=_("URL"))

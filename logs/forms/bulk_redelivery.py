@@ -45,9 +45,8 @@ class BulkChoicesForm(forms.Form):
     def __init__(self, data: Any = None, *, run: Run) -> None:
         super().__init__(data)
         self.fields["lane"].choices = [(pk, pk) for pk in run.lanes]  # type: ignore[attr-defined]
-        self.fields["tries"].choices = [
-            (number, _tries(number)) for number in sorted({1, settings.DELIVERY_MAX_ATTEMPTS})
-        ]  # type: ignore[attr-defined]
+        numbers = sorted({1, settings.DELIVERY_MAX_ATTEMPTS})
+        self.fields["tries"].choices = [(number, _tries(number)) for number in numbers]  # type: ignore[attr-defined]
         for name in ("rate", "failure_percent"):
             self.fields[name].widget.attrs |= {"class": "input", "inputmode": "numeric"}
 

@@ -93,7 +93,7 @@ class LiveTail:
     @property
     def switching(self) -> str:
         """Where it is turned on and off."""
-        return reverse("logs:live_tail_switch") + self._query
+        return reverse("logs:live_tail_toggle") + self._query
 
     @property
     def newest(self) -> str:

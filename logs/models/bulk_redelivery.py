@@ -133,7 +133,7 @@ class Run(models.Model):
         return f"{name} · {self.reason}" if self.reason else str(name)
 
     def get_absolute_url(self) -> str:
-        return reverse("logs:run_detail", args=[self.pk])
+        return reverse("logs:bulk_redelivery_detail", args=[self.pk])
 
     @property
     def record_key(self) -> str:

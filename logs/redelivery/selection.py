@@ -74,7 +74,7 @@ def origin_of(run: Run, user) -> Origin:
         asked = WebhookLogFilterSet(QueryDict(run.query), user=user)
         return Origin(f"{reverse('logs:webhook_log_list')}?{run.query}", tuple(asked.active))
     if run.source == SelectionSource.STILL_FAILING and run.parent_id:
-        return Origin(reverse("logs:run_detail", args=[run.parent_id]))
+        return Origin(reverse("logs:bulk_redelivery_detail", args=[run.parent_id]))
     return Origin()
 
 

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.urls import reverse
 from django_webtest import DjangoTestApp, DjangoWebtestResponse
 
-PLAN = reverse("logs:run_create")
+PLAN = reverse("logs:bulk_redelivery_create")
 LOGS = reverse("logs:webhook_log_list")
 TICKED = 2  # rows
 

@@ -34,7 +34,7 @@ SHOWN_IN_LIST = 500  # characters of a refused event
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 @permission_required("logs.view_door", raise_exception=True)
-def door_list(request: HttpRequest) -> HttpResponse:
+def inbound_endpoint_list(request: HttpRequest) -> HttpResponse:
     """The doors with the form of a new one, and where the form is posted to."""
     if request.method != "POST":
         return _list_page(request, InboundEndpointForm(user=request.user))
@@ -46,12 +46,12 @@ def door_list(request: HttpRequest) -> HttpResponse:
     secret = credentials.create_endpoint(form.instance, by=request.user)
     url = request.build_absolute_uri(reverse("logs:event_receive", args=[secret]))
     request.session[NEW_ENDPOINT_SESSION_KEY] = encrypt_secret(url, settings.FIELD_ENCRYPTION_KEYS)
-    return redirect("logs:door_list")
+    return redirect("logs:inbound_endpoint_list")
 
 
 @require_POST
 @permission_required("logs.change_door", raise_exception=True)
-def door_revoke(request: HttpRequest, pk: int) -> HttpResponse:
+def inbound_endpoint_revoke(request: HttpRequest, pk: int) -> HttpResponse:
     door = get_object_or_404(Door.objects.visible_to(request.user), pk=pk)
     if credentials.revoke_credential(door, by=request.user):
         messages.success(
@@ -59,7 +59,7 @@ def door_revoke(request: HttpRequest, pk: int) -> HttpResponse:
         )
     else:
         messages.info(request, _("The inbound endpoint “%(name)s” was already revoked.") % {"name": door})
-    return redirect("logs:door_list")
+    return redirect("logs:inbound_endpoint_list")
 
 
 def _list_page(request: HttpRequest, form: InboundEndpointForm, status: int = 200) -> HttpResponse:
@@ -80,7 +80,7 @@ def _list_page(request: HttpRequest, form: InboundEndpointForm, status: int = 20
 @require_safe
 @never_cache
 @permission_required("logs.view_door", raise_exception=True)
-def door_refused(request: HttpRequest, pk: int) -> HttpResponse:
+def inbound_endpoint_refused(request: HttpRequest, pk: int) -> HttpResponse:
     """The last events that a door refused, with their beginnings."""
     door = get_object_or_404(Door.objects.visible_to(request.user), pk=pk)
     rows = [(event, _shown(event, SHOWN_IN_LIST)) for event in door.refused_events.all()]
@@ -96,7 +96,7 @@ def door_refused(request: HttpRequest, pk: int) -> HttpResponse:
 @require_safe
 @never_cache
 @permission_required("logs.view_door", raise_exception=True)
-def door_refused_text(request: HttpRequest, pk: int, event: int) -> HttpResponse:
+def inbound_endpoint_refused_text(request: HttpRequest, pk: int, event: int) -> HttpResponse:
     """All that was kept of a refused event, masked, as a text."""
     door = get_object_or_404(Door.objects.visible_to(request.user), pk=pk)
     text = _shown(get_object_or_404(door.refused_events, pk=event))

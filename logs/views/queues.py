@@ -32,11 +32,11 @@ from .subscriptions.subscriptions import visible_subscription
 @require_safe
 @never_cache
 @permission_required(("logs.view_subscription", "logs.view_webhooklog"), raise_exception=True)
-def lane_list(request: HttpRequest) -> HttpResponse:
+def queue_index(request: HttpRequest) -> HttpResponse:
     """A page of the lanes, those right `after` a place. A poll names the state that it has been `told`, and hears of another."""
     if set(request.GET) <= {"all", "told"} and request.GET.get("all") == "1":  # what showed all of them on one page
-        return redirect("logs:lane_list")
-    context: dict[str, Any] = {"is_update": wants_partial(request), "here": reverse("logs:lane_list")}
+        return redirect("logs:queue_index")
+    context: dict[str, Any] = {"is_update": wants_partial(request), "here": reverse("logs:queue_index")}
     try:
         after = decode_queue_cursor(request.GET["after"]) if "after" in request.GET else None
         if not set(request.GET) <= {"after", "told"}:
@@ -59,7 +59,7 @@ def lane_list(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @permission_required("logs.view_subscription", raise_exception=True)
-def lane_detail(request: HttpRequest, pk: str) -> HttpResponse:
+def queue_detail(request: HttpRequest, pk: str) -> HttpResponse:
     """The region of the lane, which asks for itself while something waits; without htmx, its page."""
     subscription = visible_subscription(request, pk)
     if not wants_partial(request):
@@ -70,7 +70,7 @@ def lane_detail(request: HttpRequest, pk: str) -> HttpResponse:
 
 @require_POST
 @permission_required("logs.redeliver_webhooklog", raise_exception=True)
-def lane_hold(request: HttpRequest, pk: str) -> HttpResponse:
+def queue_pause(request: HttpRequest, pk: str) -> HttpResponse:
     subscription = visible_subscription(request, pk)
     if subscription.hold(by=request.user):
         messages.success(request, _("The queue of “%(name)s” is paused.") % {"name": subscription})
@@ -81,7 +81,7 @@ def lane_hold(request: HttpRequest, pk: str) -> HttpResponse:
 
 @require_POST
 @permission_required("logs.redeliver_webhooklog", raise_exception=True)
-def lane_release(request: HttpRequest, pk: str) -> HttpResponse:
+def queue_resume(request: HttpRequest, pk: str) -> HttpResponse:
     subscription = visible_subscription(request, pk)
     if subscription.release(by=request.user):
         messages.success(request, _("The queue of “%(name)s” has resumed.") % {"name": subscription})
@@ -92,7 +92,7 @@ def lane_release(request: HttpRequest, pk: str) -> HttpResponse:
 
 @require_POST
 @permission_required("logs.redeliver_webhooklog", raise_exception=True)
-def waiting_send(request: HttpRequest, pk: str) -> HttpResponse:
+def queue_send_waiting(request: HttpRequest, pk: str) -> HttpResponse:
     """Send what waited when the subscription was deactivated."""
     subscription = visible_subscription(request, pk)
     if subscription.send_waiting(by=request.user):
@@ -104,7 +104,7 @@ def waiting_send(request: HttpRequest, pk: str) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required("logs.redeliver_webhooklog", raise_exception=True)
-def waiting_skip(request: HttpRequest, pk: str) -> HttpResponse:
+def queue_skip_waiting(request: HttpRequest, pk: str) -> HttpResponse:
     """Skip what waited when the subscription was deactivated; asks for the reason first."""
     subscription = visible_subscription(request, pk)
     form = ReasonForm(request.POST if request.method == "POST" else None)

@@ -69,7 +69,7 @@ def test_an_address_that_does_not_exist_says_what_to_do_to_anybody(client):
 def test_the_navigation_offers_only_what_the_role_allows(client, member):
     client.force_login(member("Viewer"))
     page = client.get("/nothing/").content.decode()
-    expected = ["/", "/subscriptions/", "/logs/", "/lanes/", "/redeliveries/", "/failures/"]
+    expected = ["/", "/subscriptions/", "/logs/", "/queues/", "/redeliveries/", "/failures/"]
     assert re.findall(r'<li><a href="([^"]+)"', page) == expected
 
 

@@ -183,7 +183,7 @@ def test_a_plan_stops_with_its_worker_and_is_made_by_the_next_one_while_imports_
     monkeypatch.setattr("logs.redelivery.drafts.QUICK_PLAN_LIMIT", 0)
     logs = [make_log(5000)]
     unlock = lock("LOCK TABLE logs_runentry IN SHARE MODE")
-    client.post(reverse("logs:run_create"), {"source": "filter", "query": f"q={logs[0].pk}"})
+    client.post(reverse("logs:bulk_redelivery_create"), {"source": "filter", "query": f"q={logs[0].pk}"})
     run = Run.objects.get()
     assert run.state == BulkRedeliveryState.PLANNING
     worker = start()

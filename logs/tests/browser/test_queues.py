@@ -52,14 +52,14 @@ def top(locator: Locator) -> float:
 def answers(page: Page) -> list[int]:
     """What the server says to the polls from now on."""
     found: list[int] = []
-    page.on("response", lambda answer: found.append(answer.status) if "/lanes/?told=" in answer.url else None)
+    page.on("response", lambda answer: found.append(answer.status) if "/queues/?told=" in answer.url else None)
     return found
 
 
 def test_a_lane_is_set_going_by_the_keyboard_alone(page, worker, receiver):
     lane = make_lane("Elements", 2, url=receiver.url)
     make_lane("Incidents")
-    page.goto("/lanes/")
+    page.goto("/queues/")
     expect(page.locator(".lead")).to_contain_text("2 queues are blocked.")
     panel(page, "Elements").get_by_role("link", name="Elements", exact=True).focus()
     page.keyboard.press("Tab")  # the head
@@ -71,23 +71,23 @@ def test_a_lane_is_set_going_by_the_keyboard_alone(page, worker, receiver):
     expect(panel(page, "Elements")).to_have_count(0)
     expect(page.locator("#lanes")).to_be_focused()
     assert receiver.ids == list(lane.logs.order_by("created_at").values_list("pk", flat=True))
-    expect(page).to_have_url(re.compile("/lanes/$"))
+    expect(page).to_have_url(re.compile("/queues/$"))
 
 
 def test_skipping_asks_for_a_reason_and_comes_back(page, receiver):
     make_lane("Elements", url=receiver.url)
-    page.goto("/lanes/")
+    page.goto("/queues/")
     page.get_by_role("link", name="Skip this event…").press("Enter")
     page.get_by_label("Reason").fill("given by phone")
     page.keyboard.press("Enter")
-    expect(page).to_have_url(re.compile("/lanes/#lane-"))
+    expect(page).to_have_url(re.compile("/queues/#lane-"))
     expect(page.locator("#messages")).to_have_text("The event was skipped. Its queue continues with the next event.")
     expect(page.locator(".lead")).to_have_text(re.compile("No queue is blocked."))
 
 
 def test_hold_and_release_keep_the_focus(page):
     make_subscription(name="Users", url="http://127.0.0.1:9/")
-    page.goto("/lanes/")
+    page.goto("/queues/")
     page.get_by_role("button", name="Hold Users").press("Enter")
     expect(panel(page, "Users")).to_contain_text("ana put it on hold")
     expect(panel(page, "Users")).to_be_in_viewport()
@@ -99,9 +99,9 @@ def test_hold_and_release_keep_the_focus(page):
 def test_every_verb_works_without_javascript(open_page, administrator):
     page = open_page(administrator, java_script_enabled=False)
     lane = make_lane("Elements")
-    page.goto("/lanes/")
+    page.goto("/queues/")
     page.get_by_role("button", name="Resume").click()
-    expect(page).to_have_url(re.compile(f"/lanes/#lane-{lane.pk}$"))
+    expect(page).to_have_url(re.compile(f"/queues/#lane-{lane.pk}$"))
     expect(page.locator("#messages")).to_have_text("The queue of “Elements” has resumed.")
     page.get_by_role("button", name="Hold Elements").click()
     expect(panel(page, "Elements")).to_contain_text("ana put it on hold")
@@ -112,7 +112,7 @@ def test_every_verb_works_without_javascript(open_page, administrator):
 def test_it_tells_by_itself_and_moves_neither_what_is_read_nor_the_focus(page):
     first, second = make_lane("First", 4), make_lane("Second", 4)
     make_lane("Third", 4)
-    page.goto("/lanes/")
+    page.goto("/queues/")
     link = panel(page, "Second").get_by_role("link", name="No. 2 of Second")
     link.focus()
     page.evaluate("scrollBy(0, 40)")
@@ -128,7 +128,7 @@ def test_it_tells_by_itself_and_moves_neither_what_is_read_nor_the_focus(page):
 
 def test_where_nothing_changes_nothing_is_sent_and_nothing_is_swapped(page):
     make_lane("Elements")
-    page.goto("/lanes/")
+    page.goto("/queues/")
     page.evaluate("document.querySelector('#lanes').dataset.seen = 'yes'")
     said = answers(page)
     page.wait_for_timeout(LONGER_THAN_A_POLL)
@@ -141,7 +141,7 @@ def test_where_nothing_changes_nothing_is_sent_and_nothing_is_swapped(page):
 
 def test_a_hidden_page_does_not_ask_and_one_that_is_seen_again_does(page):
     lane = make_lane("Elements")
-    page.goto("/lanes/")
+    page.goto("/queues/")
     page.evaluate(HIDE)
     said = answers(page)
     lane.release(by=None)
@@ -156,9 +156,9 @@ def test_the_countdown_goes_on_between_two_looks(page):
         make_subscription(), state=State.RETRYING, turn=Priority.BETWEEN_TRIES, tries_left=2, retry=1
     )
     WebhookLog.objects.filter(pk=log.pk).update(next_attempt_at=timezone.now() + timedelta(seconds=30))
-    page.route("**/lanes/?told=*", lambda route: route.fulfill(status=204))
+    page.route("**/queues/?told=*", lambda route: route.fulfill(status=204))
     page.clock.install(time=MOMENT)
-    page.goto("/lanes/")
+    page.goto("/queues/")
     page.clock.pause_at(MOMENT + timedelta(minutes=1))
     countdown = page.locator("h3 time")
     found = re.fullmatch(r"in (\d+) s", countdown.inner_text())

@@ -21,7 +21,7 @@ from ..web_server import WebServer, head, read_all
 pytestmark = pytest.mark.django_db(transaction=True)
 
 NAME = "cotadmin of this test"
-PAGES = ["/", "/lanes/", "/subscriptions/"]
+PAGES = ["/", "/queues/", "/subscriptions/"]
 
 
 @pytest.fixture
@@ -87,16 +87,16 @@ def test_where_every_connection_is_in_use_people_and_scripts_are_told_to_come_ag
     server = serve(workers=1, DATABASE_POOL_SIZE="1")
     make_subscription()
     token = make_token()
-    assert server.get("/lanes/", Cookie=cookie).startswith(b"HTTP/1.1 200")
+    assert server.get("/queues/", Cookie=cookie).startswith(b"HTTP/1.1 200")
     with waiting_for_doors(server, 1) as answers:
-        told = [server.get("/lanes/", Cookie=cookie), server.get("/lanes/", Cookie=cookie, HX_Request="true")]
+        told = [server.get("/queues/", Cookie=cookie), server.get("/queues/", Cookie=cookie, HX_Request="true")]
         assert all(is_told_to_come_again(answer) for answer in told)
         assert all(b"The database does not answer." in answer for answer in told)
         refused = send(server, "/api/v3/events", as_bytes(make_event(9)), Authorization=f"Bearer {token}")
         assert is_told_to_come_again(refused)
         assert b"Send them again." in refused
     assert [answer[:12] for answer in answers] == [b"HTTP/1.1 202"]
-    assert server.get("/lanes/", Cookie=cookie).startswith(b"HTTP/1.1 200")
+    assert server.get("/queues/", Cookie=cookie).startswith(b"HTTP/1.1 200")
     assert WebhookLog.objects.count() == 1
 
 
@@ -108,7 +108,7 @@ def test_broken_connections_cost_one_answer_and_no_fault(serve, cookie):
         pass
     assert [answer[:12] for answer in answers] == [b"HTTP/1.1 202"] * 8
     terminate(backends())
-    first = server.get("/lanes/", Cookie=cookie)
+    first = server.get("/queues/", Cookie=cookie)
     assert first.startswith(b"HTTP/1.1 200") or is_told_to_come_again(first)
     for address in PAGES:
         assert server.get(address, Cookie=cookie).startswith(b"HTTP/1.1 200"), address

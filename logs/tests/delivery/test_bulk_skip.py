@@ -55,7 +55,7 @@ def make_waiting(lane: Subscription, count: int) -> None:
 
 def ask(client, lane) -> str:
     """Press the button; what the page says then."""
-    answer = client.post(reverse("logs:waiting_skip", args=[lane.pk]), {"reason": "too late"}, follow=True)
+    answer = client.post(reverse("logs:queue_skip_waiting", args=[lane.pk]), {"reason": "too late"}, follow=True)
     assert answer.status_code == 200
     return text_of(answer)
 
@@ -75,7 +75,7 @@ def test_many_are_skipped_by_a_worker_while_the_lane_shows_how_far_it_is(client,
     assert "So many events are skipped in the background." in page
     assert "Skipping the waiting events: 0 events so far." in page
     assert "Skip waiting events…" not in page
-    assert "Skipping the waiting events: 0 events so far." in text_of(client.get("/lanes/"))
+    assert "Skipping the waiting events: 0 events so far." in text_of(client.get("/queues/"))
     assert due() == 5_001  # nothing is done in the request
     worker = Worker()
     try:

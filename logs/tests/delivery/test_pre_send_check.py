@@ -47,7 +47,7 @@ def signed_in(admin_user) -> Client:
 
 PAGES = {
     "skip": ("logs:log_skip", {"reason": "the order was cancelled"}),
-    "hold": ("logs:lane_hold", {}),
+    "hold": ("logs:queue_pause", {}),
     "deactivation": ("logs:subscription_deactivate", {}),
 }
 
@@ -93,7 +93,7 @@ def test_a_log_of_a_run_is_not_sent_once_the_run_is_stopped(admin_user, receiver
     run = start_run(admin_user, found)
 
     def stop(_log: WebhookLog) -> None:
-        assert signed_in(admin_user).post(reverse("logs:run_stop", args=[run.pk])).status_code == 302
+        assert signed_in(admin_user).post(reverse("logs:bulk_redelivery_stop", args=[run.pk])).status_code == 302
 
     when_one_arrives(receiver, stop)
     deliver_run(run)

@@ -21,7 +21,7 @@ from ..factories import make_company, make_subscription, make_waiting_log
 
 pytestmark = pytest.mark.django_db
 HTMX = {"hx-request": "true", "hx-target": "lanes"}
-LANES = "/lanes/"
+LANES = "/queues/"
 WRONG = [
     "?colour=red",
     "?all=yes",
@@ -275,7 +275,7 @@ class TestPages:
         assert client.get(asking, headers=HTMX).status_code == 204
         back = unescape(re.search(r'name="next" value="([^"]+)"', page)[1])
         assert self.names(look(client, back)) == ["Läne & 4", "Läne & 5"]
-        held = client.post(reverse("logs:lane_hold", args=[lanes[5].pk]), {"next": back}, headers=HTMX, follow=True)
+        held = client.post(reverse("logs:queue_pause", args=[lanes[5].pk]), {"next": back}, headers=HTMX, follow=True)
         assert self.names(held.content.decode()) == ["Läne & 4"]  # the other is on the first page now
         assert self.names(look(client, asking, **HTMX)) == ["Läne & 4"]
 
@@ -322,13 +322,13 @@ class TestWho:
 
     def test_the_navigation_leads_there(self, client, operator):
         page = look(client, "/")
-        assert page.index('href="/logs/"') < page.index('href="/lanes/"') < page.index('href="/failures/"')
-        assert '<a href="/lanes/" aria-current="page">Lanes</a>' in look(client)
+        assert page.index('href="/logs/"') < page.index('href="/queues/"') < page.index('href="/failures/"')
+        assert '<a href="/queues/" aria-current="page">Lanes</a>' in look(client)
 
     def test_the_overview_and_the_subscription_lead_there(self, client, operator):
         lane = retrying_lane("Incidents")
         for address in ("/", lane.get_absolute_url()):
-            assert re.search(r'href="/lanes/">All lanes</a>', look(client, address))
+            assert re.search(r'href="/queues/">All lanes</a>', look(client, address))
 
 
 class TestPoll:
@@ -375,12 +375,12 @@ class TestVerbs:
     @pytest.mark.parametrize("htmx", [False, True])
     def test_hold_and_release(self, client, operator, htmx):
         lane = retrying_lane("Incidents", 1)
-        held = press(client, reverse("logs:lane_hold", args=[lane.pk]), lane, htmx)
+        held = press(client, reverse("logs:queue_pause", args=[lane.pk]), lane, htmx)
         assert held.redirect_chain == [(f"{LANES}#lane-{lane.pk}", 302)]
         assert f"{operator} put it on hold" in panel(held.content.decode(), lane)
         assert "The queue of “Incidents” is paused." in held.content.decode()
         assert ("<html" in held.content.decode()) is not htmx
-        free = press(client, reverse("logs:lane_release", args=[lane.pk]), lane, htmx).content.decode()
+        free = press(client, reverse("logs:queue_resume", args=[lane.pk]), lane, htmx).content.decode()
         assert "Waiting for a retry" in panel(free, lane) and "The queue of “Incidents” has resumed." in free
 
     @pytest.mark.parametrize("htmx", [False, True])
@@ -423,7 +423,7 @@ class TestVerbs:
 
     def test_skipping_what_is_kept_leads_back(self, client, operator):
         lane = stopped_lane("Legacy", 2)
-        link = re.search(r'href="([^"]+/waiting/skip/[^"]*)"', panel(look(client), lane))[1]
+        link = re.search(r'href="([^"]+/queue/skip/[^"]*)"', panel(look(client), lane))[1]
         assert f'<a class="btn" href="{LANES}#lane-{lane.pk}">Cancel</a>' in look(client, link)
         page = client.post(link, {"reason": "too late"}, follow=True).content.decode()
         assert "2 events were skipped." in page and "Legacy" not in page
@@ -431,12 +431,12 @@ class TestVerbs:
     @pytest.mark.parametrize("htmx", [False, True])
     def test_what_is_kept_is_sent_and_stands_among_the_lanes_that_flow(self, client, operator, htmx):
         lane = stopped_lane("Legacy", 2)
-        page = press(client, reverse("logs:waiting_send", args=[lane.pk]), lane, htmx).content.decode()
+        page = press(client, reverse("logs:queue_send_waiting", args=[lane.pk]), lane, htmx).content.decode()
         assert "The waiting events of “Legacy” are being sent." in page
         assert rows(page)[0].startswith("Legacy inactive; waiting events are being sent 2 ")
 
     @pytest.mark.parametrize("address", ["https://evil.example/", "//evil.example/", "javascript:alert(1)", "nowhere"])
-    @pytest.mark.parametrize("name", ["lane_hold", "lane_release", "waiting_send", "log_retry", "log_skip"])
+    @pytest.mark.parametrize("name", ["queue_pause", "queue_resume", "queue_send_waiting", "log_retry", "log_skip"])
     def test_none_leads_anywhere_else(self, client, operator, address, name):
         lane = retrying_lane("Incidents")
         pk = lane.waiting().get().pk if name.startswith("log") else lane.pk
@@ -464,10 +464,10 @@ class TestWithAWorker:
     def test_a_lane_that_was_held_sends_nothing_until_it_is_released(self, client, operator, receiver, deliver):
         lane, other = (make_lane(name, url=receiver.url) for name in ("Held", "Other"))
         waiting, sign = make_waiting_log(lane), make_waiting_log(other)
-        press(client, reverse("logs:lane_hold", args=[lane.pk]), lane)
+        press(client, reverse("logs:queue_pause", args=[lane.pk]), lane)
         deliver(until=WebhookLog.objects.succeeded())
         assert receiver.ids == [sign.pk]
-        press(client, reverse("logs:lane_release", args=[lane.pk]), lane)
+        press(client, reverse("logs:queue_resume", args=[lane.pk]), lane)
         deliver()
         assert receiver.ids == [sign.pk, waiting.pk]
 

@@ -114,7 +114,7 @@ def test_what_cannot_be_recorded_stops_its_lane_alone_until_somebody_lets_it_go_
     wait_until(lambda: not WebhookLog.objects.due().filter(pk=elsewhere.pk).exists())
     assert receiver.ids == [log.pk, elsewhere.pk]
 
-    for page in (lane.get_absolute_url(), reverse("logs:lane_list")):
+    for page in (lane.get_absolute_url(), reverse("logs:queue_index")):
         shown = admin_client.get(page).content.decode()
         assert "The database refused the outcome of an attempt (RaiseException P0001)" in shown
         assert "Paused" in shown and "Equipment" not in shown
@@ -122,7 +122,7 @@ def test_what_cannot_be_recorded_stops_its_lane_alone_until_somebody_lets_it_go_
     assert "Its lane stopped" in admin_client.get(log.get_absolute_url()).content.decode()
 
     run_sql("DROP FUNCTION refuse CASCADE")
-    admin_client.post(reverse("logs:lane_release", args=[lane.pk]))
+    admin_client.post(reverse("logs:queue_resume", args=[lane.pk]))
     wait_until(nothing_due)
     assert receiver.ids == [log.pk, elsewhere.pk, log.pk, behind.pk]
     assert list(log.attempts.values_list("number", "status")) == [(1, 200)]

@@ -109,7 +109,7 @@ class TestPage:
             subscription = Subscription.objects.first() or make_subscription(url=URL)
             client.force_login(member(role))
             name_server(*addresses)
-            address = reverse("logs:subscription_verdict", args=[subscription.pk])
+            address = reverse("logs:subscription_url_check", args=[subscription.pk])
             answer = client.get(address, headers={"hx-request": "true"} if htmx else {})
             assert answer["Cache-Control"] == "no-store"
             return answer.content.decode()
@@ -143,7 +143,7 @@ class TestPage:
     def test_a_name_server_that_hangs_is_said(self, client, member, hanging_name_server):
         subscription = make_subscription(url=URL)
         client.force_login(member("Viewer"))
-        answer = client.get(reverse("logs:subscription_verdict", args=[subscription.pk]))
+        answer = client.get(reverse("logs:subscription_url_check", args=[subscription.pk]))
         assert "took too long" in answer.content.decode()
 
     def test_the_subscriptions_page_asks_for_it_and_looks_nothing_up_itself(self, client, member, monkeypatch):
@@ -151,14 +151,14 @@ class TestPage:
         client.force_login(member("Viewer"))
         monkeypatch.setattr(socket, "getaddrinfo", None)
         page = client.get(subscription.get_absolute_url()).content.decode()
-        address = reverse("logs:subscription_verdict", args=[subscription.pk])
+        address = reverse("logs:subscription_url_check", args=[subscription.pk])
         assert f'hx-get="{address}" hx-trigger="load"' in page
         assert f'<a href="{address}">' in page
 
     def test_without_a_url_there_is_nothing_to_ask_for(self, client, member):
         subscription = make_subscription(url="")
         client.force_login(member("Viewer"))
-        address = reverse("logs:subscription_verdict", args=[subscription.pk])
+        address = reverse("logs:subscription_url_check", args=[subscription.pk])
         assert address not in client.get(subscription.get_absolute_url()).content.decode()
         assert client.get(address).status_code == 200
 

@@ -158,18 +158,18 @@ class TestRefused:
     )
     def test_it_is_counted_by_reason_and_kept(self, client, administrator, door, body, status, reason, told):
         assert [post(client, door, body).status_code for _time in range(2)] == [status, status]
-        page = shown(client.get("/doors/"))
+        page = shown(client.get("/inbound-endpoints/"))
         [row] = re.findall(rf"<tr>(?:(?!</tr>).)*{reason}.*?</tr>", page, re.DOTALL)
         assert ">2<" in row
         assert "<time" in row
-        [address] = re.findall(r'href="(/doors/\d+/refused/)"', row)
+        [address] = re.findall(r'href="(/inbound-endpoints/\d+/refused/)"', row)
         assert shown(client.get(address)).count(told) == 2
 
     def test_what_came_is_shown_masked_and_only_its_beginning_is_kept(self, client, administrator, door):
         body = b'{"name": "Bomba", "password": "hunter2", "inside": "{\\"token\\": \\"hunter3\\"}", ' + b" " * 70_000
         post(client, door, body)
-        page = shown(client.get(f"/doors/{_door().pk}/refused/"))
-        text = shown(client.get(f"/doors/{_door().pk}/refused/{_door().refused_events.get().pk}/"))
+        page = shown(client.get(f"/inbound-endpoints/{_door().pk}/refused/"))
+        text = shown(client.get(f"/inbound-endpoints/{_door().pk}/refused/{_door().refused_events.get().pk}/"))
         for seen in (page, text):
             assert "Bomba" in seen
             assert "hunter" not in seen
@@ -180,7 +180,7 @@ class TestRefused:
         for number in range(25):
             post(client, door, b"%d" % number)
         post(client, door, b"{}")
-        assert ">25<" in shown(client.get("/doors/"))
+        assert ">25<" in shown(client.get("/inbound-endpoints/"))
         kept = _door().refused_events.filter(kind="not_json")
         assert [bytes(data) for data in kept.values_list("data", flat=True)] == [b"%d" % n for n in range(24, 4, -1)]
         assert _door().refused_events.count() == 21
@@ -200,7 +200,7 @@ class TestRefused:
     def test_an_accepted_event_leaves_nothing(self, client, administrator, door):
         assert post(client, door, ODD.encode()).status_code == 202
         assert not _door().refused_events.exists()
-        assert "Rejected events" in shown(client.get("/doors/"))
+        assert "Rejected events" in shown(client.get("/inbound-endpoints/"))
 
     def test_nobody_else_sees_them(self, client, member, door):
         post(client, door, b"{}")
@@ -210,8 +210,8 @@ class TestRefused:
             (member("Administrator", make_company("625be93a286ef83c1c0e0000")), 404),
         ):
             client.force_login(user)
-            assert client.get(f"/doors/{pk}/refused/").status_code == status
-            assert client.get(f"/doors/{pk}/refused/{event}/").status_code == status
+            assert client.get(f"/inbound-endpoints/{pk}/refused/").status_code == status
+            assert client.get(f"/inbound-endpoints/{pk}/refused/{event}/").status_code == status
 
 
 def _door():

@@ -12,7 +12,7 @@ from ..factories import SUBSCRIPTION, import_logs, log_document, make_company, m
 from ..views.test_webhook_logs import text_of
 
 pytestmark = pytest.mark.django_db
-LIST = "/views/"
+LIST = "/saved-views/"
 OTHER = "62685990d918fb5557f9f993"
 
 
@@ -31,7 +31,7 @@ def operator(client, member):
 
 
 def save(client, name="Mine", query="state=failed", **more):
-    return client.post("/views/new/", {"name": name, "query": query} | more)
+    return client.post("/saved-views/new/", {"name": name, "query": query} | more)
 
 
 def text(client, address=LIST):
@@ -96,9 +96,9 @@ def test_where_the_name_is_taken_the_filter_of_that_view_can_be_replaced(client,
     save(client, "Night")
     view = SavedView.objects.get()
     page = save(client, "night", "state=pending").content.decode()
-    assert f'action="/views/{view.pk}/filter/"' in page
+    assert f'action="/saved-views/{view.pk}/filter/"' in page
     assert 'value="state=pending"' in page
-    client.post(f"/views/{view.pk}/filter/", {"query": "state=pending"})
+    client.post(f"/saved-views/{view.pk}/filter/", {"query": "state=pending"})
     view.refresh_from_db()
     assert (view.name, view.query) == ("Night", "state=pending")
 
@@ -106,7 +106,7 @@ def test_where_the_name_is_taken_the_filter_of_that_view_can_be_replaced(client,
 def test_a_view_never_gets_a_filter_that_is_wrong(client, operator):
     save(client)
     view = SavedView.objects.get()
-    answer = client.post(f"/views/{view.pk}/filter/", {"query": "colour=red"}, follow=True)
+    answer = client.post(f"/saved-views/{view.pk}/filter/", {"query": "colour=red"}, follow=True)
     assert "There is no such filter." in answer.content.decode()
     view.refresh_from_db()
     assert view.query == "state=failed"
@@ -120,17 +120,17 @@ def test_nobody_has_more_than_fifty(client, operator):
     assert answer.status_code == 422
     assert "You have 50 views, and no more can be kept." in answer.content.decode()
     view = SavedView.objects.first()
-    assert client.post(f"/views/{view.pk}/", {"name": "Renamed"}).status_code == 302
+    assert client.post(f"/saved-views/{view.pk}/", {"name": "Renamed"}).status_code == 302
 
 
 def test_a_view_is_renamed_shared_and_pinned(client, operator):
     save(client)
     view = SavedView.objects.get()
-    client.post(f"/views/{view.pk}/", {"name": "Night outage", "is_shared": "on", "is_pinned": "on"})
+    client.post(f"/saved-views/{view.pk}/", {"name": "Night outage", "is_shared": "on", "is_pinned": "on"})
     view.refresh_from_db()
     assert (view.name, view.is_shared, view.query) == ("Night outage", True, "state=failed")
     assert list(view.pinned_by.all()) == [operator]
-    client.post(f"/views/{view.pk}/", {"name": "Night outage"})
+    client.post(f"/saved-views/{view.pk}/", {"name": "Night outage"})
     view.refresh_from_db()
     assert (view.is_shared, list(view.pinned_by.all())) == (False, [])
 
@@ -138,9 +138,9 @@ def test_a_view_is_renamed_shared_and_pinned(client, operator):
 def test_deleting_asks_first(client, operator):
     save(client, "Night outage")
     view = SavedView.objects.get()
-    assert "Delete the view “Night outage”?" in text(client, f"/views/{view.pk}/delete/")
+    assert "Delete the view “Night outage”?" in text(client, f"/saved-views/{view.pk}/delete/")
     assert SavedView.objects.exists()
-    answer = client.post(f"/views/{view.pk}/delete/", follow=True)
+    answer = client.post(f"/saved-views/{view.pk}/delete/", follow=True)
     assert answer.redirect_chain == [(LIST, 302)]
     assert not SavedView.objects.exists()
 
@@ -155,9 +155,11 @@ def test_what_is_not_shared_is_seen_by_nobody_else(client, operator, member, adm
         client.force_login(user)
         assert "Private one" not in text(client)
         for path in ("", "delete/"):
-            assert client.get(f"/views/{view.pk}/{path}").status_code == 404
+            assert client.get(f"/saved-views/{view.pk}/{path}").status_code == 404
         for path in ("", "filter/", "pin/", "unpin/", "delete/"):
-            assert client.post(f"/views/{view.pk}/{path}", {"name": "x", "query": "state=failed"}).status_code == 404
+            assert (
+                client.post(f"/saved-views/{view.pk}/{path}", {"name": "x", "query": "state=failed"}).status_code == 404
+            )
     view.refresh_from_db()
     assert view.name == "Private one"
 
@@ -169,13 +171,13 @@ def test_what_is_shared_is_seen_by_colleagues_and_changed_by_its_owner_and_super
     view = SavedView.objects.get()
     client.force_login(member("Administrator"))
     assert "Night outage" in text(client)
-    assert client.get(f"/views/{view.pk}/").status_code == 404
-    assert client.post(f"/views/{view.pk}/delete/").status_code == 404
+    assert client.get(f"/saved-views/{view.pk}/").status_code == 404
+    assert client.post(f"/saved-views/{view.pk}/delete/").status_code == 404
     client.force_login(member("Administrator", make_company("625be93a286ef83c1c0e0000", "Other")))
     assert "Night outage" not in text(client)
-    assert client.post(f"/views/{view.pk}/pin/").status_code == 404
+    assert client.post(f"/saved-views/{view.pk}/pin/").status_code == 404
     client.force_login(admin_user)
-    assert client.post(f"/views/{view.pk}/", {"name": "Night", "is_shared": "on"}).status_code == 302
+    assert client.post(f"/saved-views/{view.pk}/", {"name": "Night", "is_shared": "on"}).status_code == 302
     view.refresh_from_db()
     assert (view.name, view.owner) == ("Night", operator)
 
@@ -191,7 +193,7 @@ def test_a_viewer_saves_views_and_shares_none(client, member):
     client.force_login(viewer)
     save(client, is_shared="on")
     assert [(view.owner, view.is_shared) for view in SavedView.objects.all()] == [(viewer, False)]
-    assert "Share it" not in text(client, "/views/new/?state=failed")
+    assert "Share it" not in text(client, "/saved-views/new/?state=failed")
 
 
 def test_without_a_permission_to_see_logs_there_are_no_views(client, django_user_model):
@@ -207,13 +209,13 @@ def test_a_shared_view_is_pinned_by_each_for_themselves(client, operator, member
     save(client, "Night outage", is_shared="on")
     view, colleague = SavedView.objects.get(), member("Viewer")
     client.force_login(colleague)
-    client.post(f"/views/{view.pk}/pin/")
+    client.post(f"/saved-views/{view.pk}/pin/")
     assert list(view.pinned_by.all()) == [colleague]
     assert "Night outage" in text(client, "/subscriptions/")
     client.force_login(operator)
     assert "Night outage" not in text(client, "/subscriptions/")
     client.force_login(colleague)
-    client.post(f"/views/{view.pk}/unpin/")
+    client.post(f"/saved-views/{view.pk}/unpin/")
     assert not view.pinned_by.exists()
 
 
@@ -234,7 +236,7 @@ def test_a_view_that_is_shared_no_more_leaves_the_navigation_of_others(client, o
     view = SavedView.objects.create(owner=operator, name="Night outage", query="state=failed", is_shared=True)
     colleague = member("Viewer")
     view.pinned_by.add(colleague)
-    client.post(f"/views/{view.pk}/", {"name": "Night outage"})
+    client.post(f"/saved-views/{view.pk}/", {"name": "Night outage"})
     client.force_login(colleague)
     assert "Night outage" not in text(client, "/subscriptions/")
 
@@ -252,11 +254,11 @@ def test_the_numbers_are_those_of_the_logs_that_one_may_see(client, operator, me
     import_logs(log_document(0), log_document(1), log_document(2, subscription=OTHER), log_document(3, status=200))
     save(client, is_pinned="on", is_shared="on")
     view = SavedView.objects.get()
-    assert f"""[data-count='{view.pk}']">2<""" in text(client, "/views/counts/")
+    assert f"""[data-count='{view.pk}']">2<""" in text(client, "/saved-views/counts/")
     outsider = member("Viewer", make_company("625be93a286ef83c1c0e0000", "Other"))
     client.force_login(outsider)
     SavedView.objects.create(owner=outsider, name="Mine", query="state=failed").pinned_by.add(outsider)
-    page = text(client, "/views/counts/?tabs")
+    page = text(client, "/saved-views/counts/?tabs")
     assert """[data-count='failed']">1<""" in page
     assert f"'{view.pk}'" not in page
 
@@ -265,20 +267,20 @@ def test_the_numbers_are_asked_for_once_and_then_stand_in_the_page(client, opera
     make_subscription()
     make_log()
     save(client, "Broken", is_pinned="on")
-    assert 'hx-get="/views/counts/"' in text(client, "/subscriptions/")
-    answer = client.get("/views/counts/")
+    assert 'hx-get="/saved-views/counts/"' in text(client, "/subscriptions/")
+    answer = client.get("/saved-views/counts/")
     assert len(answer.content) < 2048
     page = text(client, "/subscriptions/")
-    assert 'hx-get="/views/counts/"' not in page
+    assert 'hx-get="/saved-views/counts/"' not in page
     assert ">1</span>" in page
     with django_assert_max_num_queries(6):  # session, user, permissions and views
-        client.get("/views/counts/")
+        client.get("/saved-views/counts/")
 
 
 def test_the_numbers_of_as_many_views_as_fit_are_a_small_answer(client, operator):
     for number in range(8):
         save(client, f"{number}" * 60, f"q={number}{'x' * 480}", is_pinned="on")
-    answer = client.get("/views/counts/?tabs")
+    answer = client.get("/saved-views/counts/?tabs")
     assert len(answer.content) < 2048
 
 
@@ -286,13 +288,13 @@ def test_an_old_number_stands_until_the_page_has_asked_for_a_new_one(client, ope
     make_subscription()
     make_log()
     save(client, "Broken", is_pinned="on")
-    client.get("/views/counts/")
+    client.get("/saved-views/counts/")
     monkeypatch.setattr("logs.logsearch.saved_views.FRESH_SECONDS", 0)
     make_log(1)
     page = text(client, "/subscriptions/")
     assert ">1</span>" in page
-    assert 'hx-get="/views/counts/"' in page
-    assert ">2</span>" in text(client, "/views/counts/")
+    assert 'hx-get="/saved-views/counts/"' in page
+    assert ">2</span>" in text(client, "/saved-views/counts/")
 
 
 # What has become wrong.
@@ -311,25 +313,25 @@ def broken(client, operator) -> SavedView:
 def test_a_view_whose_filter_has_become_wrong_says_so_and_finds_nothing(client, broken):
     assert "This view shows no logs: its filter is no longer valid." in text(client)
     assert client.get(broken.get_absolute_url()).status_code == 422
-    assert f"'{broken.pk}'" not in text(client, "/views/counts/")
+    assert f"'{broken.pk}'" not in text(client, "/saved-views/counts/")
 
 
 def test_it_is_mended_by_taking_out_what_is_wrong(client, broken):
-    page = text(client, f"/views/{broken.pk}/")
+    page = text(client, f"/saved-views/{broken.pk}/")
     rest = f"state=failed&amp;subscription={SUBSCRIPTION}"
     assert f'name="query" value="{rest}"' in page
-    client.post(f"/views/{broken.pk}/filter/", {"query": rest.replace("&amp;", "&")})
+    client.post(f"/saved-views/{broken.pk}/filter/", {"query": rest.replace("&amp;", "&")})
     assert "This view finds nothing" not in text(client)
 
 
 def test_it_is_renamed_or_deleted_all_the_same(client, broken):
-    assert client.post(f"/views/{broken.pk}/", {"name": "Still broken"}).status_code == 302
-    client.post(f"/views/{broken.pk}/delete/")
+    assert client.post(f"/saved-views/{broken.pk}/", {"name": "Still broken"}).status_code == 302
+    client.post(f"/saved-views/{broken.pk}/delete/")
     assert not SavedView.objects.exists()
 
 
 def test_the_form_of_a_new_view_tells_what_it_will_filter_by(client, operator):
-    page = text_of(client.get("/views/new/?state=failed&not_cause=timeout&sort=oldest"))
+    page = text_of(client.get("/saved-views/new/?state=failed&not_cause=timeout&sort=oldest"))
     assert re.search(r"State\s+Failed\s+Cause\s+not\s+timeout\s+oldest first", page)
-    page = text_of(client.get("/views/new/?colour=red"))
+    page = text_of(client.get("/saved-views/new/?colour=red"))
     assert "There is no such filter." in page

@@ -168,7 +168,7 @@ class TestRunPage:
         pause_bulk(run, by=None, reason=reason)
         page = client.get(run.get_absolute_url())
         assert told in text_of(page)
-        assert page.content.decode().count(reverse("logs:run_go_on", args=[run.pk])) == 1
+        assert page.content.decode().count(reverse("logs:bulk_redelivery_resume", args=[run.pk])) == 1
 
     def test_the_record_tells_who_did_what(self, client, operator, orders):
         run = start_run(operator, make_logs(range(2)))
@@ -225,9 +225,9 @@ class TestSteering:
     def test_pause_go_on_and_stop(self, client, operator, orders):
         run = start_run(operator, make_logs(range(2)))
         for name, state in (
-            ("run_pause", BulkRedeliveryState.PAUSED),
-            ("run_go_on", BulkRedeliveryState.RUNNING),
-            ("run_stop", BulkRedeliveryState.STOPPED),
+            ("bulk_redelivery_pause", BulkRedeliveryState.PAUSED),
+            ("bulk_redelivery_resume", BulkRedeliveryState.RUNNING),
+            ("bulk_redelivery_stop", BulkRedeliveryState.STOPPED),
         ):
             assert act(client, run, name).redirect_chain == [(run.get_absolute_url(), 302)]
             run.refresh_from_db()
@@ -237,9 +237,9 @@ class TestSteering:
     @pytest.mark.parametrize(
         ("name", "told"),
         [
-            ("run_pause", "nothing had to be paused"),
-            ("run_go_on", "It is no longer paused."),
-            ("run_stop", "It has already ended."),
+            ("bulk_redelivery_pause", "nothing had to be paused"),
+            ("bulk_redelivery_resume", "It is no longer paused."),
+            ("bulk_redelivery_stop", "It has already ended."),
         ],
     )
     def test_a_second_click_changes_nothing_and_says_so(self, client, operator, orders, name, told):
@@ -253,15 +253,15 @@ class TestSteering:
         make_subscription(OTHER, name="Users to HR")
         kept, left = make_logs([1]), make_logs([2], OTHER)
         run = start_run(operator, [*kept, *left])
-        told = text_of(act(client, run, "run_lane_leave", OTHER))
+        told = text_of(act(client, run, "bulk_redelivery_exclude", OTHER))
         assert "This bulk redelivery sends nothing more to Users to HR." in told
         assert outcomes(run) == {kept[0].pk: ("waiting", ""), left[0].pk: (ItemOutcome.SKIPPED, SkipReason.LANE_LEFT)}
-        assert "There was nothing left to send." in text_of(act(client, run, "run_lane_leave", OTHER))
+        assert "There was nothing left to send." in text_of(act(client, run, "bulk_redelivery_exclude", OTHER))
 
     def test_a_subscription_that_is_not_in_the_run_is_not_found(self, client, operator, orders):
         make_subscription(OTHER)
         run = start_run(operator, make_logs([1]))
-        assert act(client, run, "run_lane_leave", OTHER).status_code == 404
+        assert act(client, run, "bulk_redelivery_exclude", OTHER).status_code == 404
 
     def test_a_viewer_looks_and_steers_nothing(self, client, operator, orders, member):
         run = start_run(operator, make_logs([1]))
@@ -269,13 +269,18 @@ class TestSteering:
         page = client.get(run.get_absolute_url())
         assert page.status_code == 200
         assert b'id="run-stop"' not in page.content and b'id="run-pause"' not in page.content
-        for name in ("run_pause", "run_go_on", "run_stop", "run_discard"):
+        for name in (
+            "bulk_redelivery_pause",
+            "bulk_redelivery_resume",
+            "bulk_redelivery_stop",
+            "bulk_redelivery_discard",
+        ):
             assert act(client, run, name).status_code == 403
-        assert act(client, run, "run_lane_leave", SUBSCRIPTION).status_code == 403
+        assert act(client, run, "bulk_redelivery_exclude", SUBSCRIPTION).status_code == 403
 
     def test_looking_at_an_address_of_a_verb_does_nothing(self, client, operator, orders):
         run = start_run(operator, make_logs([1]))
-        assert client.get(reverse("logs:run_stop", args=[run.pk])).status_code == 405
+        assert client.get(reverse("logs:bulk_redelivery_stop", args=[run.pk])).status_code == 405
 
 
 class TestTwoCompanies:
@@ -286,11 +291,17 @@ class TestTwoCompanies:
     def test_neither_sees_or_steers_the_runs_of_the_other(self, client, operator, orders, stranger):
         run = start_run(operator, make_logs([1]), reason="ours alone")
         client.force_login(stranger)
-        for name in ("run_detail", "run_ledger", "run_csv"):
+        for name in ("bulk_redelivery_detail", "bulk_redelivery_results", "bulk_redelivery_csv"):
             assert client.get(reverse(f"logs:{name}", args=[run.pk])).status_code == 404
-        for name in ("run_start", "run_pause", "run_go_on", "run_stop", "run_discard"):
+        for name in (
+            "bulk_redelivery_start",
+            "bulk_redelivery_pause",
+            "bulk_redelivery_resume",
+            "bulk_redelivery_stop",
+            "bulk_redelivery_discard",
+        ):
             assert act(client, run, name).status_code == 404
-        assert act(client, run, "run_lane_leave", SUBSCRIPTION).status_code == 404
+        assert act(client, run, "bulk_redelivery_exclude", SUBSCRIPTION).status_code == 404
         for address in (LIST, "/"):
             assert "ours alone" not in text_of(client.get(address))
         assert Run.objects.get(pk=run.pk).state == BulkRedeliveryState.RUNNING

@@ -65,7 +65,9 @@ def make_logs(numbers, subscription=SUBSCRIPTION):
 def post(client, run, **fields):
     """As the form of the page does, with the lanes that are ticked at first."""
     data = {"lane": run.lanes, "canary": RolloutPolicy.STEPS, "tries": 1, "failure_percent": 20} | fields
-    return client.post(reverse("logs:run_start", args=[run.pk]), {k: v for k, v in data.items() if v is not None})
+    return client.post(
+        reverse("logs:bulk_redelivery_start", args=[run.pk]), {k: v for k, v in data.items() if v is not None}
+    )
 
 
 def start(client, run, seen, **fields):
@@ -123,7 +125,7 @@ def test_what_is_left_out_is_counted_by_its_reason_and_listed(client, operator, 
     page = client.get(run.get_absolute_url())
     assert "Excluded, by reason 2 logs" in text_of(page)
     for why, log in ((SkipReason.EXPIRED, expired), (SkipReason.DUE, due)):
-        address = f"{reverse('logs:run_ledger', args=[run.pk])}?why={why}"
+        address = f"{reverse('logs:bulk_redelivery_results', args=[run.pk])}?why={why}"
         assert address in page.content.decode()
         listed = client.get(address).content.decode()
         assert log.get_absolute_url() in listed and fine.get_absolute_url() not in listed
@@ -182,7 +184,7 @@ class TestChoices:
 
     def test_htmx_gets_what_a_choice_changes_and_not_the_reason(self, client, run):
         data = {"lane": run.lanes, "canary": "none", "tries": 1, "failure_percent": 20, "look": "1", "reason": "why"}
-        answer = client.post(reverse("logs:run_start", args=[run.pk]), data, headers=HTMX).content.decode()
+        answer = client.post(reverse("logs:bulk_redelivery_start", args=[run.pk]), data, headers=HTMX).content.decode()
         assert answer.lstrip().startswith('<div class="stack" id="plan-choices"')
         assert 'id="canary-none" name="canary" value="none" checked' in answer
         assert 'id="plan-go" hx-swap-oob="true"' in answer
@@ -352,23 +354,23 @@ class TestBeforeAndAfter:
 
     def test_it_can_be_thrown_away(self, client, operator, orders):
         run = plan_logs(operator, make_logs([1]))
-        answer = client.post(reverse("logs:run_discard", args=[run.pk]), follow=True)
+        answer = client.post(reverse("logs:bulk_redelivery_discard", args=[run.pk]), follow=True)
         assert "Plan discarded. Nothing was sent." in text_of(answer)
         assert not Run.objects.exists()
         assert WebhookLog.objects.count() == 1
 
     def test_a_run_is_not_thrown_away(self, client, operator, orders):
         run = start_run(operator, make_logs([1]))
-        client.post(reverse("logs:run_discard", args=[run.pk]))
+        client.post(reverse("logs:bulk_redelivery_discard", args=[run.pk]))
         assert Run.objects.filter(pk=run.pk, state=BulkRedeliveryState.RUNNING).exists()
 
 
 def test_nobody_else_sees_a_plan(client, operator, orders, member):
     run = plan_logs(operator, make_logs([1]))
     client.force_login(member("Operator"))
-    for name in ("run_detail", "run_ledger", "run_csv"):
+    for name in ("bulk_redelivery_detail", "bulk_redelivery_results", "bulk_redelivery_csv"):
         assert client.get(reverse(f"logs:{name}", args=[run.pk])).status_code == 404
-    for name in ("run_start", "run_discard", "run_stop"):
+    for name in ("bulk_redelivery_start", "bulk_redelivery_discard", "bulk_redelivery_stop"):
         assert client.post(reverse(f"logs:{name}", args=[run.pk])).status_code == 404
     assert Run.objects.get(pk=run.pk).state == BulkRedeliveryState.PLANNED
 

@@ -32,11 +32,11 @@ def operator(client, member):
 
 
 def look(client, run, query=""):
-    return client.get(reverse("logs:run_ledger", args=[run.pk]) + query)
+    return client.get(reverse("logs:bulk_redelivery_results", args=[run.pk]) + query)
 
 
 def table(client, run) -> list[dict[str, str]]:
-    answer = client.get(reverse("logs:run_csv", args=[run.pk]))
+    answer = client.get(reverse("logs:bulk_redelivery_csv", args=[run.pk]))
     assert answer["Content-Type"] == "text/csv; charset=utf-8"
     assert answer["Content-Disposition"] == f'attachment; filename="redelivery-{run.pk}.csv"'
     content = answer.getvalue()
@@ -110,7 +110,7 @@ def test_fifty_at_a_time_at_the_same_cost(client, operator):
         first = look(client, run)
     assert len(rows_of(first, "logs ledger")) == 51  # with the row of the button
     more = client.get(
-        reverse("logs:run_ledger", args=[run.pk]) + "?after=50", headers=HTMX | {"hx-target": "more"}
+        reverse("logs:bulk_redelivery_results", args=[run.pk]) + "?after=50", headers=HTMX | {"hx-target": "more"}
     ).content.decode()
     assert more.count("data-row-link") == 10
     assert "Load 50 more" not in more

@@ -25,8 +25,8 @@ from ..factories import make_company, make_log, make_subscription
 from ..views.test_webhook_logs import LIST, text_of
 
 pytestmark = pytest.mark.django_db
-PLAN = reverse("logs:run_create")
-NEW = reverse("logs:run_new")
+PLAN = reverse("logs:bulk_redelivery_create")
+NEW = reverse("logs:bulk_redelivery_new")
 OTHER = "62685990d918fb5557f9f993"
 
 

@@ -107,7 +107,7 @@ def test_from_what_waits_in_a_lane(visitor):
     for number in range(3):
         make_waiting_log(Subscription.objects.get(pk=OTHER), number)
     Subscription.objects.filter(pk=OTHER).update(held_at=timezone.now())
-    [waiting] = [href for href in visitor.open("/lanes/").links_to_logs if "state=pending" in href]
+    [waiting] = [href for href in visitor.open("/queues/").links_to_logs if "state=pending" in href]
     assert press_every_button(visitor, visitor.open(waiting)) == ["Plan a bulk redelivery…", "Redeliver all 3…"]
 
 
@@ -122,7 +122,7 @@ def test_from_a_filter_with_any_time_in_any_zone_and_from_a_view_that_keeps_it(v
     save["name"], save["is_shared"] = "The night", True
     assert logs_listed(Page(save.submit().follow())) == 6
     view = SavedView.objects.get()
-    views = visitor.open("/views/")
+    views = visitor.open("/saved-views/")
     [kept] = [href for href in views.links_to_logs if href == view.get_absolute_url()]
     assert press_every_button(visitor, visitor.open(kept))[1] == "Redeliver all 6…"
 
@@ -157,9 +157,9 @@ def test_a_shared_view_with_a_time_is_listed_changed_and_deleted(visitor, client
             name="The night", query="since=2022-05-05T00:00Z&state=failed", is_shared=True, owner=visitor.operator
         )
         client.force_login(user)
-        page = Visitor(client).open("/views/")
+        page = Visitor(client).open("/saved-views/")
         assert "From 2022-05-05 00:00" in words(page.html.main)
-        ways = [link["href"] for link in page.html.main.find_all("a", class_="btn") if "/views/" in link["href"]]
+        ways = [link["href"] for link in page.html.main.find_all("a", class_="btn") if "/saved-views/" in link["href"]]
         assert len(ways) == actions
         for address in ways:
             forms = dict.fromkeys(Visitor(client).open(address).answer.forms.values())

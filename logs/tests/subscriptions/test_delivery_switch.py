@@ -57,7 +57,7 @@ def test_before_switching_it_tells_what_to_do_at_cotalker_and_in_which_order(cli
     page = client.get(ADDRESS).content.decode()
     assert "Let cotadmin deliver?" in page
     assert page.index("Switch here.") < page.index("the door's URL")
-    assert reverse("logs:door_list") in page
+    assert reverse("logs:inbound_endpoint_list") in page
     Subscription.objects.update(we_deliver=True)
     page = client.get(ADDRESS).content.decode()
     assert "Let Cotalker deliver?" in page

@@ -168,7 +168,7 @@ def test_activating_asks_what_becomes_of_what_was_kept(browse, kept):
 def test_what_was_kept_is_skipped_first_and_then_nothing_is_asked(browse, kept):
     client = browse()
     question = client.post(activate(kept)).content.decode()
-    skip = reverse("logs:waiting_skip", args=[kept.pk])
+    skip = reverse("logs:queue_skip_waiting", args=[kept.pk])
     assert f'href="{skip}"' in question
     assert client.post(skip, {"reason": "too old"}).status_code == 302
     assert client.post(activate(kept)).url == kept.get_absolute_url()

@@ -85,7 +85,7 @@ def test_slow_pages_hold_up_no_events_and_a_third_slow_search_is_refused(server,
             assert b"\r\nRetry-After: 5\r\n" in refused
             assert b"Two of your searches are still running" in refused
         answers.append(get(FURTHER, other, 1))
-        answers.append(get("/lanes/", one, 1))  # now all four places are taken
+        answers.append(get("/queues/", one, 1))  # now all four places are taken
         body = as_bytes(make_event())
         with server.connect() as connection:
             connection.sendall(head(door, Content_Length=str(len(body))) + body)

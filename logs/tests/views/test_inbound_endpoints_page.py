@@ -11,7 +11,7 @@ from logs.models import AuditAction, AuditEntry, Door, UnmatchedCount
 from ..events import OTHER_COMPANY, as_bytes, make_door, make_event, post
 from ..factories import COMPANY, make_company
 
-ADDRESS = "/doors/"
+ADDRESS = "/inbound-endpoints/"
 pytestmark = pytest.mark.django_db
 
 
@@ -56,7 +56,7 @@ def test_the_page_with_the_url_is_kept_by_no_cache(client, administrator):
 
 def test_making_and_revoking_are_on_record(client, administrator):
     client.post(ADDRESS, {"name": "Cotalker"})
-    client.post(f"{ADDRESS}{Door.objects.get().pk}/revocation/")
+    client.post(f"{ADDRESS}{Door.objects.get().pk}/revoke/")
     entries = AuditEntry.objects.order_by("id").values_list("action", "about", "actor", "detail")
     assert list(entries) == [
         (AuditAction.DOOR_MADE, COMPANY, administrator.pk, "Cotalker"),
@@ -66,17 +66,17 @@ def test_making_and_revoking_are_on_record(client, administrator):
 
 def test_a_revoked_door_takes_nothing_and_says_since_when(client, administrator):
     address = make_door()
-    answer = client.post(f"{ADDRESS}{Door.objects.get().pk}/revocation/", follow=True)
+    answer = client.post(f"{ADDRESS}{Door.objects.get().pk}/revoke/", follow=True)
     assert "The door “Cotalker” is closed." in answer.content.decode()
     assert "Revoked" in page(client)
-    assert "/revocation/" not in page(client)
+    assert "/revoke/" not in page(client)
     assert post(client, address, as_bytes(make_event())).status_code == 404
 
 
 def test_revoking_twice_is_done_once(client, administrator):
     make_door()
     for _time in range(2):
-        answer = client.post(f"{ADDRESS}{Door.objects.get().pk}/revocation/", follow=True)
+        answer = client.post(f"{ADDRESS}{Door.objects.get().pk}/revoke/", follow=True)
     assert "was revoked already" in answer.content.decode()
     assert AuditEntry.objects.filter(action=AuditAction.DOOR_REVOKED).count() == 1
 
@@ -103,7 +103,7 @@ def test_of_several_companies_one_is_chosen_and_only_ones_own(client, administra
 def test_doors_of_others_are_neither_seen_nor_revoked(client, administrator):
     make_door(make_company(OTHER_COMPANY, "Other"), name="Theirs")
     assert "Theirs" not in page(client)
-    assert client.post(f"{ADDRESS}{Door.objects.get().pk}/revocation/").status_code == 404
+    assert client.post(f"{ADDRESS}{Door.objects.get().pk}/revoke/").status_code == 404
     assert not Door.objects.get().is_revoked
 
 
@@ -122,9 +122,9 @@ def test_who_may_only_look_cannot_make_one(client, django_user_model):
     make_door()
     client.force_login(user)
     assert "door-form" not in page(client)
-    assert "/revocation/" not in page(client)
+    assert "/revoke/" not in page(client)
     assert client.post(ADDRESS, {"name": "A"}).status_code == 403
-    assert client.post(f"{ADDRESS}{Door.objects.get().pk}/revocation/").status_code == 403
+    assert client.post(f"{ADDRESS}{Door.objects.get().pk}/revoke/").status_code == 403
 
 
 def test_a_name_is_shown_as_text(client, administrator):

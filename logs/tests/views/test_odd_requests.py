@@ -135,7 +135,7 @@ HTMX_FROM_NOWHERE = {"Hx-Request": "true", "Hx-Current-Url": "http://["}
     [
         ("/logs/histogram/", Odd("GET", "range=99d", {"Hx-Request": "true"}), 422),
         ("/imports/{waiting}/", Odd("GET", "after=x", {"Hx-Request": "true"}), 422),
-        ("/views/", Odd("GET"), 200),
+        ("/saved-views/", Odd("GET"), 200),
         ("/logs/{log}/retry/", Odd("POST", headers=HTMX_FROM_NOWHERE | {"Hx-Target": "log-status"}), 200),
         ("/preferences/", Odd("GET", headers={"Host": "[", "Hx-Request": "true"}), 400),
         ("/preferences/", Odd("POST", content_type=f"{FORM}; charset=utf-16", body=b"zone=x"), 400),

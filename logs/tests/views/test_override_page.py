@@ -39,7 +39,7 @@ def administrator(client, member):
 
 
 def address(log) -> str:
-    return reverse("logs:variant_create", args=[log.pk])
+    return reverse("logs:override_create", args=[log.pk])
 
 
 def post(client, log, step="send", **fields):
@@ -73,7 +73,7 @@ def test_the_page_of_a_log_leads_to_it_and_shows_what_came_of_it(client, adminis
     assert page.count("To another URL") == page.count("Edited payload") == 1
     assert f"{other.url}?token=••••••••" in page
     assert "token=abc" not in page
-    detail = shown(client.get(reverse("logs:variant_detail", args=[log.pk, 4])))
+    detail = shown(client.get(reverse("logs:override_detail", args=[log.pk, 4])))
     assert "/data/name" in detail
     assert "Fan" in detail
     assert "Nothing of it reached the subscription" in detail
@@ -91,7 +91,7 @@ def test_the_response_and_the_facts_of_a_log_are_not_those_of_another_url(client
     page = shown(client.get(reverse("logs:webhook_log_response", args=[log.pk])))
     assert "connect ETIMEDOUT" in page.partition('id="response-part"')[2]
     assert "elsewhere" not in page.partition('id="response-part"')[2]
-    assert "elsewhere" in shown(client.get(reverse("logs:variant_detail", args=[log.pk, 4])))
+    assert "elsewhere" in shown(client.get(reverse("logs:override_detail", args=[log.pk, 4])))
 
 
 def test_an_edited_payload_that_was_received_is_told_in_the_sentence(client, administrator, receiver, deliver):
@@ -207,7 +207,7 @@ def test_a_changed_masked_value_is_told_as_such_and_an_unchanged_one_not(client,
     page = shown(post(client, secretive, "preview", event=edited(secretive, name="Fan")))
     assert "changed, masked" not in page
     post(client, secretive, event=edited(secretive, password="pbkdf2$typed"))
-    detail = shown(client.get(reverse("logs:variant_detail", args=[secretive.pk, 4])))
+    detail = shown(client.get(reverse("logs:override_detail", args=[secretive.pk, 4])))
     assert ("/data/password" in detail, "pbkdf2$" in detail) == (True, False)
 
 
@@ -250,7 +250,7 @@ def test_who_may_not_see_payloads_sees_none_of_a_variant(client, administrator, 
     viewer.groups.clear()
     viewer.user_permissions.add(Permission.objects.get(codename="view_webhooklog"))
     client.force_login(viewer)
-    page = shown(client.get(reverse("logs:variant_detail", args=[log.pk, 4])))
+    page = shown(client.get(reverse("logs:override_detail", args=[log.pk, 4])))
     assert "You may not see payloads." in page
     assert "Fan" not in page
 

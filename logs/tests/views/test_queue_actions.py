@@ -54,13 +54,13 @@ def deactivate(lane) -> None:
 
 def test_of_many_who_release_a_lane_one_wins(lane, click):
     lane.hold(by=None)
-    assert at_once([click("lane_release", lane.pk)] * CLICKS) == [302] * CLICKS
+    assert at_once([click("queue_resume", lane.pk)] * CLICKS) == [302] * CLICKS
     assert record() == [("held", ""), ("released", "")]
     assert version(lane) == 2
 
 
 def test_hold_and_release_in_any_order_leave_a_record_that_fits(lane, click):
-    at_once([click("lane_hold", lane.pk), click("lane_release", lane.pk)] * 4)
+    at_once([click("queue_pause", lane.pk), click("queue_resume", lane.pk)] * 4)
     actions = [action for action, _detail in record()]
     assert actions == [("held", "released")[number % 2] for number in range(len(actions))]
     assert (Subscription.objects.get().held_at is not None) == (actions[-1] == "held")
@@ -103,7 +103,7 @@ def test_of_many_who_re_deliver_one_round_is_made(lane, click, receiver, deliver
 def test_of_many_who_have_sent_what_waits_one_wins(lane, click, receiver, deliver):
     logs = [make_waiting_log(lane, number) for number in range(3)]
     deactivate(lane)
-    at_once([click("waiting_send", lane.pk)] * CLICKS)
+    at_once([click("queue_send_waiting", lane.pk)] * CLICKS)
     assert record() == [("sent_waiting", "")]
     deliver()
     assert receiver.ids == [log.pk for log in logs]
@@ -113,7 +113,7 @@ def test_of_many_who_skip_what_waits_one_wins_and_counts_all(lane, click):
     for number in range(5):
         make_waiting_log(lane, number)
     deactivate(lane)
-    at_once([click("waiting_skip", lane.pk, reason="too late")] * CLICKS)
+    at_once([click("queue_skip_waiting", lane.pk, reason="too late")] * CLICKS)
     assert record() == [("skipped_waiting", "5: too late")]
     assert WebhookLog.objects.due().count() == 0
 
@@ -121,7 +121,7 @@ def test_of_many_who_skip_what_waits_one_wins_and_counts_all(lane, click):
 def test_of_send_and_skip_every_event_is_either_sent_or_skipped(lane, click, receiver, deliver):
     logs = [make_waiting_log(lane, number) for number in range(5)]
     deactivate(lane)
-    at_once([click("waiting_send", lane.pk), click("waiting_skip", lane.pk, reason="too late")])
+    at_once([click("queue_send_waiting", lane.pk), click("queue_skip_waiting", lane.pk, reason="too late")])
     deliver()
     assert WebhookLog.objects.due().count() == 0
     states = [stored(log)[0] for log in logs]
@@ -133,7 +133,7 @@ def test_skipping_each_while_all_are_skipped_ends_without_a_circle(lane, click):
     logs = [make_waiting_log(lane, number) for number in range(4)]
     deactivate(lane)
     clicks = [click("log_skip", log.pk, reason="alone") for log in reversed(logs)]
-    answers = at_once([*clicks, click("waiting_skip", lane.pk, reason="together")])
+    answers = at_once([*clicks, click("queue_skip_waiting", lane.pk, reason="together")])
     assert answers == [302] * 5
     assert {stored(log)[:2] for log in logs} == {(State.SKIPPED, None)}
     alone = record().count(("skipped", "alone"))

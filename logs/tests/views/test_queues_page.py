@@ -37,7 +37,7 @@ def post(client, name, pk, **data):
 
 def click(client, name, lane) -> str:
     """A button of the region, by htmx, which follows where the answer leads: what the region is then."""
-    region = reverse("logs:lane_detail", args=[lane.pk])
+    region = reverse("logs:queue_detail", args=[lane.pk])
     answer = client.post(reverse(f"logs:{name}", args=[lane.pk]), {"next": region}, headers=HTMX, follow=True)
     return " ".join(answer.content.decode().split())
 
@@ -61,7 +61,7 @@ def held_by(lane, log) -> WebhookLog:
 def test_an_empty_lane_says_so_and_does_not_ask_for_itself(client, operator, lane):
     page = page_of(client, lane)
     assert "No events are waiting." in page
-    assert f'hx-get="{reverse("logs:lane_detail", args=[lane.pk])}"' not in page
+    assert f'hx-get="{reverse("logs:queue_detail", args=[lane.pk])}"' not in page
 
 
 def test_it_shows_its_head_the_try_and_what_waits_behind_it(client, operator, lane):
@@ -73,14 +73,14 @@ def test_it_shows_its_head_the_try_and_what_waits_behind_it(client, operator, la
     assert "try 2 of 3" in page
     assert "6 more waiting" in page
     assert page.index(head.get_absolute_url()) < page.index("6 more waiting")
-    assert f'hx-get="{reverse("logs:lane_detail", args=[lane.pk])}" hx-trigger="every 5s"' in page
+    assert f'hx-get="{reverse("logs:queue_detail", args=[lane.pk])}" hx-trigger="every 5s"' in page
 
 
 def test_hold_and_release_say_who_did_it_and_are_on_record(client, operator, lane):
     make_waiting_log(lane)
-    held = click(client, "lane_hold", lane)
+    held = click(client, "queue_pause", lane)
     assert "Paused" in held and f"{operator} put it on hold" in held
-    released = click(client, "lane_release", lane)
+    released = click(client, "queue_resume", lane)
     assert "Paused" not in released
     record = AuditEntry.objects.filter(about=lane.pk, actor=operator).order_by("id")
     assert [entry.action for entry in record] == [AuditAction.HELD, AuditAction.RELEASED]
@@ -88,30 +88,32 @@ def test_hold_and_release_say_who_did_it_and_are_on_record(client, operator, lan
 
 def test_the_rest_of_the_page_follows_the_lane(client, operator, lane):
     make_waiting_log(lane)
-    held = click(client, "lane_hold", lane)
+    held = click(client, "queue_pause", lane)
     assert '<div id="lane-notice" hx-swap-oob="true">' in held and "The queue is paused." in held
     assert '<span id="subscription-state" hx-swap-oob="true"> <span class="badge" data-state="failed">' in held
-    released = click(client, "lane_release", lane)
+    released = click(client, "queue_resume", lane)
     assert '<div id="lane-notice" hidden hx-swap-oob="true"> </div>' in released
     assert '<span id="subscription-state" hx-swap-oob="true"> <span class="badge" data-state="flowing">' in released
 
 
 def test_only_a_click_replaces_what_the_last_one_had_to_say(client, operator, lane):
     make_waiting_log(lane)
-    assert 'id="messages"' in click(client, "lane_hold", lane)
-    assert 'id="messages"' not in client.get(reverse("logs:lane_detail", args=[lane.pk]), headers=HTMX).content.decode()
+    assert 'id="messages"' in click(client, "queue_pause", lane)
+    assert (
+        'id="messages"' not in client.get(reverse("logs:queue_detail", args=[lane.pk]), headers=HTMX).content.decode()
+    )
 
 
 def test_a_second_hold_changes_nothing_and_says_so(client, operator, lane):
-    post(client, "lane_hold", lane.pk)
-    assert "on hold already" in click(client, "lane_hold", lane)
+    post(client, "queue_pause", lane.pk)
+    assert "on hold already" in click(client, "queue_pause", lane)
     assert AuditEntry.objects.filter(action=AuditAction.HELD).count() == 1
 
 
 def test_without_htmx_the_buttons_lead_back_to_the_subscription(client, operator, lane):
-    for name in ("lane_hold", "lane_release"):
+    for name in ("queue_pause", "queue_resume"):
         assert post(client, name, lane.pk).url == lane.get_absolute_url()
-    assert client.get(reverse("logs:lane_detail", args=[lane.pk])).url == lane.get_absolute_url()
+    assert client.get(reverse("logs:queue_detail", args=[lane.pk])).url == lane.get_absolute_url()
 
 
 @pytest.mark.django_db(transaction=True)
@@ -119,7 +121,7 @@ def test_of_twenty_clicks_on_hold_one_wins(client, operator, lane):
     def click(_number) -> None:
         browser = Client()
         browser.force_login(operator)
-        post(browser, "lane_hold", lane.pk)
+        post(browser, "queue_pause", lane.pk)
         connections.close_all()
 
     with ThreadPoolExecutor(8) as pool:
@@ -140,7 +142,7 @@ def test_a_lane_that_holds_because_of_an_event_names_it_and_offers_what_can_be_d
 
 def test_retry_now_makes_the_head_due_at_once(client, operator, lane):
     log = between_tries(make_waiting_log(lane))
-    assert post(client, "log_retry", log.pk, next="/lanes/").url == "/lanes/"
+    assert post(client, "log_retry", log.pk, next="/queues/").url == "/queues/"
     before = log.next_attempt_at
     log.refresh_from_db()
     assert log.next_attempt_at >= before and log.trigger == "auto"
@@ -200,11 +202,11 @@ def test_what_waits_for_an_inactive_subscription_is_sent_or_skipped_by_decision(
     lane.refresh_from_db()
     page = page_of(client, lane)
     assert "kept until somebody decides" in page and "Send waiting events (3)" in page
-    assert "3 that waited" in client.get(reverse("logs:waiting_skip", args=[lane.pk])).content.decode()
-    post(client, "waiting_send", lane.pk)
+    assert "3 that waited" in client.get(reverse("logs:queue_skip_waiting", args=[lane.pk])).content.decode()
+    post(client, "queue_send_waiting", lane.pk)
     lane.refresh_from_db()
     assert lane.is_draining
-    assert post(client, "waiting_skip", lane.pk, reason="too late").status_code == 302
+    assert post(client, "queue_skip_waiting", lane.pk, reason="too late").status_code == 302
     assert set(WebhookLog.objects.values_list("state", "next_attempt_at")) == {(State.SKIPPED, None)}
     entry = AuditEntry.objects.get(action=AuditAction.SKIPPED_WAITING)
     assert (entry.actor, entry.detail) == (operator, "3: too late")
@@ -212,13 +214,15 @@ def test_what_waits_for_an_inactive_subscription_is_sent_or_skipped_by_decision(
 
 def test_what_waits_for_an_active_subscription_cannot_be_skipped_as_a_whole(client, operator, lane):
     log = make_waiting_log(lane)
-    assert "The subscription is active" in client.get(reverse("logs:waiting_skip", args=[lane.pk])).content.decode()
-    post(client, "waiting_skip", lane.pk, reason="a slip")
+    assert (
+        "The subscription is active" in client.get(reverse("logs:queue_skip_waiting", args=[lane.pk])).content.decode()
+    )
+    post(client, "queue_skip_waiting", lane.pk, reason="a slip")
     log.refresh_from_db()
     assert log.is_due
 
 
-@pytest.mark.parametrize("name", ["lane_hold", "lane_release", "waiting_send", "waiting_skip"])
+@pytest.mark.parametrize("name", ["queue_pause", "queue_resume", "queue_send_waiting", "queue_skip_waiting"])
 def test_a_viewer_changes_no_lane(client, member, lane, name):
     client.force_login(member("Viewer"))
     assert post(client, name, lane.pk, reason="x").status_code == 403
@@ -226,10 +230,10 @@ def test_a_viewer_changes_no_lane(client, member, lane, name):
     assert AuditEntry.objects.count() == 0
 
 
-@pytest.mark.parametrize("name", ["lane_hold", "log_skip", "log_retry"])
+@pytest.mark.parametrize("name", ["queue_pause", "log_skip", "log_retry"])
 def test_what_belongs_to_another_company_is_not_there(client, operator, name):
     foreign = make_subscription(company=make_company("625be93a286ef83c1c0e0000", "Other"))
-    pk = foreign.pk if name == "lane_hold" else make_waiting_log(foreign).pk
+    pk = foreign.pk if name == "queue_pause" else make_waiting_log(foreign).pk
     assert post(client, name, pk, reason="x").status_code == 404
     assert AuditEntry.objects.count() == 0
 
@@ -287,7 +291,7 @@ def test_what_waits_is_sent_by_htmx_only_after_a_question(client, operator, lane
     make_waiting_log(lane)
     type(lane).objects.update(is_active=False)
     page = page_of(client, lane)
-    form = page[page.index(f'hx-post="{reverse("logs:waiting_send", args=[lane.pk])}"') :].partition(">")[0]
+    form = page[page.index(f'hx-post="{reverse("logs:queue_send_waiting", args=[lane.pk])}"') :].partition(">")[0]
     assert "hx-confirm=" in form and "data-confirm=" not in form
 
 
@@ -316,4 +320,4 @@ def test_the_lane_needs_few_queries_however_much_waits(client, operator, lane, d
     for number in range(8):
         make_waiting_log(lane, number)
     with django_assert_max_num_queries(12):
-        client.get(reverse("logs:lane_detail", args=[lane.pk]), headers=HTMX)
+        client.get(reverse("logs:queue_detail", args=[lane.pk]), headers=HTMX)

@@ -53,7 +53,7 @@ def text_of(response) -> str:
 
 
 def revoke(client, hand_off: HandOff, **options):
-    return client.post(f"/hand-offs/{hand_off.pk}/revocation/", **options)
+    return client.post(f"/share-links/{hand_off.pk}/revoke/", **options)
 
 
 class TestMaking:
@@ -152,7 +152,7 @@ class TestList:
             words = [re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", item)) for item in items]
             states = [re.search("Open|Revoked|Expired|Suspended", text)[0] for text in words]
             assert states == ["Open", "Open", "Revoked", "Expired"]
-            assert ["/revocation/" in item for item in items] == [True, True, False, False]
+            assert ["/revoke/" in item for item in items] == [True, True, False, False]
             assert "2 views" in words[0]
             assert "Not viewed yet" in words[1]
 
@@ -210,7 +210,7 @@ class TestEnd:
 
     def test_it_is_revoked_by_a_post_alone(self, client, operator, log):
         path = make_link(log, operator)
-        assert client.get(f"/hand-offs/{HandOff.objects.get().pk}/revocation/").status_code == 405
+        assert client.get(f"/share-links/{HandOff.objects.get().pk}/revoke/").status_code == 405
         assert answer_to_stranger(path) == 200
 
     def test_it_expires_by_itself(self, operator, log):

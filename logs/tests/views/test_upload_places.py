@@ -18,7 +18,7 @@ from ..factories import make_subscription
 
 pytestmark = pytest.mark.django_db
 
-IMPORTS, RUNS = reverse("logs:import_list"), reverse("logs:run_create")
+IMPORTS, RUNS = reverse("logs:import_list"), reverse("logs:bulk_redelivery_create")
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_nobody_sends_a_file_where_none_is_expected(client, member, kept):
     for address in [IMPORTS, RUNS]:
         assert client.post(address, {"file": a_file()}).url.startswith(reverse("login")), address
     client.force_login(member("Administrator"))
-    for name in ("lane_hold", "subscription_edit", "test_event_create"):
+    for name in ("queue_pause", "subscription_edit", "test_event_create"):
         assert client.post(reverse(f"logs:{name}", args=[subscription.pk]), {"file": a_file()}).status_code == 400, name
     client.force_login(member("Viewer"))
     for address in [IMPORTS, RUNS]:

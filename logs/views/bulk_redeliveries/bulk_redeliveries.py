@@ -24,7 +24,7 @@ _LIVE = {"run-live": "bulk_redeliveries/_live.html", "run-parts": "bulk_redelive
 
 @require_safe
 @permission_required("logs.view_webhooklog", raise_exception=True)
-def run_list(request: HttpRequest) -> HttpResponse:
+def bulk_redelivery_list(request: HttpRequest) -> HttpResponse:
     place = BulkListForm(request.GET)
     context: dict[str, Any] = {"place": place}
     if place.is_valid():
@@ -52,24 +52,26 @@ def _list_context(request: HttpRequest, before: int | None) -> dict[str, Any]:
 
 @require_safe
 @permission_required("logs.view_webhooklog", raise_exception=True)
-def run_detail(request: HttpRequest, pk: int) -> HttpResponse:
+def bulk_redelivery_detail(request: HttpRequest, pk: int) -> HttpResponse:
     """It asks for itself while something happens without the person."""
-    run = visible_run(request, pk)
+    run = visible_bulk_redelivery(request, pk)
     if run.state == BulkRedeliveryState.PLANNING:
-        return run_answer(request, run, "bulk_redeliveries/_plan_progress.html", planning_context(run))
+        return bulk_redelivery_answer(request, run, "bulk_redeliveries/_plan_progress.html", planning_context(run))
     if run.problem:
-        return run_answer(request, run, "bulk_redeliveries/_plan_problem.html", {"run": run})
+        return bulk_redelivery_answer(request, run, "bulk_redeliveries/_plan_problem.html", {"run": run})
     if run.is_plan:
-        return run_answer(request, run, "bulk_redeliveries/_plan.html", plan_context(run, BulkChoicesForm(run=run)))
+        return bulk_redelivery_answer(
+            request, run, "bulk_redeliveries/_plan.html", plan_context(run, BulkChoicesForm(run=run))
+        )
     region = _LIVE.get(target_id(request), "")
     if region == _LIVE["run-live"] and request.GET.get("told") != run.state:
         region = "bulk_redeliveries/_state_changed.html"
-    return run_answer(
+    return bulk_redelivery_answer(
         request, run, "bulk_redeliveries/_detail.html", bulk_context(run, shows_all="all" in request.GET), region=region
     )
 
 
-def run_answer(
+def bulk_redelivery_answer(
     request: HttpRequest, run: Run, partial: str, context: dict[str, Any], status: int = 200, region: str = ""
 ) -> HttpResponse:
     """`partial`: what the page consists of; `region`: what htmx gets where that is less."""
@@ -77,7 +79,7 @@ def run_answer(
     return render_region(request, "bulk_redeliveries/detail.html", region or partial, context, status)
 
 
-def visible_run(request: HttpRequest, pk: int) -> Run:
+def visible_bulk_redelivery(request: HttpRequest, pk: int) -> Run:
     """The run, or 404 where there is none or the person may not see it."""
     visible = Run.objects.visible_to(request.user).select_related("planned_by", "started_by", "responsible", "parent")
     return get_object_or_404(visible, pk=pk)

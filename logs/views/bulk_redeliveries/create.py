@@ -16,7 +16,7 @@ from ...redelivery.drafts import request_draft
 
 @require_safe
 @permission_required("logs.redeliver_webhooklog", raise_exception=True)
-def run_new(request: HttpRequest) -> HttpResponse:
+def bulk_redelivery_new(request: HttpRequest) -> HttpResponse:
     """Where ids are pasted, or uploaded in a file."""
     return render(request, "bulk_redeliveries/new.html", {"form": SelectionForm(user=request.user)})
 
@@ -24,7 +24,7 @@ def run_new(request: HttpRequest) -> HttpResponse:
 @takes_files("logs.redeliver_webhooklog", lambda: MAX_FILE_BYTES)
 @require_POST
 @permission_required("logs.redeliver_webhooklog", raise_exception=True)
-def run_create(request: HttpRequest) -> HttpResponse:
+def bulk_redelivery_create(request: HttpRequest) -> HttpResponse:
     """Make a plan of the logs that were selected, and show it. Nothing is sent by it."""
     form = SelectionForm(request.POST, request.FILES, user=request.user)
     if form.is_valid():

@@ -18,7 +18,7 @@ from ...models import Run, SkipReason, Subscription
 from ...redelivery.progress import ItemCounts, progress_of
 from ...redelivery.results import ResultsFilterForm, results_csv, results_page
 from ..helpers import render_region, target_id
-from .bulk_redeliveries import visible_run
+from .bulk_redeliveries import visible_bulk_redelivery
 
 
 @dataclass(frozen=True)
@@ -80,9 +80,9 @@ def _narrowed(run: Run, search: ResultsFilterForm) -> list[NarrowedTo]:
 
 @require_safe
 @permission_required("logs.view_webhooklog", raise_exception=True)
-def run_ledger(request: HttpRequest, pk: int) -> HttpResponse:
+def bulk_redelivery_results(request: HttpRequest, pk: int) -> HttpResponse:
     """Of a plan, too: there it lists what would be sent and what is left out."""
-    run = visible_run(request, pk)
+    run = visible_bulk_redelivery(request, pk)
     search = ResultsFilterForm(request.GET)
     context: dict[str, Any] = {"run": run, "search": search}
     if search.is_valid():
@@ -96,8 +96,8 @@ def run_ledger(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_safe
 @permission_required("logs.view_webhooklog", raise_exception=True)
-def run_csv(request: HttpRequest, pk: int) -> StreamingHttpResponse:
-    run = visible_run(request, pk)
+def bulk_redelivery_csv(request: HttpRequest, pk: int) -> StreamingHttpResponse:
+    run = visible_bulk_redelivery(request, pk)
     response = StreamingHttpResponse(results_csv(run), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = content_disposition_header(True, f"redelivery-{run.pk}.csv") or ""
     response["Cache-Control"] = "no-store"

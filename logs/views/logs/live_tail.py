@@ -40,7 +40,7 @@ def webhook_log_tail(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @permission_required("logs.view_webhooklog", raise_exception=True)
-def live_tail_switch(request: HttpRequest) -> HttpResponse:
+def live_tail_toggle(request: HttpRequest) -> HttpResponse:
     """On or off, for this browser, until it is switched again."""
     is_on = request.POST.get("is_on") == "on"
     try:

@@ -53,7 +53,7 @@ EDIT, PREVIEW, CHANGE, SEND = "edit", "preview", "change", "send"
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 @permission_required(["logs.view_webhooklog", "logs.redeliver_webhooklog"], raise_exception=True)
-def variant_create(request: HttpRequest, pk: str) -> HttpResponse:
+def override_create(request: HttpRequest, pk: str) -> HttpResponse:
     """Asks what is to be different, then shows what would be sent, and sends it once that is confirmed. `step`: which of these.
 
     Nothing is kept between the steps but what the person's page holds.
@@ -125,7 +125,7 @@ def _send(request: HttpRequest, log: WebhookLog, form: RedeliveryOverrideForm) -
 
 @require_safe
 @permission_required("logs.view_webhooklog", raise_exception=True)
-def variant_detail(request: HttpRequest, pk: str, number: int) -> HttpResponse:
+def override_detail(request: HttpRequest, pk: str, number: int) -> HttpResponse:
     """What one try sent instead, where it went, and what came of it."""
     log = visible_log(request, pk)
     variant = get_object_or_404(log.variants.select_related("made_by"), number=number)

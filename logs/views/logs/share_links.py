@@ -23,7 +23,7 @@ MAY_SHARE = ["logs.view_webhooklog", "logs.share_webhooklog"]
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 @permission_required(MAY_SHARE, raise_exception=True)
-def hand_off_list(request: HttpRequest, pk: str) -> HttpResponse:
+def share_link_list(request: HttpRequest, pk: str) -> HttpResponse:
     """The links to a log with the form of a new one, and where the form is posted to."""
     log = visible_log(request, pk)
     form = ShareLinkForm(request.POST if request.method == "POST" else None, user=request.user)
@@ -38,12 +38,12 @@ def hand_off_list(request: HttpRequest, pk: str) -> HttpResponse:
     token = HandOff.make(log, by=request.user, **form.cleaned_data)
     url = request.build_absolute_uri(reverse("logs:shared_log", args=[token]))
     request.session[_once(log)] = encrypt_secret(url, settings.FIELD_ENCRYPTION_KEYS)
-    return redirect("logs:hand_off_list", log.pk)
+    return redirect("logs:share_link_list", log.pk)
 
 
 @require_POST
 @permission_required(MAY_SHARE, raise_exception=True)
-def hand_off_revoke(request: HttpRequest, pk: int) -> HttpResponse:
+def share_link_revoke(request: HttpRequest, pk: int) -> HttpResponse:
     hand_off = get_object_or_404(HandOff.objects.visible_to(request.user), pk=pk)
     if hand_off.revoke(by=request.user):
         messages.success(request, _("The link is revoked. It no longer shows anything."))

@@ -51,7 +51,7 @@ def subscription_delivery(request: HttpRequest, pk: str) -> HttpResponse:
 
 @require_safe
 @permission_required("logs.view_subscription", raise_exception=True)
-def subscription_verdict(request: HttpRequest, pk: str) -> HttpResponse:
+def subscription_url_check(request: HttpRequest, pk: str) -> HttpResponse:
     """What the guard says of its URL, with the name looked up: that takes a moment, so the page asks for it afterwards."""
     subscription = visible_subscription(request, pk)
     verdict = check_destination(subscription.url) if subscription.url else None
