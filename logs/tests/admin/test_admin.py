@@ -259,7 +259,7 @@ def test_re_delivery_asks_first_and_then_queues_each_failed_log_once(client, sta
     assert not WebhookLog.objects.filter(next_attempt_at__isnull=False).exists()
 
     told = texts(confirm(client, asked, failed, received))
-    assert told == ["1 log is queued.", "1 log is left out: It was delivered."]
+    assert told == ["1 log is queued.", "1 log is excluded: It was delivered."]
     assert [log.pk for log in WebhookLog.objects.filter(next_attempt_at__isnull=False)] == [failed.pk]
     assert list(AuditEntry.objects.values_list("actor", "action", "about")) == [(user.pk, "redelivered", failed.pk)]
 
@@ -281,7 +281,7 @@ def test_a_double_click_queues_once_even_when_the_first_was_tried_in_between(adm
     confirm(admin_client, asked, log)
     WebhookLog.objects.update(next_attempt_at=None, state="failed", retry=log.retry + 1)
     told = texts(confirm(admin_client, asked, log))
-    assert told[-1] == "1 log is left out: It is already queued, or another attempt was made in the meantime."
+    assert told[-1] == "1 log is excluded: It is already queued, or another attempt was made in the meantime."
     assert AuditEntry.objects.count() == 1
 
 
@@ -297,7 +297,7 @@ def test_what_was_not_on_the_page_that_asked_is_not_sent(admin_client):
     make_subscription()
     seen, unseen = make_log(1), make_log(2)
     told = texts(confirm(admin_client, ask(admin_client, seen), seen, unseen))
-    assert told == ["1 log is queued.", "1 log is left out: It was not on the confirmation page."]
+    assert told == ["1 log is queued.", "1 log is excluded: It was not on the confirmation page."]
 
 
 def test_more_than_100_logs_become_a_plan(admin_client):
@@ -457,7 +457,7 @@ def test_code_and_company_stay_as_they_were_saved(client, staff):
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("http://169.254.169.254/", "credentials; it is never allowed."),
+        ("http://169.254.169.254/", "which exposes credentials. It is never allowed."),
         ("http://10.0.0.1/", "10.0.0.1 is not a public address"),
         ("ftp://server.example/", "This is not an http or https URL."),
         ("https://a b.example/", "This is not an http or https URL."),
@@ -477,7 +477,7 @@ def test_a_name_that_leads_inside_is_refused_as_on_the_page(settings, client, st
     staff("Administrator")
     subscription = make_subscription()
     answer = client.post(change_page(subscription), form_of(subscription, url="http://localhost:9/"))
-    assert "It would be refused:" in answer.content.decode()
+    assert "Deliveries to this URL would be blocked:" in answer.content.decode()
     assert Subscription.objects.get().url == subscription.url
 
 
@@ -512,7 +512,7 @@ def test_a_new_subscription_has_a_secret_and_is_on_record(client, staff):
         ("created", stored.pk),
         ("secret", stored.pk),
     ]
-    assert "A signing secret was made." in page
+    assert "A signing secret was created." in page
     validate_secret(stored.secret)
     assert stored.secret not in page
 

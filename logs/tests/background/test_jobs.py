@@ -173,7 +173,7 @@ def test_an_import_is_cancelled_by_the_button_of_its_page_and_keeps_what_is_stor
     assert WebhookLog.objects.get(pk=log_document(CHANGED)["_id"]).response == "stored before"
     assert not ImportChunk.objects.exists()
     assert "This import was cancelled." in page
-    assert "What was read before is stored, and stays." in page
+    assert "Documents read before the cancellation are kept." in page
 
 
 def test_a_plan_stops_with_its_worker_and_is_made_by_the_next_one_while_imports_wait(

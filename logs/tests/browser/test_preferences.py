@@ -17,7 +17,7 @@ def page(open_page, administrator) -> Page:
 
 def save(page: Page) -> None:
     page.get_by_role("button", name="Save", exact=True).click()
-    expect(page.locator("#messages")).to_contain_text("kept in this browser")
+    expect(page.locator("#messages")).to_contain_text("saved in this browser")
 
 
 def choose(page: Page, group: str, choice: str) -> None:

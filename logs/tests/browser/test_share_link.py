@@ -17,7 +17,7 @@ def test_a_link_is_made_copied_looked_at_and_revoked(page, open_page, complaints
     page.get_by_role("link", name="Share…").press("Enter")
     page.get_by_label("1 day").check()
     page.get_by_label("Note for the receiver’s team").fill("Your load balancer answers nothing.")
-    page.get_by_label("Show the payload").check()
+    page.get_by_label("Include the payload").check()
     page.get_by_role("button", name="Create link").press("Enter")
     page.get_by_role("button", name="Copy the link").press("Enter")
     expect(page.locator("#announcer")).to_have_text("Copied")
@@ -46,7 +46,7 @@ def test_a_link_is_made_copied_looked_at_and_revoked(page, open_page, complaints
 def test_it_works_without_javascript(open_page, administrator, complaints):
     make_subscription()
     page = open_page(administrator, java_script_enabled=False)
-    page.goto(f"{make_log().get_absolute_url()}hand-offs/")
+    page.goto(f"{make_log().get_absolute_url()}share-links/")
     page.get_by_role("button", name="Create link").click()
     link = page.locator(".notice .mono").inner_text()
     theirs = open_page(java_script_enabled=False)

@@ -112,7 +112,7 @@ class TestWhatItSays:
         stopped_lane("Legacy", 2)
         make_lane("Users")
         answer = lead(look(client))
-        assert answer.startswith("2 queues are blocked. 5 events wait there. The oldest has waited since ")
+        assert answer.startswith("2 queues are blocked. 5 events are waiting there. The oldest has been waiting since ")
         assert answer.endswith("1 inactive subscription has kept events to send or skip. 1 lane flows.")
 
     def test_where_nothing_is_blocked_it_says_so(self, client, operator):
@@ -129,15 +129,15 @@ class TestWhatItSays:
         make_lane("Ours")
         page = look(client)
         assert lead(page) == "No queue is blocked. 1 lane flows."
-        assert "1 more subscription is delivered by Cotalker" in page and "Theirs" not in page
+        assert "Cotalker delivers 1 more subscription" in page and "Theirs" not in page
 
     def test_a_lane_between_tries_shows_the_head_the_countdown_and_the_next_four(self, client, operator):
         lane = retrying_lane("Incidents", behind=6)
         shown = panel(look(client), lane)
         head = lane.waiting().first()
-        assert re.search(r"<h3 data-countdown>\s*Its head is tried again <time [^>]*>in 2\d s</time>", shown)
+        assert re.search(r"<h3 data-countdown>\s*Next attempt <time [^>]*>in 2\d s</time>", shown)
         assert f'href="{head.get_absolute_url()}"' in shown
-        assert "try 2 of 3" in text(shown) and "Error at the receiver (5xx)" in shown
+        assert "attempt 2 of 3" in text(shown) and "Error at the receiver (5xx)" in shown
         assert "6 more waiting" in shown
         assert re.findall(r"No\. \d of Incidents", shown) == [f"No. {number} of Incidents" for number in range(1, 5)]
         assert f"?subscription={lane.pk}&amp;state=pending" in shown
@@ -151,21 +151,21 @@ class TestWhatItSays:
         lane, log = exhausted_lane("Elements", behind=1)
         shown = panel(look(client), lane)
         assert "First event failed after its last attempt" in shown and "attempted 3 times" in shown
-        assert "re-deliver it, skip it, or release the lane" in shown
+        assert "Redeliver it, skip it, or resume without it" in shown
         assert "1 more waiting" in shown and log.get_absolute_url() in shown
 
     def test_a_lane_that_somebody_holds_names_the_person_and_does_not_count_down(self, client, operator):
         lane = retrying_lane("Incidents")
         lane.hold(by=operator)
         shown = panel(look(client), lane)
-        assert f"{operator} put it on hold" in shown
+        assert f"{operator} paused this queue" in shown
         assert "First event is waiting" in shown and "data-countdown" not in shown
 
     def test_a_lane_on_hold_in_which_nothing_waits_says_that_too(self, client, operator):
         lane = make_lane("Quiet")
         lane.hold(by=operator)
         page = look(client)
-        assert lead(page) == "1 lane is blocked. No events are waiting there yet."
+        assert lead(page) == "1 queue is blocked. No events are waiting there yet."
         assert "No events waiting" in panel(page, lane)
 
     def test_what_is_kept_for_an_inactive_subscription_stands_apart(self, client, operator):
@@ -205,7 +205,7 @@ class TestWhatItSays:
     def test_an_address_that_is_wrong_shows_nothing(self, client, operator, query):
         make_lane("Users")
         page = look(client, LANES + query, status=422)
-        assert "The address is wrong" in page and "Users" not in page
+        assert "This URL is not valid" in page and "Users" not in page
 
 
 class TestPages:
@@ -245,9 +245,9 @@ class TestPages:
         assert len({lead(page) for page in pages}) == 1 and lead(pages[0]).startswith(
             "6 queues are blocked. 6 events wait"
         )
-        assert "1–4 of 13 lanes." in pages[0] and ">Next 4<" in pages[0] and "First page" not in pages[0]
-        assert "9–12 of 13 lanes." in pages[2] and ">Next 1<" in pages[2] and f'href="{LANES}">First page' in pages[2]
-        assert "13–13 of 13 lanes." in pages[3] and 'id="lanes-next"' not in pages[3]
+        assert "1–4 of 13 queues." in pages[0] and ">Next 4<" in pages[0] and "First page" not in pages[0]
+        assert "9–12 of 13 queues." in pages[2] and ">Next 1<" in pages[2] and f'href="{LANES}">First page' in pages[2]
+        assert "13–13 of 13 queues." in pages[3] and 'id="lanes-next"' not in pages[3]
 
     def test_where_all_fit_there_is_nothing_to_page(self, client, operator):
         for number in range(4):
@@ -288,7 +288,7 @@ class TestPages:
         assert [name for page in pages for name in self.names(page)] == [f"Own {number}" for number in range(5)]
         behind_theirs = look(client, f"{LANES}?after=0~0~{Subscription.objects.get(name='Foreign held 0').pk}~x")
         assert self.names(behind_theirs) == [f"Own {number}" for number in range(4)]
-        assert "of 5 lanes" in behind_theirs and "Foreign" not in behind_theirs
+        assert "of 5 queues" in behind_theirs and "Foreign" not in behind_theirs
 
 
 class TestWho:
@@ -299,7 +299,7 @@ class TestWho:
         make_lane("Foreign too", company=other)
         own = retrying_lane("Own")
         page = look(client)
-        assert lead(page).startswith("1 lane is blocked. 1 event is waiting there.")
+        assert lead(page).startswith("1 queue is blocked. 1 event is waiting there.")
         assert "Foreign" not in page and "Secret thing" not in page and foreign.pk not in page
         assert "Own" in panel(page, own)
 
@@ -377,7 +377,7 @@ class TestVerbs:
         lane = retrying_lane("Incidents", 1)
         held = press(client, reverse("logs:queue_pause", args=[lane.pk]), lane, htmx)
         assert held.redirect_chain == [(f"{LANES}#lane-{lane.pk}", 302)]
-        assert f"{operator} put it on hold" in panel(held.content.decode(), lane)
+        assert f"{operator} paused this queue" in panel(held.content.decode(), lane)
         assert "The queue of “Incidents” is paused." in held.content.decode()
         assert ("<html" in held.content.decode()) is not htmx
         free = press(client, reverse("logs:queue_resume", args=[lane.pk]), lane, htmx).content.decode()
@@ -396,7 +396,7 @@ class TestVerbs:
         lane, log = exhausted_lane("Elements", 1)
         data = {"expected_attempts": "3"}
         page = press(client, reverse("logs:redelivery_create", args=[log.pk]), lane, htmx, **data).content.decode()
-        assert "It is sent again now, and the lane goes on once it is received." in panel(page, lane)
+        assert "It is being sent again, and the queue resumes once it is delivered." in panel(page, lane)
         assert "The redelivery is queued, ahead of the other waiting events." in page
         log.refresh_from_db()
         assert (log.is_due, log.turn, log.requested_by) == (True, Priority.REDELIVERY, operator)
@@ -516,7 +516,7 @@ def test_the_sum_of_what_waits_is_counted_to_a_limit(client, operator, monkeypat
     monkeypatch.setattr(health_lanes, "COUNT_LIMIT", 5)
     with CaptureQueriesContext(connection) as captured:
         page = look(client)
-    assert lead(page).startswith("3 queues are blocked. 5+ events wait there.")
+    assert lead(page).startswith("3 queues are blocked. 5+ events are waiting there.")
     assert [query for query in captured if "LIMIT 6) subquery" in query["sql"]]
 
 

@@ -116,10 +116,10 @@ def test_what_cannot_be_recorded_stops_its_lane_alone_until_somebody_lets_it_go_
 
     for page in (lane.get_absolute_url(), reverse("logs:queue_index")):
         shown = admin_client.get(page).content.decode()
-        assert "The database refused the outcome of an attempt (RaiseException P0001)" in shown
+        assert "The database rejected the outcome of an attempt (RaiseException P0001)" in shown
         assert "Paused" in shown and "Equipment" not in shown
-    assert "could not be recorded" in admin_client.get(reverse("logs:overview")).content.decode()
-    assert "Its lane stopped" in admin_client.get(log.get_absolute_url()).content.decode()
+    assert "could not be saved" in admin_client.get(reverse("logs:overview")).content.decode()
+    assert "The queue is paused" in admin_client.get(log.get_absolute_url()).content.decode()
 
     run_sql("DROP FUNCTION refuse CASCADE")
     admin_client.post(reverse("logs:queue_resume", args=[lane.pk]))

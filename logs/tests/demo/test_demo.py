@@ -71,7 +71,7 @@ def test_the_command_removes_it_too_and_says_so_when_there_is_none(demo, capsys)
 
 def test_loading_it_twice_loads_it_once(demo, capsys):
     call_command("load_demo")
-    assert "The demo is there already." in capsys.readouterr().out
+    assert "The demo is already loaded." in capsys.readouterr().out
     assert WebhookLog.objects.count() == 2000
 
 

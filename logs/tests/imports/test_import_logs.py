@@ -417,7 +417,7 @@ class TestCommand:
     def test_a_file_to_be_read_is_not_emptied_for_what_is_refused(self, run, tmp_path):
         file = tmp_path / "logs.json"
         file.write_text("{}")
-        with pytest.raises(CommandError, match="this file is to be read"):
+        with pytest.raises(CommandError, match="this is an input file"):
             run(file, "--refused", file)
         assert file.read_text() == "{}"
 

@@ -106,7 +106,7 @@ def test_an_administrator_imports_subscriptions(client, administrator):
 def test_an_operator_may_not_import_subscriptions(client, operator):
     answer = client.post(LIST, {"kind": "subscriptions", "file": file_of(b"{}")})
     assert answer.status_code == 422
-    assert "Your role may not import subscriptions" in text_of(answer)
+    assert "Your role can’t import subscriptions" in text_of(answer)
     assert not Import.objects.exists()
 
 
@@ -123,7 +123,7 @@ def test_a_viewer_may_neither_see_the_page_nor_upload(client, member):
         ({"kind": "logs", "file": file_of(b"")}, "The file is empty."),
         ({"kind": "events", "file": file_of(b"{}")}, "Choose what the file contains: logs or subscriptions."),
         ({"file": file_of(b"{}")}, "Choose what the file contains: logs or subscriptions."),
-        ({"kind": "logs", "file": file_of(b"x" * 2049)}, "The file is larger than 2.0 KB, the limit of uploads."),
+        ({"kind": "logs", "file": file_of(b"x" * 2049)}, "The file is larger than the upload limit of 2.0 KB."),
     ],
     ids=["no file", "empty", "unknown kind", "no kind", "too large"],
 )
@@ -177,7 +177,7 @@ def test_a_wrong_address_shows_no_imports(client, operator, query):
     answer = client.get(LIST + query)
     assert answer.status_code == 422
     assert "mine.json" not in answer.content.decode()
-    assert "the address is wrong" in text_of(answer)
+    assert "the URL is not valid" in text_of(answer)
 
 
 @pytest.mark.parametrize("query", ["?page=2", "?after=x", "?after=-1", "?before=7"])
@@ -221,7 +221,7 @@ def test_a_finished_import_no_longer_asks(client, operator, state):
 def test_who_waits_for_long_is_told_that_no_worker_may_be_running(client, operator, seconds, is_told):
     found = make_import(operator)
     Import.objects.update(uploaded_at=timezone.now() - timedelta(seconds=seconds))
-    assert ("No worker has taken it yet." in text_of(client.get(found.get_absolute_url()))) is is_told
+    assert ("No worker has picked it up yet." in text_of(client.get(found.get_absolute_url()))) is is_told
 
 
 def test_a_file_that_breaks_off_says_where_it_stands(client, operator):
@@ -229,9 +229,7 @@ def test_a_file_that_breaks_off_says_where_it_stands(client, operator):
     found = upload(client, gzip.compress(lines(log_document()) + b"\n")[:-12])
     page = text_of(client.get(found.get_absolute_url()))
     assert found.state == ImportState.BROKEN
-    assert (
-        "The file could not be read to the end. The reason: the gzip data ends early; the file is incomplete." in page
-    )
+    assert "The file could not be read to the end. Reason: the gzip data ends early; the file is incomplete." in page
 
 
 def test_logs_that_name_another_company_are_counted(client, operator):
@@ -239,7 +237,7 @@ def test_logs_that_name_another_company_are_counted(client, operator):
     other = log_document(company="625be93a286ef83c1c0e0000")
     found = upload(client, lines(other))
     assert found.company_differs == 1
-    assert "1 log names another company" in text_of(client.get(found.get_absolute_url()))
+    assert "1 log names a different company" in text_of(client.get(found.get_absolute_url()))
 
 
 def test_refused_documents_are_shown_with_their_place_reason_and_masked_beginning(client, operator):
@@ -321,7 +319,7 @@ def test_a_file_that_unpacks_to_more_than_the_limit_says_where_it_stopped(client
     found = upload(client, pack(documents + b" " * 1_200_000 + lines(log_document(2))))
     assert (found.state, found.read, found.new) == (ImportState.BROKEN, 2, 2)
     assert (
-        "The reason: it contains more than 1.0 MB, the limit for an import; the last document read was number 2, on line 2."
+        "Reason: it contains more than 1.0 MB, the limit for an import; the last document read was number 2, on line 2."
         in text_of(client.get(found.get_absolute_url()))
     )
 
@@ -412,7 +410,7 @@ def test_an_import_that_ends_its_worker_again_and_again_is_given_up(client, oper
     def crash(*arguments, **options):
         raise SystemExit
 
-    monkeypatch.setattr("logs.imports.importer.split", crash)
+    monkeypatch.setattr("logs.imports.importer.iter_documents", crash)
     for _time in range(uploads.MAX_FRUITLESS_RUNS):
         with pytest.raises(SystemExit):
             uploads.run_import(found.pk)
@@ -436,7 +434,7 @@ def test_an_import_that_waits_is_cancelled_at_once_and_nothing_of_it_is_stored(c
     found.refresh_from_db()
     assert (found.state, found.read, WebhookLog.objects.count()) == (ImportState.CANCELLED, 0, 0)
     assert "Cancelled" in page
-    assert "This import was cancelled. What was read before is stored, and stays." in page
+    assert "This import was cancelled. Documents read before the cancellation are kept." in page
     assert not found.file_chunks.exists()
 
 

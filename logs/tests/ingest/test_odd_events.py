@@ -90,14 +90,14 @@ class TestPages:
     def test_the_editor_keeps_it_to_the_letter(self, client, log):
         page = shown(
             client.post(
-                f"{log.get_absolute_url()}variants/new/", {"step": "edit", "expected_attempts": 3, "reason": "x"}
+                f"{log.get_absolute_url()}overrides/new/", {"step": "edit", "expected_attempts": 3, "reason": "x"}
             )
         )
         typed = re.search(r"<textarea[^>]*>\s*(\{.*?\n\})\s*</textarea>", page, re.DOTALL)[1]
         assert f'"name": "{NUL}"' in typed
         assert HALF in typed
         answer = client.post(
-            f"{log.get_absolute_url()}variants/new/",
+            f"{log.get_absolute_url()}overrides/new/",
             {"step": "send", "expected_attempts": 3, "reason": "x", "event": typed.replace("P-204", "P-205")},
         )
         assert answer.status_code == 302
@@ -152,7 +152,12 @@ class TestRefused:
             (b'{"a": NaN}', 422, "Not JSON", "NaN is not JSON"),
             (b"", 422, "Not JSON", "not JSON"),
             (b'{"type": "COTTask"}', 422, "JSON, but not a Cotalker event", "/event: missing"),
-            (ODD.replace(COMPANY, "6" * 24).encode(), 422, "Event of another company", "/company: the door is for"),
+            (
+                ODD.replace(COMPANY, "6" * 24).encode(),
+                422,
+                "Event of another company",
+                "/company: the inbound endpoint is for",
+            ),
             (b"{" + b" " * 1024 * 1024, 413, "Too large", "the event is larger than 1 MiB"),
         ],
     )

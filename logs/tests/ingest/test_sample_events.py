@@ -78,7 +78,7 @@ def test_it_goes_also_where_cotalker_delivers(client, operator):
 REFUSALS = [
     ({"is_active": False}, "This subscription is inactive. Activate it first."),
     ({"url": ""}, "This subscription has no URL. Add one first."),
-    ({"is_placeholder": True, "is_active": False, "url": "", "trigger": ""}, "Logs named this subscription"),
+    ({"is_placeholder": True, "is_active": False, "url": "", "trigger": ""}, "Logs refer to this subscription"),
 ]
 
 

@@ -95,7 +95,7 @@ def test_an_event_that_is_too_large_sends_nothing(file):
 @pytest.mark.django_db
 @pytest.mark.parametrize("text", [b"", b"[]", b" \n"])
 def test_a_file_without_events_is_an_error(file, text):
-    with pytest.raises(CommandError, match="it holds no event"):
+    with pytest.raises(CommandError, match="no event found"):
         send(file(text))
 
 

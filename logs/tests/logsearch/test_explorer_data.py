@@ -34,7 +34,7 @@ def test_what_is_loaded_is_what_cotadmin_would_have_stored(rates, admin_client, 
     assert WebhookLog.objects.count() == Payload.objects.count() == LOGS
 
     call_command("rollups", "verify")
-    assert "All counts are right" in capsys.readouterr().out
+    assert "All counts are correct" in capsys.readouterr().out
 
     keys = masked_keys()
     for payload in Payload.objects.all()[:: LOGS // 50]:

@@ -167,7 +167,7 @@ def test_the_switch_is_remembered_and_answers_in_place_or_with_the_list(client, 
 @pytest.mark.parametrize("top", ["", "x", "1~2", f"{CURSOR}{'.x' * 21}"])
 def test_a_top_that_cannot_be_read_is_refused(client, viewer, subscription, top):
     assert client.get(TAIL, {"top": top}).status_code == 400
-    assert client.post(f"{TAIL}switch/?top={top}", {"is_on": "on"}).status_code == 400
+    assert client.post(f"{TAIL}toggle/?top={top}", {"is_on": "on"}).status_code == 400
 
 
 def test_a_filter_that_has_become_wrong_is_refused(client, viewer, subscription, rf):

@@ -118,7 +118,7 @@ def test_nobody_has_more_than_fifty(client, operator):
     )
     answer = save(client, "One more")
     assert answer.status_code == 422
-    assert "You have 50 views, and no more can be kept." in answer.content.decode()
+    assert "You already have 50 views, the maximum." in answer.content.decode()
     view = SavedView.objects.first()
     assert client.post(f"/saved-views/{view.pk}/", {"name": "Renamed"}).status_code == 302
 
@@ -245,7 +245,7 @@ def test_eight_views_fit_into_the_navigation(client, operator):
     for number in range(9):
         save(client, f"View {number}", is_pinned="on")
     assert SavedView.objects.pinned_by(operator).count() == 8
-    assert "It is not pinned: 8 views are" in text(client)
+    assert "The view was not pinned: you already have 8 pinned views" in text(client)
 
 
 def test_the_numbers_are_those_of_the_logs_that_one_may_see(client, operator, member):
@@ -321,7 +321,7 @@ def test_it_is_mended_by_taking_out_what_is_wrong(client, broken):
     rest = f"state=failed&amp;subscription={SUBSCRIPTION}"
     assert f'name="query" value="{rest}"' in page
     client.post(f"/saved-views/{broken.pk}/filter/", {"query": rest.replace("&amp;", "&")})
-    assert "This view finds nothing" not in text(client)
+    assert "This view shows no logs" not in text(client)
 
 
 def test_it_is_renamed_or_deleted_all_the_same(client, broken):

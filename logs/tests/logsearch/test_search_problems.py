@@ -117,4 +117,4 @@ def test_a_masked_value_is_never_found_and_the_search_says_why(client, member):
     client.force_login(member("Administrator"))
     for text in ("treasure", '"treasure chest"', "data:treasure"):
         assert log.pk not in client.get(LOGS, {"q": text}).content.decode()
-    assert "are masked, and cannot be searched." in client.get(LOGS, {"q": "data.password:treasure"}).content.decode()
+    assert "are masked and can’t be searched." in client.get(LOGS, {"q": "data.password:treasure"}).content.decode()

@@ -73,7 +73,7 @@ class TestRunPage:
         told = text_of(page)
         assert "3 of 6 sent; 1 failed again." in told
         assert "3 of 6 finished 50 %" in told
-        assert "Delivered 2 Failed 1 To go 3 Skipped 0 Excluded by the plan 0" in told
+        assert "Delivered 2 Failed 1 Remaining 3 Skipped 0 Excluded by the plan 0" in told
         assert rows_of(page, "run-lanes") == [
             "Work Orders Update 2 1 – 1 Exclude…",
             "Users to HR – – – 2 Exclude…",
@@ -105,7 +105,7 @@ class TestRunPage:
         page = text_of(client.get(run.get_absolute_url()))
         assert "One of each subscription Passed 1 of 1 sent" in page
         assert "10 % Running 0 of 1 sent" in page
-        assert "The rest To come 0 of 18 sent" in page
+        assert "The rest Next 0 of 18 sent" in page
 
     def test_pace_and_time_left_are_measured_and_not_known_before(self, client, operator, orders):
         run = start_run(operator, make_logs(range(12)))
@@ -179,7 +179,7 @@ class TestRunPage:
         other = start_run(operator, make_logs([5]))
         stop_bulk(other, by=operator)
         page = text_of(client.get(run.get_absolute_url()))
-        record = page[page.index("Record ") :]
+        record = page[page.index("Activity ") :]
         said = ["excluded Work Orders Update", "paused it: too many of the latest logs failed", "resumed it"]
         places = [record.index(one) for one in said] + [record.rindex("paused it"), record.index("started it with 2")]
         assert places == sorted(places)
@@ -237,7 +237,7 @@ class TestSteering:
     @pytest.mark.parametrize(
         ("name", "told"),
         [
-            ("bulk_redelivery_pause", "nothing had to be paused"),
+            ("bulk_redelivery_pause", "there was nothing to pause"),
             ("bulk_redelivery_resume", "It is no longer paused."),
             ("bulk_redelivery_stop", "It has already ended."),
         ],
@@ -337,7 +337,7 @@ class TestList:
         for run in runs[:3]:
             stop_bulk(run, by=operator)
         first = client.get(LIST)
-        assert [row.split()[4] for row in rows_of(first, "runs")[:3]] == ["3", "2", "1"]
+        assert [row.split()[5] for row in rows_of(first, "runs")[:3]] == ["3", "2", "1"]
         more = text_of(client.get(f"{LIST}?before={runs[1].pk}", headers=HTMX))
         assert "reason 0" in more and "reason 3" not in more
 
@@ -373,7 +373,7 @@ class TestList:
     def test_the_overview_tells_of_what_is_on_its_way(self, client, operator, orders):
         run = start_run(operator, make_logs(range(2)), reason="the morning")
         settle(run, [OK])
-        assert f"Run {run.pk} · the morning Running 1 of 2 finished" in text_of(client.get("/"))
+        assert f"Bulk redelivery {run.pk} · the morning Running 1 of 2 finished" in text_of(client.get("/"))
         stop_bulk(run, by=operator)
         assert "the morning" not in text_of(client.get("/"))
 
@@ -385,7 +385,7 @@ class TestOfALog:
         stop_bulk(run, by=operator)
         page = client.get(log.get_absolute_url())
         assert (
-            f"Bulk redeliveries Run {run.pk} · the night's outage Skipped The bulk redelivery was stopped."
+            f"Bulk redeliveries Bulk redelivery {run.pk} · the night's outage Skipped The bulk redelivery was stopped."
             in text_of(page)
         )
         assert run.get_absolute_url().encode() in page.content
@@ -411,7 +411,7 @@ def test_a_run_sends_and_its_page_the_log_and_the_attempt_tell_of_it(client, ope
     run = deliver_run(start_run(operator, [log]))
     assert "The log was delivered." in text_of(client.get(run.get_absolute_url()))
     page = client.get(log.get_absolute_url())
-    assert f"Try 4 was received bulk redelivery {run.pk}" in text_of(page)
+    assert f"Delivered on attempt 4 bulk redelivery {run.pk}" in text_of(page)
     assert f'<a href="{run.get_absolute_url()}">bulk redelivery {run.pk}</a>' in page.content.decode()
 
 

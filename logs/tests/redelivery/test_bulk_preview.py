@@ -177,7 +177,7 @@ class TestChoices:
 
     def test_each_stale_choice_says_how_many_it_adds(self, client, run):
         page = text_of(client.get(run.get_absolute_url()))
-        assert "2 superseded logs 1 object has a newer event that was received" in page
+        assert "2 superseded logs 1 object has a newer event that was delivered" in page
         assert "Send them too Adds 2." in page
         assert "the newest event of each object again Adds 3." in page
         assert "1 log already delivered" in page
@@ -206,7 +206,7 @@ def test_a_canary_says_how_many_it_sends_first(client, operator, orders):
     run = plan_logs(operator, [*make_logs(range(40)), *make_logs(range(40, 43), OTHER)])
     page = text_of(client.get(run.get_absolute_url()))
     assert "2, then 3, then 38." in page
-    assert "The run pauses after 2 logs" in page
+    assert "The bulk redelivery pauses after 2 logs" in page
     assert start(client, run, 43).status_code == 302
     steps = list(run.entries.order_by("step").values_list("step", flat=True))
     assert [steps.count(step) for step in (1, 2, 3)] == [2, 3, 38]
@@ -215,18 +215,18 @@ def test_a_canary_says_how_many_it_sends_first(client, operator, orders):
 def test_the_time_it_takes_is_that_of_the_slowest_lane_at_the_last_measured_speed(client, operator, orders):
     make_subscription(OTHER)
     run = plan_logs(operator, [*make_logs(range(20)), *make_logs(range(20, 30), OTHER)])
-    assert "Takes not known not measured yet" in text_of(client.get(run.get_absolute_url()))
+    assert "Estimated time not known not measured yet" in text_of(client.get(run.get_absolute_url()))
     WebhookLog.objects.filter(subscription=SUBSCRIPTION).update(duration_ms=2_000)
     WebhookLog.objects.filter(subscription=OTHER).update(duration_ms=500)
-    assert "Takes about 40 s at the last measured speed" in text_of(client.get(run.get_absolute_url()))
-    assert "Takes less than 10 s at" in text_of(post(client, run, look="1", lane=[OTHER]))
+    assert "Estimated time about 40 s at the last measured speed" in text_of(client.get(run.get_absolute_url()))
+    assert "Estimated time less than 10 s at" in text_of(post(client, run, look="1", lane=[OTHER]))
 
 
 def test_a_rate_makes_it_take_longer(client, operator, orders):
     run = plan_logs(operator, make_logs(range(30)))
     WebhookLog.objects.update(duration_ms=100)
-    assert "Takes less than 10 s" in text_of(client.get(run.get_absolute_url()))
-    assert "Takes about 30 s" in text_of(post(client, run, look="1", rate="1"))
+    assert "Estimated time less than 10 s" in text_of(client.get(run.get_absolute_url()))
+    assert "Estimated time about 30 s" in text_of(post(client, run, look="1", rate="1"))
 
 
 class TestCautions:
@@ -235,8 +235,8 @@ class TestCautions:
         lane = make_subscription(url="http://127.0.0.1:9/", we_deliver=False)
         make_waiting_log(lane, 50)
         page = text_of(client.get(plan_logs(operator, make_logs([1])).get_absolute_url()))
-        assert "The guard refuses the URL of 1 subscription" in page
-        assert "1 event waits in these lanes" in page
+        assert "The destination check blocks the URL of 1 subscription" in page
+        assert "1 event is waiting in these queues" in page
         assert "Cotalker sends the new events of 1 subscription" in page
         assert "No worker is running." in page
 
@@ -303,7 +303,7 @@ class TestStart:
 
     def test_above_a_thousand_logs_the_number_is_typed(self, client, operator, orders, monkeypatch):
         monkeypatch.setattr("logs.forms.bulk_redelivery.CONFIRM_ABOVE", 3)
-        monkeypatch.setattr("logs.views.bulk_redeliveries.presenters.TYPED_ABOVE", 3)
+        monkeypatch.setattr("logs.views.bulk_redeliveries.presenters.CONFIRM_ABOVE", 3)
         run = plan_logs(operator, make_logs(range(4)))
         assert "Type 4 to confirm" in text_of(client.get(run.get_absolute_url()))
         for typed in ("", "5", "four"):
@@ -324,7 +324,7 @@ class TestBeforeAndAfter:
     def test_a_plan_that_is_being_made_asks_for_itself(self, client, operator):
         run = create_draft(SelectionSource.FILTER, by=operator, query="state=failed")
         page = client.get(run.get_absolute_url())
-        assert "Creating the plan." in text_of(page)
+        assert "Creating the plan…" in text_of(page)
         assert b'hx-trigger="every 1s"' in page.content
         build_plan(run)
         assert b"every 1s" not in client.get(run.get_absolute_url(), headers=HTMX).content

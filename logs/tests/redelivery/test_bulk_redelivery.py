@@ -604,7 +604,7 @@ def test_a_run_that_cannot_be_moved_on_is_paused_with_a_reason_and_holds_up_no_o
 def test_a_run_of_which_the_logs_cannot_be_taken_back_is_paused_all_the_same(operator, monkeypatch):
     make_subscription()
     run = start_run(operator, [make_log()])
-    for name in ("tidy", "pause"):
+    for name in ("reconcile", "pause_bulk"):
         monkeypatch.setattr(dispatcher, name, lambda *arguments, **options: 1 / 0)
     dispatch()
     run.refresh_from_db()

@@ -60,7 +60,12 @@ def run(operator):
 def test_every_log_is_there_with_what_it_was_and_what_became_of_it(client, run):
     page = look(client, run)
     rows = rows_of(page, "logs ledger")
-    assert [row.split()[:2] for row in rows] == [["1", "Delivered"], ["2", "Failed"], ["3", "Waiting"], ["4", "Left"]]
+    assert [row.split()[:2] for row in rows] == [
+        ["1", "Delivered"],
+        ["2", "Failed"],
+        ["3", "Waiting"],
+        ["4", "Excluded"],
+    ]
     assert rows[1].endswith("Work Orders Update Failed 409 timeout 503 http_5xx 503 password=•••••••• 4 120 ms")
     assert rows[3].endswith("Delivered 200 – It was delivered. – –")
     assert "hunter2" not in page.content.decode()

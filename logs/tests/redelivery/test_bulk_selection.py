@@ -141,7 +141,7 @@ def test_a_range_is_kept_as_the_moment_at_which_it_began(client, logs):
 
 
 def test_too_many_logs_are_refused_with_their_number(client, logs, monkeypatch):
-    monkeypatch.setattr("logs.forms.log_selection.MOST", 2)
+    monkeypatch.setattr("logs.forms.log_selection.MAX_SELECTED", 2)
     [told] = refusals(client.post(PLAN, {"source": "filter", "query": "state=failed"}))
     assert told == "You selected 3 logs; a plan can have at most 2. Choose a shorter time range or fewer logs."
 
@@ -209,7 +209,7 @@ def test_a_file_is_taken_as_well_as_what_is_pasted(client, logs):
             "No ids found. A log’s id has 24 characters: digits and the letters a to f.",
         ),
         ("", b"one\ntwo\n\xff\xfe", "Line 3 of the file is not UTF-8 text. Save it as plain text, CSV or JSON."),
-        ("", b"x" * (5 * 1024 * 1024 + 1), "The file is larger than 5.0 MB."),
+        ("", b"x" * (5 * 1024 * 1024 + 1), "The file is larger than the upload limit of 5.0 MB."),
     ],
 )
 def test_what_holds_no_ids_is_refused_with_the_reason_and_kept_to_be_mended(client, logs, text, data, reason):
@@ -225,9 +225,9 @@ def test_what_is_pasted_is_shown_again_as_text(client, logs):
 
 
 def test_too_many_ids_are_refused(client, logs, monkeypatch):
-    monkeypatch.setattr("logs.forms.log_selection.MOST", 1)
+    monkeypatch.setattr("logs.forms.log_selection.MAX_SELECTED", 1)
     [told] = refusals(client.post(PLAN, {"source": "ids", "ids": f"{logs[0].pk} {logs[1].pk}"}))
-    assert told.startswith("These are 2 logs; a plan takes at most 1.")
+    assert told.startswith("You selected 2 logs; a plan can have at most 1.")
 
 
 def test_the_page_for_ids_says_what_happens_next(client, logs):

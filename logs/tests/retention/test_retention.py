@@ -70,7 +70,7 @@ def stored() -> list:
 def test_everything_is_kept_until_somebody_sets_days(capsys):
     make_subscription()
     make_log()
-    assert "kept for ever" in prune(capsys=capsys)
+    assert "kept forever" in prune(capsys=capsys)
     tasks.prune.func(_Context(), 0)
     assert len(kept_payloads()) == len(kept_logs()) == 1
     assert MONTH in partition_names()
@@ -196,8 +196,8 @@ def test_the_task_does_the_same_and_the_last_run_is_noted(keep):
 
 @pytest.mark.django_db
 def test_an_interrupted_run_is_gone_on_with_by_the_next(keep, monkeypatch, capsys):
-    for module in (log_deletion, log_deletion, payload_expiry):
-        monkeypatch.setattr(module, "AT_ONCE", 2)
+    for module in (log_deletion, payload_expiry):
+        monkeypatch.setattr(module, "DELETE_BATCH_SIZE", 2)
     make_subscription()
     for number in range(5):
         make_log(number)
@@ -211,8 +211,8 @@ def test_an_interrupted_run_is_gone_on_with_by_the_next(keep, monkeypatch, capsy
 
 @pytest.mark.django_db(transaction=True)
 def test_the_numbers_of_a_job_that_was_interrupted_are_those_of_the_whole_night(keep, monkeypatch):
-    for module in (log_deletion, log_deletion, payload_expiry):
-        monkeypatch.setattr(module, "AT_ONCE", 2)
+    for module in (log_deletion, payload_expiry):
+        monkeypatch.setattr(module, "DELETE_BATCH_SIZE", 2)
     make_subscription()
     for number in range(5):
         make_log(number)
@@ -224,8 +224,7 @@ def test_the_numbers_of_a_job_that_was_interrupted_are_those_of_the_whole_night(
 
 @pytest.mark.django_db
 def test_a_run_ends_when_somebody_keeps_for_longer_meanwhile(keep, monkeypatch):
-    for module in (log_deletion, log_deletion):
-        monkeypatch.setattr(module, "AT_ONCE", 2)
+    monkeypatch.setattr(log_deletion, "DELETE_BATCH_SIZE", 2)
     make_subscription()
     for number in range(5):
         make_log(number)

@@ -69,7 +69,7 @@ def test_who_sets_days_is_told_what_will_be_deleted_and_it_goes_on_record(client
     assert "3 logs from before" in question
     assert days() == (None, None)
     page = words_of(client.post(CONFIRM, asked, follow=True))
-    assert "The retention is changed." in page
+    assert "The retention was changed." in page
     assert "Payloads are kept for 90 days . Logs are kept for 400 days ." in page
     assert days() == (90, 400)
     entry = AuditEntry.objects.get()
@@ -145,7 +145,7 @@ def expired(superuser):
 def test_the_page_of_a_log_tells_when_and_why_its_payload_expired(client, expired, part):
     page = client.get(reverse(f"logs:webhook_log_{part}", args=[expired.pk]))
     assert EXPIRED in words_of(page)
-    assert "it cannot be re-delivered" in words_of(page)
+    assert "the event can’t be redelivered" in words_of(page)
     assert f'<a href="{PAGE}">' in page.content.decode()
     assert reverse("logs:payload_curl", args=[expired.pk]) not in page.content.decode()
     assert reverse("logs:payload_download", args=[expired.pk]) not in page.content.decode()

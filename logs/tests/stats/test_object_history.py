@@ -171,7 +171,7 @@ def test_logs_without_an_object_are_not_compared(client):
 def test_a_comparison_with_an_expired_payload_says_so(client):
     this, that = for_object(1), for_object(2)
     Payload.objects.filter(pk=this.pk).delete()
-    assert "The payload of one of them has expired." in text_of(client.get(comparison(this, that)))
+    assert "One of the two payloads has expired." in text_of(client.get(comparison(this, that)))
 
 
 def test_a_long_value_is_folded_not_cut(client):

@@ -84,7 +84,7 @@ class TestSentence:
         log(orders, State.FAILED, age=HOUR)
         said = sentence(look())
         assert said.startswith(
-            "2 logs failed in the last 24 hours. All of them failed alike, of Work Orders Update, from "
+            "2 logs failed in the last 24 hours. All of them failed for the same reason in Work Orders Update, "
         )
         assert said.endswith("Nothing has been delivered since the last failure.")
 
@@ -100,7 +100,9 @@ class TestSentence:
         log(other, State.FAILED, cause="timeout", fingerprint="connect ETIMEDOUT")
         log(other, State.FAILED, cause="timeout", fingerprint="connect ETIMEDOUT")
         said = sentence(look())
-        assert said.startswith("3 logs failed in the last 24 hours. 2 of them failed alike, of Users to HR, ")
+        assert said.startswith(
+            "3 logs failed in the last 24 hours. 2 of them failed for the same reason in Users to HR, "
+        )
         assert said.endswith("1 of 2 subscriptions is still failing.")
 
     def test_where_nothing_failed_it_says_so(self, look, orders):
@@ -113,7 +115,7 @@ class TestSentence:
 
     def test_a_quiet_time_tells_of_the_newest_log(self, look, orders):
         log(orders, age=3 * DAY)
-        assert sentence(look()).startswith("No events in the last 24 hours. The newest is of")
+        assert sentence(look()).startswith("No events in the last 24 hours. The latest is from")
 
     def test_before_the_first_log_it_says_how_to_get_one(self, look):
         page = look()
@@ -241,7 +243,7 @@ class TestLanes:
         waiting_log(orders, 2)
         shown = re.search(r'<section class="panel" id="lanes".*?</section>', look(), re.DOTALL)[0]
         first, second = (text(item) for item in re.findall(r"<li>(.*?)</li>", shown, re.DOTALL))
-        assert first == "Elements to ERP On hold 2 wait behind it · paused 2 h ago"
+        assert first == "Elements to ERP Paused 2 more waiting · paused 2 h ago"
         assert second.startswith("Work Orders Update Retrying 1 more waiting · next try: ")
         assert second.endswith("· No answer in time")
         assert f'href="{held.get_absolute_url()}#lane"' in shown
@@ -255,7 +257,7 @@ class TestLanes:
         log(orders, State.FAILED, age=2 * HOUR)
         log(orders)
         orders.hold(by=None)
-        assert "The subscription has recovered. 1 lane is blocked." in text(look())
+        assert "The subscription has recovered. 1 queue is blocked." in text(look())
         page = text(client.get(orders.get_absolute_url()).content.decode())
         assert "1 of 2 logs failed in the last 7 days; the last delivery succeeded" in page
 

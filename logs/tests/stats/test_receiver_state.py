@@ -22,7 +22,7 @@ DOWN = {"status": 502, "response": "502 Bad Gateway", "retry": 3}
 UP = {"status": 200, "response": "OK", "retry": 1}
 FAILING = "Nothing has been delivered since the last failure."
 RECOVERED = "The subscription has recovered."
-WARNING = "1 receiver has taken nothing since its last failure."
+WARNING = "1 receiver has had no successful delivery since its last failure."
 
 
 @pytest.fixture

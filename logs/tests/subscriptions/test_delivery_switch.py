@@ -56,12 +56,12 @@ def test_before_switching_it_tells_what_to_do_at_cotalker_and_in_which_order(cli
     imported()
     page = client.get(ADDRESS).content.decode()
     assert "Let cotadmin deliver?" in page
-    assert page.index("Switch here.") < page.index("the door's URL")
+    assert page.index("Switch here.") < page.index("the inbound endpoint’s URL")
     assert reverse("logs:inbound_endpoint_list") in page
     Subscription.objects.update(we_deliver=True)
     page = client.get(ADDRESS).content.decode()
     assert "Let Cotalker deliver?" in page
-    assert page.index("receiver's own URL") < page.index("Then switch here.")
+    assert page.index("receiver’s own URL") < page.index("Then switch here.")
     assert record() == []
 
 
@@ -69,7 +69,7 @@ def test_from_then_on_what_comes_in_is_accepted_for_it(client, administrator):
     imported()
     assert accepted(client) == 0
     answer = switch(client, "cotadmin", follow=True)
-    assert "cotadmin delivers its events from now on." in answer.content.decode()
+    assert "cotadmin now delivers this subscription’s events." in answer.content.decode()
     assert accepted(client) == 1
     assert record()[0] == "we_deliver"
     assert AuditEntry.objects.filter(action="we_deliver").get().actor == administrator
@@ -132,7 +132,7 @@ def test_of_eight_clicks_one_switches(client, administrator):
 
 def test_a_second_switch_says_that_it_was_so_already(client, administrator):
     make_subscription()
-    assert "it was so already" in switch(client, "cotadmin", follow=True).content.decode()
+    assert "that was already the setting" in switch(client, "cotadmin", follow=True).content.decode()
     assert record() == []
 
 
@@ -145,7 +145,7 @@ def test_an_unknown_deliverer_switches_nothing(client, administrator, deliverer)
 
 def test_a_placeholder_is_not_switched(client, administrator):
     make_subscription(url="", code="", trigger="", is_placeholder=True, is_active=False, we_deliver=False)
-    assert "not imported yet" in client.get(ADDRESS).content.decode()
+    assert "hasn’t been imported yet" in client.get(ADDRESS).content.decode()
     switch(client, "cotadmin")
     assert not Subscription.objects.get().we_deliver
     assert record() == []

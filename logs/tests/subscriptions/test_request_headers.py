@@ -73,7 +73,10 @@ OURS = (
 
 @pytest.mark.parametrize(
     ("names", "reason"),
-    [(HOP_BY_HOP, "is about the connection, not about the request."), (OURS, "is set by cotadmin, or never sent.")],
+    [
+        (HOP_BY_HOP, "applies to the connection, not to the request."),
+        (OURS, "cannot be set here: cotadmin sets it or never sends it."),
+    ],
 )
 def test_some_names_are_not_for_anybody_to_set(names, reason):
     for name in [*names.split(), *names.title().split()]:

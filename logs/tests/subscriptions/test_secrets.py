@@ -81,7 +81,7 @@ class TestRotation:
         rotate(client, subscription)
         subscription.refresh_from_db()
         made = subscription.encrypted_secret
-        assert "was replaced meanwhile" in rotate(client, subscription, follow=True).content.decode()
+        assert "was replaced in the meantime" in rotate(client, subscription, follow=True).content.decode()
         subscription.refresh_from_db()
         assert subscription.encrypted_secret == made
         assert record() == [("secret", "")]

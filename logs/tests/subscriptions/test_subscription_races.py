@@ -158,7 +158,7 @@ def test_activating_asks_what_becomes_of_what_was_kept(browse, kept):
     page = client.get(kept.get_absolute_url()).content.decode()
     assert f'action="{activate(kept)}"' in page
     question = client.post(activate(kept))
-    assert "2 events waited when the subscription was deactivated, and were kept." in text_of(question)
+    assert "2 events have been kept since the subscription was deactivated." in text_of(question)
     assert not is_active() and len(kept.waiting()) == 2
     answer = re.search(r'<button[^>]*name="(kept)" value="(send)"', question.content.decode())
     assert client.post(activate(kept), {answer[1]: answer[2]}).url == kept.get_absolute_url()
@@ -170,7 +170,7 @@ def test_what_was_kept_is_skipped_first_and_then_nothing_is_asked(browse, kept):
     question = client.post(activate(kept)).content.decode()
     skip = reverse("logs:queue_skip_waiting", args=[kept.pk])
     assert f'href="{skip}"' in question
-    assert client.post(skip, {"reason": "too old"}).status_code == 302
+    assert client.post(skip, {"reason": "expired"}).status_code == 302
     assert client.post(activate(kept)).url == kept.get_absolute_url()
     assert is_active() and not kept.waiting()
 
@@ -179,7 +179,7 @@ def test_the_form_saves_the_rest_and_asks_as_well(browse, kept):
     client = browse()
     typed = open_form(client, edit(kept)) | {"name": "New", "is_active": "on"}
     answer = client.post(edit(kept), typed, follow=True)
-    assert "2 events waited when the subscription was deactivated" in text_of(answer)
+    assert "2 events have been kept since the subscription was deactivated" in text_of(answer)
     assert Subscription.objects.values_list("name", "is_active").get() == ("New", False)
 
 

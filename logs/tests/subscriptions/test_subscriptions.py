@@ -425,7 +425,7 @@ class TestCreate:
     def test_a_name_that_does_not_resolve_is_only_a_warning(self, client, company):
         response = client.post(self.address, posted(url="https://receiver.invalid/hook"), follow=True)
         assert Subscription.objects.get().url == "https://receiver.invalid/hook"
-        assert "cannot be resolved now" in response.content.decode()
+        assert "can’t be resolved now" in response.content.decode()
 
     @pytest.mark.parametrize(
         ("trigger", "kept"),
@@ -614,7 +614,7 @@ class TestEdit:
         with connection.execute_wrapper(import_it):
             response = client.post(address_of(placeholder, "edit"), posted(code="typed"))
         assert response.status_code == 422
-        assert "was imported while you edited it" in response.content.decode()
+        assert "was imported while you were editing it" in response.content.decode()
         assert Subscription.objects.get(pk=placeholder.pk).code == "imported"
 
     @pytest.mark.parametrize(("choice", "expected"), [("keep", SECRET), ("none", ""), ("own", "whsec_" + "WFla" * 8)])
@@ -671,7 +671,7 @@ class TestActivation:
     def test_one_without_a_url_is_not_activated(self, client, company):
         one = make_subscription(company, url="", is_active=False)
         page = client.post(address_of(one, "activate"), follow=True).content.decode()
-        assert "It has no URL." in page
+        assert "This subscription has no URL." in page
         assert not Subscription.objects.get(pk=one.pk).is_active
 
     @pytest.mark.parametrize(("view", "is_active", "status"), [("activate", False, 302), ("deactivate", True, 405)])

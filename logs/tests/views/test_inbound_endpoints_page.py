@@ -77,7 +77,7 @@ def test_revoking_twice_is_done_once(client, administrator):
     make_door()
     for _time in range(2):
         answer = client.post(f"{ADDRESS}{Door.objects.get().pk}/revoke/", follow=True)
-    assert "was revoked already" in answer.content.decode()
+    assert "was already revoked" in answer.content.decode()
     assert AuditEntry.objects.filter(action=AuditAction.DOOR_REVOKED).count() == 1
 
 
@@ -140,7 +140,7 @@ def test_an_empty_page_says_what_to_do(client, administrator):
 
 def test_without_a_company_there_is_no_form(client, django_user_model):
     client.force_login(django_user_model.objects.create_superuser("root"))
-    assert "A door belongs to a company." in page(client)
+    assert "An inbound endpoint belongs to a company." in page(client)
     assert "door-form" not in page(client)
     assert client.post(ADDRESS, {"name": "A"}).status_code == 422
 

@@ -117,7 +117,7 @@ def test_the_page_waits_a_moment_at_most_for_a_search_without_end(client, logs, 
         time.sleep(0.06)  # longer than a neighbour may take
         return MatchResult([])
 
-    monkeypatch.setattr("logs.logsearch.finder.matching", slowly)
+    monkeypatch.setattr("logs.logsearch.finder.filter_matching", slowly)
     monkeypatch.setattr("logs.logsearch.finder.FIRST_WINDOW", 1)
     monkeypatch.setattr("logs.logsearch.finder.MAX_WINDOW", 1)
     import_logs(*(log_document(number) for number in range(10, 50)))

@@ -64,7 +64,7 @@ def test_the_page_of_a_log_leads_to_it_and_shows_what_came_of_it(client, adminis
     assert address(log) in shown(client.get(log.get_absolute_url()))
     assert post(client, log, url=f"{other.url}?token=abc", event=edited(log, name="Fan")).status_code == 302
     queued = shown(client.get(log.get_absolute_url()))
-    assert "A try to another URL is queued, which changes nothing of that." in queued
+    assert "An attempt to another URL is queued. It won’t change this state." in queued
     deliver()
     other.close()
     page = shown(client.get(log.get_absolute_url()))
@@ -76,7 +76,7 @@ def test_the_page_of_a_log_leads_to_it_and_shows_what_came_of_it(client, adminis
     detail = shown(client.get(reverse("logs:override_detail", args=[log.pk, 4])))
     assert "/data/name" in detail
     assert "Fan" in detail
-    assert "Nothing of it reached the subscription" in detail
+    assert "The subscription does not get this request" in detail
     assert "token=abc" not in detail
 
 
@@ -123,7 +123,7 @@ def test_the_editor_holds_the_stored_payload_whose_values_are_sent_as_they_are_w
     text = page.partition("<textarea")[2].partition(">")[2].partition("</textarea>")[0]
     refused = post(client, log, event=text)
     assert refused.status_code == 422
-    assert "Nothing is different yet" in shown(refused)
+    assert "There are no changes yet" in shown(refused)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_what_is_no_event_is_refused_and_stays_typed(client, administrator, log,
     ("url", "reason"),
     [
         ("http://10.0.0.1/", "Deliveries to this URL would be blocked: 10.0.0.1 is not a public address"),
-        ("http://169.254.169.254/", "hands out a cloud machine's credentials"),
+        ("http://169.254.169.254/", "which exposes credentials"),
         ("http://2130706433/", "is not a public address"),
         ("ftp://example.com/", "This is not an http or https URL."),
         ("here", "This is not an http or https URL."),
@@ -176,7 +176,7 @@ def test_a_reason_is_required(client, administrator, log):
 
 
 def test_the_subscriptions_own_url_is_no_other(client, administrator, log):
-    assert "Nothing is different yet" in shown(post(client, log, url=log.subscription.url))
+    assert "There are no changes yet" in shown(post(client, log, url=log.subscription.url))
     assert post(client, log, url=log.subscription.url, event=edited(log, n=2)).status_code == 302
     assert Variant.objects.get().url == ""
 
@@ -187,7 +187,7 @@ def test_a_double_click_and_an_old_page_queue_nothing(client, administrator, log
     log.skip(by=administrator, reason="-")
     old = post(client, log, url=URL, expected_attempts=1)
     assert old.status_code == 422
-    assert ("the log was tried meanwhile" in shown(old), URL in shown(old)) == (True, True)
+    assert ("another attempt was made in the meantime" in shown(old), URL in shown(old)) == (True, True)
     assert 'name="expected_attempts" value="3"' in shown(old)
     log.refresh_from_db()
     assert not log.is_due
@@ -251,7 +251,7 @@ def test_who_may_not_see_payloads_sees_none_of_a_variant(client, administrator, 
     viewer.user_permissions.add(Permission.objects.get(codename="view_webhooklog"))
     client.force_login(viewer)
     page = shown(client.get(reverse("logs:override_detail", args=[log.pk, 4])))
-    assert "You may not see payloads." in page
+    assert "You don’t have permission to see payloads." in page
     assert "Fan" not in page
 
 

@@ -89,7 +89,7 @@ class TestPage:
     def test_it_says_what_failed_why_and_when(self, log, maker):
         shown = text_of(visit(make_link(log, maker, note="Since <this> morning\nyour side says 500")))
         assert f"Task edit for {HOST} Failed" in shown
-        assert "Not received. All 2 tries failed, the last one with: Error at the receiver (5xx)." in shown
+        assert "Not delivered. All 2 attempts failed: Error at the receiver (5xx)." in shown
         assert "Since <this> morning your side says 500" in shown
         assert "2022-05-05 20:04:40.084 UTC" in shown
         assert "62742b7562f37034d9399914" in shown
@@ -130,7 +130,7 @@ class TestPage:
         shown = text_of(visit(make_link(make_log(), maker)))
         assert "Cotalker attempted 3 times: failed" in shown
         assert "connect ETIMEDOUT 67.225.146.248:443" in shown
-        assert "Status and answer are those of Cotalker’s log." in shown
+        assert "Status and response come from Cotalker’s log." in shown
         assert NAME not in shown
 
     def test_an_attempt_that_went_elsewhere_says_where(self, log, maker):
@@ -184,7 +184,7 @@ class TestState:
 
     def test_received_in_the_meantime(self, log, maker):
         path = make_link(log, maker)
-        assert "Not received." in text_of(visit(path))
+        assert "Not delivered." in text_of(visit(path))
         moment = log.created_at + timedelta(hours=1)
         log.attempts.create(number=3, trigger=AttemptTrigger.AUTO, started_at=moment, status=204, duration_ms=9)
         log.attempts.create(number=4, trigger=AttemptTrigger.MANUAL, started_at=moment, status=200, duration_ms=9)

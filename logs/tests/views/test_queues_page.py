@@ -70,7 +70,7 @@ def test_it_shows_its_head_the_try_and_what_waits_behind_it(client, operator, la
         make_waiting_log(lane, number)
     page = page_of(client, lane)
     assert "Waiting for a retry" in page
-    assert "try 2 of 3" in page
+    assert "attempt 2 of 3" in page
     assert "6 more waiting" in page
     assert page.index(head.get_absolute_url()) < page.index("6 more waiting")
     assert f'hx-get="{reverse("logs:queue_detail", args=[lane.pk])}" hx-trigger="every 5s"' in page
@@ -79,7 +79,7 @@ def test_it_shows_its_head_the_try_and_what_waits_behind_it(client, operator, la
 def test_hold_and_release_say_who_did_it_and_are_on_record(client, operator, lane):
     make_waiting_log(lane)
     held = click(client, "queue_pause", lane)
-    assert "Paused" in held and f"{operator} put it on hold" in held
+    assert "Paused" in held and f"{operator} paused this queue" in held
     released = click(client, "queue_resume", lane)
     assert "Paused" not in released
     record = AuditEntry.objects.filter(about=lane.pk, actor=operator).order_by("id")
@@ -106,7 +106,7 @@ def test_only_a_click_replaces_what_the_last_one_had_to_say(client, operator, la
 
 def test_a_second_hold_changes_nothing_and_says_so(client, operator, lane):
     post(client, "queue_pause", lane.pk)
-    assert "on hold already" in click(client, "queue_pause", lane)
+    assert "already paused" in click(client, "queue_pause", lane)
     assert AuditEntry.objects.filter(action=AuditAction.HELD).count() == 1
 
 
@@ -134,7 +134,7 @@ def test_of_twenty_clicks_on_hold_one_wins(client, operator, lane):
 def test_a_lane_that_holds_because_of_an_event_names_it_and_offers_what_can_be_done(client, operator, lane):
     log = held_by(lane, make_waiting_log(lane))
     page = page_of(client, lane)
-    assert "An event used up its tries" in page
+    assert "An event failed after its last attempt" in page
     assert reverse("logs:redelivery_create", args=[log.pk]) in page
     assert reverse("logs:log_skip", args=[log.pk]) in page
     assert "This event paused its queue." in page_of(client, log)
@@ -161,14 +161,14 @@ def test_retry_now_of_a_settled_log_says_that_nothing_is_left(client, operator):
     make_subscription()
     log = make_log()
     response = client.post(reverse("logs:log_retry", args=[log.pk]), follow=True)
-    assert "nothing is left to wait for" in response.content.decode()
+    assert "No attempt is pending" in response.content.decode()
     log.refresh_from_db()
     assert not log.is_due
 
 
 def test_skipping_asks_for_a_reason_and_the_log_tells_it(client, operator, lane):
     log = make_waiting_log(lane)
-    assert "It goes on record" in client.get(reverse("logs:log_skip", args=[log.pk])).content.decode()
+    assert "Logged in the activity" in client.get(reverse("logs:log_skip", args=[log.pk])).content.decode()
     assert post(client, "log_skip", log.pk, reason=" ").status_code == 422
     assert post(client, "log_skip", log.pk, reason="x" * 201).status_code == 422
     log.refresh_from_db()
@@ -201,7 +201,7 @@ def test_what_waits_for_an_inactive_subscription_is_sent_or_skipped_by_decision(
     type(lane).objects.update(is_active=False)
     lane.refresh_from_db()
     page = page_of(client, lane)
-    assert "kept until somebody decides" in page and "Send waiting events (3)" in page
+    assert "kept until someone sends or skips it" in page and "Send waiting events (3)" in page
     assert "3 that waited" in client.get(reverse("logs:queue_skip_waiting", args=[lane.pk])).content.decode()
     post(client, "queue_send_waiting", lane.pk)
     lane.refresh_from_db()
@@ -260,7 +260,7 @@ def test_a_log_says_how_many_go_before_it_and_why_it_waits(client, operator, lan
     log = make_waiting_log(lane, 2)
     assert "2 events in the queue go first." in page_of(client, log)
     lane.hold(by=None)
-    assert "Its lane is on hold" in page_of(client, log)
+    assert "The queue is paused" in page_of(client, log)
 
 
 def test_the_page_asks_seldom_while_a_log_waits_in_a_lane_on_hold(client, operator, lane):

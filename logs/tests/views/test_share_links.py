@@ -36,7 +36,7 @@ def operator(client, member):
 
 
 def address(log: WebhookLog) -> str:
-    return f"{log.get_absolute_url()}hand-offs/"
+    return f"{log.get_absolute_url()}share-links/"
 
 
 def make_link(log: WebhookLog, by, **fields) -> str:
@@ -191,7 +191,7 @@ class TestEnd:
         path = make_link(log, operator)
         answer = revoke(client, HandOff.objects.get(), follow=True)
         assert answer.redirect_chain == [(log.get_absolute_url(), 302)]
-        assert "Whoever has it sees nothing any more." in text_of(answer)
+        assert "It no longer shows anything." in text_of(answer)
         assert answer_to_stranger(path) == 404
         assert HandOff.objects.get().revoked_by == operator
 
@@ -199,7 +199,7 @@ class TestEnd:
         make_link(log, operator)
         for _time in range(2):
             answer = revoke(client, HandOff.objects.get(), follow=True)
-        assert "was revoked already" in text_of(answer)
+        assert "was already revoked" in text_of(answer)
         assert AuditEntry.objects.filter(action=AuditAction.HAND_OFF_REVOKED).count() == 1
 
     def test_a_colleague_may_revoke_it(self, client, member, operator, log):

@@ -276,7 +276,7 @@ def test_a_log_shows_what_happened_its_payload_and_its_facts(client, subscriptio
 
 def test_the_company_that_differs_is_shown(client, subscription):
     text = text_of(client.get(make_log().get_absolute_url()))
-    assert "Its company differs." in text
+    assert "Company mismatch." in text
     assert "625bcbdcc9a8e3a86dbf041c" in text
 
 
@@ -345,7 +345,7 @@ def test_a_word_is_found_in_the_payload_but_not_in_what_is_masked(client, subscr
     assert re.search(
         r"/data/email\s+mechanic\s*@acme.com\s+/data/jobTitle\s+mechanic\s+/data/name/names\s+Mechanic", page
     )
-    assert "is nowhere in this payload" in text_of(
+    assert "was not found in this payload" in text_of(
         client.get(log.get_absolute_url(), {"find": "XW1879594653754399642348"})
     )
 
@@ -354,7 +354,7 @@ def test_a_word_is_found_in_the_payload_but_not_in_what_is_masked(client, subscr
 def test_a_wrong_place_in_the_payload_is_a_clear_400(client, subscription, query):
     response = client.get(reverse("logs:payload_chunk", args=[make_log().pk]) + "?" + query)
     assert response.status_code == 400
-    assert "There is nothing at this place" in response.content.decode()
+    assert "There is nothing at this path" in response.content.decode()
 
 
 def test_an_expired_payload_is_told_on_the_page(client, subscription):
@@ -371,7 +371,7 @@ def test_without_the_permission_payloads_are_not_shown(client, django_user_model
     make_company().users.add(user)
     client.force_login(user)
     text = text_of(client.get(log.get_absolute_url()))
-    assert "You may not see payloads." in text
+    assert "You don’t have permission to see payloads." in text
     assert "smStateMachine" not in text
     assert client.get(reverse("logs:payload_download", args=[log.pk])).status_code == 403
 
