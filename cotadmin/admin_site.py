@@ -1,4 +1,4 @@
-"""The admin site, stricter than Django's: every model that is registered on it, by whichever package, is covered."""
+"""The admin site, stricter than Django's. It covers every model registered on it, whichever package registers it."""
 
 from __future__ import annotations
 
@@ -22,18 +22,21 @@ from django.utils.translation import gettext as _
 
 
 class StrictLookupsMixin(admin.ModelAdmin):
-    """Django takes any lookup on any column of a model: who may see a masked response could read it letter by letter."""
+    """Limits lookups on columns.
+
+    Django accepts any lookup on any column of a model, so a person who sees a masked response could read it letter by letter.
+    """
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
-        """Only those that the filters of the list offer as links; the page answers any other with 400."""
-        assert request is not None  # Django's list always gives it
+        """Whether the list's filters offer this lookup as a link; the page answers any other lookup with 400."""
+        assert request is not None  # Django's list always passes it
         offered = {f"{self.date_hierarchy}__{part}" for part in ("year", "month", "day") if self.date_hierarchy}
         for one in self.get_list_filter(request):
             offered |= {str(name) for name in self._filter(one, request).expected_parameters()}
         return lookup in offered and self._is_choice(lookup, value)
 
     def _is_choice(self, lookup: str, value: Any) -> bool:
-        """Of a column with choices only these can be asked for: PostgreSQL raises for what its enum does not have."""
+        """Whether `value` is one of the column's choices, if it has any: PostgreSQL raises for a value that its enum lacks."""
         name, _exact, rest = lookup.partition("__exact")
         if rest or not _exact or "__" in name:
             return True
@@ -41,7 +44,7 @@ class StrictLookupsMixin(admin.ModelAdmin):
         return not choices or value in {str(choice) for choice, _label in choices}
 
     def _filter(self, offered: Any, request: HttpRequest) -> admin.ListFilter:
-        """As Django's list makes it, of an empty query. `offered`: an item of `list_filter`."""
+        """The filter as Django's list builds it from an empty query. `offered` is an item of `list_filter`."""
         if callable(offered):
             return offered(request, {}, self.model, self)
         name, make = offered if isinstance(offered, (tuple, list)) else (offered, admin.FieldListFilter.create)
@@ -50,7 +53,7 @@ class StrictLookupsMixin(admin.ModelAdmin):
 
 
 class LabelledInputsMixin(admin.ModelAdmin):
-    """Django's two inputs of a moment stand beside their words, which do not label them."""
+    """Labels Django's two inputs of a datetime: the words beside them are not labels."""
 
     def formfield_for_dbfield(self, db_field: Field, request: HttpRequest, **kwargs: Any) -> Any:
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
@@ -61,7 +64,7 @@ class LabelledInputsMixin(admin.ModelAdmin):
 
 
 class CotadminAdminSite(admin.AdminSite):
-    enable_nav_sidebar = False  # beside it, lists have words one above the other, and columns out of sight
+    enable_nav_sidebar = False  # with it, lists wrap their text word by word and hide columns
 
     def register(
         self,
@@ -80,25 +83,25 @@ class CotadminAdminSite(admin.AdminSite):
 
     @login_not_required
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """The site has one door, with one brake. Who is in already and may not enter here is told so."""
+        """The project has one sign-in page, with one throttle. A signed-in person without access to the admin gets a 403."""
         if self.has_permission(request):
             return redirect("admin:index")
         if request.user.is_authenticated:
             raise PermissionDenied
         return redirect_to_login(request.GET.get(REDIRECT_FIELD_NAME) or reverse("admin:index"))
 
-    def password_change(  # type: ignore[override]  # it leads to the site's own page
+    def password_change(  # type: ignore[override]  # redirects to the project's own page
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         return redirect("password_change")
 
     def view_on_site(self, request: HttpRequest, content_type_id: str, object_id: str) -> HttpResponse:
-        """To an object's page. Django's own does not ask whether the person may see the object."""
+        """Redirect to an object's page. Django's own view doesn't check whether the person may see the object."""
         if not content_type_id.isascii() or not content_type_id.isdecimal():
             raise Http404
         model = (
             get_object_or_404(ContentType, pk=content_type_id).model_class() or Model
-        )  # none of a package that is gone
+        )  # a removed package has no model class
         try:
             model_admin = self.get_model_admin(model)
         except NotRegistered as error:

@@ -1,4 +1,4 @@
-"""Which admin site serves /admin/."""
+"""Sets the admin site that serves /admin/."""
 
 from django.contrib.admin.apps import AdminConfig
 

@@ -1,4 +1,4 @@
-"""From where a request comes. Only the proxies that the setting PROXIES counts are believed, never the sender."""
+"""The address that a request comes from. Trusts only as many proxies as the setting PROXIES says, never the sender."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def client_address(request: HttpRequest) -> str:
-    """ "" where the server does not know it, as behind a Unix socket without a proxy that tells."""
+    """ "" if the server doesn't know it, for example behind a Unix socket and a proxy that doesn't forward it."""
     told = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
-    # Each proxy appends the address that it saw; what stands before the last PROXIES entries may be made up.
+    # Each proxy appends the address that it saw; anything before the last PROXIES addresses may be forged.
     forwarded = _read(told[-settings.PROXIES]) if 0 < settings.PROXIES <= len(told) else None
     found = forwarded or _read(request.META.get("REMOTE_ADDR", ""))
     return str(found) if found else ""
 
 
 def network_of(address: str) -> str:
-    """What one sender can easily have many addresses of: an IPv6 network of 64 bits; an IPv4 address is one's own."""
+    """The /64 network of an IPv6 address, because one sender easily has many addresses in it; an IPv4 address as it is."""
     found = _read(address)
     return str(ipaddress.ip_network((found, 64), strict=False)) if isinstance(found, ipaddress.IPv6Address) else address
 

@@ -1,4 +1,4 @@
-"""What every page is rendered with."""
+"""The template context that every page gets."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""How connections to the database are opened past Django: in one place, so that every option counts for all."""
+"""Opens database connections outside Django, in one place, so that every option applies to all of them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 import psycopg
 from django.db import DatabaseError, InterfaceError, OperationalError, connections
 
-_PASSING = ("25006", "25P03")  # a server that has become a standby; a transaction that was ended for being idle
+_PASSING = ("25006", "25P03")  # the server became a standby; it ended an idle transaction
 _OF_DJANGO = ("cursor_factory", "context")  # for Django's own cursors
 
 
 def connection_parameters() -> dict[str, Any]:
-    """What `psycopg.connect` needs to reach the database of `DATABASE_URL`, with all of its options.
+    """The arguments for `psycopg.connect` to reach the database of `DATABASE_URL`, with all of its options.
 
     May start the embedded server, so it can take seconds. Raises psycopg.OperationalError.
     """
@@ -29,15 +29,15 @@ def connection_parameters() -> dict[str, Any]:
 
 
 def add_option(parameters: dict[str, Any], name: str, value: str) -> None:
-    """A setting that holds from the connection's first statement on."""
+    """Add a setting that applies from the connection's first statement on."""
     escaped = value.replace("\\", "\\\\").replace(" ", "\\ ")
     parameters["options"] = f"{parameters.get('options', '')} -c {name}={escaped}".strip()
 
 
 def is_connection_lost(error: BaseException) -> bool:
-    """Whether the database could not be reached, or ended the connection: it may be back in a moment.
+    """Whether the database was unreachable or ended the connection: it may be back in a moment.
 
-    The reason is looked for among the causes of `error`: Django and Procrastinate wrap what psycopg raises.
+    Looks through the causes of `error`, because Django and Procrastinate wrap psycopg's errors.
     """
     cause: BaseException | None = error
     while cause is not None:
@@ -50,12 +50,13 @@ def is_connection_lost(error: BaseException) -> bool:
 
 
 def _is_of_connection(code: str | None) -> bool:
-    """None does not come from the server. 08: connection exceptions; 57P: shutdown, crash, starting; 53300: too many."""
+    """None: the error is not from the server. 08: connection exceptions; 57P: shutdown, crash, startup;
+    53300: too many connections."""
     return code is None or code.startswith(("08", "57P", "53300"))
 
 
 def is_unavailable(error: BaseException) -> bool:
-    """Whether the same request may succeed in a moment: the database is away, too busy, or about to hand over to another."""
+    """Whether the same request may succeed in a moment: the database is down, too busy, or failing over to another server."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)):
@@ -67,7 +68,7 @@ def is_unavailable(error: BaseException) -> bool:
 
 
 def drop_idle_connections() -> None:
-    """Where one connection of the pool is broken, the others are: each would cost the next person seconds."""
+    """If one connection of the pool is broken, so are the others, and each would cost the next person seconds."""
     pool = connections["default"].pool  # type: ignore[attr-defined]  # of Django's PostgreSQL backend
     if pool and not pool.closed and pool.get_stats().get("pool_available"):
         pool.drain()

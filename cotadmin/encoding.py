@@ -1,4 +1,4 @@
-"""Requests are read as UTF-8, whatever charset they claim: in some of them Django fails to read the address, before any page."""
+"""Reads requests as UTF-8, whatever charset they declare: with some charsets Django fails to read the URL, before any view."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from django.utils.http import parse_header_parameters
 
-REFUSED = "cotadmin.refused_charset"  # in the environ: the charset that was claimed, where it is another
+REFUSED = "cotadmin.refused_charset"  # key in the environ: the declared charset, if it isn't UTF-8
 _UTF_8 = ("", "utf-8", "utf8", "us-ascii")
 
 

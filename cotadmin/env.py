@@ -1,4 +1,4 @@
-"""Reads the environment. What cannot be understood is an error with the variable's name, never a default."""
+"""Reads the environment. An invalid value is an error that names its variable; it never falls back to the default."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def time_zone(name: str, default: str) -> str:
 
 
 def encryption_keys(name: str) -> list[str]:
-    """Fernet keys, the one that encrypts first; [] where the variable is not set."""
+    """Fernet keys; the first one encrypts. [] if the variable is not set."""
     keys = env.list(name, default=[])
     for key in keys:
         try:

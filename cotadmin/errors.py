@@ -1,4 +1,4 @@
-"""The pages of errors. Unlike Django's own they never look into the form that was sent: it may be what cannot be read."""
+"""Error pages. Unlike Django's own, they never read the submitted form: it may be the very thing that can't be read."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ RETRY_SECONDS = 3
 
 
 def _page(status: int) -> Callable[..., HttpResponse]:
-    @requires_csrf_token  # reads the cookie, so that the forms of the page's frame work
-    @csrf_exempt  # the request was refused already
+    @requires_csrf_token  # reads the cookie, so that the forms in the page's layout work
+    @csrf_exempt  # the request was already rejected
     def page(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
         return render(request, f"{status}.html", status=status)
 
@@ -28,7 +28,7 @@ bad_request, permission_denied, page_not_found = _page(400), _page(403), _page(4
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """503 where the database does not answer, which passes; else 500. Django calls it while it handles the error."""
+    """503 if the database is unavailable, which is temporary; else 500. Django calls it while it handles the error."""
     error = sys.exc_info()[1]
     if error is None or not is_unavailable(error):
         return HttpResponse(render_to_string("500.html"), status=500)

@@ -1,4 +1,4 @@
-"""Keys that a trial installation makes for itself and keeps under var/, readable by its owner alone."""
+"""Keys that a trial installation generates and keeps under var/. Only their owner can read them."""
 
 import os
 import secrets
@@ -19,7 +19,7 @@ def new_encryption_key() -> str:
 
 
 def load_or_create_key(path: Path, make: Callable[[], str], *, variable: str, may_make: bool) -> str:
-    """The key in `path`, made at the first call. Raises ImproperlyConfigured naming `variable` where it may not be made."""
+    """The key in `path`; the first call creates it. Raises ImproperlyConfigured with `variable`'s name if it may not."""
     if path.exists():
         return path.read_text().strip()
     if not may_make:
@@ -29,6 +29,6 @@ def load_or_create_key(path: Path, make: Callable[[], str], *, variable: str, ma
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(make())
     with suppress(FileExistsError):
-        os.link(draft, path)  # of several first processes one wins, and all read the winner's
+        os.link(draft, path)  # if several processes start at once, one wins, and all read its key
     draft.unlink()
     return path.read_text().strip()

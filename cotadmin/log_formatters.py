@@ -1,7 +1,7 @@
-"""How log records are written: as JSON objects or as lines, with the same fields.
+"""Formats log records as JSON objects or as lines of text, with the same fields.
 
-Only the fields named here are written. Others put whole objects into theirs (Django the request, with the query of its URL;
-Procrastinate the arguments of a job), and of an error of the database only its first line is told: the rest shows values.
+Only the fields named here are written. Libraries put whole objects into theirs: Django the request, with the query of its
+URL; Procrastinate the arguments of a job. Of a database error only the first line is written: the rest shows values.
 """
 
 from __future__ import annotations
@@ -11,20 +11,21 @@ import logging
 import re
 from datetime import UTC, datetime
 
-FIELDS = ("log", "subscription", "try", "status", "cause", "ms")  # by `extra=`; a status of None was no answer
+# Passed as `extra=`; status None means that there was no response.
+FIELDS = ("log", "subscription", "try", "status", "cause", "ms")
 
 _QUERY = re.compile(r"(?<=[^\s?])\?[^\s?'\"]+")
-# The address of a door, and of a hand-off, is its secret. Django tells the address of what it refuses, and in a traceback of what
-# leads nowhere it begins without a slash.
+# The URL of an inbound endpoint, or of a share link, is its secret. Django logs the URL of each request that it rejects. In the
+# traceback of a 404 the path begins without a slash.
 _SECRET = re.compile(r"(?:(?<=[/'\"]in/)|(?<=[/'\"]shared/))[^\s/?'\"]+")
-# psycopg and PostgreSQL show what was to be written: DETAIL "Failing row contains …", CONTEXT and LINE the statement.
+# psycopg and PostgreSQL show the values of a failed write: "Failing row contains …" in DETAIL, the statement in CONTEXT and LINE.
 _SHOWN_VALUES = re.compile(
     r"^(?:DETAIL|CONTEXT|QUERY|LINE \d+):.*?(?=^\n?(?:Traceback|The above|During) |\Z)", re.M | re.S
 )
 
 
 def _without_secrets(text: str) -> str:
-    """Addresses without what they keep secret."""
+    """`text` with the secrets cut out of its URLs."""
     return _SECRET.sub("…", _QUERY.sub("?…", text))
 
 
@@ -33,7 +34,7 @@ class _Lines(logging.Formatter):
         return _SECRET.sub("…", _SHOWN_VALUES.sub("", super().formatException(ei)).rstrip())
 
     def _parts(self, record: logging.LogRecord) -> dict[str, object]:
-        """Time, level, logger, message and fields, in this order; "error" is a traceback."""
+        """Time, level, logger, message and fields, in this order; "error" is the traceback."""
         moment = datetime.fromtimestamp(record.created, UTC)
         parts: dict[str, object] = {
             "time": f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}Z",
@@ -55,7 +56,7 @@ class JsonFormatter(_Lines):
 
 
 class TextFormatter(_Lines):
-    """2026-07-04T12:00:00.000Z INFO logs.delivery failed log=… status=500; a traceback follows in lines of its own."""
+    """2026-07-04T12:00:00.000Z INFO logs.delivery failed log=… status=500; a traceback follows on lines of its own."""
 
     def format(self, record: logging.LogRecord) -> str:
         parts = self._parts(record)
@@ -67,7 +68,7 @@ class TextFormatter(_Lines):
 
 
 class AccessLogFormatter(logging.Formatter):
-    """gunicorn's line for each request, where its access log is on."""
+    """gunicorn's line for each request, if its access log is on."""
 
     def format(self, record: logging.LogRecord) -> str:
         return _without_secrets(super().format(record))
@@ -77,7 +78,7 @@ FORMATTERS = {"json": JsonFormatter, "text": TextFormatter}
 
 
 def logging_settings(form: str, level: str) -> dict:
-    """Django's LOGGING. `level` is for our own loggers; those of libraries tell warnings, and more would show payloads."""
+    """Django's LOGGING. `level` applies to our own loggers. Libraries log at WARNING or above: below it they show payloads."""
     return {
         "version": 1,
         "disable_existing_loggers": False,

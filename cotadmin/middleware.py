@@ -1,4 +1,4 @@
-"""What goes around every page: the sign-in, the zone of its times, and what no request may hold."""
+"""Middleware of every page: the sign-in, the time zone, and checks for content that no request may have."""
 
 import zoneinfo
 from collections.abc import Callable
@@ -21,7 +21,7 @@ _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
 class TimezoneMiddleware:
-    """Times are shown in the zone that the person has chosen, else in that of the browser, which its script tells in a cookie."""
+    """Shows times in the zone that the person chose, else in the browser's, which a script stores in a cookie."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -33,7 +33,7 @@ class TimezoneMiddleware:
 
 
 class NoStoreMiddleware:
-    """No browser and no proxy keeps what it was sent, be it a page, a part of one or an error: others may use them next."""
+    """Keeps browsers and proxies from storing pages, partials and errors: somebody else may use the browser next."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -47,7 +47,7 @@ class NoStoreMiddleware:
 
 
 class MalformedHeadersMiddleware:
-    """A header that should hold an address and holds none counts as not sent; a form that is not UTF-8 is refused."""
+    """Ignores a header that should contain a URL and doesn't; rejects a form that is not UTF-8."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -71,7 +71,7 @@ def _is_address(text: str) -> bool:
 
 
 class NullByteMiddleware:
-    """Django's admin site gives a NUL in an address to PostgreSQL, which has none in its texts: an error of the server's."""
+    """Rejects a NUL in a URL of the admin: Django passes it to PostgreSQL, whose text can't contain one, and answers 500."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -84,7 +84,7 @@ class NullByteMiddleware:
 
 
 class LoginMiddleware(LoginRequiredMiddleware):
-    """Every view asks for a login unless it says otherwise; htmx is sent to the login page as a whole page."""
+    """Every view requires sign-in unless it opts out; for htmx, the whole page is redirected to the sign-in page."""
 
     def handle_no_permission(self, request: HttpRequest, view_func) -> HttpResponse:  # type: ignore[override]
         htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]  # set by its middleware

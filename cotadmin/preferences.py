@@ -1,4 +1,4 @@
-"""What a person chooses for a browser. Its cookies keep it: it holds before anybody signs in, and costs no query."""
+"""A person's preferences for a browser, kept in its cookies: they apply before sign-in, and cost no query."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 KNOWN_ZONES = zoneinfo.available_timezones()
-ZONE_COOKIES = ("zone", "timezone")  # the one that was chosen goes before that of the browser, which its script tells
+ZONE_COOKIES = ("zone", "timezone")  # the chosen one comes before the browser's, which a script sets
 COOKIE_AGE = 365 * 24 * 3600
 ALLOWED_VALUES = {
     "theme": ("light", "dark"),
@@ -18,19 +18,19 @@ ALLOWED_VALUES = {
 
 
 def timezone_from_cookies(cookies: Mapping[str, str], names: tuple[str, ...] = ZONE_COOKIES) -> str:
-    """The first that is a time zone of IANA, "" where none is."""
+    """The first one that is an IANA time zone; "" if there is none."""
     return next((zone for name in names if (zone := cookies.get(name, "")) in KNOWN_ZONES), "")
 
 
 @dataclass(frozen=True)
 class Preferences:
-    """ "" stands for what is usual. Anything but the known words is as if it were not there."""
+    """ "" stands for the default. Unknown values are ignored."""
 
-    theme: str = ""  # light, dark; else that of the system
+    theme: str = ""  # light, dark; else the system's
     density: str = ""  # roomy; else compact
     times: str = ""  # exact; else ages
     shortcuts: str = ""  # off; else on
-    zone: str = ""  # of IANA; else that of the browser
+    zone: str = ""  # an IANA name; else the browser's
 
     @classmethod
     def of(cls, cookies: Mapping[str, str]) -> Preferences:

@@ -1,4 +1,4 @@
-"""The page of a person's preferences."""
+"""The preferences page."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from django.views.decorators.http import require_http_methods
 
 from .preferences import COOKIE_AGE, KNOWN_ZONES, Preferences, timezone_from_cookies
 
-UNLISTED_ZONES = {"Factory", "localtime"}  # they name no place
+UNLISTED_ZONES = {"Factory", "localtime"}  # they don't name a place
 LANGUAGE = settings.LANGUAGE_COOKIE_NAME
 
 
@@ -50,7 +50,7 @@ class PreferencesForm(forms.Form):
     shortcuts = _one_of(gettext_lazy("Keyboard shortcuts"), [("", gettext_lazy("On")), ("off", gettext_lazy("Off"))])
 
     def __init__(self, data, *, browser_zone: str, **options) -> None:
-        """`browser_zone`: "" where the browser has told none."""
+        """`browser_zone`: "" if the browser has not sent one."""
         super().__init__(data, **options)
         languages = [
             (code, translation.get_language_info(code)["name_local"].capitalize()) for code, _ in settings.LANGUAGES
@@ -64,7 +64,7 @@ def _browsers(zone: str) -> str:
 
 
 def _zones() -> Iterator[tuple[str, list[tuple[str, str]]]]:
-    """All of IANA, by continent; those without one come last."""
+    """All IANA zones, by continent; zones without a continent come last."""
 
     def continent(zone: str) -> str:
         return zone.partition("/")[0] if "/" in zone else ""
@@ -77,7 +77,7 @@ def _zones() -> Iterator[tuple[str, list[tuple[str, str]]]]:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def preferences(request: HttpRequest) -> HttpResponse:
-    """Everybody who is signed in has some: they are about no data."""
+    """Needs no permission beyond sign-in: preferences concern no data."""
     chosen = asdict(Preferences.of(request.COOKIES)) | {"language": translation.get_language()}
     form = PreferencesForm(
         request.POST or None, initial=chosen, browser_zone=timezone_from_cookies(request.COOKIES, ("timezone",))
@@ -91,7 +91,7 @@ def preferences(request: HttpRequest) -> HttpResponse:
 
 
 def _with_cookies(answer: HttpResponse, chosen: dict[str, str], *, is_secure: bool) -> HttpResponse:
-    """What is usual needs no cookie. Scripts change some of them too, so they may read them all."""
+    """A default value needs no cookie. Scripts change some of the cookies too, so they can read all of them."""
     for name, value in chosen.items():
         cookie = LANGUAGE if name == "language" else name
         if value:

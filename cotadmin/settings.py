@@ -1,4 +1,4 @@
-"""Settings, all from the environment; docs/configuration.md lists them. What is wrong in them stops the start, with its name."""
+"""Settings, all from the environment; docs/configuration.md lists them. An invalid one stops the start, with its name."""
 
 from pathlib import Path
 from urllib.parse import unquote
@@ -19,7 +19,7 @@ DATA_DIR = Path(env("DATA_DIR", default=str(BASE_DIR / "var")))
 DEBUG = boolean("DEBUG", False)
 DATABASE_URL = env("DATABASE_URL", default="")
 
-# With a database of one's own it is an installation for others to use: keys must be given, and cookies need https.
+# With its own database it's an installation for others to use: keys must be set, and cookies need HTTPS.
 AUTO_GENERATE_KEYS = boolean("AUTO_GENERATE_KEYS", not DATABASE_URL)
 FORCE_HTTPS = boolean("FORCE_HTTPS", bool(DATABASE_URL))
 SECRET_KEY = env("SECRET_KEY", default="") or load_or_create_key(
@@ -35,7 +35,7 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[:
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = FORCE_HTTPS
 SECURE_SSL_REDIRECT = FORCE_HTTPS
-SECURE_REDIRECT_EXEMPT = ["^(healthz|readyz|metrics)$"]  # asked by machines from inside, past the proxy
+SECURE_REDIRECT_EXEMPT = ["^(healthz|readyz|metrics)$"]  # probes call these from inside, bypassing the proxy
 SECURE_HSTS_SECONDS = 31_536_000 if FORCE_HTTPS else 0
 TRUST_PROXY_HEADERS = boolean("TRUST_PROXY_HEADERS", False)
 PROXIES: int = whole_number("PROXIES", 1) if TRUST_PROXY_HEADERS else 0  # how many append to X-Forwarded-For
@@ -74,7 +74,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.middleware.gzip.GZipMiddleware",  # adds random bytes, so that the length tells nothing of what is secret
+    "django.middleware.gzip.GZipMiddleware",  # adds random bytes, so that the length reveals no secrets
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "cotadmin.middleware.MalformedHeadersMiddleware",
@@ -121,11 +121,11 @@ else:
         "default": {
             "ENGINE": "cotadmin.embedded_postgres",
             "NAME": "cotadmin",
-            "MAIN_DATABASE": "cotadmin",  # NAME is another one in the tests
+            "MAIN_DATABASE": "cotadmin",  # tests change NAME
             "DATA_DIRECTORY": DATA_DIR / "postgres",
         }
     }
-# Many small sums of a page are grouped in memory, not sorted on the disk; and no plan of a page is worth compiling.
+# Group a page's many small sums in memory instead of sorting them on disk. No query of a page is worth compiling.
 OPTIONS = DATABASES["default"].setdefault("OPTIONS", {})
 OPTIONS["options"] = f"-c work_mem=32MB -c jit=off -c random_page_cost=1.1 {OPTIONS.get('options', '')}".strip()
 OPTIONS["pool"] = {
@@ -170,35 +170,33 @@ STORAGES = {
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
-DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000  # each ticked row of the explorer is one
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000  # each selected row of the explorer is one
 
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
-# cotadmin's own
-CLIENT_TIMEOUT = decimal(
-    "CLIENT_TIMEOUT", 10
-)  # seconds for the head of a request, and for every 64 KiB to and from a client
+# cotadmin's own settings
+# Seconds for the headers of a request, and for every 64 KiB to and from a client.
+CLIENT_TIMEOUT = decimal("CLIENT_TIMEOUT", 10)
 DELIVERY_ALLOWED_NETWORKS = env.list("DELIVERY_ALLOWED_NETWORKS", default=[])
-DELIVERY_TIMEOUT = decimal("DELIVERY_TIMEOUT", 20)  # seconds from the name lookup to the last byte
+DELIVERY_TIMEOUT = decimal("DELIVERY_TIMEOUT", 20)  # seconds from the DNS lookup to the last byte
 DELIVERY_CONNECT_TIMEOUT = decimal("DELIVERY_CONNECT_TIMEOUT", 5)
 DELIVERY_MAX_ATTEMPTS = whole_number("DELIVERY_MAX_ATTEMPTS", 3)
 DELIVERY_RETRY_DELAY = decimal("DELIVERY_RETRY_DELAY", 30)
-DELIVERY_LEASE_SECONDS = decimal(
-    "DELIVERY_LEASE_SECONDS", 15
-)  # seconds until the lanes of a killed worker go to another
-DELIVERY_DRAIN = decimal(
-    "DELIVERY_DRAIN", 125
-)  # seconds that a worker which stops waits for requests in flight, at most
-DELIVERY_CONCURRENCY = whole_number("DELIVERY_CONCURRENCY", 500)  # requests of one worker at once
-DELIVERY_MEMORY = int(decimal("DELIVERY_MEMORY", 64) * 1024 * 1024)  # of payloads in one worker; the setting is in MiB
-JOB_LEASE = decimal("JOB_LEASE", 30)  # seconds until the background jobs of a killed worker are taken up by another
-MASKED_KEYS = env.list("MASKED_KEYS", default=[])  # besides the built-in list
+# Seconds until another worker takes over the queues of a killed one.
+DELIVERY_LEASE_SECONDS = decimal("DELIVERY_LEASE_SECONDS", 15)
+# Maximum seconds that a stopping worker waits for requests in flight.
+DELIVERY_DRAIN = decimal("DELIVERY_DRAIN", 125)
+DELIVERY_CONCURRENCY = whole_number("DELIVERY_CONCURRENCY", 500)  # simultaneous requests of one worker
+DELIVERY_MEMORY = int(decimal("DELIVERY_MEMORY", 64) * 1024 * 1024)  # for payloads in one worker; the setting is in MiB
+JOB_LEASE = decimal("JOB_LEASE", 30)  # seconds until another worker takes over the background jobs of a killed one
+MASKED_KEYS = env.list("MASKED_KEYS", default=[])  # in addition to the built-in list
 MAX_UPLOAD_MIB = int(decimal("MAX_UPLOAD_MIB", 512) * 1024 * 1024)  # the setting is in MiB
-IMPORT_LIMIT = int(decimal("IMPORT_LIMIT", 4096) * 1024 * 1024)  # of an uploaded file, unpacked; the setting is in MiB
+# Of an uploaded file, uncompressed; the setting is in MiB.
+IMPORT_LIMIT = int(decimal("IMPORT_LIMIT", 4096) * 1024 * 1024)
 METRICS_TOKEN = env("METRICS_TOKEN", default="")
 DEMO_RECEIVER_URL = env("DEMO_RECEIVER_URL", default="")
 
-# A machine reads the logs of an installation, a person those of a trial.
+# Machines read the logs of an installation; people read those of a trial.
 LOG_FORMAT = choice("LOG_FORMAT", "json" if DATABASE_URL else "text", tuple(FORMATTERS))
 LOG_LEVEL = choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
 LOGGING = logging_settings(LOG_FORMAT, LOG_LEVEL)

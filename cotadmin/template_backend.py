@@ -1,7 +1,7 @@
-"""Django's templates, but for two things: a page leaves nothing behind, and no letter of what it shows turns the direction.
+"""Django's templates with two differences: a page leaves no garbage behind, and no character in it changes the text direction.
 
-A context of Django holds itself, and so everything that the page showed: all of it would stay in memory until Python looks for
-garbage, which takes longer the more there is (docs/adr/0018-rows-of-logs-are-python.md).
+A Django context refers to itself, and so keeps everything that the page showed. All of it would stay in memory until Python
+collects garbage, which takes longer the more there is (docs/adr/0018-rows-of-logs-are-python.md).
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from django.template.backends import django
 from django.template.context import make_context
 from django.utils.safestring import SafeString, mark_safe
 
-# Letters that turn the direction of what follows them: a name with one makes the rest of a page, and itself, read otherwise.
+# Characters that change the direction of the text after them: one in a name makes the name and the rest of a page misread.
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
-# What is not text to read: tags with their attributes, and fields, whose content comes back with the form.
+# Parts that aren't visible text: tags with their attributes, and fields, whose content comes back with the form.
 _NO_TEXT = re.compile(r"(<(?:textarea|script|style)\b.*?</(?:textarea|script|style)>|<[^>]*>)", re.DOTALL)
 
 
 def with_visible_bidi(page: SafeString) -> SafeString:
-    """The page with each such letter written out, as \\u202e; in attributes and fields they stay what they are."""
+    """The page with each such character written out, as \\u202e; in attributes and fields they stay unchanged."""
     if not _BIDI.search(page):
         return page
     parts = _NO_TEXT.split(page)
     parts[::2] = [_BIDI.sub(lambda letter: f"\\u{ord(letter[0]):04x}", text) for text in parts[::2]]
-    return mark_safe("".join(parts))  # noqa: S308  # it was safe, and has letters and brackets more
+    return mark_safe("".join(parts))  # noqa: S308  # the page was safe, and only gained backslashes and digits
 
 
 class Template(django.Template):

@@ -1,6 +1,6 @@
-"""Files are taken only where they are expected, of people who may send them. Elsewhere nothing of them is read or kept.
+"""Accepts files only where they are expected, from people who may send them. Elsewhere they are neither read nor stored.
 
-Django keeps what comes with a form, on the disk if it is large, before anybody has asked who sends it.
+Django itself stores the files of a form, on disk if they are large, before anything checks who sends them.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from django.core.files.uploadhandler import FileUploadHandler
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 
 FORM_CONTENT_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
-OTHER_FIELDS_BYTES = 1024 * 1024  # bytes of a form beside its file or its text
+OTHER_FIELDS_BYTES = 1024 * 1024  # bytes of a form in addition to its file or its text
 
 
 def takes_files(permission: str, limit: Callable[[], int]) -> Callable:
-    """Of a view, outermost: it takes a file of up to `limit()` bytes from those with the permission."""
+    """Decorator of a view, the outermost one: it accepts a file of up to `limit()` bytes from people with the permission."""
 
     def mark(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         view.takes_files = (permission, limit)  # type: ignore[attr-defined]
@@ -30,7 +30,7 @@ def takes_files(permission: str, limit: Callable[[], int]) -> Callable:
 
 
 class UploadMiddleware:
-    """Before the check against CSRF, which is the first to read a form. It reads the whole form, so half a form is none."""
+    """Runs before the CSRF check, which is the first to read a form. It reads the whole form, so half a form is rejected."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -53,13 +53,13 @@ class UploadMiddleware:
             if user and not user.has_perm(permission):
                 raise PermissionDenied
             limit = limit_of()
-            # Of a file that is somewhat too large the page says so, once it has come; that has an end, too.
+            # If a file is somewhat too large, the page says so after the upload; beyond twice the limit it's rejected here.
             if _length(request) > (2 * limit or settings.DATA_UPLOAD_MAX_MEMORY_SIZE) + OTHER_FIELDS_BYTES:
                 raise RequestDataTooBig("the form is too large for this URL")
             if not limit:
                 request.upload_handlers = [_NoFiles(request)]
         try:
-            request.POST  # noqa: B018  # is read and parsed now
+            request.POST  # noqa: B018  # reads and parses the form now
         except UnreadablePostError as error:
             raise BadRequest("the request body ended early") from error
         return None
@@ -69,7 +69,7 @@ def _length(request: HttpRequest) -> int:
     try:
         return int(request.META.get("CONTENT_LENGTH") or 0)
     except ValueError:
-        return 0  # as Django has it: then there is no body
+        return 0  # as in Django: then there is no body
 
 
 class _NoFiles(FileUploadHandler):

@@ -1,4 +1,4 @@
-"""The addresses of the site."""
+"""The URLs of the project."""
 
 from django.contrib import admin
 from django.contrib.auth.decorators import login_not_required

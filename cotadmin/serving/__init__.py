@@ -1,1 +1,1 @@
-"""How gunicorn's threads are shared, so that a slow client or a slow page keeps nobody else waiting (docs/adr/0021)."""
+"""Shares gunicorn's threads, so that a slow client or a slow page keeps nobody else waiting (docs/adr/0021)."""

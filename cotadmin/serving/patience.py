@@ -1,5 +1,5 @@
-"""How long a thread waits for a client. A background thread watches the others: a read cannot time itself, since a client that
-sends one byte now and then keeps it going for ever.
+"""Limits how long a thread waits for a client. A background thread watches the others, because a read can't time itself:
+a client that sends one byte now and then would keep it going forever.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Protocol
 
 from django.conf import settings
 
-READ_CHUNK_SIZE = 64 * 1024  # bytes that must pass within CLIENT_TIMEOUT, in either direction
+READ_CHUNK_SIZE = 64 * 1024  # bytes that must be sent or received within CLIENT_TIMEOUT
 _LOOK_SECONDS = 0.25
 
 
@@ -22,7 +22,7 @@ class HasSocket(Protocol):
 
 
 class ClientDeadline:
-    """The connection that a thread serves. At the end of its time it is shut, and the thread finds that it has ended."""
+    """The deadline of the connection that a thread serves. When it passes, the socket is shut down, and the thread notices."""
 
     def __init__(self, connection: HasSocket) -> None:
         self._connection = connection
@@ -32,7 +32,7 @@ class ClientDeadline:
 
     @contextlib.contextmanager
     def has_time_for(self, size: int) -> Iterator[None]:
-        """Inside, so many bytes must be received or sent in time."""
+        """Within this context, `size` bytes must be received or sent in time."""
         self._set_until(time.monotonic() + settings.CLIENT_TIMEOUT * (1 + size // READ_CHUNK_SIZE))
         try:
             yield
@@ -40,7 +40,7 @@ class ClientDeadline:
             self.take_time()
 
     def take_time(self) -> None:
-        """The thread does something else than to wait for the client."""
+        """Stop the clock: the thread isn't waiting for the client."""
         self._set_until(None)
 
     def _set_until(self, until: float | None) -> None:
@@ -48,17 +48,17 @@ class ClientDeadline:
             self._until = until
 
     def shut_if_late(self) -> None:
-        with self._lock:  # not a moment later, when the socket may be another's
+        with self._lock:  # not after it: the socket may then be another client's
             if self._until is None or time.monotonic() < self._until:
                 return
             self.is_late = True
-            with contextlib.suppress(OSError):  # it went away by itself
-                # Not only for reading: what arrives afterwards would be read all the same.
+            with contextlib.suppress(OSError):  # the client has already disconnected
+                # SHUT_RD alone isn't enough: data that arrives later would still be read.
                 self._connection.sock.shutdown(socket.SHUT_RDWR)
 
 
 class SlowClientWatch:
-    """Of all clients of a process."""
+    """Watches all clients of a process."""
 
     def __init__(self) -> None:
         self._clients: set[ClientDeadline] = set()
@@ -68,7 +68,7 @@ class SlowClientWatch:
 
     @contextlib.contextmanager
     def serving(self, connection: HasSocket) -> Iterator[None]:
-        """This thread serves the connection, and begins by waiting for the head of a request."""
+        """This thread serves the connection. It starts by waiting for the headers of a request."""
         client = ClientDeadline(connection)
         with self._lock:
             self._clients.add(client)
@@ -82,7 +82,7 @@ class SlowClientWatch:
                 self._clients.discard(client)
 
     def client(self) -> ClientDeadline | None:
-        """Whom this thread serves."""
+        """The client that this thread serves."""
         return getattr(self._here, "client", None)
 
     def _look(self) -> None:

@@ -1,5 +1,5 @@
-"""How many requests of each kind a process works on at once; the others wait for their turn. While a thread waits for a client it
-leaves its place to another, so slow clients take none. Events that come in have places of their own, which no page can take.
+"""Limits how many requests of each kind a process works on at once; the others wait for a slot. While a thread waits for a
+client, another thread uses its slot, so slow clients take none. Inbound events have slots of their own, which no page can take.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from .patience import READ_CHUNK_SIZE, ClientDeadline, SlowClientWatch
 INBOUND_PATHS = ("/in/", "/api/")
 PROBE_PATHS = ("/readyz", "/metrics")  # each has a database connection of its own
 PROBE_PLACES = 2
-WAIT_SECONDS = 30  # for a turn; then somebody must know that there is too much to do
+WAIT_SECONDS = 30  # for a slot; then 503 says that the server is overloaded
 
 
 class WorkerSlot:
-    """One request's share of the places of its kind."""
+    """One request's slot among those of its kind."""
 
     def __init__(self, places: threading.Semaphore | None) -> None:
         self._places = places
 
     @contextlib.contextmanager
     def taken(self) -> Iterator[bool]:
-        """Whether there is one in time; it is free afterwards."""
+        """Take the slot; yields False if none is free in time. Releases it afterwards."""
         if self._places is None:
             yield True
         elif self._places.acquire(timeout=WAIT_SECONDS):
@@ -40,7 +40,7 @@ class WorkerSlot:
 
     @contextlib.contextmanager
     def left(self) -> Iterator[None]:
-        """For somebody else, while this thread waits for its client."""
+        """Leave the slot to another request while this thread waits for its client."""
         if self._places is None:
             yield
             return
@@ -52,7 +52,7 @@ class WorkerSlot:
 
 
 class RequestSlots:
-    """A WSGI application around another."""
+    """A WSGI application that wraps another."""
 
     def __init__(self, application: WSGIApplication, places: int, watch: SlowClientWatch) -> None:
         self._application, self._watch = application, watch
@@ -73,7 +73,7 @@ class RequestSlots:
         return SlotResponse(answer, place, client)
 
     def _places_for(self, path: str) -> threading.Semaphore | None:
-        """None where nobody has to wait."""
+        """The slots for this path; None if it never has to wait."""
         if path == "/healthz":
             return None
         if path in PROBE_PATHS:
@@ -82,7 +82,7 @@ class RequestSlots:
 
 
 class Body(io.RawIOBase):
-    """The body of a request. It raises where the body breaks off: read as one that ends, half a form would be a whole one."""
+    """The body of a request. Raises if the body breaks off: otherwise half a form would pass for a whole one."""
 
     def __init__(self, environ: WSGIEnvironment, place: WorkerSlot, client: ClientDeadline | None) -> None:
         super().__init__()
@@ -115,7 +115,7 @@ class Body(io.RawIOBase):
 
 
 class SlotResponse:
-    """The body of an answer, which is made in the place of the request, and sent without it."""
+    """The body of a response: it's produced within the request's slot, and sent outside it."""
 
     def __init__(self, answer: Any, place: WorkerSlot, client: ClientDeadline | None) -> None:
         self._answer, self._place, self._client = answer, place, client

@@ -1,6 +1,6 @@
-"""gunicorn's worker with threads, of which some can wait for slow clients while the others work.
+"""gunicorn's threaded worker: some threads can wait for slow clients while the others work.
 
-`--threads` says how many requests are worked on at once. A thread that waits for a client costs little, so there are many more.
+`--threads` sets how many requests are worked on at once. There are many more threads, because one that waits costs little.
 """
 
 from __future__ import annotations
