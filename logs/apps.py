@@ -11,7 +11,7 @@ class LogsConfig(AppConfig):
     verbose_name = _("Webhook logs")
 
     def ready(self) -> None:
-        """A wrong setting of the guard stops the start, not the first delivery."""
+        """An invalid setting of the destination check stops the start, not the first delivery."""
         from .db import pooler_check  # noqa: F401  registers its check
         from .db.timestamps import register_timestamptz_loader
         from .delivery.ssrf import DestinationFilter
@@ -25,7 +25,7 @@ class LogsConfig(AppConfig):
 
 
 def make_months(**_signal: object) -> None:
-    """The months to come, as soon as there is a table for them: the first event is not to wait until they are made."""
+    """Create the future payload partitions as soon as their table exists, so that the first event doesn't wait for them."""
     from .db.payload_partitions import PAYLOAD_TABLE, ensure_future_partitions
 
     if PAYLOAD_TABLE in connection.introspection.table_names():

@@ -1,4 +1,4 @@
-"""What the frame of every page shows of webhooks: the demo, and the views that a person has pinned."""
+"""The webhook context of every page's layout: the demo, and the person's pinned views."""
 
 from typing import Any
 

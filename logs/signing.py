@@ -1,6 +1,6 @@
-"""Signs what is sent as the Standard Webhooks specification says, and keeps secrets encrypted at rest.
+"""Signs requests by the Standard Webhooks specification, and encrypts stored secrets.
 
-Secrets that open something by themselves: 256 random bits, of which only a hash is kept.
+Also generates tokens: secrets of 256 random bits that grant access by themselves, and of which only a hash is stored.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from standardwebhooks.webhooks import Webhook
 
 SECRET_PREFIX = "whsec_"
-SECRET_BYTES = 32  # the specification asks for 24 to 64
+SECRET_BYTES = 32  # the specification requires 24 to 64
 
 
 class SecretDecryptionError(Exception):
-    """None of the keys in FIELD_ENCRYPTION_KEYS opens a stored secret."""
+    """None of the keys in FIELD_ENCRYPTION_KEYS decrypts a stored secret."""
 
 
 def signature_headers(log_id: str, payload: bytes, secrets: Sequence[str], at: datetime) -> dict[str, str]:
-    """The headers of one attempt; every attempt of a log has the same id. Each secret adds a signature."""
-    at = at.astimezone(UTC)  # the library takes the clock of any zone for UTC
+    """The signature headers of one attempt; every attempt of a log has the same id. Each secret adds a signature."""
+    at = at.astimezone(UTC)  # the library reads the time of any zone as UTC
     headers = {"webhook-id": log_id, "webhook-timestamp": str(int(at.timestamp()))}
     if secrets:
         data = payload.decode()
@@ -45,7 +45,7 @@ def generate_secret() -> str:
 
 
 def validate_secret(text: str) -> None:
-    """Raises ValueError where `text` is not whsec_ and 24 to 64 bytes in base64."""
+    """Raises ValueError unless `text` is whsec_ followed by 24 to 64 bytes in base64."""
     try:
         raw = base64.b64decode(text.removeprefix(SECRET_PREFIX), validate=True)
     except (binascii.Error, ValueError) as error:
@@ -57,12 +57,12 @@ def validate_secret(text: str) -> None:
 
 
 def encrypt_secret(plain: str, keys: Sequence[str]) -> str:
-    """With the first key; the others are former ones that still open what they closed."""
+    """Encrypt with the first key. The others are former keys, which still decrypt what they encrypted."""
     return _fernet(keys).encrypt(plain.encode()).decode()
 
 
 def decrypt_secret(token: str, keys: Sequence[str]) -> str:
-    """The plain secret; raises SecretUnreadable."""
+    """The plain secret; raises SecretDecryptionError."""
     try:
         return _fernet(keys).decrypt(token.encode()).decode()
     except InvalidToken as error:
@@ -83,8 +83,8 @@ def generate_token() -> str:
 
 
 def hash_token(secret: str) -> str:
-    """256 random bits cannot be guessed, so the hash needs neither salt nor slowness.
+    """Nobody can guess 256 random bits, so the hash needs no salt and doesn't have to be slow.
 
-    Looking for a hash takes as long for a near miss as for any other.
+    A lookup by hash takes as long for a near miss as for any other value.
     """
     return hashlib.sha256(secret.encode(errors="surrogateescape")).hexdigest()

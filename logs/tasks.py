@@ -1,6 +1,6 @@
-"""Background jobs, run by `manage.py run_worker`: each calls one function of the domain, within `interruptible`.
+"""Background jobs, run by `manage.py run_worker`: each calls one domain function, within `interruptible`.
 
-A job looks at `should_stop` often, raises Interrupted, and goes on when it is run again.
+A job checks `should_stop` often. To stop, it raises JobInterrupted; it continues when it runs again.
 """
 
 from contextlib import suppress
@@ -20,7 +20,7 @@ from .redelivery import drafts
 from .retention import prune as running
 
 RETRY_INTERRUPTED = RetryStrategy(retry_exceptions={JobInterrupted})
-JOB_RETENTION_HOURS = 7 * 24  # of jobs that have ended
+JOB_RETENTION_HOURS = 7 * 24  # for jobs that have ended
 
 
 @app.task(queue="imports", pass_context=True, retry=RETRY_INTERRUPTED)
@@ -31,21 +31,24 @@ def run_import(context: JobContext, import_id: int) -> None:
 
 @app.task(queue="plans", pass_context=True, retry=RETRY_INTERRUPTED)
 def plan_run(context: JobContext, run_id: int) -> None:
-    """The plan of a re-delivery run for which nobody would want to wait. Its ids stand with the run: messages tell arguments."""
+    """Build the plan of a bulk redelivery that is too large to wait for.
+
+    The `Run` stores the ids, because log messages show a job's arguments.
+    """
     with interruptible(context.should_abort):
         drafts.build_waiting_draft(run_id, should_stop=context.should_abort)
 
 
 @app.task(queue="plans", pass_context=True, retry=RETRY_INTERRUPTED)
 def skip_waiting(context: JobContext, skip_id: int) -> None:
-    """What waits for an inactive subscription, where it is too much for a request."""
+    """Skip the events that wait for an inactive subscription, if they are too many for one request."""
     with interruptible(context.should_abort):
         if not bulk_skip.run(skip_id, should_stop=context.should_abort):
             raise JobInterrupted
 
 
 async def queue_lost() -> None:
-    """Give a job to what waits for one which is nowhere."""
+    """Queue a new job for work whose job no longer exists."""
     for task, argument, lost in (
         (run_import, "import_id", uploads.lost_imports),
         (plan_run, "run_id", drafts.lost_drafts),
@@ -59,7 +62,9 @@ async def queue_lost() -> None:
 @app.periodic(cron="7 * * * *")
 @app.task(queueing_lock="forget_events", pass_context=True, retry=RETRY_INTERRUPTED)
 def forget_events(context: JobContext, timestamp: int) -> None:
-    """What tells the same event again is kept for a day, what was refused for a week, and counts for three months."""
+    """Delete expired data of accepting events: idempotency keys after a day, rejected requests after a week, counts after
+    three months.
+    """
     with interruptible(context.should_abort):
         idempotency.purge_idempotency_keys()
         unmatched.purge_unmatched()
@@ -69,7 +74,7 @@ def forget_events(context: JobContext, timestamp: int) -> None:
 @app.periodic(cron="27 * * * *")
 @app.task(queueing_lock="forget_plans", pass_context=True, retry=RETRY_INTERRUPTED)
 def forget_plans(context: JobContext, timestamp: int) -> None:
-    """Plans of re-deliveries that nobody has started for days."""
+    """Delete plans of bulk redeliveries that nobody has started for days."""
     with interruptible(context.should_abort):
         drafts.purge_old_drafts()
 
@@ -77,7 +82,7 @@ def forget_plans(context: JobContext, timestamp: int) -> None:
 @app.periodic(cron="37 * * * *")
 @app.task(queueing_lock="make_months", pass_context=True, retry=RETRY_INTERRUPTED)
 def make_months(context: JobContext, timestamp: int) -> None:
-    """The tables of the payloads to come; all but twelve times a year they are there."""
+    """Create the tables for future payloads; except twelve times a year, they already exist."""
     with interruptible(context.should_abort):
         ensure_future_partitions()
 
@@ -85,7 +90,7 @@ def make_months(context: JobContext, timestamp: int) -> None:
 @app.periodic(cron="47 2 * * *")
 @app.task(queueing_lock="forget_sessions", pass_context=True, retry=RETRY_INTERRUPTED)
 def forget_sessions(context: JobContext, timestamp: int) -> None:
-    """Sessions that have expired, and the files of imports that were cancelled while no worker ran."""
+    """Delete expired sessions, and the files of imports that were cancelled while no worker ran."""
     with interruptible(context.should_abort):
         call_command("clearsessions")
         uploads.purge_uploaded_files()
@@ -94,7 +99,7 @@ def forget_sessions(context: JobContext, timestamp: int) -> None:
 @app.periodic(cron="57 2 * * *")
 @app.task(queueing_lock="forget_jobs", pass_context=True)
 async def forget_jobs(context: JobContext, timestamp: int) -> None:
-    """What is known of jobs that ended days ago, however they ended."""
+    """Delete jobs that ended days ago, however they ended."""
     await context.app.job_manager.delete_old_jobs(
         JOB_RETENTION_HOURS, include_failed=True, include_cancelled=True, include_aborted=True
     )
@@ -103,7 +108,7 @@ async def forget_jobs(context: JobContext, timestamp: int) -> None:
 @app.periodic(cron="17 3 * * *")
 @app.task(queue="retention", queueing_lock="prune", pass_context=True, retry=RETRY_INTERRUPTED)
 def prune(context: JobContext, timestamp: int) -> None:
-    """At night by UTC: what has expired. Where another prunes, what it leaves is for the next night."""
+    """Delete expired data, at night in UTC. If another process is already pruning, the rest waits for the next night."""
     with interruptible(context.should_abort), suppress(running.AlreadyRunning):
         running.prune(should_stop=context.should_abort, goes_on=context.job.attempts > 0)
         if context.should_abort():

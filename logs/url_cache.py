@@ -1,4 +1,4 @@
-"""Addresses that a page tells by the hundred. `reverse` works each out anew, and that is a quarter of the time of a row."""
+"""Caches URLs that a page shows by the hundred. `reverse` computes each from scratch, which takes a quarter of a row's time."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ _ANY = "0" * 24
 
 
 def cached_reverse(name: str, pk: str) -> str:
-    """What `reverse(name, args=[pk])` tells, for an address of one ObjectId."""
+    """The same as `reverse(name, args=[pk])`, for a URL with one ObjectId."""
     return _of_any(name, get_script_prefix()).replace(_ANY, pk)
 
 
 def cached_reverse_list(name: str) -> str:
-    """What `reverse(name)` tells."""
+    """The same as `reverse(name)`."""
     return _plain(name, get_script_prefix())
 
 
 @lru_cache
 def _of_any(name: str, prefix: str) -> str:
-    """`prefix`: that of the installation, which `reverse` puts before it."""
+    """`prefix`: the script prefix of the installation, which `reverse` prepends."""
     return reverse(name, args=[_ANY])
 
 

@@ -1,6 +1,6 @@
-"""The brake on signing in: so many tries for an account and from an address, then refusals (docs/adr/0022).
+"""The sign-in throttle: a limit of attempts per account and per address, then rejections (docs/adr/0022).
 
-It is an authentication backend, so whatever signs people in by name and password is braked by it, as allauth would be.
+It is an authentication backend, so it throttles everything that signs people in by name and password, such as allauth.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from cotadmin.client_address import client_address, network_of
 from ..models import AuditAction, AuditEntry, SignInTries
 
 MAX_ACCOUNT_ATTEMPTS = 10
-MAX_ADDRESS_ATTEMPTS = 50  # many people may have one address
+MAX_ADDRESS_ATTEMPTS = 50  # many people may share one address
 
 
 class SignInThrottle:
-    """Refuses or lets pass; who may come in is for the backends behind it to say."""
+    """Rejects the attempt or lets it pass; the backends after it decide who may sign in."""
 
     def authenticate(self, request: HttpRequest | None, username: str | None = None, **credentials: Any) -> None:
         if request is None or not username:
@@ -37,7 +37,7 @@ class SignInThrottle:
             if tries > most
         ]
         if over:
-            if any(by == 1 for by, _seconds in over):  # on record once, not for each that follows
+            if any(by == 1 for by, _seconds in over):  # one audit entry, not another for each attempt that follows
                 _record(request, AuditAction.SIGN_IN_BLOCKED, username)
             request.sign_in_wait = max(seconds for _by, seconds in over)  # type: ignore[attr-defined]
             raise PermissionDenied
@@ -45,12 +45,12 @@ class SignInThrottle:
 
 
 def seconds_to_wait(request: HttpRequest) -> int:
-    """Until somebody may try again; 0 where the brake did not refuse."""
+    """Seconds until the next attempt is allowed; 0 if the throttle did not reject this one."""
     return getattr(request, "sign_in_wait", 0)
 
 
 def forget_attempt(request: HttpRequest) -> None:
-    """The password was right: the try counts no more."""
+    """The password was right: the attempt no longer counts."""
     if keys := getattr(request, "sign_in_keys", None):
         SignInTries.take_back(*keys)
 
@@ -69,7 +69,7 @@ def _note_failure(credentials: dict[str, Any], request: HttpRequest | None = Non
 
 
 def _record(request: HttpRequest, action: AuditAction, typed: str) -> None:
-    """A name that no account has is not written down: people type their password there."""
+    """Write an audit entry. A name without an account is not stored: people type their password there."""
     user = get_user_model().objects.filter(username=typed).first()
     named = f"“{user.get_username()}”" if user else "no account"
     AuditEntry.record(None, action, detail=f"{named}, from {client_address(request) or 'an unknown address'}")

@@ -1,4 +1,4 @@
-"""Where people sign in and out. The names are those that Django's own views expect."""
+"""The URLs to sign in and out. Django's own views expect these names."""
 
 from django.contrib.auth.views import LogoutView
 from django.urls import path

@@ -1,4 +1,4 @@
-"""The pages on which people sign in and change their password. Both have the brake of sign_in_throttle.py."""
+"""The pages to sign in and to change one's password. sign_in_throttle.py throttles both."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ class SignIn(LoginView):
     redirect_authenticated_user = True
 
     def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
-        """The same for every name, so that nobody learns which accounts there are."""
+        """The response is the same for every name, so that nobody learns which accounts exist."""
         seconds = seconds_to_wait(self.request)
         if not seconds:
             return super().form_invalid(form)
@@ -34,7 +34,7 @@ class OwnPasswordForm(PasswordChangeForm):
         super().__init__(user, *args, **options)
 
     def clean_old_password(self) -> str:
-        """Whoever finds an open session has as few tries as at the door."""
+        """A person who finds an open session has as few attempts as on the sign-in page."""
         try:
             SignInThrottle().authenticate(self.request, self.user.get_username())
         except PermissionDenied as refused:
@@ -45,7 +45,7 @@ class OwnPasswordForm(PasswordChangeForm):
 
 
 class PasswordChange(PasswordChangeView):
-    """Of one's own password. Other sessions of the person end by it."""
+    """Changes one's own password. This ends the person's other sessions."""
 
     form_class = OwnPasswordForm
     template_name = "password.html"

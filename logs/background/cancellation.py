@@ -1,4 +1,4 @@
-"""Threads that work with the database cannot be cancelled when a process stops; what they wait for there can be."""
+"""Cancels database queries when a process stops: the threads that wait for them can't be cancelled."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _at_work: dict[int, BaseDatabaseWrapper] = {}  # by thread
 
 @contextmanager
 def cancellable() -> Iterator[None]:
-    """Around what a background thread does: a connection is given back afterwards, and `cancel_queries` reaches it until then."""
+    """Wraps a background thread's work. It returns the connection afterwards; until then, `cancel_queries` reaches it."""
     thread = threading.get_ident()
     _at_work[thread] = connections["default"]
     try:
@@ -29,7 +29,7 @@ def cancellable() -> Iterator[None]:
 
 
 async def run_in_thread(work: Callable[[], Result]) -> Result:
-    """Do it in a thread of its own, from where it may use the database."""
+    """Run `work` in a thread of its own, where it may use the database."""
 
     def alone() -> Result:
         with cancellable():
@@ -43,7 +43,7 @@ def is_busy() -> bool:
 
 
 def cancel_queries() -> None:
-    """Cancel what background threads wait for from the database at this moment. It reaches them as an OperationalError."""
+    """Cancel the queries that background threads are waiting for. The threads get an OperationalError."""
     for connection in list(_at_work.values()):
         if (raw := connection.connection) is not None:
             with suppress(psycopg.Error):

@@ -1,4 +1,4 @@
-"""Background jobs: which kinds run beside which, how they are stopped, and how those of a killed worker are taken up again."""
+"""Background jobs: which kinds run side by side, how they stop, and how another worker takes over those of a killed one."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from cotadmin.database import connection_parameters, is_connection_lost
 from .cancellation import cancellable
 
 logger = logging.getLogger("logs.background.jobs")
-# The queues that are worked at together, and by how many jobs at once: what takes hours holds up nothing but its own kind.
+# Each worker's job queues, and how many of their jobs run at once. A job that takes hours delays only its own kind.
 WORKER_QUEUES = {"imports": (["imports"], 2), "plans": (["plans"], 2), "others": (["default", "retention"], 2)}
-GRACE_SECONDS = 1.0  # a job that is nearly done may end by itself
+GRACE_SECONDS = 1.0  # a job that is almost done may finish
 MAX_CONNECTIONS = 6
-HEARTBEATS_PER_LEASE = 5  # in the time of a lease
+HEARTBEATS_PER_LEASE = 5  # within one lease
 STARTED_AFTER_SECONDS = 5.0
 
 
 class JobInterrupted(Exception):
-    """The job ended before its time, since the worker stops or the database went away. It is to be run again."""
+    """The job was interrupted, because the worker is stopping or the database connection was lost. It must run again."""
 
 
 @contextmanager
 def interruptible(should_stop: Callable[[], bool]) -> Iterator[None]:
-    """Around what a job does, in its thread. Raises Interrupted where it broke off for a reason that is not its own."""
+    """Wraps a job's work, in its thread. Raises JobInterrupted if the job broke off for a reason outside itself."""
     with cancellable():
         try:
             yield
@@ -44,7 +44,7 @@ def interruptible(should_stop: Callable[[], bool]) -> Iterator[None]:
 
 
 async def run_jobs(is_well: Callable[[], None], *, queue_lost: Callable[[], Awaitable[None]]) -> None:
-    """Procrastinate's workers, one for each kind, and the sweep, until cancelled. Ends when one of them does."""
+    """Run Procrastinate's workers, one for each kind, and the sweep, until cancelled. Ends when one of them does."""
     parameters = await asyncio.to_thread(connection_parameters)
     parameters["application_name"] = "cotadmin jobs"
     connector = PsycopgConnector(kwargs=parameters, min_size=1, max_size=MAX_CONNECTIONS)
@@ -67,7 +67,7 @@ async def run_jobs(is_well: Callable[[], None], *, queue_lost: Callable[[], Awai
 
 
 async def _run_kind(worker_app: App, kind: str) -> None:
-    """Returns without an error where Procrastinate's own listener or heartbeat fails: it tells that in its log."""
+    """Returns without an error if Procrastinate's own listener or heartbeat fails: Procrastinate logs that itself."""
     queues, at_once = WORKER_QUEUES[kind]
     await worker_app.run_worker_async(
         name=kind,
@@ -81,9 +81,9 @@ async def _run_kind(worker_app: App, kind: str) -> None:
 
 
 async def _sweep(worker_app: App, queue_lost: Callable[[], Awaitable[None]]) -> None:
-    """Queue the jobs again whose worker has not been heard of for a lease. Each by itself: one must not hold up the others.
+    """Requeue the jobs whose worker has sent no heartbeat for a lease. Each on its own: one must not block the others.
 
-    `queue_lost` looks for what waits for a job that is nowhere.
+    `queue_lost` finds work that waits for a job that no longer exists.
     """
     manager = worker_app.job_manager
     while True:
@@ -91,7 +91,7 @@ async def _sweep(worker_app: App, queue_lost: Callable[[], Awaitable[None]]) -> 
             try:
                 await manager.retry_job(job)
                 logger.warning("job lost its worker, queued again: %s", job.task_name)
-            except UniqueViolation:  # a periodic job, of which the next one is queued already
+            except UniqueViolation:  # a periodic job whose next run is already queued
                 await manager.finish_job(job, Status.ABORTED, delete_job=False)
             except ConnectorException as error:
                 if is_connection_lost(error):

@@ -1,4 +1,4 @@
-"""Keeps the background loops of a process going: a loop that ends is begun again, and one that cannot be ends the process."""
+"""Keeps the background loops of a process running: it restarts a loop that ends; one that keeps failing ends the process."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from cotadmin.database import is_connection_lost
 logger = logging.getLogger("logs.worker")
 MIN_BACKOFF_SECONDS = 0.5  # doubled with each failure
 MAX_BACKOFF_SECONDS = 8.0
-MAX_FAILURES = 8  # one after another; a database that is away does not count
+MAX_FAILURES = 8  # in a row; a lost database connection does not count
 
 Work = Callable[[Callable[[], None]], Awaitable[None]]
 
 
 class Supervisor:
-    """`keep(name, work)` for each loop, then `await stop()`.
+    """Call `keep(name, work)` for each loop, then `await stop()`.
 
-    `problems`: of each loop that fails at this moment, the name of its error. `gone`: the loops that have been given up;
-    `on_gone` is called with the first one, and is expected to end the process.
+    `problems`: the error name of each loop that is failing now. `gone`: the loops that it gave up on; it calls `on_gone`
+    for the first one, which should end the process.
     """
 
     def __init__(self, on_gone: Callable[[], None]) -> None:
@@ -30,7 +30,7 @@ class Supervisor:
         self._tasks: list[asyncio.Task[None]] = []
 
     def keep(self, name: str, work: Work) -> None:
-        """Run `work(is_well)` until `stop()`; it calls `is_well` whenever it has done something, and never returns by itself."""
+        """Run `work(is_well)` until `stop()`. `work` calls `is_well` whenever it makes progress, and never returns by itself."""
         self._tasks.append(asyncio.create_task(self._keep(name, work), name=name))
 
     async def stop(self) -> None:

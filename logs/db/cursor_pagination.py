@@ -1,4 +1,4 @@
-"""Paging by key: the place in the list is the last row seen, so page 1,000 costs what page 1 costs and nothing shifts."""
+"""Cursor pagination: the cursor is the last row of the page, so page 1,000 costs as much as page 1, and no row shifts."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class InvalidCursor(ValueError):
-    """The place in the list cannot be read; only a hand-made address has one."""
+    """The cursor is invalid; only a hand-made URL has such a cursor."""
 
 
 class Cursor(NamedTuple):
-    """A place in a list that is in the order of time; logs of the same moment are told apart by their ids."""
+    """A place in a list sorted by time; ids break ties between logs of the same datetime."""
 
     created_at: datetime
     pk: str
@@ -41,7 +41,7 @@ class Page:
 
 
 def cursor_page(logs: QuerySet, cursor: str, size: int) -> Page:
-    """The `size` newest of `logs`, or those right after `cursor`. One query; raises BadCursor."""
+    """The `size` newest of `logs`, or those right after `cursor`. One query; raises InvalidCursor."""
     if cursor:
         logs = after_cursor(logs, decode_cursor(cursor), is_older=True)
     found = list(logs.order_by("-created_at", "-id")[: size + 1])
@@ -50,7 +50,7 @@ def cursor_page(logs: QuerySet, cursor: str, size: int) -> Page:
 
 
 def after_cursor(logs: QuerySet, place: Cursor, *, is_older: bool) -> QuerySet:
-    """Those older than the place, or those newer. The first condition is what an index is walked by; the second breaks ties."""
+    """The logs older, or newer, than the cursor. The first condition lets PostgreSQL use an index; the second breaks ties."""
     moment, pk = place
     if is_older:
         return logs.filter(created_at__lte=moment).filter(Q(created_at__lt=moment) | Q(pk__lt=pk))
@@ -58,7 +58,7 @@ def after_cursor(logs: QuerySet, place: Cursor, *, is_older: bool) -> QuerySet:
 
 
 def ordered_keys(logs: QuerySet, place: Cursor | None, *, is_older: bool, limit: int) -> list[Cursor]:
-    """The keys of the `limit` logs that come next: from the newest on, or from the oldest. One query."""
+    """The cursors of the next `limit` logs, starting from the newest or from the oldest. One query."""
     if place is not None:
         logs = after_cursor(logs, place, is_older=is_older)
     order = ("-created_at", "-id") if is_older else ("created_at", "id")
@@ -70,12 +70,12 @@ def cursor_for(log) -> Cursor:
 
 
 def encode_cursor(key: Cursor) -> str:
-    """The place as it stands in an address: microseconds since 1970, and the id."""
+    """The cursor as it appears in a URL: microseconds since 1970, and the id."""
     return f"{(key.created_at - _EPOCH) // timedelta(microseconds=1)}~{key.pk}"
 
 
 def decode_cursor(cursor: str) -> Cursor:
-    """Raises BadCursor."""
+    """Raises InvalidCursor."""
     match = _CURSOR.fullmatch(cursor)
     if not match or not objectid.is_objectid(match[2]):
         raise InvalidCursor(cursor[:60])

@@ -1,7 +1,7 @@
-"""Month partitions of the payload table, so that payloads can expire by dropping a month.
+"""Monthly partitions of the payload table: payloads expire by dropping a month.
 
-The month is that of the log's id, and is told by its first moment. Ids of an odd time (before 2010, or more than a year
-ahead) stay in the default partition.
+The log's id determines the month; its first instant stands for it. Ids with an implausible time (before 2010, or more than a
+year ahead) stay in the default partition.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ PAYLOAD_TABLE = "logs_payload"
 DEFAULT_PARTITION = f"{PAYLOAD_TABLE}_default"
 FIRST_YEAR = 2010
 MONTHS_AHEAD = 3
-_LOCK = 0x636F7461  # any number, the same everywhere: one partition is made at a time
+_LOCK = 0x636F7461  # any number, the same everywhere: only one partition is created at a time
 
 
 def ensure_partitions_for(ids: Iterable[str]) -> None:
-    """Make the missing partitions for these log ids; call it before their payloads are inserted. One query when all exist."""
+    """Create the missing partitions for these log ids; call it before you insert their payloads. One query if all exist."""
     _make_missing(month for pk in ids if (month := _month_of(pk)))
 
 
 def ensure_future_partitions() -> None:
-    """Make this month and those that come, so that no delivery has to. One query when all exist."""
+    """Create this month's partition and those of the next months, so that no delivery has to. One query if all exist."""
     months = [month_start(timezone.now())]
     while len(months) <= MONTHS_AHEAD:
         months.append(next_month(months[-1]))
@@ -35,22 +35,22 @@ def ensure_future_partitions() -> None:
 
 
 def month_start(moment: datetime) -> datetime:
-    """The beginning of the month, by UTC, that the moment is in."""
+    """The start, in UTC, of the datetime's month."""
     return moment.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
 def next_month(month: datetime) -> datetime:
-    """The month after it."""
+    """The start of the month after `month`."""
     return datetime(month.year + month.month // 12, month.month % 12 + 1, 1, tzinfo=UTC)
 
 
 def partition_name(month: datetime) -> str:
-    """The name of its table, whether it exists or not."""
+    """The name of the month's table, whether or not it exists."""
     return f"{PAYLOAD_TABLE}_{month:%Y_%m}"
 
 
 def existing_months() -> list[datetime]:
-    """Those that have a partition, the oldest first."""
+    """The months that have a partition, oldest first."""
     names = sorted(partition_names() - {DEFAULT_PARTITION})
     return [datetime.strptime(name, f"{PAYLOAD_TABLE}_%Y_%m").replace(tzinfo=UTC) for name in names]
 
@@ -84,7 +84,7 @@ def _make(name: str, month: datetime) -> None:
         cursor.execute("SELECT to_regclass(%s)", [name])
         if cursor.fetchone()[0]:
             return
-        # What is in the default partition already must move, or PostgreSQL refuses the new one.
+        # Rows that are already in the default partition must move, or PostgreSQL rejects the new one.
         cursor.execute(f"CREATE TABLE {name} (LIKE {PAYLOAD_TABLE} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)")
         cursor.execute(
             f"WITH moved AS (DELETE FROM {DEFAULT_PARTITION} WHERE log_id >= %s AND log_id < %s RETURNING *) "

@@ -1,4 +1,4 @@
-"""Questions in SQL that is written out, where Django takes longer to put one together than PostgreSQL to answer it."""
+"""Hand-written SQL queries, for cases where Django takes longer to build a query than PostgreSQL to run it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db import DEFAULT_DB_ALIAS, connection
 from django.db.models import Model, Q
 
-SqlFragment = tuple[str, list[Any]]  # SQL, and what goes into it
+SqlFragment = tuple[str, list[Any]]  # SQL, and its parameters
 SQL_FALSE: SqlFragment = ("FALSE", [])
 
 
 def compile_where(model: type[Model], condition: Q) -> SqlFragment:
-    """A condition on columns of the model alone, for any table that has these columns: it does not name one."""
+    """A condition on the model's own columns. It names no table, so it works for any table that has these columns."""
     query = model._default_manager.filter(condition).query
     try:
         text, values = query.get_compiler(DEFAULT_DB_ALIAS).compile(query.where)
@@ -26,13 +26,13 @@ def compile_where(model: type[Model], condition: Q) -> SqlFragment:
 
 
 def sql_and(conditions: Iterable[SqlFragment]) -> SqlFragment:
-    """All of them in one; there is one at least."""
+    """Joins the conditions with AND; there must be at least one."""
     texts, values = zip(*conditions, strict=True)
     return " AND ".join(texts), [value for some in values for value in some]
 
 
 def fetch_all(*questions: SqlFragment) -> list[list[tuple[Any, ...]]]:
-    """The rows of each, all asked for at once. What gives no rows, such as SET, has no place among them."""
+    """The rows of each query, sent in one round trip. A statement without rows, such as SET, has no entry in the result."""
     texts, values = zip(*questions, strict=True)
     with connection.cursor() as cursor:
         cursor.execute("; ".join(texts), [value for some in values for value in some])

@@ -1,9 +1,9 @@
-"""The search index: which words of an event and of a response are found, and how a query asks for them.
+"""The search index: which words of an event and of a response are indexed, and how queries look for them.
 
-Values under masked keys are left out when the index is written, so nobody can find out by searching what they may not see.
-The index lists whole words; a query word of three letters or more also finds words that begin with it.
-PostgreSQL takes 1 MB of words in a vector. An event has up to four; one with more words yet is marked, and has to be read to know
-what does not occur in it.
+Values under masked keys are not indexed, so nobody can find out by searching what they may not see.
+The index contains whole words; a query word of three or more letters also finds words that begin with it.
+A PostgreSQL vector holds at most 1 MB of words. An event has up to four vectors. If it has even more words, a mark in the
+index says so: then only reading the event shows which words it lacks.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from ..payloads.masking import MaskedKeys, mask_text
 from ..payloads.tokens import parse_keeping_numbers, search_tokens
 
 MIN_PREFIX_LENGTH = 3  # letters
-MAX_INDEXED_RESPONSE = 8192  # characters; ours are no longer, an imported one may be
-MAX_VECTOR_BYTES = 1_000_000  # of the words of a vector; PostgreSQL takes 1,048,575
+MAX_INDEXED_RESPONSE = 8192  # characters; cotadmin's own responses are not longer, imported ones may be
+MAX_VECTOR_BYTES = 1_000_000  # of a vector's words; PostgreSQL allows 1,048,575
 OVERFLOW_VECTORS = ("search_2", "search_3", "search_4")  # of a payload; NULL in all but the largest
-OVERFLOW_MARK = "'+'"  # no word, but the mark in the first vector that there are more words than in all of them
+OVERFLOW_MARK = "'+'"  # not a word: it marks, in the first vector, that the vectors don't hold all words
 
 
 def event_vectors(event: str, keys: MaskedKeys) -> list[str | None]:
-    """The JSON of an event as the texts of its tsvectors: that of `search`, and those of MORE_VECTORS."""
+    """The JSON of an event as the texts of its tsvectors: `search`, then OVERFLOW_VECTORS."""
     return _vectors(search_tokens(parse_keeping_numbers(event), keys), 1 + len(OVERFLOW_VECTORS))
 
 
 def response_vector(response: str, keys: MaskedKeys) -> str:
-    """A response as the text of a tsvector. Cached unless it is long, for most responses are one of a few."""
+    """A response as the text of a tsvector. Cached unless it's long, because most responses are one of a few."""
     return (_vector_of_response if len(response) <= MAX_INDEXED_RESPONSE else _vector_of_response.__wrapped__)(
         response, keys
     )
@@ -51,8 +51,8 @@ def _vectors(words: list[str], number: int) -> list[str | None]:
 
 
 def _cut(words: list[str]) -> list[list[str]]:
-    """Into parts of BYTES_LIMIT."""
-    if sum(map(len, words)) * 4 <= MAX_VECTOR_BYTES:  # UTF-8 has four bytes for a letter at most
+    """Split the words into parts of at most MAX_VECTOR_BYTES."""
+    if sum(map(len, words)) * 4 <= MAX_VECTOR_BYTES:  # UTF-8 uses at most four bytes per letter
         return [words]
     parts: list[list[str]] = [[]]
     room = MAX_VECTOR_BYTES
@@ -67,24 +67,25 @@ def _cut(words: list[str]) -> list[list[str]]:
 
 
 def tsquery(tokens: Sequence[str], operator: str = "&") -> str:
-    """All of the words, as the text of a tsquery. Three letters are enough of a word; it takes all of an id, and of "=word"."""
+    """All of the words, as the text of a tsquery. Three letters of a word suffice; an id and "=word" must match in full."""
     return f" {operator} ".join(f"'{token}':*" if is_prefix(token) else f"'{token.lstrip('=')}'" for token in tokens)
 
 
 def is_prefix(token: str) -> bool:
-    """Whether words that begin with the token are found by it."""
+    """Whether the token also finds words that begin with it."""
     return MIN_PREFIX_LENGTH <= len(token) < objectid.OBJECTID_LENGTH and not token.startswith("=")
 
 
 def response_matches(tokens: Sequence[str], *, or_more: bool = False) -> Q:
-    """Of a log: its response has all of the words. `or_more`: or may have them, having more words than its vector."""
+    """Condition on a log: its response has all of the words. `or_more`: or it may, because it has more words than its vector."""
     return Q(search__matches=tsquery(tokens)) | (Q(search__matches=OVERFLOW_MARK) if or_more else Q())
 
 
 def event_matches(tokens: Sequence[str], payload: str = "", *, or_more: bool = False) -> Q:
-    """Of a payload (`payload`: the lookup that leads to it): its event has all of the words. `or_more`: as for `in_response`.
+    """Condition on a payload: its event has all of the words. `payload`: the lookup that leads to it.
 
-    Those that are not all in the first vector have one in the others, which are nearly empty: so these are asked first.
+    `or_more`: as for `response_matches`. If the first vector doesn't hold all of the words, the other vectors hold at least
+    one. They are nearly empty, so they are queried first.
     """
     found = Q(**{f"{payload}search__matches": tsquery(tokens)})
     beyond = Q()

@@ -1,6 +1,6 @@
-"""A limit on the time of queries that a person may make slow by what they search for.
+"""A time limit for queries that a person's search may make slow.
 
-Counts that cost the same on a big table: exact to 10,000, then "10,000+".
+Counts that cost no more on a big table: exact up to 10,000, then "10,000+".
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from psycopg.errors import QueryCanceled
 
 
 class StatementTimeout(Exception):
-    """The database gave up at the limit."""
+    """The database cancelled the query at the time limit."""
 
 
 @contextmanager
 def statement_timeout(seconds: float) -> Iterator[None]:
-    """Queries inside are cancelled after `seconds` each; raises TookTooLong then."""
+    """Cancel each query inside after `seconds`; raises StatementTimeout then."""
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SELECT set_config('statement_timeout', %s, true)", [f"{int(seconds * 1000)}ms"])
@@ -41,9 +41,9 @@ COUNT_TIMEOUT_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class BoundedCount:
-    """`number` is at most LIMIT; `is_more` says that there are more. `number` None: counting took too long.
+    """`number` is at most COUNT_LIMIT; `is_more` says that there are more. `number` is None if counting took too long.
 
-    `is_least`: so many were found before the search ended, and there may be more.
+    `is_least`: the search found this many before it ended; there may be more.
     """
 
     number: int | None

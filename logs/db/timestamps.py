@@ -1,5 +1,5 @@
-"""How moments come out of the database: by psycopg's own reader, which is written in C. Django puts one of Python in its place,
-which takes twenty times as long for the same; a page reads hundreds.
+"""Reads datetimes from the database with psycopg's own loader, which is written in C. Django replaces it with one in Python
+that takes twenty times as long for the same result; a page reads hundreds.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _TIMESTAMPTZ = psycopg.adapters.types["timestamptz"].oid
 
 
 class TimestamptzLoader(Loader):
-    """psycopg's, for sessions in UTC. `timezone`: by it Django knows that it need not put its own in place."""
+    """psycopg's loader, for sessions in UTC. `timezone` shows Django that it doesn't need to register its own."""
 
     timezone = UTC
 
@@ -27,6 +27,6 @@ class TimestamptzLoader(Loader):
 
 
 def register_timestamptz_loader(connection: Any, **_signal: object) -> None:
-    """For the signal `connection_created`."""
+    """Receiver of the signal `connection_created`."""
     if connection.timezone == UTC:
         connection.connection.adapters.register_loader("timestamptz", TimestamptzLoader)

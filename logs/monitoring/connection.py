@@ -1,7 +1,7 @@
-"""The database connection of probes: their own, and impatient.
+"""The database connection of probes: their own, with short timeouts.
 
-The pages' pool waits for half a minute when the database is gone or all of its connections are busy. Who asks whether this
-installation is well wants to know within seconds.
+The pages' pool waits for up to half a minute if the database is down or all of its connections are busy. A health check
+needs an answer within seconds.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ QUERY_SECONDS = 2
 
 @contextmanager
 def probe_connection() -> Iterator[psycopg.Connection]:
-    """In autocommit, closed afterwards. Raises psycopg.Error, also for a query that takes too long."""
+    """A connection in autocommit, closed afterwards. Raises psycopg.Error, also if a query takes too long."""
     parameters = connection_parameters()
     parameters["connect_timeout"] = CONNECT_SECONDS
     add_option(parameters, "statement_timeout", f"{QUERY_SECONDS}s")

@@ -1,7 +1,7 @@
-"""The figures for Prometheus, read from the database when they are asked for: any web process tells those of all workers.
+"""Metrics for Prometheus, read from the database on each request: any web process reports those of all workers.
 
-The table of logs is large: what is waiting is found in the partial index of due logs (log_due), lane by lane, and counted up
-to a limit.
+The table of logs is large. Queued logs are found in their partial index (`log_due`), queue by queue, and counted up to a
+limit.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..delivery.attempt_metrics import DURATION_BUCKETS
 MAX_COUNTED = 10_000
 CAUSES = ["", *Cause]
 
-# A recursion from lane to lane: PostgreSQL has no skip scan.
+# Recursion from queue to queue, because PostgreSQL has no skip scan.
 _LANES = """
 WITH RECURSIVE waiting AS (
     (SELECT subscription_id FROM logs_webhooklog WHERE next_attempt_at IS NOT NULL ORDER BY subscription_id LIMIT 1)
@@ -147,7 +147,7 @@ class DatabaseCollector(Collector):
 
 
 def _buckets(counts: list[tuple]) -> list[tuple[str, float]]:
-    """As Prometheus wants them: how many took at most so long, the last being all."""
+    """The buckets in Prometheus's format: how many attempts took at most this long; the last bucket counts all."""
     each = [sum(row[2][place] for row in counts) for place in range(len(DURATION_BUCKETS))]
     bounds = [str(bound) for bound in DURATION_BUCKETS]
     return [*zip(bounds, map(float, accumulate(each)), strict=True), ("+Inf", float(sum(row[0] for row in counts)))]

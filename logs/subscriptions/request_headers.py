@@ -1,4 +1,4 @@
-"""The custom request headers of a subscription, as lines "Name: value" that a person writes. Pure functions."""
+"""The custom request headers of a subscription, as lines "Name: value" that a person enters. Pure functions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..payloads.masking import MASK
 
 Header = tuple[str, str]
 MAX_HEADERS = 20
-MAX_HEADER_BYTES = 4 * 1024  # of all lines, as they are sent
+MAX_HEADER_BYTES = 4 * 1024  # of all lines, as sent
 HOP_BY_HOP = {"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
 RESERVED_HEADERS = {
     "host",
@@ -29,7 +29,7 @@ _VALUE = re.compile(r"[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?")
 
 
 class InvalidHeaders(ValueError):
-    """`reasons`: what is wrong, with the number of the line in front where it is one line's fault."""
+    """`reasons` lists the problems; one with a single line starts with the line's number."""
 
     def __init__(self, reasons: list[str]) -> None:
         super().__init__(" ".join(reasons))
@@ -41,9 +41,9 @@ class _BadLine(ValueError):
 
 
 def parse_headers(text: str, stored: Iterable[Header] = ()) -> list[Header]:
-    """The headers in their order; empty lines are passed over. A masked value stands for the stored one of that name.
+    """The headers in order, without empty lines. A masked value stands for the stored value of that name.
 
-    Raises BadHeaders with all that is wrong.
+    Raises InvalidHeaders with all problems.
     """
     kept = {name.lower(): value for name, value in stored}
     headers: list[Header] = []
@@ -67,12 +67,12 @@ def parse_headers(text: str, stored: Iterable[Header] = ()) -> list[Header]:
 
 
 def masked_lines(headers: Sequence[Header]) -> str:
-    """The lines for a form: the names, and never a value."""
+    """The lines for a form: the names, never the values."""
     return "\n".join(f"{name}: {MASK}" for name, _value in headers)
 
 
 def has_values(text: str) -> bool:
-    """Whether a line says another value than a mask."""
+    """Whether any line has a value other than a mask."""
     return any(line.strip() and not line.rstrip().endswith(MASK) for line in text.splitlines())
 
 
@@ -99,7 +99,7 @@ def _parse_line(line: str, kept: dict[str, str]) -> Header:
 
 
 def _reserved(name: str) -> str:
-    """Why nobody may set the header of this name, with a place for the name; "" where one may."""
+    """Why the header of this name can't be set, with a placeholder for the name; "" if it can."""
     if name in HOP_BY_HOP or name.startswith("proxy-"):
         return _("%(name)s applies to the connection, not to the request.")
     if name in RESERVED_HEADERS or name.startswith("webhook-"):

@@ -1,6 +1,6 @@
-"""The code of a subscription, made from its name where a person gives none.
+"""What people change about a subscription with a button: its secret, whether it is active, and who delivers its events.
 
-What people change about a subscription by a button: its secret, whether it is active, and who delivers.
+Also suggests a subscription's code from its name if a person enters none.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ CODE_MAX_LENGTH = 100
 
 
 def suggest_code(name: str, company: Company) -> str:
-    """The name in [a-z0-9_]+, with a number behind it where the company has that code already."""
+    """The name in [a-z0-9_]+, with a number appended if the company already has that code."""
     code = slugify(name).replace("-", "_").strip("_")[:CODE_MAX_LENGTH] or "subscription"
     stem = code[: CODE_MAX_LENGTH - 5]  # leaves room for the number
     taken = set(Subscription.objects.filter(company=company, code__startswith=stem).values_list("code", flat=True))
@@ -28,7 +28,7 @@ def suggest_code(name: str, company: Company) -> str:
 
 
 def rotate_secret(subscription: Subscription, *, after: str, by) -> bool:
-    """A new secret; the present one signs as well for 24 hours. False where `after` is not the latest rotation."""
+    """Set a new secret; the current one also signs for 24 more hours. False if `after` is not the latest rotation."""
     with transaction.atomic():
         stored = Subscription.objects.select_for_update().get(pk=subscription.pk)
         if stored.secret_rotation != after:
@@ -45,20 +45,20 @@ def replace_secret(subscription: Subscription, plain: str, by) -> None:
 
 
 def activation_error(subscription: Subscription) -> str:
-    """The reason in words, "" where it can be activated."""
+    """Why the subscription can't be activated, in words; "" if it can."""
     if subscription.is_placeholder:
         return _("This subscription has not been imported yet. Import it, or edit it to add its details.")
     return "" if subscription.url else _("This subscription has no URL. Add one first.")
 
 
 class EventsAreKept(Exception):
-    """Events wait since the subscription was deactivated; activating it would send them, which nobody has said."""
+    """Events have waited since the subscription was deactivated. Activating it would send them, and nobody confirmed that."""
 
 
 def set_active(subscription: Subscription, is_active: bool, by, *, send_kept: bool = False) -> bool:
-    """Activate or deactivate; False where it is so already. The caller asks `why_not_activatable` first.
+    """Activate or deactivate; False if nothing changes. The caller checks `activation_error` first.
 
-    Raises EventsAreKept, unless `send_kept` says what becomes of them.
+    Raises EventsAreKept if events wait, unless `send_kept` confirms that they may be sent.
     """
     with transaction.atomic():
         stored = Subscription.objects.select_for_update().get(pk=subscription.pk)
@@ -76,14 +76,15 @@ def set_active(subscription: Subscription, is_active: bool, by, *, send_kept: bo
 
 
 def set_delivered_by(subscription: Subscription, to_cotadmin: bool, by) -> bool:
-    """Who sends what happens from now on; False where it is so already, and for a placeholder. What waits is sent anyway."""
+    """Set who delivers events from now on; False if nothing changes, and for a placeholder. Queued events are sent anyway."""
     with transaction.atomic():
         stored = Subscription.objects.select_for_update().get(pk=subscription.pk)
         if stored.is_placeholder or stored.we_deliver == to_cotadmin:
             return False
         stored.we_deliver = to_cotadmin
         if to_cotadmin:
-            stored.track_edit(["url"])  # at Cotalker it will be a door: an import must not bring that here (ADR 0011)
+            # In Cotalker the URL becomes that of an inbound endpoint; an import must not bring that URL here (ADR 0011).
+            stored.track_edit(["url"])
         stored.save(update_fields=["we_deliver", "edited_fields"])
         AuditEntry.record(by, AuditAction.WE_DELIVER if to_cotadmin else AuditAction.COTALKER_DELIVERS, stored.pk)
         if to_cotadmin and not stored.encrypted_secret:

@@ -1,5 +1,6 @@
-"""What a form of a subscription was opened with, so that nobody writes over what somebody else changed meanwhile, and so that a
-form that is sent twice makes one subscription.
+"""The version of a subscription that a form was opened with, so that nobody overwrites somebody else's later changes.
+
+Also draft ids, so that a form submitted twice creates one subscription.
 """
 
 from __future__ import annotations
@@ -13,17 +14,17 @@ from django.utils.translation import gettext as _
 from ..cotalker import objectid
 from ..models import Subscription
 
-SECRET_FIELDS = {"secret_choice": "encrypted_secret", "headers": "encrypted_headers"}  # a field, and what is stored
+SECRET_FIELDS = {"secret_choice": "encrypted_secret", "headers": "encrypted_headers"}  # form field: stored column
 _drafts = Signer(salt="logs.subscription.draft")
 
 
 def draft_for(user) -> str:
-    """The id of a subscription that is to be made, which only this person can make."""
+    """The signed id of a new subscription, which only this person can create."""
     return _drafts.sign(f"{user.pk}.{objectid.new_objectid()}")
 
 
 def draft_id(draft: str, user) -> str | None:
-    """None for what `draft_for` did not make for them."""
+    """The draft's id; None if `draft_for` did not create it for this person."""
     try:
         owner, _dot, pk = _drafts.unsign(draft).partition(".")
     except BadSignature:
@@ -32,7 +33,7 @@ def draft_id(draft: str, user) -> str | None:
 
 
 def version_of(subscription: Subscription, columns: list[str]) -> str:
-    """Of each column and secret whether it has changed can be told from this later, and nothing else."""
+    """A digest of each column and secret. It shows later whether the value has changed, and nothing else."""
     values = {name: getattr(subscription, name) for name in columns}
     values |= {name: getattr(subscription, stored) for name, stored in SECRET_FIELDS.items()}
     return " ".join(f"{name}:{version_digest(name, value)}" for name, value in values.items())
@@ -48,7 +49,7 @@ def decode_version(text: str) -> dict[str, str]:
 
 
 def display_value(subscription: Subscription, name: str) -> str:
-    """What a field has now, in words; of a secret nothing but that it changed."""
+    """The current value of a field, in words; for a secret, only that it changed."""
     if name in SECRET_FIELDS:
         return _("changed")
     value = getattr(subscription, name)
