@@ -1,4 +1,4 @@
-# Everything that a person needs: make run, make test, make check. Each installs what it needs first.
+# The commands you need: make run, make test, make check. Each first installs its dependencies.
 PORT ?= 8000
 RECEIVER_PORT ?= $(shell expr $(PORT) + 1)
 DEMO ?= 1
@@ -8,15 +8,15 @@ BIN := .venv/bin
 .PHONY: help setup run test check format clean
 .DEFAULT_GOAL := help
 
-help: ## Show what there is to make
+help: ## Show the available targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1	/'
 
-setup: .venv/installed ## Make .venv and install what cotadmin runs on
+setup: .venv/installed ## Create .venv and install cotadmin's dependencies
 
 run: setup ## Start cotadmin with its database, a worker and a demo (PORT=8000, DEMO=0 for an empty start)
 	@FORCE_HTTPS=$${FORCE_HTTPS:-0} AUTO_GENERATE_KEYS=$${AUTO_GENERATE_KEYS:-1} $(BIN)/python manage.py run_all --port $(PORT) --receiver-port $(RECEIVER_PORT) $(if $(filter 0,$(DEMO)),--no-demo)
 
-test: .venv/installed-dev ## Run all tests, in a real PostgreSQL and a real browser
+test: .venv/installed-dev ## Run all tests, with a real PostgreSQL and a real browser
 	@$(BIN)/python -m cotadmin.tests.browser
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
@@ -30,7 +30,7 @@ check: .venv/installed-dev ## Check style, types, layers, words, templates and m
 	AUTO_GENERATE_KEYS=1 $(BIN)/python manage.py makemigrations --check --dry-run
 	AUTO_GENERATE_KEYS=1 $(BIN)/python manage.py check --fail-level WARNING
 
-format: .venv/installed-dev ## Put the code into its format
+format: .venv/installed-dev ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 

@@ -1,4 +1,4 @@
-"""gunicorn reads this file by itself where it is started in this folder: its messages, its worker, its turns."""
+"""gunicorn's settings: its log formats, its worker, its request slots. gunicorn reads this file if started in this folder."""
 
 import gunicorn.glogging
 
