@@ -1,10 +1,11 @@
-"""What `kill -9` costs: `python -m benchmarks.crash_recovery [--kills 50]`. Workers share 50 queues that accept events
-all the time. At random moments one worker is killed and another started. The receiver's list of requests is the judge.
-The last line is one JSON object:
-lost: events that did not arrive, or are not on record as delivered · reordered: first arrivals in another order than that
-of acceptance · recorded_twice: events that are on record as received twice · duplicates: second arrivals, and of them
-after_kills: whose worker was killed between the two, after_lost_leases: whose worker could not renew its leases in time,
-after_failures: whose first try is on record as failed, unexplained: the others, of which there must be none.
+"""Measures what `kill -9` costs: `python -m benchmarks.crash_recovery [--kills 50]`.
+
+Workers share 50 queues that accept events all the time. At random times one worker is killed and another started. The
+receiver's list of requests is the judge. The last line is one JSON object:
+lost: events that did not arrive, or are not recorded as delivered · reordered: first arrivals in an order other than that of
+acceptance · recorded_twice: events that are recorded as delivered twice · duplicates: second arrivals. Their reasons:
+after_kills: the worker was killed between the two · after_lost_leases: the worker could not renew its leases in time ·
+after_failures: the first attempt is recorded as failed · unexplained: the others; there must be none.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from .sink import SinkProcess, running_sink
 
 LANES = 50
 WORKERS = 3
-EVENTS_PER_SECOND = 1000  # over all lanes
+EVENTS_PER_SECOND = 1000  # over all queues
 BACKLOG = 5_000
 SEED = 20261123
 LEASE_SECONDS = 3.0  # as logs/tests/processes.py sets it
@@ -34,9 +35,9 @@ REASONS = ("after_kills", "after_lost_leases", "after_failures", "unexplained")
 
 
 class Load(threading.Thread):
-    """Puts an event into every lane, again and again, until it is told to stop. `rounds`: how many each lane has got.
+    """Adds events, one to every queue at a time, until `stop()`. `rounds`: how many events each queue has got.
 
-    It waits while many have not arrived: a slow machine is to end, too.
+    It waits while many have not arrived, so that the benchmark also ends on a slow machine.
     """
 
     def __init__(self, lanes: list[str], sink: SinkProcess) -> None:
@@ -63,9 +64,9 @@ class Load(threading.Thread):
 
 
 class Judge:
-    """Tells of each second arrival why there is one.
+    """Finds the reason for each second arrival.
 
-    One request of a lane is in flight at a time: the end of a worker, or of a lease, is the reason of one in each of its lanes.
+    A queue has one request in flight at a time, so the end of a worker or a lease explains only one repeated arrival per queue.
     """
 
     def __init__(self, sink: SinkProcess) -> None:
@@ -82,7 +83,7 @@ class Judge:
         return start_worker(self._see)
 
     def _see(self, line: str) -> None:
-        """A worker that cannot renew its leases in time gives up what is in flight, and the next holder sends it again."""
+        """A worker that can't renew its leases in time gives up its requests in flight, and the next holder sends them again."""
         if LOST in line:
             groups = set(json.loads(line[line.rindex("[") :]))
             self.ends["after_lost_leases"].append((time.monotonic(), groups))
@@ -94,7 +95,7 @@ class Judge:
         self.ends["after_kills"].append((time.monotonic(), groups | _groups_of(victim)))
 
     def reasons(self) -> Counter[str]:
-        """How many second arrivals have which reason; those without one are "unexplained"."""
+        """The number of second arrivals by reason; those without a reason are "unexplained"."""
         from logs.models import Attempt, WebhookLog
 
         lanes = dict(WebhookLog.objects.values_list("pk", "subscription_id"))
@@ -116,7 +117,7 @@ class Judge:
             return "after_failures"
         for reason, ends in self.ends.items():
             for moment, groups in ends:
-                # What was in the sink's sockets when its sender ended arrives a little later.
+                # A request that was in the sink's sockets when its sender ended arrives a little later.
                 is_between = first < moment + LEASE_SECONDS and moment < second
                 if is_between and shard_of(lane) in groups and (lane, moment) not in used:
                     used.add((lane, moment))
@@ -125,7 +126,7 @@ class Judge:
         return "unexplained"
 
     def reordered(self) -> int:
-        """How many first arrivals of a lane came before one that was accepted earlier."""
+        """How many first arrivals in a queue came before one that was accepted earlier."""
         from logs.models import WebhookLog
 
         position = {pk: place or 0 for pk, place in WebhookLog.objects.values_list("pk", "position")}

@@ -1,4 +1,4 @@
-"""A database of its own for a benchmark, made before and dropped after it."""
+"""A separate database for a benchmark, created before it and dropped after it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ os.environ.setdefault("AUTO_GENERATE_KEYS", "1")
 
 @contextmanager
 def fresh_database() -> Iterator[None]:
-    """Django set up on an empty, migrated database beside the configured one."""
+    """Set up Django on an empty, migrated database beside the configured one."""
     import django
 
     django.setup()
@@ -30,7 +30,7 @@ def fresh_database() -> Iterator[None]:
 
 @contextmanager
 def kept_database(name: str, *, fresh: bool = False) -> Iterator[None]:
-    """Django set up on a database of that name, which stays; `fresh`: emptied first. Migrated in any case."""
+    """Set up Django on a database of that name, which is kept. `fresh`: empty it first. It is migrated in any case."""
     import django
 
     django.setup()
@@ -46,5 +46,5 @@ def kept_database(name: str, *, fresh: bool = False) -> Iterator[None]:
 
 
 def log(text: str) -> None:
-    """Progress goes to standard error, so that the result is alone on standard output."""
+    """Print progress to standard error, so that standard output contains only the result."""
     print(text, file=sys.stderr, flush=True)

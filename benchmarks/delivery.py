@@ -1,11 +1,11 @@
-"""How fast events are delivered durably: `python -m benchmarks.delivery`. Sink, worker and database share this machine.
+"""Measures how fast events are delivered durably: `python -m benchmarks.delivery`. Sink, worker and database share this machine.
 
-The reference in the same run is a bare aiohttp loop that posts the same payload to the same sink, 200 at a time, and remembers
+The reference in the same run is a bare aiohttp loop that posts the same payload to the same sink, 200 at a time, and stores
 nothing. The last line is one JSON object:
-dense_ratio: deliveries/s over 200 lanes ÷ requests/s of the bare loop · single_lane_per_second: one lane ·
-sparse_per_second: one event on each of 2,000 subscriptions · latency_p95_ms: from the 202 of an event to its arrival at an idle
-sink · hostile_loss: share of their throughput that 30 lanes lose when 20 other receivers hang · large_peak_mb: the most memory
-that a worker takes for 150 lanes × 20 events of 0.9 MB · large_first_seconds: until the first of them arrives.
+dense_ratio: deliveries/s over 200 queues ÷ requests/s of the bare loop · single_lane_per_second: one queue ·
+sparse_per_second: one event for each of 2,000 subscriptions · latency_p95_ms: from the 202 of an event to its arrival at an idle
+sink · hostile_loss: share of their throughput that 30 queues lose when 20 other receivers hang · large_peak_mb: the most memory
+that a worker uses for 150 queues × 20 events of 0.9 MB · large_first_seconds: until the first of them arrives.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ LARGE_LANES, LARGE_EACH, LARGE_BYTES = 150, 20, 900_000
 
 
 async def bare_loop(url: str, requests: int) -> float:
-    """Requests per second of `CONCURRENCY` loops that do nothing but post."""
+    """Requests per second of `CONCURRENCY` loops that only post."""
     import aiohttp
 
     payload, headers = sample_event().encode(), {"content-type": "application/json", "webhook-id": "0" * 24}
@@ -67,7 +67,7 @@ def bare_per_second(sink: SinkProcess, requests: int) -> float:
 
 
 def per_second(sink: SinkProcess, lanes: int, each: int, hanging: int = 0) -> float:
-    """Deliveries per second of `lanes` new lanes with `each` events, from their opening to the last commit."""
+    """Deliveries per second of `lanes` new queues with `each` events, from their activation to the last commit."""
     with_events = make_lanes([sink.url(f"lane/{number}") for number in range(lanes)])
     total = fill(with_events, each)
     beside = make_lanes([sink.url(f"hang/{number}") for number in range(hanging)])
@@ -81,7 +81,7 @@ def per_second(sink: SinkProcess, lanes: int, each: int, hanging: int = 0) -> fl
 
 
 def latencies_ms(sink: SinkProcess) -> list[float]:
-    """From the 202 of each event, one after the other over HTTP, to its arrival at the idle sink."""
+    """Time from the 202 of each event to its arrival at the idle sink. The events are posted one after another over HTTP."""
     sink.forget()
     token = make_subscriptions_and_token(sink.url("lane/one"))
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
@@ -103,7 +103,7 @@ def latencies_ms(sink: SinkProcess) -> list[float]:
 
 
 def large(sink: SinkProcess) -> dict[str, float]:
-    """What a worker of its own needs for events that are large, and small where they are stored."""
+    """The memory and time that a separate worker needs for events that are large, but small as stored."""
     with_events = make_lanes([sink.url(f"lane/{number}") for number in range(LARGE_LANES)])
     fill(with_events, LARGE_EACH, event=large_event(LARGE_BYTES))
     sink.forget()

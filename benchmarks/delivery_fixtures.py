@@ -1,4 +1,4 @@
-"""What the benchmarks of delivery share: lanes with events waiting in them, and workers as processes."""
+"""Shared by the benchmarks of delivery: queues with waiting events, and worker processes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def sample_event() -> str:
 
 
 def large_event(size: int) -> str:
-    """One of so many bytes, that compresses well, as tables in a survey do."""
+    """An event of about `size` bytes that compresses well, as tables in a survey do."""
     event = json.loads(SAMPLE.read_text())["event"]
     row = {"identifier": "field_0001", "value": "Equipment sector 1", "process": ["625be93a286ef83c1c0e845f"]}
     event["data"]["rows"] = [row] * (size // len(json.dumps(row)))
@@ -47,7 +47,7 @@ def large_event(size: int) -> str:
 
 
 def make_lanes(urls: list[str]) -> list[str]:
-    """A signed subscription for each URL, not active yet, that no event of the benchmarks fires; their ids."""
+    """Create a signed subscription for each URL, not active yet, that no event of the benchmarks matches. Returns their ids."""
     from logs import signing
     from logs.cotalker import objectid
     from logs.models import Company, Subscription
@@ -67,7 +67,7 @@ def make_lanes(urls: list[str]) -> list[str]:
 
 
 def fill(lanes: list[str], each: int, *, after: int = 0, event: str = "") -> int:
-    """Put `each` events into every lane, in turn, `after` those that it has; how many that makes. `event`: else the sample."""
+    """Add `each` events to every queue, in turn, after the `after` that it has. Returns the total. `event`: "" is the sample."""
     from django.db import connection, transaction
 
     from logs.cotalker import objectid
@@ -91,7 +91,7 @@ def fill(lanes: list[str], each: int, *, after: int = 0, event: str = "") -> int
 
 
 def require_durable() -> None:
-    """A commit that is not on the disk would make the figures worthless."""
+    """Exit if commits don't reach the disk: the results would be worthless."""
     from django.db import connection
 
     with connection.cursor() as cursor:
@@ -102,7 +102,7 @@ def require_durable() -> None:
 
 
 def open_lanes(lanes: list[str]) -> None:
-    """Activate them; their worker is told."""
+    """Activate the subscriptions and notify their workers."""
     from django.db import connection, transaction
 
     from logs.models import Subscription
@@ -119,7 +119,7 @@ def _tell(cursor, lanes: list[str]) -> None:
 
 
 def wait_until_settled(lanes: list[str], each: int, sink: SinkProcess) -> float:
-    """The moment at which the last outcome of these lanes was committed; every event must have an attempt that succeeded."""
+    """When these queues' last outcome was committed. Exits unless every event is delivered and its first attempt recorded."""
     from logs.models import Attempt, WebhookLog
 
     wait_for(lambda: sink.count() >= len(lanes) * each)
@@ -150,7 +150,7 @@ def running_worker(**environment: str) -> Iterator[subprocess.Popen]:
 
 
 def start_worker(see: Callable[[str], object] = str, /, **more: str) -> subprocess.Popen:
-    """Comes back once the worker has its lanes. `see` is called, in a thread, with each line that it logs afterwards."""
+    """Returns once the worker has its queues. A thread calls `see` with each line that the worker logs afterwards."""
     from logs.tests.processes import environment
 
     worker = subprocess.Popen(
@@ -177,6 +177,6 @@ def start_worker(see: Callable[[str], object] = str, /, **more: str) -> subproce
 
 
 def _drain(pipe: IO[str], see: Callable[[str], object]) -> None:
-    """A worker whose log nobody reads would stop when the pipe is full."""
+    """Read the worker's log: if nobody did, the worker would stop once the pipe is full."""
     for line in pipe:
         see(line)

@@ -1,13 +1,13 @@
-"""How fast the explorer answers: `python -m benchmarks.explorer [--logs 1000000] [--growth-from RESULT]`.
+"""Measures how fast the explorer answers: `python -m benchmarks.explorer [--logs 1000000] [--growth-from RESULT]`.
 
-Served as the README says, over HTTP, to a person who sees all and to an operator whose company owns 1 % of the logs, with twelve
-filters, of which one matches nothing. The times are those to the first byte; each `…_p95_ms` is over all of its requests.
-The data is loaded on the first run and found again by the next (see explorer_data). The last line is one JSON object:
-first_page: without a filter · with each of the filters: filtered, deep_page (half way down the list), facets, histogram (of
+The pages are served as the README says, over HTTP, to a person who sees all logs and to an operator whose company owns 1 % of
+them. There are twelve filters; one matches nothing. Times are to the first byte; each `…_p95_ms` is over all of its requests.
+The first run loads the data, and later runs use it again (see explorer_data). The last line is one JSON object:
+first_page: without a filter · with each of the filters: filtered, deep_page (halfway down the list), facets, histogram (of
 thirty days), search_rare (the id of an asset), search_common (a word of every event), detail (a log within that list) ·
-requests: how many of ours were timed · admin: Django's own, with the same columns and filters, for the one who sees all ·
-vs_admin: its p95 ÷ that of our pages with the same filters · growth: the worst p95 ÷ the same in an earlier result, for example
-of fewer logs; …_growth: each.
+requests: how many requests to our pages were timed · admin: Django's own admin, with the same columns and filters, for the
+person who sees all · vs_admin: its p95 ÷ that of our pages with the same filters · growth: the worst ratio of a p95 to the same
+in an earlier result, for example of fewer logs; …_growth: each.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ ADMIN_SECONDS = 120
 
 
 def sign_in(name: str, *, is_superuser: bool) -> str:
-    """The session of a person of that name, who is made if need be."""
+    """The session of the person with that name, who is created if necessary."""
     from django.contrib.auth.models import Group, User
     from django.test import Client
 
@@ -47,11 +47,11 @@ def sign_in(name: str, *, is_superuser: bool) -> str:
     return client.cookies["sessionid"].value
 
 
-Times = dict[str, dict[str, list[float]]]  # in ms, by kind and then by who and which filter
+Times = dict[str, dict[str, list[float]]]  # in ms, by kind, then by person and filter
 
 
 def measured(total: int, now: datetime, rounds: int, *, with_admin: bool) -> tuple[Times, list[float]]:
-    """The times of our pages, and those of the plain admin's. In each round both are asked: the machine may have slow minutes."""
+    """The times of our pages and of the plain admin's. Each round requests both, because the machine may have slow minutes."""
     from .ingest import web_server
 
     ours: Times = {}
@@ -85,7 +85,7 @@ def measured(total: int, now: datetime, rounds: int, *, with_admin: bool) -> tup
 
 
 def _details() -> Callable[[str], str]:
-    """Addresses of logs that the person may see."""
+    """URLs of logs that the person may see."""
     from logs.models import WebhookLog
 
     newest = WebhookLog.objects.order_by("-created_at")
@@ -116,7 +116,7 @@ def p95(times: list[float]) -> float:
 
 
 def results(total: int, now: datetime, rounds: int, *, with_admin: bool) -> dict[str, float]:
-    """As the last line has them, but for the growth."""
+    """The results as in the last line, except the growth."""
     by_kind, admin = measured(total, now, rounds, with_admin=with_admin)
     found: dict[str, float] = {
         "logs": total,
@@ -134,7 +134,7 @@ def results(total: int, now: datetime, rounds: int, *, with_admin: bool) -> dict
 
 
 def growth(found: dict[str, float], earlier: dict[str, float]) -> dict[str, float]:
-    """Of each kind, and of the one that grew most."""
+    """The growth of each kind, and the largest."""
     ours = [name for name in found if name.endswith("_p95_ms") and name != "admin_p95_ms"]
     grown = {name.replace("p95_ms", "growth"): round(found[name] / earlier[name], 2) for name in ours}
     return grown | {"growth": max(grown.values())}

@@ -1,10 +1,10 @@
 """Loads logs for the benchmark of the explorer by COPY: `python -m benchmarks.explorer_data [--logs 1000000]`.
 
-A hundred subscriptions of twelve companies, one of which owns 1 % of the logs; sixty days with their rhythm, outages, and events
-of some 0.6 KB with true search indexes. The database is kept under the name explorer_<logs>, so that it is loaded once. The last
-line is one JSON object:
-copy_per_s: logs and their payloads a second, COPY alone, by two processes · logs_per_s: with all indexes, which
-are built afterwards · all_per_s: with the figures of the explorer, which are counted anew, and VACUUM ANALYZE as well.
+There are a hundred subscriptions of twelve companies, one of which owns 1 % of the logs. They cover sixty days with daily peaks
+and outages; events have about 0.6 KB and real search indexes. The database is kept under the name explorer_<logs>, so that it is
+loaded only once. The last line is one JSON object:
+copy_per_s: logs and their payloads per second, for COPY alone, by two processes · logs_per_s: including all indexes, which are
+built afterwards · all_per_s: including the explorer's log counts, which are rebuilt, and VACUUM ANALYZE.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PROCESSES = 2
 
 
 class Block(NamedTuple):
-    """What one process copies at a time: the logs from `first` on, below `last`."""
+    """The logs that one process copies at a time: from `first` up to, not including, `last`."""
 
     total: int
     end: datetime
@@ -36,7 +36,7 @@ class Block(NamedTuple):
 
 
 def load(total: int, seed: int = 1) -> dict[str, float]:
-    """Fill the empty database that Django is connected to. The rates are logs a second."""
+    """Fill the empty database that Django is connected to. The rates are logs per second."""
     from logs.stats.verification import rebuild_counts
 
     end = datetime.now(UTC).replace(microsecond=0)
@@ -94,7 +94,7 @@ def _make_months(end: datetime) -> None:
 
 @contextmanager
 def _without_indexes() -> Iterator[None]:
-    """The tables have their keys alone meanwhile; the others are built at once afterwards, which is far quicker."""
+    """Keep only the indexes of keys and constraints meanwhile; building the others in one go afterwards is far faster."""
     from django.db import connection
 
     with connection.cursor() as cursor:
@@ -132,7 +132,7 @@ def _connect(environ: dict[str, str]) -> None:
 
 
 def _copy_block(block: Block) -> None:
-    """One transaction. Triggers and foreign keys rest: the rollups are counted anew afterwards."""
+    """Copy a block in one transaction. Triggers and foreign keys are off: the log counts are rebuilt afterwards."""
     from django.db import connection, transaction
 
     maker = Maker(block.total, block.end, block.seed)
@@ -159,7 +159,7 @@ def _vacuum() -> None:
 
 
 def is_loaded(total: int) -> bool:
-    """Told by the figures, which are made last."""
+    """Whether the log counts, which are made last, add up to `total`."""
     from logs.models import Cell
     from logs.stats.queries import TOTAL_WIDTH
 

@@ -1,7 +1,7 @@
-"""The logs of the benchmark of the explorer, as lines for COPY: alike each time for a seed, but for their moments.
+"""The logs of the explorer benchmark, as lines for COPY: the same every time for a seed, except their datetimes.
 
-The columns that cotadmin derives (cause, fingerprint, both search indexes) are made by its own functions, so they are what an
-import would have stored. What never changes in an event is derived once, the rest for each log.
+cotadmin's own functions derive its columns (cause, fingerprint, both search indexes), so they are what an import would have
+stored. The constant parts of an event are derived once, the rest for each log.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SAMPLE = Path(__file__).parent.parent / "logs/samples/webhook_log_task_create_fa
 DAYS = 60
 COMPANIES = 12
 SUBSCRIPTIONS = 100
-SMALL_COMPANY = f"{COMPANIES:024x}"  # it has the first two subscriptions, and 1 % of the logs
+SMALL_COMPANY = f"{COMPANIES:024x}"  # has the first two subscriptions and 1 % of the logs
 LOGS_OF_OBJECT = 7
 COMMON_WORD = "mantenimiento"
 KEPT_FIELDS = (
@@ -70,7 +70,7 @@ SKIPPED = Outcome("skipped", 409, 3, "connect ETIMEDOUT 67.225.146.248:443")
 
 
 def object_id(number: int) -> str:
-    """Of the event of a log; some logs in a row have the same."""
+    """The object id of a log's event; LOGS_OF_OBJECT logs in a row share it."""
     return f"{0xBE0000000000 + number // LOGS_OF_OBJECT:024x}"
 
 
@@ -79,7 +79,7 @@ def asset_id(number: int) -> str:
 
 
 class Maker:
-    """The lines of COPY for any of `total` logs, the last of which is created at `end`."""
+    """Makes the lines for COPY for any of `total` logs; the last one is created at `end`."""
 
     def __init__(self, total: int, end: datetime, seed: int) -> None:
         from logs.payloads.masking import masked_keys
@@ -97,7 +97,7 @@ class Maker:
         self._start, self._total, self._seed = end - timedelta(days=DAYS), total, seed
 
     def lines(self, first: int, last: int) -> Iterator[tuple[str, str]]:
-        """(log, payload) for the numbers from `first` on, below `last`."""
+        """(log, payload) for the numbers from `first` up to, not including, `last`."""
         random = Random(self._seed + first)
         for number in range(first, last):
             seconds = self._moment(number)
@@ -105,7 +105,7 @@ class Maker:
             yield self._line(number, seconds, subscription, random)
 
     def _moment(self, number: int) -> float:
-        """Seconds since 1970: many at noon, few at night."""
+        """The log's time in seconds since 1970: many logs at noon, few at night."""
         day, part = divmod(number * DAYS / self._total, 1)
         part -= 0.8 * math.sin(2 * math.pi * part) / (2 * math.pi)
         return self._start.timestamp() + (day + part) * 86400
@@ -137,7 +137,7 @@ def _words_of(text: str) -> str:
 
 
 def _outcome(hour: int, subscription: int, random: Random) -> Outcome:
-    """One in 97 hours of a subscription is an outage."""
+    """Each subscription has an outage in one of 97 hours."""
     is_outage = (hour * 31 + subscription * 7) % 97 == 0
     chance = random.random()
     if chance < (0.8 if is_outage else 0.01):

@@ -1,4 +1,4 @@
-"""What the benchmark of the explorer asks for: twelve filters, the requests of each, and who asks."""
+"""The requests of the explorer benchmark: twelve filters, the requests of each, and the client that sends them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Query = dict[str, str]
 
 
 def filters(now: datetime) -> dict[str, Query]:
-    """Twelve, by their names."""
+    """Twelve filters by name."""
     day = now.replace(hour=10, minute=7, second=0, microsecond=0) - timedelta(days=9)
     return {
         "all": {},
@@ -36,7 +36,7 @@ def filters(now: datetime) -> dict[str, Query]:
 
 
 def admin_queries(now: datetime) -> dict[str, Query]:
-    """Those that the admin can tell."""
+    """The filters that the admin can express."""
     since = {"created_at__gte": f"{now - timedelta(days=1):%Y-%m-%d}"}
     return {
         "all": {},
@@ -51,13 +51,13 @@ def admin_queries(now: datetime) -> dict[str, Query]:
 
 
 class Requests:
-    """The addresses of each kind, for one filter."""
+    """The URLs of each kind, for one filter."""
 
     def __init__(self, total: int, now: datetime) -> None:
         self._random, self._total, self._now = Random(3), total, now
 
     def of(self, query: Query) -> Iterator[tuple[str, str]]:
-        """(kind, address)"""
+        """(kind, URL)"""
         rare = asset_id(self._random.randrange(self._total))
         deep = self._middle(query) - timedelta(seconds=self._random.randrange(3600))
         yield "first_page", "/logs/"
@@ -72,7 +72,7 @@ class Requests:
         yield "search_common", address("/logs/", query | {"q": COMMON_WORD})
 
     def _middle(self, query: Query) -> datetime:
-        """Of the time that the filter asks for. Of all logs, half are newer."""
+        """The middle of the filter's time range; without one, half of all logs are newer."""
         if "until" in query:
             return datetime.strptime(query["until"], MOMENT).replace(tzinfo=UTC) - timedelta(hours=12)
         return self._now - RANGES.get(query.get("range", ""), timedelta(days=DAYS)) / 2
@@ -83,7 +83,7 @@ def address(path: str, query: Query) -> str:
 
 
 class Browser:
-    """Of somebody who is signed in; each request has a connection of its own."""
+    """A signed-in person's browser; each request opens a connection of its own."""
 
     def __init__(self, server: str, session: str, patience: float = 60) -> None:
         self._netloc, self._patience = urlsplit(server).netloc, patience

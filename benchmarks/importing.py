@@ -1,8 +1,8 @@
-"""How fast logs are imported, and in how much memory: `python -m benchmarks.importing [--logs 100000]`.
+"""Measures how fast logs are imported, and in how much memory: `python -m benchmarks.importing [--logs 100000]`.
 
-Makes a file of logs from the published sample, with varied ids, objects and outcomes over 90 days, and imports it into an
-empty database with every index on, in a process of its own whose peak memory is measured. The reference in the same run is
-PostgreSQL's own COPY of the same documents into a bare table. The last line is one JSON object.
+Makes a file of logs from the published sample, with varied ids, objects and outcomes over 90 days. A separate process, whose
+peak memory is measured, imports it into an empty database with all indexes. The reference in the same run is PostgreSQL's
+own COPY of the same documents into a bare table. The last line is one JSON object.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ OUTCOMES = (
 
 
 def write_documents(path: Path, number: int) -> None:
-    """NDJSON of `number` logs, each about 2 KB, no two alike."""
+    """Write `number` logs as NDJSON, each about 2 KB, no two alike."""
     random = Random(1)
     sample = json.loads(SAMPLE.read_text())
     data = sample["event"]["data"]
@@ -64,7 +64,7 @@ def write_documents(path: Path, number: int) -> None:
 
 
 def import_file(path: Path) -> dict:
-    """In this process: the counts, the seconds, and the peak of the memory in MB."""
+    """Import the file in this process: the counts, the seconds, and the peak memory in MB."""
     from logs.imports.importer import Importer
     from logs.management.import_command import CHUNK
     from logs.payloads.masking import masked_keys
@@ -78,7 +78,7 @@ def import_file(path: Path) -> dict:
 
 
 def copy_seconds(path: Path) -> float:
-    """The reference: the same lines into a table of one json column, by COPY."""
+    """The reference: seconds to COPY the same lines into a table with one json column."""
     from django.db import connection
 
     with connection.cursor() as cursor:

@@ -1,9 +1,9 @@
-"""How many events come in by HTTP in a second: `python -m benchmarks.ingest [--seconds 8] [--clients 16]`.
+"""Measures how many events are accepted over HTTP per second: `python -m benchmarks.ingest [--seconds 8] [--clients 16]`.
 
-A fresh database, gunicorn with 2 workers of 4 threads on loopback, 20 subscriptions of which each event fires one, and the
-clients in this process, all on the same machine. First each of the clients posts one event after another on a connection that
-is kept, then two clients post NDJSON batches of 500. Events have about 1.5 KB, and no two are alike. Afterwards every id that was
-answered must be a log that waits in its lane. The last line is one JSON object.
+A fresh database, gunicorn with 2 workers of 4 threads on loopback, and the clients in this process share one machine. Each
+event matches one of 20 subscriptions. First each client posts one event after another on a kept-alive connection; then two
+clients post NDJSON batches of 500. Events have about 1.5 KB, and no two are alike. Afterwards every id in the responses must
+be a log that waits in its queue. The last line is one JSON object.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Measured:
 
 
 class Events:
-    """An endless supply of bodies. Made by replacing, so that the clients leave the cores to the server."""
+    """An endless supply of bodies, made by string replacement, so that the clients leave the CPU to the server."""
 
     def __init__(self) -> None:
         event = json.loads(SAMPLE.read_text())["event"] | {"company": COMPANY}
@@ -86,7 +86,7 @@ def make_subscriptions_and_token(url: str = "http://127.0.0.1:9/") -> str:
 
 @contextmanager
 def web_server(application: str = "cotadmin.wsgi", path: str = "/api/v3/events", **more: str) -> Iterator[str]:
-    """The address of the API, or of another path, served as the README says."""
+    """The URL of the API, or of another path, served as the README says."""
     from logs.tests.processes import environment
 
     with socket.create_server(("127.0.0.1", 0)) as probe:
@@ -126,7 +126,7 @@ async def measure(address: str, token: str, events: Events, *, seconds: float, c
 
 
 async def warm_up(address: str, token: str, events: Events) -> None:
-    """Until both processes of the server have begun to answer."""
+    """Send requests until both processes of the server answer."""
     import aiohttp
 
     until = time.perf_counter() + PATIENCE

@@ -1,9 +1,10 @@
-"""What single pages and texts take: `python -m benchmarks.pages`.
+"""Measures the time of single pages and texts: `python -m benchmarks.pages`.
 
-Tests assert no times, since their machine may be slow or busy; these are the ones that matter. The last line is one JSON object:
-chunk_ms: of the processor, for a chunk of a 4 MB event, the slowest of its places · rows_ms: how busy Chromium is with fifty more
-rows of the explorer, plain_rows_ms: with the same rows as plain HTML · …_growth: how many times as long a hostile text takes that
-is twice as long, the worst of several: 2 is proportional, 4 is quadratic · …_ms: the slowest.
+Tests assert no times, because their machine may be slow or busy; this measures the ones that matter. The last line is one JSON
+object:
+chunk_ms: CPU time for a chunk of a 4 MB event, for the slowest pointer · rows_ms: how long Chromium is busy with fifty more rows
+of the explorer, plain_rows_ms: with the same rows as plain HTML · …_growth: how many times as long a hostile text takes if it is
+twice as long, the worst of several: 2 is proportional, 4 is quadratic · …_ms: the slowest.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from .database import fresh_database, log
 
 ROUNDS = 5
 POINTERS = ("", "/data", "/data/items", "/data/items/29999", "/data/long")
-# What each of them is given: a text that is repeated, and how often.
+# The inputs of each function: a text to repeat, and how often.
 ANSWERS = {"a": 250_000, "a=": 60_000, "\\": 250_000, "token=": 12_000, " ": 250_000}
 FILES = {
     b'\\"': 150_000,
@@ -34,7 +35,7 @@ RESPONSES = {one: 4_096 for one in ("<", "a", "1", "1.", "0:", "[0", "://", "ENO
 
 
 def processor_ms(work: Callable[[], object]) -> float:
-    """The median of several: the machine may do something else besides."""
+    """The median CPU time of several rounds: the machine may be busy with other work."""
     times = []
     for _round in range(ROUNDS):
         begun = time.process_time()
@@ -44,7 +45,7 @@ def processor_ms(work: Callable[[], object]) -> float:
 
 
 def growth(work: Callable[[Any], object], texts: dict[Any, int]) -> tuple[float, float]:
-    """How many times as long the worst text takes when it is twice as long, and how long the slowest takes then, in ms."""
+    """How many times as long the worst text takes if it is twice as long; and the ms that the slowest takes then."""
     pairs = []
     for text, count in texts.items():
         log(f"{work.__name__}: {text[:10]!r}")
@@ -73,7 +74,7 @@ def fingerprint(text: str) -> object:
 
 
 def chunk_ms() -> float:
-    """Of the place in the event that takes longest."""
+    """CPU time of a chunk, for the pointer into the event that takes longest."""
     from django.test import Client
     from django.urls import reverse
 
@@ -98,7 +99,7 @@ def superuser():
 
 
 def rows_ms() -> tuple[float, float]:
-    """Of fifty more rows, and of the same rows as plain HTML; painting is the machine's."""
+    """The ms for fifty more rows, and for the same rows as plain HTML, without painting, which depends on the machine."""
     from playwright.sync_api import sync_playwright
 
     from logs.tests.factories import import_logs, log_document

@@ -1,12 +1,12 @@
-"""How fast 10,000 failed logs are planned and re-delivered: `python -m benchmarks.redelivery`. Sink, worker and database share
-this machine.
+"""Measures how fast 10,000 failed logs are planned and redelivered: `python -m benchmarks.redelivery`. Sink, worker and
+database share this machine.
 
 The reference in the same run is the bare aiohttp loop of `benchmarks.delivery`. The last line is one JSON object:
-plan_ms: from the filter to the stored plan of 10,000 logs, each of an object with another log, one in ten of them stale ·
-plan_page_ms: from the click that asks for that plan to the last byte of the page that shows it ·
-ratio: logs/s of their run over 200 subscriptions, from its start to the last outcome in the ledger, ÷ requests/s of the bare
-loop · canary_ratio: the same with the default canary (one of each subscription, a tenth, the rest) · stop_ms: from the click on
-stop to the commit after which nothing is sent but what is in flight.
+plan_ms: from the filter to the stored plan of 10,000 logs, each of an object of its own, one in ten of them superseded ·
+plan_page_ms: from the click that requests that plan to the last byte of the page that shows it ·
+ratio: logs/s of the bulk redelivery over 200 subscriptions, from its start to the last outcome in the results, ÷ requests/s of
+the bare loop · canary_ratio: the same with the default canary (one of each subscription, a tenth, the rest) · stop_ms: from the
+click on stop to the commit after which only requests in flight are sent.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from .sink import SinkProcess, running_sink
 SUBSCRIPTIONS = 200
 LOGS = 10_000
 
-# Each object has two logs, a minute apart: the older failed; of one object in ten the newer was received.
+# Each object has a failed log. One object in ten also has a newer one, a second later, that was delivered.
 _FAILED = """
 WITH lane AS (SELECT id, row_number() OVER (ORDER BY id) AS n FROM logs_subscription WHERE id = ANY(%(lanes)s)), log AS (
     INSERT INTO logs_webhooklog (id, subscription_id, company, created_at, status, retry, response, state, cause, fingerprint,
@@ -47,7 +47,7 @@ INSERT INTO logs_payload (log_id, event, search) SELECT id, %(event)s::json, '' 
 
 
 def make_failed_logs(sink: SinkProcess) -> list[str]:
-    """Lanes with LOGS failed logs in all; the lanes' ids."""
+    """Create active subscriptions with LOGS failed logs in total. Returns their ids."""
     from django.db import connection, transaction
     from django.utils import timezone
 
@@ -72,7 +72,7 @@ def make_failed_logs(sink: SinkProcess) -> list[str]:
 
 
 def planned(lanes: list[str], user):
-    """A plan of all failed logs of these lanes, by a filter, and the ms that it took."""
+    """A plan of all failed logs of these subscriptions, made by a filter, and the ms that it took."""
     from logs.models import SelectionSource
     from logs.redelivery.drafts import build_plan, create_draft
 
@@ -88,7 +88,7 @@ def planned(lanes: list[str], user):
 
 
 def plan_page_ms(user) -> float:
-    """A plan of all failed logs as a browser asks for it: the form, and the page to which it leads."""
+    """The ms for a plan of all failed logs as a browser requests it: the form, and the page it redirects to."""
     from django.test import Client
     from django.urls import reverse
 
@@ -109,7 +109,7 @@ def plan_page_ms(user) -> float:
 
 
 def run_per_second(sink: SinkProcess, run, lanes: list[str], canary: str, user) -> float:
-    """Logs per second, from the start of the run to the last outcome in its ledger."""
+    """Logs per second, from the start of the bulk redelivery to the last outcome in its results."""
     from logs.models import ItemOutcome, SupersededPolicy
     from logs.redelivery.start import start_bulk
 
@@ -126,7 +126,7 @@ def run_per_second(sink: SinkProcess, run, lanes: list[str], canary: str, user) 
 
 
 def stop_ms(run, lanes: list[str], sink: SinkProcess, user) -> float:
-    """A run is stopped in the middle of its way; what arrives afterwards was in flight."""
+    """The ms to stop a bulk redelivery halfway; whatever arrives afterwards was in flight."""
     from logs.models import RolloutPolicy, SupersededPolicy
     from logs.redelivery.controls import stop_bulk
     from logs.redelivery.start import start_bulk

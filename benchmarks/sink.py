@@ -1,8 +1,8 @@
-"""A receiver that costs little, so that the sender is measured: `python -m benchmarks.sink`, which prints its port.
+"""A cheap receiver, so that benchmarks measure the sender: `python -m benchmarks.sink`, which prints its port.
 
-POST /<anything> is entered into the ledger and answered 200; POST /slow/… is answered after a moment, POST /hang/… never.
-GET /count tells how many entries there are, GET /results/<n> gives those after the first n, in the order of arrival, as lines of
-"path webhook-id seconds" (of the machine's monotonic clock), DELETE / forgets them.
+POST /<anything> is recorded and answered with 200; POST /slow/… is answered after a short delay, POST /hang/… never.
+GET /count returns the number of requests. GET /results/<n> returns those after the first n, in order of arrival, as lines of
+"path webhook-id seconds" (of the machine's monotonic clock). DELETE / clears the list.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Sink(asyncio.Protocol):
 
 
 class SinkProcess:
-    """The sink in a process of its own."""
+    """The sink in a separate process."""
 
     def __init__(self) -> None:
         self.process = subprocess.Popen([sys.executable, "-m", "benchmarks.sink"], stdout=subprocess.PIPE, text=True)
@@ -78,7 +78,7 @@ class SinkProcess:
         return int(self._ask("GET", "/count"))
 
     def ledger(self, after: int = 0) -> list[tuple[str, str, float]]:
-        """Path, webhook-id and moment of every arrival after the first so many."""
+        """Path, webhook-id and monotonic seconds of every arrival after the first `after`."""
         lines = [line.split() for line in self._ask("GET", f"/results/{after}").splitlines()]
         return [(path, webhook_id, float(moment)) for path, webhook_id, moment in lines]
 
@@ -104,7 +104,7 @@ def running_sink() -> Iterator[SinkProcess]:
 
 
 async def main() -> None:
-    gc.disable()  # the ledger only grows
+    gc.disable()  # the list of requests only grows
     server = await asyncio.get_running_loop().create_server(Sink, "127.0.0.1", 0, backlog=4096)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()

@@ -1,4 +1,4 @@
-"""cotadmin's settings, with the plain admin at its addresses."""
+"""cotadmin's settings, with the URLs of the plain admin."""
 
 from cotadmin.settings import *  # noqa: F403
 

@@ -1,4 +1,4 @@
-"""A site of its own, so that cotadmin's admin is not in the way."""
+"""A separate admin site, so that cotadmin's admin doesn't interfere."""
 
 from django.contrib.admin import AdminSite, ModelAdmin
 from django.urls import path
