@@ -1,4 +1,4 @@
-"""Counts tries by cause, for the metrics: in the worker's memory, and every few seconds added to the database."""
+"""Counts attempts by cause for the metrics: first in the worker's memory, and every few seconds in the database."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import psycopg
 
 from .http_client import SendOutcome
 
-DURATION_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0)  # seconds; what took longer is in none
+DURATION_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0)  # seconds; a longer attempt is in no bucket
 
-# In the order of causes, so that two workers never wait for each other.
+# Ordered by cause, so that two workers never deadlock.
 _ADD = """
 INSERT INTO logs_deliverycount AS stored (cause, attempts, seconds, buckets)
 SELECT cause, attempts, seconds, buckets
@@ -31,7 +31,10 @@ ON CONFLICT (cause) DO UPDATE SET
 
 @dataclass(slots=True)
 class AttemptCount:
-    """Of one cause, "" for received. `buckets`: how many took at most so many seconds (BUCKETS), each counted once."""
+    """The attempts with one cause, which is "" for delivered ones.
+
+    `buckets`: how many took at most as long as each of DURATION_BUCKETS. Each attempt is in one bucket only.
+    """
 
     cause: str
     attempts: int = 0
@@ -58,7 +61,7 @@ class AttemptCounts:
             count.buckets[place] += 1
 
     def take(self) -> list[AttemptCount]:
-        """What was counted since the last time."""
+        """Return the counts since the last call, and start again from zero."""
         taken, self._by_cause = self._by_cause, {}
         return list(taken.values())
 
@@ -73,7 +76,7 @@ class AttemptCounts:
 
 
 async def store_counts(connection: psycopg.AsyncConnection, counts: AttemptCounts) -> None:
-    """Add what was counted to the database. Raises psycopg.Error; nothing is lost then, the next time adds it."""
+    """Add the counts to the database. Raises psycopg.Error, and then keeps the counts for the next call."""
     taken = counts.take()
     if not taken:
         return

@@ -1,4 +1,4 @@
-"""Skips what waits for an inactive subscription: a few logs at once, many by a job, so that no request waits for it."""
+"""Skips the logs that wait for an inactive subscription: a few at once, many in a job, so that no request waits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from procrastinate.contrib.django import app
 from ..models import AuditAction, AuditEntry, Subscription, WaitingSkip
 from ..models.queue import RESUMED_FIELDS
 
-QUICK_SKIP_LIMIT = 5_000  # logs, that take a fraction of a second
+QUICK_SKIP_LIMIT = 5_000  # logs; skipping them takes a fraction of a second
 SKIP_BATCH_SIZE = 2_000
 _LOST = """
 SELECT id FROM logs_waitingskip skip WHERE ended_at IS NULL AND NOT EXISTS (
@@ -23,8 +23,8 @@ SELECT id FROM logs_waitingskip skip WHERE ended_at IS NULL AND NOT EXISTS (
         AND job.args ->> 'skip_id' = skip.id::text
 )
 """
-# As Lane.skip_what_waits, of the next in their order. Each row is asked once more after the wait for its lock. What was looked at
-# is not walked through again: a piece begins where the one before ended.
+# Does the same as `QueueMixin.skip_what_waits`, for the next batch in the order of the queue. Each row is checked again after the
+# wait for its lock. A batch begins where the last one ended, so no row is read twice.
 _SKIP = """
 WITH next AS MATERIALIZED (
     SELECT id, turn, position FROM logs_webhooklog
@@ -48,18 +48,18 @@ STARTING = (-1, -1)
 
 @dataclass(frozen=True)
 class BulkSkipStatus:
-    """`number`: of the logs that were skipped; `goes_on`: many are being skipped by a job."""
+    """`number`: how many logs were skipped. `goes_on`: there are many, and a job is skipping them."""
 
     number: int = 0
     goes_on: bool = False
 
 
 def skip_waiting(subscription: Subscription, *, by, reason: str) -> BulkSkipStatus:
-    """Nothing where the subscription is active, or nothing waits."""
+    """Skip the logs that wait for a subscription. Does nothing if it is active, or if no log waits."""
     if subscription.waiting().order_by()[: QUICK_SKIP_LIMIT + 1].count() <= QUICK_SKIP_LIMIT:
         return BulkSkipStatus(subscription.skip_what_waits(by=by, reason=reason))
     with transaction.atomic():
-        # The lane is locked by it, so that of many who ask one begins.
+        # The update locks the queue, so only one of several concurrent requests starts a job.
         idle = Subscription.objects.filter(pk=subscription.pk, is_active=False)
         if not idle.update(lane_version=F("lane_version") + 1, is_draining=False, **RESUMED_FIELDS):
             return BulkSkipStatus()
@@ -71,7 +71,7 @@ def skip_waiting(subscription: Subscription, *, by, reason: str) -> BulkSkipStat
 
 
 def run(pk: int, should_stop: Callable[[], bool] = lambda: False) -> bool:
-    """What the job does. Safe to do again. False where it was stopped before its end."""
+    """Do the work of the job; it is safe to run again. Returns False if it was stopped before its end."""
     place = STARTING
     while not should_stop():
         with transaction.atomic():
@@ -82,19 +82,19 @@ def run(pk: int, should_stop: Callable[[], bool] = lambda: False) -> bool:
             if after is None and place == STARTING:
                 _end(skip)
                 return True
-        place = after or STARTING  # once more from there: somebody may have queued a re-delivery meanwhile
+        place = after or STARTING  # at the end, start once more: somebody may have queued a redelivery meanwhile
     return False
 
 
 def lost() -> list[int]:
-    """Those that have not ended and have no job, whatever became of it."""
+    """Return the ids of the skips that haven't ended and have no job, whatever happened to the job."""
     with connection.cursor() as cursor:
         cursor.execute(_LOST)
         return [pk for (pk,) in cursor.fetchall()]
 
 
 def _skip_piece(skip: WaitingSkip, place: tuple[int, int]) -> tuple[int, int] | None:
-    """The place of the last that was looked at; None where nothing is left, or the subscription sends again."""
+    """Return `turn` and `position` of the last log read; None if no log is left, or the subscription sends again."""
     turn, position = place
     asked: dict[str, Any] = {"lane": skip.subscription_id, "turn": turn, "position": position, "most": SKIP_BATCH_SIZE}
     with transaction.atomic(), connection.cursor() as cursor:
@@ -103,7 +103,7 @@ def _skip_piece(skip: WaitingSkip, place: tuple[int, int]) -> tuple[int, int] | 
         if found is None:
             return None
         number, *after = found
-        # Logs are locked before their lane. One that was activated meanwhile, or sends what waits, keeps the rest.
+        # Logs are locked before their queue. A queue that was activated meanwhile, or sends what waits, keeps the rest.
         idle = Subscription.objects.filter(pk=skip.subscription_id, is_active=False, is_draining=False)
         if not idle.update(lane_version=F("lane_version") + 1):
             transaction.set_rollback(True)

@@ -1,4 +1,4 @@
-"""What a worker is to send next: of each lane that it leases and that has something due, the first logs in their order."""
+"""Finds what a worker sends next: the first logs, in order, of each leased queue with something to send now."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from ..signing import SecretDecryptionError, decrypt_secret
 from .leases import SHARD_SQL, Leases, shard_of
 from .superseded import NEWER_WAS_DELIVERED
 
-PREFETCH = 20  # logs of a lane that are read at once
-PREFETCH_BYTES = 64 * 1024  # of their payloads, as they are sent
-MEASURED_BYTES = 4 * 1024  # as they are stored: what is compressed to more is measured when it is the next of its lane
-CLOCK_SKEW_SECONDS = 5.0  # seconds
+PREFETCH = 20  # logs of a queue that are read at once
+PREFETCH_BYTES = 64 * 1024  # of their payloads, uncompressed as they are sent
+MEASURED_BYTES = 4 * 1024  # as stored; a payload compressed to more is only measured for the next event of its queue
+CLOCK_SKEW_SECONDS = 5.0
 EXPIRED = "The payload has expired."
 
-# A log stands at the head of its lane by (turn, position); of a run and an event with one position, the older goes first.
-# A lane on hold sends re-deliveries only, and nothing at all while an outcome of it cannot be recorded.
+# The next event of a queue is the first by (turn, position). If a bulk redelivery and an event have the same position, the older
+# log goes first. A paused queue sends redeliveries only. It sends nothing at all while one of its outcomes can't be recorded.
 MAY_GO = """
     log.subscription_id = lane.id AND log.next_attempt_at IS NOT NULL AND lane.held_error = ''
     AND log.turn <= CASE WHEN lane.held_at IS NULL THEN 2 ELSE 1 END AND (lane.held_at IS NULL OR log.trigger <> 'auto')
 """
 IS_SENT = "(lane.is_active OR lane.is_draining) AND lane.url <> ''"
-# Where the trigger does not tell of a variant, the LIMIT keeps their table from being read at all.
+# If the trigger isn't `variant`, the LIMIT keeps PostgreSQL from reading the table of overrides at all.
 VARIANT = """
     SELECT * FROM logs_variant
     WHERE log.trigger = 'variant' AND log_id = log.id AND number = coalesce(log.retry, 0) + 1 LIMIT 1
 """
-# The first logs of a lane. Those that wait are looked for from where they begin (fronts.py), not among what was delivered.
+# The first logs of a queue. The search for waiting events starts at the first one (queue_front.py), not among delivered ones.
 FIRST = """
     SELECT * FROM (
         (
@@ -46,9 +46,9 @@ FIRST = """
         )
     ) log ORDER BY log.turn, log.position, log.id LIMIT {most}
 """
-# What is due much later than any retry can be was written by a clock that has jumped since: it is due now. Of each lane come the
-# first logs whose payloads are small, with them; or the very first alone, without its payload. To know the size of what is stored
-# compressed, PostgreSQL has to unpack it.
+# An attempt much later than any retry can be was scheduled before a clock jumped back, so the log is sent now. Each queue brings
+# its first logs whose payloads are small, with these payloads. Otherwise it brings only the first log, without its payload.
+# PostgreSQL has to unpack a compressed payload to know its size.
 _CLAIM = """
 WITH ready AS MATERIALIZED (
     SELECT lane.id, lane.lane_version, lane.held_at, lane.held_error, lane.url, lane.timeout, lane.waiting_from,
@@ -91,7 +91,7 @@ SELECT log_id, id, lane_version, url, timeout, retry, trigger, requested_by_id, 
 FROM along WHERE is_along OR nth = 1
 ORDER BY due_at, id, nth
 """
-# Not "= ANY(…)", which walks a long array for every lane.
+# Not "= ANY(…)", which searches a long array for every queue.
 _CLAIM_WOKEN, _CLAIM_ALL = (
     _CLAIM.format(
         first_one=FIRST.format(may_go=MAY_GO, most=1),
@@ -111,12 +111,13 @@ _CLAIM_WOKEN, _CLAIM_ALL = (
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What is needed for one try. `problem`: why it cannot even be tried, "" where it can.
+    """All that one attempt needs. `problem`: why the request can't even be made; "" if it can.
 
-    `number`: which try of the log it is, from 1. `lane_version` is that of the moment when it was read. `entry`: of the run for
-    which it is sent. `is_stale`: it must not be sent, since a newer event of its object was received; `is_guarded`: nor if one is
-    received before it. `is_elsewhere`: it goes to a URL that is not its subscription's, and so without the secrets and headers.
-    `payload` None: it is fetched right before it is sent, and has `size` bytes. `position`: of an event that waits; None else.
+    `number`: the number of the log's attempt, from 1. `lane_version`: as it was when the log was read. `entry`: the item of the
+    bulk redelivery that sends it. `is_stale`: a newer event of its object was delivered, so it must not be sent. `is_guarded`:
+    nor must it be sent if one is delivered before it. `is_elsewhere`: it goes to another URL than its subscription's, and so
+    without the secrets and headers. `payload` None: it is fetched right before sending, and has `size` bytes. `position`: the
+    sequence of a waiting event; else None.
     """
 
     log_id: str
@@ -152,10 +153,10 @@ async def claim(
     small_bytes: int,
     woken: Collection[str] | None = None,
 ) -> dict[str, list[Delivery]]:
-    """By lane, what it is to send, of at most `limit` lanes: of those `woken`, or of all that are not `busy`.
+    """Return what to send, by queue, for at most `limit` queues: those `woken`, or all that aren't `busy`.
 
-    With them come small payloads, of `small_bytes` at most in all.
-    Nothing is marked in the database: who holds the lease of a lane is the only one to send.
+    Small payloads come with it, at most `small_bytes` in total.
+    Nothing is marked in the database: only the worker that leases a queue sends its logs.
     """
     parameters = {
         "groups": leases.at_work(),
@@ -198,7 +199,7 @@ def _delivery(
     object_id, position, created_at, entry, is_guarded, is_stale = about_run
     is_elsewhere = bool(other_url)
     if is_elsewhere:
-        secret = previous_secret = headers = ""  # they are between us and the subscription's receiver
+        secret = previous_secret = headers = ""  # only we and the subscription's receiver share them
     problem = EXPIRED if is_gone else ""
     secrets: tuple[str, ...] = ()
     more: tuple[tuple[str, str], ...] = ()
@@ -207,13 +208,13 @@ def _delivery(
         more = _headers(headers)
     except SecretDecryptionError as error:
         problem = str(error)
-    except ValueError as error:  # it would keep every other lane from being read
+    except ValueError as error:  # if raised, it would keep all other queues from being read
         problem = f"The request headers cannot be read: {type(error).__name__}"
     return Delivery(
         log_id=log_id,
         lane=lane,
         group=(group := shard_of(lane)),
-        epoch=leases.epochs.get(group, 0),  # it may have been given up while the database was asked
+        epoch=leases.epochs.get(group, 0),  # the lease may have been given up during the query
         lane_version=lane_version,
         url=other_url or url,
         timeout=timeout,

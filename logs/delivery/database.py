@@ -1,6 +1,7 @@
-"""The time of the database, told without asking it: a worker's own clock may be wrong, and receivers refuse other times.
+"""A worker's connections to the database, and a clock that follows the database's time without a query.
 
-Connections of a worker to the database, apart from Django's: a worker waits on several at once, and for long.
+The connections are separate from Django's, because a worker waits on several at once, and for long. The clock is needed because
+a worker's own may be wrong, and receivers refuse a timestamp that is off.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from cotadmin.database import connection_parameters
 
 class DatabaseClock:
     def __init__(self) -> None:
-        self._offset = time.time() - time.monotonic()  # until it was set for the first time
+        self._offset = time.time() - time.monotonic()  # until the first `set()`
 
     async def set(self, connection: psycopg.AsyncConnection) -> None:
         row = await (await connection.execute("SELECT extract(epoch FROM clock_timestamp())::float8")).fetchone()
@@ -30,7 +31,7 @@ class DatabaseClock:
         return datetime.fromtimestamp(time.monotonic() + self._offset, UTC)
 
 
-# A database that is gone without a word is noticed before the leases run out.
+# A worker notices a silently lost database before its leases expire.
 _NOTICE_ITS_END = {
     "connect_timeout": 5,
     "keepalives_idle": 4,
@@ -38,8 +39,8 @@ _NOTICE_ITS_END = {
     "keepalives_count": 2,
     "tcp_user_timeout": 8000,
 }
-# A worker asks for a few rows by their keys, always. PostgreSQL plans by what it believes about the tables, which may be that
-# they are empty, or each lane short; then it would read all of them, again and again, until ANALYZE tells it otherwise.
+# A worker always reads a few rows by key. PostgreSQL plans by its statistics, which may say that tables are empty or queues
+# short. Then it would read whole tables, again and again, until ANALYZE corrects the statistics.
 _BY_KEY = "; ".join(
     f"SET {name} TO off"
     for name in ("enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin", "jit")
@@ -47,7 +48,7 @@ _BY_KEY = "; ".join(
 
 
 async def connect(stack: AsyncExitStack) -> psycopg.AsyncConnection:
-    """In autocommit, closed when `stack` is left; raises psycopg.Error."""
+    """Open a connection in autocommit mode, closed when `stack` exits. Raises psycopg.Error."""
     parameters = await asyncio.to_thread(_parameters)
     connection = await psycopg.AsyncConnection.connect(**parameters, autocommit=True)
     await stack.enter_async_context(connection)
@@ -57,12 +58,12 @@ async def connect(stack: AsyncExitStack) -> psycopg.AsyncConnection:
 
 @contextmanager
 def connected() -> Iterator[psycopg.Connection]:
-    """For a thread of its own; in autocommit, raises psycopg.Error."""
+    """Open a connection in autocommit mode, for a separate thread. Raises psycopg.Error."""
     with psycopg.connect(**_parameters(), autocommit=True) as connection:
         connection.execute(_BY_KEY)
         yield connection
 
 
 def _parameters() -> dict:
-    """May start the embedded server."""
+    """Return the parameters of a connection. May start the embedded server."""
     return connection_parameters() | {**_NOTICE_ITS_END, "application_name": f"cotadmin worker {os.getpid()}"}

@@ -1,4 +1,4 @@
-"""What a lane has had received since its logs were read: the newest event of each object."""
+"""What a queue has delivered since its logs were read: the newest event of each object."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .http_client import SendOutcome
 
 
 class DeliveredCache:
-    """The database tells what is stale when logs are read; this tells what becomes so among those that were read together."""
+    """Finds logs that become superseded by another log of the same read. The query itself finds those that already were."""
 
     def __init__(self) -> None:
         self._newest: dict[str, tuple[datetime | None, str]] = {}

@@ -1,8 +1,10 @@
-"""No more than so many fingerprints of a subscription's failures in a day: a receiver that answers something else each time must
-not fill the rollups, which have a row for each, in each width.
+"""Limits how many fingerprints the failures of a subscription may have in a day.
 
-Each process counts by itself, from what the rollups have when it first meets a subscription and a day. Two at once, such as a
-worker and an import, may so make a few more.
+A receiver that answers differently each time must not fill the log counts: they have a row for each fingerprint, in each width
+of bucket.
+
+Each process counts by itself. It starts from the log counts when it first meets a subscription and a day. So two processes at
+once, such as a worker and an import, may exceed the limit by a few.
 """
 
 from __future__ import annotations
@@ -12,11 +14,11 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 MAX_FINGERPRINTS_PER_DAY = 100
-OTHER_FINGERPRINT = "{other}"  # what all further ones fall into
-_DAYS_KEPT = 5_000  # of subscriptions; a set has at most MOST numbers
+OTHER_FINGERPRINT = "{other}"  # stands for all further ones
+_DAYS_KEPT = 5_000  # of subscriptions; each has a set of at most MAX_FINGERPRINTS_PER_DAY numbers
 
-SubscriptionDay = tuple[str, datetime]  # a subscription, and the beginning of a day by UTC
-# Also what isn't folded yet would be right, and slow: it lags by seconds, once for each day.
+SubscriptionDay = tuple[str, datetime]  # a subscription, and the start of a day in UTC
+# Leaves out the differences that aren't added up yet: with them it would be exact, but slow. They lag by seconds, once per day.
 KNOWN_FINGERPRINTS_SQL = """
 SELECT DISTINCT cell.subscription_id, cell.bucket, cell.fingerprint
 FROM logs_rollup cell JOIN unnest(%(subscriptions)s::text[], %(buckets)s::timestamptz[]) AS day (subscription, bucket)
@@ -30,13 +32,13 @@ def day_of(subscription: str, at: datetime) -> SubscriptionDay:
 
 
 class DailyFingerprints:
-    """`unknown` days are to be looked up by KNOWN, and its rows given to `learn`; then `keep` says what is written."""
+    """Look up the `unknown` days with KNOWN_FINGERPRINTS_SQL, and give its rows to `learn`. Then `keep` returns what to write."""
 
     def __init__(self) -> None:
         self._known: OrderedDict[SubscriptionDay, set[int]] = OrderedDict()
 
     def unknown(self, days: Iterable[SubscriptionDay]) -> dict[str, list]:
-        """Parameters of KNOWN, empty where all are known."""
+        """Return the parameters of KNOWN_FINGERPRINTS_SQL; empty if all days are known."""
         missing = [day for day in dict.fromkeys(days) if day not in self._known]
         return {"subscriptions": [day[0] for day in missing], "buckets": [day[1] for day in missing]} if missing else {}
 
@@ -50,7 +52,7 @@ class DailyFingerprints:
             self._known.popitem(last=False)
 
     def keep(self, day: SubscriptionDay, fingerprint: str) -> str:
-        """The fingerprint, or OTHER where the day has as many as it may."""
+        """Return the fingerprint, or OTHER_FINGERPRINT if the day has reached its limit."""
         known = self._known.setdefault(day, set())
         self._known.move_to_end(day)
         if not fingerprint or hash(fingerprint) in known:

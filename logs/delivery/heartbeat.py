@@ -1,7 +1,7 @@
-"""The heartbeat of a worker: it tells that the worker lives, and renews its leases.
+"""The heartbeat of a worker: it shows that the worker is alive, and renews its leases.
 
-It has a thread and a connection of its own, so that no payload and no statement of the delivery loop can delay it. It renews
-nothing while the loop does not turn, or while outcomes cannot be recorded: another worker is to take the lanes over then.
+It has its own thread and connection, so no payload and no statement of the delivery loop can delay it. It renews nothing while
+the loop stalls, or while outcomes can't be recorded. Then another worker should take over the queues.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ RECONNECT_SECONDS = 0.5
 
 
 class Heartbeat(threading.Thread):
-    """`start()`, and `end()` once nothing is in flight any more: the leases are given back then.
+    """Call `start()`, and `end()` once nothing is in flight any more: it gives the leases back.
 
-    The loop calls `loop_alive(stuck_seconds)` all the time, with the seconds for which it could record nothing. `changed` is
-    called, in this thread, when the groups that are held have changed.
+    The loop keeps calling `loop_alive(stuck_seconds)`, with the seconds for which it couldn't record anything. The heartbeat
+    calls `changed`, in this thread, when the queue shards that it holds have changed.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Heartbeat(threading.Thread):
         self._turned_at, self._stuck_for = time.monotonic(), stuck_seconds
 
     def end(self) -> None:
-        """Blocks until the leases are given back, for a few seconds at most."""
+        """Block until the leases are given back, for a few seconds at most."""
         self._ending.set()
         self.join(RECONNECT_SECONDS * 10)
 

@@ -1,9 +1,8 @@
-"""Why a try had no answer: the cause, and a text in the words of Node's HTTP client that Cotalker's own logs have.
+"""Posts a payload and returns the outcome. Knows HTTP, and nothing of the database.
 
-Posts a payload and says what came of it. Knows HTTP, and nothing of the database.
-
-No fault of a receiver is an exception here: each becomes an outcome with a cause. Redirects are not followed, cookies are not
-kept, proxies of the environment are not used.
+A receiver's fault is never raised here: it becomes an outcome with a cause. If there was no answer, the outcome says why in the
+words of Node's HTTP client, as Cotalker's own logs do. Redirects aren't followed, cookies aren't kept, and proxies of the
+environment aren't used.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ from .http_exchange import (
 from .response_text import CannotUnpack, decode, header, unpack
 from .ssrf import DestinationBlocked, DestinationFilter, FilteringResolver
 
-# What a receiver, or the URL of one, can cause. TimeoutError is an OSError, and UnicodeError a ValueError.
+# Errors that a receiver or its URL can cause. TimeoutError is an OSError, and UnicodeError is a ValueError.
 SEND_ERRORS = (aiohttp.ClientError, HttpProcessingError, OSError, ValueError)
 
 _ERRNO_CAUSES = {
@@ -53,7 +52,7 @@ def classify_error(error: Exception, url: str, timeout: float) -> tuple[Cause, s
         code = "EAI_AGAIN" if error.errno == socket.EAI_AGAIN else "ENOTFOUND"
         return Cause.DNS, f"getaddrinfo {code} {host}"
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        # OpenSSL's words alone are what Node says: "certificate has expired".
+        # Node shows OpenSSL's words alone: "certificate has expired".
         return Cause.TLS, strip_unstorable(
             getattr(error.certificate_error, "verify_message", "") or str(error.certificate_error)
         )
@@ -92,9 +91,9 @@ _TARGETS = 4096  # URLs whose parsed form is kept
 
 @dataclass(frozen=True, slots=True)
 class SendOutcome:
-    """What came of one attempt. `status` None: there was no answer, and `response` says why in Cotalker's manner.
+    """The outcome of one attempt. `status` None: there was no answer, and `response` says why as Cotalker does.
 
-    `response` has at most 8 KiB, of more when `is_truncated`; `cause` is "" for a success; `duration_ms` runs from the name
+    `response` has at most 8 KiB; `is_truncated`: there was more. `cause` is "" for a success. `duration_ms` runs from the name
     lookup to the last byte.
     """
 
@@ -114,8 +113,8 @@ class SendOutcome:
 class Sender:
     """`async with Sender(guard) as sender: outcome = await sender.post(...)`.
 
-    Connections are kept for the next request to the same host and port. The guard judges the address when a connection is made,
-    and a kept one goes on to the address that was judged, whatever its name resolves to since.
+    Connections are kept for the next request to the same host and port. `guard` checks the address when a connection is made. A
+    kept connection stays with the checked address, even if the name now resolves to another one.
     """
 
     def __init__(self, guard: DestinationFilter, timeout: float = 20.0, connect_timeout: float = 5.0) -> None:
@@ -127,7 +126,7 @@ class Sender:
         self.connector = LenientConnector(
             resolver=FilteringResolver(self.guard),
             socket_factory=self.guard.socket_factory,
-            use_dns_cache=False,  # a name is looked up, and judged, for every connection
+            use_dns_cache=False,  # a name is looked up and checked for every connection
         )
         self._target = lru_cache(_TARGETS)(self._make_target)
         return self
@@ -142,9 +141,9 @@ class Sender:
         headers: Mapping[str, str],
         timeout: float | None = None,  # noqa: ASYNC109
     ) -> SendOutcome:
-        """One try: `payload` goes out byte for byte. `timeout` in seconds, from the name lookup to the last byte.
+        """Make one attempt: send `payload` byte for byte. `timeout`: in seconds, from the name lookup to the last byte.
 
-        `headers` cannot replace those that every delivery has.
+        `headers` can't replace the headers that every delivery has.
         """
         start = time.monotonic()
         timeout = timeout or self.timeout
@@ -157,7 +156,7 @@ class Sender:
             cause, problem = Cause.BLOCKED, f"blocked by the destination check: {error}"
         except SEND_ERRORS as error:
             cause, problem = classify_error(error, url, timeout)
-        except Exception as error:  # a fault of ours, or of a library's, that a receiver brought out: the lane goes on
+        except Exception as error:  # a fault of ours or of a library, triggered by a receiver: the queue continues
             logger.exception("unexpected error while sending")
             cause, problem = Cause.OTHER, type(error).__name__
         return _outcome(answer, cause, problem, int((time.monotonic() - start) * 1000))
@@ -171,7 +170,7 @@ def _outcome(answer: RawResponse, cause: Cause | str, problem: str, duration_ms:
     if answer.status is None:
         return SendOutcome(None, problem, cause, duration_ms, note=answer.note)
     body, packing = _unpacked(answer)
-    # The status decides: what went wrong with the body afterwards is only noted.
+    # The status decides: a later problem with the body is only noted.
     notes = [answer.note, f"the response ended early: {problem}" if problem else "", packing]
     is_truncated = len(body) > MAX_STORED_BODY
     text = decode(body[:MAX_STORED_BODY], header(answer.headers, "content-type"), is_cut=is_truncated)
@@ -187,7 +186,7 @@ def _outcome(answer: RawResponse, cause: Cause | str, problem: str, duration_ms:
 
 
 def _unpacked(answer: RawResponse) -> tuple[bytes, str]:
-    """The body, and a note where it was compressed; nobody asked for that (Accept-Encoding: identity)."""
+    """Return the body, and a note if it was compressed although the request didn't allow it (Accept-Encoding: identity)."""
     encoding = header(answer.headers, "content-encoding")
     if not answer.body or encoding.strip().lower() in ("", "identity"):
         return bytes(answer.body), ""
