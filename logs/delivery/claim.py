@@ -46,7 +46,7 @@ FIRST = """
         )
     ) log ORDER BY log.turn, log.position, log.id LIMIT {most}
 """
-# An attempt much later than any retry can be was scheduled before a clock jumped back, so the log is sent now. Each queue brings
+# A next attempt later than any retry can be was scheduled before a clock jumped back. So the log is sent now. Each queue brings
 # its first logs whose payloads are small, with these payloads. Otherwise it brings only the first log, without its payload.
 # PostgreSQL has to unpack a compressed payload to know its size.
 _CLAIM = """

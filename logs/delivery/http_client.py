@@ -1,8 +1,8 @@
 """Posts a payload and returns the outcome. Knows HTTP, and nothing of the database.
 
-A receiver's fault is never raised here: it becomes an outcome with a cause. If there was no answer, the outcome says why in the
-words of Node's HTTP client, as Cotalker's own logs do. Redirects aren't followed, cookies aren't kept, and proxies of the
-environment aren't used.
+A receiver's fault is never raised here: it becomes an outcome with a cause. If there was no answer, the outcome says why. It
+uses the words of Node's HTTP client, as Cotalker's own logs do. Redirects aren't followed, cookies aren't kept, and proxies of
+the environment aren't used.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""Connections that are kept for the next request, and let the status of an answer through before anything that comes after it.
+"""Connections that are kept for the next request, and pass on an answer's status before anything that follows it.
 
-aiohttp parses what has arrived at once, and where it meets bytes that are not HTTP it forgets the answer before them. Receivers
-do send such bytes: a body with a 204, more than their Content-Length, a broken chunk, a header with a NUL. The status has
-decided by then: a payload that was received must not be recorded as failed, and sent again.
+aiohttp parses all bytes that have arrived together. If some of them aren't HTTP, it discards the answer before them. Receivers
+do send such bytes: a body with a 204, more than their Content-Length, a broken chunk, a header with a NUL. By then the status has
+decided: a delivered payload must not be recorded as failed and sent again.
 
-So aiohttp gets a head when all of it has arrived, and what comes after it separately. A head that aiohttp refuses, or that never
-ends, is read from its status line.
+So aiohttp gets a head once all of it has arrived, and separately what follows it. If aiohttp refuses a head, or the head never
+ends, this module reads it from its status line.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ import aiohttp
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.http_exceptions import BadHttpMessage
 
-KEEP_ALIVE_SECONDS = 15.0  # shorter than most receivers keep them
-MAX_IDLE_CONNECTIONS = 400  # of all receivers: a process may have 1,024 files open
-MAX_HEAD_BYTES = 2 * 1024**2  # bytes of a head
+KEEP_ALIVE_SECONDS = 15.0  # shorter than most receivers keep a connection open
+MAX_IDLE_CONNECTIONS = 400  # for all receivers together: a process may have 1,024 open files
+MAX_HEAD_BYTES = 2 * 1024**2
 _BLANK_LINES = re.compile(rb"[\r\n]*")
 _END_OF_HEAD = re.compile(rb"\n\r?\n")
 _STATUS_LINE = re.compile(rb"[\r\n]*HTTP/[0-9]\.[0-9] (?P<status>[1-9][0-9]{2})(?: [^\n]*)?\r?\n")
@@ -33,7 +33,7 @@ _LENGTH = re.compile(rb"\ncontent-length[ \t]*:(?P<value>[^\r\n]*)\r?(?=\n)", re
 
 @dataclass(frozen=True, slots=True)
 class MalformedResponse:
-    """What can be read of a head that is no valid HTTP behind its status line; `rest`: what came after it."""
+    """What can be read of a head that isn't valid HTTP after its status line. `rest`: the bytes that followed the head."""
 
     status: int
     headers: list[tuple[bytes, bytes]]
@@ -48,13 +48,13 @@ class LenientConnector(aiohttp.TCPConnector):
         self._factory = partial(protocol, self)  # type: ignore[arg-type]  # aiohttp has no public way to choose it
 
     def forget(self, request: aiohttp.ClientRequest) -> None:
-        """Close the kept connections to a receiver: the next one is fresh."""
+        """Close the kept connections to a receiver, so that the next one is fresh."""
         for protocol, _since in self._conns.pop(request.connection_key, ()):
             protocol.close()
 
 
 class LenientConnection(ResponseHandler):
-    """A connection. `was_reused`: the request is not its first; `has_heard`: something of the answer has come."""
+    """A connection. `was_reused`: the request isn't its first. `has_heard`: part of the answer has arrived."""
 
     def __init__(self, connector: LenientConnector) -> None:
         super().__init__(connector._loop)
@@ -78,7 +78,7 @@ class LenientConnection(ResponseHandler):
         return self.requests > 1
 
     def is_stale_socket(self) -> bool:
-        """Whether the receiver closed the connection or sent something nobody asked for, and the loop does not know it yet."""
+        """Whether the receiver closed the connection or sent unrequested bytes, and the event loop hasn't noticed yet."""
         return bool(self._poll.poll(0))
 
     def set_response_params(self, **params: Any) -> None:
@@ -90,22 +90,23 @@ class LenientConnection(ResponseHandler):
         super().set_response_params(**params)
 
     def rest(self) -> None:
-        """To be called when the answer is complete: what comes from now on is the answer to nothing."""
+        """Call this when the answer is complete: bytes that arrive later answer no request."""
         if not self.is_connected() or self.should_close or self._has_unsent() or len(self.kept) >= MAX_IDLE_CONNECTIONS:
             self.force_close()
         else:
             self.kept.add(self)
 
     def _has_unsent(self) -> bool:
-        """Whether a rest of the payload waits; of an open connection only, since asyncio's TLS breaks at others."""
+        """Whether part of the payload isn't sent yet. Looks at open connections only, because asyncio's TLS fails on others."""
         return self.transport is None or self.transport.get_write_buffer_size() > 0
 
     def data_received(self, data: bytes) -> None:
         if self in self.kept:
-            self.abort()  # so that nobody takes it for the answer to the next request
+            self.abort()  # else it would be taken for the answer to the next request
             return
         self.has_heard = True
-        if not self._is_in_head or self.exception():  # without data, aiohttp itself calls this, to go on after a pause
+        # aiohttp itself calls this without data, to continue after a pause.
+        if not self._is_in_head or self.exception():
             super().data_received(data)
             return
         looked_at = len(self._head)
@@ -113,17 +114,17 @@ class LenientConnection(ResponseHandler):
         while self._is_in_head:
             start = _BLANK_LINES.match(self._head).end()  # type: ignore[union-attr]  # it may be empty
             if not self._head.startswith(b"HTTP/"[: len(self._head) - start], start):
-                self._is_in_head = False  # it's not HTTP, whatever comes
+                self._is_in_head = False  # it isn't HTTP, whatever follows
                 break
             end = _END_OF_HEAD.search(self._head, max(start, looked_at - 2))
             if end is None:
                 if len(self._head) > MAX_HEAD_BYTES:
                     self.set_exception(BadHttpMessage("the response headers are too long"))
-                    self.transport.close()  # type: ignore[union-attr]  # it's open: bytes have come
+                    self.transport.close()  # type: ignore[union-attr]  # it's open: bytes have arrived
                 return
             super().data_received(_with_one_length(bytes(self._head[start : end.end()])))
             if self.exception():
-                return  # the head is kept, for `broken_head`
+                return  # `broken_head` needs the head
             del self._head[: end.end()]
             looked_at = 0
         body = bytes(self._head)
@@ -132,13 +133,13 @@ class LenientConnection(ResponseHandler):
             super().data_received(body)
 
     def feed_data(self, data: Any, size: int = 0) -> None:
-        """aiohttp has read a head; an interim one (1xx) comes before the one that counts."""
+        """aiohttp calls this when it has read a head. An interim one (1xx) comes before the final one."""
         status = data[0].code
         self._is_in_head = status < 200 and status != 101
         super().feed_data(data, size)
 
     def broken_head(self) -> MalformedResponse | None:
-        """None where what has come has no whole status line, or only that of an interim answer."""
+        """Read the head leniently. None if no complete status line has arrived, or only that of an interim answer."""
         data, start = bytes(self._head), 0
         while found := _STATUS_LINE.match(data, start):
             blank_line = _END_OF_HEAD.search(data, found.end() - 1)
@@ -149,7 +150,7 @@ class LenientConnection(ResponseHandler):
         return None
 
     def set_exception(self, exc: BaseException, *cause: BaseException) -> None:
-        """Tells the reader of the body too: at a broken chunk aiohttp leaves it waiting until its time is over."""
+        """Notify the reader of the body too: after a broken chunk, aiohttp leaves it waiting until its timeout."""
         super().set_exception(exc, *cause)
         body = self._payload
         if body is not None and not body.is_eof() and body.exception() is None:
@@ -157,7 +158,7 @@ class LenientConnection(ResponseHandler):
 
 
 def _with_one_length(head: bytes) -> bytes:
-    """RFC 9110, 8.6: the same Content-Length given more than once is that length. aiohttp refuses it."""
+    """Merge equal Content-Lengths into one. RFC 9110, 8.6, allows a repeated one, but aiohttp refuses it."""
     given = [value.strip() for line in _LENGTH.finditer(head) for value in line["value"].split(b",")]
     if len(given) < 2 or len(set(given)) > 1 or not given[0].isdigit():
         return head

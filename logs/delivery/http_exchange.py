@@ -1,7 +1,7 @@
 """One request and its answer, on a connection of aiohttp's pool.
 
-aiohttp's ClientSession is left out: what it adds to a request (cookies, redirects, proxies, traces, a task for the body) is what
-a delivery must not have, and takes most of the time of one (docs/adr/0009-keep-alive.md).
+It doesn't use aiohttp's ClientSession, which adds cookies, redirects, proxies, traces and a task for the body. A delivery must
+not have these, and they take most of its time (docs/adr/0009-keep-alive.md).
 """
 
 from __future__ import annotations
@@ -30,24 +30,24 @@ FIXED_HEADERS = {
 MAX_READ_BODY = 64 * 1024  # bytes read of a response
 MAX_STORED_HEADERS = 50
 MAX_HEADER_LENGTH = 1024
-# A received payload is not to be sent again because of long headers; more than this is not HTTP any more.
+# A delivered payload must not be sent again because of long headers. Beyond these limits, an answer isn't HTTP any more.
 _HEADERS_READ = 256
 _HEADER_READ = 16 * 1024
 
 _HANG_UPS = (aiohttp.ServerDisconnectedError, ConnectionError, aiohttp.ClientOSError)
-# Ours, or about the connection; the target's own lines are added to them.
+# We set these, or they are about the connection. `PreparedRequest` adds the names of its own lines.
 _OURS = frozenset(
     {"content-length", "transfer-encoding", "connection", "keep-alive", "te", "trailer", "upgrade", "expect"}
 )
 
 
 class InvalidHeader(ValueError):
-    """A request header that cannot be sent."""
+    """A request header that can't be sent."""
 
 
 @dataclass(slots=True)
 class RawResponse:
-    """What has been received so far; a timeout leaves what there is. `note`: that a closed connection had been tried first."""
+    """What has arrived so far; a timeout keeps it. `note`: says if a closed connection was used first."""
 
     status: int | None = None
     headers: list[tuple[str, str]] = field(default_factory=list)
@@ -56,7 +56,7 @@ class RawResponse:
 
 
 class PreparedRequest:
-    """What does not change from one request to a URL to the next. Raises ValueError for what is no URL."""
+    """The parts that all requests to a URL share. Raises ValueError if it isn't a URL."""
 
     def __init__(self, url: str, connector: LenientConnector, connect_timeout: float) -> None:
         parsed = RequestURL.parse(url)
@@ -66,16 +66,15 @@ class PreparedRequest:
         lines |= FIXED_HEADERS
         self.connector = connector
         self.timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect_timeout)
-        self.request = aiohttp.ClientRequest(
-            "POST", parsed.origin, loop=connector._loop
-        )  # tells the connector where to
+        # It only tells the connector where to connect.
+        self.request = aiohttp.ClientRequest("POST", parsed.origin, loop=connector._loop)
         self.head = f"POST {parsed.target} HTTP/1.1\r\n".encode() + _lines(lines)
         self.ours = _OURS.union(name.lower() for name in lines)
 
     async def exchange(self, payload: bytes, headers: Mapping[str, str], answer: RawResponse) -> None:
-        """Send once, and fill `answer`. Raises aiohttp.ClientError, HttpProcessingError, OSError, ValueError, Blocked.
+        """Send once, and fill `answer`. Raises aiohttp.ClientError, HttpProcessingError, OSError, ValueError, DestinationBlocked.
 
-        A receiver may close a kept connection in the moment in which it is used: then once more, on a fresh one.
+        A receiver may close a kept connection just as it is used. Then the request is sent once more, on a fresh connection.
         """
         others = {name: value for name, value in headers.items() if name.lower() not in self.ours}
         request = b"%b%bContent-Length: %d\r\n\r\n%b" % (self.head, _lines(others), len(payload), payload)
@@ -104,7 +103,7 @@ class PreparedRequest:
 
 
 async def _converse(connection: Connection, request: bytes, answer: RawResponse) -> None:
-    """Give the connection back to the pool where the answer is complete; close it in every other case."""
+    """Send the request and read the answer. The connection returns to the pool if the answer is complete; else it is closed."""
     protocol = cast(LenientConnection, connection.protocol)
     try:
         protocol.set_response_params(
@@ -120,11 +119,11 @@ async def _converse(connection: Connection, request: bytes, answer: RawResponse)
         if answer.status is None and (broken := protocol.broken_head()):
             _begin(answer, broken.status, broken.headers)
             answer.body += broken.rest[:MAX_READ_BODY]
-        connection.close()  # does nothing where it was released
+        connection.close()  # does nothing if it was released
 
 
 async def _read(protocol: LenientConnection, answer: RawResponse) -> bool:
-    """Whether the answer came to its end within what is read of one."""
+    """Read the answer, up to MAX_READ_BODY. Returns whether it ended by then."""
     message, body = await protocol.read()
     while message.code < 200 and message.code != 101:
         message, body = await protocol.read()
@@ -150,7 +149,7 @@ def _lines(headers: Mapping[str, str]) -> bytes:
 
 
 def strip_unstorable(text: str) -> str:
-    """Without what PostgreSQL refuses: NUL, and the halves of surrogate pairs that aiohttp puts for odd bytes."""
+    """Replace what PostgreSQL refuses: NUL, and the lone surrogates that aiohttp puts in place of undecodable bytes."""
     if text.isascii() and "\0" not in text:
         return text
     return text.replace("\0", "\ufffd").encode(errors="replace").decode()

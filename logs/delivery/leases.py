@@ -1,8 +1,9 @@
-"""Which lanes this worker may send: groups of lanes, each leased to one worker at a time.
+"""Which queues this worker may send: queue shards, each leased to one worker at a time.
 
-A lease is a row with its holder, its epoch and its end, renewed by a heartbeat; the database's clock decides. The worker itself
-counts from the moment at which it asked, on a clock that cannot be set, and stops sending before the lease ends. Who takes a
-group over raises its epoch, so a worker that was paused or cut off cannot write over its successor.
+A lease is a row with its holder, its fencing token (`epoch`) and its end. A heartbeat renews it, and the database's clock
+decides. The worker itself counts from when it asked, on a clock that can't be set. It stops sending before the lease ends. A
+worker that takes a shard over raises the fencing token. So a worker that was paused or cut off can't overwrite what its successor
+writes.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from collections.abc import Callable, Collection
 import psycopg
 from django.conf import settings
 
-SHARD_COUNT = 16  # all workers must agree on it, so it is no setting
+SHARD_COUNT = 16  # all workers must agree on it, so it isn't a setting
 SHARD_SQL = f"('x' || right(lane.id, 2))::bit(8)::integer % {SHARD_COUNT}".replace("%", "%%")
-HEARTBEATS_PER_LEASE = 7  # in the time of a lease
-LEASE_MARGIN = 1 / 7  # of its time before the end of its lease a worker that could not renew it stops
-DEAD_WORKER_AFTER_SECONDS = 3600  # until the row of a worker that was killed is removed
+HEARTBEATS_PER_LEASE = 7  # renewals within the time of a lease
+LEASE_MARGIN = 1 / 7  # of the lease's time: without a renewal, the worker stops this long before its end
+DEAD_WORKER_AFTER_SECONDS = 3600  # then the row of a killed worker is removed
 
 _MAKE_GROUPS = """
 INSERT INTO logs_lanegroup (number, holder, epoch) SELECT number, '', 0 FROM generate_series(0, %s) number
@@ -38,7 +39,7 @@ RETURNING number, epoch
 _LIVE = """
 SELECT greatest(count(*), 1) FROM logs_worker WHERE seen_at > now() - %s * interval '1 second' AND stuck_since IS NULL
 """
-# An end further away than any lease was written by a clock that has jumped since.
+# An end further away than any lease was written before a clock jumped back: the shard may be taken.
 _TAKE = """
 UPDATE logs_lanegroup SET holder = %(holder)s, epoch = epoch + 1, expires_at = now() + %(lease)s * interval '1 second'
 WHERE number IN (
@@ -53,14 +54,14 @@ _GIVE_BACK = "UPDATE logs_lanegroup SET holder = '', expires_at = NULL WHERE hol
 
 
 def shard_of(lane: str) -> int:
-    """As GROUP_OF_LANE: ids that are made one after the other spread evenly."""
+    """Return the queue shard, as SHARD_SQL does. Ids that are made one after the other spread evenly."""
     return int(lane[-2:], 16) % SHARD_COUNT
 
 
 class Leases:
-    """The leases of one worker, as far as it knows. `epochs`: of each group that it holds.
+    """The leases of one worker, as far as it knows. `epochs`: the fencing token of each shard that it holds.
 
-    The heartbeat's thread changes them, and the delivery loop reads them: so `epochs` and `leaving` are replaced, never changed.
+    The heartbeat's thread changes them, and the delivery loop reads them. So `epochs` and `leaving` are replaced, never modified.
     """
 
     def __init__(self, holder: str) -> None:
@@ -71,15 +72,15 @@ class Leases:
         self.seconds: float = settings.DELIVERY_LEASE_SECONDS
 
     def at_work(self) -> list[int]:
-        """The groups whose lanes may begin something new."""
+        """Return the shards whose queues may begin new requests."""
         return sorted(self.epochs.keys() - self.leaving) if self.is_sure() else []
 
     def is_sure(self) -> bool:
-        """Whether no other worker can have taken a group over by now."""
+        """Whether no other worker can have taken a shard over by now."""
         return time.monotonic() < self.deadline
 
     def holds(self, group: int, epoch: int) -> bool:
-        """Whether something may begin in a lane of this group, which was leased with this epoch."""
+        """Whether a request may begin in a queue of this shard, which was leased with this fencing token."""
         return self.epochs.get(group) == epoch and group not in self.leaving and self.is_sure()
 
     def register(self, connection: psycopg.Connection) -> None:
@@ -87,13 +88,13 @@ class Leases:
         connection.execute(_FORGET, [DEAD_WORKER_AFTER_SECONDS])
 
     def tell(self, connection: psycopg.Connection, stuck_seconds: float | None = None) -> None:
-        """That this worker is alive; `stuck_seconds`: the seconds for which it could not record anything, None where it can."""
+        """Report that this worker is alive. `stuck_seconds`: for how long it couldn't record anything; None if it can."""
         connection.execute(_HEARTBEAT, {"holder": self.holder, "stuck_seconds": stuck_seconds})
 
     def renew(self, connection: psycopg.Connection, active_shards: Callable[[], Collection[int]]) -> None:
-        """Renew what is held, and take or give back until this worker has its share of the groups.
+        """Renew the held leases, then take or give back shards until this worker has its share.
 
-        `active_shards` tells those of which something is in flight, which are given back once it is done.
+        `active_shards` returns the shards with something in flight. They are given back only once it is done.
         """
         asked_at = time.monotonic()
         renewed = connection.execute(_RENEW, [self.seconds, self.holder, list(self.epochs)]).fetchall()
@@ -108,7 +109,7 @@ class Leases:
         self.deadline = asked_at + self.seconds * (1 - LEASE_MARGIN)
 
     def release_all(self, connection: psycopg.Connection) -> None:
-        """At the end, when nothing is in flight: others need not wait for the leases to run out."""
+        """Call this at the end, when nothing is in flight, so that others needn't wait for the leases to expire."""
         self._give_back(connection, set(self.epochs))
         connection.execute("DELETE FROM logs_worker WHERE id = %s", [self.holder])
 

@@ -1,4 +1,4 @@
-"""How many bytes of payloads a worker may have in memory."""
+"""Limits how many bytes of payloads a worker may have in memory."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager
 
 
 class ByteBudget:
-    """A quarter is for small payloads, which are read with their logs; the rest for those that are fetched one at a time.
+    """A quarter is for small payloads, which are read with their logs. The rest is for those that are fetched one at a time.
 
-    So a lane of small events never waits for the large ones of others. `small`: the bytes of the quarter that are free.
+    So a queue of small events never waits for the large events of other queues. `small`: the free bytes of the quarter.
     """
 
     def __init__(self, total: int) -> None:
@@ -21,7 +21,7 @@ class ByteBudget:
 
     @asynccontextmanager
     async def hold(self, size: int) -> AsyncIterator[None]:
-        """Wait, in turn, until so many bytes are free. What is larger than all of them gets all, and so is alone."""
+        """Wait, in order of arrival, until `size` bytes are free. A payload larger than the budget takes all of it, alone."""
         size = min(size, self._total)
         await self._take(size)
         try:

@@ -1,4 +1,4 @@
-"""What to do about an outcome that the database refuses: whether it alone is meant, and what of it can be written."""
+"""Handles an outcome that the database refuses: whether that outcome is at fault, and what of it can be written."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from psycopg import sql
 if TYPE_CHECKING:
     from .outcome_writer import PendingOutcome
 
-# Classes of SQLSTATE (PostgreSQL's manual, appendix A) that mean the connection, the server or all rows of a table: no statement
-# of ours would be taken. Everything else is about what was in the statement.
+# SQLSTATE classes (PostgreSQL's manual, appendix A) about the connection, the server or all rows of a table: it would refuse
+# every statement of ours. All other classes are about the data in the statement.
 _OF_THE_SERVER = ("08", "25", "28", "3D", "42", "53", "57", "58")
-# Somebody else was at the same row: it is taken later.
+# Another transaction was at the same row: the statement succeeds later.
 _PASSES = ("40001", "40P01", "55P03", "57014")
 
 _FIND = sql.SQL("""
@@ -29,12 +29,12 @@ SELECT EXISTS (SELECT FROM {users} WHERE id = %(actor)s), (
 
 
 def is_server_error(error: Exception, connection: psycopg.AsyncConnection) -> bool:
-    """Whether the database takes nothing at all at the moment."""
+    """Whether the database refuses everything at the moment."""
     if connection.closed or isinstance(error, psycopg.InterfaceError):
         return True
     if not isinstance(error, psycopg.Error) or is_transient(error):
         return False
-    if error.sqlstate is None:  # of psycopg itself: of the connection, or of a value
+    if error.sqlstate is None:  # raised by psycopg itself, about the connection or a value
         return isinstance(error, psycopg.OperationalError)
     return error.sqlstate.startswith(_OF_THE_SERVER)
 
@@ -44,14 +44,14 @@ def is_transient(error: Exception) -> bool:
 
 
 def describe_refusal(error: Exception) -> str:
-    """What was refused, without any value: PostgreSQL's own words would show what the row holds."""
+    """Describe the refusal without any value: PostgreSQL's own message would show what the row holds."""
     if not isinstance(error, psycopg.Error):
         return type(error).__name__
     return " ".join(filter(None, (type(error).__name__, error.sqlstate, error.diag.constraint_name)))[:200]
 
 
 async def repair_references(connection: psycopg.AsyncConnection, told: PendingOutcome) -> None:
-    """Whoever asked for it may be gone, and its number taken."""
+    """Fix references that broke meanwhile: the requester may be deleted, and the attempt's number taken."""
     found = {"actor": told.actor, "log_id": told.delivery.log_id, "number": told.delivery.number}
     users = sql.Identifier(get_user_model()._meta.db_table)
     row = await (await connection.execute(_FIND.format(users=users), found)).fetchone()

@@ -1,9 +1,9 @@
-"""The statements that write down what came of tries."""
+"""The SQL statements that record the outcomes of attempts."""
 
-# `after`: the tries that the log had when it was sent; `number`: the one that is written, nearly always the next.
-# The lease is locked against who would take it over, not against its renewal. Logs are locked before their lanes and entries, in
-# the order of ids, as by all who lock several: else two would wait for one another. What went to another URL is an attempt, and
-# changes nothing that the log tells.
+# `after`: how many attempts the log had when it was sent. `number`: the attempt that is written, nearly always the next.
+# The lease is locked against a takeover, not against its renewal. Logs are locked before their queues and items, in the order of
+# ids. All code that locks several does so; otherwise two transactions could deadlock. A request to another URL adds an attempt,
+# and changes nothing that the log shows.
 RECORD_OUTCOMES = """
 WITH told AS (
     SELECT * FROM json_to_recordset(%(outcomes)s::json) AS told (
@@ -75,7 +75,7 @@ WITH told AS (
 SELECT log.log_id, stored.lane_version, log.is_settled AND lane.held_at IS NULL
 FROM log JOIN logs_subscription stored ON stored.id = log.lane LEFT JOIN lane ON lane.id = stored.id
 """
-# A log of a run that became stale while it stood in its lane: it is as it was, and the ledger says why.
+# For a log of a bulk redelivery that became superseded while it was queued. It stays as it was, and the results say why.
 EXCLUDE_ITEM = """
 WITH told AS (
     SELECT * FROM json_to_recordset(%(left_out)s::json) AS told (log_id text, group_number smallint, epoch bigint, entry bigint)
@@ -98,7 +98,7 @@ WITH told AS (
 )
 SELECT log.id, lane.lane_version, true FROM log JOIN logs_subscription lane ON lane.id = log.lane
 """
-# What cannot be recorded stops its lane alone, until somebody lets that go on.
+# An outcome that can't be recorded pauses its queue alone, until somebody resumes it.
 PAUSE_QUEUE = """
 UPDATE logs_subscription lane SET held_at = coalesce(lane.held_at, now()), held_log = %(log_id)s, held_error = %(error)s,
     lane_version = lane.lane_version + 1

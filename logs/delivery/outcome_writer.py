@@ -1,8 +1,8 @@
-"""Writes down what came of tries: the attempts, always, and what they change of their logs and lanes.
+"""Records the outcomes of attempts: always the attempts themselves, and what they change in their logs and queues.
 
-Whatever has come in meanwhile goes into one statement, so that the outcomes of many lanes commit together. An outcome of a
-worker that no longer leases the lane is refused, and one that was written already is not written twice. Where the database
-refuses a statement, it is halved until the outcome that it refuses is alone (see mending.py).
+All outcomes that have arrived go into one statement, so the outcomes of many queues commit together. The statement rejects an
+outcome of a worker that no longer leases the queue. It writes no outcome twice. If the database refuses a statement, its batch is
+halved until the refused outcome is alone (see outcome_repair.py).
 """
 
 from __future__ import annotations
@@ -27,24 +27,24 @@ from .outcome_sql import EXCLUDE_ITEM, PAUSE_QUEUE, RECORD_OUTCOMES
 
 logger = logging.getLogger("logs.delivery")
 OUTCOME_BATCH_SIZE = 500
-LOCK_SECONDS = 0.25  # for a row that somebody else has locked, while other outcomes wait to be written
+LOCK_SECONDS = 0.25  # to wait for a row that another transaction has locked, while other outcomes wait to be written
 RETRY_AFTER_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class RecordResult:
-    """What the lane needs to know. `is_settled`: it goes on with the next log; else with a retry, or when it is released."""
+    """What the queue needs to know. `is_settled`: it continues with the next log; else with a retry, or when it's resumed."""
 
     lane_version: int
     is_settled: bool
-    known_at: float  # as `time.monotonic()`: what was changed later is not known yet
+    known_at: float  # as `time.monotonic()`; later changes aren't known yet
 
 
 @dataclass(eq=False, slots=True)
 class PendingOutcome:
-    """An outcome that waits to be written, and who waits for that. None: it was not sent, being stale.
+    """An outcome that waits to be written, and the future of its caller. `outcome` None: superseded, so it wasn't sent.
 
-    `number` and `actor`: as they are written. `is_put_off`: it is tried again in a moment, and keeps no other waiting.
+    `number` and `actor`: as they are written. `is_put_off`: it is written a little later, and doesn't keep others waiting.
     """
 
     delivery: Delivery
@@ -58,9 +58,9 @@ class PendingOutcome:
 
 
 class OutcomeWriter:
-    """`await record(…)` comes back once the outcome is committed; `run(connection)` does the work, while a connection lasts.
+    """`await record(…)` returns once the outcome is committed. `run(connection)` does the work as long as a connection lasts.
 
-    It may run on several connections: what they write at a time is of different lanes.
+    It may run on several connections: the outcomes that they write at the same time are of different queues.
     """
 
     def __init__(self, holder: str) -> None:
@@ -72,9 +72,10 @@ class OutcomeWriter:
         self._kinds = fingerprint_limit.DailyFingerprints()
 
     async def record(self, delivery: Delivery, outcome: SendOutcome | None, started: float) -> RecordResult | None:
-        """None where it was not written: another worker has taken the lane over. `started`: as `time.monotonic()`.
+        """Record an outcome. Returns None if it wasn't written: another worker has taken the queue over.
 
-        `outcome` None: it is left out of its run, since a newer event of its object was received.
+        `outcome` None: the log is excluded from its bulk redelivery, because a newer event of its object was delivered.
+        `started`: as `time.monotonic()`.
         """
         recorded: asyncio.Future[RecordResult | None] = asyncio.get_running_loop().create_future()
         told = PendingOutcome(delivery, outcome, started, recorded, delivery.number, delivery.requested_by_id)
@@ -83,19 +84,19 @@ class OutcomeWriter:
         return await recorded
 
     def stuck_seconds(self) -> float:
-        """For how many seconds nothing could be written, while something waited for it; 0.0 where nothing does."""
+        """Return for how many seconds nothing could be written while an outcome waited; 0.0 if none waits."""
         since = next((told.since for told in self._unwritten if not told.is_put_off), None)
         return 0.0 if since is None else time.monotonic() - max(since, self._wrote_at)
 
     async def run(self, connection: psycopg.AsyncConnection) -> None:
-        """Raises psycopg.Error when the database cannot be written to; what was not written waits for the next connection."""
+        """Raises psycopg.Error when the database can't be written to. Unwritten outcomes wait for the next connection."""
         await connection.execute(f"SET lock_timeout = {int(LOCK_SECONDS * 1000)}")
         while True:
             await self._has_some.wait()
             await self.write_waiting(connection)
 
     async def write_waiting(self, connection: psycopg.AsyncConnection) -> None:
-        """Write what has come in until now. Raises psycopg.Error, and nothing is forgotten then."""
+        """Write the outcomes that have arrived. Raises psycopg.Error, and then keeps those that weren't written."""
         batch, self._waiting = self._waiting[:OUTCOME_BATCH_SIZE], self._waiting[OUTCOME_BATCH_SIZE:]
         if not self._waiting:
             self._has_some.clear()
@@ -127,7 +128,7 @@ class OutcomeWriter:
                 await self._write_refused(connection, batch[0], error)
 
     async def _write_refused(self, connection: psycopg.AsyncConnection, told: PendingOutcome, error: Exception) -> None:
-        """Write what can be written of it, else stop its lane."""
+        """Write what the database accepts of an outcome, or else pause its queue."""
         about = {"log": told.delivery.log_id, "subscription": told.delivery.lane}
         for mend in (outcome_repair.repair_references, outcome_repair.repair_response):
             if outcome_repair.is_transient(error):
@@ -167,7 +168,8 @@ class OutcomeWriter:
 
     async def _write(self, connection: psycopg.AsyncConnection, batch: list[PendingOutcome]) -> None:
         now = time.monotonic()
-        batch = [told for told in batch if told in self._unwritten]  # one of the statements may have been refused
+        # If one statement was refused, the other may have succeeded.
+        batch = [told for told in batch if told in self._unwritten]
         await self._learn_kinds(connection, batch)
         for statement, name, rows, told_of in (
             (RECORD_OUTCOMES, "outcomes", self._columns, [told for told in batch if told.outcome]),
@@ -180,7 +182,7 @@ class OutcomeWriter:
                 self._is_written(told_of, written, now)
 
     async def _learn_kinds(self, connection: psycopg.AsyncConnection, batch: list[PendingOutcome]) -> None:
-        """Once for each day of a subscription that has failures."""
+        """Read the known fingerprints, once for each day of a subscription that has failures."""
         days = (_day(told.delivery) for told in batch if told.outcome and told.outcome.cause)
         if asked := self._kinds.unknown(days):
             self._kinds.learn(
@@ -191,7 +193,7 @@ class OutcomeWriter:
         delivery, outcome, keys = told.delivery, told.outcome, masked_keys()
         assert outcome
         like = ""
-        if outcome.cause:  # a fingerprint is shown, and secrets are not
+        if outcome.cause:  # fingerprints are shown, and must hold no secrets
             like = fingerprint(mask_text(outcome.response, keys), outcome.status, outcome.cause)
             like = self._kinds.keep(_day(delivery), like)
         return _place(delivery) | {
@@ -215,7 +217,7 @@ class OutcomeWriter:
         }
 
     def _is_written(self, batch: list[PendingOutcome], rows: list[tuple], asked_at: float) -> None:
-        """What is not among the rows was refused: another worker has its lane, or it was written already."""
+        """Set the results. An outcome without a row was rejected: another worker has its queue, or it was written already."""
         self._wrote_at = time.monotonic()
         written = {
             log_id: RecordResult(lane_version, is_settled, asked_at) for log_id, lane_version, is_settled in rows
@@ -235,7 +237,7 @@ def _place_of(told: PendingOutcome, _now: float) -> dict[str, object]:
 
 
 def _place(delivery: Delivery) -> dict[str, object]:
-    """Which log, under which lease, and of which run."""
+    """Identify the log, its lease, and its item of a bulk redelivery."""
     return {
         "log_id": delivery.log_id,
         "group_number": delivery.group,

@@ -1,7 +1,7 @@
-"""The look at a log right before it is sent: whether it may still go, and its payload where that was not read before.
+"""Checks a log right before it is sent: whether it may still go. Also reads its payload if that wasn't read before.
 
-Between the moment in which a log is read and the one in which a place for its request is free, a person may have skipped it, put
-its lane on hold, stopped its run, deactivated its subscription or changed the URL. What has come in goes into one statement.
+A log may wait until there is room for its request. Meanwhile, a person may have skipped it, paused its queue, or stopped its
+bulk redelivery. Or the subscription was deactivated, or has a new URL. One statement checks all logs that have arrived.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from .superseded import NEWER_WAS_DELIVERED
 
 logger = logging.getLogger("logs.delivery")
 CHECK_BATCH_SIZE = 500
-CHECK_BATCH_BYTES = 4 * 1024 * 1024  # of payloads, in one answer of the database
+CHECK_BATCH_BYTES = 4 * 1024 * 1024  # of payloads, in one result of the database
 
-# Every change of a lane that counts raises its version; the log is looked at as well.
+# Every relevant change of a queue raises its version. The log is checked as well.
 _LOOK = f"""
 SELECT log.id, entry.is_guarded IS TRUE AND {NEWER_WAS_DELIVERED}, CASE WHEN wanted.is_fetched THEN
     convert_to((CASE WHEN variant.is_edited THEN variant.event ELSE payload.event END)::text, 'UTF8') END
@@ -41,21 +41,21 @@ class _Asked:
 
 
 class PreSendCheck:
-    """`await look(delivery)`: as it is to be sent; `run(connection)` asks the database, while a connection lasts."""
+    """`await look(delivery)` returns it ready to send. `run(connection)` does the work as long as a connection lasts."""
 
     def __init__(self) -> None:
         self._waiting: list[_Asked] = []
         self._has_some = asyncio.Event()
 
     async def look(self, delivery: Delivery) -> Delivery | None:
-        """With its payload; None where something has changed: its lane is to be read again."""
+        """Return the delivery with its payload. None if something has changed: then its queue must be read again."""
         asked = _Asked(delivery, asyncio.get_running_loop().create_future())
         self._waiting.append(asked)
         self._has_some.set()
         return await asked.seen
 
     async def run(self, connection: psycopg.AsyncConnection) -> None:
-        """Raises psycopg.Error when the connection breaks; what was not looked at waits for the next one."""
+        """Raises psycopg.Error when the connection breaks. Unchecked logs wait for the next one."""
         while True:
             await self._has_some.wait()
             batch = self._next_batch()
@@ -76,10 +76,11 @@ class PreSendCheck:
         batch, self._waiting = self._waiting[:number], self._waiting[number:]
         if not self._waiting:
             self._has_some.clear()
-        return [asked for asked in batch if not asked.seen.done()]  # a lane may have been given up meanwhile
+        # The task of a queue may have been cancelled meanwhile.
+        return [asked for asked in batch if not asked.seen.done()]
 
     async def _look_all(self, connection: psycopg.AsyncConnection, batch: list[_Asked]) -> None:
-        """One payload that cannot be read must not keep the others from being sent."""
+        """One payload that can't be read must not keep the others from being sent."""
         try:
             await self._look(connection, batch)
         except Exception as error:

@@ -1,7 +1,7 @@
-"""Where the events of a lane begin that wait: `waiting_from` of its row, a position before which none of them stands.
+"""Where the waiting events of a queue begin: `waiting_from` in its row, a lower bound of their positions.
 
-While an old snapshot is open (a backup), PostgreSQL keeps the index entries of what was delivered, before those that wait. So
-this bound moves on with the lane. It does so in steps: versions of the lane's own row are kept as well.
+While an old snapshot is open (a backup), PostgreSQL keeps the index entries of delivered logs, before the waiting ones. So
+this bound moves forward with the queue. It moves in steps, because PostgreSQL keeps old versions of the queue's row as well.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import psycopg
 
 from .claim import Delivery
 
-STEP = 500  # logs of a lane, after which its bound moves on
+STEP = 500  # logs read of a queue, after which its bound moves forward
 
-# Whoever puts a log before events that wait (runs/lane_places.py) locks the lane and raises its version: what was read is not the
-# beginning then. A lane that somebody has locked is moved on the next time.
+# Code that puts a log before waiting events (redelivery/enqueue.py) locks the queue and raises its version. Then the log that was
+# read may not be the first any more. The bound of a locked queue moves forward the next time.
 _MOVE_ON = """
 WITH lane AS MATERIALIZED (
     SELECT lane.id, begins.position
@@ -31,13 +31,13 @@ RETURNING logs_subscription.id
 
 
 class Fronts:
-    """Counts what was read of each lane since its bound moved on."""
+    """Counts the logs read of each queue since its bound moved forward."""
 
     def __init__(self) -> None:
         self._read: Counter[str] = Counter()
 
     async def move_on(self, connection: psycopg.AsyncConnection, found: Mapping[str, Sequence[Delivery]]) -> None:
-        """Of the lanes of which enough was read. `found`: what a claim has just found. Raises psycopg.Error."""
+        """Move the bounds of queues of which enough was read. `found`: what a claim has just found. Raises psycopg.Error."""
         begins: list[Delivery] = []
         for lane, deliveries in found.items():
             self._read[lane] += len(deliveries)

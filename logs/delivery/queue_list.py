@@ -1,4 +1,4 @@
-"""All lanes, page by page: those that are blocked, those that keep something for a decision, and those that flow."""
+"""All queues, page by page: the blocked ones, those that keep events for a decision, and the active ones."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from ..models import Subscription
 from .queue_status import with_next_logs
 from .queue_summary import is_blocked, oldest_waiting_since, subscriptions_with_queue, total_waiting, with_next_events
 
-PAGE_SIZE = 50  # lanes on a page
+PAGE_SIZE = 50  # queues on a page
 DELAYED_AFTER = timedelta(minutes=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_NEVER = 10**17  # microseconds, later than any time that a lane has
+_NEVER = 10**17  # microseconds; later than any time of a queue
 _CURSOR = re.compile(r"([0-4])~(\d{1,18})~([0-9a-f]{24})~(.{0,200})", re.ASCII | re.DOTALL)
-# To sort and count all lanes; what else a page shows is read of its own lanes alone.
+# Enough to sort and count all queues. Other columns are read only for the queues on the page.
 COMPACT_FIELDS = (
     "pk",
     "name",
@@ -52,12 +52,12 @@ FIRST_PAGE_SIZE = (
 
 
 class Section(IntEnum):
-    """The order of the page."""
+    """The sections of the list, in order."""
 
     HELD = 0
     RETRYING = 1
     KEPT = 2
-    LAGGING = 3  # something has waited in it for longer than in any lane that keeps up
+    LAGGING = 3  # something in it has waited longer than in any queue that keeps up
     FLOWING = 4
 
 
@@ -66,21 +66,21 @@ ACTIVE = (Section.LAGGING, Section.FLOWING)
 
 
 class QueueCursor(NamedTuple):
-    """Where a lane stands among all: who has waited the longest comes first; those that flow are in the order of their names."""
+    """Where a queue stands in the list. The one that has waited longest comes first; active ones are ordered by name."""
 
     section: int
-    since: int  # microseconds since 1970; 0 where it flows
+    since: int  # microseconds since 1970; 0 if it is active
     name: str
     pk: str
 
     @property
     def cursor(self) -> str:
-        """As it stands in an address. The name is last, for it may have any letters."""
+        """As it stands in a URL. The name is last, because it may contain any characters."""
         return f"{self.section:d}~{self.since}~{self.pk}~{self.name}"
 
 
 def decode_queue_cursor(cursor: str) -> QueueCursor:
-    """Raises BadCursor."""
+    """Raises InvalidCursor."""
     match = _CURSOR.fullmatch(cursor)
     if not match or not objectid.is_objectid(match[3]):
         raise InvalidCursor(cursor[:60])
@@ -89,10 +89,11 @@ def decode_queue_cursor(cursor: str) -> QueueCursor:
 
 @dataclass(frozen=True)
 class QueueList:
-    """A page of the lanes: subscriptions of `lanes_of`, with their sections. `numbers`: of all lanes, by section.
+    """A page of queues: subscriptions from `subscriptions_with_queue`, with their sections.
 
-    `first`: the number of the first lane of the page, from 1. `next_cursor` is "" on the last page. `waiting`: how many are
-    due in all lanes that are blocked. `others`: how many subscriptions Cotalker delivers, with nothing to do here.
+    `numbers`: how many queues there are in all, by section. `first`: the number of the page's first queue, from 1. `next_cursor`
+    is "" on the last page. `waiting`: how many logs are queued in all blocked queues. `others`: how many subscriptions Cotalker
+    delivers, with nothing to do here.
     """
 
     now: datetime
@@ -135,7 +136,7 @@ class QueueList:
 
     @property
     def last(self) -> int:
-        """The number of the last lane of the page; less than `first` where none is left."""
+        """The number of the page's last queue; less than `first` if no queue is left."""
         return self.first + len(self.page) - 1
 
     @property
@@ -144,7 +145,7 @@ class QueueList:
 
     @property
     def mark(self) -> str:
-        """Is another one as soon as the page would show something else; with each minute too, for ages go on."""
+        """Changes as soon as the page would show something else, and every minute, because ages grow."""
         lanes = [[section, *(getattr(lane, column) for column in FIRST_PAGE_SIZE)] for section, lane in self.page]
         counts = [sorted(self.numbers.items()), self.others, self.waiting, self.oldest]
         state = [f"{self.now:%H:%M}", counts, self.first, self.next_cursor, lanes]
@@ -155,7 +156,7 @@ class QueueList:
 
 
 def subscriptions_with_queues(user, now: datetime, after: QueueCursor | None = None) -> QueueList:
-    """The lanes right after `after`. Three queries, and the details of no more than SIZE lanes, however many there are."""
+    """Return the queues right after `after`. Takes three queries, and reads details of at most PAGE_SIZE queues."""
     visible = Subscription.objects.visible_to(user).filter(is_placeholder=False)
     rows: list[Any] = list(with_next_events(visible).values_list(*COMPACT_FIELDS, named=True))
     sections = {row.pk: section for row in rows if (section := _section(row, now)) is not None}
@@ -169,7 +170,7 @@ def subscriptions_with_queues(user, now: datetime, after: QueueCursor | None = N
     )
     return QueueList(
         now=now,
-        # A lane that was deleted since the first query has no details any more.
+        # A queue that was deleted since the first query has no details any more.
         page=[(sections[place.pk], details[place.pk]) for place in page if place.pk in details],
         first=len(order) - len(rest) + 1,
         next_cursor=page[-1].cursor if len(rest) > PAGE_SIZE else "",
@@ -182,7 +183,7 @@ def subscriptions_with_queues(user, now: datetime, after: QueueCursor | None = N
 
 
 def _section(row, now: datetime) -> Section | None:
-    """None where Cotalker delivers, or nothing waits for a subscription that is not active."""
+    """Return None if Cotalker delivers, or if nothing waits for an inactive subscription."""
     if not _is_sent(row):
         return Section.KEPT if row.has_due else None
     if is_blocked(row):

@@ -1,4 +1,4 @@
-"""How lanes stand, for their pages: what is at the head, what waits behind it, and why nothing is sent where that is so."""
+"""The status of queues, for their pages: the next event, what waits behind it, and why nothing is sent, if that is so."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ FAST_POLL_WITHIN = timedelta(seconds=3)
 
 @dataclass(frozen=True)
 class QueueStatus:
-    """`head`: the log that is sent next, or for which the lane is on hold; None where the lane is empty and free.
+    """`head`: the next event, or the log that paused the queue; None if the queue is empty and no log paused it.
 
-    `try_number`: which try of its round is next, of `tries`. `waiting` counts those behind the head.
-    `held_by`: the name of who put it on hold; None where nobody is known.
+    `try_number`: the number of its next attempt, of `tries`. `waiting` counts the logs behind the next event.
+    `held_by`: the name of the person who paused the queue; None if not known.
     """
 
     subscription: Subscription
@@ -40,7 +40,7 @@ class QueueStatus:
 
     @property
     def is_inactive(self) -> bool:
-        """Whether the subscription's deactivation keeps what waits."""
+        """Whether the queue keeps its logs because the subscription is inactive."""
         return not self.subscription.is_active and not self.subscription.is_draining
 
     @property
@@ -57,7 +57,7 @@ class QueueStatus:
 
     @property
     def kept(self) -> BoundedCount:
-        """What waits in the lane of a deactivated subscription, the head included."""
+        """How many logs wait in the queue of an inactive subscription, including the next event."""
         number = self.waiting.number
         return BoundedCount(None if number is None else number + (self.head is not None and self.head.is_due))
 
@@ -67,12 +67,12 @@ class QueueStatus:
 
     @property
     def tries(self) -> int:
-        """Of the head: those made, and those that remain of its round."""
+        """The attempts of the next event: those made, and those left."""
         return (self.head.retry or 0) + self.head.tries_left if self.head else 0
 
     @property
     def will_send_next(self) -> bool:
-        """Whether the head goes out when its time has come: a lane on hold sends only what somebody asked for."""
+        """Whether the next event is sent when its time has come. A paused queue sends only requested redeliveries."""
         is_due = (
             self.head is not None and self.head.is_due and not self.is_inactive and not self.subscription.held_error
         )
@@ -80,33 +80,33 @@ class QueueStatus:
 
     @property
     def seconds_to_attempt(self) -> int:
-        """Until the next try of the head; 0: it is made now."""
+        """The seconds until the attempt of the next event; 0: it is made now."""
         if self.head is None or self.head.next_attempt_at is None:
             return 0
         return max(0, int((self.head.next_attempt_at - timezone.now()).total_seconds()))
 
 
 def next_logs(subscription: Subscription) -> WebhookLogQuerySet:
-    """The logs that a lane's page shows: those that are sent next, and the one for which it is on hold. In no order."""
+    """Return the logs that a queue's page shows, unordered: those sent next, and the one that paused the queue."""
     first = subscription.waiting().for_list()[: NEXT_EVENTS_SHOWN + 1]
     return first.union(WebhookLog.objects.for_list().filter(pk=subscription.held_log), all=True)
 
 
 def with_next_logs(lanes: QuerySet[Subscription]) -> QuerySet[Subscription]:
-    """Each with `first_logs`: the ids of those that are sent next, in their order."""
+    """Add `first_logs` to each: the ids of the logs that are sent next, in order."""
     due = WebhookLog.objects.due().filter(subscription=OuterRef("pk")).order_by("turn", "position", "id")
     return lanes.annotate(first_logs=ArraySubquery(due.values("pk")[: NEXT_EVENTS_SHOWN + 1]))
 
 
 def queue_statuses(lanes: Sequence[Any]) -> list[QueueStatus]:
-    """Of many lanes, in one query. `lanes`: of `health.lanes.with_lanes` and `with_first_logs`."""
+    """Return the status of many queues, in one query. `lanes`: from `with_queue_status` and `with_next_logs`."""
     wanted = {lane.pk: {*lane.first_logs, lane.held_log} - {""} for lane in lanes}
     logs = WebhookLog.objects.for_list().in_bulk(set().union(*wanted.values()))
     return [queue_status(lane, [logs[pk] for pk in wanted[lane.pk] if pk in logs]) for lane in lanes]
 
 
 def queue_status(subscription: Subscription, logs: Iterable[WebhookLog] | None = None) -> QueueStatus:
-    """`subscription`: of `health.lanes.with_lanes`. `logs`: those of `first_of_lane`, where they were read with others."""
+    """`subscription`: from `with_queue_status`. `logs`: those of `next_logs`, if they were read together with others."""
     found = {log.pk: log for log in (next_logs(subscription) if logs is None else logs)}
     first = sorted((log for log in found.values() if log.is_due), key=lambda log: (log.turn, log.position, log.pk))
     head = found.get(subscription.held_log) or (first[0] if first else None)
@@ -123,7 +123,7 @@ def queue_status(subscription: Subscription, logs: Iterable[WebhookLog] | None =
 
 
 def queue_position(log: WebhookLog) -> BoundedCount:
-    """How many are sent before this log, which is due."""
+    """Return how many logs are sent before this queued log."""
     earlier = Q(turn__lt=log.turn) | Q(turn=log.turn, position__lt=log.position)
     earlier |= Q(turn=log.turn, position=log.position, pk__lt=log.pk)
     others = WebhookLog.objects.on(log.subscription).due().exclude(pk=log.pk)
@@ -131,7 +131,7 @@ def queue_position(log: WebhookLog) -> BoundedCount:
 
 
 def poll_interval(log: WebhookLog) -> int:
-    """How often the page of a log that is due asks for it: seldom, where it can stand like this for hours."""
+    """Return how often, in seconds, the page of a queued log polls: rarely if the log can stay unchanged for hours."""
     lane = log.subscription
     is_inactive = lane.held_at is not None or not (lane.is_active or lane.is_draining)
     is_soon = log.next_attempt_at is not None and log.next_attempt_at < timezone.now() + FAST_POLL_WITHIN

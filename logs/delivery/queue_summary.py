@@ -1,4 +1,4 @@
-"""How lanes stand: annotations for subscriptions, whose cost is bounded however much waits."""
+"""The state of queues: annotations for subscriptions. Their cost is bounded, however many logs wait."""
 
 from __future__ import annotations
 
@@ -17,15 +17,17 @@ _NEVER = datetime.max.replace(tzinfo=UTC)  # later than anything that waits
 
 
 class CappedCount(Subquery):
-    """How many rows a subquery has. It is sliced, so that a long queue costs no more than its limit."""
+    """Counts the rows of a subquery. The subquery is sliced, so a long queue costs no more than its limit."""
 
     template = "(SELECT count(*) FROM (%(subquery)s) AS counted)"
     output_field = IntegerField()
 
 
 def with_next_events(subscriptions: QuerySet[Subscription]) -> QuerySet[Subscription]:
-    """Each with `has_due` (whether anything waits), `oldest_waiting` (when the first that waits came in), and, of a head that is
-    between tries, `next_try` and `head_cause`; None where there is no such thing. A few steps in an index per subscription.
+    """Add `has_due` (whether any log waits) and `oldest_waiting` (when the first waiting event was accepted) to each.
+
+    Also add `next_try` and `head_cause` of a next event that is between attempts. Each is None if there is no such log. The cost
+    is a few steps in an index per subscription.
     """
     due = WebhookLog.objects.due().filter(subscription=OuterRef("pk"))
     head = due.filter(turn=Priority.BETWEEN_TRIES).order_by("position")
@@ -39,15 +41,16 @@ def with_next_events(subscriptions: QuerySet[Subscription]) -> QuerySet[Subscrip
 
 
 def with_due_count(subscriptions: QuerySet[Subscription]) -> QuerySet[Subscription]:
-    """Each with `due_count` (at most LIMIT + 1). Counting reads up to LIMIT rows of each."""
+    """Add `due_count` (at most COUNT_LIMIT + 1) to each. Counting reads up to COUNT_LIMIT rows of each."""
     due = WebhookLog.objects.due().filter(subscription=OuterRef("pk"))
-    # Of a column of the index of what is due: so no row itself is read.
+    # This column is in the index of queued logs, so PostgreSQL needn't read the rows themselves.
     return subscriptions.annotate(due_count=CappedCount(due.order_by().values("position")[: COUNT_LIMIT + 1]))
 
 
 def with_queue_status(subscriptions: QuerySet[Subscription]) -> QuerySet[Subscription]:
-    """As `with_heads` and `with_due_count`, and each with `held_by` (the name of the last person who put it on hold) and
-    `skipped_so_far` while what waits is being skipped.
+    """Add the same as `with_next_events` and `with_due_count`, and `held_by` (the name of the last person who paused the queue).
+
+    Also add `skipped_so_far` while its waiting logs are being skipped.
     """
     skips = WaitingSkip.objects.filter(subscription=OuterRef("pk"), ended_at=None)
     holds = AuditEntry.objects.filter(about=OuterRef("pk"), action=AuditAction.HELD)
@@ -58,17 +61,17 @@ def with_queue_status(subscriptions: QuerySet[Subscription]) -> QuerySet[Subscri
 
 
 def subscriptions_with_queue(subscriptions: QuerySet[Subscription]) -> dict[str, Subscription]:
-    """By id, with what a list shows of each. One query. It counts what waits in each: only for as many as a page shows."""
+    """Return by id what a list shows of each. One query. It counts the waiting logs, so pass only as many as a page shows."""
     return {lane.pk: lane for lane in with_queue_status(subscriptions.only(*BLOCKED_QUEUES_SHOWN, *LANE))}
 
 
 def heads_of(subscriptions: QuerySet[Subscription]) -> dict[str, Subscription]:
-    """By id, without a count of what waits: for all that somebody may see. One query. `count_due` counts what a page shows."""
+    """Return queues by id, without counts: for all that a user may see. One query. `count_due` adds counts for a page."""
     return {lane.pk: lane for lane in with_next_events(subscriptions.only(*BLOCKED_QUEUES_SHOWN, *LANE))}
 
 
 def count_due(lanes: Collection[Any]) -> None:
-    """Put `due_count` into these lanes. One query."""
+    """Set `due_count` on these queues. One query."""
     if not lanes:
         return
     counted = with_due_count(Subscription.objects.filter(pk__in={lane.pk for lane in lanes}))
@@ -78,24 +81,24 @@ def count_due(lanes: Collection[Any]) -> None:
 
 
 def is_blocked(lane) -> bool:
-    """Whether its head waits for a retry or is on hold (domain.md, "Words"). `lane`: of `with_heads`."""
+    """Whether its next event waits for a retry, or the queue is paused. `lane`: from `with_next_events`."""
     is_sent = lane.is_active or lane.is_draining
     return is_sent and (lane.held_at is not None or lane.next_try is not None)
 
 
 def waiting_behind(lane) -> BoundedCount:
-    """How many wait behind the head that blocks the lane. The exhausted log for which a lane is on hold is not due."""
-    number = max(lane.due_count - (lane.next_try is not None), 0)  # the head may have been sent before the count
+    """Return how many logs wait behind the blocking event. An exhausted log that paused the queue isn't queued."""
+    number = max(lane.due_count - (lane.next_try is not None), 0)  # the next event may have been sent before the count
     return BoundedCount(min(number, COUNT_LIMIT), is_more=lane.due_count > COUNT_LIMIT)
 
 
 def waiting_count(lane) -> BoundedCount:
-    """How many logs are due, now or later."""
+    """Return how many logs are queued, for now or later."""
     return BoundedCount(min(lane.due_count, COUNT_LIMIT), is_more=lane.due_count > COUNT_LIMIT)
 
 
 def total_waiting(lanes: Iterable[Any]) -> BoundedCount:
-    """How many logs are due in all of these: one query, which reads no more than LIMIT rows however much waits."""
+    """Return how many logs are queued in all of these. One query, which reads at most COUNT_LIMIT rows."""
     due = WebhookLog.objects.due().filter(subscription__in=[lane.pk for lane in lanes])
     number = due.order_by().values("position")[: COUNT_LIMIT + 1].count()
     return BoundedCount(min(number, COUNT_LIMIT), is_more=number > COUNT_LIMIT)
@@ -106,7 +109,7 @@ def oldest_waiting_since(lanes: Iterable[Any]) -> datetime | None:
 
 
 def blocked_queues(lanes: Iterable[Subscription]) -> list[Subscription]:
-    """On hold first, then those that have waited the longest, as on the page of all lanes."""
+    """Return paused queues first, then those that have waited longest, as on the page of all queues."""
     return sorted(filter(is_blocked, lanes), key=_most_pressing)
 
 

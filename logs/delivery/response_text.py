@@ -1,6 +1,6 @@
-"""The text of an answer: unpacked, and decoded by what it says of itself, else by a guess. Pure functions.
+"""The text of an answer: unpacked, then decoded by the charset that it declares, or else by a guess. Pure functions.
 
-Receivers are hostile as far as this goes: what is unpacked has a bound, and only known charsets are decoded.
+Receivers are treated as hostile: the unpacked size is limited, and only known charsets are decoded.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from collections.abc import Iterable
 _UNPACKED = {"gzip": 31, "x-gzip": 31, "deflate": 15}  # zlib's wbits
 _MOST_PACKINGS = 3
 _CHARSET = re.compile(r"""charset\s*=\s*["']?(?P<name>[\w.:-]{1,40})""", re.IGNORECASE)
-# Charsets of texts, for Python has slow and odd codecs, too (punycode, idna, unicode_escape).
+# Only charsets of text, because Python also has slow and odd codecs (punycode, idna, unicode_escape).
 _TEXTUAL = re.compile(
     r"utf_?(8|16|32)(_?[bl]e)?|(us_?)?ascii|latin_?\d+|iso_?8859_\d+|(windows|cp|ibm)_?\d+|koi8_[rtu]|mac(intosh|_?roman)"
     r"|iso_?2022_(jp|kr)|big5(_?hkscs)?|gb_?(2312|k|18030)|euc_?(jp|kr)|shift_?jis"
 )
 _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
-_READ_AS_WINDOWS = {"ascii", "iso8859-1"}  # as browsers do: they are its subsets, and senders mean it
+_READ_AS_WINDOWS = {"ascii", "iso8859-1"}  # as browsers do: they are its subsets, and senders mean Windows-1252
 
 
 class CannotUnpack(ValueError):
@@ -27,7 +27,7 @@ class CannotUnpack(ValueError):
 
 
 def unpack(body: bytes, encoding: str, limit: int) -> bytes:
-    """The beginning of what `body`, whole or cut off, holds in this Content-Encoding: at most `limit` bytes.
+    """Unpack `body`, whole or cut off, by this Content-Encoding. Returns at most the first `limit` bytes.
 
     Raises CannotUnpack.
     """
@@ -44,7 +44,7 @@ def _inflate(body: bytes, name: str, limit: int) -> bytes:
         return zlib.decompressobj(_UNPACKED[name]).decompress(body, limit)
     except zlib.error:
         pass
-    try:  # many servers leave out the header of zlib that "deflate" stands for
+    try:  # many servers omit the zlib header that "deflate" implies
         if name == "deflate":
             return zlib.decompressobj(-15).decompress(body, limit)
     except zlib.error:
@@ -53,9 +53,10 @@ def _inflate(body: bytes, name: str, limit: int) -> bytes:
 
 
 def decode(data: bytes, content_type: str = "", *, is_cut: bool = False) -> str:
-    """By the byte order mark, by the charset of `content_type`, else UTF-8 or, where it's clearly none, Windows-1252.
+    """Decode by the byte order mark, or else by the charset of `content_type`.
 
-    `is_cut`: there was more, so the last character may be half of one, and is left out.
+    Otherwise the text counts as UTF-8, or as Windows-1252 if it clearly isn't UTF-8.
+    `is_cut`: there was more, so the last character may be incomplete, and is left out.
     """
     if data.isascii() and "utf" not in content_type.lower():
         return data.decode()
@@ -66,7 +67,7 @@ def decode(data: bytes, content_type: str = "", *, is_cut: bool = False) -> str:
         try:
             return _decode(data, charset, "strict", is_cut)
         except ValueError:
-            pass  # it says what isn't so
+            pass  # the declared charset is wrong
     text = _decode(data, "utf-8", "replace", is_cut)
     broken = text.count("\ufffd")
     letters = sum(not letter.isascii() for letter in text) - broken
@@ -78,7 +79,7 @@ def _decode(data: bytes, charset: str, errors: str, is_cut: bool) -> str:
 
 
 def _charset(content_type: str) -> str:
-    """Python's name of the charset, "" where none is given or it's none that we decode."""
+    """Return Python's name of the charset; "" if none is given, or if we don't decode it."""
     found = _CHARSET.search(content_type)
     if not found or not _TEXTUAL.fullmatch(found["name"].lower().replace("-", "_")):
         return ""
@@ -90,5 +91,5 @@ def _charset(content_type: str) -> str:
 
 
 def header(headers: Iterable[tuple[str, str]], name: str) -> str:
-    """All values of a header, as one; "" where it isn't there."""
+    """Return all values of a header as one; "" if it's missing."""
     return ", ".join(value for key, value in headers if key.lower() == name)

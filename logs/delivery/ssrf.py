@@ -1,12 +1,12 @@
-"""Looks names up in threads of its own.
+"""Decides where deliveries may go: no private network, nothing on this machine, and never a cloud's metadata service.
 
-There is no lookup in Python that can be given up, and a name server that hangs holds a thread for half a minute. In the threads
-that asyncio shares out (six on two cores), six such names would stop all deliveries, and the database's work as well.
+Addresses are checked where sockets are made. So it doesn't matter how a URL spells its host. Nor does it matter how many
+addresses a name has, or what it resolves to the next time. Ranges are those of Python's `ipaddress`, which follows IANA's
+registries.
 
-Decides where deliveries may go: no private network, nothing of this machine, and never a cloud's metadata service.
-
-Addresses are judged where sockets are made, so that it does not matter how a URL spells its host, how many addresses a name
-has, or what it resolves to the next time. Ranges are those of Python's `ipaddress`, which follows IANA's registries.
+Names are looked up in separate threads. A lookup in Python can't be cancelled, and a name server that hangs holds a thread for
+half a minute. asyncio's shared threads are six on two cores. Six such names would stop all deliveries there, and the database's
+work as well.
 """
 
 from __future__ import annotations
@@ -26,9 +26,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from yarl import URL
 
-MAX_CONCURRENT_LOOKUPS = (
-    256  # more than the worker has deliveries in flight, with room for lookups whose delivery has timed out
-)
+# More than the worker has deliveries in flight, with room for lookups whose delivery has timed out.
+MAX_CONCURRENT_LOOKUPS = 256
 
 
 class PooledResolver(AbstractResolver):
@@ -38,7 +37,7 @@ class PooledResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """Every address of a name; raises socket.gaierror."""
+        """Return every address of a name. Raises socket.gaierror."""
         lookup = partial(socket.getaddrinfo, host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
         found = await asyncio.get_running_loop().run_in_executor(self.pool, lookup)
         return [
@@ -60,7 +59,7 @@ class PooledResolver(AbstractResolver):
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-# Never opened, whatever the settings say: they hand out the machine's credentials.
+# Never allowed, whatever the settings say: these services hand out the machine's credentials.
 METADATA = frozenset(
     ipaddress.ip_address(text)
     for text in (
@@ -75,7 +74,7 @@ METADATA = frozenset(
         "192.0.0.192",  # Oracle Cloud
     )
 )
-# In IANA's registries, and unknown to the oldest Python that we run on.
+# These are in IANA's registries, but unknown to the oldest Python that we support.
 _NOT_GLOBAL = tuple(
     ipaddress.ip_network(text)
     for text in ("192.0.0.0/24", "192.88.99.0/24", "64:ff9b:1::/48", "3fff::/20", "5f00::/16", "fec0::/10")
@@ -86,7 +85,7 @@ _ISATAP = (0x00005EFE, 0x02005EFE)
 
 
 class DestinationBlocked(Exception):
-    """The guard refuses a target. `str()` is the record, in English; `message` is for a person, in their language."""
+    """The destination check refuses a target. `str()` is stored, in English; `message` is for people, in their language."""
 
     def __init__(self, record: str, message: str | Promise) -> None:
         super().__init__(record)
@@ -95,7 +94,7 @@ class DestinationBlocked(Exception):
 
 @dataclass(frozen=True)
 class AllowedNetwork:
-    """A private network that is open for deliveries, at every port where `port` is None."""
+    """A private network to which deliveries may go; to every port if `port` is None."""
 
     network: Network
     port: int | None
@@ -113,7 +112,7 @@ class DestinationFilter:
         return cls(parse_allowed_networks(settings.DELIVERY_ALLOWED_NETWORKS))
 
     def check_address(self, text: str, port: int) -> None:
-        """Raises Blocked where nothing may be sent to this IP address and port."""
+        """Raises DestinationBlocked if nothing may be sent to this IP address and port."""
         address = ipaddress.ip_address(text.partition("%")[0])
         forms = [address, *_embedded(address)]
         if any(form in METADATA for form in (*forms, *_translated(address))):
@@ -136,20 +135,20 @@ class DestinationFilter:
             )
 
     def check_url(self, url: str) -> None:
-        """What can be said of a URL without asking a name server. Raises Blocked."""
+        """Check a URL as far as possible without a name server. Raises DestinationBlocked."""
         host, port = host_and_port(url)
         if address := _spelled_address(host):
             self.check_address(str(address), port)
 
     def socket_factory(self, addr_info: tuple) -> socket.socket:
-        """For aiohttp, which skips the resolver where the host of a URL is an IP literal."""
+        """Check the address for aiohttp, which skips the resolver if the host of a URL is an IP literal."""
         family, kind, protocol, _name, sockaddr = addr_info
         self.check_address(str(sockaddr[0]), sockaddr[1])
         return socket.socket(family, kind, protocol)
 
 
 class FilteringResolver(AbstractResolver):
-    """Refuses a name when any of its addresses is refused: which one is used is left to chance otherwise."""
+    """Refuses a name if any of its addresses is refused. Otherwise chance would decide which one is used."""
 
     def __init__(self, guard: DestinationFilter, resolver: AbstractResolver | None = None) -> None:
         self.guard = guard
@@ -168,7 +167,7 @@ class FilteringResolver(AbstractResolver):
 
 
 def parse_allowed_networks(entries: Iterable[str]) -> list[AllowedNetwork]:
-    """From `10.0.0.0/8`, `127.0.0.1/32:8001` or `[fd00::/8]:8443`; raises ValueError naming the entry that is wrong."""
+    """Parse `10.0.0.0/8`, `127.0.0.1/32:8001` or `[fd00::/8]:8443`. Raises ValueError that names the wrong value."""
     return [_parse_allowed_network(entry.strip()) for entry in entries if entry.strip()]
 
 
@@ -189,7 +188,7 @@ def _parse_allowed_network(entry: str) -> AllowedNetwork:
 
 
 def host_and_port(url: str) -> tuple[str, int]:
-    """Where a URL leads; raises Blocked where that is nowhere."""
+    """Return where a URL leads. Raises DestinationBlocked if it leads nowhere."""
     try:
         parts = URL(url)
         host, port = parts.host, parts.port
@@ -205,7 +204,7 @@ def host_and_port(url: str) -> tuple[str, int]:
 
 
 def _spelled_address(host: str) -> Address | None:
-    """The address that a host spells, also the ways that C libraries understand: 2130706433, 0x7f.1, 127.1."""
+    """Return the address that a host spells, also in the forms that C libraries accept: 2130706433, 0x7f.1, 127.1."""
     host = host.rstrip(".").partition("%")[0]
     try:
         return ipaddress.ip_address(host)
@@ -213,14 +212,14 @@ def _spelled_address(host: str) -> Address | None:
         pass
     try:
         return ipaddress.IPv4Address(socket.inet_aton(host))
-    except (OSError, ValueError):  # ValueError: no name server can have it either (a NUL)
+    except (OSError, ValueError):  # ValueError: it has a NUL, so no name server can know it either
         return None
 
 
 def _is_public(address: Address) -> bool:
     is_odd = address.is_multicast or address.is_reserved or address.is_unspecified or address.is_link_local
     if isinstance(address, ipaddress.IPv6Address) and (address.ipv4_mapped or address in _NAT64):
-        return True  # judged by the IPv4 address inside
+        return True  # the IPv4 address inside is checked instead
     return address.is_global and not is_odd and not any(_is_in(address, network) for network in _NOT_GLOBAL)
 
 
@@ -229,7 +228,7 @@ def _is_in(address: Address, network: Network) -> bool:
 
 
 def _translated(address: Address) -> Iterator[ipaddress.IPv4Address]:
-    """Every IPv4 address that an IPv6 address may be translated to (NAT64, SIIT), with any prefix of a network's own.
+    """Yield every IPv4 address that an IPv6 address may be translated to (NAT64, SIIT), with any network-specific prefix.
 
     RFC 6052, 2.2: prefixes have 32, 40, 48, 56, 64 or 96 bits.
     """
@@ -240,7 +239,7 @@ def _translated(address: Address) -> Iterator[ipaddress.IPv4Address]:
 
 
 def _embedded(address: Address) -> Iterator[ipaddress.IPv4Address]:
-    """Every IPv4 address that an IPv6 address stands for in one of the ways of transition."""
+    """Yield every IPv4 address that an IPv6 address stands for in a transition mechanism."""
     if isinstance(address, ipaddress.IPv4Address):
         return
     low = int(address) & 0xFFFFFFFF

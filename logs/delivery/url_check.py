@@ -1,4 +1,7 @@
-"""What would become of a delivery to a URL, for those who configure it: allowed, refused, or no such name, and where it goes."""
+"""Checks a URL for the people who configure it.
+
+It says whether a delivery would be allowed, refused or without such a host name, and where it would go.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from django.utils.translation import gettext as _
 from .ssrf import DestinationBlocked, DestinationFilter, host_and_port
 
 LOOKUP_TIMEOUT_SECONDS = 3.0
-# Of one process: each can be held by a name server for half a minute, whoever has given up waiting.
+# Per process. A name server can hold each of them for half a minute, even if the caller no longer waits.
 MAX_CONCURRENT_CHECKS = 16
 
 _places = threading.BoundedSemaphore(MAX_CONCURRENT_CHECKS)
@@ -28,14 +31,14 @@ class CheckResult(StrEnum):
 
 @dataclass(frozen=True)
 class UrlCheck:
-    """`addresses`: what the name leads to now. `reason`: why it is refused, for a person; it may name one of them."""
+    """`addresses`: what the name resolves to now. `reason`: why it is refused, for a person; it may name one of them."""
 
     answer: CheckResult
     addresses: tuple[str, ...] = ()
     reason: str = ""
 
     def redacted(self) -> UrlCheck:
-        """For those who are not to learn how the network inside is laid out."""
+        """Return it without private addresses, for people who must not learn the layout of the internal network."""
         public = tuple(address for address in self.addresses if _is_public(address))
         hides_one = self.answer == CheckResult.REFUSED and public != self.addresses
         reason = _("The host name resolves to an address that is not public.") if hides_one else self.reason
@@ -43,7 +46,7 @@ class UrlCheck:
 
 
 def check_destination(url: str) -> UrlCheck:
-    """The guard's verdict, with the name looked up; it takes no longer than a few seconds."""
+    """Return the result of the destination check, including a name lookup. Takes a few seconds at most."""
     guard = DestinationFilter.from_settings()
     addresses: tuple[str, ...] = ()
     try:
@@ -64,9 +67,9 @@ def check_destination(url: str) -> UrlCheck:
 
 
 def resolve_host(host: str, port: int) -> tuple[str, ...]:
-    """Every address of a name. Raises OSError where there is none, ValueError where there can be none, TimeoutError.
+    """Return every address of a name. Raises OSError if there is none, ValueError if there can't be one, and TimeoutError.
 
-    A lookup cannot be given up, only left alone: in a thread that does not keep the process from ending.
+    A lookup can't be cancelled, only abandoned. So it runs in a thread that doesn't keep the process from ending.
     """
     if not _places.acquire(timeout=LOOKUP_TIMEOUT_SECONDS):
         raise TimeoutError

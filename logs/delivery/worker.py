@@ -1,8 +1,8 @@
-"""The delivery loop of a worker: leases lanes, sends what is due in them, records it.
+"""The delivery loop of a worker: it leases queues, sends their logs when it's time, and records the outcomes.
 
-The log rows are the queue, so nothing is lost when a worker is killed: what was not recorded is still due. Of a lane one
-request is in flight at a time, and its outcome is committed before the next is sent. No transaction is open while a receiver is
-waited for.
+The log rows are the queue, so nothing is lost when a worker is killed: a log without a recorded outcome is still queued. Each
+queue has one request in flight at a time. Its outcome is committed before the next is sent. No transaction is open while waiting
+for a receiver.
 """
 
 from __future__ import annotations
@@ -37,19 +37,19 @@ from .queue_front import Fronts
 from .ssrf import DestinationFilter
 
 logger = logging.getLogger("logs.delivery")
-POLL_INTERVAL_SECONDS = 1.0  # heals a notice that was lost
-BATCH_WINDOW_SECONDS = 0.005  # lanes that run dry at about the same time are read for together
-CLOCK_SECONDS = 2.0  # between two looks at the database's
+POLL_INTERVAL_SECONDS = 1.0  # recovers from a lost notification
+BATCH_WINDOW_SECONDS = 0.005  # queues that run empty at about the same time are read together
+CLOCK_SECONDS = 2.0  # between two readings of the database's clock
 TURN_SECONDS = 0.5
-SHUTDOWN_SECONDS = 2.0  # beyond the timeouts of what is in flight, to record it
-SETTINGS_MAX_AGE_SECONDS = 0.25  # for so long it counts what a log and its lane were when they were read
-RECORDERS = 2  # connections: while one of them commits, the other writes
+SHUTDOWN_SECONDS = 2.0  # beyond the timeouts of requests in flight, to record their outcomes
+SETTINGS_MAX_AGE_SECONDS = 0.25  # for so long after they were read, a log and its queue count as current
+RECORDERS = 2  # connections: while one commits, the other writes
 
 
 class DeliveryLoop:
-    """`run()` until `stop()`; what is in flight then is finished and recorded. `running`: the lanes at work, each a task.
+    """`run()` works until `stop()`, then finishes and records what is in flight. `running`: a task for each queue at work.
 
-    `run_began` is set when somebody lets a run begin, or go on.
+    `run_began` is set when somebody starts or resumes a bulk redelivery.
     """
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ class DeliveryLoop:
         self._wake = asyncio.Event()
         self._sweep_at = 0.0
         self._stop_at: float | None = None
-        self._in_flight: dict[str, float] = {}  # until when, by lane
+        self._in_flight: dict[str, float] = {}  # by queue: the time limit of its request
 
     def stop(self) -> None:
         now = time.monotonic()
@@ -104,10 +104,11 @@ class DeliveryLoop:
         return self._stop_at is not None and (not self.running or time.monotonic() > self._stop_at)
 
     async def _work(self, sender: Sender) -> None:
-        """Deliver while the connections last, or until the worker is to stop and nothing is in flight."""
+        """Deliver as long as the connections last, or until the worker should stop and nothing is in flight."""
         async with AsyncExitStack() as stack:
             asking, listening, looking, *recording = [await database.connect(stack) for _ in range(3 + RECORDERS)]
-            await self.recorder.write_waiting(recording[0])  # else what is on record in a moment would be sent again
+            # Otherwise, logs would be sent again although their outcomes are about to be recorded.
+            await self.recorder.write_waiting(recording[0])
             await listening.execute(f"LISTEN {QUEUE_CHANNEL}")
             async with asyncio.TaskGroup() as group:
                 loops = [self._listen(listening), self._keep_time(asking), self.last_look.run(looking)]
@@ -143,7 +144,7 @@ class DeliveryLoop:
         self._wake.set()
 
     async def _watch_leases(self, heartbeat: Heartbeat) -> None:
-        """Nothing is in flight any more when another worker may begin."""
+        """Cancel requests in time: nothing may be in flight any more when another worker may begin."""
         while True:
             heartbeat.loop_alive(self.recorder.stuck_seconds())
             await asyncio.sleep(min(max(self.leases.deadline - time.monotonic(), 0.1), TURN_SECONDS))
@@ -161,14 +162,14 @@ class DeliveryLoop:
             self.running[lane].cancel()
 
     async def _send_what_is_due(self, connection: psycopg.AsyncConnection, sender: Sender) -> None:
-        most = 2 * settings.DELIVERY_CONCURRENCY  # some lanes wait in memory for a free place
+        most = 2 * settings.DELIVERY_CONCURRENCY  # some queues wait in memory for room to send
         while self._stop_at is None:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), POLL_INTERVAL_SECONDS)
             self._wake.clear()
             free = most - len(self.running)
             if free < most // 2:
-                continue  # a lane that ends wakes it again
+                continue  # a queue that ends wakes the loop again
             is_sweep = time.monotonic() >= self._sweep_at
             woken, self._woken = self._woken - self.running.keys(), set()
             asked_at = time.monotonic()
@@ -193,13 +194,13 @@ class DeliveryLoop:
     async def _drain(self) -> None:
         if self.running and self._stop_at:
             await asyncio.wait(self.running.values(), timeout=max(self._stop_at - time.monotonic(), 0))
-        self._give_up(self.running)  # it is still due, and sent by the next worker
+        self._give_up(self.running)  # the logs are still queued, and the next worker sends them
 
     def _begin_lane(self, lane: str, deliveries: list[Delivery], work: Coroutine[None, None, None]) -> None:
         in_memory = sum(len(delivery.payload or b"") for delivery in deliveries)
         self.budget.small -= in_memory
 
-        def end(_task: asyncio.Task[None]) -> None:  # also of one that is given up before it has begun
+        def end(_task: asyncio.Task[None]) -> None:  # also for a task that is cancelled before it has begun
             self.budget.small += in_memory
             del self.running[lane]
             self._wake.set()
@@ -208,7 +209,7 @@ class DeliveryLoop:
         self.running[lane].add_done_callback(end)
 
     async def _run_lane(self, sender: Sender, lane: str, deliveries: list[Delivery], known_at: float) -> None:
-        """Send one after the other, as long as each is settled and nobody has changed the lane.
+        """Send one log after the other, as long as each is finished and nobody has changed the queue.
 
         `known_at`: when they were read, as `time.monotonic()`.
         """
@@ -234,7 +235,7 @@ class DeliveryLoop:
                 if outcome:
                     _tell(delivery, outcome)
                 if recorded is None:
-                    return  # another worker has taken the lane over
+                    return  # another worker has taken the queue over
                 if outcome:
                     self.counts.add(outcome)
                     received.note(delivery, outcome)
@@ -254,7 +255,7 @@ class DeliveryLoop:
         payload = delivery.payload or b""
         try:
             signed = signing.signature_headers(delivery.log_id, payload, delivery.secrets, self.clock.now())
-        except Exception as error:  # else its lane would begin again and again
+        except Exception as error:  # if raised, its queue would start again and again
             logger.exception("could not sign an event", extra={"subscription": delivery.lane})
             return SendOutcome(
                 None, f"The event could not be signed: {type(error).__name__}", Cause.OTHER, duration_ms=0
