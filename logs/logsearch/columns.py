@@ -1,4 +1,4 @@
-"""The columns of the table of logs that a person may do without, and those that they chose. State and object are always there."""
+"""The optional columns of the log table, and a person's choice of them. State and object are always shown."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DEFAULT_COLUMNS = ("age", "event", "subscription", "status", "cause", "tries")
 
 
 def chosen_columns(cookie: str | None) -> tuple[str, ...]:
-    """In the order of COLUMNS. What is not known is left out: the cookie may be of another version."""
+    """In the order of `LIST_COLUMNS`. Unknown names are dropped: the cookie may come from another version."""
     return DEFAULT_COLUMNS if not cookie else known_columns(cookie.split("."))
 
 

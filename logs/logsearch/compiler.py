@@ -1,4 +1,4 @@
-"""What the terms of the search box ask of the columns of a log, and what is left to be looked for in its texts."""
+"""Compiles the terms of the search box: conditions on a log's columns, and the words to search for in its texts."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ TERM_COLUMNS = {"duration": "duration_ms", "tries": "retry", "status": "status",
 
 
 class CompiledQuery:
-    """`kinds`: conditions on columns that the rollups have too. `few`: conditions that an index finds the few logs of.
-    `rest`: on columns of logs alone. `words`: what must occur, or must not. `problems`: what cannot be looked for.
+    """`kinds`: conditions on columns that the log counts have too. `few`: conditions that few logs meet, which an index finds.
+
+    `rest`: conditions on columns that only logs have. `words`: what must or mustn't occur. `problems`: what can't be found.
     """
 
     def __init__(self, query: SearchQuery, subscriptions: QuerySet[Subscription]) -> None:
@@ -90,12 +91,12 @@ class CompiledQuery:
         return list(self.subscriptions.select_related("company").only("name", "code", "named_id", "company__name"))
 
     def _is_subscription(self, term: TextTerm) -> bool:
-        """Who pastes the id of a subscription looks for its logs."""
+        """Pasting a subscription's id searches for its logs."""
         return objectid.is_objectid(term.text) and any(_is_called(one, term) for one in self._known)
 
 
 def _is_called(one: Subscription, term: TextTerm) -> bool:
-    """A placeholder also by the id that its logs name."""
+    """A placeholder also matches by the id that its logs name."""
     return objectid.parse_objectid(term.text) in (one.pk, one.named_id)
 
 
@@ -111,5 +112,5 @@ _Texts = Callable[[Subscription], tuple[str, ...]]
 
 
 def _is_named(value: str, texts: tuple[str, ...]) -> bool:
-    """Whether the value stands in one of the texts, as people compare them."""
+    """Whether one of the texts contains the value, ignoring case and accents."""
     return any(fold_accents(value) in fold_accents(text) for text in texts)

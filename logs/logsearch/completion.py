@@ -1,4 +1,7 @@
-"""What the search box offers while somebody writes: the term at the caret, completed. Pure; `Known` tells of the values."""
+"""What the search box suggests while somebody types: completions of the term at the caret.
+
+Pure: a `CompletionSource` supplies the values.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +17,14 @@ from .fields import ALIASES, PATH_ROOTS, parse_path, resolve_field
 from .query_language import tokenize
 
 MAX_COMPLETIONS = 10
-MIN_VALUE_LENGTH = 3  # letters, for a value to be offered without its field
+MIN_VALUE_LENGTH = 3  # letters, before a value is offered without its field
 _NEEDS_QUOTES = re.compile(r"[\s,]|^//|^$")
 _REST = re.compile(r'[^\s",]*"?')
 _REST_OF_QUOTED = re.compile(r'[^"]*"|[^\s",]*')
 
 
 class ValueCompletion(NamedTuple):
-    """One that a field may have, as it is written and in words."""
+    """A possible value of a field: as typed, and in words."""
 
     spelling: str
     meaning: str
@@ -29,18 +32,18 @@ class ValueCompletion(NamedTuple):
 
 class CompletionSource(Protocol):
     def values(self, name: str) -> Iterable[ValueCompletion]:
-        """Those of a field, in the order in which they are offered, without quotation marks; none where they cannot be told."""
+        """The values of a field, in the order they're offered, without quotation marks; none if they can't be listed."""
 
     def named_values(self) -> Iterable[tuple[str, ValueCompletion]]:
-        """Those that are known by their word alone, with their field."""
+        """Values that are known by their word alone, each with its field."""
 
     def paths(self, beginning: str) -> Iterable[str]:
-        """Places of payloads, written with dots, that begin so."""
+        """Paths in payloads that begin with this text, written with dots."""
 
 
 @dataclass(frozen=True)
 class Completion:
-    """`before` and `after`: the new text of the box, up to the caret and behind it. `label`: what is offered."""
+    """`before` and `after`: the new text of the box, up to the caret and after it. `label`: the suggestion as shown."""
 
     before: str
     after: str
@@ -49,7 +52,7 @@ class Completion:
 
 
 class _Offer(NamedTuple):
-    """`is_whole`: a term that needs nothing more."""
+    """`is_whole`: the term needs nothing more."""
 
     label: str
     meaning: str
@@ -58,9 +61,9 @@ class _Offer(NamedTuple):
 
 @dataclass(frozen=True)
 class _Unfinished:
-    """The part of a term that is being written: `written` up to the caret. It will be replaced from `start` to `end`.
+    """The part of a term that is being typed: `written` up to the caret. The completion replaces `start` to `end`.
 
-    `name`: the field or path that it is a value of, "" while that is being written itself.
+    `name`: the field or path whose value is being typed; "" while the name itself is being typed.
     """
 
     start: int
@@ -70,7 +73,7 @@ class _Unfinished:
 
 
 def completions(text: str, caret: int, known: CompletionSource) -> list[Completion]:
-    """At most MOST, best first; none that changes nothing. `caret`: a place in the text, in characters."""
+    """At most `MAX_COMPLETIONS`, best first, without those that change nothing. `caret`: an offset in the text, in characters."""
     caret = min(max(caret, 0), len(text))
     unfinished = _at_caret(text, caret)
     offers = _values(unfinished, known) if unfinished.name else _names(unfinished.written, known)
@@ -100,7 +103,7 @@ def _in_piece(piece: re.Match[str], caret: int) -> _Unfinished:
 
 
 def _last_item(value: str) -> int:
-    """Where the last item of a list begins: a comma in quotation marks is a part of one."""
+    """Where the last item of a list begins. A comma in quotation marks is part of an item."""
     is_quoted, start = False, 0
     for place, letter in enumerate(value):
         if letter == '"':
@@ -111,7 +114,7 @@ def _last_item(value: str) -> int:
 
 
 def _names(written: str, known: CompletionSource) -> Iterator[_Offer]:
-    """Fields, then values that are known without their field, then places of payloads."""
+    """Fields, then values that are known without their field, then paths in payloads."""
     wanted = fold_accents(written)
     for name, meaning, _examples in FIELD_HELP:
         aliases = [alias for alias, same in ALIASES.items() if same == name]
@@ -126,7 +129,7 @@ def _names(written: str, known: CompletionSource) -> Iterator[_Offer]:
 
 
 def _values(unfinished: _Unfinished, known: CompletionSource) -> Iterator[_Offer]:
-    """Those that begin as it is written, then those of which a word does."""
+    """Values that begin with the typed text, then values in which a word begins with it."""
     wanted = fold_accents(unfinished.written.strip('"'))
     values = list(known.values(resolve_field(unfinished.name)))
     first = [value for value in values if fold_accents(value.spelling).startswith(wanted)]
@@ -142,7 +145,7 @@ def _has_word(value: ValueCompletion, wanted: str) -> bool:
 
 
 def _completed(text: str, unfinished: _Unfinished, offer: _Offer) -> Completion:
-    """A whole term is followed by a blank, so that the next one can be written."""
+    """A space follows a whole term, so that the next one can be typed."""
     after = text[unfinished.end :]
     blank = " " if offer.is_whole and not after.startswith((" ", ",")) else ""
     return Completion(text[: unfinished.start] + offer.label + blank, after, offer.label, offer.meaning)

@@ -1,6 +1,6 @@
-"""Places that payloads have, as the search box writes them: read off the newest events, masked keys left out.
+"""The values that the fields of the search box accept, as far as a person may know them: from subscriptions that they see.
 
-What the fields of the search box may be asked for, as far as a person may know it: of subscriptions that they see.
+Also the paths of payloads as the search box writes them: read from the newest events, without masked keys.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from .completion import ValueCompletion
 from .fields import PATH_ROOTS
 from .filterset import ACTIONS, EVENT_TYPES, STATUS_LABELS
 
-MAX_SUBSCRIPTIONS_READ = 30  # of each of the newest of them, the newest event is read
+MAX_SUBSCRIPTIONS_READ = 30  # the newest subscriptions; the newest event of each is read
 MAX_PAYLOAD_BYTES = 65_536  # characters of an event
-MAX_DEPTH = 4  # keys, the root being one
+MAX_DEPTH = 4  # keys, including the root
 MAX_ELEMENTS = 3  # of an array
-_WRITABLE = re.compile(r"[\w$-]{1,60}")  # what stands between dots without being misread
+_WRITABLE = re.compile(r"[\w$-]{1,60}")  # can be written between dots without being misread
 
 
 def payload_paths(user: Any, beginning: str, limit: int = 20) -> list[str]:
-    """Those that begin so: short ones before long ones, frequent ones before rare ones. Two queries."""
+    """Paths that begin with this text: short ones before long ones, frequent ones before rare ones. Two queries."""
     keys = masked_keys()
     counts: Counter[tuple[str, ...]] = Counter()
     for event in _newest_events(user):
@@ -43,7 +43,7 @@ def payload_paths(user: Any, beginning: str, limit: int = 20) -> list[str]:
 
 
 def paths_of(event: Any, keys: MaskedKeys) -> Iterator[tuple[str, ...]]:
-    """The places of a parsed event that hold a value, or a list of them. A step into an array is not written."""
+    """The paths of a parsed event that hold a value or a list of values. Steps into arrays are not part of a path."""
     if isinstance(event, dict):
         for root in PATH_ROOTS:
             yield from _below(event.get(root), (root,), keys)
@@ -75,12 +75,12 @@ def _newest_events(user: Any) -> Iterator[Any]:
         yield parse_keeping_numbers(event)
 
 
-COMPLETION_TIMEOUT_SECONDS = 0.2  # by then it is better to offer nothing than to keep somebody waiting
+COMPLETION_TIMEOUT_SECONDS = 0.2  # after that, no suggestions are better than a wait
 MAX_STATUSES = 20
 
 
 class DatabaseCompletionSource:
-    """Asks the database only for what is being completed."""
+    """Queries the database only for the field that is being completed."""
 
     def __init__(self, user: Any) -> None:
         self.user = user
@@ -107,7 +107,7 @@ class DatabaseCompletionSource:
             return []
 
     def _statuses(self) -> list[ValueCompletion]:
-        """Those that occur, most frequent first, then the classes of them."""
+        """Statuses that occur, most frequent first, then the status classes."""
         classes = [ValueCompletion(name, str(words)) for name, words in STATUS_LABELS.items()]
         found = log_counts(None, None, visible_ids(self.user)).exclude(status=None).values_list("status")
         counted = found.annotate(n=TOTAL_WIDTH).filter(n__gt=0).order_by("-n", "status")
@@ -120,7 +120,7 @@ class DatabaseCompletionSource:
             return classes
 
     def _subscriptions(self) -> list[ValueCompletion]:
-        """By name, or by code where a name cannot be written in quotation marks."""
+        """By name, or by code if there is no name or it can't be written in quotation marks."""
         found = Subscription.objects.visible_to(self.user).order_by("name", "pk").values_list("name", "code")
         return [
             ValueCompletion(code, name) if '"' in name or not name else ValueCompletion(name, code)

@@ -1,4 +1,4 @@
-"""What is looked for, apart from how: the one thing that the list, the counts, the histogram and the export all work from."""
+"""The criteria of a search, apart from how it is done. The list, counts, histogram and export all work from them."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from ..models import WebhookLog
 from ..models.querysets import WebhookLogQuerySet
 from .query_language import PathTerm, TextTerm
 
-# The columns by which the rollups count: a condition on these alone is answered without looking at logs.
+# The columns that logs are counted by. A condition on these alone is answered without reading logs.
 DIMENSIONS = ("state", "cause", "status", "event_type", "action", "subscription")
 
 
 @dataclass(frozen=True)
 class SearchCriteria:
-    """`subscriptions`: the ids of those that may be seen, None for all. `is_until_now`: nobody has chosen `until`, it is where a
-    range ends. `kinds`: conditions on columns that the rollups have too, by the name of the filter. `rest`: a condition that only
-    logs can answer; `few`: the part of it that an index finds the few logs of. `terms`: what must occur, or must not.
+    """`subscriptions`: the ids of those that may be seen, None for all. `is_until_now`: nobody chose `until`; a range ends there.
+
+    `kinds`: conditions on columns that the log counts have too, by filter name. `rest`: a condition that only logs can answer.
+    `few`: the part of `rest` that few logs meet, which an index finds. `terms`: what must or mustn't occur.
     """
 
     subscriptions: Sequence[str] | None = None
@@ -36,24 +37,24 @@ class SearchCriteria:
 
     @property
     def uses_dimensions_only(self) -> bool:
-        """Whether the rollups know the answer."""
+        """Whether log counts can answer."""
         return not self.rest and not self.terms
 
     @property
     def is_of_all(self) -> bool:
-        """Whether it does not matter whose logs they are: no condition tells of a subscription, also none of the search box."""
+        """Whether it doesn't matter whose logs they are: no condition, not even in the search box, names a subscription."""
         return "subscription_id" not in self.dimension_sql[0]
 
     def dimensions_only(self) -> SearchCriteria:
-        """What the rollups can tell of it."""
+        """The part that log counts can answer."""
         return self if self.uses_dimensions_only else replace(self, rest=Q(), few=Q(), terms=())
 
     def without(self, name: str) -> SearchCriteria:
-        """As if nothing were chosen by the filter `name`."""
+        """The criteria without the filter `name`."""
         return replace(self, kinds={other: condition for other, condition in self.kinds.items() if other != name})
 
     def kind(self) -> Q:
-        """The condition on the columns that logs and cells have in common, the time apart."""
+        """The condition on the columns that logs and log counts share, without the time."""
         conditions: Iterable[Q] = self.kinds.values()
         of_those = Q() if self.subscriptions is None else Q(subscription__in=self.subscriptions)
         return Q(of_those, *conditions)
@@ -64,7 +65,7 @@ class SearchCriteria:
         return compile_where(WebhookLog, self.kind())
 
     def logs(self) -> WebhookLogQuerySet:
-        """The logs, but for the terms."""
+        """The logs that match everything but the terms."""
         found = WebhookLog.objects.filter(self.kind(), self.rest)
         if self.since is not None:
             found = found.since(self.since)

@@ -1,4 +1,4 @@
-"""What the logs that match have in common: of each filter its values, and how many logs have them."""
+"""The values of each filter among the logs that match, and how many logs have each value."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ FACET_COLUMNS = {
     "type": "event_type",
     "action": "action",
 }
-FACET_VALUES_SHOWN = 8  # values; the others follow when they are asked for
+FACET_VALUES_SHOWN = 8  # values; the others are shown on request
 MAX_FACET_VALUES = 200
 
 
 @dataclass(frozen=True)
 class FacetValue:
-    """`title`: the label in more words. `count`: None where it stands for several values, which have their own."""
+    """`title`: the label in more words. `count`: None if it stands for several values, which have their own counts."""
 
     value: str
     label: str
@@ -43,7 +43,7 @@ class FacetValue:
 
 @dataclass(frozen=True)
 class Facet:
-    """`shown` and `more`: the values that occur, most logs first; one that is chosen is always shown. `name`: of the filter."""
+    """`shown` and `more`: the values that occur, most logs first. A chosen value is always shown. `name`: the filter's name."""
 
     name: str
     label: str
@@ -63,7 +63,7 @@ def _facet(found: WebhookLogFilterSet, figures: LogStats, name: str) -> Facet:
     for value, number in figures.facet_totals(name):
         key = facet_param(name, value)
         numbers[key] = (numbers.get(key) or 0) + number
-    for value in (*included, *excluded):  # a value that is chosen stays, though no log has it
+    for value in (*included, *excluded):  # a chosen value stays even if no log has it
         numbers.setdefault(value, None if value in STATUS_CLASSES and value != "none" else 0)
     numbers.pop("", None)
     labels = _labels(found, name, list(numbers))
@@ -94,7 +94,7 @@ def facet_param(name: str, value: Any) -> str:
 
 
 def _told_apart(names: dict[str, tuple[str, str]]) -> dict[str, str]:
-    """The names, with what tells them apart where two are the same: (name, code), by id."""
+    """Unique names from (name, code), by id: the code is added where two names are the same."""
     times = Counter(name for name, _code in names.values())
     return {pk: f"{name} ({code})" if times[name] > 1 else name for pk, (name, code) in names.items()}
 

@@ -1,4 +1,4 @@
-"""The fields of the search box in words: what completion and the help say of them."""
+"""Descriptions of the search box's fields, for completion and the help."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from django.utils.translation import gettext_lazy as _
 
 
 class FieldHelp(NamedTuple):
-    """`name`: as it is written, without the colon. `examples`: searches to be tried."""
+    """`name`: as typed, without the colon. `examples`: searches to try."""
 
     name: str
     meaning: str | Promise
     examples: tuple[str, ...]
 
 
-# In the order in which they are offered: what is asked most, first.
+# In the order in which they're offered: the most common searches first.
 FIELD_HELP = (
     FieldHelp("state", _("State of the log"), ("state:failed", "-state:delivered")),
     FieldHelp("status", _("HTTP status: a code, a range or a class"), ("status:409", "status:5xx", "status:400..499")),

@@ -1,6 +1,6 @@
-"""By the filter, what its values mean in the columns that logs and the rollups have in common.
+"""The fields of the search box: their names, the values they accept, and how values are parsed.
 
-The fields of the search box: their names, what they may be asked for, and how their values are read.
+Also the condition of each filter, on columns that logs and log counts share.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def _among(column: str) -> Condition:
 
 
 def _known_or_other(column: str, known: Collection[str]) -> Condition:
-    """Cotalker may add types and actions; those that we do not know are found as "other"."""
+    """Cotalker may add types and actions. "other" finds those that we don't know."""
 
     def condition(values: Sequence[str]) -> Q:
         chosen = Q(**{f"{column}__in": values})
@@ -69,7 +69,7 @@ CONDITIONS: dict[str, Condition] = {
 
 
 STATE_ALIASES = ("pending", "retrying", "succeeded", "failed", "skipped")
-# By the field, what may be written for a value, and the value as the filters spell it.
+# By field: each accepted spelling, and the value as the filters spell it.
 CHOICE_FIELDS: dict[str, dict[str, str]] = {
     "state": {state: state for state in STATE_ALIASES} | {"delivered": "succeeded"},
     "cause": {cause.value: cause.value for cause in Cause},
@@ -101,7 +101,7 @@ class InvalidTerm(Exception):
 
 
 class RangeValue(NamedTuple):
-    """The ends of a range, as `terms.Range` has them."""
+    """The ends of a range, as in `query_language.RangeTerm`."""
 
     low: float | None
     high: float | None
@@ -110,13 +110,13 @@ class RangeValue(NamedTuple):
 
 
 def resolve_field(name: str) -> str:
-    """The field that is meant, "" where there is none."""
+    """The field with this name or alias, "" if there is none."""
     known = ALIASES.get(name.lower(), name.lower())
     return known if known in SEARCH_FIELDS else ""
 
 
 def parse_choice(name: str, value: str) -> str:
-    """The value as the filters spell it; raises Wrong."""
+    """The value as the filters spell it; raises InvalidTerm."""
     allowed = CHOICE_FIELDS[name]
     if name == "status" and re.fullmatch(r"0|[1-9][0-9]{0,2}", value):
         return value
@@ -133,7 +133,7 @@ def parse_choice(name: str, value: str) -> str:
 
 
 def parse_id(value: str) -> str:
-    """The id in lower case; raises Wrong."""
+    """The id in lower case; raises InvalidTerm."""
     try:
         return objectid.parse_objectid(value)
     except ValueError as error:
@@ -141,7 +141,7 @@ def parse_id(value: str) -> str:
 
 
 def parse_span(name: str, value: str) -> RangeValue | None:
-    """What a range spans, a single value too; None for one of the words of `status`. Raises Wrong."""
+    """The range of a value, which may be a single one; None for one of the words of `status`. Raises InvalidTerm."""
     read = _READ[name]
     match = _RANGE.fullmatch(value)
     if match is None:
@@ -160,7 +160,7 @@ def parse_span(name: str, value: str) -> RangeValue | None:
 
 
 def parse_path(name: str) -> tuple[str, ...]:
-    """The keys of a path, written with dots or as a JSON Pointer; none where it is no path."""
+    """The keys of a path, written with dots or as a JSON Pointer; empty if it isn't a path."""
     if name.startswith("/"):
         steps = tuple(step.replace("~1", "/").replace("~0", "~") for step in name[1:].split("/"))
     else:

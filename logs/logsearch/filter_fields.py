@@ -1,4 +1,4 @@
-"""The fields that only the filter of the logs has: a moment in the person's zone, a status or a class of them."""
+"""Form fields that only the log filter has: a datetime in the person's time zone, and a status or status class."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from django.utils.translation import gettext_lazy as _
 DATETIME_FORMATS = ["%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"]
 
 
-_STATUS = re.compile(r"0|[1-9][0-9]{0,2}")  # an imported log may have any
+_STATUS = re.compile(r"0|[1-9][0-9]{0,2}")  # an imported log may have any status
 _UNTOLD = timezone(timedelta(0), "untold")
 
 
 class LocalDateTimeField(forms.DateTimeField):
-    """A date and time in the person's zone, unless it tells its offset: 2026-04-04 23:00-03:00.
+    """A datetime in the person's time zone, unless it has an offset: 2026-04-04 23:00-03:00.
 
-    What a clock that was put back shows twice is the first of the two. What one that was put forward has left out is read by the
-    clock as it was before.
+    When a clock goes back, a time that occurs twice means the first of the two. When a clock goes forward, a time that it skips
+    is read with the offset before the change.
     """
 
     default_error_messages = {"invalid": _("Write a date as 2026-04-13 or 2026-04-13 22:30.")}
@@ -30,13 +30,13 @@ class LocalDateTimeField(forms.DateTimeField):
         super().__init__(input_formats=DATETIME_FORMATS, **kwargs)
 
     def to_python(self, value):
-        with override(_UNTOLD):  # Django would refuse the times of a change of the clock
+        with override(_UNTOLD):  # Django would refuse times around a clock change
             moment = super().to_python(value)
         if moment is not None and moment.tzinfo is _UNTOLD:
             moment = moment.replace(tzinfo=get_current_timezone())
         if moment is not None and not 1970 <= moment.year <= 2105:
             raise forms.ValidationError(_("Choose a year from 1970 to 2105."), code="invalid")
-        # By UTC, for Python reckons by the clock on the wall with two moments of one zone, though it be changed between them.
+        # In UTC: Python calculates with the wall clock for two datetimes of one zone, even across a clock change.
         return moment and moment.astimezone(UTC)
 
 
@@ -45,7 +45,7 @@ class LocalDateTimeFilter(django_filters.Filter):
 
 
 class StatusField(forms.MultipleChoiceField):
-    """One of the classes, or a status itself."""
+    """A status class, or a status itself."""
 
     def valid_value(self, value: str) -> bool:
         return super().valid_value(value) or bool(_STATUS.fullmatch(value))

@@ -1,6 +1,6 @@
 """The filter of the log explorer and of the export. Strict: an unknown filter or an invalid value finds nothing and says so.
 
-django-filter by itself returns *all* rows then, which would be a disaster under a bulk action.
+django-filter by itself would return *all* rows, which would be a disaster in a bulk action.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ NON_FILTER_PARAMS = {*CURSOR_PARAMS, "sort"}
 
 @dataclass(frozen=True)
 class ActiveFilter:
-    """One value that is filtered by, or that is not wanted; in words, and the query without it."""
+    """One value that is filtered by, or excluded: in words, and the query without it."""
 
     label: str
     text: str
@@ -80,7 +80,7 @@ def _subscriptions(label) -> django_filters.ModelMultipleChoiceFilter:
 
 
 class WebhookLogFilterSet(django_filters.FilterSet):
-    """`WebhookLogFilter(request.GET, user=request.user)`; what is asked for is in `.criteria`, while it `.is_valid()`."""
+    """`WebhookLogFilterSet(request.GET, user=request.user)`. If it `.is_valid()`, its search is in `.criteria`."""
 
     q = django_filters.CharFilter(label=pgettext_lazy("a filter", "Search"), max_length=500)
     range = django_filters.ChoiceFilter(label=_("Range"), choices=[(key, key) for key in TIME_RANGES])
@@ -109,7 +109,7 @@ class WebhookLogFilterSet(django_filters.FilterSet):
         fields: list[str] = []
 
     def __init__(self, data: QueryDict, *, user=None) -> None:
-        """`user` None stands for the command line, which sees everything."""
+        """`user` None means the command line, which sees everything."""
         self.subscriptions = Subscription.objects.all() if user is None else Subscription.objects.visible_to(user)
         self.companies = Company.objects.all() if user is None else Company.objects.visible_to(user)
         self.user = user
@@ -117,7 +117,7 @@ class WebhookLogFilterSet(django_filters.FilterSet):
 
     @cached_property
     def form(self):
-        """Validated as soon as anybody asks for it, so that nobody can read values that nobody has checked."""
+        """Validated on first access, so that nobody reads unchecked values."""
         form = super().form
         for name in ("subscription", "not_subscription"):
             form.fields[name].queryset = self.subscriptions.only("name")
@@ -126,14 +126,14 @@ class WebhookLogFilterSet(django_filters.FilterSet):
         return form
 
     def get_form_class(self):
-        """The same for all: a form has copies of its fields."""
+        """One class for all instances: each form has copies of its fields."""
         if "form_class" not in vars(WebhookLogFilterSet):
             WebhookLogFilterSet.form_class = super().get_form_class()
         return WebhookLogFilterSet.form_class
 
     @cached_property
     def problems(self) -> dict[str, list[str]]:
-        """What is wrong, by the label of the filter; empty where all is right."""
+        """What is wrong, by the filter's label; empty if all is right."""
         found = {
             str(self.form.fields[name].label): errors for name, errors in self.form.errors.items() if name != "__all__"
         }
@@ -158,7 +158,7 @@ class WebhookLogFilterSet(django_filters.FilterSet):
 
     @cached_property
     def active(self) -> list[ActiveFilter]:
-        """What is filtered by, value by value, in the order of the address."""
+        """The active filters, value by value, in the order of the URL."""
         found = []
         for name in self.data:
             for value in self.data.getlist(name):
@@ -190,12 +190,12 @@ class WebhookLogFilterSet(django_filters.FilterSet):
         return self._written_time("until")
 
     def _written_time(self, name: str) -> str:
-        """By the reader's clock; what is no time, as it was typed."""
+        """In the reader's time zone; as typed if it isn't a valid time."""
         moment = self.form.cleaned_data.get(name)
         return format_local(moment) if moment else self.data.get(name, "")
 
     def _chosen(self, name: str) -> Sequence[Subscription | Company]:
-        """What the form has found; nothing where one of the values is wrong."""
+        """What the form has found; nothing if one of the values is wrong."""
         return () if name in self.form.errors else self.form.cleaned_data[name]
 
     @property
@@ -209,7 +209,7 @@ class WebhookLogFilterSet(django_filters.FilterSet):
 
     @cached_property
     def criteria(self) -> SearchCriteria:
-        """Raises ValueError unless the filter is valid: what is wrong must never mean everything."""
+        """Raises ValueError unless the filter is valid: an invalid filter must never match everything."""
         if not self.is_valid():
             raise ValueError("the filter is not valid")
         chosen = self.form.cleaned_data
@@ -231,14 +231,14 @@ class WebhookLogFilterSet(django_filters.FilterSet):
         return None if self.user is None else visible_ids(self.user)
 
     def _since(self, chosen: dict) -> datetime | None:
-        """The later of the two beginnings. A range begins with a bucket of the rollups, so that counts and list agree."""
+        """The later of the two starts. A range starts at a bucket, so that counts and list agree."""
         starts = [chosen["since"]] if chosen["since"] else []
         if chosen["range"]:
             starts.append(bucket_floor(timezone.now() - TIME_RANGES[chosen["range"]]))
         return max(starts, default=None)
 
     def _until(self, chosen: dict) -> datetime | None:
-        """The earlier of the two ends: what is dated in the future is of no range."""
+        """The earlier of the two ends. Logs dated in the future are in no range."""
         ends = [chosen["until"]] if chosen["until"] else []
         if chosen["range"]:
             ends.append(end_of_range(timezone.now()))

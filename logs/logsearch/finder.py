@@ -1,8 +1,10 @@
-"""The logs of a kind in the order of time. Where the rollups tell that there are any, they are looked up; logs of another kind
-are hardly looked at, however many they are.
+"""Finds the next logs of a list.
 
-Finds the next logs of a list. What the rollups know costs the same at any size; a word that is rare is found by its index;
-everything else is looked for from the place on, in stretches of more and more logs, for a limited time.
+Conditions that log counts know cost the same at any size. An index finds rare words. Everything else is searched from the cursor
+on, in windows of more and more logs, for a limited time.
+
+`candidate_logs` lists logs that meet the conditions on dimensions, in order of time. Log counts say where there are any. Other
+logs are hardly read, however many there are.
 """
 
 from __future__ import annotations
@@ -24,7 +26,10 @@ SORTED_IN_PYTHON = 2000  # logs; more are sorted by an index
 
 
 def candidate_logs(criteria: SearchCriteria, place: Cursor | None, *, is_older: bool, limit: int) -> list[Cursor]:
-    """The next `limit` logs of the kind after `place` in the list, towards the older or the newer; fewer at its end."""
+    """The next `limit` logs after the cursor `place` that meet the conditions on dimensions; fewer at the end of the list.
+
+    `is_older`: towards older logs, else towards newer ones.
+    """
     criteria = criteria.dimensions_only()
     if not criteria.kinds and criteria.subscriptions is None:
         return ordered_keys(criteria.logs(), place, is_older=is_older, limit=limit)
@@ -41,7 +46,7 @@ def candidate_logs(criteria: SearchCriteria, place: Cursor | None, *, is_older: 
         if stretches:
             found += _logs_in(stretches, criteria, is_older=is_older, limit=limit - len(found))
             edge = stretches[-1].start if is_older else stretches[-1].end
-        elif not is_all:  # a log has just changed, or the rollups are wrong: the logs themselves tell
+        elif not is_all:  # a log has just changed, or the log counts are wrong: read the logs themselves
             logs = criteria.logs()
             if edge is not None:
                 logs = logs.before(edge) if is_older else logs.since(edge)
@@ -55,7 +60,7 @@ def _logs_in(stretches: list[TimeSlice], criteria: SearchCriteria, *, is_older: 
         conditions.append(("created_at >= %s", [criteria.since]))
     if criteria.until is not None:
         conditions.append(("created_at < %s", [criteria.until]))
-    some = NO_ORDER  # without an order: to sort these few, PostgreSQL might walk through all logs by their age
+    some = NO_ORDER  # no ORDER BY: to sort so few, PostgreSQL might walk through all logs by age
     if sum(one.count for one in stretches) > SORTED_IN_PYTHON:
         direction = "DESC" if is_older else "ASC"
         some = f"ORDER BY created_at {direction}, id {direction} LIMIT {limit}"
@@ -66,15 +71,15 @@ def _logs_in(stretches: list[TimeSlice], criteria: SearchCriteria, *, is_older: 
 
 
 SEARCH_SECONDS = 1.0
-FIRST_WINDOW = 100  # logs: enough for a page of a word that is in most
-WINDOWS_BEFORE_INDEX = 2  # what these find too little of may be rare
+FIRST_WINDOW = 100  # logs: enough for a page if most logs contain the word
+WINDOWS_BEFORE_INDEX = 2  # if these find too few, the word may be rare
 MAX_WINDOW = 8_000
-PAGE_PLUS_ONE = 51  # a page, and one that tells that there is another
+PAGE_PLUS_ONE = 51  # a page, and one log that shows that there is another page
 
 
 @dataclass(frozen=True)
 class SearchPage:
-    """`keys`: in the order of the list. `searched_until`: where the time ran out, None where it did not."""
+    """`keys`: in the order of the list. `searched_until`: where the time ran out, None if it didn't."""
 
     keys: list[Cursor] = field(default_factory=list)
     searched_until: Cursor | None = None
@@ -82,7 +87,7 @@ class SearchPage:
 
 @dataclass(frozen=True)
 class FirstPass:
-    """`keys`: what was found from the newest on. `is_all`: there is no other. `until`: as far as was looked, if it is not."""
+    """`keys`: the logs found, newest first. `is_all`: there are no others. `until`: where the search stopped, unless `is_all`."""
 
     keys: list[Cursor]
     is_all: bool
@@ -91,8 +96,9 @@ class FirstPass:
 
 @dataclass
 class Finder:
-    """`seconds`: how long one question may take before it is answered with what was found by then. `by_index`: may be that of
-    another finder that looks for the same words.
+    """`seconds`: how long one search may take before it returns what it has found.
+
+    `by_index`: may be shared with another finder that searches for the same words.
     """
 
     criteria: SearchCriteria
@@ -103,11 +109,11 @@ class Finder:
         self.by_index = self.by_index or IndexLookup(self.criteria.few, self.criteria.terms)
 
     def with_dimensions(self, criteria: SearchCriteria) -> Finder:
-        """One that looks for the same words in logs of other kinds."""
+        """A finder of the same words in logs that meet other conditions."""
         return replace(self, criteria=criteria)
 
     def find(self, place: Cursor | None = None, *, is_older: bool = True, limit: int = PAGE_PLUS_ONE) -> SearchPage:
-        """The next `limit` logs after the place, None being the beginning: of the newest, or of the oldest."""
+        """The next `limit` logs after the cursor `place`; None starts at the newest log, or at the oldest."""
         if self.criteria.uses_dimensions_only:
             return SearchPage(candidate_logs(self.criteria, place, is_older=is_older, limit=limit))
         looked = self.looked
@@ -133,7 +139,7 @@ class Finder:
 
     @cached_property
     def looked(self) -> FirstPass:
-        """What is found at a first look at the newest: enough for a page, or all that there is, or what time allowed."""
+        """What a first look at the newest logs finds: enough for a page, all that there are, or what time allowed."""
         if self.by_index.is_selective and (looked := self._look_by_index()):
             return looked
         deadline = time.monotonic() + self._first_seconds
@@ -155,11 +161,11 @@ class Finder:
 
     @property
     def _first_seconds(self) -> float:
-        """Who looks further has looked here before: that is for what comes then."""
+        """A longer search has looked here before: its extra time is for the logs after these."""
         return min(self.seconds, SEARCH_SECONDS)
 
     def _look_by_index(self) -> FirstPass | None:
-        """None where they may be many."""
+        """None if there may be many."""
         ids = self.by_index.ids
         if ids is None:
             return None
@@ -169,7 +175,7 @@ class Finder:
         return FirstPass(matched.keys, is_all=matched.searched_until is None, until=matched.searched_until)
 
     def every(self, *, is_older: bool, at_once: int = MAX_WINDOW) -> Iterator[list[Cursor]]:
-        """All that match, from the newest on or from the oldest, some at a time, however long it takes."""
+        """All logs that match, from the newest or the oldest on, in batches, however long it takes."""
         place = None
         while True:
             window = candidate_logs(self.criteria, place, is_older=is_older, limit=at_once)
@@ -179,7 +185,7 @@ class Finder:
             place = window[-1]
 
     def _windows(self, place: Cursor | None, *, is_older: bool) -> Iterator[tuple[list[Cursor], bool]]:
-        """Logs of the kind, more each time; and whether these are the last."""
+        """Candidate logs, more each time; and whether these are the last."""
         size = FIRST_WINDOW
         while True:
             window = candidate_logs(self.criteria, place, is_older=is_older, limit=size)

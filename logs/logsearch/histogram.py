@@ -1,6 +1,6 @@
-"""Where the bars of the chart begin and end: at round times of the reader's clock, also on the days when it is changed.
+"""The logs that match over time, as bars. Failures are on the base line, so that they stand out.
 
-The logs that match over time, as bars: failures on the base line, so that they stand out.
+Bars begin and end at round times of the reader's clock, even on days when the clock changes.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ STEPS = (*(timedelta(seconds=number) for number in _SECONDS), *(timedelta(days=n
 
 
 def choose_step(length: timedelta) -> timedelta:
-    """The finest with which there are not too many bars."""
+    """The finest step that doesn't make too many bars."""
     return next((step for step in STEPS if length <= step * (MAX_BARS - 1)), STEPS[-1])
 
 
 def bucket_edges(start: datetime, end: datetime, step: timedelta) -> list[datetime]:
-    """Where steps begin and end, from the last one not after the start to the first not before the end, by UTC.
+    """The edges of the steps in UTC: from the last one not after the start to the first one not before the end.
 
-    Weeks, and what is longer, begin as the rollups' do, at a midnight of UTC: in them an hour is not seen.
+    Steps of a week or more begin at midnight UTC, as the buckets of log counts do. An hour isn't visible in them.
     """
     found: list[datetime] = []
     for edge in _edges_from(start.astimezone(UTC), step):
         if step >= SMALLEST_BUCKET:
-            edge = bucket_floor(edge)  # zones of long ago lay some seconds off
+            edge = bucket_floor(edge)  # historical offsets include seconds
         if edge <= start:
             found = [edge]
-        elif edge > found[-1]:  # the clock may jump over one
+        elif edge > found[-1]:  # a clock change may skip one
             found.append(edge)
         if edge >= end:
             return found
@@ -52,7 +52,7 @@ def _edges_from(start: datetime, step: timedelta) -> Iterator[datetime]:
     if step >= _WEEK:
         return (bucket_floor(start, step) + step * number for number in count())
     local = timezone.localtime(start)
-    if step <= _HOUR:  # by the clock of the start: one that is put back goes through the same times twice
+    if step <= _HOUR:  # by the offset at the start: a clock that goes back shows the same times twice
         first = bucket_floor(local.replace(tzinfo=UTC), step) - local.utcoffset()  # type: ignore[operator]
         return (first + step * number for number in count())
     wall = bucket_floor(local.replace(tzinfo=UTC), step).replace(tzinfo=None)
@@ -62,8 +62,8 @@ def _edges_from(start: datetime, step: timedelta) -> Iterator[datetime]:
 
 HISTOGRAM_WIDTH, HISTOGRAM_HEIGHT = 960, 100  # of the viewBox
 TICK_INTERVALS = sorted({*STEPS, *(timedelta(days=days) for days in (2, 4, 14, 56, 112, 1820, 3640, 7280))})
-MAX_EXACT_LOGS = 20_000  # logs; steps finer than the rollups' are counted one log after another
-# From the base line up. Whatever is neither received nor lost yet is drawn alike.
+MAX_EXACT_LOGS = 20_000  # logs; steps finer than a bucket are counted log by log
+# From the base line up. States that are neither delivered nor failed look alike.
 STATE_ORDER = (State.FAILED, State.RETRYING, State.PENDING, State.SUCCEEDED, State.SKIPPED)
 
 
@@ -72,7 +72,7 @@ class HistogramBar:
     start: datetime
     end: datetime
     counts: dict[State, int]
-    parts: Stack  # what is drawn of each state that occurs
+    parts: Stack  # what is drawn for each state that occurs
 
     @property
     def total(self) -> int:
@@ -85,8 +85,9 @@ class HistogramBar:
 
 @dataclass(frozen=True)
 class Histogram:
-    """`bars` follow one another without a gap in time, empty ones too. Where a time is filtered by, the first and the last end
-    with it.
+    """`bars` follow one another in time without gaps, including empty ones.
+
+    If a time is filtered by, the first bar begins and the last one ends with it.
     """
 
     step: timedelta
@@ -111,7 +112,7 @@ class Histogram:
 
     @property
     def ticks(self) -> list[int]:
-        """The bars whose beginning the axis tells, some seven: round times of the reader's zone, as far as bars begin there."""
+        """The bars whose start the axis labels, about seven: round times in the reader's time zone, if bars start there."""
         length = self.end - self.start
         every = next((one for one in TICK_INTERVALS if length <= one * 7), length)
         is_round = [(_as_utc(bar.start) - BUCKET_ORIGIN) % every < self.step for bar in self.bars]
@@ -120,15 +121,15 @@ class Histogram:
 
 
 def _as_utc(moment: datetime) -> datetime:
-    """What the reader's clock shows, as if it were UTC."""
+    """The reader's local time, as if it were UTC."""
     local = timezone.localtime(moment)
     return local.replace(tzinfo=UTC)
 
 
 def build_histogram(figures: LogStats, now: datetime) -> Histogram | None:
-    """Of the time that is filtered by, else of that in which there are logs; None where there is none.
+    """The histogram of the time that is filtered by, else of the time that has logs; None if there are no logs.
 
-    Where a search ended before it had looked at everything, it is of the time that it had looked at: it knows of no other.
+    If a search stopped early, only the time that it covered is shown: nothing is known of the rest.
     """
     criteria = figures.criteria
     first = figures.searched_from or criteria.since

@@ -1,4 +1,4 @@
-"""The few logs in which what is searched for may occur, where the indexes tell them at once."""
+"""The few logs in which the search terms may occur, if the indexes find them quickly."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from ..db.timeouts import StatementTimeout, statement_timeout
 from ..models import Payload, WebhookLog
 from .query_language import PathTerm, TextTerm
 
-MAX_INDEX_HITS = 10_000  # logs: what occurs in more is looked for from the newest on
-INDEX_SECONDS = 0.25  # by then the index has told of what is rare
-# Of what is not among the common words PostgreSQL guesses a share of all logs, which of many is many.
+MAX_INDEX_HITS = 10_000  # logs; terms that occur in more are searched from the newest log on
+INDEX_SECONDS = 0.25  # enough for the index to find rare words
+# For a word that isn't a common one, PostgreSQL guesses a share of all logs. Of many logs, that is many.
 _UNHEARD_OF = tsquery(["zqxzqx"])
 
 
 @dataclass
 class IndexLookup:
-    """`few`: a condition that few logs meet. `terms`: of which an index knows where they may occur. Neither need be there."""
+    """`few`: a condition that few logs meet. `terms`: an index knows where they may occur. Either may be empty."""
 
     few: Q
     terms: Sequence[TextTerm | PathTerm]
@@ -35,7 +35,7 @@ class IndexLookup:
 
     @cached_property
     def is_selective(self) -> bool:
-        """Whether the logs are few, as far as PostgreSQL can guess: then its index is asked before anything is looked at."""
+        """Whether PostgreSQL expects few logs. If so, the index is queried before any logs are read."""
         if self.few:
             return True
         guesses = [_guess(Payload.objects.filter(search__matches=tsquery(term.index_words))) for term in self._wanted]
@@ -45,14 +45,14 @@ class IndexLookup:
 
     @cached_property
     def ids(self) -> set[str] | None:
-        """Of logs among which all that match are; None where they are more than RARE, or where that takes long to tell."""
+        """The ids of logs that include all matches; None if there are more than `MAX_INDEX_HITS`, or the query takes too long."""
         try:
             return _at_most(WebhookLog.objects.filter(self.few)) if self.few else self._ids_of_terms()
         except StatementTimeout:
             return None
 
     def _ids_of_terms(self) -> set[str] | None:
-        """Those of every word together, or else those of the rarest word."""
+        """The logs of all terms together, else those of the first term that is rare enough."""
         wanted = self._wanted
         if not wanted:
             return None
@@ -63,7 +63,7 @@ class IndexLookup:
 
 
 def id_condition(term: TextTerm) -> Q:
-    """That the term is the id of the log or of its object; an empty condition where it is no id."""
+    """Whether the term is the id of the log or of its object; an empty condition if it isn't an id."""
     if not objectid.is_objectid(term.text):
         return Q()
     pk = objectid.parse_objectid(term.text)
@@ -71,7 +71,7 @@ def id_condition(term: TextTerm) -> Q:
 
 
 def _ids_of(terms: Sequence[TextTerm | PathTerm]) -> set[str] | None:
-    """Of logs in which the terms may occur, all of them; None where they are more than RARE."""
+    """All logs in which the terms may occur; None if there are more than `MAX_INDEX_HITS`."""
     of_response = [term for term in terms if isinstance(term, TextTerm) and term.only_response]
     anywhere = [term for term in terms if term not in of_response]
     if of_response:
@@ -88,14 +88,14 @@ def _ids_of(terms: Sequence[TextTerm | PathTerm]) -> set[str] | None:
 
 def _at_most(rows: QuerySet) -> set[str] | None:
     with statement_timeout(INDEX_SECONDS), connection.cursor() as cursor:
-        # Where PostgreSQL takes a word for common it would read the table from its beginning.
+        # If PostgreSQL takes a word for common, it would read the table from the start.
         cursor.execute("SET LOCAL enable_seqscan = off")
         ids = set(rows.order_by().values_list("pk", flat=True)[: MAX_INDEX_HITS + 1])
     return ids if len(ids) <= MAX_INDEX_HITS else None
 
 
 def _guess(rows: QuerySet) -> int:
-    """How many rows PostgreSQL's statistics promise."""
+    """How many rows PostgreSQL's statistics predict."""
     plan = msgspec.json.decode(rows.order_by().values("pk").explain(format="json"))
     return plan[0]["Plan"]["Plan Rows"]
 

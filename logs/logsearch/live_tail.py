@@ -1,7 +1,8 @@
-"""What has come to the top of a list of logs since it was made: a number, never rows that move what somebody reads.
+"""Counts the logs that have arrived at the top of a list since it was rendered. It never adds rows: they would move the text that
+somebody reads.
 
-A log may become visible a moment after one that is younger: it was written in a transaction that took longer. So the last
-seconds before the newest log are looked at again, and what was shown of them is not counted.
+A log may become visible shortly after a newer one, if its transaction took longer. So the last seconds before the newest log are
+read again. Logs of those seconds that were already shown are not counted.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from .query_params import list_url, querystring, with_params, without_cursor
 
 LIVE_TAIL_COOKIE = "tail"  # "on" while the person wants it
 OVERLAP = timedelta(seconds=10)
-BEFORE_EMPTY = timedelta(hours=1)  # to an empty list, what is imported now but happened then is new as well
-MAX_SEEN_IDS = 20  # logs of the overlap; their ids stand in an address
+BEFORE_EMPTY = timedelta(hours=1)  # in an empty list, logs that are imported now but happened then are new too
+MAX_SEEN_IDS = 20  # logs of the overlap; their ids are part of a URL
 MAX_NEW_COUNT = 99
 TAIL_POLL_SECONDS = 0.5
 _FIRST_ID = "0" * 24
@@ -31,14 +32,14 @@ _FIRST_ID = "0" * 24
 
 @dataclass(frozen=True)
 class TailMarker:
-    """The top of a list: after `place` its logs are those of the ids `shown`."""
+    """The top of a list: the logs after the cursor `place` have the ids `shown`."""
 
     place: Cursor
     shown: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, logs: Sequence[WebhookLog], now: datetime) -> TailMarker:
-        """Of a list that has the newest first and may be empty."""
+        """From a list with the newest log first, which may be empty."""
         if not logs:
             return cls(Cursor(now - BEFORE_EMPTY, _FIRST_ID))
         since = logs[0].created_at - OVERLAP
@@ -50,7 +51,7 @@ class TailMarker:
 
     @classmethod
     def read(cls, text: str) -> TailMarker:
-        """From an address; raises BadCursor."""
+        """From a URL; raises InvalidCursor."""
         cursor, *shown = text.split(".")
         if len(shown) > MAX_SEEN_IDS:
             raise InvalidCursor(text[:60])
@@ -60,7 +61,7 @@ class TailMarker:
         return ".".join([encode_cursor(self.place), *sorted(self.shown)])
 
     def count_new(self, criteria: SearchCriteria) -> BoundedCount:
-        """How many logs have come since."""
+        """How many logs have arrived since."""
         since = max(filter(None, (criteria.since, self.place.created_at)))
         finder = Finder(replace(criteria, since=since), seconds=TAIL_POLL_SECONDS)
         found = finder.find(self.place, is_older=False, limit=MAX_NEW_COUNT + 1 + len(self.shown))
@@ -71,7 +72,7 @@ class TailMarker:
 
 @dataclass(frozen=True)
 class LiveTail:
-    """Of the list with this query, on its first page and with the newest first."""
+    """The live tail of the list with this query, on its first page, newest first."""
 
     query: QueryDict
     top: TailMarker
@@ -79,7 +80,7 @@ class LiveTail:
 
     @classmethod
     def read(cls, asked: QueryDict, is_on: bool) -> LiveTail:
-        """From the query of `asking`; raises BadCursor."""
+        """From the query of `asking`; raises InvalidCursor."""
         query = without_cursor(asked)
         top = query.pop("top", [""])[-1]
         query.pop("told", None)
@@ -87,17 +88,17 @@ class LiveTail:
 
     @property
     def asking(self) -> str:
-        """Where the page asks for what is new."""
+        """The URL that returns what is new."""
         return reverse("logs:webhook_log_tail") + self._query
 
     @property
     def switching(self) -> str:
-        """Where it is turned on and off."""
+        """The URL that turns it on and off."""
         return reverse("logs:live_tail_toggle") + self._query
 
     @property
     def newest(self) -> str:
-        """The list with what is new."""
+        """The URL of the list with the new logs."""
         return list_url(self.query)
 
     @property

@@ -1,6 +1,6 @@
-"""Whether a term occurs in an event or a response. It agrees with the index: values count, not keys, and masked ones never.
+"""Where search terms occur. Word indexes decide where they can; otherwise the events are read.
 
-Where what is searched for occurs: by the indexes of words where they decide, by reading the event where they do not.
+`term_matches` checks an event and a response. It agrees with the index: values count, keys don't, and masked values never do.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _BETWEEN_WORDS = r"[\W_]+"
 
 
 def term_matches(term: TextTerm | PathTerm, event: Any, response: str, keys: MaskedKeys) -> bool:
-    """`event`: parsed, None where there is none. `response`: masked already."""
+    """`event`: parsed, None if there is none. `response`: already masked."""
     if isinstance(term, PathTerm):
         values = list(_at(event, term.steps, keys))
     else:
@@ -39,13 +39,13 @@ def term_matches(term: TextTerm | PathTerm, event: Any, response: str, keys: Mas
 
 
 def _holds(plain: str, term: Wording, pattern: re.Pattern[str]) -> bool:
-    """Megabytes are looked through far quicker for a text than for a pattern."""
+    """In megabytes of text, a substring is found much faster than a pattern."""
     return all(token in plain for token in term.tokens) and bool(pattern.search(plain))
 
 
 @lru_cache(maxsize=256)
 def _pattern(quoted: str, tokens: tuple[str, ...]) -> re.Pattern[str]:
-    """Of folded texts. `quoted`: what stands there, white space being anything between words; "" for the words alone."""
+    """A pattern for folded texts. `quoted`: the exact text, with any separators for white space; "" for the words alone."""
     if quoted:
         parts = re.split(rf"({_LETTER}+)", fold_accents(quoted).strip())
         written = "".join(_between(part) if number % 2 == 0 else part for number, part in enumerate(parts))
@@ -57,14 +57,14 @@ _START, _END = rf"(?<!{_LETTER})", rf"(?!{_LETTER})"
 
 
 def _between(part: str) -> str:
-    """What stands between two words, or around them."""
+    """A pattern for what is between two words, or around them."""
     if part.isspace():
         return _BETWEEN_WORDS
     return r"\s+".join(map(re.escape, re.split(r"\s+", part)))
 
 
 def _at(value: Any, steps: Sequence[str], keys: MaskedKeys) -> Iterator[Any]:
-    """The values at a place; where a step is no index of an array it leads into all of its elements."""
+    """The values at a path. A step that isn't an array index leads into all elements of an array."""
     if not steps:
         yield value
     elif isinstance(value, list):
@@ -82,19 +82,19 @@ def _at(value: Any, steps: Sequence[str], keys: MaskedKeys) -> Iterator[Any]:
 
 
 def _keys(steps: Sequence[str]) -> Iterator[tuple[str, Sequence[str]]]:
-    """The key that is meant, and the steps behind it. The keys of Cotalker's diffs are pointers: /name, /profile/phone."""
+    """Each possible key, and the steps after it. The keys of Cotalker's diffs are pointers: /name, /profile/phone."""
     yield steps[0], steps[1:]
     for number in range(1, len(steps) + 1):
         yield "/" + "/".join(steps[:number]), steps[number:]
 
 
 MATCH_BATCH_SIZE = 200  # events
-MATCH_BATCH_BYTES = 2 * 1024**2  # of events, as the database stores them; read they are some times as large
+MATCH_BATCH_BYTES = 2 * 1024**2  # of events, as the database stores them; in memory they're several times as large
 
 
 @dataclass(frozen=True)
 class MatchResult:
-    """`keys`: in the order in which they were given. `searched_until`: where the time ran out, None where it did not."""
+    """`keys`: in the given order. `searched_until`: where the time ran out, None if it didn't."""
 
     keys: list[Cursor]
     searched_until: Cursor | None = None
@@ -103,9 +103,9 @@ class MatchResult:
 def filter_matching(
     criteria: SearchCriteria, keys: Sequence[Cursor], wanted: int | None = None, deadline: float | None = None
 ) -> MatchResult:
-    """Those of the keys whose logs are as the criteria say; no more than are wanted. The keys must be those of logs of the kind.
+    """The keys whose logs meet the criteria, at most `wanted`. All of them must meet the conditions on dimensions.
 
-    `deadline`: by the clock `time.monotonic`; where events have to be read, no more are read after it.
+    `deadline`: by `time.monotonic`. If events have to be read, no more are read after it.
     """
     if criteria.uses_dimensions_only or not keys:
         return MatchResult(list(keys[:wanted]))
@@ -126,7 +126,7 @@ def filter_matching(
 
 
 def _in_index(term: TextTerm | PathTerm, *, or_more: bool = False) -> Q:
-    """Necessary for the term to occur, and enough where it need not be read and the index has all words."""
+    """Necessary for the term to occur. Sufficient if the term needn't be read and the index has all words."""
     if not term.index_words:
         return Q()
     if isinstance(term, PathTerm):
@@ -142,13 +142,13 @@ def _is_index_enough(term: TextTerm | PathTerm) -> bool:
 
 
 def _beyond_index(ids: Collection[str]) -> set[str]:
-    """Those with more words than the index has."""
+    """The logs with more words than the index has."""
     more = (rows.objects.filter(pk__in=ids, search__matches=OVERFLOW_MARK) for rows in (Payload, WebhookLog))
     return {pk for rows in more for pk in rows.order_by().values_list("pk", flat=True)}
 
 
 def _reading(terms: dict[Cursor, list[TextTerm | PathTerm]], wanted: int | None, deadline: float | None) -> MatchResult:
-    """`terms`: what each log has to be read for, in the order of the list."""
+    """`terms`: what to search for in each log, in the order of the list."""
     found: list[Cursor] = []
     for some in _batches(terms):
         ids = [key.pk for key in some if terms[key]]
@@ -163,7 +163,7 @@ def _reading(terms: dict[Cursor, list[TextTerm | PathTerm]], wanted: int | None,
 
 
 def _batches(terms: dict[Cursor, list[TextTerm | PathTerm]]) -> Iterator[list[Cursor]]:
-    """Few enough to be held in memory: an event may have megabytes."""
+    """Batches that fit into memory: an event may have megabytes."""
     size = Func(F("event"), function="pg_column_size", output_field=IntegerField())
     to_read = Payload.objects.filter(pk__in=[key.pk for key, asked in terms.items() if asked])
     sizes = dict(to_read.values_list("pk", size))
@@ -180,7 +180,7 @@ def _batches(terms: dict[Cursor, list[TextTerm | PathTerm]]) -> Iterator[list[Cu
 
 
 def _occur(terms: Sequence[TextTerm | PathTerm], pk: str, event: str | None, response: str | None) -> bool:
-    """Whether the log is as all of the terms say."""
+    """Whether the log meets all of the terms."""
     if not terms:
         return True
     keys = masked_keys()

@@ -1,7 +1,6 @@
-"""What the search box asks for, read: terms, or what is wrong and where. Places count from the beginning of its text, in
-characters. How it is read: `parsing.py`; the fields and their values: `fields.py`.
+"""The language of the search box: words, "phrases", field:value, ranges, -exclusions. Text in, terms out, or what is wrong.
 
-The language of the search box: words, "phrases", field:value, ranges, -exclusions. Text in, terms out, or what is wrong.
+Terms and problems have offsets in the text, in characters. The fields and their values are in `fields.py`.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ from .fields import (
 
 @dataclass(frozen=True)
 class Term:
-    """`start` and `end`: its place in the text."""
+    """`start` and `end`: its offsets in the text."""
 
     start: int
     end: int
@@ -42,8 +41,10 @@ class Term:
 
 @dataclass(frozen=True, kw_only=True)
 class Wording:
-    """`tokens`: the words of `text`, which stand one after the other in one value. Where it `is_quoted` they are whole, and
-    stand there as in `text`, its punctuation included; else three letters are enough of the last one.
+    """`tokens`: the words of `text`, which follow one another in one value.
+
+    If it `is_quoted`, they are whole words and appear as in `text`, including its punctuation. Otherwise three letters of the
+    last word are enough.
     """
 
     text: str
@@ -52,14 +53,14 @@ class Wording:
 
     @property
     def index_words(self) -> tuple[str, ...]:
-        """What an index can be asked for: as `search.tsquery` takes it. Necessary for the text to occur."""
+        """The words to query an index for, as `db.search_vectors.tsquery` takes them. Necessary for the text to occur."""
         *before, last = self.tokens
         ends = [f"={word}" if self.is_quoted else word for word in index_tokens([last])]
         return (*(f"={word}" for word in index_tokens(before)), *ends)
 
     @property
     def is_index_enough(self) -> bool:
-        """Whether the index decides; else the texts have to be read."""
+        """Whether the index decides; otherwise the texts must be read."""
         [first, *others] = self.tokens
         if others or not self.index_words or len(first) >= MAX_TOKEN_LENGTH:
             return False
@@ -68,21 +69,21 @@ class Wording:
 
 @dataclass(frozen=True)
 class TextTerm(Wording, Term):
-    """A word, or some next to each other, anywhere in the event or the response."""
+    """A word, or several adjacent ones, anywhere in the event or the response."""
 
     only_response: bool = False
 
 
 @dataclass(frozen=True)
 class PathTerm(Wording, Term):
-    """The same in the value at a place of the event."""
+    """The same in the value at a path of the event."""
 
     steps: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class ChoiceTerm(Term):
-    """One of the values, as the filters and the columns spell them. `name` is one of CHOICES, IDS or TEXTS."""
+    """One of the values, as the filters and the columns spell them. `name` is one of CHOICE_FIELDS, ID_FIELDS or TEXT_FIELDS."""
 
     name: str
     values: tuple[str, ...]
@@ -90,7 +91,9 @@ class ChoiceTerm(Term):
 
 @dataclass(frozen=True)
 class RangeTerm(Term):
-    """`name` is one of RANGES; durations are in ms. None: without an end. The ends belong to it unless it says otherwise."""
+    """`name` is one of RANGE_FIELDS; durations are in ms. None: no end. The ends are included unless `is_low_out` or
+    `is_high_out`.
+    """
 
     name: str
     low: float | None
@@ -124,7 +127,7 @@ _PIECE = re.compile(
     |(?P<word>"[^"]*"?|[^\s"]+))""",
     re.VERBOSE,
 )
-_QUOTATION_MARKS = str.maketrans(dict.fromkeys("“”„‟«»", '"'))  # a phone writes these, and a text has them
+_QUOTATION_MARKS = str.maketrans(dict.fromkeys("“”„‟«»", '"'))  # phones type these, and texts contain them
 _LOOKS_LIKE_A_FIELD = re.compile(r"[A-Za-z_]+")
 
 
@@ -135,7 +138,7 @@ class _Place(TypedDict):
 
 
 def parse_search(text: str, masked_keys: MaskedKeys) -> SearchQuery:
-    """Never raises. What lies beyond a limit is a problem, for to leave it out would find too much."""
+    """Never raises. Anything beyond a limit is a problem: ignoring it would find too much."""
     if len(text) > MAX_SEARCH_LENGTH:
         message = _("The search is too long: it can have at most %(number)s characters.") % {
             "number": MAX_SEARCH_LENGTH
@@ -154,19 +157,19 @@ def parse_search(text: str, masked_keys: MaskedKeys) -> SearchQuery:
             found.problems.append(ParseError(piece.start(), len(text), message))
             break
         found.terms.append(term)
-    if text.strip() and not found.terms and not found.problems:  # else it would find everything
+    if text.strip() and not found.terms and not found.problems:  # otherwise it would find everything
         found.problems.append(ParseError(0, len(text), _("The search contains no word or number.")))
     _leave_out_letters(found)
     return found
 
 
 def tokenize(text: str) -> Iterator[re.Match[str]]:
-    """The terms as they are written, in whichever quotation marks."""
+    """The terms as typed, with any kind of quotation marks."""
     return _PIECE.finditer(text.translate(_QUOTATION_MARKS))
 
 
 def _leave_out_letters(query: SearchQuery) -> None:
-    """Single letters are in no index; on their own they are looked for where nothing else is, or in quotation marks."""
+    """Single letters are in no index. Unquoted, they are searched for only if there is nothing else."""
     of_letters = [term for term in query.terms if isinstance(term, TextTerm) and _is_letter(term)]
     if len(of_letters) < len(query.terms):
         query.terms[:] = [term for term in query.terms if term not in of_letters]
@@ -189,7 +192,7 @@ def _term(piece: re.Match[str], masked_keys: MaskedKeys) -> Term | None:
         raise InvalidTerm(_("The path is incomplete: write it as data.asset or /data/asset."))
     if value and _LOOKS_LIKE_A_FIELD.fullmatch(name):
         raise InvalidTerm(_unknown(name))
-    return _word(f"{name}:{value or ''}", False, place)  # an address, a time
+    return _word(f"{name}:{value or ''}", False, place)  # a URL, a time
 
 
 def _given(value: str | None) -> str:
@@ -205,7 +208,7 @@ def _searchable(value: str) -> str:
 
 
 def _unquoted(value: str) -> tuple[str, bool]:
-    """The value, and whether it stood in quotation marks; raises Wrong where one of the two is missing."""
+    """The value, and whether it was in quotation marks; raises InvalidTerm if the closing one is missing."""
     if not value.startswith('"'):
         return value, False
     if len(value) < 2 or not value.endswith('"'):
@@ -234,7 +237,7 @@ def _path(steps: tuple[str, ...], value: str, masked_keys: MaskedKeys, place: _P
 
 
 def _whole(value: str) -> tuple[str, bool]:
-    """A value that is no list: a comma is a part of it."""
+    """A value that isn't a list: a comma is part of it."""
     items = [_unquoted(item) for item in _ITEMS.findall(value)]
     return items[0] if len(items) == 1 else (value, False)
 

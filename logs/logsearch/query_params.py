@@ -1,6 +1,6 @@
-"""The address of the explorer is its whole state: what one click changes of it.
+"""The explorer's URL is its whole state, and each click changes part of it.
 
-An address of the explorer as it is meant, so that it means the same to whoever gets it.
+A canonical URL means the same to everybody who opens it.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ CURSOR_PARAMS = ("after", "before", "further")  # of a page of the list: another
 
 
 def list_url(query: QueryDict) -> str:
-    """Of the explorer with this query."""
+    """The URL of the explorer with this query."""
     return cached_reverse_list("logs:webhook_log_list") + querystring(query)
 
 
 def querystring(query: QueryDict) -> str:
-    """The query as it stands behind a path; "" where nothing is asked. As QueryDict.urlencode, in half the time."""
+    """The query string to append to a path; "" if the query is empty. Like `QueryDict.urlencode`, in half the time."""
     return _tail((name, value) for name, values in query.lists() for value in values)
 
 
 def page_querystring(query: QueryDict) -> str:
-    """The same with the page of the list, so that one comes back to it; not how long it was looked for."""
+    """The same with the page of the list, to return to it; without how long to search."""
     return _tail((name, value) for name, values in query.lists() for value in values if name != "further")
 
 
@@ -40,7 +40,7 @@ def _tail(pairs: Iterable[tuple[str, str]]) -> str:
 
 
 def without_cursor(query: QueryDict) -> QueryDict:
-    """A copy that may be changed, with no place in the list. QueryDict.copy is slow, and a page makes hundreds."""
+    """A mutable copy without a cursor. `QueryDict.copy` is slow, and a page makes hundreds of copies."""
     found = QueryDict(mutable=True)
     for name, values in query.lists():
         if name not in CURSOR_PARAMS:
@@ -49,7 +49,7 @@ def without_cursor(query: QueryDict) -> QueryDict:
 
 
 def with_params(query: QueryDict, **values: str | None) -> QueryDict:
-    """With these values; None drops a name."""
+    """With these values; None removes a name."""
     found = without_cursor(query)
     for name, value in values.items():
         if value is None:
@@ -60,7 +60,7 @@ def with_params(query: QueryDict, **values: str | None) -> QueryDict:
 
 
 def without_value(query: QueryDict, name: str, value: str) -> QueryDict:
-    """With one value less."""
+    """Without this value."""
     found = without_cursor(query)
     left = [other for other in found.getlist(name) if other != value]
     if left:
@@ -71,7 +71,7 @@ def without_value(query: QueryDict, name: str, value: str) -> QueryDict:
 
 
 def toggle_excluded(query: QueryDict, name: str, value: str) -> QueryDict:
-    """With the value excluded; where it was excluded, without that."""
+    """With the value excluded, or no longer excluded if it was."""
     if value in query.getlist(f"not_{name}"):
         return without_value(query, f"not_{name}", value)
     found = without_value(query, name, value)
@@ -84,8 +84,9 @@ _moment = LocalDateTimeField(required=False)
 
 
 def canonical_query(query: QueryDict) -> QueryDict:
-    """Its times by UTC, for another reader's clock may show others; and no value both chosen and excluded: the box that somebody
-    ticked last is not hidden. What cannot be read stays as it is.
+    """Times are in UTC, because another reader's clock may show other times. Values that can't be read stay as they are.
+
+    No value is both chosen and excluded: chosen wins, so that the box that somebody ticked last isn't hidden.
     """
     found = QueryDict(mutable=True)
     for name, values in query.lists():
@@ -114,12 +115,12 @@ def format_utc(moment: datetime) -> str:
 
 
 def is_shown_once(local: datetime) -> bool:
-    """Not in the hour that comes twice when a clock is put back."""
+    """False in the hour that occurs twice when a clock goes back."""
     return local.replace(fold=0).utcoffset() == local.replace(fold=1).utcoffset()
 
 
 def format_local(moment: datetime) -> str:
-    """As the reader would write it: 2026-04-13 22:30. With its offset where their clock shows the same time twice."""
+    """As the reader would write it: 2026-04-13 22:30. With its offset if their clock shows the same time twice."""
     local = timezone.localtime(moment)
     told = local.replace(tzinfo=None) if is_shown_once(local) else local
     return told.isoformat(sep=" ", timespec="seconds" if local.second else "minutes")

@@ -1,4 +1,4 @@
-"""Makes the search index anew, some events at a time, while cotadmin does its work."""
+"""Rebuilds the search index, a batch of events at a time, while cotadmin keeps running."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FROM (
 ) made
 WHERE log_id = made.id AND ({_OLD}) IS DISTINCT FROM ({_NEW})
 """  # noqa: S608  nothing but the names above is put in
-# A response that has come meanwhile has its own words.
+# A response that arrived meanwhile has its own words.
 _SET_OF_RESPONSES = """
 UPDATE logs_webhooklog SET search = made.search
 FROM (
@@ -33,7 +33,7 @@ WHERE logs_webhooklog.id = made.id AND logs_webhooklog.response = made.response 
 
 
 def rebuild_search_index() -> Iterator[tuple[int, int]]:
-    """After each batch: how many events and responses it has read, and of how many the words were others."""
+    """After each batch: how many events or responses it has read, and for how many the words changed."""
     keys = masked_keys()
     for rows in _batches(Payload.objects.values_list("pk", "event")):
         ids, events = zip(*rows, strict=True)

@@ -1,6 +1,6 @@
-"""How many logs a view holds: from the rollups, in a limited time, remembered for a moment, so that no page waits for it.
+"""The views of the explorer: the default ones, and those that people save.
 
-The views of the explorer: those that everybody has, and those that people save.
+A view's count comes from log counts, in a limited time. It is cached briefly, so that no page waits for it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from .query_params import canonical_query
 from .stats import LogStats
 
 FRESH_SECONDS = 30  # seconds
-COUNT_CACHE_SECONDS = 300  # seconds; an older number stands on the page until the page has asked for a new one
+COUNT_CACHE_SECONDS = 300  # seconds; the page shows an older number until it has fetched a new one
 COUNT_TIMEOUT_EACH = 0.5
 COUNT_TIMEOUT_TOTAL = 1.5
 
@@ -48,13 +48,13 @@ class CachedCount:
 
 
 def cached_counts(queries: Iterable[str], user) -> dict[str, CachedCount]:
-    """What is remembered, by query; it costs no question to the database."""
+    """The cached counts, by query. Needs no database query."""
     keys = {_key(query, user): query for query in queries}
     return {keys[key]: known for key, known in cache.get_many(keys).items()}
 
 
 def refresh_counts(queries: Iterable[str], user) -> dict[str, BoundedCount]:
-    """By query; one for which no time was left is missing, and gets its turn when asked for again."""
+    """Counts by query. A query for which no time was left is missing; the next request may count it."""
     wanted = list(dict.fromkeys(queries))
     found = {query: known.count for query, known in cached_counts(wanted, user).items() if known.is_fresh}
     deadline = time.monotonic() + COUNT_TIMEOUT_TOTAL
@@ -66,7 +66,7 @@ def refresh_counts(queries: Iterable[str], user) -> dict[str, BoundedCount]:
 
 
 def _count(query: str, user) -> BoundedCount:
-    """Of no number where the filter is wrong by now, or its search takes too long."""
+    """Without a number if the filter is no longer valid, or its search takes too long."""
     asked = WebhookLogFilterSet(QueryDict(query), user=user)
     if not asked.is_valid():
         return BoundedCount(None)
@@ -84,12 +84,12 @@ def _key(query: str, user) -> str:
 
 MAX_VIEWS = 50  # that one person may have
 MAX_PINNED = 8  # that fit into the navigation
-MAX_TABS = 12  # of saved views, over the table; the page of the views has all
+MAX_TABS = 12  # of saved views, above the table; the page of saved views shows all
 
 
 @dataclass(frozen=True)
 class ViewTab:
-    """A view as a link. `key` tells it from the others on a page; `count` is None where it is not known, or not to be shown."""
+    """A view as a link. `key` is unique on a page. `count` is None if it is unknown or not shown."""
 
     key: str
     name: str
@@ -108,8 +108,8 @@ class ViewTab:
 
 @dataclass(frozen=True)
 class ViewTabs:
-    """In the navigation, and over the table of the explorer: there `query` is the present filter as it would be saved,
-    and `own_names` are those in use.
+    """Shown in the navigation, and above the explorer's table. There, `query` is the present filter as it would be saved, and
+    `own_names` are the names in use.
     """
 
     tabs: list[ViewTab]
@@ -118,17 +118,17 @@ class ViewTabs:
 
     @property
     def are_fresh(self) -> bool:
-        """Whether every number is as of now; else the page asks for them."""
+        """Whether every count is fresh; otherwise the page requests them."""
         return all(tab.is_fresh for tab in self.tabs if tab.is_counted)
 
     @property
     def navigation(self) -> ViewTabs:
-        """What `navigation` tells, without asking again."""
+        """What `pinned_tabs` returns, without another query."""
         return ViewTabs([replace(tab, is_current=False) for tab in self.tabs if tab.is_pinned])
 
 
 def canonical_filter(data: QueryDict) -> str:
-    """The filter of an address, without a place in the list; the same for the same filter, however it was written."""
+    """The filter of a URL, without a cursor. The same filter gives the same text, however it was written."""
     pairs = [
         (name, value)
         for name, values in canonical_query(data).lists()
@@ -139,7 +139,7 @@ def canonical_filter(data: QueryDict) -> str:
 
 
 def valid_query(text: str, user) -> str:
-    """The filter as it is stored; raises ValidationError with what is wrong with it."""
+    """The filter as it is stored; raises ValidationError with its problems."""
     query = canonical_filter(QueryDict(text)) if len(text) <= MAX_QUERY_LENGTH else text
     if len(query) > MAX_QUERY_LENGTH:
         raise ValidationError(_("This filter is too long to be saved."))
@@ -151,7 +151,7 @@ def valid_query(text: str, user) -> str:
 
 
 def filter_errors(query: str, user) -> list[str]:
-    """Why the filter finds nothing for this user, as when a subscription is gone; empty where it works."""
+    """Why the filter finds nothing for this user, for example because a subscription is gone; empty if it works."""
     return _told(WebhookLogFilterSet(QueryDict(query), user=user))
 
 
@@ -177,14 +177,14 @@ def summarize_view(view: SavedView, user) -> SavedViewSummary:
 
 
 def without_invalid(query: str, user) -> str:
-    """The filter without the values that are wrong; "" where nothing is left of it."""
+    """The filter without its invalid values; "" if nothing is left."""
     data = QueryDict(query)
     pairs = [(name, value) for name, values in data.lists() for value in values]
     return urlencode([pair for pair in pairs if not filter_errors(urlencode([pair]), user)])
 
 
 def tabs_for(data: QueryDict, user) -> ViewTabs:
-    """What stands over the table of the explorer that shows this filter: the pinned ones first, then one's own."""
+    """The tabs above the explorer's table for this filter: pinned views first, then the user's own."""
     query = canonical_filter(data)
     visible = SavedView.objects.visible_to(user).with_is_pinned(user)
     saved = list(visible.filter(Q(owner=user) | Q(is_pinned=True) | Q(query=query)))
@@ -197,7 +197,7 @@ def tabs_for(data: QueryDict, user) -> ViewTabs:
 
 
 def default_tabs(current: str = "") -> list[ViewTab]:
-    """The views that everybody has from the first day."""
+    """The views that everybody has from the start."""
     failed, waiting = "state=failed", "state=pending&state=retrying"
     return [
         ViewTab("failed", _("Failed"), failed, is_current=current == failed, is_counted=True, state="failed"),
@@ -206,7 +206,7 @@ def default_tabs(current: str = "") -> list[ViewTab]:
 
 
 def pinned_tabs(user) -> ViewTabs:
-    """What the user has pinned, in one query."""
+    """The views that the user has pinned, in one query."""
     if not user.has_perm("logs.view_webhooklog"):
         return ViewTabs([])
     pinned = SavedView.objects.pinned_by(user)[:MAX_PINNED]
@@ -214,7 +214,7 @@ def pinned_tabs(user) -> ViewTabs:
 
 
 def with_counts(tabs: list[ViewTab], user) -> list[ViewTab]:
-    """With the numbers that are remembered."""
+    """With the cached counts."""
     known = cached_counts([tab.query for tab in tabs if tab.is_counted], user)
     found = ((tab, known.get(tab.query)) for tab in tabs)
     return [replace(tab, count=one.count, is_fresh=one.is_fresh) if one else tab for tab, one in found]
@@ -226,14 +226,14 @@ def _tab(view: SavedView, current: str, *, is_pinned: bool) -> ViewTab:
 
 @contextmanager
 def lock_views_of(owner) -> Iterator[None]:
-    """One change at a time, so that names stay unique and their number within its limit."""
+    """Allows one change at a time, so that names stay unique and their number stays within the limit."""
     with transaction.atomic():
         get_user_model().objects.select_for_update(no_key=True).get(pk=owner.pk)
         yield
 
 
 def pin(view: SavedView, user) -> bool:
-    """Into the user's navigation; False where it is full."""
+    """Pin a view to the user's navigation; False if it is full."""
     with lock_views_of(user):
         pinned = SavedView.objects.pinned_by(user).exclude(pk=view.pk)
         if pinned.count() >= MAX_PINNED:

@@ -1,4 +1,4 @@
-"""How many logs match, of each kind and in each step of time: from the rollups where they know, else from what was found."""
+"""How many logs match, by dimension and time step: from log counts if they know, else from the logs that were found."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from ..stats.queries import log_counts_sql, time_extent, totals_by_bucket, total
 from .criteria import DIMENSIONS, SearchCriteria
 from .finder import Finder
 
-Row = tuple[Any, ...]  # the values of some columns, and then the number of logs
+Row = tuple[Any, ...]  # the values of some columns, then the number of logs
 StateCounts = dict[str, list[Row]]  # by column
 
 
 @dataclass
 class LogStats:
-    """Of what a finder finds. Where the finder could not look at everything, the numbers say "at least".
+    """Statistics of what a finder finds. If the finder couldn't search everything, the numbers say "at least".
 
-    `facets`: of which filters the page shows what else could be chosen, with their columns.
+    `facets`: the filters for which the page shows other choices, with their columns.
     """
 
     finder: Finder
@@ -44,23 +44,23 @@ class LogStats:
 
     @property
     def searched_from(self) -> datetime | None:
-        """From where on the logs were looked at; None where all were."""
+        """The datetime from which on logs were searched; None if all were."""
         return None if self.is_exact or not self.finder.looked.until else self.finder.looked.until.created_at
 
     @cached_property
     def total(self) -> BoundedCount:
-        return self.count(self.totals_by_dimension["state"])  # each log has one
+        return self.count(self.totals_by_dimension["state"])  # each log has one state
 
     def count(self, rows: Iterable[Row]) -> BoundedCount:
         return BoundedCount(sum(row[-1] for row in rows), is_least=not self.is_exact)
 
     @property
     def totals_by_dimension(self) -> StateCounts:
-        """Of each of criteria.KINDS its values, and the number of logs that have them."""
+        """For each of `criteria.DIMENSIONS`: its values, and the number of logs that have them."""
         return self._all[0]
 
     def facet_totals(self, name: str) -> list[Row]:
-        """The same of a facet's column, as if nothing were chosen by its filter: else its other values could not be told."""
+        """The same for a facet's column, without the facet's own filter: otherwise its other values would be missing."""
         own = self._all[1]
         return own[name] if name in own else self.totals_by_dimension[self.facets[name]]
 
@@ -72,7 +72,7 @@ class LogStats:
         return totals_by_dimension, {name: one[self.facets[name]] for name, one in zip(chosen, own, strict=True)}
 
     def grouped(self, column: str) -> list[Row]:
-        """Of one column alone."""
+        """Counts by one column alone."""
         return self._numbers([(self.criteria, [column])])[0][column]
 
     def _numbers(self, asked: Sequence[tuple[SearchCriteria, Sequence[str]]]) -> list[StateCounts]:
@@ -91,8 +91,9 @@ class LogStats:
         return _by_value(_counted(WebhookLog.objects.filter(pk__in=ids), columns), columns)
 
     def by_bar(self, edges: Sequence[datetime]) -> list[Row]:
-        """(number of the bar, state, how many logs): bar n lies between the edges n and n + 1. What is filtered by must not
-        reach beyond the first and the last of them.
+        """(number of the bar, state, number of logs): bar n lies between the edges n and n + 1.
+
+        The time that is filtered by must not reach beyond the first and the last edge.
         """
         inner = edges[1:-1]
         if not self.criteria.uses_dimensions_only:
@@ -112,7 +113,7 @@ class LogStats:
         return merge_rows(rows)
 
     def reach(self) -> tuple[datetime, datetime] | None:
-        """The moments between which there are logs that match, about; None where there is none."""
+        """The approximate datetimes of the oldest and the newest log that match; None if there is none."""
         if not self.criteria.uses_dimensions_only:
             moments = [key.created_at for key in self.finder.looked.keys]
             return (min(moments), max(moments)) if moments else None
@@ -124,7 +125,7 @@ def _by_value(rows: Sequence[Row], columns: Sequence[str]) -> StateCounts:
 
 
 def merge_rows(rows: Iterable[Row]) -> list[Row]:
-    """Rows of the same values are one, with the sum of their numbers."""
+    """Rows with the same values become one, with the sum of their numbers."""
     sums: dict[Row, int] = {}
     for *values, number in rows:
         key = tuple(values)
@@ -143,7 +144,7 @@ def _counted_by_bar(logs: QuerySet, inner: Sequence[datetime]) -> list[Row]:
 
 
 def _totals(asked: Sequence[tuple[SearchCriteria, Sequence[str]]]) -> list[StateCounts]:
-    """What the rollups tell. Where all subscriptions are asked about, these alone are told apart by their own cells."""
+    """Totals from log counts. If no condition names a subscription, only the column `subscription` needs the counts of each."""
     found: list[StateCounts] = [{} for _one in asked]
     parts: list[tuple[StateCounts, SqlFragment, list[str]]] = []
     for numbers, (criteria, columns) in zip(found, asked, strict=True):
@@ -157,14 +158,14 @@ def _totals(asked: Sequence[tuple[SearchCriteria, Sequence[str]]]) -> list[State
 
 
 def _whole(criteria: SearchCriteria, *, is_of_all: bool) -> SqlFragment:
-    """The cells of the buckets that are wholly in the time."""
+    """The log counts of the buckets that are wholly within the time."""
     start, end = _whole_buckets(criteria)
     kind = criteria.dimension_sql if _is_open(start, end) else SQL_FALSE
     return log_counts_sql(kind, start, end, is_of_all=is_of_all)
 
 
 def _edges(criteria: SearchCriteria) -> list[QuerySet]:
-    """What they cannot: the logs of the minutes before the first whole bucket, and of those after the last."""
+    """What buckets can't answer: the logs of the minutes before the first whole bucket, and of those after the last."""
     logs, since, until = criteria.logs(), criteria.since, criteria.until
     start, end = _whole_buckets(criteria)
     if not _is_open(start, end):

@@ -1,6 +1,6 @@
-"""Rows in stretches of time, which may be thousands.
+"""Time slices with matching logs: log counts say in which minutes, and for which subscriptions, there are any.
 
-Where the logs of a kind are: the rollups tell in which minutes, and of which subscriptions, there are any.
+`lateral_query` reads the rows in time slices, of which there may be thousands.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ..db.raw_sql import SqlFragment, fetch_all, sql_and
 from ..stats.buckets import BUCKET_ORIGIN, bucket_floor
 from .criteria import SearchCriteria
 
-# One after another, each by an index: PostgreSQL takes longer to plan for hundreds of conditions than to meet them.
+# Each slice in turn, by an index: PostgreSQL takes longer to plan for hundreds of conditions than to check them.
 _IN_EACH = """
 SELECT found.*
 FROM unnest(%s::timestamptz[], %s::timestamptz[], %s::text[]) AS stretch (start, stop, lane)
@@ -24,12 +24,12 @@ CROSS JOIN LATERAL (
     {some}
 ) AS found
 """
-NO_ORDER = "OFFSET 0"  # it says nothing, but PostgreSQL would else choose for itself what to begin with
+NO_ORDER = "OFFSET 0"  # changes no rows, but stops PostgreSQL from choosing where to begin
 
 
 @dataclass(frozen=True)
 class TimeSlice:
-    """Five minutes or more in which `subscriptions` have `count` logs of a kind; None: they are many."""
+    """Five minutes or more in which `subscriptions` have `count` matching logs. `subscriptions` None: there are many."""
 
     start: datetime
     end: datetime
@@ -38,7 +38,7 @@ class TimeSlice:
 
 
 class SliceRange(NamedTuple):
-    """`subscription`: None where it may be any."""
+    """`subscription`: None if it may be any."""
 
     start: datetime
     end: datetime
@@ -46,11 +46,11 @@ class SliceRange(NamedTuple):
 
 
 def merge_slices(stretches: Iterable[TimeSlice]) -> list[SliceRange]:
-    """Of each subscription its own, where they are known of all stretches. Those that follow one another are one."""
+    """The ranges of each subscription, if all slices know theirs. Consecutive ranges become one."""
     ordered = sorted(stretches, key=lambda one: one.start)
     is_known = all(one.subscriptions is not None for one in ordered)
     found: list[SliceRange] = []
-    last: dict[str | None, int] = {}  # of each subscription: the place in `found`
+    last: dict[str | None, int] = {}  # for each subscription: its index in `found`
     for one in ordered:
         for subscription in (one.subscriptions or ()) if is_known else [None]:
             place = last.get(subscription)
@@ -70,8 +70,8 @@ def lateral_query(
     conditions: Iterable[SqlFragment],
     some: str = NO_ORDER,
 ) -> SqlFragment:
-    """The rows of the table in each range, of which there is one at least. `moment`: the column that tells the time; `some`:
-    which rows of each.
+    """The rows of the table in each range; there must be at least one range. `moment`: the time column. `some`: the order and
+    limit of the rows in each range.
     """
     starts, ends, subscriptions = map(list, zip(*ranges, strict=True))
     text, values = sql_and(conditions)
@@ -81,14 +81,14 @@ def lateral_query(
 
 
 def any_range_condition(ranges: Iterable[SliceRange], moment: str) -> SqlFragment:
-    """That a row is in one of them. Only few: see `in_each`."""
+    """Whether a row is in one of the ranges. Only for few ranges: see `lateral_query`."""
     text = " OR ".join(f"{moment} >= %s AND {moment} < %s" for _one in ranges)
     return f"({text})", [bound for one in ranges for bound in (one.start, one.end)]
 
 
-MANY_SLICES = 8  # subscriptions; what more have is looked up by its time alone
-FEW_RANGES = 8  # a condition each: so PostgreSQL keeps to the order of time, and stops
-# In minutes: each tells where to look in the next. And how many stretches of it mostly are enough.
+MANY_SLICES = 8  # subscriptions; a slice with more is looked up by time alone
+FEW_RANGES = 8  # one condition each, so that PostgreSQL reads in order of time and stops early
+# Widths in minutes, each of which shows where to look in the next; and how many slices of it are usually enough.
 _WIDTHS = ((1440, 2), (60, 6), (5, 6))
 _STRETCHES = """
 SELECT bucket, sum(count)::bigint, array_agg(DISTINCT subscription_id)
@@ -96,7 +96,7 @@ FROM {cells}
 GROUP BY bucket HAVING sum(count) > 0
 ORDER BY bucket {direction} LIMIT %s
 """
-# What is not folded yet is looked through once, not for each range.
+# Differences that aren't compacted yet are read once, not for each range.
 _CELLS_IN_EACH = """
 (
     {folded}
@@ -110,8 +110,10 @@ _CELLS_IN_EACH = """
 def next_slices(
     criteria: SearchCriteria, edge: datetime | None, *, is_older: bool, wanted: int
 ) -> tuple[list[TimeSlice], bool]:
-    """Beyond the edge, in the order of the list: five minutes each, until they hold as many logs as are wanted; and whether
-    there are no others. None, though there are others: the rollups promised as many, and contradict one another.
+    """Slices beyond the edge, in the order of the list, and whether there are no others.
+
+    Each is five minutes long. Together they hold as many logs as wanted. If there are no slices although there are others, the
+    log counts promised as many logs and contradict one another.
     """
     bounds = [moment for moment in (edge, criteria.since, criteria.until) if moment is not None]
     most = wanted + len(bounds)
@@ -134,7 +136,7 @@ def next_slices(
 
 
 def _cells(conditions: list[SqlFragment], width: timedelta, stretches: list[TimeSlice]) -> SqlFragment:
-    """Those of the width that meet the conditions, in any of the stretches; anywhere where there is none."""
+    """The log counts of this width that meet the conditions, in any of the slices; anywhere if there are no slices."""
     of_width = "width = %s", [width // timedelta(minutes=1)]
     ranges = merge_slices(stretches)
     if len(ranges) > FEW_RANGES or (ranges and ranges[0].subscription is not None):
@@ -172,7 +174,7 @@ def _of_time(
 
 
 def _read(cells: SqlFragment, width: timedelta, limit: int, *, is_older: bool) -> list[TimeSlice]:
-    """The first of one width. PostgreSQL stops there."""
+    """The first slices of one width. PostgreSQL stops there."""
     text, values = cells
     asked = _STRETCHES.format(cells=text, direction="DESC" if is_older else "ASC")
     [rows] = fetch_all((asked, [*values, limit]))
@@ -183,9 +185,9 @@ def _read(cells: SqlFragment, width: timedelta, limit: int, *, is_older: bool) -
 
 
 def _enough(read: list[TimeSlice], bounds: list[datetime], wanted: int) -> tuple[list[TimeSlice], bool]:
-    """Those that hold as many as are wanted, and whether they do.
+    """The slices that hold as many logs as wanted, and whether they do.
 
-    Of one that a bound runs through we cannot tell how many are inside; each other has one log at least.
+    If a bound cuts through a slice, we can't know how many of its logs are inside. Every other slice has at least one.
     """
     held = 0
     for place, one in enumerate(read, 1):
