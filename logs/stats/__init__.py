@@ -1,4 +1,4 @@
-"""How deliveries go: figures of a time against the time before, failures that are alike, lanes, and what is true now.
+"""How deliveries go: figures compared with the period before, failure groups, queues, and the present state of receivers.
 
-All of it is read from the rollups. Only single logs are looked up beside them, by an index.
+All of it is read from log counts. Only single logs are looked up besides, by an index.
 """

@@ -1,4 +1,4 @@
-"""The newest and the oldest log of a kind: what the rollups tell by the bucket is told here by the log. One query for all."""
+"""The newest and oldest logs of subscriptions and failure groups. Log counts know the bucket; one query here finds the logs."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class LookupKind(StrEnum):
 
 @dataclass(frozen=True)
 class LogLookup:
-    """Of the logs of one lane, from `since` to `until`; with a fingerprint, of the failures that are alike.
+    """Looks among the logs of one subscription, from `since` to `until`; with a fingerprint, among those of one failure group.
 
-    `until` and `since` come from the rollups, so the answer is in the first bucket that is looked at.
+    `until` and `since` come from log counts, so the answer is in the first bucket that is read.
     """
 
     look: LookupKind
@@ -35,8 +35,9 @@ class LogLookup:
 
 @dataclass(frozen=True)
 class LookupResult:
-    """A log, with the beginning of its response. `settled_at`: when it was last tried with this outcome; of an imported log its
-    own time.
+    """A log, with the beginning of its response. `settled_at`: when it was last attempted with this outcome.
+
+    For an imported log, that is its own time.
     """
 
     pk: str
@@ -46,7 +47,7 @@ class LookupResult:
     response: str
 
 
-# The state is written out, for an index of the failed logs alone is used only where the query names that state.
+# The state is a literal: PostgreSQL uses the index of failed logs only if the query names that state.
 _ONE_LOOK = """
 SELECT asked.number, log.id, log.created_at,
     coalesce((
@@ -79,11 +80,11 @@ WITH asked AS MATERIALIZED (
         WITH ORDINALITY AS t (look, subscription, since, until, cause, fingerprint, number)
 )
 {"UNION ALL".join(_LOOKS)}
-"""  # nothing but the constants above is put in
+"""  # only the constants above are inserted
 
 
 def fetch_boundary_logs(questions: Sequence[LogLookup]) -> dict[LogLookup, LookupResult]:
-    """Without those to which there is no log."""
+    """The results by lookup, without lookups that find no log."""
     if not questions:
         return {}
     columns = ("look", "subscription", "since", "until", "cause", "fingerprint")

@@ -1,4 +1,4 @@
-"""Stretches of time, cut so that they are read from as few and as wide buckets as can be."""
+"""Splits time ranges so that they are read from as few and as wide buckets as possible."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from ..models.log_counts import BUCKET_WIDTHS
 
 BUCKET_ORIGIN = datetime(2000, 1, 1, tzinfo=UTC)  # where buckets of every width begin
 SMALLEST_BUCKET = timedelta(minutes=BUCKET_WIDTHS[0])
-AHEAD = timedelta(minutes=5)  # by so much a sender's clock may be ahead of ours
+AHEAD = timedelta(minutes=5)  # how far a sender's clock may be ahead of ours
 
 
 def bucket_floor(moment: datetime, width: timedelta = SMALLEST_BUCKET) -> datetime:
-    """The beginning of the bucket that the moment is in."""
+    """The start of the bucket that contains the datetime."""
     return moment - (moment - BUCKET_ORIGIN) % width
 
 
 def bucket_ceiling(moment: datetime, width: timedelta = SMALLEST_BUCKET) -> datetime:
-    """The first beginning of a bucket that is not before the moment."""
+    """The first start of a bucket that isn't before the datetime."""
     return moment + (BUCKET_ORIGIN - moment) % width
 
 
 def end_of_range(now: datetime) -> datetime:
-    """Where a range such as "24h" ends: with a bucket, so that the same is counted everywhere."""
+    """Where a range such as "24h" ends: at the end of a bucket, so that every page counts the same logs."""
     return bucket_ceiling(now) + AHEAD
 
 
@@ -35,7 +35,7 @@ def is_begun_by_bucket(moment: datetime, width: timedelta = SMALLEST_BUCKET) -> 
 
 
 def widest_between(edges: Iterable[datetime]) -> timedelta:
-    """The widest bucket that begins at each of the edges; the finest where none does."""
+    """The widest bucket that begins at each of the edges; the finest if none does."""
     edges = list(edges)
     widths = (timedelta(minutes=minutes) for minutes in reversed(BUCKET_WIDTHS))
     return next((width for width in widths if all(is_begun_by_bucket(edge, width) for edge in edges)), SMALLEST_BUCKET)
@@ -44,9 +44,9 @@ def widest_between(edges: Iterable[datetime]) -> timedelta:
 def bucket_segments(
     start: datetime | None, end: datetime | None, widest: timedelta | None = None
 ) -> Iterator[tuple[int, datetime | None, datetime | None]]:
-    """(width in minutes, from, to) of the buckets that make up the time from start to end, both multiples of 5 minutes.
+    """(width in minutes, from, to) of the buckets that cover the time from start to end, both multiples of 5 minutes.
 
-    None: without a beginning, or without an end. No bucket is wider than `widest`.
+    None: no start, or no end. No bucket is wider than `widest`.
     """
     for minutes in reversed(BUCKET_WIDTHS):
         width = timedelta(minutes=minutes)
@@ -65,7 +65,7 @@ def bucket_segments(
 
 
 def bucket_condition(start: datetime | None, end: datetime | None, widest: timedelta | None = None) -> Q:
-    """The buckets of the time from start to end, as a condition of Cell and DurationCell; see `pieces`."""
+    """The buckets from start to end, as a condition on `Cell` and `DurationCell`; see `bucket_segments`."""
     chosen = Q()
     for minutes, first, last in bucket_segments(start, end, widest):
         piece = Q(width=minutes)

@@ -1,11 +1,11 @@
-"""Where the bars of a chart stand, in numbers: the templates draw them as SVG attributes, never as styles."""
+"""The coordinates of a chart's bars. Templates draw them as SVG attributes, never as styles."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-MIN_FAILED_HEIGHT = 0.03  # of the height: one failure among thousands must still be seen
+MIN_FAILED_HEIGHT = 0.03  # of the height: one failure among thousands must stay visible
 
 
 @dataclass(frozen=True)
@@ -18,11 +18,11 @@ class Rect:
     height: float
 
 
-Stack = list[tuple[int, Rect]]  # (which of the parts, where it stands), from the base line up
+Stack = list[tuple[int, Rect]]  # (number of the part, its rectangle), from the base line up
 
 
 def stacked_bars(rows: Sequence[Sequence[int]], width: float, height: float, gap: float = 2) -> list[Stack]:
-    """Bars of several parts, from left to right. The first part stands on the base line, and is always seen: failures."""
+    """Bars of several parts, from left to right. The first part is failures: it is on the base line and always visible."""
     most = max((sum(row) for row in rows), default=0)
     slot = width / len(rows) if rows else 0
     drawn = []

@@ -1,6 +1,6 @@
 """Adds up the differences that the log table's trigger wrote.
 
-Readers need none of it to be right, only to be fast: what is not folded yet is counted in by the views.
+Readers need it only to be fast, not to be right: the views include differences that aren't compacted yet.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from ..models.log_counts import BUCKET_WIDTHS as widths
 
 logger = logging.getLogger("logs.rollups")
 COMPACTION_BATCH_SIZE = 200_000
-COMPACTION_LOCK = 0x726F6C6C  # any number, the same everywhere: one process folds, rebuilds or verifies at a time
+COMPACTION_LOCK = 0x726F6C6C  # any number, the same everywhere: one process compacts, rebuilds or verifies at a time
 
 KIND_OF_ALL = "state, cause, status, event_type, action, fingerprint"
 KIND = f"subscription_id, {KIND_OF_ALL}"
 WIDTHS = f"unnest(ARRAY{list(widths)}) AS width"
 OF_WIDTH = "date_bin(make_interval(mins => width), bucket, '2000-01-01Z')"
-# What `taken` holds: bucket, the kind, duration_bin, count. What is of one time comes to lie together, as it is read.
+# `taken` holds the bucket, the dimensions, duration_bin and count. Rows of one time are stored together, as they're read.
 _ADD = """
 INSERT INTO {table} (width, bucket, {kind}, count)
 SELECT width, {of_width} AS wider, {kind}, sum(count) FROM taken CROSS JOIN {widths}
@@ -35,12 +35,12 @@ SELECT width, {OF_WIDTH} AS wider, subscription_id, duration_bin, sum(count) FRO
 WHERE duration_bin IS NOT NULL
 GROUP BY width, wider, subscription_id, duration_bin HAVING sum(count) <> 0 ORDER BY width, wider
 """
-# A status may be none, which is one value here: see the unique indexes.
+# A status may be NULL, which is one value here: see the unique indexes.
 _ONE_KIND, _ONE_KIND_OF_ALL = (kind.replace("status", "(coalesce(status, -1))") for kind in (KIND, KIND_OF_ALL))
-# Where a row stands, until somebody changes it: rows are found by it to be deleted, and no index has to know their counts. So a
-# count is updated in place.
+# A row's `ctid` is valid until somebody changes the row. Empty rows are deleted by it, so no index has to contain the count.
+# That is why PostgreSQL can update a count in place.
 _PLACE = "tableoid::regclass::text AS partition, ctid AS place, count"
-# Added up in the narrowest width first: most differences are of a few kinds.
+# The narrowest width is added up first: most differences share a few combinations of dimensions.
 _FOLD = f"""
 WITH difference AS (
     DELETE FROM logs_rollupdelta WHERE id < (SELECT min(id) FROM logs_rollupdelta) + %s RETURNING *
@@ -64,15 +64,18 @@ WITH difference AS (
 )
 SELECT (SELECT count(*) FROM difference), (SELECT json_object_agg(partition, places) FROM empty)
 """
-# Both ends of an index: what is between them is not counted.
+# Reads both ends of an index, without counting the rows between.
 _BACKLOG = "SELECT coalesce(max(id) - min(id) + 1, 0) FROM logs_rollupdelta"
-MAX_UNCOMPACTED = 50_000  # a page reads each of them; so many take it a tenth of a second
+MAX_UNCOMPACTED = 50_000  # a page reads all of them; this many take a tenth of a second
 BACKLOG_CHECK_SECONDS = 10.0
 TABLES = ("logs_rollup", "logs_rollupofall", "logs_durationrollup")
 
 
 def compact() -> int:
-    """Add up what was written since, about AT_ONCE differences at most; how many. 0 as well where another process folds."""
+    """Add up the differences written since, about `COMPACTION_BATCH_SIZE` at most, and return how many.
+
+    Also returns 0 if another process is compacting.
+    """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [COMPACTION_LOCK])
         if not cursor.fetchone()[0]:
@@ -80,20 +83,20 @@ def compact() -> int:
         cursor.execute(_FOLD, [COMPACTION_BATCH_SIZE])
         folded, empty = cursor.fetchone()
         for partition, places in (empty or {}).items():
-            # Nobody else writes to it: see LOCK.
+            # Nobody else writes to it: see COMPACTION_LOCK.
             cursor.execute(f"DELETE FROM {partition} WHERE ctid = ANY(%s::tid[])", [places])
     return folded
 
 
 class BacklogWatch:
-    """For a process that serves pages: folds where no worker does, so that pages never have a million differences to read."""
+    """For a process that serves pages: compacts if no worker does, so that pages never have to read a million differences."""
 
     def __init__(self) -> None:
         self._next_look = 0.0
         self._lock = threading.Lock()
 
     def look(self) -> None:
-        """Between two requests; most calls return at once. A database that is away is no matter of its own here."""
+        """Call it between two requests; most calls return at once. It only logs a warning if the database is unavailable."""
         if time.monotonic() < self._next_look or not self._lock.acquire(blocking=False):
             return
         try:
@@ -104,7 +107,7 @@ class BacklogWatch:
         finally:
             self._next_look = time.monotonic() + BACKLOG_CHECK_SECONDS
             self._lock.release()
-            connection.close()  # gives it back to the pool
+            connection.close()  # returns it to the pool
 
 
 def _backlog() -> int:

@@ -1,6 +1,6 @@
-"""All failures of a time, those that are alike together: for the page of failure groups.
+"""Failure groups: failures of one subscription with one cause and one fingerprint.
 
-Failures that are alike: those of one subscription with one cause and one fingerprint.
+`list_failures` returns those of a period, for the page of failure groups.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from .receiver_state import LastAttempts, attempt_lookups, last_attempts
 from .traffic import TrafficBar, traffic_bars
 
 GROUPS_SHOWN = 50
-MAX_GROUPS = 500  # are looked at; more would not be read
+MAX_GROUPS = 500  # that are read; nobody would look at more
 
 
 @dataclass(frozen=True)
 class FailureList:
-    """`count` groups of `failed` logs, of which `groups` are shown."""
+    """`count` groups with `failed` logs in total. `groups` are shown."""
 
     groups: list[FailureGroup]
     count: BoundedCount
@@ -49,9 +49,9 @@ class FailureList:
 def list_failures(
     user, period: Period, subscriptions: Collection[str], causes: Collection[str], *, newest_first: bool, all_: bool
 ) -> FailureList:
-    """Of these subscriptions and causes; none chosen: of all that the user may see. Six queries.
+    """The failure groups of these subscriptions and causes; if none are chosen, of all that the user may see. Six queries.
 
-    What waits is counted only where it is shown: in lanes that are on hold.
+    Waiting logs are counted only where the number is shown: in paused queues.
     """
     lanes = heads_of(Subscription.objects.visible_to(user))
     chosen = list(subscriptions) or (None if user.is_superuser else list(lanes))
@@ -79,8 +79,9 @@ def _last_bucket(kind: FailureKind) -> tuple:
 
 @dataclass(frozen=True)
 class FailureGroup:
-    """`first_at`, `last_at`: when its logs were created; `failed_at`: when its receiver last failed like this. `lane`: its
-    subscription. `example`: the newest of its logs, None where all have changed since they were counted.
+    """`first_at`, `last_at`: when its first and last logs were created. `failed_at`: when its receiver last failed like this.
+
+    `lane`: its subscription. `example`: its newest log, None if all of its logs have changed since they were counted.
     """
 
     period: Period
@@ -103,12 +104,12 @@ class FailureGroup:
 
     @property
     def is_mixed(self) -> bool:
-        """Its answers differ: the subscription had more kinds of failures in a day than are kept apart."""
+        """Whether its responses differ: the subscription had more different failures in a day than are kept apart."""
         return self.kind.fingerprint == OTHER_FINGERPRINT
 
     @property
     def has_recovered(self) -> bool:
-        """Not while its lane is blocked, whatever it received before."""
+        """Not while its queue is blocked, whatever was delivered before."""
         return self.attempts.has_delivered_after(self.failed_at) and not is_blocked(self.lane)
 
     @property
@@ -117,7 +118,7 @@ class FailureGroup:
 
     @property
     def address(self) -> str:
-        """Of its logs in the explorer."""
+        """The URL of its logs in the explorer."""
         return f"{reverse('logs:webhook_log_list')}?{self.query}"
 
     @property
@@ -134,7 +135,7 @@ class FailureGroup:
 
 
 def group_lookups(shown: Sequence[FailureKind]) -> list[LogLookup]:
-    """What is to be looked up to tell of these."""
+    """The lookups that these groups need."""
     return [*(kind.newest for kind in shown), *(kind.oldest for kind in shown)]
 
 
@@ -149,7 +150,7 @@ def failure_groups(
     told: Mapping[LogLookup, LookupResult],
     attempts: Mapping[str, LastAttempts],
 ) -> list[FailureGroup]:
-    """`told`: the answers to `questions`; `attempts`: of `lanes_with` them. The bars are still to be put in."""
+    """`told`: the results of `group_lookups`. `attempts`: of the subscriptions in `queues_with`. The bars are added later."""
     groups = []
     for kind in shown:
         newest, oldest = told.get(kind.newest), told.get(kind.oldest)
@@ -176,7 +177,7 @@ def with_bars(groups: Iterable[FailureGroup], bars_of: Mapping[FailureKind, list
 
 
 def failures_over_time(period: Period, kinds: Sequence[FailureKind]) -> dict[FailureKind, list[TrafficBar]]:
-    """The bars of each. One query."""
+    """The bars of each failure group. One query."""
     starts = period.bucket_starts
     counts = {kind: [(0, 0)] * len(starts) for kind in kinds}
     kind_of = {(kind.subscription, kind.cause, kind.fingerprint): kind for kind in kinds}

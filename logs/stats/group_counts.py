@@ -1,4 +1,4 @@
-"""What became of the logs of a time: by subscription, and failures by cause and fingerprint. One query, then look-ups."""
+"""What became of the logs of a period: by subscription, and failures by cause and fingerprint. One query, then lookups."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from .boundary_logs import LogLookup, LookupKind, LookupResult
 from .period import Period
 from .queries import TOTAL_WIDTH
 
-MAX_FAILURE_KINDS = 5000  # a receiver that says something else each time must not fill the memory
-# Of a bucket.
+MAX_FAILURE_KINDS = 5000  # a receiver whose responses always differ must not fill the memory
+# The end of a bucket.
 END_OF_TIME = ExpressionWrapper(F("bucket") + F("width") * Value(timedelta(minutes=1)), output_field=DateTimeField())
 IS_SETTLED = Q(state__in=[State.FAILED, State.SUCCEEDED])
 
 
 @dataclass(frozen=True)
 class FailureKind:
-    """`number` logs that are alike. They lie between the beginning of a bucket, `since`, and the end of another, `until`."""
+    """`number` logs with the same values. They lie between the start of a bucket, `since`, and the end of another, `until`."""
 
     subscription: str
     state: str
@@ -48,7 +48,7 @@ class FailureKind:
 
 @dataclass(frozen=True)
 class FailureKinds:
-    """All that is settled, most failures first. `is_cut`: there are more kinds of failures than are told of."""
+    """All delivered and failed logs, most failures first. `is_cut`: there are more failure groups than these."""
 
     found: Sequence[FailureKind]
     is_cut: bool = False
@@ -58,7 +58,7 @@ class FailureKinds:
         return [kind for kind in self.found if kind.state == State.FAILED]
 
     def counted(self, number: int) -> BoundedCount:
-        """A number of failures or of their kinds: where they are cut, it is at least so many."""
+        """A number of failures or failure groups: "at least" if they were cut."""
         return BoundedCount(number, is_least=self.is_cut)
 
     @cached_property
@@ -90,7 +90,7 @@ class FailureKinds:
 
 
 def failure_kinds(period: Period, subscriptions: Sequence[str] | None) -> FailureKinds:
-    """Of the subscriptions, None: of every one."""
+    """For these subscriptions; None means all."""
     cells = Cell.objects.filter(period.wide_buckets, IS_SETTLED).order_by()
     if subscriptions is not None:
         cells = cells.filter(subscription__in=subscriptions)
@@ -98,7 +98,7 @@ def failure_kinds(period: Period, subscriptions: Sequence[str] | None) -> Failur
         cells.values_list("subscription", "state", "cause", "fingerprint")
         .annotate(n=TOTAL_WIDTH, since=Min("bucket"), until=Max(END_OF_TIME))
         .filter(n__gt=0)
-        .order_by("-state", "-n", "subscription", "fingerprint")  # first what succeeded, so that no success is cut off
+        .order_by("-state", "-n", "subscription", "fingerprint")  # delivered logs first, so that none is cut off
     )
     found = [FailureKind(*row) for row in rows[: MAX_FAILURE_KINDS + 1]]
     return FailureKinds(found[:MAX_FAILURE_KINDS], is_cut=len(found) > MAX_FAILURE_KINDS)

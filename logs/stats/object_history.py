@@ -9,14 +9,14 @@ from datetime import datetime
 from ..models import State
 from ..models.querysets import WebhookLogQuerySet
 
-MAX_HISTORY = 10_000  # logs of one object that are looked at
+MAX_HISTORY = 10_000  # logs of one object that are read
 
 
 @dataclass(frozen=True)
 class ObjectHistory:
-    """`first` and `last` are moments of events. A failed log is superseded once its subscription received a newer one.
+    """`first` and `last`: datetimes of events. A failed log is superseded once its subscription has delivered a newer one.
 
-    `is_more`: there are older logs, which are not in these figures.
+    `is_more`: there are older logs, which aren't in these figures.
     """
 
     total: int
@@ -28,7 +28,7 @@ class ObjectHistory:
 
     @property
     def still_missing(self) -> int:
-        """Failed logs after which their receiver has heard nothing newer."""
+        """Failed logs whose subscription has delivered nothing newer."""
         return self.failed - len(self.superseded)
 
 
@@ -36,7 +36,7 @@ Row = tuple[str, str, str, datetime]  # id, subscription's id, state, created
 
 
 def object_history(logs: WebhookLogQuerySet) -> ObjectHistory | None:
-    """The figures of the logs of one object, None where there are none. One query."""
+    """The figures of the logs of one object, None if there are none. One query."""
     rows = logs.newest_first().values_list("pk", "subscription_id", "state", "created_at")[: MAX_HISTORY + 1]
     found = list(rows)
     return summarize_history(found[:MAX_HISTORY], is_more=len(found) > MAX_HISTORY) if found else None

@@ -1,4 +1,4 @@
-"""What the first page tells: what broke, since when, whether it is mended, and what stands in the way."""
+"""The Overview: what broke, since when, whether it has recovered, and what is blocked."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from .traffic import ALL_STATES, Traffic, traffic_for
 
 TOP_SHOWN = 5  # failure groups, and subscriptions
 BLOCKED_SHOWN = 8
-MAX_LOOKUPS = 200  # failing subscriptions of which it is looked up whether they have recovered
+MAX_LOOKUPS = 200  # failing subscriptions that are checked for recovery
 
 
 @dataclass(frozen=True)
 class FailingSubscription:
-    """A subscription of which something failed in this time."""
+    """A subscription with failures in this period."""
 
     lane: Any
     traffic: Traffic | None
@@ -38,7 +38,7 @@ class FailingSubscription:
 
     @property
     def has_recovered(self) -> bool:
-        """Not while its lane is blocked, whatever it received before."""
+        """Not while its queue is blocked, whatever was delivered before."""
         return self.attempts.has_recovered_since and not is_blocked(self.lane)
 
     @property
@@ -48,9 +48,10 @@ class FailingSubscription:
 
 @dataclass(frozen=True)
 class Overview:
-    """`failing`: the subscriptions of which something failed, most failures first. `newest`: the newest log of any time.
+    """`failing`: the subscriptions with failures, most failures first. `newest`: the newest log of any time.
 
-    What waits is counted only in lanes that are shown: those of `worst` and `blocked_shown`. `waiting` is a bounded sum of all.
+    Waiting logs are counted only in queues that are shown: those of `worst` and `blocked_shown`. `waiting` is a bounded sum over
+    all queues.
     """
 
     period: Period
@@ -79,14 +80,14 @@ class Overview:
 
     @property
     def still_failing(self) -> int | None:
-        """How many subscriptions have received nothing since their last failure; None where there are too many to ask."""
+        """How many subscriptions have delivered nothing since their last failure; None if there are too many to check."""
         if self.failing_count.is_least or self.failing_count.number != len(self.failing):
             return None
         return sum(not one.attempts.has_recovered_since for one in self.failing)
 
 
 def build_overview(user, period: Period) -> Overview:
-    """Ten queries, however many logs and subscriptions there are, and however much waits."""
+    """Ten queries, however many logs and subscriptions there are, and however many logs wait."""
     lanes = heads_of(Subscription.objects.visible_to(user))
     visible = None if user.is_superuser else list(lanes)
     kinds = failure_kinds(period, visible)

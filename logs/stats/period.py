@@ -1,4 +1,4 @@
-"""The time that a page tells of, and as much time before it to compare with."""
+"""The period that a page shows, and the period of equal length before it to compare with."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TIME_RANGES = {
     "7d": timedelta(days=7),
     "30d": timedelta(days=30),
 }
-# Of a bar. Each is a width of the rollups or five minutes' multiple, so that few rows are read.
+# The length of a bar: a width of buckets or a multiple of five minutes, so that few rows are read.
 RANGE_STEPS = {
     "15m": timedelta(minutes=5),
     "1h": timedelta(minutes=5),
@@ -27,7 +27,13 @@ RANGE_STEPS = {
     "7d": timedelta(hours=6),
     "30d": timedelta(days=1),
 }
-LABEL_EVERY = {"15m": 1, "1h": 3, "24h": 8, "7d": 4, "30d": 5}  # each so-manieth step, so that the labels are round
+LABEL_EVERY = {
+    "15m": 1,
+    "1h": 3,
+    "24h": 8,
+    "7d": 4,
+    "30d": 5,
+}  # every nth step is labelled, so that labels are round times
 RANGE_LABELS: dict[str, Promise] = {
     "15m": _("in the last 15 minutes"),
     "1h": _("in the last hour"),
@@ -39,7 +45,7 @@ RANGE_LABELS: dict[str, Promise] = {
 
 @dataclass(frozen=True)
 class Period:
-    """The range of this name until now. It begins with a bucket, as in the explorer, so that the numbers agree."""
+    """The range of this name until now. It starts with a bucket, as in the explorer, so that the numbers agree."""
 
     name: str
     now: datetime
@@ -54,7 +60,7 @@ class Period:
 
     @property
     def end(self) -> datetime:
-        """A little later than now: what is dated further in the future is of no time that is told of."""
+        """A little later than now. Logs dated further in the future belong to no period."""
         return end_of_range(self.now)
 
     @property
@@ -67,25 +73,25 @@ class Period:
 
     @cached_property
     def bucket_starts(self) -> list[datetime]:
-        """Steps are counted by UTC: the first began before the period, and the last is not over."""
+        """Steps are counted in UTC: the first one began before the period, and the last one isn't over."""
         first = bucket_floor(self.start, self.step)
         return [first + self.step * index for index in range((self.now - first) // self.step + 1)]
 
     @property
     def labelled(self) -> list[tuple[float, datetime]]:
-        """Where the axis of a chart is labelled: in percent of its width, and of which step. At its end there is no room."""
+        """The labels of a chart's axis: (percent of its width, start of the step). There is no room for one at the end."""
         starts = self.bucket_starts
         places = range(0, len(starts) * 9 // 10 + 1, LABEL_EVERY[self.name])
         return [(100 * place / len(starts), starts[place]) for place in places]
 
     @property
     def buckets(self) -> Q:
-        """Of this time, none wider than a step."""
+        """The buckets of this period, none wider than a step."""
         return self._to_end(self.step)
 
     @property
     def wide_buckets(self) -> Q:
-        """The same in as few as can be."""
+        """The same time in as few buckets as possible."""
         return self._to_end(None)
 
     def _to_end(self, widest: timedelta | None) -> Q:
@@ -98,5 +104,5 @@ class Period:
 
     @property
     def is_now(self) -> Q:
-        """Of a bucket of either: whether it is of this time."""
+        """Whether a bucket of either period is in this one."""
         return Q(bucket__gte=self.start)

@@ -1,6 +1,6 @@
-"""Durations by the bin: each is a quarter longer than the one before, so a percentile is right to an eighth.
+"""Figures from log counts: how many logs with which values there are in a period, for the subscriptions that a user may see.
 
-Figures from the rollups: how many logs of which kind, in a time, of the subscriptions that somebody may see.
+Durations are counted by bin. Each bin is a quarter longer than the one before, so a percentile is right to an eighth.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from ..models import Cell, DurationCell, Subscription
 from ..models.log_counts import BUCKET_WIDTHS
 from .buckets import BUCKET_ORIGIN, bucket_condition, bucket_condition_sql
 
-BIN_RATIO = 1.25  # the migration of the rollups computes bins by it: floor(ln(ms) / ln(1.25)), 0 to 63
+BIN_RATIO = 1.25  # the migration of the log counts computes bins by it: floor(ln(ms) / ln(1.25)), 0 to 63
 
 
 def percentile(counts: Mapping[int, int], fraction: float = 0.95) -> float | None:
-    """The duration in ms that `fraction` of the logs did not exceed; None where none was timed. `counts`: logs by bin."""
+    """The duration in ms that `fraction` of the logs did not exceed; None if no log has a duration. `counts`: logs by bin."""
     wanted = sum(counts.values()) * fraction
     if wanted <= 0:
         return None
@@ -35,8 +35,8 @@ def percentile(counts: Mapping[int, int], fraction: float = 0.95) -> float | Non
 
 TOTAL_WIDTH = Sum("count")
 _DAY = timedelta(days=1)
-# Many cells of one time are read as they lie, not one by one along an index: PostgreSQL takes that for the dearer way, and it is
-# twice as fast. Both statements go out together, and are one transaction.
+# Many log counts of one time are read page by page, not one by one along an index. PostgreSQL estimates that this costs more,
+# but it is twice as fast. Both statements are sent together, as one transaction.
 _PAGE_BY_PAGE = "SET LOCAL enable_indexscan = off"
 
 
@@ -51,9 +51,9 @@ def log_counts(
     subscriptions: Sequence[str] | None,
     widest: timedelta | None = None,
 ) -> QuerySet[Cell]:
-    """The cells of the time from start to end (multiples of 5 minutes; None: open), as few as can be.
+    """The log counts from start to end (multiples of 5 minutes; None: open), from as few buckets as possible.
 
-    `cells(…).values("state").annotate(n=TOTAL)`. A sum may be 0: what was there once is not any more.
+    `log_counts(…).values("state").annotate(n=TOTAL_WIDTH)`. A sum may be 0 if there are no such logs any more.
     """
     return _of(Cell.objects.filter(bucket_condition(start, end, widest)), subscriptions)
 
@@ -64,7 +64,7 @@ def log_counts_by_step(
     step: timedelta,
     subscriptions: Sequence[str] | None,
 ) -> QuerySet[Cell]:
-    """The same, with `step_start`: the beginning of the step (a multiple of 5 minutes, counted by UTC) that the cell is in."""
+    """The same with `step_start`: the start of the step (a multiple of 5 minutes, counted in UTC) that the bucket is in."""
     binned = Func(Value(step), F("bucket"), Value(BUCKET_ORIGIN), function="date_bin", output_field=DateTimeField())
     return log_counts(start, end, subscriptions, widest_bucket_in(step)).annotate(step_start=binned)
 
@@ -72,17 +72,19 @@ def log_counts_by_step(
 def log_counts_sql(
     kind: SqlFragment, start: datetime | None, end: datetime | None, widest: timedelta | None = None, *, is_of_all: bool
 ) -> SqlFragment:
-    """The view and the condition by which to read cells of a kind in SQL. `is_of_all`: those of all subscriptions together, which
-    are few; the kind must not tell of any then. It is asked about before the time: it mostly leaves fewer.
+    """The view and the condition that select log counts in SQL.
+
+    `is_of_all`: the counts of all subscriptions together, which are few. `kind` must then not name a subscription. The condition
+    has `kind` before the time, because it mostly leaves fewer rows.
     """
     text, values = sql_and([kind, bucket_condition_sql(start, end, widest)])
     return f"{'logs_cellofall' if is_of_all else 'logs_cell'} WHERE {text}", values
 
 
 def totals_by_bucket(cells: SqlFragment, edges: Sequence[datetime]) -> list[tuple[int, str, int]]:
-    """(number of edges that are not after, state, how many logs) of cells none of which has an edge inside."""
+    """(number of edges that are not after, state, number of logs) for log counts whose buckets have no edge inside."""
     text, values = cells
-    # Added up by bucket first: to tell the bar of each cell takes longer.
+    # Added up by bucket first: finding the bar of each row takes longer.
     by_bucket = f"SELECT bucket, state, sum(count) AS n FROM {text} GROUP BY bucket, state"
     asked = f"SELECT width_bucket(bucket, %s::timestamptz[]), state, sum(n)::bigint FROM ({by_bucket}) AS cell"
     [bars] = fetch_all((f"{_PAGE_BY_PAGE}; {asked} GROUP BY 1, 2 HAVING sum(n) > 0", [list(edges), *values]))
@@ -90,7 +92,7 @@ def totals_by_bucket(cells: SqlFragment, edges: Sequence[datetime]) -> list[tupl
 
 
 def time_extent(kind: SqlFragment, *, is_of_all: bool) -> tuple[datetime, datetime] | None:
-    """The days, by UTC, between which there are logs of a kind; None where there is none."""
+    """The days, in UTC, between which there are matching logs; None if there are none."""
     text, values = log_counts_sql(kind, None, None, _DAY, is_of_all=is_of_all)
     [[(first, last)]] = fetch_all((f"SELECT min(bucket), max(bucket) FROM {text} AND count > 0", values))
     return None if first is None else (first, last + _DAY)
@@ -100,7 +102,7 @@ Totals = dict[str, list[tuple[Any, int]]]  # by column: its values, and how many
 
 
 def totals_by_column(*asked: tuple[SqlFragment, Sequence[str]]) -> list[Totals]:
-    """Of several cells, of each of their columns; each in one look, and all in one question to the database."""
+    """The totals of each column, for several sets of log counts. Each set is read once, and all in one database query."""
     totals: list[Totals] = [{column: [] for column in columns} for _cells, columns in asked]
     for its_totals, (_cells, columns), rows in zip(totals, asked, fetch_all(*starmap(_grouped, asked)), strict=True):
         for place, *values, total in rows:
@@ -109,7 +111,7 @@ def totals_by_column(*asked: tuple[SqlFragment, Sequence[str]]) -> list[Totals]:
 
 
 def _grouped(cells: SqlFragment, columns: Sequence[str]) -> SqlFragment:
-    """(place of a column, a value for each column, number), by GROUPING SETS."""
+    """(index of a column, a value for each column, number), by GROUPING SETS."""
     text, values = cells
     columns = ["subscription_id" if column == "subscription" else column for column in columns]
     listed = ", ".join(columns)
@@ -123,7 +125,7 @@ def _grouped(cells: SqlFragment, columns: Sequence[str]) -> SqlFragment:
 def percentiles(
     start: datetime | None, end: datetime | None, subscriptions: Sequence[str] | None, by: str = ""
 ) -> dict[Any, float | None]:
-    """The duration in ms that 95 of 100 logs did not exceed, for each value of the column `by`; without it, of "" alone."""
+    """The duration in ms that 95 of 100 logs did not exceed, for each value of the column `by`; without it, for "" alone."""
     found = _of(DurationCell.objects.filter(bucket_condition(start, end)), subscriptions)
     counts: dict[Any, dict[int, int]] = {}
     for *key, number, count in found.values_list(*([by] if by else []), "bin").annotate(n=TOTAL_WIDTH).filter(n__gt=0):
@@ -136,7 +138,7 @@ def _of(found: QuerySet, subscriptions: Sequence[str] | None) -> QuerySet:
 
 
 def widest_bucket_in(step: timedelta) -> timedelta:
-    """The widest bucket that a step consists of."""
+    """The widest bucket that divides a step evenly."""
     return max(width for width in map(_minutes, BUCKET_WIDTHS) if step % width == timedelta(0))
 
 

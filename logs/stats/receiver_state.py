@@ -1,8 +1,6 @@
-"""Whether a receiver takes what is sent to it: one answer for every sentence, row and warning that says so.
+"""What a receiver does now: whether deliveries to it succeed. Every sentence, row and warning about that uses this one answer.
 
-It goes by attempts. When a log was created tells nothing of it: an old log may be sent again now, and a new one may wait.
-
-What a receiver does now: whether it takes what is sent to it, for those who are about to send it more.
+It goes by attempts, not by when logs were created: an old log may be sent again now, and a new one may wait.
 """
 
 from __future__ import annotations
@@ -24,8 +22,8 @@ from .period import Period
 
 @dataclass(frozen=True)
 class LastAttempts:
-    """Of one receiver in a time: when it last received, when it was last tried in vain, and when so with which cause; None where
-    it was not.
+    """The last attempts at one receiver in a period: its last delivery (`received_at`), its last failure, and its last failure by
+    cause. None if there was none.
     """
 
     received_at: datetime | None = None
@@ -34,7 +32,7 @@ class LastAttempts:
 
     @property
     def has_recovered_since(self) -> bool:
-        """Since its last failure."""
+        """Whether something was delivered since its last failure."""
         return self.has_delivered_after(self.failed_at)
 
     def has_delivered_after(self, moment: datetime | None) -> bool:
@@ -45,7 +43,7 @@ class LastAttempts:
         return self.failed_at is not None and not self.has_recovered_since
 
 
-# One look into an index for each cause, however many attempts there are; the cause "" is that of a success.
+# One index lookup for each cause, however many attempts there are; the cause "" means a success.
 _OURS = """
 SELECT lane.id, kind.cause, newest.started_at
 FROM unnest(%(lanes)s::text[]) AS lane (id) CROSS JOIN unnest(%(causes)s::text[]) AS kind (cause)
@@ -60,7 +58,7 @@ BEGINNING_OF_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def attempt_lookups(kinds: FailureKinds, lanes: Collection[str]) -> list[LogLookup]:
-    """What `last_attempts` needs to know of logs: the imported ones have no attempts of ours, and count by their own times."""
+    """The log lookups that `last_attempts` needs. Imported logs have no attempts of ours, so their own times count."""
     both = [*map(kinds.newest_failure, lanes), *map(kinds.newest_success, lanes)]
     return [question for question in both if question]
 
@@ -68,7 +66,7 @@ def attempt_lookups(kinds: FailureKinds, lanes: Collection[str]) -> list[LogLook
 def last_attempts(
     period: Period, kinds: FailureKinds, lanes: Collection[str], told: Mapping[LogLookup, LookupResult]
 ) -> dict[str, LastAttempts]:
-    """Of each lane. `told`: the answers to `questions_about`. One query."""
+    """The last attempts of each subscription. `told`: the results of `attempt_lookups`. One query."""
     ours = _last_of_ours(lanes, [DELIVERED_STATES, *Cause.values], period.start)
     found: dict[str, LastAttempts] = {}
     for lane in lanes:
@@ -83,7 +81,7 @@ def last_attempts(
 
 
 def last_failures(lanes: Collection[str]) -> dict[str, datetime]:
-    """When each was last tried in vain from here, if ever. One query."""
+    """The datetime of our last failed attempt at each subscription that has one. One query."""
     ours = _last_of_ours(lanes, Cause.values, BEGINNING_OF_TIME)
     return {lane: max(failed_by.values()) for lane, failed_by in ours.items() if failed_by}
 
@@ -98,7 +96,7 @@ def _settled_at(question: LogLookup | None, told: Mapping[LogLookup, LookupResul
 
 
 def _last_of_ours(lanes: Collection[str], causes: Collection[str], start: datetime) -> dict[str, dict[str, datetime]]:
-    """By lane and cause, as far as there are any."""
+    """By subscription and cause, if there are any attempts."""
     found: dict[str, dict[str, datetime]] = {lane: {} for lane in lanes}
     with connection.cursor() as cursor:
         cursor.execute(_OURS, {"lanes": list(lanes), "causes": list(causes), "start": start})
@@ -116,12 +114,12 @@ class ReceiverState(StrEnum):
     FAILING = "failing"
     RECOVERED = "recovered"
     RECEIVING = "receiving"
-    QUIET = "quiet"  # nothing was tried in this time
+    QUIET = "quiet"  # no attempt in this period
 
 
 @dataclass(frozen=True)
 class ReceiverHealth:
-    """`lane`: a subscription of `with_heads`."""
+    """`lane`: a subscription from `heads_of`."""
 
     lane: Any
     attempts: LastAttempts

@@ -1,4 +1,4 @@
-"""How one subscription did in the last seven days: its figures, its failures that are alike, and when it last received."""
+"""How one subscription did in the last seven days: its figures, its failure groups, and its last delivery."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ONE_DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class SubscriptionHealth:
-    """`groups`: the largest of `group_count`. `received_at`: when the newest log that was delivered came in."""
+    """`groups`: the largest of `group_count`. `received_at`: when the newest delivered log was created."""
 
     traffic: Traffic
     groups: list[FailureGroup]
@@ -37,19 +37,19 @@ class SubscriptionHealth:
 
     @property
     def has_recovered(self) -> bool:
-        """Not while its lane is blocked, whatever it received before."""
+        """Not while its queue is blocked, whatever was delivered before."""
         return self.attempts.has_recovered_since and not self.is_blocked
 
     @property
     def failing_since(self) -> datetime:
-        """Since when somebody would re-deliver what failed: since the last success, or, where it has recovered, for a day."""
+        """From when on somebody would redeliver failures: since the last success, or for one day if it has recovered."""
         if self.has_recovered:
             return self.traffic.period.now - ONE_DAY
         return self.received_at or self.traffic.period.start
 
 
 def subscription_health(lane, now: datetime) -> SubscriptionHealth:
-    """`lane`: a subscription of `with_lanes`. Four queries."""
+    """`lane`: a subscription from `with_queue_status`. Four queries."""
     period = Period(HEALTH_RANGE, now)
     rows = _rows(period, lane.pk)
     traffic = _traffic(period, rows)
@@ -72,7 +72,7 @@ def subscription_health(lane, now: datetime) -> SubscriptionHealth:
 
 @dataclass(frozen=True)
 class _Row:
-    """`number` logs of a kind in a step of the period; `step` None: in the time before it."""
+    """`number` logs with the same values in a step of the period. `step` None: in the period before."""
 
     kind: tuple[str, str, str]  # state, cause, fingerprint
     step: datetime | None

@@ -24,7 +24,7 @@ HEALTH_RANGE = "7d"
 
 @dataclass(frozen=True)
 class SubscriptionRow:
-    """`lane`: a subscription of `with_heads`, with `failed_at`: of its last failed attempt, and `last_at`: of its newest log."""
+    """`lane`: a subscription from `heads_of`, with `failed_at` (its last failed attempt) and `last_at` (its newest log)."""
 
     lane: Any
     traffic: Traffic
@@ -52,7 +52,7 @@ class SubscriptionRow:
 
 @dataclass(frozen=True)
 class SubscriptionList:
-    """Those that are shown, of `count`, in the order that was asked for; last those that have nothing to be put in order by."""
+    """The subscriptions that are shown, out of `count`, in the requested order. Those without a value to sort by come last."""
 
     rows: list[SubscriptionRow]
     count: int
@@ -65,7 +65,7 @@ class SubscriptionList:
 
 
 def subscription_rows(found: QuerySet[Subscription], now: datetime, most: int, sort: str) -> SubscriptionList:
-    """`sort`: one of SORTS, from its smallest value on; with a minus before it, from its largest."""
+    """`sort`: one of `SUBSCRIPTION_SORTS`, ascending; with a minus before it, descending."""
     lanes = heads_of(_with_newest(found).select_related("company"))
     period = Period(HEALTH_RANGE, now)
     column = sort.removeprefix("-")
@@ -105,13 +105,13 @@ def _with_newest(subscriptions: QuerySet[Subscription]) -> QuerySet[Subscription
 
 
 def _add_failures(lanes: Mapping[str, Any], asked: Collection[str]) -> None:
-    """The time of the newest failed log stands where no attempt of ours is newer, as with imported logs."""
+    """The time of the newest failed log stays if no attempt of ours is newer, as with imported logs."""
     for pk, failed_at in last_failures(asked).items():
         lanes[pk].failed_at = latest_of(lanes[pk].failed_at, failed_at)
 
 
 def _figures(cells_of_lanes: QuerySet[Cell]) -> dict[str, TrafficStats]:
-    """By these the subscriptions are put in order; those that are shown are read step by step after that."""
+    """Figures to sort the subscriptions by. Those that are shown are read step by step afterwards."""
     found: dict[str, TrafficStats] = {}
     for lane, state, number in cells_of_lanes.order_by().values_list("subscription", "state").annotate(n=TOTAL_WIDTH):
         found.setdefault(lane, TrafficStats(Counter())).states[state] += number
@@ -123,21 +123,22 @@ def _success(lane: Any, figures: Mapping[str, TrafficStats]) -> float | None:
 
 
 def _unsettled(lane: Any, figures: Mapping[str, TrafficStats]) -> int | None:
-    """How many logs have no outcome yet, of those as new as the oldest event that waits in any of the lanes. Counting what waits
-    in all lanes would cost as much as waits there.
+    """How many logs have no outcome yet, counted from the oldest event that waits in any of the queues.
+
+    Counting the waiting logs of all queues would cost more the more of them there are.
     """
     states = figures[lane.pk].states if lane.pk in figures else Counter()
     return max(states[State.PENDING] + states[State.RETRYING], 1) if lane.has_due else None
 
 
-# What each order goes by; None where a subscription has nothing of it.
+# The value that each order sorts by; None if a subscription has none.
 SUBSCRIPTION_SORTS: dict[str, Callable[[Any, Mapping[str, TrafficStats], Mapping[str, float | None]], Any]] = {
     "success": lambda lane, figures, _p95s: _success(lane, figures),
     "name": lambda lane, _figures, _p95s: fold_accents(lane.name),
     "p95": lambda lane, _figures, p95s: p95s.get(lane.pk),
     "failure": lambda lane, _figures, _p95s: lane.failed_at,
     "log": lambda lane, _figures, _p95s: lane.last_at,
-    # Which are shown goes by what is not settled, and the order of those by what waits.
+    # Open logs decide which subscriptions are shown; waiting logs decide their order.
     "waiting": lambda lane, figures, _p95s: _unsettled(lane, figures),
 }
 

@@ -1,4 +1,4 @@
-"""How many logs there are of each state, step by step, and how long they took: of all subscriptions, and of some apart."""
+"""How many logs of each state there are, step by step, and how long they took: for all subscriptions, and for some separately."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from .charts import Stack, stacked_bars
 from .period import Period
 from .queries import TOTAL_WIDTH, percentile
 
-ALL_STATES = ""  # stands for all subscriptions together
-FAILING_BELOW_PERCENT = 90  # percent: from here on the figure is red
+ALL_STATES = ""  # the key for all subscriptions together
+FAILING_BELOW_PERCENT = 90  # percent: below it the figure is red
 CHART_WIDTH = 960
 
 
 @dataclass
 class TrafficStats:
-    """Of one stretch of time. `p95_ms` is None where no try was timed: imported logs tell no durations."""
+    """Figures of one period. `p95_ms` is None if no attempt was timed: imported logs have no durations."""
 
     states: Counter[str] = field(default_factory=Counter)
     bins: Counter[int] = field(default_factory=Counter)  # of durations
 
     @property
     def received(self) -> int:
-        """All logs, in whatever state."""
+        """All logs, whatever their state."""
         return self.states.total()
 
     @property
@@ -43,7 +43,7 @@ class TrafficStats:
 
     @property
     def success_percent(self) -> float | None:
-        """Of what is settled; None where nothing is. Cut, not rounded, so that "100.0 %" means that nothing failed."""
+        """Of the delivered and failed logs; None if there are none. Rounded down, so that "100.0 %" means that nothing failed."""
         settled = self.delivered + self.failed
         return 1000 * self.delivered // settled / 10 if settled else None
 
@@ -58,7 +58,7 @@ class TrafficStats:
 
 @dataclass(frozen=True)
 class TrafficBar:
-    """One step. `parts`: what is drawn, 0 its failures and 1 what was delivered."""
+    """One step. `parts`: what is drawn; 0 is its failures and 1 its deliveries."""
 
     start: datetime
     end: datetime
@@ -70,14 +70,14 @@ class TrafficBar:
 def traffic_bars(
     period: Period, counts: Sequence[tuple[int, int]], width: float = 240, gap: float = 1
 ) -> list[TrafficBar]:
-    """`counts`: (failed, delivered) of each step of the period; failures stand on the base line."""
+    """`counts`: (failed, delivered) of each step of the period. Failures are on the base line."""
     drawn = zip(period.bucket_starts, counts, stacked_bars(counts, width, 100, gap), strict=True)
     return [TrafficBar(start, start + period.step, *numbers, parts) for start, numbers, parts in drawn]
 
 
 @dataclass
 class Traffic:
-    """Of this time, of the time before, and of each step of this time."""
+    """The traffic of this period, of the period before, and of each step of this period."""
 
     period: Period
     now: TrafficStats = field(default_factory=TrafficStats)
@@ -85,7 +85,7 @@ class Traffic:
     steps: dict[datetime, Counter[str]] = field(default_factory=dict)
 
     def add(self, step: datetime | None, state: str, number: int) -> None:
-        """`number` logs of a step; None: of the time before. What is ahead of our clock belongs to the last step."""
+        """Add `number` logs to a step; None means the period before. Logs dated ahead of our clock belong to the last step."""
         if step is None:
             self.earlier.states[state] += number
             return
@@ -108,7 +108,7 @@ class Traffic:
 
     @cached_property
     def chart(self) -> list[TrafficBar]:
-        """Of failures alone, beside which a busy day would dwarf them; of what was delivered where nothing failed."""
+        """Bars of failures alone, because a busy day would dwarf them; of deliveries if nothing failed."""
         if not self.now.failed:
             return traffic_bars(self.period, self.counts, CHART_WIDTH, gap=2)
         drawn = traffic_bars(self.period, [(failed, 0) for failed, _delivered in self.counts], CHART_WIDTH, gap=2)
@@ -116,13 +116,13 @@ class Traffic:
 
     @property
     def highest(self) -> int:
-        """The most logs that one bar of the chart stands for."""
+        """The largest number of logs in one bar of the chart."""
         place = 0 if self.now.failed else 1
         return max(numbers[place] for numbers in self.counts)
 
 
 def traffic_for(period: Period, subscriptions: Sequence[str] | None, apart: Collection[str] = ()) -> dict[str, Traffic]:
-    """The traffic of ALL the subscriptions (None: of every one), and of each of those to be told `apart`. Two queries."""
+    """The traffic of all the subscriptions (None: every one) under `ALL_STATES`, and of each one in `apart`. Two queries."""
     found = {who: Traffic(period) for who in (ALL_STATES, *apart)}
     cells = _of(Cell.objects.filter(period.buckets | period.previous_buckets), subscriptions)
     rows = cells.annotate(who=_who(apart), step_start=bucket_expression(period))
@@ -136,7 +136,7 @@ def traffic_for(period: Period, subscriptions: Sequence[str] | None, apart: Coll
 
 
 def bucket_expression(period: Period) -> Case:
-    """Of a bucket of either time: the beginning of its step; none where it is of the time before."""
+    """For a bucket of either period: the start of its step; NULL if it is in the period before."""
     binned = Func(
         Value(period.step), F("bucket"), Value(BUCKET_ORIGIN), function="date_bin", output_field=DateTimeField()
     )
@@ -144,7 +144,7 @@ def bucket_expression(period: Period) -> Case:
 
 
 def add_durations(found: dict[str, Traffic], period: Period, subscriptions: Sequence[str] | None) -> None:
-    """Put the durations into each traffic, by its subscription. One query."""
+    """Add the durations to each traffic, by its subscription. One query."""
     is_now = Case(When(period.is_now, then=True), default=False)
     cells = _of(DurationCell.objects.filter(period.wide_buckets | period.previous_buckets), subscriptions)
     rows = cells.annotate(who=_who([one for one in found if one != ALL_STATES]), is_now=is_now)
@@ -154,7 +154,7 @@ def add_durations(found: dict[str, Traffic], period: Period, subscriptions: Sequ
 
 
 def traffic_by_subscription(period: Period, subscriptions: Sequence[str]) -> dict[str, Traffic]:
-    """The traffic of each, without the time before. Two queries."""
+    """The traffic of each subscription, without the period before. Two queries."""
     found = {one: Traffic(period) for one in subscriptions}
     cells = _of(Cell.objects.filter(period.buckets), subscriptions).annotate(step_start=bucket_expression(period))
     for one, step, state, number in cells.values_list("subscription", "step_start", "state").annotate(n=TOTAL_WIDTH):

@@ -1,4 +1,4 @@
-"""Counts logs anew, and compares what is kept with them: a week at a time, while deliveries and imports go on."""
+"""Recounts logs and compares the log counts with them: a week at a time, while deliveries and imports continue."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SELECT date_bin('5 minutes', created_at, '2000-01-01Z') AS bucket, {KIND}, logs_
 FROM logs_webhooklog WHERE created_at >= %(start)s AND created_at < %(end)s GROUP BY 1, {KIND}, duration_bin
 """
 _OF_WEEK = "bucket >= %(start)s AND bucket < %(end)s"
-_KEPT = f"width IN {IN_WIDTHS} AND {_OF_WEEK}"  # all of them: an index begins with the width
+_KEPT = f"width IN {IN_WIDTHS} AND {_OF_WEEK}"  # all widths: an index begins with the width
 _FORGET_WEEK = (
     f"DELETE FROM logs_rollupdelta WHERE {_OF_WEEK}",
     *(f"DELETE FROM {table} WHERE {_KEPT}" for table in TABLES),
@@ -71,7 +71,7 @@ WITH told AS (
 
 
 def rebuild_counts() -> Iterator[tuple[datetime, int]]:
-    """Count all logs anew; each week that is done, and how many logs it has."""
+    """Recount all logs. Yields each finished week, and how many logs it has."""
     for week in _weeks():
         span = {"start": week, "end": week + WEEK}
         with _counted(span) as cursor:
@@ -85,7 +85,7 @@ def rebuild_counts() -> Iterator[tuple[datetime, int]]:
 
 
 def find_mismatches() -> Iterator[tuple[datetime, int]]:
-    """Each week, and how many of its buckets differ from the logs: 0 where all is well."""
+    """Yields each week, and how many of its buckets differ from the logs: 0 if all is well."""
     for week in _weeks():
         span = {"start": week, "end": week + WEEK}
         with _counted(span) as cursor:
@@ -97,7 +97,7 @@ def find_mismatches() -> Iterator[tuple[datetime, int]]:
 
 
 def _weeks() -> list[datetime]:
-    """Those of which there are logs, or figures."""
+    """The weeks that have logs or log counts."""
     with connection.cursor() as cursor:
         cursor.execute(_WEEKS)
         return [week for (week,) in cursor.fetchall()]
@@ -105,9 +105,9 @@ def _weeks() -> list[datetime]:
 
 @contextmanager
 def _counted(span: dict[str, datetime]) -> Iterator:
-    """The logs of a week counted into `taken`, as the database is at one moment, while nobody folds.
+    """Counts the logs of a week into `taken`, in one snapshot of the database, while nobody compacts.
 
-    What is committed later is still a difference then, and is folded afterwards.
+    What is committed later is still a difference then, and is compacted afterwards.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", [COMPACTION_LOCK])
