@@ -1,4 +1,4 @@
-"""An attempt: one HTTP try of a log. Append-only; a re-delivery never overwrites what was."""
+"""An attempt: one HTTP request of a log. Attempts are append-only: a redelivery never overwrites earlier ones."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Attempt(models.Model):
     log = models.ForeignKey(
         WebhookLog, models.CASCADE, related_name="attempts", db_index=False, verbose_name=_("webhook log")
     )
-    # Whose receiver it tells of: none where it went elsewhere, and of Cotalker's tries.
+    # The subscription whose receiver got this attempt. Null if it went to a custom URL, and for Cotalker's own attempts.
     subscription = models.ForeignKey(
         Subscription,
         models.DO_NOTHING,
@@ -46,7 +46,7 @@ class Attempt(models.Model):
     cause = models.CharField(_("cause"), max_length=10, choices=Cause, blank=True)
     note = models.CharField(_("note"), max_length=200, blank=True)
 
-    # What it sent instead: read by variants.attempts_of.
+    # What it sent instead. Set by redelivery.overrides.override_attempts.
     variant: Variant | None = None
 
     class Meta:
@@ -54,7 +54,7 @@ class Attempt(models.Model):
         verbose_name_plural = _("attempts")
         ordering = ["log", "number"]
         indexes = [
-            # The last to each receiver, by what came of it.
+            # Finds the last attempt to each receiver, by its cause.
             models.Index(
                 *("subscription", "cause", "started_at"),
                 name="attempt_to_receiver",
@@ -76,12 +76,12 @@ class Attempt(models.Model):
 
     @property
     def is_elsewhere(self) -> bool:
-        """Whether it went to another URL than the subscription's, and so tells nothing of what that has received."""
+        """Whether it went to a custom URL. It then says nothing about what the subscription's receiver got."""
         return self.variant is not None and self.variant.is_elsewhere
 
     @classmethod
     def of_cotalker(cls, log: WebhookLog) -> Attempt:
-        """What an imported log tells of its tries at Cotalker: the last outcome, as an attempt that is not saved."""
+        """An unsaved attempt with the last outcome at Cotalker, as the imported log has it."""
         return cls(
             log=log,
             number=max(log.retry or 1, 1),

@@ -1,4 +1,4 @@
-"""The record of who did what: revealed a masked value, re-delivered a log, changed a subscription."""
+"""The audit log: who revealed a masked value, redelivered a log, changed a subscription."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class AuditAction(models.TextChoices):
 
 
 class AuditEntry(models.Model):
-    """`about` is the id of the log or subscription, or `Run.record_key`: text, so that the record outlives what it is about."""
+    """`about`: the id of the log or subscription, or `Run.record_key`. It is text, so that the entry outlives that object."""
 
     at = models.DateTimeField(_("time"), auto_now_add=True)
     actor = models.ForeignKey(
@@ -70,5 +70,5 @@ class AuditEntry(models.Model):
 
     @classmethod
     def record(cls, actor, action: AuditAction, about: str = "", detail: str = "") -> None:
-        """Write one entry; values of payloads never go into `detail`, their places do."""
+        """Write one entry. `detail` never has values of payloads, only their pointers."""
         cls.objects.create(actor=actor, action=action, about=about, detail=detail[:1000])

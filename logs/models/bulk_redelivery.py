@@ -1,6 +1,6 @@
-"""A run: many logs that somebody has re-delivered together, from the plan to the ledger.
+"""A bulk redelivery (`Run`): many logs redelivered together, from the plan to the results.
 
-A line of a run's ledger: one log, what it was before, and what became of it.
+An item (`RunEntry`) is one log of it: its state before, and its outcome.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .webhook_log import WebhookLog
 
 
 class SelectionSource(models.TextChoices):
-    """Where the logs of a run come from."""
+    """Where the logs of a bulk redelivery come from."""
 
     FILTER = "filter", _("a log filter")
     CHOSEN = "chosen", _("logs selected one by one")
@@ -38,7 +38,7 @@ class BulkRedeliveryState(models.TextChoices):
 
 
 class SupersededPolicy(models.TextChoices):
-    """What becomes of logs whose object has a newer event that the receiver has already."""
+    """What to do with superseded logs: a newer event of the same object was already delivered."""
 
     LEAVE = "leave", _("exclude them")
     SEND = "send", _("send them too")
@@ -61,17 +61,17 @@ class PauseReason(models.TextChoices):
 
 
 FIRST_STAGE, LAST_STAGE = 1, 3
-FAILURE_WINDOW = 50  # the last logs of a run, of which a share may fail
+FAILURE_WINDOW = 50  # auto-pause counts failures among this many of the last logs
 
 
 class Run(models.Model):
     source = models.CharField(_("source"), max_length=20, choices=SelectionSource)
-    # What stands behind the `?` of the explorer's address; frozen, as what is planned are the logs that it found then.
+    # The query string of the explorer's URL. It is frozen: the plan has the logs that it found at that time.
     query = models.TextField(_("filter"), blank=True)
     parent = models.ForeignKey(
         "self", models.SET_NULL, null=True, related_name="+", verbose_name=_("previous bulk redelivery")
     )
-    # Ids that were asked for and are nobody's, or not of the person who asked. Until it is planned, all that were asked for.
+    # Requested ids that don't exist or that the person may not see. Until planning ends: all requested ids.
     unknown = ArrayField(models.CharField(max_length=100), default=list)
     companies = models.ManyToManyField(Company, related_name="+", verbose_name=_("companies"))
     lanes = ArrayField(models.CharField(max_length=24), default=list)
@@ -92,9 +92,9 @@ class Run(models.Model):
 
     step = models.SmallIntegerField(default=0)
     pause_reason = models.CharField(max_length=20, choices=PauseReason, blank=True)
-    # Failures before this were looked at by somebody, who let the run go on.
+    # Auto-pause ignores failures before this: a person saw them and resumed.
     judged_from = models.DateTimeField(null=True)
-    # Until when the rate is used up.
+    # No more logs until then: the maximum rate is used up.
     fed_until = models.DateTimeField(null=True)
 
     planned_by = models.ForeignKey(
@@ -105,7 +105,7 @@ class Run(models.Model):
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("started by")
     )
     started_at = models.DateTimeField(_("started"), null=True)
-    # Who started it or let it go on last: it is sent in their name, and only as long as they may.
+    # The last person to start or resume it. Logs are sent in their name, and only while they have the permission.
     responsible = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     ended_at = models.DateTimeField(_("ended"), null=True)
 
@@ -137,7 +137,7 @@ class Run(models.Model):
 
     @property
     def record_key(self) -> str:
-        """What the entries of the record that are about this run have as `about`."""
+        """The `about` of audit entries for this bulk redelivery."""
         return f"run {self.pk}"
 
     @property
@@ -172,7 +172,7 @@ class ItemOutcome(models.TextChoices):
 
 
 class SkipReason(models.TextChoices):
-    """Why a log was left out of the plan, or skipped when its turn came."""
+    """Why a log was excluded from the plan, or skipped when it was about to be sent."""
 
     RECEIVED = "received", _("It was delivered.")
     STALE = "stale", _("A newer event of the same object was delivered.")
@@ -192,9 +192,9 @@ _OPEN = Q(outcome__in=[ItemOutcome.WAITING, ItemOutcome.QUEUED])
 
 
 class RunEntry(models.Model):
-    """`number`: its place in the run, oldest first. `before_…`: as the log stood when it was planned.
+    """`number`: its order in the bulk redelivery, oldest first. `before_…`: the log's outcome at planning time.
 
-    `attempt_number`: of the last try that the run made, None where it made none.
+    `attempt_number`: the last attempt that the bulk redelivery made, None if it made none.
     """
 
     run = models.ForeignKey(
@@ -210,11 +210,11 @@ class RunEntry(models.Model):
     step = models.SmallIntegerField(default=3)
     outcome = models.CharField(_("outcome"), max_length=10, choices=ItemOutcome)
     why = models.CharField(_("reason"), max_length=12, choices=SkipReason, blank=True)
-    # A newer event of its object had been received when it was planned.
+    # A newer event of its object was already delivered at planning time.
     is_stale = models.BooleanField(_("superseded"), default=False)
-    # It is not sent if that is so when its turn comes.
+    # It isn't sent if it is superseded by the time it would be sent.
     is_guarded = models.BooleanField(default=True)
-    # The newest event of an object, sent again after its stale ones.
+    # The newest event of an object, redelivered after its superseded ones.
     is_repair = models.BooleanField(_("repair"), default=False)
     before_state = models.CharField(_("state before"), max_length=10, choices=State)
     before_status = models.IntegerField(_("status before"), null=True)

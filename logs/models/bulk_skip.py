@@ -1,4 +1,7 @@
-"""Skipping what waits for an inactive subscription, where that is too much for a request: who asked for it, and how far it is."""
+"""Skipping the waiting events of an inactive subscription, if there are too many for one request.
+
+Stores who requested it, and how far it is.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The words for where a log stands, why it failed, and what made a try."""
+"""The words for a log's state, the cause of its failure, what triggered an attempt, and its priority."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class State(models.TextChoices):
 
 
 class Cause(models.TextChoices):
-    """Why a delivery failed; the values are those of delivery.policy."""
+    """Why a delivery failed. The values are those of `cotalker.outcomes.Cause`."""
 
     TIMEOUT = outcomes.Cause.TIMEOUT, _("No answer in time")
     REFUSED = outcomes.Cause.REFUSED, _("Connection refused")
@@ -32,15 +32,15 @@ class Cause(models.TextChoices):
 
 
 class AttemptTrigger(models.TextChoices):
-    COTALKER = "cotalker", _("by Cotalker")  # the outcome that an imported log came with
+    COTALKER = "cotalker", _("by Cotalker")  # the outcome in the imported document
     AUTO = "auto", _("automatic")
     MANUAL = "manual", _("redelivery")
     BULK = "bulk", _("bulk redelivery")
-    VARIANT = "variant", _("redelivery with changes")  # what was changed is told by its Variant
+    VARIANT = "variant", _("redelivery with changes")  # its `Variant` says what was changed
 
 
 class Priority(models.IntegerChoices):
-    """Who goes first in a lane (domain.md, rule 5); within a turn the position decides."""
+    """Which event of a queue is sent first. Among events of the same priority, the sequence decides."""
 
     BETWEEN_TRIES = 0, _("between attempts")
     REDELIVERY = 1, _("redelivery")

@@ -1,4 +1,4 @@
-"""A company on Cotalker: whose subscriptions these are, and which users may see them."""
+"""A company on Cotalker: it owns subscriptions, and its users may see them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The doors by which events come in, and what was accepted lately."""
+"""Credentials that let events in: inbound endpoints and API tokens. Also the recently accepted events."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .querysets import CompanyOwnedQuerySet
 
 
 class Credential(models.Model):
-    """A secret that lets events in. Only its SHA-256 is kept; `hint` is its end, so that people can tell two apart."""
+    """A secret that lets events in. Only its SHA-256 is stored. `hint`: its last characters, so people can tell two apart."""
 
     name = models.CharField(_("name"), max_length=100)
     secret_hash = models.CharField(max_length=64, unique=True, editable=False)
@@ -41,7 +41,7 @@ class Credential(models.Model):
 
 
 class Door(Credential):
-    """A URL for Cotalker to post to, since its subscriptions have a URL and no header: /in/<secret>."""
+    """An inbound endpoint: the URL /in/<secret> for Cotalker to post to. Its subscriptions have a URL, but no headers."""
 
     company = models.ForeignKey(Company, models.CASCADE, related_name="doors", verbose_name=_("company"))
 
@@ -70,9 +70,9 @@ class ApiToken(Credential):
 
 
 class AcceptedEvent(models.Model):
-    """An event that was accepted in the last 24 hours: the same again makes no second log.
+    """An event accepted in the last 24 hours. If it comes in again, no second log is created.
 
-    `key` is the SHA-256 of the company and the Idempotency-Key, or of the company and the event where there was none.
+    `key`: the SHA-256 of the company and the Idempotency-Key, or of the company and the event if the request had no key.
     """
 
     key = models.CharField(primary_key=True, max_length=64)
@@ -88,7 +88,7 @@ class AcceptedEvent(models.Model):
 
 
 class UnmatchedCount(models.Model):
-    """How many events of a day matched no subscription."""
+    """How many events matched no subscription on a day."""
 
     company = models.ForeignKey(Company, models.CASCADE, related_name="+", verbose_name=_("company"))
     day = models.DateField(_("day"))

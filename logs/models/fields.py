@@ -1,4 +1,4 @@
-"""Column types: ObjectIds that sort by bytes, and JSON that is kept to the letter."""
+"""Column types: ObjectIds that sort by bytes, and JSON that is stored exactly as written."""
 
 from django.contrib.postgres.search import SearchVectorField
 from django.core.validators import RegexValidator
@@ -11,7 +11,7 @@ is_objectid = RegexValidator(r"^[0-9a-f]{24}\Z", _("An ObjectId has 24 digits fr
 
 
 class ObjectIdField(models.CharField):
-    """24 lower-case hex digits. Collation "C" makes the order of the text the order of time, and compares fast."""
+    """24 lower-case hex digits. With collation "C", text order is time order, and comparing is fast."""
 
     def __init__(self, *args, **kwargs) -> None:
         kwargs |= {"max_length": objectid.OBJECTID_LENGTH, "db_collation": "C"}
@@ -27,9 +27,9 @@ class ObjectIdField(models.CharField):
 
 
 class JSONTextField(models.TextField):
-    """The letters of a JSON document in a `json` column, which keeps them; `jsonb` would reorder keys and drop duplicates.
+    """The exact text of a JSON document in a `json` column. `jsonb` would reorder keys and drop duplicates.
 
-    Read through ::text, since psycopg would parse it and Django's JSONField misreads a `json` column.
+    It is read through ::text, because psycopg would parse it, and Django's JSONField misreads a `json` column.
     """
 
     def db_type(self, connection) -> str:
@@ -44,7 +44,7 @@ class JSONTextField(models.TextField):
 
 @SearchVectorField.register_lookup
 class MatchesLookup(models.Lookup):
-    """`search__matches="'pump' & '118'"`: the words as PostgreSQL's tsquery, taken as they are."""
+    """`search__matches="'pump' & '118'"`: the words are passed to PostgreSQL's tsquery unchanged."""
 
     lookup_name = "matches"
     prepare_rhs = False

@@ -1,4 +1,4 @@
-"""An import by upload: the file, in chunks that any worker machine can read, how far it is, and what it refused."""
+"""An import by upload: its file, its progress and the documents it rejected. Any worker machine can read the file's chunks."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ class Import(models.Model):
     uploaded_at = models.DateTimeField(_("uploaded"), auto_now_add=True)
     state = models.CharField(_("state"), max_length=10, choices=ImportState, default=ImportState.WAITING)
     finished_at = models.DateTimeField(_("finished"), null=True)
-    # Counts the workers that took it, one after the other: only the last of them may store anything.
+    # Counts the workers that took it, one after another. Only the last one may store anything.
     turn = models.IntegerField(default=0, db_default=0)
-    # How many of them ended before they had stored anything: a file may crash whatever reads it.
+    # How many workers ended before they stored anything: a file may crash the process that reads it.
     fruitless = models.IntegerField(default=0, db_default=0)
     bytes_read = models.BigIntegerField(default=0)
-    # What follows is counted in the transactions that store it. `read`: the documents that need not be looked at again.
+    # The transactions that store documents also update these counts. `read`: documents that needn't be read again.
     read = models.IntegerField(_("read"), default=0)
     new = models.IntegerField(_("new"), default=0)
     unchanged = models.IntegerField(_("unchanged"), default=0)
@@ -75,13 +75,13 @@ class Import(models.Model):
         return self.state == ImportState.CANCELLED
 
     def chunks(self) -> Iterator[bytes]:
-        """The file's bytes, piece by piece."""
+        """The file's bytes, chunk by chunk."""
         for number in range(self.file_chunks.count()):
             yield bytes(self.file_chunks.values_list("data", flat=True).get(number=number))
 
 
 class ImportChunk(models.Model):
-    """A piece of an uploaded file; deleted once the import has ended."""
+    """A chunk of an uploaded file; deleted when the import has finished."""
 
     upload = models.ForeignKey(Import, models.CASCADE, related_name="file_chunks", db_index=False)
     number = models.IntegerField()
@@ -95,14 +95,14 @@ class ImportChunk(models.Model):
 
 
 class RefusedDocument(models.Model):
-    """A document that was set aside: its place in the file, the reason, and its text. See uploads.KEPT_REFUSED."""
+    """A rejected document: its place in the file, the reason, and its text. See uploads.MAX_KEPT_REJECTIONS."""
 
     upload = models.ForeignKey(Import, models.CASCADE, related_name="refused_documents", db_index=False)
     number = models.IntegerField(_("document"))
     line = models.IntegerField(_("line"))
     reason = models.TextField(_("reason"))
     data = models.BinaryField()
-    is_cut = models.BooleanField(default=False, db_default=False)  # `data` is only its beginning
+    is_cut = models.BooleanField(default=False, db_default=False)  # `data` has only its beginning
 
     class Meta:
         indexes = [models.Index("upload", "number", name="refused_of_import")]

@@ -1,8 +1,8 @@
-"""How many logs there are of each kind in each stretch of time, so that no page has to count them.
+"""Log counts: how many logs of each kind there are in each bucket of time. So pages don't have to count logs.
 
-A trigger on the log table writes every difference into RollupDelta, in the transaction that made it, and
-`logs.stats.compaction` adds them up. Cell, CellOfAll and DurationCell are what is read: the sums together with what was not
-folded yet, exact at any moment.
+A trigger on the log table writes every difference into `RollupDelta`, in the transaction that made it.
+`logs.stats.compaction` adds the differences up. Readers use the views `Cell`, `CellOfAll` and `DurationCell`. They combine
+the sums with the differences that aren't added up yet, so they are always exact.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from django.db import models
 
 from .subscription import Subscription
 
-BUCKET_WIDTHS = (5, 60, 360, 1440, 10080)  # minutes: up to a week, so that "since ever" is few of them
+BUCKET_WIDTHS = (5, 60, 360, 1440, 10080)  # minutes; up to a week, so that "all time" needs few buckets
 
 
 class _Bucket(models.Model):
-    """A stretch of time, from `bucket` by UTC."""
+    """A time slice that starts at `bucket`, in UTC."""
 
     bucket = models.DateTimeField()
     count = models.BigIntegerField()
@@ -26,7 +26,7 @@ class _Bucket(models.Model):
 
 
 class _Kind(_Bucket):
-    """The columns by which logs are counted. They have the names that they have in WebhookLog: one Q filters both."""
+    """The dimensions by which logs are counted. They are named as in `WebhookLog`, so one Q filters both."""
 
     state = models.CharField(max_length=10)
     cause = models.CharField(max_length=10)
@@ -40,7 +40,7 @@ class _Kind(_Bucket):
 
 
 class _InLane(models.Model):
-    """Of one subscription."""
+    """Counts of one subscription."""
 
     subscription = models.ForeignKey(
         Subscription, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
@@ -51,7 +51,7 @@ class _InLane(models.Model):
 
 
 class RollupDelta(_InLane, _Kind):
-    """A difference that a statement made, in 5 minutes. Only inserted and taken away, so that nobody waits for anybody."""
+    """What one statement changed in a bucket of 5 minutes. Rows are only inserted and deleted, so no writer waits for another."""
 
     duration_bin = models.SmallIntegerField(null=True)
 
@@ -63,15 +63,15 @@ class Rollup(_InLane, _Kind):
     width = models.SmallIntegerField()  # minutes
 
     class Meta(_Kind.Meta):
-        # Beside these there is a unique index over all columns but the count, made by the migration.
-        # None has the count, so that it is updated in place (HOT).
+        # The migration also creates a unique index over all columns but the count.
+        # No index has the count, so that PostgreSQL updates it in place (HOT).
         indexes = [
             models.Index("width", "subscription", "bucket", name="rollup_of_subscription"),
         ]
 
 
 class RollupOfAll(_Kind):
-    """The same of all subscriptions together, which are a fraction of the rows. Who sees all reads these."""
+    """The same for all subscriptions together, in a fraction of the rows. Used for people who see everything."""
 
     width = models.SmallIntegerField()
 
@@ -80,7 +80,7 @@ class RollupOfAll(_Kind):
 
 
 class DurationRollup(_InLane, _Bucket):
-    """How many logs took how long; for the bins see logs.stats.queries."""
+    """How many logs took how long. For the bins, see logs.stats.queries."""
 
     width = models.SmallIntegerField()
     bin = models.SmallIntegerField()
@@ -95,7 +95,7 @@ class DurationRollup(_InLane, _Bucket):
 
 
 class Cell(_InLane, _Kind):
-    """A view of Rollup and what is not in it yet. A kind may have several rows in a bucket: sum them."""
+    """A view of `Rollup` and the differences not yet in it. One bucket may have several rows of the same kind: sum them."""
 
     width = models.SmallIntegerField()
 
@@ -105,7 +105,7 @@ class Cell(_InLane, _Kind):
 
 
 class CellOfAll(_Kind):
-    """A view of RollupOfAll and what is not in it yet."""
+    """A view of `RollupOfAll` and the differences not yet in it."""
 
     width = models.SmallIntegerField()
 
@@ -115,7 +115,7 @@ class CellOfAll(_Kind):
 
 
 class DurationCell(_InLane, _Bucket):
-    """A view of DurationRollup and what is not in it yet."""
+    """A view of `DurationRollup` and the differences not yet in it."""
 
     width = models.SmallIntegerField()
     bin = models.SmallIntegerField()

@@ -1,4 +1,4 @@
-"""The event of a log, byte for byte, and its search index: written once, apart from the log whose state changes often."""
+"""A log's event, byte for byte, and its search index. It is written once; the log's state changes often, so it is separate."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .querysets import PayloadQuerySet
 
 
 class Payload(models.Model):
-    """Partitioned by month of the log's id (see partitions.py), so it has no foreign key in the database."""
+    """Partitioned by month of the log's id (see db/payload_partitions.py), so the database has no foreign key for it."""
 
     log = models.OneToOneField(
         "logs.WebhookLog",
@@ -25,7 +25,7 @@ class Payload(models.Model):
     )
     event = JSONTextField(_("event"))
     search = SearchVectorField(_("search index"), editable=False)
-    # The words of the largest events, beyond what PostgreSQL takes in one vector
+    # More words of the largest events, beyond what PostgreSQL allows in one vector.
     search_2 = SearchVectorField(null=True, editable=False)
     search_3 = SearchVectorField(null=True, editable=False)
     search_4 = SearchVectorField(null=True, editable=False)

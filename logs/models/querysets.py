@@ -1,4 +1,4 @@
-"""Every reusable query, named in the words of the domain. `visible_to(user)` is where each view begins."""
+"""Every reusable query, named in the words of the domain. Each view starts from `visible_to(user)`."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from . import Subscription
 
 RESPONSE_IN_LISTS = 200
-PERMISSIONS = "django.contrib.auth.backends.ModelBackend"  # the backend that knows them
-# What a row of a log does not need of its subscription.
+PERMISSIONS = "django.contrib.auth.backends.ModelBackend"  # the backend that looks permissions up
+# Columns of the subscription that a log's row doesn't need.
 DEFERRED_IN_LISTS = (
     "document",
     "description",
@@ -55,7 +55,7 @@ class SubscriptionQuerySet(models.QuerySet):
         return self.filter(company__in=apps.get_model("logs", "Company").objects.visible_to(user).values("pk"))
 
     def searched(self, words: str) -> SubscriptionQuerySet:
-        """By a part of the name, the code or the URL as the pages show it, or by the whole id: what is masked is not found."""
+        """Search by part of the name, code or URL, or by the whole id. URLs are searched as shown: masked parts aren't found."""
         keys, wanted = masked_keys(), words.casefold()
         urls = self.filter(url__icontains=words).values_list("pk", "url")
         shown = [pk for pk, url in urls if wanted in mask_url(url, keys).casefold()]
@@ -101,11 +101,11 @@ class WebhookLogQuerySet(models.QuerySet):
         return self.filter(created_at__lt=moment)
 
     def due(self) -> WebhookLogQuerySet:
-        """Those that stand in a lane, to be sent now or later."""
+        """Queued logs: they will be sent now or later."""
         return self.filter(next_attempt_at__isnull=False)
 
     def unsettled(self) -> WebhookLogQuerySet:
-        """Those of which something is still to come: a try, the turn in a run, or somebody's word about a lane on hold for it."""
+        """Logs that aren't finished: queued, open in a bulk redelivery, or blocking a paused queue until a person decides."""
         return self.filter(_is_unsettled())
 
     def settled(self) -> WebhookLogQuerySet:
@@ -115,7 +115,7 @@ class WebhookLogQuerySet(models.QuerySet):
         return self.order_by("-created_at", "-id")
 
     def for_list(self) -> WebhookLogQuerySet:
-        """With what a row shows, and without what makes a row heavy."""
+        """With the columns that a row shows, and without the large ones."""
         return (
             self.select_related("subscription")
             .defer("response", "extra", "search", *(f"subscription__{name}" for name in DEFERRED_IN_LISTS))
@@ -123,23 +123,23 @@ class WebhookLogQuerySet(models.QuerySet):
         )
 
     def newer_than(self, log) -> WebhookLogQuerySet:
-        """Those before it in a list that has the newest first. The first condition is what an index is walked by."""
+        """Logs before it in a list with the newest first. The first condition lets PostgreSQL walk an index."""
         later = Q(created_at__gt=log.created_at) | Q(id__gt=log.pk)
         return self.filter(created_at__gte=log.created_at).filter(later)
 
     def older_than(self, log) -> WebhookLogQuerySet:
-        """Those after it in a list that has the newest first."""
+        """Logs after it in a list with the newest first."""
         earlier = Q(created_at__lt=log.created_at) | Q(id__lt=log.pk)
         return self.filter(created_at__lte=log.created_at).filter(earlier)
 
     def superseding(self, log) -> WebhookLogQuerySet:
-        """Newer events of the same object that its subscription has received (in SQL: logs/delivery/superseded.py)."""
+        """Newer delivered events of the same object and subscription (in SQL: logs/delivery/superseded.py)."""
         if not log.object_id:
             return self.none()
         return self.on(log.subscription_id).for_object(log.object_id).succeeded().newer_than(log)
 
     def page(self, cursor: str = "", size: int = 50) -> Page:
-        """A page of the newest logs, or of those after `cursor`; raises paging.BadCursor."""
+        """A page of the newest logs, or of those after `cursor`; raises cursor_pagination.InvalidCursor."""
         return cursor_page(self, cursor, size)
 
 
@@ -159,7 +159,7 @@ class PayloadQuerySet(models.QuerySet):
 
 class ImportQuerySet(models.QuerySet):
     def visible_to(self, user: User | AnonymousUser) -> ImportQuerySet:
-        """One's own uploads; a superuser sees all."""
+        """The user's own uploads; a superuser sees all."""
         return self if user.is_superuser else self.filter(uploaded_by=user)
 
     def finished(self) -> ImportQuerySet:
@@ -171,7 +171,7 @@ class ImportQuerySet(models.QuerySet):
 
 class SavedViewQuerySet(models.QuerySet):
     def visible_to(self, user: User | AnonymousUser) -> SavedViewQuerySet:
-        """One's own, and what people of one's companies share. What a superuser shares is for everybody, who sees all in turn."""
+        """The user's own views and those shared by colleagues or superusers. A superuser sees all shared views."""
         if user.is_superuser:
             return self.filter(Q(owner=user.pk) | Q(is_shared=True))
         companies = apps.get_model("logs", "Company").objects.visible_to(user)
@@ -180,31 +180,31 @@ class SavedViewQuerySet(models.QuerySet):
         return self.filter(Q(owner=user.pk) | shared_with_them)
 
     def editable_by(self, user: User | AnonymousUser) -> SavedViewQuerySet:
-        """One's own; a superuser changes what others share, too."""
+        """The user's own views; a superuser may also edit shared ones."""
         visible = self.visible_to(user)
         return visible if user.is_superuser else visible.filter(owner=user.pk)
 
     def pinned_by(self, user: User | AnonymousUser) -> SavedViewQuerySet:
-        """Those in the user's navigation, in the order of their names."""
+        """Views in the user's navigation, ordered by name."""
         return self.visible_to(user).filter(pinned_by=user.pk)
 
     def with_is_pinned(self, user: User | AnonymousUser) -> SavedViewQuerySet:
-        """With `is_pinned`: whether it is in the user's navigation."""
+        """With `is_pinned`: whether the view is in the user's navigation."""
         pins = apps.get_model("logs", "SavedView").pinned_by.through.objects.filter(savedview=OuterRef("pk"))
         return self.annotate(is_pinned=Exists(pins.filter(user=user.pk)))
 
 
 class ShareLinkQuerySet(models.QuerySet):
     def visible_to(self, user: User | AnonymousUser) -> ShareLinkQuerySet:
-        """Those of the logs that the user may see."""
+        """Links to logs that the user may see."""
         if user.is_superuser:
             return self
         return self.filter(log__in=apps.get_model("logs", "WebhookLog").objects.visible_to(user).values("pk"))
 
     def with_state(self) -> ShareLinkQuerySet:
-        """With `state`, a HandOffState, and `has_payload`: whether the payload is shown.
+        """With `state`, a `ShareLinkState`, and `has_payload`: whether the payload is shown.
 
-        A link shows what its maker may see at this moment, and nothing where they may not share the log any more.
+        A link shows what its creator may see now. It shows nothing once they may no longer share the log.
         """
         may_share = _maker_may("logs.share_webhooklog") & _maker_may("logs.view_webhooklog")
         state = Case(
@@ -217,14 +217,14 @@ class ShareLinkQuerySet(models.QuerySet):
 
 
 def _maker_may(permission: str) -> Q:
-    """Whether the maker of a link has the permission, an active account, and a place in the log's company."""
+    """Whether the creator of a link has the permission and an active account, and belongs to the log's company."""
     makers = get_user_model().objects.with_perm(permission, backend=PERMISSIONS).filter(pk=OuterRef("made_by"))
     return Q(Exists(makers.filter(Q(is_superuser=True) | Q(companies=OuterRef("log__subscription__company")))))
 
 
 class BulkRedeliveryQuerySet(models.QuerySet):
     def visible_to(self, user: User | AnonymousUser) -> BulkRedeliveryQuerySet:
-        """Those of which every log is of a company that one belongs to; a plan is seen by who made it alone."""
+        """Bulk redeliveries whose logs all belong to the user's companies. A plan is visible only to its creator."""
         if user.is_superuser:
             return self
         own = apps.get_model("logs", "Company").objects.visible_to(user).values("pk")
@@ -238,7 +238,7 @@ class BulkRedeliveryQuerySet(models.QuerySet):
         return self.filter(started_at__isnull=False)
 
     def open(self) -> BulkRedeliveryQuerySet:
-        """Those that have logs to send: running, or paused."""
+        """Started and not ended: running or paused."""
         return self.filter(state__in=["running", "paused"])
 
     def ended(self) -> BulkRedeliveryQuerySet:
@@ -247,9 +247,12 @@ class BulkRedeliveryQuerySet(models.QuerySet):
 
 class BulkRedeliveryItemQuerySet(models.QuerySet):
     def open(self) -> BulkRedeliveryItemQuerySet:
-        """Those that are still to be sent."""
+        """Items without a final outcome: waiting or queued."""
         return self.filter(outcome__in=["waiting", "queued"])
 
     def mark_removed(self) -> int:
-        """Somebody took the logs out of their lanes. What is in flight tells later what became of it; how many."""
+        """Skip the queued items, whose logs a person took out of their queue. Returns how many.
+
+        An attempt in flight stores its outcome later.
+        """
         return self.filter(outcome="queued").update(outcome="skipped", why="taken_out", settled_at=Now())

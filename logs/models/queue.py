@@ -1,4 +1,4 @@
-"""A lane: the queue of a subscription, in order, and what an operator may do with it. One event at a time is in flight."""
+"""The queue of a subscription: its events in order, and what an operator may do with it. One event is in flight at a time."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from .fields import ObjectIdField
 from .querysets import WebhookLogQuerySet
 
 QUEUE_CHANNEL = "cotadmin_due"
-DISPATCH_SIGNAL = "run"  # in the place of a lane: runs are put into their lanes by the workers
+DISPATCH_SIGNAL = "run"  # sent instead of a subscription id: workers queue the items of bulk redeliveries
 RESUMED_FIELDS: dict[str, Any] = {"held_at": None, "held_log": "", "held_error": ""}
 
 
 class QueueMixin(models.Model):
-    """The columns and verbs that a subscription has as a lane.
+    """The columns and actions of a subscription's queue.
 
-    Every verb says whether it won, is on record, and wakes the worker. Who needs the rows of logs and of their subscription
-    locks the logs first: so nobody waits in a circle.
+    Every action returns whether it took effect, writes an audit entry and wakes the worker. Code that needs both the logs and
+    their subscription locks the logs first. That avoids deadlocks.
     """
 
-    # No event that waits stands before this position, so nobody has to look there (logs/delivery/queue_front.py).
+    # No waiting event has a lower sequence, so no query looks below it (logs/delivery/queue_front.py).
     waiting_from = models.BigIntegerField(default=0, db_default=0, editable=False)
-    # Counts what a worker must notice before it sends the next event that it has read already.
+    # Counts the changes that a worker must notice before it sends an event it has already read.
     lane_version = models.BigIntegerField(default=0, editable=False)
     holds_when_exhausted = models.BooleanField(
         _("after the last attempt"),
@@ -37,11 +37,11 @@ class QueueMixin(models.Model):
         choices=[(False, _("Continue with the next event")), (True, _("Pause the queue until someone decides"))],
     )
     held_at = models.DateTimeField(_("paused since"), null=True, editable=False)
-    # The exhausted log that the lane is on hold for; "" where a person holds it.
+    # The exhausted log for which the queue is paused; "" if a person paused it.
     held_log = ObjectIdField(blank=True, editable=False)
-    # What the database said of the outcome of that log, which it does not take: nothing at all is sent then. "" else.
+    # The database's error when it refused that log's outcome; "" otherwise. While it is set, the queue sends nothing at all.
     held_error = models.CharField(max_length=200, blank=True, db_default="", editable=False)
-    # Not active, but what waits is sent all the same.
+    # The subscription isn't active, but its waiting events are sent anyway.
     is_draining = models.BooleanField(default=False, editable=False)
 
     logs: Any
@@ -50,43 +50,43 @@ class QueueMixin(models.Model):
         abstract = True
 
     def waiting(self) -> WebhookLogQuerySet:
-        """The logs that are due in this lane, now or later, in the order in which they will be sent."""
+        """The logs queued here, in the order in which they will be sent, now or later."""
         return self.logs.filter(next_attempt_at__isnull=False).order_by("turn", "position", "id")
 
     def hold(self, *, by) -> bool:
-        """Send nothing more but re-deliveries; False where it is on hold already."""
+        """Pause the queue: only redeliveries are sent. False if it's already paused."""
         return self._change(Q(held_at=None), AuditAction.HELD, by, held_at=Now(), held_log="")
 
     def release(self, *, by) -> bool:
-        """Go on with what waits; False where it is not on hold."""
+        """Resume the queue: waiting events are sent again. False if it isn't paused."""
         return self._change(Q(held_at__isnull=False), AuditAction.RELEASED, by, **RESUMED_FIELDS)
 
     def send_waiting(self, *, by) -> bool:
-        """Send what waited when the subscription was deactivated; False where it is active, or does so already."""
+        """Send the events that waited when the subscription was deactivated. False if it's active, or already sends them."""
         is_idle = Q(is_active=False, is_draining=False)
         return self._change(is_idle, AuditAction.SENT_WAITING, by, is_draining=True, **RESUMED_FIELDS)
 
     def skip_what_waits(self, *, by, reason: str) -> int:
-        """Take what waited when the subscription was deactivated out of the lane; how many, 0 where it is active."""
+        """Skip the events that waited when the subscription was deactivated. Returns how many; 0 if it's active."""
         idle = type(self)._base_manager.filter(Q(is_active=False), pk=self.pk)
         if not idle.exists():
             return 0
         with transaction.atomic():
-            # No join in the condition: each row is asked once more when somebody else was at it first.
+            # No join in the condition: PostgreSQL checks a row again if another transaction changed it first.
             waiting = self.waiting().order_by()
-            stays = Q(state=State.SUCCEEDED) | Q(trigger=AttemptTrigger.VARIANT)  # as in Round.skip
+            stays = Q(state=State.SUCCEEDED) | Q(trigger=AttemptTrigger.VARIANT)  # as in RedeliverableMixin.skip
             given_up = waiting.filter(stays).update(next_attempt_at=None)
             skipped = waiting.update(next_attempt_at=None, state=State.SKIPPED) + given_up
             apps.get_model("logs", "RunEntry").objects.filter(subscription=self.pk).mark_removed()
             values = {"lane_version": F("lane_version") + 1, "is_draining": False} | RESUMED_FIELDS
-            if not skipped or not idle.update(**values):  # none: it was activated meanwhile
+            if not skipped or not idle.update(**values):  # no row updated: it was activated meanwhile
                 transaction.set_rollback(True)
                 return 0
             AuditEntry.record(by, AuditAction.SKIPPED_WAITING, self.pk, f"{skipped}: {reason}")
         return skipped
 
     def notify_workers(self) -> None:
-        """That the lane has changed, at commit: the next event goes out as the subscription says now."""
+        """Tell the workers, at commit, that the queue has changed. The next event is sent with the subscription's new values."""
         type(self)._base_manager.filter(pk=self.pk).update(lane_version=F("lane_version") + 1)
         notify_workers(self.pk)
 
@@ -100,8 +100,8 @@ class QueueMixin(models.Model):
         return True
 
 
-# One sequence gives the positions of all lanes. It is asked while the lane is locked, so the positions of a lane are in order of
-# commit, and the row of the lane stays as it is: an old snapshot would keep a version of it for each event that comes in.
+# One PostgreSQL sequence serves all queues. It is read while the queue is locked, so numbers within a queue are in order of
+# commit. The queue's row isn't updated: an old snapshot would keep one version of it for each event that comes in.
 _TAKE_POSITION = """
 WITH lane AS MATERIALIZED (SELECT id FROM logs_subscription WHERE id = %s FOR NO KEY UPDATE)
 SELECT nextval('logs_position') FROM lane
@@ -109,13 +109,13 @@ SELECT nextval('logs_position') FROM lane
 
 
 def take_position(lane: str) -> int:
-    """A new place at the end of a lane. Locks the lane until the transaction ends."""
+    """A new sequence at the end of a queue. Locks the queue until the transaction ends."""
     with connection.cursor() as cursor:
         cursor.execute(_TAKE_POSITION, [lane])
         return cursor.fetchone()[0]
 
 
 def notify_workers(*lanes: str) -> None:
-    """Tell the workers, at commit, that there is something to do in these lanes."""
+    """Tell the workers, at commit, that these queues have work to do."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_notify(%s, lane) FROM unnest(%s::text[]) AS lane", [QUEUE_CHANNEL, list(lanes)])

@@ -1,4 +1,4 @@
-"""A round: up to three tries of a log, 30 seconds apart. Every log that is due is in one; a re-delivery begins another."""
+"""A round: up to three attempts of a log, 30 seconds apart. Every queued log is in a round; a redelivery begins a new one."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 
 class RedeliveryRefused(Exception):
-    """The log cannot be sent again now; the message tells a person why and what to do.
+    """The log can't be redelivered now. The message tells a person why and what to do.
 
-    `asks`: it can, once the person has confirmed that it is wanted.
+    `asks`: it can be redelivered once the person confirms.
     """
 
     def __init__(self, message: str | StrPromise, *, asks: bool = False) -> None:
@@ -32,12 +32,12 @@ class RedeliveryRefused(Exception):
 
 
 class RedeliverableMixin(models.Model):
-    """The columns and verbs that a log has as part of a lane. Every verb says whether it won."""
+    """The columns and actions of a log in a queue. Every action returns whether it took effect."""
 
-    # Due means that next_attempt_at is set, whatever the state; turn and position are its place in the lane.
+    # A log is queued if next_attempt_at is set, whatever its state. `turn` is its priority, `position` its sequence.
     next_attempt_at = models.DateTimeField(_("next attempt"), null=True)
     turn = models.SmallIntegerField(choices=Priority, null=True, editable=False)
-    # None: it was imported, never accepted nor sent here, and what it tells is Cotalker's outcome.
+    # None: it was imported, and never accepted or sent here. Its outcome is Cotalker's.
     position = models.BigIntegerField(null=True, editable=False)
     tries_left = models.SmallIntegerField(_("attempts left"), default=0, db_default=0, editable=False)
     trigger = models.CharField(max_length=10, choices=AttemptTrigger, blank=True, db_default="", editable=False)
@@ -77,11 +77,11 @@ class RedeliverableMixin(models.Model):
 
     @property
     def is_imported(self) -> bool:
-        """Whether nothing was done with it here: its outcome is what Cotalker's document says."""
+        """Whether it was never sent here: its outcome comes from Cotalker's document."""
         return self.position is None
 
     def why_not_redeliverable(self) -> str | StrPromise:
-        """The reason why nobody can send this log now, "" where it can be sent."""
+        """Why this log can't be sent now; "" if it can."""
         from .payload import Payload
 
         if not self.subscription.url:
@@ -93,11 +93,10 @@ class RedeliverableMixin(models.Model):
         return ""
 
     def redeliver(self, *, by, expected_attempts: int, is_confirmed: bool = False) -> bool:
-        """Queue a new round, ahead of what waits; False where that is queued or made already: a double click sends once.
+        """Queue a new round, ahead of the waiting events. False if one is already queued or made: a double click sends once.
 
-        `expected_attempts` is the number of tries that the person saw. A log that was received, or of whose object a newer event
-        was, needs `is_confirmed`.
-        Raises RedeliveryRefused with the reason where it cannot be sent.
+        `expected_attempts`: the number of attempts that the person saw. A delivered or superseded log needs `is_confirmed`.
+        Raises RedeliveryRefused with the reason if the log can't be sent.
         """
         if reason := self.why_not_redeliverable():
             raise RedeliveryRefused(reason)
@@ -111,16 +110,16 @@ class RedeliverableMixin(models.Model):
         return begun is not None
 
     def redeliver_with_override(self, variant: Variant, *, expected_attempts: int) -> bool:
-        """Queue one try as the variant says, which is stored with it; False where something is queued or was tried meanwhile.
+        """Queue one attempt with the override, and store the override. False if it's queued already, or was attempted meanwhile.
 
-        What the log tells stays as it is until its subscription receives something. Raises RedeliveryRefused.
+        The log's outcome stays the same until something is delivered to its subscription. Raises RedeliveryRefused.
         """
         with transaction.atomic():
             begun = self._begin_round(AttemptTrigger.VARIANT, self.state, 1, variant.made_by, expected_attempts)
             if begun is None:
                 return False
             number = (begun.retry or 0) + 1
-            self.variants.filter(number=number).delete()  # one that was taken out of its lane, unsent
+            self.variants.filter(number=number).delete()  # an override taken out of the queue, unsent
             variant.log_id, variant.number = self.pk, number
             variant.save()
         return True
@@ -135,11 +134,11 @@ class RedeliverableMixin(models.Model):
     def _begin_round(
         self, trigger: AttemptTrigger, state: str, tries: int, by, expected_attempts: int
     ) -> RedeliverableMixin | None:
-        """The log as it is queued now; None where it is not any more as the person saw it."""
+        """Returns the log as it is queued now; None if it has changed since the person saw it."""
         stored = self._locked()
         if stored.is_due or stored.state != self.state or (stored.retry or 0) != expected_attempts:
             return None
-        # As it is now: it may have changed while the row was waited for. From here on `prune` leaves the payload alone.
+        # Check again: this may have changed while we waited for the row. From here on, `prune` leaves the payload alone.
         if reason := stored.why_not_redeliverable():
             raise RedeliveryRefused(reason)
         if stored.is_imported:
@@ -153,13 +152,13 @@ class RedeliverableMixin(models.Model):
         return stored
 
     def save_imported_attempt(self) -> None:
-        """Make an attempt of what an imported log tells, which later outcomes overwrite. Does not save the log."""
+        """Store the outcome of an imported log as an attempt, because later outcomes overwrite it. Doesn't save the log."""
         attempt = self.attempts.model.of_cotalker(self)
         attempt.save()
         self.retry = attempt.number
 
     def retry_now(self, *, by) -> bool:
-        """Send a due log without waiting for its time; False where it is not due. A lane on hold sends it and stays so."""
+        """Send a queued log without waiting for its time; False if it isn't queued. A paused queue sends it and stays paused."""
         with transaction.atomic():
             stored = self._locked()
             if not stored.is_due:
@@ -176,9 +175,9 @@ class RedeliverableMixin(models.Model):
         return True
 
     def skip(self, *, by, reason: str) -> bool:
-        """Take a log out of its lane, which goes on with the next; False where it does not stand in its way.
+        """Take a log out of its queue, which continues with the next event. False if it's neither queued nor blocking the queue.
 
-        What was received stays received: then only its re-delivery is given up. So it is with a variant, whatever the state.
+        A delivered log stays delivered: only its redelivery is cancelled. A redelivery with changes also keeps the log's state.
         """
         with transaction.atomic():
             stored = self._locked()
@@ -197,7 +196,7 @@ class RedeliverableMixin(models.Model):
         return True
 
     def _locked(self) -> Any:
-        """The log as it is stored now; nobody else changes it until the transaction ends."""
+        """The log as stored now, locked until the transaction ends."""
         return type(self)._base_manager.select_for_update().get(pk=self.pk)
 
     def _notice_change(self) -> None:

@@ -1,4 +1,7 @@
-"""A variant: one try of a log that goes to another URL, has an edited payload, or both. The stored event never changes."""
+"""A redelivery override (`Variant`): one attempt to another URL, with an edited payload, or both.
+
+The stored event never changes.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,10 @@ from .webhook_log import WebhookLog
 
 
 class Variant(models.Model):
-    """What try `number` of the log sends instead. `url` "": the subscription's; `event`: the edited payload, as it was typed.
+    """What attempt `number` of the log sends instead. `url` "": the subscription's URL. `event`: the edited payload, as typed.
 
-    The event expires with the payload of its log; that it was edited stays told. Where that try has another trigger, or was never
-    made, the variant was taken out of its lane.
+    The event expires with the payload of its log; `is_edited` stays. If that attempt has another trigger, or was never made, the
+    override was taken out of the queue.
     """
 
     log = models.ForeignKey(
@@ -49,5 +52,5 @@ class Variant(models.Model):
 
     @property
     def is_elsewhere(self) -> bool:
-        """Whether nothing of it reached the subscription, whatever came of it."""
+        """Whether it goes to a custom URL: whatever its outcome, the subscription's receiver gets nothing."""
         return self.url != ""

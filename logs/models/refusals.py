@@ -1,4 +1,4 @@
-"""What doors refused: how often, and for a week also what it was."""
+"""Requests that inbound endpoints rejected: how many, and for a week also their content."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class RefusalKind(models.TextChoices):
 
 
 class RefusalCount(models.Model):
-    """How many a door refused on a day, by kind."""
+    """How many requests an inbound endpoint rejected on a day, by kind."""
 
     door = models.ForeignKey(Door, models.CASCADE, related_name="refusal_counts", db_index=False)
     day = models.DateField(_("day"))
@@ -35,7 +35,7 @@ class RefusalCount(models.Model):
 
 
 class RefusedEvent(models.Model):
-    """The beginning of what was refused, as it came: it is masked wherever it is shown. `size`: of all of it, in bytes."""
+    """The beginning of a rejected request, as it came; masked wherever it is shown. `size`: of the whole request, in bytes."""
 
     door = models.ForeignKey(Door, models.CASCADE, related_name="refused_events", db_index=False)
     at = models.DateTimeField(_("time"), auto_now_add=True)

@@ -1,4 +1,4 @@
-"""How long payloads and logs are kept, and what the last run of `prune` did. One row, or none as long as nobody set anything."""
+"""How long payloads and logs are kept, and what the last run of `prune` did. One row, or none until someone sets it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _DAYS = [MinValueValidator(1), MaxValueValidator(MAX_DAYS)]
 
 
 class Retention(models.Model):
-    """Days that are None: kept for ever."""
+    """Days of None: kept forever."""
 
     payload_days = models.PositiveIntegerField(_("payload retention (days)"), null=True, blank=True, validators=_DAYS)
     log_days = models.PositiveIntegerField(_("log retention (days)"), null=True, blank=True, validators=_DAYS)
@@ -29,9 +29,9 @@ class Retention(models.Model):
     changed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", editable=False, verbose_name=_("by")
     )
-    # Payloads of ids made before have been removed, but for logs that are not settled.
+    # Payloads of ids created before this have been removed, except those of open logs.
     payloads_expired_before = models.DateTimeField(null=True, editable=False)
-    # A person asked the run that is under way to stop. Reset by the next one.
+    # When a person asked the current run to stop. The next run resets it.
     stop_asked_at = models.DateTimeField(null=True, editable=False)
     run_at = models.DateTimeField(_("last run"), null=True, editable=False)
     run_payloads = models.BigIntegerField(default=0, editable=False)
@@ -62,12 +62,12 @@ class Retention(models.Model):
 
     @classmethod
     def current(cls) -> Retention:
-        """The row; one that is not saved, and keeps everything, where there is none."""
+        """The row; if there is none, an unsaved one that keeps everything."""
         return cls.objects.select_related("changed_by").filter(pk=1).first() or cls(pk=1)
 
     @classmethod
     def change(cls, *, payload_days: int | None, log_days: int | None, by: Any) -> bool:
-        """Keep them so long from now on; False where that was so already."""
+        """Keep them this long from now on; False if nothing changes."""
         with transaction.atomic():
             cls.objects.get_or_create(pk=1)
             row = cls.objects.select_for_update().get(pk=1)
@@ -80,11 +80,11 @@ class Retention(models.Model):
         return True
 
     def is_current(self) -> bool:
-        """Whether the days are those that are set at this moment."""
+        """Whether these days are still the stored ones."""
         return self._has_days_of(type(self).current())
 
     def must_stop(self) -> bool:
-        """Whether a run by these days is to end: others were set meanwhile, or somebody asked for it."""
+        """Whether a run with these days must end: the days have changed, or someone asked it to stop."""
         stored = type(self).current()
         return stored.stop_asked_at is not None or not self._has_days_of(stored)
 
@@ -93,7 +93,7 @@ class Retention(models.Model):
 
     @classmethod
     def ask_to_stop(cls, *, by: Any) -> bool:
-        """Stop the run that is under way before its next step; False where that was asked for already."""
+        """Stop the current run before its next step; False if that was already requested."""
         with transaction.atomic():
             if not cls.objects.filter(pk=1, stop_asked_at=None).update(stop_asked_at=timezone.now()):
                 return False
@@ -106,7 +106,7 @@ class Retention(models.Model):
 
     @classmethod
     def note_expired_before(cls, boundary: datetime) -> None:
-        """Remember that payloads of ids made before `boundary` expire. What expired once stays so."""
+        """Remember that payloads of ids created before `boundary` expire. The boundary never moves back."""
         rows = cls.objects.filter(pk=1).filter(
             Q(payloads_expired_before=None) | Q(payloads_expired_before__lt=boundary)
         )

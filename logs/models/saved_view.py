@@ -1,4 +1,4 @@
-"""A filter of the explorer that somebody gave a name, for themselves or for their colleagues."""
+"""A named filter of the explorer, for oneself or shared with colleagues."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_QUERY_LENGTH = 2000
 
 
 class SavedView(models.Model):
-    """`query`: what stands behind the `?` of the explorer's address, as logs/logsearch/saved_views.py writes it."""
+    """`query`: the query string of the explorer's URL, as logs/logsearch/saved_views.py writes it."""
 
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.CASCADE, related_name="saved_views", verbose_name=_("owner")
@@ -42,7 +42,7 @@ class SavedView(models.Model):
         return self.name
 
     def get_absolute_url(self) -> str:
-        """The explorer, with this filter."""
+        """The explorer with this filter."""
         return f"{reverse('logs:webhook_log_list')}?{self.query}"
 
     @property

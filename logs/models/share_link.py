@@ -1,4 +1,4 @@
-"""A hand-off: a read-only link to one log, for the receiver's team, who have no account."""
+"""A share link (`HandOff`): a read-only link to one log for the receiver's team, who have no account."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAX_NOTE_LENGTH = 500
 
 
 class ShareLinkState(models.TextChoices):
-    """`SUSPENDED`: whoever made it may not share the log any more (docs/adr/0017-hand-off.md)."""
+    """`SUSPENDED`: its creator may no longer share the log (docs/adr/0017-hand-off.md)."""
 
     OPEN = "open", _("Open")
     EXPIRED = "expired", _("Expired")
@@ -29,7 +29,7 @@ class ShareLinkState(models.TextChoices):
 
 
 class HandOff(models.Model):
-    """Only the hash of its token is kept. `views`: by people who are not signed in."""
+    """Only the hash of its token is stored. `views`: counts views by people who aren't signed in."""
 
     log = models.ForeignKey(WebhookLog, models.CASCADE, related_name="hand_offs", verbose_name=_("webhook log"))
     token_hash = models.CharField(max_length=64, unique=True, editable=False)
@@ -49,7 +49,7 @@ class HandOff(models.Model):
 
     objects = ShareLinkQuerySet.as_manager()
 
-    # Of `with_state()`
+    # Set by `with_state()`
     state: str
     has_payload: bool
 
@@ -65,7 +65,7 @@ class HandOff(models.Model):
 
     @classmethod
     def make(cls, log: WebhookLog, *, by, days: int, note: str = "", includes_payload: bool = False) -> str:
-        """Store a link to the log; its token, which nobody can find out again."""
+        """Store a link to the log and return its token, which can't be recovered later."""
         token = generate_token()
         with transaction.atomic():
             made = cls.objects.create(
@@ -82,13 +82,13 @@ class HandOff(models.Model):
 
     @classmethod
     def find(cls, token: str) -> HandOff | None:
-        """The open link of this token, with its log and what its page needs of it."""
+        """The open link of this token, with its log and the columns that its page needs."""
         links = cls.objects.with_state().select_related("log__subscription")
         heavy = ("log__search", "log__extra", "log__subscription__document", "log__subscription__description")
         return links.defer(*heavy).filter(token_hash=hash_token(token), state=ShareLinkState.OPEN).first()
 
     def revoke(self, *, by) -> bool:
-        """Show nothing by it any more; False where that is so already."""
+        """Revoke the link: it shows nothing from now on. False if it's already revoked."""
         with transaction.atomic():
             stored = HandOff.objects.filter(pk=self.pk, revoked_at=None)
             if not stored.update(revoked_at=Now(), revoked_by=by):

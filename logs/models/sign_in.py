@@ -1,4 +1,4 @@
-"""How often somebody has tried to sign in without success, by account and by address."""
+"""Counts failed attempts to sign in, by account and by IP address."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ SIGN_IN_WINDOW = timedelta(minutes=15)
 
 
 class SignInTries(models.Model):
-    """Of one account or one address, since the first of the tries that count.
+    """Failed sign-in attempts of one account or IP address. `since`: when the first one that counts was made.
 
-    `key`: a keyed hash, for what was typed as a name may be a password.
+    `key`: a keyed hash, because people sometimes type their password as the name.
     """
 
     key = models.CharField(primary_key=True, max_length=64)
@@ -27,9 +27,9 @@ class SignInTries(models.Model):
 
     @classmethod
     def count(cls, key: str) -> tuple[int, int]:
-        """Count one more try, before its password is looked at: so many at once cannot pass together.
+        """Count one more attempt, before its password is checked: so simultaneous attempts can't get past the limit.
 
-        How many there are now, and the seconds until they count no more.
+        Returns the number of attempts, and the seconds until they no longer count.
         """
         with connection.cursor() as cursor:
             cursor.execute(
@@ -47,7 +47,7 @@ class SignInTries(models.Model):
 
     @classmethod
     def take_back(cls, account: str, address: str) -> None:
-        """It was a success: the account begins at nothing, and the address has one try less."""
+        """After a successful sign-in: reset the account's count, and take one attempt off the IP address."""
         cls.objects.filter(key=account).delete()
         cls.objects.filter(key=address, tries__gt=0).update(tries=models.F("tries") - 1)
 

@@ -1,4 +1,4 @@
-"""A subscription (COTWebhook): what is watched, and the URL to which its events are posted."""
+"""A subscription (COTWebhook): what it watches, and the URL to which its events are posted."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .queue import QueueMixin
 CODE_PATTERN = r"^[a-z0-9_]+$"
 PREVIOUS_SECRET_LIFETIME = timedelta(hours=24)
 SECRET_COLUMNS = ["encrypted_secret", "encrypted_previous_secret", "previous_secret_until"]
-LOCAL_ONLY_FIELDS = {"timeout", "holds_when_exhausted"}  # an import has nothing that could take their place
+LOCAL_ONLY_FIELDS = {"timeout", "holds_when_exhausted"}  # imported documents don't have these fields
 
 
 class Trigger(models.TextChoices):
@@ -54,7 +54,7 @@ class Subscription(QueueMixin):
         _("URL"), max_length=2000, blank=True, help_text=_("The http or https URL that events are posted to.")
     )
     is_active = models.BooleanField(_("active"), default=True)
-    # Usually one of Trigger; one that an import has brought may be none of them, and fires nothing.
+    # Usually a `Trigger`. An imported subscription may have an unknown trigger, which matches no event.
     trigger = models.CharField(_("trigger"), max_length=40, blank=True)
     context_survey = ObjectIdField(_("survey"), blank=True, validators=[is_objectid])
     context_group = ObjectIdField(_("group"), blank=True, validators=[is_objectid])
@@ -66,17 +66,17 @@ class Subscription(QueueMixin):
         editable=False,
         help_text=_("Logs refer to this subscription, but it has not been imported yet."),
     )
-    # The id by which logs name it, where it is or was a placeholder: a company may have one for another's subscription.
+    # The id that logs use for it, if it is or was a placeholder. A company may have one for another company's subscription.
     named_id = ObjectIdField(blank=True, default="", db_default="", editable=False)
-    # Its logs came by command or from a superuser, who speak for all companies.
+    # Its logs were imported by command or by a superuser, so for all companies.
     is_of_all = models.BooleanField(default=False, db_default=False, editable=False)
-    # Fields that somebody changed here; an import of the Cotalker document leaves them alone.
+    # Fields that were changed here. Importing the Cotalker document doesn't overwrite them.
     edited_fields = models.JSONField(_("edited here"), default=list, editable=False)
-    # The document as it was read, so that it can be written out equal, unknown fields included; null where it began here.
+    # The document as imported, unknown fields included, so that an export is equal to it. Null if it was created here.
     document = JSONTextField(_("document"), null=True, editable=False)
     encrypted_secret = models.TextField(_("secret"), blank=True, editable=False)
     encrypted_previous_secret = models.TextField(blank=True, editable=False)
-    # Until then a replaced secret signs as well, so that the receiver has time to change it.
+    # Until then, the previous secret signs too, so that the receiver has time to switch.
     previous_secret_until = models.DateTimeField(null=True, editable=False)
     encrypted_headers = models.TextField(blank=True, editable=False)
     timeout = models.PositiveSmallIntegerField(
@@ -85,7 +85,7 @@ class Subscription(QueueMixin):
         blank=True,
         help_text=_("Seconds before an attempt times out. Leave empty for the default."),
     )
-    # Events that come in are matched and sent from here. Off for what was imported: Cotalker itself sends those.
+    # cotadmin matches and sends its events. Off for imported subscriptions: Cotalker sends those itself.
     we_deliver = models.BooleanField(_("delivered by cotadmin"), default=True, editable=False)
 
     objects = SubscriptionQuerySet.as_manager()
@@ -136,7 +136,7 @@ class Subscription(QueueMixin):
 
     @property
     def keeps_events(self) -> bool:
-        """Whether something has waited since it was deactivated, until somebody decides."""
+        """Whether events have waited since it was deactivated, until a person decides."""
         return not (self.is_active or self.is_draining) and self.waiting().exists()
 
     @property
@@ -145,7 +145,7 @@ class Subscription(QueueMixin):
 
     @property
     def secret(self) -> str:
-        """The signing secret in the clear, "" where there is none; raises signing.SecretUnreadable when no key fits."""
+        """The decrypted signing secret, "" if there is none; raises signing.SecretDecryptionError if no key fits."""
         return (
             signing.decrypt_secret(self.encrypted_secret, settings.FIELD_ENCRYPTION_KEYS)
             if self.encrypted_secret
@@ -157,9 +157,11 @@ class Subscription(QueueMixin):
         self.encrypted_secret = signing.encrypt_secret(plain, settings.FIELD_ENCRYPTION_KEYS) if plain else ""
 
     def replace_secret(self, plain: str) -> None:
-        """Sign with `plain` from now on, and for 24 hours with the present one as well. "" removes all. Not saved yet."""
+        """Sign with `plain` from now on, and for 24 hours also with the current secret. "" removes both. Doesn't save."""
         self.encrypted_previous_secret, self.previous_secret_until = "", None
-        if plain and self.encrypted_secret and self.is_secret_readable:  # one that no key opens would stop the lane
+        if (
+            plain and self.encrypted_secret and self.is_secret_readable
+        ):  # one that can't be decrypted would stop the queue
             self.encrypted_previous_secret = self.encrypted_secret
             self.previous_secret_until = timezone.now() + PREVIOUS_SECRET_LIFETIME
         self.secret = plain
@@ -173,18 +175,18 @@ class Subscription(QueueMixin):
 
     @property
     def previous_secret_signs_until(self) -> datetime | None:
-        """None where nothing but the present secret signs."""
+        """None if only the current secret signs."""
         until = self.previous_secret_until
         return until if until and self.encrypted_previous_secret and until > timezone.now() else None
 
     @property
     def secret_rotation(self) -> str:
-        """Tells one replacement of the secret from the next; "" before the first."""
+        """Identifies the last replacement of the secret; "" before the first."""
         return self.previous_secret_until.isoformat() if self.previous_secret_until else ""
 
     @property
     def headers(self) -> list[tuple[str, str]]:
-        """The custom request headers in the clear, in their order; raises signing.SecretUnreadable when no key fits."""
+        """The decrypted custom request headers, in order; raises signing.SecretDecryptionError if no key fits."""
         if not self.encrypted_headers:
             return []
         plain = signing.decrypt_secret(self.encrypted_headers, settings.FIELD_ENCRYPTION_KEYS)
@@ -197,12 +199,12 @@ class Subscription(QueueMixin):
 
     @property
     def header_names(self) -> list[str] | None:
-        """None where no key opens them."""
+        """None if no key can decrypt them."""
         try:
             return [name for name, _value in self.headers]
         except signing.SecretDecryptionError:
             return None
 
     def track_edit(self, fields: list[str]) -> None:
-        """Remember what was changed here, so that the next import keeps it."""
+        """Remember which fields were changed here, so that the next import keeps them."""
         self.edited_fields = sorted({*self.edited_fields, *fields} - LOCAL_ONLY_FIELDS)

@@ -1,4 +1,4 @@
-"""A webhook log: one event for one subscription, with the state and the outcome of the attempt that settled it."""
+"""A webhook log: one event for one subscription, with its state and last outcome."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class WebhookLog(RedeliverableMixin):
             ),
         ]
         indexes = [
-            # Each serves one question of the explorer, newest first; "failed" is the question of every morning.
+            # Each serves one query of the explorer, newest first. People look for failed logs every morning.
             models.Index(F("created_at").desc(), F("id").desc(), name="log_newest"),
             models.Index("subscription", F("created_at").desc(), F("id").desc(), name="log_of_subscription"),
             models.Index(
@@ -74,7 +74,7 @@ class WebhookLog(RedeliverableMixin):
                 condition=Q(state=State.FAILED),
             ),
             models.Index("object_id", F("created_at").desc(), name="log_of_object", condition=~Q(object_id="")),
-            # Whether a newer event of an object was received (logs/delivery/superseded.py).
+            # Finds out whether a newer event of an object was delivered (logs/delivery/superseded.py).
             models.Index(
                 "subscription",
                 "object_id",
@@ -89,28 +89,28 @@ class WebhookLog(RedeliverableMixin):
         ]
 
     def __str__(self) -> str:
-        """The id: a name is part of the payload, and what is printed may end in a server's log."""
+        """The id, not the name: a name is part of the payload, and printed text may end up in a server's log."""
         return self.pk
 
     def get_absolute_url(self) -> str:
         return cached_reverse("logs:webhook_log_detail", self.pk)
 
     def get_cause_display(self) -> str:  # type: ignore[no-redef]
-        """As Django's own, which reads through all choices for each row of a list."""
+        """Like Django's own method, which goes through all choices for each row of a list."""
         return str(Cause(self.cause).label) if self.cause else ""
 
     @property
     def named_subscription(self) -> str:
-        """The id by which its document names the subscription."""
+        """The subscription's id in the log's document."""
         return self.subscription.named_id or self.subscription_id
 
     @property
     def title(self) -> str:
-        """What the log is called on the screen: its object's name, unless names are masked here."""
+        """How pages call the log: by its object's name, unless names are masked here."""
         name = "" if masked_keys().matches("name") else self.object_name
         return name or self.object_id or self.pk
 
     @property
     def result(self) -> str:
-        """Cotalker's word for it, "" while it is not settled."""
+        """Cotalker's word for its state; "" if it's neither delivered nor failed."""
         return {State.SUCCEEDED: "SUCCESS", State.FAILED: "FAILED"}.get(State(self.state), "")

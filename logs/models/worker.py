@@ -1,4 +1,4 @@
-"""The workers as the database knows them: who is alive, who leases which lanes, and what they have counted."""
+"""Workers in the database: which are alive, which queue shards they lease, and what they have counted."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ OFFLINE_AFTER = timedelta(seconds=30)
 
 
 class Worker(models.Model):
-    """A running worker; it writes `seen_at` every few seconds, and its row goes when it stops."""
+    """A running worker. It writes `seen_at` every few seconds, and deletes its row when it stops."""
 
     id = models.CharField(_("id"), primary_key=True, max_length=100)
     started_at = models.DateTimeField(_("started"))
     seen_at = models.DateTimeField(_("last seen"))
-    # Its background loops that fail at this moment, "rollups: OperationalError, …".
+    # Its background loops that are failing now, "rollups: OperationalError, …".
     problems = models.TextField(blank=True, db_default="")
-    # Since when it can record nothing of what it has sent; it gives its lanes up then.
+    # Since when it can't store outcomes. It gives up its queues then.
     stuck_since = models.DateTimeField(_("cannot save outcomes since"), null=True)
 
     class Meta:
@@ -36,13 +36,16 @@ class Worker(models.Model):
 
     @classmethod
     def silence(cls) -> timedelta | None:
-        """For how long no worker has been seen, by the database's clock; None where none is on record."""
+        """How long ago a worker was last seen, by the database's clock; None if there is no worker."""
         age = ExpressionWrapper(Now() - F("seen_at"), output_field=DurationField())
         return cls.objects.order_by("-seen_at").values_list(age, flat=True).first()
 
 
 class LaneGroup(models.Model):
-    """A share of all lanes, leased to one worker. `epoch` counts the leases: a write with an older one is refused."""
+    """A queue shard, leased to one worker.
+
+    `epoch` is its fencing token: it counts the leases, and a write with an older one is refused.
+    """
 
     number = models.SmallIntegerField(primary_key=True)
     holder = models.CharField(max_length=100, blank=True)
@@ -57,12 +60,12 @@ class LaneGroup(models.Model):
 
 
 class DeliveryCount(models.Model):
-    """What the workers have counted since the beginning, by cause ("" for received): for the metrics."""
+    """What the workers have counted since the beginning, by cause ("" for delivered). Used by the metrics."""
 
     cause = models.CharField(primary_key=True, max_length=10, choices=Cause, blank=True)
     attempts = models.BigIntegerField(default=0)
     seconds = models.FloatField(default=0)
-    # How many took at most 0.05, 0.1, 0.25 … seconds (delivery.counts.BUCKETS), each counted once.
+    # How many took at most 0.05, 0.1, 0.25 … seconds (attempt_metrics.DURATION_BUCKETS), each counted once.
     buckets = ArrayField(models.BigIntegerField())
 
     def __str__(self) -> str:
