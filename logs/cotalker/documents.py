@@ -1,8 +1,8 @@
-"""COTWebhook, COTEvent and COTWebhookLog: the one place that knows Cotalker's JSON.
+"""COTWebhook, COTEvent and COTWebhookLog: only this module knows Cotalker's JSON.
 
-Documents are validated, never re-serialised: an event keeps its bytes, and whatever a document holds beyond our columns is
-kept in `extra` (logs) or `document` (subscriptions), so that what was read can be written out equal. Source of the shapes:
-Cotalker's published model pages; `data` of an event is open-ended, so nothing here depends on a closed list of fields.
+Documents are validated, never re-serialised: an event keeps its bytes. Fields that have no column are stored in `extra` (logs)
+or `document` (subscriptions). So an exported document is equal to the imported one. Source of the shapes: Cotalker's published
+model pages. `data` of an event is open-ended, so nothing here depends on a closed list of fields.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ TRIGGERS = {
     "logout-user": "Auth",
 }
 _CODE_LIMIT, _TRIGGER_LIMIT, _WORD_LIMIT = 100, 40, 60
-_FIRST_YEAR, _LAST_YEAR = 1970, 2105  # what the clock of an ObjectId can tell
-_LEAST_MILLISECONDS = 10**11  # in 1973; as seconds it is beyond every year that is taken
+_FIRST_YEAR, _LAST_YEAR = 1970, 2105  # the years that the timestamp of an ObjectId covers
+_LEAST_MILLISECONDS = 10**11  # in 1973; as seconds it is later than every accepted year
 _NAME_LIMIT = 200
 _SUBSCRIPTION_COLUMNS = {
     "_id": "id",
@@ -47,10 +47,10 @@ _SUBSCRIPTION_COLUMNS = {
     "description": "description",
 }
 _CONTEXT_COLUMNS = {"survey": "context_survey", "group": "context_group", "taskGroup": "context_task_group"}
-# A masked export must not take the place of what it was made from, nor be sent.
+# A masked export must not replace its original, nor be sent.
 _MASKS = (MASK.encode(), json.dumps(MASK).strip('"').encode())
 _slices = msgspec.json.Decoder(dict[str, msgspec.Raw])
-# Blanks and a byte order mark around a document are no part of it.
+# Blanks and a byte order mark around a document aren't part of it.
 _BEFORE = re.compile(rb"(?:[ \t\r\n]|\xef\xbb\xbf)*")
 _OUTCOME = ("status", "retry", "response")
 _SCANNER = json.JSONDecoder()
@@ -58,9 +58,9 @@ _BLANKS = re.compile(r"[ \t\r\n]*")
 
 
 class InvalidDocument(ValueError):
-    """Why a document is refused, with the JSON Pointer of the field in front where there is one.
+    """Why a document is rejected, after the JSON Pointer of the field if there is one.
 
-    `offset` is the place in the document's text, in characters, where the text itself is broken; else None.
+    `offset`: where the text itself is broken, in characters from the start of the document; None otherwise.
     """
 
     def __init__(self, reason: str, path: str = "", offset: int | None = None) -> None:
@@ -72,7 +72,7 @@ class InvalidDocument(ValueError):
 
 @dataclass(slots=True)
 class EventDocument:
-    """A COTEvent. `text` is what was read, to the letter; `value` the same parsed."""
+    """A COTEvent. `text`: exactly as read; `value`: the same, parsed."""
 
     text: str
     value: dict[str, Any]
@@ -84,9 +84,9 @@ class EventDocument:
 
 @dataclass(slots=True)
 class LogDocument:
-    """A COTWebhookLog. `extra`: a JSON object of the fields that the columns do not tell; None where they tell all.
+    """A COTWebhookLog. `extra`: a JSON object of the fields that the columns don't cover; None if they cover all.
 
-    `is_tidied`: it was no JSON before comments and commas were taken out.
+    `is_tidied`: it wasn't valid JSON until comments and trailing commas were removed.
     """
 
     id: str
@@ -107,7 +107,7 @@ class LogDocument:
 
 @dataclass(slots=True)
 class SubscriptionDocument:
-    """A COTWebhook. `text` is what was read, unknown fields included."""
+    """A COTWebhook. `text`: as read, unknown fields included."""
 
     id: str
     company_id: str
@@ -125,7 +125,7 @@ class SubscriptionDocument:
 
 
 def read_log(data: bytes) -> LogDocument:
-    """A COTWebhookLog from JSON or MongoDB extended JSON; raises BadDocument."""
+    """A COTWebhookLog from JSON or MongoDB extended JSON; raises InvalidDocument."""
     value, data, is_tidied = _read_imported(data)
     if any(mask in data for mask in _MASKS):
         raise InvalidDocument(
@@ -155,7 +155,7 @@ def read_log(data: bytes) -> LogDocument:
 
 
 def write_log(log: Any, event: str) -> str:
-    """The document of a log (a WebhookLog or a LogDocument) on one line; `event` is its payload's text."""
+    """The document of a log (a `WebhookLog` or a `LogDocument`) on one line. `event`: the text of its payload."""
     extra = _slices_of(log.extra) if log.extra else {}
     parts: dict[str, str] = {}
     for key, column in _columns_of_log(log).items():
@@ -173,19 +173,19 @@ def write_log(log: Any, event: str) -> str:
 
 
 def read_event(data: bytes) -> EventDocument:
-    """A COTEvent; raises BadDocument."""
+    """A COTEvent; raises InvalidDocument."""
     value, data = _read(data)
     return _event(data.decode(), value)
 
 
 def read_subscription(data: bytes) -> SubscriptionDocument:
-    """A COTWebhook from JSON or MongoDB extended JSON; raises BadDocument."""
+    """A COTWebhook from JSON or MongoDB extended JSON; raises InvalidDocument."""
     value, data, is_tidied = _read_imported(data)
     context = value.get("context") or {}
     if not isinstance(context, dict):
         raise InvalidDocument(_("not an object"), "/context")
     code = _limited(value, "code", _CODE_LIMIT)
-    trigger = _limited(value, "trigger", _TRIGGER_LIMIT)  # one that is none of Cotalker's fires nothing
+    trigger = _limited(value, "trigger", _TRIGGER_LIMIT)  # an unknown trigger matches no event
     name = _text(value, "name")
     if not name.strip() or len(name) > _NAME_LIMIT:
         raise InvalidDocument(_("empty or longer than %(limit)s characters") % {"limit": _NAME_LIMIT}, "/name")
@@ -213,7 +213,7 @@ def read_subscription(data: bytes) -> SubscriptionDocument:
 
 
 def write_subscription(subscription: Any) -> str:
-    """The document of a Subscription on one line: as it was read, with what was changed here put in its place."""
+    """The document of a `Subscription` on one line: as imported, with the fields that were changed here replaced."""
     now = {key: getattr(subscription, column) for key, column in _SUBSCRIPTION_COLUMNS.items()}
     context = {key: getattr(subscription, column) for key, column in _CONTEXT_COLUMNS.items()}
     if not subscription.document:
@@ -231,13 +231,13 @@ def write_subscription(subscription: Any) -> str:
 
 
 def format_timestamp(moment: datetime) -> str:
-    """A date as Cotalker writes it: 2022-05-05T20:04:40.084Z."""
+    """A datetime as Cotalker writes it: 2022-05-05T20:04:40.084Z."""
     utc = moment.astimezone(UTC)
     return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
 
 
 def object_name(data: Any) -> str:
-    """What a person calls the object: a task's or element's name, a user's names, a survey's title; "" where it has none."""
+    """The object's name for people: a task's or element's name, a user's names, a survey's title; "" if it has none."""
     if not isinstance(data, dict):
         return ""
     name = data.get("name")
@@ -253,7 +253,7 @@ def object_name(data: Any) -> str:
 
 def _read(data: bytes) -> tuple[dict[str, Any], bytes]:
     """The parsed document, and its bytes as plain JSON."""
-    before = _BEFORE.match(data)[0]  # type: ignore[index]  # it matches nothing as well
+    before = _BEFORE.match(data)[0]  # type: ignore[index]  # it also matches the empty string
     data = data[len(before) :].rstrip(b" \t\r\n")
     try:
         value = strict_loads(data)
@@ -269,7 +269,7 @@ def _read(data: bytes) -> tuple[dict[str, Any], bytes]:
 
 
 def _read_imported(data: bytes) -> tuple[dict[str, Any], bytes, bool]:
-    """The same, and whether comments or commas had to be taken out of it."""
+    """The same, and whether comments or trailing commas had to be removed."""
     try:
         return *_read(data), False
     except InvalidDocument as error:
@@ -282,15 +282,15 @@ def _read_imported(data: bytes) -> tuple[dict[str, Any], bytes, bool]:
 
 
 def _comparable(text: str) -> str:
-    """In one spelling where PostgreSQL could not compare two."""
+    """The text; in a single spelling if PostgreSQL couldn't compare it with another spelling."""
     return to_json(parse_exact(text)) if may_be_unshowable(text) else text
 
 
 def _slices_of(text: str) -> dict[str, str]:
-    """The texts of the values of a JSON object that was read before."""
+    """The texts of the values in a valid JSON object, by key."""
     if not may_be_unshowable(text):
         return {key: bytes(raw).decode() for key, raw in _slices.decode(text).items()}
-    shown = with_placeholders(text)  # each place in it is the same
+    shown = with_placeholders(text)  # every offset in it stays the same
     slices: dict[str, str] = {}
     at = _skip(shown, shown.index("{") + 1)
     while shown[at] != "}":
@@ -304,16 +304,16 @@ def _slices_of(text: str) -> dict[str, str]:
 
 
 def _skip(text: str, at: int) -> int:
-    return _BLANKS.match(text, at).end()  # type: ignore[union-attr]  # it matches nothing as well
+    return _BLANKS.match(text, at).end()  # type: ignore[union-attr]  # it also matches the empty string
 
 
 def _event(text: str, value: Any) -> EventDocument:
-    """An event that came in: it needs to say what it is, or it would fire nothing."""
+    """An event that came in. Without `type` and `event` it is rejected, because it would match no subscription."""
     return _as_event(text, value, _word(value, "type"), _word(value, "event"))
 
 
 def _logged_event(text: str, value: Any) -> EventDocument:
-    """The event of a log, whatever it says: nothing is decided by it any more."""
+    """The event of a log. Any JSON object will do, because nothing depends on its fields any more."""
     if not isinstance(value, dict):
         raise InvalidDocument(_("an event must be a JSON object"), "/event")
     words = [value[key][:_WORD_LIMIT] if isinstance(value.get(key), str) else "" for key in ("type", "event")]
@@ -334,7 +334,7 @@ def _as_event(text: str, value: dict[str, Any], event_type: str, action: str) ->
 
 
 def _columns_of_log(log: Any) -> dict[str, Any]:
-    """What the columns of a log tell, in the order in which Cotalker writes it (the event stands after the response)."""
+    """The fields that a log's columns cover, in the order in which Cotalker writes them (the event follows the response)."""
     return {
         "_id": log.id,
         "company": log.company,
@@ -347,7 +347,7 @@ def _columns_of_log(log: Any) -> dict[str, Any]:
 
 
 def _one_line(text: str) -> str:
-    """Without the line breaks of pretty printing; in JSON they can stand between tokens only."""
+    """The text without the line breaks of pretty printing. In JSON they can only be between tokens."""
     return text.replace("\r", " ").replace("\n", " ")
 
 
@@ -396,18 +396,18 @@ def _limited(value: dict[str, Any], key: str, limit: int) -> str:
 
 
 def _response(value: Any, text: str) -> str | None:
-    """A response that was read as JSON is kept as it was written."""
+    """The value of a string or null; for any other JSON, its text exactly as written."""
     return value if value is None or isinstance(value, str) else text
 
 
 def _read_as(key: str, text: str) -> Any:
-    """What the column of an outcome tells where the document has this text."""
+    """The value that an outcome's column has if the document has this text."""
     value = strict_loads(text)
     return _response(value, text) if key == "response" else _as_number(value)
 
 
 def _as_number(value: Any) -> Any:
-    """409.0 and "409" are 409; everything else is what it was."""
+    """409.0 and "409" are 409; other values are returned unchanged."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return int(value) if isinstance(value, str) and re.fullmatch(r"[0-9]{1,10}", value) else value
@@ -436,7 +436,7 @@ def _moment(value: dict[str, Any], key: str) -> datetime:
 
 
 def _of_epoch(number: Any) -> datetime | None:
-    """Milliseconds since 1970, or seconds where it is too little for that; None where it is no number."""
+    """Milliseconds since 1970, or seconds if the number is too small for milliseconds; None if it isn't a number."""
     if isinstance(number, bool) or not isinstance(number, int | float):
         return None
     milliseconds = number * 1000 if abs(number) < _LEAST_MILLISECONDS else number

@@ -1,7 +1,7 @@
-"""MongoDB extended JSON, as mongoexport writes it, turned into the plain JSON that Cotalker's API gives.
+"""Converts MongoDB extended JSON, as mongoexport writes it, into the plain JSON of Cotalker's API.
 
-Wrappers ({"$oid": …}, {"$date": …}, {"$numberLong": …}) and fractions that are none (409.0) are replaced in the text itself, so
-everything else keeps its bytes. A wrapper cannot be mistaken inside a string: there its quotes would be escaped.
+Wrappers ({"$oid": …}, {"$date": …}, {"$numberLong": …}) and whole numbers written as fractions (409.0) are replaced in the text
+itself, so everything else keeps its bytes. Text inside a string never looks like a wrapper: its quotes are escaped there.
 Source: the MongoDB Extended JSON (v1, v2) specifications; dates and numbers as JavaScript's JSON.stringify writes them.
 """
 
@@ -22,35 +22,35 @@ _NUMBER = re.compile(
     rb'\{\s*"\$number(?P<kind>Int|Long|Double|Decimal)"\s*:\s*"(?:(?P<number>-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)'
     rb'|-?Infinity|NaN)"\s*\}'
 )
-# Strings are passed over.
+# It matches strings only to skip them.
 _FRACTION = re.compile(rb'"(?:[^"\\]|\\.)*+"|(?P<fraction>-?\d+(?:\.\d+(?:[eE][+-]?\d+)?|[eE][+-]?\d+))', re.DOTALL)
 _HAS_FRACTION = re.compile(rb"\d(?:\.\d|[eE][+-]?\d)")
 _WRAPPERS = {"$oid", "$date", "$numberInt", "$numberLong", "$numberDouble", "$numberDecimal"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_CYCLE = 400  # years, after which the calendar repeats
+_CYCLE = 400  # years after which the calendar repeats
 _CYCLE_MS = 146_097 * 24 * 3600 * 1000
 _LAST_MS = 8_640_000_000_000_000  # JavaScript's dates end there
 
 
 def is_extended(value: Any) -> bool:
-    """Whether a parsed document is in extended JSON: one of its own fields is wrapped then."""
+    """Whether a parsed document is in extended JSON: at least one of its top-level fields is wrapped."""
     return isinstance(value, dict) and any(
         isinstance(item, dict) and len(item) == 1 and not _WRAPPERS.isdisjoint(item) for item in value.values()
     )
 
 
 def to_plain_json(data: bytes) -> bytes:
-    """The same document with every wrapper replaced by what it wraps; dates in ISO-8601 with milliseconds and Z."""
+    """The same document with every wrapper replaced by its value; dates in ISO-8601 with milliseconds and Z."""
     if _HAS_FRACTION.search(data):
         data = _FRACTION.sub(_plain_fraction, data)
     return _NUMBER.sub(_number, _DATE.sub(_iso_date, _OID.sub(rb"\1", data)))
 
 
 def iso_date(milliseconds: int) -> str | None:
-    """A moment as JavaScript writes it, 2022-05-05T20:04:40.084Z; None where it has no such moment."""
+    """A datetime as JavaScript writes it, 2022-05-05T20:04:40.084Z; None if it is outside JavaScript's range."""
     if abs(milliseconds) > _LAST_MS:
         return None
-    cycles = milliseconds // _CYCLE_MS  # of year 1970 to 2369 is every moment that is left
+    cycles = milliseconds // _CYCLE_MS  # the remainder is always a datetime in 1970 to 2369
     moment = _EPOCH + timedelta(milliseconds=milliseconds - cycles * _CYCLE_MS)
     year = moment.year + cycles * _CYCLE
     written = f"{year:04d}" if 0 <= year <= 9999 else f"{year:+07d}"
@@ -60,11 +60,11 @@ def iso_date(milliseconds: int) -> str | None:
 def _iso_date(match: re.Match[bytes]) -> bytes:
     number = match["ms"] or match["long"]
     written = _of_text(match["text"].decode()) if number is None else iso_date(int(number))
-    return match[0] if written is None else f'"{written}"'.encode()  # left wrapped, the check of the field says so
+    return match[0] if written is None else f'"{written}"'.encode()  # a wrapper left as it is fails the field's check
 
 
 def _of_text(text: str) -> str:
-    """mongoexport leaves zeros out (.1Z, Z), and older ones write an offset; what is no moment stays as it is."""
+    """mongoexport omits zeros (.1Z, Z), and older versions write an offset. Text that isn't a datetime is returned unchanged."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -85,7 +85,7 @@ def _plain_fraction(match: re.Match[bytes]) -> bytes:
 
 
 def javascript_number(number: str) -> str:
-    """A double as JSON.stringify writes it: 409.0 as 409, 1E-07 as 1e-7. What is no double stays, to be refused."""
+    """A double as JSON.stringify writes it: 409.0 as 409, 1E-07 as 1e-7. A number beyond a double stays, to be rejected later."""
     value = float(number)
     if math.isinf(value) or (value == 0 and Decimal(number) != 0):
         return number

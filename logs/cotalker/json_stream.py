@@ -1,9 +1,11 @@
-"""Cuts a stream of bytes into documents: a JSON array, one object, objects one after another, NDJSON or JSON text sequences (RFC
-7464); gzipped or not; also the array inside of what an API wraps around its answers: {"data": […]}, {"data": {"logs": […]}}.
+"""Splits a stream of bytes into documents, gzipped or not.
 
-Only brackets and strings are looked at, so a document that is not quite JSON still comes out and can be set aside with its
-place. Where one does not end, the next begins at the next line that is indented like it. Memory holds one document and one
-chunk, whatever the size of the file.
+It reads a JSON array, one object, objects one after another, NDJSON and JSON text sequences (RFC 7464). It also reads the array
+inside the envelope of an API's response: {"data": […]}, {"data": {"logs": […]}}.
+
+It only looks at brackets and strings. So a document that isn't quite JSON still comes out, and can be rejected with its place in
+the file. If a document doesn't end, the next one starts at the next line with the same indentation. Memory holds one document
+and one chunk, whatever the size of the file.
 """
 
 from __future__ import annotations
@@ -19,44 +21,44 @@ from django.utils.translation import gettext as _
 
 from .strict_json import MAX_DEPTH
 
-DOCUMENT_LIMIT = 16 * 1024 * 1024  # MongoDB's own limit of a document
+DOCUMENT_LIMIT = 16 * 1024 * 1024  # bytes; MongoDB's own limit for a document
 
-# A string that is not closed reaches to the end of its line; what looks like a bracket in there is left out.
+# A string that isn't closed ends with its line. Brackets inside strings don't count.
 _STRING = rb'"(?:[^"\\\n\x1e]|\\[^\n\x1e]?)*+"?'
-_SEPARATOR = b"\x1e"  # JSON knows no such byte
-# Comments are none of JSON, but in some documents; what looks like a bracket in there is left out, too.
+_SEPARATOR = b"\x1e"  # JSON never has this byte
+# JSON has no comments, but some documents do. Brackets inside comments don't count either.
 _COMMENT = rb"//[^\n\x1e]*+|/\*(?:[^*\x1e]|\*(?!/))*+(?:\*/)?"
 _TOKEN = re.compile(rb"|".join([_STRING, _COMMENT, rb"[{}\[\]\x1e]"]))
 _BLANKS = b" \t\r\n,\x1e"
 _BETWEEN = re.compile(rb"(?:[ \t\r\n,\x1e]|\xef\xbb\xbf)*+")
-# An answer of an API: fields that tell nothing but themselves, and then a list by a name that no document has.
+# An API's response: scalar fields, then a list with a name that no document has.
 _FIELD = rb'\s*"[^"\\]{0,60}"\s*:\s*(?:"(?:[^"\\]|\\.){0,200}"|[\w.+-]{1,40})\s*,'
 _LIST = rb'\s*"(?:data|logs|subscriptions|webhooks|webhookLogs|items|results|docs|rows)"\s*:\s*\['
 _FIELDS = rb"(?:" + _FIELD + rb"){0,20}?"
 _LIST_INSIDE = rb'\s*"data"\s*:\s*\{' + _FIELDS + rb'\s*"\w{1,60}"\s*:\s*\['
 _ENVELOPE = re.compile(rb"\{" + _FIELDS + rb"(?:(?P<one>" + _LIST + rb")|" + _LIST_INSIDE + rb")\s*[{\]]")
-_ENVELOPE_LIMIT = 4096  # bytes in front of its list
+_ENVELOPE_LIMIT = 4096  # bytes before its list
 _NO_DOCUMENT = re.compile(rb"(?:" + _STRING + rb'|[^\n{\[\],"\x1e])++')
 _INDENTATION_LIMIT = 1000
 _UNPACK_AT_ONCE = 1 << 20
-_PACKED_AT_MOST = 2  # times: some tools compress what is compressed already
+_PACKED_AT_MOST = 2  # times: some tools compress data that is already compressed
 _TOKENS_AT_ONCE = 1 << 16
-_any_json = msgspec.json.Decoder(msgspec.Raw)  # checks without building anything
+_any_json = msgspec.json.Decoder(msgspec.Raw)  # checks JSON without building values
 
 
 class UnreadableFile(ValueError):
-    """The file as a whole cannot be read any further; what was read before stays."""
+    """The rest of the file can't be read. Documents that were already read stay."""
 
 
 class FileTooLarge(UnreadableFile):
-    """It holds more bytes than may be read."""
+    """The file has more bytes than may be read."""
 
 
 @dataclass(slots=True)
 class RawDocument:
-    """The text of one document and its place in the file, both from 1. `problem` says why it cannot be one, else "".
+    """The text of one document, with its number and line in the file, both from 1. `problem`: why it's invalid, "" if it isn't.
 
-    `is_too_long`: it has not ended within the limit, so only its beginning is here.
+    `is_too_long`: it didn't end within the limit, so `data` has only its beginning.
     """
 
     number: int
@@ -69,21 +71,21 @@ class RawDocument:
 def iter_documents(
     chunks: Iterable[bytes], limit: int | None = None, on_work: Callable[[], None] = lambda: None
 ) -> Iterator[RawDocument]:
-    """The documents of a file, in order. Raises UnreadableFile where bytes cannot be made sense of.
+    """The documents of a file, in order. Raises UnreadableFile at bytes that it can't interpret.
 
-    `limit`: how many bytes may be read, unpacked; raises TooMuch beyond. `on_work` is called again and again, within a document
-    too, and may raise to end it all.
+    `limit`: how many unpacked bytes may be read; raises FileTooLarge beyond. `on_work` is called regularly, also within a
+    document, and may raise to stop.
     """
     return _Splitter(_unpacked(chunks, limit), DOCUMENT_LIMIT, on_work, opens_envelopes=True).pieces()
 
 
 def iter_text_documents(chunks: Iterable[bytes], limit: int) -> Iterator[RawDocument]:
-    """The documents of a text that is not compressed, each of at most `limit` bytes."""
+    """The documents of an uncompressed text, each of at most `limit` bytes."""
     return _Splitter(iter(chunks), limit).pieces()
 
 
 def _unpacked(chunks: Iterable[bytes], limit: int | None) -> Iterator[bytes]:
-    """The bytes of the file, out of gzip where they are in it, without a byte order mark."""
+    """The bytes of the file, decompressed if they are gzipped, without a byte order mark."""
     start, source = _begun(_limited(chunks, limit))
     for _time in range(_PACKED_AT_MOST):
         if start[:2] == b"\x1f\x8b":
@@ -108,7 +110,7 @@ def _limited(chunks: Iterable[bytes], limit: int | None) -> Iterator[bytes]:
 
 
 def _begun(chunks: Iterable[bytes]) -> tuple[bytes, Iterator[bytes]]:
-    """The first four bytes or more, and what follows."""
+    """At least the first four bytes, and the chunks after them."""
     source = iter(chunks)
     start = b""
     while len(start) < 4 and (more := next(source, b"")):
@@ -139,9 +141,9 @@ def _gunzipped(packed: bytes, source: Iterator[bytes]) -> Iterator[bytes]:
 
 
 class _Splitter:
-    """`buffer[position:]` is what was read and not handed out; `line` is the line of `position`.
+    """`buffer[position:]`: bytes that were read, but not returned yet. `line`: the line of `position`.
 
-    `indentation`: the blanks before `position` on its line, or None where something else stands before it.
+    `indentation`: the blanks before `position` on its line; None if there is something else before it.
     """
 
     def __init__(
@@ -154,7 +156,7 @@ class _Splitter:
         self.chunks = chunks
         self.limit = limit
         self.on_work = on_work
-        self.opens_envelopes = opens_envelopes  # an event has a field "data" of its own
+        self.opens_envelopes = opens_envelopes  # off for events: they have a field "data" of their own
         self.open_braces = 0  # of the envelope around the array
         self.buffer = b""
         self.position = 0
@@ -177,7 +179,7 @@ class _Splitter:
             )
 
     def _open_envelope(self) -> bool:
-        """Go to the first document of an answer of an API; False where this is none."""
+        """Go to the first document in an API's response; False if this isn't one."""
         if not self.opens_envelopes or self.is_in_array or self._byte() != b"{":
             return False
         if self.buffer.startswith(b'{"_id"', self.position):  # as most documents begin
@@ -193,7 +195,7 @@ class _Splitter:
         return True
 
     def _close_envelope(self) -> None:
-        """Pass over what follows the list of an answer, up to its end."""
+        """Skip everything after the list of an API's response, up to the end of the response."""
         for tokens in count():
             if not self.open_braces or self.is_in_array:
                 return
@@ -226,13 +228,13 @@ class _Splitter:
         return self._take(limit if restart < 0 else restart, problem, is_too_long)
 
     def _end_of_document(self) -> int | None:
-        """Where the document at `position` ends; None where it does not within the limit."""
+        """The offset at which the document at `position` ends; None if it doesn't end within the limit."""
         if end_of_line := self._end_of_line_document():
             return end_of_line
         restart_mark = self._restart_mark()
-        stack: list[bytes] = []  # no deeper than a document may be
+        stack: list[bytes] = []  # never deeper than a document may be
         deeper = tokens = 0
-        first_alike = 0  # counted from `position`, which moves when a chunk comes in
+        first_alike = 0  # relative to `position`, which changes when a chunk is read
         at = self.position
         while True:
             match = _TOKEN.search(self.buffer, at)
@@ -251,7 +253,7 @@ class _Splitter:
             if token == b"{" and stack and self._begins_like_this(match.start(), restart_mark):
                 first_alike = first_alike or match.start() - self.position
                 if not self._can_be_value(match.start(), stack[-1]):
-                    return self.position + first_alike  # those before it passed for elements of a broken array
+                    return self.position + first_alike  # earlier ones looked like elements of a broken array
             if token == _SEPARATOR:
                 return match.start()
             if token in (b"{", b"["):
@@ -269,7 +271,7 @@ class _Splitter:
                     return at
 
     def _end_of_line_document(self) -> int | None:
-        """The quick way for a document on a line of its own, as most files have them; None where it is not that."""
+        """The fast path for a document on its own line, as in most files; None for any other."""
         end = self.buffer.find(b"\n", self.position)
         if not 0 <= end - self.position <= self.limit:
             return None
@@ -281,16 +283,16 @@ class _Splitter:
         return self.position + len(line)
 
     def _restart_mark(self) -> bytes:
-        """The line break and indentation in front of the current document, where it begins a line."""
+        """The line break and indentation before the current document, if it starts a line."""
         return b"\n" + (self.indentation or b"")
 
     def _begins_like_this(self, at: int, restart_mark: bytes) -> bool:
-        """Whether the "{" here stands at the beginning of a line, indented like the current document."""
+        """Whether the "{" at `at` starts a line, indented like the current document."""
         before = at - len(restart_mark)
         return before > self.position and self.buffer.startswith(restart_mark, before)
 
     def _can_be_value(self, at: int, innermost: bytes) -> bool:
-        """Whether a value can begin here: in an object behind a colon, in an array behind "[" or a comma."""
+        """Whether a value can start here: after a colon in an object, after "[" or a comma in an array."""
         last = self.buffer[max(self.position, at - 100) : at].rstrip()[-1:]
         return last in ((b":",) if innermost == b"{" else (b"[", b","))
 
@@ -334,7 +336,7 @@ class _Splitter:
             self.indentation = lead if lead.isspace() and len(lead) <= _INDENTATION_LIMIT else None
 
     def _fill(self) -> bool:
-        """One more chunk; what was handed out is let go."""
+        """Read one more chunk, and drop the bytes that were already returned. False at the end of the file."""
         self.on_work()
         chunk = next(self.chunks, b"")
         self.buffer = self.buffer[self.position :] + chunk

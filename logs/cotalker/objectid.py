@@ -1,6 +1,6 @@
-"""ObjectIds: 24 hex digits, of which the first eight are the time of making in seconds. Sorting by id sorts by time.
+"""ObjectIds: 24 hex digits. The first eight are the creation time in seconds, so sorting by id sorts by time.
 
-Source: the BSON specification; Cotalker's published samples keep to it (domain.md).
+Source: the BSON specification; Cotalker's published samples follow it.
 """
 
 import os
@@ -20,7 +20,7 @@ _lock = threading.Lock()
 
 
 def parse_objectid(value: object) -> str:
-    """The id in lower case; ValueError where it is not 24 hex digits."""
+    """The id in lower case; ValueError if it isn't 24 hex digits."""
     if isinstance(value, str) and _PATTERN.fullmatch(lower := value.lower()):
         return lower
     raise ValueError(_("not an ObjectId of 24 hex digits: '%(value)s'") % {"value": str(value)[:60]})
@@ -31,7 +31,7 @@ def is_objectid(value: object) -> bool:
 
 
 def new_objectid(at: datetime | None = None) -> str:
-    """A new id, unique among processes, that says it was made `at` (now by default)."""
+    """A new id, unique across processes, with the creation time `at` (now by default)."""
     seconds = int(at.timestamp() if at else time.time())
     with _lock:
         number = next(_counter) & 0xFFFFFF
@@ -39,10 +39,10 @@ def new_objectid(at: datetime | None = None) -> str:
 
 
 def lowest_objectid(at: datetime) -> str:
-    """The smallest id of that second: every id made at `at` or later is not below it."""
+    """The lowest id of that second: no id created at `at` or later is below it."""
     return f"{int(at.timestamp()):08x}{'0' * 16}"
 
 
 def objectid_time(objectid: str) -> datetime:
-    """When the id was made, to the second, in UTC."""
+    """When the id was created, to the second, in UTC."""
     return datetime.fromtimestamp(int(objectid[:8], 16), UTC)

@@ -1,9 +1,8 @@
-"""Takes out of a text what machines make up: request ids, trace ids, hashes, keys. Each would make a failure one of its kind.
+"""Says what an outcome means: success, cause of a failure, fingerprint. All functions are pure.
 
-A token is taken out where its name tells ("requestId":"…"), or by its letters: such tokens change between capitals, small
-letters and digits all the time, which words, also BigOnesLikeThis, do more rarely. A pure function.
-
-The rules of delivery that need nothing but what is given: what counts as received, and why something failed.
+Fingerprints leave out tokens that machines generate: request ids, trace ids, hashes, keys. With them, every failure would be a
+failure group of its own. A token is recognised by its name ("requestId":"…") or by its letters. Such tokens switch between
+capitals, small letters and digits all the time. Words do that less often, even BigOnesLikeThis.
 """
 
 from __future__ import annotations
@@ -30,14 +29,14 @@ _HEX = re.compile(r"(?=[a-f]*[0-9])[0-9a-f]{8,}", re.IGNORECASE)
 
 
 def strip_opaque_tokens(text: str) -> str:
-    """`{id}` for each opaque token; `order{n}` for a word with a number of three digits or more behind it."""
+    """The text with `{id}` for each opaque token, and `order{n}` for a word followed by three or more digits."""
     text = _NAMED.sub(_of_named, text)
     text = _RUN.sub(lambda run: "{id}" if _mean_chunk(run[0]) < 2.6 else run[0], text)
     return _PIECE.sub(lambda piece: _of_piece(piece[0]), text)
 
 
 def _of_named(found: re.Match[str]) -> str:
-    """No number, and no word; without a colon the name may mean something else, and only a digit tells."""
+    """Replace the token unless it is a number or a word. Without a colon the name may mean something else: it needs a digit."""
     token = found["token"]
     is_clear = not found["sign"].isspace() and (token.isupper() or _mean_chunk(token) < 3.2)
     if token.isdigit() or not (is_clear or any(map(str.isdigit, token))):
@@ -46,7 +45,7 @@ def _of_named(found: re.Match[str]) -> str:
 
 
 def _mean_chunk(token: str) -> float:
-    """How many letters or digits of one sort follow each other, on average."""
+    """The average length of runs of the same sort of character: capitals, small letters, or digits."""
     chunks = _CHUNK.findall(token)
     return sum(map(len, chunks)) / max(len(chunks), 1)
 
@@ -64,7 +63,7 @@ def _of_piece(token: str) -> str:
 
 
 class Cause(enum.StrEnum):
-    """The normalised reason of a failure (domain.md, "Words")."""
+    """The normalised reason of a failure."""
 
     TIMEOUT = "timeout"
     REFUSED = "refused"
@@ -79,13 +78,13 @@ class Cause(enum.StrEnum):
 
 
 def is_success(status: int | None) -> bool:
-    """Cotalker counts 200 to 209 as received, and nothing else (not 210, not 226)."""
+    """Cotalker counts only 200 to 209 as delivered (not 210, not 226)."""
     return status is not None and 200 <= status <= 209
 
 
-# What Node's HTTP clients say when there is no answer. Cotalker logs that text beside a status that is not the receiver's,
-# so the text decides – but only where the response begins with it, in the client's own spelling: a receiver's answer may
-# mention a timeout too ("Request Timeout" and {"error":"lock timeout"} are answers).
+# The messages of Node's HTTP clients when there is no response. Cotalker logs them with a status that isn't the receiver's, so
+# the text decides. It only counts at the start of the response and in the client's own spelling. A receiver's response may
+# mention a timeout too ("Request Timeout" and {"error":"lock timeout"} are responses).
 _TRANSPORT = tuple(
     (cause, re.compile(pattern))
     for cause, pattern in (
@@ -108,7 +107,7 @@ _TRANSPORT_LIMIT = 2500
 
 
 def classify_outcome(status: int | None, response: str) -> Cause | str:
-    """Why a log failed, as far as Cotalker's document tells; "" for a success."""
+    """Why a log failed, as far as Cotalker's document shows it; "" for a success."""
     return _cause_of(status, response[:_TRANSPORT_LIMIT])
 
 
@@ -124,7 +123,7 @@ def _cause_of(status: int | None, response: str) -> Cause | str:
 
 
 def classify_status(status: int | None) -> Cause:
-    """The cause that the status of a failed answer alone tells."""
+    """The cause of a failure, by the status of the response alone."""
     if status is None:
         return Cause.OTHER
     return {3: Cause.REDIRECT, 4: Cause.HTTP_4XX, 5: Cause.HTTP_5XX}.get(status // 100, Cause.OTHER)
@@ -147,13 +146,13 @@ _BEFORE_IDS = tuple(
         (r"\b[0-9a-fA-F]{16,64}\b", "{id}"),
     )
 )
-# Ports stay, and what axios says of an answer: "Request failed with status code 404".
+# Ports stay, and so does the status in axios's message: "Request failed with status code 404".
 _NUMBER = re.compile(r"(?<!\}:)(?<!status code )\b\d{3,}\b")
 _STATUS_TEXT = re.compile(r"^\d{3}(?= [A-Z])")
 
 
 def fingerprint(response: str, status: int | None, cause: str) -> str:
-    """The response without what differs from one failure to the next, so that like failures group; at most 120 characters."""
+    """The response without the parts that differ between like failures, so that these group; at most 120 characters."""
     return _fingerprint(response[:_FINGERPRINT_LIMIT], status, cause)
 
 

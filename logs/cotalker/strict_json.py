@@ -1,7 +1,7 @@
-"""JSON as PostgreSQL and every receiver can take it: what Python's parser lets through or stumbles over is refused here.
+"""JSON that PostgreSQL and every receiver accept. It rejects what Python's parser accepts by mistake or can't handle.
 
-Refused: NaN and Infinity, numbers beyond a double, integers of thousands of digits, duplicate keys, bytes that are not UTF-8, and
-nesting beyond 100 levels. Escapes that no text can hold are read as placeholders; the text itself keeps them.
+Rejected: NaN and Infinity, numbers beyond a double, integers of thousands of digits, duplicate keys, bytes that aren't UTF-8, and
+nesting deeper than 100 levels. Escapes that no text can hold are read as placeholders; the text itself keeps them.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from django.utils.translation import gettext as _
 from ..payloads.escapes import with_placeholders
 
 MAX_DEPTH = 100
-MAX_DIGITS = 308  # what a double can hold; Python gives up at 4,300 digits, PostgreSQL's jsonb at 16,383 decimals
+MAX_DIGITS = 308  # the limit of a double; Python stops at 4,300 digits, PostgreSQL's jsonb at 16,383 decimals
 _ZERO = re.compile(r"-?0(?:\.0+)?(?:[eE][+-]?\d{1,3})?")
 
 
 class NotStrictJSON(ValueError):
-    """Says what is wrong, and where in the text: `reason` and `offset` (in characters; None where unknown)."""
+    """`reason`: what is wrong. `offset`: where in the text, in characters; None if unknown."""
 
     def __init__(self, reason: str, offset: int | None = None) -> None:
         super().__init__(reason)
@@ -30,7 +30,7 @@ class NotStrictJSON(ValueError):
 
 
 def strict_loads(data: bytes | str) -> Any:
-    """The value of a JSON text, or NotStrictJSON."""
+    """The value of a JSON text; raises NotStrictJSON."""
     text = _decode(data) if isinstance(data, bytes) else data
     if text.count("{") + text.count("[") > MAX_DEPTH:
         _check_depth(text)

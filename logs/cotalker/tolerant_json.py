@@ -1,4 +1,4 @@
-"""JSON as people write it: with comments and a comma behind the last element. They are taken out; all else keeps its bytes."""
+"""JSON as people write it: with comments and trailing commas. Both are removed; everything else keeps its bytes."""
 
 from __future__ import annotations
 
