@@ -1,6 +1,6 @@
-"""What differs between the `data` of two events of one object, or between an event and what was made of it, place by place.
+"""The differences between the `data` of two events of one object, or between an event and its edited copy, by pointer.
 
-A masked value is shown as masked and never compared: whether it is the same is told to nobody.
+A masked value is shown as masked and never compared, so that nobody learns whether it is the same.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ _MISSING = object()
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """`kind`: added (only that has it), removed (only this), changed, or masked. `pointer` counts from `data`, see `compare`.
+    """`kind`: added (only `that` has it), removed (only `this`), changed, or masked. `pointer`: relative to `data`, see
+    `compare_payloads`.
 
-    Of two arrays that are compared as sets, the items that only one of them has stand in `removed_items` and `added_items`.
+    For two arrays compared as sets, `removed_items` and `added_items` are the items that only one of them has.
     """
 
     pointer: str
@@ -42,7 +43,7 @@ class Difference:
 
     @property
     def is_reordered(self) -> bool:
-        """Whether two arrays differ only in the order of their items, or in how many times each is there."""
+        """Whether two arrays differ only in the order of their items, or in how often each occurs."""
         return self.is_list and not self.added_items and not self.removed_items
 
     @property
@@ -51,7 +52,7 @@ class Difference:
 
     @property
     def place(self) -> str:
-        """Where it stands in the events that `compare` was given."""
+        """Its pointer in the events that were passed to `compare_payloads`."""
         return f"/data{self.pointer}"
 
 
@@ -64,19 +65,19 @@ class Comparison:
 
     @property
     def number(self) -> int:
-        """Of those that are known to be differences: what is masked need not be one."""
+        """How many differences are certain: masked values may be equal."""
         return sum(not row.is_masked for row in self.differences)
 
 
 def compare_payloads(this: Any, that: Any, keys: MaskedKeys, limit: int = MAX_DIFFERENCES) -> Comparison:
-    """The first `limit` differences of two parsed events (see tree.parse), from `this` to `that`."""
+    """The first `limit` differences of two parsed events (see json_tree.parse_json), from `this` to `that`."""
     return _first(limit, _differences("", _data(this), _data(that), keys))
 
 
 def compare_edit(stored: Any, edited: Any, keys: MaskedKeys, limit: int = MAX_DIFFERENCES) -> Comparison:
-    """The same of whole events, of which one was made from the other by a person: pointers count from the root.
+    """The same for whole events: one that a person edited, and the original. Pointers are relative to the root.
 
-    A masked value that was left alone is no difference. That another was changed is told, for so much is on record anyway.
+    An unchanged masked value isn't a difference. A changed one is listed as masked: the audit log shows that much anyway.
     """
     found = _differences("", stored, edited, keys)
     return _first(limit, (row for row in found if not row.is_masked or _is_touched(row.pointer, stored, edited)))
@@ -119,7 +120,7 @@ def _differences(pointer: str, this: Any, that: Any, keys: MaskedKeys) -> Iterat
 
 
 def _differences_of_lists(pointer: str, this: list, that: list, keys: MaskedKeys) -> Iterator[Difference]:
-    """Place by place where something may be in the items, and they are as many; else as sets."""
+    """Compare item by item if the arrays have the same length and any item is an object or array; otherwise as sets."""
     if len(this) == len(that) and any(isinstance(item, dict | list) for item in (*this, *that)):
         for number, items in enumerate(zip(this, that, strict=True)):
             yield from _differences(pointer_to(pointer, number), *items, keys)
@@ -140,13 +141,13 @@ def _differences_of_lists(pointer: str, this: list, that: list, keys: MaskedKeys
 
 
 def _masked(pointer: str, this: Any, that: Any) -> Iterable[Difference]:
-    """One row wherever there is something to hide, the same whether the values are equal or not."""
+    """One row if there is a value to hide. The row is the same whether the values are equal or not."""
     before, after = ("" if value in (None, "", _MISSING) else MASK for value in (this, that))
     return [Difference(pointer, "masked", before, after)] if before or after else []
 
 
 def _comparable(value: Any, keys: MaskedKeys) -> str:
-    """Equal texts for values that are equal but for what is masked in them; "1" is not 1."""
+    """Equal texts for values that are equal except for their masked parts; "1" isn't 1."""
     if isinstance(value, str) and not isinstance(value, RawNumber):
         return to_json(mask_embedded_json(value, keys))
     return mask_json(to_json(value, sort_keys=True), keys)

@@ -1,4 +1,4 @@
-"""The command that posts an event as a delivery does, byte for byte, with masked values masked. A pure function."""
+"""The curl command that posts an event like a delivery does, byte for byte, with masked values masked. A pure function."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .masking import MaskedKeys, mask_headers, mask_json, mask_url
 from .request_url import RequestURL
 
 ARGUMENT_LIMIT = 100_000  # bytes; a shell takes about 128 KB in one argument
-# A page or a terminal changes such characters when text is copied and pasted.
+# Pages and terminals change these characters when text is copied and pasted.
 _NOT_PASTED = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
 
 
@@ -23,9 +23,9 @@ def curl_command(
     file_name: str,
     keys: MaskedKeys,
 ) -> str:
-    """Quoted for a shell; "" where there's no URL that a request can be sent to.
+    """The command, quoted for a shell; "" if no request can be sent to the URL.
 
-    An event that can't be an argument, or is None, is read from the file of that name.
+    If the event can't be an argument, or is None, curl reads it from `file_name`.
     """
     try:
         parsed = RequestURL.parse(url)
@@ -35,10 +35,10 @@ def curl_command(
     if body is None or len(body.encode()) > ARGUMENT_LIMIT or _NOT_PASTED.search(body):
         body = f"@{file_name}"
     arguments = ["curl", "--request", "POST", mask_url(str(parsed), keys)]
-    # curl takes [] and {} in a URL for patterns, resolves .., and prefers HTTP/2: a delivery does none of it.
+    # By default curl treats [] and {} in a URL as patterns, resolves .., and prefers HTTP/2. A delivery does none of that.
     arguments += ["--globoff", "--path-as-is", "--http1.1", "--user-agent", user_agent]
     for name, value in mask_headers(headers, keys):
-        if not (parsed.credentials and name.lower() == "authorization"):  # those of the URL replace it
+        if not (parsed.credentials and name.lower() == "authorization"):  # the URL's credentials replace it
             arguments += ["--header", f"{name}: {value}"]
-    arguments += ["--header", "Expect:"]  # curl would ask before it sends a big event
+    arguments += ["--header", "Expect:"]  # otherwise curl waits for permission to send a large event
     return shlex.join([*arguments, "--data-binary", body])

@@ -1,6 +1,6 @@
-"""An edit's `diff` as rows: what each field was, and what it became. Arrays are compared as sets.
+"""An edit's `diff` as rows: the value of each field before and after. Arrays are compared as sets.
 
-Two values that are not the same never look the same: where their texts would, they are shown as JSON.
+Different values never look the same: if their texts would, they are shown as JSON.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from typing import Any
 from .json_tree import RawNumber, pointer_to, to_json
 from .masking import MASK, MaskedKeys, mask_embedded_json, mask_json
 
-EMPTY = '""'  # so that it can be seen
-BEFORE_DIFFERENCE = 60  # characters of a long value that are shown before the first that differs
+EMPTY = '""'  # makes an empty string visible
+BEFORE_DIFFERENCE = 60  # characters of a long value shown before the first difference
 _MISSING = object()
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """`kind`: added, removed or changed. The items are filled where both values are arrays: each once, in its own array's order;
-    where these have the same items, all of them.
+    """`kind`: added, removed or changed. If both values are arrays, the item lists are filled: each item once, in the order of
+    its array. If the arrays have the same items, `kept_before` and `kept_after` have every occurrence.
 
-    The places are pointers to the two values in the event, "" where the diff is of another shape.
+    `previous_place` and `changed_to_place`: pointers to the two values in the event, "" if the diff has another shape.
     """
 
     pointer: str
@@ -40,7 +40,7 @@ class Change:
 
     @property
     def is_reordered(self) -> bool:
-        """Whether two arrays differ only in the order of their items, or in how many times each is there."""
+        """Whether two arrays differ only in the order of their items, or in how often each occurs."""
         return self.is_list and not self.added_items and not self.removed_items
 
     @property
@@ -49,16 +49,16 @@ class Change:
 
 
 def first_difference(before: str, after: str) -> int:
-    """From which character on two long values are shown while they are folded, so that it can be seen how they differ."""
+    """The offset from which two long values are shown while folded, so that their first difference is visible."""
     low, high = 0, min(len(before), len(after))
-    while low < high:  # each comparison of the beginnings is one of memory
+    while low < high:  # comparing prefixes is a fast comparison of memory
         middle = (low + high + 1) // 2
         low, high = (middle, high) if before[:middle] == after[:middle] else (low, middle - 1)
     return max(low - BEFORE_DIFFERENCE, 0)
 
 
 def iter_changes(event: Any, keys: MaskedKeys) -> list[Change]:
-    """The rows of a parsed event (see tree.parse), none where it has no diff. Odd entries come out as what is there."""
+    """The rows of a parsed event (see json_tree.parse_json); none if it has no diff. Odd entries are shown as they are."""
     diff = _diff(event)
     if isinstance(diff, dict):
         return [_row(pointer, entry, keys) for pointer, entry in diff.items()]
@@ -66,7 +66,7 @@ def iter_changes(event: Any, keys: MaskedKeys) -> list[Change]:
 
 
 def changed_pointers(event: Any) -> frozenset[str]:
-    """The places in the event that its diff names; a diff counts from `data`."""
+    """Pointers into the event to the fields in its diff. The diff's own pointers are relative to `data`."""
     diff = _diff(event)
     pointers = diff if isinstance(diff, dict) else ()
     return frozenset(f"/data{pointer}" if pointer[:1] in ("", "/") else f"/data/{pointer}" for pointer in pointers)
@@ -135,12 +135,12 @@ def _masked(value: Any) -> str:
 
 
 def _items_of(array: list[Any]) -> dict[str, Any]:
-    """The distinct items in their order, by what each is compared by."""
+    """The distinct items in order, by the text by which they are compared."""
     return {to_json(item, sort_keys=True): item for item in array}
 
 
 def display_texts(items: dict[str, Any], keys: MaskedKeys) -> dict[str, str]:
-    """What is shown of each of the items; all as JSON where two of them would look alike."""
+    """The text shown for each item. If two of them would look alike, all are shown as JSON."""
     texts = {item: display_text(value, keys) for item, value in items.items()}
     if len({_look(text) for text in texts.values()}) == len(texts):
         return texts
@@ -151,7 +151,7 @@ def display_texts(items: dict[str, Any], keys: MaskedKeys) -> dict[str, str]:
 
 
 def display_pair(before: Any, after: Any, keys: MaskedKeys) -> tuple[str, str]:
-    """Both as `shown`; as JSON where they would look alike."""
+    """Both as in `display_text`; as JSON if they would look alike."""
     texts = display_text(before, keys), display_text(after, keys)
     if not (texts[0] and texts[1]) or _look(texts[0]) != _look(texts[1]):
         return texts
@@ -164,18 +164,21 @@ def display_pair(before: Any, after: Any, keys: MaskedKeys) -> tuple[str, str]:
 
 
 def _look(text: str, *, blanks: bool = False) -> str:
-    """Equal for what looks alike: blanks at an end are not seen, nor how many there are, unless quotation marks tell of them."""
+    """Equal for texts that look alike. Readers don't see leading or trailing blanks, nor how many blanks there are.
+
+    `blanks`: they do see them, because the text has quotation marks.
+    """
     text = unicodedata.normalize("NFKC", text)
     return text if blanks else " ".join(text.split())
 
 
 def _escaped(text: str) -> str:
-    """JSON with \\u00a0 for letters that look like others."""
+    """JSON with escapes such as \\u00a0 for characters that may look like others."""
     return "".join(letter if letter.isascii() or letter in MASK else f"\\u{ord(letter):04x}" for letter in text)
 
 
 def display_text(value: Any, keys: MaskedKeys) -> str:
-    """A string as it is, but an empty one as JSON, as everything else; masked values are masked. "" where there is nothing."""
+    """A string as it is; an empty string and every other value as JSON. Masked values are masked. "" for a missing value."""
     if value is _MISSING:
         return ""
     if value == "":

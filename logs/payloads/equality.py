@@ -1,4 +1,4 @@
-"""Whether two JSON texts say the same: blanks, the order of keys and the spelling of numbers and letters do not count."""
+"""Whether two JSON texts have the same value. Blanks, the order of keys and the spelling of numbers and letters don't count."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .json_tree import RawNumber, to_json
 
 
 def is_same_json(one: str, other: str) -> bool:
-    """Of texts that strict_json took."""
+    """Whether two texts that `strict_json` accepted are equal."""
     return _canonical(one) == _canonical(other)
 
 
@@ -23,7 +23,7 @@ def _parsed(text: str) -> Any:
 
 
 def _number(text: str) -> RawNumber:
-    """As a number without trailing zeros, to its last digit: 1.0 is 1, and 0.1 is not the double nearest to it."""
+    """The exact number without trailing zeros: 1.0 is 1, and 0.1 isn't the double nearest to it."""
     sign, digits, exponent = Decimal(text).as_tuple()
     figures = "".join(map(str, digits)).lstrip("0")
     kept = figures.rstrip("0")

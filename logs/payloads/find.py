@@ -1,6 +1,6 @@
-"""Finding in one payload: which keys and values hold a text.
+"""Finds a text in the keys and values of one payload.
 
-Case and accents do not count; masked values are never looked into.
+Case and accents don't count; masked values are never searched.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from .masking import MASK, MaskedKeys, is_under_masked_key, mask_embedded_json
 from .tokens import fold_accents
 
 MAX_HITS = 100
-EXCERPT_LENGTH = 40  # characters that are shown on each side of what was found
+EXCERPT_LENGTH = 40  # characters shown on each side of a match
 _CONTAINERS = (dict, list)
-_WORDS = f"true false null {MASK}"  # what stands on the screen without being a text in the payload
+_WORDS = f"true false null {MASK}"  # texts on the screen that aren't strings in the payload
 
-_folded_key = lru_cache(maxsize=4096)(fold_accents)  # an event has few keys, and each of them many times
+_folded_key = lru_cache(maxsize=4096)(fold_accents)  # an event has few distinct keys, each many times
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """`match`: what was found in the value, between what is around it; all are "" where only the key holds it."""
+    """`match`: the match in the value, `before` and `after`: the text around it. All are "" if only the key matches."""
 
     pointer: str
     before: str = ""
@@ -45,16 +45,19 @@ class FindResult:
     is_more: bool
 
     def around(self, pointer: str) -> tuple[int, Hit | None, Hit | None]:
-        """Which hit the place is, counted from 1, and those before and after it; 0 and the first hit where it is none."""
+        """The number of the hit at `pointer`, from 1, and the hits before and after it.
+
+        If there is no hit at `pointer`: 0, None and the first hit.
+        """
         number = next((number for number, hit in enumerate(self.hits, 1) if hit.pointer == pointer), 0)
         before = self.hits[number - 2] if number > 1 else None
         return number, before, self.hits[number] if number < len(self.hits) else None
 
 
 def find_in_payload(event: Any, needle: str, keys: MaskedKeys, limit: int = MAX_HITS) -> FindResult:
-    """The first `limit` places of a parsed event (see tree.parse) that have `needle` in their key or their value.
+    """The first `limit` nodes of a parsed event (see json_tree.parse_json) with `needle` in their key or value.
 
-    Before them goes the place itself that it is the pointer of.
+    If `needle` is itself a pointer to a node, that node is the first hit.
     """
     wanted = fold_accents(needle)
     hits = [Hit(needle)] if _is_place(event, needle, keys) else []
@@ -79,7 +82,7 @@ def _hits_in(container: dict | list, pointer: str, wanted: str, keys: MaskedKeys
         is_container = isinstance(item, _CONTAINERS)
         if not (may_hold or is_container):
             continue
-        key = step if is_object else ""  # the number of an item is no key to be found
+        key = step if is_object else ""  # the number of an array item isn't searched
         is_masked = keys.matches(key)
         text = "" if is_masked or is_container else _text(item, keys)
         if may_hold and (wanted in fold_accents(text) or wanted in _folded_key(key)):
@@ -89,13 +92,13 @@ def _hits_in(container: dict | list, pointer: str, wanted: str, keys: MaskedKeys
 
 
 def _may_hold(container: dict | list, wanted: str) -> bool:
-    """Whether a close look at the children is worth while: all texts at once are looked through far quicker than each."""
+    """Whether the children are worth a closer look: searching all texts at once is far quicker than one by one."""
     texts = [*container, *container.values()] if isinstance(container, dict) else container
     return wanted in _WORDS or wanted in fold_accents("\n".join([text for text in texts if isinstance(text, str)]))
 
 
 def _text(value: Any, keys: MaskedKeys) -> str:
-    """What is shown of a scalar."""
+    """The text shown for a scalar."""
     return mask_embedded_json(value, keys) if isinstance(value, str) else to_json(value)
 
 
@@ -104,7 +107,7 @@ def _excerpt(text: str, wanted: str) -> tuple[str, str, str]:
     start = comparable.find(wanted)
     if start < 0:
         return text[: 2 * EXCERPT_LENGTH] + ("…" if len(text) > 2 * EXCERPT_LENGTH else ""), "", ""
-    if len(comparable) != len(text):  # folding made another text of it: ﬁ becomes fi
+    if len(comparable) != len(text):  # folding changed the length: ﬁ becomes fi
         text = comparable
     end = start + len(wanted)
     first, last = max(start - EXCERPT_LENGTH, 0), end + EXCERPT_LENGTH

@@ -1,6 +1,7 @@
-"""A payload as a tree that is opened node by node: a chunk of children at a time, long strings cut, masked values never inside.
+"""A payload as a tree that people open node by node, a chunk of children at a time.
 
-Nodes are named by JSON Pointers (RFC 6901). Numbers stay as they were written.
+Long strings are cut, and masked values are never included. Nodes are identified by JSON Pointers (RFC 6901). Numbers stay as they
+were written.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ from .masking import MASK, MaskedKeys, is_under_masked_key, mask_embedded_json, 
 
 CHILDREN_PER_CHUNK = 100
 MAX_STRING_SHOWN = 500
-MAX_CHUNK_LENGTH = 23_000  # characters on the page, after which a chunk ends: it has to stay below 30 KB
-OPENED_LEVELS = 12  # what lies deeper is opened on a page of its own
-SIBLINGS_BEFORE = 5  # siblings that are shown above a place that was asked for
-_INDEX = re.compile(r"0|[1-9][0-9]{0,8}")  # RFC 6901 knows no leading zeros
+MAX_CHUNK_LENGTH = 23_000  # characters on the page after which a chunk ends: it must stay below 30 KB
+OPENED_LEVELS = 12  # deeper nodes open on a page of their own
+SIBLINGS_BEFORE = 5  # siblings shown above the requested node
+_INDEX = re.compile(r"0|[1-9][0-9]{0,8}")  # RFC 6901 allows no leading zeros
 
 
 class RawNumber(str):
@@ -31,14 +32,14 @@ class RawNumber(str):
 
 
 class PointerError(LookupError):
-    """The pointer leads nowhere in this payload; the message says where it ends."""
+    """The pointer leads nowhere in this payload; the message says at which step."""
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """`text` is what is shown of a scalar, cut at 500 characters unless it was revealed; `size` counts children.
+    """`text`: what is shown of a scalar, cut at 500 characters unless it was revealed. `size`: the number of children.
 
-    `inside`: some of the children, where the node is open.
+    `inside`: some of the children, if the node is open.
     """
 
     key: str
@@ -55,7 +56,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Some of the `total` children of a node; `start` is the number of the first."""
+    """Some of the `total` children of a node. `start`: the number of the first one."""
 
     nodes: list[Node]
     start: int
@@ -63,27 +64,27 @@ class Chunk:
 
     @property
     def next_start(self) -> int | None:
-        """None where these are the last."""
+        """None if these are the last."""
         end = self.start + len(self.nodes)
         return end if end < self.total else None
 
 
 def parse_json(text: str) -> Any:
-    """The value of a stored payload, with every number as a Number, and placeholders for what cannot be shown."""
+    """The value of a stored payload, with every number as a `RawNumber`, and placeholders for what can't be shown."""
     return parse_exact(with_placeholders(text))
 
 
 def parse_exact(text: str) -> Any:
-    """The same for what is to be written again, with `as_json` or `indented`. Its strings may hold what no page can."""
+    """The same without placeholders, to be written again by `to_json` or `indent_json`. Its strings may hold what no page can."""
     with _no_garbage():
         return json.loads(text, parse_int=RawNumber, parse_float=RawNumber)
 
 
 @contextmanager
 def _no_garbage() -> Iterator[None]:
-    """Where nothing is thrown away, what is made need not be looked through for garbage: of 4 MB that takes 80 of 120 ms.
+    """Turn the garbage collector off while parsing, which leaves no garbage. For 4 MB, the collector takes 80 of 120 ms.
 
-    Other threads go without the search as well, for so long; whoever found it on switches it on again.
+    It is off for other threads too, for that long. The caller that found it on turns it on again.
     """
     was_on = gc.isenabled()
     gc.disable()
@@ -120,9 +121,9 @@ def child_chunk(
     start: int = 0,
     before: int | None = None,
 ) -> Chunk:
-    """Children of the container at `pointer`: those from number `start` on, or else the last of those `before` a number.
+    """Children of the container at `pointer`: from number `start` on, or with `before`, the last ones below that number.
 
-    Never more than 100, and fewer where they are long; none of what is masked. Raises PointerError.
+    At most 100, and fewer if they are long; nothing below a masked key. Raises PointerError.
     """
     if is_under_masked_key(pointer, keys) and not _is_revealed(pointer, revealed):
         raise PointerError(f"{pointer[:200]} is masked")
@@ -152,14 +153,14 @@ def child_chunk(
 
 
 def _length_on_page(child: Node) -> int:
-    """About how many characters the markup of a node has: what it says, and the pointers of what can be done with it."""
+    """About how many characters the markup of a node has: its text, and the pointers in its actions."""
     return 550 + 4 * len(child.pointer) if child.size else 200 + len(child.pointer) + 2 * len(child.text)
 
 
 def expanded(value: Any, at: str = "", pointer: str = "", *, keys: MaskedKeys, **look: Any) -> Chunk:
-    """The children at `pointer`, with `data` and the way down to the place `at` open. A place that is not there opens less.
+    """The children at `pointer`, with `data` and all nodes down to the pointer `at` open. If `at` doesn't exist, fewer are open.
 
-    `look`: `revealed` and `changed`, as for `children`.
+    `look`: `revealed` and `changed`, as for `child_chunk`.
     """
     start = 0
     if at.startswith(f"{pointer}/"):
@@ -180,7 +181,7 @@ def _is_opened(child: Node, at: str) -> bool:
 
 
 def _number_of(container: dict | list, step: str) -> int:
-    """The place of a child among its siblings, 0 where there is none of that name."""
+    """The number of a child among its siblings, 0 if there is none with that name."""
     if isinstance(container, dict):
         name = _unescaped(step)
         return next((number for number, key in enumerate(container) if key == name), 0)
@@ -197,9 +198,9 @@ def build_node(value: Any, pointer: str, *, keys: MaskedKeys, revealed: frozense
 
 
 def value_text(value: Any, pointer: str, keys: MaskedKeys) -> str:
-    """What is at the pointer, to be copied: a string as it is, everything else as JSON, with masked values masked.
+    """The value at the pointer, for copying: a string as it is, everything else as JSON, with masked values masked.
 
-    Raises PointerError, also where it is masked itself: what lies under a masked key is not even said to be there.
+    Raises PointerError, also if the value is masked: not even the existence of nodes under a masked key is shown.
     """
     if is_under_masked_key(pointer, keys):
         raise PointerError(f"{pointer[:200]} is masked")
@@ -220,7 +221,7 @@ def _node(key: str, value: Any, pointer: str, keys: MaskedKeys, revealed: frozen
 
 
 def _text(value: Any, keys: MaskedKeys) -> str:
-    """What is shown of a scalar; nothing of a container."""
+    """The text shown for a scalar; "" for a container."""
     if isinstance(value, dict | list):
         return ""
     return mask_embedded_json(value, keys) if _kind(value) == "string" else to_json(value)
@@ -228,14 +229,14 @@ def _text(value: Any, keys: MaskedKeys) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Touched:
-    """The children that are changed, and those on the way to a change."""
+    """`places`: pointers to changes. `ways`: pointers to children with a change below them."""
 
     places: frozenset[str] = frozenset()
     ways: frozenset[str] = frozenset()
 
 
 def _below(pointer: str, changed: frozenset[str]) -> _Touched:
-    """Found once for all children: a diff may name thousands of places."""
+    """Computed once for all children: a diff may have thousands of pointers."""
     start = len(pointer) + 1
     deeper = (place for place in changed if place.startswith(pointer + "/") and "/" in place[start:])
     return _Touched(changed, frozenset(place[: place.index("/", start)] for place in deeper))
@@ -288,7 +289,7 @@ def format_value(text: str) -> str:
 
 
 def indent_json(value: Any, margin: str = "") -> str:
-    """The same for people to read and edit: a line for each value."""
+    """The same for a parsed value: a line for each value, for people to read and edit."""
     if not value or not isinstance(value, dict | list):
         return to_json(value)
     inside = f"{margin}  "

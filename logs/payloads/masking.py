@@ -1,8 +1,8 @@
-"""Masks the values under secret-looking keys wherever something stored is shown. What is sent is never masked.
+"""Masks the values under secret-looking keys wherever stored data is shown. Sent data is never masked.
 
-Pure functions; everything but the masked values stays as it was, byte for byte.
+Pure functions; everything but the masked values stays the same, byte for byte.
 
-Which values are masked in this installation: the built-in list and the setting MASKED_KEYS.
+An installation masks the built-in list of keys and those of the setting MASKED_KEYS.
 """
 
 from __future__ import annotations
@@ -40,15 +40,16 @@ DEFAULT_MASKED_KEYS = (
 )
 ALWAYS_MASKED_HEADERS = {"set-cookie", "cookie", "authorization", "proxy-authorization", "webhook-signature"}
 
-# What may follow a masked word without a break between them: passwords, token2, secretkey; secretaria is another word.
+# These may follow a masked word without a word break: passwords, token2, secretkey. But secretaria is another word.
 _ENDINGS = r"(?:s|es|[0-9]+|hash|salt|digest|key|value|text|confirm|confirmation|old|new)?(?![^ /])"
-# A key that begins so asks whether, and holds no secret: needPasswordChange, has_token. It ends where the step of a path ends.
+# A key with such a prefix is a yes/no question, and has no secret: needPasswordChange, has_token. The match ends with the path
+# step.
 _ASKS_WHETHER = re.compile(r"(^|/)(?:is|has|needs?|must|should|can|requires?) [^/]*")
 _BREAK_OF_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _BREAK_OF_STEPS = re.compile(r"[./]+")
-_NOT_ALPHANUMERIC = re.compile(r"(?:~[01]|[\W_])+")  # with the escapes of JSON Pointers, for those are keys in a diff
+_NOT_ALPHANUMERIC = re.compile(r"(?:~[01]|[\W_])+")  # with the escapes of JSON Pointers, which are keys in a diff
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"?|[{}\[\],:]|[^\s{}\[\],:"]++', re.DOTALL)
-# A name is tried once, from its beginning: a run of a million letters must not take a million tries.
+# A name is matched only from its start: a million letters in a row must not cost a million attempts to match.
 _NAME = re.compile(
     r"""(?<![\w.%-])(?P<name>[\w.%-]++)[\\"'\]]{0,20}\s{0,20}(?P<sign>=>?|:)\s{0,20}(?:(?:Bearer|Basic)\s{1,20})?""",
     re.IGNORECASE,
@@ -60,7 +61,7 @@ _CREDENTIALS = re.compile(r"\b(Bearer|Basic)(\s+)[\w.~+/=-]{4,}", re.IGNORECASE)
 
 
 class MaskedKeys:
-    """The words that make a key secret. Hashable; equal where the words are."""
+    """The words that make a key secret. Hashable; equal if the words are equal."""
 
     def __init__(self, words: Iterable[str]) -> None:
         self.words = frozenset(filter(None, (_plain(word) for word in words)))
@@ -71,7 +72,7 @@ class MaskedKeys:
     def _matches(self, key: str) -> bool:
         """Whether the key has a masked word, in any spelling (accessToken, access_token, X-Access-Token, accesstoken).
 
-        It is one where a word of the key ends: secretaria has none. A question has none either: needPasswordChange.
+        It must end where a word of the key ends: secretaria doesn't match. Nor does a yes/no question: needPasswordChange.
         """
         if not self._letters.search(_plain(key)):  # most keys
             return False
@@ -80,7 +81,7 @@ class MaskedKeys:
     def matches_pointer(self, pointer: str) -> bool:
         """Whether a key of a diff, a JSON Pointer, contains a masked word, in one step or across steps (/api/key).
 
-        It is the rule of `matches`, so that the rows of changes hide what masked JSON hides.
+        It uses the rule of `matches`, so that the changes hide the same values as masked JSON.
         """
         return self.matches(pointer)
 
@@ -98,29 +99,29 @@ def _plain(key: str) -> str:
 
 
 def _words(key: str) -> str:
-    """In small letters and without accents, with a blank between words and a slash between the steps of a path."""
+    """The key in lower case and without accents, with a blank between words and a slash between the steps of a path."""
     text = "".join(letter for letter in unicodedata.normalize("NFKD", key) if not unicodedata.combining(letter))
     steps = _BREAK_OF_STEPS.split(_BREAK_OF_WORDS.sub(" ", text))
     return "/".join(_NOT_ALPHANUMERIC.sub(" ", step).strip() for step in steps).lower()
 
 
 def is_under_masked_key(pointer: str, keys: MaskedKeys) -> bool:
-    """Whether a key on the way to `pointer`, a place in a payload, matches."""
+    """Whether a key on the path of `pointer`, a JSON Pointer into a payload, is masked."""
     return any(keys.matches(step) for step in pointer.split("/"))
 
 
 def mask_json(text: str, keys: MaskedKeys) -> str:
-    """The JSON text with every value under a masked key replaced; null and "" stay, for they tell nothing.
+    """The JSON text with every value under a masked key replaced; null and "" stay, because they reveal nothing.
 
-    A string that holds JSON itself is masked inside.
+    A string that contains JSON is masked inside.
     """
     return mask_json_prefix(text, keys, len(text))
 
 
 def mask_json_prefix(text: str, keys: MaskedKeys, length: int) -> str:
-    """The beginning of the masked text: what comes of the first `length` characters. The text itself must be whole.
+    """The beginning of the masked text: the first `length` characters, masked. The text itself must be complete.
 
-    To mask what was cut off is not the same: a string that holds JSON, cut in two, would not be known as such.
+    Masking a text that was already cut isn't the same: a string with JSON that is cut in two isn't recognised as JSON.
     """
     pieces: list[str] = []
     done = 0
@@ -131,10 +132,10 @@ def mask_json_prefix(text: str, keys: MaskedKeys, length: int) -> str:
 
 
 def _masked_places(text: str, keys: MaskedKeys, length: int) -> Iterator[tuple[int, int, str]]:
-    """Where values that begin before `length` have to be replaced, in order: start, end, and what comes there."""
+    """Replacements for the masked values that start before `length`, in order: start, end, new text."""
     masked = json.dumps(MASK, ensure_ascii=False)
     key = last = ""
-    secret_from, depth = -1, 0  # the place where a masked value began, and the brackets open inside it
+    secret_from, depth = -1, 0  # where a masked value starts, and the brackets open inside it
     for match in _TOKEN.finditer(text):
         token = match[0]
         if secret_from < 0 and match.start() >= length:
@@ -161,7 +162,7 @@ def _masked_places(text: str, keys: MaskedKeys, length: int) -> Iterator[tuple[i
 
 
 def mask_embedded_json(text: str, keys: MaskedKeys) -> str:
-    """The value of a string, masked where it holds an object or an array as JSON."""
+    """The value of a string; masked if it is an object or an array as JSON."""
     return mask_json(text, keys) if _begins_as_json(text) else text
 
 
@@ -175,7 +176,7 @@ def _unquoted(token: str) -> str:
 
 
 def _decoded(token: str) -> str | None:
-    """None where the string is cut off or broken: to look into it all the same would nest without end."""
+    """None if the string is cut off or broken: looking into it anyway would recurse without end."""
     try:
         return json.loads(token)
     except ValueError:
@@ -183,15 +184,15 @@ def _decoded(token: str) -> str | None:
 
 
 def mask_text(text: str, keys: MaskedKeys) -> str:
-    """A receiver's answer: JSON, a form, or words; `key=value`, `key: value` and credentials are found in any text."""
+    """Mask a receiver's response: JSON, a form, or plain text. It finds `key=value`, `key: value` and credentials in any text."""
     if not text:
         return text
-    is_whole = _begins_as_json(text) and _is_json(text)  # not words, nor JSON that was cut off
+    is_whole = _begins_as_json(text) and _is_json(text)  # neither plain text nor JSON that was cut off
     return _mask_credentials(mask_json(text, keys)) if is_whole else mask_text_deep(text, keys)
 
 
 def mask_text_deep(text: str, keys: MaskedKeys) -> str:
-    """As `mask_text`; `key=value` is also looked for in the strings of JSON."""
+    """Like `mask_text`, but `key=value` is also found in the strings of JSON."""
     return _mask_credentials(_mask_fragments(mask_embedded_json(text, keys), keys))
 
 
@@ -213,7 +214,7 @@ def _mask_fragments(text: str, keys: MaskedKeys) -> str:
     while match := _NAME.search(text, place):
         place = match.end()
         if not keys.matches(unquote_plus(match["name"])):
-            continue  # the next name may stand right here: error: password=x
+            continue  # the next name may start right here: error: password=x
         end, shown = _fragment_value(text, match)
         pieces += (text[done:place], shown)
         done = place = end
@@ -221,7 +222,7 @@ def _mask_fragments(text: str, keys: MaskedKeys) -> str:
 
 
 def _fragment_value(text: str, name: re.Match[str]) -> tuple[int, str]:
-    """Where the value behind a masked name ends, and what is shown of it."""
+    """The offset at which the value after a masked name ends, and the text to show instead."""
     start = name.end()
     if quoted := _QUOTED.match(text, start):
         is_empty = quoted[0] == quoted["quote"] * 2
@@ -245,7 +246,7 @@ def _bracket_end(text: str, start: int) -> int:
 
 
 def mask_headers(headers: Mapping[str, str] | Iterable[tuple[str, str]], keys: MaskedKeys) -> list[tuple[str, str]]:
-    """The headers in their order; a value is masked as a whole where the name tells, else like any text."""
+    """The headers in order. A value is masked as a whole if its name is secret, otherwise like any text."""
     pairs = headers.items() if isinstance(headers, Mapping) else headers
     return [
         (name, MASK if name.lower() in ALWAYS_MASKED_HEADERS or keys.matches(name) else mask_text(value, keys))
@@ -253,7 +254,8 @@ def mask_headers(headers: Mapping[str, str] | Iterable[tuple[str, str]], keys: M
     ]
 
 
-# What Cotalker posts to once cotadmin delivers, and so tells as the URL of its subscription: 256 bits in base64.
+# The secret of an inbound endpoint: 256 bits in base64. Cotalker posts to that URL once cotadmin delivers, so it's also the URL
+# in Cotalker's subscription.
 _DOOR = re.compile(r"(?<=/in/)[\w-]{43}$")
 _URL = re.compile(
     r"(?P<scheme>[^/?#]*//)?(?P<host>(?(scheme)[^/?#]*))(?P<path>[^?#]*)(?P<query>\?[^#]*)?(?P<fragment>\#.*)?",
@@ -262,9 +264,9 @@ _URL = re.compile(
 
 
 def mask_url(url: str, keys: MaskedKeys) -> str:
-    """The password, the secret of a door, and the values of masked names in the query and the fragment are masked.
+    """Mask the password, the secret of an inbound endpoint, and the values of masked names in the query and the fragment.
 
-    The rest stays as it was, byte for byte: it is compared with what was configured and what was sent.
+    The rest stays the same, byte for byte: people compare it with what was configured and what was sent.
     """
     parts = _URL.fullmatch(url)
     assert parts is not None  # each part may be empty, and together they take any text
@@ -277,7 +279,7 @@ def mask_url(url: str, keys: MaskedKeys) -> str:
 
 
 def _mask_query(query: str, keys: MaskedKeys) -> str:
-    """With its `?` or `#` in front, or empty."""
+    """`query` starts with `?` or `#`, or is empty."""
     return query[:1] + "&".join(_mask_pair(pair, keys) for pair in query[1:].split("&"))
 
 

@@ -1,4 +1,4 @@
-"""The parts of a configured URL as a request has them: the bytes that were configured, and only what HTTP can't carry encoded."""
+"""The parts of a configured URL as a request sends them: the configured bytes. Only what HTTP can't carry is encoded."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 from yarl import URL
 
 _PARTS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?P<authority>[^/?#]*)(?P<path_and_query>[^#]*)")
-# Every printable ASCII character stays as it is, `%` too: what is encoded already must not be encoded twice.
+# Every printable ASCII character stays as it is. That includes `%`, so that nothing is encoded twice.
 _VISIBLE = bytes(range(0x21, 0x7F)).decode()
 
 
@@ -32,7 +32,7 @@ class RequestURL:
 
     @property
     def target(self) -> str:
-        """What stands in the first line of a request."""
+        """The request target: what the first line of the request has after the method."""
         return self.path_and_query if self.path_and_query.startswith("/") else f"/{self.path_and_query}"
 
     @property

@@ -1,4 +1,4 @@
-"""The words by which an event or a response is found. Accents are folded, case does not count, masked values are left out."""
+"""The words by which search finds an event or a response. Accents are folded, case doesn't count, masked values are left out."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .escapes import with_placeholders
 from .masking import MASK, MaskedKeys, mask_embedded_json, mask_text_deep
 
 MAX_TOKEN_LENGTH = 64
-MAX_ENCODING_DEPTH = 5  # an address in the query of an address in the query of an address; JSON in JSON in JSON
+MAX_ENCODING_DEPTH = 5  # a URL in the query of a URL in the query of a URL; JSON in JSON in JSON
 
 _WORD = re.compile(r"[^\W_]+")
 _HAS_OBJECTID = re.compile("[0-9a-f]{24}", re.IGNORECASE)
@@ -25,38 +25,38 @@ _LATIN_ACCENTS = re.compile("[\u0300-\u034e\u0350-\u036f]+")
 
 
 def search_tokens(value: Any, keys: MaskedKeys) -> list[str]:
-    """The distinct words of all values of a parsed JSON value, or of a text; of keys, only of those that hold an ObjectId."""
+    """The distinct words of a text, or of all values in a parsed JSON value. Keys count only if they contain an ObjectId."""
     return list(dict.fromkeys(index_tokens(words_of(" ".join(indexable_texts(value, keys))))))
 
 
 def index_tokens(words: Iterable[str]) -> list[str]:
-    """What an index has of the words: no single letters, and of long ones the beginning."""
+    """The words as an index stores them: without single letters, and long words cut."""
     return [word[:MAX_TOKEN_LENGTH] for word in words if len(word) > 1 or word.isdigit()]
 
 
 def words_of(text: str) -> list[str]:
-    """All words of a text in their order, whole; single letters, too."""
+    """All words of a text in order, uncut, including single letters."""
     return _WORD.findall(fold_accents(text))
 
 
 def parse_keeping_numbers(text: str) -> Any:
-    """The parsed JSON text, its fractions as texts: who looks for 1.50 has seen 1.50. Raises msgspec.DecodeError."""
+    """The parsed JSON text, with fractions as texts: people search for 1.50 as they saw it. Raises msgspec.DecodeError."""
     return _decoder.decode(with_placeholders(text))
 
 
 def indexable_texts(value: Any, keys: MaskedKeys) -> list[str]:
-    """The texts of which words are made. Of what is encoded, as in a URL or as JSON in a string, what it says, too."""
+    """The texts that words are taken from. Encoded texts, as in a URL or as JSON in a string, are also included decoded."""
     texts: list[str] = []
     _collect(value, keys, texts)
     return texts
 
 
 def fold_accents(text: str) -> str:
-    """The text without case and accents, as words are compared."""
+    """The text without case and accents, for comparing words."""
     if text.isascii():
         return text.lower()
     plain = _LATIN_ACCENTS.sub("", unicodedata.normalize("NFKD", text.casefold()))
-    if plain.isascii():  # which spares Latin scripts the look at each letter
+    if plain.isascii():  # Latin scripts needn't check each letter
         return plain
     return "".join(letter for letter in plain if not unicodedata.combining(letter))
 
@@ -80,8 +80,8 @@ def _collect(value: Any, keys: MaskedKeys, texts: list[str]) -> None:
 
 
 def _readings(text: str, keys: MaskedKeys) -> list[str]:
-    """The text as it stands, and what it says: %2F in an address, \\n and \\u00e1 in JSON. Where that has something to hide, the
-    text itself is left out.
+    """The text as it is, and decoded: %2F in a URL, \\n and \\u00e1 in JSON. If decoding uncovers more values to mask, the text
+    itself is left out.
     """
     shown = mask_embedded_json(text, keys)
     if "%" not in shown and "\\" not in shown:
