@@ -1,1 +1,1 @@
-"""How long payloads and logs are kept: which are past their time, and removing them while deliveries go on."""
+"""How long payloads and logs are kept: which of them are too old, and removing them while deliveries continue."""

@@ -1,6 +1,6 @@
-"""What is past its time: moments, before which payloads have expired and settled logs are deleted.
+"""Cutoffs: the datetimes before which payloads have expired and finished logs are deleted.
 
-What a retention would remove now, told at once whatever the size: `prune --dry-run` takes its time, and tells exactly.
+Also a preview of what a retention would remove now. It is quick at any size; `prune_logs --dry-run` is slow and exact.
 """
 
 from __future__ import annotations
@@ -17,26 +17,27 @@ from ..models import Payload, Retention, WebhookLog
 from ..stats.buckets import bucket_floor
 from .log_deletion import count_deletable_before
 
-FIRST_MONTH = datetime(1970, 1, 1, tzinfo=UTC)  # ids tell no earlier time
+FIRST_MONTH = datetime(1970, 1, 1, tzinfo=UTC)  # ids can't hold an earlier time
 
 
 def payload_cutoff(retention: Retention, now: datetime | None = None) -> datetime | None:
-    """The beginning of the first month that has not wholly expired; None where payloads are kept for ever."""
+    """The beginning of the first month that has not wholly expired; None if payloads are kept forever."""
     if retention.payload_age is None:
         return None
     return month_start(max((now or timezone.now()) - retention.payload_age, FIRST_MONTH))
 
 
 def log_cutoff(retention: Retention, now: datetime | None = None) -> datetime | None:
-    """To 5 minutes, so that the rollups can tell how many they are; None where logs are kept for ever."""
+    """Rounded down to 5 minutes, so that the log counts can say how many logs are older; None if logs are kept forever."""
     return None if retention.log_age is None else bucket_floor((now or timezone.now()) - retention.log_age)
 
 
 @dataclass(frozen=True)
 class PayloadExpiry:
-    """Why a payload is gone. `at`: its days after the end of its month; None where the days that are set now do not tell.
+    """Why a payload is gone.
 
-    `before`: with all those that were older, None where this one was not among them.
+    `at`: when it expired, which is `days` after the end of its month; None if the days that are set now don't explain it.
+    `before`: all payloads older than this have expired; None if this payload is not one of them.
     """
 
     at: datetime | None
@@ -57,7 +58,7 @@ def expiry_for(log: WebhookLog, retention: Retention) -> PayloadExpiry:
 
 @dataclass(frozen=True)
 class RetentionPreview:
-    """`payloads`: with those that stay because their logs are not settled. A moment is None where nothing expires."""
+    """`payloads` includes those that stay because their logs are not finished. A datetime is None if nothing expires."""
 
     payloads_before: datetime | None
     payloads: BoundedCount

@@ -1,6 +1,6 @@
-"""Which logs may go: those that are settled, and stay so while they are taken away.
+"""Deletes finished logs that are too old, with everything that belongs to them: the oldest first, in bounded transactions.
 
-Deleting settled logs that are past their time, with all that hangs on them: the oldest first, in bounded transactions.
+A log may be deleted if it is finished. It is locked, so that it stays finished until it is gone.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ _SETTLED = [State.SUCCEEDED, State.FAILED, State.SKIPPED]
 
 
 def lock_deletable(ids: Collection[str]) -> list[str]:
-    """Those of the logs that are settled; nobody changes them until the transaction ends.
+    """Returns the ids of the finished logs, locked: nobody can change them until the transaction ends.
 
-    What somebody works with at this moment is left out: it is not waited for.
+    Logs that are locked by somebody else are left out, without waiting for them.
     """
     settled = WebhookLog.objects.filter(pk__in=ids).settled().order_by("pk")
     locked = list(settled.select_for_update(skip_locked=True).values_list("pk", flat=True))
-    # A lane may have come on hold because of one while it was being locked: asked again, nothing can change any more.
+    # A queue may have been paused for one of them while they were being locked. From this second query on, nothing can change.
     return list(WebhookLog.objects.filter(pk__in=locked).settled().values_list("pk", flat=True))
 
 
 def count_deletable_before(moment: datetime) -> int:
-    """How many settled logs were created before the moment, a multiple of 5 minutes: from the rollups, at any size."""
+    """How many finished logs were created before `moment`, a multiple of 5 minutes. From the log counts, so quick at any size."""
     counted = log_counts(None, moment, None).filter(state__in=_SETTLED).aggregate(n=TOTAL_WIDTH)["n"] or 0
     ended = WebhookLog.objects.before(moment).filter(state__in=_SETTLED)
     held = Subscription.objects.exclude(held_log="").values("held_log")
@@ -37,7 +37,7 @@ def count_deletable_before(moment: datetime) -> int:
     return counted - ended.due().count() - waited_for.count()
 
 
-# Their entries in the record stay, and their numbers in the rollups go by the trigger.
+# Their audit entries stay. A trigger subtracts them from the log counts.
 _DELETE = (
     "DELETE FROM logs_payload WHERE log_id = ANY(%s)",
     "DELETE FROM logs_attempt WHERE log_id = ANY(%s)",
@@ -49,7 +49,7 @@ _DELETE = (
 
 
 def delete_logs(before: datetime) -> Iterator[int]:
-    """Delete the settled logs that were created before the moment; after each transaction, how many it took."""
+    """Delete the finished logs that were created before `before`. Yields, after each transaction, how many it deleted."""
     logs = WebhookLog.objects.settled().before(before).order_by("created_at", "id").only("created_at")
     page = list(logs[:DELETE_BATCH_SIZE])
     while page:

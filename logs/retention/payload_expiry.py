@@ -1,4 +1,4 @@
-"""Payloads expire by months, each of which is a table: dropping it costs the same however many it holds."""
+"""Payloads expire by month. Each month is a table, and dropping it costs the same however many payloads it holds."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from ..db.payload_partitions import DEFAULT_PARTITION, PAYLOAD_TABLE, existing_m
 from ..models import Payload, RunEntry, Subscription, Variant, WebhookLog
 from .log_deletion import DELETE_BATCH_SIZE, lock_deletable
 
-# While a drop waits for its lock, everybody waits behind it who reads or stores a payload. So this is the longest that a
-# delivery waits for one of the three locks that a drop takes.
+# While a drop waits for its lock, everything that reads or stores a payload waits behind it. So this is the longest time that
+# a delivery waits for one of the three locks that a drop takes.
 LOCK_TIMEOUT = "300ms"
 _PAGE = SQL("SELECT log_id FROM {} WHERE log_id > %s AND log_id < %s ORDER BY log_id LIMIT %s")
 
 
 @dataclass(frozen=True, slots=True)
 class ExpiredMonth:
-    """What was removed of a month; `kept`: payloads of logs that are not settled.
+    """What was removed of a month. `kept`: payloads of logs that are not finished.
 
-    `month` None: payloads that have no month, see `expire`. `is_busy`: it was in use, and is left for the next run.
+    `month` is None for payloads without a month, see `expire`. `is_busy`: it was in use, and is left to the next run.
     """
 
     month: datetime | None
@@ -36,9 +36,10 @@ class ExpiredMonth:
 
 
 def expire(before: datetime, *, is_dry: bool, should_stop: Callable[[], bool]) -> Iterator[ExpiredMonth]:
-    """Remove the payloads of ids made before the beginning of that month, a month at a time, and tell what was removed.
+    """Remove the payloads whose ids were made before `before`, the beginning of a month. Yields what was removed, by month.
 
-    Last come those without a month: of ids that tell an odd time, or stored in the moment when their month was dropped.
+    Payloads without a month come last: their ids have an implausible time, or they were stored just when their month was
+    dropped.
     """
     for month in existing_months():
         if month >= before or should_stop():
@@ -60,12 +61,12 @@ def _expire_month(month: datetime, is_dry: bool, should_stop: Callable[[], bool]
 
 
 def _of_month(month: datetime, ids: str = "pk") -> dict[str, str]:
-    """The condition that ids in that column were made in the month."""
+    """The condition that ids in the column `ids` were made in the month."""
     return {f"{ids}__gte": objectid.lowest_objectid(month), f"{ids}__lt": objectid.lowest_objectid(next_month(month))}
 
 
 def _is_waited_for(month: datetime) -> bool:
-    """Whether a log of a month, all of which were settled, is to be sent again. It is asked under a lock: small indexes tell."""
+    """Whether a log of the month is open again, after all were finished. It runs under a lock, so it uses small indexes."""
     return (
         WebhookLog.objects.due().filter(**_of_month(month)).exists()
         or Subscription.objects.filter(**_of_month(month, "held_log")).exists()
@@ -74,12 +75,12 @@ def _is_waited_for(month: datetime) -> bool:
 
 
 def _drop(month: datetime) -> bool:
-    """Drop a month of which all logs are settled; False where it is in use, or one of them is to be sent again."""
+    """Drop a month whose logs are all finished. Returns False if it is in use, or if one of its logs is open again."""
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SELECT set_config('lock_timeout', %s, true)", [LOCK_TIMEOUT])
             cursor.execute(f"LOCK TABLE ONLY {PAYLOAD_TABLE} IN ACCESS EXCLUSIVE MODE")
-            # A re-delivery looks at the payload before it is queued (Round.redeliver): from here on none can be.
+            # A redelivery reads the payload before it is queued (RedeliverableMixin.redeliver). So from here on none can be.
             if _is_waited_for(month):
                 return False
             _clear_variants(**_of_month(month, "log"))
@@ -93,7 +94,7 @@ def _drop(month: datetime) -> bool:
 
 
 def _remove_settled(table: str, end: str, is_dry: bool, should_stop: Callable[[], bool]) -> tuple[int, int]:
-    """Remove the payloads below the id `end` from one table, but those of logs that are not settled: (removed, kept)."""
+    """Remove the payloads below the id `end` from one table, except those of open logs. Returns (removed, kept)."""
     removed = kept = 0
     ids = _page(table, "", end)
     while ids and not should_stop():
@@ -108,7 +109,7 @@ def _remove_settled(table: str, end: str, is_dry: bool, should_stop: Callable[[]
 
 
 def _staying(ids: list[str], is_dry: bool) -> set[str]:
-    """Those of which the log is there and not settled; the others are locked, unless it is a dry run."""
+    """The ids whose log exists and is not finished, or is locked by somebody else. The others are locked, unless `is_dry`."""
     logs = WebhookLog.objects.filter(pk__in=ids)
     if is_dry:
         return set(logs.unsettled().values_list("pk", flat=True))
@@ -117,7 +118,7 @@ def _staying(ids: list[str], is_dry: bool) -> set[str]:
 
 
 def _clear_variants(**logs: Any) -> None:
-    """An edited payload is kept as long as the one that it was made from."""
+    """An edited payload is kept as long as the payload it was made from."""
     Variant.objects.filter(event__isnull=False, **logs).update(event=None)
 
 

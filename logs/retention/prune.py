@@ -1,4 +1,4 @@
-"""A run of `prune`: payloads that have expired, then logs that are past their time. One at a time."""
+"""Pruning: removes expired payloads, then logs that are too old. Only one process prunes at a time."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ SELECT EXISTS (
 
 
 class AlreadyRunning(Exception):
-    """Another process prunes at this moment."""
+    """Another process is pruning."""
 
 
 @dataclass(slots=True)
 class PruneResult:
-    """What a run has removed so far, or would remove."""
+    """What a run has removed so far, or would remove if it weren't dry."""
 
     months: list[ExpiredMonth] = field(default_factory=list)
     logs: int = 0
-    earlier_payloads: int = 0  # of a run that goes on
+    earlier_payloads: int = 0  # of the last run, if this one continues it
 
     @property
     def payloads(self) -> int:
@@ -51,11 +51,11 @@ def prune(
     should_stop: Callable[[], bool] = lambda: False,
     on_step: Callable[[PruneResult], None] = lambda outcome: None,
 ) -> PruneResult:
-    """Remove what is past the days of `Retention`. `on_step` is told what has been done, after each transaction that lasts.
+    """Remove what is older than the days of `Retention` allow. `on_step` gets the result so far after each committed step.
 
-    It can be interrupted anywhere; the next run goes on, and with `goes_on` adds to the numbers of the last. It ends where
-    somebody asks for it, or changes the days meanwhile, as what they want to keep must not go. Raises AlreadyRunning. A dry run
-    tells the numbers and changes nothing.
+    It can be interrupted anywhere. The next run continues, and with `goes_on` adds to the numbers of the last. It stops early
+    if a person requests it, or changes the days: what they now want to keep must not be removed. A dry run only counts, and
+    changes nothing. Raises AlreadyRunning.
     """
     outcome, retention = PruneResult(), Retention.current()
     if goes_on:
@@ -68,7 +68,7 @@ def prune(
         if not goes_on and not is_dry:
             Retention.begin_run()
         for _step in _steps(retention, outcome, is_dry, must_stop):
-            if not is_dry:  # now, and not at the end: it may be interrupted
+            if not is_dry:  # now and not at the end, because it may be interrupted
                 Retention.note_run(payloads=outcome.payloads, logs=outcome.logs, busy_months=outcome.busy_months)
             on_step(outcome)
             if must_stop():
@@ -77,7 +77,7 @@ def prune(
 
 
 def _steps(retention: Retention, outcome: PruneResult, is_dry: bool, should_stop: Callable[[], bool]) -> Iterator[None]:
-    """Fills `outcome`; the first step is that the run has begun."""
+    """Fills `outcome`. The first step only says that the run has begun."""
     yield
     if before := payload_cutoff(retention):
         if not is_dry:
@@ -92,7 +92,7 @@ def _steps(retention: Retention, outcome: PruneResult, is_dry: bool, should_stop
 
 
 def is_running() -> bool:
-    """Whether a process prunes at this moment."""
+    """Whether a process is pruning now."""
     with connection.cursor() as cursor:
         cursor.execute(_IS_LOCKED, [PRUNE_LOCK])
         return cursor.fetchone()[0]
