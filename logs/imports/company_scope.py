@@ -1,4 +1,4 @@
-"""Whose data an import may touch: nobody writes into a company that they do not belong to."""
+"""Which companies an import may write to: people can't write to a company that they don't belong to."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 class ImportScope:
-    """The companies that `user` may write into; None (the command line) and superusers may into all.
+    """The companies that `user` may write to. None (the command line) and superusers may write to all.
 
-    `may_reveal`: what is masked may be told.
+    `may_reveal`: messages may disclose masked values.
     """
 
     def __init__(self, user: User | None) -> None:
@@ -34,6 +34,6 @@ class ImportScope:
         return self.companies is None or company in self.companies
 
     def check(self, company: str, path: str = "/company") -> None:
-        """Raises BadDocument where the company is out of reach."""
+        """Raises InvalidDocument if the user may not write to the company."""
         if not self.has(company):
             raise InvalidDocument(_("you do not belong to this company"), path)

@@ -1,5 +1,6 @@
-"""Imports documents from files: sets aside what is bad, stores what is new, updates what changed, and leaves alone what
-was done here. Logs are stored a batch at a time, with how far the file was read, so an import that was stopped goes on there.
+"""Imports documents from files: rejects bad ones, stores new ones, updates changed ones, and keeps what was done here.
+
+Logs are stored in batches, together with how far the file was read. So an import that was stopped continues from there.
 """
 
 from __future__ import annotations
@@ -30,10 +31,10 @@ BATCH_BYTES = 8 * 1024 * 1024
 
 @dataclass
 class ImportSummary:
-    """What became of the documents. `company_differs`: logs that name another company than their subscription. `tidied`: those
-    out of which comments or commas had to be taken first.
+    """What became of the documents.
 
-    `error` says why the file could not be read to its end, "" where it was.
+    `company_differs`: logs that name another company than their subscription. `tidied`: documents from which comments or
+    commas had to be removed first. `error`: why the file could not be read to its end; "" if it was.
     """
 
     read: int = 0
@@ -48,7 +49,7 @@ class ImportSummary:
 
 @dataclass
 class Rejection:
-    """A document that was set aside, and why."""
+    """A document that was rejected, and why."""
 
     piece: RawDocument
     reason: str
@@ -61,12 +62,12 @@ class Rejection:
 class Importer:
     """One import of one file.
 
-    `user`: whose companies the documents must belong to; None (the command line) may store those of all.
-    `on_refusal` is called for each document set aside. `on_batch` is called with what has become of the first `summary.read`
-    documents, within the transaction that stores the last of them: where it raises, they are not stored. `on_work` is called
-    again and again, outside of transactions, and may raise as well.
-    `limit`: the bytes that may be read of a file, unpacked. `summary`: of an import that broke off, to go on behind these
-    documents.
+    `user`: the documents must belong to this user's companies; None (the command line) may store those of all companies.
+    `on_refusal` is called for each rejected document. `on_batch` is called with the result for the first `summary.read`
+    documents, within the transaction that stores the last of them: if it raises, that transaction is rolled back. `on_work`
+    is called repeatedly, outside of transactions, and may raise as well.
+    `limit`: the bytes that may be read of a file, unpacked. `summary`: that of an import that broke off, to continue after
+    these documents.
     """
 
     masked_keys: MaskedKeys
@@ -98,12 +99,12 @@ class Importer:
                 self._store_batch(batch, number)
                 batch, size, unsaved = {}, 0, 0
         self._store_batch(batch, max(number, self.is_done_before))
-        while compact():  # there may be no worker that does it
+        while compact():  # there may be no worker to do it
             self.on_work()
         return self.summary
 
     def import_subscriptions(self, chunks: Iterable[bytes]) -> ImportSummary:
-        """Store COTWebhooks from the bytes of a file, filling in the placeholders that logs have left."""
+        """Store COTWebhooks from the bytes of a file. They replace the placeholders that logs have left."""
         for piece, document in self._documents(chunks, read_subscription):
             with transaction.atomic():
                 if document is not None:
@@ -113,7 +114,7 @@ class Importer:
         return self.summary
 
     def _documents(self, chunks: Iterable[bytes], read: Callable[[bytes], Any]) -> Iterator[tuple[RawDocument, Any]]:
-        """Each piece of the file, with its document; None where it is refused."""
+        """Each piece of the file, with its document; None instead of the document if it is rejected."""
         last = RawDocument(0, 0, b"")
         try:
             for piece in iter_documents(chunks, self.limit, self.on_work):
@@ -139,7 +140,7 @@ class Importer:
             self.summary.error = str(error)
 
     def _store_batch(self, batch: dict[str, tuple[RawDocument, LogDocument]], number: int) -> None:
-        """Store what of the first `number` documents was not stored yet."""
+        """Store `batch`, the documents among the first `number` that are not stored yet."""
 
         def save(stored: StoreResult) -> None:
             self.summary.read = number

@@ -1,4 +1,4 @@
-"""Stores a batch of COTWebhookLogs with COPY: into a temporary table, and from there what is new and what changed."""
+"""Stores a batch of COTWebhookLogs: COPY into a temporary table, and from there insert new logs and update changed ones."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _LOG_COLUMNS = (
     "event_type, action, object_id, object_name, search"
 )
 _MORE_VECTORS = ", ".join(OVERFLOW_VECTORS)
-# In the order of ids, so that two imports of the same logs do not wait for each other in a circle.
+# In the order of ids, so that two imports of the same logs don't deadlock.
 _INSERT_NEW = f"""
 WITH inserted AS (
     INSERT INTO logs_webhooklog ({_LOG_COLUMNS}) SELECT {_LOG_COLUMNS} FROM staged_log ORDER BY id
@@ -64,7 +64,7 @@ _SET = (
     "search",
 )
 _COMPARED = ("subscription_id", "company", "created_at", "status", "retry", "response")
-# What no text can hold is no jsonb either.
+# PostgreSQL's jsonb can't hold characters that its text can't hold.
 _OTHER_EXTRA = r"""CASE
         WHEN log.extra::text IS NOT DISTINCT FROM staged.extra::text THEN false
         WHEN concat(log.extra, staged.extra) ~ '\\u(0000|[dD][89a-fA-F])' THEN true
@@ -72,8 +72,9 @@ _OTHER_EXTRA = r"""CASE
     END"""
 _DIFFERS = f"""(({", ".join(f"log.{column}" for column in _COMPARED)})
         IS DISTINCT FROM ({", ".join(f"staged.{column}" for column in _COMPARED)}) OR {_OTHER_EXTRA})"""
-# `position` says whether anything was done with the log here. After a wait for its row PostgreSQL asks the conditions on this row
-# once more, and no other: a subquery would still see what was stored when the statement began. In the order of ids, as by all.
+# `position` says whether anything was done with the log here. After waiting for a row, PostgreSQL checks again only the
+# conditions on that row. A subquery would still see what was stored when the statement began. Locked in the order of ids, as
+# everywhere.
 _LOCK_CHANGED = f"""
 SELECT log.id FROM staged_log staged JOIN logs_webhooklog log USING (id)
 WHERE log.position IS NULL AND {_DIFFERS}
@@ -97,7 +98,7 @@ WHERE log.id = ANY(%s) AND ({", ".join(f"log.{column}" for column in _TOLD)})
 
 @dataclass
 class StoreResult:
-    """How many of a batch were new, updated, or unchanged; what was refused, by log id."""
+    """How many logs of a batch were new, updated or unchanged; the rejected ones, by log id."""
 
     new: int = 0
     updated: int = 0
@@ -115,7 +116,7 @@ def store_logs(
 ) -> StoreResult:
     """Store logs with distinct ids, in one transaction. A log that was queued or attempted here stays as it is.
 
-    `on_stored` is called at the end of that transaction: where it raises, nothing is stored.
+    `on_stored` is called at the end of that transaction: if it raises, nothing is stored.
     """
     while True:
         try:
@@ -177,7 +178,7 @@ def _stage(cursor, logs: list[tuple[LogDocument, str]], masked_keys: MaskedKeys,
         cursor.execute(KNOWN_FINGERPRINTS_SQL, asked)
         kinds.learn(asked, cursor.fetchall())
     cursor.execute(_STAGE)
-    cursor.execute("DELETE FROM staged_log")  # what a batch before left, where one transaction holds both
+    cursor.execute("DELETE FROM staged_log")  # rows of a previous batch in the same outer transaction
     with cursor.copy(f"COPY staged_log ({_LOG_COLUMNS}, event, event_search, {_MORE_VECTORS}) FROM STDIN") as copy:
         for log, place in logs:
             state = State.SUCCEEDED if is_success(log.status) else State.FAILED
@@ -212,7 +213,10 @@ def _stage(cursor, logs: list[tuple[LogDocument, str]], masked_keys: MaskedKeys,
 
 
 def _refuse_conflicts(cursor, masked_keys: MaskedKeys, reach: ImportScope, stored: StoreResult) -> None:
-    """Nobody learns by this whether a value that they may not see is what they guess: then what is shown of both is compared."""
+    """Reject logs of companies out of reach, and logs whose event differs from the stored one.
+
+    If the user may not see masked values, masked texts are compared: else the result would confirm a guess at a value.
+    """
     if reach.companies is not None:
         cursor.execute(_OUT_OF_REACH, [list(reach.companies)])
         for (pk,) in cursor.fetchall():
@@ -228,7 +232,7 @@ def _refuse_conflicts(cursor, masked_keys: MaskedKeys, reach: ImportScope, store
 
 
 def _alike_where_masked(cursor, ids: list[str], masked_keys: MaskedKeys) -> list[str]:
-    """Those of the logs whose outcome differs in nothing but what is masked."""
+    """The ids of the logs whose outcomes differ only in masked values."""
     cursor.execute(_TEXTS_OF_CHANGED, [ids])
     return [
         pk

@@ -1,7 +1,7 @@
-"""Where logs are kept whose subscription nobody has imported: a placeholder for each company that brings some.
+"""Placeholders keep the logs of a subscription that nobody has imported yet: one for each company that brings such logs.
 
-A placeholder says nothing of whose the subscription is. Once that is known, the logs of its company go to it, and those of other
-companies stay where they are (docs/adr/0023-placeholders.md).
+A placeholder doesn't say who owns the subscription. Once the owner is known, that company's logs move to the subscription.
+Logs of other companies stay where they are (docs/adr/0023-placeholders.md).
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from ..cotalker.documents import InvalidDocument, LogDocument
 from ..models import Company, RunEntry, Subscription, WebhookLog
 from .company_scope import ImportScope
 
-# Who claims one of them waits until these logs are stored, and moves them; who has claimed one is waited for. In the order of
-# ids.
+# An import that claims one of these rows waits until these logs are stored, and then moves them. If another import has just
+# claimed one, this statement waits for it. Locked in the order of ids.
 _LOCK = """
 SELECT id, named_id, company_id, is_placeholder, is_of_all FROM logs_subscription
 WHERE id = ANY(%(ids)s) OR named_id = ANY(%(ids)s) AND named_id <> '' ORDER BY id FOR KEY SHARE
@@ -25,7 +25,7 @@ WHERE id = ANY(%(ids)s) OR named_id = ANY(%(ids)s) AND named_id <> '' ORDER BY i
 
 
 class MovedLogs(Exception):
-    """A placeholder was claimed at this moment: look again."""
+    """A placeholder was claimed at this moment: read the placeholders again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class _Row:
 
 
 class Placeholders:
-    """The subscriptions that logs name, and their placeholders, as they stay until the transaction ends."""
+    """The subscriptions that logs name, and their placeholders, locked until the transaction ends."""
 
     def __init__(self, logs: Iterable[LogDocument], reach: ImportScope) -> None:
         self.reach = reach
@@ -46,7 +46,7 @@ class Placeholders:
             cursor.execute(_LOCK, {"ids": list({log.subscription_id for log in logs})})
             rows = [_Row(*row) for row in cursor.fetchall()]
         self.known = {row.id: row.company for row in rows if not row.is_placeholder}
-        # Of one that somebody has made a subscription of here, the id is another than what Cotalker calls it.
+        # If somebody turned a placeholder into a subscription here, its id may not be the one that Cotalker uses.
         self.kept = {
             (row.named_id or row.id, row.company, row.is_of_all if row.is_placeholder else reach.is_all): row.id
             for row in rows
@@ -54,7 +54,7 @@ class Placeholders:
         }
 
     def of(self, log: LogDocument) -> str | None:
-        """The subscription under which the log is kept; None where it has no placeholder yet. Raises BadDocument."""
+        """The subscription under which the log is kept; None if it has no placeholder yet. Raises InvalidDocument."""
         company = self.known.get(log.subscription_id)
         if company and self.reach.has(company):
             return log.subscription_id
@@ -70,7 +70,7 @@ class Placeholders:
 
 
 def create_placeholders(logs: Iterable[LogDocument], reach: ImportScope) -> None:
-    """Placeholders for those of the logs that may be stored and have none yet: inactive, without a URL."""
+    """Create placeholders, inactive and without a URL, for logs that may be stored and have none yet."""
     logs = list(logs)
     with transaction.atomic():
         places = Placeholders(logs, reach)
@@ -78,7 +78,7 @@ def create_placeholders(logs: Iterable[LogDocument], reach: ImportScope) -> None
     for named, company in missing:
         Company.objects.get_or_create(pk=company)
         with transaction.atomic(), connection.cursor() as cursor:
-            # Two imports that begin at once make one.
+            # Two imports that start at the same time create one placeholder.
             cursor.execute("SELECT pg_advisory_xact_lock(hashtext('cotadmin: placeholder'), hashtext(%s))", [named])
             if not Subscription.objects.filter(named_id=named, company=company, is_of_all=reach.is_all).exists():
                 is_first = not Subscription.objects.filter(pk=named).exists()
@@ -86,10 +86,10 @@ def create_placeholders(logs: Iterable[LogDocument], reach: ImportScope) -> None
 
 
 def claim_placeholder(subscription: str, company: str, reach: ImportScope, rows: Sequence[Subscription]) -> None:
-    """The subscription belongs to this company now: it gets the logs of the placeholders that are its own.
+    """The subscription belongs to `company` now, and gets the logs of that company's placeholders.
 
-    `rows`: what was stored under its id, and its other placeholders, all locked. A command or a superuser speaks for all
-    companies, and so for the logs that these have brought.
+    `rows`: the row with the subscription's id, and its other placeholders, all locked. A command or a superuser acts for all
+    companies, and so also gets the logs that commands and superusers imported.
     """
     for row in rows:
         is_ours = row.company_id == company or (row.is_of_all and reach.is_all)

@@ -1,4 +1,4 @@
-"""Stores one COTWebhook: new, filling in a placeholder, or changed at Cotalker; what was edited here stays."""
+"""Stores one COTWebhook: a new one, one that replaces a placeholder, or one changed in Cotalker. Fields edited here stay."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ _WORKERS_NOTICE = {"url", "is_active"}
 
 
 def store_subscription(document: SubscriptionDocument, reach: ImportScope) -> str:
-    """Whether it was "new", "updated" or "unchanged"; raises BadDocument where it may not be stored."""
+    """Returns "new", "updated" or "unchanged". Raises InvalidDocument if it may not be stored."""
     reach.check(document.company_id)
     try:
         with transaction.atomic():
             return _store(document, reach)
     except IntegrityError as error:
-        if "logs_subscription_pkey" in str(error):  # another import has stored it at this moment
+        if "logs_subscription_pkey" in str(error):  # another import has just stored it
             return store_subscription(document, reach)
         if "subscription_code_unique_in_company" not in str(error):
             raise
@@ -53,7 +53,7 @@ def _store(document: SubscriptionDocument, reach: ImportScope) -> str:
         Subscription.objects.create(id=document.id, document=document.text, we_deliver=False, **values)
         claim_placeholder(document.id, document.company_id, reach, rows)
         return "new"
-    if not subscription.is_placeholder:  # a placeholder is nobody's
+    if not subscription.is_placeholder:  # a placeholder belongs to nobody
         reach.check(subscription.company_id, "/_id")
     claim_placeholder(document.id, document.company_id, reach, rows)
     return "updated" if _update(subscription, document, reach) else "unchanged"
@@ -85,9 +85,9 @@ def _update(subscription: Subscription, document: SubscriptionDocument, reach: I
 
 
 def _hold(subscription: Subscription, reach: ImportScope) -> list[str]:
-    """Hold the lane of a subscription that becomes active while events are kept for it; returns the columns that change.
+    """Pause the queue of a subscription that becomes active while events are kept for it. Returns the changed columns.
 
-    Nobody who imports can be asked about each, and what is imported sends nothing by itself. A lane on hold stays as it is.
+    An import can't ask about each subscription, and must not send anything by itself. A paused queue stays as it is.
     """
     if subscription.held_at is not None:
         return []

@@ -1,4 +1,4 @@
-"""Imports by upload: the web process keeps the file, a worker imports it, the page shows how far it is."""
+"""Imports by upload: the web process stores the file, a worker imports it, and the page shows the progress."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from ..payloads.masking import masked_keys
 from .importer import Importer, ImportSummary, Rejection
 
 UPLOAD_CHUNK_SIZE = 1 << 20
-CANCEL_CHECK_SECONDS = 1.0  # between two looks whether it was cancelled
+CANCEL_CHECK_SECONDS = 1.0  # between two checks for a cancellation
 SUMMARY_COUNTS = ("read", "new", "unchanged", "updated", "refused", "company_differs", "tidied")
-# Of what is refused, so much is kept of one import. All of it is counted.
+# How much of the rejected documents is kept per import. All of them are counted.
 MAX_KEPT_REJECTIONS = 10_000
 MAX_KEPT_REJECTION_BYTES = 64 * 1024 * 1024
 MAX_KEPT_DOCUMENT_BYTES = 4 * 1024 * 1024
-MAX_KEPT_FRAGMENT_BYTES = 64 * 1024  # what has not ended within the limit of a document
-MAX_FRUITLESS_RUNS = 5  # turns of which none stored anything
+MAX_KEPT_FRAGMENT_BYTES = 64 * 1024  # a document that is longer than the limit
+MAX_FRUITLESS_RUNS = 5  # workers in a row that took it and stored nothing
 _LOST = """
 SELECT id FROM logs_import upload WHERE state IN ('waiting', 'running') AND NOT EXISTS (
     SELECT FROM procrastinate_jobs job
@@ -39,7 +39,7 @@ SELECT id FROM logs_import upload WHERE state IN ('waiting', 'running') AND NOT 
 
 
 def receive_upload(file: UploadedFile, kind: str, user) -> Import:
-    """Keep an uploaded file and queue its import; one transaction, so there is never the one without the other."""
+    """Store an uploaded file and queue its import. One transaction, so there is never one without the other."""
     with transaction.atomic():
         upload = Import.objects.create(
             kind=kind, file_name=(file.name or "")[-255:], size=file.size or 0, uploaded_by=user
@@ -51,14 +51,14 @@ def receive_upload(file: UploadedFile, kind: str, user) -> Import:
 
 
 def cancel_import(upload: Import) -> bool:
-    """Stop it before the next batch; what is stored stays. False where it has finished."""
+    """Stop it before the next batch; what is stored stays. Returns False if it has finished."""
     return bool(
         Import.objects.unfinished().filter(pk=upload.pk).update(state=ImportState.CANCELLED, finished_at=timezone.now())
     )
 
 
 def run_import(import_id: int, should_stop: Callable[[], bool] = lambda: False) -> None:
-    """Import an upload, or what is left of it. Safe to run again. Raises Interrupted where `should_stop` says so."""
+    """Import an upload, or the rest of it. Safe to run again. Raises JobInterrupted if `should_stop` returns True."""
     upload = _begin(import_id)
     if upload is None:
         return
@@ -72,7 +72,7 @@ def run_import(import_id: int, should_stop: Callable[[], bool] = lambda: False) 
     except Exception as fault:
         if not (
             isinstance(fault, Error) and (should_stop() or is_connection_lost(fault))
-        ):  # what is not its own fault is tried again
+        ):  # those are not the import's fault: the job is retried
             _finish(upload, _("an unexpected error; see the worker’s log for details"))
         raise
     else:
@@ -80,7 +80,7 @@ def run_import(import_id: int, should_stop: Callable[[], bool] = lambda: False) 
 
 
 def lost_imports() -> list[int]:
-    """The imports that are not finished and have no job, whatever became of it."""
+    """Ids of the imports that are not finished, but have no job, for whatever reason."""
     with connection.cursor() as cursor:
         cursor.execute(_LOST)
         return [pk for (pk,) in cursor.fetchall()]
@@ -92,7 +92,7 @@ def purge_uploaded_files() -> None:
 
 
 def _begin(import_id: int) -> Import | None:
-    """Take it for this worker; None where there is nothing to do. Who had it before stores nothing more."""
+    """Take it over for this worker; None if there is nothing to do. The worker that had it before stores nothing more."""
     with transaction.atomic():
         upload = Import.objects.select_for_update(of=("self",)).filter(pk=import_id).first()
         if upload is None:
@@ -112,11 +112,11 @@ def _begin(import_id: int) -> Import | None:
 
 
 class _Ended(Exception):
-    """Somebody has cancelled the import or deleted it, or another worker has taken it over."""
+    """Somebody has cancelled or deleted the import, or another worker has taken it over."""
 
 
 class _Turn:
-    """What one worker does of an import: from where it was left to its end, if nothing comes in between."""
+    """One worker's part of an import: from where it was left to the end, unless it is interrupted."""
 
     def __init__(self, upload: Import, should_stop: Callable[[], bool]) -> None:
         self.upload = upload
@@ -173,7 +173,7 @@ class _Turn:
         )
 
     def _save(self, summary: ImportSummary) -> None:
-        """In the transaction that stores what is counted."""
+        """Runs in the transaction that stores the counted documents."""
         self._update(**{name: getattr(summary, name) for name in SUMMARY_COUNTS}, fruitless=0)
         RefusedDocument.objects.bulk_create(self.waiting)
         self.waiting = []
