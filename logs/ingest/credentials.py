@@ -1,4 +1,4 @@
-"""The secrets that let events in: made, shown once, found by their hash, revoked. Each change is on record."""
+"""The secrets that let events in: created, shown once, found by their hash, revoked. Each change has an audit entry."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..signing import generate_token, hash_token
 
 TOKEN_PREFIX = "cot_"  # noqa: S105  so that a token is recognised as one where it has got to
 _HINT = 4
-# In one statement, as it comes with every event.
+# One statement, because it runs for every event.
 _WITH_COMPANIES = """
 SELECT token.*, ARRAY(SELECT company_id FROM logs_apitoken_companies WHERE apitoken_id = token.id) AS company_ids
 FROM logs_apitoken token WHERE secret_hash = %s AND revoked_at IS NULL
@@ -24,7 +24,7 @@ _USE_IS_TOLD_EVERY = timedelta(minutes=1)
 
 
 def create_endpoint(door: Door, *, by) -> str:
-    """Store a new door; its secret, which nobody can find out again."""
+    """Store a new inbound endpoint. Returns its secret, which can't be recovered later."""
     secret = generate_token()
     with transaction.atomic():
         _store(door, secret, by)
@@ -33,7 +33,7 @@ def create_endpoint(door: Door, *, by) -> str:
 
 
 def create_api_token(token: ApiToken, companies: Collection[Company], *, by) -> str:
-    """Store a new token for these companies; its text, which nobody can find out again."""
+    """Store a new token for these companies. Returns its text, which can't be recovered later."""
     text = TOKEN_PREFIX + generate_token()
     with transaction.atomic():
         _store(token, text, by)
@@ -44,7 +44,7 @@ def create_api_token(token: ApiToken, companies: Collection[Company], *, by) -> 
 
 
 def revoke_credential(access: Door | ApiToken, *, by) -> bool:
-    """Let nothing in by it any more; False where that is so already."""
+    """Accept nothing through it any more. Returns False if it was already revoked."""
     with transaction.atomic():
         stored = type(access)._base_manager.filter(pk=access.pk, revoked_at=None)
         if not stored.update(revoked_at=Now()):
@@ -58,7 +58,7 @@ def revoke_credential(access: Door | ApiToken, *, by) -> bool:
 
 
 def find_endpoint(secret: str) -> Door | None:
-    """The door that this secret opens."""
+    """The inbound endpoint with this secret; None if there is none, or it is revoked."""
     door = Door.objects.filter(secret_hash=hash_token(secret), revoked_at=None).first()
     if door:
         _tell_use(door)
@@ -66,7 +66,7 @@ def find_endpoint(secret: str) -> Door | None:
 
 
 def find_token(text: str) -> tuple[ApiToken, list[str]] | None:
-    """The token of this text, and the ids of its companies."""
+    """The token with this text, and the ids of its companies; None if there is none, or it is revoked."""
     for token in ApiToken.objects.raw(_WITH_COMPANIES, [hash_token(text)]):
         _tell_use(token)
         return token, token.company_ids  # type: ignore[attr-defined]  # of the statement
@@ -79,7 +79,7 @@ def _store(access: Door | ApiToken, secret: str, by) -> None:
 
 
 def _tell_use(access: Door | ApiToken) -> None:
-    """At most once a minute: a row that every event rewrites would be what they all wait for."""
+    """Updates the time of last use, at most once a minute. If every event wrote this row, all would wait for it."""
     before = timezone.now() - _USE_IS_TOLD_EVERY
     if access.last_used_at is None or access.last_used_at < before:
         stale = Q(last_used_at=None) | Q(last_used_at__lt=before)

@@ -1,4 +1,4 @@
-"""Puts events at the end of lanes: takes their places, and stores their logs and payloads."""
+"""Puts events at the end of queues: takes the next sequences, and stores logs and payloads."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from ..models import AttemptTrigger, Priority, State, notify_workers
 from ..payloads.masking import masked_keys
 from .events import IncomingEvent
 
-# Whoever deactivates a subscription at this moment is waited for, and then it gets nothing more. Locked in the order of ids.
-# The time is taken when the lanes are ours, so that the logs of a lane are as old as their places say.
+# If somebody is just deactivating a subscription, this statement waits, and then the subscription gets nothing more. Locked in
+# the order of ids. The time is taken once the queues are locked, so the age of a queue's logs agrees with their sequence.
 _TAKE_PLACES = """
 WITH lane AS MATERIALIZED (
     SELECT id FROM logs_subscription
@@ -45,7 +45,7 @@ _PAYLOADS = f"COPY logs_payload (log_id, event, search, {', '.join(OVERFLOW_VECT
 
 @dataclass(frozen=True, slots=True)
 class NewLog:
-    """An event that goes into a lane."""
+    """An event that goes into a queue."""
 
     id: str
     lane: str
@@ -53,7 +53,7 @@ class NewLog:
 
 
 def prepare_log() -> None:
-    """What has to be there before the transaction begins: this month's partition of the payloads."""
+    """Create what must exist before the transaction begins: this month's payload partition."""
     _prepare_month(timezone.now().strftime("%Y-%m"))
 
 
@@ -63,9 +63,10 @@ def _prepare_month(month: str) -> None:
 
 
 def enqueue_logs(logs: Sequence[NewLog], *, whoever_delivers: bool = False, are_tests: bool = False) -> list[NewLog]:
-    """Put logs into their lanes, in the order given, and wake the lanes. Those that were stored: all of lanes that are open.
+    """Put logs into their queues, in the given order, and wake the workers of these queues.
 
-    Nobody else puts anything into these lanes until the transaction ends.
+    Returns the logs that were stored: those of subscriptions that accept events now. Nothing else can be put into these
+    queues until the transaction ends.
     """
     places, now = _take_places(Counter(log.lane for log in logs), whoever_delivers)
     stored = [log for log in logs if log.lane in places]
@@ -78,7 +79,7 @@ def enqueue_logs(logs: Sequence[NewLog], *, whoever_delivers: bool = False, are_
 
 
 def _take_places(numbers: Counter[str], whoever_delivers: bool) -> tuple[dict[str, list[int]], datetime | None]:
-    """The new places of each lane, in order, and the time by the database's clock."""
+    """The new sequences of each queue, in order, and the time by the database's clock."""
     if not numbers:
         return {}, None
     asked: dict[str, Any] = {
@@ -112,6 +113,6 @@ def _copy_payloads(cursor, logs: Sequence[NewLog]) -> None:
     vectors: list[str | None] = []
     with cursor.copy(_PAYLOADS) as copy:
         for log in logs:
-            if log.event is not event:  # an event may go into several lanes, which come one after another
+            if log.event is not event:  # an event may go into several queues; its logs come one after another
                 event, vectors = log.event, event_vectors(log.event.text, keys)
             copy.write_row((log.id, log.event.text, *vectors))

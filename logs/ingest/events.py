@@ -1,8 +1,7 @@
-"""Cuts what came in into the texts of single events, and refuses what is too large before it is read to its end.
+"""Turns the bytes of a request into events, or errors that say which event, where and why. Nothing is stored here.
 
-What came in, before it is stored: bytes become events, or errors that say which one, where and why.
-
-Of a parsed event only what storing asks for is kept: as Python objects a batch of 32 MiB would be ten times that.
+A request is cut into the texts of single events. If it is too large, it is rejected before it is read to its end. Of a
+parsed event, only the values that are stored are kept: as Python objects, a batch of 32 MiB would take ten times as much.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class PayloadTooLarge(Exception):
-    """Event `index` (from 0; None: all of them together) is larger than `limit` bytes."""
+    """Event `index` (from 0; None: all events together) is larger than `limit` bytes."""
 
     def __init__(self, limit: int, index: int | None = None) -> None:
         self.limit = limit
@@ -42,23 +41,23 @@ class PayloadTooLarge(Exception):
 
 
 def iter_json(chunks: Iterable[bytes]) -> Iterator[RawDocument]:
-    """The elements of an array, or else the whole text as one event. Raises TooLarge, as all of these do."""
+    """The elements of an array, or else the whole text as one event. Raises PayloadTooLarge, like all of these functions."""
     start, chunks = _begun(chunks)
     return _checked(iter_text_documents(chunks, MAX_EVENT_BYTES)) if start.startswith(b"[") else _whole(chunks)
 
 
 def iter_ndjson(chunks: Iterable[bytes]) -> Iterator[RawDocument]:
-    """The lines that are not empty."""
+    """One event per line; blank lines are ignored."""
     return _checked(_lines(_begun(chunks)[1]))
 
 
 def iter_any(chunks: Iterable[bytes]) -> Iterator[RawDocument]:
-    """Whatever a person may have: an array, events one after another, on one line or over many."""
+    """What a person may paste: an array, or events one after another, on one line or many."""
     return _checked(iter_text_documents(_begun(chunks)[1], MAX_EVENT_BYTES))
 
 
 def _begun(chunks: Iterable[bytes]) -> tuple[bytes, Iterator[bytes]]:
-    """The first bytes that are not blank, and everything from them on."""
+    """The first bytes that are not blank, and everything from these bytes on."""
     source = iter(chunks)
     start = b""
     for chunk in source:
@@ -103,7 +102,7 @@ MAX_ERRORS = 1000
 
 @dataclass(frozen=True, slots=True)
 class EventError:
-    """Why an event was not accepted. `index`: its place from 0, None where it is not about one; `path`: a JSON Pointer."""
+    """Why an event was not accepted. `index`: from 0; None if the error isn't about one event. `path`: a JSON Pointer."""
 
     index: int | None
     path: str
@@ -112,14 +111,15 @@ class EventError:
 
 
 class _OtherCompany(InvalidDocument):
-    """The event is in order, and not for who sent it."""
+    """The event is valid, but its company is not one for which the sender may send."""
 
 
 @dataclass(frozen=True, slots=True)
 class IncomingEvent:
-    """An event that may be stored. `text` is what was sent, to the letter.
+    """An event that may be stored. `text` is exactly what was sent.
 
-    `key` is what makes another event the same again, `digest` tells whether it is; "" where it is to be stored in any case.
+    Another event with the same `key` counts as the same one; `digest` says whether it really is. A `key` of "" means that the
+    event is stored in any case.
     """
 
     index: int
@@ -133,7 +133,7 @@ class IncomingEvent:
 
 @dataclass(slots=True)
 class ParsedBatch:
-    """A batch, taken apart. Of more than 1,000 errors the others are only counted: 32 MiB can hold millions."""
+    """A parsed batch. Errors beyond the first 1,000 are only counted: 32 MiB can hold millions."""
 
     events: list[IncomingEvent] = field(default_factory=list)
     errors: list[EventError] = field(default_factory=list)
@@ -146,7 +146,7 @@ class ParsedBatch:
 
 @dataclass(frozen=True, slots=True)
 class CompanyScope:
-    """Whose events may come in, and what is said of all others."""
+    """The companies whose events are accepted, and the error message for all others."""
 
     companies: Collection[str]
     refusal: str
@@ -155,7 +155,7 @@ class CompanyScope:
 def read_events(
     pieces: Iterable[RawDocument], reach: CompanyScope, idempotency_key: str = ""
 ) -> Iterator[IncomingEvent | EventError]:
-    """The events of a batch, or what is wrong with them, in their order."""
+    """The events of a batch in order, or what is wrong with them."""
     for index, piece in enumerate(pieces):
         if piece.problem:
             yield EventError(index, "", piece.problem)
@@ -166,7 +166,7 @@ def read_events(
 def parse_event(
     data: bytes, reach: CompanyScope, index: int = 0, idempotency_key: str = ""
 ) -> IncomingEvent | EventError:
-    """One COTEvent. Its place in the batch is part of its name, as a batch has one Idempotency-Key."""
+    """One COTEvent. Its index is part of its key, because a whole batch has one Idempotency-Key."""
     try:
         return build_event(read_event(data), reach, index, idempotency_key and f"{idempotency_key}\n{index}")
     except _OtherCompany as error:
@@ -177,7 +177,7 @@ def parse_event(
 
 
 def partition_results(arrivals: Iterable[IncomingEvent | EventError]) -> ParsedBatch:
-    """What may be stored, and what is wrong with the rest."""
+    """Separates the events that may be stored from the errors."""
     found = ParsedBatch()
     for arrival in arrivals:
         if isinstance(arrival, IncomingEvent):
@@ -190,7 +190,7 @@ def partition_results(arrivals: Iterable[IncomingEvent | EventError]) -> ParsedB
 
 
 def build_event(event: EventDocument, reach: CompanyScope, index: int = 0, key: str = "") -> IncomingEvent:
-    """`key`: what the sender calls this event; "" where its bytes are its name. Raises BadDocument."""
+    """`key`: the sender's key for this event; "" if its bytes identify it. Raises InvalidDocument."""
     if "company" not in event.value:
         raise InvalidDocument(_("missing"), "/company")
     try:

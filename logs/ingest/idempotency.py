@@ -1,6 +1,6 @@
-"""The same event again within 24 hours: it makes no second log, and is answered with the logs of the first.
+"""Idempotency: the same event again within 24 hours makes no second log. The answer has the logs of the first.
 
-All statements take the rows in the order of their keys, so that two batches never wait for each other in a circle.
+All statements lock rows in the order of their keys, so that two batches never deadlock.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from django.db import connection
 
 from ..models import AcceptedEvent
 
-# Waits for whoever is storing the same event at this moment, then finds it taken.
+# Waits for a transaction that is just storing the same event, and then finds the key taken.
 _CLAIM = """
 INSERT INTO logs_acceptedevent (key, digest, logs, accepted_at)
 SELECT key, digest, string_to_array(logs, ','), now()
@@ -25,7 +25,7 @@ RETURNING key
 _KNOWN = """
 SELECT key, digest, logs FROM logs_acceptedevent WHERE key = ANY(%s) AND accepted_at >= now() - interval '24 hours'
 """
-# Rows that somebody works with are left for the next time.
+# Locked rows are left for the next time.
 _FORGET = """
 DELETE FROM logs_acceptedevent WHERE key IN (
     SELECT key FROM logs_acceptedevent WHERE accepted_at < now() - interval '24 hours' LIMIT %s FOR UPDATE SKIP LOCKED
@@ -36,14 +36,14 @@ _AT_ONCE = 10_000
 
 @dataclass(frozen=True, slots=True)
 class AcceptedBefore:
-    """An event that was accepted before, and the logs that were made of it then."""
+    """An event that was accepted before, and the logs that were created for it then."""
 
     digest: str
     logs: list[str]
 
 
 def reserve(events: Iterable[tuple[str, str, list[str]]]) -> set[str]:
-    """Remember events as (key, digest, ids of logs); the keys of those that are new. Keys must be distinct."""
+    """Remember events, given as (key, digest, ids of logs). Returns the keys of the new ones. Keys must be distinct."""
     rows = [(key, digest, ",".join(logs)) for key, digest, logs in events]
     if not rows:
         return set()
@@ -53,14 +53,14 @@ def reserve(events: Iterable[tuple[str, str, list[str]]]) -> set[str]:
 
 
 def update_reserved(logs: dict[str, list[str]]) -> None:
-    """Other logs for events that were just claimed, by key; without any they are as good as never seen."""
+    """Replace the logs of events that were just reserved, by key. Events without logs are forgotten."""
     for key, ids in logs.items():
         claimed = AcceptedEvent.objects.filter(pk=key)
         claimed.update(logs=ids) if ids else claimed.delete()
 
 
 def find_reserved(keys: Iterable[str]) -> dict[str, AcceptedBefore]:
-    """Those of the events that were accepted in the last 24 hours, by key."""
+    """The events among `keys` that were accepted in the last 24 hours, by key."""
     asked = list(keys)
     if not asked:
         return {}
@@ -70,7 +70,7 @@ def find_reserved(keys: Iterable[str]) -> dict[str, AcceptedBefore]:
 
 
 def purge_idempotency_keys() -> int:
-    """Delete what is older than 24 hours, a bounded number at a time; how many there were."""
+    """Delete keys older than 24 hours, a bounded number at a time. Returns how many."""
     forgotten = 0
     with connection.cursor() as cursor:
         while True:

@@ -1,7 +1,7 @@
 """Accepts events: the one place where they are stored, whichever way they came in.
 
-All that follows from a batch is one transaction: what is answered as accepted is in its lanes, and wakes the workers. Rows are
-locked in one order by everybody (accepted events by key, then lanes by id, then counts), so batches never deadlock.
+A batch is stored in one transaction: once it is answered as accepted, its events are in their queues, and workers wake up.
+All code locks rows in one order (accepted events by key, then subscriptions by id, then counts), so batches never deadlock.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from .matching import matching_subscriptions
 
 @dataclass(frozen=True, slots=True)
 class AcceptResult:
-    """What became of an event: the ids of its logs, none where it fired no subscription.
+    """What became of an event: the ids of its logs, none if it is unmatched.
 
-    `is_known`: it was accepted before, and these are the logs of then. `problem` says why it was not accepted, else "".
+    `is_known`: it was accepted before, and these are its logs from then. `problem`: why it was not accepted, else "".
     """
 
     event: IncomingEvent
@@ -33,7 +33,7 @@ class AcceptResult:
 
 
 def accept_events(events: Sequence[IncomingEvent]) -> list[AcceptResult]:
-    """Store events in the order in which they stand; what became of each, in that order."""
+    """Store events in the given order. Returns what became of each, in that order."""
     if not events:
         return []
     enqueue.prepare_log()
@@ -48,7 +48,7 @@ def accept_events(events: Sequence[IncomingEvent]) -> list[AcceptResult]:
 
 
 def enqueue_test_event(event: IncomingEvent, subscription: str) -> str | None:
-    """Put an event into this lane alone, marked as a test: the id of its log; None where the lane takes none now."""
+    """Put an event into this queue only, marked as a test. Returns the id of its log; None if the queue accepts none now."""
     enqueue.prepare_log()
     with transaction.atomic():
         log = NewLog(objectid.new_objectid(), subscription, event)
@@ -56,7 +56,7 @@ def enqueue_test_event(event: IncomingEvent, subscription: str) -> str | None:
 
 
 def _logs_to_make(events: Sequence[IncomingEvent]) -> dict[str, list[NewLog]]:
-    """The logs of events that fire a subscription, by key, as if nothing were known yet."""
+    """The logs of events that match a subscription, by key, as if none had been accepted before."""
     distinct: dict[str, IncomingEvent] = {}
     for event in events:
         distinct.setdefault(event.key, event)
@@ -69,7 +69,7 @@ def _logs_to_make(events: Sequence[IncomingEvent]) -> dict[str, list[NewLog]]:
 
 
 def _stored(logs: dict[str, list[NewLog]]) -> dict[str, list[NewLog]]:
-    """Put logs into their lanes; what is left of them where a lane was closed at this very moment."""
+    """Put logs into their queues. Returns the stored ones, without those of subscriptions that were just deactivated."""
     asked = [log for made in logs.values() for log in made]
     stored = enqueue.enqueue_logs(asked)
     if len(stored) == len(asked):

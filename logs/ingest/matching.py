@@ -1,4 +1,4 @@
-"""Which subscriptions an event fires: by trigger, context and company, of those that are active and delivered from here.
+"""Which subscriptions an event matches, by trigger, context and company. Only active ones that cotadmin delivers count.
 
 Source of the rule: the table of triggers in Cotalker's documentation.
 """
@@ -16,9 +16,9 @@ from ..cotalker.documents import TRIGGERS
 from ..models import Trigger
 
 _TRIGGER_OF_TYPE = {event_type: trigger for trigger, event_type in TRIGGERS.items()}
-_LOGOUT = ("Auth", "logout")  # of all that may be said about a session, only this fires
+_LOGOUT = ("Auth", "logout")  # of all events about a session, only this one fires a trigger
 
-# By the index subscription_matching; sorted, so that everybody answers and locks them in the same order.
+# Uses the index subscription_matching. Sorted, so that all code returns and locks them in the same order.
 _WATCHING = """
 SELECT lane.id, lane.company_id, lane.trigger, lane.context_task_group, lane.context_survey, lane.context_group
 FROM unnest(%s::text[], %s::text[]) AS asked (company, trigger)
@@ -30,7 +30,7 @@ ORDER BY lane.id
 
 @dataclass(frozen=True, slots=True)
 class EventScope:
-    """What an event is about, as far as matching asks. The ids of the context are "" where the event has none."""
+    """What an event is about, as far as matching needs it. The ids of the context are "" if the event has none."""
 
     company: str
     type: str
@@ -41,7 +41,7 @@ class EventScope:
 
     @property
     def trigger(self) -> str:
-        """The trigger that it fires, "" where it fires none."""
+        """The trigger that it fires; "" if it fires none."""
         if self.type == _LOGOUT[0] and self.action != _LOGOUT[1]:
             return ""
         return _TRIGGER_OF_TYPE.get(self.type, "")
@@ -49,7 +49,7 @@ class EventScope:
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionScope:
-    """What a subscription watches. An empty context means: whatever it is."""
+    """What a subscription watches. An empty context id matches any id."""
 
     subscription: str
     company: str
@@ -60,7 +60,7 @@ class SubscriptionScope:
 
 
 def event_scope(company: str, event: dict[str, Any]) -> EventScope:
-    """Of a COTEvent that documents.read_event took."""
+    """Of a COTEvent that documents.read_event has accepted."""
     data = event.get("data")
     ids = [
         _id_or_empty(data.get(key) if isinstance(data, dict) else None) for key in ("taskGroup", "surveyId", "group")
@@ -69,7 +69,7 @@ def event_scope(company: str, event: dict[str, Any]) -> EventScope:
 
 
 def scopes_match(watch: SubscriptionScope, event: EventScope) -> bool:
-    """Whether the event fires a subscription that is active and delivered from here."""
+    """Whether the event matches the subscription, which must be active and delivered by cotadmin."""
     if (watch.company, watch.trigger) != (event.company, event.trigger) or not event.trigger:
         return False
     if watch.trigger == Trigger.TASK:
@@ -80,7 +80,7 @@ def scopes_match(watch: SubscriptionScope, event: EventScope) -> bool:
 
 
 def matching_subscriptions(events: Iterable[EventScope]) -> list[list[str]]:
-    """For each event the ids of the subscriptions that it fires, in the order of ids. One query for all of them."""
+    """For each event, the ids of the subscriptions that it matches, in the order of ids. One query for all events."""
     events = list(events)
     watches = _watching({(event.company, event.trigger) for event in events if event.trigger})
     return [

@@ -1,6 +1,6 @@
-"""What a door refused: counted by day and reason, and the last ones kept for a week, so that somebody can look at them.
+"""What an inbound endpoint refused: counted by day and reason. The last ones are kept for a week, so people can look at them.
 
-Cotalker gives an event up after three tries, so nobody else would ever know of it.
+Cotalker gives up on an event after three attempts, so nobody would learn of it otherwise.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from ..models import Door, RefusalCount, RefusalKind, RefusedEvent
 
 REFUSED_EVENT_RETENTION = timedelta(days=7)
 REFUSAL_COUNT_RETENTION = timedelta(days=90)
-MAX_KEPT_PER_KIND = 20  # at each door
-MAX_KEPT_BYTES = 64 * 1024  # of each
+MAX_KEPT_PER_KIND = 20  # at each inbound endpoint
+MAX_KEPT_BYTES = 64 * 1024  # of each request
 
 _COUNT = """
 INSERT INTO logs_refusalcount (door_id, day, kind, count, last_at)
@@ -26,7 +26,7 @@ SET count = logs_refusalcount.count + 1, last_at = greatest(logs_refusalcount.la
 
 
 def keep_refused(door: Door, kind: RefusalKind, reason: str, data: bytes, size: int | None = None) -> None:
-    """Count it, and keep its beginning. `size`: of all of it in bytes, where `data` is not all."""
+    """Count a refused request, and keep its beginning. `size`: the bytes of the whole request, if `data` is only a part."""
     with connection.cursor() as cursor:
         cursor.execute(_COUNT, [door.pk, kind.value])
     size = len(data) if size is None else size
@@ -37,7 +37,7 @@ def keep_refused(door: Door, kind: RefusalKind, reason: str, data: bytes, size: 
 
 
 def purge_refused() -> None:
-    """Delete what is older than seven days, and the counts of more than 90."""
+    """Delete refused requests older than 7 days, and counts older than 90 days."""
     now = timezone.now()
     RefusedEvent.objects.filter(at__lt=now - REFUSED_EVENT_RETENTION).delete()
     RefusalCount.objects.filter(day__lt=now.date() - REFUSAL_COUNT_RETENTION).delete()

@@ -1,6 +1,6 @@
-"""The event that "Send test event" sends: one of its subscription's trigger, made from Cotalker's published samples.
+"""Test events: "Send test event" sends one to a single subscription, even if Cotalker delivers its other events.
 
-Sending a test event to one subscription, because somebody asks for it, whoever delivers its events otherwise.
+The event fires the subscription's trigger, and is made from Cotalker's published samples.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _SAMPLES = Path(__file__).parent.parent / "samples"
 
 
 def sample_event(subscription: Subscription, at: datetime) -> dict[str, Any]:
-    """A COTEvent that the subscription watches, with a fresh object. `extraData.isTest` tells the receiver what it is."""
+    """A COTEvent that the subscription watches, with a new object. `extraData.isTest` marks it for the receiver as a test."""
     event = _user_edit() if subscription.trigger == Trigger.USER else _task_create()
     event |= {
         "company": subscription.company_id,
@@ -55,16 +55,16 @@ def _user_edit() -> dict[str, Any]:
 
 
 def _task_create() -> dict[str, Any]:
-    """Of surveys, elements and notes no sample is published: the task stands for them, as nothing depends on its fields."""
+    """Also stands for surveys, elements and notes: Cotalker publishes no samples of them, and nothing depends on the fields."""
     return json.loads((_SAMPLES / "webhook_log_task_create_failed.json").read_text())["event"]
 
 
 class TestEventNotAllowed(Exception):
-    """No test event can be sent to the subscription; the message tells a person why and what to do."""
+    """The subscription can't get a test event now; the message tells a person why and what to do."""
 
 
 def send_test_event(subscription: Subscription, *, by, detail: str = "") -> str:
-    """The id of the new log; on record with `detail`. Raises NotTestable."""
+    """Returns the id of the new log. The audit entry has `detail`. Raises TestEventNotAllowed."""
     if reason := test_event_error(subscription):
         raise TestEventNotAllowed(reason)
     text = json.dumps(sample_event(subscription, timezone.now()), ensure_ascii=False)
@@ -78,7 +78,7 @@ def send_test_event(subscription: Subscription, *, by, detail: str = "") -> str:
 
 
 def test_event_error(subscription: Subscription) -> str:
-    """The reason why it gets no test event now, "" where it does."""
+    """Why it can't get a test event now; "" if it can."""
     if subscription.is_placeholder:
         return _(
             "Logs refer to this subscription, but it has not been imported yet. Import it, or edit "

@@ -1,4 +1,4 @@
-"""Counts the events that fired no subscription, so that people see what they are missing. The events are not kept."""
+"""Counts unmatched events, so that people see what they are missing. The events are not kept."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ON CONFLICT (company_id, day, event_type, action) DO UPDATE SET count = logs_unm
 
 
 def count_unmatched(events: Iterable[EventScope]) -> None:
-    """Add these to the counts of today, in the order of the rows, as everybody does."""
+    """Add these events to today's counts. Rows are locked in one order, as in all code."""
     numbers = Counter((event.company, event.type, event.action) for event in events)
     if numbers:
         columns = [list(column) for column in zip(*numbers, strict=True)]
@@ -33,6 +33,6 @@ def count_unmatched(events: Iterable[EventScope]) -> None:
 
 
 def purge_unmatched() -> int:
-    """Delete what is older than 90 days; how many counts there were."""
+    """Delete counts older than 90 days. Returns how many."""
     oldest = timezone.now().date() - UNMATCHED_RETENTION
     return UnmatchedCount.objects.filter(day__lt=oldest).delete()[0]
