@@ -1,1 +1,1 @@
-"""Re-delivery runs: which logs, the plan, the start, feeding them to the lanes, and the ledger."""
+"""Bulk redeliveries: selecting logs, the plan, the start, putting logs into their queues, and the results."""

@@ -1,6 +1,7 @@
-"""What somebody may do with a run that is on its way: pause it, let it go on, stop it, leave a subscription out.
+"""Controls for a bulk redelivery that has started: pause it, resume it, stop it, exclude a subscription.
 
-Every verb says whether it won, is on record, and takes effect in the request: what is not in flight at that moment is not sent.
+Every function returns whether it changed anything, and writes an audit entry. It takes effect within the request:
+logs that are not in flight at that moment are not sent.
 """
 
 from __future__ import annotations
@@ -24,15 +25,16 @@ from ..models import (
     notify_workers,
 )
 
-# What is queued is settled by the recorder alone, who locks the logs first, and in the same order: an outcome that is committed
-# in this moment stands.
+# Only the outcome writer finishes queued items. It locks the logs first and in the same order, so an outcome that is
+# committed at this moment stands.
 _LOCK_LOGS = """
 SELECT log.id FROM logs_webhooklog log JOIN logs_runentry entry ON entry.log_id = log.id
 WHERE entry.run_id = %(run)s AND entry.outcome = 'queued'
     AND (%(lanes)s::text[] IS NULL OR entry.subscription_id = ANY(%(lanes)s))
 ORDER BY log.id FOR NO KEY UPDATE OF log
 """
-# What is in flight is recorded when its outcome is there; the others were not tried, or failed in a round that ends here.
+# A request in flight is recorded when its outcome arrives. The other items had no attempt yet, or failed and would have been
+# retried; those retries end here.
 _WITHDRAW = """
 WITH entry AS (
     SELECT entry.id, entry.log_id FROM logs_runentry entry
@@ -49,7 +51,7 @@ UPDATE logs_runentry SET queued_at = NULL,
 FROM entry WHERE logs_runentry.id = entry.id
 RETURNING logs_runentry.subscription_id
 """
-# A worker that has read ahead in one of these lanes reads again before it sends the next. Locked in the order of ids.
+# A worker that has read ahead in one of these queues reads again before it sends the next event. Locked in the order of ids.
 _NOTICE = """
 WITH lane AS (SELECT id FROM logs_subscription WHERE id = ANY(%(lanes)s) ORDER BY id FOR NO KEY UPDATE)
 UPDATE logs_subscription SET lane_version = lane_version + 1 FROM lane WHERE logs_subscription.id = lane.id
@@ -57,7 +59,7 @@ UPDATE logs_subscription SET lane_version = lane_version + 1 FROM lane WHERE log
 
 
 def pause_bulk(run: Run, *, by, reason: PauseReason = PauseReason.PERSON) -> bool:
-    """Send nothing more until somebody lets it go on; False where it does not run. `by` None: it pauses by itself."""
+    """Send nothing more until somebody resumes it. Returns False if it isn't running. `by` is None for an auto-pause."""
     with transaction.atomic():
         if not _change(run, [BulkRedeliveryState.RUNNING], state=BulkRedeliveryState.PAUSED, pause_reason=reason):
             return False
@@ -67,7 +69,7 @@ def pause_bulk(run: Run, *, by, reason: PauseReason = PauseReason.PERSON) -> boo
 
 
 def resume_bulk(run: Run, *, by) -> bool:
-    """Whatever failed until now is known to the person; False where it is not paused."""
+    """Let it continue. The person knows of the failures so far, so auto-pause ignores them. Returns False if it isn't paused."""
     with transaction.atomic():
         paused = Run.objects.select_for_update().filter(pk=run.pk, state=BulkRedeliveryState.PAUSED).first()
         if paused is None:
@@ -87,7 +89,7 @@ def resume_bulk(run: Run, *, by) -> bool:
 
 
 def stop_bulk(run: Run, *, by) -> bool:
-    """Send nothing more, for good; False where it has ended."""
+    """Send nothing more, for good. Returns False if it has already ended."""
     with transaction.atomic():
         if not _change(
             run,
@@ -104,7 +106,7 @@ def stop_bulk(run: Run, *, by) -> bool:
 
 
 def exclude_subscription(run: Run, lane: str, *, by) -> bool:
-    """Send nothing more of it to this subscription; False where nothing was left to send."""
+    """Send nothing more of it to this subscription. Returns False if nothing was left to send."""
     with transaction.atomic():
         if not Run.objects.select_for_update().open().filter(pk=run.pk).exists():
             return False
@@ -116,7 +118,10 @@ def exclude_subscription(run: Run, lane: str, *, by) -> bool:
 
 
 def dequeue_items(run: Run, lanes: Collection[str] | None = None) -> None:
-    """Take out of the lanes what the run has put there, and is not settled: it waits again. The run must be locked."""
+    """Take its unfinished logs out of their queues. `run` must be locked.
+
+    Items without an attempt wait again; items with one have failed.
+    """
     asked = {"run": run.pk, "lanes": None if lanes is None else list(lanes)}
     with connection.cursor() as cursor:
         cursor.execute(_LOCK_LOGS, asked)
@@ -134,5 +139,5 @@ def exclude_waiting(run: Run, why: SkipReason, lanes: Collection[str] | None = N
 
 
 def _change(run: Run, states: list[BulkRedeliveryState], **columns: Any) -> bool:
-    """In this order with a worker that feeds the run: it holds the row while it does."""
+    """Waits while a worker dispatches this bulk redelivery, because that worker has locked the row."""
     return Run.objects.filter(pk=run.pk, state__in=states).update(**columns) == 1

@@ -1,11 +1,11 @@
-"""Brings a run into line with what others did meanwhile to its lanes and people.
+"""Puts the logs of running bulk redeliveries into their queues.
 
-When a run pauses by itself: the rule alone, of what was settled since somebody let it go on.
+It does so a few logs at a time, so that people can pause, stop and slow down a bulk redelivery. Before that, it takes
+account of what others have changed about the subscriptions and users involved. The rule for auto-pause is here as well.
+It looks only at items that finished since a person started or resumed the bulk redelivery.
 
-Puts the logs of running runs into their lanes, a few at a time, so that a run can be paused, stopped and slowed down.
-
-Every worker does so in turn with the others: whoever locks a run moves it on, in one transaction, and keeps nothing in memory. So
-it does not matter which worker is killed, or when.
+All workers take turns. The one that locks a bulk redelivery moves it on in one transaction, and keeps nothing in memory.
+So it doesn't matter which worker is killed, or when.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from ..models import (
 from .controls import dequeue_items, exclude_waiting, pause_bulk
 from .enqueue import enqueue_items
 
-# A lane on hold sends re-deliveries and nothing that stands among the waiting. The order is that of all who lock several logs.
+# A paused queue sends redeliveries, but nothing with normal priority. All code that locks several logs uses this order.
 _HELD = """
 WITH held AS (
     SELECT log.id FROM logs_runentry entry JOIN logs_webhooklog log ON log.id = entry.log_id
@@ -47,7 +47,7 @@ UPDATE logs_webhooklog log SET turn = 1 FROM held WHERE log.id = held.id AND log
 
 
 def reconcile(run: Run) -> list[str]:
-    """The lanes to which more may be sent: what is of others is skipped. The run must be locked."""
+    """The subscriptions to which more may be sent. Items of all others are skipped. `run` must be locked."""
     lanes = Subscription.objects.filter(pk__in=run.lanes)
     visible = set(lanes.visible_to(run.responsible).values_list("pk", flat=True)) if run.responsible else set(run.lanes)
     active = {pk: held_at for pk, held_at in lanes.filter(is_active=True).exclude(url="").values_list("pk", "held_at")}
@@ -64,9 +64,9 @@ def reconcile(run: Run) -> list[str]:
 def auto_pause_reason(
     step: int, last_failed: Sequence[bool], has_failed: bool, failure_percent: int
 ) -> PauseReason | None:
-    """`last_failed`: of the last logs, at most WINDOW, whether each failed; `has_failed`: whether any of them all did.
+    """`last_failed`: whether each of the last logs failed, at most FAILURE_WINDOW. `has_failed`: whether any log failed at all.
 
-    In the canary no log may fail; in the rest more than the percentage of WINDOW pauses.
+    In the canary, no log may fail. In the rest, it pauses if more than `failure_percent` of FAILURE_WINDOW failed.
     """
     if step < LAST_STAGE and has_failed:
         return PauseReason.CANARY_FAILED
@@ -76,24 +76,24 @@ def auto_pause_reason(
 
 
 logger = logging.getLogger("logs.redelivery")
-QUEUE_DEPTH = 20  # logs of a run in one lane at a time; as many as a worker reads ahead
-MAX_DISPATCHED = 1_000  # so that whoever stops a run does not wait for long
-BURST = timedelta(seconds=1)  # of a rate: what was not sent meanwhile is not caught up for longer
+QUEUE_DEPTH = 20  # logs of a bulk redelivery in one queue at a time; as many as a worker reads ahead
+MAX_DISPATCHED = 1_000  # logs; keeps the wait short for a person who stops a bulk redelivery
+BURST = timedelta(seconds=1)  # with a rate: unused capacity is made up for at most this long
 
 
 @dataclass(frozen=True)
 class DispatchBudget:
-    """How many logs may be put into lanes now: in one lane, and in all."""
+    """How many logs may be put into queues now: in one queue, and in all."""
 
     depth: int
     total: int
 
 
 def dispatch() -> int | None:
-    """Move all running runs on: how many logs were put into lanes, None where no run is running.
+    """Move all running bulk redeliveries on. Returns how many logs were put into queues, None if none is running.
 
-    A run that cannot be moved on holds up no other: it is paused, for a person to see. Raises OperationalError, once the others
-    were moved on, where it may be better the next time.
+    A bulk redelivery that fails does not block the others: it is paused, for a person to look at. Raises OperationalError
+    if the next call may succeed; the others have been moved on by then.
     """
     running = list(Run.objects.filter(state=BulkRedeliveryState.RUNNING).order_by("pk").values_list("pk", flat=True))
     number, problem = 0, None
@@ -103,7 +103,7 @@ def dispatch() -> int | None:
         except OperationalError as error:
             if is_connection_lost(error):
                 raise
-            problem = error  # perhaps two waited for one another: the next round may do it
+            problem = error  # perhaps a deadlock: the next call may succeed
         except Exception:
             logger.exception("could not dispatch bulk redelivery %s, pausing it", pk)
             _set_aside(pk)
@@ -122,7 +122,7 @@ def _feed_one(pk: int) -> int:
 
 
 def _set_aside(pk: int) -> None:
-    """Pause it, at least in name, where its logs cannot be taken out of their lanes either."""
+    """Pause it. If its logs can't be taken out of their queues either, change only its state."""
     try:
         pause_bulk(Run.objects.get(pk=pk), by=None, reason=PauseReason.FAULT)
     except Exception:
@@ -132,9 +132,9 @@ def _set_aside(pk: int) -> None:
 
 
 def _move_on(run: Run) -> int:
-    """How many logs were put into lanes."""
+    """Returns how many logs were put into queues."""
     lanes = reconcile(run)
-    # Asked first: what failed in the last moment of a step is judged before the next begins.
+    # Read first: a failure at the very end of a stage then counts for auto-pause before the next stage begins.
     is_done = _is_step_done(run)
     if reason := _why_to_pause(run):
         pause_bulk(run, by=None, reason=reason)

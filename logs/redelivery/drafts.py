@@ -1,6 +1,7 @@
-"""Makes the plan of a run: an entry for each log that was asked for, and why where it cannot be sent. Nothing is sent by it.
+"""Plans a bulk redelivery from the logs that a person selected. Planning sends nothing.
 
-From what a person selected to a plan: at once where that is quick, else by a job, so that nobody waits for it.
+A plan has an item for each selected log, with the reason if that log can't be sent. A small plan is made at once. A large
+one is made by a job, so that nobody has to wait for it.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from ..delivery.superseded import NEWEST_DELIVERED
 from ..models import BulkRedeliveryState, Company, Run, SelectionSource, Subscription
 from .selection import MAX_SELECTED, FilterInvalid, SelectedLogs, TooManyLogs, select_logs
 
-# Of those that could be sent, the stale and the received are told apart: what becomes of them is chosen afterwards.
+# Among the logs that could be sent, superseded and delivered ones are marked: a person decides about them afterwards.
 _ENTRIES = f"""
 WITH object AS MATERIALIZED (
     SELECT DISTINCT subscription_id, object_id FROM logs_webhooklog WHERE id = ANY(%(ids)s) AND object_id <> ''
@@ -50,12 +51,12 @@ FROM (
 
 
 def create_draft(source: SelectionSource, *, by, query: str = "", parent: Run | None = None) -> Run:
-    """A run that is still to be planned. Stored."""
+    """Store and return a bulk redelivery that is still to be planned."""
     return Run.objects.create(source=source, query=query, parent=parent, planned_by=by, planned_at=timezone.now())
 
 
 def build_plan(run: Run, ids: Sequence[str] = ()) -> None:
-    """Fill the plan with what was asked for, or say in `problem` why that cannot be. At once: 10,000 logs take about a second."""
+    """Add the selected logs to the plan, or say in `problem` why that is impossible. 10,000 logs take about a second."""
     try:
         asked = select_logs(run, ids)
     except FilterInvalid as error:
@@ -67,7 +68,7 @@ def build_plan(run: Run, ids: Sequence[str] = ()) -> None:
 
 
 def discard_draft(run: Run) -> bool:
-    """Delete a plan that was never started; False where it was."""
+    """Delete a plan that was never started. Returns False if it was started."""
     with transaction.atomic():
         plan = Run.objects.select_for_update().filter(pk=run.pk, started_at=None).first()
         if plan is None:
@@ -78,7 +79,7 @@ def discard_draft(run: Run) -> bool:
 
 def _fill(run: Run, asked: SelectedLogs) -> None:
     if not Run.objects.select_for_update().filter(pk=run.pk, state=BulkRedeliveryState.PLANNING).exists():
-        return  # the job came twice, or the plan was thrown away
+        return  # the job ran twice, or the plan was discarded
     with connection.cursor() as cursor:
         cursor.execute(_ENTRIES, {"run": run.pk, "ids": asked.ids})
     run.lanes = sorted(run.entries.order_by().values_list("subscription", flat=True).distinct())
@@ -93,10 +94,10 @@ def mark_invalid(run: Run, problem: str) -> None:
 
 
 QUICK_PLAN_LIMIT = 10_000  # logs
-DOUBLE_CLICK_WINDOW = timedelta(seconds=10)  # who asks for the same again in this time has clicked twice
+DOUBLE_CLICK_WINDOW = timedelta(seconds=10)  # the same request again within this time is a double click
 DRAFT_RETENTION = timedelta(days=7)  # a plan that nobody starts
 DRAFT_STATES = (BulkRedeliveryState.PLANNING, BulkRedeliveryState.PLANNED)
-# The clicks of one person take turns: each sees the plan that the one before has made.
+# One person's requests run one after another, so each sees the plan that the previous one made.
 _ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtext('cotadmin: plans of ' || %s))"
 
 _LOST = """
@@ -110,7 +111,10 @@ SELECT id FROM logs_run run WHERE state = 'planning' AND NOT EXISTS (
 
 @dataclass(frozen=True)
 class Selection:
-    """`query` with Source.FILTER, `parent` with STILL_FAILING, else `ids`. `number`: about how many logs, None for who knows."""
+    """`query` with SelectionSource.FILTER, `parent` with STILL_FAILING, else `ids`.
+
+    `number`: about how many logs; None if unknown.
+    """
 
     source: SelectionSource
     query: str = ""
@@ -124,7 +128,7 @@ class Selection:
 
 
 def request_draft(selection: Selection, *, by) -> Run:
-    """A plan of what was selected, planned or to be planned by a job. The same selection twice in a moment is one plan."""
+    """Return a plan for the selection; a job may still have to make it. A double click makes one plan."""
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute(_ONE_AT_A_TIME, [by.pk])
@@ -139,11 +143,11 @@ def request_draft(selection: Selection, *, by) -> Run:
 
 
 def build_waiting_draft(run_id: int, should_stop: Callable[[], bool] = lambda: False) -> None:
-    """What the job does. Safe to do again. What `should_stop` or the database cuts short is left to be planned."""
+    """The work of the job. Safe to repeat: if `should_stop` or the database interrupts it, the plan still waits to be made."""
     run = Run.objects.select_related("planned_by").filter(pk=run_id, state=BulkRedeliveryState.PLANNING).first()
     if run is None:
         return
-    # Nobody's plan is no plan: without a person, a filter would find the logs of all companies.
+    # A plan needs a user: without one, a filter would find the logs of all companies.
     if run.planned_by is None or not run.planned_by.is_active:
         mark_invalid(run, _("the account that requested it was deleted or is not active"))
         return
@@ -156,14 +160,14 @@ def build_waiting_draft(run_id: int, should_stop: Callable[[], bool] = lambda: F
 
 
 def lost_drafts() -> list[int]:
-    """The runs that are to be planned and have no job, whatever became of it."""
+    """Ids of the bulk redeliveries that still have to be planned, but have no job, for whatever reason."""
     with connection.cursor() as cursor:
         cursor.execute(_LOST)
         return [pk for (pk,) in cursor.fetchall()]
 
 
 def purge_old_drafts() -> int:
-    """Throw away what was planned and not started for days; how many plans."""
+    """Delete plans that nobody started within DRAFT_RETENTION. Returns how many."""
     old = Run.objects.filter(state__in=DRAFT_STATES, planned_at__lt=timezone.now() - DRAFT_RETENTION).order_by("pk")
     return sum(discard_draft(run) for run in old.only("pk"))
 
@@ -177,7 +181,7 @@ def _made_just_now(selection: Selection, by) -> Run | None:
 
 
 def _ids_of(run: Run, selection: Selection) -> set[str]:
-    """Those that were asked for; the ones that nobody knows are remembered up to a number, beyond which no plan is the same."""
+    """The ids that were requested. Only some of the unknown ids are kept; if there were more, no plan counts as the same."""
     if not selection.ids:
         return set()
     return {*run.unknown, *run.entries.order_by().values_list("log", flat=True)}

@@ -1,7 +1,7 @@
-"""Gives the next logs of a run their places in the lanes, after one more look at whether they can be sent.
+"""Checks once more that the next logs of a bulk redelivery can be sent, and gives them their sequence in the queues.
 
-Where events wait in a lane, the run and they take turns: after each event that waits goes one log of the run, so that neither
-keeps the other from going out. A log of a run gets the place of an event, and goes before it, being older.
+If events wait in a queue, they and the bulk redelivery take turns: one log of it follows each waiting event. So neither
+blocks the other. A log of a bulk redelivery gets the sequence of a waiting event. It is older, so it goes first.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from django.db import connection
 from ..models import Run, notify_workers
 from .start import START_LOCK
 
-# A repair goes when nothing else of its lane is left: what is newest then has been received, or is yet to come.
+# A repair is sent when nothing else is left for its queue: by then the newest event has been delivered, or is yet to come.
 _NEXT = """
 SELECT entry.id, entry.log_id, entry.is_repair
 FROM unnest(%(lanes)s::text[]) AS lane (id)
@@ -49,7 +49,7 @@ _LOCK_LOGS = """
 SELECT log.id FROM logs_webhooklog log JOIN logs_runentry entry ON entry.log_id = log.id
 WHERE entry.id = ANY(%(entries)s) ORDER BY log.id FOR NO KEY UPDATE OF log
 """
-# Locked in the order of ids, as everybody does who locks several lanes.
+# Locked in the order of ids, as in all code that locks several queues.
 _LOCK_LANES = """
 SELECT lane.id FROM logs_subscription lane
 WHERE lane.id IN (SELECT subscription_id FROM logs_runentry WHERE id = ANY(%(entries)s)) ORDER BY lane.id FOR NO KEY UPDATE
@@ -67,7 +67,7 @@ WITH judged AS MATERIALIZED (
 )
 UPDATE logs_runentry SET outcome = 'skipped', why = judged.why, settled_at = now() FROM judged WHERE logs_runentry.id = judged.id
 """
-# What an imported log tells of Cotalker's tries becomes an attempt, before later outcomes overwrite it (docs/adr/0005).
+# Cotalker's outcome in an imported log becomes an attempt, before later outcomes overwrite it (docs/adr/0005).
 _TRIES = "CASE WHEN log.position IS NULL THEN greatest(coalesce(log.retry, 1), 1) ELSE log.retry END"
 _KEEP_COTALKERS = f"""
 INSERT INTO logs_attempt (log_id, number, trigger, actor_id, started_at, duration_ms, url, status, response_headers, response,
@@ -77,9 +77,9 @@ SELECT log.id, {_TRIES}, 'cotalker', NULL, log.created_at, NULL, '', log.status,
 FROM logs_runentry entry JOIN logs_webhooklog log ON log.id = entry.log_id
 WHERE entry.id = ANY(%(entries)s) AND entry.outcome = 'waiting' AND log.position IS NULL
 """
-# `queued` is counted from the few rows of the runs that are open, not from the lane, in which a million may wait.
-# `nth`: its place, from 1, among those that come into its lane now. What comes at the end is read when the worker gets there;
-# before what it has read ahead it makes it read again (`lane_version`).
+# `queued` is counted from the few items of open bulk redeliveries. In the queue itself, a million events may wait.
+# `nth` counts, from 1, the logs that enter the same queue now. The worker reads logs at the end of the queue when it gets
+# there. For logs that go before those it has read ahead, `lane_version` makes it read again.
 _PLACE = f"""
 WITH next AS (
     SELECT entry.log_id, entry.subscription_id AS lane, row_number() OVER (PARTITION BY subscription_id ORDER BY number) AS nth
@@ -120,9 +120,9 @@ RETURNING subscription_id
 
 
 def enqueue_items(run: Run, lanes: Sequence[str], *, depth: int, most: int) -> int:
-    """Queue the next logs of the run: at most `depth` of it in a lane at a time, `most` of them now. How many were queued.
+    """Queue the next logs: at most `depth` in one queue at a time, and at most `most` now. Returns how many were queued.
 
-    The run must be locked. What is not to be sent any more is skipped, with the reason in the ledger.
+    `run` must be locked. Logs that should no longer be sent are skipped, with the reason in the results.
     """
     asked = {"run": run.pk, "lanes": list(lanes), "step": run.step, "depth": depth, "most": most}
     rows = _ask(_NEXT, asked)
@@ -130,7 +130,7 @@ def enqueue_items(run: Run, lanes: Sequence[str], *, depth: int, most: int) -> i
         return 0
     entries = {"entries": [pk for pk, _log, _is_repair in rows]}
     if repairs := [pk for pk, _log, is_repair in rows if is_repair]:
-        _do(START_LOCK, {})  # a run that starts at this moment may hold the newest log
+        _do(START_LOCK, {})  # a bulk redelivery that starts at this moment may include the newest log
         _do(_AIM_REPAIRS, {"repairs": repairs})
     for statement in (_LOCK_LOGS, _LOCK_LANES, _SKIP, _KEEP_COTALKERS):
         _do(statement, entries)

@@ -1,7 +1,4 @@
-"""The runs that one log is or was in.
-
-Who did what with a run, and when.
-"""
+"""The bulk redeliveries that a log is or was in, and the history of a bulk redelivery: who did what, and when."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ MAX_BULK_REDELIVERIES = 50
 
 
 def bulk_redeliveries_of(log: WebhookLog, user) -> list[RunEntry]:
-    """Its entries in runs that were started and that the user may see, newest first. One query."""
+    """The log's items in started bulk redeliveries that the user may see, newest first. One query."""
     visible = Run.objects.visible_to(user).started()
     return list(
         log.run_entries.filter(run__in=visible.values("pk"))
@@ -30,7 +27,10 @@ def bulk_redeliveries_of(log: WebhookLog, user) -> list[RunEntry]:
 
 
 def attach_bulk_ids(attempts: Iterable[Attempt], entries: Sequence[RunEntry]) -> None:
-    """Give each attempt of a run its `run_id`, as far as the run is among the entries: one knows the last of its tries."""
+    """Set `run_id` on each attempt of a bulk redelivery that is among `entries`.
+
+    An item stores only the number of its last attempt.
+    """
     tried = sorted((entry.attempt_number, entry.run_id) for entry in entries if entry.attempt_number)
     for attempt in attempts:
         if attempt.trigger == AttemptTrigger.BULK:
@@ -42,7 +42,7 @@ MAX_HISTORY_ENTRIES = 50
 
 @dataclass(frozen=True)
 class HistoryEntry:
-    """`who`: None where the run did it by itself."""
+    """`who`: None if the bulk redelivery did it by itself."""
 
     at: datetime
     who: Any
@@ -50,7 +50,7 @@ class HistoryEntry:
 
 
 def history_of_bulk(run: Run, lane_names: dict[str, str]) -> list[HistoryEntry]:
-    """Newest first. `lane_names`: of its subscriptions, by id. One query."""
+    """Newest first. `lane_names`: the names of its subscriptions, by id. One query."""
     about = Q(about=run.record_key)
     about |= Q(about__in=run.lanes, action=AuditAction.RUN_LANE_LEFT, detail=run.record_key)
     entries = AuditEntry.objects.filter(about).select_related("actor")[:MAX_HISTORY_ENTRIES]

@@ -1,4 +1,4 @@
-"""Who may re-deliver a log otherwise than it is, what an edited payload changes, and asking for it."""
+"""Redelivery with changes: who may do it, what an edited payload changes, and queueing it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from ..payloads.masking import mask_json, mask_url, masked_keys
 
 @dataclass(frozen=True)
 class OverridePermissions:
-    """What a person may do with one log. `is_masked`: its payload has masked values; `may_reveal`: these are no hindrance.
+    """What a person may do with one log. `is_masked`: its payload has masked values. `may_reveal`: the person may see them.
 
-    Whoever chooses where a payload goes can read it there, and whoever edits it sees all of it: both need what reading it needs.
+    A person who chooses where a payload goes can read it there. A person who edits it sees all of it. So both need the
+    permissions for reading it.
     """
 
     to_send_elsewhere: bool
@@ -30,7 +31,7 @@ class OverridePermissions:
 
 
 def override_permissions(user, event: str | None) -> OverridePermissions:
-    """`event`: the stored one, None where it has expired."""
+    """`event`: the stored one; None if it has expired."""
     is_masked = event is not None and mask_json(event, masked_keys()) != event
     may_reveal = user.has_perm("logs.reveal_masked")
     may_read = user.has_perm("logs.view_payload") and (may_reveal or not is_masked)
@@ -43,21 +44,21 @@ def override_permissions(user, event: str | None) -> OverridePermissions:
 
 
 def redelivery_error(log: WebhookLog) -> str:
-    """Why nobody can send the log now, "" where it can be sent."""
+    """Why the log can't be sent now; "" if it can."""
     if log.is_due:
         return _("It is already in its queue and will be sent from there.")
     return str(log.why_not_redeliverable())
 
 
 def override_differences(stored: str, sent: str) -> comparison.Comparison:
-    """What a person has changed of the stored event."""
+    """What a person has changed in the stored event."""
     return comparison.compare_edit(json_tree.parse_json(stored), json_tree.parse_json(sent), masked_keys())
 
 
 def override_attempts(log: WebhookLog) -> list[Attempt]:
-    """The attempts in their order, each with the variant that it sent, if it did; an edited event is not read.
+    """The attempts in order, each with the override that it sent, if any. Edited events are not loaded.
 
-    Of a log that was imported and not sent from here, what it tells of Cotalker's.
+    If the log was imported and never sent by cotadmin, this is Cotalker's attempt, as the log reports it.
     """
     attempts = list(log.attempts.select_related("actor"))
     if not attempts and log.is_imported:
@@ -70,16 +71,16 @@ def override_attempts(log: WebhookLog) -> list[Attempt]:
 
 
 def queued_override(log: WebhookLog) -> Variant | None:
-    """What the next try of the log sends instead, None where that is no variant."""
+    """The override that the next attempt of the log sends; None if it sends the log unchanged."""
     if not log.is_due or log.trigger != AttemptTrigger.VARIANT:
         return None
     return log.variants.defer("event").filter(number=(log.retry or 0) + 1).first()
 
 
 def queue_override(log: WebhookLog, variant: Variant, stored: str, *, expected_attempts: int) -> bool:
-    """Queue it, on record with the places that were changed, never with values; False where nothing was queued.
+    """Queue a redelivery with changes. Returns False if nothing was queued. Raises RedeliveryRefused.
 
-    Raises RedeliveryRefused.
+    The audit entry has the pointers that were changed, never values.
     """
     with transaction.atomic():
         if not log.redeliver_with_override(variant, expected_attempts=expected_attempts):

@@ -1,8 +1,8 @@
-"""How long a run would take, at the speed at which its receivers answered last.
+"""Previews a plan: what it would send with a person's choices, and how long that would take.
 
-What a plan consists of: its entries, those that share a fate together, counted once for any choices that somebody makes.
-
-What a plan would send if it were started as somebody has chosen: how many of which lane, what is left out, what goes first.
+The items of the plan are counted once, in groups of items that are treated alike whatever the choices are. From these
+groups follows how many logs each subscription gets, what is excluded, and what goes first. The duration is estimated
+from the receivers' latest response times.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from django.db import connection
 
 from ..models import RolloutPolicy, Run, SkipReason, SupersededPolicy
 
-SAMPLED_ATTEMPTS = 200  # of the newest logs of a lane: those that wait were not timed
+SAMPLED_ATTEMPTS = 200  # the newest logs of a queue that are looked at; those that wait have no duration
 MIN_TIMED_ATTEMPTS = 50
 _MEANS = """
 SELECT lane.id, (
@@ -36,16 +36,16 @@ FROM unnest(%(lanes)s::text[]) AS lane (id)
 
 
 def mean_durations(lanes: Collection[str]) -> dict[str, float]:
-    """In milliseconds, of the last tries of each lane; without those of which none was timed. One query."""
+    """In milliseconds, of the latest attempts of each subscription. Leaves out those without a timed attempt. One query."""
     with connection.cursor() as cursor:
         cursor.execute(_MEANS, {"lanes": list(lanes), "looked_at": SAMPLED_ATTEMPTS, "timed": MIN_TIMED_ATTEMPTS})
         return {lane: mean for lane, mean in cursor.fetchall() if mean is not None}
 
 
 def estimate_duration(numbers: Mapping[str, int], means: Mapping[str, float], rate: int | None) -> timedelta | None:
-    """Of so many logs of each lane: lanes side by side, one log at a time in each; `rate`: at most so many in a second.
+    """How long `numbers` logs take, by subscription: queues in parallel, one log at a time in each.
 
-    None where one of the lanes was never timed.
+    `rate`: at most so many logs per second. None if there is no mean duration for one of the subscriptions.
     """
     if not numbers or any(lane not in means for lane in numbers):
         return None
@@ -63,7 +63,7 @@ SELECT entry.subscription_id,
 FROM logs_runentry entry WHERE entry.run_id = %(run)s
 GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
 """
-# As `starting` repairs: the newest received event of each object, where that is not in the run anyway.
+# Like the repairs in `start.py`: the newest delivered event of each object, unless the bulk redelivery has it anyway.
 _OBJECTS = f"""
 SELECT object.subscription_id, object.is_wanted,
     coalesce(own.before_state = 'succeeded', false),
@@ -88,9 +88,9 @@ GROUP BY 1, 2, 3, 4
 
 @dataclass(frozen=True)
 class ItemGroup:
-    """`count` entries of one lane that are alike. `first` and `last` are the numbers of the oldest and of the newest.
+    """`count` items of one subscription that are alike. `first` and `last`: the numbers of the oldest and the newest.
 
-    `why`: why they cannot be sent, whatever is chosen; "" where they can.
+    `why`: why they can't be sent, whatever is chosen; "" if they can.
     """
 
     lane: str
@@ -104,9 +104,10 @@ class ItemGroup:
 
 @dataclass(frozen=True)
 class ObjectGroup:
-    """`count` objects of one lane that have stale logs. `is_wanted`: one of these was not received before.
+    """`count` objects of one subscription that have superseded logs.
 
-    `newest_in_plan`: the newest event of each is in the plan as one that was received.
+    `is_wanted`: at least one of these logs had not been delivered. `newest_in_plan`: the newest event of each object is in
+    the plan, as an event that had been delivered.
     """
 
     lane: str
@@ -137,7 +138,7 @@ def _ask(statement: str, run: Run) -> list[tuple[Any, ...]]:
 
 @dataclass(frozen=True)
 class PlanChoices:
-    """Of a person, about a plan. `lanes`: the subscriptions that are ticked."""
+    """What a person has chosen for a plan. `lanes`: the selected subscriptions."""
 
     lanes: Collection[str]
     stale: str = SupersededPolicy.LEAVE
@@ -146,7 +147,7 @@ class PlanChoices:
     rate: int | None = None
 
     def why_not(self, part: ItemGroup) -> str:
-        """Why these entries are left out, "" where they are sent; in the order in which `starting` looks."""
+        """Why these items are excluded, "" if they are sent. Reasons are checked in the same order as in `start.py`."""
         if part.why:
             return part.why
         if part.lane not in self.lanes:
@@ -158,7 +159,7 @@ class PlanChoices:
         return ""
 
     def repairs(self, objects: ObjectGroup) -> bool:
-        """Whether the newest events of these objects are sent again, after the stale ones."""
+        """Whether the newest events of these objects are sent again, after the superseded ones."""
         is_asked = self.stale == SupersededPolicy.REPAIR and objects.lane in self.lanes
         is_sent = objects.is_sent_anyway or (objects.newest_in_plan and self.sends_received)
         return is_asked and not is_sent and (objects.is_wanted or self.sends_received)
@@ -166,7 +167,7 @@ class PlanChoices:
 
 @dataclass
 class QueuePlan:
-    """Of one subscription: logs that were asked for, that could be sent, and that are sent; `repairs` come on top of these."""
+    """Of one subscription: logs that were selected, could be sent, and are sent. `repairs` come on top of these."""
 
     asked: int = 0
     possible: int = 0
@@ -221,7 +222,7 @@ class PlanPreview:
 
     @property
     def sending(self) -> list[str]:
-        """The lanes that get something."""
+        """The subscriptions that get something."""
         return [pk for pk, lane in self.lanes.items() if lane.to_send]
 
     @cached_property
@@ -237,17 +238,17 @@ class PlanPreview:
         return [self.moments[number] for number in numbers if number in self.moments]
 
     def steps(self, canary: str) -> list[int]:
-        """How many logs each step sends, as `starting` puts them into steps."""
+        """How many logs each stage sends, with stages as in `start.py`."""
         lanes = [lane.sent for lane in self.lanes.values() if lane.sent]
         first = 0 if canary == RolloutPolicy.NONE else len(lanes)
         second = sum(ceil(sent / 10) - 1 for sent in lanes) if canary == RolloutPolicy.STEPS else 0
         return [first, second, self.total - first - second]
 
-    # What there is to choose
+    # What a person can choose
 
     @property
     def stale(self) -> int:
-        """Logs that could be sent, and whose object has a newer event that was received."""
+        """Logs that could be sent, and whose object has a newer event that was delivered."""
         return sum(part.count for part in self.parts if part.is_stale and not part.why)
 
     @property
@@ -264,12 +265,12 @@ class PlanPreview:
 
 
 def default_queues(parts: Iterable[ItemGroup]) -> list[str]:
-    """The lanes of which something could be sent: those that are ticked at first."""
+    """The subscriptions to which something could be sent: these are selected at first."""
     return sorted({part.lane for part in parts if not part.why})
 
 
 def build_preview(run: Run, choices: PlanChoices | None = None) -> PlanPreview:
-    """Three queries at most, however many logs the plan has. Without choices: those that the page begins with."""
+    """At most three queries, however many logs the plan has. Without `choices`, uses those that the page starts with."""
     parts = item_groups(run)
     objects = superseded_objects(run) if any(part.is_stale and not part.why for part in parts) else []
     numbers = {number for part in parts for number in (part.first, part.last)}

@@ -1,6 +1,7 @@
-"""How far a run is: what became of its logs, by subscription, by step of the canary, and by cause.
+"""Progress of a bulk redelivery: the outcomes of its logs, by subscription, by stage of the canary, and by cause.
 
-How fast a run goes, and how long it will take: measured in the last minute, and not known where that tells nothing.
+Also how fast it sends, and how long it will still take. Both are measured over the last minute, and unknown if that
+minute says too little.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ from ..models import (
     SkipReason,
 )
 
-TOP_CAUSES = 20  # kinds of failures; the ledger has all
+TOP_CAUSES = 20  # failure groups; the results have all of them
 
 
 @dataclass
 class ItemCounts:
-    """Of a run, or of a part of it. `began` and `ended`: when the first was put into its lane, and the last was settled."""
+    """Of a bulk redelivery, or a part of it. `began`: when the first item was queued. `ended`: when the last one finished."""
 
     outcomes: Counter[str] = field(default_factory=Counter)
     began: datetime | None = None
@@ -62,12 +63,12 @@ class ItemCounts:
 
     @property
     def planned(self) -> int:
-        """Of a plan: what could be sent."""
+        """In a plan: the logs that could be sent."""
         return self.outcomes[ItemOutcome.PLANNED]
 
     @property
     def left_out(self) -> int:
-        """By the plan; they are not among `total`."""
+        """Excluded by the plan; `total` doesn't include them."""
         return self.outcomes[ItemOutcome.LEFT_OUT]
 
     @property
@@ -94,7 +95,7 @@ class ItemCounts:
 
 @dataclass(frozen=True)
 class StageProgress:
-    """A step of the canary: `number` 1 to 3. `state`: passed, failed, done, running, paused, waiting or stopped."""
+    """A stage of the canary: `number` 1 to 3. `state`: passed, failed, done, running, paused, waiting or stopped."""
 
     number: int
     numbers: ItemCounts
@@ -103,7 +104,7 @@ class StageProgress:
 
 @dataclass(frozen=True)
 class FailureCause:
-    """`number` failures of a run that are alike."""
+    """`number` failures of a bulk redelivery that are alike."""
 
     lane: str
     cause: str
@@ -121,7 +122,7 @@ class BulkProgress:
 
 
 def progress_of(run: Run) -> BulkProgress:
-    """One query, that reads every entry of the run."""
+    """One query, which reads every item of the bulk redelivery."""
     progress = BulkProgress(ItemCounts(), {}, {}, Counter(), Counter())
     groups = run.entries.order_by().values_list("subscription", "step", "outcome", "why")
     counted = groups.annotate(n=Count("pk"), began=Min("queued_at"), ended=Max("settled_at"))
@@ -138,7 +139,7 @@ def progress_of(run: Run) -> BulkProgress:
 
 
 def stages_of(run: Run, progress: BulkProgress) -> list[StageProgress]:
-    """Those that have logs; none where the run does without a canary."""
+    """The stages that have logs; none if the bulk redelivery has no canary."""
     if run.canary == RolloutPolicy.NONE:
         return []
     return [
@@ -160,14 +161,14 @@ def _state(run: Run, number: int, numbers: ItemCounts) -> str:
 
 
 def failure_causes(run: Run) -> list[FailureCause]:
-    """The failures of the run, most first. One query."""
+    """The failures of the bulk redelivery, most frequent first. One query."""
     failed = run.entries.filter(outcome=ItemOutcome.FAILED).order_by()
     counted = failed.values_list("subscription", "cause", "fingerprint").annotate(n=Count("pk"))
     return [FailureCause(*row) for row in counted.order_by("-n", "subscription", "cause", "fingerprint")[:TOP_CAUSES]]
 
 
 def count_items(runs: Sequence[Run]) -> dict[int, ItemCounts]:
-    """Of each run, in their order. One query for all, none where there are none."""
+    """By id of the bulk redelivery, in the given order. One query for all of them; none if `runs` is empty."""
     found = {run.pk: ItemCounts() for run in runs}
     counted = RunEntry.objects.filter(run__in=found).order_by().values_list("run", "outcome").annotate(n=Count("pk"))
     for run, outcome, number in counted:
@@ -176,25 +177,25 @@ def count_items(runs: Sequence[Run]) -> dict[int, ItemCounts]:
 
 
 def reason_counts(reasons: Counter[str]) -> Iterable[tuple[str, str, int]]:
-    """Why logs were left out or skipped: each reason, in words, and how many; most first."""
+    """Why logs were excluded or skipped: each reason, its label, and how many; most frequent first."""
     labels = dict(SkipReason.choices)
     return [(why, str(labels.get(why, why)), number) for why, number in reasons.most_common()]
 
 
 THROUGHPUT_WINDOW = timedelta(minutes=1)
-MIN_MEASURED = timedelta(seconds=3)  # less than that tells nothing
+MIN_MEASURED = timedelta(seconds=3)  # a shorter time says too little
 
 
 @dataclass(frozen=True)
 class Throughput:
-    """`rate`: logs in a second; None where it is not known. `left`: until the end, as long as nothing changes."""
+    """`rate`: logs per second; None if unknown. `left`: the time until the end if nothing changes; None if unknown."""
 
     rate: float | None = None
     left: timedelta | None = None
 
 
 def throughput_of(run: Run, lanes: Mapping[str, ItemCounts], now: datetime) -> Throughput:
-    """Of a run that is running. One query."""
+    """Both values are None unless it is running. One query."""
     begun = max(filter(None, (now - THROUGHPUT_WINDOW, run.judged_from)))
     if not run.is_running or now - begun < MIN_MEASURED:
         return Throughput()
@@ -208,7 +209,7 @@ def throughput_of(run: Run, lanes: Mapping[str, ItemCounts], now: datetime) -> T
 
 
 def _left(run: Run, lanes: Mapping[str, ItemCounts], counts: Mapping[str, int], seconds: float) -> timedelta | None:
-    """Lanes go side by side, so the slowest tells; while the canary is on its way nothing tells of the rest."""
+    """Queues run in parallel, so the slowest one decides. During the canary, the time for the rest is unknown."""
     to_go = {lane: numbers.to_go for lane, numbers in lanes.items() if numbers.to_go}
     if run.step < LAST_STAGE or not to_go or any(not counts.get(lane) for lane in to_go):
         return None
@@ -216,7 +217,7 @@ def _left(run: Run, lanes: Mapping[str, ItemCounts], counts: Mapping[str, int], 
 
 
 def recent_failures(run: Run) -> tuple[int, int]:
-    """Of the last logs since somebody looked at it: how many failed, of how many. As `feeding` judges it. One query."""
+    """How many failed, of how many: the last logs since a person started or resumed it, as in `dispatcher.py`. One query."""
     settled = run.entries.filter(
         settled_at__gte=run.judged_from, outcome__in=[ItemOutcome.SUCCEEDED, ItemOutcome.FAILED]
     )

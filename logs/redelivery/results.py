@@ -1,6 +1,6 @@
-"""The ledger of a run, page by page: every log that was asked for, and what became of it.
+"""The results of a bulk redelivery, page by page: every selected log, and its outcome.
 
-The whole ledger of a run as CSV, for a file that outlives the run: streamed, masked, and harmless in a spreadsheet.
+Also all results as CSV, for a file that outlives the bulk redelivery: streamed, masked, and harmless in a spreadsheet.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..models import ItemOutcome, Run, RunEntry, SkipReason, State
 from ..payloads.masking import mask_text, masked_keys
 
 RESULTS_PAGE_SIZE = 50
-# What can be looked at, by the word in the address.
+# The outcomes that can be shown, by their word in the URL.
 SHOWN_OUTCOMES: dict[str, Q] = {
     "": Q(),
     "delivered": Q(outcome=ItemOutcome.SUCCEEDED),
@@ -35,7 +35,7 @@ _HEAVY = ("log__search", "log__response", "log__extra", "subscription__document"
 
 
 class ResultsFilterForm(forms.Form):
-    """What is asked for of a ledger. Strict: an unknown word finds nothing and says so."""
+    """The filter of the results. Strict: an unknown name or value is an error."""
 
     data: QueryDict
     show = forms.ChoiceField(
@@ -54,7 +54,7 @@ class ResultsFilterForm(forms.Form):
                 self.add_error(name, _("Only one value can be given."))
 
     def found_in(self, run: Run) -> QuerySet[RunEntry]:
-        """In the order that was asked for, from the place on that was asked for."""
+        """The items that match, in the chosen order, after the chosen cursor."""
         chosen = self.cleaned_data
         entries = run.entries.filter(SHOWN_OUTCOMES[chosen["show"]])
         if chosen["why"]:
@@ -74,7 +74,7 @@ class ResultsFilterForm(forms.Form):
         return any(self.cleaned_data[name] for name in ("show", "why", "lane"))
 
     def address(self, **changes: str) -> str:
-        """The query of this page with other values, from its beginning; without what is ""."""
+        """The query of the first page, with these values changed. A value of "" removes its parameter."""
         query = self.data.copy()
         query.pop("after", None)
         for name, value in changes.items():
@@ -83,12 +83,12 @@ class ResultsFilterForm(forms.Form):
 
 
 def with_logs(entries: QuerySet[RunEntry]) -> QuerySet[RunEntry]:
-    """With what a row shows of the log and of its subscription."""
+    """Loads what a row shows of the log and its subscription."""
     return entries.select_related("log", "subscription").defer(*_HEAVY)
 
 
 def results_page(entries: QuerySet[RunEntry]) -> tuple[list[RunEntry], int | None]:
-    """And the number after which the next page begins, None on the last. One query."""
+    """The items, and the number after which the next page starts; None on the last page. One query."""
     found = list(with_logs(entries)[: RESULTS_PAGE_SIZE + 1])
     return found[:RESULTS_PAGE_SIZE], found[RESULTS_PAGE_SIZE - 1].number if len(found) > RESULTS_PAGE_SIZE else None
 
@@ -107,18 +107,18 @@ CSV_COLUMNS = (
     *("outcome", "why", "stale", "repair"),
     *("try", "status", "cause", "fingerprint", "queued_at", "settled_at", "duration_ms"),
 )
-# What is read of each entry; rows, as models of which little is read take four times as long.
+# The columns read of each item. They are read as dicts: models with deferred fields take four times as long.
 _READ = (
     *("number", "log", "log__created_at", "log__object_id", "log__object_name", "subscription", "subscription__name"),
     *("before_state", "before_status", "before_cause", "outcome", "why", "is_stale", "is_repair"),
     *("attempt_number", "status", "cause", "fingerprint", "queued_at", "settled_at", "duration_ms"),
 )
-# What a spreadsheet takes for a formula, also after it has thrown away the spaces before it.
+# A spreadsheet takes text that starts with one of these for a formula, even after leading spaces, which it drops.
 _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 
 
 class _Line:
-    """What `csv` writes to: the line that it wrote last."""
+    """The file that `csv` writes to. Keeps only the last line."""
 
     text = ""
 
@@ -127,9 +127,9 @@ class _Line:
 
 
 def results_csv(run: Run) -> Iterator[str]:
-    """A line at a time, the names of the columns first. Memory does not grow with the number of logs.
+    """Yields one line at a time, the column names first. Memory doesn't grow with the number of logs.
 
-    It begins with a byte order mark: without one, Excel takes UTF-8 for the charset of its country.
+    The text starts with a byte order mark: without one, Excel reads UTF-8 as the charset of its country.
     """
     line = _Line()
     writer = csv.writer(line)
@@ -154,7 +154,7 @@ def _about(run: Run) -> tuple[Any, ...]:
 
 
 def _of(entry: dict[str, Any]) -> Iterator[Any]:
-    """The values in the order of the columns, as they are written."""
+    """The values as they are written, in the order of the columns."""
     for name, value in entry.items():
         if name == "log__object_name":
             yield "" if masked_keys().matches("name") else value
@@ -173,7 +173,7 @@ def _utc(moment: datetime | None) -> str:
 
 
 def _harmless(value: Any) -> str:
-    """An apostrophe makes a text of what would be a formula."""
+    """A leading apostrophe turns a would-be formula into text."""
     text = "" if value is None else str(value)
     is_formula = text[:1] in ("\t", "\r", "\n") or text.lstrip().startswith(_FORMULA)
     return f"'{text}" if is_formula else text

@@ -1,8 +1,7 @@
-"""Ids of logs out of whatever somebody pastes: lines, commas, quotes, JSON, documents of Cotalker, lines of a receiver's log.
+"""Selects the logs of a bulk redelivery: by a filter, by ids, or those of an earlier one that still fail.
 
-Where the logs of a run come from, in words and as the way back to them.
-
-Which logs are asked for: by a filter, by ids, or those that still fail of an earlier run. Only what the person may see.
+Only logs that the person may see are selected. Ids are extracted from any pasted text: lines, commas, quotes, JSON,
+Cotalker's documents, lines of a receiver's log. `Origin` describes where the logs came from, with a link back to them.
 """
 
 from __future__ import annotations
@@ -26,19 +25,19 @@ from ..models import ItemOutcome, Run, SelectionSource, State, WebhookLog
 from ..models.querysets import BulkRedeliveryItemQuerySet
 from ..payloads.escapes import with_placeholders
 
-# Also what was an id before a digit got lost or mistyped: it is looked for, not found, and so told of.
+# Also matches ids with a lost or mistyped digit: they are looked up, not found, and so reported as unknown.
 _ID_LIKE = re.compile(r"(?<![0-9A-Za-z])(?:[0-9A-Fa-f]{20,28}|[0-9A-Za-z]{24})(?![0-9A-Za-z])")
 
 
 def extract_ids(text: str) -> list[str]:
-    """In their order, each once. Of a JSON document its `_id` or `id`; anything else that is not like an id is passed over."""
+    """Each id once, in order. A JSON document counts by its `_id` or `id`. Text that doesn't look like an id is ignored."""
     parts = _strings_of_json(text)
     found = (match.lower() for part in ([text] if parts is None else parts) for match in _ID_LIKE.findall(part))
     return list(dict.fromkeys(found))
 
 
 def _strings_of_json(text: str) -> list[str] | None:
-    """None where the text is no JSON, neither as a whole nor line by line."""
+    """None if the text isn't JSON, neither as a whole nor line by line."""
     if text.lstrip()[:1] not in ("[", "{"):
         return None
     for pieces in ([text], [line for line in text.splitlines() if line.strip()]):
@@ -63,7 +62,7 @@ def _strings(value: Any) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Origin:
-    """`address`: of the explorer with the filter, or of the run that came before; "" where the logs were chosen by hand."""
+    """`address`: the URL of the filtered logs, or of the previous bulk redelivery; "" if a person chose the logs."""
 
     address: str = ""
     active: tuple[ActiveFilter, ...] = ()
@@ -78,29 +77,29 @@ def origin_of(run: Run, user) -> Origin:
     return Origin()
 
 
-MAX_SELECTED = 100_000  # logs of a run
-MAX_UNKNOWN_IDS = 100  # ids that are remembered because nobody knows them
+MAX_SELECTED = 100_000  # logs of a bulk redelivery
+MAX_UNKNOWN_IDS = 100  # unknown ids that are kept, to be shown
 SELECTION_BATCH_SIZE = 5_000
 
 
 class TooManyLogs(Exception):
-    """More logs than a run may have."""
+    """More logs than a bulk redelivery may have."""
 
 
 class FilterInvalid(Exception):
-    """A wrong filter must never mean everything. `str()` says what is wrong, for a person."""
+    """The filter is invalid, and must never select everything. `str()` tells a person what is wrong."""
 
 
 @dataclass(frozen=True)
 class SelectedLogs:
-    """`ids`: of logs that are there and visible, in no order. `unknown`: of what was asked for, the others (some of them)."""
+    """`ids`: logs that exist and are visible, in no order. `unknown`: the other requested ids, at most MAX_UNKNOWN_IDS."""
 
     ids: list[str]
     unknown: list[str] = field(default_factory=list)
 
 
 def select_by_filter(query: str, user, as_of: datetime) -> SelectedLogs:
-    """What the filter finds now, of logs that were there at `as_of`. Raises FilterInvalid, TooMany."""
+    """What the filter finds now, among logs that existed at `as_of`. Raises FilterInvalid, TooManyLogs."""
     found = WebhookLogFilterSet(QueryDict(query), user=user)
     if not found.is_valid():
         raise FilterInvalid("; ".join(f"{label}: {' '.join(map(str, why))}" for label, why in found.problems.items()))
@@ -109,11 +108,11 @@ def select_by_filter(query: str, user, as_of: datetime) -> SelectedLogs:
 
 
 def freeze_query(query: QueryDict, criteria: SearchCriteria) -> str:
-    """The filter, with moments that mean the same whenever and in whatever time zone it is read again."""
+    """The filter with absolute datetimes in UTC. So it means the same at any later time and in any time zone."""
     kept = with_params(query, sort=None, range=None, since=None, until=None)
     for name in list(kept):
         kept.setlist(name, [value for value in kept.getlist(name) if value])
-    until = None if criteria.is_until_now else criteria.until  # the plan's own moment is earlier
+    until = None if criteria.is_until_now else criteria.until  # the plan's own datetime is earlier
     for name, moment in (("since", criteria.since), ("until", until)):
         if moment is not None:
             kept[name] = format_utc(moment)
@@ -121,7 +120,7 @@ def freeze_query(query: QueryDict, criteria: SearchCriteria) -> str:
 
 
 def select_by_ids(ids: Sequence[str], user) -> SelectedLogs:
-    """Raises TooMany."""
+    """Raises TooManyLogs."""
     wanted = list(dict.fromkeys(one.lower() for one in ids))
     if len(wanted) > MAX_SELECTED:
         raise TooManyLogs
@@ -135,7 +134,7 @@ def select_by_ids(ids: Sequence[str], user) -> SelectedLogs:
 
 
 def entries_still_failing(run: Run) -> BulkRedeliveryItemQuerySet:
-    """What the run sent or was to send, and is not received by now."""
+    """Items that it sent or was to send, and whose logs are still failed or skipped."""
     entries = run.entries.exclude(outcome=ItemOutcome.LEFT_OUT)
     return entries.filter(log__state__in=[State.FAILED, State.SKIPPED])
 
@@ -145,7 +144,7 @@ def still_failing(run: Run, user) -> SelectedLogs:
 
 
 def select_logs(run: Run, ids: Sequence[str] = ()) -> SelectedLogs:
-    """What a run is planned from; `ids` where it comes from a list of them. Raises FilterInvalid, TooMany."""
+    """The logs to plan; `ids` is used if they come from a list of ids. Raises FilterInvalid, TooManyLogs."""
     if run.source == SelectionSource.FILTER:
         return select_by_filter(run.query, run.planned_by, run.planned_at)
     if run.source == SelectionSource.STILL_FAILING and run.parent:

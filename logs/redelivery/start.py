@@ -1,4 +1,4 @@
-"""Starts a run as its plan says and as somebody chose: what is left out, what is tried first, what is sent again at the end."""
+"""Starts a planned bulk redelivery with a person's choices: what is excluded, what goes first, what is repaired at the end."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ..models import (
     notify_workers,
 )
 
-# Whatever adds open entries takes turns: two runs that want the same log must see each other.
+# Code that adds open items runs one at a time: two bulk redeliveries that want the same log must see each other.
 START_LOCK = "SELECT pg_advisory_xact_lock(hashtext('cotadmin: start of a run'))"
 _LEAVE_OUT = """
 UPDATE logs_runentry entry SET outcome = 'left_out', why = judged.why
@@ -40,7 +40,7 @@ FROM (
 ) judged
 WHERE entry.id = judged.id AND judged.why <> ''
 """
-# The newest received event of each object that has stale logs in the run, unless that is in it anyway: after all others.
+# Adds the newest delivered event of each object with superseded logs, unless it is included anyway. It goes after all others.
 _REPAIR = """
 INSERT INTO logs_runentry (run_id, log_id, subscription_id, number, step, outcome, why, is_stale, is_guarded, is_repair,
     before_state, before_status, before_cause, cause, fingerprint)
@@ -62,7 +62,7 @@ WHERE NOT EXISTS (
         AND (other.outcome IN ('waiting', 'queued') OR other.run_id = %(run)s AND other.outcome = 'planned')
 )
 """
-# Of each lane its first log, then its first tenth, then the rest: so it keeps its order.
+# The first log of each queue, then its first tenth, then the rest: so each queue keeps its order.
 _WAIT = """
 UPDATE logs_runentry entry SET outcome = 'waiting', is_guarded = NOT (entry.is_stale OR %(sends_stale)s) OR entry.is_repair,
     step = CASE
@@ -82,9 +82,9 @@ CHOICE_FIELDS = ("reason", "stale_choice", "sends_received", "canary", "tries", 
 
 
 def start_bulk(run: Run, choices: Mapping[str, Any], lanes: Collection[str], *, by) -> bool:
-    """Send what is planned for these lanes, with the `CHOICES` of a person; False where the run was started before.
+    """Start sending the plan to these subscriptions. `choices` has a person's values for CHOICE_FIELDS.
 
-    However often and by how many it is called, one call starts it.
+    Returns False if it was already started, or can't be. However many calls there are, at most one starts it.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(START_LOCK)
@@ -105,7 +105,7 @@ def start_bulk(run: Run, choices: Mapping[str, Any], lanes: Collection[str], *, 
 
 
 def _make_ready(cursor, run: Run, lanes: Collection[str]) -> int:
-    """How many entries wait now."""
+    """Returns how many items wait now."""
     last = run.entries.order_by("-number").values_list("number", flat=True).first() or 0
     parameters = {
         "run": run.pk,

@@ -1,4 +1,4 @@
-"""What somebody should know before a run is started: of each thing that stands in its way, whose receivers are meant."""
+"""Warnings to show before a bulk redelivery is started: each problem, with the subscriptions that have it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..stats.receiver_state import ReceiverHealth, ReceiverState
 
 @dataclass(frozen=True)
 class PlanWarning:
-    """`is_grave`: it will keep logs from being received. `lanes`: the subscriptions that it is about."""
+    """`is_grave`: it will keep logs from being delivered. `lanes`: the subscriptions that it is about."""
 
     text: str
     lanes: list[Any]
@@ -23,7 +23,7 @@ class PlanWarning:
 
 
 def plan_warnings(receivers: Iterable[ReceiverHealth]) -> list[PlanWarning]:
-    """`receivers`: of the lanes that get something."""
+    """`receivers`: those of the subscriptions that get something."""
     receivers = list(receivers)
     return [*_refused(receivers), *_failing(receivers), *_held(receivers), *_waiting(receivers), *_others(receivers)]
 
@@ -41,7 +41,7 @@ def _refused(receivers: list[ReceiverHealth]) -> Iterator[PlanWarning]:
 
 
 def _is_refused(guard: DestinationFilter, url: str) -> bool:
-    """As far as that is known without asking a name server."""
+    """As far as this is known without a DNS lookup."""
     try:
         guard.check_url(url)
     except DestinationBlocked:
