@@ -1,4 +1,4 @@
-"""The addresses of the pages. Name, view and template share one stem."""
+"""The URLs of the pages. Name, view and template share one stem."""
 
 from django.urls import path, register_converter
 
@@ -135,10 +135,10 @@ urlpatterns = [
     path("imports/<int:pk>/cancel/", imports.import_cancel, name="import_cancel"),
     path("imports/<int:pk>/refused/", imports.import_refused, name="import_refused"),
     path("demo/", demo.demo_delete, name="demo_delete"),
-    # For the receiver's team, who have no account: whoever has the link sees the log.
+    # For the receiver's team, who have no account: anyone with the link sees the log.
     path("shared/<str:token>/", public_logs.shared_log, name="shared_log"),
     path("shared/<str:token>/payload.json", public_logs.shared_payload, name="shared_payload"),
-    # Where events come in: no session, a secret in the address or in the header.
+    # Ingest: no session; the secret is in the URL or in a header.
     path("in/<str:secret>", events.event_receive, name="event_receive"),
     path("api/v3/events", events.event_create, name="event_create"),
     path("api/v3/events/test/<oid:pk>", sample_events.test_event_send, name="test_event_send"),

@@ -1,4 +1,4 @@
-"""ObjectIds in addresses: pasted in capitals they mean the same."""
+"""ObjectIds in URLs: upper and lower case mean the same."""
 
 
 class ObjectIdConverter:

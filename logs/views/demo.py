@@ -13,7 +13,7 @@ from ..models import AuditAction, AuditEntry
 
 @require_POST
 def demo_delete(request: HttpRequest) -> HttpResponse:
-    """For those who may see the demo's company and change subscriptions."""
+    """Remove the demo. Requires access to its company and permission to change subscriptions."""
     if not loading.is_visible_to(request.user) or not request.user.has_perm("logs.change_subscription"):
         raise PermissionDenied
     number = loading.remove()

@@ -1,4 +1,4 @@
-"""Failures that are alike, together: what broke, how often, and whether it is mended."""
+"""The Failures page: failure groups, with what broke, how often, and whether it has recovered."""
 
 from typing import Any
 

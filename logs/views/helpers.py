@@ -1,6 +1,6 @@
-"""The way back to the page on which somebody pressed a button.
+"""The URL of the page on which a button was pressed.
 
-A region of a page, alone for htmx and within its page for everybody else.
+Rendering of a page's region: alone for htmx, within its page otherwise.
 """
 
 from typing import Any
@@ -13,30 +13,30 @@ from django_htmx.middleware import HtmxDetails
 
 
 def back_url(request: HttpRequest) -> str:
-    """The address that the form or the link has told as `next`; "" where it tells none, or one that leads elsewhere."""
+    """Return the URL that the form or link passed as `next`; "" if there is none, or if it leads to another site."""
     address = request.POST.get("next") or request.GET.get("next", "")
     is_ours = url_has_allowed_host_and_scheme(address, {request.get_host()}, require_https=request.is_secure())
-    is_path = address.startswith("/")  # another text, redirect() takes for the name of a view
+    is_path = address.startswith("/")  # redirect() would read other text as a view name
     return address if is_ours and is_path else ""
 
 
-# The ids of what shows lanes: one of them on the page of its subscription, and all.
+# The ids of the regions that show queues: one queue on its subscription's page, and all queues.
 QUEUE_REGIONS = ("lane", "lanes")
 
 
 def wants_partial(request: HttpRequest) -> bool:
-    """An answer that the browser may restore from its history must be a whole page."""
+    """Whether to render only the region. A response that the browser may restore from its history must be a whole page."""
     htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]  # set by its middleware
     return bool(htmx) and not htmx.history_restore_request
 
 
 def target_id(request: HttpRequest) -> str:
-    """The id of the element that the answer will replace, "" where htmx does not say."""
+    """Return the id of the element that the response will replace; "" if htmx doesn't send it."""
     return request.htmx.target or ""  # type: ignore[attr-defined]
 
 
 def current_path(request: HttpRequest) -> str:
-    """The path of the page that asked, "" where htmx does not say."""
+    """Return the path of the page that sent the request; "" if htmx doesn't send it."""
     return (request.htmx.current_url_abs_path or "").partition("?")[0]  # type: ignore[attr-defined]
 
 
@@ -47,7 +47,7 @@ def render_region(
 
 
 def render_part(request: HttpRequest, template: str, context: dict[str, Any], status: int = 200) -> HttpResponse:
-    """What a page and a part of it have the same address for: no browser may take one for the other when it goes back."""
+    """Render a page or a part of it that share one URL. On Back, a browser must not show one instead of the other."""
     response = render(request, template, context, status=status)
     patch_vary_headers(response, ["HX-Request"])
     response["Cache-Control"] = "no-store"

@@ -1,6 +1,6 @@
-"""What the import pages show.
+"""Context of the import pages.
 
-Imports by upload: the form and the list, how far an import is, and what it refused.
+Imports by upload: the form and the list, an import's progress, and the documents that it rejected.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from ..payloads.masking import mask_json, mask_text, masked_keys
 from .helpers import render_region, target_id
 
 PAGE = 50
-IMPORT_SLOW_AFTER = timedelta(seconds=10)  # a worker that runs takes an import in well under a second
-READ_OF_REFUSED = 16 * 1024  # enough for most documents to be read whole, and so to be masked by their structure
+IMPORT_SLOW_AFTER = timedelta(seconds=10)  # a running worker starts an import in well under a second
+READ_OF_REFUSED = 16 * 1024  # most documents fit, so they can be masked by their structure
 SHOWN_OF_REFUSED = 200
 
 
 def list_context(imports: QuerySet[Import], before: int | None) -> dict[str, Any]:
-    """A page of imports, newest first: those before the import numbered `before`."""
+    """Return a page of imports, newest first: those before the import numbered `before`."""
     if before:
         imports = imports.filter(pk__lt=before)
     found = list(imports.order_by("-pk")[: PAGE + 1])
@@ -45,7 +45,7 @@ def list_context(imports: QuerySet[Import], before: int | None) -> dict[str, Any
 
 @dataclass(frozen=True)
 class RefusedRow:
-    """A refused document as it is shown: masked, then cut."""
+    """A rejected document as it's shown: masked, then cut."""
 
     number: int
     line: int
@@ -54,7 +54,7 @@ class RefusedRow:
 
 
 def progress_context(upload: Import, after: int | None) -> dict[str, Any]:
-    """How far the import is, and once it has finished, a page of what it refused."""
+    """The import's progress and, once it has finished, a page of the documents that it rejected."""
     waited = (upload.finished_at or timezone.now()) - upload.uploaded_at
     context = {
         "elapsed_ms": waited.total_seconds() * 1000,
@@ -64,7 +64,7 @@ def progress_context(upload: Import, after: int | None) -> dict[str, Any]:
 
 
 def _refused_context(upload: Import, after: int | None) -> dict[str, Any]:
-    # A document may have 16 MiB: only its beginning leaves the database.
+    # A document may have 16 MiB: read only its beginning from the database.
     beginning = Func(F("data"), Value(1), Value(READ_OF_REFUSED), function="substring", output_field=BinaryField())
     documents = RefusedDocument.objects.filter(upload=upload).defer("data").annotate(beginning=beginning)
     if after:
@@ -79,7 +79,7 @@ def _refused_context(upload: Import, after: int | None) -> dict[str, Any]:
 
 
 def _shown(data: bytes) -> str:
-    """By structure first, which also works where the text is cut or broken, then whatever else looks like a secret."""
+    """Mask by JSON structure first, which also works on cut or broken text. Then mask whatever else looks like a secret."""
     text = mask_text(mask_json(data.decode(errors="replace"), masked_keys()), masked_keys())
     return text if len(text) <= SHOWN_OF_REFUSED else text[:SHOWN_OF_REFUSED] + "…"
 
@@ -91,7 +91,7 @@ DOCUMENTS_AT_ONCE = 10  # each may have 16 MiB
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required("logs.add_webhooklog", raise_exception=True)
 def import_list(request: HttpRequest) -> HttpResponse:
-    """The form with the user's imports below it, and where the form is posted to."""
+    """The import form above the user's imports; also handles its POST."""
     if request.method == "POST":
         return _import_create(request)
     return _list_page(request, ImportForm(user=request.user))
@@ -118,7 +118,7 @@ def _list_page(request: HttpRequest, form: ImportForm) -> HttpResponse:
 @require_safe
 @permission_required("logs.add_webhooklog", raise_exception=True)
 def import_detail(request: HttpRequest, pk: int) -> HttpResponse:
-    """How far the import is; it asks for itself until it has finished."""
+    """The import's progress; the page polls until the import has finished."""
     upload = visible_import(request, pk)
     place = RejectedListForm(request.GET)
     context = {"import": upload, "place": place}
@@ -133,7 +133,7 @@ def import_detail(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @permission_required("logs.add_webhooklog", raise_exception=True)
 def import_cancel(request: HttpRequest, pk: int) -> HttpResponse:
-    """It stops before its next batch; what is stored stays."""
+    """Cancel the import: it stops before its next batch, and stored documents stay."""
     upload = visible_import(request, pk)
     if not uploads.cancel_import(upload):
         messages.info(request, _("Nothing was cancelled: the import has finished."))
@@ -143,9 +143,9 @@ def import_cancel(request: HttpRequest, pk: int) -> HttpResponse:
 @require_safe
 @permission_required("logs.add_webhooklog", raise_exception=True)
 def import_refused(request: HttpRequest, pk: int) -> StreamingHttpResponse:
-    """The refused documents as they stand in the file, to be mended and imported again; without those that were cut.
+    """Download the rejected documents as they are in the file, to correct and import again. Cut documents are left out.
 
-    Nothing is masked: it is the person's own file, and a masked document could not be imported.
+    Nothing is masked: it's the user's own file, and a masked document couldn't be imported.
     """
     upload = visible_import(request, pk)
     response = StreamingHttpResponse(_lines(upload), content_type="application/octet-stream")
@@ -156,7 +156,7 @@ def import_refused(request: HttpRequest, pk: int) -> StreamingHttpResponse:
 
 
 def visible_import(request: HttpRequest, pk: int) -> Import:
-    """The import, or 404 where there is none or it is somebody else's."""
+    """Return the import; 404 if it doesn't exist or belongs to someone else."""
     return get_object_or_404(Import.objects.visible_to(request.user), pk=pk)
 
 

@@ -1,4 +1,4 @@
-"""The doors of the companies: the URLs to which Cotalker posts, and what came in by them that nobody asked for."""
+"""The inbound endpoints of the companies: the URLs to which Cotalker posts, and the unmatched events."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ..models import Company, Door, RefusalCount, RefusalKind, RefusedEvent, Unm
 from ..payloads.masking import mask_json, mask_text_deep, masked_keys
 from ..signing import decrypt_secret, encrypt_secret
 
-NEW_ENDPOINT_SESSION_KEY = "door_once"  # the session's key for the URL of a new door, encrypted until it is shown
+NEW_ENDPOINT_SESSION_KEY = "door_once"  # session key for a new endpoint's URL, encrypted until shown
 UNMATCHED_DAYS = 7
 MOST_UNMATCHED = 50
 MOST_REFUSED = 50
@@ -35,7 +35,7 @@ SHOWN_IN_LIST = 500  # characters of a refused event
 @never_cache
 @permission_required("logs.view_door", raise_exception=True)
 def inbound_endpoint_list(request: HttpRequest) -> HttpResponse:
-    """The doors with the form of a new one, and where the form is posted to."""
+    """The inbound endpoints, with the form for a new one; also handles its POST."""
     if request.method != "POST":
         return _list_page(request, InboundEndpointForm(user=request.user))
     if not request.user.has_perm("logs.add_door"):
@@ -81,7 +81,7 @@ def _list_page(request: HttpRequest, form: InboundEndpointForm, status: int = 20
 @never_cache
 @permission_required("logs.view_door", raise_exception=True)
 def inbound_endpoint_refused(request: HttpRequest, pk: int) -> HttpResponse:
-    """The last events that a door refused, with their beginnings."""
+    """The last events that an inbound endpoint refused, with the beginning of each."""
     door = get_object_or_404(Door.objects.visible_to(request.user), pk=pk)
     rows = [(event, _shown(event, SHOWN_IN_LIST)) for event in door.refused_events.all()]
     context = {
@@ -97,7 +97,7 @@ def inbound_endpoint_refused(request: HttpRequest, pk: int) -> HttpResponse:
 @never_cache
 @permission_required("logs.view_door", raise_exception=True)
 def inbound_endpoint_refused_text(request: HttpRequest, pk: int, event: int) -> HttpResponse:
-    """All that was kept of a refused event, masked, as a text."""
+    """All that was kept of a refused event, masked, as plain text."""
     door = get_object_or_404(Door.objects.visible_to(request.user), pk=pk)
     text = _shown(get_object_or_404(door.refused_events, pk=event))
     headers = {
@@ -108,14 +108,17 @@ def inbound_endpoint_refused_text(request: HttpRequest, pk: int, event: int) -> 
 
 
 def _shown(event: RefusedEvent, length: int | None = None) -> str:
-    """Masked, then cut: by structure first, which also works where the text is broken, then whatever looks like a secret."""
+    """Mask, then cut. Masking goes by JSON structure first, which also works on broken text.
+
+    Then it masks whatever else looks like a secret.
+    """
     text = bytes(event.data).decode(errors="replace").replace("\0", "␀")
     text = mask_text_deep(mask_json(text, masked_keys()), masked_keys())
     return text if length is None or len(text) <= length else text[:length] + "…"
 
 
 def _refused(request: HttpRequest) -> list[dict[str, Any]]:
-    """What the doors refused lately, by door and reason, the last first."""
+    """What the inbound endpoints refused lately, by endpoint and reason, most recent first."""
     counts = RefusalCount.objects.filter(
         door__in=Door.objects.visible_to(request.user), day__gt=timezone.now().date() - refusals.REFUSED_EVENT_RETENTION
     )
@@ -125,13 +128,13 @@ def _refused(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def _new_url(request: HttpRequest) -> str:
-    """The URL of the door that was just made, once; "" ever after."""
+    """Return the URL of the endpoint that was just created, once; then ""."""
     encrypted = request.session.pop(NEW_ENDPOINT_SESSION_KEY, "")
     return decrypt_secret(encrypted, settings.FIELD_ENCRYPTION_KEYS) if encrypted else ""
 
 
 def _unmatched(request: HttpRequest) -> list[dict[str, Any]]:
-    """What matched no subscription lately, by company, type and action, the most first."""
+    """Recent unmatched events by company, type and action, most frequent first."""
     since = timezone.now().date() - timedelta(days=UNMATCHED_DAYS)
     counts = UnmatchedCount.objects.visible_to(request.user).filter(day__gt=since).order_by()
     by_kind = counts.values("company", "company__name", "event_type", "action").annotate(number=Sum("count"))

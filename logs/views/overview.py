@@ -1,4 +1,4 @@
-"""The first page: what broke, since when, and whether it is mended."""
+"""The Overview: what broke, since when, and whether it has recovered."""
 
 from typing import Any
 

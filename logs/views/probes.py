@@ -1,4 +1,4 @@
-"""What machines ask: does the process answer, is it ready, how is it doing. Without a session, and never of a person."""
+"""Endpoints for machines: liveness, readiness and metrics. They have no session and return no personal data."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ..monitoring.metrics import DatabaseCollector
 @login_not_required
 @never_cache
 def healthz(request: HttpRequest) -> HttpResponse:
-    """The process answers; the database is not asked, since restarting this process would not mend it."""
+    """Liveness: the process responds. It doesn't query the database, since a restart of this process wouldn't repair that."""
     return HttpResponse("ok", content_type="text/plain")
 
 
@@ -32,7 +32,7 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @login_not_required
 @never_cache
 def readyz(request: HttpRequest) -> HttpResponse:
-    """503 where a page could not be shown. A missing worker is told, and makes no difference to pages."""
+    """Readiness: 503 if pages can't be shown. A missing worker is reported, but pages work without one."""
     checks: dict[str, object] = {"database": "not reachable", "migrations": "unknown", "workers": None}
     is_ready = False
     try:
@@ -50,7 +50,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
 @login_not_required
 @never_cache
 def metrics(request: HttpRequest) -> HttpResponse:
-    """For Prometheus, behind the setting METRICS_TOKEN; without it there is no such page."""
+    """Metrics for Prometheus, protected by the setting METRICS_TOKEN; 404 if it isn't set."""
     if not settings.METRICS_TOKEN:
         raise Http404
     given = request.headers.get("Authorization", "").encode()
@@ -74,8 +74,10 @@ def _known_migrations() -> frozenset[tuple[str, str]]:
 
 
 def _workers(connection: psycopg.Connection) -> dict[str, object]:
-    """How many are alive, for how many seconds none was seen, which of their background loops fail,
-    and for how many seconds one of them can record nothing."""
+    """Return how many workers are alive, seconds since one was last seen, and which of their background loops fail.
+
+    Also for how many seconds one of them has been unable to save outcomes.
+    """
     query = """
         SELECT count(*) FILTER (WHERE is_alive), round(min(age), 1)::float8,
             coalesce(array_agg(problems ORDER BY id) FILTER (WHERE is_alive AND problems <> ''), '{}'),

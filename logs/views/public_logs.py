@@ -1,6 +1,6 @@
-"""What the link of a hand-off leads to: one log as it is now, for people without an account.
+"""The page of a share link: the current state of one log, for people without an account.
 
-Nothing is shown but what the templates name: no user, no subscription, no other log.
+It shows only what the templates name: no user, no subscription, no other log.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ _HEADERS = {"Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex, nofollow
 
 
 def shared(view: Callable[[HttpRequest, HandOff], HttpResponse | None]) -> Callable[..., HttpResponse]:
-    """Give the view the open link of the token. All that leads nowhere is answered alike, so nobody learns what there was."""
+    """Pass the valid share link of the token to the view.
+
+    Every other token gets the same response, so nobody learns whether a link existed.
+    """
 
     @login_not_required
     @require_safe
@@ -47,7 +50,7 @@ def shared(view: Callable[[HttpRequest, HandOff], HttpResponse | None]) -> Calla
 @shared
 def shared_log(request: HttpRequest, hand_off: HandOff) -> HttpResponse:
     log = hand_off.log
-    # What went to another URL is no business of the receiver's team.
+    # The receiver's team must not see attempts that went to another URL.
     attempts = [attempt for attempt in override_attempts(log) if not attempt.is_elsewhere]
     last_attempt = attempts[-1] if attempts else None
     url = (last_attempt.url if last_attempt else "") or log.subscription.url
@@ -75,14 +78,14 @@ def shared_payload(request: HttpRequest, hand_off: HandOff) -> HttpResponse | No
 
 
 def _may_open(request: HttpRequest, log: WebhookLog) -> bool:
-    """Whether the person is signed in, and could see the log without the link as well."""
+    """Whether the user is signed in, and could see the log without the link too."""
     if not request.user.has_perm("logs.view_webhooklog"):
         return False
     return WebhookLog.objects.visible_to(request.user).filter(pk=log.pk).exists()
 
 
 def _shown(payload: str) -> dict[str, Any]:
-    """The payload as text: a short one indented, of a long one the beginning as it is stored."""
+    """Return the payload as text: indented if it's short, otherwise its beginning as stored."""
     context: dict[str, Any] = {"payload_size": len(payload.encode())}
     if len(payload) > PREVIEW_LENGTH:
         return context | start_label(payload, PREVIEW_LENGTH)

@@ -1,6 +1,6 @@
-"""The lanes: how all of them stand, how one does, and what an operator may do with it.
+"""The queues: the state of all, the state of one, and what an operator may do with it.
 
-A verb leads back to where the button is: a page, or for htmx the address of its region.
+Each action redirects to the page that has its button, or for htmx to the URL of its region.
 """
 
 from __future__ import annotations
@@ -33,8 +33,13 @@ from .subscriptions.subscriptions import visible_subscription
 @never_cache
 @permission_required(("logs.view_subscription", "logs.view_webhooklog"), raise_exception=True)
 def queue_index(request: HttpRequest) -> HttpResponse:
-    """A page of the lanes, those right `after` a place. A poll names the state that it has been `told`, and hears of another."""
-    if set(request.GET) <= {"all", "told"} and request.GET.get("all") == "1":  # what showed all of them on one page
+    """A page of the queues that follow the cursor `after`.
+
+    A poll sends what the page shows as `told`, and gets 204 unless it has changed.
+    """
+    if (
+        set(request.GET) <= {"all", "told"} and request.GET.get("all") == "1"
+    ):  # an old URL that showed all queues on one page
         return redirect("logs:queue_index")
     context: dict[str, Any] = {"is_update": wants_partial(request), "here": reverse("logs:queue_index")}
     try:
@@ -60,7 +65,7 @@ def queue_index(request: HttpRequest) -> HttpResponse:
 @require_safe
 @permission_required("logs.view_subscription", raise_exception=True)
 def queue_detail(request: HttpRequest, pk: str) -> HttpResponse:
-    """The region of the lane, which asks for itself while something waits; without htmx, its page."""
+    """The region of the queue, which polls while something waits; without htmx, redirect to its page."""
     subscription = visible_subscription(request, pk)
     if not wants_partial(request):
         return redirect(subscription)
@@ -93,7 +98,7 @@ def queue_resume(request: HttpRequest, pk: str) -> HttpResponse:
 @require_POST
 @permission_required("logs.redeliver_webhooklog", raise_exception=True)
 def queue_send_waiting(request: HttpRequest, pk: str) -> HttpResponse:
-    """Send what waited when the subscription was deactivated."""
+    """Send the events that were waiting when the subscription was deactivated."""
     subscription = visible_subscription(request, pk)
     if subscription.send_waiting(by=request.user):
         messages.success(request, _("The waiting events of “%(name)s” are being sent.") % {"name": subscription})
@@ -105,7 +110,7 @@ def queue_send_waiting(request: HttpRequest, pk: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required("logs.redeliver_webhooklog", raise_exception=True)
 def queue_skip_waiting(request: HttpRequest, pk: str) -> HttpResponse:
-    """Skip what waited when the subscription was deactivated; asks for the reason first."""
+    """Skip the events that were waiting when the subscription was deactivated; ask for the reason first."""
     subscription = visible_subscription(request, pk)
     form = ReasonForm(request.POST if request.method == "POST" else None)
     if not form.is_valid():

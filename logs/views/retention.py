@@ -1,4 +1,4 @@
-"""How long payloads and logs are kept: the page, and the question before anything is removed."""
+"""Retention of payloads and logs: the page, and the confirmation before anything is removed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..models import Retention
 from ..retention.cutoffs import retention_preview
 from ..retention.prune import is_running
 
-# There is no such permission: only superusers have it, as what is removed belongs to all companies.
+# This permission doesn't exist, so only superusers pass: what is removed belongs to all companies.
 FOR_SUPERUSERS = "logs.change_retention"
 
 
@@ -27,7 +27,7 @@ def retention_detail(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required(FOR_SUPERUSERS, raise_exception=True)
 def retention_confirm(request: HttpRequest) -> HttpResponse:
-    """`?payload_days=90&log_days=400` is asked about; posted, it is so from now on."""
+    """Ask to confirm `?payload_days=90&log_days=400`; a POST applies it."""
     form = RetentionForm(request.POST if request.method == "POST" else request.GET, instance=Retention(pk=1))
     if not form.is_valid():
         return _page(request, form, status=422)
@@ -47,7 +47,7 @@ def retention_confirm(request: HttpRequest) -> HttpResponse:
 @require_POST
 @permission_required(FOR_SUPERUSERS, raise_exception=True)
 def retention_stop(request: HttpRequest) -> HttpResponse:
-    """The run that is under way ends before its next step."""
+    """Stop the pruning in progress before its next step."""
     if is_running() and Retention.ask_to_stop(by=request.user):
         messages.success(request, _("The run is stopping. What it has removed stays removed; the next run continues."))
     else:

@@ -1,4 +1,4 @@
-"""Saved views of the explorer: the list of them, and what is done with one."""
+"""Saved views of the explorer: the list of them, and the actions on one."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def saved_view_list(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required("logs.view_webhooklog", raise_exception=True)
 def saved_view_create(request: HttpRequest) -> HttpResponse:
-    """The form is in the explorer; here it comes back where something is wrong. `?…` is the filter of a new view."""
+    """Create a view from the form in the explorer; show the form here if it has errors. `?…`: the filter of the new view."""
     if request.method != "POST":
         return _form_page(request, SavedViewForm(user=request.user, initial={"query": request.GET.urlencode()}))
     form = SavedViewForm(request.POST, user=request.user)
@@ -72,7 +72,7 @@ def saved_view_edit(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @permission_required("logs.view_webhooklog", raise_exception=True)
 def saved_view_filter(request: HttpRequest, pk: int) -> HttpResponse:
-    """Give a view another filter."""
+    """Replace the filter of a view."""
     view = _changeable(request, pk)
     try:
         view.query = valid_query(request.POST.get("query", ""), request.user)
@@ -87,7 +87,7 @@ def saved_view_filter(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @permission_required("logs.view_webhooklog", raise_exception=True)
 def saved_view_pin(request: HttpRequest, pk: int, is_pinned: bool) -> HttpResponse:
-    """Into one's own navigation, or out of it; nobody else sees a difference."""
+    """Pin the view to the user's own navigation, or unpin it; nobody else is affected."""
     view = get_object_or_404(SavedView.objects.visible_to(request.user), pk=pk)
     if is_pinned:
         _tell_of_full_navigation(request, not pin(view, request.user))
@@ -99,7 +99,7 @@ def saved_view_pin(request: HttpRequest, pk: int, is_pinned: bool) -> HttpRespon
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required("logs.view_webhooklog", raise_exception=True)
 def saved_view_delete(request: HttpRequest, pk: int) -> HttpResponse:
-    """Asks first: a shared view goes for everybody."""
+    """Delete a view, after confirmation: a shared view disappears for everyone."""
     view = _changeable(request, pk)
     if request.method != "POST":
         others = sum(user != request.user for user in view.pinned_by.all())
@@ -113,14 +113,17 @@ def saved_view_delete(request: HttpRequest, pk: int) -> HttpResponse:
 @never_cache
 @permission_required("logs.view_webhooklog", raise_exception=True)
 def saved_view_counts(request: HttpRequest) -> HttpResponse:
-    """The numbers of the navigation, for the places where they belong; `?tabs`: and of the views that everybody has."""
+    """The counts of the pinned views in the navigation. `?tabs`: also those of the default views."""
     tabs = [*(default_tabs() if "tabs" in request.GET else ()), *pinned_tabs(request.user).tabs]
     found = refresh_counts([tab.query for tab in tabs], request.user)
     return render(request, "saved_views/counts.html", {"counts": [(tab.key, found.get(tab.query)) for tab in tabs]})
 
 
 def _changeable(request: HttpRequest, pk: int) -> SavedView:
-    """404 where there is none, or another's; the owner of a shared view, or a superuser, changes it."""
+    """Return the view; 404 if it doesn't exist or the user may not change it.
+
+    A shared view can be changed by its owner or a superuser.
+    """
     return get_object_or_404(SavedView.objects.editable_by(request.user).select_related("owner"), pk=pk)
 
 

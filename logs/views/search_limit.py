@@ -1,8 +1,8 @@
-"""How many searches of one person run at once, in all processes together: each takes one of their two places.
+"""Limit how many searches one user runs at once, across all processes. Each search takes one of the user's two slots.
 
-A place is a lock of PostgreSQL's that ends with the transaction, so none is left behind however a process ends.
+A slot is a PostgreSQL advisory lock. It ends with the transaction, so none is left behind however a process ends.
 
-Pages that search, of which one person may have two at once. A search without a place looks only for a moment.
+Pages that search: a user may have two at once. A search without a slot gets only a short time.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 MAX_SEARCHES_PER_USER = 2
-_KIND = 0x636F7401  # tells these locks from others; the next PLACES numbers are theirs
+_KIND = 0x636F7401  # distinguishes these locks; one number per slot, from this one up
 
 
 def take_search_slot(user_id: int) -> bool:
-    """Take a place until the transaction ends; False where all are taken."""
+    """Take a slot until the transaction ends; False if all are taken."""
     with connection.cursor() as cursor:
         for number in range(MAX_SEARCHES_PER_USER):
             cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [_KIND + number, user_id])
@@ -32,7 +32,7 @@ RETRY_SECONDS = 5
 
 
 def limits_searches(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """The view gets `has_place`. To look further is refused without one, since that is to look for long."""
+    """Pass `has_place` to the view: whether it has a slot. "Search further" takes long, so it's refused without one."""
 
     @wraps(view)
     def wrapper(request: HttpRequest, *args, **kwargs) -> HttpResponse:

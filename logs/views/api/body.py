@@ -1,4 +1,7 @@
-"""The bytes of a request, with a limit that is judged before and while they are read. Django's own would be buffered first."""
+"""Read a request body in chunks, with a size limit that is checked before and while reading.
+
+Django's own body handling would buffer the whole body first.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +18,11 @@ _REST_LIMIT = 128 * MIB
 
 
 class BodyInterrupted(Exception):
-    """The sender went away, or did not keep to the protocol, before the end of the body."""
+    """The client disconnected or broke the protocol before the end of the body."""
 
 
 class LengthMissing(Exception):
-    """The body has no length, and this server does not tell where it ends."""
+    """The body has no length, and this server doesn't mark where it ends."""
 
 
 class _Readable(Protocol):
@@ -27,12 +30,15 @@ class _Readable(Protocol):
 
 
 def iter_chunks(request: HttpRequest, too_large: PayloadTooLarge) -> Iterator[bytes]:
-    """The body, in pieces. Raises BrokenOff, LengthMissing, and `too_large` where the limit that it names is passed."""
+    """Yield the body in chunks.
+
+    Raises BodyInterrupted, LengthMissing, and `too_large` when the body exceeds its limit.
+    """
     source, length = _source(request)
     if length is not None and length > too_large.limit:
         raise too_large
     if not connection.in_atomic_block:
-        connection.close()  # who sends slowly holds none of the pool meanwhile
+        connection.close()  # a slow client must not hold a pooled connection
     seen = 0
     while piece := _read(source):
         seen += len(piece)
@@ -44,7 +50,7 @@ def iter_chunks(request: HttpRequest, too_large: PayloadTooLarge) -> Iterator[by
 
 
 def read_beginning(request: HttpRequest, length: int) -> bytes:
-    """Up to `length` bytes of a body that is not read otherwise; what there is of them where it breaks off."""
+    """Return up to `length` bytes of a body that isn't read otherwise; fewer if the body breaks off."""
     data = bytearray()
     try:
         source, _length = _source(request)
@@ -56,7 +62,7 @@ def read_beginning(request: HttpRequest, length: int) -> bytes:
 
 
 def drain_rest(request: HttpRequest) -> None:
-    """Read what is still coming: a sender who is not listened to gets a broken connection instead of the answer."""
+    """Read the rest of the body. If it stayed unread, the client would get a broken connection instead of the response."""
     seen = 0
     try:
         source, _length = _source(request)
@@ -67,17 +73,17 @@ def drain_rest(request: HttpRequest) -> None:
 
 
 def _source(request: HttpRequest) -> tuple[_Readable, int | None]:
-    """Where to read from, and how much there is; None where the sender does not say that beforehand."""
-    environ: dict[str, Any] = request.environ  # type: ignore[attr-defined]  # of every request that came by WSGI
+    """Return the stream to read from, and the length of the body; None if the client doesn't announce the length."""
+    environ: dict[str, Any] = request.environ  # type: ignore[attr-defined]  # set on every WSGI request
     if "chunked" not in environ.get("HTTP_TRANSFER_ENCODING", "").lower():
         return request, int(environ.get("CONTENT_LENGTH") or 0)
     if not environ.get("wsgi.input_terminated"):
         raise LengthMissing
-    return environ["wsgi.input"], None  # Django takes a body without a length for an empty one
+    return environ["wsgi.input"], None  # Django treats a body without a length as empty
 
 
 def _read(source: _Readable) -> bytes:
     try:
         return source.read(_PIECE)
-    except Exception as error:  # what a server raises of a bad chunk or a lost connection has no class in common
+    except Exception as error:  # servers' errors for bad chunks and lost connections share no base class
         raise BodyInterrupted from error

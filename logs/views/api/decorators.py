@@ -1,7 +1,7 @@
-"""What the doors of ingest have in common: no session, POST alone, and answers in JSON whatever happens.
+"""What the ingest endpoints share: no session, POST only, and a JSON response whatever happens.
 
-An answer: `{"accepted": [ids of logs], "errors": [{"index": 0, "path": "/company", "reason": "…"}]}`. `index` is null where an
-error is not about one event. Of more than 1,000 errors `errors_left_out` tells how many more there were.
+A response: `{"accepted": [ids of logs], "errors": [{"index": 0, "path": "/company", "reason": "…"}]}`. `index` is null if
+an error isn't about one event. At most 1,000 errors are listed; `errors_left_out` counts the others.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ logger = logging.getLogger("logs.ingest")
 
 
 class ApiError(Exception):
-    """Nothing of the request is accepted, for one reason."""
+    """The whole request is rejected, for one reason."""
 
     def __init__(
         self, status: int, reason: str, index: int | None = None, headers: dict[str, str] | None = None
@@ -37,7 +37,7 @@ class ApiError(Exception):
 
 
 def api_view(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """Whoever comes brings a secret of their own with every request: there is no session, so no CSRF either."""
+    """Wrap an ingest view. Each request carries its own secret: there is no session, so CSRF doesn't apply."""
 
     @csrf_exempt
     @login_not_required
@@ -47,7 +47,7 @@ def api_view(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
             if request.method != "POST":
                 raise ApiError(405, _("Only POST is allowed."), headers={"Allow": "POST"})
             return view(request, *args, **kwargs)
-        except Exception as error:  # whatever it is, a script can read the answer
+        except Exception as error:  # a script must be able to read the response to any error
             refused = _as_refusal(error)
             drain_rest(request)
             return json_response([], [refused.error], refused.status, refused.headers)

@@ -1,4 +1,4 @@
-"""The doors by which events come in: one for Cotalker, whose secret is in its address, and one for scripts with a token."""
+"""The endpoints that accept events: one for Cotalker, with the secret in the URL, and one for scripts, with an API token."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ _TYPES = ("", "application/json", "application/x-ndjson")
 
 @api_view
 def event_receive(request: HttpRequest, secret: str) -> HttpResponse:
-    """One COTEvent, of whatever content type: Cotalker does not document which it sends, and must not lose one by it."""
+    """Accept one COTEvent with any content type.
+
+    Cotalker doesn't document which content type it sends, and an event must not be lost over it.
+    """
     door = credentials.find_endpoint(secret)
     if door is None:
         raise ApiError(404, _("There is no such inbound endpoint, or it was revoked."))
@@ -43,7 +46,7 @@ def event_receive(request: HttpRequest, secret: str) -> HttpResponse:
 
 
 def _body_at(door: Door, request: HttpRequest) -> bytes:
-    """The body of a post; where it is refused before it is read, the door remembers that."""
+    """Return the request body. If the body is refused before it's fully read, store the refusal with the inbound endpoint."""
     body = bytearray()
     try:
         for chunk in iter_chunks(request, PayloadTooLarge(MAX_EVENT_BYTES, 0)):
@@ -61,7 +64,7 @@ def _body_at(door: Door, request: HttpRequest) -> bytes:
 
 @api_view
 def event_create(request: HttpRequest) -> HttpResponse:
-    """One COTEvent, a JSON array of them, or NDJSON."""
+    """Accept one COTEvent, a JSON array of them, or NDJSON."""
     _token, companies = token_of(request)
     if request.content_type not in _TYPES:
         raise ApiError(415, _("The content type must be application/json or application/x-ndjson."))
@@ -74,7 +77,7 @@ def event_create(request: HttpRequest) -> HttpResponse:
 
 
 def token_of(request: HttpRequest) -> tuple[ApiToken, list[str]]:
-    """The token that the request brings, and the ids of its companies; raises Refused."""
+    """Return the request's API token and its companies' ids. Raises ApiError."""
     scheme, _space, text = request.headers.get("Authorization", "").partition(" ")
     found = credentials.find_token(text.strip()) if scheme.lower() == "bearer" else None
     if found is None:
@@ -88,7 +91,10 @@ def _idempotency_key(request: HttpRequest) -> str:
 
 
 def _accept(arrivals: Iterable[IncomingEvent | EventError]) -> tuple[HttpResponse, list[EventError]]:
-    """Store what can be stored; 422 only where that is nothing at all. The answer, and what it tells of what was refused."""
+    """Store the valid events. Respond 422 only if none is valid.
+
+    Returns the response, and the errors that it lists.
+    """
     found = partition_results(arrivals)
     if found.is_empty:
         raise ApiError(422, _("The body contains no event."))

@@ -1,4 +1,4 @@
-"""Test events: asked for on the page of a subscription, or by a script."""
+"""Test events, requested on a subscription's page or by a script."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .events import token_of
 @require_POST
 @permission_required("logs.redeliver_webhooklog", raise_exception=True)
 def test_event_create(request: HttpRequest, pk: str) -> HttpResponse:
-    """Queue one, and go to its log."""
+    """Queue a test event, and redirect to its log."""
     subscription = visible_subscription(request, pk)
     try:
         log = send_test_event(subscription, by=request.user)

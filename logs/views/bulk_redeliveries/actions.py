@@ -1,4 +1,4 @@
-"""What an operator does with a run: start it, throw its plan away, pause it, let it go on, stop it, leave a subscription out."""
+"""Actions on a bulk redelivery: start it, discard its plan, pause, resume or stop it, exclude a subscription."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from .presenters import plan_context
 @require_POST
 @permission_required("logs.redeliver_webhooklog", raise_exception=True)
 def bulk_redelivery_start(request: HttpRequest, pk: int) -> HttpResponse:
-    """Start the plan as it was seen. `look`: only show it again, with the numbers of what is chosen by now."""
+    """Start the plan as the person saw it. `look`: only show it again, with the numbers for the current choices."""
     run = visible_bulk_redelivery(request, pk)
     if run.state != BulkRedeliveryState.PLANNED or run.problem:
-        return redirect(run)  # a second click leads to the run
+        return redirect(run)  # a second click opens the bulk redelivery
     if "look" in request.POST:
         context = _context(request, run, BulkChoicesForm(request.POST, run=run))
         return bulk_redelivery_answer(
@@ -84,7 +84,7 @@ def bulk_redelivery_stop(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @permission_required("logs.redeliver_webhooklog", raise_exception=True)
 def bulk_redelivery_exclude(request: HttpRequest, pk: int, lane: str) -> HttpResponse:
-    """Send nothing more of the run to one subscription."""
+    """Exclude one subscription: this bulk redelivery sends nothing more to it."""
     run = visible_bulk_redelivery(request, pk)
     subscription = get_object_or_404(Subscription.objects.visible_to(request.user).filter(pk__in=run.lanes), pk=lane)
     if controls.exclude_subscription(run, lane, by=request.user):

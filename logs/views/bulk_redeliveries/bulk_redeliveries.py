@@ -1,4 +1,4 @@
-"""The list of re-delivery runs, and the page of one: its plan until it is started, then how far it is."""
+"""The list of bulk redeliveries, and the page of one: its plan until it's started, then its progress."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..helpers import render_region, target_id
 from .presenters import bulk_context, plan_context, planning_context
 
 PAGE = 25
-# What asks for itself on the page of a run: the template of each element, by its id.
+# The regions of a bulk redelivery's page that poll: each element id, with its template.
 _LIVE = {"run-live": "bulk_redeliveries/_live.html", "run-parts": "bulk_redeliveries/_parts.html"}
 
 
@@ -35,7 +35,7 @@ def bulk_redelivery_list(request: HttpRequest) -> HttpResponse:
 
 
 def _list_context(request: HttpRequest, before: int | None) -> dict[str, Any]:
-    """Those that are open and one's plans first, on the first page; then all others, newest first."""
+    """First page: the user's own plans and the open bulk redeliveries, then the ended ones. All are newest first."""
     visible = Run.objects.visible_to(request.user).select_related("planned_by", "started_by").defer("unknown")
     ended = visible.ended().order_by("-pk")
     found = list((ended.filter(pk__lt=before) if before else ended)[: PAGE + 1])
@@ -53,7 +53,7 @@ def _list_context(request: HttpRequest, before: int | None) -> dict[str, Any]:
 @require_safe
 @permission_required("logs.view_webhooklog", raise_exception=True)
 def bulk_redelivery_detail(request: HttpRequest, pk: int) -> HttpResponse:
-    """It asks for itself while something happens without the person."""
+    """The page polls while something can change without the user."""
     run = visible_bulk_redelivery(request, pk)
     if run.state == BulkRedeliveryState.PLANNING:
         return bulk_redelivery_answer(request, run, "bulk_redeliveries/_plan_progress.html", planning_context(run))
@@ -74,12 +74,12 @@ def bulk_redelivery_detail(request: HttpRequest, pk: int) -> HttpResponse:
 def bulk_redelivery_answer(
     request: HttpRequest, run: Run, partial: str, context: dict[str, Any], status: int = 200, region: str = ""
 ) -> HttpResponse:
-    """`partial`: what the page consists of; `region`: what htmx gets where that is less."""
+    """`partial`: the content of the page; `region`: what htmx gets instead, if less."""
     context |= {"partial": partial, "origin": origin_of(run, request.user)}
     return render_region(request, "bulk_redeliveries/detail.html", region or partial, context, status)
 
 
 def visible_bulk_redelivery(request: HttpRequest, pk: int) -> Run:
-    """The run, or 404 where there is none or the person may not see it."""
+    """Return the bulk redelivery; 404 if it doesn't exist or the user may not see it."""
     visible = Run.objects.visible_to(request.user).select_related("planned_by", "started_by", "responsible", "parent")
     return get_object_or_404(visible, pk=pk)

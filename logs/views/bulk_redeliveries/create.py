@@ -1,4 +1,4 @@
-"""Which logs are to be re-delivered together: from wherever they were selected, to a plan."""
+"""Create a plan for a bulk redelivery from logs that were selected on any page."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ...redelivery.drafts import request_draft
 @require_safe
 @permission_required("logs.redeliver_webhooklog", raise_exception=True)
 def bulk_redelivery_new(request: HttpRequest) -> HttpResponse:
-    """Where ids are pasted, or uploaded in a file."""
+    """The page where ids are pasted, or uploaded in a file."""
     return render(request, "bulk_redeliveries/new.html", {"form": SelectionForm(user=request.user)})
 
 
@@ -25,7 +25,7 @@ def bulk_redelivery_new(request: HttpRequest) -> HttpResponse:
 @require_POST
 @permission_required("logs.redeliver_webhooklog", raise_exception=True)
 def bulk_redelivery_create(request: HttpRequest) -> HttpResponse:
-    """Make a plan of the logs that were selected, and show it. Nothing is sent by it."""
+    """Create a plan of the selected logs, and show it. This sends nothing."""
     form = SelectionForm(request.POST, request.FILES, user=request.user)
     if form.is_valid():
         return HttpResponseRedirect(request_draft(form.selection, by=request.user).get_absolute_url(), status=303)

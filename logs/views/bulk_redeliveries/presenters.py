@@ -1,6 +1,6 @@
-"""What the page of a plan shows, for the choices that somebody has made so far.
+"""Context of a plan's page, for the choices made so far.
 
-What the page of a run shows, and how often it asks for itself.
+Context of a bulk redelivery's page.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ from ...redelivery.results import latest_finished
 from ...redelivery.warnings import plan_warnings
 from ...stats.receiver_state import ReceiverHealth, receiver_health
 
-SLOW_AFTER = timedelta(seconds=10)  # a worker that runs takes a plan in well under a second
+SLOW_AFTER = timedelta(seconds=10)  # a running worker starts a plan in well under a second
 OLD = timedelta(hours=1)
-# What is left out by a choice of this page, and where that is made; the others are for good, and the ledger lists them.
+# What a choice on this page excludes, and the page anchor of that choice. The other exclusions are final; the results list them.
 CHOSEN_HERE: dict[str, str] = {
     SkipReason.STALE: "stale",
     SkipReason.RECEIVED: "received",
@@ -58,7 +58,7 @@ TITLES: dict[str, Promise] = {
 
 @dataclass(frozen=True)
 class Row:
-    """A subscription of the plan. `numbers`: what it gets."""
+    """A subscription of the plan. `numbers`: what it would be sent."""
 
     receiver: ReceiverHealth
     numbers: QueuePlan
@@ -67,7 +67,10 @@ class Row:
 
 @dataclass(frozen=True)
 class ExcludedItems:
-    """`title` says it of all, `label` of one. `anchor`: where on the page that is chosen, "" where nobody has a choice."""
+    """Logs excluded for one reason. `title` describes all of them, `label` one.
+
+    `anchor`: where on the page the reason can be changed; "" if it can't.
+    """
 
     why: str
     title: str
@@ -82,7 +85,7 @@ def planning_context(run: Run) -> dict[str, Any]:
 
 
 def plan_context(run: Run, form: BulkChoicesForm) -> dict[str, Any]:
-    """Nine queries at most, however many logs and subscriptions there are."""
+    """At most nine queries, however many logs and subscriptions there are."""
     plan = build_preview(run, form.choices)
     choices = plan.choices
     receivers = receiver_health(run.lanes, timezone.now())
@@ -120,7 +123,7 @@ def _left_out(plan: PlanPreview) -> list[ExcludedItems]:
 
 
 def _stale_choices(plan: PlanPreview) -> list[tuple[str, int]]:
-    """Each, and how many logs more are sent by it than without the stale ones."""
+    """Return each choice, with how many more logs it sends than leaving out the superseded ones."""
     least = plan.total_with(stale=SupersededPolicy.LEAVE)
     return [(choice.value, plan.total_with(stale=choice) - least) for choice in SupersededPolicy]
 
@@ -131,7 +134,7 @@ def _worker() -> Mapping[str, Any]:
 
 
 RECENT = 5
-QUEUES_SHOWN = 8  # shown at first: what is asked for again and again must be short
+QUEUES_SHOWN = 8  # shown at first: a polled page must be short
 
 
 @dataclass(frozen=True)
@@ -149,7 +152,7 @@ class CauseRow:
 def bulk_context(run: Run, *, shows_all: bool = False) -> dict[str, Any]:
     """Nine queries, however many logs and subscriptions there are, and however much waits.
 
-    `shows_all`: all subscriptions, else the first of them.
+    `shows_all`: show all subscriptions, not only the first ones.
     """
     now = timezone.now()
     progress = progress_of(run)
@@ -181,13 +184,13 @@ def bulk_context(run: Run, *, shows_all: bool = False) -> dict[str, Any]:
 
 
 def _rows(progress: BulkProgress, lanes: dict[str, Subscription]) -> list[QueueRow]:
-    """Those with failures first, then those with most logs: an order that changes only where one begins to fail."""
+    """Subscriptions with failures first, then by number of logs. The order changes only when one starts to fail."""
     rows = [QueueRow(lane, progress.lanes[pk]) for pk, lane in lanes.items() if pk in progress.lanes]
     return sorted(rows, key=lambda row: (not row.numbers.failed, -row.numbers.total))
 
 
 def _others(run: Run, progress: BulkProgress, lanes: dict[str, Subscription]) -> BoundedCount:
-    """What else waits in the lanes to which something of the run is still to be sent."""
+    """Count what else waits in the queues that this bulk redelivery still has to send to."""
     busy = [lane for pk, lane in lanes.items() if pk in progress.lanes and progress.lanes[pk].to_go]
     waiting = total_waiting(busy)
     queued = sum(progress.lanes[lane.pk].queued for lane in busy)

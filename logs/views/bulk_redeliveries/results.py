@@ -1,6 +1,6 @@
-"""What stands over a ledger: which outcomes can be looked at, and by what it is narrowed down.
+"""The header of the results: tabs by outcome, and the active filters.
 
-The ledger of a run: every log that was asked for and what became of it, on the screen and as a file.
+The results of a bulk redelivery: every requested log and its outcome, as a page and as a CSV file.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Tab:
 
 @dataclass(frozen=True)
 class NarrowedTo:
-    """A condition besides the outcome; `address`: the ledger without it."""
+    """A filter other than the outcome; `address`: the URL of the results without it."""
 
     label: str
     text: str
@@ -39,7 +39,7 @@ class NarrowedTo:
 
 
 def results_context(run: Run, search: ResultsFilterForm) -> dict[str, Any]:
-    """`search`: a valid one. Two queries at most."""
+    """`search`: must be valid. At most two queries."""
     numbers = progress_of(run).all
     return {
         "tabs": _tabs(run, search, numbers),
@@ -81,7 +81,7 @@ def _narrowed(run: Run, search: ResultsFilterForm) -> list[NarrowedTo]:
 @require_safe
 @permission_required("logs.view_webhooklog", raise_exception=True)
 def bulk_redelivery_results(request: HttpRequest, pk: int) -> HttpResponse:
-    """Of a plan, too: there it lists what would be sent and what is left out."""
+    """The results; for a plan, what would be sent and what is excluded."""
     run = visible_bulk_redelivery(request, pk)
     search = ResultsFilterForm(request.GET)
     context: dict[str, Any] = {"run": run, "search": search}

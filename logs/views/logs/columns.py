@@ -1,4 +1,4 @@
-"""Which columns the table of logs has: a matter of the browser, so a cookie keeps it."""
+"""The columns of the log table. They're a preference of the browser, so a cookie keeps them."""
 
 from __future__ import annotations
 

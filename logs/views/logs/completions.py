@@ -1,4 +1,4 @@
-"""What the search box offers while somebody writes."""
+"""Completions for the search box."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ...logsearch.query_language import MAX_SEARCH_LENGTH
 @require_safe
 @permission_required("logs.view_webhooklog", raise_exception=True)
 def webhook_log_completions(request: HttpRequest) -> HttpResponse:
-    """The options of a listbox, none for a text that is too long. `cursor`: the caret, counted in characters."""
+    """The options of a listbox; none if the text is too long. `cursor`: the caret's position in characters."""
     text = request.GET.get("q", "")
     cursor = request.GET.get("cursor", "")
     caret = int(cursor) if cursor.isascii() and cursor.isdigit() and len(cursor) < 4 else len(text)

@@ -1,6 +1,6 @@
-"""What the parts of a log's page show that are made from its event: the tree, the raw text, the changes.
+"""Context of the parts of a log's page that show its event: the tree, the raw text, the changes.
 
-What the page of one log shows.
+Context of a log's page.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from ..helpers import current_path
 from .list_position import ListPosition
 
 EVENT_PARTS = ("payload", "raw", "changes")
-OPENED_LIMIT = 5 * 1024 * 1024  # bytes; of a larger payload only the beginning is shown
+OPENED_LIMIT = 5 * 1024 * 1024  # bytes; for a larger payload only the beginning is shown
 PREVIEW_LENGTH = 20_000  # characters
 RAW_LENGTH = 200_000
 NEEDLE_LENGTH = 200
 
-# The operators of PostgreSQL read every string, and fail at escapes that no text can hold.
+# PostgreSQL's JSON operators read every string, and fail on escapes that text can't hold.
 _READABLE = r"""
 CASE WHEN event::text ~ '\\u(0000|[dD][89a-fA-F])'
     THEN regexp_replace(event::text, '\\u(0000|[dD][89a-fA-F]..)', '\\\\ufffd', 'g')::json ELSE event
@@ -35,24 +35,24 @@ END
 _NUMBER_OF_KEYS = f"""(
     SELECT count(*) FROM (SELECT {_READABLE} AS event) readable
     CROSS JOIN LATERAL json_object_keys(CASE json_typeof(event -> 'diff') WHEN 'object' THEN event -> 'diff' ELSE '{{}}' END)
-)"""  # noqa: S608  nothing but the lines above is put in
+)"""  # noqa: S608  contains only the lines above
 
 
 def event_of(log: WebhookLog) -> str | None:
-    """The JSON that is sent, None once it has expired."""
+    """Return the JSON that is sent; None once it has expired."""
     return Payload.objects.filter(pk=log.pk).values_list("event", flat=True).first()
 
 
 def number_of_changes(log: WebhookLog) -> int:
-    """How many fields its diff names, where the event is not read anyway."""
-    keys = RawSQL(_NUMBER_OF_KEYS, [])  # noqa: S611  nothing of anybody's is put in
+    """Count the changed fields in the log's `diff`, for when the event isn't loaded anyway."""
+    keys = RawSQL(_NUMBER_OF_KEYS, [])  # noqa: S611  contains no user input
     return Payload.objects.filter(pk=log.pk).values_list(keys, flat=True).first() or 0
 
 
 def event_context(
     request: HttpRequest, log: WebhookLog, part: str, revealed: frozenset[str] = frozenset()
 ) -> dict[str, Any]:
-    """`part`: one of EVENT_PARTS. Where the event cannot be shown, what the page has to say instead."""
+    """`part`: one of EVENT_PARTS. If the event can't be shown, the context says why."""
     if not request.user.has_perm("logs.view_payload"):
         return {"payload": None, "may_not_see": True}
     payload = event_of(log)
@@ -74,7 +74,7 @@ def event_context(
 
 
 def start_label(payload: str, length: int) -> dict[str, Any]:
-    """For _log_beginning.html."""
+    """Return the context of _log_beginning.html."""
     return {
         "beginning": masking.mask_json_prefix(payload, masked_keys(), length),
         "is_beginning": len(payload) > length,
@@ -82,7 +82,7 @@ def start_label(payload: str, length: int) -> dict[str, Any]:
 
 
 def found_context(request: HttpRequest, event: Any) -> dict[str, Any]:
-    """What was looked for in a payload, and where it is: `at`, the place that is shown, may be one of the hits."""
+    """Return the search text, its hits in the payload, and `at`, the pointer that is shown. `at` may be one of the hits."""
     needle, at = request.GET.get("find", "").strip()[:NEEDLE_LENGTH], request.GET.get("at", "")
     if not needle:
         return {"at": at}
@@ -100,7 +100,7 @@ BODY_SHOWN = 20_000
 def log_context(
     request: HttpRequest, log: WebhookLog, part: str, revealed: frozenset[str] = frozenset()
 ) -> dict[str, Any]:
-    """`part`: the tab that is open (payload, raw, changes, request, response), "" for none of them."""
+    """`part`: the open tab (payload, raw, changes, request, response), or "" for none."""
     attempts = override_attempts(log)
     last_attempt = next((attempt for attempt in reversed(attempts) if not attempt.is_elsewhere), None)
     runs = bulk_redeliveries_of(log, request.user)
@@ -137,7 +137,7 @@ def log_context(
 
 
 def update_context(request: HttpRequest, log: WebhookLog) -> dict[str, Any]:
-    """What an attempt has changed on the page, whose address tells the tab that is open."""
+    """Context of what an attempt changed on the page; the page's URL says which tab is open."""
     is_response = current_path(request).endswith("/response/")
     return log_context(request, log, "response" if is_response else "") | {"is_update": True}
 

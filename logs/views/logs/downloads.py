@@ -1,4 +1,4 @@
-"""The payload of a log to take along, with masked values masked: a file, and a command that posts it."""
+"""Downloads of a log's payload, with masked values masked: a file, and a curl command that posts it."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def download_of(log: WebhookLog, payload: str) -> HttpResponse:
 
 
 def curl_of(log: WebhookLog, url: str, payload: str | None) -> str:
-    """A command for a shell, "" without a URL; without the payload it reads the file of the download.
+    """Return a shell command; "" without a URL. Without the payload, it reads the downloaded file.
 
-    The time is that of now, and the signature has to be made by whoever has the secret.
+    The timestamp is the current time. The holder of the secret must compute the signature.
     """
     subscription = log.subscription
     headers = [(name, FIXED_HEADERS[name]) for name in ("Accept-Encoding", "Content-Type")]

@@ -1,4 +1,4 @@
-"""What the log explorer shows, whole or a region of it."""
+"""Context of the log explorer: the whole page or one region."""
 
 from __future__ import annotations
 
@@ -24,29 +24,32 @@ from ...models import Company, WebhookLog
 SIZE = 50
 TIME = {"range", "since", "until"}
 IN_THE_FORM = TIME | {"q", "company", *FACET_COLUMNS}
-LONG_SECONDS = 8.0  # who asks to look further has time
-SHORT_SECONDS = 0.2  # beside two other searches of the same person
+LONG_SECONDS = 8.0  # for "search further": this user is willing to wait
+SHORT_SECONDS = 0.2  # while the same user runs two other searches
 
 
 @dataclass(frozen=True)
 class Page:
-    """Up to SIZE logs in the order of the list; a cursor is "" where there is nothing in its direction."""
+    """Up to SIZE logs in list order. A cursor is "" if there is nothing in its direction."""
 
     logs: list[WebhookLog]
     next_cursor: str = ""
     previous_cursor: str = ""
     searched_until: Cursor | None = None
-    is_before: bool = False  # it ends where another one begins
+    is_before: bool = False  # it ends where another page begins
 
     @property
     def older_cursor(self) -> str:
-        """Where to go on with a search whose time ran out."""
+        """The cursor from which to continue a search that ran out of time."""
         return encode_cursor(self.searched_until) if self.searched_until else ""
 
 
 @dataclass
 class LogListPage:
-    """Of one request. Everything is asked for when a template shows it, and once. `has_place`: to search for long."""
+    """The list page of one request. Each value is loaded when a template uses it, and only once.
+
+    `has_place`: whether the user has a search slot, so that a search may take long.
+    """
 
     query: QueryDict
     user: Any
@@ -84,12 +87,12 @@ class LogListPage:
 
     @property
     def within(self) -> str:
-        """The query as it stands behind a path, so that other pages know which list they belong to, and which page of it."""
+        """The query string for links to other pages: it names this list and the current page of it."""
         return page_querystring(self.query)
 
     @property
     def selection(self) -> str:
-        """The filter of all logs that are found, as a plan of their re-delivery takes it."""
+        """The filter for all matching logs, as the plan of a bulk redelivery takes it."""
         return with_params(self.query, sort=None).urlencode()
 
     @property
@@ -98,22 +101,22 @@ class LogListPage:
 
     @property
     def reversed_url(self) -> str:
-        """The same logs from the other end on."""
+        """The URL of the same logs in the opposite order."""
         return list_url(with_params(self.query, sort="oldest" if self.is_newest_first else None))
 
     @property
     def kept(self) -> list[tuple[str, str]]:
-        """What the form of the filters has no field for, and must not forget."""
+        """The parameters that the filter form has no field for, and must keep."""
         return _values(self.query, {*WebhookLogFilterSet.base_filters, "sort"} - IN_THE_FORM)
 
     @property
     def kept_beside_facets(self) -> list[tuple[str, str]]:
-        """What a page with the facets alone must not forget."""
+        """The parameters that a page with only the facets must keep."""
         return _values(self.query, TIME | {"q"})
 
     @property
     def time_params(self) -> list[tuple[str, str]]:
-        """What stays when another time is chosen."""
+        """The parameters that stay when another time range is chosen."""
         return _values(self.query, {*WebhookLogFilterSet.base_filters, "sort"} - TIME)
 
     @property
@@ -148,17 +151,17 @@ class LogListPage:
 
     @property
     def searched_back(self) -> bool:
-        """Whether it went from newer logs to older ones."""
+        """Whether the search went from newer logs to older ones."""
         return self.is_newest_first is not self.page.is_before
 
     @property
     def is_inside(self) -> bool:
-        """Whether the page begins or ends somewhere in the list."""
+        """Whether the page begins or ends in the middle of the list."""
         return bool(self.query.get("after") or self.query.get("before"))
 
     @property
     def is_back_at_newest(self) -> bool:
-        """Whether what is before the place that was asked for is all that there is."""
+        """Whether there is nothing before this page, so it is the beginning of the list."""
         if self.problems or not self.query.get("before"):
             return False
         return not self.page.previous_cursor and not self.page.searched_until
@@ -168,7 +171,7 @@ class LogListPage:
         return [logs[key.pk] for key in keys if key.pk in logs]
 
     def neighbours(self, log: WebhookLog) -> tuple[WebhookLog | None, WebhookLog | None]:
-        """Those before and after it in the list."""
+        """The logs before and after it in the list."""
         near: list[SearchPage] = [
             self.finder.find(cursor_for(log), is_older=is_older, limit=1)
             for is_older in (not self.is_newest_first, self.is_newest_first)
@@ -187,7 +190,7 @@ class LogListPage:
 
     @cached_property
     def companies(self) -> list[Company]:
-        """By which the person may narrow down."""
+        """The companies that the user can filter by."""
         return list(self.filter.companies)
 
     @property
@@ -199,7 +202,10 @@ class LogListPage:
         return build_histogram(self.figures, timezone.now())
 
     def counts_without_each_filter(self) -> list[tuple[ActiveFilter, BoundedCount]]:
-        """For an empty list: how many logs there would be without each filter, most first; those that are none are left out."""
+        """For an empty list: the number of logs without each filter, highest first.
+
+        Filters whose removal gives no logs are left out.
+        """
         others = [(one, WebhookLogFilterSet(one.rest, user=self.user)) for one in self.filter.active]
         counted = [(one, LogStats(self._finder(other.criteria)).total) for one, other in others if other.is_valid()]
         return sorted((pair for pair in counted if pair[1]), key=lambda pair: -(pair[1].number or 0))

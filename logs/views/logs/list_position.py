@@ -1,4 +1,4 @@
-"""The list from which the page of a log was opened: the logs before and after it, and the way back."""
+"""The list from which a log's page was opened: the previous and next log, and the link back."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from ...logsearch.query_params import list_url
 from ...models import WebhookLog
 from .list_page import LogListPage
 
-NEIGHBOUR_SECONDS = 0.05  # a rare search that takes longer has no neighbours
+NEIGHBOUR_SECONDS = 0.05  # a rare search may take longer; then no neighbours are shown
 
 
 @dataclass
 class ListPosition:
-    """`asked`: the query of the log's page, which holds the filter of the list among other things. Asked for when shown."""
+    """The log in its list. `asked`: the query of the log's page, which contains the list's filter among others.
+
+    The list is loaded when a template uses it.
+    """
 
     log: WebhookLog
     asked: QueryDict
@@ -39,17 +42,17 @@ class ListPosition:
 
     @property
     def within(self) -> str:
-        """What the addresses of other logs, and of the parts of this one, end with."""
+        """The query string for the URLs of other logs and of this log's parts."""
         return self.explorer.within
 
     @property
     def fields(self) -> list[tuple[str, str]]:
-        """The same for a form."""
+        """The same parameters as hidden form fields."""
         return [(name, value) for name, values in self.query.lists() for value in values]
 
     @property
     def list_address(self) -> str:
-        """The list, at this log, if it came from there."""
+        """The URL of the list; scrolled to this log if the user came from there."""
         return list_url(self.query) + f"#{self.log.pk}" * bool(self.query)
 
     @property
@@ -65,7 +68,7 @@ class ListPosition:
 
     @property
     def before(self) -> str:
-        """The address of the log before it, "" where there is none."""
+        """The URL of the previous log; "" if there is none."""
         return self._address(self._neighbours[0])
 
     @property

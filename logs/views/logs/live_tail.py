@@ -1,4 +1,4 @@
-"""The live tail of the explorer: what the page asks every other second, and the switch that turns it on and off."""
+"""The explorer's live tail: what the page polls every other second, and the switch that turns it on and off."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ A_YEAR = 365 * 24 * 3600
 @never_cache
 @permission_required("logs.view_webhooklog", raise_exception=True)
 def webhook_log_tail(request: HttpRequest) -> HttpResponse:
-    """How many logs have come to the top of the list, as a link to them; 204 where there is nothing to tell.
+    """The number of new logs at the top of the list, as a link to them; 204 if there is nothing new.
 
-    `told`: the number that the page shows already.
+    `told`: the number that the page already shows.
     """
     try:
         live = LiveTail.read(request.GET, is_on=True)
@@ -41,7 +41,7 @@ def webhook_log_tail(request: HttpRequest) -> HttpResponse:
 @require_POST
 @permission_required("logs.view_webhooklog", raise_exception=True)
 def live_tail_toggle(request: HttpRequest) -> HttpResponse:
-    """On or off, for this browser, until it is switched again."""
+    """Turn the live tail on or off for this browser."""
     is_on = request.POST.get("is_on") == "on"
     try:
         live = LiveTail.read(request.GET, is_on)

@@ -1,4 +1,4 @@
-"""One object of Cotalker: all its logs on a time line, and what differs between two of them."""
+"""One Cotalker object: a timeline of all its logs, and the differences between two of them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .webhook_logs import visible_log
 @require_safe
 @permission_required("logs.view_webhooklog", raise_exception=True)
 def object_detail(request: HttpRequest, pk: str) -> HttpResponse:
-    """Every log of the object that the person may see, whatever its subscription; `?this=…&that=…` compares two."""
+    """All logs of the object that the user may see, for any subscription. `?this=…&that=…` compares two."""
     logs = WebhookLog.objects.visible_to(request.user).for_object(pk)
     history = object_history(logs)
     if history is None:
@@ -45,7 +45,7 @@ def object_detail(request: HttpRequest, pk: str) -> HttpResponse:
 @require_safe
 @permission_required(["logs.view_webhooklog", "logs.view_payload"], raise_exception=True)
 def log_compare(request: HttpRequest, pk: str, other: str) -> HttpResponse:
-    """What differs between the events of two logs of one object."""
+    """The differences between the events of two logs of one object."""
     this, that = visible_log(request, pk), visible_log(request, other)
     context: dict[str, Any] = {"this": this, "that": that, "logs": [this, that]}
     if not this.object_id or this.object_id != that.object_id:
@@ -65,7 +65,7 @@ def _comparison(payloads: list[str]) -> dict[str, Any]:
 
 
 def _chosen_comparison(request: HttpRequest) -> HttpResponseRedirect | None:
-    """To the page of the two that were chosen, None where they are not two."""
+    """Redirect to the comparison of the two selected logs; None if they aren't two."""
     this, that = request.GET.get("this", ""), request.GET.get("that", "")
     if this == that or not (objectid.is_objectid(this) and objectid.is_objectid(that)):
         return None

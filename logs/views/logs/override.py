@@ -1,6 +1,6 @@
-"""What the page of a variant shows.
+"""Context of the page of a redelivery with changes.
 
-Re-delivering one log otherwise: to another URL, with an edited payload, or both.
+Redelivering one log with changes: to another URL, with an edited payload, or both.
 """
 
 from __future__ import annotations
@@ -54,9 +54,9 @@ EDIT, PREVIEW, CHANGE, SEND = "edit", "preview", "change", "send"
 @never_cache
 @permission_required(["logs.view_webhooklog", "logs.redeliver_webhooklog"], raise_exception=True)
 def override_create(request: HttpRequest, pk: str) -> HttpResponse:
-    """Asks what is to be different, then shows what would be sent, and sends it once that is confirmed. `step`: which of these.
+    """Ask what to change, preview the request, and send it once confirmed. `step`: which of these it is.
 
-    Nothing is kept between the steps but what the person's page holds.
+    Nothing is stored between the steps: the page itself carries the state.
     """
     log = visible_log(request, pk)
     if not (request.user.has_perm("logs.redeliver_elsewhere") or request.user.has_perm("logs.redeliver_edited")):
@@ -78,7 +78,7 @@ def override_create(request: HttpRequest, pk: str) -> HttpResponse:
 def _form(
     request: HttpRequest, log: WebhookLog, stored: str, allowed: overrides.OverridePermissions
 ) -> RedeliveryOverrideForm:
-    """With what was typed; it is judged where the step asks for that."""
+    """Return the form with the user's input; it is validated only if the step requires it."""
     step = request.POST.get("step", PREVIEW) if request.method == "POST" else ""
     typed: dict[str, Any] = request.POST.dict() or {"expected_attempts": log.retry or 0}
     if step == EDIT and allowed.to_edit:
@@ -107,7 +107,7 @@ def _preview(form: RedeliveryOverrideForm, user) -> dict[str, Any]:
 
 
 def _send(request: HttpRequest, log: WebhookLog, form: RedeliveryOverrideForm) -> bool:
-    """Where nothing is queued, the form says why, holds what was typed, and can be sent again by who has read that."""
+    """Queue the attempt. If that fails, the form says why and keeps the input, so the user can submit it again."""
     try:
         variant = form.variant(request.user)
         if overrides.queue_override(
@@ -126,7 +126,7 @@ def _send(request: HttpRequest, log: WebhookLog, form: RedeliveryOverrideForm) -
 @require_safe
 @permission_required("logs.view_webhooklog", raise_exception=True)
 def override_detail(request: HttpRequest, pk: str, number: int) -> HttpResponse:
-    """What one try sent instead, where it went, and what came of it."""
+    """The page of one attempt with changes: what it sent, where to, and the outcome."""
     log = visible_log(request, pk)
     variant = get_object_or_404(log.variants.select_related("made_by"), number=number)
     return render(request, "logs/override/detail.html", variant_context(request, log, variant))

@@ -1,4 +1,4 @@
-"""The payload of a log: a chunk of its tree, one of its values, the download, curl, and revealing what is masked."""
+"""The payload of a log: a chunk of its tree, one value, the download, curl, and revealing masked values."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .webhook_logs import visible_log
 @require_safe
 @permission_required(["logs.view_webhooklog", "logs.view_payload"], raise_exception=True)
 def payload_chunk(request: HttpRequest, pk: str) -> HttpResponse:
-    """Some children of one node: `?pointer=/data/answers`, with `&start=100` or `&end=100` where not from the first on."""
+    """Some children of one node: `?pointer=/data/answers`, with `&start=100` or `&end=100` if not from the first."""
     log, pointer = visible_log(request, pk), request.GET.get("pointer", "")
     event = json_tree.parse_json(_payload_of(log))
     changed = diff.changed_pointers(event)
@@ -43,7 +43,7 @@ def payload_chunk(request: HttpRequest, pk: str) -> HttpResponse:
         in_list, parent = ListPosition(log, request.GET, request.user), pointer.rpartition("/")[0]
         context |= found_context(request, event) | {"in_list": in_list, "parent": parent}
         return render(request, "logs/payload/chunk.html", context)
-    # What goes before or after these stands on the page already.
+    # The page already shows what comes before or after these.
     context |= {"hides_earlier": start is not None, "hides_later": end is not None}
     return render(request, "logs/payload/_tree_nodes.html", context)
 
@@ -51,7 +51,7 @@ def payload_chunk(request: HttpRequest, pk: str) -> HttpResponse:
 @require_safe
 @permission_required(["logs.view_webhooklog", "logs.view_payload"], raise_exception=True)
 def payload_value(request: HttpRequest, pk: str) -> HttpResponse:
-    """One value, whole: a string as it is, everything else as JSON."""
+    """One complete value: a string as plain text, anything else as JSON."""
     log = visible_log(request, pk)
     try:
         text = json_tree.value_text(
@@ -85,7 +85,7 @@ def payload_curl(request: HttpRequest, pk: str) -> HttpResponse:
 @require_POST
 @permission_required(["logs.view_payload", "logs.reveal_masked"], raise_exception=True)
 def reveal_create(request: HttpRequest, pk: str) -> HttpResponse:
-    """Show one masked value, and write down who looked."""
+    """Show one masked value, and record in the audit log who revealed it."""
     log, pointer = visible_log(request, pk), request.POST.get("pointer", "")
     event = json_tree.parse_json(_payload_of(log))
     try:
@@ -107,7 +107,7 @@ def _payload_of(log: WebhookLog) -> str:
 
 
 def _number(request: HttpRequest, name: str) -> int | None:
-    """The number of a child, None where it is not asked for. Raises PointerError where it is none."""
+    """Return the index of a child; None if it isn't given. Raises PointerError if it isn't a number."""
     number = request.GET.get(name)
     if number is not None and not re.fullmatch("[0-9]{1,9}", number):
         raise json_tree.PointerError(f"{name}={number[:60]}")
@@ -116,4 +116,4 @@ def _number(request: HttpRequest, name: str) -> int | None:
 
 def _nothing_there(error: json_tree.PointerError) -> HttpResponse:
     text = _("There is nothing at this path in the payload: %(reason)s") % {"reason": error}
-    return HttpResponseBadRequest(text, content_type="text/plain; charset=utf-8")  # it holds what stood in the address
+    return HttpResponseBadRequest(text, content_type="text/plain; charset=utf-8")  # contains text from the URL

@@ -1,6 +1,6 @@
-"""Re-delivering one log.
+"""Redelivering one log.
 
-What an operator may do with one log that stands in its lane: send it without waiting, or skip it.
+Actions on one log in its queue: send it without waiting, or skip it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .webhook_logs import visible_log
 @require_safe
 @permission_required("logs.redeliver_webhooklog", raise_exception=True)
 def redelivery_confirm(request: HttpRequest, pk: str) -> HttpResponse:
-    """Asks before a log is sent again that was received, or of whose object a newer event was."""
+    """Ask for confirmation before redelivering a delivered log, or one superseded by a newer event."""
     log = visible_log(request, pk)
     context = {"log": log, "newer": WebhookLog.objects.superseding(log).newest_first().first()}
     return render(request, "logs/detail/redelivery_confirm.html", context)
@@ -35,13 +35,16 @@ def redelivery_confirm(request: HttpRequest, pk: str) -> HttpResponse:
 @require_POST
 @permission_required("logs.redeliver_webhooklog", raise_exception=True)
 def redelivery_create(request: HttpRequest, pk: str) -> HttpResponse:
-    """Queue one more attempt. `expected_attempts`: how many tries the person saw, so that a double click sends once."""
+    """Queue one more attempt.
+
+    `expected_attempts`: how many attempts the user saw, so that a double click sends once.
+    """
     log = visible_log(request, pk)
     expected_attempts = request.POST.get("expected_attempts", "")
     status = 200
     try:
         is_confirmed = request.POST.get("confirmed") == "yes"
-        with transaction.atomic():  # nothing is sent without being on record
+        with transaction.atomic():  # nothing is sent without an audit entry
             if log.redeliver(by=request.user, expected_attempts=int(expected_attempts[:9]), is_confirmed=is_confirmed):
                 AuditEntry.record(request.user, AuditAction.REDELIVERED, log.pk)
     except RedeliveryRefused as error:
@@ -61,7 +64,10 @@ def _to_confirmation(request: HttpRequest, pk: str) -> HttpResponse:
 
 
 def _answer(request: HttpRequest, pk: str, status: int) -> HttpResponse:
-    """The row or the region that asked, as it is now; from a lane, and without htmx, back to where the person was."""
+    """Render the row or region that sent the request.
+
+    From a queue, or without htmx, redirect back to the user's page.
+    """
     if not wants_partial(request) or target_id(request) in QUEUE_REGIONS:
         if status == 200:
             messages.success(request, _("The redelivery is queued, ahead of the other waiting events."))
@@ -77,7 +83,7 @@ def _answer(request: HttpRequest, pk: str, status: int) -> HttpResponse:
 @require_POST
 @permission_required("logs.redeliver_webhooklog", raise_exception=True)
 def log_retry(request: HttpRequest, pk: str) -> HttpResponse:
-    """Send a log that is due without waiting for its time."""
+    """Send a queued log now, without waiting for its next attempt."""
     is_tried = visible_log(request, pk).retry_now(by=request.user)
     if not is_tried:
         messages.info(request, _("The event was already sent in the meantime. No attempt is pending."))
@@ -92,7 +98,7 @@ def log_retry(request: HttpRequest, pk: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required("logs.redeliver_webhooklog", raise_exception=True)
 def log_skip(request: HttpRequest, pk: str) -> HttpResponse:
-    """Take a log out of its lane; asks for the reason first."""
+    """Take a log out of its queue; ask for the reason first."""
     log = visible_log(request, pk)
     form = ReasonForm(request.POST if request.method == "POST" else None)
     if not form.is_valid():

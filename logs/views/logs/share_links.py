@@ -1,4 +1,4 @@
-"""Handing a log off: a link for the receiver's team is made, shown once, and revoked."""
+"""Share links of a log: create one for the receiver's team, show its URL once, revoke it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MAY_SHARE = ["logs.view_webhooklog", "logs.share_webhooklog"]
 @never_cache
 @permission_required(MAY_SHARE, raise_exception=True)
 def share_link_list(request: HttpRequest, pk: str) -> HttpResponse:
-    """The links to a log with the form of a new one, and where the form is posted to."""
+    """The share links of a log, with the form for a new one; also handles its POST."""
     log = visible_log(request, pk)
     form = ShareLinkForm(request.POST if request.method == "POST" else None, user=request.user)
     if not form.is_valid():
@@ -53,11 +53,11 @@ def share_link_revoke(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _new_url(request: HttpRequest, log: WebhookLog) -> str:
-    """The URL that was just made, once; "" ever after."""
+    """Return the URL of the share link that was just created, once; then ""."""
     encrypted = request.session.pop(_once(log), "")
     return decrypt_secret(encrypted, settings.FIELD_ENCRYPTION_KEYS) if encrypted else ""
 
 
 def _once(log: WebhookLog) -> str:
-    """The session's key for the URL of a new link, which is kept encrypted until it is shown."""
+    """Return the session key for a new share link's URL, which is encrypted until it's shown."""
     return f"hand_off_once:{log.pk}"

@@ -39,7 +39,7 @@ def webhook_log_list(request: HttpRequest, has_place: bool = True) -> HttpRespon
 @permission_required("logs.view_webhooklog", raise_exception=True)
 @limits_searches
 def webhook_log_facets(request: HttpRequest, has_place: bool = True) -> HttpResponse:
-    """All values of the facets, by which the logs that are found can be narrowed down."""
+    """All facet values by which the matching logs can be filtered."""
     explorer = LogListPage(request.GET, request.user, has_place)
     return explorer_answer(request, "logs/list/facets.html", "logs/list/_facets.html", explorer, is_whole=True)
 
@@ -48,7 +48,7 @@ def webhook_log_facets(request: HttpRequest, has_place: bool = True) -> HttpResp
 @permission_required("logs.view_webhooklog", raise_exception=True)
 @limits_searches
 def webhook_log_histogram(request: HttpRequest, has_place: bool = True) -> HttpResponse:
-    """The chart of the explorer, as a table."""
+    """The explorer's histogram, as a table."""
     explorer = LogListPage(request.GET, request.user, has_place)
     return explorer_answer(request, "logs/list/histogram.html", "logs/list/_histogram_table.html", explorer)
 
@@ -61,7 +61,7 @@ def explorer_answer(
 
 
 def visible_log(request: HttpRequest, pk: str) -> WebhookLog:
-    """The log, or 404 where there is none or the person may not see it."""
+    """Return the log; 404 if it doesn't exist or the user may not see it."""
     logs = WebhookLog.objects.visible_to(request.user).select_related("subscription__company", "requested_by")
     return get_object_or_404(logs.defer("search", "subscription__document"), pk=pk)
 
@@ -76,7 +76,7 @@ def webhook_log_detail(request: HttpRequest, pk: str, part: str = "payload") -> 
 @require_safe
 @permission_required("logs.view_webhooklog", raise_exception=True)
 def webhook_log_row(request: HttpRequest, pk: str) -> HttpResponse:
-    """One row of the explorer; it asks for itself while an attempt is due."""
+    """One row of the explorer; it polls while an attempt is queued."""
     log = get_object_or_404(WebhookLog.objects.visible_to(request.user).for_list(), pk=pk)
     within = page_querystring(request.GET)
     return render(request, "logs/list/_row.html", {"log": log, "within": within})
@@ -85,5 +85,5 @@ def webhook_log_row(request: HttpRequest, pk: str) -> HttpResponse:
 @require_safe
 @permission_required("logs.view_webhooklog", raise_exception=True)
 def webhook_log_status(request: HttpRequest, pk: str) -> HttpResponse:
-    """What a re-delivery changes on the page of a log; it asks for itself while an attempt is due."""
+    """The parts of a log's page that a redelivery changes; they poll while an attempt is queued."""
     return render(request, "logs/detail/_status.html", update_context(request, visible_log(request, pk)))

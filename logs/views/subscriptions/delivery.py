@@ -1,6 +1,6 @@
-"""Who delivers the events of a subscription, and what would become of a delivery to its URL.
+"""Who delivers a subscription's events, and whether a delivery to its URL would be allowed.
 
-The signing secret of a subscription: a new one, and a look at the present one. Both go on record.
+The signing secret of a subscription: create a new one, reveal the current one. The audit log records both.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ COTADMIN, COTALKER = "cotadmin", "cotalker"
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required("logs.change_subscription", raise_exception=True)
 def subscription_delivery(request: HttpRequest, pk: str) -> HttpResponse:
-    """Switch between cotadmin and Cotalker; tells first what has to be done at Cotalker. `deliverer`: to whom."""
+    """Switch delivery between cotadmin and Cotalker; first show what to do at Cotalker. `deliverer`: the new one."""
     subscription = visible_subscription(request, pk)
     deliverer = request.POST.get("deliverer")
     if deliverer not in (COTADMIN, COTALKER):
@@ -52,7 +52,7 @@ def subscription_delivery(request: HttpRequest, pk: str) -> HttpResponse:
 @require_safe
 @permission_required("logs.view_subscription", raise_exception=True)
 def subscription_url_check(request: HttpRequest, pk: str) -> HttpResponse:
-    """What the guard says of its URL, with the name looked up: that takes a moment, so the page asks for it afterwards."""
+    """The destination check of its URL, including DNS. The lookup takes time, so the page loads this afterwards."""
     subscription = visible_subscription(request, pk)
     verdict = check_destination(subscription.url) if subscription.url else None
     if verdict and not request.user.has_perm("logs.change_subscription"):
@@ -64,7 +64,10 @@ def subscription_url_check(request: HttpRequest, pk: str) -> HttpResponse:
 @require_POST
 @permission_required("logs.change_subscription", raise_exception=True)
 def subscription_secret_rotate(request: HttpRequest, pk: str) -> HttpResponse:
-    """`after`: which rotation the person saw, so that a double click does not end the secret that the receiver has."""
+    """Replace the signing secret.
+
+    `after`: the rotation that the user saw, so that a double click doesn't end the secret that the receiver has.
+    """
     subscription = visible_subscription(request, pk)
     if services.rotate_secret(subscription, after=request.POST.get("after", ""), by=request.user):
         request.session[SECRET_ONCE] = subscription.pk

@@ -1,4 +1,4 @@
-"""What the pages of subscriptions show."""
+"""Context of the subscription pages."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from ...subscriptions.services import activation_error
 MOST_ROWS = 100
 RECENT = 10
 RECORD_ENTRIES = 20
-SECRET_ONCE = "subscription_secret_once"  # noqa: S105  the session's key for the id whose new secret is to be shown
+SECRET_ONCE = "subscription_secret_once"  # noqa: S105  session key for the id whose new secret is to be shown
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A field that was edited here and now differs from Cotalker's document."""
+    """A field that was edited in cotadmin and now differs from Cotalker's document."""
 
     column: str
     label: str
@@ -75,7 +75,7 @@ def differences(subscription: Subscription) -> list[Difference]:
 
 
 def _refusal(url: str) -> str:
-    """Why the guard would refuse the URL, as far as that is known without resolving its name; "" where it would not."""
+    """Return why the destination filter would block the URL, without resolving its host name; "" if it wouldn't."""
     try:
         if url:
             DestinationFilter.from_settings().check_url(url)

@@ -1,4 +1,4 @@
-"""The subscriptions: their health, one of them, and the changes that a person makes to them."""
+"""The subscriptions: the list with their health, one of them, and the changes that people make to them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def subscription_list(request: HttpRequest) -> HttpResponse:
 
 
 def visible_subscription(request: HttpRequest, pk: str) -> Subscription:
-    """The subscription, with how its lane stands; or 404 where there is none or the person may not see it."""
+    """Return the subscription with the state of its queue; 404 if it doesn't exist or the user may not see it."""
     visible = Subscription.objects.visible_to(request.user).select_related("company")
     return get_object_or_404(with_queue_status(visible), pk=pk)
 
@@ -67,7 +67,7 @@ def _posted(request: HttpRequest) -> QueryDict | None:
 
 
 def _store(request: HttpRequest, form: SubscriptionForm, message: str) -> HttpResponse | None:
-    """The way back to the subscription once it is stored; None where the form is still to be filled in."""
+    """Save the form. Return the redirect to the subscription; None if the form must be shown again."""
     if not form.is_valid() or not subscription_saving.save_subscription_form(form, by=request.user):
         return None
     if form.is_repeated:
@@ -85,7 +85,7 @@ def _store(request: HttpRequest, form: SubscriptionForm, message: str) -> HttpRe
 
 
 def _form_page(request: HttpRequest, form: SubscriptionForm) -> HttpResponse:
-    # The instance of a form that was refused holds what was typed; the page's title is what is stored.
+    # After an error, the form's instance holds the input, but the page's title needs the stored name.
     context = {"form": form, "subscription": None if form.is_new else Subscription.objects.get(pk=form.instance.pk)}
     return render(request, "subscriptions/form.html", context, status=422 if form.is_bound else 200)
 
@@ -93,7 +93,7 @@ def _form_page(request: HttpRequest, form: SubscriptionForm) -> HttpResponse:
 @require_safe
 @permission_required("logs.add_subscription", raise_exception=True)
 def subscription_code(request: HttpRequest) -> HttpResponse:
-    """A code for the name that is being typed; nothing where the person has typed a code of their own."""
+    """Suggest a code for the name being typed; nothing if the user has typed their own code."""
     given = request.GET.get
     if given("code", "") != given("suggested", ""):
         return HttpResponse(status=204)
@@ -109,7 +109,7 @@ def subscription_code(request: HttpRequest) -> HttpResponse:
 @never_cache
 @permission_required("logs.change_subscription", raise_exception=True)
 def subscription_activate(request: HttpRequest, pk: str) -> HttpResponse:
-    """Where events are kept since it was deactivated, it asks what becomes of them. `kept`: "send" is the answer."""
+    """Activate the subscription. If it has kept events, ask what to do with them; `kept`: "send" is the answer."""
     subscription = visible_subscription(request, pk)
     if request.method != "POST":
         is_asked = subscription.keeps_events
