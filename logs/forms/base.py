@@ -1,6 +1,6 @@
-"""The form that asks why something is skipped: the reason goes on record.
+"""The form that asks for the reason of a skip, which goes into the audit log.
 
-The place in the list of runs, as the address has it.
+The cursor of the list of bulk redeliveries, from its URL.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is chosen of a plan, and the word that starts it: what was seen, and why it is done."""
+"""The choices of a plan, and the form that starts it: what the user saw, and the reason."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ from django.utils.translation import gettext_lazy as _
 from ..models import RolloutPolicy, Run, SupersededPolicy
 from ..redelivery.preview import PlanChoices, PlanPreview
 
-CONFIRM_ABOVE = 1_000  # logs: so many are not started by a click alone
-MAX_RATE = 1_000  # logs in a second
+CONFIRM_ABOVE = 1_000  # logs: above this, a click alone doesn't start it
+MAX_RATE = 1_000  # logs per second
 FAILURE_PERCENT = 20
 _BETWEEN_DIGITS = re.compile(r"[\s.,'’]")
 
 
 class BulkChoicesForm(forms.Form):
-    """`RunChoicesForm(request.POST, run=run)`; unbound, it is as the page begins. Ask `is_valid()` before `choices`."""
+    """`BulkChoicesForm(request.POST, run=run)`; unbound, it holds the page's initial choices.
+
+    Call `is_valid()` before `choices`.
+    """
 
     lane = forms.MultipleChoiceField(label=_("Subscriptions"), required=False)
     stale_choice = forms.ChoiceField(label=_("Superseded logs"), required=False, choices=SupersededPolicy.choices)
@@ -55,7 +58,7 @@ class BulkChoicesForm(forms.Form):
 
     @property
     def choices(self) -> PlanChoices | None:
-        """None where the page is to begin with its own; what is wrong is as if it was not chosen."""
+        """The choices; None if the page should use its defaults. Invalid choices count as not chosen."""
         if not self.is_bound:
             return None
         self.is_valid()
@@ -70,7 +73,7 @@ class BulkChoicesForm(forms.Form):
 
 
 class BulkStartForm(BulkChoicesForm):
-    """`number`: how many logs the person saw that it sends. `typed`: the same once more, where they are many."""
+    """`number`: how many logs the user saw would be sent. `typed`: the same number typed in, if there are many."""
 
     reason = forms.CharField(
         label=_("Reason for this redelivery"),
@@ -82,7 +85,7 @@ class BulkStartForm(BulkChoicesForm):
     typed = forms.CharField(required=False, max_length=20)
 
     def matches_preview(self, plan: PlanPreview) -> bool:
-        """Whether the person saw what would happen now; what is wrong is among the errors then."""
+        """Whether the plan is still what the user saw; if not, `errors` says what changed or is wrong."""
         if not self.is_valid():
             return False
         if not plan.total:

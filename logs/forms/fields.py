@@ -1,4 +1,4 @@
-"""Fields of forms that Django does not have."""
+"""Form fields that Django doesn't have."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from ..subscriptions import request_headers
 
 URL_PATTERN = re.compile(
     r"https?://\S+", re.IGNORECASE
-)  # what documents.read_subscription takes, so that an export can be read again
+)  # what documents.read_subscription accepts, so that an export can be imported again
 
 
 def check_url(url: str, *, shows_inside: bool = True) -> UrlCheck:
-    """The guard's verdict on a URL that a person gives; raises ValidationError where it refuses.
+    """Run the destination check on a URL that a person enters. Raises ValidationError if it would be blocked.
 
-    `shows_inside`: whether the person may learn which private address a name leads to.
+    `shows_inside`: whether the person may learn which private address a host name resolves to.
     """
     if not URL_PATTERN.fullmatch(url):
         raise ValidationError(gettext("This is not an http or https URL."), code="invalid")
@@ -40,31 +40,37 @@ def check_url(url: str, *, shows_inside: bool = True) -> UrlCheck:
 
 
 class ObjectIdFormField(forms.CharField):
-    """Ids pasted in capitals mean the same."""
+    """An ObjectId; upper and lower case mean the same."""
 
     def to_python(self, value: Any) -> str:
         return (super().to_python(value) or "").lower()
 
 
 class SecretInput(forms.PasswordInput):
-    """Readable while it is typed, as nobody types such a thing blindly; and never sent back, as a password."""
+    """A text input, since nobody types a secret blindly. Like a password input, it never sends the value back."""
 
     input_type = "text"
 
 
 class HeadersField(forms.CharField):
-    """Request headers, one in a line; a list of names and values once it is clean. `stored`: those that a mask stands for."""
+    """Request headers, one per line; its clean value is a list of names and values.
+
+    `stored`: the headers behind masked values.
+    """
 
     widget = forms.Textarea(attrs={"rows": 3, "autocomplete": "off", "spellcheck": "false"})
     stored: Sequence[request_headers.Header] = ()
 
     def __init__(self, **options: Any) -> None:
-        # Stripped, the lines would be counted wrongly.
+        # Stripping would shift the line numbers.
         super().__init__(required=False, strip=False, label=_("Request headers"), **options)
         self.help_text = _("One per line: Name: value. Dots mean a saved value is kept.")
 
     def show(self, subscription: Subscription) -> None:
-        """Its headers, by their names. Those that no key opens stay as they are as long as none are written."""
+        """Show the subscription's headers by name.
+
+        Headers that no key can decrypt stay as they are, unless new ones are entered.
+        """
         try:
             self.stored = subscription.headers
         except SecretDecryptionError:

@@ -1,4 +1,4 @@
-"""The form of an upload, and the addresses of the import pages read strictly."""
+"""The upload form, and strict parsing of the import pages' URLs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_ID = 2**63 - 1
 
 
 class ImportForm(forms.Form):
-    """`ImportForm(request.POST, request.FILES, user=request.user)`: the file, and what it holds."""
+    """`ImportForm(request.POST, request.FILES, user=request.user)`: the file, and what it contains."""
 
     kind = forms.ChoiceField(
         label=_("File contents"),
@@ -61,7 +61,7 @@ class ImportForm(forms.Form):
 
 
 class _Place(forms.Form):
-    """Where in a list a page begins. Strict: an unknown parameter is an error, never the first page."""
+    """The cursor of a list page. Strict: an unknown parameter is an error, never the first page."""
 
     data: QueryDict
 
@@ -80,6 +80,6 @@ class ImportListForm(_Place):
 
 
 class RejectedListForm(_Place):
-    """`?after=50`: the refused documents that come after the file's 50th document."""
+    """`?after=50`: the rejected documents that come after the file's 50th document."""
 
     after = forms.IntegerField(label=_("Page"), required=False, min_value=1, max_value=MAX_ID)

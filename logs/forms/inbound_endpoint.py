@@ -1,4 +1,4 @@
-"""The form of a new door."""
+"""The form of a new inbound endpoint."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..models import Company, Door
 
 
 class InboundEndpointForm(forms.ModelForm):
-    """`DoorForm(data, user=request.user)`; ingest.access.open_door stores its instance."""
+    """`InboundEndpointForm(data, user=request.user)`; ingest.credentials.create_endpoint stores its instance."""
 
     class Meta:
         model = Door

@@ -1,6 +1,6 @@
-"""The filter of the list of failure groups. Strict: an unknown parameter or value is an error, never "everything".
+"""The filters of the Failures page, and the search of the list of subscriptions.
 
-The search of the list of subscriptions. Strict: an unknown parameter or value is an error, never "everything".
+Both are strict: an unknown parameter or value is an error, never "everything".
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MULTIPLE_CHOICE_FIELDS = {"subscription", "cause"}
 
 
 class FailureFilterForm(forms.Form):
-    """`FailureSearch(request.GET, user=request.user)`; ask `is_valid()` before anything else."""
+    """`FailureFilterForm(request.GET, user=request.user)`; call `is_valid()` before anything else."""
 
     data: QueryDict
     range = forms.ChoiceField(label=_("Range"), required=False, choices=[(key, key) for key in TIME_RANGES])
@@ -59,7 +59,7 @@ class FailureFilterForm(forms.Form):
 
     @property
     def is_filtered(self) -> bool:
-        """Whether fewer groups are asked for than there are in this range."""
+        """Whether filters narrow the failure groups of this time range."""
         return bool(self.cleaned_data["subscription"] or self.cleaned_data["cause"])
 
     @property
@@ -71,7 +71,7 @@ class FailureFilterForm(forms.Form):
         return self.address(subscription="", cause="")
 
     def address(self, **changes: str) -> str:
-        """The query of this page with other values; without what is ""."""
+        """The query string of this page with these values changed; "" removes a parameter."""
         query = self.data.copy()
         query.pop("all", None)
         for name, value in changes.items():
@@ -80,7 +80,7 @@ class FailureFilterForm(forms.Form):
 
 
 def _without_empty(data: QueryDict) -> QueryDict:
-    """A form without scripts sends what was not chosen as well."""
+    """Without JavaScript, a form also submits empty values."""
     kept = QueryDict(mutable=True)
     for name, values in data.lists():
         kept.setlist(name, [value for value in values if value] if name in MULTIPLE_CHOICE_FIELDS else values)
@@ -92,7 +92,7 @@ _BETWEEN_TRIES = WebhookLog.objects.filter(
 )
 QUEUE_STATES = {
     "active": Q(is_active=True),
-    # As health.lanes.is_blocked says it of one.
+    # Same rule as delivery.queue_summary.is_blocked, which checks one subscription.
     "blocked": (Q(is_active=True) | Q(is_draining=True)) & (Q(held_at__isnull=False) | Exists(_BETWEEN_TRIES)),
     "inactive": Q(is_active=False, is_placeholder=False),
     "placeholder": Q(is_placeholder=True),
@@ -100,7 +100,7 @@ QUEUE_STATES = {
 
 
 class SubscriptionFilterForm(forms.Form):
-    """`SubscriptionSearch(request.GET)`; ask `is_valid()` before `found_in(subscriptions)`."""
+    """`SubscriptionFilterForm(request.GET)`; call `is_valid()` before `found_in(subscriptions)`."""
 
     data: QueryDict
     q = forms.CharField(label=_("Search"), required=False, max_length=200)

@@ -1,4 +1,4 @@
-"""The form behind everything that leads to a plan: which logs somebody wants to have re-delivered."""
+"""The form behind every way to create a plan: which logs to redeliver."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from ..templatetags.ui import humanbytes
 
 MAX_FILE_BYTES = 5 * 1024 * 1024
 MAX_QUERY_LENGTH = 4000
-QUICK_SEARCH_SECONDS = 2_000  # logs: the words of a search are looked for in each
+QUICK_SEARCH_SECONDS = 2_000  # logs: a text search has to read each of them
 
 
 class SelectionForm(forms.Form):
-    """`SelectionForm(request.POST, request.FILES, user=request.user)`; what was selected is `.selection` once it is valid.
+    """`SelectionForm(request.POST, request.FILES, user=request.user)`; once it is valid, `.selection` holds what was selected.
 
-    Strict: what is unknown, invalid or missing is an error, never "everything".
+    Strict: anything unknown, invalid or missing is an error, never "everything".
     """
 
     data: QueryDict
@@ -110,7 +110,7 @@ class SelectionForm(forms.Form):
 
     @property
     def asked(self) -> QueryDict:
-        """The filter, with the moment that a form without script cannot put into it."""
+        """The filter, with the start time that a form without JavaScript sends separately."""
         query = QueryDict(self.data.get("query", ""), mutable=True)
         if since := self.data.get("since"):
             query["since"] = since
@@ -126,7 +126,7 @@ class SelectionForm(forms.Form):
 
     @property
     def way_back(self) -> str:
-        """To where the selection can be mended: the logs of the filter, the run, or all logs."""
+        """The URL where the selection can be corrected: the filtered logs, the bulk redelivery, or all logs."""
         if run := getattr(self, "cleaned_data", {}).get("run"):
             return run.get_absolute_url()
         return list_url(self.asked) if self.data.get("query") else reverse("logs:webhook_log_list")

@@ -1,4 +1,4 @@
-"""The form of a variant: where one try goes instead, and what it sends instead."""
+"""The form of a redelivery with changes: another URL or payload for one attempt."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from .fields import check_url
 
 
 class RedeliveryOverrideForm(ReasonForm):
-    """The payload is asked for where the editor is open, to be changed from the `stored` event.
+    """Includes the payload only while the editor is open; it starts from the `stored` event.
 
-    `verdict`: the guard's, of another URL. What is typed into the editor is sent byte for byte, with the line ends of a text.
+    `verdict`: the destination check of another URL. The edited text is sent byte for byte, with LF line ends.
     """
 
     url = forms.CharField(
@@ -39,7 +39,7 @@ class RedeliveryOverrideForm(ReasonForm):
             attrs={"rows": 24, "class": "input mono", "spellcheck": "false", "autocomplete": "off", "wrap": "soft"}
         ),
     )
-    # How many tries the person saw, so that a double click sends once.
+    # How many attempts the user saw, so that a double click sends once.
     expected_attempts = forms.IntegerField(min_value=0, widget=forms.HiddenInput)
 
     field_order = ["url", "event", "reason", "expected_attempts"]
@@ -74,7 +74,7 @@ class RedeliveryOverrideForm(ReasonForm):
 
     @property
     def warning(self) -> str:
-        """What a person should know though nothing is wrong with the form."""
+        """What the user should know although the form is valid."""
         if self.verdict is None or self.verdict.answer == CheckResult.ALLOWED:
             return ""
         return gettext(
@@ -90,7 +90,7 @@ class RedeliveryOverrideForm(ReasonForm):
         return url
 
     def clean_event(self) -> str | None:
-        """The edited event; None where it says the same as the stored one, which is sent as it is then."""
+        """Return the edited event; None if it equals the stored one, which is then sent unchanged."""
         text = self.cleaned_data["event"].replace("\r\n", "\n")
         if len(text.encode()) > MAX_EVENT_BYTES:
             raise ValidationError(
@@ -116,7 +116,10 @@ class RedeliveryOverrideForm(ReasonForm):
         return data
 
     def add_conflict_error(self) -> None:
-        """Between the page and the click. Who reads that knows the tries that were made since."""
+        """Report that another attempt was made after the page was opened.
+
+        Takes over the new number of attempts, since the user now knows about it.
+        """
         self.log.refresh_from_db(fields=["retry"])
         self.data = {**self.data, "expected_attempts": self.log.retry or 0}
         self.add_error(
@@ -125,7 +128,7 @@ class RedeliveryOverrideForm(ReasonForm):
         )
 
     def variant(self, user) -> Variant:
-        """What was asked for, not stored yet."""
+        """The requested changes, not stored yet."""
         event = self.cleaned_data.get("event")
         return Variant(
             url=self.cleaned_data.get("url", ""),
@@ -137,7 +140,7 @@ class RedeliveryOverrideForm(ReasonForm):
 
 
 def _told(error: strict_json.NotStrictJSON, text: str) -> str:
-    """Where it is wrong, and what."""
+    """Return the position of the error, and what it is."""
     if error.offset is None:
         return gettext("This cannot be sent: %(reason)s.") % {"reason": error.reason}
     before = text[: error.offset]

@@ -1,4 +1,4 @@
-"""The form of the page Retention: how many days payloads and logs are kept."""
+"""The form of the Retention page: how many days payloads and logs are kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The form of a saved view: a new one with its filter, or the name and the choices of one that there is."""
+"""The form of a saved view: creates one with its filter, or changes the name and options of an existing one."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from ..models import SavedView
 
 
 class SavedViewForm(forms.ModelForm):
-    """`SavedViewForm(data, user=request.user)` makes a view, with `instance` it changes one. `store()` says whether it did.
+    """`SavedViewForm(data, user=request.user)` creates a view; with `instance` it changes one.
 
-    `namesake`: another view of the owner's that has the name already. `is_navigation_full`: stored, but it could not be pinned.
+    `store()` returns whether it was saved.
+    `namesake`: another view of the owner that already has this name.
+    `is_navigation_full`: it was saved, but couldn't be pinned.
     """
 
-    query = forms.CharField(required=False, widget=forms.HiddenInput)  # valid_query tells what is wrong with it
+    query = forms.CharField(required=False, widget=forms.HiddenInput)  # valid_query reports what is wrong with it
     is_pinned = forms.BooleanField(required=False, label=gettext_lazy("Pin it to my navigation"))
 
     class Meta:
@@ -63,7 +65,7 @@ class SavedViewForm(forms.ModelForm):
         return [field for field in self if field.errors and not field.is_hidden]
 
     def store(self) -> bool:
-        """False where something is wrong: then `errors` tell what."""
+        """Save the view; False if `errors` says what is wrong."""
         with lock_views_of(self.instance.owner):
             if not self.is_valid():
                 return False

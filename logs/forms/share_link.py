@@ -1,4 +1,4 @@
-"""The form of a hand-off: how long the link holds, a note to those who get it, and whether the payload is in it."""
+"""The form of a share link: how long it's valid, a note to its readers, and whether it includes the payload."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ EXPIRY_DAYS = [(1, _("1 day")), (7, _("7 days")), (30, _("30 days"))]
 
 
 class ShareLinkForm(forms.ModelForm):
-    """`HandOffForm(data, user=request.user)`; HandOff.make takes what is clean. Who may not see payloads cannot share one."""
+    """`ShareLinkForm(data, user=request.user)`; `HandOff.make` takes its clean data.
+
+    Users who may not see payloads can't share one.
+    """
 
     days = forms.TypedChoiceField(
         label=_("Link expires after"), choices=EXPIRY_DAYS, coerce=int, initial=7, widget=forms.RadioSelect

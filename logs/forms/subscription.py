@@ -1,4 +1,4 @@
-"""The form of a subscription: what may be written into its fields, and what each mistake is called."""
+"""The form of a subscription: what its fields accept, and the error message of each mistake."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ KEEP, NONE, GENERATE, OWN = "keep", "none", "generate", "own"
 
 
 def trigger_choices(subscription: Subscription) -> list[tuple[str, Any]]:
-    """Those that cotadmin knows, and that which an import has brought."""
+    """The triggers that cotadmin knows, plus the one that an import brought."""
     trigger = subscription.trigger
     return [*Trigger.choices, *([(trigger, trigger)] if trigger and not subscription.is_trigger_known else [])]
 
 
 @dataclass(frozen=True)
 class ConflictingChange:
-    """A field that somebody else changed, and what is stored now."""
+    """A field that someone else changed, and its value now."""
 
     name: str
     label: str
@@ -45,10 +45,10 @@ class ConflictingChange:
 
 
 class SubscriptionForm(forms.ModelForm):
-    """`SubscriptionForm(data, instance=subscription or None, user=request.user)`; subscription_saving.save stores it.
+    """`SubscriptionForm(data, instance=subscription or None, user=request.user)`; subscription_saving stores it.
 
-    `warnings` holds what a person should know though nothing is wrong with the form, `meanwhile` what somebody else has changed.
-    A new one that carries its `draft` becomes the same subscription however often it is sent.
+    `warnings`: what the user should know although the form is valid. `meanwhile`: what someone else has changed.
+    A new subscription carries its `draft`: sent repeatedly, the form creates it only once.
     """
 
     secret_choice = forms.ChoiceField(label=_("Signing secret"), widget=forms.RadioSelect)
@@ -87,7 +87,7 @@ class SubscriptionForm(forms.ModelForm):
         self.meanwhile: list[ConflictingChange] = []
         self.is_new = instance is None
         self.is_repeated = False
-        self.needs_kept_decision = False  # what is stored is not active yet
+        self.needs_kept_decision = False  # it is saved, but not active yet
         self.is_code_open = instance is None or instance.is_placeholder
         self._limit_company(user)
         self._remember(user)
@@ -110,7 +110,7 @@ class SubscriptionForm(forms.ModelForm):
                 field.widget.attrs["class"] = "input"
 
     def _remember(self, user) -> None:
-        """In hidden fields: which subscription is to be made, or what the form was opened with."""
+        """Put into hidden fields which subscription to create, or the version with which the form was opened."""
         if self.is_new:
             del self.fields["opened"]
             self.fields["draft"].initial = draft_for(user)
@@ -125,8 +125,9 @@ class SubscriptionForm(forms.ModelForm):
         return [name for name in self.fields if name in self.Meta.fields and name not in ("company", "code")]
 
     def has_conflict(self, stored: Subscription) -> bool:
-        """Whether somebody has changed `stored` since the form was opened, other than to what it says. Then the form says what,
-        keeps what was typed, and takes over the rest.
+        """Whether someone changed `stored` since the form was opened, and not to the same values as this form.
+
+        If so, the form reports the changes, keeps the user's input, and takes over the rest.
         """
         opened, now = (decode_version(text) for text in (self.cleaned_data["opened"], version_of(stored, self.columns)))
         typed = {name: version_digest(name, getattr(self.instance, name)) for name in self.columns}
@@ -146,20 +147,20 @@ class SubscriptionForm(forms.ModelForm):
         return True
 
     def _take_over(self, stored: Subscription, names: Iterable[str]) -> None:
-        """What is stored now into these fields; from now on the form was opened with it."""
+        """Copy the stored values into these fields, and continue as if the form had been opened with them."""
         fresh = type(self)(user=self.user, instance=Subscription.objects.get(pk=stored.pk))
         data = QueryDict(mutable=True)
         data.update(self.data)
         for name in [*names, "opened"]:
             value = fresh[name].value()
             if name == "is_active" and not value:
-                data.pop(name, None)  # a box that is not ticked is not sent
+                data.pop(name, None)  # an unticked box is not submitted
             else:
                 data[name] = "" if value is None else "on" if name == "is_active" else str(value)
         self.data = data
 
     def _limit_company(self, user) -> None:
-        """To those that the user belongs to. There is nothing to choose from one company, or once it is saved."""
+        """Offer the user's companies. There is no choice with only one company, or once the subscription is saved."""
         companies = Company.objects.visible_to(user)
         self.fields["company"].queryset = companies  # type: ignore[attr-defined]
         only = list(companies[:2]) if self.is_new else [self.instance.company]
@@ -186,14 +187,14 @@ class SubscriptionForm(forms.ModelForm):
         return [field for field in self if field.errors]
 
     def clean_description(self) -> str:
-        """Browsers send other line breaks than Cotalker; they alone are no change."""
+        """Browsers send different line breaks than Cotalker; that alone is no change."""
         return self.cleaned_data["description"].replace("\r\n", "\n")
 
     def clean_url(self) -> str:
-        """Refuses what the guard would refuse at delivery. A name that cannot be resolved now may be set up later."""
+        """Reject URLs that the destination filter would block. A host name that doesn't resolve yet only gives a warning."""
         url = self.cleaned_data["url"]
         if url == self.initial.get("url"):
-            return url  # it is on the subscription's page, if it is refused; other fields can still be edited
+            return url  # its page shows if it is blocked; other fields stay editable
         if check_url(url).answer != CheckResult.ALLOWED:
             self.warnings.append(
                 gettext("The host name in the URL does not resolve right now. Deliveries will fail until it does.")

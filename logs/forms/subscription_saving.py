@@ -1,4 +1,4 @@
-"""Storing the form of a subscription: column by column, remembered for the next import, and on record."""
+"""Store the form of a subscription: only changed columns, protected from the next import, with audit entries."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from ..models import AuditAction, AuditEntry, Subscription
 from ..subscriptions.services import replace_secret
 from .subscription import GENERATE, KEEP, NONE, SubscriptionForm
 
-# What a worker must notice before it sends the next event that it has read already.
+# Changes that a worker must notice before it sends events that it has already read.
 _WORKERS_NOTICE = {"url", "headers", "timeout", "is_active", "secret"}
 
 
 def save_subscription_form(form: SubscriptionForm, by) -> bool:
-    """Store a valid form; False where somebody was faster, and the form says so then.
+    """Store a valid form; False if someone else was faster, which the form then reports.
 
-    A new one that another click has stored already stays as it is; `form.is_repeated` then.
+    If another click has already created the subscription, it stays as it is and `form.is_repeated` is set.
     """
     try:
         with transaction.atomic():
@@ -67,7 +67,7 @@ def _change(form: SubscriptionForm, by) -> bool:
 
 
 def _store_changes(form: SubscriptionForm, stored: Subscription, changed: list[str]) -> None:
-    """Only the changed columns are written: the place in the lane moves on while somebody edits."""
+    """Write only the changed columns: the queue's own columns may change while someone edits."""
     subscription = form.instance
     subscription.is_placeholder = False
     columns = {*changed, "edited_fields", "is_placeholder"}
@@ -83,7 +83,7 @@ def _store_changes(form: SubscriptionForm, stored: Subscription, changed: list[s
 
 
 def _set_secret(form: SubscriptionForm, subscription: Subscription, by) -> bool:
-    """Whether there is another secret now, or none any more."""
+    """Replace or remove the secret if requested; return whether it changed."""
     choice = form.cleaned_data["secret_choice"]
     if choice == KEEP or (choice == NONE and not subscription.encrypted_secret):
         return False
