@@ -1,4 +1,4 @@
-"""How re-delivery runs are put into words: states, outcomes, what a receiver does now, how far it is and how long it takes."""
+"""Formatting of bulk redeliveries: states, outcomes, receiver states, progress and durations."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def step_name(number: int) -> str:
 
 @register.simple_tag
 def meter(numbers: ItemCounts, size: str = "") -> SafeString:
-    """A bar: what was delivered, what failed, what is to go; what was skipped is not drawn, being no part of either."""
+    """A progress bar: delivered, failed, remaining. Skipped logs aren't drawn, as they are none of these."""
     whole = max(numbers.total, 1)
     ok, fail = (round(part * METER_WIDTH / whole, 1) for part in (numbers.delivered, numbers.failed))
     label = _("%(delivered)s delivered, %(failed)s failed, %(to_go)s remaining") % {
@@ -109,7 +109,7 @@ def meter(numbers: ItemCounts, size: str = "") -> SafeString:
 
 @register.filter
 def about(length: timedelta | None) -> str:
-    """less than 10 s, about 40 s, about 5 min, about 2 h: no more exact than it can be known."""
+    """less than 10 s, about 40 s, about 5 min, about 2 h: no more exact than the estimate."""
     if length is None:
         return _("not known")
     seconds = length.total_seconds()
@@ -124,7 +124,7 @@ def about(length: timedelta | None) -> str:
 
 @register.filter
 def in_a_second(rate: float) -> str:
-    """1.6 in a second; below one a minute's number."""
+    """1.6 per second; below one, the number per minute."""
     if rate >= 1:
         return _("%(number)s per second") % {
             "number": number_format(round(rate, 1 if rate < 10 else 0), 1 if rate < 10 else 0)

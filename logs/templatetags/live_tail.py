@@ -1,4 +1,4 @@
-"""What the explorer's templates ask for about its live tail."""
+"""The tag for the explorer's live tail."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ register = template.Library()
 
 @register.simple_tag(takes_context=True)
 def live_tail(context: template.Context, explorer: Any) -> LiveTail | None:
-    """None where nothing can come to the top: on another page than the first, with the oldest first, of a time that is over, or
-    with a wrong filter.
+    """Return the live tail; None if no new log can appear at the top.
+
+    That's so on later pages, with oldest first, for a past time range, or with an invalid filter.
     """
     if explorer.problems or not explorer.is_newest_first or explorer.is_inside:
         return None

@@ -1,7 +1,7 @@
-"""The values of a facet. They are written here and not in a template, as the rows of logs are and for the same reason
+"""The values of a facet. They are Python and not a template for the same reason as the rows of logs
 (docs/adr/0018-rows-of-logs-are-python.md).
 
-A label may come from a log or from a person: whatever is put in is escaped.
+A label may come from a log or a person: every inserted value is escaped.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .ui import icon
 
 register = template.Library()
 
-# Each is to be included by its box, which belongs to the form #filters, or left out by its link.
+# Its checkbox, which belongs to the form #filters, includes a value; its link excludes it.
 _VALUE = (
     '<li{is_not}><label><input type="checkbox" form="filters" id="{name}-{value}" name="{name}" value="{value}"{checked}>'
     '<span title="{title}">{label}</span>{count}</label>'
@@ -48,7 +48,7 @@ def facet_values(context: Context, facet: Facet, values: Iterable[FacetValue]) -
         )
         for one in values
     ]
-    return mark_safe("".join(written))  # noqa: S308  # what is not ours is escaped
+    return mark_safe("".join(written))  # noqa: S308  # all foreign text is escaped
 
 
 def _count(one: FacetValue) -> str:

@@ -1,4 +1,4 @@
-"""How logs are put into words, with masked values masked."""
+"""Formatting of logs, with masked values masked."""
 
 import re
 from collections.abc import Iterable
@@ -41,7 +41,7 @@ def masked_headers(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
 
 @register.filter
 def host_of(url: str) -> str:
-    """The name and the port that a URL leads to, without credentials; "" of what is no URL."""
+    """The host name and port of a URL, without credentials; "" if it is no URL."""
     try:
         return urlsplit(url).netloc.rpartition("@")[2]
     except ValueError:
@@ -50,20 +50,20 @@ def host_of(url: str) -> str:
 
 @register.filter
 def seconds_between_looks(log: WebhookLog) -> int:
-    """How often a page asks for a log that is due: seldom, where it can stand like this for hours."""
+    """Seconds between polls for a queued log: long, if it may stay like this for hours."""
     return queue_status.poll_interval(log)
 
 
 @register.simple_tag
 def log_badge(log: WebhookLog) -> SafeString:
-    """The state; a log that was settled before and is to be sent again is pending, whatever came of it then."""
+    """The badge of the log's state. A finished log that is queued again is pending, whatever its last outcome."""
     is_sent_again = log.is_due and log.state in (State.SUCCEEDED, State.FAILED, State.SKIPPED)
     return state_badge(State.PENDING if is_sent_again else log.state)
 
 
 @register.filter
 def visible(text: str) -> str:
-    """With letters that cannot be seen, or turn the direction of writing, as \\u202e: a value must not look like another."""
+    """Show invisible characters, and those that change the writing direction, as \\u202e: values must not look alike."""
     return _INVISIBLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
@@ -75,7 +75,7 @@ def excerpt(text: str, start: int, length: int = 240) -> str:
 
 @register.simple_tag
 def event_label(log: WebhookLog) -> str:
-    """What happened, in two words: "Task edit". Types and actions that we do not know stand as they are."""
+    """What happened, in two words: "Task edit". Unknown types and actions are shown unchanged."""
     kind = EVENT_TYPES.get(log.event_type, log.event_type)
     action = ACTIONS.get(log.action, log.action)
     return _("%(type)s %(action)s") % {"type": kind, "action": action}
@@ -83,9 +83,9 @@ def event_label(log: WebhookLog) -> str:
 
 @register.simple_tag
 def place_address(log: WebhookLog, pointer: str, needle: str, fields: Iterable[tuple[str, str]] = ()) -> str:
-    """Where the tree is open at a place of the payload; of a place that lies deep, the page of what is around it.
+    """The URL that opens the payload tree at a pointer; for a deep pointer, the page of the nodes around it.
 
-    `fields`: what the page's address holds besides.
+    `fields`: the other parameters of the page's URL.
     """
     if pointer.count("/") > OPENED_LEVELS:
         parent = pointer.rpartition("/")[0]

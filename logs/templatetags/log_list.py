@@ -1,4 +1,4 @@
-"""How the explorer puts its figures and its addresses into words."""
+"""Formatting of the explorer's numbers and URLs."""
 
 from __future__ import annotations
 
@@ -39,13 +39,16 @@ DRAWN_AS = {"failed": "fail", "succeeded": "ok", "retrying": "retry", "pending":
 
 @register.simple_tag(takes_context=True)
 def log_columns(context: Context) -> tuple[str, ...]:
-    """The names of the columns that the person has chosen."""
+    """The names of the columns that the user has chosen."""
     return chosen_columns(context["request"].COOKIES.get(COLUMNS_COOKIE))
 
 
 @register.simple_tag(takes_context=True)
 def has_row_selection(context: Context) -> bool:
-    """In the explorer, by people who may re-deliver. A row that comes anew is for the page that asked for it."""
+    """Whether rows can be selected: only in the explorer, by users who may redeliver.
+
+    A refreshed row belongs to the page that requested it.
+    """
     request = context["request"]
     page = (request.htmx.current_url_abs_path or request.path).partition("?")[0]
     return page == reverse("logs:webhook_log_list") and request.user.has_perm("logs.redeliver_webhooklog")
@@ -58,21 +61,21 @@ def all_columns() -> list[tuple[str, str]]:
 
 @register.simple_tag(takes_context=True)
 def narrowed(context: Context, **values: Any) -> str:
-    """The address of the logs of this list (`within`) that have these values of columns; on other pages, of all that have."""
+    """The URL of this list (`within`), filtered by these column values; on other pages, of all logs with these values."""
     query = QueryDict(str(context.get("within") or "").removeprefix("?"))
     return list_url(with_params(query, **{name: facet_param(name, value) for name, value in values.items()}))
 
 
 @register.simple_tag(takes_context=True)
 def during(context: Context, start: datetime, end: datetime) -> str:
-    """The address of the logs that are found now, from start to end."""
+    """The URL of the current list, restricted to the time from start to end."""
     query = context["explorer"].query
     return list_url(with_params(query, range=None, since=format_utc(start), until=format_utc(end)))
 
 
 @register.simple_tag(takes_context=True)
 def wider(context: Context, shown: Histogram) -> str:
-    """The address of three times the time, as far as it has passed."""
+    """The URL of a time range three times as long, as far as it has passed."""
     length = shown.end - shown.start
     end = max(shown.end, min(shown.end + length, timezone.now()))
     return during(context, shown.start - length, end.replace(microsecond=0))
@@ -83,7 +86,7 @@ register.filter("by_clock", format_local)
 
 @register.filter
 def drawn_as(state: str) -> str:
-    """The class of what is drawn of a state."""
+    """The CSS class of a state's shapes."""
     return DRAWN_AS[state]
 
 
@@ -94,7 +97,7 @@ def state_label(state: str) -> str:
 
 @register.filter
 def per(step: timedelta) -> str:
-    """The heading of a chart whose bars are so long."""
+    """The heading of a chart whose bars have this length."""
     seconds = int(step.total_seconds())
     if seconds % 86400 == 0:
         return ngettext("Logs per day", "Logs per %(number)s days", seconds // 86400) % {"number": seconds // 86400}
@@ -107,7 +110,7 @@ def per(step: timedelta) -> str:
 
 @register.filter
 def time_of(bar: HistogramBar) -> str:
-    """13 Apr 09:00–09:15, or the day where it is a whole one."""
+    """13 Apr 09:00–09:15, or only the date for a whole day."""
     return _from_to(timezone.localtime(bar.start), timezone.localtime(bar.end))
 
 
@@ -144,10 +147,10 @@ def counted(bar: HistogramBar, words: Mapping[State, str]) -> str:
 
 @register.simple_tag
 def axis(shown: Histogram) -> list[tuple[str, str]]:
-    """Where the axis is labelled, in percent of its width, and with what: the day, where it begins, else the time; the month and
-    its year, where there is more than one year.
+    """The labels of the axis: their position in percent of its width, and their text.
 
-    At its very end there is no room for a label.
+    A label shows the date where a day begins, otherwise the time; month and year if the chart spans over a year.
+    The very end of the axis has no room for a label.
     """
     marks: list[tuple[str, str]] = []
     of_day = "M Y" if shown.end - shown.start > YEAR else "j M"
@@ -166,11 +169,11 @@ def axis(shown: Histogram) -> list[tuple[str, str]]:
 
 @register.simple_tag(takes_context=True)
 def drawn(context: Context, shown: Histogram) -> SafeString:
-    """Each bar: a link to its time, over all of its width and height, that says what it holds."""
+    """The bars of the chart. Each is a link to its time range, over its full width and height, with its counts as title."""
     everything = with_params(context["explorer"].query, range=None, since=None, until=None)
     base = list_url(everything) + ("&" if everything else "?")
     width = HISTOGRAM_WIDTH / len(shown.bars)
-    # Once for all bars, what takes long: the reader's zone and language.
+    # These depend on the reader's time zone and language. They're slow, so they're done once for all bars.
     edges = [timezone.localtime(moment) for moment in (*(bar.start for bar in shown.bars), shown.end)]
     times = [quote_plus(format_utc(edge), safe=":") for edge in edges]
     words = {state: state_label(state) for state in STATE_ORDER}
@@ -184,7 +187,7 @@ def drawn(context: Context, shown: Histogram) -> SafeString:
         )
         for number, bar in enumerate(shown.bars)
     ]
-    return mark_safe("".join(bars))  # noqa: S308  # what is not ours is escaped
+    return mark_safe("".join(bars))  # noqa: S308  # all foreign text is escaped
 
 
 def _parts(bar: HistogramBar) -> str:

@@ -1,7 +1,7 @@
-"""The rows of lists of logs. They are written here and not in a template: a list has fifty, of some forty pieces each, and a
-template took a third of the time of its page for them (docs/adr/0018-rows-of-logs-are-python.md).
+"""The rows of lists of logs. They are Python and not a template: a list has fifty rows of about forty pieces each.
+As a template, they took a third of their page's time (docs/adr/0018-rows-of-logs-are-python.md).
 
-Whatever comes from a log is escaped where it is put in, but for its id, which the database keeps to 24 hex digits.
+All text from a log is escaped where it is inserted. Its id needs no escaping: the database keeps it to 24 hex digits.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from .ui import duration, icon, state_badge, when
 register = template.Library()
 
 _ROW = '<tr data-log="{pk}"{asks}>{cells}</tr>\n'
-# While a re-delivery is due the row asks for itself, so that the outcome appears by itself.
+# While a redelivery is queued, the row polls, so that its outcome appears by itself.
 _ASKS = ' hx-get="{address}" hx-trigger="every {seconds}s" hx-swap="outerHTML" data-poll'
 _PICK = '<td class="pick"><label><input type="checkbox" name="log" value="{pk}" form="picked" aria-label="{label}"></label></td>'
 _WHAT = '<th class="what" scope="row"><a href="{address}" data-row-link>{title}</a>{badge}</th>'
-# A value leads to the logs of the list that have it, by the pointer: with the keyboard, by the facets.
+# Clicking a value filters the list by it. Keyboard users have the facets instead.
 _VALUE = '<a href="{address}" tabindex="-1"{title}>{shown}</a>'
 _REDELIVER = (
     '<form method="post" action="{address}" hx-post="{address}{within}" hx-target="closest tr" hx-swap="outerHTML" '
@@ -50,13 +50,13 @@ def log_row(context: Context, log: WebhookLog) -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def log_rows(context: Context, logs: Iterable[WebhookLog]) -> SafeString:
-    """`within`, in the context: the list that they are of, as a query."""
+    """`within`, in the context: the query string of the list that the rows belong to."""
     rows = _Rows(context)
     return mark_safe("".join([rows.row(log) for log in logs]))  # noqa: S308  # each value is escaped below
 
 
 class _Rows:
-    """What is the same for all rows of a list, and each cell that recurs, once."""
+    """Values shared by all rows of a list, and a cache of recurring cells."""
 
     def __init__(self, context: Context) -> None:
         self.context = context
@@ -64,7 +64,7 @@ class _Rows:
         self.within = escape(str(context.get("within") or ""))
         self.query = QueryDict(str(context.get("within") or "").removeprefix("?"))
         columns = log_columns(context)
-        # Functions, not methods: these would hold the rows that hold them, and all would stay until Python looks for garbage.
+        # Functions, not bound methods: those would create a reference cycle, which stays in memory until garbage collection.
         self.before = [getattr(_Rows, f"_{name}") for name in columns if name in BEFORE_OBJECT]
         self.after = [getattr(_Rows, f"_{name}") for name in columns if name not in BEFORE_OBJECT]
         self.is_picked = has_row_selection(context)

@@ -1,4 +1,4 @@
-"""How imports are put into words: their state, and numbers with their thousands set apart."""
+"""Formatting of imports: the badge of their state, and numbers with grouped thousands."""
 
 from django import template
 from django.utils.formats import number_format

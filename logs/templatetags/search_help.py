@@ -1,4 +1,4 @@
-"""How the pages tell of the search box: its fields, and what it could not read."""
+"""The search box's help: its fields, and errors in the search text."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from ..logsearch.query_language import MAX_SEARCH_LENGTH, ParseError
 
 register = template.Library()
 
-SHOWN_BEYOND = 40  # characters of what is too long
+SHOWN_BEYOND = 40  # characters to show of text that is too long
 
 
 class Piece(NamedTuple):
-    """A part of what was searched for."""
+    """A part of the search text."""
 
     text: str
     is_wrong: bool
@@ -29,7 +29,7 @@ class Piece(NamedTuple):
 
 @register.simple_tag
 def search_help() -> SafeString:
-    """What the search box understands; every page of the explorer has it, and it is always the same."""
+    """The syntax of the search box. Each page of the explorer shows it, and it is always the same."""
     return _help(get_language(), get_script_prefix())
 
 
@@ -45,7 +45,7 @@ def search_fields() -> tuple[FieldHelp, ...]:
 
 @register.simple_tag
 def pieces(text: str, problems: Sequence[ParseError]) -> list[Piece]:
-    """The whole text, of which what is wrong will be marked. Problems may come in any order, and lie upon one another."""
+    """Split the whole text into correct and wrong parts. Problems may come in any order, and overlap."""
     shown = text[: MAX_SEARCH_LENGTH + SHOWN_BEYOND]
     found: list[Piece] = []
     done = 0
@@ -60,6 +60,6 @@ def pieces(text: str, problems: Sequence[ParseError]) -> list[Piece]:
 
 @register.simple_tag
 def wrong_part(text: str, problem: ParseError) -> str:
-    """What the problem is about, shortly."""
+    """Return the text that the problem is about, shortened."""
     part = text[problem.start : problem.end]
     return part if len(part) <= SHOWN_BEYOND else f"{part[:SHOWN_BEYOND]}…"

@@ -1,4 +1,4 @@
-"""How the health of deliveries is put into words: changes, stretches of time, the bars of a chart."""
+"""Formatting of delivery health: changes, time ranges, the bars of a chart."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from ..stats.traffic import Traffic, TrafficBar
 from .ui import clock_time, dated, duration, icon, lasted
 
 register = template.Library()
-PARTS = ("fail", "ok")  # the classes of what is drawn, from the base line up
+PARTS = ("fail", "ok")  # CSS classes of the bars' parts, from the base line up
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
-MUCH = 10  # times as many: from here on a percentage says less than the number itself
+MUCH = 10  # times as many: above this, a percentage says less than the number itself
 
 
 @register.simple_tag
 def percent_change(now: int, earlier: int) -> SafeString:
-    """↑ 4.1 % more than before (12,300); where a percentage would say little, the number before alone."""
+    """↑ 4.1 % more (was 12,300); only the earlier number if a percentage would say little."""
     shown = number_format(earlier, force_grouping=True)
     if now == earlier:
         return _with_arrow(0, _("same as in the previous period") if now else _("0 in the previous period"))
@@ -44,7 +44,7 @@ def percent_change(now: int, earlier: int) -> SafeString:
 
 @register.simple_tag
 def point_change(now: float | None, earlier: float | None) -> SafeString:
-    """↓ 2.6 points lower, 99.8 % before."""
+    """↓ 2.6 points lower (was 99.8 %)"""
     if earlier is None:
         return SafeString(_("no data for the previous period"))
     before = "100" if earlier == 100 else number_format(earlier, 1)
@@ -59,7 +59,7 @@ def point_change(now: float | None, earlier: float | None) -> SafeString:
 
 @register.simple_tag
 def duration_change(now: float, earlier: float | None) -> SafeString:
-    """↑ 610 ms before."""
+    """↑ 610 ms in the previous period"""
     if earlier is None:
         return SafeString(_("no data for the previous period"))
     return _with_arrow(now - earlier, _("%(time)s in the previous period") % {"time": duration(earlier)})
@@ -72,7 +72,7 @@ def _with_arrow(change: float, text: str) -> SafeString:
 
 @register.simple_tag
 def span_of(first: datetime, last: datetime) -> str:
-    """from 13 Apr 22:41 to today 08:46, in the person's zone; "at 07:31" where both are one minute."""
+    """from 13 Apr 22:41 to today 08:46, in the user's time zone; "at 07:31" if both are in the same minute."""
     start, end = _both(first, last)
     if start == end:
         return _("at %(time)s") % {"time": start}
@@ -81,14 +81,14 @@ def span_of(first: datetime, last: datetime) -> str:
 
 @register.simple_tag
 def clock(value: datetime) -> SafeString:
-    """07:31, in the person's zone; 13 Apr 22:41 where that was not today. How long ago on hover."""
+    """07:31, in the user's time zone; 13 Apr 22:41 if it was on another day. The title says how long ago."""
     ago = _("%(time)s ago") % {"time": lasted(max(timezone.now() - value, timedelta(0)))}
     return format_html('<time datetime="{}" title="{}">{}</time>', value.isoformat(), ago, _both(value, value)[0])
 
 
 @register.simple_tag
 def time_span(first: datetime, last: datetime) -> SafeString:
-    """13 Apr 22:41 – today 08:46; how long ago on hover."""
+    """13 Apr 22:41 – today 08:46; the title says how long ago."""
     start, end = _both(first, last)
     ago = _("%(time)s ago") % {"time": lasted(max(timezone.now() - last, timedelta(0)))}
     shown = start if start == end else f"{start} – {end}"
@@ -96,7 +96,7 @@ def time_span(first: datetime, last: datetime) -> SafeString:
 
 
 def _both(first: datetime, last: datetime) -> tuple[str, str]:
-    """Two moments to the minute, in the person's zone; without the day where it is today's, or the second is of the first's."""
+    """Two datetimes to the minute, in the user's time zone; no date for today, or if the second is on the first's day."""
     start, end, today = timezone.localtime(first), timezone.localtime(last), timezone.localtime().date()
     begun = f"{start:%H:%M}" if start.date() == today else date_format(start, "j M H:i")
     if start.date() == end.date():
@@ -107,7 +107,7 @@ def _both(first: datetime, last: datetime) -> tuple[str, str]:
 
 @register.simple_tag(takes_context=True)
 def sortable_header(context: Context, first: str, text: str, **attributes: str) -> SafeString:
-    """A column's head that puts the rows in order by it. `first`: the order that its first click leads to."""
+    """A column header that sorts the rows by it. `first`: the order after the first click."""
     now, column = context["search"].order, first.removeprefix("-")
     is_now = now.removeprefix("-") == column
     following = first if not is_now else column if now.startswith("-") else f"-{column}"
@@ -128,7 +128,7 @@ def sortable_header(context: Context, first: str, text: str, **attributes: str) 
 
 @register.simple_tag
 def step_title(traffic: Traffic) -> str:
-    """Failures per 30 minutes; of what was delivered where nothing failed."""
+    """Failures per 30 minutes; deliveries, if nothing failed."""
     step = traffic.period.step
     if step >= DAY:
         days = _("Failures per day") if traffic.now.failed else _("Deliveries per day")
@@ -145,7 +145,7 @@ def step_title(traffic: Traffic) -> str:
 
 @register.simple_tag
 def spark(bars: Sequence[TrafficBar], label: str = "") -> SafeString:
-    """Small bars beside a row, a path for each part: a page may have a hundred of them. Without a label it only decorates."""
+    """Small bars beside a row. They are one path per part, as a page may have a hundred. Without a label, only decoration."""
     paths = ["", ""]
     for bar in bars:
         for part, rect in bar.parts:
@@ -161,7 +161,7 @@ def spark(bars: Sequence[TrafficBar], label: str = "") -> SafeString:
 
 @register.simple_tag
 def bar_title(bar: TrafficBar) -> str:
-    """13 Apr 22:30–23:00: 14 failed, 3 delivered; of a day, its date alone."""
+    """13 Apr 22:30–23:00: 14 failed, 3 delivered; for a whole day, only its date."""
     text = _("%(start)s–%(end)s: %(failed)s failed, %(delivered)s delivered")
     numbers = {"failed": bar.failed, "delivered": bar.delivered}
     if bar.end - bar.start >= DAY:
@@ -179,13 +179,13 @@ def start_label(bar: TrafficBar) -> str:
 
 
 def _of_its_day(start: datetime, step: timedelta) -> datetime:
-    """In the person's zone; days are those of the rollups, by UTC, for those of another zone are made of many more cells."""
+    """Convert to the user's time zone. Days are UTC, like the daily log counts: other zones would need many more buckets."""
     return start.astimezone(UTC) if step >= DAY else timezone.localtime(start)
 
 
 @register.simple_tag
 def chart_axis(period: Period) -> list[tuple[str, str]]:
-    """Where the axis is labelled, and with what: the day where it is another, and the time where steps are short."""
+    """The positions and texts of the axis labels: the date where it changes, and the time if steps are short."""
     labels, last = [], None
     for place, start in period.labelled:
         local = _of_its_day(start, period.step)

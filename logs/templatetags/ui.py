@@ -1,4 +1,4 @@
-"""The small pieces that every page is made of: icons, state badges, times, sizes."""
+"""Small pieces used on every page: icons, state badges, times, sizes."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ STATES = {
     "skipped": ("skip", gettext_lazy("Skipped")),
 }
 MINUTE, HOUR, DAY = 60, 3600, 86400
-RELATIVE_LIMIT = 7 * DAY  # older moments are told by their date
+RELATIVE_LIMIT = 7 * DAY  # older datetimes are shown as a date
 
 
 @register.simple_tag
-@lru_cache  # a list has hundreds, of a dozen names
+@lru_cache  # a list has hundreds of icons, with a dozen names
 def icon(name: str) -> SafeString:
     return format_html('<svg class="icon" aria-hidden="true"><use href="{}#{}"/></svg>', static("logs/icons.svg"), name)
 
 
 @register.simple_tag
 def state_badge(state: str) -> SafeString:
-    """Colour, icon and word. A state that is not known stands as it is."""
+    """Colour, icon and word. An unknown state is shown unchanged."""
     symbol, word = STATES.get(state, ("info", state))
     return _badge(state, symbol, str(word))
 
@@ -56,7 +56,7 @@ def state_icon(state: str) -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def when(context: Context, moment: datetime | None, *, in_sentence: bool = False) -> SafeString:
-    """How long ago, shortly, or the exact time where the person prefers that; cotadmin.js switches between the two.
+    """A short age, or the exact time if the user prefers that; cotadmin.js switches between them.
 
     `in_sentence`: "3 min ago", where nothing else says that it is an age.
     """
@@ -69,8 +69,8 @@ def when(context: Context, moment: datetime | None, *, in_sentence: bool = False
     exact = _exact(local, is_this_year=is_this_year)
     is_exact = getattr(context.get("preferences"), "times", "") == "exact"
     age, exact = escape(age), escape(exact)
-    # A list has fifty: format_html takes as long for them as all the rest.
-    return mark_safe(  # noqa: S308  # what is translated is escaped
+    # A list has fifty of these. With format_html they'd take as long as all the rest.
+    return mark_safe(  # noqa: S308  # translated text is escaped
         f'<time datetime="{_iso(moment)}" class="relative" title="{escape(_in_both_zones(local))}" data-absolute="{exact}"'
         + (f' data-relative="{age}">{exact}</time>' if is_exact else f">{age}</time>")
     )
@@ -78,7 +78,7 @@ def when(context: Context, moment: datetime | None, *, in_sentence: bool = False
 
 @register.simple_tag
 def moment(value: datetime | None) -> SafeString:
-    """The local date and time, and UTC on hover."""
+    """The local date and time, with UTC as title."""
     if value is None:
         return SafeString("–")
     local = timezone.localtime(value)
@@ -88,7 +88,7 @@ def moment(value: datetime | None) -> SafeString:
 
 @register.simple_tag
 def utc(value: datetime) -> SafeString:
-    """For people whose zone is not known: UTC to the millisecond. The script adds what the clock of their browser says."""
+    """UTC to the millisecond, for people whose time zone is unknown. JavaScript adds their browser's local time."""
     shown = f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"[:-3]
     return format_html('<time datetime="{}" data-utc>{} UTC</time>', value.astimezone(UTC).isoformat(), shown)
 
@@ -102,19 +102,19 @@ def _in_both_zones(local: datetime) -> str:
 
 
 def _exact(local: datetime, *, is_this_year: bool) -> str:
-    """14 Apr 09:04:12; of another year, with that instead of the seconds."""
+    """14 Apr 09:04:12; for another year, the year instead of the seconds."""
     if is_this_year:
         return f"{dated(local, 'j M')} {local:%H:%M:%S}"
     return f"{dated(local, 'j M Y')} {local:%H:%M}"
 
 
 def dated(local: datetime, pattern: str) -> str:
-    """As Django's `date_format`, for a pattern of dates alone."""
+    """Like Django's `date_format`, but cached, for patterns with only the date."""
     return _day(local.date(), pattern, get_language())
 
 
 def clock_time(local: datetime) -> str:
-    """22:30, with seconds where there are some; 23:30 (UTC−3) where the reader's clock shows that time twice."""
+    """22:30, with seconds unless they are zero; 23:30 (UTC−3) if local time shows that time twice."""
     text = f"{local:%H:%M:%S}" if local.second else f"{local:%H:%M}"
     return text if is_shown_once(local) else f"{text} ({_offset(local)})"
 
@@ -125,7 +125,7 @@ def _offset(local: datetime) -> str:
     return f"UTC{'−' if minutes < 0 else '+'}{hours}" + (f":{rest:02}" if rest else "")
 
 
-@lru_cache(maxsize=1024)  # the rows of a list are mostly of a few days
+@lru_cache(maxsize=1024)  # the rows of a list mostly share a few days
 def _day(day: date, pattern: str, language: str | None) -> str:
     return date_format(day, pattern)
 
@@ -151,7 +151,7 @@ def _length(seconds: int) -> str:
 
 @register.filter
 def duration(milliseconds: float | None) -> str:
-    """88 ms, 1.3 s, 2 min; – where it is not known."""
+    """88 ms, 1.3 s, 2 min; – if unknown."""
     if milliseconds is None:
         return "–"
     if round(milliseconds) < 1000:
@@ -164,7 +164,7 @@ def duration(milliseconds: float | None) -> str:
 
 @register.filter
 def lasted(length: timedelta) -> str:
-    """31 s, 5 min, 3 d: of a length of time, its largest unit."""
+    """31 s, 5 min, 3 d: a length of time in its largest unit."""
     return _length(int(length.total_seconds()))
 
 
@@ -173,7 +173,7 @@ def humanbytes(size: int) -> str:
     """812 B, 1.4 KB, 6.2 MB."""
     if size < 1024:
         return f"{size} B"
-    kilobytes = round(size / 1024, 1)  # number_format cuts digits off, it does not round
+    kilobytes = round(size / 1024, 1)  # number_format truncates, it doesn't round
     if kilobytes < 1024:
         return f"{number_format(kilobytes, 1)} KB"
     return f"{number_format(round(size / 1024 / 1024, 1), 1)} MB"
