@@ -1,4 +1,4 @@
-"""The admin site: a look at everything that is stored, for staff, however much that is."""
+"""The admin site: lets staff look at all stored data, however much there is."""
 
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _

@@ -1,4 +1,4 @@
-"""What the admin pages have in common: whose rows they show, and lists that cost the same on a big table."""
+"""What the admin pages share: which rows they show, and lists that stay fast on large tables."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ..db.timeouts import COUNT_LIMIT, BoundedCount, bounded_count
 
 
 class CappedPaginator(Paginator):
-    """Counts to 10,000 and no further, nor for longer than a second. What lies beyond is found by search and filters."""
+    """Counts up to 10,000 and for at most one second. Rows beyond that are found with search and filters."""
 
     @cached_property
     def counted(self) -> BoundedCount:
-        return bounded_count(self.object_list)  # type: ignore[arg-type]  # the admin gives a query
+        return bounded_count(self.object_list)  # type: ignore[arg-type]  # the admin passes a queryset
 
     @cached_property
     def count(self) -> int:
@@ -25,7 +25,7 @@ class CappedPaginator(Paginator):
 
 
 class FixedChangeList(ChangeList):
-    """In the order that an index has, whatever the address asks for."""
+    """Uses an order that has an index, whatever the URL requests."""
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet) -> list:
         return list(self.model_admin.ordering or ())
@@ -39,7 +39,7 @@ class VisibleAdmin(admin.ModelAdmin):
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
-    """Rows that nobody edits, in a table that may be big: no count, sort or facet reads all of it."""
+    """Read-only rows of a table that may be large: no count, sort or facet reads all of it."""
 
     paginator = CappedPaginator
     show_full_result_count = False

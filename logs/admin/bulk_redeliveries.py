@@ -1,4 +1,4 @@
-"""Re-delivery runs and their ledgers: records that are read, and never edited."""
+"""Bulk redeliveries and their items, read-only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .base import ReadOnlyAdmin, VisibleAdmin
 
 
 class BulkRedeliveryAdminBase(ReadOnlyAdmin):
-    """Who may look at logs may look at what was done with them."""
+    """Users who may see logs may also see their bulk redeliveries."""
 
     def has_view_permission(self, request: HttpRequest, obj: Run | RunEntry | None = None) -> bool:
         return request.user.has_perm("logs.view_webhooklog")
@@ -58,5 +58,5 @@ class BulkRedeliveryItemAdmin(BulkRedeliveryAdminBase):
         return super().get_queryset(request).filter(run__in=Run.objects.visible_to(request.user).values("pk"))
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
-        """By the whole id, which has an index."""
+        """Search by the full id, which has an index."""
         return (queryset.filter(log=search_term.strip().lower()) if search_term else queryset), False

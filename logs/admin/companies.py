@@ -1,4 +1,4 @@
-"""Companies, and who belongs to them."""
+"""Companies and their users."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class CompanyAdmin(VisibleAdmin):
     filter_horizontal = ["users"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Company | None = None) -> list[str]:
-        """The id is the key: another one would be another company."""
+        """The id is the primary key: changing it would make another company."""
         return ["id"] if obj else []
 
     def formfield_for_manytomany(self, db_field, request: HttpRequest, **kwargs):
-        """Only the people of one's companies can be chosen, and their names be read; all, by those who may see users."""
+        """Offer only users of the user's own companies; all users, if they have permission to view users."""
         if db_field.name == "users" and not request.user.has_perm("auth.view_user"):
             companies = Company.objects.visible_to(request.user)
             kwargs["queryset"] = get_user_model().objects.filter(

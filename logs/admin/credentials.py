@@ -1,4 +1,7 @@
-"""API tokens and doors: who can send events in. A token is shown once; none is ever deleted, so that what was done stays told."""
+"""API tokens and inbound endpoints: the credentials that send events to cotadmin.
+
+A token is shown once. None is ever deleted, so that its history stays.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ _SHOWN = ["shown_hint", "created_by", "created_at", "last_used_at", "revoked_at"
 
 
 class CredentialAdmin(admin.ModelAdmin):
-    """What doors and tokens have in common."""
+    """What inbound endpoints and API tokens share."""
 
     list_filter = [("revoked_at", admin.EmptyFieldListFilter)]
     search_fields = ["name"]
@@ -50,7 +53,7 @@ class ApiTokenAdmin(CredentialAdmin):
     filter_horizontal = ["companies"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ApiToken]:
-        """Those of which every company is one's own: a token is looked at and revoked as a whole."""
+        """Only tokens whose companies all belong to the user: a token is shown and revoked as a whole."""
         tokens = super().get_queryset(request).select_related("created_by").prefetch_related("companies")
         if request.user.is_superuser:
             return tokens
@@ -84,7 +87,7 @@ class ApiTokenAdmin(CredentialAdmin):
 
 @admin.register(Door)
 class InboundEndpointAdmin(VisibleAdmin, CredentialAdmin):
-    """Doors are made on their page, which shows the URL and says what to do with it."""
+    """Inbound endpoints are created on their own page, which shows the URL and says what to do with it."""
 
     list_display = ["name", "company", *_SHOWN]
     list_select_related = ["company", "created_by"]

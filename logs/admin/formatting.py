@@ -1,4 +1,4 @@
-"""A stored JSON text for the eyes: masked, indented, and cut where it is too long for a page."""
+"""Format stored JSON for reading: masked, indented, and cut if it is too long for a page."""
 
 from django.utils.translation import gettext as _
 
@@ -9,7 +9,7 @@ MAX_SHOWN_LENGTH = 200_000
 
 
 def format_json(text: str) -> str:
-    """Numbers and the order of keys stay as they were read."""
+    """Numbers and the order of keys stay as they are stored."""
     shown = format_value(mask_json(text, masked_keys()))
     if len(shown) <= MAX_SHOWN_LENGTH:
         return shown

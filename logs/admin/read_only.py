@@ -1,4 +1,4 @@
-"""Attempts, audit entries, hand-offs and imports: records that are read, and never edited."""
+"""Attempts, audit entries, share links and imports, read-only."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class AttemptAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("changed"))
     def shown_variant(self, attempt: Attempt) -> str:
-        """The way to what it sent instead."""
+        """Link to the changed request that it sent."""
         if attempt.trigger != AttemptTrigger.VARIANT:
             return "–"
         address = reverse("logs:override_detail", args=[attempt.log_id, attempt.number])
@@ -74,7 +74,7 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     search_help_text = _("The id of a log or a subscription")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEntry]:
-        """One's own, and those about what one may see."""
+        """The user's own entries, and those about anything that the user may see."""
         entries, user = super().get_queryset(request), request.user
         if user.is_superuser:
             return entries

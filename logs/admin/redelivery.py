@@ -1,4 +1,7 @@
-"""The action "Re-deliver selected": asks first, then queues an attempt for each log that was not received. Many become a plan."""
+"""The action "Redeliver selected": after confirmation, it queues an attempt for each log that wasn't delivered.
+
+If many logs are selected, it creates a plan instead.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from ..models import AuditAction, AuditEntry, RedeliveryRefused, SelectionSource
 from ..redelivery.drafts import Selection, request_draft
 from ..redelivery.selection import MAX_SELECTED
 
-MAX_REDELIVERED = 100  # more at a time needs a plan: what is stale, what else goes to the same receiver
+MAX_REDELIVERED = 100  # more need a plan, which shows superseded logs and what else goes to the same receiver
 
 
 def redeliver_selected(
@@ -78,16 +81,16 @@ def _redeliver(page: admin.ModelAdmin, request: HttpRequest, logs: list[WebhookL
 
 
 def _why_not_queued(request: HttpRequest, log: WebhookLog) -> str:
-    """Queue one more attempt; "" where that was done, else the reason."""
+    """Queue one more attempt; return "" if it was queued, otherwise the reason why not."""
     if log.is_success:
         return _("It was delivered.")
     expected_attempts = request.POST.get(
         f"after_try_{log.pk}", ""
-    )  # as the person saw it, so that a double click sends once
+    )  # as the user saw it, so that a double click sends once
     if not expected_attempts.isdecimal():
         return _("It was not on the confirmation page.")
     try:
-        with transaction.atomic():  # nothing is sent without being on record
+        with transaction.atomic():  # nothing is sent without an audit entry
             is_queued = log.redeliver(by=request.user, expected_attempts=int(expected_attempts[:9]))
             if is_queued:
                 AuditEntry.record(request.user, AuditAction.REDELIVERED, log.pk)

@@ -1,4 +1,4 @@
-"""Subscriptions. Changes are remembered for the next import and go on record, as on the pages; secrets are changed there."""
+"""Subscriptions. As on the pages, edits survive the next import and are audited; secrets are changed on the pages."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ class SubscriptionAdminForm(forms.ModelForm):
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         if "url" in self.fields:
-            self.fields["url"].required = True  # only a placeholder may be without
+            self.fields["url"].required = True  # only a placeholder may have no URL
         if "trigger" in self.fields:
             self.fields["trigger"].choices = [("", "---------"), *trigger_choices(self.instance)]  # type: ignore[attr-defined]
 
     def clean_url(self) -> str:
-        """As on the subscription's page. What is stored already does not keep other fields from being edited."""
+        """Check the URL as the subscription's page does. A URL that is already stored doesn't block edits of other fields."""
         url = self.cleaned_data["url"]
         if url == self.initial.get("url"):
             return url
@@ -57,7 +57,7 @@ class SubscriptionAdminForm(forms.ModelForm):
         return is_active
 
     def clean(self) -> dict[str, Any]:
-        """The constraint of the model has a condition on a column that is not in the form, so Django does not check it."""
+        """Check the model's constraint: Django skips it, because its condition uses a column that isn't in the form."""
         data = super().clean() or {}
         company, code = data.get("company"), data.get("code")
         if company and code and Subscription.objects.filter(company=company, code=code, is_placeholder=False).exists():
@@ -82,7 +82,7 @@ class SubscriptionAdmin(VisibleAdmin):
         return (queryset.searched(words) if words else queryset), False  # type: ignore[attr-defined]
 
     def get_fields(self, request: HttpRequest, obj: Subscription | None = None) -> list[Any]:
-        """Who may not edit gets the URL with its secrets masked."""
+        """Users who may not edit see the URL with its secrets masked."""
         if obj is None:
             return list(SubscriptionAdminForm.Meta.fields)
         url = "url" if self.has_change_permission(request, obj) else "shown_url"
@@ -93,11 +93,11 @@ class SubscriptionAdmin(VisibleAdmin):
         return [*self.readonly_fields, "company", "code"] if obj else list(self.readonly_fields)
 
     def has_change_permission(self, request: HttpRequest, obj: Subscription | None = None) -> bool:
-        """A placeholder becomes a subscription by its import, or on its page."""
+        """A placeholder becomes a subscription by an import, or on its page."""
         return super().has_change_permission(request, obj) and not (obj and obj.is_placeholder)
 
     def has_delete_permission(self, request: HttpRequest, obj: Subscription | None = None) -> bool:
-        """Its logs hold on to it, and Django would list every one of them to say so. Deactivate it instead."""
+        """Its logs protect it, and Django would list every one of them to say so. Deactivate it instead."""
         return False
 
     def view_on_site(self, obj: Subscription) -> str:
@@ -109,7 +109,7 @@ class SubscriptionAdmin(VisibleAdmin):
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Subscription, form: forms.ModelForm, change: bool) -> None:
-        """Only the changed columns are written: the place in the lane moves on while somebody edits."""
+        """Write only the changed columns: the queue's own columns may change while someone edits."""
         if not change:
             obj.secret = generate_secret()
             super().save_model(request, obj, form, change)

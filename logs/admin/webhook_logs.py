@@ -1,4 +1,4 @@
-"""Webhook logs, of which there may be millions: read, found by id, and re-delivered."""
+"""Webhook logs, possibly millions: read, found by id, and redelivered."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .formatting import format_json
 
 
 class EventTypeFilter(admin.SimpleListFilter):
-    """The types that we know; asking the table which there are would read all of it."""
+    """The known event types; querying the table for its types would read all of it."""
 
     title = _("event type")
     parameter_name = "event_type"
@@ -57,7 +57,7 @@ class WebhookLogAdmin(VisibleAdmin, ReadOnlyAdmin):
         return super().get_queryset(request).defer(*heavy)
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
-        """By whole ids, which have an index; anything else would read every row."""
+        """Search by full ids, which have an index; anything else would read every row."""
         term = search_term.strip().lower()
         if not term:
             return queryset, False
@@ -72,13 +72,13 @@ class WebhookLogAdmin(VisibleAdmin, ReadOnlyAdmin):
         return bool(request.user.is_active and request.user.is_superuser)
 
     def get_actions(self, request: HttpRequest) -> dict:
-        """Logs are deleted one by one."""
+        """Logs can only be deleted one at a time."""
         actions = super().get_actions(request)
         actions.pop("delete_selected", None)
         return actions
 
     def get_deleted_objects(self, objs, request: HttpRequest):
-        """Attempts and entries of runs cannot be deleted by themselves, but go with their log."""
+        """Attempts and items of bulk redeliveries can't be deleted on their own, but go with their log."""
         found, counts, missing, protected = super().get_deleted_objects(objs, request)
         return found, counts, missing - {Attempt._meta.verbose_name, RunEntry._meta.verbose_name}, protected
 
