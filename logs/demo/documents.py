@@ -1,5 +1,6 @@
-"""Makes the demo's documents from the published samples: two weeks of work orders, users, incidents and elements, in which
-one receiver was down for a night and others have smaller troubles. The same seed gives the same two weeks.
+"""Generates the demo's documents from the published samples: two weeks of work orders, users, incidents and elements.
+
+One receiver was down for a night, and others have smaller outages. The same seed gives the same two weeks.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ _ELEMENTS = ("Rodamiento 22320 E · stock mínimo", "Correa V-belt 5VX 1250", "A
 
 @dataclass(frozen=True)
 class Outage:
-    """From `start` to `end` (days before now) a share of a subscription's logs failed, in this way."""
+    """From `start` to `end` (days before now), this share of a subscription's logs failed, in this way."""
 
     start: float
     end: float
@@ -66,7 +67,7 @@ class Outage:
 
 @dataclass(frozen=True)
 class SubscriptionPlan:
-    """A subscription of the demo: its share of all logs, and what went wrong."""
+    """A subscription of the demo: its share of all logs, and its outages."""
 
     code: str
     name: str
@@ -160,7 +161,7 @@ def logs(now: datetime) -> Iterator[dict[str, Any]]:
 
 
 def _moment(now: datetime, random: Random) -> datetime:
-    """Mostly in the day's hours; one log in six falls into the last night, when the outage was."""
+    """Return a random datetime, mostly in the daytime; one log in six is from last night's outage."""
     if random.random() < 1 / 6:
         return now - timedelta(days=random.uniform(0.0, 0.5))
     day = random.randrange(DAYS)

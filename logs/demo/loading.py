@@ -1,4 +1,4 @@
-"""Puts the demo into the database, and takes it out again. All of it hangs on one company, whose name says what it is."""
+"""Loads the demo into the database, and removes it. All of it belongs to one company, whose name says it's a demo."""
 
 from __future__ import annotations
 
@@ -27,25 +27,25 @@ def is_database_empty() -> bool:
 
 
 def load(receiver_url: str) -> ImportSummary:
-    """Import the demo's documents; the summary is that of the logs.
+    """Import the demo's documents; return the summary of the logs.
 
-    Call it where there is no demo: its moments count back from now, so another call would make other logs.
+    Call it only without a demo: its datetimes count back from now, so a second call would create different logs.
     """
     Company.objects.update_or_create(pk=documents.COMPANY_ID, defaults={"name": documents.COMPANY_NAME})
     Importer(masked_keys()).import_subscriptions(_lines(documents.subscriptions(receiver_url)))
-    # There is no Cotalker behind the demo: who sends events in sees them delivered.
+    # The demo has no Cotalker behind it: events that a user sends should be delivered.
     Subscription.objects.filter(company=documents.COMPANY_ID).update(we_deliver=True)
     return Importer(masked_keys()).import_logs(_lines(documents.logs(timezone.now())))
 
 
 def point_at(receiver_url: str) -> None:
-    """The demo's receiver may have another port than the last time."""
+    """Update the subscriptions' URLs, since the demo's receiver may have a different port than last time."""
     for plan in documents.PLANS:
         Subscription.objects.filter(pk=documents.subscription_id(plan)).update(url=f"{receiver_url}/{plan.code}")
 
 
 def remove() -> int:
-    """Delete the demo's logs, subscriptions and company; returns the number of logs."""
+    """Delete the demo's logs, subscriptions and company; return the number of logs."""
     with transaction.atomic():
         logs = WebhookLog.objects.filter(subscription__company=documents.COMPANY_ID)
         ids = list(logs.values_list("pk", flat=True))

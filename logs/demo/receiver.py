@@ -1,4 +1,4 @@
-"""The demo's receiver: a small HTTP server on loopback that takes events and can be told to fail. Not for production."""
+"""The demo's receiver: a small HTTP server on loopback that accepts events and can be made to fail. Not for production."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ANSWER_CHOICES = {
 
 
 class DemoReceiver:
-    """Answers every POST as it was told, and keeps the last requests in a ledger."""
+    """Answers every POST with the chosen answer, and keeps the last requests."""
 
     def __init__(self) -> None:
         self.answer = "200"

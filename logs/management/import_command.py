@@ -21,7 +21,7 @@ CHUNK = 1 << 20
 class ImportCommand(BaseCommand):
     """Reads each file with the method of Importer that `importer_method` names.
 
-    Exit status 1 when a document was refused or a file could not be read to its end.
+    Exits with status 1 if a document was rejected or a file couldn't be read to its end.
     """
 
     importer_method: ClassVar[str]
@@ -78,7 +78,10 @@ class ImportCommand(BaseCommand):
 
 
 def _open_refused(name: str | None, files: list[str]) -> AbstractContextManager[IO[bytes] | None]:
-    """The file for what is refused, emptied; raises CommandError, also where it is one of those to read."""
+    """Open and empty the file for rejected documents.
+
+    Raises CommandError if that fails, or if it is one of the input files.
+    """
     if not name:
         return nullcontext()
     path = Path(name)

@@ -1,4 +1,4 @@
-"""Makes an API token for a script that sends events in."""
+"""Creates an API token for a script that sends events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes logs out again as Cotalker's documents."""
+"""Exports logs as Cotalker documents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Removes what is past its retention."""
+"""Removes payloads and logs that are past their retention."""
 
 from django.core.management.base import BaseCommand, CommandError
 

@@ -1,4 +1,4 @@
-"""Makes the search index anew."""
+"""Rebuilds the search index."""
 
 from django.core.management.base import BaseCommand
 

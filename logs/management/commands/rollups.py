@@ -1,4 +1,4 @@
-"""Makes the figures of the pages anew, or checks them."""
+"""Rebuilds or checks the log counts that the pages show."""
 
 from django.core.management.base import BaseCommand, CommandError
 

@@ -18,7 +18,7 @@ from honcho import manager as honcho
 from logs.demo import loading
 
 ACCOUNT = "admin"
-ASKED_TO_STOP = (130, 143)  # what honcho makes of SIGINT and SIGTERM
+ASKED_TO_STOP = (130, 143)  # honcho's return codes for SIGINT and SIGTERM
 
 
 class Command(BaseCommand):
@@ -79,7 +79,7 @@ def _require_free(port: int, another: str) -> None:
 
 
 def _first_account() -> str:
-    """The password of the first account as long as it is the one that was made up; "" once it was changed."""
+    """Return the generated password of the first account; "" once it was changed."""
     kept = Path(settings.DATA_DIR) / "admin_password"
     users = get_user_model()
     if not users.objects.exists():
@@ -93,7 +93,10 @@ def _first_account() -> str:
 
 
 def _environment(receiver_port: int | None) -> dict[str, str]:
-    """The demo's receiver is on loopback, which the guard refuses: this one address and port is opened."""
+    """Return the environment of the processes.
+
+    The destination check blocks loopback, where the demo's receiver is. So this one address and port is allowed.
+    """
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     if receiver_port:
         allowed = [*settings.DELIVERY_ALLOWED_NETWORKS, f"127.0.0.1/32:{receiver_port}"]

@@ -1,4 +1,4 @@
-"""Runs deliveries and background jobs until it is told to stop."""
+"""Runs deliveries and background jobs until it receives SIGTERM or SIGINT."""
 
 import asyncio
 import gc
@@ -27,13 +27,13 @@ from logs.stats.compaction import compact
 from logs.tasks import queue_lost
 
 logger = logging.getLogger("logs.background.jobs")
-THREADS = 32  # for jobs, loops and the lookups of names, none of which may wait for another to end
+THREADS = 32  # for jobs, loops and DNS lookups, none of which may wait for another to end
 FOLD_SECONDS = 2.0
-MANY = 50_000  # differences
-FEED_SECONDS = {True: 0.05, False: 0.1}  # while a run is running, by whether lanes had room for more of it
+MANY = 50_000  # differences of log counts
+FEED_SECONDS = {True: 0.05, False: 0.1}  # while a bulk redelivery runs: by whether the last round queued any logs
 FEED_IDLE_SECONDS = 0.5
 REPORT_SECONDS = 1.0
-CANCEL_SECONDS = 3.0  # for background threads to end by themselves
+CANCEL_SECONDS = 3.0  # time for background threads to end by themselves
 CANCEL_AGAIN_SECONDS = 0.2
 
 
@@ -48,13 +48,13 @@ class Command(BaseCommand):
     def handle(self, *args, **options) -> None:
         _refuse_poolers()
         _allow_many_connections()
-        gc.freeze()  # what is loaded stays: it need not be walked again and again for what could be freed
+        gc.freeze()  # loaded modules stay, so garbage collection needn't scan them again and again
         if gone := asyncio.run(self._run()):
             self.stderr.write(f"The worker stopped because a background loop keeps failing: {', '.join(gone)}.")
             sys.exit(1)
 
     async def _run(self) -> list[str]:
-        """The background loops that had to be given up."""
+        """Run until stopped; return the background loops that failed for good."""
         loop = asyncio.get_running_loop()
         loop.set_default_executor(ThreadPoolExecutor(THREADS))
         deliveries, stopping = DeliveryLoop(), asyncio.Event()
@@ -81,7 +81,7 @@ class Command(BaseCommand):
 
 
 async def _end_loops(stopping: asyncio.Event, loops: "_Loops", supervisor: Supervisor) -> None:
-    """At once, beside the deliveries that are in flight: jobs have little time."""
+    """End the background work at once, while requests in flight finish: jobs have little time."""
     await stopping.wait()
     loops.is_stopping.set()
     ending = asyncio.create_task(supervisor.stop())
@@ -92,7 +92,7 @@ async def _end_loops(stopping: asyncio.Event, loops: "_Loops", supervisor: Super
 
 
 class _Loops:
-    """What a worker does besides delivering, each for ever. `is_stopping` is for their threads, which cannot be cancelled."""
+    """The endless loops of a worker other than delivery. `is_stopping` is for their threads, which can't be cancelled."""
 
     def __init__(self, deliveries: DeliveryLoop, supervisor: Supervisor) -> None:
         self.deliveries = deliveries
@@ -109,20 +109,18 @@ class _Loops:
         }
 
     async def fold_rollups(self, is_well: Callable[[], None]) -> None:
-        """Keeps the differences that the pages have to read few. Several workers take turns."""
+        """Compact the log counts, so that pages read few differences. One worker at a time does it."""
         while True:
             await run_in_thread(self._fold_what_came_in)
             is_well()
             await asyncio.sleep(FOLD_SECONDS)
 
     def _fold_what_came_in(self) -> None:
-        while (
-            compact() > MANY and not self.is_stopping.is_set()
-        ):  # else what comes in meanwhile would be folded crumb by crumb
+        while compact() > MANY and not self.is_stopping.is_set():  # else it would add up each new difference by itself
             pass
 
     async def feed_runs(self, is_well: Callable[[], None]) -> None:
-        """Puts the logs of re-delivery runs into their lanes. Several workers take turns."""
+        """Put the logs of bulk redeliveries into their queues. Several workers take turns."""
         run_began = self.deliveries.run_began
         while True:
             run_began.clear()
@@ -135,13 +133,16 @@ class _Loops:
                 await asyncio.wait_for(run_began.wait(), FEED_IDLE_SECONDS)
 
     async def make_months(self, is_well: Callable[[], None]) -> None:
-        """At the start, as there may have been no worker for long; later the job of the same name does."""
+        """Create the coming payload partitions at startup, since no worker may have run for long.
+
+        Afterwards, the hourly job make_months does it.
+        """
         await run_in_thread(ensure_future_partitions)
         is_well()
         await asyncio.Event().wait()
 
     async def report(self, is_well: Callable[[], None]) -> None:
-        """Tells the database, and by it /readyz, which of the loops fail at this moment."""
+        """Store which loops fail at this moment in the database, for /readyz."""
         told = ""
         while True:
             problems = ", ".join(f"{name}: {error}" for name, error in sorted(self.supervisor.problems.items()))
@@ -154,13 +155,16 @@ class _Loops:
 
 
 def _refuse_poolers() -> None:
-    """A database that is away is waited for; one that cannot be worked with is an error at once."""
+    """Fail at once if the database can't be used, for example behind a pooler. If it's unreachable, wait for it."""
     with suppress(psycopg.Error):
         if problem := pooler_problem():
             raise CommandError(problem)
 
 
 def _allow_many_connections() -> None:
-    """Each delivery in flight is an open file, of which a process is given 1,024 on most systems unless it asks for more."""
+    """Raise the limit of open files: each delivery in flight is one.
+
+    On most systems, a process gets 1,024 unless it asks for more.
+    """
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

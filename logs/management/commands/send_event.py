@@ -1,4 +1,4 @@
-"""Sends events in from the shell."""
+"""Accepts events from the shell."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Command(BaseCommand):
         name, is_again = options["file"], options["again"]
         reach = CompanyScope(set(Company.objects.values_list("pk", flat=True)), "unknown company")
         try:
-            # An event is the same again by its key: a made-up one makes it another.
+            # The idempotency key identifies an event: a random key makes it a new one.
             key = secrets.token_hex() if is_again else ""
             found = partition_results(read_events(events.iter_any(_read(name)), reach, key))
         except PayloadTooLarge as error:
@@ -56,7 +56,7 @@ class Command(BaseCommand):
             sys.exit(1)
 
     def _report(self, result: AcceptResult) -> None:
-        """The ids alone go to standard output, so that another command can read them."""
+        """Only the ids go to standard output, so that another command can read them."""
         for log in result.logs:
             self.stdout.write(log)
         if result.is_known:
@@ -66,7 +66,7 @@ class Command(BaseCommand):
 
 
 def _read(name: str) -> Iterator[bytes]:
-    """The bytes of a file; raises OSError, and TooLarge where it is larger than a batch may be."""
+    """Yield the bytes of a file. Raises OSError, and PayloadTooLarge if it is larger than a batch may be."""
     seen = 0
     with sys.stdin.buffer if name == "-" else Path(name).open("rb") as file:
         while chunk := file.read(MIB):
