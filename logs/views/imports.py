@@ -30,7 +30,7 @@ from ..payloads.masking import mask_json, mask_text, masked_keys
 from .helpers import render_region, target_id
 
 PAGE = 50
-IMPORT_SLOW_AFTER = timedelta(seconds=10)  # a running worker starts an import in well under a second
+IMPORT_SLOW_AFTER = timedelta(seconds=10)  # a running worker picks up an import in well under a second
 READ_OF_REFUSED = 16 * 1024  # most documents fit, so they can be masked by their structure
 SHOWN_OF_REFUSED = 200
 

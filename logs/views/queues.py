@@ -37,9 +37,7 @@ def queue_index(request: HttpRequest) -> HttpResponse:
 
     A poll sends what the page shows as `told`, and gets 204 unless it has changed.
     """
-    if (
-        set(request.GET) <= {"all", "told"} and request.GET.get("all") == "1"
-    ):  # an old URL that showed all queues on one page
+    if set(request.GET) <= {"all", "told"} and request.GET.get("all") == "1":  # an old URL for all queues
         return redirect("logs:queue_index")
     context: dict[str, Any] = {"is_update": wants_partial(request), "here": reverse("logs:queue_index")}
     try:

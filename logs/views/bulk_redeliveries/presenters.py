@@ -36,7 +36,7 @@ from ...redelivery.results import latest_finished
 from ...redelivery.warnings import plan_warnings
 from ...stats.receiver_state import ReceiverHealth, receiver_health
 
-SLOW_AFTER = timedelta(seconds=10)  # a running worker starts a plan in well under a second
+SLOW_AFTER = timedelta(seconds=10)  # a running worker picks up a plan in well under a second
 OLD = timedelta(hours=1)
 # What a choice on this page excludes, and the page anchor of that choice. The other exclusions are final; the results list them.
 CHOSEN_HERE: dict[str, str] = {
