@@ -1,4 +1,4 @@
-// Names for what Django's scripts build on the admin's pages.
+// Accessible names for the elements that Django's scripts create on admin pages.
 function nameParts() {
   for (const icon of document.querySelectorAll("span.help-tooltip[aria-label]")) icon.setAttribute("role", "img");
   for (const select of document.querySelectorAll("select.admin-autocomplete")) {
@@ -9,5 +9,5 @@ function nameParts() {
   }
 }
 
-// Django's own are built in this event, or when jQuery is ready: what is asked of jQuery last runs last.
+// Django's scripts create them in this event or when jQuery is ready. jQuery runs callbacks in order, so ours is the last.
 addEventListener("load", () => (window.django?.jQuery ?? setTimeout)(nameParts));

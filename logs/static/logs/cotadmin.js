@@ -1,4 +1,4 @@
-// What pages do beyond HTML and htmx; all of it works without. Texts stand in base.html.
+// What pages do beyond HTML and htmx. Every page also works without it. The texts are in base.html.
 (() => {
   "use strict";
   const root = document.documentElement;
@@ -13,11 +13,11 @@
     requestAnimationFrame(() => (announcer.textContent = text));
   };
 
-  // The zone of the times from the next page on, unless another is chosen.
+  // The time zone from the next page on, unless the person has chosen another.
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   if (zone && !document.cookie.split("; ").includes(`timezone=${zone}`)) keep("timezone", zone);
 
-  // Where the server said UTC: this clock.
+  // Where the server wrote UTC, add the local time.
   if (zone && zone !== "UTC") {
     const local = new Intl.DateTimeFormat(root.lang, { dateStyle: "medium", timeStyle: "long" });
     for (const time of document.querySelectorAll("time[data-utc]")) {
@@ -25,7 +25,7 @@
     }
   }
 
-  // Confirmation: one dialog for all.
+  // Confirmation: all questions use one dialog.
   const confirmed = new WeakSet();
   const ask = (source, text, onYes) => {
     const dialog = $("#confirm");
@@ -54,7 +54,7 @@
     });
   });
 
-  // Failed requests: a toast offers to try again.
+  // A failed request shows a toast, which offers to try again.
   const toast = (text, retry) => {
     const element = $("#toast").content.firstElementChild.cloneNode(true);
     $("div", element).textContent = text;
@@ -71,9 +71,9 @@
       $("#tail-stopped").hidden = false;
       return;
     }
-    if (elt.matches("[data-poll], [data-quiet]")) return; // the next is the retry
+    if (elt.matches("[data-poll], [data-quiet]")) return; // the next poll is the retry
     const texts = $("#toasts").dataset;
-    const silent = requestConfig?.verb === "get" ? texts.silent : texts.unsure; // what was sent may have been done
+    const silent = requestConfig?.verb === "get" ? texts.silent : texts.unsure; // the server may have done what the request asked
     const text = !xhr?.status ? silent : ({ 403: texts.forbidden, 429: texts.busy, 503: texts.unavailable }[xhr.status] ?? texts.refused);
     const target = requestConfig?.target;
     const again = () => htmx.ajax(requestConfig.verb, requestConfig.path, { source: elt, target }).catch(() => {});
@@ -81,14 +81,14 @@
   };
   for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) document.addEventListener(name, failed);
 
-  // What is loaded again dims.
+  // Dim what is being reloaded.
   for (const [name, isBusy] of [["htmx:beforeSend", true], ["htmx:afterRequest", false]]) {
     document.addEventListener(name, ({ detail }) => {
       if (!detail.elt.matches("[data-poll], [data-quiet]")) detail.target?.setAttribute("aria-busy", isBusy);
     });
   }
 
-  // What is not filled in stands in no address.
+  // Keep empty fields out of URLs.
   document.addEventListener("htmx:configRequest", ({ detail: { verb, formData } }) => {
     if (verb === "get") for (const [name, value] of [...formData]) if (value === "") formData.delete(name);
   });
@@ -98,7 +98,7 @@
     if (document.hidden && event.detail.elt.matches("[data-poll]")) event.preventDefault();
   });
 
-  // Ages, or exact times: the server shows what was chosen last.
+  // Relative or exact times. The server also uses the last choice.
   const toggleTimes = () => {
     const isExact = root.dataset.times !== "exact";
     root.dataset.times = isExact ? "exact" : "";
@@ -109,7 +109,7 @@
     }
   };
 
-  // A list goes on by itself, some times: what is below can be reached.
+  // A list loads more while scrolling, but only a few times, so that people can reach what is below it.
   const MOST_BY_ITSELF = 3;
   const atItsEnd = new IntersectionObserver(
     (entries) => {
@@ -128,11 +128,11 @@
   };
   watchTheEnd();
 
-  // After a swap: tell what is there, go to the first row asked for.
+  // After a swap, announce the results, or focus the first of the rows that a click loaded.
   let waitingForRows = null;
   document.addEventListener("htmx:beforeSwap", ({ detail }) => {
     const { target, requestConfig } = detail;
-    // A form that a dialog asks about stays.
+    // Don't replace a form while a dialog asks about it.
     if ($("#confirm[open]") && requestConfig.elt.matches("[data-poll]")) detail.shouldSwap = false;
     const isByItself = requestConfig.triggeringEvent?.type === "near";
     if (isByItself) timesByItself++;
@@ -150,8 +150,8 @@
     }
   });
 
-  // A region that comes anew moves nothing, and keeps the focus near.
-  let pressed = null; // disabled by its request, it loses the focus
+  // Replacing a region doesn't scroll the page, and keeps the focus nearby.
+  let pressed = null; // its request disables it, so it loses the focus
   let kept = null;
   document.addEventListener("htmx:beforeRequest", ({ detail: { elt } }) => {
     pressed = elt.contains(document.activeElement) ? document.activeElement : null;
@@ -170,7 +170,7 @@
     kept = null;
   });
 
-  // Between two looks at the server a countdown goes on.
+  // A countdown continues between two polls.
   setInterval(() => {
     for (const time of document.querySelectorAll("[data-countdown] time")) {
       time.dataset.relative = (time.dataset.relative ?? time.textContent).replace(/\d+/, (seconds) => Math.max(0, seconds - 1));
@@ -222,13 +222,13 @@
     keep("shortcuts", root.dataset.shortcuts);
   });
 
-  // What one control needs comes when somebody goes to it.
+  // Load the script of a control when the control gets the focus.
   const coming = {};
   const load = ({ target }) => {
     const src = target.closest("[data-script]")?.dataset.script;
     if (src) coming[src] ??= new Promise((onload) => document.head.append(Object.assign(document.createElement("script"), { src, onload, onerror: onload })));
   };
-  for (const name of ["focusin", "change"]) document.addEventListener(name, load); // Safari focuses no checkbox
+  for (const name of ["focusin", "change"]) document.addEventListener(name, load); // Safari doesn't focus checkboxes
 
   const rowInFocus = () => document.activeElement.closest("[data-rows] tr");
   const move = (step) => {
@@ -254,7 +254,7 @@
   };
   document.addEventListener("keydown", async (event) => {
     const isTyping = event.target.closest("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]");
-    const isBracket = "[]".includes(event.key); // on Option in Spanish
+    const isBracket = "[]".includes(event.key); // typed with Option on Spanish keyboards
     if (root.dataset.shortcuts === "off" || event.ctrlKey || event.metaKey || (event.altKey && !isBracket)) return;
     if (isTyping || $("dialog[open], :popover-open, .pop[open]") || !keys[event.key]) return;
     event.preventDefault();
@@ -262,7 +262,7 @@
     keys[event.key](event);
   });
 
-  // A range takes the place of two moments, before htmx looks.
+  // A range replaces a custom start and end, before htmx reads the form.
   document.addEventListener(
     "change",
     ({ target }) => {
@@ -272,7 +272,7 @@
     true,
   );
 
-  // Facets stay open.
+  // Facets stay open after a swap.
   const opened = new Map();
   document.addEventListener("click", ({ target }) => {
     const facet = target.closest(".facet > summary")?.parentElement;
@@ -285,10 +285,10 @@
     }
   });
 
-  // A page that was kept may have choices without their numbers.
+  // A page from the back/forward cache may show numbers that don't match its choices.
   addEventListener("pageshow", (event) => event.persisted && $("#plan-choices")?.dispatchEvent(new Event("change")));
 
-  // Back in the list, one is at the row that was opened.
+  // Back returns to the row that was opened.
   document.addEventListener("click", ({ target }) => {
     const link = target.closest?.("#results [data-row-link]");
     if (!link) return;
@@ -301,7 +301,7 @@
     link?.focus({ preventScroll: true });
   });
 
-  // Dragging over the bars chooses their time.
+  // Dragging across bars selects their time range.
   const LEAST = 4; // px
   let drag = null;
   const barsBetween = ({ chart, from, to }) => {
@@ -349,10 +349,10 @@
     end();
   });
   document.addEventListener("pointercancel", () => drag && end());
-  // No focus, and no dragging of a link.
+  // Don't focus the link, and don't start dragging it.
   document.addEventListener("mousedown", (event) => event.target.closest?.("[data-brush]") && event.preventDefault());
 
-  // What popped up closes with Escape or a click elsewhere, and Escape ends a drag.
+  // Escape or a click elsewhere closes pop-ups. Escape also ends a drag.
   const close = (but) => {
     for (const one of document.querySelectorAll(".pop[open]")) if (!one.contains(but)) one.open = false;
   };

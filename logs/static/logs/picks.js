@@ -1,4 +1,4 @@
-// The ticked rows of the explorer. Comes when somebody goes to them (cotadmin.js).
+// The selected rows of the log list. cotadmin.js loads this script when a checkbox gets the focus or changes.
 (() => {
   "use strict";
   const $ = (selector) => document.querySelector(selector);
@@ -6,8 +6,8 @@
   const filter = () => $("#picked [name=query]")?.value;
   let filtered = filter();
   let picked; // ids
-  let isAll; // all that match, also on other pages
-  let anchor; // the id from which on a range is ticked
+  let isAll; // all logs that match, on other pages too
+  let anchor; // the id where a range selection starts
 
   const tick = (some, isTicked, andAllOthers = false) => {
     for (const box of some) box.checked = isTicked;
@@ -23,7 +23,7 @@
     $("#picked [name=source]").value = isAll ? "filter" : "chosen";
     const { one, many, all } = words.dataset;
     const text = isAll ? all : size === 1 ? one : many.replace("{number}", size);
-    if (words.textContent !== text) words.textContent = text; // a status is read out when it changes
+    if (words.textContent !== text) words.textContent = text; // screen readers announce a status when it changes
   };
 
   document.addEventListener("click", ({ target, shiftKey }) => {
@@ -33,7 +33,7 @@
       tick(all, target.checked);
     } else if (target.matches("[data-pick-all]")) {
       tick(all, true, true);
-      $("#picked [name=source]").focus(); // the button that was pressed is gone
+      $("#picked [name=source]").focus(); // the clicked button is now hidden
     } else if (all.includes(target)) {
       const [from, to] = [anchor, target.value].map((id) => all.findIndex((box) => box.value === id)).sort((a, b) => a - b);
       anchor = target.value;
@@ -43,12 +43,12 @@
   document.addEventListener("reset", ({ target }) => {
     if (target.id !== "picked") return;
     if (target.contains(document.activeElement)) boxes().find((box) => box.value === anchor)?.focus();
-    picked.clear(); // before rows that come just now
+    picked.clear(); // before new rows arrive
     isAll = false;
     setTimeout(tick, 0, []);
   });
 
-  // New rows are of the same list, unless the filter is another.
+  // New rows belong to the same list, unless the filter has changed.
   document.addEventListener("htmx:afterSettle", () => {
     if (filter() !== filtered) {
       $("[data-given-up]").hidden = !picked.size;
@@ -60,7 +60,7 @@
     tick([], true, isAll);
   });
 
-  // What was ticked before this came.
+  // Rows that were selected before this script was loaded.
   tick($("[data-pick-page]")?.checked ? boxes() : [], true);
   anchor = [...picked][0];
 })();

@@ -1,4 +1,4 @@
-// The search box as a combobox. Comes when somebody goes to it (cotadmin.js).
+// The search box as a combobox. cotadmin.js loads this script when the box gets the focus.
 (() => {
   "use strict";
   const PAUSE = 120; // ms
@@ -25,11 +25,11 @@
     show(false);
   };
 
-  // Only the newest answer counts, and none once the box was left.
+  // Only the newest response counts, and none after the box has lost the focus.
   const complete = async () => {
     asking?.abort();
     const { signal } = (asking = new AbortController());
-    const cursor = [...box.value.slice(0, box.selectionStart)].length; // the server counts characters, not UTF-16
+    const cursor = [...box.value.slice(0, box.selectionStart)].length; // the server counts characters, not UTF-16 code units
     try {
       const answer = await fetch(`${box.dataset.completions}?${new URLSearchParams({ q: box.value, cursor })}`, { signal });
       const options = answer.ok && !answer.redirected ? await answer.text() : "";
@@ -37,7 +37,7 @@
       list.innerHTML = options;
       show(list.childElementCount > 0);
     } catch {
-      // Nothing is offered.
+      // No completions.
     }
   };
   const take = (option) => {
@@ -53,7 +53,7 @@
     choose(options[at < 0 && by < 0 ? options.length - 1 : (at + by + options.length) % options.length]);
   };
 
-  // True: the key was meant for what is offered, and does nothing else.
+  // True if the key selected a completion; then it does nothing else.
   const takeChosen = () => {
     const option = chosen();
     if (option) take(option);
@@ -64,7 +64,7 @@
     ArrowUp: () => !list.hidden && (step(-1), true),
     Escape: () => !list.hidden && (close(), true),
     Tab: takeChosen,
-    // By itself: a change, a search and a submit.
+    // The default action would send a change, a search and a submit.
     Enter: () => takeChosen() || (close(), box.form.requestSubmit(), true),
   };
   for (const name of ["ArrowLeft", "ArrowRight", "Home", "End"]) keys[name] = () => close();
@@ -80,12 +80,12 @@
     if (!isInTerm) close();
     else if (!event.isComposing) timer = setTimeout(complete, PAUSE);
   });
-  box.addEventListener("change", (event) => event.stopPropagation()); // it may not be finished
+  box.addEventListener("change", (event) => event.stopPropagation()); // the term may be incomplete
   for (const name of ["blur", "pointerdown"]) box.addEventListener(name, close);
   list.addEventListener("pointerdown", (event) => event.preventDefault()); // the caret stays in the box
   list.addEventListener("click", ({ target }) => target.closest("[role=option]") && take(target.closest("[role=option]")));
 
-  // What the server could not read is told with the results.
+  // The results report what the server couldn't read.
   document.addEventListener("htmx:afterSettle", () => {
     const problems = document.getElementById("search-problems");
     box.setAttribute("aria-invalid", Boolean(problems));
@@ -96,5 +96,5 @@
   box.ariaAutoComplete = "list";
   box.setAttribute("aria-controls", list.id);
   show(false);
-  if (box.value !== box.defaultValue) complete(); // somebody wrote before this came
+  if (box.value !== box.defaultValue) complete(); // somebody typed before this script was loaded
 })();
