@@ -160,7 +160,7 @@ def start_worker(see: Callable[[str], object] = str, /, **more: str) -> subproce
         | {
             "DELIVERY_ALLOWED_NETWORKS": "127.0.0.1/32",
             "DELIVERY_RETRY_DELAY": "30",
-            "LOG_FORMAT": "line",
+            "LOG_FORMAT": "text",
             "LOG_LEVEL": "INFO",
         }
         | more,

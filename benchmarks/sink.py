@@ -58,7 +58,7 @@ class Sink(asyncio.Protocol):
             ledger.clear()
         lines = [b"%d" % len(ledger)]
         if path.startswith(b"/results/"):
-            lines = [b"%s %s %.6f" % entry for entry in ledger[int(path[8:]) :]]
+            lines = [b"%s %s %.6f" % entry for entry in ledger[int(path[9:]) :]]
         body = b"\n".join(lines)
         self.transport.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
 

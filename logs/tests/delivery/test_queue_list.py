@@ -113,11 +113,11 @@ class TestWhatItSays:
         make_lane("Users")
         answer = lead(look(client))
         assert answer.startswith("2 queues are blocked. 5 events are waiting there. The oldest has been waiting since ")
-        assert answer.endswith("1 inactive subscription has kept events to send or skip. 1 lane flows.")
+        assert answer.endswith("1 inactive subscription has kept events to send or skip. 1 queue is active.")
 
     def test_where_nothing_is_blocked_it_says_so(self, client, operator):
         make_lane("Users")
-        assert lead(look(client)) == "No queue is blocked. 1 lane flows."
+        assert lead(look(client)) == "No queue is blocked. 1 queue is active."
 
     def test_without_subscriptions_it_says_what_a_lane_is(self, client, operator):
         page = look(client)
@@ -128,7 +128,7 @@ class TestWhatItSays:
         assert "Nothing is sent from here" in look(client)
         make_lane("Ours")
         page = look(client)
-        assert lead(page) == "No queue is blocked. 1 lane flows."
+        assert lead(page) == "No queue is blocked. 1 queue is active."
         assert "Cotalker delivers 1 more subscription" in page and "Theirs" not in page
 
     def test_a_lane_between_tries_shows_the_head_the_countdown_and_the_next_four(self, client, operator):
@@ -171,7 +171,7 @@ class TestWhatItSays:
     def test_what_is_kept_for_an_inactive_subscription_stands_apart(self, client, operator):
         lane = stopped_lane("Legacy", 3)
         shown = text(panel(look(client), lane))
-        assert "Deactivated while 3 events waited. They are kept until someone sends or skips them." in shown
+        assert "Deactivated while 3 events were waiting. They are kept until someone sends or skips them." in shown
         assert "The first is No. 1 of Legacy" in shown and "Inactive" in shown
 
     def test_lanes_that_flow_tell_what_waits_and_what_they_do_with_an_exhausted_event(self, client, operator):
@@ -179,7 +179,7 @@ class TestWhatItSays:
         now = timezone.now()
         WebhookLog.objects.filter(pk=make_waiting_log(busy).pk).update(created_at=now - timedelta(seconds=150))
         make_lane("Archive")
-        assert rows(look(client)) == ["Busy 1 2 min holds Hold", "Archive – – goes on Hold"]
+        assert rows(look(client)) == ["Busy 1 2 min Pause Pause", "Archive – – Continue Pause"]
 
     def test_names_stay_text(self, client, operator):
         name = "<script>alert(1)</script>"
@@ -243,7 +243,7 @@ class TestPages:
             ["Flows & ~2"],
         ]
         assert len({lead(page) for page in pages}) == 1 and lead(pages[0]).startswith(
-            "6 queues are blocked. 6 events wait"
+            "6 queues are blocked. 6 events are waiting"
         )
         assert "1–4 of 13 queues." in pages[0] and ">Next 4<" in pages[0] and "First page" not in pages[0]
         assert "9–12 of 13 queues." in pages[2] and ">Next 1<" in pages[2] and f'href="{LANES}">First page' in pages[2]
@@ -264,7 +264,11 @@ class TestPages:
     def test_a_page_behind_the_last_says_so_and_leads_to_the_first(self, client, operator):
         make_lane("Users")
         page = look(client, f"{LANES}?after=4~0~{'f' * 24}~Z")
-        assert "No more queues." in page and "First page" in page and lead(page) == "No queue is blocked. 1 lane flows."
+        assert (
+            "No more queues." in page
+            and "First page" in page
+            and lead(page) == "No queue is blocked. 1 queue is active."
+        )
 
     def test_a_page_asks_for_itself_and_its_buttons_lead_back_to_it(self, client, operator, monkeypatch):
         now = timezone.now()
@@ -323,12 +327,12 @@ class TestWho:
     def test_the_navigation_leads_there(self, client, operator):
         page = look(client, "/")
         assert page.index('href="/logs/"') < page.index('href="/queues/"') < page.index('href="/failures/"')
-        assert '<a href="/queues/" aria-current="page">Lanes</a>' in look(client)
+        assert '<a href="/queues/" aria-current="page">Queues</a>' in look(client)
 
     def test_the_overview_and_the_subscription_lead_there(self, client, operator):
         lane = retrying_lane("Incidents")
         for address in ("/", lane.get_absolute_url()):
-            assert re.search(r'href="/queues/">All lanes</a>', look(client, address))
+            assert re.search(r'href="/queues/">All queues</a>', look(client, address))
 
 
 class TestPoll:
@@ -452,8 +456,8 @@ class TestWithAWorker:
         deliver()
         assert receiver.ids == [log.pk, *lane.logs.exclude(pk=log.pk).order_by("position").values_list("pk", flat=True)]
         page = look(client)
-        assert lead(page) == "No queue is blocked. 1 lane flows."
-        assert rows(page) == ["Elements – – holds Hold"]
+        assert lead(page) == "No queue is blocked. 1 queue is active."
+        assert rows(page) == ["Elements – – Pause Pause"]
 
     def test_a_head_that_is_skipped_is_not_sent_and_the_next_is(self, client, operator, receiver, deliver):
         lane, log = exhausted_lane("Elements", 1, url=receiver.url)

@@ -180,5 +180,5 @@ class TestForm:
         assert not Subscription.objects.exists()
 
     def test_a_name_server_that_hangs_is_only_a_warning(self, create, hanging_name_server):
-        assert "can’t be resolved now" in create().content.decode()
+        assert "does not resolve right now" in create().content.decode()
         assert Subscription.objects.get().url == URL

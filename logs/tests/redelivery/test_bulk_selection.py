@@ -103,7 +103,7 @@ def test_without_any_filter_all_logs_that_one_may_see_are_planned(client, logs, 
         ("state=broken", "State: Select a valid choice. broken is not one of the available choices."),
         ("state=failed&range=2h", "Range: Select a valid choice. 2h is not one of the available choices."),
         ("q=stat:failed", "Search: "),
-        ("state=succeeded&status=502", "No results the filter."),
+        ("state=succeeded&status=502", "No log matches the filter."),
     ],
 )
 def test_a_filter_that_is_wrong_or_finds_nothing_is_refused_and_nothing_is_stored(client, logs, query, reason):
@@ -209,7 +209,7 @@ def test_a_file_is_taken_as_well_as_what_is_pasted(client, logs):
             "No ids found. A log’s id has 24 characters: digits and the letters a to f.",
         ),
         ("", b"one\ntwo\n\xff\xfe", "Line 3 of the file is not UTF-8 text. Save it as plain text, CSV or JSON."),
-        ("", b"x" * (5 * 1024 * 1024 + 1), "The file is larger than the upload limit of 5.0 MB."),
+        ("", b"x" * (5 * 1024 * 1024 + 1), "The file is larger than 5.0 MB."),
     ],
 )
 def test_what_holds_no_ids_is_refused_with_the_reason_and_kept_to_be_mended(client, logs, text, data, reason):

@@ -161,7 +161,7 @@ def test_a_viewer_is_told_the_same_and_not_where_it_is_changed(client, expired, 
 def test_days_that_were_made_longer_since_do_not_explain_it_wrongly(client, expired, superuser):
     Retention.change(payload_days=None, log_days=None, by=superuser)
     page = words_of(client.get(expired.get_absolute_url()))
-    assert "The payload has expired , with all from before" in page
+    assert "The payload has expired , like all payloads from before" in page
     assert "1 Jul 2022" not in page
 
 

@@ -180,7 +180,7 @@ class TestNow:
         failed(orders)
         log(orders, State.PENDING, next_attempt_at=timezone.now(), turn=2, position=1, tries_left=3)
         (row,) = rows()
-        assert "On hold 1 waits" in row
+        assert "Paused 1 waiting" in row
         assert f'href="{orders.get_absolute_url()}#lane"' in client.get("/failures/").content.decode()
 
     def test_nothing_has_recovered_while_its_lane_is_blocked_whatever_was_received_since(self, rows, orders):
@@ -200,7 +200,7 @@ class TestNow:
         assert "Still failing last success" in row
         orders.hold(by=None)
         (row,) = rows()
-        assert "On hold 1 waits" in row
+        assert "Paused 1 waiting" in row
         assert row.endswith("Open queue")
 
     def test_the_last_success_is_told_by_its_delivery_not_by_when_its_event_came_in(self, rows, orders):
@@ -280,7 +280,7 @@ class TestFilter:
         for number in range(5):
             failed(orders, age=HOUR + number * MINUTE, fingerprint=str(number))
         page = text(client.get("/failures/").content.decode())
-        assert "≥ 2 logs failed in the last 24 hours. All of these have recovered" in page
+        assert "≥ 2 logs failed in the last 24 hours. All of these groups have recovered" in page
         assert "≥ 2 groups" in page and "The first 2 are shown." in page
 
 

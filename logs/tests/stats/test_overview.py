@@ -244,7 +244,7 @@ class TestLanes:
         shown = re.search(r'<section class="panel" id="lanes".*?</section>', look(), re.DOTALL)[0]
         first, second = (text(item) for item in re.findall(r"<li>(.*?)</li>", shown, re.DOTALL))
         assert first == "Elements to ERP Paused 2 more waiting · paused 2 h ago"
-        assert second.startswith("Work Orders Update Retrying 1 more waiting · next try: ")
+        assert second.startswith("Work Orders Update Retrying 1 more waiting · next attempt: ")
         assert second.endswith("· No answer in time")
         assert f'href="{held.get_absolute_url()}#lane"' in shown
 

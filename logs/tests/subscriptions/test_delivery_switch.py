@@ -56,7 +56,7 @@ def test_before_switching_it_tells_what_to_do_at_cotalker_and_in_which_order(cli
     imported()
     page = client.get(ADDRESS).content.decode()
     assert "Let cotadmin deliver?" in page
-    assert page.index("Switch here.") < page.index("the inbound endpoint’s URL")
+    assert page.index("Switch here.") < page.index("URL in Cotalker to the inbound endpoint")
     assert reverse("logs:inbound_endpoint_list") in page
     Subscription.objects.update(we_deliver=True)
     page = client.get(ADDRESS).content.decode()
@@ -145,7 +145,7 @@ def test_an_unknown_deliverer_switches_nothing(client, administrator, deliverer)
 
 def test_a_placeholder_is_not_switched(client, administrator):
     make_subscription(url="", code="", trigger="", is_placeholder=True, is_active=False, we_deliver=False)
-    assert "hasn’t been imported yet" in client.get(ADDRESS).content.decode()
+    assert "has not been imported yet" in client.get(ADDRESS).content.decode()
     switch(client, "cotadmin")
     assert not Subscription.objects.get().we_deliver
     assert record() == []

@@ -277,7 +277,7 @@ class TestDetail:
         [
             ([], "No logs in the last 7 days."),
             (["succeeded", "succeeded"], "None of 2 logs failed in the last 7 days; the last delivery succeeded"),
-            (["succeeded", "failed"], "1 of 2 logs failed in the last 7 days; nothing was delivered since"),
+            (["succeeded", "failed"], "1 of 2 logs failed in the last 7 days; nothing has been delivered since"),
             (["failed", "succeeded"], "1 of 2 logs failed in the last 7 days; the last delivery succeeded"),
             (["failed", "failed"], "2 of 2 logs failed in the last 7 days and none was delivered"),
             (["pending"], "1 log in the last 7 days, not finished yet."),
@@ -425,7 +425,7 @@ class TestCreate:
     def test_a_name_that_does_not_resolve_is_only_a_warning(self, client, company):
         response = client.post(self.address, posted(url="https://receiver.invalid/hook"), follow=True)
         assert Subscription.objects.get().url == "https://receiver.invalid/hook"
-        assert "can’t be resolved now" in response.content.decode()
+        assert "does not resolve right now" in response.content.decode()
 
     @pytest.mark.parametrize(
         ("trigger", "kept"),
@@ -541,7 +541,7 @@ class TestEdit:
 
     def test_the_default_timeout_is_named(self, client, subscription, settings):
         settings.DELIVERY_TIMEOUT = 17
-        assert "Empty: 17, as for all." in client.get(address_of(subscription, "edit")).content.decode()
+        assert "Leave empty for the default, 17." in client.get(address_of(subscription, "edit")).content.decode()
 
     @pytest.mark.parametrize(
         ("changes", "versions"),
@@ -665,7 +665,7 @@ class TestActivation:
     def test_a_placeholder_is_not_activated(self, client, company):
         placeholder = make_placeholder(company)
         page = client.post(address_of(placeholder, "activate"), follow=True).content.decode()
-        assert "Not activated. It was not imported yet." in page
+        assert "Not activated. This subscription has not been imported yet." in page
         assert not Subscription.objects.get(pk=placeholder.pk).is_active
 
     def test_one_without_a_url_is_not_activated(self, client, company):

@@ -67,7 +67,7 @@ def test_making_and_revoking_are_on_record(client, administrator):
 def test_a_revoked_door_takes_nothing_and_says_since_when(client, administrator):
     address = make_door()
     answer = client.post(f"{ADDRESS}{Door.objects.get().pk}/revoke/", follow=True)
-    assert "The door “Cotalker” is closed." in answer.content.decode()
+    assert "The inbound endpoint “Cotalker” is revoked." in answer.content.decode()
     assert "Revoked" in page(client)
     assert "/revoke/" not in page(client)
     assert post(client, address, as_bytes(make_event())).status_code == 404

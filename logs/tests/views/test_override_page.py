@@ -68,7 +68,7 @@ def test_the_page_of_a_log_leads_to_it_and_shows_what_came_of_it(client, adminis
     deliver()
     other.close()
     page = shown(client.get(log.get_absolute_url()))
-    assert "Not received.</b> Cotalker attempted 3 times and gave up" in page
+    assert "Not delivered.</b> Cotalker tried 3 times and gave up" in page
     assert "Delivered on attempt 4" in page
     assert page.count("To another URL") == page.count("Edited payload") == 1
     assert f"{other.url}?token=••••••••" in page

@@ -118,7 +118,7 @@ def test_the_hits_lead_from_one_to_the_next(client):
 def test_a_pointer_is_found_as_the_place_that_it_is_of(client, pointer, is_place):
     log = log_with(items=list(range(300)), password={"deep": "out of sight"})
     page = client.get(log.get_absolute_url(), {"find": pointer})
-    assert ("is in 1 place" in text_of(page), "was not found in this payload" in text_of(page)) == (
+    assert ("1 match for" in text_of(page), "was not found in this payload" in text_of(page)) == (
         is_place,
         not is_place,
     )
@@ -160,7 +160,7 @@ def test_an_empty_text_can_be_seen_and_is_copied_as_it_is(client):
 
 def test_more_hits_than_are_listed_are_told(client):
     log = log_with(items=["needle"] * 101)
-    assert "more than 100 matches for “needle”" in text_of(client.get(log.get_absolute_url(), {"find": "needle"}))
+    assert "More than 100 matches for “needle”" in text_of(client.get(log.get_absolute_url(), {"find": "needle"}))
 
 
 # Copying

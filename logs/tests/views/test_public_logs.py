@@ -128,7 +128,7 @@ class TestPage:
     def test_a_log_of_cotalker_tells_what_its_document_tells(self, maker):
         make_subscription()
         shown = text_of(visit(make_link(make_log(), maker)))
-        assert "Cotalker attempted 3 times: failed" in shown
+        assert "Cotalker tried 3 times: failed" in shown
         assert "connect ETIMEDOUT 67.225.146.248:443" in shown
         assert "Status and response come from Cotalker’s log." in shown
         assert NAME not in shown
@@ -254,7 +254,7 @@ class TestPayload:
         Payload.objects.update(event=event)
         path = make_link(log, maker, includes_payload=True)
         page = visit(path)
-        assert "These are the first" in text_of(page)
+        assert "Only the first" in text_of(page)
         assert "hush-key" not in page.content.decode()
         assert json.loads(visit(f"{path}payload.json").content)["end"] == "here"
 

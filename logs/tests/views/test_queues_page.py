@@ -134,7 +134,7 @@ def test_of_twenty_clicks_on_hold_one_wins(client, operator, lane):
 def test_a_lane_that_holds_because_of_an_event_names_it_and_offers_what_can_be_done(client, operator, lane):
     log = held_by(lane, make_waiting_log(lane))
     page = page_of(client, lane)
-    assert "An event failed after its last attempt" in page
+    assert "an event failed after its last attempt" in page
     assert reverse("logs:redelivery_create", args=[log.pk]) in page
     assert reverse("logs:log_skip", args=[log.pk]) in page
     assert "This event paused its queue." in page_of(client, log)
@@ -201,8 +201,11 @@ def test_what_waits_for_an_inactive_subscription_is_sent_or_skipped_by_decision(
     type(lane).objects.update(is_active=False)
     lane.refresh_from_db()
     page = page_of(client, lane)
-    assert "kept until someone sends or skips it" in page and "Send waiting events (3)" in page
-    assert "3 that waited" in client.get(reverse("logs:queue_skip_waiting", args=[lane.pk])).content.decode()
+    assert "kept until someone sends or skips them" in page and "Send waiting events (3)" in page
+    assert (
+        "was deactivated: 3. They will be skipped"
+        in client.get(reverse("logs:queue_skip_waiting", args=[lane.pk])).content.decode()
+    )
     post(client, "queue_send_waiting", lane.pk)
     lane.refresh_from_db()
     assert lane.is_draining
