@@ -88,12 +88,12 @@ def test_skipping_asks_for_a_reason_and_comes_back(page, receiver):
 def test_hold_and_release_keep_the_focus(page):
     make_subscription(name="Users", url="http://127.0.0.1:9/")
     page.goto("/queues/")
-    page.get_by_role("button", name="Hold Users").press("Enter")
-    expect(panel(page, "Users")).to_contain_text("ana put it on hold")
+    page.get_by_role("button", name="Pause Users").press("Enter")
+    expect(panel(page, "Users")).to_contain_text("ana paused this queue")
     expect(panel(page, "Users")).to_be_in_viewport()
     expect(panel(page, "Users").get_by_role("button", name="Resume")).to_be_focused()
     page.keyboard.press("Enter")
-    expect(page.get_by_role("button", name="Hold Users")).to_be_focused()
+    expect(page.get_by_role("button", name="Pause Users")).to_be_focused()
 
 
 def test_every_verb_works_without_javascript(open_page, administrator):
@@ -103,8 +103,8 @@ def test_every_verb_works_without_javascript(open_page, administrator):
     page.get_by_role("button", name="Resume").click()
     expect(page).to_have_url(re.compile(f"/queues/#lane-{lane.pk}$"))
     expect(page.locator("#messages")).to_have_text("The queue of “Elements” has resumed.")
-    page.get_by_role("button", name="Hold Elements").click()
-    expect(panel(page, "Elements")).to_contain_text("ana put it on hold")
+    page.get_by_role("button", name="Pause Elements").click()
+    expect(panel(page, "Elements")).to_contain_text("ana paused this queue")
     page.get_by_role("button", name="Retry now").click()
     expect(panel(page, "Elements")).to_contain_text("First event is being sent")
 

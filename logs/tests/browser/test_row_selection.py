@@ -247,7 +247,7 @@ def test_a_selection_that_is_refused_says_why_and_leads_back(page, complaints):
     page.goto("/logs/?cause=http_5xx")
     WebhookLog.objects.filter(cause="http_5xx").update(cause="dns")
     page.get_by_role("button", name="Redeliver all 10…").click()
-    expect(page.get_by_role("alert")).to_have_text(re.compile("No results the filter."))
+    expect(page.get_by_role("alert")).to_have_text(re.compile("No log matches the filter."))
     assert axe.violations(page) == []
     page.get_by_role("link", name="Back to the selection").click()
     expect(page).to_have_url(re.compile(r"/logs/\?cause=http_5xx$"))
