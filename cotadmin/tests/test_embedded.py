@@ -16,8 +16,8 @@ USE_IT = """
 import sys
 from pathlib import Path
 import psycopg
-from cotadmin.embedded_postgres.server import socket_directory
-host = socket_directory(Path(sys.argv[1]), "cotadmin")
+from cotadmin.embedded_postgres.server import ensure_server
+host = ensure_server(Path(sys.argv[1]), "cotadmin")
 with psycopg.connect(host=host, user="postgres", dbname="cotadmin", autocommit=True) as connection:
     connection.execute("SELECT pg_advisory_lock(1)")
     connection.execute("CREATE TABLE IF NOT EXISTS seen (pid int)")

@@ -51,8 +51,8 @@ def test_a_trial_makes_its_keys_once_for_its_owner_alone(tmp_path):
         (KEYS | {"DELIVERY_ALLOWED_NETWORKS": "10.0.0.0/8,everything"}, "'everything' is not a network"),
         (KEYS | {"FIELD_ENCRYPTION_KEYS": "short"}, "FIELD_ENCRYPTION_KEYS"),
         (KEYS | {"TIME_ZONE": "Mars/Olympus"}, "TIME_ZONE"),
-        (KEYS | {"LOG_FORMAT": "xml"}, "LOG_FORMAT='xml' is none of json, text."),
-        (KEYS | {"LOG_LEVEL": "info"}, "LOG_LEVEL='info' is none of DEBUG, INFO, WARNING, ERROR."),
+        (KEYS | {"LOG_FORMAT": "xml"}, "LOG_FORMAT='xml' must be one of json, text."),
+        (KEYS | {"LOG_LEVEL": "info"}, "LOG_LEVEL='info' must be one of DEBUG, INFO, WARNING, ERROR."),
     ],
 )
 def test_a_wrong_setting_stops_the_start_with_its_name(tmp_path, environment, message):
