@@ -20,8 +20,8 @@ IMPATIENT = dedent("""
     import django
     django.setup()
     from django.core.management import call_command
-    from logs import supervising
-    supervising.FIRST_WAIT_SECONDS = 0.01
+    from logs.background import supervisor
+    supervisor.MIN_BACKOFF_SECONDS = 0.01
     call_command("run_worker")
 """)
 
