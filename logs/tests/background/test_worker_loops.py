@@ -113,4 +113,4 @@ def test_a_loop_that_cannot_be_kept_going_ends_the_process_with_an_error(start, 
     worker = start([sys.executable, "-c", IMPATIENT])
     assert worker.wait() == 1
     assert "background loop rollups keeps failing, stopping the worker" in worker.output
-    assert "a background loop cannot be kept going: rollups" in worker.output
+    assert "a background loop keeps failing: rollups" in worker.output

@@ -116,7 +116,7 @@ def test_a_new_user_imports_finds_opens_and_redelivers(open_page, administrator,
     node.locator("summary").click()
     expect(tree.locator("details", has_text="answers").last).to_contain_text(FAILED["event"]["data"]["answers"][0])
 
-    page.get_by_role("link", name="Changes").click()
+    page.get_by_role("link", name="Changes", exact=True).click()
     expect(page).to_have_url(re.compile(r"/changes/\?(.*&)?state=failed(&|$)"))
     expect(page.locator("#panel")).to_contain_text("No changes")
 
