@@ -81,12 +81,12 @@ def test_cookies_last_a_year_and_what_is_usual_has_none(client):
 def test_the_zone_of_the_browser_is_told_and_gives_way_to_one_that_was_chosen(client):
     client.cookies["timezone"] = "America/Santiago"
     page = client.get("/preferences/").content.decode()
-    assert "Browser, America/Santiago" in page
+    assert "Browser (America/Santiago)" in page
     assert "Now, in America/Santiago: " in page
     client.post("/preferences/", USUAL | {"zone": "Etc/GMT+3"})
     client.cookies["timezone"] = "America/Lima"  # the script of every page sets it
     page = client.get("/preferences/").content.decode()
-    assert "Browser, America/Lima" in page
+    assert "Browser (America/Lima)" in page
     assert "Now, in Etc/GMT+3: " in page
     client.post("/preferences/", USUAL)
     assert "Now, in America/Lima: " in client.get("/preferences/").content.decode()

@@ -286,7 +286,7 @@ def test_an_answer_that_comes_after_its_tab_was_left_brings_no_complaints(page, 
         held[0].continue_()
     assert 'id="response-part"' in answered.value.text()
     expect(page.locator("#log-status")).not_to_have_attribute("aria-busy", "true")
-    expect(page.get_by_text("Not sent yet.")).to_be_hidden()
+    expect(page.locator("#response-part").get_by_text("Not sent yet.")).to_be_hidden()
 
 
 def test_a_log_without_a_url_to_send_to_says_what_is_missing(page, transactional_db):
