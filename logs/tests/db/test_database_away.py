@@ -91,7 +91,7 @@ def test_where_every_connection_is_in_use_people_and_scripts_are_told_to_come_ag
     with waiting_for_doors(server, 1) as answers:
         told = [server.get("/queues/", Cookie=cookie), server.get("/queues/", Cookie=cookie, HX_Request="true")]
         assert all(is_told_to_come_again(answer) for answer in told)
-        assert all(b"The database does not answer." in answer for answer in told)
+        assert all(b"The database is not responding." in answer for answer in told)
         refused = send(server, "/api/v3/events", as_bytes(make_event(9)), Authorization=f"Bearer {token}")
         assert is_told_to_come_again(refused)
         assert b"Send them again." in refused
@@ -117,7 +117,7 @@ def test_broken_connections_cost_one_answer_and_no_fault(serve, cookie):
 
 @pytest.mark.parametrize(
     ("module", "name"),
-    [(intake, "subscriptions_fired"), (enqueue, "event_vectors"), (enqueue, "wake")],
+    [(intake, "matching_subscriptions"), (enqueue, "event_vectors"), (enqueue, "notify_workers")],
     ids=["before a lane is asked", "in the midst of COPY", "before the commit"],
 )
 def test_an_event_is_asked_for_again_where_the_database_goes_away(client, monkeypatch, module, name):
@@ -133,7 +133,7 @@ def test_an_event_is_asked_for_again_where_the_database_goes_away(client, monkey
     monkeypatch.setattr(module, name, go_away)
     answer = post(client, door, as_bytes(make_event()))
     assert (answer.status_code, answer["Retry-After"]) == (503, "5")
-    assert answer.json()["errors"][0]["reason"] == "The could not store events now. Send them again."
+    assert answer.json()["errors"][0]["reason"] == "The events could not be stored now. Send them again."
     monkeypatch.undo()
     assert not WebhookLog.objects.exists()
     assert post(client, door, as_bytes(make_event())).status_code == 202
