@@ -73,7 +73,7 @@
     }
     if (elt.matches("[data-poll], [data-quiet]")) return; // the next poll is the retry
     const texts = $("#toasts").dataset;
-    const silent = requestConfig?.verb === "get" ? texts.silent : texts.unsure; // the server may have done what the request asked
+    const silent = requestConfig?.verb === "get" ? texts.silent : texts.unsure; // it may have been done
     const text = !xhr?.status ? silent : ({ 403: texts.forbidden, 429: texts.busy, 503: texts.unavailable }[xhr.status] ?? texts.refused);
     const target = requestConfig?.target;
     const again = () => htmx.ajax(requestConfig.verb, requestConfig.path, { source: elt, target }).catch(() => {});
@@ -98,7 +98,7 @@
     if (document.hidden && event.detail.elt.matches("[data-poll]")) event.preventDefault();
   });
 
-  // Relative or exact times. The server also uses the last choice.
+  // Relative or exact times.
   const toggleTimes = () => {
     const isExact = root.dataset.times !== "exact";
     root.dataset.times = isExact ? "exact" : "";
@@ -109,7 +109,7 @@
     }
   };
 
-  // A list loads more while scrolling, but only a few times, so that people can reach what is below it.
+  // A list loads more while scrolling, a few times.
   const MOST_BY_ITSELF = 3;
   const atItsEnd = new IntersectionObserver(
     (entries) => {
@@ -128,7 +128,7 @@
   };
   watchTheEnd();
 
-  // After a swap, announce the results, or focus the first of the rows that a click loaded.
+  // After a swap, announce the results or focus the first new row.
   let waitingForRows = null;
   document.addEventListener("htmx:beforeSwap", ({ detail }) => {
     const { target, requestConfig } = detail;
@@ -150,7 +150,7 @@
     }
   });
 
-  // Replacing a region doesn't scroll the page, and keeps the focus nearby.
+  // Replacing a region keeps scroll and focus.
   let pressed = null; // its request disables it, so it loses the focus
   let kept = null;
   document.addEventListener("htmx:beforeRequest", ({ detail: { elt } }) => {
@@ -222,7 +222,7 @@
     keep("shortcuts", root.dataset.shortcuts);
   });
 
-  // Load the script of a control when the control gets the focus.
+  // Load a control's script when it gets the focus.
   const coming = {};
   const load = ({ target }) => {
     const src = target.closest("[data-script]")?.dataset.script;
@@ -285,7 +285,7 @@
     }
   });
 
-  // A page from the back/forward cache may show numbers that don't match its choices.
+  // A cached page may show numbers of other choices.
   addEventListener("pageshow", (event) => event.persisted && $("#plan-choices")?.dispatchEvent(new Event("change")));
 
   // Back returns to the row that was opened.

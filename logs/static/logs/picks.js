@@ -1,4 +1,4 @@
-// The selected rows of the log list. cotadmin.js loads this script when a checkbox gets the focus or changes.
+// The selected rows of the log list. cotadmin.js loads this on focus.
 (() => {
   "use strict";
   const $ = (selector) => document.querySelector(selector);
@@ -23,7 +23,7 @@
     $("#picked [name=source]").value = isAll ? "filter" : "chosen";
     const { one, many, all } = words.dataset;
     const text = isAll ? all : size === 1 ? one : many.replace("{number}", size);
-    if (words.textContent !== text) words.textContent = text; // screen readers announce a status when it changes
+    if (words.textContent !== text) words.textContent = text; // a status is announced when it changes
   };
 
   document.addEventListener("click", ({ target, shiftKey }) => {
@@ -60,7 +60,7 @@
     tick([], true, isAll);
   });
 
-  // Rows that were selected before this script was loaded.
+  // Rows selected before this script was loaded.
   tick($("[data-pick-page]")?.checked ? boxes() : [], true);
   anchor = [...picked][0];
 })();

@@ -1,4 +1,4 @@
-// The search box as a combobox. cotadmin.js loads this script when the box gets the focus.
+// The search box as a combobox. cotadmin.js loads this on focus.
 (() => {
   "use strict";
   const PAUSE = 120; // ms
@@ -64,7 +64,7 @@
     ArrowUp: () => !list.hidden && (step(-1), true),
     Escape: () => !list.hidden && (close(), true),
     Tab: takeChosen,
-    // The default action would send a change, a search and a submit.
+    // Not a change, a search and a submit.
     Enter: () => takeChosen() || (close(), box.form.requestSubmit(), true),
   };
   for (const name of ["ArrowLeft", "ArrowRight", "Home", "End"]) keys[name] = () => close();
@@ -96,5 +96,5 @@
   box.ariaAutoComplete = "list";
   box.setAttribute("aria-controls", list.id);
   show(false);
-  if (box.value !== box.defaultValue) complete(); // somebody typed before this script was loaded
+  if (box.value !== box.defaultValue) complete(); // typed before this script was loaded
 })();
