@@ -34,9 +34,11 @@ WORD = re.compile(r"(?<![\w/`.-])(?:" + "|".join(f"({word})" for word in REPLACE
 
 def texts() -> Iterator[tuple[str, str]]:
     """Each text, and where it stands."""
-    lines = MESSAGES.read_text().splitlines()
-    for number, line in enumerate(lines, 1):
-        if line.startswith(("msgid ", "msgid_plural ")):
+    is_english = False
+    for number, line in enumerate(MESSAGES.read_text().splitlines(), 1):
+        if not line.startswith('"'):  # such a line continues the one before
+            is_english = line.startswith(("msgid ", "msgid_plural "))
+        if is_english:
             yield f"{MESSAGES.relative_to(PROJECT)}:{number}", re.sub(r"%\(\w+\)s|<[^>]*>", "", line)
     for pattern in DOCUMENTS:
         for path in sorted(PROJECT.glob(pattern)):
