@@ -190,7 +190,7 @@ DELIVERY_CONCURRENCY = whole_number("DELIVERY_CONCURRENCY", 500)  # simultaneous
 DELIVERY_MEMORY = int(decimal("DELIVERY_MEMORY", 64) * 1024 * 1024)  # for payloads in one worker; the setting is in MiB
 JOB_LEASE = decimal("JOB_LEASE", 30)  # seconds until another worker takes over the background jobs of a killed one
 MASKED_KEYS = env.list("MASKED_KEYS", default=[])  # in addition to the built-in list
-MAX_UPLOAD_MIB = int(decimal("MAX_UPLOAD_MIB", 512) * 1024 * 1024)  # the setting is in MiB
+MAX_UPLOAD_BYTES = int(decimal("MAX_UPLOAD_MIB", 512) * 1024 * 1024)
 # Of an uploaded file, uncompressed; the setting is in MiB.
 IMPORT_LIMIT = int(decimal("IMPORT_LIMIT", 4096) * 1024 * 1024)
 METRICS_TOKEN = env("METRICS_TOKEN", default="")

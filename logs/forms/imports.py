@@ -37,7 +37,7 @@ class ImportForm(forms.Form):
 
     @property
     def limit(self) -> str:
-        return humanbytes(settings.MAX_UPLOAD_MIB)
+        return humanbytes(settings.MAX_UPLOAD_BYTES)
 
     def clean_kind(self) -> str:
         kind = self.cleaned_data["kind"]
@@ -49,7 +49,7 @@ class ImportForm(forms.Form):
 
     def clean_file(self) -> UploadedFile:
         file = self.cleaned_data["file"]
-        if file.size > settings.MAX_UPLOAD_MIB:
+        if file.size > settings.MAX_UPLOAD_BYTES:
             raise ValidationError(
                 gettext(
                     "The file is larger than the upload limit of %(limit)s. Compress it with gzip, or split it in two."

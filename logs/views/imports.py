@@ -87,7 +87,7 @@ def _shown(data: bytes) -> str:
 DOCUMENTS_AT_ONCE = 10  # each may have 16 MiB
 
 
-@takes_files("logs.add_webhooklog", lambda: settings.MAX_UPLOAD_MIB)
+@takes_files("logs.add_webhooklog", lambda: settings.MAX_UPLOAD_BYTES)
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required("logs.add_webhooklog", raise_exception=True)
 def import_list(request: HttpRequest) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""The rules of a lane (domain.md, "Rules of delivery"), by what arrives at the receiver and in which order."""
+"""The rules of a queue, by what arrives at the receiver and in which order."""
 
 from datetime import timedelta
 

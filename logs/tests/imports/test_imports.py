@@ -128,7 +128,7 @@ def test_a_viewer_may_neither_see_the_page_nor_upload(client, member):
     ids=["no file", "empty", "unknown kind", "no kind", "too large"],
 )
 def test_what_cannot_be_imported_is_refused_with_the_reason(client, operator, settings, data, message):
-    settings.MAX_UPLOAD_MIB = 2048
+    settings.MAX_UPLOAD_BYTES = 2048
     answer = client.post(LIST, data)
     assert answer.status_code == 422
     assert f"Nothing was imported. {message}" in text_of(answer)
@@ -136,7 +136,7 @@ def test_what_cannot_be_imported_is_refused_with_the_reason(client, operator, se
 
 
 def test_a_file_of_exactly_the_limit_is_taken(operator, settings):
-    settings.MAX_UPLOAD_MIB = 2048
+    settings.MAX_UPLOAD_BYTES = 2048
     assert ImportForm({"kind": "logs"}, {"file": file_of(b"x" * 2048)}, user=operator).is_valid()
 
 
