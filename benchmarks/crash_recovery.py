@@ -21,10 +21,10 @@ from itertools import pairwise
 from subprocess import Popen
 
 from .database import fresh_database, log
-from .delivery_fixtures import fill, make_lanes, open_lanes, require_durable, start_worker, wait_until_settled
+from .delivery_fixtures import activate, create_subscriptions, fill, require_durable, start_worker, wait_until_delivered
 from .sink import SinkProcess, running_sink
 
-LANES = 50
+QUEUES = 50
 WORKERS = 3
 EVENTS_PER_SECOND = 1000  # over all queues
 BACKLOG = 5_000
@@ -40,9 +40,9 @@ class Load(threading.Thread):
     It waits while many have not arrived, so that the benchmark also ends on a slow machine.
     """
 
-    def __init__(self, lanes: list[str], sink: SinkProcess) -> None:
+    def __init__(self, subscription_ids: list[str], sink: SinkProcess) -> None:
         super().__init__(daemon=True)
-        self.lanes = lanes
+        self.subscription_ids = subscription_ids
         self.sink = sink
         self.rounds = 0
         self.stopping = threading.Event()
@@ -50,10 +50,10 @@ class Load(threading.Thread):
     def run(self) -> None:
         from django.db import connection
 
-        while not self.stopping.wait(len(self.lanes) / EVENTS_PER_SECOND):
-            if self.rounds * len(self.lanes) - self.sink.count() > BACKLOG:
+        while not self.stopping.wait(len(self.subscription_ids) / EVENTS_PER_SECOND):
+            if self.rounds * len(self.subscription_ids) - self.sink.count() > BACKLOG:
                 continue
-            fill(self.lanes, 1, after=self.rounds)
+            fill(self.subscription_ids, 1, after=self.rounds)
             self.rounds += 1
         connection.close()
 
@@ -74,41 +74,49 @@ class Judge:
         self.arrivals: list[tuple[str, str, float]] = []
         self.ends: dict[str, list[tuple[float, set[int]]]] = {"after_kills": [], "after_lost_leases": []}
 
-    def look(self) -> Counter[str]:
+    def count_arrivals(self) -> Counter[str]:
         """How often each event has arrived until now."""
         self.arrivals += self.sink.ledger(after=len(self.arrivals))
         return Counter(webhook_id for _path, webhook_id, _moment in self.arrivals)
 
     def start_worker(self) -> Popen:
-        return start_worker(self._see)
+        return start_worker(self._note_lost_leases)
 
-    def _see(self, line: str) -> None:
+    def _note_lost_leases(self, line: str) -> None:
         """A worker that can't renew its leases in time gives up its requests in flight, and the next holder sends them again."""
         if LOST in line:
-            groups = set(json.loads(line[line.rindex("[") :]))
-            self.ends["after_lost_leases"].append((time.monotonic(), groups))
+            shards = set(json.loads(line[line.rindex("[") :]))
+            self.ends["after_lost_leases"].append((time.monotonic(), shards))
 
     def kill(self, victim: Popen) -> None:
-        groups = _groups_of(victim)
+        shards = _shards_of(victim)
         victim.kill()
         victim.wait()
-        self.ends["after_kills"].append((time.monotonic(), groups | _groups_of(victim)))
+        self.ends["after_kills"].append((time.monotonic(), shards | _shards_of(victim)))
 
     def reasons(self) -> Counter[str]:
         """The number of second arrivals by reason; those without a reason are "unexplained"."""
         from logs.models import Attempt, WebhookLog
 
-        lanes = dict(WebhookLog.objects.values_list("pk", "subscription_id"))
+        subscriptions = dict(WebhookLog.objects.values_list("pk", "subscription_id"))
         failed = Counter(Attempt.objects.exclude(status=200).values_list("log_id", flat=True))
         moments: dict[str, list[float]] = defaultdict(list)
         for _path, webhook_id, moment in self.arrivals:
             moments[webhook_id].append(moment)
-        again = [(second, first, pk) for pk, found in moments.items() for first, second in pairwise(found)]
+        again = [(second, first, pk) for pk, times in moments.items() for first, second in pairwise(times)]
         used: set[tuple[str, float]] = set()
-        return Counter(self._reason(first, second, pk, lanes[pk], failed, used) for second, first, pk in sorted(again))
+        return Counter(
+            self._reason(first, second, pk, subscriptions[pk], failed, used) for second, first, pk in sorted(again)
+        )
 
     def _reason(
-        self, first: float, second: float, pk: str, lane: str, failed: Counter[str], used: set[tuple[str, float]]
+        self,
+        first: float,
+        second: float,
+        pk: str,
+        subscription_id: str,
+        failed: Counter[str],
+        used: set[tuple[str, float]],
     ) -> str:
         from logs.delivery.leases import shard_of
 
@@ -116,33 +124,34 @@ class Judge:
             failed[pk] -= 1
             return "after_failures"
         for reason, ends in self.ends.items():
-            for moment, groups in ends:
+            for moment, shards in ends:
                 # A request that was in the sink's sockets when its sender ended arrives a little later.
                 is_between = first < moment + LEASE_SECONDS and moment < second
-                if is_between and shard_of(lane) in groups and (lane, moment) not in used:
-                    used.add((lane, moment))
+                if is_between and shard_of(subscription_id) in shards and (subscription_id, moment) not in used:
+                    used.add((subscription_id, moment))
                     return reason
-        log(f"unexplained: {pk} of {lane} (group {shard_of(lane)}) arrived at {first:.3f} and {second:.3f}")
+        shard = shard_of(subscription_id)
+        log(f"unexplained: {pk} of {subscription_id} (shard {shard}) arrived at {first:.3f} and {second:.3f}")
         return "unexplained"
 
     def reordered(self) -> int:
         """How many first arrivals in a queue came before one that was accepted earlier."""
         from logs.models import WebhookLog
 
-        position = {pk: place or 0 for pk, place in WebhookLog.objects.values_list("pk", "position")}
+        sequences = {pk: sequence or 0 for pk, sequence in WebhookLog.objects.values_list("pk", "sequence")}
         seen: set[str] = set()
-        by_lane: dict[str, list[int]] = defaultdict(list)
+        by_queue: dict[str, list[int]] = defaultdict(list)
         for path, webhook_id, _moment in self.arrivals:
             if webhook_id not in seen:
                 seen.add(webhook_id)
-                by_lane[path].append(position[webhook_id])
-        return sum(later < earlier for order in by_lane.values() for earlier, later in pairwise(order))
+                by_queue[path].append(sequences[webhook_id])
+        return sum(later < earlier for order in by_queue.values() for earlier, later in pairwise(order))
 
 
-def _groups_of(worker: Popen) -> set[int]:
-    from logs.models import LaneGroup
+def _shards_of(worker: Popen) -> set[int]:
+    from logs.models import QueueShard
 
-    return set(LaneGroup.objects.filter(holder__contains=f":{worker.pid}:").values_list("number", flat=True))
+    return set(QueueShard.objects.filter(holder__contains=f":{worker.pid}:").values_list("number", flat=True))
 
 
 def _recorded_twice() -> int:
@@ -150,8 +159,8 @@ def _recorded_twice() -> int:
 
     from logs.models import Attempt
 
-    received = Attempt.objects.filter(status=200).values("log")
-    return received.annotate(number_of=Count("pk")).filter(number_of__gt=1).count()
+    delivered = Attempt.objects.filter(status=200).values("log")
+    return delivered.annotate(number_of=Count("pk")).filter(number_of__gt=1).count()
 
 
 def kill_one(workers: list[Popen], judge: Judge) -> None:
@@ -170,26 +179,26 @@ def main() -> None:
         require_durable()
         judge = Judge(sink)
         workers = [judge.start_worker() for _ in range(WORKERS)]
-        lanes = make_lanes([sink.url(f"slow/{number}") for number in range(LANES)])
-        open_lanes(lanes)
-        load = Load(lanes, sink)
+        subscription_ids = create_subscriptions([sink.url(f"slow/{number}") for number in range(QUEUES)])
+        activate(subscription_ids)
+        load = Load(subscription_ids, sink)
         load.start()
         for number in range(options.kills):
             time.sleep(random.uniform(0.2, 2.0))
             kill_one(workers, judge)
             log(f"kill {number + 1}: {sink.count()} arrivals")
         rounds = load.stop()
-        log(f"{rounds * LANES} events are in; waiting for the last …")
-        wait_until_settled(lanes, rounds, sink)
+        log(f"{rounds * QUEUES} events are in; waiting for the last …")
+        wait_until_delivered(subscription_ids, rounds, sink)
         for worker in workers:
             worker.terminate()
             worker.wait()
-        arrived = judge.look()
+        arrived = judge.count_arrivals()
         ids = set(WebhookLog.objects.values_list("pk", flat=True))
         result = {
             "kills": options.kills,
             "events": len(ids),
-            "lost": len(ids - arrived.keys()) + WebhookLog.objects.exclude(state="succeeded").count(),
+            "lost": len(ids - arrived.keys()) + WebhookLog.objects.exclude(state="delivered").count(),
             "reordered": judge.reordered(),
             "recorded_twice": _recorded_twice(),
             "duplicates": sum(arrived.values()) - len(arrived),

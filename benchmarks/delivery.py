@@ -2,7 +2,7 @@
 
 The reference in the same run is a bare aiohttp loop that posts the same payload to the same sink, 200 at a time, and stores
 nothing. The last line is one JSON object:
-dense_ratio: deliveries/s over 200 queues ÷ requests/s of the bare loop · single_lane_per_second: one queue ·
+dense_ratio: deliveries/s over 200 queues ÷ requests/s of the bare loop · single_queue_per_second: one queue ·
 sparse_per_second: one event for each of 2,000 subscriptions · latency_p95_ms: from the 202 of an event to its arrival at an idle
 sink · hostile_loss: share of their throughput that 30 queues lose when 20 other receivers hang · large_peak_mb: the most memory
 that a worker uses for 150 queues × 20 events of 0.9 MB · large_first_seconds: until the first of them arrives.
@@ -23,22 +23,22 @@ from urllib.parse import urlsplit
 
 from .database import fresh_database, log
 from .delivery_fixtures import (
+    activate,
+    create_subscriptions,
     fill,
     large_event,
-    make_lanes,
-    open_lanes,
     require_durable,
     running_worker,
     sample_event,
     wait_for,
-    wait_until_settled,
+    wait_until_delivered,
 )
 from .ingest import Events, make_subscriptions_and_token, web_server
 from .sink import SinkProcess, running_sink
 
 CONCURRENCY = 200
 LATENCIES = 200
-LARGE_LANES, LARGE_EACH, LARGE_BYTES = 150, 20, 900_000
+LARGE_QUEUES, LARGE_EACH, LARGE_BYTES = 150, 20, 900_000
 
 
 async def bare_loop(url: str, requests: int) -> float:
@@ -66,24 +66,24 @@ def bare_per_second(sink: SinkProcess, requests: int) -> float:
     return float(done.stdout)
 
 
-def per_second(sink: SinkProcess, lanes: int, each: int, hanging: int = 0) -> float:
-    """Deliveries per second of `lanes` new queues with `each` events, from their activation to the last commit."""
-    with_events = make_lanes([sink.url(f"lane/{number}") for number in range(lanes)])
+def per_second(sink: SinkProcess, queues: int, each: int, hanging: int = 0) -> float:
+    """Deliveries per second of `queues` new queues with `each` events, from their activation to the last commit."""
+    with_events = create_subscriptions([sink.url(f"queue/{number}") for number in range(queues)])
     total = fill(with_events, each)
-    beside = make_lanes([sink.url(f"hang/{number}") for number in range(hanging)])
+    beside = create_subscriptions([sink.url(f"hang/{number}") for number in range(hanging)])
     if beside:
         fill(beside, each)
     sink.forget()
     start = time.monotonic()
-    open_lanes(beside + with_events)
-    end = wait_until_settled(with_events, each, sink)
+    activate(beside + with_events)
+    end = wait_until_delivered(with_events, each, sink)
     return total / (end - start)
 
 
 def latencies_ms(sink: SinkProcess) -> list[float]:
     """Time from the 202 of each event to its arrival at the idle sink. The events are posted one after another over HTTP."""
     sink.forget()
-    token = make_subscriptions_and_token(sink.url("lane/one"))
+    token = make_subscriptions_and_token(sink.url("queue/one"))
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     events, answered = Events(), {}
     with web_server() as address:
@@ -104,21 +104,21 @@ def latencies_ms(sink: SinkProcess) -> list[float]:
 
 def large(sink: SinkProcess) -> dict[str, float]:
     """The memory and time that a separate worker needs for events that are large, but small as stored."""
-    with_events = make_lanes([sink.url(f"lane/{number}") for number in range(LARGE_LANES)])
+    with_events = create_subscriptions([sink.url(f"queue/{number}") for number in range(LARGE_QUEUES)])
     fill(with_events, LARGE_EACH, event=large_event(LARGE_BYTES))
     sink.forget()
     with running_worker() as worker:
         start = time.monotonic()
-        open_lanes(with_events)
+        activate(with_events)
         wait_for(lambda: sink.count() > 0)
         first = time.monotonic() - start
-        end = wait_until_settled(with_events, LARGE_EACH, sink)
+        end = wait_until_delivered(with_events, LARGE_EACH, sink)
         status = Path(f"/proc/{worker.pid}/status").read_text()
     [peak] = [int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")]
     return {
         "large_peak_mb": round(peak / 1024),
         "large_first_seconds": round(first, 1),
-        "large_per_second": round(LARGE_LANES * LARGE_EACH / (end - start), 1),
+        "large_per_second": round(LARGE_QUEUES * LARGE_EACH / (end - start), 1),
     }
 
 
@@ -132,25 +132,25 @@ def _answers(connection: http.client.HTTPConnection) -> bool:
 
 
 def small(sink: SinkProcess, requests: int) -> dict[str, float]:
-    found: dict[str, float] = {}
+    results: dict[str, float] = {}
     with running_worker():
         log("bare loop …")
         bare = bare_per_second(sink, requests)
-        log(f"bare loop: {bare:.0f}/s; 200 lanes …")
+        log(f"bare loop: {bare:.0f}/s; 200 queues …")
         dense = per_second(sink, CONCURRENCY, requests // CONCURRENCY)
-        found["bare_per_second"], found["dense_per_second"] = round(bare), round(dense)
-        found["dense_ratio"] = round(dense / bare, 3)
-        log(f"dense: {dense:.0f}/s; one lane …")
-        found["single_lane_per_second"] = round(per_second(sink, 1, 1000), 1)
-        log(f"single: {found['single_lane_per_second']}/s; 2,000 lanes with one event …")
-        found["sparse_per_second"] = round(per_second(sink, 2000, 1), 1)
-        log(f"sparse: {found['sparse_per_second']}/s; receivers that hang …")
+        results["bare_per_second"], results["dense_per_second"] = round(bare), round(dense)
+        results["dense_ratio"] = round(dense / bare, 3)
+        log(f"dense: {dense:.0f}/s; one queue …")
+        results["single_queue_per_second"] = round(per_second(sink, 1, 1000), 1)
+        log(f"single: {results['single_queue_per_second']}/s; 2,000 queues with one event …")
+        results["sparse_per_second"] = round(per_second(sink, 2000, 1), 1)
+        log(f"sparse: {results['sparse_per_second']}/s; receivers that hang …")
         alone = per_second(sink, 30, 500)
         among_hanging = per_second(sink, 30, 500, hanging=20)
-        found["hostile_loss"] = round(1 - among_hanging / alone, 3)
+        results["hostile_loss"] = round(1 - among_hanging / alone, 3)
         log("latency …")
-        found["latency_p95_ms"] = round(quantiles(latencies_ms(sink), n=20)[-1], 1)
-    return found
+        results["latency_p95_ms"] = round(quantiles(latencies_ms(sink), n=20)[-1], 1)
+    return results
 
 
 def main() -> None:
@@ -162,15 +162,15 @@ def main() -> None:
     if options.bare:
         print(asyncio.run(bare_loop(options.bare, options.requests)))
         return
-    found: dict[str, float] = {}
+    results: dict[str, float] = {}
     with running_sink() as sink, fresh_database():
         require_durable()
         log("large events …")
-        found |= large(sink)
-        log(f"large: {found}")
+        results |= large(sink)
+        log(f"large: {results}")
         if not options.large:
-            found |= small(sink, options.requests)
-    print(json.dumps(found))
+            results |= small(sink, options.requests)
+    print(json.dumps(results))
 
 
 if __name__ == "__main__":

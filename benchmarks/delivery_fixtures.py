@@ -21,12 +21,16 @@ COMPANY = "625be93a286ef83c1c0e845f"
 PATIENCE = 300.0  # seconds
 
 _LOGS = """
-WITH lane AS (SELECT id, row_number() OVER (ORDER BY id) AS n FROM logs_subscription WHERE id = ANY(%(lanes)s)), log AS (
-    INSERT INTO logs_webhooklog (id, subscription_id, company, created_at, retry, state, cause, fingerprint, event_type, action,
-        object_id, object_name, search, next_attempt_at, turn, position, tries_left, trigger, is_test)
-    SELECT to_hex(extract(epoch FROM now())::bigint) || lpad(to_hex(%(first)s + number * 100000 + lane.n), 16, '0'), lane.id,
-        %(company)s, now(), 0, 'pending', '', '', 'COTTask', 'create', '', '', '', now(), 2, number, 3, 'auto', false
-    FROM generate_series(%(after)s + 1, %(after)s + %(each)s) number, lane ORDER BY number, lane.n
+WITH queue AS (
+    SELECT id, row_number() OVER (ORDER BY id) AS n FROM logs_subscription WHERE id = ANY(%(subscriptions)s)
+), log AS (
+    INSERT INTO logs_webhooklog (id, subscription_id, company, created_at, attempt_count, state, cause, fingerprint,
+        event_type, action, object_id, object_name, search, next_attempt_at, priority, sequence, attempts_left,
+        trigger, is_test)
+    SELECT to_hex(extract(epoch FROM now())::bigint) || lpad(to_hex(%(first)s + number * 100000 + queue.n), 16, '0'),
+        queue.id, %(company)s, now(), 0, 'pending', '', '', 'COTTask', 'create', '', '', '', now(), 2, number, 3,
+        'auto', false
+    FROM generate_series(%(after)s + 1, %(after)s + %(each)s) number, queue ORDER BY number, queue.n
     RETURNING id
 )
 INSERT INTO logs_payload (log_id, event, search) SELECT id, %(event)s::json, '' FROM log
@@ -46,14 +50,14 @@ def large_event(size: int) -> str:
     return json.dumps(event)
 
 
-def make_lanes(urls: list[str]) -> list[str]:
+def create_subscriptions(urls: list[str]) -> list[str]:
     """Create a signed subscription for each URL, not active yet, that no event of the benchmarks matches. Returns their ids."""
     from logs import signing
     from logs.cotalker import objectid
     from logs.models import Company, Subscription
 
     Company.objects.get_or_create(pk=COMPANY)
-    lanes = []
+    subscriptions = []
     for url in urls:
         pk = objectid.new_objectid()
         subscription = Subscription(
@@ -61,13 +65,13 @@ def make_lanes(urls: list[str]) -> list[str]:
         )
         subscription.is_active = False
         subscription.secret = signing.generate_secret()
-        lanes.append(subscription)
-    Subscription.objects.bulk_create(lanes)
-    return [lane.pk for lane in lanes]
+        subscriptions.append(subscription)
+    Subscription.objects.bulk_create(subscriptions)
+    return [subscription.pk for subscription in subscriptions]
 
 
-def fill(lanes: list[str], each: int, *, after: int = 0, event: str = "") -> int:
-    """Add `each` events to every queue, in turn, after the `after` that it has. Returns the total. `event`: "" is the sample."""
+def fill(subscription_ids: list[str], each: int, *, after: int = 0, event: str = "") -> int:
+    """Add `each` events to every queue, in rounds, after the `after` that it has. Returns the total. `event` "": the sample."""
     from django.db import connection, transaction
 
     from logs.cotalker import objectid
@@ -75,7 +79,7 @@ def fill(lanes: list[str], each: int, *, after: int = 0, event: str = "") -> int
 
     ensure_partitions_for([objectid.new_objectid()])
     parameters: dict[str, Any] = {
-        "lanes": lanes,
+        "subscriptions": subscription_ids,
         "each": each,
         "company": COMPANY,
         "event": event or sample_event(),
@@ -84,10 +88,10 @@ def fill(lanes: list[str], each: int, *, after: int = 0, event: str = "") -> int
     }
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_LOGS, parameters)
-        _tell(cursor, lanes)
+        _notify_workers(cursor, subscription_ids)
         if not after:
             cursor.execute("ANALYZE logs_webhooklog, logs_subscription")
-    return len(lanes) * each
+    return len(subscription_ids) * each
 
 
 def require_durable() -> None:
@@ -101,33 +105,33 @@ def require_durable() -> None:
                 sys.exit(f"{name} is off in this PostgreSQL")
 
 
-def open_lanes(lanes: list[str]) -> None:
+def activate(subscription_ids: list[str]) -> None:
     """Activate the subscriptions and notify their workers."""
     from django.db import connection, transaction
 
     from logs.models import Subscription
 
     with transaction.atomic(), connection.cursor() as cursor:
-        Subscription.objects.filter(pk__in=lanes).update(is_active=True)
-        _tell(cursor, lanes)
+        Subscription.objects.filter(pk__in=subscription_ids).update(is_active=True)
+        _notify_workers(cursor, subscription_ids)
 
 
-def _tell(cursor, lanes: list[str]) -> None:
+def _notify_workers(cursor, subscription_ids: list[str]) -> None:
     from logs.models import QUEUE_CHANNEL
 
-    cursor.execute("SELECT pg_notify(%s, lane) FROM unnest(%s::text[]) lane", [QUEUE_CHANNEL, lanes])
+    cursor.execute("SELECT pg_notify(%s, id) FROM unnest(%s::text[]) AS id", [QUEUE_CHANNEL, subscription_ids])
 
 
-def wait_until_settled(lanes: list[str], each: int, sink: SinkProcess) -> float:
+def wait_until_delivered(subscription_ids: list[str], each: int, sink: SinkProcess) -> float:
     """When these queues' last outcome was committed. Exits unless every event is delivered and its first attempt recorded."""
     from logs.models import Attempt, WebhookLog
 
-    wait_for(lambda: sink.count() >= len(lanes) * each)
-    wait_for(lambda: not WebhookLog.objects.due().filter(subscription__in=lanes).exists())
+    wait_for(lambda: sink.count() >= len(subscription_ids) * each)
+    wait_for(lambda: not WebhookLog.objects.queued().filter(subscription__in=subscription_ids).exists())
     end = time.monotonic()
-    recorded = Attempt.objects.filter(log__subscription__in=lanes, log__state="succeeded", number=1).count()
-    if recorded != len(lanes) * each:
-        sys.exit(f"{recorded} of {len(lanes) * each} are on record as delivered")
+    recorded = Attempt.objects.filter(log__subscription__in=subscription_ids, log__state="delivered", number=1).count()
+    if recorded != len(subscription_ids) * each:
+        sys.exit(f"{recorded} of {len(subscription_ids) * each} are on record as delivered")
     return end
 
 

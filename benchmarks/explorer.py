@@ -74,8 +74,8 @@ def measured(total: int, now: datetime, rounds: int, *, with_admin: bool) -> tup
             is_kept = number > 0  # the first round warms up
             for name, query in filters(now).items():
                 for who, browser in people.items():
-                    for kind, asked in [*requests.of(query), ("detail", address(details(who), query))]:
-                        ms = browser.ms_to_first_byte(asked)
+                    for kind, url in [*requests.of(query), ("detail", address(details(who), query))]:
+                        ms = browser.ms_to_first_byte(url)
                         if is_kept:
                             ours.setdefault(kind, {}).setdefault(f"{who}, {name}", []).append(ms)
             for query in admin_queries(now).values() if with_admin else ():
@@ -118,25 +118,25 @@ def p95(times: list[float]) -> float:
 def results(total: int, now: datetime, rounds: int, *, with_admin: bool) -> dict[str, float]:
     """The results as in the last line, except the growth."""
     by_kind, admin = measured(total, now, rounds, with_admin=with_admin)
-    found: dict[str, float] = {
+    figures: dict[str, float] = {
         "logs": total,
-        "requests": sum(len(ms) for one in by_kind.values() for ms in one.values()),
+        "requests": sum(len(ms) for by_filter in by_kind.values() for ms in by_filter.values()),
     }
     for kind, by_filter in by_kind.items():
-        found[f"{kind}_p95_ms"] = p95([ms for times in by_filter.values() for ms in times])
+        figures[f"{kind}_p95_ms"] = p95([ms for times in by_filter.values() for ms in times])
         worst = max(by_filter, key=lambda name: median(by_filter[name]))
-        log(f"{kind}: p95 {found[f'{kind}_p95_ms']} ms; slowest: {worst}, median {median(by_filter[worst]):.0f} ms")
+        log(f"{kind}: p95 {figures[f'{kind}_p95_ms']} ms; slowest: {worst}, median {median(by_filter[worst]):.0f} ms")
     if with_admin:
         ours = [ms for name in admin_queries(now) for ms in by_kind["filtered"][f"all, {name}"]]
-        found["admin_p95_ms"] = p95(admin)
-        found["vs_admin"] = round(p95(admin) / p95(ours), 1)
-    return found
+        figures["admin_p95_ms"] = p95(admin)
+        figures["vs_admin"] = round(p95(admin) / p95(ours), 1)
+    return figures
 
 
-def growth(found: dict[str, float], earlier: dict[str, float]) -> dict[str, float]:
+def growth(figures: dict[str, float], earlier: dict[str, float]) -> dict[str, float]:
     """The growth of each kind, and the largest."""
-    ours = [name for name in found if name.endswith("_p95_ms") and name != "admin_p95_ms"]
-    grown = {name.replace("p95_ms", "growth"): round(found[name] / earlier[name], 2) for name in ours}
+    ours = [name for name in figures if name.endswith("_p95_ms") and name != "admin_p95_ms"]
+    grown = {name.replace("p95_ms", "growth"): round(figures[name] / earlier[name], 2) for name in ours}
     return grown | {"growth": max(grown.values())}
 
 
@@ -153,10 +153,10 @@ def main() -> None:
         if not is_loaded(options.logs):
             log(json.dumps(load(options.logs)))
         call_command("collectstatic", interactive=False, verbosity=0)
-        found = results(options.logs, datetime.now(UTC), options.rounds, with_admin=not options.without_admin)
+        figures = results(options.logs, datetime.now(UTC), options.rounds, with_admin=not options.without_admin)
     if options.growth_from:
-        found |= growth(found, json.loads(options.growth_from.read_text().splitlines()[-1]))
-    print(json.dumps(found))
+        figures |= growth(figures, json.loads(options.growth_from.read_text().splitlines()[-1]))
+    print(json.dumps(figures))
 
 
 if __name__ == "__main__":

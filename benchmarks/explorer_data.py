@@ -40,17 +40,17 @@ def load(total: int, seed: int = 1) -> dict[str, float]:
     from logs.stats.verification import rebuild_counts
 
     end = datetime.now(UTC).replace(microsecond=0)
-    _make_subscriptions()
-    _make_months(end)
+    _create_subscriptions()
+    _create_partitions(end)
     start = time.monotonic()
     with _without_indexes():
         _copy_in_processes(total, end, seed)
         copied = time.monotonic()
         log(f"{total} logs copied, {total / (copied - start):.0f}/s; indexes …")
     indexed = time.monotonic()
-    log(f"indexes: {indexed - copied:.0f} s; rollups …")
+    log(f"indexes: {indexed - copied:.0f} s; log counts …")
     if sum(number for _day, number in rebuild_counts()) != total:
-        raise SystemExit("The rollups count other logs than those that were copied.")
+        raise SystemExit("The log counts have other logs than those that were copied.")
     counted = time.monotonic()
     _vacuum()
     vacuumed = time.monotonic()
@@ -60,12 +60,12 @@ def load(total: int, seed: int = 1) -> dict[str, float]:
         "all_per_s": round(total / (vacuumed - start)),
         "copy_seconds": round(copied - start, 1),
         "indexes_seconds": round(indexed - copied, 1),
-        "rollups_seconds": round(counted - indexed, 1),
+        "log_counts_seconds": round(counted - indexed, 1),
         "vacuum_seconds": round(vacuumed - counted, 1),
     }
 
 
-def _make_subscriptions() -> None:
+def _create_subscriptions() -> None:
     from logs.models import Company, Subscription
 
     Company.objects.bulk_create(
@@ -79,13 +79,13 @@ def _make_subscriptions() -> None:
             code=f"sub_{number}",
             url="https://receiver.example/",
             trigger="create-edit-delete-task",
-            we_deliver=False,
+            is_delivered_here=False,
         )
         for number in range(SUBSCRIPTIONS)
     )
 
 
-def _make_months(end: datetime) -> None:
+def _create_partitions(end: datetime) -> None:
     from logs.cotalker import objectid
     from logs.db.payload_partitions import ensure_partitions_for
 
@@ -154,16 +154,16 @@ def _vacuum() -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "VACUUM ANALYZE logs_webhooklog, logs_payload, "
-            "logs_rollup, logs_rollupofall, logs_durationrollup, logs_rollupdelta"
+            "logs_compactedlogcount, logs_compactedlogcounttotal, logs_compacteddurationcount, logs_logcountdelta"
         )
 
 
 def is_loaded(total: int) -> bool:
     """Whether the log counts, which are made last, add up to `total`."""
-    from logs.models import Cell
+    from logs.models import LogCount
     from logs.stats.queries import TOTAL_WIDTH
 
-    return Cell.objects.filter(width=1440).aggregate(n=TOTAL_WIDTH)["n"] == total
+    return LogCount.objects.filter(width=1440).aggregate(n=TOTAL_WIDTH)["n"] == total
 
 
 def main() -> None:

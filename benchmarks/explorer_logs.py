@@ -43,22 +43,22 @@ WORKS = (
     "Fuga hidráulica",
 )
 LOG_COLUMNS = (
-    "id, subscription_id, company, created_at, status, retry, response, state, cause, fingerprint, event_type, action, "
-    "object_id, object_name, duration_ms, search, tries_left, trigger, is_test"
+    "id, subscription_id, company, created_at, status, attempt_count, response, state, cause, fingerprint, event_type, "
+    "action, object_id, object_name, duration_ms, search, attempts_left, trigger, is_test"
 )
 
 
 class Outcome(NamedTuple):
     state: str
     status: int | None
-    retry: int
+    attempt_count: int
     response: str
 
 
 DELIVERED = (
-    Outcome("succeeded", 200, 1, '{"ok":true}'),
-    Outcome("succeeded", 201, 1, ""),
-    Outcome("succeeded", 200, 2, "OK"),
+    Outcome("delivered", 200, 1, '{"ok":true}'),
+    Outcome("delivered", 201, 1, ""),
+    Outcome("delivered", 200, 2, "OK"),
 )
 FAILED = (
     Outcome("failed", 409, 3, "connect ETIMEDOUT 67.225.146.248:443"),
@@ -114,7 +114,7 @@ class Maker:
         pk = f"{int(seconds):08x}{number:016x}"
         at = datetime.fromtimestamp(seconds, UTC).isoformat()
         outcome = _outcome(int(seconds) // 3600, subscription, random)
-        status, retry, response, state, cause, fingerprint, response_words = self._outcomes[outcome]
+        status, attempt_count, response, state, cause, fingerprint, response_words = self._outcomes[outcome]
         action = "create" if number % LOGS_OF_OBJECT == 0 else "delete" if number % 50 == 49 else "edit"
         tag = 100 + number // LOGS_OF_OBJECT % 900
         thing, work = THINGS[tag % len(THINGS)], WORKS[number % len(WORKS)]
@@ -124,8 +124,9 @@ class Maker:
         event = event.replace("@note", note).replace("@action", action).replace("@at", at)
         words = _words_of(f"{name} {note} {action} {at}")
         log_line = (
-            f"{pk}\t{subscription_id(subscription)}\t{company_id(subscription)}\t{at}\t{status}\t{retry}\t{response}\t{state}\t"
-            f"{cause}\t{fingerprint}\tCOTTask\t{action}\t{identity}\t{name}\t{40 + number % 900}\t{response_words}\t0\tauto\tf\n"
+            f"{pk}\t{subscription_id(subscription)}\t{company_id(subscription)}\t{at}\t{status}\t{attempt_count}\t"
+            f"{response}\t{state}\t{cause}\t{fingerprint}\tCOTTask\t{action}\t{identity}\t{name}\t"
+            f"{40 + number % 900}\t{response_words}\t0\tauto\tf\n"
         )
         return log_line, f"{pk}\t{event}\t{self._words} {identity} {asset} {words}\n"
 
@@ -150,10 +151,10 @@ def _columns_of(outcome: Outcome) -> tuple[str, ...]:
     from logs.db.search_vectors import response_vector
     from logs.payloads.masking import masked_keys
 
-    state, status, retry, response = outcome
-    cause = classify_outcome(status, response) if state != "succeeded" else ""
+    state, status, attempt_count, response = outcome
+    cause = classify_outcome(status, response) if state != "delivered" else ""
     alike = fingerprint(response, status, cause) if cause else ""
-    return (str(status), str(retry), response, state, cause, alike, response_vector(response, masked_keys()))
+    return (str(status), str(attempt_count), response, state, cause, alike, response_vector(response, masked_keys()))
 
 
 def subscription_id(number: int) -> str:

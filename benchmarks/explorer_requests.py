@@ -28,7 +28,7 @@ def filters(now: datetime) -> dict[str, Query]:
         "5xx": {"status": "5xx"},
         "one subscription": {"subscription": subscription_id(0)},
         "deleted tasks": {"type": "COTTask", "action": "delete"},
-        "not delivered": {"not_state": "succeeded"},
+        "not delivered": {"not_state": "delivered"},
         "a month, not created": {"range": "30d", "not_action": "create"},
         "a day of the past": {"since": f"{day:{MOMENT}}", "until": f"{day + timedelta(days=1):{MOMENT}}"},
         "nothing": {"status": "404", "subscription": subscription_id(1)},
@@ -94,9 +94,9 @@ class Browser:
         connection = http.client.HTTPConnection(self._netloc, timeout=self._patience)
         connection.request("GET", address, headers=self._headers)
         answer = connection.getresponse()
-        found = (time.perf_counter() - start) * 1000
+        ms = (time.perf_counter() - start) * 1000
         body = answer.read()
         connection.close()
         if answer.status != 200:
             raise SystemExit(f"{answer.status} for {address}: {body[:300]!r}")
-        return found
+        return ms

@@ -42,7 +42,7 @@ def write_documents(path: Path, number: int) -> None:
         for index in range(number):
             moment = END - timedelta(days=DAYS) * (1 - index / number)
             stamp = f"{moment:%Y-%m-%dT%H:%M:%S}.{index % 1000:03d}Z"
-            status, retry, response = OUTCOMES[random.choices(range(4), (80, 10, 7, 3))[0]]
+            status, attempts, response = OUTCOMES[random.choices(range(4), (80, 10, 7, 3))[0]]
             data["_id"] = f"{random.getrandbits(96):024x}"
             data["asset"] = f"{random.getrandbits(96):024x}"
             data["name"] = f"{random.choice(words)} {random.choice(words)} {index}"
@@ -54,7 +54,7 @@ def write_documents(path: Path, number: int) -> None:
                         "_id": f"{int(moment.timestamp()):08x}{random.getrandbits(64):016x}",
                         "createdAt": stamp,
                         "status": status,
-                        "retry": retry,
+                        "retry": attempts,
                         "response": response,
                         "subscription": f"626859{index % SUBSCRIPTIONS:018x}",
                     }
@@ -74,7 +74,7 @@ def import_file(path: Path) -> dict:
         summary = Importer(masked_keys()).import_logs(iter(lambda: file.read(CHUNK), b""))
     seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 1024 * 1024)
-    return {"new": summary.new, "refused": summary.refused, "seconds": seconds, "peak_mb": peak}
+    return {"new": summary.new, "rejected": summary.rejected, "seconds": seconds, "peak_mb": peak}
 
 
 def copy_seconds(path: Path) -> float:
@@ -116,7 +116,7 @@ def main() -> None:
         done = subprocess.run([*child, "--database", name], check=True, capture_output=True, text=True)
         measured = json.loads(done.stdout.splitlines()[-1])
         reference = copy_seconds(path)
-    if measured["new"] != options.logs or measured["refused"]:
+    if measured["new"] != options.logs or measured["rejected"]:
         sys.exit(f"not all were new: {measured}")
     print(
         json.dumps(

@@ -27,7 +27,7 @@ from .database import fresh_database, log
 PROJECT = Path(__file__).parent.parent
 SAMPLE = PROJECT / "logs/samples/webhook_log_task_create_failed.json"
 COMPANY = "625be93a286ef83c1c0e845f"
-LANES = 20
+SUBSCRIPTIONS = 20
 BATCH = 500
 PATIENCE = 30  # seconds
 
@@ -60,7 +60,8 @@ class Events:
         return "\n".join(self._event(next(self.numbers)) for _ in range(events)).encode()
 
     def _event(self, number: int) -> str:
-        return self.template.replace("OBJECT", f"62742b75{number:016x}").replace("GROUP", task_group(number % LANES))
+        group = task_group(number % SUBSCRIPTIONS)
+        return self.template.replace("OBJECT", f"62742b75{number:016x}").replace("GROUP", group)
 
 
 def task_group(number: int) -> str:
@@ -71,12 +72,12 @@ def make_subscriptions_and_token(url: str = "http://127.0.0.1:9/") -> str:
     from logs.ingest.credentials import create_api_token
     from logs.models import ApiToken, Company, Subscription, Trigger
 
-    company, _made = Company.objects.get_or_create(pk=COMPANY)
-    for number in range(LANES):
+    company, _is_new = Company.objects.get_or_create(pk=COMPANY)
+    for number in range(SUBSCRIPTIONS):
         Subscription.objects.create(
             company=company,
-            name=f"Lane {number}",
-            code=f"lane_{number}",
+            name=f"Subscription {number}",
+            code=f"subscription_{number}",
             url=url,
             trigger=Trigger.TASK,
             context_task_group=task_group(number),
@@ -143,7 +144,7 @@ async def warm_up(address: str, token: str, events: Events) -> None:
 def require_all_stored(ids: list[str]) -> None:
     from logs.models import WebhookLog
 
-    waiting = set(WebhookLog.objects.due().values_list("pk", flat=True))
+    waiting = set(WebhookLog.objects.queued().values_list("pk", flat=True))
     if len(set(ids)) != len(ids) or not waiting.issuperset(ids):
         sys.exit(f"{len(ids)} ids were answered, {len(set(ids))} different ones; {len(waiting)} logs wait")
 

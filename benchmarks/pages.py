@@ -31,7 +31,7 @@ FILES = {
     b'{"a": [1,\n': 2_500,
     b"[" * 101 + b"[],": 1_500,
 }
-RESPONSES = {one: 4_096 for one in ("<", "a", "1", "1.", "0:", "[0", "://", "ENOTFOUND ", "ECONNREFUSED a", "Error: ")}
+RESPONSES = dict.fromkeys(("<", "a", "1", "1.", "0:", "[0", "://", "ENOTFOUND ", "ECONNREFUSED a", "Error: "), 4_096)
 
 
 def processor_ms(work: Callable[[], object]) -> float:
@@ -155,7 +155,10 @@ def _busy(page) -> Callable[[], float]:
     session.send("Performance.enable")
     parts = ("ScriptDuration", "RecalcStyleDuration", "LayoutDuration")
     return lambda: (
-        1000 * sum(one["value"] for one in session.send("Performance.getMetrics")["metrics"] if one["name"] in parts)
+        1000
+        * sum(
+            metric["value"] for metric in session.send("Performance.getMetrics")["metrics"] if metric["name"] in parts
+        )
     )
 
 

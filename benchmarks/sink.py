@@ -37,8 +37,8 @@ class Sink(asyncio.Protocol):
         self.buffer += data
         while (end := self.buffer.find(b"\r\n\r\n")) >= 0:
             head = self.buffer[:end]
-            found = _LENGTH.search(head)
-            total = end + 4 + (int(found[1]) if found else 0)
+            length = _LENGTH.search(head)
+            total = end + 4 + (int(length[1]) if length else 0)
             if len(self.buffer) < total:
                 return
             self.buffer = self.buffer[total:]
@@ -47,8 +47,8 @@ class Sink(asyncio.Protocol):
 
     def answer(self, method: bytes, path: bytes, head: bytes) -> None:
         if method == b"POST":
-            found = _ID.search(head)
-            ledger.append((path, found[1] if found else b"-", time.monotonic()))
+            match = _ID.search(head)
+            ledger.append((path, match[1] if match else b"-", time.monotonic()))
             if path.startswith(b"/slow/"):
                 asyncio.get_running_loop().call_later(random.uniform(*SLOW_SECONDS), self.transport.write, _OK)
             elif not path.startswith(b"/hang/"):
@@ -58,7 +58,7 @@ class Sink(asyncio.Protocol):
             ledger.clear()
         lines = [b"%d" % len(ledger)]
         if path.startswith(b"/results/"):
-            lines = [b"%s %s %.6f" % entry for entry in ledger[int(path[9:]) :]]
+            lines = [b"%s %s %.6f" % arrival for arrival in ledger[int(path[9:]) :]]
         body = b"\n".join(lines)
         self.transport.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
 

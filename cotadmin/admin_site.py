@@ -31,8 +31,8 @@ class StrictLookupsMixin(admin.ModelAdmin):
         """Whether the list's filters offer this lookup as a link; the page answers any other lookup with 400."""
         assert request is not None  # Django's list always passes it
         offered = {f"{self.date_hierarchy}__{part}" for part in ("year", "month", "day") if self.date_hierarchy}
-        for one in self.get_list_filter(request):
-            offered |= {str(name) for name in self._filter(one, request).expected_parameters()}
+        for list_filter in self.get_list_filter(request):
+            offered |= {str(name) for name in self._filter(list_filter, request).expected_parameters()}
         return lookup in offered and self._is_choice(lookup, value)
 
     def _is_choice(self, lookup: str, value: Any) -> bool:
@@ -72,8 +72,8 @@ class CotadminAdminSite(admin.AdminSite):
         admin_class: type[admin.ModelAdmin] | None = None,
         **options: Any,
     ) -> None:
-        made = admin_class or admin.ModelAdmin
-        strict = type(made.__name__, (StrictLookupsMixin, LabelledInputsMixin, made), {"__module__": made.__module__})
+        base = admin_class or admin.ModelAdmin
+        strict = type(base.__name__, (StrictLookupsMixin, LabelledInputsMixin, base), {"__module__": base.__module__})
         super().register(model_or_iterable, strict, **options)
 
     def get_urls(self) -> list[URLResolver | URLPattern]:
@@ -106,11 +106,11 @@ class CotadminAdminSite(admin.AdminSite):
             model_admin = self.get_model_admin(model)
         except NotRegistered as error:
             raise Http404 from error
-        found = model_admin.get_object(request, object_id)
-        if found is None or not model_admin.has_view_permission(request, found):
+        obj = model_admin.get_object(request, object_id)
+        if obj is None or not model_admin.has_view_permission(request, obj):
             raise Http404
         if callable(model_admin.view_on_site):
-            return redirect(str(model_admin.view_on_site(found)))
-        if not model_admin.view_on_site or not hasattr(found, "get_absolute_url"):
+            return redirect(str(model_admin.view_on_site(obj)))
+        if not model_admin.view_on_site or not hasattr(obj, "get_absolute_url"):
             raise Http404
-        return redirect(found.get_absolute_url())
+        return redirect(obj.get_absolute_url())

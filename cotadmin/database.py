@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 from django.db import DatabaseError, InterfaceError, OperationalError, connections
 
-_PASSING = ("25006", "25P03")  # the server became a standby; it ended an idle transaction
+_TEMPORARY = ("25006", "25P03")  # the server became a standby; it ended an idle transaction
 _OF_DJANGO = ("cursor_factory", "context")  # for Django's own cursors
 
 
@@ -18,10 +18,10 @@ def connection_parameters() -> dict[str, Any]:
     """
     connection = connections["default"]
     try:
-        found = connection.get_connection_params()
+        params = connection.get_connection_params()
     except DatabaseError as error:
         raise psycopg.OperationalError(str(error)) from error
-    parameters = {key: value for key, value in found.items() if key not in _OF_DJANGO}
+    parameters = {key: value for key, value in params.items() if key not in _OF_DJANGO}
     # Django switches to this role once it is connected.
     if role := connection.settings_dict["OPTIONS"].get("assume_role"):
         add_option(parameters, "role", role)
@@ -61,7 +61,7 @@ def is_unavailable(error: BaseException) -> bool:
     while cause is not None:
         if isinstance(cause, (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)):
             return True
-        if isinstance(cause, psycopg.Error) and cause.sqlstate in _PASSING:
+        if isinstance(cause, psycopg.Error) and cause.sqlstate in _TEMPORARY:
             return True
         cause = cause.__cause__ or cause.__context__
     return False

@@ -28,5 +28,5 @@ def _without_charset(content_type: str) -> dict[str, str]:
         return {"CONTENT_TYPE": content_type.partition(";")[0], REFUSED: content_type}
     charset = parameters.pop("charset", "")
     rest = "".join(f'; {name}="{value}"' for name, value in parameters.items())
-    found = {"CONTENT_TYPE": kind + rest}
-    return found if charset.lower() in _UTF_8 else found | {REFUSED: charset}
+    headers = {"CONTENT_TYPE": kind + rest}
+    return headers if charset.lower() in _UTF_8 else headers | {REFUSED: charset}

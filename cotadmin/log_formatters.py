@@ -12,7 +12,7 @@ import re
 from datetime import UTC, datetime
 
 # Passed as `extra=`; status None means that there was no response.
-FIELDS = ("log", "subscription", "try", "status", "cause", "ms")
+FIELDS = ("log_id", "subscription_id", "attempt", "status", "cause", "duration_ms")
 
 _QUERY = re.compile(r"(?<=[^\s?])\?[^\s?'\"]+")
 # The URL of an inbound endpoint, or of a share link, is its secret. Django logs the URL of each request that it rejects. In the
@@ -49,14 +49,14 @@ class _Lines(logging.Formatter):
 
 
 class JsonFormatter(_Lines):
-    """{"time": "2026-07-04T12:00:00.000Z", "level": "INFO", "logger": "logs.delivery", "message": "failed", "log": "…"}"""
+    """{"time": "2026-07-04T12:00:00.000Z", "level": "INFO", "logger": "logs.delivery", "message": "failed", "log_id": "…"}"""
 
     def format(self, record: logging.LogRecord) -> str:
         return json.dumps(self._parts(record), default=str)
 
 
 class TextFormatter(_Lines):
-    """2026-07-04T12:00:00.000Z INFO logs.delivery failed log=… status=500; a traceback follows on lines of its own."""
+    """2026-07-04T12:00:00.000Z INFO logs.delivery failed log_id=… status=500; a traceback follows on lines of its own."""
 
     def format(self, record: logging.LogRecord) -> str:
         parts = self._parts(record)

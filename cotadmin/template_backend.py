@@ -32,12 +32,12 @@ def with_visible_bidi(page: SafeString) -> SafeString:
 
 class Template(django.Template):
     def render(self, context: dict[str, Any] | None = None, request: HttpRequest | None = None) -> SafeString:
-        made = make_context(context, request, autoescape=self.backend.engine.autoescape)
+        page_context = make_context(context, request, autoescape=self.backend.engine.autoescape)
         try:
-            page = self.template.render(made)
+            page = self.template.render(page_context)
         except TemplateDoesNotExist as error:
             django.reraise(error, self.backend)
-        made.dicts.clear()
+        page_context.dicts.clear()
         return with_visible_bidi(page)
 
 

@@ -20,11 +20,11 @@ class LogsConfig(AppConfig):
             DestinationFilter.from_settings()
         except ValueError as error:
             raise ImproperlyConfigured(str(error)) from error
-        post_migrate.connect(make_months, sender=self)
+        post_migrate.connect(create_partitions, sender=self)
         connection_created.connect(register_timestamptz_loader)
 
 
-def make_months(**_signal: object) -> None:
+def create_partitions(**_signal: object) -> None:
     """Create the future payload partitions as soon as their table exists, so that the first event doesn't wait for them."""
     from .db.payload_partitions import PAYLOAD_TABLE, ensure_future_partitions
 

@@ -15,9 +15,9 @@ from .background.jobs import JobInterrupted, interruptible
 from .db.payload_partitions import ensure_future_partitions
 from .delivery import bulk_skip
 from .imports import uploads
-from .ingest import idempotency, refusals, unmatched
+from .ingest import idempotency, rejections, unmatched
 from .redelivery import drafts
-from .retention import prune as running
+from .retention import prune as retention
 
 RETRY_INTERRUPTED = RetryStrategy(retry_exceptions={JobInterrupted})
 JOB_RETENTION_HOURS = 7 * 24  # for jobs that have ended
@@ -30,13 +30,13 @@ def run_import(context: JobContext, import_id: int) -> None:
 
 
 @app.task(queue="plans", pass_context=True, retry=RETRY_INTERRUPTED)
-def plan_run(context: JobContext, run_id: int) -> None:
+def plan_bulk_redelivery(context: JobContext, pk: int) -> None:
     """Build the plan of a bulk redelivery that is too large to wait for.
 
-    The `Run` stores the ids, because log messages show a job's arguments.
+    The `BulkRedelivery` stores the ids, because log messages show a job's arguments.
     """
     with interruptible(context.should_abort):
-        drafts.build_waiting_draft(run_id, should_stop=context.should_abort)
+        drafts.build_waiting_draft(pk, should_stop=context.should_abort)
 
 
 @app.task(queue="plans", pass_context=True, retry=RETRY_INTERRUPTED)
@@ -51,12 +51,12 @@ async def queue_lost() -> None:
     """Queue a new job for work whose job no longer exists."""
     for task, argument, lost in (
         (run_import, "import_id", uploads.lost_imports),
-        (plan_run, "run_id", drafts.lost_drafts),
+        (plan_bulk_redelivery, "pk", drafts.lost_drafts),
         (skip_waiting, "skip_id", bulk_skip.lost),
     ):
         for pk in await run_in_thread(lost):
             with suppress(AlreadyEnqueued):
-                await task.configure(queueing_lock=f"{argument} {pk}").defer_async(**{argument: pk})
+                await task.configure(queueing_lock=f"{task.name} {pk}").defer_async(**{argument: pk})
 
 
 @app.periodic(cron="7 * * * *")
@@ -68,7 +68,7 @@ def forget_events(context: JobContext, timestamp: int) -> None:
     with interruptible(context.should_abort):
         idempotency.purge_idempotency_keys()
         unmatched.purge_unmatched()
-        refusals.purge_refused()
+        rejections.purge_rejected()
 
 
 @app.periodic(cron="27 * * * *")
@@ -80,8 +80,8 @@ def forget_plans(context: JobContext, timestamp: int) -> None:
 
 
 @app.periodic(cron="37 * * * *")
-@app.task(queueing_lock="make_months", pass_context=True, retry=RETRY_INTERRUPTED)
-def make_months(context: JobContext, timestamp: int) -> None:
+@app.task(queueing_lock="create_partitions", pass_context=True, retry=RETRY_INTERRUPTED)
+def create_partitions(context: JobContext, timestamp: int) -> None:
     """Create the tables for future payloads; except twelve times a year, they already exist."""
     with interruptible(context.should_abort):
         ensure_future_partitions()
@@ -109,7 +109,7 @@ async def forget_jobs(context: JobContext, timestamp: int) -> None:
 @app.task(queue="retention", queueing_lock="prune", pass_context=True, retry=RETRY_INTERRUPTED)
 def prune(context: JobContext, timestamp: int) -> None:
     """Delete expired data, at night in UTC. If another process is already pruning, the rest waits for the next night."""
-    with interruptible(context.should_abort), suppress(running.AlreadyRunning):
-        running.prune(should_stop=context.should_abort, goes_on=context.job.attempts > 0)
+    with interruptible(context.should_abort), suppress(retention.AlreadyRunning):
+        retention.prune(should_stop=context.should_abort, goes_on=context.job.attempts > 0)
         if context.should_abort():
             raise JobInterrupted

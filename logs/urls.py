@@ -76,7 +76,7 @@ urlpatterns = [
     path("redeliveries/<int:pk>/resume/", actions.bulk_redelivery_resume, name="bulk_redelivery_resume"),
     path("redeliveries/<int:pk>/stop/", actions.bulk_redelivery_stop, name="bulk_redelivery_stop"),
     path(
-        "redeliveries/<int:pk>/subscriptions/<oid:lane>/exclude/",
+        "redeliveries/<int:pk>/subscriptions/<oid:subscription_id>/exclude/",
         actions.bulk_redelivery_exclude,
         name="bulk_redelivery_exclude",
     ),
@@ -121,19 +121,19 @@ urlpatterns = [
         "inbound-endpoints/<int:pk>/revoke/", inbound_endpoints.inbound_endpoint_revoke, name="inbound_endpoint_revoke"
     ),
     path(
-        "inbound-endpoints/<int:pk>/refused/",
-        inbound_endpoints.inbound_endpoint_refused,
-        name="inbound_endpoint_refused",
+        "inbound-endpoints/<int:pk>/rejected/",
+        inbound_endpoints.inbound_endpoint_rejected,
+        name="inbound_endpoint_rejected",
     ),
     path(
-        "inbound-endpoints/<int:pk>/refused/<int:event>/",
-        inbound_endpoints.inbound_endpoint_refused_text,
-        name="inbound_endpoint_refused_text",
+        "inbound-endpoints/<int:pk>/rejected/<int:event>/",
+        inbound_endpoints.inbound_endpoint_rejected_text,
+        name="inbound_endpoint_rejected_text",
     ),
     path("imports/", imports.import_list, name="import_list"),
     path("imports/<int:pk>/", imports.import_detail, name="import_detail"),
     path("imports/<int:pk>/cancel/", imports.import_cancel, name="import_cancel"),
-    path("imports/<int:pk>/refused/", imports.import_refused, name="import_refused"),
+    path("imports/<int:pk>/rejected/", imports.import_rejected, name="import_rejected"),
     path("demo/", demo.demo_delete, name="demo_delete"),
     # For the receiver's team, who have no account: anyone with the link sees the log.
     path("shared/<str:token>/", public_logs.shared_log, name="shared_log"),

@@ -17,7 +17,7 @@ class PlainLogs(ModelAdmin):
         "status",
         "cause",
         "response",
-        "retry",
+        "attempt_count",
     )
     list_filter = ("state", "cause", "status", "event_type", "action", "subscription", "created_at")
     search_fields = ("id", "object_name", "response")

@@ -56,7 +56,7 @@ class RequestSlots:
 
     def __init__(self, application: WSGIApplication, places: int, watch: SlowClientWatch) -> None:
         self._application, self._watch = application, watch
-        self._pages, self._doors = threading.Semaphore(places), threading.Semaphore(places)
+        self._pages, self._inbound = threading.Semaphore(places), threading.Semaphore(places)
         self._probes = threading.Semaphore(PROBE_PLACES)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Any:
@@ -78,7 +78,7 @@ class RequestSlots:
             return None
         if path in PROBE_PATHS:
             return self._probes
-        return self._doors if path.startswith(INBOUND_PATHS) else self._pages
+        return self._inbound if path.startswith(INBOUND_PATHS) else self._pages
 
 
 class Body(io.RawIOBase):

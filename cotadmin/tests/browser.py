@@ -15,8 +15,8 @@ MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
 def executable() -> str | None:
     """The browser on this machine; CHROMIUM names another."""
     named = os.environ.get("CHROMIUM")
-    found = (shutil.which(name) for name in ((named,) if named else NAMES))
-    return next((path for path in found if path), MAC if Path(MAC).exists() and not named else None)
+    paths = (shutil.which(name) for name in ((named,) if named else NAMES))
+    return next((path for path in paths if path), MAC if Path(MAC).exists() and not named else None)
 
 
 def _install() -> None:

@@ -30,7 +30,7 @@ sys.stdin.read()
 
 
 class User:
-    """A process that connects to the server, says so, and stays until it is told to end."""
+    """A process that connects to the server, says so, and stays until it is asked to end."""
 
     def __init__(self, data: Path) -> None:
         command = [sys.executable, "-c", USE_IT, str(data)]

@@ -1,4 +1,4 @@
-"""The zone of the page is the one that was chosen, else that of the browser; a cookie tells each."""
+"""The zone of the page is the one that was chosen, else that of the browser; a cookie holds each."""
 
 import pytest
 from django.http import HttpResponse

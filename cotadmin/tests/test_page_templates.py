@@ -33,7 +33,7 @@ def test_what_is_shown_goes_with_its_page():
     assert gone() is None
 
 
-def test_a_template_that_is_not_there_is_told_as_ever():
+def test_a_missing_template_is_reported_as_ever():
     with pytest.raises(TemplateDoesNotExist, match=r"nowhere\.html"):
         get_template("nowhere.html")
     missing = engines["django"].from_string("{% include 'nowhere.html' %}")
@@ -46,6 +46,6 @@ def test_a_letter_that_turns_the_direction_is_written_out_where_it_is_read_and_s
         "<title>{{ name }}</title><b id='{{ name }}'>{{ name }}</b><textarea>{{ name }}</textarea>"
     )
     page = template.render({"name": "a\u202egpj<x>\u2066"}, HttpRequest())
-    kept = "a\u202egpj&lt;x&gt;\u2066"
+    raw = "a\u202egpj&lt;x&gt;\u2066"
     shown = r"a\u202egpj&lt;x&gt;\u2066"
-    assert page == f"<title>{shown}</title><b id='{kept}'>{shown}</b><textarea>{kept}</textarea>"
+    assert page == f"<title>{shown}</title><b id='{raw}'>{shown}</b><textarea>{raw}</textarea>"

@@ -25,8 +25,8 @@ def html_tag(page) -> str:
 
 
 def checked(page) -> set[tuple[str, str]]:
-    found = re.findall(r'<input class="vh" type="radio" name="(\w+)" value="(\w*)" checked>', page.content.decode())
-    return {(name, value) for name, value in found}
+    inputs = re.findall(r'<input class="vh" type="radio" name="(\w+)" value="(\w*)" checked>', page.content.decode())
+    return {(name, value) for name, value in inputs}
 
 
 def test_nobody_has_preferences_without_signing_in(client):
@@ -48,7 +48,7 @@ def test_without_a_choice_all_is_as_usual(client):
     assert html_tag(page) == '<html lang="en" data-shortcuts="on">'
 
 
-def test_what_was_chosen_holds_on_every_page_and_is_told(client):
+def test_what_was_chosen_holds_on_every_page_and_is_shown(client):
     chosen = {
         "language": "es",
         "zone": "Asia/Kathmandu",
@@ -78,7 +78,7 @@ def test_cookies_last_a_year_and_what_is_usual_has_none(client):
     } == dict.fromkeys(("theme", "zone", "density", "times", "shortcuts"), "")
 
 
-def test_the_zone_of_the_browser_is_told_and_gives_way_to_one_that_was_chosen(client):
+def test_the_zone_of_the_browser_is_shown_and_gives_way_to_one_that_was_chosen(client):
     client.cookies["timezone"] = "America/Santiago"
     page = client.get("/preferences/").content.decode()
     assert "Browser (America/Santiago)" in page
@@ -110,7 +110,7 @@ def test_every_zone_of_iana_can_be_chosen(client):
         ("language", ""),
     ],
 )
-def test_what_there_is_not_is_refused_and_nothing_is_kept(client, name, value):
+def test_an_unknown_value_is_rejected_and_nothing_is_stored(client, name, value):
     answer = client.post("/preferences/", USUAL | {"density": "roomy", name: value})
     assert answer.status_code == 422
     assert 'class="error"' in answer.content.decode()

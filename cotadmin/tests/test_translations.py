@@ -22,7 +22,7 @@ KEYWORD = re.compile(r"(msgctxt|msgid|msgid_plural|msgstr(?:\[\d\])?) (\".*\")")
 
 def entries(path: Path) -> list[dict[str, str]]:
     """What a .po file holds, header and obsolete entries left out: its keywords with their texts, and "flags"."""
-    found = []
+    parsed = []
     for block in re.split(r"\n{2,}", path.read_text(encoding="utf-8").strip())[1:]:
         entry, keyword = {"flags": ""}, ""
         for line in block.splitlines():
@@ -34,8 +34,8 @@ def entries(path: Path) -> list[dict[str, str]]:
             elif line.startswith('"'):
                 entry[keyword] += ast.literal_eval(line)
         if "msgid" in entry:
-            found.append(entry)
-    return found
+            parsed.append(entry)
+    return parsed
 
 
 def texts(entry: dict[str, str]) -> list[str]:
@@ -60,10 +60,10 @@ def test_texts_with_a_number_have_both_forms():
 def test_translations_have_the_placeholders_of_their_texts():
     wrong = []
     for entry in entries(CATALOGUE):
-        wanted = PLACEHOLDER.findall(entry["msgid"] + entry.get("msgid_plural", ""))
+        expected = PLACEHOLDER.findall(entry["msgid"] + entry.get("msgid_plural", ""))
         last = PLACEHOLDER.findall(texts(entry)[-1])
         if set(last) != set(PLACEHOLDER.findall(entry.get("msgid_plural", entry["msgid"]))) or any(
-            not set(PLACEHOLDER.findall(text)) <= set(wanted) for text in texts(entry)
+            not set(PLACEHOLDER.findall(text)) <= set(expected) for text in texts(entry)
         ):
             wrong.append(entry["msgid"])
     assert wrong == []
@@ -72,19 +72,19 @@ def test_translations_have_the_placeholders_of_their_texts():
 def test_the_compiled_catalogue_is_that_of_the_source():
     with CATALOGUE.with_suffix(".mo").open("rb") as file:
         compiled = gettext.GNUTranslations(file)
-    stale = []
+    outdated = []
     for entry in entries(CATALOGUE):
         numbers = (1, 2)[: len(texts(entry))]
-        got = (
+        translated = (
             [compiled.ngettext(entry["msgid"], entry["msgid_plural"], number) for number in numbers]
             if "msgid_plural" in entry
             else [compiled.pgettext(entry["msgctxt"], entry["msgid"])]
             if "msgctxt" in entry
             else [compiled.gettext(entry["msgid"])]
         )
-        if got != texts(entry):
-            stale.append(entry["msgid"])
-    assert stale == []
+        if translated != texts(entry):
+            outdated.append(entry["msgid"])
+    assert outdated == []
 
 
 def test_translated_texts_are_in_functions_that_xgettext_knows():
@@ -109,8 +109,8 @@ def test_the_catalogue_holds_every_text_of_the_sources_and_no_other(tmp_path):
         check=True,
     )
     fresh = {source(entry) for entry in entries(tmp_path / "locale/es/LC_MESSAGES/django.po")}
-    kept = {source(entry) for entry in entries(CATALOGUE)}
-    assert (sorted(fresh - kept), sorted(kept - fresh)) == ([], [])
+    stored = {source(entry) for entry in entries(CATALOGUE)}
+    assert (sorted(fresh - stored), sorted(stored - fresh)) == ([], [])
 
 
 def test_a_page_speaks_spanish_to_a_browser_that_asks_for_it(client, db):

@@ -16,7 +16,7 @@ from django.utils.crypto import salted_hmac
 
 from cotadmin.client_address import client_address, network_of
 
-from ..models import AuditAction, AuditEntry, SignInTries
+from ..models import AuditAction, AuditEntry, SignInAttempts
 
 MAX_ACCOUNT_ATTEMPTS = 10
 MAX_ADDRESS_ATTEMPTS = 50  # many people may share one address
@@ -30,16 +30,17 @@ class SignInThrottle:
             return
         address = network_of(client_address(request))
         account_key, address_key = _key("account", username.casefold()), _key("address", address)
-        account, address_of = SignInTries.count(account_key), SignInTries.count(address_key)
-        over = [
-            (tries - most, seconds)
-            for (tries, seconds), most in ((account, MAX_ACCOUNT_ATTEMPTS), (address_of, MAX_ADDRESS_ATTEMPTS))
-            if tries > most
+        by_account, by_address = SignInAttempts.count_attempt(account_key), SignInAttempts.count_attempt(address_key)
+        exceeded = [
+            (attempts - limit, seconds)
+            for (attempts, seconds), limit in ((by_account, MAX_ACCOUNT_ATTEMPTS), (by_address, MAX_ADDRESS_ATTEMPTS))
+            if attempts > limit
         ]
-        if over:
-            if any(by == 1 for by, _seconds in over):  # one audit entry, not another for each attempt that follows
+        if exceeded:
+            # One audit entry, not another for each attempt that follows.
+            if any(excess == 1 for excess, _seconds in exceeded):
                 _record(request, AuditAction.SIGN_IN_BLOCKED, username)
-            request.sign_in_wait = max(seconds for _by, seconds in over)  # type: ignore[attr-defined]
+            request.sign_in_wait = max(seconds for _excess, seconds in exceeded)  # type: ignore[attr-defined]
             raise PermissionDenied
         request.sign_in_keys = (account_key, address_key)  # type: ignore[attr-defined]
 
@@ -52,7 +53,7 @@ def seconds_to_wait(request: HttpRequest) -> int:
 def forget_attempt(request: HttpRequest) -> None:
     """The password was right: the attempt no longer counts."""
     if keys := getattr(request, "sign_in_keys", None):
-        SignInTries.take_back(*keys)
+        SignInAttempts.reset(*keys)
 
 
 @receiver(user_logged_in)
@@ -64,7 +65,7 @@ def _note_success(request: HttpRequest, **_more: Any) -> None:
 def _note_failure(credentials: dict[str, Any], request: HttpRequest | None = None, **_more: Any) -> None:
     if request is None or seconds_to_wait(request):
         return
-    SignInTries.forget_old()
+    SignInAttempts.purge()
     _record(request, AuditAction.SIGN_IN_FAILED, credentials.get(get_user_model().USERNAME_FIELD, ""))
 
 

@@ -37,8 +37,8 @@ class OwnPasswordForm(PasswordChangeForm):
         """A person who finds an open session has as few attempts as on the sign-in page."""
         try:
             SignInThrottle().authenticate(self.request, self.user.get_username())
-        except PermissionDenied as refused:
-            raise ValidationError(_("Too many attempts. Try again in 15 minutes.")) from refused
+        except PermissionDenied as error:
+            raise ValidationError(_("Too many attempts. Try again in 15 minutes.")) from error
         password = super().clean_old_password()
         forget_attempt(self.request)
         return password

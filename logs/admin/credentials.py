@@ -15,7 +15,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from ..ingest import credentials
-from ..models import ApiToken, Company, Door, UnmatchedCount
+from ..models import ApiToken, Company, InboundEndpoint, UnmatchedCount
 from .base import ReadOnlyAdmin, VisibleAdmin
 
 _SHOWN = ["shown_hint", "created_by", "created_at", "last_used_at", "revoked_at"]
@@ -38,12 +38,12 @@ class CredentialAdmin(admin.ModelAdmin):
 
     @admin.action(description=_("Revoke selected"), permissions=["revoke"])
     def revoke_selected(self, request: HttpRequest, queryset: QuerySet) -> None:
-        number = sum(credentials.revoke_credential(one, by=request.user) for one in queryset)
+        number = sum(credentials.revoke_credential(credential, by=request.user) for credential in queryset)
         text = ngettext("%(number)s was revoked.", "%(number)s were revoked.", number) % {"number": number}
         self.message_user(request, text, messages.SUCCESS if number else messages.WARNING)
 
     @admin.display(description=_("ends in"))
-    def shown_hint(self, obj: ApiToken | Door) -> str:
+    def shown_hint(self, obj: ApiToken | InboundEndpoint) -> str:
         return f"…{obj.hint}"
 
 
@@ -85,7 +85,7 @@ class ApiTokenAdmin(CredentialAdmin):
         return ", ".join(str(company) for company in obj.companies.all())
 
 
-@admin.register(Door)
+@admin.register(InboundEndpoint)
 class InboundEndpointAdmin(VisibleAdmin, CredentialAdmin):
     """Inbound endpoints are created on their own page, which shows the URL and says what to do with it."""
 
@@ -96,7 +96,7 @@ class InboundEndpointAdmin(VisibleAdmin, CredentialAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Door | None = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: InboundEndpoint | None = None) -> bool:
         return False
 
 

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from ..models import Attempt, AttemptTrigger, AuditEntry, Company, HandOff, Import, Subscription, WebhookLog
+from ..models import Attempt, AttemptTrigger, AuditEntry, Company, Import, ShareLink, Subscription, WebhookLog
 from ..payloads.masking import mask_headers, mask_text, mask_url, masked_keys
 from ..templatetags.ui import duration, humanbytes
 from .base import ReadOnlyAdmin, VisibleAdmin
@@ -24,7 +24,7 @@ class AttemptAdmin(ReadOnlyAdmin):
     search_fields = ["log"]
     search_help_text = _("The id of a log")
     fields = [
-        *("log", "number", "trigger", "shown_variant", "actor", "started_at", "took", "shown_url"),
+        *("log", "number", "trigger", "shown_override", "actor", "started_at", "took", "shown_url"),
         *("status", "cause", "note", "shown_headers", "shown_response", "is_truncated"),
     ]
 
@@ -43,9 +43,9 @@ class AttemptAdmin(ReadOnlyAdmin):
         return duration(attempt.duration_ms)
 
     @admin.display(description=_("changed"))
-    def shown_variant(self, attempt: Attempt) -> str:
+    def shown_override(self, attempt: Attempt) -> str:
         """Link to the changed request that it sent."""
-        if attempt.trigger != AttemptTrigger.VARIANT:
+        if attempt.trigger != AttemptTrigger.OVERRIDE:
             return "–"
         address = reverse("logs:override_detail", args=[attempt.log_id, attempt.number])
         return format_html('<a href="{}">{}</a>', address, _("Sent request"))
@@ -66,11 +66,11 @@ class AttemptAdmin(ReadOnlyAdmin):
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(ReadOnlyAdmin):
-    list_display = ["at", "actor", "action", "about", "detail"]
+    list_display = ["at", "actor", "action", "target", "detail"]
     list_filter = ["action"]
     list_select_related = ["actor"]
     raw_id_fields = ["actor"]
-    search_fields = ["about"]
+    search_fields = ["target"]
     search_help_text = _("The id of a log or a subscription")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEntry]:
@@ -78,27 +78,36 @@ class AuditEntryAdmin(ReadOnlyAdmin):
         entries, user = super().get_queryset(request), request.user
         if user.is_superuser:
             return entries
-        about = OuterRef("about")
+        target = OuterRef("target")
         return entries.filter(
             Q(actor=user)
-            | Exists(Subscription.objects.visible_to(user).filter(pk=about))
-            | Exists(WebhookLog.objects.visible_to(user).filter(pk=about))
-            | Exists(Company.objects.visible_to(user).filter(pk=about))
+            | Exists(Subscription.objects.visible_to(user).filter(pk=target))
+            | Exists(WebhookLog.objects.visible_to(user).filter(pk=target))
+            | Exists(Company.objects.visible_to(user).filter(pk=target))
         )
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
         """By the whole id, which has an index."""
-        return (queryset.filter(about=search_term.strip().lower()) if search_term else queryset), False
+        return (queryset.filter(target=search_term.strip().lower()) if search_term else queryset), False
 
 
-@admin.register(HandOff)
+@admin.register(ShareLink)
 class ShareLinkAdmin(VisibleAdmin, ReadOnlyAdmin):
-    list_display = ["__str__", "log_id", "made_by", "made_at", "expires_at", "revoked_at", "views", "last_seen_at"]
+    list_display = [
+        "__str__",
+        "log_id",
+        "created_by",
+        "created_at",
+        "expires_at",
+        "revoked_at",
+        "views",
+        "last_seen_at",
+    ]
     list_filter = [("revoked_at", admin.EmptyFieldListFilter)]
-    list_select_related = ["made_by"]
-    raw_id_fields = ["log", "made_by", "revoked_by"]
+    list_select_related = ["created_by"]
+    raw_id_fields = ["log", "created_by", "revoked_by"]
     fields = [
-        *("log", "note", "includes_payload", "made_by", "made_at", "expires_at"),
+        *("log", "note", "includes_payload", "created_by", "created_at", "expires_at"),
         *("revoked_by", "revoked_at", "views", "last_seen_at"),
     ]
 
@@ -107,14 +116,14 @@ class ShareLinkAdmin(VisibleAdmin, ReadOnlyAdmin):
 class ImportAdmin(VisibleAdmin, ReadOnlyAdmin):
     list_display = [
         *("file_name", "kind", "uploaded_by", "uploaded_at", "state"),
-        *("read", "new", "unchanged", "updated", "refused"),
+        *("read", "new", "unchanged", "updated", "rejected"),
     ]
     list_filter = ["kind", "state"]
     list_select_related = ["uploaded_by"]
     raw_id_fields = ["uploaded_by"]
     fields = [
         *("file_name", "shown_size", "kind", "uploaded_by", "uploaded_at", "state", "finished_at"),
-        *("read", "new", "unchanged", "updated", "refused", "error"),
+        *("read", "new", "unchanged", "updated", "rejected", "error"),
     ]
 
     def view_on_site(self, obj: Import) -> str:

@@ -31,7 +31,7 @@ def redeliver_selected(
     if len(logs) > MAX_REDELIVERED:
         return _plan(page, request, selected)
     if "confirmed" not in request.POST:
-        return _ask(page, request, logs)
+        return _confirm(page, request, logs)
     _redeliver(page, request, logs)
     return None
 
@@ -44,48 +44,48 @@ def _plan(page: admin.ModelAdmin, request: HttpRequest, selected: QuerySet[Webho
         }
         page.message_user(request, text, messages.ERROR)
         return None
-    run = request_draft(Selection(SelectionSource.CHOSEN, ids=ids, number=len(ids)), by=request.user)
+    bulk = request_draft(Selection(SelectionSource.SELECTED, ids=ids, number=len(ids)), by=request.user)
     page.message_user(
         request, _("These are too many to redeliver directly, so a plan was created. Nothing has been sent yet.")
     )
-    return redirect(run)
+    return redirect(bulk)
 
 
-def _ask(page: admin.ModelAdmin, request: HttpRequest, logs: list[WebhookLog]) -> HttpResponse:
+def _confirm(page: admin.ModelAdmin, request: HttpRequest, logs: list[WebhookLog]) -> HttpResponse:
     context = page.admin_site.each_context(request) | {
         "title": _("Redeliver the selected logs?"),
         "opts": page.opts,
         "media": page.media,
-        "logs": [log for log in logs if not log.is_success and not log.is_due],
+        "logs": [log for log in logs if not log.is_success and not log.is_queued],
         "delivered": sum(log.is_success for log in logs),
-        "queued": sum(log.is_due and not log.is_success for log in logs),
+        "queued": sum(log.is_queued and not log.is_success for log in logs),
         "action_checkbox_name": ACTION_CHECKBOX_NAME,
     }
     return TemplateResponse(request, "admin/logs/webhooklog/redeliver_confirm.html", context)
 
 
 def _redeliver(page: admin.ModelAdmin, request: HttpRequest, logs: list[WebhookLog]) -> None:
-    queued, left_out = 0, Counter[str]()
+    queued, excluded = 0, Counter[str]()
     for log in logs:
-        if reason := _why_not_queued(request, log):
-            left_out[reason] += 1
+        if reason := _queue_or_reason(request, log):
+            excluded[reason] += 1
         else:
             queued += 1
     text = ngettext("%(number)s log is queued.", "%(number)s logs are queued.", queued) % {"number": queued}
     page.message_user(request, text, messages.SUCCESS if queued else messages.WARNING)
-    for reason, number in left_out.items():
+    for reason, number in excluded.items():
         text = ngettext(
             "%(number)s log is excluded: %(reason)s", "%(number)s logs are excluded: %(reason)s", number
         ) % {"number": number, "reason": reason}
         page.message_user(request, text, messages.WARNING)
 
 
-def _why_not_queued(request: HttpRequest, log: WebhookLog) -> str:
+def _queue_or_reason(request: HttpRequest, log: WebhookLog) -> str:
     """Queue one more attempt; return "" if it was queued, otherwise the reason why not."""
     if log.is_success:
         return _("It was delivered.")
     expected_attempts = request.POST.get(
-        f"after_try_{log.pk}", ""
+        f"expected_attempts_{log.pk}", ""
     )  # as the user saw it, so that a double click sends once
     if not expected_attempts.isdecimal():
         return _("It was not on the confirmation page.")

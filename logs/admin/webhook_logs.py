@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ..cotalker import objectid
 from ..logsearch.filterset import EVENT_TYPES
-from ..models import Attempt, Payload, RunEntry, WebhookLog
+from ..models import Attempt, BulkRedeliveryItem, Payload, WebhookLog
 from ..payloads.masking import mask_text, masked_keys
 from . import redelivery
 from .base import ReadOnlyAdmin, VisibleAdmin
@@ -38,7 +38,10 @@ class EventTypeFilter(admin.SimpleListFilter):
 
 @admin.register(WebhookLog)
 class WebhookLogAdmin(VisibleAdmin, ReadOnlyAdmin):
-    list_display = ["created_at", "state", "event_type", "action", "title", "subscription", "status", "cause", "retry"]
+    list_display = [
+        *("created_at", "state", "event_type", "action", "title", "subscription"),
+        *("status", "cause", "attempt_count"),
+    ]
     list_filter = ["state", "cause", EventTypeFilter]
     list_select_related = ["subscription"]
     search_fields = ["id", "object_id"]
@@ -48,8 +51,8 @@ class WebhookLogAdmin(VisibleAdmin, ReadOnlyAdmin):
     actions = ["redeliver_selected"]
     fields = [
         *("id", "created_at", "subscription", "company", "event_type", "action", "title", "object_id"),
-        *("state", "status", "cause", "shown_fingerprint", "retry", "duration_ms", "next_attempt_at", "requested_by"),
-        *("attempts", "shown_response", "shown_payload"),
+        *("state", "status", "cause", "shown_fingerprint", "attempt_count", "duration_ms"),
+        *("next_attempt_at", "requested_by", "attempts", "shown_response", "shown_payload"),
     ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WebhookLog]:
@@ -61,8 +64,8 @@ class WebhookLogAdmin(VisibleAdmin, ReadOnlyAdmin):
         term = search_term.strip().lower()
         if not term:
             return queryset, False
-        found = queryset.filter(Q(pk=term) | Q(object_id=term)) if objectid.is_objectid(term) else queryset.none()
-        return found, False
+        logs = queryset.filter(Q(pk=term) | Q(object_id=term)) if objectid.is_objectid(term) else queryset.none()
+        return logs, False
 
     def get_fields(self, request: HttpRequest, obj: WebhookLog | None = None) -> list[Any]:
         may_see_payload = request.user.has_perm("logs.view_payload")
@@ -79,8 +82,8 @@ class WebhookLogAdmin(VisibleAdmin, ReadOnlyAdmin):
 
     def get_deleted_objects(self, objs, request: HttpRequest):
         """Attempts and items of bulk redeliveries can't be deleted on their own, but go with their log."""
-        found, counts, missing, protected = super().get_deleted_objects(objs, request)
-        return found, counts, missing - {Attempt._meta.verbose_name, RunEntry._meta.verbose_name}, protected
+        deleted, counts, missing, protected = super().get_deleted_objects(objs, request)
+        return deleted, counts, missing - {Attempt._meta.verbose_name, BulkRedeliveryItem._meta.verbose_name}, protected
 
     def has_redeliver_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("logs.redeliver_webhooklog")

@@ -86,7 +86,7 @@ class EventDocument:
 class LogDocument:
     """A COTWebhookLog. `extra`: a JSON object of the fields that the columns don't cover; None if they cover all.
 
-    `is_tidied`: it wasn't valid JSON until comments and trailing commas were removed.
+    `is_corrected`: it wasn't valid JSON until comments and trailing commas were removed.
     """
 
     id: str
@@ -98,11 +98,15 @@ class LogDocument:
     response: str | None
     extra: str | None
     event: EventDocument
-    is_tidied: bool = False
+    is_corrected: bool = False
 
     @property
     def named_subscription(self) -> str:
         return self.subscription_id
+
+    @property
+    def attempt_count(self) -> int | None:
+        return self.retry
 
 
 @dataclass(slots=True)
@@ -121,12 +125,12 @@ class SubscriptionDocument:
     context_group: str
     context_task_group: str
     text: str
-    is_tidied: bool = False
+    is_corrected: bool = False
 
 
 def read_log(data: bytes) -> LogDocument:
     """A COTWebhookLog from JSON or MongoDB extended JSON; raises InvalidDocument."""
-    value, data, is_tidied = _read_imported(data)
+    value, data, is_corrected = _read_imported(data)
     if any(mask in data for mask in _MASKS):
         raise InvalidDocument(
             _("contains masked values (%(mask)s); export it with --unmasked to import it again") % {"mask": MASK}
@@ -142,13 +146,14 @@ def read_log(data: bytes) -> LogDocument:
         response=_response(value.get("response"), slices.get("response", "")),
         extra=None,
         event=_logged_event(slices.get("event", ""), _required(value, "event", "")),
-        is_tidied=is_tidied,
+        is_corrected=is_corrected,
     )
-    told = _columns_of_log(log)
+    columns = _columns_of_log(log)
     extra = [
         f"{json.dumps(key, ensure_ascii=False)}:{_comparable(slices[key])}"
         for key, item in value.items()
-        if key != "event" and (key not in told or told[key] is None or told[key] != item or is_unshowable(slices[key]))
+        if key != "event"
+        and (key not in columns or columns[key] is None or columns[key] != item or is_unshowable(slices[key]))
     ]
     log.extra = "{" + ",".join(extra) + "}" if extra else None
     return log
@@ -180,7 +185,7 @@ def read_event(data: bytes) -> EventDocument:
 
 def read_subscription(data: bytes) -> SubscriptionDocument:
     """A COTWebhook from JSON or MongoDB extended JSON; raises InvalidDocument."""
-    value, data, is_tidied = _read_imported(data)
+    value, data, is_corrected = _read_imported(data)
     context = value.get("context") or {}
     if not isinstance(context, dict):
         raise InvalidDocument(_("not an object"), "/context")
@@ -208,7 +213,7 @@ def read_subscription(data: bytes) -> SubscriptionDocument:
         context_group=_context_id(context, "group"),
         context_task_group=_context_id(context, "taskGroup"),
         text=data.decode(),
-        is_tidied=is_tidied,
+        is_corrected=is_corrected,
     )
 
 
@@ -340,7 +345,7 @@ def _columns_of_log(log: Any) -> dict[str, Any]:
         "company": log.company,
         "createdAt": format_timestamp(log.created_at),
         "status": log.status,
-        "retry": log.retry,
+        "retry": log.attempt_count,
         "response": log.response,
         "subscription": log.named_subscription,
     }

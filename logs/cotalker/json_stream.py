@@ -36,7 +36,7 @@ _FIELD = rb'\s*"[^"\\]{0,60}"\s*:\s*(?:"(?:[^"\\]|\\.){0,200}"|[\w.+-]{1,40})\s*
 _LIST = rb'\s*"(?:data|logs|subscriptions|webhooks|webhookLogs|items|results|docs|rows)"\s*:\s*\['
 _FIELDS = rb"(?:" + _FIELD + rb"){0,20}?"
 _LIST_INSIDE = rb'\s*"data"\s*:\s*\{' + _FIELDS + rb'\s*"\w{1,60}"\s*:\s*\['
-_ENVELOPE = re.compile(rb"\{" + _FIELDS + rb"(?:(?P<one>" + _LIST + rb")|" + _LIST_INSIDE + rb")\s*[{\]]")
+_ENVELOPE = re.compile(rb"\{" + _FIELDS + rb"(?:(?P<top>" + _LIST + rb")|" + _LIST_INSIDE + rb")\s*[{\]]")
 _ENVELOPE_LIMIT = 4096  # bytes before its list
 _NO_DOCUMENT = re.compile(rb"(?:" + _STRING + rb'|[^\n{\[\],"\x1e])++')
 _INDENTATION_LIMIT = 1000
@@ -190,7 +190,7 @@ class _Splitter:
         if match is None or b'"_id"' in match[0]:
             return False
         self.is_in_array = True
-        self.open_braces = 1 if match["one"] else 2
+        self.open_braces = 1 if match["top"] else 2
         self._advance_to(match.end() - 1)
         return True
 

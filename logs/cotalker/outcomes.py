@@ -17,7 +17,7 @@ _NAMED = re.compile(
     rf"""(?P<name>(?:(?<![A-Za-z])(?i:{_NAMES})|(?<=[a-z])(?:{_CAMEL_NAMES}))(?![A-Za-z])["']?)"""
     r"""(?P<sign>\s?[:=#]\s?|\s)(?P<quote>["']?)(?P<token>[A-Za-z0-9+/_-][A-Za-z0-9+/_.=-]{3,})"""
 )
-_RUN = re.compile(r"[A-Za-z0-9+/_-]{20,}=*")  # base64, in both alphabets, and ids with dashes
+_LONG_TOKEN = re.compile(r"[A-Za-z0-9+/_-]{20,}=*")  # base64, in both alphabets, and ids with dashes
 _PIECE = re.compile(r"[A-Za-z0-9]{6,}")
 _CHUNK = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
 _NUMBERED = re.compile(r"([A-Za-z]+)[0-9]{3,}")
@@ -31,17 +31,17 @@ _HEX = re.compile(r"(?=[a-f]*[0-9])[0-9a-f]{8,}", re.IGNORECASE)
 def strip_opaque_tokens(text: str) -> str:
     """The text with `{id}` for each opaque token, and `order{n}` for a word followed by three or more digits."""
     text = _NAMED.sub(_of_named, text)
-    text = _RUN.sub(lambda run: "{id}" if _mean_chunk(run[0]) < 2.6 else run[0], text)
+    text = _LONG_TOKEN.sub(lambda token: "{id}" if _mean_chunk(token[0]) < 2.6 else token[0], text)
     return _PIECE.sub(lambda piece: _of_piece(piece[0]), text)
 
 
-def _of_named(found: re.Match[str]) -> str:
+def _of_named(match: re.Match[str]) -> str:
     """Replace the token unless it is a number or a word. Without a colon the name may mean something else: it needs a digit."""
-    token = found["token"]
-    is_clear = not found["sign"].isspace() and (token.isupper() or _mean_chunk(token) < 3.2)
+    token = match["token"]
+    is_clear = not match["sign"].isspace() and (token.isupper() or _mean_chunk(token) < 3.2)
     if token.isdigit() or not (is_clear or any(map(str.isdigit, token))):
-        return found[0]
-    return f"{found['name']}{found['sign']}{found['quote']}{{id}}"
+        return match[0]
+    return f"{match['name']}{match['sign']}{match['quote']}{{id}}"
 
 
 def _mean_chunk(token: str) -> float:

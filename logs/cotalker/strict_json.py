@@ -66,14 +66,14 @@ def _check_depth(text: str) -> None:
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    result = dict(pairs)
+    if len(result) < len(pairs):
         seen: set[str] = set()
         for key, _value in pairs:
             if key in seen:
                 raise NotStrictJSON(_("the key '%(key)s' occurs twice in one object") % {"key": key[:60]})
             seen.add(key)
-    return found
+    return result
 
 
 def _finite(number: str) -> float:

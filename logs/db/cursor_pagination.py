@@ -44,9 +44,9 @@ def cursor_page(logs: QuerySet, cursor: str, size: int) -> Page:
     """The `size` newest of `logs`, or those right after `cursor`. One query; raises InvalidCursor."""
     if cursor:
         logs = after_cursor(logs, decode_cursor(cursor), is_older=True)
-    found = list(logs.order_by("-created_at", "-id")[: size + 1])
-    has_more = len(found) > size
-    return Page(found[:size], encode_cursor(cursor_for(found[size - 1])) if has_more else "")
+    rows = list(logs.order_by("-created_at", "-id")[: size + 1])
+    has_more = len(rows) > size
+    return Page(rows[:size], encode_cursor(cursor_for(rows[size - 1])) if has_more else "")
 
 
 def after_cursor(logs: QuerySet, place: Cursor, *, is_older: bool) -> QuerySet:

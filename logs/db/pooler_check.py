@@ -31,7 +31,7 @@ def pooler_problem() -> str:
             server = _server_of(first)
             if first.info.backend_pid == server:
                 return ""  # no pooler: one would report process ids of its own
-            is_shared = any(_is_given_away(server, parameters) for _try in range(CONNECTION_ATTEMPTS))
+            is_shared = any(_is_given_away(server, parameters) for _attempt in range(CONNECTION_ATTEMPTS))
     except psycopg.OperationalError as error:
         if "unsupported startup parameter" in str(error):
             return NO_OPTIONS_MESSAGE

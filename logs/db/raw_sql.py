@@ -28,15 +28,15 @@ def compile_where(model: type[Model], condition: Q) -> SqlFragment:
 def sql_and(conditions: Iterable[SqlFragment]) -> SqlFragment:
     """Joins the conditions with AND; there must be at least one."""
     texts, values = zip(*conditions, strict=True)
-    return " AND ".join(texts), [value for some in values for value in some]
+    return " AND ".join(texts), [value for parameters in values for value in parameters]
 
 
-def fetch_all(*questions: SqlFragment) -> list[list[tuple[Any, ...]]]:
+def fetch_all(*queries: SqlFragment) -> list[list[tuple[Any, ...]]]:
     """The rows of each query, sent in one round trip. A statement without rows, such as SET, has no entry in the result."""
-    texts, values = zip(*questions, strict=True)
+    texts, values = zip(*queries, strict=True)
     with connection.cursor() as cursor:
-        cursor.execute("; ".join(texts), [value for some in values for value in some])
-        found = [cursor.fetchall()] if cursor.description else []
+        cursor.execute("; ".join(texts), [value for parameters in values for value in parameters])
+        results = [cursor.fetchall()] if cursor.description else []
         while cursor.nextset():
-            found += [cursor.fetchall()] if cursor.description else []
-    return found
+            results += [cursor.fetchall()] if cursor.description else []
+    return results

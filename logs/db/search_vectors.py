@@ -87,7 +87,7 @@ def event_matches(tokens: Sequence[str], payload: str = "", *, or_more: bool = F
     `or_more`: as for `response_matches`. If the first vector doesn't hold all of the words, the other vectors hold at least
     one. They are nearly empty, so they are queried first.
     """
-    found = Q(**{f"{payload}search__matches": tsquery(tokens)})
+    condition = Q(**{f"{payload}search__matches": tsquery(tokens)})
     beyond = Q()
     for vector in OVERFLOW_VECTORS:
         beyond |= Q(**{f"{payload}{vector}__matches": tsquery(tokens, "|")})
@@ -96,5 +96,5 @@ def event_matches(tokens: Sequence[str], payload: str = "", *, or_more: bool = F
         for vector in ("search", *OVERFLOW_VECTORS):
             anywhere |= Q(**{f"{payload}{vector}__matches": tsquery([token])})
         beyond &= anywhere
-    found |= beyond
-    return found | (Q(**{f"{payload}search__matches": OVERFLOW_MARK}) if or_more else Q())
+    condition |= beyond
+    return condition | (Q(**{f"{payload}search__matches": OVERFLOW_MARK}) if or_more else Q())

@@ -16,7 +16,7 @@ DURATION_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0)  # seconds;
 _ADD = """
 INSERT INTO logs_deliverycount AS stored (cause, attempts, seconds, buckets)
 SELECT cause, attempts, seconds, buckets
-FROM json_to_recordset(%s::json) AS told (cause text, attempts bigint, seconds float8, buckets bigint[])
+FROM json_to_recordset(%s::json) AS counted (cause text, attempts bigint, seconds float8, buckets bigint[])
 ORDER BY cause
 ON CONFLICT (cause) DO UPDATE SET
     attempts = stored.attempts + excluded.attempts,

@@ -22,55 +22,60 @@ MEASURED_BYTES = 4 * 1024  # as stored; a payload compressed to more is only mea
 CLOCK_SKEW_SECONDS = 5.0
 EXPIRED = "The payload has expired."
 
-# The next event of a queue is the first by (turn, position). If a bulk redelivery and an event have the same position, the older
-# log goes first. A paused queue sends redeliveries only. It sends nothing at all while one of its outcomes can't be recorded.
+# The next event of a queue is the first by (priority, sequence). If a bulk redelivery and an event have the same sequence, the
+# older log goes first. A paused queue sends redeliveries only. It sends nothing at all while one of its outcomes can't be
+# recorded.
 MAY_GO = """
-    log.subscription_id = lane.id AND log.next_attempt_at IS NOT NULL AND lane.held_error = ''
-    AND log.turn <= CASE WHEN lane.held_at IS NULL THEN 2 ELSE 1 END AND (lane.held_at IS NULL OR log.trigger <> 'auto')
+    log.subscription_id = queue.id AND log.next_attempt_at IS NOT NULL AND queue.blocking_error = ''
+    AND log.priority <= CASE WHEN queue.paused_at IS NULL THEN 2 ELSE 1 END
+    AND (queue.paused_at IS NULL OR log.trigger <> 'auto')
 """
-IS_SENT = "(lane.is_active OR lane.is_draining) AND lane.url <> ''"
-# If the trigger isn't `variant`, the LIMIT keeps PostgreSQL from reading the table of overrides at all.
-VARIANT = """
-    SELECT * FROM logs_variant
-    WHERE log.trigger = 'variant' AND log_id = log.id AND number = coalesce(log.retry, 0) + 1 LIMIT 1
+IS_SENT = "(queue.is_active OR queue.is_draining) AND queue.url <> ''"
+# If the trigger isn't `override`, the LIMIT keeps PostgreSQL from reading the table of overrides at all.
+OVERRIDE = """
+    SELECT * FROM logs_redeliveryoverride
+    WHERE log.trigger = 'override' AND log_id = log.id AND number = coalesce(log.attempt_count, 0) + 1 LIMIT 1
 """
 # The first logs of a queue. The search for waiting events starts at the first one (queue_front.py), not among delivered ones.
 FIRST = """
     SELECT * FROM (
         (
-            SELECT log.* FROM logs_webhooklog log WHERE {may_go} AND log.turn < 2
-            ORDER BY log.turn, log.position, log.id LIMIT {most}
+            SELECT log.* FROM logs_webhooklog log WHERE {may_go} AND log.priority < 2
+            ORDER BY log.priority, log.sequence, log.id LIMIT {limit}
         ) UNION ALL (
-            SELECT log.* FROM logs_webhooklog log WHERE {may_go} AND log.turn = 2 AND log.position >= lane.waiting_from
-            ORDER BY log.turn, log.position, log.id LIMIT {most}
+            SELECT log.* FROM logs_webhooklog log
+            WHERE {may_go} AND log.priority = 2 AND log.sequence >= queue.first_sequence
+            ORDER BY log.priority, log.sequence, log.id LIMIT {limit}
         )
-    ) log ORDER BY log.turn, log.position, log.id LIMIT {most}
+    ) log ORDER BY log.priority, log.sequence, log.id LIMIT {limit}
 """
 # A next attempt later than any retry can be was scheduled before a clock jumped back. So the log is sent now. Each queue brings
 # its first logs whose payloads are small, with these payloads. Otherwise it brings only the first log, without its payload.
 # PostgreSQL has to unpack a compressed payload to know its size.
 _CLAIM = """
 WITH ready AS MATERIALIZED (
-    SELECT lane.id, lane.lane_version, lane.held_at, lane.held_error, lane.url, lane.timeout, lane.waiting_from,
-        lane.encrypted_secret, lane.encrypted_headers,
-        CASE WHEN lane.previous_secret_until > now() THEN lane.encrypted_previous_secret ELSE '' END AS previous_secret,
+    SELECT queue.id, queue.queue_version, queue.paused_at, queue.blocking_error, queue.url, queue.timeout,
+        queue.first_sequence, queue.encrypted_secret, queue.encrypted_headers,
+        CASE WHEN queue.previous_secret_until > now() THEN queue.encrypted_previous_secret ELSE '' END
+            AS previous_secret,
         first.due_at
-    FROM logs_subscription lane
+    FROM logs_subscription queue
     CROSS JOIN LATERAL (SELECT next_attempt_at AS due_at FROM ({first_one}) log) first
-    WHERE {which} AND {group_of_lane} = ANY(%(groups)s) AND {is_sent}
+    WHERE {which} AND {shard} = ANY(%(groups)s) AND {is_sent}
         AND (first.due_at <= now() OR first.due_at > now() + %(latest)s * interval '1 second')
     ORDER BY first.due_at LIMIT %(limit)s
 ), ahead AS (
-    SELECT lane.*, log.id AS log_id, log.turn, log.position, log.retry, log.trigger, log.requested_by_id,
-        CASE WHEN variant.is_edited THEN variant.event ELSE payload.event END AS event, variant.url AS other_url,
-        log.object_id, log.created_at, entry.id AS entry_id, coalesce(entry.is_guarded, false) AS is_guarded,
-        entry.is_guarded IS TRUE AND {newer_was_received} AS is_stale,
-        row_number() OVER (PARTITION BY lane.id ORDER BY log.turn, log.position, log.id) AS nth
-    FROM ready lane
+    SELECT queue.*, log.id AS log_id, log.priority, log.sequence, log.attempt_count, log.trigger, log.requested_by_id,
+        CASE WHEN override.is_edited THEN override.event ELSE payload.event END AS event, override.url AS other_url,
+        log.object_id, log.created_at, item.id AS item_id,
+        coalesce(item.recheck_superseded, false) AS recheck_superseded,
+        item.recheck_superseded IS TRUE AND {newer_was_delivered} AS is_superseded,
+        row_number() OVER (PARTITION BY queue.id ORDER BY log.priority, log.sequence, log.id) AS nth
+    FROM ready queue
     CROSS JOIN LATERAL ({first}) log
     LEFT JOIN logs_payload payload ON payload.log_id = log.id
-    LEFT JOIN logs_runentry entry ON log.trigger = 'bulk' AND entry.log_id = log.id AND entry.outcome = 'queued'
-    LEFT JOIN LATERAL ({variant}) variant ON true
+    LEFT JOIN logs_bulkredeliveryitem item ON log.trigger = 'bulk' AND item.log_id = log.id AND item.outcome = 'queued'
+    LEFT JOIN LATERAL ({override}) override ON true
 ), measured AS (
     SELECT *, CASE
         WHEN event IS NULL THEN 0
@@ -79,32 +84,32 @@ WITH ready AS MATERIALIZED (
     END AS size
     FROM ahead
 ), small AS (
-    SELECT *, bool_and(size IS NOT NULL) OVER lane AND sum(size) OVER lane <= %(ahead_bytes)s AS is_small
-    FROM measured WINDOW lane AS (PARTITION BY id ORDER BY nth)
+    SELECT *, bool_and(size IS NOT NULL) OVER queue AND sum(size) OVER queue <= %(ahead_bytes)s AS is_small
+    FROM measured WINDOW queue AS (PARTITION BY id ORDER BY nth)
 ), along AS (
     SELECT *, is_small AND sum(size) FILTER (WHERE is_small) OVER (ORDER BY due_at, id, nth) <= %(small_bytes)s AS is_along
     FROM small
 )
-SELECT log_id, id, lane_version, url, timeout, retry, trigger, requested_by_id, encrypted_secret,
+SELECT log_id, id, queue_version, url, timeout, attempt_count, trigger, requested_by_id, encrypted_secret,
     previous_secret, encrypted_headers, CASE WHEN is_along THEN event::text END, event IS NULL, size, other_url, object_id,
-    CASE WHEN turn = 2 THEN position END, created_at, entry_id, is_guarded, is_stale
+    CASE WHEN priority = 2 THEN sequence END, created_at, item_id, recheck_superseded, is_superseded
 FROM along WHERE is_along OR nth = 1
 ORDER BY due_at, id, nth
 """
 # Not "= ANY(…)", which searches a long array for every queue.
 _CLAIM_WOKEN, _CLAIM_ALL = (
     _CLAIM.format(
-        first_one=FIRST.format(may_go=MAY_GO, most=1),
-        first=FIRST.format(may_go=MAY_GO, most="%(ahead)s"),
+        first_one=FIRST.format(may_go=MAY_GO, limit=1),
+        first=FIRST.format(may_go=MAY_GO, limit="%(ahead)s"),
         is_sent=IS_SENT,
-        variant=VARIANT,
-        group_of_lane=SHARD_SQL,
-        newer_was_received=NEWER_WAS_DELIVERED,
+        override=OVERRIDE,
+        shard=SHARD_SQL,
+        newer_was_delivered=NEWER_WAS_DELIVERED,
         which=which,
     )
     for which in (
-        "lane.id IN (SELECT unnest(%(woken)s::text[]))",
-        "lane.id NOT IN (SELECT unnest(%(busy)s::text[]))",
+        "queue.id IN (SELECT unnest(%(woken)s::text[]))",
+        "queue.id NOT IN (SELECT unnest(%(busy)s::text[]))",
     )
 )
 
@@ -113,18 +118,18 @@ _CLAIM_WOKEN, _CLAIM_ALL = (
 class Delivery:
     """All that one attempt needs. `problem`: why the request can't even be made; "" if it can.
 
-    `number`: the number of the log's attempt, from 1. `lane_version`: as it was when the log was read. `entry`: the item of the
-    bulk redelivery that sends it. `is_stale`: a newer event of its object was delivered, so it must not be sent. `is_guarded`:
-    nor must it be sent if one is delivered before it. `is_elsewhere`: it goes to another URL than its subscription's, and so
-    without the secrets and headers. `payload` None: it is fetched right before sending, and has `size` bytes. `position`: the
-    sequence of a waiting event; else None.
+    `number`: the number of the log's attempt, from 1. `queue_version`: as it was when the log was read. `item_id`: the item of
+    the bulk redelivery that sends it. `is_superseded`: a newer event of its object was delivered, so it must not be sent.
+    `recheck_superseded`: nor must it be sent if one is delivered before it. `has_custom_url`: it goes to another URL than its
+    subscription's, and so without the secrets and headers. `payload` None: it is fetched right before sending, and has `size`
+    bytes. `sequence`: only of a waiting event; else None.
     """
 
     log_id: str
-    lane: str
-    group: int
+    subscription_id: str
+    shard: int
     epoch: int
-    lane_version: int
+    queue_version: int
     url: str
     timeout: int | None
     number: int
@@ -136,12 +141,12 @@ class Delivery:
     size: int
     problem: str = ""
     object_id: str = ""
-    position: int | None = None
+    sequence: int | None = None
     created_at: datetime | None = None
-    entry: int | None = None
-    is_guarded: bool = False
-    is_stale: bool = False
-    is_elsewhere: bool = False
+    item_id: int | None = None
+    recheck_superseded: bool = False
+    is_superseded: bool = False
+    has_custom_url: bool = False
 
 
 async def claim(
@@ -169,22 +174,22 @@ async def claim(
         "small_bytes": small_bytes,
         "latest": settings.DELIVERY_RETRY_DELAY + CLOCK_SKEW_SECONDS,
     }
-    found: dict[str, list[Delivery]] = {}
+    claimed: dict[str, list[Delivery]] = {}
     statement = _CLAIM_ALL if woken is None else _CLAIM_WOKEN
     for row in await (await connection.execute(statement, parameters)).fetchall():
         delivery = _delivery(leases, *row)
-        found.setdefault(delivery.lane, []).append(delivery)
-    return found
+        claimed.setdefault(delivery.subscription_id, []).append(delivery)
+    return claimed
 
 
 def _delivery(
     leases: Leases,
     log_id: str,
-    lane: str,
-    lane_version: int,
+    subscription_id: str,
+    queue_version: int,
     url: str,
     timeout: int | None,
-    retry: int | None,
+    attempt_count: int | None,
     trigger: str,
     requested_by_id: int | None,
     secret: str,
@@ -194,11 +199,11 @@ def _delivery(
     is_gone: bool,
     size: int,
     other_url: str | None,
-    *about_run: Any,
+    *item_columns: Any,
 ) -> Delivery:
-    object_id, position, created_at, entry, is_guarded, is_stale = about_run
-    is_elsewhere = bool(other_url)
-    if is_elsewhere:
+    object_id, sequence, created_at, item_id, recheck_superseded, is_superseded = item_columns
+    has_custom_url = bool(other_url)
+    if has_custom_url:
         secret = previous_secret = headers = ""  # only we and the subscription's receiver share them
     problem = EXPIRED if is_gone else ""
     secrets: tuple[str, ...] = ()
@@ -212,13 +217,13 @@ def _delivery(
         problem = f"The request headers cannot be read: {type(error).__name__}"
     return Delivery(
         log_id=log_id,
-        lane=lane,
-        group=(group := shard_of(lane)),
-        epoch=leases.epochs.get(group, 0),  # the lease may have been given up during the query
-        lane_version=lane_version,
+        subscription_id=subscription_id,
+        shard=(shard := shard_of(subscription_id)),
+        epoch=leases.epochs.get(shard, 0),  # the lease may have been given up during the query
+        queue_version=queue_version,
         url=other_url or url,
         timeout=timeout,
-        number=(retry or 0) + 1,
+        number=(attempt_count or 0) + 1,
         trigger=trigger,
         requested_by_id=requested_by_id,
         secrets=secrets,
@@ -227,12 +232,12 @@ def _delivery(
         size=size,
         problem=problem,
         object_id=object_id,
-        position=position,
+        sequence=sequence,
         created_at=created_at,
-        entry=entry,
-        is_guarded=is_guarded,
-        is_stale=is_stale,
-        is_elsewhere=is_elsewhere,
+        item_id=item_id,
+        recheck_superseded=recheck_superseded,
+        is_superseded=is_superseded,
+        has_custom_url=has_custom_url,
     )
 
 

@@ -15,13 +15,13 @@ class DeliveredCache:
         self._newest: dict[str, tuple[datetime | None, str]] = {}
 
     def note(self, delivery: Delivery, outcome: SendOutcome) -> None:
-        if outcome.is_success and delivery.object_id and not delivery.is_elsewhere:
+        if outcome.is_success and delivery.object_id and not delivery.has_custom_url:
             place = _place(delivery)
             self._newest[delivery.object_id] = max(place, self._newest.get(delivery.object_id, place))
 
     def supersedes(self, delivery: Delivery) -> bool:
         newest = self._newest.get(delivery.object_id)
-        return delivery.is_guarded and newest is not None and newest > _place(delivery)
+        return delivery.recheck_superseded and newest is not None and newest > _place(delivery)
 
 
 def _place(delivery: Delivery) -> tuple[datetime | None, str]:

@@ -21,7 +21,7 @@ SubscriptionDay = tuple[str, datetime]  # a subscription, and the start of a day
 # Leaves out the differences that aren't added up yet: with them it would be exact, but slow. They lag by seconds, once per day.
 KNOWN_FINGERPRINTS_SQL = """
 SELECT DISTINCT cell.subscription_id, cell.bucket, cell.fingerprint
-FROM logs_rollup cell JOIN unnest(%(subscriptions)s::text[], %(buckets)s::timestamptz[]) AS day (subscription, bucket)
+FROM logs_compactedlogcount cell JOIN unnest(%(subscriptions)s::text[], %(buckets)s::timestamptz[]) AS day (subscription, bucket)
     ON cell.subscription_id = day.subscription AND cell.bucket = day.bucket
 WHERE cell.width = 1440 AND cell.count > 0 AND cell.fingerprint <> ''
 """
@@ -42,8 +42,8 @@ class DailyFingerprints:
         missing = [day for day in dict.fromkeys(days) if day not in self._known]
         return {"subscriptions": [day[0] for day in missing], "buckets": [day[1] for day in missing]} if missing else {}
 
-    def learn(self, asked: dict[str, list], rows: Iterable[tuple[str, datetime, str]]) -> None:
-        for day in zip(asked["subscriptions"], asked["buckets"], strict=True):
+    def learn(self, parameters: dict[str, list], rows: Iterable[tuple[str, datetime, str]]) -> None:
+        for day in zip(parameters["subscriptions"], parameters["buckets"], strict=True):
             self._known[day] = set()
         for subscription, at, fingerprint in rows:
             if fingerprint != OTHER_FINGERPRINT:

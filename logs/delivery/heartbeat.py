@@ -33,14 +33,14 @@ class Heartbeat(threading.Thread):
     ) -> None:
         super().__init__(name="heartbeat", daemon=True)
         self.leases = leases
-        self._groups_at_work = active_shards
+        self._active_shards = active_shards
         self._changed = changed
         self._ending = threading.Event()
-        self._turned_at = time.monotonic()
-        self._stuck_for = 0.0
+        self._alive_at = time.monotonic()
+        self._stuck_seconds = 0.0
 
     def loop_alive(self, stuck_seconds: float) -> None:
-        self._turned_at, self._stuck_for = time.monotonic(), stuck_seconds
+        self._alive_at, self._stuck_seconds = time.monotonic(), stuck_seconds
 
     def end(self) -> None:
         """Block until the leases are given back, for a few seconds at most."""
@@ -67,18 +67,18 @@ class Heartbeat(threading.Thread):
             self.leases.release_all(connection)
 
     def _beat(self, connection: psycopg.Connection) -> None:
-        still_for = time.monotonic() - self._turned_at
-        if still_for > self.leases.seconds:
-            logger.error("delivery loop stalled for %.0f s: leases are not renewed", still_for)
+        stalled_seconds = time.monotonic() - self._alive_at
+        if stalled_seconds > self.leases.seconds:
+            logger.error("delivery loop stalled for %.0f s: leases are not renewed", stalled_seconds)
             return
-        stuck_seconds = self._stuck_for and self._stuck_for + still_for
+        stuck_seconds = self._stuck_seconds and self._stuck_seconds + stalled_seconds
         is_stuck = stuck_seconds > STUCK_SECONDS
-        self.leases.tell(connection, stuck_seconds if is_stuck else None)
+        self.leases.report_alive(connection, stuck_seconds if is_stuck else None)
         if is_stuck:
             logger.error("could not record outcomes for %.0f s: leases are not renewed", stuck_seconds)
             return
         before = self.leases.epochs
-        self.leases.renew(connection, self._groups_at_work)
+        self.leases.renew(connection, self._active_shards)
         if self.leases.epochs != before:
             logger.info("leases changed: delivering %s queue shards", len(self.leases.at_work()))
             self._changed()

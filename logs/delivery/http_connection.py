@@ -141,11 +141,11 @@ class LenientConnection(ResponseHandler):
     def broken_head(self) -> MalformedResponse | None:
         """Read the head leniently. None if no complete status line has arrived, or only that of an interim answer."""
         data, start = bytes(self._head), 0
-        while found := _STATUS_LINE.match(data, start):
-            blank_line = _END_OF_HEAD.search(data, found.end() - 1)
+        while match := _STATUS_LINE.match(data, start):
+            blank_line = _END_OF_HEAD.search(data, match.end() - 1)
             end = blank_line.end() if blank_line else len(data)
-            if (status := int(found["status"])) >= 200 or status == 101:
-                return MalformedResponse(status, _HEADER.findall(data, found.end(), end), data[end:])
+            if (status := int(match["status"])) >= 200 or status == 101:
+                return MalformedResponse(status, _HEADER.findall(data, match.end(), end), data[end:])
             start = end
         return None
 

@@ -16,13 +16,13 @@ import psycopg
 from django.conf import settings
 
 SHARD_COUNT = 16  # all workers must agree on it, so it isn't a setting
-SHARD_SQL = f"('x' || right(lane.id, 2))::bit(8)::integer % {SHARD_COUNT}".replace("%", "%%")
+SHARD_SQL = f"('x' || right(queue.id, 2))::bit(8)::integer % {SHARD_COUNT}".replace("%", "%%")
 HEARTBEATS_PER_LEASE = 7  # renewals within the time of a lease
 LEASE_MARGIN = 1 / 7  # of the lease's time: without a renewal, the worker stops this long before its end
 DEAD_WORKER_AFTER_SECONDS = 3600  # then the row of a killed worker is removed
 
-_MAKE_GROUPS = """
-INSERT INTO logs_lanegroup (number, holder, epoch) SELECT number, '', 0 FROM generate_series(0, %s) number
+_CREATE_SHARDS = """
+INSERT INTO logs_queueshard (number, holder, epoch) SELECT number, '', 0 FROM generate_series(0, %s) number
 ON CONFLICT DO NOTHING
 """
 _HEARTBEAT = """
@@ -31,9 +31,9 @@ VALUES (%(holder)s, now(), now(), now() - %(stuck_seconds)s * interval '1 second
 ON CONFLICT (id) DO UPDATE SET seen_at = now(),
     stuck_since = CASE WHEN excluded.stuck_since IS NOT NULL THEN coalesce(worker.stuck_since, excluded.stuck_since) END
 """
-_FORGET = "DELETE FROM logs_worker WHERE seen_at < now() - %s * interval '1 second'"
+_DELETE_DEAD_WORKERS = "DELETE FROM logs_worker WHERE seen_at < now() - %s * interval '1 second'"
 _RENEW = """
-UPDATE logs_lanegroup SET expires_at = now() + %s * interval '1 second' WHERE holder = %s AND number = ANY(%s)
+UPDATE logs_queueshard SET expires_at = now() + %s * interval '1 second' WHERE holder = %s AND number = ANY(%s)
 RETURNING number, epoch
 """
 _LIVE = """
@@ -41,21 +41,21 @@ SELECT greatest(count(*), 1) FROM logs_worker WHERE seen_at > now() - %s * inter
 """
 # An end further away than any lease was written before a clock jumped back: the shard may be taken.
 _TAKE = """
-UPDATE logs_lanegroup SET holder = %(holder)s, epoch = epoch + 1, expires_at = now() + %(lease)s * interval '1 second'
+UPDATE logs_queueshard SET holder = %(holder)s, epoch = epoch + 1, expires_at = now() + %(lease)s * interval '1 second'
 WHERE number IN (
-    SELECT number FROM logs_lanegroup
-    WHERE holder IN ('', %(holder)s) AND NOT number = ANY(%(held)s) OR expires_at IS NULL OR expires_at < now()
+    SELECT number FROM logs_queueshard
+    WHERE holder IN ('', %(holder)s) AND NOT number = ANY(%(kept)s) OR expires_at IS NULL OR expires_at < now()
         OR expires_at > now() + %(lease)s * interval '1.5 second'
     ORDER BY number LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 )
 RETURNING number, epoch
 """
-_GIVE_BACK = "UPDATE logs_lanegroup SET holder = '', expires_at = NULL WHERE holder = %s AND number = ANY(%s)"
+_GIVE_BACK = "UPDATE logs_queueshard SET holder = '', expires_at = NULL WHERE holder = %s AND number = ANY(%s)"
 
 
-def shard_of(lane: str) -> int:
+def shard_of(subscription_id: str) -> int:
     """Return the queue shard, as SHARD_SQL does. Ids that are made one after the other spread evenly."""
-    return int(lane[-2:], 16) % SHARD_COUNT
+    return int(subscription_id[-2:], 16) % SHARD_COUNT
 
 
 class Leases:
@@ -79,15 +79,15 @@ class Leases:
         """Whether no other worker can have taken a shard over by now."""
         return time.monotonic() < self.deadline
 
-    def holds(self, group: int, epoch: int) -> bool:
+    def holds(self, shard: int, epoch: int) -> bool:
         """Whether a request may begin in a queue of this shard, which was leased with this fencing token."""
-        return self.epochs.get(group) == epoch and group not in self.leaving and self.is_sure()
+        return self.epochs.get(shard) == epoch and shard not in self.leaving and self.is_sure()
 
     def register(self, connection: psycopg.Connection) -> None:
-        connection.execute(_MAKE_GROUPS, [SHARD_COUNT - 1])
-        connection.execute(_FORGET, [DEAD_WORKER_AFTER_SECONDS])
+        connection.execute(_CREATE_SHARDS, [SHARD_COUNT - 1])
+        connection.execute(_DELETE_DEAD_WORKERS, [DEAD_WORKER_AFTER_SECONDS])
 
-    def tell(self, connection: psycopg.Connection, stuck_seconds: float | None = None) -> None:
+    def report_alive(self, connection: psycopg.Connection, stuck_seconds: float | None = None) -> None:
         """Report that this worker is alive. `stuck_seconds`: for how long it couldn't record anything; None if it can."""
         connection.execute(_HEARTBEAT, {"holder": self.holder, "stuck_seconds": stuck_seconds})
 
@@ -102,8 +102,8 @@ class Leases:
         self.epochs = kept
         share = self._share(connection)
         if len(kept) < share:
-            wanted = {"holder": self.holder, "lease": self.seconds, "held": list(kept), "limit": share - len(kept)}
-            self.epochs = kept | dict(connection.execute(_TAKE, wanted).fetchall())
+            parameters = {"holder": self.holder, "lease": self.seconds, "kept": list(kept), "limit": share - len(kept)}
+            self.epochs = kept | dict(connection.execute(_TAKE, parameters).fetchall())
         self.leaving = set(sorted(self.epochs)[share:])
         self._give_back(connection, self.leaving - set(active_shards()))
         self.deadline = asked_at + self.seconds * (1 - LEASE_MARGIN)
@@ -117,8 +117,8 @@ class Leases:
         row = connection.execute(_LIVE, [self.seconds]).fetchone()
         return math.ceil(SHARD_COUNT / (row[0] if row else 1))
 
-    def _give_back(self, connection: psycopg.Connection, groups: Collection[int]) -> None:
-        if groups:
-            connection.execute(_GIVE_BACK, [self.holder, list(groups)])
-            self.epochs = {group: epoch for group, epoch in self.epochs.items() if group not in groups}
-            self.leaving = self.leaving - set(groups)
+    def _give_back(self, connection: psycopg.Connection, shards: Collection[int]) -> None:
+        if shards:
+            connection.execute(_GIVE_BACK, [self.holder, list(shards)])
+            self.epochs = {shard: epoch for shard, epoch in self.epochs.items() if shard not in shards}
+            self.leaving = self.leaving - set(shards)

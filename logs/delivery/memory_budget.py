@@ -44,7 +44,7 @@ class ByteBudget:
     def _give(self, size: int) -> None:
         self._free += size
         while self._waiting and (self._waiting[0][1].done() or self._waiting[0][0] <= self._free):
-            wanted, granted = self._waiting.popleft()
+            size, granted = self._waiting.popleft()
             if not granted.done():
-                self._free -= wanted
+                self._free -= size
                 granted.set_result(None)

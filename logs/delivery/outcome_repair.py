@@ -22,7 +22,7 @@ _FIND = sql.SQL("""
 SELECT EXISTS (SELECT FROM {users} WHERE id = %(actor)s), (
     SELECT max(number) FROM (
         SELECT number FROM logs_attempt WHERE log_id = %(log_id)s
-        UNION ALL SELECT number FROM logs_variant WHERE log_id = %(log_id)s AND number <> %(number)s
+        UNION ALL SELECT number FROM logs_redeliveryoverride WHERE log_id = %(log_id)s AND number <> %(number)s
     ) taken
 )
 """)
@@ -50,18 +50,18 @@ def describe_refusal(error: Exception) -> str:
     return " ".join(filter(None, (type(error).__name__, error.sqlstate, error.diag.constraint_name)))[:200]
 
 
-async def repair_references(connection: psycopg.AsyncConnection, told: PendingOutcome) -> None:
+async def repair_references(connection: psycopg.AsyncConnection, pending: PendingOutcome) -> None:
     """Fix references that broke meanwhile: the requester may be deleted, and the attempt's number taken."""
-    found = {"actor": told.actor, "log_id": told.delivery.log_id, "number": told.delivery.number}
+    parameters = {"actor": pending.actor, "log_id": pending.delivery.log_id, "number": pending.delivery.number}
     users = sql.Identifier(get_user_model()._meta.db_table)
-    row = await (await connection.execute(_FIND.format(users=users), found)).fetchone()
+    row = await (await connection.execute(_FIND.format(users=users), parameters)).fetchone()
     is_there, highest = row or (False, None)
     if not is_there:
-        told.actor = None
-    told.number = max(told.delivery.number, (highest or 0) + 1)
+        pending.actor = None
+    pending.number = max(pending.delivery.number, (highest or 0) + 1)
 
 
-async def repair_response(_connection: psycopg.AsyncConnection, told: PendingOutcome) -> None:
-    if told.outcome:
+async def repair_response(_connection: psycopg.AsyncConnection, pending: PendingOutcome) -> None:
+    if pending.outcome:
         note = "the response could not be stored"
-        told.outcome = replace(told.outcome, response="", response_headers=[], note=note)
+        pending.outcome = replace(pending.outcome, response="", response_headers=[], note=note)

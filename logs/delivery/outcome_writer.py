@@ -33,10 +33,10 @@ RETRY_AFTER_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class RecordResult:
-    """What the queue needs to know. `is_settled`: it continues with the next log; else with a retry, or when it's resumed."""
+    """What the queue needs to know. `is_finished`: it continues with the next log; else with a retry, or when it's resumed."""
 
-    lane_version: int
-    is_settled: bool
+    queue_version: int
+    is_finished: bool
     known_at: float  # as `time.monotonic()`; later changes aren't known yet
 
 
@@ -69,7 +69,7 @@ class OutcomeWriter:
         self._has_some = asyncio.Event()
         self._unwritten: dict[PendingOutcome, None] = {}  # the oldest first
         self._wrote_at = 0.0
-        self._kinds = fingerprint_limit.DailyFingerprints()
+        self._fingerprints = fingerprint_limit.DailyFingerprints()
 
     async def record(self, delivery: Delivery, outcome: SendOutcome | None, started: float) -> RecordResult | None:
         """Record an outcome. Returns None if it wasn't written: another worker has taken the queue over.
@@ -78,14 +78,14 @@ class OutcomeWriter:
         `started`: as `time.monotonic()`.
         """
         recorded: asyncio.Future[RecordResult | None] = asyncio.get_running_loop().create_future()
-        told = PendingOutcome(delivery, outcome, started, recorded, delivery.number, delivery.requested_by_id)
-        self._unwritten[told] = None
-        self._add(told)
+        pending = PendingOutcome(delivery, outcome, started, recorded, delivery.number, delivery.requested_by_id)
+        self._unwritten[pending] = None
+        self._add(pending)
         return await recorded
 
     def stuck_seconds(self) -> float:
         """Return for how many seconds nothing could be written while an outcome waited; 0.0 if none waits."""
-        since = next((told.since for told in self._unwritten if not told.is_put_off), None)
+        since = next((pending.since for pending in self._unwritten if not pending.is_put_off), None)
         return 0.0 if since is None else time.monotonic() - max(since, self._wrote_at)
 
     async def run(self, connection: psycopg.AsyncConnection) -> None:
@@ -103,14 +103,14 @@ class OutcomeWriter:
         try:
             await self._write_all(connection, batch)
         except BaseException:
-            left = [told for told in batch if told in self._unwritten and not told.is_put_off]
+            left = [pending for pending in batch if pending in self._unwritten and not pending.is_put_off]
             self._waiting = left + self._waiting
             self._has_some.set()
             raise
 
-    def _add(self, told: PendingOutcome) -> None:
-        told.is_put_off = False
-        self._waiting.append(told)
+    def _add(self, pending: PendingOutcome) -> None:
+        pending.is_put_off = False
+        self._waiting.append(pending)
         self._has_some.set()
 
     async def _write_all(self, connection: psycopg.AsyncConnection, batch: list[PendingOutcome]) -> None:
@@ -127,16 +127,18 @@ class OutcomeWriter:
             else:
                 await self._write_refused(connection, batch[0], error)
 
-    async def _write_refused(self, connection: psycopg.AsyncConnection, told: PendingOutcome, error: Exception) -> None:
+    async def _write_refused(
+        self, connection: psycopg.AsyncConnection, pending: PendingOutcome, error: Exception
+    ) -> None:
         """Write what the database accepts of an outcome, or else pause its queue."""
-        about = {"log": told.delivery.log_id, "subscription": told.delivery.lane}
-        for mend in (outcome_repair.repair_references, outcome_repair.repair_response):
+        log_fields = {"log_id": pending.delivery.log_id, "subscription_id": pending.delivery.subscription_id}
+        for repair in (outcome_repair.repair_references, outcome_repair.repair_response):
             if outcome_repair.is_transient(error):
                 break
-            logger.warning("database rejected an outcome: %s", outcome_repair.describe_refusal(error), extra=about)
+            logger.warning("database rejected an outcome: %s", outcome_repair.describe_refusal(error), extra=log_fields)
             try:
-                await mend(connection, told)
-                await self._write(connection, [told])
+                await repair(connection, pending)
+                await self._write(connection, [pending])
                 return
             except Exception as other:
                 if outcome_repair.is_server_error(other, connection):
@@ -144,64 +146,65 @@ class OutcomeWriter:
                 error = other
         try:
             if not outcome_repair.is_transient(error):
-                await self._stop_lane(connection, told, error)
-                logger.error("queue paused: could not record an outcome", extra=about)
+                await self._pause_queue(connection, pending, error)
+                logger.error("queue paused: could not record an outcome", extra=log_fields)
                 return
         except Exception as other:
             if outcome_repair.is_server_error(other, connection):
                 raise
             error = other
         logger.warning(
-            "could not record an outcome, retrying later: %s", outcome_repair.describe_refusal(error), extra=about
+            "could not record an outcome, retrying later: %s", outcome_repair.describe_refusal(error), extra=log_fields
         )
-        told.is_put_off = True
-        asyncio.get_running_loop().call_later(RETRY_AFTER_SECONDS, self._add, told)
+        pending.is_put_off = True
+        asyncio.get_running_loop().call_later(RETRY_AFTER_SECONDS, self._add, pending)
 
-    async def _stop_lane(self, connection: psycopg.AsyncConnection, told: PendingOutcome, error: Exception) -> None:
-        parameters = _place(told.delivery) | {
-            "lane": told.delivery.lane,
+    async def _pause_queue(
+        self, connection: psycopg.AsyncConnection, pending: PendingOutcome, error: Exception
+    ) -> None:
+        parameters = _place(pending.delivery) | {
+            "subscription": pending.delivery.subscription_id,
             "error": outcome_repair.describe_refusal(error),
         }
         cursor = await connection.execute(PAUSE_QUEUE, parameters | {"holder": self.holder})
-        rows = [(told.delivery.log_id, *row[1:]) for row in await cursor.fetchall()]
-        self._is_written([told], rows, time.monotonic())
+        rows = [(pending.delivery.log_id, *row[1:]) for row in await cursor.fetchall()]
+        self._set_results([pending], rows, time.monotonic())
 
     async def _write(self, connection: psycopg.AsyncConnection, batch: list[PendingOutcome]) -> None:
         now = time.monotonic()
         # If one statement was refused, the other may have succeeded.
-        batch = [told for told in batch if told in self._unwritten]
-        await self._learn_kinds(connection, batch)
-        for statement, name, rows, told_of in (
-            (RECORD_OUTCOMES, "outcomes", self._columns, [told for told in batch if told.outcome]),
-            (EXCLUDE_ITEM, "left_out", _place_of, [told for told in batch if not told.outcome]),
+        batch = [pending for pending in batch if pending in self._unwritten]
+        await self._learn_fingerprints(connection, batch)
+        for statement, name, columns_of, part in (
+            (RECORD_OUTCOMES, "outcomes", self._columns, [pending for pending in batch if pending.outcome]),
+            (EXCLUDE_ITEM, "excluded", _place_of, [pending for pending in batch if not pending.outcome]),
         ):
-            if told_of:
-                parameters: dict[str, object] = {name: _json([rows(told, now) for told in told_of])}
+            if part:
+                parameters: dict[str, object] = {name: _json([columns_of(pending, now) for pending in part])}
                 parameters |= {"holder": self.holder, "delay": settings.DELIVERY_RETRY_DELAY}
                 written = await (await connection.execute(statement, parameters)).fetchall()
-                self._is_written(told_of, written, now)
+                self._set_results(part, written, now)
 
-    async def _learn_kinds(self, connection: psycopg.AsyncConnection, batch: list[PendingOutcome]) -> None:
+    async def _learn_fingerprints(self, connection: psycopg.AsyncConnection, batch: list[PendingOutcome]) -> None:
         """Read the known fingerprints, once for each day of a subscription that has failures."""
-        days = (_day(told.delivery) for told in batch if told.outcome and told.outcome.cause)
-        if asked := self._kinds.unknown(days):
-            self._kinds.learn(
-                asked, await (await connection.execute(fingerprint_limit.KNOWN_FINGERPRINTS_SQL, asked)).fetchall()
-            )
+        days = (_day(pending.delivery) for pending in batch if pending.outcome and pending.outcome.cause)
+        if parameters := self._fingerprints.unknown(days):
+            cursor = await connection.execute(fingerprint_limit.KNOWN_FINGERPRINTS_SQL, parameters)
+            self._fingerprints.learn(parameters, await cursor.fetchall())
 
-    def _columns(self, told: PendingOutcome, now: float) -> dict[str, object]:
-        delivery, outcome, keys = told.delivery, told.outcome, masked_keys()
+    def _columns(self, pending: PendingOutcome, now: float) -> dict[str, object]:
+        delivery, outcome, keys = pending.delivery, pending.outcome, masked_keys()
         assert outcome
-        like = ""
+        stored_fingerprint = ""
         if outcome.cause:  # fingerprints are shown, and must hold no secrets
-            like = fingerprint(mask_text(outcome.response, keys), outcome.status, outcome.cause)
-            like = self._kinds.keep(_day(delivery), like)
+            stored_fingerprint = fingerprint(mask_text(outcome.response, keys), outcome.status, outcome.cause)
+            stored_fingerprint = self._fingerprints.keep(_day(delivery), stored_fingerprint)
         return _place(delivery) | {
             "after": delivery.number - 1,
-            "number": told.number,
+            "number": pending.number,
             "trigger": delivery.trigger,
-            "actor": told.actor,
-            "age": now - told.started,
+            "actor": pending.actor,
+            "age": now - pending.started,
             "duration_ms": outcome.duration_ms,
             "url": delivery.url,
             "status": outcome.status,
@@ -211,40 +214,41 @@ class OutcomeWriter:
             "is_truncated": outcome.is_truncated,
             "cause": outcome.cause,
             "note": outcome.note[:200],
-            "fingerprint": like,
+            "fingerprint": stored_fingerprint,
             "search": response_vector(outcome.response, keys),
-            "is_elsewhere": delivery.is_elsewhere,
+            "has_custom_url": delivery.has_custom_url,
         }
 
-    def _is_written(self, batch: list[PendingOutcome], rows: list[tuple], asked_at: float) -> None:
+    def _set_results(self, batch: list[PendingOutcome], rows: list[tuple], known_at: float) -> None:
         """Set the results. An outcome without a row was rejected: another worker has its queue, or it was written already."""
         self._wrote_at = time.monotonic()
         written = {
-            log_id: RecordResult(lane_version, is_settled, asked_at) for log_id, lane_version, is_settled in rows
+            log_id: RecordResult(queue_version, is_finished, known_at) for log_id, queue_version, is_finished in rows
         }
-        for told in batch:
-            self._unwritten.pop(told, None)
-            if not told.recorded.done():
-                told.recorded.set_result(written.get(told.delivery.log_id))
+        for pending in batch:
+            self._unwritten.pop(pending, None)
+            if not pending.recorded.done():
+                pending.recorded.set_result(written.get(pending.delivery.log_id))
 
 
 def _json(rows: list[dict[str, object]]) -> str:
     return msgspec.json.encode(rows).decode()
 
 
-def _place_of(told: PendingOutcome, _now: float) -> dict[str, object]:
-    return _place(told.delivery)
+def _place_of(pending: PendingOutcome, _now: float) -> dict[str, object]:
+    return _place(pending.delivery)
 
 
 def _place(delivery: Delivery) -> dict[str, object]:
     """Identify the log, its lease, and its item of a bulk redelivery."""
     return {
         "log_id": delivery.log_id,
-        "group_number": delivery.group,
+        "shard_number": delivery.shard,
         "epoch": delivery.epoch,
-        "entry": delivery.entry,
+        "item_id": delivery.item_id,
     }
 
 
 def _day(delivery: Delivery) -> fingerprint_limit.SubscriptionDay:
-    return fingerprint_limit.day_of(delivery.lane, delivery.created_at or objectid.objectid_time(delivery.log_id))
+    created_at = delivery.created_at or objectid.objectid_time(delivery.log_id)
+    return fingerprint_limit.day_of(delivery.subscription_id, created_at)

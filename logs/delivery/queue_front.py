@@ -1,4 +1,4 @@
-"""Where the waiting events of a queue begin: `waiting_from` in its row, a lower bound of their positions.
+"""Where the waiting events of a queue begin: `first_sequence` in its row, a lower bound of their sequences.
 
 While an old snapshot is open (a backup), PostgreSQL keeps the index entries of delivered logs, before the waiting ones. So
 this bound moves forward with the queue. It moves in steps, because PostgreSQL keeps old versions of the queue's row as well.
@@ -18,14 +18,15 @@ STEP = 500  # logs read of a queue, after which its bound moves forward
 # Code that puts a log before waiting events (redelivery/enqueue.py) locks the queue and raises its version. Then the log that was
 # read may not be the first any more. The bound of a locked queue moves forward the next time.
 _MOVE_ON = """
-WITH lane AS MATERIALIZED (
-    SELECT lane.id, begins.position
-    FROM unnest(%(lanes)s::text[], %(versions)s::bigint[], %(positions)s::bigint[]) AS begins (id, lane_version, position)
-    JOIN logs_subscription lane ON lane.id = begins.id AND lane.lane_version = begins.lane_version
-        AND lane.waiting_from < begins.position
-    ORDER BY lane.id FOR NO KEY UPDATE OF lane SKIP LOCKED
+WITH queue AS MATERIALIZED (
+    SELECT queue.id, begins.sequence
+    FROM unnest(%(subscriptions)s::text[], %(versions)s::bigint[], %(sequences)s::bigint[])
+        AS begins (id, queue_version, sequence)
+    JOIN logs_subscription queue ON queue.id = begins.id AND queue.queue_version = begins.queue_version
+        AND queue.first_sequence < begins.sequence
+    ORDER BY queue.id FOR NO KEY UPDATE OF queue SKIP LOCKED
 )
-UPDATE logs_subscription SET waiting_from = lane.position FROM lane WHERE logs_subscription.id = lane.id
+UPDATE logs_subscription SET first_sequence = queue.sequence FROM queue WHERE logs_subscription.id = queue.id
 RETURNING logs_subscription.id
 """
 
@@ -36,18 +37,18 @@ class Fronts:
     def __init__(self) -> None:
         self._read: Counter[str] = Counter()
 
-    async def move_on(self, connection: psycopg.AsyncConnection, found: Mapping[str, Sequence[Delivery]]) -> None:
-        """Move the bounds of queues of which enough was read. `found`: what a claim has just found. Raises psycopg.Error."""
+    async def move_on(self, connection: psycopg.AsyncConnection, claimed: Mapping[str, Sequence[Delivery]]) -> None:
+        """Move the bounds of queues of which enough was read. `claimed`: from `claim()`. Raises psycopg.Error."""
         begins: list[Delivery] = []
-        for lane, deliveries in found.items():
-            self._read[lane] += len(deliveries)
-            if self._read[lane] >= STEP:
-                begins += [delivery for delivery in deliveries if delivery.position is not None][:1]
+        for subscription_id, deliveries in claimed.items():
+            self._read[subscription_id] += len(deliveries)
+            if self._read[subscription_id] >= STEP:
+                begins += [delivery for delivery in deliveries if delivery.sequence is not None][:1]
         if begins:
             parameters = {
-                "lanes": [delivery.lane for delivery in begins],
-                "versions": [delivery.lane_version for delivery in begins],
-                "positions": [delivery.position for delivery in begins],
+                "subscriptions": [delivery.subscription_id for delivery in begins],
+                "versions": [delivery.queue_version for delivery in begins],
+                "sequences": [delivery.sequence for delivery in begins],
             }
-            for (lane,) in await (await connection.execute(_MOVE_ON, parameters)).fetchall():
-                del self._read[lane]
+            for (subscription_id,) in await (await connection.execute(_MOVE_ON, parameters)).fetchall():
+                del self._read[subscription_id]

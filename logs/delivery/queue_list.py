@@ -30,23 +30,23 @@ COMPACT_FIELDS = (
     "company_id",
     "is_active",
     "is_draining",
-    "we_deliver",
-    "held_at",
-    "has_due",
+    "is_delivered_here",
+    "paused_at",
+    "has_queued",
     "oldest_waiting",
-    "next_try",
+    "next_retry_at",
 )
-FIRST_PAGE_SIZE = (
+DETAIL_FIELDS = (
     "pk",
     "name",
-    "held_at",
-    "held_log",
-    "held_error",
-    "held_by",
-    "next_try",
-    "due_count",
+    "paused_at",
+    "blocking_log",
+    "blocking_error",
+    "paused_by",
+    "next_retry_at",
+    "queued_count",
     "first_logs",
-    "holds_when_exhausted",
+    "pause_on_exhausted",
     "skipped_so_far",
 )
 
@@ -54,15 +54,15 @@ FIRST_PAGE_SIZE = (
 class Section(IntEnum):
     """The sections of the list, in order."""
 
-    HELD = 0
+    PAUSED = 0
     RETRYING = 1
     KEPT = 2
-    LAGGING = 3  # something in it has waited longer than in any queue that keeps up
-    FLOWING = 4
+    DELAYED = 3  # something in it has waited longer than in any queue that keeps up
+    ON_TIME = 4
 
 
-BLOCKED = (Section.HELD, Section.RETRYING)
-ACTIVE = (Section.LAGGING, Section.FLOWING)
+BLOCKED = (Section.PAUSED, Section.RETRYING)
+ACTIVE = (Section.DELAYED, Section.ON_TIME)
 
 
 class QueueCursor(NamedTuple):
@@ -108,15 +108,15 @@ class QueueList:
 
     @property
     def blocked(self) -> list[Any]:
-        return self._shown(*BLOCKED)
+        return self._in_sections(*BLOCKED)
 
     @property
     def kept(self) -> list[Any]:
-        return self._shown(Section.KEPT)
+        return self._in_sections(Section.KEPT)
 
     @property
-    def flowing(self) -> list[Any]:
-        return self._shown(*ACTIVE)
+    def active(self) -> list[Any]:
+        return self._in_sections(*ACTIVE)
 
     @property
     def blocked_count(self) -> int:
@@ -127,7 +127,7 @@ class QueueList:
         return self.numbers[Section.KEPT]
 
     @property
-    def flowing_count(self) -> int:
+    def active_count(self) -> int:
         return sum(self.numbers[section] for section in ACTIVE)
 
     @property
@@ -146,13 +146,13 @@ class QueueList:
     @property
     def mark(self) -> str:
         """Changes as soon as the page would show something else, and every minute, because ages grow."""
-        lanes = [[section, *(getattr(lane, column) for column in FIRST_PAGE_SIZE)] for section, lane in self.page]
+        queues = [[section, *(getattr(queue, column) for column in DETAIL_FIELDS)] for section, queue in self.page]
         counts = [sorted(self.numbers.items()), self.others, self.waiting, self.oldest]
-        state = [f"{self.now:%H:%M}", counts, self.first, self.next_cursor, lanes]
+        state = [f"{self.now:%H:%M}", counts, self.first, self.next_cursor, queues]
         return sha256(repr(state).encode()).hexdigest()[:16]
 
-    def _shown(self, *sections: Section) -> list[Any]:
-        return [lane for section, lane in self.page if section in sections]
+    def _in_sections(self, *sections: Section) -> list[Any]:
+        return [queue for section, queue in self.page if section in sections]
 
 
 def subscriptions_with_queues(user, now: datetime, after: QueueCursor | None = None) -> QueueList:
@@ -160,9 +160,9 @@ def subscriptions_with_queues(user, now: datetime, after: QueueCursor | None = N
     visible = Subscription.objects.visible_to(user).filter(is_placeholder=False)
     rows: list[Any] = list(with_next_events(visible).values_list(*COMPACT_FIELDS, named=True))
     sections = {row.pk: section for row in rows if (section := _section(row, now)) is not None}
-    lanes = [row for row in rows if row.pk in sections]
-    blocked = [row for row in lanes if sections[row.pk] in BLOCKED]
-    order = sorted(_place(row, sections[row.pk]) for row in lanes)
+    queues = [row for row in rows if row.pk in sections]
+    blocked = [row for row in queues if sections[row.pk] in BLOCKED]
+    order = sorted(_place(row, sections[row.pk]) for row in queues)
     rest = order if after is None else order[bisect_right(order, after) :]
     page = rest[:PAGE_SIZE]
     details = subscriptions_with_queue(
@@ -175,8 +175,8 @@ def subscriptions_with_queues(user, now: datetime, after: QueueCursor | None = N
         first=len(order) - len(rest) + 1,
         next_cursor=page[-1].cursor if len(rest) > PAGE_SIZE else "",
         numbers=Counter(sections.values()),
-        others=sum(_is_sent(row) for row in rows) - sum(_is_sent(row) for row in lanes),
-        companies=len({row.company_id for row in lanes}),
+        others=sum(_is_sent(row) for row in rows) - sum(_is_sent(row) for row in queues),
+        companies=len({row.company_id for row in queues}),
         waiting=total_waiting(blocked),
         oldest=oldest_waiting_since(blocked),
     )
@@ -185,12 +185,12 @@ def subscriptions_with_queues(user, now: datetime, after: QueueCursor | None = N
 def _section(row, now: datetime) -> Section | None:
     """Return None if Cotalker delivers, or if nothing waits for an inactive subscription."""
     if not _is_sent(row):
-        return Section.KEPT if row.has_due else None
+        return Section.KEPT if row.has_queued else None
     if is_blocked(row):
-        return Section.RETRYING if row.held_at is None else Section.HELD
-    if not (row.we_deliver or row.has_due):
+        return Section.RETRYING if row.paused_at is None else Section.PAUSED
+    if not (row.is_delivered_here or row.has_queued):
         return None
-    return Section.LAGGING if row.oldest_waiting and now - row.oldest_waiting > DELAYED_AFTER else Section.FLOWING
+    return Section.DELAYED if row.oldest_waiting and now - row.oldest_waiting > DELAYED_AFTER else Section.ON_TIME
 
 
 def _is_sent(row) -> bool:
@@ -198,7 +198,7 @@ def _is_sent(row) -> bool:
 
 
 def _place(row, section: Section) -> QueueCursor:
-    since = 0 if section in ACTIVE else _microseconds(row.held_at or row.oldest_waiting)
+    since = 0 if section in ACTIVE else _microseconds(row.paused_at or row.oldest_waiting)
     return QueueCursor(section, since, row.name, row.pk)
 
 

@@ -80,11 +80,11 @@ def _decode(data: bytes, charset: str, errors: str, is_cut: bool) -> str:
 
 def _charset(content_type: str) -> str:
     """Return Python's name of the charset; "" if none is given, or if we don't decode it."""
-    found = _CHARSET.search(content_type)
-    if not found or not _TEXTUAL.fullmatch(found["name"].lower().replace("-", "_")):
+    match = _CHARSET.search(content_type)
+    if not match or not _TEXTUAL.fullmatch(match["name"].lower().replace("-", "_")):
         return ""
     try:
-        name = codecs.lookup(found["name"]).name
+        name = codecs.lookup(match["name"]).name
     except LookupError:
         return ""
     return "cp1252" if name in _READ_AS_WINDOWS else name

@@ -39,7 +39,7 @@ class PooledResolver(AbstractResolver):
     ) -> list[ResolveResult]:
         """Return every address of a name. Raises socket.gaierror."""
         lookup = partial(socket.getaddrinfo, host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
-        found = await asyncio.get_running_loop().run_in_executor(self.pool, lookup)
+        results = await asyncio.get_running_loop().run_in_executor(self.pool, lookup)
         return [
             ResolveResult(
                 hostname=host,
@@ -49,7 +49,7 @@ class PooledResolver(AbstractResolver):
                 proto=protocol,
                 flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
             )
-            for kind, _type, protocol, _name, address in found
+            for kind, _type, protocol, _name, address in results
         ]
 
     async def close(self) -> None:
@@ -122,7 +122,7 @@ class DestinationFilter:
                 % {"address": text},
             )
         target = getattr(address, "ipv4_mapped", None) or address
-        if any(network.holds(one, port) for network in self.allowed for one in (address, target)):
+        if any(network.holds(candidate, port) for network in self.allowed for candidate in (address, target)):
             return
         if not all(_is_public(form) for form in forms):
             raise DestinationBlocked(
@@ -157,10 +157,10 @@ class FilteringResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        found = await self.resolver.resolve(host, port, family)
-        for one in found:
-            self.guard.check_address(one["host"], port)
-        return found
+        results = await self.resolver.resolve(host, port, family)
+        for result in results:
+            self.guard.check_address(result["host"], port)
+        return results
 
     async def close(self) -> None:
         await self.resolver.close()

@@ -73,17 +73,17 @@ def resolve_host(host: str, port: int) -> tuple[str, ...]:
     """
     if not _places.acquire(timeout=LOOKUP_TIMEOUT_SECONDS):
         raise TimeoutError
-    found: Future[tuple[str, ...]] = Future()
-    threading.Thread(target=_look_up, args=(host, port, found), name="verdict", daemon=True).start()
-    return found.result(LOOKUP_TIMEOUT_SECONDS)
+    future: Future[tuple[str, ...]] = Future()
+    threading.Thread(target=_look_up, args=(host, port, future), name="verdict", daemon=True).start()
+    return future.result(LOOKUP_TIMEOUT_SECONDS)
 
 
-def _look_up(host: str, port: int, found: Future[tuple[str, ...]]) -> None:
+def _look_up(host: str, port: int, future: Future[tuple[str, ...]]) -> None:
     try:
         answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        found.set_result(tuple(dict.fromkeys(str(sockaddr[0]) for *_rest, sockaddr in answers)))
+        future.set_result(tuple(dict.fromkeys(str(sockaddr[0]) for *_rest, sockaddr in answers)))
     except Exception as error:
-        found.set_exception(error)
+        future.set_exception(error)
     finally:
         _places.release()
 

@@ -40,7 +40,7 @@ logger = logging.getLogger("logs.delivery")
 POLL_INTERVAL_SECONDS = 1.0  # recovers from a lost notification
 BATCH_WINDOW_SECONDS = 0.005  # queues that run empty at about the same time are read together
 CLOCK_SECONDS = 2.0  # between two readings of the database's clock
-TURN_SECONDS = 0.5
+WATCH_INTERVAL_SECONDS = 0.5
 SHUTDOWN_SECONDS = 2.0  # beyond the timeouts of requests in flight, to record their outcomes
 SETTINGS_MAX_AGE_SECONDS = 0.25  # for so long after they were read, a log and its queue count as current
 RECORDERS = 2  # connections: while one commits, the other writes
@@ -49,7 +49,7 @@ RECORDERS = 2  # connections: while one commits, the other writes
 class DeliveryLoop:
     """`run()` works until `stop()`, then finishes and records what is in flight. `running`: a task for each queue at work.
 
-    `run_began` is set when somebody starts or resumes a bulk redelivery.
+    `dispatch_requested` is set when somebody starts or resumes a bulk redelivery.
     """
 
     def __init__(self) -> None:
@@ -59,8 +59,8 @@ class DeliveryLoop:
         self.clock = DatabaseClock()
         self.counts = attempt_metrics.AttemptCounts()
         self.running: dict[str, asyncio.Task[None]] = {}
-        self.run_began = asyncio.Event()
-        self.last_look = PreSendCheck()
+        self.dispatch_requested = asyncio.Event()
+        self.pre_send_check = PreSendCheck()
         self.fronts = Fronts()
         self.budget = ByteBudget(settings.DELIVERY_MEMORY)
         self._room = asyncio.Semaphore(settings.DELIVERY_CONCURRENCY)
@@ -96,7 +96,7 @@ class DeliveryLoop:
     def _heartbeat(self, loop: asyncio.AbstractEventLoop) -> Heartbeat:
         return Heartbeat(
             self.leases,
-            active_shards=lambda: {shard_of(lane) for lane in list(self.running)},
+            active_shards=lambda: {shard_of(subscription_id) for subscription_id in list(self.running)},
             changed=lambda: loop.call_soon_threadsafe(self._leases_changed),
         )
 
@@ -106,15 +106,15 @@ class DeliveryLoop:
     async def _work(self, sender: Sender) -> None:
         """Deliver as long as the connections last, or until the worker should stop and nothing is in flight."""
         async with AsyncExitStack() as stack:
-            asking, listening, looking, *recording = [await database.connect(stack) for _ in range(3 + RECORDERS)]
+            asking, listening, checking, *recording = [await database.connect(stack) for _ in range(3 + RECORDERS)]
             # Otherwise, logs would be sent again although their outcomes are about to be recorded.
             await self.recorder.write_waiting(recording[0])
             await listening.execute(f"LISTEN {QUEUE_CHANNEL}")
             async with asyncio.TaskGroup() as group:
-                loops = [self._listen(listening), self._keep_time(asking), self.last_look.run(looking)]
-                loops += [self.recorder.run(one) for one in recording]
+                loops = [self._listen(listening), self._keep_time(asking), self.pre_send_check.run(checking)]
+                loops += [self.recorder.run(connection) for connection in recording]
                 tasks = [group.create_task(loop) for loop in loops]
-                await self._send_what_is_due(asking, sender)
+                await self._send_queued(asking, sender)
                 await self._drain()
                 for task in tasks:
                     task.cancel()
@@ -123,13 +123,13 @@ class DeliveryLoop:
     async def _listen(self, connection: psycopg.AsyncConnection) -> None:
         async for notice in connection.notifies():
             if notice.payload == DISPATCH_SIGNAL:
-                self.run_began.set()
+                self.dispatch_requested.set()
             else:
-                self._wake_lane(notice.payload)
+                self._wake_queue(notice.payload)
 
-    def _wake_lane(self, lane: str) -> None:
-        if objectid.is_objectid(lane) and shard_of(lane) in self.leases.epochs:
-            self._woken.add(lane)
+    def _wake_queue(self, subscription_id: str) -> None:
+        if objectid.is_objectid(subscription_id) and shard_of(subscription_id) in self.leases.epochs:
+            self._woken.add(subscription_id)
             self._wake.set()
 
     async def _keep_time(self, connection: psycopg.AsyncConnection) -> None:
@@ -139,7 +139,7 @@ class DeliveryLoop:
             await asyncio.sleep(CLOCK_SECONDS)
 
     def _leases_changed(self) -> None:
-        self._give_up_without_lease([lane for lane in self.running if shard_of(lane) not in self.leases.epochs])
+        self._give_up_without_lease([queue for queue in self.running if shard_of(queue) not in self.leases.epochs])
         self._sweep_at = 0.0
         self._wake.set()
 
@@ -147,21 +147,21 @@ class DeliveryLoop:
         """Cancel requests in time: nothing may be in flight any more when another worker may begin."""
         while True:
             heartbeat.loop_alive(self.recorder.stuck_seconds())
-            await asyncio.sleep(min(max(self.leases.deadline - time.monotonic(), 0.1), TURN_SECONDS))
+            await asyncio.sleep(min(max(self.leases.deadline - time.monotonic(), 0.1), WATCH_INTERVAL_SECONDS))
             if self.running and not self.leases.is_sure():
                 self._give_up_without_lease(list(self.running))
 
     def _give_up_without_lease(self, given_up: list[str]) -> None:
         if given_up:
-            groups = sorted({shard_of(lane) for lane in given_up})
-            logger.warning("requests cancelled because the leases of their queue shards expired: %s", groups)
+            shards = sorted({shard_of(subscription_id) for subscription_id in given_up})
+            logger.warning("requests cancelled because the leases of their queue shards expired: %s", shards)
         self._give_up(given_up)
 
     def _give_up(self, given_up) -> None:
-        for lane in list(given_up):
-            self.running[lane].cancel()
+        for subscription_id in list(given_up):
+            self.running[subscription_id].cancel()
 
-    async def _send_what_is_due(self, connection: psycopg.AsyncConnection, sender: Sender) -> None:
+    async def _send_queued(self, connection: psycopg.AsyncConnection, sender: Sender) -> None:
         most = 2 * settings.DELIVERY_CONCURRENCY  # some queues wait in memory for room to send
         while self._stop_at is None:
             with suppress(TimeoutError):
@@ -172,8 +172,8 @@ class DeliveryLoop:
                 continue  # a queue that ends wakes the loop again
             is_sweep = time.monotonic() >= self._sweep_at
             woken, self._woken = self._woken - self.running.keys(), set()
-            asked_at = time.monotonic()
-            found = await claim.claim(
+            known_at = time.monotonic()
+            claimed = await claim.claim(
                 connection,
                 self.leases,
                 busy=self.running,
@@ -181,14 +181,15 @@ class DeliveryLoop:
                 small_bytes=self.budget.small,
                 woken=None if is_sweep else woken,
             )
-            if len(found) == free:
+            if len(claimed) == free:
                 self._sweep_at = 0.0  # there may be more
             elif is_sweep:
                 self._sweep_at = time.monotonic() + POLL_INTERVAL_SECONDS
-            for lane, deliveries in found.items():
-                if lane not in self.running and self.leases.holds(deliveries[0].group, deliveries[0].epoch):
-                    self._begin_lane(lane, deliveries, self._run_lane(sender, lane, deliveries, asked_at))
-            await self.fronts.move_on(connection, found)
+            for subscription_id, deliveries in claimed.items():
+                if subscription_id not in self.running and self.leases.holds(deliveries[0].shard, deliveries[0].epoch):
+                    work = self._run_queue(sender, subscription_id, deliveries, known_at)
+                    self._start_queue(subscription_id, deliveries, work)
+            await self.fronts.move_on(connection, claimed)
             await asyncio.sleep(BATCH_WINDOW_SECONDS)
 
     async def _drain(self) -> None:
@@ -196,24 +197,26 @@ class DeliveryLoop:
             await asyncio.wait(self.running.values(), timeout=max(self._stop_at - time.monotonic(), 0))
         self._give_up(self.running)  # the logs are still queued, and the next worker sends them
 
-    def _begin_lane(self, lane: str, deliveries: list[Delivery], work: Coroutine[None, None, None]) -> None:
+    def _start_queue(self, subscription_id: str, deliveries: list[Delivery], work: Coroutine[None, None, None]) -> None:
         in_memory = sum(len(delivery.payload or b"") for delivery in deliveries)
         self.budget.small -= in_memory
 
         def end(_task: asyncio.Task[None]) -> None:  # also for a task that is cancelled before it has begun
             self.budget.small += in_memory
-            del self.running[lane]
+            del self.running[subscription_id]
             self._wake.set()
 
-        self.running[lane] = asyncio.create_task(work)
-        self.running[lane].add_done_callback(end)
+        self.running[subscription_id] = asyncio.create_task(work)
+        self.running[subscription_id].add_done_callback(end)
 
-    async def _run_lane(self, sender: Sender, lane: str, deliveries: list[Delivery], known_at: float) -> None:
+    async def _run_queue(
+        self, sender: Sender, subscription_id: str, deliveries: list[Delivery], known_at: float
+    ) -> None:
         """Send one log after the other, as long as each is finished and nobody has changed the queue.
 
         `known_at`: when they were read, as `time.monotonic()`.
         """
-        received = DeliveredCache()
+        delivered = DeliveredCache()
         try:
             for delivery in deliveries:
                 is_fetched = delivery.payload is None
@@ -222,32 +225,33 @@ class DeliveryLoop:
                     async with self._room:
                         ready: Delivery | None = delivery
                         if has_waited or time.monotonic() - known_at > SETTINGS_MAX_AGE_SECONDS:
-                            ready = await self.last_look.look(delivery)
-                        if self._stop_at or not self.leases.holds(delivery.group, delivery.epoch):
+                            ready = await self.pre_send_check.check(delivery)
+                        if self._stop_at or not self.leases.holds(delivery.shard, delivery.epoch):
                             return
                         if ready is None:
                             break
                         started = time.monotonic()
-                        is_stale = ready.is_stale or received.supersedes(ready)
-                        outcome = None if is_stale else await self._attempt(sender, ready)
+                        is_superseded = ready.is_superseded or delivered.supersedes(ready)
+                        outcome = None if is_superseded else await self._attempt(sender, ready)
                         del ready
                 recorded = await self.recorder.record(delivery, outcome, started)
                 if outcome:
-                    _tell(delivery, outcome)
+                    _log_outcome(delivery, outcome)
                 if recorded is None:
                     return  # another worker has taken the queue over
                 if outcome:
                     self.counts.add(outcome)
-                    received.note(delivery, outcome)
-                if not recorded.is_settled:
-                    asyncio.get_running_loop().call_later(settings.DELIVERY_RETRY_DELAY, self._wake_lane, lane)
+                    delivered.note(delivery, outcome)
+                if not recorded.is_finished:
+                    loop = asyncio.get_running_loop()
+                    loop.call_later(settings.DELIVERY_RETRY_DELAY, self._wake_queue, subscription_id)
                     return
-                if recorded.lane_version != delivery.lane_version:
+                if recorded.queue_version != delivery.queue_version:
                     break
                 known_at = recorded.known_at
-            self._woken.add(lane)
+            self._woken.add(subscription_id)
         except Exception:
-            logger.exception("queue task failed, rescheduling", extra={"subscription": lane})
+            logger.exception("queue task failed, rescheduling", extra={"subscription_id": subscription_id})
 
     async def _attempt(self, sender: Sender, delivery: Delivery) -> SendOutcome:
         if delivery.problem:
@@ -256,20 +260,20 @@ class DeliveryLoop:
         try:
             signed = signing.signature_headers(delivery.log_id, payload, delivery.secrets, self.clock.now())
         except Exception as error:  # if raised, its queue would start again and again
-            logger.exception("could not sign an event", extra={"subscription": delivery.lane})
+            logger.exception("could not sign an event", extra={"subscription_id": delivery.subscription_id})
             return SendOutcome(
                 None, f"The event could not be signed: {type(error).__name__}", Cause.OTHER, duration_ms=0
             )
-        self._in_flight[delivery.lane] = time.monotonic() + (delivery.timeout or settings.DELIVERY_TIMEOUT)
+        self._in_flight[delivery.subscription_id] = time.monotonic() + (delivery.timeout or settings.DELIVERY_TIMEOUT)
         try:
             return await sender.post(delivery.url, payload, dict(delivery.headers) | signed, delivery.timeout)
         finally:
-            del self._in_flight[delivery.lane]
+            del self._in_flight[delivery.subscription_id]
 
 
-def _tell(delivery: Delivery, outcome: SendOutcome) -> None:
+def _log_outcome(delivery: Delivery, outcome: SendOutcome) -> None:
     level = logging.DEBUG if outcome.is_success else logging.INFO
     if logger.isEnabledFor(level):
-        about = {"log": delivery.log_id, "subscription": delivery.lane, "try": delivery.number}
-        about |= {"status": outcome.status, "cause": outcome.cause or "-", "ms": outcome.duration_ms}
-        logger.log(level, "delivered" if outcome.is_success else "failed", extra=about)
+        fields = {"log_id": delivery.log_id, "subscription_id": delivery.subscription_id, "attempt": delivery.number}
+        fields |= {"status": outcome.status, "cause": outcome.cause or "-", "duration_ms": outcome.duration_ms}
+        logger.log(level, "delivered" if outcome.is_success else "failed", extra=fields)

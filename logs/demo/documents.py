@@ -184,14 +184,14 @@ def _log(
     plan: SubscriptionPlan, obj: tuple[str, str], moment: datetime, now: datetime, random: Random
 ) -> dict[str, Any]:
     sample = json.loads((_SAMPLES / "webhook_log_task_create_failed.json").read_text())
-    status, retry, response = _outcome(plan, (now - moment).total_seconds() / 86400, random)
-    happened = moment - timedelta(seconds=random.uniform(0.3, 6) + 30 * (retry - 1))
+    status, attempts, response = _outcome(plan, (now - moment).total_seconds() / 86400, random)
+    happened = moment - timedelta(seconds=random.uniform(0.3, 6) + 30 * (attempts - 1))
     return sample | {
         "_id": objectid.new_objectid(moment)[:8] + f"{random.getrandbits(64):016x}",
         "company": COMPANY_ID,
         "createdAt": format_timestamp(moment),
         "status": status,
-        "retry": retry,
+        "retry": attempts,
         "response": response,
         "event": _event(plan, obj, happened, sample["event"], random),
         "subscription": subscription_id(plan),

@@ -34,7 +34,7 @@ def load(receiver_url: str) -> ImportSummary:
     Company.objects.update_or_create(pk=documents.COMPANY_ID, defaults={"name": documents.COMPANY_NAME})
     Importer(masked_keys()).import_subscriptions(_lines(documents.subscriptions(receiver_url)))
     # The demo has no Cotalker behind it: events that a user sends should be delivered.
-    Subscription.objects.filter(company=documents.COMPANY_ID).update(we_deliver=True)
+    Subscription.objects.filter(company=documents.COMPANY_ID).update(is_delivered_here=True)
     return Importer(masked_keys()).import_logs(_lines(documents.logs(timezone.now())))
 
 
@@ -56,6 +56,6 @@ def remove() -> int:
     return len(ids)
 
 
-def _lines(found: Iterator[dict]) -> Iterator[bytes]:
-    for document in found:
+def _lines(items: Iterator[dict]) -> Iterator[bytes]:
+    for document in items:
         yield json.dumps(document, ensure_ascii=False).encode() + b"\n"

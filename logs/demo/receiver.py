@@ -25,7 +25,7 @@ class DemoReceiver:
 
     def __init__(self) -> None:
         self.answer = "200"
-        self.ledger: deque[tuple[datetime, str, str, int, str]] = deque(maxlen=MAX_KEPT_REQUESTS)
+        self.requests: deque[tuple[datetime, str, str, int, str]] = deque(maxlen=MAX_KEPT_REQUESTS)
 
     def application(self) -> web.Application:
         application = web.Application(client_max_size=32 * 1024 * 1024)
@@ -38,7 +38,7 @@ class DemoReceiver:
     async def receive(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
         webhook_id = request.headers.get("webhook-id", "-")
-        self.ledger.appendleft((datetime.now(), request.path, webhook_id, len(body), self.answer))
+        self.requests.appendleft((datetime.now(), request.path, webhook_id, len(body), self.answer))
         if self.answer == "hang":
             await asyncio.sleep(HANG_SECONDS)
         if self.answer == "close" and request.transport:
@@ -62,7 +62,7 @@ class DemoReceiver:
         )
         rows = "".join(
             f"<tr><td>{at:%H:%M:%S}<td>{escape(path)}<td><code>{escape(webhook_id)}</code><td>{size} bytes<td>{answer}"
-            for at, path, webhook_id, size, answer in self.ledger
+            for at, path, webhook_id, size, answer in self.requests
         )
         page = (
             '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'

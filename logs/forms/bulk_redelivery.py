@@ -10,7 +10,7 @@ from django.conf import settings
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from ..models import RolloutPolicy, Run, SupersededPolicy
+from ..models import BulkRedelivery, RolloutPolicy, SupersededPolicy
 from ..redelivery.preview import PlanChoices, PlanPreview
 
 CONFIRM_ABOVE = 1_000  # logs: above this, a click alone doesn't start it
@@ -20,16 +20,16 @@ _BETWEEN_DIGITS = re.compile(r"[\s.,'’]")
 
 
 class BulkChoicesForm(forms.Form):
-    """`BulkChoicesForm(request.POST, run=run)`; unbound, it holds the page's initial choices.
+    """`BulkChoicesForm(request.POST, bulk=bulk)`; unbound, it holds the page's initial choices.
 
     Call `is_valid()` before `choices`.
     """
 
-    lane = forms.MultipleChoiceField(label=_("Subscriptions"), required=False)
-    stale_choice = forms.ChoiceField(label=_("Superseded logs"), required=False, choices=SupersededPolicy.choices)
-    sends_received = forms.BooleanField(label=_("Delivered logs"), required=False)
-    canary = forms.ChoiceField(label=_("Canary"), choices=RolloutPolicy.choices, initial=RolloutPolicy.STEPS)
-    tries = forms.TypedChoiceField(label=_("Attempts per log"), coerce=int, initial=1)
+    subscriptions = forms.MultipleChoiceField(label=_("Subscriptions"), required=False)
+    superseded_policy = forms.ChoiceField(label=_("Superseded logs"), required=False, choices=SupersededPolicy.choices)
+    includes_delivered = forms.BooleanField(label=_("Delivered logs"), required=False)
+    rollout = forms.ChoiceField(label=_("Canary"), choices=RolloutPolicy.choices, initial=RolloutPolicy.STAGES)
+    max_attempts = forms.TypedChoiceField(label=_("Attempts per log"), coerce=int, initial=1)
     rate = forms.IntegerField(
         label=_("Max rate (logs/s)"),
         required=False,
@@ -45,16 +45,18 @@ class BulkChoicesForm(forms.Form):
         help_text=_("Measured over the last 50 logs. Any canary failure also pauses the bulk redelivery."),
     )
 
-    def __init__(self, data: Any = None, *, run: Run) -> None:
+    def __init__(self, data: Any = None, *, bulk: BulkRedelivery) -> None:
         super().__init__(data)
-        self.fields["lane"].choices = [(pk, pk) for pk in run.lanes]  # type: ignore[attr-defined]
+        subscription_choices = [(pk, pk) for pk in bulk.selected_subscriptions]
+        self.fields["subscriptions"].choices = subscription_choices  # type: ignore[attr-defined]
         numbers = sorted({1, settings.DELIVERY_MAX_ATTEMPTS})
-        self.fields["tries"].choices = [(number, _tries(number)) for number in numbers]  # type: ignore[attr-defined]
+        attempts_choices = [(number, _attempts_label(number)) for number in numbers]
+        self.fields["max_attempts"].choices = attempts_choices  # type: ignore[attr-defined]
         for name in ("rate", "failure_percent"):
             self.fields[name].widget.attrs |= {"class": "input", "inputmode": "numeric"}
 
-    def clean_stale_choice(self) -> str:
-        return self.cleaned_data["stale_choice"] or SupersededPolicy.LEAVE
+    def clean_superseded_policy(self) -> str:
+        return self.cleaned_data["superseded_policy"] or SupersededPolicy.EXCLUDE
 
     @property
     def choices(self) -> PlanChoices | None:
@@ -64,10 +66,10 @@ class BulkChoicesForm(forms.Form):
         self.is_valid()
         chosen = self.cleaned_data
         return PlanChoices(
-            lanes=frozenset(chosen.get("lane", ())),
-            stale=chosen.get("stale_choice", SupersededPolicy.LEAVE),
-            sends_received=chosen.get("sends_received", False),
-            canary=chosen.get("canary", RolloutPolicy.STEPS),
+            selected_subscriptions=frozenset(chosen.get("subscriptions", ())),
+            superseded_policy=chosen.get("superseded_policy", SupersededPolicy.EXCLUDE),
+            includes_delivered=chosen.get("includes_delivered", False),
+            rollout=chosen.get("rollout", RolloutPolicy.STAGES),
             rate=chosen.get("rate"),
         )
 
@@ -97,7 +99,7 @@ class BulkStartForm(BulkChoicesForm):
         return not self.errors
 
 
-def _tries(number: int) -> str:
+def _attempts_label(number: int) -> str:
     if number == 1:
         return gettext("one attempt")
     text = ngettext(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from django import forms
 
-from ..models import Company, Door
+from ..models import Company, InboundEndpoint
 
 
 class InboundEndpointForm(forms.ModelForm):
     """`InboundEndpointForm(data, user=request.user)`; ingest.credentials.create_endpoint stores its instance."""
 
     class Meta:
-        model = Door
+        model = InboundEndpoint
         fields = ["name", "company"]
 
     def __init__(self, data=None, *, user) -> None:

@@ -87,13 +87,13 @@ def _without_empty(data: QueryDict) -> QueryDict:
     return kept
 
 
-_BETWEEN_TRIES = WebhookLog.objects.filter(
-    subscription=OuterRef("pk"), next_attempt_at__isnull=False, turn=Priority.BETWEEN_TRIES
+_BETWEEN_ATTEMPTS = WebhookLog.objects.filter(
+    subscription=OuterRef("pk"), next_attempt_at__isnull=False, priority=Priority.RETRY
 )
 QUEUE_STATES = {
     "active": Q(is_active=True),
     # Same rule as delivery.queue_summary.is_blocked, which checks one subscription.
-    "blocked": (Q(is_active=True) | Q(is_draining=True)) & (Q(held_at__isnull=False) | Exists(_BETWEEN_TRIES)),
+    "blocked": (Q(is_active=True) | Q(is_draining=True)) & (Q(paused_at__isnull=False) | Exists(_BETWEEN_ATTEMPTS)),
     "inactive": Q(is_active=False, is_placeholder=False),
     "placeholder": Q(is_placeholder=True),
 }
@@ -137,6 +137,6 @@ class SubscriptionFilterForm(forms.Form):
         return self.cleaned_data["sort"] or "success"
 
     def found_in(self, subscriptions: SubscriptionQuerySet) -> SubscriptionQuerySet:
-        found = subscriptions.filter(QUEUE_STATES.get(self.cleaned_data["state"], Q()))
+        matching = subscriptions.filter(QUEUE_STATES.get(self.cleaned_data["state"], Q()))
         words = self.cleaned_data["q"]
-        return found.searched(words) if words else found
+        return matching.searched(words) if words else matching

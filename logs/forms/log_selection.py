@@ -18,9 +18,9 @@ from ..logsearch.filterset import WebhookLogFilterSet
 from ..logsearch.finder import Finder
 from ..logsearch.query_params import list_url
 from ..logsearch.stats import LogStats
-from ..models import Run, SelectionSource
+from ..models import BulkRedelivery, SelectionSource
 from ..redelivery.drafts import QUICK_PLAN_LIMIT, Selection
-from ..redelivery.selection import MAX_SELECTED, entries_still_failing, extract_ids, freeze_query
+from ..redelivery.selection import MAX_SELECTED, extract_ids, freeze_query, items_still_failing
 from ..templatetags.ui import humanbytes
 
 MAX_FILE_BYTES = 5 * 1024 * 1024
@@ -44,17 +44,17 @@ class SelectionForm(forms.Form):
         widget=forms.Textarea(attrs={"class": "input", "rows": 10, "autocomplete": "off", "spellcheck": "false"}),
     )
     file = forms.FileField(label=_("Or a file that contains them"), required=False, allow_empty_file=True)
-    run = forms.ModelChoiceField(Run.objects.none(), required=False)
+    bulk = forms.ModelChoiceField(BulkRedelivery.objects.none(), required=False)
 
     def __init__(self, *args: Any, user, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.user = user
-        self.fields["run"].queryset = Run.objects.visible_to(user).started()  # type: ignore[attr-defined]
+        self.fields["bulk"].queryset = BulkRedelivery.objects.visible_to(user).started()  # type: ignore[attr-defined]
 
     def clean(self) -> None:
         ways = {
             SelectionSource.FILTER: self._filtered,
-            SelectionSource.CHOSEN: self._chosen,
+            SelectionSource.SELECTED: self._selected,
             SelectionSource.IDS: self._listed,
             SelectionSource.STILL_FAILING: self._still_failing,
         }
@@ -66,50 +66,52 @@ class SelectionForm(forms.Form):
             raise ValidationError(gettext("The filter is missing. Load the page again."))
         if self.data.get("since") == "":
             raise ValidationError(gettext("Enter a start time."))
-        found = WebhookLogFilterSet(self.asked, user=self.user)
-        if found.problems:
-            raise ValidationError([f"{label}: {error}" for label, errors in found.problems.items() for error in errors])
-        figures = LogStats(Finder(found.criteria))
+        filterset = WebhookLogFilterSet(self.filter_query, user=self.user)
+        if filterset.problems:
+            raise ValidationError(
+                [f"{label}: {error}" for label, errors in filterset.problems.items() for error in errors]
+            )
+        figures = LogStats(Finder(filterset.criteria))
         number = figures.total.number or 0
         if not number and figures.is_exact:
             raise ValidationError(gettext("No log matches the filter."))
-        query = freeze_query(self.asked, found.criteria)
+        query = freeze_query(self.filter_query, filterset.criteria)
         if len(query) > MAX_QUERY_LENGTH:
             raise ValidationError(gettext("The filter is too long to save with the plan. Choose fewer values."))
         is_known = (
-            _at_most(number) <= (QUICK_PLAN_LIMIT if found.criteria.uses_dimensions_only else QUICK_SEARCH_SECONDS)
+            _at_most(number) <= (QUICK_PLAN_LIMIT if filterset.criteria.uses_dimensions_only else QUICK_SEARCH_SECONDS)
             and figures.is_exact
         )
         return Selection(SelectionSource.FILTER, query=query, number=number if is_known else None)
 
-    def _chosen(self) -> Selection:
-        return self._of_ids(SelectionSource.CHOSEN, self.data.getlist("log"), gettext("No logs are selected."))
+    def _selected(self) -> Selection:
+        return self._of_ids(SelectionSource.SELECTED, self.data.getlist("log"), gettext("No logs are selected."))
 
     def _listed(self) -> Selection:
         texts = [self.cleaned_data["ids"], _text_of(self.cleaned_data["file"])]
-        ids = [one for text in texts for one in extract_ids(text)]
+        ids = [pk for text in texts for pk in extract_ids(text)]
         nothing = gettext("No ids found. A log’s id has 24 characters: digits and the letters a to f.")
         if not any(texts):
             nothing = gettext("Paste log ids, or choose a file that contains them.")
         return self._of_ids(SelectionSource.IDS, ids, nothing)
 
     def _still_failing(self) -> Selection:
-        run = self.cleaned_data["run"]
-        if run is None:
+        bulk = self.cleaned_data["bulk"]
+        if bulk is None:
             raise ValidationError(gettext("The bulk redelivery is missing. Load the page again."))
-        number = entries_still_failing(run).order_by()[: QUICK_PLAN_LIMIT + 1].count()
+        number = items_still_failing(bulk).order_by()[: QUICK_PLAN_LIMIT + 1].count()
         if not number:
             raise ValidationError(gettext("No log of this bulk redelivery is still failing."))
-        return Selection(SelectionSource.STILL_FAILING, parent=run, number=number)
+        return Selection(SelectionSource.STILL_FAILING, parent=bulk, number=number)
 
     def _of_ids(self, source: SelectionSource, ids: Sequence[str], nothing: str) -> Selection:
-        unique = tuple(dict.fromkeys(one.lower() for one in ids if one))
+        unique = tuple(dict.fromkeys(pk.lower() for pk in ids if pk))
         if not unique:
             raise ValidationError(nothing)
         return Selection(source, ids=unique, number=_at_most(len(unique)))
 
     @property
-    def asked(self) -> QueryDict:
+    def filter_query(self) -> QueryDict:
         """The filter, with the start time that a form without JavaScript sends separately."""
         query = QueryDict(self.data.get("query", ""), mutable=True)
         if since := self.data.get("since"):
@@ -127,9 +129,9 @@ class SelectionForm(forms.Form):
     @property
     def way_back(self) -> str:
         """The URL where the selection can be corrected: the filtered logs, the bulk redelivery, or all logs."""
-        if run := getattr(self, "cleaned_data", {}).get("run"):
-            return run.get_absolute_url()
-        return list_url(self.asked) if self.data.get("query") else reverse("logs:webhook_log_list")
+        if bulk := getattr(self, "cleaned_data", {}).get("bulk"):
+            return bulk.get_absolute_url()
+        return list_url(self.filter_query) if self.data.get("query") else reverse("logs:webhook_log_list")
 
 
 def _at_most(number: int) -> int:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from ..cotalker import strict_json
 from ..delivery.url_check import CheckResult, UrlCheck
 from ..ingest.events import MAX_EVENT_BYTES
-from ..models import Variant, WebhookLog
+from ..models import RedeliveryOverride, WebhookLog
 from ..payloads import json_tree
 from ..payloads.masking import mask_url, masked_keys
 from ..redelivery.overrides import OverridePermissions, redelivery_error
@@ -99,7 +99,7 @@ class RedeliveryOverrideForm(ReasonForm):
         try:
             event = strict_json.strict_loads(text)
         except strict_json.NotStrictJSON as error:
-            raise ValidationError(_told(error, text)) from error
+            raise ValidationError(_describe_error(error, text)) from error
         if not isinstance(event, dict):
             raise ValidationError(gettext("An event is a JSON object: it begins with { and ends with }."))
         is_same = json_tree.to_json(json_tree.parse_exact(text)) == json_tree.to_json(
@@ -120,29 +120,29 @@ class RedeliveryOverrideForm(ReasonForm):
 
         Takes over the new number of attempts, since the user now knows about it.
         """
-        self.log.refresh_from_db(fields=["retry"])
-        self.data = {**self.data, "expected_attempts": self.log.retry or 0}
+        self.log.refresh_from_db(fields=["attempt_count"])
+        self.data = {**self.data, "expected_attempts": self.log.attempt_count or 0}
         self.add_error(
             None,
             gettext("Nothing was queued: another attempt was made in the meantime. Check it before you send this."),
         )
 
-    def variant(self, user) -> Variant:
+    def override(self, user) -> RedeliveryOverride:
         """The requested changes, not stored yet."""
         event = self.cleaned_data.get("event")
-        return Variant(
+        return RedeliveryOverride(
             url=self.cleaned_data.get("url", ""),
             is_edited=event is not None,
             event=event,
             reason=self.cleaned_data["reason"],
-            made_by=user,
+            requested_by=user,
         )
 
 
-def _told(error: strict_json.NotStrictJSON, text: str) -> str:
+def _describe_error(error: strict_json.NotStrictJSON, text: str) -> str:
     """Return the position of the error, and what it is."""
     if error.offset is None:
         return gettext("This cannot be sent: %(reason)s.") % {"reason": error.reason}
     before = text[: error.offset]
-    place = {"line": before.count("\n") + 1, "column": len(before) - before.rfind("\n"), "reason": error.reason}
-    return gettext("Line %(line)s, column %(column)s: %(reason)s.") % place
+    where = {"line": before.count("\n") + 1, "column": len(before) - before.rfind("\n"), "reason": error.reason}
+    return gettext("Line %(line)s, column %(column)s: %(reason)s.") % where

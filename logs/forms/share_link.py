@@ -5,13 +5,13 @@ from __future__ import annotations
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from ..models import HandOff
+from ..models import ShareLink
 
 EXPIRY_DAYS = [(1, _("1 day")), (7, _("7 days")), (30, _("30 days"))]
 
 
 class ShareLinkForm(forms.ModelForm):
-    """`ShareLinkForm(data, user=request.user)`; `HandOff.make` takes its clean data.
+    """`ShareLinkForm(data, user=request.user)`; `ShareLink.create_link` takes its clean data.
 
     Users who may not see payloads can't share one.
     """
@@ -21,7 +21,7 @@ class ShareLinkForm(forms.ModelForm):
     )
 
     class Meta:
-        model = HandOff
+        model = ShareLink
         fields = ["note", "includes_payload"]
         labels = {
             "note": _("Note for the receiver’s team"),

@@ -67,11 +67,11 @@ class SubscriptionForm(forms.ModelForm):
     class Meta:
         model = Subscription
         fields = ["company", "name", "code", "description", "url", "trigger", *CONTEXT_FIELDS, "is_active"]
-        fields += ["timeout", "holds_when_exhausted"]
+        fields += ["timeout", "pause_on_exhausted"]
         field_classes = dict.fromkeys(CONTEXT_FIELDS, ObjectIdFormField)
         widgets = {
             "description": forms.Textarea(attrs={"rows": 2}),
-            "holds_when_exhausted": forms.RadioSelect,
+            "pause_on_exhausted": forms.RadioSelect,
             "url": forms.TextInput(attrs={"inputmode": "url", "autocomplete": "off"}),
         }
         help_texts = {
@@ -213,7 +213,7 @@ class SubscriptionForm(forms.ModelForm):
         if data.get("secret_choice") == OWN:
             self._check_own_secret(data.get("own_secret", ""))
         if self.is_code_open:
-            self._settle_code(data)
+            self._set_code(data)
         return data
 
     def _keeps_odd_trigger(self, data: dict[str, Any]) -> bool:
@@ -225,7 +225,7 @@ class SubscriptionForm(forms.ModelForm):
         except ValueError:
             self.add_error("own_secret", gettext("A signing secret is whsec_ followed by 24 to 64 bytes in base64."))
 
-    def _settle_code(self, data: dict[str, Any]) -> None:
+    def _set_code(self, data: dict[str, Any]) -> None:
         company = data.get("company") or (None if "company" in self.fields else self.instance.company)
         if company is None or "code" in self.errors or "name" in self.errors:
             return

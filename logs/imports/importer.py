@@ -33,7 +33,7 @@ BATCH_BYTES = 8 * 1024 * 1024
 class ImportSummary:
     """What became of the documents.
 
-    `company_differs`: logs that name another company than their subscription. `tidied`: documents from which comments or
+    `company_differs`: logs that name another company than their subscription. `corrected`: documents from which comments or
     commas had to be removed first. `error`: why the file could not be read to its end; "" if it was.
     """
 
@@ -41,9 +41,9 @@ class ImportSummary:
     new: int = 0
     unchanged: int = 0
     updated: int = 0
-    refused: int = 0
+    rejected: int = 0
     company_differs: int = 0
-    tidied: int = 0
+    corrected: int = 0
     error: str = ""
 
 
@@ -63,7 +63,7 @@ class Importer:
     """One import of one file.
 
     `user`: the documents must belong to this user's companies; None (the command line) may store those of all companies.
-    `on_refusal` is called for each rejected document. `on_batch` is called with the result for the first `summary.read`
+    `on_rejection` is called for each rejected document. `on_batch` is called with the result for the first `summary.read`
     documents, within the transaction that stores the last of them: if it raises, that transaction is rolled back. `on_work`
     is called repeatedly, outside of transactions, and may raise as well.
     `limit`: the bytes that may be read of a file, unpacked. `summary`: that of an import that broke off, to continue after
@@ -72,7 +72,7 @@ class Importer:
 
     masked_keys: MaskedKeys
     user: User | None = None
-    on_refusal: Callable[[Rejection], None] = lambda refusal: None
+    on_rejection: Callable[[Rejection], None] = lambda rejection: None
     on_batch: Callable[[ImportSummary], None] = lambda summary: None
     on_work: Callable[[], None] = lambda: None
     limit: int | None = None
@@ -127,9 +127,9 @@ class Importer:
                         raise InvalidDocument(piece.problem)
                     document = read(piece.data)
                 except InvalidDocument as error:
-                    self._refuse(piece, error)
+                    self._reject(piece, error)
                 else:
-                    self.summary.tidied += document.is_tidied
+                    self.summary.corrected += document.is_corrected
                 yield piece, document
         except FileTooLarge:
             self.summary.error = _(
@@ -148,8 +148,8 @@ class Importer:
             self.summary.updated += stored.updated
             self.summary.unchanged += stored.unchanged
             self.summary.company_differs += stored.company_differs
-            for log_id, error in stored.refused.items():
-                self._refuse(batch[log_id][0], error)
+            for log_id, error in stored.rejected.items():
+                self._reject(batch[log_id][0], error)
             self.on_batch(self.summary)
 
         store_logs([log for piece, log in batch.values()], self.masked_keys, self.reach, self.kinds, save)
@@ -159,14 +159,14 @@ class Importer:
         try:
             outcome = store_subscription(document, self.reach)
         except InvalidDocument as error:
-            self._refuse(piece, error)
+            self._reject(piece, error)
         else:
             setattr(self.summary, outcome, getattr(self.summary, outcome) + 1)
 
-    def _refuse(self, piece: RawDocument, error: InvalidDocument) -> None:
-        self.summary.refused += 1
+    def _reject(self, piece: RawDocument, error: InvalidDocument) -> None:
+        self.summary.rejected += 1
         reason = str(error)
         if error.offset is not None:
             before = piece.data.decode(errors="replace")[: error.offset]
             reason += f" (line {piece.line + before.count(chr(10))}, column {len(before) - before.rfind(chr(10))})"
-        self.on_refusal(Rejection(piece, reason))
+        self.on_rejection(Rejection(piece, reason))

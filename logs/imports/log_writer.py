@@ -22,13 +22,13 @@ from .company_scope import ImportScope
 _STAGE = """
 CREATE TEMPORARY TABLE IF NOT EXISTS staged_log (
     id char(24) COLLATE "C", subscription_id char(24) COLLATE "C", company char(24), created_at timestamptz,
-    status integer, retry integer, response text, extra json, state text, cause text, fingerprint text,
+    status integer, attempt_count integer, response text, extra json, state text, cause text, fingerprint text,
     event_type text, action text, object_id text, object_name text,
     search tsvector, event json, event_search tsvector, search_2 tsvector, search_3 tsvector, search_4 tsvector
 ) ON COMMIT DELETE ROWS
 """
 _LOG_COLUMNS = (
-    "id, subscription_id, company, created_at, status, retry, response, extra, state, cause, fingerprint, "
+    "id, subscription_id, company, created_at, status, attempt_count, response, extra, state, cause, fingerprint, "
     "event_type, action, object_id, object_name, search"
 )
 _MORE_VECTORS = ", ".join(OVERFLOW_VECTORS)
@@ -55,7 +55,7 @@ _SET = (
     "company",
     "created_at",
     "status",
-    "retry",
+    "attempt_count",
     "response",
     "extra",
     "state",
@@ -63,7 +63,7 @@ _SET = (
     "fingerprint",
     "search",
 )
-_COMPARED = ("subscription_id", "company", "created_at", "status", "retry", "response")
+_COMPARED = ("subscription_id", "company", "created_at", "status", "attempt_count", "response")
 # PostgreSQL's jsonb can't hold characters that its text can't hold.
 _OTHER_EXTRA = r"""CASE
         WHEN log.extra::text IS NOT DISTINCT FROM staged.extra::text THEN false
@@ -72,27 +72,27 @@ _OTHER_EXTRA = r"""CASE
     END"""
 _DIFFERS = f"""(({", ".join(f"log.{column}" for column in _COMPARED)})
         IS DISTINCT FROM ({", ".join(f"staged.{column}" for column in _COMPARED)}) OR {_OTHER_EXTRA})"""
-# `position` says whether anything was done with the log here. After waiting for a row, PostgreSQL checks again only the
+# `sequence` says whether anything was done with the log here. After waiting for a row, PostgreSQL checks again only the
 # conditions on that row. A subquery would still see what was stored when the statement began. Locked in the order of ids, as
 # everywhere.
 _LOCK_CHANGED = f"""
 SELECT log.id FROM staged_log staged JOIN logs_webhooklog log USING (id)
-WHERE log.position IS NULL AND {_DIFFERS}
+WHERE log.sequence IS NULL AND {_DIFFERS}
 ORDER BY log.id FOR NO KEY UPDATE OF log
 """
 _UPDATE_CHANGED = f"""
 UPDATE logs_webhooklog log SET {", ".join(f"{column} = staged.{column}" for column in _SET)}
 FROM staged_log staged
-WHERE log.id = staged.id AND NOT log.id = ANY(%s) AND log.position IS NULL
+WHERE log.id = staged.id AND NOT log.id = ANY(%s) AND log.sequence IS NULL
     AND {_DIFFERS}
 """
-_TOLD = [column for column in _COMPARED if column != "response"]
+_OUTCOME = [column for column in _COMPARED if column != "response"]
 _TEXTS_OF_CHANGED = f"""
 SELECT log.id, coalesce(log.response, ''), coalesce(staged.response, ''),
     coalesce(log.extra::text, '{{}}'), coalesce(staged.extra::text, '{{}}')
 FROM staged_log staged JOIN logs_webhooklog log USING (id)
-WHERE log.id = ANY(%s) AND ({", ".join(f"log.{column}" for column in _TOLD)})
-    IS NOT DISTINCT FROM ({", ".join(f"staged.{column}" for column in _TOLD)})
+WHERE log.id = ANY(%s) AND ({", ".join(f"log.{column}" for column in _OUTCOME)})
+    IS NOT DISTINCT FROM ({", ".join(f"staged.{column}" for column in _OUTCOME)})
 """
 
 
@@ -104,7 +104,7 @@ class StoreResult:
     updated: int = 0
     unchanged: int = 0
     company_differs: int = 0
-    refused: dict[str, InvalidDocument] = field(default_factory=dict)
+    rejected: dict[str, InvalidDocument] = field(default_factory=dict)
 
 
 def store_logs(
@@ -137,8 +137,8 @@ def _store(
     if logs:
         ensure_partitions_for(log.id for log in logs)
     with transaction.atomic(), connection.cursor() as cursor:
-        places = placeholders.Placeholders(logs, reach)
-        kept = _within_reach(logs, places, stored)
+        subscriptions = placeholders.Placeholders(logs, reach)
+        kept = _within_reach(logs, subscriptions, stored)
         if kept:
             _stage(cursor, kept, masked_keys, kinds)
             cursor.execute(_INSERT_NEW)
@@ -146,52 +146,53 @@ def _store(
         if known := len(kept) - stored.new:
             cursor.execute(_LOCK_CHANGED)
             changed = [pk for (pk,) in cursor.fetchall()]
-            _refuse_conflicts(cursor, masked_keys, reach, stored)
+            _reject_conflicts(cursor, masked_keys, reach, stored)
             alike = [] if reach.may_reveal else _alike_where_masked(cursor, changed, masked_keys)
-            cursor.execute(_UPDATE_CHANGED, [[*stored.refused, *alike]])
+            cursor.execute(_UPDATE_CHANGED, [[*stored.rejected, *alike]])
             stored.updated = cursor.rowcount
-            stored.unchanged = known - stored.updated - sum(log.id in stored.refused for log, _place in kept)
-        stored.company_differs = sum(places.differs(log) for log, _place in kept)
+            stored.unchanged = known - stored.updated - sum(log.id in stored.rejected for log, _subscription_id in kept)
+        stored.company_differs = sum(subscriptions.differs(log) for log, _subscription_id in kept)
         on_stored(stored)
     return stored
 
 
 def _within_reach(
-    logs: list[LogDocument], places: placeholders.Placeholders, stored: StoreResult
+    logs: list[LogDocument], subscriptions: placeholders.Placeholders, stored: StoreResult
 ) -> list[tuple[LogDocument, str]]:
     """The logs that may be stored, each with the subscription under which it is kept."""
     kept = []
     for log in logs:
         try:
-            place = places.of(log)
+            subscription_id = subscriptions.of(log)
         except InvalidDocument as error:
-            stored.refused[log.id] = error
+            stored.rejected[log.id] = error
             continue
-        if place is None:
+        if subscription_id is None:
             raise placeholders.MovedLogs
-        kept.append((log, place))
+        kept.append((log, subscription_id))
     return kept
 
 
 def _stage(cursor, logs: list[tuple[LogDocument, str]], masked_keys: MaskedKeys, kinds: DailyFingerprints) -> None:
-    if asked := kinds.unknown(day_of(place, log.created_at) for log, place in logs if not is_success(log.status)):
-        cursor.execute(KNOWN_FINGERPRINTS_SQL, asked)
-        kinds.learn(asked, cursor.fetchall())
+    failed = [(log, subscription_id) for log, subscription_id in logs if not is_success(log.status)]
+    if unknown := kinds.unknown(day_of(subscription_id, log.created_at) for log, subscription_id in failed):
+        cursor.execute(KNOWN_FINGERPRINTS_SQL, unknown)
+        kinds.learn(unknown, cursor.fetchall())
     cursor.execute(_STAGE)
     cursor.execute("DELETE FROM staged_log")  # rows of a previous batch in the same outer transaction
     with cursor.copy(f"COPY staged_log ({_LOG_COLUMNS}, event, event_search, {_MORE_VECTORS}) FROM STDIN") as copy:
-        for log, place in logs:
-            state = State.SUCCEEDED if is_success(log.status) else State.FAILED
+        for log, subscription_id in logs:
+            state = State.DELIVERED if is_success(log.status) else State.FAILED
             cause = classify_outcome(log.status, log.response or "")
-            like = ""
+            failure_fingerprint = ""
             if cause:
-                like = fingerprint(mask_text(log.response or "", masked_keys), log.status, cause)
-                like = kinds.keep(day_of(place, log.created_at), like)
+                failure_fingerprint = fingerprint(mask_text(log.response or "", masked_keys), log.status, cause)
+                failure_fingerprint = kinds.keep(day_of(subscription_id, log.created_at), failure_fingerprint)
             event = log.event
             copy.write_row(
                 (
                     log.id,
-                    place,
+                    subscription_id,
                     log.company,
                     log.created_at,
                     log.status,
@@ -200,7 +201,7 @@ def _stage(cursor, logs: list[tuple[LogDocument, str]], masked_keys: MaskedKeys,
                     log.extra,
                     state.value,
                     str(cause),
-                    like,
+                    failure_fingerprint,
                     event.type,
                     event.action,
                     event.object_id,
@@ -212,7 +213,7 @@ def _stage(cursor, logs: list[tuple[LogDocument, str]], masked_keys: MaskedKeys,
             )
 
 
-def _refuse_conflicts(cursor, masked_keys: MaskedKeys, reach: ImportScope, stored: StoreResult) -> None:
+def _reject_conflicts(cursor, masked_keys: MaskedKeys, reach: ImportScope, stored: StoreResult) -> None:
     """Reject logs of companies out of reach, and logs whose event differs from the stored one.
 
     If the user may not see masked values, masked texts are compared: else the result would confirm a guess at a value.
@@ -220,13 +221,15 @@ def _refuse_conflicts(cursor, masked_keys: MaskedKeys, reach: ImportScope, store
     if reach.companies is not None:
         cursor.execute(_OUT_OF_REACH, [list(reach.companies)])
         for (pk,) in cursor.fetchall():
-            stored.refused[pk] = InvalidDocument(_("a log with this id belongs to a company that is not yours"), "/_id")
+            stored.rejected[pk] = InvalidDocument(
+                _("a log with this id belongs to a company that is not yours"), "/_id"
+            )
     cursor.execute(_OTHER_TEXT)
-    for pk, known, came in cursor.fetchall():
+    for pk, known, new in cursor.fetchall():
         if not reach.may_reveal:
-            known, came = mask_json(known, masked_keys), mask_json(came, masked_keys)
-        if not is_same_json(known, came):
-            stored.refused.setdefault(
+            known, new = mask_json(known, masked_keys), mask_json(new, masked_keys)
+        if not is_same_json(known, new):
+            stored.rejected.setdefault(
                 pk, InvalidDocument(_("differs from the event that is stored for this log"), "/event")
             )
 
@@ -236,7 +239,7 @@ def _alike_where_masked(cursor, ids: list[str], masked_keys: MaskedKeys) -> list
     cursor.execute(_TEXTS_OF_CHANGED, [ids])
     return [
         pk
-        for pk, known, came, known_extra, came_extra in cursor.fetchall()
-        if mask_text(known, masked_keys) == mask_text(came, masked_keys)
-        and is_same_json(mask_json(known_extra, masked_keys), mask_json(came_extra, masked_keys))
+        for pk, known, new, known_extra, new_extra in cursor.fetchall()
+        if mask_text(known, masked_keys) == mask_text(new, masked_keys)
+        and is_same_json(mask_json(known_extra, masked_keys), mask_json(new_extra, masked_keys))
     ]

@@ -13,13 +13,13 @@ from django.db import connection, transaction
 
 from ..cotalker import objectid
 from ..cotalker.documents import InvalidDocument, LogDocument
-from ..models import Company, RunEntry, Subscription, WebhookLog
+from ..models import BulkRedeliveryItem, Company, Subscription, WebhookLog
 from .company_scope import ImportScope
 
 # An import that claims one of these rows waits until these logs are stored, and then moves them. If another import has just
 # claimed one, this statement waits for it. Locked in the order of ids.
 _LOCK = """
-SELECT id, named_id, company_id, is_placeholder, is_of_all FROM logs_subscription
+SELECT id, named_id, company_id, is_placeholder, is_for_all_companies FROM logs_subscription
 WHERE id = ANY(%(ids)s) OR named_id = ANY(%(ids)s) AND named_id <> '' ORDER BY id FOR KEY SHARE
 """
 
@@ -34,7 +34,7 @@ class _Row:
     named_id: str
     company: str
     is_placeholder: bool
-    is_of_all: bool
+    is_for_all_companies: bool
 
 
 class Placeholders:
@@ -48,7 +48,11 @@ class Placeholders:
         self.known = {row.id: row.company for row in rows if not row.is_placeholder}
         # If somebody turned a placeholder into a subscription here, its id may not be the one that Cotalker uses.
         self.kept = {
-            (row.named_id or row.id, row.company, row.is_of_all if row.is_placeholder else reach.is_all): row.id
+            (
+                row.named_id or row.id,
+                row.company,
+                row.is_for_all_companies if row.is_placeholder else reach.is_all,
+            ): row.id
             for row in rows
             if row.named_id or row.is_placeholder
         }
@@ -80,9 +84,11 @@ def create_placeholders(logs: Iterable[LogDocument], reach: ImportScope) -> None
         with transaction.atomic(), connection.cursor() as cursor:
             # Two imports that start at the same time create one placeholder.
             cursor.execute("SELECT pg_advisory_xact_lock(hashtext('cotadmin: placeholder'), hashtext(%s))", [named])
-            if not Subscription.objects.filter(named_id=named, company=company, is_of_all=reach.is_all).exists():
+            if not Subscription.objects.filter(
+                named_id=named, company=company, is_for_all_companies=reach.is_all
+            ).exists():
                 is_first = not Subscription.objects.filter(pk=named).exists()
-                _make(named if is_first else objectid.new_objectid(), named, company, reach.is_all)
+                _create(named if is_first else objectid.new_objectid(), named, company, reach.is_all)
 
 
 def claim_placeholder(subscription: str, company: str, reach: ImportScope, rows: Sequence[Subscription]) -> None:
@@ -92,10 +98,10 @@ def claim_placeholder(subscription: str, company: str, reach: ImportScope, rows:
     companies, and so also gets the logs that commands and superusers imported.
     """
     for row in rows:
-        is_ours = row.company_id == company or (row.is_of_all and reach.is_all)
+        is_ours = row.company_id == company or (row.is_for_all_companies and reach.is_all)
         if row.pk == subscription and row.is_placeholder and not is_ours:
             Subscription.objects.filter(pk=row.pk).update(named_id="")
-            aside = _make(objectid.new_objectid(), subscription, row.company_id, row.is_of_all)
+            aside = _create(objectid.new_objectid(), subscription, row.company_id, row.is_for_all_companies)
             _move(row.pk, aside.pk)
         elif row.pk != subscription and is_ours:
             _move(row.pk, subscription)
@@ -109,19 +115,19 @@ def _is_missing(places: Placeholders, log: LogDocument) -> bool:
         return False
 
 
-def _make(pk: str, named: str, company: str, is_of_all: bool) -> Subscription:
+def _create(pk: str, named: str, company: str, is_for_all_companies: bool) -> Subscription:
     return Subscription.objects.create(
         pk=pk,
         named_id=named,
         company_id=company,
-        is_of_all=is_of_all,
+        is_for_all_companies=is_for_all_companies,
         name=named,
         is_placeholder=True,
         is_active=False,
-        we_deliver=False,
+        is_delivered_here=False,
     )
 
 
 def _move(old: str, new: str) -> None:
     WebhookLog.objects.filter(subscription=old).update(subscription=new)
-    RunEntry.objects.filter(subscription=old).update(subscription=new)
+    BulkRedeliveryItem.objects.filter(subscription=old).update(subscription=new)

@@ -50,7 +50,7 @@ def _store(document: SubscriptionDocument, reach: ImportScope) -> str:
     subscription = next((row for row in rows if row.pk == document.id), None)
     if subscription is None:
         values = {column: getattr(document, column) for column in _COLUMNS}
-        Subscription.objects.create(id=document.id, document=document.text, we_deliver=False, **values)
+        Subscription.objects.create(id=document.id, document=document.text, is_delivered_here=False, **values)
         claim_placeholder(document.id, document.company_id, reach, rows)
         return "new"
     if not subscription.is_placeholder:  # a placeholder belongs to nobody
@@ -61,10 +61,10 @@ def _store(document: SubscriptionDocument, reach: ImportScope) -> str:
 
 def _update(subscription: Subscription, document: SubscriptionDocument, reach: ImportScope) -> bool:
     keeps_events = document.is_active and subscription.keeps_events
-    changed = ["is_placeholder", "named_id", "is_of_all"] if subscription.is_placeholder else []
+    changed = ["is_placeholder", "named_id", "is_for_all_companies"] if subscription.is_placeholder else []
     subscription.is_placeholder = False
     if changed:
-        subscription.named_id, subscription.is_of_all = "", False
+        subscription.named_id, subscription.is_for_all_companies = "", False
     for column in _COLUMNS:
         if column not in subscription.edited_fields and getattr(subscription, column) != getattr(document, column):
             setattr(subscription, column, getattr(document, column))
@@ -76,7 +76,7 @@ def _update(subscription: Subscription, document: SubscriptionDocument, reach: I
         subscription.is_draining = False
         changed.append("is_draining")
     if keeps_events and subscription.is_active:
-        changed += _hold(subscription, reach)
+        changed += _pause(subscription, reach)
     if changed:
         subscription.save(update_fields=changed)
     if not _WORKERS_NOTICE.isdisjoint(changed):
@@ -84,14 +84,14 @@ def _update(subscription: Subscription, document: SubscriptionDocument, reach: I
     return bool(changed)
 
 
-def _hold(subscription: Subscription, reach: ImportScope) -> list[str]:
+def _pause(subscription: Subscription, reach: ImportScope) -> list[str]:
     """Pause the queue of a subscription that becomes active while events are kept for it. Returns the changed columns.
 
     An import can't ask about each subscription, and must not send anything by itself. A paused queue stays as it is.
     """
-    if subscription.held_at is not None:
+    if subscription.paused_at is not None:
         return []
-    subscription.held_at, subscription.held_log, subscription.held_error = timezone.now(), "", ""
-    why = _("an import activated the subscription while it had kept events")
-    AuditEntry.record(reach.user, AuditAction.HELD, subscription.pk, why)
-    return ["held_at", "held_log", "held_error"]
+    subscription.paused_at, subscription.blocking_log, subscription.blocking_error = timezone.now(), "", ""
+    reason = _("an import activated the subscription while it had kept events")
+    AuditEntry.record(reach.user, AuditAction.QUEUE_PAUSED, subscription.pk, reason)
+    return ["paused_at", "blocking_log", "blocking_error"]

@@ -16,19 +16,19 @@ from procrastinate.contrib.django import app
 from cotadmin.database import is_connection_lost
 
 from ..background.jobs import JobInterrupted
-from ..models import Import, ImportChunk, ImportKind, ImportState, RefusedDocument
+from ..models import Import, ImportChunk, ImportKind, ImportState, RejectedDocument
 from ..payloads.masking import masked_keys
 from .importer import Importer, ImportSummary, Rejection
 
 UPLOAD_CHUNK_SIZE = 1 << 20
 CANCEL_CHECK_SECONDS = 1.0  # between two checks for a cancellation
-SUMMARY_COUNTS = ("read", "new", "unchanged", "updated", "refused", "company_differs", "tidied")
+SUMMARY_COUNTS = ("read", "new", "unchanged", "updated", "rejected", "company_differs", "corrected")
 # How much of the rejected documents is kept per import. All of them are counted.
 MAX_KEPT_REJECTIONS = 10_000
 MAX_KEPT_REJECTION_BYTES = 64 * 1024 * 1024
 MAX_KEPT_DOCUMENT_BYTES = 4 * 1024 * 1024
 MAX_KEPT_FRAGMENT_BYTES = 64 * 1024  # a document that is longer than the limit
-MAX_FRUITLESS_RUNS = 5  # workers in a row that took it and stored nothing
+MAX_FAILED_STARTS = 5  # workers in a row that took it and stored nothing
 _LOST = """
 SELECT id FROM logs_import upload WHERE state IN ('waiting', 'running') AND NOT EXISTS (
     SELECT FROM procrastinate_jobs job
@@ -62,9 +62,9 @@ def run_import(import_id: int, should_stop: Callable[[], bool] = lambda: False) 
     upload = _begin(import_id)
     if upload is None:
         return
-    turn = _Turn(upload, should_stop)
+    session = _ImportSession(upload, should_stop)
     try:
-        error = turn.run().error
+        error = session.run().error
     except _Ended:
         ImportChunk.objects.filter(upload__in=Import.objects.finished().filter(pk=upload.pk)).delete()
     except JobInterrupted:
@@ -100,12 +100,16 @@ def _begin(import_id: int) -> Import | None:
         if upload.is_finished:
             upload.file_chunks.all().delete()
             return None
-        upload.state, upload.turn, upload.fruitless = ImportState.RUNNING, upload.turn + 1, upload.fruitless + 1
-        upload.save(update_fields=["state", "turn", "fruitless"])
-    if upload.fruitless > MAX_FRUITLESS_RUNS:
+        upload.state, upload.epoch, upload.failed_starts = (
+            ImportState.RUNNING,
+            upload.epoch + 1,
+            upload.failed_starts + 1,
+        )
+        upload.save(update_fields=["state", "epoch", "failed_starts"])
+    if upload.failed_starts > MAX_FAILED_STARTS:
         _finish(
             upload,
-            _("the worker stopped %(number)s times while reading the same documents") % {"number": MAX_FRUITLESS_RUNS},
+            _("the worker stopped %(number)s times while reading the same documents") % {"number": MAX_FAILED_STARTS},
         )
         return None
     return upload
@@ -115,30 +119,30 @@ class _Ended(Exception):
     """Somebody has cancelled or deleted the import, or another worker has taken it over."""
 
 
-class _Turn:
+class _ImportSession:
     """One worker's part of an import: from where it was left to the end, unless it is interrupted."""
 
     def __init__(self, upload: Import, should_stop: Callable[[], bool]) -> None:
         self.upload = upload
         self.should_stop = should_stop
         self.bytes_read = 0
-        self.waiting: list[RefusedDocument] = []
-        kept = upload.refused_documents.aggregate(
+        self.waiting: list[RejectedDocument] = []
+        kept = upload.rejected_documents.aggregate(
             number=Count("pk"), size=Sum(Func(F("data"), function="octet_length"))
         )
         self.room, self.room_bytes = (
             MAX_KEPT_REJECTIONS - kept["number"],
             MAX_KEPT_REJECTION_BYTES - (kept["size"] or 0),
         )
-        self._look_at = 0.0
+        self._next_check = 0.0
 
     def run(self) -> ImportSummary:
         importer = Importer(
             masked_keys(),
             self.upload.uploaded_by,
-            on_refusal=self._keep,
+            on_rejection=self._keep,
             on_batch=self._save,
-            on_work=self._look,
+            on_work=self._check,
             limit=settings.IMPORT_LIMIT,
             summary=ImportSummary(**{name: getattr(self.upload, name) for name in SUMMARY_COUNTS}),
         )
@@ -153,8 +157,8 @@ class _Turn:
             self.bytes_read += len(chunk)
             yield chunk
 
-    def _keep(self, refusal: Rejection) -> None:
-        piece = refusal.piece
+    def _keep(self, rejection: Rejection) -> None:
+        piece = rejection.piece
         most = MAX_KEPT_DOCUMENT_BYTES if not piece.is_too_long else MAX_KEPT_FRAGMENT_BYTES
         data = piece.data[:most]
         if self.room <= 0 or len(data) > self.room_bytes:
@@ -162,11 +166,11 @@ class _Turn:
         self.room, self.room_bytes = self.room - 1, self.room_bytes - len(data)
         is_cut = len(data) < len(piece.data)
         self.waiting.append(
-            RefusedDocument(
+            RejectedDocument(
                 upload=self.upload,
                 number=piece.number,
                 line=piece.line,
-                reason=refusal.reason,
+                reason=rejection.reason,
                 data=data,
                 is_cut=is_cut,
             )
@@ -174,27 +178,27 @@ class _Turn:
 
     def _save(self, summary: ImportSummary) -> None:
         """Runs in the transaction that stores the counted documents."""
-        self._update(**{name: getattr(summary, name) for name in SUMMARY_COUNTS}, fruitless=0)
-        RefusedDocument.objects.bulk_create(self.waiting)
+        self._update(**{name: getattr(summary, name) for name in SUMMARY_COUNTS}, failed_starts=0)
+        RejectedDocument.objects.bulk_create(self.waiting)
         self.waiting = []
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         if self.should_stop():
-            self._update(fruitless=0)  # a file that crashed its worker does not get here
+            self._update(failed_starts=0)  # a file that crashed its worker does not get here
             raise JobInterrupted
-        if time.monotonic() >= self._look_at:
+        if time.monotonic() >= self._next_check:
             self._update()
-            self._look_at = time.monotonic() + CANCEL_CHECK_SECONDS
+            self._next_check = time.monotonic() + CANCEL_CHECK_SECONDS
 
     def _update(self, **counted: int) -> None:
-        mine = Import.objects.filter(pk=self.upload.pk, turn=self.upload.turn, state=ImportState.RUNNING)
+        mine = Import.objects.filter(pk=self.upload.pk, epoch=self.upload.epoch, state=ImportState.RUNNING)
         if not mine.update(bytes_read=self.bytes_read, **counted):
             raise _Ended
 
 
 def _finish(upload: Import, error: str) -> None:
-    mine = Import.objects.filter(pk=upload.pk, turn=upload.turn, state=ImportState.RUNNING)
-    state = ImportState.BROKEN if error else ImportState.DONE
+    mine = Import.objects.filter(pk=upload.pk, epoch=upload.epoch, state=ImportState.RUNNING)
+    state = ImportState.FAILED if error else ImportState.DONE
     with transaction.atomic():
         mine.update(error=error, state=state, finished_at=timezone.now())
         ImportChunk.objects.filter(upload__in=Import.objects.finished().filter(pk=upload.pk)).delete()

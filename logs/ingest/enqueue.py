@@ -22,22 +22,22 @@ from .events import IncomingEvent
 
 # If somebody is just deactivating a subscription, this statement waits, and then the subscription gets nothing more. Locked in
 # the order of ids. The time is taken once the queues are locked, so the age of a queue's logs agrees with their sequence.
-_TAKE_PLACES = """
-WITH lane AS MATERIALIZED (
+_TAKE_SEQUENCES = """
+WITH queue AS MATERIALIZED (
     SELECT id FROM logs_subscription
-    WHERE id = ANY(%(lanes)s) AND is_active AND url <> '' AND (we_deliver OR %(whoever_delivers)s)
+    WHERE id = ANY(%(subscription_ids)s) AND is_active AND url <> '' AND (is_delivered_here OR %(whoever_delivers)s)
     ORDER BY id FOR NO KEY UPDATE
-), placed AS (
-    SELECT lane.id, nextval('logs_position') AS position
-    FROM lane JOIN unnest(%(lanes)s::text[], %(numbers)s::int[]) AS asked (id, number) USING (id)
-    CROSS JOIN LATERAL generate_series(1, asked.number)
+), numbered AS (
+    SELECT queue.id, nextval('logs_queue_sequence') AS sequence
+    FROM queue JOIN unnest(%(subscription_ids)s::text[], %(numbers)s::int[]) AS requested (id, number) USING (id)
+    CROSS JOIN LATERAL generate_series(1, requested.number)
 )
-SELECT id, array_agg(position ORDER BY position), clock_timestamp() FROM placed GROUP BY id
+SELECT id, array_agg(sequence ORDER BY sequence), clock_timestamp() FROM numbered GROUP BY id
 """
 _LOGS = """
 COPY logs_webhooklog (
-    id, subscription_id, company, created_at, next_attempt_at, retry, state, cause, fingerprint, event_type, action, object_id,
-    object_name, search, turn, position, tries_left, trigger, is_test
+    id, subscription_id, company, created_at, next_attempt_at, attempt_count, state, cause, fingerprint, event_type, action,
+    object_id, object_name, search, priority, sequence, attempts_left, trigger, is_test
 ) FROM STDIN
 """
 _PAYLOADS = f"COPY logs_payload (log_id, event, search, {', '.join(OVERFLOW_VECTORS)}) FROM STDIN"
@@ -48,7 +48,7 @@ class NewLog:
     """An event that goes into a queue."""
 
     id: str
-    lane: str
+    subscription_id: str
     event: IncomingEvent
 
 
@@ -68,43 +68,44 @@ def enqueue_logs(logs: Sequence[NewLog], *, whoever_delivers: bool = False, are_
     Returns the logs that were stored: those of subscriptions that accept events now. Nothing else can be put into these
     queues until the transaction ends.
     """
-    places, now = _take_places(Counter(log.lane for log in logs), whoever_delivers)
-    stored = [log for log in logs if log.lane in places]
+    sequences, now = _take_sequences(Counter(log.subscription_id for log in logs), whoever_delivers)
+    stored = [log for log in logs if log.subscription_id in sequences]
     if stored:
         with connection.cursor() as cursor:
-            _copy_logs(cursor, stored, places, now, are_tests)
+            _copy_logs(cursor, stored, sequences, now, are_tests)
             _copy_payloads(cursor, stored)
-        notify_workers(*places)
+        notify_workers(*sequences)
     return stored
 
 
-def _take_places(numbers: Counter[str], whoever_delivers: bool) -> tuple[dict[str, list[int]], datetime | None]:
+def _take_sequences(numbers: Counter[str], whoever_delivers: bool) -> tuple[dict[str, list[int]], datetime | None]:
     """The new sequences of each queue, in order, and the time by the database's clock."""
     if not numbers:
         return {}, None
-    asked: dict[str, Any] = {
-        "lanes": list(numbers),
+    params: dict[str, Any] = {
+        "subscription_ids": list(numbers),
         "numbers": list(numbers.values()),
         "whoever_delivers": whoever_delivers,
     }
     with connection.cursor() as cursor:
-        cursor.execute(_TAKE_PLACES, asked)
+        cursor.execute(_TAKE_SEQUENCES, params)
         rows = cursor.fetchall()
-    return {lane: places for lane, places, _now in rows}, max((now for _lane, _places, now in rows), default=None)
+    sequences = {subscription_id: numbers for subscription_id, numbers, _now in rows}
+    return sequences, max((now for _subscription_id, _numbers, now in rows), default=None)
 
 
 def _copy_logs(
-    cursor, logs: Sequence[NewLog], places: dict[str, list[int]], now: datetime | None, are_tests: bool
+    cursor, logs: Sequence[NewLog], sequences: dict[str, list[int]], now: datetime | None, are_tests: bool
 ) -> None:
     untried = (now, now, 0, State.PENDING.value, "", "")
     first_round = (settings.DELIVERY_MAX_ATTEMPTS, AttemptTrigger.AUTO.value, are_tests)
-    next_of = {lane: iter(positions) for lane, positions in places.items()}
+    next_of = {subscription_id: iter(numbers) for subscription_id, numbers in sequences.items()}
     with cursor.copy(_LOGS) as copy:
         for log in logs:
             event, about = log.event, log.event.about
-            told = (about.type, about.action, event.object_id, event.object_name, "")
-            place = (Priority.WAITING.value, next(next_of[log.lane]))
-            copy.write_row((log.id, log.lane, about.company, *untried, *told, *place, *first_round))
+            columns = (about.type, about.action, event.object_id, event.object_name, "")
+            order = (Priority.NORMAL.value, next(next_of[log.subscription_id]))
+            copy.write_row((log.id, log.subscription_id, about.company, *untried, *columns, *order, *first_round))
 
 
 def _copy_payloads(cursor, logs: Sequence[NewLog]) -> None:

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from ..cotalker import objectid
 from ..cotalker.documents import EventDocument, InvalidDocument, read_event
 from ..cotalker.json_stream import RawDocument, iter_text_documents
-from ..models import RefusalKind
+from ..models import RejectionKind
 from .matching import EventScope, event_scope
 
 MIB = 1024 * 1024
@@ -107,7 +107,7 @@ class EventError:
     index: int | None
     path: str
     reason: str
-    kind: RefusalKind = RefusalKind.NOT_EVENT
+    kind: RejectionKind = RejectionKind.NOT_EVENT
 
 
 class _OtherCompany(InvalidDocument):
@@ -149,7 +149,7 @@ class CompanyScope:
     """The companies whose events are accepted, and the error message for all others."""
 
     companies: Collection[str]
-    refusal: str
+    rejection: str
 
 
 def read_events(
@@ -170,23 +170,23 @@ def parse_event(
     try:
         return build_event(read_event(data), reach, index, idempotency_key and f"{idempotency_key}\n{index}")
     except _OtherCompany as error:
-        return EventError(index, error.path, error.reason, RefusalKind.COMPANY)
+        return EventError(index, error.path, error.reason, RejectionKind.COMPANY)
     except InvalidDocument as error:
-        kind = RefusalKind.NOT_EVENT if error.path else RefusalKind.NOT_JSON
+        kind = RejectionKind.NOT_EVENT if error.path else RejectionKind.NOT_JSON
         return EventError(index, error.path, _reason(error, data), kind)
 
 
 def partition_results(arrivals: Iterable[IncomingEvent | EventError]) -> ParsedBatch:
     """Separates the events that may be stored from the errors."""
-    found = ParsedBatch()
+    batch = ParsedBatch()
     for arrival in arrivals:
         if isinstance(arrival, IncomingEvent):
-            found.events.append(arrival)
-        elif len(found.errors) < MAX_ERRORS:
-            found.errors.append(arrival)
+            batch.events.append(arrival)
+        elif len(batch.errors) < MAX_ERRORS:
+            batch.errors.append(arrival)
         else:
-            found.errors_left_out += 1
-    return found
+            batch.errors_left_out += 1
+    return batch
 
 
 def build_event(event: EventDocument, reach: CompanyScope, index: int = 0, key: str = "") -> IncomingEvent:
@@ -198,7 +198,7 @@ def build_event(event: EventDocument, reach: CompanyScope, index: int = 0, key: 
     except ValueError as error:
         raise InvalidDocument(str(error), "/company") from error
     if company not in reach.companies:
-        raise _OtherCompany(reach.refusal, "/company")
+        raise _OtherCompany(reach.rejection, "/company")
     digest = _sha256("event", company, event.text)
     return IncomingEvent(
         index=index,

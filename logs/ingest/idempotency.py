@@ -53,7 +53,7 @@ def reserve(events: Iterable[tuple[str, str, list[str]]]) -> set[str]:
 
 
 def update_reserved(logs: dict[str, list[str]]) -> None:
-    """Replace the logs of events that were just reserved, by key. Events without logs are forgotten."""
+    """Replace the logs of events that were just reserved, by key. Events without logs are deleted."""
     for key, ids in logs.items():
         claimed = AcceptedEvent.objects.filter(pk=key)
         claimed.update(logs=ids) if ids else claimed.delete()
@@ -61,20 +61,20 @@ def update_reserved(logs: dict[str, list[str]]) -> None:
 
 def find_reserved(keys: Iterable[str]) -> dict[str, AcceptedBefore]:
     """The events among `keys` that were accepted in the last 24 hours, by key."""
-    asked = list(keys)
-    if not asked:
+    keys = list(keys)
+    if not keys:
         return {}
     with connection.cursor() as cursor:
-        cursor.execute(_KNOWN, [asked])
+        cursor.execute(_KNOWN, [keys])
         return {key: AcceptedBefore(digest, logs) for key, digest, logs in cursor.fetchall()}
 
 
 def purge_idempotency_keys() -> int:
     """Delete keys older than 24 hours, a bounded number at a time. Returns how many."""
-    forgotten = 0
+    deleted = 0
     with connection.cursor() as cursor:
         while True:
             cursor.execute(_FORGET, [_AT_ONCE])
-            forgotten += cursor.rowcount
+            deleted += cursor.rowcount
             if cursor.rowcount < _AT_ONCE:
-                return forgotten
+                return deleted

@@ -38,10 +38,10 @@ def accept_events(events: Sequence[IncomingEvent]) -> list[AcceptResult]:
         return []
     enqueue.prepare_log()
     with transaction.atomic():
-        logs = _logs_to_make(events)
-        claimed = idempotency.reserve((key, made[0].event.digest, _ids(made)) for key, made in logs.items())
+        logs = _build_logs(events)
+        claimed = idempotency.reserve((key, new_logs[0].event.digest, _ids(new_logs)) for key, new_logs in logs.items())
         known = idempotency.find_reserved({event.key for event in events} - claimed)
-        new = _stored({key: made for key, made in logs.items() if key in claimed})
+        new = _stored({key: new_logs for key, new_logs in logs.items() if key in claimed})
         results = [_result(event, new.get(event.key), known.get(event.key)) for event in events]
         unmatched.count_unmatched(result.event.about for result in results if not result.logs and not result.problem)
     return results
@@ -55,29 +55,31 @@ def enqueue_test_event(event: IncomingEvent, subscription: str) -> str | None:
         return log.id if enqueue.enqueue_logs([log], whoever_delivers=True, are_tests=True) else None
 
 
-def _logs_to_make(events: Sequence[IncomingEvent]) -> dict[str, list[NewLog]]:
+def _build_logs(events: Sequence[IncomingEvent]) -> dict[str, list[NewLog]]:
     """The logs of events that match a subscription, by key, as if none had been accepted before."""
     distinct: dict[str, IncomingEvent] = {}
     for event in events:
         distinct.setdefault(event.key, event)
-    fired = matching_subscriptions(event.about for event in distinct.values())
+    matches = matching_subscriptions(event.about for event in distinct.values())
     return {
-        key: [NewLog(objectid.new_objectid(), lane, event) for lane in lanes]
-        for (key, event), lanes in zip(distinct.items(), fired, strict=True)
-        if lanes
+        key: [NewLog(objectid.new_objectid(), subscription_id, event) for subscription_id in subscription_ids]
+        for (key, event), subscription_ids in zip(distinct.items(), matches, strict=True)
+        if subscription_ids
     }
 
 
 def _stored(logs: dict[str, list[NewLog]]) -> dict[str, list[NewLog]]:
     """Put logs into their queues. Returns the stored ones, without those of subscriptions that were just deactivated."""
-    asked = [log for made in logs.values() for log in made]
-    stored = enqueue.enqueue_logs(asked)
-    if len(stored) == len(asked):
+    requested = [log for new_logs in logs.values() for log in new_logs]
+    stored = enqueue.enqueue_logs(requested)
+    if len(stored) == len(requested):
         return logs
     left: dict[str, list[NewLog]] = {key: [] for key in logs}
     for log in stored:
         left[log.event.key].append(log)
-    idempotency.update_reserved({key: _ids(made) for key, made in left.items() if len(made) < len(logs[key])})
+    idempotency.update_reserved(
+        {key: _ids(new_logs) for key, new_logs in left.items() if len(new_logs) < len(logs[key])}
+    )
     return left
 
 

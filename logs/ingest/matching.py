@@ -20,11 +20,13 @@ _LOGOUT = ("Auth", "logout")  # of all events about a session, only this one fir
 
 # Uses the index subscription_matching. Sorted, so that all code returns and locks them in the same order.
 _WATCHING = """
-SELECT lane.id, lane.company_id, lane.trigger, lane.context_task_group, lane.context_survey, lane.context_group
-FROM unnest(%s::text[], %s::text[]) AS asked (company, trigger)
-JOIN logs_subscription lane ON lane.company_id = asked.company AND lane.trigger = asked.trigger
-WHERE lane.is_active AND lane.we_deliver AND lane.url <> ''
-ORDER BY lane.id
+SELECT subscription.id, subscription.company_id, subscription.trigger,
+    subscription.context_task_group, subscription.context_survey, subscription.context_group
+FROM unnest(%s::text[], %s::text[]) AS requested (company, trigger)
+JOIN logs_subscription subscription
+    ON subscription.company_id = requested.company AND subscription.trigger = requested.trigger
+WHERE subscription.is_active AND subscription.is_delivered_here AND subscription.url <> ''
+ORDER BY subscription.id
 """
 
 
@@ -89,16 +91,16 @@ def matching_subscriptions(events: Iterable[EventScope]) -> list[list[str]]:
     ]
 
 
-def _watching(asked: set[tuple[str, str]]) -> dict[tuple[str, str], list[SubscriptionScope]]:
-    found: dict[tuple[str, str], list[SubscriptionScope]] = {}
-    if not asked:
-        return found
+def _watching(requested: set[tuple[str, str]]) -> dict[tuple[str, str], list[SubscriptionScope]]:
+    scopes: dict[tuple[str, str], list[SubscriptionScope]] = {}
+    if not requested:
+        return scopes
     with connection.cursor() as cursor:
-        cursor.execute(_WATCHING, [list(column) for column in zip(*asked, strict=True)])
+        cursor.execute(_WATCHING, [list(column) for column in zip(*requested, strict=True)])
         for row in cursor.fetchall():
             watch = SubscriptionScope(*row)
-            found.setdefault((watch.company, watch.trigger), []).append(watch)
-    return found
+            scopes.setdefault((watch.company, watch.trigger), []).append(watch)
+    return scopes
 
 
 def _id_or_empty(value: Any) -> str:

@@ -42,12 +42,12 @@ def sample_event(subscription: Subscription, at: datetime) -> dict[str, Any]:
 
 
 def _context(subscription: Subscription) -> dict[str, str]:
-    asked = {
+    ids = {
         "taskGroup": subscription.context_task_group,
         "surveyId": subscription.context_survey,
         "group": subscription.context_group,
     }
-    return {key: value for key, value in asked.items() if value}
+    return {key: value for key, value in ids.items() if value}
 
 
 def _user_edit() -> dict[str, Any]:

@@ -13,11 +13,11 @@ LIST_COLUMNS = {
     "subscription": _("Subscription"),
     "status": _("Status"),
     "cause": _("Cause and response"),
-    "tries": _("Attempts"),
+    "attempts": _("Attempts"),
     "took": _("Duration"),
     "id": _("Log id"),
 }
-DEFAULT_COLUMNS = ("age", "event", "subscription", "status", "cause", "tries")
+DEFAULT_COLUMNS = ("age", "event", "subscription", "status", "cause", "attempts")
 
 
 def chosen_columns(cookie: str | None) -> tuple[str, ...]:
@@ -26,8 +26,8 @@ def chosen_columns(cookie: str | None) -> tuple[str, ...]:
 
 
 def known_columns(names: Iterable[str]) -> tuple[str, ...]:
-    wanted = set(names)
-    return tuple(name for name in LIST_COLUMNS if name in wanted)
+    chosen = set(names)
+    return tuple(name for name in LIST_COLUMNS if name in chosen)
 
 
 def columns_cookie(columns: Iterable[str]) -> str:

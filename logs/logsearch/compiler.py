@@ -14,7 +14,13 @@ from ..payloads.tokens import fold_accents
 from .fields import CONDITIONS
 from .query_language import ChoiceTerm, ParseError, PathTerm, RangeTerm, SearchQuery, Term, TextTerm
 
-TERM_COLUMNS = {"duration": "duration_ms", "tries": "retry", "status": "status", "id": "pk", "object": "object_id"}
+TERM_COLUMNS = {
+    "duration": "duration_ms",
+    "attempts": "attempt_count",
+    "status": "status",
+    "id": "pk",
+    "object": "object_id",
+}
 
 
 class CompiledQuery:
@@ -38,7 +44,7 @@ class CompiledQuery:
         if isinstance(term, PathTerm | TextTerm) and not (isinstance(term, TextTerm) and self._is_subscription(term)):
             self.words.append(term)
         elif isinstance(term, TextTerm):
-            self._add_kind(term, Q(subscription__in=[one.pk for one in self._known if _is_called(one, term)]))
+            self._add_kind(term, Q(subscription__in=[known.pk for known in self._known if _is_called(known, term)]))
         elif isinstance(term, RangeTerm):
             self._add_range(term)
         elif isinstance(term, ChoiceTerm):
@@ -48,15 +54,15 @@ class CompiledQuery:
         self.kinds[f"q:{term.start}"] = ~condition if term.is_negated else condition
 
     def _add_range(self, term: RangeTerm) -> None:
-        column, found = TERM_COLUMNS[term.name], Q()
+        column, condition = TERM_COLUMNS[term.name], Q()
         if term.low is not None:
-            found &= Q(**{f"{column}__{'gt' if term.is_low_out else 'gte'}": term.low})
+            condition &= Q(**{f"{column}__{'gt' if term.is_low_out else 'gte'}": term.low})
         if term.high is not None:
-            found &= Q(**{f"{column}__{'lt' if term.is_high_out else 'lte'}": term.high})
+            condition &= Q(**{f"{column}__{'lt' if term.is_high_out else 'lte'}": term.high})
         if term.name == "status":
-            self._add_kind(term, found)
+            self._add_kind(term, condition)
         else:
-            self.rest &= ~found if term.is_negated else found
+            self.rest &= ~condition if term.is_negated else condition
 
     def _add_choice(self, term: ChoiceTerm) -> None:
         if term.name in ("sub", "company"):
@@ -67,23 +73,23 @@ class CompiledQuery:
             is_test = "yes" in term.values
             self.rest &= Q() if {"yes", "no"} <= set(term.values) else Q(is_test=is_test is not term.is_negated)
         else:
-            found = Q(**{f"{TERM_COLUMNS[term.name]}__in": term.values})
-            self.rest &= ~found if term.is_negated else found
-            self.few &= Q() if term.is_negated else found
+            condition = Q(**{f"{TERM_COLUMNS[term.name]}__in": term.values})
+            self.rest &= ~condition if term.is_negated else condition
+            self.few &= Q() if term.is_negated else condition
 
     def _add_subscriptions(self, term: ChoiceTerm) -> None:
         texts = _texts_of_subscription if term.name == "sub" else _texts_of_company
         ids: list[str] = []
         for value in term.values:
-            found = [one.pk for one in self._known if _is_named(value, texts(one))]
-            if not found:
+            matches = [known.pk for known in self._known if _is_named(value, texts(known))]
+            if not matches:
                 message = (
                     _("No subscription matches this value.")
                     if term.name == "sub"
                     else _("No company matches this value.")
                 )
                 self.problems.append(ParseError(term.start, term.end, f"{value[:60]}: {message}"))
-            ids += found
+            ids += matches
         self._add_kind(term, Q(subscription__in=ids))
 
     @cached_property
@@ -92,20 +98,20 @@ class CompiledQuery:
 
     def _is_subscription(self, term: TextTerm) -> bool:
         """Pasting a subscription's id searches for its logs."""
-        return objectid.is_objectid(term.text) and any(_is_called(one, term) for one in self._known)
+        return objectid.is_objectid(term.text) and any(_is_called(known, term) for known in self._known)
 
 
-def _is_called(one: Subscription, term: TextTerm) -> bool:
+def _is_called(subscription: Subscription, term: TextTerm) -> bool:
     """A placeholder also matches by the id that its logs name."""
-    return objectid.parse_objectid(term.text) in (one.pk, one.named_id)
+    return objectid.parse_objectid(term.text) in (subscription.pk, subscription.named_id)
 
 
-def _texts_of_subscription(one: Subscription) -> tuple[str, ...]:
-    return one.pk, one.code, one.name
+def _texts_of_subscription(subscription: Subscription) -> tuple[str, ...]:
+    return subscription.pk, subscription.code, subscription.name
 
 
-def _texts_of_company(one: Subscription) -> tuple[str, ...]:
-    return one.company.pk, one.company.name
+def _texts_of_company(subscription: Subscription) -> tuple[str, ...]:
+    return subscription.company.pk, subscription.company.name
 
 
 _Texts = Callable[[Subscription], tuple[str, ...]]

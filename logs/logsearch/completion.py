@@ -72,13 +72,14 @@ class _Unfinished:
     name: str = ""
 
 
-def completions(text: str, caret: int, known: CompletionSource) -> list[Completion]:
+def completions(text: str, caret: int, source: CompletionSource) -> list[Completion]:
     """At most `MAX_COMPLETIONS`, best first, without those that change nothing. `caret`: an offset in the text, in characters."""
     caret = min(max(caret, 0), len(text))
     unfinished = _at_caret(text, caret)
-    offers = _values(unfinished, known) if unfinished.name else _names(unfinished.written, known)
-    made = (_completed(text, unfinished, offer) for offer in offers)
-    return list(islice((one for one in made if (one.before + one.after).strip() != text.strip()), MAX_COMPLETIONS))
+    offers = _values(unfinished, source) if unfinished.name else _names(unfinished.written, source)
+    candidates = (_completed(text, unfinished, offer) for offer in offers)
+    changing = (each for each in candidates if (each.before + each.after).strip() != text.strip())
+    return list(islice(changing, MAX_COMPLETIONS))
 
 
 def _at_caret(text: str, caret: int) -> _Unfinished:
@@ -113,34 +114,34 @@ def _last_item(value: str) -> int:
     return start
 
 
-def _names(written: str, known: CompletionSource) -> Iterator[_Offer]:
+def _names(written: str, source: CompletionSource) -> Iterator[_Offer]:
     """Fields, then values that are known without their field, then paths in payloads."""
-    wanted = fold_accents(written)
+    prefix = fold_accents(written)
     for name, meaning, _examples in FIELD_HELP:
         aliases = [alias for alias, same in ALIASES.items() if same == name]
-        if any(one.startswith(wanted) for one in (name, *aliases)):
+        if any(spelling.startswith(prefix) for spelling in (name, *aliases)):
             yield _Offer(f"{name}." if name in PATH_ROOTS else f"{name}:", str(meaning), is_whole=False)
-    if len(wanted) >= MIN_VALUE_LENGTH:
-        for name, value in known.named_values():
-            if fold_accents(value.spelling).startswith(wanted):
+    if len(prefix) >= MIN_VALUE_LENGTH:
+        for name, value in source.named_values():
+            if fold_accents(value.spelling).startswith(prefix):
                 yield _Offer(f"{name}:{value.spelling}", value.meaning)
     if parse_path(f"{written}x"):
-        yield from (_Offer(f"{path}:", "", is_whole=False) for path in known.paths(written))
+        yield from (_Offer(f"{path}:", "", is_whole=False) for path in source.paths(written))
 
 
-def _values(unfinished: _Unfinished, known: CompletionSource) -> Iterator[_Offer]:
+def _values(unfinished: _Unfinished, source: CompletionSource) -> Iterator[_Offer]:
     """Values that begin with the typed text, then values in which a word begins with it."""
-    wanted = fold_accents(unfinished.written.strip('"'))
-    values = list(known.values(resolve_field(unfinished.name)))
-    first = [value for value in values if fold_accents(value.spelling).startswith(wanted)]
-    others = [value for value in values if value not in first and _has_word(value, wanted)]
+    prefix = fold_accents(unfinished.written.strip('"'))
+    values = list(source.values(resolve_field(unfinished.name)))
+    first = [value for value in values if fold_accents(value.spelling).startswith(prefix)]
+    others = [value for value in values if value not in first and _has_word(value, prefix)]
     for spelling, meaning in [*first, *others]:
         yield _Offer(f'"{spelling}"' if _NEEDS_QUOTES.search(spelling) else spelling, meaning)
 
 
-def _has_word(value: ValueCompletion, wanted: str) -> bool:
+def _has_word(value: ValueCompletion, prefix: str) -> bool:
     return any(
-        word.startswith(wanted) for word in re.split(r"[\W_]+", fold_accents(f"{value.spelling} {value.meaning}"))
+        word.startswith(prefix) for word in re.split(r"[\W_]+", fold_accents(f"{value.spelling} {value.meaning}"))
     )
 
 

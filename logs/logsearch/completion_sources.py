@@ -38,8 +38,8 @@ def payload_paths(user: Any, beginning: str, limit: int = 20) -> list[str]:
     for event in _newest_events(user):
         counts.update(set(paths_of(event, keys)))
     ranked = sorted(counts, key=lambda steps: (len(steps), -counts[steps], steps))
-    found = (".".join(steps) for steps in ranked)
-    return [path for path in found if path.lower().startswith(beginning.lower())][:limit]
+    paths = (".".join(steps) for steps in ranked)
+    return [path for path in paths if path.lower().startswith(beginning.lower())][:limit]
 
 
 def paths_of(event: Any, keys: MaskedKeys) -> Iterator[tuple[str, ...]]:
@@ -51,15 +51,15 @@ def paths_of(event: Any, keys: MaskedKeys) -> Iterator[tuple[str, ...]]:
 
 def _below(value: Any, steps: tuple[str, ...], keys: MaskedKeys) -> Iterator[tuple[str, ...]]:
     if isinstance(value, list):
-        for one in value[:MAX_ELEMENTS]:
-            yield from _below(one, steps, keys)
+        for item in value[:MAX_ELEMENTS]:
+            yield from _below(item, steps, keys)
     elif not isinstance(value, dict):
         yield steps
     elif len(steps) < MAX_DEPTH:
-        for key, one in value.items():
+        for key, item in value.items():
             names = key[1:].split("/") if key.startswith("/") else [key]  # the keys of a diff are pointers
             if all(map(_WRITABLE.fullmatch, names)) and not keys.matches(key):
-                yield from _below(one, (*steps, *names), keys)
+                yield from _below(item, (*steps, *names), keys)
 
 
 def _newest_events(user: Any) -> Iterator[Any]:
@@ -86,12 +86,12 @@ class DatabaseCompletionSource:
         self.user = user
 
     def values(self, name: str) -> list[ValueCompletion]:
-        asked = {
+        queried = {
             "status": self._statuses,
             "sub": self._subscriptions,
             "company": self._companies,
         }
-        return asked[name]() if name in asked else _fixed().get(name, [])
+        return queried[name]() if name in queried else _fixed().get(name, [])
 
     def named_values(self) -> Iterator[tuple[str, ValueCompletion]]:
         for name in ("state", "cause", "type", "action"):
@@ -109,8 +109,8 @@ class DatabaseCompletionSource:
     def _statuses(self) -> list[ValueCompletion]:
         """Statuses that occur, most frequent first, then the status classes."""
         classes = [ValueCompletion(name, str(words)) for name, words in STATUS_LABELS.items()]
-        found = log_counts(None, None, visible_ids(self.user)).exclude(status=None).values_list("status")
-        counted = found.annotate(n=TOTAL_WIDTH).filter(n__gt=0).order_by("-n", "status")
+        statuses = log_counts(None, None, visible_ids(self.user)).exclude(status=None).values_list("status")
+        counted = statuses.annotate(n=TOTAL_WIDTH).filter(n__gt=0).order_by("-n", "status")
         try:
             with statement_timeout(COMPLETION_TIMEOUT_SECONDS):
                 return [
@@ -121,16 +121,16 @@ class DatabaseCompletionSource:
 
     def _subscriptions(self) -> list[ValueCompletion]:
         """By name, or by code if there is no name or it can't be written in quotation marks."""
-        found = Subscription.objects.visible_to(self.user).order_by("name", "pk").values_list("name", "code")
+        names = Subscription.objects.visible_to(self.user).order_by("name", "pk").values_list("name", "code")
         return [
             ValueCompletion(code, name) if '"' in name or not name else ValueCompletion(name, code)
-            for name, code in found
+            for name, code in names
         ]
 
     def _companies(self) -> list[ValueCompletion]:
-        found = Company.objects.visible_to(self.user).order_by("name", "pk").values_list("name", "pk")
+        names = Company.objects.visible_to(self.user).order_by("name", "pk").values_list("name", "pk")
         return [
-            ValueCompletion(pk, name) if '"' in name or not name else ValueCompletion(name, pk) for name, pk in found
+            ValueCompletion(pk, name) if '"' in name or not name else ValueCompletion(name, pk) for name, pk in names
         ]
 
 
@@ -144,7 +144,7 @@ def _phrase(status: int) -> str:
 def _fixed() -> dict[str, list[ValueCompletion]]:
     """The values that are the same for everybody."""
     states = [
-        ValueCompletion("delivered" if state is State.SUCCEEDED else state.value, str(state.label)) for state in State
+        ValueCompletion("delivered" if state is State.DELIVERED else state.value, str(state.label)) for state in State
     ]
     types = [ValueCompletion(name.removeprefix("COT").lower(), str(words)) for name, words in EVENT_TYPES.items()]
     return {
@@ -160,5 +160,5 @@ def _fixed() -> dict[str, list[ValueCompletion]]:
             ValueCompletion("<100ms", _("Less than 100 milliseconds")),
             ValueCompletion("1s..5s", _("1 to 5 seconds")),
         ],
-        "tries": [ValueCompletion(">1", _("More than one attempt")), ValueCompletion("3", _("Three attempts"))],
+        "attempts": [ValueCompletion(">1", _("More than one attempt")), ValueCompletion("3", _("Three attempts"))],
     }

@@ -41,7 +41,7 @@ class SearchCriteria:
         return not self.rest and not self.terms
 
     @property
-    def is_of_all(self) -> bool:
+    def is_total(self) -> bool:
         """Whether it doesn't matter whose logs they are: no condition, not even in the search box, names a subscription."""
         return "subscription_id" not in self.dimension_sql[0]
 
@@ -56,8 +56,8 @@ class SearchCriteria:
     def kind(self) -> Q:
         """The condition on the columns that logs and log counts share, without the time."""
         conditions: Iterable[Q] = self.kinds.values()
-        of_those = Q() if self.subscriptions is None else Q(subscription__in=self.subscriptions)
-        return Q(of_those, *conditions)
+        of_subscriptions = Q() if self.subscriptions is None else Q(subscription__in=self.subscriptions)
+        return Q(of_subscriptions, *conditions)
 
     @cached_property
     def dimension_sql(self) -> SqlFragment:
@@ -66,7 +66,7 @@ class SearchCriteria:
 
     def logs(self) -> WebhookLogQuerySet:
         """The logs that match everything but the terms."""
-        found = WebhookLog.objects.filter(self.kind(), self.rest)
+        logs = WebhookLog.objects.filter(self.kind(), self.rest)
         if self.since is not None:
-            found = found.since(self.since)
-        return found if self.until is None else found.before(self.until)
+            logs = logs.since(self.since)
+        return logs if self.until is None else logs.before(self.until)

@@ -52,13 +52,13 @@ class Facet:
     is_cut: bool
 
 
-def build_facets(found: WebhookLogFilterSet, figures: LogStats) -> list[Facet]:
-    return [_facet(found, figures, name) for name in FACET_COLUMNS]
+def build_facets(filterset: WebhookLogFilterSet, figures: LogStats) -> list[Facet]:
+    return [_facet(filterset, figures, name) for name in FACET_COLUMNS]
 
 
-def _facet(found: WebhookLogFilterSet, figures: LogStats, name: str) -> Facet:
-    field = found.form.fields[name]
-    included, excluded = found.data.getlist(name), found.data.getlist(f"not_{name}")
+def _facet(filterset: WebhookLogFilterSet, figures: LogStats, name: str) -> Facet:
+    field = filterset.form.fields[name]
+    included, excluded = filterset.data.getlist(name), filterset.data.getlist(f"not_{name}")
     numbers: dict[str, int | None] = {}
     for value, number in figures.facet_totals(name):
         key = facet_param(name, value)
@@ -66,7 +66,7 @@ def _facet(found: WebhookLogFilterSet, figures: LogStats, name: str) -> Facet:
     for value in (*included, *excluded):  # a chosen value stays even if no log has it
         numbers.setdefault(value, None if value in STATUS_CLASSES and value != "none" else 0)
     numbers.pop("", None)
-    labels = _labels(found, name, list(numbers))
+    labels = _labels(filterset, name, list(numbers))
     titles = {cause.value: str(cause.label) for cause in Cause} if name == "cause" else labels
     values = [
         FacetValue(
@@ -79,9 +79,9 @@ def _facet(found: WebhookLogFilterSet, figures: LogStats, name: str) -> Facet:
         )
         for value, number in numbers.items()
     ]
-    values.sort(key=lambda one: (-(numbers[one.value] or 0), one.label))
-    shown = [one for place, one in enumerate(values) if place < FACET_VALUES_SHOWN or one.is_chosen]
-    more = [one for one in values if one not in shown]
+    values.sort(key=lambda item: (-(numbers[item.value] or 0), item.label))
+    shown = [item for place, item in enumerate(values) if place < FACET_VALUES_SHOWN or item.is_chosen]
+    more = [item for item in values if item not in shown]
     return Facet(name, str(field.label), shown, more[:MAX_FACET_VALUES], len(more) > MAX_FACET_VALUES)
 
 
@@ -93,16 +93,16 @@ def facet_param(name: str, value: Any) -> str:
     return "other" if known is not None and value not in known else str(value)
 
 
-def _told_apart(names: dict[str, tuple[str, str]]) -> dict[str, str]:
+def _distinct_names(names: dict[str, tuple[str, str]]) -> dict[str, str]:
     """Unique names from (name, code), by id: the code is added where two names are the same."""
     times = Counter(name for name, _code in names.values())
     return {pk: f"{name} ({code})" if times[name] > 1 else name for pk, (name, code) in names.items()}
 
 
-def _labels(found: WebhookLogFilterSet, name: str, values: Sequence[str]) -> dict[str, str]:
+def _labels(filterset: WebhookLogFilterSet, name: str, values: Sequence[str]) -> dict[str, str]:
     if name == "subscription":
-        named = found.subscriptions.filter(pk__in=values).order_by()
-        return _told_apart({one.pk: (one.name, one.code or one.pk) for one in named.only("name", "code")})
+        named = filterset.subscriptions.filter(pk__in=values).order_by()
+        return _distinct_names({row.pk: (row.name, row.code or row.pk) for row in named.only("name", "code")})
     if name == "status":
         return {value: str(label) for value, label in STATUS_LABELS.items()}
     choices: dict[str, dict[str, Any]] = {

@@ -27,7 +27,7 @@ FIELD_HELP = (
     FieldHelp("duration", _("Duration of the last attempt"), ("duration:>2s", "duration:100ms..1s")),
     FieldHelp("response", _("Words in the response only"), ('response:"bad gateway"',)),
     FieldHelp("data", _("Words at a path in the payload"), ("data.name:118", "/data/tags/0:red", "diff.name:118")),
-    FieldHelp("tries", _("Number of attempts"), ("tries:>1",)),
+    FieldHelp("attempts", _("Number of attempts"), ("attempts:>1",)),
     FieldHelp("object", _("Object id"), ("object:62742b7562f37034d9399914",)),
     FieldHelp("id", _("Log id"), ("id:62742dd824c886d54e60f02b",)),
     FieldHelp("company", _("Name or id of the company"), ("company:austral",)),

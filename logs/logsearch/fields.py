@@ -53,7 +53,7 @@ def _of_status(values: Sequence[str]) -> Q:
 
 
 def _of_result(values: Sequence[str]) -> Q:
-    return Q(state__in=[State.SUCCEEDED if value == "SUCCESS" else State.FAILED for value in values])
+    return Q(state__in=[State.DELIVERED if value == "SUCCESS" else State.FAILED for value in values])
 
 
 CONDITIONS: dict[str, Condition] = {
@@ -68,10 +68,9 @@ CONDITIONS: dict[str, Condition] = {
 }
 
 
-STATE_ALIASES = ("pending", "retrying", "succeeded", "failed", "skipped")
 # By field: each accepted spelling, and the value as the filters spell it.
 CHOICE_FIELDS: dict[str, dict[str, str]] = {
-    "state": {state: state for state in STATE_ALIASES} | {"delivered": "succeeded"},
+    "state": {state.value: state.value for state in State},
     "cause": {cause.value: cause.value for cause in Cause},
     "status": {name: name for name in ("success", "2xx", "3xx", "4xx", "5xx", "none", "other")},
     "type": {
@@ -84,7 +83,7 @@ CHOICE_FIELDS: dict[str, dict[str, str]] = {
     "result": {"success": "SUCCESS", "failed": "FAILED"},
     "test": {"yes": "yes", "no": "no"},
 }
-RANGE_FIELDS = ("status", "duration", "tries")
+RANGE_FIELDS = ("status", "duration", "attempts")
 ID_FIELDS = ("id", "object")
 TEXT_FIELDS = ("sub", "company", "response", "fingerprint")
 SEARCH_FIELDS = tuple(dict.fromkeys([*CHOICE_FIELDS, *RANGE_FIELDS, *TEXT_FIELDS, *ID_FIELDS]))
@@ -120,8 +119,8 @@ def parse_choice(name: str, value: str) -> str:
     allowed = CHOICE_FIELDS[name]
     if name == "status" and re.fullmatch(r"0|[1-9][0-9]{0,2}", value):
         return value
-    if found := allowed.get(value.lower()):
-        return found
+    if canonical := allowed.get(value.lower()):
+        return canonical
     names = ", ".join(dict.fromkeys(allowed if name == "state" else allowed.values()))
     if name == "status":
         message = _(
@@ -182,4 +181,4 @@ def _number(text: str) -> float:
     return int(text)
 
 
-_READ: dict[str, Callable[[str], float]] = {"duration": _milliseconds, "tries": _number, "status": _number}
+_READ: dict[str, Callable[[str], float]] = {"duration": _milliseconds, "attempts": _number, "status": _number}

@@ -14,7 +14,7 @@ DATETIME_FORMATS = ["%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S", 
 
 
 _STATUS = re.compile(r"0|[1-9][0-9]{0,2}")  # an imported log may have any status
-_UNTOLD = timezone(timedelta(0), "untold")
+_NO_OFFSET = timezone(timedelta(0), "no offset")
 
 
 class LocalDateTimeField(forms.DateTimeField):
@@ -30,9 +30,9 @@ class LocalDateTimeField(forms.DateTimeField):
         super().__init__(input_formats=DATETIME_FORMATS, **kwargs)
 
     def to_python(self, value):
-        with override(_UNTOLD):  # Django would refuse times around a clock change
+        with override(_NO_OFFSET):  # Django would refuse times around a clock change
             moment = super().to_python(value)
-        if moment is not None and moment.tzinfo is _UNTOLD:
+        if moment is not None and moment.tzinfo is _NO_OFFSET:
             moment = moment.replace(tzinfo=get_current_timezone())
         if moment is not None and not 1970 <= moment.year <= 2105:
             raise forms.ValidationError(_("Choose a year from 1970 to 2105."), code="invalid")

@@ -134,20 +134,20 @@ class WebhookLogFilterSet(django_filters.FilterSet):
     @cached_property
     def problems(self) -> dict[str, list[str]]:
         """What is wrong, by the filter's label; empty if all is right."""
-        found = {
+        problems = {
             str(self.form.fields[name].label): errors for name, errors in self.form.errors.items() if name != "__all__"
         }
         for name in self.data:
             if name not in self.filters and name not in NON_FILTER_PARAMS:
-                found[name[:60]] = [_("There is no such filter.")]
+                problems[name[:60]] = [_("There is no such filter.")]
             elif name in self.filters and not _takes_several(self.filters[name]) and len(self.data.getlist(name)) > 1:
-                found[str(self.form.fields[name].label)] = [_("Only one value can be given.")]
+                problems[str(self.form.fields[name].label)] = [_("Only one value can be given.")]
         if "q" not in self.form.errors and self.searched.problems:
-            found[str(self.form.fields["q"].label)] = [problem.message for problem in self.searched.problems]
+            problems[str(self.form.fields["q"].label)] = [problem.message for problem in self.searched.problems]
         since, until = (self.form.cleaned_data.get(name) for name in ("since", "until"))
         if since and until and since >= until:
-            found[str(_("To"))] = [_("This must be after “From”.")]
-        return found
+            problems[str(_("To"))] = [_("This must be after “From”.")]
+        return problems
 
     def is_valid(self) -> bool:
         return not self.problems
@@ -159,12 +159,12 @@ class WebhookLogFilterSet(django_filters.FilterSet):
     @cached_property
     def active(self) -> list[ActiveFilter]:
         """The active filters, value by value, in the order of the URL."""
-        found = []
+        active = []
         for name in self.data:
             for value in self.data.getlist(name):
                 if value and name in self.filters:
-                    found.append(self._active(name, value))
-        return found
+                    active.append(self._active(name, value))
+        return active
 
     def _active(self, name: str, value: str) -> ActiveFilter:
         base = name.removeprefix("not_")
@@ -173,7 +173,7 @@ class WebhookLogFilterSet(django_filters.FilterSet):
 
     def _text(self, name: str, value: str) -> str:
         if isinstance(self.filters[name], django_filters.ModelMultipleChoiceFilter):
-            chosen = {one.pk: str(one) for one in self._chosen(name)}
+            chosen = {row.pk: str(row) for row in self._chosen(name)}
             return chosen.get(value.lower(), value)
         if name in ("since", "until"):
             return self._written_time(name)
@@ -204,7 +204,7 @@ class WebhookLogFilterSet(django_filters.FilterSet):
 
     @cached_property
     def searched(self) -> CompiledQuery:
-        """What the search box asks for, and what is wrong with it."""
+        """What the search box searches for, and what is wrong with it."""
         return CompiledQuery(parse_search(self.data.get("q", ""), masked_keys()), self.subscriptions)
 
     @cached_property
@@ -252,5 +252,5 @@ class WebhookLogFilterSet(django_filters.FilterSet):
                 yield name, (condition(values) if included else Q()) & (~condition(excluded) if excluded else Q())
 
 
-def _takes_several(one: django_filters.Filter) -> bool:
-    return isinstance(one, django_filters.MultipleChoiceFilter)
+def _takes_several(filter_: django_filters.Filter) -> bool:
+    return isinstance(filter_, django_filters.MultipleChoiceFilter)

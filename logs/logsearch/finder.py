@@ -33,40 +33,39 @@ def candidate_logs(criteria: SearchCriteria, place: Cursor | None, *, is_older: 
     criteria = criteria.dimensions_only()
     if not criteria.kinds and criteria.subscriptions is None:
         return ordered_keys(criteria.logs(), place, is_older=is_older, limit=limit)
-    found: list[Cursor] = []
+    keys: list[Cursor] = []
     edge = None
     if place is not None:
         start = bucket_floor(place.created_at)
         edge = start if is_older else start + SMALLEST_BUCKET
         here = criteria.logs().filter(created_at__gte=start, created_at__lt=start + SMALLEST_BUCKET)
-        found = ordered_keys(here, place, is_older=is_older, limit=limit)
+        keys = ordered_keys(here, place, is_older=is_older, limit=limit)
     is_all = False
-    while len(found) < limit and not is_all:
-        stretches, is_all = next_slices(criteria, edge, is_older=is_older, wanted=limit - len(found))
-        if stretches:
-            found += _logs_in(stretches, criteria, is_older=is_older, limit=limit - len(found))
-            edge = stretches[-1].start if is_older else stretches[-1].end
+    while len(keys) < limit and not is_all:
+        slices, is_all = next_slices(criteria, edge, is_older=is_older, wanted=limit - len(keys))
+        if slices:
+            keys += _logs_in(slices, criteria, is_older=is_older, limit=limit - len(keys))
+            edge = slices[-1].start if is_older else slices[-1].end
         elif not is_all:  # a log has just changed, or the log counts are wrong: read the logs themselves
             logs = criteria.logs()
             if edge is not None:
                 logs = logs.before(edge) if is_older else logs.since(edge)
-            return found + ordered_keys(logs, None, is_older=is_older, limit=limit - len(found))
-    return found
+            return keys + ordered_keys(logs, None, is_older=is_older, limit=limit - len(keys))
+    return keys
 
 
-def _logs_in(stretches: list[TimeSlice], criteria: SearchCriteria, *, is_older: bool, limit: int) -> list[Cursor]:
+def _logs_in(slices: list[TimeSlice], criteria: SearchCriteria, *, is_older: bool, limit: int) -> list[Cursor]:
     conditions = [criteria.dimension_sql]
     if criteria.since is not None:
         conditions.append(("created_at >= %s", [criteria.since]))
     if criteria.until is not None:
         conditions.append(("created_at < %s", [criteria.until]))
-    some = NO_ORDER  # no ORDER BY: to sort so few, PostgreSQL might walk through all logs by age
-    if sum(one.count for one in stretches) > SORTED_IN_PYTHON:
+    order_and_limit = NO_ORDER  # no ORDER BY: to sort so few, PostgreSQL might walk through all logs by age
+    if sum(piece.count for piece in slices) > SORTED_IN_PYTHON:
         direction = "DESC" if is_older else "ASC"
-        some = f"ORDER BY created_at {direction}, id {direction} LIMIT {limit}"
-    [rows] = fetch_all(
-        lateral_query(merge_slices(stretches), "logs_webhooklog", "created_at", "created_at, id", conditions, some)
-    )
+        order_and_limit = f"ORDER BY created_at {direction}, id {direction} LIMIT {limit}"
+    ranges, columns = merge_slices(slices), "created_at, id"
+    [rows] = fetch_all(lateral_query(ranges, "logs_webhooklog", "created_at", columns, conditions, order_and_limit))
     return sorted((Cursor(*row) for row in rows), reverse=is_older)[:limit]
 
 
@@ -116,14 +115,17 @@ class Finder:
         """The next `limit` logs after the cursor `place`; None starts at the newest log, or at the oldest."""
         if self.criteria.uses_dimensions_only:
             return SearchPage(candidate_logs(self.criteria, place, is_older=is_older, limit=limit))
-        looked = self.looked
-        if looked.is_all:
-            return SearchPage(_after(looked.keys, place, is_older=is_older)[:limit])
-        if place is None and is_older and (len(looked.keys) >= limit or looked.until):
-            return SearchPage(looked.keys[:limit], searched_until=None if len(looked.keys) >= limit else looked.until)
-        return self._look_for(place, is_older=is_older, limit=limit)
+        first_pass = self.looked
+        if first_pass.is_all:
+            return SearchPage(_after(first_pass.keys, place, is_older=is_older)[:limit])
+        if place is None and is_older and (len(first_pass.keys) >= limit or first_pass.until):
+            return SearchPage(
+                first_pass.keys[:limit],
+                searched_until=None if len(first_pass.keys) >= limit else first_pass.until,
+            )
+        return self._search_from(place, is_older=is_older, limit=limit)
 
-    def _look_for(self, place: Cursor | None, *, is_older: bool, limit: int) -> SearchPage:
+    def _search_from(self, place: Cursor | None, *, is_older: bool, limit: int) -> SearchPage:
         deadline = time.monotonic() + self.seconds
         keys: list[Cursor] = []
         for window, is_last in self._windows(place, is_older=is_older):
@@ -140,8 +142,8 @@ class Finder:
     @cached_property
     def looked(self) -> FirstPass:
         """What a first look at the newest logs finds: enough for a page, all that there are, or what time allowed."""
-        if self.by_index.is_selective and (looked := self._look_by_index()):
-            return looked
+        if self.by_index.is_selective and (first_pass := self._first_pass_by_index()):
+            return first_pass
         deadline = time.monotonic() + self._first_seconds
         keys: list[Cursor] = []
         for number, (window, is_last) in enumerate(self._windows(None, is_older=True), 1):
@@ -153,18 +155,18 @@ class Finder:
                 return FirstPass(keys, is_all=True)
             if len(keys) >= PAGE_PLUS_ONE:
                 break
-            if number == WINDOWS_BEFORE_INDEX and (looked := self._look_by_index()):
-                return looked
+            if number == WINDOWS_BEFORE_INDEX and (first_pass := self._first_pass_by_index()):
+                return first_pass
             if time.monotonic() > deadline:
                 break
         return FirstPass(keys, is_all=False, until=window[-1])
 
     @property
     def _first_seconds(self) -> float:
-        """A longer search has looked here before: its extra time is for the logs after these."""
+        """A longer search has searched here before: its extra time is for the logs after these."""
         return min(self.seconds, SEARCH_SECONDS)
 
-    def _look_by_index(self) -> FirstPass | None:
+    def _first_pass_by_index(self) -> FirstPass | None:
         """None if there may be many."""
         ids = self.by_index.ids
         if ids is None:

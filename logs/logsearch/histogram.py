@@ -35,16 +35,16 @@ def bucket_edges(start: datetime, end: datetime, step: timedelta) -> list[dateti
 
     Steps of a week or more begin at midnight UTC, as the buckets of log counts do. An hour isn't visible in them.
     """
-    found: list[datetime] = []
+    edges: list[datetime] = []
     for edge in _edges_from(start.astimezone(UTC), step):
         if step >= SMALLEST_BUCKET:
             edge = bucket_floor(edge)  # historical offsets include seconds
         if edge <= start:
-            found = [edge]
-        elif edge > found[-1]:  # a clock change may skip one
-            found.append(edge)
+            edges = [edge]
+        elif edge > edges[-1]:  # a clock change may skip one
+            edges.append(edge)
         if edge >= end:
-            return found
+            return edges
     raise AssertionError("the steps never reach the end")
 
 
@@ -64,7 +64,7 @@ HISTOGRAM_WIDTH, HISTOGRAM_HEIGHT = 960, 100  # of the viewBox
 TICK_INTERVALS = sorted({*STEPS, *(timedelta(days=days) for days in (2, 4, 14, 56, 112, 1820, 3640, 7280))})
 MAX_EXACT_LOGS = 20_000  # logs; steps finer than a bucket are counted log by log
 # From the base line up.
-STATE_ORDER = (State.FAILED, State.RETRYING, State.PENDING, State.SUCCEEDED, State.SKIPPED)
+STATE_ORDER = (State.FAILED, State.RETRYING, State.PENDING, State.DELIVERED, State.SKIPPED)
 
 
 @dataclass(frozen=True)
@@ -107,17 +107,17 @@ class Histogram:
 
     @property
     def totals(self) -> dict[State, int]:
-        found = {state: sum(bar.counts.get(state, 0) for bar in self.bars) for state in STATE_ORDER}
-        return {state: number for state, number in found.items() if number}
+        totals = {state: sum(bar.counts.get(state, 0) for bar in self.bars) for state in STATE_ORDER}
+        return {state: number for state, number in totals.items() if number}
 
     @property
     def ticks(self) -> list[int]:
         """The bars whose start the axis labels, about seven: round times in the reader's time zone, if bars start there."""
         length = self.end - self.start
-        every = next((one for one in TICK_INTERVALS if length <= one * 7), length)
+        every = next((interval for interval in TICK_INTERVALS if length <= interval * 7), length)
         is_round = [(_as_utc(bar.start) - BUCKET_ORIGIN) % every < self.step for bar in self.bars]
         is_round[0] &= bucket_edges(self.start, self.start, self.step)[0] == self.start
-        return [number for number, is_one in enumerate(is_round) if is_one]
+        return [number for number, is_tick in enumerate(is_round) if is_tick]
 
 
 def _as_utc(moment: datetime) -> datetime:
@@ -158,7 +158,9 @@ def build_histogram(figures: LogStats, now: datetime) -> Histogram | None:
     for number, state, logs in figures.by_bar(edges):
         counts[number][State(state)] = logs
     drawn = stacked_bars(
-        [[one.get(state, 0) for state in STATE_ORDER] for one in counts], HISTOGRAM_WIDTH, HISTOGRAM_HEIGHT
+        [[of_bar.get(state, 0) for state in STATE_ORDER] for of_bar in counts], HISTOGRAM_WIDTH, HISTOGRAM_HEIGHT
     )
-    bars = [HistogramBar(*span, has, parts) for span, has, parts in zip(pairwise(edges), counts, drawn, strict=True)]
+    bars = [
+        HistogramBar(*span, of_bar, parts) for span, of_bar, parts in zip(pairwise(edges), counts, drawn, strict=True)
+    ]
     return Histogram(step, bars)

@@ -30,7 +30,7 @@ class IndexLookup:
     terms: Sequence[TextTerm | PathTerm]
 
     @property
-    def _wanted(self) -> list[TextTerm | PathTerm]:
+    def _positive_terms(self) -> list[TextTerm | PathTerm]:
         return [term for term in self.terms if term.index_words and not term.is_negated]
 
     @cached_property
@@ -38,7 +38,8 @@ class IndexLookup:
         """Whether PostgreSQL expects few logs. If so, the index is queried before any logs are read."""
         if self.few:
             return True
-        guesses = [_guess(Payload.objects.filter(search__matches=tsquery(term.index_words))) for term in self._wanted]
+        payloads = Payload.objects
+        guesses = [_guess(payloads.filter(search__matches=tsquery(term.index_words))) for term in self._positive_terms]
         return bool(guesses) and min(guesses) <= max(
             MAX_INDEX_HITS, _guess(Payload.objects.filter(search__matches=_UNHEARD_OF))
         )
@@ -53,11 +54,11 @@ class IndexLookup:
 
     def _ids_of_terms(self) -> set[str] | None:
         """The logs of all terms together, else those of the first term that is rare enough."""
-        wanted = self._wanted
-        if not wanted:
+        terms = self._positive_terms
+        if not terms:
             return None
-        for some in [wanted, *([term] for term in wanted if len(wanted) > 1)]:
-            if (ids := _ids_of(some)) is not None:
+        for subset in [terms, *([term] for term in terms if len(terms) > 1)]:
+            if (ids := _ids_of(subset)) is not None:
                 return ids
         return None
 
@@ -76,14 +77,14 @@ def _ids_of(terms: Sequence[TextTerm | PathTerm]) -> set[str] | None:
     anywhere = [term for term in terms if term not in of_response]
     if of_response:
         return _at_most(WebhookLog.objects.filter(response_matches(_tokens(of_response), or_more=True)))
-    found = [_at_most(Payload.objects.filter(event_matches(_tokens(anywhere), or_more=True)))]
+    id_sets = [_at_most(Payload.objects.filter(event_matches(_tokens(anywhere), or_more=True)))]
     for term in anywhere:
         if isinstance(term, TextTerm):
-            found.append(_at_most(WebhookLog.objects.filter(response_matches(term.index_words, or_more=True))))
-            found.append(_at_most(WebhookLog.objects.filter(id_condition(term))) if id_condition(term) else set())
-    if any(ids is None for ids in found):
+            id_sets.append(_at_most(WebhookLog.objects.filter(response_matches(term.index_words, or_more=True))))
+            id_sets.append(_at_most(WebhookLog.objects.filter(id_condition(term))) if id_condition(term) else set())
+    if any(ids is None for ids in id_sets):
         return None
-    return set().union(*(ids for ids in found if ids is not None))
+    return set().union(*(ids for ids in id_sets if ids is not None))
 
 
 def _at_most(rows: QuerySet) -> set[str] | None:

@@ -64,9 +64,9 @@ class TailMarker:
         """How many logs have arrived since."""
         since = max(filter(None, (criteria.since, self.place.created_at)))
         finder = Finder(replace(criteria, since=since), seconds=TAIL_POLL_SECONDS)
-        found = finder.find(self.place, is_older=False, limit=MAX_NEW_COUNT + 1 + len(self.shown))
-        number = sum(key.pk not in self.shown for key in found.keys)
-        is_more = number > MAX_NEW_COUNT or found.searched_until is not None
+        page = finder.find(self.place, is_older=False, limit=MAX_NEW_COUNT + 1 + len(self.shown))
+        number = sum(key.pk not in self.shown for key in page.keys)
+        is_more = number > MAX_NEW_COUNT or page.searched_until is not None
         return BoundedCount(min(number, MAX_NEW_COUNT), is_more=is_more)
 
 
@@ -79,20 +79,20 @@ class LiveTail:
     is_on: bool
 
     @classmethod
-    def read(cls, asked: QueryDict, is_on: bool) -> LiveTail:
-        """From the query of `asking`; raises InvalidCursor."""
-        query = without_cursor(asked)
+    def read(cls, params: QueryDict, is_on: bool) -> LiveTail:
+        """From the query of `poll_url`; raises InvalidCursor."""
+        query = without_cursor(params)
         top = query.pop("top", [""])[-1]
-        query.pop("told", None)
+        query.pop("seen", None)
         return cls(query, TailMarker.read(top), is_on)
 
     @property
-    def asking(self) -> str:
+    def poll_url(self) -> str:
         """The URL that returns what is new."""
         return reverse("logs:webhook_log_tail") + self._query
 
     @property
-    def switching(self) -> str:
+    def toggle_url(self) -> str:
         """The URL that turns it on and off."""
         return reverse("logs:live_tail_toggle") + self._query
 

@@ -30,7 +30,7 @@ _BETWEEN_WORDS = r"[\W_]+"
 def term_matches(term: TextTerm | PathTerm, event: Any, response: str, keys: MaskedKeys) -> bool:
     """`event`: parsed, None if there is none. `response`: already masked."""
     if isinstance(term, PathTerm):
-        values = list(_at(event, term.steps, keys))
+        values = list(_values_at(event, term.steps, keys))
     else:
         values = [response] if term.only_response or event is None else [response, event]
     texts = (text for value in values for text in indexable_texts(value, keys))
@@ -63,7 +63,7 @@ def _between(part: str) -> str:
     return r"\s+".join(map(re.escape, re.split(r"\s+", part)))
 
 
-def _at(value: Any, steps: Sequence[str], keys: MaskedKeys) -> Iterator[Any]:
+def _values_at(value: Any, steps: Sequence[str], keys: MaskedKeys) -> Iterator[Any]:
     """The values at a path. A step that isn't an array index leads into all elements of an array."""
     if not steps:
         yield value
@@ -71,14 +71,14 @@ def _at(value: Any, steps: Sequence[str], keys: MaskedKeys) -> Iterator[Any]:
         step = steps[0]
         if step.isascii() and step.isdigit():
             if int(step) < len(value):
-                yield from _at(value[int(step)], steps[1:], keys)
+                yield from _values_at(value[int(step)], steps[1:], keys)
         else:
-            for one in value:
-                yield from _at(one, steps, keys)
+            for element in value:
+                yield from _values_at(element, steps, keys)
     elif isinstance(value, dict):
         for key, rest in _keys(steps):
             if key in value and not keys.matches(key):
-                yield from _at(value[key], rest, keys)
+                yield from _values_at(value[key], rest, keys)
 
 
 def _keys(steps: Sequence[str]) -> Iterator[tuple[str, Sequence[str]]]:
@@ -101,28 +101,28 @@ class MatchResult:
 
 
 def filter_matching(
-    criteria: SearchCriteria, keys: Sequence[Cursor], wanted: int | None = None, deadline: float | None = None
+    criteria: SearchCriteria, keys: Sequence[Cursor], limit: int | None = None, deadline: float | None = None
 ) -> MatchResult:
-    """The keys whose logs meet the criteria, at most `wanted`. All of them must meet the conditions on dimensions.
+    """The keys whose logs meet the criteria, at most `limit`. All of them must meet the conditions on dimensions.
 
     `deadline`: by `time.monotonic`. If events have to be read, no more are read after it.
     """
     if criteria.uses_dimensions_only or not keys:
-        return MatchResult(list(keys[:wanted]))
+        return MatchResult(list(keys[:limit]))
     logs = WebhookLog.objects.filter(criteria.rest, pk__in=[key.pk for key in keys])
     for term in criteria.terms:
         if not term.is_negated:
             logs = logs.filter(_in_index(term, or_more=True))
         elif _is_index_enough(term):
             logs = logs.filter(~_in_index(term))
-    left = set(logs.order_by().values_list("pk", flat=True))
-    found = [key for key in keys if key.pk in left]
+    ids = set(logs.order_by().values_list("pk", flat=True))
+    matching = [key for key in keys if key.pk in ids]
     to_read = [term for term in criteria.terms if not _is_index_enough(term)]
-    unsure = _beyond_index(left) if criteria.terms else set()
-    if not to_read and not unsure:
-        return MatchResult(found[:wanted])
-    terms = {key: list(criteria.terms) if key.pk in unsure else to_read for key in found}
-    return _reading(terms, wanted, deadline)
+    incomplete = _beyond_index(ids) if criteria.terms else set()
+    if not to_read and not incomplete:
+        return MatchResult(matching[:limit])
+    terms = {key: list(criteria.terms) if key.pk in incomplete else to_read for key in matching}
+    return _reading(terms, limit, deadline)
 
 
 def _in_index(term: TextTerm | PathTerm, *, or_more: bool = False) -> Q:
@@ -147,36 +147,36 @@ def _beyond_index(ids: Collection[str]) -> set[str]:
     return {pk for rows in more for pk in rows.order_by().values_list("pk", flat=True)}
 
 
-def _reading(terms: dict[Cursor, list[TextTerm | PathTerm]], wanted: int | None, deadline: float | None) -> MatchResult:
+def _reading(terms: dict[Cursor, list[TextTerm | PathTerm]], limit: int | None, deadline: float | None) -> MatchResult:
     """`terms`: what to search for in each log, in the order of the list."""
-    found: list[Cursor] = []
-    for some in _batches(terms):
-        ids = [key.pk for key in some if terms[key]]
+    matching: list[Cursor] = []
+    for batch in _batches(terms):
+        ids = [key.pk for key in batch if terms[key]]
         events = dict(Payload.objects.filter(pk__in=ids).values_list("pk", "event"))
         responses = dict(WebhookLog.objects.filter(pk__in=ids).values_list("pk", "response"))
-        found += [key for key in some if _occur(terms[key], key.pk, events.get(key.pk), responses.get(key.pk))]
-        if wanted is not None and len(found) >= wanted:
-            return MatchResult(found[:wanted])
+        matching += [key for key in batch if _occur(terms[key], key.pk, events.get(key.pk), responses.get(key.pk))]
+        if limit is not None and len(matching) >= limit:
+            return MatchResult(matching[:limit])
         if deadline is not None and time.monotonic() > deadline:
-            return MatchResult(found, searched_until=some[-1])
-    return MatchResult(found)
+            return MatchResult(matching, searched_until=batch[-1])
+    return MatchResult(matching)
 
 
 def _batches(terms: dict[Cursor, list[TextTerm | PathTerm]]) -> Iterator[list[Cursor]]:
     """Batches that fit into memory: an event may have megabytes."""
     size = Func(F("event"), function="pg_column_size", output_field=IntegerField())
-    to_read = Payload.objects.filter(pk__in=[key.pk for key, asked in terms.items() if asked])
+    to_read = Payload.objects.filter(pk__in=[key.pk for key, log_terms in terms.items() if log_terms])
     sizes = dict(to_read.values_list("pk", size))
-    some: list[Cursor] = []
+    batch: list[Cursor] = []
     room = MATCH_BATCH_BYTES
     for key in terms:
-        some.append(key)
+        batch.append(key)
         room -= sizes.get(key.pk, 0)
-        if room < 0 or len(some) == MATCH_BATCH_SIZE:
-            yield some
-            some, room = [], MATCH_BATCH_BYTES
-    if some:
-        yield some
+        if room < 0 or len(batch) == MATCH_BATCH_SIZE:
+            yield batch
+            batch, room = [], MATCH_BATCH_BYTES
+    if batch:
+        yield batch
 
 
 def _occur(terms: Sequence[TextTerm | PathTerm], pk: str, event: str | None, response: str | None) -> bool:
@@ -185,11 +185,11 @@ def _occur(terms: Sequence[TextTerm | PathTerm], pk: str, event: str | None, res
         return True
     keys = masked_keys()
     shown = mask_text(response or "", keys)
-    left = [term for term in terms if not (_is_own_id(term, pk) or term_matches(term, None, shown, keys))]
-    if any(term.is_negated for term in terms if term not in left):
+    undecided = [term for term in terms if not (_is_own_id(term, pk) or term_matches(term, None, shown, keys))]
+    if any(term.is_negated for term in terms if term not in undecided):
         return False
-    parsed = parse_keeping_numbers(event) if left and event is not None else None
-    return all(term_matches(term, parsed, "", keys) is not term.is_negated for term in left)
+    parsed = parse_keeping_numbers(event) if undecided and event is not None else None
+    return all(term_matches(term, parsed, "", keys) is not term.is_negated for term in undecided)
 
 
 def _is_own_id(term: TextTerm | PathTerm, pk: str) -> bool:

@@ -144,23 +144,23 @@ def parse_search(text: str, masked_keys: MaskedKeys) -> SearchQuery:
             "number": MAX_SEARCH_LENGTH
         }
         return SearchQuery(text, problems=[ParseError(MAX_SEARCH_LENGTH, len(text), message)])
-    found = SearchQuery(text)
+    query = SearchQuery(text)
     for piece in tokenize(text):
         try:
             if not (term := _term(piece, masked_keys)):
                 continue
-        except InvalidTerm as wrong:
-            found.problems.append(ParseError(piece.start(), piece.end(), str(wrong)))
+        except InvalidTerm as error:
+            query.problems.append(ParseError(piece.start(), piece.end(), str(error)))
             continue
-        if len(found.terms) == MAX_TERMS:
+        if len(query.terms) == MAX_TERMS:
             message = _("The search is too long: it can have at most %(number)s terms.") % {"number": MAX_TERMS}
-            found.problems.append(ParseError(piece.start(), len(text), message))
+            query.problems.append(ParseError(piece.start(), len(text), message))
             break
-        found.terms.append(term)
-    if text.strip() and not found.terms and not found.problems:  # otherwise it would find everything
-        found.problems.append(ParseError(0, len(text), _("The search contains no word or number.")))
-    _leave_out_letters(found)
-    return found
+        query.terms.append(term)
+    if text.strip() and not query.terms and not query.problems:  # otherwise it would find everything
+        query.problems.append(ParseError(0, len(text), _("The search contains no word or number.")))
+    _drop_letters(query)
+    return query
 
 
 def tokenize(text: str) -> Iterator[re.Match[str]]:
@@ -168,7 +168,7 @@ def tokenize(text: str) -> Iterator[re.Match[str]]:
     return _PIECE.finditer(text.translate(_QUOTATION_MARKS))
 
 
-def _leave_out_letters(query: SearchQuery) -> None:
+def _drop_letters(query: SearchQuery) -> None:
     """Single letters are in no index. Unquoted, they are searched for only if there is nothing else."""
     of_letters = [term for term in query.terms if isinstance(term, TextTerm) and _is_letter(term)]
     if len(of_letters) < len(query.terms):

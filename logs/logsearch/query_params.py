@@ -16,7 +16,7 @@ from django.utils import timezone
 from ..url_cache import cached_reverse_list
 from .filter_fields import LocalDateTimeField
 
-CURSOR_PARAMS = ("after", "before", "further")  # of a page of the list: another list has other pages
+CURSOR_PARAMS = ("after", "before", "extend")  # of a page of the list: another list has other pages
 
 
 def list_url(query: QueryDict) -> str:
@@ -26,57 +26,57 @@ def list_url(query: QueryDict) -> str:
 
 def querystring(query: QueryDict) -> str:
     """The query string to append to a path; "" if the query is empty. Like `QueryDict.urlencode`, in half the time."""
-    return _tail((name, value) for name, values in query.lists() for value in values)
+    return _querystring((name, value) for name, values in query.lists() for value in values)
 
 
 def page_querystring(query: QueryDict) -> str:
     """The same with the page of the list, to return to it; without how long to search."""
-    return _tail((name, value) for name, values in query.lists() for value in values if name != "further")
+    return _querystring((name, value) for name, values in query.lists() for value in values if name != "extend")
 
 
-def _tail(pairs: Iterable[tuple[str, str]]) -> str:
+def _querystring(pairs: Iterable[tuple[str, str]]) -> str:
     written = urlencode(list(pairs), safe=":")
     return f"?{written}" if written else ""
 
 
 def without_cursor(query: QueryDict) -> QueryDict:
     """A mutable copy without a cursor. `QueryDict.copy` is slow, and a page makes hundreds of copies."""
-    found = QueryDict(mutable=True)
+    params = QueryDict(mutable=True)
     for name, values in query.lists():
         if name not in CURSOR_PARAMS:
-            found.setlist(name, list(values))
-    return found
+            params.setlist(name, list(values))
+    return params
 
 
 def with_params(query: QueryDict, **values: str | None) -> QueryDict:
     """With these values; None removes a name."""
-    found = without_cursor(query)
+    changed = without_cursor(query)
     for name, value in values.items():
         if value is None:
-            found.pop(name, None)
+            changed.pop(name, None)
         else:
-            found[name] = value
-    return found
+            changed[name] = value
+    return changed
 
 
 def without_value(query: QueryDict, name: str, value: str) -> QueryDict:
     """Without this value."""
-    found = without_cursor(query)
-    left = [other for other in found.getlist(name) if other != value]
+    changed = without_cursor(query)
+    left = [other for other in changed.getlist(name) if other != value]
     if left:
-        found.setlist(name, left)
+        changed.setlist(name, left)
     else:
-        found.pop(name, None)
-    return found
+        changed.pop(name, None)
+    return changed
 
 
 def toggle_excluded(query: QueryDict, name: str, value: str) -> QueryDict:
     """With the value excluded, or no longer excluded if it was."""
     if value in query.getlist(f"not_{name}"):
         return without_value(query, f"not_{name}", value)
-    found = without_value(query, name, value)
-    found.appendlist(f"not_{name}", value)
-    return found
+    changed = without_value(query, name, value)
+    changed.appendlist(f"not_{name}", value)
+    return changed
 
 
 TIME_PARAMS = ("since", "until")
@@ -88,18 +88,18 @@ def canonical_query(query: QueryDict) -> QueryDict:
 
     No value is both chosen and excluded: chosen wins, so that the box that somebody ticked last isn't hidden.
     """
-    found = QueryDict(mutable=True)
+    params = QueryDict(mutable=True)
     for name, values in query.lists():
         if name in TIME_PARAMS:
-            values = [_settled_time(value) for value in values]
+            values = [_time_in_utc(value) for value in values]
         elif name.startswith("not_"):
             values = [value for value in values if value not in query.getlist(name.removeprefix("not_"))]
         if values:
-            found.setlist(name, values)
-    return found
+            params.setlist(name, values)
+    return params
 
 
-def _settled_time(value: str) -> str:
+def _time_in_utc(value: str) -> str:
     try:
         moment = _moment.clean(value)
     except ValidationError:
@@ -122,5 +122,5 @@ def is_shown_once(local: datetime) -> bool:
 def format_local(moment: datetime) -> str:
     """As the reader would write it: 2026-04-13 22:30. With its offset if their clock shows the same time twice."""
     local = timezone.localtime(moment)
-    told = local.replace(tzinfo=None) if is_shown_once(local) else local
-    return told.isoformat(sep=" ", timespec="seconds" if local.second else "minutes")
+    shown = local.replace(tzinfo=None) if is_shown_once(local) else local
+    return shown.isoformat(sep=" ", timespec="seconds" if local.second else "minutes")

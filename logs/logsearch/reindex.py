@@ -13,22 +13,23 @@ from ..payloads.masking import masked_keys
 REINDEX_BATCH_SIZE = 100  # events; each may have megabytes
 
 _VECTORS = ("search", *OVERFLOW_VECTORS)
-_OLD, _NEW = (", ".join(f"{table}.{name}" for name in _VECTORS) for table in ("logs_payload", "made"))
+_OLD, _NEW = (", ".join(f"{table}.{name}" for name in _VECTORS) for table in ("logs_payload", "computed"))
 _SET_OF_EVENTS = f"""
 UPDATE logs_payload SET ({", ".join(_VECTORS)}) = ROW ({_NEW})
 FROM (
     SELECT id, {", ".join(f"{name}::tsvector" for name in _VECTORS)}
     FROM unnest(%s::text[]{", %s::text[]" * len(_VECTORS)}) AS of (id, {", ".join(_VECTORS)})
-) made
-WHERE log_id = made.id AND ({_OLD}) IS DISTINCT FROM ({_NEW})
+) computed
+WHERE log_id = computed.id AND ({_OLD}) IS DISTINCT FROM ({_NEW})
 """  # noqa: S608  nothing but the names above is put in
 # A response that arrived meanwhile has its own words.
 _SET_OF_RESPONSES = """
-UPDATE logs_webhooklog SET search = made.search
+UPDATE logs_webhooklog SET search = computed.search
 FROM (
     SELECT id, text::tsvector AS search, response FROM unnest(%s::text[], %s::text[], %s::text[]) AS of (id, text, response)
-) made
-WHERE logs_webhooklog.id = made.id AND logs_webhooklog.response = made.response AND logs_webhooklog.search <> made.search
+) computed
+WHERE logs_webhooklog.id = computed.id AND logs_webhooklog.response = computed.response
+    AND logs_webhooklog.search <> computed.search
 """
 
 
@@ -41,15 +42,15 @@ def rebuild_search_index() -> Iterator[tuple[int, int]]:
         yield len(rows), _changed(_SET_OF_EVENTS, ids, *vectors)
     for rows in _batches(WebhookLog.objects.exclude(response=None).values_list("pk", "response")):
         ids, responses = zip(*rows, strict=True)
-        made = [response_vector(response, keys) for response in responses]
-        yield len(rows), _changed(_SET_OF_RESPONSES, ids, made, responses)
+        response_vectors = [response_vector(response, keys) for response in responses]
+        yield len(rows), _changed(_SET_OF_RESPONSES, ids, response_vectors, responses)
 
 
 def _batches(rows) -> Iterator[list[tuple[str, str]]]:
     last = ""
-    while some := list(rows.filter(pk__gt=last).order_by("pk")[:REINDEX_BATCH_SIZE]):
-        yield some
-        last = some[-1][0]
+    while batch := list(rows.filter(pk__gt=last).order_by("pk")[:REINDEX_BATCH_SIZE]):
+        yield batch
+        last = batch[-1][0]
 
 
 def _changed(statement: str, *columns) -> int:

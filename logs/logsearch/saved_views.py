@@ -55,22 +55,22 @@ def cached_counts(queries: Iterable[str], user) -> dict[str, CachedCount]:
 
 def refresh_counts(queries: Iterable[str], user) -> dict[str, BoundedCount]:
     """Counts by query. A query for which no time was left is missing; the next request may count it."""
-    wanted = list(dict.fromkeys(queries))
-    found = {query: known.count for query, known in cached_counts(wanted, user).items() if known.is_fresh}
+    distinct = list(dict.fromkeys(queries))
+    counts = {query: known.count for query, known in cached_counts(distinct, user).items() if known.is_fresh}
     deadline = time.monotonic() + COUNT_TIMEOUT_TOTAL
-    for query in wanted:
-        if query not in found and time.monotonic() < deadline:
-            found[query] = _count(query, user)
-            cache.set(_key(query, user), CachedCount(found[query], time.time()), COUNT_CACHE_SECONDS)
-    return found
+    for query in distinct:
+        if query not in counts and time.monotonic() < deadline:
+            counts[query] = _count(query, user)
+            cache.set(_key(query, user), CachedCount(counts[query], time.time()), COUNT_CACHE_SECONDS)
+    return counts
 
 
 def _count(query: str, user) -> BoundedCount:
     """Without a number if the filter is no longer valid, or its search takes too long."""
-    asked = WebhookLogFilterSet(QueryDict(query), user=user)
-    if not asked.is_valid():
+    filterset = WebhookLogFilterSet(QueryDict(query), user=user)
+    if not filterset.is_valid():
         return BoundedCount(None)
-    figures = LogStats(Finder(asked.criteria, seconds=COUNT_TIMEOUT_EACH))
+    figures = LogStats(Finder(filterset.criteria, seconds=COUNT_TIMEOUT_EACH))
     try:
         with statement_timeout(COUNT_TIMEOUT_EACH):
             return figures.count(figures.grouped("state"))
@@ -152,11 +152,11 @@ def valid_query(text: str, user) -> str:
 
 def filter_errors(query: str, user) -> list[str]:
     """Why the filter finds nothing for this user, for example because a subscription is gone; empty if it works."""
-    return _told(WebhookLogFilterSet(QueryDict(query), user=user))
+    return _problem_texts(WebhookLogFilterSet(QueryDict(query), user=user))
 
 
-def _told(asked: WebhookLogFilterSet) -> list[str]:
-    return [f"{label}: {error}" for label, errors in asked.problems.items() for error in errors]
+def _problem_texts(filterset: WebhookLogFilterSet) -> list[str]:
+    return [f"{label}: {error}" for label, errors in filterset.problems.items() for error in errors]
 
 
 @dataclass(frozen=True)
@@ -171,9 +171,9 @@ class SavedViewSummary:
 
 
 def summarize_view(view: SavedView, user) -> SavedViewSummary:
-    asked = WebhookLogFilterSet(view.filter_data, user=user)
+    filterset = WebhookLogFilterSet(view.filter_data, user=user)
     may_change = view.owner_id == user.pk or user.is_superuser
-    return SavedViewSummary(view, asked.active, "sort" in asked.data, _told(asked), may_change)
+    return SavedViewSummary(view, filterset.active, "sort" in filterset.data, _problem_texts(filterset), may_change)
 
 
 def without_invalid(query: str, user) -> str:
@@ -216,8 +216,8 @@ def pinned_tabs(user) -> ViewTabs:
 def with_counts(tabs: list[ViewTab], user) -> list[ViewTab]:
     """With the cached counts."""
     known = cached_counts([tab.query for tab in tabs if tab.is_counted], user)
-    found = ((tab, known.get(tab.query)) for tab in tabs)
-    return [replace(tab, count=one.count, is_fresh=one.is_fresh) if one else tab for tab, one in found]
+    pairs = ((tab, known.get(tab.query)) for tab in tabs)
+    return [replace(tab, count=cached.count, is_fresh=cached.is_fresh) if cached else tab for tab, cached in pairs]
 
 
 def _tab(view: SavedView, current: str, *, is_pinned: bool) -> ViewTab:

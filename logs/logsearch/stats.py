@@ -67,23 +67,23 @@ class LogStats:
     @cached_property
     def _all(self) -> tuple[StateCounts, dict[str, list[Row]]]:
         chosen = [name for name in self.facets if name in self.criteria.kinds]
-        asked = [(self.criteria.without(name), [self.facets[name]]) for name in chosen]
-        totals_by_dimension, *own = self._numbers([(self.criteria, DIMENSIONS), *asked])
-        return totals_by_dimension, {name: one[self.facets[name]] for name, one in zip(chosen, own, strict=True)}
+        parts = [(self.criteria.without(name), [self.facets[name]]) for name in chosen]
+        totals_by_dimension, *own = self._numbers([(self.criteria, DIMENSIONS), *parts])
+        return totals_by_dimension, {name: counts[self.facets[name]] for name, counts in zip(chosen, own, strict=True)}
 
     def grouped(self, column: str) -> list[Row]:
         """Counts by one column alone."""
         return self._numbers([(self.criteria, [column])])[0][column]
 
-    def _numbers(self, asked: Sequence[tuple[SearchCriteria, Sequence[str]]]) -> list[StateCounts]:
+    def _numbers(self, parts: Sequence[tuple[SearchCriteria, Sequence[str]]]) -> list[StateCounts]:
         if not self.criteria.uses_dimensions_only:
-            return [self._looked_up(criteria, columns) for criteria, columns in asked]
-        found = _totals(asked)
-        for numbers, (criteria, columns) in zip(found, asked, strict=True):
+            return [self._looked_up(criteria, columns) for criteria, columns in parts]
+        totals = _totals(parts)
+        for numbers, (criteria, columns) in zip(totals, parts, strict=True):
             for edge in _edges(criteria):
                 for column, rows in _by_value(_counted(edge, columns), columns).items():
                     numbers[column] = merge_rows([*numbers[column], *rows])
-        return found
+        return totals
 
     def _looked_up(self, criteria: SearchCriteria, columns: Sequence[str]) -> StateCounts:
         finder = self.finder if criteria.kinds == self.criteria.kinds else self.finder.with_dimensions(criteria)
@@ -97,16 +97,16 @@ class LogStats:
         """
         inner = edges[1:-1]
         if not self.criteria.uses_dimensions_only:
-            found = WebhookLog.objects.filter(pk__in=[key.pk for key in self.finder.looked.keys])
-            return _counted_by_bar(found.since(edges[0]).before(edges[-1]), inner)
+            matches = WebhookLog.objects.filter(pk__in=[key.pk for key in self.finder.looked.keys])
+            return _counted_by_bar(matches.since(edges[0]).before(edges[-1]), inner)
         if not all(map(is_begun_by_bucket, inner)):
             return _counted_by_bar(self.criteria.logs().since(edges[0]).before(edges[-1]), inner)
         rows: list[Row] = []
         start, end = _whole_buckets(self.criteria)
         if _is_open(start, end):
-            kind, is_of_all = self.criteria.dimension_sql, self.criteria.is_of_all
+            kind, is_total = self.criteria.dimension_sql, self.criteria.is_total
             whole = start or edges[0], end or edges[-1]
-            cells = log_counts_sql(kind, *whole, widest_between(inner), is_of_all=is_of_all)
+            cells = log_counts_sql(kind, *whole, widest_between(inner), is_total=is_total)
             rows += totals_by_bucket(cells, inner)
         for logs in _edges(self.criteria):
             rows += _counted_by_bar(logs, inner)
@@ -117,7 +117,7 @@ class LogStats:
         if not self.criteria.uses_dimensions_only:
             moments = [key.created_at for key in self.finder.looked.keys]
             return (min(moments), max(moments)) if moments else None
-        return time_extent(self.criteria.dimension_sql, is_of_all=self.criteria.is_of_all)
+        return time_extent(self.criteria.dimension_sql, is_total=self.criteria.is_total)
 
 
 def _by_value(rows: Sequence[Row], columns: Sequence[str]) -> StateCounts:
@@ -143,25 +143,25 @@ def _counted_by_bar(logs: QuerySet, inner: Sequence[datetime]) -> list[Row]:
     return _counted(logs.annotate(bar=bar), ("bar", "state"))
 
 
-def _totals(asked: Sequence[tuple[SearchCriteria, Sequence[str]]]) -> list[StateCounts]:
+def _totals(requested: Sequence[tuple[SearchCriteria, Sequence[str]]]) -> list[StateCounts]:
     """Totals from log counts. If no condition names a subscription, only the column `subscription` needs the counts of each."""
-    found: list[StateCounts] = [{} for _one in asked]
+    results: list[StateCounts] = [{} for _request in requested]
     parts: list[tuple[StateCounts, SqlFragment, list[str]]] = []
-    for numbers, (criteria, columns) in zip(found, asked, strict=True):
-        of_all = [column for column in columns if criteria.is_of_all and column != "subscription"]
+    for numbers, (criteria, columns) in zip(results, requested, strict=True):
+        of_all = [column for column in columns if criteria.is_total and column != "subscription"]
         of_each = [column for column in columns if column not in of_all]
-        parts += [(numbers, _whole(criteria, is_of_all=True), of_all)] if of_all else []
-        parts += [(numbers, _whole(criteria, is_of_all=False), of_each)] if of_each else []
-    for (numbers, *_asked), totals in zip(parts, totals_by_column(*(part[1:] for part in parts)), strict=True):
+        parts += [(numbers, _whole(criteria, is_total=True), of_all)] if of_all else []
+        parts += [(numbers, _whole(criteria, is_total=False), of_each)] if of_each else []
+    for (numbers, *_part), totals in zip(parts, totals_by_column(*(part[1:] for part in parts)), strict=True):
         numbers |= totals
-    return found
+    return results
 
 
-def _whole(criteria: SearchCriteria, *, is_of_all: bool) -> SqlFragment:
+def _whole(criteria: SearchCriteria, *, is_total: bool) -> SqlFragment:
     """The log counts of the buckets that are wholly within the time."""
     start, end = _whole_buckets(criteria)
     kind = criteria.dimension_sql if _is_open(start, end) else SQL_FALSE
-    return log_counts_sql(kind, start, end, is_of_all=is_of_all)
+    return log_counts_sql(kind, start, end, is_total=is_total)
 
 
 def _edges(criteria: SearchCriteria) -> list[QuerySet]:
@@ -170,12 +170,12 @@ def _edges(criteria: SearchCriteria) -> list[QuerySet]:
     start, end = _whole_buckets(criteria)
     if not _is_open(start, end):
         return [logs]
-    found: list[QuerySet] = []
+    edges: list[QuerySet] = []
     if since is not None and start is not None and since < start:
-        found.append(logs.before(start))
+        edges.append(logs.before(start))
     if until is not None and end is not None and end < until:
-        found.append(logs.since(end))
-    return found
+        edges.append(logs.since(end))
+    return edges
 
 
 def _whole_buckets(criteria: SearchCriteria) -> tuple[datetime | None, datetime | None]:

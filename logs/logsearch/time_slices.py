@@ -16,13 +16,13 @@ from .criteria import SearchCriteria
 
 # Each slice in turn, by an index: PostgreSQL takes longer to plan for hundreds of conditions than to check them.
 _IN_EACH = """
-SELECT found.*
-FROM unnest(%s::timestamptz[], %s::timestamptz[], %s::text[]) AS stretch (start, stop, lane)
+SELECT result.*
+FROM unnest(%s::timestamptz[], %s::timestamptz[], %s::text[]) AS slice (start, stop, subscription)
 CROSS JOIN LATERAL (
     SELECT {columns} FROM {table}
-    WHERE {conditions} AND {moment} >= stretch.start AND {moment} < stretch.stop{of_lane}
-    {some}
-) AS found
+    WHERE {conditions} AND {moment} >= slice.start AND {moment} < slice.stop{of_subscription}
+    {order_and_limit}
+) AS result
 """
 NO_ORDER = "OFFSET 0"  # changes no rows, but stops PostgreSQL from choosing where to begin
 
@@ -45,21 +45,21 @@ class SliceRange(NamedTuple):
     subscription: str | None
 
 
-def merge_slices(stretches: Iterable[TimeSlice]) -> list[SliceRange]:
+def merge_slices(slices: Iterable[TimeSlice]) -> list[SliceRange]:
     """The ranges of each subscription, if all slices know theirs. Consecutive ranges become one."""
-    ordered = sorted(stretches, key=lambda one: one.start)
-    is_known = all(one.subscriptions is not None for one in ordered)
-    found: list[SliceRange] = []
-    last: dict[str | None, int] = {}  # for each subscription: its index in `found`
-    for one in ordered:
-        for subscription in (one.subscriptions or ()) if is_known else [None]:
+    ordered = sorted(slices, key=lambda piece: piece.start)
+    is_known = all(piece.subscriptions is not None for piece in ordered)
+    ranges: list[SliceRange] = []
+    last: dict[str | None, int] = {}  # for each subscription: its index in `ranges`
+    for piece in ordered:
+        for subscription in (piece.subscriptions or ()) if is_known else [None]:
             place = last.get(subscription)
-            if place is not None and found[place].end == one.start:
-                found[place] = found[place]._replace(end=one.end)
+            if place is not None and ranges[place].end == piece.start:
+                ranges[place] = ranges[place]._replace(end=piece.end)
             else:
-                last[subscription] = len(found)
-                found.append(SliceRange(one.start, one.end, subscription))
-    return found
+                last[subscription] = len(ranges)
+                ranges.append(SliceRange(piece.start, piece.end, subscription))
+    return ranges
 
 
 def lateral_query(
@@ -68,29 +68,36 @@ def lateral_query(
     moment: str,
     columns: str,
     conditions: Iterable[SqlFragment],
-    some: str = NO_ORDER,
+    order_and_limit: str = NO_ORDER,
 ) -> SqlFragment:
-    """The rows of the table in each range; there must be at least one range. `moment`: the time column. `some`: the order and
-    limit of the rows in each range.
+    """The rows of the table in each range; there must be at least one range. `moment`: the time column.
+    `order_and_limit`: of the rows in each range.
     """
     starts, ends, subscriptions = map(list, zip(*ranges, strict=True))
     text, values = sql_and(conditions)
-    of_lane = "" if subscriptions[0] is None else " AND subscription_id = stretch.lane"
-    asked = _IN_EACH.format(columns=columns, table=table, conditions=text, moment=moment, of_lane=of_lane, some=some)
-    return asked, [starts, ends, subscriptions, *values]
+    of_subscription = "" if subscriptions[0] is None else " AND subscription_id = slice.subscription"
+    sql = _IN_EACH.format(
+        columns=columns,
+        table=table,
+        conditions=text,
+        moment=moment,
+        of_subscription=of_subscription,
+        order_and_limit=order_and_limit,
+    )
+    return sql, [starts, ends, subscriptions, *values]
 
 
 def any_range_condition(ranges: Iterable[SliceRange], moment: str) -> SqlFragment:
     """Whether a row is in one of the ranges. Only for few ranges: see `lateral_query`."""
-    text = " OR ".join(f"{moment} >= %s AND {moment} < %s" for _one in ranges)
-    return f"({text})", [bound for one in ranges for bound in (one.start, one.end)]
+    text = " OR ".join(f"{moment} >= %s AND {moment} < %s" for _range in ranges)
+    return f"({text})", [bound for span in ranges for bound in (span.start, span.end)]
 
 
 MANY_SLICES = 8  # subscriptions; a slice with more is looked up by time alone
 FEW_RANGES = 8  # one condition each, so that PostgreSQL reads in order of time and stops early
 # Widths in minutes, each of which shows where to look in the next; and how many slices of it are usually enough.
 _WIDTHS = ((1440, 2), (60, 6), (5, 6))
-_STRETCHES = """
+_SLICES = """
 SELECT bucket, sum(count)::bigint, array_agg(DISTINCT subscription_id)
 FROM {cells}
 GROUP BY bucket HAVING sum(count) > 0
@@ -99,9 +106,9 @@ ORDER BY bucket {direction} LIMIT %s
 # Differences that aren't compacted yet are read once, not for each range.
 _CELLS_IN_EACH = """
 (
-    {folded}
+    {compacted}
     UNION ALL
-    SELECT date_bin(%s, bucket, %s), count, subscription_id FROM logs_rollupdelta
+    SELECT date_bin(%s, bucket, %s), count, subscription_id FROM logs_logcountdelta
     WHERE {conditions} AND date_bin(%s, bucket, %s) = ANY(%s)
 ) AS cell
 """
@@ -117,47 +124,48 @@ def next_slices(
     """
     bounds = [moment for moment in (edge, criteria.since, criteria.until) if moment is not None]
     most = wanted + len(bounds)
-    found: list[TimeSlice] = []
+    slices: list[TimeSlice] = []
     is_all = True
     is_sparse = criteria.subscriptions is not None and len(criteria.subscriptions) <= MANY_SLICES
     for minutes, few in _WIDTHS:
         width = timedelta(minutes=minutes)
-        cells = _cells([criteria.dimension_sql, *_of_time(criteria, width, edge, is_older=is_older)], width, found)
+        cells = _cells([criteria.dimension_sql, *_of_time(criteria, width, edge, is_older=is_older)], width, slices)
         for limit in (most if is_sparse else few, most):
             read = _read(cells, width, limit, is_older=is_older)
-            found, is_enough = _enough(read, bounds, wanted)
+            slices, is_enough = _enough(read, bounds, wanted)
             if is_enough or len(read) < limit:
                 break
-        if not found:
+        if not slices:
             break
         is_all = is_all and not is_enough
-        is_sparse = sum(one.count for one in found) <= 2 * wanted
-    return found, is_all
+        is_sparse = sum(piece.count for piece in slices) <= 2 * wanted
+    return slices, is_all
 
 
-def _cells(conditions: list[SqlFragment], width: timedelta, stretches: list[TimeSlice]) -> SqlFragment:
+def _cells(conditions: list[SqlFragment], width: timedelta, slices: list[TimeSlice]) -> SqlFragment:
     """The log counts of this width that meet the conditions, in any of the slices; anywhere if there are no slices."""
     of_width = "width = %s", [width // timedelta(minutes=1)]
-    ranges = merge_slices(stretches)
+    ranges = merge_slices(slices)
     if len(ranges) > FEW_RANGES or (ranges and ranges[0].subscription is not None):
-        return _cells_in_each(conditions, of_width, width, stretches, ranges)
+        return _cells_in_each(conditions, of_width, width, slices, ranges)
     text, values = sql_and([*conditions, of_width, *([any_range_condition(ranges, "bucket")] if ranges else [])])
-    return f"logs_cell WHERE {text}", values
+    return f"logs_logcount WHERE {text}", values
 
 
 def _cells_in_each(
     conditions: list[SqlFragment],
     of_width: SqlFragment,
     width: timedelta,
-    stretches: list[TimeSlice],
+    slices: list[TimeSlice],
     ranges: list[SliceRange],
 ) -> SqlFragment:
     columns = "bucket, count, subscription_id"
-    folded, of_folded = lateral_query(ranges, "logs_rollup", "bucket", columns, [*conditions, of_width])
+    table = "logs_compactedlogcount"
+    compacted, of_compacted = lateral_query(ranges, table, "bucket", columns, [*conditions, of_width])
     text, values = sql_and(conditions)
-    whole = stretches[0].end - stretches[0].start
-    of_others = [width, BUCKET_ORIGIN, *values, whole, BUCKET_ORIGIN, [one.start for one in stretches]]
-    return _CELLS_IN_EACH.format(folded=folded, conditions=text), [*of_folded, *of_others]
+    whole = slices[0].end - slices[0].start
+    of_others = [width, BUCKET_ORIGIN, *values, whole, BUCKET_ORIGIN, [piece.start for piece in slices]]
+    return _CELLS_IN_EACH.format(compacted=compacted, conditions=text), [*of_compacted, *of_others]
 
 
 def _of_time(
@@ -176,11 +184,11 @@ def _of_time(
 def _read(cells: SqlFragment, width: timedelta, limit: int, *, is_older: bool) -> list[TimeSlice]:
     """The first slices of one width. PostgreSQL stops there."""
     text, values = cells
-    asked = _STRETCHES.format(cells=text, direction="DESC" if is_older else "ASC")
-    [rows] = fetch_all((asked, [*values, limit]))
+    sql = _SLICES.format(cells=text, direction="DESC" if is_older else "ASC")
+    [rows] = fetch_all((sql, [*values, limit]))
     return [
-        TimeSlice(bucket, bucket + width, frozenset(those) if len(those) <= MANY_SLICES else None, count)
-        for bucket, count, those in rows
+        TimeSlice(bucket, bucket + width, frozenset(ids) if len(ids) <= MANY_SLICES else None, count)
+        for bucket, count, ids in rows
     ]
 
 
@@ -189,9 +197,9 @@ def _enough(read: list[TimeSlice], bounds: list[datetime], wanted: int) -> tuple
 
     If a bound cuts through a slice, we can't know how many of its logs are inside. Every other slice has at least one.
     """
-    held = 0
-    for place, one in enumerate(read, 1):
-        held += 0 if any(one.start < bound < one.end for bound in bounds) else one.count
-        if held >= wanted:
+    counted = 0
+    for place, piece in enumerate(read, 1):
+        counted += 0 if any(piece.start < bound < piece.end for bound in bounds) else piece.count
+        if counted >= wanted:
             return read[:place], True
     return read, False

@@ -28,32 +28,32 @@ class ImportCommand(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("files", nargs="+", metavar="FILE", help="a file to read; - for standard input")
-        parser.add_argument("--refused", metavar="FILE", help="write rejected documents to this file")
+        parser.add_argument("--rejected", metavar="FILE", help="write rejected documents to this file")
 
     def handle(self, *args: Any, **options: Any) -> None:
         total = ImportSummary()
-        with _open_refused(options["refused"], options["files"]) as self.refused_file:
+        with _open_rejected(options["rejected"], options["files"]) as self.rejected_file:
             for name in options["files"]:
                 self._add(total, self._import(name))
         self.stdout.write(
-            f"read {total.read}, new {total.new}, unchanged {total.unchanged}, updated {total.updated}, rejected {total.refused}"
+            f"read {total.read}, new {total.new}, unchanged {total.unchanged}, updated {total.updated}, rejected {total.rejected}"
         )
         if total.company_differs:
             self.stdout.write(
                 f"{total.company_differs} have a different company than their subscription; their pages show it"
             )
-        if total.tidied:
-            self.stdout.write(f"{total.tidied} had comments or trailing commas, which were removed")
-        if total.refused or total.error:
+        if total.corrected:
+            self.stdout.write(f"{total.corrected} had comments or trailing commas, which were removed")
+        if total.rejected or total.error:
             sys.exit(1)
 
     def _import(self, name: str) -> ImportSummary:
-        def report(refusal: Rejection) -> None:
-            self._say(f"{name}: {refusal}")
-            if self.refused_file:
-                self.refused_file.write(refusal.piece.data + b"\n")
+        def report(rejection: Rejection) -> None:
+            self._say(f"{name}: {rejection}")
+            if self.rejected_file:
+                self.rejected_file.write(rejection.piece.data + b"\n")
 
-        importer = Importer(masked_keys(), on_refusal=report)
+        importer = Importer(masked_keys(), on_rejection=report)
         try:
             file = sys.stdin.buffer if name == "-" else Path(name).open("rb")  # noqa: SIM115
         except OSError as error:
@@ -72,12 +72,12 @@ class ImportCommand(BaseCommand):
 
     @staticmethod
     def _add(total: ImportSummary, summary: ImportSummary) -> None:
-        for name in ("read", "new", "unchanged", "updated", "refused", "company_differs", "tidied"):
+        for name in ("read", "new", "unchanged", "updated", "rejected", "company_differs", "corrected"):
             setattr(total, name, getattr(total, name) + getattr(summary, name))
         total.error = total.error or summary.error
 
 
-def _open_refused(name: str | None, files: list[str]) -> AbstractContextManager[IO[bytes] | None]:
+def _open_rejected(name: str | None, files: list[str]) -> AbstractContextManager[IO[bytes] | None]:
     """Open and empty the file for rejected documents.
 
     Raises CommandError if that fails, or if it is one of the input files.

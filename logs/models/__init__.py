@@ -6,34 +6,42 @@ from .bulk_redelivery import (
     FAILURE_WINDOW,
     FIRST_STAGE,
     LAST_STAGE,
+    BulkRedelivery,
+    BulkRedeliveryItem,
     BulkRedeliveryState,
     ItemOutcome,
     PauseReason,
     RolloutPolicy,
-    Run,
-    RunEntry,
     SelectionSource,
     SkipReason,
     SupersededPolicy,
 )
-from .bulk_skip import WaitingSkip
+from .bulk_skip import BulkSkip
 from .choices import AttemptTrigger, Cause, Priority, State
 from .company import Company
-from .credentials import AcceptedEvent, ApiToken, Door, UnmatchedCount
-from .imports import Import, ImportChunk, ImportKind, ImportState, RefusedDocument
-from .log_counts import Cell, CellOfAll, DurationCell, DurationRollup, Rollup, RollupDelta, RollupOfAll
+from .credentials import AcceptedEvent, ApiToken, InboundEndpoint, UnmatchedCount
+from .imports import Import, ImportChunk, ImportKind, ImportState, RejectedDocument
+from .log_counts import (
+    CompactedDurationCount,
+    CompactedLogCount,
+    CompactedLogCountTotal,
+    DurationCount,
+    LogCount,
+    LogCountDelta,
+    LogCountTotal,
+)
 from .payload import Payload
-from .queue import DISPATCH_SIGNAL, QUEUE_CHANNEL, notify_workers, take_position
+from .queue import DISPATCH_SIGNAL, QUEUE_CHANNEL, next_sequence, notify_workers
 from .redeliverable import RedeliveryRefused
-from .redelivery_override import Variant
-from .refusals import RefusalCount, RefusalKind, RefusedEvent
+from .redelivery_override import RedeliveryOverride
+from .rejections import RejectedEvent, RejectionCount, RejectionKind
 from .retention import Retention
 from .saved_view import SavedView
-from .share_link import HandOff, ShareLinkState
-from .sign_in import SignInTries
+from .share_link import ShareLink, ShareLinkState
+from .sign_in import SignInAttempts
 from .subscription import Subscription, Trigger
 from .webhook_log import WebhookLog
-from .worker import DeliveryCount, LaneGroup, Worker
+from .worker import DeliveryCount, QueueShard, Worker
 
 __all__ = [
     "DISPATCH_SIGNAL",
@@ -47,51 +55,51 @@ __all__ = [
     "AttemptTrigger",
     "AuditAction",
     "AuditEntry",
+    "BulkRedelivery",
+    "BulkRedeliveryItem",
     "BulkRedeliveryState",
+    "BulkSkip",
     "Cause",
-    "Cell",
-    "CellOfAll",
+    "CompactedDurationCount",
+    "CompactedLogCount",
+    "CompactedLogCountTotal",
     "Company",
     "DeliveryCount",
-    "Door",
-    "DurationCell",
-    "DurationRollup",
-    "HandOff",
+    "DurationCount",
     "Import",
     "ImportChunk",
     "ImportKind",
     "ImportState",
+    "InboundEndpoint",
     "ItemOutcome",
-    "LaneGroup",
+    "LogCount",
+    "LogCountDelta",
+    "LogCountTotal",
     "PauseReason",
     "Payload",
     "Priority",
+    "QueueShard",
+    "RedeliveryOverride",
     "RedeliveryRefused",
-    "RefusalCount",
-    "RefusalKind",
-    "RefusedDocument",
-    "RefusedEvent",
+    "RejectedDocument",
+    "RejectedEvent",
+    "RejectionCount",
+    "RejectionKind",
     "Retention",
     "RolloutPolicy",
-    "Rollup",
-    "RollupDelta",
-    "RollupOfAll",
-    "Run",
-    "RunEntry",
     "SavedView",
     "SelectionSource",
+    "ShareLink",
     "ShareLinkState",
-    "SignInTries",
+    "SignInAttempts",
     "SkipReason",
     "State",
     "Subscription",
     "SupersededPolicy",
     "Trigger",
     "UnmatchedCount",
-    "Variant",
-    "WaitingSkip",
     "WebhookLog",
     "Worker",
+    "next_sequence",
     "notify_workers",
-    "take_position",
 ]

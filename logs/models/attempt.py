@@ -14,7 +14,7 @@ from .subscription import Subscription
 from .webhook_log import WebhookLog
 
 if TYPE_CHECKING:
-    from .redelivery_override import Variant
+    from .redelivery_override import RedeliveryOverride
 
 
 class Attempt(models.Model):
@@ -47,7 +47,7 @@ class Attempt(models.Model):
     note = models.CharField(_("note"), max_length=200, blank=True)
 
     # What it sent instead. Set by redelivery.overrides.override_attempts.
-    variant: Variant | None = None
+    override: RedeliveryOverride | None = None
 
     class Meta:
         verbose_name = _("attempt")
@@ -75,16 +75,16 @@ class Attempt(models.Model):
         return outcomes.is_success(self.status)
 
     @property
-    def is_elsewhere(self) -> bool:
+    def has_custom_url(self) -> bool:
         """Whether it went to a custom URL. It then says nothing about what the subscription's receiver got."""
-        return self.variant is not None and self.variant.is_elsewhere
+        return self.override is not None and self.override.has_custom_url
 
     @classmethod
     def of_cotalker(cls, log: WebhookLog) -> Attempt:
         """An unsaved attempt with the last outcome at Cotalker, as the imported log has it."""
         return cls(
             log=log,
-            number=max(log.retry or 1, 1),
+            number=max(log.attempt_count or 1, 1),
             trigger=AttemptTrigger.COTALKER,
             started_at=log.created_at,
             status=log.status,

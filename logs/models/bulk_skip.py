@@ -12,20 +12,18 @@ from django.db.models import Q
 from .subscription import Subscription
 
 
-class WaitingSkip(models.Model):
+class BulkSkip(models.Model):
     subscription = models.ForeignKey(Subscription, models.CASCADE, related_name="+", db_index=False)
     reason = models.CharField(max_length=200)
-    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
-    asked_at = models.DateTimeField(auto_now_add=True)
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    requested_at = models.DateTimeField(auto_now_add=True)
     skipped = models.IntegerField(default=0)
     ended_at = models.DateTimeField(null=True)
 
     class Meta:
         default_permissions = ()
         constraints = [
-            models.UniqueConstraint(
-                fields=["subscription"], name="one_waiting_skip", condition=Q(ended_at__isnull=True)
-            ),
+            models.UniqueConstraint(fields=["subscription"], name="bulk_skip_once", condition=Q(ended_at__isnull=True)),
         ]
 
     def __str__(self) -> str:

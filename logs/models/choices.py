@@ -11,7 +11,7 @@ from ..cotalker import outcomes
 class State(models.TextChoices):
     PENDING = "pending", _("Pending")
     RETRYING = "retrying", _("Retrying")
-    SUCCEEDED = "succeeded", _("Delivered")
+    DELIVERED = "delivered", _("Delivered")
     FAILED = "failed", _("Failed")
     SKIPPED = "skipped", _("Skipped")
 
@@ -36,12 +36,12 @@ class AttemptTrigger(models.TextChoices):
     AUTO = "auto", _("automatic")
     MANUAL = "manual", _("redelivery")
     BULK = "bulk", _("bulk redelivery")
-    VARIANT = "variant", _("redelivery with changes")  # its `Variant` says what was changed
+    OVERRIDE = "override", _("redelivery with changes")  # its `RedeliveryOverride` says what changed
 
 
 class Priority(models.IntegerChoices):
     """Which event of a queue is sent first. Among events of the same priority, the sequence decides."""
 
-    BETWEEN_TRIES = 0, _("between attempts")
+    RETRY = 0, _("retry")
     REDELIVERY = 1, _("redelivery")
-    WAITING = 2, _("waiting")
+    NORMAL = 2, _("normal")

@@ -40,10 +40,10 @@ class Credential(models.Model):
         return self.revoked_at is not None
 
 
-class Door(Credential):
+class InboundEndpoint(Credential):
     """An inbound endpoint: the URL /in/<secret> for Cotalker to post to. Its subscriptions have a URL, but no headers."""
 
-    company = models.ForeignKey(Company, models.CASCADE, related_name="doors", verbose_name=_("company"))
+    company = models.ForeignKey(Company, models.CASCADE, related_name="inbound_endpoints", verbose_name=_("company"))
 
     objects = CompanyOwnedQuerySet.as_manager()
 

@@ -21,11 +21,11 @@ class ImportState(models.TextChoices):
     WAITING = "waiting", _("Waiting for a worker")
     RUNNING = "running", _("Running")
     DONE = "done", _("Done")
-    BROKEN = "broken", _("Failed")
+    FAILED = "failed", _("Failed")
     CANCELLED = "cancelled", _("Cancelled")
 
 
-FINISHED_STATES = (ImportState.DONE, ImportState.BROKEN, ImportState.CANCELLED)
+FINISHED_STATES = (ImportState.DONE, ImportState.FAILED, ImportState.CANCELLED)
 
 
 class Import(models.Model):
@@ -39,18 +39,18 @@ class Import(models.Model):
     state = models.CharField(_("state"), max_length=10, choices=ImportState, default=ImportState.WAITING)
     finished_at = models.DateTimeField(_("finished"), null=True)
     # Counts the workers that took it, one after another. Only the last one may store anything.
-    turn = models.IntegerField(default=0, db_default=0)
+    epoch = models.IntegerField(default=0, db_default=0)
     # How many workers ended before they stored anything: a file may crash the process that reads it.
-    fruitless = models.IntegerField(default=0, db_default=0)
+    failed_starts = models.IntegerField(default=0, db_default=0)
     bytes_read = models.BigIntegerField(default=0)
     # The transactions that store documents also update these counts. `read`: documents that needn't be read again.
     read = models.IntegerField(_("read"), default=0)
     new = models.IntegerField(_("new"), default=0)
     unchanged = models.IntegerField(_("unchanged"), default=0)
     updated = models.IntegerField(_("updated"), default=0)
-    refused = models.IntegerField(_("rejected"), default=0)
+    rejected = models.IntegerField(_("rejected"), default=0)
     company_differs = models.IntegerField(default=0)
-    tidied = models.IntegerField(default=0)
+    corrected = models.IntegerField(default=0)
     error = models.TextField(_("error"), blank=True)
 
     objects = ImportQuerySet.as_manager()
@@ -94,10 +94,10 @@ class ImportChunk(models.Model):
         return f"{self.upload_id}/{self.number}"
 
 
-class RefusedDocument(models.Model):
+class RejectedDocument(models.Model):
     """A rejected document: its place in the file, the reason, and its text. See uploads.MAX_KEPT_REJECTIONS."""
 
-    upload = models.ForeignKey(Import, models.CASCADE, related_name="refused_documents", db_index=False)
+    upload = models.ForeignKey(Import, models.CASCADE, related_name="rejected_documents", db_index=False)
     number = models.IntegerField(_("document"))
     line = models.IntegerField(_("line"))
     reason = models.TextField(_("reason"))
@@ -105,7 +105,7 @@ class RefusedDocument(models.Model):
     is_cut = models.BooleanField(default=False, db_default=False)  # `data` has only its beginning
 
     class Meta:
-        indexes = [models.Index("upload", "number", name="refused_of_import")]
+        indexes = [models.Index("upload", "number", name="rejected_of_import")]
         ordering = ["number"]
 
     def __str__(self) -> str:

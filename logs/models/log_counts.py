@@ -1,8 +1,8 @@
 """Log counts: how many logs of each kind there are in each bucket of time. So pages don't have to count logs.
 
-A trigger on the log table writes every difference into `RollupDelta`, in the transaction that made it.
-`logs.stats.compaction` adds the differences up. Readers use the views `Cell`, `CellOfAll` and `DurationCell`. They combine
-the sums with the differences that aren't added up yet, so they are always exact.
+A trigger on the log table writes every difference into `LogCountDelta`, in the transaction that made it.
+`logs.stats.compaction` adds the differences up. Readers use the views `LogCount`, `LogCountTotal` and `DurationCount`. They
+combine the sums with the differences that aren't added up yet, so they are always exact.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class _Bucket(models.Model):
         default_permissions = ()
 
 
-class _Kind(_Bucket):
+class _Dimensions(_Bucket):
     """The dimensions by which logs are counted. They are named as in `WebhookLog`, so one Q filters both."""
 
     state = models.CharField(max_length=10)
@@ -39,7 +39,7 @@ class _Kind(_Bucket):
         abstract = True
 
 
-class _InLane(models.Model):
+class _OfSubscription(models.Model):
     """Counts of one subscription."""
 
     subscription = models.ForeignKey(
@@ -50,36 +50,36 @@ class _InLane(models.Model):
         abstract = True
 
 
-class RollupDelta(_InLane, _Kind):
+class LogCountDelta(_OfSubscription, _Dimensions):
     """What one statement changed in a bucket of 5 minutes. Rows are only inserted and deleted, so no writer waits for another."""
 
     duration_bin = models.SmallIntegerField(null=True)
 
-    class Meta(_Kind.Meta):
+    class Meta(_Dimensions.Meta):
         pass
 
 
-class Rollup(_InLane, _Kind):
+class CompactedLogCount(_OfSubscription, _Dimensions):
     width = models.SmallIntegerField()  # minutes
 
-    class Meta(_Kind.Meta):
+    class Meta(_Dimensions.Meta):
         # The migration also creates a unique index over all columns but the count.
         # No index has the count, so that PostgreSQL updates it in place (HOT).
         indexes = [
-            models.Index("width", "subscription", "bucket", name="rollup_of_subscription"),
+            models.Index("width", "subscription", "bucket", name="log_count_of_subscription"),
         ]
 
 
-class RollupOfAll(_Kind):
+class CompactedLogCountTotal(_Dimensions):
     """The same for all subscriptions together, in a fraction of the rows. Used for people who see everything."""
 
     width = models.SmallIntegerField()
 
-    class Meta(_Kind.Meta):
+    class Meta(_Dimensions.Meta):
         pass
 
 
-class DurationRollup(_InLane, _Bucket):
+class CompactedDurationCount(_OfSubscription, _Bucket):
     """How many logs took how long. For the bins, see logs.stats.queries."""
 
     width = models.SmallIntegerField()
@@ -87,39 +87,42 @@ class DurationRollup(_InLane, _Bucket):
 
     class Meta(_Bucket.Meta):
         indexes = [
-            models.Index("width", "subscription", "bucket", name="duration_of_subscription"),
+            models.Index("width", "subscription", "bucket", name="duration_count_of_subscription"),
         ]
         constraints = [
-            models.UniqueConstraint("width", "bucket", "subscription", "bin", name="duration_once"),
+            models.UniqueConstraint("width", "bucket", "subscription", "bin", name="duration_count_once"),
         ]
 
 
-class Cell(_InLane, _Kind):
-    """A view of `Rollup` and the differences not yet in it. One bucket may have several rows of the same kind: sum them."""
+class LogCount(_OfSubscription, _Dimensions):
+    """A view of `CompactedLogCount` and the differences not yet in it.
+
+    One bucket may have several rows of the same kind: sum them.
+    """
 
     width = models.SmallIntegerField()
 
-    class Meta(_Kind.Meta):
+    class Meta(_Dimensions.Meta):
         managed = False
-        db_table = "logs_cell"
+        db_table = "logs_logcount"
 
 
-class CellOfAll(_Kind):
-    """A view of `RollupOfAll` and the differences not yet in it."""
+class LogCountTotal(_Dimensions):
+    """A view of `CompactedLogCountTotal` and the differences not yet in it."""
 
     width = models.SmallIntegerField()
 
-    class Meta(_Kind.Meta):
+    class Meta(_Dimensions.Meta):
         managed = False
-        db_table = "logs_cellofall"
+        db_table = "logs_logcounttotal"
 
 
-class DurationCell(_InLane, _Bucket):
-    """A view of `DurationRollup` and the differences not yet in it."""
+class DurationCount(_OfSubscription, _Bucket):
+    """A view of `CompactedDurationCount` and the differences not yet in it."""
 
     width = models.SmallIntegerField()
     bin = models.SmallIntegerField()
 
     class Meta(_Bucket.Meta):
         managed = False
-        db_table = "logs_durationcell"
+        db_table = "logs_durationcount"

@@ -35,8 +35,8 @@ DEFERRED_IN_LISTS = (
     "context_task_group",
     "trigger",
     "timeout",
-    "waiting_from",
-    "lane_version",
+    "first_sequence",
+    "queue_version",
 )
 
 
@@ -85,8 +85,8 @@ class WebhookLogQuerySet(models.QuerySet):
     def failed(self) -> WebhookLogQuerySet:
         return self.filter(state="failed")
 
-    def succeeded(self) -> WebhookLogQuerySet:
-        return self.filter(state="succeeded")
+    def delivered(self) -> WebhookLogQuerySet:
+        return self.filter(state="delivered")
 
     def on(self, subscription: Subscription) -> WebhookLogQuerySet:
         return self.filter(subscription=subscription)
@@ -100,16 +100,16 @@ class WebhookLogQuerySet(models.QuerySet):
     def before(self, moment: datetime) -> WebhookLogQuerySet:
         return self.filter(created_at__lt=moment)
 
-    def due(self) -> WebhookLogQuerySet:
+    def queued(self) -> WebhookLogQuerySet:
         """Queued logs: they will be sent now or later."""
         return self.filter(next_attempt_at__isnull=False)
 
-    def unsettled(self) -> WebhookLogQuerySet:
+    def open(self) -> WebhookLogQuerySet:
         """Logs that aren't finished: queued, open in a bulk redelivery, or blocking a paused queue until a person decides."""
-        return self.filter(_is_unsettled())
+        return self.filter(_is_open())
 
-    def settled(self) -> WebhookLogQuerySet:
-        return self.filter(~_is_unsettled())
+    def finished(self) -> WebhookLogQuerySet:
+        return self.filter(~_is_open())
 
     def newest_first(self) -> WebhookLogQuerySet:
         return self.order_by("-created_at", "-id")
@@ -136,17 +136,17 @@ class WebhookLogQuerySet(models.QuerySet):
         """Newer delivered events of the same object and subscription (in SQL: logs/delivery/superseded.py)."""
         if not log.object_id:
             return self.none()
-        return self.on(log.subscription_id).for_object(log.object_id).succeeded().newer_than(log)
+        return self.on(log.subscription_id).for_object(log.object_id).delivered().newer_than(log)
 
     def page(self, cursor: str = "", size: int = 50) -> Page:
         """A page of the newest logs, or of those after `cursor`; raises cursor_pagination.InvalidCursor."""
         return cursor_page(self, cursor, size)
 
 
-def _is_unsettled() -> Q:
-    held = apps.get_model("logs", "Subscription").objects.exclude(held_log="").values("held_log")
-    in_run = apps.get_model("logs", "RunEntry").objects.open().values("log")
-    is_waited_for = Q(pk__in=held) | Q(pk__in=in_run)
+def _is_open() -> Q:
+    blocking = apps.get_model("logs", "Subscription").objects.exclude(blocking_log="").values("blocking_log")
+    in_bulk = apps.get_model("logs", "BulkRedeliveryItem").objects.open().values("log")
+    is_waited_for = Q(pk__in=blocking) | Q(pk__in=in_bulk)
     return Q(state__in=["pending", "retrying"]) | Q(next_attempt_at__isnull=False) | is_waited_for
 
 
@@ -163,7 +163,7 @@ class ImportQuerySet(models.QuerySet):
         return self if user.is_superuser else self.filter(uploaded_by=user)
 
     def finished(self) -> ImportQuerySet:
-        return self.filter(state__in=["done", "broken", "cancelled"])
+        return self.filter(state__in=["done", "failed", "cancelled"])
 
     def unfinished(self) -> ImportQuerySet:
         return self.filter(state__in=["waiting", "running"])
@@ -206,20 +206,20 @@ class ShareLinkQuerySet(models.QuerySet):
 
         A link shows what its creator may see now. It shows nothing once they may no longer share the log.
         """
-        may_share = _maker_may("logs.share_webhooklog") & _maker_may("logs.view_webhooklog")
+        may_share = _creator_may("logs.share_webhooklog") & _creator_may("logs.view_webhooklog")
         state = Case(
             When(revoked_at__isnull=False, then=Value("revoked")),
             When(expires_at__lte=Now(), then=Value("expired")),
             When(may_share, then=Value("open")),
             default=Value("suspended"),
         )
-        return self.annotate(state=state, has_payload=Q(includes_payload=True) & _maker_may("logs.view_payload"))
+        return self.annotate(state=state, has_payload=Q(includes_payload=True) & _creator_may("logs.view_payload"))
 
 
-def _maker_may(permission: str) -> Q:
+def _creator_may(permission: str) -> Q:
     """Whether the creator of a link has the permission and an active account, and belongs to the log's company."""
-    makers = get_user_model().objects.with_perm(permission, backend=PERMISSIONS).filter(pk=OuterRef("made_by"))
-    return Q(Exists(makers.filter(Q(is_superuser=True) | Q(companies=OuterRef("log__subscription__company")))))
+    creators = get_user_model().objects.with_perm(permission, backend=PERMISSIONS).filter(pk=OuterRef("created_by"))
+    return Q(Exists(creators.filter(Q(is_superuser=True) | Q(companies=OuterRef("log__subscription__company")))))
 
 
 class BulkRedeliveryQuerySet(models.QuerySet):
@@ -228,7 +228,9 @@ class BulkRedeliveryQuerySet(models.QuerySet):
         if user.is_superuser:
             return self
         own = apps.get_model("logs", "Company").objects.visible_to(user).values("pk")
-        companies = apps.get_model("logs", "Run").companies.through.objects.filter(run=OuterRef("pk"))
+        companies = apps.get_model("logs", "BulkRedelivery").companies.through.objects.filter(
+            bulkredelivery=OuterRef("pk")
+        )
         is_ours = Exists(companies.filter(company__in=own)) & ~Exists(companies.exclude(company__in=own))
         return self.filter(Q(planned_by=user.pk) | Q(started_at__isnull=False)).filter(
             is_ours | Q(planned_by=user.pk) & ~Exists(companies)
@@ -255,4 +257,4 @@ class BulkRedeliveryItemQuerySet(models.QuerySet):
 
         An attempt in flight stores its outcome later.
         """
-        return self.filter(outcome="queued").update(outcome="skipped", why="taken_out", settled_at=Now())
+        return self.filter(outcome="queued").update(outcome="skipped", skip_reason="removed", finished_at=Now())

@@ -12,34 +12,34 @@ from django.utils.translation import gettext_lazy as _
 
 from .audit import AuditAction, AuditEntry
 from .choices import AttemptTrigger, Priority, State
-from .queue import RESUMED_FIELDS, notify_workers, take_position
+from .queue import RESUMED_FIELDS, next_sequence, notify_workers
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise as StrPromise
 
-    from .redelivery_override import Variant
+    from .redelivery_override import RedeliveryOverride
 
 
 class RedeliveryRefused(Exception):
     """The log can't be redelivered now. The message tells a person why and what to do.
 
-    `asks`: it can be redelivered once the person confirms.
+    `needs_confirmation`: it can be redelivered once the person confirms.
     """
 
-    def __init__(self, message: str | StrPromise, *, asks: bool = False) -> None:
+    def __init__(self, message: str | StrPromise, *, needs_confirmation: bool = False) -> None:
         super().__init__(message)
-        self.asks = asks
+        self.needs_confirmation = needs_confirmation
 
 
 class RedeliverableMixin(models.Model):
     """The columns and actions of a log in a queue. Every action returns whether it took effect."""
 
-    # A log is queued if next_attempt_at is set, whatever its state. `turn` is its priority, `position` its sequence.
+    # A log is queued if next_attempt_at is set, whatever its state. Its `sequence` orders events of the same priority.
     next_attempt_at = models.DateTimeField(_("next attempt"), null=True)
-    turn = models.SmallIntegerField(choices=Priority, null=True, editable=False)
+    priority = models.SmallIntegerField(choices=Priority, null=True, editable=False)
     # None: it was imported, and never accepted or sent here. Its outcome is Cotalker's.
-    position = models.BigIntegerField(null=True, editable=False)
-    tries_left = models.SmallIntegerField(_("attempts left"), default=0, db_default=0, editable=False)
+    sequence = models.BigIntegerField(null=True, editable=False)
+    attempts_left = models.SmallIntegerField(_("attempts left"), default=0, db_default=0, editable=False)
     trigger = models.CharField(max_length=10, choices=AttemptTrigger, blank=True, db_default="", editable=False)
     requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -55,32 +55,32 @@ class RedeliverableMixin(models.Model):
     subscription: Any
     subscription_id: str
     attempts: Any
-    run_entries: Any
-    variants: Any
+    bulk_redelivery_items: Any
+    overrides: Any
     state: str
-    retry: int | None
+    attempt_count: int | None
 
     class Meta:
         abstract = True
 
     @property
     def is_success(self) -> bool:
-        return self.state == State.SUCCEEDED
+        return self.state == State.DELIVERED
 
     @property
-    def is_due(self) -> bool:
+    def is_queued(self) -> bool:
         return self.next_attempt_at is not None
 
     @property
     def is_between_attempts(self) -> bool:
-        return self.is_due and self.turn == Priority.BETWEEN_TRIES
+        return self.is_queued and self.priority == Priority.RETRY
 
     @property
     def is_imported(self) -> bool:
         """Whether it was never sent here: its outcome comes from Cotalker's document."""
-        return self.position is None
+        return self.sequence is None
 
-    def why_not_redeliverable(self) -> str | StrPromise:
+    def redelivery_error(self) -> str | StrPromise:
         """Why this log can't be sent now; "" if it can."""
         from .payload import Payload
 
@@ -98,55 +98,66 @@ class RedeliverableMixin(models.Model):
         `expected_attempts`: the number of attempts that the person saw. A delivered or superseded log needs `is_confirmed`.
         Raises RedeliveryRefused with the reason if the log can't be sent.
         """
-        if reason := self.why_not_redeliverable():
+        if reason := self.redelivery_error():
             raise RedeliveryRefused(reason)
         if not is_confirmed:
             self._ask_to_confirm()
-        state = State.SUCCEEDED if self.is_success else State.PENDING
+        state = State.DELIVERED if self.is_success else State.PENDING
         with transaction.atomic():
             begun = self._begin_round(
                 AttemptTrigger.MANUAL, state, settings.DELIVERY_MAX_ATTEMPTS, by, expected_attempts
             )
         return begun is not None
 
-    def redeliver_with_override(self, variant: Variant, *, expected_attempts: int) -> bool:
+    def redeliver_with_override(self, override: RedeliveryOverride, *, expected_attempts: int) -> bool:
         """Queue one attempt with the override, and store the override. False if it's queued already, or was attempted meanwhile.
 
         The log's outcome stays the same until something is delivered to its subscription. Raises RedeliveryRefused.
         """
         with transaction.atomic():
-            begun = self._begin_round(AttemptTrigger.VARIANT, self.state, 1, variant.made_by, expected_attempts)
+            begun = self._begin_round(AttemptTrigger.OVERRIDE, self.state, 1, override.requested_by, expected_attempts)
             if begun is None:
                 return False
-            number = (begun.retry or 0) + 1
-            self.variants.filter(number=number).delete()  # an override taken out of the queue, unsent
-            variant.log_id, variant.number = self.pk, number
-            variant.save()
+            number = (begun.attempt_count or 0) + 1
+            self.overrides.filter(number=number).delete()  # an override taken out of the queue, unsent
+            override.log_id, override.number = self.pk, number
+            override.save()
         return True
 
     def _ask_to_confirm(self) -> None:
         if self.is_success:
-            raise RedeliveryRefused(_("This log was already delivered. Confirm to send it again."), asks=True)
+            raise RedeliveryRefused(
+                _("This log was already delivered. Confirm to send it again."), needs_confirmation=True
+            )
         if type(self).objects.superseding(self).exists():
             text = _("A newer event of the same object was already delivered. Confirm to send this one after it.")
-            raise RedeliveryRefused(text, asks=True)
+            raise RedeliveryRefused(text, needs_confirmation=True)
 
     def _begin_round(
-        self, trigger: AttemptTrigger, state: str, tries: int, by, expected_attempts: int
+        self, trigger: AttemptTrigger, state: str, attempts: int, by, expected_attempts: int
     ) -> RedeliverableMixin | None:
         """Returns the log as it is queued now; None if it has changed since the person saw it."""
         stored = self._locked()
-        if stored.is_due or stored.state != self.state or (stored.retry or 0) != expected_attempts:
+        if stored.is_queued or stored.state != self.state or (stored.attempt_count or 0) != expected_attempts:
             return None
         # Check again: this may have changed while we waited for the row. From here on, `prune` leaves the payload alone.
-        if reason := stored.why_not_redeliverable():
+        if reason := stored.redelivery_error():
             raise RedeliveryRefused(reason)
         if stored.is_imported:
             stored.save_imported_attempt()
-        stored.position = take_position(self.subscription_id)
-        stored.turn, stored.trigger, stored.requested_by = Priority.REDELIVERY, trigger, by
-        stored.state, stored.tries_left, stored.next_attempt_at = state, tries, Now()
-        columns = ["position", "turn", "trigger", "requested_by", "tries_left", "next_attempt_at", "state", "retry"]
+        stored.sequence = next_sequence(self.subscription_id)
+        stored.priority, stored.trigger, stored.requested_by = Priority.REDELIVERY, trigger, by
+        stored.state, stored.attempts_left, stored.next_attempt_at = state, attempts, Now()
+        columns = [
+            "sequence",
+            "priority",
+            "trigger",
+            "requested_by",
+            "attempts_left",
+            "next_attempt_at",
+            "state",
+            "attempt_count",
+        ]
         stored.save(update_fields=columns)
         self._notice_change()
         return stored
@@ -155,20 +166,20 @@ class RedeliverableMixin(models.Model):
         """Store the outcome of an imported log as an attempt, because later outcomes overwrite it. Doesn't save the log."""
         attempt = self.attempts.model.of_cotalker(self)
         attempt.save()
-        self.retry = attempt.number
+        self.attempt_count = attempt.number
 
     def retry_now(self, *, by) -> bool:
         """Send a queued log without waiting for its time; False if it isn't queued. A paused queue sends it and stays paused."""
         with transaction.atomic():
             stored = self._locked()
-            if not stored.is_due:
+            if not stored.is_queued:
                 return False
             stored.next_attempt_at = Now()
             columns = ["next_attempt_at"]
-            if stored.subscription.held_at and stored.trigger == AttemptTrigger.AUTO:
+            if stored.subscription.paused_at and stored.trigger == AttemptTrigger.AUTO:
                 stored.trigger, stored.requested_by = AttemptTrigger.MANUAL, by
-                stored.turn = min(stored.turn, Priority.REDELIVERY)
-                columns += ["trigger", "requested_by", "turn"]
+                stored.priority = min(stored.priority, Priority.REDELIVERY)
+                columns += ["trigger", "requested_by", "priority"]
             stored.save(update_fields=columns)
             AuditEntry.record(by, AuditAction.RETRIED_NOW, self.pk)
             self._notice_change()
@@ -181,16 +192,16 @@ class RedeliverableMixin(models.Model):
         """
         with transaction.atomic():
             stored = self._locked()
-            is_holding = self._lane().filter(held_log=self.pk).exists()
-            if not stored.is_due and not is_holding:
+            is_blocking = self._queue().filter(blocking_log=self.pk).exists()
+            if not stored.is_queued and not is_blocking:
                 return False
             stored.next_attempt_at = None
-            if not stored.is_success and (is_holding or stored.trigger != AttemptTrigger.VARIANT):
+            if not stored.is_success and (is_blocking or stored.trigger != AttemptTrigger.OVERRIDE):
                 stored.state = State.SKIPPED
             stored.save(update_fields=["next_attempt_at", "state"])
-            self.run_entries.mark_removed()
-            if is_holding:
-                self._lane().update(**RESUMED_FIELDS)
+            self.bulk_redelivery_items.mark_removed()
+            if is_blocking:
+                self._queue().update(**RESUMED_FIELDS)
             AuditEntry.record(by, AuditAction.SKIPPED, self.pk, reason)
             self._notice_change()
         return True
@@ -200,8 +211,8 @@ class RedeliverableMixin(models.Model):
         return type(self)._base_manager.select_for_update().get(pk=self.pk)
 
     def _notice_change(self) -> None:
-        self._lane().update(lane_version=F("lane_version") + 1)
+        self._queue().update(queue_version=F("queue_version") + 1)
         notify_workers(self.subscription_id)
 
-    def _lane(self) -> models.QuerySet:
+    def _queue(self) -> models.QuerySet:
         return self.subscription.__class__._base_manager.filter(pk=self.subscription_id)

@@ -1,4 +1,4 @@
-"""A redelivery override (`Variant`): one attempt to another URL, with an edited payload, or both.
+"""A redelivery override: one attempt to another URL, with an edited payload, or both.
 
 The stored event never changes.
 """
@@ -13,7 +13,7 @@ from .fields import JSONTextField
 from .webhook_log import WebhookLog
 
 
-class Variant(models.Model):
+class RedeliveryOverride(models.Model):
     """What attempt `number` of the log sends instead. `url` "": the subscription's URL. `event`: the edited payload, as typed.
 
     The event expires with the payload of its log; `is_edited` stays. If that attempt has another trigger, or was never made, the
@@ -21,17 +21,17 @@ class Variant(models.Model):
     """
 
     log = models.ForeignKey(
-        WebhookLog, models.CASCADE, related_name="variants", db_index=False, verbose_name=_("webhook log")
+        WebhookLog, models.CASCADE, related_name="overrides", db_index=False, verbose_name=_("webhook log")
     )
     number = models.IntegerField(_("number"))
     url = models.CharField(_("URL"), max_length=2000, blank=True)
     is_edited = models.BooleanField(_("edited payload"), default=False)
     event = JSONTextField(_("event"), null=True)
     reason = models.CharField(_("reason"), max_length=200)
-    made_by = models.ForeignKey(
+    requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("requested by")
     )
-    made_at = models.DateTimeField(_("requested"), auto_now_add=True)
+    requested_at = models.DateTimeField(_("requested"), auto_now_add=True)
 
     class Meta:
         verbose_name = _("redelivery with changes")
@@ -39,18 +39,18 @@ class Variant(models.Model):
         ordering = ["log", "number"]
         default_permissions = ()
         permissions = [
-            ("redeliver_elsewhere", "Can re-deliver a log to another URL"),
-            ("redeliver_edited", "Can re-deliver a log with an edited payload"),
+            ("redeliver_to_custom_url", "Can redeliver a log to another URL"),
+            ("redeliver_edited_payload", "Can redeliver a log with an edited payload"),
         ]
         constraints = [
-            models.UniqueConstraint(fields=["log", "number"], name="variant_number_unique_in_log"),
-            models.CheckConstraint(condition=~models.Q(url="") | models.Q(is_edited=True), name="variant_differs"),
+            models.UniqueConstraint(fields=["log", "number"], name="override_number_unique_in_log"),
+            models.CheckConstraint(condition=~models.Q(url="") | models.Q(is_edited=True), name="override_differs"),
         ]
 
     def __str__(self) -> str:
         return f"{self.log_id}/{self.number}"
 
     @property
-    def is_elsewhere(self) -> bool:
+    def has_custom_url(self) -> bool:
         """Whether it goes to a custom URL: whatever its outcome, the subscription's receiver gets nothing."""
         return self.url != ""

@@ -32,7 +32,7 @@ class Retention(models.Model):
     # Payloads of ids created before this have been removed, except those of open logs.
     payloads_expired_before = models.DateTimeField(null=True, editable=False)
     # When a person asked the current run to stop. The next run resets it.
-    stop_asked_at = models.DateTimeField(null=True, editable=False)
+    stop_requested_at = models.DateTimeField(null=True, editable=False)
     run_at = models.DateTimeField(_("last run"), null=True, editable=False)
     run_payloads = models.BigIntegerField(default=0, editable=False)
     run_logs = models.BigIntegerField(default=0, editable=False)
@@ -86,26 +86,26 @@ class Retention(models.Model):
     def must_stop(self) -> bool:
         """Whether a run with these days must end: the days have changed, or someone asked it to stop."""
         stored = type(self).current()
-        return stored.stop_asked_at is not None or not self._has_days_of(stored)
+        return stored.stop_requested_at is not None or not self._has_days_of(stored)
 
     def _has_days_of(self, stored: Retention) -> bool:
         return (stored.payload_days, stored.log_days) == (self.payload_days, self.log_days)
 
     @classmethod
-    def ask_to_stop(cls, *, by: Any) -> bool:
+    def request_stop(cls, *, by: Any) -> bool:
         """Stop the current run before its next step; False if that was already requested."""
         with transaction.atomic():
-            if not cls.objects.filter(pk=1, stop_asked_at=None).update(stop_asked_at=timezone.now()):
+            if not cls.objects.filter(pk=1, stop_requested_at=None).update(stop_requested_at=timezone.now()):
                 return False
             AuditEntry.record(by, AuditAction.RETENTION_STOPPED)
         return True
 
     @classmethod
     def begin_run(cls) -> None:
-        cls.objects.filter(pk=1).update(stop_asked_at=None)
+        cls.objects.filter(pk=1).update(stop_requested_at=None)
 
     @classmethod
-    def note_expired_before(cls, boundary: datetime) -> None:
+    def set_expired_before(cls, boundary: datetime) -> None:
         """Remember that payloads of ids created before `boundary` expire. The boundary never moves back."""
         rows = cls.objects.filter(pk=1).filter(
             Q(payloads_expired_before=None) | Q(payloads_expired_before__lt=boundary)
@@ -113,7 +113,7 @@ class Retention(models.Model):
         rows.update(payloads_expired_before=boundary)
 
     @classmethod
-    def note_run(cls, *, payloads: int, logs: int, busy_months: int) -> None:
+    def record_run(cls, *, payloads: int, logs: int, busy_months: int) -> None:
         cls.objects.filter(pk=1).update(
             run_at=timezone.now(), run_payloads=payloads, run_logs=logs, run_busy_months=busy_months
         )

@@ -1,4 +1,4 @@
-"""A share link (`HandOff`): a read-only link to one log for the receiver's team, who have no account."""
+"""A share link: a read-only link to one log for the receiver's team, who have no account."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ class ShareLinkState(models.TextChoices):
     SUSPENDED = "suspended", _("Suspended")
 
 
-class HandOff(models.Model):
+class ShareLink(models.Model):
     """Only the hash of its token is stored. `views`: counts views by people who aren't signed in."""
 
-    log = models.ForeignKey(WebhookLog, models.CASCADE, related_name="hand_offs", verbose_name=_("webhook log"))
+    log = models.ForeignKey(WebhookLog, models.CASCADE, related_name="share_links", verbose_name=_("webhook log"))
     token_hash = models.CharField(max_length=64, unique=True, editable=False)
     note = models.CharField(_("note"), max_length=MAX_NOTE_LENGTH, blank=True)
     includes_payload = models.BooleanField(_("with the payload"), default=False)
-    made_by = models.ForeignKey(
+    created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("created by")
     )
-    made_at = models.DateTimeField(_("created"), auto_now_add=True)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
     expires_at = models.DateTimeField(_("expires"))
     revoked_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("revoked by")
@@ -57,14 +57,14 @@ class HandOff(models.Model):
         verbose_name = _("share link")
         verbose_name_plural = _("share links")
         default_permissions = ("view",)
-        permissions = [("share_webhooklog", "Can hand off webhook logs")]
-        ordering = ["-made_at", "-id"]
+        permissions = [("share_webhooklog", "Can share webhook logs")]
+        ordering = ["-created_at", "-id"]
 
     def __str__(self) -> str:
         return f"#{self.pk}"
 
     @classmethod
-    def make(cls, log: WebhookLog, *, by, days: int, note: str = "", includes_payload: bool = False) -> str:
+    def create_link(cls, log: WebhookLog, *, by, days: int, note: str = "", includes_payload: bool = False) -> str:
         """Store a link to the log and return its token, which can't be recovered later."""
         token = generate_token()
         with transaction.atomic():
@@ -73,15 +73,17 @@ class HandOff(models.Model):
                 token_hash=hash_token(token),
                 note=note,
                 includes_payload=includes_payload,
-                made_by=by,
+                created_by=by,
                 expires_at=timezone.now() + timedelta(days=days),
             )
             until = f"{made} – {made.expires_at:%Y-%m-%d %H:%M} UTC"
-            AuditEntry.record(by, AuditAction.HANDED_OFF, log.pk, f"{until}, payload" if includes_payload else until)
+            AuditEntry.record(
+                by, AuditAction.SHARE_LINK_CREATED, log.pk, f"{until}, payload" if includes_payload else until
+            )
         return token
 
     @classmethod
-    def find(cls, token: str) -> HandOff | None:
+    def get_open(cls, token: str) -> ShareLink | None:
         """The open link of this token, with its log and the columns that its page needs."""
         links = cls.objects.with_state().select_related("log__subscription")
         heavy = ("log__search", "log__extra", "log__subscription__document", "log__subscription__description")
@@ -90,14 +92,14 @@ class HandOff(models.Model):
     def revoke(self, *, by) -> bool:
         """Revoke the link: it shows nothing from now on. False if it's already revoked."""
         with transaction.atomic():
-            stored = HandOff.objects.filter(pk=self.pk, revoked_at=None)
+            stored = ShareLink.objects.filter(pk=self.pk, revoked_at=None)
             if not stored.update(revoked_at=Now(), revoked_by=by):
                 return False
-            AuditEntry.record(by, AuditAction.HAND_OFF_REVOKED, self.log_id, str(self))
+            AuditEntry.record(by, AuditAction.SHARE_LINK_REVOKED, self.log_id, str(self))
         return True
 
     def record_view(self) -> None:
-        HandOff.objects.filter(pk=self.pk).update(views=F("views") + 1, last_seen_at=Now())
+        ShareLink.objects.filter(pk=self.pk).update(views=F("views") + 1, last_seen_at=Now())
 
     @property
     def state_name(self) -> str:

@@ -23,7 +23,7 @@ from .queue import QueueMixin
 CODE_PATTERN = r"^[a-z0-9_]+$"
 PREVIOUS_SECRET_LIFETIME = timedelta(hours=24)
 SECRET_COLUMNS = ["encrypted_secret", "encrypted_previous_secret", "previous_secret_until"]
-LOCAL_ONLY_FIELDS = {"timeout", "holds_when_exhausted"}  # imported documents don't have these fields
+LOCAL_ONLY_FIELDS = {"timeout", "pause_on_exhausted"}  # imported documents don't have these fields
 
 
 class Trigger(models.TextChoices):
@@ -69,7 +69,7 @@ class Subscription(QueueMixin):
     # The id that logs use for it, if it is or was a placeholder. A company may have one for another company's subscription.
     named_id = ObjectIdField(blank=True, default="", db_default="", editable=False)
     # Its logs were imported by command or by a superuser, so for all companies.
-    is_of_all = models.BooleanField(default=False, db_default=False, editable=False)
+    is_for_all_companies = models.BooleanField(default=False, db_default=False, editable=False)
     # Fields that were changed here. Importing the Cotalker document doesn't overwrite them.
     edited_fields = models.JSONField(_("edited here"), default=list, editable=False)
     # The document as imported, unknown fields included, so that an export is equal to it. Null if it was created here.
@@ -86,7 +86,7 @@ class Subscription(QueueMixin):
         help_text=_("Seconds before an attempt times out. Leave empty for the default."),
     )
     # cotadmin matches and sends its events. Off for imported subscriptions: Cotalker sends those itself.
-    we_deliver = models.BooleanField(_("delivered by cotadmin"), default=True, editable=False)
+    is_delivered_here = models.BooleanField(_("delivered by cotadmin"), default=True, editable=False)
 
     objects = SubscriptionQuerySet.as_manager()
 
@@ -105,7 +105,7 @@ class Subscription(QueueMixin):
                 name="subscription_placeholder_is_inactive",
             ),
             models.UniqueConstraint(
-                fields=["named_id", "company", "is_of_all"],
+                fields=["named_id", "company", "is_for_all_companies"],
                 condition=~models.Q(named_id=""),
                 name="subscription_placeholder_once",
             ),
@@ -121,7 +121,7 @@ class Subscription(QueueMixin):
                 "company",
                 "trigger",
                 name="subscription_matching",
-                condition=models.Q(is_active=True, we_deliver=True),
+                condition=models.Q(is_active=True, is_delivered_here=True),
             )
         ]
 

@@ -28,7 +28,7 @@ class WebhookLog(RedeliverableMixin):
     )
     created_at = models.DateTimeField(_("created"))
     status = models.IntegerField(_("status"), null=True)
-    retry = models.IntegerField(_("attempts"), null=True)
+    attempt_count = models.IntegerField(_("attempts"), null=True)
     response = models.TextField(_("response"), null=True)
     extra = JSONTextField(_("other fields"), null=True, help_text=_("Fields of the document that have no column."))
 
@@ -50,7 +50,7 @@ class WebhookLog(RedeliverableMixin):
         verbose_name_plural = _("webhook logs")
         ordering = ["-created_at", "-id"]
         permissions = [
-            ("redeliver_webhooklog", "Can re-deliver webhook logs"),
+            ("redeliver_webhooklog", "Can redeliver webhook logs"),
             ("reveal_masked", "Can reveal masked values"),
         ]
         constraints = [
@@ -58,8 +58,9 @@ class WebhookLog(RedeliverableMixin):
             models.CheckConstraint(condition=Q(state__in=State.values), name="webhooklog_state_known"),
             models.CheckConstraint(condition=Q(cause__in=["", *Cause.values]), name="webhooklog_cause_known"),
             models.CheckConstraint(
-                condition=Q(next_attempt_at=None) | Q(position__isnull=False, turn__isnull=False, tries_left__gt=0),
-                name="webhooklog_due_has_place",
+                condition=Q(next_attempt_at=None)
+                | Q(sequence__isnull=False, priority__isnull=False, attempts_left__gt=0),
+                name="webhooklog_queued_has_sequence",
             ),
         ]
         indexes = [
@@ -79,11 +80,11 @@ class WebhookLog(RedeliverableMixin):
                 "subscription",
                 "object_id",
                 "created_at",
-                name="log_received",
-                condition=Q(state=State.SUCCEEDED) & ~Q(object_id=""),
+                name="log_delivered",
+                condition=Q(state=State.DELIVERED) & ~Q(object_id=""),
             ),
             models.Index(
-                "subscription", "turn", "position", name="log_due", condition=Q(next_attempt_at__isnull=False)
+                "subscription", "priority", "sequence", name="log_queued", condition=Q(next_attempt_at__isnull=False)
             ),
             GinIndex("search", name="log_response_words"),
         ]
@@ -113,4 +114,4 @@ class WebhookLog(RedeliverableMixin):
     @property
     def result(self) -> str:
         """Cotalker's word for its state; "" if it's neither delivered nor failed."""
-        return {State.SUCCEEDED: "SUCCESS", State.FAILED: "FAILED"}.get(State(self.state), "")
+        return {State.DELIVERED: "SUCCESS", State.FAILED: "FAILED"}.get(State(self.state), "")

@@ -21,7 +21,7 @@ class Worker(models.Model):
     id = models.CharField(_("id"), primary_key=True, max_length=100)
     started_at = models.DateTimeField(_("started"))
     seen_at = models.DateTimeField(_("last seen"))
-    # Its background loops that are failing now, "rollups: OperationalError, …".
+    # Its background loops that are failing now, "compaction: OperationalError, …".
     problems = models.TextField(blank=True, db_default="")
     # Since when it can't store outcomes. It gives up its queues then.
     stuck_since = models.DateTimeField(_("cannot save outcomes since"), null=True)
@@ -41,7 +41,7 @@ class Worker(models.Model):
         return cls.objects.order_by("-seen_at").values_list(age, flat=True).first()
 
 
-class LaneGroup(models.Model):
+class QueueShard(models.Model):
     """A queue shard, leased to one worker.
 
     `epoch` is its fencing token: it counts the leases, and a write with an older one is refused.
@@ -69,4 +69,4 @@ class DeliveryCount(models.Model):
     buckets = ArrayField(models.BigIntegerField())
 
     def __str__(self) -> str:
-        return self.cause or "received"
+        return self.cause or "delivered"

@@ -1,6 +1,6 @@
 """Metrics for Prometheus, read from the database on each request: any web process reports those of all workers.
 
-The table of logs is large. Queued logs are found in their partial index (`log_due`), queue by queue, and counted up to a
+The table of logs is large. Queued logs are found in their partial index (`log_queued`), queue by queue, and counted up to a
 limit.
 """
 
@@ -20,7 +20,7 @@ MAX_COUNTED = 10_000
 CAUSES = ["", *Cause]
 
 # Recursion from queue to queue, because PostgreSQL has no skip scan.
-_LANES = """
+_QUEUES = """
 WITH RECURSIVE waiting AS (
     (SELECT subscription_id FROM logs_webhooklog WHERE next_attempt_at IS NOT NULL ORDER BY subscription_id LIMIT 1)
     UNION ALL
@@ -29,39 +29,39 @@ WITH RECURSIVE waiting AS (
         WHERE log.next_attempt_at IS NOT NULL AND log.subscription_id > waiting.subscription_id
         ORDER BY log.subscription_id LIMIT 1
     ) FROM waiting WHERE waiting.subscription_id IS NOT NULL
-), lane AS (
+), queue AS (
     SELECT
         CASE
-            WHEN held_at IS NOT NULL THEN 'on_hold'
+            WHEN paused_at IS NOT NULL THEN 'paused'
             WHEN url = '' OR NOT (is_active OR is_draining) THEN 'inactive'
-            WHEN head.turn = 0 AND head.next_attempt_at > now() THEN 'between_tries'
+            WHEN head.priority = 0 AND head.next_attempt_at > now() THEN 'between_attempts'
             ELSE ''
         END AS blocked,
         extract(epoch FROM now() - least(head.next_attempt_at, first_waiting.next_attempt_at)) AS age
     FROM waiting
     JOIN logs_subscription ON logs_subscription.id = waiting.subscription_id
     CROSS JOIN LATERAL (
-        SELECT log.turn, log.next_attempt_at FROM logs_webhooklog log
+        SELECT log.priority, log.next_attempt_at FROM logs_webhooklog log
         WHERE log.subscription_id = waiting.subscription_id AND log.next_attempt_at IS NOT NULL
-        ORDER BY log.turn, log.position LIMIT 1
+        ORDER BY log.priority, log.sequence LIMIT 1
     ) head
     LEFT JOIN LATERAL (
         SELECT log.next_attempt_at FROM logs_webhooklog log
-        WHERE log.subscription_id = waiting.subscription_id AND log.next_attempt_at IS NOT NULL AND log.turn = 2
-        ORDER BY log.position LIMIT 1
+        WHERE log.subscription_id = waiting.subscription_id AND log.next_attempt_at IS NOT NULL AND log.priority = 2
+        ORDER BY log.sequence LIMIT 1
     ) first_waiting ON true
 )
 SELECT
     count(*),
-    count(*) FILTER (WHERE blocked = 'on_hold'),
-    count(*) FILTER (WHERE blocked = 'between_tries'),
+    count(*) FILTER (WHERE blocked = 'paused'),
+    count(*) FILTER (WHERE blocked = 'between_attempts'),
     count(*) FILTER (WHERE blocked = 'inactive'),
-    coalesce(greatest(max(age) FILTER (WHERE blocked IN ('', 'between_tries')), 0), 0)::float8
-FROM lane
+    coalesce(greatest(max(age) FILTER (WHERE blocked IN ('', 'between_attempts')), 0), 0)::float8
+FROM queue
 """
 _LOGS = """
 SELECT count(*) FROM (
-    SELECT FROM logs_webhooklog WHERE next_attempt_at IS NOT NULL ORDER BY subscription_id, turn, position LIMIT %s
+    SELECT FROM logs_webhooklog WHERE next_attempt_at IS NOT NULL ORDER BY subscription_id, priority, sequence LIMIT %s
 ) waiting
 """
 _WORKERS = """
@@ -86,14 +86,14 @@ class DatabaseCollector(Collector):
         )
 
     def _waiting(self) -> Iterator[Metric]:
-        lanes, on_hold, between_tries, inactive, oldest = self._rows(_LANES)[0]
-        yield GaugeMetricFamily("cotadmin_queues_waiting", "Queues with at least one queued log.", value=lanes)
+        queues, paused, between_attempts, inactive, oldest = self._rows(_QUEUES)[0]
+        yield GaugeMetricFamily("cotadmin_queues_waiting", "Queues with at least one queued log.", value=queues)
         blocked = GaugeMetricFamily(
             "cotadmin_queues_blocked",
             "Waiting queues that are blocked, by reason: paused, waiting for a retry, or of an inactive subscription.",
             labels=["reason"],
         )
-        for reason, number in [("on_hold", on_hold), ("between_tries", between_tries), ("inactive", inactive)]:
+        for reason, number in [("paused", paused), ("between_attempts", between_attempts), ("inactive", inactive)]:
             blocked.add_metric([reason], number)
         yield blocked
         yield GaugeMetricFamily(
@@ -120,10 +120,10 @@ class DatabaseCollector(Collector):
             labels=["result"],
         )
         for result, causes in [("success", CAUSES[:1]), ("failed", CAUSES[1:])]:
-            found = [counted[cause] for cause in causes if cause in counted]
+            rows = [counted[cause] for cause in causes if cause in counted]
             for cause in causes:
                 attempts.add_metric([result, cause], counted[cause][0] if cause in counted else 0)
-            seconds.add_metric([result], _buckets(found), sum_value=sum(row[1] for row in found))
+            seconds.add_metric([result], _buckets(rows), sum_value=sum(row[1] for row in rows))
         yield attempts
         yield seconds
 

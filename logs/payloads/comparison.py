@@ -79,13 +79,13 @@ def compare_edit(stored: Any, edited: Any, keys: MaskedKeys, limit: int = MAX_DI
 
     An unchanged masked value isn't a difference. A changed one is listed as masked: the audit log shows that much anyway.
     """
-    found = _differences("", stored, edited, keys)
-    return _first(limit, (row for row in found if not row.is_masked or _is_touched(row.pointer, stored, edited)))
+    differences = _differences("", stored, edited, keys)
+    return _first(limit, (row for row in differences if not row.is_masked or _is_touched(row.pointer, stored, edited)))
 
 
 def _first(limit: int, differences: Iterator[Difference]) -> Comparison:
-    found = list(islice(differences, limit + 1))
-    return Comparison(found[:limit], len(found) > limit)
+    rows = list(islice(differences, limit + 1))
+    return Comparison(rows[:limit], len(rows) > limit)
 
 
 def _is_touched(pointer: str, stored: Any, edited: Any) -> bool:

@@ -9,9 +9,9 @@ from typing import Any
 from .json_tree import RawNumber, to_json
 
 
-def is_same_json(one: str, other: str) -> bool:
+def is_same_json(text: str, other: str) -> bool:
     """Whether two texts that `strict_json` accepted are equal."""
-    return _canonical(one) == _canonical(other)
+    return _canonical(text) == _canonical(other)
 
 
 def _canonical(text: str) -> str:

@@ -59,9 +59,9 @@ def find_in_payload(event: Any, needle: str, keys: MaskedKeys, limit: int = MAX_
 
     If `needle` is itself a pointer to a node, that node is the first hit.
     """
-    wanted = fold_accents(needle)
+    folded_needle = fold_accents(needle)
     hits = [Hit(needle)] if _is_place(event, needle, keys) else []
-    hits += islice(_hits_in(event, "", wanted, keys), limit + 1) if wanted else []
+    hits += islice(_hits_in(event, "", folded_needle, keys), limit + 1) if folded_needle else []
     return FindResult(hits[:limit], len(hits) > limit)
 
 
@@ -75,9 +75,9 @@ def _is_place(event: Any, pointer: str, keys: MaskedKeys) -> bool:
     return True
 
 
-def _hits_in(container: dict | list, pointer: str, wanted: str, keys: MaskedKeys) -> Iterator[Hit]:
+def _hits_in(container: dict | list, pointer: str, folded_needle: str, keys: MaskedKeys) -> Iterator[Hit]:
     is_object = isinstance(container, dict)
-    may_hold = _may_hold(container, wanted)
+    may_hold = _may_hold(container, folded_needle)
     for step, item in container.items() if isinstance(container, dict) else enumerate(container):
         is_container = isinstance(item, _CONTAINERS)
         if not (may_hold or is_container):
@@ -85,16 +85,17 @@ def _hits_in(container: dict | list, pointer: str, wanted: str, keys: MaskedKeys
         key = step if is_object else ""  # the number of an array item isn't searched
         is_masked = keys.matches(key)
         text = "" if is_masked or is_container else _text(item, keys)
-        if may_hold and (wanted in fold_accents(text) or wanted in _folded_key(key)):
-            yield Hit(pointer_to(pointer, step), *_excerpt(text, wanted))
+        if may_hold and (folded_needle in fold_accents(text) or folded_needle in _folded_key(key)):
+            yield Hit(pointer_to(pointer, step), *_excerpt(text, folded_needle))
         if is_container and not is_masked:
-            yield from _hits_in(item, pointer_to(pointer, step), wanted, keys)
+            yield from _hits_in(item, pointer_to(pointer, step), folded_needle, keys)
 
 
-def _may_hold(container: dict | list, wanted: str) -> bool:
+def _may_hold(container: dict | list, folded_needle: str) -> bool:
     """Whether the children are worth a closer look: searching all texts at once is far quicker than one by one."""
     texts = [*container, *container.values()] if isinstance(container, dict) else container
-    return wanted in _WORDS or wanted in fold_accents("\n".join([text for text in texts if isinstance(text, str)]))
+    strings = "\n".join([text for text in texts if isinstance(text, str)])
+    return folded_needle in _WORDS or folded_needle in fold_accents(strings)
 
 
 def _text(value: Any, keys: MaskedKeys) -> str:
@@ -102,14 +103,14 @@ def _text(value: Any, keys: MaskedKeys) -> str:
     return mask_embedded_json(value, keys) if isinstance(value, str) else to_json(value)
 
 
-def _excerpt(text: str, wanted: str) -> tuple[str, str, str]:
+def _excerpt(text: str, folded_needle: str) -> tuple[str, str, str]:
     comparable = fold_accents(text)
-    start = comparable.find(wanted)
+    start = comparable.find(folded_needle)
     if start < 0:
         return text[: 2 * EXCERPT_LENGTH] + ("…" if len(text) > 2 * EXCERPT_LENGTH else ""), "", ""
     if len(comparable) != len(text):  # folding changed the length: ﬁ becomes fi
         text = comparable
-    end = start + len(wanted)
+    end = start + len(folded_needle)
     first, last = max(start - EXCERPT_LENGTH, 0), end + EXCERPT_LENGTH
     before = f"{'…' if first else ''}{text[first:start]}"
     return before, text[start:end], f"{text[end:last]}{'…' if last < len(text) else ''}"

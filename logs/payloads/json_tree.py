@@ -157,19 +157,21 @@ def _length_on_page(child: Node) -> int:
     return 550 + 4 * len(child.pointer) if child.size else 200 + len(child.pointer) + 2 * len(child.text)
 
 
-def expanded(value: Any, at: str = "", pointer: str = "", *, keys: MaskedKeys, **look: Any) -> Chunk:
+def expanded(value: Any, at: str = "", pointer: str = "", *, keys: MaskedKeys, **options: Any) -> Chunk:
     """The children at `pointer`, with `data` and all nodes down to the pointer `at` open. If `at` doesn't exist, fewer are open.
 
-    `look`: `revealed` and `changed`, as for `child_chunk`.
+    `options`: `revealed` and `changed`, as for `child_chunk`.
     """
     start = 0
     if at.startswith(f"{pointer}/"):
         start = max(
             0, _number_of(resolve_pointer(value, pointer), at[len(pointer) + 1 :].partition("/")[0]) - SIBLINGS_BEFORE
         )
-    chunk = child_chunk(value, pointer, keys=keys, start=start, **look)
+    chunk = child_chunk(value, pointer, keys=keys, start=start, **options)
     nodes = [
-        replace(child, inside=expanded(value, at, child.pointer, keys=keys, **look)) if _is_opened(child, at) else child
+        replace(child, inside=expanded(value, at, child.pointer, keys=keys, **options))
+        if _is_opened(child, at)
+        else child
         for child in chunk.nodes
     ]
     return replace(chunk, nodes=nodes)
@@ -190,11 +192,11 @@ def _number_of(container: dict | list, step: str) -> int:
 
 def build_node(value: Any, pointer: str, *, keys: MaskedKeys, revealed: frozenset[str] = frozenset()) -> Node:
     """The node at `pointer`; raises PointerError."""
-    found = resolve_pointer(value, pointer)
+    target = resolve_pointer(value, pointer)
     steps = list(_steps(pointer))
-    if is_under_masked_key(pointer, keys) and _is_revealed(pointer, revealed) and isinstance(found, dict | list):
-        return Node(steps[-1], pointer, "string", to_json(found))
-    return _node(steps[-1] if steps else "", found, pointer, keys, revealed, _Touched())
+    if is_under_masked_key(pointer, keys) and _is_revealed(pointer, revealed) and isinstance(target, dict | list):
+        return Node(steps[-1], pointer, "string", to_json(target))
+    return _node(steps[-1] if steps else "", target, pointer, keys, revealed, _Touched())
 
 
 def value_text(value: Any, pointer: str, keys: MaskedKeys) -> str:
@@ -204,8 +206,8 @@ def value_text(value: Any, pointer: str, keys: MaskedKeys) -> str:
     """
     if is_under_masked_key(pointer, keys):
         raise PointerError(f"{pointer[:200]} is masked")
-    found = resolve_pointer(value, pointer)
-    return mask_embedded_json(found, keys) if _kind(found) == "string" else mask_json(to_json(found), keys)
+    target = resolve_pointer(value, pointer)
+    return mask_embedded_json(target, keys) if _kind(target) == "string" else mask_json(to_json(target), keys)
 
 
 def _node(key: str, value: Any, pointer: str, keys: MaskedKeys, revealed: frozenset[str], touched: _Touched) -> Node:

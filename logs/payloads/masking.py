@@ -256,7 +256,7 @@ def mask_headers(headers: Mapping[str, str] | Iterable[tuple[str, str]], keys: M
 
 # The secret of an inbound endpoint: 256 bits in base64. Cotalker posts to that URL once cotadmin delivers, so it's also the URL
 # in Cotalker's subscription.
-_DOOR = re.compile(r"(?<=/in/)[\w-]{43}$")
+_INBOUND_SECRET = re.compile(r"(?<=/in/)[\w-]{43}$")
 _URL = re.compile(
     r"(?P<scheme>[^/?#]*//)?(?P<host>(?(scheme)[^/?#]*))(?P<path>[^?#]*)(?P<query>\?[^#]*)?(?P<fragment>\#.*)?",
     re.DOTALL,
@@ -275,7 +275,7 @@ def mask_url(url: str, keys: MaskedKeys) -> str:
         user, _at, place = host.rpartition("@")
         host = f"{user.split(':')[0]}:{MASK}@{place}" if ":" in user else host
     query, fragment = (_mask_query(parts[name] or "", keys) for name in ("query", "fragment"))
-    return "".join([parts["scheme"] or "", host, _DOOR.sub(MASK, parts["path"]), query, fragment])
+    return "".join([parts["scheme"] or "", host, _INBOUND_SECRET.sub(MASK, parts["path"]), query, fragment])
 
 
 def _mask_query(query: str, keys: MaskedKeys) -> str:

@@ -86,15 +86,15 @@ def _readings(text: str, keys: MaskedKeys) -> list[str]:
     shown = mask_embedded_json(text, keys)
     if "%" not in shown and "\\" not in shown:
         return [shown]
-    said = shown
-    found: list[str] = []
+    decoded_text = shown
+    readings: list[str] = []
     for _time in range(MAX_ENCODING_DEPTH):
-        if (decoded := _ESCAPE.sub(_unescaped, unquote(said))) == said:
+        if (decoded := _ESCAPE.sub(_unescaped, unquote(decoded_text))) == decoded_text:
             break
-        said = mask_text_deep(decoded, keys)
-        found.append(said)
-    hides = said.count(MASK) > shown.count(MASK)
-    return [said] if hides else [shown, *found]
+        decoded_text = mask_text_deep(decoded, keys)
+        readings.append(decoded_text)
+    hides = decoded_text.count(MASK) > shown.count(MASK)
+    return [decoded_text] if hides else [shown, *readings]
 
 
 def _unescaped(escape: re.Match[str]) -> str:

@@ -11,140 +11,158 @@ from typing import Any
 
 from django.db import connection
 
-from ..models import Run, notify_workers
+from ..models import BulkRedelivery, notify_workers
 from .start import START_LOCK
 
-# A repair is sent when nothing else is left for its queue: by then the newest event has been delivered, or is yet to come.
+# The newest event of an object is sent again when nothing else is left for its queue: by then that event has been delivered, or
+# is yet to come.
 _NEXT = """
-SELECT entry.id, entry.log_id, entry.is_repair
-FROM unnest(%(lanes)s::text[]) AS lane (id)
+SELECT item.id, item.log_id, item.is_latest_resend
+FROM unnest(%(subscription_ids)s::text[]) AS queue (id)
 CROSS JOIN LATERAL (
-    SELECT count(*) AS number FROM logs_runentry entry
-    WHERE entry.run_id = %(run)s AND entry.subscription_id = lane.id AND entry.outcome = 'queued'
+    SELECT count(*) AS number FROM logs_bulkredeliveryitem item
+    WHERE item.bulk_redelivery_id = %(bulk)s AND item.subscription_id = queue.id AND item.outcome = 'queued'
 ) queued
 CROSS JOIN LATERAL (
-    SELECT * FROM logs_runentry entry
-    WHERE entry.run_id = %(run)s AND entry.subscription_id = lane.id AND entry.outcome = 'waiting' AND entry.step <= %(step)s
-        AND (NOT entry.is_repair OR NOT EXISTS (
-            SELECT FROM logs_runentry other WHERE other.run_id = %(run)s AND other.subscription_id = lane.id
-                AND other.outcome IN ('waiting', 'queued') AND NOT other.is_repair
+    SELECT * FROM logs_bulkredeliveryitem item
+    WHERE item.bulk_redelivery_id = %(bulk)s AND item.subscription_id = queue.id AND item.outcome = 'waiting'
+        AND item.stage <= %(stage)s
+        AND (NOT item.is_latest_resend OR NOT EXISTS (
+            SELECT FROM logs_bulkredeliveryitem other
+            WHERE other.bulk_redelivery_id = %(bulk)s AND other.subscription_id = queue.id
+                AND other.outcome IN ('waiting', 'queued') AND NOT other.is_latest_resend
         ))
-    ORDER BY entry.number LIMIT CASE WHEN queued.number <= %(depth)s / 2 THEN %(depth)s - queued.number ELSE 0 END
-) entry
-ORDER BY entry.number LIMIT %(most)s
+    ORDER BY item.number LIMIT CASE WHEN queued.number <= %(depth)s / 2 THEN %(depth)s - queued.number ELSE 0 END
+) item
+ORDER BY item.number LIMIT %(most)s
 """
-_AIM_REPAIRS = """
-UPDATE logs_runentry entry SET log_id = newest.id
+_RETARGET_LATEST = """
+UPDATE logs_bulkredeliveryitem item SET log_id = newest.id
 FROM logs_webhooklog log CROSS JOIN LATERAL (
     SELECT id FROM logs_webhooklog other
     WHERE other.object_id = log.object_id AND other.object_id <> '' AND other.subscription_id = log.subscription_id
-        AND other.state = 'succeeded'
+        AND other.state = 'delivered'
     ORDER BY other.created_at DESC, other.id DESC LIMIT 1
 ) newest
-WHERE entry.id = ANY(%(repairs)s) AND log.id = entry.log_id AND newest.id <> log.id AND NOT EXISTS (
-    SELECT FROM logs_runentry other WHERE other.log_id = newest.id AND other.outcome IN ('waiting', 'queued')
+WHERE item.id = ANY(%(latest_resends)s) AND log.id = item.log_id AND newest.id <> log.id AND NOT EXISTS (
+    SELECT FROM logs_bulkredeliveryitem other WHERE other.log_id = newest.id AND other.outcome IN ('waiting', 'queued')
 )
 """
 _LOCK_LOGS = """
-SELECT log.id FROM logs_webhooklog log JOIN logs_runentry entry ON entry.log_id = log.id
-WHERE entry.id = ANY(%(entries)s) ORDER BY log.id FOR NO KEY UPDATE OF log
+SELECT log.id FROM logs_webhooklog log JOIN logs_bulkredeliveryitem item ON item.log_id = log.id
+WHERE item.id = ANY(%(item_ids)s) ORDER BY log.id FOR NO KEY UPDATE OF log
 """
 # Locked in the order of ids, as in all code that locks several queues.
-_LOCK_LANES = """
-SELECT lane.id FROM logs_subscription lane
-WHERE lane.id IN (SELECT subscription_id FROM logs_runentry WHERE id = ANY(%(entries)s)) ORDER BY lane.id FOR NO KEY UPDATE
+_LOCK_QUEUES = """
+SELECT queue.id FROM logs_subscription queue
+WHERE queue.id IN (SELECT subscription_id FROM logs_bulkredeliveryitem WHERE id = ANY(%(item_ids)s))
+ORDER BY queue.id FOR NO KEY UPDATE
 """
 _SKIP = """
 WITH judged AS MATERIALIZED (
-    SELECT entry.id, looked.why
-    FROM logs_runentry entry JOIN logs_webhooklog log ON log.id = entry.log_id
+    SELECT item.id, checked.skip_reason
+    FROM logs_bulkredeliveryitem item JOIN logs_webhooklog log ON log.id = item.log_id
     CROSS JOIN LATERAL (SELECT CASE
-        WHEN log.next_attempt_at IS NOT NULL THEN 'due'
+        WHEN log.next_attempt_at IS NOT NULL THEN 'queued'
         WHEN NOT EXISTS (SELECT FROM logs_payload payload WHERE payload.log_id = log.id) THEN 'expired'
-        WHEN log.state = 'succeeded' AND entry.before_state <> 'succeeded' THEN 'received'
-    END AS why) looked
-    WHERE entry.id = ANY(%(entries)s) AND entry.outcome = 'waiting' AND looked.why IS NOT NULL
+        WHEN log.state = 'delivered' AND item.before_state <> 'delivered' THEN 'delivered'
+    END AS skip_reason) checked
+    WHERE item.id = ANY(%(item_ids)s) AND item.outcome = 'waiting' AND checked.skip_reason IS NOT NULL
 )
-UPDATE logs_runentry SET outcome = 'skipped', why = judged.why, settled_at = now() FROM judged WHERE logs_runentry.id = judged.id
+UPDATE logs_bulkredeliveryitem SET outcome = 'skipped', skip_reason = judged.skip_reason, finished_at = now()
+FROM judged WHERE logs_bulkredeliveryitem.id = judged.id
 """
 # Cotalker's outcome in an imported log becomes an attempt, before later outcomes overwrite it (docs/adr/0005).
-_TRIES = "CASE WHEN log.position IS NULL THEN greatest(coalesce(log.retry, 1), 1) ELSE log.retry END"
-_KEEP_COTALKERS = f"""
-INSERT INTO logs_attempt (log_id, number, trigger, actor_id, started_at, duration_ms, url, status, response_headers, response,
-    is_truncated, cause, note)
-SELECT log.id, {_TRIES}, 'cotalker', NULL, log.created_at, NULL, '', log.status, '[]', coalesce(log.response, ''), false,
-    log.cause, ''
-FROM logs_runentry entry JOIN logs_webhooklog log ON log.id = entry.log_id
-WHERE entry.id = ANY(%(entries)s) AND entry.outcome = 'waiting' AND log.position IS NULL
+_ATTEMPT_COUNT = (
+    "CASE WHEN log.sequence IS NULL THEN greatest(coalesce(log.attempt_count, 1), 1) ELSE log.attempt_count END"
+)
+_KEEP_COTALKER_OUTCOMES = f"""
+INSERT INTO logs_attempt (log_id, number, trigger, actor_id, started_at, duration_ms, url, status, response_headers,
+    response, is_truncated, cause, note)
+SELECT log.id, {_ATTEMPT_COUNT}, 'cotalker', NULL, log.created_at, NULL, '', log.status, '[]',
+    coalesce(log.response, ''), false, log.cause, ''
+FROM logs_bulkredeliveryitem item JOIN logs_webhooklog log ON log.id = item.log_id
+WHERE item.id = ANY(%(item_ids)s) AND item.outcome = 'waiting' AND log.sequence IS NULL
 """
 # `queued` is counted from the few items of open bulk redeliveries. In the queue itself, a million events may wait.
 # `nth` counts, from 1, the logs that enter the same queue now. The worker reads logs at the end of the queue when it gets
-# there. For logs that go before those it has read ahead, `lane_version` makes it read again.
-_PLACE = f"""
+# there. For logs that go before those it has read ahead, `queue_version` makes it read again.
+_ENQUEUE = f"""
 WITH next AS (
-    SELECT entry.log_id, entry.subscription_id AS lane, row_number() OVER (PARTITION BY subscription_id ORDER BY number) AS nth
-    FROM logs_runentry entry WHERE entry.id = ANY(%(entries)s) AND entry.outcome = 'waiting'
-), lane AS (
-    SELECT lane.id, lane.held_at, (
-        SELECT count(*) FROM logs_run open JOIN logs_runentry entry ON entry.run_id = open.id
-        JOIN logs_webhooklog log ON log.id = entry.log_id
-        WHERE open.state IN ('running', 'paused') AND entry.subscription_id = lane.id AND entry.outcome = 'queued'
-            AND log.next_attempt_at IS NOT NULL AND log.turn = 2 AND log.trigger = 'bulk'
+    SELECT item.log_id, item.subscription_id,
+        row_number() OVER (PARTITION BY subscription_id ORDER BY number) AS nth
+    FROM logs_bulkredeliveryitem item WHERE item.id = ANY(%(item_ids)s) AND item.outcome = 'waiting'
+), queue AS (
+    SELECT queue.id, queue.paused_at, (
+        SELECT count(*) FROM logs_bulkredelivery open
+        JOIN logs_bulkredeliveryitem item ON item.bulk_redelivery_id = open.id
+        JOIN logs_webhooklog log ON log.id = item.log_id
+        WHERE open.state IN ('running', 'paused') AND item.subscription_id = queue.id AND item.outcome = 'queued'
+            AND log.next_attempt_at IS NOT NULL AND log.priority = 2 AND log.trigger = 'bulk'
     ) AS queued, (
-        SELECT array_agg(position ORDER BY position) FROM (
-            SELECT position FROM logs_webhooklog log
-            WHERE log.subscription_id = lane.id AND log.next_attempt_at IS NOT NULL AND log.turn = 2 AND log.trigger <> 'bulk'
-                AND log.position >= lane.waiting_from
-            ORDER BY log.turn, log.position LIMIT 2 * %(depth)s + 1
+        SELECT array_agg(sequence ORDER BY sequence) FROM (
+            SELECT sequence FROM logs_webhooklog log
+            WHERE log.subscription_id = queue.id AND log.next_attempt_at IS NOT NULL AND log.priority = 2
+                AND log.trigger <> 'bulk' AND log.sequence >= queue.first_sequence
+            ORDER BY log.priority, log.sequence LIMIT 2 * %(depth)s + 1
         ) AS first
     ) AS waiting
-    FROM logs_subscription lane WHERE lane.id IN (SELECT lane FROM next)
+    FROM logs_subscription queue WHERE queue.id IN (SELECT subscription_id FROM next)
 ), placed AS MATERIALIZED (
-    SELECT log_id, turn, coalesce(among, nextval('logs_position')) AS position
+    SELECT log_id, priority, coalesce(among, nextval('logs_queue_sequence')) AS sequence
     FROM (
-        SELECT next.log_id, CASE WHEN lane.held_at IS NULL THEN 2 ELSE 1 END AS turn,
-            CASE WHEN lane.held_at IS NULL THEN lane.waiting[lane.queued + next.nth + 1] END AS among
-        FROM next JOIN lane ON lane.id = next.lane ORDER BY next.lane, next.nth
+        SELECT next.log_id, CASE WHEN queue.paused_at IS NULL THEN 2 ELSE 1 END AS priority,
+            CASE WHEN queue.paused_at IS NULL THEN queue.waiting[queue.queued + next.nth + 1] END AS among
+        FROM next JOIN queue ON queue.id = next.subscription_id ORDER BY next.subscription_id, next.nth
     ) in_order
 ), moved AS (
-    UPDATE logs_subscription moved SET lane_version = moved.lane_version + 1
-    FROM lane WHERE moved.id = lane.id AND (lane.held_at IS NOT NULL OR lane.waiting IS NOT NULL)
+    UPDATE logs_subscription moved SET queue_version = moved.queue_version + 1
+    FROM queue WHERE moved.id = queue.id AND (queue.paused_at IS NOT NULL OR queue.waiting IS NOT NULL)
 ), log AS (
-    UPDATE logs_webhooklog log SET turn = placed.turn, position = placed.position,
-        trigger = 'bulk', requested_by_id = %(by)s, tries_left = %(tries)s, next_attempt_at = now(), retry = {_TRIES}
+    UPDATE logs_webhooklog log SET priority = placed.priority, sequence = placed.sequence,
+        trigger = 'bulk', requested_by_id = %(by)s, attempts_left = %(max_attempts)s, next_attempt_at = now(),
+        attempt_count = {_ATTEMPT_COUNT}
     FROM placed WHERE log.id = placed.log_id
 )
-UPDATE logs_runentry SET outcome = 'queued', queued_at = now() WHERE id = ANY(%(entries)s) AND outcome = 'waiting'
+UPDATE logs_bulkredeliveryitem SET outcome = 'queued', queued_at = now()
+WHERE id = ANY(%(item_ids)s) AND outcome = 'waiting'
 RETURNING subscription_id
 """
 
 
-def enqueue_items(run: Run, lanes: Sequence[str], *, depth: int, most: int) -> int:
+def enqueue_items(bulk: BulkRedelivery, subscription_ids: Sequence[str], *, depth: int, most: int) -> int:
     """Queue the next logs: at most `depth` in one queue at a time, and at most `most` now. Returns how many were queued.
 
-    `run` must be locked. Logs that should no longer be sent are skipped, with the reason in the results.
+    `bulk` must be locked. Logs that should no longer be sent are skipped, with the reason in the results.
     """
-    asked = {"run": run.pk, "lanes": list(lanes), "step": run.step, "depth": depth, "most": most}
-    rows = _ask(_NEXT, asked)
+    parameters = {
+        "bulk": bulk.pk,
+        "subscription_ids": list(subscription_ids),
+        "stage": bulk.stage,
+        "depth": depth,
+        "most": most,
+    }
+    rows = _fetch(_NEXT, parameters)
     if not rows:
         return 0
-    entries = {"entries": [pk for pk, _log, _is_repair in rows]}
-    if repairs := [pk for pk, _log, is_repair in rows if is_repair]:
-        _do(START_LOCK, {})  # a bulk redelivery that starts at this moment may include the newest log
-        _do(_AIM_REPAIRS, {"repairs": repairs})
-    for statement in (_LOCK_LOGS, _LOCK_LANES, _SKIP, _KEEP_COTALKERS):
-        _do(statement, entries)
-    queued = _ask(_PLACE, entries | {"by": run.responsible_id, "tries": run.tries, "depth": depth})
-    notify_workers(*{lane for (lane,) in queued})
+    next_items = {"item_ids": [pk for pk, _log, _is_latest_resend in rows]}
+    if latest_resends := [pk for pk, _log, is_latest_resend in rows if is_latest_resend]:
+        _execute(START_LOCK, {})  # a bulk redelivery that starts at this moment may include the newest log
+        _execute(_RETARGET_LATEST, {"latest_resends": latest_resends})
+    for statement in (_LOCK_LOGS, _LOCK_QUEUES, _SKIP, _KEEP_COTALKER_OUTCOMES):
+        _execute(statement, next_items)
+    options = {"by": bulk.acting_user_id, "max_attempts": bulk.max_attempts, "depth": depth}
+    queued = _fetch(_ENQUEUE, next_items | options)
+    notify_workers(*{subscription_id for (subscription_id,) in queued})
     return len(queued)
 
 
-def _ask(statement: str, parameters: dict[str, Any]) -> list[tuple]:
+def _fetch(statement: str, parameters: dict[str, Any]) -> list[tuple]:
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
         return cursor.fetchall()
 
 
-def _do(statement: str, parameters: dict[str, Any]) -> None:
+def _execute(statement: str, parameters: dict[str, Any]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)

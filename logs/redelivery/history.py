@@ -11,30 +11,40 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from ..models import Attempt, AttemptTrigger, AuditAction, AuditEntry, PauseReason, Run, RunEntry, WebhookLog
+from ..models import (
+    Attempt,
+    AttemptTrigger,
+    AuditAction,
+    AuditEntry,
+    BulkRedelivery,
+    BulkRedeliveryItem,
+    PauseReason,
+    WebhookLog,
+)
 
 MAX_BULK_REDELIVERIES = 50
 
 
-def bulk_redeliveries_of(log: WebhookLog, user) -> list[RunEntry]:
+def bulk_redeliveries_of(log: WebhookLog, user) -> list[BulkRedeliveryItem]:
     """The log's items in started bulk redeliveries that the user may see, newest first. One query."""
-    visible = Run.objects.visible_to(user).started()
+    visible = BulkRedelivery.objects.visible_to(user).started()
     return list(
-        log.run_entries.filter(run__in=visible.values("pk"))
-        .select_related("run")
-        .order_by("-run")[:MAX_BULK_REDELIVERIES]
+        log.bulk_redelivery_items.filter(bulk_redelivery__in=visible.values("pk"))
+        .select_related("bulk_redelivery")
+        .order_by("-bulk_redelivery")[:MAX_BULK_REDELIVERIES]
     )
 
 
-def attach_bulk_ids(attempts: Iterable[Attempt], entries: Sequence[RunEntry]) -> None:
-    """Set `run_id` on each attempt of a bulk redelivery that is among `entries`.
+def attach_bulk_ids(attempts: Iterable[Attempt], items: Sequence[BulkRedeliveryItem]) -> None:
+    """Set `bulk_redelivery_id` on each attempt of a bulk redelivery that is among `items`.
 
     An item stores only the number of its last attempt.
     """
-    tried = sorted((entry.attempt_number, entry.run_id) for entry in entries if entry.attempt_number)
+    last_attempts = sorted((item.attempt_number, item.bulk_redelivery_id) for item in items if item.attempt_number)
     for attempt in attempts:
         if attempt.trigger == AttemptTrigger.BULK:
-            attempt.run_id = next((run for number, run in tried if number >= attempt.number), None)  # type: ignore[attr-defined]
+            bulk_ids = (pk for number, pk in last_attempts if number >= attempt.number)
+            attempt.bulk_redelivery_id = next(bulk_ids, None)  # type: ignore[attr-defined]
 
 
 MAX_HISTORY_ENTRIES = 50
@@ -49,30 +59,30 @@ class HistoryEntry:
     text: str
 
 
-def history_of_bulk(run: Run, lane_names: dict[str, str]) -> list[HistoryEntry]:
-    """Newest first. `lane_names`: the names of its subscriptions, by id. One query."""
-    about = Q(about=run.record_key)
-    about |= Q(about__in=run.lanes, action=AuditAction.RUN_LANE_LEFT, detail=run.record_key)
-    entries = AuditEntry.objects.filter(about).select_related("actor")[:MAX_HISTORY_ENTRIES]
-    return [HistoryEntry(entry.at, entry.actor, _told(entry, lane_names)) for entry in entries]
+def history_of_bulk(bulk: BulkRedelivery, subscription_names: dict[str, str]) -> list[HistoryEntry]:
+    """Newest first. `subscription_names`: the names of its subscriptions, by id. One query."""
+    excluded = Q(action=AuditAction.BULK_SUBSCRIPTION_EXCLUDED, detail=bulk.audit_target)
+    is_of_bulk = Q(target=bulk.audit_target) | excluded & Q(target__in=bulk.selected_subscriptions)
+    entries = AuditEntry.objects.filter(is_of_bulk).select_related("actor")[:MAX_HISTORY_ENTRIES]
+    return [HistoryEntry(entry.at, entry.actor, _text_of(entry, subscription_names)) for entry in entries]
 
 
-def _told(entry: AuditEntry, lane_names: dict[str, str]) -> str:
+def _text_of(entry: AuditEntry, subscription_names: dict[str, str]) -> str:
     match entry.action:
-        case AuditAction.RUN_STARTED:
+        case AuditAction.BULK_STARTED:
             number = int(entry.detail.partition(":")[0])
             return ngettext("started it with %(number)s log", "started it with %(number)s logs", number) % {
                 "number": number
             }
-        case AuditAction.RUN_PAUSED if entry.detail == PauseReason.PERSON:
+        case AuditAction.BULK_PAUSED if entry.detail == PauseReason.PERSON:
             return _("paused it")
-        case AuditAction.RUN_PAUSED:
+        case AuditAction.BULK_PAUSED:
             return _("paused it: %(reason)s") % {"reason": dict(PauseReason.choices).get(entry.detail, entry.detail)}
-        case AuditAction.RUN_RESUMED:
+        case AuditAction.BULK_RESUMED:
             return _("resumed it")
-        case AuditAction.RUN_STOPPED:
+        case AuditAction.BULK_STOPPED:
             return _("stopped it")
-        case AuditAction.RUN_LANE_LEFT:
-            return _("excluded %(name)s") % {"name": lane_names.get(entry.about, entry.about)}
+        case AuditAction.BULK_SUBSCRIPTION_EXCLUDED:
+            return _("excluded %(name)s") % {"name": subscription_names.get(entry.target, entry.target)}
         case other:
             return f"{dict(AuditAction.choices).get(other, other)} {entry.detail}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from ..models import Attempt, AttemptTrigger, AuditAction, AuditEntry, Variant, WebhookLog
+from ..models import Attempt, AttemptTrigger, AuditAction, AuditEntry, RedeliveryOverride, WebhookLog
 from ..payloads import comparison, json_tree
 from ..payloads.masking import mask_json, mask_url, masked_keys
 
@@ -36,8 +36,8 @@ def override_permissions(user, event: str | None) -> OverridePermissions:
     may_reveal = user.has_perm("logs.reveal_masked")
     may_read = user.has_perm("logs.view_payload") and (may_reveal or not is_masked)
     return OverridePermissions(
-        to_send_elsewhere=may_read and user.has_perm("logs.redeliver_elsewhere"),
-        to_edit=may_read and user.has_perm("logs.redeliver_edited"),
+        to_send_elsewhere=may_read and user.has_perm("logs.redeliver_to_custom_url"),
+        to_edit=may_read and user.has_perm("logs.redeliver_edited_payload"),
         is_masked=is_masked,
         may_reveal=may_reveal,
     )
@@ -45,9 +45,9 @@ def override_permissions(user, event: str | None) -> OverridePermissions:
 
 def redelivery_error(log: WebhookLog) -> str:
     """Why the log can't be sent now; "" if it can."""
-    if log.is_due:
+    if log.is_queued:
         return _("It is already in its queue and will be sent from there.")
-    return str(log.why_not_redeliverable())
+    return str(log.redelivery_error())
 
 
 def override_differences(stored: str, sent: str) -> comparison.Comparison:
@@ -63,38 +63,42 @@ def override_attempts(log: WebhookLog) -> list[Attempt]:
     attempts = list(log.attempts.select_related("actor"))
     if not attempts and log.is_imported:
         return [Attempt.of_cotalker(log)]
-    otherwise = [attempt for attempt in attempts if attempt.trigger == AttemptTrigger.VARIANT]
-    variants = {variant.number: variant for variant in log.variants.defer("event")} if otherwise else {}
-    for attempt in otherwise:
-        attempt.variant = variants.get(attempt.number)
+    overridden = [attempt for attempt in attempts if attempt.trigger == AttemptTrigger.OVERRIDE]
+    overrides = {override.number: override for override in log.overrides.defer("event")} if overridden else {}
+    for attempt in overridden:
+        attempt.override = overrides.get(attempt.number)
     return attempts
 
 
-def queued_override(log: WebhookLog) -> Variant | None:
+def queued_override(log: WebhookLog) -> RedeliveryOverride | None:
     """The override that the next attempt of the log sends; None if it sends the log unchanged."""
-    if not log.is_due or log.trigger != AttemptTrigger.VARIANT:
+    if not log.is_queued or log.trigger != AttemptTrigger.OVERRIDE:
         return None
-    return log.variants.defer("event").filter(number=(log.retry or 0) + 1).first()
+    return log.overrides.defer("event").filter(number=(log.attempt_count or 0) + 1).first()
 
 
-def queue_override(log: WebhookLog, variant: Variant, stored: str, *, expected_attempts: int) -> bool:
+def queue_override(log: WebhookLog, override: RedeliveryOverride, stored: str, *, expected_attempts: int) -> bool:
     """Queue a redelivery with changes. Returns False if nothing was queued. Raises RedeliveryRefused.
 
     The audit entry has the pointers that were changed, never values.
     """
     with transaction.atomic():
-        if not log.redeliver_with_override(variant, expected_attempts=expected_attempts):
+        if not log.redeliver_with_override(override, expected_attempts=expected_attempts):
             return False
-        AuditEntry.record(variant.made_by, AuditAction.VARIANT_SENT, log.pk, _for_the_record(variant, stored))
+        AuditEntry.record(
+            override.requested_by, AuditAction.REDELIVERED_WITH_CHANGES, log.pk, _audit_detail(override, stored)
+        )
     return True
 
 
-def _for_the_record(variant: Variant, stored: str) -> str:
-    parts = [f"attempt {variant.number}: {variant.reason}"]
-    if variant.is_elsewhere:
-        parts.append(f"to {mask_url(variant.url, masked_keys())}")
-    if variant.event is not None:
+def _audit_detail(override: RedeliveryOverride, stored: str) -> str:
+    parts = [f"attempt {override.number}: {override.reason}"]
+    if override.has_custom_url:
+        parts.append(f"to {mask_url(override.url, masked_keys())}")
+    if override.event is not None:
         parts.append(
-            ", ".join(found.pointer or "/" for found in override_differences(stored, variant.event).differences)
+            ", ".join(
+                difference.pointer or "/" for difference in override_differences(stored, override.event).differences
+            )
         )
     return " · ".join(filter(None, parts))

@@ -17,11 +17,11 @@ from ..models import (
     FAILURE_WINDOW,
     FIRST_STAGE,
     LAST_STAGE,
+    BulkRedelivery,
+    BulkRedeliveryItem,
     BulkRedeliveryState,
     ItemOutcome,
     RolloutPolicy,
-    Run,
-    RunEntry,
     SkipReason,
 )
 
@@ -43,7 +43,7 @@ class ItemCounts:
 
     @property
     def delivered(self) -> int:
-        return self.outcomes[ItemOutcome.SUCCEEDED]
+        return self.outcomes[ItemOutcome.DELIVERED]
 
     @property
     def failed(self) -> int:
@@ -67,9 +67,9 @@ class ItemCounts:
         return self.outcomes[ItemOutcome.PLANNED]
 
     @property
-    def left_out(self) -> int:
+    def excluded(self) -> int:
         """Excluded by the plan; `total` doesn't include them."""
-        return self.outcomes[ItemOutcome.LEFT_OUT]
+        return self.outcomes[ItemOutcome.EXCLUDED]
 
     @property
     def sent(self) -> int:
@@ -80,17 +80,17 @@ class ItemCounts:
         return self.failed + self.skipped
 
     @property
-    def settled(self) -> int:
+    def finished(self) -> int:
         return self.sent + self.skipped
 
     @property
     def total(self) -> int:
-        return self.settled + self.to_go
+        return self.finished + self.to_go
 
     @property
     def percent(self) -> int:
         """Rounded down: 100 means all."""
-        return self.settled * 100 // self.total if self.total else 100
+        return self.finished * 100 // self.total if self.total else 100
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class StageProgress:
 class FailureCause:
     """`number` failures of a bulk redelivery that are alike."""
 
-    lane: str
+    subscription_id: str
     cause: str
     fingerprint: str
     number: int
@@ -115,71 +115,72 @@ class FailureCause:
 @dataclass(frozen=True)
 class BulkProgress:
     all: ItemCounts
-    lanes: dict[str, ItemCounts]
-    steps: dict[int, ItemCounts]
-    left_out: Counter[str]
+    subscriptions: dict[str, ItemCounts]
+    stages: dict[int, ItemCounts]
+    excluded: Counter[str]
     skipped: Counter[str]
 
 
-def progress_of(run: Run) -> BulkProgress:
+def progress_of(bulk: BulkRedelivery) -> BulkProgress:
     """One query, which reads every item of the bulk redelivery."""
     progress = BulkProgress(ItemCounts(), {}, {}, Counter(), Counter())
-    groups = run.entries.order_by().values_list("subscription", "step", "outcome", "why")
-    counted = groups.annotate(n=Count("pk"), began=Min("queued_at"), ended=Max("settled_at"))
-    for lane, step, outcome, why, number, began, ended in counted:
+    groups = bulk.items.order_by().values_list("subscription", "stage", "outcome", "skip_reason")
+    counted = groups.annotate(n=Count("pk"), began=Min("queued_at"), ended=Max("finished_at"))
+    for subscription_id, stage, outcome, skip_reason, number, began, ended in counted:
         progress.all.add(outcome, number, began, ended)
-        if outcome == ItemOutcome.LEFT_OUT:
-            progress.left_out[why] += number
+        if outcome == ItemOutcome.EXCLUDED:
+            progress.excluded[skip_reason] += number
             continue
-        progress.lanes.setdefault(lane, ItemCounts()).add(outcome, number, began, ended)
-        progress.steps.setdefault(step, ItemCounts()).add(outcome, number, began, ended)
+        progress.subscriptions.setdefault(subscription_id, ItemCounts()).add(outcome, number, began, ended)
+        progress.stages.setdefault(stage, ItemCounts()).add(outcome, number, began, ended)
         if outcome == ItemOutcome.SKIPPED:
-            progress.skipped[why] += number
+            progress.skipped[skip_reason] += number
     return progress
 
 
-def stages_of(run: Run, progress: BulkProgress) -> list[StageProgress]:
+def stages_of(bulk: BulkRedelivery, progress: BulkProgress) -> list[StageProgress]:
     """The stages that have logs; none if the bulk redelivery has no canary."""
-    if run.canary == RolloutPolicy.NONE:
+    if bulk.rollout == RolloutPolicy.NONE:
         return []
     return [
-        StageProgress(number, numbers, _state(run, number, numbers))
-        for number, numbers in sorted(progress.steps.items())
+        StageProgress(number, numbers, _state(bulk, number, numbers))
+        for number, numbers in sorted(progress.stages.items())
     ]
 
 
-def _state(run: Run, number: int, numbers: ItemCounts) -> str:
+def _state(bulk: BulkRedelivery, number: int, numbers: ItemCounts) -> str:
     if not numbers.to_go:
-        if run.state == BulkRedeliveryState.STOPPED and numbers.skipped:
+        if bulk.state == BulkRedeliveryState.STOPPED and numbers.skipped:
             return "stopped"
         if number == LAST_STAGE:
             return "done"
         return "failed" if numbers.failed else "passed"
-    if number > max(run.step, FIRST_STAGE):
+    if number > max(bulk.stage, FIRST_STAGE):
         return "waiting"
-    return "paused" if run.is_paused else "running"
+    return "paused" if bulk.is_paused else "running"
 
 
-def failure_causes(run: Run) -> list[FailureCause]:
+def failure_causes(bulk: BulkRedelivery) -> list[FailureCause]:
     """The failures of the bulk redelivery, most frequent first. One query."""
-    failed = run.entries.filter(outcome=ItemOutcome.FAILED).order_by()
+    failed = bulk.items.filter(outcome=ItemOutcome.FAILED).order_by()
     counted = failed.values_list("subscription", "cause", "fingerprint").annotate(n=Count("pk"))
     return [FailureCause(*row) for row in counted.order_by("-n", "subscription", "cause", "fingerprint")[:TOP_CAUSES]]
 
 
-def count_items(runs: Sequence[Run]) -> dict[int, ItemCounts]:
-    """By id of the bulk redelivery, in the given order. One query for all of them; none if `runs` is empty."""
-    found = {run.pk: ItemCounts() for run in runs}
-    counted = RunEntry.objects.filter(run__in=found).order_by().values_list("run", "outcome").annotate(n=Count("pk"))
-    for run, outcome, number in counted:
-        found[run].add(outcome, number)
-    return found
+def count_items(bulk_redeliveries: Sequence[BulkRedelivery]) -> dict[int, ItemCounts]:
+    """By id of the bulk redelivery, in the given order. One query for all of them; none if `bulk_redeliveries` is empty."""
+    counts = {bulk.pk: ItemCounts() for bulk in bulk_redeliveries}
+    items = BulkRedeliveryItem.objects.filter(bulk_redelivery__in=counts).order_by()
+    counted = items.values_list("bulk_redelivery", "outcome").annotate(n=Count("pk"))
+    for pk, outcome, number in counted:
+        counts[pk].add(outcome, number)
+    return counts
 
 
 def reason_counts(reasons: Counter[str]) -> Iterable[tuple[str, str, int]]:
     """Why logs were excluded or skipped: each reason, its label, and how many; most frequent first."""
     labels = dict(SkipReason.choices)
-    return [(why, str(labels.get(why, why)), number) for why, number in reasons.most_common()]
+    return [(reason, str(labels.get(reason, reason)), number) for reason, number in reasons.most_common()]
 
 
 THROUGHPUT_WINDOW = timedelta(minutes=1)
@@ -194,32 +195,34 @@ class Throughput:
     left: timedelta | None = None
 
 
-def throughput_of(run: Run, lanes: Mapping[str, ItemCounts], now: datetime) -> Throughput:
+def throughput_of(bulk: BulkRedelivery, subscriptions: Mapping[str, ItemCounts], now: datetime) -> Throughput:
     """Both values are None unless it is running. One query."""
-    begun = max(filter(None, (now - THROUGHPUT_WINDOW, run.judged_from)))
-    if not run.is_running or now - begun < MIN_MEASURED:
+    begun = max(filter(None, (now - THROUGHPUT_WINDOW, bulk.failures_counted_from)))
+    if not bulk.is_running or now - begun < MIN_MEASURED:
         return Throughput()
-    settled = run.entries.filter(
-        settled_at__gte=begun, outcome__in=[ItemOutcome.SUCCEEDED, ItemOutcome.FAILED]
+    finished = bulk.items.filter(
+        finished_at__gte=begun, outcome__in=[ItemOutcome.DELIVERED, ItemOutcome.FAILED]
     ).order_by()
-    counts = dict(settled.values_list("subscription").annotate(n=Count("pk")))
+    counts = dict(finished.values_list("subscription").annotate(n=Count("pk")))
     seconds = (now - begun).total_seconds()
     rate = sum(counts.values()) / seconds
-    return Throughput(rate or None, _left(run, lanes, counts, seconds))
+    return Throughput(rate or None, _left(bulk, subscriptions, counts, seconds))
 
 
-def _left(run: Run, lanes: Mapping[str, ItemCounts], counts: Mapping[str, int], seconds: float) -> timedelta | None:
+def _left(
+    bulk: BulkRedelivery, subscriptions: Mapping[str, ItemCounts], counts: Mapping[str, int], seconds: float
+) -> timedelta | None:
     """Queues run in parallel, so the slowest one decides. During the canary, the time for the rest is unknown."""
-    to_go = {lane: numbers.to_go for lane, numbers in lanes.items() if numbers.to_go}
-    if run.step < LAST_STAGE or not to_go or any(not counts.get(lane) for lane in to_go):
+    to_go = {pk: numbers.to_go for pk, numbers in subscriptions.items() if numbers.to_go}
+    if bulk.stage < LAST_STAGE or not to_go or any(not counts.get(pk) for pk in to_go):
         return None
-    return timedelta(seconds=max(number * seconds / counts[lane] for lane, number in to_go.items()))
+    return timedelta(seconds=max(number * seconds / counts[pk] for pk, number in to_go.items()))
 
 
-def recent_failures(run: Run) -> tuple[int, int]:
+def recent_failures(bulk: BulkRedelivery) -> tuple[int, int]:
     """How many failed, of how many: the last logs since a person started or resumed it, as in `dispatcher.py`. One query."""
-    settled = run.entries.filter(
-        settled_at__gte=run.judged_from, outcome__in=[ItemOutcome.SUCCEEDED, ItemOutcome.FAILED]
+    finished = bulk.items.filter(
+        finished_at__gte=bulk.failures_counted_from, outcome__in=[ItemOutcome.DELIVERED, ItemOutcome.FAILED]
     )
-    last = list(settled.order_by("-settled_at").values_list("outcome", flat=True)[:FAILURE_WINDOW])
+    last = list(finished.order_by("-finished_at").values_list("outcome", flat=True)[:FAILURE_WINDOW])
     return last.count(ItemOutcome.FAILED), len(last)

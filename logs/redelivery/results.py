@@ -15,21 +15,21 @@ from django.db.models import Q, QuerySet
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
-from ..models import ItemOutcome, Run, RunEntry, SkipReason, State
+from ..models import BulkRedelivery, BulkRedeliveryItem, ItemOutcome, SkipReason, State
 from ..payloads.masking import mask_text, masked_keys
 
 RESULTS_PAGE_SIZE = 50
 # The outcomes that can be shown, by their word in the URL.
 SHOWN_OUTCOMES: dict[str, Q] = {
     "": Q(),
-    "delivered": Q(outcome=ItemOutcome.SUCCEEDED),
+    "delivered": Q(outcome=ItemOutcome.DELIVERED),
     "failed": Q(outcome=ItemOutcome.FAILED),
     "skipped": Q(outcome=ItemOutcome.SKIPPED),
-    "left_out": Q(outcome=ItemOutcome.LEFT_OUT),
+    "excluded": Q(outcome=ItemOutcome.EXCLUDED),
     "waiting": Q(outcome__in=[ItemOutcome.WAITING, ItemOutcome.QUEUED]),
     "planned": Q(outcome=ItemOutcome.PLANNED),
-    "stale": Q(is_stale=True) & ~Q(outcome=ItemOutcome.LEFT_OUT),
-    "received": Q(before_state=State.SUCCEEDED) & ~Q(outcome=ItemOutcome.LEFT_OUT),
+    "superseded": Q(is_superseded=True) & ~Q(outcome=ItemOutcome.EXCLUDED),
+    "delivered_before": Q(before_state=State.DELIVERED) & ~Q(outcome=ItemOutcome.EXCLUDED),
 }
 _HEAVY = ("log__search", "log__response", "log__extra", "subscription__document", "subscription__description")
 
@@ -38,11 +38,11 @@ class ResultsFilterForm(forms.Form):
     """The filter of the results. Strict: an unknown name or value is an error."""
 
     data: QueryDict
-    show = forms.ChoiceField(
+    outcome = forms.ChoiceField(
         label=_("Outcome"), required=False, choices=[(word, word) for word in SHOWN_OUTCOMES if word]
     )
-    why = forms.ChoiceField(label=_("Reason"), required=False, choices=SkipReason.choices)
-    lane = forms.RegexField(r"^[0-9a-f]{24}\Z", label=_("Subscription"), required=False)
+    reason = forms.ChoiceField(label=_("Reason"), required=False, choices=SkipReason.choices)
+    subscription = forms.RegexField(r"^[0-9a-f]{24}\Z", label=_("Subscription"), required=False)
     sort = forms.ChoiceField(label=_("Order"), required=False, choices=[("last", _("Newest first"))])
     after = forms.IntegerField(label=_("After"), required=False, min_value=0, max_value=2**31 - 1)
 
@@ -53,17 +53,17 @@ class ResultsFilterForm(forms.Form):
             elif len(self.data.getlist(name)) > 1:
                 self.add_error(name, _("Only one value can be given."))
 
-    def found_in(self, run: Run) -> QuerySet[RunEntry]:
+    def found_in(self, bulk: BulkRedelivery) -> QuerySet[BulkRedeliveryItem]:
         """The items that match, in the chosen order, after the chosen cursor."""
         chosen = self.cleaned_data
-        entries = run.entries.filter(SHOWN_OUTCOMES[chosen["show"]])
-        if chosen["why"]:
-            entries = entries.filter(why=chosen["why"])
-        if chosen["lane"]:
-            entries = entries.filter(subscription=chosen["lane"])
+        items = bulk.items.filter(SHOWN_OUTCOMES[chosen["outcome"]])
+        if chosen["reason"]:
+            items = items.filter(skip_reason=chosen["reason"])
+        if chosen["subscription"]:
+            items = items.filter(subscription=chosen["subscription"])
         if chosen["after"] is not None:
-            entries = entries.filter(**{"number__lt" if self.is_last_first else "number__gt": chosen["after"]})
-        return entries.order_by("-number" if self.is_last_first else "number")
+            items = items.filter(**{"number__lt" if self.is_last_first else "number__gt": chosen["after"]})
+        return items.order_by("-number" if self.is_last_first else "number")
 
     @property
     def is_last_first(self) -> bool:
@@ -71,7 +71,7 @@ class ResultsFilterForm(forms.Form):
 
     @property
     def is_filtered(self) -> bool:
-        return any(self.cleaned_data[name] for name in ("show", "why", "lane"))
+        return any(self.cleaned_data[name] for name in ("outcome", "reason", "subscription"))
 
     def address(self, **changes: str) -> str:
         """The query of the first page, with these values changed. A value of "" removes its parameter."""
@@ -82,20 +82,21 @@ class ResultsFilterForm(forms.Form):
         return "?" + query.urlencode()
 
 
-def with_logs(entries: QuerySet[RunEntry]) -> QuerySet[RunEntry]:
+def with_logs(items: QuerySet[BulkRedeliveryItem]) -> QuerySet[BulkRedeliveryItem]:
     """Loads what a row shows of the log and its subscription."""
-    return entries.select_related("log", "subscription").defer(*_HEAVY)
+    return items.select_related("log", "subscription").defer(*_HEAVY)
 
 
-def results_page(entries: QuerySet[RunEntry]) -> tuple[list[RunEntry], int | None]:
+def results_page(items: QuerySet[BulkRedeliveryItem]) -> tuple[list[BulkRedeliveryItem], int | None]:
     """The items, and the number after which the next page starts; None on the last page. One query."""
-    found = list(with_logs(entries)[: RESULTS_PAGE_SIZE + 1])
-    return found[:RESULTS_PAGE_SIZE], found[RESULTS_PAGE_SIZE - 1].number if len(found) > RESULTS_PAGE_SIZE else None
+    rows = list(with_logs(items)[: RESULTS_PAGE_SIZE + 1])
+    next_after = rows[RESULTS_PAGE_SIZE - 1].number if len(rows) > RESULTS_PAGE_SIZE else None
+    return rows[:RESULTS_PAGE_SIZE], next_after
 
 
-def latest_finished(run: Run, number: int) -> list[RunEntry]:
+def latest_finished(bulk: BulkRedelivery, number: int) -> list[BulkRedeliveryItem]:
     """The logs that were sent or skipped last. One query."""
-    return list(with_logs(run.entries.filter(settled_at__isnull=False)).order_by("-settled_at", "-number")[:number])
+    return list(with_logs(bulk.items.filter(finished_at__isnull=False)).order_by("-finished_at", "-number")[:number])
 
 
 CSV_BATCH_SIZE = 1_000
@@ -104,14 +105,15 @@ CSV_COLUMNS = (
     *("run", "reason", "started_by", "started_at", "source", "filter"),
     *("number", "log", "event_at", "object", "object_name", "subscription", "subscription_name"),
     *("before_state", "before_status", "before_cause"),
-    *("outcome", "why", "stale", "repair"),
-    *("try", "status", "cause", "fingerprint", "queued_at", "settled_at", "duration_ms"),
+    *("outcome", "skip_reason", "stale", "repair"),
+    *("attempt", "status", "cause", "fingerprint", "queued_at", "finished_at", "duration_ms"),
 )
 # The columns read of each item. They are read as dicts: models with deferred fields take four times as long.
 _READ = (
     *("number", "log", "log__created_at", "log__object_id", "log__object_name", "subscription", "subscription__name"),
-    *("before_state", "before_status", "before_cause", "outcome", "why", "is_stale", "is_repair"),
-    *("attempt_number", "status", "cause", "fingerprint", "queued_at", "settled_at", "duration_ms"),
+    *("before_state", "before_status", "before_cause"),
+    *("outcome", "skip_reason", "is_superseded", "is_latest_resend"),
+    *("attempt_number", "status", "cause", "fingerprint", "queued_at", "finished_at", "duration_ms"),
 )
 # A spreadsheet takes text that starts with one of these for a formula, even after leading spaces, which it drops.
 _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
@@ -126,7 +128,7 @@ class _Line:
         self.text = text
 
 
-def results_csv(run: Run) -> Iterator[str]:
+def results_csv(bulk: BulkRedelivery) -> Iterator[str]:
     """Yields one line at a time, the column names first. Memory doesn't grow with the number of logs.
 
     The text starts with a byte order mark: without one, Excel reads UTF-8 as the charset of its country.
@@ -135,27 +137,27 @@ def results_csv(run: Run) -> Iterator[str]:
     writer = csv.writer(line)
     writer.writerow(CSV_COLUMNS)
     yield BYTE_ORDER_MARK + line.text
-    about = _about(run)
-    for entry in _entries(run):
-        writer.writerow([_harmless(value) for value in (*about, *_of(entry))])
+    of_bulk = _values_of_bulk(bulk)
+    for item in _items(bulk):
+        writer.writerow([_harmless(value) for value in (*of_bulk, *_values_of_item(item))])
         yield line.text
 
 
-def _entries(run: Run) -> Iterator[dict[str, Any]]:
+def _items(bulk: BulkRedelivery) -> Iterator[dict[str, Any]]:
     last = 0
-    while found := list(run.entries.filter(number__gt=last).order_by("number").values(*_READ)[:CSV_BATCH_SIZE]):
-        yield from found
-        last = found[-1]["number"]
+    while batch := list(bulk.items.filter(number__gt=last).order_by("number").values(*_READ)[:CSV_BATCH_SIZE]):
+        yield from batch
+        last = batch[-1]["number"]
 
 
-def _about(run: Run) -> tuple[Any, ...]:
-    query = mask_text(run.query, masked_keys())
-    return run.pk, run.reason, run.started_by or "", _utc(run.started_at), run.source, query
+def _values_of_bulk(bulk: BulkRedelivery) -> tuple[Any, ...]:
+    query = mask_text(bulk.query, masked_keys())
+    return bulk.pk, bulk.reason, bulk.started_by or "", _utc(bulk.started_at), bulk.source, query
 
 
-def _of(entry: dict[str, Any]) -> Iterator[Any]:
+def _values_of_item(item: dict[str, Any]) -> Iterator[Any]:
     """The values as they are written, in the order of the columns."""
-    for name, value in entry.items():
+    for name, value in item.items():
         if name == "log__object_name":
             yield "" if masked_keys().matches("name") else value
         elif name == "fingerprint":

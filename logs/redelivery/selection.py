@@ -21,7 +21,7 @@ from ..logsearch.criteria import SearchCriteria
 from ..logsearch.filterset import ActiveFilter, WebhookLogFilterSet
 from ..logsearch.finder import Finder
 from ..logsearch.query_params import format_utc, with_params
-from ..models import ItemOutcome, Run, SelectionSource, State, WebhookLog
+from ..models import BulkRedelivery, ItemOutcome, SelectionSource, State, WebhookLog
 from ..models.querysets import BulkRedeliveryItemQuerySet
 from ..payloads.escapes import with_placeholders
 
@@ -32,8 +32,8 @@ _ID_LIKE = re.compile(r"(?<![0-9A-Za-z])(?:[0-9A-Fa-f]{20,28}|[0-9A-Za-z]{24})(?
 def extract_ids(text: str) -> list[str]:
     """Each id once, in order. A JSON document counts by its `_id` or `id`. Text that doesn't look like an id is ignored."""
     parts = _strings_of_json(text)
-    found = (match.lower() for part in ([text] if parts is None else parts) for match in _ID_LIKE.findall(part))
-    return list(dict.fromkeys(found))
+    ids = (match.lower() for part in ([text] if parts is None else parts) for match in _ID_LIKE.findall(part))
+    return list(dict.fromkeys(ids))
 
 
 def _strings_of_json(text: str) -> list[str] | None:
@@ -52,12 +52,12 @@ def _strings(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, list):
-        for one in value:
-            yield from _strings(one)
+        for element in value:
+            yield from _strings(element)
     elif isinstance(value, dict):
         own = value.get("_id", value.get("id"))
-        for one in value.values() if own is None else [own]:
-            yield from _strings(one)
+        for element in value.values() if own is None else [own]:
+            yield from _strings(element)
 
 
 @dataclass(frozen=True)
@@ -68,12 +68,12 @@ class Origin:
     active: tuple[ActiveFilter, ...] = ()
 
 
-def origin_of(run: Run, user) -> Origin:
-    if run.source == SelectionSource.FILTER:
-        asked = WebhookLogFilterSet(QueryDict(run.query), user=user)
-        return Origin(f"{reverse('logs:webhook_log_list')}?{run.query}", tuple(asked.active))
-    if run.source == SelectionSource.STILL_FAILING and run.parent_id:
-        return Origin(reverse("logs:bulk_redelivery_detail", args=[run.parent_id]))
+def origin_of(bulk: BulkRedelivery, user) -> Origin:
+    if bulk.source == SelectionSource.FILTER:
+        filterset = WebhookLogFilterSet(QueryDict(bulk.query), user=user)
+        return Origin(f"{reverse('logs:webhook_log_list')}?{bulk.query}", tuple(filterset.active))
+    if bulk.source == SelectionSource.STILL_FAILING and bulk.parent_id:
+        return Origin(reverse("logs:bulk_redelivery_detail", args=[bulk.parent_id]))
     return Origin()
 
 
@@ -100,11 +100,13 @@ class SelectedLogs:
 
 def select_by_filter(query: str, user, as_of: datetime) -> SelectedLogs:
     """What the filter finds now, among logs that existed at `as_of`. Raises FilterInvalid, TooManyLogs."""
-    found = WebhookLogFilterSet(QueryDict(query), user=user)
-    if not found.is_valid():
-        raise FilterInvalid("; ".join(f"{label}: {' '.join(map(str, why))}" for label, why in found.problems.items()))
-    until = as_of if found.criteria.until is None else min(as_of, found.criteria.until)
-    return SelectedLogs(_limited(_keys(replace(found.criteria, until=until))))
+    filterset = WebhookLogFilterSet(QueryDict(query), user=user)
+    if not filterset.is_valid():
+        raise FilterInvalid(
+            "; ".join(f"{label}: {' '.join(map(str, errors))}" for label, errors in filterset.problems.items())
+        )
+    until = as_of if filterset.criteria.until is None else min(as_of, filterset.criteria.until)
+    return SelectedLogs(_limited(_keys(replace(filterset.criteria, until=until))))
 
 
 def freeze_query(query: QueryDict, criteria: SearchCriteria) -> str:
@@ -121,35 +123,35 @@ def freeze_query(query: QueryDict, criteria: SearchCriteria) -> str:
 
 def select_by_ids(ids: Sequence[str], user) -> SelectedLogs:
     """Raises TooManyLogs."""
-    wanted = list(dict.fromkeys(one.lower() for one in ids))
-    if len(wanted) > MAX_SELECTED:
+    requested = list(dict.fromkeys(pk.lower() for pk in ids))
+    if len(requested) > MAX_SELECTED:
         raise TooManyLogs
     known: set[str] = set()
-    proper = [one for one in wanted if objectid.is_objectid(one)]
-    for start in range(0, len(proper), SELECTION_BATCH_SIZE):
-        logs = WebhookLog.objects.visible_to(user).filter(pk__in=proper[start : start + SELECTION_BATCH_SIZE])
+    well_formed = [pk for pk in requested if objectid.is_objectid(pk)]
+    for start in range(0, len(well_formed), SELECTION_BATCH_SIZE):
+        logs = WebhookLog.objects.visible_to(user).filter(pk__in=well_formed[start : start + SELECTION_BATCH_SIZE])
         known.update(logs.order_by().values_list("pk", flat=True))
-    unknown = [one for one in wanted if one not in known]
-    return SelectedLogs([one for one in wanted if one in known], [one[:100] for one in unknown[:MAX_UNKNOWN_IDS]])
+    unknown = [pk for pk in requested if pk not in known]
+    return SelectedLogs([pk for pk in requested if pk in known], [pk[:100] for pk in unknown[:MAX_UNKNOWN_IDS]])
 
 
-def entries_still_failing(run: Run) -> BulkRedeliveryItemQuerySet:
+def items_still_failing(bulk: BulkRedelivery) -> BulkRedeliveryItemQuerySet:
     """Items that it sent or was to send, and whose logs are still failed or skipped."""
-    entries = run.entries.exclude(outcome=ItemOutcome.LEFT_OUT)
-    return entries.filter(log__state__in=[State.FAILED, State.SKIPPED])
+    items = bulk.items.exclude(outcome=ItemOutcome.EXCLUDED)
+    return items.filter(log__state__in=[State.FAILED, State.SKIPPED])
 
 
-def still_failing(run: Run, user) -> SelectedLogs:
-    return select_by_ids(list(entries_still_failing(run).order_by("number").values_list("log", flat=True)), user)
+def still_failing(bulk: BulkRedelivery, user) -> SelectedLogs:
+    return select_by_ids(list(items_still_failing(bulk).order_by("number").values_list("log", flat=True)), user)
 
 
-def select_logs(run: Run, ids: Sequence[str] = ()) -> SelectedLogs:
+def select_logs(bulk: BulkRedelivery, ids: Sequence[str] = ()) -> SelectedLogs:
     """The logs to plan; `ids` is used if they come from a list of ids. Raises FilterInvalid, TooManyLogs."""
-    if run.source == SelectionSource.FILTER:
-        return select_by_filter(run.query, run.planned_by, run.planned_at)
-    if run.source == SelectionSource.STILL_FAILING and run.parent:
-        return still_failing(run.parent, run.planned_by)
-    return select_by_ids(ids, run.planned_by)
+    if bulk.source == SelectionSource.FILTER:
+        return select_by_filter(bulk.query, bulk.planned_by, bulk.planned_at)
+    if bulk.source == SelectionSource.STILL_FAILING and bulk.parent:
+        return still_failing(bulk.parent, bulk.planned_by)
+    return select_by_ids(ids, bulk.planned_by)
 
 
 def _keys(criteria: SearchCriteria) -> Iterator[str]:
@@ -162,9 +164,9 @@ def _keys(criteria: SearchCriteria) -> Iterator[str]:
 
 
 def _limited(ids: Iterable[str]) -> list[str]:
-    found: list[str] = []
-    for one in ids:
-        if len(found) >= MAX_SELECTED:
+    limited: list[str] = []
+    for pk in ids:
+        if len(limited) >= MAX_SELECTED:
             raise TooManyLogs
-        found.append(one)
-    return found
+        limited.append(pk)
+    return limited

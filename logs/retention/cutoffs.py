@@ -46,13 +46,13 @@ class PayloadExpiry:
 
 
 def expiry_for(log: WebhookLog, retention: Retention) -> PayloadExpiry:
-    made = objectid.objectid_time(log.pk)
+    created = objectid.objectid_time(log.pk)
     before = retention.payloads_expired_before
-    if before is not None and made >= before:
+    if before is not None and created >= before:
         before = None
     at = None
     if retention.payload_age is not None:
-        at = next_month(month_start(made)) + retention.payload_age
+        at = next_month(month_start(created)) + retention.payload_age
     return PayloadExpiry(at if at and at <= timezone.now() else None, before, retention.payload_days)
 
 

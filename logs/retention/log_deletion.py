@@ -10,11 +10,11 @@ from datetime import datetime
 
 from django.db import connection, transaction
 
-from ..models import RunEntry, State, Subscription, WebhookLog
+from ..models import BulkRedeliveryItem, State, Subscription, WebhookLog
 from ..stats.queries import TOTAL_WIDTH, log_counts
 
 DELETE_BATCH_SIZE = 2_000  # logs or payloads in a transaction
-_SETTLED = [State.SUCCEEDED, State.FAILED, State.SKIPPED]
+_FINISHED_STATES = [State.DELIVERED, State.FAILED, State.SKIPPED]
 
 
 def lock_deletable(ids: Collection[str]) -> list[str]:
@@ -22,35 +22,36 @@ def lock_deletable(ids: Collection[str]) -> list[str]:
 
     Logs that are locked by somebody else are left out, without waiting for them.
     """
-    settled = WebhookLog.objects.filter(pk__in=ids).settled().order_by("pk")
-    locked = list(settled.select_for_update(skip_locked=True).values_list("pk", flat=True))
+    finished = WebhookLog.objects.filter(pk__in=ids).finished().order_by("pk")
+    locked = list(finished.select_for_update(skip_locked=True).values_list("pk", flat=True))
     # A queue may have been paused for one of them while they were being locked. From this second query on, nothing can change.
-    return list(WebhookLog.objects.filter(pk__in=locked).settled().values_list("pk", flat=True))
+    return list(WebhookLog.objects.filter(pk__in=locked).finished().values_list("pk", flat=True))
 
 
 def count_deletable_before(moment: datetime) -> int:
     """How many finished logs were created before `moment`, a multiple of 5 minutes. From the log counts, so quick at any size."""
-    counted = log_counts(None, moment, None).filter(state__in=_SETTLED).aggregate(n=TOTAL_WIDTH)["n"] or 0
-    ended = WebhookLog.objects.before(moment).filter(state__in=_SETTLED)
-    held = Subscription.objects.exclude(held_log="").values("held_log")
-    waited_for = ended.filter(pk__in=RunEntry.objects.open().values("log").union(held), next_attempt_at=None)
-    return counted - ended.due().count() - waited_for.count()
+    counted = log_counts(None, moment, None).filter(state__in=_FINISHED_STATES).aggregate(n=TOTAL_WIDTH)["n"] or 0
+    finished = WebhookLog.objects.before(moment).filter(state__in=_FINISHED_STATES)
+    blocking = Subscription.objects.exclude(blocking_log="").values("blocking_log")
+    in_bulk = BulkRedeliveryItem.objects.open().values("log")
+    still_open = finished.filter(pk__in=in_bulk.union(blocking), next_attempt_at=None)
+    return counted - finished.queued().count() - still_open.count()
 
 
 # Their audit entries stay. A trigger subtracts them from the log counts.
 _DELETE = (
     "DELETE FROM logs_payload WHERE log_id = ANY(%s)",
     "DELETE FROM logs_attempt WHERE log_id = ANY(%s)",
-    "DELETE FROM logs_variant WHERE log_id = ANY(%s)",
-    "DELETE FROM logs_runentry WHERE log_id = ANY(%s)",
-    "DELETE FROM logs_handoff WHERE log_id = ANY(%s)",
+    "DELETE FROM logs_redeliveryoverride WHERE log_id = ANY(%s)",
+    "DELETE FROM logs_bulkredeliveryitem WHERE log_id = ANY(%s)",
+    "DELETE FROM logs_sharelink WHERE log_id = ANY(%s)",
     "DELETE FROM logs_webhooklog WHERE id = ANY(%s)",
 )
 
 
 def delete_logs(before: datetime) -> Iterator[int]:
     """Delete the finished logs that were created before `before`. Yields, after each transaction, how many it deleted."""
-    logs = WebhookLog.objects.settled().before(before).order_by("created_at", "id").only("created_at")
+    logs = WebhookLog.objects.finished().before(before).order_by("created_at", "id").only("created_at")
     page = list(logs[:DELETE_BATCH_SIZE])
     while page:
         with transaction.atomic(), connection.cursor() as cursor:

@@ -13,7 +13,7 @@ from psycopg.sql import SQL, Identifier
 
 from ..cotalker import objectid
 from ..db.payload_partitions import DEFAULT_PARTITION, PAYLOAD_TABLE, existing_months, next_month, partition_name
-from ..models import Payload, RunEntry, Subscription, Variant, WebhookLog
+from ..models import BulkRedeliveryItem, Payload, RedeliveryOverride, Subscription, WebhookLog
 from .log_deletion import DELETE_BATCH_SIZE, lock_deletable
 
 # While a drop waits for its lock, everything that reads or stores a payload waits behind it. So this is the longest time that
@@ -24,19 +24,19 @@ _PAGE = SQL("SELECT log_id FROM {} WHERE log_id > %s AND log_id < %s ORDER BY lo
 
 @dataclass(frozen=True, slots=True)
 class ExpiredMonth:
-    """What was removed of a month. `kept`: payloads of logs that are not finished.
+    """What was removed of a month. `retained`: payloads of logs that are not finished.
 
     `month` is None for payloads without a month, see `expire`. `is_busy`: it was in use, and is left to the next run.
     """
 
     month: datetime | None
     removed: int = 0
-    kept: int = 0
+    retained: int = 0
     is_busy: bool = False
 
 
 def expire(before: datetime, *, is_dry: bool, should_stop: Callable[[], bool]) -> Iterator[ExpiredMonth]:
-    """Remove the payloads whose ids were made before `before`, the beginning of a month. Yields what was removed, by month.
+    """Remove the payloads whose ids are older than `before`, the beginning of a month. Yields the months.
 
     Payloads without a month come last: their ids have an implausible time, or they were stored just when their month was
     dropped.
@@ -45,15 +45,15 @@ def expire(before: datetime, *, is_dry: bool, should_stop: Callable[[], bool]) -
         if month >= before or should_stop():
             break
         yield _expire_month(month, is_dry, should_stop)
-    removed, kept = _remove_settled(DEFAULT_PARTITION, objectid.lowest_objectid(before), is_dry, should_stop)
-    if removed or kept:
-        yield ExpiredMonth(None, removed, kept)
+    removed, retained = _remove_finished(DEFAULT_PARTITION, objectid.lowest_objectid(before), is_dry, should_stop)
+    if removed or retained:
+        yield ExpiredMonth(None, removed, retained)
 
 
 def _expire_month(month: datetime, is_dry: bool, should_stop: Callable[[], bool]) -> ExpiredMonth:
-    if WebhookLog.objects.unsettled().filter(**_of_month(month)).exists():
+    if WebhookLog.objects.open().filter(**_of_month(month)).exists():
         end = objectid.lowest_objectid(next_month(month))
-        return ExpiredMonth(month, *_remove_settled(partition_name(month), end, is_dry, should_stop))
+        return ExpiredMonth(month, *_remove_finished(partition_name(month), end, is_dry, should_stop))
     number = Payload.objects.filter(**_of_month(month)).count()
     if is_dry or _drop(month):
         return ExpiredMonth(month, number)
@@ -61,16 +61,16 @@ def _expire_month(month: datetime, is_dry: bool, should_stop: Callable[[], bool]
 
 
 def _of_month(month: datetime, ids: str = "pk") -> dict[str, str]:
-    """The condition that ids in the column `ids` were made in the month."""
+    """The condition that ids in the column `ids` were created in the month."""
     return {f"{ids}__gte": objectid.lowest_objectid(month), f"{ids}__lt": objectid.lowest_objectid(next_month(month))}
 
 
-def _is_waited_for(month: datetime) -> bool:
+def _has_open_logs(month: datetime) -> bool:
     """Whether a log of the month is open again, after all were finished. It runs under a lock, so it uses small indexes."""
     return (
-        WebhookLog.objects.due().filter(**_of_month(month)).exists()
-        or Subscription.objects.filter(**_of_month(month, "held_log")).exists()
-        or RunEntry.objects.open().filter(**_of_month(month, "log")).exists()
+        WebhookLog.objects.queued().filter(**_of_month(month)).exists()
+        or Subscription.objects.filter(**_of_month(month, "blocking_log")).exists()
+        or BulkRedeliveryItem.objects.open().filter(**_of_month(month, "log")).exists()
     )
 
 
@@ -81,9 +81,9 @@ def _drop(month: datetime) -> bool:
             cursor.execute("SELECT set_config('lock_timeout', %s, true)", [LOCK_TIMEOUT])
             cursor.execute(f"LOCK TABLE ONLY {PAYLOAD_TABLE} IN ACCESS EXCLUSIVE MODE")
             # A redelivery reads the payload before it is queued (RedeliverableMixin.redeliver). So from here on none can be.
-            if _is_waited_for(month):
+            if _has_open_logs(month):
                 return False
-            _clear_variants(**_of_month(month, "log"))
+            _clear_overrides(**_of_month(month, "log"))
             cursor.execute(f"DROP TABLE {partition_name(month)}")
             cursor.execute("SELECT set_config('lock_timeout', '0', true)")  # for an outer transaction, if there is one
     except OperationalError as error:
@@ -93,33 +93,33 @@ def _drop(month: datetime) -> bool:
     return True
 
 
-def _remove_settled(table: str, end: str, is_dry: bool, should_stop: Callable[[], bool]) -> tuple[int, int]:
-    """Remove the payloads below the id `end` from one table, except those of open logs. Returns (removed, kept)."""
-    removed = kept = 0
+def _remove_finished(table: str, end: str, is_dry: bool, should_stop: Callable[[], bool]) -> tuple[int, int]:
+    """Remove the payloads below the id `end` from one table, except those of open logs. Returns (removed, retained)."""
+    removed = retained = 0
     ids = _page(table, "", end)
     while ids and not should_stop():
         with transaction.atomic():
-            staying = _staying(ids, is_dry)
+            retained_ids = _retained_ids(ids, is_dry)
             if not is_dry:
-                Payload.objects.filter(pk__in=set(ids) - staying).delete()
-                _clear_variants(log__in=set(ids) - staying)
-        removed, kept = removed + len(ids) - len(staying), kept + len(staying)
+                Payload.objects.filter(pk__in=set(ids) - retained_ids).delete()
+                _clear_overrides(log__in=set(ids) - retained_ids)
+        removed, retained = removed + len(ids) - len(retained_ids), retained + len(retained_ids)
         ids = _page(table, ids[-1], end)
-    return removed, kept
+    return removed, retained
 
 
-def _staying(ids: list[str], is_dry: bool) -> set[str]:
+def _retained_ids(ids: list[str], is_dry: bool) -> set[str]:
     """The ids whose log exists and is not finished, or is locked by somebody else. The others are locked, unless `is_dry`."""
     logs = WebhookLog.objects.filter(pk__in=ids)
     if is_dry:
-        return set(logs.unsettled().values_list("pk", flat=True))
-    settled = lock_deletable(ids)
-    return set(logs.exclude(pk__in=settled).values_list("pk", flat=True))
+        return set(logs.open().values_list("pk", flat=True))
+    finished = lock_deletable(ids)
+    return set(logs.exclude(pk__in=finished).values_list("pk", flat=True))
 
 
-def _clear_variants(**logs: Any) -> None:
+def _clear_overrides(**logs: Any) -> None:
     """An edited payload is kept as long as the payload it was made from."""
-    Variant.objects.filter(event__isnull=False, **logs).update(event=None)
+    RedeliveryOverride.objects.filter(event__isnull=False, **logs).update(event=None)
 
 
 def _page(table: str, after: str, end: str) -> list[str]:

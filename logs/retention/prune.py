@@ -69,7 +69,7 @@ def prune(
             Retention.begin_run()
         for _step in _steps(retention, outcome, is_dry, must_stop):
             if not is_dry:  # now and not at the end, because it may be interrupted
-                Retention.note_run(payloads=outcome.payloads, logs=outcome.logs, busy_months=outcome.busy_months)
+                Retention.record_run(payloads=outcome.payloads, logs=outcome.logs, busy_months=outcome.busy_months)
             on_step(outcome)
             if must_stop():
                 break
@@ -81,7 +81,7 @@ def _steps(retention: Retention, outcome: PruneResult, is_dry: bool, should_stop
     yield
     if before := payload_cutoff(retention):
         if not is_dry:
-            Retention.note_expired_before(before)
+            Retention.set_expired_before(before)
         for month in expire(before, is_dry=is_dry, should_stop=should_stop):
             outcome.months.append(month)
             yield

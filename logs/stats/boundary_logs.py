@@ -15,7 +15,7 @@ MAX_RESPONSE_SHOWN = 200  # characters
 class LookupKind(StrEnum):
     NEWEST_FAILED = "newest failed"
     OLDEST_FAILED = "oldest failed"
-    NEWEST_SUCCEEDED = "newest succeeded"
+    NEWEST_DELIVERED = "newest delivered"
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class LogLookup:
     `until` and `since` come from log counts, so the answer is in the first bucket that is read.
     """
 
-    look: LookupKind
+    kind: LookupKind
     subscription: str
     since: datetime
     until: datetime
@@ -35,59 +35,59 @@ class LogLookup:
 
 @dataclass(frozen=True)
 class LookupResult:
-    """A log, with the beginning of its response. `settled_at`: when it was last attempted with this outcome.
+    """A log, with the beginning of its response. `finished_at`: when it was last attempted with this outcome.
 
     For an imported log, that is its own time.
     """
 
     pk: str
     created_at: datetime
-    settled_at: datetime
+    finished_at: datetime
     status: int | None
     response: str
 
 
 # The state is a literal: PostgreSQL uses the index of failed logs only if the query names that state.
-_ONE_LOOK = """
-SELECT asked.number, log.id, log.created_at,
+_LOOKUP_OF_KIND = """
+SELECT lookup.number, log.id, log.created_at,
     coalesce((
         SELECT max(started_at) FROM logs_attempt WHERE log_id = log.id AND (cause = '') = {is_success}
     ), log.created_at), log.status, log.response
-FROM asked CROSS JOIN LATERAL (
+FROM lookup CROSS JOIN LATERAL (
     SELECT id, created_at, status, coalesce(left(response, {shown}), '') AS response
     FROM logs_webhooklog
-    WHERE subscription_id = asked.subscription AND state = '{state}'
-        AND created_at >= asked.since AND created_at < asked.until
-        AND (asked.fingerprint IS NULL OR fingerprint = asked.fingerprint AND cause = asked.cause)
+    WHERE subscription_id = lookup.subscription AND state = '{state}'
+        AND created_at >= lookup.since AND created_at < lookup.until
+        AND (lookup.fingerprint IS NULL OR fingerprint = lookup.fingerprint AND cause = lookup.cause)
     ORDER BY created_at {direction}, id {direction}
     LIMIT 1
 ) AS log
-WHERE asked.look = '{look}'
+WHERE lookup.kind = '{kind}'
 """
-_LOOKS = [
-    _ONE_LOOK.format(
-        look=look, state=state, is_success=state == "succeeded", direction=direction, shown=MAX_RESPONSE_SHOWN
+_LOOKUPS = [
+    _LOOKUP_OF_KIND.format(
+        kind=kind, state=state, is_success=state == "delivered", direction=direction, shown=MAX_RESPONSE_SHOWN
     )
-    for look, state, direction in [
+    for kind, state, direction in [
         (LookupKind.NEWEST_FAILED, "failed", "DESC"),
         (LookupKind.OLDEST_FAILED, "failed", "ASC"),
-        (LookupKind.NEWEST_SUCCEEDED, "succeeded", "DESC"),
+        (LookupKind.NEWEST_DELIVERED, "delivered", "DESC"),
     ]
 ]
 _QUERY = f"""
-WITH asked AS MATERIALIZED (
+WITH lookup AS MATERIALIZED (
     SELECT * FROM unnest(%s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::text[], %s::text[])
-        WITH ORDINALITY AS t (look, subscription, since, until, cause, fingerprint, number)
+        WITH ORDINALITY AS t (kind, subscription, since, until, cause, fingerprint, number)
 )
-{"UNION ALL".join(_LOOKS)}
+{"UNION ALL".join(_LOOKUPS)}
 """  # only the constants above are inserted
 
 
-def fetch_boundary_logs(questions: Sequence[LogLookup]) -> dict[LogLookup, LookupResult]:
+def fetch_boundary_logs(lookups: Sequence[LogLookup]) -> dict[LogLookup, LookupResult]:
     """The results by lookup, without lookups that find no log."""
-    if not questions:
+    if not lookups:
         return {}
-    columns = ("look", "subscription", "since", "until", "cause", "fingerprint")
+    columns = ("kind", "subscription", "since", "until", "cause", "fingerprint")
     with connection.cursor() as cursor:
-        cursor.execute(_QUERY, [[getattr(one, column) for one in questions] for column in columns])
-        return {questions[number - 1]: LookupResult(*columns) for number, *columns in cursor.fetchall()}
+        cursor.execute(_QUERY, [[getattr(lookup, column) for lookup in lookups] for column in columns])
+        return {lookups[number - 1]: LookupResult(*columns) for number, *columns in cursor.fetchall()}

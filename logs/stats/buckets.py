@@ -65,25 +65,25 @@ def bucket_segments(
 
 
 def bucket_condition(start: datetime | None, end: datetime | None, widest: timedelta | None = None) -> Q:
-    """The buckets from start to end, as a condition on `Cell` and `DurationCell`; see `bucket_segments`."""
-    chosen = Q()
+    """The buckets from start to end, as a condition on `LogCount` and `DurationCount`; see `bucket_segments`."""
+    condition = Q()
     for minutes, first, last in bucket_segments(start, end, widest):
         piece = Q(width=minutes)
         if first is not None:
             piece &= Q(bucket__gte=first)
         if last is not None:
             piece &= Q(bucket__lt=last)
-        chosen |= piece
-    return chosen or Q(pk=None)
+        condition |= piece
+    return condition or Q(pk=None)
 
 
 def bucket_condition_sql(start: datetime | None, end: datetime | None, widest: timedelta | None = None) -> SqlFragment:
     """The same in SQL."""
-    found: list[SqlFragment] = []
+    pieces: list[SqlFragment] = []
     for minutes, first, last in bucket_segments(start, end, widest):
         bounds: list[SqlFragment] = [("width = %s", [minutes])]
         bounds += [("bucket >= %s", [first])] if first is not None else []
         bounds += [("bucket < %s", [last])] if last is not None else []
-        found.append(sql_and(bounds))
-    texts = " OR ".join(f"({text})" for text, _values in found)
-    return (f"({texts})", [value for _text, values in found for value in values]) if found else SQL_FALSE
+        pieces.append(sql_and(bounds))
+    texts = " OR ".join(f"({text})" for text, _values in pieces)
+    return (f"({texts})", [value for _text, values in pieces for value in values]) if pieces else SQL_FALSE

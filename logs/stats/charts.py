@@ -31,10 +31,10 @@ def stacked_bars(rows: Sequence[Sequence[int]], width: float, height: float, gap
         if row and row[0]:
             heights[0] = max(heights[0], height * MIN_FAILED_HEIGHT)
         top, stack = height, []
-        for part, one in enumerate(heights):
-            one = min(one, top)
-            top -= one
-            if rect := _rect(index * slot + gap / 2, top, slot - gap, one):
+        for part, part_height in enumerate(heights):
+            part_height = min(part_height, top)
+            top -= part_height
+            if rect := _rect(index * slot + gap / 2, top, slot - gap, part_height):
                 stack.append((part, rect))
         drawn.append(stack)
     return drawn

@@ -13,7 +13,7 @@ from django.db import Error, connection, transaction
 
 from ..models.log_counts import BUCKET_WIDTHS as widths
 
-logger = logging.getLogger("logs.rollups")
+logger = logging.getLogger("logs.compaction")
 COMPACTION_BATCH_SIZE = 200_000
 COMPACTION_LOCK = 0x726F6C6C  # any number, the same everywhere: one process compacts, rebuilds or verifies at a time
 
@@ -27,10 +27,12 @@ INSERT INTO {table} (width, bucket, {kind}, count)
 SELECT width, {of_width} AS wider, {kind}, sum(count) FROM taken CROSS JOIN {widths}
 GROUP BY width, wider, {kind} HAVING sum(count) <> 0 ORDER BY width, wider
 """
-ADD_CELLS = _ADD.format(table="logs_rollup", kind=KIND, of_width=OF_WIDTH, widths=WIDTHS)
-ADD_CELLS_OF_ALL = _ADD.format(table="logs_rollupofall", kind=KIND_OF_ALL, of_width=OF_WIDTH, widths=WIDTHS)
-ADD_DURATIONS = f"""
-INSERT INTO logs_durationrollup (width, bucket, subscription_id, bin, count)
+ADD_LOG_COUNTS = _ADD.format(table="logs_compactedlogcount", kind=KIND, of_width=OF_WIDTH, widths=WIDTHS)
+ADD_LOG_COUNT_TOTALS = _ADD.format(
+    table="logs_compactedlogcounttotal", kind=KIND_OF_ALL, of_width=OF_WIDTH, widths=WIDTHS
+)
+ADD_DURATION_COUNTS = f"""
+INSERT INTO logs_compacteddurationcount (width, bucket, subscription_id, bin, count)
 SELECT width, {OF_WIDTH} AS wider, subscription_id, duration_bin, sum(count) FROM taken CROSS JOIN {WIDTHS}
 WHERE duration_bin IS NOT NULL
 GROUP BY width, wider, subscription_id, duration_bin HAVING sum(count) <> 0 ORDER BY width, wider
@@ -41,34 +43,34 @@ _ONE_KIND, _ONE_KIND_OF_ALL = (kind.replace("status", "(coalesce(status, -1))") 
 # That is why PostgreSQL can update a count in place.
 _PLACE = "tableoid::regclass::text AS partition, ctid AS place, count"
 # The narrowest width is added up first: most differences share a few combinations of dimensions.
-_FOLD = f"""
+_COMPACT = f"""
 WITH difference AS (
-    DELETE FROM logs_rollupdelta WHERE id < (SELECT min(id) FROM logs_rollupdelta) + %s RETURNING *
+    DELETE FROM logs_logcountdelta WHERE id < (SELECT min(id) FROM logs_logcountdelta) + %s RETURNING *
 ), taken AS MATERIALIZED (
     SELECT bucket, {KIND}, duration_bin, sum(count) AS count FROM difference GROUP BY bucket, {KIND}, duration_bin
-), cells AS (
-    {ADD_CELLS}
-    ON CONFLICT (width, bucket, {_ONE_KIND}) DO UPDATE SET count = logs_rollup.count + excluded.count
+), counts AS (
+    {ADD_LOG_COUNTS}
+    ON CONFLICT (width, bucket, {_ONE_KIND}) DO UPDATE SET count = logs_compactedlogcount.count + excluded.count
     RETURNING {_PLACE}
-), cells_of_all AS (
-    {ADD_CELLS_OF_ALL}
-    ON CONFLICT (width, bucket, {_ONE_KIND_OF_ALL}) DO UPDATE SET count = logs_rollupofall.count + excluded.count
+), totals AS (
+    {ADD_LOG_COUNT_TOTALS}
+    ON CONFLICT (width, bucket, {_ONE_KIND_OF_ALL}) DO UPDATE SET count = logs_compactedlogcounttotal.count + excluded.count
     RETURNING {_PLACE}
 ), durations AS (
-    {ADD_DURATIONS}
-    ON CONFLICT (width, bucket, subscription_id, bin) DO UPDATE SET count = logs_durationrollup.count + excluded.count
+    {ADD_DURATION_COUNTS}
+    ON CONFLICT (width, bucket, subscription_id, bin) DO UPDATE SET count = logs_compacteddurationcount.count + excluded.count
     RETURNING {_PLACE}
 ), empty AS (
-    SELECT partition, array_agg(place) AS places FROM (TABLE cells UNION ALL TABLE cells_of_all UNION ALL TABLE durations) row
+    SELECT partition, array_agg(place) AS places FROM (TABLE counts UNION ALL TABLE totals UNION ALL TABLE durations) row
     WHERE row.count = 0 GROUP BY partition
 )
 SELECT (SELECT count(*) FROM difference), (SELECT json_object_agg(partition, places) FROM empty)
 """
 # Reads both ends of an index, without counting the rows between.
-_BACKLOG = "SELECT coalesce(max(id) - min(id) + 1, 0) FROM logs_rollupdelta"
+_BACKLOG = "SELECT coalesce(max(id) - min(id) + 1, 0) FROM logs_logcountdelta"
 MAX_UNCOMPACTED = 50_000  # a page reads all of them; this many take a tenth of a second
 BACKLOG_CHECK_SECONDS = 10.0
-TABLES = ("logs_rollup", "logs_rollupofall", "logs_durationrollup")
+TABLES = ("logs_compactedlogcount", "logs_compactedlogcounttotal", "logs_compacteddurationcount")
 
 
 def compact() -> int:
@@ -80,24 +82,24 @@ def compact() -> int:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [COMPACTION_LOCK])
         if not cursor.fetchone()[0]:
             return 0
-        cursor.execute(_FOLD, [COMPACTION_BATCH_SIZE])
-        folded, empty = cursor.fetchone()
+        cursor.execute(_COMPACT, [COMPACTION_BATCH_SIZE])
+        compacted, empty = cursor.fetchone()
         for partition, places in (empty or {}).items():
             # Nobody else writes to it: see COMPACTION_LOCK.
             cursor.execute(f"DELETE FROM {partition} WHERE ctid = ANY(%s::tid[])", [places])
-    return folded
+    return compacted
 
 
 class BacklogWatch:
     """For a process that serves pages: compacts if no worker does, so that pages never have to read a million differences."""
 
     def __init__(self) -> None:
-        self._next_look = 0.0
+        self._next_check = 0.0
         self._lock = threading.Lock()
 
     def look(self) -> None:
         """Call it between two requests; most calls return at once. It only logs a warning if the database is unavailable."""
-        if time.monotonic() < self._next_look or not self._lock.acquire(blocking=False):
+        if time.monotonic() < self._next_check or not self._lock.acquire(blocking=False):
             return
         try:
             while _backlog() > MAX_UNCOMPACTED and compact():
@@ -105,7 +107,7 @@ class BacklogWatch:
         except Error as error:
             logger.warning("could not compact log counts: %s", type(error).__name__)
         finally:
-            self._next_look = time.monotonic() + BACKLOG_CHECK_SECONDS
+            self._next_check = time.monotonic() + BACKLOG_CHECK_SECONDS
             self._lock.release()
             connection.close()  # returns it to the pool
 

@@ -16,7 +16,7 @@ from django.urls import reverse
 
 from ..db.timeouts import BoundedCount
 from ..delivery.fingerprint_limit import OTHER_FINGERPRINT
-from ..delivery.queue_summary import count_due, heads_of, is_blocked
+from ..delivery.queue_summary import count_queued, is_blocked, next_events_of
 from ..models import Cause, State, Subscription
 from .boundary_logs import LogLookup, LookupResult, fetch_boundary_logs
 from .group_counts import FailureKind, failure_kinds
@@ -53,23 +53,27 @@ def list_failures(
 
     Waiting logs are counted only where the number is shown: in paused queues.
     """
-    lanes = heads_of(Subscription.objects.visible_to(user))
-    chosen = list(subscriptions) or (None if user.is_superuser else list(lanes))
-    kinds = failure_kinds(period, chosen)
-    found = [kind for kind in kinds.failures if kind.subscription in lanes and (not causes or kind.cause in causes)]
-    candidates = sorted(found, key=_last_bucket, reverse=True)[:MAX_GROUPS] if newest_first else found[:MAX_GROUPS]
-    with_groups = queues_with(candidates)
-    told = fetch_boundary_logs([*group_lookups(candidates), *attempt_lookups(kinds, with_groups)])
-    attempts = last_attempts(period, kinds, with_groups, told)
-    groups = failure_groups(period, candidates, lanes, told, attempts)
+    visible = next_events_of(Subscription.objects.visible_to(user))
+    subscription_ids = list(subscriptions) or (None if user.is_superuser else list(visible))
+    kinds = failure_kinds(period, subscription_ids)
+    matching = [
+        kind for kind in kinds.failures if kind.subscription in visible and (not causes or kind.cause in causes)
+    ]
+    candidates = (
+        sorted(matching, key=_last_bucket, reverse=True)[:MAX_GROUPS] if newest_first else matching[:MAX_GROUPS]
+    )
+    with_groups = subscription_ids_of(candidates)
+    results = fetch_boundary_logs([*group_lookups(candidates), *attempt_lookups(kinds, with_groups)])
+    attempts = last_attempts(period, kinds, with_groups, results)
+    groups = failure_groups(period, candidates, visible, results, attempts)
     if newest_first:
         groups.sort(key=lambda group: group.last_at, reverse=True)
     shown = groups if all_ else groups[:GROUPS_SHOWN]
-    count_due([group.lane for group in shown if group.is_held])
+    count_queued([group.subscription for group in shown if group.is_paused])
     return FailureList(
         groups=with_bars(shown, failures_over_time(period, [group.kind for group in shown])),
-        count=kinds.counted(len(found)),
-        failed=kinds.counted(sum(kind.number for kind in found)),
+        count=kinds.counted(len(matching)),
+        failed=kinds.counted(sum(kind.number for kind in matching)),
     )
 
 
@@ -81,12 +85,12 @@ def _last_bucket(kind: FailureKind) -> tuple:
 class FailureGroup:
     """`first_at`, `last_at`: when its first and last logs were created. `failed_at`: when its receiver last failed like this.
 
-    `lane`: its subscription. `example`: its newest log, None if all of its logs have changed since they were counted.
+    `subscription`: its subscription. `example`: its newest log, None if all of its logs have changed since they were counted.
     """
 
     period: Period
     kind: FailureKind
-    lane: Any
+    subscription: Any
     first_at: datetime
     last_at: datetime
     failed_at: datetime
@@ -110,11 +114,11 @@ class FailureGroup:
     @property
     def has_recovered(self) -> bool:
         """Not while its queue is blocked, whatever was delivered before."""
-        return self.attempts.has_delivered_after(self.failed_at) and not is_blocked(self.lane)
+        return self.attempts.has_delivered_after(self.failed_at) and not is_blocked(self.subscription)
 
     @property
-    def is_held(self) -> bool:
-        return self.lane.held_at is not None
+    def is_paused(self) -> bool:
+        return self.subscription.paused_at is not None
 
     @property
     def address(self) -> str:
@@ -139,34 +143,34 @@ def group_lookups(shown: Sequence[FailureKind]) -> list[LogLookup]:
     return [*(kind.newest for kind in shown), *(kind.oldest for kind in shown)]
 
 
-def queues_with(shown: Iterable[FailureKind]) -> list[str]:
+def subscription_ids_of(shown: Iterable[FailureKind]) -> list[str]:
     return list(dict.fromkeys(kind.subscription for kind in shown))
 
 
 def failure_groups(
     period: Period,
     shown: Iterable[FailureKind],
-    lanes: Mapping[str, Any],
-    told: Mapping[LogLookup, LookupResult],
+    subscriptions: Mapping[str, Any],
+    results: Mapping[LogLookup, LookupResult],
     attempts: Mapping[str, LastAttempts],
 ) -> list[FailureGroup]:
-    """`told`: the results of `group_lookups`. `attempts`: of the subscriptions in `queues_with`. The bars are added later."""
+    """`results`: the results of `group_lookups`. `attempts`: of the subscriptions in `subscription_ids_of`. Without bars."""
     groups = []
     for kind in shown:
-        newest, oldest = told.get(kind.newest), told.get(kind.oldest)
-        last_at, tried = newest.created_at if newest else kind.since, attempts[kind.subscription]
+        newest, oldest = results.get(kind.newest), results.get(kind.oldest)
+        last_at, last = newest.created_at if newest else kind.since, attempts[kind.subscription]
         groups.append(
             FailureGroup(
                 period,
                 kind,
-                lanes[kind.subscription],
+                subscriptions[kind.subscription],
                 first_at=oldest.created_at if oldest else kind.since,
                 last_at=last_at,
                 failed_at=max(
-                    last_at, newest.settled_at if newest else last_at, tried.failed_by.get(kind.cause, last_at)
+                    last_at, newest.finished_at if newest else last_at, last.failed_by.get(kind.cause, last_at)
                 ),
                 example=newest,
-                attempts=tried,
+                attempts=last,
             )
         )
     return groups
@@ -189,8 +193,8 @@ def failures_over_time(period: Period, kinds: Sequence[FailureKind]) -> dict[Fai
 
 
 def _by_step(period: Period, kinds: Sequence[FailureKind]) -> QuerySet:
-    cells = log_counts_by_step(period.start, period.end, period.step, sorted({kind.subscription for kind in kinds}))
+    counts = log_counts_by_step(period.start, period.end, period.step, sorted({kind.subscription for kind in kinds}))
     fingerprints = sorted({kind.fingerprint for kind in kinds})
-    found = cells.filter(state=State.FAILED, fingerprint__in=fingerprints).order_by()
+    failed = counts.filter(state=State.FAILED, fingerprint__in=fingerprints).order_by()
     columns = ("subscription", "cause", "fingerprint", "step_start")
-    return found.values_list(*columns).annotate(n=TOTAL_WIDTH).filter(n__gt=0)
+    return failed.values_list(*columns).annotate(n=TOTAL_WIDTH).filter(n__gt=0)

@@ -11,7 +11,7 @@ from functools import cached_property
 from django.db.models import DateTimeField, ExpressionWrapper, F, Max, Min, Q, Value
 
 from ..db.timeouts import BoundedCount
-from ..models import Cell, State
+from ..models import LogCount, State
 from .boundary_logs import LogLookup, LookupKind, LookupResult
 from .period import Period
 from .queries import TOTAL_WIDTH
@@ -19,7 +19,7 @@ from .queries import TOTAL_WIDTH
 MAX_FAILURE_KINDS = 5000  # a receiver whose responses always differ must not fill the memory
 # The end of a bucket.
 END_OF_TIME = ExpressionWrapper(F("bucket") + F("width") * Value(timedelta(minutes=1)), output_field=DateTimeField())
-IS_SETTLED = Q(state__in=[State.FAILED, State.SUCCEEDED])
+IS_DELIVERED_OR_FAILED = Q(state__in=[State.FAILED, State.DELIVERED])
 
 
 @dataclass(frozen=True)
@@ -36,26 +36,26 @@ class FailureKind:
 
     @property
     def newest(self) -> LogLookup:
-        return self._question(LookupKind.NEWEST_FAILED)
+        return self._lookup(LookupKind.NEWEST_FAILED)
 
     @property
     def oldest(self) -> LogLookup:
-        return self._question(LookupKind.OLDEST_FAILED)
+        return self._lookup(LookupKind.OLDEST_FAILED)
 
-    def _question(self, look: LookupKind) -> LogLookup:
-        return LogLookup(look, self.subscription, self.since, self.until, self.cause, self.fingerprint)
+    def _lookup(self, kind: LookupKind) -> LogLookup:
+        return LogLookup(kind, self.subscription, self.since, self.until, self.cause, self.fingerprint)
 
 
 @dataclass(frozen=True)
 class FailureKinds:
     """All delivered and failed logs, most failures first. `is_cut`: there are more failure groups than these."""
 
-    found: Sequence[FailureKind]
+    kinds: Sequence[FailureKind]
     is_cut: bool = False
 
     @cached_property
     def failures(self) -> list[FailureKind]:
-        return [kind for kind in self.found if kind.state == State.FAILED]
+        return [kind for kind in self.kinds if kind.state == State.FAILED]
 
     def counted(self, number: int) -> BoundedCount:
         """A number of failures or failure groups: "at least" if they were cut."""
@@ -73,16 +73,16 @@ class FailureKinds:
         return self._newest(LookupKind.NEWEST_FAILED, State.FAILED, subscription)
 
     def newest_success(self, subscription: str) -> LogLookup | None:
-        return self._newest(LookupKind.NEWEST_SUCCEEDED, State.SUCCEEDED, subscription)
+        return self._newest(LookupKind.NEWEST_DELIVERED, State.DELIVERED, subscription)
 
-    def _newest(self, look: LookupKind, state: State, subscription: str) -> LogLookup | None:
+    def _newest(self, kind: LookupKind, state: State, subscription: str) -> LogLookup | None:
         reach = self._reaches.get((subscription, state))
-        return LogLookup(look, subscription, *reach) if reach else None
+        return LogLookup(kind, subscription, *reach) if reach else None
 
     @cached_property
     def _reaches(self) -> dict[tuple[str, str], tuple[datetime, datetime]]:
         reaches: dict[tuple[str, str], tuple[datetime, datetime]] = {}
-        for kind in self.found:
+        for kind in self.kinds:
             key = kind.subscription, kind.state
             since, until = reaches.get(key, (kind.since, kind.until))
             reaches[key] = min(since, kind.since), max(until, kind.until)
@@ -91,18 +91,18 @@ class FailureKinds:
 
 def failure_kinds(period: Period, subscriptions: Sequence[str] | None) -> FailureKinds:
     """For these subscriptions; None means all."""
-    cells = Cell.objects.filter(period.wide_buckets, IS_SETTLED).order_by()
+    counts = LogCount.objects.filter(period.wide_buckets, IS_DELIVERED_OR_FAILED).order_by()
     if subscriptions is not None:
-        cells = cells.filter(subscription__in=subscriptions)
+        counts = counts.filter(subscription__in=subscriptions)
     rows = (
-        cells.values_list("subscription", "state", "cause", "fingerprint")
+        counts.values_list("subscription", "state", "cause", "fingerprint")
         .annotate(n=TOTAL_WIDTH, since=Min("bucket"), until=Max(END_OF_TIME))
         .filter(n__gt=0)
-        .order_by("-state", "-n", "subscription", "fingerprint")  # delivered logs first, so that none is cut off
+        .order_by("state", "-n", "subscription", "fingerprint")  # delivered logs first, so that none is cut off
     )
-    found = [FailureKind(*row) for row in rows[: MAX_FAILURE_KINDS + 1]]
-    return FailureKinds(found[:MAX_FAILURE_KINDS], is_cut=len(found) > MAX_FAILURE_KINDS)
+    kinds = [FailureKind(*row) for row in rows[: MAX_FAILURE_KINDS + 1]]
+    return FailureKinds(kinds[:MAX_FAILURE_KINDS], is_cut=len(kinds) > MAX_FAILURE_KINDS)
 
 
-def isoformat_utc(found: LookupResult | None) -> datetime | None:
-    return found.created_at if found else None
+def created_at_of(log: LookupResult | None) -> datetime | None:
+    return log.created_at if log else None

@@ -37,20 +37,20 @@ Row = tuple[str, str, str, datetime]  # id, subscription's id, state, created
 
 def object_history(logs: WebhookLogQuerySet) -> ObjectHistory | None:
     """The figures of the logs of one object, None if there are none. One query."""
-    rows = logs.newest_first().values_list("pk", "subscription_id", "state", "created_at")[: MAX_HISTORY + 1]
-    found = list(rows)
-    return summarize_history(found[:MAX_HISTORY], is_more=len(found) > MAX_HISTORY) if found else None
+    newest = logs.newest_first().values_list("pk", "subscription_id", "state", "created_at")[: MAX_HISTORY + 1]
+    rows = list(newest)
+    return summarize_history(rows[:MAX_HISTORY], is_more=len(rows) > MAX_HISTORY) if rows else None
 
 
 def summarize_history(newest_first: Iterable[Row], *, is_more: bool = False) -> ObjectHistory:
     """The figures of at least one row."""
     rows = list(newest_first)
-    received: set[str] = set()
+    delivered: set[str] = set()
     superseded: set[str] = set()
     for pk, subscription, state, _created_at in rows:
-        if state == State.SUCCEEDED:
-            received.add(subscription)
-        elif state == State.FAILED and subscription in received:
+        if state == State.DELIVERED:
+            delivered.add(subscription)
+        elif state == State.FAILED and subscription in delivered:
             superseded.add(pk)
     failed = sum(state == State.FAILED for _pk, _subscription, state, _created_at in rows)
     return ObjectHistory(len(rows), failed, frozenset(superseded), rows[-1][3], rows[0][3], is_more)

@@ -9,9 +9,9 @@ from typing import Any
 from ..db.timeouts import BoundedCount
 from ..delivery.queue_summary import (
     blocked_queues,
-    count_due,
-    heads_of,
+    count_queued,
     is_blocked,
+    next_events_of,
     oldest_waiting_since,
     total_waiting,
 )
@@ -32,18 +32,18 @@ MAX_LOOKUPS = 200  # failing subscriptions that are checked for recovery
 class FailingSubscription:
     """A subscription with failures in this period."""
 
-    lane: Any
+    subscription: Any
     traffic: Traffic | None
     attempts: LastAttempts
 
     @property
     def has_recovered(self) -> bool:
         """Not while its queue is blocked, whatever was delivered before."""
-        return self.attempts.has_recovered_since and not is_blocked(self.lane)
+        return self.attempts.has_recovered_since and not is_blocked(self.subscription)
 
     @property
-    def is_held(self) -> bool:
-        return self.lane.held_at is not None
+    def is_paused(self) -> bool:
+        return self.subscription.paused_at is not None
 
 
 @dataclass(frozen=True)
@@ -83,35 +83,35 @@ class Overview:
         """How many subscriptions have delivered nothing since their last failure; None if there are too many to check."""
         if self.failing_count.is_least or self.failing_count.number != len(self.failing):
             return None
-        return sum(not one.attempts.has_recovered_since for one in self.failing)
+        return sum(not failing.attempts.has_recovered_since for failing in self.failing)
 
 
 def build_overview(user, period: Period) -> Overview:
     """Ten queries, however many logs and subscriptions there are, and however many logs wait."""
-    lanes = heads_of(Subscription.objects.visible_to(user))
-    visible = None if user.is_superuser else list(lanes)
+    subscriptions = next_events_of(Subscription.objects.visible_to(user))
+    visible = None if user.is_superuser else list(subscriptions)
     kinds = failure_kinds(period, visible)
-    top = [kind for kind in kinds.failures if kind.subscription in lanes][:TOP_SHOWN]
-    failing = [lane for lane, _number in kinds.failed_of.most_common() if lane in lanes]
+    top = [kind for kind in kinds.failures if kind.subscription in subscriptions][:TOP_SHOWN]
+    failing = [pk for pk, _number in kinds.failed_of.most_common() if pk in subscriptions]
     traffic = traffic_for(period, visible, apart=set(failing[:TOP_SHOWN]))
-    asked = failing[:MAX_LOOKUPS]
-    told = fetch_boundary_logs([*group_lookups(top), *attempt_lookups(kinds, asked)])
-    attempts = last_attempts(period, kinds, asked, told)
-    groups = failure_groups(period, top, lanes, told, attempts)
-    found = Overview(
+    checked = failing[:MAX_LOOKUPS]
+    results = fetch_boundary_logs([*group_lookups(top), *attempt_lookups(kinds, checked)])
+    attempts = last_attempts(period, kinds, checked, results)
+    groups = failure_groups(period, top, subscriptions, results, attempts)
+    overview = Overview(
         period=period,
         traffic=traffic[ALL_STATES],
         groups=with_bars(groups, failures_over_time(period, top)),
         group_count=kinds.counted(len(kinds.failures)),
-        failing=[FailingSubscription(lanes[lane], traffic.get(lane), attempts[lane]) for lane in asked],
+        failing=[FailingSubscription(subscriptions[pk], traffic.get(pk), attempts[pk]) for pk in checked],
         failing_count=kinds.counted(len(failing)),
-        blocked=blocked_queues(lanes.values()),
-        waiting=total_waiting(lanes.values()),
-        oldest_waiting=oldest_waiting_since(lanes.values()),
-        newest=None if traffic[ALL_STATES].now.received else _newest(user),
+        blocked=blocked_queues(subscriptions.values()),
+        waiting=total_waiting(subscriptions.values()),
+        oldest_waiting=oldest_waiting_since(subscriptions.values()),
+        newest=None if traffic[ALL_STATES].now.total else _newest(user),
     )
-    count_due([*(one.lane for one in found.worst), *found.blocked_shown])
-    return found
+    count_queued([*(failing.subscription for failing in overview.worst), *overview.blocked_shown])
+    return overview
 
 
 def _newest(user) -> WebhookLog | None:

@@ -13,7 +13,7 @@ from typing import Any
 from django.db.models import DateTimeField, F, Func, QuerySet, Sum, Value
 
 from ..db.raw_sql import SqlFragment, fetch_all, sql_and
-from ..models import Cell, DurationCell, Subscription
+from ..models import DurationCount, LogCount, Subscription
 from ..models.log_counts import BUCKET_WIDTHS
 from .buckets import BUCKET_ORIGIN, bucket_condition, bucket_condition_sql
 
@@ -22,13 +22,13 @@ BIN_RATIO = 1.25  # the migration of the log counts computes bins by it: floor(l
 
 def percentile(counts: Mapping[int, int], fraction: float = 0.95) -> float | None:
     """The duration in ms that `fraction` of the logs did not exceed; None if no log has a duration. `counts`: logs by bin."""
-    wanted = sum(counts.values()) * fraction
-    if wanted <= 0:
+    needed = sum(counts.values()) * fraction
+    if needed <= 0:
         return None
     seen = 0
     for number in sorted(counts):
         seen += counts[number]
-        if seen >= wanted:
+        if seen >= needed:
             return BIN_RATIO ** (number + 0.5)
     return None
 
@@ -50,12 +50,12 @@ def log_counts(
     end: datetime | None,
     subscriptions: Sequence[str] | None,
     widest: timedelta | None = None,
-) -> QuerySet[Cell]:
+) -> QuerySet[LogCount]:
     """The log counts from start to end (multiples of 5 minutes; None: open), from as few buckets as possible.
 
     `log_counts(…).values("state").annotate(n=TOTAL_WIDTH)`. A sum may be 0 if there are no such logs any more.
     """
-    return _of(Cell.objects.filter(bucket_condition(start, end, widest)), subscriptions)
+    return _of(LogCount.objects.filter(bucket_condition(start, end, widest)), subscriptions)
 
 
 def log_counts_by_step(
@@ -63,37 +63,37 @@ def log_counts_by_step(
     end: datetime | None,
     step: timedelta,
     subscriptions: Sequence[str] | None,
-) -> QuerySet[Cell]:
+) -> QuerySet[LogCount]:
     """The same with `step_start`: the start of the step (a multiple of 5 minutes, counted in UTC) that the bucket is in."""
     binned = Func(Value(step), F("bucket"), Value(BUCKET_ORIGIN), function="date_bin", output_field=DateTimeField())
     return log_counts(start, end, subscriptions, widest_bucket_in(step)).annotate(step_start=binned)
 
 
 def log_counts_sql(
-    kind: SqlFragment, start: datetime | None, end: datetime | None, widest: timedelta | None = None, *, is_of_all: bool
+    kind: SqlFragment, start: datetime | None, end: datetime | None, widest: timedelta | None = None, *, is_total: bool
 ) -> SqlFragment:
     """The view and the condition that select log counts in SQL.
 
-    `is_of_all`: the counts of all subscriptions together, which are few. `kind` must then not name a subscription. The condition
-    has `kind` before the time, because it mostly leaves fewer rows.
+    `is_total`: the counts of all subscriptions together, which are few. `kind` must then not name a subscription. The
+    condition has `kind` before the time, because it mostly leaves fewer rows.
     """
     text, values = sql_and([kind, bucket_condition_sql(start, end, widest)])
-    return f"{'logs_cellofall' if is_of_all else 'logs_cell'} WHERE {text}", values
+    return f"{'logs_logcounttotal' if is_total else 'logs_logcount'} WHERE {text}", values
 
 
-def totals_by_bucket(cells: SqlFragment, edges: Sequence[datetime]) -> list[tuple[int, str, int]]:
+def totals_by_bucket(counts_sql: SqlFragment, edges: Sequence[datetime]) -> list[tuple[int, str, int]]:
     """(number of edges that are not after, state, number of logs) for log counts whose buckets have no edge inside."""
-    text, values = cells
+    text, values = counts_sql
     # Added up by bucket first: finding the bar of each row takes longer.
     by_bucket = f"SELECT bucket, state, sum(count) AS n FROM {text} GROUP BY bucket, state"
-    asked = f"SELECT width_bucket(bucket, %s::timestamptz[]), state, sum(n)::bigint FROM ({by_bucket}) AS cell"
-    [bars] = fetch_all((f"{_PAGE_BY_PAGE}; {asked} GROUP BY 1, 2 HAVING sum(n) > 0", [list(edges), *values]))
+    query = f"SELECT width_bucket(bucket, %s::timestamptz[]), state, sum(n)::bigint FROM ({by_bucket}) AS log_count"
+    [bars] = fetch_all((f"{_PAGE_BY_PAGE}; {query} GROUP BY 1, 2 HAVING sum(n) > 0", [list(edges), *values]))
     return bars
 
 
-def time_extent(kind: SqlFragment, *, is_of_all: bool) -> tuple[datetime, datetime] | None:
+def time_extent(kind: SqlFragment, *, is_total: bool) -> tuple[datetime, datetime] | None:
     """The days, in UTC, between which there are matching logs; None if there are none."""
-    text, values = log_counts_sql(kind, None, None, _DAY, is_of_all=is_of_all)
+    text, values = log_counts_sql(kind, None, None, _DAY, is_total=is_total)
     [[(first, last)]] = fetch_all((f"SELECT min(bucket), max(bucket) FROM {text} AND count > 0", values))
     return None if first is None else (first, last + _DAY)
 
@@ -101,40 +101,44 @@ def time_extent(kind: SqlFragment, *, is_of_all: bool) -> tuple[datetime, dateti
 Totals = dict[str, list[tuple[Any, int]]]  # by column: its values, and how many logs have them
 
 
-def totals_by_column(*asked: tuple[SqlFragment, Sequence[str]]) -> list[Totals]:
+def totals_by_column(*requests: tuple[SqlFragment, Sequence[str]]) -> list[Totals]:
     """The totals of each column, for several sets of log counts. Each set is read once, and all in one database query."""
-    totals: list[Totals] = [{column: [] for column in columns} for _cells, columns in asked]
-    for its_totals, (_cells, columns), rows in zip(totals, asked, fetch_all(*starmap(_grouped, asked)), strict=True):
+    totals: list[Totals] = [{column: [] for column in columns} for _counts_sql, columns in requests]
+    for its_totals, (_counts_sql, columns), rows in zip(
+        totals, requests, fetch_all(*starmap(_grouped, requests)), strict=True
+    ):
         for place, *values, total in rows:
             its_totals[columns[place]].append((values[place], total))
     return totals
 
 
-def _grouped(cells: SqlFragment, columns: Sequence[str]) -> SqlFragment:
+def _grouped(counts_sql: SqlFragment, columns: Sequence[str]) -> SqlFragment:
     """(index of a column, a value for each column, number), by GROUPING SETS."""
-    text, values = cells
+    text, values = counts_sql
     columns = ["subscription_id" if column == "subscription" else column for column in columns]
     listed = ", ".join(columns)
     each = f"SELECT {listed}, sum(count) AS number FROM {text} GROUP BY {listed}"
     which = f"array_position(ARRAY[{', '.join(f'grouping({column})' for column in columns)}], 0) - 1"
     sets = ", ".join(f"({column})" for column in columns)
-    asked = f"SELECT {which}, {listed}, sum(number)::bigint FROM ({each}) AS cell GROUP BY GROUPING SETS ({sets})"
-    return f"{asked} HAVING sum(number) > 0", values
+    query = f"SELECT {which}, {listed}, sum(number)::bigint FROM ({each}) AS log_count GROUP BY GROUPING SETS ({sets})"
+    return f"{query} HAVING sum(number) > 0", values
 
 
 def percentiles(
     start: datetime | None, end: datetime | None, subscriptions: Sequence[str] | None, by: str = ""
 ) -> dict[Any, float | None]:
     """The duration in ms that 95 of 100 logs did not exceed, for each value of the column `by`; without it, for "" alone."""
-    found = _of(DurationCell.objects.filter(bucket_condition(start, end)), subscriptions)
+    duration_counts = _of(DurationCount.objects.filter(bucket_condition(start, end)), subscriptions)
     counts: dict[Any, dict[int, int]] = {}
-    for *key, number, count in found.values_list(*([by] if by else []), "bin").annotate(n=TOTAL_WIDTH).filter(n__gt=0):
+    for *key, number, count in (
+        duration_counts.values_list(*([by] if by else []), "bin").annotate(n=TOTAL_WIDTH).filter(n__gt=0)
+    ):
         counts.setdefault(key[0] if key else "", {})[number] = count
     return {key: percentile(bins) for key, bins in counts.items()}
 
 
-def _of(found: QuerySet, subscriptions: Sequence[str] | None) -> QuerySet:
-    return found if subscriptions is None else found.filter(subscription__in=subscriptions)
+def _of(rows: QuerySet, subscriptions: Sequence[str] | None) -> QuerySet:
+    return rows if subscriptions is None else rows.filter(subscription__in=subscriptions)
 
 
 def widest_bucket_in(step: timedelta) -> timedelta:

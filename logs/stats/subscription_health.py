@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from django.db.models import Max, Min
 
 from ..delivery.queue_summary import is_blocked
-from ..models import Cell, State
+from ..models import LogCount, State
 from .boundary_logs import fetch_boundary_logs
 from .failure_groups import FailureGroup, failure_groups, group_lookups, with_bars
-from .group_counts import END_OF_TIME, FailureKind, FailureKinds, isoformat_utc
+from .group_counts import END_OF_TIME, FailureKind, FailureKinds, created_at_of
 from .period import Period
 from .queries import TOTAL_WIDTH
 from .receiver_state import LastAttempts, attempt_lookups, last_attempts
@@ -26,12 +26,12 @@ ONE_DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class SubscriptionHealth:
-    """`groups`: the largest of `group_count`. `received_at`: when the newest delivered log was created."""
+    """`groups`: the largest of `group_count`. `delivered_at`: when the newest delivered log was created."""
 
     traffic: Traffic
     groups: list[FailureGroup]
     group_count: int
-    received_at: datetime | None
+    delivered_at: datetime | None
     attempts: LastAttempts
     is_blocked: bool
 
@@ -45,28 +45,28 @@ class SubscriptionHealth:
         """From when on somebody would redeliver failures: since the last success, or for one day if it has recovered."""
         if self.has_recovered:
             return self.traffic.period.now - ONE_DAY
-        return self.received_at or self.traffic.period.start
+        return self.delivered_at or self.traffic.period.start
 
 
-def subscription_health(lane, now: datetime) -> SubscriptionHealth:
-    """`lane`: a subscription from `with_queue_status`. Four queries."""
+def subscription_health(subscription, now: datetime) -> SubscriptionHealth:
+    """`subscription`: a subscription from `with_queue_status`. Four queries."""
     period = Period(HEALTH_RANGE, now)
-    rows = _rows(period, lane.pk)
+    rows = _rows(period, subscription.pk)
     traffic = _traffic(period, rows)
-    add_durations({ALL_STATES: traffic}, period, [lane.pk])
+    add_durations({ALL_STATES: traffic}, period, [subscription.pk])
     kinds = FailureKinds(sorted(_kinds(rows), key=lambda kind: -kind.number))
     top = kinds.failures[:TOP_GROUPS]
-    told = fetch_boundary_logs([*group_lookups(top), *attempt_lookups(kinds, [lane.pk])])
-    attempts = last_attempts(period, kinds, [lane.pk], told)
-    groups = failure_groups(period, top, {lane.pk: lane}, told, attempts)
-    success = kinds.newest_success(lane.pk)
+    results = fetch_boundary_logs([*group_lookups(top), *attempt_lookups(kinds, [subscription.pk])])
+    attempts = last_attempts(period, kinds, [subscription.pk], results)
+    groups = failure_groups(period, top, {subscription.pk: subscription}, results, attempts)
+    success = kinds.newest_success(subscription.pk)
     return SubscriptionHealth(
         traffic=traffic,
         groups=with_bars(groups, {kind: traffic_bars(period, _over_time(period, rows, kind)) for kind in top}),
         group_count=len(kinds.failures),
-        received_at=isoformat_utc(told.get(success)) if success else None,
-        attempts=attempts[lane.pk],
-        is_blocked=is_blocked(lane),
+        delivered_at=created_at_of(results.get(success)) if success else None,
+        attempts=attempts[subscription.pk],
+        is_blocked=is_blocked(subscription),
     )
 
 
@@ -79,21 +79,21 @@ class _Row:
     number: int
     since: datetime
     until: datetime
-    lane: str
+    subscription_id: str
 
 
-def _rows(period: Period, lane: str) -> list[_Row]:
-    cells = Cell.objects.filter(period.buckets | period.previous_buckets, subscription=lane).order_by()
-    found = (
-        cells.annotate(step_start=bucket_expression(period))
+def _rows(period: Period, subscription_id: str) -> list[_Row]:
+    counts = LogCount.objects.filter(period.buckets | period.previous_buckets, subscription=subscription_id).order_by()
+    rows = (
+        counts.annotate(step_start=bucket_expression(period))
         .values_list("state", "cause", "fingerprint", "step_start")
         .annotate(n=TOTAL_WIDTH, since=Min("bucket"), until=Max(END_OF_TIME))
         .filter(n__gt=0)
     )
     last = period.bucket_starts[-1]
     return [
-        _Row((state, cause, fingerprint), step and min(step, last), number, since, until, lane)
-        for state, cause, fingerprint, step, number, since, until in found
+        _Row((state, cause, fingerprint), step and min(step, last), number, since, until, subscription_id)
+        for state, cause, fingerprint, step, number, since, until in rows
     ]
 
 
@@ -108,12 +108,12 @@ def _kinds(rows: Iterable[_Row]) -> list[FailureKind]:
     numbers: Counter[tuple[str, str, str]] = Counter()
     reaches: dict[tuple[str, str, str], tuple[datetime, datetime]] = {}
     for row in rows:
-        if row.step is not None and row.kind[0] in (State.FAILED, State.SUCCEEDED):
+        if row.step is not None and row.kind[0] in (State.FAILED, State.DELIVERED):
             numbers[row.kind] += row.number
             since, until = reaches.get(row.kind, (row.since, row.until))
             reaches[row.kind] = min(since, row.since), max(until, row.until)
-    lane = next((row.lane for row in rows), "")
-    return [FailureKind(lane, *kind, number, *reaches[kind]) for kind, number in numbers.items()]
+    subscription_id = next((row.subscription_id for row in rows), "")
+    return [FailureKind(subscription_id, *kind, number, *reaches[kind]) for kind, number in numbers.items()]
 
 
 def _over_time(period: Period, rows: Iterable[_Row], kind: FailureKind) -> list[tuple[int, int]]:

@@ -10,8 +10,8 @@ from typing import Any
 
 from django.db.models import OuterRef, QuerySet, Subquery
 
-from ..delivery.queue_summary import count_due, heads_of, is_blocked, oldest_waiting_since
-from ..models import Cell, State, Subscription, WebhookLog
+from ..delivery.queue_summary import count_queued, is_blocked, next_events_of, oldest_waiting_since
+from ..models import LogCount, State, Subscription, WebhookLog
 from ..payloads.tokens import fold_accents
 from .buckets import bucket_floor
 from .period import Period
@@ -24,9 +24,9 @@ HEALTH_RANGE = "7d"
 
 @dataclass(frozen=True)
 class SubscriptionRow:
-    """`lane`: a subscription from `heads_of`, with `failed_at` (its last failed attempt) and `last_at` (its newest log)."""
+    """`subscription`: a subscription from `next_events_of`, with `failed_at` (last failed attempt) and `last_at` (newest log)."""
 
-    lane: Any
+    subscription: Any
     traffic: Traffic
 
     @property
@@ -39,15 +39,15 @@ class SubscriptionRow:
 
     @property
     def is_blocked(self) -> bool:
-        return is_blocked(self.lane)
+        return is_blocked(self.subscription)
 
     @property
     def last_failure(self) -> datetime | None:
-        return self.lane.failed_at
+        return self.subscription.failed_at
 
     @property
     def last_log(self) -> datetime | None:
-        return self.lane.last_at
+        return self.subscription.last_at
 
 
 @dataclass(frozen=True)
@@ -64,35 +64,39 @@ class SubscriptionList:
         return len(self.rows) < self.count
 
 
-def subscription_rows(found: QuerySet[Subscription], now: datetime, most: int, sort: str) -> SubscriptionList:
+def subscription_rows(subscriptions: QuerySet[Subscription], now: datetime, most: int, sort: str) -> SubscriptionList:
     """`sort`: one of `SUBSCRIPTION_SORTS`, ascending; with a minus before it, descending."""
-    lanes = heads_of(_with_newest(found).select_related("company"))
+    queues = next_events_of(_with_newest(subscriptions).select_related("company"))
     period = Period(HEALTH_RANGE, now)
     column = sort.removeprefix("-")
     figures: Mapping[str, TrafficStats] = {}
     if column == "success":
-        figures = _figures(Cell.objects.filter(period.wide_buckets, subscription__in=lanes))
-    elif column == "waiting" and (oldest := oldest_waiting_since(lanes.values())):
-        figures = _figures(log_counts(bucket_floor(oldest), None, list(lanes)))
-    p95s = percentiles(period.start, period.end, list(lanes), by="subscription") if column == "p95" else {}
+        figures = _figures(LogCount.objects.filter(period.wide_buckets, subscription__in=queues))
+    elif column == "waiting" and (oldest := oldest_waiting_since(queues.values())):
+        figures = _figures(log_counts(bucket_floor(oldest), None, list(queues)))
+    p95s = percentiles(period.start, period.end, list(queues), by="subscription") if column == "p95" else {}
     if column == "failure":
-        _add_failures(lanes, lanes)
+        _add_failures(queues, queues)
     order = _in_order(
-        lanes.values(), lambda lane: SUBSCRIPTION_SORTS[column](lane, figures, p95s), is_descending=sort != column
+        queues.values(),
+        lambda subscription: SUBSCRIPTION_SORTS[column](subscription, figures, p95s),
+        is_descending=sort != column,
     )
-    shown = [lane.pk for lane in order[:most]]
+    shown = [subscription.pk for subscription in order[:most]]
     if column != "failure":
-        _add_failures(lanes, shown)
-    count_due([lanes[pk] for pk in shown])
+        _add_failures(queues, shown)
+    count_queued([queues[pk] for pk in shown])
     if column == "waiting":
-        counted = _in_order(order[:most], lambda lane: lane.due_count or None, is_descending=sort != column)
-        shown = [lane.pk for lane in counted]
+        counted = _in_order(
+            order[:most], lambda subscription: subscription.queued_count or None, is_descending=sort != column
+        )
+        shown = [subscription.pk for subscription in counted]
     traffic = traffic_by_subscription(period, shown)
     return SubscriptionList(
-        rows=[SubscriptionRow(lanes[pk], traffic[pk]) for pk in shown],
-        count=len(lanes),
-        blocked=sum(map(is_blocked, lanes.values())),
-        companies=len({lane.company_id for lane in lanes.values()}),
+        rows=[SubscriptionRow(queues[pk], traffic[pk]) for pk in shown],
+        count=len(queues),
+        blocked=sum(map(is_blocked, queues.values())),
+        companies=len({subscription.company_id for subscription in queues.values()}),
     )
 
 
@@ -104,47 +108,47 @@ def _with_newest(subscriptions: QuerySet[Subscription]) -> QuerySet[Subscription
     )
 
 
-def _add_failures(lanes: Mapping[str, Any], asked: Collection[str]) -> None:
+def _add_failures(subscriptions: Mapping[str, Any], subscription_ids: Collection[str]) -> None:
     """The time of the newest failed log stays if no attempt of ours is newer, as with imported logs."""
-    for pk, failed_at in last_failures(asked).items():
-        lanes[pk].failed_at = latest_of(lanes[pk].failed_at, failed_at)
+    for pk, failed_at in last_failures(subscription_ids).items():
+        subscriptions[pk].failed_at = latest_of(subscriptions[pk].failed_at, failed_at)
 
 
-def _figures(cells_of_lanes: QuerySet[Cell]) -> dict[str, TrafficStats]:
+def _figures(counts: QuerySet[LogCount]) -> dict[str, TrafficStats]:
     """Figures to sort the subscriptions by. Those that are shown are read step by step afterwards."""
-    found: dict[str, TrafficStats] = {}
-    for lane, state, number in cells_of_lanes.order_by().values_list("subscription", "state").annotate(n=TOTAL_WIDTH):
-        found.setdefault(lane, TrafficStats(Counter())).states[state] += number
-    return found
+    figures: dict[str, TrafficStats] = {}
+    for pk, state, number in counts.order_by().values_list("subscription", "state").annotate(n=TOTAL_WIDTH):
+        figures.setdefault(pk, TrafficStats(Counter())).states[state] += number
+    return figures
 
 
-def _success(lane: Any, figures: Mapping[str, TrafficStats]) -> float | None:
-    return figures[lane.pk].success_percent if lane.pk in figures else None
+def _success(subscription: Any, figures: Mapping[str, TrafficStats]) -> float | None:
+    return figures[subscription.pk].success_percent if subscription.pk in figures else None
 
 
-def _unsettled(lane: Any, figures: Mapping[str, TrafficStats]) -> int | None:
+def _open_logs(subscription: Any, figures: Mapping[str, TrafficStats]) -> int | None:
     """How many logs have no outcome yet, counted from the oldest event that waits in any of the queues.
 
     Counting the waiting logs of all queues would cost more the more of them there are.
     """
-    states = figures[lane.pk].states if lane.pk in figures else Counter()
-    return max(states[State.PENDING] + states[State.RETRYING], 1) if lane.has_due else None
+    states = figures[subscription.pk].states if subscription.pk in figures else Counter()
+    return max(states[State.PENDING] + states[State.RETRYING], 1) if subscription.has_queued else None
 
 
 # The value that each order sorts by; None if a subscription has none.
 SUBSCRIPTION_SORTS: dict[str, Callable[[Any, Mapping[str, TrafficStats], Mapping[str, float | None]], Any]] = {
-    "success": lambda lane, figures, _p95s: _success(lane, figures),
-    "name": lambda lane, _figures, _p95s: fold_accents(lane.name),
-    "p95": lambda lane, _figures, p95s: p95s.get(lane.pk),
-    "failure": lambda lane, _figures, _p95s: lane.failed_at,
-    "log": lambda lane, _figures, _p95s: lane.last_at,
+    "success": lambda subscription, figures, _p95s: _success(subscription, figures),
+    "name": lambda subscription, _figures, _p95s: fold_accents(subscription.name),
+    "p95": lambda subscription, _figures, p95s: p95s.get(subscription.pk),
+    "failure": lambda subscription, _figures, _p95s: subscription.failed_at,
+    "log": lambda subscription, _figures, _p95s: subscription.last_at,
     # Open logs decide which subscriptions are shown; waiting logs decide their order.
-    "waiting": lambda lane, figures, _p95s: _unsettled(lane, figures),
+    "waiting": lambda subscription, figures, _p95s: _open_logs(subscription, figures),
 }
 
 
-def _in_order(lanes: Iterable[Any], value: Callable[[Any], Any], *, is_descending: bool) -> list[Any]:
-    by_name = sorted(lanes, key=lambda lane: (lane.name, lane.pk))
-    with_value = [lane for lane in by_name if value(lane) is not None]
-    without = [lane for lane in by_name if value(lane) is None]
+def _in_order(subscriptions: Iterable[Any], value: Callable[[Any], Any], *, is_descending: bool) -> list[Any]:
+    by_name = sorted(subscriptions, key=lambda subscription: (subscription.name, subscription.pk))
+    with_value = [subscription for subscription in by_name if value(subscription) is not None]
+    without = [subscription for subscription in by_name if value(subscription) is None]
     return sorted(with_value, key=value, reverse=is_descending) + without

@@ -10,7 +10,7 @@ from functools import cached_property
 
 from django.db.models import Case, CharField, DateTimeField, F, Func, QuerySet, Value, When
 
-from ..models import Cell, DurationCell, State
+from ..models import DurationCount, LogCount, State
 from .buckets import BUCKET_ORIGIN
 from .charts import Stack, stacked_bars
 from .period import Period
@@ -29,13 +29,13 @@ class TrafficStats:
     bins: Counter[int] = field(default_factory=Counter)  # of durations
 
     @property
-    def received(self) -> int:
+    def total(self) -> int:
         """All logs, whatever their state."""
         return self.states.total()
 
     @property
     def delivered(self) -> int:
-        return self.states[State.SUCCEEDED]
+        return self.states[State.DELIVERED]
 
     @property
     def failed(self) -> int:
@@ -44,8 +44,8 @@ class TrafficStats:
     @property
     def success_percent(self) -> float | None:
         """Of the delivered and failed logs; None if there are none. Rounded down, so that "100.0 %" means that nothing failed."""
-        settled = self.delivered + self.failed
-        return 1000 * self.delivered // settled / 10 if settled else None
+        finished = self.delivered + self.failed
+        return 1000 * self.delivered // finished / 10 if finished else None
 
     @property
     def is_failing(self) -> bool:
@@ -82,7 +82,7 @@ class Traffic:
     period: Period
     now: TrafficStats = field(default_factory=TrafficStats)
     earlier: TrafficStats = field(default_factory=TrafficStats)
-    steps: dict[datetime, Counter[str]] = field(default_factory=dict)
+    buckets: dict[datetime, Counter[str]] = field(default_factory=dict)
 
     def add(self, step: datetime | None, state: str, number: int) -> None:
         """Add `number` logs to a step; None means the period before. Logs dated ahead of our clock belong to the last step."""
@@ -90,7 +90,7 @@ class Traffic:
             self.earlier.states[state] += number
             return
         self.now.states[state] += number
-        self.steps.setdefault(min(step, self.period.bucket_starts[-1]), Counter())[state] += number
+        self.buckets.setdefault(min(step, self.period.bucket_starts[-1]), Counter())[state] += number
 
     @property
     def failed_delta(self) -> int:
@@ -99,8 +99,8 @@ class Traffic:
     @cached_property
     def counts(self) -> list[tuple[int, int]]:
         """(failed, delivered) of each step."""
-        steps = [self.steps.get(start, Counter()) for start in self.period.bucket_starts]
-        return [(states[State.FAILED], states[State.SUCCEEDED]) for states in steps]
+        steps = [self.buckets.get(start, Counter()) for start in self.period.bucket_starts]
+        return [(states[State.FAILED], states[State.DELIVERED]) for states in steps]
 
     @cached_property
     def bars(self) -> list[TrafficBar]:
@@ -123,16 +123,16 @@ class Traffic:
 
 def traffic_for(period: Period, subscriptions: Sequence[str] | None, apart: Collection[str] = ()) -> dict[str, Traffic]:
     """The traffic of all the subscriptions (None: every one) under `ALL_STATES`, and of each one in `apart`. Two queries."""
-    found = {who: Traffic(period) for who in (ALL_STATES, *apart)}
-    cells = _of(Cell.objects.filter(period.buckets | period.previous_buckets), subscriptions)
-    rows = cells.annotate(who=_who(apart), step_start=bucket_expression(period))
+    traffic = {who: Traffic(period) for who in (ALL_STATES, *apart)}
+    counts = _of(LogCount.objects.filter(period.buckets | period.previous_buckets), subscriptions)
+    rows = counts.annotate(who=_who(apart), step_start=bucket_expression(period))
     for who, step, state, number in (
         rows.values_list("who", "step_start", "state").annotate(n=TOTAL_WIDTH).filter(n__gt=0)
     ):
-        for one in {who, ALL_STATES}:
-            found[one].add(step, state, number)
-    add_durations(found, period, subscriptions)
-    return found
+        for key in {who, ALL_STATES}:
+            traffic[key].add(step, state, number)
+    add_durations(traffic, period, subscriptions)
+    return traffic
 
 
 def bucket_expression(period: Period) -> Case:
@@ -143,30 +143,30 @@ def bucket_expression(period: Period) -> Case:
     return Case(When(period.is_now, then=binned), output_field=DateTimeField())
 
 
-def add_durations(found: dict[str, Traffic], period: Period, subscriptions: Sequence[str] | None) -> None:
+def add_durations(traffic: dict[str, Traffic], period: Period, subscriptions: Sequence[str] | None) -> None:
     """Add the durations to each traffic, by its subscription. One query."""
     is_now = Case(When(period.is_now, then=True), default=False)
-    cells = _of(DurationCell.objects.filter(period.wide_buckets | period.previous_buckets), subscriptions)
-    rows = cells.annotate(who=_who([one for one in found if one != ALL_STATES]), is_now=is_now)
+    counts = _of(DurationCount.objects.filter(period.wide_buckets | period.previous_buckets), subscriptions)
+    rows = counts.annotate(who=_who([key for key in traffic if key != ALL_STATES]), is_now=is_now)
     for who, now, number, count in rows.values_list("who", "is_now", "bin").annotate(n=TOTAL_WIDTH).filter(n__gt=0):
-        for one in {who, ALL_STATES}:
-            (found[one].now if now else found[one].earlier).bins[number] += count
+        for key in {who, ALL_STATES}:
+            (traffic[key].now if now else traffic[key].earlier).bins[number] += count
 
 
 def traffic_by_subscription(period: Period, subscriptions: Sequence[str]) -> dict[str, Traffic]:
     """The traffic of each subscription, without the period before. Two queries."""
-    found = {one: Traffic(period) for one in subscriptions}
-    cells = _of(Cell.objects.filter(period.buckets), subscriptions).annotate(step_start=bucket_expression(period))
-    for one, step, state, number in cells.values_list("subscription", "step_start", "state").annotate(n=TOTAL_WIDTH):
-        found[one].add(step, state, number)
-    durations = _of(DurationCell.objects.filter(period.wide_buckets), subscriptions)
-    for one, number, count in durations.values_list("subscription", "bin").annotate(n=TOTAL_WIDTH):
-        found[one].now.bins[number] += count
-    return found
+    traffic = {pk: Traffic(period) for pk in subscriptions}
+    counts = _of(LogCount.objects.filter(period.buckets), subscriptions).annotate(step_start=bucket_expression(period))
+    for pk, step, state, number in counts.values_list("subscription", "step_start", "state").annotate(n=TOTAL_WIDTH):
+        traffic[pk].add(step, state, number)
+    durations = _of(DurationCount.objects.filter(period.wide_buckets), subscriptions)
+    for pk, number, count in durations.values_list("subscription", "bin").annotate(n=TOTAL_WIDTH):
+        traffic[pk].now.bins[number] += count
+    return traffic
 
 
-def _of(cells: QuerySet, subscriptions: Sequence[str] | None) -> QuerySet:
-    return cells.order_by() if subscriptions is None else cells.order_by().filter(subscription__in=subscriptions)
+def _of(counts: QuerySet, subscriptions: Sequence[str] | None) -> QuerySet:
+    return counts.order_by() if subscriptions is None else counts.order_by().filter(subscription__in=subscriptions)
 
 
 def _who(apart: Collection[str]) -> Case:

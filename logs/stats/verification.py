@@ -10,9 +10,9 @@ from django.db import connection, transaction
 
 from ..models.log_counts import BUCKET_WIDTHS as IN_WIDTHS
 from .compaction import (
-    ADD_CELLS,
-    ADD_CELLS_OF_ALL,
-    ADD_DURATIONS,
+    ADD_DURATION_COUNTS,
+    ADD_LOG_COUNT_TOTALS,
+    ADD_LOG_COUNTS,
     COMPACTION_LOCK,
     KIND,
     KIND_OF_ALL,
@@ -25,9 +25,9 @@ WEEK = timedelta(days=7)  # the widest bucket
 
 _WEEKS = """
 SELECT date_bin('7 days', created_at, '2000-01-01Z') AS week FROM logs_webhooklog GROUP BY week
-UNION SELECT date_bin('7 days', bucket, '2000-01-01Z') FROM logs_rollup WHERE width >= 1440 GROUP BY 1
-UNION SELECT date_bin('7 days', bucket, '2000-01-01Z') FROM logs_rollupofall WHERE width >= 1440 GROUP BY 1
-UNION SELECT date_bin('7 days', bucket, '2000-01-01Z') FROM logs_rollupdelta
+UNION SELECT date_bin('7 days', bucket, '2000-01-01Z') FROM logs_compactedlogcount WHERE width >= 1440 GROUP BY 1
+UNION SELECT date_bin('7 days', bucket, '2000-01-01Z') FROM logs_compactedlogcounttotal WHERE width >= 1440 GROUP BY 1
+UNION SELECT date_bin('7 days', bucket, '2000-01-01Z') FROM logs_logcountdelta
 ORDER BY week
 """
 _COUNT_WEEK = f"""
@@ -37,34 +37,34 @@ SELECT date_bin('5 minutes', created_at, '2000-01-01Z') AS bucket, {KIND}, logs_
 FROM logs_webhooklog WHERE created_at >= %(start)s AND created_at < %(end)s GROUP BY 1, {KIND}, duration_bin
 """
 _OF_WEEK = "bucket >= %(start)s AND bucket < %(end)s"
-_KEPT = f"width IN {IN_WIDTHS} AND {_OF_WEEK}"  # all widths: an index begins with the width
+_STORED_WEEK = f"width IN {IN_WIDTHS} AND {_OF_WEEK}"  # all widths: an index begins with the width
 _FORGET_WEEK = (
-    f"DELETE FROM logs_rollupdelta WHERE {_OF_WEEK}",
-    *(f"DELETE FROM {table} WHERE {_KEPT}" for table in TABLES),
+    f"DELETE FROM logs_logcountdelta WHERE {_OF_WEEK}",
+    *(f"DELETE FROM {table} WHERE {_STORED_WEEK}" for table in TABLES),
 )
 _COMPARE = """
 SELECT count(DISTINCT ({key})) FROM (
-    (TABLE told EXCEPT TABLE kept) UNION ALL (SELECT * FROM kept WHERE count <> 0 EXCEPT TABLE told)
+    (TABLE expected EXCEPT TABLE actual) UNION ALL (SELECT * FROM actual WHERE count <> 0 EXCEPT TABLE expected)
 ) wrong
 """
 _WRONG = f"""
-WITH told AS (
+WITH expected AS (
     SELECT width, {OF_WIDTH} AS bucket, {{kind}}, sum(count) AS count FROM taken CROSS JOIN {WIDTHS} GROUP BY 1, 2, {{kind}}
-), kept AS (
+), actual AS (
     SELECT width, bucket, {{kind}}, sum(count) AS count FROM {{view}}
-    WHERE {_KEPT} GROUP BY width, bucket, {{kind}}
+    WHERE {_STORED_WEEK} GROUP BY width, bucket, {{kind}}
 )
 {_COMPARE.format(key="width, bucket, {kind}")}
 """
-_WRONG_CELLS = _WRONG.format(view="logs_cell", kind=KIND)
-_WRONG_CELLS_OF_ALL = _WRONG.format(view="logs_cellofall", kind=KIND_OF_ALL)
-_WRONG_DURATIONS = f"""
-WITH told AS (
+_WRONG_LOG_COUNTS = _WRONG.format(view="logs_logcount", kind=KIND)
+_WRONG_LOG_COUNT_TOTALS = _WRONG.format(view="logs_logcounttotal", kind=KIND_OF_ALL)
+_WRONG_DURATION_COUNTS = f"""
+WITH expected AS (
     SELECT width, {OF_WIDTH} AS bucket, subscription_id, duration_bin AS bin, sum(count) AS count
     FROM taken CROSS JOIN {WIDTHS} WHERE duration_bin IS NOT NULL GROUP BY 1, 2, 3, 4
-), kept AS (
-    SELECT width, bucket, subscription_id, bin, sum(count) AS count FROM logs_durationcell
-    WHERE {_KEPT} GROUP BY 1, 2, 3, 4
+), actual AS (
+    SELECT width, bucket, subscription_id, bin, sum(count) AS count FROM logs_durationcount
+    WHERE {_STORED_WEEK} GROUP BY 1, 2, 3, 4
 )
 {_COMPARE.format(key="width, bucket, subscription_id, bin")}
 """
@@ -77,7 +77,7 @@ def rebuild_counts() -> Iterator[tuple[datetime, int]]:
         with _counted(span) as cursor:
             for statement in _FORGET_WEEK:
                 cursor.execute(statement, span)
-            for statement in (ADD_CELLS, ADD_CELLS_OF_ALL, ADD_DURATIONS):
+            for statement in (ADD_LOG_COUNTS, ADD_LOG_COUNT_TOTALS, ADD_DURATION_COUNTS):
                 cursor.execute(statement)
             cursor.execute("SELECT coalesce(sum(count), 0) FROM taken")
             number = int(cursor.fetchone()[0])
@@ -90,8 +90,8 @@ def find_mismatches() -> Iterator[tuple[datetime, int]]:
         span = {"start": week, "end": week + WEEK}
         with _counted(span) as cursor:
             wrong = 0
-            for question in (_WRONG_CELLS, _WRONG_CELLS_OF_ALL, _WRONG_DURATIONS):
-                cursor.execute(question, span)
+            for query in (_WRONG_LOG_COUNTS, _WRONG_LOG_COUNT_TOTALS, _WRONG_DURATION_COUNTS):
+                cursor.execute(query, span)
                 wrong += cursor.fetchone()[0]
         yield week, wrong
 

@@ -45,7 +45,7 @@ def parse_headers(text: str, stored: Iterable[Header] = ()) -> list[Header]:
 
     Raises InvalidHeaders with all problems.
     """
-    kept = {name.lower(): value for name, value in stored}
+    stored_values = {name.lower(): value for name, value in stored}
     headers: list[Header] = []
     reasons: list[str] = []
     line_of: dict[str, int] = {}
@@ -53,14 +53,14 @@ def parse_headers(text: str, stored: Iterable[Header] = ()) -> list[Header]:
         if not line.strip():
             continue
         try:
-            name, value = _parse_line(line, kept)
+            name, value = _parse_line(line, stored_values)
             if first := line_of.get(name.lower()):
                 raise _BadLine(_("%(name)s is already on line %(first)s.") % {"name": name, "first": first})
             line_of[name.lower()] = number
             headers.append((name, value))
         except _BadLine as error:
             reasons.append(_("Line %(number)s: %(reason)s") % {"number": number, "reason": error})
-    reasons += _too_much(headers)
+    reasons += _limit_errors(headers)
     if reasons:
         raise InvalidHeaders(reasons)
     return headers
@@ -76,7 +76,7 @@ def has_values(text: str) -> bool:
     return any(line.strip() and not line.rstrip().endswith(MASK) for line in text.splitlines())
 
 
-def _parse_line(line: str, kept: dict[str, str]) -> Header:
+def _parse_line(line: str, stored_values: dict[str, str]) -> Header:
     name, colon, value = line.partition(":")
     if not colon:
         raise _BadLine(_("there is no colon between the name and the value."))
@@ -88,9 +88,9 @@ def _parse_line(line: str, kept: dict[str, str]) -> Header:
         raise _BadLine(reason % {"name": name})
     value = value.strip(" \t")
     if value == MASK:
-        if name.lower() not in kept:
+        if name.lower() not in stored_values:
             raise _BadLine(_("there is no saved value of %(name)s to keep.") % {"name": name})
-        return name, kept[name.lower()]
+        return name, stored_values[name.lower()]
     if not value:
         raise _BadLine(_("%(name)s has no value.") % {"name": name})
     if not _VALUE.fullmatch(value):
@@ -107,7 +107,7 @@ def _reserved(name: str) -> str:
     return ""
 
 
-def _too_much(headers: Sequence[Header]) -> list[str]:
+def _limit_errors(headers: Sequence[Header]) -> list[str]:
     reasons = []
     if len(headers) > MAX_HEADERS:
         reasons.append(

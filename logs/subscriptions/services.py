@@ -79,14 +79,14 @@ def set_delivered_by(subscription: Subscription, to_cotadmin: bool, by) -> bool:
     """Set who delivers events from now on; False if nothing changes, and for a placeholder. Queued events are sent anyway."""
     with transaction.atomic():
         stored = Subscription.objects.select_for_update().get(pk=subscription.pk)
-        if stored.is_placeholder or stored.we_deliver == to_cotadmin:
+        if stored.is_placeholder or stored.is_delivered_here == to_cotadmin:
             return False
-        stored.we_deliver = to_cotadmin
+        stored.is_delivered_here = to_cotadmin
         if to_cotadmin:
             # In Cotalker the URL becomes that of an inbound endpoint; an import must not bring that URL here (ADR 0011).
             stored.track_edit(["url"])
-        stored.save(update_fields=["we_deliver", "edited_fields"])
-        AuditEntry.record(by, AuditAction.WE_DELIVER if to_cotadmin else AuditAction.COTALKER_DELIVERS, stored.pk)
+        stored.save(update_fields=["is_delivered_here", "edited_fields"])
+        AuditEntry.record(by, AuditAction.DELIVERY_HERE if to_cotadmin else AuditAction.DELIVERY_AT_COTALKER, stored.pk)
         if to_cotadmin and not stored.encrypted_secret:
             replace_secret(stored, signing.generate_secret(), by)
         stored.notify_workers()

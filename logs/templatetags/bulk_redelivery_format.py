@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from ..models import BulkRedeliveryState, ItemOutcome, Run, RunEntry
+from ..models import BulkRedelivery, BulkRedeliveryItem, BulkRedeliveryState, ItemOutcome
 from ..redelivery.progress import ItemCounts, StageProgress
 from ..stats.receiver_state import ReceiverHealth, ReceiverState
 from .number_format import grouped
@@ -23,35 +23,35 @@ from .ui import icon
 register = template.Library()
 
 Look = tuple[str, str]  # the state whose colours it has, and its icon
-RUNS: dict[str, Look] = {
+BULK_STATES: dict[str, Look] = {
     BulkRedeliveryState.PLANNING: ("pending", "clock"),
     BulkRedeliveryState.PLANNED: ("pending", "clock"),
     BulkRedeliveryState.RUNNING: ("pending", "play"),
     BulkRedeliveryState.PAUSED: ("retrying", "pause"),
     BulkRedeliveryState.STOPPED: ("skipped", "stop"),
-    BulkRedeliveryState.FINISHED: ("succeeded", "check"),
+    BulkRedeliveryState.FINISHED: ("delivered", "check"),
 }
 OUTCOMES: dict[str, Look] = {
     ItemOutcome.PLANNED: ("pending", "clock"),
-    ItemOutcome.LEFT_OUT: ("skipped", "not"),
+    ItemOutcome.EXCLUDED: ("skipped", "not"),
     ItemOutcome.WAITING: ("pending", "clock"),
     ItemOutcome.QUEUED: ("pending", "flow"),
-    ItemOutcome.SUCCEEDED: ("succeeded", "check"),
+    ItemOutcome.DELIVERED: ("delivered", "check"),
     ItemOutcome.FAILED: ("failed", "x"),
     ItemOutcome.SKIPPED: ("skipped", "skip"),
 }
-RECEPTIONS: dict[ReceiverState, tuple[str, str, Promise]] = {
+RECEIVER_STATES: dict[ReceiverState, tuple[str, str, Promise]] = {
     ReceiverState.INACTIVE: ("skipped", "off", gettext_lazy("Inactive")),
-    ReceiverState.HELD: ("failed", "pause", gettext_lazy("Queue paused")),
+    ReceiverState.PAUSED: ("failed", "pause", gettext_lazy("Queue paused")),
     ReceiverState.FAILING: ("failed", "x", gettext_lazy("Still failing")),
-    ReceiverState.RECOVERED: ("succeeded", "check", gettext_lazy("Recovered")),
-    ReceiverState.RECEIVING: ("succeeded", "check", gettext_lazy("Working")),
+    ReceiverState.RECOVERED: ("delivered", "check", gettext_lazy("Recovered")),
+    ReceiverState.RECEIVING: ("delivered", "check", gettext_lazy("Working")),
     ReceiverState.QUIET: ("skipped", "clock", gettext_lazy("No traffic in 7 days")),
 }
-STEPS: dict[str, tuple[str, str, Promise]] = {
-    "passed": ("succeeded", "check", gettext_lazy("Passed")),
+STAGE_STATES: dict[str, tuple[str, str, Promise]] = {
+    "passed": ("delivered", "check", gettext_lazy("Passed")),
     "failed": ("failed", "x", gettext_lazy("Failed")),
-    "done": ("succeeded", "check", gettext_lazy("Done")),
+    "done": ("delivered", "check", gettext_lazy("Done")),
     "running": ("pending", "play", gettext_lazy("Running")),
     "paused": ("retrying", "pause", gettext_lazy("Paused")),
     "waiting": ("skipped", "clock", gettext_lazy("Next")),
@@ -65,27 +65,27 @@ def _badge(state: str, symbol: str, word: Any) -> SafeString:
 
 
 @register.simple_tag
-def run_badge(run: Run) -> SafeString:
-    return _badge(*RUNS[run.state], run.get_state_display())
+def bulk_badge(bulk: BulkRedelivery) -> SafeString:
+    return _badge(*BULK_STATES[bulk.state], bulk.get_state_display())
 
 
 @register.simple_tag
-def outcome_badge(entry: RunEntry) -> SafeString:
-    return _badge(*OUTCOMES[entry.outcome], entry.get_outcome_display())
+def outcome_badge(item: BulkRedeliveryItem) -> SafeString:
+    return _badge(*OUTCOMES[item.outcome], item.get_outcome_display())
 
 
 @register.simple_tag
-def reception_badge(receiver: ReceiverHealth) -> SafeString:
-    return _badge(*RECEPTIONS[receiver.reception])
+def receiver_badge(receiver: ReceiverHealth) -> SafeString:
+    return _badge(*RECEIVER_STATES[receiver.state])
 
 
 @register.simple_tag
-def step_badge(step: StageProgress) -> SafeString:
-    return _badge(*STEPS[step.state])
+def stage_badge(stage: StageProgress) -> SafeString:
+    return _badge(*STAGE_STATES[stage.state])
 
 
 @register.simple_tag
-def step_name(number: int) -> str:
+def stage_name(number: int) -> str:
     return {1: _("One of each subscription"), 2: _("10 %")}.get(number, _("The rest"))
 
 

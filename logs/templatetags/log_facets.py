@@ -35,24 +35,24 @@ def facet_values(context: Context, facet: Facet, values: Iterable[FacetValue]) -
     exclude, stop_excluding, not_icon = _("Exclude %(value)s"), _("Stop excluding %(value)s"), icon("not")
     written = [
         _VALUE.format(
-            is_not=" data-not" if one.is_excluded else "",
+            is_not=" data-not" if item.is_excluded else "",
             name=facet.name,
-            value=escape(one.value),
-            checked=" checked" if one.is_included else "",
-            title=escape(one.title),
-            label=escape(one.label),
-            count=_count(one),
-            address=escape(list_url(toggle_excluded(query, facet.name, one.value))),
-            exclude=escape((stop_excluding if one.is_excluded else exclude) % {"value": one.label}),
+            value=escape(item.value),
+            checked=" checked" if item.is_included else "",
+            title=escape(item.title),
+            label=escape(item.label),
+            count=_count(item),
+            address=escape(list_url(toggle_excluded(query, facet.name, item.value))),
+            exclude=escape((stop_excluding if item.is_excluded else exclude) % {"value": item.label}),
             icon=not_icon,
         )
-        for one in values
+        for item in values
     ]
     return mark_safe("".join(written))  # noqa: S308  # all foreign text is escaped
 
 
-def _count(one: FacetValue) -> str:
-    if one.count is None:
+def _count(item: FacetValue) -> str:
+    if item.count is None:
         return ""
-    number = "" if one.count.number is None else one.count.number
-    return f'<data value="{number}">{escape(str(one.count))}</data>'
+    number = "" if item.count.number is None else item.count.number
+    return f'<data value="{number}">{escape(str(item.count))}</data>'

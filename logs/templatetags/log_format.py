@@ -57,7 +57,7 @@ def seconds_between_looks(log: WebhookLog) -> int:
 @register.simple_tag
 def log_badge(log: WebhookLog) -> SafeString:
     """The badge of the log's state. A finished log that is queued again is pending, whatever its last outcome."""
-    is_sent_again = log.is_due and log.state in (State.SUCCEEDED, State.FAILED, State.SKIPPED)
+    is_sent_again = log.is_queued and log.state in (State.DELIVERED, State.FAILED, State.SKIPPED)
     return state_badge(State.PENDING if is_sent_again else log.state)
 
 

@@ -34,7 +34,7 @@ _BAR = (
     '<a href="{address}" tabindex="-1"><title>{title}</title>'
     '<rect class="slot" x="{x:.1f}" y="0" width="{width:.1f}" height="100"/>{parts}</a>\n'
 )
-DRAWN_AS = {"failed": "fail", "succeeded": "ok", "retrying": "retry", "pending": "wait", "skipped": "skip"}
+DRAWN_AS = {"failed": "fail", "delivered": "ok", "retrying": "retry", "pending": "wait", "skipped": "skip"}
 
 
 @register.simple_tag(takes_context=True)
@@ -61,8 +61,8 @@ def all_columns() -> list[tuple[str, str]]:
 
 @register.simple_tag(takes_context=True)
 def narrowed(context: Context, **values: Any) -> str:
-    """The URL of this list (`within`), filtered by these column values; on other pages, of all logs with these values."""
-    query = QueryDict(str(context.get("within") or "").removeprefix("?"))
+    """The URL of this list (`list_query`), filtered by these values; on other pages, of all logs with these values."""
+    query = QueryDict(str(context.get("list_query") or "").removeprefix("?"))
     return list_url(with_params(query, **{name: facet_param(name, value) for name, value in values.items()}))
 
 

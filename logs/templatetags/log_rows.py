@@ -27,16 +27,16 @@ from .ui import duration, icon, state_badge, when
 
 register = template.Library()
 
-_ROW = '<tr data-log="{pk}"{asks}>{cells}</tr>\n'
+_ROW = '<tr data-log="{pk}"{poll}>{cells}</tr>\n'
 # While a redelivery is queued, the row polls, so that its outcome appears by itself.
-_ASKS = ' hx-get="{address}" hx-trigger="every {seconds}s" hx-swap="outerHTML" data-poll'
+_POLL = ' hx-get="{address}" hx-trigger="every {seconds}s" hx-swap="outerHTML" data-poll'
 _PICK = '<td class="pick"><label><input type="checkbox" name="log" value="{pk}" form="picked" aria-label="{label}"></label></td>'
 _WHAT = '<th class="what" scope="row"><a href="{address}" data-row-link>{title}</a>{badge}</th>'
 # Clicking a value filters the list by it. Keyboard users have the facets instead.
 _VALUE = '<a href="{address}" tabindex="-1"{title}>{shown}</a>'
 _REDELIVER = (
-    '<form method="post" action="{address}" hx-post="{address}{within}" hx-target="closest tr" hx-swap="outerHTML" '
-    'hx-disabled-elt="find button">{hidden}<input type="hidden" name="expected_attempts" value="{tries}">'
+    '<form method="post" action="{address}" hx-post="{address}{list_query}" hx-target="closest tr" hx-swap="outerHTML" '
+    'hx-disabled-elt="find button">{hidden}<input type="hidden" name="expected_attempts" value="{attempt_count}">'
     '<button class="btn" data-size="small" aria-label="{label}">{shown}</button></form>'
 )
 _NONE = "–"
@@ -50,7 +50,7 @@ def log_row(context: Context, log: WebhookLog) -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def log_rows(context: Context, logs: Iterable[WebhookLog]) -> SafeString:
-    """`within`, in the context: the query string of the list that the rows belong to."""
+    """`list_query`, in the context: the query string of the list that the rows belong to."""
     rows = _Rows(context)
     return mark_safe("".join([rows.row(log) for log in logs]))  # noqa: S308  # each value is escaped below
 
@@ -61,8 +61,8 @@ class _Rows:
     def __init__(self, context: Context) -> None:
         self.context = context
         request = context["request"]
-        self.within = escape(str(context.get("within") or ""))
-        self.query = QueryDict(str(context.get("within") or "").removeprefix("?"))
+        self.list_query = escape(str(context.get("list_query") or ""))
+        self.query = QueryDict(str(context.get("list_query") or "").removeprefix("?"))
         columns = log_columns(context)
         # Functions, not bound methods: those would create a reference cycle, which stays in memory until garbage collection.
         self.before = [getattr(_Rows, f"_{name}") for name in columns if name in BEFORE_OBJECT]
@@ -73,7 +73,7 @@ class _Rows:
         self.hidden = f'{CsrfTokenNode().render(context)}<input type="hidden" name="next" value="{here}">'
         self.redeliver = f'{icon("send")}<span class="wide">{escape(_("Redeliver"))}</span>'
         self.select_label, self.redeliver_label = _("Select %(title)s"), _("Redeliver %(title)s")
-        self.made: dict[Hashable, str] = {}
+        self.cells: dict[Hashable, str] = {}
 
     def row(self, log: WebhookLog) -> str:
         title = escape(log.title)
@@ -82,19 +82,19 @@ class _Rows:
         cells.append(self._what(log, title))
         cells += [cell(self, log) for cell in self.after]
         cells.append(f'<td class="act">{self._act(log, title)}</td>')
-        return _ROW.format(pk=log.pk, asks=self._asks(log), cells="".join(cells))
+        return _ROW.format(pk=log.pk, poll=self._poll(log), cells="".join(cells))
 
-    def _asks(self, log: WebhookLog) -> str:
-        if not log.is_due or log.trigger == "auto":
+    def _poll(self, log: WebhookLog) -> str:
+        if not log.is_queued or log.trigger == "auto":
             return ""
-        asked = cached_reverse("logs:webhook_log_row", log.pk) + self.within
-        return _ASKS.format(address=asked, seconds=seconds_between_looks(log))
+        address = cached_reverse("logs:webhook_log_row", log.pk) + self.list_query
+        return _POLL.format(address=address, seconds=seconds_between_looks(log))
 
     def _pick(self, log: WebhookLog, title: str) -> str:
         return _PICK.format(pk=log.pk, label=escape(self.select_label) % {"title": title})
 
     def _state(self, log: WebhookLog) -> str:
-        if log.is_due:
+        if log.is_queued:
             return f'<td class="state">{log_badge(log)}</td>'
         return self._once(("state", log.state), lambda: self._linked("state", state_badge(log.state), state=log.state))
 
@@ -109,7 +109,7 @@ class _Rows:
 
     def _what(self, log: WebhookLog, title: str) -> str:
         badge = f' <span class="badge" data-state="pending">{escape(_("Test"))}</span>' if log.is_test else ""
-        return _WHAT.format(address=log.get_absolute_url() + self.within, title=title, badge=badge)
+        return _WHAT.format(address=log.get_absolute_url() + self.list_query, title=title, badge=badge)
 
     def _subscription(self, log: WebhookLog) -> str:
         pk = log.subscription_id
@@ -132,9 +132,10 @@ class _Rows:
         response = f'<code title="{shown}">{shown}</code>' if shown else ""
         return f'<td class="why">{cause}{response}</td>'
 
-    def _tries(self, log: WebhookLog) -> str:
+    def _attempts(self, log: WebhookLog) -> str:
         label = escape(_("Attempts"))
-        return f'<td class="tries num" data-label="{label}">{_NONE if log.retry is None else log.retry}</td>'
+        count = _NONE if log.attempt_count is None else log.attempt_count
+        return f'<td class="attempts num" data-label="{label}">{count}</td>'
 
     def _took(self, log: WebhookLog) -> str:
         return f'<td class="took num">{escape(duration(log.duration_ms))}</td>'
@@ -143,13 +144,13 @@ class _Rows:
         return f'<td class="id"><code>{log.pk}</code></td>'
 
     def _act(self, log: WebhookLog, title: str) -> str:
-        if log.state != State.FAILED or log.is_due or not self.may_redeliver:
+        if log.state != State.FAILED or log.is_queued or not self.may_redeliver:
             return ""
         return _REDELIVER.format(
             address=cached_reverse("logs:redelivery_create", log.pk),
-            within=self.within,
+            list_query=self.list_query,
             hidden=self.hidden,
-            tries=log.retry or 0,
+            attempt_count=log.attempt_count or 0,
             label=escape(self.redeliver_label) % {"title": title},
             shown=self.redeliver,
         )
@@ -162,6 +163,6 @@ class _Rows:
         return _VALUE.format(address=escape(list_url(query)), title=title, shown=shown)
 
     def _once(self, key: Hashable, make: Callable[[], str]) -> str:
-        if key not in self.made:
-            self.made[key] = make()
-        return self.made[key]
+        if key not in self.cells:
+            self.cells[key] = make()
+        return self.cells[key]

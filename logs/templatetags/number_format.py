@@ -13,8 +13,8 @@ register = template.Library()
 LOOKS = {
     ImportState.WAITING: ("pending", "clock"),
     ImportState.RUNNING: ("pending", "play"),
-    ImportState.DONE: ("succeeded", "check"),
-    ImportState.BROKEN: ("failed", "x"),
+    ImportState.DONE: ("delivered", "check"),
+    ImportState.FAILED: ("failed", "x"),
     ImportState.CANCELLED: ("skipped", "x"),
 }
 

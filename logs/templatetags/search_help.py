@@ -47,15 +47,15 @@ def search_fields() -> tuple[FieldHelp, ...]:
 def pieces(text: str, problems: Sequence[ParseError]) -> list[Piece]:
     """Split the whole text into correct and wrong parts. Problems may come in any order, and overlap."""
     shown = text[: MAX_SEARCH_LENGTH + SHOWN_BEYOND]
-    found: list[Piece] = []
+    parts: list[Piece] = []
     done = 0
-    for problem in sorted(problems, key=lambda one: one.start):
+    for problem in sorted(problems, key=lambda problem: problem.start):
         start, end = max(problem.start, done), min(problem.end, len(shown))
         if start < end:
-            found += [Piece(shown[done:start], False), Piece(shown[start:end], True)]
+            parts += [Piece(shown[done:start], False), Piece(shown[start:end], True)]
             done = end
-    found += [Piece(shown[done:], False), Piece("…" if len(text) > len(shown) else "", False)]
-    return [piece for piece in found if piece.text]
+    parts += [Piece(shown[done:], False), Piece("…" if len(text) > len(shown) else "", False)]
+    return [piece for piece in parts if piece.text]
 
 
 @register.simple_tag

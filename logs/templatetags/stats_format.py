@@ -201,13 +201,13 @@ def _label(local: datetime, is_same_day: bool, step: timedelta) -> str:
 
 
 @register.filter
-def behind(lane) -> BoundedCount:
-    return queue_summary.waiting_behind(lane)
+def behind(subscription) -> BoundedCount:
+    return queue_summary.waiting_behind(subscription)
 
 
 @register.filter
-def waiting(lane) -> BoundedCount:
-    return queue_summary.waiting_count(lane)
+def waiting(subscription) -> BoundedCount:
+    return queue_summary.waiting_count(subscription)
 
 
 @register.filter

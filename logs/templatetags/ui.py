@@ -23,7 +23,7 @@ register = template.Library()
 STATES = {
     "pending": ("clock", gettext_lazy("Pending")),
     "retrying": ("retry", gettext_lazy("Retrying")),
-    "succeeded": ("check", gettext_lazy("Delivered")),
+    "delivered": ("check", gettext_lazy("Delivered")),
     "failed": ("x", gettext_lazy("Failed")),
     "skipped": ("skip", gettext_lazy("Skipped")),
 }

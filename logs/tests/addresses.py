@@ -19,17 +19,17 @@ from logs.models import (
     Attempt,
     AuditAction,
     AuditEntry,
-    Door,
-    HandOff,
     Import,
-    RefusedDocument,
-    RefusedEvent,
+    InboundEndpoint,
+    RedeliveryOverride,
+    RejectedDocument,
+    RejectedEvent,
     SavedView,
-    Variant,
+    ShareLink,
 )
 
-from .bulk_redeliveries import plan_logs, start_run
-from .events import make_door, make_token
+from .bulk_redeliveries import plan_logs, start_redelivery
+from .events import make_endpoint, make_token
 from .factories import make_log, make_subscription, make_waiting_log
 
 _ARGUMENT = re.compile(r"<(?:(\w+):)?(\w+)>")
@@ -60,14 +60,16 @@ def _routes(patterns, before: str) -> Iterator[str]:
 
 
 def make_one_of_each(user, sharer) -> dict[str, list[str]]:
-    """Rows for every address, of the company of both; the arguments that lead to them, by converter. `sharer`: hands it off."""
+    """Rows for every address, of the company of both; the arguments that lead to them, by converter. `sharer`: shares it."""
     subscription = make_subscription()
     log = make_log(event={"diff": {"/name": {"previous": "a", "changedTo": "b"}}})
     make_waiting_log(subscription, 7)
     Attempt.of_cotalker(log).save()
-    variant = Variant.objects.create(log=log, number=1, url="https://b.example/", reason="a look", made_by=user)
+    override = RedeliveryOverride.objects.create(
+        log=log, number=1, url="https://b.example/", reason="a look", requested_by=user
+    )
     failing = make_log(8)
-    plan, run = plan_logs(user, [log]), start_run(user, [failing])
+    plan, bulk = plan_logs(user, [log]), start_redelivery(user, [failing])
     view = SavedView.objects.create(owner=user, name="Night", query="state=failed&range=24h", is_shared=True)
     view.pinned_by.add(user)
     SavedView.objects.create(owner=user, name="Old", query="state=gone&since=x")
@@ -75,18 +77,20 @@ def make_one_of_each(user, sharer) -> dict[str, list[str]]:
     upload = Import.objects.create(
         kind="logs", file_name="a.json", size=1, uploaded_by=user, state="done", finished_at=timezone.now()
     )
-    RefusedDocument.objects.create(upload=upload, number=1, line=1, reason="broken", data=b"{")
-    door = make_door()
-    refused = RefusedEvent.objects.create(door=Door.objects.get(), kind="not_json", reason="broken", size=1, data=b"{")
+    RejectedDocument.objects.create(upload=upload, number=1, line=1, reason="broken", data=b"{")
+    endpoint = make_endpoint()
+    rejected = RejectedEvent.objects.create(
+        endpoint=InboundEndpoint.objects.get(), kind="not_json", reason="broken", size=1, data=b"{"
+    )
     make_token(subscription.company)
-    token = HandOff.make(log, by=sharer, days=7, includes_payload=True, note="")
+    token = ShareLink.create_link(log, by=sharer, days=7, includes_payload=True, note="")
     AuditEntry.record(user, AuditAction.REVEALED, log.pk)
-    numbers = [plan.pk, run.pk, view.pk, waiting.pk, upload.pk, HandOff.objects.get().pk, variant.number]
-    numbers += [refused.door_id, refused.pk]
+    numbers = [plan.pk, bulk.pk, view.pk, waiting.pk, upload.pk, ShareLink.objects.get().pk, override.number]
+    numbers += [rejected.endpoint_id, rejected.pk]
     return {
         "oid": [log.pk, subscription.pk, log.object_id],
         "int": [str(number) for number in dict.fromkeys(numbers)],
-        "str": [token, door.rpartition("/")[2]],
+        "str": [token, endpoint.rpartition("/")[2]],
     }
 
 
@@ -119,11 +123,11 @@ def _of_admin(route: str, name: str) -> list[str]:
 def _leads_somewhere(client: Client, path: str) -> bool:
     """Neither is it an address for nothing, nor does the one method that is allowed say so."""
     with transaction.atomic():
-        found = all(
+        exists = all(
             client.generic(method, path, b"{}", "application/json").status_code != 404 for method in ("GET", "POST")
         )
         transaction.set_rollback(True)
-    return found
+    return exists
 
 
 def make_user(django_user_model, role: str):

@@ -11,6 +11,8 @@ from logs.delivery.database import connected
 def buffers_of(statement: str, parameters: Mapping[str, Any]) -> tuple[int, int]:
     """The pages that it reads, as a worker's connection plans it, and the rows that it finds."""
     with connected() as connection:
-        [[[told]]] = connection.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}", parameters).fetchall()
-    plan = told["Plan"]
+        [[[explained]]] = connection.execute(
+            f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}", parameters
+        ).fetchall()
+    plan = explained["Plan"]
     return plan["Shared Hit Blocks"] + plan["Shared Read Blocks"], int(plan["Actual Rows"])

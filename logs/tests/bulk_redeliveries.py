@@ -1,11 +1,11 @@
-"""Runs for tests, planned and started as the pages do."""
+"""Bulk redeliveries for tests, planned and started as the pages do."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
-from logs.models import ItemOutcome, RolloutPolicy, Run, SelectionSource, State, SupersededPolicy, WebhookLog
+from logs.models import BulkRedelivery, ItemOutcome, RolloutPolicy, SelectionSource, State, SupersededPolicy, WebhookLog
 from logs.redelivery.drafts import build_plan, create_draft
 from logs.redelivery.start import start_bulk
 
@@ -13,10 +13,10 @@ from .factories import make_log
 
 CHOICES = {
     "reason": "the night's outage",
-    "stale_choice": SupersededPolicy.LEAVE,
-    "sends_received": False,
-    "canary": RolloutPolicy.NONE,
-    "tries": 1,
+    "superseded_policy": SupersededPolicy.EXCLUDE,
+    "includes_delivered": False,
+    "rollout": RolloutPolicy.NONE,
+    "max_attempts": 1,
     "rate": None,
     "failure_percent": 100,
 }
@@ -27,41 +27,41 @@ def make_object_log(number: int, object_id: str, **fields: Any) -> WebhookLog:
     return make_log(number, {"data": {"_id": object_id, "name": f"object {object_id[-2:]}"}}, **fields)
 
 
-def make_received_log(number: int, object_id: str, **fields: Any) -> WebhookLog:
+def make_delivered_log(number: int, object_id: str, **fields: Any) -> WebhookLog:
     return make_object_log(number, object_id, status=200, response="OK", retry=1, **fields)
 
 
-def plan_logs(user, logs: Iterable[WebhookLog]) -> Run:
-    run = create_draft(SelectionSource.CHOSEN, by=user)
-    build_plan(run, [log.pk for log in logs])
-    run.refresh_from_db()
-    return run
+def plan_logs(user, logs: Iterable[WebhookLog]) -> BulkRedelivery:
+    bulk = create_draft(SelectionSource.SELECTED, by=user)
+    build_plan(bulk, [log.pk for log in logs])
+    bulk.refresh_from_db()
+    return bulk
 
 
-def start_run(user, logs: Iterable[WebhookLog], **choices: Any) -> Run:
-    """A run of these logs, with all their subscriptions."""
-    run = plan_logs(user, logs)
-    assert start_bulk(run, CHOICES | choices, run.lanes, by=user)
-    return run
+def start_redelivery(user, logs: Iterable[WebhookLog], **choices: Any) -> BulkRedelivery:
+    """A bulk redelivery of these logs, with all their subscriptions."""
+    bulk = plan_logs(user, logs)
+    assert start_bulk(bulk, CHOICES | choices, bulk.selected_subscriptions, by=user)
+    return bulk
 
 
-def outcomes(run: Run) -> dict[str, tuple[str, str]]:
-    """By log, its outcome and why."""
-    return {entry.log_id: (entry.outcome, entry.why) for entry in run.entries.all()}
+def outcomes(bulk: BulkRedelivery) -> dict[str, tuple[str, str]]:
+    """By log, its outcome and the reason."""
+    return {item.log_id: (item.outcome, item.skip_reason) for item in bulk.items.all()}
 
 
-def numbers(run: Run) -> dict[str, int]:
-    """How many entries have which outcome."""
-    found: dict[str, int] = {}
-    for outcome in run.entries.values_list("outcome", flat=True):
-        found[outcome] = found.get(outcome, 0) + 1
-    return found
+def numbers(bulk: BulkRedelivery) -> dict[str, int]:
+    """How many items have which outcome."""
+    counts: dict[str, int] = {}
+    for outcome in bulk.items.values_list("outcome", flat=True):
+        counts[outcome] = counts.get(outcome, 0) + 1
+    return counts
 
 
-DELIVERED, FAILED, SKIPPED, LEFT_OUT = (
-    ItemOutcome.SUCCEEDED,
+DELIVERED, FAILED, SKIPPED, EXCLUDED = (
+    ItemOutcome.DELIVERED,
     ItemOutcome.FAILED,
     ItemOutcome.SKIPPED,
-    ItemOutcome.LEFT_OUT,
+    ItemOutcome.EXCLUDED,
 )
-RECEIVED = State.SUCCEEDED
+RECEIVED = State.DELIVERED

@@ -15,7 +15,7 @@ from django.utils import timezone, translation
 
 from logs.db.payload_partitions import existing_months, month_start, partition_name
 from logs.delivery.worker import DeliveryLoop
-from logs.models import BulkRedeliveryState, Run, WebhookLog
+from logs.models import BulkRedelivery, BulkRedeliveryState, WebhookLog
 from logs.redelivery.dispatcher import dispatch
 
 from .factories import make_company
@@ -67,7 +67,7 @@ def in_english() -> Iterator[None]:
 
 @pytest.fixture
 def deliver(transactional_db) -> Callable[..., None]:
-    """`deliver()`: run a worker's delivery loop until nothing is due, or until the query of logs that is given finds some."""
+    """`deliver()`: run a worker's delivery loop until nothing is queued, or until the given query finds some logs."""
 
     async def run(until: QuerySet | None) -> None:
         deliveries = DeliveryLoop()
@@ -76,40 +76,40 @@ def deliver(transactional_db) -> Callable[..., None]:
             if until is not None:
                 is_done = await until.aexists()
             else:
-                is_done = not deliveries.running and not await WebhookLog.objects.due().aexists()
+                is_done = not deliveries.running and not await WebhookLog.objects.queued().aexists()
             if is_done:
                 deliveries.stop()
             await asyncio.sleep(0.01)
         running.result()
-        await sync_to_async(connections.close_all)()  # that of the thread in which the questions were asked
+        await sync_to_async(connections.close_all)()  # that of the thread in which the queries ran
 
     return lambda until=None: asyncio.run(run(until))
 
 
 @pytest.fixture
-def deliver_run(transactional_db) -> Callable[..., Run]:
-    """`deliver_run(run)`: run a worker's delivery loop and its feeding of runs until this one does not run any more."""
+def deliver_bulk(transactional_db) -> Callable[..., BulkRedelivery]:
+    """`deliver_bulk(bulk)`: run a worker's delivery loop, and dispatch bulk redeliveries, until this one no longer runs."""
 
-    async def move_on(run: Run) -> None:
+    async def move_on(bulk: BulkRedelivery) -> None:
         deliveries = DeliveryLoop()
         running = asyncio.create_task(deliveries.run())
         while not running.done():
-            await asyncio.to_thread(_feed_and_close)
-            await run.arefresh_from_db()
-            if run.state != BulkRedeliveryState.RUNNING and not deliveries.running:
+            await asyncio.to_thread(_dispatch_and_close)
+            await bulk.arefresh_from_db()
+            if bulk.state != BulkRedeliveryState.RUNNING and not deliveries.running:
                 deliveries.stop()
             await asyncio.sleep(0.01)
         running.result()
         await sync_to_async(connections.close_all)()
 
-    def deliver_run(run: Run) -> Run:
-        asyncio.run(move_on(run))
-        run.refresh_from_db()
-        return run
+    def deliver_bulk(bulk: BulkRedelivery) -> BulkRedelivery:
+        asyncio.run(move_on(bulk))
+        bulk.refresh_from_db()
+        return bulk
 
-    return deliver_run
+    return deliver_bulk
 
 
-def _feed_and_close() -> None:
+def _dispatch_and_close() -> None:
     dispatch()
     connections.close_all()

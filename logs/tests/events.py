@@ -10,7 +10,7 @@ from typing import Any
 from django.db import connection
 
 from logs.ingest import credentials
-from logs.models import ApiToken, Company, Door, WebhookLog
+from logs.models import ApiToken, Company, InboundEndpoint, WebhookLog
 
 from .factories import COMPANY, make_company, sample
 
@@ -30,9 +30,9 @@ def as_bytes(*events: dict[str, Any]) -> bytes:
     return "\n".join(json.dumps(event) for event in events).encode()
 
 
-def make_door(company: Company | None = None, name: str = "Cotalker") -> str:
-    """The address of a new door."""
-    return f"/in/{credentials.create_endpoint(Door(name=name, company=company or make_company()), by=None)}"
+def make_endpoint(company: Company | None = None, name: str = "Cotalker") -> str:
+    """The path of a new inbound endpoint."""
+    return f"/in/{credentials.create_endpoint(InboundEndpoint(name=name, company=company or make_company()), by=None)}"
 
 
 def make_token(*companies: Company, name: str = "Script") -> str:
@@ -47,7 +47,7 @@ def post(client, address: str, body: bytes, token: str = "", content_type: str =
 
 
 def lane_of(subscription) -> list[WebhookLog]:
-    """The logs that wait in a lane, in the order in which they will be sent."""
+    """The logs that wait in a queue, in the order in which they will be sent."""
     return list(subscription.waiting().select_related("payload"))
 
 

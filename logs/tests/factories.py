@@ -24,7 +24,7 @@ from logs.models import (
     Subscription,
     Trigger,
     WebhookLog,
-    take_position,
+    next_sequence,
 )
 from logs.payloads.masking import masked_keys
 
@@ -85,15 +85,15 @@ def make_log(number: int = 0, event: dict[str, Any] | None = None, **fields: Any
 
 
 def make_waiting_log(subscription: Subscription, number: int = 0, **fields: Any) -> WebhookLog:
-    """A log of an event that was accepted here, at the end of its lane."""
+    """A log of an event that was accepted here, at the end of its queue."""
     document = log_document(number, {"data": {"_id": f"{number:024x}"}})
     event = json.dumps(document["event"])
     values = {
         "state": State.PENDING,
-        "retry": 0,
-        "turn": Priority.WAITING,
+        "attempt_count": 0,
+        "priority": Priority.NORMAL,
         "trigger": AttemptTrigger.AUTO,
-        "tries_left": 3,
+        "attempts_left": 3,
     }
     ensure_partitions_for([document["_id"]])
     log = WebhookLog.objects.create(
@@ -104,7 +104,7 @@ def make_waiting_log(subscription: Subscription, number: int = 0, **fields: Any)
         event_type="COTTask",
         action="create",
         object_id=f"{number:024x}",
-        position=take_position(subscription.pk),
+        sequence=next_sequence(subscription.pk),
         **{"next_attempt_at": Now()} | values | fields,
     )
     Payload.objects.create(log=log, event=event)

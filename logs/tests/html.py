@@ -15,7 +15,7 @@ def text_of(response) -> str:
 
 def rows_of(response, table: str) -> list[str]:
     """The rows of the body of a table with this class, each as text."""
-    found = re.search(rf'<table class="table {table}">.*?</table>', response.content.decode(), re.DOTALL)
-    body = re.search(r"<tbody[^>]*>(.*?)</tbody>", found[0], re.DOTALL)[1] if found else ""
+    match = re.search(rf'<table class="table {table}">.*?</table>', response.content.decode(), re.DOTALL)
+    body = re.search(r"<tbody[^>]*>(.*?)</tbody>", match[0], re.DOTALL)[1] if match else ""
     rows = re.findall(r"<tr[ >].*?</tr>|<tr>.*?</tr>", body, re.DOTALL)
     return [" ".join(html.unescape(re.sub(r"<[^>]+>", " ", row)).split()) for row in rows]

@@ -91,7 +91,7 @@ _VALUES = [
         ";",
         "a;b",
         "failed",
-        "succeeded",
+        "delivered",
         "newest",
         "on",
         "send",
@@ -111,7 +111,7 @@ NAMES = [
         "after",
         "before",
         "sort",
-        "further",
+        "extend",
         "state",
         "cause",
         "status",
@@ -149,12 +149,12 @@ NAMES = [
         "end",
         "at",
         "find",
-        "told",
+        "seen",
         "top",
         "caret",
         "confirmed",
         "expected_attempts",
-        "step",
+        "list",
         "reason",
         "language",
     ),
@@ -296,16 +296,16 @@ def names_on(page: str) -> list[str]:
 def odd_requests(seed: str, names: Sequence[str], number: int) -> Iterator[Odd]:
     """`names`: of the page's own parameters, which half of all requests have."""
     chance = random.Random(seed)  # the same requests on every machine
-    for turn in range(number):
+    for index in range(number):
         method = (
-            "POST" if turn % 2 else chance.choice(["GET", "GET", "GET", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"])
+            "POST" if index % 2 else chance.choice(["GET", "GET", "GET", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"])
         )
-        query = _pairs(chance, names) if not turn % 2 or chance.random() < 0.3 else ""
+        query = _pairs(chance, names) if not index % 2 or chance.random() < 0.3 else ""
         headers = {}
         if chance.random() < 0.6:
             chosen = chance.sample(sorted(_HEADERS), chance.choice([1, 1, 2]))
             headers = {
-                name: chance.choice(_HEADERS[name]) for name in {*chosen, *(["Hx-Request"] if turn % 4 < 2 else [])}
+                name: chance.choice(_HEADERS[name]) for name in {*chosen, *(["Hx-Request"] if index % 4 < 2 else [])}
             }
         content_type, body = _body(chance, names) if method not in ("GET", "HEAD") else (FORM, b"")
         yield Odd(method, query, headers, content_type, body)
@@ -314,7 +314,7 @@ def odd_requests(seed: str, names: Sequence[str], number: int) -> Iterator[Odd]:
 def _pairs(chance: random.Random, names: Sequence[str]) -> str:
     chosen = [
         chance.choice(names or NAMES) if chance.random() < 0.7 else chance.choice(NAMES)
-        for _turn in range(chance.choice([1, 1, 2, 3]))
+        for _time in range(chance.choice([1, 1, 2, 3]))
     ]
     return "&".join(f"{quote(name)}={chance.choice(_VALUES)}" for name in chosen)
 

@@ -21,7 +21,7 @@ class Pooler:
         self.refuses = refuses
         self._greeting = b""
         self._shared: _Link | None = None
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -83,7 +83,7 @@ class Pooler:
 
     def _pass_transaction(self, client: _Link, server: _Link) -> bool:
         message = client.read()
-        with self._turn if self.is_by_transaction else threading.Lock():
+        with self._lock if self.is_by_transaction else threading.Lock():
             while True:
                 if message.startswith(b"X"):
                     return False

@@ -22,14 +22,14 @@ PATIENCE = 120  # seconds; a machine may be slow, and who succeeds does not wait
 
 def environment() -> dict[str, str]:
     """The environment in which `manage.py` works on the test database, with the tests' keys and guard."""
-    found = connection.get_connection_params()
-    host = quote(str(found.get("host", "localhost")), safe="")
-    user, password, port = (str(found.get(name) or "") for name in ("user", "password", "port"))
+    parameters = connection.get_connection_params()
+    host = quote(str(parameters.get("host", "localhost")), safe="")
+    user, password, port = (str(parameters.get(name) or "") for name in ("user", "password", "port"))
     address = f"{quote(user)}{':' + quote(password) if password else ''}@{host}{':' + port if port else ''}"
     return {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "cotadmin.settings",
-        "DATABASE_URL": f"postgres://{address}/{found['dbname']}",
+        "DATABASE_URL": f"postgres://{address}/{parameters['dbname']}",
         "SECRET_KEY": settings.SECRET_KEY,
         "FIELD_ENCRYPTION_KEYS": ",".join(settings.FIELD_ENCRYPTION_KEYS),
         "DELIVERY_ALLOWED_NETWORKS": ",".join(settings.DELIVERY_ALLOWED_NETWORKS),

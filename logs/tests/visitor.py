@@ -32,8 +32,8 @@ class Page:
     @cached_property
     def links_to_logs(self) -> list[str]:
         """The lists of logs to which the main part of the page leads, each once."""
-        found = [link["href"] for link in self.html.main.find_all("a", href=True)]
-        return list(dict.fromkeys(href for href in found if re.match(rf"{LOGS}\?", href)))
+        links = [link["href"] for link in self.html.main.find_all("a", href=True)]
+        return list(dict.fromkeys(href for href in links if re.match(rf"{LOGS}\?", href)))
 
     def ways_to_a_plan(self) -> list[Way]:
         """Its buttons that lead to a plan. Where rows can be ticked, the first are."""

@@ -19,13 +19,12 @@ def failure_list(request: HttpRequest) -> HttpResponse:
     search = FailureFilterForm(request.GET, user=request.user)
     context: dict[str, Any] = {"search": search}
     if search.is_valid():
-        chosen = search.cleaned_data
         period = Period(search.range_name, timezone.now())
         context["failures"] = list_failures(
             request.user,
             period,
             search.chosen_subscriptions,
-            chosen["cause"],
+            search.cleaned_data["cause"],
             newest_first=search.sort_name == "last",
             all_=search.shows_all,
         )

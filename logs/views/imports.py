@@ -25,26 +25,26 @@ from cotadmin.uploads import takes_files
 
 from ..forms.imports import ImportForm, ImportListForm, RejectedListForm
 from ..imports import uploads
-from ..models import Import, ImportState, RefusedDocument
+from ..models import Import, ImportState, RejectedDocument
 from ..payloads.masking import mask_json, mask_text, masked_keys
 from .helpers import render_region, target_id
 
 PAGE = 50
 IMPORT_SLOW_AFTER = timedelta(seconds=10)  # a running worker picks up an import in well under a second
-READ_OF_REFUSED = 16 * 1024  # most documents fit, so they can be masked by their structure
-SHOWN_OF_REFUSED = 200
+READ_OF_REJECTED = 16 * 1024  # most documents fit, so they can be masked by their structure
+SHOWN_OF_REJECTED = 200
 
 
 def list_context(imports: QuerySet[Import], before: int | None) -> dict[str, Any]:
     """Return a page of imports, newest first: those before the import numbered `before`."""
     if before:
         imports = imports.filter(pk__lt=before)
-    found = list(imports.order_by("-pk")[: PAGE + 1])
-    return {"imports": found[:PAGE], "next_before": found[PAGE - 1].pk if len(found) > PAGE else None}
+    rows = list(imports.order_by("-pk")[: PAGE + 1])
+    return {"imports": rows[:PAGE], "next_before": rows[PAGE - 1].pk if len(rows) > PAGE else None}
 
 
 @dataclass(frozen=True)
-class RefusedRow:
+class RejectedRow:
     """A rejected document as it's shown: masked, then cut."""
 
     number: int
@@ -60,28 +60,31 @@ def progress_context(upload: Import, after: int | None) -> dict[str, Any]:
         "elapsed_ms": waited.total_seconds() * 1000,
         "is_left_alone": upload.state == ImportState.WAITING and waited > IMPORT_SLOW_AFTER,
     }
-    return context | _refused_context(upload, after) if upload.is_finished else context
+    return context | _rejected_context(upload, after) if upload.is_finished else context
 
 
-def _refused_context(upload: Import, after: int | None) -> dict[str, Any]:
+def _rejected_context(upload: Import, after: int | None) -> dict[str, Any]:
     # A document may have 16 MiB: read only its beginning from the database.
-    beginning = Func(F("data"), Value(1), Value(READ_OF_REFUSED), function="substring", output_field=BinaryField())
-    documents = RefusedDocument.objects.filter(upload=upload).defer("data").annotate(beginning=beginning)
+    beginning = Func(F("data"), Value(1), Value(READ_OF_REJECTED), function="substring", output_field=BinaryField())
+    documents = RejectedDocument.objects.filter(upload=upload).defer("data").annotate(beginning=beginning)
     if after:
         documents = documents.filter(number__gt=after)
-    found = list(documents[: PAGE + 1])
-    kept = RefusedDocument.objects.filter(upload=upload).aggregate(
+    page = list(documents[: PAGE + 1])
+    kept = RejectedDocument.objects.filter(upload=upload).aggregate(
         number=Count("pk"), cut=Count("pk", filter=Q(is_cut=True))
     )
-    rows = [RefusedRow(one.number, one.line, one.reason, _shown(bytes(one.beginning))) for one in found[:PAGE]]
-    next_after = found[PAGE - 1].number if len(found) > PAGE else None
-    return {"refused": rows, "kept": kept["number"], "cut": kept["cut"], "next_after": next_after}
+    rows = [
+        RejectedRow(document.number, document.line, document.reason, _shown(bytes(document.beginning)))
+        for document in page[:PAGE]
+    ]
+    next_after = page[PAGE - 1].number if len(page) > PAGE else None
+    return {"rejected": rows, "kept": kept["number"], "cut": kept["cut"], "next_after": next_after}
 
 
 def _shown(data: bytes) -> str:
     """Mask by JSON structure first, which also works on cut or broken text. Then mask whatever else looks like a secret."""
     text = mask_text(mask_json(data.decode(errors="replace"), masked_keys()), masked_keys())
-    return text if len(text) <= SHOWN_OF_REFUSED else text[:SHOWN_OF_REFUSED] + "…"
+    return text if len(text) <= SHOWN_OF_REJECTED else text[:SHOWN_OF_REJECTED] + "…"
 
 
 DOCUMENTS_AT_ONCE = 10  # each may have 16 MiB
@@ -124,7 +127,7 @@ def import_detail(request: HttpRequest, pk: int) -> HttpResponse:
     context = {"import": upload, "place": place}
     if place.is_valid():
         context |= progress_context(upload, place.cleaned_data["after"])
-    partial = "imports/_refused_rows.html" if target_id(request) == "more" else "imports/_progress.html"
+    partial = "imports/_rejected_rows.html" if target_id(request) == "more" else "imports/_progress.html"
     if place.errors:
         partial = "imports/_page_errors.html"
     return render_region(request, "imports/detail.html", partial, context, 422 if place.errors else 200)
@@ -142,14 +145,14 @@ def import_cancel(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_safe
 @permission_required("logs.add_webhooklog", raise_exception=True)
-def import_refused(request: HttpRequest, pk: int) -> StreamingHttpResponse:
+def import_rejected(request: HttpRequest, pk: int) -> StreamingHttpResponse:
     """Download the rejected documents as they are in the file, to correct and import again. Cut documents are left out.
 
     Nothing is masked: it's the user's own file, and a masked document couldn't be imported.
     """
     upload = visible_import(request, pk)
     response = StreamingHttpResponse(_lines(upload), content_type="application/octet-stream")
-    response["Content-Disposition"] = content_disposition_header(True, f"{upload.file_name}.refused.json") or ""
+    response["Content-Disposition"] = content_disposition_header(True, f"{upload.file_name}.rejected.json") or ""
     response["X-Content-Type-Options"] = "nosniff"
     response["Cache-Control"] = "no-store"
     return response
@@ -161,6 +164,6 @@ def visible_import(request: HttpRequest, pk: int) -> Import:
 
 
 def _lines(upload: Import) -> Iterator[bytes]:
-    refused = RefusedDocument.objects.filter(upload=upload, is_cut=False).values_list("data", flat=True)
-    for data in refused.iterator(chunk_size=DOCUMENTS_AT_ONCE):
+    rejected = RejectedDocument.objects.filter(upload=upload, is_cut=False).values_list("data", flat=True)
+    for data in rejected.iterator(chunk_size=DOCUMENTS_AT_ONCE):
         yield bytes(data) + b"\n"

@@ -19,26 +19,26 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from ..forms.inbound_endpoint import InboundEndpointForm
-from ..ingest import credentials, refusals
-from ..models import Company, Door, RefusalCount, RefusalKind, RefusedEvent, UnmatchedCount
+from ..ingest import credentials, rejections
+from ..models import Company, InboundEndpoint, RejectedEvent, RejectionCount, RejectionKind, UnmatchedCount
 from ..payloads.masking import mask_json, mask_text_deep, masked_keys
 from ..signing import decrypt_secret, encrypt_secret
 
-NEW_ENDPOINT_SESSION_KEY = "door_once"  # session key for a new endpoint's URL, encrypted until shown
+NEW_ENDPOINT_SESSION_KEY = "endpoint_once"  # session key for a new endpoint's URL, encrypted until shown
 UNMATCHED_DAYS = 7
 MOST_UNMATCHED = 50
-MOST_REFUSED = 50
-SHOWN_IN_LIST = 500  # characters of a refused event
+MOST_REJECTED = 50
+SHOWN_IN_LIST = 500  # characters of a rejected event
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
-@permission_required("logs.view_door", raise_exception=True)
+@permission_required("logs.view_inboundendpoint", raise_exception=True)
 def inbound_endpoint_list(request: HttpRequest) -> HttpResponse:
     """The inbound endpoints, with the form for a new one; also handles its POST."""
     if request.method != "POST":
         return _list_page(request, InboundEndpointForm(user=request.user))
-    if not request.user.has_perm("logs.add_door"):
+    if not request.user.has_perm("logs.add_inboundendpoint"):
         raise PermissionDenied
     form = InboundEndpointForm(request.POST, user=request.user)
     if not Company.objects.visible_to(request.user).exists() or not form.is_valid():
@@ -50,15 +50,16 @@ def inbound_endpoint_list(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-@permission_required("logs.change_door", raise_exception=True)
+@permission_required("logs.change_inboundendpoint", raise_exception=True)
 def inbound_endpoint_revoke(request: HttpRequest, pk: int) -> HttpResponse:
-    door = get_object_or_404(Door.objects.visible_to(request.user), pk=pk)
-    if credentials.revoke_credential(door, by=request.user):
+    endpoint = get_object_or_404(InboundEndpoint.objects.visible_to(request.user), pk=pk)
+    if credentials.revoke_credential(endpoint, by=request.user):
         messages.success(
-            request, _("The inbound endpoint “%(name)s” is revoked. Its URL no longer accepts events.") % {"name": door}
+            request,
+            _("The inbound endpoint “%(name)s” is revoked. Its URL no longer accepts events.") % {"name": endpoint},
         )
     else:
-        messages.info(request, _("The inbound endpoint “%(name)s” was already revoked.") % {"name": door})
+        messages.info(request, _("The inbound endpoint “%(name)s” was already revoked.") % {"name": endpoint})
     return redirect("logs:inbound_endpoint_list")
 
 
@@ -66,8 +67,8 @@ def _list_page(request: HttpRequest, form: InboundEndpointForm, status: int = 20
     companies = list(Company.objects.visible_to(request.user)[:2])
     context = {
         "form": form,
-        "doors": Door.objects.visible_to(request.user).select_related("company", "created_by"),
-        "refused": _refused(request),
+        "endpoints": InboundEndpoint.objects.visible_to(request.user).select_related("company", "created_by"),
+        "rejected": _rejected(request),
         "unmatched": _unmatched(request),
         "unmatched_days": UNMATCHED_DAYS,
         "has_company": bool(companies),
@@ -79,35 +80,35 @@ def _list_page(request: HttpRequest, form: InboundEndpointForm, status: int = 20
 
 @require_safe
 @never_cache
-@permission_required("logs.view_door", raise_exception=True)
-def inbound_endpoint_refused(request: HttpRequest, pk: int) -> HttpResponse:
-    """The last events that an inbound endpoint refused, with the beginning of each."""
-    door = get_object_or_404(Door.objects.visible_to(request.user), pk=pk)
-    rows = [(event, _shown(event, SHOWN_IN_LIST)) for event in door.refused_events.all()]
+@permission_required("logs.view_inboundendpoint", raise_exception=True)
+def inbound_endpoint_rejected(request: HttpRequest, pk: int) -> HttpResponse:
+    """The last events that an inbound endpoint rejected, with the beginning of each."""
+    endpoint = get_object_or_404(InboundEndpoint.objects.visible_to(request.user), pk=pk)
+    rows = [(event, _shown(event, SHOWN_IN_LIST)) for event in endpoint.rejected_events.all()]
     context = {
-        "door": door,
+        "endpoint": endpoint,
         "rows": rows,
-        "kept": refusals.MAX_KEPT_PER_KIND,
-        "days": refusals.REFUSED_EVENT_RETENTION.days,
+        "kept": rejections.MAX_KEPT_PER_KIND,
+        "days": rejections.REJECTED_EVENT_RETENTION.days,
     }
-    return render(request, "inbound_endpoints/refused.html", context)
+    return render(request, "inbound_endpoints/rejected.html", context)
 
 
 @require_safe
 @never_cache
-@permission_required("logs.view_door", raise_exception=True)
-def inbound_endpoint_refused_text(request: HttpRequest, pk: int, event: int) -> HttpResponse:
-    """All that was kept of a refused event, masked, as plain text."""
-    door = get_object_or_404(Door.objects.visible_to(request.user), pk=pk)
-    text = _shown(get_object_or_404(door.refused_events, pk=event))
+@permission_required("logs.view_inboundendpoint", raise_exception=True)
+def inbound_endpoint_rejected_text(request: HttpRequest, pk: int, event: int) -> HttpResponse:
+    """All that was kept of a rejected event, masked, as plain text."""
+    endpoint = get_object_or_404(InboundEndpoint.objects.visible_to(request.user), pk=pk)
+    text = _shown(get_object_or_404(endpoint.rejected_events, pk=event))
     headers = {
         "X-Content-Type-Options": "nosniff",
-        "Content-Disposition": f'attachment; filename="refused-{event}.txt"',
+        "Content-Disposition": f'attachment; filename="rejected-{event}.txt"',
     }
     return HttpResponse(text, content_type="text/plain; charset=utf-8", headers=headers)
 
 
-def _shown(event: RefusedEvent, length: int | None = None) -> str:
+def _shown(event: RejectedEvent, length: int | None = None) -> str:
     """Mask, then cut. Masking goes by JSON structure first, which also works on broken text.
 
     Then it masks whatever else looks like a secret.
@@ -117,14 +118,15 @@ def _shown(event: RefusedEvent, length: int | None = None) -> str:
     return text if length is None or len(text) <= length else text[:length] + "…"
 
 
-def _refused(request: HttpRequest) -> list[dict[str, Any]]:
-    """What the inbound endpoints refused lately, by endpoint and reason, most recent first."""
-    counts = RefusalCount.objects.filter(
-        door__in=Door.objects.visible_to(request.user), day__gt=timezone.now().date() - refusals.REFUSED_EVENT_RETENTION
+def _rejected(request: HttpRequest) -> list[dict[str, Any]]:
+    """What the inbound endpoints rejected lately, by endpoint and reason, most recent first."""
+    counts = RejectionCount.objects.filter(
+        endpoint__in=InboundEndpoint.objects.visible_to(request.user),
+        day__gt=timezone.now().date() - rejections.REJECTED_EVENT_RETENTION,
     )
-    by_kind = counts.values("door", "door__name", "door__company__name", "kind")
-    found = by_kind.annotate(number=Sum("count"), last=Max("last_at")).order_by("-last", "door", "kind")
-    return [row | {"reason": RefusalKind(row["kind"]).label} for row in found[:MOST_REFUSED]]
+    by_kind = counts.values("endpoint", "endpoint__name", "endpoint__company__name", "kind")
+    rows = by_kind.annotate(number=Sum("count"), last=Max("last_at")).order_by("-last", "endpoint", "kind")
+    return [row | {"reason": RejectionKind(row["kind"]).label} for row in rows[:MOST_REJECTED]]
 
 
 def _new_url(request: HttpRequest) -> str:

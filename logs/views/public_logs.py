@@ -15,7 +15,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from ..models import HandOff, WebhookLog
+from ..models import ShareLink, WebhookLog
 from ..payloads.json_tree import format_value
 from ..payloads.masking import mask_json, masked_keys
 from ..redelivery.overrides import override_attempts
@@ -25,7 +25,7 @@ from .logs.downloads import curl_of, download_of
 _HEADERS = {"Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex, nofollow"}
 
 
-def shared(view: Callable[[HttpRequest, HandOff], HttpResponse | None]) -> Callable[..., HttpResponse]:
+def shared(view: Callable[[HttpRequest, ShareLink], HttpResponse | None]) -> Callable[..., HttpResponse]:
     """Pass the valid share link of the token to the view.
 
     Every other token gets the same response, so nobody learns whether a link existed.
@@ -35,46 +35,46 @@ def shared(view: Callable[[HttpRequest, HandOff], HttpResponse | None]) -> Calla
     @require_safe
     @never_cache
     @wraps(view)
-    def find(request: HttpRequest, token: str) -> HttpResponse:
-        hand_off = HandOff.find(token)
-        response = view(request, hand_off) if hand_off else None
+    def wrapper(request: HttpRequest, token: str) -> HttpResponse:
+        share_link = ShareLink.get_open(token)
+        response = view(request, share_link) if share_link else None
         if response is None:
             response = render(request, "public/unavailable.html", status=404)
         for name, value in _HEADERS.items():
             response[name] = value
         return response
 
-    return find
+    return wrapper
 
 
 @shared
-def shared_log(request: HttpRequest, hand_off: HandOff) -> HttpResponse:
-    log = hand_off.log
+def shared_log(request: HttpRequest, share_link: ShareLink) -> HttpResponse:
+    log = share_link.log
     # The receiver's team must not see attempts that went to another URL.
-    attempts = [attempt for attempt in override_attempts(log) if not attempt.is_elsewhere]
+    attempts = [attempt for attempt in override_attempts(log) if not attempt.has_custom_url]
     last_attempt = attempts[-1] if attempts else None
     url = (last_attempt.url if last_attempt else "") or log.subscription.url
-    payload = event_of(log) if hand_off.has_payload else None
+    payload = event_of(log) if share_link.has_payload else None
     context = {
-        "hand_off": hand_off,
+        "share_link": share_link,
         "log": log,
         "attempts": attempts,
         "last_attempt": last_attempt,
-        "received": next((attempt for attempt in attempts if attempt.is_success), None),
+        "delivered_attempt": next((attempt for attempt in attempts if attempt.is_success), None),
         "url": url,
         "curl": curl_of(log, url, payload),
         "payload": payload,
         "is_ours": _may_open(request, log),
     }
     if request.method == "GET" and not request.user.is_authenticated:
-        hand_off.record_view()
+        share_link.record_view()
     return render(request, "public/log.html", context | (_shown(payload) if payload else {}))
 
 
 @shared
-def shared_payload(request: HttpRequest, hand_off: HandOff) -> HttpResponse | None:
-    payload = event_of(hand_off.log) if hand_off.has_payload else None
-    return None if payload is None else download_of(hand_off.log, payload)
+def shared_payload(request: HttpRequest, share_link: ShareLink) -> HttpResponse | None:
+    payload = event_of(share_link.log) if share_link.has_payload else None
+    return None if payload is None else download_of(share_link.log, payload)
 
 
 def _may_open(request: HttpRequest, log: WebhookLog) -> bool:

@@ -35,28 +35,28 @@ from .subscriptions.subscriptions import visible_subscription
 def queue_index(request: HttpRequest) -> HttpResponse:
     """A page of the queues that follow the cursor `after`.
 
-    A poll sends what the page shows as `told`, and gets 204 unless it has changed.
+    A poll sends what the page shows as `seen`, and gets 204 unless it has changed.
     """
-    if set(request.GET) <= {"all", "told"} and request.GET.get("all") == "1":  # an old URL for all queues
+    if set(request.GET) <= {"all", "seen"} and request.GET.get("all") == "1":  # an old URL for all queues
         return redirect("logs:queue_index")
     context: dict[str, Any] = {"is_update": wants_partial(request), "here": reverse("logs:queue_index")}
     try:
         after = decode_queue_cursor(request.GET["after"]) if "after" in request.GET else None
-        if not set(request.GET) <= {"after", "told"}:
+        if not set(request.GET) <= {"after", "seen"}:
             raise InvalidCursor
     except InvalidCursor:
         context["problem"] = _("This URL is not valid, so no queues are shown.")
         return render_region(request, "queues/list.html", "queues/_list.html", context, status=422)
-    lanes = subscriptions_with_queues(request.user, timezone.now(), after)
-    if wants_partial(request) and request.GET.get("told") == lanes.mark:
+    queues = subscriptions_with_queues(request.user, timezone.now(), after)
+    if wants_partial(request) and request.GET.get("seen") == queues.mark:
         return HttpResponse(status=204)
     if after:
         context |= {"after": after.cursor, "here": f"{context['here']}?{urlencode({'after': after.cursor})}"}
     silence = Worker.silence()
-    context |= {"lanes": lanes, "silence": silence, "is_worker_missing": silence is None or silence > OFFLINE_AFTER}
-    states = queue_statuses([*lanes.blocked, *lanes.kept])
-    context["blocked"] = states[: len(lanes.blocked)]
-    context["kept"] = states[len(lanes.blocked) :]
+    context |= {"queues": queues, "silence": silence, "is_worker_missing": silence is None or silence > OFFLINE_AFTER}
+    states = queue_statuses([*queues.blocked, *queues.kept])
+    context["blocked"] = states[: len(queues.blocked)]
+    context["kept"] = states[len(queues.blocked) :]
     return render_region(request, "queues/list.html", "queues/_list.html", context)
 
 
@@ -67,7 +67,7 @@ def queue_detail(request: HttpRequest, pk: str) -> HttpResponse:
     subscription = visible_subscription(request, pk)
     if not wants_partial(request):
         return redirect(subscription)
-    context = {"subscription": subscription, "lane": queue_status(subscription), "is_update": True}
+    context = {"subscription": subscription, "queue": queue_status(subscription), "is_update": True}
     return render(request, "queues/_queue.html", context)
 
 
@@ -75,7 +75,7 @@ def queue_detail(request: HttpRequest, pk: str) -> HttpResponse:
 @permission_required("logs.redeliver_webhooklog", raise_exception=True)
 def queue_pause(request: HttpRequest, pk: str) -> HttpResponse:
     subscription = visible_subscription(request, pk)
-    if subscription.hold(by=request.user):
+    if subscription.pause(by=request.user):
         messages.success(request, _("The queue of “%(name)s” is paused.") % {"name": subscription})
     else:
         messages.info(request, _("The queue is already paused."))
@@ -86,7 +86,7 @@ def queue_pause(request: HttpRequest, pk: str) -> HttpResponse:
 @permission_required("logs.redeliver_webhooklog", raise_exception=True)
 def queue_resume(request: HttpRequest, pk: str) -> HttpResponse:
     subscription = visible_subscription(request, pk)
-    if subscription.release(by=request.user):
+    if subscription.resume(by=request.user):
         messages.success(request, _("The queue of “%(name)s” has resumed.") % {"name": subscription})
     else:
         messages.info(request, _("The queue is no longer paused."))
@@ -112,7 +112,7 @@ def queue_skip_waiting(request: HttpRequest, pk: str) -> HttpResponse:
     subscription = visible_subscription(request, pk)
     form = ReasonForm(request.POST if request.method == "POST" else None)
     if not form.is_valid():
-        context = {"form": form, "subscription": subscription, "lane": queue_status(subscription)}
+        context = {"form": form, "subscription": subscription, "queue": queue_status(subscription)}
         context["back"] = back_url(request) or subscription.get_absolute_url()
         return render(request, "queues/skip_waiting.html", context, status=422 if form.is_bound else 200)
     skipping = skip_waiting(subscription, by=request.user, reason=form.cleaned_data["reason"])

@@ -31,11 +31,11 @@ def retention_confirm(request: HttpRequest) -> HttpResponse:
     form = RetentionForm(request.POST if request.method == "POST" else request.GET, instance=Retention(pk=1))
     if not form.is_valid():
         return _page(request, form, status=422)
-    wanted = form.instance
+    proposed = form.instance
     if request.method != "POST":
-        context = {"wanted": wanted, "preview": retention_preview(wanted), "is_so": wanted.is_current()}
+        context = {"proposed": proposed, "preview": retention_preview(proposed), "is_unchanged": proposed.is_current()}
         return render(request, "retention/confirm.html", context)
-    if Retention.change(payload_days=wanted.payload_days, log_days=wanted.log_days, by=request.user):
+    if Retention.change(payload_days=proposed.payload_days, log_days=proposed.log_days, by=request.user):
         messages.success(
             request, _("The retention was changed. The next nightly run removes what is past the new limits.")
         )
@@ -48,7 +48,7 @@ def retention_confirm(request: HttpRequest) -> HttpResponse:
 @permission_required(FOR_SUPERUSERS, raise_exception=True)
 def retention_stop(request: HttpRequest) -> HttpResponse:
     """Stop the pruning in progress before its next step."""
-    if is_running() and Retention.ask_to_stop(by=request.user):
+    if is_running() and Retention.request_stop(by=request.user):
         messages.success(request, _("The run is stopping. What it has removed stays removed; the next run continues."))
     else:
         messages.info(request, _("Nothing to stop: no run is in progress."))

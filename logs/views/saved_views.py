@@ -51,7 +51,7 @@ def saved_view_create(request: HttpRequest) -> HttpResponse:
     if not form.store():
         return _form_page(request, form, status=422)
     messages.success(request, _("The view “%(name)s” was saved.") % {"name": form.instance})
-    _tell_of_full_navigation(request, form.is_navigation_full)
+    _warn_of_full_navigation(request, form.is_navigation_full)
     return redirect(form.instance)
 
 
@@ -65,7 +65,7 @@ def saved_view_edit(request: HttpRequest, pk: int) -> HttpResponse:
     if not form.store():
         return _form_page(request, form, status=422)
     messages.success(request, _("The view “%(name)s” was changed.") % {"name": form.instance})
-    _tell_of_full_navigation(request, form.is_navigation_full)
+    _warn_of_full_navigation(request, form.is_navigation_full)
     return redirect("logs:saved_view_list")
 
 
@@ -90,7 +90,7 @@ def saved_view_pin(request: HttpRequest, pk: int, is_pinned: bool) -> HttpRespon
     """Pin the view to the user's own navigation, or unpin it; nobody else is affected."""
     view = get_object_or_404(SavedView.objects.visible_to(request.user), pk=pk)
     if is_pinned:
-        _tell_of_full_navigation(request, not pin(view, request.user))
+        _warn_of_full_navigation(request, not pin(view, request.user))
     else:
         view.pinned_by.remove(request.user)
     return redirect("logs:saved_view_list")
@@ -103,7 +103,8 @@ def saved_view_delete(request: HttpRequest, pk: int) -> HttpResponse:
     view = _changeable(request, pk)
     if request.method != "POST":
         others = sum(user != request.user for user in view.pinned_by.all())
-        return render(request, "saved_views/delete.html", {"one": summarize_view(view, request.user), "others": others})
+        context = {"summary": summarize_view(view, request.user), "others": others}
+        return render(request, "saved_views/delete.html", context)
     view.delete()
     messages.success(request, _("The view “%(name)s” was deleted. Its logs were not affected.") % {"name": view})
     return redirect("logs:saved_view_list")
@@ -115,8 +116,8 @@ def saved_view_delete(request: HttpRequest, pk: int) -> HttpResponse:
 def saved_view_counts(request: HttpRequest) -> HttpResponse:
     """The counts of the pinned views in the navigation. `?tabs`: also those of the default views."""
     tabs = [*(default_tabs() if "tabs" in request.GET else ()), *pinned_tabs(request.user).tabs]
-    found = refresh_counts([tab.query for tab in tabs], request.user)
-    return render(request, "saved_views/counts.html", {"counts": [(tab.key, found.get(tab.query)) for tab in tabs]})
+    counts = refresh_counts([tab.query for tab in tabs], request.user)
+    return render(request, "saved_views/counts.html", {"counts": [(tab.key, counts.get(tab.query)) for tab in tabs]})
 
 
 def _changeable(request: HttpRequest, pk: int) -> SavedView:
@@ -131,14 +132,14 @@ def _form_page(request: HttpRequest, form: SavedViewForm, status: int = 200) -> 
     view = form.instance
     if form.is_new:
         view = SavedView(query=form["query"].value() or "")
-    one = summarize_view(view, request.user)
-    context: dict[str, Any] = {"form": form, "one": one}
-    if not form.is_new and one.problems:
-        context["mended"] = without_invalid(view.query, request.user)
+    summary = summarize_view(view, request.user)
+    context: dict[str, Any] = {"form": form, "summary": summary}
+    if not form.is_new and summary.problems:
+        context["repaired_query"] = without_invalid(view.query, request.user)
     return render(request, "saved_views/form.html", context, status=status)
 
 
-def _tell_of_full_navigation(request: HttpRequest, is_full: bool) -> None:
+def _warn_of_full_navigation(request: HttpRequest, is_full: bool) -> None:
     if is_full:
         text = _("The view was not pinned: you already have %(number)s pinned views, the maximum. Unpin one first.")
         messages.warning(request, text % {"number": MAX_PINNED})

@@ -32,16 +32,16 @@ RETRY_SECONDS = 5
 
 
 def limits_searches(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """Pass `has_place` to the view: whether it has a slot. "Search further" takes long, so it's refused without one."""
+    """Pass `has_place` to the view: whether it has a slot. "Keep searching" takes long, so it's refused without one."""
 
     @wraps(view)
     def wrapper(request: HttpRequest, *args, **kwargs) -> HttpResponse:
-        is_further = "further" in request.GET
-        if not is_further and not request.GET.get("q", "").strip():
+        is_extended = "extend" in request.GET
+        if not is_extended and not request.GET.get("q", "").strip():
             return view(request, *args, **kwargs)
         with transaction.atomic():
             has_place = take_search_slot(request.user.pk)  # type: ignore[arg-type]  # signed in
-            if is_further and not has_place:
+            if is_extended and not has_place:
                 return _too_many(request)
             return view(request, *args, has_place=has_place, **kwargs)
 

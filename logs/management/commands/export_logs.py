@@ -27,17 +27,17 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args, **options) -> None:
-        found = WebhookLogFilterSet(QueryDict(options["query"].lstrip("?")))
-        if not found.is_valid():
+        filterset = WebhookLogFilterSet(QueryDict(options["query"].lstrip("?")))
+        if not filterset.is_valid():
             raise CommandError(
-                "; ".join(f"{label}: {' '.join(map(str, why))}" for label, why in found.problems.items())
+                "; ".join(f"{label}: {' '.join(map(str, reasons))}" for label, reasons in filterset.problems.items())
             )
         if options["unmasked"]:
             AuditEntry.record(None, AuditAction.EXPORTED_UNMASKED, detail=f"export_logs {options['query']}")
         number = 0
         try:
             output = Path(options["output"]).open("w", encoding="utf-8") if options["output"] else self.stdout  # noqa: SIM115
-            for line in iter_export(found.criteria, is_masked=not options["unmasked"]):
+            for line in iter_export(filterset.criteria, is_masked=not options["unmasked"]):
                 output.write(line + "\n")
                 number += 1
             output.flush()

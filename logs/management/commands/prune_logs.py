@@ -29,7 +29,7 @@ class Command(BaseCommand):
         except AlreadyRunning as error:
             raise CommandError("Another process is pruning. Nothing was removed.") from error
         for month in outcome.months:
-            self.stdout.write(_told(month, dry_run))
+            self.stdout.write(_describe(month, dry_run))
         verb = "would be removed" if dry_run else "were removed"
         self.stdout.write(f"{outcome.payloads} payloads and {outcome.logs} logs {verb}.")
 
@@ -38,9 +38,9 @@ class Command(BaseCommand):
             self.stderr.write(f"{outcome.payloads} payloads, {outcome.logs} logs", ending="\r")
 
 
-def _told(month: ExpiredMonth, is_dry: bool) -> str:
+def _describe(month: ExpiredMonth, is_dry: bool) -> str:
     name = f"{month.month:%Y-%m}" if month.month else "without a month"
     if month.is_busy:
         return f"{name}: in use, left for the next run"
-    kept = f", {month.kept} kept because their logs are open" if month.kept else ""
-    return f"{name}: {month.removed} payloads{' would expire' if is_dry else ''}{kept}"
+    retained = f", {month.retained} kept because their logs are open" if month.retained else ""
+    return f"{name}: {month.removed} payloads{' would expire' if is_dry else ''}{retained}"

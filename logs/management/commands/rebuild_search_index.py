@@ -14,8 +14,8 @@ class Command(BaseCommand):
 
     def handle(self, *args, **options) -> None:
         texts = changed = 0
-        for read, made_anew in rebuild_search_index():
-            texts, changed = texts + read, changed + made_anew
+        for read, updated in rebuild_search_index():
+            texts, changed = texts + read, changed + updated
             if self.stderr.isatty():
                 self.stderr.write(f"{texts} events and responses", ending="\r")
         self.stdout.write(

@@ -18,7 +18,7 @@ from honcho import manager as honcho
 from logs.demo import loading
 
 ACCOUNT = "admin"
-ASKED_TO_STOP = (130, 143)  # honcho's return codes for SIGINT and SIGTERM
+STOP_REQUESTED_CODES = (130, 143)  # honcho's return codes for SIGINT and SIGTERM
 
 
 class Command(BaseCommand):
@@ -59,7 +59,7 @@ class Command(BaseCommand):
         self.stdout.flush()
         connections.close_all()
         manager.loop()
-        sys.exit(0 if manager.returncode in ASKED_TO_STOP else manager.returncode)
+        sys.exit(0 if manager.returncode in STOP_REQUESTED_CODES else manager.returncode)
 
     def _prepare_demo(self, receiver_url: str) -> None:
         if loading.is_database_empty():
@@ -80,15 +80,15 @@ def _require_free(port: int, another: str) -> None:
 
 def _first_account() -> str:
     """Return the generated password of the first account; "" once it was changed."""
-    kept = Path(settings.DATA_DIR) / "admin_password"
+    password_file = Path(settings.DATA_DIR) / "admin_password"
     users = get_user_model()
     if not users.objects.exists():
         password = secrets.token_urlsafe(9)
-        with os.fdopen(os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        with os.fdopen(os.open(password_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write(password)
         users.objects.create_superuser(ACCOUNT, password=password)
     account = users.objects.filter(username=ACCOUNT).first()
-    password = kept.read_text() if kept.exists() else ""
+    password = password_file.read_text() if password_file.exists() else ""
     return password if password and account and account.check_password(password) else ""
 
 
@@ -108,7 +108,7 @@ def _environment(receiver_port: int | None) -> dict[str, str]:
 def _processes(port: int, receiver_port: int, environment: dict[str, str]) -> list[tuple[str, str]]:
     python = f'"{sys.executable}"'
     web = f"exec {python} -m gunicorn cotadmin.wsgi --bind 127.0.0.1:{port} --workers 2 --threads 4 --log-level warning"
-    found = [("web", web), ("worker", f"exec {python} manage.py run_worker")]
+    processes = [("web", web), ("worker", f"exec {python} manage.py run_worker")]
     if "DEMO_RECEIVER_URL" in environment:
-        found.append(("receiver", f"exec {python} manage.py run_demo_receiver --port {receiver_port}"))
-    return found
+        processes.append(("receiver", f"exec {python} manage.py run_demo_receiver --port {receiver_port}"))
+    return processes

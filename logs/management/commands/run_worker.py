@@ -28,10 +28,10 @@ from logs.tasks import queue_lost
 
 logger = logging.getLogger("logs.background.jobs")
 THREADS = 32  # for jobs, loops and DNS lookups, none of which may wait for another to end
-FOLD_SECONDS = 2.0
-MANY = 50_000  # differences of log counts
-FEED_SECONDS = {True: 0.05, False: 0.1}  # while a bulk redelivery runs: by whether the last round queued any logs
-FEED_IDLE_SECONDS = 0.5
+COMPACTION_SECONDS = 2.0
+LARGE_BACKLOG = 50_000  # differences of log counts
+DISPATCH_SECONDS = {True: 0.05, False: 0.1}  # while a bulk redelivery runs: by whether the last round queued any logs
+DISPATCH_IDLE_SECONDS = 0.5
 REPORT_SECONDS = 1.0
 CANCEL_SECONDS = 3.0  # time for background threads to end by themselves
 CANCEL_AGAIN_SECONDS = 0.2
@@ -49,8 +49,8 @@ class Command(BaseCommand):
         _refuse_poolers()
         _allow_many_connections()
         gc.freeze()  # loaded modules stay, so garbage collection needn't scan them again and again
-        if gone := asyncio.run(self._run()):
-            self.stderr.write(f"The worker stopped because a background loop keeps failing: {', '.join(gone)}.")
+        if failed := asyncio.run(self._run()):
+            self.stderr.write(f"The worker stopped because a background loop keeps failing: {', '.join(failed)}.")
             sys.exit(1)
 
     async def _run(self) -> list[str]:
@@ -102,40 +102,41 @@ class _Loops:
     def by_name(self) -> dict[str, Callable]:
         return {
             "jobs": partial(run_jobs, queue_lost=queue_lost),
-            "rollups": self.fold_rollups,
-            "runs": self.feed_runs,
-            "months": self.make_months,
+            "compaction": self.compact_log_counts,
+            "bulk redeliveries": self.dispatch_bulk_redeliveries,
+            "partitions": self.create_partitions,
             "report": self.report,
         }
 
-    async def fold_rollups(self, is_well: Callable[[], None]) -> None:
+    async def compact_log_counts(self, is_well: Callable[[], None]) -> None:
         """Compact the log counts, so that pages read few differences. One worker at a time does it."""
         while True:
-            await run_in_thread(self._fold_what_came_in)
+            await run_in_thread(self._compact_new_deltas)
             is_well()
-            await asyncio.sleep(FOLD_SECONDS)
+            await asyncio.sleep(COMPACTION_SECONDS)
 
-    def _fold_what_came_in(self) -> None:
-        while compact() > MANY and not self.is_stopping.is_set():  # else it would add up each new difference by itself
+    def _compact_new_deltas(self) -> None:
+        # With a small backlog it would add up each new difference by itself.
+        while compact() > LARGE_BACKLOG and not self.is_stopping.is_set():
             pass
 
-    async def feed_runs(self, is_well: Callable[[], None]) -> None:
+    async def dispatch_bulk_redeliveries(self, is_well: Callable[[], None]) -> None:
         """Put the logs of bulk redeliveries into their queues. Several workers take turns."""
-        run_began = self.deliveries.run_began
+        dispatch_requested = self.deliveries.dispatch_requested
         while True:
-            run_began.clear()
+            dispatch_requested.clear()
             number = await run_in_thread(dispatch)
             is_well()
             if number is not None:
-                await asyncio.sleep(FEED_SECONDS[number > 0])
+                await asyncio.sleep(DISPATCH_SECONDS[number > 0])
                 continue
             with suppress(TimeoutError):
-                await asyncio.wait_for(run_began.wait(), FEED_IDLE_SECONDS)
+                await asyncio.wait_for(dispatch_requested.wait(), DISPATCH_IDLE_SECONDS)
 
-    async def make_months(self, is_well: Callable[[], None]) -> None:
+    async def create_partitions(self, is_well: Callable[[], None]) -> None:
         """Create the coming payload partitions at startup, since no worker may have run for long.
 
-        Afterwards, the hourly job make_months does it.
+        Afterwards, the hourly job create_partitions does it.
         """
         await run_in_thread(ensure_future_partitions)
         is_well()
@@ -143,13 +144,13 @@ class _Loops:
 
     async def report(self, is_well: Callable[[], None]) -> None:
         """Store which loops fail at this moment in the database, for /readyz."""
-        told = ""
+        reported = ""
         while True:
             problems = ", ".join(f"{name}: {error}" for name, error in sorted(self.supervisor.problems.items()))
-            if problems != told:
+            if problems != reported:
                 workers = Worker.objects.filter(pk=self.deliveries.leases.holder)
                 if await run_in_thread(partial(workers.update, problems=problems)):
-                    told = problems
+                    reported = problems
             is_well()
             await asyncio.sleep(REPORT_SECONDS)
 

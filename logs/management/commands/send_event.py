@@ -34,25 +34,25 @@ class Command(BaseCommand):
 
     def handle(self, *args, **options) -> None:
         name, is_again = options["file"], options["again"]
-        reach = CompanyScope(set(Company.objects.values_list("pk", flat=True)), "unknown company")
+        scope = CompanyScope(set(Company.objects.values_list("pk", flat=True)), "unknown company")
         try:
             # The idempotency key identifies an event: a random key makes it a new one.
             key = secrets.token_hex() if is_again else ""
-            found = partition_results(read_events(events.iter_any(_read(name)), reach, key))
+            batch = partition_results(read_events(events.iter_any(_read(name)), scope, key))
         except PayloadTooLarge as error:
             place = "" if error.index is None else f"event {error.index}: "
             raise CommandError(f"{place}{error}; nothing was sent") from error
         except OSError as error:
             raise CommandError(f"{name}: {error.strerror}") from error
-        if found.is_empty:
+        if batch.is_empty:
             raise CommandError(f"{name}: no event found")
-        for result in accept_events(found.events):
+        for result in accept_events(batch.events):
             self._report(result)
-        for problem in found.errors:
+        for problem in batch.errors:
             self.stderr.write(f"event {problem.index}: {': '.join(filter(None, [problem.path, problem.reason]))}")
-        if found.errors_left_out:
-            self.stderr.write(f"and {found.errors_left_out} more errors")
-        if found.errors:
+        if batch.errors_left_out:
+            self.stderr.write(f"and {batch.errors_left_out} more errors")
+        if batch.errors:
             sys.exit(1)
 
     def _report(self, result: AcceptResult) -> None:
@@ -67,10 +67,10 @@ class Command(BaseCommand):
 
 def _read(name: str) -> Iterator[bytes]:
     """Yield the bytes of a file. Raises OSError, and PayloadTooLarge if it is larger than a batch may be."""
-    seen = 0
+    size = 0
     with sys.stdin.buffer if name == "-" else Path(name).open("rb") as file:
         while chunk := file.read(MIB):
-            seen += len(chunk)
-            if seen > MAX_BATCH_BYTES:
+            size += len(chunk)
+            if size > MAX_BATCH_BYTES:
                 raise PayloadTooLarge(MAX_BATCH_BYTES)
             yield chunk

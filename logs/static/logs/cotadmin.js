@@ -157,9 +157,9 @@
     pressed = elt.contains(document.activeElement) ? document.activeElement : null;
   });
   document.addEventListener("htmx:beforeSwap", ({ detail: { target } }) => {
-    const focused = [document.activeElement, pressed?.disabled && pressed].find((one) => one && target.contains(one));
+    const focused = [document.activeElement, pressed?.disabled && pressed].find((element) => element && target.contains(element));
     const parts = [...target.querySelectorAll("[data-still]")];
-    const part = parts.find((one) => one.contains(focused)) ?? parts.find((one) => one.getBoundingClientRect().bottom > 0);
+    const part = parts.find((item) => item.contains(focused)) ?? parts.find((item) => item.getBoundingClientRect().bottom > 0);
     kept = part && { top: part.getBoundingClientRect().top, part: part.id, focused: focused?.id, region: target.id };
   });
   document.addEventListener("htmx:afterSwap", () => {
@@ -223,10 +223,10 @@
   });
 
   // Load a control's script when it gets the focus.
-  const coming = {};
+  const loading = {};
   const load = ({ target }) => {
     const src = target.closest("[data-script]")?.dataset.script;
-    if (src) coming[src] ??= new Promise((onload) => document.head.append(Object.assign(document.createElement("script"), { src, onload, onerror: onload })));
+    if (src) loading[src] ??= new Promise((onload) => document.head.append(Object.assign(document.createElement("script"), { src, onload, onerror: onload })));
   };
   for (const name of ["focusin", "change"]) document.addEventListener(name, load); // Safari doesn't focus checkboxes
 
@@ -258,7 +258,7 @@
     if (root.dataset.shortcuts === "off" || event.ctrlKey || event.metaKey || (event.altKey && !isBracket)) return;
     if (isTyping || $("dialog[open], :popover-open, .pop[open]") || !keys[event.key]) return;
     event.preventDefault();
-    await Promise.all(Object.values(coming));
+    await Promise.all(Object.values(loading));
     keys[event.key](event);
   });
 
@@ -323,10 +323,10 @@
   };
   const zoom = () => {
     const [first, last, bars] = barsBetween(drag);
-    const asked = (bar, name) => new URL(bar.href.baseVal, location).searchParams.get(name);
+    const param = (bar, name) => new URL(bar.href.baseVal, location).searchParams.get(name);
     const form = document.getElementById("zoom");
-    form.elements.since.value = asked(bars[first], "since");
-    form.elements.until.value = asked(bars[last], "until");
+    form.elements.since.value = param(bars[first], "since");
+    form.elements.until.value = param(bars[last], "until");
     form.requestSubmit();
   };
   document.addEventListener("pointerdown", (event) => {
@@ -354,7 +354,7 @@
 
   // Escape or a click elsewhere closes pop-ups. Escape also ends a drag.
   const close = (but) => {
-    for (const one of document.querySelectorAll(".pop[open]")) if (!one.contains(but)) one.open = false;
+    for (const popup of document.querySelectorAll(".pop[open]")) if (!popup.contains(but)) popup.open = false;
   };
   document.addEventListener("click", ({ target }) => close(target));
   document.addEventListener("keydown", ({ key }) => key === "Escape" && (close(null), drag && end()));

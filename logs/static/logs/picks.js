@@ -20,7 +20,7 @@
     page.checked = size === boxes().length;
     page.indeterminate = size > 0 && !page.checked;
     $("[data-pick-all]").hidden = isAll;
-    $("#picked [name=source]").value = isAll ? "filter" : "chosen";
+    $("#picked [name=source]").value = isAll ? "filter" : "selected";
     const { one, many, all } = words.dataset;
     const text = isAll ? all : size === 1 ? one : many.replace("{number}", size);
     if (words.textContent !== text) words.textContent = text; // a status is announced when it changes

@@ -4,7 +4,7 @@
   const PAUSE = 120; // ms
   const box = document.querySelector("[data-completions]");
   const list = document.getElementById(box.dataset.list);
-  let timer, asking;
+  let timer, pending;
 
   const chosen = () => list.querySelector("[aria-selected=true]");
   const choose = (option) => {
@@ -21,14 +21,14 @@
   };
   const close = () => {
     clearTimeout(timer);
-    asking?.abort();
+    pending?.abort();
     show(false);
   };
 
   // Only the newest response counts, and none after the box has lost the focus.
   const complete = async () => {
-    asking?.abort();
-    const { signal } = (asking = new AbortController());
+    pending?.abort();
+    const { signal } = (pending = new AbortController());
     const cursor = [...box.value.slice(0, box.selectionStart)].length; // the server counts characters, not UTF-16 code units
     try {
       const answer = await fetch(`${box.dataset.completions}?${new URLSearchParams({ q: box.value, cursor })}`, { signal });

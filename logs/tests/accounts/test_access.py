@@ -10,7 +10,7 @@ from ..factories import make_company, make_log, make_subscription
 pytestmark = pytest.mark.django_db
 OBJECT = "62742dd824c886d54e60f02b"
 # Scripts come here, with a secret in the address or in a header instead of a session.
-DOORS = ["event_receive", "event_create", "test_event_send"]
+SCRIPT_ENDPOINTS = ["event_receive", "event_create", "test_event_send"]
 # The receiver's team comes here, with the link that they were given.
 LINKS = ["shared_log", "shared_payload"]
 # Machines come here, for figures without anything of a company.
@@ -19,16 +19,16 @@ PROBES = ["healthz", "readyz", "metrics"]
 
 def addresses() -> list[str]:
     """Every address for people, with the id of the sample's log where it takes one."""
-    found = []
+    urls = []
     for pattern in get_resolver("logs.urls").url_patterns:
-        if pattern.name in DOORS + LINKS + PROBES:
+        if pattern.name in SCRIPT_ENDPOINTS + LINKS + PROBES:
             continue
         try:
-            found.append(reverse(f"logs:{pattern.name}"))
+            urls.append(reverse(f"logs:{pattern.name}"))
         except NoReverseMatch:
             kinds = re.findall(r"<(\w+):", str(pattern.pattern))
-            found.append(reverse(f"logs:{pattern.name}", args=[1 if kind == "int" else OBJECT for kind in kinds]))
-    return found
+            urls.append(reverse(f"logs:{pattern.name}", args=[1 if kind == "int" else OBJECT for kind in kinds]))
+    return urls
 
 
 @pytest.mark.parametrize("address", addresses())
@@ -39,8 +39,8 @@ def test_nobody_gets_anywhere_without_signing_in(client, address, method):
     assert response["Location"].startswith("/sign-in/?next=")
 
 
-@pytest.mark.parametrize(("name", "status"), list(zip(DOORS, [404, 401, 401], strict=True)))
-def test_the_doors_ask_for_their_own_secret_whoever_is_signed_in(client, member, name, status):
+@pytest.mark.parametrize(("name", "status"), list(zip(SCRIPT_ENDPOINTS, [404, 401, 401], strict=True)))
+def test_endpoints_of_scripts_ask_for_their_own_secret_whoever_is_signed_in(client, member, name, status):
     client.force_login(member("Administrator"))
     address = reverse(f"logs:{name}", args=[] if name == "event_create" else [OBJECT])
     assert client.post(address, b"{}", content_type="application/json").status_code == status
@@ -63,7 +63,7 @@ def test_an_administrator_of_another_company_finds_nothing(client, member, addre
     assert getattr(client, method)(address, {"expected_attempts": 3, "pointer": ""}).status_code in (404, 405)
 
 
-def test_an_htmx_request_without_a_session_goes_to_the_door_as_a_whole_page(client):
+def test_an_htmx_request_without_a_session_goes_to_the_sign_in_page_as_a_whole_page(client):
     response = client.get(
         reverse("logs:webhook_log_list"),
         headers={"hx-request": "true", "hx-current-url": "http://testserver/logs/?state=failed"},
@@ -72,7 +72,7 @@ def test_an_htmx_request_without_a_session_goes_to_the_door_as_a_whole_page(clie
     assert response["HX-Redirect"] == "/sign-in/?next=/logs/%3Fstate%3Dfailed"
 
 
-def test_lists_hold_only_what_belongs_to_ones_companies(client, member):
+def test_lists_show_only_what_belongs_to_ones_companies(client, member):
     make_subscription()
     log = make_log()
     client.force_login(member("Viewer", make_company("625be93a286ef83c1c0e0000", "Other")))

@@ -31,7 +31,7 @@ def test_no_page_frame_has_a_style_or_a_script_that_the_policy_would_block(clien
 
 
 @pytest.mark.django_db
-def test_htmx_is_told_neither_to_evaluate_nor_to_keep_pages_in_the_browser(client):
+def test_htmx_is_configured_neither_to_evaluate_nor_to_keep_pages_in_the_browser(client):
     page = client.get("/sign-in/").content.decode()
     [config] = map(json.loads, re.findall(r"name=\"htmx-config\" content='([^']+)'", page))
     assert (config["allowEval"], config["allowScriptTags"], config["historyCacheSize"]) == (False, False, 0)

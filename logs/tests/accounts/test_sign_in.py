@@ -14,7 +14,7 @@ from django.urls import reverse
 
 from cotadmin.client_address import client_address, network_of
 from logs.accounts.sign_in_throttle import MAX_ACCOUNT_ATTEMPTS, MAX_ADDRESS_ATTEMPTS
-from logs.models import AuditEntry, SignInTries
+from logs.models import AuditEntry, SignInAttempts
 
 pytestmark = pytest.mark.django_db
 SIGN_IN = "/sign-in/"
@@ -35,10 +35,10 @@ def fail(client, name: str, times: int, address: str = "192.0.2.1") -> list[int]
 
 
 def a_quarter_of_an_hour_later() -> None:
-    SignInTries.objects.update(since=F("since") - timedelta(minutes=15, seconds=1))
+    SignInAttempts.objects.update(since=F("since") - timedelta(minutes=15, seconds=1))
 
 
-def test_an_account_takes_ten_tries_from_wherever_and_then_not_even_the_right_password(client, ana):
+def test_an_account_takes_ten_attempts_from_wherever_and_then_not_even_the_right_password(client, ana):
     assert [sign_in(client, "ana", "wrong", f"192.0.2.{n}").status_code for n in range(MAX_ACCOUNT_ATTEMPTS)] == [
         200
     ] * 10
@@ -50,7 +50,7 @@ def test_an_account_takes_ten_tries_from_wherever_and_then_not_even_the_right_pa
     assert sign_in(client, "ana", PASSWORD).status_code == 302
 
 
-def test_an_address_takes_fifty_tries_whatever_the_names(client, ana):
+def test_an_address_takes_fifty_attempts_whatever_the_names(client, ana):
     assert [sign_in(client, f"nobody {n}", "x").status_code for n in range(MAX_ADDRESS_ATTEMPTS)] == [200] * 50
     assert sign_in(client, "ana", PASSWORD).status_code == 429
     assert sign_in(client, "ana", PASSWORD, "198.51.100.7").status_code == 302
@@ -68,17 +68,17 @@ def test_a_success_ends_the_counting_of_the_account(client, ana):
     fail(client, "ana", MAX_ACCOUNT_ATTEMPTS - 1)
     assert sign_in(client, "ana", PASSWORD).status_code == 302
     assert sign_in(Client(), "ana", "wrong").status_code == 200
-    assert sorted(SignInTries.objects.values_list("tries", flat=True)) == [1, MAX_ACCOUNT_ATTEMPTS]
+    assert sorted(SignInAttempts.objects.values_list("attempts", flat=True)) == [1, MAX_ACCOUNT_ATTEMPTS]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_tries_at_the_same_moment_are_counted_one_by_one():
+def test_attempts_at_the_same_moment_are_counted_one_by_one():
     passed = []
     barrier = threading.Barrier(30, timeout=60)
 
     def attempt() -> None:
         barrier.wait()
-        passed.append(SignInTries.count("a" * 64)[0])
+        passed.append(SignInAttempts.count_attempt("a" * 64)[0])
         connection.close()
 
     threads = [threading.Thread(target=attempt) for _n in range(30)]
@@ -89,7 +89,7 @@ def test_tries_at_the_same_moment_are_counted_one_by_one():
     assert sorted(passed) == list(range(1, 31))
 
 
-def test_the_admin_site_has_the_same_door(client, ana):
+def test_the_admin_site_has_the_same_sign_in_page(client, ana):
     answer = client.get("/admin/login/?next=/admin/logs/")
     assert answer["Location"] == "/sign-in/?next=/admin/logs/"
     answer = client.post("/admin/login/", {"username": "ana", "password": PASSWORD})
@@ -97,13 +97,13 @@ def test_the_admin_site_has_the_same_door(client, ana):
     assert "_auth_user_id" not in client.session
 
 
-def test_who_may_not_enter_the_admin_site_is_told_so(client, ana):
+def test_who_may_not_enter_the_admin_site_sees_a_message(client, ana):
     client.force_login(ana)
     answer = client.get("/admin/", follow=True)
     assert (answer.status_code, "You don’t have access" in answer.content.decode()) == (403, True)
 
 
-def test_staff_come_in_by_the_door_of_the_site(client, admin_user):
+def test_staff_sign_in_on_the_page_of_the_site(client, admin_user):
     answer = client.get("/admin/", follow=True)
     [(_first, _status), (address, _last)] = answer.redirect_chain
     answer = client.post(address, {"username": "admin", "password": "password", "next": "/admin/"}, follow=True)
@@ -125,7 +125,7 @@ def test_failures_are_on_record_without_what_was_typed(client, ana):
     assert [action for action, _actor, _detail in entries].count("sign_in_blocked") == 1
     assert len(entries) == MAX_ACCOUNT_ATTEMPTS + 2
     with connection.cursor() as cursor:
-        cursor.execute("SELECT array_agg(key)::text FROM logs_signintries")
+        cursor.execute("SELECT array_agg(key)::text FROM logs_signinattempts")
         assert "secret" not in cursor.fetchone()[0] + str(entries)
 
 

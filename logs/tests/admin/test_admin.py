@@ -17,16 +17,16 @@ from logs.models import (
     Attempt,
     AuditAction,
     AuditEntry,
+    BulkRedelivery,
     BulkRedeliveryState,
     Company,
     Import,
-    Run,
     Subscription,
     WebhookLog,
 )
 from logs.signing import validate_secret
 
-from ..bulk_redeliveries import start_run
+from ..bulk_redeliveries import start_redelivery
 from ..factories import SUBSCRIPTION, make_company, make_log, make_subscription
 
 pytestmark = pytest.mark.django_db
@@ -34,8 +34,8 @@ OTHER_COMPANY = "625be93a286ef83c1c0e0000"
 OTHER_SUBSCRIPTION = "62685990d918fb5557f90000"
 LOGS = reverse("admin:logs_webhooklog_changelist")
 SUBSCRIPTIONS = reverse("admin:logs_subscription_changelist")
-MODELS = ["company", "subscription", "webhooklog", "attempt", "auditentry", "import", "run", "runentry"]
-READ_ONLY = ["webhooklog", "attempt", "auditentry", "import", "run", "runentry"]
+READ_ONLY = ["webhooklog", "attempt", "auditentry", "import", "bulkredelivery", "bulkredeliveryitem"]
+MODELS = ["company", "subscription", *READ_ONLY]
 
 
 def change_page(row) -> str:
@@ -69,7 +69,7 @@ def one_of_each(db, member):
     user = member("Operator")
     AuditEntry.record(user, AuditAction.REDELIVERED, log.pk)
     upload = Import.objects.create(kind="logs", file_name="mine.json", size=1, uploaded_by=user)
-    run = start_run(user, [log])
+    bulk = start_redelivery(user, [log])
     AuditEntry.objects.exclude(action=AuditAction.REDELIVERED).delete()
     return {
         "company": make_company(),
@@ -78,8 +78,8 @@ def one_of_each(db, member):
         "attempt": log.attempts.get(),
         "auditentry": AuditEntry.objects.get(action=AuditAction.REDELIVERED),
         "import": upload,
-        "run": run,
-        "runentry": run.entries.get(),
+        "bulkredelivery": bulk,
+        "bulkredeliveryitem": bulk.items.get(),
     }
 
 
@@ -97,7 +97,7 @@ def test_the_site_bears_its_name(admin_client):
         "subscription/%00/history/",
     ],
 )
-def test_an_address_with_a_nul_is_told_to_be_wrong(admin_client, address):
+def test_an_address_with_a_nul_is_not_valid(admin_client, address):
     answer = admin_client.get(reverse("admin:app_list", args=["logs"]) + address)
     assert answer.status_code == 400
     assert "This URL is not valid" in answer.content.decode()
@@ -143,7 +143,9 @@ def test_records_can_neither_be_added_nor_changed_by_a_superuser(admin_client, o
     assert 'name="_save"' not in admin_client.get(change_page(row)).content.decode()
 
 
-@pytest.mark.parametrize("model", ["attempt", "auditentry", "import", "subscription", "run", "runentry"])
+@pytest.mark.parametrize(
+    "model", ["attempt", "auditentry", "import", "subscription", "bulkredelivery", "bulkredeliveryitem"]
+)
 def test_records_cannot_be_deleted_by_a_superuser(admin_client, one_of_each, model):
     row = one_of_each[model]
     address = reverse(f"admin:logs_{model}_delete", args=[row.pk])
@@ -193,7 +195,7 @@ def test_logs_are_found_by_whole_ids_alone(admin_client, one_of_each, term, is_f
         ({"event_type": "other"}, {2}),
         ({"state__exact": "failed"}, {1}),
         ({"cause__exact": "timeout"}, {1}),
-        ({"state__exact": "succeeded"}, {2}),
+        ({"state__exact": "delivered"}, {2}),
     ],
 )
 def test_logs_are_filtered(admin_client, query, numbers):
@@ -237,9 +239,9 @@ def ask(client, *logs: WebhookLog):
     return client.post(LOGS, {"action": "redeliver_selected", "_selected_action": [log.pk for log in logs]})
 
 
-def confirm(client, asked, *logs: WebhookLog):
+def confirm(client, question, *logs: WebhookLog):
     """Press the button of the page that asked."""
-    hidden = dict(re.findall(r'name="(after_try_\w+)" value="(\d+)"', asked.content.decode()))
+    hidden = dict(re.findall(r'name="(expected_attempts_\w+)" value="(\d+)"', question.content.decode()))
     data = {"action": "redeliver_selected", "_selected_action": [log.pk for log in logs], "confirmed": "Redeliver"}
     return client.post(LOGS, data | hidden, follow=True)
 
@@ -251,17 +253,17 @@ def texts(answer) -> list[str]:
 def test_re_delivery_asks_first_and_then_queues_each_failed_log_once(client, staff):
     user = staff("Operator")
     make_subscription()
-    failed, received = make_log(2), make_log(1, status=200, response="ok")
-    asked = ask(client, failed, received)
-    page = asked.content.decode()
+    failed, delivered = make_log(2), make_log(1, status=200, response="ok")
+    question = ask(client, failed, delivered)
+    page = question.content.decode()
     assert "1 log will be sent once more" in page
     assert "1 log was already delivered and is excluded." in page
     assert not WebhookLog.objects.filter(next_attempt_at__isnull=False).exists()
 
-    told = texts(confirm(client, asked, failed, received))
-    assert told == ["1 log is queued.", "1 log is excluded: It was delivered."]
+    outcome = texts(confirm(client, question, failed, delivered))
+    assert outcome == ["1 log is queued.", "1 log is excluded: It was delivered."]
     assert [log.pk for log in WebhookLog.objects.filter(next_attempt_at__isnull=False)] == [failed.pk]
-    assert list(AuditEntry.objects.values_list("actor", "action", "about")) == [(user.pk, "redelivered", failed.pk)]
+    assert list(AuditEntry.objects.values_list("actor", "action", "target")) == [(user.pk, "redelivered", failed.pk)]
 
 
 def test_logs_that_are_queued_already_are_not_offered_again(admin_client):
@@ -271,33 +273,33 @@ def test_logs_that_are_queued_already_are_not_offered_again(admin_client):
     page = ask(admin_client, *logs).content.decode()
     assert "1 log will be sent once more" in page
     assert "1 log is already queued and is excluded." in page
-    assert f"after_try_{logs[0].pk}" not in page
+    assert f"expected_attempts_{logs[0].pk}" not in page
 
 
 def test_a_double_click_queues_once_even_when_the_first_was_tried_in_between(admin_client):
     make_subscription()
     log = make_log()
-    asked = ask(admin_client, log)
-    confirm(admin_client, asked, log)
-    WebhookLog.objects.update(next_attempt_at=None, state="failed", retry=log.retry + 1)
-    told = texts(confirm(admin_client, asked, log))
-    assert told[-1] == "1 log is excluded: It is already queued, or another attempt was made in the meantime."
+    question = ask(admin_client, log)
+    confirm(admin_client, question, log)
+    WebhookLog.objects.update(next_attempt_at=None, state="failed", attempt_count=log.attempt_count + 1)
+    outcome = texts(confirm(admin_client, question, log))
+    assert outcome[-1] == "1 log is excluded: It is already queued, or another attempt was made in the meantime."
     assert AuditEntry.objects.count() == 1
 
 
 def test_logs_that_cannot_be_sent_are_left_out_with_the_reason(admin_client):
     make_subscription(is_active=False)
     logs = [make_log(1), make_log(2)]
-    told = texts(confirm(admin_client, ask(admin_client, *logs), *logs))
-    assert told[-1] == "2 logs are excluded: Its subscription is not active. Activate it first."
+    outcome = texts(confirm(admin_client, ask(admin_client, *logs), *logs))
+    assert outcome[-1] == "2 logs are excluded: Its subscription is not active. Activate it first."
     assert not WebhookLog.objects.filter(next_attempt_at__isnull=False).exists()
 
 
 def test_what_was_not_on_the_page_that_asked_is_not_sent(admin_client):
     make_subscription()
     seen, unseen = make_log(1), make_log(2)
-    told = texts(confirm(admin_client, ask(admin_client, seen), seen, unseen))
-    assert told == ["1 log is queued.", "1 log is excluded: It was not on the confirmation page."]
+    outcome = texts(confirm(admin_client, ask(admin_client, seen), seen, unseen))
+    assert outcome == ["1 log is queued.", "1 log is excluded: It was not on the confirmation page."]
 
 
 def test_more_than_100_logs_become_a_plan(admin_client):
@@ -305,9 +307,9 @@ def test_more_than_100_logs_become_a_plan(admin_client):
     many_logs(101)
     data = {"action": "redeliver_selected", "_selected_action": ["x"], "select_across": "1", "confirmed": "1"}
     answer = admin_client.post(LOGS, data, follow=True)
-    run = Run.objects.get()
-    assert (answer.redirect_chain, run.state) == ([(f"/redeliveries/{run.pk}/", 302)], BulkRedeliveryState.PLANNED)
-    assert set(run.entries.values_list("log", flat=True)) == set(WebhookLog.objects.values_list("pk", flat=True))
+    bulk = BulkRedelivery.objects.get()
+    assert (answer.redirect_chain, bulk.state) == ([(f"/redeliveries/{bulk.pk}/", 302)], BulkRedeliveryState.PLANNED)
+    assert set(bulk.items.values_list("log", flat=True)) == set(WebhookLog.objects.values_list("pk", flat=True))
     assert texts(answer) == [
         "These are too many to redeliver directly, so a plan was created. Nothing has been sent yet."
     ]
@@ -327,17 +329,17 @@ def test_staff_cannot_re_deliver_logs_of_another_company(client, staff):
     staff("Operator", make_company(OTHER_COMPANY, "Other"))
     make_subscription()
     log = make_log()
-    asked = ask(client, log)
+    question = ask(client, log)
     client.post(
         LOGS,
         {
             "action": "redeliver_selected",
             "_selected_action": [log.pk],
             "confirmed": "1",
-            f"after_try_{log.pk}": log.retry,
+            f"expected_attempts_{log.pk}": log.attempt_count,
         },
     )
-    assert log.pk not in asked.content.decode()
+    assert log.pk not in question.content.decode()
     assert WebhookLog.objects.get().next_attempt_at is None
 
 
@@ -348,8 +350,8 @@ def many_logs(number: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            INSERT INTO logs_webhooklog (id, subscription_id, company, created_at, status, retry, response, state, cause,
-                fingerprint, event_type, action, object_id, object_name, search)
+            INSERT INTO logs_webhooklog (id, subscription_id, company, created_at, status, attempt_count, response,
+                state, cause, fingerprint, event_type, action, object_id, object_name, search)
             SELECT lpad(to_hex(1651781080 + n), 8, '0') || lpad(to_hex(n), 16, '0'), %s, %s,
                 to_timestamp(1651781080 + n), 500, 3, repeat('x', 500), 'failed', 'http_5xx',
                 '', (ARRAY['COTTask', 'COTNew'])[1 + n %% 2], 'create', '', 'Pump', ''
@@ -370,7 +372,7 @@ def test_the_list_of_many_logs_counts_to_10_000_and_reads_one_page(client, staff
         with CaptureQueriesContext(connection) as captured:
             answer = client.get(LOGS + query)
         assert answer.status_code == 200, query
-        queries = [entry["sql"] for entry in captured]
+        queries = [e["sql"] for e in captured]
         counts = [sql for sql in queries if "COUNT(" in sql.upper()]
         lists = [sql for sql in queries if 'FROM "logs_webhooklog"' in sql and sql not in counts]
         assert len(queries) <= 12, query
@@ -381,7 +383,7 @@ def test_the_list_of_many_logs_counts_to_10_000_and_reads_one_page(client, staff
         assert "DISTINCT" not in lists[0], query
 
 
-def test_the_number_of_many_logs_is_told_as_10_000_and_more(admin_client):
+def test_the_number_of_many_logs_is_shown_as_10_000_and_more(admin_client):
     make_subscription()
     many_logs(10_001)
     page = re.sub(r"\s+", " ", admin_client.get(LOGS + "?state__exact=failed").content.decode())
@@ -426,7 +428,7 @@ def form_of(subscription: Subscription, **changes) -> dict:
 
 def test_a_change_is_stored_remembered_for_the_next_import_and_on_record(client, staff):
     user = staff("Administrator")
-    subscription = make_subscription(waiting_from=7)
+    subscription = make_subscription(first_sequence=7)
     subscription.edited_fields = ["trigger"]
     subscription.save()
     answer = client.post(change_page(subscription), form_of(subscription, name="Pumps", url="https://new.example/x"))
@@ -435,7 +437,8 @@ def test_a_change_is_stored_remembered_for_the_next_import_and_on_record(client,
     assert (subscription.name, subscription.url) == ("Pumps", "https://new.example/x")
     assert subscription.edited_fields == ["name", "trigger", "url"]
     entry = AuditEntry.objects.get()
-    assert (entry.actor, entry.action, entry.about, entry.detail) == (user, "changed", subscription.pk, "name, url")
+    assert (entry.actor, entry.action) == (user, "subscription_changed")
+    assert (entry.target, entry.detail) == (subscription.pk, "name, url")
 
 
 def test_saving_without_a_change_leaves_no_trace(client, staff):
@@ -464,7 +467,7 @@ def test_code_and_company_stay_as_they_were_saved(client, staff):
         ("", "This field is required."),
     ],
 )
-def test_a_url_that_the_guard_would_refuse_is_refused(client, staff, url, message):
+def test_a_url_that_the_destination_check_would_refuse_is_refused(client, staff, url, message):
     staff("Administrator")
     subscription = make_subscription()
     answer = client.post(change_page(subscription), form_of(subscription, url=url))
@@ -508,9 +511,9 @@ def test_a_new_subscription_has_a_secret_and_is_on_record(client, staff):
     page = client.post(reverse("admin:logs_subscription_add"), data, follow=True).content.decode()
     stored = Subscription.objects.get()
     assert (stored.name, stored.is_active) == ("New", False)
-    assert list(AuditEntry.objects.order_by("id").values_list("action", "about")) == [
-        ("created", stored.pk),
-        ("secret", stored.pk),
+    assert list(AuditEntry.objects.order_by("id").values_list("action", "target")) == [
+        ("subscription_created", stored.pk),
+        ("secret_changed", stored.pk),
     ]
     assert "A signing secret was created." in page
     validate_secret(stored.secret)
@@ -519,10 +522,10 @@ def test_a_new_subscription_has_a_secret_and_is_on_record(client, staff):
 
 def test_workers_notice_a_change(client, staff):
     staff("Administrator")
-    subscription = make_subscription(is_active=False, is_draining=True, lane_version=3)
+    subscription = make_subscription(is_active=False, is_draining=True, queue_version=3)
     client.post(change_page(subscription), form_of(subscription, is_active="on"))
     subscription.refresh_from_db()
-    assert (subscription.is_active, subscription.is_draining, subscription.lane_version) == (True, False, 4)
+    assert (subscription.is_active, subscription.is_draining, subscription.queue_version) == (True, False, 4)
 
 
 def test_a_code_that_is_taken_is_refused(client, staff):
@@ -562,9 +565,9 @@ def test_secrets_are_never_on_a_page(client, staff):
 @pytest.mark.parametrize("column", ["name", "code", "pk"])
 def test_subscriptions_are_found_by(client, staff, column):
     staff("Viewer")
-    wanted = make_subscription(name="Pumps", code="pumps")
+    pumps = make_subscription(name="Pumps", code="pumps")
     make_subscription(OTHER_SUBSCRIPTION, name="Valves", code="valves", url="https://other.example")
-    assert rows_of(client.get(SUBSCRIPTIONS, {"q": getattr(wanted, column)})) == [wanted.pk]
+    assert rows_of(client.get(SUBSCRIPTIONS, {"q": getattr(pumps, column)})) == [pumps.pk]
 
 
 def test_a_placeholder_is_not_edited_here(client, staff):

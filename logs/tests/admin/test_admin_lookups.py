@@ -30,7 +30,7 @@ MASKED = {
     "password",
 }
 SECRETS = "https://user:hunter1@a.example/x?token=hunter2&n=7#password=hunter3"
-DOOR = f"https://b.example/in/{'hunter4'.ljust(43, 'x')}"
+ENDPOINT_URL = f"https://b.example/in/{'hunter4'.ljust(43, 'x')}"
 
 
 def list_of(model) -> str:
@@ -39,8 +39,8 @@ def list_of(model) -> str:
 
 def filtered_columns(model) -> set[str]:
     filters = _page(model).list_filter
-    paths = {one[0] if isinstance(one, tuple) else one for one in filters if not callable(one)}
-    return paths | {one.parameter_name for one in filters if callable(one)}
+    paths = {item[0] if isinstance(item, tuple) else item for item in filters if not callable(item)}
+    return paths | {item.parameter_name for item in filters if callable(item)}
 
 
 def _page(model) -> admin.ModelAdmin:
@@ -61,8 +61,8 @@ def test_a_filter_compares_its_whole_value_alone(rf, admin_user):
     deeper = ("", "__contains", "__regex", "__gt", "__lt", "__in", "__url__startswith", "__pk", "__password__gt")
     for model in MODELS:
         names = {field.name for field in model._meta.get_fields()} | filtered_columns(model)
-        asked = [f"{name}{lookup}" for name in names for lookup in deeper]
-        allowed = {lookup for lookup in asked if _page(model).lookup_allowed(lookup, "x", request)}
+        lookups = [f"{name}{lookup}" for name in names for lookup in deeper]
+        allowed = {lookup for lookup in lookups if _page(model).lookup_allowed(lookup, "x", request)}
         assert {lookup for lookup in allowed if "__" in lookup} <= {"day__lt", "scheduled_at__lt"}, model  # of dates
         assert allowed - {"day__lt", "scheduled_at__lt"} <= filtered_columns(model), model
 
@@ -77,7 +77,7 @@ def test_the_page_of_the_refusal_says_so(admin_client, query):
 
 
 def test_every_filter_that_a_list_offers_works(admin_client):
-    make_subscription(we_deliver=False)
+    make_subscription(is_delivered_here=False)
     Attempt.of_cotalker(make_log()).save()
     followed = 0
     for model in MODELS:
@@ -109,7 +109,7 @@ def test_no_masked_column_stands_for_a_row(admin_client):
 
 @pytest.fixture
 def secrets(db) -> list[Subscription]:
-    return [make_subscription(url=SECRETS), make_subscription("62685990d918fb5557f90000", url=DOOR)]
+    return [make_subscription(url=SECRETS), make_subscription("62685990d918fb5557f90000", url=ENDPOINT_URL)]
 
 
 @pytest.mark.parametrize("address", [reverse("logs:subscription_list"), list_of(Subscription)])
@@ -117,14 +117,14 @@ def secrets(db) -> list[Subscription]:
 def test_a_masked_part_of_a_url_is_not_found(admin_client, secrets, address, words):
     page = admin_client.get(address, {"q": words})
     assert page.status_code == 200
-    assert not [one for one in secrets if one.pk in page.content.decode()]
+    assert not [row for row in secrets if row.pk in page.content.decode()]
 
 
 @pytest.mark.parametrize("address", [reverse("logs:subscription_list"), list_of(Subscription)])
 @pytest.mark.parametrize("words", ["A.EXAMPLE/x", "/x?token=", "n=7", "//user:", "7#pass"])
 def test_a_url_is_found_by_what_the_pages_show_of_it(admin_client, secrets, address, words):
     page = admin_client.get(address, {"q": words}).content.decode()
-    assert [one.pk for one in secrets if one.pk in page] == [secrets[0].pk]
+    assert [row.pk for row in secrets if row.pk in page] == [secrets[0].pk]
 
 
 def test_no_search_of_the_admin_site_finds_a_masked_value(admin_client, admin_user):

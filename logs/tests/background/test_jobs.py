@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from logs.models import BulkRedeliveryState, Import, ImportChunk, ImportState, Retention, Run, WebhookLog
+from logs.models import BulkRedelivery, BulkRedeliveryState, Import, ImportChunk, ImportState, Retention, WebhookLog
 from logs.tasks import forget_jobs, forget_sessions, prune
 
 from ..factories import import_logs, log_document, make_log, make_subscription
@@ -51,15 +51,15 @@ def start() -> Iterator[Callable[[], Worker]]:
 @pytest.fixture
 def lock() -> Iterator[Callable[[str], Callable[[], None]]]:
     """`release = lock("LOCK TABLE …")`: as somebody else's transaction, until it is released."""
-    made: list[BaseDatabaseWrapper] = []
+    created: list[BaseDatabaseWrapper] = []
 
     def take(statement: str) -> Callable[[], None]:
-        made.append(other := connections.create_connection("default"))
+        created.append(other := connections.create_connection("default"))
         execute(other, f"BEGIN; {statement}")
         return partial(execute, other, "ROLLBACK")
 
     yield take
-    for other in made:
+    for other in created:
         execute(other, "ROLLBACK")
         other.close()
 
@@ -77,7 +77,7 @@ def operator(client, member):
 
 
 @pytest.fixture
-def held_up(client, operator, lock) -> tuple[Import, Callable[[], None]]:
+def blocked_import(client, operator, lock) -> tuple[Import, Callable[[], None]]:
     """An import that will wait in its second batch, for a row that is locked; and what releases the row."""
     make_subscription()
     import_logs(log_document(CHANGED, response="stored before"))
@@ -105,7 +105,7 @@ def has_ended(upload: Import) -> bool:
 
 
 def numbers(upload: Import) -> tuple[int, ...]:
-    return upload.read, upload.new, upload.updated, upload.unchanged, upload.refused
+    return upload.read, upload.new, upload.updated, upload.unchanged, upload.rejected
 
 
 ALL_OF_IT = (LOGS, LOGS - 1, 1, 0, 0)
@@ -115,8 +115,8 @@ def jobs(task: str) -> list[str]:
     return list(ProcrastinateJob.objects.filter(task_name=f"logs.tasks.{task}").values_list("status", flat=True))
 
 
-def test_an_import_stops_with_its_worker_and_goes_on_in_the_next_one(start, held_up):
-    upload, release = held_up
+def test_an_import_stops_with_its_worker_and_goes_on_in_the_next_one(start, blocked_import):
+    upload, release = blocked_import
     worker = start()
     wait_until(lambda: is_in_second_batch(upload))
     assert worker.stop() == 0  # though nobody has released the row
@@ -129,8 +129,8 @@ def test_an_import_stops_with_its_worker_and_goes_on_in_the_next_one(start, held
     assert not ImportChunk.objects.exists()
 
 
-def test_an_import_whose_worker_was_killed_is_taken_up_and_its_numbers_are_right(start, held_up):
-    upload, release = held_up
+def test_an_import_whose_worker_was_killed_is_taken_up_and_its_numbers_are_right(start, blocked_import):
+    upload, release = blocked_import
     killed = start()
     wait_until(lambda: is_in_second_batch(upload))
     killed.kill()
@@ -140,8 +140,8 @@ def test_an_import_whose_worker_was_killed_is_taken_up_and_its_numbers_are_right
     assert (upload.state, numbers(upload)) == (ImportState.DONE, ALL_OF_IT)
 
 
-def test_a_worker_that_comes_back_after_its_import_was_taken_over_stores_nothing_more(start, held_up):
-    upload, release = held_up
+def test_a_worker_that_comes_back_after_its_import_was_taken_over_stores_nothing_more(start, blocked_import):
+    upload, release = blocked_import
     paused = start()
     wait_until(lambda: is_in_second_batch(upload))
     paused.pause()
@@ -149,7 +149,7 @@ def test_a_worker_that_comes_back_after_its_import_was_taken_over_stores_nothing
 
     def is_taken_over() -> bool:
         upload.refresh_from_db()
-        return upload.turn == 2
+        return upload.epoch == 2
 
     wait_until(is_taken_over)
     release()  # the paused one has the row now, and would be the first to store
@@ -158,8 +158,8 @@ def test_a_worker_that_comes_back_after_its_import_was_taken_over_stores_nothing
     assert (upload.state, numbers(upload)) == (ImportState.DONE, ALL_OF_IT)
 
 
-def test_an_import_is_cancelled_by_the_button_of_its_page_and_keeps_what_is_stored(start, client, held_up):
-    upload, release = held_up
+def test_an_import_is_cancelled_by_the_button_of_its_page_and_keeps_what_is_stored(start, client, blocked_import):
+    upload, release = blocked_import
     start()
     wait_until(lambda: is_in_second_batch(upload))
     button = reverse("logs:import_cancel", args=[upload.pk])
@@ -177,30 +177,30 @@ def test_an_import_is_cancelled_by_the_button_of_its_page_and_keeps_what_is_stor
 
 
 def test_a_plan_stops_with_its_worker_and_is_made_by_the_next_one_while_imports_wait(
-    start, client, held_up, lock, operator, monkeypatch
+    start, client, blocked_import, lock, operator, monkeypatch
 ):
-    upload, release = held_up
+    upload, release = blocked_import
     monkeypatch.setattr("logs.redelivery.drafts.QUICK_PLAN_LIMIT", 0)
     logs = [make_log(5000)]
-    unlock = lock("LOCK TABLE logs_runentry IN SHARE MODE")
+    unlock = lock("LOCK TABLE logs_bulkredeliveryitem IN SHARE MODE")
     client.post(reverse("logs:bulk_redelivery_create"), {"source": "filter", "query": f"q={logs[0].pk}"})
-    run = Run.objects.get()
-    assert run.state == BulkRedeliveryState.PLANNING
+    bulk = BulkRedelivery.objects.get()
+    assert bulk.state == BulkRedeliveryState.PLANNING
     worker = start()
-    wait_until(lambda: is_in_second_batch(upload) and jobs("plan_run") == ["doing"])
+    wait_until(lambda: is_in_second_batch(upload) and jobs("plan_bulk_redelivery") == ["doing"])
     assert worker.stop() == 0
     unlock()
-    run.refresh_from_db()
-    assert (run.state, run.problem, jobs("plan_run")) == (BulkRedeliveryState.PLANNING, "", ["todo"])
+    bulk.refresh_from_db()
+    assert (bulk.state, bulk.problem, jobs("plan_bulk_redelivery")) == (BulkRedeliveryState.PLANNING, "", ["todo"])
     start()
 
     def is_planned() -> bool:
-        run.refresh_from_db()
-        return run.state == BulkRedeliveryState.PLANNED
+        bulk.refresh_from_db()
+        return bulk.state == BulkRedeliveryState.PLANNED
 
     wait_until(is_planned)
-    assert (run.problem, run.entries.count()) == ("", 1)
-    assert not has_ended(upload)  # it held up nothing
+    assert (bulk.problem, bulk.items.count()) == ("", 1)
+    assert not has_ended(upload)  # it delayed nothing
     release()
 
 
@@ -209,7 +209,7 @@ def test_what_waits_for_a_job_that_is_nowhere_gets_one_whatever_else_is_wrong_wi
     upload = upload_file(client, json.dumps(log_document()).encode())
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM procrastinate_jobs")
-        # A periodic job lost its worker, and the next one is queued: it cannot be queued again, and must hold up nothing.
+        # A periodic job lost its worker, and the next one is queued: it cannot be queued again, and must delay nothing.
         cursor.execute(
             "INSERT INTO procrastinate_jobs (queue_name, task_name, queueing_lock, status, scheduled_at) VALUES "
             "('default', 'logs.tasks.forget_plans', 'forget_plans', 'doing', NULL), "

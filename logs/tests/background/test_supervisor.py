@@ -40,7 +40,7 @@ def supervise(*errors: Exception | None) -> tuple[Supervisor, bool]:
         given_up = asyncio.Event()
         supervisor = Supervisor(on_gone=given_up.set)
         loop = Loop(*errors)
-        supervisor.keep("rollups", loop.work)
+        supervisor.keep("compaction", loop.work)
         waits = [asyncio.create_task(event.wait()) for event in (loop.is_done, given_up)]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         await supervisor.stop()
@@ -70,7 +70,7 @@ def away(error_type: type[Exception], cause: Exception | None = None) -> Excepti
 def test_a_loop_that_fails_is_begun_again(error):
     supervisor, is_given_up = supervise(error)
     assert not is_given_up
-    assert supervisor.problems == {"rollups": type(error).__name__}  # until it says that it is well
+    assert supervisor.problems == {"compaction": type(error).__name__}  # until it says that it is well
 
 
 def test_a_problem_is_over_when_the_loop_has_done_something():
@@ -81,7 +81,7 @@ def test_a_problem_is_over_when_the_loop_has_done_something():
 def test_a_loop_that_fails_again_and_again_is_given_up():
     supervisor, is_given_up = supervise(*[RuntimeError()] * MAX_FAILURES)
     assert is_given_up
-    assert (supervisor.gone, supervisor.problems) == (["rollups"], {"rollups": "RuntimeError"})
+    assert (supervisor.gone, supervisor.problems) == (["compaction"], {"compaction": "RuntimeError"})
 
 
 def test_failures_between_which_it_worked_do_not_add_up():

@@ -8,8 +8,8 @@ import pytest
 from django.db import connection, connections
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from logs.models.log_counts import RollupDelta
-from logs.tasks import make_months
+from logs.models.log_counts import LogCountDelta
+from logs.tasks import create_partitions
 
 from ..factories import make_log, make_subscription
 from ..processes import Worker, wait_until
@@ -42,7 +42,7 @@ def start() -> Iterator[Callable[..., Worker]]:
 
 @pytest.fixture
 def without_differences() -> Iterator[Callable[[], None]]:
-    """`without_differences()`: what is to be folded is not to be found, until the function is called that it returns."""
+    """`without_differences()`: takes away the differences to compact, until the function is called that it returns."""
     renamed = [False]
 
     def rename(there: str, to: str) -> None:
@@ -51,20 +51,20 @@ def without_differences() -> Iterator[Callable[[], None]]:
         renamed[0] = not renamed[0]
 
     def take_away() -> Callable[[], None]:
-        rename("logs_rollupdelta", "gone")
-        return lambda: rename("gone", "logs_rollupdelta")
+        rename("logs_logcountdelta", "gone")
+        return lambda: rename("gone", "logs_logcountdelta")
 
     yield take_away
     if renamed[0]:
-        rename("gone", "logs_rollupdelta")
+        rename("gone", "logs_logcountdelta")
 
 
 def problems(client) -> list[str]:
     return client.get("/readyz").json()["workers"]["problems"]
 
 
-def all_folded() -> bool:
-    return not RollupDelta.objects.exists()
+def all_compacted() -> bool:
+    return not LogCountDelta.objects.exists()
 
 
 def end_connections(pattern: str) -> int:
@@ -78,16 +78,16 @@ def end_connections(pattern: str) -> int:
         return cursor.fetchone()[0]
 
 
-def test_figures_are_added_up_again_after_a_failure_which_readyz_tells_meanwhile(start, client, without_differences):
+def test_figures_are_added_up_again_after_a_failure_which_readyz_shows_meanwhile(start, client, without_differences):
     worker = start()
     worker.read_until("queue shards")
     put_back = without_differences()
-    wait_until(lambda: problems(client) == ["rollups: ProgrammingError"])
+    wait_until(lambda: problems(client) == ["compaction: ProgrammingError"])
     put_back()
     wait_until(lambda: problems(client) == [])
     make_subscription()
     make_log()
-    wait_until(all_folded)
+    wait_until(all_compacted)
     assert worker.stop() == 0
 
 
@@ -101,9 +101,9 @@ def test_everything_goes_on_after_all_connections_have_been_ended(start, client)
     assert end_connections("%") >= 3
     make_subscription()
     make_log()
-    wait_until(all_folded)
+    wait_until(all_compacted)
     wait_until(lambda: problems(client) == [])
-    make_months.defer(timestamp=0)  # Procrastinate's listener was ended as well
+    create_partitions.defer(timestamp=0)  # Procrastinate's listener was ended as well
     wait_until(lambda: not ProcrastinateJob.objects.filter(status__in=["todo", "doing"]).exists())
     assert worker.stop() == 0
 
@@ -112,5 +112,5 @@ def test_a_loop_that_cannot_be_kept_going_ends_the_process_with_an_error(start, 
     without_differences()
     worker = start([sys.executable, "-c", IMPATIENT])
     assert worker.wait() == 1
-    assert "background loop rollups keeps failing, stopping the worker" in worker.output
-    assert "a background loop keeps failing: rollups" in worker.output
+    assert "background loop compaction keeps failing, stopping the worker" in worker.output
+    assert "a background loop keeps failing: compaction" in worker.output

@@ -6,7 +6,7 @@ import re
 
 from playwright.sync_api import BrowserContext, ConsoleMessage, Dialog
 
-TELL_OF_VIOLATIONS = """
+REPORT_VIOLATIONS = """
 document.addEventListener("securitypolicyviolation", (event) => {
   console.error(`CSP: ${event.violatedDirective} forbids ${event.blockedURI}, ${event.sourceFile}:${event.lineNumber}`);
 });
@@ -21,7 +21,7 @@ class Complaints:
         self.expected_statuses: set[int] = set()
 
     def listen(self, context: BrowserContext) -> None:
-        context.add_init_script(TELL_OF_VIOLATIONS)
+        context.add_init_script(REPORT_VIOLATIONS)
         context.on("console", self._hear)
         context.on("weberror", lambda error: self.all.append(f"script: {error.error}"))
         context.on("dialog", self._refuse)
@@ -38,8 +38,8 @@ class Complaints:
     def _is_expected(self, text: str) -> bool:
         if re.match("console: htmx:(afterRequest|sendAbort),", text):
             return True  # a newer request took its place; what has really failed is logged once more, by its name
-        found = re.search(r"(?:the server responded with a status of|Response Status Error Code) (\d+)", text)
-        return bool(found) and int(found[1]) in self.expected_statuses
+        match = re.search(r"(?:the server responded with a status of|Response Status Error Code) (\d+)", text)
+        return bool(match) and int(match[1]) in self.expected_statuses
 
     def _hear(self, message: ConsoleMessage) -> None:
         if message.type == "error":

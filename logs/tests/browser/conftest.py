@@ -29,7 +29,7 @@ HERE = Path(__file__).parent
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """These tests run last: they take longest, and tell least of where a fault is."""
+    """These tests run last: they take longest, and say least about where a fault is."""
     items.sort(key=lambda item: HERE in item.path.parents)
 
 

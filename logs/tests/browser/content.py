@@ -17,39 +17,39 @@ from logs.models import (
     AttemptTrigger,
     AuditAction,
     AuditEntry,
-    Door,
-    HandOff,
     Import,
+    InboundEndpoint,
     Payload,
     Priority,
+    RedeliveryOverride,
     Retention,
     SavedView,
+    ShareLink,
     Subscription,
     UnmatchedCount,
-    Variant,
     WebhookLog,
 )
 
 from ..factories import import_logs, log_document, make_company, make_log, make_subscription, make_waiting_log, sample
-from .content_bulk import Runs, make_runs
+from .content_bulk import BulkRedeliveries, make_bulk_redeliveries
 
 MARKUP = """<script>alert(1)</script>"><img src=x onerror=alert(1)>{{ 7*7 }}"""
 LONG = "Órdenes_de_trabajo_" * 10 + "sin_pausa."  # 200 characters without a place to break
 LONG_CODE = "ordenes_de_trabajo_" * 5 + "final"
 BOTH = f"{MARKUP}{LONG}"[:200]
 OTHER_SUBSCRIPTION = "62685990d918fb5557f9f993"
-HELD_LANE = "62685990d918fb5557f9f994"
-STOPPED_LANE = "62685990d918fb5557f9f995"
-RETRYING_LANE = "62685990d918fb5557f9f996"
+PAUSED_SUBSCRIPTION = "62685990d918fb5557f9f994"
+INACTIVE_SUBSCRIPTION = "62685990d918fb5557f9f995"
+RETRYING_SUBSCRIPTION = "62685990d918fb5557f9f996"
 OBJECT = "62742b7562f37034d9399914"  # the task that the sample's log and the hostile one are about
 
 
 @dataclass(frozen=True)
 class Content:
-    """`edit` is a failed log with changes, an attempt of ours and a record; `hostile` is a failed log made of MARKUP.
+    """`edit` is a failed log with changes, an attempt of ours and an audit entry; `hostile` is a failed log of MARKUP.
 
-    `waiting` stands in a lane on hold, `skipped` was taken out of it; the payload of `expired` is gone. `view` is pinned, and
-    its filter is wrong. `shared`: where a hand-off of `hostile` leads to.
+    `waiting` is in a paused queue, `skipped` was taken out of it; the payload of `expired` is gone. `view` is pinned,
+    and its filter is wrong. `shared`: where a share link to `hostile` leads.
     """
 
     subscription: Subscription
@@ -62,7 +62,7 @@ class Content:
     upload: Import
     view: SavedView
     shared: str
-    runs: Runs
+    bulks: BulkRedeliveries
 
 
 def make_content(user) -> Content:
@@ -75,11 +75,11 @@ def make_content(user) -> Content:
     delivered = log_document(2, status=200, retry=1, response=json.dumps({"answer": MARKUP, "ok": True}))
     import_logs(edit, delivered, _hostile_document())
     logs = WebhookLog.objects.in_bulk()
-    _try_again(logs[edit["_id"]], user)
+    _add_attempt(logs[edit["_id"]], user)
     hostile = logs[_hostile_document()["_id"]]
-    _try_otherwise(hostile, user)
-    _make_doors(user)
-    waiting, skipped = _make_lanes(user)
+    _add_override(hostile, user)
+    _make_endpoints(user)
+    waiting, skipped = _make_queues(user)
     _fail_lately(subscription)
     return Content(
         subscription,
@@ -91,17 +91,17 @@ def make_content(user) -> Content:
         _expire_payload(user),
         _make_upload(user),
         _make_views(user),
-        _hand_off(hostile, user),
-        make_runs(user, MARKUP, reason=BOTH),
+        _share(hostile, user),
+        make_bulk_redeliveries(user, MARKUP, reason=BOTH),
     )
 
 
 def _fail_lately(subscription: Subscription) -> None:
-    """For the pages that tell of the last hours: two kinds of failures, and what was delivered between them."""
+    """For the pages that show the last hours: two kinds of failures, and what was delivered between them."""
     now = timezone.now()
-    for minutes, state, cause in ((50, "failed", "http_5xx"), (40, "succeeded", ""), (30, "failed", "other")):
+    for minutes, state, cause in ((50, "failed", "http_5xx"), (40, "delivered", ""), (30, "failed", "other")):
         at = now - timedelta(minutes=minutes)
-        words = MARKUP if state == "failed" else ""
+        text = MARKUP if state == "failed" else ""
         WebhookLog.objects.create(
             id=objectid.new_objectid(at),
             subscription=subscription,
@@ -111,8 +111,8 @@ def _fail_lately(subscription: Subscription) -> None:
             cause=cause,
             object_name=LONG,
             status=500,
-            response=words,
-            fingerprint=words,
+            response=text,
+            fingerprint=text,
             duration_ms=minutes,
         )
 
@@ -130,7 +130,7 @@ def _hostile_document() -> dict:
     return log_document(3, event, status=500, response=MARKUP)
 
 
-def _try_again(log: WebhookLog, user) -> None:
+def _add_attempt(log: WebhookLog, user) -> None:
     log.attempts.add(
         Attempt(number=3, trigger=AttemptTrigger.COTALKER, started_at=log.created_at, status=409, response=MARKUP),
         Attempt(
@@ -150,18 +150,19 @@ def _try_again(log: WebhookLog, user) -> None:
     AuditEntry.record(user, AuditAction.REDELIVERED, log.pk)
 
 
-def _try_otherwise(log: WebhookLog, user) -> None:
+def _add_override(log: WebhookLog, user) -> None:
     event = json.loads(Payload.objects.get(pk=log.pk).event)
     event["data"] |= {"name": f"{MARKUP} edited", "password": MARKUP}
     url = f"https://example.com/{MARKUP}?token=secret".replace(" ", "%20")
-    log.variants.add(
-        Variant(number=4, url=url, is_edited=True, event=json.dumps(event), reason=BOTH, made_by=user), bulk=False
+    log.overrides.add(
+        RedeliveryOverride(number=4, url=url, is_edited=True, event=json.dumps(event), reason=BOTH, requested_by=user),
+        bulk=False,
     )
     log.attempts.add(
         Attempt.of_cotalker(log),
         Attempt(
             number=4,
-            trigger=AttemptTrigger.VARIANT,
+            trigger=AttemptTrigger.OVERRIDE,
             actor=user,
             started_at=log.created_at,
             duration_ms=88,
@@ -173,30 +174,38 @@ def _try_otherwise(log: WebhookLog, user) -> None:
     )
 
 
-def _make_lanes(user) -> tuple[WebhookLog, WebhookLog]:
-    """A lane on hold with events of hostile names, one that was deactivated and one that waits for a retry; of the first the
-    last that waits, and one that was skipped."""
-    held = make_subscription(HELD_LANE, name=LONG, url=f"http://127.0.0.1:9/{LONG}", we_deliver=True)
+def _make_queues(user) -> tuple[WebhookLog, WebhookLog]:
+    """A paused queue with events of hostile names, one of an inactive subscription, and one that waits for a retry.
+
+    Returns the last event that waits in the first, and one that was skipped.
+    """
+    paused = make_subscription(PAUSED_SUBSCRIPTION, name=LONG, url=f"http://127.0.0.1:9/{LONG}", is_delivered_here=True)
     logs = [
-        make_waiting_log(held, number, object_name=LONG if number % 2 else MARKUP, is_test=number == 1)
+        make_waiting_log(paused, number, object_name=LONG if number % 2 else MARKUP, is_test=number == 1)
         for number in range(10, 17)
     ]
-    held.hold(by=user)
+    paused.pause(by=user)
     logs[0].skip(by=user, reason=BOTH)
-    stopped = make_subscription(STOPPED_LANE, name=f"2{LONG}"[:200], url="http://127.0.0.1:9/")
-    make_waiting_log(stopped, 20), make_waiting_log(stopped, 21)
-    Subscription.objects.filter(pk=stopped.pk).update(is_active=False)
-    retrying = make_subscription(RETRYING_LANE, name=MARKUP[:200], url="http://127.0.0.1:9/")
-    failed = {"state": "retrying", "turn": Priority.BETWEEN_TRIES, "tries_left": 2, "retry": 1, "cause": "http_5xx"}
+    inactive = make_subscription(INACTIVE_SUBSCRIPTION, name=f"2{LONG}"[:200], url="http://127.0.0.1:9/")
+    make_waiting_log(inactive, 20), make_waiting_log(inactive, 21)
+    Subscription.objects.filter(pk=inactive.pk).update(is_active=False)
+    retrying = make_subscription(RETRYING_SUBSCRIPTION, name=MARKUP[:200], url="http://127.0.0.1:9/")
+    failed = {
+        "state": "retrying",
+        "priority": Priority.RETRY,
+        "attempts_left": 2,
+        "attempt_count": 1,
+        "cause": "http_5xx",
+    }
     make_waiting_log(retrying, 30, object_name=MARKUP, response=MARKUP, **failed), make_waiting_log(retrying, 31)
     return logs[-1], logs[0]
 
 
-def _make_doors(user) -> None:
-    """An open and a revoked one, and something that fired nothing."""
+def _make_endpoints(user) -> None:
+    """An open and a revoked one, and an event that matched no subscription."""
     for name in (MARKUP, LONG):
-        credentials.create_endpoint(Door(name=name[:100], company=make_company()), by=user)
-    credentials.revoke_credential(Door.objects.order_by("pk")[1], by=user)
+        credentials.create_endpoint(InboundEndpoint(name=name[:100], company=make_company()), by=user)
+    credentials.revoke_credential(InboundEndpoint.objects.order_by("pk")[1], by=user)
     day = timezone.now().date()
     UnmatchedCount.objects.create(company=make_company(), day=day, event_type=MARKUP[:60], action="edit", count=1234)
 
@@ -208,30 +217,31 @@ def _make_views(user) -> SavedView:
     return view
 
 
-def _hand_off(log: WebhookLog, user) -> str:
+def _share(log: WebhookLog, user) -> str:
     """A link that was seen, one that was revoked, one that has expired, and one of nobody; the path of the first."""
     tokens = [
-        HandOff.make(log, by=user, days=7, note=MARKUP * 3 + LONG, includes_payload=number < 2) for number in range(3)
+        ShareLink.create_link(log, by=user, days=7, note=MARKUP * 3 + LONG, includes_payload=number < 2)
+        for number in range(3)
     ]
-    HandOff.make(log, by=None, days=7)
-    seen, revoked, expired = HandOff.objects.filter(made_by=user).order_by("pk")
+    ShareLink.create_link(log, by=None, days=7)
+    seen, revoked, expired = ShareLink.objects.filter(created_by=user).order_by("pk")
     seen.record_view()
     revoked.revoke(by=user)
-    HandOff.objects.filter(pk=expired.pk).update(expires_at=timezone.now())
+    ShareLink.objects.filter(pk=expired.pk).update(expires_at=timezone.now())
     return f"/shared/{tokens[0]}/"
 
 
 def _expire_payload(user) -> WebhookLog:
-    """Also the last run of `prune`, which left a month alone."""
+    """Also the last retention run, which left a month alone."""
     log = make_log(5)
     Payload.objects.filter(pk=log.pk).delete()
     Retention.change(payload_days=90, log_days=4000, by=user)
-    Retention.note_run(payloads=12_345, logs=1, busy_months=1)
+    Retention.record_run(payloads=12_345, logs=1, busy_months=1)
     return log
 
 
 def _make_upload(user) -> Import:
-    """A finished import of which some documents were refused."""
+    """A finished import of which some documents were rejected."""
     content = f'{json.dumps(log_document(4))}\n{{"_id": "{MARKUP}"}}\n{MARKUP}'.encode()
     file = SimpleUploadedFile(f"{BOTH}.json".replace("/", ""), content)
     upload = uploads.receive_upload(file, "logs", user)

@@ -1,4 +1,4 @@
-"""Runs for the tests of all pages: each state once, with hostile reasons and names."""
+"""Bulk redeliveries for the tests of all pages: each state once, with hostile reasons and names."""
 
 from __future__ import annotations
 
@@ -7,38 +7,46 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from logs.models import BulkRedeliveryState, ItemOutcome, PauseReason, RolloutPolicy, Run, SelectionSource, WebhookLog
+from logs.models import (
+    BulkRedelivery,
+    BulkRedeliveryState,
+    ItemOutcome,
+    PauseReason,
+    RolloutPolicy,
+    SelectionSource,
+    WebhookLog,
+)
 from logs.redelivery.controls import pause_bulk, resume_bulk, stop_bulk
 from logs.redelivery.drafts import build_plan, create_draft
 
-from ..bulk_redeliveries import plan_logs, start_run
+from ..bulk_redeliveries import plan_logs, start_redelivery
 from ..factories import import_logs, log_document
 
 A, B = "62742b7562f37034d939aaaa", "62742b7562f37034d939bbbb"
-COUNT = 12  # logs of each run
+COUNT = 12  # logs of each bulk redelivery
 
 
 @dataclass(frozen=True)
-class Runs:
-    """`plan` has stale and received logs, logs that cannot be sent, and ids that nobody knows."""
+class BulkRedeliveries:
+    """`plan` has superseded and delivered logs, logs that cannot be sent, and ids that nobody knows."""
 
-    plan: Run
-    empty: Run
-    problem: Run
-    planning: Run
-    running: Run
-    paused: Run
-    finished: Run
-    stopped: Run
+    plan: BulkRedelivery
+    empty: BulkRedelivery
+    problem: BulkRedelivery
+    planning: BulkRedelivery
+    running: BulkRedelivery
+    paused: BulkRedelivery
+    finished: BulkRedelivery
+    stopped: BulkRedelivery
 
 
-def make_runs(user, markup: str, reason: str) -> Runs:
-    unsent = create_draft(SelectionSource.FILTER, by=user, query="state=failed&q=alert")
-    return Runs(
+def make_bulk_redeliveries(user, markup: str, reason: str) -> BulkRedeliveries:
+    planning = create_draft(SelectionSource.FILTER, by=user, query="state=failed&q=alert")
+    return BulkRedeliveries(
         plan=_plan(user, markup),
         empty=plan_logs(user, []),
         problem=_problem(user),
-        planning=unsent,
+        planning=planning,
         running=_started(user, markup, 200, reason),
         paused=_paused(user, markup, reason),
         finished=_ended(user, markup, reason),
@@ -46,70 +54,71 @@ def make_runs(user, markup: str, reason: str) -> Runs:
     )
 
 
-def _plan(user, markup: str) -> Run:
-    stale = [_document(number, markup, A) for number in (100, 101)]
-    received = [_document(number, markup, id_, status=200, retry=1) for number, id_ in ((102, A), (103, B))]
-    due = _logs(104, markup, count=1)
-    due[0].redeliver(by=user, expected_attempts=due[0].retry)
-    import_logs(*stale, *received)
-    logs = list(WebhookLog.objects.filter(pk__in=[one["_id"] for one in (*stale, *received)]))
-    run = create_draft(SelectionSource.IDS, by=user)
-    build_plan(run, [log.pk for log in (*logs, *due, *_logs(105, markup))] + [markup, "0" * 24])
-    run.refresh_from_db()
-    return run
+def _plan(user, markup: str) -> BulkRedelivery:
+    superseded = [_document(number, markup, A) for number in (100, 101)]
+    delivered = [_document(number, markup, id_, status=200, retry=1) for number, id_ in ((102, A), (103, B))]
+    queued = _logs(104, markup, count=1)
+    queued[0].redeliver(by=user, expected_attempts=queued[0].attempt_count)
+    import_logs(*superseded, *delivered)
+    ids = [document["_id"] for document in (*superseded, *delivered)]
+    logs = list(WebhookLog.objects.filter(pk__in=ids))
+    bulk = create_draft(SelectionSource.IDS, by=user)
+    build_plan(bulk, [log.pk for log in (*logs, *queued, *_logs(105, markup))] + [markup, "0" * 24])
+    bulk.refresh_from_db()
+    return bulk
 
 
-def _problem(user) -> Run:
-    run = create_draft(SelectionSource.FILTER, by=user, query="colour=red")
-    build_plan(run)
-    run.refresh_from_db()
-    return run
+def _problem(user) -> BulkRedelivery:
+    bulk = create_draft(SelectionSource.FILTER, by=user, query="colour=red")
+    build_plan(bulk)
+    bulk.refresh_from_db()
+    return bulk
 
 
-def _started(user, markup: str, first: int, reason: str) -> Run:
-    """Half of it was sent: one failed, the others were received."""
-    run = start_run(user, _logs(first, markup), reason=reason, canary=RolloutPolicy.STEPS)
+def _started(user, markup: str, first: int, reason: str) -> BulkRedelivery:
+    """Half of it was sent: one failed, the others were delivered."""
+    bulk = start_redelivery(user, _logs(first, markup), reason=reason, rollout=RolloutPolicy.STAGES)
     now = timezone.now()
-    for entry in run.entries.filter(number__lte=COUNT // 2):
-        entry.outcome = ItemOutcome.FAILED if entry.number == 3 else ItemOutcome.SUCCEEDED
-        entry.status, entry.cause = (500, "http_5xx") if entry.number == 3 else (200, "")
-        entry.fingerprint = markup if entry.number == 3 else ""
-        entry.attempt_number, entry.duration_ms = 4, 120 * entry.number
-        entry.queued_at = entry.settled_at = now - timedelta(seconds=20 - entry.number)
-        entry.save()
-    Run.objects.filter(pk=run.pk).update(judged_from=now - timedelta(seconds=30), step=3)
-    run.refresh_from_db()
-    return run
+    for item in bulk.items.filter(number__lte=COUNT // 2):
+        item.outcome = ItemOutcome.FAILED if item.number == 3 else ItemOutcome.DELIVERED
+        item.status, item.cause = (500, "http_5xx") if item.number == 3 else (200, "")
+        item.fingerprint = markup if item.number == 3 else ""
+        item.attempt_number, item.duration_ms = 4, 120 * item.number
+        item.queued_at = item.finished_at = now - timedelta(seconds=20 - item.number)
+        item.save()
+    BulkRedelivery.objects.filter(pk=bulk.pk).update(failures_counted_from=now - timedelta(seconds=30), stage=3)
+    bulk.refresh_from_db()
+    return bulk
 
 
-def _paused(user, markup: str, reason: str) -> Run:
-    run = _started(user, markup, 220, reason)
-    pause_bulk(run, by=user)
-    resume_bulk(run, by=user)
-    pause_bulk(run, by=None, reason=PauseReason.CANARY_FAILED)
-    run.refresh_from_db()
-    return run
+def _paused(user, markup: str, reason: str) -> BulkRedelivery:
+    bulk = _started(user, markup, 220, reason)
+    pause_bulk(bulk, by=user)
+    resume_bulk(bulk, by=user)
+    pause_bulk(bulk, by=None, reason=PauseReason.CANARY_FAILED)
+    bulk.refresh_from_db()
+    return bulk
 
 
-def _ended(user, markup: str, reason: str) -> Run:
-    run = _started(user, markup, 240, reason)
-    run.entries.open().update(outcome=ItemOutcome.SUCCEEDED, status=200, settled_at=timezone.now(), attempt_number=4)
-    Run.objects.filter(pk=run.pk).update(state=BulkRedeliveryState.FINISHED, ended_at=timezone.now())
-    run.refresh_from_db()
-    return run
+def _ended(user, markup: str, reason: str) -> BulkRedelivery:
+    bulk = _started(user, markup, 240, reason)
+    bulk.items.open().update(outcome=ItemOutcome.DELIVERED, status=200, finished_at=timezone.now(), attempt_number=4)
+    BulkRedelivery.objects.filter(pk=bulk.pk).update(state=BulkRedeliveryState.FINISHED, ended_at=timezone.now())
+    bulk.refresh_from_db()
+    return bulk
 
 
-def _stopped(user, markup: str, reason: str) -> Run:
-    run = _started(user, markup, 260, reason)
-    stop_bulk(run, by=user)
-    run.refresh_from_db()
-    return run
+def _stopped(user, markup: str, reason: str) -> BulkRedelivery:
+    bulk = _started(user, markup, 260, reason)
+    stop_bulk(bulk, by=user)
+    bulk.refresh_from_db()
+    return bulk
 
 
 def _logs(first: int, markup: str, count: int = COUNT) -> list[WebhookLog]:
     documents = [_document(number, markup, f"{number:024x}") for number in range(first, first + count)]
     import_logs(*documents)
-    return list(WebhookLog.objects.filter(pk__in=[one["_id"] for one in documents]).order_by("created_at"))
+    return list(WebhookLog.objects.filter(pk__in=[document["_id"] for document in documents]).order_by("created_at"))
 
 
 def _document(number: int, markup: str, object_id: str, **fields) -> dict:

@@ -1,4 +1,4 @@
-"""Re-delivery runs in a browser: choices that change the numbers, a run that shows itself, and a dialog that stays."""
+"""Bulk redeliveries in a browser: choices change the numbers, the page refreshes itself, a dialog stays."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from logs.models import BulkRedeliveryState, Run
-from logs.tests.bulk_redeliveries import make_object_log, make_received_log, plan_logs, start_run
+from logs.models import BulkRedelivery, BulkRedeliveryState
+from logs.tests.bulk_redeliveries import make_delivered_log, make_object_log, plan_logs, start_redelivery
 
 from ..factories import make_subscription
 
@@ -24,10 +24,10 @@ def orders(transactional_db, receiver):
 
 
 @pytest.fixture
-def plan(administrator, orders) -> Run:
-    """Eight logs, of which one is stale."""
+def plan(administrator, orders) -> BulkRedelivery:
+    """Eight logs, of which one is superseded."""
     logs = [make_object_log(0, A), *(make_object_log(number, f"{number:024x}") for number in range(1, 8))]
-    make_received_log(9, A)
+    make_delivered_log(9, A)
     return plan_logs(administrator, logs)
 
 
@@ -76,12 +76,12 @@ def test_who_comes_back_to_a_plan_finds_the_numbers_of_what_is_chosen_and_can_se
     expect(page.locator("#run .lead")).to_contain_text("All 7 logs were delivered.")
 
 
-def test_a_plan_that_the_browser_kept_asks_for_the_numbers_of_what_is_chosen(page, plan):
+def test_a_plan_that_the_browser_kept_requests_the_numbers_of_what_is_chosen(page, plan):
     """As it was left: here before a choice had its numbers."""
     page.goto(plan.get_absolute_url())
     page.evaluate(
         """() => {
-            document.querySelector("[name=stale_choice][value=send]").checked = true;
+            document.querySelector("[name=superseded_policy][value=send]").checked = true;
             dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true }));
         }"""
     )
@@ -89,7 +89,7 @@ def test_a_plan_that_the_browser_kept_asks_for_the_numbers_of_what_is_chosen(pag
     expect(page.get_by_role("button", name="Send 8 logs")).to_be_visible()
 
 
-def test_a_run_is_started_and_shows_itself_until_it_has_ended(page, plan, receiver, worker):
+def test_it_is_started_and_refreshes_itself_until_it_has_ended(page, plan, receiver, worker):
     page.goto(plan.get_absolute_url())
     page.get_by_label("Reason for this redelivery").fill("the night")
     page.get_by_role("button", name="Send 7 logs").click()
@@ -100,28 +100,28 @@ def test_a_run_is_started_and_shows_itself_until_it_has_ended(page, plan, receiv
     assert len(receiver.ledger) == 7
 
 
-def test_who_types_a_pace_and_presses_send_at_once_starts_the_run(page, plan):
-    """A finger stays on the button for a while; no numbers may be asked for meanwhile, as they would take it away."""
+def test_who_types_a_rate_and_presses_send_at_once_starts_it(page, plan):
+    """A finger stays on the button for a while; no numbers may be requested meanwhile, as they would take it away."""
     page.clock.install()
     page.goto(plan.get_absolute_url())
     page.get_by_label("Reason for this redelivery").fill("the night")
     page.get_by_label("Max rate (logs/s)").fill("5")
     page.get_by_role("button", name="Send 7 logs").hover()
     page.clock.pause_at(timezone.now() + timedelta(minutes=1))
-    page.evaluate("addEventListener('htmx:beforeRequest', () => (window.hasAsked = true))")
+    page.evaluate("addEventListener('htmx:beforeRequest', () => (window.hasRequested = true))")
     page.mouse.down()
     page.clock.run_for(120)
-    assert not page.evaluate("window.hasAsked")
+    assert not page.evaluate("window.hasRequested")
     page.mouse.up()
     page.clock.resume()
     expect(page.get_by_role("heading", level=1)).to_contain_text("the night")
-    assert Run.objects.get(pk=plan.pk).rate == 5
+    assert BulkRedelivery.objects.get(pk=plan.pk).rate == 5
 
 
 def test_a_poll_neither_moves_the_focus_nor_takes_the_dialog_s_form_away(page, administrator, plan, receiver, worker):
     receiver.gate = threading.Event()
-    run = start_run(administrator, [entry.log for entry in plan.entries.all()])
-    page.goto(run.get_absolute_url())
+    bulk = start_redelivery(administrator, [item.log for item in plan.items.all()])
+    page.goto(bulk.get_absolute_url())
     receiver.arrived.wait(15)
     page.locator("#run-stop").focus()
     mark(page)
@@ -129,16 +129,16 @@ def test_a_poll_neither_moves_the_focus_nor_takes_the_dialog_s_form_away(page, a
     expect(page.locator("#run-stop")).to_be_focused()
     page.keyboard.press("Enter")
     dialog = page.locator("#confirm")
-    expect(dialog).to_contain_text(f"Stop bulk redelivery {run.pk}?")
+    expect(dialog).to_contain_text(f"Stop bulk redelivery {bulk.pk}?")
     mark(page)
     for _ in range(2):
-        with page.expect_response(lambda answer: "?told=" in answer.url):
+        with page.expect_response(lambda answer: "?seen=" in answer.url):
             pass  # a poll that comes while the dialog is open
     expect(page.locator("#run-live[data-old]")).to_have_count(1)
     dialog.get_by_role("button", name="Stop").click()
     expect(page.locator("#run .pagehead .badge")).to_have_text("Stopped")
     receiver.gate.set()
-    assert Run.objects.get(pk=run.pk).state == BulkRedeliveryState.STOPPED
+    assert BulkRedelivery.objects.get(pk=bulk.pk).state == BulkRedeliveryState.STOPPED
 
 
 def test_it_works_without_scripts(open_page, administrator, plan, complaints):
@@ -151,7 +151,7 @@ def test_it_works_without_scripts(open_page, administrator, plan, complaints):
     expect(total(page)).to_have_text("8")
     expect(page.get_by_label("Send them too")).to_be_checked()
     page.get_by_label("Exclude them").check()
-    page.get_by_role("button", name="Send 8 logs").click()  # that is not what is chosen by now
+    page.get_by_role("button", name="Send 8 logs").click()  # the choice is another by now
     expect(page.get_by_role("alert")).to_contain_text("the numbers have changed")
     page.get_by_role("button", name="Send 7 logs").click()
     expect(page).to_have_url(re.compile(rf"{plan.get_absolute_url()}$"))

@@ -147,7 +147,7 @@ def test_a_value_that_is_excluded_is_chosen_by_its_box(page):
 
 
 @pytest.mark.parametrize("width", [1024, 1160, 1280, 1440])
-@pytest.mark.parametrize("chosen", ["", "age.event.subscription.status.cause.tries.took.id"])
+@pytest.mark.parametrize("chosen", ["", "age.event.subscription.status.cause.attempts.took.id"])
 def test_every_column_that_is_chosen_can_be_read(page, width, chosen):
     page.set_viewport_size({"width": width, "height": 800})
     if chosen:

@@ -1,4 +1,4 @@
-"""A whole incident with the keyboard alone: from the Overview, over the plan and the run, until all is green."""
+"""A whole incident with the keyboard alone: from the Overview, over the plan and the results, until all is green."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from logs.cotalker import objectid
-from logs.models import BulkRedeliveryState, Run, State, WebhookLog
+from logs.models import BulkRedelivery, BulkRedeliveryState, State, WebhookLog
 
 from ..factories import import_logs, log_document, make_subscription
 
@@ -29,7 +29,7 @@ def recent_document(age: timedelta, number: int, **fields) -> dict:
 
 
 def make_outage() -> None:
-    """The receiver was down between three hours and one hour ago, and has received something since."""
+    """The receiver was down between three hours and one hour ago, and has answered with 200 since."""
     down = {"status": 502, "response": "502 Bad Gateway", "retry": 3}
     documents = [recent_document(timedelta(minutes=180 - 4 * number), number, **down) for number in range(FAILED)]
     up = recent_document(timedelta(minutes=10), FAILED, status=200, response="OK", retry=1)
@@ -41,17 +41,17 @@ def tab_to(page: Page, is_there: Callable[[str], bool]) -> None:
     seen = []
     for _ in range(MOST_TABS):
         page.keyboard.press("Tab")
-        told = page.evaluate(
+        text, is_visible = page.evaluate(
             """() => {
                 const { id, textContent, ariaLabel, offsetParent } = document.activeElement;
                 const box = document.activeElement.getBoundingClientRect();
-                const isSeen = offsetParent !== null && box.bottom > 0 && box.top < innerHeight;
-                return [`#${id} ${ariaLabel ?? ""} ${textContent.trim().replace(/\\s+/g, " ")}`, isSeen];
+                const isVisible = offsetParent !== null && box.bottom > 0 && box.top < innerHeight;
+                return [`#${id} ${ariaLabel ?? ""} ${textContent.trim().replace(/\\s+/g, " ")}`, isVisible];
             }"""
         )
-        seen.append(told[0])
-        if is_there(told[0]):
-            assert told[1], f"{told[0]} has the focus and is not to be seen"
+        seen.append(text)
+        if is_there(text):
+            assert is_visible, f"{text} has the focus and is not to be seen"
             return
     raise AssertionError(f"it cannot be reached: {seen}")
 
@@ -75,8 +75,8 @@ def test_from_the_overview_to_all_green_without_a_pointer(page, transactional_db
     expect(page.get_by_role("heading", level=1)).to_contain_text("the receiver was down last night")
     expect(page.locator("#run .lead")).to_contain_text(f"All {FAILED} logs were delivered.")
     assert len(set(receiver.ids)) == len(receiver.ids) == FAILED
-    run = Run.objects.get()
-    assert (run.state, run.reason) == (BulkRedeliveryState.FINISHED, "the receiver was down last night")
+    bulk = BulkRedelivery.objects.get()
+    assert (bulk.state, bulk.reason) == (BulkRedeliveryState.FINISHED, "the receiver was down last night")
 
     tab_to(page, lambda text: "Work order 29" in text)
     page.keyboard.press("Enter")
@@ -86,4 +86,4 @@ def test_from_the_overview_to_all_green_without_a_pointer(page, transactional_db
     tab_to(page, lambda text: text.endswith("Overview"))
     page.keyboard.press("Enter")
     expect(page.locator(".lead")).to_contain_text("Nothing failed")
-    assert not WebhookLog.objects.exclude(state=State.SUCCEEDED).exists()
+    assert not WebhookLog.objects.exclude(state=State.DELIVERED).exists()

@@ -1,4 +1,4 @@
-"""The live tail as an operator has it: a pill that appears, rows that stay where they are, and no question while nobody looks."""
+"""The live tail as an operator has it: a pill appears, rows stay where they are, no requests while nobody looks."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def explorer(page) -> Page:
     return page
 
 
-def questions(page: Page) -> list[str]:
-    """What the page asks the live tail from now on."""
-    found: list[str] = []
-    page.on("request", lambda request: found.append(request.url) if "/logs/tail/?" in request.url else None)
-    return found
+def requests_from(page: Page) -> list[str]:
+    """The page's requests for the live tail from now on."""
+    urls: list[str] = []
+    page.on("request", lambda request: urls.append(request.url) if "/logs/tail/?" in request.url else None)
+    return urls
 
 
-def test_a_log_that_arrives_is_told_by_a_pill_and_shown_when_that_is_pressed(explorer):
+def test_a_log_that_arrives_is_announced_by_a_pill_and_shown_when_that_is_pressed(explorer):
     import_logs(log_document(1))
     pill = explorer.get_by_role("status").get_by_role("link", name="1 new")
     expect(pill).to_be_visible()
@@ -46,23 +46,23 @@ def test_a_log_that_arrives_is_told_by_a_pill_and_shown_when_that_is_pressed(exp
     expect(explorer.locator("#tail-new")).to_have_count(0)
 
 
-def test_a_hidden_page_does_not_ask_and_one_that_is_seen_again_does(explorer):
+def test_a_hidden_page_does_not_poll_and_one_that_is_visible_again_does(explorer):
     explorer.evaluate(HIDE)
-    asked = questions(explorer)
+    requests = requests_from(explorer)
     import_logs(log_document(1))
     explorer.wait_for_timeout(2 * LONGER_THAN_A_POLL)
-    assert asked == []
+    assert requests == []
     explorer.evaluate(SHOW)
     expect(explorer.get_by_role("link", name="1 new")).to_be_visible()
 
 
-def test_it_is_remembered_and_asks_nothing_once_it_is_off(explorer):
+def test_it_is_remembered_and_does_not_poll_once_it_is_off(explorer):
     explorer.reload()
     explorer.get_by_role("button", name="Live tail", pressed=True).click()
     expect(explorer.get_by_role("button", name="Live tail", pressed=False)).to_be_focused()
-    asked = questions(explorer)
+    requests = requests_from(explorer)
     explorer.wait_for_timeout(2 * LONGER_THAN_A_POLL)
-    assert asked == []
+    assert requests == []
 
 
 def test_without_an_answer_it_stops_says_so_and_can_be_started_again(explorer, complaints):
@@ -71,9 +71,9 @@ def test_without_an_answer_it_stops_says_so_and_can_be_started_again(explorer, c
     alert = explorer.get_by_role("alert").filter(has_text="The live tail has stopped")
     expect(alert).to_be_visible()
     explorer.unroute("**/logs/tail/?**")
-    asked = questions(explorer)
+    requests = requests_from(explorer)
     explorer.wait_for_timeout(2 * LONGER_THAN_A_POLL)
-    assert asked == []
+    assert requests == []
     import_logs(log_document(1))
     alert.get_by_role("button", name="Try again").click()
     expect(explorer.get_by_role("link", name="1 new")).to_be_visible()

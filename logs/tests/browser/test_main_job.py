@@ -1,4 +1,4 @@
-"""The main job as a new user does it: import, find, open, re-deliver. The receiver's ledger is the judge."""
+"""The main job as a new user does it: import, find, open, redeliver. The receiver's ledger is the judge."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def refresh_until(page: Page, seen: Locator) -> None:
     page.wait_for_load_state()
     while not seen.count():
         assert monotonic() < give_up_at, page.locator("main").inner_text()
-        with page.expect_navigation():  # else the page before is asked, and the next one may have no Refresh
+        with page.expect_navigation():  # else it would ask the page before, and the next one may have no Refresh
             page.get_by_role("link", name="Refresh").click()
 
 
@@ -167,7 +167,7 @@ def test_a_row_of_the_explorer_turns_delivered_by_itself(page, worker, receiver,
     row = page.locator(f'tr[data-log="{failed_log.pk}"]')
     row.get_by_role("button", name="Redeliver").click()
     expect(badge(row)).to_have_text("Delivered")
-    expect(badge(row)).to_have_attribute("data-state", "succeeded")
+    expect(badge(row)).to_have_attribute("data-state", "delivered")
     expect(row).not_to_have_attribute("hx-trigger", re.compile("."))
     assert page.evaluate("window.isStillTheSamePage")
     assert len(receiver.ledger) == 1
@@ -188,7 +188,7 @@ def test_a_double_click_sends_once(page, worker, receiver, failed_log):
     assert failed_log.attempts.filter(trigger="manual").count() == 1
 
 
-def test_two_people_who_ask_at_the_same_time_send_once(open_page, administrator, worker, receiver, failed_log):
+def test_two_people_who_redeliver_at_the_same_time_send_once(open_page, administrator, worker, receiver, failed_log):
     receiver.gate = threading.Event()
     pages = open_page(administrator), open_page(administrator)
     for page in pages:
@@ -202,7 +202,7 @@ def test_two_people_who_ask_at_the_same_time_send_once(open_page, administrator,
     assert len(receiver.ledger) == 1
 
 
-def test_of_two_people_who_saw_it_failed_the_second_is_told_that_it_was_received(
+def test_of_two_people_who_saw_it_failed_the_second_learns_that_it_was_delivered(
     open_page, administrator, complaints, worker, receiver, failed_log
 ):
     complaints.expected_statuses.add(422)
@@ -216,7 +216,7 @@ def test_of_two_people_who_saw_it_failed_the_second_is_told_that_it_was_received
     assert len(receiver.ledger) == 1
 
 
-def test_while_it_is_sent_the_page_says_so_and_offers_no_second_try(page, worker, receiver, failed_log):
+def test_while_it_is_sent_the_page_says_so_and_offers_no_second_attempt(page, worker, receiver, failed_log):
     receiver.gate = threading.Event()
     page.goto(failed_log.get_absolute_url())
     redeliver_button(page).click()
@@ -240,7 +240,7 @@ def test_a_receiver_that_fails_leaves_it_failed_with_the_attempt_on_record(page,
     assert len(receiver.ledger) == 3
 
 
-def test_a_log_that_was_received_is_sent_again_after_a_confirmation(page, worker, receiver, delivered_log):
+def test_a_log_that_was_delivered_is_sent_again_after_a_confirmation(page, worker, receiver, delivered_log):
     page.goto(delivered_log.get_absolute_url())
     page.get_by_role("link", name="Redeliver…").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Redeliver a log that was already delivered?")
@@ -250,7 +250,7 @@ def test_a_log_that_was_received_is_sent_again_after_a_confirmation(page, worker
     assert [received.headers["webhook-id"] for received in receiver.ledger] == [delivered_log.pk]
 
 
-def test_a_received_log_that_fails_when_sent_again_stays_delivered(page, worker, receiver, delivered_log):
+def test_a_delivered_log_that_fails_when_sent_again_stays_delivered(page, worker, receiver, delivered_log):
     receiver.status = 503
     page.goto(f"{delivered_log.get_absolute_url()}redeliveries/new/")
     page.get_by_role("button", name="Redeliver again").click()
@@ -266,24 +266,24 @@ def test_a_log_that_is_old_for_its_object_is_redelivered_without_complaints(page
     page.goto(log.get_absolute_url() + part)
     redeliver_button(page).click()
     expect(page.locator("#log-status")).to_contain_text("Next attempt is queued")
-    with page.expect_response(f"**{log.get_absolute_url()}status/") as asked:  # it asks for itself
+    with page.expect_response(f"**{log.get_absolute_url()}status/") as polled:  # it polls
         pass
-    assert asked.value.ok
+    assert polled.value.ok
 
 
 def test_an_answer_that_comes_after_its_tab_was_left_brings_no_complaints(page, transactional_db):
-    lane = make_subscription(url="http://127.0.0.1:9/")
-    log = make_waiting_log(lane)
-    lane.hold(by=None)
+    subscription = make_subscription(url="http://127.0.0.1:9/")
+    log = make_waiting_log(subscription)
+    subscription.pause(by=None)
     page.goto(f"{log.get_absolute_url()}response/")
-    held = []
-    page.route("**/status/", lambda route: held.append(route))
-    with page.expect_request("**/status/"):  # the page asks for itself
+    routes = []
+    page.route("**/status/", lambda route: routes.append(route))
+    with page.expect_request("**/status/"):  # the page polls
         pass
     page.get_by_role("link", name="Request", exact=True).click()
     expect(page).to_have_url(re.compile("/request/$"))
     with page.expect_response("**/status/") as answered:
-        held[0].continue_()
+        routes[0].continue_()
     assert 'id="response-part"' in answered.value.text()
     expect(page.locator("#log-status")).not_to_have_attribute("aria-busy", "true")
     expect(page.locator("#response-part").get_by_text("Not sent yet.")).to_be_hidden()

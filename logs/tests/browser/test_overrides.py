@@ -1,4 +1,7 @@
-"""A variant from the page of a log to the receiver, by the keyboard alone, and its pages that only a form leads to."""
+"""A redelivery with changes, from the page of a log to the receiver, by the keyboard alone.
+
+Also its pages that only a form leads to.
+"""
 
 from __future__ import annotations
 
@@ -19,15 +22,15 @@ def other():
 
 
 def faults(page) -> dict[str, list]:
-    found = {}
+    problems = {}
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
-        found[f"axe, {scheme}"] = axe.violations(page)
+        problems[f"axe, {scheme}"] = axe.violations(page)
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 800})
-        found[f"overflow at {width}"] = overflow(page)
+        problems[f"overflow at {width}"] = overflow(page)
     page.set_viewport_size({"width": 1280, "height": 800})
-    return {what: list_ for what, list_ in found.items() if list_}
+    return {what: list_ for what, list_ in problems.items() if list_}
 
 
 def test_an_edited_payload_goes_to_another_url(page, receiver, other, worker, complaints):
@@ -54,7 +57,7 @@ def test_an_edited_payload_goes_to_another_url(page, receiver, other, worker, co
     expect(page.get_by_text("Delivered on attempt 4")).to_be_visible()
     assert [received.body.decode() for received in other.ledger] == [typed]
     assert receiver.ledger == []
-    what = page.get_by_role("link", name="View request")
-    expect(what).to_have_count(1)  # the next try is not said to be queued any more
-    what.press("Enter")
+    request = page.get_by_role("link", name="View request")
+    expect(request).to_have_count(1)  # the next attempt is no longer said to be queued
+    request.press("Enter")
     expect(page.get_by_role("rowheader", name="/data/name")).to_be_visible()

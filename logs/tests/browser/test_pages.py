@@ -17,12 +17,12 @@ from logs.models import WebhookLog
 from ..factories import import_logs, log_document, make_subscription
 from . import axe
 from .content import (
-    HELD_LANE,
+    INACTIVE_SUBSCRIPTION,
     MARKUP,
     OBJECT,
     OTHER_SUBSCRIPTION,
-    RETRYING_LANE,
-    STOPPED_LANE,
+    PAUSED_SUBSCRIPTION,
+    RETRYING_SUBSCRIPTION,
     Content,
     make_content,
 )
@@ -52,12 +52,12 @@ def subscription_page(part: str = "") -> Callable[[Content], str]:
     return lambda content: content.subscription.get_absolute_url() + part
 
 
-def run_page(name: str, part: str = "") -> Callable[[Content], str]:
-    return lambda content: getattr(content.runs, name).get_absolute_url() + part
+def bulk_page(name: str, part: str = "") -> Callable[[Content], str]:
+    return lambda content: getattr(content.bulks, name).get_absolute_url() + part
 
 
 def superseded_log(content: Content, part: str) -> str:
-    return content.runs.plan.entries.order_by("number")[0].log.get_absolute_url() + part
+    return content.bulks.plan.items.order_by("number")[0].log.get_absolute_url() + part
 
 
 def comparison(this: WebhookLog, that: WebhookLog) -> str:
@@ -68,10 +68,10 @@ PAGES = {
     "overview": Visit("/"),
     "overview, 30 days": Visit("/?range=30d"),
     "overview, a range is wrong": Visit("/?range=2h", status=422),
-    "lanes": Visit("/queues/"),
-    "lanes, after the first": Visit(lambda content: f"/queues/?after=0~0~{'0' * 24}~"),
-    "lanes, none": Visit("/queues/", who="newcomer"),
-    "lanes, an address is wrong": Visit("/queues/?colour=red", status=422),
+    "queues": Visit("/queues/"),
+    "queues, after the first": Visit(lambda content: f"/queues/?after=0~0~{'0' * 24}~"),
+    "queues, none": Visit("/queues/", who="newcomer"),
+    "queues, an address is wrong": Visit("/queues/?colour=red", status=422),
     "failures": Visit("/failures/?range=30d&sort=most"),
     "failures, none": Visit("/failures/?range=15m&cause=tls"),
     "failures, a filter is wrong": Visit("/failures/?colour=red", status=422),
@@ -99,51 +99,51 @@ PAGES = {
     "compare two logs": Visit(lambda content: comparison(content.delivered, content.hostile)),
     "compare logs of different objects": Visit(lambda content: comparison(content.edit, content.hostile), status=404),
     "payload chunk": Visit(log_page("hostile", "payload/?pointer=/data")),
-    "re-deliver again?": Visit(log_page("delivered", "redeliveries/new/")),
-    "re-deliver by id": Visit("/redeliveries/new/"),
-    "re-deliver a superseded log?": Visit(lambda content: superseded_log(content, "redeliveries/new/")),
+    "redeliver again?": Visit(log_page("delivered", "redeliveries/new/")),
+    "redeliver by id": Visit("/redeliveries/new/"),
+    "redeliver a superseded log?": Visit(lambda content: superseded_log(content, "redeliveries/new/")),
     "log, superseded": Visit(lambda content: superseded_log(content, "response/")),
-    "runs": Visit("/redeliveries/"),
-    "runs, no older": Visit("/redeliveries/?before=1"),
-    "runs, no such place": Visit("/redeliveries/?before=x", status=422),
-    "plan": Visit(run_page("plan")),
-    "plan, nothing to send": Visit(run_page("empty")),
-    "plan, none": Visit(run_page("problem")),
-    "plan, being made": Visit(run_page("planning")),
-    "plan, its logs": Visit(run_page("plan", "results/?show=stale")),
-    "run": Visit(run_page("running")),
-    "run, paused": Visit(run_page("paused")),
-    "run, finished": Visit(run_page("finished")),
-    "run, stopped": Visit(run_page("stopped")),
-    "ledger": Visit(run_page("stopped", "results/")),
-    "ledger, none": Visit(run_page("stopped", "results/?show=waiting")),
-    "ledger, a filter is wrong": Visit(run_page("stopped", "results/?colour=red"), status=422),
-    "re-deliver otherwise": Visit(log_page("edit", "overrides/new/")),
-    "re-deliver otherwise, cannot be": Visit(log_page("waiting", "overrides/new/")),
-    "variant": Visit(log_page("hostile", "overrides/4/")),
-    "log with a variant": Visit(log_page("hostile", "request/")),
+    "bulk redeliveries": Visit("/redeliveries/"),
+    "bulk redeliveries, no older": Visit("/redeliveries/?before=1"),
+    "bulk redeliveries, an invalid cursor": Visit("/redeliveries/?before=x", status=422),
+    "plan": Visit(bulk_page("plan")),
+    "plan, nothing to send": Visit(bulk_page("empty")),
+    "plan, none": Visit(bulk_page("problem")),
+    "plan, being created": Visit(bulk_page("planning")),
+    "plan, its logs": Visit(bulk_page("plan", "results/?outcome=superseded")),
+    "bulk redelivery": Visit(bulk_page("running")),
+    "bulk redelivery, paused": Visit(bulk_page("paused")),
+    "bulk redelivery, finished": Visit(bulk_page("finished")),
+    "bulk redelivery, stopped": Visit(bulk_page("stopped")),
+    "results": Visit(bulk_page("stopped", "results/")),
+    "results, none": Visit(bulk_page("stopped", "results/?outcome=waiting")),
+    "results, a filter is wrong": Visit(bulk_page("stopped", "results/?colour=red"), status=422),
+    "redeliver with changes": Visit(log_page("edit", "overrides/new/")),
+    "redeliver with changes, not possible": Visit(log_page("waiting", "overrides/new/")),
+    "override": Visit(log_page("hostile", "overrides/4/")),
+    "log with an override": Visit(log_page("hostile", "request/")),
     "subscriptions": Visit("/subscriptions/"),
     "subscriptions, blocked": Visit("/subscriptions/?state=blocked"),
     "subscription": Visit(subscription_page()),
     "subscription without URL": Visit(f"/subscriptions/{OTHER_SUBSCRIPTION}/"),
     "subscription, new": Visit("/subscriptions/new/"),
     "subscription, edit": Visit(subscription_page("edit/")),
-    "subscription, lane on hold": Visit(f"/subscriptions/{HELD_LANE}/"),
-    "subscription, stopped lane": Visit(f"/subscriptions/{STOPPED_LANE}/"),
-    "subscription, lane between attempts": Visit(f"/subscriptions/{RETRYING_LANE}/"),
-    "skip what waits?": Visit(f"/subscriptions/{STOPPED_LANE}/queue/skip/"),
+    "subscription, queue paused": Visit(f"/subscriptions/{PAUSED_SUBSCRIPTION}/"),
+    "subscription, inactive with waiting events": Visit(f"/subscriptions/{INACTIVE_SUBSCRIPTION}/"),
+    "subscription, queue between attempts": Visit(f"/subscriptions/{RETRYING_SUBSCRIPTION}/"),
+    "skip the waiting events?": Visit(f"/subscriptions/{INACTIVE_SUBSCRIPTION}/queue/skip/"),
     "who delivers?": Visit(subscription_page("delivery/")),
     "where it goes": Visit(subscription_page("url-check/")),
     "log, waiting": Visit(log_page("waiting", "response/")),
     "log, skipped": Visit(log_page("skipped")),
     "log, payload expired": Visit(log_page("expired")),
     "skip an event?": Visit(log_page("waiting", "skip/")),
-    "hand off": Visit(log_page("edit", "share-links/")),
-    "hand off, links": Visit(log_page("hostile", "share-links/")),
+    "share": Visit(log_page("edit", "share-links/")),
+    "share, links": Visit(log_page("hostile", "share-links/")),
     "shared log": Visit(lambda content: content.shared, who="nobody"),
     "shared log, for a colleague": Visit(lambda content: content.shared),
     "shared log, nothing": Visit("/shared/nothing/", status=404, who="nobody"),
-    "doors": Visit("/inbound-endpoints/"),
+    "inbound endpoints": Visit("/inbound-endpoints/"),
     "retention": Visit("/retention/"),
     "retention, days are wrong": Visit("/retention/confirm/?payload_days=90&log_days=x", status=422),
     "change the retention?": Visit("/retention/confirm/?payload_days=30&log_days=400"),
@@ -203,7 +203,7 @@ def overflow(page: Page) -> list[str]:
           const sticksOut = (e) => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX === "visible";
           const burst = [...document.querySelectorAll(".panel, .notice, .pagehead, .chip")].filter(sticksOut);
           const reaches = (e) => e.getBoundingClientRect().right;
-          const outside = (e) => [...e.querySelectorAll("*")].findLast((one) => reaches(one) > reaches(e)) ?? e;
+          const outside = (e) => [...e.querySelectorAll("*")].findLast((child) => reaches(child) > reaches(e)) ?? e;
           if (burst.length) return burst.slice(0, 5).map((e) => `out of ${e.className}: ${outside(e).outerHTML.slice(0, 120)}`);
           if (document.documentElement.scrollWidth <= width) return [];
           const wide = [...document.body.querySelectorAll("*")].filter((e) => e.getBoundingClientRect().right > width + 1);
@@ -219,32 +219,32 @@ def groups_of(names: list[str], size: int = 8) -> list[list[str]]:
 
 @pytest.mark.parametrize("names", groups_of(list(PAGES)), ids=" | ".join)
 def test_pages_are_accessible_and_fit(visit, names):
-    found = {}
+    problems = {}
     for name in names:
         for language in LANGUAGES:
             page = visit(PAGES[name], language)
-            found[f"{name}: axe, {language}"] = axe.violations(page)
+            problems[f"{name}: axe, {language}"] = axe.violations(page)
             page.emulate_media(color_scheme="dark")
             # Nothing but colours is changed by it.
-            found[f"{name}: axe, {language}, dark"] = axe.violations(page, rules=axe.OF_COLOURS)
+            problems[f"{name}: axe, {language}, dark"] = axe.violations(page, rules=axe.OF_COLOURS)
             page.emulate_media(color_scheme="light")
             for width in WIDTHS:
                 page.set_viewport_size({"width": width, "height": 800})
-                found[f"{name}: overflow, {language} at {width}"] = overflow(page)
-            found[f"{name}: axe, {language}, narrow"] = axe.violations(page)
+                problems[f"{name}: overflow, {language} at {width}"] = overflow(page)
+            problems[f"{name}: axe, {language}, narrow"] = axe.violations(page)
             page.set_viewport_size({"width": WIDTHS[0], "height": 800})
-    assert {what: list_ for what, list_ in found.items() if list_} == {}
+    assert {what: list_ for what, list_ in problems.items() if list_} == {}
 
 
 def test_markup_in_the_data_becomes_no_element_on_any_page(page, complaints, content):
     complaints.expected_statuses |= {404, 422}
-    found = {}
+    problems = {}
     for name, to in PAGES.items():
         if to.who == "administrator":
             page.goto(to.address(content))
-            found[name] = page.locator("img[src=x], script:not([src])").count()
+            problems[name] = page.locator("img[src=x], script:not([src])").count()
             assert "alert(1)>49" not in page.content()  # {{ 7*7 }}, worked out
-    assert {name: count for name, count in found.items() if count} == {}
+    assert {name: count for name, count in problems.items() if count} == {}
 
 
 @pytest.mark.parametrize("path", ["", "changes/", "request/", "response/"])
@@ -300,7 +300,7 @@ def test_the_first_view_of_a_full_explorer_stays_small(page):
     assert page.evaluate("document.querySelectorAll('*').length") <= 4500
 
 
-def test_a_list_goes_on_by_itself_three_times_and_then_when_it_is_asked(page):
+def test_a_list_loads_more_by_itself_three_times_and_then_on_request(page):
     make_subscription()
     import_logs(*(log_document(number) for number in range(270)))
     page.goto("/logs/")

@@ -1,4 +1,4 @@
-"""The preferences in a browser: what they look like, and that none is overwritten by what the browser tells."""
+"""The preferences in a browser: what they look like, and that none is overwritten by what the browser reports."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def choose(page: Page, group: str, choice: str) -> None:
     page.get_by_role("group", name=group).get_by_text(choice, exact=True).click()
 
 
-def test_a_chosen_zone_stays_whatever_the_browser_tells(page):
+def test_a_chosen_zone_stays_whatever_the_browser_reports(page):
     page.goto("/logs/")
     page.get_by_role("button", name="ana").click()
     page.get_by_role("link", name="Preferences").click()

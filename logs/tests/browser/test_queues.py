@@ -1,4 +1,4 @@
-"""The page of all lanes as an operator has it open: it tells by itself what becomes of them, and moves nothing meanwhile."""
+"""The page of all queues as an operator has it open: it updates itself, and moves nothing meanwhile."""
 
 from __future__ import annotations
 
@@ -25,18 +25,19 @@ def page(page) -> Page:
     return page
 
 
-def make_lane(name: str, behind: int = 1, **fields) -> Subscription:
-    """A lane that is on hold because of an exhausted event; from the beginning, for a worker may be there."""
-    lane = make_subscription(
-        objectid.new_objectid(), name=name, holds_when_exhausted=True, held_at=timezone.now(), **fields
+def make_blocked_queue(name: str, behind: int = 1, **fields) -> Subscription:
+    """A queue that is blocked by an exhausted event; from the beginning, for a worker may be there."""
+    subscription = make_subscription(
+        objectid.new_objectid(), name=name, pause_on_exhausted=True, paused_at=timezone.now(), **fields
     )
-    log = make_waiting_log(lane, 0, state=State.FAILED, retry=3, cause="timeout", object_name=f"Head of {name}")
+    failed = {"state": State.FAILED, "attempt_count": 3, "cause": "timeout"}
+    log = make_waiting_log(subscription, 0, object_name=f"Head of {name}", **failed)
     for number in range(1, behind + 1):
-        make_waiting_log(lane, number, object_name=f"No. {number} of {name}")
+        make_waiting_log(subscription, number, object_name=f"No. {number} of {name}")
     WebhookLog.objects.filter(pk=log.pk).update(next_attempt_at=None)
-    Subscription.objects.filter(pk=lane.pk).update(held_log=log.pk)
-    lane.refresh_from_db()
-    return lane
+    Subscription.objects.filter(pk=subscription.pk).update(blocking_log=log.pk)
+    subscription.refresh_from_db()
+    return subscription
 
 
 def panel(page: Page, name: str) -> Locator:
@@ -49,16 +50,16 @@ def top(locator: Locator) -> float:
     return box["y"]
 
 
-def answers(page: Page) -> list[int]:
-    """What the server says to the polls from now on."""
-    found: list[int] = []
-    page.on("response", lambda answer: found.append(answer.status) if "/queues/?told=" in answer.url else None)
-    return found
+def poll_statuses(page: Page) -> list[int]:
+    """The statuses with which the server answers polls from now on."""
+    statuses: list[int] = []
+    page.on("response", lambda answer: statuses.append(answer.status) if "/queues/?seen=" in answer.url else None)
+    return statuses
 
 
-def test_a_lane_is_set_going_by_the_keyboard_alone(page, worker, receiver):
-    lane = make_lane("Elements", 2, url=receiver.url)
-    make_lane("Incidents")
+def test_a_queue_is_unblocked_by_the_keyboard_alone(page, worker, receiver):
+    subscription = make_blocked_queue("Elements", 2, url=receiver.url)
+    make_blocked_queue("Incidents")
     page.goto("/queues/")
     expect(page.locator(".lead")).to_contain_text("2 queues are blocked.")
     panel(page, "Elements").get_by_role("link", name="Elements", exact=True).focus()
@@ -70,12 +71,12 @@ def test_a_lane_is_set_going_by_the_keyboard_alone(page, worker, receiver):
     expect(page.locator(".lead")).to_contain_text("1 queue is blocked.")
     expect(panel(page, "Elements")).to_have_count(0)
     expect(page.locator("#lanes")).to_be_focused()
-    assert receiver.ids == list(lane.logs.order_by("created_at").values_list("pk", flat=True))
+    assert receiver.ids == list(subscription.logs.order_by("created_at").values_list("pk", flat=True))
     expect(page).to_have_url(re.compile("/queues/$"))
 
 
 def test_skipping_asks_for_a_reason_and_comes_back(page, receiver):
-    make_lane("Elements", url=receiver.url)
+    make_blocked_queue("Elements", url=receiver.url)
     page.goto("/queues/")
     page.get_by_role("link", name="Skip this event…").press("Enter")
     page.get_by_label("Reason").fill("given by phone")
@@ -85,7 +86,7 @@ def test_skipping_asks_for_a_reason_and_comes_back(page, receiver):
     expect(page.locator(".lead")).to_have_text(re.compile("No queue is blocked."))
 
 
-def test_hold_and_release_keep_the_focus(page):
+def test_pause_and_resume_keep_the_focus(page):
     make_subscription(name="Users", url="http://127.0.0.1:9/")
     page.goto("/queues/")
     page.get_by_role("button", name="Pause Users").press("Enter")
@@ -96,12 +97,12 @@ def test_hold_and_release_keep_the_focus(page):
     expect(page.get_by_role("button", name="Pause Users")).to_be_focused()
 
 
-def test_every_verb_works_without_javascript(open_page, administrator):
+def test_every_action_works_without_javascript(open_page, administrator):
     page = open_page(administrator, java_script_enabled=False)
-    lane = make_lane("Elements")
+    subscription = make_blocked_queue("Elements")
     page.goto("/queues/")
     page.get_by_role("button", name="Resume").click()
-    expect(page).to_have_url(re.compile(f"/queues/#lane-{lane.pk}$"))
+    expect(page).to_have_url(re.compile(f"/queues/#lane-{subscription.pk}$"))
     expect(page.locator("#messages")).to_have_text("The queue of “Elements” has resumed.")
     page.get_by_role("button", name="Pause Elements").click()
     expect(panel(page, "Elements")).to_contain_text("ana paused this queue")
@@ -109,15 +110,15 @@ def test_every_verb_works_without_javascript(open_page, administrator):
     expect(panel(page, "Elements")).to_contain_text("First event is being sent")
 
 
-def test_it_tells_by_itself_and_moves_neither_what_is_read_nor_the_focus(page):
-    first, second = make_lane("First", 4), make_lane("Second", 4)
-    make_lane("Third", 4)
+def test_it_updates_itself_and_moves_neither_what_is_read_nor_the_focus(page):
+    first, second = make_blocked_queue("First", 4), make_blocked_queue("Second", 4)
+    make_blocked_queue("Third", 4)
     page.goto("/queues/")
     link = panel(page, "Second").get_by_role("link", name="No. 2 of Second")
     link.focus()
     page.evaluate("scrollBy(0, 40)")
     before = top(panel(page, "Second"))
-    first.release(by=None)  # its panel goes, above what is being read
+    first.resume(by=None)  # its panel goes, above what is being read
     expect(page.locator(".lead")).to_contain_text("2 queues are blocked.")
     expect(link).to_be_focused()
     assert top(panel(page, "Second")) == pytest.approx(before, abs=1)
@@ -127,46 +128,46 @@ def test_it_tells_by_itself_and_moves_neither_what_is_read_nor_the_focus(page):
 
 
 def test_where_nothing_changes_nothing_is_sent_and_nothing_is_swapped(page):
-    make_lane("Elements")
+    make_blocked_queue("Elements")
     page.goto("/queues/")
     page.evaluate("document.querySelector('#lanes').dataset.seen = 'yes'")
-    said = answers(page)
+    statuses = poll_statuses(page)
     page.wait_for_timeout(LONGER_THAN_A_POLL)
-    if said != [204]:  # the minute had just gone by
+    if statuses != [204]:  # the minute had just gone by
         page.evaluate("document.querySelector('#lanes').dataset.seen = 'yes'")
         page.wait_for_timeout(LONGER_THAN_A_POLL)
-    assert said[-1] == 204
+    assert statuses[-1] == 204
     expect(page.locator("#lanes")).to_have_attribute("data-seen", "yes")
 
 
-def test_a_hidden_page_does_not_ask_and_one_that_is_seen_again_does(page):
-    lane = make_lane("Elements")
+def test_a_hidden_page_does_not_poll_and_one_that_is_visible_again_does(page):
+    subscription = make_blocked_queue("Elements")
     page.goto("/queues/")
     page.evaluate(HIDE)
-    said = answers(page)
-    lane.release(by=None)
+    statuses = poll_statuses(page)
+    subscription.resume(by=None)
     page.wait_for_timeout(LONGER_THAN_A_POLL)
-    assert said == []
+    assert statuses == []
     page.evaluate(SHOW)
     expect(page.locator(".lead")).to_have_text(re.compile("No queue is blocked."))
 
 
-def test_the_countdown_goes_on_between_two_looks(page):
+def test_the_countdown_goes_on_between_two_polls(page):
     log = make_waiting_log(
-        make_subscription(), state=State.RETRYING, turn=Priority.BETWEEN_TRIES, tries_left=2, retry=1
+        make_subscription(), state=State.RETRYING, priority=Priority.RETRY, attempts_left=2, attempt_count=1
     )
     WebhookLog.objects.filter(pk=log.pk).update(next_attempt_at=timezone.now() + timedelta(seconds=30))
-    page.route("**/queues/?told=*", lambda route: route.fulfill(status=204))
+    page.route("**/queues/?seen=*", lambda route: route.fulfill(status=204))
     page.clock.install(time=MOMENT)
     page.goto("/queues/")
     page.clock.pause_at(MOMENT + timedelta(minutes=1))
     countdown = page.locator("h3 time")
-    found = re.fullmatch(r"in (\d+) s", countdown.inner_text())
-    assert found
+    match = re.fullmatch(r"in (\d+) s", countdown.inner_text())
+    assert match
     page.clock.run_for(2000)
-    expect(countdown).to_have_text(f"in {int(found[1]) - 2} s")
+    expect(countdown).to_have_text(f"in {int(match[1]) - 2} s")
     page.keyboard.press("u")
     expect(countdown).to_have_text(countdown.get_attribute("data-absolute") or "")
     page.clock.run_for(1000)
     page.keyboard.press("u")
-    expect(countdown).to_have_text(f"in {int(found[1]) - 3} s")
+    expect(countdown).to_have_text(f"in {int(match[1]) - 3} s")

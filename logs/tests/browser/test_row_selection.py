@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from logs.models import Run, WebhookLog
+from logs.models import BulkRedelivery, WebhookLog
 
 from ..factories import import_logs, log_document, make_subscription
 from . import axe
@@ -50,8 +50,8 @@ def expect_ticked(page: Page, *places: int) -> None:
 def planned(page: Page) -> list[str]:
     """The logs of the plan to which the page has come, oldest first."""
     expect(page).to_have_url(re.compile(r"/redeliveries/\d+/$"))
-    run = Run.objects.get(pk=int(page.url.rstrip("/").rpartition("/")[2]))
-    return list(run.entries.values_list("log", flat=True))
+    bulk = BulkRedelivery.objects.get(pk=int(page.url.rstrip("/").rpartition("/")[2]))
+    return list(bulk.items.values_list("log", flat=True))
 
 
 def test_the_bar_comes_with_the_first_tick_and_goes_with_the_last(page):
@@ -68,7 +68,7 @@ def test_the_bar_comes_with_the_first_tick_and_goes_with_the_last(page):
 
 
 def test_rows_that_come_while_the_selection_is_cleared_are_not_ticked_again(page):
-    """htmx says so of any part of the page that came, whenever it comes."""
+    """htmx announces every part of the page that came, whenever it comes."""
     page.goto("/logs/")
     boxes(page).nth(2).click()
     expect_ticked(page, 2)
@@ -107,7 +107,7 @@ def test_r_does_nothing_while_nothing_is_ticked(page):
     page.keyboard.press("r")
     page.keyboard.press("j")
     expect(page.locator("[data-row-link]").first).to_be_focused()
-    assert not Run.objects.exists()
+    assert not BulkRedelivery.objects.exists()
 
 
 def test_shift_click_ticks_or_unticks_all_in_between(page):
@@ -152,7 +152,7 @@ def test_all_that_match_are_planned_by_their_filter(page, logs):
     expect(page.locator("[data-rows] [name=log]:checked")).to_have_count(60)
     plan.click()
     assert planned(page) == [log.pk for log in reversed(logs[10:])]
-    assert Run.objects.get().query == "cause=timeout"
+    assert BulkRedelivery.objects.get().query == "cause=timeout"
 
 
 def test_who_unticks_one_of_all_that_match_has_the_others_of_the_page(page):
@@ -163,7 +163,7 @@ def test_who_unticks_one_of_all_that_match_has_the_others_of_the_page(page):
     expect_ticked(page, *(place for place in range(50) if place != 7))
     bar(page).get_by_role("button", name="Plan a bulk redelivery…").click()
     assert len(planned(page)) == 49
-    assert Run.objects.get().source == "chosen"
+    assert BulkRedelivery.objects.get().source == "selected"
 
 
 def test_another_filter_gives_the_selection_up_and_says_so(page):
@@ -199,7 +199,7 @@ def test_a_row_that_comes_anew_stays_ticked(page):
     expect_ticked(page, 1)
 
 
-def test_a_list_that_was_left_and_is_gone_back_to_has_nothing_ticked_that_is_not_told(page):
+def test_a_list_that_was_left_and_is_gone_back_to_has_nothing_ticked_that_is_not_counted(page):
     page.goto("/logs/")
     boxes(page).nth(0).click()
     bar(page).get_by_role("button", name="Select all 70 matching").click()

@@ -61,7 +61,7 @@ def test_a_term_is_written_by_the_keyboard_alone(page, box):
     expect(box).to_have_value("state:failed ")
     expect(box).to_be_focused()
     expect(options(page)).to_have_count(0)
-    expect(rows(page)).to_have_count(2)  # nothing was asked for yet
+    expect(rows(page)).to_have_count(2)  # nothing was searched for yet
     box.press("Enter")
     expect(rows(page)).to_have_count(1)
     expect(page).to_have_url(re.compile(r"q=state%3Afailed"))
@@ -116,15 +116,15 @@ def test_what_was_offered_for_another_place_is_closed(page, box):
 
 
 def test_an_answer_that_comes_late_is_dropped(page, box):
-    held = []
+    routes = []
     page.route(
-        "**/completions/*", lambda route: route.continue_() if "cause" in route.request.url else held.append(route)
+        "**/completions/*", lambda route: route.continue_() if "cause" in route.request.url else routes.append(route)
     )
     with page.expect_request("**/completions/*"):
         box.press_sequentially("sta")
     box.fill("cause:ti")
     expect(options(page)).to_contain_text("timeout")
-    held[0].fulfill(body="<li role='option'>too late</li>")
+    routes[0].fulfill(body="<li role='option'>too late</li>")
     box.press("ArrowDown")
     expect_chosen(page, box, "timeout")
 
@@ -162,7 +162,7 @@ def test_a_mistake_is_marked_in_what_was_written_and_belongs_to_the_box(page, bo
     expect(box).to_have_attribute("aria-invalid", "false")
 
 
-def test_the_help_tells_of_each_field_and_its_examples_can_be_tried(page, box):
+def test_the_help_describes_each_field_and_its_examples_can_be_tried(page, box):
     page.get_by_role("button", name="How to search").click()
     help_ = page.get_by_role("dialog", name="How to search")
     expect(help_).to_be_visible()

@@ -1,4 +1,4 @@
-"""A hand-off from the log's page to the receiver's team and back, in two browsers."""
+"""A share link from the log's page to the receiver's team and back, in two browsers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from ..factories import make_log, make_subscription
 
 
-def test_a_link_is_made_copied_looked_at_and_revoked(page, open_page, complaints):
+def test_a_link_is_created_copied_opened_and_revoked(page, open_page, complaints):
     make_subscription()
     log = make_log(response="connect ETIMEDOUT 67.225.146.248:443")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])

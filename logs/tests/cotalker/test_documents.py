@@ -59,7 +59,7 @@ def written(data: bytes) -> str:
 def stored(data: bytes) -> Subscription:
     """A subscription that was never saved, as an import would fill it."""
     read = read_subscription(data)
-    columns = {name: getattr(read, name) for name in read.__slots__ if name not in ("text", "is_tidied")}
+    columns = {name: getattr(read, name) for name in read.__slots__ if name not in ("text", "is_corrected")}
     return Subscription(**columns, document=read.text)
 
 
@@ -124,7 +124,7 @@ class TestReadLog:
             (log().replace(b'"weight": 0', b'"weight": ' + b"[" * 100_000), "nested deeper than 100 levels"),
         ],
     )
-    def test_what_is_wrong_is_refused_with_the_field_and_the_reason(self, data, reason):
+    def test_what_is_wrong_is_rejected_with_the_field_and_the_reason(self, data, reason):
         with pytest.raises(InvalidDocument) as caught:
             read_log(data)
         assert str(caught.value).startswith(reason) or reason in str(caught.value)
@@ -135,7 +135,7 @@ class TestReadLog:
         assert len(str(caught.value)) < 200
 
     @pytest.mark.parametrize(
-        ("fields", "told"),
+        ("fields", "words"),
         [
             ({"type": ...}, ("", "create")),
             ({"type": "x" * 61, "event": None}, ("x" * 60, "")),
@@ -145,9 +145,9 @@ class TestReadLog:
             ({"createdAt": 1778414400000}, ("COTTask", "create")),
         ],
     )
-    def test_of_an_event_that_was_sent_nothing_is_asked(self, fields, told):
+    def test_the_event_of_a_log_may_have_any_fields(self, fields, words):
         read = read_log(event(**fields))
-        assert (read.event.type, read.event.action) == told
+        assert (read.event.type, read.event.action) == words
         assert json.loads(write_log(read, read.event.text)) == json.loads(event(**fields))
 
     @pytest.mark.parametrize(
@@ -188,12 +188,12 @@ class TestReadLog:
             "event": {"type": "COTTask", "n": 1.10, "list": [1, 2, ], // ids
             "data": {"url": "https://x/*y*/",},}, }"""
         read = read_log(data)
-        assert read.is_tidied
+        assert read.is_corrected
         assert read.response == "http://a, // no comment,]"
         event = read.event.text
         assert json.loads(event) == {"type": "COTTask", "n": 1.1, "list": [1, 2], "data": {"url": "https://x/*y*/"}}
         assert event.startswith('{"type": "COTTask", "n": 1.10, "list": [1, 2 ], ')
-        assert not read_log(log()).is_tidied
+        assert not read_log(log()).is_corrected
 
     @pytest.mark.parametrize(
         ("object_id", "expected"), [(ID.upper(), ID), ("not an id", ""), (5, ""), (None, ""), ({"$oid": ID}, "")]
@@ -314,7 +314,7 @@ class TestExtendedJSON:
         assert read_log(data).event.value["data"] == {"at": plain}
 
     @pytest.mark.parametrize("date", [10**15 - 1, {"$numberLong": "9" * 30}, None, "nonsense"])
-    def test_an_impossible_date_is_refused_where_it_matters(self, date):
+    def test_an_impossible_date_is_rejected_where_it_matters(self, date):
         with pytest.raises(InvalidDocument, match=r"^/createdAt: "):
             read_log(log(_id={"$oid": ID}, createdAt={"$date": date}))
         assert read_log(log(_id={"$oid": ID}, event=LOG["event"] | {"data": {"at": {"$date": date}}}))
@@ -372,7 +372,7 @@ class TestExtendedJSON:
         assert read.created_at == MOMENT
         assert read.extra == '{"__v":0}'
 
-    def test_an_id_that_is_none_is_refused(self):
+    def test_an_id_that_is_none_is_rejected(self):
         with pytest.raises(InvalidDocument, match=r"^/_id: "):
             read_log(log(_id={"$oid": "xyz"}))
 
@@ -390,7 +390,7 @@ class TestEvent:
         ("data", "reason"),
         [(b"{}", "/type: missing"), (b"[]", "not a JSON object"), (b'{"type": 1}', "/type: not a string")],
     )
-    def test_what_is_wrong_is_refused(self, data, reason):
+    def test_what_is_wrong_is_rejected(self, data, reason):
         with pytest.raises(InvalidDocument, match=f"^{reason}"):
             read_event(data)
 
@@ -457,7 +457,7 @@ class TestSubscription:
             (subscription(description=[]), "/description: not a string"),
         ],
     )
-    def test_what_is_wrong_is_refused_with_the_field_and_the_reason(self, data, reason):
+    def test_what_is_wrong_is_rejected_with_the_field_and_the_reason(self, data, reason):
         with pytest.raises(InvalidDocument) as caught:
             read_subscription(data)
         assert str(caught.value).startswith(reason)

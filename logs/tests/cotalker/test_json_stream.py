@@ -36,8 +36,8 @@ def pretty(value) -> str:
 
 FILES = {
     "NDJSON": "\n".join(map(json.dumps, ALL)),
-    "NDJSON that ends with a line break": "".join(json.dumps(one) + "\n" for one in ALL),
-    "NDJSON of Windows": "".join(json.dumps(one) + "\r\n" for one in ALL),
+    "NDJSON that ends with a line break": "".join(json.dumps(document) + "\n" for document in ALL),
+    "NDJSON of Windows": "".join(json.dumps(document) + "\r\n" for document in ALL),
     "one after another on a line": "".join(map(json.dumps, ALL)),
     "pretty-printed, one after another": "\n".join(map(pretty, ALL)),
     "a JSON array": json.dumps(ALL),
@@ -55,8 +55,8 @@ FILES = {
     + pretty({"items": ALL[1:]}),
     "an answer and a document": json.dumps({"results": ALL[:2]}) + "\n" + pretty(THREE),
     "after empty lines": "\n\n  \n" + pretty(ALL),
-    "each behind a record separator": "".join(f"\x1e{json.dumps(one)}\n" for one in ALL),
-    "pretty-printed, each behind a record separator": "".join(f"\x1e{pretty(one)}\n" for one in ALL),
+    "each behind a record separator": "".join(f"\x1e{json.dumps(document)}\n" for document in ALL),
+    "pretty-printed, each behind a record separator": "".join(f"\x1e{pretty(document)}\n" for document in ALL),
     "with record separators between them": "\x1e".join(map(json.dumps, ALL)),
 }
 
@@ -71,11 +71,11 @@ def test_every_way_to_write_documents_is_read(text, size):
 
 
 def test_a_document_that_is_not_closed_ends_at_a_record_separator():
-    found = pieces(b'\x1e{"a": [1, "x\n\x1e{"b": 2}\n')
-    assert [(piece.data, piece.line) for piece in found] == [(b'{"a": [1, "x', 1), (b'{"b": 2}', 2)]
+    result = pieces(b'\x1e{"a": [1, "x\n\x1e{"b": 2}\n')
+    assert [(piece.data, piece.line) for piece in result] == [(b'{"a": [1, "x', 1), (b'{"b": 2}', 2)]
 
 
-def test_a_file_that_is_compressed_three_times_is_refused():
+def test_a_file_that_is_compressed_three_times_is_rejected():
     packed = gzip.compress(gzip.compress(gzip.compress(json.dumps(ALL).encode())))
     with pytest.raises(UnreadableFile, match="it is compressed more than twice; unpack it first"):
         pieces(packed)
@@ -140,33 +140,33 @@ BROKEN = {
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN.keys())
 @pytest.mark.parametrize("size", [1, 5, 1 << 20])
 def test_a_broken_document_is_one_piece_and_the_next_ones_come_out(broken, size):
-    found = pieces("\n".join([json.dumps(TWO), broken, json.dumps(TWO), json.dumps(THREE)]).encode(), size)
-    assert [piece.data.decode() for piece in found] == [json.dumps(TWO), broken, json.dumps(TWO), json.dumps(THREE)]
+    result = pieces("\n".join([json.dumps(TWO), broken, json.dumps(TWO), json.dumps(THREE)]).encode(), size)
+    assert [piece.data.decode() for piece in result] == [json.dumps(TWO), broken, json.dumps(TWO), json.dumps(THREE)]
     with pytest.raises(ValueError):
-        json.loads(found[1].data)
-    assert [(piece.number, piece.line) for piece in found[:3]] == [(1, 1), (2, 2), (3, 3 + broken.count("\n"))]
+        json.loads(result[1].data)
+    assert [(piece.number, piece.line) for piece in result[:3]] == [(1, 1), (2, 2), (3, 3 + broken.count("\n"))]
 
 
 def test_a_document_broken_in_a_pretty_printed_array_is_one_piece():
     lines = pretty(ALL).splitlines()
     del lines[lines.index("  },") - 1]  # the brace that closes the event of the first
-    found = pieces("\n".join(lines).encode())
-    assert [json.loads(piece.data) for piece in found[1:]] == [TWO, THREE]
-    assert json.loads(found[0].data + b"}") == ONE
+    result = pieces("\n".join(lines).encode())
+    assert [json.loads(piece.data) for piece in result[1:]] == [TWO, THREE]
+    assert json.loads(result[0].data + b"}") == ONE
 
 
 def test_the_last_of_a_file_may_look_like_an_element_of_a_broken_array():
-    found = pieces(f'{{"_id": 1, "a": ["b",\n{json.dumps(TWO)}\n'.encode())
-    assert found[0] == RawDocument(1, 1, b'{"_id": 1, "a": ["b"', "a bracket or a quote is not closed")
-    assert json.loads(found[1].data) == TWO
+    result = pieces(f'{{"_id": 1, "a": ["b",\n{json.dumps(TWO)}\n'.encode())
+    assert result[0] == RawDocument(1, 1, b'{"_id": 1, "a": ["b"', "a bracket or a quote is not closed")
+    assert json.loads(result[1].data) == TWO
 
 
 @pytest.mark.parametrize("size", [1, 40, 75, 1 << 20])
 def test_a_line_that_breaks_off_behind_a_comma_of_an_array_does_not_swallow_the_others(size):
     text = f'{json.dumps(ONE)}\n{{"_id": 1, "a": ["b",\n{json.dumps(TWO)}\n{json.dumps(THREE)}\n'
-    found = pieces(text.encode(), size)
-    assert found[1] == RawDocument(2, 2, b'{"_id": 1, "a": ["b"')
-    assert [json.loads(found[index].data) for index in (0, 2, 3)] == ALL
+    result = pieces(text.encode(), size)
+    assert result[1] == RawDocument(2, 2, b'{"_id": 1, "a": ["b"')
+    assert [json.loads(result[index].data) for index in (0, 2, 3)] == ALL
 
 
 def test_objects_in_an_array_that_begin_a_line_are_no_documents():
@@ -175,8 +175,8 @@ def test_objects_in_an_array_that_begin_a_line_are_no_documents():
 
 
 def test_a_file_that_breaks_off_says_so():
-    found = pieces(pretty(ALL).encode()[:-8])
-    assert [piece.problem for piece in found] == [
+    result = pieces(pretty(ALL).encode()[:-8])
+    assert [piece.problem for piece in result] == [
         "",
         "",
         "a bracket or a quote is not closed",
@@ -184,7 +184,7 @@ def test_a_file_that_breaks_off_says_so():
     ]
 
 
-def test_an_array_among_documents_is_set_aside_whole():
+def test_an_array_among_documents_is_one_piece():
     assert documents(b'[{"a": 1}, [{"b": 2}], {"c": 3}]') == [{"a": 1}, [{"b": 2}], {"c": 3}]
 
 
@@ -220,11 +220,11 @@ class TestLimit:
 
     @pytest.mark.parametrize("size", [1, 300, 1 << 20])
     @pytest.mark.parametrize("long", ['{"a": "' + "x" * 1000 + '"}', '{"a":\n"' + "x" * 1000 + '"}', "x" * 1200])
-    def test_what_is_longer_is_set_aside_and_the_next_come_out(self, long, size):
-        found = pieces(f"{json.dumps(TWO)}\n{long}\n{json.dumps(TWO)}\n".encode(), size)
-        assert json.loads(found[0].data) == json.loads(found[-1].data) == TWO
-        assert len(found[1].data) == 1000
-        assert found[1].problem in ("not a JSON object", "longer than 0 MiB, or a bracket is not closed")
+    def test_what_is_longer_is_cut_and_the_next_come_out(self, long, size):
+        result = pieces(f"{json.dumps(TWO)}\n{long}\n{json.dumps(TWO)}\n".encode(), size)
+        assert json.loads(result[0].data) == json.loads(result[-1].data) == TWO
+        assert len(result[1].data) == 1000
+        assert result[1].problem in ("not a JSON object", "longer than 0 MiB, or a bracket is not closed")
 
     def test_what_just_fits_is_a_document(self):
         fits = '{"a": "' + "x" * 991 + '"}'
@@ -234,26 +234,26 @@ class TestLimit:
 
 class TestGzip:
     def test_several_members_are_one_file(self):
-        packed = b"".join(gzip.compress(json.dumps(one).encode()) for one in ALL)
+        packed = b"".join(gzip.compress(json.dumps(document).encode()) for document in ALL)
         for size in (1, 50, 1 << 20):
             assert [json.loads(piece.data) for piece in pieces(packed, size)] == ALL
         assert [json.loads(piece.data) for piece in pieces(packed + b"\0" * 512)] == ALL
 
     def test_a_truncated_file_is_an_error_after_what_was_read(self):
         packed = gzip.compress("\n".join(map(json.dumps, ALL)).encode())
-        found = []
+        result = []
         with pytest.raises(UnreadableFile, match="the gzip data ends early; the file is incomplete"):
-            found.extend(iter_documents([packed[:-9]]))
-            raise AssertionError(found)
+            result.extend(iter_documents([packed[:-9]]))
+            raise AssertionError(result)
 
     @pytest.mark.parametrize("left", [4, 8, 9])
     def test_what_was_complete_before_the_break_comes_out(self, left):
-        lines = "".join(json.dumps(one) + "\n" for one in ALL) + "x" * 50
-        found = []
+        lines = "".join(json.dumps(document) + "\n" for document in ALL) + "x" * 50
+        result = []
         with pytest.raises(UnreadableFile):
             for piece in iter_documents([gzip.compress(lines.encode())[:-left]]):
-                found.append(json.loads(piece.data))
-        assert found == ALL
+                result.append(json.loads(piece.data))
+        assert result == ALL
 
     def test_damage_is_an_error(self):
         packed = bytearray(gzip.compress(json.dumps(ALL).encode()))
@@ -269,12 +269,12 @@ class TestGzip:
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 @pytest.mark.parametrize("size", [1, 1 << 20])
-def test_other_encodings_are_refused(encoding, size):
+def test_other_encodings_are_rejected(encoding, size):
     with pytest.raises(UnreadableFile, match="not UTF-8 text; save it as UTF-8"):
         pieces(json.dumps(ALL).encode(encoding), size)
 
 
-def test_a_zip_file_is_refused():
+def test_a_zip_file_is_rejected():
     with pytest.raises(UnreadableFile, match="this is a ZIP file; unpack it, or compress with gzip"):
         pieces(b"PK\x03\x04....")
 
@@ -319,5 +319,5 @@ HOSTILE = {
 @pytest.mark.parametrize("hostile", HOSTILE.values(), ids=HOSTILE.keys())
 def test_hostile_text_is_taken_apart_to_its_end(hostile):
     """How long it takes is measured by `benchmarks.pages`."""
-    found = pieces(hostile + b'{"a": 1}')
-    assert found[-1].data == b'{"a": 1}' or found[0].data.startswith(hostile[:50_000]), found[-1].problem
+    result = pieces(hostile + b'{"a": 1}')
+    assert result[-1].data == b'{"a": 1}' or result[0].data.startswith(hostile[:50_000]), result[-1].problem

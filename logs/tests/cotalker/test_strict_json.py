@@ -42,7 +42,7 @@ def test_what_python_writes_is_read_equal_but_for_nul(value, ensure_ascii):
         ('{"a": 1,}', "not JSON"),
     ],
 )
-def test_what_postgresql_or_a_receiver_cannot_take_is_refused(text, reason):
+def test_what_postgresql_or_a_receiver_cannot_take_is_rejected(text, reason):
     with pytest.raises(NotStrictJSON) as caught:
         strict_loads(text.encode())
     assert reason in caught.value.reason
@@ -69,12 +69,12 @@ def test_what_is_only_odd_is_read(text, value):
     assert strict_loads(text.encode()) == value
 
 
-def test_bytes_that_are_not_utf_8_are_refused_with_their_place():
+def test_bytes_that_are_not_utf_8_are_rejected_with_their_place():
     with pytest.raises(NotStrictJSON, match="not UTF-8 at byte 7"):
         strict_loads(b'{"a": "\xe9"}')
 
 
-def test_the_place_of_broken_text_is_told():
+def test_the_place_of_broken_text_is_given():
     with pytest.raises(NotStrictJSON) as caught:
         strict_loads('{"é": 1 "b": 2}'.encode())
     assert caught.value.offset == 8
@@ -96,7 +96,7 @@ def test_brackets_in_strings_and_side_by_side_are_not_nesting():
     assert strict_loads(text) == json.loads(text)
 
 
-def test_brackets_that_are_never_closed_are_refused():
+def test_brackets_that_are_never_closed_are_rejected():
     with pytest.raises(NotStrictJSON):
         strict_loads(b"[" * 100_000)
 

@@ -1,4 +1,4 @@
-"""The database is busy, or ends connections: everybody is told to come again, and nobody sees a fault of ours."""
+"""The database is busy, or ends connections: everybody is asked to come again, and nobody sees a fault of ours."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.db import connection
 from logs.ingest import enqueue, intake
 from logs.models import WebhookLog
 
-from ..events import as_bytes, make_door, make_event, make_token, post
+from ..events import as_bytes, make_endpoint, make_event, make_token, post
 from ..factories import make_subscription
 from ..processes import wait_until
 from ..web_server import WebServer, head, read_all
@@ -49,21 +49,23 @@ def send(server: WebServer, address: str, event: bytes, **headers: str) -> bytes
 
 
 @contextlib.contextmanager
-def waiting_for_doors(server: WebServer, number: int) -> Iterator[list[bytes]]:
-    """So many posts to a door wait inside for the database, each with a connection; their answers, once it is over."""
-    door, answers, event = make_door(), [], as_bytes(make_event())
-    posts = [threading.Thread(target=lambda: answers.append(send(server, door, event))) for _number in range(number)]
+def waiting_posts(server: WebServer, number: int) -> Iterator[list[bytes]]:
+    """So many posts to an inbound endpoint wait for the database, each with a connection; their answers, once it is over."""
+    endpoint, answers, event = make_endpoint(), [], as_bytes(make_event())
+    posts = [
+        threading.Thread(target=lambda: answers.append(send(server, endpoint, event))) for _number in range(number)
+    ]
     with connection.cursor() as cursor:
-        cursor.execute("BEGIN; LOCK TABLE logs_door IN ACCESS EXCLUSIVE MODE")
+        cursor.execute("BEGIN; LOCK TABLE logs_inboundendpoint IN ACCESS EXCLUSIVE MODE")
         try:
-            for each in posts:
-                each.start()
+            for thread in posts:
+                thread.start()
             wait_until(lambda: len(backends("AND wait_event_type = 'Lock'")) == number)
             yield answers
         finally:
             cursor.execute("ROLLBACK")
-            for each in posts:
-                each.join()
+            for thread in posts:
+                thread.join()
 
 
 def backends(condition: str = "") -> list[int]:
@@ -79,22 +81,22 @@ def terminate(pids: list[int]) -> None:
     wait_until(lambda: not set(pids) & set(backends()))
 
 
-def is_told_to_come_again(answer: bytes) -> bool:
+def says_come_again(answer: bytes) -> bool:
     return answer.startswith(b"HTTP/1.1 503") and b"\r\nRetry-After: " in answer
 
 
-def test_where_every_connection_is_in_use_people_and_scripts_are_told_to_come_again(serve, cookie):
+def test_where_every_connection_is_in_use_people_and_scripts_are_asked_to_come_again(serve, cookie):
     server = serve(workers=1, DATABASE_POOL_SIZE="1")
     make_subscription()
     token = make_token()
     assert server.get("/queues/", Cookie=cookie).startswith(b"HTTP/1.1 200")
-    with waiting_for_doors(server, 1) as answers:
-        told = [server.get("/queues/", Cookie=cookie), server.get("/queues/", Cookie=cookie, HX_Request="true")]
-        assert all(is_told_to_come_again(answer) for answer in told)
-        assert all(b"The database is not responding." in answer for answer in told)
-        refused = send(server, "/api/v3/events", as_bytes(make_event(9)), Authorization=f"Bearer {token}")
-        assert is_told_to_come_again(refused)
-        assert b"Send them again." in refused
+    with waiting_posts(server, 1) as answers:
+        pages = [server.get("/queues/", Cookie=cookie), server.get("/queues/", Cookie=cookie, HX_Request="true")]
+        assert all(says_come_again(answer) for answer in pages)
+        assert all(b"The database is not responding." in answer for answer in pages)
+        answer = send(server, "/api/v3/events", as_bytes(make_event(9)), Authorization=f"Bearer {token}")
+        assert says_come_again(answer)
+        assert b"Send them again." in answer
     assert [answer[:12] for answer in answers] == [b"HTTP/1.1 202"]
     assert server.get("/queues/", Cookie=cookie).startswith(b"HTTP/1.1 200")
     assert WebhookLog.objects.count() == 1
@@ -104,24 +106,24 @@ def test_broken_connections_cost_one_answer_and_no_fault(serve, cookie):
     """Eight of them lie in the pool; to look at one after the other, with growing pauses, would take half a minute."""
     server = serve(workers=1, threads=8)
     make_subscription()
-    with waiting_for_doors(server, 8) as answers:
+    with waiting_posts(server, 8) as answers:
         pass
     assert [answer[:12] for answer in answers] == [b"HTTP/1.1 202"] * 8
     terminate(backends())
     first = server.get("/queues/", Cookie=cookie)
-    assert first.startswith(b"HTTP/1.1 200") or is_told_to_come_again(first)
+    assert first.startswith(b"HTTP/1.1 200") or says_come_again(first)
     for address in PAGES:
         assert server.get(address, Cookie=cookie).startswith(b"HTTP/1.1 200"), address
-    assert send(server, make_door(), as_bytes(make_event(7))).startswith(b"HTTP/1.1 202")
+    assert send(server, make_endpoint(), as_bytes(make_event(7))).startswith(b"HTTP/1.1 202")
 
 
 @pytest.mark.parametrize(
     ("module", "name"),
     [(intake, "matching_subscriptions"), (enqueue, "event_vectors"), (enqueue, "notify_workers")],
-    ids=["before a lane is asked", "in the midst of COPY", "before the commit"],
+    ids=["before a queue is locked", "in the midst of COPY", "before the commit"],
 )
-def test_an_event_is_asked_for_again_where_the_database_goes_away(client, monkeypatch, module, name):
-    subscription, door = make_subscription(), make_door()
+def test_an_event_is_requested_again_where_the_database_goes_away(client, monkeypatch, module, name):
+    subscription, endpoint = make_subscription(), make_endpoint()
     original = getattr(module, name)
 
     def go_away(*arguments):
@@ -131,12 +133,12 @@ def test_an_event_is_asked_for_again_where_the_database_goes_away(client, monkey
         return original(*arguments)
 
     monkeypatch.setattr(module, name, go_away)
-    answer = post(client, door, as_bytes(make_event()))
+    answer = post(client, endpoint, as_bytes(make_event()))
     assert (answer.status_code, answer["Retry-After"]) == (503, "5")
     assert answer.json()["errors"][0]["reason"] == "The events could not be stored now. Send them again."
     monkeypatch.undo()
     assert not WebhookLog.objects.exists()
-    assert post(client, door, as_bytes(make_event())).status_code == 202
+    assert post(client, endpoint, as_bytes(make_event())).status_code == 202
     assert len(subscription.waiting()) == 1
 
 

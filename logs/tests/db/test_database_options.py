@@ -18,14 +18,14 @@ WHO = "SELECT current_user"
 
 
 def ask_as_a_page(query: str) -> str:
-    found = connections.create_connection("default")
-    found.settings_dict = found.settings_dict | {"OPTIONS": {**found.settings_dict["OPTIONS"], "pool": False}}
+    other = connections.create_connection("default")
+    other.settings_dict = other.settings_dict | {"OPTIONS": {**other.settings_dict["OPTIONS"], "pool": False}}
     try:
-        with found.cursor() as cursor:
+        with other.cursor() as cursor:
             cursor.execute(query)
             return cursor.fetchone()[0]
     finally:
-        found.close()
+        other.close()
 
 
 def ask_as_a_worker(query: str) -> str:
@@ -37,13 +37,13 @@ def ask_as_a_worker(query: str) -> str:
 
 
 def ask_as_a_job(query: str) -> str:
-    with psycopg.connect(**connection_parameters()) as found:
-        return found.execute(query).fetchone()[0]
+    with psycopg.connect(**connection_parameters()) as other:
+        return other.execute(query).fetchone()[0]
 
 
 def ask_as_a_probe(query: str) -> str:
-    with probe_connection() as found:
-        return found.execute(query).fetchone()[0]
+    with probe_connection() as other:
+        return other.execute(query).fetchone()[0]
 
 
 ALL = pytest.mark.parametrize("ask", [ask_as_a_page, ask_as_a_worker, ask_as_a_job, ask_as_a_probe])
@@ -64,7 +64,7 @@ def database(monkeypatch):
 
 
 @ALL
-def test_a_server_that_is_not_of_the_wanted_kind_is_refused_by_all(database, ask):
+def test_a_server_that_is_not_of_the_required_kind_is_refused_by_all(database, ask):
     database(OPTIONS={"target_session_attrs": "standby"})
     with pytest.raises((psycopg.OperationalError, OperationalError), match="standby"):
         ask(WHO)
@@ -76,8 +76,8 @@ def test_with_several_hosts_all_find_the_one_that_answers(database, monkeypatch,
     parameters = backend.get_connection_params
 
     def two_hosts(self) -> dict:
-        found = parameters(self)
-        return found | {"host": f"/nowhere,{found.get('host', '')}"}
+        values = parameters(self)
+        return values | {"host": f"/nowhere,{values.get('host', '')}"}
 
     monkeypatch.setattr(backend, "get_connection_params", two_hosts)
     assert ask("SELECT current_database()") == connection.settings_dict["NAME"]

@@ -36,7 +36,7 @@ class Installation:
         return done.stdout
 
     def send_event(self, number: int) -> str:
-        """Through the shell's door; the id of its log."""
+        """With `manage.py send_event`; the id of its log."""
         event = sample("webhook_log_task_create_failed")["event"] | {"company": COMPANY}
         event["data"]["serial"] = number
         path = self.folder / f"event{number}.json"
@@ -54,13 +54,13 @@ class Installation:
 
 @pytest.fixture
 def installation(tmp_path, receiver) -> Iterator[Installation]:
-    found = Installation(tmp_path)
-    found.manage("migrate", "--verbosity", "0")
+    installation = Installation(tmp_path)
+    installation.manage("migrate", "--verbosity", "0")
     subscription = tmp_path / "subscription.json"
     subscription.write_text(json.dumps(sample("webhook_subscription") | {"company": COMPANY, "url": receiver.url}))
-    found.manage("import_subscriptions", str(subscription))
-    found.manage("shell", "-c", "from logs.models import *; Subscription.objects.update(we_deliver=True)")
-    yield found
+    installation.manage("import_subscriptions", str(subscription))
+    installation.manage("shell", "-c", "from logs.models import *; Subscription.objects.update(is_delivered_here=True)")
+    yield installation
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 SAMPLE = sample("webhook_log_task_create_failed")
 
 
-def made(year: int, month: int, day: int = 1) -> str:
+def objectid_of(year: int, month: int, day: int = 1) -> str:
     return objectid.new_objectid(datetime(year, month, day, tzinfo=UTC))
 
 
@@ -32,7 +32,7 @@ def test_an_import_makes_the_month_of_the_id():
 
 
 def test_the_month_is_that_of_the_id_and_not_of_the_document():
-    pk = made(2022, 7)
+    pk = objectid_of(2022, 7)
     import_logs(log_document(_id=pk))
     assert partition_of(pk) == "logs_payload_2022_07"
 
@@ -60,13 +60,13 @@ def test_ids_of_an_odd_time_stay_in_the_default_partition(pk):
 
 
 def test_an_id_of_more_than_a_year_ahead_stays_there_too():
-    pk = made(timezone.now().year + 2, 1)
+    pk = objectid_of(timezone.now().year + 2, 1)
     import_logs(log_document(_id=pk))
     assert partition_of(pk) == "logs_payload_default"
 
 
 def test_what_sits_in_the_default_partition_moves_when_its_month_is_made():
-    june, july = made(2022, 6), made(2022, 7)
+    june, july = objectid_of(2022, 6), objectid_of(2022, 7)
     for pk in (june, july):
         Payload.objects.create(pk=pk, event='{"a":1.10}', search="pump")
     assert partition_of(june) == partition_of(july) == "logs_payload_default"
@@ -77,16 +77,16 @@ def test_what_sits_in_the_default_partition_moves_when_its_month_is_made():
 
 
 def test_making_a_month_again_changes_nothing(django_assert_num_queries):
-    pk = made(2022, 6)
+    pk = objectid_of(2022, 6)
     ensure_partitions_for([pk])
     before = partition_names()
     with django_assert_num_queries(1):
-        ensure_partitions_for([pk, made(2022, 6, 30), "f" * 24])
+        ensure_partitions_for([pk, objectid_of(2022, 6, 30), "f" * 24])
     assert partition_names() == before
 
 
 def test_a_month_has_the_index_of_words_and_the_key():
-    ensure_partitions_for([made(2022, 6)])
+    ensure_partitions_for([objectid_of(2022, 6)])
     with connection.cursor() as cursor:
         cursor.execute("SELECT indexdef FROM pg_indexes WHERE tablename = 'logs_payload_2022_06'")
         definitions = " ".join(definition for (definition,) in cursor.fetchall())

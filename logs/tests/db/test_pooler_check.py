@@ -24,8 +24,8 @@ def through(monkeypatch) -> Iterator[Callable[..., None]]:
     def start(**options) -> None:
         backend = type(connections["default"])
         parameters = backend.get_connection_params
-        found = parameters(connections["default"])
-        host, port = str(found.get("host") or "localhost"), int(found.get("port") or 5432)
+        values = parameters(connections["default"])
+        host, port = str(values.get("host") or "localhost"), int(values.get("port") or 5432)
         server = f"{host}/.s.PGSQL.{port}" if host.startswith("/") else (host, port)
         poolers.append(Pooler(server, **options))
         elsewhere = {"host": "127.0.0.1", "port": str(poolers[0].port), "sslmode": "disable", "gssencmode": "disable"}
@@ -36,18 +36,18 @@ def through(monkeypatch) -> Iterator[Callable[..., None]]:
         pooler.close()
 
 
-def problems_told() -> list[str]:
-    return [str(found.msg) for found in run_checks(databases=["default"]) if found.id == "logs.E001"]
+def reported_problems() -> list[str]:
+    return [str(message.msg) for message in run_checks(databases=["default"]) if message.id == "logs.E001"]
 
 
 def test_where_nothing_stands_in_between_there_is_no_problem():
     assert pooler_problem() == ""
-    assert problems_told() == []
+    assert reported_problems() == []
 
 
 def test_a_pooler_by_transaction_is_refused_by_the_check_of_migrate_and_by_the_worker(through):
     through(is_by_transaction=True)
-    assert problems_told() == [TRANSACTION_MODE_MESSAGE]
+    assert reported_problems() == [TRANSACTION_MODE_MESSAGE]
     with pytest.raises(CommandError, match="pool_mode = session"):
         call_command("run_worker")
 
@@ -59,9 +59,9 @@ def test_a_pooler_by_session_is_fine(through):
 
 def test_a_pooler_that_refuses_settings_at_the_start_is_named(through):
     through(is_by_transaction=True, refuses="unsupported startup parameter: options")
-    assert problems_told() == [NO_OPTIONS_MESSAGE]
+    assert reported_problems() == [NO_OPTIONS_MESSAGE]
 
 
 def test_a_database_that_does_not_answer_is_no_matter_of_poolers(through):
     through(is_by_transaction=True, refuses="the database system is starting up")
-    assert problems_told() == []
+    assert reported_problems() == []

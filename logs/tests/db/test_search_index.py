@@ -94,8 +94,8 @@ class TestMoreWordsThanAVectorTakes:
 def test_reading_events_has_the_time_limit_too(monkeypatch):
     logs = [make_log(number, event={"data": {"name": "one two"}}) for number in range(1, 5)]
     monkeypatch.setattr(matching, "MATCH_BATCH_BYTES", 0)
-    found = Finder(WebhookLogFilterSet(search_for('"two one"')).criteria, seconds=0).find()
-    assert (found.keys, found.searched_until and found.searched_until.pk) == ([], logs[-1].pk)
+    result = Finder(WebhookLogFilterSet(search_for('"two one"')).criteria, seconds=0).find()
+    assert (result.keys, result.searched_until and result.searched_until.pk) == ([], logs[-1].pk)
     assert Finder(WebhookLogFilterSet(search_for('"two one"')).criteria).find().searched_until is None
 
 

@@ -22,9 +22,9 @@ MOMENTS = [
 def test_a_moment_comes_back_as_it_was_in_utc(moment):
     with connection.cursor() as cursor:
         cursor.execute("SELECT %s::timestamptz, NULL::timestamptz, ARRAY[%s::timestamptz]", [moment, moment])
-        found, none, several = cursor.fetchone()
-    assert (found, none, several) == (moment, None, [moment])
-    assert found.tzinfo is UTC
+        value, none, several = cursor.fetchone()
+    assert (value, none, several) == (moment, None, [moment])
+    assert value.tzinfo is UTC
 
 
 def test_neither_a_cursor_nor_a_stream_of_rows_reads_them_otherwise():

@@ -24,7 +24,7 @@ def test_a_log_is_delivered_once_where_the_receiver_has_answered_200(deliver, ra
     log = make_waiting_log(make_subscription(url=f"http://127.0.0.1:{raw_server.port}/"))
     deliver()
     log.refresh_from_db()
-    assert (log.state, log.status, log.retry, log.is_due) == (State.SUCCEEDED, 200, 1, False)
+    assert (log.state, log.status, log.attempt_count, log.is_queued) == (State.DELIVERED, 200, 1, False)
     [attempt] = log.attempts.all()
     assert attempt.note.startswith("the response ended early: Parse Error")
     assert len(raw_server.requests) == 1
@@ -32,7 +32,7 @@ def test_a_log_is_delivered_once_where_the_receiver_has_answered_200(deliver, ra
 
 @pytest.mark.parametrize("raw_server", [b"200 OK\r\n" + BROKEN], indirect=True)
 def test_a_log_has_failed_where_the_answer_has_no_status_line(deliver, raw_server):
-    log = make_waiting_log(make_subscription(url=f"http://127.0.0.1:{raw_server.port}/"), tries_left=1)
+    log = make_waiting_log(make_subscription(url=f"http://127.0.0.1:{raw_server.port}/"), attempts_left=1)
     deliver()
     log.refresh_from_db()
     assert (log.state, log.status, log.cause) == (State.FAILED, None, Cause.OTHER)

@@ -8,10 +8,10 @@ from django.urls import reverse
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from logs.delivery import bulk_skip
-from logs.models import AuditAction, AuditEntry, State, Subscription, WaitingSkip, WebhookLog
+from logs.models import AuditAction, AuditEntry, BulkSkip, State, Subscription, WebhookLog
 from logs.redelivery.dispatcher import dispatch
 
-from ..bulk_redeliveries import start_run
+from ..bulk_redeliveries import start_redelivery
 from ..factories import make_log, make_subscription, make_waiting_log
 from ..html import text_of
 from ..processes import Worker, wait_until
@@ -19,10 +19,10 @@ from ..processes import Worker, wait_until
 pytestmark = pytest.mark.django_db
 # Copies of the one that waits, behind it.
 COPY = """
-INSERT INTO logs_webhooklog (id, subscription_id, company, created_at, state, retry, cause, fingerprint, event_type, action,
-    object_id, object_name, position, turn, trigger, tries_left, next_attempt_at, search, response)
-SELECT lpad(to_hex(number), 24, '0'), subscription_id, company, created_at, state, retry, cause, fingerprint, event_type, action,
-    '', '', position + number, turn, trigger, tries_left, next_attempt_at, search, response
+INSERT INTO logs_webhooklog (id, subscription_id, company, created_at, state, attempt_count, cause, fingerprint,
+    event_type, action, object_id, object_name, sequence, priority, trigger, attempts_left, next_attempt_at, search, response)
+SELECT lpad(to_hex(number), 24, '0'), subscription_id, company, created_at, state, attempt_count, cause, fingerprint,
+    event_type, action, '', '', sequence + number, priority, trigger, attempts_left, next_attempt_at, search, response
 FROM logs_webhooklog CROSS JOIN generate_series(1, %s) AS number WHERE next_attempt_at IS NOT NULL
 """
 
@@ -35,7 +35,7 @@ def operator(client, member):
 
 
 @pytest.fixture
-def lane(operator):
+def subscription(operator):
     return make_subscription()
 
 
@@ -46,16 +46,18 @@ def few(monkeypatch):
     monkeypatch.setattr(bulk_skip, "SKIP_BATCH_SIZE", 2)
 
 
-def make_waiting(lane: Subscription, count: int) -> None:
-    make_waiting_log(lane)
+def make_waiting(subscription: Subscription, count: int) -> None:
+    make_waiting_log(subscription)
     with connection.cursor() as cursor:
         cursor.execute(COPY, [count - 1])
     Subscription.objects.update(is_active=False)
 
 
-def ask(client, lane) -> str:
+def request_skip(client, subscription) -> str:
     """Press the button; what the page says then."""
-    answer = client.post(reverse("logs:queue_skip_waiting", args=[lane.pk]), {"reason": "too late"}, follow=True)
+    answer = client.post(
+        reverse("logs:queue_skip_waiting", args=[subscription.pk]), {"reason": "too late"}, follow=True
+    )
     assert answer.status_code == 200
     return text_of(answer)
 
@@ -64,87 +66,87 @@ def record() -> list[str]:
     return list(AuditEntry.objects.filter(action=AuditAction.SKIPPED_WAITING).values_list("detail", flat=True))
 
 
-def due() -> int:
-    return WebhookLog.objects.due().count()
+def queued_count() -> int:
+    return WebhookLog.objects.queued().count()
 
 
 @pytest.mark.django_db(transaction=True)
-def test_many_are_skipped_by_a_worker_while_the_lane_shows_how_far_it_is(client, operator, lane):
-    make_waiting(lane, 5_001)
-    page = ask(client, lane)
+def test_many_are_skipped_by_a_worker_while_the_queue_shows_how_far_it_is(client, operator, subscription):
+    make_waiting(subscription, 5_001)
+    page = request_skip(client, subscription)
     assert "so they are skipped in the background." in page
     assert "Skipping the waiting events: 0 events so far." in page
     assert "Skip waiting events…" not in page
     assert "Skipping the waiting events: 0 events so far." in text_of(client.get("/queues/"))
-    assert due() == 5_001  # nothing is done in the request
+    assert queued_count() == 5_001  # nothing is done in the request
     worker = Worker()
     try:
-        wait_until(lambda: not due() and not WaitingSkip.objects.filter(ended_at=None).exists())
+        wait_until(lambda: not queued_count() and not BulkSkip.objects.filter(ended_at=None).exists())
     finally:
         assert worker.stop() == 0, worker.output
     assert set(WebhookLog.objects.values_list("state", flat=True)) == {State.SKIPPED}
     assert record() == ["5001: too late"]
     assert AuditEntry.objects.get(action=AuditAction.SKIPPED_WAITING).actor == operator
-    assert "being skipped" not in text_of(client.get(lane.get_absolute_url()))
+    assert "being skipped" not in text_of(client.get(subscription.get_absolute_url()))
 
 
-def test_who_asks_twice_begins_once(client, lane, few):
-    make_waiting(lane, 7)
+def test_who_requests_it_twice_begins_once(client, subscription, few):
+    make_waiting(subscription, 7)
     for _time in range(2):
-        assert "Skipping the waiting events" in ask(client, lane)
+        assert "Skipping the waiting events" in request_skip(client, subscription)
     [job] = ProcrastinateJob.objects.filter(task_name="logs.tasks.skip_waiting")
     assert bulk_skip.run(job.args["skip_id"])
     assert bulk_skip.run(job.args["skip_id"])
-    assert (due(), record()) == (0, ["7: too late"])
+    assert (queued_count(), record()) == (0, ["7: too late"])
 
 
-def test_a_job_that_is_stopped_goes_on_where_it_was_and_is_found_when_it_is_lost(client, lane, few):
-    make_waiting(lane, 7)
-    ask(client, lane)
-    skip = WaitingSkip.objects.get()
-    looks = iter([False, False, True])
-    assert not bulk_skip.run(skip.pk, lambda: next(looks))
-    assert (due(), record()) == (3, [])
-    assert "Skipping the waiting events: 4 events so far." in text_of(client.get(lane.get_absolute_url()))
+def test_a_job_that_is_stopped_goes_on_where_it_was_and_is_found_when_it_is_lost(client, subscription, few):
+    make_waiting(subscription, 7)
+    request_skip(client, subscription)
+    skip = BulkSkip.objects.get()
+    answers = iter([False, False, True])
+    assert not bulk_skip.run(skip.pk, lambda: next(answers))
+    assert (queued_count(), record()) == (3, [])
+    assert "Skipping the waiting events: 4 events so far." in text_of(client.get(subscription.get_absolute_url()))
     assert bulk_skip.lost() == []
     ProcrastinateJob.objects.all()._raw_delete("default")
     assert bulk_skip.lost() == [skip.pk]
     assert bulk_skip.run(skip.pk)
-    assert (due(), record(), bulk_skip.lost()) == (0, ["7: too late"], [])
+    assert (queued_count(), record(), bulk_skip.lost()) == (0, ["7: too late"], [])
 
 
 @pytest.mark.parametrize("columns", [{"is_active": True}, {"is_draining": True}])
-def test_what_is_left_when_the_subscription_sends_again_is_sent(client, lane, few, columns):
-    make_waiting(lane, 7)
-    ask(client, lane)
-    looks = iter([False, True])
-    skip = WaitingSkip.objects.get()
-    bulk_skip.run(skip.pk, lambda: next(looks))
+def test_what_is_left_when_the_subscription_sends_again_is_sent(client, subscription, few, columns):
+    make_waiting(subscription, 7)
+    request_skip(client, subscription)
+    answers = iter([False, True])
+    skip = BulkSkip.objects.get()
+    bulk_skip.run(skip.pk, lambda: next(answers))
     Subscription.objects.update(**columns)
     assert bulk_skip.run(skip.pk)
-    assert (due(), record()) == (5, ["2: too late"])
+    assert (queued_count(), record()) == (5, ["2: too late"])
     skip.refresh_from_db()
     assert skip.ended_at is not None
 
 
-def test_what_was_received_stays_so_and_is_not_sent_again(client, lane, few):
-    make_waiting(lane, 7)
-    received = WebhookLog.objects.earliest("position")
-    WebhookLog.objects.filter(pk=received.pk).update(state=State.SUCCEEDED)
-    ask(client, lane)
-    assert bulk_skip.run(WaitingSkip.objects.get().pk)
-    received.refresh_from_db()
-    assert (received.state, received.is_due, due()) == (State.SUCCEEDED, False, 0)
+def test_what_was_delivered_stays_so_and_is_not_sent_again(client, subscription, few):
+    make_waiting(subscription, 7)
+    delivered = WebhookLog.objects.earliest("sequence")
+    WebhookLog.objects.filter(pk=delivered.pk).update(state=State.DELIVERED)
+    request_skip(client, subscription)
+    assert bulk_skip.run(BulkSkip.objects.get().pk)
+    delivered.refresh_from_db()
+    assert (delivered.state, delivered.is_queued, queued_count()) == (State.DELIVERED, False, 0)
 
 
-def test_an_active_subscription_is_not_touched(client, lane, few):
-    make_waiting(lane, 7)
+def test_an_active_subscription_is_not_touched(client, subscription, few):
+    make_waiting(subscription, 7)
     Subscription.objects.update(is_active=True)
-    assert "Nothing was skipped" in ask(client, lane)
-    assert (due(), WaitingSkip.objects.count()) == (7, 0)
+    assert "Nothing was skipped" in request_skip(client, subscription)
+    assert (queued_count(), BulkSkip.objects.count()) == (7, 0)
 
 
-# Giving places to the logs of a run costs the same however much waits.
+# Giving sequences to the logs of a bulk redelivery costs the same however much waits.
 
 
 def rows_read() -> int:
@@ -155,13 +157,13 @@ def rows_read() -> int:
         return cursor.fetchone()[0]
 
 
-def test_a_log_of_a_run_gets_its_place_without_a_count_of_what_waits(lane, operator):
-    make_waiting(lane, 3_000)
+def test_a_log_of_a_bulk_redelivery_gets_its_sequence_without_a_count_of_what_waits(subscription, operator):
+    make_waiting(subscription, 3_000)
     Subscription.objects.update(is_active=True)
-    run = start_run(operator, [make_log(1)])
+    bulk = start_redelivery(operator, [make_log(1)])
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")  # as autovacuum does; without it the plan is chosen by chance
     before = rows_read()
     assert dispatch() == 1
     assert rows_read() - before < 500
-    assert run.entries.get().outcome == "queued"
+    assert bulk.items.get().outcome == "queued"

@@ -11,7 +11,7 @@ import pytest
 from django.db import connection, transaction
 
 from logs.delivery.worker import RECORDERS, DeliveryLoop
-from logs.models import Attempt, LaneGroup, State, Subscription, WebhookLog
+from logs.models import Attempt, QueueShard, State, Subscription, WebhookLog
 
 from ..factories import make_subscription, make_waiting_log
 from ..processes import PATIENCE, PROJECT, Worker, environment, somebody_waits_for_a_lock, wait_until
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def start() -> Iterator[Callable[..., Worker]]:
-    """`start(DELIVERY_TIMEOUT="1")`: a worker that has its share of the lanes."""
+    """`start(DELIVERY_TIMEOUT="1")`: a worker that has its share of the queues."""
     workers: list[Worker] = []
 
     def start_worker(**more: str) -> Worker:
@@ -35,102 +35,106 @@ def start() -> Iterator[Callable[..., Worker]]:
             worker.kill()
 
 
-def make_lanes(receiver, number: int) -> list[Subscription]:
+def make_subscriptions(receiver, number: int) -> list[Subscription]:
     return [make_subscription(f"62685990d918fb5557f9{n:04x}", url=f"{receiver.url}/{n}") for n in range(number)]
 
 
-def all_settled() -> bool:
-    return not WebhookLog.objects.due().exists()
+def all_finished() -> bool:
+    return not WebhookLog.objects.queued().exists()
 
 
 def arrived_in_order(receiver) -> bool:
-    """Whether the first arrivals of each lane came in the order of acceptance."""
+    """Whether the first arrivals of each queue came in the order of acceptance."""
     place = {
-        pk: (lane, position)
-        for pk, lane, position in WebhookLog.objects.values_list("pk", "subscription_id", "position")
+        pk: (subscription_id, sequence)
+        for pk, subscription_id, sequence in WebhookLog.objects.values_list("pk", "subscription_id", "sequence")
     }
     first_arrivals = [place[pk] for pk in dict.fromkeys(receiver.ids)]
-    return sorted(first_arrivals) == sorted(first_arrivals, key=lambda found: found[0])
+    return sorted(first_arrivals) == sorted(first_arrivals, key=lambda arrival: arrival[0])
 
 
 def test_what_was_in_flight_when_a_worker_was_killed_is_sent_again_with_the_same_id(start, receiver):
-    [lane] = make_lanes(receiver, 1)
-    log, behind = make_waiting_log(lane, 0), make_waiting_log(lane, 1)
+    [subscription] = make_subscriptions(receiver, 1)
+    log, behind = make_waiting_log(subscription, 0), make_waiting_log(subscription, 1)
     receiver.gate = threading.Event()
     killed = start()
     assert receiver.arrived.wait(PATIENCE)
     killed.kill()
     receiver.gate.set()
     start()
-    wait_until(all_settled)
+    wait_until(all_finished)
     assert receiver.ids == [log.pk, log.pk, behind.pk]
     assert list(Attempt.objects.order_by("id").values_list("log_id", "number")) == [(log.pk, 1), (behind.pk, 1)]
 
 
-def test_a_retry_is_made_by_another_worker_when_the_first_was_killed_between_two_tries(start, receiver):
-    [lane] = make_lanes(receiver, 1)
-    log, behind = make_waiting_log(lane, 0), make_waiting_log(lane, 1)
+def test_a_retry_is_made_by_another_worker_when_the_first_was_killed_between_two_attempts(start, receiver):
+    [subscription] = make_subscriptions(receiver, 1)
+    log, behind = make_waiting_log(subscription, 0), make_waiting_log(subscription, 1)
     receiver.statuses = [500]
     killed = start(DELIVERY_RETRY_DELAY="4")
     wait_until(lambda: Attempt.objects.exists())
     killed.kill()
     start(DELIVERY_RETRY_DELAY="4")
-    wait_until(all_settled)
+    wait_until(all_finished)
     assert receiver.ids == [log.pk, log.pk, behind.pk]
     assert [(attempt.number, attempt.status) for attempt in log.attempts.all()] == [(1, 500), (2, 200)]
 
 
-def test_a_worker_that_is_killed_among_many_lanes_loses_nothing(start, receiver):
-    lanes = make_lanes(receiver, 20)
-    logs = [make_waiting_log(lane, number) for number in range(10) for lane in lanes]
+def test_a_worker_that_is_killed_among_many_queues_loses_nothing(start, receiver):
+    subscriptions = make_subscriptions(receiver, 20)
+    logs = [make_waiting_log(subscription, number) for number in range(10) for subscription in subscriptions]
     killed = start()
     wait_until(lambda: len(receiver.ledger) >= 30)
     killed.kill()
     start()
-    wait_until(all_settled)
+    wait_until(all_finished)
     assert set(receiver.ids) == {log.pk for log in logs}
     assert arrived_in_order(receiver)
-    assert WebhookLog.objects.filter(state=State.SUCCEEDED, retry=1).count() == len(logs) == Attempt.objects.count()
+    assert (
+        WebhookLog.objects.filter(state=State.DELIVERED, attempt_count=1).count()
+        == len(logs)
+        == Attempt.objects.count()
+    )
 
 
-def test_two_workers_share_the_lanes_and_send_everything_once(start, receiver):
-    lanes = make_lanes(receiver, 20)
+def test_two_workers_share_the_queues_and_send_everything_once(start, receiver):
+    subscriptions = make_subscriptions(receiver, 20)
     start(), start()
     wait_until(lambda: _shares() == [8, 8])
-    logs = [make_waiting_log(lane, number) for number in range(10) for lane in lanes]
-    wait_until(all_settled)
+    logs = [make_waiting_log(subscription, number) for number in range(10) for subscription in subscriptions]
+    wait_until(all_finished)
     assert sorted(receiver.ids) == sorted(log.pk for log in logs)
     assert arrived_in_order(receiver)
 
 
 def _shares() -> list[int]:
-    holders = LaneGroup.objects.exclude(holder="").values_list("holder", flat=True)
+    holders = QueueShard.objects.exclude(holder="").values_list("holder", flat=True)
     return sorted(list(holders).count(holder) for holder in set(holders))
 
 
-def test_a_worker_that_stops_leaves_its_lanes_to_the_other_at_once(start, receiver):
-    [lane] = make_lanes(receiver, 1)
+def test_a_worker_that_stops_leaves_its_queues_to_the_other_at_once(start, receiver):
+    [subscription] = make_subscriptions(receiver, 1)
     first, second = start(DELIVERY_LEASE_SECONDS="14"), start(DELIVERY_LEASE_SECONDS="14")
     wait_until(lambda: _shares() == [8, 8])
     assert first.stop() == 0
     wait_until(lambda: _shares() == [16])
-    log = make_waiting_log(lane)
-    wait_until(all_settled)
+    log = make_waiting_log(subscription)
+    wait_until(all_finished)
     assert receiver.ids == [log.pk]
     assert second.stop() == 0
     assert _shares() == []
 
 
 def test_a_paused_worker_that_comes_back_writes_nothing_over_its_successor(start, receiver):
-    [lane] = make_lanes(receiver, 1)
-    log, behind = make_waiting_log(lane, 0), make_waiting_log(lane, 1)
+    [subscription] = make_subscriptions(receiver, 1)
+    log, behind = make_waiting_log(subscription, 0), make_waiting_log(subscription, 1)
     receiver.gate = threading.Event()
     paused = start()
     assert receiver.arrived.wait(PATIENCE)
     paused.pause()
     receiver.gate.set()
     start()
-    wait_until(all_settled)
+    wait_until(all_finished)
     paused.go_on()
     paused.read_until("queue shards")  # it has noticed, and has its share again
     assert receiver.ids == [log.pk, log.pk, behind.pk]
@@ -138,24 +142,24 @@ def test_a_paused_worker_that_comes_back_writes_nothing_over_its_successor(start
 
 
 def test_it_goes_on_after_its_database_connections_were_cut(start, receiver):
-    [lane] = make_lanes(receiver, 1)
+    [subscription] = make_subscriptions(receiver, 1)
     worker = start()
-    first = make_waiting_log(lane, 0)
-    wait_until(all_settled)
+    first = make_waiting_log(subscription, 0)
+    wait_until(all_finished)
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s",
             [f"cotadmin worker {worker.process.pid}"],
         )
         assert len(cursor.fetchall()) == 4 + RECORDERS
-    second = make_waiting_log(lane, 1)
-    wait_until(all_settled)
+    second = make_waiting_log(subscription, 1)
+    wait_until(all_finished)
     assert receiver.ids == [first.pk, second.pk]
 
 
 def test_an_outcome_that_came_while_the_database_was_away_is_written_when_it_is_back(start, receiver):
-    [lane] = make_lanes(receiver, 1)
-    log = make_waiting_log(lane, 0)
+    [subscription] = make_subscriptions(receiver, 1)
+    log = make_waiting_log(subscription, 0)
     receiver.gate = threading.Event()
     worker = start()
     assert receiver.arrived.wait(PATIENCE)
@@ -165,13 +169,13 @@ def test_an_outcome_that_came_while_the_database_was_away_is_written_when_it_is_
             [f"cotadmin worker {worker.process.pid}"],
         )
     receiver.gate.set()
-    wait_until(all_settled)
+    wait_until(all_finished)
     assert receiver.ids == [log.pk]
 
 
 def test_what_is_in_flight_at_sigterm_is_finished_and_recorded_and_nothing_else_begins(start, receiver):
-    [lane] = make_lanes(receiver, 1)
-    log, behind = make_waiting_log(lane, 0), make_waiting_log(lane, 1)
+    [subscription] = make_subscriptions(receiver, 1)
+    log, behind = make_waiting_log(subscription, 0), make_waiting_log(subscription, 1)
     receiver.gate = threading.Event()
     worker = start()
     assert receiver.arrived.wait(PATIENCE)
@@ -180,42 +184,42 @@ def test_what_is_in_flight_at_sigterm_is_finished_and_recorded_and_nothing_else_
     receiver.gate.set()
     assert worker.process.wait(PATIENCE) == 0
     assert receiver.ids == [log.pk]
-    assert list(WebhookLog.objects.order_by("position").values_list("pk", "state")) == [
-        (log.pk, State.SUCCEEDED),
+    assert list(WebhookLog.objects.order_by("sequence").values_list("pk", "state")) == [
+        (log.pk, State.DELIVERED),
         (behind.pk, State.PENDING),
     ]
 
 
 def test_sigterm_does_not_wait_for_a_receiver_that_hangs_for_an_hour(start, receiver):
-    [lane] = make_lanes(receiver, 1)
-    log = make_waiting_log(lane)
+    [subscription] = make_subscriptions(receiver, 1)
+    log = make_waiting_log(subscription)
     receiver.gate = threading.Event()
     worker = start(DELIVERY_TIMEOUT="3600", DELIVERY_DRAIN="1")
     assert receiver.arrived.wait(PATIENCE)
     assert worker.stop() == 0
     log.refresh_from_db()
-    assert (log.state, log.is_due, log.attempts.count()) == (State.PENDING, True, 0)
+    assert (log.state, log.is_queued, log.attempts.count()) == (State.PENDING, True, 0)
 
 
-def test_a_receiver_that_hangs_blocks_only_its_own_lane(start, receiver):
-    hanging, lane = make_lanes(receiver, 2)
+def test_a_receiver_that_hangs_blocks_only_its_own_queue(start, receiver):
+    hanging, subscription = make_subscriptions(receiver, 2)
     receiver.hanging = f"{receiver.path}/0"
     stuck = make_waiting_log(hanging, 0)
     Subscription.objects.filter(pk=hanging.pk).update(timeout=1)
     start(DELIVERY_MAX_ATTEMPTS="3")
-    logs = [make_waiting_log(lane, number) for number in range(1, 6)]
-    wait_until(all_settled)
+    logs = [make_waiting_log(subscription, number) for number in range(1, 6)]
+    wait_until(all_finished)
     assert [pk for pk in receiver.ids if pk != stuck.pk] == [log.pk for log in logs]
     stuck.refresh_from_db()
     assert (stuck.state, stuck.cause, stuck.response) == (State.FAILED, "timeout", "timeout of 1000ms exceeded")
 
 
-def test_a_worker_keeps_its_lanes_while_what_it_reads_is_locked(start, receiver):
+def test_a_worker_keeps_its_queues_while_what_it_reads_is_locked(start, receiver):
     """Nothing that the delivery loop waits for delays the heartbeat."""
-    [lane] = make_lanes(receiver, 1)
-    log = make_waiting_log(lane)
+    [subscription] = make_subscriptions(receiver, 1)
+    log = make_waiting_log(subscription)
 
-    def ask(query: str) -> bool:
+    def is_true(query: str) -> bool:
         cursor.execute(query)
         return cursor.fetchone()[0]
 
@@ -223,19 +227,19 @@ def test_a_worker_keeps_its_lanes_while_what_it_reads_is_locked(start, receiver)
         cursor.execute("LOCK TABLE logs_payload IN ACCESS EXCLUSIVE MODE")
         start()
         wait_until(somebody_waits_for_a_lock)
-        end = LaneGroup.objects.latest("expires_at").expires_at.isoformat()
-        wait_until(lambda: ask(f"SELECT clock_timestamp() > '{end}'"))
-        assert ask("SELECT every(expires_at > clock_timestamp() AND epoch = 1) FROM logs_lanegroup")
+        end = QueueShard.objects.latest("expires_at").expires_at.isoformat()
+        wait_until(lambda: is_true(f"SELECT clock_timestamp() > '{end}'"))
+        assert is_true("SELECT every(expires_at > clock_timestamp() AND epoch = 1) FROM logs_queueshard")
         assert receiver.ids == []
-    wait_until(all_settled)
+    wait_until(all_finished)
     assert receiver.ids == [log.pk]
 
 
 def test_a_worker_whose_clock_is_wrong_keeps_to_the_time_of_the_database(receiver):
-    [lane] = make_lanes(receiver, 1)
-    lane.secret = "whsec_" + "A" * 32
-    lane.save()
-    log = make_waiting_log(lane)
+    [subscription] = make_subscriptions(receiver, 1)
+    subscription.secret = "whsec_" + "A" * 32
+    subscription.save()
+    log = make_waiting_log(subscription)
     receiver.statuses = [500]
     program = dedent("""
         import runpy, sys, time, datetime
@@ -253,7 +257,7 @@ def test_a_worker_whose_clock_is_wrong_keeps_to_the_time_of_the_database(receive
         [sys.executable, "-c", program], cwd=PROJECT, env=environment(), stderr=subprocess.DEVNULL
     )
     try:
-        wait_until(all_settled)
+        wait_until(all_finished)
     finally:
         process.terminate()
         process.wait(PATIENCE)
@@ -268,21 +272,21 @@ def test_a_worker_whose_clock_is_wrong_keeps_to_the_time_of_the_database(receive
 def test_no_payload_value_gets_into_the_log_lines(start, receiver):
     receiver.status = 500
     receiver.body = b'{"echo":"Equipment sector 1"}'
-    [lane] = make_lanes(receiver, 1)
+    [subscription] = make_subscriptions(receiver, 1)
     Subscription.objects.update(url=f"{receiver.url}?token=geheim")
-    log = make_waiting_log(lane)
+    log = make_waiting_log(subscription)
     worker = start()
-    wait_until(all_settled)
+    wait_until(all_finished)
     worker.stop()
-    assert log.pk in worker.output and lane.pk in worker.output
+    assert log.pk in worker.output and subscription.pk in worker.output
     assert "Equipment" not in worker.output and "geheim" not in worker.output and "127.0.0.1" not in worker.output
 
 
 def test_a_worker_that_stops_waits_for_a_request_as_long_as_its_subscription_does(receiver, monkeypatch):
     monkeypatch.setattr("logs.delivery.worker.SHUTDOWN_SECONDS", 0.1)
-    [lane] = make_lanes(receiver, 1)
+    [subscription] = make_subscriptions(receiver, 1)
     Subscription.objects.update(timeout=60)
-    log = make_waiting_log(lane, 0)
+    log = make_waiting_log(subscription, 0)
     receiver.gate = threading.Event()
 
     async def run() -> bool:

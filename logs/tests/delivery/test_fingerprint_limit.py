@@ -1,4 +1,4 @@
-"""How many kinds of failures a receiver can make: what it says differs each time, and the rollups must stay small."""
+"""How many kinds of failures a receiver can make: what it says differs each time, and the log counts must stay small."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from logs.delivery import fingerprint_limit
 from logs.delivery.fingerprint_limit import OTHER_FINGERPRINT
-from logs.models import Rollup, State, WebhookLog
+from logs.models import CompactedLogCount, State, WebhookLog
 from logs.stats.compaction import compact
 
 from ..factories import import_logs, log_document, make_subscription, make_waiting_log
@@ -35,7 +35,7 @@ def test_request_ids_make_one_kind_and_one_row_in_each_width():
     answers = [f'{{"error":"Internal error","requestId":"{number * 7919:08x}-{number:04x}"}}' for number in range(200)]
     import_logs(*(failed(number % 5, answer, _id=f"62742dd8{number:016x}") for number, answer in enumerate(answers)))
     assert set(fingerprints()) == {'{"error":"Internal error","requestId":"{id}"}'}
-    assert Rollup.objects.filter(width=1440).values_list("count", flat=True).get() == 200
+    assert CompactedLogCount.objects.filter(width=1440).values_list("count", flat=True).get() == 200
 
 
 @pytest.mark.django_db
@@ -65,9 +65,9 @@ def test_a_receiver_makes_no_more_kinds_of_a_day_than_there_may_be(few, receiver
         receiver.body = f"no {WORDS[len(receiver.ledger) - 1]}".encode()
 
     receiver.status, receiver.when_it_arrives = 500, answer_something_else
-    lane = make_subscription(url=receiver.url)
+    subscription = make_subscription(url=receiver.url)
     for number in range(5):
-        make_waiting_log(lane, number, tries_left=1)
+        make_waiting_log(subscription, number, attempts_left=1)
     deliver()
     assert fingerprints(state=State.FAILED) == [
         "no alpha",
@@ -78,6 +78,6 @@ def test_a_receiver_makes_no_more_kinds_of_a_day_than_there_may_be(few, receiver
     ]
     compact()
     for number in range(5, 7):
-        make_waiting_log(lane, number, tries_left=1)
+        make_waiting_log(subscription, number, attempts_left=1)
     deliver()  # a worker that knows nothing yet
     assert fingerprints(state=State.FAILED)[5:] == [OTHER_FINGERPRINT, OTHER_FINGERPRINT]

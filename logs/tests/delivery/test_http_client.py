@@ -154,7 +154,7 @@ def test_a_header_that_would_be_two_is_not_sent(name_and_value):
     assert receiver.connections == 0
 
 
-def test_a_received_payload_is_a_success():
+def test_a_delivered_payload_is_a_success():
     outcome = post_to(RawReceiver(b"HTTP/1.1 202 Accepted\r\nX-Trace: a\r\nx-trace: b\r\nContent-Length: 2\r\n\r\nok"))
     assert outcome.is_success
     assert (outcome.status, outcome.response, outcome.cause, outcome.note) == (202, "ok", "", "")
@@ -525,7 +525,8 @@ class NameServer(AbstractResolver):
         if isinstance(answer, OSError):
             raise answer
         return [
-            ResolveResult(hostname=host, host=one, port=port, family=socket.AF_INET, proto=0, flags=0) for one in answer
+            ResolveResult(hostname=host, host=address, port=port, family=socket.AF_INET, proto=0, flags=0)
+            for address in answer
         ]
 
     async def close(self) -> None:
@@ -588,7 +589,7 @@ def test_a_name_is_resolved_and_judged_for_every_connection(name_server):
             Sender(LOOPBACK) as sender,
         ):
             url = f"http://www.server.test:{allowed.port}/"
-            return [await sender.post(url, PAYLOAD, HEADERS) for _try in range(2)]
+            return [await sender.post(url, PAYLOAD, HEADERS) for _time in range(2)]
 
     allowed, private = RawReceiver(OK), RawReceiver(OK)
     name_server(["127.0.0.1"], ["127.0.0.2"])
@@ -618,11 +619,11 @@ def test_a_kept_connection_goes_on_to_the_address_that_was_judged(name_server):
             return [*outcomes, *await asyncio.gather(*both)]
 
     heads: list[bytes] = []
-    asked = name_server(["127.0.0.1"], ["127.0.0.2"])
+    server = name_server(["127.0.0.1"], ["127.0.0.2"])
     outcomes = asyncio.run(scenario())
     assert [outcome.status for outcome in outcomes] == [200, 200, 200, None]
     assert outcomes[3].response == "blocked by the destination check: 127.0.0.2 is not a public address"
-    assert (len(heads), asked.answers) == (3, [])
+    assert (len(heads), server.answers) == (3, [])
 
 
 @pytest.mark.parametrize("addresses", [["127.0.0.1", "127.0.0.2"], ["127.0.0.2", "127.0.0.1"]])

@@ -25,9 +25,9 @@ async def read_in_segments(*segments: bytes) -> tuple[list[int], bytes]:
     for _answer in range(2):
         message, body = await protocol.read()
         statuses.append(message.code)
-    found = statuses, await body.read()
+    result = statuses, await body.read()
     await connector.close()
-    return found
+    return result
 
 
 @pytest.mark.parametrize("answer", ANSWERS)

@@ -102,13 +102,13 @@ def post_in_turn(receiver: KeepingReceiver, times: int, tls: ssl.SSLContext | No
     return asyncio.run(scenario())
 
 
-def told(outcomes: list[SendOutcome]) -> list[tuple[int | None, str, str]]:
+def results(outcomes: list[SendOutcome]) -> list[tuple[int | None, str, str]]:
     return [(outcome.status, outcome.response, outcome.note) for outcome in outcomes]
 
 
 def test_a_connection_is_kept_for_the_next_request():
     receiver = KeepingReceiver()
-    assert told(post_in_turn(receiver, 3)) == [(200, "ok", "")] * 3
+    assert results(post_in_turn(receiver, 3)) == [(200, "ok", "")] * 3
     assert [number for number, _head, _body in receiver.requests] == [1, 1, 1]
     assert [body for _number, _head, body in receiver.requests] == [PAYLOAD] * 3
 
@@ -141,10 +141,10 @@ def test_a_receiver_that_closes_after_each_answer_gets_a_connection_for_each(ste
 
 
 @pytest.mark.parametrize("step", [close, reset])
-def test_a_kept_connection_that_closes_in_that_moment_costs_no_try(step):
+def test_a_kept_connection_that_closes_in_that_moment_costs_no_attempt(step):
     receiver = KeepingReceiver(answer(OK), step, answer(OK))
     outcomes = post_in_turn(receiver, 2)
-    assert told(outcomes) == [(200, "ok", ""), (200, "ok", SENT_AGAIN)]
+    assert results(outcomes) == [(200, "ok", ""), (200, "ok", SENT_AGAIN)]
     assert [(number, body) for number, _head, body in receiver.requests] == [(1, PAYLOAD), (1, PAYLOAD), (2, PAYLOAD)]
     assert all(b"webhook-id: 62742dd824c886d54e60f02b\r\n" in head for _number, head, _body in receiver.requests)
 
@@ -260,7 +260,7 @@ def test_what_the_loop_has_not_seen_yet_is_seen_before_a_connection_is_used_agai
 
     receiver = BlockingReceiver(more)
     receiver.start()
-    assert told(asyncio.run(scenario())) == [(200, "ok", "")] * 2
+    assert results(asyncio.run(scenario())) == [(200, "ok", "")] * 2
     receiver.listener.close()
 
 
@@ -296,7 +296,7 @@ def test_a_switch_of_protocols_is_a_failure_and_ends_the_connection():
 
 def test_an_early_hint_is_not_the_answer():
     receiver = KeepingReceiver(answer(b"HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\n" + OK))
-    assert told(post_in_turn(receiver, 2)) == [(200, "ok", "")] * 2
+    assert results(post_in_turn(receiver, 2)) == [(200, "ok", "")] * 2
     assert len(receiver.connections) == 1
 
 

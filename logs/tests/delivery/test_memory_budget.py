@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, suppress
 
 import pytest
 
-from logs.delivery import claim as lanes
+from logs.delivery import claim as claiming
 from logs.delivery import database
 from logs.delivery.claim import Delivery
 from logs.delivery.leases import Leases
@@ -21,59 +21,59 @@ from ..processes import Worker, wait_until
 KIB = 1024
 
 
-def make_lane_of(receiver_url: str, number: int, sizes: list[int]) -> list[str]:
-    """The payloads of a lane's logs: of so many bytes, that PostgreSQL compresses to a hundredth where they are large."""
-    lane = make_subscription(f"62685990d918fb5557f9{number:04x}", url=receiver_url)
+def make_queue_of(receiver_url: str, number: int, sizes: list[int]) -> list[str]:
+    """The payloads of a queue's logs: of so many bytes, that PostgreSQL compresses to a hundredth where they are large."""
+    subscription = make_subscription(f"62685990d918fb5557f9{number:04x}", url=receiver_url)
     events = [json.dumps({"data": {"_id": f"{n:024x}", "text": "x" * size}}) for n, size in enumerate(sizes)]
     for n, event in enumerate(events):
-        log = make_waiting_log(lane, 100 * number + n)
+        log = make_waiting_log(subscription, 100 * number + n)
         Payload.objects.filter(pk=log.pk).update(event=event)
     return events
 
 
 def claim(small_bytes: int) -> list[list[Delivery]]:
-    """Of each lane, what a worker reads of it."""
+    """Of each queue, what a worker reads of it."""
 
-    async def ask() -> list[list[Delivery]]:
+    async def read() -> list[list[Delivery]]:
         async with AsyncExitStack() as stack:
             connection = await database.connect(stack)
             leases = Leases("test")
             with database.connected() as beating:
                 leases.register(beating)
                 leases.renew(beating, lambda: set())
-            found = await lanes.claim(connection, leases, busy=[], limit=100, small_bytes=small_bytes)
-            return [found[lane] for lane in sorted(found)]
+            claimed = await claiming.claim(connection, leases, busy=[], limit=100, small_bytes=small_bytes)
+            return [claimed[subscription_id] for subscription_id in sorted(claimed)]
 
-    return asyncio.run(ask())
+    return asyncio.run(read())
 
 
 @pytest.mark.django_db(transaction=True)
 def test_small_payloads_are_read_with_their_logs_and_large_ones_are_not():
-    make_lane_of("http://127.0.0.1:9/", 0, [10] * 25)
-    make_lane_of("http://127.0.0.1:9/", 1, [900 * KIB] * 3)
-    make_lane_of("http://127.0.0.1:9/", 2, [10, 10, 900 * KIB, 10])
-    make_lane_of("http://127.0.0.1:9/", 3, [40 * KIB] * 3)
+    make_queue_of("http://127.0.0.1:9/", 0, [10] * 25)
+    make_queue_of("http://127.0.0.1:9/", 1, [900 * KIB] * 3)
+    make_queue_of("http://127.0.0.1:9/", 2, [10, 10, 900 * KIB, 10])
+    make_queue_of("http://127.0.0.1:9/", 3, [40 * KIB] * 3)
     small, large, mixed, medium = claim(small_bytes=1024 * KIB)
-    assert [delivery.payload is not None for delivery in small] == [True] * lanes.PREFETCH
+    assert [delivery.payload is not None for delivery in small] == [True] * claiming.PREFETCH
     assert [(delivery.payload, delivery.size > 900 * KIB) for delivery in large] == [(None, True)]
     assert [delivery.payload is not None for delivery in mixed] == [True, True]
     assert [delivery.payload is not None for delivery in medium] == [True]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_is_read_of_all_lanes_together_has_a_limit():
+def test_what_is_read_of_all_queues_together_has_a_limit():
     for number in range(4):
-        make_lane_of("http://127.0.0.1:9/", number, [10 * KIB] * 5)
-    found = claim(small_bytes=64 * KIB)
-    assert sum(len(delivery.payload or b"") for lane in found for delivery in lane) <= 64 * KIB
-    assert [lane[0].number for lane in found] == [1] * 4
+        make_queue_of("http://127.0.0.1:9/", number, [10 * KIB] * 5)
+    claimed = claim(small_bytes=64 * KIB)
+    assert sum(len(delivery.payload or b"") for deliveries in claimed for delivery in deliveries) <= 64 * KIB
+    assert [deliveries[0].number for deliveries in claimed] == [1] * 4
 
 
 @pytest.mark.django_db(transaction=True)
 def test_payloads_of_every_size_arrive_as_they_are_in_their_order(receiver, deliver, settings):
     settings.DELIVERY_MEMORY = 256 * KIB
     sizes = [10, 900 * KIB, 20, 20, 100 * KIB, 70 * KIB, 10]
-    events = {f"/{number}": make_lane_of(f"{receiver.url}/{number}", number, sizes) for number in range(3)}
+    events = {f"/{number}": make_queue_of(f"{receiver.url}/{number}", number, sizes) for number in range(3)}
     deliver()
     for path, expected in events.items():
         arrived = [received.body.decode() for received in receiver.ledger if received.path == f"/hook{path}"]
@@ -84,7 +84,7 @@ def test_payloads_of_every_size_arrive_as_they_are_in_their_order(receiver, deli
 def test_an_event_larger_than_all_the_memory_is_sent_alone(receiver, deliver, settings):
     settings.DELIVERY_MEMORY = 64 * KIB
     for number in range(4):
-        make_lane_of(receiver.url, number, [200 * KIB] * 2)
+        make_queue_of(receiver.url, number, [200 * KIB] * 2)
     in_flight, most, lock = [0], [0], threading.Lock()
 
     def note() -> None:
@@ -101,10 +101,10 @@ def test_an_event_larger_than_all_the_memory_is_sent_alone(receiver, deliver, se
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_worker_keeps_little_in_memory_of_many_lanes_of_large_events(receiver):
+def test_a_worker_keeps_little_in_memory_of_many_queues_of_large_events(receiver):
     """108 MiB of them, that PostgreSQL has in 1: of what it is sending, it may keep 8."""
     for number in range(20):
-        make_lane_of(f"{receiver.url}/{number}", number, [0] * 6)
+        make_queue_of(f"{receiver.url}/{number}", number, [0] * 6)
     Subscription.objects.update(is_active=False)
     Payload.objects.update(event=json.dumps({"data": {"text": "x" * 900 * KIB}}))
     receiver.gate = threading.Event()
@@ -122,8 +122,8 @@ def test_a_worker_keeps_little_in_memory_of_many_lanes_of_large_events(receiver)
 
 def memory_of(worker: Worker) -> int:
     """Bytes."""
-    found = subprocess.run(["ps", "-o", "rss=", "-p", str(worker.process.pid)], capture_output=True, check=True)
-    return int(found.stdout) * KIB
+    done = subprocess.run(["ps", "-o", "rss=", "-p", str(worker.process.pid)], capture_output=True, check=True)
+    return int(done.stdout) * KIB
 
 
 def test_bytes_are_given_in_turn_and_come_back_from_whoever_gives_up():

@@ -25,15 +25,15 @@ def test_an_answer_that_postgresql_refuses_keeps_no_other_from_being_written():
     good = make_waiting_log(make_subscription("62685990d918fb5557f90001"), 1)
 
     recorded = asyncio.run(_record_all(lambda log: SendOutcome(200, "a\0b" if log == bad.pk else "ab", "", 1)))
-    assert [one.is_settled for one in recorded] == [True, True]
+    assert [result.is_finished for result in recorded] == [True, True]
     for log, response in ((bad, ""), (good, "ab")):
         log.refresh_from_db()
-        assert (log.state, log.status, log.response) == (State.SUCCEEDED, 200, response)
+        assert (log.state, log.status, log.response) == (State.DELIVERED, 200, response)
     assert Attempt.objects.get(log=bad).note == "the response could not be stored"
 
 
 def test_outcomes_that_came_in_together_are_locked_in_the_order_of_their_logs():
-    """As by whoever stops a run: who has the first log can have the others, and none waits for the other in a circle."""
+    """As by whoever stops a bulk redelivery: who has the first log can have the others. So there is no deadlock."""
     logs = [make_waiting_log(make_subscription(f"62685990d918fb5557f9000{9 - n}"), n) for n in (2, 1, 0)]
     first = min(logs, key=lambda log: log.pk)
     recording = threading.Thread(target=lambda: asyncio.run(_record_all(lambda _log: SendOutcome(200, "ok", "", 1))))
@@ -43,11 +43,11 @@ def test_outcomes_that_came_in_together_are_locked_in_the_order_of_their_logs():
         wait_until(somebody_waits_for_a_lock)
         assert len(WebhookLog.objects.select_for_update(nowait=True)) == 3
     recording.join()
-    assert WebhookLog.objects.filter(state=State.SUCCEEDED).count() == 3
+    assert WebhookLog.objects.filter(state=State.DELIVERED).count() == 3
 
 
 async def _record_all(outcome_of: Callable[[str], SendOutcome]) -> list[RecordResult | None]:
-    """Write down, at once, what became of the logs that are due."""
+    """Write down, at once, what became of the logs that are queued."""
     async with AsyncExitStack() as stack:
         connection = await database.connect(stack)
         leases = Leases("test")
@@ -56,11 +56,11 @@ async def _record_all(outcome_of: Callable[[str], SendOutcome]) -> list[RecordRe
             leases.renew(beating, lambda: set())
         claimed = await claim.claim(connection, leases, busy=[], limit=10, small_bytes=10**6)
         recorder = OutcomeWriter("test")
-        told = [
+        outcomes = [
             recorder.record(delivery, outcome_of(delivery.log_id), started=asyncio.get_running_loop().time())
             for [delivery] in claimed.values()
         ]
-        waiting = asyncio.gather(*told)
+        waiting = asyncio.gather(*outcomes)
         await asyncio.sleep(0)
         await recorder.write_waiting(connection)
         return await waiting

@@ -14,11 +14,11 @@ from cotadmin.database import connection_parameters
 from logs.delivery import claim, database, pre_send_check, queue_front
 from logs.delivery.claim import Delivery
 from logs.delivery.leases import SHARD_COUNT
-from logs.models import RunEntry, State, Subscription, WebhookLog
+from logs.models import BulkRedeliveryItem, State, Subscription, WebhookLog
 from logs.redelivery.dispatcher import dispatch
 
 from ..buffers import buffers_of
-from ..bulk_redeliveries import DELIVERED, outcomes, start_run
+from ..bulk_redeliveries import DELIVERED, outcomes, start_redelivery
 from ..events import as_bytes, make_event, make_token, post
 from ..factories import COMPANY, import_logs, log_document, make_subscription, make_waiting_log
 
@@ -28,12 +28,12 @@ OBJECT = "62742b7562f37034d939aaaa"
 NEWER = datetime(2023, 1, 1, tzinfo=UTC)
 
 
-def pages_of_claim(lane: Subscription) -> tuple[int, int]:
-    """The pages that a claim for this lane reads, and the logs that it finds."""
+def pages_of_claim(subscription: Subscription) -> tuple[int, int]:
+    """The pages that a claim for this queue reads, and the logs that it finds."""
     parameters = {
         "groups": list(range(SHARD_COUNT)),
         "busy": [],
-        "woken": [lane.pk],
+        "woken": [subscription.pk],
         "limit": 100,
         "ahead": claim.PREFETCH,
     }
@@ -41,19 +41,19 @@ def pages_of_claim(lane: Subscription) -> tuple[int, int]:
     return buffers_of(claim._CLAIM_WOKEN, parameters)
 
 
-def pages_of_last_look(logs: list[str]) -> tuple[int, int]:
-    lane = Subscription.objects.get(logs=logs[0])
-    parameters = {"logs": logs, "after": [1] * len(logs), "versions": [lane.lane_version] * len(logs)}
+def pages_of_check(logs: list[str]) -> tuple[int, int]:
+    subscription = Subscription.objects.get(logs=logs[0])
+    parameters = {"logs": logs, "after": [1] * len(logs), "versions": [subscription.queue_version] * len(logs)}
     return buffers_of(pre_send_check._LOOK, parameters | {"fetched": [False] * len(logs)})
 
 
-def add_logs(lane: Subscription, number: int, state: State) -> None:
-    """Newer logs of the object, settled."""
+def add_logs(subscription: Subscription, number: int, state: State) -> None:
+    """Newer logs of the object, finished."""
     first = WebhookLog.objects.count()
     WebhookLog.objects.bulk_create(
         WebhookLog(
             id=f"{int(NEWER.timestamp()) + n:08x}{n:016x}",
-            subscription=lane,
+            subscription=subscription,
             company=COMPANY,
             created_at=NEWER + timedelta(seconds=n),
             object_id=OBJECT,
@@ -63,17 +63,17 @@ def add_logs(lane: Subscription, number: int, state: State) -> None:
     )
 
 
-def test_whether_a_log_is_stale_does_not_cost_more_where_its_object_has_many_logs(member):
-    lane, other = make_subscription(), make_subscription(OTHER)
+def test_whether_a_log_is_superseded_does_not_cost_more_where_its_object_has_many_logs(member):
+    subscription, other = make_subscription(), make_subscription(OTHER)
     import_logs(*(log_document(n, {"data": {"_id": OBJECT}}, retry=1) for n in range(claim.PREFETCH)))
-    start_run(member("Operator"), WebhookLog.objects.all())
+    start_redelivery(member("Operator"), WebhookLog.objects.all())
     dispatch()
-    queued = list(RunEntry.objects.filter(outcome="queued").order_by("number").values_list("log", flat=True))
+    queued = list(BulkRedeliveryItem.objects.filter(outcome="queued").order_by("number").values_list("log", flat=True))
     assert len(queued) == claim.PREFETCH
-    before = [pages_of_claim(lane), pages_of_last_look(queued)]
-    add_logs(lane, 1500, State.FAILED)
-    add_logs(other, 1500, State.SUCCEEDED)
-    after = [pages_of_claim(lane), pages_of_last_look(queued)]
+    before = [pages_of_claim(subscription), pages_of_check(queued)]
+    add_logs(subscription, 1500, State.FAILED)
+    add_logs(other, 1500, State.DELIVERED)
+    after = [pages_of_claim(subscription), pages_of_check(queued)]
     for (few, rows), (many, rows_of_many) in zip(before, after, strict=True):
         assert rows == rows_of_many == claim.PREFETCH
         assert many < few + 10 * claim.PREFETCH
@@ -97,35 +97,37 @@ def accept(token: str, first: int, number: int) -> None:
 
 def add_delivered(log: WebhookLog, number: int) -> None:
     """As if so many events had come in and been delivered, each after the one before."""
-    columns = "subscription_id, company, created_at, retry, state, cause, fingerprint, event_type, action, object_id, object_name"
-    columns += ", search, turn, tries_left, trigger, is_test"
+    columns = (
+        "subscription_id, company, created_at, attempt_count, state, cause, fingerprint, event_type, action, object_id"
+    )
+    columns += ", object_name, search, priority, attempts_left, trigger, is_test"
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO logs_webhooklog ({columns}, id, position, next_attempt_at) SELECT {columns}, "
-            "'62742b75' || lpad(to_hex(n), 16, '0'), nextval('logs_position'), now() FROM logs_webhooklog log, "
+            f"INSERT INTO logs_webhooklog ({columns}, id, sequence, next_attempt_at) SELECT {columns}, "
+            "'62742b75' || lpad(to_hex(n), 16, '0'), nextval('logs_queue_sequence'), now() FROM logs_webhooklog log, "
             "generate_series(1, %s) n WHERE log.id = %s",
             [number, log.pk],
         )
-    WebhookLog.objects.exclude(pk=log.pk).update(next_attempt_at=None, state=State.SUCCEEDED, retry=1)
+    WebhookLog.objects.exclude(pk=log.pk).update(next_attempt_at=None, state=State.DELIVERED, attempt_count=1)
 
 
 def test_an_old_snapshot_makes_no_claim_dearer_however_much_was_delivered(old_snapshot, receiver, deliver, monkeypatch):
-    """Compared with a claim that walks all that was delivered; each is asked twice, since the first tidies the catalog."""
+    """Compared with a claim that walks all that was delivered; each is made twice, since the first tidies the catalog."""
     monkeypatch.setattr(queue_front, "STEP", 1)
-    lane, token = make_subscription(url=receiver.url), make_token()
+    subscription, token = make_subscription(url=receiver.url), make_token()
     accept(token, 0, 1)
     add_delivered(WebhookLog.objects.get(), 20_000)
     accept(token, 1, 20)
     deliver()
     accept(token, 21, 20)
-    pages, found = min(pages_of_claim(lane) for _ in range(2))
-    Subscription.objects.update(waiting_from=0)
-    pages_of_all, found_of_all = min(pages_of_claim(lane) for _ in range(2))
-    assert found == found_of_all == claim.PREFETCH
+    pages, logs = min(pages_of_claim(subscription) for _ in range(2))
+    Subscription.objects.update(first_sequence=0)
+    pages_of_all, logs_of_all = min(pages_of_claim(subscription) for _ in range(2))
+    assert logs == logs_of_all == claim.PREFETCH
     assert 10 * pages < pages_of_all
 
 
-def test_an_event_that_comes_in_writes_no_new_version_of_the_row_of_its_lane():
+def test_an_event_that_comes_in_writes_no_new_version_of_the_row_of_its_queue():
     def version() -> tuple:
         with connection.cursor() as cursor:
             cursor.execute("SELECT ctid::text, xmin::text FROM logs_subscription")
@@ -138,35 +140,39 @@ def test_an_event_that_comes_in_writes_no_new_version_of_the_row_of_its_lane():
     assert version() == before
 
 
-def test_a_run_takes_turns_with_events_whose_beginning_has_moved_on(member, receiver, deliver_run, monkeypatch):
+def test_a_bulk_redelivery_takes_turns_with_events_whose_queue_has_moved_on(
+    member, receiver, deliver_bulk, monkeypatch
+):
     monkeypatch.setattr(queue_front, "STEP", 1)
-    lane = make_subscription(url=receiver.url)
+    subscription = make_subscription(url=receiver.url)
     import_logs(*(log_document(n) for n in range(30)))
-    run = start_run(member("Operator"), WebhookLog.objects.all())
-    waiting = [make_waiting_log(lane, 100 + n).pk for n in range(60)]
-    deliver_run(run)
-    assert set(outcomes(run).values()) == {(DELIVERED, "")}
-    lane.refresh_from_db()
-    assert lane.waiting_from >= WebhookLog.objects.get(pk=waiting[1]).position
-    of_run = sorted(outcomes(run))
-    assert [pk for pk in receiver.ids if pk in of_run] == of_run
+    bulk = start_redelivery(member("Operator"), WebhookLog.objects.all())
+    waiting = [make_waiting_log(subscription, 100 + n).pk for n in range(60)]
+    deliver_bulk(bulk)
+    assert set(outcomes(bulk).values()) == {(DELIVERED, "")}
+    subscription.refresh_from_db()
+    assert subscription.first_sequence >= WebhookLog.objects.get(pk=waiting[1]).sequence
+    of_bulk = sorted(outcomes(bulk))
+    assert [pk for pk in receiver.ids if pk in of_bulk] == of_bulk
     assert [pk for pk in receiver.ids if pk in waiting] == waiting[: len(receiver.ids) - 30]
 
 
-def test_the_beginning_of_a_lane_that_was_changed_since_it_was_read_stays(monkeypatch):
+def test_the_beginning_of_a_queue_that_was_changed_since_it_was_read_stays(monkeypatch):
     monkeypatch.setattr(queue_front, "STEP", 1)
-    lane = make_subscription()
+    subscription = make_subscription()
 
-    def move_on(lane_version: int) -> int:
-        read = Delivery("", lane.pk, 0, 0, lane_version, "", None, 1, "auto", None, (), (), None, 0, position=9)
+    def move_on(queue_version: int) -> int:
+        read = Delivery(
+            "", subscription.pk, 0, 0, queue_version, "", None, 1, "auto", None, (), (), None, 0, sequence=9
+        )
 
-        async def ask() -> None:
+        async def update() -> None:
             async with AsyncExitStack() as stack:
-                await queue_front.Fronts().move_on(await database.connect(stack), {lane.pk: [read]})
+                await queue_front.Fronts().move_on(await database.connect(stack), {subscription.pk: [read]})
 
-        asyncio.run(ask())
-        return Subscription.objects.get(pk=lane.pk).waiting_from
+        asyncio.run(update())
+        return Subscription.objects.get(pk=subscription.pk).first_sequence
 
-    lane.notify_workers()
-    assert move_on(lane_version=0) == 0
-    assert move_on(lane_version=1) == 9
+    subscription.notify_workers()
+    assert move_on(queue_version=0) == 0
+    assert move_on(queue_version=1) == 9

@@ -6,12 +6,12 @@ from django.urls import reverse
 
 from logs.models import State, Subscription, WebhookLog
 
-from ..bulk_redeliveries import outcomes, start_run
+from ..bulk_redeliveries import outcomes, start_redelivery
 from ..factories import make_subscription, make_waiting_log
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-LANES = ("62685990d918fb5557f90001", "62685990d918fb5557f90002")
+SUBSCRIPTIONS = ("62685990d918fb5557f90001", "62685990d918fb5557f90002")
 
 
 @pytest.fixture(params=["place", "memory"])
@@ -25,12 +25,14 @@ def one_at_a_time(request, settings) -> None:
 
 @pytest.fixture
 def logs(receiver, one_at_a_time) -> list[WebhookLog]:
-    """The heads of two lanes, both due."""
-    return [make_waiting_log(make_subscription(pk, url=receiver.url), number) for number, pk in enumerate(LANES)]
+    """The next events of two queues."""
+    return [
+        make_waiting_log(make_subscription(pk, url=receiver.url), number) for number, pk in enumerate(SUBSCRIPTIONS)
+    ]
 
 
 def when_one_arrives(receiver, decide) -> None:
-    """`decide(other)` is called while the first request is not answered yet, with the log that waits for its turn."""
+    """`decide(other)` is called while the first request is not answered yet, with the log that waits."""
 
     def decide_once() -> None:
         receiver.when_it_arrives = None
@@ -47,7 +49,7 @@ def signed_in(admin_user) -> Client:
 
 PAGES = {
     "skip": ("logs:log_skip", {"reason": "the order was cancelled"}),
-    "hold": ("logs:queue_pause", {}),
+    "pause": ("logs:queue_pause", {}),
     "deactivation": ("logs:subscription_deactivate", {}),
 }
 
@@ -57,17 +59,17 @@ def test_what_is_forbidden_is_not_sent(verb, admin_user, logs, receiver, deliver
     name, form = PAGES[verb]
 
     def forbid(log: WebhookLog) -> None:
-        about = log.pk if verb == "skip" else log.subscription_id
-        assert signed_in(admin_user).post(reverse(name, args=[about]), form).status_code == 302
+        target = log.pk if verb == "skip" else log.subscription_id
+        assert signed_in(admin_user).post(reverse(name, args=[target]), form).status_code == 302
 
     when_one_arrives(receiver, forbid)
-    deliver(WebhookLog.objects.filter(next_attempt_at=None, state=State.SUCCEEDED))
-    deliver(WebhookLog.objects.filter(pk=make_waiting_log(make_subscription(url=receiver.url), 9).pk, retry=1))
+    deliver(WebhookLog.objects.filter(next_attempt_at=None, state=State.DELIVERED))
+    deliver(WebhookLog.objects.filter(pk=make_waiting_log(make_subscription(url=receiver.url), 9).pk, attempt_count=1))
     [first, last] = receiver.ids
     [forbidden] = [log for log in logs if log.pk != first]
     assert forbidden.pk != last
     forbidden.refresh_from_db()
-    assert (forbidden.state, forbidden.retry) == (State.SKIPPED if verb == "skip" else State.PENDING, 0)
+    assert (forbidden.state, forbidden.attempt_count) == (State.SKIPPED if verb == "skip" else State.PENDING, 0)
 
 
 def test_it_goes_to_the_url_that_was_given_meanwhile_and_is_signed_with_the_new_secret(logs, receiver, deliver):
@@ -84,35 +86,35 @@ def test_it_goes_to_the_url_that_was_given_meanwhile_and_is_signed_with_the_new_
     assert "webhook-signature" not in first.headers and second.headers["webhook-signature"].startswith("v1,")
 
 
-def test_a_log_of_a_run_is_not_sent_once_the_run_is_stopped(admin_user, receiver, deliver_run, one_at_a_time):
-    subscriptions = [make_subscription(pk, url=receiver.url) for pk in LANES]
-    found = [
-        make_waiting_log(lane, number, state=State.FAILED, next_attempt_at=None)
-        for number, lane in enumerate(subscriptions)
+def test_an_item_is_not_sent_once_its_bulk_redelivery_is_stopped(admin_user, receiver, deliver_bulk, one_at_a_time):
+    subscriptions = [make_subscription(pk, url=receiver.url) for pk in SUBSCRIPTIONS]
+    logs = [
+        make_waiting_log(subscription, number, state=State.FAILED, next_attempt_at=None)
+        for number, subscription in enumerate(subscriptions)
     ]
-    run = start_run(admin_user, found)
+    bulk = start_redelivery(admin_user, logs)
 
     def stop(_log: WebhookLog) -> None:
-        assert signed_in(admin_user).post(reverse("logs:bulk_redelivery_stop", args=[run.pk])).status_code == 302
+        assert signed_in(admin_user).post(reverse("logs:bulk_redelivery_stop", args=[bulk.pk])).status_code == 302
 
     when_one_arrives(receiver, stop)
-    deliver_run(run)
+    deliver_bulk(bulk)
     assert len(receiver.ids) == 1
-    assert sorted(outcome for outcome, _why in outcomes(run).values()) == ["skipped", "succeeded"]
+    assert sorted(outcome for outcome, _reason in outcomes(bulk).values()) == ["delivered", "skipped"]
 
 
-def test_a_log_of_a_run_that_became_stale_meanwhile_is_left_out(admin_user, receiver, deliver_run, one_at_a_time):
-    found = [
+def test_an_item_that_was_superseded_meanwhile_is_skipped(admin_user, receiver, deliver_bulk, one_at_a_time):
+    logs = [
         make_waiting_log(make_subscription(pk, url=receiver.url), number, state=State.FAILED, next_attempt_at=None)
-        for number, pk in enumerate(LANES)
+        for number, pk in enumerate(SUBSCRIPTIONS)
     ]
-    run = start_run(admin_user, found)
+    bulk = start_redelivery(admin_user, logs)
 
-    def receive_a_newer_one(log: WebhookLog) -> None:
-        newer = make_waiting_log(log.subscription, 7, state=State.SUCCEEDED, next_attempt_at=None, retry=1)
+    def deliver_a_newer_one(log: WebhookLog) -> None:
+        newer = make_waiting_log(log.subscription, 7, state=State.DELIVERED, next_attempt_at=None, attempt_count=1)
         WebhookLog.objects.filter(pk=newer.pk).update(object_id=log.object_id)
 
-    when_one_arrives(receiver, receive_a_newer_one)
-    deliver_run(run)
+    when_one_arrives(receiver, deliver_a_newer_one)
+    deliver_bulk(bulk)
     assert len(receiver.ids) == 1
-    assert sorted(outcomes(run).values()) == [("skipped", "stale"), ("succeeded", "")]
+    assert sorted(outcomes(bulk).values()) == [("delivered", ""), ("skipped", "superseded")]

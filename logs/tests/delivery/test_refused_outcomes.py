@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.urls import reverse
 
-from logs.models import Attempt, AttemptTrigger, State, Variant, WebhookLog, Worker
+from logs.models import Attempt, AttemptTrigger, RedeliveryOverride, State, WebhookLog, Worker
 
 from ..factories import make_subscription, make_waiting_log
 from ..processes import PATIENCE, wait_until
@@ -34,8 +34,8 @@ def start() -> Iterator[Callable[..., WorkerProcess]]:
         worker.kill()
 
 
-def nothing_due() -> bool:
-    return not WebhookLog.objects.due().exists()
+def nothing_queued() -> bool:
+    return not WebhookLog.objects.queued().exists()
 
 
 def run_sql(statement: str, parameters=()) -> None:
@@ -60,61 +60,61 @@ def refuses() -> Iterator[Callable[[str], None]]:
     run_sql("DROP FUNCTION IF EXISTS refuse CASCADE")
 
 
-def test_a_person_who_is_deleted_while_their_re_delivery_is_in_flight_stops_no_lane(admin_client, start, receiver):
-    lane, other = make_subscription(url=receiver.url), make_subscription(OTHER, url=receiver.url)
+def test_a_person_who_is_deleted_while_their_redelivery_is_in_flight_stops_no_queue(admin_client, start, receiver):
+    subscription, other = make_subscription(url=receiver.url), make_subscription(OTHER, url=receiver.url)
     person = User.objects.create_user("ana")
-    log = make_waiting_log(lane, 0, trigger=AttemptTrigger.MANUAL, requested_by=person)
+    log = make_waiting_log(subscription, 0, trigger=AttemptTrigger.MANUAL, requested_by=person)
     receiver.gate = threading.Event()
     start()
     assert receiver.arrived.wait(PATIENCE)
     page = reverse("admin:auth_user_delete", args=[person.pk])
     assert admin_client.post(page, {"post": "yes"}).status_code == 302
     assert not User.objects.filter(pk=person.pk).exists()
-    behind, elsewhere = make_waiting_log(lane, 1), make_waiting_log(other, 2)
+    behind, elsewhere = make_waiting_log(subscription, 1), make_waiting_log(other, 2)
     receiver.gate.set()
-    wait_until(nothing_due)
+    wait_until(nothing_queued)
     assert sorted(receiver.ids) == sorted([log.pk, behind.pk, elsewhere.pk])
-    told = Attempt.objects.filter(log=log).values_list("number", "status", "actor", "trigger")
-    assert list(told) == [(1, 200, None, "manual")]
+    attempts = Attempt.objects.filter(log=log).values_list("number", "status", "actor", "trigger")
+    assert list(attempts) == [(1, 200, None, "manual")]
 
 
 def test_an_attempt_whose_number_is_taken_gets_the_next_one_that_is_free(start, receiver):
-    lane, other = make_subscription(url=receiver.url), make_subscription(OTHER, url=receiver.url)
-    log = make_waiting_log(lane, 0)
+    subscription, other = make_subscription(url=receiver.url), make_subscription(OTHER, url=receiver.url)
+    log = make_waiting_log(subscription, 0)
     for number in (1, 4):
         Attempt.objects.create(log=log, number=number, trigger="cotalker", started_at=log.created_at, status=500)
-    behind, elsewhere = make_waiting_log(lane, 1), make_waiting_log(other, 2)
+    behind, elsewhere = make_waiting_log(subscription, 1), make_waiting_log(other, 2)
     start()
-    wait_until(nothing_due)
+    wait_until(nothing_queued)
     assert sorted(receiver.ids) == sorted([log.pk, behind.pk, elsewhere.pk])
     assert list(log.attempts.values_list("number", "status")) == [(1, 500), (4, 500), (5, 200)]
     log.refresh_from_db()
-    assert (log.state, log.retry) == (State.SUCCEEDED, 5)
+    assert (log.state, log.attempt_count) == (State.DELIVERED, 5)
 
 
-def test_a_variant_keeps_its_attempt_when_its_number_is_taken(receiver, deliver):
-    log = make_waiting_log(make_subscription(url=receiver.url), 0, trigger=AttemptTrigger.VARIANT, tries_left=1)
-    Variant.objects.create(log=log, number=1, url=receiver.url + "/elsewhere", reason="a trial")
+def test_an_override_keeps_its_attempt_when_its_number_is_taken(receiver, deliver):
+    log = make_waiting_log(make_subscription(url=receiver.url), 0, trigger=AttemptTrigger.OVERRIDE, attempts_left=1)
+    RedeliveryOverride.objects.create(log=log, number=1, url=receiver.url + "/elsewhere", reason="a trial")
     Attempt.objects.create(log=log, number=1, trigger="cotalker", started_at=log.created_at, status=500)
     deliver()
-    assert Variant.objects.get().number == log.attempts.get(trigger="variant").number == 2
+    assert RedeliveryOverride.objects.get().number == log.attempts.get(trigger="override").number == 2
     log.refresh_from_db()
-    assert (log.state, log.retry) == (State.PENDING, 2)
+    assert (log.state, log.attempt_count) == (State.PENDING, 2)
 
 
-def test_what_cannot_be_recorded_stops_its_lane_alone_until_somebody_lets_it_go_on(
+def test_what_cannot_be_recorded_stops_its_queue_alone_until_somebody_resumes_it(
     admin_client, start, receiver, refuses
 ):
-    lane, other = make_subscription(url=receiver.url), make_subscription(OTHER, url=receiver.url)
-    log, behind = make_waiting_log(lane, 0), make_waiting_log(lane, 1)
+    subscription, other = make_subscription(url=receiver.url), make_subscription(OTHER, url=receiver.url)
+    log, behind = make_waiting_log(subscription, 0), make_waiting_log(subscription, 1)
     refuses(f"NEW.log_id = '{log.pk}'")
     worker = start()
-    wait_until(lambda: type(lane).objects.filter(pk=lane.pk, held_log=log.pk).exists())
+    wait_until(lambda: type(subscription).objects.filter(pk=subscription.pk, blocking_log=log.pk).exists())
     elsewhere = make_waiting_log(other, 2)
-    wait_until(lambda: not WebhookLog.objects.due().filter(pk=elsewhere.pk).exists())
+    wait_until(lambda: not WebhookLog.objects.queued().filter(pk=elsewhere.pk).exists())
     assert receiver.ids == [log.pk, elsewhere.pk]
 
-    for page in (lane.get_absolute_url(), reverse("logs:queue_index")):
+    for page in (subscription.get_absolute_url(), reverse("logs:queue_index")):
         shown = admin_client.get(page).content.decode()
         assert "The database rejected the outcome of an attempt (RaiseException P0001)" in shown
         assert "Paused" in shown and "Equipment" not in shown
@@ -122,43 +122,43 @@ def test_what_cannot_be_recorded_stops_its_lane_alone_until_somebody_lets_it_go_
     assert "The queue is paused" in admin_client.get(log.get_absolute_url()).content.decode()
 
     run_sql("DROP FUNCTION refuse CASCADE")
-    admin_client.post(reverse("logs:queue_resume", args=[lane.pk]))
-    wait_until(nothing_due)
+    admin_client.post(reverse("logs:queue_resume", args=[subscription.pk]))
+    wait_until(nothing_queued)
     assert receiver.ids == [log.pk, elsewhere.pk, log.pk, behind.pk]
     assert list(log.attempts.values_list("number", "status")) == [(1, 200)]
     worker.stop()
     assert "queue paused" in worker.output and "Equipment" not in worker.output
 
 
-def test_a_stopped_lane_goes_on_behind_an_event_that_is_skipped(receiver, deliver, refuses):
-    lane = make_subscription(url=receiver.url)
-    log, behind = make_waiting_log(lane, 0), make_waiting_log(lane, 1)
+def test_a_stopped_queue_goes_on_behind_an_event_that_is_skipped(receiver, deliver, refuses):
+    subscription = make_subscription(url=receiver.url)
+    log, behind = make_waiting_log(subscription, 0), make_waiting_log(subscription, 1)
     refuses(f"NEW.log_id = '{log.pk}'")
-    deliver(type(lane).objects.filter(held_log=log.pk))
+    deliver(type(subscription).objects.filter(blocking_log=log.pk))
     log.refresh_from_db()
     assert log.skip(by=None, reason="it has arrived")
     deliver()
     assert receiver.ids == [log.pk, behind.pk]
-    lane.refresh_from_db()
-    assert (lane.held_at, lane.held_log, lane.held_error) == (None, "", "")
+    subscription.refresh_from_db()
+    assert (subscription.paused_at, subscription.blocking_log, subscription.blocking_error) == (None, "", "")
 
 
-def test_a_log_that_somebody_has_locked_keeps_no_other_lane_waiting(start, receiver):
-    lane, other = make_subscription(url=receiver.url), make_subscription(OTHER, url=receiver.url)
+def test_a_log_that_somebody_has_locked_keeps_no_other_queue_waiting(start, receiver):
+    subscription, other = make_subscription(url=receiver.url), make_subscription(OTHER, url=receiver.url)
     receiver.gate = threading.Event()
-    log, free = make_waiting_log(lane, 0), [make_waiting_log(other, number) for number in (1, 2)]
+    log, free = make_waiting_log(subscription, 0), [make_waiting_log(other, number) for number in (1, 2)]
     start()
     wait_until(lambda: len(receiver.ids) == 2)
     with transaction.atomic():
         WebhookLog.objects.select_for_update().get(pk=log.pk)
         receiver.gate.set()
-        wait_until(lambda: not WebhookLog.objects.due().filter(subscription=other).exists())
+        wait_until(lambda: not WebhookLog.objects.queued().filter(subscription=other).exists())
         assert not log.attempts.exists()
-    wait_until(nothing_due)
-    assert sorted(receiver.ids) == sorted([log.pk, *(one.pk for one in free)])
+    wait_until(nothing_queued)
+    assert sorted(receiver.ids) == sorted([log.pk, *(waiting.pk for waiting in free)])
 
 
-def test_a_worker_that_can_record_nothing_gives_its_lanes_up_and_says_so(client, settings, start, receiver):
+def test_a_worker_that_can_record_nothing_gives_its_queues_up_and_says_so(client, settings, start, receiver):
     settings.METRICS_TOKEN = "token"
     log = make_waiting_log(make_subscription(url=receiver.url))
     receiver.gate = threading.Event()
@@ -176,7 +176,7 @@ def test_a_worker_that_can_record_nothing_gives_its_lanes_up_and_says_so(client,
         wait_until(_leases_have_ended)
     finally:
         run_sql("ALTER TABLE logs_attempt_away RENAME TO logs_attempt")
-    wait_until(nothing_due)
+    wait_until(nothing_queued)
     assert list(log.attempts.values_list("number", "status")) == [(1, 200)]
     wait_until(lambda: Worker.objects.filter(stuck_since=None).exists())
     assert json.loads(client.get("/readyz").content)["workers"]["cannot_record_seconds"] is None
@@ -184,5 +184,5 @@ def test_a_worker_that_can_record_nothing_gives_its_lanes_up_and_says_so(client,
 
 def _leases_have_ended() -> bool:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM logs_lanegroup WHERE expires_at > now()")
+        cursor.execute("SELECT count(*) FROM logs_queueshard WHERE expires_at > now()")
         return cursor.fetchone()[0] == 0

@@ -75,15 +75,15 @@ def test_credentials_are_sent_as_the_bytes_that_the_url_encodes():
 
 def test_a_host_outside_ascii_is_sent_in_punycode(monkeypatch):
     def look_up(host, *_arguments, **_options):
-        asked.append(host)
+        looked_up.append(host)
         return [(2, 1, 6, "", ("127.0.0.1", _arguments[0]))]
 
-    asked: list[str] = []
+    looked_up: list[str] = []
     monkeypatch.setattr("socket.getaddrinfo", look_up)
     lines, [head] = requests_for(["HTTP://Ñandú.test:PORT/%7E"])
     assert lines == ["POST /%7E HTTP/1.1"]
     assert head[0].startswith("Host: xn--and-6ma2c.test:")
-    assert asked == ["xn--and-6ma2c.test"]
+    assert looked_up == ["xn--and-6ma2c.test"]
 
 
 @pytest.mark.django_db

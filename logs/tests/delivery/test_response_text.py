@@ -110,7 +110,7 @@ def test_a_small_answer_that_unpacks_to_gigabytes_takes_no_memory():
 
 def test_an_answer_in_latin_1_is_shown_and_found_with_its_letters(client, member, deliver):
     server = RawServer(LATIN_1)
-    log = make_waiting_log(make_subscription(url=f"http://127.0.0.1:{server.port}/"), tries_left=1)
+    log = make_waiting_log(make_subscription(url=f"http://127.0.0.1:{server.port}/"), attempts_left=1)
     deliver()
     server.close()
     log.refresh_from_db()

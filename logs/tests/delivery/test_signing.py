@@ -59,10 +59,10 @@ def test_without_a_secret_there_is_no_signature():
 
 
 def test_a_new_secret_is_valid_and_never_the_same():
-    one, other = signing.generate_secret(), signing.generate_secret()
-    assert re.fullmatch(r"whsec_[A-Za-z0-9+/]{43}=", one)
-    signing.validate_secret(one)
-    assert one != other
+    secret, other = signing.generate_secret(), signing.generate_secret()
+    assert re.fullmatch(r"whsec_[A-Za-z0-9+/]{43}=", secret)
+    signing.validate_secret(secret)
+    assert secret != other
 
 
 def secret_of(size: int) -> str:

@@ -228,9 +228,9 @@ def test_an_allowed_network_opens_itself_and_nothing_else(entry, address, port, 
     ],
 )
 def test_an_allowed_network_is_a_network_and_maybe_a_port(entry, network, port):
-    (found,) = parse_allowed_networks([entry, ""])
-    assert isinstance(found, AllowedNetwork)
-    assert (str(found.network), found.port) == (network, port)
+    (allowed,) = parse_allowed_networks([entry, ""])
+    assert isinstance(allowed, AllowedNetwork)
+    assert (str(allowed.network), allowed.port) == (network, port)
 
 
 @pytest.mark.parametrize(
@@ -437,8 +437,8 @@ def test_a_name_is_refused_when_any_of_its_addresses_is(addresses):
 
 
 def test_a_name_with_public_addresses_resolves_to_them_all():
-    found = asyncio.run(FilteringResolver(CLOSED, NameServer("8.8.8.8", "8.8.4.4")).resolve("www.server.com", 443))
-    assert [one["host"] for one in found] == ["8.8.8.8", "8.8.4.4"]
+    results = asyncio.run(FilteringResolver(CLOSED, NameServer("8.8.8.8", "8.8.4.4")).resolve("www.server.com", 443))
+    assert [result["host"] for result in results] == ["8.8.8.8", "8.8.4.4"]
 
 
 def test_the_port_counts_for_names_too():
@@ -465,5 +465,5 @@ def test_no_socket_is_made_for_a_refused_address(monkeypatch):
 
 def test_a_socket_is_made_for_an_allowed_address():
     guard = DestinationFilter(parse_allowed_networks(["127.0.0.1/32:80"]))
-    with guard.socket_factory((socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 80))) as made:
-        assert (made.family, made.type) == (socket.AF_INET, socket.SOCK_STREAM)
+    with guard.socket_factory((socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 80))) as created:
+        assert (created.family, created.type) == (socket.AF_INET, socket.SOCK_STREAM)

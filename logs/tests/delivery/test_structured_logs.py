@@ -65,31 +65,38 @@ def as_lines() -> Iterator[Written]:
     yield from written_by(TextFormatter())
 
 
-def tell_a_failure() -> None:
-    fields = {"log": LOG, "subscription": "62685990d918fb5557f9f992", "status": None, "cause": "timeout", "ms": 20000}
+def log_a_failure() -> None:
+    fields = {
+        "log_id": LOG,
+        "subscription_id": "62685990d918fb5557f9f992",
+        "status": None,
+        "cause": "timeout",
+        "duration_ms": 20000,
+    }
     logging.getLogger("logs.delivery").info("failed", extra=fields | {"payload": "hush"})
 
 
 def test_json_has_a_field_for_each_thing(as_json):
-    tell_a_failure()
+    log_a_failure()
     [record] = as_json.records
     assert record.pop("time").endswith("Z")
     assert record == {
         "level": "INFO",
         "logger": "logs.delivery",
         "message": "failed",
-        "log": LOG,
-        "subscription": "62685990d918fb5557f9f992",
+        "log_id": LOG,
+        "subscription_id": "62685990d918fb5557f9f992",
         "status": None,
         "cause": "timeout",
-        "ms": 20000,
+        "duration_ms": 20000,
     }
 
 
 def test_lines_show_the_same_fields(as_lines):
-    tell_a_failure()
+    log_a_failure()
     assert as_lines.text.partition(" ")[2] == (
-        f"INFO logs.delivery failed log={LOG} subscription=62685990d918fb5557f9f992 status=- cause=timeout ms=20000\n"
+        f"INFO logs.delivery failed log_id={LOG} subscription_id=62685990d918fb5557f9f992 "
+        "status=- cause=timeout duration_ms=20000\n"
     )
 
 
@@ -101,33 +108,33 @@ def test_a_record_cannot_make_itself_two(as_lines):
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("status", [200, 500])
-def test_a_delivery_is_told_by_ids_without_payload_answer_or_query(as_json, as_lines, receiver, deliver, status):
+def test_a_delivery_is_logged_by_ids_without_payload_answer_or_query(as_json, as_lines, receiver, deliver, status):
     receiver.status, receiver.body = status, b"hush-answer"
     subscription = make_subscription(url=f"{receiver.url}?token=hush-query")
     log = make_log(event={"data": {"name": "hush-payload"}})
-    log.redeliver(by=None, expected_attempts=log.retry)
+    log.redeliver(by=None, expected_attempts=log.attempt_count)
     deliver()
     assert b"hush-payload" in receiver.ledger[0].body
     assert receiver.ledger[0].path.endswith("hush-query")
-    told = [record for record in as_json.records if record.get("log") == log.pk]
-    assert {record["status"] for record in told} == {status}
-    assert {record["subscription"] for record in told} == {subscription.pk}
+    records = [record for record in as_json.records if record.get("log_id") == log.pk]
+    assert {record["status"] for record in records} == {status}
+    assert {record["subscription_id"] for record in records} == {subscription.pk}
     assert "hush" not in as_json.text + as_lines.text
 
 
-def test_a_request_is_told_without_its_query(as_json, as_lines, client):
+def test_a_request_is_logged_without_its_query(as_json, as_lines, client):
     client.get("/logs/nothing/?search=hush")
     assert "Not Found: /logs/nothing/" in as_json.text
     logging.getLogger("gunicorn.error").error("Error handling request GET /in/?token=hush and http://a.test/b?c=hush")
     assert "hush" not in as_json.text + as_lines.text
 
 
-SECRET_ADDRESSES = ["/in/hush-door", "/shared/hush-link/", "/shared/hush-link/payload.json", "/shared/hush-link"]
+SECRET_ADDRESSES = ["/in/hush-endpoint", "/shared/hush-link/", "/shared/hush-link/payload.json", "/shared/hush-link"]
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("address", SECRET_ADDRESSES)
-def test_an_address_that_is_a_secret_is_never_told(as_json, as_lines, address):
+def test_an_address_that_is_a_secret_is_never_logged(as_json, as_lines, address):
     client = Client(enforce_csrf_checks=True)
     client.get(address), client.post(address), client.put(address)
     logging.getLogger("gunicorn.error").error("Error handling request GET %s", address)
@@ -136,7 +143,7 @@ def test_an_address_that_is_a_secret_is_never_told(as_json, as_lines, address):
     assert "hush" not in as_json.text + as_lines.text
 
 
-@pytest.mark.parametrize("address", ["/in/hush-door/", "/shared/hush-link"])
+@pytest.mark.parametrize("address", ["/in/hush-endpoint/", "/shared/hush-link"])
 def test_nor_does_a_traceback_of_an_address_that_leads_nowhere(as_json, as_lines, address):
     with pytest.raises(Resolver404) as raised:
         resolve(address)
@@ -147,7 +154,7 @@ def test_nor_does_a_traceback_of_an_address_that_leads_nowhere(as_json, as_lines
 
 
 @pytest.mark.django_db(transaction=True)
-def test_neither_does_the_access_log_of_gunicorn_tell_it(tmp_path):
+def test_neither_does_the_access_log_of_gunicorn_show_it(tmp_path):
     written = tmp_path / "access"
     server = WebServer(GUNICORN_CMD_ARGS=f"--access-logfile {written}")
     try:
@@ -159,7 +166,7 @@ def test_neither_does_the_access_log_of_gunicorn_tell_it(tmp_path):
                     pass
     finally:
         server.stop()
-    lines = [line for line in written.read_text().splitlines() if "/healthz" not in line]  # asked until it answers
+    lines = [line for line in written.read_text().splitlines() if "/healthz" not in line]  # requested until it answers
     assert len([line for line in lines if "HTTP/1.1" in line]) == len(SECRET_ADDRESSES) + 1
     assert "GET /shared/…/payload.json HTTP/1.1" in written.read_text()
     assert "hush" not in written.read_text()
@@ -173,14 +180,14 @@ def test_neither_does_the_access_log_of_gunicorn_tell_it(tmp_path):
         ("SELECT 'hush'::int", DataError),
     ],
 )
-def test_an_error_of_the_database_is_told_without_values(as_json, as_lines, statement, error):
+def test_an_error_of_the_database_is_logged_without_values(as_json, as_lines, statement, error):
     with pytest.raises(error) as raised, connection.cursor() as cursor:
         cursor.execute("SAVEPOINT before")
         cursor.execute(statement)
     with connection.cursor() as cursor:
         cursor.execute("ROLLBACK TO SAVEPOINT before")
     assert "hush" in str(raised.value)
-    logging.getLogger("logs").error("a lane stopped: %s", raised.value, exc_info=raised.value)
+    logging.getLogger("logs").error("a queue stopped: %s", raised.value, exc_info=raised.value)
     [record] = as_json.records
     assert record["error"].startswith("Traceback (most recent call last):")
     assert error.__name__ in record["error"]

@@ -1,4 +1,4 @@
-"""A log of whose object a newer event was received: its page says so, and it is sent only on purpose."""
+"""A log of whose object a newer event was delivered: its page says so, and it is sent only on purpose."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from logs.models import AuditEntry
 
-from ..bulk_redeliveries import make_object_log, make_received_log
+from ..bulk_redeliveries import make_delivered_log, make_object_log
 from ..factories import make_subscription
 from ..html import HTMX, text_of
 
@@ -24,17 +24,17 @@ def operator(client, member):
     return user
 
 
-def ask(client, log, headers=None, **fields):
+def redeliver(client, log, headers=None, **fields):
     address = reverse("logs:redelivery_create", args=[log.pk])
-    return client.post(address, {"expected_attempts": log.retry} | fields, headers=headers or {})
+    return client.post(address, {"expected_attempts": log.attempt_count} | fields, headers=headers or {})
 
 
 def confirmation(log) -> str:
     return reverse("logs:redelivery_confirm", args=[log.pk])
 
 
-def test_its_page_names_the_newest_event_that_was_received(client, operator):
-    log, _newer, newest = make_object_log(1, A), make_received_log(2, A), make_received_log(3, A)
+def test_its_page_names_the_newest_event_that_was_delivered(client, operator):
+    log, _newer, newest = make_object_log(1, A), make_delivered_log(2, A), make_delivered_log(3, A)
     page = client.get(log.get_absolute_url())
     assert "Superseded by a newer event of this object" in text_of(page)
     assert f'Superseded by <a href="{newest.get_absolute_url()}">' in page.content.decode()
@@ -43,27 +43,27 @@ def test_its_page_names_the_newest_event_that_was_received(client, operator):
 
 def test_nothing_else_supersedes_it(client, operator):
     make_subscription(OTHER)
-    make_received_log(0, A)
+    make_delivered_log(0, A)
     log = make_object_log(1, A)
     make_object_log(2, A)
-    make_received_log(3, A, subscription=OTHER)
-    make_received_log(4, B)
+    make_delivered_log(3, A, subscription=OTHER)
+    make_delivered_log(4, B)
     assert "Superseded" not in text_of(client.get(log.get_absolute_url()))
-    ask(client, log)
+    redeliver(client, log)
     log.refresh_from_db()
-    assert log.is_due
+    assert log.is_queued
 
 
 def test_it_is_sent_only_after_a_confirmation(client, operator):
-    log, newer = make_object_log(1, A), make_received_log(2, A)
-    assert ask(client, log)["Location"] == confirmation(log)
-    assert ask(client, log, HTMX)["HX-Redirect"] == confirmation(log)
+    log, newer = make_object_log(1, A), make_delivered_log(2, A)
+    assert redeliver(client, log)["Location"] == confirmation(log)
+    assert redeliver(client, log, HTMX)["HX-Redirect"] == confirmation(log)
     log.refresh_from_db()
-    assert not log.is_due and not AuditEntry.objects.exists()
+    assert not log.is_queued and not AuditEntry.objects.exists()
 
     page = client.get(confirmation(log))
     assert "Redeliver a superseded log?" in text_of(page)
     assert newer.get_absolute_url() in page.content.decode()
-    ask(client, log, confirmed="yes")
+    redeliver(client, log, confirmed="yes")
     log.refresh_from_db()
-    assert log.is_due and AuditEntry.objects.count() == 1
+    assert log.is_queued and AuditEntry.objects.count() == 1

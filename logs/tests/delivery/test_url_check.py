@@ -65,8 +65,8 @@ def hanging_name_server(monkeypatch):
 def test_the_name_is_looked_up_and_every_address_judged(name_server, settings, addresses, allowed, answer):
     settings.DELIVERY_ALLOWED_NETWORKS = allowed
     name_server(*addresses)
-    found = check_destination(URL)
-    assert (found.answer, list(found.addresses)) == (answer, addresses)
+    check = check_destination(URL)
+    assert (check.answer, list(check.addresses)) == (answer, addresses)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ class TestForm:
     def create(self, client, member):
         client.force_login(member("Administrator", make_company(COMPANY)))
         data = {"name": "ERP", "url": URL, "trigger": "logout-user", "secret_choice": "none"}
-        data["holds_when_exhausted"] = "False"
+        data["pause_on_exhausted"] = "False"
         return lambda: client.post(reverse("logs:subscription_create"), data, follow=True)
 
     def test_a_name_that_leads_inside_is_refused(self, create, name_server):

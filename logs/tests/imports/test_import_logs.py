@@ -41,11 +41,11 @@ JSON = st.recursive(
 
 
 def imported(*documents, user=None) -> tuple[ImportSummary, list[str]]:
-    """The summary of an import, and its refusals as a person reads them. A document is an object or the text of one."""
-    refusals: list[str] = []
-    importer = Importer(masked_keys(), user, on_refusal=lambda refusal: refusals.append(str(refusal)))
-    lines = [one if isinstance(one, str) else json.dumps(one) for one in documents]
-    return importer.import_logs(["\n".join(lines).encode()]), refusals
+    """The summary of an import, and its rejections as a person reads them. A document is an object or the text of one."""
+    rejections: list[str] = []
+    importer = Importer(masked_keys(), user, on_rejection=lambda rejection: rejections.append(str(rejection)))
+    lines = [document if isinstance(document, str) else json.dumps(document) for document in documents]
+    return importer.import_logs(["\n".join(lines).encode()]), rejections
 
 
 def the_log(pk: str = SAMPLE["_id"]) -> WebhookLog:
@@ -64,11 +64,11 @@ def everything() -> list:
 
 
 class TestStored:
-    def test_the_sample_is_stored_settled_and_never_due(self):
+    def test_the_sample_is_stored_as_finished_and_never_queued(self):
         assert imported(SAMPLE)[0] == ImportSummary(read=1, new=1)
         log = the_log()
-        assert (log.state, log.next_attempt_at, log.position) == (State.FAILED, None, None)
-        assert (log.status, log.retry, log.cause) == (409, 3, "timeout")
+        assert (log.state, log.next_attempt_at, log.sequence) == (State.FAILED, None, None)
+        assert (log.status, log.attempt_count, log.cause) == (409, 3, "timeout")
         assert log.fingerprint == "connect ETIMEDOUT {ip}:443"
         assert (log.event_type, log.action, log.object_id) == ("COTTask", "create", "62742b7562f37034d9399914")
         assert log.object_name == "Equipment sector 1 - Equipment 1-A"
@@ -77,7 +77,7 @@ class TestStored:
     @pytest.mark.parametrize(
         ("status", "state"),
         [
-            *((status, "succeeded") for status in (200, 201, 209)),
+            *((status, "delivered") for status in (200, 201, 209)),
             *((status, "failed") for status in (None, 0, 199, 210, 226, 302, 404, 500)),
         ],
     )
@@ -142,7 +142,7 @@ class TestStored:
 
     def test_the_same_id_twice_in_a_file_is_stored_once_and_the_last_outcome_counts(self):
         assert imported(SAMPLE, SAMPLE | {"status": 200})[0] == ImportSummary(read=2, new=1, updated=1)
-        assert (the_log().status, the_log().state) == (200, State.SUCCEEDED)
+        assert (the_log().status, the_log().state) == (200, State.DELIVERED)
 
     def test_more_words_than_postgresql_takes_do_not_stop_an_import(self):
         words = [f"{number:05d}" + chr(0x10330) * 59 for number in range(6000)]
@@ -169,7 +169,7 @@ class TestAgain:
         imported(SAMPLE)
         imported(SAMPLE | {"status": 200, "response": "received"})
         log = the_log()
-        assert (log.state, log.cause, log.fingerprint) == (State.SUCCEEDED, "", "")
+        assert (log.state, log.cause, log.fingerprint) == (State.DELIVERED, "", "")
         assert ids_found("received") == [log.pk]
         assert ids_found("ETIMEDOUT") == []
 
@@ -178,15 +178,15 @@ class TestAgain:
         Attempt.objects.create(
             log=the_log(), number=4, trigger=AttemptTrigger.MANUAL, started_at=timezone.now(), status=200
         )
-        WebhookLog.objects.update(position=1, status=200, retry=4, state=State.SUCCEEDED, response="ours")
+        WebhookLog.objects.update(sequence=1, status=200, attempt_count=4, state=State.DELIVERED, response="ours")
         before = everything()
         assert imported(SAMPLE | {"status": 500})[0] == ImportSummary(read=1, unchanged=1)
         assert everything() == before
 
-    def test_one_that_is_due_stays(self):
+    def test_one_that_is_queued_stays(self):
         imported(SAMPLE)
-        place = {"turn": Priority.REDELIVERY, "position": 1, "tries_left": 3}
-        WebhookLog.objects.update(next_attempt_at=timezone.now(), state=State.PENDING, **place)
+        queued = {"priority": Priority.REDELIVERY, "sequence": 1, "attempts_left": 3}
+        WebhookLog.objects.update(next_attempt_at=timezone.now(), state=State.PENDING, **queued)
         before = everything()
         assert imported(SAMPLE | {"status": 500})[0] == ImportSummary(read=1, unchanged=1)
         assert everything() == before
@@ -197,13 +197,13 @@ class TestAgain:
         assert imported(log_document(1))[0] == ImportSummary(read=1, new=1)
         assert the_log().status == 500
 
-    def test_another_event_under_the_same_id_is_refused(self):
+    def test_another_event_under_the_same_id_is_rejected(self):
         imported(SAMPLE)
         before = everything()
         other = SAMPLE | {"status": 200, "event": SAMPLE["event"] | {"event": "edit"}}
-        summary, refusals = imported(other)
-        assert summary == ImportSummary(read=1, refused=1)
-        assert refusals == ["document 1, line 1: /event: differs from the event that is stored for this log"]
+        summary, rejections = imported(other)
+        assert summary == ImportSummary(read=1, rejected=1)
+        assert rejections == ["document 1, line 1: /event: differs from the event that is stored for this log"]
         assert everything() == before
 
     @pytest.mark.parametrize("indent", [None, 0, 4])
@@ -244,26 +244,28 @@ class TestSubscription:
         assert subscription.logs.get() == the_log()
 
 
-class TestSetAside:
-    def test_a_bad_document_is_set_aside_with_its_place_and_the_rest_goes_on(self):
-        summary, refusals = imported(
+class TestRejected:
+    def test_a_bad_document_is_rejected_with_its_place_and_the_rest_goes_on(self):
+        summary, rejections = imported(
             log_document(1),
             log_document(2, status=99999),
             json.dumps(log_document(3), indent=2).replace('"retry": 3,', '"retry": 3'),
             '{"_id": "62742dd8',
             log_document(4),
         )
-        assert summary == ImportSummary(read=5, new=2, refused=3)
-        assert refusals[0] == "document 2, line 2: /status: not a whole number from 0 to 999"
-        assert refusals[1] == "document 3, line 3: not JSON: Expecting ',' delimiter (line 9, column 3)"
-        assert refusals[2].startswith("document 4, line ")
+        assert summary == ImportSummary(read=5, new=2, rejected=3)
+        assert rejections[0] == "document 2, line 2: /status: not a whole number from 0 to 999"
+        assert rejections[1] == "document 3, line 3: not JSON: Expecting ',' delimiter (line 9, column 3)"
+        assert rejections[2].startswith("document 4, line ")
         assert WebhookLog.objects.count() == 2
 
-    def test_the_place_of_a_missing_comma_is_told(self):
+    def test_the_place_of_a_missing_comma_is_given(self):
         text = json.dumps(SAMPLE, indent=2)[:-2] + '\n"more": 1\n}'
-        refusals = imported(log_document(1), text, log_document(2))[1]
+        rejections = imported(log_document(1), text, log_document(2))[1]
         last = text.count("\n") + 1
-        assert re.fullmatch(rf"document 2, line 2: not JSON: .* \(line ({last}|{last - 1}), column \d+\)", refusals[0])
+        assert re.fullmatch(
+            rf"document 2, line 2: not JSON: .* \(line ({last}|{last - 1}), column \d+\)", rejections[0]
+        )
 
     @pytest.mark.parametrize(
         ("data", "reason"),
@@ -276,12 +278,12 @@ class TestSetAside:
             (b"[" * 100_000 + b"]" * 100_000, "nested deeper than 100 levels"),
         ],
     )
-    def test_hostile_text_is_set_aside(self, data, reason):
+    def test_hostile_text_is_rejected(self, data, reason):
         reasons = []
-        importer = Importer(masked_keys(), on_refusal=lambda refusal: reasons.append(refusal.reason))
+        importer = Importer(masked_keys(), on_rejection=lambda rejection: reasons.append(rejection.reason))
         summary = importer.import_logs([data + b"\n" + json.dumps(SAMPLE).encode()])
         assert re.search(reason, reasons[0])
-        assert (summary.new, summary.refused) == (1, len(reasons))
+        assert (summary.new, summary.rejected) == (1, len(reasons))
 
 
 class TestReach:
@@ -298,30 +300,30 @@ class TestReach:
     def test_an_unknown_subscription_of_the_own_company_takes_logs(self, user):
         assert imported(SAMPLE | {"company": COMPANY}, user=user)[0] == ImportSummary(read=1, new=1)
 
-    def test_a_foreign_subscription_is_refused(self, user):
+    def test_a_foreign_subscription_is_rejected(self, user):
         make_subscription(company=make_company(FOREIGN))
         before = everything()
-        summary, refusals = imported(SAMPLE | {"company": COMPANY}, user=user)
-        assert summary == ImportSummary(read=1, refused=1)
-        assert refusals[0].startswith("document 1, line 1: /subscription: you do not belong to this company")
+        summary, rejections = imported(SAMPLE | {"company": COMPANY}, user=user)
+        assert summary == ImportSummary(read=1, rejected=1)
+        assert rejections[0].startswith("document 1, line 1: /subscription: you do not belong to this company")
         assert everything() == before
 
-    def test_a_foreign_company_is_refused(self, user):
+    def test_a_foreign_company_is_rejected(self, user):
         before = everything()
-        summary, refusals = imported(SAMPLE, user=user)
-        assert summary == ImportSummary(read=1, refused=1)
-        assert refusals == ["document 1, line 1: /company: you do not belong to this company"]
+        summary, rejections = imported(SAMPLE, user=user)
+        assert summary == ImportSummary(read=1, rejected=1)
+        assert rejections == ["document 1, line 1: /company: you do not belong to this company"]
         assert everything() == before
 
-    def test_the_id_of_a_foreign_log_is_refused(self, user):
+    def test_the_id_of_a_foreign_log_is_rejected(self, user):
         foreign = "6" * 24
         make_subscription(company=make_company(FOREIGN), pk=foreign)
         make_subscription()
         imported(SAMPLE | {"subscription": foreign})
         before = everything()
-        summary, refusals = imported(SAMPLE | {"status": 200}, log_document(1), user=user)
-        assert (summary.new, summary.updated, summary.refused) == (1, 0, 1)
-        assert refusals == ["document 1, line 1: /_id: a log with this id belongs to a company that is not yours"]
+        summary, rejections = imported(SAMPLE | {"status": 200}, log_document(1), user=user)
+        assert (summary.new, summary.updated, summary.rejected) == (1, 0, 1)
+        assert rejections == ["document 1, line 1: /_id: a log with this id belongs to a company that is not yours"]
         WebhookLog.objects.exclude(pk=SAMPLE["_id"]).delete()
         assert everything() == before
 
@@ -399,31 +401,31 @@ class TestCommand:
             ["1 have a different company than their subscription; their pages show it"],
         )
 
-    def test_what_was_refused_can_be_mended_and_imported(self, run, tmp_path):
+    def test_what_was_rejected_can_be_corrected_and_imported(self, run, tmp_path):
         bad = json.dumps(log_document(2), indent=3, ensure_ascii=False).replace('"retry": 3', '"retry": -3').encode()
-        file, refused = tmp_path / "logs.json", tmp_path / "refused.json"
+        file, rejected = tmp_path / "logs.json", tmp_path / "rejected.json"
         file.write_bytes(b"[" + json.dumps(log_document(1)).encode() + b",\n" + bad + b",\n" + b'{"_id": "\xff"}]')
-        status, out, err = run(file, "--refused", refused)
+        status, out, err = run(file, "--rejected", rejected)
         assert (status, out) == (1, "read 3, new 1, unchanged 0, updated 0, rejected 2\n")
         last = 3 + bad.count(b"\n")
         assert err == [
             f"{file}: document 2, line 2: /retry: not a whole number from 0 to 2147483647",
             f"{file}: document 3, line {last}: not UTF-8 at byte 9",
         ]
-        assert refused.read_bytes() == bad + b"\n" + b'{"_id": "\xff"}' + b"\n"
-        refused.write_bytes(refused.read_bytes().replace(b"-3", b"3"))
-        assert run(refused)[1] == "read 2, new 1, unchanged 0, updated 0, rejected 1\n"
+        assert rejected.read_bytes() == bad + b"\n" + b'{"_id": "\xff"}' + b"\n"
+        rejected.write_bytes(rejected.read_bytes().replace(b"-3", b"3"))
+        assert run(rejected)[1] == "read 2, new 1, unchanged 0, updated 0, rejected 1\n"
 
-    def test_a_file_to_be_read_is_not_emptied_for_what_is_refused(self, run, tmp_path):
+    def test_a_file_to_be_read_is_not_emptied_for_what_is_rejected(self, run, tmp_path):
         file = tmp_path / "logs.json"
         file.write_text("{}")
         with pytest.raises(CommandError, match="this is an input file"):
-            run(file, "--refused", file)
+            run(file, "--rejected", file)
         assert file.read_text() == "{}"
 
-    def test_refused_documents_need_a_place_that_can_be_written(self, run, tmp_path):
+    def test_rejected_documents_need_a_place_that_can_be_written(self, run, tmp_path):
         with pytest.raises(CommandError, match="No such file or directory"):
-            run(SAMPLE_FILE, "--refused", tmp_path / "missing" / "refused.json")
+            run(SAMPLE_FILE, "--rejected", tmp_path / "missing" / "rejected.json")
         assert not WebhookLog.objects.exists()
 
     def test_a_missing_file_does_not_keep_the_others_back(self, run, tmp_path):
@@ -452,12 +454,12 @@ class TestCommand:
 
 
 @pytest.mark.parametrize("is_ascii", [True, False])
-def test_a_masked_export_is_refused_and_what_it_was_made_from_stays(is_ascii):
+def test_a_masked_export_is_rejected_and_what_it_was_made_from_stays(is_ascii):
     log = make_log(response='{"token":"abcdef"}')
     masked = log_document(response='{"token":"••••••••"}')
-    summary, [refusal] = imported(json.dumps(masked, ensure_ascii=is_ascii))
-    assert (summary.refused, summary.updated) == (1, 0)
-    assert "export it with --unmasked" in refusal
+    summary, [rejection] = imported(json.dumps(masked, ensure_ascii=is_ascii))
+    assert (summary.rejected, summary.updated) == (1, 0)
+    assert "export it with --unmasked" in rejection
     log.refresh_from_db()
     assert log.response == '{"token":"abcdef"}'
 

@@ -40,14 +40,14 @@ def test_an_outcome_that_was_delivered_meanwhile_stays_and_the_log_can_be_sent_a
         Attempt.objects.create(
             log=log, number=4, trigger=AttemptTrigger.MANUAL, started_at=timezone.now(), status=200, response="ours"
         )
-        outcome = {"state": State.SUCCEEDED, "status": 200, "retry": 4, "response": "ours", "cause": ""}
+        outcome = {"state": State.DELIVERED, "status": 200, "attempt_count": 4, "response": "ours", "cause": ""}
         WebhookLog.objects.filter(pk=log.pk).update(next_attempt_at=None, **outcome)
 
     changed = log_document(0, status=500, retry=3, response="theirs")
     summary = while_it_waits(lambda: import_logs(changed), deliver_it)
     assert (summary.updated, summary.unchanged) == (0, 1)
     stored = WebhookLog.objects.get()
-    assert (stored.state, stored.status, stored.retry, stored.response) == (State.SUCCEEDED, 200, 4, "ours")
+    assert (stored.state, stored.status, stored.attempt_count, stored.response) == (State.DELIVERED, 200, 4, "ours")
     assert stored.redeliver(by=admin_user, expected_attempts=4, is_confirmed=True)
     deliver()
     assert list(stored.attempts.values_list("number", "status")) == [(3, 409), (4, 200), (5, 200)]
@@ -62,7 +62,7 @@ def test_a_log_that_got_into_another_companys_subscription_meanwhile_is_not_over
     changed = log_document(0, status=500)
     move = WebhookLog.objects.filter(pk=log.pk).update
     summary = while_it_waits(lambda: import_logs(changed, user=user), lambda: move(subscription=theirs))
-    assert (summary.updated, summary.refused) == (0, 1)
+    assert (summary.updated, summary.rejected) == (0, 1)
     assert WebhookLog.objects.values_list("subscription", "status").get() == (theirs.pk, 409)
 
 
@@ -84,8 +84,8 @@ def test_a_log_is_not_queued_in_a_subscription_that_was_deactivated_while_its_ro
     def redeliver() -> object:
         try:
             return log.redeliver(by=admin_user, expected_attempts=3)
-        except RedeliveryRefused as refused:
-            return str(refused)
+        except RedeliveryRefused as error:
+            return str(error)
 
     def deactivate() -> None:
         Subscription.objects.filter(pk=subscription.pk).update(is_active=False)

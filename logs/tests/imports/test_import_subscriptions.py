@@ -27,11 +27,11 @@ OTHER = "62685990d918fb5557f9f993"
 
 
 def imported(*documents, user=None) -> tuple[ImportSummary, list[str]]:
-    """The summary of an import, and its refusals as a person reads them."""
-    refusals: list[str] = []
-    importer = Importer(masked_keys(), user, on_refusal=lambda refusal: refusals.append(str(refusal)))
+    """The summary of an import, and its rejections as a person reads them."""
+    rejections: list[str] = []
+    importer = Importer(masked_keys(), user, on_rejection=lambda rejection: rejections.append(str(rejection)))
     lines = "\n".join(json.dumps(document) for document in documents)
-    return importer.import_subscriptions([lines.encode()]), refusals
+    return importer.import_subscriptions([lines.encode()]), rejections
 
 
 def document() -> dict:
@@ -70,7 +70,7 @@ def test_workers_notice_another_url_and_activation_and_nothing_else():
     for change, versions in [({"name": "New"}, 0), ({"url": "https://new"}, 1), ({"isActive": False}, 2)]:
         changed = changed | change
         imported(changed)
-        assert Subscription.objects.get().lane_version == versions
+        assert Subscription.objects.get().queue_version == versions
 
 
 def test_a_subscription_that_was_activated_at_cotalker_does_not_drain_any_more():
@@ -81,7 +81,7 @@ def test_a_subscription_that_was_activated_at_cotalker_does_not_drain_any_more()
 
 
 def kept_event():
-    """Waits in the lane of a subscription that was deactivated."""
+    """Waits in the queue of a subscription that was deactivated."""
     imported(SAMPLE | {"isActive": False})
     return make_waiting_log(Subscription.objects.get())
 
@@ -90,51 +90,51 @@ def kept_event():
 def test_an_import_that_activates_a_subscription_sends_none_of_the_events_that_were_kept(
     receiver, deliver, django_user_model
 ):
-    """Their lane is on hold, and what comes in waits behind them, until somebody lets it go on."""
+    """Their queue is paused, and what comes in waits behind them, until somebody resumes it."""
     kept = kept_event()
     Subscription.objects.update(url=receiver.url, edited_fields=["url"])
     other = make_subscription(OTHER, url=receiver.url)
     ana = django_user_model.objects.create_superuser("ana")
     assert imported(SAMPLE, user=ana)[0] == ImportSummary(read=1, updated=1)
-    lane = Subscription.objects.get(pk=SUBSCRIPTION)
-    assert (lane.is_active, lane.held_at is None) == (True, False)
-    behind, elsewhere = make_waiting_log(lane, 1), make_waiting_log(other)
-    deliver(until=WebhookLog.objects.succeeded())
+    subscription = Subscription.objects.get(pk=SUBSCRIPTION)
+    assert (subscription.is_active, subscription.paused_at is None) == (True, False)
+    behind, elsewhere = make_waiting_log(subscription, 1), make_waiting_log(other)
+    deliver(until=WebhookLog.objects.delivered())
     assert receiver.ids == [elsewhere.pk]
-    entry = AuditEntry.objects.get(about=SUBSCRIPTION)
-    assert (entry.actor, entry.action) == (ana, AuditAction.HELD)
-    assert entry.detail == "an import activated the subscription while it had kept events"
-    lane.release(by=ana)
+    audit_entry = AuditEntry.objects.get(target=SUBSCRIPTION)
+    assert (audit_entry.actor, audit_entry.action) == (ana, AuditAction.QUEUE_PAUSED)
+    assert audit_entry.detail == "an import activated the subscription while it had kept events"
+    subscription.resume(by=ana)
     deliver()
     assert receiver.ids == [elsewhere.pk, kept.pk, behind.pk]
 
 
-def test_an_import_holds_no_lane_in_which_nothing_is_kept():
+def test_an_import_pauses_no_queue_in_which_nothing_is_kept():
     imported(SAMPLE | {"isActive": False})
     imported(SAMPLE)
-    assert Subscription.objects.values_list("is_active", "held_at").get() == (True, None)
+    assert Subscription.objects.values_list("is_active", "paused_at").get() == (True, None)
 
 
-def test_an_import_holds_no_lane_of_which_somebody_had_the_kept_events_sent():
+def test_an_import_pauses_no_queue_of_which_somebody_had_the_kept_events_sent():
     kept_event()
     Subscription.objects.get().send_waiting(by=None)
     imported(SAMPLE)
-    assert Subscription.objects.values_list("is_active", "held_at").get() == (True, None)
+    assert Subscription.objects.values_list("is_active", "paused_at").get() == (True, None)
 
 
-def test_an_import_leaves_a_lane_on_hold_as_it_is():
+def test_an_import_leaves_a_paused_queue_as_it_is():
     kept_event()
-    Subscription.objects.get().hold(by=None)
-    held_at = Subscription.objects.get().held_at
+    Subscription.objects.get().pause(by=None)
+    paused_at = Subscription.objects.get().paused_at
     imported(SAMPLE)
-    assert Subscription.objects.values_list("is_active", "held_at").get() == (True, held_at)
+    assert Subscription.objects.values_list("is_active", "paused_at").get() == (True, paused_at)
     assert AuditEntry.objects.count() == 1
 
 
-def test_an_import_that_leaves_a_subscription_inactive_holds_nothing():
+def test_an_import_that_leaves_a_subscription_inactive_pauses_nothing():
     kept_event()
     imported(SAMPLE | {"isActive": False, "name": "New"})
-    assert Subscription.objects.values_list("is_active", "held_at").get() == (False, None)
+    assert Subscription.objects.values_list("is_active", "paused_at").get() == (False, None)
 
 
 def test_an_unknown_field_alone_is_a_change():
@@ -168,24 +168,24 @@ def test_a_placeholder_is_filled_in():
     assert filled.logs.count() == 1
 
 
-def test_two_with_the_same_code_in_a_company_are_refused():
-    summary, refusals = imported(SAMPLE, SAMPLE | {"_id": OTHER}, SAMPLE | {"_id": "f" * 24, "company": FOREIGN})
-    assert summary == ImportSummary(read=3, new=2, refused=1)
-    assert refusals == ["document 2, line 2: /code: the company has another subscription with this code"]
+def test_two_with_the_same_code_in_a_company_are_rejected():
+    summary, rejections = imported(SAMPLE, SAMPLE | {"_id": OTHER}, SAMPLE | {"_id": "f" * 24, "company": FOREIGN})
+    assert summary == ImportSummary(read=3, new=2, rejected=1)
+    assert rejections == ["document 2, line 2: /code: the company has another subscription with this code"]
     assert not Subscription.objects.filter(pk=OTHER).exists()
 
 
-def test_a_changed_code_that_is_taken_is_refused_and_nothing_changes():
+def test_a_changed_code_that_is_taken_is_rejected_and_nothing_changes():
     imported(SAMPLE, SAMPLE | {"_id": OTHER, "code": "other"})
-    summary, _refusals = imported(SAMPLE | {"code": "other", "name": "Changed"})
-    assert summary == ImportSummary(read=1, refused=1)
+    summary, _rejections = imported(SAMPLE | {"code": "other", "name": "Changed"})
+    assert summary == ImportSummary(read=1, rejected=1)
     assert document() == SAMPLE
 
 
-def test_a_bad_document_is_set_aside_and_the_rest_goes_on():
-    summary, refusals = imported(SAMPLE | {"trigger": ""}, [1], SAMPLE, "text")
-    assert summary == ImportSummary(read=4, new=1, refused=3)
-    assert [refusal.split(": ")[0] for refusal in refusals] == [
+def test_a_bad_document_is_rejected_and_the_rest_goes_on():
+    summary, rejections = imported(SAMPLE | {"trigger": ""}, [1], SAMPLE, "text")
+    assert summary == ImportSummary(read=4, new=1, rejected=3)
+    assert [rejection.split(": ")[0] for rejection in rejections] == [
         "document 1, line 1",
         "document 2, line 2",
         "document 4, line 4",
@@ -208,23 +208,23 @@ class TestReach:
     def test_a_user_imports_into_their_own_company(self, user):
         assert imported(SAMPLE, user=user)[0] == ImportSummary(read=1, new=1)
 
-    def test_a_foreign_company_is_refused(self, user):
-        summary, refusals = imported(SAMPLE | {"company": FOREIGN}, user=user)
-        assert summary == ImportSummary(read=1, refused=1)
-        assert refusals == ["document 1, line 1: /company: you do not belong to this company"]
+    def test_a_foreign_company_is_rejected(self, user):
+        summary, rejections = imported(SAMPLE | {"company": FOREIGN}, user=user)
+        assert summary == ImportSummary(read=1, rejected=1)
+        assert rejections == ["document 1, line 1: /company: you do not belong to this company"]
         assert not Subscription.objects.exists()
         assert not Company.objects.filter(pk=FOREIGN).exists()
 
     def test_a_foreign_subscription_cannot_be_taken_over(self, user):
         imported(SAMPLE | {"company": FOREIGN})
-        summary, refusals = imported(SAMPLE, user=user)
-        assert summary == ImportSummary(read=1, refused=1)
-        assert refusals[0].startswith("document 1, line 1: /_id: you do not belong to this company")
+        summary, rejections = imported(SAMPLE, user=user)
+        assert summary == ImportSummary(read=1, rejected=1)
+        assert rejections[0].startswith("document 1, line 1: /_id: you do not belong to this company")
         assert document() == SAMPLE | {"company": FOREIGN}
 
     def test_one_cannot_be_moved_into_a_foreign_company(self, user):
         imported(SAMPLE)
-        assert imported(SAMPLE | {"company": FOREIGN}, user=user)[0] == ImportSummary(read=1, refused=1)
+        assert imported(SAMPLE | {"company": FOREIGN}, user=user)[0] == ImportSummary(read=1, rejected=1)
         assert document() == SAMPLE
 
     def test_a_superuser_reaches_all(self, admin_user):

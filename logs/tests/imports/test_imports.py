@@ -1,4 +1,4 @@
-"""The import pages, with real files: uploading, how far it is, what was refused."""
+"""The import pages, with real files: uploading, how far it is, what was rejected."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from logs.background.jobs import JobInterrupted
 from logs.forms.imports import ImportForm
 from logs.imports import uploads
-from logs.models import Import, ImportState, RefusedDocument, Subscription, WebhookLog
+from logs.models import Import, ImportState, RejectedDocument, Subscription, WebhookLog
 
 from ..factories import SAMPLES, log_document, make_company, make_subscription
 
@@ -37,11 +37,11 @@ def upload(client, content: bytes, kind: str = "logs", name: str = "logs.json") 
     """Post a file as a person would, and let the worker's function import it."""
     answer = client.post(LIST, {"kind": kind, "file": file_of(content, name)})
     assert answer.status_code == 303
-    found = Import.objects.latest("pk")
-    assert answer["Location"] == found.get_absolute_url()
-    uploads.run_import(found.pk)
-    found.refresh_from_db()
-    return found
+    imported = Import.objects.latest("pk")
+    assert answer["Location"] == imported.get_absolute_url()
+    uploads.run_import(imported.pk)
+    imported.refresh_from_db()
+    return imported
 
 
 def text_of(answer) -> str:
@@ -68,8 +68,8 @@ def make_import(user, **fields) -> Import:
 
 def test_the_published_log_is_imported_and_the_page_says_so(client, operator):
     make_subscription()
-    found = upload(client, (SAMPLES / "webhook_log_task_create_failed.json").read_bytes())
-    page = client.get(found.get_absolute_url())
+    imported = upload(client, (SAMPLES / "webhook_log_task_create_failed.json").read_bytes())
+    page = client.get(imported.get_absolute_url())
     assert "1 document read: 1 new, 0 unchanged, 0 updated, 0 rejected." in text_of(page)
     assert WebhookLog.objects.get().pk == "62742dd824c886d54e60f02b"
     assert f'href="{reverse("logs:webhook_log_list")}"' in page.content.decode()
@@ -77,9 +77,9 @@ def test_the_published_log_is_imported_and_the_page_says_so(client, operator):
 
 def test_an_upload_is_queued_for_a_worker_and_not_imported_by_the_request(client, operator):
     client.post(LIST, {"kind": "logs", "file": file_of(lines(log_document()))})
-    found = Import.objects.get()
-    assert (found.state, WebhookLog.objects.count()) == (ImportState.WAITING, 0)
-    assert [job.args for job in ProcrastinateJob.objects.all()] == [{"import_id": found.pk}]
+    imported = Import.objects.get()
+    assert (imported.state, WebhookLog.objects.count()) == (ImportState.WAITING, 0)
+    assert [job.args for job in ProcrastinateJob.objects.all()] == [{"import_id": imported.pk}]
 
 
 @pytest.mark.parametrize("pack", [lambda text: text, gzip.compress], ids=["plain", "gzip"])
@@ -98,9 +98,9 @@ def test_nothing_imported_is_sent_by_itself(client, operator):
 
 
 def test_an_administrator_imports_subscriptions(client, administrator):
-    found = upload(client, (SAMPLES / "webhook_subscription.json").read_bytes(), kind="subscriptions")
-    assert (found.new, Subscription.objects.count()) == (1, 1)
-    assert f'href="{reverse("logs:subscription_list")}"' in client.get(found.get_absolute_url()).content.decode()
+    imported = upload(client, (SAMPLES / "webhook_subscription.json").read_bytes(), kind="subscriptions")
+    assert (imported.new, Subscription.objects.count()) == (1, 1)
+    assert f'href="{reverse("logs:subscription_list")}"' in client.get(imported.get_absolute_url()).content.decode()
 
 
 def test_an_operator_may_not_import_subscriptions(client, operator):
@@ -127,7 +127,7 @@ def test_a_viewer_may_neither_see_the_page_nor_upload(client, member):
     ],
     ids=["no file", "empty", "unknown kind", "no kind", "too large"],
 )
-def test_what_cannot_be_imported_is_refused_with_the_reason(client, operator, settings, data, message):
+def test_what_cannot_be_imported_is_rejected_with_the_reason(client, operator, settings, data, message):
     settings.MAX_UPLOAD_BYTES = 2048
     answer = client.post(LIST, data)
     assert answer.status_code == 422
@@ -155,18 +155,18 @@ def test_the_list_shows_ones_own_imports_newest_first_in_pages_of_50(client, ope
     make_import(member("Operator"), file_name="foreign.json")
     ids = [make_import(operator).pk for _number in range(51)]
     first = client.get(LIST)
-    assert [one.pk for one in first.context["imports"]] == ids[:0:-1]
+    assert [row.pk for row in first.context["imports"]] == ids[:0:-1]
     assert f"?before={ids[1]}" in first.content.decode()
     rest = client.get(LIST, {"before": ids[1]})
-    assert [one.pk for one in rest.context["imports"]] == ids[:1]
+    assert [row.pk for row in rest.context["imports"]] == ids[:1]
     assert "Load 50 more" not in rest.content.decode()
     assert client.get(LIST, {"before": ids[1]}, headers=HTMX).content.decode().lstrip().startswith("<tr>")
 
 
 def test_a_superuser_sees_the_imports_of_all(client, operator, admin_client):
-    found = make_import(operator)
+    imported = make_import(operator)
     assert str(operator) in text_of(admin_client.get(LIST))
-    assert admin_client.get(found.get_absolute_url()).status_code == 200
+    assert admin_client.get(imported.get_absolute_url()).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -181,24 +181,24 @@ def test_a_wrong_address_shows_no_imports(client, operator, query):
 
 
 @pytest.mark.parametrize("query", ["?page=2", "?after=x", "?after=-1", "?before=7"])
-def test_a_wrong_address_shows_no_refused_documents(client, operator, query):
-    found = upload(client, b'{"secret sauce": 1}')
-    answer = client.get(found.get_absolute_url() + query)
+def test_a_wrong_address_shows_no_rejected_documents(client, operator, query):
+    imported = upload(client, b'{"secret sauce": 1}')
+    answer = client.get(imported.get_absolute_url() + query)
     assert answer.status_code == 422
     assert "secret sauce" not in answer.content.decode()
 
 
-@pytest.mark.parametrize("name", ["import_detail", "import_refused"])
+@pytest.mark.parametrize("name", ["import_detail", "import_rejected"])
 def test_the_import_of_somebody_else_is_not_found(client, operator, member, name):
-    found = make_import(member("Operator"))
-    assert client.get(reverse(f"logs:{name}", args=[found.pk])).status_code == 404
-    client.force_login(found.uploaded_by)
-    assert client.get(reverse(f"logs:{name}", args=[found.pk])).status_code == 200
+    imported = make_import(member("Operator"))
+    assert client.get(reverse(f"logs:{name}", args=[imported.pk])).status_code == 404
+    client.force_login(imported.uploaded_by)
+    assert client.get(reverse(f"logs:{name}", args=[imported.pk])).status_code == 200
 
 
 def test_a_running_import_shows_how_far_it_is_and_asks_again(client, operator):
-    found = make_import(operator, state="running", size=4096, bytes_read=1024, read=1500, new=1400, refused=7)
-    answer = client.get(found.get_absolute_url(), headers=HTMX)
+    imported = make_import(operator, state="running", size=4096, bytes_read=1024, read=1500, new=1400, rejected=7)
+    answer = client.get(imported.get_absolute_url(), headers=HTMX)
     page = answer.content.decode()
     assert '<progress max="4096" value="1024"' in page
     assert 'hx-trigger="every 1s"' in page
@@ -209,43 +209,43 @@ def test_a_running_import_shows_how_far_it_is_and_asks_again(client, operator):
     assert (answer["Cache-Control"], answer["Vary"].count("HX-Request")) == ("no-store", 1)
 
 
-@pytest.mark.parametrize("state", ["done", "broken"])
+@pytest.mark.parametrize("state", ["done", "failed"])
 def test_a_finished_import_no_longer_asks(client, operator, state):
-    found = make_import(operator, state=state, finished_at=timezone.now())
-    page = client.get(found.get_absolute_url(), headers=HTMX).content.decode()
+    imported = make_import(operator, state=state, finished_at=timezone.now())
+    page = client.get(imported.get_absolute_url(), headers=HTMX).content.decode()
     assert 'id="import-progress"' in page
     assert "hx-trigger" not in page
 
 
-@pytest.mark.parametrize(("seconds", "is_told"), [(5, False), (15, True)])
-def test_who_waits_for_long_is_told_that_no_worker_may_be_running(client, operator, seconds, is_told):
-    found = make_import(operator)
+@pytest.mark.parametrize(("seconds", "is_shown"), [(5, False), (15, True)])
+def test_who_waits_for_long_is_shown_that_no_worker_may_be_running(client, operator, seconds, is_shown):
+    imported = make_import(operator)
     Import.objects.update(uploaded_at=timezone.now() - timedelta(seconds=seconds))
-    assert ("No worker has picked it up yet." in text_of(client.get(found.get_absolute_url()))) is is_told
+    assert ("No worker has picked it up yet." in text_of(client.get(imported.get_absolute_url()))) is is_shown
 
 
 def test_a_file_that_breaks_off_says_where_it_stands(client, operator):
     make_subscription()
-    found = upload(client, gzip.compress(lines(log_document()) + b"\n")[:-12])
-    page = text_of(client.get(found.get_absolute_url()))
-    assert found.state == ImportState.BROKEN
+    imported = upload(client, gzip.compress(lines(log_document()) + b"\n")[:-12])
+    page = text_of(client.get(imported.get_absolute_url()))
+    assert imported.state == ImportState.FAILED
     assert "The file could not be read to the end. Reason: the gzip data ends early; the file is incomplete." in page
 
 
 def test_logs_that_name_another_company_are_counted(client, operator):
     make_subscription(company=make_company())
     other = log_document(company="625be93a286ef83c1c0e0000")
-    found = upload(client, lines(other))
-    assert found.company_differs == 1
-    assert "1 log names a different company" in text_of(client.get(found.get_absolute_url()))
+    imported = upload(client, lines(other))
+    assert imported.company_differs == 1
+    assert "1 log names a different company" in text_of(client.get(imported.get_absolute_url()))
 
 
-def test_refused_documents_are_shown_with_their_place_reason_and_masked_beginning(client, operator):
+def test_rejected_documents_are_shown_with_their_place_reason_and_masked_beginning(client, operator):
     make_subscription()
     bad = {"password": "hunter2", "credentials": {"pin": "4711"}, "<b>": 1}
-    found = upload(client, lines(log_document()) + b"\n" + lines(bad))
-    page = client.get(found.get_absolute_url()).content.decode()
-    [document] = RefusedDocument.objects.all()
+    imported = upload(client, lines(log_document()) + b"\n" + lines(bad))
+    page = client.get(imported.get_absolute_url()).content.decode()
+    [document] = RejectedDocument.objects.all()
     assert (document.number, document.line) == (2, 2)
     assert "2 documents read: 1 new, 0 unchanged, 0 updated, 1 rejected." in re.sub(r"\s+", " ", page)
     assert "&lt;b&gt;" in page
@@ -262,48 +262,48 @@ def test_refused_documents_are_shown_with_their_place_reason_and_masked_beginnin
     ],
     ids=["longer than what is read", "not closed", "not JSON"],
 )
-def test_secrets_stay_masked_in_refused_documents_of_any_kind(client, operator, document):
-    found = upload(client, document)
-    page = client.get(found.get_absolute_url()).content.decode()
-    assert found.refused == 1
+def test_secrets_stay_masked_in_rejected_documents_of_any_kind(client, operator, document):
+    imported = upload(client, document)
+    page = client.get(imported.get_absolute_url()).content.decode()
+    assert imported.rejected == 1
     assert "•••" in page
     assert "hunter2" not in page
 
 
-def test_no_more_than_200_characters_of_a_refused_document_are_shown(client, operator):
-    found = upload(client, b'{"a": "' + b"x" * 500 + b'"}')
-    [shown] = re.findall(r"<code>(.*?)</code>", client.get(found.get_absolute_url()).content.decode())
+def test_no_more_than_200_characters_of_a_rejected_document_are_shown(client, operator):
+    imported = upload(client, b'{"a": "' + b"x" * 500 + b'"}')
+    [shown] = re.findall(r"<code>(.*?)</code>", client.get(imported.get_absolute_url()).content.decode())
     assert shown.replace("&quot;", '"') == '{"a": "' + "x" * 193 + "…"
 
 
-def test_refused_documents_come_in_pages_of_50(client, operator):
-    found = upload(client, b"\n".join(b'{"n": %d}' % number for number in range(51)))
-    first = client.get(found.get_absolute_url())
-    assert [row.number for row in first.context["refused"]] == list(range(1, 51))
+def test_rejected_documents_come_in_pages_of_50(client, operator):
+    imported = upload(client, b"\n".join(b'{"n": %d}' % number for number in range(51)))
+    first = client.get(imported.get_absolute_url())
+    assert [row.number for row in first.context["rejected"]] == list(range(1, 51))
     assert "?after=50" in first.content.decode()
-    more = client.get(found.get_absolute_url() + "?after=50", headers=HTMX | {"hx-target": "more"})
-    assert [row.number for row in more.context["refused"]] == [51]
+    more = client.get(imported.get_absolute_url() + "?after=50", headers=HTMX | {"hx-target": "more"})
+    assert [row.number for row in more.context["rejected"]] == [51]
     assert more.content.decode().lstrip().startswith("<tr>")
     assert "Load 50 more" not in more.content.decode()
 
 
-def test_the_download_holds_the_refused_documents_byte_for_byte(client, operator):
+def test_the_download_holds_the_rejected_documents_byte_for_byte(client, operator):
     bad = [b'{ "password":"hunter2",\n  "n" : 1 }', '{"ñ": 01}'.encode(), b'"text"']
-    found = upload(client, b"\n".join(bad), name='my "logs".json')
-    answer = client.get(reverse("logs:import_refused", args=[found.pk]))
+    imported = upload(client, b"\n".join(bad), name='my "logs".json')
+    answer = client.get(reverse("logs:import_rejected", args=[imported.pk]))
     assert b"".join(answer.streaming_content) == b"\n".join(bad) + b"\n"
     assert answer["Content-Type"] == "application/octet-stream"
     assert answer["X-Content-Type-Options"] == "nosniff"
-    assert answer["Content-Disposition"] == 'attachment; filename="my \\"logs\\".json.refused.json"'
+    assert answer["Content-Disposition"] == 'attachment; filename="my \\"logs\\".json.rejected.json"'
 
 
 def test_a_downloaded_file_can_be_imported_again(client, operator):
     make_subscription()
     mended = log_document()
-    refused = upload(client, lines({**mended, "createdAt": "yesterday"}))
-    content = b"".join(client.get(reverse("logs:import_refused", args=[refused.pk])).streaming_content)
+    first = upload(client, lines({**mended, "createdAt": "yesterday"}))
+    content = b"".join(client.get(reverse("logs:import_rejected", args=[first.pk])).streaming_content)
     again = upload(client, content.replace(b"yesterday", mended["createdAt"].encode()))
-    assert (refused.refused, again.new, again.refused) == (1, 1, 0)
+    assert (first.rejected, again.new, again.rejected) == (1, 1, 0)
 
 
 # Limits
@@ -316,39 +316,42 @@ def test_a_file_that_unpacks_to_more_than_the_limit_says_where_it_stopped(client
     make_subscription()
     settings.IMPORT_LIMIT = 1_100_000
     documents = lines(log_document(0), log_document(1)) + b"\n"
-    found = upload(client, pack(documents + b" " * 1_200_000 + lines(log_document(2))))
-    assert (found.state, found.read, found.new) == (ImportState.BROKEN, 2, 2)
+    imported = upload(client, pack(documents + b" " * 1_200_000 + lines(log_document(2))))
+    assert (imported.state, imported.read, imported.new) == (ImportState.FAILED, 2, 2)
     assert (
         "Reason: it contains more than 1.0 MB, the limit for an import; the last document read was number 2, on line 2."
-        in text_of(client.get(found.get_absolute_url()))
+        in text_of(client.get(imported.get_absolute_url()))
     )
 
 
-def test_what_is_refused_is_kept_up_to_a_number_and_counted_beyond_it(client, operator, monkeypatch):
+def test_what_is_rejected_is_kept_up_to_a_number_and_counted_beyond_it(client, operator, monkeypatch):
     monkeypatch.setattr(uploads, "MAX_KEPT_REJECTIONS", 3)
-    found = upload(client, b"1,2,3,4,5")
-    page = text_of(client.get(found.get_absolute_url()))
-    assert (found.read, found.refused, RefusedDocument.objects.count()) == (5, 5, 3)
+    imported = upload(client, b"1,2,3,4,5")
+    page = text_of(client.get(imported.get_absolute_url()))
+    assert (imported.read, imported.rejected, RejectedDocument.objects.count()) == (5, 5, 3)
     assert "Only the first 3 of the 5 rejected documents are kept." in page
-    assert [row.number for row in client.get(found.get_absolute_url()).context["refused"]] == [1, 2, 3]
+    assert [row.number for row in client.get(imported.get_absolute_url()).context["rejected"]] == [1, 2, 3]
 
 
-def test_no_more_bytes_of_what_is_refused_are_kept_than_the_limit(client, operator, monkeypatch):
+def test_no_more_bytes_of_what_is_rejected_are_kept_than_the_limit(client, operator, monkeypatch):
     monkeypatch.setattr(uploads, "MAX_KEPT_REJECTION_BYTES", 10)
-    found = upload(client, b'"aaaa","bbbb","c"')
-    assert (found.refused, [bytes(one.data) for one in RefusedDocument.objects.all()]) == (3, [b'"aaaa"', b'"c"'])
+    imported = upload(client, b'"aaaa","bbbb","c"')
+    assert (imported.rejected, [bytes(document.data) for document in RejectedDocument.objects.all()]) == (
+        3,
+        [b'"aaaa"', b'"c"'],
+    )
 
 
-def test_a_refused_document_that_is_very_long_is_cut_and_left_out_of_the_download(client, operator, monkeypatch):
+def test_a_rejected_document_that_is_very_long_is_cut_and_left_out_of_the_download(client, operator, monkeypatch):
     monkeypatch.setattr(uploads, "MAX_KEPT_DOCUMENT_BYTES", 10)
-    found = upload(client, b'"0123456789"\n"short"')
-    page = text_of(client.get(found.get_absolute_url()))
-    assert [(bytes(one.data), one.is_cut) for one in RefusedDocument.objects.all()] == [
+    imported = upload(client, b'"0123456789"\n"short"')
+    page = text_of(client.get(imported.get_absolute_url()))
+    assert [(bytes(document.data), document.is_cut) for document in RejectedDocument.objects.all()] == [
         (b'"012345678', True),
         (b'"short"', False),
     ]
     assert "1 document is too long to be kept whole, so the download doesn’t include it." in page
-    answer = client.get(reverse("logs:import_refused", args=[found.pk]))
+    answer = client.get(reverse("logs:import_rejected", args=[imported.pk]))
     assert b"".join(answer.streaming_content) == b'"short"\n'
 
 
@@ -356,14 +359,17 @@ def test_of_what_does_not_end_within_the_limit_of_a_document_little_is_kept(clie
     monkeypatch.setattr("logs.cotalker.json_stream.DOCUMENT_LIMIT", 100_000)
     monkeypatch.setattr(uploads, "MAX_KEPT_FRAGMENT_BYTES", 1000)
     upload(client, gzip.compress(b"{" * 120_000))
-    assert [(len(one.data), one.is_cut) for one in RefusedDocument.objects.all()] == [(1000, True), (20_000, False)]
+    assert [(len(document.data), document.is_cut) for document in RejectedDocument.objects.all()] == [
+        (1000, True),
+        (20_000, False),
+    ]
 
 
 # Stopping, going on and cancelling
 
 
 def stop_at(number: int):
-    """A `should_stop` that says so when it is asked for the last of so many times."""
+    """A `should_stop` that says so at the last of so many calls."""
     left = iter([False] * (number - 1))
     return lambda: next(left, True)
 
@@ -374,87 +380,97 @@ def waiting_import(client, content: bytes) -> Import:
 
 
 def test_an_import_stops_within_a_document(client, operator):
-    found = waiting_import(client, gzip.compress(b"[" * 40_000_000))
+    imported = waiting_import(client, gzip.compress(b"[" * 40_000_000))
     with pytest.raises(JobInterrupted):
-        uploads.run_import(found.pk, should_stop=stop_at(20))
-    found.refresh_from_db()
-    assert (found.state, found.read) == (ImportState.RUNNING, 0)
-    assert found.file_chunks.exists()
+        uploads.run_import(imported.pk, should_stop=stop_at(20))
+    imported.refresh_from_db()
+    assert (imported.state, imported.read) == (ImportState.RUNNING, 0)
+    assert imported.file_chunks.exists()
 
 
 def test_wherever_an_import_is_interrupted_its_numbers_come_out_right(client, operator, monkeypatch):
     make_subscription()
     monkeypatch.setattr("logs.imports.importer.BATCH_SIZE", 2)
     upload(client, lines(log_document(0), log_document(1, response="before")))
-    made = [log_document(0), log_document(1), log_document(2), log_document(2), {"bad": 1}, log_document(3), {"bad": 2}]
+    documents = [
+        log_document(0),
+        log_document(1),
+        log_document(2),
+        log_document(2),
+        {"bad": 1},
+        log_document(3),
+        {"bad": 2},
+    ]
     for number in range(1, 100):
-        WebhookLog.objects.exclude(pk__in=[made[0]["_id"], made[1]["_id"]]).delete()
-        WebhookLog.objects.filter(pk=made[1]["_id"]).update(response="before")
-        found = waiting_import(client, lines(*made))
+        WebhookLog.objects.exclude(pk__in=[documents[0]["_id"], documents[1]["_id"]]).delete()
+        WebhookLog.objects.filter(pk=documents[1]["_id"]).update(response="before")
+        imported = waiting_import(client, lines(*documents))
         try:
-            uploads.run_import(found.pk, should_stop=stop_at(number))
+            uploads.run_import(imported.pk, should_stop=stop_at(number))
         except JobInterrupted:
-            uploads.run_import(found.pk)
+            uploads.run_import(imported.pk)
         else:
             break
-        found.refresh_from_db()
-        numbers = (found.read, found.new, found.updated, found.unchanged, found.refused)
+        imported.refresh_from_db()
+        numbers = (imported.read, imported.new, imported.updated, imported.unchanged, imported.rejected)
         assert numbers == (7, 2, 1, 2, 2), number
-        assert [one.number for one in found.refused_documents.all()] == [5, 7], number
+        assert [document.number for document in imported.rejected_documents.all()] == [5, 7], number
     assert number > 5
 
 
 def test_an_import_that_ends_its_worker_again_and_again_is_given_up(client, operator, monkeypatch):
-    found = waiting_import(client, lines(log_document()))
+    imported = waiting_import(client, lines(log_document()))
 
     def crash(*arguments, **options):
         raise SystemExit
 
     monkeypatch.setattr("logs.imports.importer.iter_documents", crash)
-    for _time in range(uploads.MAX_FRUITLESS_RUNS):
+    for _time in range(uploads.MAX_FAILED_STARTS):
         with pytest.raises(SystemExit):
-            uploads.run_import(found.pk)
-    uploads.run_import(found.pk)
-    found.refresh_from_db()
-    assert (found.state, found.error) == (
-        ImportState.BROKEN,
+            uploads.run_import(imported.pk)
+    uploads.run_import(imported.pk)
+    imported.refresh_from_db()
+    assert (imported.state, imported.error) == (
+        ImportState.FAILED,
         "the worker stopped 5 times while reading the same documents",
     )
 
 
-def cancel_address(found: Import) -> str:
-    return reverse("logs:import_cancel", args=[found.pk])
+def cancel_address(imported: Import) -> str:
+    return reverse("logs:import_cancel", args=[imported.pk])
 
 
 def test_an_import_that_waits_is_cancelled_at_once_and_nothing_of_it_is_stored(client, operator):
     make_subscription()
-    found = waiting_import(client, lines(log_document()))
-    page = text_of(client.post(cancel_address(found), follow=True))
-    uploads.run_import(found.pk)
-    found.refresh_from_db()
-    assert (found.state, found.read, WebhookLog.objects.count()) == (ImportState.CANCELLED, 0, 0)
+    imported = waiting_import(client, lines(log_document()))
+    page = text_of(client.post(cancel_address(imported), follow=True))
+    uploads.run_import(imported.pk)
+    imported.refresh_from_db()
+    assert (imported.state, imported.read, WebhookLog.objects.count()) == (ImportState.CANCELLED, 0, 0)
     assert "Cancelled" in page
     assert "This import was cancelled. Documents read before the cancellation are kept." in page
-    assert not found.file_chunks.exists()
+    assert not imported.file_chunks.exists()
 
 
 def test_what_has_finished_cannot_be_cancelled(client, operator):
     make_subscription()
-    found = upload(client, lines(log_document()))
-    assert cancel_address(found) not in client.get(found.get_absolute_url()).content.decode()
-    assert "Nothing was cancelled: the import has finished." in text_of(client.post(cancel_address(found), follow=True))
-    found.refresh_from_db()
-    assert found.state == ImportState.DONE
+    imported = upload(client, lines(log_document()))
+    assert cancel_address(imported) not in client.get(imported.get_absolute_url()).content.decode()
+    assert "Nothing was cancelled: the import has finished." in text_of(
+        client.post(cancel_address(imported), follow=True)
+    )
+    imported.refresh_from_db()
+    assert imported.state == ImportState.DONE
 
 
 def test_only_who_uploaded_it_may_cancel_and_only_by_the_button(client, operator, member):
-    found = make_import(member("Operator"))
-    assert client.get(cancel_address(found)).status_code == 405
-    assert client.post(cancel_address(found)).status_code == 404
+    imported = make_import(member("Operator"))
+    assert client.get(cancel_address(imported)).status_code == 405
+    assert client.post(cancel_address(imported)).status_code == 404
     client.force_login(member("Viewer"))
-    assert client.post(cancel_address(found)).status_code == 403
-    client.force_login(found.uploaded_by)
+    assert client.post(cancel_address(imported)).status_code == 403
+    client.force_login(imported.uploaded_by)
     client.handler.enforce_csrf_checks = True
-    assert client.post(cancel_address(found)).status_code == 403
-    found.refresh_from_db()
-    assert found.state == ImportState.WAITING
+    assert client.post(cancel_address(imported)).status_code == 403
+    imported.refresh_from_db()
+    assert imported.state == ImportState.WAITING

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection, transaction
 
 from logs.cotalker.documents import write_log
-from logs.models import Import, RunEntry, Subscription, WebhookLog
+from logs.models import BulkRedeliveryItem, Import, Subscription, WebhookLog
 
 from ..factories import (
     COMPANY,
@@ -55,7 +55,7 @@ def test_an_id_that_others_have_named_is_free_for_the_subscription_and_every_log
     assert upload(client, lines(log(1, OTHER))).new == 1
     client.force_login(owner)
     assert upload(client, lines(log(2))).new == 1
-    assert upload(client, lines(ITS), kind="subscriptions").refused == 0
+    assert upload(client, lines(ITS), kind="subscriptions").rejected == 0
     assert upload(client, lines(log(3))).new == 1
 
     assert Subscription.objects.values_list("company", "url").get(pk=SUBSCRIPTION) == (COMPANY, ITS["url"])
@@ -117,15 +117,15 @@ def test_until_it_is_known_each_company_sees_the_logs_that_name_it(client, owner
     assert seen_by(client, squatter) == [log(2)["_id"]]
 
 
-def test_entries_of_runs_go_along(owner, squatter):
+def test_items_of_bulk_redeliveries_go_along(owner, squatter):
     from logs.models import SelectionSource
     from logs.redelivery.drafts import build_plan, create_draft
 
     import_logs(log(1, OTHER), user=squatter)
-    run = create_draft(SelectionSource.CHOSEN, by=squatter)
-    build_plan(run, [log(1)["_id"]])
+    bulk = create_draft(SelectionSource.SELECTED, by=squatter)
+    build_plan(bulk, [log(1)["_id"]])
     import_subscriptions(ITS, user=owner)
-    assert RunEntry.objects.get().subscription_id == WebhookLog.objects.get().subscription_id != SUBSCRIPTION
+    assert BulkRedeliveryItem.objects.get().subscription_id == WebhookLog.objects.get().subscription_id != SUBSCRIPTION
 
 
 @pytest.mark.django_db(transaction=True)
@@ -162,8 +162,8 @@ class TestMasked:
     @pytest.mark.parametrize("secret", [SECRET, GUESS])
     def test_whoever_may_not_reveal_it_reads_unchanged_for_every_guess(self, client, member, secret):
         client.force_login(member("Operator"))
-        found: Import = upload(client, lines(self.document(secret)))
-        assert (found.unchanged, found.updated, found.refused) == (1, 0, 0)
+        imported: Import = upload(client, lines(self.document(secret)))
+        assert (imported.unchanged, imported.updated, imported.rejected) == (1, 0, 0)
         assert self.SECRET in WebhookLog.objects.get().response
 
     def test_what_everybody_may_see_is_compared_as_ever(self, client, member):
@@ -171,8 +171,8 @@ class TestMasked:
         assert upload(client, lines(self.document(self.GUESS, status=500))).updated == 1
         other = self.document(self.SECRET)
         other["event"]["data"]["name"] = "Fan"
-        assert upload(client, lines(other)).refused == 1
+        assert upload(client, lines(other)).rejected == 1
 
-    def test_whoever_may_reveal_it_is_told(self, client, member):
+    def test_whoever_may_reveal_it_gets_a_rejection(self, client, member):
         client.force_login(member("Administrator"))
-        assert upload(client, lines(self.document(self.GUESS))).refused == 1
+        assert upload(client, lines(self.document(self.GUESS))).rejected == 1

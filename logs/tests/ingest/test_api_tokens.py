@@ -1,4 +1,4 @@
-"""API tokens: made on the command line and in the admin site, shown once, revoked."""
+"""API tokens: created on the command line and in the admin site, shown once, revoked."""
 
 import io
 import re
@@ -47,8 +47,8 @@ def test_a_token_may_be_for_several_companies():
     make_company(OTHER_COMPANY, "Other")
     create("Both", "--company", COMPANY, "--company", OTHER_COMPANY)
     assert {company.pk for company in ApiToken.objects.get().companies.all()} == {COMPANY, OTHER_COMPANY}
-    entries = AuditEntry.objects.filter(action=AuditAction.TOKEN_MADE, detail="Both")
-    assert {entry.about for entry in entries} == {COMPANY, OTHER_COMPANY}
+    audit_entries = AuditEntry.objects.filter(action=AuditAction.TOKEN_CREATED, detail="Both")
+    assert {entry.target for entry in audit_entries} == {COMPANY, OTHER_COMPANY}
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_in_the_admin_site_a_token_is_shown_once(client, staff):
     stored = ApiToken.objects.get()
     assert (stored.name, stored.created_by) == ("Script", staff)
     assert [company.pk for company in stored.companies.all()] == [COMPANY]
-    assert AuditEntry.objects.get(action=AuditAction.TOKEN_MADE).actor == staff
+    assert AuditEntry.objects.get(action=AuditAction.TOKEN_CREATED).actor == staff
     assert not TOKEN.search(client.get(f"{ADMIN}{stored.pk}/change/").content.decode())
     assert post(client, "/api/v3/events", as_bytes(make_event()), token).status_code == 202
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from logs.ingest import idempotency, unmatched
 from logs.models import AcceptedEvent, Subscription, UnmatchedCount, WebhookLog
 
-from ..events import as_bytes, at_once, lane_of, make_door, make_event, make_token, post
+from ..events import as_bytes, at_once, lane_of, make_endpoint, make_event, make_token, post
 from ..factories import COMPANY, make_company, make_subscription
 
 ADDRESS = "/api/v3/events"
@@ -33,7 +33,7 @@ def test_the_same_event_again_is_answered_with_the_first_logs(client):
     for address, body in [
         (ADDRESS, as_bytes(make_event())),
         (ADDRESS, array(make_event())),
-        (make_door(), as_bytes(make_event())),
+        (make_endpoint(), as_bytes(make_event())),
     ]:
         again = post(client, address, body, token)
         assert (again.status_code, again.json()) == (202, first.json())
@@ -53,8 +53,8 @@ def test_another_byte_is_another_event(client):
 def test_within_a_batch_the_same_event_makes_one_log(client):
     subscription = make_subscription()
     answer = post(client, ADDRESS, array(make_event(1), make_event(2), make_event(1)), make_token()).json()
-    one, two = lane_of(subscription)
-    assert answer == {"accepted": [one.pk, two.pk, one.pk], "errors": []}
+    first, second = lane_of(subscription)
+    assert answer == {"accepted": [first.pk, second.pk, first.pk], "errors": []}
 
 
 @pytest.mark.django_db
@@ -154,9 +154,9 @@ def test_the_same_event_from_many_sides_at_once_makes_one_log():
 
 @pytest.mark.django_db(transaction=True)
 def test_batches_of_the_same_events_in_any_order_never_wait_in_a_circle():
-    """Eight at once, over three lanes, each beginning with another event; also with events that fire nothing."""
+    """Eight at once, over three queues, each beginning with another event; also with events that fire nothing."""
     triggers = ["create-edit-delete-task", "create-edit-delete-user", "create-edit-delete-note"]
-    lanes = [
+    subscriptions = [
         make_subscription(pk=f"62685990d918fb5557f9f9{n:02x}", trigger=trigger) for n, trigger in enumerate(triggers)
     ]
     token = make_token()
@@ -166,18 +166,18 @@ def test_batches_of_the_same_events_in_any_order_never_wait_in_a_circle():
     answers = at_once([lambda batch=batch: post(Client(), ADDRESS, batch, token) for batch in batches])
     assert [answer.status_code for answer in answers] == [202] * 8
     assert len({tuple(sorted(answer.json()["accepted"])) for answer in answers}) == 1
-    assert [len(lane_of(lane)) for lane in lanes] == [12, 12, 12]
-    for lane in lanes:
-        assert len({log.position for log in lane_of(lane)}) == 12
+    assert [len(lane_of(subscription)) for subscription in subscriptions] == [12, 12, 12]
+    for subscription in subscriptions:
+        assert len({log.sequence for log in lane_of(subscription)}) == 12
     assert sum(UnmatchedCount.objects.values_list("count", flat=True)) == 8 * 24
 
 
 @pytest.mark.django_db(transaction=True)
-def test_batches_of_different_events_over_the_same_lanes_come_one_after_another():
-    """Each batch begins with another lane, and with another kind of event that fires nothing."""
+def test_batches_of_different_events_over_the_same_queues_come_one_after_another():
+    """Each batch begins with another queue, and with another kind of event that fires nothing."""
     types = ["COTTask", "COTUser", "COTNote"]
     triggers = ["create-edit-delete-task", "create-edit-delete-user", "create-edit-delete-note"]
-    lanes = [
+    subscriptions = [
         make_subscription(pk=f"62685990d918fb5557f9f9{n:02x}", trigger=trigger) for n, trigger in enumerate(triggers)
     ]
     token = make_token()
@@ -190,9 +190,9 @@ def test_batches_of_different_events_over_the_same_lanes_come_one_after_another(
     for start in (0, 8, 16):
         calls = [lambda n=n: post(Client(), ADDRESS, batch(n), token).status_code for n in range(start, start + 8)]
         assert at_once(calls) == [202] * 8
-    for lane in lanes:
-        assert len({log.position for log in lane_of(lane)}) == 48
-        objects = [int(log.object_id[8:], 16) for log in lane_of(lane)]
+    for subscription in subscriptions:
+        assert len({log.sequence for log in lane_of(subscription)}) == 48
+        objects = [int(log.object_id[8:], 16) for log in lane_of(subscription)]
         batches = [number // 100 for number in objects]
         assert all(first == second for first, second in zip(batches[::2], batches[1::2], strict=True))
         assert all(first < second for first, second in zip(objects[::2], objects[1::2], strict=True))
@@ -216,16 +216,16 @@ def test_cleaning_up_does_not_wait_for_what_is_being_stored():
     post(Client(), ADDRESS, array(make_event(1), make_event(2)), make_token())
     AcceptedEvent.objects.update(accepted_at=timezone.now() - 2 * DAY)
     first = AcceptedEvent.objects.order_by("key")[0]
-    is_held, may_end = threading.Event(), threading.Event()
+    is_locked, may_end = threading.Event(), threading.Event()
 
-    def hold() -> None:
+    def lock() -> None:
         with transaction.atomic():
             AcceptedEvent.objects.select_for_update().get(pk=first.pk)
-            is_held.set()
+            is_locked.set()
             may_end.wait(30)
 
     def clean_up() -> None:
-        is_held.wait(30)
+        is_locked.wait(30)
         with connection.cursor() as cursor:
             cursor.execute("SET lock_timeout = '5s'")
         try:
@@ -233,5 +233,5 @@ def test_cleaning_up_does_not_wait_for_what_is_being_stored():
         finally:
             may_end.set()
 
-    at_once([hold, clean_up])
+    at_once([lock, clean_up])
     assert list(AcceptedEvent.objects.all()) == [first]

@@ -1,4 +1,4 @@
-"""Cotalker's door: POST /in/<secret>."""
+"""The inbound endpoint for Cotalker: POST /in/<secret>."""
 
 import json
 import logging
@@ -14,24 +14,33 @@ from django.utils import timezone
 from cotadmin.log_formatters import TextFormatter
 from logs.ingest import credentials, intake
 from logs.ingest.matching import matching_subscriptions
-from logs.models import AcceptedEvent, AttemptTrigger, Door, Payload, Priority, Subscription, UnmatchedCount, WebhookLog
+from logs.models import (
+    AcceptedEvent,
+    AttemptTrigger,
+    InboundEndpoint,
+    Payload,
+    Priority,
+    Subscription,
+    UnmatchedCount,
+    WebhookLog,
+)
 
-from ..events import OTHER_COMPANY, as_bytes, at_once, lane_of, make_door, make_event, post
+from ..events import OTHER_COMPANY, as_bytes, at_once, lane_of, make_endpoint, make_event, post
 from ..factories import COMPANY, ids_found, make_company, make_subscription
 from ..processes import somebody_waits_for_a_lock, wait_until
 
 pytestmark = pytest.mark.django_db
 
 
-def test_an_event_becomes_a_log_that_waits_in_its_lane(client):
+def test_an_event_becomes_a_log_that_waits_in_its_queue(client):
     subscription = make_subscription()
     before = timezone.now()
-    answer = post(client, make_door(), as_bytes(make_event()))
+    answer = post(client, make_endpoint(), as_bytes(make_event()))
     log = WebhookLog.objects.get()
     assert answer.status_code == 202
     assert answer.json() == {"accepted": [log.pk], "errors": []}
-    assert (log.subscription, log.company, log.state, log.retry) == (subscription, COMPANY, "pending", 0)
-    assert (log.turn, log.tries_left) == (Priority.WAITING, settings.DELIVERY_MAX_ATTEMPTS)
+    assert (log.subscription, log.company, log.state, log.attempt_count) == (subscription, COMPANY, "pending", 0)
+    assert (log.priority, log.attempts_left) == (Priority.NORMAL, settings.DELIVERY_MAX_ATTEMPTS)
     assert (log.trigger, log.is_test, log.status, log.response) == (AttemptTrigger.AUTO, False, None, None)
     assert (log.event_type, log.action, log.object_id) == ("COTTask", "create", f"62742b75{0:016x}")
     assert log.object_name == "Equipment sector 1 - Equipment 1-A"
@@ -42,37 +51,37 @@ def test_an_event_becomes_a_log_that_waits_in_its_lane(client):
 def test_the_payload_is_kept_to_the_letter(client):
     make_subscription()
     text = json.dumps(make_event(), indent=3).replace('"indentation": 0', '"indentation": 0.10e1 ') + "\n"
-    post(client, make_door(), text.encode())
+    post(client, make_endpoint(), text.encode())
     assert Payload.objects.get().event == text.strip()
 
 
 def test_its_words_are_found_and_masked_ones_are_not(client):
     make_subscription()
-    post(client, make_door(), as_bytes(make_event(data={"name": "Bomba P-204", "password": "hunter2"})))
+    post(client, make_endpoint(), as_bytes(make_event(data={"name": "Bomba P-204", "password": "hunter2"})))
     assert len(ids_found("bomba")) == 1
     assert ids_found("hunter2") == []
 
 
 def test_every_subscription_that_it_fires_gets_a_log_of_its_own(client):
-    one, two = make_subscription(), make_subscription(pk="62685990d918fb5557f9f993")
+    first, second = make_subscription(), make_subscription(pk="62685990d918fb5557f9f993")
     make_subscription(pk="62685990d918fb5557f9f994", is_active=False)
-    answer = post(client, make_door(), as_bytes(make_event()))
-    assert answer.json()["accepted"] == [lane_of(one)[0].pk, lane_of(two)[0].pk]
+    answer = post(client, make_endpoint(), as_bytes(make_event()))
+    assert answer.json()["accepted"] == [lane_of(first)[0].pk, lane_of(second)[0].pk]
     assert Payload.objects.count() == 2
 
 
 def test_events_wait_in_the_order_in_which_they_came(client):
-    subscription, door = make_subscription(), make_door()
+    subscription, endpoint = make_subscription(), make_endpoint()
     for number in (3, 1, 2):
-        post(client, door, as_bytes(make_event(number)))
+        post(client, endpoint, as_bytes(make_event(number)))
     assert [log.object_id[-1] for log in lane_of(subscription)] == ["3", "1", "2"]
-    assert len({log.position for log in lane_of(subscription)}) == 3
+    assert len({log.sequence for log in lane_of(subscription)}) == 3
 
 
 def test_an_event_that_fires_nothing_is_taken_and_counted(client):
-    door = make_door()
+    endpoint = make_endpoint()
     for number in range(2):
-        answer = post(client, door, as_bytes(make_event(number)))
+        answer = post(client, endpoint, as_bytes(make_event(number)))
         assert (answer.status_code, answer.json()) == (202, {"accepted": [], "errors": []})
     counted = UnmatchedCount.objects.get()
     assert (counted.company_id, counted.event_type, counted.action, counted.count) == (COMPANY, "COTTask", "create", 2)
@@ -80,15 +89,15 @@ def test_an_event_that_fires_nothing_is_taken_and_counted(client):
 
 
 def test_an_event_that_fired_nothing_is_stored_once_there_is_a_subscription(client):
-    door = make_door()
-    post(client, door, as_bytes(make_event()))
+    endpoint = make_endpoint()
+    post(client, endpoint, as_bytes(make_event()))
     make_subscription()
-    assert len(post(client, door, as_bytes(make_event())).json()["accepted"]) == 1
+    assert len(post(client, endpoint, as_bytes(make_event())).json()["accepted"]) == 1
 
 
-def test_an_event_of_another_company_is_refused(client):
+def test_an_event_of_another_company_is_rejected(client):
     make_company(OTHER_COMPANY, "Other")
-    answer = post(client, make_door(), as_bytes(make_event(company=OTHER_COMPANY)))
+    answer = post(client, make_endpoint(), as_bytes(make_event(company=OTHER_COMPANY)))
     assert answer.status_code == 422
     reason = "the inbound endpoint is for events of another company"
     assert answer.json() == {"accepted": [], "errors": [{"index": 0, "path": "/company", "reason": reason}]}
@@ -97,14 +106,14 @@ def test_an_event_of_another_company_is_refused(client):
 @pytest.mark.parametrize("company", [make_event()["company"].upper(), make_event()["company"]])
 def test_the_company_may_be_written_in_capitals(client, company):
     make_subscription()
-    assert post(client, make_door(), as_bytes(make_event(company=company))).status_code == 202
+    assert post(client, make_endpoint(), as_bytes(make_event(company=company))).status_code == 202
     assert WebhookLog.objects.get().company == COMPANY
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "text/plain", "application/x-www-form-urlencoded", ""])
 def test_cotalker_may_send_whatever_content_type_it_likes(client, content_type):
     make_subscription()
-    assert post(client, make_door(), as_bytes(make_event()), content_type=content_type).status_code == 202
+    assert post(client, make_endpoint(), as_bytes(make_event()), content_type=content_type).status_code == 202
 
 
 @pytest.mark.parametrize(
@@ -112,13 +121,13 @@ def test_cotalker_may_send_whatever_content_type_it_likes(client, content_type):
 )
 def test_it_takes_exactly_one_event(client, body):
     make_subscription()
-    answer = post(client, make_door(), body)
+    answer = post(client, make_endpoint(), body)
     assert answer.status_code == 422
     assert [error["index"] for error in answer.json()["errors"]] == [0]
     assert not WebhookLog.objects.exists()
 
 
-def test_a_door_that_is_not_there_answers_404_in_json(client):
+def test_an_endpoint_that_is_not_there_answers_404_in_json(client):
     answer = post(client, "/in/nothing", as_bytes(make_event()))
     assert answer.status_code == 404
     assert answer.json()["errors"] == [
@@ -126,46 +135,46 @@ def test_a_door_that_is_not_there_answers_404_in_json(client):
     ]
 
 
-def test_a_revoked_door_is_closed(client):
-    address = make_door()
-    assert credentials.revoke_credential(Door.objects.get(), by=None)
+def test_a_revoked_endpoint_is_closed(client):
+    address = make_endpoint()
+    assert credentials.revoke_credential(InboundEndpoint.objects.get(), by=None)
     assert post(client, address, as_bytes(make_event())).status_code == 404
 
 
 @pytest.mark.parametrize("method", ["get", "put", "delete", "head", "options", "patch"])
 def test_other_methods_are_not_allowed(client, method):
-    answer = getattr(client, method)(make_door())
+    answer = getattr(client, method)(make_endpoint())
     assert (answer.status_code, answer["Allow"]) == (405, "POST")
 
 
-def test_the_door_needs_no_csrf_token_and_makes_no_session(db):
-    answer = post(Client(enforce_csrf_checks=True), make_door(), as_bytes(make_event()))
+def test_the_endpoint_needs_no_csrf_token_and_makes_no_session(db):
+    answer = post(Client(enforce_csrf_checks=True), make_endpoint(), as_bytes(make_event()))
     assert answer.status_code == 202
     assert not answer.cookies
 
 
-def test_its_use_is_told_at_most_once_a_minute(client):
-    door = make_door()
-    post(client, door, as_bytes(make_event()))
-    told = Door.objects.get().last_used_at
-    assert told is not None
-    post(client, door, as_bytes(make_event(1)))
-    assert Door.objects.get().last_used_at == told
-    Door.objects.update(last_used_at=told - timedelta(seconds=61))
-    post(client, door, as_bytes(make_event(2)))
-    assert Door.objects.get().last_used_at > told - timedelta(seconds=61)
+def test_its_use_is_recorded_at_most_once_a_minute(client):
+    endpoint = make_endpoint()
+    post(client, endpoint, as_bytes(make_event()))
+    last_used_at = InboundEndpoint.objects.get().last_used_at
+    assert last_used_at is not None
+    post(client, endpoint, as_bytes(make_event(1)))
+    assert InboundEndpoint.objects.get().last_used_at == last_used_at
+    InboundEndpoint.objects.update(last_used_at=last_used_at - timedelta(seconds=61))
+    post(client, endpoint, as_bytes(make_event(2)))
+    assert InboundEndpoint.objects.get().last_used_at > last_used_at - timedelta(seconds=61)
 
 
 def test_its_secret_is_stored_nowhere(client):
-    secret = make_door().removeprefix("/in/")
-    door = Door.objects.get()
+    secret = make_endpoint().removeprefix("/in/")
+    endpoint = InboundEndpoint.objects.get()
     assert len(secret) == 43
-    assert door.hint == secret[-4:]
-    assert secret not in str(Door.objects.values_list().get())
+    assert endpoint.hint == secret[-4:]
+    assert secret not in str(InboundEndpoint.objects.values_list().get())
 
 
 def test_no_log_line_tells_the_secret(client, caplog):
-    address = make_door()
+    address = make_endpoint()
     with caplog.at_level(logging.INFO):
         post(client, address, b"nonsense")
     lines = [TextFormatter().format(record) for record in caplog.records if record.name == "django.request"]
@@ -176,22 +185,22 @@ def test_no_log_line_tells_the_secret(client, caplog):
 
 def test_an_event_costs_few_statements(client, django_assert_max_num_queries):
     make_subscription()
-    door = make_door()
-    post(client, door, as_bytes(make_event()))
-    # the door, begin, matching, the claim, the place, the log, its payload, the wake-up, commit
+    endpoint = make_endpoint()
+    post(client, endpoint, as_bytes(make_event()))
+    # the endpoint, begin, matching, the claim, the sequence, the log, its payload, the wake-up, commit
     with django_assert_max_num_queries(9):
-        post(client, door, as_bytes(make_event(1)))
+        post(client, endpoint, as_bytes(make_event(1)))
 
 
 @pytest.fixture
 def deactivated_after_matching(monkeypatch):
-    """Call it with a subscription: somebody deactivates it between the matching of the next event and its place."""
+    """Call it with a subscription: somebody deactivates it between the matching of the next event and its sequence."""
 
     def prepare(subscription):
         def then_deactivate(events):
-            lanes = matching_subscriptions(events)
+            subscription_ids = matching_subscriptions(events)
             Subscription.objects.filter(pk=subscription.pk).update(is_active=False)
-            return lanes
+            return subscription_ids
 
         monkeypatch.setattr(intake, "matching_subscriptions", then_deactivate)
 
@@ -200,27 +209,27 @@ def deactivated_after_matching(monkeypatch):
 
 def test_a_subscription_that_is_deactivated_at_this_moment_gets_nothing(client, deactivated_after_matching):
     deactivated_after_matching(make_subscription())
-    assert post(client, make_door(), as_bytes(make_event())).json() == {"accepted": [], "errors": []}
+    assert post(client, make_endpoint(), as_bytes(make_event())).json() == {"accepted": [], "errors": []}
     assert not WebhookLog.objects.exists()
     assert not AcceptedEvent.objects.exists()
     assert UnmatchedCount.objects.get().count == 1
 
 
 def test_the_others_get_the_event_all_the_same(client, deactivated_after_matching):
-    one, two = make_subscription(), make_subscription(pk="62685990d918fb5557f9f993")
-    deactivated_after_matching(one)
-    door = make_door()
-    answer = post(client, door, as_bytes(make_event())).json()
-    assert answer["accepted"] == [log.pk for log in lane_of(two)]
-    assert post(client, door, as_bytes(make_event())).json() == answer
+    first, second = make_subscription(), make_subscription(pk="62685990d918fb5557f9f993")
+    deactivated_after_matching(first)
+    endpoint = make_endpoint()
+    answer = post(client, endpoint, as_bytes(make_event())).json()
+    assert answer["accepted"] == [log.pk for log in lane_of(second)]
+    assert post(client, endpoint, as_bytes(make_event())).json() == answer
     assert WebhookLog.objects.count() == 1
     assert not UnmatchedCount.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True)
 def test_who_deactivates_it_at_this_moment_is_waited_for():
-    """Not yet committed when the event is matched, committed when it is to be placed."""
-    subscription, door = make_subscription(), make_door()
+    """Not yet committed when the event is matched, committed when it is to be queued."""
+    subscription, endpoint = make_subscription(), make_endpoint()
     is_changed = threading.Event()
 
     def deactivate() -> None:
@@ -231,7 +240,7 @@ def test_who_deactivates_it_at_this_moment_is_waited_for():
 
     def send() -> dict:
         is_changed.wait(30)
-        return post(Client(), door, as_bytes(make_event())).json()
+        return post(Client(), endpoint, as_bytes(make_event())).json()
 
     _nothing, answer = at_once([deactivate, send])
     assert answer == {"accepted": [], "errors": []}

@@ -43,7 +43,7 @@ def test_a_batch_is_stored_in_the_order_in_which_it_stands(client, body, content
     assert answer.status_code == 202
     assert answer.json() == {"accepted": [log.pk for log in logs], "errors": []}
     assert [log.object_id[-1] for log in logs] == ["2", "0", "1"]
-    assert [log.position for log in logs] == sorted({log.position for log in logs})
+    assert [log.sequence for log in logs] == sorted({log.sequence for log in logs})
     assert len({log.created_at for log in logs}) == 1
     assert [log.pk for log in logs] == sorted(log.pk for log in logs)
 
@@ -54,7 +54,7 @@ def test_one_event_alone(client):
     assert (answer.status_code, answer.json()["accepted"]) == (202, [WebhookLog.objects.get().pk])
 
 
-def test_a_batch_may_go_to_many_lanes(client):
+def test_a_batch_may_go_to_many_queues(client):
     tasks, users = (
         make_subscription(),
         make_subscription(pk="62685990d918fb5557f9f993", trigger="create-edit-delete-user"),
@@ -63,7 +63,7 @@ def test_a_batch_may_go_to_many_lanes(client):
     accepted = post(client, ADDRESS, array(*events), make_token()).json()["accepted"]
     assert [log.object_id[-1] for log in lane_of(tasks)] == ["0", "2"]
     assert [log.object_id[-1] for log in lane_of(users)] == ["1", "3"]
-    assert len({log.position for log in lane_of(users)}) == 2
+    assert len({log.sequence for log in lane_of(users)}) == 2
     assert accepted == [log.pk for pair in zip(lane_of(tasks), lane_of(users), strict=True) for log in pair]
 
 
@@ -121,7 +121,7 @@ IN_BATCHES = [
 
 
 @pytest.mark.parametrize(("way", "body", "path", "reason"), IN_BATCHES)
-def test_what_is_wrong_with_an_event_is_told_and_the_others_are_stored(client, way, body, path, reason):
+def test_what_is_wrong_with_an_event_is_reported_and_the_others_are_stored(client, way, body, path, reason):
     make_subscription()
     batch = WAYS[way]([as_bytes(make_event(1)), body, as_bytes(make_event(2))])
     answer = post(client, ADDRESS, batch, make_token(), way)
@@ -157,7 +157,7 @@ def test_an_array_that_is_not_closed_says_so_and_keeps_what_was_whole(client):
     assert [error["index"] for error in answer.json()["errors"]] == [1, 2]
 
 
-def test_where_the_text_breaks_is_told_by_line_and_column(client):
+def test_where_the_text_breaks_is_given_by_line_and_column(client):
     answer = post(client, ADDRESS, b'{\n  "type": nothing}', make_token())
     assert answer.json()["errors"][0]["reason"] == "not JSON: Expecting value (line 2, column 11)"
 
@@ -176,7 +176,7 @@ def test_only_events_of_its_companies_are_taken(client):
     assert post(client, ADDRESS, as_bytes(make_event(2)), make_token(other, make_company())).status_code == 202
 
 
-def test_of_thousands_of_errors_a_thousand_are_told(client):
+def test_of_thousands_of_errors_a_thousand_are_listed(client):
     answer = post(client, ADDRESS, b"x\n" * 1500, make_token(), NDJSON)
     assert answer.status_code == 422
     assert len(answer.json()["errors"]) == 1000
@@ -217,7 +217,7 @@ def test_a_compressed_body_is_415(client):
     assert answer.status_code == 415
 
 
-def test_the_use_of_a_token_is_told(client):
+def test_the_use_of_a_token_is_recorded(client):
     post(client, ADDRESS, EVENT, make_token())
     assert ApiToken.objects.get().last_used_at is not None
 
@@ -231,7 +231,7 @@ def test_reasons_come_in_the_language_asked_for(client):
     ("error", "status", "retry_after"),
     [(OperationalError("the connection is lost"), 503, "5"), (RuntimeError("a fault"), 500, None)],
 )
-def test_a_fault_is_told_in_json_too(client, monkeypatch, caplog, error, status, retry_after):
+def test_a_fault_is_reported_in_json_too(client, monkeypatch, caplog, error, status, retry_after):
     def fail(events):
         raise error
 
@@ -247,5 +247,5 @@ def test_a_batch_of_hundreds_costs_as_many_statements_as_one_event(client, djang
     post(client, ADDRESS, EVENT, token)
     with django_assert_max_num_queries(9):
         post(client, ADDRESS, array(*(make_event(number) for number in range(1, 501))), token)
-    assert len({log.position for log in lane_of(subscription)}) == 501
+    assert len({log.sequence for log in lane_of(subscription)}) == 501
     assert Payload.objects.count() == 501

@@ -9,7 +9,7 @@ import pytest
 
 from logs.models import WebhookLog
 
-from ..events import as_bytes, make_door, make_event, make_token
+from ..events import as_bytes, make_endpoint, make_event, make_token
 from ..factories import make_subscription
 from ..web_server import WebServer, chunk, head, read_answer
 
@@ -55,19 +55,19 @@ def send_chunks(server: WebServer, address: str, *chunks: bytes, **more: str):
 
 def test_limits_lengths_and_chunks(server):
     """One server for all of it: starting one takes a second."""
-    subscription, door = make_subscription(), make_door()
+    subscription, endpoint = make_subscription(), make_endpoint()
 
     # A body in chunks of any size is a body.
     body = as_bytes(*(make_event(number) for number in range(3)))
     answer = send_chunks(server, ADDRESS, body[:7], body[7:5000], body[5000:])
     assert (answer.status, len(answer.body["accepted"])) == (202, 3)
-    answer = send_chunks(server, door, as_bytes(make_event(3)))
+    answer = send_chunks(server, endpoint, as_bytes(make_event(3)))
     assert (answer.status, len(answer.body["accepted"])) == (202, 1)
     assert [log.object_id[-1] for log in subscription.waiting()] == ["0", "1", "2", "3"]
 
-    # An event of exactly 1 MiB is taken, by every door.
+    # An event of exactly 1 MiB is taken, by every endpoint.
     for number, (address, more) in enumerate(
-        [(ADDRESS, {}), (ADDRESS, {"Content_Type": "application/json"}), (door, {})]
+        [(ADDRESS, {}), (ADDRESS, {"Content_Type": "application/json"}), (endpoint, {})]
     ):
         assert send(server, address, large_event(MIB, 10 + number), **more).status == 202
         answer = send(server, address, large_event(MIB + 1, 20 + number), **more)
@@ -79,7 +79,7 @@ def test_limits_lengths_and_chunks(server):
     assert WebhookLog.objects.count() == 7
 
 
-def test_one_event_that_is_too_large_refuses_its_batch(server):
+def test_one_event_that_is_too_large_rejects_its_batch(server):
     make_subscription()
     events = [large_event(2000, 0), large_event(MIB + 1, 1), large_event(2000, 2)]
     for body, content_type in [(b"\n".join(events), NDJSON), (b"[" + b",".join(events) + b"]", "application/json")]:
@@ -90,7 +90,7 @@ def test_one_event_that_is_too_large_refuses_its_batch(server):
     assert not WebhookLog.objects.exists()
 
 
-def test_a_batch_of_more_than_32_mib_is_refused_whatever_it_says_of_its_length(server):
+def test_a_batch_of_more_than_32_mib_is_rejected_whatever_it_says_of_its_length(server):
     make_subscription()
     event = large_event(MIB - 1) + b"\n"
     reason = "Nothing was accepted: all events together are larger than 32 MiB."
@@ -107,9 +107,9 @@ def test_a_batch_of_more_than_32_mib_is_refused_whatever_it_says_of_its_length(s
     assert not WebhookLog.objects.exists()
 
 
-def test_a_length_over_the_limit_is_refused_before_anything_of_it_is_read(server):
+def test_a_length_over_the_limit_is_rejected_before_anything_of_it_is_read(server):
     """The body never comes; who waited for it would find that it breaks off."""
-    for address, length, index in [(ADDRESS, 32 * MIB + 1, None), (make_door(), MIB + 1, 0)]:
+    for address, length, index in [(ADDRESS, 32 * MIB + 1, None), (make_endpoint(), MIB + 1, 0)]:
         with server.connect() as connection:
             connection.sendall(head(address, **headers(Content_Length=str(length))))
             connection.shutdown(socket.SHUT_WR)

@@ -84,14 +84,14 @@ def test_data_without_the_ids_is_about_none(data):
     [
         ({}, True),
         ({"is_active": False}, False),
-        ({"we_deliver": False}, False),
+        ({"is_delivered_here": False}, False),
         ({"url": ""}, False),
         ({"trigger": Trigger.USER}, False),
         ({"context_task_group": A}, True),
         ({"context_task_group": B}, False),
-        ({"held_at": "2026-04-14T12:00:00Z"}, True),
+        ({"paused_at": "2026-04-14T12:00:00Z"}, True),
     ],
-    ids=["plain", "inactive", "Cotalker's", "without URL", "another trigger", "its group", "another group", "on hold"],
+    ids=["plain", "inactive", "Cotalker's", "without URL", "another trigger", "its group", "another group", "paused"],
 )
 def test_only_active_subscriptions_that_we_deliver_are_fired(fields, is_fired):
     subscription = make_subscription(**fields)
@@ -120,8 +120,8 @@ def test_a_batch_of_all_kinds_is_one_query():
     with CaptureQueriesContext(
         connection,
     ) as queries:
-        found = matching_subscriptions(events)
-    assert found == [[user.pk], [task.pk, also_task.pk], [theirs.pk], [], []]
+        matches = matching_subscriptions(events)
+    assert matches == [[user.pk], [task.pk, also_task.pk], [theirs.pk], [], []]
     assert len(queries) == 1
 
 
@@ -133,7 +133,7 @@ def test_matching_walks_its_index_and_reads_no_other_rows():
         cursor.execute("ANALYZE logs_subscription")  # else the plan is for what tests before have left
         cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute(
-            "EXPLAIN SELECT id FROM logs_subscription WHERE company_id = %s AND trigger = %s AND is_active AND we_deliver",
+            "EXPLAIN SELECT id FROM logs_subscription WHERE company_id = %s AND trigger = %s AND is_active AND is_delivered_here",
             [COMPANY, Trigger.TASK],
         )
         assert "subscription_matching" in "\n".join(line for (line,) in cursor.fetchall())

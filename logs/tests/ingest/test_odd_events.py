@@ -7,10 +7,10 @@ from html import unescape
 import pytest
 from django.core.management import call_command
 
-from logs.ingest import refusals
-from logs.models import HandOff, Payload, WebhookLog
+from logs.ingest import rejections
+from logs.models import Payload, ShareLink, WebhookLog
 
-from ..events import make_door, post
+from ..events import make_endpoint, post
 from ..factories import COMPANY, ids_found, import_logs, make_company, make_log, make_subscription
 
 ID = "62742b7562f37034d9399914"
@@ -44,10 +44,10 @@ def test_what_came_in_is_sent_to_the_letter_without_what_stands_around_it(
     client, receiver, deliver, before, text, after
 ):
     make_subscription(url=receiver.url)
-    answer = post(client, make_door(), before + text.encode() + after)
+    answer = post(client, make_endpoint(), before + text.encode() + after)
     assert (answer.status_code, answer.json()["errors"]) == (202, [])
     deliver()
-    assert [received.body for received in receiver.ledger] == [text.encode()]
+    assert [request.body for request in receiver.ledger] == [text.encode()]
 
 
 @pytest.mark.django_db
@@ -76,9 +76,9 @@ class TestPages:
         assert "Bomba ␀ P-204" in shown(client.get("/logs/?q=turno"))
         assert shown(client.get(f"/admin/logs/webhooklog/{log.pk}/change/"))
 
-    def test_the_download_and_the_link_of_a_hand_off_hold_it_to_the_letter(self, client, log, admin_user):
+    def test_the_download_and_the_share_link_have_it_to_the_letter(self, client, log, admin_user):
         assert NUL in client.get(f"{log.get_absolute_url()}payload.json").content.decode()
-        token = HandOff.make(log, by=admin_user, days=1, includes_payload=True)
+        token = ShareLink.create_link(log, by=admin_user, days=1, includes_payload=True)
         assert NUL in shown(client.get(f"/shared/{token}/"))
         assert NUL in client.get(f"/shared/{token}/payload.json").content.decode()
 
@@ -90,7 +90,7 @@ class TestPages:
     def test_the_editor_keeps_it_to_the_letter(self, client, log):
         page = shown(
             client.post(
-                f"{log.get_absolute_url()}overrides/new/", {"step": "edit", "expected_attempts": 3, "reason": "x"}
+                f"{log.get_absolute_url()}overrides/new/", {"action": "edit", "expected_attempts": 3, "reason": "x"}
             )
         )
         typed = re.search(r"<textarea[^>]*>\s*(\{.*?\n\})\s*</textarea>", page, re.DOTALL)[1]
@@ -98,18 +98,18 @@ class TestPages:
         assert HALF in typed
         answer = client.post(
             f"{log.get_absolute_url()}overrides/new/",
-            {"step": "send", "expected_attempts": 3, "reason": "x", "event": typed.replace("P-204", "P-205")},
+            {"action": "send", "expected_attempts": 3, "reason": "x", "event": typed.replace("P-204", "P-205")},
         )
         assert answer.status_code == 302
-        assert "P-205" in log.variants.get().event
-        assert HALF in log.variants.get().event
+        assert "P-205" in log.overrides.get().event
+        assert HALF in log.overrides.get().event
 
     def test_an_export_is_imported_again_unchanged(self, log, capsys):
         call_command("export_logs", "--unmasked")
         lines = capsys.readouterr().out.splitlines()
         assert any(NUL in line and HALF in line for line in lines)
         summary = import_logs(*map(json.loads, lines))
-        assert (summary.unchanged, summary.refused) == (2, 0)
+        assert (summary.unchanged, summary.rejected) == (2, 0)
 
     def test_odd_unknown_fields_and_responses_are_kept_and_compared(self, log):
         odd = json.loads(rf'{{"response": "a\u0000b {HALF}", "more\ud83d": ["\u0000"], "list": ["\ud83d\ude00"]}}')
@@ -122,7 +122,7 @@ class TestPages:
 
     def test_another_event_that_differs_in_such_an_escape_alone_is_another(self, log):
         document = json.loads(_exported(log).replace(NUL, NUL.replace(r"\u0000", r"\ud83d")))
-        assert import_logs(document).refused == 1
+        assert import_logs(document).rejected == 1
         assert NUL in Payload.objects.get(pk=log.pk).event
 
 
@@ -133,8 +133,8 @@ def _exported(log) -> str:
 
 
 @pytest.mark.django_db
-class TestRefused:
-    """What the door refuses is counted on its page, and can be looked at for a week."""
+class TestRejected:
+    """What the inbound endpoint rejects is counted on its page, and can be looked at for a week."""
 
     @pytest.fixture
     def administrator(self, client, member):
@@ -143,11 +143,11 @@ class TestRefused:
         return user
 
     @pytest.fixture
-    def door(self):
-        return make_door()
+    def endpoint(self):
+        return make_endpoint()
 
     @pytest.mark.parametrize(
-        ("body", "status", "reason", "told"),
+        ("body", "status", "reason", "explanation"),
         [
             (b'{"a": NaN}', 422, "Not JSON", "NaN is not JSON"),
             (b"", 422, "Not JSON", "not JSON"),
@@ -161,65 +161,67 @@ class TestRefused:
             (b"{" + b" " * 1024 * 1024, 413, "Too large", "the event is larger than 1 MiB"),
         ],
     )
-    def test_it_is_counted_by_reason_and_kept(self, client, administrator, door, body, status, reason, told):
-        assert [post(client, door, body).status_code for _time in range(2)] == [status, status]
+    def test_it_is_counted_by_reason_and_kept(self, client, administrator, endpoint, body, status, reason, explanation):
+        assert [post(client, endpoint, body).status_code for _time in range(2)] == [status, status]
         page = shown(client.get("/inbound-endpoints/"))
         [row] = re.findall(rf"<tr>(?:(?!</tr>).)*{reason}.*?</tr>", page, re.DOTALL)
         assert ">2<" in row
         assert "<time" in row
-        [address] = re.findall(r'href="(/inbound-endpoints/\d+/refused/)"', row)
-        assert shown(client.get(address)).count(told) == 2
+        [address] = re.findall(r'href="(/inbound-endpoints/\d+/rejected/)"', row)
+        assert shown(client.get(address)).count(explanation) == 2
 
-    def test_what_came_is_shown_masked_and_only_its_beginning_is_kept(self, client, administrator, door):
+    def test_what_came_is_shown_masked_and_only_its_beginning_is_kept(self, client, administrator, endpoint):
         body = b'{"name": "Bomba", "password": "hunter2", "inside": "{\\"token\\": \\"hunter3\\"}", ' + b" " * 70_000
-        post(client, door, body)
-        page = shown(client.get(f"/inbound-endpoints/{_door().pk}/refused/"))
-        text = shown(client.get(f"/inbound-endpoints/{_door().pk}/refused/{_door().refused_events.get().pk}/"))
+        post(client, endpoint, body)
+        page = shown(client.get(f"/inbound-endpoints/{_endpoint().pk}/rejected/"))
+        text = shown(
+            client.get(f"/inbound-endpoints/{_endpoint().pk}/rejected/{_endpoint().rejected_events.get().pk}/")
+        )
         for seen in (page, text):
             assert "Bomba" in seen
             assert "hunter" not in seen
-        kept = _door().refused_events.get()
+        kept = _endpoint().rejected_events.get()
         assert (len(kept.data), kept.size, len(text.rstrip()) < 200) == (64 * 1024, len(body), True)
 
-    def test_of_each_reason_the_last_twenty_are_kept_and_all_are_counted(self, client, administrator, door):
+    def test_of_each_reason_the_last_twenty_are_kept_and_all_are_counted(self, client, administrator, endpoint):
         for number in range(25):
-            post(client, door, b"%d" % number)
-        post(client, door, b"{}")
+            post(client, endpoint, b"%d" % number)
+        post(client, endpoint, b"{}")
         assert ">25<" in shown(client.get("/inbound-endpoints/"))
-        kept = _door().refused_events.filter(kind="not_json")
+        kept = _endpoint().rejected_events.filter(kind="not_json")
         assert [bytes(data) for data in kept.values_list("data", flat=True)] == [b"%d" % n for n in range(24, 4, -1)]
-        assert _door().refused_events.count() == 21
+        assert _endpoint().rejected_events.count() == 21
 
-    def test_after_a_week_they_are_forgotten(self, client, administrator, door):
+    def test_after_a_week_they_are_forgotten(self, client, administrator, endpoint):
         from datetime import timedelta
 
         from django.utils import timezone
 
-        post(client, door, b"1")
-        post(client, door, b"2")
-        old = _door().refused_events.last()
-        _door().refused_events.filter(pk=old.pk).update(at=timezone.now() - timedelta(days=8))
-        refusals.purge_refused()
-        assert [bytes(data) for data in _door().refused_events.values_list("data", flat=True)] == [b"2"]
+        post(client, endpoint, b"1")
+        post(client, endpoint, b"2")
+        old = _endpoint().rejected_events.last()
+        _endpoint().rejected_events.filter(pk=old.pk).update(at=timezone.now() - timedelta(days=8))
+        rejections.purge_rejected()
+        assert [bytes(data) for data in _endpoint().rejected_events.values_list("data", flat=True)] == [b"2"]
 
-    def test_an_accepted_event_leaves_nothing(self, client, administrator, door):
-        assert post(client, door, ODD.encode()).status_code == 202
-        assert not _door().refused_events.exists()
+    def test_an_accepted_event_leaves_nothing(self, client, administrator, endpoint):
+        assert post(client, endpoint, ODD.encode()).status_code == 202
+        assert not _endpoint().rejected_events.exists()
         assert "Rejected events" in shown(client.get("/inbound-endpoints/"))
 
-    def test_nobody_else_sees_them(self, client, member, door):
-        post(client, door, b"{}")
-        pk, event = _door().pk, _door().refused_events.get().pk
+    def test_nobody_else_sees_them(self, client, member, endpoint):
+        post(client, endpoint, b"{}")
+        pk, event = _endpoint().pk, _endpoint().rejected_events.get().pk
         for user, status in (
             (member("Operator"), 403),
             (member("Administrator", make_company("625be93a286ef83c1c0e0000")), 404),
         ):
             client.force_login(user)
-            assert client.get(f"/inbound-endpoints/{pk}/refused/").status_code == status
-            assert client.get(f"/inbound-endpoints/{pk}/refused/{event}/").status_code == status
+            assert client.get(f"/inbound-endpoints/{pk}/rejected/").status_code == status
+            assert client.get(f"/inbound-endpoints/{pk}/rejected/{event}/").status_code == status
 
 
-def _door():
-    from logs.models import Door
+def _endpoint():
+    from logs.models import InboundEndpoint
 
-    return Door.objects.get()
+    return InboundEndpoint.objects.get()

@@ -56,7 +56,7 @@ def test_each_is_a_new_one(client, operator):
     subscription = make_subscription()
     client.post(PAGE)
     client.post(PAGE)
-    assert len({log.position for log in subscription.waiting()}) == 2
+    assert len({log.sequence for log in subscription.waiting()}) == 2
     assert len({log.object_id for log in subscription.waiting()}) == 2
 
 
@@ -64,18 +64,22 @@ def test_each_is_a_new_one(client, operator):
 def test_it_is_on_record(client, operator):
     make_subscription()
     client.post(PAGE)
-    entry = AuditEntry.objects.get(action=AuditAction.TEST_SENT)
-    assert (entry.actor, entry.about, entry.detail) == (operator, SUBSCRIPTION, WebhookLog.objects.get().pk)
+    audit_entry = AuditEntry.objects.get(action=AuditAction.TEST_SENT)
+    assert (audit_entry.actor, audit_entry.target, audit_entry.detail) == (
+        operator,
+        SUBSCRIPTION,
+        WebhookLog.objects.get().pk,
+    )
 
 
 @pytest.mark.django_db
 def test_it_goes_also_where_cotalker_delivers(client, operator):
-    make_subscription(we_deliver=False)
+    make_subscription(is_delivered_here=False)
     client.post(PAGE)
-    assert WebhookLog.objects.get().is_due
+    assert WebhookLog.objects.get().is_queued
 
 
-REFUSALS = [
+ERRORS = [
     ({"is_active": False}, "This subscription is inactive. Activate it first."),
     ({"url": ""}, "This subscription has no URL. Add one first."),
     ({"is_placeholder": True, "is_active": False, "url": "", "trigger": ""}, "Logs refer to this subscription"),
@@ -83,14 +87,14 @@ REFUSALS = [
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize(("fields", "reason"), REFUSALS)
-def test_where_it_cannot_be_sent_the_reason_is_told(client, operator, fields, reason):
+@pytest.mark.parametrize(("fields", "reason"), ERRORS)
+def test_where_it_cannot_be_sent_the_reason_is_shown(client, operator, fields, reason):
     make_subscription(**fields)
     answer = client.post(PAGE, follow=True)
     assert f"No test event was sent. {reason}" in answer.content.decode()
-    refused = post(client, API, b"", make_token())
-    assert refused.status_code == 422
-    assert refused.json()["errors"][0]["reason"].startswith(reason)
+    answer_of_api = post(client, API, b"", make_token())
+    assert answer_of_api.status_code == 422
+    assert answer_of_api.json()["errors"][0]["reason"].startswith(reason)
     assert not WebhookLog.objects.exists()
     assert not AuditEntry.objects.filter(action=AuditAction.TEST_SENT).exists()
 
@@ -108,8 +112,8 @@ def test_a_script_may_with_a_token_of_the_company(client):
     answer = post(client, API, b"", make_token(name="Monitor"))
     log = WebhookLog.objects.get()
     assert (answer.status_code, answer.json()) == (202, {"accepted": [log.pk], "errors": []})
-    entry = AuditEntry.objects.get(action=AuditAction.TEST_SENT)
-    assert (entry.actor, entry.detail) == (None, f"{log.pk} · API token Monitor")
+    audit_entry = AuditEntry.objects.get(action=AuditAction.TEST_SENT)
+    assert (audit_entry.actor, audit_entry.detail) == (None, f"{log.pk} · API token Monitor")
 
 
 @pytest.mark.django_db
@@ -126,8 +130,8 @@ def test_it_arrives_at_the_receiver(client, operator, receiver, deliver):
     make_subscription(url=receiver.url)
     client.post(PAGE)
     deliver()
-    [received] = receiver.ledger
-    assert json.loads(received.body)["extraData"] == {"isTest": True}
-    assert received.headers["webhook-id"] == WebhookLog.objects.get().pk
-    assert WebhookLog.objects.get().state == "succeeded"
+    [request] = receiver.ledger
+    assert json.loads(request.body)["extraData"] == {"isTest": True}
+    assert request.headers["webhook-id"] == WebhookLog.objects.get().pk
+    assert WebhookLog.objects.get().state == "delivered"
     assert not connection.in_atomic_block

@@ -46,7 +46,7 @@ def file(tmp_path):
     ],
     ids=["NDJSON", "array", "one after another", "byte order mark"],
 )
-def test_events_go_into_their_lane_and_their_ids_are_printed(file, text):
+def test_events_go_into_their_queue_and_their_ids_are_printed(file, text):
     subscription = make_subscription()
     printed, said, status = send(file(text))
     assert printed == [log.pk for log in lane_of(subscription)]
@@ -74,7 +74,7 @@ def test_an_event_that_fires_nothing_is_said(file):
 
 
 @pytest.mark.django_db
-def test_what_is_refused_is_told_and_the_rest_is_sent(file):
+def test_what_is_rejected_is_reported_and_the_rest_is_sent(file):
     make_subscription()
     bad = [b"nonsense", as_bytes(make_event(company="625be93a286ef83c1c0e0000"))]
     printed, said, status = send(file(b"\n".join([bad[0], as_bytes(make_event()), bad[1]])))

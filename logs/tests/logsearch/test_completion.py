@@ -30,7 +30,7 @@ VALUES = {
 }
 
 
-class Known:
+class FakeSource:
     def values(self, name: str) -> list[ValueCompletion]:
         return VALUES.get(name, [])
 
@@ -44,7 +44,8 @@ class Known:
 def offered(marked: str) -> list[str]:
     """The texts that are offered, the caret marked in each."""
     caret = marked.index("|")
-    return [f"{one.before}|{one.after}" for one in completions(marked.replace("|", "", 1), caret, Known())]
+    offers = completions(marked.replace("|", "", 1), caret, FakeSource())
+    return [f"{completion.before}|{completion.after}" for completion in offers]
 
 
 @pytest.mark.parametrize(
@@ -98,7 +99,7 @@ def test_the_term_at_the_caret_is_completed(marked, expected):
     assert offered(marked) == expected
 
 
-def test_an_empty_box_offers_the_fields_that_are_asked_most():
+def test_an_empty_box_offers_the_most_common_fields_first():
     assert offered("|")[:4] == ["state:|", "status:|", "cause:|", "sub:|"]
     assert offered("bomba |")[:2] == ["bomba state:|", "bomba status:|"]
     assert len(offered("|")) == len(offered("test:|")) == MAX_COMPLETIONS
@@ -109,8 +110,8 @@ def test_an_empty_box_offers_the_fields_that_are_asked_most():
 def test_what_is_offered_keeps_what_stands_around_the_term_and_can_be_read(text, caret):
     text = text.replace("|", "")
     keys = MaskedKeys([])
-    for one in completions(text, caret, Known()):
-        assert text.endswith(one.after)
-        assert one.label in one.before
-        if resolve_field(one.label.partition(":")[0]) and not one.label.endswith(":"):
-            assert parse_search(one.label, keys).problems == []
+    for completion in completions(text, caret, FakeSource()):
+        assert text.endswith(completion.after)
+        assert completion.label in completion.before
+        if resolve_field(completion.label.partition(":")[0]) and not completion.label.endswith(":"):
+            assert parse_search(completion.label, keys).problems == []

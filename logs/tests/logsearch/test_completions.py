@@ -41,8 +41,8 @@ def offered(client, text: str, cursor: int | str = "") -> list[str]:
     response = client.get(reverse("logs:webhook_log_completions"), {"q": text, "cursor": cursor})
     assert response.status_code == 200
     assert response["Cache-Control"] == "no-store"
-    found = re.findall(r'data-before="([^"]*)" data-after="([^"]*)"', response.content.decode())
-    return [html.unescape(f"{before}|{after}") for before, after in found]
+    options = re.findall(r'data-before="([^"]*)" data-after="([^"]*)"', response.content.decode())
+    return [html.unescape(f"{before}|{after}") for before, after in options]
 
 
 def test_fields_and_values_are_offered_in_words(client, member):
@@ -55,9 +55,9 @@ def test_fields_and_values_are_offered_in_words(client, member):
     assert offered(client, "type:ele") == ["type:property |"]
 
 
-@pytest.mark.parametrize("is_folded", [False, True])
-def test_statuses_are_those_that_occur_where_one_may_look_most_frequent_first(client, member, is_folded):
-    if is_folded:
+@pytest.mark.parametrize("is_compacted", [False, True])
+def test_statuses_are_those_that_occur_where_one_may_look_most_frequent_first(client, member, is_compacted):
+    if is_compacted:
         compact()
     client.force_login(member("Viewer"))
     assert offered(client, "status:")[:3] == ["status:409 |", "status:502 |", "status:success |"]
@@ -92,8 +92,9 @@ def test_it_takes_three_queries_at_most(client, member, text):
     with CaptureQueriesContext(connection) as queries:
         offered(client, text)
     of_people = ("auth_", "django_session", "SAVEPOINT", "set_config")
-    asked = [one["sql"] for one in queries if not any(word in one["sql"].partition("WHERE")[0] for word in of_people)]
-    assert len(asked) <= 3, asked
+    statements = [query["sql"] for query in queries]
+    searched = [sql for sql in statements if not any(word in sql.partition("WHERE")[0] for word in of_people)]
+    assert len(searched) <= 3, searched
 
 
 @pytest.mark.parametrize("cursor", ["", "-1", "x", "99999", "1e3", "²"])

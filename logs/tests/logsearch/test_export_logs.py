@@ -58,10 +58,10 @@ def test_filters_are_those_of_the_explorer(export):
     import_logs(
         log_document(1), log_document(2, status=200, response="ok"), log_document(3, status=500, response="oops")
     )
-    assert [one["status"] for one in export("state=failed")] == [409, 500]
-    assert [one["status"] for one in export("?state=failed&status=5xx")] == [500]
-    assert [one["status"] for one in export("q=oops")] == [500]
-    assert [one["status"] for one in export(f"subscription={SAMPLE['subscription']}&result=SUCCESS")] == [200]
+    assert [document["status"] for document in export("state=failed")] == [409, 500]
+    assert [document["status"] for document in export("?state=failed&status=5xx")] == [500]
+    assert [document["status"] for document in export("q=oops")] == [500]
+    assert [document["status"] for document in export(f"subscription={SAMPLE['subscription']}&result=SUCCESS")] == [200]
     assert export("since=2024-01-01") == []
 
 

@@ -36,10 +36,10 @@ from ..factories import COMPANY, MOMENT, make_subscription
 
 pytestmark = pytest.mark.django_db
 
-LANES = [f"62685990d918fb5557f9f9{number:02x}" for number in range(4)]
+SUBSCRIPTIONS = [f"62685990d918fb5557f9f9{number:02x}" for number in range(4)]
 MECANICO = {"data": {"name": "mecánico"}}
 KINDS = [
-    {"state": "succeeded", "status": 200},
+    {"state": "delivered", "status": 200},
     {"state": "failed", "cause": "timeout", "status": None},
     {"state": "failed", "cause": "http_4xx", "status": 409},
     {"state": "pending"},
@@ -61,27 +61,28 @@ def logs(stored_logs, db) -> list[WebhookLog]:
 
 def store_logs() -> list[WebhookLog]:
     """Three hundred logs over months: dense here, sparse there, some of one moment, of kinds that come in clusters. Half of them
-    are not folded into the rollups yet. The newest first.
+    are not compacted into the log counts yet. The newest first.
     """
     random = Random(4)
-    for lane in LANES:
-        make_subscription(lane)
-    made = []
+    for subscription_id in SUBSCRIPTIONS:
+        make_subscription(subscription_id)
+    logs = []
     moment = MOMENT
     for number in range(300):
         moment += timedelta(seconds=random.choice([0, 1, 40, 400, 40_000, 90_000]))
         kind = KINDS[0] if number % 50 < 30 else random.choice(KINDS)
         values = {
-            "subscription_id": random.choice(LANES),
+            "subscription_id": random.choice(SUBSCRIPTIONS),
             "event_type": "COTTask",
             "action": random.choice(["edit", "create"]),
         }
         pk = f"{int(moment.timestamp()):08x}{random.getrandbits(60):016x}"
-        made.append(WebhookLog(id=pk, company=COMPANY, created_at=moment, retry=1, duration_ms=number, **values | kind))
-    WebhookLog.objects.bulk_create(made[::2])
+        values |= {"created_at": moment, "attempt_count": 1, "duration_ms": number}
+        logs.append(WebhookLog(id=pk, company=COMPANY, **values | kind))
+    WebhookLog.objects.bulk_create(logs[::2])
     compact()
-    WebhookLog.objects.bulk_create(made[1::2])
-    return sorted(made, key=lambda log: (log.created_at, log.pk), reverse=True)
+    WebhookLog.objects.bulk_create(logs[1::2])
+    return sorted(logs, key=lambda log: (log.created_at, log.pk), reverse=True)
 
 
 def criteria(query: str = "") -> SearchCriteria:
@@ -89,13 +90,13 @@ def criteria(query: str = "") -> SearchCriteria:
 
 
 def walk(finder: Finder, size: int, *, is_older: bool) -> list[Cursor]:
-    found: list[Cursor] = []
+    keys: list[Cursor] = []
     while True:
-        page = finder.find(found[-1] if found else None, is_older=is_older, limit=size)
+        page = finder.find(keys[-1] if keys else None, is_older=is_older, limit=size)
         assert page.searched_until is None
-        found += page.keys
+        keys += page.keys
         if len(page.keys) < size:
-            return found
+            return keys
 
 
 @pytest.mark.parametrize(
@@ -104,14 +105,14 @@ def walk(finder: Finder, size: int, *, is_older: bool) -> list[Cursor]:
         ("", lambda log: True),
         ("state=failed", lambda log: log.state == "failed"),
         ("state=pending", lambda log: log.state == "pending"),
-        ("not_state=succeeded", lambda log: log.state != "succeeded"),
+        ("not_state=delivered", lambda log: log.state != "delivered"),
         ("cause=timeout&action=edit", lambda log: log.cause == "timeout" and log.action == "edit"),
         ("status=4xx", lambda log: log.status == 409),
         ("status=none&status=200", lambda log: log.status in (None, 200)),
         ("not_status=409", lambda log: log.status != 409),
         ("not_status=none", lambda log: log.status is not None),
-        (f"subscription={LANES[0]}", lambda log: log.subscription_id == LANES[0]),
-        (f"not_subscription={LANES[0]}", lambda log: log.subscription_id != LANES[0]),
+        (f"subscription={SUBSCRIPTIONS[0]}", lambda log: log.subscription_id == SUBSCRIPTIONS[0]),
+        (f"not_subscription={SUBSCRIPTIONS[0]}", lambda log: log.subscription_id != SUBSCRIPTIONS[0]),
         ("state=failed&not_cause=timeout", lambda log: log.cause == "http_4xx"),
         ("state=skipped", lambda log: False),
         ("type=COTTask&not_action=create", lambda log: log.action == "edit"),
@@ -129,18 +130,19 @@ def test_pages_of_any_size_and_direction_hold_all_that_match_and_nothing_twice(l
 
 
 @pytest.mark.parametrize(
-    ("query", "lanes"),
+    ("query", "subscriptions"),
     [
-        (f"q=sub:{LANES[1]}", LANES[1:2]),
-        (f"q=-sub:{LANES[1]}", [LANES[0], *LANES[2:]]),
-        (f"q=company:{COMPANY}", LANES),
-        (f"q={LANES[2]}", LANES[2:3]),
-        (f"q=sub:{LANES[1]}&not_subscription={LANES[0]}", LANES[1:2]),
-        ("q=status:200", LANES),
+        (f"q=sub:{SUBSCRIPTIONS[1]}", SUBSCRIPTIONS[1:2]),
+        (f"q=-sub:{SUBSCRIPTIONS[1]}", [SUBSCRIPTIONS[0], *SUBSCRIPTIONS[2:]]),
+        (f"q=company:{COMPANY}", SUBSCRIPTIONS),
+        (f"q={SUBSCRIPTIONS[2]}", SUBSCRIPTIONS[2:3]),
+        (f"q=sub:{SUBSCRIPTIONS[1]}&not_subscription={SUBSCRIPTIONS[0]}", SUBSCRIPTIONS[1:2]),
+        ("q=status:200", SUBSCRIPTIONS),
     ],
 )
-def test_figures_of_who_sees_all_keep_to_the_subscriptions_of_the_search_box(logs, query, lanes):
-    kept = [log for log in logs if log.subscription_id in lanes and ("status" not in query or log.status == 200)]
+def test_figures_of_who_sees_all_keep_to_the_subscriptions_of_the_search_box(logs, query, subscriptions):
+    kept = [log for log in logs if log.subscription_id in subscriptions]
+    kept = [log for log in kept if "status" not in query or log.status == 200]
     figures = LogStats(Finder(criteria(query)))
     assert figures.total.number == len(kept)
     assert dict(figures.totals_by_dimension["state"]) == Counter(log.state for log in kept)
@@ -153,7 +155,7 @@ def test_figures_of_who_sees_all_keep_to_the_subscriptions_of_the_search_box(log
 
 
 @pytest.mark.parametrize("zone", ["UTC", "America/Santiago", "Australia/Lord_Howe"])
-@pytest.mark.parametrize("query", ["", "state=failed", "q=tries:1"])
+@pytest.mark.parametrize("query", ["", "state=failed", "q=attempts:1"])
 def test_bars_hold_what_lies_between_their_edges_and_end_with_the_time_that_is_filtered_by(
     logs, monkeypatch, query, zone
 ):
@@ -162,16 +164,16 @@ def test_bars_hold_what_lies_between_their_edges_and_end_with_the_time_that_is_f
     for step, start in product(STEPS[3:12], (logs[-1], logs[150])):
         since, until = start.created_at + timedelta(seconds=77), start.created_at + step * 90 + timedelta(seconds=13)
         with timezone.override(zone):
-            asked = f"{query}&since={since:%Y-%m-%dT%H:%M:%S}Z&until={until:%Y-%m-%dT%H:%M:%S}Z"
-            shown = build_histogram(LogStats(Finder(criteria(asked))), until)
+            params = f"{query}&since={since:%Y-%m-%dT%H:%M:%S}Z&until={until:%Y-%m-%dT%H:%M:%S}Z"
+            shown = build_histogram(LogStats(Finder(criteria(params))), until)
             assert shown
             assert (shown.step, shown.start, shown.end) == (step, since, until)
             for bar in shown.bars:
                 here = Counter(log.state for log in matching if bar.start <= log.created_at < bar.end)
                 assert bar.counts == here
-            for one, next_one in pairwise(shown.bars):
-                assert one.end == next_one.start
-                assert step > timedelta(days=1) or is_round(timezone.localtime(one.end), step)
+            for bar, next_bar in pairwise(shown.bars):
+                assert bar.end == next_bar.start
+                assert step > timedelta(days=1) or is_round(timezone.localtime(bar.end), step)
 
 
 def is_round(local: datetime, step: timedelta) -> bool:
@@ -193,10 +195,10 @@ def test_what_many_subscriptions_have_is_looked_up_by_its_time(logs, monkeypatch
 def test_a_time_that_no_bucket_fits_is_kept_to_the_second(logs, minutes):
     since = MOMENT + timedelta(minutes=minutes, seconds=17)
     for until in (since + timedelta(seconds=50), since + timedelta(minutes=7), since + timedelta(days=9)):
-        asked = SearchCriteria(since=since, until=until, kinds={"state": Q(state="succeeded")})
-        expected = [log.pk for log in logs if since <= log.created_at < until and log.state == "succeeded"]
-        assert [key.pk for key in Finder(asked).find(None, limit=1000).keys] == expected
-        assert LogStats(Finder(asked)).total.number == len(expected)
+        searched = SearchCriteria(since=since, until=until, kinds={"state": Q(state="delivered")})
+        expected = [log.pk for log in logs if since <= log.created_at < until and log.state == "delivered"]
+        assert [key.pk for key in Finder(searched).find(None, limit=1000).keys] == expected
+        assert LogStats(Finder(searched)).total.number == len(expected)
 
 
 @pytest.fixture
@@ -221,30 +223,32 @@ def test_one_log_more_is_found_or_none_wherever_the_time_begins_and_ends(
 ):
     """As the page of a log asks for those beside it, which need not be in the time itself."""
     since, until = (logs[150].created_at + timedelta(minutes=number, seconds=11) for number in minutes)
-    asked = SearchCriteria(since=since, until=until, subscriptions=LANES)
+    searched = SearchCriteria(since=since, until=until, subscriptions=SUBSCRIPTIONS)
     at = None if place is None else Cursor(logs[place].created_at, logs[place].pk)
     inside = [Cursor(log.created_at, log.pk) for log in logs if since <= log.created_at < until]
     ordered = inside if is_older else inside[::-1]
     beyond = [key for key in ordered if at is None or (key < at if is_older else key > at)]
-    assert candidates.candidate_logs(asked, at, is_older=is_older, limit=limit) == beyond[:limit]
+    assert candidates.candidate_logs(searched, at, is_older=is_older, limit=limit) == beyond[:limit]
 
 
 @pytest.mark.parametrize("is_older", [True, False])
 @pytest.mark.parametrize("lost", ["width = 60", "width = 5", "width = 5 OR width = 60 AND bucket <> %(hour)s"])
-def test_where_the_rollups_contradict_one_another_all_is_found_nevertheless(logs, few_looks, lost, is_older):
+def test_where_the_log_counts_contradict_one_another_all_is_found_nevertheless(logs, few_looks, lost, is_older):
     compact()
     hour, minutes = timedelta(hours=1), timedelta(minutes=5)
     ordered = logs if is_older else logs[::-1]
     place = next(  # in an hour that goes on in other minutes
         number
-        for number, (one, other) in enumerate(pairwise(ordered))
-        if bucket_floor(one.created_at, hour) == bucket_floor(other.created_at, hour)
-        and bucket_floor(one.created_at, minutes) != bucket_floor(other.created_at, minutes)
+        for number, (log, other) in enumerate(pairwise(ordered))
+        if bucket_floor(log.created_at, hour) == bucket_floor(other.created_at, hour)
+        and bucket_floor(log.created_at, minutes) != bucket_floor(other.created_at, minutes)
     )
     keys = [Cursor(log.created_at, log.pk) for log in ordered]
     with connection.cursor() as cursor:
-        cursor.execute(f"DELETE FROM logs_rollup WHERE {lost}", {"hour": bucket_floor(keys[place].created_at, hour)})
-    found = candidates.candidate_logs(SearchCriteria(subscriptions=LANES), keys[place], is_older=is_older, limit=20)
+        params = {"hour": bucket_floor(keys[place].created_at, hour)}
+        cursor.execute(f"DELETE FROM logs_compactedlogcount WHERE {lost}", params)
+    everywhere = SearchCriteria(subscriptions=SUBSCRIPTIONS)
+    found = candidates.candidate_logs(everywhere, keys[place], is_older=is_older, limit=20)
     assert found == keys[place + 1 :][:20]
 
 
@@ -256,8 +260,8 @@ def test_many_logs_are_sorted_by_the_index(logs, monkeypatch):
 
 def test_what_only_the_logs_can_tell_is_looked_for_in_ever_more_of_them(logs, monkeypatch):
     monkeypatch.setattr(finding, "FIRST_WINDOW", 3)
-    slow = SearchCriteria(rest=Q(duration_ms__lt=20), kinds={"state": Q(state="succeeded")})
-    expected = [Cursor(log.created_at, log.pk) for log in logs if log.duration_ms < 20 and log.state == "succeeded"]
+    slow = SearchCriteria(rest=Q(duration_ms__lt=20), kinds={"state": Q(state="delivered")})
+    expected = [Cursor(log.created_at, log.pk) for log in logs if log.duration_ms < 20 and log.state == "delivered"]
     assert walk(Finder(slow), 5, is_older=True) == expected
     assert walk(Finder(slow), 5, is_older=False) == expected[::-1]
     assert LogStats(Finder(slow)).total.number == len(expected)
@@ -267,15 +271,15 @@ def test_what_only_the_logs_can_tell_is_looked_for_in_ever_more_of_them(logs, mo
 def test_where_time_runs_out_the_finder_says_how_far_it_looked(logs, monkeypatch):
     monkeypatch.setattr(finding, "FIRST_WINDOW", 10)
     oldest = Finder(SearchCriteria(rest=Q(pk=logs[-1].pk)), seconds=0)
-    found = oldest.find()
-    assert found.keys == []
-    assert found.searched_until == Cursor(logs[9].created_at, logs[9].pk)
+    page = oldest.find()
+    assert page.keys == []
+    assert page.searched_until == Cursor(logs[9].created_at, logs[9].pk)
     assert LogStats(oldest).total.is_least
-    further = Finder(SearchCriteria(rest=Q(pk=logs[-1].pk)), seconds=60).find(found.searched_until)
-    assert [key.pk for key in further.keys] == [logs[-1].pk]
+    rest = Finder(SearchCriteria(rest=Q(pk=logs[-1].pk)), seconds=60).find(page.searched_until)
+    assert [key.pk for key in rest.keys] == [logs[-1].pk]
 
 
-def test_the_first_look_takes_no_longer_for_who_looks_further(logs, monkeypatch):
+def test_the_first_look_takes_no_longer_if_the_search_is_extended(logs, monkeypatch):
     monkeypatch.setattr(finding, "FIRST_WINDOW", 10)
     monkeypatch.setattr(finding, "SEARCH_SECONDS", 0)
     oldest = Finder(SearchCriteria(rest=Q(pk=logs[-1].pk)), seconds=60)
@@ -291,7 +295,7 @@ def test_facets_count_what_matches_and_their_own_other_values(logs):
         causes[log.cause] += 1
     assert dict(figures.facet_totals("cause")) == dict(figures.grouped("cause")) == causes
     states = dict(figures.facet_totals("state"))
-    assert states["succeeded"] == sum(log.state == "succeeded" and log.action == "edit" for log in logs)
+    assert states["delivered"] == sum(log.state == "delivered" and log.action == "edit" for log in logs)
 
 
 def words(logs: list[WebhookLog], texts: dict[int, dict]) -> None:

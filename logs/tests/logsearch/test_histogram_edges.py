@@ -10,7 +10,7 @@ from django.utils import timezone
 from logs.logsearch.histogram import MAX_BARS, STEPS, bucket_edges, choose_step
 
 
-def told(zone: str, start: datetime, end: datetime, step: timedelta) -> list[str]:
+def edges_in(zone: str, start: datetime, end: datetime, step: timedelta) -> list[str]:
     with timezone.override(zone):
         return [f"{timezone.localtime(edge):%d %H:%M %z}" for edge in bucket_edges(start, end, step)]
 
@@ -30,13 +30,13 @@ def told(zone: str, start: datetime, end: datetime, step: timedelta) -> list[str
 )
 def test_days_and_hours_are_those_of_the_zone(zone, hours, expected):
     start = datetime(2026, 4, 4, 16, tzinfo=UTC)  # the night in which Chile puts its clocks back
-    assert told(zone, start, start + timedelta(hours=20), timedelta(hours=hours)) == expected
+    assert edges_in(zone, start, start + timedelta(hours=20), timedelta(hours=hours)) == expected
 
 
 def test_an_hour_that_comes_twice_is_two_bars_and_one_that_is_left_out_is_none():
     hour = timedelta(hours=1)
     back = datetime(2026, 4, 5, 1, 30, tzinfo=UTC)
-    assert told("America/Santiago", back, back + 3 * hour, hour) == [
+    assert edges_in("America/Santiago", back, back + 3 * hour, hour) == [
         "04 22:00 -0300",
         "04 23:00 -0300",
         "04 23:00 -0400",
@@ -44,12 +44,12 @@ def test_an_hour_that_comes_twice_is_two_bars_and_one_that_is_left_out_is_none()
         "05 01:00 -0400",
     ]
     forward = datetime(2026, 9, 6, 3, 30, tzinfo=UTC)
-    assert told("America/Santiago", forward, forward + hour, hour) == [
+    assert edges_in("America/Santiago", forward, forward + hour, hour) == [
         "05 23:00 -0400",
         "06 01:00 -0300",
         "06 02:00 -0300",
     ]
-    assert told("America/Santiago", forward, forward + hour, 24 * hour) == [
+    assert edges_in("America/Santiago", forward, forward + hour, 24 * hour) == [
         "05 00:00 -0400",
         "06 01:00 -0300",
         "07 00:00 -0300",

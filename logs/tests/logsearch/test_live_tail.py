@@ -1,4 +1,4 @@
-"""The live tail: what has come to the top of the explorer's list, told as a number."""
+"""The live tail: what has come to the top of the explorer's list, shown as a number."""
 
 import html
 import re
@@ -37,7 +37,8 @@ def write(*numbers, seconds=60.0, **fields) -> None:
     for number in numbers:
         moment = MOMENT + timedelta(seconds=seconds * number)
         values = {"id": f"{int(moment.timestamp()):08x}{number + 1000:016x}", "created_at": moment, "state": "failed"}
-        values |= {"subscription_id": SUBSCRIPTION, "company": SUBSCRIPTION, "event_type": "COTTask", "retry": 3}
+        values |= {"subscription_id": SUBSCRIPTION, "company": SUBSCRIPTION}
+        values |= {"event_type": "COTTask", "attempt_count": 3}
         WebhookLog.objects.create(**values | fields)
 
 
@@ -49,7 +50,7 @@ def tail(rf, user, query="", is_on=True) -> str:
     return render_to_string("logs/list/_tail.html", {"explorer": LogListPage(request.GET, user)}, request=request)
 
 
-def asking(region: str) -> str:
+def poll_url(region: str) -> str:
     return html.unescape(re.search(r'hx-get="([^"]+)" hx-trigger="every', region)[1])
 
 
@@ -63,28 +64,28 @@ def news(answer) -> str:
     return re.sub(r"<[^>]+>", "", answer.content.decode()).strip()
 
 
-def test_it_tells_how_many_logs_have_come_since_the_list_was_made(client, rf, viewer, subscription):
+def test_it_shows_how_many_logs_have_arrived_since_the_list_was_rendered(client, rf, viewer, subscription):
     write(*range(60))
-    address = asking(tail(rf, viewer))
+    address = poll_url(tail(rf, viewer))
     assert news(client.get(address)) == ""
     write(60, 61, 62)
     assert news(client.get(address)) == "3 new"
 
 
-def test_a_number_that_is_told_already_is_not_told_again(client, rf, viewer, subscription):
-    address = asking(tail(rf, viewer))
+def test_a_number_that_is_already_shown_is_not_sent_again(client, rf, viewer, subscription):
+    address = poll_url(tail(rf, viewer))
     write(0)
     now = datetime.now(UTC)
     WebhookLog.objects.update(created_at=now)
     assert news(client.get(address)) == "1 new"
-    assert news(client.get(f"{address}&told=1")) == ""
+    assert news(client.get(f"{address}&seen=1")) == ""
     write(1, created_at=now)
-    assert news(client.get(f"{address}&told=1")) == "2 new"
+    assert news(client.get(f"{address}&seen=1")) == "2 new"
 
 
 def test_a_log_that_was_written_late_is_counted_and_one_that_was_shown_is_not(client, rf, viewer, subscription):
     write(0, *range(90, 101), seconds=1.0)
-    address = asking(tail(rf, viewer))
+    address = poll_url(tail(rf, viewer))
     assert news(client.get(address)) == ""
     write(1, created_at=MOMENT + timedelta(seconds=95.5))
     assert news(client.get(address)) == "1 new"
@@ -94,15 +95,15 @@ def test_a_log_that_was_written_late_is_counted_and_one_that_was_shown_is_not(cl
 
 def test_logs_that_leave_the_list_hide_none_that_come(client, rf, viewer, subscription):
     write(*range(5), seconds=1.0, state="pending")
-    address = asking(tail(rf, viewer, "state=pending"))
-    WebhookLog.objects.update(state="succeeded")
+    address = poll_url(tail(rf, viewer, "state=pending"))
+    WebhookLog.objects.update(state="delivered")
     write(6, seconds=1.0, state="pending")
     assert news(client.get(address)) == "1 new"
 
 
 def test_in_a_rush_the_address_stays_short_and_nothing_is_counted_twice(client, rf, viewer, subscription):
     write(*range(60), seconds=0.01)
-    address = asking(tail(rf, viewer))
+    address = poll_url(tail(rf, viewer))
     assert len(address) < 700
     assert news(client.get(address)) == ""
     write(60, 61, seconds=0.01)
@@ -111,14 +112,14 @@ def test_in_a_rush_the_address_stays_short_and_nothing_is_counted_twice(client, 
 
 def test_more_than_99_are_not_counted(client, rf, viewer, subscription):
     write(0)
-    address = asking(tail(rf, viewer))
+    address = poll_url(tail(rf, viewer))
     write(*range(1, 105))
     assert news(client.get(address)) == "99+ new"
 
 
 def test_only_what_the_filter_and_the_search_find_is_new(client, rf, viewer, subscription):
     import_logs(log_document(0, response="refused"), log_document(1, status=200))
-    filtered, searched = (asking(tail(rf, viewer, query)) for query in ("state=failed", "q=refused"))
+    filtered, searched = (poll_url(tail(rf, viewer, query)) for query in ("state=failed", "q=refused"))
     import_logs(
         log_document(2, status=200, response="ok"),
         log_document(3, response="connect ECONNREFUSED: refused"),
@@ -131,14 +132,14 @@ def test_only_what_the_filter_and_the_search_find_is_new(client, rf, viewer, sub
 def test_logs_that_one_may_not_see_are_no_news(client, rf, viewer, subscription):
     make_subscription(OTHER, company=make_company("625be93a286ef83c1c0e0000", "Other"))
     write(0)
-    address = asking(tail(rf, viewer))
+    address = poll_url(tail(rf, viewer))
     write(1, subscription_id=OTHER)
     assert news(client.get(address)) == ""
 
 
 def test_the_news_lead_to_the_newest_page_of_the_same_filter(client, rf, viewer, subscription):
     write(0)
-    address = asking(tail(rf, viewer, "state=failed&further="))
+    address = poll_url(tail(rf, viewer, "state=failed&extend="))
     write(1)
     assert 'href="/logs/?state=failed"' in client.get(address).content.decode()
 
@@ -149,7 +150,7 @@ def test_a_list_without_a_top_has_no_tail(rf, viewer, subscription, query):
 
 
 @pytest.mark.parametrize("is_on", [True, False])
-def test_it_asks_only_while_it_is_on(rf, viewer, subscription, is_on):
+def test_it_polls_only_while_it_is_on(rf, viewer, subscription, is_on):
     assert ("hx-trigger" in tail(rf, viewer, is_on=is_on)) is is_on
 
 
@@ -158,19 +159,19 @@ def test_the_switch_is_remembered_and_answers_in_place_or_with_the_list(client, 
     switch = html.unescape(re.search(r'hx-post="([^"]+)"', region)[1])
     answer = client.post(switch, {"is_on": "on"}, headers=HTMX)
     assert client.cookies["tail"].value == "on"
-    assert asking(answer.content.decode()).startswith("/logs/tail/?state=failed&top=")
+    assert poll_url(answer.content.decode()).startswith("/logs/tail/?state=failed&top=")
     answer = client.post(switch, {"is_on": ""})
     assert (answer.status_code, answer["Location"]) == (302, "/logs/?state=failed")
     assert client.cookies["tail"].value == "off"
 
 
 @pytest.mark.parametrize("top", ["", "x", "1~2", f"{CURSOR}{'.x' * 21}"])
-def test_a_top_that_cannot_be_read_is_refused(client, viewer, subscription, top):
+def test_a_top_that_cannot_be_read_is_rejected(client, viewer, subscription, top):
     assert client.get(TAIL, {"top": top}).status_code == 400
     assert client.post(f"{TAIL}toggle/?top={top}", {"is_on": "on"}).status_code == 400
 
 
-def test_a_filter_that_has_become_wrong_is_refused(client, viewer, subscription, rf):
+def test_a_filter_that_has_become_invalid_is_rejected(client, viewer, subscription, rf):
     write(0)
-    address = asking(tail(rf, viewer, f"subscription={SUBSCRIPTION}"))
+    address = poll_url(tail(rf, viewer, f"subscription={SUBSCRIPTION}"))
     assert client.get(address.replace(SUBSCRIPTION, OTHER)).status_code == 400

@@ -93,7 +93,7 @@ WORDS = {
 FIELD_VALUES = {
     "state:failed": [choice("state", "failed")],
     "STATE:Failed": [choice("state", "failed")],
-    "state:delivered": [choice("state", "succeeded")],
+    "state:delivered": [choice("state", "delivered")],
     "state:failed,retrying": [choice("state", "failed", "retrying")],
     'state:"failed"': [choice("state", "failed")],
     "-state:failed": [choice("state", "failed", no=True)],
@@ -115,9 +115,9 @@ FIELD_VALUES = {
     "duration:1.5s..1min": [span("duration", 1500, 60_000)],
     "duration:250ms": [span("duration", 250, 250)],
     "-duration:<1s": [span("duration", None, 1000, out=True, no=True)],
-    "tries:3": [span("tries", 3, 3)],
-    "tries:2..": [span("tries", 2, None)],
-    "tries:..2": [span("tries", None, 2)],
+    "attempts:3": [span("attempts", 3, 3)],
+    "attempts:2..": [span("attempts", 2, None)],
+    "attempts:..2": [span("attempts", None, 2)],
     f"id:{PK.upper()}": [choice("id", PK)],
     f"object:{PK},{PK[::-1]}": [choice("object", PK, PK[::-1])],
     "sub:wo_update": [choice("sub", "wo_update")],
@@ -169,7 +169,7 @@ def test_every_field_and_every_value_of_a_choice_is_among_these():
         (
             "state:open",
             "state:open",
-            "“open” isn’t a valid value. Use one of: pending, retrying, succeeded, failed, skipped, delivered.",
+            "“open” isn’t a valid value. Use one of: pending, retrying, delivered, failed, skipped.",
         ),
         ("cause:http4xx x", "cause:http4xx", "“http4xx” isn’t a valid value. Use one of: timeout, refused,"),
         ("state:failed,open", "state:failed,open", "“open” isn’t a valid value"),
@@ -177,10 +177,10 @@ def test_every_field_and_every_value_of_a_choice_is_among_these():
         ("status:4099", "status:4099", "isn’t an HTTP status."),
         ("status:>abc", "status:>abc", "“abc” is not a whole number."),
         ("status:٤٠٩", "status:٤٠٩", "or one of: success, 2xx,"),
-        ("tries:-1", "tries:-1", "“-1” is not a whole number."),
-        (f"tries:>{'9' * 100}", f"tries:>{'9' * 100}", "is not a whole number."),
-        ("tries:..", "tries:..", "A range needs a start or an end"),
-        ("tries:3..1", "tries:3..1", "The range ends before it begins."),
+        ("attempts:-1", "attempts:-1", "“-1” is not a whole number."),
+        (f"attempts:>{'9' * 100}", f"attempts:>{'9' * 100}", "is not a whole number."),
+        ("attempts:..", "attempts:..", "A range needs a start or an end"),
+        ("attempts:3..1", "attempts:3..1", "The range ends before it begins."),
         ("duration:>2h", "duration:>2h", "Write the duration with its unit and no space: 800ms, 2s or 1min."),
         ("bomba duration:>2 s", "duration:>2", "Write the duration with its unit"),
         ("duration:250", "duration:250", "Write the duration with its unit"),
@@ -209,13 +209,13 @@ def test_every_field_and_every_value_of_a_choice_is_among_these():
         ("🚚 ñandú 𝔸:1 stats:3 z", "stats:3", "There is no field “stats”"),
     ],
 )
-def test_what_is_wrong_is_told_with_its_place(text, wrong, says):
+def test_what_is_wrong_is_reported_with_its_place(text, wrong, says):
     problem = next(iter(read(text).problems))
     assert text[problem.start : problem.end] == wrong
     assert says in problem.message
 
 
-def test_each_wrong_term_is_told_and_the_others_are_read():
+def test_each_wrong_term_is_reported_and_the_others_are_read():
     query = read("bomba stat:failed azul id:1")
     assert [term.text for term in query.terms] == ["bomba", "azul"]
     assert [query.text[problem.start : problem.end] for problem in query.problems] == ["stat:failed", "id:1"]
@@ -247,7 +247,7 @@ def test_each_example_of_the_help_is_one_of_its_field(words):
         assert name == words.name
 
 
-def test_the_help_tells_of_every_field():
+def test_the_help_describes_every_field():
     assert {words.name for words in FIELD_HELP} == {*SEARCH_FIELDS, "data"}
 
 
@@ -284,10 +284,10 @@ _texts = st.one_of(st.text(max_size=600), st.lists(_pieces, max_size=25).map(" "
 @given(_texts)
 def test_any_text_is_read_and_places_lie_within_it_and_in_order(text):
     query = read(text)
-    for found in (query.terms, query.problems):
-        places = [place for one in found for place in (one.start, one.end)]
+    for parts in (query.terms, query.problems):
+        places = [place for part in parts for place in (part.start, part.end)]
         assert places == sorted(places)
-        assert all(0 <= one.start < one.end <= len(text) for one in found)
+        assert all(0 <= part.start < part.end <= len(text) for part in parts)
 
 
 @settings(deadline=None)

@@ -42,7 +42,7 @@ def text(client, address=LIST):
 
 def test_the_present_filter_is_saved_without_its_place_and_opened_again(client, operator):
     cursor = "1651781080084000~62742dd824c886d54e60f02b"
-    answer = save(client, "Broken", f"state=failed&q=&cause=timeout&after={cursor}&sort=newest&further=")
+    answer = save(client, "Broken", f"state=failed&q=&cause=timeout&after={cursor}&sort=newest&extend=")
     view = SavedView.objects.get()
     assert (view.owner, view.name, view.query) == (operator, "Broken", "cause=timeout&state=failed")
     assert (view.is_shared, list(view.pinned_by.all())) == (False, [])
@@ -135,7 +135,7 @@ def test_a_view_is_renamed_shared_and_pinned(client, operator):
     assert (view.is_shared, list(view.pinned_by.all())) == (False, [])
 
 
-def test_deleting_asks_first(client, operator):
+def test_deleting_needs_confirmation(client, operator):
     save(client, "Night outage")
     view = SavedView.objects.get()
     assert "Delete the view “Night outage”?" in text(client, f"/saved-views/{view.pk}/delete/")
@@ -263,7 +263,7 @@ def test_the_numbers_are_those_of_the_logs_that_one_may_see(client, operator, me
     assert f"'{view.pk}'" not in page
 
 
-def test_the_numbers_are_asked_for_once_and_then_stand_in_the_page(client, operator, django_assert_max_num_queries):
+def test_the_counts_are_requested_once_and_then_are_part_of_the_page(client, operator, django_assert_max_num_queries):
     make_subscription()
     make_log()
     save(client, "Broken", is_pinned="on")
@@ -284,7 +284,7 @@ def test_the_numbers_of_as_many_views_as_fit_are_a_small_answer(client, operator
     assert len(answer.content) < 2048
 
 
-def test_an_old_number_stands_until_the_page_has_asked_for_a_new_one(client, operator, monkeypatch):
+def test_an_old_count_stays_until_the_page_has_requested_a_new_one(client, operator, monkeypatch):
     make_subscription()
     make_log()
     save(client, "Broken", is_pinned="on")
@@ -330,7 +330,7 @@ def test_it_is_renamed_or_deleted_all_the_same(client, broken):
     assert not SavedView.objects.exists()
 
 
-def test_the_form_of_a_new_view_tells_what_it_will_filter_by(client, operator):
+def test_the_form_of_a_new_view_shows_its_filter(client, operator):
     page = text_of(client.get("/saved-views/new/?state=failed&not_cause=timeout&sort=oldest"))
     assert re.search(r"State\s+Failed\s+Cause\s+not\s+timeout\s+oldest first", page)
     page = text_of(client.get("/saved-views/new/?colour=red"))

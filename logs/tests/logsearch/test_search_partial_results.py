@@ -1,4 +1,4 @@
-"""What a person is told of a search whose time ran out, and how it goes on."""
+"""What a person is shown of a search whose time ran out, and how it goes on."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ..factories import import_logs, log_document, make_subscription
 LOGS = reverse("logs:webhook_log_list")
 
 
-def looked(rf, number: int, seconds: float, *, searched_back: bool = True, is_before: bool = False) -> str:
+def searched(rf, number: int, seconds: float, *, searched_back: bool = True, is_before: bool = False) -> str:
     """The words of the page with so many logs, and the address of its link."""
     until = Cursor(datetime(2026, 11, 3, 14, 5, tzinfo=UTC), "f" * 24)
     page = SimpleNamespace(logs=[object()] * number, searched_until=until, older_cursor="1~f", is_before=is_before)
@@ -45,17 +45,17 @@ def looked(rf, number: int, seconds: float, *, searched_back: bool = True, is_be
 def test_a_search_whose_time_ran_out_says_how_far_it_looked_and_goes_on_there(
     rf, number, seconds, searched_back, words
 ):
-    page = looked(rf, number, seconds, searched_back=searched_back)
-    assert page == words.format("3 Nov 2026 14:05:00") + " Keep searching ?q=x&after=1~f&further=1"
+    page = searched(rf, number, seconds, searched_back=searched_back)
+    assert page == words.format("3 Nov 2026 14:05:00") + " Keep searching ?q=x&after=1~f&extend=1"
 
 
-def test_the_page_before_looks_further_to_what_is_before(rf):
-    assert looked(rf, 3, 1.0, is_before=True).endswith("Keep searching ?q=x&before=1~f&further=1")
+def test_the_page_before_extends_the_search_to_newer_logs(rf):
+    assert searched(rf, 3, 1.0, is_before=True).endswith("Keep searching ?q=x&before=1~f&extend=1")
 
 
 @pytest.fixture
 def without_time(monkeypatch):
-    """A first look at two logs is all that there is time for, unless somebody asks to look further."""
+    """A first look at two logs is all that there is time for, unless somebody extends the search."""
     monkeypatch.setattr(finding, "FIRST_WINDOW", 2)
     monkeypatch.setattr(index_lookup.IndexLookup, "ids", None)
     finder = list_page.Finder
@@ -63,25 +63,25 @@ def without_time(monkeypatch):
 
 
 @pytest.mark.django_db
-def test_the_page_before_that_had_no_time_to_find_anything_offers_to_look_further(client, member, without_time):
+def test_the_page_before_that_had_no_time_to_find_anything_offers_to_extend_the_search(client, member, without_time):
     make_subscription()
     import_logs(*(log_document(number) for number in range(6)))
     client.force_login(member("Viewer"))
     answer = client.get(LOGS, {"q": '"needle in"', "before": f"1000000000000~{'0' * 24}"})
     assert answer.status_code == 200
     assert "Nothing found so far" in answer.content.decode()
-    assert re.search(r'href="[^"]*before=[^"]*further=1"', answer.content.decode())
+    assert re.search(r'href="[^"]*before=[^"]*extend=1"', answer.content.decode())
 
 
 @pytest.mark.django_db
-def test_look_further_finds_what_there_was_no_time_for(client, member, without_time):
+def test_an_extended_search_finds_what_there_was_no_time_for(client, member, without_time):
     make_subscription()
     first, *others = (log_document(number) for number in range(6))
     import_logs(first | {"response": "a needle in the hay"}, *others)
     client.force_login(member("Viewer"))
     page = client.get(LOGS, {"q": '"needle in"'}).content.decode()
     assert "Nothing found so far" in page and first["_id"] not in page
-    (further,) = re.findall(r'<a class="btn" href="([^"]*further=1)"', page)
-    page = client.get(LOGS + unescape(further)).content.decode()
+    (extended_url,) = re.findall(r'<a class="btn" href="([^"]*extend=1)"', page)
+    page = client.get(LOGS + unescape(extended_url)).content.decode()
     assert first["_id"] in page
     assert "Nothing found so far" not in page

@@ -1,4 +1,4 @@
-"""What a person is told of a search that cannot be read: where it is wrong, and why."""
+"""What a person is shown of a search that cannot be read: where it is wrong, and why."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ def test_each_problem_says_what_is_wrong_beside_its_term():
     ],
 )
 def test_problems_may_come_in_any_order_and_lie_upon_one_another(problems, expected):
-    found = pieces("abcdef", [ParseError(start, end, "") for start, end in problems])
-    assert [f"[{piece.text}]" if piece.is_wrong else piece.text for piece in found] == expected
+    parts = pieces("abcdef", [ParseError(start, end, "") for start, end in problems])
+    assert [f"[{piece.text}]" if piece.is_wrong else piece.text for piece in parts] == expected
 
 
 def test_of_a_text_that_is_far_too_long_the_beginning_is_shown():
@@ -103,7 +103,7 @@ def test_a_search_for_nothing_finds_nothing_rather_than_everything(client, membe
 
 
 @pytest.mark.django_db
-def test_problems_are_told_in_the_order_of_what_was_written(client, member):
+def test_problems_are_listed_in_the_order_of_what_was_written(client, member):
     make_subscription()
     client.force_login(member("Viewer"))
     page = client.get(LOGS, {"q": "sub:nobody stat:failed"}).content.decode()

@@ -90,8 +90,8 @@ BOTH, NONE, PUMP, ANA = ["Ana", "Bomba P-118"], [], ["Bomba P-118"], ["Ana"]
         ("type:task", PUMP),
         ("type:COTUser", ANA),
         ("-action:create", PUMP),
-        ("tries:>1", PUMP),
-        ("tries:1", ANA),
+        ("attempts:>1", PUMP),
+        ("attempts:1", ANA),
         ("sub:wo_update", PUMP),
         ('sub:"users to hr"', ANA),
         ("-sub:users", PUMP),
@@ -155,7 +155,7 @@ def test_words_are_not_taken_apart(client):
         13: "rota, P-118!",
     }
     data = [{"_id": f"62740000000000000000{number:04x}", "name": name} for number, name in names.items()]
-    import_logs(*(log_document(number + 10, {"data": one}) for number, one in enumerate(data)))
+    import_logs(*(log_document(number + 10, {"data": item}) for number, item in enumerate(data)))
     pump, others = "Bomba P-118", ["Bomba P 118", "rota, P-118!"]
     for text, expected in {
         '"P-118"': [pump, pump, "rota, P-118!"],

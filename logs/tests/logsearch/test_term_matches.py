@@ -207,14 +207,14 @@ def test_what_occurs_is_in_the_index_and_single_words_of_the_index_occur(event, 
     words = search_tokens(event, KEYS)
     for term in parse_search(text, KEYS).terms:
         if isinstance(term, TextTerm):
-            in_index = all(any(_is_asked_for(word, token) for word in words) for token in term.index_words)
+            in_index = all(any(_matches_token(word, token) for word in words) for token in term.index_words)
             does = term_matches(term, event, "", KEYS)
             assert does == in_index if term.is_index_enough else not does or in_index
             wording = {"text": term.text, "tokens": term.tokens, "is_quoted": term.is_quoted}
             assert term_matches(PathTerm(0, 1, False, steps=("data",), **wording), event, "", KEYS) == does
 
 
-def _is_asked_for(word: str, token: str) -> bool:
+def _matches_token(word: str, token: str) -> bool:
     """As PostgreSQL reads the tsquery of a single token."""
     return word.startswith(token) if tsquery([token]).endswith(":*") else word == token.lstrip("=")
 

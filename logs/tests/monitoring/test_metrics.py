@@ -1,4 +1,4 @@
-"""What Prometheus reads: lanes, tries and workers, in its own format."""
+"""What Prometheus reads: queues, attempts and workers, in its own format."""
 
 from __future__ import annotations
 
@@ -46,16 +46,16 @@ def scrape(client, settings):
     return read
 
 
-def wait_in_lane(number: int, lane: str = SUBSCRIPTION, **columns) -> None:
-    """A log that is due in a lane since `number` minutes."""
-    log = make_log(number, subscription=lane)
-    due = {
+def make_queued_log(number: int, subscription: str = SUBSCRIPTION, **columns) -> None:
+    """A log that has been queued for `number` minutes."""
+    log = make_log(number, subscription=subscription)
+    queued = {
         "next_attempt_at": Now() - timedelta(minutes=number),
-        "turn": Priority.WAITING,
-        "position": number,
-        "tries_left": 3,
+        "priority": Priority.NORMAL,
+        "sequence": number,
+        "attempts_left": 3,
     }
-    WebhookLog.objects.filter(pk=log.pk).update(**due | columns)
+    WebhookLog.objects.filter(pk=log.pk).update(**queued | columns)
 
 
 def outcome(milliseconds: int, cause: str = "") -> SendOutcome:
@@ -71,54 +71,52 @@ def save_counts(counts: AttemptCounts) -> None:
 
 
 def test_an_idle_installation_has_figures_too(scrape):
-    found = scrape()
-    assert found["cotadmin_queues_waiting"] == 0
-    assert found["cotadmin_queued_logs"] == 0
-    assert found["cotadmin_oldest_queued_seconds"] == 0
-    assert found["cotadmin_attempts_total result=success cause="] == 0
-    assert found["cotadmin_attempts_total result=failed cause=timeout"] == 0
-    assert found["cotadmin_attempt_seconds_count result=success"] == 0
-    assert found["cotadmin_unmatched_events_total"] == 0
-    assert not any(name.startswith(("python_", "process_", "cotadmin_worker_seen")) for name in found)
+    samples = scrape()
+    assert samples["cotadmin_queues_waiting"] == 0
+    assert samples["cotadmin_queued_logs"] == 0
+    assert samples["cotadmin_oldest_queued_seconds"] == 0
+    assert samples["cotadmin_attempts_total result=success cause="] == 0
+    assert samples["cotadmin_attempts_total result=failed cause=timeout"] == 0
+    assert samples["cotadmin_attempt_seconds_count result=success"] == 0
+    assert samples["cotadmin_unmatched_events_total"] == 0
+    assert not any(name.startswith(("python_", "process_", "cotadmin_worker_seen")) for name in samples)
 
 
-def test_waiting_lanes_and_logs(scrape):
-    for lane in (SUBSCRIPTION, *OTHERS[:2]):
-        make_subscription(lane)
+def test_waiting_queues_and_logs(scrape):
+    for subscription in (SUBSCRIPTION, *OTHERS[:2]):
+        make_subscription(subscription)
     for number in (1, 2, 3):
-        wait_in_lane(number)
-    wait_in_lane(4, OTHERS[0])
-    make_log(9, subscription=OTHERS[1])  # settled
-    found = scrape()
-    assert (found["cotadmin_queues_waiting"], found["cotadmin_queued_logs"]) == (2, 4)
-    assert 240 <= found["cotadmin_oldest_queued_seconds"] < 300
-    assert (
-        sum(found[f"cotadmin_queues_blocked reason={reason}"] for reason in ("on_hold", "between_tries", "inactive"))
-        == 0
-    )
+        make_queued_log(number)
+    make_queued_log(4, OTHERS[0])
+    make_log(9, subscription=OTHERS[1])  # finished
+    samples = scrape()
+    assert (samples["cotadmin_queues_waiting"], samples["cotadmin_queued_logs"]) == (2, 4)
+    assert 240 <= samples["cotadmin_oldest_queued_seconds"] < 300
+    reasons = ("paused", "between_attempts", "inactive")
+    assert sum(samples[f"cotadmin_queues_blocked reason={reason}"] for reason in reasons) == 0
 
 
-def test_blocked_lanes_by_their_reason(scrape):
-    make_subscription(SUBSCRIPTION, held_at=timezone.now())
+def test_blocked_queues_by_their_reason(scrape):
+    make_subscription(SUBSCRIPTION, paused_at=timezone.now())
     make_subscription(OTHERS[0])
     make_subscription(OTHERS[1], is_active=False)
     make_subscription(OTHERS[2], is_active=False, is_draining=True)
-    wait_in_lane(30)
-    wait_in_lane(1, OTHERS[0], turn=Priority.BETWEEN_TRIES, next_attempt_at=Now() + timedelta(minutes=1))
-    wait_in_lane(20, OTHERS[1])
-    wait_in_lane(5, OTHERS[2])
-    found = scrape()
-    assert found["cotadmin_queues_waiting"] == 4
-    assert found["cotadmin_queues_blocked reason=on_hold"] == 1
-    assert found["cotadmin_queues_blocked reason=between_tries"] == 1
-    assert found["cotadmin_queues_blocked reason=inactive"] == 1
-    assert 300 <= found["cotadmin_oldest_queued_seconds"] < 360  # those on hold and inactive are not meant
+    make_queued_log(30)
+    make_queued_log(1, OTHERS[0], priority=Priority.RETRY, next_attempt_at=Now() + timedelta(minutes=1))
+    make_queued_log(20, OTHERS[1])
+    make_queued_log(5, OTHERS[2])
+    samples = scrape()
+    assert samples["cotadmin_queues_waiting"] == 4
+    assert samples["cotadmin_queues_blocked reason=paused"] == 1
+    assert samples["cotadmin_queues_blocked reason=between_attempts"] == 1
+    assert samples["cotadmin_queues_blocked reason=inactive"] == 1
+    assert 300 <= samples["cotadmin_oldest_queued_seconds"] < 360  # those paused and inactive are not counted
 
 
-def test_what_waits_behind_a_log_between_tries_grows_old(scrape):
+def test_what_waits_behind_a_log_between_attempts_grows_old(scrape):
     make_subscription()
-    wait_in_lane(7)
-    wait_in_lane(1, turn=Priority.BETWEEN_TRIES, next_attempt_at=Now() + timedelta(minutes=1))
+    make_queued_log(7)
+    make_queued_log(1, priority=Priority.RETRY, next_attempt_at=Now() + timedelta(minutes=1))
     assert 420 <= scrape()["cotadmin_oldest_queued_seconds"] < 480
 
 
@@ -126,30 +124,30 @@ def test_a_big_table_is_not_counted_to_its_end(scrape, monkeypatch):
     monkeypatch.setattr(metrics, "MAX_COUNTED", 2)
     make_subscription()
     for number in (1, 2, 3):
-        wait_in_lane(number)
+        make_queued_log(number)
     assert scrape()["cotadmin_queued_logs"] == 2
 
 
-def test_tries_are_counted_by_result_and_cause_and_timed(scrape):
+def test_attempts_are_counted_by_result_and_cause_and_timed(scrape):
     counts = AttemptCounts()
     for milliseconds in (0, 50, 51, 20_000, 20_001):
         counts.add(outcome(milliseconds))
     counts.add(outcome(5000, Cause.TIMEOUT))
     counts.add(outcome(7, Cause.HTTP_5XX))
     save_counts(counts)
-    found = scrape()
-    assert found["cotadmin_attempts_total result=success cause="] == 5
-    assert found["cotadmin_attempts_total result=failed cause=timeout"] == 1
-    assert found["cotadmin_attempts_total result=failed cause=http_5xx"] == 1
-    assert found["cotadmin_attempts_total result=failed cause=dns"] == 0
-    assert found["cotadmin_attempt_seconds_sum result=success"] == pytest.approx(40.102)
-    steps = {
-        bound: found[f"cotadmin_attempt_seconds_bucket result=success le={bound}"]
+    samples = scrape()
+    assert samples["cotadmin_attempts_total result=success cause="] == 5
+    assert samples["cotadmin_attempts_total result=failed cause=timeout"] == 1
+    assert samples["cotadmin_attempts_total result=failed cause=http_5xx"] == 1
+    assert samples["cotadmin_attempts_total result=failed cause=dns"] == 0
+    assert samples["cotadmin_attempt_seconds_sum result=success"] == pytest.approx(40.102)
+    buckets = {
+        bound: samples[f"cotadmin_attempt_seconds_bucket result=success le={bound}"]
         for bound in (*DURATION_BUCKETS, "+Inf")
     }
-    assert (steps[0.05], steps[0.1], steps[10.0], steps[20.0], steps["+Inf"]) == (2, 3, 3, 4, 5)
-    assert found["cotadmin_attempt_seconds_count result=failed"] == 2
-    assert found["cotadmin_attempt_seconds_bucket result=failed le=5.0"] == 2
+    assert (buckets[0.05], buckets[0.1], buckets[10.0], buckets[20.0], buckets["+Inf"]) == (2, 3, 3, 4, 5)
+    assert samples["cotadmin_attempt_seconds_count result=failed"] == 2
+    assert samples["cotadmin_attempt_seconds_bucket result=failed le=5.0"] == 2
 
 
 def test_counts_of_workers_add_up(scrape):
@@ -177,13 +175,13 @@ def test_what_could_not_be_saved_is_saved_the_next_time():
     assert DeliveryCount.objects.get().attempts == 2
 
 
-def test_workers_tell_when_they_were_last_seen(scrape):
+def test_workers_report_when_they_were_last_seen(scrape):
     now = timezone.now()
     for name, seconds in [("host:1", 3), ('"odd"\n', 600)]:
         Worker.objects.create(id=name, started_at=now, seen_at=now - timedelta(seconds=seconds))
-    found = scrape()
-    assert 3 <= found["cotadmin_worker_seen_seconds worker=host:1"] < 30
-    assert 600 <= found['cotadmin_worker_seen_seconds worker="odd"\n'] < 630
+    samples = scrape()
+    assert 3 <= samples["cotadmin_worker_seen_seconds worker=host:1"] < 30
+    assert 600 <= samples['cotadmin_worker_seen_seconds worker="odd"\n'] < 630
 
 
 def test_unmatched_events_are_counted(scrape):
@@ -196,8 +194,8 @@ def test_unmatched_events_are_counted(scrape):
 
 def test_a_company_or_subscription_is_never_named(scrape):
     make_subscription(name="Austral Work Orders")
-    wait_in_lane(1)
-    Subscription.objects.update(waiting_from=F("waiting_from") + 1)
+    make_queued_log(1)
+    Subscription.objects.update(first_sequence=F("first_sequence") + 1)
     shown = str(scrape())
     assert "Austral" not in shown
     assert SUBSCRIPTION not in shown

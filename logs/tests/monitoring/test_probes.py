@@ -55,21 +55,21 @@ def test_it_is_ready_without_a_worker_and_does_not_count_those_that_were_killed(
 @pytest.mark.django_db(transaction=True)
 def test_it_tells_how_many_workers_are_alive_and_which_of_their_loops_fail(client):
     now = timezone.now()
-    for name, problems in [("a", ""), ("b", "rollups: ProgrammingError")]:
+    for name, problems in [("a", ""), ("b", "compaction: ProgrammingError")]:
         Worker.objects.create(id=name, started_at=now, seen_at=now, problems=problems)
     workers = client.get("/readyz").json()["workers"]
-    assert (workers["number"], workers["problems"]) == (2, ["rollups: ProgrammingError"])
+    assert (workers["number"], workers["problems"]) == (2, ["compaction: ProgrammingError"])
 
 
 @pytest.mark.django_db(transaction=True)
 def test_it_is_not_ready_with_a_migration_to_come(client):
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE django_migrations SET name = '0001_other' WHERE app = 'logs' AND name = '0001_initial'")
+        cursor.execute("UPDATE django_migrations SET name = '0001_other' WHERE app = 'logs' AND name = '0001_tables'")
     try:
         response = client.get("/readyz")
     finally:
         with connection.cursor() as cursor:
-            cursor.execute("UPDATE django_migrations SET name = '0001_initial' WHERE name = '0001_other'")
+            cursor.execute("UPDATE django_migrations SET name = '0001_tables' WHERE name = '0001_other'")
     assert response.status_code == 503
     assert response.json() == {"ready": False, "database": "ok", "migrations": "not applied", "workers": None}
 

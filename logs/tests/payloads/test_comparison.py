@@ -35,9 +35,9 @@ def differences(this, that, **limit):
     ],
 )
 def test_each_place_that_differs_has_a_row(this, that, expected):
-    found = differences(this, that)
-    assert [(row.pointer, row.kind, row.this, row.that) for row in found.differences] == expected
-    assert not found.is_more
+    comparison = differences(this, that)
+    assert [(row.pointer, row.kind, row.this, row.that) for row in comparison.differences] == expected
+    assert not comparison.is_more
 
 
 def test_arrays_of_different_lengths_are_compared_as_sets():
@@ -83,14 +83,14 @@ def test_a_masked_value_looks_the_same_whether_it_differs_or_not(other):
     ],
 )
 def test_what_is_masked_inside_of_a_value_tells_nothing(this, that):
-    found = differences(this, that)
+    comparison = differences(this, that)
     equal = differences(json.loads(json.dumps(this).replace("old", "new")), that)
-    assert found == equal
-    assert "old" not in repr(found)
-    assert "new" not in repr(found)
+    assert comparison == equal
+    assert "old" not in repr(comparison)
+    assert "new" not in repr(comparison)
 
 
-def test_nothing_is_told_of_masked_keys_that_hold_nothing():
+def test_masked_keys_that_hold_nothing_are_not_listed():
     assert differences({"password": ""}, {"password": None}).differences == []
     [row] = differences({}, {"password": "new"}).differences
     assert (row.this, row.that, row.kind) == ("", MASK, "masked")
@@ -98,8 +98,8 @@ def test_nothing_is_told_of_masked_keys_that_hold_nothing():
 
 def test_only_so_many_differences_are_listed_and_it_is_said_that_there_are_more():
     this, that = {str(n): n for n in range(501)}, {str(n): -n - 1 for n in range(501)}
-    found = differences(this, that)
-    assert (len(found.differences), found.is_more) == (500, True)
+    comparison = differences(this, that)
+    assert (len(comparison.differences), comparison.is_more) == (500, True)
     assert not differences(this, that, limit=501).is_more
 
 

@@ -70,13 +70,13 @@ def download(client, log: WebhookLog, folder: Path) -> None:
 
 def by_log(requests: list[tuple[bytes, bytes]]) -> dict[bytes, list[tuple[bytes, bytes]]]:
     """What came for each log, but for the time."""
-    found: dict[bytes, list[tuple[bytes, bytes]]] = {}
+    by_id: dict[bytes, list[tuple[bytes, bytes]]] = {}
     for head, body in requests:
         log_id = re.search(rb"(?i)\r\nwebhook-id: (\w+)", head)[1]
         head, times = re.subn(rb"\r\nwebhook-timestamp: [0-9]{10}\r\n", b"\r\nwebhook-timestamp: x\r\n", head)
         assert times == 1
-        found.setdefault(log_id, []).append((head, body))
-    return found
+        by_id.setdefault(log_id, []).append((head, body))
+    return by_id
 
 
 def test_it_posts_what_a_delivery_sends(client, member, deliver, raw_server, shell, tmp_path):

@@ -81,7 +81,7 @@ def test_items_are_compared_by_what_they_are_not_by_how_they_look(previous, chan
 
 
 @pytest.mark.parametrize("changed_to", [["b", "a"], ["a", "b", "b"]])
-def test_the_same_items_in_another_order_or_number_are_told_as_such(changed_to):
+def test_the_same_items_in_another_order_or_number_are_marked_as_such(changed_to):
     [row] = rows({"/list": {"previous": ["a", "b"], "changedTo": changed_to}})
     assert row.is_reordered
     assert (row.kept_before, row.kept_after) == (["a", "b"], changed_to)
@@ -104,13 +104,13 @@ def test_each_value_has_its_place_in_the_event():
 
 
 def test_masked_fields_are_masked_in_both_columns():
-    one, inner = rows(
+    password, inner = rows(
         {
             "/user/password": {"previous": "old", "changedTo": "new"},
             "/login": {"previous": None, "changedTo": {"token": "new"}},
         }
     )
-    assert (one.previous, one.changed_to, one.is_masked) == (MASK, MASK, True)
+    assert (password.previous, password.changed_to, password.is_masked) == (MASK, MASK, True)
     assert inner.changed_to == f'{{"token":"{MASK}"}}'
 
 

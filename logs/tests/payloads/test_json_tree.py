@@ -35,7 +35,7 @@ def test_numbers_are_shown_as_they_were_written(text):
 
 def test_each_kind_of_value_has_its_node():
     value = parse_json('{"o":{"a":1},"l":[1,2],"s":"x","t":true,"z":null,"e":{},"password":"p"}')
-    shown = {one.key: (one.kind, one.text, one.size) for one in child_chunk(value, "", keys=KEYS).nodes}
+    shown = {node.key: (node.kind, node.text, node.size) for node in child_chunk(value, "", keys=KEYS).nodes}
     assert shown == {
         "o": ("object", "", 1),
         "l": ("array", "", 2),
@@ -96,7 +96,7 @@ def test_what_is_under_a_masked_key_is_out_of_reach():
     assert "hidden" not in repr(shown)
 
 
-def test_revealing_shows_what_is_asked_for_and_nothing_beside_it():
+def test_revealing_shows_what_is_requested_and_nothing_beside_it():
     value = parse_json('{"token":{"a":1.10},"password":"p"}')
     revealed = build_node(value, "/token", keys=KEYS, revealed=frozenset(["/token"]))
     assert revealed.text == '{"a":1.10}'

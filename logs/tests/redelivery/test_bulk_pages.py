@@ -1,4 +1,4 @@
-"""The page of a run, what is done with it there, the list of runs, and where else runs are told of."""
+"""The page of a bulk redelivery and its controls, the list of bulk redeliveries, and other pages that mention them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,19 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from logs.models import AuditEntry, BulkRedeliveryState, ItemOutcome, PauseReason, RolloutPolicy, Run, SkipReason
+from logs.models import (
+    AuditEntry,
+    BulkRedelivery,
+    BulkRedeliveryState,
+    ItemOutcome,
+    PauseReason,
+    RolloutPolicy,
+    SkipReason,
+)
 from logs.redelivery.controls import exclude_subscription, pause_bulk, resume_bulk, stop_bulk
 from logs.redelivery.dispatcher import dispatch
 
-from ..bulk_redeliveries import make_object_log, outcomes, plan_logs, start_run
+from ..bulk_redeliveries import make_object_log, outcomes, plan_logs, start_redelivery
 from ..factories import SUBSCRIPTION, make_company, make_log, make_subscription
 from ..html import HTMX, rows_of, text_of
 
@@ -41,11 +49,11 @@ def make_logs(numbers, subscription=SUBSCRIPTION):
     return [make_object_log(number, f"{number:024x}", subscription=subscription) for number in numbers]
 
 
-def settle(run, outcomes_, ago=timedelta(seconds=10)):
-    """What a worker would have written down of the first logs of a run."""
+def record_outcomes(bulk, outcomes_, ago=timedelta(seconds=10)):
+    """Store outcomes of the first items of a bulk redelivery, as a worker would."""
     for number, outcome in enumerate(outcomes_, start=1):
         is_failed = outcome == ItemOutcome.FAILED
-        run.entries.filter(number=number).update(
+        bulk.items.filter(number=number).update(
             outcome=outcome,
             status=503 if is_failed else 200,
             cause="http_5xx" if is_failed else "",
@@ -53,27 +61,27 @@ def settle(run, outcomes_, ago=timedelta(seconds=10)):
             attempt_number=4,
             duration_ms=100,
             queued_at=timezone.now() - ago,
-            settled_at=timezone.now() - ago,
+            finished_at=timezone.now() - ago,
         )
 
 
-def act(client, run, name, *args, follow=True):
-    return client.post(reverse(f"logs:{name}", args=[run.pk, *args]), follow=follow)
+def act(client, bulk, name, *args, follow=True):
+    return client.post(reverse(f"logs:{name}", args=[bulk.pk, *args]), follow=follow)
 
 
-OK, BAD = ItemOutcome.SUCCEEDED, ItemOutcome.FAILED
+OK, BAD = ItemOutcome.DELIVERED, ItemOutcome.FAILED
 
 
-class TestRunPage:
+class TestBulkPage:
     def test_it_says_how_far_it_is_and_by_subscription(self, client, operator, orders):
         make_subscription(OTHER, name="Users to HR")
-        run = start_run(operator, [*make_logs(range(4)), *make_logs(range(4, 6), OTHER)])
-        settle(run, [OK, BAD, OK])
-        page = client.get(run.get_absolute_url())
-        told = text_of(page)
-        assert "3 of 6 sent; 1 failed again." in told
-        assert "3 of 6 finished 50 %" in told
-        assert "Delivered 2 Failed 1 Remaining 3 Skipped 0 Excluded by the plan 0" in told
+        bulk = start_redelivery(operator, [*make_logs(range(4)), *make_logs(range(4, 6), OTHER)])
+        record_outcomes(bulk, [OK, BAD, OK])
+        page = client.get(bulk.get_absolute_url())
+        text = text_of(page)
+        assert "3 of 6 sent; 1 failed again." in text
+        assert "3 of 6 finished 50 %" in text
+        assert "Delivered 2 Failed 1 Remaining 3 Skipped 0 Excluded by the plan 0" in text
         assert rows_of(page, "run-lanes") == [
             "Work Orders Update 2 1 – 1 Exclude…",
             "Users to HR – – – 2 Exclude…",
@@ -84,68 +92,68 @@ class TestRunPage:
         for pk in ids:
             make_subscription(pk, name=f"Orders {pk[-1]}", url="http://127.0.0.1:9/")
         logs = [log for number, pk in enumerate(ids) for log in make_logs([number], pk)]
-        run = start_run(operator, logs)
-        settle(run, [OK] * 9 + [BAD])
-        page = client.get(run.get_absolute_url())
+        bulk = start_redelivery(operator, logs)
+        record_outcomes(bulk, [OK] * 9 + [BAD])
+        page = client.get(bulk.get_absolute_url())
         assert [row.split()[1] for row in rows_of(page, "run-lanes")] == list("90123456")
         assert "2 more subscriptions" in text_of(page)
-        assert len(rows_of(client.get(f"{run.get_absolute_url()}?all"), "run-lanes")) == 10
+        assert len(rows_of(client.get(f"{bulk.get_absolute_url()}?all"), "run-lanes")) == 10
 
     def test_failures_stand_by_cause_and_what_is_secret_in_them_is_masked(self, client, operator, orders):
-        run = start_run(operator, make_logs(range(3)))
-        settle(run, [BAD, BAD, OK])
-        page = text_of(client.get(run.get_absolute_url()))
+        bulk = start_redelivery(operator, make_logs(range(3)))
+        record_outcomes(bulk, [BAD, BAD, OK])
+        page = text_of(client.get(bulk.get_absolute_url()))
         assert "Failed again, by cause 2 logs Error at the receiver (5xx) 2 503 token=••••••••" in page
         assert "secretsecret" not in page
 
-    def test_the_steps_of_the_canary_tell_where_it_stands(self, client, operator, orders):
-        run = start_run(operator, make_logs(range(20)), canary=RolloutPolicy.STEPS)
-        settle(run, [OK])
-        Run.objects.update(step=2)
-        page = text_of(client.get(run.get_absolute_url()))
+    def test_the_stages_of_the_canary_show_the_progress(self, client, operator, orders):
+        bulk = start_redelivery(operator, make_logs(range(20)), rollout=RolloutPolicy.STAGES)
+        record_outcomes(bulk, [OK])
+        BulkRedelivery.objects.update(stage=2)
+        page = text_of(client.get(bulk.get_absolute_url()))
         assert "One of each subscription Passed 1 of 1 sent" in page
         assert "10 % Running 0 of 1 sent" in page
         assert "The rest Next 0 of 18 sent" in page
 
     def test_pace_and_time_left_are_measured_and_not_known_before(self, client, operator, orders):
-        run = start_run(operator, make_logs(range(12)))
-        assert "time left: not known yet" in text_of(client.get(run.get_absolute_url()))
-        settle(run, [OK] * 6)
-        Run.objects.update(judged_from=timezone.now() - timedelta(seconds=60))
-        page = text_of(client.get(run.get_absolute_url()))
+        bulk = start_redelivery(operator, make_logs(range(12)))
+        assert "time left: not known yet" in text_of(client.get(bulk.get_absolute_url()))
+        record_outcomes(bulk, [OK] * 6)
+        BulkRedelivery.objects.update(failures_counted_from=timezone.now() - timedelta(seconds=60))
+        page = text_of(client.get(bulk.get_absolute_url()))
         assert "6 per minute" in page
         assert "Time left: about 60 s." in page
 
-    def test_it_asks_for_itself_while_it_is_open_and_not_after(self, client, operator, orders):
-        run = start_run(operator, make_logs([1]))
-        assert b'hx-trigger="every 1s"' in client.get(run.get_absolute_url(), headers=HTMX).content
-        pause_bulk(run, by=operator)
-        assert b'hx-trigger="every 5s"' in client.get(run.get_absolute_url(), headers=HTMX).content
-        stop_bulk(run, by=operator)
-        assert b"hx-trigger" not in client.get(run.get_absolute_url(), headers=HTMX).content
+    def test_it_polls_while_it_is_open_and_not_after(self, client, operator, orders):
+        bulk = start_redelivery(operator, make_logs([1]))
+        assert b'hx-trigger="every 1s"' in client.get(bulk.get_absolute_url(), headers=HTMX).content
+        pause_bulk(bulk, by=operator)
+        assert b'hx-trigger="every 5s"' in client.get(bulk.get_absolute_url(), headers=HTMX).content
+        stop_bulk(bulk, by=operator)
+        assert b"hx-trigger" not in client.get(bulk.get_absolute_url(), headers=HTMX).content
 
     @pytest.mark.parametrize("element", ["run-live", "run-parts"])
-    def test_each_part_that_asks_for_itself_gets_itself_alone(self, client, operator, orders, element):
-        run = start_run(operator, make_logs([1]))
-        address = f"{run.get_absolute_url()}?told=running"
+    def test_each_part_that_polls_gets_itself_alone(self, client, operator, orders, element):
+        bulk = start_redelivery(operator, make_logs([1]))
+        address = f"{bulk.get_absolute_url()}?seen=running"
         answer = client.get(address, headers=HTMX | {"hx-target": element}).content.decode()
         assert re.findall(r'id="(run-live|run-parts)"', answer) == [element]
 
-    def test_who_looks_at_all_subscriptions_keeps_them_when_the_run_turns(self, client, operator):
+    def test_a_page_with_all_subscriptions_keeps_them_when_the_state_changes(self, client, operator):
         ids = [f"62685990d918fb5557f9{number:04x}" for number in range(10)]
         for pk in ids:
             make_subscription(pk, name=f"Orders {pk[-1]}", url="http://127.0.0.1:9/")
-        run = start_run(operator, [log for number, pk in enumerate(ids) for log in make_logs([number], pk)])
-        page = client.get(f"{run.get_absolute_url()}?all").content.decode()
-        [asked] = re.findall(r'id="run-live" hx-get="([^"]+)"', page)
-        pause_bulk(run, by=operator)
-        answer = client.get(html.unescape(asked), headers=HTMX | {"hx-target": "run-live"})
+        bulk = start_redelivery(operator, [log for number, pk in enumerate(ids) for log in make_logs([number], pk)])
+        page = client.get(f"{bulk.get_absolute_url()}?all").content.decode()
+        [polled] = re.findall(r'id="run-live" hx-get="([^"]+)"', page)
+        pause_bulk(bulk, by=operator)
+        answer = client.get(html.unescape(polled), headers=HTMX | {"hx-target": "run-live"})
         assert len(rows_of(answer, "run-lanes")) == 10
 
-    def test_with_another_state_than_was_told_all_parts_come(self, client, operator, orders):
-        run = start_run(operator, make_logs([1]))
-        pause_bulk(run, by=operator)
-        address = f"{run.get_absolute_url()}?told=running"
+    def test_with_another_state_than_was_seen_all_parts_come(self, client, operator, orders):
+        bulk = start_redelivery(operator, make_logs([1]))
+        pause_bulk(bulk, by=operator)
+        address = f"{bulk.get_absolute_url()}?seen=running"
         answer = client.get(address, headers=HTMX | {"hx-target": "run-live"}).content.decode()
         assert re.findall(r'id="(run-live|run-parts)"( hx-swap-oob="true")?', answer) == [
             ("run-live", ""),
@@ -153,7 +161,7 @@ class TestRunPage:
         ]
 
     @pytest.mark.parametrize(
-        ("reason", "told"),
+        ("reason", "text"),
         [
             (PauseReason.PERSON, "Paused by a user."),
             (PauseReason.CANARY_FAILED, "Auto-paused: a log of the canary failed."),
@@ -163,31 +171,32 @@ class TestRunPage:
             (PauseReason.ACCOUNT, "Auto-paused: the user who started it can no longer redeliver."),
         ],
     )
-    def test_a_paused_run_says_why_and_has_one_button_to_go_on(self, client, operator, orders, reason, told):
-        run = start_run(operator, make_logs([1]), failure_percent=20)
-        pause_bulk(run, by=None, reason=reason)
-        page = client.get(run.get_absolute_url())
-        assert told in text_of(page)
-        assert page.content.decode().count(reverse("logs:bulk_redelivery_resume", args=[run.pk])) == 1
+    def test_a_paused_one_says_why_and_has_one_button_to_resume(self, client, operator, orders, reason, text):
+        bulk = start_redelivery(operator, make_logs([1]), failure_percent=20)
+        pause_bulk(bulk, by=None, reason=reason)
+        page = client.get(bulk.get_absolute_url())
+        assert text in text_of(page)
+        assert page.content.decode().count(reverse("logs:bulk_redelivery_resume", args=[bulk.pk])) == 1
 
-    def test_the_record_tells_who_did_what(self, client, operator, orders):
-        run = start_run(operator, make_logs(range(2)))
-        pause_bulk(run, by=operator)
-        resume_bulk(run, by=operator)
-        pause_bulk(run, by=None, reason=PauseReason.FAILURES)
-        exclude_subscription(run, SUBSCRIPTION, by=operator)
-        other = start_run(operator, make_logs([5]))
+    def test_the_activity_says_who_did_what(self, client, operator, orders):
+        bulk = start_redelivery(operator, make_logs(range(2)))
+        pause_bulk(bulk, by=operator)
+        resume_bulk(bulk, by=operator)
+        pause_bulk(bulk, by=None, reason=PauseReason.FAILURES)
+        exclude_subscription(bulk, SUBSCRIPTION, by=operator)
+        other = start_redelivery(operator, make_logs([5]))
         stop_bulk(other, by=operator)
-        page = text_of(client.get(run.get_absolute_url()))
-        record = page[page.index("Activity ") :]
-        said = ["excluded Work Orders Update", "paused it: too many of the latest logs failed", "resumed it"]
-        places = [record.index(one) for one in said] + [record.rindex("paused it"), record.index("started it with 2")]
+        page = text_of(client.get(bulk.get_absolute_url()))
+        activity = page[page.index("Activity ") :]
+        texts = ["excluded Work Orders Update", "paused it: too many of the latest logs failed", "resumed it"]
+        places = [activity.index(text) for text in texts]
+        places += [activity.rindex("paused it"), activity.index("started it with 2")]
         assert places == sorted(places)
-        assert "stopped it" not in record
+        assert "stopped it" not in activity
 
     def test_it_says_how_it_was_started(self, client, operator, orders):
-        run = start_run(operator, make_logs([1]), tries=3, rate=7)
-        page = text_of(client.get(run.get_absolute_url()))
+        bulk = start_redelivery(operator, make_logs([1]), max_attempts=3, rate=7)
+        page = text_of(client.get(bulk.get_absolute_url()))
         assert "Reason the night's outage" in page
         assert "Attempts per log 3" in page
         assert "at most 7 per second" in page
@@ -200,73 +209,76 @@ class TestRunPage:
             ([BAD, BAD], "Nothing was delivered. 2 failed again."),
         ],
     )
-    def test_a_finished_run_answers_in_one_sentence(self, client, operator, orders, outcomes_, sentence):
-        run = start_run(operator, make_logs(range(2)))
-        settle(run, outcomes_)
-        Run.objects.update(state=BulkRedeliveryState.FINISHED, ended_at=timezone.now())
-        assert sentence in text_of(client.get(run.get_absolute_url()))
+    def test_a_finished_one_is_summed_up_in_one_sentence(self, client, operator, orders, outcomes_, sentence):
+        bulk = start_redelivery(operator, make_logs(range(2)))
+        record_outcomes(bulk, outcomes_)
+        BulkRedelivery.objects.update(state=BulkRedeliveryState.FINISHED, ended_at=timezone.now())
+        assert sentence in text_of(client.get(bulk.get_absolute_url()))
 
-    def test_a_run_of_many_costs_as_many_queries_as_one_of_few(self, client, operator, orders):
+    def test_many_logs_cost_as_many_queries_as_few(self, client, operator, orders):
         make_subscription(OTHER)
-        few = start_run(operator, make_logs([0, 40]))
-        many = start_run(operator, [*make_logs(range(1, 30)), *make_logs(range(30, 40), OTHER)])
-        settle(few, [BAD])
-        settle(many, [BAD, OK] * 10)
-        Run.objects.update(judged_from=timezone.now() - timedelta(seconds=60))
+        few = start_redelivery(operator, make_logs([0, 40]))
+        many = start_redelivery(operator, [*make_logs(range(1, 30)), *make_logs(range(30, 40), OTHER)])
+        record_outcomes(few, [BAD])
+        record_outcomes(many, [BAD, OK] * 10)
+        BulkRedelivery.objects.update(failures_counted_from=timezone.now() - timedelta(seconds=60))
         numbers = []
-        for run in (few, many):
+        for bulk in (few, many):
             with CaptureQueriesContext(connection) as captured:
-                client.get(run.get_absolute_url())
+                client.get(bulk.get_absolute_url())
             numbers.append(len(captured))
         assert numbers[0] == numbers[1] <= 17
 
 
-class TestSteering:
-    def test_pause_go_on_and_stop(self, client, operator, orders):
-        run = start_run(operator, make_logs(range(2)))
+class TestControls:
+    def test_pause_resume_and_stop(self, client, operator, orders):
+        bulk = start_redelivery(operator, make_logs(range(2)))
         for name, state in (
             ("bulk_redelivery_pause", BulkRedeliveryState.PAUSED),
             ("bulk_redelivery_resume", BulkRedeliveryState.RUNNING),
             ("bulk_redelivery_stop", BulkRedeliveryState.STOPPED),
         ):
-            assert act(client, run, name).redirect_chain == [(run.get_absolute_url(), 302)]
-            run.refresh_from_db()
-            assert run.state == state
+            assert act(client, bulk, name).redirect_chain == [(bulk.get_absolute_url(), 302)]
+            bulk.refresh_from_db()
+            assert bulk.state == state
         assert {entry.actor for entry in AuditEntry.objects.all()} == {operator}
 
     @pytest.mark.parametrize(
-        ("name", "told"),
+        ("name", "text"),
         [
             ("bulk_redelivery_pause", "there was nothing to pause"),
             ("bulk_redelivery_resume", "It is no longer paused."),
             ("bulk_redelivery_stop", "It has already ended."),
         ],
     )
-    def test_a_second_click_changes_nothing_and_says_so(self, client, operator, orders, name, told):
-        run = start_run(operator, make_logs([1]))
-        stop_bulk(run, by=operator)
+    def test_a_second_click_changes_nothing_and_says_so(self, client, operator, orders, name, text):
+        bulk = start_redelivery(operator, make_logs([1]))
+        stop_bulk(bulk, by=operator)
         recorded = AuditEntry.objects.count()
-        assert told in text_of(act(client, run, name))
+        assert text in text_of(act(client, bulk, name))
         assert AuditEntry.objects.count() == recorded
 
-    def test_a_subscription_can_be_left_out(self, client, operator, orders):
+    def test_a_subscription_can_be_excluded(self, client, operator, orders):
         make_subscription(OTHER, name="Users to HR")
-        kept, left = make_logs([1]), make_logs([2], OTHER)
-        run = start_run(operator, [*kept, *left])
-        told = text_of(act(client, run, "bulk_redelivery_exclude", OTHER))
-        assert "This bulk redelivery sends nothing more to Users to HR." in told
-        assert outcomes(run) == {kept[0].pk: ("waiting", ""), left[0].pk: (ItemOutcome.SKIPPED, SkipReason.LANE_LEFT)}
-        assert "There was nothing left to send." in text_of(act(client, run, "bulk_redelivery_exclude", OTHER))
+        kept, excluded = make_logs([1]), make_logs([2], OTHER)
+        bulk = start_redelivery(operator, [*kept, *excluded])
+        text = text_of(act(client, bulk, "bulk_redelivery_exclude", OTHER))
+        assert "This bulk redelivery sends nothing more to Users to HR." in text
+        assert outcomes(bulk) == {
+            kept[0].pk: ("waiting", ""),
+            excluded[0].pk: (ItemOutcome.SKIPPED, SkipReason.SUBSCRIPTION_EXCLUDED),
+        }
+        assert "There was nothing left to send." in text_of(act(client, bulk, "bulk_redelivery_exclude", OTHER))
 
-    def test_a_subscription_that_is_not_in_the_run_is_not_found(self, client, operator, orders):
+    def test_a_subscription_that_is_not_in_it_is_not_found(self, client, operator, orders):
         make_subscription(OTHER)
-        run = start_run(operator, make_logs([1]))
-        assert act(client, run, "bulk_redelivery_exclude", OTHER).status_code == 404
+        bulk = start_redelivery(operator, make_logs([1]))
+        assert act(client, bulk, "bulk_redelivery_exclude", OTHER).status_code == 404
 
-    def test_a_viewer_looks_and_steers_nothing(self, client, operator, orders, member):
-        run = start_run(operator, make_logs([1]))
+    def test_a_viewer_sees_it_and_has_no_controls(self, client, operator, orders, member):
+        bulk = start_redelivery(operator, make_logs([1]))
         client.force_login(member("Viewer"))
-        page = client.get(run.get_absolute_url())
+        page = client.get(bulk.get_absolute_url())
         assert page.status_code == 200
         assert b'id="run-stop"' not in page.content and b'id="run-pause"' not in page.content
         for name in (
@@ -275,12 +287,12 @@ class TestSteering:
             "bulk_redelivery_stop",
             "bulk_redelivery_discard",
         ):
-            assert act(client, run, name).status_code == 403
-        assert act(client, run, "bulk_redelivery_exclude", SUBSCRIPTION).status_code == 403
+            assert act(client, bulk, name).status_code == 403
+        assert act(client, bulk, "bulk_redelivery_exclude", SUBSCRIPTION).status_code == 403
 
-    def test_looking_at_an_address_of_a_verb_does_nothing(self, client, operator, orders):
-        run = start_run(operator, make_logs([1]))
-        assert client.get(reverse("logs:bulk_redelivery_stop", args=[run.pk])).status_code == 405
+    def test_a_get_request_of_an_action_does_nothing(self, client, operator, orders):
+        bulk = start_redelivery(operator, make_logs([1]))
+        assert client.get(reverse("logs:bulk_redelivery_stop", args=[bulk.pk])).status_code == 405
 
 
 class TestTwoCompanies:
@@ -288,11 +300,11 @@ class TestTwoCompanies:
     def stranger(self, member):
         return member("Operator", make_company("625be93a286ef83c1c0e0000", "Other"))
 
-    def test_neither_sees_or_steers_the_runs_of_the_other(self, client, operator, orders, stranger):
-        run = start_run(operator, make_logs([1]), reason="ours alone")
+    def test_neither_sees_or_controls_bulk_redeliveries_of_the_other(self, client, operator, orders, stranger):
+        bulk = start_redelivery(operator, make_logs([1]), reason="ours alone")
         client.force_login(stranger)
         for name in ("bulk_redelivery_detail", "bulk_redelivery_results", "bulk_redelivery_csv"):
-            assert client.get(reverse(f"logs:{name}", args=[run.pk])).status_code == 404
+            assert client.get(reverse(f"logs:{name}", args=[bulk.pk])).status_code == 404
         for name in (
             "bulk_redelivery_start",
             "bulk_redelivery_pause",
@@ -300,28 +312,28 @@ class TestTwoCompanies:
             "bulk_redelivery_stop",
             "bulk_redelivery_discard",
         ):
-            assert act(client, run, name).status_code == 404
-        assert act(client, run, "bulk_redelivery_exclude", SUBSCRIPTION).status_code == 404
+            assert act(client, bulk, name).status_code == 404
+        assert act(client, bulk, "bulk_redelivery_exclude", SUBSCRIPTION).status_code == 404
         for address in (LIST, "/"):
             assert "ours alone" not in text_of(client.get(address))
-        assert Run.objects.get(pk=run.pk).state == BulkRedeliveryState.RUNNING
+        assert BulkRedelivery.objects.get(pk=bulk.pk).state == BulkRedeliveryState.RUNNING
 
-    def test_a_run_over_both_is_for_those_who_belong_to_both(self, client, operator, orders, stranger, member):
+    def test_one_of_both_companies_is_for_those_who_belong_to_both(self, client, operator, orders, stranger, member):
         make_subscription(OTHER, company=make_company("625be93a286ef83c1c0e0000"))
         both = member("Operator")
         make_company("625be93a286ef83c1c0e0000").users.add(both)
-        run = start_run(both, [*make_logs([1]), *make_logs([2], OTHER)])
+        bulk = start_redelivery(both, [*make_logs([1]), *make_logs([2], OTHER)])
         for user, status in ((both, 200), (operator, 404), (stranger, 404)):
             client.force_login(user)
-            assert client.get(run.get_absolute_url()).status_code == status
+            assert client.get(bulk.get_absolute_url()).status_code == status
 
 
 class TestList:
-    def test_running_runs_come_first_then_the_newest(self, client, operator, orders):
-        runs = [start_run(operator, make_logs([number]), reason=f"reason {number}") for number in range(4)]
-        settle(runs[3], [BAD])
-        for run in runs[1:]:
-            stop_bulk(run, by=operator)
+    def test_running_ones_come_first_then_the_newest(self, client, operator, orders):
+        bulks = [start_redelivery(operator, make_logs([number]), reason=f"reason {number}") for number in range(4)]
+        record_outcomes(bulks[3], [BAD])
+        for bulk in bulks[1:]:
+            stop_bulk(bulk, by=operator)
         rows = rows_of(client.get(LIST), "runs")
         assert [row.split(" · ")[1].split()[:3] for row in rows] == [
             ["reason", "0", "Running"],
@@ -331,35 +343,35 @@ class TestList:
         ]
         assert rows[1].endswith("0 1 – –")
 
-    def test_it_goes_on_by_key_without_the_open_ones(self, client, operator, orders, monkeypatch):
+    def test_the_next_page_is_without_the_open_ones(self, client, operator, orders, monkeypatch):
         monkeypatch.setattr("logs.views.bulk_redeliveries.bulk_redeliveries.PAGE", 2)
-        runs = [start_run(operator, make_logs([number]), reason=f"reason {number}") for number in range(4)]
-        for run in runs[:3]:
-            stop_bulk(run, by=operator)
+        bulks = [start_redelivery(operator, make_logs([number]), reason=f"reason {number}") for number in range(4)]
+        for bulk in bulks[:3]:
+            stop_bulk(bulk, by=operator)
         first = client.get(LIST)
         assert [row.split()[5] for row in rows_of(first, "runs")[:3]] == ["3", "2", "1"]
-        more = text_of(client.get(f"{LIST}?before={runs[1].pk}", headers=HTMX))
+        more = text_of(client.get(f"{LIST}?before={bulks[1].pk}", headers=HTMX))
         assert "reason 0" in more and "reason 3" not in more
 
     def test_one_s_own_plans_are_there(self, client, operator, orders, member):
-        run = plan_logs(operator, make_logs(range(2)))
+        bulk = plan_logs(operator, make_logs(range(2)))
         page = text_of(client.get(LIST))
-        assert f"Plan {run.pk}, from logs selected one by one Planned" in page
+        assert f"Plan {bulk.pk}, from logs selected one by one Planned" in page
         assert "2 logs can be sent" in page
         client.force_login(member("Operator"))
-        assert f"Plan {run.pk}" not in text_of(client.get(LIST))
+        assert f"Plan {bulk.pk}" not in text_of(client.get(LIST))
 
-    def test_before_the_first_run_it_says_how_to_get_one(self, client, operator):
+    def test_before_the_first_one_it_says_how_to_plan_one(self, client, operator):
         page = client.get(LIST)
         assert "No bulk redeliveries yet" in text_of(page)
         assert b'href="/logs/?state=failed"' in page.content
 
-    def test_a_place_that_is_none_is_refused(self, client, operator):
-        for place in ("x", "0", "-1", "9" * 30):
-            assert client.get(f"{LIST}?before={place}").status_code == 422
+    def test_an_invalid_cursor_is_an_error(self, client, operator):
+        for cursor in ("x", "0", "-1", "9" * 30):
+            assert client.get(f"{LIST}?before={cursor}").status_code == 422
 
-    def test_twenty_runs_cost_as_many_queries_as_one(self, client, operator, orders):
-        start_run(operator, make_logs([0]))
+    def test_twenty_cost_as_many_queries_as_one(self, client, operator, orders):
+        start_redelivery(operator, make_logs([0]))
         numbers = []
         for _ in range(2):
             with CaptureQueriesContext(connection) as captured:
@@ -367,61 +379,61 @@ class TestList:
             numbers.append(len(captured))
             for number in range(1, 20):
                 if not numbers[1:]:
-                    start_run(operator, make_logs([number]))
+                    start_redelivery(operator, make_logs([number]))
         assert numbers[0] == numbers[1] <= 13
 
-    def test_the_overview_tells_of_what_is_on_its_way(self, client, operator, orders):
-        run = start_run(operator, make_logs(range(2)), reason="the morning")
-        settle(run, [OK])
-        assert f"Bulk redelivery {run.pk} · the morning Running 1 of 2 finished" in text_of(client.get("/"))
-        stop_bulk(run, by=operator)
+    def test_the_overview_shows_what_is_running(self, client, operator, orders):
+        bulk = start_redelivery(operator, make_logs(range(2)), reason="the morning")
+        record_outcomes(bulk, [OK])
+        assert f"Bulk redelivery {bulk.pk} · the morning Running 1 of 2 finished" in text_of(client.get("/"))
+        stop_bulk(bulk, by=operator)
         assert "the morning" not in text_of(client.get("/"))
 
 
 class TestOfALog:
-    def test_a_log_tells_in_which_runs_it_is_and_was(self, client, operator, orders):
+    def test_a_log_shows_its_bulk_redeliveries(self, client, operator, orders):
         [log] = make_logs([1])
-        run = start_run(operator, [log])
-        stop_bulk(run, by=operator)
+        bulk = start_redelivery(operator, [log])
+        stop_bulk(bulk, by=operator)
         page = client.get(log.get_absolute_url())
         assert (
-            f"Bulk redeliveries Bulk redelivery {run.pk} · the night's outage Skipped The bulk redelivery was stopped."
+            f"Bulk redeliveries Bulk redelivery {bulk.pk} · the night's outage Skipped The bulk redelivery was stopped."
             in text_of(page)
         )
-        assert run.get_absolute_url().encode() in page.content
+        assert bulk.get_absolute_url().encode() in page.content
 
-    def test_a_plan_is_not_told_of(self, client, operator, orders):
+    def test_a_plan_is_not_shown(self, client, operator, orders):
         [log] = make_logs([1])
         plan_logs(operator, [log])
         assert "Bulk redeliveries" not in text_of(client.get(log.get_absolute_url()))
 
-    def test_a_run_that_one_may_not_see_is_not_told_of(self, client, operator, orders, member):
+    def test_one_that_the_user_may_not_see_is_not_shown(self, client, operator, orders, member):
         make_subscription(OTHER, company=make_company("625be93a286ef83c1c0e0000"))
         both = member("Operator")
         make_company("625be93a286ef83c1c0e0000").users.add(both)
         [log] = make_logs([1])
-        start_run(both, [log, *make_logs([2], OTHER)])
+        start_redelivery(both, [log, *make_logs([2], OTHER)])
         assert "Bulk redeliveries" not in text_of(client.get(log.get_absolute_url()))
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_run_sends_and_its_page_the_log_and_the_attempt_tell_of_it(client, operator, receiver, deliver_run):
+def test_what_it_sends_is_shown_on_its_page_on_the_log_and_on_the_attempt(client, operator, receiver, deliver_bulk):
     make_subscription(url=receiver.url)
     log = make_log()
-    run = deliver_run(start_run(operator, [log]))
-    assert "The log was delivered." in text_of(client.get(run.get_absolute_url()))
+    bulk = deliver_bulk(start_redelivery(operator, [log]))
+    assert "The log was delivered." in text_of(client.get(bulk.get_absolute_url()))
     page = client.get(log.get_absolute_url())
-    assert f"Delivered on attempt 4 bulk redelivery {run.pk}" in text_of(page)
-    assert f'<a href="{run.get_absolute_url()}">bulk redelivery {run.pk}</a>' in page.content.decode()
+    assert f"Delivered on attempt 4 bulk redelivery {bulk.pk}" in text_of(page)
+    assert f'<a href="{bulk.get_absolute_url()}">bulk redelivery {bulk.pk}</a>' in page.content.decode()
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_log_that_stands_in_its_lane_again_is_pending_in_lists(client, operator, receiver):
+def test_a_log_that_is_queued_again_is_pending_in_lists(client, operator, receiver):
     make_subscription(url=receiver.url)
     log = make_log()
-    start_run(operator, [log])
+    start_redelivery(operator, [log])
     dispatch()
     log.refresh_from_db()
-    assert (log.state, log.is_due) == ("failed", True)
+    assert (log.state, log.is_queued) == ("failed", True)
     row = client.get(reverse("logs:webhook_log_row", args=[log.pk])).content.decode()
     assert 'class="badge" data-state="pending"' in row and 'data-state="failed"' not in row

@@ -1,4 +1,4 @@
-"""The page of a plan: what would be sent, what is left out and why, and that a person starts exactly what they have seen."""
+"""The page of a plan: what would be sent, what is excluded and why. A person starts exactly what they have seen."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from logs.cotalker import objectid
 from logs.models import (
     AuditAction,
     AuditEntry,
+    BulkRedelivery,
     BulkRedeliveryState,
     Payload,
     RolloutPolicy,
-    Run,
     SelectionSource,
     SkipReason,
     State,
@@ -29,7 +29,7 @@ from logs.models import (
 )
 from logs.redelivery.drafts import build_plan, create_draft
 
-from ..bulk_redeliveries import make_object_log, make_received_log, plan_logs, start_run
+from ..bulk_redeliveries import make_delivered_log, make_object_log, plan_logs, start_redelivery
 from ..factories import (
     SUBSCRIPTION,
     import_logs,
@@ -62,26 +62,31 @@ def make_logs(numbers, subscription=SUBSCRIPTION):
     return [make_object_log(number, f"{number:024x}", subscription=subscription) for number in numbers]
 
 
-def post(client, run, **fields):
-    """As the form of the page does, with the lanes that are ticked at first."""
-    data = {"lane": run.lanes, "canary": RolloutPolicy.STEPS, "tries": 1, "failure_percent": 20} | fields
+def post(client, bulk, **fields):
+    """As the form of the page does, with the subscriptions that are selected at first."""
+    data = {
+        "subscriptions": bulk.selected_subscriptions,
+        "rollout": RolloutPolicy.STAGES,
+        "max_attempts": 1,
+        "failure_percent": 20,
+    } | fields
     return client.post(
-        reverse("logs:bulk_redelivery_start", args=[run.pk]), {k: v for k, v in data.items() if v is not None}
+        reverse("logs:bulk_redelivery_start", args=[bulk.pk]), {k: v for k, v in data.items() if v is not None}
     )
 
 
-def start(client, run, seen, **fields):
-    return post(client, run, **{"reason": "the night's outage", "number": seen} | fields)
+def start(client, bulk, seen, **fields):
+    return post(client, bulk, **{"reason": "the night's outage", "number": seen} | fields)
 
 
 def total(response) -> int:
     return int(re.search(r'id="plan-total"[^>]*>\s*<b>([\d,]+)</b>', response.content.decode())[1].replace(",", ""))
 
 
-def test_a_plan_tells_of_each_subscription_what_it_gets(client, operator, orders):
+def test_a_plan_shows_what_each_subscription_gets(client, operator, orders):
     make_subscription(OTHER, name="Users to HR", is_active=False)
-    run = plan_logs(operator, [*make_logs(range(3)), *make_logs([5], OTHER)])
-    page = client.get(run.get_absolute_url())
+    bulk = plan_logs(operator, [*make_logs(range(3)), *make_logs([5], OTHER)])
+    page = client.get(bulk.get_absolute_url())
     assert rows_of(page, "plan") == [
         "Include Users to HR Users to HR Inactive 1 1 0 5 May 2022",
         "Include Work Orders Update Work Orders Update No traffic in 7 days 3 – 3 5 May 2022",
@@ -94,13 +99,13 @@ def test_a_plan_tells_of_each_subscription_what_it_gets(client, operator, orders
 @pytest.mark.parametrize(
     ("events", "now"),
     [
-        ([(State.FAILED, 3), (State.SUCCEEDED, 2)], "Recovered"),
-        ([(State.SUCCEEDED, 3), (State.FAILED, 2)], "Still failing"),
-        ([(State.SUCCEEDED, 3)], "Working"),
+        ([(State.FAILED, 3), (State.DELIVERED, 2)], "Recovered"),
+        ([(State.DELIVERED, 3), (State.FAILED, 2)], "Still failing"),
+        ([(State.DELIVERED, 3)], "Working"),
         ([], "No traffic in 7 days"),
     ],
 )
-def test_a_plan_tells_whether_the_receiver_receives_by_now(client, operator, orders, events, now):
+def test_a_plan_shows_whether_the_receiver_has_recovered(client, operator, orders, events, now):
     for state, hours in events:
         at = timezone.now() - timedelta(hours=hours)
         WebhookLog.objects.create(
@@ -110,171 +115,179 @@ def test_a_plan_tells_whether_the_receiver_receives_by_now(client, operator, ord
     assert now in row
 
 
-def test_a_lane_on_hold_is_told(client, operator, orders):
-    orders.hold(by=operator)
+def test_a_paused_queue_is_mentioned(client, operator, orders):
+    orders.pause(by=operator)
     page = client.get(plan_logs(operator, make_logs([1])).get_absolute_url())
     assert "Queue paused" in rows_of(page, "plan")[0]
     assert "1 queue is paused: it sends the logs of this bulk redelivery and stays paused." in text_of(page)
 
 
-def test_what_is_left_out_is_counted_by_its_reason_and_listed(client, operator, orders):
-    expired, due, fine = make_logs(range(3))
+def test_what_is_excluded_is_counted_by_its_reason_and_listed(client, operator, orders):
+    expired, queued, fine = make_logs(range(3))
     Payload.objects.filter(pk=expired.pk).delete()
-    due.redeliver(by=operator, expected_attempts=3)
-    run = plan_logs(operator, [expired, due, fine])
-    page = client.get(run.get_absolute_url())
+    queued.redeliver(by=operator, expected_attempts=3)
+    bulk = plan_logs(operator, [expired, queued, fine])
+    page = client.get(bulk.get_absolute_url())
     assert "Excluded, by reason 2 logs" in text_of(page)
-    for why, log in ((SkipReason.EXPIRED, expired), (SkipReason.DUE, due)):
-        address = f"{reverse('logs:bulk_redelivery_results', args=[run.pk])}?why={why}"
+    for reason, log in ((SkipReason.EXPIRED, expired), (SkipReason.QUEUED, queued)):
+        address = f"{reverse('logs:bulk_redelivery_results', args=[bulk.pk])}?reason={reason}"
         assert address in page.content.decode()
         listed = client.get(address).content.decode()
         assert log.get_absolute_url() in listed and fine.get_absolute_url() not in listed
 
 
-def test_a_log_that_another_run_has_taken_meanwhile_is_told_before_the_start(client, operator, orders):
+def test_a_log_that_another_bulk_redelivery_has_taken_meanwhile_is_shown_before_the_start(client, operator, orders):
     logs = make_logs(range(3))
-    run = plan_logs(operator, logs)
-    start_run(operator, logs[:1])
-    page = client.get(run.get_absolute_url())
+    bulk = plan_logs(operator, logs)
+    start_redelivery(operator, logs[:1])
+    page = client.get(bulk.get_absolute_url())
     assert total(page) == 2
     assert "1 In another bulk redelivery" in text_of(page)
 
 
 def test_ids_that_nobody_knows_are_shown(client, operator, orders):
-    run = create_draft(SelectionSource.IDS, by=operator)
-    build_plan(run, [make_log().pk, "<b>not an id</b>"])
-    page = client.get(run.get_absolute_url()).content.decode()
+    bulk = create_draft(SelectionSource.IDS, by=operator)
+    build_plan(bulk, [make_log().pk, "<b>not an id</b>"])
+    page = client.get(bulk.get_absolute_url()).content.decode()
     assert "1 id does not match any log you can see" in page
     assert "&lt;b&gt;not an id&lt;/b&gt;" in page
 
 
 class TestChoices:
     @pytest.fixture
-    def run(self, operator, orders):
-        """Two stale logs of one object, another log, and the newer event that was received, in the plan as well."""
-        newest = make_received_log(9, A)
+    def bulk(self, operator, orders):
+        """Two superseded logs of one object, another log, and the newer event, delivered and in the plan as well."""
+        newest = make_delivered_log(9, A)
         return plan_logs(operator, [make_object_log(1, A), make_object_log(2, A), make_object_log(3, B), newest])
 
     @pytest.mark.parametrize(
         ("choices", "number"),
         [
             ({}, 1),
-            ({"stale_choice": SupersededPolicy.SEND}, 3),
-            ({"stale_choice": SupersededPolicy.REPAIR}, 4),
-            ({"sends_received": "on"}, 2),
-            ({"sends_received": "on", "stale_choice": SupersededPolicy.REPAIR}, 4),
-            ({"lane": []}, 0),
+            ({"superseded_policy": SupersededPolicy.SEND}, 3),
+            ({"superseded_policy": SupersededPolicy.RESEND_LATEST}, 4),
+            ({"includes_delivered": "on"}, 2),
+            ({"includes_delivered": "on", "superseded_policy": SupersededPolicy.RESEND_LATEST}, 4),
+            ({"subscriptions": []}, 0),
         ],
     )
-    def test_the_number_shown_is_the_number_sent(self, client, run, choices, number):
-        looked = post(client, run, look="1", **choices)
-        assert (looked.status_code, total(looked)) == (200, number)
-        run.refresh_from_db()
-        assert run.state == BulkRedeliveryState.PLANNED
+    def test_the_number_shown_is_the_number_sent(self, client, bulk, choices, number):
+        previewed = post(client, bulk, preview="1", **choices)
+        assert (previewed.status_code, total(previewed)) == (200, number)
+        bulk.refresh_from_db()
+        assert bulk.state == BulkRedeliveryState.PLANNED
         if number:
-            assert start(client, run, number, **choices).status_code == 302
-            assert run.entries.filter(outcome="waiting").count() == number
+            assert start(client, bulk, number, **choices).status_code == 302
+            assert bulk.items.filter(outcome="waiting").count() == number
 
-    def test_each_stale_choice_says_how_many_it_adds(self, client, run):
-        page = text_of(client.get(run.get_absolute_url()))
+    def test_each_policy_for_superseded_logs_says_how_many_it_adds(self, client, bulk):
+        page = text_of(client.get(bulk.get_absolute_url()))
         assert "2 superseded logs 1 object has a newer event that was delivered" in page
         assert "Send them too Adds 2." in page
         assert "the newest event of each object again Adds 3." in page
         assert "1 log already delivered" in page
 
-    def test_htmx_gets_what_a_choice_changes_and_not_the_reason(self, client, run):
-        data = {"lane": run.lanes, "canary": "none", "tries": 1, "failure_percent": 20, "look": "1", "reason": "why"}
-        answer = client.post(reverse("logs:bulk_redelivery_start", args=[run.pk]), data, headers=HTMX).content.decode()
+    def test_htmx_gets_what_a_choice_changes_and_not_the_reason(self, client, bulk):
+        data = {
+            "subscriptions": bulk.selected_subscriptions,
+            "rollout": "none",
+            "max_attempts": 1,
+            "failure_percent": 20,
+            "preview": "1",
+            "reason": "why",
+        }
+        answer = client.post(reverse("logs:bulk_redelivery_start", args=[bulk.pk]), data, headers=HTMX).content.decode()
         assert answer.lstrip().startswith('<div class="stack" id="plan-choices"')
-        assert 'id="canary-none" name="canary" value="none" checked' in answer
+        assert 'id="canary-none" name="rollout" value="none" checked' in answer
         assert 'id="plan-go" hx-swap-oob="true"' in answer
         assert 'name="reason"' not in answer
 
-    def test_without_htmx_the_whole_page_comes_with_what_was_typed(self, client, run):
-        page = post(client, run, look="1", reason="the <night>").content.decode()
+    def test_without_htmx_the_whole_page_comes_with_what_was_typed(self, client, bulk):
+        page = post(client, bulk, preview="1", reason="the <night>").content.decode()
         assert "<!doctype html>" in page
         assert 'value="the &lt;night&gt;"' in page
 
-    def test_a_plan_without_stale_or_received_logs_does_not_ask_about_them(self, client, operator, orders):
+    def test_a_plan_without_superseded_or_delivered_logs_does_not_ask_about_them(self, client, operator, orders):
         page = client.get(plan_logs(operator, [make_log()]).get_absolute_url()).content.decode()
-        assert 'name="stale_choice"' not in page
-        assert 'name="sends_received"' not in page
+        assert 'name="superseded_policy"' not in page
+        assert 'name="includes_delivered"' not in page
 
 
 def test_a_canary_says_how_many_it_sends_first(client, operator, orders):
     make_subscription(OTHER)
-    run = plan_logs(operator, [*make_logs(range(40)), *make_logs(range(40, 43), OTHER)])
-    page = text_of(client.get(run.get_absolute_url()))
+    bulk = plan_logs(operator, [*make_logs(range(40)), *make_logs(range(40, 43), OTHER)])
+    page = text_of(client.get(bulk.get_absolute_url()))
     assert "2, then 3, then 38." in page
     assert "The bulk redelivery pauses after 2 logs" in page
-    assert start(client, run, 43).status_code == 302
-    steps = list(run.entries.order_by("step").values_list("step", flat=True))
-    assert [steps.count(step) for step in (1, 2, 3)] == [2, 3, 38]
+    assert start(client, bulk, 43).status_code == 302
+    stages = list(bulk.items.order_by("stage").values_list("stage", flat=True))
+    assert [stages.count(stage) for stage in (1, 2, 3)] == [2, 3, 38]
 
 
-def test_the_time_it_takes_is_that_of_the_slowest_lane_at_the_last_measured_speed(client, operator, orders):
+def test_the_estimated_time_is_that_of_the_slowest_queue_at_the_last_measured_speed(client, operator, orders):
     make_subscription(OTHER)
-    run = plan_logs(operator, [*make_logs(range(20)), *make_logs(range(20, 30), OTHER)])
-    assert "Estimated time not known not measured yet" in text_of(client.get(run.get_absolute_url()))
+    bulk = plan_logs(operator, [*make_logs(range(20)), *make_logs(range(20, 30), OTHER)])
+    assert "Estimated time not known not measured yet" in text_of(client.get(bulk.get_absolute_url()))
     WebhookLog.objects.filter(subscription=SUBSCRIPTION).update(duration_ms=2_000)
     WebhookLog.objects.filter(subscription=OTHER).update(duration_ms=500)
-    assert "Estimated time about 40 s at the last measured speed" in text_of(client.get(run.get_absolute_url()))
-    assert "Estimated time less than 10 s at" in text_of(post(client, run, look="1", lane=[OTHER]))
+    assert "Estimated time about 40 s at the last measured speed" in text_of(client.get(bulk.get_absolute_url()))
+    assert "Estimated time less than 10 s at" in text_of(post(client, bulk, preview="1", subscriptions=[OTHER]))
 
 
 def test_a_rate_makes_it_take_longer(client, operator, orders):
-    run = plan_logs(operator, make_logs(range(30)))
+    bulk = plan_logs(operator, make_logs(range(30)))
     WebhookLog.objects.update(duration_ms=100)
-    assert "Estimated time less than 10 s" in text_of(client.get(run.get_absolute_url()))
-    assert "Estimated time about 30 s" in text_of(post(client, run, look="1", rate="1"))
+    assert "Estimated time less than 10 s" in text_of(client.get(bulk.get_absolute_url()))
+    assert "Estimated time about 30 s" in text_of(post(client, bulk, preview="1", rate="1"))
 
 
-class TestCautions:
-    def test_what_stands_in_the_way_is_told(self, client, operator, settings):
+class TestWarnings:
+    def test_it_warns_of_what_stands_in_the_way(self, client, operator, settings):
         settings.DELIVERY_ALLOWED_NETWORKS = []
-        lane = make_subscription(url="http://127.0.0.1:9/", we_deliver=False)
-        make_waiting_log(lane, 50)
+        subscription = make_subscription(url="http://127.0.0.1:9/", is_delivered_here=False)
+        make_waiting_log(subscription, 50)
         page = text_of(client.get(plan_logs(operator, make_logs([1])).get_absolute_url()))
         assert "The destination check blocks the URL of 1 subscription" in page
         assert "1 event is waiting in these queues" in page
         assert "Cotalker sends the new events of 1 subscription" in page
         assert "No worker is running." in page
 
-    def test_where_nothing_does_nothing_is_told(self, client, operator, orders):
+    def test_where_nothing_does_there_is_no_warning(self, client, operator, orders):
         Worker.objects.create(id="one", started_at=timezone.now(), seen_at=timezone.now())
         page = client.get(plan_logs(operator, make_logs([1])).get_absolute_url()).content.decode()
         assert 'class="notice"' not in page
 
 
 class TestStart:
-    def test_it_starts_what_was_chosen_and_goes_to_the_run(self, client, operator, orders):
-        run = plan_logs(operator, make_logs(range(2)))
-        answer = start(client, run, 2, canary=RolloutPolicy.ASK, tries=3, rate=5, failure_percent=10)
-        assert (answer.status_code, answer["Location"]) == (302, run.get_absolute_url())
-        run.refresh_from_db()
-        assert (run.state, run.started_by, run.reason) == (BulkRedeliveryState.RUNNING, operator, "the night's outage")
-        assert (run.canary, run.tries, run.rate, run.failure_percent) == (RolloutPolicy.ASK, 3, 5, 10)
-        entry = AuditEntry.objects.get(action=AuditAction.RUN_STARTED)
-        assert (entry.about, entry.detail) == (f"run {run.pk}", "2: the night's outage")
+    def test_it_starts_what_was_selected_and_leads_to_the_bulk_redelivery(self, client, operator, orders):
+        bulk = plan_logs(operator, make_logs(range(2)))
+        answer = start(client, bulk, 2, rollout=RolloutPolicy.ASK, max_attempts=3, rate=5, failure_percent=10)
+        assert (answer.status_code, answer["Location"]) == (302, bulk.get_absolute_url())
+        bulk.refresh_from_db()
+        started = (BulkRedeliveryState.RUNNING, operator, "the night's outage")
+        assert (bulk.state, bulk.started_by, bulk.reason) == started
+        assert (bulk.rollout, bulk.max_attempts, bulk.rate, bulk.failure_percent) == (RolloutPolicy.ASK, 3, 5, 10)
+        entry = AuditEntry.objects.get(action=AuditAction.BULK_STARTED)
+        assert (entry.target, entry.detail) == (f"bulk {bulk.pk}", "2: the night's outage")
 
-    def test_a_second_click_leads_to_the_run(self, client, operator, orders):
-        run = plan_logs(operator, make_logs(range(2)))
-        start(client, run, 2)
-        again = start(client, run, 2, reason="another")
-        assert (again.status_code, again["Location"]) == (302, run.get_absolute_url())
-        run.refresh_from_db()
-        assert run.reason == "the night's outage"
-        assert AuditEntry.objects.filter(action=AuditAction.RUN_STARTED).count() == 1
+    def test_a_second_click_leads_to_the_bulk_redelivery(self, client, operator, orders):
+        bulk = plan_logs(operator, make_logs(range(2)))
+        start(client, bulk, 2)
+        again = start(client, bulk, 2, reason="another")
+        assert (again.status_code, again["Location"]) == (302, bulk.get_absolute_url())
+        bulk.refresh_from_db()
+        assert bulk.reason == "the night's outage"
+        assert AuditEntry.objects.filter(action=AuditAction.BULK_STARTED).count() == 1
 
     def test_it_refuses_when_the_numbers_have_changed_since_the_page_was_shown(self, client, operator, orders):
         logs = make_logs(range(3))
-        run = plan_logs(operator, logs)
-        start_run(operator, logs[:1])
-        answer = start(client, run, 3)
+        bulk = plan_logs(operator, logs)
+        start_redelivery(operator, logs[:1])
+        answer = start(client, bulk, 3)
         assert answer.status_code == 422
         assert "Nothing was started: the numbers have changed." in text_of(answer)
         assert total(answer) == 2
-        assert Run.objects.get(pk=run.pk).state == BulkRedeliveryState.PLANNED
+        assert BulkRedelivery.objects.get(pk=bulk.pk).state == BulkRedeliveryState.PLANNED
 
     @pytest.mark.parametrize(
         "fields",
@@ -282,97 +295,97 @@ class TestStart:
             {"reason": " "},
             {"reason": None},
             {"reason": "x" * 201},
-            {"canary": "everything"},
-            {"canary": None},
-            {"tries": 2},
+            {"rollout": "everything"},
+            {"rollout": None},
+            {"max_attempts": 2},
             {"rate": 0},
             {"rate": "fast"},
             {"failure_percent": 101},
-            {"stale_choice": "all"},
-            {"lane": [OTHER]},
-            {"lane": []},
+            {"superseded_policy": "all"},
+            {"subscriptions": [OTHER]},
+            {"subscriptions": []},
             {"number": ""},
         ],
     )
     def test_what_is_wrong_starts_nothing_and_says_so(self, client, operator, orders, fields):
-        run = plan_logs(operator, make_logs(range(2)))
-        answer = start(client, run, 2, **fields)
+        bulk = plan_logs(operator, make_logs(range(2)))
+        answer = start(client, bulk, 2, **fields)
         assert answer.status_code == 422
         assert "Nothing was started" in text_of(answer)
-        assert Run.objects.get(pk=run.pk).state == BulkRedeliveryState.PLANNED
+        assert BulkRedelivery.objects.get(pk=bulk.pk).state == BulkRedeliveryState.PLANNED
 
     def test_above_a_thousand_logs_the_number_is_typed(self, client, operator, orders, monkeypatch):
         monkeypatch.setattr("logs.forms.bulk_redelivery.CONFIRM_ABOVE", 3)
         monkeypatch.setattr("logs.views.bulk_redeliveries.presenters.CONFIRM_ABOVE", 3)
-        run = plan_logs(operator, make_logs(range(4)))
-        assert "Type 4 to confirm" in text_of(client.get(run.get_absolute_url()))
+        bulk = plan_logs(operator, make_logs(range(4)))
+        assert "Type 4 to confirm" in text_of(client.get(bulk.get_absolute_url()))
         for typed in ("", "5", "four"):
-            answer = start(client, run, 4, typed=typed)
+            answer = start(client, bulk, 4, typed=typed)
             assert answer.status_code == 422
             assert "Type the number of logs to send: 4." in text_of(answer)
-        assert start(client, run, 4, typed="4").status_code == 302
+        assert start(client, bulk, 4, typed="4").status_code == 302
 
     def test_who_may_only_look_cannot_start(self, client, operator, orders):
-        run = plan_logs(operator, make_logs([1]))
+        bulk = plan_logs(operator, make_logs([1]))
         operator.groups.set(operator.groups.model.objects.filter(name="Viewer"))
-        page = client.get(run.get_absolute_url())
+        page = client.get(bulk.get_absolute_url())
         assert "You can view this plan, but not start it." in text_of(page)
-        assert start(client, run, 1).status_code == 403
+        assert start(client, bulk, 1).status_code == 403
 
 
 class TestBeforeAndAfter:
-    def test_a_plan_that_is_being_made_asks_for_itself(self, client, operator):
-        run = create_draft(SelectionSource.FILTER, by=operator, query="state=failed")
-        page = client.get(run.get_absolute_url())
+    def test_a_plan_that_is_being_created_polls(self, client, operator):
+        bulk = create_draft(SelectionSource.FILTER, by=operator, query="state=failed")
+        page = client.get(bulk.get_absolute_url())
         assert "Creating the plan…" in text_of(page)
         assert b'hx-trigger="every 1s"' in page.content
-        build_plan(run)
-        assert b"every 1s" not in client.get(run.get_absolute_url(), headers=HTMX).content
+        build_plan(bulk)
+        assert b"every 1s" not in client.get(bulk.get_absolute_url(), headers=HTMX).content
 
-    def test_a_plan_that_could_not_be_made_says_why_and_leads_back(self, client, operator):
-        run = create_draft(SelectionSource.FILTER, by=operator, query="colour=red")
-        build_plan(run)
-        page = client.get(run.get_absolute_url())
+    def test_a_plan_that_could_not_be_created_says_why_and_leads_back(self, client, operator):
+        bulk = create_draft(SelectionSource.FILTER, by=operator, query="colour=red")
+        build_plan(bulk)
+        page = client.get(bulk.get_absolute_url())
         assert "The plan could not be created. Nothing was sent. colour: There is no such filter." in text_of(page)
         assert b'href="/logs/?colour=red"' in page.content
-        assert start(client, run, 0)["Location"] == run.get_absolute_url()
+        assert start(client, bulk, 0)["Location"] == bulk.get_absolute_url()
 
     def test_nothing_to_send_says_why(self, client, operator):
-        run = create_draft(SelectionSource.FILTER, by=operator, query="state=failed")
-        build_plan(run)
-        run.refresh_from_db()
-        page = text_of(client.get(run.get_absolute_url()))
+        bulk = create_draft(SelectionSource.FILTER, by=operator, query="state=failed")
+        build_plan(bulk)
+        bulk.refresh_from_db()
+        page = text_of(client.get(bulk.get_absolute_url()))
         assert "There is nothing to send" in page
         assert "No log matched the filter at that time." in page
 
-    def test_all_left_out_says_why_and_has_no_button(self, client, operator, orders):
+    def test_all_excluded_says_why_and_has_no_button(self, client, operator, orders):
         log = make_log()
         Subscription.objects.update(is_active=False)
         page = client.get(plan_logs(operator, [log]).get_absolute_url())
         assert "Subscription not active" in text_of(page)
         assert re.search(r'id="plan-start"[^>]*disabled', page.content.decode())
 
-    def test_it_can_be_thrown_away(self, client, operator, orders):
-        run = plan_logs(operator, make_logs([1]))
-        answer = client.post(reverse("logs:bulk_redelivery_discard", args=[run.pk]), follow=True)
+    def test_it_can_be_discarded(self, client, operator, orders):
+        bulk = plan_logs(operator, make_logs([1]))
+        answer = client.post(reverse("logs:bulk_redelivery_discard", args=[bulk.pk]), follow=True)
         assert "Plan discarded. Nothing was sent." in text_of(answer)
-        assert not Run.objects.exists()
+        assert not BulkRedelivery.objects.exists()
         assert WebhookLog.objects.count() == 1
 
-    def test_a_run_is_not_thrown_away(self, client, operator, orders):
-        run = start_run(operator, make_logs([1]))
-        client.post(reverse("logs:bulk_redelivery_discard", args=[run.pk]))
-        assert Run.objects.filter(pk=run.pk, state=BulkRedeliveryState.RUNNING).exists()
+    def test_one_that_has_started_is_not_discarded(self, client, operator, orders):
+        bulk = start_redelivery(operator, make_logs([1]))
+        client.post(reverse("logs:bulk_redelivery_discard", args=[bulk.pk]))
+        assert BulkRedelivery.objects.filter(pk=bulk.pk, state=BulkRedeliveryState.RUNNING).exists()
 
 
 def test_nobody_else_sees_a_plan(client, operator, orders, member):
-    run = plan_logs(operator, make_logs([1]))
+    bulk = plan_logs(operator, make_logs([1]))
     client.force_login(member("Operator"))
     for name in ("bulk_redelivery_detail", "bulk_redelivery_results", "bulk_redelivery_csv"):
-        assert client.get(reverse(f"logs:{name}", args=[run.pk])).status_code == 404
+        assert client.get(reverse(f"logs:{name}", args=[bulk.pk])).status_code == 404
     for name in ("bulk_redelivery_start", "bulk_redelivery_discard", "bulk_redelivery_stop"):
-        assert client.post(reverse(f"logs:{name}", args=[run.pk])).status_code == 404
-    assert Run.objects.get(pk=run.pk).state == BulkRedeliveryState.PLANNED
+        assert client.post(reverse(f"logs:{name}", args=[bulk.pk])).status_code == 404
+    assert BulkRedelivery.objects.get(pk=bulk.pk).state == BulkRedeliveryState.PLANNED
 
 
 def rows_read() -> int:
@@ -384,29 +397,30 @@ def rows_read() -> int:
         return cursor.fetchone()[0]
 
 
-@pytest.mark.parametrize("is_received", [False, True])
-def test_whether_logs_are_stale_is_looked_up_once_for_their_object(client, operator, orders, is_received):
+@pytest.mark.parametrize("is_delivered", [False, True])
+def test_whether_logs_are_superseded_is_looked_up_once_for_their_object(client, operator, orders, is_delivered):
     documents = [log_document(number, {"data": {"_id": A}}) for number in range(0, 400, 2)]
     import_logs(*documents)
-    if is_received:
-        make_received_log(201, A)
+    if is_delivered:
+        make_delivered_log(201, A)
     before = rows_read()
-    answer = client.post("/redeliveries/plan/", {"source": "chosen", "log": [one["_id"] for one in documents]})
+    ids = [document["_id"] for document in documents]
+    answer = client.post("/redeliveries/plan/", {"source": "selected", "log": ids})
     assert rows_read() - before < 3000  # some for each log; not each log for each other
-    [run] = Run.objects.all()
-    assert answer.url == run.get_absolute_url()
-    assert run.entries.filter(is_stale=True).count() == (101 if is_received else 0)
+    [bulk] = BulkRedelivery.objects.all()
+    assert answer.url == bulk.get_absolute_url()
+    assert bulk.items.filter(is_superseded=True).count() == (101 if is_delivered else 0)
 
 
 def test_a_plan_of_many_costs_as_many_queries_as_one_of_few(client, operator, orders):
     make_subscription(OTHER, company=make_company())
-    few = plan_logs(operator, [make_object_log(0, A), make_received_log(1, A)])
-    stale = [make_object_log(number, B) for number in range(2, 7)]
-    make_received_log(7, B)
-    many = plan_logs(operator, [*stale, *make_logs(range(8, 40)), *make_logs(range(40, 50), OTHER)])
+    few = plan_logs(operator, [make_object_log(0, A), make_delivered_log(1, A)])
+    superseded = [make_object_log(number, B) for number in range(2, 7)]
+    make_delivered_log(7, B)
+    many = plan_logs(operator, [*superseded, *make_logs(range(8, 40)), *make_logs(range(40, 50), OTHER)])
     numbers = []
-    for run in (few, many):
+    for bulk in (few, many):
         with CaptureQueriesContext(connection) as captured:
-            client.get(run.get_absolute_url())
+            client.get(bulk.get_absolute_url())
         numbers.append(len(captured))
     assert numbers[0] == numbers[1] <= 17

@@ -1,4 +1,4 @@
-"""Which logs become a plan: selected by a filter, by ticks, by ids, or since they still fail. Through the door of the pages."""
+"""Which logs become a plan: selected by a filter, by ticks, by ids, or as still failing. Posted as the pages do."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from django.urls import reverse
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from logs.models import BulkRedeliveryState, ItemOutcome, Run, SelectionSource, SkipReason, State, WebhookLog
+from logs.models import BulkRedelivery, BulkRedeliveryState, ItemOutcome, SelectionSource, SkipReason, State, WebhookLog
 from logs.redelivery.drafts import Selection, build_waiting_draft, create_draft, purge_old_drafts, request_draft
 
-from ..bulk_redeliveries import start_run
+from ..bulk_redeliveries import start_redelivery
 from ..factories import make_company, make_log, make_subscription
 from ..views.test_webhook_logs import LIST, text_of
 
@@ -39,7 +39,7 @@ def operator(client, member):
 
 @pytest.fixture
 def logs(operator):
-    """Two that failed, one that was received, one that failed otherwise."""
+    """Two that failed, one that was delivered, one that failed otherwise."""
     make_subscription()
     return [
         make_log(0),
@@ -55,17 +55,17 @@ def foreign_log(operator):
     return make_log(9, subscription=OTHER)
 
 
-def planned(answer) -> tuple[Run, list[str]]:
-    """The run to which an answer leads, and the logs of its plan in their order."""
-    run = Run.objects.get()
-    assert (answer.status_code, answer.url) == (303, f"/redeliveries/{run.pk}/")
-    return run, list(run.entries.values_list("log", flat=True))
+def planned(answer) -> tuple[BulkRedelivery, list[str]]:
+    """The plan to which an answer leads, and its logs in their order."""
+    bulk = BulkRedelivery.objects.get()
+    assert (answer.status_code, answer.url) == (303, f"/redeliveries/{bulk.pk}/")
+    return bulk, list(bulk.items.values_list("log", flat=True))
 
 
-def refusals(answer) -> list[str]:
-    """Why no plan was made; and none was."""
+def errors_in(answer) -> list[str]:
+    """Why no plan was created; and none was."""
     assert answer.status_code == 422
-    assert not Run.objects.exists()
+    assert not BulkRedelivery.objects.exists()
     [notice] = re.findall(r'role="alert">\s*<svg.*?<ul>(.*?)</ul>', answer.content.decode(), re.DOTALL)
     return [html.unescape(text) for text in re.findall(r"<li>(.*?)</li>", notice)]
 
@@ -74,21 +74,21 @@ def refusals(answer) -> list[str]:
 
 
 def test_what_a_filter_finds_is_planned_oldest_first(client, logs):
-    run, ids = planned(client.post(PLAN, {"source": "filter", "query": "state=failed&cause=timeout&sort=newest"}))
+    bulk, ids = planned(client.post(PLAN, {"source": "filter", "query": "state=failed&cause=timeout&sort=newest"}))
     assert ids == [logs[0].pk, logs[1].pk]
-    assert (run.state, run.source, run.query) == (
+    assert (bulk.state, bulk.source, bulk.query) == (
         BulkRedeliveryState.PLANNED,
         SelectionSource.FILTER,
         "state=failed&cause=timeout",
     )
-    assert not WebhookLog.objects.due().exists()
+    assert not WebhookLog.objects.queued().exists()
 
 
 def test_what_fails_later_is_not_in_the_plan(client, logs):
-    run, ids = planned(client.post(PLAN, {"source": "filter", "query": "state=failed"}))
+    bulk, ids = planned(client.post(PLAN, {"source": "filter", "query": "state=failed"}))
     later = make_log(20)
-    assert client.get(run.get_absolute_url()).status_code == 200
-    assert later.pk not in run.entries.values_list("log", flat=True)
+    assert client.get(bulk.get_absolute_url()).status_code == 200
+    assert later.pk not in bulk.items.values_list("log", flat=True)
     assert len(ids) == 3
 
 
@@ -103,65 +103,65 @@ def test_without_any_filter_all_logs_that_one_may_see_are_planned(client, logs, 
         ("state=broken", "State: Select a valid choice. broken is not one of the available choices."),
         ("state=failed&range=2h", "Range: Select a valid choice. 2h is not one of the available choices."),
         ("q=stat:failed", "Search: "),
-        ("state=succeeded&status=502", "No log matches the filter."),
+        ("state=delivered&status=502", "No log matches the filter."),
     ],
 )
-def test_a_filter_that_is_wrong_or_finds_nothing_is_refused_and_nothing_is_stored(client, logs, query, reason):
+def test_a_filter_that_is_wrong_or_finds_nothing_is_an_error_and_nothing_is_stored(client, logs, query, reason):
     answer = client.post(PLAN, {"source": "filter", "query": query})
-    [told] = refusals(answer)
-    assert told.startswith(reason)
+    [error] = errors_in(answer)
+    assert error.startswith(reason)
     assert f'href="{LIST}?{html.escape(query)}"' in answer.content.decode()  # the way back
 
 
 def test_a_subscription_of_others_is_no_filter(client, logs, foreign_log):
-    [told] = refusals(client.post(PLAN, {"source": "filter", "query": f"subscription={OTHER}"}))
-    assert told.startswith("Subscription: ")
+    [error] = errors_in(client.post(PLAN, {"source": "filter", "query": f"subscription={OTHER}"}))
+    assert error.startswith("Subscription: ")
 
 
 @pytest.mark.parametrize("data", [{}, {"source": "everything"}, {"source": "filter"}, {"source": "still_failing"}])
 def test_a_selection_that_is_missing_never_means_everything(client, logs, data):
-    assert refusals(client.post(PLAN, data))
+    assert errors_in(client.post(PLAN, data))
 
 
 def test_moments_are_kept_so_that_they_mean_the_same_in_any_zone_and_at_any_time(client, logs):
     client.cookies["timezone"] = "America/Santiago"
     query = "since=2022-05-05 16:04:30&until=2022-05-05 16:06:00"  # four hours before UTC
-    run, ids = planned(client.post(PLAN, {"source": "filter", "query": query}))
-    assert run.query == "since=2022-05-05T20%3A04%3A30Z&until=2022-05-05T20%3A06Z"
+    bulk, ids = planned(client.post(PLAN, {"source": "filter", "query": query}))
+    assert bulk.query == "since=2022-05-05T20%3A04%3A30Z&until=2022-05-05T20%3A06Z"
     assert ids == [logs[0].pk, logs[1].pk]
     client.cookies["timezone"] = "UTC"
-    assert client.get(f"{LIST}?{run.query}").content.decode().count("<tr data-log") == 2
+    assert client.get(f"{LIST}?{bulk.query}").content.decode().count("<tr data-log") == 2
 
 
 def test_a_range_is_kept_as_the_moment_at_which_it_began(client, logs):
     WebhookLog.objects.filter(pk=logs[0].pk).update(created_at=timezone.now() - timedelta(minutes=30))
-    run, ids = planned(client.post(PLAN, {"source": "filter", "query": "range=1h"}))
+    bulk, ids = planned(client.post(PLAN, {"source": "filter", "query": "range=1h"}))
     assert ids == [logs[0].pk]
-    assert re.fullmatch(r"since=\d{4}-\d\d-\d\dT\d\d%3A\d\dZ", run.query)
+    assert re.fullmatch(r"since=\d{4}-\d\d-\d\dT\d\d%3A\d\dZ", bulk.query)
 
 
-def test_too_many_logs_are_refused_with_their_number(client, logs, monkeypatch):
+def test_too_many_logs_are_an_error_with_their_number(client, logs, monkeypatch):
     monkeypatch.setattr("logs.forms.log_selection.MAX_SELECTED", 2)
-    [told] = refusals(client.post(PLAN, {"source": "filter", "query": "state=failed"}))
-    assert told == "You selected 3 logs; a plan can have at most 2. Choose a shorter time range or fewer logs."
+    [error] = errors_in(client.post(PLAN, {"source": "filter", "query": "state=failed"}))
+    assert error == "You selected 3 logs; a plan can have at most 2. Choose a shorter time range or fewer logs."
 
 
-# Chosen one by one, or by ids
+# Selected one by one, or by ids
 
 
 def test_ticked_rows_are_planned_each_once(client, logs):
-    run, ids = planned(client.post(PLAN, {"source": "chosen", "log": [logs[3].pk, logs[1].pk.upper(), logs[1].pk]}))
-    assert (ids, run.source, run.unknown) == ([logs[1].pk, logs[3].pk], SelectionSource.CHOSEN, [])
+    bulk, ids = planned(client.post(PLAN, {"source": "selected", "log": [logs[3].pk, logs[1].pk.upper(), logs[1].pk]}))
+    assert (ids, bulk.source, bulk.unknown) == ([logs[1].pk, logs[3].pk], SelectionSource.SELECTED, [])
 
 
 def test_ids_of_others_are_as_unknown_as_those_of_nobody(client, logs, foreign_log):
     nobody = "0" * 24
-    run, ids = planned(client.post(PLAN, {"source": "chosen", "log": [foreign_log.pk, nobody, logs[0].pk]}))
-    assert (ids, run.unknown) == ([logs[0].pk], [foreign_log.pk, nobody])
+    bulk, ids = planned(client.post(PLAN, {"source": "selected", "log": [foreign_log.pk, nobody, logs[0].pk]}))
+    assert (ids, bulk.unknown) == ([logs[0].pk], [foreign_log.pk, nobody])
 
 
 def test_no_tick_is_no_plan(client, logs):
-    assert refusals(client.post(PLAN, {"source": "chosen"})) == ["No logs are selected."]
+    assert errors_in(client.post(PLAN, {"source": "selected"})) == ["No logs are selected."]
 
 
 PASTED = {
@@ -181,14 +181,14 @@ PASTED = {
 @pytest.mark.parametrize("name", PASTED)
 def test_ids_are_found_in_whatever_is_pasted(client, logs, name):
     text = PASTED[name].replace("{1!u}", logs[1].pk.upper()).format(logs[0].pk, logs[1].pk)
-    run, ids = planned(client.post(PLAN, {"source": "ids", "ids": text}))
-    assert (ids, run.unknown, run.source) == ([logs[0].pk, logs[1].pk], [], SelectionSource.IDS)
+    bulk, ids = planned(client.post(PLAN, {"source": "ids", "ids": text}))
+    assert (ids, bulk.unknown, bulk.source) == ([logs[0].pk, logs[1].pk], [], SelectionSource.IDS)
 
 
-def test_an_id_that_lost_or_changed_a_character_is_told_as_unknown(client, logs):
+def test_an_id_that_lost_or_changed_a_character_is_unknown(client, logs):
     short, wrong = logs[1].pk[:-1], logs[1].pk[:-1] + "o"
-    run, ids = planned(client.post(PLAN, {"source": "ids", "ids": f"{logs[0].pk} {short} {wrong}"}))
-    assert (ids, run.unknown) == ([logs[0].pk], [short, wrong])
+    bulk, ids = planned(client.post(PLAN, {"source": "ids", "ids": f"{logs[0].pk} {short} {wrong}"}))
+    assert (ids, bulk.unknown) == ([logs[0].pk], [short, wrong])
 
 
 def test_a_file_is_taken_as_well_as_what_is_pasted(client, logs):
@@ -212,10 +212,10 @@ def test_a_file_is_taken_as_well_as_what_is_pasted(client, logs):
         ("", b"x" * (5 * 1024 * 1024 + 1), "The file is larger than 5.0 MB."),
     ],
 )
-def test_what_holds_no_ids_is_refused_with_the_reason_and_kept_to_be_mended(client, logs, text, data, reason):
+def test_text_without_ids_is_an_error_and_stays_to_be_corrected(client, logs, text, data, reason):
     file = {"file": SimpleUploadedFile("ids.txt", data)} if data else {}
     answer = client.post(PLAN, {"source": "ids", "ids": text} | file)
-    assert refusals(answer) == [reason]
+    assert errors_in(answer) == [reason]
     assert f">{text}</textarea>" in answer.content.decode()
 
 
@@ -224,10 +224,10 @@ def test_what_is_pasted_is_shown_again_as_text(client, logs):
     assert "<script>alert(1)" not in answer.content.decode()
 
 
-def test_too_many_ids_are_refused(client, logs, monkeypatch):
+def test_too_many_ids_are_an_error(client, logs, monkeypatch):
     monkeypatch.setattr("logs.forms.log_selection.MAX_SELECTED", 1)
-    [told] = refusals(client.post(PLAN, {"source": "ids", "ids": f"{logs[0].pk} {logs[1].pk}"}))
-    assert told.startswith("You selected 2 logs; a plan can have at most 1.")
+    [error] = errors_in(client.post(PLAN, {"source": "ids", "ids": f"{logs[0].pk} {logs[1].pk}"}))
+    assert error.startswith("You selected 2 logs; a plan can have at most 1.")
 
 
 def test_the_page_for_ids_says_what_happens_next(client, logs):
@@ -237,33 +237,33 @@ def test_the_page_for_ids_says_what_happens_next(client, logs):
     assert "up to 100,000 logs" in text_of(page)
 
 
-# What still fails of another run
+# What still fails of another bulk redelivery
 
 
-def test_what_still_fails_of_a_run_is_planned(client, logs, operator):
-    earlier = start_run(operator, [logs[0], logs[1]])
-    WebhookLog.objects.filter(pk=logs[1].pk).update(state=State.SUCCEEDED)
-    earlier.entries.update(outcome=ItemOutcome.FAILED)
-    answer = client.post(PLAN, {"source": "still_failing", "run": earlier.pk})
-    run = Run.objects.get(parent=earlier)
-    assert answer.url == run.get_absolute_url()
-    assert list(run.entries.values_list("log", flat=True)) == [logs[0].pk]
+def test_what_still_fails_of_a_bulk_redelivery_is_planned(client, logs, operator):
+    earlier = start_redelivery(operator, [logs[0], logs[1]])
+    WebhookLog.objects.filter(pk=logs[1].pk).update(state=State.DELIVERED)
+    earlier.items.update(outcome=ItemOutcome.FAILED)
+    answer = client.post(PLAN, {"source": "still_failing", "bulk": earlier.pk})
+    bulk = BulkRedelivery.objects.get(parent=earlier)
+    assert answer.url == bulk.get_absolute_url()
+    assert list(bulk.items.values_list("log", flat=True)) == [logs[0].pk]
 
 
-def test_a_run_of_which_nothing_fails_any_more_is_refused(client, logs, operator):
-    earlier = start_run(operator, [logs[0]])
-    WebhookLog.objects.filter(pk=logs[0].pk).update(state=State.SUCCEEDED)
-    answer = client.post(PLAN, {"source": "still_failing", "run": earlier.pk})
+def test_a_bulk_redelivery_of_which_nothing_fails_any_more_is_an_error(client, logs, operator):
+    earlier = start_redelivery(operator, [logs[0]])
+    WebhookLog.objects.filter(pk=logs[0].pk).update(state=State.DELIVERED)
+    answer = client.post(PLAN, {"source": "still_failing", "bulk": earlier.pk})
     assert answer.status_code == 422
     assert "No log of this bulk redelivery is still failing." in text_of(answer)
-    assert not Run.objects.filter(parent=earlier).exists()
+    assert not BulkRedelivery.objects.filter(parent=earlier).exists()
 
 
-def test_a_run_of_others_is_no_run(client, logs, member, operator):
-    earlier = start_run(operator, [logs[0]])
+def test_a_bulk_redelivery_of_others_is_unknown(client, logs, member, operator):
+    earlier = start_redelivery(operator, [logs[0]])
     client.force_login(member("Operator", make_company("625be93a286ef83c1c0e0000", "Other")))
-    assert client.post(PLAN, {"source": "still_failing", "run": earlier.pk}).status_code == 422
-    assert Run.objects.count() == 1
+    assert client.post(PLAN, {"source": "still_failing", "bulk": earlier.pk}).status_code == 422
+    assert BulkRedelivery.objects.count() == 1
 
 
 # Who may, how often, and how long
@@ -273,17 +273,17 @@ def test_a_viewer_makes_no_plan(client, member, logs):
     client.force_login(member("Viewer"))
     assert client.post(PLAN, {"source": "filter", "query": "state=failed"}).status_code == 403
     assert client.get(NEW).status_code == 403
-    assert not Run.objects.exists()
+    assert not BulkRedelivery.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True)
 def test_twenty_clicks_at_once_are_one_plan(logs, operator):
-    chosen = {"source": "chosen", "log": [logs[0].pk, logs[1].pk]}
+    selection = {"source": "selected", "log": [logs[0].pk, logs[1].pk]}
     answers, barrier = [], threading.Barrier(20, timeout=60)
 
     def click(browser):
         barrier.wait()
-        answers.append(browser.post(PLAN, chosen).url)
+        answers.append(browser.post(PLAN, selection).url)
         connection.close()
 
     browsers = [Client() for _ in range(20)]
@@ -295,94 +295,94 @@ def test_twenty_clicks_at_once_are_one_plan(logs, operator):
     for thread in threads:
         thread.join()
     assert len(answers) == 20
-    assert set(answers) == {Run.objects.get().get_absolute_url()}
+    assert set(answers) == {BulkRedelivery.objects.get().get_absolute_url()}
 
 
 @pytest.mark.parametrize(
     "second",
     [
-        {"source": "chosen", "log": "{0}"},
+        {"source": "selected", "log": "{0}"},
         {"source": "ids", "ids": "{0} {1}"},
         {"source": "filter", "query": "state=failed"},
     ],
 )
 def test_another_selection_is_another_plan_however_soon(client, logs, second):
-    client.post(PLAN, {"source": "chosen", "log": [logs[0].pk, logs[1].pk]})
+    client.post(PLAN, {"source": "selected", "log": [logs[0].pk, logs[1].pk]})
     client.post(PLAN, {key: value.format(logs[0].pk, logs[1].pk) for key, value in second.items()})
-    assert Run.objects.count() == 2
+    assert BulkRedelivery.objects.count() == 2
 
 
 def test_the_same_selection_is_planned_anew_after_a_while_and_for_another_person(client, logs, member):
     data = {"source": "filter", "query": "state=failed"}
     client.post(PLAN, data)
-    Run.objects.update(planned_at=timezone.now() - timedelta(seconds=11))
+    BulkRedelivery.objects.update(planned_at=timezone.now() - timedelta(seconds=11))
     client.post(PLAN, data)
     client.force_login(member("Operator"))
     client.post(PLAN, data)
-    assert Run.objects.count() == 3
+    assert BulkRedelivery.objects.count() == 3
 
 
 @pytest.mark.parametrize(
     "data",
     [{"source": "filter", "query": "state=failed"}, {"source": "ids", "ids": "{0} {1} {3} nobody000000000000000000"}],
 )
-def test_a_large_plan_is_made_by_a_job_of_what_was_selected_then(client, logs, monkeypatch, data):
+def test_a_large_plan_is_created_by_a_job_of_what_was_selected_then(client, logs, monkeypatch, data):
     monkeypatch.setattr("logs.redelivery.drafts.QUICK_PLAN_LIMIT", 2)
     data = {key: value.format(*[log.pk for log in logs]) for key, value in data.items()}
-    run, ids = planned(client.post(PLAN, data))
-    assert (run.state, ids) == (BulkRedeliveryState.PLANNING, [])
-    job = ProcrastinateJob.objects.get(task_name="logs.tasks.plan_run")
-    assert (job.args, job.queue_name) == ({"run_id": run.pk}, "plans")
-    assert client.post(PLAN, data).url == run.get_absolute_url()  # the second click of two
+    bulk, ids = planned(client.post(PLAN, data))
+    assert (bulk.state, ids) == (BulkRedeliveryState.PLANNING, [])
+    job = ProcrastinateJob.objects.get(task_name="logs.tasks.plan_bulk_redelivery")
+    assert (job.args, job.queue_name) == ({"pk": bulk.pk}, "plans")
+    assert client.post(PLAN, data).url == bulk.get_absolute_url()  # the second click of two
     for _again in range(2):
-        build_waiting_draft(job.args["run_id"])
-    run.refresh_from_db()
-    assert run.state == BulkRedeliveryState.PLANNED
-    assert list(run.entries.values_list("log", flat=True)) == [logs[index].pk for index in (0, 1, 3)]
-    assert run.unknown == (["nobody000000000000000000"] if "ids" in data else [])
+        build_waiting_draft(job.args["pk"])
+    bulk.refresh_from_db()
+    assert bulk.state == BulkRedeliveryState.PLANNED
+    assert list(bulk.items.values_list("log", flat=True)) == [logs[index].pk for index in (0, 1, 3)]
+    assert bulk.unknown == (["nobody000000000000000000"] if "ids" in data else [])
 
 
 def test_what_is_searched_for_by_words_is_planned_by_a_job_sooner(client, logs, monkeypatch):
     monkeypatch.setattr("logs.forms.log_selection.QUICK_SEARCH_SECONDS", 1)
-    run, _ids = planned(client.post(PLAN, {"source": "filter", "query": "q=ETIMEDOUT"}))
-    assert run.state == BulkRedeliveryState.PLANNING
-    build_waiting_draft(run.pk)
-    assert list(run.entries.values_list("log", flat=True)) == [logs[0].pk, logs[1].pk]
+    bulk, _ids = planned(client.post(PLAN, {"source": "filter", "query": "q=ETIMEDOUT"}))
+    assert bulk.state == BulkRedeliveryState.PLANNING
+    build_waiting_draft(bulk.pk)
+    assert list(bulk.items.values_list("log", flat=True)) == [logs[0].pk, logs[1].pk]
 
 
 def test_the_plan_of_a_person_who_is_gone_holds_nobodys_logs(logs, operator):
-    run = create_draft(SelectionSource.FILTER, by=operator, query="")
+    bulk = create_draft(SelectionSource.FILTER, by=operator, query="")
     operator.delete()
-    build_waiting_draft(run.pk)
-    run.refresh_from_db()
-    assert (run.state, run.problem) == (
+    build_waiting_draft(bulk.pk)
+    bulk.refresh_from_db()
+    assert (bulk.state, bulk.problem) == (
         BulkRedeliveryState.PLANNED,
         "the account that requested it was deleted or is not active",
     )
-    assert not run.entries.exists()
+    assert not bulk.items.exists()
 
 
 def test_a_plan_that_fails_says_so(logs, operator, monkeypatch):
-    run = create_draft(SelectionSource.FILTER, by=operator, query="")
-    monkeypatch.setattr("logs.redelivery.drafts._ENTRIES", "SELECT 1/0")
+    bulk = create_draft(SelectionSource.FILTER, by=operator, query="")
+    monkeypatch.setattr("logs.redelivery.drafts._ITEMS", "SELECT 1/0")
     with pytest.raises(Exception, match="division by zero"):
-        build_waiting_draft(run.pk)
-    run.refresh_from_db()
-    assert (run.state, run.problem) == (
+        build_waiting_draft(bulk.pk)
+    bulk.refresh_from_db()
+    assert (bulk.state, bulk.problem) == (
         BulkRedeliveryState.PLANNED,
         "an unexpected error; see the worker’s log for details",
     )
 
 
-def test_plans_that_nobody_starts_are_thrown_away_after_days_and_runs_never(logs, operator):
-    old = request_draft(Selection(SelectionSource.CHOSEN, ids=(logs[0].pk,), number=1), by=operator)
-    run = start_run(operator, [logs[1]])
-    Run.objects.update(planned_at=timezone.now() - timedelta(days=7, seconds=1))
-    new = request_draft(Selection(SelectionSource.CHOSEN, ids=(logs[0].pk,), number=1), by=operator)
+def test_plans_that_nobody_starts_are_deleted_after_days_and_bulk_redeliveries_never(logs, operator):
+    old = request_draft(Selection(SelectionSource.SELECTED, ids=(logs[0].pk,), number=1), by=operator)
+    bulk = start_redelivery(operator, [logs[1]])
+    BulkRedelivery.objects.update(planned_at=timezone.now() - timedelta(days=7, seconds=1))
+    new = request_draft(Selection(SelectionSource.SELECTED, ids=(logs[0].pk,), number=1), by=operator)
     purge_old_drafts()
-    assert set(Run.objects.values_list("pk", flat=True)) == {run.pk, new.pk}
-    assert not old.entries.exists()
-    assert run.entries.get().why != SkipReason.EXPIRED
+    assert set(BulkRedelivery.objects.values_list("pk", flat=True)) == {bulk.pk, new.pk}
+    assert not old.items.exists()
+    assert bulk.items.get().skip_reason != SkipReason.EXPIRED
 
 
 # Other ways to a plan
@@ -400,25 +400,25 @@ def form_to_plan(page, button: str) -> dict[str, str]:
 
 def fail_and_recover(minutes: dict[int, str]) -> dict[int, WebhookLog]:
     """Logs of so many minutes ago, in a state each."""
-    made = {}
+    logs = {}
     for ago, state in minutes.items():
         log = make_log(ago) if state == "failed" else make_log(ago, status=200, response="OK", retry=1)
         WebhookLog.objects.filter(pk=log.pk).update(created_at=timezone.now() - timedelta(minutes=ago))
-        made[ago] = log
-    return made
+        logs[ago] = log
+    return logs
 
 
 @pytest.mark.parametrize("address", [reverse("logs:failure_list"), reverse("logs:overview")])
 def test_a_failure_group_offers_a_plan_once_it_has_recovered(client, logs, address):
-    made = fail_and_recover({50: "failed", 40: "failed"})
+    created = fail_and_recover({50: "failed", 40: "failed"})
     assert PLAN not in client.get(address).content.decode()
-    fail_and_recover({10: "succeeded"})
+    fail_and_recover({10: "delivered"})
     ids = planned(client.post(PLAN, form_to_plan(client.get(address), "Redeliver 2…")))[1]
-    assert ids == [made[50].pk, made[40].pk]
+    assert ids == [created[50].pk, created[40].pk]
 
 
 def test_a_viewer_is_led_to_the_logs_of_a_group(client, logs, member):
-    fail_and_recover({50: "failed", 10: "succeeded"})
+    fail_and_recover({50: "failed", 10: "delivered"})
     client.force_login(member("Viewer"))
     page = client.get(reverse("logs:failure_list"))
     assert PLAN not in page.content.decode()
@@ -428,20 +428,20 @@ def test_a_viewer_is_led_to_the_logs_of_a_group(client, logs, member):
 @pytest.mark.parametrize(
     ("minutes", "hint", "expected"),
     [
-        ({300: "failed", 200: "succeeded", 100: "failed", 50: "failed"}, "the last successful delivery", [100, 50]),
-        ({1500: "failed", 100: "failed", 50: "succeeded"}, "a day ago", [100]),
+        ({300: "failed", 200: "delivered", 100: "failed", 50: "failed"}, "the last successful delivery", [100, 50]),
+        ({1500: "failed", 100: "failed", 50: "delivered"}, "a day ago", [100]),
         ({9000: "failed", 50: "failed"}, "a week ago", [9000, 50]),
     ],
 )
 def test_a_subscription_offers_a_plan_of_what_failed_since_its_outage_began(client, logs, minutes, hint, expected):
-    made = fail_and_recover(minutes)
+    created = fail_and_recover(minutes)
     page = client.get(logs[0].subscription.get_absolute_url())
     assert hint in text_of(page)
     data = form_to_plan(page, "Plan a bulk redelivery…")
-    run, ids = planned(client.post(PLAN, data))
-    assert ids == [made[ago].pk for ago in expected]
-    asked = parse_qs(run.query)
-    assert (asked["state"], asked["subscription"]) == (["failed"], [logs[0].subscription_id])
+    bulk, ids = planned(client.post(PLAN, data))
+    assert ids == [created[ago].pk for ago in expected]
+    params = parse_qs(bulk.query)
+    assert (params["state"], params["subscription"]) == (["failed"], [logs[0].subscription_id])
 
 
 @pytest.mark.parametrize(
@@ -449,11 +449,11 @@ def test_a_subscription_offers_a_plan_of_what_failed_since_its_outage_began(clie
 )
 def test_since_when_must_be_said_and_be_a_moment(client, logs, since, reason):
     query = f"state=failed&subscription={logs[0].subscription_id}"
-    [told] = refusals(client.post(PLAN, {"source": "filter", "query": query, "since": since}))
-    assert told.startswith(reason)
+    [error] = errors_in(client.post(PLAN, {"source": "filter", "query": query, "since": since}))
+    assert error.startswith(reason)
 
 
-def test_what_is_posted_from_the_explorer_is_its_filter_without_place_and_order(client, logs):
+def test_what_is_posted_from_the_explorer_is_its_filter_without_cursor_and_order(client, logs):
     page = client.get(LIST, {"state": "failed", "sort": "oldest", "after": f"0~{'0' * 24}"})
     [query] = re.findall(r'name="query" value="([^"]*)"[^>]*>\s*<p', page.content.decode())
     assert query == "state=failed"

@@ -1,4 +1,7 @@
-"""Variants, sent by a worker: where a try goes, what it carries, and what it changes of its log. The receivers' ledgers judge."""
+"""Redeliveries with changes, sent by a worker: where the attempt goes, what it carries, and what it changes of its log.
+
+The receivers' ledgers are the judges.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +20,10 @@ from logs.models import (
     AuditAction,
     AuditEntry,
     Payload,
+    RedeliveryOverride,
     RedeliveryRefused,
     State,
     Subscription,
-    Variant,
     WebhookLog,
 )
 from logs.redelivery.dispatcher import dispatch
@@ -28,7 +31,7 @@ from logs.redelivery.overrides import queue_override
 from logs.retention.log_deletion import delete_logs
 from logs.retention.payload_expiry import expire
 
-from ..bulk_redeliveries import DELIVERED, make_object_log, outcomes, start_run
+from ..bulk_redeliveries import DELIVERED, make_object_log, outcomes, start_redelivery
 from ..factories import make_log, make_subscription, make_waiting_log
 from ..processes import PATIENCE, Worker
 from ..receiver import Receiver
@@ -54,13 +57,13 @@ def stored_event(log) -> str:
     return Payload.objects.get(pk=log.pk).event
 
 
-def ask(log, user, *, url="", event=None, reason="a trial") -> bool:
+def queue(log, user, *, url="", event=None, reason="a trial") -> bool:
     log.refresh_from_db()
-    variant = Variant(url=url, event=event, is_edited=event is not None, reason=reason, made_by=user)
-    return queue_override(log, variant, stored_event(log), expected_attempts=log.retry or 0)
+    override = RedeliveryOverride(url=url, event=event, is_edited=event is not None, reason=reason, requested_by=user)
+    return queue_override(log, override, stored_event(log), expected_attempts=log.attempt_count or 0)
 
 
-def told(log) -> tuple:
+def outcome_of(log) -> tuple:
     log.refresh_from_db()
     return (log.state, log.status, log.cause, log.response, log.fingerprint, log.duration_ms, log.search)
 
@@ -78,20 +81,20 @@ def test_another_url_gets_it_once_and_the_log_stays_as_it_was(administrator, rec
     make_subscription(url=receiver.url)
     other.status = status
     log = make_log()
-    before = told(log)
-    assert ask(log, administrator, url=other.url)
+    before = outcome_of(log)
+    assert queue(log, administrator, url=other.url)
     deliver()
     assert (len(receiver.ledger), len(other.ledger)) == (0, 1)
-    assert told(log) == before
-    assert (log.retry, log.is_due, log.requested_by) == (4, False, None)
+    assert outcome_of(log) == before
+    assert (log.attempt_count, log.is_queued, log.requested_by) == (4, False, None)
     attempt = log.attempts.get(number=4)
     assert (attempt.trigger, attempt.url, attempt.status, attempt.actor) == (
-        "variant",
+        "override",
         other.url,
         status,
         administrator,
     )
-    assert [found.number for found in log.variants.all()] == [4]
+    assert [override.number for override in log.overrides.all()] == [4]
 
 
 def test_another_url_gets_the_id_and_neither_signature_nor_headers_of_the_subscription(
@@ -99,7 +102,7 @@ def test_another_url_gets_the_id_and_neither_signature_nor_headers_of_the_subscr
 ):
     with_secrets(receiver.url)
     log = make_log()
-    ask(log, administrator, url=other.url)
+    queue(log, administrator, url=other.url)
     deliver()
     [received] = other.ledger
     assert received.headers["webhook-id"] == log.pk
@@ -113,41 +116,41 @@ def test_an_edited_payload_arrives_as_it_was_typed_and_the_stored_event_stays(ad
     log = make_log()
     stored = stored_event(log)
     typed = '{\n  "type" : "COTTask",\t"data": {"n": 1.10, "é": "\\u00e9"} }\n'
-    ask(log, administrator, event=typed)
+    queue(log, administrator, event=typed)
     deliver()
     [received] = receiver.ledger
     assert received.body == typed.encode()
     assert {"webhook-signature", "x-api-key"} <= received.headers.keys()
     assert stored_event(log) == stored
     log.refresh_from_db()
-    assert (log.state, log.status, log.cause, log.retry) == (State.SUCCEEDED, 200, "", 4)
+    assert (log.state, log.status, log.cause, log.attempt_count) == (State.DELIVERED, 200, "", 4)
 
 
-def test_an_edited_payload_that_fails_is_tried_once_and_is_the_outcome_of_the_log(administrator, receiver, deliver):
+def test_an_edited_payload_that_fails_has_one_attempt_and_is_the_outcome_of_the_log(administrator, receiver, deliver):
     make_subscription(url=receiver.url)
     receiver.status = 422
     log = make_log()
-    ask(log, administrator, event='{"data": {}}')
+    queue(log, administrator, event='{"data": {}}')
     deliver()
     assert len(receiver.ledger) == 1
     log.refresh_from_db()
     assert (log.state, log.status, log.cause) == (State.FAILED, 422, "http_4xx")
 
 
-def test_a_received_log_stays_received_when_its_edited_payload_fails(administrator, receiver, deliver):
+def test_a_delivered_log_stays_delivered_when_its_edited_payload_fails(administrator, receiver, deliver):
     make_subscription(url=receiver.url)
     receiver.status = 422
     log = make_log(status=200, retry=1, response="OK")
-    ask(log, administrator, event='{"data": {}}')
+    queue(log, administrator, event='{"data": {}}')
     deliver()
     log.refresh_from_db()
-    assert (log.state, log.status, log.response) == (State.SUCCEEDED, 200, "OK")
+    assert (log.state, log.status, log.response) == (State.DELIVERED, 200, "OK")
 
 
 def test_both_at_once(administrator, receiver, other, deliver):
     make_subscription(url=receiver.url)
     log = make_log()
-    ask(log, administrator, url=other.url, event='{"data": null}')
+    queue(log, administrator, url=other.url, event='{"data": null}')
     deliver()
     [received] = other.ledger
     assert received.body == b'{"data": null}'
@@ -155,11 +158,11 @@ def test_both_at_once(administrator, receiver, other, deliver):
     assert (log.state, receiver.ledger) == (State.FAILED, [])
 
 
-def test_the_guard_judges_when_it_is_sent(administrator, receiver, other, deliver, settings):
+def test_the_destination_is_checked_when_it_is_sent(administrator, receiver, other, deliver, settings):
     settings.DELIVERY_ALLOWED_NETWORKS = []
     make_subscription(url=receiver.url)
     log = make_log()
-    ask(log, administrator, url=other.url)
+    queue(log, administrator, url=other.url)
     deliver()
     assert other.ledger == []
     assert log.attempts.get(number=4).cause == "blocked"
@@ -167,79 +170,79 @@ def test_the_guard_judges_when_it_is_sent(administrator, receiver, other, delive
     assert (log.state, log.cause) == (State.FAILED, "timeout")
 
 
-def test_the_next_re_delivery_is_an_ordinary_one(administrator, receiver, other, deliver):
+def test_the_next_redelivery_is_an_ordinary_one(administrator, receiver, other, deliver):
     make_subscription(url=receiver.url)
     log = make_log()
-    ask(log, administrator, url=other.url, event='{"data": 1}')
+    queue(log, administrator, url=other.url, event='{"data": 1}')
     deliver()
     log.refresh_from_db()
     assert log.redeliver(by=administrator, expected_attempts=4)
     deliver()
     [received] = receiver.ledger
     assert received.body.decode() == stored_event(log)
-    assert [attempt.trigger for attempt in log.attempts.all()] == ["cotalker", "variant", "manual"]
+    assert [attempt.trigger for attempt in log.attempts.all()] == ["cotalker", "override", "manual"]
 
 
-def test_what_was_taken_out_of_its_lane_is_not_sent_later_and_leaves_the_log_as_it_was(
+def test_what_was_taken_out_of_its_queue_is_not_sent_later_and_leaves_the_log_as_it_was(
     administrator, receiver, other, deliver
 ):
     subscription = make_subscription(url=receiver.url)
     log = make_log()
-    ask(log, administrator, url=other.url)
+    queue(log, administrator, url=other.url)
     log.refresh_from_db()
     assert log.skip(by=administrator, reason="a mistake")
     log.refresh_from_db()
-    assert (log.state, log.is_due) == (State.FAILED, False)
-    ask(log, administrator, event='{"data": 1}')
+    assert (log.state, log.is_queued) == (State.FAILED, False)
+    queue(log, administrator, event='{"data": 1}')
     Subscription.objects.filter(pk=subscription.pk).update(is_active=False)
     subscription.refresh_from_db()
-    assert subscription.skip_what_waits(by=administrator, reason="gone") == 1
+    assert subscription.skip_waiting(by=administrator, reason="gone") == 1
     log.refresh_from_db()
-    assert (log.state, log.is_due) == (State.FAILED, False)
+    assert (log.state, log.is_queued) == (State.FAILED, False)
     Subscription.objects.filter(pk=subscription.pk).update(is_active=True)
-    log.redeliver(by=administrator, expected_attempts=log.retry)
+    log.redeliver(by=administrator, expected_attempts=log.attempt_count)
     deliver()
     assert other.ledger == []
     [received] = receiver.ledger
     assert received.body.decode() == stored_event(log)
 
 
-def test_nothing_is_asked_for_twice_by_a_double_click(administrator, receiver, other, deliver):
+def test_nothing_is_queued_twice_by_a_double_click(administrator, receiver, other, deliver):
     make_subscription(url=receiver.url)
     log = make_log()
     event = stored_event(log)
-    variants = [Variant(url=other.url, reason="a trial", made_by=administrator) for _click in range(2)]
-    assert [queue_override(log, variant, event, expected_attempts=3) for variant in variants] == [True, False]
+    overrides = [RedeliveryOverride(url=other.url, reason="a trial", requested_by=administrator) for _click in range(2)]
+    assert [queue_override(log, override, event, expected_attempts=3) for override in overrides] == [True, False]
     deliver()
-    assert queue_override(log, variants[1], event, expected_attempts=3) is False
+    assert queue_override(log, overrides[1], event, expected_attempts=3) is False
     deliver()
     assert len(other.ledger) == 1
-    assert AuditEntry.objects.filter(action=AuditAction.VARIANT_SENT).count() == 1
+    assert AuditEntry.objects.filter(action=AuditAction.REDELIVERED_WITH_CHANGES).count() == 1
 
 
-def test_what_cannot_be_re_delivered_cannot_be_re_delivered_otherwise(administrator, receiver, other):
+def test_what_cannot_be_redelivered_cannot_be_redelivered_with_changes(administrator, receiver, other):
     make_subscription(url=receiver.url, is_active=False)
     log = make_log()
     with pytest.raises(RedeliveryRefused, match="not active"):
-        ask(log, administrator, url=other.url)
-    assert Variant.objects.count() == 0
+        queue(log, administrator, url=other.url)
+    assert RedeliveryOverride.objects.count() == 0
 
 
-def test_a_lane_on_hold_sends_it_and_stays_on_hold(administrator, receiver, other, deliver):
+def test_a_paused_queue_sends_it_and_stays_paused(administrator, receiver, other, deliver):
     subscription = make_subscription(url=receiver.url)
-    subscription.hold(by=administrator)
+    subscription.pause(by=administrator)
     log = make_log()
-    ask(log, administrator, url=other.url)
+    queue(log, administrator, url=other.url)
     deliver()
     assert len(other.ledger) == 1
     subscription.refresh_from_db()
-    assert subscription.held_at is not None
+    assert subscription.paused_at is not None
 
 
-def test_after_a_crash_it_is_sent_again_with_the_same_id_and_stays_one_try(administrator, receiver, other, deliver):
+def test_after_a_crash_it_is_sent_again_with_the_same_id_and_stays_one_attempt(administrator, receiver, other, deliver):
     make_subscription(url=receiver.url)
     log = make_log()
-    ask(log, administrator, url=other.url, event='{"data": 1}')
+    queue(log, administrator, url=other.url, event='{"data": 1}')
     other.gate = threading.Event()
     killed = Worker()
     assert other.arrived.wait(PATIENCE)
@@ -248,59 +251,59 @@ def test_after_a_crash_it_is_sent_again_with_the_same_id_and_stays_one_try(admin
     deliver()  # once the lease of the dead worker has run out
     assert [received.body for received in other.ledger] == [b'{"data": 1}'] * 2
     assert other.ids == [log.pk, log.pk]
-    assert log.attempts.filter(trigger=AttemptTrigger.VARIANT).count() == 1
+    assert log.attempts.filter(trigger=AttemptTrigger.OVERRIDE).count() == 1
 
 
-def test_what_reached_another_url_makes_nothing_stale(administrator, receiver, other, deliver_run, deliver):
+def test_what_reached_another_url_supersedes_nothing(administrator, receiver, other, deliver_bulk, deliver):
     make_subscription(url=receiver.url)
     older, newer = make_object_log(0, OBJECT), make_object_log(1, OBJECT)
-    ask(newer, administrator, url=other.url)
+    queue(newer, administrator, url=other.url)
     deliver()
-    found = WebhookLog.objects.raw(f"SELECT id FROM logs_webhooklog log WHERE {NEWER_WAS_DELIVERED}")
-    assert [log.pk for log in found] == []
-    run = deliver_run(start_run(administrator, [older]))
-    assert outcomes(run) == {older.pk: (DELIVERED, "")}
+    superseded = WebhookLog.objects.raw(f"SELECT id FROM logs_webhooklog log WHERE {NEWER_WAS_DELIVERED}")
+    assert [log.pk for log in superseded] == []
+    bulk = deliver_bulk(start_redelivery(administrator, [older]))
+    assert outcomes(bulk) == {older.pk: (DELIVERED, "")}
 
 
-def test_an_edited_payload_that_was_received_makes_older_events_stale(administrator, receiver, deliver):
+def test_an_edited_payload_that_was_delivered_supersedes_older_events(administrator, receiver, deliver):
     make_subscription(url=receiver.url)
     older, newer = make_object_log(0, OBJECT), make_object_log(1, OBJECT)
-    ask(newer, administrator, event='{"data": {"name": "mended"}}')
+    queue(newer, administrator, event='{"data": {"name": "corrected"}}')
     deliver()
-    found = WebhookLog.objects.raw(f"SELECT id FROM logs_webhooklog log WHERE {NEWER_WAS_DELIVERED}")
-    assert [log.pk for log in found] == [older.pk]
+    superseded = WebhookLog.objects.raw(f"SELECT id FROM logs_webhooklog log WHERE {NEWER_WAS_DELIVERED}")
+    assert [log.pk for log in superseded] == [older.pk]
 
 
-def test_read_ahead_with_a_run_it_makes_nothing_stale_either(administrator, receiver, other, deliver):
-    """The older log of a run and the newer variant are read together; the variant goes first."""
+def test_read_ahead_with_a_bulk_redelivery_it_supersedes_nothing_either(administrator, receiver, other, deliver):
+    """The older log of a bulk redelivery and the newer override are read together; the override goes first."""
     make_subscription(url=receiver.url)
     older, newer = make_object_log(0, OBJECT), make_object_log(1, OBJECT)
-    run = start_run(administrator, [older])
+    bulk = start_redelivery(administrator, [older])
     dispatch()
-    ask(newer, administrator, url=other.url)
+    queue(newer, administrator, url=other.url)
     deliver()
     assert (other.ids, receiver.ids) == ([newer.pk], [older.pk])
-    assert outcomes(run) == {older.pk: (DELIVERED, "")}
+    assert outcomes(bulk) == {older.pk: (DELIVERED, "")}
 
 
-def test_the_record_tells_places_and_never_values(administrator, receiver, other):
+def test_the_audit_entry_has_pointers_and_never_values(administrator, receiver, other):
     make_subscription(url=receiver.url)
     log = make_log(event={"data": {"name": "Pump", "password": "pbkdf2$1"}})
     event = json.loads(stored_event(log))
     event["data"] = {"name": "Fan", "password": "pbkdf2$2"}
-    ask(log, administrator, url=f"{other.url}?token=abc", event=json.dumps(event), reason="to look at it")
-    entry = AuditEntry.objects.get(action=AuditAction.VARIANT_SENT)
-    assert (entry.actor, entry.about) == (administrator, log.pk)
+    queue(log, administrator, url=f"{other.url}?token=abc", event=json.dumps(event), reason="to look at it")
+    entry = AuditEntry.objects.get(action=AuditAction.REDELIVERED_WITH_CHANGES)
+    assert (entry.actor, entry.target) == (administrator, log.pk)
     assert entry.detail == f"attempt 4: to look at it · to {other.url}?token=•••••••• · /data/name, /data/password"
 
 
-def test_variants_go_with_their_log(administrator, receiver, other, deliver):
+def test_overrides_are_deleted_with_their_log(administrator, receiver, other, deliver):
     make_subscription(url=receiver.url)
     log = make_log()
-    ask(log, administrator, url=other.url, event='{"data": 1}')
+    queue(log, administrator, url=other.url, event='{"data": 1}')
     deliver()
     assert list(delete_logs(timezone.now())) == [1]
-    assert (Variant.objects.count(), Attempt.objects.count(), WebhookLog.objects.count()) == (0, 0, 0)
+    assert (RedeliveryOverride.objects.count(), Attempt.objects.count(), WebhookLog.objects.count()) == (0, 0, 0)
 
 
 @pytest.mark.parametrize("is_month_kept", [False, True])
@@ -309,17 +312,19 @@ def test_an_edited_payload_expires_with_the_one_it_was_made_from(
 ):
     subscription = make_subscription(url=receiver.url)
     log = make_log()
-    ask(log, administrator, url=other.url, event='{"data": 1}')
+    queue(log, administrator, url=other.url, event='{"data": 1}')
     deliver()
     if is_month_kept:
         make_waiting_log(subscription, 1)
     months = expire(datetime(2023, 1, 1, tzinfo=UTC), is_dry=False, should_stop=lambda: False)
-    assert [(month.removed, month.kept) for month in months] == [(1, int(is_month_kept))]
-    variant = Variant.objects.get(log=log)
-    assert (variant.is_edited, variant.event, Payload.objects.filter(pk=log.pk).count()) == (True, None, 0)
+    assert [(month.removed, month.retained) for month in months] == [(1, int(is_month_kept))]
+    override = RedeliveryOverride.objects.get(log=log)
+    assert (override.is_edited, override.event, Payload.objects.filter(pk=log.pk).count()) == (True, None, 0)
 
 
 def test_the_roles(member):
     for role, may in (("Viewer", False), ("Operator", False), ("Administrator", True)):
         user = member(role)
-        assert {user.has_perm("logs.redeliver_elsewhere"), user.has_perm("logs.redeliver_edited")} == {may}, role
+        assert {user.has_perm("logs.redeliver_to_custom_url"), user.has_perm("logs.redeliver_edited_payload")} == {
+            may
+        }, role

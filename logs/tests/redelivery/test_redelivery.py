@@ -1,4 +1,4 @@
-"""Re-delivering one log: asked for on a page, sent by a worker, judged by the receiver's ledger."""
+"""Redelivering one log: requested on a page, sent by a worker, judged by the receiver's ledger."""
 
 from datetime import UTC, datetime
 
@@ -21,16 +21,16 @@ def operator(client, member):
     return user
 
 
-def ask(client, log, **fields):
+def redeliver(client, log, **fields):
     log.refresh_from_db()
-    data = {"expected_attempts": log.retry or 0} | fields
+    data = {"expected_attempts": log.attempt_count or 0} | fields
     return client.post(reverse("logs:redelivery_create", args=[log.pk]), data)
 
 
 def test_the_stored_bytes_arrive_with_the_headers_of_standard_webhooks(client, operator, receiver, deliver):
     make_subscription(url=receiver.url)
     log = make_log()
-    assert ask(client, log).status_code == 302
+    assert redeliver(client, log).status_code == 302
     deliver()
     [received] = receiver.ledger
     assert received.body.decode() == Payload.objects.get(pk=log.pk).event
@@ -45,32 +45,33 @@ def test_a_secret_of_the_subscription_signs_what_is_sent(client, operator, recei
     subscription.secret = secret = signing.generate_secret()
     subscription.save()
     log = make_log()
-    ask(client, log)
+    redeliver(client, log)
     deliver()
     [received] = receiver.ledger
     assert Webhook(secret).verify(received.body, received.headers)["type"] == "COTTask"
 
 
-def test_a_success_turns_the_log_into_delivered_and_keeps_what_cotalker_told(client, operator, receiver, deliver):
+def test_a_success_turns_the_log_into_delivered_and_keeps_the_outcome_at_cotalker(client, operator, receiver, deliver):
     make_subscription(url=receiver.url)
     log = make_log()
-    ask(client, log)
+    redeliver(client, log)
     deliver()
     log.refresh_from_db()
-    assert (log.state, log.status, log.retry, log.cause, log.response) == (State.SUCCEEDED, 200, 4, "", '{"ok":true}')
+    assert (log.state, log.status, log.attempt_count) == (State.DELIVERED, 200, 4)
+    assert (log.cause, log.response) == ("", '{"ok":true}')
     assert (log.next_attempt_at, log.requested_by) == (None, None)
     cotalker, ours = log.attempts.all()
     assert (cotalker.number, cotalker.trigger, cotalker.status, cotalker.cause) == (3, "cotalker", 409, "timeout")
     assert cotalker.response == "connect ETIMEDOUT 67.225.146.248:443"
     assert (ours.number, ours.trigger, ours.actor, ours.status, ours.url) == (4, "manual", operator, 200, receiver.url)
-    assert AuditEntry.objects.filter(action=AuditAction.REDELIVERED, about=log.pk, actor=operator).count() == 1
+    assert AuditEntry.objects.filter(action=AuditAction.REDELIVERED, target=log.pk, actor=operator).count() == 1
 
 
 @pytest.mark.parametrize(
     ("status", "state", "cause"),
     [
-        (200, State.SUCCEEDED, ""),
-        (209, State.SUCCEEDED, ""),
+        (200, State.DELIVERED, ""),
+        (209, State.DELIVERED, ""),
         (210, State.FAILED, "other"),
         (226, State.FAILED, "other"),
         (302, State.FAILED, "redirect"),
@@ -78,15 +79,15 @@ def test_a_success_turns_the_log_into_delivered_and_keeps_what_cotalker_told(cli
         (500, State.FAILED, "http_5xx"),
     ],
 )
-def test_only_200_to_209_is_received(client, operator, receiver, deliver, status, state, cause):
+def test_only_200_to_209_is_delivered(client, operator, receiver, deliver, status, state, cause):
     make_subscription(url=receiver.url)
     receiver.status = status
     log = make_log()
-    ask(client, log)
+    redeliver(client, log)
     deliver()
     log.refresh_from_db()
     assert (log.state, log.status, log.cause) == (state, status, cause)
-    assert len(receiver.ledger) == (1 if state == State.SUCCEEDED else 3)
+    assert len(receiver.ledger) == (1 if state == State.DELIVERED else 3)
 
 
 def test_a_double_click_sends_once(client, operator, receiver, deliver):
@@ -105,24 +106,24 @@ def test_a_double_click_sends_once(client, operator, receiver, deliver):
 def test_a_success_is_sent_again_only_after_a_confirmation(client, operator, receiver, deliver):
     make_subscription(url=receiver.url)
     log = make_log(status=200, retry=1)
-    assert ask(client, log).status_code == 302
+    assert redeliver(client, log).status_code == 302
     deliver()
     assert receiver.ledger == []
     page = client.get(reverse("logs:redelivery_confirm", args=[log.pk]))
     assert b'name="confirmed" value="yes"' in page.content
-    ask(client, log, confirmed="yes")
+    redeliver(client, log, confirmed="yes")
     deliver()
     assert len(receiver.ledger) == 1
 
 
-def test_a_received_log_stays_received_when_its_re_delivery_fails(client, operator, receiver, deliver):
+def test_a_delivered_log_stays_delivered_when_its_redelivery_fails(client, operator, receiver, deliver):
     make_subscription(url=receiver.url)
     receiver.status = 500
     log = make_log(status=200, retry=1, response="OK")
-    ask(client, log, confirmed="yes")
+    redeliver(client, log, confirmed="yes")
     deliver()
     log.refresh_from_db()
-    assert (log.state, log.status, log.response) == (State.SUCCEEDED, 200, "OK")
+    assert (log.state, log.status, log.response) == (State.DELIVERED, 200, "OK")
     assert log.attempts.get(number=2).status == 500
 
 
@@ -130,7 +131,7 @@ def test_a_blocked_target_is_a_failed_attempt_without_a_connection(client, opera
     settings.DELIVERY_ALLOWED_NETWORKS = []
     make_subscription(url=receiver.url)
     log = make_log()
-    ask(client, log)
+    redeliver(client, log)
     deliver()
     log.refresh_from_db()
     assert (log.state, log.cause, log.status) == (State.FAILED, "blocked", None)
@@ -154,25 +155,25 @@ def test_what_cannot_be_sent_is_refused_with_a_reason(client, operator, receiver
     assert response.status_code == 422
     assert reason in response.content.decode()
     log.refresh_from_db()
-    assert (log.state, log.is_due) == (State.FAILED, False)
+    assert (log.state, log.is_queued) == (State.FAILED, False)
 
 
-def test_logs_of_one_subscription_go_out_one_at_a_time_in_the_order_of_asking(client, operator, receiver, deliver):
+def test_logs_of_one_subscription_are_sent_one_at_a_time_in_the_order_of_requests(client, operator, receiver, deliver):
     make_subscription(url=receiver.url)
     logs = [make_log(number) for number in range(5)]
-    asked = [logs[index] for index in (3, 0, 4, 1, 2)]
-    for log in asked:
-        ask(client, log)
+    requested = [logs[index] for index in (3, 0, 4, 1, 2)]
+    for log in requested:
+        redeliver(client, log)
     deliver()
-    assert [received.headers["webhook-id"] for received in receiver.ledger] == [log.pk for log in asked]
+    assert [received.headers["webhook-id"] for received in receiver.ledger] == [log.pk for log in requested]
 
 
-def test_a_viewer_may_not_re_deliver(client, member, receiver):
+def test_a_viewer_may_not_redeliver(client, member, receiver):
     make_subscription(url=receiver.url)
     client.force_login(member("Viewer"))
     log = make_log()
-    assert ask(client, log).status_code == 403
-    assert not WebhookLog.objects.get(pk=log.pk).is_due
+    assert redeliver(client, log).status_code == 403
+    assert not WebhookLog.objects.get(pk=log.pk).is_queued
 
 
 def test_a_log_of_another_company_is_not_there(client, operator, receiver):
@@ -180,11 +181,11 @@ def test_a_log_of_another_company_is_not_there(client, operator, receiver):
 
     make_subscription(url=receiver.url, company=make_company("625be93a286ef83c1c0e0000", "Other"))
     log = make_log()
-    assert ask(client, log).status_code == 404
+    assert redeliver(client, log).status_code == 404
     assert Attempt.objects.count() == 0
 
 
-def test_the_row_shows_the_outcome_and_stops_asking(client, operator, receiver, deliver):
+def test_the_row_shows_the_outcome_and_stops_polling(client, operator, receiver, deliver):
     make_subscription(url=receiver.url)
     log = make_log()
     htmx = {"hx-request": "true", "hx-target": f"log-{log.pk}"}
@@ -195,23 +196,23 @@ def test_the_row_shows_the_outcome_and_stops_asking(client, operator, receiver, 
     deliver()
     row = client.get(reverse("logs:webhook_log_row", args=[log.pk]), headers=htmx).content.decode()
     assert "hx-trigger" not in row
-    assert 'data-state="succeeded"' in row
+    assert 'data-state="delivered"' in row
 
 
 @pytest.mark.parametrize("retry", [None, 0, 1])
-def test_the_outcome_at_cotalker_is_kept_however_few_tries_it_told(client, operator, receiver, deliver, retry):
+def test_the_outcome_at_cotalker_is_kept_however_few_attempts_it_had(client, operator, receiver, deliver, retry):
     make_subscription(url=receiver.url)
     log = make_log(retry=retry)
-    ask(client, log)
+    redeliver(client, log)
     deliver()
-    told = [(attempt.number, attempt.trigger, attempt.status) for attempt in log.attempts.all()]
-    assert told == [(1, "cotalker", 409), (2, "manual", 200)]
+    attempts = [(attempt.number, attempt.trigger, attempt.status) for attempt in log.attempts.all()]
+    assert attempts == [(1, "cotalker", 409), (2, "manual", 200)]
 
 
 def test_the_open_response_of_a_log_is_brought_up_to_date(client, operator, receiver, deliver):
     make_subscription(url=receiver.url)
     log = make_log()
-    ask(client, log)
+    redeliver(client, log)
     deliver()
     shown = f"http://testserver{reverse('logs:webhook_log_response', args=[log.pk])}"
     headers = {"hx-request": "true", "hx-target": "log-status", "hx-current-url": shown}
@@ -224,12 +225,12 @@ def test_a_click_on_a_page_that_is_out_of_date_sends_nothing(client, operator, r
     make_subscription(url=receiver.url)
     receiver.status = 500
     log = make_log()
-    ask(client, log, expected_attempts=3)
+    redeliver(client, log, expected_attempts=3)
     deliver()
     assert len(receiver.ledger) == 3
-    ask(client, log, expected_attempts=3)  # the page that said 3 tries, of which there are 6 by now
+    redeliver(client, log, expected_attempts=3)  # the page that said 3 attempts, of which there are 6 by now
     deliver()
     assert len(receiver.ledger) == 3
-    ask(client, log, expected_attempts=6)
+    redeliver(client, log, expected_attempts=6)
     deliver()
     assert len(receiver.ledger) == 6

@@ -1,4 +1,4 @@
-"""Every way from a page to a plan of re-deliveries, by the links, forms and buttons that the pages show."""
+"""Every way from a page to a plan of a bulk redelivery, by the links, forms and buttons that the pages show."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import pytest
 from django.utils import timezone
 
 from logs.cotalker import objectid
-from logs.models import BulkRedeliveryState, Run, SavedView, SelectionSource, Subscription, WebhookLog
+from logs.models import BulkRedelivery, BulkRedeliveryState, SavedView, SelectionSource, Subscription, WebhookLog
 from logs.redelivery.controls import stop_bulk
 from logs.stats.period import TIME_RANGES
 
-from ..bulk_redeliveries import start_run
+from ..bulk_redeliveries import start_redelivery
 from ..factories import SUBSCRIPTION, import_logs, log_document, make_subscription, make_waiting_log
 from ..visitor import TICKED, Page, Visitor, words
 
@@ -36,7 +36,7 @@ def document(minutes: int, **fields) -> dict:
 
 @pytest.fixture
 def visitor(client, member):
-    """An operator, while two subscriptions have failed in the last minutes and one of them receives again."""
+    """An operator, while two subscriptions have failed in the last minutes and one of them has recovered."""
     operator = member("Administrator")
     client.force_login(operator)
     make_subscription()
@@ -46,16 +46,16 @@ def visitor(client, member):
     import_logs(*failed, *others, document(1, status=200, response="OK", retry=1))
     visitor = Visitor(client)
     visitor.operator = operator
-    visitor.failed = [one["_id"] for one in failed]
+    visitor.failed = [log["_id"] for log in failed]
     return visitor
 
 
 def assert_is_plan(visitor: Visitor, page: Page, of: int, source: str) -> None:
     """It is planned for so many logs, says so, and leads back to where its logs are."""
-    run = Run.objects.get(pk=re.fullmatch(r"/redeliveries/(\d+)/", page.path)[1])
-    assert (run.state, run.problem, run.source, run.entries.count()) == (BulkRedeliveryState.PLANNED, "", source, of)
+    bulk = BulkRedelivery.objects.get(pk=re.fullmatch(r"/redeliveries/(\d+)/", page.path)[1])
+    assert (bulk.state, bulk.problem, bulk.source, bulk.items.count()) == (BulkRedeliveryState.PLANNED, "", source, of)
     assert page.html.h1.text == "Plan a bulk redelivery"
-    assert page.html.find(id="plan-total").b.text == str(run.entries.filter(outcome="planned").count())
+    assert page.html.find(id="plan-total").b.text == str(bulk.items.filter(outcome="planned").count())
     if source == SelectionSource.FILTER:
         [back] = page.links_to_logs
         assert logs_listed(visitor.open(back)) == of
@@ -103,10 +103,10 @@ def test_from_the_page_of_a_subscription(visitor):
     assert press_every_button(visitor, page, default=4) == ["Redeliver 4…", "Plan a bulk redelivery…"]
 
 
-def test_from_what_waits_in_a_lane(visitor):
+def test_from_what_waits_in_a_queue(visitor):
     for number in range(3):
         make_waiting_log(Subscription.objects.get(pk=OTHER), number)
-    Subscription.objects.filter(pk=OTHER).update(held_at=timezone.now())
+    Subscription.objects.filter(pk=OTHER).update(paused_at=timezone.now())
     [waiting] = [href for href in visitor.open("/queues/").links_to_logs if "state=pending" in href]
     assert press_every_button(visitor, visitor.open(waiting)) == ["Plan a bulk redelivery…", "Redeliver all 3…"]
 
@@ -123,8 +123,8 @@ def test_from_a_filter_with_any_time_in_any_zone_and_from_a_view_that_keeps_it(v
     assert logs_listed(Page(save.submit().follow())) == 6
     view = SavedView.objects.get()
     views = visitor.open("/saved-views/")
-    [kept] = [href for href in views.links_to_logs if href == view.get_absolute_url()]
-    assert press_every_button(visitor, visitor.open(kept))[1] == "Redeliver all 6…"
+    [saved] = [href for href in views.links_to_logs if href == view.get_absolute_url()]
+    assert press_every_button(visitor, visitor.open(saved))[1] == "Redeliver all 6…"
 
 
 def test_from_ids_that_are_pasted(visitor):
@@ -133,7 +133,7 @@ def test_from_ids_that_are_pasted(visitor):
     assert_is_plan(visitor, Page(form.submit().follow()), 4, SelectionSource.IDS)
 
 
-def test_from_the_logs_that_are_like_one(visitor):
+def test_from_the_logs_that_are_like_another(visitor):
     """From the page of a log, by each of its links to others."""
     lists = visitor.open(f"/logs/{visitor.failed[0]}/").links_to_logs
     assert lists
@@ -142,10 +142,10 @@ def test_from_the_logs_that_are_like_one(visitor):
         assert press_every_button(visitor, page)[-1] == f"Redeliver all {logs_listed(page)}…"
 
 
-def test_from_what_still_fails_of_a_run(visitor):
-    run = start_run(visitor.operator, WebhookLog.objects.filter(pk__in=visitor.failed))
-    stop_bulk(run, by=visitor.operator)
-    [way] = visitor.open(run.get_absolute_url()).ways_to_a_plan()
+def test_from_what_still_fails_of_a_bulk_redelivery(visitor):
+    bulk = start_redelivery(visitor.operator, WebhookLog.objects.filter(pk__in=visitor.failed))
+    stop_bulk(bulk, by=visitor.operator)
+    [way] = visitor.open(bulk.get_absolute_url()).ways_to_a_plan()
     assert way.label == "Redeliver the logs still failing"
     assert_is_plan(visitor, way.go(), 4, SelectionSource.STILL_FAILING)
 

@@ -14,7 +14,17 @@ from django.utils import timezone
 from logs import tasks
 from logs.cotalker import objectid
 from logs.db.payload_partitions import month_start, partition_names
-from logs.models import Attempt, AuditEntry, Payload, Retention, Run, RunEntry, State, Subscription, WebhookLog
+from logs.models import (
+    Attempt,
+    AuditEntry,
+    BulkRedelivery,
+    BulkRedeliveryItem,
+    Payload,
+    Retention,
+    State,
+    Subscription,
+    WebhookLog,
+)
 from logs.retention import log_deletion, payload_expiry
 from logs.retention import prune as running
 from logs.stats.queries import TOTAL_WIDTH, log_counts
@@ -91,10 +101,11 @@ def test_a_month_of_payloads_expires_days_after_its_end_and_logs_stay(keep, caps
 
 
 @pytest.mark.django_db
-def test_settled_logs_go_with_attempts_and_payloads_and_the_record_stays(keep, capsys, member):
+def test_finished_logs_go_with_attempts_and_payloads_and_the_audit_entries_stay(keep, capsys, member):
     subscription = make_subscription()
     old = make_log()
-    assert old.redeliver(by=member("Operator"), expected_attempts=old.retry)  # makes an attempt of what Cotalker told
+    # Stores Cotalker's outcome as an attempt.
+    assert old.redeliver(by=member("Operator"), expected_attempts=old.attempt_count)
     old.refresh_from_db()
     assert old.skip(by=member("Operator"), reason="no use")
     new = imported(days_ago(399))
@@ -103,40 +114,40 @@ def test_settled_logs_go_with_attempts_and_payloads_and_the_record_stays(keep, c
     assert "0 payloads and 2 logs were removed." in prune(capsys=capsys)
     assert kept_logs() == kept_payloads() == {new.pk}
     assert not Attempt.objects.filter(log=old.pk).exists()
-    assert AuditEntry.objects.filter(about=old.pk).exists()
+    assert AuditEntry.objects.filter(target=old.pk).exists()
     assert Subscription.objects.get() == subscription
 
 
 @pytest.mark.django_db
-def test_what_is_not_settled_is_kept_however_old(keep, capsys):
+def test_what_is_not_finished_is_kept_however_old(keep, capsys):
     subscription = make_subscription()
     waiting = make_waiting_log(subscription)
-    held = make_log(1)
-    Subscription.objects.update(held_log=held.pk, held_at=timezone.now())
+    blocking = make_log(1)
+    Subscription.objects.update(blocking_log=blocking.pk, paused_at=timezone.now())
     gone = make_log(2)
     keep(payload_days=30, log_days=30)
     assert "2022-05: 1 payloads, 2 kept because their logs are open" in prune(capsys=capsys)
-    assert kept_logs() == kept_payloads() == {waiting.pk, held.pk}
+    assert kept_logs() == kept_payloads() == {waiting.pk, blocking.pk}
     assert gone.pk not in kept_logs()
-    Subscription.objects.update(held_log="", held_at=None)
-    WebhookLog.objects.update(state=State.SUCCEEDED, next_attempt_at=None)
+    Subscription.objects.update(blocking_log="", paused_at=None)
+    WebhookLog.objects.update(state=State.DELIVERED, next_attempt_at=None)
     prune(capsys=capsys)
     assert kept_logs() == set()
     assert MONTH not in partition_names()
 
 
 @pytest.mark.django_db
-def test_a_log_that_waits_in_a_run_is_kept(keep, capsys):
+def test_a_log_that_waits_in_a_bulk_redelivery_is_kept(keep, capsys):
     make_subscription()
     log, gone = make_log(), make_log(1)
-    _put_into_a_run(log, "waiting")
-    ended = _put_into_a_run(gone, "skipped")
+    _add_to_bulk_redelivery(log, "waiting")
+    ended = _add_to_bulk_redelivery(gone, "skipped")
     keep(payload_days=30, log_days=30)
     dry = prune("--dry-run", capsys=capsys)
     assert "1 payloads and 1 logs would be removed." in dry
     assert "1 payloads and 1 logs were removed." in prune(capsys=capsys).replace("2022-05: ", "")
     assert kept_logs() == kept_payloads() == {log.pk}
-    assert not RunEntry.objects.filter(pk=ended.pk).exists()
+    assert not BulkRedeliveryItem.objects.filter(pk=ended.pk).exists()
 
 
 def test_every_table_that_points_at_a_log_is_known_to_pruning():
@@ -149,7 +160,7 @@ def test_every_table_that_points_at_a_log_is_known_to_pruning():
 
 
 @pytest.mark.django_db
-def test_a_dry_run_changes_nothing_and_tells_the_same_numbers(keep, capsys):
+def test_a_dry_run_changes_nothing_and_prints_the_same_numbers(keep, capsys):
     subscription = make_subscription()
     make_waiting_log(subscription)
     for number in range(1, 4):
@@ -170,19 +181,19 @@ def test_a_dry_run_changes_nothing_and_tells_the_same_numbers(keep, capsys):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_rollups_follow_what_is_deleted(keep, capsys):
+def test_log_counts_follow_what_is_deleted(keep, capsys):
     make_subscription()
     for number in range(3):
         make_log(number)
     imported(days_ago(1))
     keep(log_days=30)
     prune(capsys=capsys)
-    call_command("rollups", "verify")
+    call_command("log_counts", "verify")
     assert log_counts(None, None, None).aggregate(n=TOTAL_WIDTH)["n"] == 1
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_task_does_the_same_and_the_last_run_is_noted(keep):
+def test_the_task_does_the_same_and_the_last_run_is_recorded(keep):
     make_subscription()
     make_log()
     keep(payload_days=30, log_days=30)
@@ -285,7 +296,7 @@ def test_a_month_is_dropped_while_deliveries_go_on(keep, receiver, deliver, monk
     assert errors == []
     assert len(receiver.ledger) == 30
     assert {MONTH, JUNE}.isdisjoint(partition_names())
-    assert WebhookLog.objects.filter(state=State.SUCCEEDED).count() == 31
+    assert WebhookLog.objects.filter(state=State.DELIVERED).count() == 31
 
 
 @pytest.mark.django_db(transaction=True)
@@ -314,20 +325,20 @@ def test_a_month_in_use_is_left_for_the_next_run_and_holds_nobody_up(keep, capsy
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("what", ["due", "held", "in a run"])
+@pytest.mark.parametrize("what", ["queued", "blocking", "in a bulk redelivery"])
 def test_a_month_whose_log_is_taken_up_again_in_the_last_moment_is_not_dropped(keep, monkeypatch, capsys, what):
-    """`_drop` is called once all logs of the month were seen to be settled."""
+    """`_drop` is called once all logs of the month were seen to be finished."""
     make_subscription()
     log = make_log()
     drop = payload_expiry._drop
 
     def after_somebody_else(month: datetime) -> bool:
-        if what == "due":
-            assert log.redeliver(by=None, expected_attempts=log.retry)
-        elif what == "held":
-            Subscription.objects.update(held_log=log.pk, held_at=timezone.now())
+        if what == "queued":
+            assert log.redeliver(by=None, expected_attempts=log.attempt_count)
+        elif what == "blocking":
+            Subscription.objects.update(blocking_log=log.pk, paused_at=timezone.now())
         else:
-            _put_into_a_run(log, "waiting")
+            _add_to_bulk_redelivery(log, "waiting")
         return drop(month)
 
     monkeypatch.setattr(payload_expiry, "_drop", after_somebody_else)
@@ -364,10 +375,10 @@ def _waiting_now(subscription: Subscription, now: datetime, number: int) -> None
     WebhookLog.objects.filter(pk=log.pk).update(id=pk)
 
 
-def _put_into_a_run(log: WebhookLog, outcome: str) -> RunEntry:
-    run = Run.objects.create(planned_at=timezone.now())
-    about = {"subscription": log.subscription, "before_state": log.state}
-    return RunEntry.objects.create(run=run, log=log, number=1, outcome=outcome, **about)
+def _add_to_bulk_redelivery(log: WebhookLog, outcome: str) -> BulkRedeliveryItem:
+    bulk = BulkRedelivery.objects.create(planned_at=timezone.now())
+    columns = {"subscription": log.subscription, "before_state": log.state}
+    return BulkRedeliveryItem.objects.create(bulk_redelivery=bulk, log=log, number=1, outcome=outcome, **columns)
 
 
 class _Context:

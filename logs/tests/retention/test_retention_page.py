@@ -1,4 +1,4 @@
-"""The page Retention, and what other pages tell of payloads that have expired."""
+"""The page Retention, and what other pages say of payloads that have expired."""
 
 from __future__ import annotations
 
@@ -58,17 +58,17 @@ def test_everything_is_kept_until_days_are_set_and_days_are_suggested(client, su
     assert "Last run none yet Changed never" in page
 
 
-def test_who_sets_days_is_told_what_will_be_deleted_and_it_goes_on_record(client, superuser):
+def test_a_superuser_who_sets_days_sees_what_will_be_deleted_and_it_is_audited(client, superuser):
     subscription = make_subscription()
     for number in range(3):
         make_log(number)
     make_waiting_log(subscription, 3)
-    asked = {"payload_days": "90", "log_days": "400"}
-    question = words_of(client.get(CONFIRM, asked))
+    params = {"payload_days": "90", "log_days": "400"}
+    question = words_of(client.get(CONFIRM, params))
     assert "The next retention run permanently deletes, in all companies: 4 payloads from before" in question
     assert "3 logs from before" in question
     assert days() == (None, None)
-    page = words_of(client.post(CONFIRM, asked, follow=True))
+    page = words_of(client.post(CONFIRM, params, follow=True))
     assert "The retention was changed." in page
     assert "Payloads are kept for 90 days . Logs are kept for 400 days ." in page
     assert days() == (90, 400)
@@ -100,7 +100,7 @@ def test_the_same_days_again_change_nothing(client, superuser):
 
 
 @pytest.mark.parametrize(
-    ("asked", "problem"),
+    ("params", "problem"),
     [
         ({"payload_days": "0"}, "greater than or equal to 1"),
         ({"payload_days": "-90"}, "greater than or equal to"),
@@ -111,19 +111,19 @@ def test_the_same_days_again_change_nothing(client, superuser):
     ],
 )
 @pytest.mark.parametrize("method", ["get", "post"])
-def test_wrong_days_are_told_and_change_nothing(client, superuser, method, asked, problem):
-    answer = getattr(client, method)(CONFIRM, asked)
+def test_wrong_days_are_reported_and_change_nothing(client, superuser, method, params, problem):
+    answer = getattr(client, method)(CONFIRM, params)
     assert answer.status_code == 422
     assert problem in words_of(answer)
     assert "Constraint" not in words_of(answer)
     assert days() == (None, None)
 
 
-def test_the_page_asks_no_more_queries_for_many_months_than_for_one(client, superuser, django_assert_max_num_queries):
+def test_the_page_needs_no_more_queries_for_many_months_than_for_one(client, superuser, django_assert_max_num_queries):
     make_subscription()
     for month in range(1, 13):
-        made = int(datetime(2021, month, 3, tzinfo=UTC).timestamp())
-        make_log(_id=f"{made:08x}{month:016x}")
+        created = int(datetime(2021, month, 3, tzinfo=UTC).timestamp())
+        make_log(_id=f"{created:08x}{month:016x}")
     with django_assert_max_num_queries(20):
         assert "12 payloads" in words_of(client.get(PAGE))
 
@@ -142,7 +142,7 @@ def expired(superuser):
 
 
 @pytest.mark.parametrize("part", ["detail", "raw", "changes"])
-def test_the_page_of_a_log_tells_when_and_why_its_payload_expired(client, expired, part):
+def test_the_page_of_a_log_says_when_and_why_its_payload_expired(client, expired, part):
     page = client.get(reverse(f"logs:webhook_log_{part}", args=[expired.pk]))
     assert EXPIRED in words_of(page)
     assert "the event can’t be redelivered" in words_of(page)
@@ -151,7 +151,7 @@ def test_the_page_of_a_log_tells_when_and_why_its_payload_expired(client, expire
     assert reverse("logs:payload_download", args=[expired.pk]) not in page.content.decode()
 
 
-def test_a_viewer_is_told_the_same_and_not_where_it_is_changed(client, expired, member):
+def test_a_viewer_reads_the_same_and_not_where_it_is_changed(client, expired, member):
     client.force_login(member("Viewer"))
     page = client.get(expired.get_absolute_url())
     assert EXPIRED in words_of(page)
@@ -174,13 +174,13 @@ def test_a_payload_that_nobody_removed_has_merely_expired(client, superuser):
 
 
 @pytest.mark.parametrize("name", ["payload_chunk", "payload_value", "payload_download", "payload_curl"])
-def test_what_is_made_of_an_expired_payload_is_not_there(client, expired, name):
+def test_what_is_derived_from_an_expired_payload_is_not_there(client, expired, name):
     answer = client.get(reverse(f"logs:{name}", args=[expired.pk]), {"pointer": "/data"})
     assert answer.status_code == 404
 
 
 @pytest.mark.parametrize("part", ["request", "response"])
-def test_the_rest_of_the_log_is_still_told(client, expired, part):
+def test_the_rest_of_the_log_is_still_shown(client, expired, part):
     page = words_of(client.get(reverse(f"logs:webhook_log_{part}", args=[expired.pk])))
     assert "connect ETIMEDOUT 67.225.146.248:443" in page
 
@@ -189,7 +189,7 @@ def test_a_log_without_its_payload_is_not_redelivered(client, expired):
     answer = client.post(reverse("logs:redelivery_create", args=[expired.pk]), {"expected_attempts": 3}, follow=True)
     assert "Its payload has expired." in words_of(answer)
     expired.refresh_from_db()
-    assert (expired.state, expired.is_due) == ("failed", False)
+    assert (expired.state, expired.is_queued) == ("failed", False)
 
 
 # A run that is under way
@@ -226,7 +226,7 @@ def test_where_no_run_is_under_way_nothing_is_stopped(client, superuser):
     Retention.objects.create(pk=1, log_days=1)
     assert STOP not in client.get(PAGE).content.decode()
     assert "Nothing to stop: no run is in progress." in words_of(client.post(STOP, follow=True))
-    assert Retention.current().stop_asked_at is None
+    assert Retention.current().stop_requested_at is None
 
 
 def test_only_a_superuser_stops_a_run_and_only_by_the_button(client, member, superuser):

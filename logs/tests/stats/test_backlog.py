@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from django.db import connection
 
-from logs.models import CellOfAll
-from logs.models.log_counts import RollupDelta
+from logs.models import LogCountTotal
+from logs.models.log_counts import LogCountDelta
 from logs.stats import compaction
 
 from ..factories import make_subscription
@@ -22,28 +22,28 @@ def store_differences(subscription: str, number: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            INSERT INTO logs_rollupdelta (subscription_id, bucket, state, cause, status, event_type, action, fingerprint, count)
-            SELECT %s, '2026-11-30Z', 'succeeded', '', 200, 'COTTask', 'edit', '', 1 FROM generate_series(1, %s)
+            INSERT INTO logs_logcountdelta (subscription_id, bucket, state, cause, status, event_type, action, fingerprint, count)
+            SELECT %s, '2026-11-30Z', 'delivered', '', 200, 'COTTask', 'edit', '', 1 FROM generate_series(1, %s)
             """,
             [subscription, number],
         )
 
 
-def test_pages_fold_where_no_worker_does():
+def test_pages_compact_where_no_worker_does():
     store_differences(make_subscription().pk, NUMBER)
     server = WebServer()
     try:
         with server.connect() as client:
             client.sendall(head("/healthz"))
             assert client.recv(65536)
-        wait_until(lambda: RollupDelta.objects.count() <= compaction.MAX_UNCOMPACTED)
+        wait_until(lambda: LogCountDelta.objects.count() <= compaction.MAX_UNCOMPACTED)
     finally:
         server.stop()
-    cells = CellOfAll.objects.filter(width=5).values_list("count", flat=True)
-    assert sum(cells) == NUMBER
+    counts = LogCountTotal.objects.filter(width=5).values_list("count", flat=True)
+    assert sum(counts) == NUMBER
 
 
 def test_few_differences_are_left_to_the_worker():
     store_differences(make_subscription().pk, 3)
     compaction.BacklogWatch().look()
-    assert RollupDelta.objects.count() == 3
+    assert LogCountDelta.objects.count() == 3

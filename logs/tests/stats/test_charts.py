@@ -21,9 +21,9 @@ def test_a_bar_never_grows_out_of_the_chart():
 
 
 def test_bars_stand_side_by_side_over_the_whole_width():
-    found = [rect for stack in stacked_bars([(0, 1)] * 7, width=70, height=100) for _part, rect in stack]
-    assert [rect.x for rect in found] == [1, 11, 21, 31, 41, 51, 61]
-    assert {rect.width for rect in found} == {8}
+    rects = [rect for stack in stacked_bars([(0, 1)] * 7, width=70, height=100) for _part, rect in stack]
+    assert [rect.x for rect in rects] == [1, 11, 21, 31, 41, 51, 61]
+    assert {rect.width for rect in rects} == {8}
 
 
 @pytest.mark.parametrize("counts", [[], [(0, 0)] * 3])

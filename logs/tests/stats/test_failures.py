@@ -40,7 +40,7 @@ def failed(subscription, age=HOUR, **fields):
     return log(subscription, State.FAILED, age, **GATEWAY | fields)
 
 
-def log(subscription, state=State.SUCCEEDED, age=HOUR, **fields):
+def log(subscription, state=State.DELIVERED, age=HOUR, **fields):
     at = timezone.now() - age
     values = {"company": subscription.company_id, "created_at": at, "state": state} | fields
     return WebhookLog.objects.create(id=objectid.new_objectid(at), subscription=subscription, **values)
@@ -63,8 +63,8 @@ def rows(client):
 
 
 def body(response) -> str:
-    found = re.search(r'<table class="table groups">.*?<tbody>(.*?)</tbody>', response.content.decode(), re.DOTALL)
-    return found[1] if found else ""
+    match = re.search(r'<table class="table groups">.*?<tbody>(.*?)</tbody>', response.content.decode(), re.DOTALL)
+    return match[1] if match else ""
 
 
 def groups(client, query=""):
@@ -78,14 +78,14 @@ class TestGroups:
             failed(orders, age=HOUR + number * MINUTE)
         failed(orders, **TIMEOUT)
         failed(other)
-        found = {(str(group.lane), group.kind.cause): group.count for group in groups(client)}
+        found = {(str(group.subscription), group.kind.cause): group.count for group in groups(client)}
         assert found == {
             ("Work Orders Update", "http_5xx"): 3,
             ("Work Orders Update", "timeout"): 1,
             ("Users to HR", "http_5xx"): 1,
         }
 
-    def test_each_tells_cause_response_status_and_number_in_words(self, rows, orders):
+    def test_each_shows_cause_response_status_and_number_in_words(self, rows, orders):
         failed(orders)
         failed(orders)
         (row,) = rows()
@@ -100,7 +100,7 @@ class TestGroups:
             ("Asia/Kathmandu", "05:15 – 08:55"),
         ],
     )
-    def test_first_and_last_are_told_in_the_persons_zone(self, zone, shown):
+    def test_first_and_last_are_shown_in_the_persons_zone(self, zone, shown):
         first, last = datetime(2026, 11, 23, 23, 30, tzinfo=UTC), datetime(2026, 11, 24, 3, 10, tzinfo=UTC)
         with timezone.override(zone), patch("django.utils.timezone.now", lambda: last + MINUTE):
             assert text(time_span(first, last)) == shown
@@ -109,14 +109,14 @@ class TestGroups:
         oldest = failed(orders, age=5 * HOUR, response="502 first")
         newest = failed(orders, age=2 * HOUR, response="502 last")
         failed(orders, age=HOUR, **TIMEOUT)
-        group = next(one for one in groups(client) if one.kind.cause == "http_5xx")
+        group = next(group for group in groups(client) if group.kind.cause == "http_5xx")
         assert (group.first_at, group.last_at) == (oldest.created_at, newest.created_at)
         assert (group.example.pk, group.example.response) == (newest.pk, "502 last")
 
-    def test_what_changed_since_is_not_told(self, client, orders):
+    def test_what_changed_since_is_not_shown(self, client, orders):
         oldest = failed(orders, age=5 * HOUR)
         newest = failed(orders, age=MINUTE)
-        WebhookLog.objects.filter(pk=newest.pk).update(state=State.SUCCEEDED, cause="", fingerprint="")
+        WebhookLog.objects.filter(pk=newest.pk).update(state=State.DELIVERED, cause="", fingerprint="")
         (group,) = groups(client)
         assert (group.count, group.last_at, group.example.pk) == (1, oldest.created_at, oldest.pk)
 
@@ -124,19 +124,19 @@ class TestGroups:
         failed(orders, age=2 * HOUR)
         failed(orders, age=MINUTE)
         failed(orders, age=MINUTE, **TIMEOUT)
-        group = next(one for one in groups(client) if one.kind.cause == "http_5xx")
+        group = next(group for group in groups(client) if group.kind.cause == "http_5xx")
         assert [bar.failed for bar in group.bars if bar.failed] == [1, 1]
 
     def test_its_link_finds_exactly_its_logs_in_the_explorer(self, client, orders):
         other = make_subscription(pk=objectid.new_objectid(), name="Users to HR")
-        wanted = {failed(orders, fingerprint='<b>&"{n}" ').pk for _number in range(2)}
+        expected = {failed(orders, fingerprint='<b>&"{n}" ').pk for _number in range(2)}
         failed(orders)
         failed(orders, **TIMEOUT)
         failed(other, fingerprint='<b>&"{n}" ')
         failed(orders, fingerprint='<b>&"{n}" ', age=2 * DAY)
         address = next(group.address for group in groups(client) if group.count == 2)
         page = client.get(address).content.decode()
-        assert set(re.findall(r'data-log="([0-9a-f]{24})"', page)) == wanted
+        assert set(re.findall(r'data-log="([0-9a-f]{24})"', page)) == expected
 
     def test_the_example_masks_what_is_masked(self, rows, orders):
         failed(orders, response='{"password": "hunter2", "error": "no"}')
@@ -151,7 +151,7 @@ class TestNow:
         success = log(orders)
         (row,) = rows()
         assert "Recovered last success 1 h ago" in row
-        assert groups(client)[0].attempts.received_at == success.created_at
+        assert groups(client)[0].attempts.delivered_at == success.created_at
 
     def test_an_earlier_success_is_none(self, rows, orders):
         log(orders, age=2 * HOUR)
@@ -175,15 +175,15 @@ class TestNow:
             "timeout": False,
         }
 
-    def test_a_lane_on_hold_leads_to_the_lane(self, rows, client, orders):
-        orders.hold(by=None)
+    def test_a_paused_queue_leads_to_the_queue(self, rows, client, orders):
+        orders.pause(by=None)
         failed(orders)
-        log(orders, State.PENDING, next_attempt_at=timezone.now(), turn=2, position=1, tries_left=3)
+        log(orders, State.PENDING, next_attempt_at=timezone.now(), priority=2, sequence=1, attempts_left=3)
         (row,) = rows()
         assert "Paused 1 waiting" in row
         assert f'href="{orders.get_absolute_url()}#lane"' in client.get("/failures/").content.decode()
 
-    def test_nothing_has_recovered_while_its_lane_is_blocked_whatever_was_received_since(self, rows, orders):
+    def test_nothing_has_recovered_while_its_queue_is_blocked_whatever_was_delivered_since(self, rows, orders):
         failed(orders, age=2 * HOUR)
         log(orders)
         (row,) = rows()
@@ -192,22 +192,22 @@ class TestNow:
             orders,
             State.RETRYING,
             next_attempt_at=timezone.now(),
-            turn=Priority.BETWEEN_TRIES,
-            position=1,
-            tries_left=2,
+            priority=Priority.RETRY,
+            sequence=1,
+            attempts_left=2,
         )
         (row,) = rows()
         assert "Still failing last success" in row
-        orders.hold(by=None)
+        orders.pause(by=None)
         (row,) = rows()
         assert "Paused 1 waiting" in row
         assert row.endswith("Open queue")
 
-    def test_the_last_success_is_told_by_its_delivery_not_by_when_its_event_came_in(self, rows, orders):
+    def test_the_last_success_is_dated_by_its_delivery_not_by_when_its_event_came_in(self, rows, orders):
         failed(orders, age=5 * HOUR)
-        received = log(orders, age=3 * HOUR)
+        delivered = log(orders, age=3 * HOUR)
         at = timezone.now() - 10 * MINUTE
-        Attempt.objects.create(log=received, number=1, trigger="auto", started_at=at, status=200)
+        Attempt.objects.create(log=delivered, number=1, trigger="auto", started_at=at, status=200)
         (row,) = rows()
         assert "last success 10 min ago" in row
 
@@ -221,11 +221,11 @@ class TestFilter:
 
     def test_by_subscription_and_cause(self, client, orders):
         other = make_subscription(pk=objectid.new_objectid(), name="Users to HR")
-        for lane in (orders, other):
-            failed(lane)
-            failed(lane, **TIMEOUT)
+        for subscription in (orders, other):
+            failed(subscription)
+            failed(subscription, **TIMEOUT)
         found = groups(client, f"?subscription={orders.pk}&cause=timeout")
-        assert [(group.lane, group.kind.cause) for group in found] == [(orders, "timeout")]
+        assert [(group.subscription, group.kind.cause) for group in found] == [(orders, "timeout")]
 
     def test_what_is_left_empty_in_the_form_is_no_filter(self, client, orders):
         failed(orders)
@@ -264,7 +264,7 @@ class TestFilter:
         page = client.get(f"/failures/?{query}").content.decode()
         assert "Invalid filter: nothing was searched." in page
 
-    def test_of_very_many_the_first_are_shown_until_all_are_asked_for(self, client, orders, monkeypatch):
+    def test_of_very_many_the_first_are_shown_until_all_are_requested(self, client, orders, monkeypatch):
         monkeypatch.setattr(failure_groups, "GROUPS_SHOWN", 2)
         for number in range(5):
             failed(orders, age=HOUR + number * MINUTE, fingerprint=str(number))
@@ -349,8 +349,8 @@ def test_one_group_and_fifty_cost_the_same_thirteen_queries(
     with django_assert_max_num_queries(13) as few:
         client.get("/failures/")
     for index in range(49):
-        lane = make_subscription(pk=objectid.new_objectid(), name=f"Lane {index}")
-        failed(lane)
-        log(lane, age=MINUTE)
+        subscription = make_subscription(pk=objectid.new_objectid(), name=f"Orders {index}")
+        failed(subscription)
+        log(subscription, age=MINUTE)
     with django_assert_max_num_queries(len(few)):
         assert len(groups(client)) == 50

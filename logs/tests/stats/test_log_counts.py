@@ -1,9 +1,8 @@
-"""The rollups tell at any moment what counting the logs would tell, whatever changed them."""
+"""The log counts say at any moment what counting the logs would say, whatever changed them."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -12,7 +11,14 @@ from django.db.models import Sum
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logs.models import Cell, CellOfAll, Rollup, RollupDelta, RollupOfAll, WebhookLog
+from logs.models import (
+    CompactedLogCount,
+    CompactedLogCountTotal,
+    LogCount,
+    LogCountDelta,
+    LogCountTotal,
+    WebhookLog,
+)
 from logs.models.log_counts import BUCKET_WIDTHS
 from logs.stats.buckets import BUCKET_ORIGIN, bucket_ceiling, bucket_floor, bucket_segments
 from logs.stats.compaction import compact
@@ -24,48 +30,48 @@ pytestmark = pytest.mark.django_db
 
 
 def states() -> dict[str, int]:
-    """By the rollups, in each of their widths, of each subscription and of all."""
-    found = [
-        dict(cells.filter(width=width).values_list("state").annotate(n=TOTAL_WIDTH).filter(n__gt=0))
-        for cells in (Cell.objects, CellOfAll.objects)
+    """By the log counts, in each of their widths, of each subscription and of all."""
+    results = [
+        dict(counts.filter(width=width).values_list("state").annotate(n=TOTAL_WIDTH).filter(n__gt=0))
+        for counts in (LogCount.objects, LogCountTotal.objects)
         for width in BUCKET_WIDTHS
     ]
-    assert all(one == found[0] for one in found)
-    return found[0]
+    assert all(result == results[0] for result in results)
+    return results[0]
 
 
-def test_what_changes_is_counted_before_and_after_folding():
+def test_what_changes_is_counted_before_and_after_compaction():
     subscription = make_subscription()
     for number in range(3):
         make_waiting_log(subscription, number)
     assert states() == {"pending": 3}
-    assert not Rollup.objects.exists()
+    assert not CompactedLogCount.objects.exists()
     assert compact() == 3
     assert states() == {"pending": 3}
-    assert not RollupDelta.objects.exists()
+    assert not LogCountDelta.objects.exists()
     assert compact() == 0
 
 
-def test_an_import_leaves_nothing_to_fold():
+def test_an_import_leaves_nothing_to_compact():
     import_logs(log_document(1), log_document(2), log_document(3, status=200, response="ok"))
-    assert states() == {"failed": 2, "succeeded": 1}
-    assert percentiles(None, None, None) == {}, "imported logs tell no durations"
-    assert not RollupDelta.objects.exists()
+    assert states() == {"failed": 2, "delivered": 1}
+    assert percentiles(None, None, None) == {}, "imported logs have no durations"
+    assert not LogCountDelta.objects.exists()
 
 
 def test_a_log_that_an_import_changes_is_counted_once():
     make_log(1)
     import_logs(log_document(1, status=200, response="ok"))
-    assert states() == {"succeeded": 1}
-    for kept in (Rollup.objects, RollupOfAll.objects):
-        assert not kept.filter(count=0).exists()
-        assert kept.aggregate(n=Sum("count"))["n"] == len(BUCKET_WIDTHS)  # one log, once in each
+    assert states() == {"delivered": 1}
+    for counts in (CompactedLogCount.objects, CompactedLogCountTotal.objects):
+        assert not counts.filter(count=0).exists()
+        assert counts.aggregate(n=Sum("count"))["n"] == len(BUCKET_WIDTHS)  # one log, once in each
 
 
 def test_a_redelivery_and_a_skip_are_counted(member):
     make_subscription()
     log, operator = make_log(1), member("Operator")
-    assert log.redeliver(by=operator, expected_attempts=log.retry)
+    assert log.redeliver(by=operator, expected_attempts=log.attempt_count)
     assert states() == {"pending": 1}
     log.refresh_from_db()
     assert log.skip(by=operator, reason="no use")
@@ -77,7 +83,7 @@ def test_what_waits_and_is_skipped_together_is_counted(member):
     for number in range(3):
         make_waiting_log(subscription, number)
     assert states() == {"pending": 3}
-    subscription.skip_what_waits(by=member("Operator"), reason="old")
+    subscription.skip_waiting(by=member("Operator"), reason="old")
     assert states() == {"skipped": 3}
 
 
@@ -85,8 +91,8 @@ def test_what_waits_and_is_skipped_together_is_counted(member):
 def test_a_delivery_is_counted_with_its_status_and_its_duration(receiver, deliver):
     make_waiting_log(make_subscription(url=receiver.url))
     deliver()
-    kinds = Cell.objects.filter(width=5).values("state", "status", "cause").annotate(n=TOTAL_WIDTH).filter(n__gt=0)
-    assert list(kinds) == [{"state": "succeeded", "status": 200, "cause": "", "n": 1}]
+    kinds = LogCount.objects.filter(width=5).values("state", "status", "cause").annotate(n=TOTAL_WIDTH).filter(n__gt=0)
+    assert list(kinds) == [{"state": "delivered", "status": 200, "cause": "", "n": 1}]
     log = WebhookLog.objects.get()
     assert percentiles(None, None, None)[""] == pytest.approx(max(log.duration_ms, 1), rel=0.13)
 
@@ -96,20 +102,21 @@ def test_what_is_deleted_is_not_counted():
     WebhookLog.objects.all().delete()
     assert states() == {}
     compact()
-    assert not Rollup.objects.exists()
-    assert not RollupOfAll.objects.exists()
+    assert not CompactedLogCount.objects.exists()
+    assert not CompactedLogCountTotal.objects.exists()
 
 
 def test_a_count_is_updated_in_place():
     """No index has to be written to for it (PostgreSQL's HOT), and what has come to nothing is taken away."""
-    tables = [f"logs_{name}_{width}" for name in ("rollup", "rollupofall", "durationrollup") for width in BUCKET_WIDTHS]
+    names = ("compactedlogcount", "compactedlogcounttotal", "compacteddurationcount")
+    tables = [f"logs_{name}_{width}" for name in names for width in BUCKET_WIDTHS]
     subscription = make_subscription()
     for number in range(4):
         make_waiting_log(subscription, number)
         compact()
-    WebhookLog.objects.update(state="succeeded", status=200, duration_ms=7)
+    WebhookLog.objects.update(state="delivered", status=200, duration_ms=7)
     compact()
-    make_waiting_log(subscription, 5, state="succeeded", status=200, duration_ms=7)
+    make_waiting_log(subscription, 5, state="delivered", status=200, duration_ms=7)
     compact()
     with connection.cursor() as cursor:
         cursor.execute(
@@ -118,10 +125,10 @@ def test_a_count_is_updated_in_place():
         updated, in_place = cursor.fetchone()
     assert (updated, in_place) == (updated, updated)
     assert updated > 0
-    assert states() == {"succeeded": 5}
-    for kept in (Rollup.objects, RollupOfAll.objects):
-        assert not kept.exclude(state="succeeded").exists()
-        assert kept.aggregate(n=Sum("count"))["n"] == 5 * len(BUCKET_WIDTHS)
+    assert states() == {"delivered": 5}
+    for counts in (CompactedLogCount.objects, CompactedLogCountTotal.objects):
+        assert not counts.exclude(state="delivered").exists()
+        assert counts.aggregate(n=Sum("count"))["n"] == 5 * len(BUCKET_WIDTHS)
 
 
 def test_what_is_rolled_back_is_not_counted():
@@ -134,26 +141,28 @@ def test_what_is_rolled_back_is_not_counted():
 @pytest.mark.django_db(transaction=True)
 def test_verify_finds_what_is_wrong_and_rebuild_mends_it():
     make_waiting_log(make_subscription())
-    call_command("rollups", "verify")
+    call_command("log_counts", "verify")
     import_logs(*[log_document(number, subscription=SUBSCRIPTION) for number in range(1, 5)])
-    call_command("rollups", "verify")
-    Rollup.objects.filter(width=60, state="failed").update(count=7)
-    RollupOfAll.objects.filter(width=60, state="failed").update(count=9)
+    call_command("log_counts", "verify")
+    CompactedLogCount.objects.filter(width=60, state="failed").update(count=7)
+    CompactedLogCountTotal.objects.filter(width=60, state="failed").update(count=9)
     with pytest.raises(CommandError, match="2 counts are wrong"):
-        call_command("rollups", "verify")
-    call_command("rollups", "rebuild")
-    call_command("rollups", "verify")
+        call_command("log_counts", "verify")
+    call_command("log_counts", "rebuild")
+    call_command("log_counts", "verify")
     assert states() == {"failed": 4, "pending": 1}
 
 
 @pytest.mark.django_db(transaction=True)
 def test_what_is_counted_of_all_in_a_week_without_logs_is_found_and_mended():
-    """An old worker leaves it, that folds a deletion after the update."""
-    RollupOfAll.objects.create(width=1440, bucket=bucket_floor(MOMENT, timedelta(days=1)), state="failed", count=3)
+    """An old worker leaves it, that compacts a deletion after the update."""
+    CompactedLogCountTotal.objects.create(
+        width=1440, bucket=bucket_floor(MOMENT, timedelta(days=1)), state="failed", count=3
+    )
     with pytest.raises(CommandError, match="1 counts are wrong"):
-        call_command("rollups", "verify")
-    call_command("rollups", "rebuild")
-    assert not RollupOfAll.objects.exists()
+        call_command("log_counts", "verify")
+    call_command("log_counts", "rebuild")
+    assert not CompactedLogCountTotal.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True)
@@ -165,12 +174,12 @@ def test_rebuild_counts_what_the_trigger_did_not_see():
         finally:
             cursor.execute("ALTER TABLE logs_webhooklog ENABLE TRIGGER USER")
     with pytest.raises(CommandError, match="10 counts"):
-        call_command("rollups", "verify")
-    call_command("rollups", "rebuild")
+        call_command("log_counts", "verify")
+    call_command("log_counts", "rebuild")
     assert states() == {"failed": 1}
 
 
-def test_cells_are_those_of_the_time_and_of_the_subscriptions():
+def test_counts_are_those_of_the_time_and_of_the_subscriptions():
     for number in (0, 10, 300, 3000):  # minutes
         make_log(number)
     start = bucket_floor(MOMENT)
@@ -202,51 +211,23 @@ def test_steps_begin_where_the_clock_says():
     ]
 
 
-def test_by_the_week_there_are_as_many_as_there_were_by_the_day(transactional_db):
-    """What an installation that is updated had counted before there were weeks."""
-    for number in (0, 1, 9, 20):
-        make_log(number * 24 * 60, duration_ms=40)
-    while compact():
-        pass
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "DELETE FROM logs_rollup WHERE width = 10080; DELETE FROM logs_durationrollup WHERE width = 10080"
-        )
-        cursor.execute(import_module("logs.migrations.0012_weeks").COUNT)
-    assert states() == {"failed": 4}
-    call_command("rollups", "verify")
-
-
-def test_of_all_subscriptions_there_are_as_many_as_there_were_of_each(transactional_db):
-    """What an installation that is updated had counted before they were counted together."""
-    for number in (0, 1, 9, 20):
-        make_log(number * 24 * 60, subscription=SUBSCRIPTION if number else "6268599000000000000000aa")
-    while compact():
-        pass
-    with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM logs_rollupofall")
-        cursor.execute(import_module("logs.migrations.0014_of_all").COUNT)
-    assert RollupOfAll.objects.filter(width=10080).exists()
-    call_command("rollups", "verify")
-
-
 moments = st.integers(0, 12 * 24 * 40).map(lambda number: BUCKET_ORIGIN + timedelta(minutes=5 * number))
 
 
 @given(moments, moments)
 def test_pieces_make_up_the_time_without_gap_or_overlap(one, other):
     start, end = sorted((one, other))
-    found = sorted(bucket_segments(start, end), key=lambda piece: piece[1])
-    edges = [edge for _width, first, last in found for edge in (first, last)]
+    segments = sorted(bucket_segments(start, end), key=lambda piece: piece[1])
+    edges = [edge for _width, first, last in segments for edge in (first, last)]
     assert edges == sorted(edges)
     assert all(edges[index] == edges[index + 1] for index in range(1, len(edges) - 1, 2))
     assert (edges[0], edges[-1]) == (start, end) if edges else start == end
     assert all(
         bucket_floor(first, timedelta(minutes=width)) == first
         and bucket_ceiling(last, timedelta(minutes=width)) == last
-        for width, first, last in found
+        for width, first, last in segments
     )
-    assert len(found) <= 2 * len(BUCKET_WIDTHS) - 1
+    assert len(segments) <= 2 * len(BUCKET_WIDTHS) - 1
 
 
 def test_a_percentile_is_right_to_an_eighth():

@@ -76,7 +76,7 @@ def test_fifty_come_at_a_time_none_twice(client):
         ("failed delivered-elsewhere", "One failed, and nothing newer has been delivered since."),
     ],
 )
-def test_one_sentence_tells_what_is_missing_at_the_receiver(client, states, sentence):
+def test_one_sentence_says_what_is_missing_at_the_receiver(client, states, sentence):
     make_subscription(OTHER_SUBSCRIPTION, name="Users")
     for number, state in enumerate(states.split()):
         elsewhere = {"subscription": OTHER_SUBSCRIPTION} if state == "delivered-elsewhere" else {}
@@ -89,7 +89,7 @@ def test_a_failed_log_says_that_it_is_superseded(client):
     assert text_of(client.get(history())).count("superseded") == 1
 
 
-def test_more_logs_than_are_looked_at_are_told():
+def test_more_logs_than_are_read_are_mentioned():
     assert summarize_history([("1", "s", "failed", 1), ("0", "s", "failed", 0)], is_more=True).is_more
 
 
@@ -129,14 +129,14 @@ def test_it_takes_few_queries_and_the_index_of_objects(client):
             assert "log_of_object" in str(cursor.fetchall())
 
 
-def test_two_that_are_chosen_are_compared(client):
+def test_two_selected_logs_are_compared(client):
     this, that = for_object(1), for_object(2)
     answer = client.get(history(), {"this": this.pk, "that": that.pk})
     assert (answer.status_code, answer["Location"]) == (302, comparison(this, that))
 
 
 @pytest.mark.parametrize("query", ["this=x&that=y", "this=62742dd824c886d54e60f02b", "this={0}&that={0}"])
-def test_who_chose_no_two_is_told(client, query):
+def test_who_selected_no_two_gets_an_error(client, query):
     log = for_object(1)
     page = client.get(f"{history()}?{query.format(log.pk)}")
     assert "Choose two different logs to compare." in text_of(page)

@@ -31,7 +31,7 @@ def orders():
     return make_subscription()
 
 
-def log(subscription, state=State.SUCCEEDED, age=HOUR, **fields):
+def log(subscription, state=State.DELIVERED, age=HOUR, **fields):
     at = timezone.now() - age
     if state == State.FAILED:
         fields = {"cause": "http_5xx", "fingerprint": "502 Bad Gateway", "response": "502 Bad Gateway"} | fields
@@ -45,9 +45,9 @@ def log(subscription, state=State.SUCCEEDED, age=HOUR, **fields):
     )
 
 
-def waiting_log(subscription, place=1, age=HOUR, turn=Priority.WAITING, **fields):
-    due = {"next_attempt_at": timezone.now(), "position": place, "turn": turn, "tries_left": 3}
-    return log(subscription, State.RETRYING if turn == Priority.BETWEEN_TRIES else State.PENDING, age, **due | fields)
+def waiting_log(subscription, sequence=1, age=HOUR, priority=Priority.NORMAL, **fields):
+    queued = {"next_attempt_at": timezone.now(), "sequence": sequence, "priority": priority, "attempts_left": 3}
+    return log(subscription, State.RETRYING if priority == Priority.RETRY else State.PENDING, age, **queued | fields)
 
 
 def text(html: str) -> str:
@@ -61,10 +61,10 @@ def sentence(page: str) -> str:
 def figures(page: str) -> dict[str, tuple[str, str]]:
     """By its name, each figure and what has changed."""
     block = re.search(r'<dl class="figures".*?</dl>', page, re.DOTALL)[0]
-    found = re.findall(
+    rows = re.findall(
         r'<dt>(.*?)</dt>.*?<dd class="value"[^>]*>(.*?)</dd>.*?<dd class="change"[^>]*>(.*?)</dd>', block, re.DOTALL
     )
-    return {name: (text(value), text(change)) for name, value, change in found}
+    return {name: (text(value), text(change)) for name, value, change in rows}
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ class TestSentence:
         )
         assert said.endswith("Nothing has been delivered since the last failure.")
 
-    def test_a_subscription_that_received_again_has_recovered(self, look, orders):
+    def test_a_subscription_that_delivered_again_has_recovered(self, look, orders):
         log(orders, State.FAILED, age=2 * HOUR)
         log(orders)
         assert sentence(look()).endswith("The subscription has recovered.")
@@ -109,7 +109,7 @@ class TestSentence:
         log(orders)
         assert sentence(look()) == "Nothing failed in the last 24 hours: 1 log was delivered."
 
-    def test_what_is_not_settled_is_no_success(self, look, orders):
+    def test_what_is_not_finished_is_no_success(self, look, orders):
         waiting_log(orders)
         assert sentence(look()).startswith("1 event was accepted in the last 24 hours, and it isn’t finished yet.")
 
@@ -122,8 +122,8 @@ class TestSentence:
         assert "No logs yet" in page
         assert 'class="figures"' not in page
 
-    def test_a_blocked_lane_is_said(self, look, orders):
-        waiting_log(orders, turn=Priority.BETWEEN_TRIES, cause="timeout")
+    def test_a_blocked_queue_is_mentioned(self, look, orders):
+        waiting_log(orders, priority=Priority.RETRY, cause="timeout")
         assert "1 queue is blocked." in sentence(look())
 
     def test_without_a_worker_it_says_what_waits(self, look, orders):
@@ -140,7 +140,7 @@ class TestFigures:
         log(orders, State.FAILED)
         log(orders, State.SKIPPED)
         waiting_log(orders)
-        for state in (State.SUCCEEDED, State.SUCCEEDED, State.FAILED):
+        for state in (State.DELIVERED, State.DELIVERED, State.FAILED):
             log(orders, state, age=DAY + HOUR, duration_ms=300)
         log(orders, State.FAILED, age=2 * DAY + HOUR)  # before both times
         assert figures(look()) == {
@@ -154,11 +154,11 @@ class TestFigures:
 
     def test_with_nothing_before_there_is_nothing_to_compare(self, look, orders):
         log(orders)
-        found = figures(look())
-        assert found["Delivered"] == ("1", "0 in the previous period")
-        assert found["Success"] == ("100.0 %", "no data for the previous period")
-        assert found["p95 latency"] == ("–", "only for deliveries sent by cotadmin")
-        assert found["Waiting now"] == ("0", "nothing waiting")
+        shown = figures(look())
+        assert shown["Delivered"] == ("1", "0 in the previous period")
+        assert shown["Success"] == ("100.0 %", "no data for the previous period")
+        assert shown["p95 latency"] == ("–", "only for deliveries sent by cotadmin")
+        assert shown["Waiting now"] == ("0", "nothing waiting")
 
     def test_a_log_of_a_clock_ahead_of_ours_counts(self, look, orders):
         log(orders, State.FAILED, age=-4 * MINUTE)
@@ -172,14 +172,14 @@ class TestFigures:
 
     def test_it_follows_what_becomes_of_a_log(self, look, orders):
         failed = log(orders, State.FAILED)
-        WebhookLog.objects.filter(pk=failed.pk).update(state=State.SUCCEEDED, cause="", fingerprint="")
+        WebhookLog.objects.filter(pk=failed.pk).update(state=State.DELIVERED, cause="", fingerprint="")
         page = look()
         assert figures(page)["Failed"][0] == "0"
         assert "Failures by cause" not in page
 
 
 class TestChart:
-    def test_failures_stand_by_their_time_and_are_told_in_a_table(self, look, orders):
+    def test_failures_stand_by_their_time_and_are_listed_in_a_table(self, look, orders):
         log(orders, State.FAILED)
         log(orders)
         page = look()
@@ -234,29 +234,31 @@ class TestChart:
         assert "style=" not in page
 
 
-class TestLanes:
-    def test_each_blocked_lane_says_why_and_how_many_wait_behind(self, look, orders):
-        held = make_subscription(pk=objectid.new_objectid(), name="Elements to ERP", held_at=timezone.now() - 2 * HOUR)
-        waiting_log(held, 1)
-        waiting_log(held, 2)
-        waiting_log(orders, 1, turn=Priority.BETWEEN_TRIES, cause="timeout")
+class TestQueues:
+    def test_each_blocked_queue_says_why_and_how_many_wait_behind(self, look, orders):
+        paused = make_subscription(
+            pk=objectid.new_objectid(), name="Elements to ERP", paused_at=timezone.now() - 2 * HOUR
+        )
+        waiting_log(paused, 1)
+        waiting_log(paused, 2)
+        waiting_log(orders, 1, priority=Priority.RETRY, cause="timeout")
         waiting_log(orders, 2)
         shown = re.search(r'<section class="panel" id="lanes".*?</section>', look(), re.DOTALL)[0]
         first, second = (text(item) for item in re.findall(r"<li>(.*?)</li>", shown, re.DOTALL))
         assert first == "Elements to ERP Paused 2 more waiting · paused 2 h ago"
         assert second.startswith("Work Orders Update Retrying 1 more waiting · next attempt: ")
         assert second.endswith("· No answer in time")
-        assert f'href="{held.get_absolute_url()}#lane"' in shown
+        assert f'href="{paused.get_absolute_url()}#lane"' in shown
 
-    def test_a_lane_that_nobody_sends_from_is_not_blocked(self, look):
+    def test_a_queue_that_nobody_sends_from_is_not_blocked(self, look):
         idle = make_subscription(is_active=False)
-        waiting_log(idle, turn=Priority.BETWEEN_TRIES)
+        waiting_log(idle, priority=Priority.RETRY)
         assert "No queue is blocked." in look()
 
-    def test_a_lane_that_was_put_on_hold_after_it_had_received_again_fails_no_more(self, look, orders, client):
+    def test_a_queue_that_was_paused_after_it_had_delivered_again_fails_no_more(self, look, orders, client):
         log(orders, State.FAILED, age=2 * HOUR)
         log(orders)
-        orders.hold(by=None)
+        orders.pause(by=None)
         assert "The subscription has recovered. 1 queue is blocked." in text(look())
         page = text(client.get(orders.get_absolute_url()).content.decode())
         assert "1 of 2 logs failed in the last 7 days; the last delivery succeeded" in page
@@ -264,7 +266,7 @@ class TestLanes:
 
 class TestAttention:
     @pytest.mark.parametrize(
-        ("held", "later", "shown"),
+        ("is_paused", "later", "shown"),
         [
             (False, True, "Recovered"),
             (False, False, "Still failing"),
@@ -272,9 +274,9 @@ class TestAttention:
             (True, True, "Paused"),
         ],
     )
-    def test_each_says_what_is_true_now(self, look, orders, held, later, shown):
-        if held:
-            orders.hold(by=None)
+    def test_each_says_what_is_true_now(self, look, orders, is_paused, later, shown):
+        if is_paused:
+            orders.pause(by=None)
         log(orders, age=3 * HOUR)
         log(orders, State.FAILED, age=2 * HOUR)
         if later:
@@ -284,15 +286,15 @@ class TestAttention:
 
     def test_those_with_the_most_failures_come_first(self, look):
         for index in range(7):
-            lane = make_subscription(pk=objectid.new_objectid(), name=f"Lane {index}")
+            subscription = make_subscription(pk=objectid.new_objectid(), name=f"Orders {index}")
             for _number in range(index):
-                log(lane, State.FAILED)
+                log(subscription, State.FAILED)
         page = look()
         table = re.search(r'<table class="table worst">.*?</table>', page, re.DOTALL)[0]
-        assert re.findall(r"Lane \d", table) == ["Lane 6", "Lane 5", "Lane 4", "Lane 3", "Lane 2"]
+        assert re.findall(r"Orders \d", table) == ["Orders 6", "Orders 5", "Orders 4", "Orders 3", "Orders 2"]
         assert "5 of 6 with failures" in page
         groups = re.search(r'<table class="table groups">.*?</table>', page, re.DOTALL)[0]
-        assert re.findall(r">(Lane \d)<", groups) == ["Lane 6", "Lane 5", "Lane 4", "Lane 3", "Lane 2"]
+        assert re.findall(r">(Orders \d)<", groups) == ["Orders 6", "Orders 5", "Orders 4", "Orders 3", "Orders 2"]
 
     def test_names_and_responses_stay_text(self, look):
         hostile = make_subscription(name="<img src=x onerror=alert(1)>")
@@ -309,7 +311,7 @@ class TestWho:
             pk=objectid.new_objectid(),
             name="Foreign",
             company=make_company("625be93a286ef83c1c0e0000"),
-            held_at=timezone.now(),
+            paused_at=timezone.now(),
         )
         log(foreign, State.FAILED)
         waiting_log(foreign)
@@ -356,15 +358,15 @@ def test_one_subscription_and_fifty_cost_the_same_seventeen_queries(
     """Four of them are for the session, the person and their permissions."""
     user = member(role) if role != "superuser" else django_user_model.objects.create_superuser("root")
     client.force_login(user)
-    lane = make_subscription()
-    log(lane, State.FAILED)
-    waiting_log(lane, turn=Priority.BETWEEN_TRIES)
+    subscription = make_subscription()
+    log(subscription, State.FAILED)
+    waiting_log(subscription, priority=Priority.RETRY)
     few = queries_of(client, django_assert_max_num_queries, 17, "/?range=7d")
     for index in range(49):
-        lane = make_subscription(pk=objectid.new_objectid(), name=f"Lane {index}")
-        log(lane, State.FAILED, fingerprint=f"{index}")
-        log(lane, age=MINUTE)
-        waiting_log(lane, turn=Priority.BETWEEN_TRIES)
+        subscription = make_subscription(pk=objectid.new_objectid(), name=f"Orders {index}")
+        log(subscription, State.FAILED, fingerprint=f"{index}")
+        log(subscription, age=MINUTE)
+        waiting_log(subscription, priority=Priority.RETRY)
     assert queries_of(client, django_assert_max_num_queries, 17, "/?range=7d") == few
     assert Company.objects.count() == 1
     assert Subscription.objects.count() == 50

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from importlib import import_module
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 
 from logs.cotalker import objectid
@@ -46,11 +44,11 @@ def log_of(minutes: int, **fields) -> WebhookLog:
 
 
 def send_again(log: WebhookLog, user, deliver) -> None:
-    assert log.redeliver(by=user, expected_attempts=log.retry, is_confirmed=True)
+    assert log.redeliver(by=user, expected_attempts=log.attempt_count, is_confirmed=True)
     deliver()
 
 
-def assert_told(client, operator, failed: WebhookLog, has_recovered: bool) -> None:
+def assert_shown(client, operator, failed: WebhookLog, has_recovered: bool) -> None:
     """The sentence and the rows of three pages, and the warning of a plan."""
     badge, other = ("Recovered", "Still failing") if has_recovered else ("Still failing", "Recovered")
     overview, failures = text_of(client.get("/")), text_of(client.get("/failures/"))
@@ -64,65 +62,41 @@ def assert_told(client, operator, failed: WebhookLog, has_recovered: bool) -> No
     assert (WARNING in plan) == (not has_recovered)
 
 
-def test_an_old_log_that_is_received_now_is_a_recovery(client, operator, receiver, deliver):
+def test_an_old_log_that_is_delivered_now_is_a_recovery(client, operator, receiver, deliver):
     old, newer = log_of(60, **DOWN), log_of(30, **DOWN)
-    assert_told(client, operator, newer, has_recovered=False)
+    assert_shown(client, operator, newer, has_recovered=False)
     send_again(old, operator, deliver)
     assert receiver.ids == [old.pk]
-    assert_told(client, operator, newer, has_recovered=True)
+    assert_shown(client, operator, newer, has_recovered=True)
 
 
-def test_an_old_log_that_fails_now_is_a_failure_whatever_newer_events_were_received_before(
+def test_an_old_log_that_fails_now_is_a_failure_whatever_newer_events_were_delivered_before(
     client, operator, receiver, deliver
 ):
     failed = log_of(60, **DOWN)
     log_of(5, **UP)
-    assert_told(client, operator, failed, has_recovered=True)
+    assert_shown(client, operator, failed, has_recovered=True)
     receiver.status = 502
     send_again(failed, operator, deliver)
-    assert_told(client, operator, failed, has_recovered=False)
+    assert_shown(client, operator, failed, has_recovered=False)
     for sort in ("success", "-failure"):
         [row] = subscription_rows(Subscription.objects.all(), timezone.now(), 50, sort).rows
         assert row.last_failure == Attempt.objects.filter(trigger="manual").latest("number").started_at
 
 
-def test_what_was_received_and_fails_when_it_is_sent_again_is_a_failure(client, operator, receiver, deliver):
-    """It stays received, and yet its receiver is down now."""
-    failed, received = log_of(60, **DOWN), log_of(5, **UP)
+def test_what_was_delivered_and_fails_when_it_is_sent_again_is_a_failure(client, operator, receiver, deliver):
+    """It stays delivered, and yet its receiver is down now."""
+    failed, delivered = log_of(60, **DOWN), log_of(5, **UP)
     receiver.status = 502
-    send_again(received, operator, deliver)
-    assert_told(client, operator, failed, has_recovered=False)
+    send_again(delivered, operator, deliver)
+    assert_shown(client, operator, failed, has_recovered=False)
 
 
-def test_what_went_to_another_url_tells_nothing_of_the_receiver(client, operator, receiver, deliver):
+def test_what_went_to_another_url_says_nothing_about_the_receiver(client, operator, receiver, deliver):
     log_of(60, **DOWN)
     failed = log_of(30, **DOWN)
-    variant = overrides.Variant(url=receiver.url + "/elsewhere", reason="a trial", made_by=operator)
-    assert overrides.queue_override(failed, variant, None, expected_attempts=failed.retry)
+    override = overrides.RedeliveryOverride(url=receiver.url + "/elsewhere", reason="a trial", requested_by=operator)
+    assert overrides.queue_override(failed, override, None, expected_attempts=failed.attempt_count)
     deliver()
-    assert Attempt.objects.get(trigger="variant").subscription_id is None
-    assert_told(client, operator, failed, has_recovered=False)
-
-
-def test_attempts_of_before_are_told_apart_in_the_same_way(operator, receiver, deliver):
-    """By the migration that gave them their subscription."""
-    ours, elsewhere = log_of(60, **DOWN), log_of(30, **DOWN)
-    send_again(ours, operator, deliver)
-    overrides.queue_override(
-        elsewhere,
-        overrides.Variant(url=receiver.url, reason="a trial", made_by=operator),
-        None,
-        expected_attempts=elsewhere.retry,
-    )
-    deliver()
-    before = set(Attempt.objects.values_list("trigger", "log", "subscription"))
-    assert before == {
-        ("cotalker", ours.pk, None),
-        ("manual", ours.pk, SUBSCRIPTION),
-        ("cotalker", elsewhere.pk, None),
-        ("variant", elsewhere.pk, None),
-    }
-    Attempt.objects.update(subscription=None)
-    with connection.cursor() as cursor:
-        cursor.execute(import_module("logs.migrations.0018_attempts_of_receivers").FILL)
-    assert set(Attempt.objects.values_list("trigger", "log", "subscription")) == before
+    assert Attempt.objects.get(trigger="override").subscription_id is None
+    assert_shown(client, operator, failed, has_recovered=False)

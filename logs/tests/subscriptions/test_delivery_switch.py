@@ -6,7 +6,7 @@ from django.urls import reverse
 
 from logs.models import AuditEntry, Subscription, WebhookLog
 
-from ..events import as_bytes, at_once, make_door, make_event, post
+from ..events import as_bytes, at_once, make_endpoint, make_event, post
 from ..factories import COMPANY, SUBSCRIPTION, import_subscriptions, make_company, make_subscription, sample
 
 pytestmark = pytest.mark.django_db
@@ -25,40 +25,40 @@ def page_of(client, subscription) -> str:
     return " ".join(client.get(subscription.get_absolute_url()).content.decode().split())
 
 
-def switch(client, deliverer: str, **options):
-    return client.post(ADDRESS, {"deliverer": deliverer}, **options)
+def switch(client, delivered_by: str, **options):
+    return client.post(ADDRESS, {"delivered_by": delivered_by}, **options)
 
 
 def record() -> list[str]:
-    return list(AuditEntry.objects.filter(about=SUBSCRIPTION).order_by("id").values_list("action", flat=True))
+    return list(AuditEntry.objects.filter(target=SUBSCRIPTION).order_by("id").values_list("action", flat=True))
 
 
 def imported(**changes) -> Subscription:
     """As Cotalker publishes it, and therefore delivered by Cotalker."""
     make_company()
-    assert import_subscriptions(sample("webhook_subscription") | {"company": COMPANY} | changes).refused == 0
+    assert import_subscriptions(sample("webhook_subscription") | {"company": COMPANY} | changes).rejected == 0
     return Subscription.objects.get(pk=SUBSCRIPTION)
 
 
 def accepted(client) -> int:
-    """Of one event that comes in now: in how many lanes it waits."""
-    answer = post(client, make_door(), as_bytes(make_event(WebhookLog.objects.count())))
+    """Of one event that comes in now: in how many queues it waits."""
+    answer = post(client, make_endpoint(), as_bytes(make_event(WebhookLog.objects.count())))
     return len(answer.json()["accepted"])
 
 
 def test_the_page_says_who_delivers(client, administrator):
     assert THERE in page_of(client, imported())
-    Subscription.objects.update(we_deliver=True)
+    Subscription.objects.update(is_delivered_here=True)
     assert HERE in page_of(client, Subscription.objects.get())
 
 
-def test_before_switching_it_tells_what_to_do_at_cotalker_and_in_which_order(client, administrator):
+def test_before_switching_it_says_what_to_do_at_cotalker_and_in_which_order(client, administrator):
     imported()
     page = client.get(ADDRESS).content.decode()
     assert "Let cotadmin deliver?" in page
     assert page.index("Switch here.") < page.index("URL in Cotalker to the inbound endpoint")
     assert reverse("logs:inbound_endpoint_list") in page
-    Subscription.objects.update(we_deliver=True)
+    Subscription.objects.update(is_delivered_here=True)
     page = client.get(ADDRESS).content.decode()
     assert "Let Cotalker deliver?" in page
     assert page.index("receiver’s own URL") < page.index("Then switch here.")
@@ -71,8 +71,8 @@ def test_from_then_on_what_comes_in_is_accepted_for_it(client, administrator):
     answer = switch(client, "cotadmin", follow=True)
     assert "cotadmin now delivers this subscription’s events." in answer.content.decode()
     assert accepted(client) == 1
-    assert record()[0] == "we_deliver"
-    assert AuditEntry.objects.filter(action="we_deliver").get().actor == administrator
+    assert record()[0] == "delivery_here"
+    assert AuditEntry.objects.filter(action="delivery_here").get().actor == administrator
 
 
 def test_switched_back_nothing_more_is_accepted_and_what_waits_is_kept(client, administrator):
@@ -82,7 +82,7 @@ def test_switched_back_nothing_more_is_accepted_and_what_waits_is_kept(client, a
     switch(client, "cotalker")
     assert accepted(client) == 0
     assert Subscription.objects.get().waiting().count() == 1
-    assert record()[-1] == "cotalker_delivers"
+    assert record()[-1] == "delivery_at_cotalker"
 
 
 def test_what_waits_is_sent_although_cotalker_delivers_again(client, administrator, receiver, deliver):
@@ -94,18 +94,18 @@ def test_what_waits_is_sent_although_cotalker_delivers_again(client, administrat
     assert receiver.ids == [WebhookLog.objects.get().pk]
 
 
-def test_an_import_does_not_bring_the_doors_url_here(client, administrator):
+def test_an_import_does_not_bring_the_url_of_the_inbound_endpoint_here(client, administrator):
     imported(url="https://receiver.example/hook")
     switch(client, "cotadmin")
-    assert imported(url="https://cotadmin.example/in/door").url == "https://receiver.example/hook"
+    assert imported(url="https://cotadmin.example/in/secret").url == "https://receiver.example/hook"
 
 
-def test_a_secret_is_made_where_there_is_none_and_shown_once(client, administrator):
+def test_a_secret_is_created_where_there_is_none_and_shown_once(client, administrator):
     imported()
     page = switch(client, "cotadmin", follow=True).content.decode()
     secret = Subscription.objects.get().secret
     assert secret in page and secret not in page_of(client, Subscription.objects.get())
-    assert record() == ["we_deliver", "secret"]
+    assert record() == ["delivery_here", "secret_changed"]
 
 
 def test_a_secret_that_is_there_stays(client, administrator):
@@ -114,7 +114,7 @@ def test_a_secret_that_is_there_stays(client, administrator):
     subscription.save()
     assert secret not in switch(client, "cotadmin", follow=True).content.decode()
     assert Subscription.objects.get().secret == secret
-    assert record() == ["we_deliver"]
+    assert record() == ["delivery_here"]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -127,7 +127,7 @@ def test_of_eight_clicks_one_switches(client, administrator):
         switch(browser, "cotadmin")
 
     at_once([click] * 8)
-    assert record() == ["we_deliver", "secret"]
+    assert record() == ["delivery_here", "secret_changed"]
 
 
 def test_a_second_switch_says_that_it_was_so_already(client, administrator):
@@ -136,18 +136,18 @@ def test_a_second_switch_says_that_it_was_so_already(client, administrator):
     assert record() == []
 
 
-@pytest.mark.parametrize("deliverer", ["", "nobody", "COTADMIN"])
-def test_an_unknown_deliverer_switches_nothing(client, administrator, deliverer):
+@pytest.mark.parametrize("delivered_by", ["", "nobody", "COTADMIN"])
+def test_an_unknown_value_switches_nothing(client, administrator, delivered_by):
     make_subscription()
-    assert switch(client, deliverer).status_code == 422
-    assert Subscription.objects.get().we_deliver
+    assert switch(client, delivered_by).status_code == 422
+    assert Subscription.objects.get().is_delivered_here
 
 
 def test_a_placeholder_is_not_switched(client, administrator):
-    make_subscription(url="", code="", trigger="", is_placeholder=True, is_active=False, we_deliver=False)
+    make_subscription(url="", code="", trigger="", is_placeholder=True, is_active=False, is_delivered_here=False)
     assert "has not been imported yet" in client.get(ADDRESS).content.decode()
     switch(client, "cotadmin")
-    assert not Subscription.objects.get().we_deliver
+    assert not Subscription.objects.get().is_delivered_here
     assert record() == []
 
 
@@ -157,4 +157,4 @@ def test_only_administrators_switch(client, member, role):
     client.force_login(member(role))
     assert (client.get(ADDRESS).status_code, switch(client, "cotadmin").status_code) == (403, 403)
     assert ADDRESS not in page_of(client, Subscription.objects.get())
-    assert not Subscription.objects.get().we_deliver
+    assert not Subscription.objects.get().is_delivered_here

@@ -58,9 +58,9 @@ def test_lines_are_read(text, headers):
     ],
 )
 def test_mistakes_are_named_with_their_line(text, reason):
-    with pytest.raises(InvalidHeaders) as refused:
+    with pytest.raises(InvalidHeaders) as error:
         parse_headers(text, STORED)
-    [said] = refused.value.reasons
+    [said] = error.value.reasons
     assert said.startswith(reason)
 
 
@@ -80,15 +80,15 @@ OURS = (
 )
 def test_some_names_are_not_for_anybody_to_set(names, reason):
     for name in [*names.split(), *names.title().split()]:
-        with pytest.raises(InvalidHeaders) as refused:
+        with pytest.raises(InvalidHeaders) as error:
             parse_headers(f"X-Tenant: austral\n{name}: v")
-        assert refused.value.reasons == [f"Line 2: {name} {reason}"]
+        assert error.value.reasons == [f"Line 2: {name} {reason}"]
 
 
 def test_all_mistakes_are_named_at_once():
-    with pytest.raises(InvalidHeaders) as refused:
+    with pytest.raises(InvalidHeaders) as error:
         parse_headers("Host: a\nX-Tenant: austral\nX")
-    assert [reason[:7] for reason in refused.value.reasons] == ["Line 1:", "Line 3:"]
+    assert [reason[:7] for reason in error.value.reasons] == ["Line 1:", "Line 3:"]
 
 
 def test_a_form_shows_names_and_no_values():
@@ -105,7 +105,7 @@ def test_a_line_left_as_it_was_shown_keeps_its_value():
 
 
 def posted(subscription, **changes):
-    names = ["name", "url", "trigger", "is_active", "holds_when_exhausted"]
+    names = ["name", "url", "trigger", "is_active", "pause_on_exhausted"]
     return {name: getattr(subscription, name) for name in names} | {"secret_choice": "none"} | changes
 
 
@@ -123,14 +123,14 @@ def edit(client, member):
 @pytest.mark.django_db
 class TestForm:
     def test_headers_are_kept_encrypted_and_on_record_by_their_field(self, edit):
-        subscription = make_subscription(url="http://127.0.0.1:9000/hook", lane_version=3)
+        subscription = make_subscription(url="http://127.0.0.1:9000/hook", queue_version=3)
         assert edit(subscription, headers="X-Api-Key: hunter2").status_code == 302
         subscription.refresh_from_db()
         assert subscription.headers == [("X-Api-Key", "hunter2")]
         assert "hunter2" not in subscription.encrypted_headers
         assert "X-Api-Key" not in subscription.encrypted_headers
-        assert list(AuditEntry.objects.values_list("action", "detail")) == [("changed", "headers")]
-        assert (subscription.edited_fields, subscription.lane_version) == ([], 4)
+        assert list(AuditEntry.objects.values_list("action", "detail")) == [("subscription_changed", "headers")]
+        assert (subscription.edited_fields, subscription.queue_version) == ([], 4)
 
     def test_no_page_shows_a_value(self, client, edit):
         subscription = make_subscription(url="http://127.0.0.1:9000/hook")
@@ -147,7 +147,7 @@ class TestForm:
         subscription.save()
         edit(subscription, headers=masked_lines(STORED).replace("\n", "\r\n"))
         stored = Subscription.objects.get()
-        assert (stored.encrypted_headers, stored.lane_version) == (subscription.encrypted_headers, 0)
+        assert (stored.encrypted_headers, stored.queue_version) == (subscription.encrypted_headers, 0)
         assert not AuditEntry.objects.exists()
 
     def test_an_empty_field_removes_them(self, edit):
@@ -165,7 +165,7 @@ class TestForm:
             "Line 2: Host cannot be set here: cotadmin sets it or never sends it."
         ]
 
-    def test_headers_that_no_key_opens_are_told_and_left_alone(self, client, edit):
+    def test_headers_that_no_key_opens_are_mentioned_and_left_alone(self, client, edit):
         subscription = make_subscription(url="http://127.0.0.1:9000/hook", encrypted_headers="broken")
         page = client.get(reverse("logs:subscription_detail", args=[subscription.pk])).content.decode()
         assert "They cannot be read with the keys in FIELD_ENCRYPTION_KEYS" in page
@@ -181,10 +181,10 @@ class TestForm:
 
 
 def test_they_reach_the_receiver_of_the_next_event(receiver, deliver, edit):
-    lane = make_subscription(url=receiver.url)
+    subscription = make_subscription(url=receiver.url)
     for number in range(2):
-        make_waiting_log(lane, number)
-    receiver.when_it_arrives = lambda: edit(lane, headers="X-Api-Key: hunter2\nAuthorization: Bearer b")
+        make_waiting_log(subscription, number)
+    receiver.when_it_arrives = lambda: edit(subscription, headers="X-Api-Key: hunter2\nAuthorization: Bearer b")
     deliver()
     first, second = receiver.ledger
     assert "x-api-key" not in first.headers
@@ -192,14 +192,19 @@ def test_they_reach_the_receiver_of_the_next_event(receiver, deliver, edit):
 
 
 def test_ours_win_whatever_is_stored(receiver, deliver):
-    lane = make_subscription(url=receiver.url)
-    lane.headers = [("host", "evil"), ("Content-Type", "text/plain"), ("webhook-id", "forged"), ("X-Tenant", "austral")]
-    lane.secret = generate_secret()
-    lane.save()
-    log = make_waiting_log(lane)
+    subscription = make_subscription(url=receiver.url)
+    subscription.headers = [
+        ("host", "evil"),
+        ("Content-Type", "text/plain"),
+        ("webhook-id", "forged"),
+        ("X-Tenant", "austral"),
+    ]
+    subscription.secret = generate_secret()
+    subscription.save()
+    log = make_waiting_log(subscription)
     deliver()
-    [received] = receiver.ledger
-    assert received.headers["host"] in receiver.url
-    assert received.headers["content-type"] == "application/json"
-    assert received.headers["webhook-id"] == log.pk
-    assert received.headers["x-tenant"] == "austral"
+    [request] = receiver.ledger
+    assert request.headers["host"] in receiver.url
+    assert request.headers["content-type"] == "application/json"
+    assert request.headers["webhook-id"] == log.pk
+    assert request.headers["x-tenant"] == "austral"

@@ -1,4 +1,4 @@
-"""The signing secret of a subscription: made, rotated, revealed; and what a receiver can verify meanwhile."""
+"""The signing secret of a subscription: created, rotated, revealed; and what a receiver can verify meanwhile."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ def record() -> list[tuple[str, str]]:
     return list(AuditEntry.objects.order_by("id").values_list("action", "detail"))
 
 
-def verifies(secret: str, received) -> bool:
+def verifies(secret: str, request) -> bool:
     try:
-        Webhook(secret).verify(received.body, received.headers)
+        Webhook(secret).verify(request.body, request.headers)
     except WebhookVerificationError:
         return False
     return True
@@ -56,7 +56,7 @@ def verifies(secret: str, received) -> bool:
 
 class TestRotation:
     def test_a_new_one_is_shown_once_and_the_present_one_stays_for_a_day(self, client, administrator):
-        subscription = make_signed(lane_version=3)
+        subscription = make_signed(queue_version=3)
         before = timezone.now()
         page = rotate(client, subscription, follow=True).content.decode()
         subscription.refresh_from_db()
@@ -65,8 +65,8 @@ class TestRotation:
         assert f'data-copy="{subscription.secret}"' in page
         assert "yes, with two secrets" in page
         assert timedelta(0) <= subscription.previous_secret_until - before - timedelta(hours=24) < timedelta(minutes=1)
-        assert subscription.lane_version == 4
-        assert record() == [("secret", "")]
+        assert subscription.queue_version == 4
+        assert record() == [("secret_changed", "")]
         assert subscription.secret not in client.get(subscription.get_absolute_url()).content.decode()
 
     def test_where_there_was_none_it_is_the_only_one(self, client, administrator):
@@ -80,21 +80,21 @@ class TestRotation:
         subscription = make_signed()
         rotate(client, subscription)
         subscription.refresh_from_db()
-        made = subscription.encrypted_secret
+        created = subscription.encrypted_secret
         assert "was replaced in the meantime" in rotate(client, subscription, follow=True).content.decode()
         subscription.refresh_from_db()
-        assert subscription.encrypted_secret == made
-        assert record() == [("secret", "")]
+        assert subscription.encrypted_secret == created
+        assert record() == [("secret_changed", "")]
 
     def test_the_page_says_which_rotation_it_shows(self, client, administrator):
         subscription = make_signed()
         rotate(client, subscription)
         subscription.refresh_from_db()
-        made, after = subscription.secret, subscription.secret_rotation
+        created, after = subscription.secret, subscription.secret_rotation
         assert f'name="after" value="{after}"' in client.get(subscription.get_absolute_url()).content.decode()
         rotate(client, subscription, after)
         subscription.refresh_from_db()
-        assert subscription.secret != made
+        assert subscription.secret != created
 
     def test_one_that_no_key_opens_is_replaced_and_does_not_sign_any_more(self, client, administrator, settings):
         subscription = make_signed()
@@ -149,7 +149,7 @@ class TestReveal:
 
 class TestForm:
     def post(self, client, subscription, **changes):
-        names = ["name", "url", "trigger", "is_active", "holds_when_exhausted"]
+        names = ["name", "url", "trigger", "is_active", "pause_on_exhausted"]
         data = {name: getattr(subscription, name) for name in names} | changes
         assert client.post(reverse("logs:subscription_edit", args=[subscription.pk]), data).status_code == 302
         subscription.refresh_from_db()
@@ -163,7 +163,7 @@ class TestForm:
         assert signing.decrypt_secret(previous, settings.FIELD_ENCRYPTION_KEYS) == SECRET
         assert subscription.previous_secret_signs_until is not None
         assert (subscription.secret == own) == (choice == "own")
-        assert subscription.lane_version == 1
+        assert subscription.queue_version == 1
 
     def test_removing_it_removes_the_previous_one_too(self, client, administrator):
         subscription = make_signed()
@@ -177,35 +177,35 @@ class TestForm:
 @pytest.mark.django_db(transaction=True)
 class TestAtTheReceiver:
     def test_both_secrets_verify_after_a_rotation(self, client, administrator, receiver, deliver):
-        lane = make_signed(receiver.url)
-        make_waiting_log(lane)
-        rotate(client, lane)
+        subscription = make_signed(receiver.url)
+        make_waiting_log(subscription)
+        rotate(client, subscription)
         deliver()
-        lane.refresh_from_db()
-        [received] = receiver.ledger
-        assert len(received.headers["webhook-signature"].split(" ")) == 2
-        assert verifies(SECRET, received)
-        assert verifies(lane.secret, received)
+        subscription.refresh_from_db()
+        [request] = receiver.ledger
+        assert len(request.headers["webhook-signature"].split(" ")) == 2
+        assert verifies(SECRET, request)
+        assert verifies(subscription.secret, request)
 
     def test_after_a_day_only_the_new_one_verifies(self, client, administrator, receiver, deliver):
-        lane = make_signed(receiver.url)
-        make_waiting_log(lane)
-        rotate(client, lane)
+        subscription = make_signed(receiver.url)
+        make_waiting_log(subscription)
+        rotate(client, subscription)
         Subscription.objects.update(previous_secret_until=timezone.now() - timedelta(seconds=1))
         deliver()
-        lane.refresh_from_db()
-        [received] = receiver.ledger
-        assert not verifies(SECRET, received)
-        assert verifies(lane.secret, received)
-        assert lane.previous_secret_signs_until is None
+        subscription.refresh_from_db()
+        [request] = receiver.ledger
+        assert not verifies(SECRET, request)
+        assert verifies(subscription.secret, request)
+        assert subscription.previous_secret_signs_until is None
 
-    def test_a_rotation_is_noticed_by_a_lane_whose_next_event_was_read_already(
+    def test_a_rotation_is_noticed_by_a_queue_whose_next_event_was_read_already(
         self, client, administrator, receiver, deliver
     ):
-        lane = make_signed(receiver.url)
+        subscription = make_signed(receiver.url)
         for number in range(2):
-            make_waiting_log(lane, number)
-        receiver.when_it_arrives = lambda: rotate(client, lane)
+            make_waiting_log(subscription, number)
+        receiver.when_it_arrives = lambda: rotate(client, subscription)
         deliver()
-        lane.refresh_from_db()
-        assert [verifies(lane.secret, received) for received in receiver.ledger] == [False, True]
+        subscription.refresh_from_db()
+        assert [verifies(subscription.secret, request) for request in receiver.ledger] == [False, True]

@@ -1,4 +1,4 @@
-"""Two clicks, two tabs, two people: one subscription is made, and nobody writes over what they have not seen."""
+"""Two clicks, two tabs, two people: one subscription is created, and nobody writes over what they have not seen."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from logs.models import AuditAction, AuditEntry, Subscription, Trigger
 
-from ..events import as_bytes, at_once, make_door, make_event, post
+from ..events import as_bytes, at_once, make_endpoint, make_event, post
 from ..factories import make_company, make_subscription
 from ..html import text_of
 
@@ -37,14 +37,14 @@ def browse(member):
 def fields_of(page: str) -> dict[str, str]:
     """What a browser would send of the page's form, as it stands."""
     form = re.search(r'<form[^>]*id="subscription-form".*?</form>', page, re.DOTALL)[0]
-    found = {}
+    values = {}
     for tag in re.findall(r"<input[^>]*>", form):
         name, value = (re.search(rf'\b{key}="([^"]*)"', tag) for key in ("name", "value"))
         if name and (not re.search(r'type="(radio|checkbox)"', tag) or " checked" in tag):
-            found[name[1]] = unescape(value[1]) if value else ("on" if "checkbox" in tag else "")
+            values[name[1]] = unescape(value[1]) if value else ("on" if "checkbox" in tag else "")
     for name, text in re.findall(r'<textarea[^>]*name="([^"]*)"[^>]*>\n?(.*?)</textarea>', form, re.DOTALL):
-        found[name] = unescape(text)
-    return found
+        values[name] = unescape(text)
+    return values
 
 
 def open_form(client: Client, address: str) -> dict[str, str]:
@@ -56,33 +56,33 @@ def edit(subscription) -> str:
 
 
 @pytest.mark.parametrize("code", ["", "orders"])
-def test_a_new_subscription_that_is_sent_several_times_at_once_is_made_once(browse, member, code):
+def test_a_new_subscription_that_is_sent_several_times_at_once_is_created_once(browse, member, code):
     make_company()
     user = member("Administrator")
     typed = open_form(browse(user), NEW) | {"name": "Orders", "code": code, "url": URL, "trigger": Trigger.TASK}
     answers = at_once([lambda: browse(user).post(NEW, typed) for _number in range(4)])
-    made = Subscription.objects.get()
-    assert {(answer.status_code, answer.url) for answer in answers} == {(302, made.get_absolute_url())}
-    assert made.code == "orders"
+    created = Subscription.objects.get()
+    assert {(answer.status_code, answer.url) for answer in answers} == {(302, created.get_absolute_url())}
+    assert created.code == "orders"
     assert AuditEntry.objects.filter(action=AuditAction.SUBSCRIPTION_CREATED).count() == 1
-    assert browse(user).post(NEW, typed).url == made.get_absolute_url()  # the browser's Back, and once more
+    assert browse(user).post(NEW, typed).url == created.get_absolute_url()  # the browser's Back, and once more
     assert Subscription.objects.count() == 1
 
 
-def test_two_forms_make_two_subscriptions_and_a_draft_is_its_persons_alone(browse, member):
+def test_two_forms_create_two_subscriptions_and_a_draft_is_its_persons_alone(browse, member):
     make_company()
     one, other = browse(), browse()
     typed = {"name": "Orders", "url": URL, "trigger": Trigger.TASK}
     first = open_form(one, NEW) | typed
     assert one.post(NEW, first).status_code == one.post(NEW, open_form(one, NEW) | typed).status_code == 302
     assert other.post(NEW, first | {"code": "theirs"}).status_code == 302
-    made = "625be93a286ef83c1c0e8888"
-    assert one.post(NEW, first | {"code": "ours", "draft": f"1.{made}:forged"}).status_code == 302
+    forged = "625be93a286ef83c1c0e8888"
+    assert one.post(NEW, first | {"code": "ours", "draft": f"1.{forged}:forged"}).status_code == 302
     assert sorted(Subscription.objects.values_list("code", flat=True)) == ["orders", "orders_2", "ours", "theirs"]
-    assert not Subscription.objects.filter(pk=made).exists()
+    assert not Subscription.objects.filter(pk=forged).exists()
 
 
-def test_the_second_of_two_tabs_is_told_what_changed_and_keeps_what_was_typed(browse):
+def test_the_second_of_two_tabs_sees_what_changed_and_keeps_what_was_typed(browse):
     subscription = make_subscription(name="Orders", url=URL, description="As it was", timeout=10)
     one, other = browse(), browse()
     first, second = (open_form(each, edit(subscription)) for each in (one, other))
@@ -93,14 +93,14 @@ def test_the_second_of_two_tabs_is_told_what_changed_and_keeps_what_was_typed(br
     assert answer.status_code == 422
     text = text_of(answer)
     assert "Someone changed this subscription while you were editing it. Nothing has been saved yet." in text
-    told = re.search(r'<dl class="facts" id="meanwhile">(.*?)</dl>', answer.content.decode(), re.DOTALL)[1]
-    lines = [" ".join(re.sub("<[^>]+>", " ", line).split()) for line in re.findall(r"<dt>.*?</dd>", told, re.DOTALL)]
+    shown = re.search(r'<dl class="facts" id="meanwhile">(.*?)</dl>', answer.content.decode(), re.DOTALL)[1]
+    lines = [" ".join(re.sub("<[^>]+>", " ", line).split()) for line in re.findall(r"<dt>.*?</dd>", shown, re.DOTALL)]
     assert lines[0] == "Name Work orders"
     assert lines[1].startswith("URL http://127.0.0.1:9000/hook?token=") and lines[2:] == [
         "Timeout 30",
         "Request headers changed",
     ]
-    assert "hunter3" not in answer.content.decode() and "hunter2" not in told
+    assert "hunter3" not in answer.content.decode() and "hunter2" not in shown
     assert Subscription.objects.values_list("name", "description").get() == ("Work orders", "As it was")
 
     again = fields_of(answer.content.decode())
@@ -112,7 +112,7 @@ def test_the_second_of_two_tabs_is_told_what_changed_and_keeps_what_was_typed(br
     assert stored.headers == [("X-Key", "hunter3")]
 
 
-def test_what_happened_on_the_page_of_the_subscription_is_told_as_well(browse):
+def test_what_happened_on_the_page_of_the_subscription_is_shown_as_well(browse):
     subscription = make_subscription(name="Orders", url=URL)
     client = browse()
     opened = open_form(client, edit(subscription))
@@ -137,9 +137,9 @@ def test_saving_the_same_twice_is_no_conflict(browse):
 def kept(browse):
     """A subscription that was deactivated while two events waited."""
     subscription = make_subscription(name="Orders", url=URL)
-    door = make_door()
+    endpoint = make_endpoint()
     for number in range(2):
-        assert post(Client(), door, as_bytes(make_event(number))).status_code == 202
+        assert post(Client(), endpoint, as_bytes(make_event(number))).status_code == 202
     browse().post(reverse("logs:subscription_deactivate", args=[subscription.pk]))
     assert len(subscription.waiting()) == 2
     return subscription

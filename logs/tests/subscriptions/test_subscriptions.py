@@ -65,7 +65,7 @@ def make_placeholder(company):
     return make_subscription(company, code="", trigger="", url="", is_placeholder=True, is_active=False)
 
 
-def make_log(subscription, state=State.SUCCEEDED, age=timedelta(hours=1), **fields):
+def make_log(subscription, state=State.DELIVERED, age=timedelta(hours=1), **fields):
     at = timezone.now() - age
     return WebhookLog.objects.create(
         id=objectid.new_objectid(at),
@@ -100,7 +100,7 @@ def make_imported(company, **changes):
 def posted(**changes):
     """What a filled-in form sends; a value of None is left out."""
     values = {"name": "Pump alarms", "url": ADDRESS, "trigger": "create-edit-delete-task", "is_active": "on"}
-    values |= {"secret_choice": "none", "holds_when_exhausted": "False"} | changes
+    values |= {"secret_choice": "none", "pause_on_exhausted": "False"} | changes
     return {name: value for name, value in values.items() if value is not None}
 
 
@@ -109,11 +109,11 @@ def address_of(subscription, view="detail"):
 
 
 def names_in(response):
-    return [health.lane.name for health in response.context["subscriptions"].rows]
+    return [row.subscription.name for row in response.context["subscriptions"].rows]
 
 
 def record_of(subscription):
-    entries = AuditEntry.objects.filter(about=subscription.pk).order_by("id")
+    entries = AuditEntry.objects.filter(target=subscription.pk).order_by("id")
     return [(entry.action, entry.detail) for entry in entries]
 
 
@@ -134,10 +134,10 @@ class TestList:
         failure = make_log(subscription, State.FAILED, age=timedelta(days=6, hours=12), duration_ms=1000)
         newest = make_log(subscription, age=timedelta(minutes=1), duration_ms=500)
         make_log(subscription, State.FAILED, age=timedelta(days=7, minutes=6), duration_ms=9000)
-        place = {"next_attempt_at": timezone.now(), "turn": Priority.WAITING, "position": 1, "tries_left": 3}
-        make_log(subscription, State.PENDING, age=timedelta(days=30), **place)
+        queued = {"next_attempt_at": timezone.now(), "priority": Priority.NORMAL, "sequence": 1, "attempts_left": 3}
+        make_log(subscription, State.PENDING, age=timedelta(days=30), **queued)
         (health,) = client.get(self.address).context["subscriptions"].rows
-        assert (health.figures.received, health.figures.delivered, health.figures.failed) == (2, 1, 1)
+        assert (health.figures.total, health.figures.delivered, health.figures.failed) == (2, 1, 1)
         assert health.figures.p95_ms == pytest.approx(1000, rel=0.125)  # bins, each a quarter longer than the last
         assert (health.last_failure, health.last_log) == (failure.created_at, newest.created_at)
         page = client.get(self.address).content.decode()
@@ -152,7 +152,7 @@ class TestList:
         assert {bar.start.hour % 6 for bar in bars} == {0}
         assert (sum(bar.failed for bar in bars), bars[-1].delivered) == (1, 1)
 
-    def test_the_last_failure_is_told_however_old_it_is(self, client, subscription):
+    def test_the_last_failure_is_shown_however_old_it_is(self, client, subscription):
         failure = make_log(subscription, State.FAILED, age=timedelta(days=41))
         (health,) = client.get(self.address).context["subscriptions"].rows
         assert health.last_failure == failure.created_at
@@ -164,13 +164,13 @@ class TestList:
         make_log(subscription, age=timedelta(minutes=-4))
         make_log(subscription, age=timedelta(days=-3))
         (health,) = client.get(self.address).context["subscriptions"].rows
-        assert (health.traffic.bars[-1].delivered, health.traffic.now.received) == (1, 1)
+        assert (health.traffic.bars[-1].delivered, health.traffic.now.total) == (1, 1)
 
     def test_a_hundred_percent_means_that_nothing_failed(self):
-        assert TrafficStats(Counter(succeeded=99_999, failed=1)).success_percent == 99.9
+        assert TrafficStats(Counter(delivered=99_999, failed=1)).success_percent == 99.9
 
     def test_it_says_who_delivers(self, client, company, subscription):
-        make_subscription(company, name="Theirs", we_deliver=False)
+        make_subscription(company, name="Theirs", is_delivered_here=False)
         page = client.get(self.address).content.decode()
         assert page.count("cotadmin delivers") == page.count("Cotalker delivers") == 1
 
@@ -180,15 +180,15 @@ class TestList:
         assert "<script>alert" not in page
         assert "&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;, last 7 days: 0 failed, 1 delivered" in page
 
-    def test_blocked_lanes_are_counted_and_found(self, client, company, subscription, foreign):
-        due = {"next_attempt_at": timezone.now(), "position": 1, "tries_left": 3}
-        make_log(subscription, State.RETRYING, turn=Priority.BETWEEN_TRIES, **due)
-        make_log(foreign, State.RETRYING, turn=Priority.BETWEEN_TRIES, **due)
-        make_subscription(company, name="Held", held_at=timezone.now())
-        make_subscription(company, name="Inactive", held_at=timezone.now(), is_active=False)
-        make_log(make_subscription(company, name="Waiting"), State.PENDING, turn=Priority.WAITING, **due)
+    def test_blocked_queues_are_counted_and_found(self, client, company, subscription, foreign):
+        queued = {"next_attempt_at": timezone.now(), "sequence": 1, "attempts_left": 3}
+        make_log(subscription, State.RETRYING, priority=Priority.RETRY, **queued)
+        make_log(foreign, State.RETRYING, priority=Priority.RETRY, **queued)
+        make_subscription(company, name="Paused", paused_at=timezone.now())
+        make_subscription(company, name="Inactive", paused_at=timezone.now(), is_active=False)
+        make_log(make_subscription(company, name="Waiting"), State.PENDING, priority=Priority.NORMAL, **queued)
         assert "2 queues are blocked" in client.get(self.address).content.decode()
-        assert names_in(client.get(self.address, {"state": "blocked"})) == ["Held", "Work Orders"]
+        assert names_in(client.get(self.address, {"state": "blocked"})) == ["Paused", "Work Orders"]
 
     def test_only_subscriptions_of_ones_companies_are_shown(self, client, subscription, foreign):
         assert names_in(client.get(self.address)) == ["Work Orders"]
@@ -276,9 +276,9 @@ class TestDetail:
         ("states", "expected"),
         [
             ([], "No logs in the last 7 days."),
-            (["succeeded", "succeeded"], "None of 2 logs failed in the last 7 days; the last delivery succeeded"),
-            (["succeeded", "failed"], "1 of 2 logs failed in the last 7 days; nothing has been delivered since"),
-            (["failed", "succeeded"], "1 of 2 logs failed in the last 7 days; the last delivery succeeded"),
+            (["delivered", "delivered"], "None of 2 logs failed in the last 7 days; the last delivery succeeded"),
+            (["delivered", "failed"], "1 of 2 logs failed in the last 7 days; nothing has been delivered since"),
+            (["failed", "delivered"], "1 of 2 logs failed in the last 7 days; the last delivery succeeded"),
             (["failed", "failed"], "2 of 2 logs failed in the last 7 days and none was delivered"),
             (["pending"], "1 log in the last 7 days, not finished yet."),
         ],
@@ -296,14 +296,14 @@ class TestDetail:
         response = client.get(address_of(subscription))
         assert set(response.context["logs"]) == {failure, other}
         page = response.content.decode()
-        within = f"?subscription={subscription.pk}"
-        assert page.count(f'href="{failure.get_absolute_url()}{within}"') == 1
-        assert f'href="/logs/{within}&amp;state=failed" tabindex="-1"' in page  # a value of a row leads to its logs
+        list_query = f"?subscription={subscription.pk}"
+        assert page.count(f'href="{failure.get_absolute_url()}{list_query}"') == 1
+        assert f'href="/logs/{list_query}&amp;state=failed" tabindex="-1"' in page  # a value of a row leads to its logs
         assert f"?state=failed&subscription={subscription.pk}&range=7d" in page.replace("&amp;", "&")
 
-    def test_a_url_that_the_guard_refuses_is_said(self, client, company):
-        refused = make_subscription(company, url="http://10.0.4.12/hook")
-        assert "10.0.4.12 is not a public address" in client.get(address_of(refused)).content.decode()
+    def test_a_url_that_the_destination_check_blocks_is_mentioned(self, client, company):
+        blocked = make_subscription(company, url="http://10.0.4.12/hook")
+        assert "10.0.4.12 is not a public address" in client.get(address_of(blocked)).content.decode()
 
     def test_a_placeholder_says_what_to_do_and_cannot_be_activated(self, client, company):
         placeholder = make_placeholder(company)
@@ -315,7 +315,7 @@ class TestDetail:
         imported = make_imported(company, name="As at Cotalker")
         client.post(address_of(imported, "edit"), posted(name="As here"))
         response = client.get(address_of(imported))
-        assert [(one.column, one.here, one.at_cotalker) for one in response.context["differences"]] == [
+        assert [(field.column, field.here, field.at_cotalker) for field in response.context["differences"]] == [
             ("name", "As here", "As at Cotalker")
         ]
 
@@ -336,14 +336,14 @@ class TestDetail:
 
     def test_queries_are_bounded(self, client, subscription, operator, django_assert_max_num_queries):
         for _number in range(12):
-            make_log(subscription, State.FAILED, retry=3)
+            make_log(subscription, State.FAILED, attempt_count=3)
             AuditEntry.record(operator, AuditAction.ACTIVATED, subscription.pk)
-            due = {"next_attempt_at": timezone.now(), "position": _number, "tries_left": 3}
-            make_log(subscription, State.PENDING, turn=Priority.WAITING, **due)
-        subscription.hold(by=operator)
+            queued = {"next_attempt_at": timezone.now(), "sequence": _number, "attempts_left": 3}
+            make_log(subscription, State.PENDING, priority=Priority.NORMAL, **queued)
+        subscription.pause(by=operator)
         with django_assert_max_num_queries(13):
             client.get(address_of(subscription))
-        Subscription.objects.filter(pk=subscription.pk).update(held_log=WebhookLog.objects.failed().first().pk)
+        Subscription.objects.filter(pk=subscription.pk).update(blocking_log=WebhookLog.objects.failed().first().pk)
         with django_assert_max_num_queries(13):
             client.get(address_of(subscription))
 
@@ -357,7 +357,7 @@ class TestCreate:
         assert response.headers["Location"] == created.get_absolute_url()
         assert (created.company, created.code, created.url) == (company, "ordenes_de_trabajo", ADDRESS)
         assert (created.is_active, created.edited_fields) == (True, [])
-        assert record_of(created) == [("created", "")]
+        assert record_of(created) == [("subscription_created", "")]
 
     def test_a_suggested_code_avoids_those_of_the_company(self, client, company, foreign):
         make_subscription(company, code="pump_alarms")
@@ -365,7 +365,7 @@ class TestCreate:
         client.post(self.address, posted())
         assert Subscription.objects.filter(code="pump_alarms_3").exists()
 
-    def test_of_several_companies_one_is_chosen(self, client, company, operator):
+    def test_of_several_companies_one_is_selected(self, client, company, operator):
         other = Company.objects.create(id=objectid.new_objectid())
         other.users.add(operator)
         assert client.post(self.address, posted()).status_code == 422
@@ -402,7 +402,7 @@ class TestCreate:
             ({"timeout": "121"}, "timeout", "less than or equal to 120"),
             ({"timeout": "soon"}, "timeout", "whole number"),
             ({"headers": "X-Tenant"}, "headers", "Line 1: there is no colon"),
-            ({"holds_when_exhausted": None}, "holds_when_exhausted", "required"),
+            ({"pause_on_exhausted": None}, "pause_on_exhausted", "required"),
         ],
     )
     def test_mistakes_are_named_at_their_field(self, client, company, changes, field, message):
@@ -449,23 +449,23 @@ class TestCreate:
         assert re.fullmatch(r"whsec_[A-Za-z0-9+/]{43}=", created.secret)
         assert f'data-copy="{created.secret}"' in page
         assert created.secret not in client.get(address_of(created)).content.decode()
-        assert record_of(created) == [("created", ""), ("secret", "")]
+        assert record_of(created) == [("subscription_created", ""), ("secret_changed", "")]
 
     def test_an_own_secret_is_kept_and_not_shown(self, client, company):
         page = client.post(self.address, posted(secret_choice="own", own_secret=SECRET), follow=True).content.decode()
         assert Subscription.objects.get().secret == SECRET
         assert SECRET not in page
 
-    def test_a_secret_is_generated_where_nothing_else_is_chosen(self, client, company):
+    def test_a_secret_is_generated_where_nothing_else_is_selected(self, client, company):
         choices = client.get(self.address).context["form"]["secret_choice"]
         assert choices.initial == "generate"
         assert [radio.data["value"] for radio in choices if radio.data["selected"]] == ["generate"]
 
     def test_how_it_is_delivered_is_kept(self, client, company):
-        data = posted(timeout="7", holds_when_exhausted="True", headers="X-Tenant: austral")
+        data = posted(timeout="7", pause_on_exhausted="True", headers="X-Tenant: austral")
         client.post(self.address, data)
         created = Subscription.objects.get()
-        assert (created.timeout, created.holds_when_exhausted) == (7, True)
+        assert (created.timeout, created.pause_on_exhausted) == (7, True)
         assert created.headers == [("X-Tenant", "austral")]
 
     def test_a_code_that_was_taken_meanwhile_is_an_error_of_the_form(self, client, company, operator):
@@ -518,7 +518,7 @@ class TestEdit:
         assert (imported.url, imported.is_active) == (ADDRESS + "/v2", False)
         assert imported.edited_fields == ["is_active", "url"]
         assert json.loads(write_subscription(imported))["url"] == ADDRESS + "/v2"
-        assert record_of(imported) == [("changed", "url, is_active")]
+        assert record_of(imported) == [("subscription_changed", "url, is_active")]
 
     def test_saving_without_a_change_leaves_no_trace(self, client, company):
         imported = make_imported(company)
@@ -529,11 +529,11 @@ class TestEdit:
 
     def test_how_it_is_delivered_is_changed_and_is_no_difference_to_cotalker(self, client, company):
         imported = make_imported(company)
-        data = posted(name="Orders", timeout="7", holds_when_exhausted="True")
+        data = posted(name="Orders", timeout="7", pause_on_exhausted="True")
         client.post(address_of(imported, "edit"), data)
         imported.refresh_from_db()
-        assert (imported.timeout, imported.holds_when_exhausted, imported.edited_fields) == (7, True, [])
-        assert record_of(imported) == [("changed", "timeout, holds_when_exhausted")]
+        assert (imported.timeout, imported.pause_on_exhausted, imported.edited_fields) == (7, True, [])
+        assert record_of(imported) == [("subscription_changed", "timeout, pause_on_exhausted")]
         assert client.get(address_of(imported)).context["differences"] == []
         client.post(address_of(imported, "edit"), data | {"timeout": ""})
         imported.refresh_from_db()
@@ -558,17 +558,17 @@ class TestEdit:
     )
     def test_workers_notice_what_changes_the_next_request(self, client, subscription, changes, versions):
         client.post(address_of(subscription, "edit"), posted(name="Work Orders", **changes))
-        assert Subscription.objects.get(pk=subscription.pk).lane_version == versions
+        assert Subscription.objects.get(pk=subscription.pk).queue_version == versions
 
     def test_context_cleared_with_its_trigger_counts_as_edited(self, client, company):
-        one = make_subscription(company, context_task_group=objectid.new_objectid())
-        client.post(address_of(one, "edit"), posted(name=one.name, trigger="create-edit-delete-note"))
-        one.refresh_from_db()
-        assert (one.context_task_group, one.edited_fields) == ("", ["context_task_group", "trigger"])
+        subscription = make_subscription(company, context_task_group=objectid.new_objectid())
+        client.post(address_of(subscription, "edit"), posted(name=subscription.name, trigger="create-edit-delete-note"))
+        subscription.refresh_from_db()
+        assert (subscription.context_task_group, subscription.edited_fields) == ("", ["context_task_group", "trigger"])
 
-    def test_a_refused_url_that_came_with_an_import_does_not_block_other_edits(self, client, company):
-        refused = make_subscription(company, url="http://10.0.4.12/hook")
-        edit = address_of(refused, "edit")
+    def test_a_blocked_url_that_came_with_an_import_does_not_block_other_edits(self, client, company):
+        blocked = make_subscription(company, url="http://10.0.4.12/hook")
+        edit = address_of(blocked, "edit")
         assert client.post(edit, posted(url="http://10.0.4.12/hook", description="Old")).status_code == 302
         assert client.post(edit, posted(url="http://10.0.4.12/other")).status_code == 422
 
@@ -578,16 +578,16 @@ class TestEdit:
         stored = Subscription.objects.get(pk=subscription.pk)
         assert (stored.code, stored.company_id, stored.name) == ("wo", subscription.company_id, "Pump alarms")
 
-    def test_the_place_in_the_lane_is_not_set_back(self, client, subscription):
+    def test_the_first_sequence_of_the_queue_is_not_set_back(self, client, subscription):
         def move_on(execute, sql, params, many, context):
             """A worker moves on while the form is being checked."""
             if "FOR UPDATE" in sql:
-                Subscription.objects.filter(pk=subscription.pk).update(waiting_from=7)
+                Subscription.objects.filter(pk=subscription.pk).update(first_sequence=7)
             return execute(sql, params, many, context)
 
         with connection.execute_wrapper(move_on):
             client.post(address_of(subscription, "edit"), posted())
-        assert Subscription.objects.get(pk=subscription.pk).waiting_from == 7
+        assert Subscription.objects.get(pk=subscription.pk).first_sequence == 7
 
     def test_a_placeholder_becomes_a_subscription(self, client, company):
         placeholder = make_placeholder(company)
@@ -625,9 +625,9 @@ class TestEdit:
         client.post(address_of(subscription, "edit"), data)
         subscription.refresh_from_db()
         assert subscription.secret == expected
-        assert record_of(subscription) == ([] if choice == "keep" else [("secret", "")])
+        assert record_of(subscription) == ([] if choice == "keep" else [("secret_changed", "")])
 
-    def test_the_page_of_a_refused_form_keeps_the_stored_name_in_its_title(self, client, subscription):
+    def test_the_page_of_an_invalid_form_keeps_the_stored_name_in_its_title(self, client, subscription):
         response = client.post(address_of(subscription, "edit"), posted(name="Typed", url="nonsense"))
         assert "<h1>Edit Work Orders</h1>" in response.content.decode()
         assert 'value="Typed"' in response.content.decode()
@@ -635,19 +635,27 @@ class TestEdit:
 
 class TestActivation:
     def test_it_is_activated_and_on_record(self, client, company):
-        one = make_subscription(company, is_active=False)
-        response = client.post(address_of(one, "activate"))
-        assert response.headers["Location"] == one.get_absolute_url()
-        one.refresh_from_db()
-        assert (one.is_active, one.edited_fields, record_of(one)) == (True, ["is_active"], [("activated", "")])
+        subscription = make_subscription(company, is_active=False)
+        response = client.post(address_of(subscription, "activate"))
+        assert response.headers["Location"] == subscription.get_absolute_url()
+        subscription.refresh_from_db()
+        assert (subscription.is_active, subscription.edited_fields, record_of(subscription)) == (
+            True,
+            ["is_active"],
+            [("activated", "")],
+        )
 
     @pytest.mark.parametrize(("view", "was_active"), [("activate", False), ("deactivate", True)])
     def test_workers_notice_and_what_waits_is_not_sent_on_the_side(self, client, company, view, was_active):
-        one = make_subscription(company, is_active=was_active, is_draining=True)
+        subscription = make_subscription(company, is_active=was_active, is_draining=True)
         for _time in range(2):
-            client.post(address_of(one, view))
-        one.refresh_from_db()
-        assert (one.is_active, one.is_draining, one.lane_version) == (not was_active, False, 1)
+            client.post(address_of(subscription, view))
+        subscription.refresh_from_db()
+        assert (subscription.is_active, subscription.is_draining, subscription.queue_version) == (
+            not was_active,
+            False,
+            1,
+        )
 
     def test_it_is_deactivated_and_on_record(self, client, subscription):
         client.post(address_of(subscription, "deactivate"))
@@ -657,10 +665,10 @@ class TestActivation:
 
     @pytest.mark.parametrize(("is_active", "view"), [(True, "activate"), (False, "deactivate")])
     def test_twice_is_once(self, client, company, is_active, view):
-        one = make_subscription(company, is_active=is_active)
-        client.post(address_of(one, view))
-        one.refresh_from_db()
-        assert (one.is_active, one.edited_fields, record_of(one)) == (is_active, [], [])
+        subscription = make_subscription(company, is_active=is_active)
+        client.post(address_of(subscription, view))
+        subscription.refresh_from_db()
+        assert (subscription.is_active, subscription.edited_fields, record_of(subscription)) == (is_active, [], [])
 
     def test_a_placeholder_is_not_activated(self, client, company):
         placeholder = make_placeholder(company)
@@ -669,10 +677,10 @@ class TestActivation:
         assert not Subscription.objects.get(pk=placeholder.pk).is_active
 
     def test_one_without_a_url_is_not_activated(self, client, company):
-        one = make_subscription(company, url="", is_active=False)
-        page = client.post(address_of(one, "activate"), follow=True).content.decode()
+        subscription = make_subscription(company, url="", is_active=False)
+        page = client.post(address_of(subscription, "activate"), follow=True).content.decode()
         assert "This subscription has no URL." in page
-        assert not Subscription.objects.get(pk=one.pk).is_active
+        assert not Subscription.objects.get(pk=subscription.pk).is_active
 
     @pytest.mark.parametrize(("view", "is_active", "status"), [("activate", False, 302), ("deactivate", True, 405)])
     def test_only_posts_by_those_who_may(self, client, operator, subscription, foreign, view, is_active, status):
@@ -686,15 +694,15 @@ class TestActivation:
 
 class TestOrder:
     @pytest.fixture
-    def lanes(self, company):
+    def subscriptions(self, company):
         """By what each is put in order: success, last failure, last log, time to answer; the last one has none of them."""
-        made = {name: make_subscription(company, name=name) for name in ("Zeta", "Ábaco", "Beta", "Gamma")}
-        make_log(made["Zeta"], State.FAILED, age=timedelta(hours=3), duration_ms=900)
-        make_log(made["Zeta"], age=timedelta(hours=2), duration_ms=900)
-        make_log(made["Ábaco"], State.FAILED, age=timedelta(hours=5), duration_ms=40)
-        make_log(made["Beta"], age=timedelta(hours=4), duration_ms=200)
-        make_log(made["Gamma"], age=timedelta(days=30))
-        return made
+        created = {name: make_subscription(company, name=name) for name in ("Zeta", "Ábaco", "Beta", "Gamma")}
+        make_log(created["Zeta"], State.FAILED, age=timedelta(hours=3), duration_ms=900)
+        make_log(created["Zeta"], age=timedelta(hours=2), duration_ms=900)
+        make_log(created["Ábaco"], State.FAILED, age=timedelta(hours=5), duration_ms=40)
+        make_log(created["Beta"], age=timedelta(hours=4), duration_ms=200)
+        make_log(created["Gamma"], age=timedelta(days=30))
+        return created
 
     @pytest.mark.parametrize(
         ("sort", "names"),
@@ -711,16 +719,16 @@ class TestOrder:
             ("-waiting", ["Beta", "Gamma", "Zeta", "Ábaco"]),
         ],
     )
-    def test_the_list_is_put_in_order_by_a_column(self, client, lanes, sort, names):
+    def test_the_list_is_put_in_order_by_a_column(self, client, subscriptions, sort, names):
         page = client.get(reverse("logs:subscription_list"), {"sort": sort}).content.decode()
         table = re.search(r"<tbody>(.*?)</tbody>", page, re.DOTALL)[1]
         assert re.findall(r'<th class="name"[^>]*>\s*<a[^>]*>([^<]*)<', table) == names
 
-    def test_a_head_turns_the_order_and_keeps_the_search(self, client, lanes):
+    def test_a_head_turns_the_order_and_keeps_the_search(self, client, subscriptions):
         page = client.get(reverse("logs:subscription_list"), {"q": "a", "sort": "-failure"}).content.decode()
         assert re.search(r'aria-sort="descending"><a href="\?q=a&amp;sort=failure"[^>]*>Last failure', page)
         assert re.search(r'scope="col"><a href="\?q=a&amp;sort=-waiting"[^>]*>Waiting', page)
         assert '<input type="hidden" name="sort" value="-failure">' in page
 
-    def test_an_unknown_order_is_an_error(self, client, lanes):
+    def test_an_unknown_order_is_an_error(self, client, subscriptions):
         assert client.get(reverse("logs:subscription_list"), {"sort": "colour"}).status_code == 422

@@ -15,7 +15,7 @@ from django.urls import reverse
 from logs.views.logs import list_page
 from logs.views.search_limit import take_search_slot
 
-from ..events import as_bytes, at_once, make_door, make_event
+from ..events import as_bytes, at_once, make_endpoint, make_event
 from ..factories import import_logs, log_document, make_subscription
 from ..processes import wait_until
 from ..web_server import WebServer, head, read_answer
@@ -23,7 +23,7 @@ from ..web_server import WebServer, head, read_answer
 pytestmark = pytest.mark.django_db(transaction=True)
 
 LOGS = reverse("logs:webhook_log_list")
-FURTHER = f"{LOGS}?q=needle&further=1"
+EXTENDED = f"{LOGS}?q=needle&extend=1"
 
 
 @pytest.fixture
@@ -54,8 +54,8 @@ def nothing_is_finished(server: WebServer) -> Iterator[Callable[..., list[bytes]
             yield get
         finally:
             cursor.execute("ROLLBACK")
-            for each in waiting:
-                each.join()
+            for thread in waiting:
+                thread.join()
 
 
 def number_of_waiting() -> int:
@@ -75,40 +75,40 @@ def sign_in(user) -> str:
 
 
 def test_slow_pages_hold_up_no_events_and_a_third_slow_search_is_refused(server, member):
-    subscription, door = make_subscription(), make_door()
-    one, other = sign_in(member("Viewer")), sign_in(member("Viewer"))
+    subscription, endpoint = make_subscription(), make_endpoint()
+    cookie, other_cookie = sign_in(member("Viewer")), sign_in(member("Viewer"))
     with nothing_is_finished(server) as get:
-        answers = [get(FURTHER, one, 2)]
+        answers = [get(EXTENDED, cookie, 2)]
         for headers in ({}, {"HX_Request": "true"}):
-            refused = server.get(FURTHER, Cookie=one, **headers)
-            assert refused.startswith(b"HTTP/1.1 429")
-            assert b"\r\nRetry-After: 5\r\n" in refused
-            assert b"Two of your searches are still running" in refused
-        answers.append(get(FURTHER, other, 1))
-        answers.append(get("/queues/", one, 1))  # now all four places are taken
+            answer = server.get(EXTENDED, Cookie=cookie, **headers)
+            assert answer.startswith(b"HTTP/1.1 429")
+            assert b"\r\nRetry-After: 5\r\n" in answer
+            assert b"Two of your searches are still running" in answer
+        answers.append(get(EXTENDED, other_cookie, 1))
+        answers.append(get("/queues/", cookie, 1))  # now all four places are taken
         body = as_bytes(make_event())
         with server.connect() as connection:
-            connection.sendall(head(door, Content_Length=str(len(body))) + body)
+            connection.sendall(head(endpoint, Content_Length=str(len(body))) + body)
             assert read_answer(connection).status == 202
         assert server.get("/healthz").startswith(b"HTTP/1.1 200")
         assert server.get("/readyz").startswith(b"HTTP/1.1 200")
     assert [answer[:12] for some in answers for answer in some] == [b"HTTP/1.1 200"] * 4
-    assert server.get(FURTHER, Cookie=one).startswith(b"HTTP/1.1 200")
+    assert server.get(EXTENDED, Cookie=cookie).startswith(b"HTTP/1.1 200")
     assert len(subscription.waiting()) == 1
 
 
 @pytest.fixture
 def seconds(monkeypatch) -> list[float]:
     """How long each search may take."""
-    found, finder = [], list_page.Finder
+    limits, finder = [], list_page.Finder
 
     def make(*arguments, **more):
-        made = finder(*arguments, **more)
-        found.append(made.seconds)
-        return made
+        created = finder(*arguments, **more)
+        limits.append(created.seconds)
+        return created
 
     monkeypatch.setattr(list_page, "Finder", make)
-    return found
+    return limits
 
 
 def test_beside_two_others_a_search_looks_only_for_a_moment(client, member, seconds):

@@ -1,4 +1,4 @@
-"""The page of the doors: making one, revoking one, and what came in and fired nothing."""
+"""The page of the inbound endpoints: creating one, revoking one, and what came in and matched nothing."""
 
 from datetime import timedelta
 
@@ -6,9 +6,9 @@ import pytest
 from django.utils import timezone
 
 from logs.ingest import credentials
-from logs.models import AuditAction, AuditEntry, Door, UnmatchedCount
+from logs.models import AuditAction, AuditEntry, InboundEndpoint, UnmatchedCount
 
-from ..events import OTHER_COMPANY, as_bytes, make_door, make_event, post
+from ..events import OTHER_COMPANY, as_bytes, make_endpoint, make_event, post
 from ..factories import COMPANY, make_company
 
 ADDRESS = "/inbound-endpoints/"
@@ -28,15 +28,15 @@ def administrator(client, member):
     return user
 
 
-def test_a_door_is_made_and_its_url_shown_once(client, administrator):
+def test_an_endpoint_is_created_and_its_url_shown_once(client, administrator):
     answer = client.post(ADDRESS, {"name": "Cotalker"}, follow=True)
-    door = Door.objects.get()
+    endpoint = InboundEndpoint.objects.get()
     shown = answer.content.decode()
     url = shown.split('data-copy="')[1].split('"')[0]
     assert answer.redirect_chain == [(ADDRESS, 302)]
     assert url.startswith("http://testserver/in/")
-    assert (door.name, door.company_id, door.created_by) == ("Cotalker", COMPANY, administrator)
-    assert url.endswith(door.hint)
+    assert (endpoint.name, endpoint.company_id, endpoint.created_by) == ("Cotalker", COMPANY, administrator)
+    assert url.endswith(endpoint.hint)
     assert url not in page(client)
     assert post(client, url.removeprefix("http://testserver"), as_bytes(make_event())).status_code == 202
 
@@ -44,29 +44,29 @@ def test_a_door_is_made_and_its_url_shown_once(client, administrator):
 def test_until_it_is_shown_the_session_holds_it_encrypted(client, administrator):
     client.post(ADDRESS, {"name": "Cotalker"})
     kept = str(dict(client.session))
-    assert "door_once" in kept
+    assert "endpoint_once" in kept
     assert "/in/" not in kept
     page(client)
-    assert "door_once" not in client.session
+    assert "endpoint_once" not in client.session
 
 
 def test_the_page_with_the_url_is_kept_by_no_cache(client, administrator):
     assert "no-store" in client.post(ADDRESS, {"name": "Cotalker"}, follow=True)["Cache-Control"]
 
 
-def test_making_and_revoking_are_on_record(client, administrator):
+def test_creating_and_revoking_are_on_record(client, administrator):
     client.post(ADDRESS, {"name": "Cotalker"})
-    client.post(f"{ADDRESS}{Door.objects.get().pk}/revoke/")
-    entries = AuditEntry.objects.order_by("id").values_list("action", "about", "actor", "detail")
+    client.post(f"{ADDRESS}{InboundEndpoint.objects.get().pk}/revoke/")
+    entries = AuditEntry.objects.order_by("id").values_list("action", "target", "actor", "detail")
     assert list(entries) == [
-        (AuditAction.DOOR_MADE, COMPANY, administrator.pk, "Cotalker"),
-        (AuditAction.DOOR_REVOKED, COMPANY, administrator.pk, "Cotalker"),
+        (AuditAction.ENDPOINT_CREATED, COMPANY, administrator.pk, "Cotalker"),
+        (AuditAction.ENDPOINT_REVOKED, COMPANY, administrator.pk, "Cotalker"),
     ]
 
 
-def test_a_revoked_door_takes_nothing_and_says_since_when(client, administrator):
-    address = make_door()
-    answer = client.post(f"{ADDRESS}{Door.objects.get().pk}/revoke/", follow=True)
+def test_a_revoked_endpoint_takes_nothing_and_says_since_when(client, administrator):
+    address = make_endpoint()
+    answer = client.post(f"{ADDRESS}{InboundEndpoint.objects.get().pk}/revoke/", follow=True)
     assert "The inbound endpoint “Cotalker” is revoked." in answer.content.decode()
     assert "Revoked" in page(client)
     assert "/revoke/" not in page(client)
@@ -74,18 +74,18 @@ def test_a_revoked_door_takes_nothing_and_says_since_when(client, administrator)
 
 
 def test_revoking_twice_is_done_once(client, administrator):
-    make_door()
+    make_endpoint()
     for _time in range(2):
-        answer = client.post(f"{ADDRESS}{Door.objects.get().pk}/revoke/", follow=True)
+        answer = client.post(f"{ADDRESS}{InboundEndpoint.objects.get().pk}/revoke/", follow=True)
     assert "was already revoked" in answer.content.decode()
-    assert AuditEntry.objects.filter(action=AuditAction.DOOR_REVOKED).count() == 1
+    assert AuditEntry.objects.filter(action=AuditAction.ENDPOINT_REVOKED).count() == 1
 
 
-def test_a_door_needs_a_name(client, administrator):
+def test_an_endpoint_needs_a_name(client, administrator):
     answer = client.post(ADDRESS, {"name": " "})
     assert answer.status_code == 422
     assert 'href="#id_name"' in answer.content.decode()
-    assert not Door.objects.exists()
+    assert not InboundEndpoint.objects.exists()
 
 
 def test_of_several_companies_one_is_chosen_and_only_ones_own(client, administrator):
@@ -97,17 +97,17 @@ def test_of_several_companies_one_is_chosen_and_only_ones_own(client, administra
     assert client.post(ADDRESS, {"name": "A"}).status_code == 422
     assert client.post(ADDRESS, {"name": "A", "company": third.pk}).status_code == 422
     assert client.post(ADDRESS, {"name": "A", "company": second.pk}).status_code == 302
-    assert Door.objects.get().company == second
+    assert InboundEndpoint.objects.get().company == second
 
 
-def test_doors_of_others_are_neither_seen_nor_revoked(client, administrator):
-    make_door(make_company(OTHER_COMPANY, "Other"), name="Theirs")
+def test_endpoints_of_others_are_neither_seen_nor_revoked(client, administrator):
+    make_endpoint(make_company(OTHER_COMPANY, "Other"), name="Theirs")
     assert "Theirs" not in page(client)
-    assert client.post(f"{ADDRESS}{Door.objects.get().pk}/revoke/").status_code == 404
-    assert not Door.objects.get().is_revoked
+    assert client.post(f"{ADDRESS}{InboundEndpoint.objects.get().pk}/revoke/").status_code == 404
+    assert not InboundEndpoint.objects.get().is_revoked
 
 
-def test_an_operator_does_not_see_the_doors(client, member):
+def test_an_operator_does_not_see_the_endpoints(client, member):
     client.force_login(member("Operator"))
     assert client.get(ADDRESS).status_code == 403
     assert ADDRESS not in client.get("/subscriptions/").content.decode()
@@ -117,18 +117,18 @@ def test_who_may_only_look_cannot_make_one(client, django_user_model):
     from django.contrib.auth.models import Permission
 
     user = django_user_model.objects.create_user("looker")
-    user.user_permissions.add(Permission.objects.get(codename="view_door"))
+    user.user_permissions.add(Permission.objects.get(codename="view_inboundendpoint"))
     make_company().users.add(user)
-    make_door()
+    make_endpoint()
     client.force_login(user)
     assert "door-form" not in page(client)
     assert "/revoke/" not in page(client)
     assert client.post(ADDRESS, {"name": "A"}).status_code == 403
-    assert client.post(f"{ADDRESS}{Door.objects.get().pk}/revoke/").status_code == 403
+    assert client.post(f"{ADDRESS}{InboundEndpoint.objects.get().pk}/revoke/").status_code == 403
 
 
 def test_a_name_is_shown_as_text(client, administrator):
-    make_door(name="<script>alert(1)</script>")
+    make_endpoint(name="<script>alert(1)</script>")
     assert "<script>alert" not in page(client)
     assert "&lt;script&gt;alert" in page(client)
 
@@ -145,7 +145,7 @@ def test_without_a_company_there_is_no_form(client, django_user_model):
     assert client.post(ADDRESS, {"name": "A"}).status_code == 422
 
 
-def test_what_fired_nothing_in_the_last_seven_days_is_added_up(client, administrator):
+def test_what_matched_nothing_in_the_last_seven_days_is_added_up(client, administrator):
     today = timezone.now().date()
     for days, number in ((0, 1200), (6, 34), (7, 100_000)):
         UnmatchedCount.objects.create(
@@ -164,18 +164,18 @@ def test_the_subscriptions_lead_there(client, administrator):
 
 
 def test_its_last_use_is_shown(client, administrator):
-    address = make_door()
+    address = make_endpoint()
     assert "never" in page(client)
     post(client, address, as_bytes(make_event()))
     assert "never" not in page(client)
 
 
-def test_doors_in_the_admin_site_are_looked_at_and_revoked(client, django_user_model):
+def test_endpoints_in_the_admin_site_are_looked_at_and_revoked(client, django_user_model):
     client.force_login(django_user_model.objects.create_superuser("root"))
-    make_door()
-    door = Door.objects.get()
-    assert client.get("/admin/logs/door/add/").status_code == 403
-    assert client.get(f"/admin/logs/door/{door.pk}/change/").status_code == 200
-    client.post("/admin/logs/door/", {"action": "revoke_selected", "_selected_action": [door.pk]})
-    assert Door.objects.get().is_revoked
-    assert not credentials.revoke_credential(door, by=None)
+    make_endpoint()
+    endpoint = InboundEndpoint.objects.get()
+    assert client.get("/admin/logs/inboundendpoint/add/").status_code == 403
+    assert client.get(f"/admin/logs/inboundendpoint/{endpoint.pk}/change/").status_code == 200
+    client.post("/admin/logs/inboundendpoint/", {"action": "revoke_selected", "_selected_action": [endpoint.pk]})
+    assert InboundEndpoint.objects.get().is_revoked
+    assert not credentials.revoke_credential(endpoint, by=None)

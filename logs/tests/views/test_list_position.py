@@ -24,7 +24,7 @@ def viewer(client, member):
 
 @pytest.fixture
 def logs() -> list[WebhookLog]:
-    """The oldest first; every second one was received."""
+    """The oldest first; every second one was delivered."""
     make_subscription()
     statuses = [409, 200, 409, 200, 409]
     import_logs(*(log_document(number, status=status, response="ok") for number, status in enumerate(statuses)))
@@ -34,11 +34,11 @@ def logs() -> list[WebhookLog]:
 def links(answer) -> dict[str, str]:
     """Where "prev", "next" and "back" lead; the list, to the log."""
     page = answer.content.decode()
-    found = {rel: html.unescape(to) for rel, to in re.findall(r'rel="(prev|next)" href="([^"]+)"', page)}
+    targets = {rel: html.unescape(to) for rel, to in re.findall(r'rel="(prev|next)" href="([^"]+)"', page)}
     back, is_at_a_log, log = html.unescape(re.search(r'class="back" href="([^"]+)"', page)[1]).partition("#")
     assert log == (answer.context["log"].pk if is_at_a_log else "")
     assert bool(is_at_a_log) == ("?" in back)
-    return found | {"back": back}
+    return targets | {"back": back}
 
 
 def test_a_permalink_has_all_logs_as_neighbours(client, logs):
@@ -60,9 +60,9 @@ def test_the_neighbours_are_those_of_the_filter_and_keep_it(client, logs):
 
 def test_a_search_has_neighbours_too(client, logs):
     query = "?q=status:200+ok"
-    found = links(client.get(logs[1].get_absolute_url() + query))
-    assert found["prev"] == logs[3].get_absolute_url() + query
-    assert "next" not in found
+    targets = links(client.get(logs[1].get_absolute_url() + query))
+    assert targets["prev"] == logs[3].get_absolute_url() + query
+    assert "next" not in targets
 
 
 def test_at_the_ends_of_the_list_there_is_one_neighbour(client, logs):
@@ -77,9 +77,9 @@ def test_with_the_oldest_first_the_next_is_newer(client, logs):
 
 
 def test_a_log_that_is_not_in_the_list_has_the_neighbours_of_its_moment(client, logs):
-    found = links(client.get(logs[1].get_absolute_url() + "?state=failed"))
-    assert found["prev"] == logs[2].get_absolute_url() + "?state=failed"
-    assert found["next"] == logs[0].get_absolute_url() + "?state=failed"
+    targets = links(client.get(logs[1].get_absolute_url() + "?state=failed"))
+    assert targets["prev"] == logs[2].get_absolute_url() + "?state=failed"
+    assert targets["next"] == logs[0].get_absolute_url() + "?state=failed"
 
 
 def test_the_parts_of_the_log_keep_the_list(client, logs):
@@ -87,13 +87,13 @@ def test_the_parts_of_the_log_keep_the_list(client, logs):
     for part in ("", "changes/", "request/", "response/", "payload/raw/"):
         assert f'href="{logs[2].get_absolute_url()}{part}?state=failed"' in page
     assert '<input type="hidden" name="state" value="failed">' in page
-    found = links(client.get(f"{logs[2].get_absolute_url()}response/?state=failed"))
-    assert found["back"] == "/logs/?state=failed"
+    targets = links(client.get(f"{logs[2].get_absolute_url()}response/?state=failed"))
+    assert targets["back"] == "/logs/?state=failed"
 
 
 def test_what_is_looked_for_in_the_payload_is_no_filter_of_the_list(client, logs):
-    found = links(client.get(logs[2].get_absolute_url() + "?state=failed&find=name&at=/data"))
-    assert found["next"] == logs[0].get_absolute_url() + "?state=failed"
+    targets = links(client.get(logs[2].get_absolute_url() + "?state=failed&find=name&at=/data"))
+    assert targets["next"] == logs[0].get_absolute_url() + "?state=failed"
 
 
 @pytest.mark.parametrize("query", ["?state=broken", "?since=never", "?sort=sideways", f"?subscription={OTHER}"])
@@ -112,7 +112,7 @@ def test_logs_that_one_may_not_see_are_no_neighbours(client, logs):
 def test_the_page_waits_a_moment_at_most_for_a_search_without_end(client, logs, monkeypatch):
     looks = []
 
-    def slowly(criteria, keys, wanted=None, deadline=None):
+    def slowly(criteria, keys, limit=None, deadline=None):
         looks.append(keys)
         time.sleep(0.06)  # longer than a neighbour may take
         return MatchResult([])

@@ -48,20 +48,20 @@ def facet(page, name: str) -> dict[str, str]:
     """The values of a facet with their numbers, in the order of the page."""
     part = re.search(rf'<details class="facet" id="facet-{name}".*?</details>', page.content.decode(), re.DOTALL)
     assert part, name
-    found = re.findall(r'value="([^"]*)"(?: checked)?>.*?(?:<data [^>]*>([^<]*)</data>)?</label>', part[0])
-    return dict(found)
+    values = re.findall(r'value="([^"]*)"(?: checked)?>.*?(?:<data [^>]*>([^<]*)</data>)?</label>', part[0])
+    return dict(values)
 
 
 def address_of(page, label: str) -> str:
     """Where the link with this label leads."""
-    found = re.search(rf'<a [^>]*?href="([^"]+)"[^>]*aria-label="{label}"', page.content.decode())
-    assert found, label
-    return html.unescape(found[1])
+    match = re.search(rf'<a [^>]*?href="([^"]+)"[^>]*aria-label="{label}"', page.content.decode())
+    assert match, label
+    return html.unescape(match[1])
 
 
 def test_facets_count_the_logs_that_match(client, logs):
     page = client.get(LIST)
-    assert facet(page, "state") == {"failed": "3", "succeeded": "2"}
+    assert facet(page, "state") == {"failed": "3", "delivered": "2"}
     assert facet(page, "cause") == {"timeout": "2", "http_5xx": "1"}
     assert facet(page, "status") == {"200": "2", "409": "2", "502": "1"}
     assert facet(page, "type") == {"COTTask": "4", "COTUser": "1"}
@@ -71,7 +71,7 @@ def test_facets_count_the_logs_that_match(client, logs):
 
 def test_a_facet_that_is_chosen_from_still_counts_its_other_values(client, logs):
     page = client.get(LIST, {"state": "failed"})
-    assert facet(page, "state") == {"failed": "3", "succeeded": "2"}
+    assert facet(page, "state") == {"failed": "3", "delivered": "2"}
     assert facet(page, "status") == {"409": "2", "502": "1"}
 
 
@@ -110,8 +110,8 @@ def test_a_facet_with_many_values_shows_the_most_frequent_and_leads_to_all(clien
 def test_what_a_search_could_not_look_through_is_counted_as_at_least(client, logs, monkeypatch):
     monkeypatch.setattr("logs.logsearch.finder.FIRST_WINDOW", 2)
     monkeypatch.setattr("logs.logsearch.finder.PAGE_PLUS_ONE", 2)
-    page = client.get(LIST, {"q": "tries:>0", "until": "2022-05-06T00:00Z"})
-    assert facet(page, "state") == {"succeeded": "≥ 2"}
+    page = client.get(LIST, {"q": "attempts:>0", "until": "2022-05-06T00:00Z"})
+    assert facet(page, "state") == {"delivered": "≥ 2"}
 
 
 def test_the_chart_stacks_the_logs_of_each_time_by_state(client, logs):
@@ -142,10 +142,10 @@ def test_the_way_out_of_a_zoom_does_not_lead_into_the_future(client, logs):
         createdAt=timezone.now().isoformat(),
     )
     wider = address_of(client.get(LIST, {"range": "24h"}), "Zoom out")
-    asked = QueryDict(wider.partition("?")[2])
-    until = datetime.fromisoformat(asked["until"])
+    params = QueryDict(wider.partition("?")[2])
+    until = datetime.fromisoformat(params["until"])
     assert until <= timezone.now() + timedelta(hours=1)  # the bar of this moment is not over
-    assert until - datetime.fromisoformat(asked["since"]) > timedelta(hours=47)
+    assert until - datetime.fromisoformat(params["since"]) > timedelta(hours=47)
 
 
 @pytest.mark.parametrize(
@@ -166,15 +166,15 @@ def test_no_two_bars_have_one_label_when_the_clock_is_put_back(client, logs):
     titles = [title.rpartition(": ")[0] for title in re.findall(r"<title>([^<]*: [^<]*)</title>", page)]
     labels = re.findall(r"<text[^>]*>([^<]*)</text>", re.findall(r'<svg class="axis".*?</svg>', page, re.DOTALL)[0])
     assert len(titles) == 60
-    for found in (titles, labels):
-        assert len(set(found)) == len(found)
+    for texts in (titles, labels):
+        assert len(set(texts)) == len(texts)
     assert "2 Apr 23:00 (UTC−3)–23:05 (UTC−3)" in titles
     assert "2 Apr 23:00 (UTC−4)–23:05 (UTC−4)" in titles
     assert "3 Apr 00:00–00:05" in titles
     assert {"23:00 (UTC−3)", "23:00 (UTC−4)"} <= set(labels)
 
 
-def test_the_axis_of_years_tells_the_year(client, logs):
+def test_the_axis_of_years_shows_the_year(client, logs):
     page = client.get(LIST, {"since": "2021-01-01", "until": "2023-01-01"}, follow=True).content.decode()
     axis = re.findall(r'<svg class="axis".*?</svg>', page, re.DOTALL)[0]
     labels = re.findall(r"<text[^>]*>([^<]*)</text>", axis)
@@ -186,8 +186,8 @@ def test_values_in_cells_lead_to_the_logs_of_the_list_that_have_them(client, log
     page = client.get(LIST, {"sort": "oldest", "not_cause": "timeout"}).content.decode()
     row = re.findall(rf'<tr data-log="{logs[4].pk}".*?</tr>', page, re.DOTALL)[0]
     assert [html.unescape(address) for address in re.findall(r'href="(/logs/\?[^"]*)"', row)] == [
-        f"{LIST}?sort=oldest&not_cause=timeout&{asked}"
-        for asked in ("state=succeeded", "type=COTUser&action=edit", f"subscription={USERS}", "status=200")
+        f"{LIST}?sort=oldest&not_cause=timeout&{added}"
+        for added in ("state=delivered", "type=COTUser&action=edit", f"subscription={USERS}", "status=200")
     ]
     assert ids_in(client.get(f"{LIST}?type=COTUser&action=edit")) == [logs[4].pk]
 
@@ -196,8 +196,8 @@ def test_what_is_in_no_facet_leads_to_the_logs_of_its_kind(client, db):
     make_subscription()
     odd = make_log(1, event={"type": "COTNews", "event": "sing"}, status=None)
     page = client.get(LIST).content.decode()
-    asked = {"type=other&amp;action=other", "status=none"}
-    assert asked <= set(re.findall(r'href="/logs/\?([^"]*)"', page))
+    queries = {"type=other&amp;action=other", "status=none"}
+    assert queries <= set(re.findall(r'href="/logs/\?([^"]*)"', page))
     assert ids_in(client.get(LIST, {"type": "other", "action": "other", "status": "none"})) == [odd.pk]
 
 
@@ -298,10 +298,10 @@ def test_who_belongs_to_several_companies_may_choose_among_them(client, viewer, 
     other.users.add(viewer)
     make_company("625be93a286ef83c1c0e0001", "Not mine")
     assert companies(client.get(LIST)) == ([COMPANY, other.pk], [])
-    for company, found in ((COMPANY, 5), (other.pk, 0)):
+    for company, number in ((COMPANY, 5), (other.pk, 0)):
         page = client.get(LIST, {"company": company})
         assert companies(page) == ([COMPANY, other.pk], [company])
-        assert len(ids_in(page)) == found
+        assert len(ids_in(page)) == number
 
 
 def companies(page) -> tuple[list[str], list[str]]:
@@ -326,8 +326,8 @@ class TestChangesOfTheClock:
     def bars(self, client, query: str) -> dict[str, str]:
         """Where those lead that hold a log, and what they say."""
         page = client.get(f"{LIST}?{query}", follow=True).content.decode()
-        found = re.findall(r'<a href="([^"]+)" tabindex="-1"><title>([^<]+)</title>', page)
-        return {title: html.unescape(address) for address, title in found if "no logs" not in title}
+        links = re.findall(r'<a href="([^"]+)" tabindex="-1"><title>([^<]+)</title>', page)
+        return {title: html.unescape(address) for address, title in links if "no logs" not in title}
 
     def test_the_chart_goes_on_behind_them(self, client):
         log = make_log(0, createdAt="2022-11-20T12:00:00.000Z")
@@ -341,13 +341,13 @@ class TestChangesOfTheClock:
         page = client.get(
             LIST, {"since": "2022-04-02 20:00", "until": "2022-04-03 06:00"}, follow=True
         ).content.decode()
-        found = re.findall(r'<a href="([^"]+)" tabindex="-1"><title>([^<]+): 1 Failed</title>', page)
-        assert [title for _address, title in found] == [
+        links = re.findall(r'<a href="([^"]+)" tabindex="-1"><title>([^<]+): 1 Failed</title>', page)
+        assert [title for _address, title in links] == [
             "2 Apr 23:00 (UTC−3)–23:15 (UTC−3)",
             "2 Apr 23:00 (UTC−4)–23:15 (UTC−4)",
             "3 Apr 00:00–00:15",
         ]
-        assert [ids_in(client.get(html.unescape(address))) for address, _title in found] == [[log.pk] for log in logs]
+        assert [ids_in(client.get(html.unescape(address))) for address, _title in links] == [[log.pk] for log in logs]
 
     def test_a_midnight_that_was_left_out_is_the_hour_after_it(self, client):
         before, after = (
@@ -390,7 +390,7 @@ class TestAddress:
         )
         assert answer["Location"] == f"{LIST}?not_state=skipped&state=failed&cause=timeout"
 
-    def test_any_status_that_a_log_can_have_can_be_asked_for(self, client, logs):
+    def test_any_status_that_a_log_can_have_can_be_searched_for(self, client, logs):
         odd = make_log(7, status=0, response="")
         assert facet(client.get(LIST), "status")["0"] == "1"
         assert ids_in(client.get(LIST, {"status": "0"})) == ids_in(client.get(LIST, {"q": "status:0"})) == [odd.pk]
@@ -418,7 +418,7 @@ class TestAddress:
 def test_a_search_that_ended_early_shows_the_time_that_it_looked_at_and_no_other(client, logs, monkeypatch):
     monkeypatch.setattr("logs.logsearch.finder.FIRST_WINDOW", 2)
     monkeypatch.setattr("logs.logsearch.finder.PAGE_PLUS_ONE", 1)
-    page = client.get(LIST, {"q": "tries:>0", "until": "2022-05-06T00:00Z"})
+    page = client.get(LIST, {"q": "attempts:>0", "until": "2022-05-06T00:00Z"})
     text = text_of(page)
     assert "≥ 2 logs" in text
     assert "back to 5 May 2022 22:05:40" in " ".join(text.split())

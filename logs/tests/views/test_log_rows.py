@@ -44,7 +44,7 @@ def test_nothing_that_a_log_holds_is_markup(client, member):
         assert place in page
 
 
-@pytest.mark.parametrize(("state", "has_button"), [(State.FAILED, True), (State.SUCCEEDED, False)])
+@pytest.mark.parametrize(("state", "has_button"), [(State.FAILED, True), (State.DELIVERED, False)])
 def test_what_failed_can_be_sent_again_by_who_may(client, member, state, has_button):
     make_subscription()
     log = make_log(1)

@@ -157,7 +157,7 @@ def test_what_was_an_error_of_the_servers_is_a_page(everybody, path, odd, status
 
 
 @pytest.mark.parametrize("header", [HTMX_FROM_NOWHERE, HTMX_FROM_NOWHERE | {"Hx-Current-Url-Uri-Autoencoded": "true"}])
-def test_a_stranger_whose_page_has_no_address_is_sent_to_the_door_all_the_same(db, header):
+def test_a_stranger_whose_page_has_no_address_is_sent_to_the_sign_in_page_all_the_same(db, header):
     answer = Visitor().send("/logs/", Odd("GET", headers=header))
     assert (answer.status, answer.headers["HX-Redirect"]) == (401, "/sign-in/?next=/")
 

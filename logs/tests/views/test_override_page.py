@@ -1,4 +1,4 @@
-"""Asking for a variant: the form, what it refuses, the preview, who may, and what the pages tell afterwards."""
+"""Redelivering with changes: the form, what it refuses, the preview, who may, and what the pages show afterwards."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.urls import reverse
 
-from logs.models import AuditAction, AuditEntry, Payload, State, Variant
+from logs.models import AuditAction, AuditEntry, Payload, RedeliveryOverride, State
 
 from ..factories import make_log, make_subscription
 from ..receiver import Receiver
@@ -42,8 +42,8 @@ def address(log) -> str:
     return reverse("logs:override_create", args=[log.pk])
 
 
-def post(client, log, step="send", **fields):
-    data = {"step": step, "expected_attempts": log.retry or 0, "reason": "a trial"} | fields
+def post(client, log, action="send", **fields):
+    data = {"action": action, "expected_attempts": log.attempt_count or 0, "reason": "a trial"} | fields
     return client.post(address(log), data)
 
 
@@ -94,7 +94,7 @@ def test_the_response_and_the_facts_of_a_log_are_not_those_of_another_url(client
     assert "elsewhere" in shown(client.get(reverse("logs:override_detail", args=[log.pk, 4])))
 
 
-def test_an_edited_payload_that_was_received_is_told_in_the_sentence(client, administrator, receiver, deliver):
+def test_an_edited_payload_that_was_delivered_is_named_in_the_sentence(client, administrator, receiver, deliver):
     make_subscription(url=receiver.url)
     log = make_log()
     post(client, log, event=edited(log, name="Fan"))
@@ -108,7 +108,7 @@ def test_it_is_shown_before_it_is_sent(client, administrator, log):
     assert "Send this?" in page
     assert "/data/name" in page
     assert "Resolves to <code>93.184.216.34</code>." in page
-    assert Variant.objects.count() == 0
+    assert RedeliveryOverride.objects.count() == 0
     back = shown(post(client, log, "change", url=URL, event=edited(log, name="Fan"), reason="as typed"))
     assert "Send this?" not in back
     assert (URL in back, '"name": "Fan"' in back, "as typed" in back) == (True, True, True)
@@ -121,9 +121,9 @@ def test_the_editor_holds_the_stored_payload_whose_values_are_sent_as_they_are_w
     assert '"name": "Pump"' in page
     assert "kept" in page
     text = page.partition("<textarea")[2].partition(">")[2].partition("</textarea>")[0]
-    refused = post(client, log, event=text)
-    assert refused.status_code == 422
-    assert "There are no changes yet" in shown(refused)
+    answer = post(client, log, event=text)
+    assert answer.status_code == 422
+    assert "There are no changes yet" in shown(answer)
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_what_is_no_event_is_refused_and_stays_typed(client, administrator, log,
     assert reason in page
     assert typed in page
     assert (URL in page, "as typed" in page) == (True, True)
-    assert Variant.objects.count() == 0
+    assert RedeliveryOverride.objects.count() == 0
 
 
 @pytest.mark.parametrize(
@@ -159,14 +159,14 @@ def test_what_is_no_event_is_refused_and_stays_typed(client, administrator, log,
         ("here", "This is not an http or https URL."),
     ],
 )
-def test_the_guard_judges_the_url_before_it_is_sent(client, administrator, log, settings, url, reason):
+def test_the_destination_check_judges_the_url_before_it_is_sent(client, administrator, log, settings, url, reason):
     settings.DELIVERY_ALLOWED_NETWORKS = []
-    for step in ("preview", "send"):
-        answer = post(client, log, step, url=url)
+    for action in ("preview", "send"):
+        answer = post(client, log, action, url=url)
         assert answer.status_code == 422
         assert reason in shown(answer)
     log.refresh_from_db()
-    assert not log.is_due
+    assert not log.is_queued
 
 
 def test_a_reason_is_required(client, administrator, log):
@@ -178,29 +178,29 @@ def test_a_reason_is_required(client, administrator, log):
 def test_the_subscriptions_own_url_is_no_other(client, administrator, log):
     assert "There are no changes yet" in shown(post(client, log, url=log.subscription.url))
     assert post(client, log, url=log.subscription.url, event=edited(log, n=2)).status_code == 302
-    assert Variant.objects.get().url == ""
+    assert RedeliveryOverride.objects.get().url == ""
 
 
 def test_a_double_click_and_an_old_page_queue_nothing(client, administrator, log):
     assert post(client, log, url=URL).status_code == 302
-    assert post(client, log, url=URL).status_code == 422  # it stands in its lane
+    assert post(client, log, url=URL).status_code == 422  # it is in its queue
     log.skip(by=administrator, reason="-")
     old = post(client, log, url=URL, expected_attempts=1)
     assert old.status_code == 422
     assert ("another attempt was made in the meantime" in shown(old), URL in shown(old)) == (True, True)
     assert 'name="expected_attempts" value="3"' in shown(old)
     log.refresh_from_db()
-    assert not log.is_due
+    assert not log.is_queued
 
 
-def test_the_editor_reveals_masked_values_on_record_and_only_when_asked(client, administrator, secretive):
+def test_the_editor_reveals_masked_values_on_record_and_only_on_request(client, administrator, secretive):
     assert "pbkdf2$stored" not in shown(client.get(address(secretive)))
     assert not AuditEntry.objects.filter(action=AuditAction.REVEALED).exists()
     assert "pbkdf2$stored" in shown(post(client, secretive, "edit"))
-    assert AuditEntry.objects.filter(action=AuditAction.REVEALED, about=secretive.pk, actor=administrator).count() == 1
+    assert AuditEntry.objects.filter(action=AuditAction.REVEALED, target=secretive.pk, actor=administrator).count() == 1
 
 
-def test_a_changed_masked_value_is_told_as_such_and_an_unchanged_one_not(client, administrator, secretive):
+def test_a_changed_masked_value_is_shown_as_such_and_an_unchanged_one_not(client, administrator, secretive):
     page = shown(post(client, secretive, "preview", event=edited(secretive, password="typed")))
     assert "changed, masked" in page
     assert "/data/password" in page
@@ -213,27 +213,27 @@ def test_a_changed_masked_value_is_told_as_such_and_an_unchanged_one_not(client,
 
 def test_who_may_not_reveal_masked_values_gets_them_neither_in_the_editor_nor_at_a_url(client, member, secretive):
     user = member("Operator")
-    wanted = ["redeliver_elsewhere", "redeliver_edited"]
-    user.user_permissions.add(*Permission.objects.filter(codename__in=wanted))
+    permissions = ["redeliver_to_custom_url", "redeliver_edited_payload"]
+    user.user_permissions.add(*Permission.objects.filter(codename__in=permissions))
     client.force_login(user)
     assert "This payload has masked values." in shown(client.get(address(secretive)))
-    for step in ("edit", "preview", "send"):
-        page = shown(post(client, secretive, step, url=URL, event='{"a": 1}'))
+    for action in ("edit", "preview", "send"):
+        page = shown(post(client, secretive, action, url=URL, event='{"a": 1}'))
         assert "pbkdf2$stored" not in page
-    assert Variant.objects.count() == 0
+    assert RedeliveryOverride.objects.count() == 0
 
 
 @pytest.mark.parametrize(
     ("permission", "kept", "is_edited"),
-    [("redeliver_elsewhere", URL, False), ("redeliver_edited", "", True)],
+    [("redeliver_to_custom_url", URL, False), ("redeliver_edited_payload", "", True)],
 )
 def test_each_permission_allows_what_it_says_and_nothing_else(client, member, log, permission, kept, is_edited):
     user = member("Operator")
     user.user_permissions.add(Permission.objects.get(codename=permission))
     client.force_login(user)
     assert post(client, log, url=URL, event='{"a": 1}').status_code == 302
-    variant = Variant.objects.get()
-    assert (variant.url, variant.is_edited, variant.made_by) == (kept, is_edited, user)
+    override = RedeliveryOverride.objects.get()
+    assert (override.url, override.is_edited, override.requested_by) == (kept, is_edited, user)
 
 
 @pytest.mark.parametrize("role", ["Viewer", "Operator"])
@@ -244,7 +244,7 @@ def test_it_is_for_administrators(client, member, log, role):
     assert post(client, log, url=URL).status_code == 403
 
 
-def test_who_may_not_see_payloads_sees_none_of_a_variant(client, administrator, log, member):
+def test_who_may_not_see_payloads_sees_none_of_an_override(client, administrator, log, member):
     post(client, log, event=edited(log, name="Fan"))
     viewer = member("Viewer")
     viewer.groups.clear()
@@ -270,4 +270,4 @@ def test_what_cannot_be_sent_says_why(client, administrator):
     assert "not active" in shown(client.get(address(log)))
     assert post(client, log, url=URL).status_code == 422
     log.refresh_from_db()
-    assert (log.state, log.is_due) == (State.FAILED, False)
+    assert (log.state, log.is_queued) == (State.FAILED, False)

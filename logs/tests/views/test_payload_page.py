@@ -47,8 +47,8 @@ def keys_in(page) -> list[str]:
 
 def test_each_hit_leads_to_the_tree_open_at_its_place(client):
     log = log_with(items=[{"name": f"Pump {number}", "deep": {"x": number}} for number in range(250)])
-    found = client.get(log.get_absolute_url(), {"find": "pump 217"})
-    [link] = {link for link in links_in(found) if "at=" in link}
+    results = client.get(log.get_absolute_url(), {"find": "pump 217"})
+    [link] = {link for link in links_in(results) if "at=" in link}
     page = client.get(link.partition("#")[0])
     [at] = re.findall(r'<li class="leaf" id="at" aria-current="true">.*?</li>', page.content.decode(), re.DOTALL)
     assert "Pump 217" in at
@@ -62,12 +62,12 @@ def test_from_an_opened_place_one_gets_to_all_that_is_before_and_after(client):
     log = log_with(items=list(range(250)))
     page = client.get(log.get_absolute_url(), {"at": "/data/items/120"})
     shown = [key for key in keys_in(page) if key.startswith("/data/items/")]
-    while steps := [link for link in links_in(page) if "end=" in link]:
-        page = client.get(steps[0], headers=HTMX)
+    while following := [link for link in links_in(page) if "end=" in link]:
+        page = client.get(following[0], headers=HTMX)
         shown = [*keys_in(page), *shown]
     page = client.get(log.get_absolute_url(), {"at": "/data/items/120"})
-    while steps := [link for link in links_in(page) if "start=" in link and "items" in link]:
-        page = client.get(steps[-1], headers=HTMX)
+    while following := [link for link in links_in(page) if "start=" in link and "items" in link]:
+        page = client.get(following[-1], headers=HTMX)
         shown += keys_in(page)
     assert shown == [f"/data/items/{number}" for number in range(250)]
 
@@ -77,8 +77,8 @@ def test_a_place_that_lies_deep_has_a_page_of_its_own(client):
     for _level in range(30):
         nested = {"a": nested}
     log = log_with(nested=nested)
-    found = client.get(log.get_absolute_url(), {"find": "needle"})
-    [link] = {link for link in links_in(found) if "/payload/?" in link and "at=" in link}
+    results = client.get(log.get_absolute_url(), {"find": "needle"})
+    [link] = {link for link in links_in(results) if "/payload/?" in link and "at=" in link}
     page = client.get(link)
     assert "“needle”: 1 of 1" in text_of(page)
     assert re.search(
@@ -143,8 +143,8 @@ def test_a_place_that_is_not_there_opens_the_tree_as_far_as_it_goes(client, at):
 def test_what_was_found_is_marked_in_its_value(client):
     log = log_with(note="el mecánico <b>MECANICO</b>", other="x" * 100 + "mecanico", deep={"mecanico": "no"})
     page = client.get(log.get_absolute_url(), {"find": "mecanico"}).content.decode()
-    found = re.findall(r'<span class="mono muted">([^\n]*)</span></li>', page)
-    assert found == [
+    matches = re.findall(r'<span class="mono muted">([^\n]*)</span></li>', page)
+    assert matches == [
         "el <mark>mecánico</mark> &lt;b&gt;MECANICO&lt;/b&gt;",
         f"…{'x' * 40}<mark>mecanico</mark>",
         "no",
@@ -158,7 +158,7 @@ def test_an_empty_text_can_be_seen_and_is_copied_as_it_is(client):
     assert 'data-copy=""' in leaf
 
 
-def test_more_hits_than_are_listed_are_told(client):
+def test_more_hits_than_are_listed_are_mentioned(client):
     log = log_with(items=["needle"] * 101)
     assert "More than 100 matches for “needle”" in text_of(client.get(log.get_absolute_url(), {"find": "needle"}))
 

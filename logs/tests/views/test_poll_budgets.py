@@ -12,7 +12,7 @@ from django.utils import timezone
 from logs.cotalker import objectid
 from logs.models import AttemptTrigger, ItemOutcome, State, WebhookLog
 
-from ..bulk_redeliveries import start_run
+from ..bulk_redeliveries import start_redelivery
 from ..factories import SUBSCRIPTION, make_log, make_subscription, make_waiting_log
 
 pytestmark = pytest.mark.django_db
@@ -27,9 +27,11 @@ def operator(client, member):
 
 @pytest.fixture
 def log() -> WebhookLog:
-    """Tried five times, and due again."""
-    lane = make_subscription(url="http://127.0.0.1:9/", we_deliver=True)
-    log = make_waiting_log(lane, 1, state=State.RETRYING, trigger=AttemptTrigger.MANUAL, cause="http_4xx", retry=5)
+    """Attempted five times, and queued again."""
+    subscription = make_subscription(url="http://127.0.0.1:9/", is_delivered_here=True)
+    log = make_waiting_log(
+        subscription, 1, state=State.RETRYING, trigger=AttemptTrigger.MANUAL, cause="http_4xx", attempt_count=5
+    )
     answer = '{"error": "duplicate employee code"}' * 10
     for number in range(1, 6):
         log.attempts.create(
@@ -37,7 +39,7 @@ def log() -> WebhookLog:
             trigger=AttemptTrigger.AUTO,
             started_at=timezone.now() - timedelta(seconds=300 - 30 * number),
             duration_ms=100 + number,
-            url=lane.url,
+            url=subscription.url,
             status=409,
             response=answer,
             cause="http_4xx",
@@ -45,8 +47,8 @@ def log() -> WebhookLog:
     return log
 
 
-def asked_by(page: str, element: str) -> str:
-    """The address that an element asks every now and then."""
+def polled_by(page: str, element: str) -> str:
+    """The URL that an element polls."""
     tag = re.search(rf"<[^>]*{element}[^>]*>", page)
     assert tag
     return html.unescape(re.findall(r'hx-get="([^"]+)"', tag[0])[0])
@@ -58,36 +60,36 @@ def size(client, address: str) -> int:
     return len(answer.content)
 
 
-def test_the_row_and_the_page_of_a_log_that_is_due(client, log):
+def test_the_row_and_the_page_of_a_log_that_is_queued(client, log):
     assert size(client, f"/logs/{log.pk}/row/?state=failed") <= BUDGET
     assert size(client, f"/logs/{log.pk}/status/") <= BUDGET
 
 
-def test_the_lane_of_a_subscription(client, log):
-    lane = log.subscription
+def test_the_queue_of_a_subscription(client, log):
+    subscription = log.subscription
     for number in range(10, 30):
-        make_waiting_log(lane, number)
-    page = client.get(lane.get_absolute_url()).content.decode()
-    assert size(client, asked_by(page, 'id="lane"')) <= BUDGET
+        make_waiting_log(subscription, number)
+    page = client.get(subscription.get_absolute_url()).content.decode()
+    assert size(client, polled_by(page, 'id="lane"')) <= BUDGET
 
 
-def test_a_run_over_many_subscriptions(client, member):
-    """What stands below, with names, failures and the last of the ledger, is asked for less often."""
+def test_a_bulk_redelivery_over_many_subscriptions(client, member):
+    """What stands below, with names, failures and the latest results, is asked for less often."""
     user = member("Operator")
     client.force_login(user)
     logs = []
     for number in range(40):
-        lane = make_subscription(
+        subscription = make_subscription(
             f"62685990d918fb5557f9{number:04x}", name=f"Orders of region {number}", url="http://a.b/"
         )
-        logs += [make_log(number * 10 + of, subscription=lane.pk) for of in range(2)]
-    run = start_run(user, logs)
-    run.entries.filter(number__lte=60).update(
-        outcome=ItemOutcome.FAILED, status=503, cause="http_5xx", attempt_number=4, settled_at=timezone.now()
+        logs += [make_log(number * 10 + of, subscription=subscription.pk) for of in range(2)]
+    bulk = start_redelivery(user, logs)
+    bulk.items.filter(number__lte=60).update(
+        outcome=ItemOutcome.FAILED, status=503, cause="http_5xx", attempt_number=4, finished_at=timezone.now()
     )
-    page = client.get(run.get_absolute_url()).content.decode()
+    page = client.get(bulk.get_absolute_url()).content.decode()
     for element, budget in (("run-live", BUDGET), ("run-parts", BUDGET * 5 / 4)):
-        answer = client.get(asked_by(page, f'id="{element}"'), headers=BY_HTMX | {"hx-target": element})
+        answer = client.get(polled_by(page, f'id="{element}"'), headers=BY_HTMX | {"hx-target": element})
         assert len(answer.content) <= budget
 
 
@@ -95,8 +97,8 @@ def test_the_live_tail_of_a_long_filter(client, log):
     client.cookies["tail"] = "on"
     words = "+".join(f"word{number}" for number in range(15))
     page = client.get(f"/logs/?state=retrying&q=-{words.replace('+', '+-')}&not_cause=tls&subscription={SUBSCRIPTION}")
-    asking = asked_by(page.content.decode(), "data-tail")
-    assert client.get(asking, headers=BY_HTMX).status_code == 204
+    polled = polled_by(page.content.decode(), "data-tail")
+    assert client.get(polled, headers=BY_HTMX).status_code == 204
     WebhookLog.objects.create(
         id=objectid.new_objectid(timezone.now()),
         subscription_id=SUBSCRIPTION,
@@ -105,4 +107,4 @@ def test_the_live_tail_of_a_long_filter(client, log):
         state="retrying",
         event_type="COTTask",
     )
-    assert size(client, asking) <= BUDGET
+    assert size(client, polled) <= BUDGET

@@ -1,4 +1,4 @@
-"""What a stranger with the link of a hand-off sees: one log, masked, and nothing else."""
+"""What a stranger with a share link sees: one log, masked, and nothing else."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from logs.models import Attempt, AttemptTrigger, HandOff, Payload, State, Subscription, WebhookLog
+from logs.models import Attempt, AttemptTrigger, Payload, ShareLink, State, Subscription, WebhookLog
 from logs.payloads.masking import MASK
 from logs.signing import generate_secret
 
@@ -41,7 +41,7 @@ def maker(member):
 
 @pytest.fixture
 def log(maker) -> WebhookLog:
-    """A failed log with two tries from here, and a secret in every place that has room for one."""
+    """A failed log with two attempts from here, and a secret in every place that has room for one."""
     url = f"https://ana:hush-basic@{HOST}/hook?tenant=7&token=hush-query"
     subscription = make_subscription(url=url, name="Internal name")
     subscription.headers, subscription.secret = [("X-Tenant-Id", "hush-ours")], generate_secret()
@@ -67,7 +67,7 @@ def log(maker) -> WebhookLog:
 
 
 def make_link(log: WebhookLog, by, **fields) -> str:
-    return f"/shared/{HandOff.make(log, by=by, days=7, **fields)}/"
+    return f"/shared/{ShareLink.create_link(log, by=by, days=7, **fields)}/"
 
 
 def visit(path: str):
@@ -125,7 +125,7 @@ class TestPage:
         assert not re.search(r'href="(?!/static/|#|payload\.json)', page)
         assert "<form" not in page
 
-    def test_a_log_of_cotalker_tells_what_its_document_tells(self, maker):
+    def test_a_log_of_cotalker_shows_what_its_document_says(self, maker):
         make_subscription()
         shown = text_of(visit(make_link(make_log(), maker)))
         assert "Cotalker tried 3 times: failed" in shown
@@ -139,14 +139,14 @@ class TestPage:
         assert f"POST https://old.server.com/?token={MASK}" in text_of(page)
         assert text_of(page).count("old.server.com") == 1
 
-    def test_a_try_to_another_url_is_not_told_and_an_edited_payload_is(self, log, maker):
+    def test_an_attempt_to_another_url_is_not_shown_and_an_edited_payload_is(self, log, maker):
         for number, url, is_edited in ((3, "https://elsewhere.example.com/", False), (4, "", True)):
-            log.variants.create(
-                number=number, url=url, is_edited=is_edited, event=None, reason="a trial", made_by=maker
+            log.overrides.create(
+                number=number, url=url, is_edited=is_edited, event=None, reason="a trial", requested_by=maker
             )
             log.attempts.create(
                 number=number,
-                trigger=AttemptTrigger.VARIANT,
+                trigger=AttemptTrigger.OVERRIDE,
                 started_at=log.created_at,
                 url=url,
                 response=f"answer {number}",
@@ -163,7 +163,7 @@ class TestPage:
         assert "<img" not in page
         assert not re.search(r"<script(?! src=)", page)
 
-    def test_it_asks_few_questions_however_many_attempts_there_are(self, log, maker):
+    def test_it_takes_few_queries_however_many_attempts_there_are(self, log, maker):
         def queries() -> int:
             with CaptureQueriesContext(connection) as captured:
                 visit(path)
@@ -182,25 +182,25 @@ class TestState:
     def shown(self, log: WebhookLog, maker) -> str:
         return text_of(visit(make_link(log, maker)))
 
-    def test_received_in_the_meantime(self, log, maker):
+    def test_delivered_in_the_meantime(self, log, maker):
         path = make_link(log, maker)
         assert "Not delivered." in text_of(visit(path))
         moment = log.created_at + timedelta(hours=1)
         log.attempts.create(number=3, trigger=AttemptTrigger.AUTO, started_at=moment, status=204, duration_ms=9)
         log.attempts.create(number=4, trigger=AttemptTrigger.MANUAL, started_at=moment, status=200, duration_ms=9)
-        WebhookLog.objects.filter(pk=log.pk).update(state=State.SUCCEEDED, cause="")
+        WebhookLog.objects.filter(pk=log.pk).update(state=State.DELIVERED, cause="")
         shown = text_of(visit(path))
         assert "Delivered in the meantime. Attempt 3 was answered with 204 ; the earlier ones failed." in shown
         assert "Delivered" in shown
 
-    def test_received_at_once(self, maker):
+    def test_delivered_at_once(self, maker):
         make_subscription()
         shown = self.shown(make_log(status=200, retry=1, response="OK"), maker)
         assert "Delivered on the first attempt, which was answered with 200 ." in shown
 
-    def test_to_be_tried_again(self, log, maker):
+    def test_to_be_retried(self, log, maker):
         WebhookLog.objects.filter(pk=log.pk).update(
-            state=State.RETRYING, next_attempt_at=log.created_at, position=1, turn=0, tries_left=1
+            state=State.RETRYING, next_attempt_at=log.created_at, sequence=1, priority=0, attempts_left=1
         )
         shown = self.shown(log, maker)
         assert "Not delivered yet. Attempt 2 failed: Error at the receiver (5xx). It will be retried." in shown
@@ -243,7 +243,7 @@ class TestPayload:
         assert "Pump" not in answer.content.decode()
         assert visit(f"{path}payload.json").status_code == 404
 
-    def test_one_that_has_expired_is_told(self, log, maker):
+    def test_one_that_has_expired_is_mentioned(self, log, maker):
         path = make_link(log, maker, includes_payload=True)
         Payload.objects.all().delete()
         assert "The payload can no longer be shown." in text_of(visit(path))
@@ -272,13 +272,13 @@ class TestCurl:
         assert curl_on(visit(make_link(log, maker)))[-1] == f"@{log.pk}.json"
 
 
-class TestDoor:
+class TestAccess:
     """Who gets in, and what the answer asks of those between."""
 
     def test_unknown_expired_and_revoked_are_answered_alike(self, log, maker):
         expired, revoked = make_link(log, maker), make_link(log, maker)
-        first, second = HandOff.objects.order_by("pk")
-        HandOff.objects.filter(pk=first.pk).update(expires_at=log.created_at)
+        first, second = ShareLink.objects.order_by("pk")
+        ShareLink.objects.filter(pk=first.pk).update(expires_at=log.created_at)
         second.revoke(by=maker)
         answers = [visit(path + part) for path in (UNKNOWN, expired, revoked) for part in ("", "payload.json")]
         assert {answer.status_code for answer in answers} == {404}
@@ -288,7 +288,7 @@ class TestDoor:
         headers = [{name: value for name, value in answer.headers.items() if name != "Expires"} for answer in answers]
         assert all(each == headers[0] for each in headers)
 
-    def test_it_is_kept_by_no_cache_told_to_no_site_and_listed_nowhere(self, log, maker):
+    def test_it_is_kept_by_no_cache_sent_to_no_site_and_listed_nowhere(self, log, maker):
         path = make_link(log, maker, includes_payload=True)
         for answer in (visit(path), visit(f"{path}payload.json"), visit(UNKNOWN)):
             assert "no-store" in answer["Cache-Control"]
@@ -314,10 +314,10 @@ class TestDoor:
         path = make_link(log, maker)
         client.force_login(maker)
         client.get(path), Client().head(path), visit(UNKNOWN)
-        assert (HandOff.objects.get().views, HandOff.objects.get().last_seen_at) == (0, None)
+        assert (ShareLink.objects.get().views, ShareLink.objects.get().last_seen_at) == (0, None)
         visit(path), visit(path)
-        assert HandOff.objects.get().views == 2
-        assert HandOff.objects.get().last_seen_at is not None
+        assert ShareLink.objects.get().views == 2
+        assert ShareLink.objects.get().last_seen_at is not None
 
     def test_only_who_may_open_the_log_in_cotadmin_is_led_there(self, client, member, log, maker):
         path, way = make_link(log, maker), f'href="{log.get_absolute_url()}"'

@@ -19,7 +19,7 @@ def operator(member):
 
 
 @pytest.fixture
-def lane(receiver):
+def subscription(receiver):
     return make_subscription(url=receiver.url)
 
 
@@ -40,42 +40,42 @@ def record() -> list[tuple[str, str]]:
 
 
 def stored(log) -> tuple[str, bool, int]:
-    """State, whether it is due, and the tries that are left."""
-    return WebhookLog.objects.values_list("state", "next_attempt_at", "tries_left").get(pk=log.pk)
+    """State, whether it is queued, and the attempts that are left."""
+    return WebhookLog.objects.values_list("state", "next_attempt_at", "attempts_left").get(pk=log.pk)
 
 
-def version(lane) -> int:
-    return Subscription.objects.get(pk=lane.pk).lane_version
+def version(subscription) -> int:
+    return Subscription.objects.get(pk=subscription.pk).queue_version
 
 
-def deactivate(lane) -> None:
-    Subscription.objects.filter(pk=lane.pk).update(is_active=False)
+def deactivate(subscription) -> None:
+    Subscription.objects.filter(pk=subscription.pk).update(is_active=False)
 
 
-def test_of_many_who_release_a_lane_one_wins(lane, click):
-    lane.hold(by=None)
-    assert at_once([click("queue_resume", lane.pk)] * CLICKS) == [302] * CLICKS
-    assert record() == [("held", ""), ("released", "")]
-    assert version(lane) == 2
+def test_of_many_who_resume_a_queue_one_wins(subscription, click):
+    subscription.pause(by=None)
+    assert at_once([click("queue_resume", subscription.pk)] * CLICKS) == [302] * CLICKS
+    assert record() == [("queue_paused", ""), ("queue_resumed", "")]
+    assert version(subscription) == 2
 
 
-def test_hold_and_release_in_any_order_leave_a_record_that_fits(lane, click):
-    at_once([click("queue_pause", lane.pk), click("queue_resume", lane.pk)] * 4)
+def test_pause_and_resume_in_any_order_leave_a_record_that_fits(subscription, click):
+    at_once([click("queue_pause", subscription.pk), click("queue_resume", subscription.pk)] * 4)
     actions = [action for action, _detail in record()]
-    assert actions == [("held", "released")[number % 2] for number in range(len(actions))]
-    assert (Subscription.objects.get().held_at is not None) == (actions[-1] == "held")
+    assert actions == [("queue_paused", "queue_resumed")[number % 2] for number in range(len(actions))]
+    assert (Subscription.objects.get().paused_at is not None) == (actions[-1] == "queue_paused")
 
 
-def test_of_many_who_skip_an_event_one_gives_the_reason(lane, click):
-    log = make_waiting_log(lane)
+def test_of_many_who_skip_an_event_one_gives_the_reason(subscription, click):
+    log = make_waiting_log(subscription)
     at_once([click("log_skip", log.pk, reason=f"by {number}") for number in range(CLICKS)])
     assert len(record()) == 1
     assert stored(log)[:2] == (State.SKIPPED, None)
-    assert version(lane) == 1
+    assert version(subscription) == 1
 
 
-def test_of_skip_and_retry_now_the_event_is_skipped_whoever_comes_first(lane, click, receiver, deliver):
-    log = make_waiting_log(lane)
+def test_of_skip_and_retry_now_the_event_is_skipped_whoever_comes_first(subscription, click, receiver, deliver):
+    log = make_waiting_log(subscription)
     at_once([click("log_skip", log.pk, reason="given up"), click("log_retry", log.pk)] * 4)
     assert stored(log)[:2] == (State.SKIPPED, None)
     deliver()
@@ -83,57 +83,58 @@ def test_of_skip_and_retry_now_the_event_is_skipped_whoever_comes_first(lane, cl
     assert [action for action, _detail in record()].count("skipped") == 1
 
 
-def test_of_many_who_retry_now_the_event_is_sent_once(lane, click, receiver, deliver):
-    log = make_waiting_log(lane)
+def test_of_many_who_retry_now_the_event_is_sent_once(subscription, click, receiver, deliver):
+    log = make_waiting_log(subscription)
     at_once([click("log_retry", log.pk)] * CLICKS)
     deliver()
     assert receiver.ids == [log.pk]
 
 
-def test_of_many_who_re_deliver_one_round_is_made(lane, click, receiver, deliver):
-    log = make_waiting_log(lane, state=State.FAILED, retry=3)
+def test_of_many_who_re_deliver_one_round_is_made(subscription, click, receiver, deliver):
+    log = make_waiting_log(subscription, state=State.FAILED, attempt_count=3)
     WebhookLog.objects.update(next_attempt_at=None)
     at_once([click("redelivery_create", log.pk, expected_attempts=3)] * CLICKS)
     assert record() == [("redelivered", "")]
-    assert WebhookLog.objects.get().turn == Priority.REDELIVERY
+    assert WebhookLog.objects.get().priority == Priority.REDELIVERY
     deliver()
     assert receiver.ids == [log.pk]
 
 
-def test_of_many_who_have_sent_what_waits_one_wins(lane, click, receiver, deliver):
-    logs = [make_waiting_log(lane, number) for number in range(3)]
-    deactivate(lane)
-    at_once([click("queue_send_waiting", lane.pk)] * CLICKS)
+def test_of_many_who_have_sent_what_waits_one_wins(subscription, click, receiver, deliver):
+    logs = [make_waiting_log(subscription, number) for number in range(3)]
+    deactivate(subscription)
+    at_once([click("queue_send_waiting", subscription.pk)] * CLICKS)
     assert record() == [("sent_waiting", "")]
     deliver()
     assert receiver.ids == [log.pk for log in logs]
 
 
-def test_of_many_who_skip_what_waits_one_wins_and_counts_all(lane, click):
+def test_of_many_who_skip_what_waits_one_wins_and_counts_all(subscription, click):
     for number in range(5):
-        make_waiting_log(lane, number)
-    deactivate(lane)
-    at_once([click("queue_skip_waiting", lane.pk, reason="too late")] * CLICKS)
+        make_waiting_log(subscription, number)
+    deactivate(subscription)
+    at_once([click("queue_skip_waiting", subscription.pk, reason="too late")] * CLICKS)
     assert record() == [("skipped_waiting", "5: too late")]
-    assert WebhookLog.objects.due().count() == 0
+    assert WebhookLog.objects.queued().count() == 0
 
 
-def test_of_send_and_skip_every_event_is_either_sent_or_skipped(lane, click, receiver, deliver):
-    logs = [make_waiting_log(lane, number) for number in range(5)]
-    deactivate(lane)
-    at_once([click("queue_send_waiting", lane.pk), click("queue_skip_waiting", lane.pk, reason="too late")])
+def test_of_send_and_skip_every_event_is_either_sent_or_skipped(subscription, click, receiver, deliver):
+    logs = [make_waiting_log(subscription, number) for number in range(5)]
+    deactivate(subscription)
+    send = click("queue_send_waiting", subscription.pk)
+    at_once([send, click("queue_skip_waiting", subscription.pk, reason="too late")])
     deliver()
-    assert WebhookLog.objects.due().count() == 0
+    assert WebhookLog.objects.queued().count() == 0
     states = [stored(log)[0] for log in logs]
-    assert receiver.ids == [log.pk for log, state in zip(logs, states, strict=True) if state == State.SUCCEEDED]
-    assert set(states) <= {State.SUCCEEDED, State.SKIPPED}
+    assert receiver.ids == [log.pk for log, state in zip(logs, states, strict=True) if state == State.DELIVERED]
+    assert set(states) <= {State.DELIVERED, State.SKIPPED}
 
 
-def test_skipping_each_while_all_are_skipped_ends_without_a_circle(lane, click):
-    logs = [make_waiting_log(lane, number) for number in range(4)]
-    deactivate(lane)
+def test_skipping_each_while_all_are_skipped_ends_without_a_deadlock(subscription, click):
+    logs = [make_waiting_log(subscription, number) for number in range(4)]
+    deactivate(subscription)
     clicks = [click("log_skip", log.pk, reason="alone") for log in reversed(logs)]
-    answers = at_once([*clicks, click("queue_skip_waiting", lane.pk, reason="together")])
+    answers = at_once([*clicks, click("queue_skip_waiting", subscription.pk, reason="together")])
     assert answers == [302] * 5
     assert {stored(log)[:2] for log in logs} == {(State.SKIPPED, None)}
     alone = record().count(("skipped", "alone"))

@@ -1,4 +1,4 @@
-"""Pages that tell of many lanes: what they read does not grow with what waits in lanes that they do not show."""
+"""Pages about many queues: what they read does not grow with what waits in queues that they do not show."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from django.utils import timezone
 
 from logs.cotalker import objectid
 from logs.delivery import queue_summary
-from logs.models import Priority, State, Subscription, WebhookLog, take_position
+from logs.models import Priority, State, Subscription, WebhookLog, next_sequence
 from logs.stats import failure_groups, overview
 from logs.views.subscriptions import detail_page
 
-from ..bulk_redeliveries import plan_logs, start_run
+from ..bulk_redeliveries import plan_logs, start_redelivery
 from ..factories import make_company, make_subscription
 from ..html import text_of
 
 pytestmark = pytest.mark.django_db
-LANES = 60
+SUBSCRIPTION_COUNT = 60
 SUBSCRIPTIONS = reverse("logs:subscription_list")
-PLAN, RUN = "a plan of all", "a run of all"
+PLAN, BULK = "a plan of all", "a bulk redelivery of all"
 
 
 @pytest.fixture
@@ -35,44 +35,44 @@ def operator(client, member):
     return user
 
 
-def make_lanes(count: int) -> list[Subscription]:
-    """On hold, each with a log that failed."""
+def create_subscriptions(count: int) -> list[Subscription]:
+    """Paused, each with a log that failed."""
     company, now = make_company(), timezone.now()
-    made = Subscription.objects.bulk_create(
+    subscriptions = Subscription.objects.bulk_create(
         Subscription(
-            name=f"Lane {number:02}",
-            code=f"lane_{number}",
+            name=f"Queue {number:02}",
+            code=f"queue_{number}",
             trigger="logout-user",
             url="http://e.example",
             company=company,
         )
         for number in range(count)
     )
-    Subscription.objects.update(held_at=now)
-    for number, lane in enumerate(made):
-        make_failed_log(lane, number)
-    return made
+    Subscription.objects.update(paused_at=now)
+    for number, subscription in enumerate(subscriptions):
+        make_failed_log(subscription, number)
+    return subscriptions
 
 
-def make_failed_log(lane: Subscription, number: int) -> None:
-    failed = {"state": State.FAILED, "cause": "http_5xx", "fingerprint": f"{number}", "response": "no", "retry": 3}
-    make(lane, 1, **failed)
+def make_failed_log(subscription: Subscription, number: int) -> None:
+    failed = {"state": State.FAILED, "cause": "http_5xx", "response": "no", "attempt_count": 3}
+    make(subscription, 1, fingerprint=f"{number}", **failed)
 
 
-def wait_in(lane: Subscription, count: int) -> None:
-    waiting = {"state": State.PENDING, "turn": Priority.WAITING, "tries_left": 3, "next_attempt_at": timezone.now()}
-    make(lane, count, **waiting)
+def wait_in(subscription: Subscription, count: int) -> None:
+    waiting = {"state": State.PENDING, "priority": Priority.NORMAL, "attempts_left": 3}
+    make(subscription, count, next_attempt_at=timezone.now(), **waiting)
 
 
-def make(lane: Subscription, count: int, **fields) -> None:
+def make(subscription: Subscription, count: int, **fields) -> None:
     at = timezone.now() - timedelta(hours=1)
     WebhookLog.objects.bulk_create(
         WebhookLog(
             id=objectid.new_objectid(at),
-            subscription=lane,
-            company=lane.company_id,
+            subscription=subscription,
+            company=subscription.company_id,
             created_at=at,
-            position=take_position(lane.pk) if "turn" in fields else None,
+            sequence=next_sequence(subscription.pk) if "priority" in fields else None,
             **fields,
         )
         for _ in range(count)
@@ -98,74 +98,74 @@ def rows_read(call: Callable[[], object]) -> int:
 
 @pytest.mark.parametrize(
     "page",
-    ["/", "/failures/", SUBSCRIPTIONS, f"{SUBSCRIPTIONS}?sort=-waiting", f"{SUBSCRIPTIONS}?sort=name", PLAN, RUN],
+    ["/", "/failures/", SUBSCRIPTIONS, f"{SUBSCRIPTIONS}?sort=-waiting", f"{SUBSCRIPTIONS}?sort=name", PLAN, BULK],
 )
-def test_what_is_read_does_not_grow_with_what_waits_in_all_lanes(client, operator, monkeypatch, page):
+def test_what_is_read_does_not_grow_with_what_waits_in_all_queues(client, operator, monkeypatch, page):
     monkeypatch.setattr(queue_summary, "COUNT_LIMIT", 30)
     monkeypatch.setattr(failure_groups, "GROUPS_SHOWN", 5)
     monkeypatch.setattr(detail_page, "MOST_ROWS", 5)
-    all_lanes = make_lanes(LANES)
-    make_run = {PLAN: plan_logs, RUN: start_run}.get(page)
-    address = make_run(operator, WebhookLog.objects.failed()).get_absolute_url() if make_run else page
+    subscriptions = create_subscriptions(SUBSCRIPTION_COUNT)
+    make_bulk = {PLAN: plan_logs, BULK: start_redelivery}.get(page)
+    address = make_bulk(operator, WebhookLog.objects.failed()).get_absolute_url() if make_bulk else page
 
     def look() -> None:
         assert client.get(address).status_code == 200
 
-    for lane in all_lanes:
-        wait_in(lane, 2)
+    for subscription in subscriptions:
+        wait_in(subscription, 2)
     few = rows_read(look)
-    for lane in all_lanes:
-        wait_in(lane, 20)
-    # Of each lane that is shown 20 more are counted, of all together no more than the limit.
+    for subscription in subscriptions:
+        wait_in(subscription, 20)
+    # Of each queue that is shown 20 more are counted, of all together no more than the limit.
     shown = overview.TOP_SHOWN + overview.BLOCKED_SHOWN
-    assert rows_read(look) - few <= 20 * shown + queue_summary.COUNT_LIMIT + LANES
-    assert 20 * shown + queue_summary.COUNT_LIMIT + LANES < 20 * LANES / 3 * 2
+    assert rows_read(look) - few <= 20 * shown + queue_summary.COUNT_LIMIT + SUBSCRIPTION_COUNT
+    assert 20 * shown + queue_summary.COUNT_LIMIT + SUBSCRIPTION_COUNT < 20 * SUBSCRIPTION_COUNT / 3 * 2
 
 
 def names(client: Client, sort: str) -> list[tuple[str, str]]:
     """The subscriptions in their order, each with what waits."""
     page = client.get(SUBSCRIPTIONS, {"sort": sort}).content.decode()
     rows = re.findall(r"<tr.*?</tr>", page.partition("<tbody>")[2], re.DOTALL)
-    cells = [re.search(r'<a[^>]*>(Lane \d+)</a>.*data-label="Waiting">(.*?)</td>', row, re.DOTALL) for row in rows]
+    cells = [re.search(r'<a[^>]*>(Queue \d+)</a>.*data-label="Waiting">(.*?)</td>', row, re.DOTALL) for row in rows]
     return [cell.groups() for cell in cells]
 
 
 @pytest.mark.parametrize(
     ("sort", "shown"),
     [
-        ("-waiting", [("Lane 03", "9"), ("Lane 01", "7"), ("Lane 02", "3")]),
-        ("waiting", [("Lane 00", "1"), ("Lane 02", "3"), ("Lane 01", "7")]),
+        ("-waiting", [("Queue 03", "9"), ("Queue 01", "7"), ("Queue 02", "3")]),
+        ("waiting", [("Queue 00", "1"), ("Queue 02", "3"), ("Queue 01", "7")]),
     ],
 )
 def test_those_of_which_most_waits_are_shown_in_the_order_of_their_numbers(client, operator, monkeypatch, sort, shown):
     monkeypatch.setattr(detail_page, "MOST_ROWS", 3)
-    made = make_lanes(5)
-    for lane, number in zip(made, (1, 7, 3, 9), strict=False):
-        wait_in(lane, number)
+    subscriptions = create_subscriptions(5)
+    for subscription, number in zip(subscriptions, (1, 7, 3, 9), strict=False):
+        wait_in(subscription, number)
     assert names(client, sort) == shown
 
 
-def test_the_overview_says_of_all_lanes_together_that_more_waits_than_it_counts(client, operator, monkeypatch):
+def test_the_overview_says_of_all_queues_together_that_more_waits_than_it_counts(client, operator, monkeypatch):
     monkeypatch.setattr(queue_summary, "COUNT_LIMIT", 4)
-    for lane in make_lanes(2):
-        wait_in(lane, 3)
+    for subscription in create_subscriptions(2):
+        wait_in(subscription, 3)
     page = text_of(client.get("/"))
     assert "Waiting now 4+" in page
 
 
-def test_a_lane_counts_to_the_limit_and_not_beyond(client, operator, monkeypatch):
+def test_a_queue_counts_to_the_limit_and_not_beyond(client, operator, monkeypatch):
     monkeypatch.setattr(queue_summary, "COUNT_LIMIT", 4)
-    [lane] = make_lanes(1)
-    wait_in(lane, 4)
-    assert names(client, "name") == [("Lane 00", "4")]
-    wait_in(lane, 1)
-    assert names(client, "name") == [("Lane 00", "4+")]
+    [subscription] = create_subscriptions(1)
+    wait_in(subscription, 4)
+    assert names(client, "name") == [("Queue 00", "4")]
+    wait_in(subscription, 1)
+    assert names(client, "name") == [("Queue 00", "4+")]
     assert "4+ more waiting" in text_of(client.get("/"))
 
 
 def test_a_re_delivery_that_waits_is_counted_too(client, operator):
-    """It stands before those that wait in order, and has a turn of its own."""
-    lane = make_subscription(name="Lane 00")
-    again = {"state": State.FAILED, "cause": "http_5xx", "turn": Priority.REDELIVERY, "tries_left": 1}
-    make(lane, 1, next_attempt_at=timezone.now(), **again)
-    assert names(client, "-waiting") == [("Lane 00", "1")]
+    """It stands before those that wait in order, and has a priority of its own."""
+    subscription = make_subscription(name="Queue 00")
+    again = {"state": State.FAILED, "cause": "http_5xx", "priority": Priority.REDELIVERY, "attempts_left": 1}
+    make(subscription, 1, next_attempt_at=timezone.now(), **again)
+    assert names(client, "-waiting") == [("Queue 00", "1")]

@@ -1,4 +1,4 @@
-"""Handing a log off: who makes a link, who sees and revokes it, what goes on record, and when it stops by itself."""
+"""Sharing a log: who makes a link, who sees and revokes it, what goes on record, and when it stops by itself."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from logs.models import AuditAction, AuditEntry, HandOff, Retention, WebhookLog
+from logs.models import AuditAction, AuditEntry, Retention, ShareLink, WebhookLog
 from logs.signing import hash_token
 
 from ..events import OTHER_COMPANY
@@ -41,7 +41,7 @@ def address(log: WebhookLog) -> str:
 
 def make_link(log: WebhookLog, by, **fields) -> str:
     """The path of a new link."""
-    return f"/shared/{HandOff.make(log, by=by, days=fields.pop('days', 7), **fields)}/"
+    return f"/shared/{ShareLink.create_link(log, by=by, days=fields.pop('days', 7), **fields)}/"
 
 
 def answer_to_stranger(path: str) -> int:
@@ -52,8 +52,8 @@ def text_of(response) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", response.content.decode()))
 
 
-def revoke(client, hand_off: HandOff, **options):
-    return client.post(f"/share-links/{hand_off.pk}/revoke/", **options)
+def revoke(client, share_link: ShareLink, **options):
+    return client.post(f"/share-links/{share_link.pk}/revoke/", **options)
 
 
 class TestMaking:
@@ -69,10 +69,10 @@ class TestMaking:
     def test_until_it_is_shown_the_session_holds_it_encrypted(self, client, operator, log):
         client.post(address(log), {"days": 7})
         kept = str(dict(client.session))
-        assert "hand_off_once" in kept
+        assert "share_link_once" in kept
         assert "/shared/" not in kept
         client.get(address(log))
-        assert "hand_off_once" not in str(dict(client.session))
+        assert "share_link_once" not in str(dict(client.session))
 
     def test_the_link_to_one_log_is_not_shown_beside_another(self, client, operator, log):
         other = make_log(1)
@@ -83,7 +83,7 @@ class TestMaking:
     def test_only_the_hash_of_its_token_is_stored(self, client, operator, log):
         answer = client.post(address(log), {"days": 7}, follow=True)
         token = re.search(r"/shared/([\w-]{43})/", answer.content.decode())[1]
-        [row] = HandOff.objects.values()
+        [row] = ShareLink.objects.values()
         assert row["token_hash"] == hash_token(token)
         assert token not in str(row)
         assert token not in str(list(AuditEntry.objects.values()))
@@ -92,12 +92,13 @@ class TestMaking:
         assert "no-store" in client.post(address(log), {"days": 7}, follow=True)["Cache-Control"]
 
     @pytest.mark.parametrize("days", [1, 7, 30])
-    def test_it_holds_as_long_as_was_chosen(self, client, operator, log, days):
+    def test_it_stays_open_as_long_as_was_chosen(self, client, operator, log, days):
         before = timezone.now()
         client.post(address(log), {"days": days, "note": "Please look"})
-        made = HandOff.objects.get()
-        assert before <= made.expires_at - timedelta(days=days) <= timezone.now()
-        assert (made.log, made.made_by, made.note, made.includes_payload) == (log, operator, "Please look", False)
+        share_link = ShareLink.objects.get()
+        assert before <= share_link.expires_at - timedelta(days=days) <= timezone.now()
+        assert (share_link.log, share_link.created_by) == (log, operator)
+        assert (share_link.note, share_link.includes_payload) == ("Please look", False)
 
     def test_seven_days_are_offered_and_no_payload(self, client, operator, log):
         page = client.get(address(log)).content.decode()
@@ -109,7 +110,7 @@ class TestMaking:
         answer = client.post(address(log), wrong)
         assert answer.status_code == 422
         assert 'href="#id_' in answer.content.decode()
-        assert not HandOff.objects.exists()
+        assert not ShareLink.objects.exists()
 
     def test_who_may_not_see_payloads_cannot_share_one(self, client, django_user_model, log):
         user = django_user_model.objects.create_user("looker")
@@ -119,33 +120,33 @@ class TestMaking:
         client.force_login(user)
         assert "includes_payload" not in client.get(address(log)).content.decode()
         client.post(address(log), {"days": 7, "includes_payload": "on"})
-        assert HandOff.objects.get().includes_payload is False
+        assert ShareLink.objects.get().includes_payload is False
 
     def test_a_viewer_has_no_part_in_it(self, client, member, operator, log):
         make_link(log, operator)
         client.force_login(member("Viewer"))
         assert client.get(address(log)).status_code == 403
         assert client.post(address(log), {"days": 7}).status_code == 403
-        assert revoke(client, HandOff.objects.get()).status_code == 403
+        assert revoke(client, ShareLink.objects.get()).status_code == 403
         page = text_of(client.get(log.get_absolute_url()))
         assert "Share…" not in page
         assert "Share links" not in page
-        assert HandOff.objects.get().revoked_at is None
+        assert ShareLink.objects.get().revoked_at is None
 
     def test_of_another_company_nothing_is_made_seen_or_revoked(self, client, member, operator, log):
         make_link(log, operator)
         client.force_login(member("Administrator", make_company(OTHER_COMPANY, "Other")))
         assert client.post(address(log), {"days": 7}).status_code == 404
-        assert revoke(client, HandOff.objects.get()).status_code == 404
-        assert HandOff.objects.get().revoked_at is None
+        assert revoke(client, ShareLink.objects.get()).status_code == 404
+        assert ShareLink.objects.get().revoked_at is None
 
 
 class TestList:
-    def test_the_page_of_the_log_tells_of_each_link(self, client, operator, log):
+    def test_the_page_of_the_log_shows_each_link(self, client, operator, log):
         paths = [make_link(log, operator, note=f"note {number}") for number in range(4)]
         answer_to_stranger(paths[0]), answer_to_stranger(paths[0])
-        revoke(client, HandOff.objects.get(note="note 2"))
-        HandOff.objects.filter(note="note 3").update(expires_at=timezone.now())
+        revoke(client, ShareLink.objects.get(note="note 2"))
+        ShareLink.objects.filter(note="note 3").update(expires_at=timezone.now())
         for page in (log.get_absolute_url(), address(log)):
             items = re.findall(r'<li class="small">.*?</li>', client.get(page).content.decode(), re.S)
             items = [item for item in items if "note " in item][::-1]
@@ -176,59 +177,59 @@ class TestList:
 
     def test_the_admin_site_shows_it_and_changes_nothing(self, client, operator, log, django_user_model):
         make_link(log, operator)
-        made = HandOff.objects.get()
+        share_link = ShareLink.objects.get()
         client.force_login(django_user_model.objects.create_superuser("root"))
-        page = client.get(f"/admin/logs/handoff/{made.pk}/change/")
+        page = client.get(f"/admin/logs/sharelink/{share_link.pk}/change/")
         assert page.status_code == 200
-        assert made.token_hash not in page.content.decode()
-        assert client.get("/admin/logs/handoff/").status_code == 200
-        assert client.get("/admin/logs/handoff/add/").status_code == 403
-        assert client.post(f"/admin/logs/handoff/{made.pk}/delete/").status_code == 403
+        assert share_link.token_hash not in page.content.decode()
+        assert client.get("/admin/logs/sharelink/").status_code == 200
+        assert client.get("/admin/logs/sharelink/add/").status_code == 403
+        assert client.post(f"/admin/logs/sharelink/{share_link.pk}/delete/").status_code == 403
 
 
 class TestEnd:
     def test_a_revoked_link_shows_nothing(self, client, operator, log):
         path = make_link(log, operator)
-        answer = revoke(client, HandOff.objects.get(), follow=True)
+        answer = revoke(client, ShareLink.objects.get(), follow=True)
         assert answer.redirect_chain == [(log.get_absolute_url(), 302)]
         assert "It no longer shows anything." in text_of(answer)
         assert answer_to_stranger(path) == 404
-        assert HandOff.objects.get().revoked_by == operator
+        assert ShareLink.objects.get().revoked_by == operator
 
     def test_revoking_twice_is_done_once(self, client, operator, log):
         make_link(log, operator)
         for _time in range(2):
-            answer = revoke(client, HandOff.objects.get(), follow=True)
+            answer = revoke(client, ShareLink.objects.get(), follow=True)
         assert "was already revoked" in text_of(answer)
-        assert AuditEntry.objects.filter(action=AuditAction.HAND_OFF_REVOKED).count() == 1
+        assert AuditEntry.objects.filter(action=AuditAction.SHARE_LINK_REVOKED).count() == 1
 
     def test_a_colleague_may_revoke_it(self, client, member, operator, log):
         path = make_link(log, operator)
         client.force_login(member("Operator"))
-        revoke(client, HandOff.objects.get())
+        revoke(client, ShareLink.objects.get())
         assert answer_to_stranger(path) == 404
 
     def test_it_is_revoked_by_a_post_alone(self, client, operator, log):
         path = make_link(log, operator)
-        assert client.get(f"/share-links/{HandOff.objects.get().pk}/revoke/").status_code == 405
+        assert client.get(f"/share-links/{ShareLink.objects.get().pk}/revoke/").status_code == 405
         assert answer_to_stranger(path) == 200
 
     def test_it_expires_by_itself(self, operator, log):
         path = make_link(log, operator)
-        HandOff.objects.update(expires_at=timezone.now() + timedelta(minutes=1))
+        ShareLink.objects.update(expires_at=timezone.now() + timedelta(minutes=1))
         assert answer_to_stranger(path) == 200
-        HandOff.objects.update(expires_at=timezone.now())
+        ShareLink.objects.update(expires_at=timezone.now())
         assert answer_to_stranger(path) == 404
 
     def test_both_are_on_record(self, client, operator, log):
         client.post(address(log), {"days": 7, "includes_payload": "on"})
-        made = HandOff.objects.get()
-        revoke(client, made)
-        entries = AuditEntry.objects.order_by("id").values_list("action", "about", "actor", "detail")
-        until = f"{made.expires_at:%Y-%m-%d %H:%M} UTC"
+        share_link = ShareLink.objects.get()
+        revoke(client, share_link)
+        entries = AuditEntry.objects.order_by("id").values_list("action", "target", "actor", "detail")
+        until = f"{share_link.expires_at:%Y-%m-%d %H:%M} UTC"
         assert list(entries) == [
-            (AuditAction.HANDED_OFF, log.pk, operator.pk, f"#{made.pk} – {until}, payload"),
-            (AuditAction.HAND_OFF_REVOKED, log.pk, operator.pk, f"#{made.pk}"),
+            (AuditAction.SHARE_LINK_CREATED, log.pk, operator.pk, f"#{share_link.pk} – {until}, payload"),
+            (AuditAction.SHARE_LINK_REVOKED, log.pk, operator.pk, f"#{share_link.pk}"),
         ]
 
     def test_pruning_takes_the_links_with_their_log(self, operator, log):
@@ -237,7 +238,7 @@ class TestEnd:
         Retention(pk=1, log_days=30).save()
         call_command("prune_logs", verbosity=0)
         assert list(WebhookLog.objects.all()) == [kept]
-        assert [hand_off.log_id for hand_off in HandOff.objects.all()] == [kept.pk]
+        assert [share_link.log_id for share_link in ShareLink.objects.all()] == [kept.pk]
         assert answer_to_stranger(path) == 404
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from logs.models import WebhookLog
 
-from ..events import as_bytes, make_door, make_event, make_token
+from ..events import as_bytes, make_endpoint, make_event, make_token
 from ..factories import make_subscription
 from ..processes import PATIENCE
 from ..web_server import WebServer, chunk, head, read_answer
@@ -60,22 +60,22 @@ SLOW_HEADS = [b"GET / HTTP/1.1\r\nHost: loc", b"POST /in/x HTTP/1.1\r\nHost: loc
 
 def slow_bodies() -> list[bytes]:
     """What announces a hundred bytes of which few come, or none."""
-    door, token = make_door(), f"Bearer {make_token()}"
+    endpoint, token = make_endpoint(), f"Bearer {make_token()}"
     length = {"Content_Length": "100"}
     form = {"Cookie": f"csrftoken={'x' * 32}"} | length  # without it nothing would be read
     return [
         head("/sign-in/", Content_Type="application/x-www-form-urlencoded", **form),
         head("/sign-in/", Content_Type="multipart/form-data; boundary=x", **form) + b"--x\r\n",
-        head(door, **length),
+        head(endpoint, **length),
         head("/api/v3/events", Authorization=token, Content_Type="application/x-ndjson", **length) + b"{",
         head("/api/v3/events", Authorization=token, Transfer_Encoding="chunked") + chunk(b"{"),
     ]
 
 
 def test_everybody_is_answered_while_others_do_not_send_what_they_announced(serve):
-    """Pages, probes and doors alike; what comes in pieces is taken, too. Nor do they hold connections to the database."""
+    """Pages, probes and endpoints alike; what comes in pieces is taken, too. Nor do they hold database connections."""
     server = serve(CLIENT_TIMEOUT=NEVER, DATABASE_POOL_SIZE="2")
-    subscription, door = make_subscription(), make_door()
+    subscription, endpoint = make_subscription(), make_endpoint()
     with contextlib.ExitStack() as stack:
         slow = []
         for beginning in [*slow_bodies(), *SLOW_HEADS]:
@@ -84,7 +84,7 @@ def test_everybody_is_answered_while_others_do_not_send_what_they_announced(serv
             assert server.get(address).startswith(f"HTTP/1.1 {status}".encode()), address
         body = as_bytes(make_event())
         with server.connect() as connection:
-            connection.sendall(head(door, Content_Length=str(len(body))))
+            connection.sendall(head(endpoint, Content_Length=str(len(body))))
             for place in range(0, len(body), 1000):
                 assert answered([connection]) == []
                 connection.sendall(body[place : place + 1000])
@@ -103,7 +103,7 @@ def test_nobody_is_waited_for_without_end(serve):
             wait_for_the_end(connection)
 
     # Who sends a byte now and then never pauses for as long as that.
-    for beginning in [head(make_door(), Content_Length="100000"), SLOW_HEADS[1]]:
+    for beginning in [head(make_endpoint(), Content_Length="100000"), SLOW_HEADS[1]]:
         with clients(server, beginning, 1) as [slow]:
             until = time.monotonic() + PATIENCE  # noqa: TID251  a deadline
             while not answered([slow]):

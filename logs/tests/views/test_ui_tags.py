@@ -51,12 +51,12 @@ def test_every_icon_of_a_state_is_in_the_sprite(settings):
     [
         ("pending", "clock", "Pending"),
         ("retrying", "retry", "Retrying"),
-        ("succeeded", "check", "Delivered"),
+        ("delivered", "check", "Delivered"),
         ("failed", "x", "Failed"),
         ("skipped", "skip", "Skipped"),
     ],
 )
-def test_a_state_is_told_by_colour_icon_and_word(state, symbol, word):
+def test_a_state_is_shown_by_colour_icon_and_word(state, symbol, word):
     expected = f'<span class="badge" data-state="{state}">{icon_markup(symbol)}{word}</span>'
     assert render("{% state_badge state %}", state=state) == expected
 
@@ -70,19 +70,19 @@ def test_an_unknown_state_stands_as_it_is_but_escaped():
     assert render("{% state_badge state %}", state=HOSTILE) == expected
 
 
-def test_when_tells_the_age_and_keeps_the_exact_time_in_the_readers_zone_and_utc(now):
+def test_when_shows_the_age_and_keeps_the_exact_time_in_the_readers_zone_and_utc(now):
     assert render("{% when value %}", value=now - timedelta(minutes=18)) == (
         '<time datetime="2026-04-14T12:46:00Z" class="relative"'
         ' title="14 Apr 2026 08:46:00 (-0400) · 2026-04-14 12:46:00 UTC" data-absolute="14 Apr 08:46:00">18 min</time>'
     )
 
 
-def test_when_tells_the_exact_time_to_who_prefers_it_and_keeps_the_age(now):
+def test_when_shows_the_exact_time_to_who_prefers_it_and_keeps_the_age(now):
     preferences = Preferences(times="exact")
-    told = render("{% when value %}", value=now - timedelta(minutes=18), preferences=preferences)
-    assert told.endswith(' data-absolute="14 Apr 08:46:00" data-relative="18 min">14 Apr 08:46:00</time>')
-    told = render("{% when value %}", value=now - timedelta(days=200), preferences=preferences)
-    assert text_of(told) == "26 Sep 2025 10:04"
+    html = render("{% when value %}", value=now - timedelta(minutes=18), preferences=preferences)
+    assert html.endswith(' data-absolute="14 Apr 08:46:00" data-relative="18 min">14 Apr 08:46:00</time>')
+    html = render("{% when value %}", value=now - timedelta(days=200), preferences=preferences)
+    assert text_of(html) == "26 Sep 2025 10:04"
 
 
 @pytest.mark.parametrize(

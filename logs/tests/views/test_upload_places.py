@@ -18,7 +18,7 @@ from ..factories import make_subscription
 
 pytestmark = pytest.mark.django_db
 
-IMPORTS, RUNS = reverse("logs:import_list"), reverse("logs:bulk_redelivery_create")
+IMPORTS, PLANS = reverse("logs:import_list"), reverse("logs:bulk_redelivery_create")
 
 
 @pytest.fixture
@@ -44,13 +44,13 @@ def test_nobody_sends_a_file_where_none_is_expected(client, member, kept):
     addresses = [reverse("login"), reverse("set_language")]
     for address in [*addresses, reverse("admin:login")]:
         assert client.post(address, {"file": a_file()}).status_code == 400, address
-    for address in [IMPORTS, RUNS]:
+    for address in [IMPORTS, PLANS]:
         assert client.post(address, {"file": a_file()}).url.startswith(reverse("login")), address
     client.force_login(member("Administrator"))
     for name in ("queue_pause", "subscription_edit", "test_event_create"):
         assert client.post(reverse(f"logs:{name}", args=[subscription.pk]), {"file": a_file()}).status_code == 400, name
     client.force_login(member("Viewer"))
-    for address in [IMPORTS, RUNS]:
+    for address in [IMPORTS, PLANS]:
         assert client.post(address, {"file": a_file()}).status_code == 403, address
     assert kept == []
 
@@ -58,7 +58,7 @@ def test_nobody_sends_a_file_where_none_is_expected(client, member, kept):
 def test_who_may_send_files_sends_them_where_they_are_expected(client, member, kept):
     client.force_login(member("Operator"))
     assert client.post(IMPORTS, {"kind": "logs", "file": a_file()}).status_code == 303
-    assert client.post(RUNS, {"source": "ids", "file": a_file()}).status_code == 422  # there is no id in it
+    assert client.post(PLANS, {"source": "ids", "file": a_file()}).status_code == 422  # there is no id in it
     assert set(kept) == {"logs.json"}
 
 

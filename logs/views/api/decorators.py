@@ -42,20 +42,20 @@ def api_view(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     @csrf_exempt
     @login_not_required
     @wraps(view)
-    def door(request: HttpRequest, *args, **kwargs) -> HttpResponse:
+    def endpoint(request: HttpRequest, *args, **kwargs) -> HttpResponse:
         try:
             if request.method != "POST":
                 raise ApiError(405, _("Only POST is allowed."), headers={"Allow": "POST"})
             return view(request, *args, **kwargs)
         except Exception as error:  # a script must be able to read the response to any error
-            refused = _as_refusal(error)
+            api_error = _as_api_error(error)
             drain_rest(request)
-            return json_response([], [refused.error], refused.status, refused.headers)
+            return json_response([], [api_error.error], api_error.status, api_error.headers)
 
-    return door
+    return endpoint
 
 
-def _as_refusal(error: Exception) -> ApiError:
+def _as_api_error(error: Exception) -> ApiError:
     match error:
         case ApiError():
             return error
@@ -74,7 +74,7 @@ def _as_refusal(error: Exception) -> ApiError:
             return ApiError(500, _("cotadmin had an internal error; see the server log. Nothing was accepted."))
 
 
-def _told(error: EventError) -> dict[str, object]:
+def _error_json(error: EventError) -> dict[str, object]:
     return {"index": error.index, "path": error.path, "reason": error.reason}
 
 
@@ -85,7 +85,7 @@ def json_response(
     headers: dict[str, str] | None = None,
     errors_left_out: int = 0,
 ) -> JsonResponse:
-    body: dict[str, object] = {"accepted": accepted, "errors": [_told(error) for error in errors]}
+    body: dict[str, object] = {"accepted": accepted, "errors": [_error_json(error) for error in errors]}
     if errors_left_out:
         body["errors_left_out"] = errors_left_out
     return JsonResponse(body, status=status, headers={"Cache-Control": "no-store"} | (headers or {}))

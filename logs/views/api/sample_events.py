@@ -23,8 +23,8 @@ def test_event_create(request: HttpRequest, pk: str) -> HttpResponse:
     subscription = visible_subscription(request, pk)
     try:
         log = send_test_event(subscription, by=request.user)
-    except TestEventNotAllowed as refusal:
-        messages.error(request, _("No test event was sent. %(reason)s") % {"reason": refusal})
+    except TestEventNotAllowed as error:
+        messages.error(request, _("No test event was sent. %(reason)s") % {"reason": error})
         return redirect(subscription)
     return redirect("logs:webhook_log_detail", log)
 
@@ -37,6 +37,6 @@ def test_event_send(request: HttpRequest, pk: str) -> HttpResponse:
         raise ApiError(404, _("No such subscription in the token’s companies."))
     try:
         log = send_test_event(subscription, by=None, detail=f"API token {token.name}")
-    except TestEventNotAllowed as refusal:
-        raise ApiError(422, str(refusal)) from refusal
+    except TestEventNotAllowed as error:
+        raise ApiError(422, str(error)) from error
     return json_response([log], [], 202)

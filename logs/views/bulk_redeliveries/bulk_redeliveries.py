@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 from ...forms.base import BulkListForm
 from ...forms.bulk_redelivery import BulkChoicesForm
-from ...models import BulkRedeliveryState, Run
+from ...models import BulkRedelivery, BulkRedeliveryState
 from ...redelivery.progress import count_items
 from ...redelivery.selection import origin_of
 from ..helpers import render_region, target_id
@@ -36,17 +36,19 @@ def bulk_redelivery_list(request: HttpRequest) -> HttpResponse:
 
 def _list_context(request: HttpRequest, before: int | None) -> dict[str, Any]:
     """First page: the user's own plans and the open bulk redeliveries, then the ended ones. All are newest first."""
-    visible = Run.objects.visible_to(request.user).select_related("planned_by", "started_by").defer("unknown")
+    visible = (
+        BulkRedelivery.objects.visible_to(request.user).select_related("planned_by", "started_by").defer("unknown")
+    )
     ended = visible.ended().order_by("-pk")
-    found = list((ended.filter(pk__lt=before) if before else ended)[: PAGE + 1])
+    page = list((ended.filter(pk__lt=before) if before else ended)[: PAGE + 1])
     first = [] if before else list(visible.open().order_by("-pk"))
     plans = [] if before else list(visible.filter(planned_by=request.user, started_at=None).order_by("-pk")[:PAGE])
-    shown = [*first, *found[:PAGE]]
+    shown = [*first, *page[:PAGE]]
     numbers = count_items([*plans, *shown])
     return {
-        "plans": [(run, numbers[run.pk]) for run in plans],
-        "runs": [(run, numbers[run.pk]) for run in shown],
-        "next_before": found[PAGE - 1].pk if len(found) > PAGE else None,
+        "plans": [(bulk, numbers[bulk.pk]) for bulk in plans],
+        "bulk_redeliveries": [(bulk, numbers[bulk.pk]) for bulk in shown],
+        "next_before": page[PAGE - 1].pk if len(page) > PAGE else None,
     }
 
 
@@ -54,32 +56,43 @@ def _list_context(request: HttpRequest, before: int | None) -> dict[str, Any]:
 @permission_required("logs.view_webhooklog", raise_exception=True)
 def bulk_redelivery_detail(request: HttpRequest, pk: int) -> HttpResponse:
     """The page polls while something can change without the user."""
-    run = visible_bulk_redelivery(request, pk)
-    if run.state == BulkRedeliveryState.PLANNING:
-        return bulk_redelivery_answer(request, run, "bulk_redeliveries/_plan_progress.html", planning_context(run))
-    if run.problem:
-        return bulk_redelivery_answer(request, run, "bulk_redeliveries/_plan_problem.html", {"run": run})
-    if run.is_plan:
+    bulk = visible_bulk_redelivery(request, pk)
+    if bulk.state == BulkRedeliveryState.PLANNING:
+        return bulk_redelivery_answer(request, bulk, "bulk_redeliveries/_plan_progress.html", planning_context(bulk))
+    if bulk.problem:
+        return bulk_redelivery_answer(request, bulk, "bulk_redeliveries/_plan_problem.html", {"bulk": bulk})
+    if bulk.is_plan:
         return bulk_redelivery_answer(
-            request, run, "bulk_redeliveries/_plan.html", plan_context(run, BulkChoicesForm(run=run))
+            request, bulk, "bulk_redeliveries/_plan.html", plan_context(bulk, BulkChoicesForm(bulk=bulk))
         )
     region = _LIVE.get(target_id(request), "")
-    if region == _LIVE["run-live"] and request.GET.get("told") != run.state:
+    if region == _LIVE["run-live"] and request.GET.get("seen") != bulk.state:
         region = "bulk_redeliveries/_state_changed.html"
     return bulk_redelivery_answer(
-        request, run, "bulk_redeliveries/_detail.html", bulk_context(run, shows_all="all" in request.GET), region=region
+        request,
+        bulk,
+        "bulk_redeliveries/_detail.html",
+        bulk_context(bulk, shows_all="all" in request.GET),
+        region=region,
     )
 
 
 def bulk_redelivery_answer(
-    request: HttpRequest, run: Run, partial: str, context: dict[str, Any], status: int = 200, region: str = ""
+    request: HttpRequest,
+    bulk: BulkRedelivery,
+    partial: str,
+    context: dict[str, Any],
+    status: int = 200,
+    region: str = "",
 ) -> HttpResponse:
     """`partial`: the content of the page; `region`: what htmx gets instead, if less."""
-    context |= {"partial": partial, "origin": origin_of(run, request.user)}
+    context |= {"partial": partial, "origin": origin_of(bulk, request.user)}
     return render_region(request, "bulk_redeliveries/detail.html", region or partial, context, status)
 
 
-def visible_bulk_redelivery(request: HttpRequest, pk: int) -> Run:
+def visible_bulk_redelivery(request: HttpRequest, pk: int) -> BulkRedelivery:
     """Return the bulk redelivery; 404 if it doesn't exist or the user may not see it."""
-    visible = Run.objects.visible_to(request.user).select_related("planned_by", "started_by", "responsible", "parent")
+    visible = BulkRedelivery.objects.visible_to(request.user).select_related(
+        "planned_by", "started_by", "acting_user", "parent"
+    )
     return get_object_or_404(visible, pk=pk)

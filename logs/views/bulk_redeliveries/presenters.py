@@ -15,9 +15,9 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from ...db.timeouts import BoundedCount
-from ...delivery.queue_summary import heads_of, total_waiting
+from ...delivery.queue_summary import next_events_of, total_waiting
 from ...forms.bulk_redelivery import CONFIRM_ABOVE, BulkChoicesForm
-from ...models import RolloutPolicy, Run, SkipReason, Subscription, SupersededPolicy, Worker
+from ...models import BulkRedelivery, RolloutPolicy, SkipReason, Subscription, SupersededPolicy, Worker
 from ...models.worker import OFFLINE_AFTER
 from ...redelivery.history import history_of_bulk
 from ...redelivery.preview import PlanPreview, QueuePlan, build_preview, estimate_duration, mean_durations
@@ -40,19 +40,19 @@ SLOW_AFTER = timedelta(seconds=10)  # a running worker picks up a plan in well u
 OLD = timedelta(hours=1)
 # What a choice on this page excludes, and the page anchor of that choice. The other exclusions are final; the results list them.
 CHOSEN_HERE: dict[str, str] = {
-    SkipReason.STALE: "stale",
-    SkipReason.RECEIVED: "received",
-    SkipReason.NOT_CHOSEN: "subscriptions",
+    SkipReason.SUPERSEDED: "stale",
+    SkipReason.DELIVERED: "received",
+    SkipReason.NOT_SELECTED: "subscriptions",
 }
 TITLES: dict[str, Promise] = {
-    SkipReason.RECEIVED: _("Already delivered"),
-    SkipReason.STALE: _("Superseded"),
-    SkipReason.DUE: _("Already in their queues"),
-    SkipReason.OTHER_RUN: _("In another bulk redelivery"),
+    SkipReason.DELIVERED: _("Already delivered"),
+    SkipReason.SUPERSEDED: _("Superseded"),
+    SkipReason.QUEUED: _("Already in their queues"),
+    SkipReason.OTHER_BULK_REDELIVERY: _("In another bulk redelivery"),
     SkipReason.INACTIVE: _("Subscription not active"),
     SkipReason.NO_URL: _("Subscription without URL"),
     SkipReason.EXPIRED: _("Payload expired"),
-    SkipReason.NOT_CHOSEN: _("Subscription not selected"),
+    SkipReason.NOT_SELECTED: _("Subscription not selected"),
 }
 
 
@@ -72,60 +72,60 @@ class ExcludedItems:
     `anchor`: where on the page the reason can be changed; "" if it can't.
     """
 
-    why: str
+    reason: str
     title: str
     label: str
     number: int
     anchor: str = ""
 
 
-def planning_context(run: Run) -> dict[str, Any]:
-    waited = timezone.now() - run.planned_at
-    return {"run": run, "is_left_alone": waited > SLOW_AFTER, **_worker()}
+def planning_context(bulk: BulkRedelivery) -> dict[str, Any]:
+    waited = timezone.now() - bulk.planned_at
+    return {"bulk": bulk, "is_left_alone": waited > SLOW_AFTER, **_worker()}
 
 
-def plan_context(run: Run, form: BulkChoicesForm) -> dict[str, Any]:
+def plan_context(bulk: BulkRedelivery, form: BulkChoicesForm) -> dict[str, Any]:
     """At most nine queries, however many logs and subscriptions there are."""
-    plan = build_preview(run, form.choices)
+    plan = build_preview(bulk, form.choices)
     choices = plan.choices
-    receivers = receiver_health(run.lanes, timezone.now())
+    receivers = receiver_health(bulk.selected_subscriptions, timezone.now())
     means = mean_durations(plan.sending)
     return {
-        "run": run,
+        "bulk": bulk,
         "form": form,
         "plan": plan,
         "choices": choices,
-        "rows": [_row(one, plan) for one in receivers.values() if one.lane.pk in plan.lanes],
-        "left_out": _left_out(plan),
-        "cautions": plan_warnings(one for pk, one in receivers.items() if pk in plan.sending),
-        "expected": estimate_duration({pk: plan.lanes[pk].to_send for pk in plan.sending}, means, choices.rate),
+        "rows": [_row(receiver, plan) for receiver in receivers.values() if receiver.subscription.pk in plan.queues],
+        "excluded": _excluded_items(plan),
+        "cautions": plan_warnings(receiver for pk, receiver in receivers.items() if pk in plan.sending),
+        "expected": estimate_duration({pk: plan.queues[pk].to_send for pk in plan.sending}, means, choices.rate),
         "is_measured": all(pk in means for pk in plan.sending),
-        "stale_choices": _stale_choices(plan),
-        "canary_steps": {canary.value: plan.steps(canary) for canary in RolloutPolicy},
+        "superseded_choices": _superseded_choices(plan),
+        "stages_by_rollout": {rollout.value: plan.stages(rollout) for rollout in RolloutPolicy},
         "is_typed": plan.total > CONFIRM_ABOVE,
-        "is_old": timezone.now() - run.planned_at > OLD,
+        "is_old": timezone.now() - bulk.planned_at > OLD,
         **_worker(),
     }
 
 
 def _row(receiver: ReceiverHealth, plan: PlanPreview) -> Row:
-    pk = receiver.lane.pk
-    return Row(receiver, plan.lanes[pk], pk in plan.choices.lanes)
+    pk = receiver.subscription.pk
+    return Row(receiver, plan.queues[pk], pk in plan.choices.selected_subscriptions)
 
 
-def _left_out(plan: PlanPreview) -> list[ExcludedItems]:
+def _excluded_items(plan: PlanPreview) -> list[ExcludedItems]:
     """Most logs first."""
     labels = dict(SkipReason.choices)
     return [
-        ExcludedItems(why, str(TITLES[why]), str(labels[why]), number, CHOSEN_HERE.get(why, ""))
-        for why, number in plan.left_out.most_common()
+        ExcludedItems(reason, str(TITLES[reason]), str(labels[reason]), number, CHOSEN_HERE.get(reason, ""))
+        for reason, number in plan.excluded.most_common()
     ]
 
 
-def _stale_choices(plan: PlanPreview) -> list[tuple[str, int]]:
+def _superseded_choices(plan: PlanPreview) -> list[tuple[str, int]]:
     """Return each choice, with how many more logs it sends than leaving out the superseded ones."""
-    least = plan.total_with(stale=SupersededPolicy.LEAVE)
-    return [(choice.value, plan.total_with(stale=choice) - least) for choice in SupersededPolicy]
+    least = plan.total_with(superseded_policy=SupersededPolicy.EXCLUDE)
+    return [(choice.value, plan.total_with(superseded_policy=choice) - least) for choice in SupersededPolicy]
 
 
 def _worker() -> Mapping[str, Any]:
@@ -139,59 +139,64 @@ QUEUES_SHOWN = 8  # shown at first: a polled page must be short
 
 @dataclass(frozen=True)
 class QueueRow:
-    lane: Any
+    subscription: Any
     numbers: ItemCounts
 
 
 @dataclass(frozen=True)
 class CauseRow:
     kind: FailureCause
-    lane: Any
+    subscription: Any
 
 
-def bulk_context(run: Run, *, shows_all: bool = False) -> dict[str, Any]:
+def bulk_context(bulk: BulkRedelivery, *, shows_all: bool = False) -> dict[str, Any]:
     """Nine queries, however many logs and subscriptions there are, and however much waits.
 
     `shows_all`: show all subscriptions, not only the first ones.
     """
     now = timezone.now()
-    progress = progress_of(run)
-    lanes = heads_of(Subscription.objects.filter(pk__in=run.lanes))
-    failed, looked_at = recent_failures(run)
+    progress = progress_of(bulk)
+    subscriptions = next_events_of(Subscription.objects.filter(pk__in=bulk.selected_subscriptions))
+    failed, looked_at = recent_failures(bulk)
     silence = Worker.silence()
-    rows = _rows(progress, lanes)
+    rows = _rows(progress, subscriptions)
     shown = rows if shows_all else rows[:QUEUES_SHOWN]
     return {
-        "run": run,
+        "bulk": bulk,
         "numbers": progress.all,
-        "pace": throughput_of(run, progress.lanes, now),
-        "steps": stages_of(run, progress),
-        "left_out": reason_counts(progress.left_out),
+        "pace": throughput_of(bulk, progress.subscriptions, now),
+        "stages": stages_of(bulk, progress),
+        "excluded": reason_counts(progress.excluded),
         "skipped": reason_counts(progress.skipped),
         "rows": shown,
-        "lanes_left": len(rows) - len(shown),
+        "subscriptions_left": len(rows) - len(shown),
         "shows_all": shows_all,
-        "kinds": [CauseRow(kind, lanes.get(kind.lane)) for kind in failure_causes(run)],
+        "kinds": [CauseRow(kind, subscriptions.get(kind.subscription_id)) for kind in failure_causes(bulk)],
         "failed_lately": failed,
         "looked_at": looked_at,
-        "others": _others(run, progress, lanes),
-        "recent": latest_finished(run, RECENT),
-        "record": history_of_bulk(run, {pk: lane.name for pk, lane in lanes.items()}),
+        "others": _others(bulk, progress, subscriptions),
+        "recent": latest_finished(bulk, RECENT),
+        "record": history_of_bulk(bulk, {pk: subscription.name for pk, subscription in subscriptions.items()}),
         "silence": silence,
-        "is_worker_missing": run.is_running and (silence is None or silence > OFFLINE_AFTER),
-        "took": (run.ended_at or now) - run.started_at if run.started_at else None,
+        "is_worker_missing": bulk.is_running and (silence is None or silence > OFFLINE_AFTER),
+        "took": (bulk.ended_at or now) - bulk.started_at if bulk.started_at else None,
     }
 
 
-def _rows(progress: BulkProgress, lanes: dict[str, Subscription]) -> list[QueueRow]:
+def _rows(progress: BulkProgress, subscriptions: dict[str, Subscription]) -> list[QueueRow]:
     """Subscriptions with failures first, then by number of logs. The order changes only when one starts to fail."""
-    rows = [QueueRow(lane, progress.lanes[pk]) for pk, lane in lanes.items() if pk in progress.lanes]
+    rows = [
+        QueueRow(subscription, progress.subscriptions[pk])
+        for pk, subscription in subscriptions.items()
+        if pk in progress.subscriptions
+    ]
     return sorted(rows, key=lambda row: (not row.numbers.failed, -row.numbers.total))
 
 
-def _others(run: Run, progress: BulkProgress, lanes: dict[str, Subscription]) -> BoundedCount:
+def _others(bulk: BulkRedelivery, progress: BulkProgress, subscriptions: dict[str, Subscription]) -> BoundedCount:
     """Count what else waits in the queues that this bulk redelivery still has to send to."""
-    busy = [lane for pk, lane in lanes.items() if pk in progress.lanes and progress.lanes[pk].to_go]
+    counts = progress.subscriptions
+    busy = [subscription for pk, subscription in subscriptions.items() if pk in counts and counts[pk].to_go]
     waiting = total_waiting(busy)
-    queued = sum(progress.lanes[lane.pk].queued for lane in busy)
+    queued = sum(counts[subscription.pk].queued for subscription in busy)
     return BoundedCount(max((waiting.number or 0) - queued, 0), is_more=waiting.is_more)

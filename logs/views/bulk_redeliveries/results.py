@@ -14,7 +14,7 @@ from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from ...models import Run, SkipReason, Subscription
+from ...models import BulkRedelivery, SkipReason, Subscription
 from ...redelivery.progress import ItemCounts, progress_of
 from ...redelivery.results import ResultsFilterForm, results_csv, results_page
 from ..helpers import render_region, target_id
@@ -38,56 +38,59 @@ class NarrowedTo:
     address: str
 
 
-def results_context(run: Run, search: ResultsFilterForm) -> dict[str, Any]:
+def results_context(bulk: BulkRedelivery, search: ResultsFilterForm) -> dict[str, Any]:
     """`search`: must be valid. At most two queries."""
-    numbers = progress_of(run).all
+    numbers = progress_of(bulk).all
     return {
-        "tabs": _tabs(run, search, numbers),
-        "narrowed": _narrowed(run, search),
+        "tabs": _tabs(bulk, search, numbers),
+        "narrowed": _narrowed(bulk, search),
         "first_url": search.address(sort=""),
         "last_address": search.address(sort="last"),
     }
 
 
-def _tabs(run: Run, search: ResultsFilterForm, numbers: ItemCounts) -> list[Tab]:
-    everything = numbers.total + numbers.left_out + numbers.planned
-    found = [("", _("All"), everything), ("left_out", _("Excluded"), numbers.left_out)]
-    if run.is_plan:
-        found[1:1] = [("planned", _("Can be sent"), numbers.planned)]
+def _tabs(bulk: BulkRedelivery, search: ResultsFilterForm, numbers: ItemCounts) -> list[Tab]:
+    everything = numbers.total + numbers.excluded + numbers.planned
+    counts = [("", _("All"), everything), ("excluded", _("Excluded"), numbers.excluded)]
+    if bulk.is_plan:
+        counts[1:1] = [("planned", _("Can be sent"), numbers.planned)]
     else:
-        found[1:1] = [
+        counts[1:1] = [
             ("delivered", _("Delivered"), numbers.delivered),
             ("failed", _("Failed"), numbers.failed),
             ("skipped", _("Skipped"), numbers.skipped),
             ("waiting", _("Waiting"), numbers.to_go),
         ]
-    shown = search.cleaned_data["show"]
-    return [Tab(label, search.address(show=word, why=""), number, word == shown) for word, label, number in found]
+    shown = search.cleaned_data["outcome"]
+    return [
+        Tab(label, search.address(outcome=word, reason=""), number, word == shown) for word, label, number in counts
+    ]
 
 
-def _narrowed(run: Run, search: ResultsFilterForm) -> list[NarrowedTo]:
-    found, chosen = [], search.cleaned_data
-    if chosen["show"] in ("stale", "received"):
-        text = _("Superseded") if chosen["show"] == "stale" else _("Delivered before")
-        found.append(NarrowedTo(_("Only"), text, search.address(show="")))
-    if why := chosen["why"]:
-        found.append(NarrowedTo(_("Reason"), str(dict(SkipReason.choices)[why]), search.address(why="")))
-    if lane := chosen["lane"]:
-        names = Subscription.objects.filter(pk__in=run.lanes).values_list("name", flat=True)
-        found.append(NarrowedTo(_("Subscription"), names.filter(pk=lane).first() or lane, search.address(lane="")))
-    return found
+def _narrowed(bulk: BulkRedelivery, search: ResultsFilterForm) -> list[NarrowedTo]:
+    filters, chosen = [], search.cleaned_data
+    if chosen["outcome"] in ("superseded", "delivered_before"):
+        text = _("Superseded") if chosen["outcome"] == "superseded" else _("Delivered before")
+        filters.append(NarrowedTo(_("Only"), text, search.address(outcome="")))
+    if reason := chosen["reason"]:
+        filters.append(NarrowedTo(_("Reason"), str(dict(SkipReason.choices)[reason]), search.address(reason="")))
+    if subscription_id := chosen["subscription"]:
+        names = Subscription.objects.filter(pk__in=bulk.selected_subscriptions).values_list("name", flat=True)
+        name = names.filter(pk=subscription_id).first() or subscription_id
+        filters.append(NarrowedTo(_("Subscription"), name, search.address(subscription="")))
+    return filters
 
 
 @require_safe
 @permission_required("logs.view_webhooklog", raise_exception=True)
 def bulk_redelivery_results(request: HttpRequest, pk: int) -> HttpResponse:
     """The results; for a plan, what would be sent and what is excluded."""
-    run = visible_bulk_redelivery(request, pk)
+    bulk = visible_bulk_redelivery(request, pk)
     search = ResultsFilterForm(request.GET)
-    context: dict[str, Any] = {"run": run, "search": search}
+    context: dict[str, Any] = {"bulk": bulk, "search": search}
     if search.is_valid():
-        entries, next_after = results_page(search.found_in(run))
-        context |= {"entries": entries, "next_after": next_after, **results_context(run, search)}
+        items, next_after = results_page(search.found_in(bulk))
+        context |= {"items": items, "next_after": next_after, **results_context(bulk, search)}
     partial = (
         "bulk_redeliveries/_results_rows.html" if target_id(request) == "more" else "bulk_redeliveries/_results.html"
     )
@@ -97,8 +100,8 @@ def bulk_redelivery_results(request: HttpRequest, pk: int) -> HttpResponse:
 @require_safe
 @permission_required("logs.view_webhooklog", raise_exception=True)
 def bulk_redelivery_csv(request: HttpRequest, pk: int) -> StreamingHttpResponse:
-    run = visible_bulk_redelivery(request, pk)
-    response = StreamingHttpResponse(results_csv(run), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = content_disposition_header(True, f"redelivery-{run.pk}.csv") or ""
+    bulk = visible_bulk_redelivery(request, pk)
+    response = StreamingHttpResponse(results_csv(bulk), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = content_disposition_header(True, f"redelivery-{bulk.pk}.csv") or ""
     response["Cache-Control"] = "no-store"
     return response

@@ -19,7 +19,7 @@ def webhook_log_completions(request: HttpRequest) -> HttpResponse:
     text = request.GET.get("q", "")
     cursor = request.GET.get("cursor", "")
     caret = int(cursor) if cursor.isascii() and cursor.isdigit() and len(cursor) < 4 else len(text)
-    found = completions(text, caret, DatabaseCompletionSource(request.user)) if len(text) <= MAX_SEARCH_LENGTH else []
-    response = render(request, "logs/list/_search_completions.html", {"completions": found})
+    options = completions(text, caret, DatabaseCompletionSource(request.user)) if len(text) <= MAX_SEARCH_LENGTH else []
+    response = render(request, "logs/list/_search_completions.html", {"completions": options})
     response["Cache-Control"] = "no-store"
     return response

@@ -70,7 +70,7 @@ def event_context(
         return context | {"changes": diff.iter_changes(event, masked_keys())}
     at = request.GET.get("at", "")
     root = json_tree.expanded(event, at, keys=masked_keys(), revealed=revealed, changed=changed)
-    return context | {"root": root} | found_context(request, event)
+    return context | {"root": root} | find_context(request, event)
 
 
 def start_label(payload: str, length: int) -> dict[str, Any]:
@@ -81,19 +81,20 @@ def start_label(payload: str, length: int) -> dict[str, Any]:
     }
 
 
-def found_context(request: HttpRequest, event: Any) -> dict[str, Any]:
+def find_context(request: HttpRequest, event: Any) -> dict[str, Any]:
     """Return the search text, its hits in the payload, and `at`, the pointer that is shown. `at` may be one of the hits."""
     needle, at = request.GET.get("find", "").strip()[:NEEDLE_LENGTH], request.GET.get("at", "")
     if not needle:
         return {"at": at}
-    found = find.find_in_payload(event, needle, masked_keys())
-    number, before, after = found.around(at)
-    return {"at": at, "needle": needle, "found": found, "hit_number": number, "hit_before": before, "hit_after": after}
+    result = find.find_in_payload(event, needle, masked_keys())
+    number, before, after = result.around(at)
+    hits = {"hit_number": number, "hit_before": before, "hit_after": after}
+    return {"at": at, "needle": needle, "find_result": result} | hits
 
 
 OBJECT_LOGS = 6
-RECORD_ENTRIES = 10
-RUNS_SHOWN = 5
+AUDIT_ENTRIES_SHOWN = 10
+BULK_REDELIVERIES_SHOWN = 5
 BODY_SHOWN = 20_000
 
 
@@ -102,25 +103,25 @@ def log_context(
 ) -> dict[str, Any]:
     """`part`: the open tab (payload, raw, changes, request, response), or "" for none."""
     attempts = override_attempts(log)
-    last_attempt = next((attempt for attempt in reversed(attempts) if not attempt.is_elsewhere), None)
-    runs = bulk_redeliveries_of(log, request.user)
-    attach_bulk_ids(attempts, runs)
-    record = list(AuditEntry.objects.filter(about=log.pk).select_related("actor")[:RECORD_ENTRIES])
+    last_attempt = next((attempt for attempt in reversed(attempts) if not attempt.has_custom_url), None)
+    bulk_items = bulk_redeliveries_of(log, request.user)
+    attach_bulk_ids(attempts, bulk_items)
+    audit_entries = list(AuditEntry.objects.filter(target=log.pk).select_related("actor")[:AUDIT_ENTRIES_SHOWN])
     context = {
         "log": log,
         "part": part,
         "attempts": attempts,
         "last_attempt": last_attempt,
-        "queued_variant": queued_override(log),
-        "logs_before": queue_position(log) if log.is_due else None,
-        "is_holding": log.subscription.held_log == log.pk,
-        "skipped": next((entry for entry in record if entry.action == AuditAction.SKIPPED), None),
-        "why_not": log.why_not_redeliverable(),
+        "queued_override": queued_override(log),
+        "logs_before": queue_position(log) if log.is_queued else None,
+        "is_blocking": log.subscription.blocking_log == log.pk,
+        "skipped": next((entry for entry in audit_entries if entry.action == AuditAction.SKIPPED), None),
+        "redelivery_error": log.redelivery_error(),
         "newer": WebhookLog.objects.superseding(log).newest_first().first(),
-        "runs": runs[:RUNS_SHOWN],
-        "for_object": _others_of_object(request, log),
-        "record": record,
-        "hand_offs": log.hand_offs.with_state().select_related("made_by", "revoked_by"),
+        "bulk_items": bulk_items[:BULK_REDELIVERIES_SHOWN],
+        "object_logs": _logs_of_object(request, log),
+        "audit_entries": audit_entries,
+        "share_links": log.share_links.with_state().select_related("created_by", "revoked_by"),
         "in_list": ListPosition(log, request.GET, request.user),
         "has_payload": Payload.objects.filter(pk=log.pk).exists(),
         "company_differs": log.company != log.subscription.company_id,
@@ -142,8 +143,8 @@ def update_context(request: HttpRequest, log: WebhookLog) -> dict[str, Any]:
     return log_context(request, log, "response" if is_response else "") | {"is_update": True}
 
 
-def _others_of_object(request: HttpRequest, log: WebhookLog) -> list[WebhookLog]:
+def _logs_of_object(request: HttpRequest, log: WebhookLog) -> list[WebhookLog]:
     if not log.object_id:
         return []
-    others = WebhookLog.objects.visible_to(request.user).for_object(log.object_id).newest_first()
-    return list(others.only("created_at", "state", "action", "subscription_id")[:OBJECT_LOGS])
+    logs = WebhookLog.objects.visible_to(request.user).for_object(log.object_id).newest_first()
+    return list(logs.only("created_at", "state", "action", "subscription_id")[:OBJECT_LOGS])

@@ -24,7 +24,7 @@ from ...models import Company, WebhookLog
 SIZE = 50
 TIME = {"range", "since", "until"}
 IN_THE_FORM = TIME | {"q", "company", *FACET_COLUMNS}
-LONG_SECONDS = 8.0  # for "search further": this user is willing to wait
+LONG_SECONDS = 8.0  # for "Keep searching": this user is willing to wait
 SHORT_SECONDS = 0.2  # while the same user runs two other searches
 
 
@@ -61,20 +61,20 @@ class LogListPage:
 
     @cached_property
     def problems(self) -> dict[str, list[str]]:
-        found = dict(self.filter.problems)
+        problems = dict(self.filter.problems)
         if self.query.get("sort", "newest") not in ("newest", "oldest"):
-            found[_("Order")] = [_("Choose newest first or oldest first.")]
+            problems[_("Order")] = [_("Choose newest first or oldest first.")]
         try:
             for name in ("after", "before"):
                 if cursor := self.query.get(name):
                     decode_cursor(cursor)
         except InvalidCursor:
-            found[_("Page")] = [_("This page link is invalid. Start again from the newest log.")]
-        return found
+            problems[_("Page")] = [_("This page link is invalid. Start again from the newest log.")]
+        return problems
 
     @cached_property
     def finder(self) -> Finder:
-        if "further" in self.query and self.has_place:
+        if "extend" in self.query and self.has_place:
             return Finder(self.filter.criteria, seconds=LONG_SECONDS)
         return self._finder(self.filter.criteria)
 
@@ -86,7 +86,7 @@ class LogListPage:
         return LogStats(self.finder, FACET_COLUMNS)
 
     @property
-    def within(self) -> str:
+    def list_query(self) -> str:
         """The query string for links to other pages: it names this list and the current page of it."""
         return page_querystring(self.query)
 
@@ -105,12 +105,12 @@ class LogListPage:
         return list_url(with_params(self.query, sort="oldest" if self.is_newest_first else None))
 
     @property
-    def kept(self) -> list[tuple[str, str]]:
+    def hidden_params(self) -> list[tuple[str, str]]:
         """The parameters that the filter form has no field for, and must keep."""
         return _values(self.query, {*WebhookLogFilterSet.base_filters, "sort"} - IN_THE_FORM)
 
     @property
-    def kept_beside_facets(self) -> list[tuple[str, str]]:
+    def facet_page_params(self) -> list[tuple[str, str]]:
         """The parameters that a page with only the facets must keep."""
         return _values(self.query, TIME | {"q"})
 
@@ -128,24 +128,24 @@ class LogListPage:
         if cursor := self.query.get("before"):
             return self._page_before(decode_cursor(cursor))
         place = decode_cursor(cursor) if (cursor := self.query.get("after")) else None
-        found = self.finder.find(place, is_older=self.is_newest_first, limit=SIZE + 1)
-        logs = self._logs(found.keys[:SIZE])
+        result = self.finder.find(place, is_older=self.is_newest_first, limit=SIZE + 1)
+        logs = self._logs(result.keys[:SIZE])
         return Page(
             logs,
-            next_cursor=_cursor(logs, -1) if len(found.keys) > SIZE else "",
+            next_cursor=_cursor(logs, -1) if len(result.keys) > SIZE else "",
             previous_cursor=_cursor(logs, 0) if place else "",
-            searched_until=found.searched_until,
+            searched_until=result.searched_until,
         )
 
     def _page_before(self, place: Cursor) -> Page:
-        found = self.finder.find(place, is_older=not self.is_newest_first, limit=SIZE + 1)
-        logs = self._logs(found.keys[:SIZE][::-1])
-        has_previous = len(found.keys) > SIZE or found.searched_until
+        result = self.finder.find(place, is_older=not self.is_newest_first, limit=SIZE + 1)
+        logs = self._logs(result.keys[:SIZE][::-1])
+        has_previous = len(result.keys) > SIZE or result.searched_until
         return Page(
             logs,
             next_cursor=_cursor(logs, -1),
             previous_cursor=_cursor(logs, 0) if has_previous else "",
-            searched_until=found.searched_until,
+            searched_until=result.searched_until,
             is_before=True,
         )
 
@@ -176,13 +176,13 @@ class LogListPage:
             self.finder.find(cursor_for(log), is_older=is_older, limit=1)
             for is_older in (not self.is_newest_first, self.is_newest_first)
         ]
-        before, after = (WebhookLog(pk=found.keys[0].pk) if found.keys else None for found in near)
+        before, after = (WebhookLog(pk=result.keys[0].pk) if result.keys else None for result in near)
         return before, after
 
     @cached_property
     def total(self) -> BoundedCount:
-        found, shown = self.figures.total, len(self.page.logs)
-        return BoundedCount(shown, is_least=True) if found.is_least and (found.number or 0) < shown else found
+        total, shown = self.figures.total, len(self.page.logs)
+        return BoundedCount(shown, is_least=True) if total.is_least and (total.number or 0) < shown else total
 
     @cached_property
     def facets(self) -> list[Facet]:
@@ -206,8 +206,10 @@ class LogListPage:
 
         Filters whose removal gives no logs are left out.
         """
-        others = [(one, WebhookLogFilterSet(one.rest, user=self.user)) for one in self.filter.active]
-        counted = [(one, LogStats(self._finder(other.criteria)).total) for one, other in others if other.is_valid()]
+        others = [(removed, WebhookLogFilterSet(removed.rest, user=self.user)) for removed in self.filter.active]
+        counted = [
+            (removed, LogStats(self._finder(other.criteria)).total) for removed, other in others if other.is_valid()
+        ]
         return sorted((pair for pair in counted if pair[1]), key=lambda pair: -(pair[1].number or 0))
 
 

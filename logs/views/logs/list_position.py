@@ -18,32 +18,32 @@ NEIGHBOUR_SECONDS = 0.05  # a rare search may take longer; then no neighbours ar
 
 @dataclass
 class ListPosition:
-    """The log in its list. `asked`: the query of the log's page, which contains the list's filter among others.
+    """The log in its list. `params`: the query of the log's page, which contains the list's filter among others.
 
     The list is loaded when a template uses it.
     """
 
     log: WebhookLog
-    asked: QueryDict
+    params: QueryDict
     user: Any
 
     @cached_property
     def query(self) -> QueryDict:
         """The filter, the order and the page of the list."""
-        found = QueryDict(mutable=True)
-        for name, values in self.asked.lists():
+        query = QueryDict(mutable=True)
+        for name, values in self.params.lists():
             if name in WebhookLogFilterSet.base_filters or name in ("sort", "after", "before"):
-                found.setlist(name, values)
-        return found
+                query.setlist(name, values)
+        return query
 
     @cached_property
     def explorer(self) -> LogListPage:
         return LogListPage(self.query, self.user)
 
     @property
-    def within(self) -> str:
+    def list_query(self) -> str:
         """The query string for the URLs of other logs and of this log's parts."""
-        return self.explorer.within
+        return self.explorer.list_query
 
     @property
     def fields(self) -> list[tuple[str, str]]:
@@ -76,4 +76,4 @@ class ListPosition:
         return self._address(self._neighbours[1])
 
     def _address(self, log: WebhookLog | None) -> str:
-        return log.get_absolute_url() + self.within if log else ""
+        return log.get_absolute_url() + self.list_query if log else ""

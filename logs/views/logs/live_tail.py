@@ -23,17 +23,17 @@ A_YEAR = 365 * 24 * 3600
 def webhook_log_tail(request: HttpRequest) -> HttpResponse:
     """The number of new logs at the top of the list, as a link to them; 204 if there is nothing new.
 
-    `told`: the number that the page already shows.
+    `seen`: the number that the page already shows.
     """
     try:
         live = LiveTail.read(request.GET, is_on=True)
     except InvalidCursor:
         return HttpResponseBadRequest()
-    asked = WebhookLogFilterSet(live.query, user=request.user)
-    if not asked.is_valid():
+    filterset = WebhookLogFilterSet(live.query, user=request.user)
+    if not filterset.is_valid():
         return HttpResponseBadRequest()
-    count = live.top.count_new(asked.criteria)
-    if not count or str(count) == request.GET.get("told"):
+    count = live.top.count_new(filterset.criteria)
+    if not count or str(count) == request.GET.get("seen"):
         return HttpResponse(status=204)
     return render(request, "logs/list/_new_count.html", {"live": live, "count": count})
 

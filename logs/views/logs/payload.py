@@ -15,7 +15,7 @@ from ...models import AuditAction, AuditEntry, WebhookLog
 from ...payloads import diff, json_tree
 from ...payloads.masking import masked_keys
 from ..helpers import wants_partial
-from .detail_page import event_of, found_context, log_context
+from .detail_page import event_of, find_context, log_context
 from .downloads import curl_of, download_of
 from .list_position import ListPosition
 from .webhook_logs import visible_log
@@ -41,7 +41,7 @@ def payload_chunk(request: HttpRequest, pk: str) -> HttpResponse:
     context: dict[str, Any] = {"log": log, "chunk": chunk, "pointer": pointer}
     if not wants_partial(request):
         in_list, parent = ListPosition(log, request.GET, request.user), pointer.rpartition("/")[0]
-        context |= found_context(request, event) | {"in_list": in_list, "parent": parent}
+        context |= find_context(request, event) | {"in_list": in_list, "parent": parent}
         return render(request, "logs/payload/chunk.html", context)
     # The page already shows what comes before or after these.
     context |= {"hides_earlier": start is not None, "hides_later": end is not None}

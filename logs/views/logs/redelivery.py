@@ -48,7 +48,7 @@ def redelivery_create(request: HttpRequest, pk: str) -> HttpResponse:
             if log.redeliver(by=request.user, expected_attempts=int(expected_attempts[:9]), is_confirmed=is_confirmed):
                 AuditEntry.record(request.user, AuditAction.REDELIVERED, log.pk)
     except RedeliveryRefused as error:
-        if error.asks:
+        if error.needs_confirmation:
             return _to_confirmation(request, pk)
         messages.error(request, str(error))
         status = 422
@@ -76,7 +76,7 @@ def _answer(request: HttpRequest, pk: str, status: int) -> HttpResponse:
         context = update_context(request, visible_log(request, pk))
         return render(request, "logs/detail/_status.html", context, status=status)
     log = get_object_or_404(WebhookLog.objects.visible_to(request.user).for_list(), pk=pk)
-    context = {"log": log, "is_update": True, "within": page_querystring(request.GET)}
+    context = {"log": log, "is_update": True, "list_query": page_querystring(request.GET)}
     return render(request, "logs/list/_row.html", context, status=status)
 
 
@@ -84,13 +84,13 @@ def _answer(request: HttpRequest, pk: str, status: int) -> HttpResponse:
 @permission_required("logs.redeliver_webhooklog", raise_exception=True)
 def log_retry(request: HttpRequest, pk: str) -> HttpResponse:
     """Send a queued log now, without waiting for its next attempt."""
-    is_tried = visible_log(request, pk).retry_now(by=request.user)
-    if not is_tried:
+    is_queued = visible_log(request, pk).retry_now(by=request.user)
+    if not is_queued:
         messages.info(request, _("The event was already sent in the meantime. No attempt is pending."))
     log = visible_log(request, pk)
     if wants_partial(request) and target_id(request) == "log-status":
         return render(request, "logs/detail/_status.html", update_context(request, log))
-    if is_tried:
+    if is_queued:
         messages.success(request, _("The next attempt starts now."))
     return redirect(back_url(request) or log)
 

@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from ...forms.share_link import ShareLinkForm
-from ...models import HandOff, WebhookLog
+from ...models import ShareLink, WebhookLog
 from ...signing import decrypt_secret, encrypt_secret
 from .webhook_logs import visible_log
 
@@ -31,33 +31,33 @@ def share_link_list(request: HttpRequest, pk: str) -> HttpResponse:
         context = {
             "log": log,
             "form": form,
-            "hand_offs": log.hand_offs.with_state().select_related("made_by", "revoked_by"),
+            "share_links": log.share_links.with_state().select_related("created_by", "revoked_by"),
             "new_url": _new_url(request, log),
         }
         return render(request, "logs/share_links/list.html", context, status=422 if form.is_bound else 200)
-    token = HandOff.make(log, by=request.user, **form.cleaned_data)
+    token = ShareLink.create_link(log, by=request.user, **form.cleaned_data)
     url = request.build_absolute_uri(reverse("logs:shared_log", args=[token]))
-    request.session[_once(log)] = encrypt_secret(url, settings.FIELD_ENCRYPTION_KEYS)
+    request.session[_session_key(log)] = encrypt_secret(url, settings.FIELD_ENCRYPTION_KEYS)
     return redirect("logs:share_link_list", log.pk)
 
 
 @require_POST
 @permission_required(MAY_SHARE, raise_exception=True)
 def share_link_revoke(request: HttpRequest, pk: int) -> HttpResponse:
-    hand_off = get_object_or_404(HandOff.objects.visible_to(request.user), pk=pk)
-    if hand_off.revoke(by=request.user):
+    share_link = get_object_or_404(ShareLink.objects.visible_to(request.user), pk=pk)
+    if share_link.revoke(by=request.user):
         messages.success(request, _("The link is revoked. It no longer shows anything."))
     else:
         messages.info(request, _("The link was already revoked."))
-    return redirect("logs:webhook_log_detail", hand_off.log_id)
+    return redirect("logs:webhook_log_detail", share_link.log_id)
 
 
 def _new_url(request: HttpRequest, log: WebhookLog) -> str:
     """Return the URL of the share link that was just created, once; then ""."""
-    encrypted = request.session.pop(_once(log), "")
+    encrypted = request.session.pop(_session_key(log), "")
     return decrypt_secret(encrypted, settings.FIELD_ENCRYPTION_KEYS) if encrypted else ""
 
 
-def _once(log: WebhookLog) -> str:
+def _session_key(log: WebhookLog) -> str:
     """Return the session key for a new share link's URL, which is encrypted until it's shown."""
-    return f"hand_off_once:{log.pk}"
+    return f"share_link_once:{log.pk}"

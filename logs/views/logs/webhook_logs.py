@@ -22,16 +22,17 @@ from .list_page import LogListPage
 @permission_required("logs.view_webhooklog", raise_exception=True)
 @limits_searches
 def webhook_log_list(request: HttpRequest, has_place: bool = True) -> HttpResponse:
-    if (meant := canonical_query(request.GET)) != request.GET:
-        return redirect(list_url(meant))
+    if (canonical := canonical_query(request.GET)) != request.GET:
+        return redirect(list_url(canonical))
     explorer = LogListPage(request.GET, request.user, has_place)
     if explorer.is_back_at_newest:
         return redirect(explorer.first_url)
     if wants_partial(request) and target_id(request) == "more" and not explorer.problems:
-        context = {"explorer": explorer, "within": explorer.within, "page": explorer.page, "logs": explorer.page.logs}
+        page = explorer.page
+        context = {"explorer": explorer, "list_query": explorer.list_query, "page": page, "logs": page.logs}
         return render_part(request, "logs/list/_rows.html", context)
-    shown = tabs_for(request.GET, request.user)
-    more = {"views": shown, "pinned": shown.navigation}
+    tabs = tabs_for(request.GET, request.user)
+    more = {"views": tabs, "pinned": tabs.navigation}
     return explorer_answer(request, "logs/list/list.html", "logs/list/_update.html", explorer, **more)
 
 
@@ -56,7 +57,7 @@ def webhook_log_histogram(request: HttpRequest, has_place: bool = True) -> HttpR
 def explorer_answer(
     request: HttpRequest, template: str, partial: str, explorer: LogListPage, **more: Any
 ) -> HttpResponse:
-    context = {"explorer": explorer, "within": explorer.within} | more
+    context = {"explorer": explorer, "list_query": explorer.list_query} | more
     return render_region(request, template, partial, context, status=422 if explorer.problems else 200)
 
 
@@ -78,8 +79,8 @@ def webhook_log_detail(request: HttpRequest, pk: str, part: str = "payload") -> 
 def webhook_log_row(request: HttpRequest, pk: str) -> HttpResponse:
     """One row of the explorer; it polls while an attempt is queued."""
     log = get_object_or_404(WebhookLog.objects.visible_to(request.user).for_list(), pk=pk)
-    within = page_querystring(request.GET)
-    return render(request, "logs/list/_row.html", {"log": log, "within": within})
+    context = {"log": log, "list_query": page_querystring(request.GET)}
+    return render(request, "logs/list/_row.html", context)
 
 
 @require_safe

@@ -27,17 +27,17 @@ COTADMIN, COTALKER = "cotadmin", "cotalker"
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required("logs.change_subscription", raise_exception=True)
 def subscription_delivery(request: HttpRequest, pk: str) -> HttpResponse:
-    """Switch delivery between cotadmin and Cotalker; first show what to do at Cotalker. `deliverer`: the new one."""
+    """Switch delivery between cotadmin and Cotalker; first show what to do at Cotalker. `delivered_by`: the new one."""
     subscription = visible_subscription(request, pk)
-    deliverer = request.POST.get("deliverer")
-    if deliverer not in (COTADMIN, COTALKER):
+    delivered_by = request.POST.get("delivered_by")
+    if delivered_by not in (COTADMIN, COTALKER):
         status = 422 if request.method == "POST" else 200
         return render(request, "subscriptions/delivery.html", {"subscription": subscription}, status=status)
-    if not services.set_delivered_by(subscription, deliverer == COTADMIN, by=request.user):
+    if not services.set_delivered_by(subscription, delivered_by == COTADMIN, by=request.user):
         messages.info(
             request, _("No change: that was already the setting, or the subscription hasn’t been imported yet.")
         )
-    elif deliverer == COTALKER:
+    elif delivered_by == COTALKER:
         messages.success(request, _("Cotalker now delivers this subscription’s events."))
     else:
         messages.success(

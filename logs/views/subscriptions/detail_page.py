@@ -21,7 +21,7 @@ from ...subscriptions.services import activation_error
 
 MOST_ROWS = 100
 RECENT = 10
-RECORD_ENTRIES = 20
+AUDIT_ENTRIES = 20
 SECRET_ONCE = "subscription_secret_once"  # noqa: S105  session key for the id whose new secret is to be shown
 
 
@@ -35,9 +35,9 @@ class Difference:
     at_cotalker: Any
 
 
-def list_context(found: QuerySet[Subscription], sort: str) -> dict[str, Any]:
+def list_context(subscriptions: QuerySet[Subscription], sort: str) -> dict[str, Any]:
     """The subscriptions with their health."""
-    return {"subscriptions": subscription_rows(found, timezone.now(), MOST_ROWS, sort)}
+    return {"subscriptions": subscription_rows(subscriptions, timezone.now(), MOST_ROWS, sort)}
 
 
 def detail_context(request: HttpRequest, subscription: Subscription) -> dict[str, Any]:
@@ -50,13 +50,13 @@ def detail_context(request: HttpRequest, subscription: Subscription) -> dict[str
         "subscription": subscription,
         "health": subscription_health(subscription, timezone.now()),
         "waiting": waiting_count(subscription),
-        "lane": queue_status(subscription, logs),
+        "queue": queue_status(subscription, logs),
         "refusal": _refusal(subscription.url),
-        "why_not": activation_error(subscription),
+        "activation_error": activation_error(subscription),
         "is_testable": not test_event_error(subscription),
         "differences": differences(subscription),
         "logs": sorted(logs, key=lambda log: (log.created_at, log.pk), reverse=True)[:RECENT],
-        "record": list(AuditEntry.objects.filter(about=subscription.pk).select_related("actor")[:RECORD_ENTRIES]),
+        "record": list(AuditEntry.objects.filter(target=subscription.pk).select_related("actor")[:AUDIT_ENTRIES]),
         "new_secret": subscription.secret if is_secret_new else "",
     }
 
@@ -65,13 +65,13 @@ def differences(subscription: Subscription) -> list[Difference]:
     if not subscription.document:
         return []
     document = read_subscription(subscription.document.encode())
-    found = []
+    result = []
     for column in subscription.edited_fields:
         here, at_cotalker = getattr(subscription, column), getattr(document, column)
         if here != at_cotalker:
             label = Subscription._meta.get_field(column).verbose_name  # type: ignore[union-attr]
-            found.append(Difference(column, str(label), here, at_cotalker))
-    return found
+            result.append(Difference(column, str(label), here, at_cotalker))
+    return result
 
 
 def _refusal(url: str) -> str:

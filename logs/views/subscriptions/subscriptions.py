@@ -94,13 +94,13 @@ def _form_page(request: HttpRequest, form: SubscriptionForm) -> HttpResponse:
 @permission_required("logs.add_subscription", raise_exception=True)
 def subscription_code(request: HttpRequest) -> HttpResponse:
     """Suggest a code for the name being typed; nothing if the user has typed their own code."""
-    given = request.GET.get
-    if given("code", "") != given("suggested", ""):
+    param = request.GET.get
+    if param("code", "") != param("suggested", ""):
         return HttpResponse(status=204)
     companies = Company.objects.visible_to(request.user)
-    if objectid.is_objectid(given("company")):
-        companies = companies.filter(pk=given("company"))
-    name, company = given("name", "").strip(), companies.first()
+    if objectid.is_objectid(param("company")):
+        companies = companies.filter(pk=param("company"))
+    name, company = param("name", "").strip(), companies.first()
     code = suggest_code(name, company) if name and company else ""
     return render(request, "subscriptions/_code.html", {"code": code})
 
@@ -112,16 +112,15 @@ def subscription_activate(request: HttpRequest, pk: str) -> HttpResponse:
     """Activate the subscription. If it has kept events, ask what to do with them; `kept`: "send" is the answer."""
     subscription = visible_subscription(request, pk)
     if request.method != "POST":
-        is_asked = subscription.keeps_events
-        return _what_of_the_kept(request, subscription) if is_asked else redirect(subscription)
+        return _kept_events_page(request, subscription) if subscription.keeps_events else redirect(subscription)
     send_kept = request.POST.get("kept") == "send"
-    if why_not := services.activation_error(subscription):
-        messages.error(request, _("Not activated. %(reason)s") % {"reason": why_not})
+    if error := services.activation_error(subscription):
+        messages.error(request, _("Not activated. %(reason)s") % {"reason": error})
         return redirect(subscription)
     try:
         is_new = services.set_active(subscription, True, by=request.user, send_kept=send_kept)
     except services.EventsAreKept:
-        return _what_of_the_kept(request, subscription)
+        return _kept_events_page(request, subscription)
     if is_new:
         messages.success(request, _("The subscription is active."))
     else:
@@ -129,7 +128,7 @@ def subscription_activate(request: HttpRequest, pk: str) -> HttpResponse:
     return redirect(subscription)
 
 
-def _what_of_the_kept(request: HttpRequest, subscription: Subscription) -> HttpResponse:
+def _kept_events_page(request: HttpRequest, subscription: Subscription) -> HttpResponse:
     context = {"subscription": subscription, "kept": waiting_count(subscription)}
     return render(request, "subscriptions/activate.html", context)
 

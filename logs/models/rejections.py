@@ -5,41 +5,41 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from .credentials import Door
+from .credentials import InboundEndpoint
 
 
-class RefusalKind(models.TextChoices):
+class RejectionKind(models.TextChoices):
     NOT_JSON = "not_json", _("Not JSON")
     NOT_EVENT = "not_event", _("JSON, but not a Cotalker event")
     COMPANY = "company", _("Event of another company")
     TOO_LARGE = "too_large", _("Too large")
-    BROKEN_OFF = "broken_off", _("Connection interrupted")
+    INTERRUPTED = "interrupted", _("Connection interrupted")
     KEY_TAKEN = "key_taken", _("The Idempotency-Key belongs to another event")
 
 
-class RefusalCount(models.Model):
+class RejectionCount(models.Model):
     """How many requests an inbound endpoint rejected on a day, by kind."""
 
-    door = models.ForeignKey(Door, models.CASCADE, related_name="refusal_counts", db_index=False)
+    endpoint = models.ForeignKey(InboundEndpoint, models.CASCADE, related_name="rejection_counts", db_index=False)
     day = models.DateField(_("day"))
-    kind = models.CharField(_("reason"), max_length=20, choices=RefusalKind)
+    kind = models.CharField(_("reason"), max_length=20, choices=RejectionKind)
     count = models.BigIntegerField(_("count"), default=0)
     last_at = models.DateTimeField(_("last"))
 
     class Meta:
         default_permissions = ()
-        constraints = [models.UniqueConstraint(fields=["door", "day", "kind"], name="refusal_count_unique")]
+        constraints = [models.UniqueConstraint(fields=["endpoint", "day", "kind"], name="rejection_count_unique")]
 
     def __str__(self) -> str:
         return f"{self.day} {self.kind}: {self.count}"
 
 
-class RefusedEvent(models.Model):
+class RejectedEvent(models.Model):
     """The beginning of a rejected request, as it came; masked wherever it is shown. `size`: of the whole request, in bytes."""
 
-    door = models.ForeignKey(Door, models.CASCADE, related_name="refused_events", db_index=False)
+    endpoint = models.ForeignKey(InboundEndpoint, models.CASCADE, related_name="rejected_events", db_index=False)
     at = models.DateTimeField(_("time"), auto_now_add=True)
-    kind = models.CharField(_("reason"), max_length=20, choices=RefusalKind)
+    kind = models.CharField(_("reason"), max_length=20, choices=RejectionKind)
     reason = models.CharField(max_length=500)
     size = models.BigIntegerField(_("size"))
     data = models.BinaryField()
@@ -47,7 +47,10 @@ class RefusedEvent(models.Model):
     class Meta:
         default_permissions = ()
         ordering = ["-id"]
-        indexes = [models.Index("door", "kind", "id", name="refused_of_door"), models.Index("at", name="refused_age")]
+        indexes = [
+            models.Index("endpoint", "kind", "id", name="rejected_of_endpoint"),
+            models.Index("at", name="rejected_age"),
+        ]
 
     def __str__(self) -> str:
         return f"#{self.pk}"

@@ -28,6 +28,7 @@ class Command(BaseCommand):
         if wrong:
             weeks = ", ".join(f"{week:%Y-%m-%d}" for week in sorted(wrong)[:10])
             raise CommandError(
-                f"{sum(wrong.values())} counts are wrong (in the weeks starting {weeks}). Run `manage.py rollups rebuild`."
+                f"{sum(wrong.values())} counts are wrong (in the weeks starting {weeks}). "
+                "Run `manage.py log_counts rebuild`."
             )
         self.stdout.write("All counts are correct.")
