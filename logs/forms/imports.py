@@ -6,14 +6,12 @@ from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
-from django.http import QueryDict
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from ..models import ImportKind
 from ..templatetags.ui import humanbytes
-
-MAX_ID = 2**63 - 1
+from .base import MAX_ID, StrictForm
 
 
 class ImportForm(forms.Form):
@@ -60,26 +58,13 @@ class ImportForm(forms.Form):
         return file
 
 
-class _Place(forms.Form):
-    """The cursor of a list page. Strict: an unknown parameter is an error, never the first page."""
-
-    data: QueryDict
-
-    def clean(self) -> None:
-        for name in self.data:
-            if name not in self.fields:
-                self.add_error(None, gettext("There is no parameter “%(name)s”.") % {"name": name[:60]})
-            elif len(self.data.getlist(name)) > 1:
-                self.add_error(name, gettext("Only one value can be given."))
-
-
-class ImportListForm(_Place):
+class ImportListForm(StrictForm):
     """`?before=7`: the imports that were uploaded before number 7."""
 
     before = forms.IntegerField(label=_("Page"), required=False, min_value=1, max_value=MAX_ID)
 
 
-class RejectedListForm(_Place):
+class RejectedListForm(StrictForm):
     """`?after=50`: the rejected documents that come after the file's 50th document."""
 
     after = forms.IntegerField(label=_("Page"), required=False, min_value=1, max_value=MAX_ID)

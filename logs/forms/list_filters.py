@@ -1,7 +1,4 @@
-"""The filters of the Failures page, and the search of the list of subscriptions.
-
-Both are strict: an unknown parameter or value is an error, never "everything".
-"""
+"""The filters of the Failures page, and the search of the list of subscriptions."""
 
 from __future__ import annotations
 
@@ -14,16 +11,17 @@ from ..models import Cause, Priority, Subscription, WebhookLog
 from ..models.querysets import SubscriptionQuerySet
 from ..stats.period import TIME_RANGES
 from ..stats.subscription_list import SUBSCRIPTION_SORTS
+from .base import StrictForm
 
 DEFAULT_RANGE = "24h"
 DEFAULT_SORT = "last"
 MULTIPLE_CHOICE_FIELDS = {"subscription", "cause"}
 
 
-class FailureFilterForm(forms.Form):
+class FailureFilterForm(StrictForm):
     """`FailureFilterForm(request.GET, user=request.user)`; call `is_valid()` before anything else."""
 
-    data: QueryDict
+    cursor_fields = ("all",)
     range = forms.ChoiceField(label=_("Range"), required=False, choices=[(key, key) for key in TIME_RANGES])
     subscription = forms.ModelMultipleChoiceField(
         label=_("Subscription"), required=False, queryset=Subscription.objects.none()
@@ -37,13 +35,6 @@ class FailureFilterForm(forms.Form):
     def __init__(self, data: QueryDict, *, user) -> None:
         super().__init__(_without_empty(data))
         self.fields["subscription"].queryset = Subscription.objects.visible_to(user).only("name")  # type: ignore[attr-defined]
-
-    def clean(self) -> None:
-        for name in self.data:
-            if name not in self.fields:
-                self.add_error(None, _("There is no filter “%(name)s”.") % {"name": name[:60]})
-            elif name not in MULTIPLE_CHOICE_FIELDS and len(self.data.getlist(name)) > 1:
-                self.add_error(name, _("Only one value can be given."))
 
     @property
     def range_name(self) -> str:
@@ -70,14 +61,6 @@ class FailureFilterForm(forms.Form):
     def without_filter(self) -> str:
         return self.address(subscription="", cause="")
 
-    def address(self, **changes: str) -> str:
-        """The query string of this page with these values changed; "" removes a parameter."""
-        query = self.data.copy()
-        query.pop("all", None)
-        for name, value in changes.items():
-            query.setlist(name, [value] if value else [])
-        return "?" + query.urlencode()
-
 
 def _without_empty(data: QueryDict) -> QueryDict:
     """Without JavaScript, a form also submits empty values."""
@@ -99,10 +82,9 @@ QUEUE_STATES = {
 }
 
 
-class SubscriptionFilterForm(forms.Form):
+class SubscriptionFilterForm(StrictForm):
     """`SubscriptionFilterForm(request.GET)`; call `is_valid()` before `found_in(subscriptions)`."""
 
-    data: QueryDict
     q = forms.CharField(label=_("Search"), required=False, max_length=200)
     state = forms.ChoiceField(
         label=_("State"),
@@ -120,13 +102,6 @@ class SubscriptionFilterForm(forms.Form):
         required=False,
         choices=[(f"{sign}{name}", name) for name in SUBSCRIPTION_SORTS for sign in ("", "-")],
     )
-
-    def clean(self) -> None:
-        for name in self.data:
-            if name not in self.fields:
-                self.add_error(None, _("There is no filter “%(name)s”.") % {"name": name[:60]})
-            elif len(self.data.getlist(name)) > 1:
-                self.add_error(name, _("Only one value can be given."))
 
     @property
     def is_filtered(self) -> bool:

@@ -10,12 +10,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from django import forms
 from django.db.models import Q, QuerySet
-from django.http import QueryDict
-from django.utils.translation import gettext_lazy as _
 
-from ..models import BulkRedelivery, BulkRedeliveryItem, ItemOutcome, SkipReason, State
+from ..models import BulkRedelivery, BulkRedeliveryItem, ItemOutcome, State
 from ..payloads.masking import mask_text, masked_keys
 
 RESULTS_PAGE_SIZE = 50
@@ -32,54 +29,6 @@ SHOWN_OUTCOMES: dict[str, Q] = {
     "delivered_before": Q(before_state=State.DELIVERED) & ~Q(outcome=ItemOutcome.EXCLUDED),
 }
 _HEAVY = ("log__search", "log__response", "log__extra", "subscription__document", "subscription__description")
-
-
-class ResultsFilterForm(forms.Form):
-    """The filter of the results. Strict: an unknown name or value is an error."""
-
-    data: QueryDict
-    outcome = forms.ChoiceField(
-        label=_("Outcome"), required=False, choices=[(word, word) for word in SHOWN_OUTCOMES if word]
-    )
-    reason = forms.ChoiceField(label=_("Reason"), required=False, choices=SkipReason.choices)
-    subscription = forms.RegexField(r"^[0-9a-f]{24}\Z", label=_("Subscription"), required=False)
-    sort = forms.ChoiceField(label=_("Order"), required=False, choices=[("last", _("Newest first"))])
-    after = forms.IntegerField(label=_("After"), required=False, min_value=0, max_value=2**31 - 1)
-
-    def clean(self) -> None:
-        for name in self.data:
-            if name not in self.fields:
-                self.add_error(None, _("There is no filter “%(name)s”.") % {"name": name[:60]})
-            elif len(self.data.getlist(name)) > 1:
-                self.add_error(name, _("Only one value can be given."))
-
-    def found_in(self, bulk: BulkRedelivery) -> QuerySet[BulkRedeliveryItem]:
-        """The items that match, in the chosen order, after the chosen cursor."""
-        chosen = self.cleaned_data
-        items = bulk.items.filter(SHOWN_OUTCOMES[chosen["outcome"]])
-        if chosen["reason"]:
-            items = items.filter(skip_reason=chosen["reason"])
-        if chosen["subscription"]:
-            items = items.filter(subscription=chosen["subscription"])
-        if chosen["after"] is not None:
-            items = items.filter(**{"number__lt" if self.is_last_first else "number__gt": chosen["after"]})
-        return items.order_by("-number" if self.is_last_first else "number")
-
-    @property
-    def is_last_first(self) -> bool:
-        return self.cleaned_data["sort"] == "last"
-
-    @property
-    def is_filtered(self) -> bool:
-        return any(self.cleaned_data[name] for name in ("outcome", "reason", "subscription"))
-
-    def address(self, **changes: str) -> str:
-        """The query of the first page, with these values changed. A value of "" removes its parameter."""
-        query = self.data.copy()
-        query.pop("after", None)
-        for name, value in changes.items():
-            query.setlist(name, [value] if value else [])
-        return "?" + query.urlencode()
 
 
 def with_logs(items: QuerySet[BulkRedeliveryItem]) -> QuerySet[BulkRedeliveryItem]:

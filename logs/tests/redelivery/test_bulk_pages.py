@@ -370,6 +370,9 @@ class TestList:
         for cursor in ("x", "0", "-1", "9" * 30):
             assert client.get(f"{LIST}?before={cursor}").status_code == 422
 
+    def test_an_unknown_parameter_is_an_error(self, client, operator):
+        assert client.get(f"{LIST}?x=1").status_code == 422
+
     def test_twenty_cost_as_many_queries_as_one(self, client, operator, orders):
         start_redelivery(operator, make_logs([0]))
         numbers = []

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
-from ...forms.base import BulkListForm
+from ...forms.bulk_lists import BulkListForm
 from ...forms.bulk_redelivery import BulkChoicesForm
 from ...models import BulkRedelivery, BulkRedeliveryState
 from ...redelivery.progress import count_items

@@ -14,9 +14,10 @@ from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from ...forms.bulk_lists import ResultsFilterForm
 from ...models import BulkRedelivery, SkipReason, Subscription
 from ...redelivery.progress import ItemCounts, progress_of
-from ...redelivery.results import ResultsFilterForm, results_csv, results_page
+from ...redelivery.results import results_csv, results_page
 from ..helpers import render_region, target_id
 from .bulk_redeliveries import visible_bulk_redelivery
 
