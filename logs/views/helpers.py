@@ -1,10 +1,11 @@
-"""The URL of the page on which a button was pressed.
+"""The URL of the page on which a button was pressed, and the message that says what the button did.
 
 Rendering of a page's region: alone for htmx, within its page otherwise.
 """
 
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
@@ -18,6 +19,14 @@ def back_url(request: HttpRequest) -> str:
     is_ours = url_has_allowed_host_and_scheme(address, {request.get_host()}, require_https=request.is_secure())
     is_path = address.startswith("/")  # redirect() would read other text as a view name
     return address if is_ours and is_path else ""
+
+
+def show_outcome(request: HttpRequest, has_changed: bool, done: str, unchanged: str) -> None:
+    """Say what an action did: `done`, or why it has changed nothing. `done` "": the page itself shows it."""
+    if not has_changed:
+        messages.info(request, unchanged)
+    elif done:
+        messages.success(request, done)
 
 
 # The ids of the regions that show queues: one queue on its subscription's page, and all queues.

@@ -11,7 +11,6 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.db.models import BinaryField, Count, F, Func, Q, QuerySet, Value
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
@@ -27,7 +26,7 @@ from ..forms.imports import ImportForm, ImportListForm, RejectedListForm
 from ..imports import uploads
 from ..models import Import, ImportState, RejectedDocument
 from ..payloads.masking import mask_json, mask_text, masked_keys
-from .helpers import render_region, target_id
+from .helpers import render_region, show_outcome, target_id
 
 PAGE = 50
 IMPORT_SLOW_AFTER = timedelta(seconds=10)  # a running worker picks up an import in well under a second
@@ -138,8 +137,7 @@ def import_detail(request: HttpRequest, pk: int) -> HttpResponse:
 def import_cancel(request: HttpRequest, pk: int) -> HttpResponse:
     """Cancel the import: it stops before its next batch, and stored documents stay."""
     upload = visible_import(request, pk)
-    if not uploads.cancel_import(upload):
-        messages.info(request, _("Nothing was cancelled: the import has finished."))
+    show_outcome(request, uploads.cancel_import(upload), "", _("Nothing was cancelled: the import has finished."))
     return HttpResponseRedirect(upload.get_absolute_url(), status=303)
 
 

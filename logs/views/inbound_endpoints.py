@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.core.exceptions import PermissionDenied
 from django.db.models import Max, Sum
@@ -23,6 +22,7 @@ from ..ingest import credentials, rejections
 from ..models import Company, InboundEndpoint, RejectedEvent, RejectionCount, RejectionKind, UnmatchedCount
 from ..payloads.masking import mask_json, mask_text_deep, masked_keys
 from ..signing import decrypt_secret, encrypt_secret
+from .helpers import show_outcome
 
 NEW_ENDPOINT_SESSION_KEY = "endpoint_once"  # session key for a new endpoint's URL, encrypted until shown
 UNMATCHED_DAYS = 7
@@ -53,13 +53,9 @@ def inbound_endpoint_list(request: HttpRequest) -> HttpResponse:
 @permission_required("logs.change_inboundendpoint", raise_exception=True)
 def inbound_endpoint_revoke(request: HttpRequest, pk: int) -> HttpResponse:
     endpoint = get_object_or_404(InboundEndpoint.objects.visible_to(request.user), pk=pk)
-    if credentials.revoke_credential(endpoint, by=request.user):
-        messages.success(
-            request,
-            _("The inbound endpoint “%(name)s” is revoked. Its URL no longer accepts events.") % {"name": endpoint},
-        )
-    else:
-        messages.info(request, _("The inbound endpoint “%(name)s” was already revoked.") % {"name": endpoint})
+    done = _("The inbound endpoint “%(name)s” is revoked. Its URL no longer accepts events.") % {"name": endpoint}
+    unchanged = _("The inbound endpoint “%(name)s” was already revoked.") % {"name": endpoint}
+    show_outcome(request, credentials.revoke_credential(endpoint, by=request.user), done, unchanged)
     return redirect("logs:inbound_endpoint_list")
 
 

@@ -25,7 +25,7 @@ from ..delivery.queue_list import decode_queue_cursor, subscriptions_with_queues
 from ..delivery.queue_status import queue_status, queue_statuses
 from ..forms.base import ReasonForm
 from ..models.worker import OFFLINE_AFTER, Worker
-from .helpers import back_url, render_region, wants_partial
+from .helpers import back_url, render_region, show_outcome, wants_partial
 from .subscriptions.subscriptions import visible_subscription
 
 
@@ -75,10 +75,8 @@ def queue_detail(request: HttpRequest, pk: str) -> HttpResponse:
 @permission_required("logs.redeliver_webhooklog", raise_exception=True)
 def queue_pause(request: HttpRequest, pk: str) -> HttpResponse:
     subscription = visible_subscription(request, pk)
-    if subscription.pause(by=request.user):
-        messages.success(request, _("The queue of “%(name)s” is paused.") % {"name": subscription})
-    else:
-        messages.info(request, _("The queue is already paused."))
+    done = _("The queue of “%(name)s” is paused.") % {"name": subscription}
+    show_outcome(request, subscription.pause(by=request.user), done, _("The queue is already paused."))
     return redirect(back_url(request) or subscription)
 
 
@@ -86,10 +84,8 @@ def queue_pause(request: HttpRequest, pk: str) -> HttpResponse:
 @permission_required("logs.redeliver_webhooklog", raise_exception=True)
 def queue_resume(request: HttpRequest, pk: str) -> HttpResponse:
     subscription = visible_subscription(request, pk)
-    if subscription.resume(by=request.user):
-        messages.success(request, _("The queue of “%(name)s” has resumed.") % {"name": subscription})
-    else:
-        messages.info(request, _("The queue is no longer paused."))
+    done = _("The queue of “%(name)s” has resumed.") % {"name": subscription}
+    show_outcome(request, subscription.resume(by=request.user), done, _("The queue is no longer paused."))
     return redirect(back_url(request) or subscription)
 
 
@@ -98,10 +94,9 @@ def queue_resume(request: HttpRequest, pk: str) -> HttpResponse:
 def queue_send_waiting(request: HttpRequest, pk: str) -> HttpResponse:
     """Send the events that were waiting when the subscription was deactivated."""
     subscription = visible_subscription(request, pk)
-    if subscription.send_waiting(by=request.user):
-        messages.success(request, _("The waiting events of “%(name)s” are being sent.") % {"name": subscription})
-    else:
-        messages.info(request, _("The subscription is active, or its waiting events are already being sent."))
+    done = _("The waiting events of “%(name)s” are being sent.") % {"name": subscription}
+    unchanged = _("The subscription is active, or its waiting events are already being sent.")
+    show_outcome(request, subscription.send_waiting(by=request.user), done, unchanged)
     return redirect(back_url(request) or subscription)
 
 

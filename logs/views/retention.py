@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -13,6 +12,7 @@ from ..forms.retention import SUGGESTED_DAYS, RetentionForm
 from ..models import Retention
 from ..retention.cutoffs import retention_preview
 from ..retention.prune import is_running
+from .helpers import show_outcome
 
 # This permission doesn't exist, so only superusers pass: what is removed belongs to all companies.
 FOR_SUPERUSERS = "logs.change_retention"
@@ -35,12 +35,9 @@ def retention_confirm(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         context = {"proposed": proposed, "preview": retention_preview(proposed), "is_unchanged": proposed.is_current()}
         return render(request, "retention/confirm.html", context)
-    if Retention.change(payload_days=proposed.payload_days, log_days=proposed.log_days, by=request.user):
-        messages.success(
-            request, _("The retention was changed. The next nightly run removes what is past the new limits.")
-        )
-    else:
-        messages.info(request, _("No change: that was already the setting."))
+    is_new = Retention.change(payload_days=proposed.payload_days, log_days=proposed.log_days, by=request.user)
+    done = _("The retention was changed. The next nightly run removes what is past the new limits.")
+    show_outcome(request, is_new, done, _("No change: that was already the setting."))
     return redirect("logs:retention_detail")
 
 
@@ -48,10 +45,9 @@ def retention_confirm(request: HttpRequest) -> HttpResponse:
 @permission_required(FOR_SUPERUSERS, raise_exception=True)
 def retention_stop(request: HttpRequest) -> HttpResponse:
     """Stop the pruning in progress before its next step."""
-    if is_running() and Retention.request_stop(by=request.user):
-        messages.success(request, _("The run is stopping. What it has removed stays removed; the next run continues."))
-    else:
-        messages.info(request, _("Nothing to stop: no run is in progress."))
+    is_stopping = is_running() and Retention.request_stop(by=request.user)
+    done = _("The run is stopping. What it has removed stays removed; the next run continues.")
+    show_outcome(request, is_stopping, done, _("Nothing to stop: no run is in progress."))
     return redirect("logs:retention_detail")
 
 

@@ -16,6 +16,7 @@ from ...models import BulkRedelivery, BulkRedeliveryState, Subscription
 from ...redelivery import controls, start
 from ...redelivery.drafts import discard_draft
 from ...redelivery.preview import build_preview
+from ..helpers import show_outcome
 from .bulk_redeliveries import bulk_redelivery_answer, visible_bulk_redelivery
 from .presenters import plan_context
 
@@ -58,8 +59,8 @@ def bulk_redelivery_discard(request: HttpRequest, pk: int) -> HttpResponse:
 @permission_required("logs.redeliver_webhooklog", raise_exception=True)
 def bulk_redelivery_pause(request: HttpRequest, pk: int) -> HttpResponse:
     bulk = visible_bulk_redelivery(request, pk)
-    if not controls.pause_bulk(bulk, by=request.user):
-        messages.info(request, _("It is no longer running, so there was nothing to pause."))
+    is_paused = controls.pause_bulk(bulk, by=request.user)
+    show_outcome(request, is_paused, "", _("It is no longer running, so there was nothing to pause."))
     return redirect(bulk)
 
 
@@ -67,8 +68,7 @@ def bulk_redelivery_pause(request: HttpRequest, pk: int) -> HttpResponse:
 @permission_required("logs.redeliver_webhooklog", raise_exception=True)
 def bulk_redelivery_resume(request: HttpRequest, pk: int) -> HttpResponse:
     bulk = visible_bulk_redelivery(request, pk)
-    if not controls.resume_bulk(bulk, by=request.user):
-        messages.info(request, _("It is no longer paused."))
+    show_outcome(request, controls.resume_bulk(bulk, by=request.user), "", _("It is no longer paused."))
     return redirect(bulk)
 
 
@@ -76,8 +76,7 @@ def bulk_redelivery_resume(request: HttpRequest, pk: int) -> HttpResponse:
 @permission_required("logs.redeliver_webhooklog", raise_exception=True)
 def bulk_redelivery_stop(request: HttpRequest, pk: int) -> HttpResponse:
     bulk = visible_bulk_redelivery(request, pk)
-    if not controls.stop_bulk(bulk, by=request.user):
-        messages.info(request, _("It has already ended."))
+    show_outcome(request, controls.stop_bulk(bulk, by=request.user), "", _("It has already ended."))
     return redirect(bulk)
 
 
@@ -88,9 +87,7 @@ def bulk_redelivery_exclude(request: HttpRequest, pk: int, subscription_id: str)
     bulk = visible_bulk_redelivery(request, pk)
     visible = Subscription.objects.visible_to(request.user).filter(pk__in=bulk.selected_subscriptions)
     subscription = get_object_or_404(visible, pk=subscription_id)
-    if controls.exclude_subscription(bulk, subscription_id, by=request.user):
-        text = _("This bulk redelivery sends nothing more to %(name)s.") % {"name": subscription}
-        messages.success(request, text)
-    else:
-        messages.info(request, _("There was nothing left to send."))
+    is_excluded = controls.exclude_subscription(bulk, subscription_id, by=request.user)
+    done = _("This bulk redelivery sends nothing more to %(name)s.") % {"name": subscription}
+    show_outcome(request, is_excluded, done, _("There was nothing left to send."))
     return redirect(bulk)

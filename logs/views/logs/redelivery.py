@@ -18,7 +18,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from ...forms.base import ReasonForm
 from ...logsearch.query_params import page_querystring
 from ...models import AuditAction, AuditEntry, RedeliveryRefused, WebhookLog
-from ..helpers import QUEUE_REGIONS, back_url, target_id, wants_partial
+from ..helpers import QUEUE_REGIONS, back_url, show_outcome, target_id, wants_partial
 from .detail_page import update_context
 from .webhook_logs import visible_log
 
@@ -104,8 +104,7 @@ def log_skip(request: HttpRequest, pk: str) -> HttpResponse:
     if not form.is_valid():
         context = {"form": form, "log": log, "back": back_url(request) or log.get_absolute_url()}
         return render(request, "logs/detail/skip.html", context, status=422 if form.is_bound else 200)
-    if log.skip(by=request.user, reason=form.cleaned_data["reason"]):
-        messages.success(request, _("The event was skipped. Its queue continues with the next event."))
-    else:
-        messages.info(request, _("The event was not skipped: it finished in the meantime."))
+    is_skipped = log.skip(by=request.user, reason=form.cleaned_data["reason"])
+    done = _("The event was skipped. Its queue continues with the next event.")
+    show_outcome(request, is_skipped, done, _("The event was not skipped: it finished in the meantime."))
     return redirect(back_url(request) or log)

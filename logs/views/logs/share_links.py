@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.conf import settings
-from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -15,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from ...forms.share_link import ShareLinkForm
 from ...models import ShareLink, WebhookLog
 from ...signing import decrypt_secret, encrypt_secret
+from ..helpers import show_outcome
 from .webhook_logs import visible_log
 
 MAY_SHARE = ["logs.view_webhooklog", "logs.share_webhooklog"]
@@ -45,10 +45,8 @@ def share_link_list(request: HttpRequest, pk: str) -> HttpResponse:
 @permission_required(MAY_SHARE, raise_exception=True)
 def share_link_revoke(request: HttpRequest, pk: int) -> HttpResponse:
     share_link = get_object_or_404(ShareLink.objects.visible_to(request.user), pk=pk)
-    if share_link.revoke(by=request.user):
-        messages.success(request, _("The link is revoked. It no longer shows anything."))
-    else:
-        messages.info(request, _("The link was already revoked."))
+    done = _("The link is revoked. It no longer shows anything.")
+    show_outcome(request, share_link.revoke(by=request.user), done, _("The link was already revoked."))
     return redirect("logs:webhook_log_detail", share_link.log_id)
 
 

@@ -18,7 +18,7 @@ from ...forms.subscription import GENERATE, SubscriptionForm
 from ...models import Company, Subscription
 from ...subscriptions import services
 from ...subscriptions.services import suggest_code
-from ..helpers import render_region
+from ..helpers import render_region, show_outcome
 from .detail_page import SECRET_ONCE, detail_context, list_context
 
 
@@ -121,10 +121,7 @@ def subscription_activate(request: HttpRequest, pk: str) -> HttpResponse:
         is_new = services.set_active(subscription, True, by=request.user, send_kept=send_kept)
     except services.EventsAreKept:
         return _kept_events_page(request, subscription)
-    if is_new:
-        messages.success(request, _("The subscription is active."))
-    else:
-        messages.info(request, _("The subscription was already active."))
+    show_outcome(request, is_new, _("The subscription is active."), _("The subscription was already active."))
     return redirect(subscription)
 
 
@@ -137,8 +134,7 @@ def _kept_events_page(request: HttpRequest, subscription: Subscription) -> HttpR
 @permission_required("logs.change_subscription", raise_exception=True)
 def subscription_deactivate(request: HttpRequest, pk: str) -> HttpResponse:
     subscription = visible_subscription(request, pk)
-    if services.set_active(subscription, False, by=request.user):
-        messages.success(request, _("The subscription is inactive. It gets no new events; waiting events are kept."))
-    else:
-        messages.info(request, _("The subscription was already inactive."))
+    is_new = services.set_active(subscription, False, by=request.user)
+    done = _("The subscription is inactive. It gets no new events; waiting events are kept.")
+    show_outcome(request, is_new, done, _("The subscription was already inactive."))
     return redirect(subscription)
