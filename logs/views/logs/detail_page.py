@@ -1,7 +1,4 @@
-"""Context of the parts of a log's page that show its event: the tree, the raw text, the changes.
-
-Context of a log's page.
-"""
+"""Context of a log's page: its status, which polls, and the rest: the event as a tree, as raw text and as changes."""
 
 from __future__ import annotations
 
@@ -11,7 +8,7 @@ from django.db.models.expressions import RawSQL
 from django.http import HttpRequest
 
 from ...delivery.queue_status import queue_position
-from ...models import AuditAction, AuditEntry, Payload, Retention, WebhookLog
+from ...models import Attempt, AuditAction, AuditEntry, Payload, Retention, State, WebhookLog
 from ...payloads import diff, find, json_tree, masking
 from ...payloads.masking import masked_keys
 from ...redelivery.history import attach_bulk_ids, bulk_redeliveries_of
@@ -98,49 +95,66 @@ BULK_REDELIVERIES_SHOWN = 5
 BODY_SHOWN = 20_000
 
 
-def log_context(
+def page_context(
     request: HttpRequest, log: WebhookLog, part: str, revealed: frozenset[str] = frozenset()
 ) -> dict[str, Any]:
-    """`part`: the open tab (payload, raw, changes, request, response), or "" for none."""
-    attempts = override_attempts(log)
-    last_attempt = next((attempt for attempt in reversed(attempts) if not attempt.has_custom_url), None)
-    bulk_items = bulk_redeliveries_of(log, request.user)
-    attach_bulk_ids(attempts, bulk_items)
-    audit_entries = list(AuditEntry.objects.filter(target=log.pk).select_related("actor")[:AUDIT_ENTRIES_SHOWN])
-    context = {
-        "log": log,
+    """`part`: the open tab (payload, raw, changes, request, response)."""
+    context = status_context(request, log) | {
         "part": part,
-        "attempts": attempts,
-        "last_attempt": last_attempt,
-        "queued_override": queued_override(log),
-        "logs_before": queue_position(log) if log.is_queued else None,
-        "is_blocking": log.subscription.blocking_log == log.pk,
-        "skipped": next((entry for entry in audit_entries if entry.action == AuditAction.SKIPPED), None),
-        "redelivery_error": log.redelivery_error(),
-        "newer": WebhookLog.objects.superseding(log).newest_first().first(),
-        "bulk_items": bulk_items[:BULK_REDELIVERIES_SHOWN],
-        "object_logs": _logs_of_object(request, log),
-        "audit_entries": audit_entries,
+        "audit_entries": AuditEntry.objects.filter(target=log.pk).select_related("actor")[:AUDIT_ENTRIES_SHOWN],
         "share_links": log.share_links.with_state().select_related("created_by", "revoked_by"),
         "in_list": ListPosition(log, request.GET, request.user),
-        "has_payload": Payload.objects.filter(pk=log.pk).exists(),
-        "company_differs": log.company != log.subscription.company_id,
     }
     if part in EVENT_PARTS:
         context |= event_context(request, log, part, revealed)
-    if part and "change_count" not in context and request.user.has_perm("logs.view_payload"):
+    elif part == "response":
+        context |= _response_context(context["last_attempt"])
+    if "change_count" not in context and request.user.has_perm("logs.view_payload"):
         context["change_count"] = number_of_changes(log)
-    if part == "response" and last_attempt:
-        headers = masking.mask_headers(last_attempt.response_headers, masked_keys())
-        body = masking.mask_text(last_attempt.response, masked_keys())
-        context |= {"headers": headers, "body": body[:BODY_SHOWN], "is_body_cut": len(body) > BODY_SHOWN}
     return context
 
 
 def update_context(request: HttpRequest, log: WebhookLog) -> dict[str, Any]:
-    """Context of what an attempt changed on the page; the page's URL says which tab is open."""
-    is_response = current_path(request).endswith("/response/")
-    return log_context(request, log, "response" if is_response else "") | {"is_update": True}
+    """Context of what an attempt changed on the page, which asks for it every second; its URL says which tab is open."""
+    context = status_context(request, log) | {"is_update": True}
+    if current_path(request).endswith("/response/"):
+        context |= {"part": "response"} | _response_context(context["last_attempt"])
+    return context
+
+
+def status_context(request: HttpRequest, log: WebhookLog) -> dict[str, Any]:
+    """What an attempt changes: the state, the attempts, the bulk redeliveries, and the state among the object's logs."""
+    attempts = override_attempts(log)
+    bulk_items = bulk_redeliveries_of(log, request.user)
+    attach_bulk_ids(attempts, bulk_items)
+    return {
+        "log": log,
+        "attempts": attempts,
+        "last_attempt": next((attempt for attempt in reversed(attempts) if not attempt.has_custom_url), None),
+        "queued_override": queued_override(log),
+        "logs_before": queue_position(log) if log.is_queued else None,
+        "is_blocking": log.subscription.blocking_log == log.pk,
+        "skipped": _skip_of(log) if log.state == State.SKIPPED else None,
+        "redelivery_error": "" if log.is_queued else log.redelivery_error(),
+        "newer": WebhookLog.objects.superseding(log).newest_first().first(),
+        "bulk_items": bulk_items[:BULK_REDELIVERIES_SHOWN],
+        "object_logs": _logs_of_object(request, log),
+        "has_payload": Payload.objects.filter(pk=log.pk).exists(),
+        "company_differs": log.company != log.subscription.company_id,
+    }
+
+
+def _response_context(last_attempt: Attempt | None) -> dict[str, Any]:
+    if last_attempt is None:
+        return {}
+    headers = masking.mask_headers(last_attempt.response_headers, masked_keys())
+    body = masking.mask_text(last_attempt.response, masked_keys())
+    return {"headers": headers, "body": body[:BODY_SHOWN], "is_body_cut": len(body) > BODY_SHOWN}
+
+
+def _skip_of(log: WebhookLog) -> AuditEntry | None:
+    skips = AuditEntry.objects.filter(target=log.pk, action=AuditAction.SKIPPED)
+    return skips.select_related("actor").first()
 
 
 def _logs_of_object(request: HttpRequest, log: WebhookLog) -> list[WebhookLog]:

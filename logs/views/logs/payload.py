@@ -15,7 +15,7 @@ from ...models import AuditAction, AuditEntry, WebhookLog
 from ...payloads import diff, json_tree
 from ...payloads.masking import masked_keys
 from ..helpers import wants_partial
-from .detail_page import event_of, find_context, log_context
+from .detail_page import event_of, find_context, page_context
 from .downloads import curl_of, download_of
 from .list_position import ListPosition
 from .webhook_logs import visible_log
@@ -95,7 +95,7 @@ def reveal_create(request: HttpRequest, pk: str) -> HttpResponse:
     AuditEntry.record(request.user, AuditAction.REVEALED, log.pk, pointer)
     if wants_partial(request):
         return render(request, "logs/payload/_tree_node.html", {"log": log, "node": node})
-    context: dict[str, Any] = log_context(request, log, "payload", revealed=frozenset([pointer]))
+    context: dict[str, Any] = page_context(request, log, "payload", revealed=frozenset([pointer]))
     return render(request, "logs/detail/detail.html", context)
 
 

@@ -14,7 +14,7 @@ from ...logsearch.saved_views import tabs_for
 from ...models import WebhookLog
 from ..helpers import render_part, render_region, target_id, wants_partial
 from ..search_limit import limits_searches
-from .detail_page import log_context, update_context
+from .detail_page import page_context, update_context
 from .list_page import LogListPage
 
 
@@ -71,7 +71,7 @@ def visible_log(request: HttpRequest, pk: str) -> WebhookLog:
 @permission_required("logs.view_webhooklog", raise_exception=True)
 def webhook_log_detail(request: HttpRequest, pk: str, part: str = "payload") -> HttpResponse:
     log = visible_log(request, pk)
-    return render(request, "logs/detail/detail.html", log_context(request, log, part))
+    return render(request, "logs/detail/detail.html", page_context(request, log, part))
 
 
 @require_safe
