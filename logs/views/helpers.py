@@ -1,7 +1,4 @@
-"""The URL of the page on which a button was pressed, and the message that says what the button did.
-
-Rendering of a page's region: alone for htmx, within its page otherwise.
-"""
+"""What views share: the way back, the message of an action, the missing worker, and a region alone or within its page."""
 
 from typing import Any
 
@@ -11,6 +8,8 @@ from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.middleware import HtmxDetails
+
+from ..models.worker import OFFLINE_AFTER, Worker
 
 
 def back_url(request: HttpRequest) -> str:
@@ -27,6 +26,12 @@ def show_outcome(request: HttpRequest, has_changed: bool, done: str, unchanged: 
         messages.info(request, unchanged)
     elif done:
         messages.success(request, done)
+
+
+def worker_context() -> dict[str, Any]:
+    """Whether a worker is missing, and for how long; for components/_worker_missing.html."""
+    silence = Worker.silence()
+    return {"silence": silence, "is_worker_missing": silence is None or silence > OFFLINE_AFTER}
 
 
 # The ids of the regions that show queues: one queue on its subscription's page, and all queues.

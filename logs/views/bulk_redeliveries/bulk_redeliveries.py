@@ -14,12 +14,11 @@ from ...forms.bulk_redelivery import BulkChoicesForm
 from ...models import BulkRedelivery, BulkRedeliveryState
 from ...redelivery.progress import count_items
 from ...redelivery.selection import origin_of
-from ..helpers import render_region, target_id
-from .presenters import bulk_context, plan_context, planning_context
+from ..helpers import render_region, target_id, wants_partial
+from .presenters import LIVE, PARTS, bulk_context, plan_context, planning_context
 
 PAGE = 25
-# The regions of a bulk redelivery's page that poll: each element id, with its template.
-_LIVE = {"run-live": "bulk_redeliveries/_live.html", "run-parts": "bulk_redeliveries/_parts.html"}
+_REGIONS = {LIVE: "bulk_redeliveries/_live.html", PARTS: "bulk_redeliveries/_parts.html"}
 
 
 @require_safe
@@ -65,16 +64,12 @@ def bulk_redelivery_detail(request: HttpRequest, pk: int) -> HttpResponse:
         return bulk_redelivery_answer(
             request, bulk, "bulk_redeliveries/_plan.html", plan_context(bulk, BulkChoicesForm(bulk=bulk))
         )
-    region = _LIVE.get(target_id(request), "")
-    if region == _LIVE["run-live"] and request.GET.get("seen") != bulk.state:
-        region = "bulk_redeliveries/_state_changed.html"
-    return bulk_redelivery_answer(
-        request,
-        bulk,
-        "bulk_redeliveries/_detail.html",
-        bulk_context(bulk, shows_all="all" in request.GET),
-        region=region,
-    )
+    region = target_id(request) if wants_partial(request) else ""
+    template = _REGIONS.get(region, "")
+    if region == LIVE and request.GET.get("seen") != bulk.state:
+        region, template = "", "bulk_redeliveries/_state_changed.html"
+    context = bulk_context(bulk, region, shows_all="all" in request.GET)
+    return bulk_redelivery_answer(request, bulk, "bulk_redeliveries/_detail.html", context, region=template)
 
 
 def bulk_redelivery_answer(

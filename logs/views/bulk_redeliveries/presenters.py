@@ -1,11 +1,7 @@
-"""Context of a plan's page, for the choices made so far.
-
-Context of a bulk redelivery's page.
-"""
+"""Context of a plan's page, for the choices made so far, and of a bulk redelivery's page, with the regions that poll."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -17,8 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from ...db.timeouts import BoundedCount
 from ...delivery.queue_summary import next_events_of, total_waiting
 from ...forms.bulk_redelivery import CONFIRM_ABOVE, BulkChoicesForm
-from ...models import BulkRedelivery, RolloutPolicy, SkipReason, Subscription, SupersededPolicy, Worker
-from ...models.worker import OFFLINE_AFTER
+from ...models import BulkRedelivery, RolloutPolicy, SkipReason, Subscription, SupersededPolicy
 from ...redelivery.history import history_of_bulk
 from ...redelivery.preview import PlanPreview, QueuePlan, build_preview, estimate_duration, mean_durations
 from ...redelivery.progress import (
@@ -35,6 +30,7 @@ from ...redelivery.progress import (
 from ...redelivery.results import latest_finished
 from ...redelivery.warnings import plan_warnings
 from ...stats.receiver_state import ReceiverHealth, receiver_health
+from ..helpers import worker_context
 
 SLOW_AFTER = timedelta(seconds=10)  # a running worker picks up a plan in well under a second
 OLD = timedelta(hours=1)
@@ -81,7 +77,7 @@ class ExcludedItems:
 
 def planning_context(bulk: BulkRedelivery) -> dict[str, Any]:
     waited = timezone.now() - bulk.planned_at
-    return {"bulk": bulk, "is_left_alone": waited > SLOW_AFTER, **_worker()}
+    return {"bulk": bulk, "is_left_alone": waited > SLOW_AFTER, **worker_context()}
 
 
 def plan_context(bulk: BulkRedelivery, form: BulkChoicesForm) -> dict[str, Any]:
@@ -104,7 +100,7 @@ def plan_context(bulk: BulkRedelivery, form: BulkChoicesForm) -> dict[str, Any]:
         "stages_by_rollout": {rollout.value: plan.stages(rollout) for rollout in RolloutPolicy},
         "is_typed": plan.total > CONFIRM_ABOVE,
         "is_old": timezone.now() - bulk.planned_at > OLD,
-        **_worker(),
+        **worker_context(),
     }
 
 
@@ -128,11 +124,7 @@ def _superseded_choices(plan: PlanPreview) -> list[tuple[str, int]]:
     return [(choice.value, plan.total_with(superseded_policy=choice) - least) for choice in SupersededPolicy]
 
 
-def _worker() -> Mapping[str, Any]:
-    silence = Worker.silence()
-    return {"silence": silence, "is_worker_missing": silence is None or silence > OFFLINE_AFTER}
-
-
+LIVE, PARTS = "run-live", "run-parts"  # the ids of the regions that poll
 RECENT = 5
 QUEUES_SHOWN = 8  # shown at first: a polled page must be short
 
@@ -149,37 +141,52 @@ class CauseRow:
     subscription: Any
 
 
-def bulk_context(bulk: BulkRedelivery, *, shows_all: bool = False) -> dict[str, Any]:
-    """Nine queries, however many logs and subscriptions there are, and however much waits.
+def bulk_context(bulk: BulkRedelivery, region: str = "", *, shows_all: bool = False) -> dict[str, Any]:
+    """At most nine queries, however many logs and subscriptions there are, and however much waits.
 
-    `shows_all`: show all subscriptions, not only the first ones.
+    `region`: LIVE or PARTS, if only that is shown. `shows_all`: show all subscriptions, not only the first ones.
     """
-    now = timezone.now()
     progress = progress_of(bulk)
     subscriptions = next_events_of(Subscription.objects.filter(pk__in=bulk.selected_subscriptions))
+    context = {"bulk": bulk, "numbers": progress.all, "shows_all": shows_all}
+    if region != PARTS:
+        context |= _live_context(bulk, progress, subscriptions)
+    if region != LIVE:
+        context |= _parts_context(bulk, progress, subscriptions, shows_all)
+    return context
+
+
+def _live_context(
+    bulk: BulkRedelivery, progress: BulkProgress, subscriptions: dict[str, Subscription]
+) -> dict[str, Any]:
+    now = timezone.now()
     failed, looked_at = recent_failures(bulk)
-    silence = Worker.silence()
-    rows = _rows(progress, subscriptions)
-    shown = rows if shows_all else rows[:QUEUES_SHOWN]
+    worker = worker_context()
     return {
-        "bulk": bulk,
-        "numbers": progress.all,
         "pace": throughput_of(bulk, progress.subscriptions, now),
         "stages": stages_of(bulk, progress),
-        "excluded": reason_counts(progress.excluded),
         "skipped": reason_counts(progress.skipped),
-        "rows": shown,
-        "subscriptions_left": len(rows) - len(shown),
-        "shows_all": shows_all,
-        "kinds": [CauseRow(kind, subscriptions.get(kind.subscription_id)) for kind in failure_causes(bulk)],
         "failed_lately": failed,
         "looked_at": looked_at,
         "others": _others(bulk, progress, subscriptions),
+        "took": (bulk.ended_at or now) - bulk.started_at if bulk.started_at else None,
+        **worker,
+        "is_worker_missing": bulk.is_running and worker["is_worker_missing"],
+    }
+
+
+def _parts_context(
+    bulk: BulkRedelivery, progress: BulkProgress, subscriptions: dict[str, Subscription], shows_all: bool
+) -> dict[str, Any]:
+    rows = _rows(progress, subscriptions)
+    shown = rows if shows_all else rows[:QUEUES_SHOWN]
+    return {
+        "excluded": reason_counts(progress.excluded),
+        "rows": shown,
+        "subscriptions_left": len(rows) - len(shown),
+        "kinds": [CauseRow(kind, subscriptions.get(kind.subscription_id)) for kind in failure_causes(bulk)],
         "recent": latest_finished(bulk, RECENT),
         "record": history_of_bulk(bulk, {pk: subscription.name for pk, subscription in subscriptions.items()}),
-        "silence": silence,
-        "is_worker_missing": bulk.is_running and (silence is None or silence > OFFLINE_AFTER),
-        "took": (bulk.ended_at or now) - bulk.started_at if bulk.started_at else None,
     }
 
 
