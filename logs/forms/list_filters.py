@@ -1,12 +1,15 @@
-"""The filters of the Failures page, and the search of the list of subscriptions."""
+"""The query strings of the pages that list: the Overview, failures, queues and subscriptions."""
 
 from __future__ import annotations
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.db.models import Exists, OuterRef, Q
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
+from ..db.cursor_pagination import InvalidCursor
+from ..delivery.queue_list import QueueCursor, decode_queue_cursor
 from ..models import Cause, Priority, Subscription, WebhookLog
 from ..models.querysets import SubscriptionQuerySet
 from ..stats.period import TIME_RANGES
@@ -18,11 +21,24 @@ DEFAULT_SORT = "last"
 MULTIPLE_CHOICE_FIELDS = {"subscription", "cause"}
 
 
-class FailureFilterForm(StrictForm):
+class RangeForm(StrictForm):
+    """`?range=7d`; call `is_valid()` before `range_name`."""
+
+    range = forms.ChoiceField(label=_("Range"), required=False, choices=[(key, key) for key in TIME_RANGES])
+
+    def __init__(self, data: QueryDict) -> None:
+        super().__init__(data)
+        self.fields["range"].required = "range" in data  # an empty one is as invalid as any other
+
+    @property
+    def range_name(self) -> str:
+        return self.cleaned_data["range"] or DEFAULT_RANGE
+
+
+class FailureFilterForm(RangeForm):
     """`FailureFilterForm(request.GET, user=request.user)`; call `is_valid()` before anything else."""
 
     cursor_fields = ("all",)
-    range = forms.ChoiceField(label=_("Range"), required=False, choices=[(key, key) for key in TIME_RANGES])
     subscription = forms.ModelMultipleChoiceField(
         label=_("Subscription"), required=False, queryset=Subscription.objects.none()
     )
@@ -35,10 +51,6 @@ class FailureFilterForm(StrictForm):
     def __init__(self, data: QueryDict, *, user) -> None:
         super().__init__(_without_empty(data))
         self.fields["subscription"].queryset = Subscription.objects.visible_to(user).only("name")  # type: ignore[attr-defined]
-
-    @property
-    def range_name(self) -> str:
-        return self.cleaned_data["range"] or DEFAULT_RANGE
 
     @property
     def sort_name(self) -> str:
@@ -115,3 +127,22 @@ class SubscriptionFilterForm(StrictForm):
         matching = subscriptions.filter(QUEUE_STATES.get(self.cleaned_data["state"], Q()))
         words = self.cleaned_data["q"]
         return matching.searched(words) if words else matching
+
+
+class QueueListForm(StrictForm):
+    """`?after=…`: the queues after that one. `seen`: what a poll's page shows."""
+
+    after = forms.CharField(label=_("After"), required=False, strip=False)
+    seen = forms.CharField(required=False)
+
+    def __init__(self, data: QueryDict) -> None:
+        super().__init__(data)
+        self.fields["after"].required = "after" in data
+
+    def clean_after(self) -> QueueCursor | None:
+        """None for the first page."""
+        cursor = self.cleaned_data["after"]
+        try:
+            return decode_queue_cursor(cursor) if cursor else None
+        except InvalidCursor as error:
+            raise ValidationError(str(error), code="invalid") from error

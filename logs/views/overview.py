@@ -8,32 +8,27 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from ..forms.list_filters import RangeForm
 from ..models import BulkRedelivery
-from ..models.worker import OFFLINE_AFTER, Worker
 from ..redelivery.progress import count_items
 from ..stats.overview import build_overview
 from ..stats.period import TIME_RANGES, Period
-from .helpers import render_region
+from .helpers import render_region, worker_context
 
-DEFAULT_RANGE = "24h"
 BULK_REDELIVERIES_SHOWN = 5
 
 
 @require_safe
 @permission_required("logs.view_webhooklog", raise_exception=True)
 def overview(request: HttpRequest) -> HttpResponse:
-    range_name = request.GET.get("range", DEFAULT_RANGE)
-    is_known = range_name in TIME_RANGES and set(request.GET) <= {"range"}
-    silence = Worker.silence()
-    context: dict[str, Any] = {"ranges": list(TIME_RANGES), "range": range_name, "silence": silence}
-    context["is_worker_missing"] = silence is None or silence > OFFLINE_AFTER
-    if is_known:
-        period = Period(range_name, timezone.now())
-        context |= {"overview": build_overview(request.user, period), "period": period}
+    search = RangeForm(request.GET)
+    context: dict[str, Any] = {"ranges": list(TIME_RANGES), **worker_context()}
+    if search.is_valid():
+        period = Period(search.range_name, timezone.now())
+        context |= {"overview": build_overview(request.user, period), "period": period, "range": search.range_name}
         bulks = list(BulkRedelivery.objects.visible_to(request.user).open().order_by("-pk")[:BULK_REDELIVERIES_SHOWN])
         context["bulk_redeliveries"] = list(zip(bulks, count_items(bulks).values(), strict=True))
     else:
         context["problem"] = _("There is no such range. Choose one above.")
-    return render_region(
-        request, "overview/overview.html", "overview/_content.html", context, status=200 if is_known else 422
-    )
+    status = 200 if search.is_valid() else 422
+    return render_region(request, "overview/overview.html", "overview/_content.html", context, status)

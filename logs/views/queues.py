@@ -19,13 +19,12 @@ from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from ..db.cursor_pagination import InvalidCursor
 from ..delivery.bulk_skip import skip_waiting
-from ..delivery.queue_list import decode_queue_cursor, subscriptions_with_queues
+from ..delivery.queue_list import subscriptions_with_queues
 from ..delivery.queue_status import queue_status, queue_statuses
 from ..forms.base import ReasonForm
-from ..models.worker import OFFLINE_AFTER, Worker
-from .helpers import back_url, render_region, show_outcome, wants_partial
+from ..forms.list_filters import QueueListForm
+from .helpers import back_url, render_region, show_outcome, wants_partial, worker_context
 from .subscriptions.subscriptions import visible_subscription
 
 
@@ -39,24 +38,20 @@ def queue_index(request: HttpRequest) -> HttpResponse:
     """
     if set(request.GET) <= {"all", "seen"} and request.GET.get("all") == "1":  # an old URL for all queues
         return redirect("logs:queue_index")
+    place = QueueListForm(request.GET)
     context: dict[str, Any] = {"is_update": wants_partial(request), "here": reverse("logs:queue_index")}
-    try:
-        after = decode_queue_cursor(request.GET["after"]) if "after" in request.GET else None
-        if not set(request.GET) <= {"after", "seen"}:
-            raise InvalidCursor
-    except InvalidCursor:
+    if not place.is_valid():
         context["problem"] = _("This URL is not valid, so no queues are shown.")
         return render_region(request, "queues/list.html", "queues/_list.html", context, status=422)
+    after = place.cleaned_data["after"]
     queues = subscriptions_with_queues(request.user, timezone.now(), after)
     if wants_partial(request) and request.GET.get("seen") == queues.mark:
         return HttpResponse(status=204)
     if after:
         context |= {"after": after.cursor, "here": f"{context['here']}?{urlencode({'after': after.cursor})}"}
-    silence = Worker.silence()
-    context |= {"queues": queues, "silence": silence, "is_worker_missing": silence is None or silence > OFFLINE_AFTER}
     states = queue_statuses([*queues.blocked, *queues.kept])
-    context["blocked"] = states[: len(queues.blocked)]
-    context["kept"] = states[len(queues.blocked) :]
+    blocked, kept = states[: len(queues.blocked)], states[len(queues.blocked) :]
+    context |= {"queues": queues, "blocked": blocked, "kept": kept, **worker_context()}
     return render_region(request, "queues/list.html", "queues/_list.html", context)
 
 
