@@ -11,7 +11,6 @@ and one chunk, whatever the size of the file.
 from __future__ import annotations
 
 import re
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import count
@@ -20,6 +19,7 @@ import msgspec
 from django.utils.translation import gettext as _
 
 from .strict_json import MAX_DEPTH
+from .unpacking import unpacked
 
 DOCUMENT_LIMIT = 16 * 1024 * 1024  # bytes; MongoDB's own limit for a document
 
@@ -40,18 +40,8 @@ _ENVELOPE = re.compile(rb"\{" + _FIELDS + rb"(?:(?P<top>" + _LIST + rb")|" + _LI
 _ENVELOPE_LIMIT = 4096  # bytes before its list
 _NO_DOCUMENT = re.compile(rb"(?:" + _STRING + rb'|[^\n{\[\],"\x1e])++')
 _INDENTATION_LIMIT = 1000
-_UNPACK_AT_ONCE = 1 << 20
-_PACKED_AT_MOST = 2  # times: some tools compress data that is already compressed
 _TOKENS_AT_ONCE = 1 << 16
 _any_json = msgspec.json.Decoder(msgspec.Raw)  # checks JSON without building values
-
-
-class UnreadableFile(ValueError):
-    """The rest of the file can't be read. Documents that were already read stay."""
-
-
-class FileTooLarge(UnreadableFile):
-    """The file has more bytes than may be read."""
 
 
 @dataclass(slots=True)
@@ -76,68 +66,12 @@ def iter_documents(
     `limit`: how many unpacked bytes may be read; raises FileTooLarge beyond. `on_work` is called regularly, also within a
     document, and may raise to stop.
     """
-    return _Splitter(_unpacked(chunks, limit), DOCUMENT_LIMIT, on_work, opens_envelopes=True).pieces()
+    return _Splitter(unpacked(chunks, limit), DOCUMENT_LIMIT, on_work, opens_envelopes=True).pieces()
 
 
 def iter_text_documents(chunks: Iterable[bytes], limit: int) -> Iterator[RawDocument]:
     """The documents of an uncompressed text, each of at most `limit` bytes."""
     return _Splitter(iter(chunks), limit).pieces()
-
-
-def _unpacked(chunks: Iterable[bytes], limit: int | None) -> Iterator[bytes]:
-    """The bytes of the file, decompressed if they are gzipped, without a byte order mark."""
-    start, source = _begun(_limited(chunks, limit))
-    for _time in range(_PACKED_AT_MOST):
-        if start[:2] == b"\x1f\x8b":
-            start, source = _begun(_limited(_gunzipped(start, source), limit))
-    if start[:2] == b"\x1f\x8b":
-        raise UnreadableFile(_("it is compressed more than twice; unpack it first"))
-    if start[:2] == b"PK":
-        raise UnreadableFile(_("this is a ZIP file; unpack it, or compress with gzip"))
-    if start[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in start[:4]:
-        raise UnreadableFile(_("this is not UTF-8 text; save it as UTF-8"))
-    yield start.removeprefix(b"\xef\xbb\xbf")
-    yield from source
-
-
-def _limited(chunks: Iterable[bytes], limit: int | None) -> Iterator[bytes]:
-    size = 0
-    for chunk in chunks:
-        size += len(chunk)
-        if limit is not None and size > limit:
-            raise FileTooLarge
-        yield chunk
-
-
-def _begun(chunks: Iterable[bytes]) -> tuple[bytes, Iterator[bytes]]:
-    """At least the first four bytes, and the chunks after them."""
-    source = iter(chunks)
-    start = b""
-    while len(start) < 4 and (more := next(source, b"")):
-        start += more
-    return start, source
-
-
-def _gunzipped(packed: bytes, source: Iterator[bytes]) -> Iterator[bytes]:
-    inflater, is_inside, seen = zlib.decompressobj(wbits=31), False, 0
-    while packed:
-        while packed:
-            is_inside = True
-            before = len(packed)
-            try:
-                data = inflater.decompress(packed, _UNPACK_AT_ONCE)
-            except zlib.error as error:
-                raise UnreadableFile(_("the gzip data is damaged near byte %(number)s") % {"number": seen}) from error
-            if data:
-                yield data
-            packed = inflater.unconsumed_tail
-            if inflater.eof:  # a gzip file may hold several members, one after another
-                packed = inflater.unused_data.lstrip(b"\0")
-                inflater, is_inside = zlib.decompressobj(wbits=31), False
-            seen += before - len(packed)
-        packed = next(source, b"")
-    if is_inside:
-        raise UnreadableFile(_("the gzip data ends early; the file is incomplete"))
 
 
 class _Splitter:
@@ -214,7 +148,7 @@ class _Splitter:
         self.number += 1
         if self._byte() not in (b"{", b"["):
             return self._take(self._end_of_junk(), _("not a JSON object"))
-        end = self._end_of_document()
+        end = self._end_of_line_document() or self._end_of_document()
         if end is not None:
             return self._take(end)
         is_too_long = len(self.buffer) - self.position >= self.limit
@@ -229,8 +163,6 @@ class _Splitter:
 
     def _end_of_document(self) -> int | None:
         """The offset at which the document at `position` ends; None if it doesn't end within the limit."""
-        if end_of_line := self._end_of_line_document():
-            return end_of_line
         restart_mark = self._restart_mark()
         stack: list[bytes] = []  # never deeper than a document may be
         deeper = tokens = 0

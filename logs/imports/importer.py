@@ -14,7 +14,8 @@ from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 
 from ..cotalker.documents import InvalidDocument, LogDocument, SubscriptionDocument, read_log, read_subscription
-from ..cotalker.json_stream import FileTooLarge, RawDocument, UnreadableFile, iter_documents
+from ..cotalker.json_stream import RawDocument, iter_documents
+from ..cotalker.unpacking import FileTooLarge, UnreadableFile
 from ..delivery.fingerprint_limit import DailyFingerprints
 from ..payloads.masking import MaskedKeys
 from ..stats.compaction import compact

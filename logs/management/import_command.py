@@ -11,7 +11,7 @@ from typing import IO, Any, ClassVar
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
-from logs.cotalker.json_stream import UnreadableFile
+from logs.cotalker.unpacking import UnreadableFile
 from logs.imports.importer import Importer, ImportSummary, Rejection
 from logs.payloads.masking import masked_keys
 

@@ -8,7 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from logs.cotalker import json_stream
-from logs.cotalker.json_stream import RawDocument, UnreadableFile, iter_documents
+from logs.cotalker.json_stream import RawDocument, iter_documents
+from logs.cotalker.unpacking import UnreadableFile
 
 ONE, TWO, THREE = (
     {"_id": 1, "event": {"a": [{"b": "}]{["}]}},
