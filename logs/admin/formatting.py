@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext as _
 
-from ..payloads.json_tree import format_value
+from ..payloads.exact_json import format_value
 from ..payloads.masking import mask_json, masked_keys
 
 MAX_SHOWN_LENGTH = 200_000

@@ -17,7 +17,7 @@ import msgspec
 from django.utils.translation import gettext as _
 
 from ..payloads.escapes import is_unshowable, may_be_unshowable, with_placeholders
-from ..payloads.json_tree import parse_exact, to_json
+from ..payloads.exact_json import parse_exact, to_json
 from ..payloads.masking import MASK
 from . import objectid
 from .extended_json import is_extended, to_plain_json

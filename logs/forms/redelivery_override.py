@@ -13,7 +13,7 @@ from ..cotalker import strict_json
 from ..delivery.url_check import CheckResult, UrlCheck
 from ..ingest.events import MAX_EVENT_BYTES
 from ..models import RedeliveryOverride, WebhookLog
-from ..payloads import json_tree
+from ..payloads.exact_json import parse_exact, to_json
 from ..payloads.masking import mask_url, masked_keys
 from ..redelivery.overrides import OverridePermissions, redelivery_error
 from .base import ReasonForm
@@ -102,9 +102,7 @@ class RedeliveryOverrideForm(ReasonForm):
             raise ValidationError(_describe_error(error, text)) from error
         if not isinstance(event, dict):
             raise ValidationError(gettext("An event is a JSON object: it begins with { and ends with }."))
-        is_same = json_tree.to_json(json_tree.parse_exact(text)) == json_tree.to_json(
-            json_tree.parse_exact(self.stored)
-        )
+        is_same = to_json(parse_exact(text)) == to_json(parse_exact(self.stored))
         return None if is_same else text
 
     def clean(self) -> dict[str, Any]:

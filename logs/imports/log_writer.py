@@ -14,7 +14,7 @@ from ..db.payload_partitions import ensure_partitions_for
 from ..db.search_vectors import OVERFLOW_VECTORS, event_vectors, response_vector
 from ..delivery.fingerprint_limit import KNOWN_FINGERPRINTS_SQL, DailyFingerprints, day_of
 from ..models import State
-from ..payloads.equality import is_same_json
+from ..payloads.exact_json import is_same_json
 from ..payloads.masking import MaskedKeys, mask_json, mask_text
 from . import placeholders
 from .company_scope import ImportScope

@@ -11,7 +11,8 @@ from itertools import islice
 from typing import Any
 
 from .diff import display_pair, display_text, display_texts, first_difference
-from .json_tree import PointerError, RawNumber, pointer_to, resolve_pointer, to_json
+from .exact_json import RawNumber, to_json
+from .json_tree import PointerError, pointer_to, resolve_pointer
 from .masking import MASK, MaskedKeys, mask_embedded_json, mask_json
 
 MAX_DIFFERENCES = 500
@@ -70,7 +71,7 @@ class Comparison:
 
 
 def compare_payloads(this: Any, that: Any, keys: MaskedKeys, limit: int = MAX_DIFFERENCES) -> Comparison:
-    """The first `limit` differences of two parsed events (see json_tree.parse_json), from `this` to `that`."""
+    """The first `limit` differences of two parsed events (see exact_json.parse_json), from `this` to `that`."""
     return _first(limit, _differences("", _data(this), _data(that), keys))
 
 

@@ -9,7 +9,8 @@ import unicodedata
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .json_tree import RawNumber, pointer_to, to_json
+from .exact_json import RawNumber, to_json
+from .json_tree import pointer_to
 from .masking import MASK, MaskedKeys, mask_embedded_json, mask_json
 
 EMPTY = '""'  # makes an empty string visible
@@ -58,7 +59,7 @@ def first_difference(before: str, after: str) -> int:
 
 
 def iter_changes(event: Any, keys: MaskedKeys) -> list[Change]:
-    """The rows of a parsed event (see json_tree.parse_json); none if it has no diff. Odd entries are shown as they are."""
+    """The rows of a parsed event (see exact_json.parse_json); none if it has no diff. Odd entries are shown as they are."""
     diff = _diff(event)
     if isinstance(diff, dict):
         return [_row(pointer, entry, keys) for pointer, entry in diff.items()]

@@ -11,7 +11,8 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any
 
-from .json_tree import PointerError, pointer_to, resolve_pointer, to_json
+from .exact_json import to_json
+from .json_tree import PointerError, pointer_to, resolve_pointer
 from .masking import MASK, MaskedKeys, is_under_masked_key, mask_embedded_json
 from .tokens import fold_accents
 
@@ -55,7 +56,7 @@ class FindResult:
 
 
 def find_in_payload(event: Any, needle: str, keys: MaskedKeys, limit: int = MAX_HITS) -> FindResult:
-    """The first `limit` nodes of a parsed event (see json_tree.parse_json) with `needle` in their key or value.
+    """The first `limit` nodes of a parsed event (see exact_json.parse_json) with `needle` in their key or value.
 
     If `needle` is itself a pointer to a node, that node is the first hit.
     """

@@ -6,17 +6,12 @@ were written.
 
 from __future__ import annotations
 
-import gc
-import json
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-import msgspec
-
-from .escapes import may_be_unshowable, quote_json, with_placeholders
+from .exact_json import RawNumber, to_json
 from .masking import MASK, MaskedKeys, is_under_masked_key, mask_embedded_json, mask_json
 
 CHILDREN_PER_CHUNK = 100
@@ -25,10 +20,6 @@ MAX_CHUNK_LENGTH = 23_000  # characters on the page after which a chunk ends: it
 OPENED_LEVELS = 12  # deeper nodes open on a page of their own
 SIBLINGS_BEFORE = 5  # siblings shown above the requested node
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")  # RFC 6901 allows no leading zeros
-
-
-class RawNumber(str):
-    """A number as it was written: 1.10, 1e5, 12345678901234567890."""
 
 
 class PointerError(LookupError):
@@ -67,32 +58,6 @@ class Chunk:
         """None if these are the last."""
         end = self.start + len(self.nodes)
         return end if end < self.total else None
-
-
-def parse_json(text: str) -> Any:
-    """The value of a stored payload, with every number as a `RawNumber`, and placeholders for what can't be shown."""
-    return parse_exact(with_placeholders(text))
-
-
-def parse_exact(text: str) -> Any:
-    """The same without placeholders, to be written again by `to_json` or `indent_json`. Its strings may hold what no page can."""
-    with _no_garbage():
-        return json.loads(text, parse_int=RawNumber, parse_float=RawNumber)
-
-
-@contextmanager
-def _no_garbage() -> Iterator[None]:
-    """Turn the garbage collector off while parsing, which leaves no garbage. For 4 MB, the collector takes 80 of 120 ms.
-
-    It is off for other threads too, for that long. The caller that found it on turns it on again.
-    """
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def pointer_to(parent: str, key: str | int) -> str:
@@ -269,35 +234,3 @@ def _steps(pointer: str) -> Iterator[str]:
 
 def _unescaped(step: str) -> str:
     return step.replace("~1", "/").replace("~0", "~")
-
-
-def to_json(value: Any, *, sort_keys: bool = False) -> str:
-    """Compact JSON that keeps the spelling of numbers; with `sort_keys`, equal values have equal texts."""
-    if isinstance(value, RawNumber):
-        return value
-    if isinstance(value, dict):
-        items = sorted(value.items()) if sort_keys else value.items()
-        return "{" + ",".join(f"{quote_json(key)}:{to_json(item, sort_keys=sort_keys)}" for key, item in items) + "}"
-    if isinstance(value, list):
-        return "[" + ",".join(to_json(item, sort_keys=sort_keys) for item in value) + "]"
-    return quote_json(value)
-
-
-def format_value(text: str) -> str:
-    """A JSON text for people to read. Numbers, escapes and the order of keys stay as they are."""
-    if may_be_unshowable(text):
-        return indent_json(parse_exact(text))
-    return msgspec.json.format(text, indent=2)
-
-
-def indent_json(value: Any, margin: str = "") -> str:
-    """The same for a parsed value: a line for each value, for people to read and edit."""
-    if not value or not isinstance(value, dict | list):
-        return to_json(value)
-    inside = f"{margin}  "
-    if isinstance(value, dict):
-        lines = [f"{inside}{quote_json(key)}: {indent_json(item, inside)}" for key, item in value.items()]
-    else:
-        lines = [f"{inside}{indent_json(item, inside)}" for item in value]
-    first, last = "{}" if isinstance(value, dict) else "[]"
-    return f"{first}\n" + ",\n".join(lines) + f"\n{margin}{last}"

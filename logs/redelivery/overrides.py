@@ -8,7 +8,8 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from ..models import Attempt, AttemptTrigger, AuditAction, AuditEntry, RedeliveryOverride, WebhookLog
-from ..payloads import comparison, json_tree
+from ..payloads import comparison
+from ..payloads.exact_json import parse_json
 from ..payloads.masking import mask_json, mask_url, masked_keys
 
 
@@ -52,7 +53,7 @@ def redelivery_error(log: WebhookLog) -> str:
 
 def override_differences(stored: str, sent: str) -> comparison.Comparison:
     """What a person has changed in the stored event."""
-    return comparison.compare_edit(json_tree.parse_json(stored), json_tree.parse_json(sent), masked_keys())
+    return comparison.compare_edit(parse_json(stored), parse_json(sent), masked_keys())
 
 
 def override_attempts(log: WebhookLog) -> list[Attempt]:

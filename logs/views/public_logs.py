@@ -16,7 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from ..models import ShareLink, WebhookLog
-from ..payloads.json_tree import format_value
+from ..payloads.exact_json import format_value
 from ..payloads.masking import mask_json, masked_keys
 from ..redelivery.overrides import override_attempts
 from .logs.detail_page import PREVIEW_LENGTH, event_of, start_label

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from logs.payloads.comparison import Difference, compare_payloads
-from logs.payloads.json_tree import parse_json
+from logs.payloads.exact_json import parse_json
 from logs.payloads.masking import DEFAULT_MASKED_KEYS, MASK, MaskedKeys
 
 KEYS = MaskedKeys(DEFAULT_MASKED_KEYS)

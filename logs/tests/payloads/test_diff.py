@@ -5,7 +5,8 @@ import json
 import pytest
 
 from logs.payloads.diff import Change, changed_pointers, iter_changes
-from logs.payloads.json_tree import parse_json, resolve_pointer
+from logs.payloads.exact_json import parse_json
+from logs.payloads.json_tree import resolve_pointer
 from logs.payloads.masking import DEFAULT_MASKED_KEYS, MASK, MaskedKeys
 
 from ..factories import SAMPLES

@@ -7,15 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logs.payloads.escapes import with_placeholders
+from logs.payloads.exact_json import RawNumber, parse_json, to_json
 from logs.payloads.json_tree import (
     PointerError,
-    RawNumber,
     build_node,
     child_chunk,
-    parse_json,
     pointer_to,
     resolve_pointer,
-    to_json,
     value_text,
 )
 from logs.payloads.masking import DEFAULT_MASKED_KEYS, MASK, MaskedKeys

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from ...delivery.queue_status import queue_position
 from ...models import Attempt, AuditAction, AuditEntry, Payload, Retention, State, WebhookLog
 from ...payloads import diff, find, json_tree, masking
+from ...payloads.exact_json import parse_json
 from ...payloads.masking import masked_keys
 from ...redelivery.history import attach_bulk_ids, bulk_redeliveries_of
 from ...redelivery.overrides import override_attempts, queued_override
@@ -60,7 +61,7 @@ def event_context(
         return context | start_label(payload, RAW_LENGTH)
     if context["payload_size"] > OPENED_LIMIT:
         return context | start_label(payload, PREVIEW_LENGTH) | {"is_too_large": True}
-    event = json_tree.parse_json(payload)
+    event = parse_json(payload)
     changed = diff.changed_pointers(event)
     context["change_count"] = len(changed)
     if part == "changes":

@@ -14,7 +14,7 @@ from ...cotalker import objectid
 from ...db.cursor_pagination import InvalidCursor
 from ...models import WebhookLog
 from ...payloads import comparison as comparing
-from ...payloads import json_tree
+from ...payloads.exact_json import parse_json
 from ...payloads.masking import masked_keys
 from ...stats.object_history import object_history
 from ..helpers import render_region
@@ -60,7 +60,7 @@ def log_compare(request: HttpRequest, pk: str, other: str) -> HttpResponse:
 def _comparison(payloads: list[str]) -> dict[str, Any]:
     if any(len(payload.encode()) > OPENED_LIMIT for payload in payloads):
         return {"is_too_large": True}
-    this, that = (json_tree.parse_json(payload) for payload in payloads)
+    this, that = (parse_json(payload) for payload in payloads)
     return {"comparison": comparing.compare_payloads(this, that, masked_keys())}
 
 

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from ...forms.redelivery_override import RedeliveryOverrideForm
 from ...ingest.events import MAX_EVENT_BYTES
 from ...models import AttemptTrigger, AuditAction, AuditEntry, RedeliveryOverride, RedeliveryRefused, WebhookLog
-from ...payloads import json_tree
+from ...payloads.exact_json import indent_json, parse_exact
 from ...payloads.masking import mask_json_prefix, mask_text, masked_keys
 from ...redelivery import overrides
 from .detail_page import BODY_SHOWN, OPENED_LIMIT, PREVIEW_LENGTH, event_of
@@ -87,7 +87,7 @@ def _form(
         if len(stored) > MAX_EVENT_BYTES:
             messages.error(request, _("The payload is too large to be edited here."))
         else:
-            indented = json_tree.indent_json(json_tree.parse_exact(stored))
+            indented = indent_json(parse_exact(stored))
             typed["event"] = indented if len(indented.encode()) <= MAX_EVENT_BYTES else stored
             if allowed.is_masked:
                 AuditEntry.record(request.user, AuditAction.REVEALED, log.pk, "all, to edit the payload")

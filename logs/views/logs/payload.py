@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from ...models import AuditAction, AuditEntry, WebhookLog
 from ...payloads import diff, json_tree
+from ...payloads.exact_json import parse_json
 from ...payloads.masking import masked_keys
 from ..helpers import wants_partial
 from .detail_page import event_of, find_context, page_context
@@ -26,7 +27,7 @@ from .webhook_logs import visible_log
 def payload_chunk(request: HttpRequest, pk: str) -> HttpResponse:
     """Some children of one node: `?pointer=/data/answers`, with `&start=100` or `&end=100` if not from the first."""
     log, pointer = visible_log(request, pk), request.GET.get("pointer", "")
-    event = json_tree.parse_json(_payload_of(log))
+    event = parse_json(_payload_of(log))
     changed = diff.changed_pointers(event)
     try:
         start, end = _number(request, "start"), _number(request, "end")
@@ -54,9 +55,7 @@ def payload_value(request: HttpRequest, pk: str) -> HttpResponse:
     """One complete value: a string as plain text, anything else as JSON."""
     log = visible_log(request, pk)
     try:
-        text = json_tree.value_text(
-            json_tree.parse_json(_payload_of(log)), request.GET.get("pointer", ""), masked_keys()
-        )
+        text = json_tree.value_text(parse_json(_payload_of(log)), request.GET.get("pointer", ""), masked_keys())
     except json_tree.PointerError as error:
         return _nothing_there(error)
     if wants_partial(request):
@@ -87,7 +86,7 @@ def payload_curl(request: HttpRequest, pk: str) -> HttpResponse:
 def reveal_create(request: HttpRequest, pk: str) -> HttpResponse:
     """Show one masked value, and record in the audit log who revealed it."""
     log, pointer = visible_log(request, pk), request.POST.get("pointer", "")
-    event = json_tree.parse_json(_payload_of(log))
+    event = parse_json(_payload_of(log))
     try:
         node = json_tree.build_node(event, pointer, keys=masked_keys(), revealed=frozenset([pointer]))
     except json_tree.PointerError as error:
