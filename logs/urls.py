@@ -16,10 +16,7 @@ from .views import (
 )
 from .views.api import events, sample_events
 from .views.bulk_redeliveries import actions, bulk_redeliveries, create, results
-from .views.converters import ObjectIdConverter
 from .views.logs import (
-    columns,
-    completions,
     live_tail,
     objects,
     override,
@@ -29,7 +26,19 @@ from .views.logs import (
     webhook_logs,
 )
 from .views.subscriptions import delivery, subscriptions
-from .views.subscriptions import delivery as secrets
+
+
+class ObjectIdConverter:
+    """ObjectIds in URLs: upper and lower case mean the same."""
+
+    regex = "[0-9a-fA-F]{24}"
+
+    def to_python(self, value: str) -> str:
+        return value.lower()
+
+    def to_url(self, value: str) -> str:
+        return value
+
 
 register_converter(ObjectIdConverter, "oid")
 
@@ -40,10 +49,10 @@ urlpatterns = [
     path("metrics", probes.metrics, name="metrics"),
     path("", overview.overview, name="overview"),
     path("logs/", webhook_logs.webhook_log_list, name="webhook_log_list"),
-    path("logs/completions/", completions.webhook_log_completions, name="webhook_log_completions"),
+    path("logs/completions/", webhook_logs.webhook_log_completions, name="webhook_log_completions"),
     path("logs/facets/", webhook_logs.webhook_log_facets, name="webhook_log_facets"),
     path("logs/histogram/", webhook_logs.webhook_log_histogram, name="webhook_log_histogram"),
-    path("logs/columns/", columns.log_columns_update, name="log_columns_update"),
+    path("logs/columns/", webhook_logs.log_columns_update, name="log_columns_update"),
     path("logs/tail/", live_tail.webhook_log_tail, name="webhook_log_tail"),
     path("logs/tail/toggle/", live_tail.live_tail_toggle, name="live_tail_toggle"),
     path("logs/<oid:pk>/", webhook_logs.webhook_log_detail, name="webhook_log_detail"),
@@ -111,9 +120,9 @@ urlpatterns = [
     path("subscriptions/<oid:pk>/deactivate/", subscriptions.subscription_deactivate, name="subscription_deactivate"),
     path("subscriptions/<oid:pk>/delivery/", delivery.subscription_delivery, name="subscription_delivery"),
     path("subscriptions/<oid:pk>/url-check/", delivery.subscription_url_check, name="subscription_url_check"),
-    path("subscriptions/<oid:pk>/secret/", secrets.subscription_secret_rotate, name="subscription_secret_rotate"),
+    path("subscriptions/<oid:pk>/secret/", delivery.subscription_secret_rotate, name="subscription_secret_rotate"),
     path(
-        "subscriptions/<oid:pk>/secret/reveal/", secrets.subscription_secret_reveal, name="subscription_secret_reveal"
+        "subscriptions/<oid:pk>/secret/reveal/", delivery.subscription_secret_reveal, name="subscription_secret_reveal"
     ),
     path("subscriptions/<oid:pk>/test-events/", sample_events.test_event_create, name="test_event_create"),
     path("inbound-endpoints/", inbound_endpoints.inbound_endpoint_list, name="inbound_endpoint_list"),

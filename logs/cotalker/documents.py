@@ -20,9 +20,8 @@ from ..payloads.escapes import is_unshowable, may_be_unshowable, with_placeholde
 from ..payloads.exact_json import parse_exact, to_json
 from ..payloads.masking import MASK
 from . import objectid
-from .extended_json import is_extended, to_plain_json
+from .extended_json import is_extended, strip_comments, to_plain_json
 from .strict_json import NotStrictJSON, strict_loads
-from .tolerant_json import strip_comments
 
 TRIGGERS = {
     "create-edit-delete-user": "COTUser",

@@ -1,4 +1,5 @@
-"""Converts MongoDB extended JSON, as mongoexport writes it, into the plain JSON of Cotalker's API.
+"""Converts what documents have beyond JSON into the plain JSON of Cotalker's API: MongoDB extended JSON, as mongoexport writes
+it, and what people write: comments and trailing commas.
 
 Wrappers ({"$oid": …}, {"$date": …}, {"$numberLong": …}) and whole numbers written as fractions (409.0) are replaced in the text
 itself, so everything else keeps its bytes. Text inside a string never looks like a wrapper: its quotes are escaped there.
@@ -30,6 +31,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CYCLE = 400  # years after which the calendar repeats
 _CYCLE_MS = 146_097 * 24 * 3600 * 1000
 _LAST_MS = 8_640_000_000_000_000  # JavaScript's dates end there
+_STRING = r'"(?:[^"\\\n]|\\.)*+"?'
+_COMMENT = re.compile(rf"{_STRING}|(?P<comment>//[^\n]*|/\*(?:[^*]|\*(?!/))*+(?:\*/)?)", re.DOTALL)
+_LAST_COMMA = re.compile(rf"{_STRING}|(?P<comma>,)(?=\s*[}}\]])", re.DOTALL)
 
 
 def is_extended(value: Any) -> bool:
@@ -96,3 +100,9 @@ def javascript_number(number: str) -> str:
     mantissa = "".join(map(str, digits))
     mantissa = mantissa[0] + (f".{mantissa[1:]}" if mantissa[1:] else "")
     return f"{'-' if sign else ''}{mantissa}e{shortest.adjusted():+d}"
+
+
+def strip_comments(text: str) -> str:
+    """The text without comments and without commas before a closing bracket. Everything else keeps its bytes."""
+    without = _COMMENT.sub(lambda match: "" if match["comment"] else match[0], text)
+    return _LAST_COMMA.sub(lambda match: "" if match["comma"] else match[0], without)

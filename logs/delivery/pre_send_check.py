@@ -2,6 +2,7 @@
 
 A log may wait until there is room for its request. Meanwhile, a person may have skipped it, paused its queue, or stopped its
 bulk redelivery. Or the subscription was deactivated, or has a new URL. One statement checks all logs that have arrived.
+Or the queue itself has delivered a newer event of its object.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import psycopg
 
 from . import outcome_repair
 from .claim import EXPIRED, IS_SENT, MAY_GO, OVERRIDE, Delivery
+from .http_client import SendOutcome
 from .superseded import NEWER_WAS_DELIVERED
 
 logger = logging.getLogger("logs.delivery")
@@ -122,3 +125,26 @@ def _checked(delivery: Delivery, is_superseded: bool | None, payload: bytes | No
         return replace(delivery, is_superseded=is_superseded)
     problem = delivery.problem if payload is not None else EXPIRED
     return replace(delivery, is_superseded=is_superseded, payload=payload or b"", problem=problem)
+
+
+class DeliveredCache:
+    """What a queue has delivered since its logs were read: the newest event of each object.
+
+    Finds logs that become superseded by another log of the same read. The query itself finds those that already were.
+    """
+
+    def __init__(self) -> None:
+        self._newest: dict[str, tuple[datetime | None, str]] = {}
+
+    def note(self, delivery: Delivery, outcome: SendOutcome) -> None:
+        if outcome.is_success and delivery.object_id and not delivery.has_custom_url:
+            place = _place(delivery)
+            self._newest[delivery.object_id] = max(place, self._newest.get(delivery.object_id, place))
+
+    def supersedes(self, delivery: Delivery) -> bool:
+        newest = self._newest.get(delivery.object_id)
+        return delivery.recheck_superseded and newest is not None and newest > _place(delivery)
+
+
+def _place(delivery: Delivery) -> tuple[datetime | None, str]:
+    return delivery.created_at, delivery.log_id

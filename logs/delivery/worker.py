@@ -26,13 +26,12 @@ from ..models import DISPATCH_SIGNAL, QUEUE_CHANNEL
 from . import attempt_metrics, claim, database
 from .claim import Delivery
 from .database import DatabaseClock
-from .delivered_cache import DeliveredCache
 from .heartbeat import RECONNECT_SECONDS, Heartbeat
 from .http_client import Sender, SendOutcome
 from .leases import Leases, shard_of
 from .memory_budget import ByteBudget
 from .outcome_writer import OutcomeWriter
-from .pre_send_check import PreSendCheck
+from .pre_send_check import DeliveredCache, PreSendCheck
 from .queue_front import Fronts
 from .ssrf import DestinationFilter
 

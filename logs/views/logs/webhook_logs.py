@@ -1,4 +1,4 @@
-"""The log explorer, and the page of one log."""
+"""The log explorer with its regions, completions and columns, and the page of one log."""
 
 from __future__ import annotations
 
@@ -7,15 +7,21 @@ from typing import Any
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
+from ...logsearch.columns import COLUMNS_COOKIE, columns_cookie, known_columns
+from ...logsearch.completion import completions
+from ...logsearch.completion_sources import DatabaseCompletionSource
+from ...logsearch.query_language import MAX_SEARCH_LENGTH
 from ...logsearch.query_params import canonical_query, list_url, page_querystring
 from ...logsearch.saved_views import tabs_for
 from ...models import WebhookLog
-from ..helpers import render_part, render_region, target_id, wants_partial
+from ..helpers import back_url, render_part, render_region, target_id, wants_partial
 from ..search_limit import limits_searches
 from .detail_page import page_context, update_context
 from .list_page import LogListPage
+
+YEAR = 365 * 24 * 3600  # seconds
 
 
 @require_safe
@@ -52,6 +58,37 @@ def webhook_log_histogram(request: HttpRequest, has_place: bool = True) -> HttpR
     """The explorer's histogram, as a table."""
     explorer = LogListPage(request.GET, request.user, has_place)
     return explorer_answer(request, "logs/list/histogram.html", "logs/list/_histogram_table.html", explorer)
+
+
+@require_safe
+@permission_required("logs.view_webhooklog", raise_exception=True)
+def webhook_log_completions(request: HttpRequest) -> HttpResponse:
+    """Completions for the search box: the options of a listbox; none if the text is too long.
+
+    `cursor`: the caret's position in characters.
+    """
+    text = request.GET.get("q", "")
+    cursor = request.GET.get("cursor", "")
+    caret = int(cursor) if cursor.isascii() and cursor.isdigit() and len(cursor) < 4 else len(text)
+    options = completions(text, caret, DatabaseCompletionSource(request.user)) if len(text) <= MAX_SEARCH_LENGTH else []
+    response = render(request, "logs/list/_search_completions.html", {"completions": options})
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@require_POST
+@permission_required("logs.view_webhooklog", raise_exception=True)
+def log_columns_update(request: HttpRequest) -> HttpResponse:
+    """Choose the columns of the log table. They're a preference of the browser, so a cookie keeps them."""
+    answer = redirect(back_url(request) or "logs:webhook_log_list")
+    if "reset" in request.POST:
+        answer.delete_cookie(COLUMNS_COOKIE)
+    else:
+        columns = columns_cookie(known_columns(request.POST.getlist("column")))
+        answer.set_cookie(
+            COLUMNS_COOKIE, columns, max_age=YEAR, httponly=True, samesite="Lax", secure=request.is_secure()
+        )
+    return answer
 
 
 def explorer_answer(
