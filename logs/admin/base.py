@@ -1,4 +1,4 @@
-"""What the admin pages share: which rows they show, and lists that stay fast on large tables."""
+"""What the admin pages share: which rows they show, lists that stay fast on large tables, and stored JSON for reading."""
 
 from __future__ import annotations
 
@@ -8,8 +8,13 @@ from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
+from django.utils.translation import gettext as _
 
 from ..db.timeouts import COUNT_LIMIT, BoundedCount, bounded_count
+from ..payloads.exact_json import format_value
+from ..payloads.masking import mask_json, masked_keys
+
+MAX_SHOWN_LENGTH = 200_000  # characters
 
 
 class CappedPaginator(Paginator):
@@ -60,3 +65,13 @@ class ReadOnlyAdmin(admin.ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj=None) -> bool:
         return False
+
+
+def format_json(text: str) -> str:
+    """Stored JSON for reading: masked, indented, and cut if it is too long for a page. Numbers stay as they are stored."""
+    shown = format_value(mask_json(text, masked_keys()))
+    if len(shown) <= MAX_SHOWN_LENGTH:
+        return shown
+    return _("%(beginning)s\n… The rest isn’t shown here; open the log on the site.") % {
+        "beginning": shown[:MAX_SHOWN_LENGTH]
+    }

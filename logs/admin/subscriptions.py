@@ -18,8 +18,7 @@ from ..forms.subscription import CONTEXT_FIELDS, trigger_choices
 from ..models import AuditAction, AuditEntry, Company, Subscription
 from ..payloads.masking import mask_url, masked_keys
 from ..signing import generate_secret
-from .base import VisibleAdmin
-from .formatting import format_json
+from .base import VisibleAdmin, format_json
 
 
 class SubscriptionAdminForm(forms.ModelForm):

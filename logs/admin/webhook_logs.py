@@ -16,8 +16,7 @@ from ..logsearch.filterset import EVENT_TYPES
 from ..models import Attempt, BulkRedeliveryItem, Payload, WebhookLog
 from ..payloads.masking import mask_text, masked_keys
 from . import redelivery
-from .base import ReadOnlyAdmin, VisibleAdmin
-from .formatting import format_json
+from .base import ReadOnlyAdmin, VisibleAdmin, format_json
 
 
 class EventTypeFilter(admin.SimpleListFilter):

@@ -11,7 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from logs.admin.formatting import format_json
+from logs.admin.base import format_json
 from logs.cotalker import objectid
 from logs.models import (
     Attempt,
