@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import NamedTuple
 
 import psycopg
 from django.conf import settings
@@ -90,9 +90,10 @@ WITH ready AS MATERIALIZED (
     SELECT *, is_small AND sum(size) FILTER (WHERE is_small) OVER (ORDER BY due_at, id, nth) <= %(small_bytes)s AS is_along
     FROM small
 )
-SELECT log_id, id, queue_version, url, timeout, attempt_count, trigger, requested_by_id, encrypted_secret,
-    previous_secret, encrypted_headers, CASE WHEN is_along THEN event::text END, event IS NULL, size, other_url, object_id,
-    CASE WHEN priority = 2 THEN sequence END, created_at, item_id, recheck_superseded, is_superseded
+SELECT log_id, id AS subscription_id, queue_version, url, timeout, attempt_count, trigger, requested_by_id, encrypted_secret,
+    previous_secret, encrypted_headers, CASE WHEN is_along THEN event::text END AS event, event IS NULL AS has_expired, size,
+    other_url, object_id, CASE WHEN priority = 2 THEN sequence END AS sequence, created_at, item_id, recheck_superseded,
+    is_superseded
 FROM along WHERE is_along OR nth = 1
 ORDER BY due_at, id, nth
 """
@@ -112,6 +113,32 @@ _CLAIM_WOKEN, _CLAIM_ALL = (
         "queue.id NOT IN (SELECT unnest(%(busy)s::text[]))",
     )
 )
+
+
+class _Claimed(NamedTuple):
+    """A row of the claim, its columns in this order. `event`: None if it isn't read along."""
+
+    log_id: str
+    subscription_id: str
+    queue_version: int
+    url: str
+    timeout: int | None
+    attempt_count: int | None
+    trigger: str
+    requested_by_id: int | None
+    encrypted_secret: str
+    previous_secret: str
+    encrypted_headers: str
+    event: str | None
+    has_expired: bool
+    size: int
+    other_url: str | None
+    object_id: str
+    sequence: int | None
+    created_at: datetime
+    item_id: int | None
+    recheck_superseded: bool
+    is_superseded: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,67 +203,47 @@ async def claim(
     }
     claimed: dict[str, list[Delivery]] = {}
     statement = _CLAIM_ALL if woken is None else _CLAIM_WOKEN
-    for row in await (await connection.execute(statement, parameters)).fetchall():
-        delivery = _delivery(leases, *row)
-        claimed.setdefault(delivery.subscription_id, []).append(delivery)
+    rows = await (await connection.execute(statement, parameters)).fetchall()
+    for row in map(_Claimed._make, rows):
+        claimed.setdefault(row.subscription_id, []).append(_delivery(leases, row))
     return claimed
 
 
-def _delivery(
-    leases: Leases,
-    log_id: str,
-    subscription_id: str,
-    queue_version: int,
-    url: str,
-    timeout: int | None,
-    attempt_count: int | None,
-    trigger: str,
-    requested_by_id: int | None,
-    secret: str,
-    previous_secret: str,
-    headers: str,
-    event: str | None,
-    is_gone: bool,
-    size: int,
-    other_url: str | None,
-    *item_columns: Any,
-) -> Delivery:
-    object_id, sequence, created_at, item_id, recheck_superseded, is_superseded = item_columns
-    has_custom_url = bool(other_url)
-    if has_custom_url:
-        secret = previous_secret = headers = ""  # only we and the subscription's receiver share them
-    problem = EXPIRED if is_gone else ""
+def _delivery(leases: Leases, row: _Claimed) -> Delivery:
+    has_custom_url = bool(row.other_url)
+    problem = EXPIRED if row.has_expired else ""
     secrets: tuple[str, ...] = ()
-    more: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
     try:
-        secrets = tuple(_decrypted(token) for token in (secret, previous_secret) if token)
-        more = _headers(headers)
+        if not has_custom_url:  # only we and the subscription's receiver share them
+            secrets = tuple(_decrypted(token) for token in (row.encrypted_secret, row.previous_secret) if token)
+            headers = _headers(row.encrypted_headers)
     except SecretDecryptionError as error:
         problem = str(error)
     except ValueError as error:  # if raised, it would keep all other queues from being read
         problem = f"The request headers cannot be read: {type(error).__name__}"
     return Delivery(
-        log_id=log_id,
-        subscription_id=subscription_id,
-        shard=(shard := shard_of(subscription_id)),
+        log_id=row.log_id,
+        subscription_id=row.subscription_id,
+        shard=(shard := shard_of(row.subscription_id)),
         epoch=leases.epochs.get(shard, 0),  # the lease may have been given up during the query
-        queue_version=queue_version,
-        url=other_url or url,
-        timeout=timeout,
-        number=(attempt_count or 0) + 1,
-        trigger=trigger,
-        requested_by_id=requested_by_id,
+        queue_version=row.queue_version,
+        url=row.other_url or row.url,
+        timeout=row.timeout,
+        number=(row.attempt_count or 0) + 1,
+        trigger=row.trigger,
+        requested_by_id=row.requested_by_id,
         secrets=secrets,
-        headers=more,
-        payload=None if event is None and not is_gone else (event or "").encode(),
-        size=size,
+        headers=headers,
+        payload=None if row.event is None and not row.has_expired else (row.event or "").encode(),
+        size=row.size,
         problem=problem,
-        object_id=object_id,
-        sequence=sequence,
-        created_at=created_at,
-        item_id=item_id,
-        recheck_superseded=recheck_superseded,
-        is_superseded=is_superseded,
+        object_id=row.object_id,
+        sequence=row.sequence,
+        created_at=row.created_at,
+        item_id=row.item_id,
+        recheck_superseded=row.recheck_superseded,
+        is_superseded=row.is_superseded,
         has_custom_url=has_custom_url,
     )
 
