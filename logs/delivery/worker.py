@@ -186,7 +186,7 @@ class DeliveryLoop:
                 self._sweep_at = time.monotonic() + POLL_INTERVAL_SECONDS
             for subscription_id, deliveries in claimed.items():
                 if subscription_id not in self.running and self.leases.holds(deliveries[0].shard, deliveries[0].epoch):
-                    work = self._run_queue(sender, subscription_id, deliveries, known_at)
+                    work = self._run_queue(sender, deliveries, known_at)
                     self._start_queue(subscription_id, deliveries, work)
             await self.fronts.move_on(connection, claimed)
             await asyncio.sleep(BATCH_WINDOW_SECONDS)
@@ -208,23 +208,20 @@ class DeliveryLoop:
         self.running[subscription_id] = asyncio.create_task(work)
         self.running[subscription_id].add_done_callback(end)
 
-    async def _run_queue(
-        self, sender: Sender, subscription_id: str, deliveries: list[Delivery], known_at: float
-    ) -> None:
+    async def _run_queue(self, sender: Sender, deliveries: list[Delivery], known_at: float) -> None:
         """Send one log after the other, as long as each is finished and nobody has changed the queue.
 
         `known_at`: when they were read, as `time.monotonic()`.
         """
-        delivered = DeliveredCache()
+        delivered, subscription_id = DeliveredCache(), deliveries[0].subscription_id
         try:
             for delivery in deliveries:
                 is_fetched = delivery.payload is None
                 async with self.budget.hold(delivery.size) if is_fetched else nullcontext():
                     has_waited = is_fetched or self._room.locked()
                     async with self._room:
-                        ready: Delivery | None = delivery
-                        if has_waited or time.monotonic() - known_at > SETTINGS_MAX_AGE_SECONDS:
-                            ready = await self.pre_send_check.check(delivery)
+                        is_current = not has_waited and time.monotonic() - known_at <= SETTINGS_MAX_AGE_SECONDS
+                        ready = delivery if is_current else await self.pre_send_check.check(delivery)
                         if self._stop_at or not self.leases.holds(delivery.shard, delivery.epoch):
                             return
                         if ready is None:
