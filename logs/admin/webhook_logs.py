@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ..cotalker import objectid
 from ..logsearch.filterset import EVENT_TYPES
-from ..models import Attempt, BulkRedeliveryItem, Payload, WebhookLog
+from ..models import Attempt, BulkRedeliveryItem, EventType, Payload, WebhookLog
 from ..payloads.masking import mask_text, masked_keys
 from . import redelivery
 from .base import ReadOnlyAdmin, VisibleAdmin, format_json
@@ -29,10 +29,9 @@ class EventTypeFilter(admin.SimpleListFilter):
         return list(EVENT_TYPES.items())
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
-        known = [name for name in EVENT_TYPES if name != "other"]
         if self.value() == "other":
-            return queryset.exclude(event_type__in=known)
-        return queryset.filter(event_type=self.value()) if self.value() in known else queryset
+            return queryset.exclude(event_type__in=EventType.values)
+        return queryset.filter(event_type=self.value()) if self.value() in EventType.values else queryset
 
 
 @admin.register(WebhookLog)

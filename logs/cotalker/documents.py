@@ -23,14 +23,6 @@ from . import objectid
 from .extended_json import is_extended, strip_comments, to_plain_json
 from .strict_json import NotStrictJSON, strict_loads
 
-TRIGGERS = {
-    "create-edit-delete-user": "COTUser",
-    "create-edit-delete-task": "COTTask",
-    "create-edit-delete-survey": "COTSurvey",
-    "create-edit-delete-property": "COTProperty",
-    "create-edit-delete-note": "COTNote",
-    "logout-user": "Auth",
-}
 _CODE_LIMIT, _TRIGGER_LIMIT, _WORD_LIMIT = 100, 40, 60
 _FIRST_YEAR, _LAST_YEAR = 1970, 2105  # the years that the timestamp of an ObjectId covers
 _LEAST_MILLISECONDS = 10**11  # in 1973; as seconds it is later than every accepted year

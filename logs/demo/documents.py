@@ -16,6 +16,7 @@ from typing import Any
 
 from ..cotalker import objectid
 from ..cotalker.documents import format_timestamp
+from ..models import TYPE_OF_TRIGGER, EventType, Trigger
 
 COMPANY_ID = "de3000000000000000000001"
 COMPANY_NAME = "Demo · Austral Mantenimiento"
@@ -71,10 +72,13 @@ class SubscriptionPlan:
 
     code: str
     name: str
-    trigger: str
-    event_type: str
+    trigger: Trigger
     weight: int
     troubles: tuple[Outage, ...]
+
+    @property
+    def event_type(self) -> EventType:
+        return TYPE_OF_TRIGGER[self.trigger]
 
 
 TIMEOUT = "connect ETIMEDOUT 67.225.146.248:443"
@@ -82,8 +86,7 @@ PLANS = (
     SubscriptionPlan(
         "wo_update",
         "Work Orders Update",
-        "create-edit-delete-task",
-        "COTTask",
+        Trigger.TASK,
         50,
         (
             Outage(0.45, 0.02, 0.92, 409, TIMEOUT),
@@ -93,16 +96,14 @@ PLANS = (
     SubscriptionPlan(
         "users_hr",
         "Users to HR",
-        "create-edit-delete-user",
-        "COTUser",
+        Trigger.USER,
         18,
         (Outage(DAYS, 0, 0.12, 409, '{"error":"duplicate employee code","token":"demo-4711"}'),),
     ),
     SubscriptionPlan(
         "incidents_sap",
         "Incidents to SAP",
-        "create-edit-delete-survey",
-        "COTSurvey",
+        Trigger.SURVEY,
         14,
         (
             Outage(
@@ -118,16 +119,15 @@ PLANS = (
     SubscriptionPlan(
         "elements_erp",
         "Elements to ERP",
-        "create-edit-delete-property",
-        "COTProperty",
+        Trigger.PROPERTY,
         12,
         (
             Outage(1.2, 0.9, 1.0, 409, "certificate has expired"),
             Outage(9.5, 9.4, 1.0, 409, "getaddrinfo ENOTFOUND erp.austral.example"),
         ),
     ),
-    SubscriptionPlan("notes_audit", "Notes to the archive", "create-edit-delete-note", "COTNote", 4, ()),
-    SubscriptionPlan("logouts", "Sessions", "logout-user", "Auth", 2, (Outage(5, 4.5, 1.0, 301, "Moved Permanently"),)),
+    SubscriptionPlan("notes_audit", "Notes to the archive", Trigger.NOTE, 4, ()),
+    SubscriptionPlan("logouts", "Sessions", Trigger.LOGOUT, 2, (Outage(5, 4.5, 1.0, 301, "Moved Permanently"),)),
 )
 
 
@@ -144,7 +144,7 @@ def subscriptions(receiver_url: str) -> Iterator[dict[str, Any]]:
             "company": COMPANY_ID,
             "name": plan.name,
             "code": plan.code,
-            "trigger": plan.trigger,
+            "trigger": plan.trigger.value,
             "url": f"{receiver_url}/{plan.code}",
             "description": "Demo",
             "context": {"survey": "", "group": "", "taskGroup": ""},
@@ -170,12 +170,12 @@ def _moment(now: datetime, random: Random) -> datetime:
 
 def _objects(plan: SubscriptionPlan, random: Random) -> list[tuple[str, str]]:
     names = {
-        "COTTask": [f"{machine} · {task}" for machine in _MACHINES for task in random.sample(_TASKS, 4)],
-        "COTUser": list(_PEOPLE) * 3,
-        "COTSurvey": list(_INCIDENTS) * 4,
-        "COTProperty": list(_ELEMENTS) * 5,
-        "COTNote": ["Nota de turno"] * 8,
-        "Auth": [""],
+        EventType.TASK: [f"{machine} · {task}" for machine in _MACHINES for task in random.sample(_TASKS, 4)],
+        EventType.USER: list(_PEOPLE) * 3,
+        EventType.SURVEY: list(_INCIDENTS) * 4,
+        EventType.PROPERTY: list(_ELEMENTS) * 5,
+        EventType.NOTE: ["Nota de turno"] * 8,
+        EventType.SESSION: [""],
     }[plan.event_type]
     return [(f"de3a{random.getrandbits(80):020x}", name) for name in names]
 
@@ -214,12 +214,12 @@ def _event(
 ) -> dict[str, Any]:
     object_id, name = obj
     event: dict[str, Any] = copy.deepcopy(task_event)
-    event |= {"company": COMPANY_ID, "type": plan.event_type, "createdAt": format_timestamp(happened)}
-    if plan.event_type == "Auth":
+    event |= {"company": COMPANY_ID, "type": plan.event_type.value, "createdAt": format_timestamp(happened)}
+    if plan.event_type == EventType.SESSION:
         user = f"de3b{random.getrandbits(80):020x}"
         extra = {"userId": user, "timestamp": int(happened.timestamp() * 1000)}
         return event | {"event": "logout", "data": None, "extraData": extra}
-    if plan.event_type == "COTUser":
+    if plan.event_type == EventType.USER:
         event = json.loads((_SAMPLES / "event_user_edit.json").read_text()) | {
             "company": COMPANY_ID,
             "createdAt": format_timestamp(happened),
@@ -232,7 +232,7 @@ def _event(
     event["data"] |= {"_id": object_id, "name": name, "serial": random.randrange(40000, 50000)}
     event["data"]["modifiedAt"] = format_timestamp(happened)
     event["event"] = (
-        "edit" if plan.event_type == "COTNote" else random.choice(("create", "edit", "edit", "edit", "delete"))
+        "edit" if plan.event_type == EventType.NOTE else random.choice(("create", "edit", "edit", "edit", "delete"))
     )
     if event["event"] == "edit":
         before, after = (format_timestamp(happened + timedelta(days=days)) for days in random.sample(range(1, 20), 2))

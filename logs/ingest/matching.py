@@ -12,11 +12,9 @@ from typing import Any
 from django.db import connection
 
 from ..cotalker import objectid
-from ..cotalker.documents import TRIGGERS
-from ..models import Trigger
+from ..models import TYPE_OF_TRIGGER, EventAction, EventType, Trigger
 
-_TRIGGER_OF_TYPE = {event_type: trigger for trigger, event_type in TRIGGERS.items()}
-_LOGOUT = ("Auth", "logout")  # of all events about a session, only this one fires a trigger
+_TRIGGER_OF_TYPE: dict[str, str] = {event_type: trigger for trigger, event_type in TYPE_OF_TRIGGER.items()}
 
 # Uses the index subscription_matching. Sorted, so that all code returns and locks them in the same order.
 _WATCHING = """
@@ -44,7 +42,7 @@ class EventScope:
     @property
     def trigger(self) -> str:
         """The trigger that it fires; "" if it fires none."""
-        if self.type == _LOGOUT[0] and self.action != _LOGOUT[1]:
+        if self.type == EventType.SESSION and self.action != EventAction.LOGOUT:
             return ""
         return _TRIGGER_OF_TYPE.get(self.type, "")
 

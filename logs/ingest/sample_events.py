@@ -15,8 +15,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from ..cotalker import objectid
-from ..cotalker.documents import TRIGGERS, format_timestamp, read_event
-from ..models import AuditAction, AuditEntry, Subscription, Trigger
+from ..cotalker.documents import format_timestamp, read_event
+from ..models import TYPE_OF_TRIGGER, AuditAction, AuditEntry, EventAction, Subscription, Trigger
 from .events import CompanyScope, build_event
 from .intake import enqueue_test_event
 
@@ -28,15 +28,15 @@ def sample_event(subscription: Subscription, at: datetime) -> dict[str, Any]:
     event = _user_edit() if subscription.trigger == Trigger.USER else _task_create()
     event |= {
         "company": subscription.company_id,
-        "type": TRIGGERS[subscription.trigger],
+        "type": TYPE_OF_TRIGGER[subscription.trigger].value,
         "createdAt": format_timestamp(at),
         "extraData": {"isTest": True},
     }
     if subscription.trigger == Trigger.LOGOUT:
         who = {"userId": objectid.new_objectid(at), "timestamp": int(at.timestamp() * 1000)}
-        return event | {"event": "logout", "data": None, "extraData": who | event["extraData"]}
+        return event | {"event": EventAction.LOGOUT.value, "data": None, "extraData": who | event["extraData"]}
     if subscription.trigger == Trigger.NOTE:
-        event["event"] = "edit"
+        event["event"] = EventAction.EDIT.value
     event["data"] |= {"_id": objectid.new_objectid(at), "company": subscription.company_id} | _context(subscription)
     return event
 

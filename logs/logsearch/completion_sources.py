@@ -143,12 +143,9 @@ def _phrase(status: int) -> str:
 
 def _fixed() -> dict[str, list[ValueCompletion]]:
     """The values that are the same for everybody."""
-    states = [
-        ValueCompletion("delivered" if state is State.DELIVERED else state.value, str(state.label)) for state in State
-    ]
     types = [ValueCompletion(name.removeprefix("COT").lower(), str(words)) for name, words in EVENT_TYPES.items()]
     return {
-        "state": states,
+        "state": [ValueCompletion(state.value, str(state.label)) for state in State],
         "cause": [ValueCompletion(cause.value, str(cause.label)) for cause in Cause],
         "type": types,
         "action": [ValueCompletion(name, str(words)) for name, words in ACTIONS.items()],

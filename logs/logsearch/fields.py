@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from ..cotalker import objectid
 from ..cotalker.outcomes import Cause
-from ..models import State
+from ..models import EventAction, EventType, State
 
 Condition = Callable[[Sequence[str]], Q]
 
@@ -27,8 +27,6 @@ STATUS_CLASSES = {
     "none": Q(status=None),
     "other": Q(status__lt=200) | Q(status__gt=599),
 }
-EVENT_TYPES = ("COTUser", "COTTask", "COTSurvey", "COTProperty", "COTNote", "Auth")
-ACTIONS = ("create", "edit", "delete", "logout")
 
 
 def _among(column: str) -> Condition:
@@ -60,8 +58,8 @@ CONDITIONS: dict[str, Condition] = {
     "state": _among("state"),
     "cause": _among("cause"),
     "status": _of_status,
-    "type": _known_or_other("event_type", EVENT_TYPES),
-    "action": _known_or_other("action", ACTIONS),
+    "type": _known_or_other("event_type", EventType.values),
+    "action": _known_or_other("action", EventAction.values),
     "subscription": _among("subscription"),
     "result": _of_result,
     "fingerprint": _among("fingerprint"),
@@ -70,16 +68,16 @@ CONDITIONS: dict[str, Condition] = {
 
 # By field: each accepted spelling, and the value as the filters spell it.
 CHOICE_FIELDS: dict[str, dict[str, str]] = {
-    "state": {state.value: state.value for state in State},
+    "state": {state: state for state in State.values},
     "cause": {cause.value: cause.value for cause in Cause},
-    "status": {name: name for name in ("success", "2xx", "3xx", "4xx", "5xx", "none", "other")},
+    "status": {name: name for name in STATUS_CLASSES},
     "type": {
         spelling: name
-        for name in ("COTUser", "COTTask", "COTSurvey", "COTProperty", "COTNote", "Auth", "other")
+        for name in (*EventType.values, "other")
         for spelling in (name.lower(), name.removeprefix("COT").lower())
     }
-    | {"element": "COTProperty", "login": "Auth"},
-    "action": {action: action for action in ("create", "edit", "delete", "logout", "other")},
+    | {"element": EventType.PROPERTY.value, "login": EventType.SESSION.value},
+    "action": {action: action for action in (*EventAction.values, "other")},
     "result": {"success": "SUCCESS", "failed": "FAILED"},
     "test": {"yes": "yes", "no": "no"},
 }

@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from ..models import Cause, Company, State, Subscription, WebhookLog
+from ..models import Cause, Company, EventAction, EventType, State, Subscription, WebhookLog
 from ..payloads.masking import masked_keys
 from ..stats.buckets import bucket_floor, end_of_range
 from ..stats.period import TIME_RANGES
@@ -29,22 +29,8 @@ from .filter_fields import LocalDateTimeFilter, StatusFilter
 from .query_language import parse_search
 from .query_params import CURSOR_PARAMS, format_local, list_url, without_value
 
-EVENT_TYPES = {
-    "COTUser": _("User"),
-    "COTTask": _("Task"),
-    "COTSurvey": _("Survey"),
-    "COTProperty": _("Element"),
-    "COTNote": _("Note"),
-    "Auth": _("Session"),
-    "other": _("Other"),
-}
-ACTIONS = {
-    "create": _("create"),
-    "edit": _("edit"),
-    "delete": _("delete"),
-    "logout": _("logout"),
-    "other": _("other action"),
-}
+EVENT_TYPES = dict(EventType.choices) | {"other": _("Other")}
+ACTIONS = dict(EventAction.choices) | {"other": _("other action")}
 STATUS_LABELS = {
     "success": "200–209",
     "2xx": "210–299",

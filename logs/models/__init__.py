@@ -8,19 +8,31 @@ from .bulk_redelivery import (
     LAST_STAGE,
     BulkRedelivery,
     BulkRedeliveryItem,
-    BulkRedeliveryState,
-    ItemOutcome,
     PauseReason,
     RolloutPolicy,
     SelectionSource,
-    SkipReason,
     SupersededPolicy,
 )
 from .bulk_skip import BulkSkip
-from .choices import AttemptTrigger, Cause, Priority, State
+from .choices import (
+    FINISHED_STATES,
+    TYPE_OF_TRIGGER,
+    AttemptTrigger,
+    BulkRedeliveryState,
+    Cause,
+    EventAction,
+    EventType,
+    ImportState,
+    ItemOutcome,
+    Priority,
+    ShareLinkState,
+    SkipReason,
+    State,
+    Trigger,
+)
 from .company import Company
 from .credentials import AcceptedEvent, ApiToken, InboundEndpoint, UnmatchedCount
-from .imports import Import, ImportChunk, ImportKind, ImportState, RejectedDocument
+from .imports import Import, ImportChunk, ImportKind, RejectedDocument
 from .log_counts import (
     CompactedDurationCount,
     CompactedLogCount,
@@ -37,18 +49,20 @@ from .redelivery_override import RedeliveryOverride
 from .rejections import RejectedEvent, RejectionCount, RejectionKind
 from .retention import Retention
 from .saved_view import SavedView
-from .share_link import ShareLink, ShareLinkState
+from .share_link import ShareLink
 from .sign_in import SignInAttempts
-from .subscription import Subscription, Trigger
+from .subscription import Subscription
 from .webhook_log import WebhookLog
 from .worker import DeliveryCount, QueueShard, Worker
 
 __all__ = [
     "DISPATCH_SIGNAL",
     "FAILURE_WINDOW",
+    "FINISHED_STATES",
     "FIRST_STAGE",
     "LAST_STAGE",
     "QUEUE_CHANNEL",
+    "TYPE_OF_TRIGGER",
     "AcceptedEvent",
     "ApiToken",
     "Attempt",
@@ -66,6 +80,8 @@ __all__ = [
     "Company",
     "DeliveryCount",
     "DurationCount",
+    "EventAction",
+    "EventType",
     "Import",
     "ImportChunk",
     "ImportKind",

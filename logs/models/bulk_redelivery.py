@@ -12,7 +12,16 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from .choices import Cause, State
+from .choices import (
+    ENDED_BULK_STATES,
+    OPEN_BULK_STATES,
+    OPEN_OUTCOMES,
+    BulkRedeliveryState,
+    Cause,
+    ItemOutcome,
+    SkipReason,
+    State,
+)
 from .company import Company
 from .querysets import BulkRedeliveryItemQuerySet, BulkRedeliveryQuerySet
 from .subscription import Subscription
@@ -26,15 +35,6 @@ class SelectionSource(models.TextChoices):
     SELECTED = "selected", _("logs selected one by one")
     IDS = "ids", _("a list of ids")
     STILL_FAILING = "still_failing", _("logs that still failed in another bulk redelivery")
-
-
-class BulkRedeliveryState(models.TextChoices):
-    PLANNING = "planning", _("Planning")
-    PLANNED = "planned", _("Planned")
-    RUNNING = "running", _("Running")
-    PAUSED = "paused", _("Paused")
-    STOPPED = "stopped", _("Stopped")
-    FINISHED = "finished", _("Finished")
 
 
 class SupersededPolicy(models.TextChoices):
@@ -123,11 +123,7 @@ class BulkRedelivery(models.Model):
             models.CheckConstraint(condition=Q(rate=None) | Q(rate__gte=1), name="bulk_rate"),
             models.CheckConstraint(condition=Q(failure_percent__range=(0, 100)), name="bulk_failure_percent"),
         ]
-        indexes = [
-            models.Index(
-                "id", name="bulk_open", condition=Q(state__in=[BulkRedeliveryState.RUNNING, BulkRedeliveryState.PAUSED])
-            )
-        ]
+        indexes = [models.Index("id", name="bulk_open", condition=Q(state__in=OPEN_BULK_STATES))]
 
     def __str__(self) -> str:
         name = _("Bulk redelivery %(number)s") % {"number": self.pk}
@@ -147,7 +143,7 @@ class BulkRedelivery(models.Model):
 
     @property
     def is_open(self) -> bool:
-        return self.state in (BulkRedeliveryState.RUNNING, BulkRedeliveryState.PAUSED)
+        return self.state in OPEN_BULK_STATES
 
     @property
     def is_running(self) -> bool:
@@ -159,37 +155,10 @@ class BulkRedelivery(models.Model):
 
     @property
     def has_ended(self) -> bool:
-        return self.state in (BulkRedeliveryState.STOPPED, BulkRedeliveryState.FINISHED)
+        return self.state in ENDED_BULK_STATES
 
 
-class ItemOutcome(models.TextChoices):
-    PLANNED = "planned", _("Planned")
-    EXCLUDED = "excluded", _("Excluded")
-    WAITING = "waiting", _("Waiting")
-    QUEUED = "queued", _("Queued")
-    DELIVERED = "delivered", _("Delivered")
-    FAILED = "failed", _("Failed")
-    SKIPPED = "skipped", _("Skipped")
-
-
-class SkipReason(models.TextChoices):
-    """Why a log was excluded from the plan, or skipped when it was about to be sent."""
-
-    DELIVERED = "delivered", _("It was delivered.")
-    SUPERSEDED = "superseded", _("A newer event of the same object was delivered.")
-    QUEUED = "queued", _("It is already in its queue and will be sent from there.")
-    OTHER_BULK_REDELIVERY = "other_bulk_redelivery", _("It is in another bulk redelivery that has not finished.")
-    INACTIVE = "inactive", _("Its subscription is not active.")
-    NO_URL = "no_url", _("Its subscription has no URL.")
-    EXPIRED = "expired", _("Its payload has expired.")
-    NOT_SELECTED = "not_selected", _("Its subscription was not selected.")
-    INVISIBLE = "invisible", _("The person who started the bulk redelivery can no longer see this log.")
-    REMOVED = "removed", _("It was taken out of its queue.")
-    SUBSCRIPTION_EXCLUDED = "subscription_excluded", _("Its subscription was excluded from the bulk redelivery.")
-    STOPPED = "stopped", _("The bulk redelivery was stopped.")
-
-
-_OPEN = Q(outcome__in=[ItemOutcome.WAITING, ItemOutcome.QUEUED])
+_OPEN = Q(outcome__in=OPEN_OUTCOMES)
 
 
 class BulkRedeliveryItem(models.Model):

@@ -1,4 +1,4 @@
-"""The words for a log's state, the cause of its failure, what triggered an attempt, and its priority."""
+"""The words that are stored: what an event is about, states, outcomes, and their reasons. Each is listed here only."""
 
 from __future__ import annotations
 
@@ -14,6 +14,49 @@ class State(models.TextChoices):
     DELIVERED = "delivered", _("Delivered")
     FAILED = "failed", _("Failed")
     SKIPPED = "skipped", _("Skipped")
+
+
+OPEN_STATES = [State.PENDING, State.RETRYING]
+FINISHED_STATES = [State.DELIVERED, State.FAILED, State.SKIPPED]
+
+
+class EventType(models.TextChoices):
+    """What an event is about, in Cotalker's words. Cotalker may add types and actions."""
+
+    USER = "COTUser", _("User")
+    TASK = "COTTask", _("Task")
+    SURVEY = "COTSurvey", _("Survey")
+    PROPERTY = "COTProperty", _("Element")
+    NOTE = "COTNote", _("Note")
+    SESSION = "Auth", _("Session")
+
+
+class EventAction(models.TextChoices):
+    CREATE = "create", _("create")
+    EDIT = "edit", _("edit")
+    DELETE = "delete", _("delete")
+    LOGOUT = "logout", _("logout")
+
+
+class Trigger(models.TextChoices):
+    """What fires a subscription, in Cotalker's words."""
+
+    USER = "create-edit-delete-user", _("User created, edited or deleted")
+    TASK = "create-edit-delete-task", _("Task created, edited or deleted")
+    SURVEY = "create-edit-delete-survey", _("Survey created, edited or deleted")
+    PROPERTY = "create-edit-delete-property", _("Element created, edited or deleted")
+    NOTE = "create-edit-delete-note", _("Note edited")
+    LOGOUT = "logout-user", _("User logged out")
+
+
+TYPE_OF_TRIGGER: dict[str, EventType] = {
+    Trigger.USER: EventType.USER,
+    Trigger.TASK: EventType.TASK,
+    Trigger.SURVEY: EventType.SURVEY,
+    Trigger.PROPERTY: EventType.PROPERTY,
+    Trigger.NOTE: EventType.NOTE,
+    Trigger.LOGOUT: EventType.SESSION,
+}
 
 
 class Cause(models.TextChoices):
@@ -45,3 +88,66 @@ class Priority(models.IntegerChoices):
     RETRY = 0, _("retry")
     REDELIVERY = 1, _("redelivery")
     NORMAL = 2, _("normal")
+
+
+class BulkRedeliveryState(models.TextChoices):
+    PLANNING = "planning", _("Planning")
+    PLANNED = "planned", _("Planned")
+    RUNNING = "running", _("Running")
+    PAUSED = "paused", _("Paused")
+    STOPPED = "stopped", _("Stopped")
+    FINISHED = "finished", _("Finished")
+
+
+OPEN_BULK_STATES = [BulkRedeliveryState.RUNNING, BulkRedeliveryState.PAUSED]
+ENDED_BULK_STATES = [BulkRedeliveryState.STOPPED, BulkRedeliveryState.FINISHED]
+
+
+class ItemOutcome(models.TextChoices):
+    PLANNED = "planned", _("Planned")
+    EXCLUDED = "excluded", _("Excluded")
+    WAITING = "waiting", _("Waiting")
+    QUEUED = "queued", _("Queued")
+    DELIVERED = "delivered", _("Delivered")
+    FAILED = "failed", _("Failed")
+    SKIPPED = "skipped", _("Skipped")
+
+
+OPEN_OUTCOMES = [ItemOutcome.WAITING, ItemOutcome.QUEUED]
+
+
+class SkipReason(models.TextChoices):
+    """Why a log was excluded from the plan, or skipped when it was about to be sent."""
+
+    DELIVERED = "delivered", _("It was delivered.")
+    SUPERSEDED = "superseded", _("A newer event of the same object was delivered.")
+    QUEUED = "queued", _("It is already in its queue and will be sent from there.")
+    OTHER_BULK_REDELIVERY = "other_bulk_redelivery", _("It is in another bulk redelivery that has not finished.")
+    INACTIVE = "inactive", _("Its subscription is not active.")
+    NO_URL = "no_url", _("Its subscription has no URL.")
+    EXPIRED = "expired", _("Its payload has expired.")
+    NOT_SELECTED = "not_selected", _("Its subscription was not selected.")
+    INVISIBLE = "invisible", _("The person who started the bulk redelivery can no longer see this log.")
+    REMOVED = "removed", _("It was taken out of its queue.")
+    SUBSCRIPTION_EXCLUDED = "subscription_excluded", _("Its subscription was excluded from the bulk redelivery.")
+    STOPPED = "stopped", _("The bulk redelivery was stopped.")
+
+
+class ImportState(models.TextChoices):
+    WAITING = "waiting", _("Waiting for a worker")
+    RUNNING = "running", _("Running")
+    DONE = "done", _("Done")
+    FAILED = "failed", _("Failed")
+    CANCELLED = "cancelled", _("Cancelled")
+
+
+FINISHED_IMPORT_STATES = [ImportState.DONE, ImportState.FAILED, ImportState.CANCELLED]
+
+
+class ShareLinkState(models.TextChoices):
+    """`SUSPENDED`: its creator may no longer share the log (docs/adr/0017-hand-off.md)."""
+
+    OPEN = "open", _("Open")
+    EXPIRED = "expired", _("Expired")
+    REVOKED = "revoked", _("Revoked")
+    SUSPENDED = "suspended", _("Suspended")

@@ -9,23 +9,13 @@ from django.db import models
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from .choices import FINISHED_IMPORT_STATES, ImportState
 from .querysets import ImportQuerySet
 
 
 class ImportKind(models.TextChoices):
     LOGS = "logs", _("Webhook logs")
     SUBSCRIPTIONS = "subscriptions", _("Subscriptions")
-
-
-class ImportState(models.TextChoices):
-    WAITING = "waiting", _("Waiting for a worker")
-    RUNNING = "running", _("Running")
-    DONE = "done", _("Done")
-    FAILED = "failed", _("Failed")
-    CANCELLED = "cancelled", _("Cancelled")
-
-
-FINISHED_STATES = (ImportState.DONE, ImportState.FAILED, ImportState.CANCELLED)
 
 
 class Import(models.Model):
@@ -68,7 +58,7 @@ class Import(models.Model):
 
     @property
     def is_finished(self) -> bool:
-        return self.state in FINISHED_STATES
+        return self.state in FINISHED_IMPORT_STATES
 
     @property
     def is_cancelled(self) -> bool:

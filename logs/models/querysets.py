@@ -13,6 +13,18 @@ from django.db.models.functions import Left, Now
 
 from ..db.cursor_pagination import Page, cursor_page
 from ..payloads.masking import mask_url, masked_keys
+from .choices import (
+    ENDED_BULK_STATES,
+    FINISHED_IMPORT_STATES,
+    OPEN_BULK_STATES,
+    OPEN_OUTCOMES,
+    OPEN_STATES,
+    ImportState,
+    ItemOutcome,
+    ShareLinkState,
+    SkipReason,
+    State,
+)
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
@@ -83,10 +95,10 @@ class WebhookLogQuerySet(models.QuerySet):
         )
 
     def failed(self) -> WebhookLogQuerySet:
-        return self.filter(state="failed")
+        return self.filter(state=State.FAILED)
 
     def delivered(self) -> WebhookLogQuerySet:
-        return self.filter(state="delivered")
+        return self.filter(state=State.DELIVERED)
 
     def on(self, subscription: Subscription) -> WebhookLogQuerySet:
         return self.filter(subscription=subscription)
@@ -147,7 +159,7 @@ def _is_open() -> Q:
     blocking = apps.get_model("logs", "Subscription").objects.exclude(blocking_log="").values("blocking_log")
     in_bulk = apps.get_model("logs", "BulkRedeliveryItem").objects.open().values("log")
     is_waited_for = Q(pk__in=blocking) | Q(pk__in=in_bulk)
-    return Q(state__in=["pending", "retrying"]) | Q(next_attempt_at__isnull=False) | is_waited_for
+    return Q(state__in=OPEN_STATES) | Q(next_attempt_at__isnull=False) | is_waited_for
 
 
 class PayloadQuerySet(models.QuerySet):
@@ -163,10 +175,10 @@ class ImportQuerySet(models.QuerySet):
         return self if user.is_superuser else self.filter(uploaded_by=user)
 
     def finished(self) -> ImportQuerySet:
-        return self.filter(state__in=["done", "failed", "cancelled"])
+        return self.filter(state__in=FINISHED_IMPORT_STATES)
 
     def unfinished(self) -> ImportQuerySet:
-        return self.filter(state__in=["waiting", "running"])
+        return self.filter(state__in=[ImportState.WAITING, ImportState.RUNNING])
 
 
 class SavedViewQuerySet(models.QuerySet):
@@ -208,10 +220,10 @@ class ShareLinkQuerySet(models.QuerySet):
         """
         may_share = _creator_may("logs.share_webhooklog") & _creator_may("logs.view_webhooklog")
         state = Case(
-            When(revoked_at__isnull=False, then=Value("revoked")),
-            When(expires_at__lte=Now(), then=Value("expired")),
-            When(may_share, then=Value("open")),
-            default=Value("suspended"),
+            When(revoked_at__isnull=False, then=Value(ShareLinkState.REVOKED.value)),
+            When(expires_at__lte=Now(), then=Value(ShareLinkState.EXPIRED.value)),
+            When(may_share, then=Value(ShareLinkState.OPEN.value)),
+            default=Value(ShareLinkState.SUSPENDED.value),
         )
         return self.annotate(state=state, has_payload=Q(includes_payload=True) & _creator_may("logs.view_payload"))
 
@@ -241,20 +253,22 @@ class BulkRedeliveryQuerySet(models.QuerySet):
 
     def open(self) -> BulkRedeliveryQuerySet:
         """Started and not ended: running or paused."""
-        return self.filter(state__in=["running", "paused"])
+        return self.filter(state__in=OPEN_BULK_STATES)
 
     def ended(self) -> BulkRedeliveryQuerySet:
-        return self.filter(state__in=["stopped", "finished"])
+        return self.filter(state__in=ENDED_BULK_STATES)
 
 
 class BulkRedeliveryItemQuerySet(models.QuerySet):
     def open(self) -> BulkRedeliveryItemQuerySet:
         """Items without a final outcome: waiting or queued."""
-        return self.filter(outcome__in=["waiting", "queued"])
+        return self.filter(outcome__in=OPEN_OUTCOMES)
 
     def mark_removed(self) -> int:
         """Skip the queued items, whose logs a person took out of their queue. Returns how many.
 
         An attempt in flight stores its outcome later.
         """
-        return self.filter(outcome="queued").update(outcome="skipped", skip_reason="removed", finished_at=Now())
+        return self.filter(outcome=ItemOutcome.QUEUED).update(
+            outcome=ItemOutcome.SKIPPED, skip_reason=SkipReason.REMOVED, finished_at=Now()
+        )

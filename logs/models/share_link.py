@@ -13,19 +13,11 @@ from django.utils.translation import gettext_lazy as _
 
 from ..signing import generate_token, hash_token
 from .audit import AuditAction, AuditEntry
+from .choices import ShareLinkState
 from .querysets import ShareLinkQuerySet
 from .webhook_log import WebhookLog
 
 MAX_NOTE_LENGTH = 500
-
-
-class ShareLinkState(models.TextChoices):
-    """`SUSPENDED`: its creator may no longer share the log (docs/adr/0017-hand-off.md)."""
-
-    OPEN = "open", _("Open")
-    EXPIRED = "expired", _("Expired")
-    REVOKED = "revoked", _("Revoked")
-    SUSPENDED = "suspended", _("Suspended")
 
 
 class ShareLink(models.Model):

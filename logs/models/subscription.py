@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from .. import signing
 from ..cotalker import objectid
 from ..url_cache import cached_reverse
+from .choices import Trigger
 from .company import Company
 from .fields import JSONTextField, ObjectIdField, is_objectid
 from .querysets import SubscriptionQuerySet
@@ -24,17 +25,6 @@ CODE_PATTERN = r"^[a-z0-9_]+$"
 PREVIOUS_SECRET_LIFETIME = timedelta(hours=24)
 SECRET_COLUMNS = ["encrypted_secret", "encrypted_previous_secret", "previous_secret_until"]
 LOCAL_ONLY_FIELDS = {"timeout", "pause_on_exhausted"}  # imported documents don't have these fields
-
-
-class Trigger(models.TextChoices):
-    """What fires a subscription, in Cotalker's words."""
-
-    USER = "create-edit-delete-user", _("User created, edited or deleted")
-    TASK = "create-edit-delete-task", _("Task created, edited or deleted")
-    SURVEY = "create-edit-delete-survey", _("Survey created, edited or deleted")
-    PROPERTY = "create-edit-delete-property", _("Element created, edited or deleted")
-    NOTE = "create-edit-delete-note", _("Note edited")
-    LOGOUT = "logout-user", _("User logged out")
 
 
 class Subscription(QueueMixin):

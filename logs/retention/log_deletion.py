@@ -10,11 +10,10 @@ from datetime import datetime
 
 from django.db import connection, transaction
 
-from ..models import BulkRedeliveryItem, State, Subscription, WebhookLog
+from ..models import FINISHED_STATES, BulkRedeliveryItem, Subscription, WebhookLog
 from ..stats.queries import TOTAL_WIDTH, log_counts
 
 DELETE_BATCH_SIZE = 2_000  # logs or payloads in a transaction
-_FINISHED_STATES = [State.DELIVERED, State.FAILED, State.SKIPPED]
 
 
 def lock_deletable(ids: Collection[str]) -> list[str]:
@@ -30,8 +29,8 @@ def lock_deletable(ids: Collection[str]) -> list[str]:
 
 def count_deletable_before(moment: datetime) -> int:
     """How many finished logs were created before `moment`, a multiple of 5 minutes. From the log counts, so quick at any size."""
-    counted = log_counts(None, moment, None).filter(state__in=_FINISHED_STATES).aggregate(n=TOTAL_WIDTH)["n"] or 0
-    finished = WebhookLog.objects.before(moment).filter(state__in=_FINISHED_STATES)
+    counted = log_counts(None, moment, None).filter(state__in=FINISHED_STATES).aggregate(n=TOTAL_WIDTH)["n"] or 0
+    finished = WebhookLog.objects.before(moment).filter(state__in=FINISHED_STATES)
     blocking = Subscription.objects.exclude(blocking_log="").values("blocking_log")
     in_bulk = BulkRedeliveryItem.objects.open().values("log")
     still_open = finished.filter(pk__in=in_bulk.union(blocking), next_attempt_at=None)

@@ -34,7 +34,13 @@ _BAR = (
     '<a href="{address}" tabindex="-1"><title>{title}</title>'
     '<rect class="slot" x="{x:.1f}" y="0" width="{width:.1f}" height="100"/>{parts}</a>\n'
 )
-DRAWN_AS = {"failed": "fail", "delivered": "ok", "retrying": "retry", "pending": "wait", "skipped": "skip"}
+DRAWN_AS: dict[str, str] = {
+    State.FAILED: "fail",
+    State.DELIVERED: "ok",
+    State.RETRYING: "retry",
+    State.PENDING: "wait",
+    State.SKIPPED: "skip",
+}
 
 
 @register.simple_tag(takes_context=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from html import escape
+from typing import Any
 
 from django import template
 from django.template import Context
@@ -13,20 +14,22 @@ from django.utils import timezone
 from django.utils.formats import date_format, number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.translation import get_language, gettext_lazy
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from ..logsearch.query_params import is_shown_once
+from ..models import State
 
 register = template.Library()
 
-STATES = {
-    "pending": ("clock", gettext_lazy("Pending")),
-    "retrying": ("retry", gettext_lazy("Retrying")),
-    "delivered": ("check", gettext_lazy("Delivered")),
-    "failed": ("x", gettext_lazy("Failed")),
-    "skipped": ("skip", gettext_lazy("Skipped")),
+_STATE_ICONS = {
+    State.PENDING: "clock",
+    State.RETRYING: "retry",
+    State.DELIVERED: "check",
+    State.FAILED: "x",
+    State.SKIPPED: "skip",
 }
+STATES: dict[str, tuple[str, Any]] = {state.value: (_STATE_ICONS[state], state.label) for state in State}
 MINUTE, HOUR, DAY = 60, 3600, 86400
 RELATIVE_LIMIT = 7 * DAY  # older datetimes are shown as a date
 

@@ -8,8 +8,7 @@ from django.db import connection
 from django.utils import timezone
 
 from logs.cotalker import objectid
-from logs.cotalker.documents import TRIGGERS
-from logs.models import AuditAction, AuditEntry, Payload, Trigger, WebhookLog
+from logs.models import TYPE_OF_TRIGGER, AuditAction, AuditEntry, Payload, Trigger, WebhookLog
 
 from ..events import OTHER_COMPANY, TASK_GROUP, make_token, post
 from ..factories import COMPANY, SUBSCRIPTION, make_company, make_subscription
@@ -33,8 +32,8 @@ def test_it_is_an_event_of_the_trigger_and_says_that_it_is_a_test(client, operat
     log = WebhookLog.objects.get()
     event = json.loads(Payload.objects.get().event)
     assert answer["Location"] == log.get_absolute_url()
-    assert (log.is_test, log.event_type, log.state, log.company) == (True, TRIGGERS[trigger], "pending", COMPANY)
-    assert (event["company"], event["type"], event["extraData"]["isTest"]) == (COMPANY, TRIGGERS[trigger], True)
+    assert (log.is_test, log.event_type, log.state, log.company) == (True, TYPE_OF_TRIGGER[trigger], "pending", COMPANY)
+    assert (event["company"], event["type"], event["extraData"]["isTest"]) == (COMPANY, TYPE_OF_TRIGGER[trigger], True)
     if trigger == Trigger.LOGOUT:
         assert (event["event"], event["data"]) == ("logout", None)
         assert event["extraData"].keys() == {"userId", "timestamp", "isTest"}
