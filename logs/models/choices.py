@@ -1,4 +1,4 @@
-"""The words that are stored: what an event is about, states, outcomes, and their reasons. Each is listed here only."""
+"""The words that are stored and that several modules share: what an event is about, states, outcomes, and their reasons."""
 
 from __future__ import annotations
 
