@@ -1,9 +1,11 @@
-"""Fixtures of the tests: people in their roles, a receiver, a worker."""
+"""Fixtures of the tests: people in their roles, a subscription, receivers, workers, a web server."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import hypothesis
 import pytest
@@ -15,22 +17,18 @@ from django.utils import timezone, translation
 
 from logs.db.payload_partitions import existing_months, month_start, partition_name
 from logs.delivery.worker import DeliveryLoop
-from logs.models import BulkRedelivery, BulkRedeliveryState, WebhookLog
+from logs.models import BulkRedelivery, BulkRedeliveryState, Subscription, WebhookLog
 from logs.redelivery.dispatcher import dispatch
 
-from .factories import make_company
+from .factories import make_company, make_subscription
+from .processes import Worker
+from .raw_server import OK, RawServer
 from .receiver import Receiver
+from .web_server import WebServer
 
 # How long an example takes says more about the machine than about the code.
 hypothesis.settings.register_profile("cotadmin", deadline=None)
 hypothesis.settings.load_profile("cotadmin")
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    receiver = Receiver()
-    yield receiver
-    receiver.close()
 
 
 @pytest.fixture
@@ -44,6 +42,88 @@ def member(django_user_model) -> Callable:
         return user
 
     return make
+
+
+@pytest.fixture
+def viewer(client, member):
+    """Signed in."""
+    return _sign_in(client, member("Viewer"))
+
+
+@pytest.fixture
+def operator(client, member):
+    """Signed in."""
+    return _sign_in(client, member("Operator"))
+
+
+@pytest.fixture
+def administrator(client, member):
+    """Signed in."""
+    return _sign_in(client, member("Administrator"))
+
+
+def _sign_in(client, user):
+    client.force_login(user)
+    return user
+
+
+@pytest.fixture
+def subscription(db) -> Subscription:
+    """The sample's."""
+    return make_subscription()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    receiver = Receiver()
+    yield receiver
+    receiver.close()
+
+
+@pytest.fixture
+def other_receiver() -> Iterator[Receiver]:
+    """A second one, of somebody else."""
+    receiver = Receiver()
+    yield receiver
+    receiver.close()
+
+
+@pytest.fixture
+def raw_server(request: pytest.FixtureRequest) -> Iterator[RawServer]:
+    """An indirect parameter is its answer."""
+    server = RawServer(getattr(request, "param", OK))
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def start_worker(transactional_db) -> Iterator[Callable[..., Worker]]:
+    """`start_worker(DELIVERY_TIMEOUT="1")`: a process with this in its environment. It returns after the output has `until`."""
+    workers: list[Worker] = []
+
+    def start(command: list[str] | None = None, until: str = "queue shards", **environment: str) -> Worker:
+        workers.append(Worker(command=command, **environment))
+        if until:
+            workers[-1].read_until(until)
+        return workers[-1]
+
+    yield start
+    for worker in workers:
+        if worker.process.poll() is None:
+            worker.kill()
+
+
+@pytest.fixture
+def serve(transactional_db) -> Iterator[Callable[..., WebServer]]:
+    """`serve(workers=1, CLIENT_TIMEOUT="1")`: a web server with this in its environment."""
+    with contextlib.ExitStack() as stack:
+
+        def start(**options: Any) -> WebServer:
+            server = WebServer(**options)
+            stack.callback(server.stop)
+            return server
+
+        yield start
 
 
 @pytest.fixture(autouse=True)

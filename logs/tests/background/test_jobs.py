@@ -34,18 +34,9 @@ def no_jobs_left(transactional_db) -> None:
 
 
 @pytest.fixture
-def start() -> Iterator[Callable[[], Worker]]:
-    """`start()`: a worker whose jobs are taken up by others within a second."""
-    workers: list[Worker] = []
-
-    def start_worker() -> Worker:
-        workers.append(Worker(JOB_LEASE="1"))
-        return workers[-1]
-
-    yield start_worker
-    for worker in workers:
-        if worker.process.poll() is None:
-            worker.kill()
+def start_worker(start_worker) -> Callable[[], Worker]:
+    """A worker whose jobs are taken over by others within a second."""
+    return partial(start_worker, until="", JOB_LEASE="1")
 
 
 @pytest.fixture
@@ -67,13 +58,6 @@ def lock() -> Iterator[Callable[[str], Callable[[], None]]]:
 def execute(on: BaseDatabaseWrapper, statement: str) -> None:
     with on.cursor() as cursor:
         cursor.execute(statement)
-
-
-@pytest.fixture
-def operator(client, member):
-    user = member("Operator")
-    client.force_login(user)
-    return user
 
 
 @pytest.fixture
@@ -115,37 +99,37 @@ def jobs(task: str) -> list[str]:
     return list(ProcrastinateJob.objects.filter(task_name=f"logs.tasks.{task}").values_list("status", flat=True))
 
 
-def test_an_import_stops_with_its_worker_and_goes_on_in_the_next_one(start, blocked_import):
+def test_an_import_stops_with_its_worker_and_goes_on_in_the_next_one(start_worker, blocked_import):
     upload, release = blocked_import
-    worker = start()
+    worker = start_worker()
     wait_until(lambda: is_in_second_batch(upload))
     assert worker.stop() == 0  # though nobody has released the row
     upload.refresh_from_db()
     assert (upload.state, jobs("run_import")) == (ImportState.RUNNING, ["todo"])
     release()
-    start()
+    start_worker()
     wait_until(lambda: has_ended(upload))
     assert (upload.state, numbers(upload)) == (ImportState.DONE, ALL_OF_IT)
     assert not ImportChunk.objects.exists()
 
 
-def test_an_import_whose_worker_was_killed_is_taken_up_and_its_numbers_are_right(start, blocked_import):
+def test_an_import_whose_worker_was_killed_is_taken_up_and_its_numbers_are_right(start_worker, blocked_import):
     upload, release = blocked_import
-    killed = start()
+    killed = start_worker()
     wait_until(lambda: is_in_second_batch(upload))
     killed.kill()
     release()
-    start()
+    start_worker()
     wait_until(lambda: has_ended(upload))
     assert (upload.state, numbers(upload)) == (ImportState.DONE, ALL_OF_IT)
 
 
-def test_a_worker_that_comes_back_after_its_import_was_taken_over_stores_nothing_more(start, blocked_import):
+def test_a_worker_that_comes_back_after_its_import_was_taken_over_stores_nothing_more(start_worker, blocked_import):
     upload, release = blocked_import
-    paused = start()
+    paused = start_worker()
     wait_until(lambda: is_in_second_batch(upload))
     paused.pause()
-    start()
+    start_worker()
 
     def is_taken_over() -> bool:
         upload.refresh_from_db()
@@ -158,9 +142,11 @@ def test_a_worker_that_comes_back_after_its_import_was_taken_over_stores_nothing
     assert (upload.state, numbers(upload)) == (ImportState.DONE, ALL_OF_IT)
 
 
-def test_an_import_is_cancelled_by_the_button_of_its_page_and_keeps_what_is_stored(start, client, blocked_import):
+def test_an_import_is_cancelled_by_the_button_of_its_page_and_keeps_what_is_stored(
+    start_worker, client, blocked_import
+):
     upload, release = blocked_import
-    start()
+    start_worker()
     wait_until(lambda: is_in_second_batch(upload))
     button = reverse("logs:import_cancel", args=[upload.pk])
     assert f'action="{button}"' in client.get(upload.get_absolute_url()).content.decode()
@@ -177,7 +163,7 @@ def test_an_import_is_cancelled_by_the_button_of_its_page_and_keeps_what_is_stor
 
 
 def test_a_plan_stops_with_its_worker_and_is_made_by_the_next_one_while_imports_wait(
-    start, client, blocked_import, lock, operator, monkeypatch
+    start_worker, client, blocked_import, lock, operator, monkeypatch
 ):
     upload, release = blocked_import
     monkeypatch.setattr("logs.redelivery.drafts.QUICK_PLAN_LIMIT", 0)
@@ -186,13 +172,13 @@ def test_a_plan_stops_with_its_worker_and_is_made_by_the_next_one_while_imports_
     client.post(reverse("logs:bulk_redelivery_create"), {"source": "filter", "query": f"q={logs[0].pk}"})
     bulk = BulkRedelivery.objects.get()
     assert bulk.state == BulkRedeliveryState.PLANNING
-    worker = start()
+    worker = start_worker()
     wait_until(lambda: is_in_second_batch(upload) and jobs("plan_bulk_redelivery") == ["doing"])
     assert worker.stop() == 0
     unlock()
     bulk.refresh_from_db()
     assert (bulk.state, bulk.problem, jobs("plan_bulk_redelivery")) == (BulkRedeliveryState.PLANNING, "", ["todo"])
-    start()
+    start_worker()
 
     def is_planned() -> bool:
         bulk.refresh_from_db()
@@ -204,7 +190,7 @@ def test_a_plan_stops_with_its_worker_and_is_made_by_the_next_one_while_imports_
     release()
 
 
-def test_what_waits_for_a_job_that_is_nowhere_gets_one_whatever_else_is_wrong_with_jobs(start, client, operator):
+def test_what_waits_for_a_job_that_is_nowhere_gets_one_whatever_else_is_wrong_with_jobs(start_worker, client, operator):
     make_subscription()
     upload = upload_file(client, json.dumps(log_document()).encode())
     with connection.cursor() as cursor:
@@ -215,13 +201,13 @@ def test_what_waits_for_a_job_that_is_nowhere_gets_one_whatever_else_is_wrong_wi
             "('default', 'logs.tasks.forget_plans', 'forget_plans', 'doing', NULL), "
             "('default', 'logs.tasks.forget_plans', 'forget_plans', 'todo', now() + interval '1 day')"
         )
-    start()
+    start_worker()
     wait_until(lambda: has_ended(upload))
     assert (upload.state, upload.new) == (ImportState.DONE, 1)
     assert sorted(jobs("forget_plans")) == ["aborted", "todo"]
 
 
-def test_old_jobs_and_expired_sessions_are_deleted(start, client, operator):
+def test_old_jobs_and_expired_sessions_are_deleted(start_worker, client, operator):
     """A session that ended, and jobs that ended in each way; those that are young or not done stay."""
     Session.objects.create(session_key="ended", session_data="", expire_date=timezone.now() - timedelta(days=1))
     with connection.cursor() as cursor:
@@ -239,7 +225,7 @@ def test_old_jobs_and_expired_sessions_are_deleted(start, client, operator):
                 )
     for task in (forget_sessions, forget_jobs):
         task.defer(timestamp=0)
-    start()
+    start_worker()
     names = ProcrastinateJob.objects.filter(queue_name="old").values_list("task_name", flat=True)
     wait_until(lambda: jobs("forget_jobs") == jobs("forget_sessions") == ["succeeded"])
     assert sorted(names) == ["aborted 6", "cancelled 6", "failed 6", "succeeded 6", "todo 6", "todo 8"]
@@ -247,18 +233,18 @@ def test_old_jobs_and_expired_sessions_are_deleted(start, client, operator):
     assert Session.objects.exists()  # that of the operator
 
 
-def test_pruning_stops_with_its_worker_and_goes_on_in_the_next_one(start, lock):
+def test_pruning_stops_with_its_worker_and_goes_on_in_the_next_one(start_worker, lock):
     make_subscription()
     make_log(0)
     Retention.objects.create(pk=1, log_days=1)
     release = lock("LOCK TABLE logs_attempt IN SHARE MODE")
     prune.defer(timestamp=0)
-    worker = start()
+    worker = start_worker()
     wait_until(lambda: jobs("prune") == ["doing"] and somebody_waits_for_a_lock())
     assert worker.stop() == 0
     assert jobs("prune") == ["todo"]
     release()
-    start()
+    start_worker()
     wait_until(lambda: jobs("prune") == ["succeeded"])
     assert not WebhookLog.objects.exists()
     assert Retention.current().run_logs == 1

@@ -12,7 +12,7 @@ from logs.models.log_counts import LogCountDelta
 from logs.tasks import create_partitions
 
 from ..factories import make_log, make_subscription
-from ..processes import Worker, wait_until
+from ..processes import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 # A worker that loses patience at once.
@@ -24,20 +24,6 @@ IMPATIENT = dedent("""
     supervisor.MIN_BACKOFF_SECONDS = 0.01
     call_command("run_worker")
 """)
-
-
-@pytest.fixture
-def start() -> Iterator[Callable[..., Worker]]:
-    workers: list[Worker] = []
-
-    def start_worker(command: list[str] | None = None, **more: str) -> Worker:
-        workers.append(Worker(command=command, **more))
-        return workers[-1]
-
-    yield start_worker
-    for worker in workers:
-        if worker.process.poll() is None:
-            worker.kill()
 
 
 @pytest.fixture
@@ -78,9 +64,10 @@ def end_connections(pattern: str) -> int:
         return cursor.fetchone()[0]
 
 
-def test_figures_are_added_up_again_after_a_failure_which_readyz_shows_meanwhile(start, client, without_differences):
-    worker = start()
-    worker.read_until("queue shards")
+def test_figures_are_added_up_again_after_a_failure_which_readyz_shows_meanwhile(
+    start_worker, client, without_differences
+):
+    worker = start_worker()
     put_back = without_differences()
     wait_until(lambda: problems(client) == ["compaction: ProgrammingError"])
     put_back()
@@ -91,9 +78,8 @@ def test_figures_are_added_up_again_after_a_failure_which_readyz_shows_meanwhile
     assert worker.stop() == 0
 
 
-def test_everything_goes_on_after_all_connections_have_been_ended(start, client):
-    worker = start()
-    worker.read_until("queue shards")
+def test_everything_goes_on_after_all_connections_have_been_ended(start_worker, client):
+    worker = start_worker()
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM procrastinate_jobs")
     connections["default"].close_pool()
@@ -108,9 +94,9 @@ def test_everything_goes_on_after_all_connections_have_been_ended(start, client)
     assert worker.stop() == 0
 
 
-def test_a_loop_that_cannot_be_kept_going_ends_the_process_with_an_error(start, without_differences):
+def test_a_loop_that_cannot_be_kept_going_ends_the_process_with_an_error(start_worker, without_differences):
     without_differences()
-    worker = start([sys.executable, "-c", IMPATIENT])
+    worker = start_worker([sys.executable, "-c", IMPATIENT], until="")
     assert worker.wait() == 1
     assert "background loop compaction keeps failing, stopping the worker" in worker.output
     assert "a background loop keeps failing: compaction" in worker.output

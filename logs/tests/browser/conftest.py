@@ -17,7 +17,9 @@ from django.test import Client
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from cotadmin.tests import browser as chromium
+from logs.models import Subscription
 
+from ..factories import make_subscription
 from ..processes import Worker
 from .complaints import Complaints
 
@@ -49,6 +51,12 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def administrator(transactional_db, django_user_model):
     return django_user_model.objects.create_superuser("ana", password=PASSWORD)
+
+
+@pytest.fixture
+def subscription(transactional_db, receiver) -> Subscription:
+    """Its events go to the receiver."""
+    return make_subscription(url=receiver.url)
 
 
 @pytest.fixture

@@ -13,18 +13,11 @@ from playwright.sync_api import Page, expect
 from logs.models import BulkRedelivery, BulkRedeliveryState
 from logs.tests.bulk_redeliveries import make_delivered_log, make_object_log, plan_logs, start_redelivery
 
-from ..factories import make_subscription
-
 A = "62742b7562f37034d939aaaa"
 
 
 @pytest.fixture
-def orders(transactional_db, receiver):
-    return make_subscription(url=receiver.url)
-
-
-@pytest.fixture
-def plan(administrator, orders) -> BulkRedelivery:
+def plan(administrator, subscription) -> BulkRedelivery:
     """Eight logs, of which one is superseded."""
     logs = [make_object_log(0, A), *(make_object_log(number, f"{number:024x}") for number in range(1, 8))]
     make_delivered_log(9, A)

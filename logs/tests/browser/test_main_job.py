@@ -23,11 +23,6 @@ DELIVERED = log_document(1, {"data": ANOTHER}, status=200, retry=1, response="ok
 
 
 @pytest.fixture
-def subscription(transactional_db, receiver):
-    return make_subscription(url=receiver.url)
-
-
-@pytest.fixture
 def failed_log(subscription) -> WebhookLog:
     return make_log()
 

@@ -5,20 +5,11 @@ Also its pages that only a form leads to.
 
 from __future__ import annotations
 
-import pytest
 from playwright.sync_api import expect
 
 from ..factories import make_log, make_subscription
-from ..receiver import Receiver
 from . import axe
 from .test_pages import WIDTHS, overflow
-
-
-@pytest.fixture
-def other():
-    other = Receiver()
-    yield other
-    other.close()
 
 
 def faults(page) -> dict[str, list]:
@@ -33,13 +24,13 @@ def faults(page) -> dict[str, list]:
     return {what: list_ for what, list_ in problems.items() if list_}
 
 
-def test_an_edited_payload_goes_to_another_url(page, receiver, other, worker, complaints):
+def test_an_edited_payload_goes_to_another_url(page, receiver, other_receiver, worker, complaints):
     complaints.expected_statuses |= {422}
     make_subscription(url=receiver.url)
     log = make_log(event={"data": {"name": "Pump", "password": "pbkdf2$1", "long": "x" * 2000}})
     page.goto(log.get_absolute_url())
     page.get_by_role("link", name="Redeliver with changes…").press("Enter")
-    page.get_by_label("URL").fill(other.url)
+    page.get_by_label("URL").fill(other_receiver.url)
     page.get_by_label("Reason").fill("to look at it there")
     page.get_by_role("button", name="Edit the payload").press("Enter")
     editor = page.get_by_label("Payload")
@@ -55,7 +46,7 @@ def test_an_edited_payload_goes_to_another_url(page, receiver, other, worker, co
     assert faults(page) == {}
     page.get_by_role("button", name="Send it once").press("Enter")
     expect(page.get_by_text("Delivered on attempt 4")).to_be_visible()
-    assert [received.body.decode() for received in other.ledger] == [typed]
+    assert [received.body.decode() for received in other_receiver.ledger] == [typed]
     assert receiver.ledger == []
     request = page.get_by_role("link", name="View request")
     expect(request).to_have_count(1)  # the next attempt is no longer said to be queued

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from django.conf import settings
@@ -25,15 +26,8 @@ PAGES = ["/", "/queues/", "/subscriptions/"]
 
 
 @pytest.fixture
-def serve(transactional_db) -> Iterator:
-    with contextlib.ExitStack() as stack:
-
-        def serve(**more) -> WebServer:
-            server = WebServer(PGAPPNAME=NAME, DJANGO_SETTINGS_MODULE="cotadmin.test_settings", **more)
-            stack.callback(server.stop)
-            return server
-
-        yield serve
+def serve(serve) -> Callable[..., WebServer]:
+    return functools.partial(serve, PGAPPNAME=NAME, DJANGO_SETTINGS_MODULE="cotadmin.test_settings")
 
 
 @pytest.fixture

@@ -11,15 +11,10 @@ from logs.logsearch.filterset import WebhookLogFilterSet
 from logs.logsearch.finder import Finder
 from logs.models import Payload, WebhookLog
 
-from ..factories import ids_found, make_log, make_subscription, search_for
+from ..factories import ids_found, make_log, search_for
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("subscription")]
 IDS = [f"62742b759d46b300{number:08x}" for number in range(100_000)]
-
-
-@pytest.fixture(autouse=True)
-def subscription(db):
-    return make_subscription()
 
 
 def test_an_event_of_megabytes_is_found_by_its_last_id_without_being_read(monkeypatch):

@@ -7,16 +7,8 @@ import pytest
 from logs.models import Cause, State
 
 from ..factories import make_subscription, make_waiting_log
-from ..raw_server import RawServer
 
 BROKEN = b"Content-Length: 2\r\nContent-Length: 3\r\nX: a\0b\r\n\r\nok"
-
-
-@pytest.fixture
-def raw_server(request):
-    server = RawServer(request.param)
-    yield server
-    server.close()
 
 
 @pytest.mark.parametrize("raw_server", [b"HTTP/1.1 200 OK\r\n" + BROKEN], indirect=True)

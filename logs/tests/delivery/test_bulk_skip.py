@@ -12,11 +12,11 @@ from logs.models import AuditAction, AuditEntry, BulkSkip, State, Subscription, 
 from logs.redelivery.dispatcher import dispatch
 
 from ..bulk_redeliveries import start_redelivery
-from ..factories import make_log, make_subscription, make_waiting_log
+from ..factories import make_log, make_waiting_log
 from ..html import text_of
 from ..processes import Worker, wait_until
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("operator")]
 # Copies of the one that waits, behind it.
 COPY = """
 INSERT INTO logs_webhooklog (id, subscription_id, company, created_at, state, attempt_count, cause, fingerprint,
@@ -25,18 +25,6 @@ SELECT lpad(to_hex(number), 24, '0'), subscription_id, company, created_at, stat
     event_type, action, '', '', sequence + number, priority, trigger, attempts_left, next_attempt_at, search, response
 FROM logs_webhooklog CROSS JOIN generate_series(1, %s) AS number WHERE next_attempt_at IS NOT NULL
 """
-
-
-@pytest.fixture
-def operator(client, member):
-    user = member("Operator")
-    client.force_login(user)
-    return user
-
-
-@pytest.fixture
-def subscription(operator):
-    return make_subscription()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import asyncio
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
 from textwrap import dedent
 
 import pytest
@@ -14,25 +13,9 @@ from logs.delivery.worker import RECORDERS, DeliveryLoop
 from logs.models import Attempt, QueueShard, State, Subscription, WebhookLog
 
 from ..factories import make_subscription, make_waiting_log
-from ..processes import PATIENCE, PROJECT, Worker, environment, somebody_waits_for_a_lock, wait_until
+from ..processes import PATIENCE, PROJECT, environment, somebody_waits_for_a_lock, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def start() -> Iterator[Callable[..., Worker]]:
-    """`start(DELIVERY_TIMEOUT="1")`: a worker that has its share of the queues."""
-    workers: list[Worker] = []
-
-    def start_worker(**more: str) -> Worker:
-        workers.append(Worker(**more))
-        workers[-1].read_until("queue shards")
-        return workers[-1]
-
-    yield start_worker
-    for worker in workers:
-        if worker.process.poll() is None:
-            worker.kill()
 
 
 def make_subscriptions(receiver, number: int) -> list[Subscription]:
@@ -53,40 +36,40 @@ def arrived_in_order(receiver) -> bool:
     return sorted(first_arrivals) == sorted(first_arrivals, key=lambda arrival: arrival[0])
 
 
-def test_what_was_in_flight_when_a_worker_was_killed_is_sent_again_with_the_same_id(start, receiver):
+def test_what_was_in_flight_when_a_worker_was_killed_is_sent_again_with_the_same_id(start_worker, receiver):
     [subscription] = make_subscriptions(receiver, 1)
     log, behind = make_waiting_log(subscription, 0), make_waiting_log(subscription, 1)
     receiver.gate = threading.Event()
-    killed = start()
+    killed = start_worker()
     assert receiver.arrived.wait(PATIENCE)
     killed.kill()
     receiver.gate.set()
-    start()
+    start_worker()
     wait_until(all_finished)
     assert receiver.ids == [log.pk, log.pk, behind.pk]
     assert list(Attempt.objects.order_by("id").values_list("log_id", "number")) == [(log.pk, 1), (behind.pk, 1)]
 
 
-def test_a_retry_is_made_by_another_worker_when_the_first_was_killed_between_two_attempts(start, receiver):
+def test_a_retry_is_made_by_another_worker_when_the_first_was_killed_between_two_attempts(start_worker, receiver):
     [subscription] = make_subscriptions(receiver, 1)
     log, behind = make_waiting_log(subscription, 0), make_waiting_log(subscription, 1)
     receiver.statuses = [500]
-    killed = start(DELIVERY_RETRY_DELAY="4")
+    killed = start_worker(DELIVERY_RETRY_DELAY="4")
     wait_until(lambda: Attempt.objects.exists())
     killed.kill()
-    start(DELIVERY_RETRY_DELAY="4")
+    start_worker(DELIVERY_RETRY_DELAY="4")
     wait_until(all_finished)
     assert receiver.ids == [log.pk, log.pk, behind.pk]
     assert [(attempt.number, attempt.status) for attempt in log.attempts.all()] == [(1, 500), (2, 200)]
 
 
-def test_a_worker_that_is_killed_among_many_queues_loses_nothing(start, receiver):
+def test_a_worker_that_is_killed_among_many_queues_loses_nothing(start_worker, receiver):
     subscriptions = make_subscriptions(receiver, 20)
     logs = [make_waiting_log(subscription, number) for number in range(10) for subscription in subscriptions]
-    killed = start()
+    killed = start_worker()
     wait_until(lambda: len(receiver.ledger) >= 30)
     killed.kill()
-    start()
+    start_worker()
     wait_until(all_finished)
     assert set(receiver.ids) == {log.pk for log in logs}
     assert arrived_in_order(receiver)
@@ -97,9 +80,9 @@ def test_a_worker_that_is_killed_among_many_queues_loses_nothing(start, receiver
     )
 
 
-def test_two_workers_share_the_queues_and_send_everything_once(start, receiver):
+def test_two_workers_share_the_queues_and_send_everything_once(start_worker, receiver):
     subscriptions = make_subscriptions(receiver, 20)
-    start(), start()
+    start_worker(), start_worker()
     wait_until(lambda: _shares() == [8, 8])
     logs = [make_waiting_log(subscription, number) for number in range(10) for subscription in subscriptions]
     wait_until(all_finished)
@@ -112,9 +95,9 @@ def _shares() -> list[int]:
     return sorted(list(holders).count(holder) for holder in set(holders))
 
 
-def test_a_worker_that_stops_leaves_its_queues_to_the_other_at_once(start, receiver):
+def test_a_worker_that_stops_leaves_its_queues_to_the_other_at_once(start_worker, receiver):
     [subscription] = make_subscriptions(receiver, 1)
-    first, second = start(DELIVERY_LEASE_SECONDS="14"), start(DELIVERY_LEASE_SECONDS="14")
+    first, second = start_worker(DELIVERY_LEASE_SECONDS="14"), start_worker(DELIVERY_LEASE_SECONDS="14")
     wait_until(lambda: _shares() == [8, 8])
     assert first.stop() == 0
     wait_until(lambda: _shares() == [16])
@@ -125,15 +108,15 @@ def test_a_worker_that_stops_leaves_its_queues_to_the_other_at_once(start, recei
     assert _shares() == []
 
 
-def test_a_paused_worker_that_comes_back_writes_nothing_over_its_successor(start, receiver):
+def test_a_paused_worker_that_comes_back_writes_nothing_over_its_successor(start_worker, receiver):
     [subscription] = make_subscriptions(receiver, 1)
     log, behind = make_waiting_log(subscription, 0), make_waiting_log(subscription, 1)
     receiver.gate = threading.Event()
-    paused = start()
+    paused = start_worker()
     assert receiver.arrived.wait(PATIENCE)
     paused.pause()
     receiver.gate.set()
-    start()
+    start_worker()
     wait_until(all_finished)
     paused.go_on()
     paused.read_until("queue shards")  # it has noticed, and has its share again
@@ -141,9 +124,9 @@ def test_a_paused_worker_that_comes_back_writes_nothing_over_its_successor(start
     assert list(Attempt.objects.order_by("id").values_list("log_id", "number")) == [(log.pk, 1), (behind.pk, 1)]
 
 
-def test_it_goes_on_after_its_database_connections_were_cut(start, receiver):
+def test_it_goes_on_after_its_database_connections_were_cut(start_worker, receiver):
     [subscription] = make_subscriptions(receiver, 1)
-    worker = start()
+    worker = start_worker()
     first = make_waiting_log(subscription, 0)
     wait_until(all_finished)
     with connection.cursor() as cursor:
@@ -157,11 +140,11 @@ def test_it_goes_on_after_its_database_connections_were_cut(start, receiver):
     assert receiver.ids == [first.pk, second.pk]
 
 
-def test_an_outcome_that_came_while_the_database_was_away_is_written_when_it_is_back(start, receiver):
+def test_an_outcome_that_came_while_the_database_was_away_is_written_when_it_is_back(start_worker, receiver):
     [subscription] = make_subscriptions(receiver, 1)
     log = make_waiting_log(subscription, 0)
     receiver.gate = threading.Event()
-    worker = start()
+    worker = start_worker()
     assert receiver.arrived.wait(PATIENCE)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -173,11 +156,11 @@ def test_an_outcome_that_came_while_the_database_was_away_is_written_when_it_is_
     assert receiver.ids == [log.pk]
 
 
-def test_what_is_in_flight_at_sigterm_is_finished_and_recorded_and_nothing_else_begins(start, receiver):
+def test_what_is_in_flight_at_sigterm_is_finished_and_recorded_and_nothing_else_begins(start_worker, receiver):
     [subscription] = make_subscriptions(receiver, 1)
     log, behind = make_waiting_log(subscription, 0), make_waiting_log(subscription, 1)
     receiver.gate = threading.Event()
-    worker = start()
+    worker = start_worker()
     assert receiver.arrived.wait(PATIENCE)
     worker.process.terminate()
     worker.read_until("stopping")
@@ -190,23 +173,23 @@ def test_what_is_in_flight_at_sigterm_is_finished_and_recorded_and_nothing_else_
     ]
 
 
-def test_sigterm_does_not_wait_for_a_receiver_that_hangs_for_an_hour(start, receiver):
+def test_sigterm_does_not_wait_for_a_receiver_that_hangs_for_an_hour(start_worker, receiver):
     [subscription] = make_subscriptions(receiver, 1)
     log = make_waiting_log(subscription)
     receiver.gate = threading.Event()
-    worker = start(DELIVERY_TIMEOUT="3600", DELIVERY_DRAIN="1")
+    worker = start_worker(DELIVERY_TIMEOUT="3600", DELIVERY_DRAIN="1")
     assert receiver.arrived.wait(PATIENCE)
     assert worker.stop() == 0
     log.refresh_from_db()
     assert (log.state, log.is_queued, log.attempts.count()) == (State.PENDING, True, 0)
 
 
-def test_a_receiver_that_hangs_blocks_only_its_own_queue(start, receiver):
+def test_a_receiver_that_hangs_blocks_only_its_own_queue(start_worker, receiver):
     hanging, subscription = make_subscriptions(receiver, 2)
     receiver.hanging = f"{receiver.path}/0"
     stuck = make_waiting_log(hanging, 0)
     Subscription.objects.filter(pk=hanging.pk).update(timeout=1)
-    start(DELIVERY_MAX_ATTEMPTS="3")
+    start_worker(DELIVERY_MAX_ATTEMPTS="3")
     logs = [make_waiting_log(subscription, number) for number in range(1, 6)]
     wait_until(all_finished)
     assert [pk for pk in receiver.ids if pk != stuck.pk] == [log.pk for log in logs]
@@ -214,7 +197,7 @@ def test_a_receiver_that_hangs_blocks_only_its_own_queue(start, receiver):
     assert (stuck.state, stuck.cause, stuck.response) == (State.FAILED, "timeout", "timeout of 1000ms exceeded")
 
 
-def test_a_worker_keeps_its_queues_while_what_it_reads_is_locked(start, receiver):
+def test_a_worker_keeps_its_queues_while_what_it_reads_is_locked(start_worker, receiver):
     """Nothing that the delivery loop waits for delays the heartbeat."""
     [subscription] = make_subscriptions(receiver, 1)
     log = make_waiting_log(subscription)
@@ -225,7 +208,7 @@ def test_a_worker_keeps_its_queues_while_what_it_reads_is_locked(start, receiver
 
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("LOCK TABLE logs_payload IN ACCESS EXCLUSIVE MODE")
-        start()
+        start_worker()
         wait_until(somebody_waits_for_a_lock)
         end = QueueShard.objects.latest("expires_at").expires_at.isoformat()
         wait_until(lambda: is_true(f"SELECT clock_timestamp() > '{end}'"))
@@ -269,13 +252,13 @@ def test_a_worker_whose_clock_is_wrong_keeps_to_the_time_of_the_database(receive
     assert all(abs(attempt.started_at.timestamp() - float(now)) < 120 for attempt in log.attempts.all())
 
 
-def test_no_payload_value_gets_into_the_log_lines(start, receiver):
+def test_no_payload_value_gets_into_the_log_lines(start_worker, receiver):
     receiver.status = 500
     receiver.body = b'{"echo":"Equipment sector 1"}'
     [subscription] = make_subscriptions(receiver, 1)
     Subscription.objects.update(url=f"{receiver.url}?token=geheim")
     log = make_waiting_log(subscription)
-    worker = start()
+    worker = start_worker()
     wait_until(all_finished)
     worker.stop()
     assert log.pk in worker.output and subscription.pk in worker.output

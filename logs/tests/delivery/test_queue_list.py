@@ -32,13 +32,6 @@ WRONG = [
 ]
 
 
-@pytest.fixture
-def operator(client, member):
-    user = member("Operator")
-    client.force_login(user)
-    return user
-
-
 def make_queue(name: str, **fields) -> Subscription:
     return make_subscription(objectid.new_objectid(), name=name, **fields)
 

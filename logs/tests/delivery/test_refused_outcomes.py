@@ -13,25 +13,10 @@ from logs.models import Attempt, AttemptTrigger, RedeliveryOverride, State, Webh
 
 from ..factories import make_subscription, make_waiting_log
 from ..processes import PATIENCE, wait_until
-from ..processes import Worker as WorkerProcess
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 OTHER = "62685990d918fb5557f90001"
-
-
-@pytest.fixture
-def start() -> Iterator[Callable[..., WorkerProcess]]:
-    workers: list[WorkerProcess] = []
-
-    def start_worker(**more: str) -> WorkerProcess:
-        workers.append(WorkerProcess(**more))
-        workers[-1].read_until("queue shards")
-        return workers[-1]
-
-    yield start_worker
-    for worker in workers:
-        worker.kill()
 
 
 def nothing_queued() -> bool:
@@ -60,12 +45,14 @@ def refuses() -> Iterator[Callable[[str], None]]:
     run_sql("DROP FUNCTION IF EXISTS refuse CASCADE")
 
 
-def test_a_person_who_is_deleted_while_their_redelivery_is_in_flight_stops_no_queue(admin_client, start, receiver):
+def test_a_person_who_is_deleted_while_their_redelivery_is_in_flight_stops_no_queue(
+    admin_client, start_worker, receiver
+):
     subscription, other = make_subscription(url=receiver.url), make_subscription(OTHER, url=receiver.url)
     person = User.objects.create_user("ana")
     log = make_waiting_log(subscription, 0, trigger=AttemptTrigger.MANUAL, requested_by=person)
     receiver.gate = threading.Event()
-    start()
+    start_worker()
     assert receiver.arrived.wait(PATIENCE)
     page = reverse("admin:auth_user_delete", args=[person.pk])
     assert admin_client.post(page, {"post": "yes"}).status_code == 302
@@ -78,13 +65,13 @@ def test_a_person_who_is_deleted_while_their_redelivery_is_in_flight_stops_no_qu
     assert list(attempts) == [(1, 200, None, "manual")]
 
 
-def test_an_attempt_whose_number_is_taken_gets_the_next_one_that_is_free(start, receiver):
+def test_an_attempt_whose_number_is_taken_gets_the_next_one_that_is_free(start_worker, receiver):
     subscription, other = make_subscription(url=receiver.url), make_subscription(OTHER, url=receiver.url)
     log = make_waiting_log(subscription, 0)
     for number in (1, 4):
         Attempt.objects.create(log=log, number=number, trigger="cotalker", started_at=log.created_at, status=500)
     behind, elsewhere = make_waiting_log(subscription, 1), make_waiting_log(other, 2)
-    start()
+    start_worker()
     wait_until(nothing_queued)
     assert sorted(receiver.ids) == sorted([log.pk, behind.pk, elsewhere.pk])
     assert list(log.attempts.values_list("number", "status")) == [(1, 500), (4, 500), (5, 200)]
@@ -103,12 +90,12 @@ def test_an_override_keeps_its_attempt_when_its_number_is_taken(receiver, delive
 
 
 def test_what_cannot_be_recorded_stops_its_queue_alone_until_somebody_resumes_it(
-    admin_client, start, receiver, refuses
+    admin_client, start_worker, receiver, refuses
 ):
     subscription, other = make_subscription(url=receiver.url), make_subscription(OTHER, url=receiver.url)
     log, behind = make_waiting_log(subscription, 0), make_waiting_log(subscription, 1)
     refuses(f"NEW.log_id = '{log.pk}'")
-    worker = start()
+    worker = start_worker()
     wait_until(lambda: type(subscription).objects.filter(pk=subscription.pk, blocking_log=log.pk).exists())
     elsewhere = make_waiting_log(other, 2)
     wait_until(lambda: not WebhookLog.objects.queued().filter(pk=elsewhere.pk).exists())
@@ -143,11 +130,11 @@ def test_a_stopped_queue_goes_on_behind_an_event_that_is_skipped(receiver, deliv
     assert (subscription.paused_at, subscription.blocking_log, subscription.blocking_error) == (None, "", "")
 
 
-def test_a_log_that_somebody_has_locked_keeps_no_other_queue_waiting(start, receiver):
+def test_a_log_that_somebody_has_locked_keeps_no_other_queue_waiting(start_worker, receiver):
     subscription, other = make_subscription(url=receiver.url), make_subscription(OTHER, url=receiver.url)
     receiver.gate = threading.Event()
     log, free = make_waiting_log(subscription, 0), [make_waiting_log(other, number) for number in (1, 2)]
-    start()
+    start_worker()
     wait_until(lambda: len(receiver.ids) == 2)
     with transaction.atomic():
         WebhookLog.objects.select_for_update().get(pk=log.pk)
@@ -158,11 +145,11 @@ def test_a_log_that_somebody_has_locked_keeps_no_other_queue_waiting(start, rece
     assert sorted(receiver.ids) == sorted([log.pk, *(waiting.pk for waiting in free)])
 
 
-def test_a_worker_that_can_record_nothing_gives_its_queues_up_and_says_so(client, settings, start, receiver):
+def test_a_worker_that_can_record_nothing_gives_its_queues_up_and_says_so(client, settings, start_worker, receiver):
     settings.METRICS_TOKEN = "token"
     log = make_waiting_log(make_subscription(url=receiver.url))
     receiver.gate = threading.Event()
-    worker = start()
+    worker = start_worker()
     assert receiver.arrived.wait(PATIENCE)
     run_sql("ALTER TABLE logs_attempt RENAME TO logs_attempt_away")
     try:

@@ -11,17 +11,9 @@ from ..bulk_redeliveries import make_delivered_log, make_object_log
 from ..factories import make_subscription
 from ..html import HTMX, text_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("subscription")]
 OTHER = "62685990d918fb5557f9f993"
 A, B = "62742b7562f37034d939aaaa", "62742b7562f37034d939bbbb"
-
-
-@pytest.fixture
-def operator(client, member):
-    user = member("Operator")
-    client.force_login(user)
-    make_subscription()
-    return user
 
 
 def redeliver(client, log, headers=None, **fields):

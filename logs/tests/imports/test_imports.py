@@ -48,20 +48,6 @@ def text_of(answer) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.content.decode()))
 
 
-@pytest.fixture
-def operator(client, member):
-    user = member("Operator")
-    client.force_login(user)
-    return user
-
-
-@pytest.fixture
-def administrator(client, member):
-    user = member("Administrator")
-    client.force_login(user)
-    return user
-
-
 def make_import(user, **fields) -> Import:
     return Import.objects.create(**({"kind": "logs", "file_name": "a.json", "size": 1, "uploaded_by": user} | fields))
 

@@ -20,10 +20,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def server(transactional_db):
-    server = WebServer()
-    yield server
-    server.stop()
+def server(serve) -> WebServer:
+    return serve()
 
 
 def headers(**more: str) -> dict[str, str]:

@@ -137,12 +137,6 @@ class TestRejected:
     """What the inbound endpoint rejects is counted on its page, and can be looked at for a week."""
 
     @pytest.fixture
-    def administrator(self, client, member):
-        user = member("Administrator")
-        client.force_login(user)
-        return user
-
-    @pytest.fixture
     def endpoint(self):
         return make_endpoint()
 

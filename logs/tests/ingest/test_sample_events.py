@@ -17,13 +17,6 @@ PAGE = f"/subscriptions/{SUBSCRIPTION}/test-events/"
 API = f"/api/v3/events/test/{SUBSCRIPTION}"
 
 
-@pytest.fixture
-def operator(client, member):
-    user = member("Operator")
-    client.force_login(user)
-    return user
-
-
 @pytest.mark.django_db
 @pytest.mark.parametrize("trigger", Trigger.values)
 def test_it_is_an_event_of_the_trigger_and_says_that_it_is_a_test(client, operator, trigger):

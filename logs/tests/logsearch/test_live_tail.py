@@ -20,18 +20,6 @@ CURSOR = "1651781080084000~62742dd824c886d54e60f02b"
 OTHER = "62685990d918fb5557f9f993"
 
 
-@pytest.fixture
-def viewer(client, member):
-    user = member("Viewer")
-    client.force_login(user)
-    return user
-
-
-@pytest.fixture
-def subscription():
-    return make_subscription()
-
-
 def write(*numbers, seconds=60.0, **fields) -> None:
     """Logs that are `seconds` apart; those of later numbers are newer."""
     for number in numbers:

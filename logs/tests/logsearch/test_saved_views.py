@@ -23,13 +23,6 @@ def nothing_remembered():
     cache.clear()
 
 
-@pytest.fixture
-def operator(client, member):
-    user = member("Operator")
-    client.force_login(user)
-    return user
-
-
 def save(client, name="Mine", query="state=failed", **more):
     return client.post("/saved-views/new/", {"name": name, "query": query} | more)
 

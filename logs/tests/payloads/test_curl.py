@@ -15,7 +15,6 @@ from logs.payloads.masking import MASK
 
 from ..delivery.test_request_urls import CREDENTIALS, TARGETS
 from ..factories import make_log, make_subscription, make_waiting_log
-from ..raw_server import RawServer
 
 EVENT = r"""{"a": 1e400, "text": "it's; $(x) `y` \"!!\" \\ %s \u0000 \ud800 é 😀", "a": [1,  2]}"""
 LONG = '{"text": "%s"}' % ("ñ" * 60_000)
@@ -26,13 +25,6 @@ EVENTS = [
     LONG,
     '{"text": "%s"}' % ("x" * 1_100_000),
 ]
-
-
-@pytest.fixture
-def raw_server():
-    server = RawServer()
-    yield server
-    server.close()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Bulk redeliveries, sent by workers that are killed, and stopped while they send: judged by the receiver's ledger."""
 
 import threading
-from collections.abc import Callable, Iterator
 from itertools import groupby
 
 import pytest
@@ -11,31 +10,11 @@ from logs.redelivery.controls import stop_bulk
 
 from ..bulk_redeliveries import numbers, plan_logs, start_redelivery
 from ..factories import import_logs, log_document, make_company, make_subscription, make_waiting_log
-from ..processes import Worker, wait_until
+from ..processes import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 QUEUES = 6
 EACH = 40
-
-
-@pytest.fixture
-def start_worker() -> Iterator[Callable[..., Worker]]:
-    workers: list[Worker] = []
-
-    def start(**more: str) -> Worker:
-        workers.append(Worker(**more))
-        workers[-1].read_until("queue shards")
-        return workers[-1]
-
-    yield start
-    for worker in workers:
-        if worker.process.poll() is None:
-            worker.kill()
-
-
-@pytest.fixture
-def operator(member):
-    return member("Operator")
 
 
 def make_failed_logs(receiver, company=None, first: int = 0) -> list[WebhookLog]:

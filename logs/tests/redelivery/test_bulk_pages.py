@@ -28,21 +28,9 @@ from ..bulk_redeliveries import make_object_log, outcomes, plan_logs, start_rede
 from ..factories import SUBSCRIPTION, make_company, make_log, make_subscription
 from ..html import HTMX, rows_of, text_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("operator")]
 OTHER = "62685990d918fb5557f9f993"
 LIST = "/redeliveries/"
-
-
-@pytest.fixture
-def operator(client, member):
-    user = member("Operator")
-    client.force_login(user)
-    return user
-
-
-@pytest.fixture
-def orders(operator):
-    return make_subscription()
 
 
 def make_logs(numbers, subscription=SUBSCRIPTION):
@@ -73,7 +61,7 @@ OK, BAD = ItemOutcome.DELIVERED, ItemOutcome.FAILED
 
 
 class TestBulkPage:
-    def test_it_says_how_far_it_is_and_by_subscription(self, client, operator, orders):
+    def test_it_says_how_far_it_is_and_by_subscription(self, client, operator, subscription):
         make_subscription(OTHER, name="Users to HR")
         bulk = start_redelivery(operator, [*make_logs(range(4)), *make_logs(range(4, 6), OTHER)])
         record_outcomes(bulk, [OK, BAD, OK])
@@ -99,14 +87,14 @@ class TestBulkPage:
         assert "2 more subscriptions" in text_of(page)
         assert len(rows_of(client.get(f"{bulk.get_absolute_url()}?all"), "run-lanes")) == 10
 
-    def test_failures_stand_by_cause_and_what_is_secret_in_them_is_masked(self, client, operator, orders):
+    def test_failures_stand_by_cause_and_what_is_secret_in_them_is_masked(self, client, operator, subscription):
         bulk = start_redelivery(operator, make_logs(range(3)))
         record_outcomes(bulk, [BAD, BAD, OK])
         page = text_of(client.get(bulk.get_absolute_url()))
         assert "Failed again, by cause 2 logs Error at the receiver (5xx) 2 503 token=••••••••" in page
         assert "secretsecret" not in page
 
-    def test_the_stages_of_the_canary_show_the_progress(self, client, operator, orders):
+    def test_the_stages_of_the_canary_show_the_progress(self, client, operator, subscription):
         bulk = start_redelivery(operator, make_logs(range(20)), rollout=RolloutPolicy.STAGES)
         record_outcomes(bulk, [OK])
         BulkRedelivery.objects.update(stage=2)
@@ -115,7 +103,7 @@ class TestBulkPage:
         assert "10 % Running 0 of 1 sent" in page
         assert "The rest Next 0 of 18 sent" in page
 
-    def test_pace_and_time_left_are_measured_and_not_known_before(self, client, operator, orders):
+    def test_pace_and_time_left_are_measured_and_not_known_before(self, client, operator, subscription):
         bulk = start_redelivery(operator, make_logs(range(12)))
         assert "time left: not known yet" in text_of(client.get(bulk.get_absolute_url()))
         record_outcomes(bulk, [OK] * 6)
@@ -124,7 +112,7 @@ class TestBulkPage:
         assert "6 per minute" in page
         assert "Time left: about 60 s." in page
 
-    def test_it_polls_while_it_is_open_and_not_after(self, client, operator, orders):
+    def test_it_polls_while_it_is_open_and_not_after(self, client, operator, subscription):
         bulk = start_redelivery(operator, make_logs([1]))
         assert b'hx-trigger="every 1s"' in client.get(bulk.get_absolute_url(), headers=HTMX).content
         pause_bulk(bulk, by=operator)
@@ -133,7 +121,7 @@ class TestBulkPage:
         assert b"hx-trigger" not in client.get(bulk.get_absolute_url(), headers=HTMX).content
 
     @pytest.mark.parametrize("element", ["run-live", "run-parts"])
-    def test_each_part_that_polls_gets_itself_alone(self, client, operator, orders, element):
+    def test_each_part_that_polls_gets_itself_alone(self, client, operator, subscription, element):
         bulk = start_redelivery(operator, make_logs([1]))
         address = f"{bulk.get_absolute_url()}?seen=running"
         answer = client.get(address, headers=HTMX | {"hx-target": element}).content.decode()
@@ -150,7 +138,7 @@ class TestBulkPage:
         answer = client.get(html.unescape(polled), headers=HTMX | {"hx-target": "run-live"})
         assert len(rows_of(answer, "run-lanes")) == 10
 
-    def test_with_another_state_than_was_seen_all_parts_come(self, client, operator, orders):
+    def test_with_another_state_than_was_seen_all_parts_come(self, client, operator, subscription):
         bulk = start_redelivery(operator, make_logs([1]))
         pause_bulk(bulk, by=operator)
         address = f"{bulk.get_absolute_url()}?seen=running"
@@ -171,14 +159,14 @@ class TestBulkPage:
             (PauseReason.ACCOUNT, "Auto-paused: the user who started it can no longer redeliver."),
         ],
     )
-    def test_a_paused_one_says_why_and_has_one_button_to_resume(self, client, operator, orders, reason, text):
+    def test_a_paused_one_says_why_and_has_one_button_to_resume(self, client, operator, subscription, reason, text):
         bulk = start_redelivery(operator, make_logs([1]), failure_percent=20)
         pause_bulk(bulk, by=None, reason=reason)
         page = client.get(bulk.get_absolute_url())
         assert text in text_of(page)
         assert page.content.decode().count(reverse("logs:bulk_redelivery_resume", args=[bulk.pk])) == 1
 
-    def test_the_activity_says_who_did_what(self, client, operator, orders):
+    def test_the_activity_says_who_did_what(self, client, operator, subscription):
         bulk = start_redelivery(operator, make_logs(range(2)))
         pause_bulk(bulk, by=operator)
         resume_bulk(bulk, by=operator)
@@ -194,7 +182,7 @@ class TestBulkPage:
         assert places == sorted(places)
         assert "stopped it" not in activity
 
-    def test_it_says_how_it_was_started(self, client, operator, orders):
+    def test_it_says_how_it_was_started(self, client, operator, subscription):
         bulk = start_redelivery(operator, make_logs([1]), max_attempts=3, rate=7)
         page = text_of(client.get(bulk.get_absolute_url()))
         assert "Reason the night's outage" in page
@@ -209,13 +197,13 @@ class TestBulkPage:
             ([BAD, BAD], "Nothing was delivered. 2 failed again."),
         ],
     )
-    def test_a_finished_one_is_summed_up_in_one_sentence(self, client, operator, orders, outcomes_, sentence):
+    def test_a_finished_one_is_summed_up_in_one_sentence(self, client, operator, subscription, outcomes_, sentence):
         bulk = start_redelivery(operator, make_logs(range(2)))
         record_outcomes(bulk, outcomes_)
         BulkRedelivery.objects.update(state=BulkRedeliveryState.FINISHED, ended_at=timezone.now())
         assert sentence in text_of(client.get(bulk.get_absolute_url()))
 
-    def test_many_logs_cost_as_many_queries_as_few(self, client, operator, orders):
+    def test_many_logs_cost_as_many_queries_as_few(self, client, operator, subscription):
         make_subscription(OTHER)
         few = start_redelivery(operator, make_logs([0, 40]))
         many = start_redelivery(operator, [*make_logs(range(1, 30)), *make_logs(range(30, 40), OTHER)])
@@ -231,7 +219,7 @@ class TestBulkPage:
 
 
 class TestControls:
-    def test_pause_resume_and_stop(self, client, operator, orders):
+    def test_pause_resume_and_stop(self, client, operator, subscription):
         bulk = start_redelivery(operator, make_logs(range(2)))
         for name, state in (
             ("bulk_redelivery_pause", BulkRedeliveryState.PAUSED),
@@ -251,14 +239,14 @@ class TestControls:
             ("bulk_redelivery_stop", "It has already ended."),
         ],
     )
-    def test_a_second_click_changes_nothing_and_says_so(self, client, operator, orders, name, text):
+    def test_a_second_click_changes_nothing_and_says_so(self, client, operator, subscription, name, text):
         bulk = start_redelivery(operator, make_logs([1]))
         stop_bulk(bulk, by=operator)
         recorded = AuditEntry.objects.count()
         assert text in text_of(act(client, bulk, name))
         assert AuditEntry.objects.count() == recorded
 
-    def test_a_subscription_can_be_excluded(self, client, operator, orders):
+    def test_a_subscription_can_be_excluded(self, client, operator, subscription):
         make_subscription(OTHER, name="Users to HR")
         kept, excluded = make_logs([1]), make_logs([2], OTHER)
         bulk = start_redelivery(operator, [*kept, *excluded])
@@ -270,12 +258,12 @@ class TestControls:
         }
         assert "There was nothing left to send." in text_of(act(client, bulk, "bulk_redelivery_exclude", OTHER))
 
-    def test_a_subscription_that_is_not_in_it_is_not_found(self, client, operator, orders):
+    def test_a_subscription_that_is_not_in_it_is_not_found(self, client, operator, subscription):
         make_subscription(OTHER)
         bulk = start_redelivery(operator, make_logs([1]))
         assert act(client, bulk, "bulk_redelivery_exclude", OTHER).status_code == 404
 
-    def test_a_viewer_sees_it_and_has_no_controls(self, client, operator, orders, member):
+    def test_a_viewer_sees_it_and_has_no_controls(self, client, operator, subscription, member):
         bulk = start_redelivery(operator, make_logs([1]))
         client.force_login(member("Viewer"))
         page = client.get(bulk.get_absolute_url())
@@ -290,7 +278,7 @@ class TestControls:
             assert act(client, bulk, name).status_code == 403
         assert act(client, bulk, "bulk_redelivery_exclude", SUBSCRIPTION).status_code == 403
 
-    def test_a_get_request_of_an_action_does_nothing(self, client, operator, orders):
+    def test_a_get_request_of_an_action_does_nothing(self, client, operator, subscription):
         bulk = start_redelivery(operator, make_logs([1]))
         assert client.get(reverse("logs:bulk_redelivery_stop", args=[bulk.pk])).status_code == 405
 
@@ -300,7 +288,7 @@ class TestTwoCompanies:
     def stranger(self, member):
         return member("Operator", make_company("625be93a286ef83c1c0e0000", "Other"))
 
-    def test_neither_sees_or_controls_bulk_redeliveries_of_the_other(self, client, operator, orders, stranger):
+    def test_neither_sees_or_controls_bulk_redeliveries_of_the_other(self, client, operator, subscription, stranger):
         bulk = start_redelivery(operator, make_logs([1]), reason="ours alone")
         client.force_login(stranger)
         for name in ("bulk_redelivery_detail", "bulk_redelivery_results", "bulk_redelivery_csv"):
@@ -318,7 +306,9 @@ class TestTwoCompanies:
             assert "ours alone" not in text_of(client.get(address))
         assert BulkRedelivery.objects.get(pk=bulk.pk).state == BulkRedeliveryState.RUNNING
 
-    def test_one_of_both_companies_is_for_those_who_belong_to_both(self, client, operator, orders, stranger, member):
+    def test_one_of_both_companies_is_for_those_who_belong_to_both(
+        self, client, operator, subscription, stranger, member
+    ):
         make_subscription(OTHER, company=make_company("625be93a286ef83c1c0e0000"))
         both = member("Operator")
         make_company("625be93a286ef83c1c0e0000").users.add(both)
@@ -329,7 +319,7 @@ class TestTwoCompanies:
 
 
 class TestList:
-    def test_running_ones_come_first_then_the_newest(self, client, operator, orders):
+    def test_running_ones_come_first_then_the_newest(self, client, operator, subscription):
         bulks = [start_redelivery(operator, make_logs([number]), reason=f"reason {number}") for number in range(4)]
         record_outcomes(bulks[3], [BAD])
         for bulk in bulks[1:]:
@@ -343,7 +333,7 @@ class TestList:
         ]
         assert rows[1].endswith("0 1 – –")
 
-    def test_the_next_page_is_without_the_open_ones(self, client, operator, orders, monkeypatch):
+    def test_the_next_page_is_without_the_open_ones(self, client, operator, subscription, monkeypatch):
         monkeypatch.setattr("logs.views.bulk_redeliveries.bulk_redeliveries.PAGE", 2)
         bulks = [start_redelivery(operator, make_logs([number]), reason=f"reason {number}") for number in range(4)]
         for bulk in bulks[:3]:
@@ -353,7 +343,7 @@ class TestList:
         more = text_of(client.get(f"{LIST}?before={bulks[1].pk}", headers=HTMX))
         assert "reason 0" in more and "reason 3" not in more
 
-    def test_one_s_own_plans_are_there(self, client, operator, orders, member):
+    def test_one_s_own_plans_are_there(self, client, operator, subscription, member):
         bulk = plan_logs(operator, make_logs(range(2)))
         page = text_of(client.get(LIST))
         assert f"Plan {bulk.pk}, from logs selected one by one Planned" in page
@@ -373,7 +363,7 @@ class TestList:
     def test_an_unknown_parameter_is_an_error(self, client, operator):
         assert client.get(f"{LIST}?x=1").status_code == 422
 
-    def test_twenty_cost_as_many_queries_as_one(self, client, operator, orders):
+    def test_twenty_cost_as_many_queries_as_one(self, client, operator, subscription):
         start_redelivery(operator, make_logs([0]))
         numbers = []
         for _ in range(2):
@@ -385,7 +375,7 @@ class TestList:
                     start_redelivery(operator, make_logs([number]))
         assert numbers[0] == numbers[1] <= 13
 
-    def test_the_overview_shows_what_is_running(self, client, operator, orders):
+    def test_the_overview_shows_what_is_running(self, client, operator, subscription):
         bulk = start_redelivery(operator, make_logs(range(2)), reason="the morning")
         record_outcomes(bulk, [OK])
         assert f"Bulk redelivery {bulk.pk} · the morning Running 1 of 2 finished" in text_of(client.get("/"))
@@ -394,7 +384,7 @@ class TestList:
 
 
 class TestOfALog:
-    def test_a_log_shows_its_bulk_redeliveries(self, client, operator, orders):
+    def test_a_log_shows_its_bulk_redeliveries(self, client, operator, subscription):
         [log] = make_logs([1])
         bulk = start_redelivery(operator, [log])
         stop_bulk(bulk, by=operator)
@@ -405,12 +395,12 @@ class TestOfALog:
         )
         assert bulk.get_absolute_url().encode() in page.content
 
-    def test_a_plan_is_not_shown(self, client, operator, orders):
+    def test_a_plan_is_not_shown(self, client, operator, subscription):
         [log] = make_logs([1])
         plan_logs(operator, [log])
         assert "Bulk redeliveries" not in text_of(client.get(log.get_absolute_url()))
 
-    def test_one_that_the_user_may_not_see_is_not_shown(self, client, operator, orders, member):
+    def test_one_that_the_user_may_not_see_is_not_shown(self, client, operator, subscription, member):
         make_subscription(OTHER, company=make_company("625be93a286ef83c1c0e0000"))
         both = member("Operator")
         make_company("625be93a286ef83c1c0e0000").users.add(both)

@@ -41,21 +41,9 @@ from ..factories import (
 )
 from ..html import HTMX, rows_of, text_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("operator")]
 OTHER = "62685990d918fb5557f9f993"
 A, B = "62742b7562f37034d939aaaa", "62742b7562f37034d939bbbb"
-
-
-@pytest.fixture
-def operator(client, member):
-    user = member("Operator")
-    client.force_login(user)
-    return user
-
-
-@pytest.fixture
-def orders(operator):
-    return make_subscription()
 
 
 def make_logs(numbers, subscription=SUBSCRIPTION):
@@ -83,7 +71,7 @@ def total(response) -> int:
     return int(re.search(r'id="plan-total"[^>]*>\s*<b>([\d,]+)</b>', response.content.decode())[1].replace(",", ""))
 
 
-def test_a_plan_shows_what_each_subscription_gets(client, operator, orders):
+def test_a_plan_shows_what_each_subscription_gets(client, operator, subscription):
     make_subscription(OTHER, name="Users to HR", is_active=False)
     bulk = plan_logs(operator, [*make_logs(range(3)), *make_logs([5], OTHER)])
     page = client.get(bulk.get_absolute_url())
@@ -105,24 +93,28 @@ def test_a_plan_shows_what_each_subscription_gets(client, operator, orders):
         ([], "No traffic in 7 days"),
     ],
 )
-def test_a_plan_shows_whether_the_receiver_has_recovered(client, operator, orders, events, now):
+def test_a_plan_shows_whether_the_receiver_has_recovered(client, operator, subscription, events, now):
     for state, hours in events:
         at = timezone.now() - timedelta(hours=hours)
         WebhookLog.objects.create(
-            id=objectid.new_objectid(at), subscription=orders, company=orders.company_id, created_at=at, state=state
+            id=objectid.new_objectid(at),
+            subscription=subscription,
+            company=subscription.company_id,
+            created_at=at,
+            state=state,
         )
     [row] = rows_of(client.get(plan_logs(operator, make_logs([1])).get_absolute_url()), "plan")
     assert now in row
 
 
-def test_a_paused_queue_is_mentioned(client, operator, orders):
-    orders.pause(by=operator)
+def test_a_paused_queue_is_mentioned(client, operator, subscription):
+    subscription.pause(by=operator)
     page = client.get(plan_logs(operator, make_logs([1])).get_absolute_url())
     assert "Queue paused" in rows_of(page, "plan")[0]
     assert "1 queue is paused: it sends the logs of this bulk redelivery and stays paused." in text_of(page)
 
 
-def test_what_is_excluded_is_counted_by_its_reason_and_listed(client, operator, orders):
+def test_what_is_excluded_is_counted_by_its_reason_and_listed(client, operator, subscription):
     expired, queued, fine = make_logs(range(3))
     Payload.objects.filter(pk=expired.pk).delete()
     queued.redeliver(by=operator, expected_attempts=3)
@@ -136,7 +128,9 @@ def test_what_is_excluded_is_counted_by_its_reason_and_listed(client, operator, 
         assert log.get_absolute_url() in listed and fine.get_absolute_url() not in listed
 
 
-def test_a_log_that_another_bulk_redelivery_has_taken_meanwhile_is_shown_before_the_start(client, operator, orders):
+def test_a_log_that_another_bulk_redelivery_has_taken_meanwhile_is_shown_before_the_start(
+    client, operator, subscription
+):
     logs = make_logs(range(3))
     bulk = plan_logs(operator, logs)
     start_redelivery(operator, logs[:1])
@@ -145,7 +139,7 @@ def test_a_log_that_another_bulk_redelivery_has_taken_meanwhile_is_shown_before_
     assert "1 In another bulk redelivery" in text_of(page)
 
 
-def test_ids_that_nobody_knows_are_shown(client, operator, orders):
+def test_ids_that_nobody_knows_are_shown(client, operator, subscription):
     bulk = create_draft(SelectionSource.IDS, by=operator)
     build_plan(bulk, [make_log().pk, "<b>not an id</b>"])
     page = client.get(bulk.get_absolute_url()).content.decode()
@@ -155,7 +149,7 @@ def test_ids_that_nobody_knows_are_shown(client, operator, orders):
 
 class TestChoices:
     @pytest.fixture
-    def bulk(self, operator, orders):
+    def bulk(self, operator, subscription):
         """Two superseded logs of one object, another log, and the newer event, delivered and in the plan as well."""
         newest = make_delivered_log(9, A)
         return plan_logs(operator, [make_object_log(1, A), make_object_log(2, A), make_object_log(3, B), newest])
@@ -207,13 +201,13 @@ class TestChoices:
         assert "<!doctype html>" in page
         assert 'value="the &lt;night&gt;"' in page
 
-    def test_a_plan_without_superseded_or_delivered_logs_does_not_ask_about_them(self, client, operator, orders):
+    def test_a_plan_without_superseded_or_delivered_logs_does_not_ask_about_them(self, client, operator, subscription):
         page = client.get(plan_logs(operator, [make_log()]).get_absolute_url()).content.decode()
         assert 'name="superseded_policy"' not in page
         assert 'name="includes_delivered"' not in page
 
 
-def test_a_canary_says_how_many_it_sends_first(client, operator, orders):
+def test_a_canary_says_how_many_it_sends_first(client, operator, subscription):
     make_subscription(OTHER)
     bulk = plan_logs(operator, [*make_logs(range(40)), *make_logs(range(40, 43), OTHER)])
     page = text_of(client.get(bulk.get_absolute_url()))
@@ -224,7 +218,7 @@ def test_a_canary_says_how_many_it_sends_first(client, operator, orders):
     assert [stages.count(stage) for stage in (1, 2, 3)] == [2, 3, 38]
 
 
-def test_the_estimated_time_is_that_of_the_slowest_queue_at_the_last_measured_speed(client, operator, orders):
+def test_the_estimated_time_is_that_of_the_slowest_queue_at_the_last_measured_speed(client, operator, subscription):
     make_subscription(OTHER)
     bulk = plan_logs(operator, [*make_logs(range(20)), *make_logs(range(20, 30), OTHER)])
     assert "Estimated time not known not measured yet" in text_of(client.get(bulk.get_absolute_url()))
@@ -234,7 +228,7 @@ def test_the_estimated_time_is_that_of_the_slowest_queue_at_the_last_measured_sp
     assert "Estimated time less than 10 s at" in text_of(post(client, bulk, preview="1", subscriptions=[OTHER]))
 
 
-def test_a_rate_makes_it_take_longer(client, operator, orders):
+def test_a_rate_makes_it_take_longer(client, operator, subscription):
     bulk = plan_logs(operator, make_logs(range(30)))
     WebhookLog.objects.update(duration_ms=100)
     assert "Estimated time less than 10 s" in text_of(client.get(bulk.get_absolute_url()))
@@ -252,14 +246,14 @@ class TestWarnings:
         assert "Cotalker sends the new events of 1 subscription" in page
         assert "No worker is running." in page
 
-    def test_where_nothing_does_there_is_no_warning(self, client, operator, orders):
+    def test_where_nothing_does_there_is_no_warning(self, client, operator, subscription):
         Worker.objects.create(id="one", started_at=timezone.now(), seen_at=timezone.now())
         page = client.get(plan_logs(operator, make_logs([1])).get_absolute_url()).content.decode()
         assert 'class="notice"' not in page
 
 
 class TestStart:
-    def test_it_starts_what_was_selected_and_leads_to_the_bulk_redelivery(self, client, operator, orders):
+    def test_it_starts_what_was_selected_and_leads_to_the_bulk_redelivery(self, client, operator, subscription):
         bulk = plan_logs(operator, make_logs(range(2)))
         answer = start(client, bulk, 2, rollout=RolloutPolicy.ASK, max_attempts=3, rate=5, failure_percent=10)
         assert (answer.status_code, answer["Location"]) == (302, bulk.get_absolute_url())
@@ -270,7 +264,7 @@ class TestStart:
         entry = AuditEntry.objects.get(action=AuditAction.BULK_STARTED)
         assert (entry.target, entry.detail) == (f"bulk {bulk.pk}", "2: the night's outage")
 
-    def test_a_second_click_leads_to_the_bulk_redelivery(self, client, operator, orders):
+    def test_a_second_click_leads_to_the_bulk_redelivery(self, client, operator, subscription):
         bulk = plan_logs(operator, make_logs(range(2)))
         start(client, bulk, 2)
         again = start(client, bulk, 2, reason="another")
@@ -279,7 +273,7 @@ class TestStart:
         assert bulk.reason == "the night's outage"
         assert AuditEntry.objects.filter(action=AuditAction.BULK_STARTED).count() == 1
 
-    def test_it_refuses_when_the_numbers_have_changed_since_the_page_was_shown(self, client, operator, orders):
+    def test_it_refuses_when_the_numbers_have_changed_since_the_page_was_shown(self, client, operator, subscription):
         logs = make_logs(range(3))
         bulk = plan_logs(operator, logs)
         start_redelivery(operator, logs[:1])
@@ -307,14 +301,14 @@ class TestStart:
             {"number": ""},
         ],
     )
-    def test_what_is_wrong_starts_nothing_and_says_so(self, client, operator, orders, fields):
+    def test_what_is_wrong_starts_nothing_and_says_so(self, client, operator, subscription, fields):
         bulk = plan_logs(operator, make_logs(range(2)))
         answer = start(client, bulk, 2, **fields)
         assert answer.status_code == 422
         assert "Nothing was started" in text_of(answer)
         assert BulkRedelivery.objects.get(pk=bulk.pk).state == BulkRedeliveryState.PLANNED
 
-    def test_above_a_thousand_logs_the_number_is_typed(self, client, operator, orders, monkeypatch):
+    def test_above_a_thousand_logs_the_number_is_typed(self, client, operator, subscription, monkeypatch):
         monkeypatch.setattr("logs.forms.bulk_redelivery.CONFIRM_ABOVE", 3)
         monkeypatch.setattr("logs.views.bulk_redeliveries.presenters.CONFIRM_ABOVE", 3)
         bulk = plan_logs(operator, make_logs(range(4)))
@@ -325,7 +319,7 @@ class TestStart:
             assert "Type the number of logs to send: 4." in text_of(answer)
         assert start(client, bulk, 4, typed="4").status_code == 302
 
-    def test_who_may_only_look_cannot_start(self, client, operator, orders):
+    def test_who_may_only_look_cannot_start(self, client, operator, subscription):
         bulk = plan_logs(operator, make_logs([1]))
         operator.groups.set(operator.groups.model.objects.filter(name="Viewer"))
         page = client.get(bulk.get_absolute_url())
@@ -358,27 +352,27 @@ class TestBeforeAndAfter:
         assert "There is nothing to send" in page
         assert "No log matched the filter at that time." in page
 
-    def test_all_excluded_says_why_and_has_no_button(self, client, operator, orders):
+    def test_all_excluded_says_why_and_has_no_button(self, client, operator, subscription):
         log = make_log()
         Subscription.objects.update(is_active=False)
         page = client.get(plan_logs(operator, [log]).get_absolute_url())
         assert "Subscription not active" in text_of(page)
         assert re.search(r'id="plan-start"[^>]*disabled', page.content.decode())
 
-    def test_it_can_be_discarded(self, client, operator, orders):
+    def test_it_can_be_discarded(self, client, operator, subscription):
         bulk = plan_logs(operator, make_logs([1]))
         answer = client.post(reverse("logs:bulk_redelivery_discard", args=[bulk.pk]), follow=True)
         assert "Plan discarded. Nothing was sent." in text_of(answer)
         assert not BulkRedelivery.objects.exists()
         assert WebhookLog.objects.count() == 1
 
-    def test_one_that_has_started_is_not_discarded(self, client, operator, orders):
+    def test_one_that_has_started_is_not_discarded(self, client, operator, subscription):
         bulk = start_redelivery(operator, make_logs([1]))
         client.post(reverse("logs:bulk_redelivery_discard", args=[bulk.pk]))
         assert BulkRedelivery.objects.filter(pk=bulk.pk, state=BulkRedeliveryState.RUNNING).exists()
 
 
-def test_nobody_else_sees_a_plan(client, operator, orders, member):
+def test_nobody_else_sees_a_plan(client, operator, subscription, member):
     bulk = plan_logs(operator, make_logs([1]))
     client.force_login(member("Operator"))
     for name in ("bulk_redelivery_detail", "bulk_redelivery_results", "bulk_redelivery_csv"):
@@ -398,7 +392,7 @@ def rows_read() -> int:
 
 
 @pytest.mark.parametrize("is_delivered", [False, True])
-def test_whether_logs_are_superseded_is_looked_up_once_for_their_object(client, operator, orders, is_delivered):
+def test_whether_logs_are_superseded_is_looked_up_once_for_their_object(client, operator, subscription, is_delivered):
     documents = [log_document(number, {"data": {"_id": A}}) for number in range(0, 400, 2)]
     import_logs(*documents)
     if is_delivered:
@@ -412,7 +406,7 @@ def test_whether_logs_are_superseded_is_looked_up_once_for_their_object(client, 
     assert bulk.items.filter(is_superseded=True).count() == (101 if is_delivered else 0)
 
 
-def test_a_plan_of_many_costs_as_many_queries_as_one_of_few(client, operator, orders):
+def test_a_plan_of_many_costs_as_many_queries_as_one_of_few(client, operator, subscription):
     make_subscription(OTHER, company=make_company())
     few = plan_logs(operator, [make_object_log(0, A), make_delivered_log(1, A)])
     superseded = [make_object_log(number, B) for number in range(2, 7)]

@@ -47,11 +47,6 @@ OTHER = "62685990d918fb5557f9f993"
 A, B = "62742b7562f37034d939aaaa", "62742b7562f37034d939bbbb"
 
 
-@pytest.fixture
-def operator(member):
-    return member("Operator")
-
-
 def make_logs_on(subscription: str, numbers_, **fields):
     return [
         make_log(number, {"data": {"_id": f"{number:024x}"}}, subscription=subscription, **fields)

@@ -18,17 +18,9 @@ from ..bulk_redeliveries import make_delivered_log, make_object_log, plan_logs, 
 from ..factories import make_log, make_subscription
 from ..html import HTMX, rows_of, text_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("subscription")]
 OTHER = "62685990d918fb5557f9f993"
 A = "62742b7562f37034d939aaaa"
-
-
-@pytest.fixture
-def operator(client, member):
-    user = member("Operator")
-    client.force_login(user)
-    make_subscription()
-    return user
 
 
 def open_results(client, bulk, query=""):

@@ -31,13 +31,6 @@ OTHER = "62685990d918fb5557f9f993"
 
 
 @pytest.fixture
-def operator(client, member):
-    user = member("Operator")
-    client.force_login(user)
-    return user
-
-
-@pytest.fixture
 def logs(operator):
     """Two that failed, one that was delivered, one that failed otherwise."""
     make_subscription()

@@ -34,23 +34,9 @@ from logs.retention.payload_expiry import expire
 from ..bulk_redeliveries import DELIVERED, make_object_log, outcomes, start_redelivery
 from ..factories import make_log, make_subscription, make_waiting_log
 from ..processes import PATIENCE, Worker
-from ..receiver import Receiver
 
 pytestmark = pytest.mark.django_db(transaction=True)
 OBJECT = "62742b7562f37034d9399914"
-
-
-@pytest.fixture
-def administrator(member):
-    return member("Administrator")
-
-
-@pytest.fixture
-def other():
-    """Somebody else's receiver."""
-    other = Receiver()
-    yield other
-    other.close()
 
 
 def stored_event(log) -> str:
@@ -77,20 +63,20 @@ def with_secrets(url: str) -> Subscription:
 
 
 @pytest.mark.parametrize("status", [200, 500])
-def test_another_url_gets_it_once_and_the_log_stays_as_it_was(administrator, receiver, other, deliver, status):
+def test_another_url_gets_it_once_and_the_log_stays_as_it_was(administrator, receiver, other_receiver, deliver, status):
     make_subscription(url=receiver.url)
-    other.status = status
+    other_receiver.status = status
     log = make_log()
     before = outcome_of(log)
-    assert queue(log, administrator, url=other.url)
+    assert queue(log, administrator, url=other_receiver.url)
     deliver()
-    assert (len(receiver.ledger), len(other.ledger)) == (0, 1)
+    assert (len(receiver.ledger), len(other_receiver.ledger)) == (0, 1)
     assert outcome_of(log) == before
     assert (log.attempt_count, log.is_queued, log.requested_by) == (4, False, None)
     attempt = log.attempts.get(number=4)
     assert (attempt.trigger, attempt.url, attempt.status, attempt.actor) == (
         "override",
-        other.url,
+        other_receiver.url,
         status,
         administrator,
     )
@@ -98,13 +84,13 @@ def test_another_url_gets_it_once_and_the_log_stays_as_it_was(administrator, rec
 
 
 def test_another_url_gets_the_id_and_neither_signature_nor_headers_of_the_subscription(
-    administrator, receiver, other, deliver
+    administrator, receiver, other_receiver, deliver
 ):
     with_secrets(receiver.url)
     log = make_log()
-    queue(log, administrator, url=other.url)
+    queue(log, administrator, url=other_receiver.url)
     deliver()
-    [received] = other.ledger
+    [received] = other_receiver.ledger
     assert received.headers["webhook-id"] == log.pk
     assert {"webhook-signature", "x-api-key"} & received.headers.keys() == set()
     assert "hunter2" not in str(received.headers)
@@ -147,33 +133,33 @@ def test_a_delivered_log_stays_delivered_when_its_edited_payload_fails(administr
     assert (log.state, log.status, log.response) == (State.DELIVERED, 200, "OK")
 
 
-def test_both_at_once(administrator, receiver, other, deliver):
+def test_both_at_once(administrator, receiver, other_receiver, deliver):
     make_subscription(url=receiver.url)
     log = make_log()
-    queue(log, administrator, url=other.url, event='{"data": null}')
+    queue(log, administrator, url=other_receiver.url, event='{"data": null}')
     deliver()
-    [received] = other.ledger
+    [received] = other_receiver.ledger
     assert received.body == b'{"data": null}'
     log.refresh_from_db()
     assert (log.state, receiver.ledger) == (State.FAILED, [])
 
 
-def test_the_destination_is_checked_when_it_is_sent(administrator, receiver, other, deliver, settings):
+def test_the_destination_is_checked_when_it_is_sent(administrator, receiver, other_receiver, deliver, settings):
     settings.DELIVERY_ALLOWED_NETWORKS = []
     make_subscription(url=receiver.url)
     log = make_log()
-    queue(log, administrator, url=other.url)
+    queue(log, administrator, url=other_receiver.url)
     deliver()
-    assert other.ledger == []
+    assert other_receiver.ledger == []
     assert log.attempts.get(number=4).cause == "blocked"
     log.refresh_from_db()
     assert (log.state, log.cause) == (State.FAILED, "timeout")
 
 
-def test_the_next_redelivery_is_an_ordinary_one(administrator, receiver, other, deliver):
+def test_the_next_redelivery_is_an_ordinary_one(administrator, receiver, other_receiver, deliver):
     make_subscription(url=receiver.url)
     log = make_log()
-    queue(log, administrator, url=other.url, event='{"data": 1}')
+    queue(log, administrator, url=other_receiver.url, event='{"data": 1}')
     deliver()
     log.refresh_from_db()
     assert log.redeliver(by=administrator, expected_attempts=4)
@@ -184,11 +170,11 @@ def test_the_next_redelivery_is_an_ordinary_one(administrator, receiver, other, 
 
 
 def test_what_was_taken_out_of_its_queue_is_not_sent_later_and_leaves_the_log_as_it_was(
-    administrator, receiver, other, deliver
+    administrator, receiver, other_receiver, deliver
 ):
     subscription = make_subscription(url=receiver.url)
     log = make_log()
-    queue(log, administrator, url=other.url)
+    queue(log, administrator, url=other_receiver.url)
     log.refresh_from_db()
     assert log.skip(by=administrator, reason="a mistake")
     log.refresh_from_db()
@@ -202,62 +188,66 @@ def test_what_was_taken_out_of_its_queue_is_not_sent_later_and_leaves_the_log_as
     Subscription.objects.filter(pk=subscription.pk).update(is_active=True)
     log.redeliver(by=administrator, expected_attempts=log.attempt_count)
     deliver()
-    assert other.ledger == []
+    assert other_receiver.ledger == []
     [received] = receiver.ledger
     assert received.body.decode() == stored_event(log)
 
 
-def test_nothing_is_queued_twice_by_a_double_click(administrator, receiver, other, deliver):
+def test_nothing_is_queued_twice_by_a_double_click(administrator, receiver, other_receiver, deliver):
     make_subscription(url=receiver.url)
     log = make_log()
     event = stored_event(log)
-    overrides = [RedeliveryOverride(url=other.url, reason="a trial", requested_by=administrator) for _click in range(2)]
+    overrides = [
+        RedeliveryOverride(url=other_receiver.url, reason="a trial", requested_by=administrator) for _click in range(2)
+    ]
     assert [queue_override(log, override, event, expected_attempts=3) for override in overrides] == [True, False]
     deliver()
     assert queue_override(log, overrides[1], event, expected_attempts=3) is False
     deliver()
-    assert len(other.ledger) == 1
+    assert len(other_receiver.ledger) == 1
     assert AuditEntry.objects.filter(action=AuditAction.REDELIVERED_WITH_CHANGES).count() == 1
 
 
-def test_what_cannot_be_redelivered_cannot_be_redelivered_with_changes(administrator, receiver, other):
+def test_what_cannot_be_redelivered_cannot_be_redelivered_with_changes(administrator, receiver, other_receiver):
     make_subscription(url=receiver.url, is_active=False)
     log = make_log()
     with pytest.raises(RedeliveryRefused, match="not active"):
-        queue(log, administrator, url=other.url)
+        queue(log, administrator, url=other_receiver.url)
     assert RedeliveryOverride.objects.count() == 0
 
 
-def test_a_paused_queue_sends_it_and_stays_paused(administrator, receiver, other, deliver):
+def test_a_paused_queue_sends_it_and_stays_paused(administrator, receiver, other_receiver, deliver):
     subscription = make_subscription(url=receiver.url)
     subscription.pause(by=administrator)
     log = make_log()
-    queue(log, administrator, url=other.url)
+    queue(log, administrator, url=other_receiver.url)
     deliver()
-    assert len(other.ledger) == 1
+    assert len(other_receiver.ledger) == 1
     subscription.refresh_from_db()
     assert subscription.paused_at is not None
 
 
-def test_after_a_crash_it_is_sent_again_with_the_same_id_and_stays_one_attempt(administrator, receiver, other, deliver):
+def test_after_a_crash_it_is_sent_again_with_the_same_id_and_stays_one_attempt(
+    administrator, receiver, other_receiver, deliver
+):
     make_subscription(url=receiver.url)
     log = make_log()
-    queue(log, administrator, url=other.url, event='{"data": 1}')
-    other.gate = threading.Event()
+    queue(log, administrator, url=other_receiver.url, event='{"data": 1}')
+    other_receiver.gate = threading.Event()
     killed = Worker()
-    assert other.arrived.wait(PATIENCE)
+    assert other_receiver.arrived.wait(PATIENCE)
     killed.kill()
-    other.gate.set()
+    other_receiver.gate.set()
     deliver()  # once the lease of the dead worker has run out
-    assert [received.body for received in other.ledger] == [b'{"data": 1}'] * 2
-    assert other.ids == [log.pk, log.pk]
+    assert [received.body for received in other_receiver.ledger] == [b'{"data": 1}'] * 2
+    assert other_receiver.ids == [log.pk, log.pk]
     assert log.attempts.filter(trigger=AttemptTrigger.OVERRIDE).count() == 1
 
 
-def test_what_reached_another_url_supersedes_nothing(administrator, receiver, other, deliver_bulk, deliver):
+def test_what_reached_another_url_supersedes_nothing(administrator, receiver, other_receiver, deliver_bulk, deliver):
     make_subscription(url=receiver.url)
     older, newer = make_object_log(0, OBJECT), make_object_log(1, OBJECT)
-    queue(newer, administrator, url=other.url)
+    queue(newer, administrator, url=other_receiver.url)
     deliver()
     superseded = WebhookLog.objects.raw(f"SELECT id FROM logs_webhooklog log WHERE {NEWER_WAS_DELIVERED}")
     assert [log.pk for log in superseded] == []
@@ -274,33 +264,38 @@ def test_an_edited_payload_that_was_delivered_supersedes_older_events(administra
     assert [log.pk for log in superseded] == [older.pk]
 
 
-def test_read_ahead_with_a_bulk_redelivery_it_supersedes_nothing_either(administrator, receiver, other, deliver):
+def test_read_ahead_with_a_bulk_redelivery_it_supersedes_nothing_either(
+    administrator, receiver, other_receiver, deliver
+):
     """The older log of a bulk redelivery and the newer override are read together; the override goes first."""
     make_subscription(url=receiver.url)
     older, newer = make_object_log(0, OBJECT), make_object_log(1, OBJECT)
     bulk = start_redelivery(administrator, [older])
     dispatch()
-    queue(newer, administrator, url=other.url)
+    queue(newer, administrator, url=other_receiver.url)
     deliver()
-    assert (other.ids, receiver.ids) == ([newer.pk], [older.pk])
+    assert (other_receiver.ids, receiver.ids) == ([newer.pk], [older.pk])
     assert outcomes(bulk) == {older.pk: (DELIVERED, "")}
 
 
-def test_the_audit_entry_has_pointers_and_never_values(administrator, receiver, other):
+def test_the_audit_entry_has_pointers_and_never_values(administrator, receiver, other_receiver):
     make_subscription(url=receiver.url)
     log = make_log(event={"data": {"name": "Pump", "password": "pbkdf2$1"}})
     event = json.loads(stored_event(log))
     event["data"] = {"name": "Fan", "password": "pbkdf2$2"}
-    queue(log, administrator, url=f"{other.url}?token=abc", event=json.dumps(event), reason="to look at it")
+    queue(log, administrator, url=f"{other_receiver.url}?token=abc", event=json.dumps(event), reason="to look at it")
     entry = AuditEntry.objects.get(action=AuditAction.REDELIVERED_WITH_CHANGES)
     assert (entry.actor, entry.target) == (administrator, log.pk)
-    assert entry.detail == f"attempt 4: to look at it · to {other.url}?token=•••••••• · /data/name, /data/password"
+    assert (
+        entry.detail
+        == f"attempt 4: to look at it · to {other_receiver.url}?token=•••••••• · /data/name, /data/password"
+    )
 
 
-def test_overrides_are_deleted_with_their_log(administrator, receiver, other, deliver):
+def test_overrides_are_deleted_with_their_log(administrator, receiver, other_receiver, deliver):
     make_subscription(url=receiver.url)
     log = make_log()
-    queue(log, administrator, url=other.url, event='{"data": 1}')
+    queue(log, administrator, url=other_receiver.url, event='{"data": 1}')
     deliver()
     assert list(delete_logs(timezone.now())) == [1]
     assert (RedeliveryOverride.objects.count(), Attempt.objects.count(), WebhookLog.objects.count()) == (0, 0, 0)
@@ -308,11 +303,11 @@ def test_overrides_are_deleted_with_their_log(administrator, receiver, other, de
 
 @pytest.mark.parametrize("is_month_kept", [False, True])
 def test_an_edited_payload_expires_with_the_one_it_was_made_from(
-    administrator, receiver, other, deliver, is_month_kept
+    administrator, receiver, other_receiver, deliver, is_month_kept
 ):
     subscription = make_subscription(url=receiver.url)
     log = make_log()
-    queue(log, administrator, url=other.url, event='{"data": 1}')
+    queue(log, administrator, url=other_receiver.url, event='{"data": 1}')
     deliver()
     if is_month_kept:
         make_waiting_log(subscription, 1)

@@ -14,13 +14,6 @@ from ..factories import make_log, make_subscription
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture
-def operator(client, member):
-    user = member("Operator")
-    client.force_login(user)
-    return user
-
-
 def redeliver(client, log, **fields):
     log.refresh_from_db()
     data = {"expected_attempts": log.attempt_count or 0} | fields

@@ -18,22 +18,10 @@ from logs.templatetags.stats_format import time_span
 
 from ..factories import make_company, make_subscription
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("operator")]
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 GATEWAY = {"cause": "http_5xx", "fingerprint": "502 Bad Gateway", "response": "502 Bad Gateway", "status": 502}
 TIMEOUT = {"cause": "timeout", "fingerprint": "connect ETIMEDOUT {ip}:443", "response": "connect ETIMEDOUT 1.2.3.4:443"}
-
-
-@pytest.fixture
-def operator(client, member):
-    user = member("Operator")
-    client.force_login(user)
-    return user
-
-
-@pytest.fixture
-def orders(operator):
-    return make_subscription()
 
 
 def failed(subscription, age=HOUR, **fields):
@@ -72,11 +60,11 @@ def groups(client, query=""):
 
 
 class TestGroups:
-    def test_like_failures_are_one_and_others_apart(self, client, orders):
+    def test_like_failures_are_one_and_others_apart(self, client, subscription):
         other = make_subscription(pk=objectid.new_objectid(), name="Users to HR")
         for number in range(3):
-            failed(orders, age=HOUR + number * MINUTE)
-        failed(orders, **TIMEOUT)
+            failed(subscription, age=HOUR + number * MINUTE)
+        failed(subscription, **TIMEOUT)
         failed(other)
         found = {(str(group.subscription), group.kind.cause): group.count for group in groups(client)}
         assert found == {
@@ -85,9 +73,9 @@ class TestGroups:
             ("Users to HR", "http_5xx"): 1,
         }
 
-    def test_each_shows_cause_response_status_and_number_in_words(self, rows, orders):
-        failed(orders)
-        failed(orders)
+    def test_each_shows_cause_response_status_and_number_in_words(self, rows, subscription):
+        failed(subscription)
+        failed(subscription)
         (row,) = rows()
         assert row.startswith("Error at the receiver (5xx) 502 502 Bad Gateway Work Orders Update 2 ")
         assert row.endswith("Open 2 logs")
@@ -105,91 +93,91 @@ class TestGroups:
         with timezone.override(zone), patch("django.utils.timezone.now", lambda: last + MINUTE):
             assert text(time_span(first, last)) == shown
 
-    def test_first_last_and_example_are_those_of_its_logs(self, client, orders):
-        oldest = failed(orders, age=5 * HOUR, response="502 first")
-        newest = failed(orders, age=2 * HOUR, response="502 last")
-        failed(orders, age=HOUR, **TIMEOUT)
+    def test_first_last_and_example_are_those_of_its_logs(self, client, subscription):
+        oldest = failed(subscription, age=5 * HOUR, response="502 first")
+        newest = failed(subscription, age=2 * HOUR, response="502 last")
+        failed(subscription, age=HOUR, **TIMEOUT)
         group = next(group for group in groups(client) if group.kind.cause == "http_5xx")
         assert (group.first_at, group.last_at) == (oldest.created_at, newest.created_at)
         assert (group.example.pk, group.example.response) == (newest.pk, "502 last")
 
-    def test_what_changed_since_is_not_shown(self, client, orders):
-        oldest = failed(orders, age=5 * HOUR)
-        newest = failed(orders, age=MINUTE)
+    def test_what_changed_since_is_not_shown(self, client, subscription):
+        oldest = failed(subscription, age=5 * HOUR)
+        newest = failed(subscription, age=MINUTE)
         WebhookLog.objects.filter(pk=newest.pk).update(state=State.DELIVERED, cause="", fingerprint="")
         (group,) = groups(client)
         assert (group.count, group.last_at, group.example.pk) == (1, oldest.created_at, oldest.pk)
 
-    def test_its_bars_hold_its_failures_and_no_others(self, client, orders):
-        failed(orders, age=2 * HOUR)
-        failed(orders, age=MINUTE)
-        failed(orders, age=MINUTE, **TIMEOUT)
+    def test_its_bars_hold_its_failures_and_no_others(self, client, subscription):
+        failed(subscription, age=2 * HOUR)
+        failed(subscription, age=MINUTE)
+        failed(subscription, age=MINUTE, **TIMEOUT)
         group = next(group for group in groups(client) if group.kind.cause == "http_5xx")
         assert [bar.failed for bar in group.bars if bar.failed] == [1, 1]
 
-    def test_its_link_finds_exactly_its_logs_in_the_explorer(self, client, orders):
+    def test_its_link_finds_exactly_its_logs_in_the_explorer(self, client, subscription):
         other = make_subscription(pk=objectid.new_objectid(), name="Users to HR")
-        expected = {failed(orders, fingerprint='<b>&"{n}" ').pk for _number in range(2)}
-        failed(orders)
-        failed(orders, **TIMEOUT)
+        expected = {failed(subscription, fingerprint='<b>&"{n}" ').pk for _number in range(2)}
+        failed(subscription)
+        failed(subscription, **TIMEOUT)
         failed(other, fingerprint='<b>&"{n}" ')
-        failed(orders, fingerprint='<b>&"{n}" ', age=2 * DAY)
+        failed(subscription, fingerprint='<b>&"{n}" ', age=2 * DAY)
         address = next(group.address for group in groups(client) if group.count == 2)
         page = client.get(address).content.decode()
         assert set(re.findall(r'data-log="([0-9a-f]{24})"', page)) == expected
 
-    def test_the_example_masks_what_is_masked(self, rows, orders):
-        failed(orders, response='{"password": "hunter2", "error": "no"}')
+    def test_the_example_masks_what_is_masked(self, rows, subscription):
+        failed(subscription, response='{"password": "hunter2", "error": "no"}')
         (row,) = rows()
         assert "hunter2" not in row
         assert "password" in row
 
 
 class TestNow:
-    def test_a_later_success_of_the_subscription_is_a_recovery(self, rows, client, orders):
-        failed(orders, age=2 * HOUR)
-        success = log(orders)
+    def test_a_later_success_of_the_subscription_is_a_recovery(self, rows, client, subscription):
+        failed(subscription, age=2 * HOUR)
+        success = log(subscription)
         (row,) = rows()
         assert "Recovered last success 1 h ago" in row
         assert groups(client)[0].attempts.delivered_at == success.created_at
 
-    def test_an_earlier_success_is_none(self, rows, orders):
-        log(orders, age=2 * HOUR)
-        failed(orders)
+    def test_an_earlier_success_is_none(self, rows, subscription):
+        log(subscription, age=2 * HOUR)
+        failed(subscription)
         (row,) = rows()
         assert "Still failing last success 2 h ago" in row
 
-    def test_the_success_of_another_subscription_is_none(self, rows, orders):
-        failed(orders, age=2 * HOUR)
+    def test_the_success_of_another_subscription_is_none(self, rows, subscription):
+        failed(subscription, age=2 * HOUR)
         log(make_subscription(pk=objectid.new_objectid()))
         (row,) = rows()
         assert "Still failing no success in this period" in row
 
-    def test_within_the_same_five_minutes_the_logs_decide(self, client, orders):
-        log(orders, age=2 * MINUTE)
-        failed(orders, age=timedelta(seconds=119))
-        log(orders, age=timedelta(seconds=118))
-        failed(orders, age=timedelta(seconds=117), **TIMEOUT)
+    def test_within_the_same_five_minutes_the_logs_decide(self, client, subscription):
+        log(subscription, age=2 * MINUTE)
+        failed(subscription, age=timedelta(seconds=119))
+        log(subscription, age=timedelta(seconds=118))
+        failed(subscription, age=timedelta(seconds=117), **TIMEOUT)
         assert {group.kind.cause: group.has_recovered for group in groups(client)} == {
             "http_5xx": True,
             "timeout": False,
         }
 
-    def test_a_paused_queue_leads_to_the_queue(self, rows, client, orders):
-        orders.pause(by=None)
-        failed(orders)
-        log(orders, State.PENDING, next_attempt_at=timezone.now(), priority=2, sequence=1, attempts_left=3)
+    def test_a_paused_queue_leads_to_the_queue(self, rows, client, subscription):
+        subscription.pause(by=None)
+        failed(subscription)
+        log(subscription, State.PENDING, next_attempt_at=timezone.now(), priority=2, sequence=1, attempts_left=3)
         (row,) = rows()
         assert "Paused 1 waiting" in row
-        assert f'href="{orders.get_absolute_url()}#lane"' in client.get("/failures/").content.decode()
+        assert f'href="{subscription.get_absolute_url()}#lane"' in client.get("/failures/").content.decode()
 
-    def test_nothing_has_recovered_while_its_queue_is_blocked_whatever_was_delivered_since(self, rows, orders):
-        failed(orders, age=2 * HOUR)
-        log(orders)
+    def test_nothing_has_recovered_while_its_queue_is_blocked_whatever_was_delivered_since(self, rows, subscription):
+        failed(subscription, age=2 * HOUR)
+        log(subscription)
         (row,) = rows()
         assert "Recovered" in row
         log(
-            orders,
+            subscription,
             State.RETRYING,
             next_attempt_at=timezone.now(),
             priority=Priority.RETRY,
@@ -198,14 +186,14 @@ class TestNow:
         )
         (row,) = rows()
         assert "Still failing last success" in row
-        orders.pause(by=None)
+        subscription.pause(by=None)
         (row,) = rows()
         assert "Paused 1 waiting" in row
         assert row.endswith("Open queue")
 
-    def test_the_last_success_is_dated_by_its_delivery_not_by_when_its_event_came_in(self, rows, orders):
-        failed(orders, age=5 * HOUR)
-        delivered = log(orders, age=3 * HOUR)
+    def test_the_last_success_is_dated_by_its_delivery_not_by_when_its_event_came_in(self, rows, subscription):
+        failed(subscription, age=5 * HOUR)
+        delivered = log(subscription, age=3 * HOUR)
         at = timezone.now() - 10 * MINUTE
         Attempt.objects.create(log=delivered, number=1, trigger="auto", started_at=at, status=200)
         (row,) = rows()
@@ -214,33 +202,33 @@ class TestNow:
 
 class TestFilter:
     @pytest.mark.parametrize(("range_", "count"), [("15m", 1), ("1h", 2), ("24h", 3), ("7d", 4), ("30d", 5)])
-    def test_by_range(self, client, orders, range_, count):
+    def test_by_range(self, client, subscription, range_, count):
         for age in (10 * MINUTE, 50 * MINUTE, 23 * HOUR, 6 * DAY, 29 * DAY, 31 * DAY):
-            failed(orders, age=age)
+            failed(subscription, age=age)
         assert groups(client, f"?range={range_}")[0].count == count
 
-    def test_by_subscription_and_cause(self, client, orders):
+    def test_by_subscription_and_cause(self, client, subscription):
         other = make_subscription(pk=objectid.new_objectid(), name="Users to HR")
-        for subscription in (orders, other):
-            failed(subscription)
-            failed(subscription, **TIMEOUT)
-        found = groups(client, f"?subscription={orders.pk}&cause=timeout")
-        assert [(group.subscription, group.kind.cause) for group in found] == [(orders, "timeout")]
+        for each in (subscription, other):
+            failed(each)
+            failed(each, **TIMEOUT)
+        found = groups(client, f"?subscription={subscription.pk}&cause=timeout")
+        assert [(group.subscription, group.kind.cause) for group in found] == [(subscription, "timeout")]
 
-    def test_what_is_left_empty_in_the_form_is_no_filter(self, client, orders):
-        failed(orders)
+    def test_what_is_left_empty_in_the_form_is_no_filter(self, client, subscription):
+        failed(subscription)
         assert len(groups(client, "?range=24h&subscription=&cause=&sort=most")) == 1
 
-    def test_newest_first_or_most_first(self, client, orders):
+    def test_newest_first_or_most_first(self, client, subscription):
         for number in range(3):
-            failed(orders, age=3 * HOUR + number * MINUTE)
-        failed(orders, age=HOUR, **TIMEOUT)
+            failed(subscription, age=3 * HOUR + number * MINUTE)
+        failed(subscription, age=HOUR, **TIMEOUT)
         assert [group.kind.cause for group in groups(client)] == ["timeout", "http_5xx"]
         assert [group.kind.cause for group in groups(client, "?sort=most")] == ["http_5xx", "timeout"]
 
-    def test_newest_first_is_exact_within_a_bucket(self, client, orders):
+    def test_newest_first_is_exact_within_a_bucket(self, client, subscription):
         for index, second in enumerate((30, 10, 20)):
-            failed(orders, age=timedelta(seconds=second), fingerprint=str(index))
+            failed(subscription, age=timedelta(seconds=second), fingerprint=str(index))
         assert [group.kind.fingerprint for group in groups(client, "?range=30d")] == ["1", "2", "0"]
 
     @pytest.mark.parametrize(
@@ -258,51 +246,51 @@ class TestFilter:
             "state=failed",
         ],
     )
-    def test_what_is_not_understood_finds_nothing_and_says_so(self, client, rows, orders, query):
-        failed(orders)
+    def test_what_is_not_understood_finds_nothing_and_says_so(self, client, rows, subscription, query):
+        failed(subscription)
         assert rows(f"?{query}", status=422) == []
         page = client.get(f"/failures/?{query}").content.decode()
         assert "Invalid filter: nothing was searched." in page
 
-    def test_of_very_many_the_first_are_shown_until_all_are_requested(self, client, orders, monkeypatch):
+    def test_of_very_many_the_first_are_shown_until_all_are_requested(self, client, subscription, monkeypatch):
         monkeypatch.setattr(failure_groups, "GROUPS_SHOWN", 2)
         for number in range(5):
-            failed(orders, age=HOUR + number * MINUTE, fingerprint=str(number))
+            failed(subscription, age=HOUR + number * MINUTE, fingerprint=str(number))
         page = client.get("/failures/?cause=http_5xx").content.decode()
         assert "5 groups" in page and "The first 2 are shown." in page
         assert 'href="?cause=http_5xx&amp;all=1"' in page
         assert len(groups(client)) == 2
         assert len(groups(client, "?cause=http_5xx&all=1")) == 5
 
-    def test_of_more_kinds_than_are_read_it_says_at_least(self, client, orders, monkeypatch):
+    def test_of_more_kinds_than_are_read_it_says_at_least(self, client, subscription, monkeypatch):
         monkeypatch.setattr(group_counts, "MAX_FAILURE_KINDS", 3)
-        log(orders, age=MINUTE)
+        log(subscription, age=MINUTE)
         for number in range(5):
-            failed(orders, age=HOUR + number * MINUTE, fingerprint=str(number))
+            failed(subscription, age=HOUR + number * MINUTE, fingerprint=str(number))
         page = text(client.get("/failures/").content.decode())
         assert "≥ 2 logs failed in the last 24 hours. All of these groups have recovered" in page
         assert "≥ 2 groups" in page and "The first 2 are shown." in page
 
 
 class TestPage:
-    def test_the_sentence_counts_logs_and_what_has_not_recovered(self, client, orders):
-        failed(orders, age=3 * HOUR)
-        log(orders, age=2 * HOUR)
-        failed(orders, **TIMEOUT)
+    def test_the_sentence_counts_logs_and_what_has_not_recovered(self, client, subscription):
+        failed(subscription, age=3 * HOUR)
+        log(subscription, age=2 * HOUR)
+        failed(subscription, **TIMEOUT)
         page = text(client.get("/failures/").content.decode())
         assert "2 logs failed in the last 24 hours. 1 of these groups has not recovered." in page
 
-    def test_nothing_failed_is_said(self, client, orders):
-        log(orders)
+    def test_nothing_failed_is_said(self, client, subscription):
+        log(subscription)
         assert "Nothing failed in the last 24 hours." in text(client.get("/failures/").content.decode())
 
-    def test_nothing_of_a_kind_leads_back(self, client, orders):
-        failed(orders)
+    def test_nothing_of_a_kind_leads_back(self, client, subscription):
+        failed(subscription)
         page = client.get("/failures/?cause=tls&range=7d").content.decode()
         assert "No matching failures" in page
         assert 'href="?range=7d"' in page.replace("cause=&amp;", "")
 
-    def test_htmx_gets_the_region_alone(self, client, orders):
+    def test_htmx_gets_the_region_alone(self, client, subscription):
         region = client.get("/failures/", headers={"HX-Request": "true"})
         assert region.content.decode().lstrip().startswith('<div class="stack" id="failures">')
         assert region["Cache-Control"] == "no-store"
@@ -314,13 +302,13 @@ class TestPage:
         assert "<img src=x" not in page
         assert "<script>alert" not in page
 
-    def test_it_is_in_the_navigation(self, client, orders):
+    def test_it_is_in_the_navigation(self, client, subscription):
         assert 'href="/failures/"' in client.get("/logs/").content.decode()
         assert re.search(r'href="/failures/"\s+aria-current="page"', client.get("/failures/").content.decode())
 
 
 class TestWho:
-    def test_of_other_companies_there_is_nothing(self, client, rows, orders):
+    def test_of_other_companies_there_is_nothing(self, client, rows, subscription):
         foreign = make_subscription(
             pk=objectid.new_objectid(), name="Foreign", company=make_company("625be93a286ef83c1c0e0000")
         )
@@ -329,9 +317,9 @@ class TestWho:
         assert "Foreign" not in client.get("/failures/").content.decode()
         assert rows(f"?subscription={foreign.pk}", status=422) == []
 
-    def test_a_superuser_sees_all(self, client, django_user_model, orders):
+    def test_a_superuser_sees_all(self, client, django_user_model, subscription):
         failed(make_subscription(pk=objectid.new_objectid(), company=make_company("625be93a286ef83c1c0e0000")))
-        failed(orders)
+        failed(subscription)
         client.force_login(django_user_model.objects.create_superuser("root"))
         assert len(groups(client)) == 2
 

@@ -14,16 +14,10 @@ from logs.stats.object_history import summarize_history
 from ..factories import import_logs, log_document, make_company, make_log, make_subscription
 from ..views.test_webhook_logs import text_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("viewer", "subscription")]
 OBJECT = "62742b7562f37034d9399914"
 OTHER_SUBSCRIPTION = "62685990d918fb5557f9f993"
 HTMX = {"hx-request": "true"}
-
-
-@pytest.fixture(autouse=True)
-def subscription(client, member):
-    client.force_login(member("Viewer"))
-    return make_subscription()
 
 
 def for_object(number: int, pk: str = OBJECT, data: dict | None = None, **fields):

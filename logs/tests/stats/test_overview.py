@@ -19,18 +19,6 @@ pytestmark = pytest.mark.django_db
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
 
-@pytest.fixture
-def operator(client, member):
-    user = member("Operator")
-    client.force_login(user)
-    return user
-
-
-@pytest.fixture
-def orders():
-    return make_subscription()
-
-
 def log(subscription, state=State.DELIVERED, age=HOUR, **fields):
     at = timezone.now() - age
     if state == State.FAILED:
@@ -78,25 +66,25 @@ def look(client, operator):
 
 
 class TestSentence:
-    def test_it_says_what_failed_of_whom_and_that_it_still_fails(self, look, orders):
-        log(orders, age=3 * HOUR)
-        log(orders, State.FAILED, age=2 * HOUR)
-        log(orders, State.FAILED, age=HOUR)
+    def test_it_says_what_failed_of_whom_and_that_it_still_fails(self, look, subscription):
+        log(subscription, age=3 * HOUR)
+        log(subscription, State.FAILED, age=2 * HOUR)
+        log(subscription, State.FAILED, age=HOUR)
         said = sentence(look())
         assert said.startswith(
             "2 logs failed in the last 24 hours. All of them failed for the same reason in Work Orders Update, "
         )
         assert said.endswith("Nothing has been delivered since the last failure.")
 
-    def test_a_subscription_that_delivered_again_has_recovered(self, look, orders):
-        log(orders, State.FAILED, age=2 * HOUR)
-        log(orders)
+    def test_a_subscription_that_delivered_again_has_recovered(self, look, subscription):
+        log(subscription, State.FAILED, age=2 * HOUR)
+        log(subscription)
         assert sentence(look()).endswith("The subscription has recovered.")
 
-    def test_of_several_it_counts_those_that_still_fail(self, look, orders):
+    def test_of_several_it_counts_those_that_still_fail(self, look, subscription):
         other = make_subscription(pk=objectid.new_objectid(), name="Users to HR")
-        log(orders, State.FAILED, age=2 * HOUR)
-        log(orders)
+        log(subscription, State.FAILED, age=2 * HOUR)
+        log(subscription)
         log(other, State.FAILED, cause="timeout", fingerprint="connect ETIMEDOUT")
         log(other, State.FAILED, cause="timeout", fingerprint="connect ETIMEDOUT")
         said = sentence(look())
@@ -105,16 +93,16 @@ class TestSentence:
         )
         assert said.endswith("1 of 2 subscriptions is still failing.")
 
-    def test_where_nothing_failed_it_says_so(self, look, orders):
-        log(orders)
+    def test_where_nothing_failed_it_says_so(self, look, subscription):
+        log(subscription)
         assert sentence(look()) == "Nothing failed in the last 24 hours: 1 log was delivered."
 
-    def test_what_is_not_finished_is_no_success(self, look, orders):
-        waiting_log(orders)
+    def test_what_is_not_finished_is_no_success(self, look, subscription):
+        waiting_log(subscription)
         assert sentence(look()).startswith("1 event was accepted in the last 24 hours, and it isn’t finished yet.")
 
-    def test_a_quiet_time_tells_of_the_newest_log(self, look, orders):
-        log(orders, age=3 * DAY)
+    def test_a_quiet_time_tells_of_the_newest_log(self, look, subscription):
+        log(subscription, age=3 * DAY)
         assert sentence(look()).startswith("No events in the last 24 hours. The latest is from")
 
     def test_before_the_first_log_it_says_how_to_get_one(self, look):
@@ -122,27 +110,27 @@ class TestSentence:
         assert "No logs yet" in page
         assert 'class="figures"' not in page
 
-    def test_a_blocked_queue_is_mentioned(self, look, orders):
-        waiting_log(orders, priority=Priority.RETRY, cause="timeout")
+    def test_a_blocked_queue_is_mentioned(self, look, subscription):
+        waiting_log(subscription, priority=Priority.RETRY, cause="timeout")
         assert "1 queue is blocked." in sentence(look())
 
-    def test_without_a_worker_it_says_what_waits(self, look, orders):
-        waiting_log(orders)
+    def test_without_a_worker_it_says_what_waits(self, look, subscription):
+        waiting_log(subscription)
         assert "1 log is waiting, but no worker is running to send it." in sentence(look())
         Worker.objects.create(id="a", started_at=timezone.now(), seen_at=timezone.now())
         assert "no worker" not in sentence(look())
 
 
 class TestFigures:
-    def test_each_has_its_number_and_that_of_the_time_before(self, look, orders):
+    def test_each_has_its_number_and_that_of_the_time_before(self, look, subscription):
         for _number in range(3):
-            log(orders, duration_ms=100)
-        log(orders, State.FAILED)
-        log(orders, State.SKIPPED)
-        waiting_log(orders)
+            log(subscription, duration_ms=100)
+        log(subscription, State.FAILED)
+        log(subscription, State.SKIPPED)
+        waiting_log(subscription)
         for state in (State.DELIVERED, State.DELIVERED, State.FAILED):
-            log(orders, state, age=DAY + HOUR, duration_ms=300)
-        log(orders, State.FAILED, age=2 * DAY + HOUR)  # before both times
+            log(subscription, state, age=DAY + HOUR, duration_ms=300)
+        log(subscription, State.FAILED, age=2 * DAY + HOUR)  # before both times
         assert figures(look()) == {
             "Events": ("6", "100.0 % more (was 3)"),
             "Delivered": ("3", "50.0 % more (was 2)"),
@@ -152,26 +140,26 @@ class TestFigures:
             "Waiting now": ("1", "oldest: 1 h ago"),
         }
 
-    def test_with_nothing_before_there_is_nothing_to_compare(self, look, orders):
-        log(orders)
+    def test_with_nothing_before_there_is_nothing_to_compare(self, look, subscription):
+        log(subscription)
         shown = figures(look())
         assert shown["Delivered"] == ("1", "0 in the previous period")
         assert shown["Success"] == ("100.0 %", "no data for the previous period")
         assert shown["p95 latency"] == ("–", "only for deliveries sent by cotadmin")
         assert shown["Waiting now"] == ("0", "nothing waiting")
 
-    def test_a_log_of_a_clock_ahead_of_ours_counts(self, look, orders):
-        log(orders, State.FAILED, age=-4 * MINUTE)
+    def test_a_log_of_a_clock_ahead_of_ours_counts(self, look, subscription):
+        log(subscription, State.FAILED, age=-4 * MINUTE)
         assert figures(look())["Failed"][0] == "1"
 
     @pytest.mark.parametrize(("range_", "number"), [("15m", "1"), ("1h", "2"), ("24h", "3"), ("7d", "4"), ("30d", "5")])
-    def test_a_range_is_as_long_as_it_says(self, look, orders, range_, number):
+    def test_a_range_is_as_long_as_it_says(self, look, subscription, range_, number):
         for age in (10 * MINUTE, 50 * MINUTE, 23 * HOUR, 6 * DAY, 29 * DAY, 31 * DAY):
-            log(orders, State.FAILED, age=age)
+            log(subscription, State.FAILED, age=age)
         assert figures(look(f"/?range={range_}"))["Failed"][0] == number
 
-    def test_it_follows_what_becomes_of_a_log(self, look, orders):
-        failed = log(orders, State.FAILED)
+    def test_it_follows_what_becomes_of_a_log(self, look, subscription):
+        failed = log(subscription, State.FAILED)
         WebhookLog.objects.filter(pk=failed.pk).update(state=State.DELIVERED, cause="", fingerprint="")
         page = look()
         assert figures(page)["Failed"][0] == "0"
@@ -179,9 +167,9 @@ class TestFigures:
 
 
 class TestChart:
-    def test_failures_stand_by_their_time_and_are_listed_in_a_table(self, look, orders):
-        log(orders, State.FAILED)
-        log(orders)
+    def test_failures_stand_by_their_time_and_are_listed_in_a_table(self, look, subscription):
+        log(subscription, State.FAILED)
+        log(subscription)
         page = look()
         assert "Failures per 30 minutes" in page
         rows = re.findall(
@@ -189,36 +177,36 @@ class TestChart:
         )
         assert rows == [("1", "1")]
 
-    def test_where_nothing_failed_it_is_of_deliveries(self, look, orders):
-        log(orders)
+    def test_where_nothing_failed_it_is_of_deliveries(self, look, subscription):
+        log(subscription)
         assert "Deliveries per 30 minutes" in look()
 
     @pytest.mark.parametrize(
         ("zone", "title"), [("UTC", "Failures per day"), ("America/Santiago", "Failures per day (UTC)")]
     )
-    def test_days_are_those_of_utc_and_are_called_so(self, look, orders, client, zone, title):
-        failed = log(orders, State.FAILED)
+    def test_days_are_those_of_utc_and_are_called_so(self, look, subscription, client, zone, title):
+        failed = log(subscription, State.FAILED)
         client.cookies["zone"] = zone
         page = look("/?range=30d")
         assert title in re.search(r'id="chart-title">([^<]*)<', page)[1]
         day = date_format(failed.created_at, "j M")
         assert f"<title>{day}: 1 failed, 0 delivered</title>" in page
 
-    def test_bars_begin_at_the_same_moments_in_every_zone(self, look, orders, settings, monkeypatch):
+    def test_bars_begin_at_the_same_moments_in_every_zone(self, look, subscription, settings, monkeypatch):
         now = timezone.now()
         monkeypatch.setattr("django.utils.timezone.now", lambda: now)
         settings.TIME_ZONE = "America/Santiago"
-        log(orders, State.FAILED)
+        log(subscription, State.FAILED)
         there = re.findall(r'<rect class="fail" x="[\d.]+"', look())
         settings.TIME_ZONE = "Asia/Kathmandu"
         assert re.findall(r'<rect class="fail" x="[\d.]+"', look()) == there
 
-    def test_no_two_bars_have_one_label_when_the_clock_is_put_back(self, look, orders, client, monkeypatch):
+    def test_no_two_bars_have_one_label_when_the_clock_is_put_back(self, look, subscription, client, monkeypatch):
         now = datetime(2022, 4, 3, 9, 10, tzinfo=UTC)
         monkeypatch.setattr("django.utils.timezone.now", lambda: now)
         client.cookies["timezone"] = "America/Santiago"
         for number in range(16):  # a log in each half hour
-            log(orders, State.FAILED, age=timedelta(minutes=30 * number))
+            log(subscription, State.FAILED, age=timedelta(minutes=30 * number))
         page = look()
         titles = [title.partition(": ")[0] for title in re.findall(r"<title>([^<]*failed, [^<]*)</title>", page)]
         rows = re.findall(r'<tr><th scope="row">([^<]+)</th><td class="num">1</td>', page)
@@ -227,22 +215,22 @@ class TestChart:
         assert len(set(rows)) == 16
         assert {"2 Apr 2022 23:30 (UTC−3)", "2 Apr 2022 23:30 (UTC−4)", "3 Apr 2022 00:00"} <= set(rows)
 
-    def test_numbers_are_drawn_with_points_and_without_styles(self, client, look, orders):
-        log(orders, State.FAILED)
+    def test_numbers_are_drawn_with_points_and_without_styles(self, client, look, subscription):
+        log(subscription, State.FAILED)
         page = client.get("/", headers={"Accept-Language": "es"}).content.decode()
         assert re.search(r'<rect class="fail" x="[\d.]+" y="0.0" width="[\d.]+" height="100.0"/>', page)
         assert "style=" not in page
 
 
 class TestQueues:
-    def test_each_blocked_queue_says_why_and_how_many_wait_behind(self, look, orders):
+    def test_each_blocked_queue_says_why_and_how_many_wait_behind(self, look, subscription):
         paused = make_subscription(
             pk=objectid.new_objectid(), name="Elements to ERP", paused_at=timezone.now() - 2 * HOUR
         )
         waiting_log(paused, 1)
         waiting_log(paused, 2)
-        waiting_log(orders, 1, priority=Priority.RETRY, cause="timeout")
-        waiting_log(orders, 2)
+        waiting_log(subscription, 1, priority=Priority.RETRY, cause="timeout")
+        waiting_log(subscription, 2)
         shown = re.search(r'<section class="panel" id="lanes".*?</section>', look(), re.DOTALL)[0]
         first, second = (text(item) for item in re.findall(r"<li>(.*?)</li>", shown, re.DOTALL))
         assert first == "Elements to ERP Paused 2 more waiting · paused 2 h ago"
@@ -255,12 +243,12 @@ class TestQueues:
         waiting_log(idle, priority=Priority.RETRY)
         assert "No queue is blocked." in look()
 
-    def test_a_queue_that_was_paused_after_it_had_delivered_again_fails_no_more(self, look, orders, client):
-        log(orders, State.FAILED, age=2 * HOUR)
-        log(orders)
-        orders.pause(by=None)
+    def test_a_queue_that_was_paused_after_it_had_delivered_again_fails_no_more(self, look, subscription, client):
+        log(subscription, State.FAILED, age=2 * HOUR)
+        log(subscription)
+        subscription.pause(by=None)
         assert "The subscription has recovered. 1 queue is blocked." in text(look())
-        page = text(client.get(orders.get_absolute_url()).content.decode())
+        page = text(client.get(subscription.get_absolute_url()).content.decode())
         assert "1 of 2 logs failed in the last 7 days; the last delivery succeeded" in page
 
 
@@ -274,13 +262,13 @@ class TestAttention:
             (True, True, "Paused"),
         ],
     )
-    def test_each_says_what_is_true_now(self, look, orders, is_paused, later, shown):
+    def test_each_says_what_is_true_now(self, look, subscription, is_paused, later, shown):
         if is_paused:
-            orders.pause(by=None)
-        log(orders, age=3 * HOUR)
-        log(orders, State.FAILED, age=2 * HOUR)
+            subscription.pause(by=None)
+        log(subscription, age=3 * HOUR)
+        log(subscription, State.FAILED, age=2 * HOUR)
         if later:
-            log(orders)
+            log(subscription)
         (row,) = re.findall(r'<table class="table worst">.*?<tbody>(.*?)</tbody>', look(), re.DOTALL)
         assert text(row).endswith(shown)
 
@@ -306,7 +294,7 @@ class TestAttention:
 
 
 class TestWho:
-    def test_of_other_companies_nothing_is_counted_or_named(self, look, orders):
+    def test_of_other_companies_nothing_is_counted_or_named(self, look, subscription):
         foreign = make_subscription(
             pk=objectid.new_objectid(),
             name="Foreign",
@@ -315,31 +303,31 @@ class TestWho:
         )
         log(foreign, State.FAILED)
         waiting_log(foreign)
-        log(orders)
+        log(subscription)
         page = look()
         assert "Foreign" not in page
         assert figures(page)["Failed"][0] == "0"
         assert figures(page)["Waiting now"][0] == "0"
         assert "No queue is blocked." in page
 
-    def test_a_person_without_a_company_sees_nothing(self, look, operator, orders):
-        log(orders, State.FAILED)
+    def test_a_person_without_a_company_sees_nothing(self, look, operator, subscription):
+        log(subscription, State.FAILED)
         operator.companies.clear()
         assert "No logs yet" in look()
 
-    def test_a_superuser_sees_all(self, client, django_user_model, orders):
+    def test_a_superuser_sees_all(self, client, django_user_model, subscription):
         log(
             make_subscription(pk=objectid.new_objectid(), company=make_company("625be93a286ef83c1c0e0000")),
             State.FAILED,
         )
-        log(orders, State.FAILED)
+        log(subscription, State.FAILED)
         client.force_login(django_user_model.objects.create_superuser("root"))
         assert figures(client.get("/").content.decode())["Failed"][0] == "2"
 
 
 @pytest.mark.parametrize("query", ["range=2h", "range=", "colour=red", "range=24h&state=failed"])
-def test_what_is_not_understood_shows_no_figures(look, orders, query):
-    log(orders, State.FAILED)
+def test_what_is_not_understood_shows_no_figures(look, subscription, query):
+    log(subscription, State.FAILED)
     page = look(f"/?{query}", status=422)
     assert "There is no such range." in page
     assert "Work Orders" not in page
@@ -373,12 +361,12 @@ def test_one_subscription_and_fifty_cost_the_same_seventeen_queries(
 
 
 @pytest.mark.parametrize("name", ["15m", "24h", "30d"])
-def test_what_is_dated_in_the_future_is_of_no_range(client, operator, orders, name):
+def test_what_is_dated_in_the_future_is_of_no_range(client, operator, subscription, name):
     """A sender's clock may be some minutes ahead; one that is a day ahead, or a year, is wrong."""
-    log(orders, State.FAILED, 5 * MINUTE)
-    log(orders, State.FAILED, -4 * MINUTE)
+    log(subscription, State.FAILED, 5 * MINUTE)
+    log(subscription, State.FAILED, -4 * MINUTE)
     for age in (-12 * MINUTE, -DAY, -400 * DAY):
-        log(orders, State.FAILED, age)
+        log(subscription, State.FAILED, age)
     assert figures(client.get(f"/?range={name}").content.decode())["Events"][0] == "2"
     [row] = client.get(f"/failures/?range={name}").context["failures"].groups
     assert row.kind.number == 2

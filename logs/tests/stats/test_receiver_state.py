@@ -23,12 +23,9 @@ RECOVERED = "The subscription has recovered."
 WARNING = "1 receiver has had no successful delivery since its last failure."
 
 
-@pytest.fixture
-def operator(client, member, transactional_db, receiver):
-    user = member("Administrator")
-    client.force_login(user)
-    make_subscription(url=receiver.url)
-    return user
+@pytest.fixture(autouse=True)
+def subscription(transactional_db, receiver) -> Subscription:
+    return make_subscription(url=receiver.url)
 
 
 def log_of(minutes: int, **fields) -> WebhookLog:
@@ -48,7 +45,7 @@ def send_again(log: WebhookLog, user, deliver) -> None:
     deliver()
 
 
-def assert_shown(client, operator, failed: WebhookLog, has_recovered: bool) -> None:
+def assert_shown(client, administrator, failed: WebhookLog, has_recovered: bool) -> None:
     """The sentence and the rows of three pages, and the warning of a plan."""
     badge, other = ("Recovered", "Still failing") if has_recovered else ("Still failing", "Recovered")
     overview, failures = text_of(client.get("/")), text_of(client.get("/failures/"))
@@ -58,45 +55,47 @@ def assert_shown(client, operator, failed: WebhookLog, has_recovered: bool) -> N
         assert other not in page
     subscription = text_of(client.get(f"/subscriptions/{SUBSCRIPTION}/"))
     assert ("; the last delivery succeeded" in subscription) == has_recovered
-    plan = text_of(client.get(plan_logs(operator, [failed]).get_absolute_url()))
+    plan = text_of(client.get(plan_logs(administrator, [failed]).get_absolute_url()))
     assert (WARNING in plan) == (not has_recovered)
 
 
-def test_an_old_log_that_is_delivered_now_is_a_recovery(client, operator, receiver, deliver):
+def test_an_old_log_that_is_delivered_now_is_a_recovery(client, administrator, receiver, deliver):
     old, newer = log_of(60, **DOWN), log_of(30, **DOWN)
-    assert_shown(client, operator, newer, has_recovered=False)
-    send_again(old, operator, deliver)
+    assert_shown(client, administrator, newer, has_recovered=False)
+    send_again(old, administrator, deliver)
     assert receiver.ids == [old.pk]
-    assert_shown(client, operator, newer, has_recovered=True)
+    assert_shown(client, administrator, newer, has_recovered=True)
 
 
 def test_an_old_log_that_fails_now_is_a_failure_whatever_newer_events_were_delivered_before(
-    client, operator, receiver, deliver
+    client, administrator, receiver, deliver
 ):
     failed = log_of(60, **DOWN)
     log_of(5, **UP)
-    assert_shown(client, operator, failed, has_recovered=True)
+    assert_shown(client, administrator, failed, has_recovered=True)
     receiver.status = 502
-    send_again(failed, operator, deliver)
-    assert_shown(client, operator, failed, has_recovered=False)
+    send_again(failed, administrator, deliver)
+    assert_shown(client, administrator, failed, has_recovered=False)
     for sort in ("success", "-failure"):
         [row] = subscription_rows(Subscription.objects.all(), timezone.now(), 50, sort).rows
         assert row.last_failure == Attempt.objects.filter(trigger="manual").latest("number").started_at
 
 
-def test_what_was_delivered_and_fails_when_it_is_sent_again_is_a_failure(client, operator, receiver, deliver):
+def test_what_was_delivered_and_fails_when_it_is_sent_again_is_a_failure(client, administrator, receiver, deliver):
     """It stays delivered, and yet its receiver is down now."""
     failed, delivered = log_of(60, **DOWN), log_of(5, **UP)
     receiver.status = 502
-    send_again(delivered, operator, deliver)
-    assert_shown(client, operator, failed, has_recovered=False)
+    send_again(delivered, administrator, deliver)
+    assert_shown(client, administrator, failed, has_recovered=False)
 
 
-def test_what_went_to_another_url_says_nothing_about_the_receiver(client, operator, receiver, deliver):
+def test_what_went_to_another_url_says_nothing_about_the_receiver(client, administrator, receiver, deliver):
     log_of(60, **DOWN)
     failed = log_of(30, **DOWN)
-    override = overrides.RedeliveryOverride(url=receiver.url + "/elsewhere", reason="a trial", requested_by=operator)
+    override = overrides.RedeliveryOverride(
+        url=receiver.url + "/elsewhere", reason="a trial", requested_by=administrator
+    )
     assert overrides.queue_override(failed, override, None, expected_attempts=failed.attempt_count)
     deliver()
     assert Attempt.objects.get(trigger="override").subscription_id is None
-    assert_shown(client, operator, failed, has_recovered=False)
+    assert_shown(client, administrator, failed, has_recovered=False)

@@ -14,13 +14,6 @@ ADDRESS = reverse("logs:subscription_delivery", args=[SUBSCRIPTION])
 HERE, THERE = "cotadmin delivers the events.", "Cotalker delivers the events; cotadmin only keeps the log."
 
 
-@pytest.fixture
-def administrator(client, member):
-    user = member("Administrator")
-    client.force_login(user)
-    return user
-
-
 def page_of(client, subscription) -> str:
     return " ".join(client.get(subscription.get_absolute_url()).content.decode().split())
 

@@ -20,13 +20,6 @@ ADDRESS = "http://127.0.0.1:9000/hook"  # the tests' settings allow it
 SECRET = "whsec_" + "QUJD" * 8
 
 
-@pytest.fixture
-def administrator(client, member):
-    user = member("Administrator")
-    client.force_login(user)
-    return user
-
-
 def make_signed(url: str = ADDRESS, **fields) -> Subscription:
     subscription = make_subscription(url=url, **fields)
     subscription.secret = SECRET

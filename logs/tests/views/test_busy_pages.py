@@ -27,10 +27,8 @@ EXTENDED = f"{LOGS}?q=needle&extend=1"
 
 
 @pytest.fixture
-def server(transactional_db) -> Iterator[WebServer]:
-    server = WebServer(workers=1, PGAPPNAME="busy", DJANGO_SETTINGS_MODULE="cotadmin.test_settings")
-    yield server
-    server.stop()
+def server(serve) -> WebServer:
+    return serve(workers=1, PGAPPNAME="busy", DJANGO_SETTINGS_MODULE="cotadmin.test_settings")
 
 
 @contextlib.contextmanager

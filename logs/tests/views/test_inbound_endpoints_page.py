@@ -21,13 +21,6 @@ def page(client) -> str:
     return answer.content.decode()
 
 
-@pytest.fixture
-def administrator(client, member):
-    user = member("Administrator")
-    client.force_login(user)
-    return user
-
-
 def test_an_endpoint_is_created_and_its_url_shown_once(client, administrator):
     answer = client.post(ADDRESS, {"name": "Cotalker"}, follow=True)
     endpoint = InboundEndpoint.objects.get()

@@ -11,15 +11,8 @@ from logs.models import WebhookLog
 
 from ..factories import import_logs, log_document, make_company, make_subscription
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("viewer")]
 OTHER = "62685990d918fb5557f9f993"
-
-
-@pytest.fixture(autouse=True)
-def viewer(client, member):
-    user = member("Viewer")
-    client.force_login(user)
-    return user
 
 
 @pytest.fixture

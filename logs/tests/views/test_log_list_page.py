@@ -16,18 +16,11 @@ from logs.cotalker import objectid
 from ..factories import COMPANY, import_logs, log_document, make_company, make_log, make_subscription, sample
 from .test_webhook_logs import HTMX, LIST, ids_in, text_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("viewer")]
 FACETS = reverse("logs:webhook_log_facets")
 HISTOGRAM = reverse("logs:webhook_log_histogram")
 COLUMNS = reverse("logs:log_columns_update")
 USERS = "62685990d918fb5557f9f993"
-
-
-@pytest.fixture(autouse=True)
-def viewer(client, member):
-    user = member("Viewer")
-    client.force_login(user)
-    return user
 
 
 @pytest.fixture

@@ -31,13 +31,6 @@ def secretive():
     return make_log(event={"data": {"name": "Pump", "password": "pbkdf2$stored"}})
 
 
-@pytest.fixture
-def administrator(client, member):
-    user = member("Administrator")
-    client.force_login(user)
-    return user
-
-
 def address(log) -> str:
     return reverse("logs:override_create", args=[log.pk])
 

@@ -10,19 +10,13 @@ from django.urls import reverse
 
 from logs.models import Payload
 
-from ..factories import make_log, make_subscription, sample
+from ..factories import make_log, sample
 from .test_webhook_logs import text_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("viewer", "subscription")]
 OBJECT = "62742b7562f37034d9399914"
 HTMX = {"hx-request": "true"}
 PARTS = ("detail", "raw", "changes")
-
-
-@pytest.fixture(autouse=True)
-def subscription(client, member):
-    client.force_login(member("Viewer"))
-    return make_subscription()
 
 
 def log_with(**data):

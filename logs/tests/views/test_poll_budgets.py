@@ -15,14 +15,9 @@ from logs.models import AttemptTrigger, ItemOutcome, State, WebhookLog
 from ..bulk_redeliveries import start_redelivery
 from ..factories import SUBSCRIPTION, make_log, make_subscription, make_waiting_log
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("operator")]
 BUDGET = 2 * 1024
 BY_HTMX = {"hx-request": "true", "accept-encoding": "gzip"}
-
-
-@pytest.fixture(autouse=True)
-def operator(client, member):
-    client.force_login(member("Operator"))
 
 
 @pytest.fixture

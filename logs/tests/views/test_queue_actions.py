@@ -14,11 +14,6 @@ CLICKS = 8
 
 
 @pytest.fixture
-def operator(member):
-    return member("Operator")
-
-
-@pytest.fixture
 def subscription(receiver):
     return make_subscription(url=receiver.url)
 

@@ -28,13 +28,6 @@ SUBSCRIPTIONS = reverse("logs:subscription_list")
 PLAN, BULK = "a plan of all", "a bulk redelivery of all"
 
 
-@pytest.fixture
-def operator(client, member):
-    user = member("Operator")
-    client.force_login(user)
-    return user
-
-
 def create_subscriptions(count: int) -> list[Subscription]:
     """Paused, each with a log that failed."""
     company, now = make_company(), timezone.now()

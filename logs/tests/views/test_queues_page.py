@@ -15,18 +15,6 @@ pytestmark = pytest.mark.django_db
 HTMX = {"hx-request": "true", "hx-target": "lane"}
 
 
-@pytest.fixture
-def operator(client, member):
-    user = member("Operator")
-    client.force_login(user)
-    return user
-
-
-@pytest.fixture
-def subscription():
-    return make_subscription()
-
-
 def page_of(client, row) -> str:
     return " ".join(client.get(row.get_absolute_url()).content.decode().split())
 

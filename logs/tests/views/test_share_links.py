@@ -28,13 +28,6 @@ def log() -> WebhookLog:
     return make_log()
 
 
-@pytest.fixture
-def operator(client, member):
-    user = member("Operator")
-    client.force_login(user)
-    return user
-
-
 def address(log: WebhookLog) -> str:
     return f"{log.get_absolute_url()}share-links/"
 

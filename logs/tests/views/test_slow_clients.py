@@ -23,18 +23,6 @@ EACH = 4  # of every kind; of any two kinds there are as many as there are place
 NEVER = "600"  # seconds
 
 
-@pytest.fixture
-def serve(transactional_db) -> Iterator:
-    with contextlib.ExitStack() as stack:
-
-        def serve(**more: str) -> WebServer:
-            server = WebServer(**more)
-            stack.callback(server.stop)
-            return server
-
-        yield serve
-
-
 @contextlib.contextmanager
 def clients(server: WebServer, beginning: bytes, number: int) -> Iterator[list[socket.socket]]:
     """Connections on which this was sent, and nothing else."""

@@ -26,24 +26,12 @@ from ..factories import (
     sample,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("viewer")]
 LIST = reverse("logs:webhook_log_list")
 HTMX = {"hx-request": "true"}
 MOMENTS = ["0001-01-01", "1970-01-01", "2022-05-06", "2090-01-01", "9999-12-31T23:59:59.999999Z"]
 NUMBERS = ["-1", "1e400", "NaN", "9" * 30, "٣", "2..1", f"-{'9' * 20}~{SUBSCRIPTION}"]
 TEXTS = ["", "\0", "\uffff", "😀", "'", "%", "\\", "a:", "-", '"', "../x", "x" * 3000]
-
-
-@pytest.fixture(autouse=True)
-def viewer(client, member):
-    user = member("Viewer")
-    client.force_login(user)
-    return user
-
-
-@pytest.fixture
-def subscription():
-    return make_subscription()
 
 
 def ids_in(response) -> list[str]:
