@@ -9,7 +9,7 @@ from logs.models import BulkRedelivery, ItemOutcome, RolloutPolicy, SelectionSou
 from logs.redelivery.drafts import build_plan, create_draft
 from logs.redelivery.start import start_bulk
 
-from .factories import make_log
+from .factories import SUBSCRIPTION, make_log
 
 CHOICES = {
     "reason": "the night's outage",
@@ -25,6 +25,11 @@ CHOICES = {
 def make_object_log(number: int, object_id: str, **fields: Any) -> WebhookLog:
     """An imported log about that object; later numbers are newer."""
     return make_log(number, {"data": {"_id": object_id, "name": f"object {object_id[-2:]}"}}, **fields)
+
+
+def make_object_logs(numbers: Iterable[int], subscription: str = SUBSCRIPTION) -> list[WebhookLog]:
+    """A log for each number, each about an object of its own."""
+    return [make_object_log(number, f"{number:024x}", subscription=subscription) for number in numbers]
 
 
 def make_delivered_log(number: int, object_id: str, **fields: Any) -> WebhookLog:

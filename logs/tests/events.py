@@ -14,7 +14,6 @@ from logs.models import ApiToken, Company, InboundEndpoint, WebhookLog
 
 from .factories import COMPANY, make_company, sample
 
-OTHER_COMPANY = "625be93a286ef83c1c0e0000"
 TASK_GROUP = "6261612a8f1e99002e5c8cce"
 
 
@@ -28,6 +27,10 @@ def make_event(number: int = 0, **fields: Any) -> dict[str, Any]:
 def as_bytes(*events: dict[str, Any]) -> bytes:
     """NDJSON; of one event also simply its JSON."""
     return "\n".join(json.dumps(event) for event in events).encode()
+
+
+def as_array(*events: dict[str, Any]) -> bytes:
+    return json.dumps(list(events)).encode()
 
 
 def make_endpoint(company: Company | None = None, name: str = "Cotalker") -> str:

@@ -30,6 +30,7 @@ from logs.payloads.masking import masked_keys
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 COMPANY = "625be93a286ef83c1c0e845f"
+OTHER_COMPANY = "625be93a286ef83c1c0e0000"
 SUBSCRIPTION = "62685990d918fb5557f9f992"
 MOMENT = datetime(2022, 5, 5, 20, 4, 40, tzinfo=UTC)  # of the sample's log
 

@@ -15,7 +15,6 @@ from logs.admin.base import format_json
 from logs.cotalker import objectid
 from logs.models import (
     Attempt,
-    AuditAction,
     AuditEntry,
     BulkRedelivery,
     BulkRedeliveryState,
@@ -26,61 +25,15 @@ from logs.models import (
 )
 from logs.signing import validate_secret
 
-from ..bulk_redeliveries import start_redelivery
-from ..factories import SUBSCRIPTION, make_company, make_log, make_subscription
+from ..factories import OTHER_COMPANY, SUBSCRIPTION, make_company, make_log, make_subscription
+from .pages import change_page, rows_of
 
 pytestmark = pytest.mark.django_db
-OTHER_COMPANY = "625be93a286ef83c1c0e0000"
 OTHER_SUBSCRIPTION = "62685990d918fb5557f90000"
 LOGS = reverse("admin:logs_webhooklog_changelist")
 SUBSCRIPTIONS = reverse("admin:logs_subscription_changelist")
 READ_ONLY = ["webhooklog", "attempt", "auditentry", "import", "bulkredelivery", "bulkredeliveryitem"]
 MODELS = ["company", "subscription", *READ_ONLY]
-
-
-def change_page(row) -> str:
-    return reverse(f"admin:logs_{row._meta.model_name}_change", args=[row.pk])
-
-
-def rows_of(answer) -> list:
-    return [str(row.pk) for row in answer.context["cl"].result_list]
-
-
-@pytest.fixture
-def staff(client, member):
-    """`staff("Operator")` signs somebody in who has that role and may enter the admin site."""
-
-    def enter(role: str, company: Company | None = None):
-        user = member(role, company)
-        user.is_staff = True
-        user.save()
-        client.force_login(user)
-        return user
-
-    return enter
-
-
-@pytest.fixture
-def one_of_each(db, member):
-    """A row of every model, all of the sample's company."""
-    make_subscription()
-    log = make_log()
-    Attempt.of_cotalker(log).save()
-    user = member("Operator")
-    AuditEntry.record(user, AuditAction.REDELIVERED, log.pk)
-    upload = Import.objects.create(kind="logs", file_name="mine.json", size=1, uploaded_by=user)
-    bulk = start_redelivery(user, [log])
-    AuditEntry.objects.exclude(action=AuditAction.REDELIVERED).delete()
-    return {
-        "company": make_company(),
-        "subscription": log.subscription,
-        "webhooklog": log,
-        "attempt": log.attempts.get(),
-        "auditentry": AuditEntry.objects.get(action=AuditAction.REDELIVERED),
-        "import": upload,
-        "bulkredelivery": bulk,
-        "bulkredeliveryitem": bulk.items.get(),
-    }
 
 
 def test_the_site_bears_its_name(admin_client):

@@ -11,8 +11,8 @@ from django.urls import reverse
 
 from logs.models import Attempt, AuditAction, AuditEntry, Company, Subscription, WebhookLog
 
-from ..factories import make_company, make_log, make_subscription
-from .test_admin import OTHER_COMPANY, change_page, rows_of, staff  # noqa: F401  # a fixture
+from ..factories import OTHER_COMPANY, make_company, make_log, make_subscription
+from .pages import change_page, rows_of
 
 pytestmark = pytest.mark.django_db
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
@@ -146,7 +146,7 @@ def way_to(row) -> str:
     return reverse("admin:view_on_site", args=[ContentType.objects.get_for_model(row).pk, row.pk])
 
 
-def test_the_way_to_an_objects_page_is_for_those_who_may_see_it(client, staff):  # noqa: F811
+def test_the_way_to_an_objects_page_is_for_those_who_may_see_it(client, staff):
     subscription = make_subscription()
     log = make_log()
     staff("Viewer")
@@ -157,7 +157,7 @@ def test_the_way_to_an_objects_page_is_for_those_who_may_see_it(client, staff): 
         assert client.get(way_to(row)).status_code == 404
 
 
-def test_there_is_no_way_to_an_object_without_the_permission(client, staff):  # noqa: F811
+def test_there_is_no_way_to_an_object_without_the_permission(client, staff):
     user = staff("Viewer")
     user.groups.get().permissions.filter(codename="view_webhooklog").delete()
     make_subscription()
@@ -172,7 +172,7 @@ def test_there_is_no_way_to_what_is_no_object(admin_client, place):
 # People
 
 
-def test_people_of_other_companies_are_neither_named_nor_added(client, staff, django_user_model):  # noqa: F811
+def test_people_of_other_companies_are_neither_named_nor_added(client, staff, django_user_model):
     stranger = django_user_model.objects.create_user("stranger")
     make_company(OTHER_COMPANY, "Other").users.add(stranger)
     user = staff("Administrator")

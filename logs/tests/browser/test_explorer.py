@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from ..factories import import_logs, log_document, make_subscription
+from .page_state import rows
 
 
 @pytest.fixture(autouse=True)
@@ -29,10 +30,6 @@ def drag_over_chart(page: Page, start: float, end: float) -> None:
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] * end, y, steps=4)
     page.mouse.up()
-
-
-def rows(page: Page):
-    return page.locator("[data-rows] tr[data-log]")
 
 
 def test_dragging_over_the_chart_zooms_in_and_the_back_button_out(page):

@@ -8,9 +8,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from ..factories import import_logs, log_document, make_subscription
+from .page_state import HIDE, SHOW
 
-HIDE = 'Object.defineProperty(document, "hidden", { configurable: true, get: () => true })'
-SHOW = "delete document.hidden"
 LONGER_THAN_A_POLL = 2500  # ms
 
 

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from ..factories import make_log, make_subscription
 from . import axe
-from .test_pages import WIDTHS, overflow
+from .page_state import WIDTHS, overflow
 
 
 def faults(page) -> dict[str, list]:

@@ -26,9 +26,9 @@ from .content import (
     Content,
     make_content,
 )
+from .page_state import WIDTHS, overflow
 
 LANGUAGES = ("en", "es")
-WIDTHS = (1280, 390, 320)
 
 
 @dataclass(frozen=True)
@@ -193,23 +193,6 @@ def visit(open_page, live_server, administrator, member, django_user_model, comp
         return page
 
     return go
-
-
-def overflow(page: Page) -> list[str]:
-    """The elements that make the page scroll sideways, and the surfaces out of which something sticks."""
-    return page.evaluate(
-        """() => {
-          const width = document.documentElement.clientWidth;
-          const sticksOut = (e) => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX === "visible";
-          const burst = [...document.querySelectorAll(".panel, .notice, .pagehead, .chip")].filter(sticksOut);
-          const reaches = (e) => e.getBoundingClientRect().right;
-          const outside = (e) => [...e.querySelectorAll("*")].findLast((child) => reaches(child) > reaches(e)) ?? e;
-          if (burst.length) return burst.slice(0, 5).map((e) => `out of ${e.className}: ${outside(e).outerHTML.slice(0, 120)}`);
-          if (document.documentElement.scrollWidth <= width) return [];
-          const wide = [...document.body.querySelectorAll("*")].filter((e) => e.getBoundingClientRect().right > width + 1);
-          return [`${document.documentElement.scrollWidth} px wide`, ...wide.slice(0, 5).map((e) => e.outerHTML.slice(0, 120))];
-        }"""
-    )
 
 
 def groups_of(names: list[str], size: int = 8) -> list[list[str]]:

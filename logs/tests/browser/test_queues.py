@@ -13,7 +13,7 @@ from logs.cotalker import objectid
 from logs.models import Priority, State, Subscription, WebhookLog
 
 from ..factories import MOMENT, make_subscription, make_waiting_log
-from .test_live_tail import HIDE, SHOW
+from .page_state import HIDE, SHOW
 
 LONGER_THAN_A_POLL = 5500  # ms
 

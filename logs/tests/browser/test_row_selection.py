@@ -11,6 +11,7 @@ from logs.models import BulkRedelivery, WebhookLog
 
 from ..factories import import_logs, log_document, make_subscription
 from . import axe
+from .page_state import rows
 
 
 @pytest.fixture(autouse=True)
@@ -22,10 +23,6 @@ def logs(transactional_db, receiver):
         *(log_document(number, status=502, response="Bad Gateway") for number in range(60, 70)),
     )
     return list(WebhookLog.objects.newest_first())
-
-
-def rows(page: Page):
-    return page.locator("[data-rows] tr[data-log]")
 
 
 def boxes(page: Page):

@@ -9,6 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from ..factories import import_logs, log_document, make_subscription
 from . import axe
+from .page_state import rows
 
 FAILED, DELIVERED = log_document(1), log_document(2, status=200)
 
@@ -36,10 +37,6 @@ def expect_chosen(page: Page, box: Locator, text: str) -> None:
     chosen = page.locator("[role=option][aria-selected=true]")
     expect(chosen).to_contain_text(text)
     expect(box).to_have_attribute("aria-activedescendant", chosen.get_attribute("id"))
-
-
-def rows(page: Page) -> Locator:
-    return page.locator("[data-rows] tr[data-log]")
 
 
 def test_a_term_is_written_by_the_keyboard_alone(page, box):

@@ -11,6 +11,7 @@ from logs.delivery import bulk_skip
 from logs.models import AuditAction, AuditEntry, BulkSkip, State, Subscription, WebhookLog
 from logs.redelivery.dispatcher import dispatch
 
+from ..buffers import rows_read
 from ..bulk_redeliveries import start_redelivery
 from ..factories import make_log, make_waiting_log
 from ..html import text_of
@@ -135,14 +136,6 @@ def test_an_active_subscription_is_not_touched(client, subscription, few):
 
 
 # Giving sequences to the logs of a bulk redelivery costs the same however much waits.
-
-
-def rows_read() -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'logs_webhooklog'"
-        )
-        return cursor.fetchone()[0]
 
 
 def test_a_log_of_a_bulk_redelivery_gets_its_sequence_without_a_count_of_what_waits(subscription, operator):

@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-import ssl
 import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 import pytest
-from aiohttp.abc import AbstractResolver, ResolveResult
 
 from cotadmin import __version__
 from logs.cotalker.outcomes import Cause
@@ -20,73 +18,7 @@ from logs.delivery.http_connection import LenientConnection
 from logs.delivery.ssrf import DestinationFilter, parse_allowed_networks
 
 from ..certificates import certificate_for, trust_certificate
-
-LOOPBACK = DestinationFilter(parse_allowed_networks(["127.0.0.1/32"]))
-PAYLOAD = '{"b":1,  "a":1e400,"name":"Núñez 😀","b":2}\n'.encode()
-HEADERS = {"webhook-id": "62742dd824c886d54e60f02b"}
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-
-
-class RawReceiver:
-    """Reads one request of each connection, then writes `answer` as it is; `hangs` keeps the connection open after it."""
-
-    def __init__(self, answer: bytes, *, hangs: bool = False, endless: bytes = b"") -> None:
-        self.answer, self.hangs, self.endless = answer, hangs, endless
-        self.connections = 0
-        self.requests: list[tuple[bytes, bytes]] = []  # head and body
-        self.arrived = asyncio.Event()
-        self.port = 0
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/hook"
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
-        try:
-            head = await reader.readuntil(b"\r\n\r\n")
-            size = next(int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:"))
-            self.requests.append((head, await reader.readexactly(size)))
-            self.arrived.set()
-            writer.write(self.answer)
-            await writer.drain()
-            while self.endless:
-                writer.write(self.endless)
-                await writer.drain()
-            if self.hangs:
-                await reader.read()
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass  # the sender has gone
-        finally:
-            writer.close()
-
-
-@asynccontextmanager
-async def listening(
-    receiver: RawReceiver, *, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None
-) -> AsyncIterator[RawReceiver]:
-    server = await asyncio.start_server(receiver.serve, host, port, ssl=tls)
-    receiver.port = server.sockets[0].getsockname()[1]
-    async with server:
-        yield receiver
-
-
-def post_to(receiver: RawReceiver, *, timeout: float = 5.0, payload: bytes = PAYLOAD) -> SendOutcome:
-    async def scenario() -> SendOutcome:
-        async with listening(receiver), Sender(LOOPBACK, timeout=timeout) as sender:
-            return await sender.post(receiver.url, payload, HEADERS)
-
-    return asyncio.run(scenario())
-
-
-def post(
-    url: str, *, guard: DestinationFilter = LOOPBACK, timeout: float = 5.0, connect_timeout: float = 5.0
-) -> SendOutcome:
-    async def scenario() -> SendOutcome:
-        async with Sender(guard, timeout, connect_timeout) as sender:
-            return await sender.post(url, PAYLOAD, HEADERS)
-
-    return asyncio.run(scenario())
+from .raw_receiver import HEADERS, LOOPBACK, OK, PAYLOAD, RawReceiver, listening, post, post_to
 
 
 def test_the_payload_arrives_byte_for_byte_with_its_headers():
@@ -510,37 +442,6 @@ def test_a_connection_that_is_never_made_is_a_timeout():
         outcome = post(f"http://127.0.0.1:{address[1]}/", connect_timeout=0.2)
     assert (outcome.status, outcome.cause) == (None, Cause.TIMEOUT)
     assert outcome.response == f"connect ETIMEDOUT 127.0.0.1:{address[1]}"
-
-
-class NameServer(AbstractResolver):
-    """Stands for the resolver of the machine; the next of `answers` each time, where an exception is raised."""
-
-    def __init__(self, *answers: list[str] | OSError) -> None:
-        self.answers = list(answers)
-
-    async def resolve(self, host, port=0, family=socket.AF_INET) -> list[ResolveResult]:
-        if not self.answers:
-            await asyncio.Event().wait()
-        answer = self.answers.pop(0)
-        if isinstance(answer, OSError):
-            raise answer
-        return [
-            ResolveResult(hostname=host, host=address, port=port, family=socket.AF_INET, proto=0, flags=0)
-            for address in answer
-        ]
-
-    async def close(self) -> None:
-        pass
-
-
-@pytest.fixture
-def name_server(monkeypatch):
-    def use(*answers: list[str] | OSError) -> NameServer:
-        server = NameServer(*answers)
-        monkeypatch.setattr("logs.delivery.ssrf.PooledResolver", lambda: server)
-        return server
-
-    return use
 
 
 @pytest.mark.parametrize(("code", "name"), [(socket.EAI_NONAME, "ENOTFOUND"), (socket.EAI_AGAIN, "EAI_AGAIN")])

@@ -14,15 +14,12 @@ import pytest
 from logs.cotalker.outcomes import Cause
 from logs.delivery import http_connection
 from logs.delivery.http_client import Sender, SendOutcome
-from logs.delivery.ssrf import DestinationFilter, parse_allowed_networks
 
 from ..certificates import trust_certificate
+from .raw_receiver import HEADERS, LOOPBACK, OK
 
-LOOPBACK = DestinationFilter(parse_allowed_networks(["127.0.0.1/32"]))
 PAYLOAD = b'{"type":"COTTask"}'
-HEADERS = {"webhook-id": "62742dd824c886d54e60f02b"}
 SENT_AGAIN = "sent again immediately because a reused connection was closed"
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 Step = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 

@@ -17,6 +17,7 @@ from logs.delivery import queue_list, queue_summary
 from logs.models import AuditAction, AuditEntry, Priority, State, Subscription, WebhookLog
 
 from ..factories import make_company, make_subscription, make_waiting_log
+from ..html import plain_text
 
 pytestmark = pytest.mark.django_db
 HTMX = {"hx-request": "true", "hx-target": "lanes"}
@@ -71,10 +72,6 @@ def stopped_queue(name: str, count: int) -> Subscription:
     return subscription
 
 
-def text(html: str) -> str:
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
-
-
 def look(client, address: str = QUEUES, status: int = 200, **headers) -> str:
     answer = client.get(address, headers=headers)
     assert answer.status_code == status
@@ -86,11 +83,11 @@ def panel(page: str, subscription: Subscription) -> str:
 
 
 def rows(page: str) -> list[str]:
-    return [text(row) for row in re.findall(r"<tr>(.*?)</tr>", page.partition("<tbody>")[2], re.DOTALL)]
+    return [plain_text(row) for row in re.findall(r"<tr>(.*?)</tr>", page.partition("<tbody>")[2], re.DOTALL)]
 
 
 def lead(page: str) -> str:
-    return text(re.search(r'<p class="lead">(.*?)</p>', page, re.DOTALL)[1])
+    return plain_text(re.search(r'<p class="lead">(.*?)</p>', page, re.DOTALL)[1])
 
 
 def press(client, address: str, subscription: Subscription, htmx: bool = False, **data):
@@ -131,7 +128,7 @@ class TestWhatItSays:
         head = subscription.waiting().first()
         assert re.search(r"<h3 data-countdown>\s*Next attempt <time [^>]*>in 2\d s</time>", shown)
         assert f'href="{head.get_absolute_url()}"' in shown
-        assert "attempt 2 of 3" in text(shown) and "Error at the receiver (5xx)" in shown
+        assert "attempt 2 of 3" in plain_text(shown) and "Error at the receiver (5xx)" in shown
         assert "6 more waiting" in shown
         assert re.findall(r"No\. \d of Incidents", shown) == [f"No. {number} of Incidents" for number in range(1, 5)]
         assert f"?subscription={subscription.pk}&amp;state=pending" in shown
@@ -164,7 +161,7 @@ class TestWhatItSays:
 
     def test_what_is_kept_for_an_inactive_subscription_stands_apart(self, client, operator):
         subscription = stopped_queue("Legacy", 3)
-        shown = text(panel(look(client), subscription))
+        shown = plain_text(panel(look(client), subscription))
         assert "Deactivated while 3 events were waiting. They are kept until someone sends or skips them." in shown
         assert "The first is No. 1 of Legacy" in shown and "Inactive" in shown
 

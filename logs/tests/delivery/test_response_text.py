@@ -15,7 +15,7 @@ from logs.models import Cause
 
 from ..factories import ids_found, make_subscription, make_waiting_log
 from ..raw_server import RawServer
-from .test_http_client import LOOPBACK, PAYLOAD, RawReceiver, listening
+from .raw_receiver import LOOPBACK, PAYLOAD, RawReceiver, listening
 
 TEXT = "Petición inválida: código de técnico ñandú"
 LATIN_1 = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=ISO-8859-1\r\nContent-Length: 42\r\n\r\n" + (

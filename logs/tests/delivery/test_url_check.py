@@ -17,8 +17,8 @@ PUBLIC, PRIVATE = "93.184.216.34", "10.1.2.3"
 
 
 @pytest.fixture
-def name_server(monkeypatch):
-    """`name_server(PUBLIC, …)`: every name leads to these addresses; to none of them, it is not found."""
+def resolve_to(monkeypatch):
+    """`resolve_to(PUBLIC, …)`: every name leads to these addresses; to none of them, it is not found."""
 
     def answer(*addresses: str) -> None:
         def getaddrinfo(host, port, *_args, **_kwargs):
@@ -62,9 +62,9 @@ def hanging_name_server(monkeypatch):
         ([], [], CheckResult.NO_SUCH_NAME),
     ],
 )
-def test_the_name_is_looked_up_and_every_address_judged(name_server, settings, addresses, allowed, answer):
+def test_the_name_is_looked_up_and_every_address_judged(resolve_to, settings, addresses, allowed, answer):
     settings.DELIVERY_ALLOWED_NETWORKS = allowed
-    name_server(*addresses)
+    resolve_to(*addresses)
     check = check_destination(URL)
     assert (check.answer, list(check.addresses)) == (answer, addresses)
 
@@ -90,10 +90,10 @@ def test_a_name_server_that_hangs_is_not_waited_for(hanging_name_server):
     assert names.count("verdict") == 2  # the third did not even begin
 
 
-def test_a_place_is_free_again_after_each_lookup(name_server, monkeypatch):
+def test_a_place_is_free_again_after_each_lookup(resolve_to, monkeypatch):
     monkeypatch.setattr(url_check, "_places", threading.BoundedSemaphore(1))
     for addresses in ([PUBLIC], []) * 3:
-        name_server(*addresses)
+        resolve_to(*addresses)
         try:
             assert resolve_host("receiver.example", 443) == tuple(addresses)
         except OSError as error:
@@ -104,11 +104,11 @@ def test_a_place_is_free_again_after_each_lookup(name_server, monkeypatch):
 @pytest.mark.django_db
 class TestPage:
     @pytest.fixture
-    def ask(self, client, member, name_server):
+    def ask(self, client, member, resolve_to):
         def ask(role: str, *addresses: str, htmx: bool = True) -> str:
             subscription = Subscription.objects.first() or make_subscription(url=URL)
             client.force_login(member(role))
-            name_server(*addresses)
+            resolve_to(*addresses)
             address = reverse("logs:subscription_url_check", args=[subscription.pk])
             answer = client.get(address, headers={"hx-request": "true"} if htmx else {})
             assert answer["Cache-Control"] == "no-store"
@@ -172,8 +172,8 @@ class TestForm:
         data["pause_on_exhausted"] = "False"
         return lambda: client.post(reverse("logs:subscription_create"), data, follow=True)
 
-    def test_a_name_that_leads_inside_is_refused(self, create, name_server):
-        name_server(PUBLIC, PRIVATE)
+    def test_a_name_that_leads_inside_is_refused(self, create, resolve_to):
+        resolve_to(PUBLIC, PRIVATE)
         answer = create()
         assert answer.status_code == 422
         assert f"Deliveries to this URL would be blocked: {PRIVATE} is not a public address" in answer.content.decode()

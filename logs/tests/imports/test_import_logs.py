@@ -287,12 +287,6 @@ class TestRejected:
 
 
 class TestReach:
-    @pytest.fixture
-    def user(self, django_user_model):
-        user = django_user_model.objects.create_user("operator")
-        make_company().users.add(user)
-        return user
-
     def test_a_users_own_subscription_takes_logs(self, user):
         make_subscription()
         assert imported(SAMPLE, user=user)[0] == ImportSummary(read=1, new=1, company_differs=1)

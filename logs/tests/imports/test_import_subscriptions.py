@@ -13,7 +13,6 @@ from ..factories import (
     SAMPLES,
     SUBSCRIPTION,
     import_logs,
-    make_company,
     make_subscription,
     make_waiting_log,
     sample,
@@ -199,12 +198,6 @@ def test_html_is_kept_as_it_is():
 
 
 class TestReach:
-    @pytest.fixture
-    def user(self, django_user_model):
-        user = django_user_model.objects.create_user("operator")
-        make_company().users.add(user)
-        return user
-
     def test_a_user_imports_into_their_own_company(self, user):
         assert imported(SAMPLE, user=user)[0] == ImportSummary(read=1, new=1)
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import gzip
-import json
 import re
 from datetime import timedelta
 
 import pytest
-from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
@@ -19,33 +17,10 @@ from logs.imports import uploads
 from logs.models import Import, ImportState, RejectedDocument, Subscription, WebhookLog
 
 from ..factories import SAMPLES, log_document, make_company, make_subscription
+from ..html import HTMX, text_of
+from .upload_files import IMPORTS, file_of, lines, upload
 
 pytestmark = pytest.mark.django_db
-LIST = reverse("logs:import_list")
-HTMX = {"hx-request": "true"}
-
-
-def file_of(content: bytes, name: str = "logs.json") -> SimpleUploadedFile:
-    return SimpleUploadedFile(name, content)
-
-
-def lines(*documents: dict) -> bytes:
-    return "\n".join(json.dumps(document) for document in documents).encode()
-
-
-def upload(client, content: bytes, kind: str = "logs", name: str = "logs.json") -> Import:
-    """Post a file as a person would, and let the worker's function import it."""
-    answer = client.post(LIST, {"kind": kind, "file": file_of(content, name)})
-    assert answer.status_code == 303
-    imported = Import.objects.latest("pk")
-    assert answer["Location"] == imported.get_absolute_url()
-    uploads.run_import(imported.pk)
-    imported.refresh_from_db()
-    return imported
-
-
-def text_of(answer) -> str:
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.content.decode()))
 
 
 def make_import(user, **fields) -> Import:
@@ -62,7 +37,7 @@ def test_the_published_log_is_imported_and_the_page_says_so(client, operator):
 
 
 def test_an_upload_is_queued_for_a_worker_and_not_imported_by_the_request(client, operator):
-    client.post(LIST, {"kind": "logs", "file": file_of(lines(log_document()))})
+    client.post(IMPORTS, {"kind": "logs", "file": file_of(lines(log_document()))})
     imported = Import.objects.get()
     assert (imported.state, WebhookLog.objects.count()) == (ImportState.WAITING, 0)
     assert [job.args for job in ProcrastinateJob.objects.all()] == [{"import_id": imported.pk}]
@@ -90,7 +65,7 @@ def test_an_administrator_imports_subscriptions(client, administrator):
 
 
 def test_an_operator_may_not_import_subscriptions(client, operator):
-    answer = client.post(LIST, {"kind": "subscriptions", "file": file_of(b"{}")})
+    answer = client.post(IMPORTS, {"kind": "subscriptions", "file": file_of(b"{}")})
     assert answer.status_code == 422
     assert "Your role can’t import subscriptions" in text_of(answer)
     assert not Import.objects.exists()
@@ -98,8 +73,8 @@ def test_an_operator_may_not_import_subscriptions(client, operator):
 
 def test_a_viewer_may_neither_see_the_page_nor_upload(client, member):
     client.force_login(member("Viewer"))
-    assert client.get(LIST).status_code == 403
-    assert client.post(LIST, {"kind": "logs", "file": file_of(b"{}")}).status_code == 403
+    assert client.get(IMPORTS).status_code == 403
+    assert client.post(IMPORTS, {"kind": "logs", "file": file_of(b"{}")}).status_code == 403
 
 
 @pytest.mark.parametrize(
@@ -115,7 +90,7 @@ def test_a_viewer_may_neither_see_the_page_nor_upload(client, member):
 )
 def test_what_cannot_be_imported_is_rejected_with_the_reason(client, operator, settings, data, message):
     settings.MAX_UPLOAD_BYTES = 2048
-    answer = client.post(LIST, data)
+    answer = client.post(IMPORTS, data)
     assert answer.status_code == 422
     assert f"Nothing was imported. {message}" in text_of(answer)
     assert not Import.objects.exists()
@@ -127,31 +102,31 @@ def test_a_file_of_exactly_the_limit_is_taken(operator, settings):
 
 
 def test_the_form_works_without_a_script_and_needs_a_token(client, operator):
-    page = client.get(LIST).content.decode()
+    page = client.get(IMPORTS).content.decode()
     assert 'enctype="multipart/form-data"' in page
     client.handler.enforce_csrf_checks = True
-    assert client.post(LIST, {"kind": "logs", "file": file_of(b"{}")}).status_code == 403
+    assert client.post(IMPORTS, {"kind": "logs", "file": file_of(b"{}")}).status_code == 403
 
 
 def test_the_list_is_empty_until_something_was_imported(client, operator):
-    assert "No imports yet" in text_of(client.get(LIST))
+    assert "No imports yet" in text_of(client.get(IMPORTS))
 
 
 def test_the_list_shows_ones_own_imports_newest_first_in_pages_of_50(client, operator, member):
     make_import(member("Operator"), file_name="foreign.json")
     ids = [make_import(operator).pk for _number in range(51)]
-    first = client.get(LIST)
+    first = client.get(IMPORTS)
     assert [row.pk for row in first.context["imports"]] == ids[:0:-1]
     assert f"?before={ids[1]}" in first.content.decode()
-    rest = client.get(LIST, {"before": ids[1]})
+    rest = client.get(IMPORTS, {"before": ids[1]})
     assert [row.pk for row in rest.context["imports"]] == ids[:1]
     assert "Load 50 more" not in rest.content.decode()
-    assert client.get(LIST, {"before": ids[1]}, headers=HTMX).content.decode().lstrip().startswith("<tr>")
+    assert client.get(IMPORTS, {"before": ids[1]}, headers=HTMX).content.decode().lstrip().startswith("<tr>")
 
 
 def test_a_superuser_sees_the_imports_of_all(client, operator, admin_client):
     imported = make_import(operator)
-    assert str(operator) in text_of(admin_client.get(LIST))
+    assert str(operator) in text_of(admin_client.get(IMPORTS))
     assert admin_client.get(imported.get_absolute_url()).status_code == 200
 
 
@@ -160,7 +135,7 @@ def test_a_superuser_sees_the_imports_of_all(client, operator, admin_client):
 )
 def test_a_wrong_address_shows_no_imports(client, operator, query):
     make_import(operator, file_name="mine.json")
-    answer = client.get(LIST + query)
+    answer = client.get(IMPORTS + query)
     assert answer.status_code == 422
     assert "mine.json" not in answer.content.decode()
     assert "the URL is not valid" in text_of(answer)
@@ -361,7 +336,7 @@ def stop_at(number: int):
 
 
 def waiting_import(client, content: bytes) -> Import:
-    assert client.post(LIST, {"kind": "logs", "file": file_of(content)}).status_code == 303
+    assert client.post(IMPORTS, {"kind": "logs", "file": file_of(content)}).status_code == 303
     return Import.objects.latest("pk")
 
 

@@ -20,7 +20,7 @@ from ..factories import (
     sample,
 )
 from ..processes import somebody_waits_for_a_lock, wait_until
-from .test_imports import lines, upload
+from .upload_files import lines, upload
 
 pytestmark = pytest.mark.django_db
 OTHER = "625bc5429a54e8868bd89be2"

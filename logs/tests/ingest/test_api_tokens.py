@@ -9,8 +9,8 @@ from django.core.management import CommandError, call_command
 
 from logs.models import ApiToken, AuditAction, AuditEntry
 
-from ..events import OTHER_COMPANY, as_bytes, make_event, make_token, post
-from ..factories import COMPANY, make_company, make_subscription
+from ..events import as_bytes, make_event, make_token, post
+from ..factories import COMPANY, OTHER_COMPANY, make_company, make_subscription
 
 ADMIN = "/admin/logs/apitoken/"
 TOKEN = re.compile(r"cot_[A-Za-z0-9_-]{43}")

@@ -1,6 +1,5 @@
 """The same event again, one after another and at the same moment."""
 
-import json
 import threading
 from datetime import timedelta
 
@@ -12,15 +11,11 @@ from django.utils import timezone
 from logs.ingest import idempotency, unmatched
 from logs.models import AcceptedEvent, Subscription, UnmatchedCount, WebhookLog
 
-from ..events import as_bytes, at_once, lane_of, make_endpoint, make_event, make_token, post
+from ..events import as_array, as_bytes, at_once, lane_of, make_endpoint, make_event, make_token, post
 from ..factories import COMPANY, make_company, make_subscription
 
 ADDRESS = "/api/v3/events"
 DAY = timedelta(hours=24)
-
-
-def array(*events: dict) -> bytes:
-    return json.dumps(list(events)).encode()
 
 
 @pytest.mark.django_db
@@ -32,7 +27,7 @@ def test_the_same_event_again_is_answered_with_the_first_logs(client):
     assert len(first.json()["accepted"]) == 2
     for address, body in [
         (ADDRESS, as_bytes(make_event())),
-        (ADDRESS, array(make_event())),
+        (ADDRESS, as_array(make_event())),
         (make_endpoint(), as_bytes(make_event())),
     ]:
         again = post(client, address, body, token)
@@ -52,7 +47,7 @@ def test_another_byte_is_another_event(client):
 @pytest.mark.django_db
 def test_within_a_batch_the_same_event_makes_one_log(client):
     subscription = make_subscription()
-    answer = post(client, ADDRESS, array(make_event(1), make_event(2), make_event(1)), make_token()).json()
+    answer = post(client, ADDRESS, as_array(make_event(1), make_event(2), make_event(1)), make_token()).json()
     first, second = lane_of(subscription)
     assert answer == {"accepted": [first.pk, second.pk, first.pk], "errors": []}
 
@@ -69,7 +64,7 @@ def test_the_key_of_the_sender_comes_before_the_bytes(client):
 @pytest.mark.django_db
 def test_in_a_batch_each_event_has_a_key_of_its_own(client):
     make_subscription()
-    token, batch = make_token(), array(make_event(1), make_event(1), make_event(2))
+    token, batch = make_token(), as_array(make_event(1), make_event(1), make_event(2))
     first = post(client, ADDRESS, batch, token, **{"Idempotency-Key": "batch"}).json()
     assert len(set(first["accepted"])) == 3
     assert post(client, ADDRESS, batch, token, **{"Idempotency-Key": "batch"}).json() == first
@@ -80,8 +75,8 @@ def test_another_event_with_the_same_key_is_an_error_of_that_event(client):
     make_subscription()
     token = make_token()
     reason = "another event was sent with this Idempotency-Key in the last 24 hours"
-    post(client, ADDRESS, array(make_event(1), make_event(2)), token, **{"Idempotency-Key": "a"})
-    mixed = post(client, ADDRESS, array(make_event(1), make_event(3)), token, **{"Idempotency-Key": "a"})
+    post(client, ADDRESS, as_array(make_event(1), make_event(2)), token, **{"Idempotency-Key": "a"})
+    mixed = post(client, ADDRESS, as_array(make_event(1), make_event(3)), token, **{"Idempotency-Key": "a"})
     assert (mixed.status_code, len(mixed.json()["accepted"])) == (202, 1)
     assert mixed.json()["errors"] == [{"index": 1, "path": "", "reason": reason}]
     alone = post(client, ADDRESS, as_bytes(make_event(3)), token, **{"Idempotency-Key": "a"})
@@ -130,7 +125,7 @@ def test_it_is_known_also_when_its_subscription_watches_no_more(client):
 def test_what_is_old_is_deleted(client):
     make_subscription()
     token = make_token()
-    post(client, ADDRESS, array(make_event(1), make_event(2), make_event(3, type="COTUser")), token)
+    post(client, ADDRESS, as_array(make_event(1), make_event(2), make_event(3, type="COTUser")), token)
     old, young = AcceptedEvent.objects.order_by("key")
     AcceptedEvent.objects.filter(pk=old.pk).update(accepted_at=timezone.now() - DAY - timedelta(minutes=1))
     counted = UnmatchedCount.objects.get()
@@ -162,7 +157,7 @@ def test_batches_of_the_same_events_in_any_order_never_wait_in_a_circle():
     token = make_token()
     types = ["COTTask", "COTUser", "COTNote", "COTProperty", "COTSurvey"]
     events = [make_event(number, type=types[number % 5]) for number in range(60)]
-    batches = [array(*(events[start:] + events[:start])) for start in range(0, 56, 7)]
+    batches = [as_array(*(events[start:] + events[:start])) for start in range(0, 56, 7)]
     answers = at_once([lambda batch=batch: post(Client(), ADDRESS, batch, token) for batch in batches])
     assert [answer.status_code for answer in answers] == [202] * 8
     assert len({tuple(sorted(answer.json()["accepted"])) for answer in answers}) == 1
@@ -185,7 +180,7 @@ def test_batches_of_different_events_over_the_same_queues_come_one_after_another
     def batch(number: int) -> bytes:
         kinds = [*types, *(f"Nobody{kind}" for kind in range(40))]
         turned = kinds[number % 3 :] + kinds[: number % 3] if number % 2 else kinds[::-1]
-        return array(*(make_event(100 * number + n, type=kind) for n, kind in enumerate(turned * 2)))
+        return as_array(*(make_event(100 * number + n, type=kind) for n, kind in enumerate(turned * 2)))
 
     for start in (0, 8, 16):
         calls = [lambda n=n: post(Client(), ADDRESS, batch(n), token).status_code for n in range(start, start + 8)]
@@ -203,7 +198,7 @@ def test_batches_of_different_events_over_the_same_queues_come_one_after_another
 def test_counting_what_fires_nothing_never_waits_in_a_circle():
     token = make_token()
     events = [make_event(number, type=f"Nobody{number}") for number in range(300)]
-    bodies = [array(*events), array(*reversed(events))] * 4
+    bodies = [as_array(*events), as_array(*reversed(events))] * 4
     for _time in range(3):
         answers = at_once([lambda body=body: post(Client(), ADDRESS, body, token).status_code for body in bodies])
         assert answers == [202] * 8
@@ -213,7 +208,7 @@ def test_counting_what_fires_nothing_never_waits_in_a_circle():
 @pytest.mark.django_db(transaction=True)
 def test_cleaning_up_does_not_wait_for_what_is_being_stored():
     make_subscription()
-    post(Client(), ADDRESS, array(make_event(1), make_event(2)), make_token())
+    post(Client(), ADDRESS, as_array(make_event(1), make_event(2)), make_token())
     AcceptedEvent.objects.update(accepted_at=timezone.now() - 2 * DAY)
     first = AcceptedEvent.objects.order_by("key")[0]
     is_locked, may_end = threading.Event(), threading.Event()

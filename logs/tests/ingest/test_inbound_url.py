@@ -25,8 +25,8 @@ from logs.models import (
     WebhookLog,
 )
 
-from ..events import OTHER_COMPANY, as_bytes, at_once, lane_of, make_endpoint, make_event, post
-from ..factories import COMPANY, ids_found, make_company, make_subscription
+from ..events import as_bytes, at_once, lane_of, make_endpoint, make_event, post
+from ..factories import COMPANY, OTHER_COMPANY, ids_found, make_company, make_subscription
 from ..processes import somebody_waits_for_a_lock, wait_until
 
 pytestmark = pytest.mark.django_db

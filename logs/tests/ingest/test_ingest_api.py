@@ -9,28 +9,24 @@ from logs.ingest import credentials
 from logs.models import ApiToken, Payload, WebhookLog
 from logs.views.api import events as ingest
 
-from ..events import OTHER_COMPANY, as_bytes, lane_of, make_event, make_token, post
-from ..factories import make_company, make_subscription
+from ..events import as_array, as_bytes, lane_of, make_event, make_token, post
+from ..factories import OTHER_COMPANY, make_company, make_subscription
 
 ADDRESS = "/api/v3/events"
 NDJSON = "application/x-ndjson"
 pytestmark = pytest.mark.django_db
 
 
-def array(*events: dict) -> bytes:
-    return json.dumps(list(events)).encode()
-
-
 @pytest.mark.parametrize(
     ("body", "content_type"),
     [
-        (array(make_event(2), make_event(0), make_event(1)), "application/json"),
+        (as_array(make_event(2), make_event(0), make_event(1)), "application/json"),
         (
             json.dumps([make_event(2), make_event(0), make_event(1)], indent=2).encode(),
             "application/json; charset=utf-8",
         ),
-        (array(make_event(2), make_event(0), make_event(1)), ""),
-        (b"\xef\xbb\xbf\n" + array(make_event(2), make_event(0), make_event(1)), "application/json"),
+        (as_array(make_event(2), make_event(0), make_event(1)), ""),
+        (b"\xef\xbb\xbf\n" + as_array(make_event(2), make_event(0), make_event(1)), "application/json"),
         (as_bytes(make_event(2), make_event(0), make_event(1)), NDJSON),
         (as_bytes(make_event(2), make_event(0), make_event(1)).replace(b"\n", b"\r\n\r\n") + b"\n", NDJSON),
     ],
@@ -60,7 +56,7 @@ def test_a_batch_may_go_to_many_queues(client):
         make_subscription(pk="62685990d918fb5557f9f993", trigger="create-edit-delete-user"),
     )
     events = [make_event(0), make_event(1, type="COTUser"), make_event(2), make_event(3, type="COTUser")]
-    accepted = post(client, ADDRESS, array(*events), make_token()).json()["accepted"]
+    accepted = post(client, ADDRESS, as_array(*events), make_token()).json()["accepted"]
     assert [log.object_id[-1] for log in lane_of(tasks)] == ["0", "2"]
     assert [log.object_id[-1] for log in lane_of(users)] == ["1", "3"]
     assert len({log.sequence for log in lane_of(users)}) == 2
@@ -152,7 +148,7 @@ def test_a_body_without_events_is_422(client, body, content_type):
 
 def test_an_array_that_is_not_closed_says_so_and_keeps_what_was_whole(client):
     make_subscription()
-    answer = post(client, ADDRESS, array(make_event(), make_event(1))[:-3], make_token())
+    answer = post(client, ADDRESS, as_array(make_event(), make_event(1))[:-3], make_token())
     assert (answer.status_code, len(answer.json()["accepted"])) == (202, 1)
     assert [error["index"] for error in answer.json()["errors"]] == [1, 2]
 
@@ -165,7 +161,7 @@ def test_where_the_text_breaks_is_given_by_line_and_column(client):
 def test_only_events_of_its_companies_are_taken(client):
     make_subscription()
     other = make_company(OTHER_COMPANY, "Other")
-    both = post(client, ADDRESS, array(make_event(), make_event(1, company=OTHER_COMPANY)), make_token())
+    both = post(client, ADDRESS, as_array(make_event(), make_event(1, company=OTHER_COMPANY)), make_token())
     assert both.status_code == 202
     assert both.json()["errors"] == [
         {"index": 1, "path": "/company", "reason": "the token is not for events of this company"}
@@ -246,6 +242,6 @@ def test_a_batch_of_hundreds_costs_as_many_statements_as_one_event(client, djang
     subscription, token = make_subscription(), make_token()
     post(client, ADDRESS, EVENT, token)
     with django_assert_max_num_queries(9):
-        post(client, ADDRESS, array(*(make_event(number) for number in range(1, 501))), token)
+        post(client, ADDRESS, as_array(*(make_event(number) for number in range(1, 501))), token)
     assert len({log.sequence for log in lane_of(subscription)}) == 501
     assert Payload.objects.count() == 501

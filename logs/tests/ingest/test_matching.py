@@ -7,8 +7,8 @@ from django.test.utils import CaptureQueriesContext
 from logs.ingest.matching import EventScope, SubscriptionScope, event_scope, matching_subscriptions, scopes_match
 from logs.models import Trigger
 
-from ..events import OTHER_COMPANY, make_event
-from ..factories import COMPANY, make_company, make_subscription
+from ..events import make_event
+from ..factories import COMPANY, OTHER_COMPANY, make_company, make_subscription
 
 A, B, C = "6261612a8f1e99002e5c8cce", "6261612a8f1e99002e5c8ccf", "6261612a8f1e99002e5c8cd0"
 TYPES = {

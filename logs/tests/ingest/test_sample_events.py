@@ -10,8 +10,8 @@ from django.utils import timezone
 from logs.cotalker import objectid
 from logs.models import TYPE_OF_TRIGGER, AuditAction, AuditEntry, Payload, Trigger, WebhookLog
 
-from ..events import OTHER_COMPANY, TASK_GROUP, make_token, post
-from ..factories import COMPANY, SUBSCRIPTION, make_company, make_subscription
+from ..events import TASK_GROUP, make_token, post
+from ..factories import COMPANY, OTHER_COMPANY, SUBSCRIPTION, make_company, make_subscription
 
 PAGE = f"/subscriptions/{SUBSCRIPTION}/test-events/"
 API = f"/api/v3/events/test/{SUBSCRIPTION}"

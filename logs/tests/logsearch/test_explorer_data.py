@@ -13,7 +13,7 @@ from logs.db.search_vectors import event_vectors
 from logs.models import Payload, WebhookLog
 from logs.payloads.masking import masked_keys
 
-from ..views.test_webhook_logs import LIST, ids_in, text_of
+from ..html import LOG_LIST, ids_in, text_of
 
 LOGS = 2000
 
@@ -44,9 +44,9 @@ def test_what_is_loaded_is_what_cotadmin_would_have_stored(rates, admin_client, 
         assert log.fingerprint
     assert 0 < WebhookLog.objects.filter(company=SMALL_COMPANY).count() < LOGS * 0.03
 
-    assert len(ids_in(admin_client.get(LIST, {"q": asset_id(LOGS // 2)}))) == LOGS_OF_OBJECT
-    assert f"{LOGS:,} logs" in text_of(admin_client.get(LIST))
-    assert len(ids_in(admin_client.get(LIST, {"q": COMMON_WORD}))) == 50
+    assert len(ids_in(admin_client.get(LOG_LIST, {"q": asset_id(LOGS // 2)}))) == LOGS_OF_OBJECT
+    assert f"{LOGS:,} logs" in text_of(admin_client.get(LOG_LIST))
+    assert len(ids_in(admin_client.get(LOG_LIST, {"q": COMMON_WORD}))) == 50
 
 
 def test_loading_leaves_every_index_in_place(transactional_db):

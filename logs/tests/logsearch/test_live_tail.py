@@ -11,10 +11,10 @@ from logs.models import WebhookLog
 from logs.views.logs.list_page import LogListPage
 
 from ..factories import SUBSCRIPTION, import_logs, log_document, make_company, make_subscription
+from ..html import HTMX
 
 pytestmark = pytest.mark.django_db
 TAIL = "/logs/tail/"
-HTMX = {"hx-request": "true"}
 MOMENT = datetime(2026, 4, 14, 9, 0, tzinfo=UTC)
 CURSOR = "1651781080084000~62742dd824c886d54e60f02b"
 OTHER = "62685990d918fb5557f9f993"

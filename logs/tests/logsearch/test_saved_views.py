@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from logs.models import SavedView
 
 from ..factories import SUBSCRIPTION, import_logs, log_document, make_company, make_log, make_subscription
-from ..views.test_webhook_logs import text_of
+from ..html import text_of
 
 pytestmark = pytest.mark.django_db
 LIST = "/saved-views/"

@@ -13,7 +13,7 @@ from django.urls import reverse
 from logs.models import Payload, WebhookLog
 from logs.payloads.masking import MASK
 
-from ..delivery.test_request_urls import CREDENTIALS, TARGETS
+from ..delivery.request_urls import CREDENTIALS, TARGETS
 from ..factories import make_log, make_subscription, make_waiting_log
 
 EVENT = r"""{"a": 1e400, "text": "it's; $(x) `y` \"!!\" \\ %s \u0000 \ud800 é 😀", "a": [1,  2]}"""

@@ -24,17 +24,13 @@ from logs.models import (
 from logs.redelivery.controls import exclude_subscription, pause_bulk, resume_bulk, stop_bulk
 from logs.redelivery.dispatcher import dispatch
 
-from ..bulk_redeliveries import make_object_log, outcomes, plan_logs, start_redelivery
+from ..bulk_redeliveries import make_object_logs, outcomes, plan_logs, start_redelivery
 from ..factories import SUBSCRIPTION, make_company, make_log, make_subscription
 from ..html import HTMX, rows_of, text_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("operator")]
 OTHER = "62685990d918fb5557f9f993"
 LIST = "/redeliveries/"
-
-
-def make_logs(numbers, subscription=SUBSCRIPTION):
-    return [make_object_log(number, f"{number:024x}", subscription=subscription) for number in numbers]
 
 
 def record_outcomes(bulk, outcomes_, ago=timedelta(seconds=10)):
@@ -63,7 +59,7 @@ OK, BAD = ItemOutcome.DELIVERED, ItemOutcome.FAILED
 class TestBulkPage:
     def test_it_says_how_far_it_is_and_by_subscription(self, client, operator, subscription):
         make_subscription(OTHER, name="Users to HR")
-        bulk = start_redelivery(operator, [*make_logs(range(4)), *make_logs(range(4, 6), OTHER)])
+        bulk = start_redelivery(operator, [*make_object_logs(range(4)), *make_object_logs(range(4, 6), OTHER)])
         record_outcomes(bulk, [OK, BAD, OK])
         page = client.get(bulk.get_absolute_url())
         text = text_of(page)
@@ -79,7 +75,7 @@ class TestBulkPage:
         ids = [f"62685990d918fb5557f9{number:04x}" for number in range(10)]
         for pk in ids:
             make_subscription(pk, name=f"Orders {pk[-1]}", url="http://127.0.0.1:9/")
-        logs = [log for number, pk in enumerate(ids) for log in make_logs([number], pk)]
+        logs = [log for number, pk in enumerate(ids) for log in make_object_logs([number], pk)]
         bulk = start_redelivery(operator, logs)
         record_outcomes(bulk, [OK] * 9 + [BAD])
         page = client.get(bulk.get_absolute_url())
@@ -88,14 +84,14 @@ class TestBulkPage:
         assert len(rows_of(client.get(f"{bulk.get_absolute_url()}?all"), "run-lanes")) == 10
 
     def test_failures_stand_by_cause_and_what_is_secret_in_them_is_masked(self, client, operator, subscription):
-        bulk = start_redelivery(operator, make_logs(range(3)))
+        bulk = start_redelivery(operator, make_object_logs(range(3)))
         record_outcomes(bulk, [BAD, BAD, OK])
         page = text_of(client.get(bulk.get_absolute_url()))
         assert "Failed again, by cause 2 logs Error at the receiver (5xx) 2 503 token=••••••••" in page
         assert "secretsecret" not in page
 
     def test_the_stages_of_the_canary_show_the_progress(self, client, operator, subscription):
-        bulk = start_redelivery(operator, make_logs(range(20)), rollout=RolloutPolicy.STAGES)
+        bulk = start_redelivery(operator, make_object_logs(range(20)), rollout=RolloutPolicy.STAGES)
         record_outcomes(bulk, [OK])
         BulkRedelivery.objects.update(stage=2)
         page = text_of(client.get(bulk.get_absolute_url()))
@@ -104,7 +100,7 @@ class TestBulkPage:
         assert "The rest Next 0 of 18 sent" in page
 
     def test_pace_and_time_left_are_measured_and_not_known_before(self, client, operator, subscription):
-        bulk = start_redelivery(operator, make_logs(range(12)))
+        bulk = start_redelivery(operator, make_object_logs(range(12)))
         assert "time left: not known yet" in text_of(client.get(bulk.get_absolute_url()))
         record_outcomes(bulk, [OK] * 6)
         BulkRedelivery.objects.update(failures_counted_from=timezone.now() - timedelta(seconds=60))
@@ -113,7 +109,7 @@ class TestBulkPage:
         assert "Time left: about 60 s." in page
 
     def test_it_polls_while_it_is_open_and_not_after(self, client, operator, subscription):
-        bulk = start_redelivery(operator, make_logs([1]))
+        bulk = start_redelivery(operator, make_object_logs([1]))
         assert b'hx-trigger="every 1s"' in client.get(bulk.get_absolute_url(), headers=HTMX).content
         pause_bulk(bulk, by=operator)
         assert b'hx-trigger="every 5s"' in client.get(bulk.get_absolute_url(), headers=HTMX).content
@@ -122,7 +118,7 @@ class TestBulkPage:
 
     @pytest.mark.parametrize("element", ["run-live", "run-parts"])
     def test_each_part_that_polls_gets_itself_alone(self, client, operator, subscription, element):
-        bulk = start_redelivery(operator, make_logs([1]))
+        bulk = start_redelivery(operator, make_object_logs([1]))
         address = f"{bulk.get_absolute_url()}?seen=running"
         answer = client.get(address, headers=HTMX | {"hx-target": element}).content.decode()
         assert re.findall(r'id="(run-live|run-parts)"', answer) == [element]
@@ -131,7 +127,9 @@ class TestBulkPage:
         ids = [f"62685990d918fb5557f9{number:04x}" for number in range(10)]
         for pk in ids:
             make_subscription(pk, name=f"Orders {pk[-1]}", url="http://127.0.0.1:9/")
-        bulk = start_redelivery(operator, [log for number, pk in enumerate(ids) for log in make_logs([number], pk)])
+        bulk = start_redelivery(
+            operator, [log for number, pk in enumerate(ids) for log in make_object_logs([number], pk)]
+        )
         page = client.get(f"{bulk.get_absolute_url()}?all").content.decode()
         [polled] = re.findall(r'id="run-live" hx-get="([^"]+)"', page)
         pause_bulk(bulk, by=operator)
@@ -139,7 +137,7 @@ class TestBulkPage:
         assert len(rows_of(answer, "run-lanes")) == 10
 
     def test_with_another_state_than_was_seen_all_parts_come(self, client, operator, subscription):
-        bulk = start_redelivery(operator, make_logs([1]))
+        bulk = start_redelivery(operator, make_object_logs([1]))
         pause_bulk(bulk, by=operator)
         address = f"{bulk.get_absolute_url()}?seen=running"
         answer = client.get(address, headers=HTMX | {"hx-target": "run-live"}).content.decode()
@@ -160,19 +158,19 @@ class TestBulkPage:
         ],
     )
     def test_a_paused_one_says_why_and_has_one_button_to_resume(self, client, operator, subscription, reason, text):
-        bulk = start_redelivery(operator, make_logs([1]), failure_percent=20)
+        bulk = start_redelivery(operator, make_object_logs([1]), failure_percent=20)
         pause_bulk(bulk, by=None, reason=reason)
         page = client.get(bulk.get_absolute_url())
         assert text in text_of(page)
         assert page.content.decode().count(reverse("logs:bulk_redelivery_resume", args=[bulk.pk])) == 1
 
     def test_the_activity_says_who_did_what(self, client, operator, subscription):
-        bulk = start_redelivery(operator, make_logs(range(2)))
+        bulk = start_redelivery(operator, make_object_logs(range(2)))
         pause_bulk(bulk, by=operator)
         resume_bulk(bulk, by=operator)
         pause_bulk(bulk, by=None, reason=PauseReason.FAILURES)
         exclude_subscription(bulk, SUBSCRIPTION, by=operator)
-        other = start_redelivery(operator, make_logs([5]))
+        other = start_redelivery(operator, make_object_logs([5]))
         stop_bulk(other, by=operator)
         page = text_of(client.get(bulk.get_absolute_url()))
         activity = page[page.index("Activity ") :]
@@ -183,7 +181,7 @@ class TestBulkPage:
         assert "stopped it" not in activity
 
     def test_it_says_how_it_was_started(self, client, operator, subscription):
-        bulk = start_redelivery(operator, make_logs([1]), max_attempts=3, rate=7)
+        bulk = start_redelivery(operator, make_object_logs([1]), max_attempts=3, rate=7)
         page = text_of(client.get(bulk.get_absolute_url()))
         assert "Reason the night's outage" in page
         assert "Attempts per log 3" in page
@@ -198,15 +196,15 @@ class TestBulkPage:
         ],
     )
     def test_a_finished_one_is_summed_up_in_one_sentence(self, client, operator, subscription, outcomes_, sentence):
-        bulk = start_redelivery(operator, make_logs(range(2)))
+        bulk = start_redelivery(operator, make_object_logs(range(2)))
         record_outcomes(bulk, outcomes_)
         BulkRedelivery.objects.update(state=BulkRedeliveryState.FINISHED, ended_at=timezone.now())
         assert sentence in text_of(client.get(bulk.get_absolute_url()))
 
     def test_many_logs_cost_as_many_queries_as_few(self, client, operator, subscription):
         make_subscription(OTHER)
-        few = start_redelivery(operator, make_logs([0, 40]))
-        many = start_redelivery(operator, [*make_logs(range(1, 30)), *make_logs(range(30, 40), OTHER)])
+        few = start_redelivery(operator, make_object_logs([0, 40]))
+        many = start_redelivery(operator, [*make_object_logs(range(1, 30)), *make_object_logs(range(30, 40), OTHER)])
         record_outcomes(few, [BAD])
         record_outcomes(many, [BAD, OK] * 10)
         BulkRedelivery.objects.update(failures_counted_from=timezone.now() - timedelta(seconds=60))
@@ -220,7 +218,7 @@ class TestBulkPage:
 
 class TestControls:
     def test_pause_resume_and_stop(self, client, operator, subscription):
-        bulk = start_redelivery(operator, make_logs(range(2)))
+        bulk = start_redelivery(operator, make_object_logs(range(2)))
         for name, state in (
             ("bulk_redelivery_pause", BulkRedeliveryState.PAUSED),
             ("bulk_redelivery_resume", BulkRedeliveryState.RUNNING),
@@ -240,7 +238,7 @@ class TestControls:
         ],
     )
     def test_a_second_click_changes_nothing_and_says_so(self, client, operator, subscription, name, text):
-        bulk = start_redelivery(operator, make_logs([1]))
+        bulk = start_redelivery(operator, make_object_logs([1]))
         stop_bulk(bulk, by=operator)
         recorded = AuditEntry.objects.count()
         assert text in text_of(act(client, bulk, name))
@@ -248,7 +246,7 @@ class TestControls:
 
     def test_a_subscription_can_be_excluded(self, client, operator, subscription):
         make_subscription(OTHER, name="Users to HR")
-        kept, excluded = make_logs([1]), make_logs([2], OTHER)
+        kept, excluded = make_object_logs([1]), make_object_logs([2], OTHER)
         bulk = start_redelivery(operator, [*kept, *excluded])
         text = text_of(act(client, bulk, "bulk_redelivery_exclude", OTHER))
         assert "This bulk redelivery sends nothing more to Users to HR." in text
@@ -260,11 +258,11 @@ class TestControls:
 
     def test_a_subscription_that_is_not_in_it_is_not_found(self, client, operator, subscription):
         make_subscription(OTHER)
-        bulk = start_redelivery(operator, make_logs([1]))
+        bulk = start_redelivery(operator, make_object_logs([1]))
         assert act(client, bulk, "bulk_redelivery_exclude", OTHER).status_code == 404
 
     def test_a_viewer_sees_it_and_has_no_controls(self, client, operator, subscription, member):
-        bulk = start_redelivery(operator, make_logs([1]))
+        bulk = start_redelivery(operator, make_object_logs([1]))
         client.force_login(member("Viewer"))
         page = client.get(bulk.get_absolute_url())
         assert page.status_code == 200
@@ -279,7 +277,7 @@ class TestControls:
         assert act(client, bulk, "bulk_redelivery_exclude", SUBSCRIPTION).status_code == 403
 
     def test_a_get_request_of_an_action_does_nothing(self, client, operator, subscription):
-        bulk = start_redelivery(operator, make_logs([1]))
+        bulk = start_redelivery(operator, make_object_logs([1]))
         assert client.get(reverse("logs:bulk_redelivery_stop", args=[bulk.pk])).status_code == 405
 
 
@@ -289,7 +287,7 @@ class TestTwoCompanies:
         return member("Operator", make_company("625be93a286ef83c1c0e0000", "Other"))
 
     def test_neither_sees_or_controls_bulk_redeliveries_of_the_other(self, client, operator, subscription, stranger):
-        bulk = start_redelivery(operator, make_logs([1]), reason="ours alone")
+        bulk = start_redelivery(operator, make_object_logs([1]), reason="ours alone")
         client.force_login(stranger)
         for name in ("bulk_redelivery_detail", "bulk_redelivery_results", "bulk_redelivery_csv"):
             assert client.get(reverse(f"logs:{name}", args=[bulk.pk])).status_code == 404
@@ -312,7 +310,7 @@ class TestTwoCompanies:
         make_subscription(OTHER, company=make_company("625be93a286ef83c1c0e0000"))
         both = member("Operator")
         make_company("625be93a286ef83c1c0e0000").users.add(both)
-        bulk = start_redelivery(both, [*make_logs([1]), *make_logs([2], OTHER)])
+        bulk = start_redelivery(both, [*make_object_logs([1]), *make_object_logs([2], OTHER)])
         for user, status in ((both, 200), (operator, 404), (stranger, 404)):
             client.force_login(user)
             assert client.get(bulk.get_absolute_url()).status_code == status
@@ -320,7 +318,9 @@ class TestTwoCompanies:
 
 class TestList:
     def test_running_ones_come_first_then_the_newest(self, client, operator, subscription):
-        bulks = [start_redelivery(operator, make_logs([number]), reason=f"reason {number}") for number in range(4)]
+        bulks = [
+            start_redelivery(operator, make_object_logs([number]), reason=f"reason {number}") for number in range(4)
+        ]
         record_outcomes(bulks[3], [BAD])
         for bulk in bulks[1:]:
             stop_bulk(bulk, by=operator)
@@ -335,7 +335,9 @@ class TestList:
 
     def test_the_next_page_is_without_the_open_ones(self, client, operator, subscription, monkeypatch):
         monkeypatch.setattr("logs.views.bulk_redeliveries.bulk_redeliveries.PAGE", 2)
-        bulks = [start_redelivery(operator, make_logs([number]), reason=f"reason {number}") for number in range(4)]
+        bulks = [
+            start_redelivery(operator, make_object_logs([number]), reason=f"reason {number}") for number in range(4)
+        ]
         for bulk in bulks[:3]:
             stop_bulk(bulk, by=operator)
         first = client.get(LIST)
@@ -344,7 +346,7 @@ class TestList:
         assert "reason 0" in more and "reason 3" not in more
 
     def test_one_s_own_plans_are_there(self, client, operator, subscription, member):
-        bulk = plan_logs(operator, make_logs(range(2)))
+        bulk = plan_logs(operator, make_object_logs(range(2)))
         page = text_of(client.get(LIST))
         assert f"Plan {bulk.pk}, from logs selected one by one Planned" in page
         assert "2 logs can be sent" in page
@@ -364,7 +366,7 @@ class TestList:
         assert client.get(f"{LIST}?x=1").status_code == 422
 
     def test_twenty_cost_as_many_queries_as_one(self, client, operator, subscription):
-        start_redelivery(operator, make_logs([0]))
+        start_redelivery(operator, make_object_logs([0]))
         numbers = []
         for _ in range(2):
             with CaptureQueriesContext(connection) as captured:
@@ -372,11 +374,11 @@ class TestList:
             numbers.append(len(captured))
             for number in range(1, 20):
                 if not numbers[1:]:
-                    start_redelivery(operator, make_logs([number]))
+                    start_redelivery(operator, make_object_logs([number]))
         assert numbers[0] == numbers[1] <= 13
 
     def test_the_overview_shows_what_is_running(self, client, operator, subscription):
-        bulk = start_redelivery(operator, make_logs(range(2)), reason="the morning")
+        bulk = start_redelivery(operator, make_object_logs(range(2)), reason="the morning")
         record_outcomes(bulk, [OK])
         assert f"Bulk redelivery {bulk.pk} · the morning Running 1 of 2 finished" in text_of(client.get("/"))
         stop_bulk(bulk, by=operator)
@@ -385,7 +387,7 @@ class TestList:
 
 class TestOfALog:
     def test_a_log_shows_its_bulk_redeliveries(self, client, operator, subscription):
-        [log] = make_logs([1])
+        [log] = make_object_logs([1])
         bulk = start_redelivery(operator, [log])
         stop_bulk(bulk, by=operator)
         page = client.get(log.get_absolute_url())
@@ -396,7 +398,7 @@ class TestOfALog:
         assert bulk.get_absolute_url().encode() in page.content
 
     def test_a_plan_is_not_shown(self, client, operator, subscription):
-        [log] = make_logs([1])
+        [log] = make_object_logs([1])
         plan_logs(operator, [log])
         assert "Bulk redeliveries" not in text_of(client.get(log.get_absolute_url()))
 
@@ -404,8 +406,8 @@ class TestOfALog:
         make_subscription(OTHER, company=make_company("625be93a286ef83c1c0e0000"))
         both = member("Operator")
         make_company("625be93a286ef83c1c0e0000").users.add(both)
-        [log] = make_logs([1])
-        start_redelivery(both, [log, *make_logs([2], OTHER)])
+        [log] = make_object_logs([1])
+        start_redelivery(both, [log, *make_object_logs([2], OTHER)])
         assert "Bulk redeliveries" not in text_of(client.get(log.get_absolute_url()))
 
 

@@ -29,7 +29,8 @@ from logs.models import (
 )
 from logs.redelivery.drafts import build_plan, create_draft
 
-from ..bulk_redeliveries import make_delivered_log, make_object_log, plan_logs, start_redelivery
+from ..buffers import rows_read
+from ..bulk_redeliveries import make_delivered_log, make_object_log, make_object_logs, plan_logs, start_redelivery
 from ..factories import (
     SUBSCRIPTION,
     import_logs,
@@ -44,10 +45,6 @@ from ..html import HTMX, rows_of, text_of
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("operator")]
 OTHER = "62685990d918fb5557f9f993"
 A, B = "62742b7562f37034d939aaaa", "62742b7562f37034d939bbbb"
-
-
-def make_logs(numbers, subscription=SUBSCRIPTION):
-    return [make_object_log(number, f"{number:024x}", subscription=subscription) for number in numbers]
 
 
 def post(client, bulk, **fields):
@@ -73,7 +70,7 @@ def total(response) -> int:
 
 def test_a_plan_shows_what_each_subscription_gets(client, operator, subscription):
     make_subscription(OTHER, name="Users to HR", is_active=False)
-    bulk = plan_logs(operator, [*make_logs(range(3)), *make_logs([5], OTHER)])
+    bulk = plan_logs(operator, [*make_object_logs(range(3)), *make_object_logs([5], OTHER)])
     page = client.get(bulk.get_absolute_url())
     assert rows_of(page, "plan") == [
         "Include Users to HR Users to HR Inactive 1 1 0 5 May 2022",
@@ -103,19 +100,19 @@ def test_a_plan_shows_whether_the_receiver_has_recovered(client, operator, subsc
             created_at=at,
             state=state,
         )
-    [row] = rows_of(client.get(plan_logs(operator, make_logs([1])).get_absolute_url()), "plan")
+    [row] = rows_of(client.get(plan_logs(operator, make_object_logs([1])).get_absolute_url()), "plan")
     assert now in row
 
 
 def test_a_paused_queue_is_mentioned(client, operator, subscription):
     subscription.pause(by=operator)
-    page = client.get(plan_logs(operator, make_logs([1])).get_absolute_url())
+    page = client.get(plan_logs(operator, make_object_logs([1])).get_absolute_url())
     assert "Queue paused" in rows_of(page, "plan")[0]
     assert "1 queue is paused: it sends the logs of this bulk redelivery and stays paused." in text_of(page)
 
 
 def test_what_is_excluded_is_counted_by_its_reason_and_listed(client, operator, subscription):
-    expired, queued, fine = make_logs(range(3))
+    expired, queued, fine = make_object_logs(range(3))
     Payload.objects.filter(pk=expired.pk).delete()
     queued.redeliver(by=operator, expected_attempts=3)
     bulk = plan_logs(operator, [expired, queued, fine])
@@ -131,7 +128,7 @@ def test_what_is_excluded_is_counted_by_its_reason_and_listed(client, operator, 
 def test_a_log_that_another_bulk_redelivery_has_taken_meanwhile_is_shown_before_the_start(
     client, operator, subscription
 ):
-    logs = make_logs(range(3))
+    logs = make_object_logs(range(3))
     bulk = plan_logs(operator, logs)
     start_redelivery(operator, logs[:1])
     page = client.get(bulk.get_absolute_url())
@@ -209,7 +206,7 @@ class TestChoices:
 
 def test_a_canary_says_how_many_it_sends_first(client, operator, subscription):
     make_subscription(OTHER)
-    bulk = plan_logs(operator, [*make_logs(range(40)), *make_logs(range(40, 43), OTHER)])
+    bulk = plan_logs(operator, [*make_object_logs(range(40)), *make_object_logs(range(40, 43), OTHER)])
     page = text_of(client.get(bulk.get_absolute_url()))
     assert "2, then 3, then 38." in page
     assert "The bulk redelivery pauses after 2 logs" in page
@@ -220,7 +217,7 @@ def test_a_canary_says_how_many_it_sends_first(client, operator, subscription):
 
 def test_the_estimated_time_is_that_of_the_slowest_queue_at_the_last_measured_speed(client, operator, subscription):
     make_subscription(OTHER)
-    bulk = plan_logs(operator, [*make_logs(range(20)), *make_logs(range(20, 30), OTHER)])
+    bulk = plan_logs(operator, [*make_object_logs(range(20)), *make_object_logs(range(20, 30), OTHER)])
     assert "Estimated time not known not measured yet" in text_of(client.get(bulk.get_absolute_url()))
     WebhookLog.objects.filter(subscription=SUBSCRIPTION).update(duration_ms=2_000)
     WebhookLog.objects.filter(subscription=OTHER).update(duration_ms=500)
@@ -229,7 +226,7 @@ def test_the_estimated_time_is_that_of_the_slowest_queue_at_the_last_measured_sp
 
 
 def test_a_rate_makes_it_take_longer(client, operator, subscription):
-    bulk = plan_logs(operator, make_logs(range(30)))
+    bulk = plan_logs(operator, make_object_logs(range(30)))
     WebhookLog.objects.update(duration_ms=100)
     assert "Estimated time less than 10 s" in text_of(client.get(bulk.get_absolute_url()))
     assert "Estimated time about 30 s" in text_of(post(client, bulk, preview="1", rate="1"))
@@ -240,7 +237,7 @@ class TestWarnings:
         settings.DELIVERY_ALLOWED_NETWORKS = []
         subscription = make_subscription(url="http://127.0.0.1:9/", is_delivered_here=False)
         make_waiting_log(subscription, 50)
-        page = text_of(client.get(plan_logs(operator, make_logs([1])).get_absolute_url()))
+        page = text_of(client.get(plan_logs(operator, make_object_logs([1])).get_absolute_url()))
         assert "The destination check blocks the URL of 1 subscription" in page
         assert "1 event is waiting in these queues" in page
         assert "Cotalker sends the new events of 1 subscription" in page
@@ -248,13 +245,13 @@ class TestWarnings:
 
     def test_where_nothing_does_there_is_no_warning(self, client, operator, subscription):
         Worker.objects.create(id="one", started_at=timezone.now(), seen_at=timezone.now())
-        page = client.get(plan_logs(operator, make_logs([1])).get_absolute_url()).content.decode()
+        page = client.get(plan_logs(operator, make_object_logs([1])).get_absolute_url()).content.decode()
         assert 'class="notice"' not in page
 
 
 class TestStart:
     def test_it_starts_what_was_selected_and_leads_to_the_bulk_redelivery(self, client, operator, subscription):
-        bulk = plan_logs(operator, make_logs(range(2)))
+        bulk = plan_logs(operator, make_object_logs(range(2)))
         answer = start(client, bulk, 2, rollout=RolloutPolicy.ASK, max_attempts=3, rate=5, failure_percent=10)
         assert (answer.status_code, answer["Location"]) == (302, bulk.get_absolute_url())
         bulk.refresh_from_db()
@@ -265,7 +262,7 @@ class TestStart:
         assert (entry.target, entry.detail) == (f"bulk {bulk.pk}", "2: the night's outage")
 
     def test_a_second_click_leads_to_the_bulk_redelivery(self, client, operator, subscription):
-        bulk = plan_logs(operator, make_logs(range(2)))
+        bulk = plan_logs(operator, make_object_logs(range(2)))
         start(client, bulk, 2)
         again = start(client, bulk, 2, reason="another")
         assert (again.status_code, again["Location"]) == (302, bulk.get_absolute_url())
@@ -274,7 +271,7 @@ class TestStart:
         assert AuditEntry.objects.filter(action=AuditAction.BULK_STARTED).count() == 1
 
     def test_it_refuses_when_the_numbers_have_changed_since_the_page_was_shown(self, client, operator, subscription):
-        logs = make_logs(range(3))
+        logs = make_object_logs(range(3))
         bulk = plan_logs(operator, logs)
         start_redelivery(operator, logs[:1])
         answer = start(client, bulk, 3)
@@ -302,7 +299,7 @@ class TestStart:
         ],
     )
     def test_what_is_wrong_starts_nothing_and_says_so(self, client, operator, subscription, fields):
-        bulk = plan_logs(operator, make_logs(range(2)))
+        bulk = plan_logs(operator, make_object_logs(range(2)))
         answer = start(client, bulk, 2, **fields)
         assert answer.status_code == 422
         assert "Nothing was started" in text_of(answer)
@@ -311,7 +308,7 @@ class TestStart:
     def test_above_a_thousand_logs_the_number_is_typed(self, client, operator, subscription, monkeypatch):
         monkeypatch.setattr("logs.forms.bulk_redelivery.CONFIRM_ABOVE", 3)
         monkeypatch.setattr("logs.views.bulk_redeliveries.presenters.CONFIRM_ABOVE", 3)
-        bulk = plan_logs(operator, make_logs(range(4)))
+        bulk = plan_logs(operator, make_object_logs(range(4)))
         assert "Type 4 to confirm" in text_of(client.get(bulk.get_absolute_url()))
         for typed in ("", "5", "four"):
             answer = start(client, bulk, 4, typed=typed)
@@ -320,7 +317,7 @@ class TestStart:
         assert start(client, bulk, 4, typed="4").status_code == 302
 
     def test_who_may_only_look_cannot_start(self, client, operator, subscription):
-        bulk = plan_logs(operator, make_logs([1]))
+        bulk = plan_logs(operator, make_object_logs([1]))
         operator.groups.set(operator.groups.model.objects.filter(name="Viewer"))
         page = client.get(bulk.get_absolute_url())
         assert "You can view this plan, but not start it." in text_of(page)
@@ -360,35 +357,26 @@ class TestBeforeAndAfter:
         assert re.search(r'id="plan-start"[^>]*disabled', page.content.decode())
 
     def test_it_can_be_discarded(self, client, operator, subscription):
-        bulk = plan_logs(operator, make_logs([1]))
+        bulk = plan_logs(operator, make_object_logs([1]))
         answer = client.post(reverse("logs:bulk_redelivery_discard", args=[bulk.pk]), follow=True)
         assert "Plan discarded. Nothing was sent." in text_of(answer)
         assert not BulkRedelivery.objects.exists()
         assert WebhookLog.objects.count() == 1
 
     def test_one_that_has_started_is_not_discarded(self, client, operator, subscription):
-        bulk = start_redelivery(operator, make_logs([1]))
+        bulk = start_redelivery(operator, make_object_logs([1]))
         client.post(reverse("logs:bulk_redelivery_discard", args=[bulk.pk]))
         assert BulkRedelivery.objects.filter(pk=bulk.pk, state=BulkRedeliveryState.RUNNING).exists()
 
 
 def test_nobody_else_sees_a_plan(client, operator, subscription, member):
-    bulk = plan_logs(operator, make_logs([1]))
+    bulk = plan_logs(operator, make_object_logs([1]))
     client.force_login(member("Operator"))
     for name in ("bulk_redelivery_detail", "bulk_redelivery_results", "bulk_redelivery_csv"):
         assert client.get(reverse(f"logs:{name}", args=[bulk.pk])).status_code == 404
     for name in ("bulk_redelivery_start", "bulk_redelivery_discard", "bulk_redelivery_stop"):
         assert client.post(reverse(f"logs:{name}", args=[bulk.pk])).status_code == 404
     assert BulkRedelivery.objects.get(pk=bulk.pk).state == BulkRedeliveryState.PLANNED
-
-
-def rows_read() -> int:
-    """Of the table of logs, in this transaction."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'logs_webhooklog'"
-        )
-        return cursor.fetchone()[0]
 
 
 @pytest.mark.parametrize("is_delivered", [False, True])
@@ -411,7 +399,7 @@ def test_a_plan_of_many_costs_as_many_queries_as_one_of_few(client, operator, su
     few = plan_logs(operator, [make_object_log(0, A), make_delivered_log(1, A)])
     superseded = [make_object_log(number, B) for number in range(2, 7)]
     make_delivered_log(7, B)
-    many = plan_logs(operator, [*superseded, *make_logs(range(8, 40)), *make_logs(range(40, 50), OTHER)])
+    many = plan_logs(operator, [*superseded, *make_object_logs(range(8, 40)), *make_object_logs(range(40, 50), OTHER)])
     numbers = []
     for bulk in (few, many):
         with CaptureQueriesContext(connection) as captured:

@@ -22,7 +22,7 @@ from logs.redelivery.drafts import Selection, build_waiting_draft, create_draft,
 
 from ..bulk_redeliveries import start_redelivery
 from ..factories import make_company, make_log, make_subscription
-from ..views.test_webhook_logs import LIST, text_of
+from ..html import LOG_LIST, text_of
 
 pytestmark = pytest.mark.django_db
 PLAN = reverse("logs:bulk_redelivery_create")
@@ -103,7 +103,7 @@ def test_a_filter_that_is_wrong_or_finds_nothing_is_an_error_and_nothing_is_stor
     answer = client.post(PLAN, {"source": "filter", "query": query})
     [error] = errors_in(answer)
     assert error.startswith(reason)
-    assert f'href="{LIST}?{html.escape(query)}"' in answer.content.decode()  # the way back
+    assert f'href="{LOG_LIST}?{html.escape(query)}"' in answer.content.decode()  # the way back
 
 
 def test_a_subscription_of_others_is_no_filter(client, logs, foreign_log):
@@ -123,7 +123,7 @@ def test_moments_are_kept_so_that_they_mean_the_same_in_any_zone_and_at_any_time
     assert bulk.query == "since=2022-05-05T20%3A04%3A30Z&until=2022-05-05T20%3A06Z"
     assert ids == [logs[0].pk, logs[1].pk]
     client.cookies["timezone"] = "UTC"
-    assert client.get(f"{LIST}?{bulk.query}").content.decode().count("<tr data-log") == 2
+    assert client.get(f"{LOG_LIST}?{bulk.query}").content.decode().count("<tr data-log") == 2
 
 
 def test_a_range_is_kept_as_the_moment_at_which_it_began(client, logs):
@@ -447,7 +447,7 @@ def test_since_when_must_be_said_and_be_a_moment(client, logs, since, reason):
 
 
 def test_what_is_posted_from_the_explorer_is_its_filter_without_cursor_and_order(client, logs):
-    page = client.get(LIST, {"state": "failed", "sort": "oldest", "after": f"0~{'0' * 24}"})
+    page = client.get(LOG_LIST, {"state": "failed", "sort": "oldest", "after": f"0~{'0' * 24}"})
     [query] = re.findall(r'name="query" value="([^"]*)"[^>]*>\s*<p', page.content.decode())
     assert query == "state=failed"
     assert json.dumps(planned(client.post(PLAN, {"source": "filter", "query": query}))[1]) == json.dumps(

@@ -13,7 +13,7 @@ from logs.retention import log_deletion
 from logs.retention.prune import prune
 
 from ..factories import make_log, make_subscription, make_waiting_log
-from ..views.test_webhook_logs import text_of
+from ..html import text_of
 
 pytestmark = pytest.mark.django_db
 PAGE = reverse("logs:retention_detail")

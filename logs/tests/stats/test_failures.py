@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from html import unescape
 from unittest.mock import patch
 
 import pytest
@@ -17,6 +16,7 @@ from logs.stats import failure_groups, group_counts
 from logs.templatetags.stats_format import time_span
 
 from ..factories import make_company, make_subscription
+from ..html import plain_text
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("operator")]
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -34,10 +34,6 @@ def log(subscription, state=State.DELIVERED, age=HOUR, **fields):
     return WebhookLog.objects.create(id=objectid.new_objectid(at), subscription=subscription, **values)
 
 
-def text(html: str) -> str:
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
-
-
 @pytest.fixture
 def rows(client):
     """Of the table: what each says in words."""
@@ -45,7 +41,9 @@ def rows(client):
     def read(query="", status=200):
         response = client.get(f"/failures/{query}")
         assert response.status_code == status
-        return [text(row) for row in re.findall(r"<tr>(?!<th scope=\"col\")(.*?)</tr>", body(response), re.DOTALL)]
+        return [
+            plain_text(row) for row in re.findall(r"<tr>(?!<th scope=\"col\")(.*?)</tr>", body(response), re.DOTALL)
+        ]
 
     return read
 
@@ -91,7 +89,7 @@ class TestGroups:
     def test_first_and_last_are_shown_in_the_persons_zone(self, zone, shown):
         first, last = datetime(2026, 11, 23, 23, 30, tzinfo=UTC), datetime(2026, 11, 24, 3, 10, tzinfo=UTC)
         with timezone.override(zone), patch("django.utils.timezone.now", lambda: last + MINUTE):
-            assert text(time_span(first, last)) == shown
+            assert plain_text(time_span(first, last)) == shown
 
     def test_first_last_and_example_are_those_of_its_logs(self, client, subscription):
         oldest = failed(subscription, age=5 * HOUR, response="502 first")
@@ -267,7 +265,7 @@ class TestFilter:
         log(subscription, age=MINUTE)
         for number in range(5):
             failed(subscription, age=HOUR + number * MINUTE, fingerprint=str(number))
-        page = text(client.get("/failures/").content.decode())
+        page = plain_text(client.get("/failures/").content.decode())
         assert "≥ 2 logs failed in the last 24 hours. All of these groups have recovered" in page
         assert "≥ 2 groups" in page and "The first 2 are shown." in page
 
@@ -277,12 +275,12 @@ class TestPage:
         failed(subscription, age=3 * HOUR)
         log(subscription, age=2 * HOUR)
         failed(subscription, **TIMEOUT)
-        page = text(client.get("/failures/").content.decode())
+        page = plain_text(client.get("/failures/").content.decode())
         assert "2 logs failed in the last 24 hours. 1 of these groups has not recovered." in page
 
     def test_nothing_failed_is_said(self, client, subscription):
         log(subscription)
-        assert "Nothing failed in the last 24 hours." in text(client.get("/failures/").content.decode())
+        assert "Nothing failed in the last 24 hours." in plain_text(client.get("/failures/").content.decode())
 
     def test_nothing_of_a_kind_leads_back(self, client, subscription):
         failed(subscription)

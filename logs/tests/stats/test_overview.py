@@ -13,7 +13,7 @@ from logs.cotalker import objectid
 from logs.models import Company, Priority, State, Subscription, WebhookLog, Worker
 
 from ..factories import make_company, make_subscription
-from ..views.test_webhook_logs import ids_in
+from ..html import ids_in
 
 pytestmark = pytest.mark.django_db
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)

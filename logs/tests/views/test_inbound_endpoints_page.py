@@ -8,8 +8,8 @@ from django.utils import timezone
 from logs.ingest import credentials
 from logs.models import AuditAction, AuditEntry, InboundEndpoint, UnmatchedCount
 
-from ..events import OTHER_COMPANY, as_bytes, make_endpoint, make_event, post
-from ..factories import COMPANY, make_company
+from ..events import as_bytes, make_endpoint, make_event, post
+from ..factories import COMPANY, OTHER_COMPANY, make_company
 
 ADDRESS = "/inbound-endpoints/"
 pytestmark = pytest.mark.django_db

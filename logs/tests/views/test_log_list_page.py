@@ -14,7 +14,7 @@ from django.utils import timezone
 from logs.cotalker import objectid
 
 from ..factories import COMPANY, import_logs, log_document, make_company, make_log, make_subscription, sample
-from .test_webhook_logs import HTMX, LIST, ids_in, text_of
+from ..html import HTMX, LOG_LIST, ids_in, text_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("viewer")]
 FACETS = reverse("logs:webhook_log_facets")
@@ -53,7 +53,7 @@ def address_of(page, label: str) -> str:
 
 
 def test_facets_count_the_logs_that_match(client, logs):
-    page = client.get(LIST)
+    page = client.get(LOG_LIST)
     assert facet(page, "state") == {"failed": "3", "delivered": "2"}
     assert facet(page, "cause") == {"timeout": "2", "http_5xx": "1"}
     assert facet(page, "status") == {"200": "2", "409": "2", "502": "1"}
@@ -63,13 +63,13 @@ def test_facets_count_the_logs_that_match(client, logs):
 
 
 def test_a_facet_that_is_chosen_from_still_counts_its_other_values(client, logs):
-    page = client.get(LIST, {"state": "failed"})
+    page = client.get(LOG_LIST, {"state": "failed"})
     assert facet(page, "state") == {"failed": "3", "delivered": "2"}
     assert facet(page, "status") == {"409": "2", "502": "1"}
 
 
 def test_a_value_is_excluded_by_its_link_and_brought_back_by_the_same(client, logs):
-    excluded = address_of(client.get(LIST, {"state": "failed"}), "Exclude http_5xx")
+    excluded = address_of(client.get(LOG_LIST, {"state": "failed"}), "Exclude http_5xx")
     page = client.get(excluded)
     assert ids_in(page) == [logs[1].pk, logs[0].pk]
     assert re.search(r"Cause\s+not\s+5xx|Cause\s+not\s+\w+", text_of(page))
@@ -79,12 +79,12 @@ def test_a_value_is_excluded_by_its_link_and_brought_back_by_the_same(client, lo
 
 
 def test_to_exclude_what_was_included_leaves_one_of_the_two(client, logs):
-    page = client.get(address_of(client.get(LIST, {"cause": "timeout"}), "Exclude timeout"))
+    page = client.get(address_of(client.get(LOG_LIST, {"cause": "timeout"}), "Exclude timeout"))
     assert len(ids_in(page)) == 3
 
 
 def test_the_form_does_not_forget_what_it_has_no_field_for(client, logs):
-    page = client.get(LIST, {"not_cause": "timeout", "result": "FAILED", "sort": "oldest"}).content.decode()
+    page = client.get(LOG_LIST, {"not_cause": "timeout", "result": "FAILED", "sort": "oldest"}).content.decode()
     kept = re.findall(r'<input type="hidden" form="filters" name="(\w+)" value="(\w+)">', page)
     assert kept == [("not_cause", "timeout"), ("result", "FAILED"), ("sort", "oldest")]
 
@@ -92,7 +92,7 @@ def test_the_form_does_not_forget_what_it_has_no_field_for(client, logs):
 def test_a_facet_with_many_values_shows_the_most_frequent_and_leads_to_all(client, logs):
     for number in range(10):
         make_log(200 + number, status=410 + number)
-    short = facet(client.get(LIST), "status")
+    short = facet(client.get(LOG_LIST), "status")
     assert len(short) == 8
     page = client.get(FACETS)
     assert len(facet(page, "status")) == 13
@@ -103,7 +103,7 @@ def test_a_facet_with_many_values_shows_the_most_frequent_and_leads_to_all(clien
 def test_what_a_search_could_not_look_through_is_counted_as_at_least(client, logs, monkeypatch):
     monkeypatch.setattr("logs.logsearch.finder.FIRST_WINDOW", 2)
     monkeypatch.setattr("logs.logsearch.finder.PAGE_PLUS_ONE", 2)
-    page = client.get(LIST, {"q": "attempts:>0", "until": "2022-05-06T00:00Z"})
+    page = client.get(LOG_LIST, {"q": "attempts:>0", "until": "2022-05-06T00:00Z"})
     assert facet(page, "state") == {"delivered": "≥ 2"}
 
 
@@ -115,7 +115,9 @@ def test_the_chart_stacks_the_logs_of_each_time_by_state(client, logs):
 
 
 def test_a_bar_leads_to_the_logs_of_its_time(client, logs):
-    page = client.get(LIST, {"state": "failed", "since": "2022-05-05 20:00", "until": "2022-05-05 23:00"}, follow=True)
+    page = client.get(
+        LOG_LIST, {"state": "failed", "since": "2022-05-05 20:00", "until": "2022-05-05 23:00"}, follow=True
+    )
     bars = re.findall(r'<a href="([^"]+)" tabindex="-1"><title>([^<]+)</title>', page.content.decode())
     full = [html.unescape(address) for address, title in bars if "Failed" in title]
     assert [ids_in(client.get(address)) for address in full] == [[logs[0].pk], [logs[1].pk], [logs[2].pk]]
@@ -123,8 +125,8 @@ def test_a_bar_leads_to_the_logs_of_its_time(client, logs):
 
 
 def test_the_way_out_of_a_zoom_is_three_times_as_wide(client, logs):
-    page = client.get(LIST, {"since": "2022-05-05 20:00", "until": "2022-05-05 22:00", "q": "sector"}, follow=True)
-    assert address_of(page, "Zoom out") == f"{LIST}?since=2022-05-05T18:00Z&until=2022-05-06T00:00Z&q=sector"
+    page = client.get(LOG_LIST, {"since": "2022-05-05 20:00", "until": "2022-05-05 22:00", "q": "sector"}, follow=True)
+    assert address_of(page, "Zoom out") == f"{LOG_LIST}?since=2022-05-05T18:00Z&until=2022-05-06T00:00Z&q=sector"
 
 
 def test_the_way_out_of_a_zoom_does_not_lead_into_the_future(client, logs):
@@ -134,7 +136,7 @@ def test_the_way_out_of_a_zoom_does_not_lead_into_the_future(client, logs):
         _id=objectid.new_objectid(timezone.now()),
         createdAt=timezone.now().isoformat(),
     )
-    wider = address_of(client.get(LIST, {"range": "24h"}), "Zoom out")
+    wider = address_of(client.get(LOG_LIST, {"range": "24h"}), "Zoom out")
     params = QueryDict(wider.partition("?")[2])
     until = datetime.fromisoformat(params["until"])
     assert until <= timezone.now() + timedelta(hours=1)  # the bar of this moment is not over
@@ -147,7 +149,9 @@ def test_the_way_out_of_a_zoom_does_not_lead_into_the_future(client, logs):
 )
 def test_the_axis_is_labelled_where_the_readers_days_begin(client, logs, zone, labels):
     client.cookies["zone"] = zone
-    page = client.get(LIST, {"since": "2022-05-04 12:00", "until": "2022-05-08 12:00"}, follow=True).content.decode()
+    page = client.get(
+        LOG_LIST, {"since": "2022-05-04 12:00", "until": "2022-05-08 12:00"}, follow=True
+    ).content.decode()
     axis = re.findall(r'<svg class="axis".*?</svg>', page, re.DOTALL)[0]
     assert set(labels) <= set(re.findall(r"<text[^>]*>([^<]*)</text>", axis))
 
@@ -155,7 +159,7 @@ def test_the_axis_is_labelled_where_the_readers_days_begin(client, logs, zone, l
 def test_no_two_bars_have_one_label_when_the_clock_is_put_back(client, logs):
     client.cookies["timezone"] = "America/Santiago"
     night = {"since": "2022-04-03T01:00Z", "until": "2022-04-03T06:00Z"}
-    page = client.get(LIST, night, follow=True).content.decode()
+    page = client.get(LOG_LIST, night, follow=True).content.decode()
     titles = [title.rpartition(": ")[0] for title in re.findall(r"<title>([^<]*: [^<]*)</title>", page)]
     labels = re.findall(r"<text[^>]*>([^<]*)</text>", re.findall(r'<svg class="axis".*?</svg>', page, re.DOTALL)[0])
     assert len(titles) == 60
@@ -168,7 +172,7 @@ def test_no_two_bars_have_one_label_when_the_clock_is_put_back(client, logs):
 
 
 def test_the_axis_of_years_shows_the_year(client, logs):
-    page = client.get(LIST, {"since": "2021-01-01", "until": "2023-01-01"}, follow=True).content.decode()
+    page = client.get(LOG_LIST, {"since": "2021-01-01", "until": "2023-01-01"}, follow=True).content.decode()
     axis = re.findall(r'<svg class="axis".*?</svg>', page, re.DOTALL)[0]
     labels = re.findall(r"<text[^>]*>([^<]*)</text>", axis)
     assert len(labels) > 3
@@ -176,52 +180,52 @@ def test_the_axis_of_years_shows_the_year(client, logs):
 
 
 def test_values_in_cells_lead_to_the_logs_of_the_list_that_have_them(client, logs):
-    page = client.get(LIST, {"sort": "oldest", "not_cause": "timeout"}).content.decode()
+    page = client.get(LOG_LIST, {"sort": "oldest", "not_cause": "timeout"}).content.decode()
     row = re.findall(rf'<tr data-log="{logs[4].pk}".*?</tr>', page, re.DOTALL)[0]
     assert [html.unescape(address) for address in re.findall(r'href="(/logs/\?[^"]*)"', row)] == [
-        f"{LIST}?sort=oldest&not_cause=timeout&{added}"
+        f"{LOG_LIST}?sort=oldest&not_cause=timeout&{added}"
         for added in ("state=delivered", "type=COTUser&action=edit", f"subscription={USERS}", "status=200")
     ]
-    assert ids_in(client.get(f"{LIST}?type=COTUser&action=edit")) == [logs[4].pk]
+    assert ids_in(client.get(f"{LOG_LIST}?type=COTUser&action=edit")) == [logs[4].pk]
 
 
 def test_what_is_in_no_facet_leads_to_the_logs_of_its_kind(client, db):
     make_subscription()
     odd = make_log(1, event={"type": "COTNews", "event": "sing"}, status=None)
-    page = client.get(LIST).content.decode()
+    page = client.get(LOG_LIST).content.decode()
     queries = {"type=other&amp;action=other", "status=none"}
     assert queries <= set(re.findall(r'href="/logs/\?([^"]*)"', page))
-    assert ids_in(client.get(LIST, {"type": "other", "action": "other", "status": "none"})) == [odd.pk]
+    assert ids_in(client.get(LOG_LIST, {"type": "other", "action": "other", "status": "none"})) == [odd.pk]
 
 
 def test_the_oldest_can_stand_first(client, logs):
-    page = client.get(LIST, {"sort": "oldest"})
+    page = client.get(LOG_LIST, {"sort": "oldest"})
     assert ids_in(page) == [log.pk for log in logs]
     assert "oldest first" in text_of(page)
-    assert client.get(LIST, {"sort": "sideways"}).status_code == 422
+    assert client.get(LOG_LIST, {"sort": "sideways"}).status_code == 422
 
 
 def test_pages_lead_back_as_they_lead_on(client, db):
     make_subscription()
     import_logs(*(log_document(number) for number in range(120)))
-    first = client.get(LIST)
-    second = client.get(LIST + html.unescape(re.search(r'href="(\?after=[^"]+)"', first.content.decode())[1]))
+    first = client.get(LOG_LIST)
+    second = client.get(LOG_LIST + html.unescape(re.search(r'href="(\?after=[^"]+)"', first.content.decode())[1]))
     assert "Previous 50" not in first.content.decode()
     back = html.unescape(re.search(r'href="(\?before=[^"]+)"', second.content.decode())[1])
-    assert client.get(LIST + back)["Location"] == LIST  # where the live tail is
-    third = client.get(LIST + html.unescape(re.search(r'href="(\?after=[^"]+)"', second.content.decode())[1]))
+    assert client.get(LOG_LIST + back)["Location"] == LOG_LIST  # where the live tail is
+    third = client.get(LOG_LIST + html.unescape(re.search(r'href="(\?after=[^"]+)"', second.content.decode())[1]))
     back = html.unescape(re.search(r'href="(\?before=[^"]+)"', third.content.decode())[1])
-    assert ids_in(client.get(LIST + back)) == ids_in(second)
+    assert ids_in(client.get(LOG_LIST + back)) == ids_in(second)
 
 
 def test_a_row_leads_to_its_log_within_the_list(client, logs):
-    page = client.get(LIST, {"state": "failed", "sort": "oldest"}).content.decode()
+    page = client.get(LOG_LIST, {"state": "failed", "sort": "oldest"}).content.decode()
     assert f'href="/logs/{logs[0].pk}/?state=failed&amp;sort=oldest"' in page
 
 
 def test_columns_are_chosen_and_remembered(client, logs):
     def headings() -> list[str]:
-        table = re.search(r"<thead>.*?</thead>", client.get(LIST).content.decode(), re.DOTALL)[0]
+        table = re.search(r"<thead>.*?</thead>", client.get(LOG_LIST).content.decode(), re.DOTALL)[0]
         return re.findall(r'<th class="[^"]*" scope="col">([^<]+)</th>', table)
 
     as_at_first = headings()
@@ -235,19 +239,19 @@ def test_columns_are_chosen_and_remembered(client, logs):
         "Cause and response",
         "Attempts",
     ]
-    answer = client.post(COLUMNS, {"column": ["id", "took", "nonsense"], "next": LIST + "?state=failed"})
-    assert answer.url == LIST + "?state=failed"
+    answer = client.post(COLUMNS, {"column": ["id", "took", "nonsense"], "next": LOG_LIST + "?state=failed"})
+    assert answer.url == LOG_LIST + "?state=failed"
     assert headings() == ["State", "Object", "Duration", "Log id"]
     client.post(COLUMNS, {"reset": "1", "next": "https://elsewhere.example/"})
     assert headings() == as_at_first
 
 
 def test_who_chooses_columns_is_not_led_elsewhere(client):
-    assert client.post(COLUMNS, {"next": "https://elsewhere.example/"}).url == LIST
+    assert client.post(COLUMNS, {"next": "https://elsewhere.example/"}).url == LOG_LIST
 
 
 def test_a_wrong_filter_has_neither_chart_nor_facets(client, logs):
-    for address in (LIST, FACETS, HISTOGRAM):
+    for address in (LOG_LIST, FACETS, HISTOGRAM):
         page = client.get(address, {"state": "broken"})
         assert page.status_code == 422
         assert "data-brush" not in page.content.decode()
@@ -264,7 +268,7 @@ def test_nobody_sees_figures_of_logs_that_are_not_theirs(client, logs, viewer, a
 
 def test_a_row_that_comes_anew_still_leads_to_its_log_within_the_list(client, logs, member):
     client.force_login(member("Operator"))
-    page = client.get(LIST, {"state": "failed"}).content.decode()
+    page = client.get(LOG_LIST, {"state": "failed"}).content.decode()
     send = html.unescape(re.search(r'hx-post="([^"]+/redeliveries/[^"]*)"', page)[1])
     row = client.post(send, {"expected_attempts": "3", "confirmed": "yes"}, headers=HTMX).content.decode()
     again = html.unescape(re.search(r'hx-get="([^"]+/row/[^"]*)"', row)[1])
@@ -280,19 +284,19 @@ def test_one_failure_among_many_is_seen_in_the_chart(client):
     a_month_later = 30 * 24 * 60
     for minute in [*range(1, 11), *range(a_month_later, a_month_later + 50)]:
         make_log(minute, status=200, retry=1, response="OK")
-    page = client.get(LIST).content.decode()
+    page = client.get(LOG_LIST).content.decode()
     [height] = re.findall(r'<rect class="fail" [^>]*height="([0-9.]+)"', page)
     assert float(height) == 3.0
 
 
 def test_who_belongs_to_several_companies_may_choose_among_them(client, viewer, logs):
-    assert "facet-company" not in client.get(LIST).content.decode()
+    assert "facet-company" not in client.get(LOG_LIST).content.decode()
     other = make_company("625be93a286ef83c1c0e0000", "Boreal")
     other.users.add(viewer)
     make_company("625be93a286ef83c1c0e0001", "Not mine")
-    assert companies(client.get(LIST)) == ([COMPANY, other.pk], [])
+    assert companies(client.get(LOG_LIST)) == ([COMPANY, other.pk], [])
     for company, number in ((COMPANY, 5), (other.pk, 0)):
-        page = client.get(LIST, {"company": company})
+        page = client.get(LOG_LIST, {"company": company})
         assert companies(page) == ([COMPANY, other.pk], [company])
         assert len(ids_in(page)) == number
 
@@ -318,7 +322,7 @@ class TestChangesOfTheClock:
 
     def bars(self, client, query: str) -> dict[str, str]:
         """Where those lead that hold a log, and what they say."""
-        page = client.get(f"{LIST}?{query}", follow=True).content.decode()
+        page = client.get(f"{LOG_LIST}?{query}", follow=True).content.decode()
         links = re.findall(r'<a href="([^"]+)" tabindex="-1"><title>([^<]+)</title>', page)
         return {title: html.unescape(address) for address, title in links if "no logs" not in title}
 
@@ -332,7 +336,7 @@ class TestChangesOfTheClock:
         moments = ("2022-04-03T02:05:00.000Z", "2022-04-03T03:05:00.000Z", "2022-04-03T04:05:00.000Z")
         logs = [make_log(number, createdAt=moment) for number, moment in enumerate(moments)]
         page = client.get(
-            LIST, {"since": "2022-04-02 20:00", "until": "2022-04-03 06:00"}, follow=True
+            LOG_LIST, {"since": "2022-04-02 20:00", "until": "2022-04-03 06:00"}, follow=True
         ).content.decode()
         links = re.findall(r'<a href="([^"]+)" tabindex="-1"><title>([^<]+): 1 Failed</title>', page)
         assert [title for _address, title in links] == [
@@ -347,8 +351,8 @@ class TestChangesOfTheClock:
             make_log(0, createdAt="2022-09-11T03:59:59.000Z"),
             make_log(1, createdAt="2022-09-11T04:00:00.000Z"),
         )
-        assert ids_in(client.get(LIST, {"since": "2022-09-11"}, follow=True)) == [after.pk]
-        assert ids_in(client.get(LIST, {"until": "2022-09-11"}, follow=True)) == [before.pk]
+        assert ids_in(client.get(LOG_LIST, {"since": "2022-09-11"}, follow=True)) == [after.pk]
+        assert ids_in(client.get(LOG_LIST, {"until": "2022-09-11"}, follow=True)) == [before.pk]
 
 
 class TestAddress:
@@ -358,9 +362,9 @@ class TestAddress:
         make_subscription()
         log = make_log(0, createdAt="2022-05-05T20:04:40.000Z")
         client.cookies["zone"] = "America/Santiago"
-        answer = client.get(LIST, {"state": "failed", "since": "2022-05-05 16:04", "until": "2022-05-05 16:05:30"})
+        answer = client.get(LOG_LIST, {"state": "failed", "since": "2022-05-05 16:04", "until": "2022-05-05 16:05:30"})
         assert answer.status_code == 302
-        assert answer["Location"] == f"{LIST}?state=failed&since=2022-05-05T20:04Z&until=2022-05-05T20:05:30Z"
+        assert answer["Location"] == f"{LOG_LIST}?state=failed&since=2022-05-05T20:04Z&until=2022-05-05T20:05:30Z"
         page = client.get(answer["Location"])
         assert ids_in(page) == [log.pk]
         assert 'name="since" size="16" value="2022-05-05 16:04"' in page.content.decode()
@@ -372,27 +376,30 @@ class TestAddress:
         assert 'name="since" size="16" value="2022-05-06 01:34"' in page.content.decode()
 
     def test_what_is_no_time_stays_in_its_field_to_be_mended(self, client, logs):
-        page = client.get(LIST, {"since": "yesterday", "until": "2022-05-05T20:00Z"})
+        page = client.get(LOG_LIST, {"since": "yesterday", "until": "2022-05-05T20:00Z"})
         assert page.status_code == 422
         assert 'name="since" size="16" value="yesterday"' in page.content.decode()
         assert 'name="until" size="16" value="2022-05-05 20:00"' in page.content.decode()
 
     def test_a_value_that_was_excluded_and_is_ticked_then_is_chosen(self, client, logs):
         answer = client.get(
-            LIST, {"not_state": ["failed", "skipped"], "not_cause": "timeout", "state": "failed", "cause": "timeout"}
+            LOG_LIST,
+            {"not_state": ["failed", "skipped"], "not_cause": "timeout", "state": "failed", "cause": "timeout"},
         )
-        assert answer["Location"] == f"{LIST}?not_state=skipped&state=failed&cause=timeout"
+        assert answer["Location"] == f"{LOG_LIST}?not_state=skipped&state=failed&cause=timeout"
 
     def test_any_status_that_a_log_can_have_can_be_searched_for(self, client, logs):
         odd = make_log(7, status=0, response="")
-        assert facet(client.get(LIST), "status")["0"] == "1"
-        assert ids_in(client.get(LIST, {"status": "0"})) == ids_in(client.get(LIST, {"q": "status:0"})) == [odd.pk]
+        assert facet(client.get(LOG_LIST), "status")["0"] == "1"
+        assert (
+            ids_in(client.get(LOG_LIST, {"status": "0"})) == ids_in(client.get(LOG_LIST, {"q": "status:0"})) == [odd.pk]
+        )
 
     def test_the_page_of_a_log_leads_back_to_the_page_of_the_list(self, client, logs, monkeypatch):
         monkeypatch.setattr("logs.views.logs.list_page.SIZE", 2)
-        first = client.get(LIST, {"not_type": "other"}).content.decode()
+        first = client.get(LOG_LIST, {"not_type": "other"}).content.decode()
         [more] = re.findall(r'<a class="btn" href="(\?[^"]*after=[^"]*)"', first)
-        address = LIST + html.unescape(more)
+        address = LOG_LIST + html.unescape(more)
         page = client.get(address)
         assert ids_in(page) == [logs[2].pk, logs[1].pk]
         [log] = re.findall(r'<a href="([^"]*)" data-row-link', page.content.decode())[:1]
@@ -403,15 +410,15 @@ class TestAddress:
 
     @pytest.mark.parametrize("query", ["", "state=failed&"])
     def test_beyond_its_end_the_list_says_so_and_leads_to_its_beginning(self, client, logs, query):
-        page = client.get(f"{LIST}?{query}after=1000000000000~{'0' * 24}")
+        page = client.get(f"{LOG_LIST}?{query}after=1000000000000~{'0' * 24}")
         assert "No more logs in this list" in text_of(page)
-        assert f'href="{LIST}{("?" + query).rstrip("&?")}"' in page.content.decode()
+        assert f'href="{LOG_LIST}{("?" + query).rstrip("&?")}"' in page.content.decode()
 
 
 def test_a_search_that_ended_early_shows_the_time_that_it_looked_at_and_no_other(client, logs, monkeypatch):
     monkeypatch.setattr("logs.logsearch.finder.FIRST_WINDOW", 2)
     monkeypatch.setattr("logs.logsearch.finder.PAGE_PLUS_ONE", 1)
-    page = client.get(LIST, {"q": "attempts:>0", "until": "2022-05-06T00:00Z"})
+    page = client.get(LOG_LIST, {"q": "attempts:>0", "until": "2022-05-06T00:00Z"})
     text = text_of(page)
     assert "≥ 2 logs" in text
     assert "back to 5 May 2022 22:05:40" in " ".join(text.split())

@@ -11,11 +11,10 @@ from django.urls import reverse
 from logs.models import Payload
 
 from ..factories import make_log, sample
-from .test_webhook_logs import text_of
+from ..html import HTMX, text_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("viewer", "subscription")]
 OBJECT = "62742b7562f37034d9399914"
-HTMX = {"hx-request": "true"}
 PARTS = ("detail", "raw", "changes")
 
 

@@ -17,8 +17,8 @@ from logs.models import Attempt, AttemptTrigger, Payload, ShareLink, State, Subs
 from logs.payloads.masking import MASK
 from logs.signing import generate_secret
 
-from ..events import OTHER_COMPANY
-from ..factories import COMPANY, make_company, make_log, make_subscription, make_waiting_log
+from ..factories import COMPANY, OTHER_COMPANY, make_company, make_log, make_subscription, make_waiting_log
+from ..html import text_of
 
 pytestmark = pytest.mark.django_db
 UNKNOWN = "/shared/" + "A" * 43 + "/"
@@ -73,10 +73,6 @@ def make_link(log: WebhookLog, by, **fields) -> str:
 def visit(path: str):
     """As somebody whom cotadmin has never seen."""
     return Client().get(path)
-
-
-def text_of(response) -> str:
-    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", response.content.decode())))
 
 
 def curl_on(response) -> list[str]:

@@ -16,8 +16,8 @@ from django.utils import timezone
 from logs.models import AuditAction, AuditEntry, Retention, ShareLink, WebhookLog
 from logs.signing import hash_token
 
-from ..events import OTHER_COMPANY
-from ..factories import make_company, make_log, make_subscription
+from ..factories import OTHER_COMPANY, make_company, make_log, make_subscription
+from ..html import text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -39,10 +39,6 @@ def make_link(log: WebhookLog, by, **fields) -> str:
 
 def answer_to_stranger(path: str) -> int:
     return Client().get(path).status_code
-
-
-def text_of(response) -> str:
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", response.content.decode()))
 
 
 def revoke(client, share_link: ShareLink, **options):

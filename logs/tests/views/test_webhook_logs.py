@@ -25,33 +25,24 @@ from ..factories import (
     make_subscription,
     sample,
 )
+from ..html import HTMX, LOG_LIST, ids_in, text_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("viewer")]
-LIST = reverse("logs:webhook_log_list")
-HTMX = {"hx-request": "true"}
 MOMENTS = ["0001-01-01", "1970-01-01", "2022-05-06", "2090-01-01", "9999-12-31T23:59:59.999999Z"]
 NUMBERS = ["-1", "1e400", "NaN", "9" * 30, "٣", "2..1", f"-{'9' * 20}~{SUBSCRIPTION}"]
 TEXTS = ["", "\0", "\uffff", "😀", "'", "%", "\\", "a:", "-", '"', "../x", "x" * 3000]
 
 
-def ids_in(response) -> list[str]:
-    return re.findall(r'<tr data-log="([0-9a-f]{24})"', response.content.decode())
-
-
-def text_of(response) -> str:
-    return html.unescape(re.sub(r"<[^>]+>", " ", response.content.decode()))
-
-
 def test_the_newest_log_stands_first_and_fifty_fill_a_page(client, subscription):
     import_logs(*(log_document(number) for number in range(120)))
-    first = client.get(LIST)
+    first = client.get(LOG_LIST)
     expected = [log_document(number)["_id"] for number in reversed(range(120))]
     assert ids_in(first) == expected[:50]
     assert "120 logs" in text_of(first)
     more = re.search(r'href="(\?after=[^"]+)"', first.content.decode())[1]
-    second = client.get(LIST + html.unescape(more))
+    second = client.get(LOG_LIST + html.unescape(more))
     assert ids_in(second) == expected[50:100]
-    rows = client.get(LIST + html.unescape(more), headers=HTMX)
+    rows = client.get(LOG_LIST + html.unescape(more), headers=HTMX)
     assert ids_in(rows) == expected[50:100]
     assert "<html" not in rows.content.decode()
 
@@ -59,12 +50,12 @@ def test_the_newest_log_stands_first_and_fifty_fill_a_page(client, subscription)
 def test_paging_neither_repeats_nor_leaves_out_logs_of_the_same_moment(client, subscription):
     same = "2022-05-05T20:04:40.084Z"
     import_logs(*(log_document(number, createdAt=same) for number in range(101)))
-    ids, address = [], LIST
+    ids, address = [], LOG_LIST
     while address:
         page = client.get(address)
         ids += ids_in(page)
         more = re.search(r'href="(\?after=[^"]+)"', page.content.decode())
-        address = LIST + html.unescape(more[1]) if more else None
+        address = LOG_LIST + html.unescape(more[1]) if more else None
     assert len(ids) == 101
     assert ids == sorted(set(ids), reverse=True)
 
@@ -141,13 +132,13 @@ def varied(subscription):
     ],
 )
 def test_each_filter_finds_exactly_its_logs(client, varied, query, expected):
-    answer = client.get(f"{LIST}?{query}")
+    answer = client.get(f"{LOG_LIST}?{query}")
     assert answer.status_code == 200
     assert ids_in(answer) == sorted((varied[name].pk for name in expected), reverse=True)
 
 
 def test_a_log_is_found_by_its_own_id(client, varied):
-    assert ids_in(client.get(LIST, {"q": varied["server"].pk.upper()})) == [varied["server"].pk]
+    assert ids_in(client.get(LOG_LIST, {"q": varied["server"].pk.upper()})) == [varied["server"].pk]
 
 
 @pytest.mark.parametrize(
@@ -183,7 +174,7 @@ def test_a_log_is_found_by_its_own_id(client, varied):
 )
 def test_a_wrong_filter_finds_nothing_and_says_so(client, varied, query):
     make_company("625be93a286ef83c1c0e0000", "Not mine")
-    answer = client.get(f"{LIST}?{query}")
+    answer = client.get(f"{LOG_LIST}?{query}")
     assert answer.status_code == 422
     assert ids_in(answer) == []
     assert 'role="alert"' in answer.content.decode()
@@ -192,7 +183,7 @@ def test_a_wrong_filter_finds_nothing_and_says_so(client, varied, query):
 @pytest.mark.parametrize("name", [*WebhookLogFilterSet.base_filters, *sorted(NON_FILTER_PARAMS)])
 def test_no_value_of_a_filter_is_an_error_of_the_server(client, varied, name):
     for value in (*MOMENTS, *NUMBERS, *TEXTS):
-        assert client.get(LIST, {name: value}, follow=True).status_code in (200, 422), value
+        assert client.get(LOG_LIST, {name: value}, follow=True).status_code in (200, 422), value
 
 
 @pytest.mark.parametrize(
@@ -208,7 +199,7 @@ def test_a_wrong_filter_has_no_logs_for_whoever_acts_on_them(varied, query):
 
 
 def test_an_empty_result_says_which_filter_to_drop(client, varied):
-    text = text_of(client.get(LIST, {"state": "delivered", "cause": "timeout"}))
+    text = text_of(client.get(LOG_LIST, {"state": "delivered", "cause": "timeout"}))
     assert "No results" in text
     assert re.search(r"Without\s+“State\s+Delivered\s*”\s+1", text)
     assert re.search(r"Without\s+“Cause\s+timeout\s*”\s+1", text)
@@ -218,7 +209,7 @@ def test_an_empty_result_says_which_filter_to_drop(client, varied):
     "query", ["until=2020-01-01T00:00Z", "until=2020-01-01T00:00Z&state=failed", "since=2090-01-01T00:00Z"]
 )
 def test_a_time_in_which_there_were_no_logs_is_no_error(client, varied, query):
-    answer = client.get(f"{LIST}?{query}")
+    answer = client.get(f"{LOG_LIST}?{query}")
     assert answer.status_code == 200
     assert "No results" in text_of(answer)
     assert "data-brush" not in answer.content.decode()
@@ -227,13 +218,13 @@ def test_a_time_in_which_there_were_no_logs_is_no_error(client, varied, query):
 
 
 def test_with_no_logs_at_all_the_page_says_how_to_get_them(client):
-    assert "No logs yet" in text_of(client.get(LIST))
+    assert "No logs yet" in text_of(client.get(LOG_LIST))
 
 
 def test_htmx_gets_the_results_alone_and_a_restored_page_gets_all(client, varied):
-    partial = client.get(LIST, headers=HTMX)
+    partial = client.get(LOG_LIST, headers=HTMX)
     assert partial.content.lstrip().startswith(b'<section class="stack" id="results"')
-    restored = client.get(LIST, headers=HTMX | {"hx-history-restore-request": "true"})
+    restored = client.get(LOG_LIST, headers=HTMX | {"hx-history-restore-request": "true"})
     assert b"<!doctype html>" in restored.content
     for response in (partial, restored):
         assert "HX-Request" in response["Vary"]
@@ -243,7 +234,7 @@ def test_htmx_gets_the_results_alone_and_a_restored_page_gets_all(client, varied
 def test_the_explorer_needs_no_more_queries_for_fifty_rows_than_for_one(client, subscription):
     def queries() -> int:
         with CaptureQueriesContext(connection) as captured:
-            client.get(LIST)
+            client.get(LOG_LIST)
         return len(captured)
 
     make_log(0)
@@ -294,11 +285,11 @@ def test_a_masked_value_appears_nowhere(client, subscription):
     addresses += [reverse(f"logs:payload_{name}", args=[log.pk]) for name in ("curl", "download")]
     chunk = reverse("logs:payload_chunk", args=[log.pk])
     addresses += [f"{chunk}?pointer={pointer}" for pointer in ("", "/data", "/diff", "/diff/~1password")]
-    for address in (*addresses, LIST):
+    for address in (*addresses, LOG_LIST):
         response = client.get(address)
         assert response.status_code in (200, 400), address
         assert secret not in html.unescape(response.content.decode()), address
-    assert ids_in(client.get(LIST, {"q": secret})) == []
+    assert ids_in(client.get(LOG_LIST, {"q": secret})) == []
 
 
 def test_the_download_is_the_stored_event_but_for_masked_values(client, subscription):
@@ -388,7 +379,7 @@ def test_hostile_text_is_shown_as_text(client, subscription):
     Subscription.objects.update(name=hostile)
     names = ["detail", "changes", "response"]
     for address in [
-        LIST,
+        LOG_LIST,
         reverse("logs:overview"),
         *(reverse(f"logs:webhook_log_{name}", args=[log.pk]) for name in names),
     ]:
