@@ -11,7 +11,7 @@ from django.db import connections
 
 from logs.db.pooler_check import NO_OPTIONS_MESSAGE, TRANSACTION_MODE_MESSAGE, pooler_problem
 
-from ..pooler import Pooler
+from .pooler import Pooler
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -15,7 +15,7 @@ from logs.cotalker.outcomes import Cause
 from logs.delivery import http_connection
 from logs.delivery.http_client import Sender, SendOutcome
 
-from ..certificates import trust_certificate
+from .certificates import trust_certificate
 from .raw_receiver import HEADERS, LOOPBACK, OK
 
 PAYLOAD = b'{"type":"COTTask"}'

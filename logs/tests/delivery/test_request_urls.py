@@ -14,7 +14,7 @@ from logs.models import Subscription
 
 from ..factories import make_company
 from ..html import text_of
-from ..subscriptions.test_subscriptions import posted
+from ..views.subscriptions.factories import posted
 from .raw_receiver import LOOPBACK, OK, PAYLOAD, RawReceiver, listening
 from .request_urls import CREDENTIALS, SIGNED, TARGETS
 

@@ -15,7 +15,7 @@ from logs.stats.period import TIME_RANGES
 
 from ..bulk_redeliveries import start_redelivery
 from ..factories import SUBSCRIPTION, import_logs, log_document, make_subscription, make_waiting_log
-from ..visitor import TICKED, Page, Visitor, words
+from .visitor import TICKED, Page, Visitor, words
 
 pytestmark = pytest.mark.django_db
 MINUTES = [2, 3, 4, 5]  # how old the failures are

@@ -19,9 +19,9 @@ from django.test import Client
 from cotadmin.encoding import read_as_utf_8
 from logs.models import Import, WebhookLog
 
-from ..addresses import Address, addresses, make_one_of_each, make_user
 from ..factories import make_company
-from ..odd_requests import FORM, MULTIPART, Odd, names_on, odd_requests
+from .odd_requests import FORM, MULTIPART, Odd, names_on, odd_requests
+from .site_urls import SiteUrl, make_one_of_each, make_user, site_urls
 
 pytestmark = pytest.mark.django_db
 ROUNDS = int(os.environ.get("ODD_ROUNDS", "2"))  # requests to an address; more find more, and take longer
@@ -92,26 +92,26 @@ def test_no_odd_request_makes_an_error_of_the_servers_and_no_browser_keeps_an_an
         arguments["int"].reverse()
     failed, kept = [], []
     with errors_of_the_server() as errors:
-        for address in addresses(all_.client, arguments):
-            for odd, answer in _answers(who, role, address):
+        for url in site_urls(all_.client, arguments):
+            for odd, answer in _answers(who, role, url):
                 if answer.status >= 500:
-                    failed.append(f"{address.path} {odd}: {answer.status} {' '.join(errors[-1:])}")
+                    failed.append(f"{url.path} {odd}: {answer.status} {' '.join(errors[-1:])}")
                 if "no-store" not in answer.headers.get("Cache-Control", ""):
-                    kept.append(f"{address.path} {odd}: {answer.status}")
+                    kept.append(f"{url.path} {odd}: {answer.status}")
     assert (failed, kept) == ([], [])
 
 
-def _answers(who: Visitor, role: str, address: Address) -> Iterator[tuple[Odd, Answer]]:
+def _answers(who: Visitor, role: str, url: SiteUrl) -> Iterator[tuple[Odd, Answer]]:
     """First to what a page may send, then to what none does, with the parameters that the page has."""
     usual = [Odd("GET"), Odd("POST")] if role == "Superuser" else []
     page = ""
     for odd in [*usual, Odd("GET", "range=99d", {"Hx-Request": "true", "Hx-Current-Url": "http://["})]:
-        answer = who.send(address.path, odd)
+        answer = who.send(url.path, odd)
         page += answer.page
         yield odd, answer
     number = ROUNDS * 2 if role == "Superuser" else ROUNDS
-    for odd in odd_requests(f"{role} {address.route}", names_on(page), number):
-        yield odd, who.send(address.path, odd)
+    for odd in odd_requests(f"{role} {url.route}", names_on(page), number):
+        yield odd, who.send(url.path, odd)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Every address of the site, with arguments that lead to something: a new address is in it by itself."""
+"""Every URL of the site, with arguments that lead to a row. New URLs are included automatically."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from logs.models import (
     ShareLink,
 )
 
-from .bulk_redeliveries import plan_logs, start_redelivery
-from .events import make_endpoint, make_token
-from .factories import make_log, make_subscription, make_waiting_log
+from ..bulk_redeliveries import plan_logs, start_redelivery
+from ..events import make_endpoint, make_token
+from ..factories import make_log, make_subscription, make_waiting_log
 
 _ARGUMENT = re.compile(r"<(?:(\w+):)?(\w+)>")
 # What Django writes as a regular expression begins so; an example of each.
@@ -38,7 +38,7 @@ _REGULAR = {"^(?P<app_label>": "logs/", "(?P<url>": "no/such/page/"}
 
 
 @dataclass(frozen=True)
-class Address:
+class SiteUrl:
     """`route`: as the URLconf has it; `path`: with arguments in it."""
 
     route: str
@@ -94,9 +94,9 @@ def make_one_of_each(user, sharer) -> dict[str, list[str]]:
     }
 
 
-def addresses(client: Client, arguments: dict[str, list[str]]) -> list[Address]:
+def site_urls(client: Client, arguments: dict[str, list[str]]) -> list[SiteUrl]:
     """`client`: of somebody who may see everything. Fails where no argument leads anywhere: then the data lack something."""
-    return [Address(route, _path(client, route, arguments)) for route in routes()]
+    return [SiteUrl(route, _path(client, route, arguments)) for route in routes()]
 
 
 def _path(client: Client, route: str, arguments: dict[str, list[str]]) -> str:
