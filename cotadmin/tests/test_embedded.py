@@ -69,7 +69,7 @@ def running(data: Path) -> psutil.Process | None:
     return process if process.is_running() and process.status() != psutil.STATUS_ZOMBIE else None
 
 
-def test_the_first_starts_it_others_join_and_the_last_stops_it(data):
+def test_the_first_process_starts_the_server_and_the_last_stops_it(data):
     users = [User(data) for _ in range(3)]
     assert sorted(user.said()[1] for user in users) == [1, 2, 3]
     users[0].end()
@@ -79,7 +79,7 @@ def test_the_first_starts_it_others_join_and_the_last_stops_it(data):
     assert not running(data)
 
 
-def test_it_is_postgresql_18_and_keeps_its_data_from_one_start_to_the_next(data):
+def test_the_server_is_postgresql_18_and_keeps_its_data(data):
     first = User(data)
     assert first.said()[0] // 10000 == 18
     first.end()
@@ -88,7 +88,7 @@ def test_it_is_postgresql_18_and_keeps_its_data_from_one_start_to_the_next(data)
     second.end()
 
 
-def test_a_killed_process_does_not_keep_it_running(data):
+def test_a_killed_process_does_not_keep_the_server_running(data):
     killed, last = User(data), User(data)
     killed.said()
     last.said()
@@ -97,7 +97,7 @@ def test_a_killed_process_does_not_keep_it_running(data):
     assert not running(data)
 
 
-def test_it_comes_back_after_it_was_killed_itself(data):
+def test_a_killed_server_is_restarted(data):
     first = User(data)
     first.said()
     server = running(data)
@@ -110,7 +110,7 @@ def test_it_comes_back_after_it_was_killed_itself(data):
     second.end()
 
 
-def test_with_a_database_of_ones_own_none_of_it_is_imported():
+def test_with_a_configured_database_the_embedded_server_is_not_imported():
     code = """
 import sys, django
 django.setup()
@@ -131,7 +131,7 @@ print(sorted(name for name in sys.modules if "pgserver" in name or "embedded" in
     assert done.stdout.strip() == "[]"
 
 
-def test_a_lock_file_of_somebody_else_in_the_temporary_folder_does_not_matter(data, tmp_path):
+def test_a_lock_file_of_another_user_does_not_matter(data, tmp_path):
     """Where another user of the machine runs a program that embeds the same server."""
     first = User(data)
     first.said()

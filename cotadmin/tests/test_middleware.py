@@ -19,7 +19,7 @@ from cotadmin.middleware import TimezoneMiddleware
         ("", "UTC"),
     ],
 )
-def test_a_page_is_shown_in_the_cookies_zone_where_there_is_such_a_zone(settings, cookie, zone):
+def test_a_page_uses_the_zone_of_the_cookie_if_it_exists(settings, cookie, zone):
     settings.TIME_ZONE = "UTC"
     request = RequestFactory().get("/")
     if cookie is not None:
@@ -28,7 +28,7 @@ def test_a_page_is_shown_in_the_cookies_zone_where_there_is_such_a_zone(settings
     assert page(request).content.decode() == zone
 
 
-def test_a_chosen_zone_goes_before_that_of_the_browser():
+def test_a_chosen_zone_takes_precedence_over_the_browsers():
     request = RequestFactory().get("/")
     request.COOKIES |= {"zone": "Asia/Tokyo", "timezone": "America/Santiago"}
     page = TimezoneMiddleware(lambda request: HttpResponse(timezone.get_current_timezone_name()))

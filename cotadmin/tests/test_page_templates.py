@@ -23,7 +23,7 @@ def nobody_looks_for_garbage():
     gc.enable()
 
 
-def test_what_is_shown_goes_with_its_page():
+def test_objects_shown_on_a_page_are_freed_with_it():
     template = engines["django"].from_string("{% with other=it %}{{ other }}{% endwith %} {% firstof it %}")
     it = Shown()
     gone = weakref.ref(it)
@@ -33,7 +33,7 @@ def test_what_is_shown_goes_with_its_page():
     assert gone() is None
 
 
-def test_a_missing_template_is_reported_as_ever():
+def test_a_missing_template_is_reported_as_usual():
     with pytest.raises(TemplateDoesNotExist, match=r"nowhere\.html"):
         get_template("nowhere.html")
     missing = engines["django"].from_string("{% include 'nowhere.html' %}")
@@ -41,7 +41,7 @@ def test_a_missing_template_is_reported_as_ever():
         missing.render({})
 
 
-def test_a_letter_that_turns_the_direction_is_written_out_where_it_is_read_and_stays_where_it_is_sent():
+def test_a_direction_character_is_written_out_on_pages_and_kept_in_data():
     template = engines["django"].from_string(
         "<title>{{ name }}</title><b id='{{ name }}'>{{ name }}</b><textarea>{{ name }}</textarea>"
     )

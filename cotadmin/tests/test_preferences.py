@@ -29,26 +29,26 @@ def checked(page) -> set[tuple[str, str]]:
     return {(name, value) for name, value in inputs}
 
 
-def test_nobody_has_preferences_without_signing_in(client):
+def test_preferences_need_a_sign_in(client):
     client.logout()
     assert client.get("/preferences/").headers["Location"] == "/sign-in/?next=/preferences/"
     assert client.post("/preferences/", USUAL).status_code == 302
     assert "theme" not in client.cookies
 
 
-def test_the_account_menu_leads_there(client):
+def test_the_account_menu_links_the_preferences(client):
     page = client.get("/nothing/").content.decode()
     assert '<a href="/preferences/"' in page[page.index('id="account"') :]
 
 
-def test_without_a_choice_all_is_as_usual(client):
+def test_without_a_choice_everything_has_its_default(client):
     page = client.get("/preferences/")
     assert checked(page) == {("language", "en"), *((name, "") for name in ("times", "theme", "density", "shortcuts"))}
     assert '<option value="" selected>' in page.content.decode()
     assert html_tag(page) == '<html lang="en" data-shortcuts="on">'
 
 
-def test_what_was_chosen_holds_on_every_page_and_is_shown(client):
+def test_choices_apply_to_every_page_and_are_shown(client):
     chosen = {
         "language": "es",
         "zone": "Asia/Kathmandu",
@@ -68,7 +68,7 @@ def test_what_was_chosen_holds_on_every_page_and_is_shown(client):
     assert '<option value="Asia/Kathmandu" selected>' in page.content.decode()
 
 
-def test_cookies_last_a_year_and_what_is_usual_has_none(client):
+def test_cookies_last_a_year_and_defaults_have_none(client):
     client.post("/preferences/", USUAL | {"theme": "dark", "zone": "Asia/Tokyo"})
     for name in ("theme", "zone", "django_language"):
         assert (client.cookies[name]["max-age"], client.cookies[name]["samesite"]) == (365 * 24 * 3600, "Lax")
@@ -78,7 +78,7 @@ def test_cookies_last_a_year_and_what_is_usual_has_none(client):
     } == dict.fromkeys(("theme", "zone", "density", "times", "shortcuts"), "")
 
 
-def test_the_zone_of_the_browser_is_shown_and_gives_way_to_one_that_was_chosen(client):
+def test_the_zone_of_the_browser_is_shown_until_another_is_chosen(client):
     client.cookies["timezone"] = "America/Santiago"
     page = client.get("/preferences/").content.decode()
     assert "Browser (America/Santiago)" in page
@@ -118,7 +118,7 @@ def test_an_unknown_value_is_rejected_and_nothing_is_stored(client, name, value)
 
 
 @pytest.mark.parametrize("cookie", ["theme", "density", "times", "zone"])
-def test_a_cookie_with_anything_else_is_as_if_it_were_not_there(client, cookie):
+def test_an_invalid_cookie_is_ignored(client, cookie):
     client.cookies[cookie] = '"><b>'
     page = client.get("/preferences/")
     assert html_tag(page) == '<html lang="en" data-shortcuts="on">'

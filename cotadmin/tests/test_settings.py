@@ -31,7 +31,7 @@ def start(tmp_path: Path, show: str = "1", **environment: str) -> subprocess.Com
     )
 
 
-def test_a_trial_makes_its_keys_once_for_its_owner_alone(tmp_path):
+def test_a_trial_generates_its_keys_once_and_only_for_its_owner(tmp_path):
     first = start(tmp_path, "settings.SECRET_KEY, settings.FIELD_ENCRYPTION_KEYS")
     assert first.returncode == 0, first.stderr
     assert start(tmp_path, "settings.SECRET_KEY, settings.FIELD_ENCRYPTION_KEYS").stdout == first.stdout
@@ -62,14 +62,14 @@ def test_a_wrong_setting_stops_the_start_with_its_name(tmp_path, environment, me
     assert not any(tmp_path.iterdir())
 
 
-def test_an_installation_of_ones_own_is_for_https_unless_it_says_otherwise(tmp_path):
+def test_a_configured_installation_uses_https_by_default(tmp_path):
     show = "settings.SESSION_COOKIE_SECURE, settings.CSRF_COOKIE_SECURE, settings.SECURE_SSL_REDIRECT, settings.DEBUG"
     assert start(tmp_path, show, **OWN_DATABASE, **KEYS).stdout.strip() == "True True True False"
     assert start(tmp_path, show, **OWN_DATABASE, **KEYS, FORCE_HTTPS="0").stdout.strip() == "False False False False"
     assert start(tmp_path, show).stdout.strip() == "False False False False"
 
 
-def test_an_installation_of_ones_own_logs_json_unless_it_says_otherwise(tmp_path):
+def test_a_configured_installation_logs_json_by_default(tmp_path):
     show = "settings.LOG_FORMAT, settings.LOG_LEVEL"
     assert start(tmp_path, show, **OWN_DATABASE, **KEYS).stdout.strip() == "json INFO"
     assert (

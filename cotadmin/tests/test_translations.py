@@ -52,7 +52,7 @@ def test_every_text_has_a_translation():
     assert missing == []
 
 
-def test_texts_with_a_number_have_both_forms():
+def test_texts_with_a_number_have_singular_and_plural():
     wrong = [entry["msgid"] for entry in entries(CATALOGUE) if len(texts(entry)) != 1 + ("msgid_plural" in entry)]
     assert wrong == []
 
@@ -69,7 +69,7 @@ def test_translations_have_the_placeholders_of_their_texts():
     assert wrong == []
 
 
-def test_the_compiled_catalogue_is_that_of_the_source():
+def test_the_compiled_catalogue_matches_its_source():
     with CATALOGUE.with_suffix(".mo").open("rb") as file:
         compiled = gettext.GNUTranslations(file)
     outdated = []
@@ -94,7 +94,7 @@ def test_translated_texts_are_in_functions_that_xgettext_knows():
 
 
 @pytest.mark.skipif(not shutil.which("xgettext"), reason="needs GNU gettext (Debian, Ubuntu: apt install gettext)")
-def test_the_catalogue_holds_every_text_of_the_sources_and_no_other(tmp_path):
+def test_the_catalogue_contains_exactly_the_texts_of_the_sources(tmp_path):
     for name in SOURCES:
         path = Path(settings.BASE_DIR) / name
         if path.is_dir():
@@ -113,7 +113,7 @@ def test_the_catalogue_holds_every_text_of_the_sources_and_no_other(tmp_path):
     assert (sorted(fresh - stored), sorted(stored - fresh)) == ([], [])
 
 
-def test_a_page_speaks_spanish_to_a_browser_that_asks_for_it(client, db):
+def test_a_page_is_in_spanish_for_a_spanish_browser(client, db):
     page = client.get("/sign-in/", headers={"accept-language": "es-CL,es;q=0.9"}).content.decode()
     assert '<html lang="es"' in page
     assert "Iniciar sesión" in page

@@ -26,7 +26,7 @@ def no_other_collection():
     gc.set_threshold(*thresholds)
 
 
-def test_much_garbage_goes_once_a_page_is_sent_and_little_is_left_for_later():
+def test_much_garbage_is_collected_after_a_page_and_little_is_left():
     last = weakref.ref(Node())
     gc_tuning.collect_garbage()
     assert last() is not None

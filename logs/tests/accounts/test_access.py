@@ -33,14 +33,14 @@ def addresses() -> list[str]:
 
 @pytest.mark.parametrize("address", addresses())
 @pytest.mark.parametrize("method", ["get", "post"])
-def test_nobody_gets_anywhere_without_signing_in(client, address, method):
+def test_every_page_needs_a_sign_in(client, address, method):
     response = getattr(client, method)(address)
     assert response.status_code == 302
     assert response["Location"].startswith("/sign-in/?next=")
 
 
 @pytest.mark.parametrize(("name", "status"), list(zip(SCRIPT_ENDPOINTS, [404, 401, 401], strict=True)))
-def test_endpoints_of_scripts_ask_for_their_own_secret_whoever_is_signed_in(client, member, name, status):
+def test_endpoints_for_scripts_need_their_own_secret_despite_a_session(client, member, name, status):
     client.force_login(member("Administrator"))
     address = reverse(f"logs:{name}", args=[] if name == "event_create" else [OBJECT])
     assert client.post(address, b"{}", content_type="application/json").status_code == status
@@ -49,7 +49,7 @@ def test_endpoints_of_scripts_ask_for_their_own_secret_whoever_is_signed_in(clie
 
 @pytest.mark.parametrize("address", addresses())
 @pytest.mark.parametrize("method", ["get", "post"])
-def test_somebody_without_any_permission_is_refused(client, django_user_model, address, method):
+def test_a_user_without_permissions_is_refused(client, django_user_model, address, method):
     client.force_login(django_user_model.objects.create_user("nobody"))
     assert getattr(client, method)(address).status_code in (403, 405)
 
@@ -63,7 +63,7 @@ def test_an_administrator_of_another_company_finds_nothing(client, member, addre
     assert getattr(client, method)(address, {"expected_attempts": 3, "pointer": ""}).status_code in (404, 405)
 
 
-def test_an_htmx_request_without_a_session_goes_to_the_sign_in_page_as_a_whole_page(client):
+def test_an_htmx_request_without_a_session_loads_the_whole_sign_in_page(client):
     response = client.get(
         reverse("logs:webhook_log_list"),
         headers={"hx-request": "true", "hx-current-url": "http://testserver/logs/?state=failed"},
@@ -72,7 +72,7 @@ def test_an_htmx_request_without_a_session_goes_to_the_sign_in_page_as_a_whole_p
     assert response["HX-Redirect"] == "/sign-in/?next=/logs/%3Fstate%3Dfailed"
 
 
-def test_lists_show_only_what_belongs_to_ones_companies(client, member):
+def test_lists_show_only_rows_of_the_users_companies(client, member):
     make_subscription()
     log = make_log()
     client.force_login(member("Viewer", make_company("625be93a286ef83c1c0e0000", "Other")))

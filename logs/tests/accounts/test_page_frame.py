@@ -11,7 +11,7 @@ from django.template.loader import render_to_string
 @pytest.mark.parametrize(
     ("theme", "attribute"), [("dark", ' data-theme="dark"'), ("light", ' data-theme="light"'), ('"><b>', ""), ("", "")]
 )
-def test_a_known_theme_is_in_the_page_itself_so_that_nothing_flashes(client, theme, attribute):
+def test_a_chosen_theme_is_in_the_html_so_that_nothing_flashes(client, theme, attribute):
     client.cookies["theme"] = theme
     page = client.get("/sign-in/").content.decode()
     assert f'<html lang="en"{attribute} data-shortcuts="on">' in page
@@ -19,26 +19,26 @@ def test_a_known_theme_is_in_the_page_itself_so_that_nothing_flashes(client, the
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("cookie", "served"), [("off", "off"), ("on", "on"), ("x", "on")])
-def test_shortcuts_are_off_only_where_they_were_switched_off(client, cookie, served):
+def test_shortcuts_are_off_only_if_switched_off(client, cookie, served):
     client.cookies["shortcuts"] = cookie
     assert f'data-shortcuts="{served}"' in client.get("/sign-in/").content.decode()
 
 
 @pytest.mark.django_db
-def test_no_page_frame_has_a_style_or_a_script_that_the_policy_would_block(client):
+def test_no_page_frame_has_a_style_or_a_script_that_the_policy_blocks(client):
     page = client.get("/sign-in/").content.decode()
     assert re.findall(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)", page) == []
 
 
 @pytest.mark.django_db
-def test_htmx_is_configured_neither_to_evaluate_nor_to_keep_pages_in_the_browser(client):
+def test_htmx_neither_evaluates_code_nor_caches_pages(client):
     page = client.get("/sign-in/").content.decode()
     [config] = map(json.loads, re.findall(r"name=\"htmx-config\" content='([^']+)'", page))
     assert (config["allowEval"], config["allowScriptTags"], config["historyCacheSize"]) == (False, False, 0)
 
 
 @pytest.mark.django_db
-def test_htmx_takes_what_it_has_swapped_in_into_service_at_once(client):
+def test_htmx_activates_swapped_content_at_once(client):
     """A button that has come, and the focus with it, must not submit its form past htmx for the first moments."""
     page = client.get("/sign-in/").content.decode()
     [config] = map(json.loads, re.findall(r"name=\"htmx-config\" content='([^']+)'", page))
@@ -59,7 +59,7 @@ def test_the_language_can_be_changed_before_signing_in(client):
 
 
 @pytest.mark.django_db
-def test_an_address_that_does_not_exist_says_what_to_do_to_anybody(client):
+def test_a_missing_page_explains_what_to_do(client):
     answer = client.get("/nothing/")
     assert answer.status_code == 404
     assert '<a class="btn" href="/">' in answer.content.decode()
@@ -74,7 +74,7 @@ def test_the_navigation_offers_only_what_the_role_allows(client, member):
 
 
 @pytest.mark.parametrize("name", ["400.html", "500.html"])
-def test_the_pages_of_last_resort_need_no_request_and_no_database(name):
+def test_the_error_pages_need_no_request_and_no_database(name):
     page = render_to_string(name)
     assert "<h1>" in page
     assert '<a class="btn" href="/">' in page

@@ -38,7 +38,7 @@ def a_quarter_of_an_hour_later() -> None:
     SignInAttempts.objects.update(since=F("since") - timedelta(minutes=15, seconds=1))
 
 
-def test_an_account_takes_ten_attempts_from_wherever_and_then_not_even_the_right_password(client, ana):
+def test_after_ten_failed_sign_ins_an_account_refuses_even_the_right_password(client, ana):
     assert [sign_in(client, "ana", "wrong", f"192.0.2.{n}").status_code for n in range(MAX_ACCOUNT_ATTEMPTS)] == [
         200
     ] * 10
@@ -50,13 +50,13 @@ def test_an_account_takes_ten_attempts_from_wherever_and_then_not_even_the_right
     assert sign_in(client, "ana", PASSWORD).status_code == 302
 
 
-def test_an_address_takes_fifty_attempts_whatever_the_names(client, ana):
+def test_an_ip_address_has_fifty_failed_sign_ins_for_any_names(client, ana):
     assert [sign_in(client, f"nobody {n}", "x").status_code for n in range(MAX_ADDRESS_ATTEMPTS)] == [200] * 50
     assert sign_in(client, "ana", PASSWORD).status_code == 429
     assert sign_in(client, "ana", PASSWORD, "198.51.100.7").status_code == 302
 
 
-def test_nobody_learns_which_accounts_there_are(client, ana):
+def test_the_response_does_not_reveal_which_accounts_exist(client, ana):
     pages = {}
     for name in ("ana", "eve"):
         answers = [sign_in(client, name, "wrong", f"192.0.2.{n}") for n in range(MAX_ACCOUNT_ATTEMPTS + 1)]
@@ -64,7 +64,7 @@ def test_nobody_learns_which_accounts_there_are(client, ana):
     assert pages["ana"] == pages["eve"]
 
 
-def test_a_success_ends_the_counting_of_the_account(client, ana):
+def test_a_successful_sign_in_resets_the_count_of_the_account(client, ana):
     fail(client, "ana", MAX_ACCOUNT_ATTEMPTS - 1)
     assert sign_in(client, "ana", PASSWORD).status_code == 302
     assert sign_in(Client(), "ana", "wrong").status_code == 200
@@ -72,7 +72,7 @@ def test_a_success_ends_the_counting_of_the_account(client, ana):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_attempts_at_the_same_moment_are_counted_one_by_one():
+def test_concurrent_sign_ins_are_counted_one_by_one():
     passed = []
     barrier = threading.Barrier(30, timeout=60)
 
@@ -97,7 +97,7 @@ def test_the_admin_site_has_the_same_sign_in_page(client, ana):
     assert "_auth_user_id" not in client.session
 
 
-def test_who_may_not_enter_the_admin_site_sees_a_message(client, ana):
+def test_users_who_may_not_enter_the_admin_site_see_a_message(client, ana):
     client.force_login(ana)
     answer = client.get("/admin/", follow=True)
     assert (answer.status_code, "You don’t have access" in answer.content.decode()) == (403, True)
@@ -113,7 +113,7 @@ def test_staff_sign_in_on_the_page_of_the_site(client, admin_user):
 # What is on record
 
 
-def test_failures_are_on_record_without_what_was_typed(client, ana):
+def test_failed_sign_ins_are_recorded_without_the_typed_text(client, ana):
     sign_in(client, "ana", "my secret word")
     sign_in(client, "my other secret", "x", "2001:db8::7")
     fail(client, "ana", MAX_ACCOUNT_ATTEMPTS + 3)
@@ -146,7 +146,7 @@ def test_failures_are_on_record_without_what_was_typed(client, ana):
         (1, "2001:db8::7", "2001:db8::7"),
     ],
 )
-def test_only_the_proxies_that_are_there_are_believed(settings, rf, proxies, forwarded, address):
+def test_only_the_configured_proxies_are_trusted(settings, rf, proxies, forwarded, address):
     settings.PROXIES = proxies
     assert client_address(rf.get("/", REMOTE_ADDR="192.0.2.1", headers={"X-Forwarded-For": forwarded})) == address
 
@@ -157,7 +157,7 @@ def test_without_a_proxy_the_address_cannot_be_forged(client, ana):
     assert sign_in(client, "ana", PASSWORD, **{"X-Forwarded-For": "198.51.100.7"}).status_code == 429
 
 
-def test_a_network_of_ipv6_is_one_sender():
+def test_an_ipv6_network_counts_as_one_client():
     assert network_of("2001:db8:1:2:3:4:5:6") == network_of("2001:db8:1:2::1") == "2001:db8:1:2::/64"
     assert network_of("192.0.2.1") == "192.0.2.1"
 
@@ -169,7 +169,7 @@ def change(client, old: str, new: str):
     return client.post(reverse("password_change"), {"old_password": old, "new_password1": new, "new_password2": new})
 
 
-def test_people_change_their_own_password_and_their_other_sessions_end(client, ana):
+def test_changing_the_own_password_ends_other_sessions(client, ana):
     other = Client()
     for browser in (client, other):
         browser.force_login(ana)
@@ -186,7 +186,7 @@ def test_people_change_their_own_password_and_their_other_sessions_end(client, a
 @pytest.mark.parametrize(
     ("old", "new", "said"), [("wrong", "oak-ferry-lantern-4", "old password"), (PASSWORD, "123", "too short")]
 )
-def test_a_password_is_not_changed_where_something_is_wrong(client, ana, old, new, said):
+def test_an_invalid_form_does_not_change_the_password(client, ana, old, new, said):
     client.force_login(ana)
     answer = change(client, old, new)
     assert (answer.status_code, said in answer.content.decode()) == (422, True)
@@ -194,7 +194,7 @@ def test_a_password_is_not_changed_where_something_is_wrong(client, ana, old, ne
     assert ana.check_password(PASSWORD)
 
 
-def test_who_finds_an_open_session_cannot_guess_the_password(client, ana):
+def test_an_open_session_cannot_be_used_to_guess_the_password(client, ana):
     client.force_login(ana)
     for number in range(MAX_ACCOUNT_ATTEMPTS):
         change(client, f"wrong {number}", "oak-ferry-lantern-4")

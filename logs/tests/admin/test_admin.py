@@ -36,7 +36,7 @@ READ_ONLY = ["webhooklog", "attempt", "auditentry", "import", "bulkredelivery", 
 MODELS = ["company", "subscription", *READ_ONLY]
 
 
-def test_the_site_bears_its_name(admin_client):
+def test_the_site_shows_its_name(admin_client):
     assert "cotadmin administration" in admin_client.get(reverse("admin:index")).content.decode()
 
 
@@ -50,7 +50,7 @@ def test_the_site_bears_its_name(admin_client):
         "subscription/%00/history/",
     ],
 )
-def test_an_address_with_a_nul_is_not_valid(admin_client, address):
+def test_a_url_with_a_nul_is_not_valid(admin_client, address):
     answer = admin_client.get(reverse("admin:app_list", args=["logs"]) + address)
     assert answer.status_code == 400
     assert "This URL is not valid" in answer.content.decode()
@@ -64,7 +64,7 @@ def test_a_superuser_finds_and_opens_every_row(admin_client, one_of_each, model)
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_no_page_holds_what_the_content_security_policy_would_block(admin_client, one_of_each, model):
+def test_no_page_contains_what_the_content_security_policy_would_block(admin_client, one_of_each, model):
     for address in (reverse(f"admin:logs_{model}_changelist"), change_page(one_of_each[model])):
         answer = admin_client.get(address)
         assert "script-src 'self'" in answer["Content-Security-Policy"]
@@ -168,20 +168,20 @@ def test_the_page_of_a_log_masks_the_payload_and_the_response(admin_client):
     assert f'href="{log.get_absolute_url()}"' in page
 
 
-def test_who_may_not_see_payloads_sees_none(client, staff, one_of_each):
+def test_a_user_without_the_permission_sees_no_payload(client, staff, one_of_each):
     user = staff("Viewer")
     user.groups.get().permissions.filter(codename="view_payload").delete()
     page = client.get(change_page(one_of_each["webhooklog"])).content.decode()
     assert "<pre" not in page
 
 
-def test_json_is_indented_without_being_read_anew():
+def test_json_is_indented_without_being_parsed_again():
     assert format_json('{"b":1e400,"a":1.50,"a":2,"token":"x"}') == (
         '{\n  "b": 1e400,\n  "a": 1.50,\n  "a": 2,\n  "token": "••••••••"\n}'
     )
 
 
-def test_a_json_too_long_for_a_page_is_cut():
+def test_json_too_long_for_a_page_is_cut():
     assert len(format_json(json.dumps({"a": "x" * 300_000}))) < 200_100
 
 
@@ -203,7 +203,7 @@ def texts(answer) -> list[str]:
     return [str(message) for message in answer.context["messages"]]
 
 
-def test_re_delivery_asks_first_and_then_queues_each_failed_log_once(client, staff):
+def test_redelivery_asks_first_and_then_queues_each_failed_log_once(client, staff):
     user = staff("Operator")
     make_subscription()
     failed, delivered = make_log(2), make_log(1, status=200, response="ok")
@@ -219,7 +219,7 @@ def test_re_delivery_asks_first_and_then_queues_each_failed_log_once(client, sta
     assert list(AuditEntry.objects.values_list("actor", "action", "target")) == [(user.pk, "redelivered", failed.pk)]
 
 
-def test_logs_that_are_queued_already_are_not_offered_again(admin_client):
+def test_queued_logs_are_not_offered_again(admin_client):
     make_subscription()
     logs = [make_log(1), make_log(2)]
     confirm(admin_client, ask(admin_client, logs[0]), logs[0])
@@ -229,7 +229,7 @@ def test_logs_that_are_queued_already_are_not_offered_again(admin_client):
     assert f"expected_attempts_{logs[0].pk}" not in page
 
 
-def test_a_double_click_queues_once_even_when_the_first_was_tried_in_between(admin_client):
+def test_a_double_click_queues_once_even_after_an_attempt_in_between(admin_client):
     make_subscription()
     log = make_log()
     question = ask(admin_client, log)
@@ -240,7 +240,7 @@ def test_a_double_click_queues_once_even_when_the_first_was_tried_in_between(adm
     assert AuditEntry.objects.count() == 1
 
 
-def test_logs_that_cannot_be_sent_are_left_out_with_the_reason(admin_client):
+def test_logs_that_cannot_be_sent_are_excluded_with_the_reason(admin_client):
     make_subscription(is_active=False)
     logs = [make_log(1), make_log(2)]
     outcome = texts(confirm(admin_client, ask(admin_client, *logs), *logs))
@@ -248,7 +248,7 @@ def test_logs_that_cannot_be_sent_are_left_out_with_the_reason(admin_client):
     assert not WebhookLog.objects.filter(next_attempt_at__isnull=False).exists()
 
 
-def test_what_was_not_on_the_page_that_asked_is_not_sent(admin_client):
+def test_only_logs_on_the_confirmation_page_are_sent(admin_client):
     make_subscription()
     seen, unseen = make_log(1), make_log(2)
     outcome = texts(confirm(admin_client, ask(admin_client, seen), seen, unseen))
@@ -269,7 +269,7 @@ def test_more_than_100_logs_become_a_plan(admin_client):
     assert not WebhookLog.objects.filter(next_attempt_at__isnull=False).exists()
 
 
-def test_a_viewer_cannot_re_deliver(client, staff):
+def test_a_viewer_cannot_redeliver(client, staff):
     staff("Viewer")
     make_subscription()
     log = make_log()
@@ -278,7 +278,7 @@ def test_a_viewer_cannot_re_deliver(client, staff):
     assert WebhookLog.objects.get().next_attempt_at is None
 
 
-def test_staff_cannot_re_deliver_logs_of_another_company(client, staff):
+def test_staff_cannot_redeliver_logs_of_another_company(client, staff):
     staff("Operator", make_company(OTHER_COMPANY, "Other"))
     make_subscription()
     log = make_log()
@@ -379,7 +379,7 @@ def form_of(subscription: Subscription, **changes) -> dict:
     return data | ({"is_active": "on"} if subscription.is_active else {}) | changes
 
 
-def test_a_change_is_stored_remembered_for_the_next_import_and_on_record(client, staff):
+def test_a_change_is_stored_kept_by_the_next_import_and_audited(client, staff):
     user = staff("Administrator")
     subscription = make_subscription(first_sequence=7)
     subscription.edited_fields = ["trigger"]
@@ -402,7 +402,7 @@ def test_saving_without_a_change_leaves_no_trace(client, staff):
     assert (subscription.edited_fields, AuditEntry.objects.count()) == ([], 0)
 
 
-def test_code_and_company_stay_as_they_were_saved(client, staff):
+def test_code_and_company_cannot_be_changed(client, staff):
     staff("Administrator")
     subscription, other = make_subscription(), make_company(OTHER_COMPANY, "Other")
     client.post(change_page(subscription), form_of(subscription, code="another", company=other.pk))
@@ -420,7 +420,7 @@ def test_code_and_company_stay_as_they_were_saved(client, staff):
         ("", "This field is required."),
     ],
 )
-def test_a_url_that_the_destination_check_would_refuse_is_refused(client, staff, url, message):
+def test_a_url_that_the_destination_check_refuses_is_rejected(client, staff, url, message):
     staff("Administrator")
     subscription = make_subscription()
     answer = client.post(change_page(subscription), form_of(subscription, url=url))
@@ -428,7 +428,7 @@ def test_a_url_that_the_destination_check_would_refuse_is_refused(client, staff,
     assert Subscription.objects.get().url == subscription.url
 
 
-def test_a_name_that_leads_inside_is_refused_as_on_the_page(settings, client, staff):
+def test_a_name_that_resolves_to_a_private_address_is_refused_as_on_the_page(settings, client, staff):
     settings.DELIVERY_ALLOWED_NETWORKS = []
     staff("Administrator")
     subscription = make_subscription()
@@ -437,7 +437,7 @@ def test_a_name_that_leads_inside_is_refused_as_on_the_page(settings, client, st
     assert Subscription.objects.get().url == subscription.url
 
 
-def test_names_turn_the_direction_of_no_page(admin_client):
+def test_names_cannot_change_the_text_direction_of_a_page(admin_client):
     subscription = make_subscription(name="Pumps\u202etxt")
     for address in (SUBSCRIPTIONS, change_page(subscription), subscription.get_absolute_url(), "/subscriptions/"):
         page = admin_client.get(address).content.decode()
@@ -445,14 +445,14 @@ def test_names_turn_the_direction_of_no_page(admin_client):
         assert "\u202e" not in re.sub(r"<[^>]+>", "", page)
 
 
-def test_a_refused_url_that_is_stored_already_lets_other_fields_be_edited(client, staff):
+def test_other_fields_can_be_edited_beside_a_stored_refused_url(client, staff):
     staff("Administrator")
     subscription = make_subscription(url="http://10.0.0.1/")
     client.post(change_page(subscription), form_of(subscription, name="Pumps"))
     assert Subscription.objects.get().name == "Pumps"
 
 
-def test_a_new_subscription_has_a_secret_and_is_on_record(client, staff):
+def test_a_new_subscription_has_a_secret_and_is_audited(client, staff):
     staff("Administrator")
     data = {
         "company": make_company().pk,

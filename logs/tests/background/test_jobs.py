@@ -99,7 +99,7 @@ def jobs(task: str) -> list[str]:
     return list(ProcrastinateJob.objects.filter(task_name=f"logs.tasks.{task}").values_list("status", flat=True))
 
 
-def test_an_import_stops_with_its_worker_and_goes_on_in_the_next_one(start_worker, blocked_import):
+def test_an_import_stops_with_its_worker_and_continues_in_the_next_one(start_worker, blocked_import):
     upload, release = blocked_import
     worker = start_worker()
     wait_until(lambda: is_in_second_batch(upload))
@@ -113,7 +113,7 @@ def test_an_import_stops_with_its_worker_and_goes_on_in_the_next_one(start_worke
     assert not ImportChunk.objects.exists()
 
 
-def test_an_import_whose_worker_was_killed_is_taken_up_and_its_numbers_are_right(start_worker, blocked_import):
+def test_the_import_of_a_killed_worker_is_continued_with_the_right_numbers(start_worker, blocked_import):
     upload, release = blocked_import
     killed = start_worker()
     wait_until(lambda: is_in_second_batch(upload))
@@ -124,7 +124,7 @@ def test_an_import_whose_worker_was_killed_is_taken_up_and_its_numbers_are_right
     assert (upload.state, numbers(upload)) == (ImportState.DONE, ALL_OF_IT)
 
 
-def test_a_worker_that_comes_back_after_its_import_was_taken_over_stores_nothing_more(start_worker, blocked_import):
+def test_a_worker_whose_import_was_taken_over_stores_nothing_more(start_worker, blocked_import):
     upload, release = blocked_import
     paused = start_worker()
     wait_until(lambda: is_in_second_batch(upload))
@@ -142,9 +142,7 @@ def test_a_worker_that_comes_back_after_its_import_was_taken_over_stores_nothing
     assert (upload.state, numbers(upload)) == (ImportState.DONE, ALL_OF_IT)
 
 
-def test_an_import_is_cancelled_by_the_button_of_its_page_and_keeps_what_is_stored(
-    start_worker, client, blocked_import
-):
+def test_the_button_cancels_an_import_and_keeps_the_stored_logs(start_worker, client, blocked_import):
     upload, release = blocked_import
     start_worker()
     wait_until(lambda: is_in_second_batch(upload))
@@ -162,7 +160,7 @@ def test_an_import_is_cancelled_by_the_button_of_its_page_and_keeps_what_is_stor
     assert "Documents read before the cancellation are kept." in page
 
 
-def test_a_plan_stops_with_its_worker_and_is_made_by_the_next_one_while_imports_wait(
+def test_a_plan_stops_with_its_worker_and_is_created_by_the_next_before_imports(
     start_worker, client, blocked_import, lock, operator, monkeypatch
 ):
     upload, release = blocked_import
@@ -190,7 +188,7 @@ def test_a_plan_stops_with_its_worker_and_is_made_by_the_next_one_while_imports_
     release()
 
 
-def test_what_waits_for_a_job_that_is_nowhere_gets_one_whatever_else_is_wrong_with_jobs(start_worker, client, operator):
+def test_work_without_its_job_gets_a_new_job_despite_other_job_problems(start_worker, client, operator):
     make_subscription()
     upload = upload_file(client, json.dumps(log_document()).encode())
     with connection.cursor() as cursor:
@@ -233,7 +231,7 @@ def test_old_jobs_and_expired_sessions_are_deleted(start_worker, client, operato
     assert Session.objects.exists()  # that of the operator
 
 
-def test_pruning_stops_with_its_worker_and_goes_on_in_the_next_one(start_worker, lock):
+def test_pruning_stops_with_its_worker_and_continues_in_the_next_one(start_worker, lock):
     make_subscription()
     make_log(0)
     Retention.objects.create(pk=1, log_days=1)

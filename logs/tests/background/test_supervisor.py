@@ -67,28 +67,28 @@ def away(error_type: type[Exception], cause: Exception | None = None) -> Excepti
     ],
     ids=["fault", "closed", "lost", "refused"],
 )
-def test_a_loop_that_fails_is_begun_again(error):
+def test_a_failed_loop_is_restarted(error):
     supervisor, is_given_up = supervise(error)
     assert not is_given_up
     assert supervisor.problems == {"compaction": type(error).__name__}  # until it says that it is well
 
 
-def test_a_problem_is_over_when_the_loop_has_done_something():
+def test_a_problem_ends_when_the_loop_makes_progress():
     supervisor, _ = supervise(RuntimeError(), None)
     assert supervisor.problems == {}
 
 
-def test_a_loop_that_fails_again_and_again_is_given_up():
+def test_a_loop_that_fails_repeatedly_is_given_up():
     supervisor, is_given_up = supervise(*[RuntimeError()] * MAX_FAILURES)
     assert is_given_up
     assert (supervisor.gone, supervisor.problems) == (["compaction"], {"compaction": "RuntimeError"})
 
 
-def test_failures_between_which_it_worked_do_not_add_up():
+def test_failures_with_progress_in_between_do_not_add_up():
     _, is_given_up = supervise(*[RuntimeError(), None] * MAX_FAILURES)
     assert not is_given_up
 
 
-def test_a_loop_is_never_given_up_because_the_database_is_away():
+def test_a_loop_is_not_given_up_while_the_database_is_down():
     _, is_given_up = supervise(*[psycopg.OperationalError("no connection")] * 3 * MAX_FAILURES)
     assert not is_given_up

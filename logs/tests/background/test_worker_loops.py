@@ -64,9 +64,7 @@ def end_connections(pattern: str) -> int:
         return cursor.fetchone()[0]
 
 
-def test_figures_are_added_up_again_after_a_failure_which_readyz_shows_meanwhile(
-    start_worker, client, without_differences
-):
+def test_compaction_resumes_after_a_failure_that_readyz_shows(start_worker, client, without_differences):
     worker = start_worker()
     put_back = without_differences()
     wait_until(lambda: problems(client) == ["compaction: ProgrammingError"])
@@ -78,7 +76,7 @@ def test_figures_are_added_up_again_after_a_failure_which_readyz_shows_meanwhile
     assert worker.stop() == 0
 
 
-def test_everything_goes_on_after_all_connections_have_been_ended(start_worker, client):
+def test_all_loops_continue_after_their_connections_were_ended(start_worker, client):
     worker = start_worker()
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM procrastinate_jobs")
@@ -94,7 +92,7 @@ def test_everything_goes_on_after_all_connections_have_been_ended(start_worker, 
     assert worker.stop() == 0
 
 
-def test_a_loop_that_cannot_be_kept_going_ends_the_process_with_an_error(start_worker, without_differences):
+def test_a_loop_that_is_given_up_ends_the_process_with_an_error(start_worker, without_differences):
     without_differences()
     worker = start_worker([sys.executable, "-c", IMPATIENT], until="")
     assert worker.wait() == 1

@@ -54,7 +54,7 @@ def leave_and_come_back(page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Plan a bulk redelivery")
 
 
-def test_who_comes_back_to_a_plan_finds_the_numbers_of_what_is_chosen_and_can_send(page, plan, receiver, worker):
+def test_returning_to_a_plan_shows_the_numbers_of_the_choices_and_can_send(page, plan, receiver, worker):
     """The numbers are the server's, for the choices with which the page begins: the browser must not bring others back."""
     page.goto(plan.get_absolute_url())
     page.get_by_label("Send them too").check()
@@ -69,7 +69,7 @@ def test_who_comes_back_to_a_plan_finds_the_numbers_of_what_is_chosen_and_can_se
     expect(page.locator("#run .lead")).to_contain_text("All 7 logs were delivered.")
 
 
-def test_a_plan_that_the_browser_kept_requests_the_numbers_of_what_is_chosen(page, plan):
+def test_a_plan_cached_by_the_browser_requests_the_numbers_of_the_choices(page, plan):
     """As it was left: here before a choice had its numbers."""
     page.goto(plan.get_absolute_url())
     page.evaluate(
@@ -82,7 +82,7 @@ def test_a_plan_that_the_browser_kept_requests_the_numbers_of_what_is_chosen(pag
     expect(page.get_by_role("button", name="Send 8 logs")).to_be_visible()
 
 
-def test_it_is_started_and_refreshes_itself_until_it_has_ended(page, plan, receiver, worker):
+def test_a_bulk_redelivery_is_started_and_refreshes_until_it_ends(page, plan, receiver, worker):
     page.goto(plan.get_absolute_url())
     page.get_by_label("Reason for this redelivery").fill("the night")
     page.get_by_role("button", name="Send 7 logs").click()
@@ -93,7 +93,7 @@ def test_it_is_started_and_refreshes_itself_until_it_has_ended(page, plan, recei
     assert len(receiver.ledger) == 7
 
 
-def test_who_types_a_rate_and_presses_send_at_once_starts_it(page, plan):
+def test_typing_a_rate_and_pressing_send_at_once_starts_it(page, plan):
     """A finger stays on the button for a while; no numbers may be requested meanwhile, as they would take it away."""
     page.clock.install()
     page.goto(plan.get_absolute_url())
@@ -111,7 +111,7 @@ def test_who_types_a_rate_and_presses_send_at_once_starts_it(page, plan):
     assert BulkRedelivery.objects.get(pk=plan.pk).rate == 5
 
 
-def test_a_poll_neither_moves_the_focus_nor_takes_the_dialog_s_form_away(page, administrator, plan, receiver, worker):
+def test_a_poll_neither_moves_the_focus_nor_removes_the_form_of_the_dialog(page, administrator, plan, receiver, worker):
     receiver.gate = threading.Event()
     bulk = start_redelivery(administrator, [item.log for item in plan.items.all()])
     page.goto(bulk.get_absolute_url())
@@ -134,7 +134,7 @@ def test_a_poll_neither_moves_the_focus_nor_takes_the_dialog_s_form_away(page, a
     assert BulkRedelivery.objects.get(pk=bulk.pk).state == BulkRedeliveryState.STOPPED
 
 
-def test_it_works_without_scripts(open_page, administrator, plan, complaints):
+def test_a_bulk_redelivery_works_without_javascript(open_page, administrator, plan, complaints):
     complaints.expected_statuses.add(422)
     page = open_page(administrator, java_script_enabled=False)
     page.goto(plan.get_absolute_url())

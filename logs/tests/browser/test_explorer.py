@@ -32,7 +32,7 @@ def drag_over_chart(page: Page, start: float, end: float) -> None:
     page.mouse.up()
 
 
-def test_dragging_over_the_chart_zooms_in_and_the_back_button_out(page):
+def test_dragging_over_the_chart_zooms_in_and_the_back_button_zooms_out(page):
     page.goto("/logs/?since=2022-05-05 20:00&until=2022-05-06 16:00")
     expect(rows(page)).to_have_count(20)
     drag_over_chart(page, 0.01, 0.49)
@@ -48,7 +48,7 @@ def test_a_click_on_a_bar_leads_to_its_logs(page):
     expect(rows(page)).to_have_count(1)
 
 
-def test_the_keyboard_zooms_with_the_fields(page, complaints):
+def test_the_fields_zoom_with_the_keyboard(page, complaints):
     complaints.expected_statuses = {422}
     page.goto("/logs/")
     page.locator("#since").fill("2022-05-06 10:00")
@@ -67,14 +67,14 @@ def test_the_keyboard_zooms_with_the_fields(page, complaints):
     expect(rows(page)).to_have_count(3)
 
 
-def test_a_range_takes_the_place_of_two_moments(page):
+def test_a_range_replaces_two_times(page):
     page.goto("/logs/?since=2022-05-06 10:00&until=2022-05-06 12:00")
     page.locator("#range label", has_text="All").click()
     expect(rows(page)).to_have_count(20)
     expect(page).not_to_have_url(re.compile("since="))
 
 
-def test_facets_narrow_down_where_they_stand(page):
+def test_facets_filter_without_leaving_the_page(page):
     page.goto("/logs/")
     cause = page.locator("#facet-cause")
     page.locator("#facet-action summary").click()
@@ -92,7 +92,7 @@ def test_facets_narrow_down_where_they_stand(page):
     expect(rows(page)).to_have_count(15)
 
 
-def test_of_two_clicks_the_later_counts_whichever_is_answered_first(page):
+def test_the_later_of_two_clicks_counts_in_any_order_of_responses(page):
     page.goto("/logs/")
     waiting: list[Route] = []
     page.route("**/logs/?state=failed", lambda route: waiting.append(route))
@@ -105,7 +105,7 @@ def test_of_two_clicks_the_later_counts_whichever_is_answered_first(page):
     expect(rows(page)).to_have_count(15)
 
 
-def test_the_address_holds_what_was_chosen_and_nothing_else(page):
+def test_the_url_contains_only_the_choices(page):
     page.goto("/logs/")
     page.locator("#state-failed").check()
     expect(page).to_have_url(re.compile(r"/logs/\?state=failed$"))
@@ -113,7 +113,7 @@ def test_the_address_holds_what_was_chosen_and_nothing_else(page):
     expect(page).to_have_url(re.compile(r"/logs/$"))
 
 
-def test_a_click_on_a_value_of_a_row_narrows_down_to_it(page):
+def test_a_click_on_a_value_of_a_row_filters_by_it(page):
     page.goto("/logs/?sort=oldest")
     rows(page).last.get_by_role("link", name="Failed").click()
     expect(page.locator(".chip")).to_have_text(re.compile(r"State\s*Failed"))
@@ -122,7 +122,7 @@ def test_a_click_on_a_value_of_a_row_narrows_down_to_it(page):
     expect(page).to_have_url(re.compile(r"/logs/\?sort=oldest&state=failed&status=502$"))
 
 
-def test_columns_are_chosen_in_what_closes_with_escape(page):
+def test_columns_are_chosen_in_a_popup_that_closes_with_escape(page):
     page.goto("/logs/")
     columns = page.locator("#columns")
     columns.locator("summary").click()
@@ -135,7 +135,7 @@ def test_columns_are_chosen_in_what_closes_with_escape(page):
     expect(page.get_by_role("columnheader", name="Duration")).to_have_count(1)
 
 
-def test_a_value_that_is_excluded_is_chosen_by_its_box(page):
+def test_the_checkbox_of_an_excluded_value_includes_it(page):
     page.goto("/logs/?not_cause=http_5xx")
     expect(rows(page)).to_have_count(15)
     page.locator("#facet-cause").get_by_role("checkbox", name="http_5xx").check()
@@ -145,7 +145,7 @@ def test_a_value_that_is_excluded_is_chosen_by_its_box(page):
 
 @pytest.mark.parametrize("width", [1024, 1160, 1280, 1440])
 @pytest.mark.parametrize("chosen", ["", "age.event.subscription.status.cause.attempts.took.id"])
-def test_every_column_that_is_chosen_can_be_read(page, width, chosen):
+def test_every_chosen_column_is_readable(page, width, chosen):
     page.set_viewport_size({"width": width, "height": 800})
     if chosen:
         page.context.add_cookies([{"name": "columns", "value": chosen, "domain": "localhost", "path": "/"}])

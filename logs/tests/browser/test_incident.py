@@ -56,7 +56,7 @@ def tab_to(page: Page, is_there: Callable[[str], bool]) -> None:
     raise AssertionError(f"it cannot be reached: {seen}")
 
 
-def test_from_the_overview_to_all_green_without_a_pointer(page, transactional_db, receiver, worker):
+def test_an_incident_is_solved_with_the_keyboard_only(page, transactional_db, receiver, worker):
     make_subscription(url=receiver.url)
     make_outage()
     page.goto("/")

@@ -28,7 +28,7 @@ def subscription(transactional_db, receiver):
     return subscription
 
 
-def test_slash_goes_to_the_search_and_is_not_typed(page):
+def test_slash_focuses_the_search_and_is_not_typed(page):
     page.goto("/logs/")
     page.keyboard.press("/")
     search = page.get_by_role("combobox", name="Search logs")
@@ -77,7 +77,7 @@ def test_u_switches_between_ages_and_exact_times(page):
     expect(time).to_have_text(age)
 
 
-def test_exact_times_are_whole_and_remembered(page):
+def test_exact_times_are_complete_and_remembered(page):
     page.goto("/logs/")
     age = page.locator("[data-rows] time").first.inner_text()
     page.keyboard.press("u")
@@ -103,7 +103,7 @@ def test_the_question_mark_opens_the_help_and_escape_closes_it(page):
     expect(link).to_be_focused()
 
 
-def test_shortcuts_can_be_switched_off_and_on_again_and_that_is_remembered(page):
+def test_shortcuts_can_be_switched_off_and_on_and_the_choice_is_remembered(page):
     page.goto("/logs/")
     page.keyboard.press("?")
     help_ = page.get_by_role("dialog", name="Keyboard shortcuts")
@@ -124,7 +124,7 @@ def test_shortcuts_can_be_switched_off_and_on_again_and_that_is_remembered(page)
     expect(page.get_by_role("combobox")).to_be_focused()
 
 
-def test_what_is_typed_into_a_field_is_no_shortcut(page):
+def test_typing_into_a_field_triggers_no_shortcut(page):
     page.goto("/subscriptions/new/")
     name = page.get_by_label("Name")
     name.press_sequentially("jkr[]/?u")
@@ -183,7 +183,7 @@ def test_a_node_of_the_payload_is_copied_and_opened_by_the_keyboard(page):
     expect(answers.locator(".leaf .s")).to_have_text(NEW["event"]["data"]["answers"])
 
 
-def test_the_theme_is_remembered_and_stands_in_the_servers_html(page):
+def test_the_theme_is_remembered_and_set_in_the_html(page):
     page.emulate_media(color_scheme="light")
     page.goto("/logs/")
     assert not page.locator("html").get_attribute("data-theme")

@@ -31,7 +31,7 @@ def requests_from(page: Page) -> list[str]:
     return urls
 
 
-def test_a_log_that_arrives_is_announced_by_a_pill_and_shown_when_that_is_pressed(explorer):
+def test_a_new_log_is_announced_by_a_pill_and_shown_on_a_click(explorer):
     import_logs(log_document(1))
     pill = explorer.get_by_role("status").get_by_role("link", name="1 new")
     expect(pill).to_be_visible()
@@ -45,7 +45,7 @@ def test_a_log_that_arrives_is_announced_by_a_pill_and_shown_when_that_is_presse
     expect(explorer.locator("#tail-new")).to_have_count(0)
 
 
-def test_a_hidden_page_does_not_poll_and_one_that_is_visible_again_does(explorer):
+def test_a_page_polls_only_while_it_is_visible(explorer):
     explorer.evaluate(HIDE)
     requests = requests_from(explorer)
     import_logs(log_document(1))
@@ -55,7 +55,7 @@ def test_a_hidden_page_does_not_poll_and_one_that_is_visible_again_does(explorer
     expect(explorer.get_by_role("link", name="1 new")).to_be_visible()
 
 
-def test_it_is_remembered_and_does_not_poll_once_it_is_off(explorer):
+def test_switching_the_live_tail_off_is_remembered_and_stops_polling(explorer):
     explorer.reload()
     explorer.get_by_role("button", name="Live tail", pressed=True).click()
     expect(explorer.get_by_role("button", name="Live tail", pressed=False)).to_be_focused()
@@ -64,7 +64,7 @@ def test_it_is_remembered_and_does_not_poll_once_it_is_off(explorer):
     assert requests == []
 
 
-def test_without_an_answer_it_stops_says_so_and_can_be_started_again(explorer, complaints):
+def test_the_live_tail_stops_without_a_response_and_can_be_restarted(explorer, complaints):
     complaints.expected_statuses.add(500)
     explorer.route("**/logs/tail/?**", lambda route: route.fulfill(status=500))
     alert = explorer.get_by_role("alert").filter(has_text="The live tail has stopped")

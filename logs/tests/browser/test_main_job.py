@@ -129,7 +129,7 @@ def test_a_new_user_imports_finds_opens_and_redelivers(open_page, administrator,
     assert int(received.headers["webhook-timestamp"]) > 1_600_000_000
 
 
-def test_the_same_works_without_javascript(open_page, administrator, worker, receiver):
+def test_the_main_job_works_without_javascript(open_page, administrator, worker, receiver):
     page = open_page(java_script_enabled=False)
     sign_in(page, at="/imports/")
     for kind, content in (("subscriptions", subscription_file(receiver.url)), ("logs", json.dumps(FAILED).encode())):
@@ -156,7 +156,7 @@ def test_a_lazy_node_opens_without_javascript(open_page, administrator, failed_l
     expect(page.locator("main")).to_contain_text(FAILED["event"]["data"]["answers"][0])
 
 
-def test_a_row_of_the_explorer_turns_delivered_by_itself(page, worker, receiver, failed_log):
+def test_a_row_of_the_explorer_becomes_delivered_by_itself(page, worker, receiver, failed_log):
     page.goto("/logs/")
     page.evaluate("window.isStillTheSamePage = true")
     row = page.locator(f'tr[data-log="{failed_log.pk}"]')
@@ -168,7 +168,7 @@ def test_a_row_of_the_explorer_turns_delivered_by_itself(page, worker, receiver,
     assert len(receiver.ledger) == 1
 
 
-def test_a_row_of_a_subscriptions_page_turns_delivered_by_itself(page, worker, subscription, failed_log):
+def test_a_row_of_a_subscription_page_becomes_delivered_by_itself(page, worker, subscription, failed_log):
     page.goto(subscription.get_absolute_url())
     row = page.locator("[data-rows] tr")
     row.get_by_role("button", name="Redeliver").click()
@@ -197,7 +197,7 @@ def test_two_people_who_redeliver_at_the_same_time_send_once(open_page, administ
     assert len(receiver.ledger) == 1
 
 
-def test_of_two_people_who_saw_it_failed_the_second_learns_that_it_was_delivered(
+def test_the_second_of_two_people_learns_that_the_log_was_delivered(
     open_page, administrator, complaints, worker, receiver, failed_log
 ):
     complaints.expected_statuses.add(422)
@@ -211,7 +211,7 @@ def test_of_two_people_who_saw_it_failed_the_second_learns_that_it_was_delivered
     assert len(receiver.ledger) == 1
 
 
-def test_while_it_is_sent_the_page_says_so_and_offers_no_second_attempt(page, worker, receiver, failed_log):
+def test_the_page_of_a_log_in_flight_says_so_and_offers_no_second_attempt(page, worker, receiver, failed_log):
     receiver.gate = threading.Event()
     page.goto(failed_log.get_absolute_url())
     redeliver_button(page).click()
@@ -221,7 +221,7 @@ def test_while_it_is_sent_the_page_says_so_and_offers_no_second_attempt(page, wo
     expect(badge(page)).to_have_text("Delivered")
 
 
-def test_a_receiver_that_fails_leaves_it_failed_with_the_attempt_on_record(page, worker, receiver, failed_log):
+def test_a_failing_receiver_leaves_the_log_failed_with_the_attempt_recorded(page, worker, receiver, failed_log):
     receiver.status, receiver.body = 500, b"out of order"
     page.goto(failed_log.get_absolute_url())
     redeliver_button(page).click()
@@ -235,7 +235,7 @@ def test_a_receiver_that_fails_leaves_it_failed_with_the_attempt_on_record(page,
     assert len(receiver.ledger) == 3
 
 
-def test_a_log_that_was_delivered_is_sent_again_after_a_confirmation(page, worker, receiver, delivered_log):
+def test_a_delivered_log_is_sent_again_after_a_confirmation(page, worker, receiver, delivered_log):
     page.goto(delivered_log.get_absolute_url())
     page.get_by_role("link", name="Redeliver…").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Redeliver a log that was already delivered?")
@@ -254,7 +254,7 @@ def test_a_delivered_log_that_fails_when_sent_again_stays_delivered(page, worker
 
 
 @pytest.mark.parametrize("part", ["", "response/"])
-def test_a_log_that_is_old_for_its_object_is_redelivered_without_complaints(page, transactional_db, part):
+def test_a_superseded_log_is_redelivered_without_browser_errors(page, transactional_db, part):
     """The page names the newest logs of an object, and this one is not among them."""
     make_subscription(url="http://127.0.0.1:9/")
     log, *_ = [make_log(number) for number in range(8)]
@@ -266,7 +266,7 @@ def test_a_log_that_is_old_for_its_object_is_redelivered_without_complaints(page
     assert polled.value.ok
 
 
-def test_an_answer_that_comes_after_its_tab_was_left_brings_no_complaints(page, transactional_db):
+def test_a_response_after_leaving_its_tab_causes_no_browser_errors(page, transactional_db):
     subscription = make_subscription(url="http://127.0.0.1:9/")
     log = make_waiting_log(subscription)
     subscription.pause(by=None)
@@ -284,7 +284,7 @@ def test_an_answer_that_comes_after_its_tab_was_left_brings_no_complaints(page, 
     expect(page.locator("#response-part").get_by_text("Not sent yet.")).to_be_hidden()
 
 
-def test_a_log_without_a_url_to_send_to_says_what_is_missing(page, transactional_db):
+def test_a_log_without_a_url_says_what_is_missing(page, transactional_db):
     make_subscription(url="")
     log = make_log()
     page.goto(log.get_absolute_url())
@@ -292,7 +292,7 @@ def test_a_log_without_a_url_to_send_to_says_what_is_missing(page, transactional
     expect(page.locator("#log-status")).to_contain_text("Its subscription has no URL yet.")
 
 
-def test_a_session_that_has_ended_leads_back_through_the_sign_in(page, complaints, failed_log):
+def test_an_ended_session_returns_after_signing_in(page, complaints, failed_log):
     complaints.expected_statuses.add(401)
     page.goto("/logs/")
     page.context.clear_cookies(name="sessionid")

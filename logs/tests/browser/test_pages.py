@@ -219,7 +219,7 @@ def test_pages_are_accessible_and_fit(visit, names):
     assert {what: list_ for what, list_ in problems.items() if list_} == {}
 
 
-def test_markup_in_the_data_becomes_no_element_on_any_page(page, complaints, content):
+def test_markup_in_the_data_is_escaped_on_every_page(page, complaints, content):
     complaints.expected_statuses |= {404, 422}
     problems = {}
     for name, to in PAGES.items():
@@ -231,7 +231,7 @@ def test_markup_in_the_data_becomes_no_element_on_any_page(page, complaints, con
 
 
 @pytest.mark.parametrize("path", ["", "changes/", "request/", "response/"])
-def test_every_part_of_a_hostile_log_names_it_as_it_is(visit, content, path):
+def test_every_part_of_a_hostile_log_shows_its_exact_name(visit, content, path):
     page = visit(Visit(log_page("hostile", path)))
     expect(page.get_by_role("heading", level=1)).to_have_text(MARKUP)
 
@@ -283,7 +283,7 @@ def test_the_first_view_of_a_full_explorer_stays_small(page):
     assert page.evaluate("document.querySelectorAll('*').length") <= 4500
 
 
-def test_a_list_loads_more_by_itself_three_times_and_then_on_request(page):
+def test_a_list_loads_more_three_times_by_itself_and_then_on_request(page):
     make_subscription()
     import_logs(*(log_document(number) for number in range(270)))
     page.goto("/logs/")

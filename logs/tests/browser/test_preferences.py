@@ -24,7 +24,7 @@ def choose(page: Page, group: str, choice: str) -> None:
     page.get_by_role("group", name=group).get_by_text(choice, exact=True).click()
 
 
-def test_a_chosen_zone_stays_whatever_the_browser_reports(page):
+def test_a_chosen_zone_overrides_the_one_of_the_browser(page):
     page.goto("/logs/")
     page.get_by_role("button", name="ana").click()
     page.get_by_role("link", name="Preferences").click()
@@ -53,7 +53,7 @@ def test_roomy_rows_are_44_px_high_and_compact_ones_34(page):
     assert heights == [44, 34]
 
 
-def test_the_theme_is_chosen_and_given_back_to_the_system(page):
+def test_the_theme_is_chosen_and_reset_to_the_system(page):
     page.emulate_media(color_scheme="light")
     seen = []
     for theme in ("Dark", "System"):
@@ -73,7 +73,7 @@ def test_shortcuts_are_switched_off_for_all_pages(page):
     expect(page.get_by_label("Search logs")).not_to_be_focused()
 
 
-def test_they_work_without_javascript_and_by_keyboard(open_page, administrator):
+def test_preferences_work_without_javascript_and_with_the_keyboard(open_page, administrator):
     page = open_page(administrator, java_script_enabled=False)
     page.goto("/preferences/")
     page.locator("[name=density][value='']").press("ArrowRight")

@@ -57,7 +57,7 @@ def poll_statuses(page: Page) -> list[int]:
     return statuses
 
 
-def test_a_queue_is_unblocked_by_the_keyboard_alone(page, worker, receiver):
+def test_a_queue_is_unblocked_with_the_keyboard_only(page, worker, receiver):
     subscription = make_blocked_queue("Elements", 2, url=receiver.url)
     make_blocked_queue("Incidents")
     page.goto("/queues/")
@@ -75,7 +75,7 @@ def test_a_queue_is_unblocked_by_the_keyboard_alone(page, worker, receiver):
     expect(page).to_have_url(re.compile("/queues/$"))
 
 
-def test_skipping_asks_for_a_reason_and_comes_back(page, receiver):
+def test_skipping_needs_a_reason_and_returns(page, receiver):
     make_blocked_queue("Elements", url=receiver.url)
     page.goto("/queues/")
     page.get_by_role("link", name="Skip this event…").press("Enter")
@@ -110,7 +110,7 @@ def test_every_action_works_without_javascript(open_page, administrator):
     expect(panel(page, "Elements")).to_contain_text("First event is being sent")
 
 
-def test_it_updates_itself_and_moves_neither_what_is_read_nor_the_focus(page):
+def test_the_page_updates_itself_and_moves_neither_the_content_nor_the_focus(page):
     first, second = make_blocked_queue("First", 4), make_blocked_queue("Second", 4)
     make_blocked_queue("Third", 4)
     page.goto("/queues/")
@@ -127,7 +127,7 @@ def test_it_updates_itself_and_moves_neither_what_is_read_nor_the_focus(page):
     expect(link).to_be_focused()
 
 
-def test_where_nothing_changes_nothing_is_sent_and_nothing_is_swapped(page):
+def test_without_changes_nothing_is_sent_or_swapped(page):
     make_blocked_queue("Elements")
     page.goto("/queues/")
     page.evaluate("document.querySelector('#lanes').dataset.seen = 'yes'")
@@ -140,7 +140,7 @@ def test_where_nothing_changes_nothing_is_sent_and_nothing_is_swapped(page):
     expect(page.locator("#lanes")).to_have_attribute("data-seen", "yes")
 
 
-def test_a_hidden_page_does_not_poll_and_one_that_is_visible_again_does(page):
+def test_a_page_polls_only_while_it_is_visible(page):
     subscription = make_blocked_queue("Elements")
     page.goto("/queues/")
     page.evaluate(HIDE)
@@ -152,7 +152,7 @@ def test_a_hidden_page_does_not_poll_and_one_that_is_visible_again_does(page):
     expect(page.locator(".lead")).to_have_text(re.compile("No queue is blocked."))
 
 
-def test_the_countdown_goes_on_between_two_polls(page):
+def test_the_countdown_continues_between_polls(page):
     log = make_waiting_log(
         make_subscription(), state=State.RETRYING, priority=Priority.RETRY, attempts_left=2, attempt_count=1
     )

@@ -51,7 +51,7 @@ def planned(page: Page) -> list[str]:
     return list(bulk.items.values_list("log", flat=True))
 
 
-def test_the_bar_comes_with_the_first_tick_and_goes_with_the_last(page):
+def test_the_bar_appears_with_the_first_tick_and_disappears_with_the_last(page):
     page.goto("/logs/")
     expect(bar(page)).to_be_hidden()
     boxes(page).nth(2).click()
@@ -64,7 +64,7 @@ def test_the_bar_comes_with_the_first_tick_and_goes_with_the_last(page):
     expect(boxes(page).nth(4)).to_be_focused()
 
 
-def test_rows_that_come_while_the_selection_is_cleared_are_not_ticked_again(page):
+def test_rows_that_arrive_while_the_selection_is_cleared_stay_unticked(page):
     """htmx announces every part of the page that came, whenever it comes."""
     page.goto("/logs/")
     boxes(page).nth(2).click()
@@ -75,7 +75,7 @@ def test_rows_that_come_while_the_selection_is_cleared_are_not_ticked_again(page
     expect_ticked(page)
 
 
-def test_the_keyboard_alone_ticks_a_row_then_a_range_and_plans_with_r(page, logs):
+def test_the_keyboard_ticks_a_row_and_a_range_and_plans_with_r(page, logs):
     page.goto("/logs/")
     for key in ("j", "j", "x", "j", "j", "j", "X", "j", "j", "x"):
         page.keyboard.press("Shift+X" if key == "X" else key)
@@ -116,7 +116,7 @@ def test_shift_click_ticks_or_unticks_all_in_between(page):
     expect_ticked(page, 5)
 
 
-def test_a_tick_by_the_keys_goes_on_where_the_mouse_was(page):
+def test_a_tick_with_the_keyboard_continues_where_the_mouse_was(page):
     page.goto("/logs/")
     boxes(page).nth(3).click()
     page.keyboard.press("j")
@@ -125,7 +125,7 @@ def test_a_tick_by_the_keys_goes_on_where_the_mouse_was(page):
     expect_ticked(page, 3, 4)
 
 
-def test_all_rows_of_the_page_are_ticked_at_once_and_more_rows_leave_them(page):
+def test_all_rows_of_the_page_are_ticked_at_once_and_stay_ticked_with_more_rows(page):
     page.goto("/logs/")
     page.get_by_label("Select all rows on the page").click()
     expect_ticked(page, *range(50))
@@ -138,7 +138,7 @@ def test_all_rows_of_the_page_are_ticked_at_once_and_more_rows_leave_them(page):
     expect_ticked(page)
 
 
-def test_all_that_match_are_planned_by_their_filter(page, logs):
+def test_all_matching_logs_are_planned_by_their_filter(page, logs):
     page.goto("/logs/?cause=timeout&sort=oldest")
     boxes(page).nth(0).click()
     bar(page).get_by_role("button", name="Select all 60 matching").click()
@@ -152,7 +152,7 @@ def test_all_that_match_are_planned_by_their_filter(page, logs):
     assert BulkRedelivery.objects.get().query == "cause=timeout"
 
 
-def test_who_unticks_one_of_all_that_match_has_the_others_of_the_page(page):
+def test_unticking_one_of_all_matching_logs_keeps_the_others_of_the_page(page):
     page.goto("/logs/")
     boxes(page).nth(0).click()
     bar(page).get_by_role("button", name="Select all 70 matching").click()
@@ -163,7 +163,7 @@ def test_who_unticks_one_of_all_that_match_has_the_others_of_the_page(page):
     assert BulkRedelivery.objects.get().source == "selected"
 
 
-def test_another_filter_gives_the_selection_up_and_says_so(page):
+def test_another_filter_clears_the_selection_and_says_so(page):
     page.goto("/logs/")
     boxes(page).nth(0).click()
     given_up = page.get_by_text("The selection was cleared because the list changed.")
@@ -176,7 +176,7 @@ def test_another_filter_gives_the_selection_up_and_says_so(page):
     expect_ticked(page, 1)
 
 
-def test_a_filter_that_finds_nothing_gives_the_selection_up_as_well(page):
+def test_a_filter_without_matches_clears_the_selection_too(page):
     page.goto("/logs/")
     boxes(page).nth(0).click()
     expect_ticked(page, 0)
@@ -188,7 +188,7 @@ def test_a_filter_that_finds_nothing_gives_the_selection_up_as_well(page):
     expect(bar(page)).to_have_count(0)
 
 
-def test_a_row_that_comes_anew_stays_ticked(page):
+def test_a_refreshed_row_stays_ticked(page):
     page.goto("/logs/")
     boxes(page).nth(1).click()
     rows(page).nth(1).get_by_role("button", name="Redeliver").click()
@@ -196,7 +196,7 @@ def test_a_row_that_comes_anew_stays_ticked(page):
     expect_ticked(page, 1)
 
 
-def test_a_list_that_was_left_and_is_gone_back_to_has_nothing_ticked_that_is_not_counted(page):
+def test_returning_to_a_list_shows_no_uncounted_ticks(page):
     page.goto("/logs/")
     boxes(page).nth(0).click()
     bar(page).get_by_role("button", name="Select all 70 matching").click()
@@ -225,7 +225,7 @@ def test_other_tables_of_logs_have_nothing_to_tick(page, logs):
     expect(boxes(page)).to_have_count(0)
 
 
-def test_without_javascript_ticked_rows_and_all_that_match_are_planned(open_page, administrator, logs):
+def test_ticked_rows_and_all_matching_logs_are_planned_without_javascript(open_page, administrator, logs):
     page = open_page(administrator, java_script_enabled=False)
     page.goto("/logs/?cause=http_5xx")
     expect(page.get_by_label("Select all rows on the page")).to_be_hidden()
@@ -239,7 +239,7 @@ def test_without_javascript_ticked_rows_and_all_that_match_are_planned(open_page
     assert planned(page) == [log.pk for log in reversed(logs[:10])]
 
 
-def test_a_selection_that_is_refused_says_why_and_leads_back(page, complaints):
+def test_a_refused_selection_says_why_and_leads_back(page, complaints):
     complaints.expected_statuses |= {422}
     page.goto("/logs/?cause=http_5xx")
     WebhookLog.objects.filter(cause="http_5xx").update(cause="dns")

@@ -32,7 +32,7 @@ def test_a_filter_is_saved_pinned_and_counted(page):
     expect(page.locator("[data-rows] tr[data-log]")).to_have_count(2)
 
 
-def test_escape_leaves_a_view_unsaved_and_gives_the_focus_back(page):
+def test_escape_leaves_a_view_unsaved_and_returns_the_focus(page):
     page.goto("/logs/?state=failed")
     button = page.get_by_role("button", name="Save view")
     button.press("Enter")

@@ -39,7 +39,7 @@ def expect_chosen(page: Page, box: Locator, text: str) -> None:
     expect(box).to_have_attribute("aria-activedescendant", chosen.get_attribute("id"))
 
 
-def test_a_term_is_written_by_the_keyboard_alone(page, box):
+def test_a_term_is_entered_with_the_keyboard_only(page, box):
     with page.expect_response(lambda answer: "q=sta&" in answer.url):
         box.press_sequentially("sta")
     expect(options(page)).to_have_count(2)
@@ -64,7 +64,7 @@ def test_a_term_is_written_by_the_keyboard_alone(page, box):
     expect(page).to_have_url(re.compile(r"q=state%3Afailed"))
 
 
-def test_a_term_is_written_by_the_mouse(page, box):
+def test_a_term_is_entered_with_the_mouse(page, box):
     box.press_sequentially("bomba -cau")
     options(page).filter(has_text="cause:").click()
     expect(box).to_have_value("bomba -cause:")
@@ -74,7 +74,7 @@ def test_a_term_is_written_by_the_mouse(page, box):
     expect(options(page)).to_have_count(0)
 
 
-def test_escape_closes_what_is_offered_and_keeps_what_is_written(page, box):
+def test_escape_closes_the_completions_and_keeps_the_text(page, box):
     box.press_sequentially("sta")
     expect(options(page)).to_have_count(2)
     box.press("Escape")
@@ -86,7 +86,7 @@ def test_escape_closes_what_is_offered_and_keeps_what_is_written(page, box):
     expect(options(page)).to_have_count(0)
 
 
-def test_without_a_choice_enter_searches_for_what_is_written(page, box):
+def test_enter_without_a_choice_searches_for_the_text(page, box):
     box.press_sequentially("failed")
     expect(options(page).first).to_be_visible()
     box.press("Enter")
@@ -94,7 +94,7 @@ def test_without_a_choice_enter_searches_for_what_is_written(page, box):
     expect(options(page)).to_have_count(0)
 
 
-def test_the_caret_stays_behind_the_term_that_was_completed(page, box):
+def test_the_caret_stays_after_the_completed_term(page, box):
     box.fill("🚚 sub:wo azul")
     for _ in range(5):
         box.press("ArrowLeft")
@@ -105,14 +105,14 @@ def test_the_caret_stays_behind_the_term_that_was_completed(page, box):
     expect(box).to_have_value('🚚 sub:"Work Orders Update"x azul')
 
 
-def test_what_was_offered_for_another_place_is_closed(page, box):
+def test_completions_for_another_place_are_closed(page, box):
     box.press_sequentially("sta")
     expect(options(page)).to_have_count(2)
     box.press("ArrowLeft")
     expect(options(page)).to_have_count(0)
 
 
-def test_an_answer_that_comes_late_is_dropped(page, box):
+def test_a_late_response_is_dropped(page, box):
     routes = []
     page.route(
         "**/completions/*", lambda route: route.continue_() if "cause" in route.request.url else routes.append(route)
@@ -126,7 +126,7 @@ def test_an_answer_that_comes_late_is_dropped(page, box):
     expect_chosen(page, box, "timeout")
 
 
-def test_what_is_written_before_its_script_came_is_completed(page):
+def test_text_typed_before_the_script_loads_is_completed(page):
     scripts = []
     page.route("**/search*.js", lambda route: scripts.append(route))
     page.goto("/logs/")
@@ -136,7 +136,7 @@ def test_what_is_written_before_its_script_came_is_completed(page):
     expect(options(page)).to_have_count(2)
 
 
-def test_where_nothing_is_answered_one_can_search_all_the_same(page, box, complaints):
+def test_searching_works_without_completions(page, box, complaints):
     complaints.expected_statuses |= {500}
     page.route("**/completions/*", lambda route: route.fulfill(status=500, body="<li role=option>broken</li>"))
     with page.expect_response("**/completions/*"):
@@ -146,7 +146,7 @@ def test_where_nothing_is_answered_one_can_search_all_the_same(page, box, compla
     expect(options(page)).to_have_count(0)
 
 
-def test_a_mistake_is_marked_in_what_was_written_and_belongs_to_the_box(page, box, complaints):
+def test_a_mistake_is_marked_in_the_text_and_describes_the_box(page, box, complaints):
     complaints.expected_statuses |= {422}
     box.press_sequentially("bomba stat:failed")
     box.press("Enter")
@@ -159,7 +159,7 @@ def test_a_mistake_is_marked_in_what_was_written_and_belongs_to_the_box(page, bo
     expect(box).to_have_attribute("aria-invalid", "false")
 
 
-def test_the_help_describes_each_field_and_its_examples_can_be_tried(page, box):
+def test_the_help_describes_each_field_and_its_examples_can_be_searched(page, box):
     page.get_by_role("button", name="How to search").click()
     help_ = page.get_by_role("dialog", name="How to search")
     expect(help_).to_be_visible()
@@ -170,7 +170,7 @@ def test_the_help_describes_each_field_and_its_examples_can_be_tried(page, box):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_what_is_offered_is_accessible_and_fits(page, box, scheme):
+def test_completions_are_accessible_and_fit(page, box, scheme):
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": 320, "height": 800})
     box.press_sequentially("c")
@@ -181,7 +181,7 @@ def test_what_is_offered_is_accessible_and_fits(page, box, scheme):
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
-def test_without_javascript_it_is_a_plain_search(open_page, administrator):
+def test_the_search_works_without_javascript(open_page, administrator):
     page = open_page(administrator, java_script_enabled=False)
     page.goto("/logs/")
     page.get_by_role("searchbox", name="Search logs").fill("state:failed")

@@ -43,7 +43,7 @@ def test_a_link_is_created_copied_opened_and_revoked(page, open_page, complaints
     expect(theirs.get_by_role("heading", name="This link is not available")).to_be_visible()
 
 
-def test_it_works_without_javascript(open_page, administrator, complaints):
+def test_share_links_work_without_javascript(open_page, administrator, complaints):
     make_subscription()
     page = open_page(administrator, java_script_enabled=False)
     page.goto(f"{make_log().get_absolute_url()}share-links/")

@@ -124,7 +124,7 @@ class TestReadLog:
             (log().replace(b'"weight": 0', b'"weight": ' + b"[" * 100_000), "nested deeper than 100 levels"),
         ],
     )
-    def test_what_is_wrong_is_rejected_with_the_field_and_the_reason(self, data, reason):
+    def test_a_mistake_is_rejected_with_the_field_and_the_reason(self, data, reason):
         with pytest.raises(InvalidDocument) as caught:
             read_log(data)
         assert str(caught.value).startswith(reason) or reason in str(caught.value)
@@ -163,17 +163,17 @@ class TestReadLog:
             ({"createdAt": 1651781080.084}, "created_at", MOMENT),
         ],
     )
-    def test_odd_types_are_read_as_what_they_mean_and_written_as_they_were(self, fields, column, value):
+    def test_odd_types_are_read_by_meaning_and_written_as_they_were(self, fields, column, value):
         read = read_log(log(**fields))
         assert getattr(read, column) == value
         assert json.loads(write_log(read, read.event.text)) == json.loads(log(**fields))
 
-    def test_an_outcome_of_ours_takes_the_place_of_an_odd_one(self):
+    def test_our_outcome_replaces_an_odd_one(self):
         read = read_log(log(status="409", response={"a": 1}))
         read.status, read.response = 200, "ok"
         assert json.loads(write_log(read, read.event.text)) == LOG | {"status": 200, "response": "ok"}
 
-    def test_escapes_that_no_text_can_hold_are_kept_to_the_letter(self):
+    def test_unpaired_escapes_are_kept_exactly(self):
         text = '{"type":"COTTask","event":"edit","data":{"name":"Turno \\ud83d","a":"\\u0000","b":"\\\\u0000 \\ud83d\\ude00"}}'
         data = log(more="EVENT", other=["\ud800", "😀"]).replace(text_of(LOG["event"]), text.encode())
         read = read_log(data)
@@ -181,7 +181,7 @@ class TestReadLog:
         assert read.event.value["data"]["a"] == "␀"
         assert json.loads(write_log(read, read.event.text)) == json.loads(data)
 
-    def test_comments_and_trailing_commas_are_left_out_and_said(self):
+    def test_comments_and_trailing_commas_are_removed_and_reported(self):
         data = b"""{ // a log
             "_id": "62742dd824c886d54e60f02b", "company": "625bcbdcc9a8e3a86dbf041c", "createdAt": "2022-05-05T20:04:40Z",
             "subscription": "62685990d918fb5557f9f992", /* of "it" { */ "response": "http://a, // no comment,]",
@@ -198,7 +198,7 @@ class TestReadLog:
     @pytest.mark.parametrize(
         ("object_id", "expected"), [(ID.upper(), ID), ("not an id", ""), (5, ""), (None, ""), ({"$oid": ID}, "")]
     )
-    def test_an_object_without_a_proper_id_is_no_fault(self, object_id, expected):
+    def test_an_object_without_a_proper_id_is_accepted(self, object_id, expected):
         assert read_log(event(data={"_id": object_id})).event.object_id == expected
 
     def test_a_logout_has_no_data(self):
@@ -232,10 +232,10 @@ class TestWriteLog:
             {"extra": "x", "id": "y", "subscription_id": "z"},
         ],
     )
-    def test_what_was_read_is_written_equal(self, fields):
+    def test_a_document_is_written_as_it_was_read(self, fields):
         assert json.loads(written(log(**fields))) == json.loads(log(**fields))
 
-    def test_the_order_is_cotalkers(self):
+    def test_fields_keep_the_order_of_cotalker(self):
         assert list(json.loads(written(log()))) == list(LOG)
 
     def test_a_pretty_printed_document_is_written_on_one_line(self):
@@ -249,7 +249,7 @@ class TestWriteLog:
         assert read_log(data).event.text == text
         assert text in written(data)
 
-    def test_an_outcome_of_ours_takes_the_place_of_cotalkers(self):
+    def test_our_outcome_replaces_that_of_cotalker(self):
         read = read_log(log(status=None, response=None))
         read.status, read.retry, read.response = 200, 4, "ok"
         assert json.loads(write_log(read, read.event.text)) == LOG | {"status": 200, "retry": 4, "response": "ok"}
@@ -275,7 +275,7 @@ class TestWriteLog:
 
 
 class TestExtendedJSON:
-    def test_what_mongoexport_writes_reads_like_the_plain_document(self):
+    def test_extended_json_of_mongoexport_reads_like_plain_json(self):
         extended = json.loads(log())
         for place, key in [
             (extended, "_id"),
@@ -309,7 +309,7 @@ class TestExtendedJSON:
             ({"$numberLong": "-1"}, "1969-12-31T23:59:59.999Z"),
         ],
     )
-    def test_every_way_to_write_a_date_is_read(self, date, plain):
+    def test_every_date_format_is_read(self, date, plain):
         data = log(_id={"$oid": ID}, event=LOG["event"] | {"data": {"at": {"$date": date}}})
         assert read_log(data).event.value["data"] == {"at": plain}
 
@@ -328,7 +328,7 @@ class TestExtendedJSON:
         assert read_log(log(event=LOG["event"] | {"data": data})).event.value["data"] == data
 
     @pytest.mark.parametrize("number", ["0x1", "", "1_000", "05"])
-    def test_a_number_that_json_does_not_have_stays_wrapped(self, number):
+    def test_a_number_outside_json_stays_wrapped(self, number):
         data = {"n": {"$numberDouble": number}}
         assert read_log(log(_id={"$oid": ID}, event=LOG["event"] | {"data": data})).event.value["data"] == data
 
@@ -358,7 +358,7 @@ class TestExtendedJSON:
             assert f'"data": {{"n": {plain}, "text": "1.0"}}' in read_log(data).event.text
 
     @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
-    def test_a_double_that_is_no_number_is_null_as_from_the_api(self, number):
+    def test_a_double_that_is_not_a_number_is_null_as_in_the_api(self, number):
         data = {"n": {"$numberDouble": number}}
         assert read_log(log(_id={"$oid": ID}, event=LOG["event"] | {"data": data})).event.value["data"] == {"n": None}
 
@@ -372,7 +372,7 @@ class TestExtendedJSON:
         assert read.created_at == MOMENT
         assert read.extra == '{"__v":0}'
 
-    def test_an_id_that_is_none_is_rejected(self):
+    def test_an_invalid_id_is_rejected(self):
         with pytest.raises(InvalidDocument, match=r"^/_id: "):
             read_log(log(_id={"$oid": "xyz"}))
 
@@ -390,7 +390,7 @@ class TestEvent:
         ("data", "reason"),
         [(b"{}", "/type: missing"), (b"[]", "not a JSON object"), (b'{"type": 1}', "/type: not a string")],
     )
-    def test_what_is_wrong_is_rejected(self, data, reason):
+    def test_a_mistake_is_rejected(self, data, reason):
         with pytest.raises(InvalidDocument, match=f"^{reason}"):
             read_event(data)
 
@@ -413,7 +413,7 @@ class TestEvent:
         (None, ""),
     ],
 )
-def test_an_object_is_called_what_a_person_calls_it(data, name):
+def test_an_object_has_the_name_that_people_use(data, name):
     assert object_name(data) == name
 
 
@@ -457,7 +457,7 @@ class TestSubscription:
             (subscription(description=[]), "/description: not a string"),
         ],
     )
-    def test_what_is_wrong_is_rejected_with_the_field_and_the_reason(self, data, reason):
+    def test_a_mistake_is_rejected_with_the_field_and_the_reason(self, data, reason):
         with pytest.raises(InvalidDocument) as caught:
             read_subscription(data)
         assert str(caught.value).startswith(reason)
@@ -476,7 +476,7 @@ class TestSubscription:
             {"unknown": {"b": [1.50, None]}, "name": "<b>Órdenes</b>"},
         ],
     )
-    def test_what_was_read_is_written_equal(self, fields):
+    def test_a_document_is_written_as_it_was_read(self, fields):
         data = subscription(**fields)
         assert json.loads(write_subscription(stored(data))) == json.loads(data)
 
@@ -489,14 +489,14 @@ class TestSubscription:
         assert read_subscription(data).url == "https://www.server.com"
         assert json.loads(write_subscription(stored(data))) == json.loads(data)
 
-    def test_what_was_changed_here_is_put_in_its_place(self):
+    def test_a_field_changed_here_replaces_the_original(self):
         changed = stored(subscription(more=1))
         changed.url, changed.is_active, changed.context_group = "https://other", False, ID
         expected = SUBSCRIPTION | {"url": "https://other", "isActive": False, "more": 1}
         expected["context"] = SUBSCRIPTION["context"] | {"group": ID}
         assert json.loads(write_subscription(changed)) == expected
 
-    def test_one_that_began_here_is_written_whole(self):
+    def test_a_subscription_created_here_is_written_completely(self):
         ours = stored(subscription())
         ours.document = None
         assert json.loads(write_subscription(ours)) == {

@@ -64,7 +64,7 @@ FILES = {
 
 @pytest.mark.parametrize("text", FILES.values(), ids=FILES.keys())
 @pytest.mark.parametrize("size", [1, 7, 1 << 20])
-def test_every_way_to_write_documents_is_read(text, size):
+def test_documents_are_read_in_every_layout(text, size):
     assert [json.loads(piece.data) for piece in pieces(text.encode(), size)] == ALL
     packed = gzip.compress(text.encode())
     assert [json.loads(piece.data) for piece in pieces(packed, size)] == ALL
@@ -87,7 +87,7 @@ def test_a_single_object_is_a_document():
 
 
 @pytest.mark.parametrize("text", ["", " \n", "[]", "[\n]\n", "\ufeff"])
-def test_nothing_is_no_document(text):
+def test_empty_input_has_no_documents(text):
     assert pieces(text.encode()) == []
 
 
@@ -103,7 +103,7 @@ def test_places_are_document_number_and_line():
 
 
 @pytest.mark.parametrize("size", [1, 7, 1 << 20])
-def test_brackets_and_quotes_in_comments_are_none(size):
+def test_brackets_and_quotes_in_comments_are_ignored(size):
     text = b'{"a": 1, // {"\n "url": "http://x", /* [ " \n{ */ "b": 2,}'
     assert [piece.data for piece in pieces(text + b"\n" + json.dumps(ONE).encode(), size)] == [
         text,
@@ -112,7 +112,7 @@ def test_brackets_and_quotes_in_comments_are_none(size):
 
 
 @pytest.mark.parametrize("text", ['{"_id": 1, "data": [{}]}', '{"tags": [{}], "_id": 2}'])
-def test_a_document_that_has_a_list_is_no_answer(text):
+def test_a_document_with_a_list_is_not_an_api_response(text):
     assert [piece.data for piece in iter_documents([text.encode()])] == [text.encode()]
 
 
@@ -156,26 +156,26 @@ def test_a_document_broken_in_a_pretty_printed_array_is_one_piece():
     assert json.loads(result[0].data + b"}") == ONE
 
 
-def test_the_last_of_a_file_may_look_like_an_element_of_a_broken_array():
+def test_the_last_document_may_look_like_an_element_of_a_broken_array():
     result = pieces(f'{{"_id": 1, "a": ["b",\n{json.dumps(TWO)}\n'.encode())
     assert result[0] == RawDocument(1, 1, b'{"_id": 1, "a": ["b"', "a bracket or a quote is not closed")
     assert json.loads(result[1].data) == TWO
 
 
 @pytest.mark.parametrize("size", [1, 40, 75, 1 << 20])
-def test_a_line_that_breaks_off_behind_a_comma_of_an_array_does_not_swallow_the_others(size):
+def test_a_line_cut_after_a_comma_of_an_array_does_not_swallow_the_others(size):
     text = f'{json.dumps(ONE)}\n{{"_id": 1, "a": ["b",\n{json.dumps(TWO)}\n{json.dumps(THREE)}\n'
     result = pieces(text.encode(), size)
     assert result[1] == RawDocument(2, 2, b'{"_id": 1, "a": ["b"')
     assert [json.loads(result[index].data) for index in (0, 2, 3)] == ALL
 
 
-def test_objects_in_an_array_that_begin_a_line_are_no_documents():
+def test_objects_at_line_starts_within_an_array_are_not_documents():
     text = '{"_id": 1, "a": [\n{"b": 1},\n{"b": 2}\n], "c":\n{"d": 3}}'
     assert documents(f"{text}\n{text}".encode()) == [json.loads(text)] * 2
 
 
-def test_a_file_that_breaks_off_says_so():
+def test_a_truncated_file_is_reported():
     result = pieces(pretty(ALL).encode()[:-8])
     assert [piece.problem for piece in result] == [
         "",
@@ -207,7 +207,7 @@ def test_pieces_do_not_depend_on_chunks(text, size):
 
 
 @given(MESSY)
-def test_every_byte_but_what_stands_between_is_in_a_piece(text):
+def test_every_byte_except_separators_is_in_a_piece(text):
     def essential(data: bytes) -> bytes:
         return bytes(byte for byte in data if byte not in b" \r\n,[]")
 
@@ -221,13 +221,13 @@ class TestLimit:
 
     @pytest.mark.parametrize("size", [1, 300, 1 << 20])
     @pytest.mark.parametrize("long", ['{"a": "' + "x" * 1000 + '"}', '{"a":\n"' + "x" * 1000 + '"}', "x" * 1200])
-    def test_what_is_longer_is_cut_and_the_next_come_out(self, long, size):
+    def test_a_document_over_the_limit_is_cut_and_the_next_are_read(self, long, size):
         result = pieces(f"{json.dumps(TWO)}\n{long}\n{json.dumps(TWO)}\n".encode(), size)
         assert json.loads(result[0].data) == json.loads(result[-1].data) == TWO
         assert len(result[1].data) == 1000
         assert result[1].problem in ("not a JSON object", "longer than 0 MiB, or a bracket is not closed")
 
-    def test_what_just_fits_is_a_document(self):
+    def test_a_document_of_exactly_the_limit_is_read(self):
         fits = '{"a": "' + "x" * 991 + '"}'
         assert [piece.data for piece in pieces(f"{fits}\n{fits}".encode())] == [fits.encode()] * 2
         assert pieces(f"[{fits}]".encode())[0].problem == ""
@@ -248,7 +248,7 @@ class TestGzip:
             raise AssertionError(result)
 
     @pytest.mark.parametrize("left", [4, 8, 9])
-    def test_what_was_complete_before_the_break_comes_out(self, left):
+    def test_documents_before_the_damage_are_read(self, left):
         lines = "".join(json.dumps(document) + "\n" for document in ALL) + "x" * 50
         result = []
         with pytest.raises(UnreadableFile):
@@ -262,7 +262,7 @@ class TestGzip:
         with pytest.raises(UnreadableFile, match="the gzip data is damaged near byte"):
             pieces(bytes(packed))
 
-    def test_a_byte_order_mark_and_utf_16_are_seen_inside(self):
+    def test_a_byte_order_mark_and_utf_16_are_detected_inside(self):
         assert documents(gzip.compress(b"\xef\xbb\xbf" + json.dumps(ALL).encode())) == ALL
         with pytest.raises(UnreadableFile, match="not UTF-8"):
             pieces(gzip.compress(json.dumps(ALL).encode("utf-16")))
@@ -295,7 +295,7 @@ def test_memory_does_not_grow_with_the_file(start, between):
     assert peak < 1_000_000
 
 
-def test_a_packed_file_that_unpacks_to_much_does_not_fill_the_memory():
+def test_a_compressed_bomb_does_not_fill_the_memory():
     bomb = gzip.compress(b" " * 50_000_000)
     tracemalloc.start()
     try:
@@ -318,7 +318,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("hostile", HOSTILE.values(), ids=HOSTILE.keys())
-def test_hostile_text_is_taken_apart_to_its_end(hostile):
+def test_hostile_text_is_read_to_its_end(hostile):
     """How long it takes is measured by `benchmarks.pages`."""
     result = pieces(hostile + b'{"a": 1}')
     assert result[-1].data == b'{"a": 1}' or result[0].data.startswith(hostile[:50_000]), result[-1].problem

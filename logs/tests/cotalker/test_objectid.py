@@ -9,7 +9,7 @@ SAMPLE = "62742dd824c886d54e60f02b"
 ITS_TIME = datetime(2022, 5, 5, 20, 4, 40, tzinfo=UTC)
 
 
-def test_the_time_of_an_id():
+def test_an_id_contains_its_time():
     assert objectid.objectid_time(SAMPLE) == ITS_TIME
     assert objectid.objectid_time("f" * 24) == datetime(2106, 2, 7, 6, 28, 15, tzinfo=UTC)
 

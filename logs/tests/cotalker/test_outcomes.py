@@ -63,7 +63,7 @@ def test_everything_else_is_a_failure(status):
     ],
 )
 @pytest.mark.parametrize("status", [409, 500, None])
-def test_the_transports_text_decides_whatever_the_status_says(status, response, cause):
+def test_the_text_of_a_transport_error_overrides_the_status(status, response, cause):
     assert classify_outcome(status, response) is cause
 
 
@@ -97,11 +97,11 @@ def test_the_transports_text_decides_whatever_the_status_says(status, response, 
         (None, "other action", Cause.OTHER),
     ],
 )
-def test_an_answer_is_judged_by_its_status(status, response, cause):
+def test_a_response_is_classified_by_its_status(status, response, cause):
     assert classify_outcome(status, response) is cause
 
 
-def test_a_success_has_no_cause_whatever_the_response_says():
+def test_a_success_has_no_cause_regardless_of_the_response():
     assert classify_outcome(200, "connect ETIMEDOUT 67.225.146.248:443") == ""
 
 
@@ -135,7 +135,7 @@ def test_a_success_has_no_cause_whatever_the_response_says():
         ("  two\n\tlines  ", "two lines"),
     ],
 )
-def test_a_fingerprint_leaves_out_what_differs_from_one_failure_to_the_next(response, expected):
+def test_a_fingerprint_omits_what_differs_between_failures(response, expected):
     assert fingerprint(response, 500, Cause.HTTP_5XX) == expected
 
 
@@ -157,7 +157,7 @@ OPAQUE = {
 
 
 @pytest.mark.parametrize("kind", OPAQUE)
-def test_opaque_ids_make_no_kinds_of_failures(kind):
+def test_opaque_ids_do_not_create_new_fingerprints(kind):
     """Of a few that have hardly any digits some are left: they are words as far as letters tell."""
     named, bare = '{"error":"No stock","requestId":"%s"}', "No stock (%s), try again"
     make, chance = OPAQUE[kind], random.Random(20)

@@ -14,7 +14,7 @@ VALUES = st.recursive(
 
 
 @given(VALUES, st.booleans())
-def test_what_python_writes_is_read_equal_but_for_nul(value, ensure_ascii):
+def test_json_written_by_python_is_read_equally_except_nul(value, ensure_ascii):
     shown = json.loads(json.dumps(value).replace("\\\\", "\\\\ ").replace("\\u0000", "␀").replace("\\\\ ", "\\\\"))
     assert strict_loads(json.dumps(value, ensure_ascii=ensure_ascii).encode()) == shown
 
@@ -42,7 +42,7 @@ def test_what_python_writes_is_read_equal_but_for_nul(value, ensure_ascii):
         ('{"a": 1,}', "not JSON"),
     ],
 )
-def test_what_postgresql_or_a_receiver_cannot_take_is_rejected(text, reason):
+def test_values_that_postgresql_or_a_receiver_cannot_take_are_rejected(text, reason):
     with pytest.raises(NotStrictJSON) as caught:
         strict_loads(text.encode())
     assert reason in caught.value.reason
@@ -65,7 +65,7 @@ def test_what_postgresql_or_a_receiver_cannot_take_is_rejected(text, reason):
         ('["\\uDE00\\ud83d", "\\ud83d\\ud83d\\ude00", "\\\\\\ud83d"]', ["��", "�😀", "\\�"]),
     ],
 )
-def test_what_is_only_odd_is_read(text, value):
+def test_unusual_but_valid_json_is_read(text, value):
     assert strict_loads(text.encode()) == value
 
 
@@ -96,11 +96,11 @@ def test_brackets_in_strings_and_side_by_side_are_not_nesting():
     assert strict_loads(text) == json.loads(text)
 
 
-def test_brackets_that_are_never_closed_are_rejected():
+def test_unclosed_brackets_are_rejected():
     with pytest.raises(NotStrictJSON):
         strict_loads(b"[" * 100_000)
 
 
-def test_quotes_that_are_never_closed_do_not_take_long():
+def test_unclosed_quotes_do_not_take_long():
     with pytest.raises(NotStrictJSON):
         strict_loads(b'["' + b'\\"' * 500_000 + b"[" * 101)

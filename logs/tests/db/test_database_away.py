@@ -79,7 +79,7 @@ def says_come_again(answer: bytes) -> bool:
     return answer.startswith(b"HTTP/1.1 503") and b"\r\nRetry-After: " in answer
 
 
-def test_where_every_connection_is_in_use_people_and_scripts_are_asked_to_come_again(serve, cookie):
+def test_people_and_scripts_are_asked_to_retry_when_all_connections_are_busy(serve, cookie):
     server = serve(workers=1, DATABASE_POOL_SIZE="1")
     make_subscription()
     token = make_token()
@@ -96,7 +96,7 @@ def test_where_every_connection_is_in_use_people_and_scripts_are_asked_to_come_a
     assert WebhookLog.objects.count() == 1
 
 
-def test_broken_connections_cost_one_answer_and_no_fault(serve, cookie):
+def test_broken_connections_cost_one_response_and_no_server_error(serve, cookie):
     """Eight of them lie in the pool; to look at one after the other, with growing pauses, would take half a minute."""
     server = serve(workers=1, threads=8)
     make_subscription()
@@ -116,7 +116,7 @@ def test_broken_connections_cost_one_answer_and_no_fault(serve, cookie):
     [(intake, "matching_subscriptions"), (enqueue, "event_vectors"), (enqueue, "notify_workers")],
     ids=["before a queue is locked", "in the midst of COPY", "before the commit"],
 )
-def test_an_event_is_requested_again_where_the_database_goes_away(client, monkeypatch, module, name):
+def test_an_event_is_requested_again_when_the_database_goes_away(client, monkeypatch, module, name):
     subscription, endpoint = make_subscription(), make_endpoint()
     original = getattr(module, name)
 

@@ -64,14 +64,14 @@ def database(monkeypatch):
 
 
 @ALL
-def test_a_server_that_is_not_of_the_required_kind_is_refused_by_all(database, ask):
+def test_every_connection_refuses_a_server_of_the_wrong_kind(database, ask):
     database(OPTIONS={"target_session_attrs": "standby"})
     with pytest.raises((psycopg.OperationalError, OperationalError), match="standby"):
         ask(WHO)
 
 
 @ALL
-def test_with_several_hosts_all_find_the_one_that_answers(database, monkeypatch, ask):
+def test_every_connection_finds_the_host_that_answers(database, monkeypatch, ask):
     backend = type(connections["default"])
     parameters = backend.get_connection_params
 
@@ -84,7 +84,7 @@ def test_with_several_hosts_all_find_the_one_that_answers(database, monkeypatch,
 
 
 @ALL
-def test_all_work_as_the_role_that_is_to_be_assumed(database, ask):
+def test_every_connection_assumes_the_configured_role(database, ask):
     with connection.cursor() as cursor:
         cursor.execute('CREATE ROLE "some one"')
     try:

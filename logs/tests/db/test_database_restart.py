@@ -71,7 +71,7 @@ def worker(installation) -> Iterator[Worker]:
     assert worker.stop() == 0
 
 
-def test_delivery_goes_on_by_itself_after_the_database_has_crashed(installation, worker, receiver):
+def test_delivery_continues_by_itself_after_the_database_has_crashed(installation, worker, receiver):
     first = installation.send_event(1)
     wait_until(lambda: receiver.ids == [first])
     [backend, *_others] = installation.manage(
@@ -85,7 +85,7 @@ def test_delivery_goes_on_by_itself_after_the_database_has_crashed(installation,
     wait_until(lambda: receiver.ids == [first, second], SECONDS_TO_GO_ON)
 
 
-def test_delivery_goes_on_by_itself_after_the_database_was_stopped(installation, worker, receiver):
+def test_delivery_continues_by_itself_after_the_database_was_stopped(installation, worker, receiver):
     first = installation.send_event(1)
     wait_until(lambda: receiver.ids == [first])
     stopped = installation.postmaster()

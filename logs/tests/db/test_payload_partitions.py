@@ -24,14 +24,14 @@ def partition_of(pk: str) -> str:
         return cursor.fetchone()[0]
 
 
-def test_an_import_makes_the_month_of_the_id():
+def test_an_import_creates_the_partition_of_the_id():
     assert "logs_payload_2022_05" not in partition_names()
     import_logs(SAMPLE)
     assert "logs_payload_2022_05" in partition_names()
     assert partition_of(SAMPLE["_id"]) == "logs_payload_2022_05"
 
 
-def test_the_month_is_that_of_the_id_and_not_of_the_document():
+def test_the_partition_follows_the_id_and_not_the_document():
     pk = objectid_of(2022, 7)
     import_logs(log_document(_id=pk))
     assert partition_of(pk) == "logs_payload_2022_07"
@@ -46,26 +46,26 @@ def test_the_month_is_that_of_the_id_and_not_of_the_document():
         ("61cf9980" + "0" * 16, "logs_payload_2022_01"),
     ],
 )
-def test_months_meet_without_a_gap(pk, name):
+def test_partitions_meet_without_a_gap(pk, name):
     import_logs(log_document(_id=pk))
     assert partition_of(pk) == name
 
 
 @pytest.mark.parametrize("pk", ["0" * 24, "f" * 24, objectid.lowest_objectid(datetime(2009, 12, 31, tzinfo=UTC))])
-def test_ids_of_an_odd_time_stay_in_the_default_partition(pk):
+def test_ids_with_an_odd_time_stay_in_the_default_partition(pk):
     before = partition_names()
     import_logs(log_document(_id=pk))
     assert partition_of(pk) == "logs_payload_default"
     assert partition_names() == before
 
 
-def test_an_id_of_more_than_a_year_ahead_stays_there_too():
+def test_an_id_more_than_a_year_ahead_stays_in_the_default_partition():
     pk = objectid_of(timezone.now().year + 2, 1)
     import_logs(log_document(_id=pk))
     assert partition_of(pk) == "logs_payload_default"
 
 
-def test_what_sits_in_the_default_partition_moves_when_its_month_is_made():
+def test_rows_of_the_default_partition_move_when_their_partition_is_created():
     june, july = objectid_of(2022, 6), objectid_of(2022, 7)
     for pk in (june, july):
         Payload.objects.create(pk=pk, event='{"a":1.10}', search="pump")
@@ -76,7 +76,7 @@ def test_what_sits_in_the_default_partition_moves_when_its_month_is_made():
     assert Payload.objects.filter(search__matches="'pump'").count() == 2
 
 
-def test_making_a_month_again_changes_nothing(django_assert_num_queries):
+def test_creating_a_partition_again_changes_nothing(django_assert_num_queries):
     pk = objectid_of(2022, 6)
     ensure_partitions_for([pk])
     before = partition_names()
@@ -85,7 +85,7 @@ def test_making_a_month_again_changes_nothing(django_assert_num_queries):
     assert partition_names() == before
 
 
-def test_a_month_has_the_index_of_words_and_the_key():
+def test_a_partition_has_the_search_index_and_the_key():
     ensure_partitions_for([objectid_of(2022, 6)])
     with connection.cursor() as cursor:
         cursor.execute("SELECT indexdef FROM pg_indexes WHERE tablename = 'logs_payload_2022_06'")

@@ -40,28 +40,28 @@ def reported_problems() -> list[str]:
     return [str(message.msg) for message in run_checks(databases=["default"]) if message.id == "logs.E001"]
 
 
-def test_where_nothing_stands_in_between_there_is_no_problem():
+def test_a_direct_connection_has_no_problem():
     assert pooler_problem() == ""
     assert reported_problems() == []
 
 
-def test_a_pooler_by_transaction_is_refused_by_the_check_of_migrate_and_by_the_worker(through):
+def test_a_transaction_pooler_is_refused_by_the_check_migrate_and_the_worker(through):
     through(is_by_transaction=True)
     assert reported_problems() == [TRANSACTION_MODE_MESSAGE]
     with pytest.raises(CommandError, match="pool_mode = session"):
         call_command("run_worker")
 
 
-def test_a_pooler_by_session_is_fine(through):
+def test_a_session_pooler_is_accepted(through):
     through(is_by_transaction=False)
     assert pooler_problem() == ""
 
 
-def test_a_pooler_that_refuses_settings_at_the_start_is_named(through):
+def test_a_pooler_that_refuses_startup_settings_is_named(through):
     through(is_by_transaction=True, refuses="unsupported startup parameter: options")
     assert reported_problems() == [NO_OPTIONS_MESSAGE]
 
 
-def test_a_database_that_does_not_answer_is_no_matter_of_poolers(through):
+def test_an_unreachable_database_is_not_reported_as_a_pooler(through):
     through(is_by_transaction=True, refuses="the database system is starting up")
     assert reported_problems() == []

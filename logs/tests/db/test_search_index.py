@@ -60,7 +60,7 @@ class TestMoreWordsThanAVectorTakes:
             "valvula response:connect",
         ],
     )
-    def test_it_is_found_by_what_is_not_in_the_first(self, large, text):
+    def test_the_log_is_found_by_words_beyond_the_first_vector(self, large, text):
         assert large.pk in ids_found(text)
 
     @pytest.mark.parametrize(
@@ -78,15 +78,15 @@ class TestMoreWordsThanAVectorTakes:
             "data.name:valvula",
         ],
     )
-    def test_it_is_not_found_by_what_is_not_there(self, large, text):
+    def test_the_log_is_not_found_by_missing_words(self, large, text):
         assert large.pk not in ids_found(text)
 
-    def test_by_its_own_id(self, large):
+    def test_the_log_is_found_by_its_id(self, large):
         assert ids_found(large.pk) == [large.pk]
         assert large.pk not in ids_found(f"-{large.pk}")
 
 
-def test_reading_events_has_the_time_limit_too(monkeypatch):
+def test_reading_events_respects_the_time_limit(monkeypatch):
     logs = [make_log(number, event={"data": {"name": "one two"}}) for number in range(1, 5)]
     monkeypatch.setattr(matching, "MATCH_BATCH_BYTES", 0)
     result = Finder(WebhookLogFilterSet(search_for('"two one"')).criteria, seconds=0).find()
@@ -94,7 +94,7 @@ def test_reading_events_has_the_time_limit_too(monkeypatch):
     assert Finder(WebhookLogFilterSet(search_for('"two one"')).criteria).find().searched_until is None
 
 
-def test_the_index_is_made_anew_by_a_command(capsys, settings):
+def test_a_command_rebuilds_the_index(capsys, settings):
     log = make_log(1, response="connect ETIMEDOUT", event={"data": {"name": "Bomba", "plate": "hidden"}})
     make_log(2, response="ok")
     Payload.objects.filter(pk=log.pk).update(search="'old'")

@@ -19,7 +19,7 @@ MOMENTS = [
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_a_moment_comes_back_as_it_was_in_utc(moment):
+def test_a_time_is_read_back_in_utc(moment):
     with connection.cursor() as cursor:
         cursor.execute("SELECT %s::timestamptz, NULL::timestamptz, ARRAY[%s::timestamptz]", [moment, moment])
         value, none, several = cursor.fetchone()
@@ -27,7 +27,7 @@ def test_a_moment_comes_back_as_it_was_in_utc(moment):
     assert value.tzinfo is UTC
 
 
-def test_neither_a_cursor_nor_a_stream_of_rows_reads_them_otherwise():
+def test_cursors_and_row_streams_read_times_in_utc_too():
     with connection.cursor() as cursor:
         cursor.execute("SELECT now()")
         oid = cursor.description[0].type_code
@@ -38,7 +38,7 @@ def test_neither_a_cursor_nor_a_stream_of_rows_reads_them_otherwise():
         assert stream.adapters.get_loader(oid, Format.TEXT) is ours
 
 
-def test_a_session_of_another_zone_keeps_djangos_own():
+def test_a_session_of_another_zone_keeps_the_loader_of_django():
     from logs.db.timestamps import register_timestamptz_loader
 
     class Other:

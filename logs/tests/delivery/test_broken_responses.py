@@ -12,7 +12,7 @@ BROKEN = b"Content-Length: 2\r\nContent-Length: 3\r\nX: a\0b\r\n\r\nok"
 
 
 @pytest.mark.parametrize("raw_server", [b"HTTP/1.1 200 OK\r\n" + BROKEN], indirect=True)
-def test_a_log_is_delivered_once_where_the_receiver_has_answered_200(deliver, raw_server):
+def test_a_log_whose_receiver_answered_200_is_delivered_once(deliver, raw_server):
     log = make_waiting_log(make_subscription(url=f"http://127.0.0.1:{raw_server.port}/"))
     deliver()
     log.refresh_from_db()
@@ -23,7 +23,7 @@ def test_a_log_is_delivered_once_where_the_receiver_has_answered_200(deliver, ra
 
 
 @pytest.mark.parametrize("raw_server", [b"200 OK\r\n" + BROKEN], indirect=True)
-def test_a_log_has_failed_where_the_answer_has_no_status_line(deliver, raw_server):
+def test_a_log_whose_response_has_no_status_line_has_failed(deliver, raw_server):
     log = make_waiting_log(make_subscription(url=f"http://127.0.0.1:{raw_server.port}/"), attempts_left=1)
     deliver()
     log.refresh_from_db()

@@ -60,7 +60,7 @@ def queued_count() -> int:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_many_are_skipped_by_a_worker_while_the_queue_shows_how_far_it_is(client, operator, subscription):
+def test_a_worker_skips_many_events_and_the_queue_shows_the_progress(client, operator, subscription):
     make_waiting(subscription, 5_001)
     page = request_skip(client, subscription)
     assert "so they are skipped in the background." in page
@@ -79,7 +79,7 @@ def test_many_are_skipped_by_a_worker_while_the_queue_shows_how_far_it_is(client
     assert "being skipped" not in text_of(client.get(subscription.get_absolute_url()))
 
 
-def test_who_requests_it_twice_begins_once(client, subscription, few):
+def test_a_second_request_starts_no_second_job(client, subscription, few):
     make_waiting(subscription, 7)
     for _time in range(2):
         assert "Skipping the waiting events" in request_skip(client, subscription)
@@ -89,7 +89,7 @@ def test_who_requests_it_twice_begins_once(client, subscription, few):
     assert (queued_count(), record()) == (0, ["7: too late"])
 
 
-def test_a_job_that_is_stopped_goes_on_where_it_was_and_is_found_when_it_is_lost(client, subscription, few):
+def test_a_stopped_job_continues_and_a_lost_job_is_found(client, subscription, few):
     make_waiting(subscription, 7)
     request_skip(client, subscription)
     skip = BulkSkip.objects.get()
@@ -105,7 +105,7 @@ def test_a_job_that_is_stopped_goes_on_where_it_was_and_is_found_when_it_is_lost
 
 
 @pytest.mark.parametrize("columns", [{"is_active": True}, {"is_draining": True}])
-def test_what_is_left_when_the_subscription_sends_again_is_sent(client, subscription, few, columns):
+def test_the_remaining_events_are_sent_when_the_subscription_is_activated(client, subscription, few, columns):
     make_waiting(subscription, 7)
     request_skip(client, subscription)
     answers = iter([False, True])
@@ -118,7 +118,7 @@ def test_what_is_left_when_the_subscription_sends_again_is_sent(client, subscrip
     assert skip.ended_at is not None
 
 
-def test_what_was_delivered_stays_so_and_is_not_sent_again(client, subscription, few):
+def test_a_delivered_log_stays_delivered_and_is_not_sent_again(client, subscription, few):
     make_waiting(subscription, 7)
     delivered = WebhookLog.objects.earliest("sequence")
     WebhookLog.objects.filter(pk=delivered.pk).update(state=State.DELIVERED)
@@ -128,7 +128,7 @@ def test_what_was_delivered_stays_so_and_is_not_sent_again(client, subscription,
     assert (delivered.state, delivered.is_queued, queued_count()) == (State.DELIVERED, False, 0)
 
 
-def test_an_active_subscription_is_not_touched(client, subscription, few):
+def test_an_active_subscription_is_not_changed(client, subscription, few):
     make_waiting(subscription, 7)
     Subscription.objects.update(is_active=True)
     assert "Nothing was skipped" in request_skip(client, subscription)
@@ -138,7 +138,7 @@ def test_an_active_subscription_is_not_touched(client, subscription, few):
 # Giving sequences to the logs of a bulk redelivery costs the same however much waits.
 
 
-def test_a_log_of_a_bulk_redelivery_gets_its_sequence_without_a_count_of_what_waits(subscription, operator):
+def test_a_log_of_a_bulk_redelivery_gets_its_sequence_without_counting_the_queue(subscription, operator):
     make_waiting(subscription, 3_000)
     Subscription.objects.update(is_active=True)
     bulk = start_redelivery(operator, [make_log(1)])

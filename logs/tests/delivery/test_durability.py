@@ -36,7 +36,7 @@ def arrived_in_order(receiver) -> bool:
     return sorted(first_arrivals) == sorted(first_arrivals, key=lambda arrival: arrival[0])
 
 
-def test_what_was_in_flight_when_a_worker_was_killed_is_sent_again_with_the_same_id(start_worker, receiver):
+def test_a_log_in_flight_in_a_killed_worker_is_sent_again_with_the_same_id(start_worker, receiver):
     [subscription] = make_subscriptions(receiver, 1)
     log, behind = make_waiting_log(subscription, 0), make_waiting_log(subscription, 1)
     receiver.gate = threading.Event()
@@ -50,7 +50,7 @@ def test_what_was_in_flight_when_a_worker_was_killed_is_sent_again_with_the_same
     assert list(Attempt.objects.order_by("id").values_list("log_id", "number")) == [(log.pk, 1), (behind.pk, 1)]
 
 
-def test_a_retry_is_made_by_another_worker_when_the_first_was_killed_between_two_attempts(start_worker, receiver):
+def test_another_worker_retries_after_the_first_was_killed_between_attempts(start_worker, receiver):
     [subscription] = make_subscriptions(receiver, 1)
     log, behind = make_waiting_log(subscription, 0), make_waiting_log(subscription, 1)
     receiver.statuses = [500]
@@ -63,7 +63,7 @@ def test_a_retry_is_made_by_another_worker_when_the_first_was_killed_between_two
     assert [(attempt.number, attempt.status) for attempt in log.attempts.all()] == [(1, 500), (2, 200)]
 
 
-def test_a_worker_that_is_killed_among_many_queues_loses_nothing(start_worker, receiver):
+def test_killing_a_worker_with_many_queues_loses_nothing(start_worker, receiver):
     subscriptions = make_subscriptions(receiver, 20)
     logs = [make_waiting_log(subscription, number) for number in range(10) for subscription in subscriptions]
     killed = start_worker()
@@ -95,7 +95,7 @@ def _shares() -> list[int]:
     return sorted(list(holders).count(holder) for holder in set(holders))
 
 
-def test_a_worker_that_stops_leaves_its_queues_to_the_other_at_once(start_worker, receiver):
+def test_a_stopping_worker_hands_its_queues_over_at_once(start_worker, receiver):
     [subscription] = make_subscriptions(receiver, 1)
     first, second = start_worker(DELIVERY_LEASE_SECONDS="14"), start_worker(DELIVERY_LEASE_SECONDS="14")
     wait_until(lambda: _shares() == [8, 8])
@@ -108,7 +108,7 @@ def test_a_worker_that_stops_leaves_its_queues_to_the_other_at_once(start_worker
     assert _shares() == []
 
 
-def test_a_paused_worker_that_comes_back_writes_nothing_over_its_successor(start_worker, receiver):
+def test_a_suspended_worker_overwrites_nothing_of_its_successor(start_worker, receiver):
     [subscription] = make_subscriptions(receiver, 1)
     log, behind = make_waiting_log(subscription, 0), make_waiting_log(subscription, 1)
     receiver.gate = threading.Event()
@@ -124,7 +124,7 @@ def test_a_paused_worker_that_comes_back_writes_nothing_over_its_successor(start
     assert list(Attempt.objects.order_by("id").values_list("log_id", "number")) == [(log.pk, 1), (behind.pk, 1)]
 
 
-def test_it_goes_on_after_its_database_connections_were_cut(start_worker, receiver):
+def test_a_worker_continues_after_its_database_connections_were_ended(start_worker, receiver):
     [subscription] = make_subscriptions(receiver, 1)
     worker = start_worker()
     first = make_waiting_log(subscription, 0)
@@ -140,7 +140,7 @@ def test_it_goes_on_after_its_database_connections_were_cut(start_worker, receiv
     assert receiver.ids == [first.pk, second.pk]
 
 
-def test_an_outcome_that_came_while_the_database_was_away_is_written_when_it_is_back(start_worker, receiver):
+def test_an_outcome_is_written_once_the_database_is_back(start_worker, receiver):
     [subscription] = make_subscriptions(receiver, 1)
     log = make_waiting_log(subscription, 0)
     receiver.gate = threading.Event()
@@ -156,7 +156,7 @@ def test_an_outcome_that_came_while_the_database_was_away_is_written_when_it_is_
     assert receiver.ids == [log.pk]
 
 
-def test_what_is_in_flight_at_sigterm_is_finished_and_recorded_and_nothing_else_begins(start_worker, receiver):
+def test_at_sigterm_requests_in_flight_finish_and_no_others_begin(start_worker, receiver):
     [subscription] = make_subscriptions(receiver, 1)
     log, behind = make_waiting_log(subscription, 0), make_waiting_log(subscription, 1)
     receiver.gate = threading.Event()
@@ -197,7 +197,7 @@ def test_a_receiver_that_hangs_blocks_only_its_own_queue(start_worker, receiver)
     assert (stuck.state, stuck.cause, stuck.response) == (State.FAILED, "timeout", "timeout of 1000ms exceeded")
 
 
-def test_a_worker_keeps_its_queues_while_what_it_reads_is_locked(start_worker, receiver):
+def test_a_worker_keeps_its_queues_while_their_logs_are_locked(start_worker, receiver):
     """Nothing that the delivery loop waits for delays the heartbeat."""
     [subscription] = make_subscriptions(receiver, 1)
     log = make_waiting_log(subscription)
@@ -218,7 +218,7 @@ def test_a_worker_keeps_its_queues_while_what_it_reads_is_locked(start_worker, r
     assert receiver.ids == [log.pk]
 
 
-def test_a_worker_whose_clock_is_wrong_keeps_to_the_time_of_the_database(receiver):
+def test_a_worker_with_a_wrong_clock_uses_the_time_of_the_database(receiver):
     [subscription] = make_subscriptions(receiver, 1)
     subscription.secret = "whsec_" + "A" * 32
     subscription.save()
@@ -252,7 +252,7 @@ def test_a_worker_whose_clock_is_wrong_keeps_to_the_time_of_the_database(receive
     assert all(abs(attempt.started_at.timestamp() - float(now)) < 120 for attempt in log.attempts.all())
 
 
-def test_no_payload_value_gets_into_the_log_lines(start_worker, receiver):
+def test_log_lines_contain_no_payload_values(start_worker, receiver):
     receiver.status = 500
     receiver.body = b'{"echo":"Equipment sector 1"}'
     [subscription] = make_subscriptions(receiver, 1)
@@ -265,7 +265,7 @@ def test_no_payload_value_gets_into_the_log_lines(start_worker, receiver):
     assert "Equipment" not in worker.output and "geheim" not in worker.output and "127.0.0.1" not in worker.output
 
 
-def test_a_worker_that_stops_waits_for_a_request_as_long_as_its_subscription_does(receiver, monkeypatch):
+def test_a_stopping_worker_waits_for_the_timeout_of_the_subscription(receiver, monkeypatch):
     monkeypatch.setattr("logs.delivery.worker.SHUTDOWN_SECONDS", 0.1)
     [subscription] = make_subscriptions(receiver, 1)
     Subscription.objects.update(timeout=60)

@@ -30,7 +30,7 @@ def fingerprints(**logs) -> list[str]:
 
 
 @pytest.mark.django_db
-def test_request_ids_make_one_kind_and_one_row_in_each_width():
+def test_failures_with_request_ids_have_one_fingerprint_and_one_count():
     make_subscription()
     answers = [f'{{"error":"Internal error","requestId":"{number * 7919:08x}-{number:04x}"}}' for number in range(200)]
     import_logs(*(failed(number % 5, answer, _id=f"62742dd8{number:016x}") for number, answer in enumerate(answers)))
@@ -39,7 +39,7 @@ def test_request_ids_make_one_kind_and_one_row_in_each_width():
 
 
 @pytest.mark.django_db
-def test_an_import_makes_no_more_kinds_of_a_day_than_there_may_be(few, client, member):
+def test_an_import_respects_the_daily_limit_of_fingerprints(few, client, member):
     make_subscription()
     make_subscription(SECOND)
     import_logs(*(failed(number, f"no {word}") for number, word in enumerate(WORDS)))
@@ -60,7 +60,7 @@ def test_an_import_makes_no_more_kinds_of_a_day_than_there_may_be(few, client, m
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_receiver_makes_no_more_kinds_of_a_day_than_there_may_be(few, receiver, deliver):
+def test_deliveries_respect_the_daily_limit_of_fingerprints(few, receiver, deliver):
     def answer_something_else() -> None:
         receiver.body = f"no {WORDS[len(receiver.ledger) - 1]}".encode()
 

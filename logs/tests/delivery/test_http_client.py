@@ -46,7 +46,7 @@ def head_for(headers: dict[str, str], *, userinfo: str = "") -> list[str]:
     return sorted(line.lower() for line in head.decode().split("\r\n")[1:-2])
 
 
-def test_headers_of_a_subscription_are_sent_and_replace_none_of_ours():
+def test_headers_of_a_subscription_are_sent_and_never_replace_ours():
     theirs = {
         "Host": "elsewhere.test",
         "content-length": "1",
@@ -70,7 +70,7 @@ def test_a_user_in_the_url_is_sent_as_authorization():
 @pytest.mark.parametrize(
     "name_and_value", [("X", "a\r\nY: b"), ("X\r\nY", "b"), ("X", "a\nb"), ("X", "a\0b"), ("X", "a\r")]
 )
-def test_a_header_that_would_be_two_is_not_sent(name_and_value):
+def test_a_header_with_a_line_break_is_not_sent(name_and_value):
     async def scenario() -> SendOutcome:
         async with listening(receiver), Sender(LOOPBACK) as sender:
             return await sender.post(receiver.url, PAYLOAD, dict([name_and_value]))
@@ -168,7 +168,7 @@ def test_a_body_after_204_changes_nothing(headers):
     ],
 )
 @pytest.mark.parametrize(("status", "cause"), [(200, ""), (404, Cause.HTTP_4XX), (500, Cause.HTTP_5XX)])
-def test_when_the_body_breaks_off_the_status_decides(status, cause, answer, response):
+def test_the_status_decides_when_the_body_breaks_off(status, cause, answer, response):
     outcome = post_to(RawReceiver(b"HTTP/1.1 %d X\r\n" % status + answer))
     assert (outcome.status, outcome.cause) == (status, cause)
     assert response.startswith(outcome.response)
@@ -176,7 +176,7 @@ def test_when_the_body_breaks_off_the_status_decides(status, cause, answer, resp
 
 
 @pytest.mark.parametrize(("status", "cause"), [(200, ""), (503, Cause.HTTP_5XX)])
-def test_when_the_body_hangs_the_status_decides(status, cause):
+def test_the_status_decides_when_the_body_hangs(status, cause):
     receiver = RawReceiver(b"HTTP/1.1 %d X\r\nContent-Length: 100\r\n\r\npart" % status, hangs=True)
     outcome = post_to(receiver, timeout=1)
     assert (outcome.status, outcome.cause, outcome.response) == (status, cause, "part")
@@ -202,7 +202,7 @@ def test_an_endless_response_is_not_read_to_its_end():
     assert outcome.note == ""
 
 
-def test_what_postgresql_refuses_is_replaced():
+def test_characters_that_postgresql_refuses_are_replaced():
     answer = b"HTTP/1.1 500 X\r\nX-Name: N\xfa\xf1ez\r\nContent-Length: 6\r\n\r\na\x00\xff\xc3\xb1!"
     outcome = post_to(RawReceiver(answer))
     assert outcome.response == "a\ufffd\ufffdñ!"
@@ -217,7 +217,7 @@ def test_headers_are_kept_up_to_50_of_1_kib():
     assert outcome.response_headers == [(f"X-{number}", "v" * 1024) for number in range(50)]
 
 
-def test_long_headers_do_not_make_a_failure_of_a_success():
+def test_long_headers_do_not_turn_a_success_into_a_failure():
     many = b"".join(b"X-%d: %s\r\n" % (number, b"v" * 10_240) for number in range(100))
     outcome = post_to(RawReceiver(b"HTTP/1.1 200 OK\r\n" + many + b"Content-Length: 0\r\n\r\n"))
     assert (outcome.status, outcome.cause) == (200, "")
@@ -247,7 +247,7 @@ def test_a_gigabyte_is_not_read_to_its_end(headers):
     ],
     ids=["status line", "header", "body"],
 )
-def test_a_slow_drip_ends_with_the_time(begins, drips, status):
+def test_a_slow_response_ends_at_the_timeout(begins, drips, status):
     async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(begins)
         while not writer.is_closing():
@@ -265,7 +265,7 @@ def test_a_slow_drip_ends_with_the_time(begins, drips, status):
     assert outcome.duration_ms >= 1000
 
 
-def test_ipv6_is_spoken():
+def test_ipv6_is_supported():
     async def scenario() -> SendOutcome:
         async with (
             listening(receiver, host="::1"),
@@ -278,7 +278,7 @@ def test_ipv6_is_spoken():
     assert f"host: [::1]:{receiver.port}\r\n".encode() in receiver.requests[0][0].lower()
 
 
-def test_a_fault_that_nobody_thought_of_is_an_outcome_too(monkeypatch, caplog):
+def test_an_unexpected_error_is_an_outcome_too(monkeypatch, caplog):
     def break_down(*_arguments, **_options):
         raise AttributeError("about the payload")
 
@@ -291,7 +291,7 @@ def test_a_fault_that_nobody_thought_of_is_an_outcome_too(monkeypatch, caplog):
     assert "unexpected error while sending" in caplog.text
 
 
-def test_cancelling_passes():
+def test_a_cancellation_is_passed_on():
     async def scenario() -> None:
         receiver = RawReceiver(b"", hangs=True)
         async with listening(receiver), Sender(LOOPBACK) as sender:

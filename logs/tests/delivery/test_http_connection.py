@@ -31,7 +31,7 @@ async def read_in_segments(*segments: bytes) -> tuple[list[int], bytes]:
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
-def test_wherever_segments_end_the_answer_is_seen_before_what_comes_after_it(answer):
+def test_a_response_is_complete_before_the_bytes_after_it_for_any_segments(answer):
     async def scenario() -> None:
         for cut in range(1, len(answer)):
             assert await read_in_segments(answer[:cut], answer[cut:]) == ([103, 200], b"ok"), answer[:cut]

@@ -34,7 +34,7 @@ from .raw_receiver import HEADERS, LOOPBACK, PAYLOAD, RawReceiver, listening, po
         b"\x00" * 1000 + b"\r\n\r\n",
     ],
 )
-def test_what_is_not_http_is_a_failure_without_a_status(answer):
+def test_a_response_that_is_not_http_is_a_failure_without_a_status(answer):
     outcome = post_to(RawReceiver(answer), timeout=2)
     assert (outcome.status, outcome.is_success) == (None, False)
     assert outcome.cause in (Cause.OTHER, Cause.RESET)
@@ -61,7 +61,7 @@ BROKEN_HEADERS = [
 
 @pytest.mark.parametrize("before", [b"", b"\r\n", b"HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\n"])
 @pytest.mark.parametrize("headers", BROKEN_HEADERS, ids=lambda headers: headers[:50].decode())
-def test_when_the_header_is_broken_the_status_decides(before, headers):
+def test_the_status_decides_when_the_header_is_broken(before, headers):
     for status, cause in ((200, ""), (404, Cause.HTTP_4XX), (503, Cause.HTTP_5XX)):
         receiver = RawReceiver(before + b"HTTP/1.1 %d X\r\n" % status + headers, hangs=b"\r\n\r\n" in headers)
         outcome = post_to(receiver, timeout=30)
@@ -70,7 +70,7 @@ def test_when_the_header_is_broken_the_status_decides(before, headers):
         assert (len(receiver.requests), receiver.connections) == (1, 1)
 
 
-def test_what_can_be_read_of_a_broken_header_is_kept():
+def test_the_readable_part_of_a_broken_header_is_kept():
     answer = b"HTTP/1.1 200 OK\r\nX-Trace: a\0b\r\nContent-Length: 2\r\nno colon\r\n\r\nok \0 and more"
     outcome = post_to(RawReceiver(answer))
     assert outcome.response_headers == [("X-Trace", "a\ufffdb"), ("Content-Length", "2")]
@@ -85,7 +85,7 @@ def test_what_can_be_read_of_a_broken_header_is_kept():
         b"X: a\r\nContent-Length:2\r\nCONTENT-LENGTH: 2 \r\nContent-Length: 2\r\n",
     ],
 )
-def test_the_same_length_given_twice_is_that_length(lengths):
+def test_a_repeated_content_length_is_accepted(lengths):
     """RFC 9110, 8.6. The connection can be used again."""
 
     async def scenario() -> list[SendOutcome]:
@@ -107,7 +107,7 @@ def test_the_same_length_given_twice_is_that_length(lengths):
 
 
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200", b"HTTP/1.1 200 OK\r"])
-def test_a_connection_that_ends_before_the_answer_is_a_reset(answer):
+def test_a_connection_that_ends_before_the_response_is_a_reset(answer):
     outcome = post_to(RawReceiver(answer))
     assert (outcome.status, outcome.cause, outcome.response) == (None, Cause.RESET, "socket hang up")
 
@@ -127,13 +127,13 @@ def test_a_reset_connection_is_a_reset():
     assert (outcome.status, outcome.cause) == (None, Cause.RESET)
 
 
-def test_an_answer_that_never_comes_is_a_timeout():
+def test_a_missing_response_is_a_timeout():
     outcome = post_to(RawReceiver(b"", hangs=True), timeout=0.2)
     assert (outcome.status, outcome.cause, outcome.response) == (None, Cause.TIMEOUT, "timeout of 200ms exceeded")
     assert outcome.duration_ms >= 200
 
 
-def test_a_subscription_may_have_a_time_of_its_own():
+def test_a_subscription_can_have_its_own_timeout():
     async def scenario() -> SendOutcome:
         async with listening(receiver), Sender(LOOPBACK, timeout=30) as sender:
             return await sender.post(receiver.url, PAYLOAD, HEADERS, timeout=0.2)
@@ -142,7 +142,7 @@ def test_a_subscription_may_have_a_time_of_its_own():
     assert asyncio.run(scenario()).response == "timeout of 200ms exceeded"
 
 
-def test_an_answer_that_trickles_does_not_stretch_the_time():
+def test_a_trickling_response_does_not_extend_the_timeout():
     receiver = RawReceiver(b"HTTP/1.1 100 Continue\r\n\r\n", endless=b"HTTP/1.1 100 Continue\r\n\r\n")
     outcome = post_to(receiver, timeout=0.2)
     assert (outcome.status, outcome.cause) == (None, Cause.TIMEOUT)
@@ -163,7 +163,7 @@ def test_a_port_without_listener_refuses():
     assert outcome.response == f"connect ECONNREFUSED 127.0.0.1:{port}"
 
 
-def test_a_connection_that_is_never_made_is_a_timeout():
+def test_a_connection_that_is_never_established_is_a_timeout():
     with socket.socket() as full, socket.socket() as first, socket.socket() as second:
         full.bind(("127.0.0.1", 0))
         full.listen(0)  # Linux queues one more than that, and drops the next

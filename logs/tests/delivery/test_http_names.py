@@ -24,13 +24,13 @@ def test_a_name_that_does_not_resolve_is_a_dns_failure(name_server, code, name):
     assert outcome.response == f"getaddrinfo {name} www.server.test"
 
 
-def test_the_time_of_the_name_server_counts(name_server):
+def test_the_timeout_includes_the_name_server(name_server):
     name_server()
     outcome = post("https://www.server.test/", timeout=0.2)
     assert (outcome.cause, outcome.response) == (Cause.TIMEOUT, "timeout of 200ms exceeded")
 
 
-def test_names_whose_lookup_hangs_do_not_hold_up_others(monkeypatch):
+def test_names_whose_lookup_hangs_do_not_delay_others(monkeypatch):
     """More of them than asyncio has threads (at most 32) to share out."""
     release, look_up = threading.Event(), socket.getaddrinfo
 
@@ -54,7 +54,7 @@ def test_names_whose_lookup_hangs_do_not_hold_up_others(monkeypatch):
     assert asyncio.run(scenario()).status == 200
 
 
-def test_a_name_is_resolved_and_judged_for_every_connection(name_server):
+def test_a_name_is_resolved_and_checked_for_every_connection(name_server):
     async def scenario() -> list[SendOutcome]:
         async with (
             listening(allowed),
@@ -72,7 +72,7 @@ def test_a_name_is_resolved_and_judged_for_every_connection(name_server):
     assert (allowed.connections, private.connections) == (1, 0)
 
 
-def test_a_kept_connection_goes_on_to_the_address_that_was_judged(name_server):
+def test_a_kept_connection_keeps_the_address_that_was_checked(name_server):
     """Whatever the name says since; the next connection is judged anew."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -100,7 +100,7 @@ def test_a_kept_connection_goes_on_to_the_address_that_was_judged(name_server):
 
 
 @pytest.mark.parametrize("addresses", [["127.0.0.1", "127.0.0.2"], ["127.0.0.2", "127.0.0.1"]])
-def test_a_name_with_one_refused_address_is_not_sent_to_at_all(name_server, addresses):
+def test_nothing_is_sent_to_a_name_with_one_refused_address(name_server, addresses):
     async def scenario() -> SendOutcome:
         async with (
             listening(allowed),
@@ -134,7 +134,7 @@ JUDGED_AS_SOCKETS = ("127.0.0.1", "[::ffff:127.0.0.1]")
 
 @pytest.mark.parametrize("host", SPELLINGS)
 @pytest.mark.parametrize("static_check", ["with", "without"])
-def test_no_spelling_of_a_refused_address_reaches_it(monkeypatch, host, static_check):
+def test_no_spelling_of_a_refused_address_gets_through(monkeypatch, host, static_check):
     """Also without the static check: what counts is where sockets are made."""
 
     async def scenario() -> SendOutcome:
@@ -165,12 +165,12 @@ def test_the_name_of_this_machine_is_refused():
 @pytest.mark.parametrize(
     "url", ["", "nonsense", "ftp://127.0.0.1/", "http://", "http://[::1", "http://127.0.0.1:99999/"]
 )
-def test_what_is_no_url_is_blocked(url):
+def test_an_invalid_url_is_blocked(url):
     assert post(url).cause == Cause.BLOCKED
 
 
 @pytest.mark.parametrize("host", ["a" * 64 + ".test", "a..test", ".test", "name\0.test", "%31%32%37.0.0.1"])
-def test_a_name_that_no_name_server_can_have_is_a_failure(host):
+def test_an_impossible_name_is_a_failure(host):
     outcome = post(f"http://{host}/", timeout=2)
     assert (outcome.status, outcome.is_success) == (None, False)
     assert outcome.cause in (Cause.OTHER, Cause.DNS)

@@ -13,7 +13,7 @@ from .certificates import certificate_for, trust_certificate
 from .raw_receiver import HEADERS, LOOPBACK, OK, PAYLOAD, RawReceiver, listening
 
 
-def test_a_certificate_that_nobody_vouches_for_is_a_tls_failure(tmp_path):
+def test_an_untrusted_certificate_is_a_tls_failure(tmp_path):
     async def scenario() -> SendOutcome:
         async with listening(receiver, tls=tls), Sender(LOOPBACK) as sender:
             return await sender.post(f"https://127.0.0.1:{receiver.port}/", PAYLOAD, HEADERS)
@@ -24,7 +24,7 @@ def test_a_certificate_that_nobody_vouches_for_is_a_tls_failure(tmp_path):
     assert receiver.requests == []
 
 
-def test_https_delivers(monkeypatch, tmp_path):
+def test_https_is_delivered(monkeypatch, tmp_path):
     async def scenario() -> SendOutcome:
         async with listening(receiver, tls=tls), Sender(LOOPBACK) as sender:
             return await sender.post(f"https://127.0.0.1:{receiver.port}/", PAYLOAD, HEADERS)
@@ -41,7 +41,7 @@ def test_https_delivers(monkeypatch, tmp_path):
         (1, "www.server.test", "Hostname mismatch, certificate is not valid for 'www.server.test'."),
     ],
 )
-def test_a_certificate_of_another_time_or_host_is_a_tls_failure(
+def test_an_expired_certificate_or_one_of_another_host_is_a_tls_failure(
     monkeypatch, tmp_path, name_server, days, host, response
 ):
     async def scenario() -> SendOutcome:

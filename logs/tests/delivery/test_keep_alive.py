@@ -111,7 +111,7 @@ def test_a_connection_is_kept_for_the_next_request():
 
 
 @pytest.mark.parametrize("step", [answer(OK), answer_and_close, answer(OK + b"more"), close])
-def test_it_is_the_same_with_https(monkeypatch, tmp_path, step):
+def test_a_connection_is_kept_with_https_too(monkeypatch, tmp_path, step):
     receiver = KeepingReceiver(answer(OK), step, answer(OK))
     tls = trust_certificate(monkeypatch, tmp_path, days=1)
     outcomes = post_in_turn(receiver, 3, tls)
@@ -129,7 +129,7 @@ def test_it_is_the_same_with_https(monkeypatch, tmp_path, step):
     ],
     ids=["says close", "HTTP/1.0", "closes", "closes its half"],
 )
-def test_a_receiver_that_closes_after_each_answer_gets_a_connection_for_each(step):
+def test_a_receiver_that_closes_after_each_response_gets_a_new_connection(step):
     receiver = KeepingReceiver(step)
     outcomes = post_in_turn(receiver, 3)
     assert [(outcome.status, outcome.response) for outcome in outcomes] == [(200, "ok")] * 3
@@ -138,7 +138,7 @@ def test_a_receiver_that_closes_after_each_answer_gets_a_connection_for_each(ste
 
 
 @pytest.mark.parametrize("step", [close, reset])
-def test_a_kept_connection_that_closes_in_that_moment_costs_no_attempt(step):
+def test_a_kept_connection_that_closes_at_the_same_moment_costs_no_attempt(step):
     receiver = KeepingReceiver(answer(OK), step, answer(OK))
     outcomes = post_in_turn(receiver, 2)
     assert results(outcomes) == [(200, "ok", ""), (200, "ok", SENT_AGAIN)]
@@ -146,7 +146,7 @@ def test_a_kept_connection_that_closes_in_that_moment_costs_no_attempt(step):
     assert all(b"webhook-id: 62742dd824c886d54e60f02b\r\n" in head for _number, head, _body in receiver.requests)
 
 
-def test_it_is_sent_again_once_only():
+def test_a_request_is_sent_again_only_once():
     receiver = KeepingReceiver(answer(OK), close)
     _first, second = post_in_turn(receiver, 2)
     assert (second.status, second.cause, second.response) == (None, Cause.RESET, "socket hang up")
@@ -154,7 +154,7 @@ def test_it_is_sent_again_once_only():
     assert len(receiver.requests) == 3
 
 
-def test_the_second_time_is_on_a_fresh_connection_however_many_are_kept():
+def test_the_second_request_uses_a_new_connection():
     async def scenario() -> SendOutcome:
         async with sending_to(receiver) as post:
             await asyncio.gather(post(), post(), post())
@@ -167,14 +167,14 @@ def test_the_second_time_is_on_a_fresh_connection_however_many_are_kept():
 
 
 @pytest.mark.parametrize("step", [close, reset])
-def test_on_a_fresh_connection_it_is_a_failure(step):
+def test_a_closed_new_connection_is_a_failure(step):
     receiver = KeepingReceiver(step)
     [outcome] = post_in_turn(receiver, 1)
     assert (outcome.status, outcome.cause, outcome.note) == (None, Cause.RESET, "")
     assert len(receiver.requests) == 1
 
 
-def test_an_answer_that_had_begun_is_a_failure_on_a_kept_connection_too():
+def test_a_partial_response_on_a_kept_connection_is_a_failure():
     async def begin_and_close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await answer(b"HTTP/1.1 20")(reader, writer)
         writer.close()
@@ -196,7 +196,7 @@ def test_an_answer_that_had_begun_is_a_failure_on_a_kept_connection_too():
     ],
 )
 @pytest.mark.parametrize("status", [b"200 OK\r\nContent-Length: 2\r\n\r\nok", b"204 No Content\r\n\r\n"])
-def test_bytes_after_an_answer_are_never_the_answer_to_the_next_request(status, more):
+def test_bytes_after_a_response_never_answer_the_next_request(status, more):
     receiver = KeepingReceiver(answer(b"HTTP/1.1 " + status + more), answer(OK))
     first, second = post_in_turn(receiver, 2)
     assert (first.is_success, first.note) == (True, "")
@@ -205,7 +205,7 @@ def test_bytes_after_an_answer_are_never_the_answer_to_the_next_request(status, 
 
 
 @pytest.mark.parametrize("is_closed", [False, True])
-def test_what_a_receiver_says_unasked_closes_the_connection(is_closed):
+def test_unsolicited_bytes_close_the_connection(is_closed):
     """Servers say 408 when a connection has been idle for too long."""
 
     async def scenario() -> tuple[SendOutcome, int]:
@@ -246,7 +246,7 @@ class BlockingReceiver(threading.Thread):
 
 
 @pytest.mark.parametrize("more", [b"", b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n"], ids=["closed", "said more"])
-def test_what_the_loop_has_not_seen_yet_is_seen_before_a_connection_is_used_again(more):
+def test_unread_bytes_are_noticed_before_a_connection_is_reused(more):
     async def scenario() -> list[SendOutcome]:
         async with Sender(LOOPBACK, timeout=5) as sender:
             url = f"http://127.0.0.1:{receiver.listener.getsockname()[1]}/"
@@ -298,7 +298,7 @@ def test_an_early_hint_is_not_the_answer():
 
 
 @pytest.mark.parametrize("size", [65_537, 10**9])
-def test_a_connection_whose_answer_was_not_read_to_the_end_is_not_kept(size):
+def test_a_connection_with_an_unread_response_is_not_kept(size):
     async def scenario() -> list[SendOutcome]:
         async with sending_to(receiver) as post:
             return [await post(), await post()]
@@ -310,7 +310,7 @@ def test_a_connection_whose_answer_was_not_read_to_the_end_is_not_kept(size):
     assert len(receiver.connections) == 2
 
 
-def test_only_so_many_connections_are_kept(monkeypatch):
+def test_the_number_of_kept_connections_is_limited(monkeypatch):
     async def scenario() -> None:
         async with sending_to(receiver) as post:
             for _time in range(2):

@@ -61,7 +61,7 @@ def test_small_payloads_are_read_with_their_logs_and_large_ones_are_not():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_is_read_of_all_queues_together_has_a_limit():
+def test_the_payloads_of_all_queues_together_have_a_limit():
     for number in range(4):
         make_queue_of("http://127.0.0.1:9/", number, [10 * KIB] * 5)
     claimed = claim(small_bytes=64 * KIB)
@@ -70,7 +70,7 @@ def test_what_is_read_of_all_queues_together_has_a_limit():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_payloads_of_every_size_arrive_as_they_are_in_their_order(receiver, deliver, settings):
+def test_payloads_of_every_size_arrive_unchanged_and_in_order(receiver, deliver, settings):
     settings.DELIVERY_MEMORY = 256 * KIB
     sizes = [10, 900 * KIB, 20, 20, 100 * KIB, 70 * KIB, 10]
     events = {f"/{number}": make_queue_of(f"{receiver.url}/{number}", number, sizes) for number in range(3)}
@@ -101,7 +101,7 @@ def test_an_event_larger_than_all_the_memory_is_sent_alone(receiver, deliver, se
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_worker_keeps_little_in_memory_of_many_queues_of_large_events(receiver):
+def test_a_worker_uses_little_memory_for_many_queues_of_large_events(receiver):
     """108 MiB of them, that PostgreSQL has in 1: of what it is sending, it may keep 8."""
     for number in range(20):
         make_queue_of(f"{receiver.url}/{number}", number, [0] * 6)
@@ -126,7 +126,7 @@ def memory_of(worker: Worker) -> int:
     return int(done.stdout) * KIB
 
 
-def test_bytes_are_given_in_turn_and_come_back_from_whoever_gives_up():
+def test_bytes_are_granted_in_turn_and_returned_after_a_cancellation():
     async def run() -> list[str]:
         budget, order = ByteBudget(100), []
         go_on = asyncio.Event()

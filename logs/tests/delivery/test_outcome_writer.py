@@ -20,7 +20,7 @@ from ..processes import somebody_waits_for_a_lock, wait_until
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_an_answer_that_postgresql_refuses_keeps_no_other_from_being_written():
+def test_an_outcome_that_postgresql_refuses_blocks_no_other():
     bad = make_waiting_log(make_subscription(), 0)
     good = make_waiting_log(make_subscription("62685990d918fb5557f90001"), 1)
 
@@ -32,7 +32,7 @@ def test_an_answer_that_postgresql_refuses_keeps_no_other_from_being_written():
     assert Attempt.objects.get(log=bad).note == "the response could not be stored"
 
 
-def test_outcomes_that_came_in_together_are_locked_in_the_order_of_their_logs():
+def test_outcomes_of_one_batch_are_locked_in_the_order_of_their_logs():
     """As by whoever stops a bulk redelivery: who has the first log can have the others. So there is no deadlock."""
     logs = [make_waiting_log(make_subscription(f"62685990d918fb5557f9000{9 - n}"), n) for n in (2, 1, 0)]
     first = min(logs, key=lambda log: log.pk)

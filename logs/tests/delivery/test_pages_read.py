@@ -63,7 +63,7 @@ def add_logs(subscription: Subscription, number: int, state: State) -> None:
     )
 
 
-def test_whether_a_log_is_superseded_does_not_cost_more_where_its_object_has_many_logs(member):
+def test_the_check_for_superseded_costs_the_same_for_an_object_with_many_logs(member):
     subscription, other = make_subscription(), make_subscription(OTHER)
     import_logs(*(log_document(n, {"data": {"_id": OBJECT}}, retry=1) for n in range(claim.PREFETCH)))
     start_redelivery(member("Operator"), WebhookLog.objects.all())
@@ -111,7 +111,7 @@ def add_delivered(log: WebhookLog, number: int) -> None:
     WebhookLog.objects.exclude(pk=log.pk).update(next_attempt_at=None, state=State.DELIVERED, attempt_count=1)
 
 
-def test_an_old_snapshot_makes_no_claim_dearer_however_much_was_delivered(old_snapshot, receiver, deliver, monkeypatch):
+def test_an_old_snapshot_makes_no_claim_more_expensive(old_snapshot, receiver, deliver, monkeypatch):
     """Compared with a claim that walks all that was delivered; each is made twice, since the first tidies the catalog."""
     monkeypatch.setattr(queue_front, "STEP", 1)
     subscription, token = make_subscription(url=receiver.url), make_token()
@@ -127,7 +127,7 @@ def test_an_old_snapshot_makes_no_claim_dearer_however_much_was_delivered(old_sn
     assert 10 * pages < pages_of_all
 
 
-def test_an_event_that_comes_in_writes_no_new_version_of_the_row_of_its_queue():
+def test_accepting_an_event_writes_no_new_row_version_of_its_queue():
     def version() -> tuple:
         with connection.cursor() as cursor:
             cursor.execute("SELECT ctid::text, xmin::text FROM logs_subscription")
@@ -140,7 +140,7 @@ def test_an_event_that_comes_in_writes_no_new_version_of_the_row_of_its_queue():
     assert version() == before
 
 
-def test_a_bulk_redelivery_takes_turns_with_events_whose_queue_has_moved_on(
+def test_a_bulk_redelivery_takes_turns_with_events_while_the_queue_advances(
     member, receiver, deliver_bulk, monkeypatch
 ):
     monkeypatch.setattr(queue_front, "STEP", 1)
@@ -157,7 +157,7 @@ def test_a_bulk_redelivery_takes_turns_with_events_whose_queue_has_moved_on(
     assert [pk for pk in receiver.ids if pk in waiting] == waiting[: len(receiver.ids) - 30]
 
 
-def test_the_beginning_of_a_queue_that_was_changed_since_it_was_read_stays(monkeypatch):
+def test_the_start_of_a_queue_changed_since_it_was_read_stays(monkeypatch):
     monkeypatch.setattr(queue_front, "STEP", 1)
     subscription = make_subscription()
 

@@ -55,7 +55,7 @@ PAGES = {
 
 
 @pytest.mark.parametrize("verb", PAGES)
-def test_what_is_forbidden_is_not_sent(verb, admin_user, logs, receiver, deliver):
+def test_a_log_that_may_not_be_sent_is_not_sent(verb, admin_user, logs, receiver, deliver):
     name, form = PAGES[verb]
 
     def forbid(log: WebhookLog) -> None:
@@ -72,7 +72,7 @@ def test_what_is_forbidden_is_not_sent(verb, admin_user, logs, receiver, deliver
     assert (forbidden.state, forbidden.attempt_count) == (State.SKIPPED if verb == "skip" else State.PENDING, 0)
 
 
-def test_it_goes_to_the_url_that_was_given_meanwhile_and_is_signed_with_the_new_secret(logs, receiver, deliver):
+def test_it_uses_the_url_and_the_secret_that_were_changed_meanwhile(logs, receiver, deliver):
     def change(log: WebhookLog) -> None:
         subscription = Subscription.objects.get(pk=log.subscription_id)
         subscription.url, subscription.secret = f"{receiver.url}/moved", "whsec_" + "A" * 32
@@ -86,7 +86,7 @@ def test_it_goes_to_the_url_that_was_given_meanwhile_and_is_signed_with_the_new_
     assert "webhook-signature" not in first.headers and second.headers["webhook-signature"].startswith("v1,")
 
 
-def test_an_item_is_not_sent_once_its_bulk_redelivery_is_stopped(admin_user, receiver, deliver_bulk, one_at_a_time):
+def test_an_item_of_a_stopped_bulk_redelivery_is_not_sent(admin_user, receiver, deliver_bulk, one_at_a_time):
     subscriptions = [make_subscription(pk, url=receiver.url) for pk in SUBSCRIPTIONS]
     logs = [
         make_waiting_log(subscription, number, state=State.FAILED, next_attempt_at=None)

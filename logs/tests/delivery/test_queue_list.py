@@ -106,15 +106,15 @@ class TestWhatItSays:
         assert answer.startswith("2 queues are blocked. 5 events are waiting there. The oldest has been waiting since ")
         assert answer.endswith("1 inactive subscription has kept events to send or skip. 1 queue is active.")
 
-    def test_where_nothing_is_blocked_it_says_so(self, client, operator):
+    def test_it_says_when_nothing_is_blocked(self, client, operator):
         make_queue("Users")
         assert lead(look(client)) == "No queue is blocked. 1 queue is active."
 
-    def test_without_subscriptions_it_says_what_a_queue_is(self, client, operator):
+    def test_it_explains_queues_when_there_are_no_subscriptions(self, client, operator):
         page = look(client)
         assert "No queues yet" in page and 'class="lead"' not in page
 
-    def test_what_cotalker_delivers_is_counted_and_not_listed(self, client, operator):
+    def test_subscriptions_that_cotalker_delivers_are_counted_and_not_listed(self, client, operator):
         make_queue("Theirs", is_delivered_here=False)
         assert "Nothing is sent from here" in look(client)
         make_queue("Ours")
@@ -133,7 +133,7 @@ class TestWhatItSays:
         assert re.findall(r"No\. \d of Incidents", shown) == [f"No. {number} of Incidents" for number in range(1, 5)]
         assert f"?subscription={subscription.pk}&amp;state=pending" in shown
 
-    def test_what_is_masked_in_an_answer_stays_masked(self, client, operator):
+    def test_masked_values_in_a_response_stay_masked(self, client, operator):
         subscription = retrying_queue("Incidents")
         shown = panel(look(client), subscription)
         assert "bad gateway" in shown and "hunter2" not in shown
@@ -152,27 +152,27 @@ class TestWhatItSays:
         assert f"{operator} paused this queue" in shown
         assert "First event is waiting" in shown and "data-countdown" not in shown
 
-    def test_a_paused_queue_in_which_nothing_waits_says_that_too(self, client, operator):
+    def test_an_empty_paused_queue_says_so(self, client, operator):
         subscription = make_queue("Quiet")
         subscription.pause(by=operator)
         page = look(client)
         assert lead(page) == "1 queue is blocked. No events are waiting there yet."
         assert "No events waiting" in panel(page, subscription)
 
-    def test_what_is_kept_for_an_inactive_subscription_stands_apart(self, client, operator):
+    def test_events_kept_for_inactive_subscriptions_are_listed_separately(self, client, operator):
         subscription = stopped_queue("Legacy", 3)
         shown = plain_text(panel(look(client), subscription))
         assert "Deactivated while 3 events were waiting. They are kept until someone sends or skips them." in shown
         assert "The first is No. 1 of Legacy" in shown and "Inactive" in shown
 
-    def test_active_queues_show_what_waits_and_what_they_do_with_an_exhausted_event(self, client, operator):
+    def test_active_queues_show_their_length_and_what_an_exhausted_event_does(self, client, operator):
         busy = make_queue("Busy", pause_on_exhausted=True)
         now = timezone.now()
         WebhookLog.objects.filter(pk=make_waiting_log(busy).pk).update(created_at=now - timedelta(seconds=150))
         make_queue("Archive")
         assert rows(look(client)) == ["Busy 1 2 min Pause Pause", "Archive – – Continue Pause"]
 
-    def test_names_stay_text(self, client, operator):
+    def test_names_are_escaped(self, client, operator):
         name = "<script>alert(1)</script>"
         for subscription in (retrying_queue(name), make_queue(name)):
             subscription.pause(by=operator)
@@ -180,7 +180,7 @@ class TestWhatItSays:
         make_queue(name)
         assert "<script>alert" not in look(client)
 
-    def test_paused_comes_first_and_then_who_has_waited_the_longest(self, client, operator):
+    def test_paused_queues_come_first_and_then_those_waiting_longest(self, client, operator):
         for name, minutes in (("Young", 1), ("Old", 50)):
             subscription = retrying_queue(name, behind=1)
             WebhookLog.objects.filter(subscription=subscription, priority=Priority.NORMAL).update(
@@ -189,11 +189,11 @@ class TestWhatItSays:
         exhausted_queue("Paused")
         assert re.findall(r'id="of-\w+" [^>]*>(\w+)<', look(client)) == ["Paused", "Old", "Young"]
 
-    def test_the_address_that_showed_all_on_one_page_leads_to_the_first(self, client, operator):
+    def test_the_old_url_for_all_queues_leads_to_the_first_page(self, client, operator):
         assert client.get(f"{QUEUES}?all=1").url == QUEUES
 
     @pytest.mark.parametrize("query", WRONG)
-    def test_an_address_that_is_wrong_shows_nothing(self, client, operator, query):
+    def test_a_wrong_url_shows_no_queues(self, client, operator, query):
         make_queue("Users")
         page = look(client, QUEUES + query, status=422)
         assert "This URL is not valid" in page and "Users" not in page
@@ -242,19 +242,19 @@ class TestPages:
         assert "9–12 of 13 queues." in pages[2] and ">Next 1<" in pages[2] and f'href="{QUEUES}">First page' in pages[2]
         assert "13–13 of 13 queues." in pages[3] and 'id="lanes-next"' not in pages[3]
 
-    def test_where_all_fit_there_is_nothing_to_page(self, client, operator):
+    def test_a_single_page_has_no_page_links(self, client, operator):
         for number in range(4):
             make_queue(f"Queue {number}")
         assert 'id="lanes-pages"' not in look(client)
 
-    def test_a_page_keeps_its_place_when_queues_before_it_go_or_come(self, client, operator):
+    def test_a_page_keeps_its_place_when_earlier_queues_change(self, client, operator):
         subscriptions = [make_queue(f"Queue {number}") for number in range(9)]
         second = QUEUES + unescape(re.search(r'rel="next" href="([^"]+)"', look(client))[1])
         subscriptions[3].delete()  # the very one that the address names
         make_queue("Queue 00")
         assert self.names(look(client, second)) == [f"Queue {number}" for number in range(4, 8)]
 
-    def test_a_page_behind_the_last_says_so_and_leads_to_the_first(self, client, operator):
+    def test_a_page_after_the_last_says_so_and_leads_to_the_first(self, client, operator):
         make_queue("Users")
         page = look(client, f"{QUEUES}?after=4~0~{'f' * 24}~Z")
         assert (
@@ -263,7 +263,7 @@ class TestPages:
             and lead(page) == "No queue is blocked. 1 queue is active."
         )
 
-    def test_a_page_asks_for_itself_and_its_buttons_lead_back_to_it(self, client, operator, monkeypatch):
+    def test_a_page_polls_itself_and_its_buttons_lead_back_to_it(self, client, operator, monkeypatch):
         now = timezone.now()
         monkeypatch.setattr("logs.views.queues.timezone.now", lambda: now)
         subscriptions = [make_queue(f"Ñandú & {number}") for number in range(6)]
@@ -278,7 +278,7 @@ class TestPages:
         assert self.names(paused.content.decode()) == ["Ñandú & 4"]  # the other is on the first page now
         assert self.names(look(client, poll_url, **HTMX)) == ["Ñandú & 4"]
 
-    def test_pages_show_nothing_of_other_companies(self, client, operator):
+    def test_pages_hide_queues_of_other_companies(self, client, operator):
         other = make_company("625be93a286ef83c1c0e0000", "Other")
         for number in range(5):
             (
@@ -294,7 +294,7 @@ class TestPages:
 
 
 class TestWho:
-    def test_two_companies_never_mix(self, client, operator):
+    def test_queues_of_two_companies_never_mix(self, client, operator):
         other = make_company("625be93a286ef83c1c0e0000", "Other")
         foreign, log = exhausted_queue("Foreign", 3, company=other)
         WebhookLog.objects.filter(pk=log.pk).update(object_name="Secret thing")
@@ -305,7 +305,7 @@ class TestWho:
         assert "Foreign" not in page and "Secret thing" not in page and foreign.pk not in page
         assert "Own" in panel(page, own)
 
-    def test_who_sees_several_companies_sees_whose_each_queue_is(self, client, django_user_model):
+    def test_a_user_of_several_companies_sees_the_company_of_each_queue(self, client, django_user_model):
         client.force_login(django_user_model.objects.create_superuser("root"))
         own = retrying_queue("Incidents")
         assert "Austral" not in panel(look(client), own)
@@ -322,12 +322,12 @@ class TestWho:
             assert name in page
         assert "<form" not in page and "<button" not in page and "Skip" not in page
 
-    def test_the_navigation_leads_there(self, client, operator):
+    def test_the_navigation_links_the_page(self, client, operator):
         page = look(client, "/")
         assert page.index('href="/logs/"') < page.index('href="/queues/"') < page.index('href="/failures/"')
         assert '<a href="/queues/" aria-current="page">Queues</a>' in look(client)
 
-    def test_the_overview_and_the_subscription_lead_there(self, client, operator):
+    def test_the_overview_and_the_subscription_link_the_page(self, client, operator):
         subscription = retrying_queue("Incidents")
         for address in ("/", subscription.get_absolute_url()):
             assert re.search(r'href="/queues/">All queues</a>', look(client, address))
@@ -337,7 +337,7 @@ class TestPoll:
     def poll_url(self, page: str) -> str:
         return unescape(re.search(r'hx-get="([^"]+)" hx-trigger="every 5s"', page)[1])
 
-    def test_where_nothing_has_changed_it_answers_nothing(self, client, operator, monkeypatch):
+    def test_a_poll_without_changes_has_an_empty_response(self, client, operator, monkeypatch):
         now = timezone.now()
         monkeypatch.setattr("logs.views.queues.timezone.now", lambda: now)
         retrying_queue("Incidents", 1), stopped_queue("Legacy", 1), make_queue("Users")
@@ -346,7 +346,7 @@ class TestPoll:
         assert "no-store" in answer["Cache-Control"]
 
     @pytest.mark.parametrize("what", ["arrives", "is attempted", "is paused", "is skipped", "a minute goes by"])
-    def test_what_has_changed_is_answered_with_the_region_alone(self, client, operator, monkeypatch, what):
+    def test_a_poll_with_changes_gets_only_the_region(self, client, operator, monkeypatch, what):
         now = [timezone.now().replace(second=10)]
         monkeypatch.setattr("logs.views.queues.timezone.now", lambda: now[0])
         subscription = retrying_queue("Incidents", 1)
@@ -366,7 +366,7 @@ class TestPoll:
         assert self.poll_url(region) != poll_url
         assert 'id="messages"' not in region
 
-    def test_a_page_that_was_requested_is_whole_whatever_was_seen(self, client, operator):
+    def test_a_requested_page_is_always_complete(self, client, operator):
         make_queue("Users")
         assert "<html" in look(client, self.poll_url(look(client)))
 
@@ -375,7 +375,7 @@ class TestVerbs:
     """Each from its panel: one stays on the page, and sees what it did; by htmx and without."""
 
     @pytest.mark.parametrize("htmx", [False, True])
-    def test_pause_and_resume(self, client, operator, htmx):
+    def test_a_queue_is_paused_and_resumed(self, client, operator, htmx):
         subscription = retrying_queue("Incidents", 1)
         paused = press(client, reverse("logs:queue_pause", args=[subscription.pk]), subscription, htmx)
         assert paused.redirect_chain == [(f"{QUEUES}#lane-{subscription.pk}", 302)]
@@ -389,7 +389,7 @@ class TestVerbs:
         assert "The queue of “Incidents” has resumed." in resumed
 
     @pytest.mark.parametrize("htmx", [False, True])
-    def test_retry_now(self, client, operator, htmx):
+    def test_the_next_event_is_retried_now(self, client, operator, htmx):
         subscription = retrying_queue("Incidents")
         log = subscription.waiting().get()
         page = press(client, reverse("logs:log_retry", args=[log.pk]), subscription, htmx).content.decode()
@@ -397,7 +397,7 @@ class TestVerbs:
         assert AuditEntry.objects.get(action=AuditAction.RETRIED_NOW).target == log.pk
 
     @pytest.mark.parametrize("htmx", [False, True])
-    def test_redeliver_the_next_event(self, client, operator, htmx):
+    def test_the_next_event_is_redelivered(self, client, operator, htmx):
         subscription, log = exhausted_queue("Elements", 1)
         data = {"expected_attempts": "3"}
         page = press(
@@ -419,7 +419,7 @@ class TestVerbs:
         assert "Its subscription has no URL yet." in page
         assert "First event failed after its last attempt" in panel(page, subscription)
 
-    def test_skip_asks_for_a_reason_and_leads_back(self, client, operator):
+    def test_skipping_needs_a_reason_and_leads_back(self, client, operator):
         subscription = retrying_queue("Incidents", 1)
         log = subscription.waiting().first()
         link = re.search(r'href="([^"]+/skip/[^"]*)"', panel(look(client), subscription))[1]
@@ -430,7 +430,7 @@ class TestVerbs:
         log.refresh_from_db()
         assert (log.state, log.is_queued) == (State.SKIPPED, False)
 
-    def test_skipping_what_is_kept_leads_back(self, client, operator):
+    def test_skipping_kept_events_leads_back(self, client, operator):
         subscription = stopped_queue("Legacy", 2)
         link = re.search(r'href="([^"]+/queue/skip/[^"]*)"', panel(look(client), subscription))[1]
         assert f'<a class="btn" href="{QUEUES}#lane-{subscription.pk}">Cancel</a>' in look(client, link)
@@ -438,7 +438,7 @@ class TestVerbs:
         assert "2 events were skipped." in page and "Legacy" not in page
 
     @pytest.mark.parametrize("htmx", [False, True])
-    def test_what_is_kept_is_sent_and_stands_among_the_active_queues(self, client, operator, htmx):
+    def test_kept_events_that_are_sent_form_an_active_queue(self, client, operator, htmx):
         subscription = stopped_queue("Legacy", 2)
         page = press(
             client, reverse("logs:queue_send_waiting", args=[subscription.pk]), subscription, htmx
@@ -448,7 +448,7 @@ class TestVerbs:
 
     @pytest.mark.parametrize("address", ["https://evil.example/", "//evil.example/", "javascript:alert(1)", "nowhere"])
     @pytest.mark.parametrize("name", ["queue_pause", "queue_resume", "queue_send_waiting", "log_retry", "log_skip"])
-    def test_none_leads_anywhere_else(self, client, operator, address, name):
+    def test_no_action_redirects_to_another_site(self, client, operator, address, name):
         subscription = retrying_queue("Incidents")
         pk = subscription.waiting().get().pk if name.startswith("log") else subscription.pk
         answer = client.post(reverse(f"logs:{name}", args=[pk]), {"next": address, "reason": "x"})
@@ -513,7 +513,7 @@ def test_thirty_queues_and_three_hundred_cost_the_same(
     assert many[2] <= few[2] * 2  # thirty panels in place of twenty, and ten rows
 
 
-def test_what_waits_is_counted_only_in_the_queues_that_are_shown(client, operator, monkeypatch):
+def test_waiting_events_are_counted_only_in_the_queues_shown(client, operator, monkeypatch):
     monkeypatch.setattr(queue_list, "PAGE_SIZE", 2)
     subscriptions = [retrying_queue(f"Retrying {number}", 1 + number) for number in range(4)]
     with CaptureQueriesContext(connection) as captured:
@@ -522,7 +522,7 @@ def test_what_waits_is_counted_only_in_the_queues_that_are_shown(client, operato
     assert [subscription.pk in counting for subscription in subscriptions] == [True, True, False, False]
 
 
-def test_the_sum_of_what_waits_is_counted_to_a_limit(client, operator, monkeypatch):
+def test_the_total_of_waiting_events_is_counted_up_to_a_limit(client, operator, monkeypatch):
     for number in range(3):
         retrying_queue(f"Retrying {number}", 1)
     monkeypatch.setattr(queue_summary, "COUNT_LIMIT", 5)
@@ -532,7 +532,7 @@ def test_the_sum_of_what_waits_is_counted_to_a_limit(client, operator, monkeypat
     assert [query for query in captured if "LIMIT 6) subquery" in query["sql"]]
 
 
-def test_a_poll_without_news_reads_no_logs(client, operator, django_assert_max_num_queries, monkeypatch):
+def test_a_poll_without_changes_reads_no_logs(client, operator, django_assert_max_num_queries, monkeypatch):
     now = timezone.now()
     monkeypatch.setattr("logs.views.queues.timezone.now", lambda: now)
     retrying_queue("First", 1)

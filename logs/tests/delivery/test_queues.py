@@ -29,7 +29,7 @@ def until_finished(*logs):
     return WebhookLog.objects.filter(pk=logs[-1].pk, next_attempt_at=None)
 
 
-def test_events_go_out_in_the_order_of_acceptance(receiver, deliver):
+def test_events_are_sent_in_the_order_of_acceptance(receiver, deliver):
     subscription = make_queue(receiver)
     logs = [make_waiting_log(subscription, number) for number in (4, 1, 3, 0, 2)]
     deliver()
@@ -47,7 +47,7 @@ def test_more_events_than_are_read_at_once_keep_their_order(receiver, deliver):
     assert receiver.ids == [log.pk for log in logs]
 
 
-def test_a_failure_is_attempted_three_times_before_the_next_event_goes(receiver, deliver):
+def test_a_failing_event_has_three_attempts_before_the_next_event(receiver, deliver):
     subscription = make_queue(receiver)
     first, second = make_waiting_log(subscription, 0), make_waiting_log(subscription, 1)
     receiver.statuses = [500, 500, 500]
@@ -58,7 +58,7 @@ def test_a_failure_is_attempted_three_times_before_the_next_event_goes(receiver,
     assert list(first.attempts.values_list("number", "trigger", "status")) == [(n, "auto", 500) for n in (1, 2, 3)]
 
 
-def test_the_next_event_waits_until_a_retry_was_delivered(receiver, deliver):
+def test_the_next_event_waits_for_the_retry(receiver, deliver):
     subscription = make_queue(receiver)
     first, second = make_waiting_log(subscription, 0), make_waiting_log(subscription, 1)
     receiver.statuses = [503, 200]
@@ -67,7 +67,7 @@ def test_the_next_event_waits_until_a_retry_was_delivered(receiver, deliver):
     assert stored(first) == (State.DELIVERED, 2, False)
 
 
-def test_the_retry_comes_after_the_delay_by_the_clock_of_the_database(receiver, deliver, settings):
+def test_a_retry_comes_after_the_delay_by_the_clock_of_the_database(receiver, deliver, settings):
     settings.DELIVERY_RETRY_DELAY = 30
     subscription = make_queue(receiver)
     log = make_waiting_log(subscription)
@@ -93,7 +93,7 @@ def test_queues_do_not_wait_for_each_other(receiver, deliver, settings):
     assert stored(behind) == (State.PENDING, 0, True)
 
 
-def test_an_exhausted_event_pauses_the_queue_where_that_is_chosen(receiver, deliver):
+def test_an_exhausted_event_pauses_the_queue_if_so_configured(receiver, deliver):
     subscription, other = make_queue(receiver, pause_on_exhausted=True), make_queue(receiver, OTHER)
     head, behind = make_waiting_log(subscription, 0), make_waiting_log(subscription, 1)
     receiver.status = 500
@@ -143,7 +143,7 @@ def test_a_paused_queue_sends_redeliveries_and_nothing_else_and_stays_paused(rec
     assert stored(late) == (State.DELIVERED, 1, False)
 
 
-def test_a_redelivery_goes_before_what_waits(receiver, deliver):
+def test_a_redelivery_precedes_waiting_events(receiver, deliver):
     subscription = make_queue(receiver)
     old = make_waiting_log(subscription, 0)
     deliver()
@@ -154,7 +154,7 @@ def test_a_redelivery_goes_before_what_waits(receiver, deliver):
     assert receiver.ids == [old.pk, old.pk, *(log.pk for log in waiting)]
 
 
-def test_a_next_event_between_attempts_goes_before_a_redelivery(receiver, deliver, settings):
+def test_a_retry_precedes_a_redelivery(receiver, deliver, settings):
     subscription = make_queue(receiver)
     old = make_waiting_log(subscription, 0)
     deliver()
@@ -178,7 +178,7 @@ def test_retry_now_does_not_wait_for_the_delay(receiver, deliver, settings):
     assert stored(log) == (State.DELIVERED, 2, False)
 
 
-def test_what_waits_for_an_inactive_subscription_is_kept_until_somebody_says_so(receiver, deliver):
+def test_events_of_an_inactive_subscription_are_kept_until_a_user_sends_them(receiver, deliver):
     subscription, other = make_queue(receiver, is_active=False), make_queue(receiver, OTHER)
     logs = [make_waiting_log(subscription, number) for number in range(3)]
     deliver(until_finished(make_waiting_log(other, 4)))
@@ -188,7 +188,7 @@ def test_what_waits_for_an_inactive_subscription_is_kept_until_somebody_says_so(
     assert receiver.ids[1:] == [log.pk for log in logs]
 
 
-def test_what_waits_for_an_inactive_subscription_can_be_skipped(receiver, deliver):
+def test_events_of_an_inactive_subscription_can_be_skipped(receiver, deliver):
     subscription = make_queue(receiver, is_active=False)
     logs = [make_waiting_log(subscription, number) for number in range(3)]
     assert subscription.skip_waiting(by=None, reason="the receiver has them by mail") == 3
@@ -197,7 +197,7 @@ def test_what_waits_for_an_inactive_subscription_can_be_skipped(receiver, delive
     assert [stored(log) for log in logs] == [(State.SKIPPED, 0, False)] * 3
 
 
-def test_what_waits_for_an_active_subscription_is_not_skipped_as_a_whole(receiver):
+def test_the_events_of_an_active_subscription_are_not_all_skipped(receiver):
     subscription = make_queue(receiver)
     log = make_waiting_log(subscription)
     assert subscription.skip_waiting(by=None, reason="a slip") == 0
@@ -205,7 +205,7 @@ def test_what_waits_for_an_active_subscription_is_not_skipped_as_a_whole(receive
     assert stored(log) == (State.PENDING, 0, True)
 
 
-def test_an_event_that_was_skipped_while_it_was_in_flight_is_delivered_if_it_arrived(receiver, deliver):
+def test_an_event_skipped_in_flight_is_delivered_if_it_arrived(receiver, deliver):
     subscription = make_queue(receiver)
     log = make_waiting_log(subscription)
     receiver.when_it_arrives = lambda: WebhookLog.objects.get(pk=log.pk).skip(by=None, reason="too late")
@@ -213,7 +213,7 @@ def test_an_event_that_was_skipped_while_it_was_in_flight_is_delivered_if_it_arr
     assert stored(log) == (State.DELIVERED, 1, False)
 
 
-def test_an_event_that_was_skipped_while_it_was_in_flight_is_not_retried(receiver, deliver):
+def test_an_event_skipped_in_flight_is_not_retried(receiver, deliver):
     subscription = make_queue(receiver)
     log = make_waiting_log(subscription)
     receiver.status = 500
@@ -223,7 +223,7 @@ def test_an_event_that_was_skipped_while_it_was_in_flight_is_not_retried(receive
     assert log.attempts.get().status == 500
 
 
-def test_a_pause_stops_a_queue_whose_next_events_were_read_already(receiver, deliver):
+def test_a_pause_stops_a_queue_whose_events_are_already_read(receiver, deliver):
     subscription, other = make_queue(receiver), make_queue(receiver, OTHER)
     logs = [make_waiting_log(subscription, number) for number in range(5)]
     receiver.when_it_arrives = lambda: Subscription.objects.get(pk=subscription.pk).pause(by=None)
@@ -244,7 +244,7 @@ def test_a_changed_url_is_used_for_the_next_event(receiver, deliver):
     assert (stored(first)[0], stored(second)[0]) == (State.DELIVERED, State.DELIVERED)
 
 
-def test_a_log_whose_payload_is_gone_fails_with_a_reason_and_the_queue_goes_on(receiver, deliver):
+def test_a_log_without_its_payload_fails_with_a_reason_and_the_queue_continues(receiver, deliver):
     subscription = make_queue(receiver)
     gone, behind = make_waiting_log(subscription, 0), make_waiting_log(subscription, 1)
     gone.payload.delete()
@@ -254,14 +254,14 @@ def test_a_log_whose_payload_is_gone_fails_with_a_reason_and_the_queue_goes_on(r
     assert (gone.state, gone.cause, gone.response) == (State.FAILED, "other", "The payload has expired.")
 
 
-def test_a_retry_that_a_clock_that_jumped_put_far_away_is_sent_now(receiver, deliver):
+def test_a_retry_moved_far_ahead_by_a_clock_jump_is_sent_now(receiver, deliver):
     log = make_waiting_log(make_queue(receiver))
     WebhookLog.objects.update(next_attempt_at=timezone.now() + timedelta(days=365))
     deliver()
     assert stored(log) == (State.DELIVERED, 1, False)
 
 
-def test_a_lease_that_a_clock_that_jumped_put_far_away_does_not_block_its_queues(receiver, deliver):
+def test_a_lease_moved_far_ahead_by_a_clock_jump_does_not_block_its_queues(receiver, deliver):
     log = make_waiting_log(make_queue(receiver))
     end = timezone.now() + timedelta(days=365)
     QueueShard.objects.bulk_create(QueueShard(number=n, holder="gone", epoch=4, expires_at=end) for n in range(16))
@@ -269,7 +269,7 @@ def test_a_lease_that_a_clock_that_jumped_put_far_away_does_not_block_its_queues
     assert stored(log) == (State.DELIVERED, 1, False)
 
 
-def test_the_workers_give_their_queues_back_when_they_stop(receiver, deliver):
+def test_workers_release_their_queues_when_they_stop(receiver, deliver):
     make_waiting_log(make_queue(receiver))
     deliver()
     assert set(QueueShard.objects.values_list("holder", "expires_at")) == {("", None)}

@@ -45,9 +45,7 @@ def refuses() -> Iterator[Callable[[str], None]]:
     run_sql("DROP FUNCTION IF EXISTS refuse CASCADE")
 
 
-def test_a_person_who_is_deleted_while_their_redelivery_is_in_flight_stops_no_queue(
-    admin_client, start_worker, receiver
-):
+def test_deleting_a_user_whose_redelivery_is_in_flight_stops_no_queue(admin_client, start_worker, receiver):
     subscription, other = make_subscription(url=receiver.url), make_subscription(OTHER, url=receiver.url)
     person = User.objects.create_user("ana")
     log = make_waiting_log(subscription, 0, trigger=AttemptTrigger.MANUAL, requested_by=person)
@@ -89,9 +87,7 @@ def test_an_override_keeps_its_attempt_when_its_number_is_taken(receiver, delive
     assert (log.state, log.attempt_count) == (State.PENDING, 2)
 
 
-def test_what_cannot_be_recorded_stops_its_queue_alone_until_somebody_resumes_it(
-    admin_client, start_worker, receiver, refuses
-):
+def test_an_outcome_that_cannot_be_recorded_pauses_only_its_queue(admin_client, start_worker, receiver, refuses):
     subscription, other = make_subscription(url=receiver.url), make_subscription(OTHER, url=receiver.url)
     log, behind = make_waiting_log(subscription, 0), make_waiting_log(subscription, 1)
     refuses(f"NEW.log_id = '{log.pk}'")
@@ -117,7 +113,7 @@ def test_what_cannot_be_recorded_stops_its_queue_alone_until_somebody_resumes_it
     assert "queue paused" in worker.output and "Equipment" not in worker.output
 
 
-def test_a_stopped_queue_goes_on_behind_an_event_that_is_skipped(receiver, deliver, refuses):
+def test_a_paused_queue_continues_after_its_event_is_skipped(receiver, deliver, refuses):
     subscription = make_subscription(url=receiver.url)
     log, behind = make_waiting_log(subscription, 0), make_waiting_log(subscription, 1)
     refuses(f"NEW.log_id = '{log.pk}'")
@@ -130,7 +126,7 @@ def test_a_stopped_queue_goes_on_behind_an_event_that_is_skipped(receiver, deliv
     assert (subscription.paused_at, subscription.blocking_log, subscription.blocking_error) == (None, "", "")
 
 
-def test_a_log_that_somebody_has_locked_keeps_no_other_queue_waiting(start_worker, receiver):
+def test_a_locked_log_delays_no_other_queue(start_worker, receiver):
     subscription, other = make_subscription(url=receiver.url), make_subscription(OTHER, url=receiver.url)
     receiver.gate = threading.Event()
     log, free = make_waiting_log(subscription, 0), [make_waiting_log(other, number) for number in (1, 2)]
@@ -145,7 +141,7 @@ def test_a_log_that_somebody_has_locked_keeps_no_other_queue_waiting(start_worke
     assert sorted(receiver.ids) == sorted([log.pk, *(waiting.pk for waiting in free)])
 
 
-def test_a_worker_that_can_record_nothing_gives_its_queues_up_and_says_so(client, settings, start_worker, receiver):
+def test_a_worker_that_cannot_record_outcomes_gives_its_queues_up_and_says_so(client, settings, start_worker, receiver):
     settings.METRICS_TOKEN = "token"
     log = make_waiting_log(make_subscription(url=receiver.url))
     receiver.gate = threading.Event()

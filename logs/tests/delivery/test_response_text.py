@@ -44,7 +44,7 @@ def content_type(charset: str) -> str:
     return f"content-type: text/html;CHARSET={charset}"
 
 
-def test_an_answer_is_read_in_its_charset():
+def test_a_response_is_read_in_its_charset():
     cases = [
         (LATIN_1, TEXT),
         (answer(TEXT.encode("cp1252"), content_type('"windows-1252"')), TEXT),
@@ -67,12 +67,12 @@ def test_an_answer_is_read_in_its_charset():
     assert [outcome.response for outcome in outcomes] == [text for _raw, text in cases]
 
 
-def test_headers_keep_their_letters():
+def test_headers_keep_their_characters():
     latin_1, utf_8 = b"HTTP/1.1 400 X\r\nX-Why: c\xf3digo\r\n\r\n", "HTTP/1.1 400 X\r\nX-Why: código\r\n\r\n".encode()
     assert [outcome.response_headers for outcome in post_to_all([latin_1, utf_8])] == [[("X-Why", "código")]] * 2
 
 
-def test_a_compressed_answer_is_shown_unpacked_and_says_so():
+def test_a_compressed_response_is_decompressed_and_says_so():
     bare = zlib.compressobj(wbits=-15)
     packed = [
         ("gzip", gzip.compress(TEXT.encode())),
@@ -88,14 +88,14 @@ def test_a_compressed_answer_is_shown_unpacked_and_says_so():
 
 
 @pytest.mark.parametrize("encoding", ["br", "zstd", "gzip", "deflate", "gzip, br", ", ".join(["gzip"] * 9)])
-def test_one_that_cannot_be_unpacked_shows_no_bytes(encoding):
+def test_a_response_that_cannot_be_decompressed_shows_no_bytes(encoding):
     [outcome] = post_to_all([answer(b"\x07\x02\x80\xff\x03", f"Content-Encoding: {encoding}")])
     assert (outcome.status, outcome.response) == (400, "")
     assert outcome.note.startswith("the response is compressed (")
     assert outcome.note.endswith("), and can't be shown")
 
 
-def test_a_small_answer_that_unpacks_to_gigabytes_takes_no_memory():
+def test_a_small_response_that_expands_to_gigabytes_takes_no_memory():
     thrice = bomb = gzip.compress(b"a" * 40_000_000)
     for _time in range(2):
         thrice = gzip.compress(thrice)
@@ -108,7 +108,7 @@ def test_a_small_answer_that_unpacks_to_gigabytes_takes_no_memory():
     assert peak < 5_000_000
 
 
-def test_an_answer_in_latin_1_is_shown_and_found_with_its_letters(client, member, deliver):
+def test_a_response_in_latin_1_is_shown_and_found_correctly(client, member, deliver):
     server = RawServer(LATIN_1)
     log = make_waiting_log(make_subscription(url=f"http://127.0.0.1:{server.port}/"), attempts_left=1)
     deliver()

@@ -14,7 +14,7 @@ LOG_ID = "62742dd824c886d54e60f02b"
 PAYLOAD = '{"type": "COTUser", "name": "Núñez 😀"}'.encode()
 
 
-def test_the_specifications_own_example_is_signed_alike():
+def test_the_example_of_the_specification_has_the_same_signature():
     """https://github.com/standard-webhooks/standard-webhooks: the vector that its libraries are tested with."""
     headers = signing.signature_headers(
         "msg_p5jXN8AQM9LWM0D4loKWxJek",
@@ -30,7 +30,7 @@ def test_the_specifications_own_example_is_signed_alike():
 
 
 @pytest.mark.parametrize("zone", [UTC, timezone(timedelta(hours=-4)), timezone(timedelta(hours=5, minutes=30))])
-def test_a_receiver_can_verify_what_was_sent_whatever_the_zone_of_the_clock(zone):
+def test_a_receiver_can_verify_a_request_in_any_time_zone(zone):
     secret = signing.generate_secret()
     headers = signing.signature_headers(LOG_ID, PAYLOAD, [secret], datetime.now(zone))
     assert Webhook(secret).verify(PAYLOAD, headers) == {"type": "COTUser", "name": "Núñez 😀"}
@@ -58,7 +58,7 @@ def test_without_a_secret_there_is_no_signature():
     assert headers == {"webhook-id": LOG_ID, "webhook-timestamp": "1651781080"}
 
 
-def test_a_new_secret_is_valid_and_never_the_same():
+def test_new_secrets_are_valid_and_differ():
     secret, other = signing.generate_secret(), signing.generate_secret()
     assert re.fullmatch(r"whsec_[A-Za-z0-9+/]{43}=", secret)
     signing.validate_secret(secret)
@@ -88,7 +88,7 @@ def test_secrets_of_24_to_64_bytes_are_valid(size):
         (secret_of(32).rstrip("="), "not base64"),
     ],
 )
-def test_what_is_wrong_with_a_secret_is_said(text, reason):
+def test_the_mistake_in_a_secret_is_named(text, reason):
     with pytest.raises(ValueError, match=f"^{reason}$"):
         signing.validate_secret(text)
 
@@ -97,14 +97,14 @@ def new_key() -> str:
     return Fernet.generate_key().decode()
 
 
-def test_a_secret_is_encrypted_at_rest_and_comes_back():
+def test_a_secret_is_encrypted_at_rest_and_decrypted_when_read():
     keys, secret = [new_key()], signing.generate_secret()
     token = signing.encrypt_secret(secret, keys)
     assert secret not in token
     assert signing.decrypt_secret(token, keys) == secret
 
 
-def test_the_first_key_encrypts_and_former_keys_still_open():
+def test_the_first_key_encrypts_and_former_keys_still_decrypt():
     former, current = new_key(), new_key()
     old_token = signing.encrypt_secret("whsec_old", [former])
     new_token = signing.encrypt_secret("whsec_new", [current, former])

@@ -162,12 +162,12 @@ METADATA = [
 
 
 @pytest.mark.parametrize("address", PUBLIC)
-def test_public_addresses_are_sent_to(address):
+def test_public_addresses_are_allowed(address):
     CLOSED.check_address(address, 443)
 
 
 @pytest.mark.parametrize("address", NOT_PUBLIC)
-def test_what_is_not_public_is_refused(address):
+def test_addresses_that_are_not_public_are_refused(address):
     with pytest.raises(DestinationBlocked) as refusal:
         CLOSED.check_address(address, 443)
     assert str(refusal.value) == f"{address} is not a public address"
@@ -177,13 +177,13 @@ def test_what_is_not_public_is_refused(address):
 
 
 @pytest.mark.parametrize("address", NOT_PUBLIC)
-def test_an_operator_can_open_what_is_not_public(address):
+def test_the_setting_can_allow_addresses_that_are_not_public(address):
     WIDE_OPEN.check_address(address, 443)
 
 
 @pytest.mark.parametrize("address", METADATA)
 @pytest.mark.parametrize("guard", [CLOSED, WIDE_OPEN], ids=["closed", "wide open"])
-def test_no_setting_opens_metadata(guard, address):
+def test_no_setting_allows_metadata_addresses(guard, address):
     with pytest.raises(DestinationBlocked) as refusal:
         guard.check_address(address, 80)
     assert str(refusal.value) == f"{address} is a cloud metadata address"
@@ -206,7 +206,7 @@ def test_no_setting_opens_metadata(guard, address):
         ("0.0.0.0/0", "fd00::1", 443, False),
     ],
 )
-def test_an_allowed_network_opens_itself_and_nothing_else(entry, address, port, is_open):
+def test_an_allowed_network_allows_only_itself(entry, address, port, is_open):
     guard = DestinationFilter(parse_allowed_networks([entry]))
     if is_open:
         guard.check_address(address, port)
@@ -227,7 +227,7 @@ def test_an_allowed_network_opens_itself_and_nothing_else(entry, address, port, 
         ("[fd00::/8]:8443", "fd00::/8", 8443),
     ],
 )
-def test_an_allowed_network_is_a_network_and_maybe_a_port(entry, network, port):
+def test_an_allowed_network_can_have_a_port(entry, network, port):
     (allowed,) = parse_allowed_networks([entry, ""])
     assert isinstance(allowed, AllowedNetwork)
     assert (str(allowed.network), allowed.port) == (network, port)
@@ -257,7 +257,7 @@ def test_a_wrong_entry_is_named(entry):
     assert str(error.value).startswith(f"DELIVERY_ALLOWED_NETWORKS: {entry!r} is not a network")
 
 
-def test_the_settings_say_what_is_allowed(settings):
+def test_the_settings_decide_what_is_allowed(settings):
     settings.DELIVERY_ALLOWED_NETWORKS = ["127.0.0.1/32:8001"]
     DestinationFilter.from_settings().check_address("127.0.0.1", 8001)
     settings.DELIVERY_ALLOWED_NETWORKS = ["nonsense"]
@@ -328,7 +328,7 @@ def test_the_settings_say_what_is_allowed(settings):
         "http://0/",
     ],
 )
-def test_however_a_url_spells_a_private_address_it_is_refused(url):
+def test_every_spelling_of_a_private_address_is_refused(url):
     with pytest.raises(DestinationBlocked, match=r"is not a public address$"):
         CLOSED.check_url(url)
 
@@ -348,7 +348,7 @@ def test_however_a_url_spells_a_private_address_it_is_refused(url):
         "http://[fd00:ec2::254%25eth0]/",
     ],
 )
-def test_a_url_of_metadata_is_refused_whatever_is_allowed(url):
+def test_a_metadata_url_is_always_refused(url):
     with pytest.raises(DestinationBlocked, match=r"is a cloud metadata address$"):
         WIDE_OPEN.check_url(url)
 
@@ -381,7 +381,7 @@ def test_a_url_of_metadata_is_refused_whatever_is_allowed(url):
         ("http://[::1/", "not a URL"),
     ],
 )
-def test_what_is_no_url_of_a_receiver_is_refused(url, record):
+def test_an_invalid_url_of_a_receiver_is_refused(url, record):
     with pytest.raises(DestinationBlocked) as refusal:
         CLOSED.check_url(url)
     assert str(refusal.value) == record
@@ -406,7 +406,7 @@ def test_what_is_no_url_of_a_receiver_is_refused(url, record):
         "http://name\0/",  # no name server has it
     ],
 )
-def test_other_urls_pass_without_a_name_being_resolved(url, monkeypatch):
+def test_other_urls_pass_without_resolving_a_name(url, monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", None)
     CLOSED.check_url(url)
 
@@ -431,17 +431,17 @@ class NameServer(AbstractResolver):
 @pytest.mark.parametrize(
     "addresses", [("8.8.8.8", "10.0.0.1"), ("10.0.0.1", "8.8.8.8"), ("8.8.8.8", "8.8.4.4", "::1"), ("fe80::1%eth0",)]
 )
-def test_a_name_is_refused_when_any_of_its_addresses_is(addresses):
+def test_a_name_with_one_refused_address_is_refused(addresses):
     with pytest.raises(DestinationBlocked, match=r"is not a public address$"):
         asyncio.run(FilteringResolver(CLOSED, NameServer(*addresses)).resolve("www.server.com", 443))
 
 
-def test_a_name_with_public_addresses_resolves_to_them_all():
+def test_a_name_with_public_addresses_resolves_to_all_of_them():
     results = asyncio.run(FilteringResolver(CLOSED, NameServer("8.8.8.8", "8.8.4.4")).resolve("www.server.com", 443))
     assert [result["host"] for result in results] == ["8.8.8.8", "8.8.4.4"]
 
 
-def test_the_port_counts_for_names_too():
+def test_the_port_is_checked_for_names_too():
     guard = DestinationFilter(parse_allowed_networks(["10.0.0.0/8:8001"]))
     resolver = FilteringResolver(guard, NameServer("10.0.0.1"))
     assert len(asyncio.run(resolver.resolve("www.server.com", 8001))) == 1
@@ -449,13 +449,13 @@ def test_the_port_counts_for_names_too():
         asyncio.run(resolver.resolve("www.server.com", 8002))
 
 
-def test_closing_the_resolver_closes_the_one_it_asks():
+def test_closing_the_resolver_closes_the_wrapped_one():
     name_server = NameServer()
     asyncio.run(FilteringResolver(CLOSED, name_server).close())
     assert name_server.is_closed
 
 
-def test_no_socket_is_made_for_a_refused_address(monkeypatch):
+def test_no_socket_is_created_for_a_refused_address(monkeypatch):
     monkeypatch.setattr(socket, "socket", None)  # making one would be a TypeError
     with pytest.raises(DestinationBlocked):
         CLOSED.socket_factory((socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 80)))
@@ -463,7 +463,7 @@ def test_no_socket_is_made_for_a_refused_address(monkeypatch):
         CLOSED.socket_factory((socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("fe80::1", 80, 0, 2)))
 
 
-def test_a_socket_is_made_for_an_allowed_address():
+def test_a_socket_is_created_for_an_allowed_address():
     guard = DestinationFilter(parse_allowed_networks(["127.0.0.1/32:80"]))
     with guard.socket_factory((socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 80))) as created:
         assert (created.family, created.type) == (socket.AF_INET, socket.SOCK_STREAM)

@@ -76,7 +76,7 @@ def log_a_failure() -> None:
     logging.getLogger("logs.delivery").info("failed", extra=fields | {"payload": "hush"})
 
 
-def test_json_has_a_field_for_each_thing(as_json):
+def test_json_logs_have_a_field_for_each_value(as_json):
     log_a_failure()
     [record] = as_json.records
     assert record.pop("time").endswith("Z")
@@ -100,7 +100,7 @@ def test_lines_show_the_same_fields(as_lines):
     )
 
 
-def test_a_record_cannot_make_itself_two(as_lines):
+def test_a_record_cannot_forge_a_second_line(as_lines):
     logging.getLogger("logs").warning("Not Found: /a\r\n2026 INFO logs a lie", extra={"cause": "a\nb"})
     assert as_lines.text.count("\n") == 1
     assert as_lines.text.endswith("Not Found: /a\\r\\n2026 INFO logs a lie cause=a\\nb\n")
@@ -108,7 +108,9 @@ def test_a_record_cannot_make_itself_two(as_lines):
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("status", [200, 500])
-def test_a_delivery_is_logged_by_ids_without_payload_answer_or_query(as_json, as_lines, receiver, deliver, status):
+def test_a_delivery_is_logged_with_ids_and_without_payload_response_or_query(
+    as_json, as_lines, receiver, deliver, status
+):
     receiver.status, receiver.body = status, b"hush-answer"
     subscription = make_subscription(url=f"{receiver.url}?token=hush-query")
     log = make_log(event={"data": {"name": "hush-payload"}})
@@ -134,7 +136,7 @@ SECRET_ADDRESSES = ["/in/hush-endpoint", "/shared/hush-link/", "/shared/hush-lin
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("address", SECRET_ADDRESSES)
-def test_an_address_that_is_a_secret_is_never_logged(as_json, as_lines, address):
+def test_a_secret_url_is_never_logged(as_json, as_lines, address):
     client = Client(enforce_csrf_checks=True)
     client.get(address), client.post(address), client.put(address)
     logging.getLogger("gunicorn.error").error("Error handling request GET %s", address)
@@ -144,7 +146,7 @@ def test_an_address_that_is_a_secret_is_never_logged(as_json, as_lines, address)
 
 
 @pytest.mark.parametrize("address", ["/in/hush-endpoint/", "/shared/hush-link"])
-def test_nor_does_a_traceback_of_an_address_that_leads_nowhere(as_json, as_lines, address):
+def test_a_traceback_does_not_show_a_secret_url_that_leads_nowhere(as_json, as_lines, address):
     with pytest.raises(Resolver404) as raised:
         resolve(address)
     assert "hush" in str(raised.value)
@@ -154,7 +156,7 @@ def test_nor_does_a_traceback_of_an_address_that_leads_nowhere(as_json, as_lines
 
 
 @pytest.mark.django_db(transaction=True)
-def test_neither_does_the_access_log_of_gunicorn_show_it(tmp_path):
+def test_the_access_log_of_gunicorn_does_not_show_a_secret_url(tmp_path):
     written = tmp_path / "access"
     server = WebServer(GUNICORN_CMD_ARGS=f"--access-logfile {written}")
     try:
@@ -196,7 +198,7 @@ def test_an_error_of_the_database_is_logged_without_values(as_json, as_lines, st
     assert "LINE 1" not in shown
 
 
-def test_gunicorn_writes_as_everything_else_does(tmp_path):
+def test_gunicorn_logs_in_the_same_format(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "gunicorn", "logs:no_such_application", "--bind", "127.0.0.1:0", "--no-control-socket"],
         cwd=PROJECT,

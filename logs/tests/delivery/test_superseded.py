@@ -25,7 +25,7 @@ def confirmation(log) -> str:
     return reverse("logs:redelivery_confirm", args=[log.pk])
 
 
-def test_its_page_names_the_newest_event_that_was_delivered(client, operator):
+def test_its_page_names_the_newest_delivered_event(client, operator):
     log, _newer, newest = make_object_log(1, A), make_delivered_log(2, A), make_delivered_log(3, A)
     page = client.get(log.get_absolute_url())
     assert "Superseded by a newer event of this object" in text_of(page)
@@ -46,7 +46,7 @@ def test_nothing_else_supersedes_it(client, operator):
     assert log.is_queued
 
 
-def test_it_is_sent_only_after_a_confirmation(client, operator):
+def test_a_superseded_log_is_sent_only_after_a_confirmation(client, operator):
     log, newer = make_object_log(1, A), make_delivered_log(2, A)
     assert redeliver(client, log)["Location"] == confirmation(log)
     assert redeliver(client, log, HTMX)["HX-Redirect"] == confirmation(log)

@@ -62,7 +62,7 @@ def hanging_name_server(monkeypatch):
         ([], [], CheckResult.NO_SUCH_NAME),
     ],
 )
-def test_the_name_is_looked_up_and_every_address_judged(resolve_to, settings, addresses, allowed, answer):
+def test_the_name_is_resolved_and_every_address_checked(resolve_to, settings, addresses, allowed, answer):
     settings.DELIVERY_ALLOWED_NETWORKS = allowed
     resolve_to(*addresses)
     check = check_destination(URL)
@@ -79,18 +79,18 @@ def test_the_name_is_looked_up_and_every_address_judged(resolve_to, settings, ad
         (f"https://{PUBLIC}/", CheckResult.ALLOWED),
     ],
 )
-def test_some_need_no_name_server(settings, url, answer):
+def test_some_urls_need_no_name_server(settings, url, answer):
     settings.DELIVERY_ALLOWED_NETWORKS = []
     assert check_destination(url).answer == answer
 
 
-def test_a_name_server_that_hangs_is_not_waited_for(hanging_name_server):
+def test_the_check_does_not_wait_for_a_name_server_that_hangs(hanging_name_server):
     assert [check_destination(URL).answer for _time in range(3)] == [CheckResult.TOO_SLOW] * 3
     names = [thread.name for thread in threading.enumerate()]
     assert names.count("verdict") == 2  # the third did not even begin
 
 
-def test_a_place_is_free_again_after_each_lookup(resolve_to, monkeypatch):
+def test_each_lookup_frees_its_slot_again(resolve_to, monkeypatch):
     monkeypatch.setattr(url_check, "_places", threading.BoundedSemaphore(1))
     for addresses in ([PUBLIC], []) * 3:
         resolve_to(*addresses)
@@ -116,7 +116,7 @@ class TestPage:
 
         return ask
 
-    def test_what_is_allowed_is_said_with_its_addresses(self, ask):
+    def test_an_allowed_url_is_shown_with_its_addresses(self, ask):
         answer = ask("Viewer", PUBLIC)
         assert "Allowed" in answer and PUBLIC in answer
         assert "<html" not in answer
@@ -124,29 +124,29 @@ class TestPage:
     def test_without_javascript_it_is_a_page(self, ask):
         assert "<html" in ask("Viewer", PUBLIC, htmx=False)
 
-    def test_a_name_that_is_not_found_is_said(self, ask):
+    def test_it_says_that_a_name_does_not_resolve(self, ask):
         assert "The host name does not resolve." in ask("Viewer")
 
-    def test_a_private_address_is_named_to_administrators_only(self, ask, settings):
+    def test_only_administrators_see_a_private_address(self, ask, settings):
         settings.DELIVERY_ALLOWED_NETWORKS = []
         assert PRIVATE in ask("Administrator", PRIVATE)
         for role in ("Operator", "Viewer"):
             answer = ask(role, PUBLIC, PRIVATE)
             assert "not public" in answer and PRIVATE not in answer
 
-    def test_nor_where_it_is_allowed(self, ask, settings):
+    def test_only_administrators_see_an_allowed_private_address(self, ask, settings):
         settings.DELIVERY_ALLOWED_NETWORKS = ["10.0.0.0/8"]
         assert PRIVATE in ask("Administrator", PRIVATE)
         answer = ask("Viewer", PRIVATE)
         assert "private network that is open" in answer and PRIVATE not in answer
 
-    def test_a_name_server_that_hangs_is_said(self, client, member, hanging_name_server):
+    def test_it_says_that_a_name_server_hangs(self, client, member, hanging_name_server):
         subscription = make_subscription(url=URL)
         client.force_login(member("Viewer"))
         answer = client.get(reverse("logs:subscription_url_check", args=[subscription.pk]))
         assert "took too long" in answer.content.decode()
 
-    def test_the_subscriptions_page_asks_for_it_and_looks_nothing_up_itself(self, client, member, monkeypatch):
+    def test_the_subscription_page_loads_the_check_and_resolves_nothing_itself(self, client, member, monkeypatch):
         subscription = make_subscription(url=URL)
         client.force_login(member("Viewer"))
         monkeypatch.setattr(socket, "getaddrinfo", None)
@@ -155,7 +155,7 @@ class TestPage:
         assert f'hx-get="{address}" hx-trigger="load"' in page
         assert f'<a href="{address}">' in page
 
-    def test_without_a_url_there_is_nothing_to_ask_for(self, client, member):
+    def test_without_a_url_there_is_no_check(self, client, member):
         subscription = make_subscription(url="")
         client.force_login(member("Viewer"))
         address = reverse("logs:subscription_url_check", args=[subscription.pk])
@@ -172,7 +172,7 @@ class TestForm:
         data["pause_on_exhausted"] = "False"
         return lambda: client.post(reverse("logs:subscription_create"), data, follow=True)
 
-    def test_a_name_that_leads_inside_is_refused(self, create, resolve_to):
+    def test_a_name_that_resolves_to_a_private_address_is_refused(self, create, resolve_to):
         resolve_to(PUBLIC, PRIVATE)
         answer = create()
         assert answer.status_code == 422

@@ -25,7 +25,7 @@ def demo(db):
     return loading.load(RECEIVER)
 
 
-def test_two_weeks_of_logs_with_varied_objects_and_causes(demo):
+def test_the_demo_has_two_weeks_of_logs_with_varied_objects_and_causes(demo):
     assert (demo.new, demo.rejected) == (2000, 0)
     logs = WebhookLog.objects.all()
     assert logs.filter(created_at__gte=timezone.now() - timedelta(days=15)).count() == 2000
@@ -38,14 +38,14 @@ def test_two_weeks_of_logs_with_varied_objects_and_causes(demo):
     assert logs.exclude(object_name="").values("object_id").distinct().count() > 50
 
 
-def test_its_one_outage_failed_far_more_than_the_rest(demo):
+def test_the_outage_has_far_more_failures_than_other_times(demo):
     night = WebhookLog.objects.filter(created_at__gte=timezone.now() - timedelta(hours=10), event_type="COTTask")
     assert night.failed().count() > night.delivered().count()
     everything = WebhookLog.objects.all()
     assert everything.delivered().count() > 3 * everything.failed().count()
 
 
-def test_it_is_labelled_on_every_page_and_its_button_removes_it_alone(client, admin_user, demo):
+def test_the_demo_is_labelled_on_every_page_and_its_button_removes_only_it(client, admin_user, demo):
     make_subscription(company=make_company())
     mine = make_log()
     client.force_login(admin_user)
@@ -61,7 +61,7 @@ def test_it_is_labelled_on_every_page_and_its_button_removes_it_alone(client, ad
     assert not Company.objects.filter(pk=documents.COMPANY_ID).exists()
 
 
-def test_the_command_removes_it_too_and_says_so_when_there_is_none(demo, capsys):
+def test_the_command_removes_the_demo_or_says_that_there_is_none(demo, capsys):
     call_command("remove_demo")
     assert "Removed the demo with 2000 logs." in capsys.readouterr().out
     assert not WebhookLog.objects.exists()
@@ -75,19 +75,19 @@ def test_loading_it_twice_loads_it_once(demo, capsys):
     assert WebhookLog.objects.count() == 2000
 
 
-def test_it_is_not_seen_and_not_removed_by_people_of_other_companies(client, member, demo):
+def test_people_of_other_companies_neither_see_nor_remove_the_demo(client, member, demo):
     client.force_login(member("Administrator"))
     assert "Demo data." not in client.get(reverse("logs:overview")).content.decode()
     assert client.post(reverse("logs:demo_delete")).status_code == 403
     assert WebhookLog.objects.filter(state=State.FAILED).exists()
 
 
-def test_its_subscriptions_follow_the_receiver_to_another_port(demo):
+def test_the_subscriptions_follow_the_receiver_to_another_port(demo):
     loading.point_at("http://127.0.0.1:9999")
     assert Subscription.objects.filter(url__startswith="http://127.0.0.1:9999/").count() == 6
 
 
-def test_its_receiver_takes_events_shows_them_and_fails_on_request():
+def test_the_receiver_accepts_and_shows_events_and_fails_on_request():
     async def talk() -> None:
         receiver = DemoReceiver()
         async with TestClient(TestServer(receiver.application())) as client:

@@ -107,7 +107,7 @@ class TestStored:
             {"response": "tab\t line\n backslash \\ \\N \\. é 😀 \u2028"},
         ],
     )
-    def test_what_was_read_is_written_equal(self, fields):
+    def test_a_document_is_written_as_it_was_read(self, fields):
         assert imported(SAMPLE | fields)[0].new == 1
         assert document() == SAMPLE | fields
         assert imported(SAMPLE | fields)[0] == ImportSummary(read=1, unchanged=1)
@@ -132,7 +132,7 @@ class TestStored:
         imported(changed)
         assert document() == changed
 
-    def test_batches_do_not_matter(self, monkeypatch):
+    def test_the_batch_size_does_not_matter(self, monkeypatch):
         monkeypatch.setattr(importing, "BATCH_SIZE", 2)
         documents = [log_document(number) for number in range(5)]
         assert imported(*documents, documents[4], documents[0])[0] == ImportSummary(
@@ -140,17 +140,17 @@ class TestStored:
         )
         assert WebhookLog.objects.count() == Payload.objects.count() == 5
 
-    def test_the_same_id_twice_in_a_file_is_stored_once_and_the_last_outcome_counts(self):
+    def test_a_repeated_id_in_a_file_is_stored_once_with_the_last_outcome(self):
         assert imported(SAMPLE, SAMPLE | {"status": 200})[0] == ImportSummary(read=2, new=1, updated=1)
         assert (the_log().status, the_log().state) == (200, State.DELIVERED)
 
-    def test_more_words_than_postgresql_takes_do_not_stop_an_import(self):
+    def test_more_words_than_postgresql_accepts_do_not_stop_an_import(self):
         words = [f"{number:05d}" + chr(0x10330) * 59 for number in range(6000)]
         assert imported(SAMPLE | {"event": SAMPLE["event"] | {"data": {"words": words}}})[0].new == 1
 
 
 class TestAgain:
-    def test_running_again_changes_nothing(self):
+    def test_importing_again_changes_nothing(self):
         imported(SAMPLE)
         before = everything()
         assert imported(SAMPLE)[0] == ImportSummary(read=1, unchanged=1)
@@ -159,7 +159,7 @@ class TestAgain:
     @pytest.mark.parametrize(
         "fields", [{"status": 200, "response": "ok"}, {"retry": 4}, {"response": "x"}, {"__v": 1}, {"company": FOREIGN}]
     )
-    def test_what_changed_at_cotalker_is_updated(self, fields):
+    def test_changes_at_cotalker_are_updated(self, fields):
         imported(SAMPLE)
         assert imported(SAMPLE | fields)[0].updated == 1
         assert document() == SAMPLE | fields
@@ -173,7 +173,7 @@ class TestAgain:
         assert ids_found("received") == [log.pk]
         assert ids_found("ETIMEDOUT") == []
 
-    def test_one_that_was_attempted_here_stays(self):
+    def test_a_log_attempted_here_is_not_updated(self):
         imported(SAMPLE)
         Attempt.objects.create(
             log=the_log(), number=4, trigger=AttemptTrigger.MANUAL, started_at=timezone.now(), status=200
@@ -183,7 +183,7 @@ class TestAgain:
         assert imported(SAMPLE | {"status": 500})[0] == ImportSummary(read=1, unchanged=1)
         assert everything() == before
 
-    def test_one_that_is_queued_stays(self):
+    def test_a_queued_log_is_not_updated(self):
         imported(SAMPLE)
         queued = {"priority": Priority.REDELIVERY, "sequence": 1, "attempts_left": 3}
         WebhookLog.objects.update(next_attempt_at=timezone.now(), state=State.PENDING, **queued)
@@ -191,7 +191,7 @@ class TestAgain:
         assert imported(SAMPLE | {"status": 500})[0] == ImportSummary(read=1, unchanged=1)
         assert everything() == before
 
-    def test_another_batch_in_the_same_transaction_leaves_it_alone(self):
+    def test_another_batch_in_the_same_transaction_does_not_update_it(self):
         imported(SAMPLE)
         WebhookLog.objects.update(status=500)
         assert imported(log_document(1))[0] == ImportSummary(read=1, new=1)
@@ -207,7 +207,7 @@ class TestAgain:
         assert everything() == before
 
     @pytest.mark.parametrize("indent", [None, 0, 4])
-    def test_the_same_event_written_differently_is_the_same(self, indent):
+    def test_the_same_event_in_another_notation_is_the_same(self, indent):
         imported(SAMPLE)
         before = everything()
         event = dict(reversed(SAMPLE["event"].items()))
@@ -224,19 +224,19 @@ class TestAgain:
 
 
 class TestSubscription:
-    def test_an_unknown_one_becomes_a_placeholder(self):
+    def test_an_unknown_subscription_becomes_a_placeholder(self):
         imported(SAMPLE)
         placeholder = Subscription.objects.get()
         assert (placeholder.pk, placeholder.company_id, placeholder.is_placeholder) == (SUBSCRIPTION, ITS_COMPANY, True)
         assert (placeholder.is_active, placeholder.url, placeholder.trigger, placeholder.code) == (False, "", "", "")
 
-    def test_another_company_than_the_subscriptions_is_noted(self):
+    def test_a_company_other_than_the_subscriptions_is_counted(self):
         make_subscription()
         assert imported(SAMPLE)[0] == ImportSummary(read=1, new=1, company_differs=1)
         assert imported(SAMPLE)[0] == ImportSummary(read=1, unchanged=1, company_differs=1)
         assert the_log().company == ITS_COMPANY != the_log().subscription.company_id
 
-    def test_url_activity_and_secret_are_not_touched(self):
+    def test_url_activation_and_secret_are_not_changed(self):
         subscription = make_subscription(secret="whsec_" + "QUJD" * 8)
         before = Subscription.objects.values().get()
         imported(SAMPLE)
@@ -245,7 +245,7 @@ class TestSubscription:
 
 
 class TestRejected:
-    def test_a_bad_document_is_rejected_with_its_place_and_the_rest_goes_on(self):
+    def test_a_bad_document_is_rejected_with_its_place_and_the_rest_is_imported(self):
         summary, rejections = imported(
             log_document(1),
             log_document(2, status=99999),
@@ -287,11 +287,11 @@ class TestRejected:
 
 
 class TestReach:
-    def test_a_users_own_subscription_takes_logs(self, user):
+    def test_a_subscription_of_the_users_company_accepts_logs(self, user):
         make_subscription()
         assert imported(SAMPLE, user=user)[0] == ImportSummary(read=1, new=1, company_differs=1)
 
-    def test_an_unknown_subscription_of_the_own_company_takes_logs(self, user):
+    def test_an_unknown_subscription_of_the_users_company_accepts_logs(self, user):
         assert imported(SAMPLE | {"company": COMPANY}, user=user)[0] == ImportSummary(read=1, new=1)
 
     def test_a_foreign_subscription_is_rejected(self, user):
@@ -321,7 +321,7 @@ class TestReach:
         WebhookLog.objects.exclude(pk=SAMPLE["_id"]).delete()
         assert everything() == before
 
-    def test_a_superuser_reaches_all(self, admin_user):
+    def test_a_superuser_can_import_for_every_company(self, admin_user):
         assert imported(SAMPLE, user=admin_user)[0] == ImportSummary(read=1, new=1)
 
 
@@ -360,7 +360,7 @@ class TestSearch:
     @pytest.mark.parametrize(
         "query", ["hunter22", "sesame99", "bomba hunter22", "password", "xbomba", "bomba compresor"]
     )
-    def test_masked_values_and_what_is_not_there_do_not(self, query):
+    def test_masked_values_and_missing_words_find_nothing(self, query):
         assert ids_found(query) == []
 
     def test_the_id_of_the_log_finds_it(self, log):
@@ -383,11 +383,11 @@ class TestCommand:
 
         return run
 
-    def test_the_sample(self, run):
+    def test_the_command_imports_the_sample(self, run):
         assert run(SAMPLE_FILE) == (0, "read 1, new 1, unchanged 0, updated 0, rejected 0\n", [])
         assert run(SAMPLE_FILE) == (0, "read 1, new 0, unchanged 1, updated 0, rejected 0\n", [])
 
-    def test_a_company_that_differs_is_said(self, run):
+    def test_a_different_company_is_reported(self, run):
         make_subscription()
         status, out, _err = run(SAMPLE_FILE)
         assert (status, out.splitlines()[1:]) == (
@@ -395,7 +395,7 @@ class TestCommand:
             ["1 have a different company than their subscription; their pages show it"],
         )
 
-    def test_what_was_rejected_can_be_corrected_and_imported(self, run, tmp_path):
+    def test_rejected_documents_can_be_corrected_and_imported(self, run, tmp_path):
         bad = json.dumps(log_document(2), indent=3, ensure_ascii=False).replace('"retry": 3', '"retry": -3').encode()
         file, rejected = tmp_path / "logs.json", tmp_path / "rejected.json"
         file.write_bytes(b"[" + json.dumps(log_document(1)).encode() + b",\n" + bad + b",\n" + b'{"_id": "\xff"}]')
@@ -410,25 +410,25 @@ class TestCommand:
         rejected.write_bytes(rejected.read_bytes().replace(b"-3", b"3"))
         assert run(rejected)[1] == "read 2, new 1, unchanged 0, updated 0, rejected 1\n"
 
-    def test_a_file_to_be_read_is_not_emptied_for_what_is_rejected(self, run, tmp_path):
+    def test_an_input_file_is_not_overwritten_with_rejected_documents(self, run, tmp_path):
         file = tmp_path / "logs.json"
         file.write_text("{}")
         with pytest.raises(CommandError, match="this is an input file"):
             run(file, "--rejected", file)
         assert file.read_text() == "{}"
 
-    def test_rejected_documents_need_a_place_that_can_be_written(self, run, tmp_path):
+    def test_rejected_documents_need_a_writable_file(self, run, tmp_path):
         with pytest.raises(CommandError, match="No such file or directory"):
             run(SAMPLE_FILE, "--rejected", tmp_path / "missing" / "rejected.json")
         assert not WebhookLog.objects.exists()
 
-    def test_a_missing_file_does_not_keep_the_others_back(self, run, tmp_path):
+    def test_a_missing_file_does_not_stop_the_others(self, run, tmp_path):
         missing = tmp_path / "missing.json"
         status, out, err = run(missing, SAMPLE_FILE, tmp_path)
         assert (status, out) == (1, "read 1, new 1, unchanged 0, updated 0, rejected 0\n")
         assert err == [f"{missing}: No such file or directory", f"{tmp_path}: Is a directory"]
 
-    def test_a_truncated_gzip_file_is_an_error_and_keeps_what_was_read(self, run, tmp_path):
+    def test_a_truncated_gzip_file_is_an_error_and_its_readable_part_is_kept(self, run, tmp_path):
         file = tmp_path / "logs.json.gz"
         lines = "".join(json.dumps(log_document(number)) + "\n" for number in range(3))
         file.write_bytes(gzip.compress(lines.encode())[:-8])
@@ -448,7 +448,7 @@ class TestCommand:
 
 
 @pytest.mark.parametrize("is_ascii", [True, False])
-def test_a_masked_export_is_rejected_and_what_it_was_made_from_stays(is_ascii):
+def test_a_masked_export_is_rejected_and_the_stored_logs_stay(is_ascii):
     log = make_log(response='{"token":"abcdef"}')
     masked = log_document(response='{"token":"••••••••"}')
     summary, [rejection] = imported(json.dumps(masked, ensure_ascii=is_ascii))
@@ -500,7 +500,7 @@ _EXPORTED = {  # as mongoexport writes the same log, relaxed, canonical, and by 
 
 @pytest.mark.parametrize("name", _EXPORTED)
 @pytest.mark.parametrize("is_api_first", [True, False])
-def test_what_the_api_gives_and_what_mongoexport_writes_are_one_and_the_same(name, is_api_first):
+def test_documents_of_the_api_and_of_mongoexport_are_the_same(name, is_api_first):
     api = json.dumps(_api())
     exported = api.replace(f'"{SAMPLE["_id"]}"', f'{{"$oid": "{SAMPLE["_id"]}"}}')
     for plain, wrapped in _EXPORTED[name]:
@@ -523,12 +523,12 @@ def test_what_the_api_gives_and_what_mongoexport_writes_are_one_and_the_same(nam
         '{"logs": [DOCUMENTS], "count": 2}\n{"data": []}',
     ],
 )
-def test_what_an_api_wraps_around_its_answer_is_read_through(envelope):
+def test_the_wrapper_of_an_api_response_is_removed(envelope):
     documents = ",\n   ".join(json.dumps(log_document(number)) for number in (1, 2))
     assert imported(envelope.replace("DOCUMENTS", documents))[0] == ImportSummary(read=2, new=2)
 
 
-def test_documents_with_comments_and_trailing_commas_are_read_and_said(capsys, tmp_path):
+def test_documents_with_comments_and_trailing_commas_are_read_and_reported(capsys, tmp_path):
     file = tmp_path / "logs.json"
     text = json.dumps(SAMPLE, indent=4)
     text = text.replace('"COTTask",', '"COTTask",  // {a "task"').replace("\n}", ",  /* the end ] */\n}")

@@ -31,7 +31,7 @@ def while_it_waits(work: Callable, change: Callable[[], object]) -> Any:
     return result
 
 
-def test_an_outcome_that_was_delivered_meanwhile_stays_and_the_log_can_be_sent_again(admin_user, receiver, deliver):
+def test_an_outcome_delivered_meanwhile_stays_and_the_log_can_be_redelivered(admin_user, receiver, deliver):
     make_subscription(url=receiver.url)
     log = make_log()
 
@@ -53,7 +53,7 @@ def test_an_outcome_that_was_delivered_meanwhile_stays_and_the_log_can_be_sent_a
     assert list(stored.attempts.values_list("number", "status")) == [(3, 409), (4, 200), (5, 200)]
 
 
-def test_a_log_that_got_into_another_companys_subscription_meanwhile_is_not_overwritten(django_user_model):
+def test_a_log_moved_to_another_company_meanwhile_is_not_overwritten(django_user_model):
     user = django_user_model.objects.create_user("operator")
     make_subscription(company=make_company())
     make_company().users.add(user)
@@ -66,7 +66,7 @@ def test_a_log_that_got_into_another_companys_subscription_meanwhile_is_not_over
     assert WebhookLog.objects.values_list("subscription", "status").get() == (theirs.pk, 409)
 
 
-def test_two_imports_lock_the_logs_that_changed_in_the_order_of_their_ids():
+def test_two_imports_lock_changed_logs_in_the_order_of_their_ids():
     make_subscription()
     logs = [make_log(number) for number in range(3)]
     changed = [log_document(number, status=500) for number in (2, 1, 0)]
@@ -77,7 +77,7 @@ def test_two_imports_lock_the_logs_that_changed_in_the_order_of_their_ids():
     assert while_it_waits(lambda: import_logs(*changed), others_are_free).updated == 3
 
 
-def test_a_log_is_not_queued_in_a_subscription_that_was_deactivated_while_its_row_was_waited_for(admin_user):
+def test_a_log_is_not_queued_if_its_subscription_is_deactivated_meanwhile(admin_user):
     subscription = make_subscription()
     log = make_log()
 

@@ -46,7 +46,7 @@ def test_the_command_imports_the_sample(capsys):
     assert document() == SAMPLE
 
 
-def test_running_again_changes_nothing():
+def test_importing_again_changes_nothing():
     imported(SAMPLE)
     before = Subscription.objects.values().get()
     pretty = json.dumps(SAMPLE, indent=4).encode()
@@ -55,7 +55,7 @@ def test_running_again_changes_nothing():
     assert Subscription.objects.values().get() == before
 
 
-def test_what_changed_at_cotalker_is_updated():
+def test_changes_at_cotalker_are_updated():
     imported(SAMPLE)
     changed = SAMPLE | {"name": "New", "isActive": False, "url": "https://new", "more": 1, "context": {"taskGroup": ""}}
     assert imported(changed)[0] == ImportSummary(read=1, updated=1)
@@ -63,7 +63,7 @@ def test_what_changed_at_cotalker_is_updated():
     assert Subscription.objects.get().name == "New"
 
 
-def test_workers_notice_another_url_and_activation_and_nothing_else():
+def test_workers_notice_only_a_changed_url_or_activation():
     imported(SAMPLE)
     changed = SAMPLE
     for change, versions in [({"name": "New"}, 0), ({"url": "https://new"}, 1), ({"isActive": False}, 2)]:
@@ -72,7 +72,7 @@ def test_workers_notice_another_url_and_activation_and_nothing_else():
         assert Subscription.objects.get().queue_version == versions
 
 
-def test_a_subscription_that_was_activated_at_cotalker_does_not_drain_any_more():
+def test_a_subscription_activated_at_cotalker_no_longer_drains():
     imported(SAMPLE | {"isActive": False})
     Subscription.objects.update(is_draining=True)
     imported(SAMPLE)
@@ -86,9 +86,7 @@ def kept_event():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_import_that_activates_a_subscription_sends_none_of_the_events_that_were_kept(
-    receiver, deliver, django_user_model
-):
+def test_an_import_that_activates_a_subscription_sends_no_kept_events(receiver, deliver, django_user_model):
     """Their queue is paused, and what comes in waits behind them, until somebody resumes it."""
     kept = kept_event()
     Subscription.objects.update(url=receiver.url, edited_fields=["url"])
@@ -108,13 +106,13 @@ def test_an_import_that_activates_a_subscription_sends_none_of_the_events_that_w
     assert receiver.ids == [elsewhere.pk, kept.pk, behind.pk]
 
 
-def test_an_import_pauses_no_queue_in_which_nothing_is_kept():
+def test_an_import_pauses_no_queue_without_kept_events():
     imported(SAMPLE | {"isActive": False})
     imported(SAMPLE)
     assert Subscription.objects.values_list("is_active", "paused_at").get() == (True, None)
 
 
-def test_an_import_pauses_no_queue_of_which_somebody_had_the_kept_events_sent():
+def test_an_import_pauses_no_queue_whose_kept_events_are_being_sent():
     kept_event()
     Subscription.objects.get().send_waiting(by=None)
     imported(SAMPLE)
@@ -136,13 +134,13 @@ def test_an_import_that_leaves_a_subscription_inactive_pauses_nothing():
     assert Subscription.objects.values_list("is_active", "paused_at").get() == (False, None)
 
 
-def test_an_unknown_field_alone_is_a_change():
+def test_a_changed_unknown_field_is_a_change():
     imported(SAMPLE)
     assert imported(SAMPLE | {"__v": 1})[0] == ImportSummary(read=1, updated=1)
     assert document() == SAMPLE | {"__v": 1}
 
 
-def test_what_was_edited_here_and_the_secret_stay():
+def test_fields_edited_here_and_the_secret_stay():
     imported(SAMPLE)
     stored = Subscription.objects.get()
     stored.url, stored.is_active, stored.secret = "https://ours", False, "whsec_" + "QUJD" * 8
@@ -167,21 +165,21 @@ def test_a_placeholder_is_filled_in():
     assert filled.logs.count() == 1
 
 
-def test_two_with_the_same_code_in_a_company_are_rejected():
+def test_two_subscriptions_with_the_same_code_in_a_company_are_rejected():
     summary, rejections = imported(SAMPLE, SAMPLE | {"_id": OTHER}, SAMPLE | {"_id": "f" * 24, "company": FOREIGN})
     assert summary == ImportSummary(read=3, new=2, rejected=1)
     assert rejections == ["document 2, line 2: /code: the company has another subscription with this code"]
     assert not Subscription.objects.filter(pk=OTHER).exists()
 
 
-def test_a_changed_code_that_is_taken_is_rejected_and_nothing_changes():
+def test_a_code_changed_to_a_used_one_is_rejected_and_nothing_changes():
     imported(SAMPLE, SAMPLE | {"_id": OTHER, "code": "other"})
     summary, _rejections = imported(SAMPLE | {"code": "other", "name": "Changed"})
     assert summary == ImportSummary(read=1, rejected=1)
     assert document() == SAMPLE
 
 
-def test_a_bad_document_is_rejected_and_the_rest_goes_on():
+def test_a_bad_document_is_rejected_and_the_rest_is_imported():
     summary, rejections = imported(SAMPLE | {"trigger": ""}, [1], SAMPLE, "text")
     assert summary == ImportSummary(read=4, new=1, rejected=3)
     assert [rejection.split(": ")[0] for rejection in rejections] == [
@@ -215,10 +213,10 @@ class TestReach:
         assert rejections[0].startswith("document 1, line 1: /_id: you do not belong to this company")
         assert document() == SAMPLE | {"company": FOREIGN}
 
-    def test_one_cannot_be_moved_into_a_foreign_company(self, user):
+    def test_a_subscription_cannot_be_moved_to_another_company(self, user):
         imported(SAMPLE)
         assert imported(SAMPLE | {"company": FOREIGN}, user=user)[0] == ImportSummary(read=1, rejected=1)
         assert document() == SAMPLE
 
-    def test_a_superuser_reaches_all(self, admin_user):
+    def test_a_superuser_can_import_for_every_company(self, admin_user):
         assert imported(SAMPLE, user=admin_user)[0] == ImportSummary(read=1, new=1)

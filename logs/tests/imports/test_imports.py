@@ -52,7 +52,7 @@ def test_importing_the_same_file_again_changes_nothing(client, operator, pack):
     assert "3 documents read: 0 new, 3 unchanged, 0 updated, 0 rejected." in text_of(page)
 
 
-def test_nothing_imported_is_sent_by_itself(client, operator):
+def test_imported_logs_are_not_sent_automatically(client, operator):
     make_subscription()
     upload(client, lines(log_document()))
     assert WebhookLog.objects.get().next_attempt_at is None
@@ -88,7 +88,7 @@ def test_a_viewer_may_neither_see_the_page_nor_upload(client, member):
     ],
     ids=["no file", "empty", "unknown kind", "no kind", "too large"],
 )
-def test_what_cannot_be_imported_is_rejected_with_the_reason(client, operator, settings, data, message):
+def test_an_invalid_upload_is_rejected_with_the_reason(client, operator, settings, data, message):
     settings.MAX_UPLOAD_BYTES = 2048
     answer = client.post(IMPORTS, data)
     assert answer.status_code == 422
@@ -96,12 +96,12 @@ def test_what_cannot_be_imported_is_rejected_with_the_reason(client, operator, s
     assert not Import.objects.exists()
 
 
-def test_a_file_of_exactly_the_limit_is_taken(operator, settings):
+def test_a_file_of_exactly_the_limit_is_accepted(operator, settings):
     settings.MAX_UPLOAD_BYTES = 2048
     assert ImportForm({"kind": "logs"}, {"file": file_of(b"x" * 2048)}, user=operator).is_valid()
 
 
-def test_the_form_works_without_a_script_and_needs_a_token(client, operator):
+def test_the_form_works_without_javascript_and_needs_a_csrf_token(client, operator):
     page = client.get(IMPORTS).content.decode()
     assert 'enctype="multipart/form-data"' in page
     client.handler.enforce_csrf_checks = True
@@ -112,7 +112,7 @@ def test_the_list_is_empty_until_something_was_imported(client, operator):
     assert "No imports yet" in text_of(client.get(IMPORTS))
 
 
-def test_the_list_shows_ones_own_imports_newest_first_in_pages_of_50(client, operator, member):
+def test_the_list_shows_the_users_imports_newest_first_in_pages_of_50(client, operator, member):
     make_import(member("Operator"), file_name="foreign.json")
     ids = [make_import(operator).pk for _number in range(51)]
     first = client.get(IMPORTS)
@@ -133,7 +133,7 @@ def test_a_superuser_sees_the_imports_of_all(client, operator, admin_client):
 @pytest.mark.parametrize(
     "query", ["?page=2", "?before=x", "?before=0", "?before=9223372036854775808", "?before=1&before=2"]
 )
-def test_a_wrong_address_shows_no_imports(client, operator, query):
+def test_a_wrong_url_shows_no_imports(client, operator, query):
     make_import(operator, file_name="mine.json")
     answer = client.get(IMPORTS + query)
     assert answer.status_code == 422
@@ -142,7 +142,7 @@ def test_a_wrong_address_shows_no_imports(client, operator, query):
 
 
 @pytest.mark.parametrize("query", ["?page=2", "?after=x", "?after=-1", "?before=7"])
-def test_a_wrong_address_shows_no_rejected_documents(client, operator, query):
+def test_a_wrong_url_shows_no_rejected_documents(client, operator, query):
     imported = upload(client, b'{"secret sauce": 1}')
     answer = client.get(imported.get_absolute_url() + query)
     assert answer.status_code == 422
@@ -150,14 +150,14 @@ def test_a_wrong_address_shows_no_rejected_documents(client, operator, query):
 
 
 @pytest.mark.parametrize("name", ["import_detail", "import_rejected"])
-def test_the_import_of_somebody_else_is_not_found(client, operator, member, name):
+def test_the_import_of_another_user_is_not_found(client, operator, member, name):
     imported = make_import(member("Operator"))
     assert client.get(reverse(f"logs:{name}", args=[imported.pk])).status_code == 404
     client.force_login(imported.uploaded_by)
     assert client.get(reverse(f"logs:{name}", args=[imported.pk])).status_code == 200
 
 
-def test_a_running_import_shows_how_far_it_is_and_asks_again(client, operator):
+def test_a_running_import_shows_its_progress_and_polls(client, operator):
     imported = make_import(operator, state="running", size=4096, bytes_read=1024, read=1500, new=1400, rejected=7)
     answer = client.get(imported.get_absolute_url(), headers=HTMX)
     page = answer.content.decode()
@@ -171,7 +171,7 @@ def test_a_running_import_shows_how_far_it_is_and_asks_again(client, operator):
 
 
 @pytest.mark.parametrize("state", ["done", "failed"])
-def test_a_finished_import_no_longer_asks(client, operator, state):
+def test_a_finished_import_no_longer_polls(client, operator, state):
     imported = make_import(operator, state=state, finished_at=timezone.now())
     page = client.get(imported.get_absolute_url(), headers=HTMX).content.decode()
     assert 'id="import-progress"' in page
@@ -179,13 +179,13 @@ def test_a_finished_import_no_longer_asks(client, operator, state):
 
 
 @pytest.mark.parametrize(("seconds", "is_shown"), [(5, False), (15, True)])
-def test_who_waits_for_long_is_shown_that_no_worker_may_be_running(client, operator, seconds, is_shown):
+def test_a_long_wait_hints_that_no_worker_is_running(client, operator, seconds, is_shown):
     imported = make_import(operator)
     Import.objects.update(uploaded_at=timezone.now() - timedelta(seconds=seconds))
     assert ("No worker has picked it up yet." in text_of(client.get(imported.get_absolute_url()))) is is_shown
 
 
-def test_a_file_that_breaks_off_says_where_it_stands(client, operator):
+def test_a_truncated_file_is_reported_with_its_place(client, operator):
     make_subscription()
     imported = upload(client, gzip.compress(lines(log_document()) + b"\n")[:-12])
     page = text_of(client.get(imported.get_absolute_url()))
@@ -248,7 +248,7 @@ def test_rejected_documents_come_in_pages_of_50(client, operator):
     assert "Load 50 more" not in more.content.decode()
 
 
-def test_the_download_holds_the_rejected_documents_byte_for_byte(client, operator):
+def test_the_download_contains_the_rejected_documents_byte_for_byte(client, operator):
     bad = [b'{ "password":"hunter2",\n  "n" : 1 }', '{"ñ": 01}'.encode(), b'"text"']
     imported = upload(client, b"\n".join(bad), name='my "logs".json')
     answer = client.get(reverse("logs:import_rejected", args=[imported.pk]))
@@ -273,7 +273,7 @@ def test_a_downloaded_file_can_be_imported_again(client, operator):
 @pytest.mark.parametrize(
     "pack", [gzip.compress, lambda text: gzip.compress(gzip.compress(text))], ids=["once", "twice"]
 )
-def test_a_file_that_unpacks_to_more_than_the_limit_says_where_it_stopped(client, operator, settings, pack):
+def test_a_file_that_expands_over_the_limit_says_where_it_stopped(client, operator, settings, pack):
     make_subscription()
     settings.IMPORT_LIMIT = 1_100_000
     documents = lines(log_document(0), log_document(1)) + b"\n"
@@ -285,7 +285,7 @@ def test_a_file_that_unpacks_to_more_than_the_limit_says_where_it_stopped(client
     )
 
 
-def test_what_is_rejected_is_kept_up_to_a_number_and_counted_beyond_it(client, operator, monkeypatch):
+def test_rejected_documents_are_kept_up_to_a_number_and_counted_beyond_it(client, operator, monkeypatch):
     monkeypatch.setattr(uploads, "MAX_KEPT_REJECTIONS", 3)
     imported = upload(client, b"1,2,3,4,5")
     page = text_of(client.get(imported.get_absolute_url()))
@@ -294,7 +294,7 @@ def test_what_is_rejected_is_kept_up_to_a_number_and_counted_beyond_it(client, o
     assert [row.number for row in client.get(imported.get_absolute_url()).context["rejected"]] == [1, 2, 3]
 
 
-def test_no_more_bytes_of_what_is_rejected_are_kept_than_the_limit(client, operator, monkeypatch):
+def test_rejected_documents_are_kept_up_to_a_number_of_bytes(client, operator, monkeypatch):
     monkeypatch.setattr(uploads, "MAX_KEPT_REJECTION_BYTES", 10)
     imported = upload(client, b'"aaaa","bbbb","c"')
     assert (imported.rejected, [bytes(document.data) for document in RejectedDocument.objects.all()]) == (
@@ -303,7 +303,7 @@ def test_no_more_bytes_of_what_is_rejected_are_kept_than_the_limit(client, opera
     )
 
 
-def test_a_rejected_document_that_is_very_long_is_cut_and_left_out_of_the_download(client, operator, monkeypatch):
+def test_a_very_long_rejected_document_is_cut_and_excluded_from_the_download(client, operator, monkeypatch):
     monkeypatch.setattr(uploads, "MAX_KEPT_DOCUMENT_BYTES", 10)
     imported = upload(client, b'"0123456789"\n"short"')
     page = text_of(client.get(imported.get_absolute_url()))
@@ -316,7 +316,7 @@ def test_a_rejected_document_that_is_very_long_is_cut_and_left_out_of_the_downlo
     assert b"".join(answer.streaming_content) == b'"short"\n'
 
 
-def test_of_what_does_not_end_within_the_limit_of_a_document_little_is_kept(client, operator, monkeypatch):
+def test_little_of_a_document_over_the_limit_is_kept(client, operator, monkeypatch):
     monkeypatch.setattr("logs.cotalker.json_stream.DOCUMENT_LIMIT", 100_000)
     monkeypatch.setattr(uploads, "MAX_KEPT_FRAGMENT_BYTES", 1000)
     upload(client, gzip.compress(b"{" * 120_000))
@@ -349,7 +349,7 @@ def test_an_import_stops_within_a_document(client, operator):
     assert imported.file_chunks.exists()
 
 
-def test_wherever_an_import_is_interrupted_its_numbers_come_out_right(client, operator, monkeypatch):
+def test_an_import_interrupted_anywhere_ends_with_the_right_numbers(client, operator, monkeypatch):
     make_subscription()
     monkeypatch.setattr("logs.imports.importer.BATCH_SIZE", 2)
     upload(client, lines(log_document(0), log_document(1, response="before")))
@@ -379,7 +379,7 @@ def test_wherever_an_import_is_interrupted_its_numbers_come_out_right(client, op
     assert number > 5
 
 
-def test_an_import_that_ends_its_worker_again_and_again_is_given_up(client, operator, monkeypatch):
+def test_an_import_that_repeatedly_kills_its_worker_is_given_up(client, operator, monkeypatch):
     imported = waiting_import(client, lines(log_document()))
 
     def crash(*arguments, **options):
@@ -401,7 +401,7 @@ def cancel_address(imported: Import) -> str:
     return reverse("logs:import_cancel", args=[imported.pk])
 
 
-def test_an_import_that_waits_is_cancelled_at_once_and_nothing_of_it_is_stored(client, operator):
+def test_a_waiting_import_is_cancelled_at_once_and_stores_nothing(client, operator):
     make_subscription()
     imported = waiting_import(client, lines(log_document()))
     page = text_of(client.post(cancel_address(imported), follow=True))
@@ -413,7 +413,7 @@ def test_an_import_that_waits_is_cancelled_at_once_and_nothing_of_it_is_stored(c
     assert not imported.file_chunks.exists()
 
 
-def test_what_has_finished_cannot_be_cancelled(client, operator):
+def test_a_finished_import_cannot_be_cancelled(client, operator):
     make_subscription()
     imported = upload(client, lines(log_document()))
     assert cancel_address(imported) not in client.get(imported.get_absolute_url()).content.decode()
@@ -424,7 +424,7 @@ def test_what_has_finished_cannot_be_cancelled(client, operator):
     assert imported.state == ImportState.DONE
 
 
-def test_only_who_uploaded_it_may_cancel_and_only_by_the_button(client, operator, member):
+def test_only_the_uploader_can_cancel_and_only_by_post(client, operator, member):
     imported = make_import(member("Operator"))
     assert client.get(cancel_address(imported)).status_code == 405
     assert client.post(cancel_address(imported)).status_code == 404

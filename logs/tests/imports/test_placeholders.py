@@ -48,9 +48,7 @@ def seen_by(client, user) -> list[str]:
     return [pk for pk in WebhookLog.objects.order_by("pk").values_list("pk", flat=True) if f"/logs/{pk}/" in page]
 
 
-def test_an_id_that_others_have_named_is_free_for_the_subscription_and_every_log_stays_with_its_company(
-    client, owner, squatter
-):
+def test_an_id_used_by_another_company_stays_free_and_every_log_keeps_its_company(client, owner, squatter):
     client.force_login(squatter)
     assert upload(client, lines(log(1, OTHER))).new == 1
     client.force_login(owner)
@@ -70,7 +68,7 @@ def test_an_id_that_others_have_named_is_free_for_the_subscription_and_every_log
     assert not Subscription.objects.filter(is_placeholder=True, company=COMPANY).exists()
 
 
-def test_running_the_imports_again_changes_nothing(owner, squatter):
+def test_repeating_the_imports_changes_nothing(owner, squatter):
     documents = {owner: [log(1), log(2)], squatter: [log(3, OTHER)]}
     for user, its in documents.items():
         assert import_logs(*its, user=user).new == len(its)
@@ -83,7 +81,7 @@ def test_running_the_imports_again_changes_nothing(owner, squatter):
 
 
 @pytest.mark.parametrize("is_superuser", [True, False])
-def test_a_superuser_who_imports_the_subscription_hands_no_members_log_to_another_company(
+def test_a_superuser_who_imports_the_subscription_moves_no_log_to_another_company(
     client, admin_user, owner, squatter, is_superuser
 ):
     import_logs(log(1, OTHER), user=squatter)
@@ -93,7 +91,7 @@ def test_a_superuser_who_imports_the_subscription_hands_no_members_log_to_anothe
     assert seen_by(client, owner) == [log(2)["_id"]]
 
 
-def test_what_the_command_line_brought_goes_along_where_it_also_brings_the_subscription(client, owner):
+def test_logs_of_the_command_line_move_with_the_subscription_it_imports(client, owner):
     """A log's company may differ from its subscription's, as in Cotalker's own samples."""
     import_logs(log(1, OTHER), log(2))
     assert import_subscriptions(ITS).updated == 1
@@ -101,9 +99,7 @@ def test_what_the_command_line_brought_goes_along_where_it_also_brings_the_subsc
     assert Subscription.objects.get().pk == SUBSCRIPTION
 
 
-def test_what_the_command_line_brought_stays_with_its_company_where_another_company_takes_the_id(
-    client, owner, squatter
-):
+def test_logs_of_the_command_line_keep_their_company_when_another_takes_the_id(client, owner, squatter):
     import_logs(log(1), log(2, OTHER))
     forged = ITS | {"company": OTHER}
     assert import_subscriptions(forged, user=squatter).updated == 1
@@ -111,13 +107,13 @@ def test_what_the_command_line_brought_stays_with_its_company_where_another_comp
     assert seen_by(client, squatter) == [log(2)["_id"]]
 
 
-def test_until_it_is_known_each_company_sees_the_logs_that_name_it(client, owner, squatter):
+def test_each_company_sees_its_own_logs_of_an_unknown_subscription(client, owner, squatter):
     import_logs(log(1), log(2, OTHER))
     assert seen_by(client, owner) == [log(1)["_id"]]
     assert seen_by(client, squatter) == [log(2)["_id"]]
 
 
-def test_items_of_bulk_redeliveries_go_along(owner, squatter):
+def test_items_of_bulk_redeliveries_move_along(owner, squatter):
     from logs.models import SelectionSource
     from logs.redelivery.drafts import build_plan, create_draft
 
@@ -129,7 +125,7 @@ def test_items_of_bulk_redeliveries_go_along(owner, squatter):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_subscription_that_is_claimed_while_logs_are_stored_gets_none_of_another_company(owner, squatter):
+def test_a_subscription_claimed_during_an_import_gets_no_logs_of_another_company(owner, squatter):
     import_logs(log(1, OTHER), user=squatter)
     summaries: list = []
     storing = threading.Thread(
@@ -160,19 +156,19 @@ class TestMasked:
         assert import_logs(self.document(self.SECRET)).new == 1
 
     @pytest.mark.parametrize("secret", [SECRET, GUESS])
-    def test_whoever_may_not_reveal_it_reads_unchanged_for_every_guess(self, client, member, secret):
+    def test_a_user_who_may_not_reveal_a_value_sees_unchanged_for_every_guess(self, client, member, secret):
         client.force_login(member("Operator"))
         imported: Import = upload(client, lines(self.document(secret)))
         assert (imported.unchanged, imported.updated, imported.rejected) == (1, 0, 0)
         assert self.SECRET in WebhookLog.objects.get().response
 
-    def test_what_everybody_may_see_is_compared_as_ever(self, client, member):
+    def test_visible_values_are_compared_as_usual(self, client, member):
         client.force_login(member("Operator"))
         assert upload(client, lines(self.document(self.GUESS, status=500))).updated == 1
         other = self.document(self.SECRET)
         other["event"]["data"]["name"] = "Fan"
         assert upload(client, lines(other)).rejected == 1
 
-    def test_whoever_may_reveal_it_gets_a_rejection(self, client, member):
+    def test_a_user_who_may_reveal_the_value_gets_a_rejection(self, client, member):
         client.force_login(member("Administrator"))
         assert upload(client, lines(self.document(self.GUESS))).rejected == 1

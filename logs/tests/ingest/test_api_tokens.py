@@ -32,7 +32,7 @@ def staff(client, member):
     return user
 
 
-def test_the_command_prints_a_token_that_lets_events_in(client):
+def test_the_command_prints_a_working_token(client):
     make_subscription()
     token = create("ERP bridge", "--company", COMPANY.upper())
     stored = ApiToken.objects.get()
@@ -42,7 +42,7 @@ def test_the_command_prints_a_token_that_lets_events_in(client):
     assert post(client, "/api/v3/events", as_bytes(make_event()), token).status_code == 202
 
 
-def test_a_token_may_be_for_several_companies():
+def test_a_token_can_be_for_several_companies():
     make_company()
     make_company(OTHER_COMPANY, "Other")
     create("Both", "--company", COMPANY, "--company", OTHER_COMPANY)
@@ -60,14 +60,14 @@ def test_a_token_may_be_for_several_companies():
         (["A" * 101, "--company", COMPANY], "The name must have"),
     ],
 )
-def test_a_command_that_makes_no_sense_makes_no_token(arguments, reason):
+def test_an_invalid_command_creates_no_token(arguments, reason):
     make_company()
     with pytest.raises(CommandError, match=reason):
         create(*arguments)
     assert not ApiToken.objects.exists()
 
 
-def test_in_the_admin_site_a_token_is_shown_once(client, staff):
+def test_the_admin_site_shows_a_token_once(client, staff):
     answer = client.post(f"{ADMIN}add/", {"name": "Script", "companies": [COMPANY]}, follow=True)
     [token] = set(TOKEN.findall(answer.content.decode()))
     stored = ApiToken.objects.get()
@@ -78,14 +78,14 @@ def test_in_the_admin_site_a_token_is_shown_once(client, staff):
     assert post(client, "/api/v3/events", as_bytes(make_event()), token).status_code == 202
 
 
-def test_only_ones_own_companies_can_be_chosen(client, staff):
+def test_staff_can_choose_only_their_own_companies(client, staff):
     make_company(OTHER_COMPANY, "Other")
     assert "Other" not in client.get(f"{ADMIN}add/").content.decode()
     client.post(f"{ADMIN}add/", {"name": "Script", "companies": [OTHER_COMPANY]})
     assert not ApiToken.objects.exists()
 
 
-def test_of_a_stored_token_only_the_name_can_be_changed(client, staff):
+def test_only_the_name_of_a_stored_token_can_be_changed(client, staff):
     other = make_company(OTHER_COMPANY, "Other")
     other.users.add(staff)
     make_token(name="Old")
@@ -96,7 +96,7 @@ def test_of_a_stored_token_only_the_name_can_be_changed(client, staff):
     assert [company.pk for company in changed.companies.all()] == [COMPANY]
 
 
-def test_a_token_is_revoked_there_and_never_deleted(client, staff):
+def test_a_token_is_revoked_and_never_deleted(client, staff):
     text = make_token()
     token = ApiToken.objects.get()
     client.post(ADMIN, {"action": "revoke_selected", "_selected_action": [token.pk]})
@@ -106,7 +106,7 @@ def test_a_token_is_revoked_there_and_never_deleted(client, staff):
     assert client.post(f"{ADMIN}{token.pk}/delete/", {"post": "yes"}).status_code == 403
 
 
-def test_a_token_that_is_also_for_others_is_not_ones_own(client, staff):
+def test_staff_cannot_manage_a_token_of_other_companies_too(client, staff):
     other = make_company(OTHER_COMPANY, "Other")
     make_token(make_company(), other, name="Shared token")
     make_token(other, name="Their token")
@@ -120,14 +120,14 @@ def test_a_token_that_is_also_for_others_is_not_ones_own(client, staff):
     assert [token.name for token in ApiToken.objects.exclude(revoked_at=None)] == ["Own token"]
 
 
-def test_an_operator_on_the_staff_has_no_business_with_tokens(client, staff):
+def test_an_operator_on_the_staff_cannot_manage_tokens(client, staff):
     staff.groups.set([Group.objects.get(name="Operator")])
     make_token()
     assert client.get(ADMIN).status_code == 403
     assert client.get(f"{ADMIN}add/").status_code == 403
 
 
-def test_staff_see_in_the_record_what_was_done_to_their_companies_alone(client, staff):
+def test_staff_see_only_audit_entries_of_their_companies(client, staff):
     make_token(name="Own token")
     make_token(make_company(OTHER_COMPANY, "Other"), name="Their token")
     shown = client.get("/admin/logs/auditentry/").content.decode()

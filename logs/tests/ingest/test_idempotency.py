@@ -19,7 +19,7 @@ DAY = timedelta(hours=24)
 
 
 @pytest.mark.django_db
-def test_the_same_event_again_is_answered_with_the_first_logs(client):
+def test_a_repeated_event_gets_the_first_logs_as_response(client):
     make_subscription()
     make_subscription(pk="62685990d918fb5557f9f993")
     token = make_token()
@@ -36,7 +36,7 @@ def test_the_same_event_again_is_answered_with_the_first_logs(client):
 
 
 @pytest.mark.django_db
-def test_another_byte_is_another_event(client):
+def test_an_event_that_differs_in_one_byte_is_another_event(client):
     make_subscription()
     token = make_token()
     for body in (as_bytes(make_event()), as_bytes(make_event()).replace(b": ", b":", 1)):
@@ -45,7 +45,7 @@ def test_another_byte_is_another_event(client):
 
 
 @pytest.mark.django_db
-def test_within_a_batch_the_same_event_makes_one_log(client):
+def test_a_repeated_event_within_a_batch_creates_one_log(client):
     subscription = make_subscription()
     answer = post(client, ADDRESS, as_array(make_event(1), make_event(2), make_event(1)), make_token()).json()
     first, second = lane_of(subscription)
@@ -53,7 +53,7 @@ def test_within_a_batch_the_same_event_makes_one_log(client):
 
 
 @pytest.mark.django_db
-def test_the_key_of_the_sender_comes_before_the_bytes(client):
+def test_the_idempotency_key_takes_precedence_over_the_bytes(client):
     make_subscription()
     token = make_token()
     for key in ("a", "a", "b"):
@@ -62,7 +62,7 @@ def test_the_key_of_the_sender_comes_before_the_bytes(client):
 
 
 @pytest.mark.django_db
-def test_in_a_batch_each_event_has_a_key_of_its_own(client):
+def test_each_event_of_a_batch_has_its_own_key(client):
     make_subscription()
     token, batch = make_token(), as_array(make_event(1), make_event(1), make_event(2))
     first = post(client, ADDRESS, batch, token, **{"Idempotency-Key": "batch"}).json()
@@ -85,7 +85,7 @@ def test_another_event_with_the_same_key_is_an_error_of_that_event(client):
 
 
 @pytest.mark.django_db
-def test_a_key_is_one_companys_own(client):
+def test_keys_are_separate_for_each_company(client):
     other = make_company("625be93a286ef83c1c0e0000", "Other")
     make_subscription()
     make_subscription(pk="62685990d918fb5557f9f993", company=other)
@@ -97,7 +97,7 @@ def test_a_key_is_one_companys_own(client):
 
 
 @pytest.mark.django_db
-def test_after_24_hours_it_is_a_new_event(client):
+def test_a_repeated_event_is_new_after_24_hours(client):
     make_subscription()
     token = make_token()
     first = post(client, ADDRESS, as_bytes(make_event()), token).json()["accepted"]
@@ -112,7 +112,7 @@ def test_after_24_hours_it_is_a_new_event(client):
 
 
 @pytest.mark.django_db
-def test_it_is_known_also_when_its_subscription_watches_no_more(client):
+def test_a_repeated_event_is_recognized_after_its_subscription_stopped(client):
     make_subscription()
     token = make_token()
     first = post(client, ADDRESS, as_bytes(make_event()), token).json()
@@ -122,7 +122,7 @@ def test_it_is_known_also_when_its_subscription_watches_no_more(client):
 
 
 @pytest.mark.django_db
-def test_what_is_old_is_deleted(client):
+def test_old_keys_are_deleted(client):
     make_subscription()
     token = make_token()
     post(client, ADDRESS, as_array(make_event(1), make_event(2), make_event(3, type="COTUser")), token)
@@ -139,7 +139,7 @@ def test_what_is_old_is_deleted(client):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_same_event_from_many_sides_at_once_makes_one_log():
+def test_concurrent_copies_of_an_event_create_one_log():
     subscription, token = make_subscription(), make_token()
     answers = at_once([lambda: post(Client(), ADDRESS, as_bytes(make_event()), token).json()] * 8)
     log = WebhookLog.objects.get()
@@ -148,7 +148,7 @@ def test_the_same_event_from_many_sides_at_once_makes_one_log():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_batches_of_the_same_events_in_any_order_never_wait_in_a_circle():
+def test_batches_of_the_same_events_in_any_order_cause_no_deadlock():
     """Eight at once, over three queues, each beginning with another event; also with events that fire nothing."""
     triggers = ["create-edit-delete-task", "create-edit-delete-user", "create-edit-delete-note"]
     subscriptions = [
@@ -168,7 +168,7 @@ def test_batches_of_the_same_events_in_any_order_never_wait_in_a_circle():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_batches_of_different_events_over_the_same_queues_come_one_after_another():
+def test_batches_for_the_same_queues_are_stored_one_after_another():
     """Each batch begins with another queue, and with another kind of event that fires nothing."""
     types = ["COTTask", "COTUser", "COTNote"]
     triggers = ["create-edit-delete-task", "create-edit-delete-user", "create-edit-delete-note"]
@@ -195,7 +195,7 @@ def test_batches_of_different_events_over_the_same_queues_come_one_after_another
 
 
 @pytest.mark.django_db(transaction=True)
-def test_counting_what_fires_nothing_never_waits_in_a_circle():
+def test_counting_unmatched_events_causes_no_deadlock():
     token = make_token()
     events = [make_event(number, type=f"Nobody{number}") for number in range(300)]
     bodies = [as_array(*events), as_array(*reversed(events))] * 4
@@ -206,7 +206,7 @@ def test_counting_what_fires_nothing_never_waits_in_a_circle():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_cleaning_up_does_not_wait_for_what_is_being_stored():
+def test_cleaning_up_does_not_wait_for_events_being_stored():
     make_subscription()
     post(Client(), ADDRESS, as_array(make_event(1), make_event(2)), make_token())
     AcceptedEvent.objects.update(accepted_at=timezone.now() - 2 * DAY)

@@ -48,7 +48,7 @@ def test_an_event_becomes_a_log_that_waits_in_its_queue(client):
     assert abs(log.created_at - before).total_seconds() < 60
 
 
-def test_the_payload_is_kept_to_the_letter(client):
+def test_the_payload_is_stored_byte_for_byte(client):
     make_subscription()
     text = json.dumps(make_event(), indent=3).replace('"indentation": 0', '"indentation": 0.10e1 ') + "\n"
     post(client, make_endpoint(), text.encode())
@@ -62,7 +62,7 @@ def test_its_words_are_found_and_masked_ones_are_not(client):
     assert ids_found("hunter2") == []
 
 
-def test_every_subscription_that_it_fires_gets_a_log_of_its_own(client):
+def test_every_matching_subscription_gets_its_own_log(client):
     first, second = make_subscription(), make_subscription(pk="62685990d918fb5557f9f993")
     make_subscription(pk="62685990d918fb5557f9f994", is_active=False)
     answer = post(client, make_endpoint(), as_bytes(make_event()))
@@ -70,7 +70,7 @@ def test_every_subscription_that_it_fires_gets_a_log_of_its_own(client):
     assert Payload.objects.count() == 2
 
 
-def test_events_wait_in_the_order_in_which_they_came(client):
+def test_events_are_queued_in_the_order_of_arrival(client):
     subscription, endpoint = make_subscription(), make_endpoint()
     for number in (3, 1, 2):
         post(client, endpoint, as_bytes(make_event(number)))
@@ -78,7 +78,7 @@ def test_events_wait_in_the_order_in_which_they_came(client):
     assert len({log.sequence for log in lane_of(subscription)}) == 3
 
 
-def test_an_event_that_fires_nothing_is_taken_and_counted(client):
+def test_an_unmatched_event_is_accepted_and_counted(client):
     endpoint = make_endpoint()
     for number in range(2):
         answer = post(client, endpoint, as_bytes(make_event(number)))
@@ -88,7 +88,7 @@ def test_an_event_that_fires_nothing_is_taken_and_counted(client):
     assert not WebhookLog.objects.exists()
 
 
-def test_an_event_that_fired_nothing_is_stored_once_there_is_a_subscription(client):
+def test_an_unmatched_event_is_stored_when_it_is_repeated_with_a_subscription(client):
     endpoint = make_endpoint()
     post(client, endpoint, as_bytes(make_event()))
     make_subscription()
@@ -104,14 +104,14 @@ def test_an_event_of_another_company_is_rejected(client):
 
 
 @pytest.mark.parametrize("company", [make_event()["company"].upper(), make_event()["company"]])
-def test_the_company_may_be_written_in_capitals(client, company):
+def test_the_company_can_be_written_in_capitals(client, company):
     make_subscription()
     assert post(client, make_endpoint(), as_bytes(make_event(company=company))).status_code == 202
     assert WebhookLog.objects.get().company == COMPANY
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "text/plain", "application/x-www-form-urlencoded", ""])
-def test_cotalker_may_send_whatever_content_type_it_likes(client, content_type):
+def test_any_content_type_is_accepted(client, content_type):
     make_subscription()
     assert post(client, make_endpoint(), as_bytes(make_event()), content_type=content_type).status_code == 202
 
@@ -119,7 +119,7 @@ def test_cotalker_may_send_whatever_content_type_it_likes(client, content_type):
 @pytest.mark.parametrize(
     "body", [b"", b"[]", b"[" + as_bytes(make_event()) + b"]", as_bytes(make_event(), make_event(1))]
 )
-def test_it_takes_exactly_one_event(client, body):
+def test_a_request_contains_exactly_one_event(client, body):
     make_subscription()
     answer = post(client, make_endpoint(), body)
     assert answer.status_code == 422
@@ -127,7 +127,7 @@ def test_it_takes_exactly_one_event(client, body):
     assert not WebhookLog.objects.exists()
 
 
-def test_an_endpoint_that_is_not_there_answers_404_in_json(client):
+def test_an_unknown_endpoint_answers_404_in_json(client):
     answer = post(client, "/in/nothing", as_bytes(make_event()))
     assert answer.status_code == 404
     assert answer.json()["errors"] == [
@@ -147,7 +147,7 @@ def test_other_methods_are_not_allowed(client, method):
     assert (answer.status_code, answer["Allow"]) == (405, "POST")
 
 
-def test_the_endpoint_needs_no_csrf_token_and_makes_no_session(db):
+def test_the_endpoint_needs_no_csrf_token_and_creates_no_session(db):
     answer = post(Client(enforce_csrf_checks=True), make_endpoint(), as_bytes(make_event()))
     assert answer.status_code == 202
     assert not answer.cookies
@@ -173,7 +173,7 @@ def test_its_secret_is_stored_nowhere(client):
     assert secret not in str(InboundEndpoint.objects.values_list().get())
 
 
-def test_no_log_line_tells_the_secret(client, caplog):
+def test_no_log_line_contains_the_secret(client, caplog):
     address = make_endpoint()
     with caplog.at_level(logging.INFO):
         post(client, address, b"nonsense")
@@ -207,7 +207,7 @@ def deactivated_after_matching(monkeypatch):
     return prepare
 
 
-def test_a_subscription_that_is_deactivated_at_this_moment_gets_nothing(client, deactivated_after_matching):
+def test_a_subscription_deactivated_at_the_same_time_gets_nothing(client, deactivated_after_matching):
     deactivated_after_matching(make_subscription())
     assert post(client, make_endpoint(), as_bytes(make_event())).json() == {"accepted": [], "errors": []}
     assert not WebhookLog.objects.exists()
@@ -215,7 +215,7 @@ def test_a_subscription_that_is_deactivated_at_this_moment_gets_nothing(client, 
     assert UnmatchedCount.objects.get().count == 1
 
 
-def test_the_others_get_the_event_all_the_same(client, deactivated_after_matching):
+def test_the_other_subscriptions_still_get_the_event(client, deactivated_after_matching):
     first, second = make_subscription(), make_subscription(pk="62685990d918fb5557f9f993")
     deactivated_after_matching(first)
     endpoint = make_endpoint()
@@ -227,7 +227,7 @@ def test_the_others_get_the_event_all_the_same(client, deactivated_after_matchin
 
 
 @pytest.mark.django_db(transaction=True)
-def test_who_deactivates_it_at_this_moment_is_waited_for():
+def test_the_event_waits_for_a_concurrent_deactivation():
     """Not yet committed when the event is matched, committed when it is to be queued."""
     subscription, endpoint = make_subscription(), make_endpoint()
     is_changed = threading.Event()

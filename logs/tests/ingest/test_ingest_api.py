@@ -32,7 +32,7 @@ pytestmark = pytest.mark.django_db
     ],
     ids=["array", "pretty array", "no content type", "byte order mark", "NDJSON", "NDJSON of Windows"],
 )
-def test_a_batch_is_stored_in_the_order_in_which_it_stands(client, body, content_type):
+def test_a_batch_is_stored_in_its_order(client, body, content_type):
     subscription = make_subscription()
     answer = post(client, ADDRESS, body, make_token(), content_type)
     logs = lane_of(subscription)
@@ -44,13 +44,13 @@ def test_a_batch_is_stored_in_the_order_in_which_it_stands(client, body, content
     assert [log.pk for log in logs] == sorted(log.pk for log in logs)
 
 
-def test_one_event_alone(client):
+def test_a_single_event_is_accepted(client):
     make_subscription()
     answer = post(client, ADDRESS, as_bytes(make_event()), make_token())
     assert (answer.status_code, answer.json()["accepted"]) == (202, [WebhookLog.objects.get().pk])
 
 
-def test_a_batch_may_go_to_many_queues(client):
+def test_a_batch_can_go_to_many_queues(client):
     tasks, users = (
         make_subscription(),
         make_subscription(pk="62685990d918fb5557f9f993", trigger="create-edit-delete-user"),
@@ -95,7 +95,7 @@ BAD = {
         {"data": {"_id": 5, "taskGroup": {"a": 1}}},
     ],
 )
-def test_an_odd_event_is_taken_as_long_as_it_says_whose_and_what_it_is(client, fields):
+def test_an_odd_event_with_company_and_type_is_accepted(client, fields):
     make_subscription()
     body = as_bytes(make_event(**fields))
     answer = post(client, ADDRESS, body, make_token())
@@ -117,7 +117,7 @@ IN_BATCHES = [
 
 
 @pytest.mark.parametrize(("way", "body", "path", "reason"), IN_BATCHES)
-def test_what_is_wrong_with_an_event_is_reported_and_the_others_are_stored(client, way, body, path, reason):
+def test_a_mistake_in_an_event_is_reported_and_the_others_are_stored(client, way, body, path, reason):
     make_subscription()
     batch = WAYS[way]([as_bytes(make_event(1)), body, as_bytes(make_event(2))])
     answer = post(client, ADDRESS, batch, make_token(), way)
@@ -146,19 +146,19 @@ def test_a_body_without_events_is_422(client, body, content_type):
     assert answer.json()["errors"] == [{"index": None, "path": "", "reason": "The body contains no event."}]
 
 
-def test_an_array_that_is_not_closed_says_so_and_keeps_what_was_whole(client):
+def test_an_unclosed_array_is_reported_and_its_complete_events_are_kept(client):
     make_subscription()
     answer = post(client, ADDRESS, as_array(make_event(), make_event(1))[:-3], make_token())
     assert (answer.status_code, len(answer.json()["accepted"])) == (202, 1)
     assert [error["index"] for error in answer.json()["errors"]] == [1, 2]
 
 
-def test_where_the_text_breaks_is_given_by_line_and_column(client):
+def test_broken_json_is_reported_with_line_and_column(client):
     answer = post(client, ADDRESS, b'{\n  "type": nothing}', make_token())
     assert answer.json()["errors"][0]["reason"] == "not JSON: Expecting value (line 2, column 11)"
 
 
-def test_only_events_of_its_companies_are_taken(client):
+def test_only_events_of_the_companies_of_the_token_are_accepted(client):
     make_subscription()
     other = make_company(OTHER_COMPANY, "Other")
     both = post(client, ADDRESS, as_array(make_event(), make_event(1, company=OTHER_COMPANY)), make_token())
@@ -172,7 +172,7 @@ def test_only_events_of_its_companies_are_taken(client):
     assert post(client, ADDRESS, as_bytes(make_event(2)), make_token(other, make_company())).status_code == 202
 
 
-def test_of_thousands_of_errors_a_thousand_are_listed(client):
+def test_only_the_first_thousand_errors_are_listed(client):
     answer = post(client, ADDRESS, b"x\n" * 1500, make_token(), NDJSON)
     assert answer.status_code == 422
     assert len(answer.json()["errors"]) == 1000
@@ -196,7 +196,7 @@ def test_a_revoked_token_is_401_at_once(client):
     assert post(client, ADDRESS, EVENT, token).status_code == 401
 
 
-def test_a_signed_in_user_is_nobody_here(client, member):
+def test_a_session_does_not_replace_a_token(client, member):
     client.force_login(member("Administrator"))
     assert post(client, ADDRESS, EVENT).status_code == 401
 
@@ -218,7 +218,7 @@ def test_the_use_of_a_token_is_recorded(client):
     assert ApiToken.objects.get().last_used_at is not None
 
 
-def test_reasons_come_in_the_language_asked_for(client):
+def test_reasons_are_in_the_requested_language(client):
     answer = post(client, ADDRESS, b"", make_token(), **{"Accept-Language": "es"})
     assert answer["Content-Language"] == "es"
 
@@ -227,7 +227,7 @@ def test_reasons_come_in_the_language_asked_for(client):
     ("error", "status", "retry_after"),
     [(OperationalError("the connection is lost"), 503, "5"), (RuntimeError("a fault"), 500, None)],
 )
-def test_a_fault_is_reported_in_json_too(client, monkeypatch, caplog, error, status, retry_after):
+def test_a_server_error_is_reported_in_json_too(client, monkeypatch, caplog, error, status, retry_after):
     def fail(events):
         raise error
 

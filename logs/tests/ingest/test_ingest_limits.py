@@ -51,7 +51,7 @@ def send_chunks(server: WebServer, address: str, *chunks: bytes, **more: str):
         return read_answer(connection)
 
 
-def test_limits_lengths_and_chunks(server):
+def test_limits_apply_to_lengths_and_chunks(server):
     """One server for all of it: starting one takes a second."""
     subscription, endpoint = make_subscription(), make_endpoint()
 
@@ -77,7 +77,7 @@ def test_limits_lengths_and_chunks(server):
     assert WebhookLog.objects.count() == 7
 
 
-def test_one_event_that_is_too_large_rejects_its_batch(server):
+def test_one_event_over_the_limit_rejects_its_batch(server):
     make_subscription()
     events = [large_event(2000, 0), large_event(MIB + 1, 1), large_event(2000, 2)]
     for body, content_type in [(b"\n".join(events), NDJSON), (b"[" + b",".join(events) + b"]", "application/json")]:
@@ -88,7 +88,7 @@ def test_one_event_that_is_too_large_rejects_its_batch(server):
     assert not WebhookLog.objects.exists()
 
 
-def test_a_batch_of_more_than_32_mib_is_rejected_whatever_it_says_of_its_length(server):
+def test_a_batch_over_32_mib_is_rejected_regardless_of_its_declared_length(server):
     make_subscription()
     event = large_event(MIB - 1) + b"\n"
     reason = "Nothing was accepted: all events together are larger than 32 MiB."
@@ -105,7 +105,7 @@ def test_a_batch_of_more_than_32_mib_is_rejected_whatever_it_says_of_its_length(
     assert not WebhookLog.objects.exists()
 
 
-def test_a_length_over_the_limit_is_rejected_before_anything_of_it_is_read(server):
+def test_a_declared_length_over_the_limit_is_rejected_before_reading(server):
     """The body never comes; who waited for it would find that it breaks off."""
     for address, length, index in [(ADDRESS, 32 * MIB + 1, None), (make_endpoint(), MIB + 1, 0)]:
         with server.connect() as connection:
@@ -115,7 +115,7 @@ def test_a_length_over_the_limit_is_rejected_before_anything_of_it_is_read(serve
         assert (answer.status, answer.body["errors"][0]["index"]) == (413, index)
 
 
-def test_what_is_over_the_limit_is_not_kept_in_memory(server):
+def test_a_body_over_the_limit_is_not_kept_in_memory(server):
     """120 MiB of one event that does not end; before that a little more than one is taken of it, by every process."""
     for _number in range(20):
         assert send_chunks(server, ADDRESS, *[b"x" * MIB] * 2).status == 413
@@ -124,7 +124,7 @@ def test_what_is_over_the_limit_is_not_kept_in_memory(server):
     assert peak_memory(server) - before < 8 * MIB
 
 
-def test_a_body_that_breaks_off_is_not_accepted(server):
+def test_a_truncated_body_is_not_accepted(server):
     make_subscription()
     body = as_bytes(make_event(), make_event(1))
     beginnings = [
@@ -142,7 +142,7 @@ def test_a_body_that_breaks_off_is_not_accepted(server):
     assert not WebhookLog.objects.exists()
 
 
-def test_who_is_not_let_in_gets_the_answer_after_a_large_body(server):
+def test_an_unauthorized_client_gets_the_response_after_a_large_body(server):
     answer = send(server, ADDRESS, b"x" * (8 * MIB), Authorization="Bearer cot_nothing")
     assert answer.status == 401
     assert send(server, "/in/nothing", b"x" * (8 * MIB)).status == 404

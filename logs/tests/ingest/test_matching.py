@@ -31,7 +31,7 @@ def event(event_type: str, action: str = "edit", company: str = COMPANY, **ids: 
 
 @pytest.mark.parametrize("trigger", Trigger.values)
 @pytest.mark.parametrize("event_type", TYPES.values())
-def test_a_trigger_fires_on_its_type_alone(trigger, event_type):
+def test_a_trigger_matches_only_its_type(trigger, event_type):
     action = "logout" if event_type == "Auth" else "edit"
     assert scopes_match(watch(trigger), event(event_type, action)) == (TYPES[Trigger(trigger)] == event_type)
 
@@ -64,17 +64,17 @@ CASES = [
 
 
 @pytest.mark.parametrize(("what", "watch", "event", "expected"), CASES, ids=[case[0] for case in CASES])
-def test_trigger_company_and_context_decide(what, watch, event, expected):
+def test_trigger_company_and_context_decide_the_match(what, watch, event, expected):
     assert scopes_match(watch, event) is expected
 
 
-def test_the_context_is_read_from_the_data_whatever_its_capitals():
+def test_the_context_is_read_from_the_data_regardless_of_case():
     data = {"taskGroup": A.upper(), "surveyId": B, "group": C}
     assert event_scope(COMPANY, make_event(data=data)) == EventScope(COMPANY, "COTTask", "create", A, B, C)
 
 
 @pytest.mark.parametrize("data", [None, {}, {"taskGroup": None, "group": 7, "surveyId": ["x"]}, {"taskGroup": "x"}])
-def test_data_without_the_ids_is_about_none(data):
+def test_data_without_ids_matches_no_context(data):
     assert event_scope(COMPANY, make_event(data=data)) == EventScope(COMPANY, "COTTask", "create")
 
 
@@ -93,13 +93,13 @@ def test_data_without_the_ids_is_about_none(data):
     ],
     ids=["plain", "inactive", "Cotalker's", "without URL", "another trigger", "its group", "another group", "paused"],
 )
-def test_only_active_subscriptions_that_we_deliver_are_fired(fields, is_fired):
+def test_only_active_subscriptions_that_we_deliver_match(fields, is_fired):
     subscription = make_subscription(**fields)
     assert matching_subscriptions([event("COTTask", task_group=A)]) == [[subscription.pk] if is_fired else []]
 
 
 @pytest.mark.django_db
-def test_a_placeholder_is_never_fired():
+def test_a_placeholder_never_matches():
     make_subscription(is_placeholder=True, is_active=False, url="", trigger="")
     assert matching_subscriptions([event("COTTask")]) == [[]]
 

@@ -40,9 +40,7 @@ def shown(response) -> str:
         (b" \r\n\xef\xbb\xbf\t", ODD, b"\n \n"),
     ],
 )
-def test_what_came_in_is_sent_to_the_letter_without_what_stands_around_it(
-    client, receiver, deliver, before, text, after
-):
+def test_the_event_is_sent_exactly_without_surrounding_whitespace(client, receiver, deliver, before, text, after):
     make_subscription(url=receiver.url)
     answer = post(client, make_endpoint(), before + text.encode() + after)
     assert (answer.status_code, answer.json()["errors"]) == (202, [])
@@ -59,7 +57,7 @@ class TestPages:
         make_log(1, event={"data": {"_id": ID, "name": "Bomba"}})
         return make_log(2, event=json.loads(ODD))
 
-    def test_every_page_of_it_shows_a_placeholder(self, client, log):
+    def test_every_page_of_the_log_shows_a_replacement_character(self, client, log):
         page = shown(client.get(log.get_absolute_url()))
         assert "Bomba ␀ P-204" in page
         assert "Turno noche �" in page
@@ -76,18 +74,18 @@ class TestPages:
         assert "Bomba ␀ P-204" in shown(client.get("/logs/?q=turno"))
         assert shown(client.get(f"/admin/logs/webhooklog/{log.pk}/change/"))
 
-    def test_the_download_and_the_share_link_have_it_to_the_letter(self, client, log, admin_user):
+    def test_the_download_and_the_share_link_have_the_exact_event(self, client, log, admin_user):
         assert NUL in client.get(f"{log.get_absolute_url()}payload.json").content.decode()
         token = ShareLink.create_link(log, by=admin_user, days=1, includes_payload=True)
         assert NUL in shown(client.get(f"/shared/{token}/"))
         assert NUL in client.get(f"/shared/{token}/payload.json").content.decode()
 
-    def test_its_other_words_are_found(self, log):
+    def test_its_other_words_can_be_searched(self, log):
         for words in ("noche", "p-204", '"bomba p-204"', "data.name:p-204", "turno -zzz", '"turno noche"'):
             assert ids_found(words) == [log.pk], words
         assert ids_found("noche -turno") == []
 
-    def test_the_editor_keeps_it_to_the_letter(self, client, log):
+    def test_the_editor_keeps_the_exact_event(self, client, log):
         page = shown(
             client.post(
                 f"{log.get_absolute_url()}overrides/new/", {"action": "edit", "expected_attempts": 3, "reason": "x"}
@@ -120,7 +118,7 @@ class TestPages:
         assert log.response == "a␀b Turno noche �"
         assert json.loads(_exported(log))["response"] == odd["response"]
 
-    def test_another_event_that_differs_in_such_an_escape_alone_is_another(self, log):
+    def test_events_that_differ_only_in_such_an_escape_are_different(self, log):
         document = json.loads(_exported(log).replace(NUL, NUL.replace(r"\u0000", r"\ud83d")))
         assert import_logs(document).rejected == 1
         assert NUL in Payload.objects.get(pk=log.pk).event
@@ -155,7 +153,9 @@ class TestRejected:
             (b"{" + b" " * 1024 * 1024, 413, "Too large", "the event is larger than 1 MiB"),
         ],
     )
-    def test_it_is_counted_by_reason_and_kept(self, client, administrator, endpoint, body, status, reason, explanation):
+    def test_a_rejected_event_is_counted_by_reason_and_kept(
+        self, client, administrator, endpoint, body, status, reason, explanation
+    ):
         assert [post(client, endpoint, body).status_code for _time in range(2)] == [status, status]
         page = shown(client.get("/inbound-endpoints/"))
         [row] = re.findall(rf"<tr>(?:(?!</tr>).)*{reason}.*?</tr>", page, re.DOTALL)
@@ -164,7 +164,7 @@ class TestRejected:
         [address] = re.findall(r'href="(/inbound-endpoints/\d+/rejected/)"', row)
         assert shown(client.get(address)).count(explanation) == 2
 
-    def test_what_came_is_shown_masked_and_only_its_beginning_is_kept(self, client, administrator, endpoint):
+    def test_a_rejected_event_is_masked_and_only_its_beginning_is_kept(self, client, administrator, endpoint):
         body = b'{"name": "Bomba", "password": "hunter2", "inside": "{\\"token\\": \\"hunter3\\"}", ' + b" " * 70_000
         post(client, endpoint, body)
         page = shown(client.get(f"/inbound-endpoints/{_endpoint().pk}/rejected/"))
@@ -177,7 +177,7 @@ class TestRejected:
         kept = _endpoint().rejected_events.get()
         assert (len(kept.data), kept.size, len(text.rstrip()) < 200) == (64 * 1024, len(body), True)
 
-    def test_of_each_reason_the_last_twenty_are_kept_and_all_are_counted(self, client, administrator, endpoint):
+    def test_the_last_twenty_of_each_reason_are_kept_and_all_are_counted(self, client, administrator, endpoint):
         for number in range(25):
             post(client, endpoint, b"%d" % number)
         post(client, endpoint, b"{}")
@@ -186,7 +186,7 @@ class TestRejected:
         assert [bytes(data) for data in kept.values_list("data", flat=True)] == [b"%d" % n for n in range(24, 4, -1)]
         assert _endpoint().rejected_events.count() == 21
 
-    def test_after_a_week_they_are_forgotten(self, client, administrator, endpoint):
+    def test_rejected_events_are_deleted_after_a_week(self, client, administrator, endpoint):
         from datetime import timedelta
 
         from django.utils import timezone
@@ -198,12 +198,12 @@ class TestRejected:
         rejections.purge_rejected()
         assert [bytes(data) for data in _endpoint().rejected_events.values_list("data", flat=True)] == [b"2"]
 
-    def test_an_accepted_event_leaves_nothing(self, client, administrator, endpoint):
+    def test_an_accepted_event_is_not_kept_as_rejected(self, client, administrator, endpoint):
         assert post(client, endpoint, ODD.encode()).status_code == 202
         assert not _endpoint().rejected_events.exists()
         assert "Rejected events" in shown(client.get("/inbound-endpoints/"))
 
-    def test_nobody_else_sees_them(self, client, member, endpoint):
+    def test_only_administrators_of_the_company_see_rejected_events(self, client, member, endpoint):
         post(client, endpoint, b"{}")
         pk, event = _endpoint().pk, _endpoint().rejected_events.get().pk
         for user, status in (

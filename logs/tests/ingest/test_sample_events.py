@@ -19,7 +19,7 @@ API = f"/api/v3/events/test/{SUBSCRIPTION}"
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("trigger", Trigger.values)
-def test_it_is_an_event_of_the_trigger_and_says_that_it_is_a_test(client, operator, trigger):
+def test_a_test_event_fits_the_trigger_and_says_that_it_is_a_test(client, operator, trigger):
     make_subscription(trigger=trigger)
     answer = client.post(PAGE)
     log = WebhookLog.objects.get()
@@ -36,7 +36,7 @@ def test_it_is_an_event_of_the_trigger_and_says_that_it_is_a_test(client, operat
 
 
 @pytest.mark.django_db
-def test_it_fits_the_context(client, operator):
+def test_a_test_event_fits_the_context(client, operator):
     make_subscription(trigger=Trigger.SURVEY, context_survey=TASK_GROUP, context_group=COMPANY)
     client.post(PAGE)
     data = json.loads(Payload.objects.get().event)["data"]
@@ -44,7 +44,7 @@ def test_it_fits_the_context(client, operator):
 
 
 @pytest.mark.django_db
-def test_each_is_a_new_one(client, operator):
+def test_each_test_event_is_new(client, operator):
     subscription = make_subscription()
     client.post(PAGE)
     client.post(PAGE)
@@ -53,7 +53,7 @@ def test_each_is_a_new_one(client, operator):
 
 
 @pytest.mark.django_db
-def test_it_is_on_record(client, operator):
+def test_sending_a_test_event_is_audited(client, operator):
     make_subscription()
     client.post(PAGE)
     audit_entry = AuditEntry.objects.get(action=AuditAction.TEST_SENT)
@@ -65,7 +65,7 @@ def test_it_is_on_record(client, operator):
 
 
 @pytest.mark.django_db
-def test_it_goes_also_where_cotalker_delivers(client, operator):
+def test_a_test_event_is_sent_even_if_cotalker_delivers(client, operator):
     make_subscription(is_delivered_here=False)
     client.post(PAGE)
     assert WebhookLog.objects.get().is_queued
@@ -80,7 +80,7 @@ ERRORS = [
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("fields", "reason"), ERRORS)
-def test_where_it_cannot_be_sent_the_reason_is_shown(client, operator, fields, reason):
+def test_the_reason_is_shown_when_a_test_event_cannot_be_sent(client, operator, fields, reason):
     make_subscription(**fields)
     answer = client.post(PAGE, follow=True)
     assert f"No test event was sent. {reason}" in answer.content.decode()
@@ -92,14 +92,14 @@ def test_where_it_cannot_be_sent_the_reason_is_shown(client, operator, fields, r
 
 
 @pytest.mark.django_db
-def test_a_viewer_may_not(client, member):
+def test_a_viewer_may_not_send_a_test_event(client, member):
     make_subscription()
     client.force_login(member("Viewer"))
     assert client.post(PAGE).status_code == 403
 
 
 @pytest.mark.django_db
-def test_a_script_may_with_a_token_of_the_company(client):
+def test_a_script_with_a_token_of_the_company_may_send_a_test_event(client):
     make_subscription()
     answer = post(client, API, b"", make_token(name="Monitor"))
     log = WebhookLog.objects.get()
@@ -109,7 +109,7 @@ def test_a_script_may_with_a_token_of_the_company(client):
 
 
 @pytest.mark.django_db
-def test_a_token_of_another_company_finds_no_such_subscription(client):
+def test_a_token_of_another_company_does_not_find_the_subscription(client):
     make_subscription()
     assert post(client, API, b"", make_token(make_company(OTHER_COMPANY, "Other"))).status_code == 404
     assert post(client, API, b"").status_code == 401
@@ -118,7 +118,7 @@ def test_a_token_of_another_company_finds_no_such_subscription(client):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_it_arrives_at_the_receiver(client, operator, receiver, deliver):
+def test_a_test_event_arrives_at_the_receiver(client, operator, receiver, deliver):
     make_subscription(url=receiver.url)
     client.post(PAGE)
     deliver()

@@ -46,7 +46,7 @@ def file(tmp_path):
     ],
     ids=["NDJSON", "array", "one after another", "byte order mark"],
 )
-def test_events_go_into_their_queue_and_their_ids_are_printed(file, text):
+def test_events_are_queued_and_their_ids_are_printed(file, text):
     subscription = make_subscription()
     printed, said, status = send(file(text))
     assert printed == [log.pk for log in lane_of(subscription)]
@@ -55,7 +55,7 @@ def test_events_go_into_their_queue_and_their_ids_are_printed(file, text):
 
 
 @pytest.mark.django_db
-def test_what_came_in_already_is_said_and_sent_again_on_demand(file):
+def test_a_repeated_event_is_reported_and_sent_again_on_demand(file):
     make_subscription()
     path = file(as_bytes(make_event()))
     first, _said, _status = send(path)
@@ -67,14 +67,14 @@ def test_what_came_in_already_is_said_and_sent_again_on_demand(file):
 
 
 @pytest.mark.django_db
-def test_an_event_that_fires_nothing_is_said(file):
+def test_an_unmatched_event_is_reported(file):
     make_company()
     said = "event 0: matches no active subscription that cotadmin delivers\n"
     assert send(file(as_bytes(make_event()))) == ([], said, 0)
 
 
 @pytest.mark.django_db
-def test_what_is_rejected_is_reported_and_the_rest_is_sent(file):
+def test_rejected_events_are_reported_and_the_rest_are_sent(file):
     make_subscription()
     bad = [b"nonsense", as_bytes(make_event(company="625be93a286ef83c1c0e0000"))]
     printed, said, status = send(file(b"\n".join([bad[0], as_bytes(make_event()), bad[1]])))
@@ -100,7 +100,7 @@ def test_a_file_without_events_is_an_error(file, text):
 
 
 @pytest.mark.django_db
-def test_a_file_that_is_not_there_is_an_error(tmp_path):
+def test_a_missing_file_is_an_error(tmp_path):
     with pytest.raises(CommandError, match="No such file or directory"):
         send(tmp_path / "nothing.json")
 

@@ -107,7 +107,7 @@ def test_an_empty_box_offers_the_most_common_fields_first():
 
 @settings(deadline=None)
 @given(st.text(alphabet=st.sampled_from('astedu:.,"- /|🚚'), max_size=20), st.integers(0, 25))
-def test_what_is_offered_keeps_what_stands_around_the_term_and_can_be_read(text, caret):
+def test_completions_keep_the_text_around_the_term_and_can_be_parsed(text, caret):
     text = text.replace("|", "")
     keys = MaskedKeys([])
     for completion in completions(text, caret, FakeSource()):

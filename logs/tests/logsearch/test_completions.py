@@ -55,7 +55,7 @@ def test_fields_and_values_are_offered_in_words(client, member):
 
 
 @pytest.mark.parametrize("is_compacted", [False, True])
-def test_statuses_are_those_that_occur_where_one_may_look_most_frequent_first(client, member, is_compacted):
+def test_only_visible_statuses_are_offered_most_frequent_first(client, member, is_compacted):
     if is_compacted:
         compact()
     client.force_login(member("Viewer"))
@@ -64,20 +64,20 @@ def test_statuses_are_those_that_occur_where_one_may_look_most_frequent_first(cl
     assert offered(client, "status:418") == []
 
 
-def test_a_superuser_is_offered_what_occurs_anywhere(client, admin_user):
+def test_a_superuser_is_offered_values_of_all_companies(client, admin_user):
     client.force_login(admin_user)
     assert offered(client, "status:41") == ["status:418 |"]
     assert offered(client, "sub:wo") == ['sub:"Work Orders Update" |', 'sub:"Work of others" |']
 
 
-def test_subscriptions_and_companies_are_those_that_one_may_see(client, member):
+def test_only_visible_subscriptions_and_companies_are_offered(client, member):
     client.force_login(member("Viewer"))
     assert offered(client, "sub:") == ['sub:"Work Orders Update" |']
     assert offered(client, "sub:secret") == []
     assert offered(client, "company:") == ["company:Austral |"]
 
 
-def test_places_are_those_of_payloads_that_one_may_see_and_never_masked_ones(client, member):
+def test_paths_come_from_visible_payloads_and_are_never_masked(client, member):
     client.force_login(member("Viewer"))
     assert offered(client, "data.") == ["data._id:|", "data.name:|", "data.owner.city:|", "data.tags.colour:|"]
     assert offered(client, "DATA.NA") == ["data.name:|"]
@@ -97,7 +97,7 @@ def test_it_takes_three_queries_at_most(client, member, text):
 
 
 @pytest.mark.parametrize("cursor", ["", "-1", "x", "99999", "1e3", "²"])
-def test_a_caret_that_is_none_is_the_end(client, member, cursor):
+def test_an_invalid_caret_means_the_end(client, member, cursor):
     client.force_login(member("Viewer"))
     assert offered(client, "bomba sta", cursor)[0] == "bomba state:|"
 
@@ -108,7 +108,7 @@ def test_any_text_is_answered(client, member, text):
     assert offered(client, text.encode("utf-8", "surrogatepass")) == offered(client, text.encode("utf-8", "replace"))
 
 
-def test_hostile_names_become_no_markup(client, member):
+def test_hostile_names_do_not_become_markup(client, member):
     name = """<img src=x onerror=alert(1)> 'x' {{ 7*7 }}"""
     make_subscription("62685990d918fb5557f9f994", name=name)
     make_subscription("62685990d918fb5557f9f995", name='"quoted"', code="by_code")

@@ -27,7 +27,7 @@ def words(vector: str) -> set[str]:
     return {word.strip("'") for word in vector.split()}
 
 
-def test_what_is_loaded_is_what_cotadmin_would_have_stored(rates, admin_client, capsys):
+def test_the_loader_stores_what_cotadmin_would_store(rates, admin_client, capsys):
     assert rates["logs_per_s"] > 0
     assert is_loaded(LOGS)
     assert not is_loaded(LOGS + 1)

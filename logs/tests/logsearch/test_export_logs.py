@@ -28,12 +28,12 @@ def export(capsys):
     return run
 
 
-def test_the_sample_comes_out_equal(export):
+def test_the_exported_sample_equals_the_original(export):
     call_command("import_logs", str(SAMPLES / "webhook_log_task_create_failed.json"), stdout=StringIO())
     assert export() == [SAMPLE]
 
 
-def test_the_oldest_come_first(export):
+def test_the_oldest_logs_come_first(export):
     documents = [log_document(number) for number in (2, 0, 1)]
     import_logs(*documents)
     assert export() == [documents[1], documents[2], documents[0]]
@@ -54,7 +54,7 @@ def test_an_import_of_an_export_changes_nothing(export, tmp_path):
     assert again.read_bytes() == file.read_bytes()
 
 
-def test_filters_are_those_of_the_explorer(export):
+def test_the_export_takes_the_filters_of_the_explorer(export):
     import_logs(
         log_document(1), log_document(2, status=200, response="ok"), log_document(3, status=500, response="oops")
     )
@@ -94,14 +94,14 @@ class TestMasking:
         assert document["event"] == EVENT | {"data": EVENT["data"] | {"password": MASK}}
         assert not AuditEntry.objects.exists()
 
-    def test_unmasked_they_are_written_and_it_is_on_record(self, export):
+    def test_an_unmasked_export_writes_the_values_and_is_audited(self, export):
         [document] = export("--unmasked", "state=failed")
         assert document == log_document(event=EVENT)
         entry = AuditEntry.objects.get()
         assert (entry.action, entry.actor) == (AuditAction.EXPORTED_UNMASKED, None)
         assert entry.detail == "export_logs state=failed"
 
-    def test_a_wrong_filter_leaves_no_record(self):
+    def test_a_wrong_filter_leaves_no_audit_entry(self):
         with pytest.raises(CommandError):
             call_command("export_logs", "colour=red", "--unmasked")
         assert not AuditEntry.objects.exists()
@@ -121,7 +121,7 @@ class TestMasking:
             (None, None),
         ],
     )
-    def test_so_is_a_response_in_words(self, export, response, shown):
+    def test_a_response_in_plain_text_is_masked_too(self, export, response, shown):
         import_logs(log_document(1, response=response))
         assert export()[1]["response"] == shown
         assert "hunter2" not in json.dumps(export())

@@ -121,7 +121,7 @@ def walk(finder: Finder, size: int, *, is_older: bool) -> list[Cursor]:
     ],
 )
 @pytest.mark.parametrize("is_older", [True, False])
-def test_pages_of_any_size_and_direction_hold_all_that_match_and_nothing_twice(logs, query, matches, is_older):
+def test_pages_of_any_size_and_direction_hold_every_match_once(logs, query, matches, is_older):
     expected = [Cursor(log.created_at, log.pk) for log in logs if matches(log)]
     for size in (1, 7, 1000):
         finder = Finder(criteria(query))
@@ -140,7 +140,7 @@ def test_pages_of_any_size_and_direction_hold_all_that_match_and_nothing_twice(l
         ("q=status:200", SUBSCRIPTIONS),
     ],
 )
-def test_figures_of_who_sees_all_keep_to_the_subscriptions_of_the_search_box(logs, query, subscriptions):
+def test_counts_for_a_superuser_respect_the_subscriptions_of_the_search(logs, query, subscriptions):
     kept = [log for log in logs if log.subscription_id in subscriptions]
     kept = [log for log in kept if "status" not in query or log.status == 200]
     figures = LogStats(Finder(criteria(query)))
@@ -156,9 +156,7 @@ def test_figures_of_who_sees_all_keep_to_the_subscriptions_of_the_search_box(log
 
 @pytest.mark.parametrize("zone", ["UTC", "America/Santiago", "Australia/Lord_Howe"])
 @pytest.mark.parametrize("query", ["", "state=failed", "q=attempts:1"])
-def test_bars_hold_what_lies_between_their_edges_and_end_with_the_time_that_is_filtered_by(
-    logs, monkeypatch, query, zone
-):
+def test_bars_count_the_logs_between_their_edges_and_end_with_the_filter(logs, monkeypatch, query, zone):
     monkeypatch.setattr(finding, "FIRST_WINDOW", 1000)
     matching = [log for log in logs if "failed" not in query or log.state == "failed"]
     for step, start in product(STEPS[3:12], (logs[-1], logs[150])):
@@ -184,7 +182,7 @@ def is_round(local: datetime, step: timedelta) -> bool:
 
 @pytest.mark.parametrize("is_older", [True, False])
 @pytest.mark.parametrize("size", [1, 7, 1000])
-def test_what_many_subscriptions_have_is_looked_up_by_its_time(logs, monkeypatch, size, is_older):
+def test_logs_of_many_subscriptions_are_looked_up_by_time(logs, monkeypatch, size, is_older):
     monkeypatch.setattr(time_slices, "MANY_SLICES", 1)
     monkeypatch.setattr(time_slices, "FEW_RANGES", 1)
     expected = [Cursor(log.created_at, log.pk) for log in logs if log.state == "failed"]
@@ -192,7 +190,7 @@ def test_what_many_subscriptions_have_is_looked_up_by_its_time(logs, monkeypatch
 
 
 @pytest.mark.parametrize("minutes", [0, 3, 1000, 100_000])
-def test_a_time_that_no_bucket_fits_is_kept_to_the_second(logs, minutes):
+def test_a_range_between_bucket_edges_is_exact_to_the_second(logs, minutes):
     since = MOMENT + timedelta(minutes=minutes, seconds=17)
     for until in (since + timedelta(seconds=50), since + timedelta(minutes=7), since + timedelta(days=9)):
         searched = SearchCriteria(since=since, until=until, kinds={"state": Q(state="delivered")})
@@ -218,7 +216,7 @@ def few_looks(monkeypatch) -> None:
 @pytest.mark.parametrize("is_older", [True, False])
 @pytest.mark.parametrize("minutes", [(0, 60), (7, 7 + 1440), (61, 90), (1447, 4000), (-3000, -7), (12, 100_000)])
 @pytest.mark.parametrize("place", [None, 0, 299, 120])
-def test_one_log_more_is_found_or_none_wherever_the_time_begins_and_ends(
+def test_the_next_log_is_found_from_any_place_inside_or_outside_the_range(
     logs, few_looks, limit, is_older, minutes, place
 ):
     """As the page of a log asks for those beside it, which need not be in the time itself."""
@@ -233,7 +231,7 @@ def test_one_log_more_is_found_or_none_wherever_the_time_begins_and_ends(
 
 @pytest.mark.parametrize("is_older", [True, False])
 @pytest.mark.parametrize("lost", ["width = 60", "width = 5", "width = 5 OR width = 60 AND bucket <> %(hour)s"])
-def test_where_the_log_counts_contradict_one_another_all_is_found_nevertheless(logs, few_looks, lost, is_older):
+def test_contradictory_log_counts_hide_no_logs(logs, few_looks, lost, is_older):
     compact()
     hour, minutes = timedelta(hours=1), timedelta(minutes=5)
     ordered = logs if is_older else logs[::-1]
@@ -258,7 +256,7 @@ def test_many_logs_are_sorted_by_the_index(logs, monkeypatch):
     assert walk(Finder(criteria("state=failed")), 10, is_older=True) == expected
 
 
-def test_what_only_the_logs_can_tell_is_looked_for_in_ever_more_of_them(logs, monkeypatch):
+def test_a_search_that_reads_logs_reads_larger_and_larger_batches(logs, monkeypatch):
     monkeypatch.setattr(finding, "FIRST_WINDOW", 3)
     slow = SearchCriteria(rest=Q(duration_ms__lt=20), kinds={"state": Q(state="delivered")})
     expected = [Cursor(log.created_at, log.pk) for log in logs if log.duration_ms < 20 and log.state == "delivered"]
@@ -268,7 +266,7 @@ def test_what_only_the_logs_can_tell_is_looked_for_in_ever_more_of_them(logs, mo
     assert not LogStats(Finder(slow)).total.is_least
 
 
-def test_where_time_runs_out_the_finder_says_how_far_it_looked(logs, monkeypatch):
+def test_the_finder_says_how_far_it_searched_when_time_runs_out(logs, monkeypatch):
     monkeypatch.setattr(finding, "FIRST_WINDOW", 10)
     oldest = Finder(SearchCriteria(rest=Q(pk=logs[-1].pk)), seconds=0)
     page = oldest.find()
@@ -279,7 +277,7 @@ def test_where_time_runs_out_the_finder_says_how_far_it_looked(logs, monkeypatch
     assert [key.pk for key in rest.keys] == [logs[-1].pk]
 
 
-def test_the_first_look_takes_no_longer_if_the_search_is_extended(logs, monkeypatch):
+def test_extending_the_search_does_not_lengthen_its_first_step(logs, monkeypatch):
     monkeypatch.setattr(finding, "FIRST_WINDOW", 10)
     monkeypatch.setattr(finding, "SEARCH_SECONDS", 0)
     oldest = Finder(SearchCriteria(rest=Q(pk=logs[-1].pk)), seconds=60)
@@ -287,7 +285,7 @@ def test_the_first_look_takes_no_longer_if_the_search_is_extended(logs, monkeypa
     assert [key.pk for key in oldest.find(oldest.looked.until).keys] == [logs[-1].pk]
 
 
-def test_facets_count_what_matches_and_their_own_other_values(logs):
+def test_facets_count_matches_and_their_own_other_values(logs):
     figures = LogStats(Finder(criteria("state=failed&action=edit")), {"state": "state", "cause": "cause"})
     failed = [log for log in logs if log.state == "failed" and log.action == "edit"]
     causes = {"timeout": 0, "http_4xx": 0}
@@ -316,7 +314,7 @@ def test_a_rare_word_is_found_by_its_index_with_an_exact_count(logs, monkeypatch
     assert [key.pk for key in finder.find(is_older=False, limit=1).keys] == [logs[299].pk]
 
 
-def test_a_common_word_is_found_among_the_newest_with_a_least_count(logs, monkeypatch):
+def test_a_common_word_is_found_among_the_newest_with_a_minimum_count(logs, monkeypatch):
     monkeypatch.setattr(finding, "FIRST_WINDOW", 60)
     monkeypatch.setattr(index_lookup, "MAX_INDEX_HITS", 5)
     words(logs, {})
@@ -327,7 +325,7 @@ def test_a_common_word_is_found_among_the_newest_with_a_least_count(logs, monkey
     assert [key.pk for key in walk(finder, 50, is_older=True)] == [log.pk for log in logs]
 
 
-def test_every_word_must_occur_be_it_in_the_event_or_in_the_response(logs):
+def test_every_word_must_occur_in_the_event_or_the_response(logs):
     words(logs, {7: {"data": {"name": "Bomba"}}, 8: {"data": {"name": "Bomba"}}})
     WebhookLog.objects.filter(pk=logs[8].pk).update(search="'etimedout' 'connect'")
     assert [key.pk for key in Finder(criteria("q=bomba")).find().keys] == [logs[7].pk, logs[8].pk]

@@ -89,7 +89,7 @@ def test_logs_that_leave_the_list_hide_none_that_come(client, rf, viewer, subscr
     assert news(client.get(address)) == "1 new"
 
 
-def test_in_a_rush_the_address_stays_short_and_nothing_is_counted_twice(client, rf, viewer, subscription):
+def test_many_new_logs_keep_the_url_short_and_are_counted_once(client, rf, viewer, subscription):
     write(*range(60), seconds=0.01)
     address = poll_url(tail(rf, viewer))
     assert len(address) < 700
@@ -105,7 +105,7 @@ def test_more_than_99_are_not_counted(client, rf, viewer, subscription):
     assert news(client.get(address)) == "99+ new"
 
 
-def test_only_what_the_filter_and_the_search_find_is_new(client, rf, viewer, subscription):
+def test_only_logs_that_match_the_filter_and_the_search_are_new(client, rf, viewer, subscription):
     import_logs(log_document(0, response="refused"), log_document(1, status=200))
     filtered, searched = (poll_url(tail(rf, viewer, query)) for query in ("state=failed", "q=refused"))
     import_logs(
@@ -117,7 +117,7 @@ def test_only_what_the_filter_and_the_search_find_is_new(client, rf, viewer, sub
     assert news(client.get(searched)) == "1 new"
 
 
-def test_logs_that_one_may_not_see_are_no_news(client, rf, viewer, subscription):
+def test_logs_that_the_user_may_not_see_are_not_counted(client, rf, viewer, subscription):
     make_subscription(OTHER, company=make_company("625be93a286ef83c1c0e0000", "Other"))
     write(0)
     address = poll_url(tail(rf, viewer))
@@ -125,7 +125,7 @@ def test_logs_that_one_may_not_see_are_no_news(client, rf, viewer, subscription)
     assert news(client.get(address)) == ""
 
 
-def test_the_news_lead_to_the_newest_page_of_the_same_filter(client, rf, viewer, subscription):
+def test_the_link_leads_to_the_newest_page_of_the_same_filter(client, rf, viewer, subscription):
     write(0)
     address = poll_url(tail(rf, viewer, "state=failed&extend="))
     write(1)
@@ -133,7 +133,7 @@ def test_the_news_lead_to_the_newest_page_of_the_same_filter(client, rf, viewer,
 
 
 @pytest.mark.parametrize("query", ["sort=oldest", f"after={CURSOR}", "colour=red"])
-def test_a_list_without_a_top_has_no_tail(rf, viewer, subscription, query):
+def test_a_list_without_a_top_has_no_live_tail(rf, viewer, subscription, query):
     assert tail(rf, viewer, query).strip() == ""
 
 
@@ -154,12 +154,12 @@ def test_the_switch_is_remembered_and_answers_in_place_or_with_the_list(client, 
 
 
 @pytest.mark.parametrize("top", ["", "x", "1~2", f"{CURSOR}{'.x' * 21}"])
-def test_a_top_that_cannot_be_read_is_rejected(client, viewer, subscription, top):
+def test_an_invalid_top_is_rejected(client, viewer, subscription, top):
     assert client.get(TAIL, {"top": top}).status_code == 400
     assert client.post(f"{TAIL}toggle/?top={top}", {"is_on": "on"}).status_code == 400
 
 
-def test_a_filter_that_has_become_invalid_is_rejected(client, viewer, subscription, rf):
+def test_an_invalid_filter_is_rejected(client, viewer, subscription, rf):
     write(0)
     address = poll_url(tail(rf, viewer, f"subscription={SUBSCRIPTION}"))
     assert client.get(address.replace(SUBSCRIPTION, OTHER)).status_code == 400

@@ -148,13 +148,13 @@ PATHS = {
 
 
 @pytest.mark.parametrize(("text", "terms"), (WORDS | FIELD_VALUES | PATHS).items())
-def test_a_text_is_read_into_terms(text, terms):
+def test_a_text_is_parsed_into_terms(text, terms):
     query = read(text)
     assert query.problems == []
     assert [(type(term), said(term)) for term in query.terms] == [(type(term), said(term)) for term in terms]
 
 
-def test_every_field_and_every_value_of_a_choice_is_among_these():
+def test_the_examples_cover_every_field_and_every_choice():
     assert {text.lstrip("-").partition(":")[0].lower() for text in FIELD_VALUES} >= set(SEARCH_FIELDS)
     for name, values in CHOICE_FIELDS.items():
         for spelling, value in values.items():
@@ -209,19 +209,19 @@ def test_every_field_and_every_value_of_a_choice_is_among_these():
         ("🚚 ñandú 𝔸:1 stats:3 z", "stats:3", "There is no field “stats”"),
     ],
 )
-def test_what_is_wrong_is_reported_with_its_place(text, wrong, says):
+def test_a_mistake_is_reported_with_its_place(text, wrong, says):
     problem = next(iter(read(text).problems))
     assert text[problem.start : problem.end] == wrong
     assert says in problem.message
 
 
-def test_each_wrong_term_is_reported_and_the_others_are_read():
+def test_each_wrong_term_is_reported_and_the_others_are_parsed():
     query = read("bomba stat:failed azul id:1")
     assert [term.text for term in query.terms] == ["bomba", "azul"]
     assert [query.text[problem.start : problem.end] for problem in query.problems] == ["stat:failed", "id:1"]
 
 
-def test_more_terms_than_are_taken_are_a_problem_and_not_left_out():
+def test_too_many_terms_are_a_problem_and_not_dropped():
     text = " ".join(f"word{number}" for number in range(MAX_TERMS))
     assert (len(read(text).terms), read(text).problems) == (MAX_TERMS, [])
     longer = f"{text} one more"
@@ -230,7 +230,7 @@ def test_more_terms_than_are_taken_are_a_problem_and_not_left_out():
     ]
 
 
-def test_more_characters_than_are_taken_are_a_problem_and_not_left_out():
+def test_too_many_characters_are_a_problem_and_not_dropped():
     assert read("x" * MAX_SEARCH_LENGTH).problems == []
     assert read("x" * MAX_SEARCH_LENGTH + " yz").problems == [
         ParseError(
@@ -240,7 +240,7 @@ def test_more_characters_than_are_taken_are_a_problem_and_not_left_out():
 
 
 @pytest.mark.parametrize("words", FIELD_HELP, ids=lambda words: words.name)
-def test_each_example_of_the_help_is_one_of_its_field(words):
+def test_each_example_in_the_help_searches_its_field(words):
     for example in words.examples:
         (term,) = read(example).terms
         name = "data" if isinstance(term, PathTerm) else "response" if isinstance(term, TextTerm) else term.name
@@ -254,7 +254,7 @@ def test_the_help_describes_every_field():
 GUIDE = FilePath(__file__).parents[3] / "docs/user-guide.md"
 
 
-def test_the_examples_of_the_readme_can_be_read():
+def test_the_examples_in_the_readme_are_valid():
     section = GUIDE.read_text().partition("## Search\n")[2].partition("\n## ")[0]
     examples = [
         example for row in section.splitlines() if row.startswith("| `") for example in row.split("|")[3].split("` `")
@@ -282,7 +282,7 @@ _texts = st.one_of(st.text(max_size=600), st.lists(_pieces, max_size=25).map(" "
 
 @settings(deadline=None)
 @given(_texts)
-def test_any_text_is_read_and_places_lie_within_it_and_in_order(text):
+def test_any_text_can_be_parsed_and_its_offsets_are_valid_and_in_order(text):
     query = read(text)
     for parts in (query.terms, query.problems):
         places = [place for part in parts for place in (part.start, part.end)]
@@ -292,7 +292,7 @@ def test_any_text_is_read_and_places_lie_within_it_and_in_order(text):
 
 @settings(deadline=None)
 @given(_texts)
-def test_the_pieces_of_the_terms_read_again_say_the_same(text):
+def test_terms_parsed_again_mean_the_same(text):
     query = read(text)
     again = read(" ".join(query.text[term.start : term.end] for term in query.terms))
     assert again.problems == []
@@ -301,6 +301,6 @@ def test_the_pieces_of_the_terms_read_again_say_the_same(text):
 
 @settings(deadline=None)
 @given(_texts)
-def test_no_term_leads_under_a_masked_key(text):
+def test_no_term_reaches_under_a_masked_key(text):
     paths = [term for term in read(text).terms if isinstance(term, PathTerm)]
     assert not any(KEYS.matches(step) for term in paths for step in term.steps)

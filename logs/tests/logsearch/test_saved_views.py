@@ -33,7 +33,7 @@ def text(client, address=LIST):
     return answer.content.decode()
 
 
-def test_the_present_filter_is_saved_without_its_place_and_opened_again(client, operator):
+def test_the_current_filter_is_saved_without_its_cursor_and_opened_again(client, operator):
     cursor = "1651781080084000~62742dd824c886d54e60f02b"
     answer = save(client, "Broken", f"state=failed&q=&cause=timeout&after={cursor}&sort=newest&extend=")
     view = SavedView.objects.get()
@@ -61,7 +61,7 @@ def test_the_order_of_the_list_is_part_of_a_view(client, operator):
         ("q=%00", "Null characters are not allowed."),
     ],
 )
-def test_a_filter_that_is_wrong_or_empty_is_not_saved_and_says_why(client, operator, query, problem):
+def test_a_wrong_or_empty_filter_is_not_saved_and_says_why(client, operator, query, problem):
     answer = save(client, query=query)
     assert answer.status_code == 422
     assert problem in answer.content.decode()
@@ -74,7 +74,7 @@ def test_a_name_is_needed_and_has_60_characters_at_most(client, operator, name):
     assert not SavedView.objects.exists()
 
 
-def test_a_name_is_used_once_by_each_owner_in_capitals_or_not(client, operator, member):
+def test_names_are_unique_for_each_owner_regardless_of_case(client, operator, member):
     save(client, "Night")
     answer = save(client, " NIGHT ", "state=pending")
     assert answer.status_code == 422
@@ -85,7 +85,7 @@ def test_a_name_is_used_once_by_each_owner_in_capitals_or_not(client, operator, 
         SavedView.objects.create(owner=operator, name="niGHT", query="state=failed")
 
 
-def test_where_the_name_is_taken_the_filter_of_that_view_can_be_replaced(client, operator):
+def test_saving_under_a_used_name_can_replace_that_view(client, operator):
     save(client, "Night")
     view = SavedView.objects.get()
     page = save(client, "night", "state=pending").content.decode()
@@ -105,7 +105,7 @@ def test_a_view_never_gets_a_filter_that_is_wrong(client, operator):
     assert view.query == "state=failed"
 
 
-def test_nobody_has_more_than_fifty(client, operator):
+def test_a_user_has_at_most_fifty_views(client, operator):
     SavedView.objects.bulk_create(
         SavedView(owner=operator, name=str(number), query="state=failed") for number in range(50)
     )
@@ -141,7 +141,7 @@ def test_deleting_needs_confirmation(client, operator):
 # Who sees it, and who may change it.
 
 
-def test_what_is_not_shared_is_seen_by_nobody_else(client, operator, member, admin_user):
+def test_only_the_owner_sees_an_unshared_view(client, operator, member, admin_user):
     save(client, "Private one", is_pinned="on")
     view = SavedView.objects.get()
     for user in (member("Administrator"), admin_user):
@@ -157,7 +157,7 @@ def test_what_is_not_shared_is_seen_by_nobody_else(client, operator, member, adm
     assert view.name == "Private one"
 
 
-def test_what_is_shared_is_seen_by_colleagues_and_changed_by_its_owner_and_superusers_alone(
+def test_colleagues_see_a_shared_view_and_only_its_owner_or_a_superuser_changes_it(
     client, operator, member, admin_user
 ):
     save(client, "Night outage", is_shared="on")
@@ -175,7 +175,7 @@ def test_what_is_shared_is_seen_by_colleagues_and_changed_by_its_owner_and_super
     assert (view.name, view.owner) == ("Night", operator)
 
 
-def test_what_a_superuser_shares_is_for_everybody(client, member, admin_user):
+def test_everybody_sees_the_view_that_a_superuser_shares(client, member, admin_user):
     SavedView.objects.create(owner=admin_user, name="Everywhere", query="state=failed", is_shared=True)
     client.force_login(member("Viewer", make_company("625be93a286ef83c1c0e0000", "Other")))
     assert "Everywhere" in text(client)
@@ -225,7 +225,7 @@ def test_the_navigation_is_the_same_over_the_logs_as_elsewhere(client, operator)
     assert navigation("/logs/") == navigation("/logs/?cause=timeout&state=failed") == elsewhere
 
 
-def test_a_view_that_is_shared_no_more_leaves_the_navigation_of_others(client, operator, member):
+def test_an_unshared_view_leaves_the_navigation_of_others(client, operator, member):
     view = SavedView.objects.create(owner=operator, name="Night outage", query="state=failed", is_shared=True)
     colleague = member("Viewer")
     view.pinned_by.add(colleague)
@@ -241,7 +241,7 @@ def test_eight_views_fit_into_the_navigation(client, operator):
     assert "The view was not pinned: you already have 8 pinned views" in text(client)
 
 
-def test_the_numbers_are_those_of_the_logs_that_one_may_see(client, operator, member):
+def test_the_counts_include_only_visible_logs(client, operator, member):
     make_subscription()
     make_subscription(OTHER, company=make_company("625be93a286ef83c1c0e0000", "Other"))
     import_logs(log_document(0), log_document(1), log_document(2, subscription=OTHER), log_document(3, status=200))
@@ -256,7 +256,7 @@ def test_the_numbers_are_those_of_the_logs_that_one_may_see(client, operator, me
     assert f"'{view.pk}'" not in page
 
 
-def test_the_counts_are_requested_once_and_then_are_part_of_the_page(client, operator, django_assert_max_num_queries):
+def test_the_counts_are_requested_once_and_then_included_in_the_page(client, operator, django_assert_max_num_queries):
     make_subscription()
     make_log()
     save(client, "Broken", is_pinned="on")
@@ -270,7 +270,7 @@ def test_the_counts_are_requested_once_and_then_are_part_of_the_page(client, ope
         client.get("/saved-views/counts/")
 
 
-def test_the_numbers_of_as_many_views_as_fit_are_a_small_answer(client, operator):
+def test_the_counts_of_all_pinned_views_are_a_small_response(client, operator):
     for number in range(8):
         save(client, f"{number}" * 60, f"q={number}{'x' * 480}", is_pinned="on")
     answer = client.get("/saved-views/counts/?tabs")
@@ -303,13 +303,13 @@ def broken(client, operator) -> SavedView:
     return SavedView.objects.get()
 
 
-def test_a_view_whose_filter_has_become_wrong_says_so_and_finds_nothing(client, broken):
+def test_a_view_with_an_invalid_filter_says_so_and_finds_nothing(client, broken):
     assert "This view shows no logs: its filter is no longer valid." in text(client)
     assert client.get(broken.get_absolute_url()).status_code == 422
     assert f"'{broken.pk}'" not in text(client, "/saved-views/counts/")
 
 
-def test_it_is_mended_by_taking_out_what_is_wrong(client, broken):
+def test_it_is_fixed_by_removing_the_invalid_part(client, broken):
     page = text(client, f"/saved-views/{broken.pk}/")
     rest = f"state=failed&amp;subscription={SUBSCRIPTION}"
     assert f'name="query" value="{rest}"' in page
@@ -317,7 +317,7 @@ def test_it_is_mended_by_taking_out_what_is_wrong(client, broken):
     assert "This view shows no logs" not in text(client)
 
 
-def test_it_is_renamed_or_deleted_all_the_same(client, broken):
+def test_it_can_still_be_renamed_or_deleted(client, broken):
     assert client.post(f"/saved-views/{broken.pk}/", {"name": "Still broken"}).status_code == 302
     client.post(f"/saved-views/{broken.pk}/delete/")
     assert not SavedView.objects.exists()

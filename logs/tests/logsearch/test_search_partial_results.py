@@ -42,9 +42,7 @@ def searched(rf, number: int, seconds: float, *, searched_back: bool = True, is_
         (0, 1.5, True, "Nothing found so far Searched back to {} in 1.5 s and found 0."),
     ],
 )
-def test_a_search_whose_time_ran_out_says_how_far_it_looked_and_goes_on_there(
-    rf, number, seconds, searched_back, words
-):
+def test_a_partial_search_says_how_far_it_got_and_continues_there(rf, number, seconds, searched_back, words):
     page = searched(rf, number, seconds, searched_back=searched_back)
     assert page == words.format("3 Nov 2026 14:05:00") + " Keep searching ?q=x&after=1~f&extend=1"
 
@@ -63,7 +61,7 @@ def without_time(monkeypatch):
 
 
 @pytest.mark.django_db
-def test_the_page_before_that_had_no_time_to_find_anything_offers_to_extend_the_search(client, member, without_time):
+def test_an_empty_partial_page_offers_to_extend_the_search(client, member, without_time):
     make_subscription()
     import_logs(*(log_document(number) for number in range(6)))
     client.force_login(member("Viewer"))
@@ -74,7 +72,7 @@ def test_the_page_before_that_had_no_time_to_find_anything_offers_to_extend_the_
 
 
 @pytest.mark.django_db
-def test_an_extended_search_finds_what_there_was_no_time_for(client, member, without_time):
+def test_an_extended_search_finds_the_logs_beyond_the_time_limit(client, member, without_time):
     make_subscription()
     first, *others = (log_document(number) for number in range(6))
     import_logs(first | {"response": "a needle in the hay"}, *others)

@@ -39,7 +39,7 @@ def marked(page: str) -> list[str]:
         ("- …", ["- …"]),
     ],
 )
-def test_the_bad_term_is_marked_in_what_was_written(text, wrong):
+def test_the_bad_term_is_marked_in_the_search_text(text, wrong):
     page = shown(text)
     assert marked(page) == wrong
     (line,) = re.findall(r'<p class="mono">(.*?)</p>', page, re.DOTALL)
@@ -66,12 +66,12 @@ def test_each_problem_says_what_is_wrong_beside_its_term():
         ([(5, 99)], ["abcde", "[f]"]),
     ],
 )
-def test_problems_may_come_in_any_order_and_lie_upon_one_another(problems, expected):
+def test_problems_can_come_in_any_order_and_overlap(problems, expected):
     parts = pieces("abcdef", [ParseError(start, end, "") for start, end in problems])
     assert [f"[{piece.text}]" if piece.is_wrong else piece.text for piece in parts] == expected
 
 
-def test_of_a_text_that_is_far_too_long_the_beginning_is_shown():
+def test_only_the_beginning_of_a_very_long_text_is_shown():
     page = shown("x" * 100_000)
     assert len(page) < 3000
     assert marked(page) == ["x" * 40]
@@ -79,7 +79,7 @@ def test_of_a_text_that_is_far_too_long_the_beginning_is_shown():
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("is_partial", [True, False])
-def test_a_search_that_cannot_be_read_finds_nothing_and_says_where(client, member, is_partial):
+def test_an_invalid_search_finds_nothing_and_marks_the_place(client, member, is_partial):
     make_subscription()
     log = make_log()
     client.force_login(member("Viewer"))
@@ -92,7 +92,7 @@ def test_a_search_that_cannot_be_read_finds_nothing_and_says_where(client, membe
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("text", ["-", '""', "!!!"])
-def test_a_search_for_nothing_finds_nothing_rather_than_everything(client, member, text):
+def test_an_empty_term_finds_nothing_rather_than_everything(client, member, text):
     make_subscription()
     log = make_log()
     client.force_login(member("Viewer"))
@@ -103,7 +103,7 @@ def test_a_search_for_nothing_finds_nothing_rather_than_everything(client, membe
 
 
 @pytest.mark.django_db
-def test_problems_are_listed_in_the_order_of_what_was_written(client, member):
+def test_problems_are_listed_in_the_order_of_the_search_text(client, member):
     make_subscription()
     client.force_login(member("Viewer"))
     page = client.get(LOGS, {"q": "sub:nobody stat:failed"}).content.decode()
@@ -111,7 +111,7 @@ def test_problems_are_listed_in_the_order_of_what_was_written(client, member):
 
 
 @pytest.mark.django_db
-def test_a_masked_value_is_never_found_and_the_search_says_why(client, member):
+def test_a_search_never_finds_a_masked_value_and_says_why(client, member):
     make_subscription()
     log = make_log(event={"data": {"password": "treasure"}})
     client.force_login(member("Administrator"))

@@ -122,7 +122,7 @@ def test_a_search_finds(client, text, expected):
     assert found(client, text) == expected
 
 
-def test_nobody_finds_what_belongs_to_others(client, member):
+def test_a_search_finds_no_logs_of_other_companies(client, member):
     client.force_login(member("Viewer", make_company("625be93a286ef83c1c0e0000", "Other")))
     for text in (
         "118",
@@ -136,7 +136,7 @@ def test_nobody_finds_what_belongs_to_others(client, member):
         assert found(client, text) == NONE
 
 
-def test_words_are_not_taken_apart(client):
+def test_words_are_not_split(client):
     """What is in quotes is found as it stands; the parts of an unquoted compound stand next to each other."""
     long = "x" * 70
     names = {

@@ -166,14 +166,14 @@ def test_a_term_is_not_found(text):
     "steps", [("data", "password"), ("diff", "/data/password"), ("diff", "/data/password", "previous")]
 )
 @pytest.mark.parametrize("is_quoted", [True, False])
-def test_nothing_is_found_under_a_masked_key_even_where_a_term_leads_there(steps, is_quoted):
+def test_a_term_finds_nothing_under_a_masked_key(steps, is_quoted):
     term = PathTerm(
         0, 1, False, text="hidden treasure", tokens=("hidden", "treasure"), is_quoted=is_quoted, steps=steps
     )
     assert not term_matches(term, EVENT, "", KEYS)
 
 
-def test_without_an_event_only_the_response_is_looked_at():
+def test_without_an_event_only_the_response_is_searched():
     assert found("gateway", event=None)
     assert found('"bad gateway"', event=None)
     assert not found("118", event=None)
@@ -203,7 +203,7 @@ _queries = st.one_of(
 
 @settings(deadline=None)
 @given(st.fixed_dictionaries({"data": _values}), _queries)
-def test_what_occurs_is_in_the_index_and_single_words_of_the_index_occur(event, text):
+def test_matching_terms_are_in_the_index_and_indexed_words_match(event, text):
     words = search_tokens(event, KEYS)
     for term in parse_search(text, KEYS).terms:
         if isinstance(term, TextTerm):
@@ -223,7 +223,7 @@ def _matches_token(word: str, token: str) -> bool:
 @pytest.mark.parametrize(
     "text", ["118", "mecanico", "bom", '"bom"', '"bomba"', PK, PK[:-1], "treasure", "48213", "0", "true", "false"]
 )
-def test_the_index_of_the_database_says_the_same(text):
+def test_the_index_of_the_database_gives_the_same_result(text):
     make_subscription()
     import_logs(log_document(event=EVENT))
     stored = {**log_document()["event"], **EVENT}

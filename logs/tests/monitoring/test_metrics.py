@@ -70,7 +70,7 @@ def save_counts(counts: AttemptCounts) -> None:
     asyncio.run(run())
 
 
-def test_an_idle_installation_has_figures_too(scrape):
+def test_an_idle_installation_has_metrics_too(scrape):
     samples = scrape()
     assert samples["cotadmin_queues_waiting"] == 0
     assert samples["cotadmin_queued_logs"] == 0
@@ -82,7 +82,7 @@ def test_an_idle_installation_has_figures_too(scrape):
     assert not any(name.startswith(("python_", "process_", "cotadmin_worker_seen")) for name in samples)
 
 
-def test_waiting_queues_and_logs(scrape):
+def test_waiting_queues_and_logs_are_counted(scrape):
     for subscription in (SUBSCRIPTION, *OTHERS[:2]):
         make_subscription(subscription)
     for number in (1, 2, 3):
@@ -96,7 +96,7 @@ def test_waiting_queues_and_logs(scrape):
     assert sum(samples[f"cotadmin_queues_blocked reason={reason}"] for reason in reasons) == 0
 
 
-def test_blocked_queues_by_their_reason(scrape):
+def test_blocked_queues_are_counted_by_their_reason(scrape):
     make_subscription(SUBSCRIPTION, paused_at=timezone.now())
     make_subscription(OTHERS[0])
     make_subscription(OTHERS[1], is_active=False)
@@ -113,14 +113,14 @@ def test_blocked_queues_by_their_reason(scrape):
     assert 300 <= samples["cotadmin_oldest_queued_seconds"] < 360  # those paused and inactive are not counted
 
 
-def test_what_waits_behind_a_log_between_attempts_grows_old(scrape):
+def test_the_age_includes_logs_behind_one_that_waits_for_its_retry(scrape):
     make_subscription()
     make_queued_log(7)
     make_queued_log(1, priority=Priority.RETRY, next_attempt_at=Now() + timedelta(minutes=1))
     assert 420 <= scrape()["cotadmin_oldest_queued_seconds"] < 480
 
 
-def test_a_big_table_is_not_counted_to_its_end(scrape, monkeypatch):
+def test_a_large_table_is_not_counted_completely(scrape, monkeypatch):
     monkeypatch.setattr(metrics, "MAX_COUNTED", 2)
     make_subscription()
     for number in (1, 2, 3):
@@ -161,7 +161,7 @@ def test_counts_of_workers_add_up(scrape):
     assert stored.buckets == [0, 3, 0, 0, 0, 0, 0, 0, 0]
 
 
-def test_what_could_not_be_saved_is_saved_the_next_time():
+def test_counts_that_could_not_be_saved_are_saved_the_next_time():
     class Broken:
         async def execute(self, *_arguments) -> None:
             counts.add(outcome(60))  # counted meanwhile

@@ -29,7 +29,7 @@ def test_the_process_is_healthy_without_a_database(client):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_it_is_ready_where_the_database_answers_and_is_migrated(client):
+def test_it_is_ready_when_the_database_answers_and_is_migrated(client):
     response = client.get("/readyz")
     assert response.status_code == 200
     assert response.json() == {
@@ -41,7 +41,7 @@ def test_it_is_ready_where_the_database_answers_and_is_migrated(client):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_it_is_ready_without_a_worker_and_does_not_count_those_that_were_killed(client):
+def test_it_is_ready_without_a_worker_and_does_not_count_killed_ones(client):
     now = timezone.now()
     for name, seconds in [("a", 300), ("b", 90)]:
         Worker.objects.create(id=name, started_at=now, seen_at=now - timedelta(seconds=seconds), problems="jobs: Error")
@@ -53,7 +53,7 @@ def test_it_is_ready_without_a_worker_and_does_not_count_those_that_were_killed(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_it_tells_how_many_workers_are_alive_and_which_of_their_loops_fail(client):
+def test_it_reports_how_many_workers_are_alive_and_which_loops_fail(client):
     now = timezone.now()
     for name, problems in [("a", ""), ("b", "compaction: ProgrammingError")]:
         Worker.objects.create(id=name, started_at=now, seen_at=now, problems=problems)
@@ -62,7 +62,7 @@ def test_it_tells_how_many_workers_are_alive_and_which_of_their_loops_fail(clien
 
 
 @pytest.mark.django_db(transaction=True)
-def test_it_is_not_ready_with_a_migration_to_come(client):
+def test_it_is_not_ready_with_a_pending_migration(client):
     with connection.cursor() as cursor:
         cursor.execute("UPDATE django_migrations SET name = '0001_other' WHERE app = 'logs' AND name = '0001_tables'")
     try:
@@ -88,7 +88,7 @@ def test_there_are_no_metrics_without_a_database(client, settings, without_datab
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_database_that_does_not_answer_in_time_is_not_waited_for(client, monkeypatch):
+def test_it_does_not_wait_for_a_database_that_hangs(client, monkeypatch):
     monkeypatch.setattr("logs.monitoring.connection.QUERY_SECONDS", 1)
     other = connections.create_connection("default")
     try:
@@ -102,7 +102,7 @@ def test_a_database_that_does_not_answer_in_time_is_not_waited_for(client, monke
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("path", PATHS)
-def test_probes_are_not_sent_to_https_and_leave_no_session(client, settings, path):
+def test_probes_are_not_redirected_to_https_and_create_no_session(client, settings, path):
     settings.SECURE_SSL_REDIRECT, settings.METRICS_TOKEN = True, "s3cret"
     response = client.get(path, headers={"authorization": "Bearer s3cret"})
     assert response.status_code == 200
@@ -112,7 +112,7 @@ def test_probes_are_not_sent_to_https_and_leave_no_session(client, settings, pat
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_probes_are_for_reading(client, path):
+def test_probes_allow_only_reading(client, path):
     assert client.post(path).status_code == 405
 
 

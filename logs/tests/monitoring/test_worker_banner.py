@@ -37,7 +37,7 @@ def test_without_a_worker_it_says_how_to_start_one(overview, with_logs):
 
 
 @pytest.mark.parametrize(("seconds", "time"), [(40, "4"), (330, "5 min"), (3 * 86400, "3 d")])
-def test_a_worker_that_was_not_seen_for_30_seconds_is_missed(overview, seconds, time):
+def test_a_worker_not_seen_for_30_seconds_is_missing(overview, seconds, time):
     worker_seen(seconds)
     page = overview()
     assert f"<b>No worker has been seen for {time}" in page
@@ -46,18 +46,18 @@ def test_a_worker_that_was_not_seen_for_30_seconds_is_missed(overview, seconds, 
 
 
 @pytest.mark.parametrize("seconds", [0, 20])
-def test_a_worker_that_was_seen_lately_is_no_news(overview, seconds):
+def test_a_worker_seen_recently_shows_no_banner(overview, seconds):
     worker_seen(seconds)
     assert "No worker" not in overview()
 
 
-def test_one_of_several_workers_is_enough(overview):
+def test_one_live_worker_is_enough(overview):
     worker_seen(3600, "gone")
     worker_seen(1, "here")
     assert "No worker" not in overview()
 
 
-def test_it_comes_and_goes_with_the_region(overview):
+def test_the_banner_comes_and_goes_with_the_region(overview):
     region = {"hx-request": "true", "hx-target": "overview"}
     assert NEVER in overview(**region)
     worker_seen(0)

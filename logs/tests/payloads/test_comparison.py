@@ -34,7 +34,7 @@ def differences(this, that, **limit):
         ("x", "x", []),
     ],
 )
-def test_each_place_that_differs_has_a_row(this, that, expected):
+def test_each_difference_has_a_row(this, that, expected):
     comparison = differences(this, that)
     assert [(row.pointer, row.kind, row.this, row.that) for row in comparison.differences] == expected
     assert not comparison.is_more
@@ -60,12 +60,12 @@ def test_arrays_of_plain_values_are_compared_as_sets(this, that, removed, added)
     assert (row.removed_items, row.added_items, row.is_reordered) == (removed, added, not removed)
 
 
-def test_what_is_masked_is_not_counted_as_a_difference():
+def test_masked_values_are_not_counted_as_differences():
     assert differences({"password": "a", "b": 1}, {"password": "a", "b": 2}).number == 1
 
 
 @pytest.mark.parametrize("other", ["old", "new", {"deep": 1}, [1]])
-def test_a_masked_value_looks_the_same_whether_it_differs_or_not(other):
+def test_different_and_equal_masked_values_look_the_same(other):
     same = differences({"password": "old"}, {"password": "old"})
     assert same == differences({"password": "old"}, {"password": other})
     assert same.differences == [Difference("/password", "masked", MASK, MASK)]
@@ -82,7 +82,7 @@ def test_a_masked_value_looks_the_same_whether_it_differs_or_not(other):
         ({}, {"a": [{"token": "new"}]}),
     ],
 )
-def test_what_is_masked_inside_of_a_value_tells_nothing(this, that):
+def test_masked_parts_of_a_value_reveal_nothing(this, that):
     comparison = differences(this, that)
     equal = differences(json.loads(json.dumps(this).replace("old", "new")), that)
     assert comparison == equal
@@ -90,13 +90,13 @@ def test_what_is_masked_inside_of_a_value_tells_nothing(this, that):
     assert "new" not in repr(comparison)
 
 
-def test_masked_keys_that_hold_nothing_are_not_listed():
+def test_masked_keys_without_a_value_are_not_listed():
     assert differences({"password": ""}, {"password": None}).differences == []
     [row] = differences({}, {"password": "new"}).differences
     assert (row.this, row.that, row.kind) == ("", MASK, "masked")
 
 
-def test_only_so_many_differences_are_listed_and_it_is_said_that_there_are_more():
+def test_differences_beyond_the_limit_are_mentioned():
     this, that = {str(n): n for n in range(501)}, {str(n): -n - 1 for n in range(501)}
     comparison = differences(this, that)
     assert (len(comparison.differences), comparison.is_more) == (500, True)

@@ -71,7 +71,7 @@ def by_log(requests: list[tuple[bytes, bytes]]) -> dict[bytes, list[tuple[bytes,
     return by_id
 
 
-def test_it_posts_what_a_delivery_sends(client, member, deliver, raw_server, shell, tmp_path):
+def test_the_command_posts_what_a_delivery_sends(client, member, deliver, raw_server, shell, tmp_path):
     place = f"127.0.0.1:{raw_server.port}"
     cases = [(f"http://{place}{target}", EVENT) for target, _sent in TARGETS]
     cases += [(f"http://{userinfo}{place}/u", EVENT) for userinfo, _sent in CREDENTIALS]
@@ -91,7 +91,7 @@ def test_it_posts_what_a_delivery_sends(client, member, deliver, raw_server, she
     assert by_log(raw_server.requests) == delivered
 
 
-def test_what_is_secret_is_left_to_the_person(client, member, deliver, raw_server, shell):
+def test_the_command_leaves_secrets_to_the_user(client, member, deliver, raw_server, shell):
     subscription = make_subscription(url=f"http://ana:hush-1@127.0.0.1:{raw_server.port}/?token=hush-2&ok=%2F")
     subscription.headers = [("X-Tenant-Id", "hush-3"), ("Authorization", "Bearer hush-4")]
     subscription.secret = "whsec_" + "aHVzaC01" * 4

@@ -18,7 +18,7 @@ def rows(diff) -> list[Change]:
     return iter_changes(parse_json(json.dumps({"diff": diff})), KEYS)
 
 
-def test_the_published_edit():
+def test_the_published_edit_is_listed():
     event = parse_json((SAMPLES / "event_user_edit.json").read_text())
     names, last_name, properties = iter_changes(event, KEYS)
     assert (names.pointer, names.kind, names.previous, names.changed_to) == (
@@ -54,7 +54,7 @@ def test_the_published_edit():
         (None, "added", "", "null"),
     ],
 )
-def test_what_is_there_comes_out_whatever_its_shape(entry, kind, previous, changed_to):
+def test_every_change_is_listed_in_any_shape(entry, kind, previous, changed_to):
     [row] = rows({"/x": entry})
     assert (row.kind, row.previous, row.changed_to) == (kind, previous, changed_to)
 
@@ -76,19 +76,19 @@ def test_arrays_are_compared_as_sets():
         ([None, "null", True, "x", "x"], ["x", None], ([], ['"null"', "true"], ['"x"', "null"])),
     ],
 )
-def test_items_are_compared_by_what_they_are_not_by_how_they_look(previous, changed_to, items):
+def test_items_are_compared_by_value_and_not_by_notation(previous, changed_to, items):
     [row] = rows({"/list": {"previous": previous, "changedTo": changed_to}})
     assert (row.added_items, row.removed_items, row.kept_after) == items
 
 
 @pytest.mark.parametrize("changed_to", [["b", "a"], ["a", "b", "b"]])
-def test_the_same_items_in_another_order_or_number_are_marked_as_such(changed_to):
+def test_a_changed_order_or_number_of_items_is_marked_as_such(changed_to):
     [row] = rows({"/list": {"previous": ["a", "b"], "changedTo": changed_to}})
     assert row.is_reordered
     assert (row.kept_before, row.kept_after) == (["a", "b"], changed_to)
 
 
-def test_long_values_are_folded_to_about_where_they_differ():
+def test_long_values_are_folded_around_their_difference():
     start = "x" * 5000
     [row] = rows({"/note": {"previous": start + "old" + start, "changedTo": start + "new" + start}})
     assert row.folded_from == 4940
@@ -115,7 +115,7 @@ def test_masked_fields_are_masked_in_both_columns():
     assert inner.changed_to == f'{{"token":"{MASK}"}}'
 
 
-def test_json_in_a_string_is_masked_also_behind_spaces():
+def test_json_in_a_string_is_masked_despite_leading_spaces():
     [row] = rows({"/note": {"previous": None, "changedTo": ' {"password":"hidden"}'}})
     assert row.changed_to == f' {{"password":"{MASK}"}}'
 
@@ -123,7 +123,7 @@ def test_json_in_a_string_is_masked_also_behind_spaces():
 @pytest.mark.parametrize(
     ("diff", "shown"), [("x", "x"), (["x", {"token": "hidden"}], f'["x",{{"token":"{MASK}"}}]'), (7, "7")]
 )
-def test_a_diff_of_another_shape_is_one_row_of_what_is_there(diff, shown):
+def test_a_diff_of_another_shape_is_one_row(diff, shown):
     assert rows(diff) == [Change("", "added", "", shown)]
     assert changed_pointers({"diff": diff}) == frozenset()
 
@@ -138,6 +138,6 @@ def test_an_event_without_a_diff_has_no_changes(event):
     assert changed_pointers(event) == frozenset()
 
 
-def test_numbers_keep_their_spelling():
+def test_numbers_keep_their_notation():
     [row] = iter_changes(parse_json('{"diff":{"/n":{"previous":1.10,"changedTo":[2e3]}}}'), KEYS)
     assert (row.previous, row.changed_to) == ("1.10", "[2e3]")

@@ -45,7 +45,7 @@ def test_each_kind_of_value_has_its_node():
     }
 
 
-def test_a_hundred_children_come_at_a_time():
+def test_a_page_has_a_hundred_children():
     value = parse_json("[" + ",".join(map(str, range(250))) + "]")
     first, second, last = (child_chunk(value, "", keys=KEYS, start=start) for start in (0, 100, 200))
     assert [chunk.next_start for chunk in (first, second, last)] == [100, 200, None]
@@ -54,7 +54,7 @@ def test_a_hundred_children_come_at_a_time():
     assert first.total == 250
 
 
-def test_a_long_string_is_cut_and_given_whole_on_request():
+def test_a_long_string_is_cut_and_complete_on_request():
     value = parse_json('{"s": "' + "x" * 501 + '"}')
     [shown] = child_chunk(value, "", keys=KEYS).nodes
     assert (len(shown.text), shown.is_cut, shown.length) == (500, True, 501)
@@ -62,7 +62,7 @@ def test_a_long_string_is_cut_and_given_whole_on_request():
 
 
 @given(DOCUMENTS)
-def test_every_node_is_found_again_by_its_pointer(document):
+def test_every_node_is_found_by_its_pointer(document):
     def walk(value, pointer):
         assert resolve_pointer(document, pointer) == value
         items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
@@ -80,7 +80,7 @@ def test_a_pointer_that_leads_nowhere_is_an_error(pointer):
         resolve_pointer(parse_json('{"list":[1,2],"s":"x"}'), pointer)
 
 
-def test_what_is_under_a_masked_key_is_out_of_reach():
+def test_values_under_a_masked_key_cannot_be_reached():
     value = parse_json(
         '{"token":{"deep":{"x":"hidden"}},"diff":{"/a/password":{"previous":"hidden"}},"j":"{\\"secret\\":\\"hidden\\"}"}'
     )
@@ -94,7 +94,7 @@ def test_what_is_under_a_masked_key_is_out_of_reach():
     assert "hidden" not in repr(shown)
 
 
-def test_revealing_shows_what_is_requested_and_nothing_beside_it():
+def test_revealing_shows_only_the_requested_value():
     value = parse_json('{"token":{"a":1.10},"password":"p"}')
     revealed = build_node(value, "/token", keys=KEYS, revealed=frozenset(["/token"]))
     assert revealed.text == '{"a":1.10}'
@@ -113,21 +113,21 @@ def test_a_long_string_is_revealed_whole():
     assert (shown.text, shown.is_cut) == ("x" * 501, False)
 
 
-def test_json_in_a_string_is_masked_also_behind_spaces():
+def test_json_in_a_string_is_masked_despite_leading_spaces():
     value = parse_json('{"s":" \\n{\\"password\\":\\"hidden\\"}"}')
     [shown] = child_chunk(value, "", keys=KEYS).nodes
     assert shown.text == value_text(value, "/s", KEYS) == f' \n{{"password":"{MASK}"}}'
 
 
 @given(DOCUMENTS)
-def test_a_value_is_written_as_the_json_it_was_read_from(document):
+def test_a_value_is_written_as_its_original_json(document):
     """With ␀ for NUL, which no text can hold."""
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
     shown = json.dumps(json.loads(with_placeholders(text)), ensure_ascii=False, separators=(",", ":"))
     assert to_json(parse_json(text)) == shown
 
 
-def test_changed_places_are_marked_and_so_is_the_way_to_them():
+def test_changed_places_and_their_parents_are_marked():
     value = parse_json('{"data":{"name":{"names":"x"},"other":1}}')
     changed = frozenset(["/data/name/names"])
     [data] = child_chunk(value, "", keys=KEYS, changed=changed).nodes
@@ -137,5 +137,5 @@ def test_changed_places_are_marked_and_so_is_the_way_to_them():
     assert (names.is_changed, other.is_changed) == (True, False)
 
 
-def test_a_number_is_no_string_that_could_be_shown_whole():
+def test_a_number_is_not_read_as_a_string():
     assert isinstance(parse_json("1"), RawNumber)

@@ -52,7 +52,7 @@ DOCUMENTS = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionarie
         "/pass~1word",
     ],
 )
-def test_secret_looking_keys_match_in_any_spelling(key):
+def test_keys_that_look_secret_match_in_any_spelling(key):
     assert KEYS.matches(key)
 
 
@@ -71,7 +71,7 @@ def test_ordinary_keys_do_not(key):
         *("idJwt", "cookie2", "contraseñas", "hash_password", "hasher_secret"),
     ],
 )
-def test_a_secret_is_one_wherever_a_word_of_the_key_ends(key):
+def test_a_secret_word_matches_at_any_word_boundary_of_the_key(key):
     assert KEYS.matches(key)
     assert mask_json(f'{{"{key}":"hunter2"}}', KEYS) == f'{{"{key}":"{MASK}"}}'
 
@@ -84,7 +84,7 @@ def test_a_secret_is_one_wherever_a_word_of_the_key_ends(key):
         *("is-secret", "requiresPassword"),
     ],
 )
-def test_a_word_that_only_begins_like_a_secret_and_a_question_are_none(key):
+def test_words_that_only_begin_like_a_secret_do_not_match(key):
     assert not KEYS.matches(key)
     assert not KEYS.matches_pointer(f"/data/{key}")
     assert mask_json(f'{{"{key}":"shown"}}', KEYS) == f'{{"{key}":"shown"}}'
@@ -108,7 +108,7 @@ def test_a_pointer_in_a_diff_matches_like_any_key(pointer):
         ("/data/api/key", False),
     ],
 )
-def test_a_place_is_masked_where_a_key_on_the_way_to_it_is(pointer, is_under):
+def test_a_place_under_a_masked_key_is_masked(pointer, is_under):
     assert is_under_masked_key(pointer, KEYS) is is_under
 
 
@@ -144,17 +144,17 @@ def test_the_setting_adds_keys(settings):
         ('{"credentials":{"user":"x","pin":"4711"', f'{{"credentials":"{MASK}"'),
     ],
 )
-def test_values_under_masked_keys_are_replaced_and_the_rest_stays_to_the_letter(text, masked):
+def test_values_under_masked_keys_are_replaced_and_the_rest_stays_exactly(text, masked):
     assert mask_json(text, KEYS) == masked
 
 
-def test_the_published_user_loses_its_password_only():
+def test_only_the_password_of_the_published_user_is_masked():
     text = (SAMPLES / "event_user_edit.json").read_text()
     assert mask_json(text, KEYS) == text.replace("XW1879594653754399642348==", MASK)
 
 
 @given(DOCUMENTS, st.sampled_from([None, 2]))
-def test_a_masked_document_is_the_same_but_for_what_is_masked(document, indent):
+def test_a_masked_document_differs_only_in_masked_values(document, indent):
     text = json.dumps(document, indent=indent)
     if "password" not in text and "token" not in text:
         assert mask_json(text, MaskedKeys(["password", "token"])) == text
@@ -174,7 +174,7 @@ def test_a_masked_document_is_the_same_but_for_what_is_masked(document, indent):
 
 
 @given(st.recursive(st.just("MARKER"), lambda inner: st.lists(inner) | st.dictionaries(NAMES, inner), max_leaves=20))
-def test_no_secret_is_left_however_deep_and_however_often_encoded(document):
+def test_no_secret_is_left_at_any_depth_or_encoding(document):
     secret = {"password": document, "data": json.dumps({"access_token": json.dumps({"any": document})})}
     assert "MARKER" not in mask_json(json.dumps(secret), KEYS)
     assert "MARKER" not in mask_json(json.dumps({"data": json.dumps(secret)}), KEYS)
@@ -185,7 +185,7 @@ def test_no_secret_is_left_however_deep_and_however_often_encoded(document):
     st.sampled_from([None, 2]),
     st.booleans(),
 )
-def test_no_secret_is_left_wherever_an_answer_is_cut_off(document, indent, is_encoded):
+def test_no_secret_is_left_in_a_truncated_response(document, indent, is_encoded):
     text = json.dumps({"n": 1, "note": 'a "quoted" word', "password": document, "name": "x"}, indent=indent)
     text = json.dumps({"body": text}) if is_encoded else text
     assert not [end for end in range(len(text)) if "MARK" in mask_text(text[:end], KEYS)]
@@ -199,14 +199,14 @@ def test_a_document_nested_to_the_limit_is_masked():
 @pytest.mark.parametrize(
     "opening", ['{"a":"' + '{\\"' * 3000, '{"a":"' + '[\\"' * 3000, "[" * 20_000, '{"a":' * 20_000]
 )
-def test_a_hostile_answer_does_not_break_the_masking(opening):
+def test_a_hostile_response_does_not_break_the_masking(opening):
     assert mask_text(opening, KEYS) == opening
 
 
 @pytest.mark.parametrize(
     "text", ["a" * 1_000_000, "a=" * 250_000, "\\" * 1_000_000, "token=" * 50_000, " " * 1_000_000]
 )
-def test_a_long_answer_is_masked_to_its_end(text):
+def test_a_long_response_is_masked_to_its_end(text):
     """How long it takes is measured by `benchmarks.pages`."""
     assert mask_text(f"{text} token=secret", KEYS).endswith(f" token={MASK}")
 
@@ -238,7 +238,7 @@ def test_a_long_answer_is_masked_to_its_end(text):
         ("the password was wrong", "the password was wrong"),
     ],
 )
-def test_secrets_in_a_receivers_answer_are_found(text, masked):
+def test_secrets_in_a_response_are_found(text, masked):
     assert mask_text(text, KEYS) == masked
 
 

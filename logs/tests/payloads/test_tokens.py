@@ -46,7 +46,7 @@ KEYS = MaskedKeys(DEFAULT_MASKED_KEYS)
         ("%7B%22password%22%3A%22hidden%22%7D shown", ["password", "shown"]),
     ],
 )
-def test_words_of_values_are_found_and_nothing_else(value, words):
+def test_only_words_of_values_are_indexed(value, words):
     assert search_tokens(value, KEYS) == words
 
 
@@ -66,13 +66,13 @@ def test_words_of_values_are_found_and_nothing_else(value, words):
     ],
 )
 @pytest.mark.parametrize("wrap", [str, lambda text: {"data": {"body": text}}, lambda text: json.dumps({"body": text})])
-def test_what_is_masked_is_not_found_behind_what_is_encoded(text, wrap):
+def test_masked_values_are_not_found_in_encoded_json(text, wrap):
     words = search_tokens(wrap(text), KEYS)
     assert [word for word in words if "hidden" in word] == []
     assert "password" in words
 
 
-def test_fractions_are_found_as_they_are_written():
+def test_fractions_are_found_as_written():
     assert search_tokens(parse_keeping_numbers('{"a": 1.50, "b": 1e20, "c": -0.25, "d": 7}'), KEYS) == [
         "1",
         "50",
@@ -83,7 +83,7 @@ def test_fractions_are_found_as_they_are_written():
     ]
 
 
-def test_a_vector_takes_so_many_words_and_an_event_so_many_vectors(monkeypatch):
+def test_vectors_and_events_have_a_limit_of_words(monkeypatch):
     monkeypatch.setattr(search_vectors, "MAX_VECTOR_BYTES", 12)
     texts = ("four four four five", "four fives жжж x ж1 a1", "a1 " * 9)
     vectors = [event_vectors(json.dumps(text.split()), KEYS) for text in texts]
@@ -114,6 +114,6 @@ def test_a_long_word_is_cut():
         ("x" * 100, ["x" * 100], ["x" * MAX_TOKEN_LENGTH]),
     ],
 )
-def test_a_query_has_all_of_its_words_and_an_index_nearly_all(query, words, in_index):
+def test_a_query_has_all_its_words_and_an_index_nearly_all(query, words, in_index):
     assert words_of(query) == words
     assert index_tokens(words) == in_index

@@ -49,7 +49,7 @@ def first_arrivals_by_subscription(receiver) -> dict[str, list[str]]:
     return {pk: list(ids) for pk, ids in groupby(arrivals, key=lambda log: subscription_of[log])}
 
 
-def test_after_crashes_exactly_the_planned_logs_have_arrived_each_at_least_once(start_worker, operator, receiver):
+def test_every_planned_log_and_no_other_arrives_despite_crashes(start_worker, operator, receiver):
     planned = make_failed_logs(receiver)
     bulk = start_redelivery(operator, planned, rollout=RolloutPolicy.STAGES)
     for arrived in (20, 90):

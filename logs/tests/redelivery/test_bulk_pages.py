@@ -57,7 +57,7 @@ OK, BAD = ItemOutcome.DELIVERED, ItemOutcome.FAILED
 
 
 class TestBulkPage:
-    def test_it_says_how_far_it_is_and_by_subscription(self, client, operator, subscription):
+    def test_the_page_shows_the_progress_overall_and_by_subscription(self, client, operator, subscription):
         make_subscription(OTHER, name="Users to HR")
         bulk = start_redelivery(operator, [*make_object_logs(range(4)), *make_object_logs(range(4, 6), OTHER)])
         record_outcomes(bulk, [OK, BAD, OK])
@@ -71,7 +71,7 @@ class TestBulkPage:
             "Users to HR – – – 2 Exclude…",
         ]
 
-    def test_of_many_subscriptions_it_shows_the_first_those_with_failures_before_the_others(self, client, operator):
+    def test_only_the_first_subscriptions_are_shown_those_with_failures_before_others(self, client, operator):
         ids = [f"62685990d918fb5557f9{number:04x}" for number in range(10)]
         for pk in ids:
             make_subscription(pk, name=f"Orders {pk[-1]}", url="http://127.0.0.1:9/")
@@ -83,7 +83,7 @@ class TestBulkPage:
         assert "2 more subscriptions" in text_of(page)
         assert len(rows_of(client.get(f"{bulk.get_absolute_url()}?all"), "run-lanes")) == 10
 
-    def test_failures_stand_by_cause_and_what_is_secret_in_them_is_masked(self, client, operator, subscription):
+    def test_failures_are_grouped_by_cause_with_secrets_masked(self, client, operator, subscription):
         bulk = start_redelivery(operator, make_object_logs(range(3)))
         record_outcomes(bulk, [BAD, BAD, OK])
         page = text_of(client.get(bulk.get_absolute_url()))
@@ -99,7 +99,7 @@ class TestBulkPage:
         assert "10 % Running 0 of 1 sent" in page
         assert "The rest Next 0 of 18 sent" in page
 
-    def test_pace_and_time_left_are_measured_and_not_known_before(self, client, operator, subscription):
+    def test_pace_and_remaining_time_are_shown_once_measured(self, client, operator, subscription):
         bulk = start_redelivery(operator, make_object_logs(range(12)))
         assert "time left: not known yet" in text_of(client.get(bulk.get_absolute_url()))
         record_outcomes(bulk, [OK] * 6)
@@ -108,7 +108,7 @@ class TestBulkPage:
         assert "6 per minute" in page
         assert "Time left: about 60 s." in page
 
-    def test_it_polls_while_it_is_open_and_not_after(self, client, operator, subscription):
+    def test_the_page_polls_only_while_the_bulk_redelivery_is_open(self, client, operator, subscription):
         bulk = start_redelivery(operator, make_object_logs([1]))
         assert b'hx-trigger="every 1s"' in client.get(bulk.get_absolute_url(), headers=HTMX).content
         pause_bulk(bulk, by=operator)
@@ -117,7 +117,7 @@ class TestBulkPage:
         assert b"hx-trigger" not in client.get(bulk.get_absolute_url(), headers=HTMX).content
 
     @pytest.mark.parametrize("element", ["run-live", "run-parts"])
-    def test_each_part_that_polls_gets_itself_alone(self, client, operator, subscription, element):
+    def test_each_polling_part_gets_only_itself(self, client, operator, subscription, element):
         bulk = start_redelivery(operator, make_object_logs([1]))
         address = f"{bulk.get_absolute_url()}?seen=running"
         answer = client.get(address, headers=HTMX | {"hx-target": element}).content.decode()
@@ -136,7 +136,7 @@ class TestBulkPage:
         answer = client.get(html.unescape(polled), headers=HTMX | {"hx-target": "run-live"})
         assert len(rows_of(answer, "run-lanes")) == 10
 
-    def test_with_another_state_than_was_seen_all_parts_come(self, client, operator, subscription):
+    def test_all_parts_are_sent_when_the_state_has_changed(self, client, operator, subscription):
         bulk = start_redelivery(operator, make_object_logs([1]))
         pause_bulk(bulk, by=operator)
         address = f"{bulk.get_absolute_url()}?seen=running"
@@ -157,7 +157,9 @@ class TestBulkPage:
             (PauseReason.ACCOUNT, "Auto-paused: the user who started it can no longer redeliver."),
         ],
     )
-    def test_a_paused_one_says_why_and_has_one_button_to_resume(self, client, operator, subscription, reason, text):
+    def test_a_paused_bulk_redelivery_says_why_and_has_one_button_to_resume(
+        self, client, operator, subscription, reason, text
+    ):
         bulk = start_redelivery(operator, make_object_logs([1]), failure_percent=20)
         pause_bulk(bulk, by=None, reason=reason)
         page = client.get(bulk.get_absolute_url())
@@ -180,7 +182,7 @@ class TestBulkPage:
         assert places == sorted(places)
         assert "stopped it" not in activity
 
-    def test_it_says_how_it_was_started(self, client, operator, subscription):
+    def test_the_page_says_how_it_was_started(self, client, operator, subscription):
         bulk = start_redelivery(operator, make_object_logs([1]), max_attempts=3, rate=7)
         page = text_of(client.get(bulk.get_absolute_url()))
         assert "Reason the night's outage" in page
@@ -195,13 +197,15 @@ class TestBulkPage:
             ([BAD, BAD], "Nothing was delivered. 2 failed again."),
         ],
     )
-    def test_a_finished_one_is_summed_up_in_one_sentence(self, client, operator, subscription, outcomes_, sentence):
+    def test_a_finished_bulk_redelivery_is_summarized_in_one_sentence(
+        self, client, operator, subscription, outcomes_, sentence
+    ):
         bulk = start_redelivery(operator, make_object_logs(range(2)))
         record_outcomes(bulk, outcomes_)
         BulkRedelivery.objects.update(state=BulkRedeliveryState.FINISHED, ended_at=timezone.now())
         assert sentence in text_of(client.get(bulk.get_absolute_url()))
 
-    def test_many_logs_cost_as_many_queries_as_few(self, client, operator, subscription):
+    def test_many_logs_need_as_many_queries_as_few(self, client, operator, subscription):
         make_subscription(OTHER)
         few = start_redelivery(operator, make_object_logs([0, 40]))
         many = start_redelivery(operator, [*make_object_logs(range(1, 30)), *make_object_logs(range(30, 40), OTHER)])
@@ -217,7 +221,7 @@ class TestBulkPage:
 
 
 class TestControls:
-    def test_pause_resume_and_stop(self, client, operator, subscription):
+    def test_a_bulk_redelivery_is_paused_resumed_and_stopped(self, client, operator, subscription):
         bulk = start_redelivery(operator, make_object_logs(range(2)))
         for name, state in (
             ("bulk_redelivery_pause", BulkRedeliveryState.PAUSED),
@@ -256,7 +260,7 @@ class TestControls:
         }
         assert "There was nothing left to send." in text_of(act(client, bulk, "bulk_redelivery_exclude", OTHER))
 
-    def test_a_subscription_that_is_not_in_it_is_not_found(self, client, operator, subscription):
+    def test_a_subscription_outside_the_bulk_redelivery_is_not_found(self, client, operator, subscription):
         make_subscription(OTHER)
         bulk = start_redelivery(operator, make_object_logs([1]))
         assert act(client, bulk, "bulk_redelivery_exclude", OTHER).status_code == 404
@@ -286,7 +290,9 @@ class TestTwoCompanies:
     def stranger(self, member):
         return member("Operator", make_company("625be93a286ef83c1c0e0000", "Other"))
 
-    def test_neither_sees_or_controls_bulk_redeliveries_of_the_other(self, client, operator, subscription, stranger):
+    def test_two_companies_neither_see_nor_control_each_others_bulk_redeliveries(
+        self, client, operator, subscription, stranger
+    ):
         bulk = start_redelivery(operator, make_object_logs([1]), reason="ours alone")
         client.force_login(stranger)
         for name in ("bulk_redelivery_detail", "bulk_redelivery_results", "bulk_redelivery_csv"):
@@ -304,7 +310,7 @@ class TestTwoCompanies:
             assert "ours alone" not in text_of(client.get(address))
         assert BulkRedelivery.objects.get(pk=bulk.pk).state == BulkRedeliveryState.RUNNING
 
-    def test_one_of_both_companies_is_for_those_who_belong_to_both(
+    def test_a_bulk_redelivery_of_two_companies_needs_membership_of_both(
         self, client, operator, subscription, stranger, member
     ):
         make_subscription(OTHER, company=make_company("625be93a286ef83c1c0e0000"))
@@ -317,7 +323,7 @@ class TestTwoCompanies:
 
 
 class TestList:
-    def test_running_ones_come_first_then_the_newest(self, client, operator, subscription):
+    def test_running_bulk_redeliveries_come_first_then_the_newest(self, client, operator, subscription):
         bulks = [
             start_redelivery(operator, make_object_logs([number]), reason=f"reason {number}") for number in range(4)
         ]
@@ -333,7 +339,7 @@ class TestList:
         ]
         assert rows[1].endswith("0 1 – –")
 
-    def test_the_next_page_is_without_the_open_ones(self, client, operator, subscription, monkeypatch):
+    def test_the_next_page_omits_open_bulk_redeliveries(self, client, operator, subscription, monkeypatch):
         monkeypatch.setattr("logs.views.bulk_redeliveries.bulk_redeliveries.PAGE", 2)
         bulks = [
             start_redelivery(operator, make_object_logs([number]), reason=f"reason {number}") for number in range(4)
@@ -345,7 +351,7 @@ class TestList:
         more = text_of(client.get(f"{LIST}?before={bulks[1].pk}", headers=HTMX))
         assert "reason 0" in more and "reason 3" not in more
 
-    def test_one_s_own_plans_are_there(self, client, operator, subscription, member):
+    def test_the_list_shows_the_users_plans(self, client, operator, subscription, member):
         bulk = plan_logs(operator, make_object_logs(range(2)))
         page = text_of(client.get(LIST))
         assert f"Plan {bulk.pk}, from logs selected one by one Planned" in page
@@ -353,7 +359,7 @@ class TestList:
         client.force_login(member("Operator"))
         assert f"Plan {bulk.pk}" not in text_of(client.get(LIST))
 
-    def test_before_the_first_one_it_says_how_to_plan_one(self, client, operator):
+    def test_an_empty_list_explains_how_to_plan_one(self, client, operator):
         page = client.get(LIST)
         assert "No bulk redeliveries yet" in text_of(page)
         assert b'href="/logs/?state=failed"' in page.content
@@ -365,7 +371,7 @@ class TestList:
     def test_an_unknown_parameter_is_an_error(self, client, operator):
         assert client.get(f"{LIST}?x=1").status_code == 422
 
-    def test_twenty_cost_as_many_queries_as_one(self, client, operator, subscription):
+    def test_twenty_bulk_redeliveries_need_as_many_queries_as_one(self, client, operator, subscription):
         start_redelivery(operator, make_object_logs([0]))
         numbers = []
         for _ in range(2):
@@ -402,7 +408,7 @@ class TestOfALog:
         plan_logs(operator, [log])
         assert "Bulk redeliveries" not in text_of(client.get(log.get_absolute_url()))
 
-    def test_one_that_the_user_may_not_see_is_not_shown(self, client, operator, subscription, member):
+    def test_a_bulk_redelivery_that_the_user_may_not_see_is_hidden(self, client, operator, subscription, member):
         make_subscription(OTHER, company=make_company("625be93a286ef83c1c0e0000"))
         both = member("Operator")
         make_company("625be93a286ef83c1c0e0000").users.add(both)
@@ -412,7 +418,7 @@ class TestOfALog:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_it_sends_is_shown_on_its_page_on_the_log_and_on_the_attempt(client, operator, receiver, deliver_bulk):
+def test_its_page_the_log_and_the_attempt_show_the_bulk_redelivery(client, operator, receiver, deliver_bulk):
     make_subscription(url=receiver.url)
     log = make_log()
     bulk = deliver_bulk(start_redelivery(operator, [log]))
@@ -423,7 +429,7 @@ def test_what_it_sends_is_shown_on_its_page_on_the_log_and_on_the_attempt(client
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_log_that_is_queued_again_is_pending_in_lists(client, operator, receiver):
+def test_a_requeued_log_is_pending_in_lists(client, operator, receiver):
     make_subscription(url=receiver.url)
     log = make_log()
     start_redelivery(operator, [log])

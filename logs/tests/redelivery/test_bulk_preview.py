@@ -111,7 +111,7 @@ def test_a_paused_queue_is_mentioned(client, operator, subscription):
     assert "1 queue is paused: it sends the logs of this bulk redelivery and stays paused." in text_of(page)
 
 
-def test_what_is_excluded_is_counted_by_its_reason_and_listed(client, operator, subscription):
+def test_excluded_logs_are_counted_by_reason_and_listed(client, operator, subscription):
     expired, queued, fine = make_object_logs(range(3))
     Payload.objects.filter(pk=expired.pk).delete()
     queued.redeliver(by=operator, expected_attempts=3)
@@ -125,9 +125,7 @@ def test_what_is_excluded_is_counted_by_its_reason_and_listed(client, operator, 
         assert log.get_absolute_url() in listed and fine.get_absolute_url() not in listed
 
 
-def test_a_log_that_another_bulk_redelivery_has_taken_meanwhile_is_shown_before_the_start(
-    client, operator, subscription
-):
+def test_a_log_taken_by_another_bulk_redelivery_is_shown_before_the_start(client, operator, subscription):
     logs = make_object_logs(range(3))
     bulk = plan_logs(operator, logs)
     start_redelivery(operator, logs[:1])
@@ -136,7 +134,7 @@ def test_a_log_that_another_bulk_redelivery_has_taken_meanwhile_is_shown_before_
     assert "1 In another bulk redelivery" in text_of(page)
 
 
-def test_ids_that_nobody_knows_are_shown(client, operator, subscription):
+def test_unknown_ids_are_shown(client, operator, subscription):
     bulk = create_draft(SelectionSource.IDS, by=operator)
     build_plan(bulk, [make_log().pk, "<b>not an id</b>"])
     page = client.get(bulk.get_absolute_url()).content.decode()
@@ -178,7 +176,7 @@ class TestChoices:
         assert "the newest event of each object again Adds 3." in page
         assert "1 log already delivered" in page
 
-    def test_htmx_gets_what_a_choice_changes_and_not_the_reason(self, client, bulk):
+    def test_htmx_gets_only_the_parts_that_a_choice_changes(self, client, bulk):
         data = {
             "subscriptions": bulk.selected_subscriptions,
             "rollout": "none",
@@ -193,7 +191,7 @@ class TestChoices:
         assert 'id="plan-go" hx-swap-oob="true"' in answer
         assert 'name="reason"' not in answer
 
-    def test_without_htmx_the_whole_page_comes_with_what_was_typed(self, client, bulk):
+    def test_the_whole_page_keeps_the_typed_values_without_htmx(self, client, bulk):
         page = post(client, bulk, preview="1", reason="the <night>").content.decode()
         assert "<!doctype html>" in page
         assert 'value="the &lt;night&gt;"' in page
@@ -215,7 +213,7 @@ def test_a_canary_says_how_many_it_sends_first(client, operator, subscription):
     assert [stages.count(stage) for stage in (1, 2, 3)] == [2, 3, 38]
 
 
-def test_the_estimated_time_is_that_of_the_slowest_queue_at_the_last_measured_speed(client, operator, subscription):
+def test_the_estimated_time_follows_the_slowest_queue_at_its_measured_speed(client, operator, subscription):
     make_subscription(OTHER)
     bulk = plan_logs(operator, [*make_object_logs(range(20)), *make_object_logs(range(20, 30), OTHER)])
     assert "Estimated time not known not measured yet" in text_of(client.get(bulk.get_absolute_url()))
@@ -225,7 +223,7 @@ def test_the_estimated_time_is_that_of_the_slowest_queue_at_the_last_measured_sp
     assert "Estimated time less than 10 s at" in text_of(post(client, bulk, preview="1", subscriptions=[OTHER]))
 
 
-def test_a_rate_makes_it_take_longer(client, operator, subscription):
+def test_a_rate_extends_the_estimated_time(client, operator, subscription):
     bulk = plan_logs(operator, make_object_logs(range(30)))
     WebhookLog.objects.update(duration_ms=100)
     assert "Estimated time less than 10 s" in text_of(client.get(bulk.get_absolute_url()))
@@ -233,7 +231,7 @@ def test_a_rate_makes_it_take_longer(client, operator, subscription):
 
 
 class TestWarnings:
-    def test_it_warns_of_what_stands_in_the_way(self, client, operator, settings):
+    def test_a_plan_warns_of_obstacles(self, client, operator, settings):
         settings.DELIVERY_ALLOWED_NETWORKS = []
         subscription = make_subscription(url="http://127.0.0.1:9/", is_delivered_here=False)
         make_waiting_log(subscription, 50)
@@ -243,14 +241,14 @@ class TestWarnings:
         assert "Cotalker sends the new events of 1 subscription" in page
         assert "No worker is running." in page
 
-    def test_where_nothing_does_there_is_no_warning(self, client, operator, subscription):
+    def test_a_plan_without_obstacles_has_no_warning(self, client, operator, subscription):
         Worker.objects.create(id="one", started_at=timezone.now(), seen_at=timezone.now())
         page = client.get(plan_logs(operator, make_object_logs([1])).get_absolute_url()).content.decode()
         assert 'class="notice"' not in page
 
 
 class TestStart:
-    def test_it_starts_what_was_selected_and_leads_to_the_bulk_redelivery(self, client, operator, subscription):
+    def test_starting_sends_the_selection_and_leads_to_the_bulk_redelivery(self, client, operator, subscription):
         bulk = plan_logs(operator, make_object_logs(range(2)))
         answer = start(client, bulk, 2, rollout=RolloutPolicy.ASK, max_attempts=3, rate=5, failure_percent=10)
         assert (answer.status_code, answer["Location"]) == (302, bulk.get_absolute_url())
@@ -270,7 +268,7 @@ class TestStart:
         assert bulk.reason == "the night's outage"
         assert AuditEntry.objects.filter(action=AuditAction.BULK_STARTED).count() == 1
 
-    def test_it_refuses_when_the_numbers_have_changed_since_the_page_was_shown(self, client, operator, subscription):
+    def test_starting_is_refused_when_the_numbers_have_changed(self, client, operator, subscription):
         logs = make_object_logs(range(3))
         bulk = plan_logs(operator, logs)
         start_redelivery(operator, logs[:1])
@@ -298,7 +296,7 @@ class TestStart:
             {"number": ""},
         ],
     )
-    def test_what_is_wrong_starts_nothing_and_says_so(self, client, operator, subscription, fields):
+    def test_an_invalid_form_starts_nothing_and_says_so(self, client, operator, subscription, fields):
         bulk = plan_logs(operator, make_object_logs(range(2)))
         answer = start(client, bulk, 2, **fields)
         assert answer.status_code == 422
@@ -316,7 +314,7 @@ class TestStart:
             assert "Type the number of logs to send: 4." in text_of(answer)
         assert start(client, bulk, 4, typed="4").status_code == 302
 
-    def test_who_may_only_look_cannot_start(self, client, operator, subscription):
+    def test_a_user_who_may_only_view_cannot_start(self, client, operator, subscription):
         bulk = plan_logs(operator, make_object_logs([1]))
         operator.groups.set(operator.groups.model.objects.filter(name="Viewer"))
         page = client.get(bulk.get_absolute_url())
@@ -341,7 +339,7 @@ class TestBeforeAndAfter:
         assert b'href="/logs/?colour=red"' in page.content
         assert start(client, bulk, 0)["Location"] == bulk.get_absolute_url()
 
-    def test_nothing_to_send_says_why(self, client, operator):
+    def test_a_plan_with_nothing_to_send_says_why(self, client, operator):
         bulk = create_draft(SelectionSource.FILTER, by=operator, query="state=failed")
         build_plan(bulk)
         bulk.refresh_from_db()
@@ -349,27 +347,27 @@ class TestBeforeAndAfter:
         assert "There is nothing to send" in page
         assert "No log matched the filter at that time." in page
 
-    def test_all_excluded_says_why_and_has_no_button(self, client, operator, subscription):
+    def test_a_plan_with_everything_excluded_says_why_and_has_no_button(self, client, operator, subscription):
         log = make_log()
         Subscription.objects.update(is_active=False)
         page = client.get(plan_logs(operator, [log]).get_absolute_url())
         assert "Subscription not active" in text_of(page)
         assert re.search(r'id="plan-start"[^>]*disabled', page.content.decode())
 
-    def test_it_can_be_discarded(self, client, operator, subscription):
+    def test_a_plan_can_be_discarded(self, client, operator, subscription):
         bulk = plan_logs(operator, make_object_logs([1]))
         answer = client.post(reverse("logs:bulk_redelivery_discard", args=[bulk.pk]), follow=True)
         assert "Plan discarded. Nothing was sent." in text_of(answer)
         assert not BulkRedelivery.objects.exists()
         assert WebhookLog.objects.count() == 1
 
-    def test_one_that_has_started_is_not_discarded(self, client, operator, subscription):
+    def test_a_started_bulk_redelivery_is_not_discarded(self, client, operator, subscription):
         bulk = start_redelivery(operator, make_object_logs([1]))
         client.post(reverse("logs:bulk_redelivery_discard", args=[bulk.pk]))
         assert BulkRedelivery.objects.filter(pk=bulk.pk, state=BulkRedeliveryState.RUNNING).exists()
 
 
-def test_nobody_else_sees_a_plan(client, operator, subscription, member):
+def test_only_its_owner_sees_a_plan(client, operator, subscription, member):
     bulk = plan_logs(operator, make_object_logs([1]))
     client.force_login(member("Operator"))
     for name in ("bulk_redelivery_detail", "bulk_redelivery_results", "bulk_redelivery_csv"):
@@ -380,7 +378,7 @@ def test_nobody_else_sees_a_plan(client, operator, subscription, member):
 
 
 @pytest.mark.parametrize("is_delivered", [False, True])
-def test_whether_logs_are_superseded_is_looked_up_once_for_their_object(client, operator, subscription, is_delivered):
+def test_superseded_logs_are_looked_up_once_for_each_object(client, operator, subscription, is_delivered):
     documents = [log_document(number, {"data": {"_id": A}}) for number in range(0, 400, 2)]
     import_logs(*documents)
     if is_delivered:
@@ -394,7 +392,7 @@ def test_whether_logs_are_superseded_is_looked_up_once_for_their_object(client, 
     assert bulk.items.filter(is_superseded=True).count() == (101 if is_delivered else 0)
 
 
-def test_a_plan_of_many_costs_as_many_queries_as_one_of_few(client, operator, subscription):
+def test_a_large_plan_needs_as_many_queries_as_a_small_one(client, operator, subscription):
     make_subscription(OTHER, company=make_company())
     few = plan_logs(operator, [make_object_log(0, A), make_delivered_log(1, A)])
     superseded = [make_object_log(number, B) for number in range(2, 7)]

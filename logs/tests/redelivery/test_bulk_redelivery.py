@@ -54,7 +54,7 @@ def make_logs_on(subscription: str, numbers_, **fields):
     ]
 
 
-def test_the_planned_logs_arrive_in_their_order_and_no_other(operator, receiver, deliver_bulk):
+def test_only_the_planned_logs_arrive_and_in_their_order(operator, receiver, deliver_bulk):
     make_subscription(url=receiver.url)
     logs = [make_log(number, {"data": {"_id": f"{number:024x}"}}) for number in range(7)]
     bulk = deliver_bulk(start_redelivery(operator, [logs[index] for index in (5, 1, 3, 2)]))
@@ -63,7 +63,7 @@ def test_the_planned_logs_arrive_in_their_order_and_no_other(operator, receiver,
     assert WebhookLog.objects.filter(state=State.DELIVERED).count() == 4
 
 
-def test_the_results_have_before_and_after_and_the_attempt_has_who_requested_it(operator, receiver, deliver_bulk):
+def test_the_results_have_both_states_and_the_attempt_names_the_user(operator, receiver, deliver_bulk):
     make_subscription(url=receiver.url)
     log = make_log()
     [item] = deliver_bulk(start_redelivery(operator, [log])).items.all()
@@ -88,7 +88,7 @@ def test_each_log_has_one_attempt_unless_more_are_requested(operator, receiver, 
     assert (item.outcome, item.attempt_number, item.status, item.cause) == (FAILED, 6, 500, "http_5xx")
 
 
-def test_subscriptions_are_sent_to_side_by_side(operator, receiver, deliver_bulk):
+def test_subscriptions_are_sent_to_in_parallel(operator, receiver, deliver_bulk):
     make_subscription(url=receiver.url)
     make_subscription(OTHER, url=receiver.url)
     receiver.gate = threading.Event()
@@ -100,7 +100,7 @@ def test_subscriptions_are_sent_to_side_by_side(operator, receiver, deliver_bulk
     assert numbers(bulk) == {DELIVERED: 4}
 
 
-def test_what_cannot_be_sent_is_excluded_from_the_plan_with_the_reason(operator, receiver):
+def test_logs_that_cannot_be_sent_are_excluded_from_the_plan_with_the_reason(operator, receiver):
     make_subscription(url=receiver.url)
     make_subscription(OTHER, url=receiver.url, is_active=False)
     inactive = make_log(1, subscription=OTHER)
@@ -116,7 +116,7 @@ def test_what_cannot_be_sent_is_excluded_from_the_plan_with_the_reason(operator,
     }
 
 
-def test_ids_that_nobody_knows_or_may_see_are_listed_apart_from_the_plan(operator, receiver):
+def test_unknown_or_invisible_ids_are_listed_separately(operator, receiver):
     make_subscription(url=receiver.url)
     make_subscription(OTHER, url=receiver.url, company=make_company("625be93a286ef83c1c0e0000", "Other"))
     foreign = make_log(1, subscription=OTHER)
@@ -157,7 +157,7 @@ def start_at_once(bulks, user) -> list[bool]:
     return won
 
 
-def test_twenty_starts_at_once_start_it_once(operator, receiver, deliver_bulk):
+def test_twenty_concurrent_starts_start_it_once(operator, receiver, deliver_bulk):
     make_subscription(url=receiver.url)
     bulk = plan_logs(operator, make_logs_on("62685990d918fb5557f9f992", range(5)))
     assert sorted(start_at_once([bulk] * 20, operator)) == [False] * 19 + [True]
@@ -165,7 +165,7 @@ def test_twenty_starts_at_once_start_it_once(operator, receiver, deliver_bulk):
     assert len(receiver.ledger) == 5
 
 
-def test_of_plans_of_the_same_logs_that_start_at_once_one_sends_them(operator, receiver, deliver_bulk):
+def test_only_one_of_several_concurrent_plans_sends_the_same_logs(operator, receiver, deliver_bulk):
     make_subscription(url=receiver.url)
     logs = make_logs_on("62685990d918fb5557f9f992", range(30))
     bulks = [plan_logs(operator, logs) for _ in range(8)]
@@ -187,7 +187,7 @@ def test_subscriptions_that_are_not_selected_get_nothing(operator, receiver, del
     assert outcomes(bulk)[unselected.pk] == (EXCLUDED, SkipReason.NOT_SELECTED)
 
 
-def test_what_was_delivered_is_sent_again_only_on_purpose(operator, receiver, deliver_bulk):
+def test_delivered_logs_are_sent_again_only_if_so_chosen(operator, receiver, deliver_bulk):
     make_subscription(url=receiver.url)
     log = make_delivered_log(1, A)
     bulk = deliver_bulk(start_redelivery(operator, [log]))
@@ -237,7 +237,7 @@ def test_resending_ends_with_the_newest_event_of_each_object(operator, receiver,
     assert [item.is_latest_resend for item in bulk.items.all()] == [False, False, False, True, True]
 
 
-def test_resending_sends_what_is_newest_when_its_turn_comes(operator, receiver, deliver_bulk):
+def test_resending_sends_the_newest_event_at_the_time_of_sending(operator, receiver, deliver_bulk):
     make_subscription(url=receiver.url)
     superseded, newer = make_object_log(1, A), make_delivered_log(2, A)
     bulk = start_redelivery(operator, [superseded], superseded_policy=SupersededPolicy.RESEND_LATEST)
@@ -247,7 +247,7 @@ def test_resending_sends_what_is_newest_when_its_turn_comes(operator, receiver, 
     assert newer.pk not in outcomes(bulk)
 
 
-def test_resending_and_another_one_that_starts_at_this_moment_do_not_take_the_same_log(operator):
+def test_resending_and_a_concurrent_start_do_not_take_the_same_log(operator):
     make_subscription()
     superseded, newer = make_object_log(1, A), make_delivered_log(2, A)
     resending = start_redelivery(operator, [superseded], superseded_policy=SupersededPolicy.RESEND_LATEST)
@@ -267,7 +267,7 @@ def test_resending_and_another_one_that_starts_at_this_moment_do_not_take_the_sa
     assert outcomes(starting) == {newest.pk: ("waiting", "")}
 
 
-def test_superseded_logs_are_looked_up_again_when_their_turn_comes(operator, receiver, deliver_bulk):
+def test_superseded_logs_are_looked_up_again_before_queuing(operator, receiver, deliver_bulk):
     make_subscription(url=receiver.url)
     log = make_object_log(1, A)
     bulk = start_redelivery(operator, [log])
@@ -278,7 +278,7 @@ def test_superseded_logs_are_looked_up_again_when_their_turn_comes(operator, rec
     assert outcomes(bulk) == {log.pk: (SKIPPED, SkipReason.SUPERSEDED)}
 
 
-def test_superseded_logs_are_looked_up_at_the_very_moment_of_sending(operator, receiver, deliver_bulk):
+def test_superseded_logs_are_looked_up_again_before_sending(operator, receiver, deliver_bulk):
     """The newer event is delivered after the log of the bulk redelivery was queued, and read together with it."""
     subscription = make_subscription(url=receiver.url)
     waiting = [make_waiting_log(subscription, number) for number in (20, 21)]
@@ -296,7 +296,7 @@ def test_superseded_logs_are_looked_up_at_the_very_moment_of_sending(operator, r
 # New events are not starved
 
 
-def test_a_bulk_redelivery_and_the_waiting_events_take_turns(operator, receiver, deliver_bulk):
+def test_a_bulk_redelivery_and_waiting_events_take_turns(operator, receiver, deliver_bulk):
     subscription = make_subscription(url=receiver.url)
     waiting = [make_waiting_log(subscription, number) for number in range(100, 104)]
     logs = make_logs_on(subscription.pk, range(1, 7))
@@ -318,7 +318,7 @@ def test_a_paused_queue_sends_the_bulk_redelivery_and_stays_paused(operator, rec
     assert waiting.is_queued and Subscription.objects.get(pk=subscription.pk).paused_at
 
 
-def test_a_queue_that_is_paused_on_the_way_sends_the_rest_of_the_bulk_redelivery(operator, receiver, deliver_bulk):
+def test_a_queue_paused_midway_sends_the_rest_of_the_bulk_redelivery(operator, receiver, deliver_bulk):
     subscription = make_subscription(url=receiver.url)
     waiting = [make_waiting_log(subscription, number) for number in range(100, 104)]
     logs = make_logs_on(subscription.pk, range(1, 5))
@@ -347,7 +347,7 @@ def test_a_canary_that_fails_pauses_it_before_anything_else_is_sent(operator, re
     assert numbers(bulk) == {FAILED: 1, DELIVERED: 29}
 
 
-def test_a_canary_goes_by_one_log_of_each_subscription_then_a_tenth_then_the_rest(operator, receiver):
+def test_a_canary_sends_one_log_of_each_subscription_then_a_tenth_then_the_rest(operator, receiver):
     make_subscription(url=receiver.url)
     make_subscription(OTHER, url=receiver.url)
     bulk = start_redelivery(
@@ -370,7 +370,7 @@ def test_the_second_stage_begins_when_the_first_was_delivered_everywhere(operato
     assert set(receiver.ids) == {logs[0].pk, logs[20].pk}
 
 
-def test_one_each_then_wait_for_the_person(operator, receiver, deliver_bulk):
+def test_the_ask_rollout_sends_one_each_and_waits(operator, receiver, deliver_bulk):
     make_subscription(url=receiver.url)
     logs = make_logs_on("62685990d918fb5557f9f992", range(5))
     bulk = deliver_bulk(start_redelivery(operator, logs, rollout=RolloutPolicy.ASK))
@@ -384,7 +384,7 @@ def test_one_each_then_wait_for_the_person(operator, receiver, deliver_bulk):
     assert receiver.ids == [log.pk for log in logs]
 
 
-def test_too_many_failures_among_the_last_pause_it(operator, receiver, deliver_bulk):
+def test_too_many_recent_failures_pause_it(operator, receiver, deliver_bulk):
     make_subscription(url=receiver.url)
     receiver.status = 503
     logs = make_logs_on("62685990d918fb5557f9f992", range(60))
@@ -394,7 +394,7 @@ def test_too_many_failures_among_the_last_pause_it(operator, receiver, deliver_b
     assert numbers(bulk) == {FAILED: len(receiver.ledger), "waiting": 60 - len(receiver.ledger)}
 
 
-def test_stop_sends_nothing_that_is_not_in_flight(operator, receiver, deliver_bulk):
+def test_after_a_stop_nothing_else_is_sent(operator, receiver, deliver_bulk):
     make_subscription(url=receiver.url)
     logs = make_logs_on("62685990d918fb5557f9f992", range(50))
     bulk = start_redelivery(operator, logs)
@@ -406,7 +406,7 @@ def test_stop_sends_nothing_that_is_not_in_flight(operator, receiver, deliver_bu
     assert not stop_bulk(bulk, by=operator)
 
 
-def test_a_paused_bulk_redelivery_sends_nothing_and_resumes_where_it_was(operator, receiver, deliver_bulk):
+def test_a_paused_bulk_redelivery_sends_nothing_and_continues_after_resuming(operator, receiver, deliver_bulk):
     make_subscription(url=receiver.url)
     logs = make_logs_on("62685990d918fb5557f9f992", range(30))
     bulk = start_redelivery(operator, logs)
@@ -419,7 +419,7 @@ def test_a_paused_bulk_redelivery_sends_nothing_and_resumes_where_it_was(operato
     assert Attempt.objects.filter(trigger="bulk").count() == 30
 
 
-def test_it_continues_only_as_long_as_its_user_may_redeliver(operator, receiver, deliver_bulk):
+def test_a_bulk_redelivery_stops_when_its_user_may_no_longer_redeliver(operator, receiver, deliver_bulk):
     make_subscription(url=receiver.url)
     bulk = start_redelivery(operator, [make_log()])
     operator.groups.clear()
@@ -427,7 +427,7 @@ def test_it_continues_only_as_long_as_its_user_may_redeliver(operator, receiver,
     assert (bulk.state, bulk.pause_reason, receiver.ids) == (BulkRedeliveryState.PAUSED, PauseReason.ACCOUNT, [])
 
 
-def test_a_subscription_that_its_user_sees_no_more_gets_nothing_more(operator, receiver, deliver_bulk):
+def test_a_subscription_that_its_user_no_longer_sees_gets_nothing_more(operator, receiver, deliver_bulk):
     make_subscription(url=receiver.url)
     log = make_log()
     bulk = start_redelivery(operator, [log])
@@ -436,7 +436,7 @@ def test_a_subscription_that_its_user_sees_no_more_gets_nothing_more(operator, r
     assert (receiver.ids, outcomes(bulk)) == ([], {log.pk: (SKIPPED, SkipReason.INVISIBLE)})
 
 
-def test_a_log_that_somebody_took_out_of_its_queue_is_skipped_in_the_results(operator, receiver, deliver_bulk):
+def test_a_log_skipped_by_a_user_is_skipped_in_the_results(operator, receiver, deliver_bulk):
     subscription = make_subscription(url=receiver.url)
     logs = make_logs_on(subscription.pk, range(3))
     bulk = start_redelivery(operator, logs)
@@ -446,7 +446,7 @@ def test_a_log_that_somebody_took_out_of_its_queue_is_skipped_in_the_results(ope
     assert outcomes(bulk)[logs[2].pk] == (SKIPPED, SkipReason.REMOVED)
 
 
-def test_what_is_taken_out_of_its_queue_is_in_the_results_at_once(operator):
+def test_skipped_logs_are_in_the_results_at_once(operator):
     subscription = make_subscription(url="https://receiver.example/")
     logs = make_logs_on(subscription.pk, range(3))
     bulk = start_redelivery(operator, logs)
@@ -462,7 +462,7 @@ def test_what_is_taken_out_of_its_queue_is_in_the_results_at_once(operator):
     assert (bulk.state, set(outcomes(bulk).values())) == (BulkRedeliveryState.FINISHED, {removed})
 
 
-def test_what_is_taken_out_in_flight_is_in_the_results_as_it_went(operator, receiver, deliver_bulk):
+def test_a_log_skipped_in_flight_has_its_real_outcome_in_the_results(operator, receiver, deliver_bulk):
     subscription = make_subscription(url=receiver.url)
     [log] = make_logs_on(subscription.pk, [1])
     bulk = start_redelivery(operator, [log])
@@ -471,7 +471,7 @@ def test_what_is_taken_out_in_flight_is_in_the_results_as_it_went(operator, rece
     assert (receiver.ids, outcomes(bulk)) == ([log.pk], {log.pk: (DELIVERED, "")})
 
 
-def test_a_subscription_that_is_deactivated_on_the_way_is_skipped(operator, receiver, deliver_bulk):
+def test_a_subscription_deactivated_midway_is_skipped(operator, receiver, deliver_bulk):
     subscription = make_subscription(url=receiver.url)
     logs = make_logs_on(subscription.pk, range(3))
     bulk = start_redelivery(operator, logs)
@@ -482,7 +482,7 @@ def test_a_subscription_that_is_deactivated_on_the_way_is_skipped(operator, rece
     assert bulk.state == BulkRedeliveryState.FINISHED
 
 
-def test_a_rate_is_kept(operator, receiver, deliver_bulk):
+def test_a_rate_is_respected(operator, receiver, deliver_bulk):
     """At ten in a second, twelve logs take longer than the burst that the first second allows."""
     make_subscription(url=receiver.url)
     logs = make_logs_on("62685990d918fb5557f9f992", range(12))
@@ -493,7 +493,7 @@ def test_a_rate_is_kept(operator, receiver, deliver_bulk):
     assert (finished[-1] - begun).total_seconds() >= 0.2
 
 
-def test_a_rate_gives_room_as_time_passes(operator, receiver):
+def test_a_rate_allows_more_as_time_passes(operator, receiver):
     """Ten in a second: a second's worth at first, nothing while it is used up, then what half a second allows."""
     subscriptions = [make_subscription(f"62685990d918fb5557f9{n:04x}", url=receiver.url) for n in range(30)]
     logs = [log for number, subscription in enumerate(subscriptions) for log in make_logs_on(subscription.pk, [number])]
@@ -507,7 +507,7 @@ def test_a_rate_gives_room_as_time_passes(operator, receiver):
     assert 5 <= dispatch() < 20  # of the twenty that are left
 
 
-def test_a_stop_does_not_write_over_an_outcome_that_is_committed_in_that_moment(operator, receiver):
+def test_a_stop_does_not_overwrite_an_outcome_committed_at_the_same_time(operator, receiver):
     """The outcome writer has written and not committed yet when the stop looks for what is queued."""
     make_subscription(url=receiver.url)
     [log] = make_logs_on("62685990d918fb5557f9f992", range(1))
@@ -541,7 +541,7 @@ def test_a_stop_locks_the_logs_first_and_in_the_order_of_their_ids(operator, rec
     assert numbers(bulk) == {SKIPPED: 3}
 
 
-def test_a_failure_that_comes_while_a_stage_is_judged_lets_no_other_stage_begin(operator, receiver, monkeypatch):
+def test_a_failure_during_the_stage_check_prevents_the_next_stage(operator, receiver, monkeypatch):
     """It comes after the look at what failed; only the next look finds it, and no log is queued until then."""
     make_subscription(url=receiver.url)
     bulk = start_redelivery(operator, make_logs_on("62685990d918fb5557f9f992", range(20)), rollout=RolloutPolicy.STAGES)
@@ -584,7 +584,7 @@ def test_a_bulk_redelivery_that_raises_an_error_is_paused_with_a_reason_and_dela
     assert receiver.ids == [logs[1].pk, logs[0].pk]
 
 
-def test_a_bulk_redelivery_of_which_the_logs_cannot_be_dequeued_is_paused_all_the_same(operator, monkeypatch):
+def test_a_bulk_redelivery_whose_logs_cannot_be_dequeued_is_still_paused(operator, monkeypatch):
     make_subscription()
     bulk = start_redelivery(operator, [make_log()])
     for name in ("reconcile", "pause_bulk"):

@@ -49,7 +49,7 @@ def bulk(operator):
     return bulk
 
 
-def test_every_log_is_there_with_its_state_before_and_its_outcome(client, bulk):
+def test_every_log_is_listed_with_its_previous_state_and_its_outcome(client, bulk):
     page = open_results(client, bulk)
     rows = rows_of(page, "logs ledger")
     assert [row.split()[:2] for row in rows] == [
@@ -79,7 +79,7 @@ def test_every_log_is_there_with_its_state_before_and_its_outcome(client, bulk):
         ("?sort=last&after=3", [2, 1]),
     ],
 )
-def test_they_can_be_filtered_and_reversed(client, bulk, query, numbers):
+def test_results_can_be_filtered_and_reversed(client, bulk, query, numbers):
     assert [int(row.split()[0]) for row in rows_of(open_results(client, bulk, query), "logs ledger")] == numbers
 
 
@@ -97,14 +97,14 @@ def test_an_invalid_filter_finds_nothing_and_says_so(client, bulk, query):
     assert rows_of(page, "logs ledger") == []
 
 
-def test_the_name_of_a_subscription_that_is_not_in_it_is_not_shown(client, bulk):
+def test_the_name_of_a_subscription_outside_the_bulk_redelivery_is_hidden(client, bulk):
     from ..factories import make_company
 
     make_subscription(OTHER, name="Somebody else’s", company=make_company("625be93a286ef83c1c0e0000", "Other"))
     assert "Somebody else’s" not in text_of(open_results(client, bulk, f"?subscription={OTHER}"))
 
 
-def test_fifty_at_a_time_at_the_same_cost(client, operator):
+def test_each_page_of_fifty_costs_the_same(client, operator):
     bulk = start_redelivery(operator, [make_object_log(number, f"{number:024x}") for number in range(60)])
     with CaptureQueriesContext(connection) as captured:
         first = open_results(client, bulk)
@@ -159,7 +159,7 @@ def test_the_file_has_every_column_of_every_log(client, bulk, operator):
 
 
 @pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =1", "＝1", '=HYPERLINK("http://x","y")'])
-def test_a_spreadsheet_takes_nothing_in_the_file_for_a_formula(client, operator, name):
+def test_nothing_in_the_file_is_a_formula_for_a_spreadsheet(client, operator, name):
     log = make_log(1, {"data": {"_id": A, "name": name}})
     bulk = start_redelivery(operator, [log], reason=name.strip())
     [row] = table(client, bulk)
@@ -174,7 +174,7 @@ def test_a_masked_name_stays_masked_in_the_file(client, operator, settings):
     assert table(client, bulk)[0]["object_name"] == ""
 
 
-def test_the_file_is_whole_however_many_logs_there_are(client, operator, monkeypatch):
+def test_the_file_is_complete_for_any_number_of_logs(client, operator, monkeypatch):
     monkeypatch.setattr("logs.redelivery.results.CSV_BATCH_SIZE", 2)
     bulk = start_redelivery(operator, [make_object_log(number, f"{number:024x}") for number in range(5)])
     assert [row["number"] for row in table(client, bulk)] == ["1", "2", "3", "4", "5"]
@@ -190,7 +190,7 @@ def test_a_plan_has_a_list_of_its_logs_too(client, operator):
     ] == ["2"]
 
 
-def test_what_was_stopped_says_so(client, operator):
+def test_stopped_items_say_so(client, operator):
     bulk = start_redelivery(operator, [make_object_log(1, A)])
     stop_bulk(bulk, by=operator)
     assert "Skipped" in rows_of(open_results(client, bulk, "?outcome=skipped&reason=stopped"), "logs ledger")[0]

@@ -66,7 +66,7 @@ def errors_in(answer) -> list[str]:
 # By a filter
 
 
-def test_what_a_filter_finds_is_planned_oldest_first(client, logs):
+def test_logs_of_a_filter_are_planned_oldest_first(client, logs):
     bulk, ids = planned(client.post(PLAN, {"source": "filter", "query": "state=failed&cause=timeout&sort=newest"}))
     assert ids == [logs[0].pk, logs[1].pk]
     assert (bulk.state, bulk.source, bulk.query) == (
@@ -77,7 +77,7 @@ def test_what_a_filter_finds_is_planned_oldest_first(client, logs):
     assert not WebhookLog.objects.queued().exists()
 
 
-def test_what_fails_later_is_not_in_the_plan(client, logs):
+def test_logs_that_fail_later_are_not_in_the_plan(client, logs):
     bulk, ids = planned(client.post(PLAN, {"source": "filter", "query": "state=failed"}))
     later = make_log(20)
     assert client.get(bulk.get_absolute_url()).status_code == 200
@@ -85,7 +85,7 @@ def test_what_fails_later_is_not_in_the_plan(client, logs):
     assert len(ids) == 3
 
 
-def test_without_any_filter_all_logs_that_one_may_see_are_planned(client, logs, foreign_log):
+def test_an_empty_filter_plans_all_visible_logs(client, logs, foreign_log):
     assert planned(client.post(PLAN, {"source": "filter", "query": ""}))[1] == [log.pk for log in logs]
 
 
@@ -99,24 +99,24 @@ def test_without_any_filter_all_logs_that_one_may_see_are_planned(client, logs, 
         ("state=delivered&status=502", "No log matches the filter."),
     ],
 )
-def test_a_filter_that_is_wrong_or_finds_nothing_is_an_error_and_nothing_is_stored(client, logs, query, reason):
+def test_a_wrong_filter_or_one_without_matches_is_an_error_and_stores_nothing(client, logs, query, reason):
     answer = client.post(PLAN, {"source": "filter", "query": query})
     [error] = errors_in(answer)
     assert error.startswith(reason)
     assert f'href="{LOG_LIST}?{html.escape(query)}"' in answer.content.decode()  # the way back
 
 
-def test_a_subscription_of_others_is_no_filter(client, logs, foreign_log):
+def test_a_subscription_of_another_company_is_an_invalid_filter(client, logs, foreign_log):
     [error] = errors_in(client.post(PLAN, {"source": "filter", "query": f"subscription={OTHER}"}))
     assert error.startswith("Subscription: ")
 
 
 @pytest.mark.parametrize("data", [{}, {"source": "everything"}, {"source": "filter"}, {"source": "still_failing"}])
-def test_a_selection_that_is_missing_never_means_everything(client, logs, data):
+def test_a_missing_selection_never_means_everything(client, logs, data):
     assert errors_in(client.post(PLAN, data))
 
 
-def test_moments_are_kept_so_that_they_mean_the_same_in_any_zone_and_at_any_time(client, logs):
+def test_times_are_stored_with_the_same_meaning_in_any_zone_and_at_any_time(client, logs):
     client.cookies["timezone"] = "America/Santiago"
     query = "since=2022-05-05 16:04:30&until=2022-05-05 16:06:00"  # four hours before UTC
     bulk, ids = planned(client.post(PLAN, {"source": "filter", "query": query}))
@@ -126,7 +126,7 @@ def test_moments_are_kept_so_that_they_mean_the_same_in_any_zone_and_at_any_time
     assert client.get(f"{LOG_LIST}?{bulk.query}").content.decode().count("<tr data-log") == 2
 
 
-def test_a_range_is_kept_as_the_moment_at_which_it_began(client, logs):
+def test_a_range_is_stored_as_its_start_time(client, logs):
     WebhookLog.objects.filter(pk=logs[0].pk).update(created_at=timezone.now() - timedelta(minutes=30))
     bulk, ids = planned(client.post(PLAN, {"source": "filter", "query": "range=1h"}))
     assert ids == [logs[0].pk]
@@ -142,18 +142,18 @@ def test_too_many_logs_are_an_error_with_their_number(client, logs, monkeypatch)
 # Selected one by one, or by ids
 
 
-def test_ticked_rows_are_planned_each_once(client, logs):
+def test_each_ticked_row_is_planned_once(client, logs):
     bulk, ids = planned(client.post(PLAN, {"source": "selected", "log": [logs[3].pk, logs[1].pk.upper(), logs[1].pk]}))
     assert (ids, bulk.source, bulk.unknown) == ([logs[1].pk, logs[3].pk], SelectionSource.SELECTED, [])
 
 
-def test_ids_of_others_are_as_unknown_as_those_of_nobody(client, logs, foreign_log):
+def test_ids_of_other_companies_are_unknown_like_missing_ids(client, logs, foreign_log):
     nobody = "0" * 24
     bulk, ids = planned(client.post(PLAN, {"source": "selected", "log": [foreign_log.pk, nobody, logs[0].pk]}))
     assert (ids, bulk.unknown) == ([logs[0].pk], [foreign_log.pk, nobody])
 
 
-def test_no_tick_is_no_plan(client, logs):
+def test_without_a_tick_there_is_no_plan(client, logs):
     assert errors_in(client.post(PLAN, {"source": "selected"})) == ["No logs are selected."]
 
 
@@ -172,19 +172,19 @@ PASTED = {
 
 
 @pytest.mark.parametrize("name", PASTED)
-def test_ids_are_found_in_whatever_is_pasted(client, logs, name):
+def test_ids_are_found_in_any_pasted_text(client, logs, name):
     text = PASTED[name].replace("{1!u}", logs[1].pk.upper()).format(logs[0].pk, logs[1].pk)
     bulk, ids = planned(client.post(PLAN, {"source": "ids", "ids": text}))
     assert (ids, bulk.unknown, bulk.source) == ([logs[0].pk, logs[1].pk], [], SelectionSource.IDS)
 
 
-def test_an_id_that_lost_or_changed_a_character_is_unknown(client, logs):
+def test_an_id_with_a_missing_or_changed_character_is_unknown(client, logs):
     short, wrong = logs[1].pk[:-1], logs[1].pk[:-1] + "o"
     bulk, ids = planned(client.post(PLAN, {"source": "ids", "ids": f"{logs[0].pk} {short} {wrong}"}))
     assert (ids, bulk.unknown) == ([logs[0].pk], [short, wrong])
 
 
-def test_a_file_is_taken_as_well_as_what_is_pasted(client, logs):
+def test_a_file_and_pasted_text_are_both_used(client, logs):
     table = f"id,status\n{logs[0].pk},409\n{logs[3].pk},502\n"
     file = SimpleUploadedFile("failed.csv", b"\xef\xbb\xbf" + table.encode())
     assert planned(client.post(PLAN, {"source": "ids", "ids": logs[1].pk, "file": file}))[1] == [
@@ -205,14 +205,14 @@ def test_a_file_is_taken_as_well_as_what_is_pasted(client, logs):
         ("", b"x" * (5 * 1024 * 1024 + 1), "The file is larger than 5.0 MB."),
     ],
 )
-def test_text_without_ids_is_an_error_and_stays_to_be_corrected(client, logs, text, data, reason):
+def test_text_without_ids_is_an_error_and_stays_in_the_form(client, logs, text, data, reason):
     file = {"file": SimpleUploadedFile("ids.txt", data)} if data else {}
     answer = client.post(PLAN, {"source": "ids", "ids": text} | file)
     assert errors_in(answer) == [reason]
     assert f">{text}</textarea>" in answer.content.decode()
 
 
-def test_what_is_pasted_is_shown_again_as_text(client, logs):
+def test_pasted_text_is_escaped_when_it_is_shown_again(client, logs):
     answer = client.post(PLAN, {"source": "ids", "ids": "</textarea><script>alert(1)</script>"})
     assert "<script>alert(1)" not in answer.content.decode()
 
@@ -233,7 +233,7 @@ def test_the_page_for_ids_says_what_happens_next(client, logs):
 # What still fails of another bulk redelivery
 
 
-def test_what_still_fails_of_a_bulk_redelivery_is_planned(client, logs, operator):
+def test_the_remaining_failures_of_a_bulk_redelivery_are_planned(client, logs, operator):
     earlier = start_redelivery(operator, [logs[0], logs[1]])
     WebhookLog.objects.filter(pk=logs[1].pk).update(state=State.DELIVERED)
     earlier.items.update(outcome=ItemOutcome.FAILED)
@@ -243,7 +243,7 @@ def test_what_still_fails_of_a_bulk_redelivery_is_planned(client, logs, operator
     assert list(bulk.items.values_list("log", flat=True)) == [logs[0].pk]
 
 
-def test_a_bulk_redelivery_of_which_nothing_fails_any_more_is_an_error(client, logs, operator):
+def test_a_bulk_redelivery_without_remaining_failures_is_an_error(client, logs, operator):
     earlier = start_redelivery(operator, [logs[0]])
     WebhookLog.objects.filter(pk=logs[0].pk).update(state=State.DELIVERED)
     answer = client.post(PLAN, {"source": "still_failing", "bulk": earlier.pk})
@@ -252,7 +252,7 @@ def test_a_bulk_redelivery_of_which_nothing_fails_any_more_is_an_error(client, l
     assert not BulkRedelivery.objects.filter(parent=earlier).exists()
 
 
-def test_a_bulk_redelivery_of_others_is_unknown(client, logs, member, operator):
+def test_a_bulk_redelivery_of_another_company_is_unknown(client, logs, member, operator):
     earlier = start_redelivery(operator, [logs[0]])
     client.force_login(member("Operator", make_company("625be93a286ef83c1c0e0000", "Other")))
     assert client.post(PLAN, {"source": "still_failing", "bulk": earlier.pk}).status_code == 422
@@ -262,7 +262,7 @@ def test_a_bulk_redelivery_of_others_is_unknown(client, logs, member, operator):
 # Who may, how often, and how long
 
 
-def test_a_viewer_makes_no_plan(client, member, logs):
+def test_a_viewer_cannot_create_a_plan(client, member, logs):
     client.force_login(member("Viewer"))
     assert client.post(PLAN, {"source": "filter", "query": "state=failed"}).status_code == 403
     assert client.get(NEW).status_code == 403
@@ -270,7 +270,7 @@ def test_a_viewer_makes_no_plan(client, member, logs):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_twenty_clicks_at_once_are_one_plan(logs, operator):
+def test_twenty_concurrent_clicks_create_one_plan(logs, operator):
     selection = {"source": "selected", "log": [logs[0].pk, logs[1].pk]}
     answers, barrier = [], threading.Barrier(20, timeout=60)
 
@@ -299,13 +299,13 @@ def test_twenty_clicks_at_once_are_one_plan(logs, operator):
         {"source": "filter", "query": "state=failed"},
     ],
 )
-def test_another_selection_is_another_plan_however_soon(client, logs, second):
+def test_another_selection_always_creates_another_plan(client, logs, second):
     client.post(PLAN, {"source": "selected", "log": [logs[0].pk, logs[1].pk]})
     client.post(PLAN, {key: value.format(logs[0].pk, logs[1].pk) for key, value in second.items()})
     assert BulkRedelivery.objects.count() == 2
 
 
-def test_the_same_selection_is_planned_anew_after_a_while_and_for_another_person(client, logs, member):
+def test_the_same_selection_creates_a_new_plan_later_or_for_another_user(client, logs, member):
     data = {"source": "filter", "query": "state=failed"}
     client.post(PLAN, data)
     BulkRedelivery.objects.update(planned_at=timezone.now() - timedelta(seconds=11))
@@ -319,7 +319,7 @@ def test_the_same_selection_is_planned_anew_after_a_while_and_for_another_person
     "data",
     [{"source": "filter", "query": "state=failed"}, {"source": "ids", "ids": "{0} {1} {3} nobody000000000000000000"}],
 )
-def test_a_large_plan_is_created_by_a_job_of_what_was_selected_then(client, logs, monkeypatch, data):
+def test_a_job_creates_a_large_plan_from_the_original_selection(client, logs, monkeypatch, data):
     monkeypatch.setattr("logs.redelivery.drafts.QUICK_PLAN_LIMIT", 2)
     data = {key: value.format(*[log.pk for log in logs]) for key, value in data.items()}
     bulk, ids = planned(client.post(PLAN, data))
@@ -335,7 +335,7 @@ def test_a_large_plan_is_created_by_a_job_of_what_was_selected_then(client, logs
     assert bulk.unknown == (["nobody000000000000000000"] if "ids" in data else [])
 
 
-def test_what_is_searched_for_by_words_is_planned_by_a_job_sooner(client, logs, monkeypatch):
+def test_a_word_search_is_planned_by_a_job_at_a_lower_limit(client, logs, monkeypatch):
     monkeypatch.setattr("logs.forms.log_selection.QUICK_SEARCH_SECONDS", 1)
     bulk, _ids = planned(client.post(PLAN, {"source": "filter", "query": "q=ETIMEDOUT"}))
     assert bulk.state == BulkRedeliveryState.PLANNING
@@ -343,7 +343,7 @@ def test_what_is_searched_for_by_words_is_planned_by_a_job_sooner(client, logs, 
     assert list(bulk.items.values_list("log", flat=True)) == [logs[0].pk, logs[1].pk]
 
 
-def test_the_plan_of_a_person_who_is_gone_holds_nobodys_logs(logs, operator):
+def test_the_plan_of_a_deleted_user_contains_no_logs(logs, operator):
     bulk = create_draft(SelectionSource.FILTER, by=operator, query="")
     operator.delete()
     build_waiting_draft(bulk.pk)
@@ -367,7 +367,7 @@ def test_a_plan_that_fails_says_so(logs, operator, monkeypatch):
     )
 
 
-def test_plans_that_nobody_starts_are_deleted_after_days_and_bulk_redeliveries_never(logs, operator):
+def test_old_plans_are_deleted_and_bulk_redeliveries_are_kept(logs, operator):
     old = request_draft(Selection(SelectionSource.SELECTED, ids=(logs[0].pk,), number=1), by=operator)
     bulk = start_redelivery(operator, [logs[1]])
     BulkRedelivery.objects.update(planned_at=timezone.now() - timedelta(days=7, seconds=1))
@@ -410,7 +410,7 @@ def test_a_failure_group_offers_a_plan_once_it_has_recovered(client, logs, addre
     assert ids == [created[50].pk, created[40].pk]
 
 
-def test_a_viewer_is_led_to_the_logs_of_a_group(client, logs, member):
+def test_a_viewer_gets_a_link_to_the_logs_of_a_group(client, logs, member):
     fail_and_recover({50: "failed", 10: "delivered"})
     client.force_login(member("Viewer"))
     page = client.get(reverse("logs:failure_list"))
@@ -440,13 +440,13 @@ def test_a_subscription_offers_a_plan_of_what_failed_since_its_outage_began(clie
 @pytest.mark.parametrize(
     ("since", "reason"), [("", "Enter a start time."), ("yesterday", "From: Write a date as 2026-04-13")]
 )
-def test_since_when_must_be_said_and_be_a_moment(client, logs, since, reason):
+def test_the_start_of_an_outage_must_be_a_valid_time(client, logs, since, reason):
     query = f"state=failed&subscription={logs[0].subscription_id}"
     [error] = errors_in(client.post(PLAN, {"source": "filter", "query": query, "since": since}))
     assert error.startswith(reason)
 
 
-def test_what_is_posted_from_the_explorer_is_its_filter_without_cursor_and_order(client, logs):
+def test_the_explorer_posts_its_filter_without_cursor_and_order(client, logs):
     page = client.get(LOG_LIST, {"state": "failed", "sort": "oldest", "after": f"0~{'0' * 24}"})
     [query] = re.findall(r'name="query" value="([^"]*)"[^>]*>\s*<p', page.content.decode())
     assert query == "state=failed"

@@ -63,7 +63,9 @@ def with_secrets(url: str) -> Subscription:
 
 
 @pytest.mark.parametrize("status", [200, 500])
-def test_another_url_gets_it_once_and_the_log_stays_as_it_was(administrator, receiver, other_receiver, deliver, status):
+def test_another_url_gets_the_log_once_and_the_log_does_not_change(
+    administrator, receiver, other_receiver, deliver, status
+):
     make_subscription(url=receiver.url)
     other_receiver.status = status
     log = make_log()
@@ -83,7 +85,7 @@ def test_another_url_gets_it_once_and_the_log_stays_as_it_was(administrator, rec
     assert [override.number for override in log.overrides.all()] == [4]
 
 
-def test_another_url_gets_the_id_and_neither_signature_nor_headers_of_the_subscription(
+def test_another_url_gets_the_id_without_the_signature_and_headers_of_the_subscription(
     administrator, receiver, other_receiver, deliver
 ):
     with_secrets(receiver.url)
@@ -97,7 +99,7 @@ def test_another_url_gets_the_id_and_neither_signature_nor_headers_of_the_subscr
     assert received.body.decode() == stored_event(log)
 
 
-def test_an_edited_payload_arrives_as_it_was_typed_and_the_stored_event_stays(administrator, receiver, deliver):
+def test_an_edited_payload_arrives_as_typed_and_the_stored_event_stays(administrator, receiver, deliver):
     with_secrets(receiver.url)
     log = make_log()
     stored = stored_event(log)
@@ -112,7 +114,7 @@ def test_an_edited_payload_arrives_as_it_was_typed_and_the_stored_event_stays(ad
     assert (log.state, log.status, log.cause, log.attempt_count) == (State.DELIVERED, 200, "", 4)
 
 
-def test_an_edited_payload_that_fails_has_one_attempt_and_is_the_outcome_of_the_log(administrator, receiver, deliver):
+def test_a_failed_edited_payload_has_one_attempt_and_is_the_outcome_of_the_log(administrator, receiver, deliver):
     make_subscription(url=receiver.url)
     receiver.status = 422
     log = make_log()
@@ -133,7 +135,7 @@ def test_a_delivered_log_stays_delivered_when_its_edited_payload_fails(administr
     assert (log.state, log.status, log.response) == (State.DELIVERED, 200, "OK")
 
 
-def test_both_at_once(administrator, receiver, other_receiver, deliver):
+def test_url_and_payload_can_be_changed_together(administrator, receiver, other_receiver, deliver):
     make_subscription(url=receiver.url)
     log = make_log()
     queue(log, administrator, url=other_receiver.url, event='{"data": null}')
@@ -144,7 +146,7 @@ def test_both_at_once(administrator, receiver, other_receiver, deliver):
     assert (log.state, receiver.ledger) == (State.FAILED, [])
 
 
-def test_the_destination_is_checked_when_it_is_sent(administrator, receiver, other_receiver, deliver, settings):
+def test_the_destination_is_checked_before_sending(administrator, receiver, other_receiver, deliver, settings):
     settings.DELIVERY_ALLOWED_NETWORKS = []
     make_subscription(url=receiver.url)
     log = make_log()
@@ -156,7 +158,7 @@ def test_the_destination_is_checked_when_it_is_sent(administrator, receiver, oth
     assert (log.state, log.cause) == (State.FAILED, "timeout")
 
 
-def test_the_next_redelivery_is_an_ordinary_one(administrator, receiver, other_receiver, deliver):
+def test_the_next_redelivery_has_no_changes(administrator, receiver, other_receiver, deliver):
     make_subscription(url=receiver.url)
     log = make_log()
     queue(log, administrator, url=other_receiver.url, event='{"data": 1}')
@@ -169,7 +171,7 @@ def test_the_next_redelivery_is_an_ordinary_one(administrator, receiver, other_r
     assert [attempt.trigger for attempt in log.attempts.all()] == ["cotalker", "override", "manual"]
 
 
-def test_what_was_taken_out_of_its_queue_is_not_sent_later_and_leaves_the_log_as_it_was(
+def test_a_skipped_override_is_not_sent_later_and_does_not_change_the_log(
     administrator, receiver, other_receiver, deliver
 ):
     subscription = make_subscription(url=receiver.url)
@@ -193,7 +195,7 @@ def test_what_was_taken_out_of_its_queue_is_not_sent_later_and_leaves_the_log_as
     assert received.body.decode() == stored_event(log)
 
 
-def test_nothing_is_queued_twice_by_a_double_click(administrator, receiver, other_receiver, deliver):
+def test_a_double_click_queues_nothing_twice(administrator, receiver, other_receiver, deliver):
     make_subscription(url=receiver.url)
     log = make_log()
     event = stored_event(log)
@@ -208,7 +210,7 @@ def test_nothing_is_queued_twice_by_a_double_click(administrator, receiver, othe
     assert AuditEntry.objects.filter(action=AuditAction.REDELIVERED_WITH_CHANGES).count() == 1
 
 
-def test_what_cannot_be_redelivered_cannot_be_redelivered_with_changes(administrator, receiver, other_receiver):
+def test_a_log_that_cannot_be_redelivered_cannot_be_redelivered_with_changes(administrator, receiver, other_receiver):
     make_subscription(url=receiver.url, is_active=False)
     log = make_log()
     with pytest.raises(RedeliveryRefused, match="not active"):
@@ -216,7 +218,7 @@ def test_what_cannot_be_redelivered_cannot_be_redelivered_with_changes(administr
     assert RedeliveryOverride.objects.count() == 0
 
 
-def test_a_paused_queue_sends_it_and_stays_paused(administrator, receiver, other_receiver, deliver):
+def test_a_paused_queue_sends_the_override_and_stays_paused(administrator, receiver, other_receiver, deliver):
     subscription = make_subscription(url=receiver.url)
     subscription.pause(by=administrator)
     log = make_log()
@@ -227,9 +229,7 @@ def test_a_paused_queue_sends_it_and_stays_paused(administrator, receiver, other
     assert subscription.paused_at is not None
 
 
-def test_after_a_crash_it_is_sent_again_with_the_same_id_and_stays_one_attempt(
-    administrator, receiver, other_receiver, deliver
-):
+def test_after_a_crash_the_override_is_sent_again_as_the_same_attempt(administrator, receiver, other_receiver, deliver):
     make_subscription(url=receiver.url)
     log = make_log()
     queue(log, administrator, url=other_receiver.url, event='{"data": 1}')
@@ -244,7 +244,7 @@ def test_after_a_crash_it_is_sent_again_with_the_same_id_and_stays_one_attempt(
     assert log.attempts.filter(trigger=AttemptTrigger.OVERRIDE).count() == 1
 
 
-def test_what_reached_another_url_supersedes_nothing(administrator, receiver, other_receiver, deliver_bulk, deliver):
+def test_an_attempt_at_another_url_supersedes_nothing(administrator, receiver, other_receiver, deliver_bulk, deliver):
     make_subscription(url=receiver.url)
     older, newer = make_object_log(0, OBJECT), make_object_log(1, OBJECT)
     queue(newer, administrator, url=other_receiver.url)
@@ -255,7 +255,7 @@ def test_what_reached_another_url_supersedes_nothing(administrator, receiver, ot
     assert outcomes(bulk) == {older.pk: (DELIVERED, "")}
 
 
-def test_an_edited_payload_that_was_delivered_supersedes_older_events(administrator, receiver, deliver):
+def test_a_delivered_edited_payload_supersedes_older_events(administrator, receiver, deliver):
     make_subscription(url=receiver.url)
     older, newer = make_object_log(0, OBJECT), make_object_log(1, OBJECT)
     queue(newer, administrator, event='{"data": {"name": "corrected"}}')
@@ -264,7 +264,7 @@ def test_an_edited_payload_that_was_delivered_supersedes_older_events(administra
     assert [log.pk for log in superseded] == [older.pk]
 
 
-def test_read_ahead_with_a_bulk_redelivery_it_supersedes_nothing_either(
+def test_an_override_read_ahead_with_a_bulk_redelivery_supersedes_nothing(
     administrator, receiver, other_receiver, deliver
 ):
     """The older log of a bulk redelivery and the newer override are read together; the override goes first."""
@@ -278,7 +278,7 @@ def test_read_ahead_with_a_bulk_redelivery_it_supersedes_nothing_either(
     assert outcomes(bulk) == {older.pk: (DELIVERED, "")}
 
 
-def test_the_audit_entry_has_pointers_and_never_values(administrator, receiver, other_receiver):
+def test_the_audit_entry_contains_pointers_and_no_values(administrator, receiver, other_receiver):
     make_subscription(url=receiver.url)
     log = make_log(event={"data": {"name": "Pump", "password": "pbkdf2$1"}})
     event = json.loads(stored_event(log))
@@ -302,9 +302,7 @@ def test_overrides_are_deleted_with_their_log(administrator, receiver, other_rec
 
 
 @pytest.mark.parametrize("is_month_kept", [False, True])
-def test_an_edited_payload_expires_with_the_one_it_was_made_from(
-    administrator, receiver, other_receiver, deliver, is_month_kept
-):
+def test_an_edited_payload_expires_with_its_original(administrator, receiver, other_receiver, deliver, is_month_kept):
     subscription = make_subscription(url=receiver.url)
     log = make_log()
     queue(log, administrator, url=other_receiver.url, event='{"data": 1}')
@@ -317,7 +315,7 @@ def test_an_edited_payload_expires_with_the_one_it_was_made_from(
     assert (override.is_edited, override.event, Payload.objects.filter(pk=log.pk).count()) == (True, None, 0)
 
 
-def test_the_roles(member):
+def test_each_role_has_its_permissions(member):
     for role, may in (("Viewer", False), ("Operator", False), ("Administrator", True)):
         user = member(role)
         assert {user.has_perm("logs.redeliver_to_custom_url"), user.has_perm("logs.redeliver_edited_payload")} == {

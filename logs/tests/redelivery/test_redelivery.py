@@ -44,7 +44,7 @@ def test_a_secret_of_the_subscription_signs_what_is_sent(client, operator, recei
     assert Webhook(secret).verify(received.body, received.headers)["type"] == "COTTask"
 
 
-def test_a_success_turns_the_log_into_delivered_and_keeps_the_outcome_at_cotalker(client, operator, receiver, deliver):
+def test_a_success_marks_the_log_delivered_and_keeps_the_outcome_at_cotalker(client, operator, receiver, deliver):
     make_subscription(url=receiver.url)
     log = make_log()
     redeliver(client, log)
@@ -96,7 +96,7 @@ def test_a_double_click_sends_once(client, operator, receiver, deliver):
     assert log.attempts.filter(trigger="manual").count() == 1
 
 
-def test_a_success_is_sent_again_only_after_a_confirmation(client, operator, receiver, deliver):
+def test_a_delivered_log_is_sent_again_only_after_a_confirmation(client, operator, receiver, deliver):
     make_subscription(url=receiver.url)
     log = make_log(status=200, retry=1)
     assert redeliver(client, log).status_code == 302
@@ -138,7 +138,7 @@ def test_a_blocked_target_is_a_failed_attempt_without_a_connection(client, opera
         ({"url": "", "is_active": False, "is_placeholder": True, "code": "", "trigger": ""}, "no URL"),
     ],
 )
-def test_what_cannot_be_sent_is_refused_with_a_reason(client, operator, receiver, fields, reason):
+def test_a_log_that_cannot_be_sent_is_refused_with_a_reason(client, operator, receiver, fields, reason):
     make_subscription(url=receiver.url)
     log = make_log()
     Subscription.objects.update(**fields)
@@ -169,7 +169,7 @@ def test_a_viewer_may_not_redeliver(client, member, receiver):
     assert not WebhookLog.objects.get(pk=log.pk).is_queued
 
 
-def test_a_log_of_another_company_is_not_there(client, operator, receiver):
+def test_a_log_of_another_company_is_not_found(client, operator, receiver):
     from ..factories import make_company
 
     make_subscription(url=receiver.url, company=make_company("625be93a286ef83c1c0e0000", "Other"))
@@ -193,7 +193,7 @@ def test_the_row_shows_the_outcome_and_stops_polling(client, operator, receiver,
 
 
 @pytest.mark.parametrize("retry", [None, 0, 1])
-def test_the_outcome_at_cotalker_is_kept_however_few_attempts_it_had(client, operator, receiver, deliver, retry):
+def test_the_outcome_at_cotalker_is_kept_for_any_number_of_attempts(client, operator, receiver, deliver, retry):
     make_subscription(url=receiver.url)
     log = make_log(retry=retry)
     redeliver(client, log)
@@ -202,7 +202,7 @@ def test_the_outcome_at_cotalker_is_kept_however_few_attempts_it_had(client, ope
     assert attempts == [(1, "cotalker", 409), (2, "manual", 200)]
 
 
-def test_the_open_response_of_a_log_is_brought_up_to_date(client, operator, receiver, deliver):
+def test_the_open_response_of_a_log_is_refreshed(client, operator, receiver, deliver):
     make_subscription(url=receiver.url)
     log = make_log()
     redeliver(client, log)
@@ -214,7 +214,7 @@ def test_the_open_response_of_a_log_is_brought_up_to_date(client, operator, rece
     assert '<span class="count" id="response-count" hx-swap-oob="true">200</span>' in update
 
 
-def test_a_click_on_a_page_that_is_out_of_date_sends_nothing(client, operator, receiver, deliver):
+def test_a_click_on_an_outdated_page_sends_nothing(client, operator, receiver, deliver):
     make_subscription(url=receiver.url)
     receiver.status = 500
     log = make_log()

@@ -82,7 +82,7 @@ def press_every_button(visitor: Visitor, page: Page, default: int = TICKED) -> l
 
 
 @pytest.mark.parametrize("range_", TIME_RANGES)
-def test_from_overview_and_failures_by_every_button_and_list(visitor, range_):
+def test_every_button_and_list_of_overview_and_failures_leads_to_a_preview(visitor, range_):
     overview, failures = visitor.open(f"/?range={range_}"), visitor.open(f"/failures/?range={range_}")
     for page in (overview, failures):
         assert press_every_button(visitor, page) == ["Redeliver 4…"]  # of the group that has recovered
@@ -98,12 +98,12 @@ def form_with(page: Page, field: str):
     return form
 
 
-def test_from_the_page_of_a_subscription(visitor):
+def test_the_page_of_a_subscription_leads_to_a_preview(visitor):
     page = visitor.open(f"/subscriptions/{SUBSCRIPTION}/")
     assert press_every_button(visitor, page, default=4) == ["Redeliver 4…", "Plan a bulk redelivery…"]
 
 
-def test_from_what_waits_in_a_queue(visitor):
+def test_the_waiting_events_of_a_queue_lead_to_a_preview(visitor):
     for number in range(3):
         make_waiting_log(Subscription.objects.get(pk=OTHER), number)
     Subscription.objects.filter(pk=OTHER).update(paused_at=timezone.now())
@@ -114,7 +114,7 @@ def test_from_what_waits_in_a_queue(visitor):
 @pytest.mark.parametrize(
     "time", ["range=24h", "since=2022-05-05", "until=2105-01-01", "since=2022-05-05+12:00&until=2105-01-01"]
 )
-def test_from_a_filter_with_any_time_in_any_zone_and_from_a_view_that_keeps_it(visitor, time):
+def test_filters_with_times_in_any_zone_and_saved_views_lead_to_a_preview(visitor, time):
     visitor.app.set_cookie("timezone", "America/Santiago")
     page = visitor.open(f"/logs/?state=failed&{time}")
     assert press_every_button(visitor, page) == ["Plan a bulk redelivery…", "Redeliver all 6…"]
@@ -127,13 +127,13 @@ def test_from_a_filter_with_any_time_in_any_zone_and_from_a_view_that_keeps_it(v
     assert press_every_button(visitor, visitor.open(saved))[1] == "Redeliver all 6…"
 
 
-def test_from_ids_that_are_pasted(visitor):
+def test_pasted_ids_lead_to_a_preview(visitor):
     form = form_with(visitor.open("/redeliveries/new/"), "ids")
     form["ids"] = "\n".join(visitor.failed)
     assert_is_plan(visitor, Page(form.submit().follow()), 4, SelectionSource.IDS)
 
 
-def test_from_the_logs_that_are_like_another(visitor):
+def test_the_logs_similar_to_a_log_lead_to_a_preview(visitor):
     """From the page of a log, by each of its links to others."""
     lists = visitor.open(f"/logs/{visitor.failed[0]}/").links_to_logs
     assert lists
@@ -142,7 +142,7 @@ def test_from_the_logs_that_are_like_another(visitor):
         assert press_every_button(visitor, page)[-1] == f"Redeliver all {logs_listed(page)}…"
 
 
-def test_from_what_still_fails_of_a_bulk_redelivery(visitor):
+def test_the_remaining_failures_of_a_bulk_redelivery_lead_to_a_preview(visitor):
     bulk = start_redelivery(visitor.operator, WebhookLog.objects.filter(pk__in=visitor.failed))
     stop_bulk(bulk, by=visitor.operator)
     [way] = visitor.open(bulk.get_absolute_url()).ways_to_a_plan()

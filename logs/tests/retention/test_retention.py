@@ -101,7 +101,7 @@ def test_a_month_of_payloads_expires_days_after_its_end_and_logs_stay(keep, caps
 
 
 @pytest.mark.django_db
-def test_finished_logs_go_with_attempts_and_payloads_and_the_audit_entries_stay(keep, capsys, member):
+def test_finished_logs_are_deleted_with_attempts_and_payloads_but_audit_entries_stay(keep, capsys, member):
     subscription = make_subscription()
     old = make_log()
     # Stores Cotalker's outcome as an attempt.
@@ -119,7 +119,7 @@ def test_finished_logs_go_with_attempts_and_payloads_and_the_audit_entries_stay(
 
 
 @pytest.mark.django_db
-def test_what_is_not_finished_is_kept_however_old(keep, capsys):
+def test_open_logs_are_kept_regardless_of_age(keep, capsys):
     subscription = make_subscription()
     waiting = make_waiting_log(subscription)
     blocking = make_log(1)
@@ -150,7 +150,7 @@ def test_a_log_that_waits_in_a_bulk_redelivery_is_kept(keep, capsys):
     assert not BulkRedeliveryItem.objects.filter(pk=ended.pk).exists()
 
 
-def test_every_table_that_points_at_a_log_is_known_to_pruning():
+def test_pruning_knows_every_table_that_refers_to_a_log():
     pointing = {
         relation.related_model._meta.db_table
         for relation in WebhookLog._meta.related_objects
@@ -181,7 +181,7 @@ def test_a_dry_run_changes_nothing_and_prints_the_same_numbers(keep, capsys):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_log_counts_follow_what_is_deleted(keep, capsys):
+def test_log_counts_follow_deletions(keep, capsys):
     make_subscription()
     for number in range(3):
         make_log(number)
@@ -193,7 +193,7 @@ def test_log_counts_follow_what_is_deleted(keep, capsys):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_task_does_the_same_and_the_last_run_is_recorded(keep):
+def test_the_task_does_the_same_and_records_when_it_ran(keep):
     make_subscription()
     make_log()
     keep(payload_days=30, log_days=30)
@@ -206,7 +206,7 @@ def test_the_task_does_the_same_and_the_last_run_is_recorded(keep):
 
 
 @pytest.mark.django_db
-def test_an_interrupted_run_is_gone_on_with_by_the_next(keep, monkeypatch, capsys):
+def test_the_next_job_continues_interrupted_pruning(keep, monkeypatch, capsys):
     for module in (log_deletion, payload_expiry):
         monkeypatch.setattr(module, "DELETE_BATCH_SIZE", 2)
     make_subscription()
@@ -221,7 +221,7 @@ def test_an_interrupted_run_is_gone_on_with_by_the_next(keep, monkeypatch, capsy
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_numbers_of_a_job_that_was_interrupted_are_those_of_the_whole_night(keep, monkeypatch):
+def test_the_numbers_of_an_interrupted_job_cover_the_whole_night(keep, monkeypatch):
     for module in (log_deletion, payload_expiry):
         monkeypatch.setattr(module, "DELETE_BATCH_SIZE", 2)
     make_subscription()
@@ -234,7 +234,7 @@ def test_the_numbers_of_a_job_that_was_interrupted_are_those_of_the_whole_night(
 
 
 @pytest.mark.django_db
-def test_a_run_ends_when_somebody_keeps_for_longer_meanwhile(keep, monkeypatch):
+def test_pruning_stops_when_the_retention_is_extended_meanwhile(keep, monkeypatch):
     monkeypatch.setattr(log_deletion, "DELETE_BATCH_SIZE", 2)
     make_subscription()
     for number in range(5):
@@ -300,7 +300,7 @@ def test_a_month_is_dropped_while_deliveries_go_on(keep, receiver, deliver, monk
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_month_in_use_is_left_for_the_next_run_and_holds_nobody_up(keep, capsys):
+def test_a_month_in_use_is_left_for_next_time_and_blocks_nobody(keep, capsys):
     make_subscription()
     make_log()
     keep(payload_days=30)
@@ -326,7 +326,7 @@ def test_a_month_in_use_is_left_for_the_next_run_and_holds_nobody_up(keep, capsy
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("what", ["queued", "blocking", "in a bulk redelivery"])
-def test_a_month_whose_log_is_taken_up_again_in_the_last_moment_is_not_dropped(keep, monkeypatch, capsys, what):
+def test_a_month_whose_log_is_queued_at_the_last_moment_is_not_dropped(keep, monkeypatch, capsys, what):
     """`_drop` is called once all logs of the month were seen to be finished."""
     make_subscription()
     log = make_log()

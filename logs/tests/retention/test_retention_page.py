@@ -39,7 +39,7 @@ def days() -> tuple[int | None, int | None]:
 
 @pytest.mark.parametrize("method", ["get", "post"])
 @pytest.mark.parametrize("address", [PAGE, CONFIRM])
-def test_only_a_superuser_gets_there_as_it_is_about_all_companies(client, member, address, method):
+def test_only_a_superuser_sees_the_page(client, member, address, method):
     client.force_login(member("Administrator"))
     assert getattr(client, method)(address, {"payload_days": 1}).status_code in (403, 405)
     assert PAGE not in client.get("/").content.decode()
@@ -83,7 +83,7 @@ def test_a_superuser_who_sets_days_sees_what_will_be_deleted_and_it_is_audited(c
     assert "Would be removed now 1 payload from before" in page  # of what waits
 
 
-def test_it_is_kept_for_ever_again(client, superuser):
+def test_clearing_the_days_keeps_everything_again(client, superuser):
     Retention.change(payload_days=90, log_days=400, by=superuser)
     question = words_of(client.get(CONFIRM, {"payload_days": "", "log_days": ""}))
     assert "Nothing has expired under this setting: the next retention run deletes nothing." in question
@@ -151,21 +151,21 @@ def test_the_page_of_a_log_says_when_and_why_its_payload_expired(client, expired
     assert reverse("logs:payload_download", args=[expired.pk]) not in page.content.decode()
 
 
-def test_a_viewer_reads_the_same_and_not_where_it_is_changed(client, expired, member):
+def test_a_viewer_sees_the_reason_without_a_link_to_the_setting(client, expired, member):
     client.force_login(member("Viewer"))
     page = client.get(expired.get_absolute_url())
     assert EXPIRED in words_of(page)
     assert PAGE not in page.content.decode()
 
 
-def test_days_that_were_made_longer_since_do_not_explain_it_wrongly(client, expired, superuser):
+def test_a_longer_retention_set_later_does_not_give_a_wrong_reason(client, expired, superuser):
     Retention.change(payload_days=None, log_days=None, by=superuser)
     page = words_of(client.get(expired.get_absolute_url()))
     assert "The payload has expired , like all payloads from before" in page
     assert "1 Jul 2022" not in page
 
 
-def test_a_payload_that_nobody_removed_has_merely_expired(client, superuser):
+def test_an_expired_payload_not_removed_by_retention_has_no_reason(client, superuser):
     make_subscription()
     log = make_log()
     Payload.objects.all().delete()
@@ -174,7 +174,7 @@ def test_a_payload_that_nobody_removed_has_merely_expired(client, superuser):
 
 
 @pytest.mark.parametrize("name", ["payload_chunk", "payload_value", "payload_download", "payload_curl"])
-def test_what_is_derived_from_an_expired_payload_is_not_there(client, expired, name):
+def test_an_expired_payload_has_no_derived_pages(client, expired, name):
     answer = client.get(reverse(f"logs:{name}", args=[expired.pk]), {"pointer": "/data"})
     assert answer.status_code == 404
 
@@ -198,7 +198,7 @@ STOP = reverse("logs:retention_stop")
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_run_that_is_under_way_is_stopped_by_the_button_of_the_page(client, superuser, monkeypatch):
+def test_the_button_of_the_page_stops_pruning(client, superuser, monkeypatch):
     monkeypatch.setattr(log_deletion, "DELETE_BATCH_SIZE", 1)
     make_subscription()
     for number in range(3):
@@ -222,14 +222,14 @@ def test_a_run_that_is_under_way_is_stopped_by_the_button_of_the_page(client, su
     assert "(stopped" not in words_of(client.get(PAGE))
 
 
-def test_where_no_run_is_under_way_nothing_is_stopped(client, superuser):
+def test_the_button_does_nothing_when_nothing_is_being_pruned(client, superuser):
     Retention.objects.create(pk=1, log_days=1)
     assert STOP not in client.get(PAGE).content.decode()
     assert "Nothing to stop: no run is in progress." in words_of(client.post(STOP, follow=True))
     assert Retention.current().stop_requested_at is None
 
 
-def test_only_a_superuser_stops_a_run_and_only_by_the_button(client, member, superuser):
+def test_only_a_superuser_stops_pruning_and_only_by_post(client, member, superuser):
     assert client.get(STOP).status_code == 405
     client.handler.enforce_csrf_checks = True
     assert client.post(STOP).status_code == 403

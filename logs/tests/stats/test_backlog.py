@@ -29,7 +29,7 @@ def store_differences(subscription: str, number: int) -> None:
         )
 
 
-def test_pages_compact_where_no_worker_does():
+def test_the_web_server_compacts_when_no_worker_does():
     store_differences(make_subscription().pk, NUMBER)
     server = WebServer()
     try:
@@ -43,7 +43,7 @@ def test_pages_compact_where_no_worker_does():
     assert sum(counts) == NUMBER
 
 
-def test_few_differences_are_left_to_the_worker():
+def test_the_web_server_leaves_few_differences_to_the_worker():
     store_differences(make_subscription().pk, 3)
     compaction.BacklogWatch().look()
     assert LogCountDelta.objects.count() == 3

@@ -3,7 +3,7 @@ import pytest
 from logs.stats.charts import Rect, stacked_bars
 
 
-def test_failures_stand_on_the_base_line_and_delivered_on_top_of_them():
+def test_failures_are_at_the_bottom_and_deliveries_on_top():
     assert stacked_bars([(2, 6), (0, 0)], width=20, height=100, gap=2) == [
         [(0, Rect(1, 75, 8, 25)), (1, Rect(1, 0, 8, 75))],
         [],
@@ -16,11 +16,11 @@ def test_one_failure_among_many_is_never_lower_than_3_percent(delivered):
     assert failed == Rect(1, 97, 118, 3)
 
 
-def test_a_bar_never_grows_out_of_the_chart():
+def test_a_bar_never_exceeds_the_chart():
     assert stacked_bars([(1, 99_999)], width=240, height=100) == [[(0, Rect(1, 97, 238, 3)), (1, Rect(1, 0, 238, 97))]]
 
 
-def test_bars_stand_side_by_side_over_the_whole_width():
+def test_bars_fill_the_whole_width_side_by_side():
     rects = [rect for stack in stacked_bars([(0, 1)] * 7, width=70, height=100) for _part, rect in stack]
     assert [rect.x for rect in rects] == [1, 11, 21, 31, 41, 51, 61]
     assert {rect.width for rect in rects} == {8}

@@ -58,7 +58,7 @@ def groups(client, query=""):
 
 
 class TestGroups:
-    def test_like_failures_are_one_and_others_apart(self, client, subscription):
+    def test_similar_failures_form_one_group_and_others_do_not(self, client, subscription):
         other = make_subscription(pk=objectid.new_objectid(), name="Users to HR")
         for number in range(3):
             failed(subscription, age=HOUR + number * MINUTE)
@@ -86,12 +86,12 @@ class TestGroups:
             ("Asia/Kathmandu", "05:15 – 08:55"),
         ],
     )
-    def test_first_and_last_are_shown_in_the_persons_zone(self, zone, shown):
+    def test_first_and_last_are_shown_in_the_users_zone(self, zone, shown):
         first, last = datetime(2026, 11, 23, 23, 30, tzinfo=UTC), datetime(2026, 11, 24, 3, 10, tzinfo=UTC)
         with timezone.override(zone), patch("django.utils.timezone.now", lambda: last + MINUTE):
             assert plain_text(time_span(first, last)) == shown
 
-    def test_first_last_and_example_are_those_of_its_logs(self, client, subscription):
+    def test_first_last_and_example_come_from_its_logs(self, client, subscription):
         oldest = failed(subscription, age=5 * HOUR, response="502 first")
         newest = failed(subscription, age=2 * HOUR, response="502 last")
         failed(subscription, age=HOUR, **TIMEOUT)
@@ -99,14 +99,14 @@ class TestGroups:
         assert (group.first_at, group.last_at) == (oldest.created_at, newest.created_at)
         assert (group.example.pk, group.example.response) == (newest.pk, "502 last")
 
-    def test_what_changed_since_is_not_shown(self, client, subscription):
+    def test_logs_that_changed_since_are_not_shown(self, client, subscription):
         oldest = failed(subscription, age=5 * HOUR)
         newest = failed(subscription, age=MINUTE)
         WebhookLog.objects.filter(pk=newest.pk).update(state=State.DELIVERED, cause="", fingerprint="")
         (group,) = groups(client)
         assert (group.count, group.last_at, group.example.pk) == (1, oldest.created_at, oldest.pk)
 
-    def test_its_bars_hold_its_failures_and_no_others(self, client, subscription):
+    def test_its_bars_count_only_its_failures(self, client, subscription):
         failed(subscription, age=2 * HOUR)
         failed(subscription, age=MINUTE)
         failed(subscription, age=MINUTE, **TIMEOUT)
@@ -139,13 +139,13 @@ class TestNow:
         assert "Recovered last success 1 h ago" in row
         assert groups(client)[0].attempts.delivered_at == success.created_at
 
-    def test_an_earlier_success_is_none(self, rows, subscription):
+    def test_an_earlier_success_is_not_a_recovery(self, rows, subscription):
         log(subscription, age=2 * HOUR)
         failed(subscription)
         (row,) = rows()
         assert "Still failing last success 2 h ago" in row
 
-    def test_the_success_of_another_subscription_is_none(self, rows, subscription):
+    def test_the_success_of_another_subscription_is_not_a_recovery(self, rows, subscription):
         failed(subscription, age=2 * HOUR)
         log(make_subscription(pk=objectid.new_objectid()))
         (row,) = rows()
@@ -161,7 +161,7 @@ class TestNow:
             "timeout": False,
         }
 
-    def test_a_paused_queue_leads_to_the_queue(self, rows, client, subscription):
+    def test_a_paused_queue_is_linked(self, rows, client, subscription):
         subscription.pause(by=None)
         failed(subscription)
         log(subscription, State.PENDING, next_attempt_at=timezone.now(), priority=2, sequence=1, attempts_left=3)
@@ -169,7 +169,7 @@ class TestNow:
         assert "Paused 1 waiting" in row
         assert f'href="{subscription.get_absolute_url()}#lane"' in client.get("/failures/").content.decode()
 
-    def test_nothing_has_recovered_while_its_queue_is_blocked_whatever_was_delivered_since(self, rows, subscription):
+    def test_a_blocked_queue_has_not_recovered_despite_later_deliveries(self, rows, subscription):
         failed(subscription, age=2 * HOUR)
         log(subscription)
         (row,) = rows()
@@ -200,12 +200,12 @@ class TestNow:
 
 class TestFilter:
     @pytest.mark.parametrize(("range_", "count"), [("15m", 1), ("1h", 2), ("24h", 3), ("7d", 4), ("30d", 5)])
-    def test_by_range(self, client, subscription, range_, count):
+    def test_groups_are_filtered_by_range(self, client, subscription, range_, count):
         for age in (10 * MINUTE, 50 * MINUTE, 23 * HOUR, 6 * DAY, 29 * DAY, 31 * DAY):
             failed(subscription, age=age)
         assert groups(client, f"?range={range_}")[0].count == count
 
-    def test_by_subscription_and_cause(self, client, subscription):
+    def test_groups_are_filtered_by_subscription_and_cause(self, client, subscription):
         other = make_subscription(pk=objectid.new_objectid(), name="Users to HR")
         for each in (subscription, other):
             failed(each)
@@ -213,11 +213,11 @@ class TestFilter:
         found = groups(client, f"?subscription={subscription.pk}&cause=timeout")
         assert [(group.subscription, group.kind.cause) for group in found] == [(subscription, "timeout")]
 
-    def test_what_is_left_empty_in_the_form_is_no_filter(self, client, subscription):
+    def test_empty_fields_of_the_form_do_not_filter(self, client, subscription):
         failed(subscription)
         assert len(groups(client, "?range=24h&subscription=&cause=&sort=most")) == 1
 
-    def test_newest_first_or_most_first(self, client, subscription):
+    def test_groups_are_sorted_newest_first_or_most_frequent_first(self, client, subscription):
         for number in range(3):
             failed(subscription, age=3 * HOUR + number * MINUTE)
         failed(subscription, age=HOUR, **TIMEOUT)
@@ -244,13 +244,13 @@ class TestFilter:
             "state=failed",
         ],
     )
-    def test_what_is_not_understood_finds_nothing_and_says_so(self, client, rows, subscription, query):
+    def test_an_unknown_filter_finds_nothing_and_says_so(self, client, rows, subscription, query):
         failed(subscription)
         assert rows(f"?{query}", status=422) == []
         page = client.get(f"/failures/?{query}").content.decode()
         assert "Invalid filter: nothing was searched." in page
 
-    def test_of_very_many_the_first_are_shown_until_all_are_requested(self, client, subscription, monkeypatch):
+    def test_only_the_first_groups_are_shown_until_all_are_requested(self, client, subscription, monkeypatch):
         monkeypatch.setattr(failure_groups, "GROUPS_SHOWN", 2)
         for number in range(5):
             failed(subscription, age=HOUR + number * MINUTE, fingerprint=str(number))
@@ -260,7 +260,7 @@ class TestFilter:
         assert len(groups(client)) == 2
         assert len(groups(client, "?cause=http_5xx&all=1")) == 5
 
-    def test_of_more_kinds_than_are_read_it_says_at_least(self, client, subscription, monkeypatch):
+    def test_it_says_at_least_when_there_are_more_groups_than_it_reads(self, client, subscription, monkeypatch):
         monkeypatch.setattr(group_counts, "MAX_FAILURE_KINDS", 3)
         log(subscription, age=MINUTE)
         for number in range(5):
@@ -278,11 +278,11 @@ class TestPage:
         page = plain_text(client.get("/failures/").content.decode())
         assert "2 logs failed in the last 24 hours. 1 of these groups has not recovered." in page
 
-    def test_nothing_failed_is_said(self, client, subscription):
+    def test_it_says_that_nothing_failed(self, client, subscription):
         log(subscription)
         assert "Nothing failed in the last 24 hours." in plain_text(client.get("/failures/").content.decode())
 
-    def test_nothing_of_a_kind_leads_back(self, client, subscription):
+    def test_an_empty_filter_result_links_back(self, client, subscription):
         failed(subscription)
         page = client.get("/failures/?cause=tls&range=7d").content.decode()
         assert "No matching failures" in page
@@ -306,7 +306,7 @@ class TestPage:
 
 
 class TestWho:
-    def test_of_other_companies_there_is_nothing(self, client, rows, subscription):
+    def test_groups_of_other_companies_are_hidden(self, client, rows, subscription):
         foreign = make_subscription(
             pk=objectid.new_objectid(), name="Foreign", company=make_company("625be93a286ef83c1c0e0000")
         )

@@ -40,7 +40,7 @@ def states() -> dict[str, int]:
     return results[0]
 
 
-def test_what_changes_is_counted_before_and_after_compaction():
+def test_changes_are_counted_before_and_after_compaction():
     subscription = make_subscription()
     for number in range(3):
         make_waiting_log(subscription, number)
@@ -78,7 +78,7 @@ def test_a_redelivery_and_a_skip_are_counted(member):
     assert states() == {"skipped": 1}
 
 
-def test_what_waits_and_is_skipped_together_is_counted(member):
+def test_logs_skipped_together_are_counted(member):
     subscription = make_subscription(is_active=False)
     for number in range(3):
         make_waiting_log(subscription, number)
@@ -97,7 +97,7 @@ def test_a_delivery_is_counted_with_its_status_and_its_duration(receiver, delive
     assert percentiles(None, None, None)[""] == pytest.approx(max(log.duration_ms, 1), rel=0.13)
 
 
-def test_what_is_deleted_is_not_counted():
+def test_deleted_logs_are_not_counted():
     make_log(1)
     WebhookLog.objects.all().delete()
     assert states() == {}
@@ -131,7 +131,7 @@ def test_a_count_is_updated_in_place():
         assert counts.aggregate(n=Sum("count"))["n"] == 5 * len(BUCKET_WIDTHS)
 
 
-def test_what_is_rolled_back_is_not_counted():
+def test_rolled_back_changes_are_not_counted():
     with transaction.atomic():
         make_log(1)
         transaction.set_rollback(True)
@@ -139,7 +139,7 @@ def test_what_is_rolled_back_is_not_counted():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_verify_finds_what_is_wrong_and_rebuild_mends_it():
+def test_verify_finds_wrong_counts_and_rebuild_fixes_them():
     make_waiting_log(make_subscription())
     call_command("log_counts", "verify")
     import_logs(*[log_document(number, subscription=SUBSCRIPTION) for number in range(1, 5)])
@@ -154,7 +154,7 @@ def test_verify_finds_what_is_wrong_and_rebuild_mends_it():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_is_counted_of_all_in_a_week_without_logs_is_found_and_mended():
+def test_wrong_totals_of_a_week_without_logs_are_found_and_fixed():
     """An old worker leaves it, that compacts a deletion after the update."""
     CompactedLogCountTotal.objects.create(
         width=1440, bucket=bucket_floor(MOMENT, timedelta(days=1)), state="failed", count=3
@@ -166,7 +166,7 @@ def test_what_is_counted_of_all_in_a_week_without_logs_is_found_and_mended():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_rebuild_counts_what_the_trigger_did_not_see():
+def test_rebuild_counts_what_the_trigger_missed():
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE logs_webhooklog DISABLE TRIGGER USER")
         try:
@@ -179,7 +179,7 @@ def test_rebuild_counts_what_the_trigger_did_not_see():
     assert states() == {"failed": 1}
 
 
-def test_counts_are_those_of_the_time_and_of_the_subscriptions():
+def test_counts_respect_the_range_and_the_subscriptions():
     for number in (0, 10, 300, 3000):  # minutes
         make_log(number)
     start = bucket_floor(MOMENT)
@@ -197,7 +197,7 @@ def test_counts_are_those_of_the_time_and_of_the_subscriptions():
     assert total(None, None, []) == 0
 
 
-def test_steps_begin_where_the_clock_says():
+def test_steps_begin_at_round_times():
     for number in (0, 10, 300):
         make_log(number)
     steps = (
@@ -215,7 +215,7 @@ moments = st.integers(0, 12 * 24 * 40).map(lambda number: BUCKET_ORIGIN + timede
 
 
 @given(moments, moments)
-def test_pieces_make_up_the_time_without_gap_or_overlap(one, other):
+def test_pieces_cover_the_range_without_gaps_or_overlaps(one, other):
     start, end = sorted((one, other))
     segments = sorted(bucket_segments(start, end), key=lambda piece: piece[1])
     edges = [edge for _width, first, last in segments for edge in (first, last)]
@@ -230,7 +230,7 @@ def test_pieces_make_up_the_time_without_gap_or_overlap(one, other):
     assert len(segments) <= 2 * len(BUCKET_WIDTHS) - 1
 
 
-def test_a_percentile_is_right_to_an_eighth():
+def test_a_percentile_is_accurate_to_an_eighth():
     assert percentile({}) is None
     assert percentile({0: 94, 20: 6}) == pytest.approx(1.25**20.5)
     assert percentile({0: 95, 20: 5}) == pytest.approx(1.25**0.5)

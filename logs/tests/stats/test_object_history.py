@@ -35,7 +35,7 @@ def ids_in(response) -> list[str]:
     return re.findall(r'href="/logs/([0-9a-f]{24})/" data-row-link', response.content.decode())
 
 
-def test_all_its_logs_stand_newest_first_whatever_their_subscription(client):
+def test_all_its_logs_are_listed_newest_first_across_subscriptions(client):
     make_subscription(OTHER_SUBSCRIPTION, name="Users")
     logs = [for_object(1), for_object(2, subscription=OTHER_SUBSCRIPTION), for_object(3)]
     for_object(4, pk="62742b7562f37034d9390000")
@@ -45,7 +45,7 @@ def test_all_its_logs_stand_newest_first_whatever_their_subscription(client):
     assert "Users" in text_of(page)
 
 
-def test_fifty_come_at_a_time_none_twice(client):
+def test_a_page_has_fifty_logs_and_none_is_repeated(client):
     import_logs(*(log_document(number, {"data": {"_id": OBJECT}}) for number in range(70)))
     first = client.get(history())
     more = html.unescape(re.search(r'href="(\?after=[^"]+)"', first.content.decode())[1])
@@ -69,7 +69,7 @@ def test_fifty_come_at_a_time_none_twice(client):
         ("failed delivered-elsewhere", "One failed, and nothing newer has been delivered since."),
     ],
 )
-def test_one_sentence_says_what_is_missing_at_the_receiver(client, states, sentence):
+def test_one_sentence_says_what_the_receiver_is_missing(client, states, sentence):
     make_subscription(OTHER_SUBSCRIPTION, name="Users")
     for number, state in enumerate(states.split()):
         elsewhere = {"subscription": OTHER_SUBSCRIPTION} if state == "delivered-elsewhere" else {}
@@ -101,7 +101,7 @@ def test_logs_of_another_company_are_not_in_it(client):
         assert client.get(address).status_code == 404
 
 
-def test_a_place_in_the_list_that_cannot_be_read_is_an_error_without_rows(client):
+def test_an_invalid_cursor_is_an_error_without_rows(client):
     for_object(1)
     page = client.get(history(), {"after": "x"})
     assert (page.status_code, ids_in(page)) == (422, [])
@@ -129,14 +129,14 @@ def test_two_selected_logs_are_compared(client):
 
 
 @pytest.mark.parametrize("query", ["this=x&that=y", "this=62742dd824c886d54e60f02b", "this={0}&that={0}"])
-def test_who_selected_no_two_gets_an_error(client, query):
+def test_comparing_needs_exactly_two_logs(client, query):
     log = for_object(1)
     page = client.get(f"{history()}?{query.format(log.pk)}")
     assert "Choose two different logs to compare." in text_of(page)
     assert ids_in(page) == [log.pk]
 
 
-def test_a_comparison_lists_what_differs_and_leads_to_both_logs_and_back(client):
+def test_a_comparison_lists_differences_and_links_both_logs_and_the_history(client):
     this = for_object(1, data={"name": "Pump", "gone": 1, "password": "hidden"})
     that = for_object(2, data={"name": "Fan", "new": [1], "password": "hidden"})
     page = client.get(comparison(this, that))
@@ -174,7 +174,7 @@ def test_a_long_value_is_folded_not_cut(client):
     assert "a" * 1000 in page
 
 
-def test_the_page_of_a_log_leads_to_the_history_and_to_comparisons(client):
+def test_the_page_of_a_log_links_the_history_and_comparisons(client):
     older, log = for_object(1), for_object(2)
     page = client.get(log.get_absolute_url()).content.decode()
     assert f'href="{history()}"' in page

@@ -66,7 +66,7 @@ def look(client, operator):
 
 
 class TestSentence:
-    def test_it_says_what_failed_of_whom_and_that_it_still_fails(self, look, subscription):
+    def test_it_says_which_subscription_fails_and_how_often(self, look, subscription):
         log(subscription, age=3 * HOUR)
         log(subscription, State.FAILED, age=2 * HOUR)
         log(subscription, State.FAILED, age=HOUR)
@@ -81,7 +81,7 @@ class TestSentence:
         log(subscription)
         assert sentence(look()).endswith("The subscription has recovered.")
 
-    def test_of_several_it_counts_those_that_still_fail(self, look, subscription):
+    def test_it_counts_the_subscriptions_that_still_fail(self, look, subscription):
         other = make_subscription(pk=objectid.new_objectid(), name="Users to HR")
         log(subscription, State.FAILED, age=2 * HOUR)
         log(subscription)
@@ -93,15 +93,15 @@ class TestSentence:
         )
         assert said.endswith("1 of 2 subscriptions is still failing.")
 
-    def test_where_nothing_failed_it_says_so(self, look, subscription):
+    def test_it_says_when_nothing_failed(self, look, subscription):
         log(subscription)
         assert sentence(look()) == "Nothing failed in the last 24 hours: 1 log was delivered."
 
-    def test_what_is_not_finished_is_no_success(self, look, subscription):
+    def test_an_unfinished_log_is_not_a_success(self, look, subscription):
         waiting_log(subscription)
         assert sentence(look()).startswith("1 event was accepted in the last 24 hours, and it isn’t finished yet.")
 
-    def test_a_quiet_time_tells_of_the_newest_log(self, look, subscription):
+    def test_it_names_the_newest_log_in_a_quiet_time(self, look, subscription):
         log(subscription, age=3 * DAY)
         assert sentence(look()).startswith("No events in the last 24 hours. The latest is from")
 
@@ -122,7 +122,7 @@ class TestSentence:
 
 
 class TestFigures:
-    def test_each_has_its_number_and_that_of_the_time_before(self, look, subscription):
+    def test_each_figure_shows_the_previous_period_too(self, look, subscription):
         for _number in range(3):
             log(subscription, duration_ms=100)
         log(subscription, State.FAILED)
@@ -140,7 +140,7 @@ class TestFigures:
             "Waiting now": ("1", "oldest: 1 h ago"),
         }
 
-    def test_with_nothing_before_there_is_nothing_to_compare(self, look, subscription):
+    def test_without_a_previous_period_nothing_is_compared(self, look, subscription):
         log(subscription)
         shown = figures(look())
         assert shown["Delivered"] == ("1", "0 in the previous period")
@@ -148,17 +148,17 @@ class TestFigures:
         assert shown["p95 latency"] == ("–", "only for deliveries sent by cotadmin")
         assert shown["Waiting now"] == ("0", "nothing waiting")
 
-    def test_a_log_of_a_clock_ahead_of_ours_counts(self, look, subscription):
+    def test_a_log_from_a_clock_ahead_of_ours_counts(self, look, subscription):
         log(subscription, State.FAILED, age=-4 * MINUTE)
         assert figures(look())["Failed"][0] == "1"
 
     @pytest.mark.parametrize(("range_", "number"), [("15m", "1"), ("1h", "2"), ("24h", "3"), ("7d", "4"), ("30d", "5")])
-    def test_a_range_is_as_long_as_it_says(self, look, subscription, range_, number):
+    def test_a_range_has_exactly_its_length(self, look, subscription, range_, number):
         for age in (10 * MINUTE, 50 * MINUTE, 23 * HOUR, 6 * DAY, 29 * DAY, 31 * DAY):
             log(subscription, State.FAILED, age=age)
         assert figures(look(f"/?range={range_}"))["Failed"][0] == number
 
-    def test_it_follows_what_becomes_of_a_log(self, look, subscription):
+    def test_it_follows_the_state_of_a_log(self, look, subscription):
         failed = log(subscription, State.FAILED)
         WebhookLog.objects.filter(pk=failed.pk).update(state=State.DELIVERED, cause="", fingerprint="")
         page = look()
@@ -167,7 +167,7 @@ class TestFigures:
 
 
 class TestChart:
-    def test_failures_stand_by_their_time_and_are_listed_in_a_table(self, look, subscription):
+    def test_failures_are_charted_by_time_and_listed_in_a_table(self, look, subscription):
         log(subscription, State.FAILED)
         log(subscription)
         page = look()
@@ -177,14 +177,14 @@ class TestChart:
         )
         assert rows == [("1", "1")]
 
-    def test_where_nothing_failed_it_is_of_deliveries(self, look, subscription):
+    def test_without_failures_the_chart_shows_deliveries(self, look, subscription):
         log(subscription)
         assert "Deliveries per 30 minutes" in look()
 
     @pytest.mark.parametrize(
         ("zone", "title"), [("UTC", "Failures per day"), ("America/Santiago", "Failures per day (UTC)")]
     )
-    def test_days_are_those_of_utc_and_are_called_so(self, look, subscription, client, zone, title):
+    def test_days_are_in_utc_and_labelled_so(self, look, subscription, client, zone, title):
         failed = log(subscription, State.FAILED)
         client.cookies["zone"] = zone
         page = look("/?range=30d")
@@ -192,7 +192,7 @@ class TestChart:
         day = date_format(failed.created_at, "j M")
         assert f"<title>{day}: 1 failed, 0 delivered</title>" in page
 
-    def test_bars_begin_at_the_same_moments_in_every_zone(self, look, subscription, settings, monkeypatch):
+    def test_bars_begin_at_the_same_times_in_every_zone(self, look, subscription, settings, monkeypatch):
         now = timezone.now()
         monkeypatch.setattr("django.utils.timezone.now", lambda: now)
         settings.TIME_ZONE = "America/Santiago"
@@ -201,7 +201,7 @@ class TestChart:
         settings.TIME_ZONE = "Asia/Kathmandu"
         assert re.findall(r'<rect class="fail" x="[\d.]+"', look()) == there
 
-    def test_no_two_bars_have_one_label_when_the_clock_is_put_back(self, look, subscription, client, monkeypatch):
+    def test_bars_have_different_labels_when_the_clock_goes_back(self, look, subscription, client, monkeypatch):
         now = datetime(2022, 4, 3, 9, 10, tzinfo=UTC)
         monkeypatch.setattr("django.utils.timezone.now", lambda: now)
         client.cookies["timezone"] = "America/Santiago"
@@ -238,12 +238,12 @@ class TestQueues:
         assert second.endswith("· No answer in time")
         assert f'href="{paused.get_absolute_url()}#lane"' in shown
 
-    def test_a_queue_that_nobody_sends_from_is_not_blocked(self, look):
+    def test_a_queue_of_an_inactive_subscription_is_not_blocked(self, look):
         idle = make_subscription(is_active=False)
         waiting_log(idle, priority=Priority.RETRY)
         assert "No queue is blocked." in look()
 
-    def test_a_queue_that_was_paused_after_it_had_delivered_again_fails_no_more(self, look, subscription, client):
+    def test_a_queue_paused_after_a_recovery_is_not_failing(self, look, subscription, client):
         log(subscription, State.FAILED, age=2 * HOUR)
         log(subscription)
         subscription.pause(by=None)
@@ -262,7 +262,7 @@ class TestAttention:
             (True, True, "Paused"),
         ],
     )
-    def test_each_says_what_is_true_now(self, look, subscription, is_paused, later, shown):
+    def test_each_row_shows_the_current_state(self, look, subscription, is_paused, later, shown):
         if is_paused:
             subscription.pause(by=None)
         log(subscription, age=3 * HOUR)
@@ -272,7 +272,7 @@ class TestAttention:
         (row,) = re.findall(r'<table class="table worst">.*?<tbody>(.*?)</tbody>', look(), re.DOTALL)
         assert text(row).endswith(shown)
 
-    def test_those_with_the_most_failures_come_first(self, look):
+    def test_subscriptions_with_the_most_failures_come_first(self, look):
         for index in range(7):
             subscription = make_subscription(pk=objectid.new_objectid(), name=f"Orders {index}")
             for _number in range(index):
@@ -284,7 +284,7 @@ class TestAttention:
         groups = re.search(r'<table class="table groups">.*?</table>', page, re.DOTALL)[0]
         assert re.findall(r">(Orders \d)<", groups) == ["Orders 6", "Orders 5", "Orders 4", "Orders 3", "Orders 2"]
 
-    def test_names_and_responses_stay_text(self, look):
+    def test_names_and_responses_are_escaped(self, look):
         hostile = make_subscription(name="<img src=x onerror=alert(1)>")
         log(hostile, State.FAILED, response="<script>alert(1)</script>", fingerprint='"><script>')
         page = look()
@@ -294,7 +294,7 @@ class TestAttention:
 
 
 class TestWho:
-    def test_of_other_companies_nothing_is_counted_or_named(self, look, subscription):
+    def test_nothing_of_other_companies_is_counted_or_named(self, look, subscription):
         foreign = make_subscription(
             pk=objectid.new_objectid(),
             name="Foreign",
@@ -326,7 +326,7 @@ class TestWho:
 
 
 @pytest.mark.parametrize("query", ["range=2h", "range=", "colour=red", "range=24h&state=failed"])
-def test_what_is_not_understood_shows_no_figures(look, subscription, query):
+def test_an_unknown_filter_shows_no_figures(look, subscription, query):
     log(subscription, State.FAILED)
     page = look(f"/?{query}", status=422)
     assert "There is no such range." in page
@@ -361,7 +361,7 @@ def test_one_subscription_and_fifty_cost_the_same_seventeen_queries(
 
 
 @pytest.mark.parametrize("name", ["15m", "24h", "30d"])
-def test_what_is_dated_in_the_future_is_of_no_range(client, operator, subscription, name):
+def test_logs_dated_in_the_future_are_in_no_range(client, operator, subscription, name):
     """A sender's clock may be some minutes ahead; one that is a day ahead, or a year, is wrong."""
     log(subscription, State.FAILED, 5 * MINUTE)
     log(subscription, State.FAILED, -4 * MINUTE)

@@ -59,7 +59,7 @@ def assert_shown(client, administrator, failed: WebhookLog, has_recovered: bool)
     assert (WARNING in plan) == (not has_recovered)
 
 
-def test_an_old_log_that_is_delivered_now_is_a_recovery(client, administrator, receiver, deliver):
+def test_delivering_an_old_log_now_is_a_recovery(client, administrator, receiver, deliver):
     old, newer = log_of(60, **DOWN), log_of(30, **DOWN)
     assert_shown(client, administrator, newer, has_recovered=False)
     send_again(old, administrator, deliver)
@@ -67,9 +67,7 @@ def test_an_old_log_that_is_delivered_now_is_a_recovery(client, administrator, r
     assert_shown(client, administrator, newer, has_recovered=True)
 
 
-def test_an_old_log_that_fails_now_is_a_failure_whatever_newer_events_were_delivered_before(
-    client, administrator, receiver, deliver
-):
+def test_an_old_log_that_fails_now_is_a_failure_despite_newer_deliveries(client, administrator, receiver, deliver):
     failed = log_of(60, **DOWN)
     log_of(5, **UP)
     assert_shown(client, administrator, failed, has_recovered=True)
@@ -81,7 +79,7 @@ def test_an_old_log_that_fails_now_is_a_failure_whatever_newer_events_were_deliv
         assert row.last_failure == Attempt.objects.filter(trigger="manual").latest("number").started_at
 
 
-def test_what_was_delivered_and_fails_when_it_is_sent_again_is_a_failure(client, administrator, receiver, deliver):
+def test_a_delivered_log_whose_redelivery_fails_is_a_failure(client, administrator, receiver, deliver):
     """It stays delivered, and yet its receiver is down now."""
     failed, delivered = log_of(60, **DOWN), log_of(5, **UP)
     receiver.status = 502
@@ -89,7 +87,7 @@ def test_what_was_delivered_and_fails_when_it_is_sent_again_is_a_failure(client,
     assert_shown(client, administrator, failed, has_recovered=False)
 
 
-def test_what_went_to_another_url_says_nothing_about_the_receiver(client, administrator, receiver, deliver):
+def test_an_attempt_to_another_url_says_nothing_about_the_receiver(client, administrator, receiver, deliver):
     log_of(60, **DOWN)
     failed = log_of(30, **DOWN)
     override = overrides.RedeliveryOverride(

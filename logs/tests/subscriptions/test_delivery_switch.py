@@ -45,7 +45,7 @@ def test_the_page_says_who_delivers(client, administrator):
     assert HERE in page_of(client, Subscription.objects.get())
 
 
-def test_before_switching_it_says_what_to_do_at_cotalker_and_in_which_order(client, administrator):
+def test_the_page_explains_the_steps_at_cotalker_before_switching(client, administrator):
     imported()
     page = client.get(ADDRESS).content.decode()
     assert "Let cotadmin deliver?" in page
@@ -58,7 +58,7 @@ def test_before_switching_it_says_what_to_do_at_cotalker_and_in_which_order(clie
     assert record() == []
 
 
-def test_from_then_on_what_comes_in_is_accepted_for_it(client, administrator):
+def test_events_are_accepted_after_switching(client, administrator):
     imported()
     assert accepted(client) == 0
     answer = switch(client, "cotadmin", follow=True)
@@ -68,7 +68,7 @@ def test_from_then_on_what_comes_in_is_accepted_for_it(client, administrator):
     assert AuditEntry.objects.filter(action="delivery_here").get().actor == administrator
 
 
-def test_switched_back_nothing_more_is_accepted_and_what_waits_is_kept(client, administrator):
+def test_after_switching_back_no_events_are_accepted_and_waiting_ones_are_kept(client, administrator):
     imported()
     switch(client, "cotadmin")
     accepted(client)
@@ -78,7 +78,7 @@ def test_switched_back_nothing_more_is_accepted_and_what_waits_is_kept(client, a
     assert record()[-1] == "delivery_at_cotalker"
 
 
-def test_what_waits_is_sent_although_cotalker_delivers_again(client, administrator, receiver, deliver):
+def test_waiting_events_are_sent_even_if_cotalker_delivers_again(client, administrator, receiver, deliver):
     imported(url=receiver.url)
     switch(client, "cotadmin")
     accepted(client)
@@ -87,13 +87,13 @@ def test_what_waits_is_sent_although_cotalker_delivers_again(client, administrat
     assert receiver.ids == [WebhookLog.objects.get().pk]
 
 
-def test_an_import_does_not_bring_the_url_of_the_inbound_endpoint_here(client, administrator):
+def test_an_import_does_not_take_over_the_url_of_the_inbound_endpoint(client, administrator):
     imported(url="https://receiver.example/hook")
     switch(client, "cotadmin")
     assert imported(url="https://cotadmin.example/in/secret").url == "https://receiver.example/hook"
 
 
-def test_a_secret_is_created_where_there_is_none_and_shown_once(client, administrator):
+def test_a_missing_secret_is_created_and_shown_once(client, administrator):
     imported()
     page = switch(client, "cotadmin", follow=True).content.decode()
     secret = Subscription.objects.get().secret
@@ -101,7 +101,7 @@ def test_a_secret_is_created_where_there_is_none_and_shown_once(client, administ
     assert record() == ["delivery_here", "secret_changed"]
 
 
-def test_a_secret_that_is_there_stays(client, administrator):
+def test_an_existing_secret_stays(client, administrator):
     subscription = imported()
     subscription.secret = secret = "whsec_" + "QUJD" * 8
     subscription.save()
@@ -111,7 +111,7 @@ def test_a_secret_that_is_there_stays(client, administrator):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_eight_clicks_one_switches(client, administrator):
+def test_only_one_of_eight_clicks_switches(client, administrator):
     imported()
 
     def click() -> None:
@@ -123,7 +123,7 @@ def test_of_eight_clicks_one_switches(client, administrator):
     assert record() == ["delivery_here", "secret_changed"]
 
 
-def test_a_second_switch_says_that_it_was_so_already(client, administrator):
+def test_a_second_switch_says_that_nothing_changed(client, administrator):
     make_subscription()
     assert "that was already the setting" in switch(client, "cotadmin", follow=True).content.decode()
     assert record() == []

@@ -31,7 +31,7 @@ STORED = [("X-Api-Key", "hunter2"), ("X-Tenant", "austral")]
         ("X: " + "v" * 4091, [("X", "v" * 4091)]),
     ],
 )
-def test_lines_are_read(text, headers):
+def test_header_lines_are_parsed(text, headers):
     assert parse_headers(text) == headers
 
 
@@ -57,7 +57,7 @@ def test_lines_are_read(text, headers):
         ("X: " + "v" * 4092, "The headers are 4097 bytes long; at most 4096 are allowed."),
     ],
 )
-def test_mistakes_are_named_with_their_line(text, reason):
+def test_mistakes_are_reported_with_their_line(text, reason):
     with pytest.raises(InvalidHeaders) as error:
         parse_headers(text, STORED)
     [said] = error.value.reasons
@@ -78,14 +78,14 @@ OURS = (
         (OURS, "cannot be set here: cotadmin sets it or never sends it."),
     ],
 )
-def test_some_names_are_not_for_anybody_to_set(names, reason):
+def test_some_header_names_are_reserved(names, reason):
     for name in [*names.split(), *names.title().split()]:
         with pytest.raises(InvalidHeaders) as error:
             parse_headers(f"X-Tenant: austral\n{name}: v")
         assert error.value.reasons == [f"Line 2: {name} {reason}"]
 
 
-def test_all_mistakes_are_named_at_once():
+def test_all_mistakes_are_reported_at_once():
     with pytest.raises(InvalidHeaders) as error:
         parse_headers("Host: a\nX-Tenant: austral\nX")
     assert [reason[:7] for reason in error.value.reasons] == ["Line 1:", "Line 3:"]
@@ -96,7 +96,7 @@ def test_a_form_shows_names_and_no_values():
     assert masked_lines([]) == ""
 
 
-def test_a_line_left_as_it_was_shown_keeps_its_value():
+def test_an_unchanged_line_keeps_its_value():
     assert parse_headers(masked_lines(STORED), STORED) == STORED
     assert parse_headers(f"x-tenant: {MASK}\nX-New: 1", STORED) == [("x-tenant", "austral"), ("X-New", "1")]
 
@@ -122,7 +122,7 @@ def edit(client, member):
 
 @pytest.mark.django_db
 class TestForm:
-    def test_headers_are_kept_encrypted_and_on_record_by_their_field(self, edit):
+    def test_headers_are_stored_encrypted_and_audited_by_field(self, edit):
         subscription = make_subscription(url="http://127.0.0.1:9000/hook", queue_version=3)
         assert edit(subscription, headers="X-Api-Key: hunter2").status_code == 302
         subscription.refresh_from_db()
@@ -141,7 +141,7 @@ class TestForm:
             assert "X-Api-Key" in page
             assert "hunter2" not in page
 
-    def test_saving_what_is_shown_changes_nothing(self, edit):
+    def test_saving_the_form_unchanged_changes_nothing(self, edit):
         subscription = make_subscription(url="http://127.0.0.1:9000/hook")
         subscription.headers = STORED
         subscription.save()
@@ -150,7 +150,7 @@ class TestForm:
         assert (stored.encrypted_headers, stored.queue_version) == (subscription.encrypted_headers, 0)
         assert not AuditEntry.objects.exists()
 
-    def test_an_empty_field_removes_them(self, edit):
+    def test_an_empty_field_removes_the_headers(self, edit):
         subscription = make_subscription(url="http://127.0.0.1:9000/hook")
         subscription.headers = STORED
         subscription.save()
@@ -158,14 +158,14 @@ class TestForm:
         subscription.refresh_from_db()
         assert (subscription.encrypted_headers, subscription.headers) == ("", [])
 
-    def test_a_mistake_is_named_at_the_field(self, edit):
+    def test_a_mistake_is_shown_at_the_field(self, edit):
         response = edit(make_subscription(url="http://127.0.0.1:9000/hook"), headers="X-Tenant: a\r\nHost: b")
         assert response.status_code == 422
         assert response.context["form"].errors["headers"] == [
             "Line 2: Host cannot be set here: cotadmin sets it or never sends it."
         ]
 
-    def test_headers_that_no_key_opens_are_mentioned_and_left_alone(self, client, edit):
+    def test_unreadable_headers_are_mentioned_and_kept(self, client, edit):
         subscription = make_subscription(url="http://127.0.0.1:9000/hook", encrypted_headers="broken")
         page = client.get(reverse("logs:subscription_detail", args=[subscription.pk])).content.decode()
         assert "They cannot be read with the keys in FIELD_ENCRYPTION_KEYS" in page
@@ -180,7 +180,7 @@ class TestForm:
 # What arrives
 
 
-def test_they_reach_the_receiver_of_the_next_event(receiver, deliver, edit):
+def test_the_headers_are_sent_with_the_next_event(receiver, deliver, edit):
     subscription = make_subscription(url=receiver.url)
     for number in range(2):
         make_waiting_log(subscription, number)
@@ -191,7 +191,7 @@ def test_they_reach_the_receiver_of_the_next_event(receiver, deliver, edit):
     assert (second.headers["x-api-key"], second.headers["authorization"]) == ("hunter2", "Bearer b")
 
 
-def test_ours_win_whatever_is_stored(receiver, deliver):
+def test_our_headers_override_stored_ones(receiver, deliver):
     subscription = make_subscription(url=receiver.url)
     subscription.headers = [
         ("host", "evil"),

@@ -48,7 +48,7 @@ def verifies(secret: str, request) -> bool:
 
 
 class TestRotation:
-    def test_a_new_one_is_shown_once_and_the_present_one_stays_for_a_day(self, client, administrator):
+    def test_a_new_secret_is_shown_once_and_the_current_one_stays_for_a_day(self, client, administrator):
         subscription = make_signed(queue_version=3)
         before = timezone.now()
         page = rotate(client, subscription, follow=True).content.decode()
@@ -62,14 +62,14 @@ class TestRotation:
         assert record() == [("secret_changed", "")]
         assert subscription.secret not in client.get(subscription.get_absolute_url()).content.decode()
 
-    def test_where_there_was_none_it_is_the_only_one(self, client, administrator):
+    def test_the_first_secret_has_no_previous_one(self, client, administrator):
         subscription = make_subscription(url=ADDRESS)
         rotate(client, subscription)
         subscription.refresh_from_db()
         signing.validate_secret(subscription.secret)
         assert (subscription.encrypted_previous_secret, subscription.previous_secret_until) == ("", None)
 
-    def test_a_double_click_does_not_end_the_secret_that_the_receiver_has(self, client, administrator):
+    def test_a_double_click_keeps_the_secret_of_the_receiver(self, client, administrator):
         subscription = make_signed()
         rotate(client, subscription)
         subscription.refresh_from_db()
@@ -89,7 +89,7 @@ class TestRotation:
         subscription.refresh_from_db()
         assert subscription.secret != created
 
-    def test_one_that_no_key_opens_is_replaced_and_does_not_sign_any_more(self, client, administrator, settings):
+    def test_an_unreadable_secret_is_replaced_and_no_longer_signs(self, client, administrator, settings):
         subscription = make_signed()
         settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
         page = client.get(subscription.get_absolute_url()).content.decode()
@@ -109,7 +109,7 @@ class TestRotation:
 
 
 class TestReveal:
-    def test_it_is_shown_and_on_record_and_kept_by_no_cache(self, client, administrator):
+    def test_a_revealed_secret_is_audited_and_not_cached(self, client, administrator):
         response = reveal(client, make_signed())
         assert response.status_code == 200
         assert f'data-copy="{SECRET}"' in response.content.decode()
@@ -117,7 +117,7 @@ class TestReveal:
         assert record() == [("secret_revealed", "")]
         assert AuditEntry.objects.get().actor == administrator
 
-    def test_one_that_no_key_opens_is_a_message(self, client, administrator, settings):
+    def test_an_unreadable_secret_is_reported(self, client, administrator, settings):
         subscription = make_signed()
         settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
         response = reveal(client, subscription, follow=True)
@@ -125,7 +125,7 @@ class TestReveal:
         assert "The signing secret can’t be read with the keys in FIELD_ENCRYPTION_KEYS." in response.content.decode()
         assert record() == []
 
-    def test_without_one_there_is_nothing_to_reveal(self, client, administrator):
+    def test_a_subscription_without_a_secret_has_nothing_to_reveal(self, client, administrator):
         subscription = make_subscription(url=ADDRESS)
         assert "There is no signing secret." in reveal(client, subscription, follow=True).content.decode()
         assert record() == []
@@ -148,7 +148,7 @@ class TestForm:
         subscription.refresh_from_db()
 
     @pytest.mark.parametrize("choice", ["generate", "own"])
-    def test_a_replaced_one_signs_for_a_day_more(self, client, administrator, settings, choice):
+    def test_a_replaced_secret_signs_for_another_day(self, client, administrator, settings, choice):
         subscription = make_signed()
         own = "whsec_" + "WFla" * 8
         self.post(client, subscription, secret_choice=choice, own_secret=own if choice == "own" else "")
@@ -158,7 +158,7 @@ class TestForm:
         assert (subscription.secret == own) == (choice == "own")
         assert subscription.queue_version == 1
 
-    def test_removing_it_removes_the_previous_one_too(self, client, administrator):
+    def test_removing_the_secret_removes_the_previous_one_too(self, client, administrator):
         subscription = make_signed()
         subscription.replace_secret(signing.generate_secret())
         subscription.save()
@@ -180,7 +180,7 @@ class TestAtTheReceiver:
         assert verifies(SECRET, request)
         assert verifies(subscription.secret, request)
 
-    def test_after_a_day_only_the_new_one_verifies(self, client, administrator, receiver, deliver):
+    def test_only_the_new_secret_verifies_after_a_day(self, client, administrator, receiver, deliver):
         subscription = make_signed(receiver.url)
         make_waiting_log(subscription)
         rotate(client, subscription)
@@ -192,9 +192,7 @@ class TestAtTheReceiver:
         assert verifies(subscription.secret, request)
         assert subscription.previous_secret_signs_until is None
 
-    def test_a_rotation_is_noticed_by_a_queue_whose_next_event_was_read_already(
-        self, client, administrator, receiver, deliver
-    ):
+    def test_a_rotation_applies_to_events_already_read(self, client, administrator, receiver, deliver):
         subscription = make_signed(receiver.url)
         for number in range(2):
             make_waiting_log(subscription, number)

@@ -56,7 +56,7 @@ def edit(subscription) -> str:
 
 
 @pytest.mark.parametrize("code", ["", "orders"])
-def test_a_new_subscription_that_is_sent_several_times_at_once_is_created_once(browse, member, code):
+def test_concurrent_submissions_create_one_subscription(browse, member, code):
     make_company()
     user = member("Administrator")
     typed = open_form(browse(user), NEW) | {"name": "Orders", "code": code, "url": URL, "trigger": Trigger.TASK}
@@ -69,7 +69,7 @@ def test_a_new_subscription_that_is_sent_several_times_at_once_is_created_once(b
     assert Subscription.objects.count() == 1
 
 
-def test_two_forms_create_two_subscriptions_and_a_draft_is_its_persons_alone(browse, member):
+def test_two_forms_create_two_subscriptions_and_a_draft_belongs_to_its_user(browse, member):
     make_company()
     one, other = browse(), browse()
     typed = {"name": "Orders", "url": URL, "trigger": Trigger.TASK}
@@ -82,7 +82,7 @@ def test_two_forms_create_two_subscriptions_and_a_draft_is_its_persons_alone(bro
     assert not Subscription.objects.filter(pk=forged).exists()
 
 
-def test_the_second_of_two_tabs_sees_what_changed_and_keeps_what_was_typed(browse):
+def test_the_second_of_two_tabs_shows_the_changes_and_keeps_the_typed_values(browse):
     subscription = make_subscription(name="Orders", url=URL, description="As it was", timeout=10)
     one, other = browse(), browse()
     first, second = (open_form(each, edit(subscription)) for each in (one, other))
@@ -112,7 +112,7 @@ def test_the_second_of_two_tabs_sees_what_changed_and_keeps_what_was_typed(brows
     assert stored.headers == [("X-Key", "hunter3")]
 
 
-def test_what_happened_on_the_page_of_the_subscription_is_shown_as_well(browse):
+def test_actions_on_the_subscription_page_are_shown_as_changes_too(browse):
     subscription = make_subscription(name="Orders", url=URL)
     client = browse()
     opened = open_form(client, edit(subscription))
@@ -126,7 +126,7 @@ def test_what_happened_on_the_page_of_the_subscription_is_shown_as_well(browse):
     assert Subscription.objects.values_list("name", "is_active").get() == ("New", False)
 
 
-def test_saving_the_same_twice_is_no_conflict(browse):
+def test_saving_the_same_values_twice_is_not_a_conflict(browse):
     subscription = make_subscription(name="Orders", url=URL)
     client = browse()
     typed = open_form(client, edit(subscription)) | {"name": "New"}
@@ -153,7 +153,7 @@ def activate(subscription) -> str:
     return reverse("logs:subscription_activate", args=[subscription.pk])
 
 
-def test_activating_asks_what_becomes_of_what_was_kept(browse, kept):
+def test_activating_asks_what_to_do_with_kept_events(browse, kept):
     client = browse()
     page = client.get(kept.get_absolute_url()).content.decode()
     assert f'action="{activate(kept)}"' in page
@@ -165,7 +165,7 @@ def test_activating_asks_what_becomes_of_what_was_kept(browse, kept):
     assert is_active() and len(kept.waiting()) == 2
 
 
-def test_what_was_kept_is_skipped_first_and_then_nothing_is_asked(browse, kept):
+def test_after_skipping_the_kept_events_nothing_is_asked(browse, kept):
     client = browse()
     question = client.post(activate(kept)).content.decode()
     skip = reverse("logs:queue_skip_waiting", args=[kept.pk])
@@ -175,7 +175,7 @@ def test_what_was_kept_is_skipped_first_and_then_nothing_is_asked(browse, kept):
     assert is_active() and not kept.waiting()
 
 
-def test_the_form_saves_the_rest_and_asks_as_well(browse, kept):
+def test_the_form_saves_the_other_fields_and_asks_too(browse, kept):
     client = browse()
     typed = open_form(client, edit(kept)) | {"name": "New", "is_active": "on"}
     answer = client.post(edit(kept), typed, follow=True)

@@ -72,7 +72,7 @@ def sign_in(user) -> str:
     return f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
 
 
-def test_slow_pages_hold_up_no_events_and_a_third_slow_search_is_refused(server, member):
+def test_slow_pages_delay_no_events_and_a_third_slow_search_is_refused(server, member):
     subscription, endpoint = make_subscription(), make_endpoint()
     cookie, other_cookie = sign_in(member("Viewer")), sign_in(member("Viewer"))
     with nothing_is_finished(server) as get:
@@ -109,7 +109,7 @@ def seconds(monkeypatch) -> list[float]:
     return limits
 
 
-def test_beside_two_others_a_search_looks_only_for_a_moment(client, member, seconds):
+def test_a_search_beside_two_others_is_limited_to_a_short_time(client, member, seconds):
     """It answers with what it has found by then; without words there is nothing to search."""
     make_subscription()
     import_logs(log_document(1))

@@ -34,7 +34,7 @@ def test_an_endpoint_is_created_and_its_url_shown_once(client, administrator):
     assert post(client, url.removeprefix("http://testserver"), as_bytes(make_event())).status_code == 202
 
 
-def test_until_it_is_shown_the_session_holds_it_encrypted(client, administrator):
+def test_the_session_keeps_the_secret_encrypted_until_it_is_shown(client, administrator):
     client.post(ADDRESS, {"name": "Cotalker"})
     kept = str(dict(client.session))
     assert "endpoint_once" in kept
@@ -43,11 +43,11 @@ def test_until_it_is_shown_the_session_holds_it_encrypted(client, administrator)
     assert "endpoint_once" not in client.session
 
 
-def test_the_page_with_the_url_is_kept_by_no_cache(client, administrator):
+def test_the_page_with_the_url_is_not_cached(client, administrator):
     assert "no-store" in client.post(ADDRESS, {"name": "Cotalker"}, follow=True)["Cache-Control"]
 
 
-def test_creating_and_revoking_are_on_record(client, administrator):
+def test_creating_and_revoking_are_audited(client, administrator):
     client.post(ADDRESS, {"name": "Cotalker"})
     client.post(f"{ADDRESS}{InboundEndpoint.objects.get().pk}/revoke/")
     entries = AuditEntry.objects.order_by("id").values_list("action", "target", "actor", "detail")
@@ -57,7 +57,7 @@ def test_creating_and_revoking_are_on_record(client, administrator):
     ]
 
 
-def test_a_revoked_endpoint_takes_nothing_and_says_since_when(client, administrator):
+def test_a_revoked_endpoint_accepts_nothing_and_shows_since_when(client, administrator):
     address = make_endpoint()
     answer = client.post(f"{ADDRESS}{InboundEndpoint.objects.get().pk}/revoke/", follow=True)
     assert "The inbound endpoint “Cotalker” is revoked." in answer.content.decode()
@@ -66,7 +66,7 @@ def test_a_revoked_endpoint_takes_nothing_and_says_since_when(client, administra
     assert post(client, address, as_bytes(make_event())).status_code == 404
 
 
-def test_revoking_twice_is_done_once(client, administrator):
+def test_a_second_revocation_changes_nothing(client, administrator):
     make_endpoint()
     for _time in range(2):
         answer = client.post(f"{ADDRESS}{InboundEndpoint.objects.get().pk}/revoke/", follow=True)
@@ -81,7 +81,7 @@ def test_an_endpoint_needs_a_name(client, administrator):
     assert not InboundEndpoint.objects.exists()
 
 
-def test_of_several_companies_one_is_chosen_and_only_ones_own(client, administrator):
+def test_a_user_of_several_companies_chooses_one_of_them(client, administrator):
     second = make_company(OTHER_COMPANY, "Second")
     third = make_company("625be93a286ef83c1c0e0001", "Third")
     second.users.add(administrator)
@@ -93,7 +93,7 @@ def test_of_several_companies_one_is_chosen_and_only_ones_own(client, administra
     assert InboundEndpoint.objects.get().company == second
 
 
-def test_endpoints_of_others_are_neither_seen_nor_revoked(client, administrator):
+def test_endpoints_of_other_companies_are_neither_seen_nor_revoked(client, administrator):
     make_endpoint(make_company(OTHER_COMPANY, "Other"), name="Theirs")
     assert "Theirs" not in page(client)
     assert client.post(f"{ADDRESS}{InboundEndpoint.objects.get().pk}/revoke/").status_code == 404
@@ -106,7 +106,7 @@ def test_an_operator_does_not_see_the_endpoints(client, member):
     assert ADDRESS not in client.get("/subscriptions/").content.decode()
 
 
-def test_who_may_only_look_cannot_make_one(client, django_user_model):
+def test_a_user_who_may_only_view_cannot_create_one(client, django_user_model):
     from django.contrib.auth.models import Permission
 
     user = django_user_model.objects.create_user("looker")
@@ -120,13 +120,13 @@ def test_who_may_only_look_cannot_make_one(client, django_user_model):
     assert client.post(f"{ADDRESS}{InboundEndpoint.objects.get().pk}/revoke/").status_code == 403
 
 
-def test_a_name_is_shown_as_text(client, administrator):
+def test_a_name_is_escaped(client, administrator):
     make_endpoint(name="<script>alert(1)</script>")
     assert "<script>alert" not in page(client)
     assert "&lt;script&gt;alert" in page(client)
 
 
-def test_an_empty_page_says_what_to_do(client, administrator):
+def test_an_empty_page_explains_what_to_do(client, administrator):
     assert "No inbound endpoints yet" in page(client)
     assert "There were none." in page(client)
 
@@ -138,7 +138,7 @@ def test_without_a_company_there_is_no_form(client, django_user_model):
     assert client.post(ADDRESS, {"name": "A"}).status_code == 422
 
 
-def test_what_matched_nothing_in_the_last_seven_days_is_added_up(client, administrator):
+def test_unmatched_events_of_the_last_seven_days_are_summed(client, administrator):
     today = timezone.now().date()
     for days, number in ((0, 1200), (6, 34), (7, 100_000)):
         UnmatchedCount.objects.create(
@@ -152,7 +152,7 @@ def test_what_matched_nothing_in_the_last_seven_days_is_added_up(client, adminis
     assert "COTSecret" not in shown
 
 
-def test_the_subscriptions_lead_there(client, administrator):
+def test_the_list_of_subscriptions_links_the_page(client, administrator):
     assert f'href="{ADDRESS}"' in client.get("/subscriptions/").content.decode()
 
 
@@ -163,7 +163,7 @@ def test_its_last_use_is_shown(client, administrator):
     assert "never" not in page(client)
 
 
-def test_endpoints_in_the_admin_site_are_looked_at_and_revoked(client, django_user_model):
+def test_endpoints_in_the_admin_site_can_only_be_viewed_and_revoked(client, django_user_model):
     client.force_login(django_user_model.objects.create_superuser("root"))
     make_endpoint()
     endpoint = InboundEndpoint.objects.get()

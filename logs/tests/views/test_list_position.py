@@ -34,7 +34,7 @@ def links(answer) -> dict[str, str]:
     return targets | {"back": back}
 
 
-def test_a_permalink_has_all_logs_as_neighbours(client, logs):
+def test_the_neighbours_of_a_permalink_are_all_logs(client, logs):
     assert links(client.get(logs[1].get_absolute_url())) == {
         "prev": logs[2].get_absolute_url(),
         "next": logs[0].get_absolute_url(),
@@ -42,7 +42,7 @@ def test_a_permalink_has_all_logs_as_neighbours(client, logs):
     }
 
 
-def test_the_neighbours_are_those_of_the_filter_and_keep_it(client, logs):
+def test_the_neighbours_match_the_filter_and_keep_it(client, logs):
     query = "?state=failed&range="
     assert links(client.get(logs[2].get_absolute_url() + query)) == {
         "prev": logs[4].get_absolute_url() + query,
@@ -58,18 +58,18 @@ def test_a_search_has_neighbours_too(client, logs):
     assert "next" not in targets
 
 
-def test_at_the_ends_of_the_list_there_is_one_neighbour(client, logs):
+def test_logs_at_the_ends_of_the_list_have_one_neighbour(client, logs):
     assert "prev" not in links(client.get(logs[4].get_absolute_url()))
     assert "next" not in links(client.get(logs[0].get_absolute_url()))
 
 
-def test_with_the_oldest_first_the_next_is_newer(client, logs):
+def test_the_next_log_is_newer_when_the_oldest_come_first(client, logs):
     answer = client.get(logs[1].get_absolute_url() + "?sort=oldest")
     assert links(answer)["next"] == logs[2].get_absolute_url() + "?sort=oldest"
     assert re.search(r'rel="next"[^>]*>Newer', answer.content.decode())
 
 
-def test_a_log_that_is_not_in_the_list_has_the_neighbours_of_its_moment(client, logs):
+def test_a_log_outside_the_list_has_the_neighbours_of_its_time(client, logs):
     targets = links(client.get(logs[1].get_absolute_url() + "?state=failed"))
     assert targets["prev"] == logs[2].get_absolute_url() + "?state=failed"
     assert targets["next"] == logs[0].get_absolute_url() + "?state=failed"
@@ -84,7 +84,7 @@ def test_the_parts_of_the_log_keep_the_list(client, logs):
     assert targets["back"] == "/logs/?state=failed"
 
 
-def test_what_is_looked_for_in_the_payload_is_no_filter_of_the_list(client, logs):
+def test_a_search_in_the_payload_does_not_filter_the_list(client, logs):
     targets = links(client.get(logs[2].get_absolute_url() + "?state=failed&find=name&at=/data"))
     assert targets["next"] == logs[0].get_absolute_url() + "?state=failed"
 
@@ -96,13 +96,13 @@ def test_a_wrong_filter_gives_a_page_without_neighbours(client, logs, query):
     assert links(answer) == {"back": "/logs/" + query}
 
 
-def test_logs_that_one_may_not_see_are_no_neighbours(client, logs):
+def test_logs_that_the_user_may_not_see_are_not_neighbours(client, logs):
     make_subscription(OTHER, company=make_company("625be93a286ef83c1c0e0000", "Other"))
     import_logs(log_document(9, subscription=OTHER))
     assert "prev" not in links(client.get(logs[4].get_absolute_url()))
 
 
-def test_the_page_waits_a_moment_at_most_for_a_search_without_end(client, logs, monkeypatch):
+def test_the_page_waits_only_briefly_for_a_long_search(client, logs, monkeypatch):
     looks = []
 
     def slowly(criteria, keys, limit=None, deadline=None):

@@ -62,13 +62,13 @@ def test_facets_count_the_logs_that_match(client, logs):
     assert facet(page, "subscription") == {logs[0].subscription_id: "4", USERS: "1"}
 
 
-def test_a_facet_that_is_chosen_from_still_counts_its_other_values(client, logs):
+def test_a_facet_with_a_choice_still_counts_its_other_values(client, logs):
     page = client.get(LOG_LIST, {"state": "failed"})
     assert facet(page, "state") == {"failed": "3", "delivered": "2"}
     assert facet(page, "status") == {"409": "2", "502": "1"}
 
 
-def test_a_value_is_excluded_by_its_link_and_brought_back_by_the_same(client, logs):
+def test_the_link_of_a_value_excludes_it_and_includes_it_again(client, logs):
     excluded = address_of(client.get(LOG_LIST, {"state": "failed"}), "Exclude http_5xx")
     page = client.get(excluded)
     assert ids_in(page) == [logs[1].pk, logs[0].pk]
@@ -78,12 +78,12 @@ def test_a_value_is_excluded_by_its_link_and_brought_back_by_the_same(client, lo
     assert len(ids_in(back)) == 3
 
 
-def test_to_exclude_what_was_included_leaves_one_of_the_two(client, logs):
+def test_excluding_an_included_value_replaces_the_choice(client, logs):
     page = client.get(address_of(client.get(LOG_LIST, {"cause": "timeout"}), "Exclude timeout"))
     assert len(ids_in(page)) == 3
 
 
-def test_the_form_does_not_forget_what_it_has_no_field_for(client, logs):
+def test_the_form_keeps_filters_without_a_field(client, logs):
     page = client.get(LOG_LIST, {"not_cause": "timeout", "result": "FAILED", "sort": "oldest"}).content.decode()
     kept = re.findall(r'<input type="hidden" form="filters" name="(\w+)" value="(\w+)">', page)
     assert kept == [("not_cause", "timeout"), ("result", "FAILED"), ("sort", "oldest")]
@@ -100,14 +100,14 @@ def test_a_facet_with_many_values_shows_the_most_frequent_and_leads_to_all(clien
     assert "<html" not in client.get(FACETS, headers=HTMX).content.decode()
 
 
-def test_what_a_search_could_not_look_through_is_counted_as_at_least(client, logs, monkeypatch):
+def test_the_count_of_a_partial_search_says_at_least(client, logs, monkeypatch):
     monkeypatch.setattr("logs.logsearch.finder.FIRST_WINDOW", 2)
     monkeypatch.setattr("logs.logsearch.finder.PAGE_PLUS_ONE", 2)
     page = client.get(LOG_LIST, {"q": "attempts:>0", "until": "2022-05-06T00:00Z"})
     assert facet(page, "state") == {"delivered": "≥ 2"}
 
 
-def test_the_chart_stacks_the_logs_of_each_time_by_state(client, logs):
+def test_the_chart_stacks_the_logs_of_each_bar_by_state(client, logs):
     page = client.get(HISTOGRAM, {"since": "2022-05-05 20:00", "until": "2022-05-05 23:00"})
     rows = re.findall(r"<tr><th scope=\"row\">.*?</tr>", page.content.decode())
     shown = [re.sub(r"<[^>]+>", " ", row).split() for row in rows]
@@ -124,12 +124,12 @@ def test_a_bar_leads_to_the_logs_of_its_time(client, logs):
     assert all("state=failed" in address for address in full)
 
 
-def test_the_way_out_of_a_zoom_is_three_times_as_wide(client, logs):
+def test_zooming_out_triples_the_range(client, logs):
     page = client.get(LOG_LIST, {"since": "2022-05-05 20:00", "until": "2022-05-05 22:00", "q": "sector"}, follow=True)
     assert address_of(page, "Zoom out") == f"{LOG_LIST}?since=2022-05-05T18:00Z&until=2022-05-06T00:00Z&q=sector"
 
 
-def test_the_way_out_of_a_zoom_does_not_lead_into_the_future(client, logs):
+def test_zooming_out_does_not_reach_into_the_future(client, logs):
     make_log(
         0,
         event={"data": {"_id": "0" * 24}},
@@ -147,7 +147,7 @@ def test_the_way_out_of_a_zoom_does_not_lead_into_the_future(client, logs):
     ("zone", "labels"),
     [("UTC", ["6 May 00:00", "7 May 00:00"]), ("America/Santiago", ["6 May 00:00", "7 May 00:00"])],
 )
-def test_the_axis_is_labelled_where_the_readers_days_begin(client, logs, zone, labels):
+def test_the_axis_is_labelled_at_midnight_of_the_user(client, logs, zone, labels):
     client.cookies["zone"] = zone
     page = client.get(
         LOG_LIST, {"since": "2022-05-04 12:00", "until": "2022-05-08 12:00"}, follow=True
@@ -156,7 +156,7 @@ def test_the_axis_is_labelled_where_the_readers_days_begin(client, logs, zone, l
     assert set(labels) <= set(re.findall(r"<text[^>]*>([^<]*)</text>", axis))
 
 
-def test_no_two_bars_have_one_label_when_the_clock_is_put_back(client, logs):
+def test_bars_have_different_labels_when_the_clock_goes_back(client, logs):
     client.cookies["timezone"] = "America/Santiago"
     night = {"since": "2022-04-03T01:00Z", "until": "2022-04-03T06:00Z"}
     page = client.get(LOG_LIST, night, follow=True).content.decode()
@@ -179,7 +179,7 @@ def test_the_axis_of_years_shows_the_year(client, logs):
     assert all(re.fullmatch(r"[A-Z][a-z]+ 202[123]", label) for label in labels)
 
 
-def test_values_in_cells_lead_to_the_logs_of_the_list_that_have_them(client, logs):
+def test_values_in_cells_filter_the_list(client, logs):
     page = client.get(LOG_LIST, {"sort": "oldest", "not_cause": "timeout"}).content.decode()
     row = re.findall(rf'<tr data-log="{logs[4].pk}".*?</tr>', page, re.DOTALL)[0]
     assert [html.unescape(address) for address in re.findall(r'href="(/logs/\?[^"]*)"', row)] == [
@@ -189,7 +189,7 @@ def test_values_in_cells_lead_to_the_logs_of_the_list_that_have_them(client, log
     assert ids_in(client.get(f"{LOG_LIST}?type=COTUser&action=edit")) == [logs[4].pk]
 
 
-def test_what_is_in_no_facet_leads_to_the_logs_of_its_kind(client, db):
+def test_values_outside_the_facets_filter_the_list_too(client, db):
     make_subscription()
     odd = make_log(1, event={"type": "COTNews", "event": "sing"}, status=None)
     page = client.get(LOG_LIST).content.decode()
@@ -198,14 +198,14 @@ def test_what_is_in_no_facet_leads_to_the_logs_of_its_kind(client, db):
     assert ids_in(client.get(LOG_LIST, {"type": "other", "action": "other", "status": "none"})) == [odd.pk]
 
 
-def test_the_oldest_can_stand_first(client, logs):
+def test_the_oldest_logs_can_come_first(client, logs):
     page = client.get(LOG_LIST, {"sort": "oldest"})
     assert ids_in(page) == [log.pk for log in logs]
     assert "oldest first" in text_of(page)
     assert client.get(LOG_LIST, {"sort": "sideways"}).status_code == 422
 
 
-def test_pages_lead_back_as_they_lead_on(client, db):
+def test_pages_lead_backward_as_well_as_forward(client, db):
     make_subscription()
     import_logs(*(log_document(number) for number in range(120)))
     first = client.get(LOG_LIST)
@@ -218,7 +218,7 @@ def test_pages_lead_back_as_they_lead_on(client, db):
     assert ids_in(client.get(LOG_LIST + back)) == ids_in(second)
 
 
-def test_a_row_leads_to_its_log_within_the_list(client, logs):
+def test_a_row_links_its_log_with_the_list(client, logs):
     page = client.get(LOG_LIST, {"state": "failed", "sort": "oldest"}).content.decode()
     assert f'href="/logs/{logs[0].pk}/?state=failed&amp;sort=oldest"' in page
 
@@ -246,7 +246,7 @@ def test_columns_are_chosen_and_remembered(client, logs):
     assert headings() == as_at_first
 
 
-def test_who_chooses_columns_is_not_led_elsewhere(client):
+def test_choosing_columns_does_not_redirect_to_another_site(client):
     assert client.post(COLUMNS, {"next": "https://elsewhere.example/"}).url == LOG_LIST
 
 
@@ -259,14 +259,14 @@ def test_a_wrong_filter_has_neither_chart_nor_facets(client, logs):
 
 
 @pytest.mark.parametrize("address", [FACETS, HISTOGRAM])
-def test_nobody_sees_figures_of_logs_that_are_not_theirs(client, logs, viewer, address):
+def test_counts_include_no_logs_of_other_companies(client, logs, viewer, address):
     viewer.companies.clear()
     text = text_of(client.get(address))
     assert "Failed" not in text
     assert "Work Orders Update" not in text
 
 
-def test_a_row_that_comes_anew_still_leads_to_its_log_within_the_list(client, logs, member):
+def test_a_refreshed_row_still_links_its_log_with_the_list(client, logs, member):
     client.force_login(member("Operator"))
     page = client.get(LOG_LIST, {"state": "failed"}).content.decode()
     send = html.unescape(re.search(r'hx-post="([^"]+/redeliveries/[^"]*)"', page)[1])
@@ -277,7 +277,7 @@ def test_a_row_that_comes_anew_still_leads_to_its_log_within_the_list(client, lo
         assert 'href="/logs/?state=failed&amp;status=502"' in answer
 
 
-def test_one_failure_among_many_is_seen_in_the_chart(client):
+def test_one_failure_among_many_is_visible_in_the_chart(client):
     """It is drawn higher than its share, which is a fiftieth of the height of the highest bar."""
     make_subscription()
     make_log(0)
@@ -289,7 +289,7 @@ def test_one_failure_among_many_is_seen_in_the_chart(client):
     assert float(height) == 3.0
 
 
-def test_who_belongs_to_several_companies_may_choose_among_them(client, viewer, logs):
+def test_a_user_of_several_companies_can_filter_by_company(client, viewer, logs):
     assert "facet-company" not in client.get(LOG_LIST).content.decode()
     other = make_company("625be93a286ef83c1c0e0000", "Boreal")
     other.users.add(viewer)
@@ -326,13 +326,13 @@ class TestChangesOfTheClock:
         links = re.findall(r'<a href="([^"]+)" tabindex="-1"><title>([^<]+)</title>', page)
         return {title: html.unescape(address) for address, title in links if "no logs" not in title}
 
-    def test_the_chart_goes_on_behind_them(self, client):
+    def test_the_chart_continues_after_them(self, client):
         log = make_log(0, createdAt="2022-11-20T12:00:00.000Z")
         bars = self.bars(client, "since=2022-08-25&until=2022-11-28")
         assert list(bars) == ["20 Nov: 1 Failed"]
         assert ids_in(client.get(*bars.values())) == [log.pk]
 
-    def test_bars_of_the_hour_that_comes_twice_lead_to_their_own_logs(self, client):
+    def test_bars_of_a_repeated_hour_lead_to_their_own_logs(self, client):
         moments = ("2022-04-03T02:05:00.000Z", "2022-04-03T03:05:00.000Z", "2022-04-03T04:05:00.000Z")
         logs = [make_log(number, createdAt=moment) for number, moment in enumerate(moments)]
         page = client.get(
@@ -346,7 +346,7 @@ class TestChangesOfTheClock:
         ]
         assert [ids_in(client.get(html.unescape(address))) for address, _title in links] == [[log.pk] for log in logs]
 
-    def test_a_midnight_that_was_left_out_is_the_hour_after_it(self, client):
+    def test_a_skipped_midnight_becomes_the_next_hour(self, client):
         before, after = (
             make_log(0, createdAt="2022-09-11T03:59:59.000Z"),
             make_log(1, createdAt="2022-09-11T04:00:00.000Z"),
@@ -358,7 +358,7 @@ class TestChangesOfTheClock:
 class TestAddress:
     """It means the same to whoever gets it, and leads back to the same page."""
 
-    def test_times_are_by_utc_in_it_and_by_the_readers_clock_on_the_page(self, client):
+    def test_the_url_has_times_in_utc_and_the_page_in_the_users_zone(self, client):
         make_subscription()
         log = make_log(0, createdAt="2022-05-05T20:04:40.000Z")
         client.cookies["zone"] = "America/Santiago"
@@ -375,13 +375,13 @@ class TestAddress:
         assert ids_in(page) == [log.pk]
         assert 'name="since" size="16" value="2022-05-06 01:34"' in page.content.decode()
 
-    def test_what_is_no_time_stays_in_its_field_to_be_mended(self, client, logs):
+    def test_an_invalid_time_stays_in_its_field_to_be_corrected(self, client, logs):
         page = client.get(LOG_LIST, {"since": "yesterday", "until": "2022-05-05T20:00Z"})
         assert page.status_code == 422
         assert 'name="since" size="16" value="yesterday"' in page.content.decode()
         assert 'name="until" size="16" value="2022-05-05 20:00"' in page.content.decode()
 
-    def test_a_value_that_was_excluded_and_is_ticked_then_is_chosen(self, client, logs):
+    def test_ticking_an_excluded_value_includes_it(self, client, logs):
         answer = client.get(
             LOG_LIST,
             {"not_state": ["failed", "skipped"], "not_cause": "timeout", "state": "failed", "cause": "timeout"},
@@ -409,13 +409,13 @@ class TestAddress:
         assert columns["Location"] == address
 
     @pytest.mark.parametrize("query", ["", "state=failed&"])
-    def test_beyond_its_end_the_list_says_so_and_leads_to_its_beginning(self, client, logs, query):
+    def test_a_page_after_the_last_says_so_and_leads_to_the_first(self, client, logs, query):
         page = client.get(f"{LOG_LIST}?{query}after=1000000000000~{'0' * 24}")
         assert "No more logs in this list" in text_of(page)
         assert f'href="{LOG_LIST}{("?" + query).rstrip("&?")}"' in page.content.decode()
 
 
-def test_a_search_that_ended_early_shows_the_time_that_it_looked_at_and_no_other(client, logs, monkeypatch):
+def test_a_partial_search_charts_only_the_time_it_covered(client, logs, monkeypatch):
     monkeypatch.setattr("logs.logsearch.finder.FIRST_WINDOW", 2)
     monkeypatch.setattr("logs.logsearch.finder.PAGE_PLUS_ONE", 1)
     page = client.get(LOG_LIST, {"q": "attempts:>0", "until": "2022-05-06T00:00Z"})

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 HOSTILE = """"><img src=x onerror=alert(1)>'{{ 7*7 }}%s"""
 
 
-def test_nothing_that_a_log_holds_is_markup(client, member):
+def test_nothing_in_a_log_becomes_markup(client, member):
     make_subscription()
     make_log(1)
     Subscription.objects.update(name=HOSTILE)
@@ -45,7 +45,7 @@ def test_nothing_that_a_log_holds_is_markup(client, member):
 
 
 @pytest.mark.parametrize(("state", "has_button"), [(State.FAILED, True), (State.DELIVERED, False)])
-def test_what_failed_can_be_sent_again_by_who_may(client, member, state, has_button):
+def test_users_with_the_permission_can_redeliver_failed_logs(client, member, state, has_button):
     make_subscription()
     log = make_log(1)
     WebhookLog.objects.update(state=state)

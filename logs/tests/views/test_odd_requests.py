@@ -85,7 +85,7 @@ def everybody(django_user_model) -> dict:
 
 
 @pytest.mark.parametrize("role", ["anonymous", "Viewer", "Operator", "Administrator", "Superuser"])
-def test_no_odd_request_makes_an_error_of_the_servers_and_no_browser_keeps_an_answer(everybody, role):
+def test_no_odd_request_causes_a_server_error_or_a_cacheable_response(everybody, role):
     who, all_ = Visitor(everybody.get(role)), Visitor(everybody["Superuser"])
     arguments = make_one_of_each(everybody.get(role, everybody["Superuser"]), everybody["Superuser"])
     if role == "Operator":  # looks at other rows than the others do
@@ -148,7 +148,7 @@ HTMX_FROM_NOWHERE = {"Hx-Request": "true", "Hx-Current-Url": "http://["}
     ],
     ids=str,
 )
-def test_what_was_an_error_of_the_servers_is_a_page(everybody, path, odd, status):
+def test_requests_that_once_caused_server_errors_get_a_page(everybody, path, odd, status):
     user = everybody["Superuser"]
     make_one_of_each(user, user)
     path = path.format(waiting=Import.objects.get(state="waiting").pk, log=WebhookLog.objects.order_by("pk")[0].pk)
@@ -157,12 +157,12 @@ def test_what_was_an_error_of_the_servers_is_a_page(everybody, path, odd, status
 
 
 @pytest.mark.parametrize("header", [HTMX_FROM_NOWHERE, HTMX_FROM_NOWHERE | {"Hx-Current-Url-Uri-Autoencoded": "true"}])
-def test_a_stranger_whose_page_has_no_address_is_sent_to_the_sign_in_page_all_the_same(db, header):
+def test_an_anonymous_htmx_request_without_a_valid_url_goes_to_the_sign_in_page(db, header):
     answer = Visitor().send("/logs/", Odd("GET", headers=header))
     assert (answer.status, answer.headers["HX-Redirect"]) == (401, "/sign-in/?next=/")
 
 
-def test_files_of_the_site_may_be_kept_and_have_a_content_security_policy(settings, client):
+def test_static_files_can_be_cached_and_have_a_content_security_policy(settings, client):
     settings.WHITENOISE_AUTOREFRESH = settings.WHITENOISE_USE_FINDERS = True
     answer = client.get("/static/logs/cotadmin.css")
     assert (answer.status_code, "no-store" in answer["Cache-Control"]) == (200, False)

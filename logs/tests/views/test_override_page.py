@@ -50,7 +50,7 @@ def edited(log, **data) -> str:
     return json.dumps(event, indent=2)
 
 
-def test_the_page_of_a_log_leads_to_it_and_shows_what_came_of_it(client, administrator, receiver, deliver):
+def test_the_page_of_a_log_links_the_form_and_shows_the_outcome(client, administrator, receiver, deliver):
     make_subscription(url=receiver.url)
     log = make_log()
     other = Receiver()
@@ -73,7 +73,7 @@ def test_the_page_of_a_log_leads_to_it_and_shows_what_came_of_it(client, adminis
     assert "token=abc" not in detail
 
 
-def test_the_response_and_the_facts_of_a_log_are_not_those_of_another_url(client, administrator, receiver, deliver):
+def test_the_response_and_the_facts_of_a_log_exclude_other_urls(client, administrator, receiver, deliver):
     make_subscription(url=receiver.url)
     log = make_log()
     other = Receiver()
@@ -87,7 +87,7 @@ def test_the_response_and_the_facts_of_a_log_are_not_those_of_another_url(client
     assert "elsewhere" in shown(client.get(reverse("logs:override_detail", args=[log.pk, 4])))
 
 
-def test_an_edited_payload_that_was_delivered_is_named_in_the_sentence(client, administrator, receiver, deliver):
+def test_the_sentence_mentions_a_delivered_edited_payload(client, administrator, receiver, deliver):
     make_subscription(url=receiver.url)
     log = make_log()
     post(client, log, event=edited(log, name="Fan"))
@@ -96,7 +96,7 @@ def test_an_edited_payload_that_was_delivered_is_named_in_the_sentence(client, a
     assert "<b>Delivered</b> on attempt 4, with an edited payload: the receiver answered <b>200</b>." in page
 
 
-def test_it_is_shown_before_it_is_sent(client, administrator, log):
+def test_the_redelivery_is_previewed_before_it_is_sent(client, administrator, log):
     page = shown(post(client, log, "preview", url=URL, event=edited(log, name="Fan")))
     assert "Send this?" in page
     assert "/data/name" in page
@@ -107,9 +107,7 @@ def test_it_is_shown_before_it_is_sent(client, administrator, log):
     assert (URL in back, '"name": "Fan"' in back, "as typed" in back) == (True, True, True)
 
 
-def test_the_editor_holds_the_stored_payload_whose_values_are_sent_as_they_are_where_nothing_was_changed(
-    client, administrator, log
-):
+def test_the_editor_shows_the_stored_payload_and_unchanged_values_are_sent_exactly(client, administrator, log):
     page = shown(post(client, log, "edit", reason="kept"))
     assert '"name": "Pump"' in page
     assert "kept" in page
@@ -132,7 +130,7 @@ def test_the_editor_holds_the_stored_payload_whose_values_are_sent_as_they_are_w
         ("", "This field is required."),
     ],
 )
-def test_what_is_no_event_is_refused_and_stays_typed(client, administrator, log, typed, reason):
+def test_an_invalid_event_is_refused_and_kept_in_the_form(client, administrator, log, typed, reason):
     answer = post(client, log, event=typed, url=URL, reason="as typed")
     page = shown(answer)
     assert answer.status_code == 422
@@ -152,7 +150,7 @@ def test_what_is_no_event_is_refused_and_stays_typed(client, administrator, log,
         ("here", "This is not an http or https URL."),
     ],
 )
-def test_the_destination_check_judges_the_url_before_it_is_sent(client, administrator, log, settings, url, reason):
+def test_the_destination_check_runs_before_sending(client, administrator, log, settings, url, reason):
     settings.DELIVERY_ALLOWED_NETWORKS = []
     for action in ("preview", "send"):
         answer = post(client, log, action, url=url)
@@ -168,13 +166,13 @@ def test_a_reason_is_required(client, administrator, log):
     assert URL in shown(answer)
 
 
-def test_the_subscriptions_own_url_is_no_other(client, administrator, log):
+def test_the_url_of_the_subscription_is_not_another_url(client, administrator, log):
     assert "There are no changes yet" in shown(post(client, log, url=log.subscription.url))
     assert post(client, log, url=log.subscription.url, event=edited(log, n=2)).status_code == 302
     assert RedeliveryOverride.objects.get().url == ""
 
 
-def test_a_double_click_and_an_old_page_queue_nothing(client, administrator, log):
+def test_a_double_click_or_an_old_page_queues_nothing(client, administrator, log):
     assert post(client, log, url=URL).status_code == 302
     assert post(client, log, url=URL).status_code == 422  # it is in its queue
     log.skip(by=administrator, reason="-")
@@ -186,14 +184,14 @@ def test_a_double_click_and_an_old_page_queue_nothing(client, administrator, log
     assert not log.is_queued
 
 
-def test_the_editor_reveals_masked_values_on_record_and_only_on_request(client, administrator, secretive):
+def test_the_editor_reveals_masked_values_only_on_request_and_audits_it(client, administrator, secretive):
     assert "pbkdf2$stored" not in shown(client.get(address(secretive)))
     assert not AuditEntry.objects.filter(action=AuditAction.REVEALED).exists()
     assert "pbkdf2$stored" in shown(post(client, secretive, "edit"))
     assert AuditEntry.objects.filter(action=AuditAction.REVEALED, target=secretive.pk, actor=administrator).count() == 1
 
 
-def test_a_changed_masked_value_is_shown_as_such_and_an_unchanged_one_not(client, administrator, secretive):
+def test_a_changed_masked_value_is_marked_and_an_unchanged_one_is_not(client, administrator, secretive):
     page = shown(post(client, secretive, "preview", event=edited(secretive, password="typed")))
     assert "changed, masked" in page
     assert "/data/password" in page
@@ -204,7 +202,7 @@ def test_a_changed_masked_value_is_shown_as_such_and_an_unchanged_one_not(client
     assert ("/data/password" in detail, "pbkdf2$" in detail) == (True, False)
 
 
-def test_who_may_not_reveal_masked_values_gets_them_neither_in_the_editor_nor_at_a_url(client, member, secretive):
+def test_masked_values_need_the_permission_in_the_editor_and_at_a_url(client, member, secretive):
     user = member("Operator")
     permissions = ["redeliver_to_custom_url", "redeliver_edited_payload"]
     user.user_permissions.add(*Permission.objects.filter(codename__in=permissions))
@@ -220,7 +218,7 @@ def test_who_may_not_reveal_masked_values_gets_them_neither_in_the_editor_nor_at
     ("permission", "kept", "is_edited"),
     [("redeliver_to_custom_url", URL, False), ("redeliver_edited_payload", "", True)],
 )
-def test_each_permission_allows_what_it_says_and_nothing_else(client, member, log, permission, kept, is_edited):
+def test_each_permission_allows_only_its_own_action(client, member, log, permission, kept, is_edited):
     user = member("Operator")
     user.user_permissions.add(Permission.objects.get(codename=permission))
     client.force_login(user)
@@ -230,14 +228,14 @@ def test_each_permission_allows_what_it_says_and_nothing_else(client, member, lo
 
 
 @pytest.mark.parametrize("role", ["Viewer", "Operator"])
-def test_it_is_for_administrators(client, member, log, role):
+def test_the_form_is_for_administrators(client, member, log, role):
     client.force_login(member(role))
     assert address(log) not in shown(client.get(log.get_absolute_url()))
     assert client.get(address(log)).status_code == 403
     assert post(client, log, url=URL).status_code == 403
 
 
-def test_who_may_not_see_payloads_sees_none_of_an_override(client, administrator, log, member):
+def test_a_user_who_may_not_see_payloads_sees_none_of_an_override(client, administrator, log, member):
     post(client, log, event=edited(log, name="Fan"))
     viewer = member("Viewer")
     viewer.groups.clear()
@@ -248,7 +246,7 @@ def test_who_may_not_see_payloads_sees_none_of_an_override(client, administrator
     assert "Fan" not in page
 
 
-def test_a_payload_that_is_too_large_to_edit_can_still_go_elsewhere(client, administrator):
+def test_a_payload_too_large_to_edit_can_still_go_to_another_url(client, administrator):
     make_subscription()
     log = make_log(event={"data": {"name": "x" * 1024 * 1024}})
     page = shown(post(client, log, "edit", url=URL))
@@ -257,7 +255,7 @@ def test_a_payload_that_is_too_large_to_edit_can_still_go_elsewhere(client, admi
     assert post(client, log, url=URL).status_code == 302
 
 
-def test_what_cannot_be_sent_says_why(client, administrator):
+def test_a_log_that_cannot_be_sent_says_why(client, administrator):
     make_subscription(is_active=False)
     log = make_log()
     assert "not active" in shown(client.get(address(log)))

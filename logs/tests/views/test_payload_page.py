@@ -38,7 +38,7 @@ def keys_in(page) -> list[str]:
 # Places
 
 
-def test_each_hit_leads_to_the_tree_open_at_its_place(client):
+def test_each_match_opens_the_tree_at_its_place(client):
     log = log_with(items=[{"name": f"Pump {number}", "deep": {"x": number}} for number in range(250)])
     results = client.get(log.get_absolute_url(), {"find": "pump 217"})
     [link] = {link for link in links_in(results) if "at=" in link}
@@ -51,7 +51,7 @@ def test_each_hit_leads_to_the_tree_open_at_its_place(client):
     assert "/data/items/217/deep/x" not in shown
 
 
-def test_from_an_opened_place_one_gets_to_all_that_is_before_and_after(client):
+def test_an_opened_place_links_everything_before_and_after(client):
     log = log_with(items=list(range(250)))
     page = client.get(log.get_absolute_url(), {"at": "/data/items/120"})
     shown = [key for key in keys_in(page) if key.startswith("/data/items/")]
@@ -65,7 +65,7 @@ def test_from_an_opened_place_one_gets_to_all_that_is_before_and_after(client):
     assert shown == [f"/data/items/{number}" for number in range(250)]
 
 
-def test_a_place_that_lies_deep_has_a_page_of_its_own(client):
+def test_a_deep_place_has_its_own_page(client):
     nested: dict = {"name": "needle"}
     for _level in range(30):
         nested = {"a": nested}
@@ -83,7 +83,7 @@ def test_a_place_that_lies_deep_has_a_page_of_its_own(client):
     assert client.get(link.partition("?")[0] + up).status_code == 200
 
 
-def test_some_children_on_a_page_of_their_own_lead_back_to_the_log(client):
+def test_a_page_of_children_links_back_to_the_log(client):
     log = log_with(items=list(range(300)))
     [before] = {
         link for link in links_in(client.get(log.get_absolute_url(), {"at": "/data/items/250"})) if "end=" in link
@@ -92,7 +92,7 @@ def test_some_children_on_a_page_of_their_own_lead_back_to_the_log(client):
     assert back == log.get_absolute_url()
 
 
-def test_the_hits_lead_from_one_to_the_next(client):
+def test_each_match_links_the_next(client):
     log = log_with(items=[f"pump {number}" for number in range(3)])
     first = client.get(log.get_absolute_url(), {"find": "pump"})
     places = ["/data/items/0", "/data/items/1", "/data/items/2"]
@@ -108,7 +108,7 @@ def test_the_hits_lead_from_one_to_the_next(client):
 @pytest.mark.parametrize(
     ("pointer", "is_place"), [("/data/items/217", True), ("/data/items/999", False), ("/data/password/deep", False)]
 )
-def test_a_pointer_is_found_as_the_place_that_it_is_of(client, pointer, is_place):
+def test_a_pointer_finds_its_place(client, pointer, is_place):
     log = log_with(items=list(range(300)), password={"deep": "out of sight"})
     page = client.get(log.get_absolute_url(), {"find": pointer})
     assert ("1 match for" in text_of(page), "was not found in this payload" in text_of(page)) == (
@@ -117,7 +117,7 @@ def test_a_pointer_is_found_as_the_place_that_it_is_of(client, pointer, is_place
     )
 
 
-def test_what_cannot_be_seen_of_a_value_is_written_out(client):
+def test_invisible_characters_of_a_value_are_written_out(client):
     log = log_with(note="\u202eevil\u0007 one\ntwo")
     page = re.sub(r'data-copy="[^"]*"', "", client.get(log.get_absolute_url()).content.decode())  # the value itself
     assert "\\u202eevil\\u0007 one\ntwo" in page
@@ -125,7 +125,7 @@ def test_what_cannot_be_seen_of_a_value_is_written_out(client):
 
 
 @pytest.mark.parametrize("at", ["/nowhere", "/data/items/999", "x", "/data/password/deep", "/data/items/x/y"])
-def test_a_place_that_is_not_there_opens_the_tree_as_far_as_it_goes(client, at):
+def test_a_missing_place_opens_the_tree_as_far_as_it_exists(client, at):
     log = log_with(items=[1, 2], password={"deep": "out of sight"})
     page = client.get(log.get_absolute_url(), {"at": at})
     assert page.status_code == 200
@@ -133,7 +133,7 @@ def test_a_place_that_is_not_there_opens_the_tree_as_far_as_it_goes(client, at):
     assert 'id="at"' not in page.content.decode()
 
 
-def test_what_was_found_is_marked_in_its_value(client):
+def test_matches_are_marked_in_the_value(client):
     log = log_with(note="el mecánico <b>MECANICO</b>", other="x" * 100 + "mecanico", deep={"mecanico": "no"})
     page = client.get(log.get_absolute_url(), {"find": "mecanico"}).content.decode()
     matches = re.findall(r'<span class="mono muted">([^\n]*)</span></li>', page)
@@ -144,14 +144,14 @@ def test_what_was_found_is_marked_in_its_value(client):
     ]
 
 
-def test_an_empty_text_can_be_seen_and_is_copied_as_it_is(client):
+def test_an_empty_string_is_visible_and_copied_unchanged(client):
     page = client.get(log_with(phone="").get_absolute_url()).content.decode()
     leaf = page[page.index('data-copy="/data/phone"') :].partition("</li>")[0]
     assert '<span class="s">""</span>' in leaf
     assert 'data-copy=""' in leaf
 
 
-def test_more_hits_than_are_listed_are_mentioned(client):
+def test_matches_beyond_the_limit_are_mentioned(client):
     log = log_with(items=["needle"] * 101)
     assert "More than 100 matches for “needle”" in text_of(client.get(log.get_absolute_url(), {"find": "needle"}))
 
@@ -169,7 +169,7 @@ def test_more_hits_than_are_listed_are_mentioned(client):
         ("/data/long", "x" * 3000),
     ],
 )
-def test_every_value_can_be_copied_whole_with_masked_values_masked(client, pointer, value):
+def test_every_value_can_be_copied_with_masked_values_masked(client, pointer, value):
     log = log_with(
         name="Pump", some={"b": [1, {"a": None}], "token": "hidden"}, json='{"token":"hidden"}', long="x" * 3000
     )
@@ -182,7 +182,7 @@ def test_every_value_can_be_copied_whole_with_masked_values_masked(client, point
 
 
 @pytest.mark.parametrize("pointer", ["/data/token", "/data/token/deep", "/data/token/nowhere", "/nowhere", "<script>"])
-def test_what_is_masked_or_not_there_cannot_be_copied(client, pointer):
+def test_masked_or_missing_values_cannot_be_copied(client, pointer):
     answer = client.get(address(log_with(token={"deep": "hidden"}), "payload_value"), {"pointer": pointer})
     assert answer.status_code == 400
     assert answer["Content-Type"] == "text/plain; charset=utf-8"
@@ -202,7 +202,7 @@ def test_each_node_offers_its_pointer_and_its_value(client):
 # The raw text, and what is large or gone
 
 
-def test_the_raw_view_is_the_stored_text_but_for_masked_values(client):
+def test_the_raw_view_is_the_stored_text_except_masked_values(client):
     log = log_with(name="Mecánico", n=[1, 2])
     spaced = Payload.objects.get(pk=log.pk).event.replace('"n":', '"password" : "hidden",\n  "n"  :  ')
     Payload.objects.filter(pk=log.pk).update(event=spaced)
@@ -219,7 +219,7 @@ def test_a_long_payload_is_raw_up_to_200_000_characters(client):
 
 
 @pytest.mark.parametrize("name", ["detail", "changes"])
-def test_of_a_payload_over_5_mb_the_beginning_is_shown(client, name):
+def test_only_the_beginning_of_a_payload_over_5_mb_is_shown(client, name):
     secret = json.dumps({"password": "hidden " * 5000})
     log = log_with(start="the beginning", inside=secret, text="x" * 5_300_000)
     page = client.get(address(log, f"webhook_log_{name}"))
@@ -237,7 +237,7 @@ def test_every_part_says_that_the_payload_has_expired(client, part):
 
 
 @pytest.mark.parametrize("name", ["payload_curl", "payload_download", "payload_chunk", "payload_value"])
-def test_what_is_made_from_an_expired_payload_is_not_found(client, name):
+def test_pages_of_an_expired_payload_are_not_found(client, name):
     log = log_with()
     Payload.objects.filter(pk=log.pk).delete()
     assert client.get(address(log, name)).status_code == 404
@@ -261,7 +261,7 @@ def test_every_tab_says_how_many_fields_were_changed(client, part, diff, number)
     assert re.findall(r'>Changes <span class="count" >(\d)</span>', page) == [str(number)] * bool(number)
 
 
-def test_a_long_change_is_folded_and_has_a_page_of_its_own_beyond_20_000_characters(client):
+def test_a_long_change_is_folded_and_a_very_long_one_has_its_own_page(client):
     event = sample("event_user_edit")
     event["diff"] = {"/note": {"previous": "a" * 500, "changedTo": "b" * 30_000}}
     log = make_log(event=event)

@@ -55,12 +55,12 @@ def size(client, address: str) -> int:
     return len(answer.content)
 
 
-def test_the_row_and_the_page_of_a_log_that_is_queued(client, log):
+def test_the_row_and_the_page_of_a_queued_log_stay_within_the_budget(client, log):
     assert size(client, f"/logs/{log.pk}/row/?state=failed") <= BUDGET
     assert size(client, f"/logs/{log.pk}/status/") <= BUDGET
 
 
-def test_the_queue_of_a_subscription(client, log):
+def test_the_queue_of_a_subscription_stays_within_the_budget(client, log):
     subscription = log.subscription
     for number in range(10, 30):
         make_waiting_log(subscription, number)
@@ -68,7 +68,7 @@ def test_the_queue_of_a_subscription(client, log):
     assert size(client, polled_by(page, 'id="lane"')) <= BUDGET
 
 
-def test_a_bulk_redelivery_over_many_subscriptions(client, member):
+def test_a_bulk_redelivery_of_many_subscriptions_stays_within_the_budget(client, member):
     """What stands below, with names, failures and the latest results, is asked for less often."""
     user = member("Operator")
     client.force_login(user)
@@ -88,7 +88,7 @@ def test_a_bulk_redelivery_over_many_subscriptions(client, member):
         assert len(answer.content) <= budget
 
 
-def test_the_live_tail_of_a_long_filter(client, log):
+def test_the_live_tail_of_a_long_filter_stays_within_the_budget(client, log):
     client.cookies["tail"] = "on"
     words = "+".join(f"word{number}" for number in range(15))
     page = client.get(f"/logs/?state=retrying&q=-{words.replace('+', '+-')}&not_cause=tls&subscription={SUBSCRIPTION}")

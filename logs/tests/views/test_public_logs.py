@@ -82,7 +82,7 @@ def curl_on(response) -> list[str]:
 
 
 class TestPage:
-    def test_it_says_what_failed_why_and_when(self, log, maker):
+    def test_the_page_says_what_failed_why_and_when(self, log, maker):
         shown = text_of(visit(make_link(log, maker, note="Since <this> morning\nyour side says 500")))
         assert f"Task edit for {HOST} Failed" in shown
         assert "Not delivered. All 2 attempts failed: Error at the receiver (5xx)." in shown
@@ -91,7 +91,7 @@ class TestPage:
         assert "62742b7562f37034d9399914" in shown
         assert log.pk in shown
 
-    def test_every_attempt_has_its_status_time_headers_and_answer(self, log, maker):
+    def test_every_attempt_has_its_status_time_headers_and_response(self, log, maker):
         shown = text_of(visit(make_link(log, maker)))
         for number, moment in ((1, "20:05:10.207"), (2, "20:05:40.207")):
             assert f"Attempt {number} failed 2022-05-05 {moment} UTC Status 500 · Error at the receiver" in shown
@@ -108,20 +108,20 @@ class TestPage:
         assert "X-Tenant-Id masked" in shown
 
     @pytest.mark.parametrize("includes_payload", [True, False])
-    def test_no_masked_value_is_in_the_page_the_download_or_the_command(self, log, maker, includes_payload):
+    def test_page_download_and_command_contain_no_masked_values(self, log, maker, includes_payload):
         path = make_link(log, maker, includes_payload=includes_payload)
         for answer in (visit(path), visit(f"{path}payload.json")):
             assert [secret for secret in SECRETS if secret in answer.content.decode()] == []
         assert log.subscription.secret not in visit(path).content.decode()
 
-    def test_no_name_of_ours_is_on_it(self, log, maker):
+    def test_the_page_shows_no_internal_names(self, log, maker):
         page = visit(make_link(log, maker)).content.decode()
         for name in (maker.username, "Internal name", "Austral", COMPANY, "Pump", log.subscription_id):
             assert name not in page
         assert not re.search(r'href="(?!/static/|#|payload\.json)', page)
         assert "<form" not in page
 
-    def test_a_log_of_cotalker_shows_what_its_document_says(self, maker):
+    def test_a_log_of_cotalker_shows_the_values_of_its_document(self, maker):
         make_subscription()
         shown = text_of(visit(make_link(make_log(), maker)))
         assert "Cotalker tried 3 times: failed" in shown
@@ -129,7 +129,7 @@ class TestPage:
         assert "Status and response come from Cotalker’s log." in shown
         assert NAME not in shown
 
-    def test_an_attempt_that_went_elsewhere_says_where(self, log, maker):
+    def test_an_attempt_to_another_host_names_it(self, log, maker):
         log.attempts.filter(number=1).update(url="https://old.server.com/?token=hush-query")
         page = visit(make_link(log, maker))
         assert f"POST https://old.server.com/?token={MASK}" in text_of(page)
@@ -153,13 +153,13 @@ class TestPage:
         assert "answer 4" in shown
         assert shown.count("Edited payload") == 1
 
-    def test_markup_in_answers_stays_text(self, log, maker):
+    def test_markup_in_responses_is_escaped(self, log, maker):
         log.attempts.update(response="<img src=x>", response_headers=[["<b>", "<script>"]], url="https://<img src=x>/")
         page = visit(make_link(log, maker)).content.decode()
         assert "<img" not in page
         assert not re.search(r"<script(?! src=)", page)
 
-    def test_it_takes_few_queries_however_many_attempts_there_are(self, log, maker):
+    def test_the_number_of_queries_does_not_grow_with_the_attempts(self, log, maker):
         def queries() -> int:
             with CaptureQueriesContext(connection) as captured:
                 visit(path)
@@ -178,7 +178,7 @@ class TestState:
     def shown(self, log: WebhookLog, maker) -> str:
         return text_of(visit(make_link(log, maker)))
 
-    def test_delivered_in_the_meantime(self, log, maker):
+    def test_it_says_that_the_log_was_delivered_meanwhile(self, log, maker):
         path = make_link(log, maker)
         assert "Not delivered." in text_of(visit(path))
         moment = log.created_at + timedelta(hours=1)
@@ -189,24 +189,24 @@ class TestState:
         assert "Delivered in the meantime. Attempt 3 was answered with 204 ; the earlier ones failed." in shown
         assert "Delivered" in shown
 
-    def test_delivered_at_once(self, maker):
+    def test_it_says_that_the_log_was_delivered_at_once(self, maker):
         make_subscription()
         shown = self.shown(make_log(status=200, retry=1, response="OK"), maker)
         assert "Delivered on the first attempt, which was answered with 200 ." in shown
 
-    def test_to_be_retried(self, log, maker):
+    def test_it_says_that_the_log_will_be_retried(self, log, maker):
         WebhookLog.objects.filter(pk=log.pk).update(
             state=State.RETRYING, next_attempt_at=log.created_at, sequence=1, priority=0, attempts_left=1
         )
         shown = self.shown(log, maker)
         assert "Not delivered yet. Attempt 2 failed: Error at the receiver (5xx). It will be retried." in shown
 
-    def test_not_sent_yet(self, maker):
+    def test_it_says_that_the_log_was_not_sent_yet(self, maker):
         shown = self.shown(make_waiting_log(make_subscription()), maker)
         assert "Not sent yet. It is waiting to be sent." in shown
         assert "Not sent yet." in shown
 
-    def test_skipped_without_who_and_why(self, maker):
+    def test_it_says_skipped_without_the_person_or_the_reason(self, maker):
         log = make_waiting_log(make_subscription())
         log.skip(by=maker, reason="hush: our own reason")
         shown = self.shown(log, maker)
@@ -215,7 +215,7 @@ class TestState:
 
 
 class TestPayload:
-    def test_it_is_there_where_the_link_includes_it(self, log, maker):
+    def test_the_payload_is_shown_if_the_link_includes_it(self, log, maker):
         path = make_link(log, maker, includes_payload=True)
         assert '"name": "Pump"' in text_of(visit(path))
         download = visit(f"{path}payload.json")
@@ -225,12 +225,12 @@ class TestPayload:
         assert document["data"]["password"] == document["diff"]["/profile/password"] == MASK
         assert json.loads(document["data"]["body"]) == {"access_token": MASK, "n": 1}
 
-    def test_it_is_nowhere_where_the_link_leaves_it_out(self, log, maker):
+    def test_the_payload_is_hidden_if_the_link_excludes_it(self, log, maker):
         path = make_link(log, maker)
         assert "Pump" not in visit(path).content.decode()
         assert visit(f"{path}payload.json").status_code == 404
 
-    def test_it_goes_when_its_maker_may_not_see_payloads_any_more(self, log, maker):
+    def test_the_payload_disappears_when_the_creator_may_no_longer_see_it(self, log, maker):
         path = make_link(log, maker, includes_payload=True)
         [group] = maker.groups.all()
         group.permissions.remove(group.permissions.get(codename="view_payload"))
@@ -239,13 +239,13 @@ class TestPayload:
         assert "Pump" not in answer.content.decode()
         assert visit(f"{path}payload.json").status_code == 404
 
-    def test_one_that_has_expired_is_mentioned(self, log, maker):
+    def test_an_expired_payload_is_mentioned(self, log, maker):
         path = make_link(log, maker, includes_payload=True)
         Payload.objects.all().delete()
         assert "The payload can no longer be shown." in text_of(visit(path))
         assert visit(f"{path}payload.json").status_code == 404
 
-    def test_of_a_long_one_the_beginning_is_shown(self, log, maker):
+    def test_only_the_beginning_of_a_long_payload_is_shown(self, log, maker):
         event = json.dumps({"password": "hush-key", "text": "x" * 30_000, "end": "here"})
         Payload.objects.update(event=event)
         path = make_link(log, maker, includes_payload=True)
@@ -271,7 +271,7 @@ class TestCurl:
 class TestAccess:
     """Who gets in, and what the answer asks of those between."""
 
-    def test_unknown_expired_and_revoked_are_answered_alike(self, log, maker):
+    def test_unknown_expired_and_revoked_links_get_the_same_response(self, log, maker):
         expired, revoked = make_link(log, maker), make_link(log, maker)
         first, second = ShareLink.objects.order_by("pk")
         ShareLink.objects.filter(pk=first.pk).update(expires_at=log.created_at)
@@ -284,7 +284,7 @@ class TestAccess:
         headers = [{name: value for name, value in answer.headers.items() if name != "Expires"} for answer in answers]
         assert all(each == headers[0] for each in headers)
 
-    def test_it_is_kept_by_no_cache_sent_to_no_site_and_listed_nowhere(self, log, maker):
+    def test_the_page_is_not_cached_referred_or_indexed(self, log, maker):
         path = make_link(log, maker, includes_payload=True)
         for answer in (visit(path), visit(f"{path}payload.json"), visit(UNKNOWN)):
             assert "no-store" in answer["Cache-Control"]
@@ -294,19 +294,17 @@ class TestAccess:
         assert '<meta name="robots" content="noindex, nofollow">' in visit(path).content.decode()
 
     @pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
-    def test_nothing_can_be_done_with_it(self, log, maker, method):
+    def test_the_page_has_no_actions(self, log, maker, method):
         path = make_link(log, maker, includes_payload=True)
         for part in ("", "payload.json"):
             assert getattr(Client(), method)(path + part).status_code == 405
 
-    def test_it_opens_nothing_else(self, log, maker):
+    def test_the_link_gives_access_to_nothing_else(self, log, maker):
         stranger = Client()
         stranger.get(make_link(log, maker))
         assert stranger.get(log.get_absolute_url()).status_code == 302
 
-    def test_views_are_counted_but_not_those_of_colleagues_and_of_what_only_looks_whether_it_is_there(
-        self, client, log, maker
-    ):
+    def test_views_are_counted_except_those_of_colleagues_and_head_requests(self, client, log, maker):
         path = make_link(log, maker)
         client.force_login(maker)
         client.get(path), Client().head(path), visit(UNKNOWN)
@@ -315,7 +313,7 @@ class TestAccess:
         assert ShareLink.objects.get().views == 2
         assert ShareLink.objects.get().last_seen_at is not None
 
-    def test_only_who_may_open_the_log_in_cotadmin_is_led_there(self, client, member, log, maker):
+    def test_only_users_who_may_see_the_log_get_a_link_to_it(self, client, member, log, maker):
         path, way = make_link(log, maker), f'href="{log.get_absolute_url()}"'
         client.force_login(maker)
         assert way in client.get(path).content.decode()
@@ -333,6 +331,6 @@ class TestAccess:
         # Nobody can make one for a log of others; were there one, it would show nothing.
         assert visit(make_link(theirs, maker)).status_code == 404
 
-    def test_it_speaks_the_language_of_the_browser(self, log, maker):
+    def test_the_page_uses_the_language_of_the_browser(self, log, maker):
         page = Client().get(make_link(log, maker), headers={"accept-language": "es-CL"}).content.decode()
         assert '<html lang="es"' in page

@@ -47,21 +47,21 @@ def deactivate(subscription) -> None:
     Subscription.objects.filter(pk=subscription.pk).update(is_active=False)
 
 
-def test_of_many_who_resume_a_queue_one_wins(subscription, click):
+def test_only_one_of_many_users_resumes_a_queue(subscription, click):
     subscription.pause(by=None)
     assert at_once([click("queue_resume", subscription.pk)] * CLICKS) == [302] * CLICKS
     assert record() == [("queue_paused", ""), ("queue_resumed", "")]
     assert version(subscription) == 2
 
 
-def test_pause_and_resume_in_any_order_leave_a_record_that_fits(subscription, click):
+def test_pause_and_resume_in_any_order_leave_consistent_audit_entries(subscription, click):
     at_once([click("queue_pause", subscription.pk), click("queue_resume", subscription.pk)] * 4)
     actions = [action for action, _detail in record()]
     assert actions == [("queue_paused", "queue_resumed")[number % 2] for number in range(len(actions))]
     assert (Subscription.objects.get().paused_at is not None) == (actions[-1] == "queue_paused")
 
 
-def test_of_many_who_skip_an_event_one_gives_the_reason(subscription, click):
+def test_only_one_of_many_users_skips_an_event(subscription, click):
     log = make_waiting_log(subscription)
     at_once([click("log_skip", log.pk, reason=f"by {number}") for number in range(CLICKS)])
     assert len(record()) == 1
@@ -69,7 +69,7 @@ def test_of_many_who_skip_an_event_one_gives_the_reason(subscription, click):
     assert version(subscription) == 1
 
 
-def test_of_skip_and_retry_now_the_event_is_skipped_whoever_comes_first(subscription, click, receiver, deliver):
+def test_skip_wins_over_retry_now_in_any_order(subscription, click, receiver, deliver):
     log = make_waiting_log(subscription)
     at_once([click("log_skip", log.pk, reason="given up"), click("log_retry", log.pk)] * 4)
     assert stored(log)[:2] == (State.SKIPPED, None)
@@ -78,14 +78,14 @@ def test_of_skip_and_retry_now_the_event_is_skipped_whoever_comes_first(subscrip
     assert [action for action, _detail in record()].count("skipped") == 1
 
 
-def test_of_many_who_retry_now_the_event_is_sent_once(subscription, click, receiver, deliver):
+def test_an_event_that_many_users_retry_now_is_sent_once(subscription, click, receiver, deliver):
     log = make_waiting_log(subscription)
     at_once([click("log_retry", log.pk)] * CLICKS)
     deliver()
     assert receiver.ids == [log.pk]
 
 
-def test_of_many_who_re_deliver_one_round_is_made(subscription, click, receiver, deliver):
+def test_a_log_that_many_users_redeliver_is_queued_once(subscription, click, receiver, deliver):
     log = make_waiting_log(subscription, state=State.FAILED, attempt_count=3)
     WebhookLog.objects.update(next_attempt_at=None)
     at_once([click("redelivery_create", log.pk, expected_attempts=3)] * CLICKS)
@@ -95,7 +95,7 @@ def test_of_many_who_re_deliver_one_round_is_made(subscription, click, receiver,
     assert receiver.ids == [log.pk]
 
 
-def test_of_many_who_have_sent_what_waits_one_wins(subscription, click, receiver, deliver):
+def test_only_one_of_many_users_sends_the_waiting_events(subscription, click, receiver, deliver):
     logs = [make_waiting_log(subscription, number) for number in range(3)]
     deactivate(subscription)
     at_once([click("queue_send_waiting", subscription.pk)] * CLICKS)
@@ -104,7 +104,7 @@ def test_of_many_who_have_sent_what_waits_one_wins(subscription, click, receiver
     assert receiver.ids == [log.pk for log in logs]
 
 
-def test_of_many_who_skip_what_waits_one_wins_and_counts_all(subscription, click):
+def test_only_one_of_many_users_skips_the_waiting_events(subscription, click):
     for number in range(5):
         make_waiting_log(subscription, number)
     deactivate(subscription)
@@ -113,7 +113,7 @@ def test_of_many_who_skip_what_waits_one_wins_and_counts_all(subscription, click
     assert WebhookLog.objects.queued().count() == 0
 
 
-def test_of_send_and_skip_every_event_is_either_sent_or_skipped(subscription, click, receiver, deliver):
+def test_every_event_is_either_sent_or_skipped(subscription, click, receiver, deliver):
     logs = [make_waiting_log(subscription, number) for number in range(5)]
     deactivate(subscription)
     send = click("queue_send_waiting", subscription.pk)
@@ -125,7 +125,7 @@ def test_of_send_and_skip_every_event_is_either_sent_or_skipped(subscription, cl
     assert set(states) <= {State.DELIVERED, State.SKIPPED}
 
 
-def test_skipping_each_while_all_are_skipped_ends_without_a_deadlock(subscription, click):
+def test_skipping_single_events_while_all_are_skipped_causes_no_deadlock(subscription, click):
     logs = [make_waiting_log(subscription, number) for number in range(4)]
     deactivate(subscription)
     clicks = [click("log_skip", log.pk, reason="alone") for log in reversed(logs)]

@@ -85,7 +85,7 @@ def rows_read_by(call: Callable[[], object]) -> int:
     "page",
     ["/", "/failures/", SUBSCRIPTIONS, f"{SUBSCRIPTIONS}?sort=-waiting", f"{SUBSCRIPTIONS}?sort=name", PLAN, BULK],
 )
-def test_what_is_read_does_not_grow_with_what_waits_in_all_queues(client, operator, monkeypatch, page):
+def test_the_rows_read_do_not_grow_with_the_queues(client, operator, monkeypatch, page):
     monkeypatch.setattr(queue_summary, "COUNT_LIMIT", 30)
     monkeypatch.setattr(failure_groups, "GROUPS_SHOWN", 5)
     monkeypatch.setattr(detail_page, "MOST_ROWS", 5)
@@ -122,7 +122,7 @@ def names(client: Client, sort: str) -> list[tuple[str, str]]:
         ("waiting", [("Queue 00", "1"), ("Queue 02", "3"), ("Queue 01", "7")]),
     ],
 )
-def test_those_of_which_most_waits_are_shown_in_the_order_of_their_numbers(client, operator, monkeypatch, sort, shown):
+def test_the_longest_queues_are_shown_in_the_order_of_their_length(client, operator, monkeypatch, sort, shown):
     monkeypatch.setattr(detail_page, "MOST_ROWS", 3)
     subscriptions = create_subscriptions(5)
     for subscription, number in zip(subscriptions, (1, 7, 3, 9), strict=False):
@@ -130,7 +130,7 @@ def test_those_of_which_most_waits_are_shown_in_the_order_of_their_numbers(clien
     assert names(client, sort) == shown
 
 
-def test_the_overview_says_of_all_queues_together_that_more_waits_than_it_counts(client, operator, monkeypatch):
+def test_the_overview_says_when_more_events_wait_than_it_counts(client, operator, monkeypatch):
     monkeypatch.setattr(queue_summary, "COUNT_LIMIT", 4)
     for subscription in create_subscriptions(2):
         wait_in(subscription, 3)
@@ -138,7 +138,7 @@ def test_the_overview_says_of_all_queues_together_that_more_waits_than_it_counts
     assert "Waiting now 4+" in page
 
 
-def test_a_queue_counts_to_the_limit_and_not_beyond(client, operator, monkeypatch):
+def test_a_queue_is_counted_up_to_the_limit(client, operator, monkeypatch):
     monkeypatch.setattr(queue_summary, "COUNT_LIMIT", 4)
     [subscription] = create_subscriptions(1)
     wait_in(subscription, 4)
@@ -148,7 +148,7 @@ def test_a_queue_counts_to_the_limit_and_not_beyond(client, operator, monkeypatc
     assert "4+ more waiting" in text_of(client.get("/"))
 
 
-def test_a_re_delivery_that_waits_is_counted_too(client, operator):
+def test_a_waiting_redelivery_is_counted_too(client, operator):
     """It stands before those that wait in order, and has a priority of its own."""
     subscription = make_subscription(name="Queue 00")
     again = {"state": State.FAILED, "cause": "http_5xx", "priority": Priority.REDELIVERY, "attempts_left": 1}

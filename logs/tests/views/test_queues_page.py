@@ -54,7 +54,7 @@ def test_an_empty_queue_says_so_and_does_not_poll(client, operator, subscription
     assert f'hx-get="{reverse("logs:queue_detail", args=[subscription.pk])}"' not in page
 
 
-def test_it_shows_its_next_event_the_attempt_and_what_waits_behind_it(client, operator, subscription):
+def test_a_queue_shows_its_next_event_the_attempt_and_the_length(client, operator, subscription):
     next_event = between_attempts(make_waiting_log(subscription, 0))
     for number in range(1, 7):
         make_waiting_log(subscription, number)
@@ -66,7 +66,7 @@ def test_it_shows_its_next_event_the_attempt_and_what_waits_behind_it(client, op
     assert f'hx-get="{reverse("logs:queue_detail", args=[subscription.pk])}" hx-trigger="every 5s"' in page
 
 
-def test_pause_and_resume_say_who_did_it_and_are_on_record(client, operator, subscription):
+def test_pause_and_resume_name_the_user_and_are_audited(client, operator, subscription):
     make_waiting_log(subscription)
     paused = click(client, "queue_pause", subscription)
     assert "Paused" in paused and f"{operator} paused this queue" in paused
@@ -86,7 +86,7 @@ def test_the_rest_of_the_page_follows_the_queue(client, operator, subscription):
     assert '<span id="subscription-state" hx-swap-oob="true"> <span class="badge" data-state="flowing">' in resumed
 
 
-def test_only_a_click_replaces_what_the_last_one_had_to_say(client, operator, subscription):
+def test_only_a_click_replaces_the_last_message(client, operator, subscription):
     make_waiting_log(subscription)
     assert 'id="messages"' in click(client, "queue_pause", subscription)
     page = client.get(reverse("logs:queue_detail", args=[subscription.pk]), headers=HTMX).content.decode()
@@ -99,14 +99,14 @@ def test_a_second_pause_changes_nothing_and_says_so(client, operator, subscripti
     assert AuditEntry.objects.filter(action=AuditAction.QUEUE_PAUSED).count() == 1
 
 
-def test_without_htmx_the_buttons_lead_back_to_the_subscription(client, operator, subscription):
+def test_the_buttons_lead_back_to_the_subscription_without_htmx(client, operator, subscription):
     for name in ("queue_pause", "queue_resume"):
         assert post(client, name, subscription.pk).url == subscription.get_absolute_url()
     assert client.get(reverse("logs:queue_detail", args=[subscription.pk])).url == subscription.get_absolute_url()
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_twenty_clicks_on_pause_one_wins(client, operator, subscription):
+def test_only_one_of_twenty_clicks_pauses_the_queue(client, operator, subscription):
     def click(_number) -> None:
         browser = Client()
         browser.force_login(operator)
@@ -120,7 +120,7 @@ def test_of_twenty_clicks_on_pause_one_wins(client, operator, subscription):
     assert AuditEntry.objects.filter(action=AuditAction.QUEUE_PAUSED).count() == 1
 
 
-def test_a_queue_paused_because_of_an_event_names_it_and_offers_what_can_be_done(client, operator, subscription):
+def test_a_queue_paused_by_an_event_names_it_and_offers_actions(client, operator, subscription):
     log = paused_by(subscription, make_waiting_log(subscription))
     page = page_of(client, subscription)
     assert "an event failed after its last attempt" in page
@@ -129,7 +129,7 @@ def test_a_queue_paused_because_of_an_event_names_it_and_offers_what_can_be_done
     assert "This event paused its queue." in page_of(client, log)
 
 
-def test_retry_now_makes_the_next_event_be_sent_at_once(client, operator, subscription):
+def test_retry_now_sends_the_next_event_at_once(client, operator, subscription):
     log = between_attempts(make_waiting_log(subscription))
     assert post(client, "log_retry", log.pk, next="/queues/").url == "/queues/"
     before = log.next_attempt_at
@@ -138,7 +138,7 @@ def test_retry_now_makes_the_next_event_be_sent_at_once(client, operator, subscr
     assert AuditEntry.objects.get(action=AuditAction.RETRIED_NOW).actor == operator
 
 
-def test_retry_now_in_a_paused_queue_makes_a_re_delivery_of_it(client, operator, subscription):
+def test_retry_now_in_a_paused_queue_queues_a_redelivery(client, operator, subscription):
     log = make_waiting_log(subscription)
     subscription.pause(by=None)
     post(client, "log_retry", log.pk)
@@ -146,7 +146,7 @@ def test_retry_now_in_a_paused_queue_makes_a_re_delivery_of_it(client, operator,
     assert (log.trigger, log.priority, log.requested_by) == ("manual", Priority.REDELIVERY, operator)
 
 
-def test_retry_now_of_a_finished_log_says_that_nothing_is_left(client, operator):
+def test_retry_now_of_a_finished_log_says_that_nothing_waits(client, operator):
     make_subscription()
     log = make_log()
     response = client.post(reverse("logs:log_retry", args=[log.pk]), follow=True)
@@ -155,7 +155,7 @@ def test_retry_now_of_a_finished_log_says_that_nothing_is_left(client, operator)
     assert not log.is_queued
 
 
-def test_skipping_asks_for_a_reason_and_the_log_shows_it(client, operator, subscription):
+def test_skipping_needs_a_reason_and_the_log_shows_it(client, operator, subscription):
     log = make_waiting_log(subscription)
     assert "Logged in the activity" in client.get(reverse("logs:log_skip", args=[log.pk])).content.decode()
     assert post(client, "log_skip", log.pk, reason=" ").status_code == 422
@@ -177,14 +177,14 @@ def test_skipping_the_event_that_blocks_a_queue_resumes_it(client, operator, sub
     assert (subscription.paused_at, subscription.blocking_log) == (None, "")
 
 
-def test_a_delivered_log_is_not_skipped_by_giving_its_re_delivery_up(client, operator, subscription):
+def test_cancelling_the_redelivery_of_a_delivered_log_does_not_skip_it(client, operator, subscription):
     log = make_waiting_log(subscription, state=State.DELIVERED)
     post(client, "log_skip", log.pk, reason="a slip")
     log.refresh_from_db()
     assert (log.state, log.is_queued) == (State.DELIVERED, False)
 
 
-def test_what_waits_for_an_inactive_subscription_is_sent_or_skipped_by_decision(client, operator, subscription):
+def test_a_user_sends_or_skips_the_events_of_an_inactive_subscription(client, operator, subscription):
     for number in range(3):
         make_waiting_log(subscription, number)
     type(subscription).objects.update(is_active=False)
@@ -204,7 +204,7 @@ def test_what_waits_for_an_inactive_subscription_is_sent_or_skipped_by_decision(
     assert (entry.actor, entry.detail) == (operator, "3: too late")
 
 
-def test_what_waits_for_an_active_subscription_cannot_be_skipped_as_a_whole(client, operator, subscription):
+def test_the_events_of_an_active_subscription_cannot_all_be_skipped(client, operator, subscription):
     log = make_waiting_log(subscription)
     page = client.get(reverse("logs:queue_skip_waiting", args=[subscription.pk])).content.decode()
     assert "The subscription is active" in page
@@ -222,14 +222,14 @@ def test_a_viewer_changes_no_queue(client, member, subscription, name):
 
 
 @pytest.mark.parametrize("name", ["queue_pause", "log_skip", "log_retry"])
-def test_what_belongs_to_another_company_is_not_there(client, operator, name):
+def test_queues_of_another_company_are_not_found(client, operator, name):
     foreign = make_subscription(company=make_company("625be93a286ef83c1c0e0000", "Other"))
     pk = foreign.pk if name == "queue_pause" else make_waiting_log(foreign).pk
     assert post(client, name, pk, reason="x").status_code == 404
     assert AuditEntry.objects.count() == 0
 
 
-def test_an_event_that_was_not_sent_yet_claims_no_attempt_of_cotalker(client, operator, subscription):
+def test_an_unsent_event_shows_no_attempt_of_cotalker(client, operator, subscription):
     log = make_waiting_log(subscription)
     for name in ("webhook_log_detail", "webhook_log_request", "webhook_log_response"):
         page = client.get(reverse(f"logs:{name}", args=[log.pk])).content.decode()
@@ -238,7 +238,7 @@ def test_an_event_that_was_not_sent_yet_claims_no_attempt_of_cotalker(client, op
 
 
 @pytest.mark.parametrize(("state", "word"), [(State.FAILED, "Failed."), (State.DELIVERED, "Delivered.")])
-def test_a_finished_log_without_attempts_claims_none(client, operator, subscription, state, word):
+def test_a_finished_log_without_attempts_shows_none(client, operator, subscription, state, word):
     log = make_waiting_log(subscription, state=state)
     WebhookLog.objects.update(next_attempt_at=None)
     for name in ("webhook_log_detail", "webhook_log_changes", "webhook_log_request", "webhook_log_response"):
@@ -246,7 +246,7 @@ def test_a_finished_log_without_attempts_claims_none(client, operator, subscript
         assert f'<p class="lead" role="status"> {word} </p>' in page
 
 
-def test_a_log_says_how_many_go_before_it_and_why_it_waits(client, operator, subscription):
+def test_a_log_says_how_many_precede_it_and_why_it_waits(client, operator, subscription):
     make_waiting_log(subscription, 0), make_waiting_log(subscription, 1)
     log = make_waiting_log(subscription, 2)
     assert "2 events in the queue go first." in page_of(client, log)
@@ -254,14 +254,14 @@ def test_a_log_says_how_many_go_before_it_and_why_it_waits(client, operator, sub
     assert "The queue is paused" in page_of(client, log)
 
 
-def test_the_page_polls_seldom_while_a_log_waits_in_a_paused_queue(client, operator, subscription):
+def test_the_page_polls_rarely_while_a_log_waits_in_a_paused_queue(client, operator, subscription):
     log = make_waiting_log(subscription)
     assert 'hx-trigger="every 1s"' in page_of(client, log)
     subscription.pause(by=None)
     assert 'hx-trigger="every 5s"' in page_of(client, log)
 
 
-def test_a_test_is_marked_on_its_page_and_in_lists(client, operator, subscription):
+def test_a_test_event_is_marked_on_its_page_and_in_lists(client, operator, subscription):
     log = make_waiting_log(subscription, is_test=True)
     badge = '<span class="badge" data-state="pending">Test</span>'
     assert badge in page_of(client, log)
@@ -272,13 +272,13 @@ def test_a_test_is_marked_on_its_page_and_in_lists(client, operator, subscriptio
     ("fields", "is_offered"),
     [({}, True), ({"is_delivered_here": False}, True), ({"is_active": False}, False), ({"url": ""}, False)],
 )
-def test_a_test_event_is_offered_where_one_can_be_sent(client, operator, fields, is_offered):
+def test_a_test_event_is_offered_if_one_can_be_sent(client, operator, fields, is_offered):
     subscription = make_subscription(**fields)
     address = reverse("logs:test_event_create", args=[subscription.pk])
     assert (f'action="{address}"' in page_of(client, subscription)) == is_offered
 
 
-def test_what_waits_is_sent_by_htmx_only_after_a_question(client, operator, subscription):
+def test_htmx_sends_waiting_events_only_after_a_confirmation(client, operator, subscription):
     make_waiting_log(subscription)
     type(subscription).objects.update(is_active=False)
     page = page_of(client, subscription)
@@ -287,9 +287,7 @@ def test_what_waits_is_sent_by_htmx_only_after_a_question(client, operator, subs
     assert "hx-confirm=" in form and "data-confirm=" not in form
 
 
-def test_the_row_of_a_queued_re_delivery_polls_seldom_where_its_subscription_is_not_active(
-    client, operator, subscription
-):
+def test_the_row_of_a_queued_redelivery_polls_rarely_if_its_subscription_is_inactive(client, operator, subscription):
     log = make_waiting_log(subscription, trigger="manual", priority=Priority.REDELIVERY)
     row = reverse("logs:webhook_log_row", args=[log.pk])
     assert f'hx-get="{row}" hx-trigger="every 1s"' in client.get(reverse("logs:webhook_log_list")).content.decode()
@@ -310,7 +308,9 @@ def test_the_list_shows_which_queues_are_paused_or_blocked_and_how_many_wait(cli
     assert "Paused" in row() and "Retrying" not in row()
 
 
-def test_the_queue_needs_few_queries_however_much_waits(client, operator, subscription, django_assert_max_num_queries):
+def test_the_number_of_queries_does_not_grow_with_the_queue(
+    client, operator, subscription, django_assert_max_num_queries
+):
     for number in range(8):
         make_waiting_log(subscription, number)
     with django_assert_max_num_queries(12):

@@ -46,7 +46,7 @@ def revoke(client, share_link: ShareLink, **options):
 
 
 class TestMaking:
-    def test_the_link_is_shown_once_and_leads_a_stranger_to_the_log(self, client, operator, log):
+    def test_the_link_is_shown_once_and_opens_the_log_without_an_account(self, client, operator, log):
         answer = client.post(address(log), {"days": 7}, follow=True)
         assert answer.redirect_chain == [(address(log), 302)]
         url = answer.content.decode().split('data-copy="')[1].split('"')[0]
@@ -55,7 +55,7 @@ class TestMaking:
         for page in (address(log), log.get_absolute_url()):
             assert "/shared/" not in client.get(page).content.decode()
 
-    def test_until_it_is_shown_the_session_holds_it_encrypted(self, client, operator, log):
+    def test_the_session_keeps_the_secret_encrypted_until_it_is_shown(self, client, operator, log):
         client.post(address(log), {"days": 7})
         kept = str(dict(client.session))
         assert "share_link_once" in kept
@@ -77,11 +77,11 @@ class TestMaking:
         assert token not in str(row)
         assert token not in str(list(AuditEntry.objects.values()))
 
-    def test_the_page_with_the_link_is_kept_by_no_cache(self, client, operator, log):
+    def test_the_page_with_the_link_is_not_cached(self, client, operator, log):
         assert "no-store" in client.post(address(log), {"days": 7}, follow=True)["Cache-Control"]
 
     @pytest.mark.parametrize("days", [1, 7, 30])
-    def test_it_stays_open_as_long_as_was_chosen(self, client, operator, log, days):
+    def test_the_link_is_valid_for_the_chosen_time(self, client, operator, log, days):
         before = timezone.now()
         client.post(address(log), {"days": days, "note": "Please look"})
         share_link = ShareLink.objects.get()
@@ -89,19 +89,19 @@ class TestMaking:
         assert (share_link.log, share_link.created_by) == (log, operator)
         assert (share_link.note, share_link.includes_payload) == ("Please look", False)
 
-    def test_seven_days_are_offered_and_no_payload(self, client, operator, log):
+    def test_the_defaults_are_seven_days_and_no_payload(self, client, operator, log):
         page = client.get(address(log)).content.decode()
         assert re.search(r'name="days" value="7"[^>]* checked', page)
         assert re.search(r'name="includes_payload"(?![^>]* checked)', page)
 
     @pytest.mark.parametrize("wrong", [{}, {"days": "365"}, {"days": "x"}, {"days": 7, "note": "x" * 501}])
-    def test_what_is_wrong_makes_none_and_is_named(self, client, operator, log, wrong):
+    def test_an_invalid_form_creates_no_link_and_names_the_mistake(self, client, operator, log, wrong):
         answer = client.post(address(log), wrong)
         assert answer.status_code == 422
         assert 'href="#id_' in answer.content.decode()
         assert not ShareLink.objects.exists()
 
-    def test_who_may_not_see_payloads_cannot_share_one(self, client, django_user_model, log):
+    def test_a_user_who_may_not_see_payloads_cannot_share_one(self, client, django_user_model, log):
         user = django_user_model.objects.create_user("looker")
         names = ("view_webhooklog", "share_webhooklog")
         user.user_permissions.set(Permission.objects.filter(codename__in=names))
@@ -111,7 +111,7 @@ class TestMaking:
         client.post(address(log), {"days": 7, "includes_payload": "on"})
         assert ShareLink.objects.get().includes_payload is False
 
-    def test_a_viewer_has_no_part_in_it(self, client, member, operator, log):
+    def test_a_viewer_can_neither_see_nor_create_links(self, client, member, operator, log):
         make_link(log, operator)
         client.force_login(member("Viewer"))
         assert client.get(address(log)).status_code == 403
@@ -122,7 +122,7 @@ class TestMaking:
         assert "Share links" not in page
         assert ShareLink.objects.get().revoked_at is None
 
-    def test_of_another_company_nothing_is_made_seen_or_revoked(self, client, member, operator, log):
+    def test_links_of_another_company_are_not_created_seen_or_revoked(self, client, member, operator, log):
         make_link(log, operator)
         client.force_login(member("Administrator", make_company(OTHER_COMPANY, "Other")))
         assert client.post(address(log), {"days": 7}).status_code == 404
@@ -146,7 +146,7 @@ class TestList:
             assert "2 views" in words[0]
             assert "Not viewed yet" in words[1]
 
-    def test_it_takes_as_many_queries_for_many_links_as_for_one(self, client, operator, log):
+    def test_many_links_need_as_many_queries_as_one(self, client, operator, log):
         def queries() -> int:
             with CaptureQueriesContext(connection) as captured:
                 client.get(log.get_absolute_url())
@@ -158,13 +158,13 @@ class TestList:
             make_link(log, operator)
         assert queries() == for_one
 
-    def test_a_note_is_shown_as_text(self, client, operator, log):
+    def test_a_note_is_escaped(self, client, operator, log):
         path = make_link(log, operator, note="<script>alert(1)</script>")
         for page in (client.get(address(log)), Client().get(path)):
             assert "<script>alert" not in page.content.decode()
             assert "&lt;script&gt;alert" in page.content.decode()
 
-    def test_the_admin_site_shows_it_and_changes_nothing(self, client, operator, log, django_user_model):
+    def test_the_admin_site_shows_links_and_cannot_change_them(self, client, operator, log, django_user_model):
         make_link(log, operator)
         share_link = ShareLink.objects.get()
         client.force_login(django_user_model.objects.create_superuser("root"))
@@ -185,7 +185,7 @@ class TestEnd:
         assert answer_to_stranger(path) == 404
         assert ShareLink.objects.get().revoked_by == operator
 
-    def test_revoking_twice_is_done_once(self, client, operator, log):
+    def test_a_second_revocation_changes_nothing(self, client, operator, log):
         make_link(log, operator)
         for _time in range(2):
             answer = revoke(client, ShareLink.objects.get(), follow=True)
@@ -198,19 +198,19 @@ class TestEnd:
         revoke(client, ShareLink.objects.get())
         assert answer_to_stranger(path) == 404
 
-    def test_it_is_revoked_by_a_post_alone(self, client, operator, log):
+    def test_only_a_post_revokes_a_link(self, client, operator, log):
         path = make_link(log, operator)
         assert client.get(f"/share-links/{ShareLink.objects.get().pk}/revoke/").status_code == 405
         assert answer_to_stranger(path) == 200
 
-    def test_it_expires_by_itself(self, operator, log):
+    def test_a_link_expires_by_itself(self, operator, log):
         path = make_link(log, operator)
         ShareLink.objects.update(expires_at=timezone.now() + timedelta(minutes=1))
         assert answer_to_stranger(path) == 200
         ShareLink.objects.update(expires_at=timezone.now())
         assert answer_to_stranger(path) == 404
 
-    def test_both_are_on_record(self, client, operator, log):
+    def test_creating_and_revoking_are_audited(self, client, operator, log):
         client.post(address(log), {"days": 7, "includes_payload": "on"})
         share_link = ShareLink.objects.get()
         revoke(client, share_link)
@@ -221,7 +221,7 @@ class TestEnd:
             (AuditAction.SHARE_LINK_REVOKED, log.pk, operator.pk, f"#{share_link.pk}"),
         ]
 
-    def test_pruning_takes_the_links_with_their_log(self, operator, log):
+    def test_pruning_deletes_the_links_with_their_log(self, operator, log):
         path, kept = make_link(log, operator), make_log(1, createdAt=timezone.now().isoformat())
         make_link(kept, operator)
         Retention(pk=1, log_days=30).save()
@@ -235,7 +235,7 @@ class TestMaker:
     """A link shows what its maker may see now (docs/adr/0017-hand-off.md)."""
 
     @pytest.mark.parametrize("loss", ["account", "role", "company"])
-    def test_who_may_not_share_the_log_any_more_shares_nothing(self, client, member, log, loss):
+    def test_a_link_stops_working_when_its_creator_may_no_longer_share(self, client, member, log, loss):
         maker, colleague = member("Operator"), member("Operator")
         path = make_link(log, maker)
         lost = {
@@ -248,7 +248,7 @@ class TestMaker:
         client.force_login(colleague)
         assert "Suspended" in text_of(client.get(log.get_absolute_url()))
 
-    def test_it_shows_the_log_again_once_they_may(self, member, log):
+    def test_a_link_works_again_when_its_creator_may_share_again(self, member, log):
         maker = member("Operator")
         path = make_link(log, maker)
         make_company().users.remove(maker)
@@ -256,7 +256,7 @@ class TestMaker:
         make_company().users.add(maker)
         assert answer_to_stranger(path) == 200
 
-    def test_that_of_a_deleted_account_stays_on_the_list_and_shows_nothing(self, client, member, operator, log):
+    def test_the_link_of_a_deleted_account_stays_listed_and_shows_nothing(self, client, member, operator, log):
         maker = member("Operator")
         path = make_link(log, maker)
         maker.delete()

@@ -60,7 +60,7 @@ def slow_bodies() -> list[bytes]:
     ]
 
 
-def test_everybody_is_answered_while_others_do_not_send_what_they_announced(serve):
+def test_slow_clients_do_not_delay_other_requests(serve):
     """Pages, probes and endpoints alike; what comes in pieces is taken, too. Nor do they hold database connections."""
     server = serve(CLIENT_TIMEOUT=NEVER, DATABASE_POOL_SIZE="2")
     subscription, endpoint = make_subscription(), make_endpoint()
@@ -81,7 +81,7 @@ def test_everybody_is_answered_while_others_do_not_send_what_they_announced(serv
     assert len(subscription.waiting()) == 1
 
 
-def test_nobody_is_waited_for_without_end(serve):
+def test_a_slow_client_is_cut_off_after_the_timeout(serve):
     server = serve(CLIENT_TIMEOUT="1")
     with contextlib.ExitStack() as stack:
         silent = []

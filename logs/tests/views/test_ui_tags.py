@@ -65,19 +65,19 @@ def test_a_hostile_icon_name_cannot_leave_its_attribute():
     assert render("{% icon name %}", name=HOSTILE) == icon_markup(ESCAPED)
 
 
-def test_an_unknown_state_stands_as_it_is_but_escaped():
+def test_an_unknown_state_is_shown_escaped():
     expected = f'<span class="badge" data-state="{ESCAPED}">{icon_markup("info")}{ESCAPED}</span>'
     assert render("{% state_badge state %}", state=HOSTILE) == expected
 
 
-def test_when_shows_the_age_and_keeps_the_exact_time_in_the_readers_zone_and_utc(now):
+def test_when_shows_the_age_and_the_exact_time_in_the_users_zone_and_utc(now):
     assert render("{% when value %}", value=now - timedelta(minutes=18)) == (
         '<time datetime="2026-04-14T12:46:00Z" class="relative"'
         ' title="14 Apr 2026 08:46:00 (-0400) · 2026-04-14 12:46:00 UTC" data-absolute="14 Apr 08:46:00">18 min</time>'
     )
 
 
-def test_when_shows_the_exact_time_to_who_prefers_it_and_keeps_the_age(now):
+def test_when_shows_the_exact_time_if_preferred_and_keeps_the_age(now):
     preferences = Preferences(times="exact")
     html = render("{% when value %}", value=now - timedelta(minutes=18), preferences=preferences)
     assert html.endswith(' data-absolute="14 Apr 08:46:00" data-relative="18 min">14 Apr 08:46:00</time>')
@@ -93,7 +93,7 @@ def test_when_shows_the_exact_time_to_who_prefers_it_and_keeps_the_age(now):
         (timedelta(seconds=-21), "in 21 s"),
     ],
 )
-def test_an_age_in_a_sentence_says_that_it_is_one(now, ago, text):
+def test_an_age_in_a_sentence_says_ago(now, ago, text):
     assert text_of(render("{% when value in_sentence=True %}", value=now - ago)) == text
 
 
@@ -120,14 +120,14 @@ def test_when_shortens_an_age_and_turns_to_the_date_after_a_week(now, ago, text)
     assert text_of(render("{% when value %}", value=now - ago)) == text
 
 
-def test_the_year_is_the_readers_not_that_of_utc(monkeypatch):
+def test_the_year_is_in_the_users_zone_not_utc(monkeypatch):
     monkeypatch.setattr(timezone, "now", lambda: datetime(2027, 1, 1, 1, 0, tzinfo=UTC))  # still 2026 in Santiago
     with timezone.override(SANTIAGO):
         html = render("{% when value %}", value=datetime(2026, 12, 1, 12, 0, tzinfo=UTC))
     assert text_of(html) == "1 Dec 09:00"
 
 
-def test_a_moment_is_the_readers_date_and_time_to_the_second(now):
+def test_a_time_is_the_users_date_and_time_to_the_second(now):
     assert render("{% moment value %}", value=datetime(2026, 1, 9, 2, 5, 7, tzinfo=UTC)) == (
         '<time datetime="2026-01-09T02:05:07Z" title="8 Jan 2026 23:05:07 (-0300) · 2026-01-09 02:05:07 UTC">'
         "8 Jan 2026 23:05:07</time>"
@@ -135,11 +135,11 @@ def test_a_moment_is_the_readers_date_and_time_to_the_second(now):
 
 
 @pytest.mark.parametrize("tag", ["when", "moment"])
-def test_a_time_that_is_not_known_is_a_dash(tag):
+def test_an_unknown_time_is_a_dash(tag):
     assert render(f"{{% {tag} value %}}", value=None) == "–"
 
 
-def test_times_and_numbers_follow_the_language_of_the_reader(now):
+def test_times_and_numbers_follow_the_language_of_the_user(now):
     with translation.override("es"):
         assert (
             text_of(render("{% moment value %}", value=datetime(2026, 1, 9, 12, 0, tzinfo=UTC)))

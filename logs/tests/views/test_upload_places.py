@@ -39,7 +39,7 @@ def a_file() -> SimpleUploadedFile:
     return SimpleUploadedFile("logs.json", b"{}" * 1000)
 
 
-def test_nobody_sends_a_file_where_none_is_expected(client, member, kept):
+def test_uploads_are_refused_on_pages_without_uploads(client, member, kept):
     subscription = make_subscription()
     addresses = [reverse("login"), reverse("set_language")]
     for address in [*addresses, reverse("admin:login")]:
@@ -55,7 +55,7 @@ def test_nobody_sends_a_file_where_none_is_expected(client, member, kept):
     assert kept == []
 
 
-def test_who_may_send_files_sends_them_where_they_are_expected(client, member, kept):
+def test_users_with_the_permission_can_upload_on_upload_pages(client, member, kept):
     client.force_login(member("Operator"))
     assert client.post(IMPORTS, {"kind": "logs", "file": a_file()}).status_code == 303
     assert client.post(PLANS, {"source": "ids", "file": a_file()}).status_code == 422  # there is no id in it
@@ -90,12 +90,12 @@ def answer_to(address: str, content_type: str, length: int, body, **more: str) -
 
 
 @pytest.mark.parametrize("content_type", ["multipart/form-data; boundary=x", "application/x-www-form-urlencoded"])
-def test_a_form_that_is_too_large_is_refused_before_it_is_read(content_type):
+def test_a_form_over_the_limit_is_refused_before_it_is_read(content_type):
     large = settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 2 * 1024 * 1024
     assert answer_to(reverse("login"), content_type, large, Untouched()).startswith("400")
 
 
-def test_half_a_form_is_not_taken_for_a_whole_one():
+def test_a_truncated_form_is_not_accepted():
     form = b"language=es"
     kind = "application/x-www-form-urlencoded"
     assert answer_to(reverse("set_language"), kind, len(form), io.BytesIO(form)).startswith("302")

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db
 class TestCreate:
     address = "/subscriptions/new/"
 
-    def test_it_creates_one_in_the_only_company_with_a_code_of_its_name(self, client, company):
+    def test_a_subscription_is_created_in_the_only_company_with_a_code_from_its_name(self, client, company):
         response = client.post(self.address, posted(name="Órdenes de trabajo"))
         created = Subscription.objects.get()
         assert response.headers["Location"] == created.get_absolute_url()
@@ -35,25 +35,25 @@ class TestCreate:
         assert (created.is_active, created.edited_fields) == (True, [])
         assert record_of(created) == [("subscription_created", "")]
 
-    def test_a_suggested_code_avoids_those_of_the_company(self, client, company, foreign):
+    def test_a_suggested_code_is_unique_in_the_company(self, client, company, foreign):
         make_subscription(company, code="pump_alarms")
         make_subscription(company, code="pump_alarms_2")
         client.post(self.address, posted())
         assert Subscription.objects.filter(code="pump_alarms_3").exists()
 
-    def test_of_several_companies_one_is_selected(self, client, company, operator):
+    def test_a_user_of_several_companies_selects_one(self, client, company, operator):
         other = Company.objects.create(id=objectid.new_objectid())
         other.users.add(operator)
         assert client.post(self.address, posted()).status_code == 422
         client.post(self.address, posted(company=other.pk))
         assert Subscription.objects.get().company == other
 
-    def test_it_cannot_be_created_in_a_foreign_company(self, client, company, operator, foreign):
+    def test_a_subscription_cannot_be_created_in_another_company(self, client, company, operator, foreign):
         Company.objects.create(id=objectid.new_objectid()).users.add(operator)
         assert client.post(self.address, posted(company=foreign.company_id)).status_code == 422
         assert Subscription.objects.count() == 1
 
-    def test_without_a_company_it_says_so(self, client, company):
+    def test_the_form_says_when_the_user_has_no_company(self, client, company):
         company.users.clear()
         assert "No company available" in client.get(self.address).content.decode()
         assert client.post(self.address, posted()).status_code == 422
@@ -81,7 +81,7 @@ class TestCreate:
             ({"pause_on_exhausted": None}, "pause_on_exhausted", "required"),
         ],
     )
-    def test_mistakes_are_named_at_their_field(self, client, company, changes, field, message):
+    def test_mistakes_are_shown_at_their_field(self, client, company, changes, field, message):
         make_subscription(company, code="taken")
         response = client.post(self.address, posted(description="kept", **changes))
         assert response.status_code == 422
@@ -94,7 +94,7 @@ class TestCreate:
         assert re.search(rf'aria-describedby="[^"]*id_{field}_error', page)
         assert Subscription.objects.count() == 1
 
-    def test_an_own_secret_is_not_sent_back(self, client, company):
+    def test_a_typed_secret_is_not_sent_back(self, client, company):
         response = client.post(self.address, posted(name="", secret_choice="own", own_secret=SECRET))
         assert SECRET not in response.content.decode()
 
@@ -111,7 +111,7 @@ class TestCreate:
             ("logout-user", []),
         ],
     )
-    def test_context_that_does_not_belong_to_the_trigger_is_dropped(self, client, company, trigger, kept):
+    def test_context_outside_the_trigger_is_dropped(self, client, company, trigger, kept):
         names = ["context_task_group", "context_survey", "context_group"]
         given = {name: "62742B759D46B3000797F1FC" if name in kept else "nonsense, longer than an id" for name in names}
         client.post(self.address, posted(trigger=trigger, **given))
@@ -127,17 +127,17 @@ class TestCreate:
         assert created.secret not in client.get(address_of(created)).content.decode()
         assert record_of(created) == [("subscription_created", ""), ("secret_changed", "")]
 
-    def test_an_own_secret_is_kept_and_not_shown(self, client, company):
+    def test_a_typed_secret_is_stored_and_not_shown(self, client, company):
         page = client.post(self.address, posted(secret_choice="own", own_secret=SECRET), follow=True).content.decode()
         assert Subscription.objects.get().secret == SECRET
         assert SECRET not in page
 
-    def test_a_secret_is_generated_where_nothing_else_is_selected(self, client, company):
+    def test_a_secret_is_generated_by_default(self, client, company):
         choices = client.get(self.address).context["form"]["secret_choice"]
         assert choices.initial == "generate"
         assert [radio.data["value"] for radio in choices if radio.data["selected"]] == ["generate"]
 
-    def test_how_it_is_delivered_is_kept(self, client, company):
+    def test_the_delivery_options_are_stored(self, client, company):
         data = posted(timeout="7", pause_on_exhausted="True", headers="X-Tenant: austral")
         client.post(self.address, data)
         created = Subscription.objects.get()
@@ -167,26 +167,26 @@ class TestCreate:
 class TestCode:
     address = "/subscriptions/code/"
 
-    def test_it_suggests_a_code_for_the_name(self, client, company):
+    def test_the_form_suggests_a_code_for_the_name(self, client, company):
         make_subscription(company, code="pump_alarms")
         page = client.get(self.address, {"name": "Pump alarms"}).content.decode()
         assert page.count('value="pump_alarms_2"') == 1
 
-    def test_a_suggestion_is_replaced_as_the_name_goes_on(self, client, company):
+    def test_a_suggestion_follows_the_name(self, client, company):
         query = {"name": "Pump al", "code": "pump", "suggested": "pump"}
         assert 'value="pump_al"' in client.get(self.address, query).content.decode()
 
-    def test_a_code_that_was_typed_is_left_alone(self, client, company):
+    def test_a_typed_code_is_kept(self, client, company):
         query = {"name": "Pump al", "code": "mine", "suggested": "pump"}
         assert client.get(self.address, query).status_code == 204
 
-    def test_a_foreign_company_says_nothing(self, client, company, foreign):
+    def test_another_company_reveals_no_codes(self, client, company, foreign):
         page = client.get(self.address, {"name": "Foreign", "company": foreign.company_id}).content.decode()
         assert "foreign_2" not in page
 
 
 class TestEdit:
-    def test_what_changed_is_marked_and_on_record(self, client, company):
+    def test_a_changed_field_is_marked_and_audited(self, client, company):
         imported = make_imported(company)
         response = client.post(address_of(imported, "edit"), posted(name="Orders", url=ADDRESS + "/v2", is_active=None))
         assert response.headers["Location"] == imported.get_absolute_url()
@@ -203,7 +203,7 @@ class TestEdit:
         imported.refresh_from_db()
         assert (imported.edited_fields, record_of(imported)) == ([], [])
 
-    def test_how_it_is_delivered_is_changed_and_is_no_difference_to_cotalker(self, client, company):
+    def test_changed_delivery_options_are_not_a_difference_to_cotalker(self, client, company):
         imported = make_imported(company)
         data = posted(name="Orders", timeout="7", pause_on_exhausted="True")
         client.post(address_of(imported, "edit"), data)
@@ -232,11 +232,11 @@ class TestEdit:
             ({}, 0),
         ],
     )
-    def test_workers_notice_what_changes_the_next_request(self, client, subscription, changes, versions):
+    def test_workers_notice_changes_of_the_next_request(self, client, subscription, changes, versions):
         client.post(address_of(subscription, "edit"), posted(name="Work Orders", **changes))
         assert Subscription.objects.get(pk=subscription.pk).queue_version == versions
 
-    def test_context_cleared_with_its_trigger_counts_as_edited(self, client, company):
+    def test_context_cleared_with_its_trigger_is_edited(self, client, company):
         subscription = make_subscription(company, context_task_group=objectid.new_objectid())
         client.post(address_of(subscription, "edit"), posted(name=subscription.name, trigger="create-edit-delete-note"))
         subscription.refresh_from_db()
@@ -248,13 +248,13 @@ class TestEdit:
         assert client.post(edit, posted(url="http://10.0.4.12/hook", description="Old")).status_code == 302
         assert client.post(edit, posted(url="http://10.0.4.12/other")).status_code == 422
 
-    def test_code_and_company_stay_as_they_are(self, client, subscription, foreign):
+    def test_code_and_company_cannot_be_edited(self, client, subscription, foreign):
         changes = posted(code="other", company=foreign.company_id)
         client.post(address_of(subscription, "edit"), changes)
         stored = Subscription.objects.get(pk=subscription.pk)
         assert (stored.code, stored.company_id, stored.name) == ("wo", subscription.company_id, "Pump alarms")
 
-    def test_the_first_sequence_of_the_queue_is_not_set_back(self, client, subscription):
+    def test_the_first_sequence_of_the_queue_is_not_reset(self, client, subscription):
         def move_on(execute, sql, params, many, context):
             """A worker moves on while the form is being checked."""
             if "FOR UPDATE" in sql:
@@ -277,7 +277,7 @@ class TestEdit:
         placeholder.refresh_from_db()
         assert placeholder.is_placeholder
 
-    def test_a_placeholder_imported_meanwhile_is_not_written_over(self, client, company):
+    def test_a_placeholder_imported_meanwhile_is_not_overwritten(self, client, company):
         placeholder = make_placeholder(company)
 
         def import_it(execute, sql, params, many, context):

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 class TestList:
     address = "/subscriptions/"
 
-    def test_lowest_success_comes_first_and_those_without_traffic_last(self, client, company):
+    def test_the_lowest_success_rate_comes_first_and_no_traffic_last(self, client, company):
         quiet, good, bad = (make_subscription(company, name=name) for name in ("Quiet", "Good", "Bad"))
         make_log(good)
         make_log(bad)
@@ -43,7 +43,7 @@ class TestList:
         page = client.get(self.address).content.decode()
         assert '<td class="num" data-label="Waiting">1</td>' in page
 
-    def test_each_bar_is_of_six_hours_by_utc_and_none_is_lost(self, client, subscription):
+    def test_each_bar_covers_six_hours_in_utc_and_none_is_missing(self, client, subscription):
         make_log(subscription, State.FAILED, age=timedelta(days=6, hours=23, minutes=50))
         make_log(subscription, age=timedelta(0))
         (health,) = client.get(self.address).context["subscriptions"].rows
@@ -52,15 +52,13 @@ class TestList:
         assert {bar.start.hour % 6 for bar in bars} == {0}
         assert (sum(bar.failed for bar in bars), bars[-1].delivered) == (1, 1)
 
-    def test_the_last_failure_is_shown_however_old_it_is(self, client, subscription):
+    def test_the_last_failure_is_shown_regardless_of_age(self, client, subscription):
         failure = make_log(subscription, State.FAILED, age=timedelta(days=41))
         (health,) = client.get(self.address).context["subscriptions"].rows
         assert health.last_failure == failure.created_at
         assert "no traffic" in client.get(self.address).content.decode()
 
-    def test_a_log_of_a_clock_a_little_ahead_counts_for_the_last_bar_and_one_of_the_future_for_none(
-        self, client, subscription
-    ):
+    def test_a_log_slightly_ahead_is_in_the_last_bar_and_a_future_log_in_none(self, client, subscription):
         make_log(subscription, age=timedelta(minutes=-4))
         make_log(subscription, age=timedelta(days=-3))
         (health,) = client.get(self.address).context["subscriptions"].rows
@@ -69,12 +67,12 @@ class TestList:
     def test_a_hundred_percent_means_that_nothing_failed(self):
         assert TrafficStats(Counter(delivered=99_999, failed=1)).success_percent == 99.9
 
-    def test_it_says_who_delivers(self, client, company, subscription):
+    def test_the_list_says_who_delivers(self, client, company, subscription):
         make_subscription(company, name="Theirs", is_delivered_here=False)
         page = client.get(self.address).content.decode()
         assert page.count("cotadmin delivers") == page.count("Cotalker delivers") == 1
 
-    def test_a_hostile_name_stays_text_in_the_chart_too(self, client, company):
+    def test_a_hostile_name_is_escaped_in_the_chart_too(self, client, company):
         make_log(make_subscription(company, name='"><script>alert(1)</script>'))
         page = client.get(self.address).content.decode()
         assert "<script>alert" not in page
@@ -90,7 +88,7 @@ class TestList:
         assert "2 queues are blocked" in client.get(self.address).content.decode()
         assert names_in(client.get(self.address, {"state": "blocked"})) == ["Paused", "Work Orders"]
 
-    def test_only_subscriptions_of_ones_companies_are_shown(self, client, subscription, foreign):
+    def test_only_subscriptions_of_the_users_companies_are_shown(self, client, subscription, foreign):
         assert names_in(client.get(self.address)) == ["Work Orders"]
 
     @pytest.mark.parametrize("words", ["work", "WO", "127.0.0.1:9000"])
@@ -102,7 +100,7 @@ class TestList:
         make_subscription(company, name="Other")
         assert names_in(client.get(self.address, {"q": subscription.pk.upper()})) == ["Work Orders"]
 
-    def test_search_does_not_give_away_the_masked_part_of_a_url(self, client, company):
+    def test_search_does_not_reveal_the_masked_part_of_a_url(self, client, company):
         make_subscription(company, url="https://example.com/hook?token=abc123")
         assert names_in(client.get(self.address, {"q": "abc1"})) == []
 
@@ -124,16 +122,16 @@ class TestList:
         assert "Work Orders" not in response.content.decode()
         assert 'role="alert"' in response.content.decode()
 
-    def test_without_any_it_says_how_to_get_the_first(self, client):
+    def test_an_empty_list_explains_how_to_get_the_first_subscription(self, client):
         page = client.get(self.address).content.decode()
         assert "No subscriptions yet" in page
         assert reverse("logs:import_list") in page
 
-    def test_without_a_match_it_leads_back_to_all(self, client, subscription):
+    def test_a_search_without_matches_links_all_subscriptions(self, client, subscription):
         page = client.get(self.address, {"q": "nothing of that"}).content.decode()
         assert "No matching subscriptions" in page
 
-    def test_htmx_gets_the_region_alone_and_history_the_page(self, client, subscription):
+    def test_htmx_gets_only_the_region_and_history_gets_the_page(self, client, subscription):
         htmx = {"HX-Request": "true"}
         partial = client.get(self.address, headers=htmx)
         assert partial.content.decode().lstrip().startswith("<section")
@@ -141,13 +139,13 @@ class TestList:
         restored = client.get(self.address, headers=htmx | {"HX-History-Restore-Request": "true"})
         assert restored.content.startswith(b"<!doctype html>")
 
-    def test_bars_are_drawn_with_points_whatever_the_language(self, client, subscription):
+    def test_bars_are_drawn_with_decimal_points_in_any_language(self, client, subscription):
         make_log(subscription)
         page = client.get(self.address, headers={"Accept-Language": "es"}).content.decode()
         assert re.search(r'<path class="ok" d="M[\d.]+ 0h[\d.]+v100h-[\d.]+z"/>', page)
         assert "style=" not in page
 
-    def test_of_very_many_the_worst_are_shown(self, client, company, monkeypatch):
+    def test_only_the_worst_of_many_subscriptions_are_shown(self, client, company, monkeypatch):
         monkeypatch.setattr(detail_page, "MOST_ROWS", 2)
         for name in ("A", "B", "Worst"):
             make_subscription(company, name=name)
@@ -198,12 +196,12 @@ class TestOrder:
             ("-waiting", ["Beta", "Gamma", "Zeta", "Ábaco"]),
         ],
     )
-    def test_the_list_is_put_in_order_by_a_column(self, client, subscriptions, sort, names):
+    def test_the_list_is_sorted_by_a_column(self, client, subscriptions, sort, names):
         page = client.get(reverse("logs:subscription_list"), {"sort": sort}).content.decode()
         table = re.search(r"<tbody>(.*?)</tbody>", page, re.DOTALL)[1]
         assert re.findall(r'<th class="name"[^>]*>\s*<a[^>]*>([^<]*)<', table) == names
 
-    def test_a_head_turns_the_order_and_keeps_the_search(self, client, subscriptions):
+    def test_a_heading_reverses_the_order_and_keeps_the_search(self, client, subscriptions):
         page = client.get(reverse("logs:subscription_list"), {"q": "a", "sort": "-failure"}).content.decode()
         assert re.search(r'aria-sort="descending"><a href="\?q=a&amp;sort=failure"[^>]*>Last failure', page)
         assert re.search(r'scope="col"><a href="\?q=a&amp;sort=-waiting"[^>]*>Waiting', page)

@@ -42,7 +42,7 @@ class TestDetail:
         sentence = re.search(r'<p class="lead">(.*?)</p>', page, re.DOTALL)[1]
         assert expected in " ".join(re.sub("<[^>]+>", "", sentence).split())
 
-    def test_failures_and_logs_lead_to_their_pages(self, client, subscription):
+    def test_failures_and_logs_link_their_pages(self, client, subscription):
         failure, other = make_log(subscription, State.FAILED), make_log(subscription)
         response = client.get(address_of(subscription))
         assert set(response.context["logs"]) == {failure, other}
@@ -62,7 +62,7 @@ class TestDetail:
         assert "Logs refer to this subscription, but it has not been imported yet." in page
         assert address_of(placeholder, "activate") not in page
 
-    def test_what_differs_from_cotalker_is_shown(self, client, company):
+    def test_differences_to_cotalker_are_shown(self, client, company):
         imported = make_imported(company, name="As at Cotalker")
         client.post(address_of(imported, "edit"), posted(name="As here"))
         response = client.get(address_of(imported))
@@ -82,7 +82,7 @@ class TestDetail:
         assert "abc123" not in client.get("/subscriptions/").content.decode()
 
     @pytest.mark.parametrize("view", ["detail", "edit"])
-    def test_a_foreign_one_is_not_found(self, client, foreign, view):
+    def test_a_subscription_of_another_company_is_not_found(self, client, foreign, view):
         assert client.get(address_of(foreign, view)).status_code == 404
 
     def test_queries_are_bounded(self, client, subscription, operator, django_assert_max_num_queries):
@@ -100,7 +100,7 @@ class TestDetail:
 
 
 class TestActivation:
-    def test_it_is_activated_and_on_record(self, client, company):
+    def test_activating_is_audited(self, client, company):
         subscription = make_subscription(company, is_active=False)
         response = client.post(address_of(subscription, "activate"))
         assert response.headers["Location"] == subscription.get_absolute_url()
@@ -112,7 +112,7 @@ class TestActivation:
         )
 
     @pytest.mark.parametrize(("view", "was_active"), [("activate", False), ("deactivate", True)])
-    def test_workers_notice_and_what_waits_is_not_sent_on_the_side(self, client, company, view, was_active):
+    def test_workers_notice_the_activation_and_do_not_send_kept_events(self, client, company, view, was_active):
         subscription = make_subscription(company, is_active=was_active, is_draining=True)
         for _time in range(2):
             client.post(address_of(subscription, view))
@@ -123,14 +123,14 @@ class TestActivation:
             1,
         )
 
-    def test_it_is_deactivated_and_on_record(self, client, subscription):
+    def test_deactivating_is_audited(self, client, subscription):
         client.post(address_of(subscription, "deactivate"))
         subscription.refresh_from_db()
         assert (subscription.is_active, subscription.edited_fields) == (False, ["is_active"])
         assert record_of(subscription) == [("deactivated", "")]
 
     @pytest.mark.parametrize(("is_active", "view"), [(True, "activate"), (False, "deactivate")])
-    def test_twice_is_once(self, client, company, is_active, view):
+    def test_a_second_activation_changes_nothing(self, client, company, is_active, view):
         subscription = make_subscription(company, is_active=is_active)
         client.post(address_of(subscription, view))
         subscription.refresh_from_db()
@@ -142,14 +142,16 @@ class TestActivation:
         assert "Not activated. This subscription has not been imported yet." in page
         assert not Subscription.objects.get(pk=placeholder.pk).is_active
 
-    def test_one_without_a_url_is_not_activated(self, client, company):
+    def test_a_subscription_without_a_url_is_not_activated(self, client, company):
         subscription = make_subscription(company, url="", is_active=False)
         page = client.post(address_of(subscription, "activate"), follow=True).content.decode()
         assert "This subscription has no URL." in page
         assert not Subscription.objects.get(pk=subscription.pk).is_active
 
     @pytest.mark.parametrize(("view", "is_active", "status"), [("activate", False, 302), ("deactivate", True, 405)])
-    def test_only_posts_by_those_who_may(self, client, operator, subscription, foreign, view, is_active, status):
+    def test_activating_needs_a_post_and_the_permission(
+        self, client, operator, subscription, foreign, view, is_active, status
+    ):
         Subscription.objects.update(is_active=is_active)
         assert client.get(address_of(subscription, view)).status_code == status
         assert Subscription.objects.get(pk=subscription.pk).is_active == is_active
