@@ -76,7 +76,7 @@ class Judge:
 
     def count_arrivals(self) -> Counter[str]:
         """How often each event has arrived until now."""
-        self.arrivals += self.sink.ledger(after=len(self.arrivals))
+        self.arrivals += self.sink.requests(after=len(self.arrivals))
         return Counter(webhook_id for _path, webhook_id, _moment in self.arrivals)
 
     def start_worker(self) -> Popen:

@@ -97,7 +97,7 @@ def latencies_ms(sink: SinkProcess) -> list[float]:
             time.sleep(0.02)
         arrived: dict[str, float] = {}
         wait_for(
-            lambda: arrived.update({pk: at for _path, pk, at in sink.ledger()}) or arrived.keys() >= answered.keys()
+            lambda: arrived.update({pk: at for _path, pk, at in sink.requests()}) or arrived.keys() >= answered.keys()
         )
     return [max(arrived[pk] - moment, 0) * 1000 for pk, moment in answered.items()]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from logs.models import BulkRedelivery, ItemOutcome, RolloutPolicy, SelectionSource, State, SupersededPolicy, WebhookLog
+from logs.models import BulkRedelivery, ItemOutcome, RolloutPolicy, SelectionSource, SupersededPolicy, WebhookLog
 from logs.redelivery.drafts import build_plan, create_draft
 from logs.redelivery.start import start_bulk
 
@@ -55,7 +55,7 @@ def outcomes(bulk: BulkRedelivery) -> dict[str, tuple[str, str]]:
     return {item.log_id: (item.outcome, item.skip_reason) for item in bulk.items.all()}
 
 
-def numbers(bulk: BulkRedelivery) -> dict[str, int]:
+def outcome_counts(bulk: BulkRedelivery) -> dict[str, int]:
     """How many items have which outcome."""
     counts: dict[str, int] = {}
     for outcome in bulk.items.values_list("outcome", flat=True):
@@ -69,4 +69,3 @@ DELIVERED, FAILED, SKIPPED, EXCLUDED = (
     ItemOutcome.SKIPPED,
     ItemOutcome.EXCLUDED,
 )
-RECEIVED = State.DELIVERED

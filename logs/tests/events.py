@@ -49,7 +49,7 @@ def post(client, address: str, body: bytes, token: str = "", content_type: str =
     return client.post(address, body, content_type=content_type, headers=headers)
 
 
-def lane_of(subscription) -> list[WebhookLog]:
+def waiting_logs(subscription) -> list[WebhookLog]:
     """The logs that wait in a queue, in the order in which they will be sent."""
     return list(subscription.waiting().select_related("payload"))
 

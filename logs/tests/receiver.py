@@ -1,4 +1,4 @@
-"""A real HTTP receiver on loopback; its ledger is the judge of what was delivered."""
+"""A real HTTP receiver on loopback; its record of requests decides what was delivered."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class Received:
 
 class Receiver:
     """`status` and `body` are what it answers, or `statuses` as long as there are some; `gate`, when set to an Event, holds
-    every answer back until it is set; `hanging` is a path that is never answered; `when_it_arrives` is called before an answer.
+    every answer back until it is set; `hanging` is a path that is never answered; `on_arrival` is called before an answer.
     """
 
     def __init__(self) -> None:
-        self.ledger: list[Received] = []
+        self.requests: list[Received] = []
         self.status = 200
         self.statuses: list[int] = []
-        self.when_it_arrives: Callable[[], object] | None = None
+        self.on_arrival: Callable[[], object] | None = None
         self.body = b'{"ok":true}'
         self.gate: threading.Event | None = None
         self.hanging = ""
@@ -48,7 +48,7 @@ class Receiver:
     @property
     def ids(self) -> list[str]:
         """The logs in the order in which they arrived."""
-        return [received.headers["webhook-id"] for received in self.ledger]
+        return [received.headers["webhook-id"] for received in self.requests]
 
     def close(self) -> None:
         if self.gate:
@@ -63,11 +63,11 @@ class Receiver:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                receiver.ledger.append(Received(self.path, headers, body))
+                receiver.requests.append(Received(self.path, headers, body))
                 receiver.arrived.set()
-                if receiver.when_it_arrives:
+                if receiver.on_arrival:
                     try:
-                        receiver.when_it_arrives()
+                        receiver.on_arrival()
                     finally:
                         connection.close()  # this thread's own
                 if receiver.hanging == self.path:

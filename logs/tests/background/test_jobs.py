@@ -137,7 +137,7 @@ def test_a_worker_whose_import_was_taken_over_stores_nothing_more(start_worker, 
 
     wait_until(is_taken_over)
     release()  # the paused one has the row now, and would be the first to store
-    paused.go_on()
+    paused.resume()
     wait_until(lambda: has_ended(upload))
     assert (upload.state, numbers(upload)) == (ImportState.DONE, ALL_OF_IT)
 

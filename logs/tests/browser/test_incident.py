@@ -65,7 +65,7 @@ def test_an_incident_is_solved_with_the_keyboard_only(page, transactional_db, re
     tab_to(page, lambda text: f"Redeliver {FAILED}…" in text)
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("Plan a bulk redelivery")
-    assert receiver.ledger == []
+    assert receiver.requests == []
 
     tab_to(page, lambda text: text.startswith("#id_reason"))
     page.keyboard.type("the receiver was down last night")

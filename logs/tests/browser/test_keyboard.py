@@ -61,10 +61,10 @@ def test_r_redelivers_the_log_on_the_page(page, worker, receiver):
     open_log(page, NEW)
     page.keyboard.press("r")
     expect(page.locator(".pagehead .badge")).to_have_text("Delivered")
-    assert [received.headers["webhook-id"] for received in receiver.ledger] == [NEW["_id"]]
+    assert [received.headers["webhook-id"] for received in receiver.requests] == [NEW["_id"]]
     page.keyboard.press("r")
     expect(page).to_have_url(re.compile("/redeliveries/new/$"))
-    assert len(receiver.ledger) == 1
+    assert len(receiver.requests) == 1
 
 
 def test_u_switches_between_ages_and_exact_times(page):

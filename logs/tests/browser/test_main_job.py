@@ -1,4 +1,4 @@
-"""The main job as a new user does it: import, find, open, redeliver. The receiver's ledger is the judge."""
+"""The main job as a new user does it: import, find, open, redeliver. The requests of the receiver decide."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_a_new_user_imports_finds_opens_and_redelivers(open_page, administrator,
     expect(page.locator(".timeline")).to_contain_text("Delivered on attempt 4")
     assert page.evaluate("window.isStillTheSamePage")
 
-    (received,) = receiver.ledger
+    (received,) = receiver.requests
     event = Payload.objects.get(pk=FAILED["_id"]).event.encode()
     assert received.body == event
     assert event in content  # as it was in the file, byte for byte
@@ -144,7 +144,7 @@ def test_the_main_job_works_without_javascript(open_page, administrator, worker,
     refresh_until(page, page.locator(".pagehead .badge", has_text="Delivered"))
     page.get_by_role("link", name="Redeliver…").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Redeliver a log that was already delivered?")
-    assert [received.headers["webhook-id"] for received in receiver.ledger] == [FAILED["_id"]]
+    assert [received.headers["webhook-id"] for received in receiver.requests] == [FAILED["_id"]]
 
 
 def test_a_lazy_node_opens_without_javascript(open_page, administrator, failed_log):
@@ -165,7 +165,7 @@ def test_a_row_of_the_explorer_becomes_delivered_by_itself(page, worker, receive
     expect(badge(row)).to_have_attribute("data-state", "delivered")
     expect(row).not_to_have_attribute("hx-trigger", re.compile("."))
     assert page.evaluate("window.isStillTheSamePage")
-    assert len(receiver.ledger) == 1
+    assert len(receiver.requests) == 1
 
 
 def test_a_row_of_a_subscription_page_becomes_delivered_by_itself(page, worker, subscription, failed_log):
@@ -179,7 +179,7 @@ def test_a_double_click_sends_once(page, worker, receiver, failed_log):
     page.goto(failed_log.get_absolute_url())
     redeliver_button(page).dblclick()
     expect(badge(page)).to_have_text("Delivered")
-    assert len(receiver.ledger) == 1
+    assert len(receiver.requests) == 1
     assert failed_log.attempts.filter(trigger="manual").count() == 1
 
 
@@ -194,7 +194,7 @@ def test_two_people_who_redeliver_at_the_same_time_send_once(open_page, administ
     receiver.gate.set()
     for page in pages:
         expect(badge(page)).to_have_text("Delivered")
-    assert len(receiver.ledger) == 1
+    assert len(receiver.requests) == 1
 
 
 def test_the_second_of_two_people_learns_that_the_log_was_delivered(
@@ -208,7 +208,7 @@ def test_the_second_of_two_people_learns_that_the_log_was_delivered(
     expect(badge(first)).to_have_text("Delivered")
     redeliver_button(second).click()
     expect(second).to_have_url(re.compile(r"/redeliveries/new/"))
-    assert len(receiver.ledger) == 1
+    assert len(receiver.requests) == 1
 
 
 def test_the_page_of_a_log_in_flight_says_so_and_offers_no_second_attempt(page, worker, receiver, failed_log):
@@ -232,17 +232,17 @@ def test_a_failing_receiver_leaves_the_log_failed_with_the_attempt_recorded(page
     expect(badge(page)).to_have_text("Failed")
     expect(page.locator("#log-facts")).to_contain_text("FAILED, 500")
     expect(redeliver_button(page)).to_be_enabled()
-    assert len(receiver.ledger) == 3
+    assert len(receiver.requests) == 3
 
 
 def test_a_delivered_log_is_sent_again_after_a_confirmation(page, worker, receiver, delivered_log):
     page.goto(delivered_log.get_absolute_url())
     page.get_by_role("link", name="Redeliver…").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Redeliver a log that was already delivered?")
-    assert receiver.ledger == []
+    assert receiver.requests == []
     page.get_by_role("button", name="Redeliver again").click()
     expect(page.locator(".timeline")).to_contain_text("Delivered on attempt 2")
-    assert [received.headers["webhook-id"] for received in receiver.ledger] == [delivered_log.pk]
+    assert [received.headers["webhook-id"] for received in receiver.requests] == [delivered_log.pk]
 
 
 def test_a_delivered_log_that_fails_when_sent_again_stays_delivered(page, worker, receiver, delivered_log):

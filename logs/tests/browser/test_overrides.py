@@ -46,8 +46,8 @@ def test_an_edited_payload_goes_to_another_url(page, receiver, other_receiver, w
     assert faults(page) == {}
     page.get_by_role("button", name="Send it once").press("Enter")
     expect(page.get_by_text("Delivered on attempt 4")).to_be_visible()
-    assert [received.body.decode() for received in other_receiver.ledger] == [typed]
-    assert receiver.ledger == []
+    assert [received.body.decode() for received in other_receiver.requests] == [typed]
+    assert receiver.requests == []
     request = page.get_by_role("link", name="View request")
     expect(request).to_have_count(1)  # the next attempt is no longer said to be queued
     request.press("Enter")

@@ -123,7 +123,7 @@ def test_an_event_is_requested_again_when_the_database_goes_away(client, monkeyp
     def go_away(*arguments):
         """Another connection ends this one, and PostgreSQL has done so when it comes back."""
         pid = connection.connection.info.backend_pid
-        threading_run(lambda: end(pid))
+        run_in_thread(lambda: end(pid))
         return original(*arguments)
 
     monkeypatch.setattr(module, name, go_away)
@@ -149,7 +149,7 @@ def is_alive(pid: int) -> bool:
         return cursor.fetchone()[0]
 
 
-def threading_run(call) -> None:
+def run_in_thread(call) -> None:
     """In a thread, so with a connection of its own."""
     thread = threading.Thread(target=call)
     thread.start()

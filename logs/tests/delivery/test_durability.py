@@ -1,4 +1,4 @@
-"""Workers as processes that are killed, paused and cut off, judged by the receiver's ledger: nothing is lost, order is kept."""
+"""Workers as processes that are killed, suspended and cut off. Nothing is lost and the order is kept: the receiver decides."""
 
 import asyncio
 import subprocess
@@ -67,7 +67,7 @@ def test_killing_a_worker_with_many_queues_loses_nothing(start_worker, receiver)
     subscriptions = make_subscriptions(receiver, 20)
     logs = [make_waiting_log(subscription, number) for number in range(10) for subscription in subscriptions]
     killed = start_worker()
-    wait_until(lambda: len(receiver.ledger) >= 30)
+    wait_until(lambda: len(receiver.requests) >= 30)
     killed.kill()
     start_worker()
     wait_until(all_finished)
@@ -118,7 +118,7 @@ def test_a_suspended_worker_overwrites_nothing_of_its_successor(start_worker, re
     receiver.gate.set()
     start_worker()
     wait_until(all_finished)
-    paused.go_on()
+    paused.resume()
     paused.read_until("queue shards")  # it has noticed, and has its share again
     assert receiver.ids == [log.pk, log.pk, behind.pk]
     assert list(Attempt.objects.order_by("id").values_list("log_id", "number")) == [(log.pk, 1), (behind.pk, 1)]
@@ -247,7 +247,7 @@ def test_a_worker_with_a_wrong_clock_uses_the_time_of_the_database(receiver):
     with connection.cursor() as cursor:
         cursor.execute("SELECT extract(epoch FROM now())")
         [now] = cursor.fetchone()
-    stamps = [int(received.headers["webhook-timestamp"]) for received in receiver.ledger]
+    stamps = [int(received.headers["webhook-timestamp"]) for received in receiver.requests]
     assert len(stamps) == 2 and all(abs(stamp - float(now)) < 120 for stamp in stamps)
     assert all(abs(attempt.started_at.timestamp() - float(now)) < 120 for attempt in log.attempts.all())
 

@@ -62,9 +62,9 @@ def test_an_import_respects_the_daily_limit_of_fingerprints(few, client, member)
 @pytest.mark.django_db(transaction=True)
 def test_deliveries_respect_the_daily_limit_of_fingerprints(few, receiver, deliver):
     def answer_something_else() -> None:
-        receiver.body = f"no {WORDS[len(receiver.ledger) - 1]}".encode()
+        receiver.body = f"no {WORDS[len(receiver.requests) - 1]}".encode()
 
-    receiver.status, receiver.when_it_arrives = 500, answer_something_else
+    receiver.status, receiver.on_arrival = 500, answer_something_else
     subscription = make_subscription(url=receiver.url)
     for number in range(5):
         make_waiting_log(subscription, number, attempts_left=1)

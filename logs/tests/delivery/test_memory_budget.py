@@ -76,7 +76,7 @@ def test_payloads_of_every_size_arrive_unchanged_and_in_order(receiver, deliver,
     events = {f"/{number}": make_queue_of(f"{receiver.url}/{number}", number, sizes) for number in range(3)}
     deliver()
     for path, expected in events.items():
-        arrived = [received.body.decode() for received in receiver.ledger if received.path == f"/hook{path}"]
+        arrived = [received.body.decode() for received in receiver.requests if received.path == f"/hook{path}"]
         assert arrived == expected
 
 
@@ -95,7 +95,7 @@ def test_an_event_larger_than_all_the_memory_is_sent_alone(receiver, deliver, se
         with lock:
             in_flight[0] -= 1
 
-    receiver.when_it_arrives = note
+    receiver.on_arrival = note
     deliver()
     assert (len(receiver.ids), most[0]) == (8, 1)
 

@@ -35,10 +35,10 @@ def when_one_arrives(receiver, decide) -> None:
     """`decide(other)` is called while the first request is not answered yet, with the log that waits."""
 
     def decide_once() -> None:
-        receiver.when_it_arrives = None
+        receiver.on_arrival = None
         decide(WebhookLog.objects.exclude(pk=receiver.ids[0]).get(next_attempt_at__isnull=False))
 
-    receiver.when_it_arrives = decide_once
+    receiver.on_arrival = decide_once
 
 
 def signed_in(admin_user) -> Client:
@@ -81,7 +81,7 @@ def test_it_uses_the_url_and_the_secret_that_were_changed_meanwhile(logs, receiv
 
     when_one_arrives(receiver, change)
     deliver()
-    first, second = receiver.ledger
+    first, second = receiver.requests
     assert (first.path != "/hook/moved", second.path) == (True, "/hook/moved")
     assert "webhook-signature" not in first.headers and second.headers["webhook-signature"].startswith("v1,")
 

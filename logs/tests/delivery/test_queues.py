@@ -208,7 +208,7 @@ def test_the_events_of_an_active_subscription_are_not_all_skipped(receiver):
 def test_an_event_skipped_in_flight_is_delivered_if_it_arrived(receiver, deliver):
     subscription = make_queue(receiver)
     log = make_waiting_log(subscription)
-    receiver.when_it_arrives = lambda: WebhookLog.objects.get(pk=log.pk).skip(by=None, reason="too late")
+    receiver.on_arrival = lambda: WebhookLog.objects.get(pk=log.pk).skip(by=None, reason="too late")
     deliver(WebhookLog.objects.filter(attempt_count=1))
     assert stored(log) == (State.DELIVERED, 1, False)
 
@@ -217,7 +217,7 @@ def test_an_event_skipped_in_flight_is_not_retried(receiver, deliver):
     subscription = make_queue(receiver)
     log = make_waiting_log(subscription)
     receiver.status = 500
-    receiver.when_it_arrives = lambda: WebhookLog.objects.get(pk=log.pk).skip(by=None, reason="in time")
+    receiver.on_arrival = lambda: WebhookLog.objects.get(pk=log.pk).skip(by=None, reason="in time")
     deliver(WebhookLog.objects.filter(attempt_count=1))
     assert stored(log) == (State.SKIPPED, 1, False)
     assert log.attempts.get().status == 500
@@ -226,9 +226,9 @@ def test_an_event_skipped_in_flight_is_not_retried(receiver, deliver):
 def test_a_pause_stops_a_queue_whose_events_are_already_read(receiver, deliver):
     subscription, other = make_queue(receiver), make_queue(receiver, OTHER)
     logs = [make_waiting_log(subscription, number) for number in range(5)]
-    receiver.when_it_arrives = lambda: Subscription.objects.get(pk=subscription.pk).pause(by=None)
+    receiver.on_arrival = lambda: Subscription.objects.get(pk=subscription.pk).pause(by=None)
     deliver(until_finished(logs[0]))
-    receiver.when_it_arrives = None
+    receiver.on_arrival = None
     deliver(until_finished(make_waiting_log(other, 9)))
     assert receiver.ids[0] == logs[0].pk
     assert not {log.pk for log in logs[1:]} & set(receiver.ids)
@@ -238,9 +238,9 @@ def test_a_changed_url_is_used_for_the_next_event(receiver, deliver):
     subscription = make_queue(receiver)
     first, second = make_waiting_log(subscription, 0), make_waiting_log(subscription, 1)
     stored_subscription = Subscription.objects.filter(pk=subscription.pk)
-    receiver.when_it_arrives = lambda: stored_subscription.update(url=f"{receiver.url}/moved", queue_version=7)
+    receiver.on_arrival = lambda: stored_subscription.update(url=f"{receiver.url}/moved", queue_version=7)
     deliver()
-    assert [received.path for received in receiver.ledger] == ["/hook", "/hook/moved"]
+    assert [received.path for received in receiver.requests] == ["/hook", "/hook/moved"]
     assert (stored(first)[0], stored(second)[0]) == (State.DELIVERED, State.DELIVERED)
 
 

@@ -116,8 +116,8 @@ def test_a_delivery_is_logged_with_ids_and_without_payload_response_or_query(
     log = make_log(event={"data": {"name": "hush-payload"}})
     log.redeliver(by=None, expected_attempts=log.attempt_count)
     deliver()
-    assert b"hush-payload" in receiver.ledger[0].body
-    assert receiver.ledger[0].path.endswith("hush-query")
+    assert b"hush-payload" in receiver.requests[0].body
+    assert receiver.requests[0].path.endswith("hush-query")
     records = [record for record in as_json.records if record.get("log_id") == log.pk]
     assert {record["status"] for record in records} == {status}
     assert {record["subscription_id"] for record in records} == {subscription.pk}

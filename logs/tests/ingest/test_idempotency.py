@@ -11,7 +11,7 @@ from django.utils import timezone
 from logs.ingest import idempotency, unmatched
 from logs.models import AcceptedEvent, Subscription, UnmatchedCount, WebhookLog
 
-from ..events import as_array, as_bytes, at_once, lane_of, make_endpoint, make_event, make_token, post
+from ..events import as_array, as_bytes, at_once, make_endpoint, make_event, make_token, post, waiting_logs
 from ..factories import COMPANY, make_company, make_subscription
 
 ADDRESS = "/api/v3/events"
@@ -48,7 +48,7 @@ def test_an_event_that_differs_in_one_byte_is_another_event(client):
 def test_a_repeated_event_within_a_batch_creates_one_log(client):
     subscription = make_subscription()
     answer = post(client, ADDRESS, as_array(make_event(1), make_event(2), make_event(1)), make_token()).json()
-    first, second = lane_of(subscription)
+    first, second = waiting_logs(subscription)
     assert answer == {"accepted": [first.pk, second.pk, first.pk], "errors": []}
 
 
@@ -144,7 +144,7 @@ def test_concurrent_copies_of_an_event_create_one_log():
     answers = at_once([lambda: post(Client(), ADDRESS, as_bytes(make_event()), token).json()] * 8)
     log = WebhookLog.objects.get()
     assert answers == [{"accepted": [log.pk], "errors": []}] * 8
-    assert lane_of(subscription) == [log]
+    assert waiting_logs(subscription) == [log]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -161,9 +161,9 @@ def test_batches_of_the_same_events_in_any_order_cause_no_deadlock():
     answers = at_once([lambda batch=batch: post(Client(), ADDRESS, batch, token) for batch in batches])
     assert [answer.status_code for answer in answers] == [202] * 8
     assert len({tuple(sorted(answer.json()["accepted"])) for answer in answers}) == 1
-    assert [len(lane_of(subscription)) for subscription in subscriptions] == [12, 12, 12]
+    assert [len(waiting_logs(subscription)) for subscription in subscriptions] == [12, 12, 12]
     for subscription in subscriptions:
-        assert len({log.sequence for log in lane_of(subscription)}) == 12
+        assert len({log.sequence for log in waiting_logs(subscription)}) == 12
     assert sum(UnmatchedCount.objects.values_list("count", flat=True)) == 8 * 24
 
 
@@ -186,8 +186,8 @@ def test_batches_for_the_same_queues_are_stored_one_after_another():
         calls = [lambda n=n: post(Client(), ADDRESS, batch(n), token).status_code for n in range(start, start + 8)]
         assert at_once(calls) == [202] * 8
     for subscription in subscriptions:
-        assert len({log.sequence for log in lane_of(subscription)}) == 48
-        objects = [int(log.object_id[8:], 16) for log in lane_of(subscription)]
+        assert len({log.sequence for log in waiting_logs(subscription)}) == 48
+        objects = [int(log.object_id[8:], 16) for log in waiting_logs(subscription)]
         batches = [number // 100 for number in objects]
         assert all(first == second for first, second in zip(batches[::2], batches[1::2], strict=True))
         assert all(first < second for first, second in zip(objects[::2], objects[1::2], strict=True))

@@ -25,7 +25,7 @@ from logs.models import (
     WebhookLog,
 )
 
-from ..events import as_bytes, at_once, lane_of, make_endpoint, make_event, post
+from ..events import as_bytes, at_once, make_endpoint, make_event, post, waiting_logs
 from ..factories import COMPANY, OTHER_COMPANY, ids_found, make_company, make_subscription
 from ..processes import somebody_waits_for_a_lock, wait_until
 
@@ -66,7 +66,7 @@ def test_every_matching_subscription_gets_its_own_log(client):
     first, second = make_subscription(), make_subscription(pk="62685990d918fb5557f9f993")
     make_subscription(pk="62685990d918fb5557f9f994", is_active=False)
     answer = post(client, make_endpoint(), as_bytes(make_event()))
-    assert answer.json()["accepted"] == [lane_of(first)[0].pk, lane_of(second)[0].pk]
+    assert answer.json()["accepted"] == [waiting_logs(first)[0].pk, waiting_logs(second)[0].pk]
     assert Payload.objects.count() == 2
 
 
@@ -74,8 +74,8 @@ def test_events_are_queued_in_the_order_of_arrival(client):
     subscription, endpoint = make_subscription(), make_endpoint()
     for number in (3, 1, 2):
         post(client, endpoint, as_bytes(make_event(number)))
-    assert [log.object_id[-1] for log in lane_of(subscription)] == ["3", "1", "2"]
-    assert len({log.sequence for log in lane_of(subscription)}) == 3
+    assert [log.object_id[-1] for log in waiting_logs(subscription)] == ["3", "1", "2"]
+    assert len({log.sequence for log in waiting_logs(subscription)}) == 3
 
 
 def test_an_unmatched_event_is_accepted_and_counted(client):
@@ -220,7 +220,7 @@ def test_the_other_subscriptions_still_get_the_event(client, deactivated_after_m
     deactivated_after_matching(first)
     endpoint = make_endpoint()
     answer = post(client, endpoint, as_bytes(make_event())).json()
-    assert answer["accepted"] == [log.pk for log in lane_of(second)]
+    assert answer["accepted"] == [log.pk for log in waiting_logs(second)]
     assert post(client, endpoint, as_bytes(make_event())).json() == answer
     assert WebhookLog.objects.count() == 1
     assert not UnmatchedCount.objects.exists()

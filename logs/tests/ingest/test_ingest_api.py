@@ -9,7 +9,7 @@ from logs.ingest import credentials
 from logs.models import ApiToken, Payload, WebhookLog
 from logs.views.api import events as ingest
 
-from ..events import as_array, as_bytes, lane_of, make_event, make_token, post
+from ..events import as_array, as_bytes, make_event, make_token, post, waiting_logs
 from ..factories import OTHER_COMPANY, make_company, make_subscription
 
 ADDRESS = "/api/v3/events"
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.django_db
 def test_a_batch_is_stored_in_its_order(client, body, content_type):
     subscription = make_subscription()
     answer = post(client, ADDRESS, body, make_token(), content_type)
-    logs = lane_of(subscription)
+    logs = waiting_logs(subscription)
     assert answer.status_code == 202
     assert answer.json() == {"accepted": [log.pk for log in logs], "errors": []}
     assert [log.object_id[-1] for log in logs] == ["2", "0", "1"]
@@ -57,10 +57,10 @@ def test_a_batch_can_go_to_many_queues(client):
     )
     events = [make_event(0), make_event(1, type="COTUser"), make_event(2), make_event(3, type="COTUser")]
     accepted = post(client, ADDRESS, as_array(*events), make_token()).json()["accepted"]
-    assert [log.object_id[-1] for log in lane_of(tasks)] == ["0", "2"]
-    assert [log.object_id[-1] for log in lane_of(users)] == ["1", "3"]
-    assert len({log.sequence for log in lane_of(users)}) == 2
-    assert accepted == [log.pk for pair in zip(lane_of(tasks), lane_of(users), strict=True) for log in pair]
+    assert [log.object_id[-1] for log in waiting_logs(tasks)] == ["0", "2"]
+    assert [log.object_id[-1] for log in waiting_logs(users)] == ["1", "3"]
+    assert len({log.sequence for log in waiting_logs(users)}) == 2
+    assert accepted == [log.pk for pair in zip(waiting_logs(tasks), waiting_logs(users), strict=True) for log in pair]
 
 
 EVENT = as_bytes(make_event())
@@ -243,5 +243,5 @@ def test_a_batch_of_hundreds_costs_as_many_statements_as_one_event(client, djang
     post(client, ADDRESS, EVENT, token)
     with django_assert_max_num_queries(9):
         post(client, ADDRESS, as_array(*(make_event(number) for number in range(1, 501))), token)
-    assert len({log.sequence for log in lane_of(subscription)}) == 501
+    assert len({log.sequence for log in waiting_logs(subscription)}) == 501
     assert Payload.objects.count() == 501

@@ -45,7 +45,7 @@ def test_the_event_is_sent_exactly_without_surrounding_whitespace(client, receiv
     answer = post(client, make_endpoint(), before + text.encode() + after)
     assert (answer.status_code, answer.json()["errors"]) == (202, [])
     deliver()
-    assert [request.body for request in receiver.ledger] == [text.encode()]
+    assert [request.body for request in receiver.requests] == [text.encode()]
 
 
 @pytest.mark.django_db

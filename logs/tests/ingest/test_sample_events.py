@@ -122,7 +122,7 @@ def test_a_test_event_arrives_at_the_receiver(client, operator, receiver, delive
     make_subscription(url=receiver.url)
     client.post(PAGE)
     deliver()
-    [request] = receiver.ledger
+    [request] = receiver.requests
     assert json.loads(request.body)["extraData"] == {"isTest": True}
     assert request.headers["webhook-id"] == WebhookLog.objects.get().pk
     assert WebhookLog.objects.get().state == "delivered"

@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 
 from logs.models import WebhookLog
 
-from ..events import as_bytes, lane_of, make_event
+from ..events import as_bytes, make_event, waiting_logs
 from ..factories import make_company, make_subscription
 from ..processes import PROJECT, environment
 
@@ -49,8 +49,8 @@ def file(tmp_path):
 def test_events_are_queued_and_their_ids_are_printed(file, text):
     subscription = make_subscription()
     printed, said, status = send(file(text))
-    assert printed == [log.pk for log in lane_of(subscription)]
-    assert [log.object_id[-1] for log in lane_of(subscription)] == ["1", "2"]
+    assert printed == [log.pk for log in waiting_logs(subscription)]
+    assert [log.object_id[-1] for log in waiting_logs(subscription)] == ["1", "2"]
     assert (said, status) == ("", 0)
 
 

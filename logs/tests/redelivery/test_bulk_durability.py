@@ -1,4 +1,4 @@
-"""Bulk redeliveries, sent by workers that are killed, and stopped while they send: judged by the receiver's ledger."""
+"""Bulk redeliveries, sent by workers that are killed, and stopped while they send: judged by the requests of the receiver."""
 
 import threading
 from itertools import groupby
@@ -8,7 +8,7 @@ import pytest
 from logs.models import BulkRedelivery, BulkRedeliveryState, ItemOutcome, RolloutPolicy, State, Subscription, WebhookLog
 from logs.redelivery.controls import stop_bulk
 
-from ..bulk_redeliveries import numbers, plan_logs, start_redelivery
+from ..bulk_redeliveries import outcome_counts, plan_logs, start_redelivery
 from ..factories import import_logs, log_document, make_company, make_subscription, make_waiting_log
 from ..processes import wait_until
 
@@ -54,7 +54,7 @@ def test_every_planned_log_and_no_other_arrives_despite_crashes(start_worker, op
     bulk = start_redelivery(operator, planned, rollout=RolloutPolicy.STAGES)
     for arrived in (20, 90):
         killed = start_worker()
-        wait_until(lambda arrived=arrived: len(receiver.ledger) >= arrived)
+        wait_until(lambda arrived=arrived: len(receiver.requests) >= arrived)
         killed.kill()
     start_worker()
     wait_until(lambda: finished(bulk))
@@ -63,7 +63,7 @@ def test_every_planned_log_and_no_other_arrives_despite_crashes(start_worker, op
     for log in planned:
         expected.setdefault(log.subscription_id, []).append(log.pk)
     assert first_arrivals_by_subscription(receiver) == expected
-    assert numbers(bulk) == {ItemOutcome.DELIVERED: len(planned)}
+    assert outcome_counts(bulk) == {ItemOutcome.DELIVERED: len(planned)}
     assert WebhookLog.objects.filter(state=State.DELIVERED).count() == len(planned)
 
 
@@ -75,17 +75,17 @@ def test_the_stop_button_works_while_several_workers_send(start_worker, operator
 
     def stop_at_forty() -> None:
         with lock:
-            if len(receiver.ledger) >= 40 and not sent_at_stop:
+            if len(receiver.requests) >= 40 and not sent_at_stop:
                 assert stop_bulk(bulk, by=operator)
-                sent_at_stop.append(len(receiver.ledger))
+                sent_at_stop.append(len(receiver.requests))
 
-    receiver.when_it_arrives = stop_at_forty
+    receiver.on_arrival = stop_at_forty
     bulk = start_redelivery(operator, planned)
     wait_until(lambda: bool(sent_at_stop))
     assert [worker.stop() for worker in workers] == [0, 0]  # and what was in flight is on record
     # One log of each queue may have been in flight, or read between a commit and the next request (docs/adr/0010).
-    assert len(receiver.ledger) <= sent_at_stop[0] + 2 * QUEUES
-    counts = numbers(bulk)
+    assert len(receiver.requests) <= sent_at_stop[0] + 2 * QUEUES
+    counts = outcome_counts(bulk)
     assert counts[ItemOutcome.DELIVERED] == len(set(receiver.ids)) < len(planned)
     assert counts[ItemOutcome.DELIVERED] + counts[ItemOutcome.SKIPPED] == len(planned)
     assert not WebhookLog.objects.queued().exists()
@@ -118,13 +118,13 @@ def test_new_events_are_sent_beside_a_bulk_redelivery(start_worker, operator, re
 
     def accept_event() -> None:
         with lock:
-            if len(sent) < 5 and len(receiver.ledger) >= 10 * (1 + len(sent)):
+            if len(sent) < 5 and len(receiver.requests) >= 10 * (1 + len(sent)):
                 sent.append(make_waiting_log(subscription, 5000 + len(sent)).pk)
 
-    receiver.when_it_arrives = accept_event
+    receiver.on_arrival = accept_event
     start_worker()
     wait_until(lambda: finished(bulk) and not WebhookLog.objects.queued().exists())
-    in_queue = [received.headers["webhook-id"] for received in receiver.ledger if received.path == "/hook/0"]
+    in_queue = [received.headers["webhook-id"] for received in receiver.requests if received.path == "/hook/0"]
     assert set(sent) <= set(receiver.ids)
     last_of_bulk = max(in_queue.index(log.pk) for log in planned if log.subscription_id == subscription.pk)
     assert in_queue.index(sent[0]) < last_of_bulk

@@ -1,4 +1,4 @@
-"""Bulk redeliveries: many logs redelivered together, sent by a worker, judged by the receiver's ledger."""
+"""Bulk redeliveries: many logs redelivered together, sent by a worker, judged by the requests of the receiver."""
 
 import threading
 from datetime import timedelta
@@ -34,7 +34,7 @@ from ..bulk_redeliveries import (
     SKIPPED,
     make_delivered_log,
     make_object_log,
-    numbers,
+    outcome_counts,
     outcomes,
     plan_logs,
     start_redelivery,
@@ -59,7 +59,7 @@ def test_only_the_planned_logs_arrive_and_in_their_order(operator, receiver, del
     logs = [make_log(number, {"data": {"_id": f"{number:024x}"}}) for number in range(7)]
     bulk = deliver_bulk(start_redelivery(operator, [logs[index] for index in (5, 1, 3, 2)]))
     assert receiver.ids == [logs[index].pk for index in (1, 2, 3, 5)]
-    assert (bulk.state, numbers(bulk)) == (BulkRedeliveryState.FINISHED, {DELIVERED: 4})
+    assert (bulk.state, outcome_counts(bulk)) == (BulkRedeliveryState.FINISHED, {DELIVERED: 4})
     assert WebhookLog.objects.filter(state=State.DELIVERED).count() == 4
 
 
@@ -81,9 +81,9 @@ def test_each_log_has_one_attempt_unless_more_are_requested(operator, receiver, 
     receiver.status = 500
     once, thrice = make_logs_on("62685990d918fb5557f9f992", range(2))
     deliver_bulk(start_redelivery(operator, [once]))
-    assert len(receiver.ledger) == 1
+    assert len(receiver.requests) == 1
     bulk = deliver_bulk(start_redelivery(operator, [thrice], max_attempts=3))
-    assert len(receiver.ledger) == 4
+    assert len(receiver.requests) == 4
     [item] = bulk.items.all()
     assert (item.outcome, item.attempt_number, item.status, item.cause) == (FAILED, 6, 500, "http_5xx")
 
@@ -94,10 +94,10 @@ def test_subscriptions_are_sent_to_in_parallel(operator, receiver, deliver_bulk)
     receiver.gate = threading.Event()
     logs = make_logs_on("62685990d918fb5557f9f992", range(2)) + make_logs_on(OTHER, range(2, 4))
     bulk = start_redelivery(operator, logs)
-    receiver.when_it_arrives = lambda: len(receiver.ledger) == 2 and receiver.gate.set()
+    receiver.on_arrival = lambda: len(receiver.requests) == 2 and receiver.gate.set()
     deliver_bulk(bulk)
     assert set(receiver.ids[:2]) == {logs[0].pk, logs[2].pk}
-    assert numbers(bulk) == {DELIVERED: 4}
+    assert outcome_counts(bulk) == {DELIVERED: 4}
 
 
 def test_logs_that_cannot_be_sent_are_excluded_from_the_plan_with_the_reason(operator, receiver):
@@ -162,7 +162,7 @@ def test_twenty_concurrent_starts_start_it_once(operator, receiver, deliver_bulk
     bulk = plan_logs(operator, make_logs_on("62685990d918fb5557f9f992", range(5)))
     assert sorted(start_at_once([bulk] * 20, operator)) == [False] * 19 + [True]
     deliver_bulk(bulk)
-    assert len(receiver.ledger) == 5
+    assert len(receiver.requests) == 5
 
 
 def test_only_one_of_several_concurrent_plans_sends_the_same_logs(operator, receiver, deliver_bulk):
@@ -171,7 +171,7 @@ def test_only_one_of_several_concurrent_plans_sends_the_same_logs(operator, rece
     bulks = [plan_logs(operator, logs) for _ in range(8)]
     assert start_at_once(bulks, operator) == [True] * 8
     waiting = [bulk for bulk in bulks if bulk.items.open().exists()]
-    assert [numbers(bulk) for bulk in waiting] == [{"waiting": 30}]
+    assert [outcome_counts(bulk) for bulk in waiting] == [{"waiting": 30}]
     others = [bulk for bulk in bulks if bulk not in waiting]
     assert all(set(outcomes(bulk).values()) == {(EXCLUDED, SkipReason.OTHER_BULK_REDELIVERY)} for bulk in others)
 
@@ -323,7 +323,7 @@ def test_a_queue_paused_midway_sends_the_rest_of_the_bulk_redelivery(operator, r
     waiting = [make_waiting_log(subscription, number) for number in range(100, 104)]
     logs = make_logs_on(subscription.pk, range(1, 5))
     bulk = start_redelivery(operator, logs)
-    receiver.when_it_arrives = lambda: subscription.pause(by=operator)
+    receiver.on_arrival = lambda: subscription.pause(by=operator)
     deliver_bulk(bulk)
     assert [pk for pk in receiver.ids if pk in {log.pk for log in logs}] == [log.pk for log in logs]
     assert len(receiver.ids) < len(logs) + len(waiting)
@@ -344,7 +344,7 @@ def test_a_canary_that_fails_pauses_it_before_anything_else_is_sent(operator, re
     assert resume_bulk(bulk, by=operator)
     assert deliver_bulk(bulk).state == BulkRedeliveryState.FINISHED
     assert receiver.ids == [log.pk for log in logs]
-    assert numbers(bulk) == {FAILED: 1, DELIVERED: 29}
+    assert outcome_counts(bulk) == {FAILED: 1, DELIVERED: 29}
 
 
 def test_a_canary_sends_one_log_of_each_subscription_then_a_tenth_then_the_rest(operator, receiver):
@@ -390,18 +390,18 @@ def test_too_many_recent_failures_pause_it(operator, receiver, deliver_bulk):
     logs = make_logs_on("62685990d918fb5557f9f992", range(60))
     bulk = deliver_bulk(start_redelivery(operator, logs, failure_percent=20))
     assert (bulk.state, bulk.pause_reason) == (BulkRedeliveryState.PAUSED, PauseReason.FAILURES)
-    assert 11 <= len(receiver.ledger) < 60
-    assert numbers(bulk) == {FAILED: len(receiver.ledger), "waiting": 60 - len(receiver.ledger)}
+    assert 11 <= len(receiver.requests) < 60
+    assert outcome_counts(bulk) == {FAILED: len(receiver.requests), "waiting": 60 - len(receiver.requests)}
 
 
 def test_after_a_stop_nothing_else_is_sent(operator, receiver, deliver_bulk):
     make_subscription(url=receiver.url)
     logs = make_logs_on("62685990d918fb5557f9f992", range(50))
     bulk = start_redelivery(operator, logs)
-    receiver.when_it_arrives = lambda: len(receiver.ledger) == 5 and stop_bulk(bulk, by=operator)
+    receiver.on_arrival = lambda: len(receiver.requests) == 5 and stop_bulk(bulk, by=operator)
     deliver_bulk(bulk)
     assert receiver.ids == [log.pk for log in logs[:5]]
-    assert (bulk.state, numbers(bulk)) == (BulkRedeliveryState.STOPPED, {DELIVERED: 5, SKIPPED: 45})
+    assert (bulk.state, outcome_counts(bulk)) == (BulkRedeliveryState.STOPPED, {DELIVERED: 5, SKIPPED: 45})
     assert not WebhookLog.objects.queued().exists()
     assert not stop_bulk(bulk, by=operator)
 
@@ -410,9 +410,9 @@ def test_a_paused_bulk_redelivery_sends_nothing_and_continues_after_resuming(ope
     make_subscription(url=receiver.url)
     logs = make_logs_on("62685990d918fb5557f9f992", range(30))
     bulk = start_redelivery(operator, logs)
-    receiver.when_it_arrives = lambda: len(receiver.ledger) == 3 and pause_bulk(bulk, by=operator)
+    receiver.on_arrival = lambda: len(receiver.requests) == 3 and pause_bulk(bulk, by=operator)
     deliver_bulk(bulk)
-    assert (bulk.state, len(receiver.ledger)) == (BulkRedeliveryState.PAUSED, 3)
+    assert (bulk.state, len(receiver.requests)) == (BulkRedeliveryState.PAUSED, 3)
     assert resume_bulk(bulk, by=operator) and not resume_bulk(bulk, by=operator)
     deliver_bulk(bulk)
     assert receiver.ids == [log.pk for log in logs]
@@ -440,7 +440,7 @@ def test_a_log_skipped_by_a_user_is_skipped_in_the_results(operator, receiver, d
     subscription = make_subscription(url=receiver.url)
     logs = make_logs_on(subscription.pk, range(3))
     bulk = start_redelivery(operator, logs)
-    receiver.when_it_arrives = lambda: WebhookLog.objects.get(pk=logs[2].pk).skip(by=operator, reason="no")
+    receiver.on_arrival = lambda: WebhookLog.objects.get(pk=logs[2].pk).skip(by=operator, reason="no")
     deliver_bulk(bulk)
     assert receiver.ids == [logs[0].pk, logs[1].pk]
     assert outcomes(bulk)[logs[2].pk] == (SKIPPED, SkipReason.REMOVED)
@@ -466,7 +466,7 @@ def test_a_log_skipped_in_flight_has_its_real_outcome_in_the_results(operator, r
     subscription = make_subscription(url=receiver.url)
     [log] = make_logs_on(subscription.pk, [1])
     bulk = start_redelivery(operator, [log])
-    receiver.when_it_arrives = lambda: WebhookLog.objects.get(pk=log.pk).skip(by=operator, reason="no")
+    receiver.on_arrival = lambda: WebhookLog.objects.get(pk=log.pk).skip(by=operator, reason="no")
     deliver_bulk(bulk)
     assert (receiver.ids, outcomes(bulk)) == ([log.pk], {log.pk: (DELIVERED, "")})
 
@@ -475,7 +475,7 @@ def test_a_subscription_deactivated_midway_is_skipped(operator, receiver, delive
     subscription = make_subscription(url=receiver.url)
     logs = make_logs_on(subscription.pk, range(3))
     bulk = start_redelivery(operator, logs)
-    receiver.when_it_arrives = lambda: Subscription.objects.filter(pk=subscription.pk).update(is_active=False)
+    receiver.on_arrival = lambda: Subscription.objects.filter(pk=subscription.pk).update(is_active=False)
     deliver_bulk(bulk)
     skipped = [pk for pk, outcome in outcomes(bulk).items() if outcome == (SKIPPED, SkipReason.INACTIVE)]
     assert sorted(skipped + receiver.ids) == sorted(log.pk for log in logs)
@@ -488,7 +488,7 @@ def test_a_rate_is_respected(operator, receiver, deliver_bulk):
     logs = make_logs_on("62685990d918fb5557f9f992", range(12))
     begun = timezone.now()
     bulk = deliver_bulk(start_redelivery(operator, logs, rate=10))
-    assert len(receiver.ledger) == 12
+    assert len(receiver.requests) == 12
     finished = [item.finished_at for item in bulk.items.order_by("finished_at")]
     assert (finished[-1] - begun).total_seconds() >= 0.2
 
@@ -538,7 +538,7 @@ def test_a_stop_locks_the_logs_first_and_in_the_order_of_their_ids(operator, rec
         assert len(WebhookLog.objects.select_for_update(nowait=True)) == 3
         assert len(bulk.items.select_for_update(nowait=True, of=["self"])) == 3
     stopping.join()
-    assert numbers(bulk) == {SKIPPED: 3}
+    assert outcome_counts(bulk) == {SKIPPED: 3}
 
 
 def test_a_failure_during_the_stage_check_prevents_the_next_stage(operator, receiver, monkeypatch):

@@ -1,6 +1,6 @@
 """Redeliveries with changes, sent by a worker: where the attempt goes, what it carries, and what it changes of its log.
 
-The receivers' ledgers are the judges.
+The requests that the receivers got decide.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def test_another_url_gets_the_log_once_and_the_log_does_not_change(
     before = outcome_of(log)
     assert queue(log, administrator, url=other_receiver.url)
     deliver()
-    assert (len(receiver.ledger), len(other_receiver.ledger)) == (0, 1)
+    assert (len(receiver.requests), len(other_receiver.requests)) == (0, 1)
     assert outcome_of(log) == before
     assert (log.attempt_count, log.is_queued, log.requested_by) == (4, False, None)
     attempt = log.attempts.get(number=4)
@@ -92,7 +92,7 @@ def test_another_url_gets_the_id_without_the_signature_and_headers_of_the_subscr
     log = make_log()
     queue(log, administrator, url=other_receiver.url)
     deliver()
-    [received] = other_receiver.ledger
+    [received] = other_receiver.requests
     assert received.headers["webhook-id"] == log.pk
     assert {"webhook-signature", "x-api-key"} & received.headers.keys() == set()
     assert "hunter2" not in str(received.headers)
@@ -106,7 +106,7 @@ def test_an_edited_payload_arrives_as_typed_and_the_stored_event_stays(administr
     typed = '{\n  "type" : "COTTask",\t"data": {"n": 1.10, "é": "\\u00e9"} }\n'
     queue(log, administrator, event=typed)
     deliver()
-    [received] = receiver.ledger
+    [received] = receiver.requests
     assert received.body == typed.encode()
     assert {"webhook-signature", "x-api-key"} <= received.headers.keys()
     assert stored_event(log) == stored
@@ -120,7 +120,7 @@ def test_a_failed_edited_payload_has_one_attempt_and_is_the_outcome_of_the_log(a
     log = make_log()
     queue(log, administrator, event='{"data": {}}')
     deliver()
-    assert len(receiver.ledger) == 1
+    assert len(receiver.requests) == 1
     log.refresh_from_db()
     assert (log.state, log.status, log.cause) == (State.FAILED, 422, "http_4xx")
 
@@ -140,10 +140,10 @@ def test_url_and_payload_can_be_changed_together(administrator, receiver, other_
     log = make_log()
     queue(log, administrator, url=other_receiver.url, event='{"data": null}')
     deliver()
-    [received] = other_receiver.ledger
+    [received] = other_receiver.requests
     assert received.body == b'{"data": null}'
     log.refresh_from_db()
-    assert (log.state, receiver.ledger) == (State.FAILED, [])
+    assert (log.state, receiver.requests) == (State.FAILED, [])
 
 
 def test_the_destination_is_checked_before_sending(administrator, receiver, other_receiver, deliver, settings):
@@ -152,7 +152,7 @@ def test_the_destination_is_checked_before_sending(administrator, receiver, othe
     log = make_log()
     queue(log, administrator, url=other_receiver.url)
     deliver()
-    assert other_receiver.ledger == []
+    assert other_receiver.requests == []
     assert log.attempts.get(number=4).cause == "blocked"
     log.refresh_from_db()
     assert (log.state, log.cause) == (State.FAILED, "timeout")
@@ -166,7 +166,7 @@ def test_the_next_redelivery_has_no_changes(administrator, receiver, other_recei
     log.refresh_from_db()
     assert log.redeliver(by=administrator, expected_attempts=4)
     deliver()
-    [received] = receiver.ledger
+    [received] = receiver.requests
     assert received.body.decode() == stored_event(log)
     assert [attempt.trigger for attempt in log.attempts.all()] == ["cotalker", "override", "manual"]
 
@@ -190,8 +190,8 @@ def test_a_skipped_override_is_not_sent_later_and_does_not_change_the_log(
     Subscription.objects.filter(pk=subscription.pk).update(is_active=True)
     log.redeliver(by=administrator, expected_attempts=log.attempt_count)
     deliver()
-    assert other_receiver.ledger == []
-    [received] = receiver.ledger
+    assert other_receiver.requests == []
+    [received] = receiver.requests
     assert received.body.decode() == stored_event(log)
 
 
@@ -206,7 +206,7 @@ def test_a_double_click_queues_nothing_twice(administrator, receiver, other_rece
     deliver()
     assert queue_override(log, overrides[1], event, expected_attempts=3) is False
     deliver()
-    assert len(other_receiver.ledger) == 1
+    assert len(other_receiver.requests) == 1
     assert AuditEntry.objects.filter(action=AuditAction.REDELIVERED_WITH_CHANGES).count() == 1
 
 
@@ -224,7 +224,7 @@ def test_a_paused_queue_sends_the_override_and_stays_paused(administrator, recei
     log = make_log()
     queue(log, administrator, url=other_receiver.url)
     deliver()
-    assert len(other_receiver.ledger) == 1
+    assert len(other_receiver.requests) == 1
     subscription.refresh_from_db()
     assert subscription.paused_at is not None
 
@@ -239,7 +239,7 @@ def test_after_a_crash_the_override_is_sent_again_as_the_same_attempt(administra
     killed.kill()
     other_receiver.gate.set()
     deliver()  # once the lease of the dead worker has run out
-    assert [received.body for received in other_receiver.ledger] == [b'{"data": 1}'] * 2
+    assert [received.body for received in other_receiver.requests] == [b'{"data": 1}'] * 2
     assert other_receiver.ids == [log.pk, log.pk]
     assert log.attempts.filter(trigger=AttemptTrigger.OVERRIDE).count() == 1
 

@@ -1,4 +1,4 @@
-"""Redelivering one log: requested on a page, sent by a worker, judged by the receiver's ledger."""
+"""Redelivering one log: requested on a page, sent by a worker, judged by the requests of the receiver."""
 
 from datetime import UTC, datetime
 
@@ -25,7 +25,7 @@ def test_the_stored_bytes_arrive_with_the_headers_of_standard_webhooks(client, o
     log = make_log()
     assert redeliver(client, log).status_code == 302
     deliver()
-    [received] = receiver.ledger
+    [received] = receiver.requests
     assert received.body.decode() == Payload.objects.get(pk=log.pk).event
     assert received.headers["webhook-id"] == log.pk
     assert received.headers["content-type"] == "application/json"
@@ -40,7 +40,7 @@ def test_a_secret_of_the_subscription_signs_what_is_sent(client, operator, recei
     log = make_log()
     redeliver(client, log)
     deliver()
-    [received] = receiver.ledger
+    [received] = receiver.requests
     assert Webhook(secret).verify(received.body, received.headers)["type"] == "COTTask"
 
 
@@ -80,7 +80,7 @@ def test_only_200_to_209_is_delivered(client, operator, receiver, deliver, statu
     deliver()
     log.refresh_from_db()
     assert (log.state, log.status, log.cause) == (state, status, cause)
-    assert len(receiver.ledger) == (1 if state == State.DELIVERED else 3)
+    assert len(receiver.requests) == (1 if state == State.DELIVERED else 3)
 
 
 def test_a_double_click_sends_once(client, operator, receiver, deliver):
@@ -92,7 +92,7 @@ def test_a_double_click_sends_once(client, operator, receiver, deliver):
     deliver()
     client.post(url, {"expected_attempts": 3})  # a third click, on the page as it was
     deliver()
-    assert len(receiver.ledger) == 1
+    assert len(receiver.requests) == 1
     assert log.attempts.filter(trigger="manual").count() == 1
 
 
@@ -101,12 +101,12 @@ def test_a_delivered_log_is_sent_again_only_after_a_confirmation(client, operato
     log = make_log(status=200, retry=1)
     assert redeliver(client, log).status_code == 302
     deliver()
-    assert receiver.ledger == []
+    assert receiver.requests == []
     page = client.get(reverse("logs:redelivery_confirm", args=[log.pk]))
     assert b'name="confirmed" value="yes"' in page.content
     redeliver(client, log, confirmed="yes")
     deliver()
-    assert len(receiver.ledger) == 1
+    assert len(receiver.requests) == 1
 
 
 def test_a_delivered_log_stays_delivered_when_its_redelivery_fails(client, operator, receiver, deliver):
@@ -128,7 +128,7 @@ def test_a_blocked_target_is_a_failed_attempt_without_a_connection(client, opera
     deliver()
     log.refresh_from_db()
     assert (log.state, log.cause, log.status) == (State.FAILED, "blocked", None)
-    assert receiver.ledger == []
+    assert receiver.requests == []
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_logs_of_one_subscription_are_sent_one_at_a_time_in_the_order_of_request
     for log in requested:
         redeliver(client, log)
     deliver()
-    assert [received.headers["webhook-id"] for received in receiver.ledger] == [log.pk for log in requested]
+    assert [received.headers["webhook-id"] for received in receiver.requests] == [log.pk for log in requested]
 
 
 def test_a_viewer_may_not_redeliver(client, member, receiver):
@@ -220,10 +220,10 @@ def test_a_click_on_an_outdated_page_sends_nothing(client, operator, receiver, d
     log = make_log()
     redeliver(client, log, expected_attempts=3)
     deliver()
-    assert len(receiver.ledger) == 3
+    assert len(receiver.requests) == 3
     redeliver(client, log, expected_attempts=3)  # the page that said 3 attempts, of which there are 6 by now
     deliver()
-    assert len(receiver.ledger) == 3
+    assert len(receiver.requests) == 3
     redeliver(client, log, expected_attempts=6)
     deliver()
-    assert len(receiver.ledger) == 6
+    assert len(receiver.requests) == 6

@@ -294,7 +294,7 @@ def test_a_month_is_dropped_while_deliveries_go_on(keep, receiver, deliver, monk
     deliver()
     pruning_thread.join()
     assert errors == []
-    assert len(receiver.ledger) == 30
+    assert len(receiver.requests) == 30
     assert {MONTH, JUNE}.isdisjoint(partition_names())
     assert WebhookLog.objects.filter(state=State.DELIVERED).count() == 31
 

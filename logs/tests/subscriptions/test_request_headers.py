@@ -184,9 +184,9 @@ def test_the_headers_are_sent_with_the_next_event(receiver, deliver, edit):
     subscription = make_subscription(url=receiver.url)
     for number in range(2):
         make_waiting_log(subscription, number)
-    receiver.when_it_arrives = lambda: edit(subscription, headers="X-Api-Key: hunter2\nAuthorization: Bearer b")
+    receiver.on_arrival = lambda: edit(subscription, headers="X-Api-Key: hunter2\nAuthorization: Bearer b")
     deliver()
-    first, second = receiver.ledger
+    first, second = receiver.requests
     assert "x-api-key" not in first.headers
     assert (second.headers["x-api-key"], second.headers["authorization"]) == ("hunter2", "Bearer b")
 
@@ -203,7 +203,7 @@ def test_our_headers_override_stored_ones(receiver, deliver):
     subscription.save()
     log = make_waiting_log(subscription)
     deliver()
-    [request] = receiver.ledger
+    [request] = receiver.requests
     assert request.headers["host"] in receiver.url
     assert request.headers["content-type"] == "application/json"
     assert request.headers["webhook-id"] == log.pk

@@ -175,7 +175,7 @@ class TestAtTheReceiver:
         rotate(client, subscription)
         deliver()
         subscription.refresh_from_db()
-        [request] = receiver.ledger
+        [request] = receiver.requests
         assert len(request.headers["webhook-signature"].split(" ")) == 2
         assert verifies(SECRET, request)
         assert verifies(subscription.secret, request)
@@ -187,7 +187,7 @@ class TestAtTheReceiver:
         Subscription.objects.update(previous_secret_until=timezone.now() - timedelta(seconds=1))
         deliver()
         subscription.refresh_from_db()
-        [request] = receiver.ledger
+        [request] = receiver.requests
         assert not verifies(SECRET, request)
         assert verifies(subscription.secret, request)
         assert subscription.previous_secret_signs_until is None
@@ -196,7 +196,7 @@ class TestAtTheReceiver:
         subscription = make_signed(receiver.url)
         for number in range(2):
             make_waiting_log(subscription, number)
-        receiver.when_it_arrives = lambda: rotate(client, subscription)
+        receiver.on_arrival = lambda: rotate(client, subscription)
         deliver()
         subscription.refresh_from_db()
-        assert [verifies(subscription.secret, request) for request in receiver.ledger] == [False, True]
+        assert [verifies(subscription.secret, request) for request in receiver.requests] == [False, True]
