@@ -1,4 +1,4 @@
-"""The zone of the page is the one that was chosen, else that of the browser; a cookie holds each."""
+"""The zone of a page: the chosen one, otherwise that of the browser; each is in a cookie."""
 
 import pytest
 from django.http import HttpResponse

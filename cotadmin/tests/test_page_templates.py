@@ -1,4 +1,4 @@
-"""What a page was made of goes when the page is done, without Python having to look for garbage."""
+"""The objects of a page are freed with it, without garbage collection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page of a person's preferences, and what becomes of what was chosen."""
+"""The page of preferences, and the effect of the choices."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def person(client, django_user_model):
-    """Without any role: preferences are about no data."""
+    """A user without a role: preferences need no data."""
     person = django_user_model.objects.create_user("eva")
     client.force_login(person)
     return person

@@ -1,4 +1,4 @@
-"""Settings that are wrong stop the start and say which; keys are made where that is safe, and only there."""
+"""Wrong settings stop the start and are named. Keys are generated only if that is safe."""
 
 from __future__ import annotations
 

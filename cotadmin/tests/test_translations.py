@@ -21,7 +21,7 @@ KEYWORD = re.compile(r"(msgctxt|msgid|msgid_plural|msgstr(?:\[\d\])?) (\".*\")")
 
 
 def entries(path: Path) -> list[dict[str, str]]:
-    """What a .po file holds, header and obsolete entries left out: its keywords with their texts, and "flags"."""
+    """The entries of a .po file without the header and obsolete ones: keywords with their texts, and "flags"."""
     parsed = []
     for block in re.split(r"\n{2,}", path.read_text(encoding="utf-8").strip())[1:]:
         entry, keyword = {"flags": ""}, ""

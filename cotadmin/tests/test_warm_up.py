@@ -1,4 +1,4 @@
-"""What a process does between two pages."""
+"""Garbage collection between two pages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cotadmin import gc_tuning
 
 
 class Node:
-    """Which does not go by itself: it holds itself."""
+    """A cycle, which is not freed by itself."""
 
     def __init__(self) -> None:
         self.me = self

@@ -1,4 +1,4 @@
-"""Refuses words that the glossary has replaced, on the pages and in the documents: `python -m cotadmin.tests.words`.
+"""Refuses words that the glossary has replaced, in pages and documents: `python -m cotadmin.tests.words`.
 
 The texts of the pages are the messages of the translations; a test holds that these are complete.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 
 PROJECT = Path(__file__).parents[2]
 MESSAGES = PROJECT / "locale/es/LC_MESSAGES/django.po"
-# The records of decisions quote what was; the list of changes tells of versions that had the old words.
+# The decision records and the changelog quote the old words.
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "docs/*.md")
 REPLACED = {
     r"lanes?": "queue",

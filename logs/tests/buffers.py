@@ -11,7 +11,7 @@ from logs.delivery.database import connected
 
 
 def buffers_of(statement: str, parameters: Mapping[str, Any]) -> tuple[int, int]:
-    """The pages that it reads, as a worker's connection plans it, and the rows that it finds."""
+    """The pages that the statement reads in a worker's connection, and the rows that it finds."""
     with connected() as worker:
         [[[explained]]] = worker.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}", parameters).fetchall()
     plan = explained["Plan"]

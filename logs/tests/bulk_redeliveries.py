@@ -28,7 +28,7 @@ def make_object_log(number: int, object_id: str, **fields: Any) -> WebhookLog:
 
 
 def make_object_logs(numbers: Iterable[int], subscription: str = SUBSCRIPTION) -> list[WebhookLog]:
-    """A log for each number, each about an object of its own."""
+    """A log for each number, each about its own object."""
     return [make_object_log(number, f"{number:024x}", subscription=subscription) for number in numbers]
 
 

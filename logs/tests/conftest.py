@@ -26,7 +26,7 @@ from .raw_server import OK, RawServer
 from .receiver import Receiver
 from .web_server import WebServer
 
-# How long an example takes says more about the machine than about the code.
+# The duration of an example depends on the machine more than on the code.
 hypothesis.settings.register_profile("cotadmin", deadline=None)
 hypothesis.settings.load_profile("cotadmin")
 
@@ -82,7 +82,7 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 def other_receiver() -> Iterator[Receiver]:
-    """A second one, of somebody else."""
+    """A second receiver, of another team."""
     receiver = Receiver()
     yield receiver
     receiver.close()
@@ -128,7 +128,7 @@ def serve(transactional_db) -> Iterator[Callable[..., WebServer]]:
 
 @pytest.fixture(autouse=True)
 def no_months_left(request: pytest.FixtureRequest) -> Iterator[None]:
-    """A test with real transactions leaves the months that it made: tables, which are not emptied with the others."""
+    """A test with real transactions leaves the partitions that it created: Django does not drop them."""
     yield
     marker = request.node.get_closest_marker("django_db")
     if "transactional_db" in request.fixturenames or (marker and marker.kwargs.get("transaction")):

@@ -1,4 +1,4 @@
-"""Events for the tests of ingest, and the secrets that let them in."""
+"""Events for the tests of ingest, and the endpoints and tokens that accept them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TASK_GROUP = "6261612a8f1e99002e5c8cce"
 
 
 def make_event(number: int = 0, **fields: Any) -> dict[str, Any]:
-    """The published event of a task, with an object of its own for each number."""
+    """The published event of a task, with another object for each number."""
     event = sample("webhook_log_task_create_failed")["event"]
     event["data"]["_id"] = f"62742b75{number:016x}"
     return event | {"company": COMPANY} | fields
@@ -43,7 +43,7 @@ def make_token(*companies: Company, name: str = "Script") -> str:
 
 
 def post(client, address: str, body: bytes, token: str = "", content_type: str = "application/json", **headers: str):
-    """A post as a script makes it; the answer, whose `json()` is what became of it."""
+    """A post like that of a script. `json()` of the response has the outcome."""
     if token:
         headers["Authorization"] = f"Bearer {token}"
     return client.post(address, body, content_type=content_type, headers=headers)
@@ -55,7 +55,7 @@ def waiting_logs(subscription) -> list[WebhookLog]:
 
 
 def at_once(calls: list[Callable[[], Any]]) -> list[Any]:
-    """The results of calls that begin at the same moment, each in a thread with a connection of its own."""
+    """The results of calls that begin at the same time, each in its own thread and with its own connection."""
     results: list[Any] = [None] * len(calls)
     start = threading.Barrier(len(calls))
 

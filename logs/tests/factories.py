@@ -51,7 +51,7 @@ def make_subscription(pk: str = SUBSCRIPTION, url: str = "https://www.server.com
 
 
 def log_document(number: int = 0, event: dict[str, Any] | None = None, **fields: Any) -> dict[str, Any]:
-    """The sample log with an id and a moment of its own: each `number` is a minute later."""
+    """The sample log with another id and time for each `number`: each is a minute later."""
     document = sample("webhook_log_task_create_failed")
     seconds = int(document["_id"][:8], 16) + 60 * number
     document |= {"_id": f"{seconds:08x}{number:016x}", "createdAt": _iso(seconds)}

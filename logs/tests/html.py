@@ -1,4 +1,4 @@
-"""What a page says, as a person reads it."""
+"""The text of a page, as a person reads it."""
 
 from __future__ import annotations
 

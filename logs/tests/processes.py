@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import connection
 
 PROJECT = Path(__file__).parents[2]
-PATIENCE = 120  # seconds; a machine may be slow, and who succeeds does not wait
+PATIENCE = 120  # seconds; a machine may be slow, and a success does not wait
 
 
 def environment() -> dict[str, str]:
@@ -42,7 +42,7 @@ def environment() -> dict[str, str]:
 
 
 def wait_until(is_so: Callable[[], bool], seconds: float = PATIENCE) -> None:
-    """Ask again and again; fails where it takes too long."""
+    """Check repeatedly; fails if it takes too long."""
     deadline = time.monotonic() + seconds  # noqa: TID251  a deadline
     while not is_so():
         assert time.monotonic() < deadline, f"not so within {seconds} s"  # noqa: TID251  a deadline
@@ -50,7 +50,7 @@ def wait_until(is_so: Callable[[], bool], seconds: float = PATIENCE) -> None:
 
 
 def somebody_waits_for_a_lock() -> bool:
-    """In the database of this process; another one may be at work beside it."""
+    """In the database of this process; other processes may use others."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_stat_clear_snapshot()")  # a transaction sees the same activity all the time
         cursor.execute(
@@ -60,7 +60,7 @@ def somebody_waits_for_a_lock() -> bool:
 
 
 class Worker:
-    """`manage.py run_worker` as a process; the constructor returns once it has said that it runs.
+    """`manage.py run_worker` as a process; the constructor returns once it says that it runs.
 
     It works on the database of the tests, or in `environ`.
     """
@@ -86,7 +86,7 @@ class Worker:
             self._lines.put(line)
 
     def read_until(self, text: str) -> None:
-        """Wait until the worker has printed `text`; fails with its output where that takes too long."""
+        """Wait until the worker has printed `text`; fails with its output if that takes too long."""
         while True:
             try:
                 line = self._lines.get(timeout=PATIENCE)

@@ -1,11 +1,11 @@
-"""A receiver that keeps every request as the bytes that came, and answers with bytes of the test's choice."""
+"""A receiver that records the bytes of every request, and answers with given bytes."""
 
 from __future__ import annotations
 
 import socketserver
 import threading
 
-POLL = 0.02  # seconds; how long a server takes to notice that it is to end
+POLL = 0.02  # seconds until a server notices that it should stop
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 

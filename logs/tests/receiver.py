@@ -20,7 +20,7 @@ class Received:
 
 
 class Receiver:
-    """`status` and `body` are what it answers, or `statuses` as long as there are some; `gate`, when set to an Event, holds
+    """It answers with `status` and `body`, or with the next of `statuses` while there are some. `gate`, an Event, holds
     every answer back until it is set; `hanging` is a path that is never answered; `on_arrival` is called before an answer.
     """
 

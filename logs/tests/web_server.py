@@ -1,4 +1,4 @@
-"""gunicorn as an installation runs it, on the database of the tests; and a client that speaks HTTP by the byte."""
+"""gunicorn as in an installation, on the database of the tests; and a client that sends HTTP byte by byte."""
 
 from __future__ import annotations
 

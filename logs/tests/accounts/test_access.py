@@ -1,4 +1,4 @@
-"""Who may see what: every address, for everybody."""
+"""Who may see which page: every URL for every role."""
 
 import re
 
@@ -9,16 +9,16 @@ from ..factories import make_company, make_log, make_subscription
 
 pytestmark = pytest.mark.django_db
 OBJECT = "62742dd824c886d54e60f02b"
-# Scripts come here, with a secret in the address or in a header instead of a session.
+# For scripts, with a secret in the URL or in a header instead of a session.
 SCRIPT_ENDPOINTS = ["event_receive", "event_create", "test_event_send"]
-# The receiver's team comes here, with the link that they were given.
+# For the receiver's team, with a share link.
 LINKS = ["shared_log", "shared_payload"]
-# Machines come here, for figures without anything of a company.
+# For machines: figures that contain no data of a company.
 PROBES = ["healthz", "readyz", "metrics"]
 
 
 def addresses() -> list[str]:
-    """Every address for people, with the id of the sample's log where it takes one."""
+    """Every URL for people, with the id of the sample's log if it takes one."""
     urls = []
     for pattern in get_resolver("logs.urls").url_patterns:
         if pattern.name in SCRIPT_ENDPOINTS + LINKS + PROBES:

@@ -1,4 +1,4 @@
-"""What surrounds every page: the choices kept in cookies, the way in, and the pages of errors."""
+"""What all pages share: preferences in cookies, the sign-in and the error pages."""
 
 import json
 import re
@@ -39,7 +39,7 @@ def test_htmx_neither_evaluates_code_nor_caches_pages(client):
 
 @pytest.mark.django_db
 def test_htmx_activates_swapped_content_at_once(client):
-    """A button that has come, and the focus with it, must not submit its form past htmx for the first moments."""
+    """A new button with the focus must submit its form by htmx from the start."""
     page = client.get("/sign-in/").content.decode()
     [config] = map(json.loads, re.findall(r"name=\"htmx-config\" content='([^']+)'", page))
     assert config["defaultSettleDelay"] == 0

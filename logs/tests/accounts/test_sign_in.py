@@ -1,4 +1,4 @@
-"""Signing in: how often it may fail, from where it comes, what is on record, and one's own password."""
+"""Signing in: how often it can fail, client addresses, the audit log, and changing the own password."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_staff_sign_in_on_the_page_of_the_site(client, admin_user):
     assert answer.request["PATH_INFO"] == "/admin/"
 
 
-# What is on record
+# The audit log
 
 
 def test_failed_sign_ins_are_recorded_without_the_typed_text(client, ana):
@@ -129,7 +129,7 @@ def test_failed_sign_ins_are_recorded_without_the_typed_text(client, ana):
         assert "secret" not in cursor.fetchone()[0] + str(entries)
 
 
-# From where
+# Client addresses
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_an_ipv6_network_counts_as_one_client():
     assert network_of("192.0.2.1") == "192.0.2.1"
 
 
-# One's own password
+# The own password
 
 
 def change(client, old: str, new: str):

@@ -12,7 +12,7 @@ from ..factories import make_company, make_log, make_subscription
 
 @pytest.fixture
 def staff(client, member):
-    """`staff("Operator")` signs somebody in who has that role and may enter the admin site."""
+    """`staff("Operator")`: signs in a user with that role who may enter the admin site."""
 
     def enter(role: str, company: Company | None = None):
         user = member(role, company)

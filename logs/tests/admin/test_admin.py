@@ -1,4 +1,4 @@
-"""The admin site: what staff may see and change, and that it stays usable with many logs."""
+"""The admin site: what staff can see and change, and that it works with many logs."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ def test_json_too_long_for_a_page_is_cut():
     assert len(format_json(json.dumps({"a": "x" * 300_000}))) < 200_100
 
 
-# Re-delivery
+# Redelivery
 
 
 def ask(client, *logs: WebhookLog):
@@ -193,7 +193,7 @@ def ask(client, *logs: WebhookLog):
 
 
 def confirm(client, question, *logs: WebhookLog):
-    """Press the button of the page that asked."""
+    """Press the button of the confirmation page."""
     hidden = dict(re.findall(r'name="(expected_attempts_\w+)" value="(\d+)"', question.content.decode()))
     data = {"action": "redeliver_selected", "_selected_action": [log.pk for log in logs], "confirmed": "Redeliver"}
     return client.post(LOGS, data | hidden, follow=True)

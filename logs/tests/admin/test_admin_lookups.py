@@ -1,4 +1,4 @@
-"""Staff ask the admin site by the filters and searches that it offers, and by nothing else: masked values cannot be guessed."""
+"""The admin site takes only the filters and searches that it offers. So nobody can guess masked values."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .pages import change_page, rows_of
 
 pytestmark = pytest.mark.django_db
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
-# What no list may be ordered by: their values are masked, or secret.
+# No list can be ordered by these: their values are masked or secret.
 MASKED = {
     "url",
     "response",
@@ -139,7 +139,7 @@ def test_no_search_of_the_admin_site_finds_a_masked_value(admin_client, admin_us
             assert rows_of(answer) == [] or not _page(model).search_fields
 
 
-# The way to an object's page
+# The link to the page of an object
 
 
 def way_to(row) -> str:

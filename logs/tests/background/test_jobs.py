@@ -29,7 +29,7 @@ CHANGED = 1050  # of the second batch
 
 @pytest.fixture(autouse=True)
 def no_jobs_left(transactional_db) -> None:
-    """What other tests have left: these tables are not Django's to empty."""
+    """Other tests leave jobs: Django does not empty these tables."""
     execute(connections["default"], "DELETE FROM procrastinate_jobs; DELETE FROM procrastinate_workers")
 
 
@@ -62,7 +62,7 @@ def execute(on: BaseDatabaseWrapper, statement: str) -> None:
 
 @pytest.fixture
 def blocked_import(client, operator, lock) -> tuple[Import, Callable[[], None]]:
-    """An import that will wait in its second batch, for a row that is locked; and what releases the row."""
+    """An import that will wait for a locked row in its second batch, and a function that releases the row."""
     make_subscription()
     import_logs(log_document(CHANGED, response="stored before"))
     content = b"\n".join(json.dumps(log_document(number)).encode() for number in range(LOGS))
@@ -206,7 +206,7 @@ def test_work_without_its_job_gets_a_new_job_despite_other_job_problems(start_wo
 
 
 def test_old_jobs_and_expired_sessions_are_deleted(start_worker, client, operator):
-    """A session that ended, and jobs that ended in each way; those that are young or not done stay."""
+    """Expired sessions and old finished jobs of each kind are deleted; recent and open jobs stay."""
     Session.objects.create(session_key="ended", session_data="", expire_date=timezone.now() - timedelta(days=1))
     with connection.cursor() as cursor:
         for status in ("succeeded", "failed", "aborted", "cancelled", "todo"):

@@ -1,4 +1,4 @@
-"""Background loops that fail are begun again; one that cannot be kept going is given up, for all to see."""
+"""Background loops that fail are restarted. A loop that fails repeatedly is given up and reported."""
 
 import asyncio
 from collections.abc import Callable
@@ -17,7 +17,7 @@ def without_waiting(monkeypatch):
 
 
 class Loop:
-    """Raises the errors that it is given, one after the other, and then does its work."""
+    """Raises the given errors one after the other, and then does its work."""
 
     def __init__(self, *errors: Exception | None) -> None:
         self.errors = list(errors)
@@ -34,7 +34,7 @@ class Loop:
 
 
 def supervise(*errors: Exception | None) -> tuple[Supervisor, bool]:
-    """The supervisor once the loop is at its work or was given up, and whether it was given up."""
+    """The supervisor once the loop works or was given up, and whether it was given up."""
 
     async def run() -> tuple[Supervisor, bool]:
         given_up = asyncio.Event()

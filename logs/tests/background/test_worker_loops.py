@@ -1,4 +1,4 @@
-"""What a worker does besides delivering, as a process whose database fails under it."""
+"""The background loops of a worker process whose database fails."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ from ..factories import make_log, make_subscription
 from ..processes import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
-# A worker that loses patience at once.
+# A worker that gives a loop up at once.
 IMPATIENT = dedent("""
     import django
     django.setup()
@@ -28,7 +28,7 @@ IMPATIENT = dedent("""
 
 @pytest.fixture
 def without_differences() -> Iterator[Callable[[], None]]:
-    """`without_differences()`: takes away the differences to compact, until the function is called that it returns."""
+    """`put_back = without_differences()`: the table to compact is gone until `put_back()`."""
     renamed = [False]
 
     def rename(there: str, to: str) -> None:
@@ -54,7 +54,7 @@ def all_compacted() -> bool:
 
 
 def end_connections(pattern: str) -> int:
-    """As an outage does, or an administrator; how many."""
+    """End these connections, as an outage does; how many."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "

@@ -1,4 +1,4 @@
-"""axe-core, run through the browser's debugger: the CSP forbids its script tag, and is not to be loosened for tests."""
+"""axe-core, run through the browser's debugger: the CSP forbids its script tag and stays strict in tests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from playwright.sync_api import Page
 
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 OF_COLOURS = ["color-contrast", "link-in-text-block"]
-# Of what is in order, axe would describe every element too.
+# Without this, axe describes every element that passes, too.
 RUN = """async ([within, only]) => {
   const { violations } = await axe.run(within, { runOnly: only, resultTypes: ["violations"] });
   return violations.flatMap(({ id, nodes }) =>
@@ -24,7 +24,7 @@ def _source() -> str:
 
 
 def violations(page: Page, within: str = "html", rules: list[str] = TAGS) -> list[str]:
-    """What breaks WCAG 2.2 AA or axe's best practices on the page, or within a part of it, as it is now. `rules`: their names or
+    """Violations of WCAG 2.2 AA or axe's best practices on the page, or within a part of it. `rules`: their names or
     tags.
     """
     if not page.evaluate("typeof axe === 'object'"):

@@ -1,4 +1,4 @@
-"""What a browser complains about: errors on the console, errors of scripts, violations of the CSP, dialogs of scripts."""
+"""Problems that a browser reports: console errors, script errors, CSP violations and dialogs of scripts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Complaints:
         context.on("dialog", self._refuse)
 
     def expect_only(self, statuses: set[int]) -> None:
-        """From now on; what was heard so far is judged by what was expected until now."""
+        """Expect these from now on. Earlier problems are checked against earlier expectations."""
         self.all = self.unexpected
         self.expected_statuses = statuses
 
@@ -37,7 +37,7 @@ class Complaints:
 
     def _is_expected(self, text: str) -> bool:
         if re.match("console: htmx:(afterRequest|sendAbort),", text):
-            return True  # a newer request took its place; what has really failed is logged once more, by its name
+            return True  # a newer request replaced it; real failures are logged once more, by name
         match = re.search(r"(?:the server responded with a status of|Response Status Error Code) (\d+)", text)
         return bool(match) and int(match[1]) in self.expected_statuses
 

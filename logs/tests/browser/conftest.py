@@ -1,7 +1,7 @@
 """Fixtures of the browser tests: real Chromium, the real server, a real worker, all on the test database.
 
-They do without pytest-playwright's own fixtures: those live as long as the session, and an event loop with them, in
-which neither Django's ORM nor asyncio.run() works. Here it ends with this package.
+They don't use pytest-playwright's fixtures: those keep an event loop for the whole session, in
+which neither Django's ORM nor asyncio.run() works. Here the loop ends with this package.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ HERE = Path(__file__).parent
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """These tests run last: they take longest, and say least about where a fault is."""
+    """These tests run last: they take longest and say least about the place of a fault."""
     items.sort(key=lambda item: HERE in item.path.parents)
 
 
@@ -68,7 +68,7 @@ def complaints() -> Complaints:
 def open_page(browser, live_server, transactional_db, complaints) -> Iterator[Callable[..., Page]]:
     """`open_page(user)`: a page of a browser in which that user is signed in; more arguments go to its context.
 
-    Whatever its pages complain about fails the test, when it ends.
+    A problem that a page reports fails the test at its end.
     """
     contexts = []
 
@@ -77,7 +77,7 @@ def open_page(browser, live_server, transactional_db, complaints) -> Iterator[Ca
         context.set_default_timeout(PATIENCE_MS)
         contexts.append(context)
         if user:
-            client = Client()  # one of its own: who signs in where somebody else is signed in ends their session
+            client = Client()  # a client of its own: signing in again would end the session of the other user
             client.force_login(user)
             session = client.cookies[settings.SESSION_COOKIE_NAME].value
             context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": live_server.url}])

@@ -1,4 +1,4 @@
-"""What the tests of all pages look at: one of each thing, with values that try to be markup."""
+"""Data for the tests of all pages: one row of each kind, with values that try to be markup."""
 
 from __future__ import annotations
 
@@ -218,7 +218,7 @@ def _make_views(user) -> SavedView:
 
 
 def _share(log: WebhookLog, user) -> str:
-    """A link that was seen, one that was revoked, one that has expired, and one of nobody; the path of the first."""
+    """A used, a revoked and an expired link, and one without a creator; the path of the first."""
     tokens = [
         ShareLink.create_link(log, by=user, days=7, note=MARKUP * 3 + LONG, includes_payload=number < 2)
         for number in range(3)

@@ -28,7 +28,7 @@ COUNT = 12  # logs of each bulk redelivery
 
 @dataclass(frozen=True)
 class BulkRedeliveries:
-    """`plan` has superseded and delivered logs, logs that cannot be sent, and ids that nobody knows."""
+    """`plan` has superseded and delivered logs, logs that cannot be sent, and unknown ids."""
 
     plan: BulkRedelivery
     empty: BulkRedelivery

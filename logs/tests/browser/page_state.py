@@ -1,11 +1,11 @@
-"""What the tests ask of a page in the browser, and set."""
+"""What several browser tests read from a page, or set on it."""
 
 from __future__ import annotations
 
 from playwright.sync_api import Locator, Page
 
 WIDTHS = (1280, 390, 320)
-# Whether the tab of the page is hidden.
+# Scripts that hide the tab of the page and show it again.
 HIDE = 'Object.defineProperty(document, "hidden", { configurable: true, get: () => true })'
 SHOW = "delete document.hidden"
 
@@ -15,7 +15,7 @@ def rows(page: Page) -> Locator:
 
 
 def overflow(page: Page) -> list[str]:
-    """The elements that make the page scroll sideways, and the surfaces out of which something sticks."""
+    """The elements that make the page scroll sideways, and the surfaces that their content exceeds."""
     return page.evaluate(
         """() => {
           const width = document.documentElement.clientWidth;

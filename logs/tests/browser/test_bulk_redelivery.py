@@ -29,7 +29,7 @@ def total(page: Page):
 
 
 def mark(page: Page) -> None:
-    """What is there now; it is gone once the region is swapped."""
+    """An element of the region now; it is gone once the region is swapped."""
     page.locator("#run-live").evaluate("(region) => (region.dataset.old = '')")
 
 
@@ -55,7 +55,7 @@ def leave_and_come_back(page: Page) -> None:
 
 
 def test_returning_to_a_plan_shows_the_numbers_of_the_choices_and_can_send(page, plan, receiver, worker):
-    """The numbers are the server's, for the choices with which the page begins: the browser must not bring others back."""
+    """The server calculates the numbers for the initial choices: the browser must not restore others."""
     page.goto(plan.get_absolute_url())
     page.get_by_label("Send them too").check()
     page.get_by_label("Include Work Orders Update").uncheck()
@@ -70,7 +70,7 @@ def test_returning_to_a_plan_shows_the_numbers_of_the_choices_and_can_send(page,
 
 
 def test_a_plan_cached_by_the_browser_requests_the_numbers_of_the_choices(page, plan):
-    """As it was left: here before a choice had its numbers."""
+    """The page as it was left: before a choice had its numbers."""
     page.goto(plan.get_absolute_url())
     page.evaluate(
         """() => {

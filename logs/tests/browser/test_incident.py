@@ -1,4 +1,4 @@
-"""A whole incident with the keyboard alone: from the Overview, over the plan and the results, until all is green."""
+"""A whole incident with the keyboard only: from the Overview through the plan and the results until everything is delivered."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST_TABS = 150
 
 
 def recent_document(age: timedelta, number: int, **fields) -> dict:
-    """A log of that age about an object of its own."""
+    """A log of that age about its own object."""
     at: datetime = timezone.now() - age
     event = {"data": {"_id": f"{number:024x}", "name": f"Work order {number}"}}
     return (

@@ -1,4 +1,4 @@
-"""The keyboard alone, and what the browser remembers of a person's choices."""
+"""The keyboard only, and the preferences that the browser remembers."""
 
 from __future__ import annotations
 

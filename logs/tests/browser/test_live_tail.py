@@ -1,4 +1,4 @@
-"""The live tail as an operator has it: a pill appears, rows stay where they are, no requests while nobody looks."""
+"""The live tail in a browser: a pill appears, rows stay in place, and a hidden page sends no requests."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def sign_in(page: Page, at: str) -> None:
 
 
 def upload(page: Page, kind: str, content: bytes) -> Locator:
-    """Upload a file as a person does; the region of its progress."""
+    """Upload a file in the browser; the region of its progress."""
     page.goto("/imports/")
     page.locator(f"input[name=kind][value={kind}]").check()
     file = {"name": f"{kind}.json", "mimeType": "application/json", "buffer": content}
@@ -69,7 +69,9 @@ def refresh_until(page: Page, seen: Locator) -> None:
     page.wait_for_load_state()
     while not seen.count():
         assert monotonic() < give_up_at, page.locator("main").inner_text()
-        with page.expect_navigation():  # else it would ask the page before, and the next one may have no Refresh
+        with (
+            page.expect_navigation()
+        ):  # otherwise it would check the previous page, and the next one may have no Refresh
             page.get_by_role("link", name="Refresh").click()
 
 

@@ -1,4 +1,4 @@
-"""A redelivery with changes, from the page of a log to the receiver, by the keyboard alone.
+"""A redelivery with changes, with the keyboard only, from the page of a log to the receiver.
 
 Also its pages that only a form leads to.
 """

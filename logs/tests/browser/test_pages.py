@@ -196,7 +196,7 @@ def visit(open_page, live_server, administrator, member, django_user_model, comp
 
 
 def groups_of(names: list[str], size: int = 8) -> list[list[str]]:
-    """Pages that are looked at in one test, since what they show takes as long to make as a page takes to be looked at."""
+    """Pages for one test: creating their data takes as long as checking a page."""
     return [names[start : start + size] for start in range(0, len(names), size)]
 
 
@@ -293,7 +293,7 @@ def test_a_list_loads_more_three_times_by_itself_and_then_on_request(page):
     for count in (100, 150, 200):
         more.scroll_into_view_if_needed()
         expect(rows).to_have_count(count)
-    expect(page.locator("body")).to_be_focused()  # what comes by itself takes nobody anywhere
+    expect(page.locator("body")).to_be_focused()  # loading by itself leads nowhere else
     more.scroll_into_view_if_needed()
     more.click()
     expect(rows).to_have_count(250)

@@ -1,4 +1,4 @@
-"""The preferences in a browser: what they look like, and that none is overwritten by what the browser reports."""
+"""The preferences in a browser: their effect, and that values of the browser override none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page of all queues as an operator has it open: it updates itself, and moves nothing meanwhile."""
+"""The page of all queues in a browser: it updates itself and moves nothing."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ LONGER_THAN_A_POLL = 5500  # ms
 
 @pytest.fixture
 def page(page) -> Page:
-    """So low that a panel takes more than half of it."""
+    """A low window: a panel takes more than half of it."""
     page.set_viewport_size({"width": 1100, "height": 500})
     return page
 
 
 def make_blocked_queue(name: str, behind: int = 1, **fields) -> Subscription:
-    """A queue that is blocked by an exhausted event; from the beginning, for a worker may be there."""
+    """A queue blocked by an exhausted event. It is created at once, because a worker may be running."""
     subscription = make_subscription(
         objectid.new_objectid(), name=name, pause_on_exhausted=True, paused_at=timezone.now(), **fields
     )
@@ -118,7 +118,7 @@ def test_the_page_updates_itself_and_moves_neither_the_content_nor_the_focus(pag
     link.focus()
     page.evaluate("scrollBy(0, 40)")
     before = top(panel(page, "Second"))
-    first.resume(by=None)  # its panel goes, above what is being read
+    first.resume(by=None)  # its panel above the visible part disappears
     expect(page.locator(".lead")).to_contain_text("2 queues are blocked.")
     expect(link).to_be_focused()
     assert top(panel(page, "Second")) == pytest.approx(before, abs=1)

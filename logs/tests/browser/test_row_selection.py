@@ -1,4 +1,4 @@
-"""Ticking rows of the explorer, with the mouse, with the keyboard alone, and without JavaScript; and what comes of it."""
+"""Ticking rows of the explorer with the mouse, with the keyboard only and without JavaScript; and the plans made from them."""
 
 from __future__ import annotations
 

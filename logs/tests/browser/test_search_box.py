@@ -1,4 +1,4 @@
-"""The search box: what it offers, by keyboard and by mouse, what it says of mistakes, and its help."""
+"""The search box: completions by keyboard and mouse, messages about mistakes, and its help."""
 
 from __future__ import annotations
 

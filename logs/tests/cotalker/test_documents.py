@@ -39,7 +39,7 @@ def text_of(value) -> bytes:
 
 
 def log(**fields) -> bytes:
-    """The sample log with other fields; a field that is `...` is left out."""
+    """The sample log with other fields; a field that is `...` is omitted."""
     return text_of({key: value for key, value in (LOG | fields).items() if value is not ...})
 
 

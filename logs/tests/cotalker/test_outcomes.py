@@ -158,7 +158,7 @@ OPAQUE = {
 
 @pytest.mark.parametrize("kind", OPAQUE)
 def test_opaque_ids_do_not_create_new_fingerprints(kind):
-    """Of a few that have hardly any digits some are left: they are words as far as letters tell."""
+    """Some ids with hardly any digits stay, because they look like words."""
     named, bare = '{"error":"No stock","requestId":"%s"}', "No stock (%s), try again"
     make, chance = OPAQUE[kind], random.Random(20)
     for text, most in ((named, 12), (bare, 40)):

@@ -1,4 +1,4 @@
-"""A connection pooler in miniature, as PgBouncer is one: clients by TCP, and connections to the server that outlive them."""
+"""A minimal connection pooler like PgBouncer: clients connect by TCP, and server connections outlive them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ CANCEL_KEY = b"K" + struct.pack("!III", 12, 4_000_000, 1)  # its own, not that o
 
 
 class Pooler:
-    """`is_by_transaction`: all clients take turns on one connection, transaction by transaction; else each has one of its own.
+    """`is_by_transaction`: all clients share one connection, transaction by transaction; otherwise each has its own.
 
     `refuses`: with this message, as PgBouncer refuses settings at the start.
     """
@@ -63,7 +63,7 @@ class Pooler:
                 server.close()
 
     def _connect(self, start: bytes, client: _Link) -> _Link:
-        """The client signs in at the server; who comes later is greeted as if they had."""
+        """The client signs in at the server. Later clients get the same greeting without signing in."""
         family = socket.AF_UNIX if isinstance(self.server, str) else socket.AF_INET
         server = _Link(socket.socket(family))
         server.socket.connect(self.server)

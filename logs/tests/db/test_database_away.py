@@ -1,4 +1,4 @@
-"""The database is busy, or ends connections: everybody is asked to come again, and nobody sees a fault of ours."""
+"""The database is busy or ends connections: clients are asked to retry, and nobody sees a server error."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def send(server: WebServer, address: str, event: bytes, **headers: str) -> bytes
 
 @contextlib.contextmanager
 def waiting_posts(server: WebServer, number: int) -> Iterator[list[bytes]]:
-    """So many posts to an inbound endpoint wait for the database, each with a connection; their answers, once it is over."""
+    """So many posts to an inbound endpoint wait for the database, each with a connection; finally their responses."""
     endpoint, answers, event = make_endpoint(), [], as_bytes(make_event())
     posts = [
         threading.Thread(target=lambda: answers.append(send(server, endpoint, event))) for _number in range(number)
@@ -97,7 +97,7 @@ def test_people_and_scripts_are_asked_to_retry_when_all_connections_are_busy(ser
 
 
 def test_broken_connections_cost_one_response_and_no_server_error(serve, cookie):
-    """Eight of them lie in the pool; to look at one after the other, with growing pauses, would take half a minute."""
+    """The pool has eight of them; checking one after the other with growing pauses would take half a minute."""
     server = serve(workers=1, threads=8)
     make_subscription()
     with waiting_posts(server, 8) as answers:

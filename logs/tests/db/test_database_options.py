@@ -1,4 +1,4 @@
-"""Whatever stands in DATABASE_URL counts for every connection: that of the pages, of a worker, of its jobs and of probes."""
+"""DATABASE_URL applies to every connection: of pages, of a worker, of its jobs and of probes."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ ALL = pytest.mark.parametrize("ask", [ask_as_a_page, ask_as_a_worker, ask_as_a_j
 
 @pytest.fixture
 def database(monkeypatch):
-    """`database(OPTIONS={…}, HOST=…)`: as if it stood in DATABASE_URL."""
+    """`database(OPTIONS={…}, HOST=…)`: as if DATABASE_URL said so."""
 
     def configure(OPTIONS: dict | None = None, **more: str) -> None:
         configured = connections["default"].settings_dict

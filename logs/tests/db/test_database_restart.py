@@ -1,4 +1,4 @@
-"""A whole cotadmin on an embedded PostgreSQL of its own, which crashes and is stopped under its worker."""
+"""A complete cotadmin on its own embedded PostgreSQL, which crashes or is stopped under its worker."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""A pooler that gives each transaction another connection is refused with a sentence; one that keeps them is fine."""
+"""A pooler that changes the connection between transactions is refused with a sentence; one that keeps it is accepted."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def through(monkeypatch) -> Iterator[Callable[..., None]]:
-    """`through(is_by_transaction=True)`: from now on the database is reached through such a pooler."""
+    """`through(is_by_transaction=True)`: from now on, connections go through such a pooler."""
     poolers: list[Pooler] = []
 
     def start(**options) -> None:

@@ -1,4 +1,4 @@
-"""The index of words where it has not all of them, and where it is made anew; through the page's search."""
+"""The search index when it has not all words, and rebuilding it; tested through the search of the page."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def test_an_event_of_megabytes_is_found_by_its_last_id_without_being_read(monkey
 
 
 class TestMoreWordsThanAVectorTakes:
-    """A few words take the place of a megabyte of them: they are in several vectors, or in more than there are."""
+    """A few words stand for a megabyte of them: they fill several vectors, or more than there are."""
 
     @pytest.fixture(params=[20, 60])
-    def large(self, monkeypatch, request) -> WebhookLog:
+    def large(self, subscription, monkeypatch, request) -> WebhookLog:
         monkeypatch.setattr(search_vectors, "MAX_VECTOR_BYTES", request.param)
         data = {"name": "Bomba", "deep": {"note": "la última válvula", "asset": IDS[7]}, "password": "hidden"}
         log = make_log(1, response="connect ETIMEDOUT", event={"data": data})

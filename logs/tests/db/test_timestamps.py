@@ -1,4 +1,4 @@
-"""Moments come out of the database by psycopg's own reader: the same moments, in UTC."""
+"""Times are read from the database by psycopg's own loader: the same times, in UTC."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from cryptography.x509.oid import NameOID
 
 
 def certificate_for(folder: Path, *, days: int) -> ssl.SSLContext:
-    """For a server at 127.0.0.1, with a certificate that is valid for so many days; it lies in `folder`."""
+    """For a server at 127.0.0.1, with a certificate that is valid for so many days. Its file is in `folder`."""
     not_after = datetime.now(UTC) + timedelta(days=days)
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
@@ -41,7 +41,7 @@ def certificate_for(folder: Path, *, days: int) -> ssl.SSLContext:
 
 
 def trust_certificate(monkeypatch, folder: Path, *, days: int) -> ssl.SSLContext:
-    """As certificate_for, and the sender takes it for one that somebody vouches for."""
+    """Like certificate_for; the sender trusts the certificate."""
     context = certificate_for(folder, days=days)
     trusting = ssl.create_default_context(cafile=folder / "receiver.pem")
     monkeypatch.setattr(aiohttp.connector, "_SSL_CONTEXT_VERIFIED", trusting)

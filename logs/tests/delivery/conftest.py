@@ -10,7 +10,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 
 class NameServer(AbstractResolver):
-    """Stands for the resolver of the machine; the next of `answers` each time, where an exception is raised."""
+    """Replaces the resolver of the machine. Each lookup gets the next of `answers`; an exception is raised."""
 
     def __init__(self, *answers: list[str] | OSError) -> None:
         self.answers = list(answers)

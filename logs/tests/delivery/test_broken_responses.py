@@ -1,4 +1,4 @@
-"""What becomes of a log when the receiver's answer is no valid HTTP behind its status line."""
+"""The outcome of a log when the receiver's response is invalid HTTP after its status line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Skipping what waits for an inactive subscription where that is much: by a job, that can be stopped and watched."""
+"""Skipping many events that wait for an inactive subscription: in a job that shows its progress and can be stopped."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FROM logs_webhooklog CROSS JOIN generate_series(1, %s) AS number WHERE next_atte
 
 @pytest.fixture
 def few(monkeypatch):
-    """Few are many."""
+    """Small limits, so that a few events are many."""
     monkeypatch.setattr(bulk_skip, "QUICK_SKIP_LIMIT", 3)
     monkeypatch.setattr(bulk_skip, "SKIP_BATCH_SIZE", 2)
 
@@ -43,7 +43,7 @@ def make_waiting(subscription: Subscription, count: int) -> None:
 
 
 def request_skip(client, subscription) -> str:
-    """Press the button; what the page says then."""
+    """Press the button; the text of the next page."""
     answer = client.post(
         reverse("logs:queue_skip_waiting", args=[subscription.pk]), {"reason": "too late"}, follow=True
     )
@@ -135,7 +135,7 @@ def test_an_active_subscription_is_not_changed(client, subscription, few):
     assert (queued_count(), BulkSkip.objects.count()) == (7, 0)
 
 
-# Giving sequences to the logs of a bulk redelivery costs the same however much waits.
+# The sequences for a bulk redelivery cost the same for any length of the queue.
 
 
 def test_a_log_of_a_bulk_redelivery_gets_its_sequence_without_counting_the_queue(subscription, operator):

@@ -1,4 +1,4 @@
-"""How many kinds of failures a receiver can make: what it says differs each time, and the log counts must stay small."""
+"""The limit of fingerprints: a receiver whose responses always differ must not inflate the log counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sender against real receivers on loopback: what they got is the judge, and only the name server is a stand-in."""
+"""The sender against real receivers on loopback. Their requests decide; only the name server is replaced."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_the_payload_arrives_byte_for_byte_with_its_headers():
         "content-length": str(len(PAYLOAD)),
         "user-agent": f"cotadmin/{__version__}",
         "webhook-id": "62742dd824c886d54e60f02b",
-    }  # no "connection: close": HTTP/1.1 keeps connections where nobody says otherwise
+    }  # no "connection: close": HTTP/1.1 keeps connections by default
 
 
 def head_for(headers: dict[str, str], *, userinfo: str = "") -> list[str]:

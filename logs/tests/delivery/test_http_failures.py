@@ -150,7 +150,7 @@ def test_a_trickling_response_does_not_extend_the_timeout():
 
 @contextmanager
 def unused_port() -> Iterator[int]:
-    """A port that refuses: bound, so that nobody else takes it, and not listening."""
+    """A port that refuses: bound, so that no other process takes it, and not listening."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         yield bound.getsockname()[1]

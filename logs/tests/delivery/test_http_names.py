@@ -73,7 +73,7 @@ def test_a_name_is_resolved_and_checked_for_every_connection(name_server):
 
 
 def test_a_kept_connection_keeps_the_address_that_was_checked(name_server):
-    """Whatever the name says since; the next connection is judged anew."""
+    """The name may have another address by then; the next connection is checked again."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(asyncio.IncompleteReadError):
@@ -135,7 +135,7 @@ JUDGED_AS_SOCKETS = ("127.0.0.1", "[::ffff:127.0.0.1]")
 @pytest.mark.parametrize("host", SPELLINGS)
 @pytest.mark.parametrize("static_check", ["with", "without"])
 def test_no_spelling_of_a_refused_address_gets_through(monkeypatch, host, static_check):
-    """Also without the static check: what counts is where sockets are made."""
+    """Also without the static check: the check before creating a socket decides."""
 
     async def scenario() -> SendOutcome:
         async with listening(receiver), Sender(DestinationFilter()) as sender:

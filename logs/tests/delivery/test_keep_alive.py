@@ -1,4 +1,4 @@
-"""Kept connections against real receivers: one that is closed, or out of step, never costs a delivery."""
+"""Kept connections to real receivers: a closed connection, or one with unexpected bytes, never costs a delivery."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ async def answer_and_close_half(reader: asyncio.StreamReader, writer: asyncio.St
 
 
 class KeepingReceiver:
-    """Reads one request after the other of every connection; each is answered by the next of `steps`, the last one for ever."""
+    """Reads the requests of every connection in turn. The next of `steps` answers each, and the last step repeats."""
 
     def __init__(self, *steps: Step) -> None:
         self.steps = list(steps) or [answer(OK)]
@@ -224,7 +224,7 @@ def test_unsolicited_bytes_close_the_connection(is_closed):
 
 
 class BlockingReceiver(threading.Thread):
-    """Answers each connection once, in a thread of its own, and says `more` at once after it."""
+    """Answers each connection once, in its own thread, and sends `more` directly after it."""
 
     def __init__(self, more: bytes) -> None:
         super().__init__(daemon=True)

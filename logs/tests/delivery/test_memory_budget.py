@@ -1,4 +1,4 @@
-"""What a worker has in memory of the payloads that it sends: little, however much they were compressed where they are stored."""
+"""The memory that a worker uses for payloads: little, even for payloads that are stored highly compressed."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ KIB = 1024
 
 
 def make_queue_of(receiver_url: str, number: int, sizes: list[int]) -> list[str]:
-    """The payloads of a queue's logs: of so many bytes, that PostgreSQL compresses to a hundredth where they are large."""
+    """The payloads of a queue's logs: so many bytes each. PostgreSQL compresses large ones to a hundredth."""
     subscription = make_subscription(f"62685990d918fb5557f9{number:04x}", url=receiver_url)
     events = [json.dumps({"data": {"_id": f"{n:024x}", "text": "x" * size}}) for n, size in enumerate(sizes)]
     for n, event in enumerate(events):
@@ -32,7 +32,7 @@ def make_queue_of(receiver_url: str, number: int, sizes: list[int]) -> list[str]
 
 
 def claim(small_bytes: int) -> list[list[Delivery]]:
-    """Of each queue, what a worker reads of it."""
+    """The deliveries that a worker reads, by queue."""
 
     async def read() -> list[list[Delivery]]:
         async with AsyncExitStack() as stack:
@@ -102,7 +102,7 @@ def test_an_event_larger_than_all_the_memory_is_sent_alone(receiver, deliver, se
 
 @pytest.mark.django_db(transaction=True)
 def test_a_worker_uses_little_memory_for_many_queues_of_large_events(receiver):
-    """108 MiB of them, that PostgreSQL has in 1: of what it is sending, it may keep 8."""
+    """108 MiB of events, stored in 1 MiB. The worker may keep 8 MiB of what it sends."""
     for number in range(20):
         make_queue_of(f"{receiver.url}/{number}", number, [0] * 6)
     Subscription.objects.update(is_active=False)

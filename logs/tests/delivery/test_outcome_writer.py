@@ -1,4 +1,4 @@
-"""Writing outcomes down, in what a receiver cannot be made to do by a test."""
+"""Recording outcomes in situations that a test receiver cannot cause."""
 
 import asyncio
 import threading
@@ -33,7 +33,7 @@ def test_an_outcome_that_postgresql_refuses_blocks_no_other():
 
 
 def test_outcomes_of_one_batch_are_locked_in_the_order_of_their_logs():
-    """As by whoever stops a bulk redelivery: who has the first log can have the others. So there is no deadlock."""
+    """Stopping a bulk redelivery locks in the same order: who has the first log gets the others. So there is no deadlock."""
     logs = [make_waiting_log(make_subscription(f"62685990d918fb5557f9000{9 - n}"), n) for n in (2, 1, 0)]
     first = min(logs, key=lambda log: log.pk)
     recording = threading.Thread(target=lambda: asyncio.run(_record_all(lambda _log: SendOutcome(200, "ok", "", 1))))
@@ -47,7 +47,7 @@ def test_outcomes_of_one_batch_are_locked_in_the_order_of_their_logs():
 
 
 async def _record_all(outcome_of: Callable[[str], SendOutcome]) -> list[RecordResult | None]:
-    """Write down, at once, what became of the logs that are queued."""
+    """Record outcomes of all queued logs at the same time."""
     async with AsyncExitStack() as stack:
         connection = await database.connect(stack)
         leases = Leases("test")

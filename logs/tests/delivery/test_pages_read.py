@@ -1,4 +1,4 @@
-"""How many pages of the database a worker reads to know what it is to send: a bounded number, however much was sent before."""
+"""The database pages that a worker reads to find what to send: a bounded number, even after many deliveries."""
 
 import asyncio
 from collections.abc import Iterator
@@ -81,7 +81,7 @@ def test_the_check_for_superseded_costs_the_same_for_an_object_with_many_logs(me
 
 @pytest.fixture
 def old_snapshot(transactional_db) -> Iterator[None]:
-    """As a backup has one: what others delete or change meanwhile is kept for it."""
+    """An old snapshot, as of a backup: PostgreSQL keeps rows for it that others delete or change."""
     with psycopg.connect(**connection_parameters()) as backup:
         backup.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
         backup.execute("SELECT FROM logs_company")
@@ -89,14 +89,14 @@ def old_snapshot(transactional_db) -> Iterator[None]:
 
 
 def accept(token: str, first: int, number: int) -> None:
-    """Each with a request, and so a transaction, of its own."""
+    """Each with its own request, and so its own transaction."""
     client = Client()
     for n in range(first, first + number):
         assert len(post(client, "/api/v3/events", as_bytes(make_event(n)), token).json()["accepted"]) == 1
 
 
 def add_delivered(log: WebhookLog, number: int) -> None:
-    """As if so many events had come in and been delivered, each after the one before."""
+    """As if so many events had been accepted and delivered, one after the other."""
     columns = (
         "subscription_id, company, created_at, attempt_count, state, cause, fingerprint, event_type, action, object_id"
     )
@@ -112,7 +112,7 @@ def add_delivered(log: WebhookLog, number: int) -> None:
 
 
 def test_an_old_snapshot_makes_no_claim_more_expensive(old_snapshot, receiver, deliver, monkeypatch):
-    """Compared with a claim that walks all that was delivered; each is made twice, since the first tidies the catalog."""
+    """Compared with a claim that reads all delivered logs. Each runs twice, since the first one tidies the catalog."""
     monkeypatch.setattr(queue_front, "STEP", 1)
     subscription, token = make_subscription(url=receiver.url), make_token()
     accept(token, 0, 1)

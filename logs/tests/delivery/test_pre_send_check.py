@@ -1,4 +1,4 @@
-"""What is decided while a log waits in a worker's memory, until there is a place for its request or memory for its payload."""
+"""Decisions while a log waits in a worker's memory for a free request or for memory for its payload."""
 
 import pytest
 from django.test import Client
@@ -32,7 +32,7 @@ def logs(receiver, one_at_a_time) -> list[WebhookLog]:
 
 
 def when_one_arrives(receiver, decide) -> None:
-    """`decide(other)` is called while the first request is not answered yet, with the log that waits."""
+    """Calls `decide(other)` with the waiting log before the first request is answered."""
 
     def decide_once() -> None:
         receiver.on_arrival = None

@@ -1,4 +1,4 @@
-"""The page of all queues: what it says of each, whom it shows what, and where its buttons lead back to."""
+"""The page of all queues: what it shows of each queue to whom, and where its buttons lead back to."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def make_queue(name: str, **fields) -> Subscription:
 
 
 def retrying_queue(name: str, behind: int = 0, seconds: int = 25) -> Subscription:
-    """A queue whose next event failed once, and is attempted again in so many seconds."""
+    """A queue whose next event failed once and is retried in so many seconds."""
     subscription = make_queue(name)
     head = make_waiting_log(
         subscription, 0, state=State.RETRYING, priority=Priority.RETRY, attempts_left=2, attempt_count=1
@@ -91,7 +91,7 @@ def lead(page: str) -> str:
 
 
 def press(client, address: str, subscription: Subscription, htmx: bool = False, **data):
-    """A button of the queue's panel; the page, or by htmx the region, that one sees then."""
+    """Press a button of the queue's panel; the next page, or the region with htmx."""
     data = {"next": f"{QUEUES}#lane-{subscription.pk}"} | data
     return client.post(address, data, headers=HTMX if htmx else None, follow=True)
 
@@ -372,7 +372,7 @@ class TestPoll:
 
 
 class TestVerbs:
-    """Each from its panel: one stays on the page, and sees what it did; by htmx and without."""
+    """Each action stays on the page and shows its effect, with htmx and without."""
 
     @pytest.mark.parametrize("htmx", [False, True])
     def test_a_queue_is_paused_and_resumed(self, client, operator, htmx):

@@ -1,4 +1,4 @@
-"""Outcomes that PostgreSQL refuses: the others are recorded all the same, by workers as processes."""
+"""Outcomes that PostgreSQL refuses: worker processes still record the others."""
 
 import json
 import threading
@@ -30,7 +30,7 @@ def run_sql(statement: str, parameters=()) -> None:
 
 @pytest.fixture
 def refuses() -> Iterator[Callable[[str], None]]:
-    """`refuses("NEW.status = 418")`: the database takes no attempt of which that is so."""
+    """`refuses("NEW.status = 418")`: the database refuses attempts for which that is true."""
 
     def refuse(condition: str) -> None:
         run_sql(

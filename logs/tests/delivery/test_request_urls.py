@@ -1,4 +1,4 @@
-"""The bytes of a configured URL: what a form keeps, a page shows and a receiver gets. The receiver's raw lines are the judge."""
+"""The bytes of a configured URL: in the form, on the page and at the receiver, whose raw request lines decide."""
 
 from __future__ import annotations
 

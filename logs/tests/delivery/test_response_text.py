@@ -1,4 +1,4 @@
-"""What is kept of an answer's text, whatever charset and packing it comes in. The receiver's bytes come over a real socket."""
+"""The stored text of a response in any charset and compression. The receiver's bytes come over a real socket."""
 
 from __future__ import annotations
 

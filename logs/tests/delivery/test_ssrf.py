@@ -69,7 +69,7 @@ NOT_PUBLIC = [
     "240.0.0.1",
     "255.255.255.254",
     "255.255.255.255",  # broadcast
-    # IANA's IPv6 special-purpose registry, multicast, and what was never handed out
+    # IANA's IPv6 special-purpose registry, multicast, and what was never allocated
     "::",
     "::1",
     "::1%lo",
@@ -412,7 +412,7 @@ def test_other_urls_pass_without_resolving_a_name(url, monkeypatch):
 
 
 class NameServer(AbstractResolver):
-    """Stands for the resolver of the machine; answers every name with the same addresses."""
+    """Replaces the resolver of the machine; every name has the same addresses."""
 
     def __init__(self, *addresses: str) -> None:
         self.addresses = addresses

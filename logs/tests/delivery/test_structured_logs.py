@@ -1,4 +1,4 @@
-"""What is logged: fields that a machine can read, and never a payload, an answer or the query of a URL."""
+"""Log messages: machine-readable fields, and never a payload, a response or the query of a URL."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LOG = "62742dd824c886d54e60f02b"
 
 
 class Written:
-    """What a formatter made of all records, whatever their level."""
+    """The output of a formatter for records of all levels."""
 
     def __init__(self, formatter: logging.Formatter) -> None:
         self.stream = io.StringIO()

@@ -1,4 +1,4 @@
-"""A log of whose object a newer event was delivered: its page says so, and it is sent only on purpose."""
+"""Superseded logs: a newer event of the object was delivered. The page says so, and sending needs a confirmation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a subscription's page and form say of where its URL leads, with the name looked up."""
+"""The destination check on the page and in the form of a subscription, with the name resolved."""
 
 import socket
 import threading
@@ -39,7 +39,7 @@ def end_lookups() -> None:
 
 @pytest.fixture
 def hanging_name_server(monkeypatch):
-    """Answers when the test is over; nobody waits for it longer than a moment."""
+    """Answers only after the test; nothing may wait for it for long."""
     release = threading.Event()
     monkeypatch.setattr(url_check, "LOOKUP_TIMEOUT_SECONDS", 0.05)
     monkeypatch.setattr(url_check, "_places", threading.BoundedSemaphore(2))

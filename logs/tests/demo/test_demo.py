@@ -1,4 +1,4 @@
-"""The demo: enough to try everything, clearly labelled, and gone without a trace."""
+"""The demo: complete, clearly labelled, and removed without a trace."""
 
 import asyncio
 import json

@@ -370,7 +370,7 @@ class TestSearch:
 class TestCommand:
     @pytest.fixture
     def run(self, capsys):
-        """Run the command; its exit status, what it wrote, and what it complained of."""
+        """Run the command; its exit status, standard output and lines of standard error."""
 
         def run(*arguments) -> tuple[int, str, list[str]]:
             try:

@@ -1,4 +1,4 @@
-"""Imports beside deliveries: what was done with a log while the import waited for its row stays."""
+"""Imports during deliveries: changes of a log while the import waits for its row stay."""
 
 import threading
 from collections.abc import Callable
@@ -18,7 +18,7 @@ OTHER = "625bc5429a54e8868bd89be2"
 
 
 def while_it_waits(work: Callable, change: Callable[[], object]) -> Any:
-    """What `work` returns in another connection, which waits for the logs that `change` changes in a transaction of this one."""
+    """The result of `work` in another connection. It waits for the logs that `change` changes in a transaction of this one."""
     results: list = []
     thread = threading.Thread(target=lambda: (results.append(work()), connection.close()))
     with transaction.atomic():

@@ -87,7 +87,7 @@ def kept_event():
 
 @pytest.mark.django_db(transaction=True)
 def test_an_import_that_activates_a_subscription_sends_no_kept_events(receiver, deliver, django_user_model):
-    """Their queue is paused, and what comes in waits behind them, until somebody resumes it."""
+    """Their queue is paused, and new events wait behind them until a user resumes it."""
     kept = kept_event()
     Subscription.objects.update(url=receiver.url, edited_fields=["url"])
     other = make_subscription(OTHER, url=receiver.url)

@@ -1,4 +1,4 @@
-"""The import pages, with real files: uploading, how far it is, what was rejected."""
+"""The import pages, with real files: uploading, progress and rejected documents."""
 
 from __future__ import annotations
 
@@ -330,7 +330,7 @@ def test_little_of_a_document_over_the_limit_is_kept(client, operator, monkeypat
 
 
 def stop_at(number: int):
-    """A `should_stop` that says so at the last of so many calls."""
+    """A `should_stop` that returns true at the last of so many calls."""
     left = iter([False] * (number - 1))
     return lambda: next(left, True)
 

@@ -1,4 +1,4 @@
-"""Logs of a subscription that nobody has imported: whose they are, and what becomes of them once it is known (ADR 0023)."""
+"""Logs of a subscription that isn't imported yet: their company, and what happens once it is imported (ADR 0023)."""
 
 import json
 import threading
@@ -142,7 +142,7 @@ def test_a_subscription_claimed_during_an_import_gets_no_logs_of_another_company
 
 
 class TestMasked:
-    """An import tells nobody whether a masked value is what they guess."""
+    """An import does not reveal whether a guess of a masked value is right."""
 
     SECRET, GUESS = "hunter2", "guessed"
 

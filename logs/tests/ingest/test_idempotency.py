@@ -1,4 +1,4 @@
-"""The same event again, one after another and at the same moment."""
+"""Repeated events, one after the other and at the same time."""
 
 import threading
 from datetime import timedelta
@@ -149,7 +149,7 @@ def test_concurrent_copies_of_an_event_create_one_log():
 
 @pytest.mark.django_db(transaction=True)
 def test_batches_of_the_same_events_in_any_order_cause_no_deadlock():
-    """Eight at once, over three queues, each beginning with another event; also with events that fire nothing."""
+    """Eight at once for three queues, each beginning with another event; also with unmatched events."""
     triggers = ["create-edit-delete-task", "create-edit-delete-user", "create-edit-delete-note"]
     subscriptions = [
         make_subscription(pk=f"62685990d918fb5557f9f9{n:02x}", trigger=trigger) for n, trigger in enumerate(triggers)
@@ -169,7 +169,7 @@ def test_batches_of_the_same_events_in_any_order_cause_no_deadlock():
 
 @pytest.mark.django_db(transaction=True)
 def test_batches_for_the_same_queues_are_stored_one_after_another():
-    """Each batch begins with another queue, and with another kind of event that fires nothing."""
+    """Each batch begins with another queue and another kind of unmatched event."""
     types = ["COTTask", "COTUser", "COTNote"]
     triggers = ["create-edit-delete-task", "create-edit-delete-user", "create-edit-delete-note"]
     subscriptions = [

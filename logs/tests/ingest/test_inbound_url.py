@@ -194,7 +194,7 @@ def test_an_event_costs_few_statements(client, django_assert_max_num_queries):
 
 @pytest.fixture
 def deactivated_after_matching(monkeypatch):
-    """Call it with a subscription: somebody deactivates it between the matching of the next event and its sequence."""
+    """Call it with a subscription to deactivate it between the matching of the next event and its sequence."""
 
     def prepare(subscription):
         def then_deactivate(events):

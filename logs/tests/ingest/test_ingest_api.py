@@ -107,7 +107,7 @@ WAYS = {
     NDJSON: b"\n".join,
     "application/json": lambda events: b"[" + b",\n".join(events) + b"]",
 }
-# In an array a bracket too few or too many takes the neighbours along.
+# In an array, a missing or extra bracket breaks the neighbours, too.
 IN_BATCHES = [
     pytest.param(way, *case, id=f"{what} in {way}")
     for way in WAYS

@@ -1,4 +1,4 @@
-"""What is too large, and what breaks off, at a real gunicorn."""
+"""Bodies over the limits and truncated bodies, with a real gunicorn."""
 
 import json
 import re
@@ -106,7 +106,7 @@ def test_a_batch_over_32_mib_is_rejected_regardless_of_its_declared_length(serve
 
 
 def test_a_declared_length_over_the_limit_is_rejected_before_reading(server):
-    """The body never comes; who waited for it would find that it breaks off."""
+    """The body never comes; a server that waited for it would report a truncated body."""
     for address, length, index in [(ADDRESS, 32 * MIB + 1, None), (make_endpoint(), MIB + 1, 0)]:
         with server.connect() as connection:
             connection.sendall(head(address, **headers(Content_Length=str(length))))
@@ -116,7 +116,7 @@ def test_a_declared_length_over_the_limit_is_rejected_before_reading(server):
 
 
 def test_a_body_over_the_limit_is_not_kept_in_memory(server):
-    """120 MiB of one event that does not end; before that a little more than one is taken of it, by every process."""
+    """120 MiB of one endless event. Before, a little more than 1 MiB warms every process up."""
     for _number in range(20):
         assert send_chunks(server, ADDRESS, *[b"x" * MIB] * 2).status == 413
     before = peak_memory(server)
@@ -149,7 +149,7 @@ def test_an_unauthorized_client_gets_the_response_after_a_large_body(server):
 
 
 def peak_memory(server: WebServer) -> int:
-    """The most that a process of the server has ever held, in bytes."""
+    """The peak memory of a process of the server, in bytes."""
     children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
     peaks = [re.search(r"VmHWM:\s*(\d+) kB", Path(f"/proc/{pid}/status").read_text()) for pid in children]
     return max(int(peak[1]) * 1024 for peak in peaks if peak)

@@ -1,4 +1,4 @@
-"""Which subscriptions an event fires."""
+"""Which subscriptions an event matches."""
 
 import pytest
 from django.db import connection

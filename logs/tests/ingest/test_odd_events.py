@@ -1,4 +1,4 @@
-"""Events that are valid JSON and hold what no text can: they are taken, sent to the letter, and shown with a placeholder."""
+"""Valid JSON with characters that no text can hold: accepted, sent exactly, and shown with a replacement character."""
 
 import json
 import re
@@ -132,7 +132,7 @@ def _exported(log) -> str:
 
 @pytest.mark.django_db
 class TestRejected:
-    """What the inbound endpoint rejects is counted on its page, and can be looked at for a week."""
+    """Rejected events are counted on the page of the inbound endpoint, and can be viewed for a week."""
 
     @pytest.fixture
     def endpoint(self):

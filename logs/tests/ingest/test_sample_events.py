@@ -1,4 +1,4 @@
-"""Test events: a sample of the subscription's trigger, sent because somebody asks for it."""
+"""Test events: a sample event for the subscription's trigger, sent on request."""
 
 import json
 from datetime import timedelta

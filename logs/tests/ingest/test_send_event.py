@@ -16,7 +16,7 @@ from ..processes import PROJECT, environment
 
 
 def send(path, *options: str) -> tuple[list[str], str, int]:
-    """What it printed, what it said beside, and the exit status."""
+    """The words of standard output, standard error, and the exit status."""
     out, err, status = io.StringIO(), io.StringIO(), 0
     try:
         call_command("send_event", str(path), *options, stdout=out, stderr=err)

@@ -1,4 +1,4 @@
-"""What is offered at the caret of the search box. `|` is the caret."""
+"""Completions at the caret of the search box. `|` is the caret."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class FakeSource:
 
 
 def offered(marked: str) -> list[str]:
-    """The texts that are offered, the caret marked in each."""
+    """The offered texts, with the caret marked in each."""
     caret = marked.index("|")
     offers = completions(marked.replace("|", "", 1), caret, FakeSource())
     return [f"{completion.before}|{completion.after}" for completion in offers]

@@ -1,4 +1,4 @@
-"""What the search box offers, as a person gets it: of what they may see, and no more."""
+"""Completions through HTTP: they come only from data that the user may see."""
 
 from __future__ import annotations
 

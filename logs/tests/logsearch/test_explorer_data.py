@@ -1,4 +1,4 @@
-"""The logs of the benchmark are such as cotadmin itself would have stored; else it would measure something else."""
+"""The logs of the benchmark equal those that cotadmin would store; otherwise it would measure something else."""
 
 from __future__ import annotations
 

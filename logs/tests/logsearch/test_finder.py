@@ -1,4 +1,4 @@
-"""The finder gives the same logs, in the same order, as looking at every log would."""
+"""The finder returns the same logs in the same order as a scan of all logs."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ KINDS = [
 
 @pytest.fixture(scope="module")
 def stored_logs(django_db_setup, django_db_blocker) -> Iterator[list[WebhookLog]]:
-    """For all tests of this module, each of which takes back what it changes."""
+    """For all tests of this module; each rolls its changes back."""
     with django_db_blocker.unblock():
         yield store_logs()
         call_command("flush")
@@ -175,7 +175,7 @@ def test_bars_count_the_logs_between_their_edges_and_end_with_the_filter(logs, m
 
 
 def is_round(local: datetime, step: timedelta) -> bool:
-    """By the clock; half of an hour was left out once, and an hour."""
+    """By the clock, with a skipped half hour and a skipped hour."""
     midnight = local.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
     return (local.replace(tzinfo=None) - midnight) % step in (timedelta(0), timedelta(minutes=30), timedelta(hours=1))
 
@@ -201,7 +201,7 @@ def test_a_range_between_bucket_edges_is_exact_to_the_second(logs, minutes):
 
 @pytest.fixture
 def few_looks(monkeypatch) -> None:
-    """Who looks again and again at the same place does not come to an end."""
+    """A finder that repeats the same place would never end."""
     looks = iter(range(60))
     look = candidates.next_slices
 
@@ -219,7 +219,7 @@ def few_looks(monkeypatch) -> None:
 def test_the_next_log_is_found_from_any_place_inside_or_outside_the_range(
     logs, few_looks, limit, is_older, minutes, place
 ):
-    """As the page of a log asks for those beside it, which need not be in the time itself."""
+    """As the page of a log looks for its neighbours; the log itself may be outside the range."""
     since, until = (logs[150].created_at + timedelta(minutes=number, seconds=11) for number in minutes)
     searched = SearchCriteria(since=since, until=until, subscriptions=SUBSCRIPTIONS)
     at = None if place is None else Cursor(logs[place].created_at, logs[place].pk)

@@ -1,4 +1,4 @@
-"""Where the bars of the chart begin, by the clock of the reader."""
+"""Where the bars of the chart begin, by the clock of the user."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The live tail: what has come to the top of the explorer's list, shown as a number."""
+"""The live tail: the number of logs that have arrived at the top of the explorer's list."""
 
 import html
 import re
@@ -31,7 +31,7 @@ def write(*numbers, seconds=60.0, **fields) -> None:
 
 
 def tail(rf, user, query="", is_on=True) -> str:
-    """The region of the tail as it stands in the list of this query."""
+    """The region of the live tail in the list of this query."""
     request = rf.get(f"/logs/?{query}")
     request.user = user
     request.COOKIES["tail"] = "on" if is_on else "off"
@@ -43,7 +43,7 @@ def poll_url(region: str) -> str:
 
 
 def news(answer) -> str:
-    """The text that the answer shows; "" where nothing is new."""
+    """The text that the response shows; "" if nothing is new."""
     if answer.status_code == 204:
         assert answer.content == b""
         return ""

@@ -1,4 +1,4 @@
-"""The language of the search box: what is read out of a text, and what is wrong with it and where."""
+"""The search language: how a text is parsed, and which mistakes are reported where."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def read(text: str) -> SearchQuery:
 
 
 def said(term: Term) -> dict:
-    """What a term says, its place apart."""
+    """A term without its place."""
     return {name: value for name, value in asdict(term).items() if name not in ("start", "end")}
 
 

@@ -1,4 +1,4 @@
-"""Saved views: a filter with a name, for oneself or one's colleagues, pinned with the number of its logs."""
+"""Saved views: a named filter, private or shared, pinned with the number of its logs."""
 
 import re
 
@@ -295,7 +295,7 @@ def test_an_old_count_stays_until_the_page_has_requested_a_new_one(client, opera
 
 @pytest.fixture
 def broken(client, operator) -> SavedView:
-    """A view of a subscription that is gone."""
+    """A view that filters by a deleted subscription."""
     gone = make_subscription(OTHER)
     make_subscription()
     save(client, "Broken", f"subscription={OTHER}&subscription={SUBSCRIPTION}&state=failed", is_pinned="on")

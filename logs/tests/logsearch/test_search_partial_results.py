@@ -1,4 +1,4 @@
-"""What a person is shown of a search whose time ran out, and how it goes on."""
+"""What the page shows of a search that ran out of time, and how the search continues."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_the_page_before_extends_the_search_to_newer_logs(rf):
 
 @pytest.fixture
 def without_time(monkeypatch):
-    """A first look at two logs is all that there is time for, unless somebody extends the search."""
+    """There is only time for two logs, unless the search is extended."""
     monkeypatch.setattr(finding, "FIRST_WINDOW", 2)
     monkeypatch.setattr(index_lookup.IndexLookup, "ids", None)
     finder = list_page.Finder

@@ -1,4 +1,4 @@
-"""What a person is shown of a search that cannot be read: where it is wrong, and why."""
+"""What the page shows of an invalid search: where the mistake is, and why."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the search box finds, through the page: of a failed log about a pump, and a delivered one about a person."""
+"""What the search box finds, through the page: in a failed log about a pump and a delivered one about a person."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def test_a_search_finds_no_logs_of_other_companies(client, member):
 
 
 def test_words_are_not_split(client):
-    """What is in quotes is found as it stands; the parts of an unquoted compound stand next to each other."""
+    """Quoted text is found exactly; the parts of an unquoted compound must be adjacent."""
     long = "x" * 70
     names = {
         1: "Bomba P-118",

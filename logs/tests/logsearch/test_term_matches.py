@@ -1,4 +1,4 @@
-"""Whether a term occurs in an event or a response: the same that the index of words says, and more closely."""
+"""Whether a term occurs in an event or a response: consistent with the search index, and more exact."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The addresses that machines ask, as they ask them: over http, without an account."""
+"""The URLs for machines, requested as machines do: over http, without an account."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PATHS = ["/healthz", "/readyz", "/metrics"]
 
 @pytest.fixture
 def without_database(monkeypatch):
-    """New connections find nothing that listens; those that are open stay."""
+    """New connections are refused; open ones stay."""
     database = type(connections["default"])
     parameters = database.get_connection_params
     elsewhere = {"host": "127.0.0.1", "port": "1"}

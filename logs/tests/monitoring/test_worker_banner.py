@@ -1,4 +1,4 @@
-"""The Overview says when nobody delivers."""
+"""The Overview says when no worker delivers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What differs between two events of one object."""
+"""Differences between two events of one object."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The copied curl, run in a shell by the real curl: the receiver gets what a delivery sends, byte for byte."""
+"""The copied command, run by the real curl in a shell: the receiver gets the same bytes as from a delivery."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ EVENTS = [
 
 @pytest.fixture
 def shell(tmp_path):
-    """Runs commands as a person does, who has the downloads in the folder."""
+    """Runs commands in a folder with the downloads, as a person does."""
     assert shutil.which("curl"), "the copied command is tested with curl: install it (CONTRIBUTING.md)"
 
     def run(command: str) -> None:
@@ -61,7 +61,7 @@ def download(client, log: WebhookLog, folder: Path) -> None:
 
 
 def by_log(requests: list[tuple[bytes, bytes]]) -> dict[bytes, list[tuple[bytes, bytes]]]:
-    """What came for each log, but for the time."""
+    """The request for each log, except for the time."""
     by_id: dict[bytes, list[tuple[bytes, bytes]]] = {}
     for head, body in requests:
         log_id = re.search(rb"(?i)\r\nwebhook-id: (\w+)", head)[1]

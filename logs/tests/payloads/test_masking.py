@@ -1,4 +1,4 @@
-"""What is masked, and that nothing else changes."""
+"""Masked values, and that nothing else changes."""
 
 import json
 

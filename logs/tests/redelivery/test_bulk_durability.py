@@ -18,7 +18,7 @@ EACH = 40
 
 
 def make_failed_logs(receiver, company=None, first: int = 0) -> list[WebhookLog]:
-    """EACH failed logs in each of QUEUES queues, and as many again that no bulk redelivery selects."""
+    """EACH failed logs in each of QUEUES queues, and as many more that no bulk redelivery selects."""
     subscriptions = [
         make_subscription(f"62685990d918fb5557f9{n:04x}", url=f"{receiver.url}/{n}", company=company)
         for n in range(first, first + QUEUES)
@@ -82,7 +82,7 @@ def test_the_stop_button_works_while_several_workers_send(start_worker, operator
     receiver.on_arrival = stop_at_forty
     bulk = start_redelivery(operator, planned)
     wait_until(lambda: bool(sent_at_stop))
-    assert [worker.stop() for worker in workers] == [0, 0]  # and what was in flight is on record
+    assert [worker.stop() for worker in workers] == [0, 0]  # and requests in flight are recorded
     # One log of each queue may have been in flight, or read between a commit and the next request (docs/adr/0010).
     assert len(receiver.requests) <= sent_at_stop[0] + 2 * QUEUES
     counts = outcome_counts(bulk)
@@ -109,7 +109,7 @@ def test_bulk_redeliveries_of_two_companies_run_side_by_side_and_never_mix(start
 
 
 def test_new_events_are_sent_beside_a_bulk_redelivery(start_worker, operator, receiver):
-    """They don't wait for its end. That they take turns, log by log, is tested in test_bulk_redelivery.py."""
+    """They don't wait for its end. test_bulk_redelivery.py tests that they take turns, log by log."""
     planned = make_failed_logs(receiver)
     subscription = planned[0].subscription
     bulk = start_redelivery(operator, planned)

@@ -1,4 +1,4 @@
-"""The page of a plan: what would be sent, what is excluded and why. A person starts exactly what they have seen."""
+"""The page of a plan: what would be sent, and what is excluded and why. A person starts exactly what the page showed."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ A, B = "62742b7562f37034d939aaaa", "62742b7562f37034d939bbbb"
 
 
 def post(client, bulk, **fields):
-    """As the form of the page does, with the subscriptions that are selected at first."""
+    """Post the form of the page, with the initially selected subscriptions."""
     data = {
         "subscriptions": bulk.selected_subscriptions,
         "rollout": RolloutPolicy.STAGES,

@@ -139,7 +139,7 @@ def test_a_log_is_in_one_open_bulk_redelivery_only(operator, receiver, deliver_b
 
 
 def start_at_once(bulks, user) -> list[bool]:
-    """What each of the starts returned, all made at the same moment."""
+    """The results of starts that are made at the same time."""
     won, barrier = [], threading.Barrier(len(bulks))
 
     def click(bulk):
@@ -483,7 +483,7 @@ def test_a_subscription_deactivated_midway_is_skipped(operator, receiver, delive
 
 
 def test_a_rate_is_respected(operator, receiver, deliver_bulk):
-    """At ten in a second, twelve logs take longer than the burst that the first second allows."""
+    """At ten per second, twelve logs take longer than the burst of the first second."""
     make_subscription(url=receiver.url)
     logs = make_logs_on("62685990d918fb5557f9f992", range(12))
     begun = timezone.now()
@@ -494,7 +494,7 @@ def test_a_rate_is_respected(operator, receiver, deliver_bulk):
 
 
 def test_a_rate_allows_more_as_time_passes(operator, receiver):
-    """Ten in a second: a second's worth at first, nothing while it is used up, then what half a second allows."""
+    """Ten per second: a burst of a second, then nothing, then the share of half a second."""
     subscriptions = [make_subscription(f"62685990d918fb5557f9{n:04x}", url=receiver.url) for n in range(30)]
     logs = [log for number, subscription in enumerate(subscriptions) for log in make_logs_on(subscription.pk, [number])]
     bulk = start_redelivery(operator, logs, rate=10)
@@ -508,7 +508,7 @@ def test_a_rate_allows_more_as_time_passes(operator, receiver):
 
 
 def test_a_stop_does_not_overwrite_an_outcome_committed_at_the_same_time(operator, receiver):
-    """The outcome writer has written and not committed yet when the stop looks for what is queued."""
+    """The outcome is written but not committed yet when the stop looks for queued logs."""
     make_subscription(url=receiver.url)
     [log] = make_logs_on("62685990d918fb5557f9f992", range(1))
     bulk = start_redelivery(operator, [log])
@@ -525,7 +525,7 @@ def test_a_stop_does_not_overwrite_an_outcome_committed_at_the_same_time(operato
 
 
 def test_a_stop_locks_the_logs_first_and_in_the_order_of_their_ids(operator, receiver):
-    """As the outcome writer does: whoever has the first of them can have the others, and there is no deadlock."""
+    """The outcome writer locks in the same order: who has the first log gets the others. So there is no deadlock."""
     make_subscription(url=receiver.url)
     logs = make_logs_on("62685990d918fb5557f9f992", range(3))
     bulk = start_redelivery(operator, logs)
@@ -542,7 +542,7 @@ def test_a_stop_locks_the_logs_first_and_in_the_order_of_their_ids(operator, rec
 
 
 def test_a_failure_during_the_stage_check_prevents_the_next_stage(operator, receiver, monkeypatch):
-    """It comes after the look at what failed; only the next look finds it, and no log is queued until then."""
+    """The failure comes after the check for failures. Only the next check finds it, and no log is queued until then."""
     make_subscription(url=receiver.url)
     bulk = start_redelivery(operator, make_logs_on("62685990d918fb5557f9f992", range(20)), rollout=RolloutPolicy.STAGES)
     assert dispatch() == 1

@@ -1,4 +1,4 @@
-"""Which logs become a plan: selected by a filter, by ticks, by ids, or as still failing. Posted as the pages do."""
+"""The logs of a plan: selected by a filter, by ticks, by ids, or as still failing. Posted as the pages do."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ OTHER = "62685990d918fb5557f9f993"
 
 @pytest.fixture
 def logs(operator):
-    """Two that failed, one that was delivered, one that failed otherwise."""
+    """Two that failed, one that was delivered, one that failed in another way."""
     make_subscription()
     return [
         make_log(0),
@@ -230,7 +230,7 @@ def test_the_page_for_ids_says_what_happens_next(client, logs):
     assert "up to 100,000 logs" in text_of(page)
 
 
-# What still fails of another bulk redelivery
+# The remaining failures of another bulk redelivery
 
 
 def test_the_remaining_failures_of_a_bulk_redelivery_are_planned(client, logs, operator):
@@ -382,7 +382,7 @@ def test_old_plans_are_deleted_and_bulk_redeliveries_are_kept(logs, operator):
 
 
 def form_to_plan(page, button: str) -> dict[str, str]:
-    """What the form with this button would post."""
+    """The data that the form with this button would post."""
     forms = re.findall(rf'<form[^>]*action="{PLAN}"[^>]*>(.*?)</form>', page.content.decode(), re.DOTALL)
     [form] = [form for form in forms if button in form]
     return {
@@ -392,7 +392,7 @@ def form_to_plan(page, button: str) -> dict[str, str]:
 
 
 def fail_and_recover(minutes: dict[int, str]) -> dict[int, WebhookLog]:
-    """Logs of so many minutes ago, in a state each."""
+    """Logs from so many minutes ago, each in a state."""
     logs = {}
     for ago, state in minutes.items():
         log = make_log(ago) if state == "failed" else make_log(ago, status=200, response="OK", retry=1)

@@ -1,4 +1,4 @@
-"""Redeliveries with changes, sent by a worker: where the attempt goes, what it carries, and what it changes of its log.
+"""Redeliveries with changes, sent by a worker: the URL, the payload, and their effect on the log.
 
 The requests that the receivers got decide.
 """
@@ -267,7 +267,7 @@ def test_a_delivered_edited_payload_supersedes_older_events(administrator, recei
 def test_an_override_read_ahead_with_a_bulk_redelivery_supersedes_nothing(
     administrator, receiver, other_receiver, deliver
 ):
-    """The older log of a bulk redelivery and the newer override are read together; the override goes first."""
+    """The older log of a bulk redelivery and the newer override are read together; the override is sent first."""
     make_subscription(url=receiver.url)
     older, newer = make_object_log(0, OBJECT), make_object_log(1, OBJECT)
     bulk = start_redelivery(administrator, [older])

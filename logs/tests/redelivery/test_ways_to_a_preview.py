@@ -51,7 +51,7 @@ def visitor(client, member):
 
 
 def assert_is_plan(visitor: Visitor, page: Page, of: int, source: str) -> None:
-    """It is planned for so many logs, says so, and leads back to where its logs are."""
+    """The button plans so many logs, says so, and the plan links back to the list of its logs."""
     bulk = BulkRedelivery.objects.get(pk=re.fullmatch(r"/redeliveries/(\d+)/", page.path)[1])
     assert (bulk.state, bulk.problem, bulk.source, bulk.items.count()) == (BulkRedeliveryState.PLANNED, "", source, of)
     assert page.html.h1.text == "Plan a bulk redelivery"
@@ -71,7 +71,7 @@ def number_in(text: str) -> int:
 
 
 def press_every_button(visitor: Visitor, page: Page, default: int = TICKED) -> list[str]:
-    """That leads to a plan; what they say. `default`: how many logs each means that does not say so itself."""
+    """Press each button that leads to a plan; their labels. `default`: the number of logs if a label has none."""
     buttons = page.ways_to_a_plan()
     for way in buttons:
         if way.selection not in visitor.seen:  # the same selection from another page is the same request

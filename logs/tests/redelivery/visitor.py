@@ -1,4 +1,4 @@
-"""Somebody who is signed in and goes only where the pages lead: by their links, forms and buttons."""
+"""A signed-in user who follows only the links, forms and buttons of the pages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TICKED = 2  # rows
 
 
 class Page:
-    """What was answered. `html`: as a tree."""
+    """A response. `html`: as a tree."""
 
     def __init__(self, answer: DjangoWebtestResponse) -> None:
         self.answer = answer
@@ -48,7 +48,7 @@ class Page:
 
 
 class Way:
-    """A button. `selection`: what it sends, in a form that tells whether another one sends the same."""
+    """A button. `selection`: the data it sends, to compare it with other buttons."""
 
     def __init__(self, form, button: Tag) -> None:
         for box in form.fields.get("log", [])[:TICKED]:
@@ -67,7 +67,7 @@ class Way:
 
 
 class Visitor:
-    """`Visitor(client)`, with the session of Django's test client. A page that answers with an error fails the test."""
+    """`Visitor(client)`, with the session of Django's test client. An error page fails the test."""
 
     def __init__(self, client) -> None:
         self.app = DjangoTestApp()

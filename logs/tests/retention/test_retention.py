@@ -1,4 +1,4 @@
-"""What is past its retention goes, and nothing else: by the command and the nightly task, beside deliveries."""
+"""Retention deletes only what has expired: by the command and the nightly task, during deliveries."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ JUNE = "logs_payload_2022_06"
 
 @pytest.fixture
 def keep():
-    """`keep(payload_days=90)`: what is kept no longer than that."""
+    """`keep(payload_days=90)`: sets the retention."""
 
     def set_days(payload_days: int | None = None, log_days: int | None = None) -> Retention:
         Retention.change(payload_days=payload_days, log_days=log_days, by=None)
@@ -47,7 +47,7 @@ def keep():
 
 
 def imported(at: datetime, number: int = 0, **fields) -> WebhookLog:
-    """A delivered log of that moment, by its id and by its document."""
+    """A delivered log of that time, in its id and its document."""
     pk = f"{objectid.lowest_objectid(at)[:8]}{number:016x}"
     import_logs(log_document(_id=pk, createdAt=f"{at:%Y-%m-%dT%H:%M:%S}.000Z", status=200, response="ok") | fields)
     return WebhookLog.objects.get(pk=pk)
@@ -71,7 +71,7 @@ def kept_logs() -> set[str]:
 
 
 def stored() -> list:
-    """All that a run could change."""
+    """Everything that pruning could change."""
     rows = [sorted(model.objects.values_list("pk", flat=True)) for model in (Payload, WebhookLog, Attempt, AuditEntry)]
     return [*rows, partition_names(), Retention.objects.values().get()]
 
@@ -327,7 +327,7 @@ def test_a_month_in_use_is_left_for_next_time_and_blocks_nobody(keep, capsys):
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("what", ["queued", "blocking", "in a bulk redelivery"])
 def test_a_month_whose_log_is_queued_at_the_last_moment_is_not_dropped(keep, monkeypatch, capsys, what):
-    """`_drop` is called once all logs of the month were seen to be finished."""
+    """`_drop` is called after all logs of the month were found to be finished."""
     make_subscription()
     log = make_log()
     drop = payload_expiry._drop
@@ -382,7 +382,7 @@ def _add_to_bulk_redelivery(log: WebhookLog, outcome: str) -> BulkRedeliveryItem
 
 
 class _Context:
-    """Of a job that nobody stops, at its first or a later attempt."""
+    """The numbers of a job that is not stopped, at its first or a later attempt."""
 
     def __init__(self, attempts: int = 0) -> None:
         self.job = SimpleNamespace(attempts=attempts)

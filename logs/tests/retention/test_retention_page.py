@@ -128,7 +128,7 @@ def test_the_page_needs_no_more_queries_for_many_months_than_for_one(client, sup
         assert "12 payloads" in words_of(client.get(PAGE))
 
 
-# What is gone says so
+# Expired payloads
 
 
 @pytest.fixture
@@ -192,7 +192,7 @@ def test_a_log_without_its_payload_is_not_redelivered(client, expired):
     assert (expired.state, expired.is_queued) == ("failed", False)
 
 
-# A run that is under way
+# Pruning in progress
 
 STOP = reverse("logs:retention_stop")
 
@@ -218,7 +218,7 @@ def test_the_button_of_the_page_stops_pruning(client, superuser, monkeypatch):
     assert "0 payloads, 1 log (stopped early)" in page
     assert "A run is" not in page
     assert AuditEntry.objects.get().action == AuditAction.RETENTION_STOPPED
-    assert prune().logs == 2  # the next run is a run as any other
+    assert prune().logs == 2  # the next run is an ordinary one
     assert "(stopped" not in words_of(client.get(PAGE))
 
 

@@ -1,4 +1,4 @@
-"""Differences that no worker adds up: the processes that serve pages do, and the figures stay exact."""
+"""Differences that no worker compacts: the web server compacts them, and the figures stay exact."""
 
 from __future__ import annotations
 

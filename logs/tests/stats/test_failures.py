@@ -36,7 +36,7 @@ def log(subscription, state=State.DELIVERED, age=HOUR, **fields):
 
 @pytest.fixture
 def rows(client):
-    """Of the table: what each says in words."""
+    """The rows of the table as text."""
 
     def read(query="", status=200):
         response = client.get(f"/failures/{query}")

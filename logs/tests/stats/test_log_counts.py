@@ -1,4 +1,4 @@
-"""The log counts say at any moment what counting the logs would say, whatever changed them."""
+"""The log counts always equal a count of the logs, after any change."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.django_db
 
 
 def states() -> dict[str, int]:
-    """By the log counts, in each of their widths, of each subscription and of all."""
+    """From the log counts, in each width, for each subscription and for all."""
     results = [
         dict(counts.filter(width=width).values_list("state").annotate(n=TOTAL_WIDTH).filter(n__gt=0))
         for counts in (LogCount.objects, LogCountTotal.objects)
@@ -107,7 +107,7 @@ def test_deleted_logs_are_not_counted():
 
 
 def test_a_count_is_updated_in_place():
-    """No index has to be written to for it (PostgreSQL's HOT), and what has come to nothing is taken away."""
+    """The update writes no index (PostgreSQL's HOT), and counts of zero are deleted."""
     names = ("compactedlogcount", "compactedlogcounttotal", "compacteddurationcount")
     tables = [f"logs_{name}_{width}" for name in names for width in BUCKET_WIDTHS]
     subscription = make_subscription()
@@ -155,7 +155,7 @@ def test_verify_finds_wrong_counts_and_rebuild_fixes_them():
 
 @pytest.mark.django_db(transaction=True)
 def test_wrong_totals_of_a_week_without_logs_are_found_and_fixed():
-    """An old worker leaves it, that compacts a deletion after the update."""
+    """An old worker that compacts a deletion after the update leaves it."""
     CompactedLogCountTotal.objects.create(
         width=1440, bucket=bucket_floor(MOMENT, timedelta(days=1)), state="failed", count=3
     )

@@ -1,4 +1,4 @@
-"""The first page: its sentence, its figures, what stands in the way; for whoever may see it."""
+"""The overview: its sentence, its figures and the blocked queues, for each user."""
 
 from __future__ import annotations
 
@@ -343,7 +343,7 @@ def queries_of(client, django_assert_max_num_queries, most: int, address: str) -
 def test_one_subscription_and_fifty_cost_the_same_seventeen_queries(
     client, member, django_user_model, django_assert_max_num_queries, role
 ):
-    """Four of them are for the session, the person and their permissions."""
+    """Four of them are for the session, the user and the permissions."""
     user = member(role) if role != "superuser" else django_user_model.objects.create_superuser("root")
     client.force_login(user)
     subscription = make_subscription()

@@ -29,7 +29,7 @@ def subscription(transactional_db, receiver) -> Subscription:
 
 
 def log_of(minutes: int, **fields) -> WebhookLog:
-    """An imported one, of so many minutes ago."""
+    """An imported log from so many minutes ago."""
     at = timezone.now() - timedelta(minutes=minutes)
     event = {"data": {"_id": f"{minutes:024x}"}}
     document = log_document(event=event) | {
@@ -80,7 +80,7 @@ def test_an_old_log_that_fails_now_is_a_failure_despite_newer_deliveries(client,
 
 
 def test_a_delivered_log_whose_redelivery_fails_is_a_failure(client, administrator, receiver, deliver):
-    """It stays delivered, and yet its receiver is down now."""
+    """The log stays delivered, although its receiver is down now."""
     failed, delivered = log_of(60, **DOWN), log_of(5, **UP)
     receiver.status = 502
     send_again(delivered, administrator, deliver)

@@ -1,4 +1,4 @@
-"""Who delivers the events of a subscription: what its page says, and an administrator switches."""
+"""Who delivers the events of a subscription: what its page says, and how an administrator switches."""
 
 import pytest
 from django.test import Client
@@ -34,7 +34,7 @@ def imported(**changes) -> Subscription:
 
 
 def accepted(client) -> int:
-    """Of one event that comes in now: in how many queues it waits."""
+    """Post an event; in how many queues it waits."""
     answer = post(client, make_endpoint(), as_bytes(make_event(WebhookLog.objects.count())))
     return len(answer.json()["accepted"])
 

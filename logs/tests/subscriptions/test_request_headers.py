@@ -1,4 +1,4 @@
-"""Custom request headers: what may be written, how it is kept, and what arrives at a receiver."""
+"""Custom request headers: what is valid, how it is stored, and what arrives at a receiver."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..factories import make_subscription, make_waiting_log
 STORED = [("X-Api-Key", "hunter2"), ("X-Tenant", "austral")]
 
 
-# What may be written
+# Valid headers
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_an_unchanged_line_keeps_its_value():
     assert parse_headers(f"x-tenant: {MASK}\nX-New: 1", STORED) == [("x-tenant", "austral"), ("X-New", "1")]
 
 
-# How it is kept
+# Storing
 
 
 def posted(subscription, **changes):
@@ -177,7 +177,7 @@ class TestForm:
         assert Subscription.objects.get().headers == [("X-Tenant", "austral")]
 
 
-# What arrives
+# Sending
 
 
 def test_the_headers_are_sent_with_the_next_event(receiver, deliver, edit):

@@ -1,4 +1,4 @@
-"""The signing secret of a subscription: created, rotated, revealed; and what a receiver can verify meanwhile."""
+"""The signing secret of a subscription: creating, rotating, revealing; and what a receiver can verify meanwhile."""
 
 from __future__ import annotations
 

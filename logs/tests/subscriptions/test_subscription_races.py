@@ -1,4 +1,4 @@
-"""Two clicks, two tabs, two people: one subscription is created, and nobody writes over what they have not seen."""
+"""Two clicks, two tabs, two people: one subscription is created, and nobody overwrites changes they have not seen."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def browse(member):
 
 
 def fields_of(page: str) -> dict[str, str]:
-    """What a browser would send of the page's form, as it stands."""
+    """The data that a browser would send of the page's form."""
     form = re.search(r'<form[^>]*id="subscription-form".*?</form>', page, re.DOTALL)[0]
     values = {}
     for tag in re.findall(r"<input[^>]*>", form):

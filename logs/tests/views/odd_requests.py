@@ -1,4 +1,4 @@
-"""Requests that no page of ours makes, from a seed: odd queries, forms, bodies and headers."""
+"""Requests that no page makes, generated from a seed: odd queries, forms, bodies and headers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
-# As they stand in an address, encoded where they must be.
+# As in a URL, encoded where necessary.
 _VALUES = [
     *(
         "",

@@ -33,7 +33,7 @@ from ..events import make_endpoint, make_token
 from ..factories import make_log, make_subscription, make_waiting_log
 
 _ARGUMENT = re.compile(r"<(?:(\w+):)?(\w+)>")
-# What Django writes as a regular expression begins so; an example of each.
+# Django writes these as regular expressions, which begin like this; an example of each.
 _REGULAR = {"^(?P<app_label>": "logs/", "(?P<url>": "no/such/page/"}
 
 
@@ -60,7 +60,7 @@ def _routes(patterns, before: str) -> Iterator[str]:
 
 
 def make_one_of_each(user, sharer) -> dict[str, list[str]]:
-    """Rows for every address, of the company of both; the arguments that lead to them, by converter. `sharer`: shares it."""
+    """Rows for every URL, of the company of both users; the arguments for them, by converter. `sharer`: shares the log."""
     subscription = make_subscription()
     log = make_log(event={"diff": {"/name": {"previous": "a", "changedTo": "b"}}})
     make_waiting_log(subscription, 7)
@@ -95,7 +95,7 @@ def make_one_of_each(user, sharer) -> dict[str, list[str]]:
 
 
 def site_urls(client: Client, arguments: dict[str, list[str]]) -> list[SiteUrl]:
-    """`client`: of somebody who may see everything. Fails where no argument leads anywhere: then the data lack something."""
+    """`client`: of a user who may see everything. Fails if no argument leads to a row: then the data are incomplete."""
     return [SiteUrl(route, _path(client, route, arguments)) for route in routes()]
 
 
@@ -121,7 +121,7 @@ def _of_admin(route: str, name: str) -> list[str]:
 
 
 def _leads_somewhere(client: Client, path: str) -> bool:
-    """Neither is it an address for nothing, nor does the one method that is allowed say so."""
+    """No method that is allowed answers that the URL is not found."""
     with transaction.atomic():
         exists = all(
             client.generic(method, path, b"{}", "application/json").status_code != 404 for method in ("GET", "POST")
@@ -131,7 +131,7 @@ def _leads_somewhere(client: Client, path: str) -> bool:
 
 
 def make_user(django_user_model, role: str):
-    """Of the sample's company. "Superuser" is one; "Administrator" is staff, too."""
+    """A user of the sample's company. "Superuser" is one; "Administrator" is staff, too."""
     user = django_user_model.objects.create_user(
         role.lower(),
         password="a long passphrase",

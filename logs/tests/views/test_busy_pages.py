@@ -1,4 +1,4 @@
-"""Pages that take long: they hold up no events, and no person has more than two slow searches at once."""
+"""Slow pages: they delay no events, and no user has more than two slow searches at once."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def server(serve) -> WebServer:
 
 @contextlib.contextmanager
 def nothing_is_finished(server: WebServer) -> Iterator[Callable[..., list[bytes]]]:
-    """Every page that shows saved views waits inside. `get(address, cookie, number)` asks for so many of them and returns once
-    they wait; what it returned has their answers in the end.
+    """Every page that shows saved views waits within. `get(address, cookie, number)` requests so many of them and returns once
+    they wait; the list it returns has their responses in the end.
     """
     waiting: list[threading.Thread] = []
 
@@ -66,7 +66,7 @@ def number_of_waiting() -> int:
 
 
 def sign_in(user) -> str:
-    """The cookie of a browser of theirs."""
+    """The session cookie of a browser."""
     client = Client()
     client.force_login(user)
     return f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
@@ -110,7 +110,7 @@ def seconds(monkeypatch) -> list[float]:
 
 
 def test_a_search_beside_two_others_is_limited_to_a_short_time(client, member, seconds):
-    """It answers with what it has found by then; without words there is nothing to search."""
+    """It answers with the logs found by then; without words there is nothing to search."""
     make_subscription()
     import_logs(log_document(1))
     user = member("Viewer")

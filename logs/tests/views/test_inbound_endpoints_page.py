@@ -1,4 +1,4 @@
-"""The page of the inbound endpoints: creating one, revoking one, and what came in and matched nothing."""
+"""The page of the inbound endpoints: creating, revoking, and unmatched events."""
 
 from datetime import timedelta
 

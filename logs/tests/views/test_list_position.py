@@ -1,4 +1,4 @@
-"""On the page of a log: the way to the logs before and after it in the list from which it was opened, and back."""
+"""On the page of a log: links to its neighbours in the list from which it was opened, and back to the list."""
 
 import html
 import re

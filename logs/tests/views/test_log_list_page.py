@@ -1,4 +1,4 @@
-"""What surrounds the table of the explorer: facets, chart, chips, order, pages, columns."""
+"""Around the table of the explorer: facets, chart, chips, order, pages and columns."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ USERS = "62685990d918fb5557f9f993"
 
 @pytest.fixture
 def logs(db):
-    """Three that failed in two ways, two that were delivered, over three hours."""
+    """Three that failed in two ways, and two that were delivered, over three hours."""
     make_subscription()
     make_subscription(USERS, name="Users", trigger="create-edit-delete-user")
     return [
@@ -302,7 +302,7 @@ def test_a_user_of_several_companies_can_filter_by_company(client, viewer, logs)
 
 
 def companies(page) -> tuple[list[str], list[str]]:
-    """Those of the facet, and those of them that are ticked; it stands open where there are any."""
+    """The values of the facet, and the ticked ones; the facet is open if there are any."""
     part = re.search(
         r'<details class="facet" id="facet-company" (open)?>(.*?)</details>', page.content.decode(), re.DOTALL
     )
@@ -321,7 +321,7 @@ class TestChangesOfTheClock:
         client.cookies["zone"] = "America/Santiago"
 
     def bars(self, client, query: str) -> dict[str, str]:
-        """Where those lead that hold a log, and what they say."""
+        """The links of the bars that contain a log, and their labels."""
         page = client.get(f"{LOG_LIST}?{query}", follow=True).content.decode()
         links = re.findall(r'<a href="([^"]+)" tabindex="-1"><title>([^<]+)</title>', page)
         return {title: html.unescape(address) for address, title in links if "no logs" not in title}
@@ -356,7 +356,7 @@ class TestChangesOfTheClock:
 
 
 class TestAddress:
-    """It means the same to whoever gets it, and leads back to the same page."""
+    """The URL means the same for every user, and leads back to the same page."""
 
     def test_the_url_has_times_in_utc_and_the_page_in_the_users_zone(self, client):
         make_subscription()

@@ -1,4 +1,4 @@
-"""The rows of lists of logs, which are written in Python: what comes from a log is text, whatever it holds."""
+"""The rows of lists of logs, which are rendered in Python: every value of a log is escaped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever somebody sends to whichever address, nobody gets an error of the server's: no 5xx, for any method and role."""
+"""No request to any URL causes a server error (5xx), for any method and role."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .odd_requests import FORM, MULTIPART, Odd, names_on, odd_requests
 from .site_urls import SiteUrl, make_one_of_each, make_user, site_urls
 
 pytestmark = pytest.mark.django_db
-ROUNDS = int(os.environ.get("ODD_ROUNDS", "2"))  # requests to an address; more find more, and take longer
+ROUNDS = int(os.environ.get("ODD_ROUNDS", "2"))  # requests to each URL; more find more, and take longer
 CSRF = "a" * 32
 APPLICATION = read_as_utf_8(get_wsgi_application())
 
@@ -72,7 +72,7 @@ class Visitor:
 
 
 def _keep_connection() -> None:
-    """A request may not close the one of the test. Django's test client sees to that for its own requests alone."""
+    """A request must not close the connection of the test. Django's test client ensures that only for its own requests."""
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
 
@@ -102,7 +102,7 @@ def test_no_odd_request_causes_a_server_error_or_a_cacheable_response(everybody,
 
 
 def _answers(who: Visitor, role: str, url: SiteUrl) -> Iterator[tuple[Odd, Answer]]:
-    """First to what a page may send, then to what none does, with the parameters that the page has."""
+    """Responses first to usual requests, then to odd ones with the parameters of the page."""
     usual = [Odd("GET"), Odd("POST")] if role == "Superuser" else []
     page = ""
     for odd in [*usual, Odd("GET", "range=99d", {"Hx-Request": "true", "Hx-Current-Url": "http://["})]:
@@ -116,7 +116,7 @@ def _answers(who: Visitor, role: str, url: SiteUrl) -> Iterator[tuple[Odd, Answe
 
 @contextmanager
 def errors_of_the_server() -> Iterator[list[str]]:
-    """What went wrong in views, as it comes: for the message of a test that fails."""
+    """Exceptions in views as they occur, for the message of a failing test."""
     errors: list[str] = []
 
     def note(**_signal) -> None:

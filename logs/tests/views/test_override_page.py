@@ -1,4 +1,4 @@
-"""Redelivering with changes: the form, what it refuses, the preview, who may, and what the pages show afterwards."""
+"""Redelivering with changes: the form, its errors, the preview, the permissions, and what the pages show afterwards."""
 
 from __future__ import annotations
 

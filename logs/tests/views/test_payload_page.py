@@ -199,7 +199,7 @@ def test_each_node_offers_its_pointer_and_its_value(client):
     assert f'data-copy-url="{address(log, "payload_value")}?pointer=%2Fdata%2Flong"' in copied
 
 
-# The raw text, and what is large or gone
+# The raw text, and large or expired payloads
 
 
 def test_the_raw_view_is_the_stored_text_except_masked_values(client):

@@ -1,4 +1,4 @@
-"""What a page asks for again and again must cost next to nothing on the wire."""
+"""Responses to polls stay small."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_the_queue_of_a_subscription_stays_within_the_budget(client, log):
 
 
 def test_a_bulk_redelivery_of_many_subscriptions_stays_within_the_budget(client, member):
-    """What stands below, with names, failures and the latest results, is asked for less often."""
+    """The part below, with names, failures and the latest results, is polled less often."""
     user = member("Operator")
     client.force_login(user)
     logs = []

@@ -1,4 +1,4 @@
-"""What a stranger with a share link sees: one log, masked, and nothing else."""
+"""The public page of a share link: one masked log and nothing else."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 UNKNOWN = "/shared/" + "A" * 43 + "/"
 HOST = "www.server.com"
 NAME = "Equipment sector 1"  # of the sample's object
-# Each hides in another place; none may be seen by a stranger.
+# Each is hidden in another place; none may be on the public page.
 SECRETS = [f"hush-{place}" for place in ("key", "inside", "diff", "header", "cookie", "body", "query", "basic", "ours")]
 EVENT = {
     "event": "edit",
@@ -41,7 +41,7 @@ def maker(member):
 
 @pytest.fixture
 def log(maker) -> WebhookLog:
-    """A failed log with two attempts from here, and a secret in every place that has room for one."""
+    """A failed log with two attempts from here, and a secret in every possible place."""
     url = f"https://ana:hush-basic@{HOST}/hook?tenant=7&token=hush-query"
     subscription = make_subscription(url=url, name="Internal name")
     subscription.headers, subscription.secret = [("X-Tenant-Id", "hush-ours")], generate_secret()
@@ -71,7 +71,7 @@ def make_link(log: WebhookLog, by, **fields) -> str:
 
 
 def visit(path: str):
-    """As somebody whom cotadmin has never seen."""
+    """Without a session."""
     return Client().get(path)
 
 
@@ -269,7 +269,7 @@ class TestCurl:
 
 
 class TestAccess:
-    """Who gets in, and what the answer asks of those between."""
+    """Who can open the page, and the headers of the response for caches and crawlers."""
 
     def test_unknown_expired_and_revoked_links_get_the_same_response(self, log, maker):
         expired, revoked = make_link(log, maker), make_link(log, maker)
@@ -328,7 +328,7 @@ class TestAccess:
         path = make_link(theirs, member("Operator", other))
         assert theirs.pk in visit(path).content.decode()
         assert log.pk not in visit(path).content.decode()
-        # Nobody can make one for a log of others; were there one, it would show nothing.
+        # Nobody can create a link for a log of another company; such a link would show nothing.
         assert visit(make_link(theirs, maker)).status_code == 404
 
     def test_the_page_uses_the_language_of_the_browser(self, log, maker):

@@ -1,4 +1,4 @@
-"""Operators who click at the same moment: one wins, one entry is on record, and nothing is lost or sent twice."""
+"""Operators who click at the same time: one wins, there is one audit entry, and nothing is lost or sent twice."""
 
 import pytest
 from django.test import Client
@@ -20,7 +20,7 @@ def subscription(receiver):
 
 @pytest.fixture
 def click(operator):
-    """`click("log_skip", log.pk, reason="x")`: a button that is pressed, by a browser of its own."""
+    """`click("log_skip", log.pk, reason="x")`: presses a button in its own browser."""
 
     def click(name: str, pk: str, **data):
         browser = Client()

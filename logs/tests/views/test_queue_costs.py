@@ -1,4 +1,4 @@
-"""Pages about many queues: what they read does not grow with what waits in queues that they do not show."""
+"""Pages about many queues: their cost does not grow with queues that they do not show."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_the_rows_read_do_not_grow_with_the_queues(client, operator, monkeypatch
     few = rows_read_by(look)
     for subscription in subscriptions:
         wait_in(subscription, 20)
-    # Of each queue that is shown 20 more are counted, of all together no more than the limit.
+    # 20 more are counted of each queue that is shown, and no more than the limit of all together.
     shown = overview.TOP_SHOWN + overview.BLOCKED_SHOWN
     assert rows_read_by(look) - few <= 20 * shown + queue_summary.COUNT_LIMIT + SUBSCRIPTION_COUNT
     assert 20 * shown + queue_summary.COUNT_LIMIT + SUBSCRIPTION_COUNT < 20 * SUBSCRIPTION_COUNT / 3 * 2
@@ -149,7 +149,7 @@ def test_a_queue_is_counted_up_to_the_limit(client, operator, monkeypatch):
 
 
 def test_a_waiting_redelivery_is_counted_too(client, operator):
-    """It stands before those that wait in order, and has a priority of its own."""
+    """It precedes the waiting events and has its own priority."""
     subscription = make_subscription(name="Queue 00")
     again = {"state": State.FAILED, "cause": "http_5xx", "priority": Priority.REDELIVERY, "attempts_left": 1}
     make(subscription, 1, next_attempt_at=timezone.now(), **again)

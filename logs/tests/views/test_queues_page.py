@@ -1,4 +1,4 @@
-"""The queue on the page of its subscription, and one log in it: what they show, and what their buttons do."""
+"""The queue on the page of its subscription, and one log in it: content and buttons."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -24,7 +24,7 @@ def post(client, name, pk, **data):
 
 
 def click(client, name, subscription) -> str:
-    """A button of the region, by htmx, which follows where the answer leads: what the region is then."""
+    """Press a button of the region by htmx, which follows the redirect; the new region."""
     region = reverse("logs:queue_detail", args=[subscription.pk])
     answer = client.post(reverse(f"logs:{name}", args=[subscription.pk]), {"next": region}, headers=HTMX, follow=True)
     return " ".join(answer.content.decode().split())
@@ -39,7 +39,7 @@ def between_attempts(log) -> WebhookLog:
 
 
 def paused_by(subscription, log) -> WebhookLog:
-    """As the recorder leaves an exhausted event in a queue that is to pause."""
+    """An exhausted event in a queue that pauses, as the outcome writer stores it."""
     subscription.pause(by=None)
     type(subscription).objects.filter(pk=subscription.pk).update(blocking_log=log.pk, pause_on_exhausted=True)
     WebhookLog.objects.filter(pk=log.pk).update(

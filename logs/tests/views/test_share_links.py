@@ -1,4 +1,4 @@
-"""Sharing a log: who makes a link, who sees and revokes it, what goes on record, and when it stops by itself."""
+"""Sharing a log: who creates a link, who sees and revokes it, what is audited, and when it expires."""
 
 from __future__ import annotations
 
@@ -232,7 +232,7 @@ class TestEnd:
 
 
 class TestMaker:
-    """A link shows what its maker may see now (docs/adr/0017-hand-off.md)."""
+    """A link shows what its creator may see now (docs/adr/0017-hand-off.md)."""
 
     @pytest.mark.parametrize("loss", ["account", "role", "company"])
     def test_a_link_stops_working_when_its_creator_may_no_longer_share(self, client, member, log, loss):

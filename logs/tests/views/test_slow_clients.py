@@ -1,4 +1,4 @@
-"""Clients that take their time, at a real gunicorn: they keep nobody waiting, and are not waited for without end."""
+"""Slow clients with a real gunicorn: they delay nobody, and time out."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ SLOW_HEADS = [b"GET / HTTP/1.1\r\nHost: loc", b"POST /in/x HTTP/1.1\r\nHost: loc
 
 
 def slow_bodies() -> list[bytes]:
-    """What announces a hundred bytes of which few come, or none."""
+    """Requests that announce a hundred bytes and send few or none."""
     endpoint, token = make_endpoint(), f"Bearer {make_token()}"
     length = {"Content_Length": "100"}
     form = {"Cookie": f"csrftoken={'x' * 32}"} | length  # without it nothing would be read
@@ -61,7 +61,7 @@ def slow_bodies() -> list[bytes]:
 
 
 def test_slow_clients_do_not_delay_other_requests(serve):
-    """Pages, probes and endpoints alike; what comes in pieces is taken, too. Nor do they hold database connections."""
+    """Pages, probes and endpoints; bodies in pieces are accepted, too. Slow clients hold no database connections."""
     server = serve(CLIENT_TIMEOUT=NEVER, DATABASE_POOL_SIZE="2")
     subscription, endpoint = make_subscription(), make_endpoint()
     with contextlib.ExitStack() as stack:
@@ -90,7 +90,7 @@ def test_a_slow_client_is_cut_off_after_the_timeout(serve):
         for connection in silent:
             wait_for_the_end(connection)
 
-    # Who sends a byte now and then never pauses for as long as that.
+    # A client that sends a byte now and then never reaches the timeout of a pause.
     for beginning in [head(make_endpoint(), Content_Length="100000"), SLOW_HEADS[1]]:
         with clients(server, beginning, 1) as [slow]:
             until = time.monotonic() + PATIENCE  # noqa: TID251  a deadline

@@ -1,4 +1,4 @@
-"""The small pieces of every page: exact markup, in the zone and language of the reader, with hostile values escaped."""
+"""Template tags: exact markup in the zone and language of the user, with hostile values escaped."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -30,7 +30,7 @@ def icon_markup(name: str) -> str:
 
 @pytest.fixture
 def now(monkeypatch: pytest.MonkeyPatch) -> Iterator[datetime]:
-    """The clock stands still; the reader is in Santiago."""
+    """The clock stands still; the user is in Santiago."""
     moment = datetime(2026, 4, 14, 13, 4, 0, tzinfo=UTC)
     monkeypatch.setattr(timezone, "now", lambda: moment)
     with timezone.override(SANTIAGO):

@@ -1,4 +1,4 @@
-"""Where a file may be sent to, and by whom; everywhere else nothing of it is read or kept."""
+"""Which pages accept files from whom. Everywhere else, no file is read or kept."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ IMPORTS, PLANS = reverse("logs:import_list"), reverse("logs:bulk_redelivery_crea
 
 @pytest.fixture
 def kept(monkeypatch) -> list[str]:
-    """The names of the files of which Django keeps something, in memory or on the disk."""
+    """The names of the files that Django keeps, in memory or on disk."""
     names: list[str] = []
     new_file = uploadhandler.FileUploadHandler.new_file
 
@@ -70,7 +70,7 @@ class Untouched(io.RawIOBase):
 
 
 def answer_to(address: str, content_type: str, length: int, body, **more: str) -> str:
-    """The status of the answer to such a post, as gunicorn's threads get it."""
+    """The status of the response to such a post, as in gunicorn's threads."""
     environ = {
         "REQUEST_METHOD": "POST",
         "PATH_INFO": address,

@@ -62,7 +62,7 @@ def test_paging_neither_repeats_nor_omits_logs_of_the_same_time(client, subscrip
 
 @pytest.fixture
 def varied(subscription):
-    """Five logs that differ in everything that can be filtered by."""
+    """Five logs that differ in every filter."""
     other = make_subscription("62685990d918fb5557f9f993", name="Users", trigger="create-edit-delete-user")
     user_edit = sample("event_user_edit")
     return {

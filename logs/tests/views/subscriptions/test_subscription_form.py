@@ -146,7 +146,7 @@ class TestCreate:
 
     def test_a_code_that_was_taken_meanwhile_is_an_error_of_the_form(self, client, company, operator):
         def take(execute, sql, params, many, context):
-            """Somebody else creates one between the check and the writing."""
+            """Another request creates one between the check and the insert."""
             if sql.startswith("INSERT") and not taken:
                 taken.append(True)
                 make_subscription(company, code="pump")
@@ -256,7 +256,7 @@ class TestEdit:
 
     def test_the_first_sequence_of_the_queue_is_not_reset(self, client, subscription):
         def move_on(execute, sql, params, many, context):
-            """A worker moves on while the form is being checked."""
+            """A worker advances the queue during the check of the form."""
             if "FOR UPDATE" in sql:
                 Subscription.objects.filter(pk=subscription.pk).update(first_sequence=7)
             return execute(sql, params, many, context)

@@ -172,7 +172,7 @@ class TestList:
 class TestOrder:
     @pytest.fixture
     def subscriptions(self, company):
-        """By what each is put in order: success, last failure, last log, time to answer; the last one has none of them."""
+        """The values to sort by: success rate, last failure, last log, duration; the last subscription has none of them."""
         created = {name: make_subscription(company, name=name) for name in ("Zeta", "Ábaco", "Beta", "Gamma")}
         make_log(created["Zeta"], State.FAILED, age=timedelta(hours=3), duration_ms=900)
         make_log(created["Zeta"], age=timedelta(hours=2), duration_ms=900)
