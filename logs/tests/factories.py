@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 from django.db.models.functions import Now
 from django.http import QueryDict
+from django.utils import timezone
 
+from logs.cotalker import objectid
 from logs.db.payload_partitions import ensure_partitions_for
 from logs.imports.importer import Importer, ImportSummary
 from logs.logsearch.filterset import WebhookLogFilterSet
@@ -32,6 +34,7 @@ SAMPLES = Path(__file__).parent.parent / "samples"
 COMPANY = "625be93a286ef83c1c0e845f"
 OTHER_COMPANY = "625be93a286ef83c1c0e0000"
 SUBSCRIPTION = "62685990d918fb5557f9f992"
+OTHER_SUBSCRIPTION = "62685990d918fb5557f9f993"
 MOMENT = datetime(2022, 5, 5, 20, 4, 40, tzinfo=UTC)  # of the sample's log
 
 
@@ -83,6 +86,15 @@ def make_log(number: int = 0, event: dict[str, Any] | None = None, **fields: Any
     document = log_document(number, event, **fields)
     assert import_logs(document).new == 1
     return WebhookLog.objects.get(pk=document["_id"])
+
+
+def make_log_of_age(
+    subscription: Subscription, state: str = State.DELIVERED, age: timedelta = timedelta(hours=1), **fields: Any
+) -> WebhookLog:
+    """A log whose event was accepted so long ago; without a payload."""
+    at = timezone.now() - age
+    values = {"company": subscription.company_id, "created_at": at, "state": state} | fields
+    return WebhookLog.objects.create(id=objectid.new_objectid(at), subscription=subscription, **values)
 
 
 def make_waiting_log(subscription: Subscription, number: int = 0, **fields: Any) -> WebhookLog:

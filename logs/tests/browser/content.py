@@ -9,7 +9,6 @@ from datetime import timedelta
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
-from logs.cotalker import objectid
 from logs.imports import uploads
 from logs.ingest import credentials
 from logs.models import (
@@ -30,14 +29,23 @@ from logs.models import (
     WebhookLog,
 )
 
-from ..factories import import_logs, log_document, make_company, make_log, make_subscription, make_waiting_log, sample
+from ..factories import (
+    OTHER_SUBSCRIPTION,
+    import_logs,
+    log_document,
+    make_company,
+    make_log,
+    make_log_of_age,
+    make_subscription,
+    make_waiting_log,
+    sample,
+)
 from .content_bulk import BulkRedeliveries, make_bulk_redeliveries
 
 MARKUP = """<script>alert(1)</script>"><img src=x onerror=alert(1)>{{ 7*7 }}"""
 LONG = "Órdenes_de_trabajo_" * 10 + "sin_pausa."  # 200 characters without a place to break
 LONG_CODE = "ordenes_de_trabajo_" * 5 + "final"
 BOTH = f"{MARKUP}{LONG}"[:200]
-OTHER_SUBSCRIPTION = "62685990d918fb5557f9f993"
 PAUSED_SUBSCRIPTION = "62685990d918fb5557f9f994"
 INACTIVE_SUBSCRIPTION = "62685990d918fb5557f9f995"
 RETRYING_SUBSCRIPTION = "62685990d918fb5557f9f996"
@@ -98,16 +106,12 @@ def make_content(user) -> Content:
 
 def _fail_lately(subscription: Subscription) -> None:
     """For the pages that show the last hours: two kinds of failures, and what was delivered between them."""
-    now = timezone.now()
     for minutes, state, cause in ((50, "failed", "http_5xx"), (40, "delivered", ""), (30, "failed", "other")):
-        at = now - timedelta(minutes=minutes)
         text = MARKUP if state == "failed" else ""
-        WebhookLog.objects.create(
-            id=objectid.new_objectid(at),
-            subscription=subscription,
-            company=subscription.company_id,
-            created_at=at,
-            state=state,
+        make_log_of_age(
+            subscription,
+            state,
+            timedelta(minutes=minutes),
             cause=cause,
             object_name=LONG,
             status=500,
@@ -232,7 +236,7 @@ def _share(log: WebhookLog, user) -> str:
 
 
 def _expire_payload(user) -> WebhookLog:
-    """Also the last retention run, which left a month alone."""
+    """Also the last pruning, which left a month alone."""
     log = make_log(5)
     Payload.objects.filter(pk=log.pk).delete()
     Retention.change(payload_days=90, log_days=4000, by=user)

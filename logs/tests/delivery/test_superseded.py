@@ -8,11 +8,10 @@ from django.urls import reverse
 from logs.models import AuditEntry
 
 from ..bulk_redeliveries import make_delivered_log, make_object_log
-from ..factories import make_subscription
+from ..factories import OTHER_SUBSCRIPTION, make_subscription
 from ..html import HTMX, text_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("subscription")]
-OTHER = "62685990d918fb5557f9f993"
 A, B = "62742b7562f37034d939aaaa", "62742b7562f37034d939bbbb"
 
 
@@ -34,11 +33,11 @@ def test_its_page_names_the_newest_delivered_event(client, operator):
 
 
 def test_nothing_else_supersedes_it(client, operator):
-    make_subscription(OTHER)
+    make_subscription(OTHER_SUBSCRIPTION)
     make_delivered_log(0, A)
     log = make_object_log(1, A)
     make_object_log(2, A)
-    make_delivered_log(3, A, subscription=OTHER)
+    make_delivered_log(3, A, subscription=OTHER_SUBSCRIPTION)
     make_delivered_log(4, B)
     assert "Superseded" not in text_of(client.get(log.get_absolute_url()))
     redeliver(client, log)

@@ -10,6 +10,7 @@ from logs.payloads.masking import masked_keys
 
 from ..factories import (
     COMPANY,
+    OTHER_SUBSCRIPTION,
     SAMPLES,
     SUBSCRIPTION,
     import_logs,
@@ -22,7 +23,6 @@ pytestmark = pytest.mark.django_db
 SAMPLE = sample("webhook_subscription")
 LOG = sample("webhook_log_task_create_failed")
 FOREIGN = "625bcbdcc9a8e3a86dbf041c"
-OTHER = "62685990d918fb5557f9f993"
 
 
 def imported(*documents, user=None) -> tuple[ImportSummary, list[str]]:
@@ -90,7 +90,7 @@ def test_an_import_that_activates_a_subscription_sends_no_kept_events(receiver, 
     """Their queue is paused, and new events wait behind them until a user resumes it."""
     kept = kept_event()
     Subscription.objects.update(url=receiver.url, edited_fields=["url"])
-    other = make_subscription(OTHER, url=receiver.url)
+    other = make_subscription(OTHER_SUBSCRIPTION, url=receiver.url)
     ana = django_user_model.objects.create_superuser("ana")
     assert imported(SAMPLE, user=ana)[0] == ImportSummary(read=1, updated=1)
     subscription = Subscription.objects.get(pk=SUBSCRIPTION)
@@ -166,14 +166,16 @@ def test_a_placeholder_is_filled_in():
 
 
 def test_two_subscriptions_with_the_same_code_in_a_company_are_rejected():
-    summary, rejections = imported(SAMPLE, SAMPLE | {"_id": OTHER}, SAMPLE | {"_id": "f" * 24, "company": FOREIGN})
+    summary, rejections = imported(
+        SAMPLE, SAMPLE | {"_id": OTHER_SUBSCRIPTION}, SAMPLE | {"_id": "f" * 24, "company": FOREIGN}
+    )
     assert summary == ImportSummary(read=3, new=2, rejected=1)
     assert rejections == ["document 2, line 2: /code: the company has another subscription with this code"]
-    assert not Subscription.objects.filter(pk=OTHER).exists()
+    assert not Subscription.objects.filter(pk=OTHER_SUBSCRIPTION).exists()
 
 
 def test_a_code_changed_to_a_used_one_is_rejected_and_nothing_changes():
-    imported(SAMPLE, SAMPLE | {"_id": OTHER, "code": "other"})
+    imported(SAMPLE, SAMPLE | {"_id": OTHER_SUBSCRIPTION, "code": "other"})
     summary, _rejections = imported(SAMPLE | {"code": "other", "name": "Changed"})
     assert summary == ImportSummary(read=1, rejected=1)
     assert document() == SAMPLE

@@ -260,10 +260,10 @@ def test_the_download_contains_the_rejected_documents_byte_for_byte(client, oper
 
 def test_a_downloaded_file_can_be_imported_again(client, operator):
     make_subscription()
-    mended = log_document()
-    first = upload(client, lines({**mended, "createdAt": "yesterday"}))
+    corrected = log_document()
+    first = upload(client, lines({**corrected, "createdAt": "yesterday"}))
     content = b"".join(client.get(reverse("logs:import_rejected", args=[first.pk])).streaming_content)
-    again = upload(client, content.replace(b"yesterday", mended["createdAt"].encode()))
+    again = upload(client, content.replace(b"yesterday", corrected["createdAt"].encode()))
     assert (first.rejected, again.new, again.rejected) == (1, 1, 0)
 
 

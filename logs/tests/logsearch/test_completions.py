@@ -12,10 +12,9 @@ from django.urls import reverse
 
 from logs.stats.compaction import compact
 
-from ..factories import OTHER_COMPANY, import_logs, log_document, make_company, make_subscription
+from ..factories import OTHER_COMPANY, OTHER_SUBSCRIPTION, import_logs, log_document, make_company, make_subscription
 
 pytestmark = pytest.mark.django_db
-OTHER_SUBSCRIPTION = "62685990d918fb5557f9f993"
 
 
 @pytest.fixture(autouse=True)

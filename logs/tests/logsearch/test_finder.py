@@ -235,7 +235,7 @@ def test_contradictory_log_counts_hide_no_logs(logs, few_looks, lost, is_older):
     compact()
     hour, minutes = timedelta(hours=1), timedelta(minutes=5)
     ordered = logs if is_older else logs[::-1]
-    place = next(  # in an hour that goes on in other minutes
+    place = next(  # in an hour that continues in other minutes
         number
         for number, (log, other) in enumerate(pairwise(ordered))
         if bucket_floor(log.created_at, hour) == bucket_floor(other.created_at, hour)

@@ -10,14 +10,13 @@ from django.template.loader import render_to_string
 from logs.models import WebhookLog
 from logs.views.logs.list_page import LogListPage
 
-from ..factories import SUBSCRIPTION, import_logs, log_document, make_company, make_subscription
+from ..factories import OTHER_SUBSCRIPTION, SUBSCRIPTION, import_logs, log_document, make_company, make_subscription
 from ..html import HTMX
 
 pytestmark = pytest.mark.django_db
 TAIL = "/logs/tail/"
 MOMENT = datetime(2026, 4, 14, 9, 0, tzinfo=UTC)
 CURSOR = "1651781080084000~62742dd824c886d54e60f02b"
-OTHER = "62685990d918fb5557f9f993"
 
 
 def write(*numbers, seconds=60.0, **fields) -> None:
@@ -118,10 +117,10 @@ def test_only_logs_that_match_the_filter_and_the_search_are_new(client, rf, view
 
 
 def test_logs_that_the_user_may_not_see_are_not_counted(client, rf, viewer, subscription):
-    make_subscription(OTHER, company=make_company("625be93a286ef83c1c0e0000", "Other"))
+    make_subscription(OTHER_SUBSCRIPTION, company=make_company("625be93a286ef83c1c0e0000", "Other"))
     write(0)
     address = poll_url(tail(rf, viewer))
-    write(1, subscription_id=OTHER)
+    write(1, subscription_id=OTHER_SUBSCRIPTION)
     assert news(client.get(address)) == ""
 
 
@@ -162,4 +161,4 @@ def test_an_invalid_top_is_rejected(client, viewer, subscription, top):
 def test_an_invalid_filter_is_rejected(client, viewer, subscription, rf):
     write(0)
     address = poll_url(tail(rf, viewer, f"subscription={SUBSCRIPTION}"))
-    assert client.get(address.replace(SUBSCRIPTION, OTHER)).status_code == 400
+    assert client.get(address.replace(SUBSCRIPTION, OTHER_SUBSCRIPTION)).status_code == 400

@@ -8,12 +8,19 @@ from django.db import IntegrityError, transaction
 
 from logs.models import SavedView
 
-from ..factories import SUBSCRIPTION, import_logs, log_document, make_company, make_log, make_subscription
+from ..factories import (
+    OTHER_SUBSCRIPTION,
+    SUBSCRIPTION,
+    import_logs,
+    log_document,
+    make_company,
+    make_log,
+    make_subscription,
+)
 from ..html import text_of
 
 pytestmark = pytest.mark.django_db
 LIST = "/saved-views/"
-OTHER = "62685990d918fb5557f9f993"
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +60,7 @@ def test_the_order_of_the_list_is_part_of_a_view(client, operator):
     [
         ("colour=red", "There is no such filter."),
         ("state=broken", "Select a valid choice."),
-        (f"subscription={OTHER}", "is not one of the available choices"),
+        (f"subscription={OTHER_SUBSCRIPTION}", "is not one of the available choices"),
         ("", "choose a filter first"),
         ("after=1651781080084000~62742dd824c886d54e60f02b", "choose a filter first"),
         ("q=" + "x" * 2000, "too long"),
@@ -243,8 +250,10 @@ def test_eight_views_fit_into_the_navigation(client, operator):
 
 def test_the_counts_include_only_visible_logs(client, operator, member):
     make_subscription()
-    make_subscription(OTHER, company=make_company("625be93a286ef83c1c0e0000", "Other"))
-    import_logs(log_document(0), log_document(1), log_document(2, subscription=OTHER), log_document(3, status=200))
+    make_subscription(OTHER_SUBSCRIPTION, company=make_company("625be93a286ef83c1c0e0000", "Other"))
+    import_logs(
+        log_document(0), log_document(1), log_document(2, subscription=OTHER_SUBSCRIPTION), log_document(3, status=200)
+    )
     save(client, is_pinned="on", is_shared="on")
     view = SavedView.objects.get()
     assert f"""[data-count='{view.pk}']">2<""" in text(client, "/saved-views/counts/")
@@ -296,9 +305,11 @@ def test_an_old_count_stays_until_the_page_has_requested_a_new_one(client, opera
 @pytest.fixture
 def broken(client, operator) -> SavedView:
     """A view that filters by a deleted subscription."""
-    gone = make_subscription(OTHER)
+    gone = make_subscription(OTHER_SUBSCRIPTION)
     make_subscription()
-    save(client, "Broken", f"subscription={OTHER}&subscription={SUBSCRIPTION}&state=failed", is_pinned="on")
+    save(
+        client, "Broken", f"subscription={OTHER_SUBSCRIPTION}&subscription={SUBSCRIPTION}&state=failed", is_pinned="on"
+    )
     gone.delete()
     return SavedView.objects.get()
 

@@ -25,11 +25,10 @@ from logs.redelivery.controls import exclude_subscription, pause_bulk, resume_bu
 from logs.redelivery.dispatcher import dispatch
 
 from ..bulk_redeliveries import make_object_logs, outcomes, plan_logs, start_redelivery
-from ..factories import SUBSCRIPTION, make_company, make_log, make_subscription
+from ..factories import OTHER_SUBSCRIPTION, SUBSCRIPTION, make_company, make_log, make_subscription
 from ..html import HTMX, rows_of, text_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("operator")]
-OTHER = "62685990d918fb5557f9f993"
 LIST = "/redeliveries/"
 
 
@@ -58,8 +57,10 @@ OK, BAD = ItemOutcome.DELIVERED, ItemOutcome.FAILED
 
 class TestBulkPage:
     def test_the_page_shows_the_progress_overall_and_by_subscription(self, client, operator, subscription):
-        make_subscription(OTHER, name="Users to HR")
-        bulk = start_redelivery(operator, [*make_object_logs(range(4)), *make_object_logs(range(4, 6), OTHER)])
+        make_subscription(OTHER_SUBSCRIPTION, name="Users to HR")
+        bulk = start_redelivery(
+            operator, [*make_object_logs(range(4)), *make_object_logs(range(4, 6), OTHER_SUBSCRIPTION)]
+        )
         record_outcomes(bulk, [OK, BAD, OK])
         page = client.get(bulk.get_absolute_url())
         text = text_of(page)
@@ -206,9 +207,11 @@ class TestBulkPage:
         assert sentence in text_of(client.get(bulk.get_absolute_url()))
 
     def test_many_logs_need_as_many_queries_as_few(self, client, operator, subscription):
-        make_subscription(OTHER)
+        make_subscription(OTHER_SUBSCRIPTION)
         few = start_redelivery(operator, make_object_logs([0, 40]))
-        many = start_redelivery(operator, [*make_object_logs(range(1, 30)), *make_object_logs(range(30, 40), OTHER)])
+        many = start_redelivery(
+            operator, [*make_object_logs(range(1, 30)), *make_object_logs(range(30, 40), OTHER_SUBSCRIPTION)]
+        )
         record_outcomes(few, [BAD])
         record_outcomes(many, [BAD, OK] * 10)
         BulkRedelivery.objects.update(failures_counted_from=timezone.now() - timedelta(seconds=60))
@@ -249,21 +252,23 @@ class TestControls:
         assert AuditEntry.objects.count() == recorded
 
     def test_a_subscription_can_be_excluded(self, client, operator, subscription):
-        make_subscription(OTHER, name="Users to HR")
-        kept, excluded = make_object_logs([1]), make_object_logs([2], OTHER)
+        make_subscription(OTHER_SUBSCRIPTION, name="Users to HR")
+        kept, excluded = make_object_logs([1]), make_object_logs([2], OTHER_SUBSCRIPTION)
         bulk = start_redelivery(operator, [*kept, *excluded])
-        text = text_of(act(client, bulk, "bulk_redelivery_exclude", OTHER))
+        text = text_of(act(client, bulk, "bulk_redelivery_exclude", OTHER_SUBSCRIPTION))
         assert "This bulk redelivery sends nothing more to Users to HR." in text
         assert outcomes(bulk) == {
             kept[0].pk: ("waiting", ""),
             excluded[0].pk: (ItemOutcome.SKIPPED, SkipReason.SUBSCRIPTION_EXCLUDED),
         }
-        assert "There was nothing left to send." in text_of(act(client, bulk, "bulk_redelivery_exclude", OTHER))
+        assert "There was nothing left to send." in text_of(
+            act(client, bulk, "bulk_redelivery_exclude", OTHER_SUBSCRIPTION)
+        )
 
     def test_a_subscription_outside_the_bulk_redelivery_is_not_found(self, client, operator, subscription):
-        make_subscription(OTHER)
+        make_subscription(OTHER_SUBSCRIPTION)
         bulk = start_redelivery(operator, make_object_logs([1]))
-        assert act(client, bulk, "bulk_redelivery_exclude", OTHER).status_code == 404
+        assert act(client, bulk, "bulk_redelivery_exclude", OTHER_SUBSCRIPTION).status_code == 404
 
     def test_a_viewer_sees_it_and_has_no_controls(self, client, operator, subscription, member):
         bulk = start_redelivery(operator, make_object_logs([1]))
@@ -313,10 +318,10 @@ class TestTwoCompanies:
     def test_a_bulk_redelivery_of_two_companies_needs_membership_of_both(
         self, client, operator, subscription, stranger, member
     ):
-        make_subscription(OTHER, company=make_company("625be93a286ef83c1c0e0000"))
+        make_subscription(OTHER_SUBSCRIPTION, company=make_company("625be93a286ef83c1c0e0000"))
         both = member("Operator")
         make_company("625be93a286ef83c1c0e0000").users.add(both)
-        bulk = start_redelivery(both, [*make_object_logs([1]), *make_object_logs([2], OTHER)])
+        bulk = start_redelivery(both, [*make_object_logs([1]), *make_object_logs([2], OTHER_SUBSCRIPTION)])
         for user, status in ((both, 200), (operator, 404), (stranger, 404)):
             client.force_login(user)
             assert client.get(bulk.get_absolute_url()).status_code == status
@@ -409,11 +414,11 @@ class TestOfALog:
         assert "Bulk redeliveries" not in text_of(client.get(log.get_absolute_url()))
 
     def test_a_bulk_redelivery_that_the_user_may_not_see_is_hidden(self, client, operator, subscription, member):
-        make_subscription(OTHER, company=make_company("625be93a286ef83c1c0e0000"))
+        make_subscription(OTHER_SUBSCRIPTION, company=make_company("625be93a286ef83c1c0e0000"))
         both = member("Operator")
         make_company("625be93a286ef83c1c0e0000").users.add(both)
         [log] = make_object_logs([1])
-        start_redelivery(both, [log, *make_object_logs([2], OTHER)])
+        start_redelivery(both, [log, *make_object_logs([2], OTHER_SUBSCRIPTION)])
         assert "Bulk redeliveries" not in text_of(client.get(log.get_absolute_url()))
 
 

@@ -11,7 +11,6 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from logs.cotalker import objectid
 from logs.models import (
     AuditAction,
     AuditEntry,
@@ -32,18 +31,19 @@ from logs.redelivery.drafts import build_plan, create_draft
 from ..buffers import rows_read
 from ..bulk_redeliveries import make_delivered_log, make_object_log, make_object_logs, plan_logs, start_redelivery
 from ..factories import (
+    OTHER_SUBSCRIPTION,
     SUBSCRIPTION,
     import_logs,
     log_document,
     make_company,
     make_log,
+    make_log_of_age,
     make_subscription,
     make_waiting_log,
 )
 from ..html import HTMX, rows_of, text_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("operator")]
-OTHER = "62685990d918fb5557f9f993"
 A, B = "62742b7562f37034d939aaaa", "62742b7562f37034d939bbbb"
 
 
@@ -69,8 +69,8 @@ def total(response) -> int:
 
 
 def test_a_plan_shows_what_each_subscription_gets(client, operator, subscription):
-    make_subscription(OTHER, name="Users to HR", is_active=False)
-    bulk = plan_logs(operator, [*make_object_logs(range(3)), *make_object_logs([5], OTHER)])
+    make_subscription(OTHER_SUBSCRIPTION, name="Users to HR", is_active=False)
+    bulk = plan_logs(operator, [*make_object_logs(range(3)), *make_object_logs([5], OTHER_SUBSCRIPTION)])
     page = client.get(bulk.get_absolute_url())
     assert rows_of(page, "plan") == [
         "Include Users to HR Users to HR Inactive 1 1 0 5 May 2022",
@@ -92,14 +92,7 @@ def test_a_plan_shows_what_each_subscription_gets(client, operator, subscription
 )
 def test_a_plan_shows_whether_the_receiver_has_recovered(client, operator, subscription, events, now):
     for state, hours in events:
-        at = timezone.now() - timedelta(hours=hours)
-        WebhookLog.objects.create(
-            id=objectid.new_objectid(at),
-            subscription=subscription,
-            company=subscription.company_id,
-            created_at=at,
-            state=state,
-        )
+        make_log_of_age(subscription, state, timedelta(hours=hours))
     [row] = rows_of(client.get(plan_logs(operator, make_object_logs([1])).get_absolute_url()), "plan")
     assert now in row
 
@@ -203,8 +196,8 @@ class TestChoices:
 
 
 def test_a_canary_says_how_many_it_sends_first(client, operator, subscription):
-    make_subscription(OTHER)
-    bulk = plan_logs(operator, [*make_object_logs(range(40)), *make_object_logs(range(40, 43), OTHER)])
+    make_subscription(OTHER_SUBSCRIPTION)
+    bulk = plan_logs(operator, [*make_object_logs(range(40)), *make_object_logs(range(40, 43), OTHER_SUBSCRIPTION)])
     page = text_of(client.get(bulk.get_absolute_url()))
     assert "2, then 3, then 38." in page
     assert "The bulk redelivery pauses after 2 logs" in page
@@ -214,13 +207,15 @@ def test_a_canary_says_how_many_it_sends_first(client, operator, subscription):
 
 
 def test_the_estimated_time_follows_the_slowest_queue_at_its_measured_speed(client, operator, subscription):
-    make_subscription(OTHER)
-    bulk = plan_logs(operator, [*make_object_logs(range(20)), *make_object_logs(range(20, 30), OTHER)])
+    make_subscription(OTHER_SUBSCRIPTION)
+    bulk = plan_logs(operator, [*make_object_logs(range(20)), *make_object_logs(range(20, 30), OTHER_SUBSCRIPTION)])
     assert "Estimated time not known not measured yet" in text_of(client.get(bulk.get_absolute_url()))
     WebhookLog.objects.filter(subscription=SUBSCRIPTION).update(duration_ms=2_000)
-    WebhookLog.objects.filter(subscription=OTHER).update(duration_ms=500)
+    WebhookLog.objects.filter(subscription=OTHER_SUBSCRIPTION).update(duration_ms=500)
     assert "Estimated time about 40 s at the last measured speed" in text_of(client.get(bulk.get_absolute_url()))
-    assert "Estimated time less than 10 s at" in text_of(post(client, bulk, preview="1", subscriptions=[OTHER]))
+    assert "Estimated time less than 10 s at" in text_of(
+        post(client, bulk, preview="1", subscriptions=[OTHER_SUBSCRIPTION])
+    )
 
 
 def test_a_rate_extends_the_estimated_time(client, operator, subscription):
@@ -291,7 +286,7 @@ class TestStart:
             {"rate": "fast"},
             {"failure_percent": 101},
             {"superseded_policy": "all"},
-            {"subscriptions": [OTHER]},
+            {"subscriptions": [OTHER_SUBSCRIPTION]},
             {"subscriptions": []},
             {"number": ""},
         ],
@@ -393,11 +388,13 @@ def test_superseded_logs_are_looked_up_once_for_each_object(client, operator, su
 
 
 def test_a_large_plan_needs_as_many_queries_as_a_small_one(client, operator, subscription):
-    make_subscription(OTHER, company=make_company())
+    make_subscription(OTHER_SUBSCRIPTION, company=make_company())
     few = plan_logs(operator, [make_object_log(0, A), make_delivered_log(1, A)])
     superseded = [make_object_log(number, B) for number in range(2, 7)]
     make_delivered_log(7, B)
-    many = plan_logs(operator, [*superseded, *make_object_logs(range(8, 40)), *make_object_logs(range(40, 50), OTHER)])
+    many = plan_logs(
+        operator, [*superseded, *make_object_logs(range(8, 40)), *make_object_logs(range(40, 50), OTHER_SUBSCRIPTION)]
+    )
     numbers = []
     for bulk in (few, many):
         with CaptureQueriesContext(connection) as captured:

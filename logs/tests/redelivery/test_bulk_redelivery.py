@@ -39,11 +39,10 @@ from ..bulk_redeliveries import (
     plan_logs,
     start_redelivery,
 )
-from ..factories import make_company, make_log, make_subscription, make_waiting_log
+from ..factories import OTHER_SUBSCRIPTION, make_company, make_log, make_subscription, make_waiting_log
 from ..processes import somebody_waits_for_a_lock, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
-OTHER = "62685990d918fb5557f9f993"
 A, B = "62742b7562f37034d939aaaa", "62742b7562f37034d939bbbb"
 
 
@@ -90,9 +89,9 @@ def test_each_log_has_one_attempt_unless_more_are_requested(operator, receiver, 
 
 def test_subscriptions_are_sent_to_in_parallel(operator, receiver, deliver_bulk):
     make_subscription(url=receiver.url)
-    make_subscription(OTHER, url=receiver.url)
+    make_subscription(OTHER_SUBSCRIPTION, url=receiver.url)
     receiver.gate = threading.Event()
-    logs = make_logs_on("62685990d918fb5557f9f992", range(2)) + make_logs_on(OTHER, range(2, 4))
+    logs = make_logs_on("62685990d918fb5557f9f992", range(2)) + make_logs_on(OTHER_SUBSCRIPTION, range(2, 4))
     bulk = start_redelivery(operator, logs)
     receiver.on_arrival = lambda: len(receiver.requests) == 2 and receiver.gate.set()
     deliver_bulk(bulk)
@@ -102,8 +101,8 @@ def test_subscriptions_are_sent_to_in_parallel(operator, receiver, deliver_bulk)
 
 def test_logs_that_cannot_be_sent_are_excluded_from_the_plan_with_the_reason(operator, receiver):
     make_subscription(url=receiver.url)
-    make_subscription(OTHER, url=receiver.url, is_active=False)
-    inactive = make_log(1, subscription=OTHER)
+    make_subscription(OTHER_SUBSCRIPTION, url=receiver.url, is_active=False)
+    inactive = make_log(1, subscription=OTHER_SUBSCRIPTION)
     expired, queued, fine = make_logs_on("62685990d918fb5557f9f992", range(2, 5))
     Payload.objects.filter(pk=expired.pk).delete()
     queued.redeliver(by=operator, expected_attempts=3)
@@ -118,8 +117,8 @@ def test_logs_that_cannot_be_sent_are_excluded_from_the_plan_with_the_reason(ope
 
 def test_unknown_or_invisible_ids_are_listed_separately(operator, receiver):
     make_subscription(url=receiver.url)
-    make_subscription(OTHER, url=receiver.url, company=make_company("625be93a286ef83c1c0e0000", "Other"))
-    foreign = make_log(1, subscription=OTHER)
+    make_subscription(OTHER_SUBSCRIPTION, url=receiver.url, company=make_company("625be93a286ef83c1c0e0000", "Other"))
+    foreign = make_log(1, subscription=OTHER_SUBSCRIPTION)
     bulk = plan_logs(operator, [foreign, make_log(2)])
     assert bulk.unknown == [foreign.pk]
     assert bulk.items.count() == 1
@@ -178,8 +177,8 @@ def test_only_one_of_several_concurrent_plans_sends_the_same_logs(operator, rece
 
 def test_subscriptions_that_are_not_selected_get_nothing(operator, receiver, deliver_bulk):
     make_subscription(url=receiver.url)
-    make_subscription(OTHER, url=receiver.url)
-    [selected], [unselected] = make_logs_on("62685990d918fb5557f9f992", [1]), make_logs_on(OTHER, [2])
+    make_subscription(OTHER_SUBSCRIPTION, url=receiver.url)
+    [selected], [unselected] = make_logs_on("62685990d918fb5557f9f992", [1]), make_logs_on(OTHER_SUBSCRIPTION, [2])
     bulk = plan_logs(operator, [selected, unselected])
     start_bulk(bulk, CHOICES, ["62685990d918fb5557f9f992"], by=operator)
     deliver_bulk(bulk)
@@ -213,10 +212,10 @@ def test_a_log_is_excluded_when_a_newer_event_of_its_object_was_delivered(operat
 
 def test_a_newer_event_that_failed_or_went_to_another_subscription_supersedes_nothing(operator, receiver, deliver_bulk):
     make_subscription(url=receiver.url)
-    make_subscription(OTHER, url=receiver.url)
+    make_subscription(OTHER_SUBSCRIPTION, url=receiver.url)
     log = make_object_log(1, A)
     make_object_log(2, A)
-    make_delivered_log(3, A, subscription=OTHER)
+    make_delivered_log(3, A, subscription=OTHER_SUBSCRIPTION)
     deliver_bulk(start_redelivery(operator, [log]))
     assert receiver.ids == [log.pk]
 
@@ -349,22 +348,24 @@ def test_a_canary_that_fails_pauses_it_before_anything_else_is_sent(operator, re
 
 def test_a_canary_sends_one_log_of_each_subscription_then_a_tenth_then_the_rest(operator, receiver):
     make_subscription(url=receiver.url)
-    make_subscription(OTHER, url=receiver.url)
+    make_subscription(OTHER_SUBSCRIPTION, url=receiver.url)
     bulk = start_redelivery(
         operator,
-        make_logs_on("62685990d918fb5557f9f992", range(40)) + make_logs_on(OTHER, range(40, 43)),
+        make_logs_on("62685990d918fb5557f9f992", range(40)) + make_logs_on(OTHER_SUBSCRIPTION, range(40, 43)),
         rollout=RolloutPolicy.STAGES,
     )
     stages = [(item.subscription_id, item.stage) for item in bulk.items.order_by("number")]
-    assert [stage for subscription_id, stage in stages if subscription_id != OTHER] == [1] + [2] * 3 + [3] * 36
-    assert [stage for subscription_id, stage in stages if subscription_id == OTHER] == [1, 3, 3]
+    assert [stage for subscription_id, stage in stages if subscription_id != OTHER_SUBSCRIPTION] == [1] + [2] * 3 + [
+        3
+    ] * 36
+    assert [stage for subscription_id, stage in stages if subscription_id == OTHER_SUBSCRIPTION] == [1, 3, 3]
 
 
 def test_the_second_stage_begins_when_the_first_was_delivered_everywhere(operator, receiver, deliver_bulk):
     make_subscription(url=receiver.url)
-    make_subscription(OTHER, url=receiver.url + "/other")
+    make_subscription(OTHER_SUBSCRIPTION, url=receiver.url + "/other")
     receiver.statuses = [200, 500]
-    logs = make_logs_on("62685990d918fb5557f9f992", range(20)) + make_logs_on(OTHER, range(20, 40))
+    logs = make_logs_on("62685990d918fb5557f9f992", range(20)) + make_logs_on(OTHER_SUBSCRIPTION, range(20, 40))
     bulk = deliver_bulk(start_redelivery(operator, logs, rollout=RolloutPolicy.STAGES))
     assert bulk.pause_reason == PauseReason.CANARY_FAILED
     assert set(receiver.ids) == {logs[0].pk, logs[20].pk}

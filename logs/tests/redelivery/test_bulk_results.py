@@ -15,11 +15,10 @@ from logs.redelivery.controls import stop_bulk
 from logs.redelivery.results import CSV_COLUMNS
 
 from ..bulk_redeliveries import make_delivered_log, make_object_log, plan_logs, start_redelivery
-from ..factories import make_log, make_subscription
+from ..factories import OTHER_SUBSCRIPTION, make_log, make_subscription
 from ..html import HTMX, rows_of, text_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("subscription")]
-OTHER = "62685990d918fb5557f9f993"
 A = "62742b7562f37034d939aaaa"
 
 
@@ -73,7 +72,7 @@ def test_every_log_is_listed_with_its_previous_state_and_its_outcome(client, bul
         ("?outcome=skipped", []),
         ("?reason=delivered", [4]),
         ("?outcome=failed&subscription=62685990d918fb5557f9f992", [2]),
-        (f"?outcome=failed&subscription={OTHER}", []),
+        (f"?outcome=failed&subscription={OTHER_SUBSCRIPTION}", []),
         ("?sort=last", [4, 3, 2, 1]),
         ("?after=2", [3, 4]),
         ("?sort=last&after=3", [2, 1]),
@@ -100,8 +99,10 @@ def test_an_invalid_filter_finds_nothing_and_says_so(client, bulk, query):
 def test_the_name_of_a_subscription_outside_the_bulk_redelivery_is_hidden(client, bulk):
     from ..factories import make_company
 
-    make_subscription(OTHER, name="Somebody else’s", company=make_company("625be93a286ef83c1c0e0000", "Other"))
-    assert "Somebody else’s" not in text_of(open_results(client, bulk, f"?subscription={OTHER}"))
+    make_subscription(
+        OTHER_SUBSCRIPTION, name="Somebody else’s", company=make_company("625be93a286ef83c1c0e0000", "Other")
+    )
+    assert "Somebody else’s" not in text_of(open_results(client, bulk, f"?subscription={OTHER_SUBSCRIPTION}"))
 
 
 def test_each_page_of_fifty_costs_the_same(client, operator):

@@ -21,13 +21,12 @@ from logs.models import BulkRedelivery, BulkRedeliveryState, ItemOutcome, Select
 from logs.redelivery.drafts import Selection, build_waiting_draft, create_draft, purge_old_drafts, request_draft
 
 from ..bulk_redeliveries import start_redelivery
-from ..factories import make_company, make_log, make_subscription
+from ..factories import OTHER_SUBSCRIPTION, make_company, make_log, make_subscription
 from ..html import LOG_LIST, text_of
 
 pytestmark = pytest.mark.django_db
 PLAN = reverse("logs:bulk_redelivery_create")
 NEW = reverse("logs:bulk_redelivery_new")
-OTHER = "62685990d918fb5557f9f993"
 
 
 @pytest.fixture
@@ -44,8 +43,8 @@ def logs(operator):
 
 @pytest.fixture
 def foreign_log(operator):
-    make_subscription(OTHER, name="Theirs", company=make_company("625be93a286ef83c1c0e0000", "Other"))
-    return make_log(9, subscription=OTHER)
+    make_subscription(OTHER_SUBSCRIPTION, name="Theirs", company=make_company("625be93a286ef83c1c0e0000", "Other"))
+    return make_log(9, subscription=OTHER_SUBSCRIPTION)
 
 
 def planned(answer) -> tuple[BulkRedelivery, list[str]]:
@@ -107,7 +106,7 @@ def test_a_wrong_filter_or_one_without_matches_is_an_error_and_stores_nothing(cl
 
 
 def test_a_subscription_of_another_company_is_an_invalid_filter(client, logs, foreign_log):
-    [error] = errors_in(client.post(PLAN, {"source": "filter", "query": f"subscription={OTHER}"}))
+    [error] = errors_in(client.post(PLAN, {"source": "filter", "query": f"subscription={OTHER_SUBSCRIPTION}"}))
     assert error.startswith("Subscription: ")
 
 

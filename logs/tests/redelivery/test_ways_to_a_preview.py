@@ -14,12 +14,11 @@ from logs.redelivery.controls import stop_bulk
 from logs.stats.period import TIME_RANGES
 
 from ..bulk_redeliveries import start_redelivery
-from ..factories import SUBSCRIPTION, import_logs, log_document, make_subscription, make_waiting_log
+from ..factories import OTHER_SUBSCRIPTION, SUBSCRIPTION, import_logs, log_document, make_subscription, make_waiting_log
 from .visitor import TICKED, Page, Visitor, words
 
 pytestmark = pytest.mark.django_db
 MINUTES = [2, 3, 4, 5]  # how old the failures are
-OTHER = "62685990d918fb5557f9f993"
 
 
 def document(minutes: int, **fields) -> dict:
@@ -40,9 +39,9 @@ def visitor(client, member):
     operator = member("Administrator")
     client.force_login(operator)
     make_subscription()
-    make_subscription(OTHER, name="Deliveries")
+    make_subscription(OTHER_SUBSCRIPTION, name="Deliveries")
     failed = [document(minutes) for minutes in MINUTES]
-    others = [document(minutes, subscription=OTHER, response="504") for minutes in (6, 7)]
+    others = [document(minutes, subscription=OTHER_SUBSCRIPTION, response="504") for minutes in (6, 7)]
     import_logs(*failed, *others, document(1, status=200, response="OK", retry=1))
     visitor = Visitor(client)
     visitor.operator = operator
@@ -105,8 +104,8 @@ def test_the_page_of_a_subscription_leads_to_a_preview(visitor):
 
 def test_the_waiting_events_of_a_queue_lead_to_a_preview(visitor):
     for number in range(3):
-        make_waiting_log(Subscription.objects.get(pk=OTHER), number)
-    Subscription.objects.filter(pk=OTHER).update(paused_at=timezone.now())
+        make_waiting_log(Subscription.objects.get(pk=OTHER_SUBSCRIPTION), number)
+    Subscription.objects.filter(pk=OTHER_SUBSCRIPTION).update(paused_at=timezone.now())
     [waiting] = [href for href in visitor.open("/queues/").links_to_logs if "state=pending" in href]
     assert press_every_button(visitor, visitor.open(waiting)) == ["Plan a bulk redelivery…", "Redeliver all 3…"]
 

@@ -15,7 +15,7 @@ from logs.models import Attempt, Priority, State, WebhookLog
 from logs.stats import failure_groups, group_counts
 from logs.templatetags.stats_format import time_span
 
-from ..factories import make_company, make_subscription
+from ..factories import make_company, make_log_of_age, make_subscription
 from ..html import plain_text
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("operator")]
@@ -25,13 +25,7 @@ TIMEOUT = {"cause": "timeout", "fingerprint": "connect ETIMEDOUT {ip}:443", "res
 
 
 def failed(subscription, age=HOUR, **fields):
-    return log(subscription, State.FAILED, age, **GATEWAY | fields)
-
-
-def log(subscription, state=State.DELIVERED, age=HOUR, **fields):
-    at = timezone.now() - age
-    values = {"company": subscription.company_id, "created_at": at, "state": state} | fields
-    return WebhookLog.objects.create(id=objectid.new_objectid(at), subscription=subscription, **values)
+    return make_log_of_age(subscription, State.FAILED, age, **GATEWAY | fields)
 
 
 @pytest.fixture
@@ -134,27 +128,27 @@ class TestGroups:
 class TestNow:
     def test_a_later_success_of_the_subscription_is_a_recovery(self, rows, client, subscription):
         failed(subscription, age=2 * HOUR)
-        success = log(subscription)
+        success = make_log_of_age(subscription)
         (row,) = rows()
         assert "Recovered last success 1 h ago" in row
         assert groups(client)[0].attempts.delivered_at == success.created_at
 
     def test_an_earlier_success_is_not_a_recovery(self, rows, subscription):
-        log(subscription, age=2 * HOUR)
+        make_log_of_age(subscription, age=2 * HOUR)
         failed(subscription)
         (row,) = rows()
         assert "Still failing last success 2 h ago" in row
 
     def test_the_success_of_another_subscription_is_not_a_recovery(self, rows, subscription):
         failed(subscription, age=2 * HOUR)
-        log(make_subscription(pk=objectid.new_objectid()))
+        make_log_of_age(make_subscription(pk=objectid.new_objectid()))
         (row,) = rows()
         assert "Still failing no success in this period" in row
 
     def test_within_the_same_five_minutes_the_logs_decide(self, client, subscription):
-        log(subscription, age=2 * MINUTE)
+        make_log_of_age(subscription, age=2 * MINUTE)
         failed(subscription, age=timedelta(seconds=119))
-        log(subscription, age=timedelta(seconds=118))
+        make_log_of_age(subscription, age=timedelta(seconds=118))
         failed(subscription, age=timedelta(seconds=117), **TIMEOUT)
         assert {group.kind.cause: group.has_recovered for group in groups(client)} == {
             "http_5xx": True,
@@ -164,17 +158,19 @@ class TestNow:
     def test_a_paused_queue_is_linked(self, rows, client, subscription):
         subscription.pause(by=None)
         failed(subscription)
-        log(subscription, State.PENDING, next_attempt_at=timezone.now(), priority=2, sequence=1, attempts_left=3)
+        make_log_of_age(
+            subscription, State.PENDING, next_attempt_at=timezone.now(), priority=2, sequence=1, attempts_left=3
+        )
         (row,) = rows()
         assert "Paused 1 waiting" in row
         assert f'href="{subscription.get_absolute_url()}#lane"' in client.get("/failures/").content.decode()
 
     def test_a_blocked_queue_has_not_recovered_despite_later_deliveries(self, rows, subscription):
         failed(subscription, age=2 * HOUR)
-        log(subscription)
+        make_log_of_age(subscription)
         (row,) = rows()
         assert "Recovered" in row
-        log(
+        make_log_of_age(
             subscription,
             State.RETRYING,
             next_attempt_at=timezone.now(),
@@ -191,7 +187,7 @@ class TestNow:
 
     def test_the_last_success_is_dated_by_its_delivery_not_by_when_its_event_came_in(self, rows, subscription):
         failed(subscription, age=5 * HOUR)
-        delivered = log(subscription, age=3 * HOUR)
+        delivered = make_log_of_age(subscription, age=3 * HOUR)
         at = timezone.now() - 10 * MINUTE
         Attempt.objects.create(log=delivered, number=1, trigger="auto", started_at=at, status=200)
         (row,) = rows()
@@ -262,7 +258,7 @@ class TestFilter:
 
     def test_it_says_at_least_when_there_are_more_groups_than_it_reads(self, client, subscription, monkeypatch):
         monkeypatch.setattr(group_counts, "MAX_FAILURE_KINDS", 3)
-        log(subscription, age=MINUTE)
+        make_log_of_age(subscription, age=MINUTE)
         for number in range(5):
             failed(subscription, age=HOUR + number * MINUTE, fingerprint=str(number))
         page = plain_text(client.get("/failures/").content.decode())
@@ -273,13 +269,13 @@ class TestFilter:
 class TestPage:
     def test_the_sentence_counts_logs_and_what_has_not_recovered(self, client, subscription):
         failed(subscription, age=3 * HOUR)
-        log(subscription, age=2 * HOUR)
+        make_log_of_age(subscription, age=2 * HOUR)
         failed(subscription, **TIMEOUT)
         page = plain_text(client.get("/failures/").content.decode())
         assert "2 logs failed in the last 24 hours. 1 of these groups has not recovered." in page
 
     def test_it_says_that_nothing_failed(self, client, subscription):
-        log(subscription)
+        make_log_of_age(subscription)
         assert "Nothing failed in the last 24 hours." in plain_text(client.get("/failures/").content.decode())
 
     def test_an_empty_filter_result_links_back(self, client, subscription):
@@ -337,6 +333,6 @@ def test_one_group_and_fifty_cost_the_same_thirteen_queries(
     for index in range(49):
         subscription = make_subscription(pk=objectid.new_objectid(), name=f"Orders {index}")
         failed(subscription)
-        log(subscription, age=MINUTE)
+        make_log_of_age(subscription, age=MINUTE)
     with django_assert_max_num_queries(len(few)):
         assert len(groups(client)) == 50

@@ -11,12 +11,11 @@ from django.urls import reverse
 from logs.models import Payload
 from logs.stats.object_history import summarize_history
 
-from ..factories import import_logs, log_document, make_company, make_log, make_subscription
+from ..factories import OTHER_SUBSCRIPTION, import_logs, log_document, make_company, make_log, make_subscription
 from ..html import HTMX, text_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("viewer", "subscription")]
 OBJECT = "62742b7562f37034d9399914"
-OTHER_SUBSCRIPTION = "62685990d918fb5557f9f993"
 
 
 def for_object(number: int, pk: str = OBJECT, data: dict | None = None, **fields):

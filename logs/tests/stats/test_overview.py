@@ -12,7 +12,7 @@ from django.utils.formats import date_format
 from logs.cotalker import objectid
 from logs.models import Company, Priority, State, Subscription, WebhookLog, Worker
 
-from ..factories import make_company, make_subscription
+from ..factories import make_company, make_log_of_age, make_subscription
 from ..html import ids_in
 
 pytestmark = pytest.mark.django_db
@@ -20,17 +20,9 @@ MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
 
 def log(subscription, state=State.DELIVERED, age=HOUR, **fields):
-    at = timezone.now() - age
     if state == State.FAILED:
         fields = {"cause": "http_5xx", "fingerprint": "502 Bad Gateway", "response": "502 Bad Gateway"} | fields
-    return WebhookLog.objects.create(
-        id=objectid.new_objectid(at),
-        subscription=subscription,
-        company=subscription.company_id,
-        created_at=at,
-        state=state,
-        **fields,
-    )
+    return make_log_of_age(subscription, state, age, **fields)
 
 
 def waiting_log(subscription, sequence=1, age=HOUR, priority=Priority.NORMAL, **fields):

@@ -9,10 +9,9 @@ import pytest
 from logs.logsearch.matching import MatchResult
 from logs.models import WebhookLog
 
-from ..factories import import_logs, log_document, make_company, make_subscription
+from ..factories import OTHER_SUBSCRIPTION, import_logs, log_document, make_company, make_subscription
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("viewer")]
-OTHER = "62685990d918fb5557f9f993"
 
 
 @pytest.fixture
@@ -89,7 +88,9 @@ def test_a_search_in_the_payload_does_not_filter_the_list(client, logs):
     assert targets["next"] == logs[0].get_absolute_url() + "?state=failed"
 
 
-@pytest.mark.parametrize("query", ["?state=broken", "?since=never", "?sort=sideways", f"?subscription={OTHER}"])
+@pytest.mark.parametrize(
+    "query", ["?state=broken", "?since=never", "?sort=sideways", f"?subscription={OTHER_SUBSCRIPTION}"]
+)
 def test_a_wrong_filter_gives_a_page_without_neighbours(client, logs, query):
     answer = client.get(logs[1].get_absolute_url() + query)
     assert answer.status_code == 200
@@ -97,8 +98,8 @@ def test_a_wrong_filter_gives_a_page_without_neighbours(client, logs, query):
 
 
 def test_logs_that_the_user_may_not_see_are_not_neighbours(client, logs):
-    make_subscription(OTHER, company=make_company("625be93a286ef83c1c0e0000", "Other"))
-    import_logs(log_document(9, subscription=OTHER))
+    make_subscription(OTHER_SUBSCRIPTION, company=make_company("625be93a286ef83c1c0e0000", "Other"))
+    import_logs(log_document(9, subscription=OTHER_SUBSCRIPTION))
     assert "prev" not in links(client.get(logs[4].get_absolute_url()))
 
 

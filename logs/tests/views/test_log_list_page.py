@@ -13,27 +13,37 @@ from django.utils import timezone
 
 from logs.cotalker import objectid
 
-from ..factories import COMPANY, import_logs, log_document, make_company, make_log, make_subscription, sample
+from ..factories import (
+    COMPANY,
+    OTHER_SUBSCRIPTION,
+    import_logs,
+    log_document,
+    make_company,
+    make_log,
+    make_subscription,
+    sample,
+)
 from ..html import HTMX, LOG_LIST, ids_in, text_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("viewer")]
 FACETS = reverse("logs:webhook_log_facets")
 HISTOGRAM = reverse("logs:webhook_log_histogram")
 COLUMNS = reverse("logs:log_columns_update")
-USERS = "62685990d918fb5557f9f993"
 
 
 @pytest.fixture
 def logs(db):
     """Three that failed in two ways, and two that were delivered, over three hours."""
     make_subscription()
-    make_subscription(USERS, name="Users", trigger="create-edit-delete-user")
+    make_subscription(OTHER_SUBSCRIPTION, name="Users", trigger="create-edit-delete-user")
     return [
         make_log(0),
         make_log(60),
         make_log(120, status=502, response="Bad Gateway"),
         make_log(121, status=200, retry=1, response="OK"),
-        make_log(122, event=sample("event_user_edit"), status=200, retry=1, response="OK", subscription=USERS),
+        make_log(
+            122, event=sample("event_user_edit"), status=200, retry=1, response="OK", subscription=OTHER_SUBSCRIPTION
+        ),
     ]
 
 
@@ -59,7 +69,7 @@ def test_facets_count_the_logs_that_match(client, logs):
     assert facet(page, "status") == {"200": "2", "409": "2", "502": "1"}
     assert facet(page, "type") == {"COTTask": "4", "COTUser": "1"}
     assert facet(page, "action") == {"create": "4", "edit": "1"}
-    assert facet(page, "subscription") == {logs[0].subscription_id: "4", USERS: "1"}
+    assert facet(page, "subscription") == {logs[0].subscription_id: "4", OTHER_SUBSCRIPTION: "1"}
 
 
 def test_a_facet_with_a_choice_still_counts_its_other_values(client, logs):
@@ -184,7 +194,7 @@ def test_values_in_cells_filter_the_list(client, logs):
     row = re.findall(rf'<tr data-log="{logs[4].pk}".*?</tr>', page, re.DOTALL)[0]
     assert [html.unescape(address) for address in re.findall(r'href="(/logs/\?[^"]*)"', row)] == [
         f"{LOG_LIST}?sort=oldest&not_cause=timeout&{added}"
-        for added in ("state=delivered", "type=COTUser&action=edit", f"subscription={USERS}", "status=200")
+        for added in ("state=delivered", "type=COTUser&action=edit", f"subscription={OTHER_SUBSCRIPTION}", "status=200")
     ]
     assert ids_in(client.get(f"{LOG_LIST}?type=COTUser&action=edit")) == [logs[4].pk]
 

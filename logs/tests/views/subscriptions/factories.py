@@ -1,14 +1,12 @@
 """Subscriptions for the tests of their pages, and what their form sends."""
 
 import json
-from datetime import timedelta
 
 from django.urls import reverse
-from django.utils import timezone
 
 from logs.cotalker import objectid
 from logs.cotalker.documents import read_subscription
-from logs.models import AuditEntry, State, Subscription, Trigger, WebhookLog
+from logs.models import AuditEntry, Subscription, Trigger
 
 ADDRESS = "http://127.0.0.1:9000/hook"  # the tests' settings allow it
 SECRET = "whsec_" + "QUJD" * 8
@@ -26,18 +24,6 @@ def make_subscription(company, **fields):
 
 def make_placeholder(company):
     return make_subscription(company, code="", trigger="", url="", is_placeholder=True, is_active=False)
-
-
-def make_log(subscription, state=State.DELIVERED, age=timedelta(hours=1), **fields):
-    at = timezone.now() - age
-    return WebhookLog.objects.create(
-        id=objectid.new_objectid(at),
-        subscription=subscription,
-        company=subscription.company_id,
-        created_at=at,
-        state=state,
-        **fields,
-    )
 
 
 def make_imported(company, **changes):
@@ -61,7 +47,7 @@ def make_imported(company, **changes):
 
 
 def posted(**changes):
-    """What a filled-in form sends; a value of None is left out."""
+    """What a filled-in form sends; a value of None is omitted."""
     values = {"name": "Pump alarms", "url": ADDRESS, "trigger": "create-edit-delete-task", "is_active": "on"}
     values |= {"secret_choice": "none", "pause_on_exhausted": "False"} | changes
     return {name: value for name, value in values.items() if value is not None}

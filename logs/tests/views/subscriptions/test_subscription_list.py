@@ -12,7 +12,8 @@ from logs.models import Priority, State, Subscription
 from logs.stats.traffic import TrafficStats
 from logs.views.subscriptions import detail_page
 
-from .factories import make_log, make_placeholder, make_subscription, names_in
+from ...factories import make_log_of_age
+from .factories import make_placeholder, make_subscription, names_in
 
 pytestmark = pytest.mark.django_db
 
@@ -22,20 +23,20 @@ class TestList:
 
     def test_the_lowest_success_rate_comes_first_and_no_traffic_last(self, client, company):
         quiet, good, bad = (make_subscription(company, name=name) for name in ("Quiet", "Good", "Bad"))
-        make_log(good)
-        make_log(bad)
-        make_log(bad, State.FAILED)
-        make_log(quiet, State.FAILED, age=timedelta(days=8))
+        make_log_of_age(good)
+        make_log_of_age(bad)
+        make_log_of_age(bad, State.FAILED)
+        make_log_of_age(quiet, State.FAILED, age=timedelta(days=8))
         response = client.get(self.address)
         assert names_in(response) == ["Bad", "Good", "Quiet"]
         assert [health.success_percent for health in response.context["subscriptions"].rows] == [50.0, 100.0, None]
 
     def test_health_counts_the_last_seven_days(self, client, subscription):
-        failure = make_log(subscription, State.FAILED, age=timedelta(days=6, hours=12), duration_ms=1000)
-        newest = make_log(subscription, age=timedelta(minutes=1), duration_ms=500)
-        make_log(subscription, State.FAILED, age=timedelta(days=7, minutes=6), duration_ms=9000)
+        failure = make_log_of_age(subscription, State.FAILED, age=timedelta(days=6, hours=12), duration_ms=1000)
+        newest = make_log_of_age(subscription, age=timedelta(minutes=1), duration_ms=500)
+        make_log_of_age(subscription, State.FAILED, age=timedelta(days=7, minutes=6), duration_ms=9000)
         queued = {"next_attempt_at": timezone.now(), "priority": Priority.NORMAL, "sequence": 1, "attempts_left": 3}
-        make_log(subscription, State.PENDING, age=timedelta(days=30), **queued)
+        make_log_of_age(subscription, State.PENDING, age=timedelta(days=30), **queued)
         (health,) = client.get(self.address).context["subscriptions"].rows
         assert (health.figures.total, health.figures.delivered, health.figures.failed) == (2, 1, 1)
         assert health.figures.p95_ms == pytest.approx(1000, rel=0.125)  # bins, each a quarter longer than the last
@@ -44,8 +45,8 @@ class TestList:
         assert '<td class="num" data-label="Waiting">1</td>' in page
 
     def test_each_bar_covers_six_hours_in_utc_and_none_is_missing(self, client, subscription):
-        make_log(subscription, State.FAILED, age=timedelta(days=6, hours=23, minutes=50))
-        make_log(subscription, age=timedelta(0))
+        make_log_of_age(subscription, State.FAILED, age=timedelta(days=6, hours=23, minutes=50))
+        make_log_of_age(subscription, age=timedelta(0))
         (health,) = client.get(self.address).context["subscriptions"].rows
         bars = health.traffic.bars
         assert len(bars) in (28, 29)
@@ -53,14 +54,14 @@ class TestList:
         assert (sum(bar.failed for bar in bars), bars[-1].delivered) == (1, 1)
 
     def test_the_last_failure_is_shown_regardless_of_age(self, client, subscription):
-        failure = make_log(subscription, State.FAILED, age=timedelta(days=41))
+        failure = make_log_of_age(subscription, State.FAILED, age=timedelta(days=41))
         (health,) = client.get(self.address).context["subscriptions"].rows
         assert health.last_failure == failure.created_at
         assert "no traffic" in client.get(self.address).content.decode()
 
     def test_a_log_slightly_ahead_is_in_the_last_bar_and_a_future_log_in_none(self, client, subscription):
-        make_log(subscription, age=timedelta(minutes=-4))
-        make_log(subscription, age=timedelta(days=-3))
+        make_log_of_age(subscription, age=timedelta(minutes=-4))
+        make_log_of_age(subscription, age=timedelta(days=-3))
         (health,) = client.get(self.address).context["subscriptions"].rows
         assert (health.traffic.bars[-1].delivered, health.traffic.now.total) == (1, 1)
 
@@ -73,18 +74,18 @@ class TestList:
         assert page.count("cotadmin delivers") == page.count("Cotalker delivers") == 1
 
     def test_a_hostile_name_is_escaped_in_the_chart_too(self, client, company):
-        make_log(make_subscription(company, name='"><script>alert(1)</script>'))
+        make_log_of_age(make_subscription(company, name='"><script>alert(1)</script>'))
         page = client.get(self.address).content.decode()
         assert "<script>alert" not in page
         assert "&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;, last 7 days: 0 failed, 1 delivered" in page
 
     def test_blocked_queues_are_counted_and_found(self, client, company, subscription, foreign):
         queued = {"next_attempt_at": timezone.now(), "sequence": 1, "attempts_left": 3}
-        make_log(subscription, State.RETRYING, priority=Priority.RETRY, **queued)
-        make_log(foreign, State.RETRYING, priority=Priority.RETRY, **queued)
+        make_log_of_age(subscription, State.RETRYING, priority=Priority.RETRY, **queued)
+        make_log_of_age(foreign, State.RETRYING, priority=Priority.RETRY, **queued)
         make_subscription(company, name="Paused", paused_at=timezone.now())
         make_subscription(company, name="Inactive", paused_at=timezone.now(), is_active=False)
-        make_log(make_subscription(company, name="Waiting"), State.PENDING, priority=Priority.NORMAL, **queued)
+        make_log_of_age(make_subscription(company, name="Waiting"), State.PENDING, priority=Priority.NORMAL, **queued)
         assert "2 queues are blocked" in client.get(self.address).content.decode()
         assert names_in(client.get(self.address, {"state": "blocked"})) == ["Paused", "Work Orders"]
 
@@ -140,7 +141,7 @@ class TestList:
         assert restored.content.startswith(b"<!doctype html>")
 
     def test_bars_are_drawn_with_decimal_points_in_any_language(self, client, subscription):
-        make_log(subscription)
+        make_log_of_age(subscription)
         page = client.get(self.address, headers={"Accept-Language": "es"}).content.decode()
         assert re.search(r'<path class="ok" d="M[\d.]+ 0h[\d.]+v100h-[\d.]+z"/>', page)
         assert "style=" not in page
@@ -149,18 +150,18 @@ class TestList:
         monkeypatch.setattr(detail_page, "MOST_ROWS", 2)
         for name in ("A", "B", "Worst"):
             make_subscription(company, name=name)
-        make_log(Subscription.objects.get(name="Worst"), State.FAILED)
+        make_log_of_age(Subscription.objects.get(name="Worst"), State.FAILED)
         response = client.get(self.address)
         assert names_in(response) == ["Worst", "A"]
         assert "3 subscriptions" in response.content.decode()
         assert "The first 2 are shown." in response.content.decode()
 
     def test_the_number_of_queries_does_not_grow(self, client, company, django_assert_max_num_queries):
-        make_log(make_subscription(company), State.FAILED)
+        make_log_of_age(make_subscription(company), State.FAILED)
         with django_assert_max_num_queries(12) as few:
             client.get(self.address)
         for _number in range(30):
-            make_log(make_subscription(company), State.FAILED)
+            make_log_of_age(make_subscription(company), State.FAILED)
         with django_assert_max_num_queries(len(few)):
             client.get(self.address)
 
@@ -174,11 +175,11 @@ class TestOrder:
     def subscriptions(self, company):
         """The values to sort by: success rate, last failure, last log, duration; the last subscription has none of them."""
         created = {name: make_subscription(company, name=name) for name in ("Zeta", "Ábaco", "Beta", "Gamma")}
-        make_log(created["Zeta"], State.FAILED, age=timedelta(hours=3), duration_ms=900)
-        make_log(created["Zeta"], age=timedelta(hours=2), duration_ms=900)
-        make_log(created["Ábaco"], State.FAILED, age=timedelta(hours=5), duration_ms=40)
-        make_log(created["Beta"], age=timedelta(hours=4), duration_ms=200)
-        make_log(created["Gamma"], age=timedelta(days=30))
+        make_log_of_age(created["Zeta"], State.FAILED, age=timedelta(hours=3), duration_ms=900)
+        make_log_of_age(created["Zeta"], age=timedelta(hours=2), duration_ms=900)
+        make_log_of_age(created["Ábaco"], State.FAILED, age=timedelta(hours=5), duration_ms=40)
+        make_log_of_age(created["Beta"], age=timedelta(hours=4), duration_ms=200)
+        make_log_of_age(created["Gamma"], age=timedelta(days=30))
         return created
 
     @pytest.mark.parametrize(

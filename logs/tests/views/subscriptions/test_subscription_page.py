@@ -8,11 +8,11 @@ from django.utils import timezone
 
 from logs.models import AuditAction, AuditEntry, Priority, State, Subscription, WebhookLog
 
+from ...factories import make_log_of_age
 from .factories import (
     SECRET,
     address_of,
     make_imported,
-    make_log,
     make_placeholder,
     make_subscription,
     posted,
@@ -37,13 +37,13 @@ class TestDetail:
     def test_one_sentence_answers_first(self, client, subscription, states, expected):
         """`states`: oldest first."""
         for index, state in enumerate(states):
-            make_log(subscription, state, age=timedelta(hours=len(states) - index))
+            make_log_of_age(subscription, state, age=timedelta(hours=len(states) - index))
         page = client.get(address_of(subscription)).content.decode()
         sentence = re.search(r'<p class="lead">(.*?)</p>', page, re.DOTALL)[1]
         assert expected in " ".join(re.sub("<[^>]+>", "", sentence).split())
 
     def test_failures_and_logs_link_their_pages(self, client, subscription):
-        failure, other = make_log(subscription, State.FAILED), make_log(subscription)
+        failure, other = make_log_of_age(subscription, State.FAILED), make_log_of_age(subscription)
         response = client.get(address_of(subscription))
         assert set(response.context["logs"]) == {failure, other}
         page = response.content.decode()
@@ -87,10 +87,10 @@ class TestDetail:
 
     def test_queries_are_bounded(self, client, subscription, operator, django_assert_max_num_queries):
         for _number in range(12):
-            make_log(subscription, State.FAILED, attempt_count=3)
+            make_log_of_age(subscription, State.FAILED, attempt_count=3)
             AuditEntry.record(operator, AuditAction.ACTIVATED, subscription.pk)
             queued = {"next_attempt_at": timezone.now(), "sequence": _number, "attempts_left": 3}
-            make_log(subscription, State.PENDING, priority=Priority.NORMAL, **queued)
+            make_log_of_age(subscription, State.PENDING, priority=Priority.NORMAL, **queued)
         subscription.pause(by=operator)
         with django_assert_max_num_queries(13):
             client.get(address_of(subscription))
