@@ -1,88 +1,24 @@
 """Posts a payload and returns the outcome. Knows HTTP, and nothing of the database.
 
-A receiver's fault is never raised here: it becomes an outcome with a cause. If there was no answer, the outcome says why. It
-uses the words of Node's HTTP client, as Cotalker's own logs do. Redirects aren't followed, cookies aren't kept, and proxies of
-the environment aren't used.
+A receiver's fault is never raised here: it becomes an outcome with a cause. If there was no answer, the outcome says why.
 """
 
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
-import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-import aiohttp
-from aiohttp.http_exceptions import HttpProcessingError
-from yarl import URL
-
 from ..cotalker.outcomes import Cause, classify_status, is_success
-from .http_connection import LenientConnector
-from .http_exchange import (
-    MAX_HEADER_LENGTH,
-    MAX_READ_BODY,
-    InvalidHeader,
-    PreparedRequest,
-    RawResponse,
-    strip_unstorable,
-)
-from .response_text import CannotUnpack, decode, header, unpack
-from .ssrf import DestinationBlocked, DestinationFilter, FilteringResolver
-
-# Errors that a receiver or its URL can cause. TimeoutError is an OSError, and UnicodeError is a ValueError.
-SEND_ERRORS = (aiohttp.ClientError, HttpProcessingError, OSError, ValueError)
-
-_ERRNO_CAUSES = {
-    errno.ECONNREFUSED: Cause.REFUSED,
-    errno.ETIMEDOUT: Cause.TIMEOUT,
-    errno.EHOSTUNREACH: Cause.TIMEOUT,
-    errno.ENETUNREACH: Cause.TIMEOUT,
-    errno.ECONNRESET: Cause.RESET,
-    errno.EPIPE: Cause.RESET,
-}
-
-
-def classify_error(error: Exception, url: str, timeout: float) -> tuple[Cause, str]:
-    host, place = _place(url)
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        code = "EAI_AGAIN" if error.errno == socket.EAI_AGAIN else "ENOTFOUND"
-        return Cause.DNS, f"getaddrinfo {code} {host}"
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        # Node shows OpenSSL's words alone: "certificate has expired".
-        return Cause.TLS, strip_unstorable(
-            getattr(error.certificate_error, "verify_message", "") or str(error.certificate_error)
-        )
-    if isinstance(error, aiohttp.ClientSSLError):
-        return Cause.TLS, strip_unstorable(str(error.os_error) or str(error))
-    if isinstance(error, aiohttp.ServerTimeoutError):
-        return Cause.TIMEOUT, f"connect ETIMEDOUT {place}"
-    if isinstance(error, TimeoutError):
-        return Cause.TIMEOUT, f"timeout of {int(timeout * 1000)}ms exceeded"
-    if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientPayloadError):
-        return Cause.RESET, "socket hang up"
-    if isinstance(error, OSError) and error.errno in _ERRNO_CAUSES:
-        step = "connect" if isinstance(error, aiohttp.ClientConnectorError) else "read"
-        return _ERRNO_CAUSES[error.errno], f"{step} {errno.errorcode[error.errno]} {place}"
-    if isinstance(error, HttpProcessingError):
-        return Cause.OTHER, strip_unstorable(f"Parse Error: {error.message.partition(chr(10))[0]}")[:MAX_HEADER_LENGTH]
-    if isinstance(error, InvalidHeader):
-        return Cause.OTHER, str(error)
-    if isinstance(error, aiohttp.InvalidURL | ValueError):
-        return Cause.OTHER, "the URL is not valid"
-    return Cause.OTHER, strip_unstorable(f"{type(error).__name__}: {error}")[:MAX_HEADER_LENGTH]
-
-
-def _place(url: str) -> tuple[str, str]:
-    try:
-        parsed = URL(url)
-        return parsed.host or "", f"{parsed.host}:{parsed.port}"
-    except ValueError:
-        return "", ""
-
+from .http_errors import SEND_ERRORS, classify_error
+from .http_exchange import PreparedRequest
+from .http_pool import ConnectionPool
+from .http_response import MAX_READ_BODY, RawResponse
+from .response_text import CannotUnpack, decode, header, strip_unstorable, unpack
+from .ssrf import DestinationBlocked, DestinationFilter
 
 logger = logging.getLogger("logs.delivery")
 MAX_STORED_BODY = 8 * 1024  # bytes kept of a response
@@ -123,16 +59,12 @@ class Sender:
         self.connect_timeout = connect_timeout
 
     async def __aenter__(self) -> Sender:
-        self.connector = LenientConnector(
-            resolver=FilteringResolver(self.guard),
-            socket_factory=self.guard.socket_factory,
-            use_dns_cache=False,  # a name is looked up and checked for every connection
-        )
+        self.pool = ConnectionPool(self.guard, self.connect_timeout)
         self._target = lru_cache(_TARGETS)(self._make_target)
         return self
 
     async def __aexit__(self, *_error: object) -> None:
-        await self.connector.close()
+        self.pool.close()
 
     async def post(
         self,
@@ -163,7 +95,7 @@ class Sender:
 
     def _make_target(self, url: str) -> PreparedRequest:
         self.guard.check_url(url)
-        return PreparedRequest(url, self.connector, self.connect_timeout)
+        return PreparedRequest(url, self.pool)
 
 
 def _outcome(answer: RawResponse, cause: Cause | str, problem: str, duration_ms: int) -> SendOutcome:

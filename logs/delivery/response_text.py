@@ -93,3 +93,10 @@ def _charset(content_type: str) -> str:
 def header(headers: Iterable[tuple[str, str]], name: str) -> str:
     """Return all values of a header as one; "" if it's missing."""
     return ", ".join(value for key, value in headers if key.lower() == name)
+
+
+def strip_unstorable(text: str) -> str:
+    """Replace what PostgreSQL refuses: NUL, and lone surrogates."""
+    if text.isascii() and "\0" not in text:
+        return text
+    return text.replace("\0", "\ufffd").encode(errors="replace").decode()

@@ -3,58 +3,20 @@
 Addresses are checked where sockets are made. So it doesn't matter how a URL spells its host. Nor does it matter how many
 addresses a name has, or what it resolves to the next time. Ranges are those of Python's `ipaddress`, which follows IANA's
 registries.
-
-Names are looked up in separate threads. A lookup in Python can't be cancelled, and a name server that hangs holds a thread for
-half a minute. asyncio's shared threads are six on two cores. Six such names would stop all deliveries there, and the database's
-work as well.
 """
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import re
 import socket
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 
-from aiohttp.abc import AbstractResolver, ResolveResult
 from django.conf import settings
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from yarl import URL
-
-# More than the worker has deliveries in flight, with room for lookups whose delivery has timed out.
-MAX_CONCURRENT_LOOKUPS = 256
-
-
-class PooledResolver(AbstractResolver):
-    def __init__(self) -> None:
-        self.pool = ThreadPoolExecutor(MAX_CONCURRENT_LOOKUPS, thread_name_prefix="lookup")
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        """Return every address of a name. Raises socket.gaierror."""
-        lookup = partial(socket.getaddrinfo, host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
-        results = await asyncio.get_running_loop().run_in_executor(self.pool, lookup)
-        return [
-            ResolveResult(
-                hostname=host,
-                host=str(address[0]),
-                port=port,
-                family=kind,
-                proto=protocol,
-                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
-            )
-            for kind, _type, protocol, _name, address in results
-        ]
-
-    async def close(self) -> None:
-        self.pool.shutdown(wait=False, cancel_futures=True)
-
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -141,29 +103,10 @@ class DestinationFilter:
             self.check_address(str(address), port)
 
     def socket_factory(self, addr_info: tuple) -> socket.socket:
-        """Check the address for aiohttp, which skips the resolver if the host of a URL is an IP literal."""
+        """Make a socket to connect to this address. Raises DestinationBlocked."""
         family, kind, protocol, _name, sockaddr = addr_info
         self.check_address(str(sockaddr[0]), sockaddr[1])
         return socket.socket(family, kind, protocol)
-
-
-class FilteringResolver(AbstractResolver):
-    """Refuses a name if any of its addresses is refused. Otherwise chance would decide which one is used."""
-
-    def __init__(self, guard: DestinationFilter, resolver: AbstractResolver | None = None) -> None:
-        self.guard = guard
-        self.resolver = resolver or PooledResolver()
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        results = await self.resolver.resolve(host, port, family)
-        for result in results:
-            self.guard.check_address(result["host"], port)
-        return results
-
-    async def close(self) -> None:
-        await self.resolver.close()
 
 
 def parse_allowed_networks(entries: Iterable[str]) -> list[AllowedNetwork]:

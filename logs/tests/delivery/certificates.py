@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 
-import aiohttp
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -44,5 +43,5 @@ def trust_certificate(monkeypatch, folder: Path, *, days: int) -> ssl.SSLContext
     """Like certificate_for; the sender trusts the certificate."""
     context = certificate_for(folder, days=days)
     trusting = ssl.create_default_context(cafile=folder / "receiver.pem")
-    monkeypatch.setattr(aiohttp.connector, "_SSL_CONTEXT_VERIFIED", trusting)
+    monkeypatch.setattr("logs.delivery.http_pool.tls_context", lambda: trusting)
     return context

@@ -10,7 +10,8 @@ import pytest
 from cotadmin import __version__
 from logs.cotalker.outcomes import Cause
 from logs.delivery.http_client import Sender, SendOutcome
-from logs.delivery.http_connection import LenientConnection
+from logs.delivery.http_connection import Connection
+from logs.delivery.http_pool import ConnectionPool
 from logs.delivery.ssrf import DestinationFilter, parse_allowed_networks
 
 from .raw_receiver import HEADERS, LOOPBACK, OK, PAYLOAD, RawReceiver, listening, post_to
@@ -123,7 +124,7 @@ def test_a_redirect_is_not_followed():
 def test_cookies_are_not_kept(name_server):
     async def scenario(receiver: RawReceiver) -> None:
         async with listening(receiver), Sender(LOOPBACK) as sender:
-            url = f"http://www.server.test:{receiver.port}/"  # aiohttp keeps no cookies of IP addresses anyhow
+            url = f"http://www.server.test:{receiver.port}/"
             await sender.post(url, PAYLOAD, HEADERS)
             await sender.post(url, PAYLOAD, HEADERS)
 
@@ -282,10 +283,10 @@ def test_an_unexpected_error_is_an_outcome_too(monkeypatch, caplog):
     def break_down(*_arguments, **_options):
         raise AttributeError("about the payload")
 
-    monkeypatch.setattr(LenientConnection, "rest", break_down)
+    monkeypatch.setattr(ConnectionPool, "keep", break_down)
     outcome = post_to(RawReceiver(OK))
     assert (outcome.status, outcome.is_success, outcome.note) == (200, True, "the response ended early: AttributeError")
-    monkeypatch.setattr(LenientConnection, "set_response_params", break_down)
+    monkeypatch.setattr(Connection, "exchange", break_down)
     outcome = post_to(RawReceiver(OK))
     assert (outcome.status, outcome.cause, outcome.response) == (None, Cause.OTHER, "AttributeError")
     assert "unexpected error while sending" in caplog.text

@@ -11,7 +11,7 @@ import pytest
 
 from logs.cotalker.outcomes import Cause
 from logs.delivery.http_client import Sender, SendOutcome
-from logs.delivery.ssrf import DestinationFilter
+from logs.delivery.ssrf import DestinationFilter, parse_allowed_networks
 
 from .raw_receiver import HEADERS, LOOPBACK, OK, PAYLOAD, RawReceiver, listening, post
 
@@ -114,6 +114,17 @@ def test_nothing_is_sent_to_a_name_with_one_refused_address(name_server, address
     outcome = asyncio.run(scenario())
     assert (outcome.status, outcome.cause) == (None, Cause.BLOCKED)
     assert (allowed.connections, private.connections) == (0, 0)
+
+
+def test_the_next_address_of_a_name_is_tried_if_one_refuses(name_server):
+    async def scenario() -> SendOutcome:
+        guard = DestinationFilter(parse_allowed_networks(["127.0.0.0/8"]))
+        async with listening(receiver), Sender(guard) as sender:
+            return await sender.post(f"http://www.server.test:{receiver.port}/", PAYLOAD, HEADERS)
+
+    name_server(["127.0.0.2", "127.0.0.1"])
+    receiver = RawReceiver(OK)
+    assert asyncio.run(scenario()).status == 200
 
 
 SPELLINGS = ["127.0.0.1", "127.0.0.1.", "127.1", "2130706433", "0x7f.1", "0X7F000001", "0177.0.0.1", "017700000001"]

@@ -70,6 +70,20 @@ def test_a_handshake_that_hangs_is_a_timeout():
     assert outcome.response.startswith("connect ETIMEDOUT 127.0.0.1:")
 
 
+def test_a_handshake_that_is_closed_is_a_reset():
+    async def close_at_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1000)
+        writer.close()
+
+    async def scenario() -> SendOutcome:
+        async with await asyncio.start_server(close_at_once, "127.0.0.1", 0) as server, Sender(LOOPBACK) as sender:
+            port = server.sockets[0].getsockname()[1]
+            return await sender.post(f"https://127.0.0.1:{port}/", PAYLOAD, HEADERS)
+
+    outcome = asyncio.run(scenario())
+    assert (outcome.status, outcome.cause, outcome.note) == (None, Cause.RESET, "")
+
+
 def test_https_to_a_port_that_speaks_http_is_a_tls_failure():
     async def answer_at_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")

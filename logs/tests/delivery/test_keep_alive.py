@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from logs.cotalker.outcomes import Cause
-from logs.delivery import http_connection
+from logs.delivery import http_pool
 from logs.delivery.http_client import Sender, SendOutcome
 
 from .certificates import trust_certificate
@@ -310,13 +310,27 @@ def test_a_connection_with_an_unread_response_is_not_kept(size):
     assert len(receiver.connections) == 2
 
 
+def test_a_connection_is_not_kept_for_long(monkeypatch):
+    async def scenario() -> None:
+        async with sending_to(receiver) as post:
+            await post()
+            assert await asyncio.wait_for(receiver.left.get(), 5) == 1
+            await post()
+
+    monkeypatch.setattr(http_pool, "KEEP_ALIVE_SECONDS", 0.05)
+    monkeypatch.setattr(http_pool, "SWEEP_INTERVAL_SECONDS", 0.02)
+    receiver = KeepingReceiver()
+    asyncio.run(scenario())
+    assert [number for number, _head, _body in receiver.requests] == [1, 2]
+
+
 def test_the_number_of_kept_connections_is_limited(monkeypatch):
     async def scenario() -> None:
         async with sending_to(receiver) as post:
             for _time in range(2):
                 await asyncio.gather(post(), post(), post())
 
-    monkeypatch.setattr(http_connection, "MAX_IDLE_CONNECTIONS", 1)
+    monkeypatch.setattr(http_pool, "MAX_IDLE_CONNECTIONS", 1)
     receiver = KeepingReceiver()
     asyncio.run(scenario())
     assert (len(receiver.requests), len(receiver.connections)) == (6, 5)
