@@ -24,7 +24,7 @@ _OK = b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 11\
 
 SLOW_SECONDS = (0.005, 0.03)
 
-ledger: list[tuple[bytes, bytes, float]] = []
+arrivals: list[tuple[bytes, bytes, float]] = []
 
 
 class Sink(asyncio.Protocol):
@@ -48,17 +48,17 @@ class Sink(asyncio.Protocol):
     def answer(self, method: bytes, path: bytes, head: bytes) -> None:
         if method == b"POST":
             match = _ID.search(head)
-            ledger.append((path, match[1] if match else b"-", time.monotonic()))
+            arrivals.append((path, match[1] if match else b"-", time.monotonic()))
             if path.startswith(b"/slow/"):
                 asyncio.get_running_loop().call_later(random.uniform(*SLOW_SECONDS), self.transport.write, _OK)
             elif not path.startswith(b"/hang/"):
                 self.transport.write(_OK)
             return
         if method == b"DELETE":
-            ledger.clear()
-        lines = [b"%d" % len(ledger)]
+            arrivals.clear()
+        lines = [b"%d" % len(arrivals)]
         if path.startswith(b"/results/"):
-            lines = [b"%s %s %.6f" % arrival for arrival in ledger[int(path[9:]) :]]
+            lines = [b"%s %s %.6f" % arrival for arrival in arrivals[int(path[9:]) :]]
         body = b"\n".join(lines)
         self.transport.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
 
@@ -77,7 +77,7 @@ class SinkProcess:
     def count(self) -> int:
         return int(self._ask("GET", "/count"))
 
-    def ledger(self, after: int = 0) -> list[tuple[str, str, float]]:
+    def requests(self, after: int = 0) -> list[tuple[str, str, float]]:
         """Path, webhook-id and monotonic seconds of every arrival after the first `after`."""
         lines = [line.split() for line in self._ask("GET", f"/results/{after}").splitlines()]
         return [(path, webhook_id, float(moment)) for path, webhook_id, moment in lines]
