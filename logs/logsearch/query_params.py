@@ -11,9 +11,9 @@ from urllib.parse import urlencode
 
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
+from django.urls import reverse
 from django.utils import timezone
 
-from ..url_cache import cached_reverse_list
 from .filter_fields import LocalDateTimeField
 
 CURSOR_PARAMS = ("after", "before", "extend")  # of a page of the list: another list has other pages
@@ -21,7 +21,7 @@ CURSOR_PARAMS = ("after", "before", "extend")  # of a page of the list: another 
 
 def list_url(query: QueryDict) -> str:
     """The URL of the explorer with this query."""
-    return cached_reverse_list("logs:webhook_log_list") + querystring(query)
+    return reverse("logs:webhook_log_list") + querystring(query)
 
 
 def querystring(query: QueryDict) -> str:

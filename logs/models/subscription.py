@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from .. import signing
 from ..cotalker import objectid
-from ..url_cache import cached_reverse
 from .choices import Trigger
 from .company import Company
 from .fields import JSONTextField, ObjectIdField, is_objectid
@@ -119,7 +119,7 @@ class Subscription(QueueMixin):
         return self.name
 
     def get_absolute_url(self) -> str:
-        return cached_reverse("logs:subscription_detail", self.pk)
+        return reverse("logs:subscription_detail", args=[self.pk])
 
     def get_trigger_display(self) -> str:
         return str(Trigger(self.trigger).label) if self.is_trigger_known else self.trigger

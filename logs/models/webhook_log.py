@@ -6,11 +6,11 @@ from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.db.models import F, Q
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from ..cotalker import objectid
 from ..payloads.masking import masked_keys
-from ..url_cache import cached_reverse
 from .choices import Cause, State
 from .fields import JSONTextField, ObjectIdField
 from .querysets import WebhookLogQuerySet
@@ -94,7 +94,7 @@ class WebhookLog(RedeliverableMixin):
         return self.pk
 
     def get_absolute_url(self) -> str:
-        return cached_reverse("logs:webhook_log_detail", self.pk)
+        return reverse("logs:webhook_log_detail", args=[self.pk])
 
     def get_cause_display(self) -> str:  # type: ignore[no-redef]
         """Like Django's own method, which goes through all choices for each row of a list."""

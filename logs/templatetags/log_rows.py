@@ -14,13 +14,13 @@ from django import template
 from django.http import QueryDict
 from django.template import Context
 from django.template.defaulttags import CsrfTokenNode
+from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
 from ..logsearch.facets import facet_param
 from ..logsearch.query_params import list_url, with_params
 from ..models import State, WebhookLog
-from ..url_cache import cached_reverse
 from .log_format import event_label, log_badge, masked, seconds_between_looks
 from .log_list import has_row_selection, log_columns
 from .ui import duration, icon, state_badge, when
@@ -87,7 +87,7 @@ class _Rows:
     def _poll(self, log: WebhookLog) -> str:
         if not log.is_queued or log.trigger == "auto":
             return ""
-        address = cached_reverse("logs:webhook_log_row", log.pk) + self.list_query
+        address = reverse("logs:webhook_log_row", args=[log.pk]) + self.list_query
         return _POLL.format(address=address, seconds=seconds_between_looks(log))
 
     def _pick(self, log: WebhookLog, title: str) -> str:
@@ -147,7 +147,7 @@ class _Rows:
         if log.state != State.FAILED or log.is_queued or not self.may_redeliver:
             return ""
         return _REDELIVER.format(
-            address=cached_reverse("logs:redelivery_create", log.pk),
+            address=reverse("logs:redelivery_create", args=[log.pk]),
             list_query=self.list_query,
             hidden=self.hidden,
             attempt_count=log.attempt_count or 0,
