@@ -1,7 +1,6 @@
 from django.apps import AppConfig
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
-from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
@@ -13,7 +12,6 @@ class LogsConfig(AppConfig):
     def ready(self) -> None:
         """An invalid setting of the destination check stops the start, not the first delivery."""
         from .db import pooler_check  # noqa: F401  registers its check
-        from .db.timestamps import register_timestamptz_loader
         from .delivery.ssrf import DestinationFilter
 
         try:
@@ -21,7 +19,6 @@ class LogsConfig(AppConfig):
         except ValueError as error:
             raise ImproperlyConfigured(str(error)) from error
         post_migrate.connect(create_partitions, sender=self)
-        connection_created.connect(register_timestamptz_loader)
 
 
 def create_partitions(**_signal: object) -> None:
