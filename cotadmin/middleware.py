@@ -1,5 +1,6 @@
 """Middleware of every page: the sign-in, the time zone, and checks for content that no request may have."""
 
+import re
 import zoneinfo
 from collections.abc import Callable
 from urllib.parse import unquote, urlsplit
@@ -17,6 +18,10 @@ from django_htmx.middleware import HtmxDetails
 from .encoding import REFUSED
 from .preferences import timezone_from_cookies
 
+# Characters that change the direction of the text after them: one in a name makes the name and the rest of a page misread.
+_BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
+# Parts that aren't visible text: tags with their attributes, and fields, whose content comes back with the form.
+_NO_TEXT = re.compile(r"(<(?:textarea|script|style)\b.*?</(?:textarea|script|style)>|<[^>]*>)", re.DOTALL)
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
@@ -81,6 +86,23 @@ class NullByteMiddleware:
         if is_of_admin and ("\0" in request.path_info or "%00" in request.META["QUERY_STRING"]):
             raise BadRequest("the URL contains a NUL")
         return self.get_response(request)
+
+
+class VisibleBidiMiddleware:
+    """Writes out each character that changes the text direction, as \\u202e. In attributes and fields they stay unchanged."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if not response.streaming and response.get("Content-Type", "").startswith("text/html"):
+            page = response.text
+            if _BIDI.search(page):
+                parts = _NO_TEXT.split(page)
+                parts[::2] = [_BIDI.sub(lambda letter: f"\\u{ord(letter[0]):04x}", text) for text in parts[::2]]
+                response.content = "".join(parts)
+        return response
 
 
 class LoginMiddleware(LoginRequiredMiddleware):

@@ -87,14 +87,14 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "cotadmin.middleware.TimezoneMiddleware",
+    "cotadmin.middleware.VisibleBidiMiddleware",
     "cotadmin.middleware.NullByteMiddleware",
 ]
 ROOT_URLCONF = "cotadmin.urls"
 WSGI_APPLICATION = "cotadmin.wsgi.application"
 TEMPLATES = [
     {
-        "BACKEND": "cotadmin.template_backend.PageTemplates",
-        "NAME": "django",
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
         "DIRS": [BASE_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
