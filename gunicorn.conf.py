@@ -26,7 +26,4 @@ def post_worker_init(worker) -> None:
 
 
 def post_request(worker, request, environ, response) -> None:
-    from cotadmin.gc_tuning import collect_garbage  # not before Django is set up
-
-    collect_garbage()
     worker.backlog.look()

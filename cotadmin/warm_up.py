@@ -1,4 +1,4 @@
-"""Work that a web process does before its first page and between pages, so that no page pays for it."""
+"""Work that a web process does before its first page, so that no page pays for it."""
 
 import gc
 from pathlib import Path
@@ -10,9 +10,7 @@ from django.urls import get_resolver
 
 POOL_SECONDS = 2.5  # to wait for a free connection
 RECONNECT_SECONDS = 1  # then the next request reconnects, instead of a background attempt with growing delays
-# Objects that were allocated and not freed; a page leaves about 500.
-GC_THRESHOLD = 20_000
-GC_HARD_THRESHOLD = 200_000  # above this, garbage is collected at once, even within a page
+GC_THRESHOLD = 20_000  # objects that were allocated and not freed, before garbage is collected
 
 
 def warm_up() -> None:
@@ -27,16 +25,10 @@ def warm_up() -> None:
         get_template(str(path.relative_to(folder)))
     gc.collect()
     gc.freeze()
-    gc.set_threshold(GC_HARD_THRESHOLD)
+    gc.set_threshold(GC_THRESHOLD)
 
 
 def _wait_less_for_the_database() -> None:
     """A person gets an answer within seconds and can try again; commands and workers wait for half a minute."""
     if pool := connections["default"].settings_dict["OPTIONS"].get("pool"):
         pool |= {"timeout": POOL_SECONDS, "reconnect_timeout": RECONNECT_SECONDS}
-
-
-def collect_garbage() -> None:
-    """Call it after a page is sent. Garbage collection takes about 6 ms, which would otherwise now and then delay a page."""
-    if gc.get_count()[0] > GC_THRESHOLD:
-        gc.collect()
