@@ -6,6 +6,8 @@ from cotadmin import settings
 from cotadmin.log_formatters import FORMATTERS, AccessLogFormatter
 from cotadmin.serving.turns import RequestSlots
 
+INBOUND_PATHS = ("/webhooks/in/", "/in/", "/api/")  # see logs/urls.py; they have request slots of their own
+
 worker_class = "cotadmin.serving.worker.PatientWorker"
 
 
@@ -22,7 +24,7 @@ def post_worker_init(worker) -> None:
     from logs.stats.compaction import BacklogWatch  # not before Django is set up
 
     worker.backlog = BacklogWatch()
-    worker.wsgi = RequestSlots(worker.wsgi, worker.cfg.threads, worker.tpool.watch)
+    worker.wsgi = RequestSlots(worker.wsgi, worker.cfg.threads, worker.tpool.watch, INBOUND_PATHS)
 
 
 def post_request(worker, request, environ, response) -> None:

@@ -148,7 +148,8 @@ urlpatterns = [
     path("shared/<str:token>/", public_logs.shared_log, name="shared_log"),
     path("shared/<str:token>/payload.json", public_logs.shared_payload, name="shared_payload"),
     # Ingest: no session; the secret is in the URL or in a header.
-    path("in/<str:secret>", events.event_receive, name="event_receive"),
+    path("webhooks/in/<str:secret>", events.event_receive, name="event_receive"),
+    path("in/<str:secret>", events.event_receive, name="event_receive_short"),  # Cotalker may be configured with it
     path("api/v3/events", events.event_create, name="event_create"),
     path("api/v3/events/test/<oid:pk>", sample_events.test_event_send, name="test_event_send"),
 ]

@@ -13,7 +13,6 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from .patience import READ_CHUNK_SIZE, ClientDeadline, SlowClientWatch
 
-INBOUND_PATHS = ("/in/", "/api/")
 PROBE_PATHS = ("/readyz", "/metrics")  # each has a database connection of its own
 PROBE_PLACES = 2
 WAIT_SECONDS = 30  # for a slot; then 503 says that the server is overloaded
@@ -52,10 +51,12 @@ class WorkerSlot:
 
 
 class RequestSlots:
-    """A WSGI application that wraps another."""
+    """A WSGI application that wraps another. `inbound_paths`: what the paths of inbound events begin with."""
 
-    def __init__(self, application: WSGIApplication, places: int, watch: SlowClientWatch) -> None:
-        self._application, self._watch = application, watch
+    def __init__(
+        self, application: WSGIApplication, places: int, watch: SlowClientWatch, inbound_paths: tuple[str, ...]
+    ) -> None:
+        self._application, self._watch, self._inbound_paths = application, watch, inbound_paths
         self._pages, self._inbound = threading.Semaphore(places), threading.Semaphore(places)
         self._probes = threading.Semaphore(PROBE_PLACES)
 
@@ -78,7 +79,7 @@ class RequestSlots:
             return None
         if path in PROBE_PATHS:
             return self._probes
-        return self._inbound if path.startswith(INBOUND_PATHS) else self._pages
+        return self._inbound if path.startswith(self._inbound_paths) else self._pages
 
 
 class Body(io.RawIOBase):

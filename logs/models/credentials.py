@@ -41,7 +41,7 @@ class Credential(models.Model):
 
 
 class InboundEndpoint(Credential):
-    """An inbound endpoint: the URL /in/<secret> for Cotalker to post to. Its subscriptions have a URL, but no headers."""
+    """An inbound endpoint: the URL /webhooks/in/SECRET for Cotalker to post to. Its subscriptions have a URL, but no headers."""
 
     company = models.ForeignKey(Company, models.CASCADE, related_name="inbound_endpoints", verbose_name=_("company"))
 

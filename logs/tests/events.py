@@ -35,7 +35,7 @@ def as_array(*events: dict[str, Any]) -> bytes:
 
 def make_endpoint(company: Company | None = None, name: str = "Cotalker") -> str:
     """The path of a new inbound endpoint."""
-    return f"/in/{credentials.create_endpoint(InboundEndpoint(name=name, company=company or make_company()), by=None)}"
+    return f"/webhooks/in/{credentials.create_endpoint(InboundEndpoint(name=name, company=company or make_company()), by=None)}"
 
 
 def make_token(*companies: Company, name: str = "Script") -> str:

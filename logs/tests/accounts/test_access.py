@@ -10,7 +10,7 @@ from ..factories import make_company, make_log, make_subscription
 pytestmark = pytest.mark.django_db
 OBJECT = "62742dd824c886d54e60f02b"
 # For scripts, with a secret in the URL or in a header instead of a session.
-SCRIPT_ENDPOINTS = ["event_receive", "event_create", "test_event_send"]
+SCRIPT_ENDPOINTS = ["event_receive", "event_receive_short", "event_create", "test_event_send"]
 # For the receiver's team, with a share link.
 LINKS = ["shared_log", "shared_payload"]
 # For machines: figures that contain no data of a company.

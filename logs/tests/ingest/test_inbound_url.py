@@ -1,4 +1,4 @@
-"""The inbound endpoint for Cotalker: POST /in/<secret>."""
+"""The inbound endpoint for Cotalker: POST /webhooks/in/<secret>, or its alias /in/<secret>."""
 
 import json
 import logging
@@ -135,6 +135,12 @@ def test_an_unknown_endpoint_answers_404_in_json(client):
     ]
 
 
+def test_the_short_url_is_the_same_endpoint(client):
+    address = make_endpoint().removeprefix("/webhooks")
+    assert address.startswith("/in/")
+    assert post(client, address, as_bytes(make_event())).status_code == 202
+
+
 def test_a_revoked_endpoint_is_closed(client):
     address = make_endpoint()
     assert credentials.revoke_credential(InboundEndpoint.objects.get(), by=None)
@@ -166,7 +172,7 @@ def test_its_use_is_recorded_at_most_once_a_minute(client):
 
 
 def test_its_secret_is_stored_nowhere(client):
-    secret = make_endpoint().removeprefix("/in/")
+    secret = make_endpoint().removeprefix("/webhooks/in/")
     endpoint = InboundEndpoint.objects.get()
     assert len(secret) == 43
     assert endpoint.hint == secret[-4:]
@@ -179,7 +185,7 @@ def test_no_log_line_contains_the_secret(client, caplog):
         post(client, address, b"nonsense")
     lines = [TextFormatter().format(record) for record in caplog.records if record.name == "django.request"]
     assert lines
-    assert not any(address.removeprefix("/in/") in line for line in lines)
+    assert not any(address.removeprefix("/webhooks/in/") in line for line in lines)
     assert "/in/…" in lines[0]
 
 

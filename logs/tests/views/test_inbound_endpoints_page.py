@@ -27,7 +27,7 @@ def test_an_endpoint_is_created_and_its_url_shown_once(client, administrator):
     shown = answer.content.decode()
     url = shown.split('data-copy="')[1].split('"')[0]
     assert answer.redirect_chain == [(ADDRESS, 302)]
-    assert url.startswith("http://testserver/in/")
+    assert url.startswith("http://testserver/webhooks/in/")
     assert (endpoint.name, endpoint.company_id, endpoint.created_by) == ("Cotalker", COMPANY, administrator)
     assert url.endswith(endpoint.hint)
     assert url not in page(client)

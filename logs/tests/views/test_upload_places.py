@@ -84,7 +84,7 @@ def answer_to(address: str, content_type: str, length: int, body, **more: str) -
         "HTTP_X_CSRFTOKEN": "x" * 32,
     } | more
     statuses: list[str] = []
-    application = RequestSlots(WSGIHandler(), 1, SimpleNamespace(client=lambda: None))
+    application = RequestSlots(WSGIHandler(), 1, SimpleNamespace(client=lambda: None), ("/in/",))
     application(environ, lambda status, headers: statuses.append(status)).close()
     return statuses[0]
 
