@@ -1342,6 +1342,7 @@ class Migration(migrations.Migration):
                 ),
                 ("target", logs.models.fields.ObjectIdField(blank=True, verbose_name="target")),
                 ("detail", models.CharField(blank=True, max_length=1000, verbose_name="detail")),
+                ("data", models.JSONField(default=dict, editable=False)),
                 (
                     "actor",
                     models.ForeignKey(

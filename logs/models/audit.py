@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -57,7 +59,8 @@ class AuditEntry(models.Model):
     )
     action = models.CharField(_("action"), max_length=40, choices=AuditAction)
     target = ObjectIdField(_("target"), blank=True)
-    detail = models.CharField(_("detail"), max_length=1000, blank=True)
+    detail = models.CharField(_("detail"), max_length=1000, blank=True)  # for people
+    data = models.JSONField(default=dict, editable=False)  # for the code: numbers, ids, reasons
 
     class Meta:
         verbose_name = _("audit entry")
@@ -69,6 +72,6 @@ class AuditEntry(models.Model):
         return f"{self.at:%Y-%m-%d %H:%M} {self.actor} {self.get_action_display()}"
 
     @classmethod
-    def record(cls, actor, action: AuditAction, target: str = "", detail: str = "") -> None:
-        """Write one entry. `detail` never has values of payloads, only their pointers."""
-        cls.objects.create(actor=actor, action=action, target=target, detail=detail[:1000])
+    def record(cls, actor, action: AuditAction, target: str = "", detail: str = "", **data: Any) -> None:
+        """Write one entry. Neither `detail` nor `data` has values of payloads, only their pointers."""
+        cls.objects.create(actor=actor, action=action, target=target, detail=detail[:1000], data=data)

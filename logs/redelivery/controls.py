@@ -64,7 +64,7 @@ def pause_bulk(bulk: BulkRedelivery, *, by, reason: PauseReason = PauseReason.PE
         if not _change(bulk, [BulkRedeliveryState.RUNNING], state=BulkRedeliveryState.PAUSED, pause_reason=reason):
             return False
         dequeue_items(bulk)
-        AuditEntry.record(by, AuditAction.BULK_PAUSED, bulk.audit_target, reason)
+        AuditEntry.record(by, AuditAction.BULK_PAUSED, bulk.audit_target, reason=str(reason))
     return True
 
 
@@ -113,7 +113,7 @@ def exclude_subscription(bulk: BulkRedelivery, subscription_id: str, *, by) -> b
         dequeue_items(bulk, [subscription_id])
         if not exclude_waiting(bulk, SkipReason.SUBSCRIPTION_EXCLUDED, [subscription_id]):
             return False
-        AuditEntry.record(by, AuditAction.BULK_SUBSCRIPTION_EXCLUDED, subscription_id, bulk.audit_target)
+        AuditEntry.record(by, AuditAction.BULK_SUBSCRIPTION_EXCLUDED, subscription_id, bulk.audit_target, bulk=bulk.pk)
     return True
 
 

@@ -61,7 +61,7 @@ class HistoryEntry:
 
 def history_of_bulk(bulk: BulkRedelivery, subscription_names: dict[str, str]) -> list[HistoryEntry]:
     """Newest first. `subscription_names`: the names of its subscriptions, by id. One query."""
-    excluded = Q(action=AuditAction.BULK_SUBSCRIPTION_EXCLUDED, detail=bulk.audit_target)
+    excluded = Q(action=AuditAction.BULK_SUBSCRIPTION_EXCLUDED, data__bulk=bulk.pk)
     is_of_bulk = Q(target=bulk.audit_target) | excluded & Q(target__in=bulk.selected_subscriptions)
     entries = AuditEntry.objects.filter(is_of_bulk).select_related("actor")[:MAX_HISTORY_ENTRIES]
     return [HistoryEntry(entry.at, entry.actor, _text_of(entry, subscription_names)) for entry in entries]
@@ -70,14 +70,14 @@ def history_of_bulk(bulk: BulkRedelivery, subscription_names: dict[str, str]) ->
 def _text_of(entry: AuditEntry, subscription_names: dict[str, str]) -> str:
     match entry.action:
         case AuditAction.BULK_STARTED:
-            number = int(entry.detail.partition(":")[0])
+            number = entry.data["logs"]
             return ngettext("started it with %(number)s log", "started it with %(number)s logs", number) % {
                 "number": number
             }
-        case AuditAction.BULK_PAUSED if entry.detail == PauseReason.PERSON:
+        case AuditAction.BULK_PAUSED if entry.data["reason"] == PauseReason.PERSON:
             return _("paused it")
         case AuditAction.BULK_PAUSED:
-            return _("paused it: %(reason)s") % {"reason": dict(PauseReason.choices).get(entry.detail, entry.detail)}
+            return _("paused it: %(reason)s") % {"reason": PauseReason(entry.data["reason"]).label}
         case AuditAction.BULK_RESUMED:
             return _("resumed it")
         case AuditAction.BULK_STOPPED:

@@ -111,7 +111,7 @@ def start_bulk(bulk: BulkRedelivery, choices: Mapping[str, Any], subscription_id
             return False
         bulk.refresh_from_db()
         number = _prepare_items(cursor, bulk, subscription_ids)
-        AuditEntry.record(by, AuditAction.BULK_STARTED, bulk.audit_target, f"{number}: {bulk.reason}")
+        AuditEntry.record(by, AuditAction.BULK_STARTED, bulk.audit_target, f"{number}: {bulk.reason}", logs=number)
         notify_workers(DISPATCH_SIGNAL)
     return True
 
