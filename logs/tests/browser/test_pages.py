@@ -207,14 +207,14 @@ def test_pages_are_accessible_and_fit(visit, names):
         for language in LANGUAGES:
             page = visit(PAGES[name], language)
             problems[f"{name}: axe, {language}"] = axe.violations(page)
-            page.emulate_media(color_scheme="dark")
-            # Nothing but colours is changed by it.
-            problems[f"{name}: axe, {language}, dark"] = axe.violations(page, rules=axe.OF_COLOURS)
-            page.emulate_media(color_scheme="light")
             for width in WIDTHS:
                 page.set_viewport_size({"width": width, "height": 800})
                 problems[f"{name}: overflow, {language} at {width}"] = overflow(page)
-            problems[f"{name}: axe, {language}, narrow"] = axe.violations(page)
+            if language == LANGUAGES[0]:  # another language has other names, but the same colours and layout
+                problems[f"{name}: axe, narrow"] = axe.violations(page)
+                page.emulate_media(color_scheme="dark")
+                problems[f"{name}: axe, dark"] = axe.violations(page, rules=axe.OF_COLOURS)
+                page.emulate_media(color_scheme="light")
             page.set_viewport_size({"width": WIDTHS[0], "height": 800})
     assert {what: list_ for what, list_ in problems.items() if list_} == {}
 
