@@ -25,6 +25,7 @@ def click(operator):
     def click(name: str, pk: str, **data):
         browser = Client()
         browser.force_login(operator)
+        browser.handler.load_middleware()  # not in one of several threads: Django loads it with the first request, unguarded
         return lambda: browser.post(reverse(f"logs:{name}", args=[pk]), data).status_code
 
     return click
