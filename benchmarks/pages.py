@@ -121,7 +121,7 @@ def rows_ms() -> tuple[float, float]:
         rows, ours, theirs = page.locator("[data-rows] tr[data-log]"), [], []
         for count in (100, 150, 200, 250):
             begun = busy()
-            page.locator("[data-more]").dispatch_event("click")
+            page.locator("[data-load-more]").dispatch_event("click")
             rows.nth(count - 1).wait_for()
             ours.append(busy() - begun)
             html = "".join(row.evaluate("row => row.outerHTML") for row in rows.all()[-50:])

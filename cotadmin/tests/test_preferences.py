@@ -25,7 +25,9 @@ def html_tag(page) -> str:
 
 
 def checked(page) -> set[tuple[str, str]]:
-    inputs = re.findall(r'<input class="vh" type="radio" name="(\w+)" value="(\w*)" checked>', page.content.decode())
+    inputs = re.findall(
+        r'<input class="visually-hidden" type="radio" name="(\w+)" value="(\w*)" checked>', page.content.decode()
+    )
     return {(name, value) for name, value in inputs}
 
 

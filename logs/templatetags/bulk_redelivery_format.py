@@ -101,8 +101,8 @@ def meter(numbers: ItemCounts, size: str = "") -> SafeString:
     }
     return format_html(
         '<svg class="progress" data-size="{}" viewBox="0 0 {} 10" preserveAspectRatio="none" role="img" aria-label="{}">'
-        '<rect class="track" width="{}" height="10"/><rect class="ok" width="{}" height="10"/>'
-        '<rect class="fail" x="{}" width="{}" height="10"/></svg>',
+        '<rect class="track" width="{}" height="10"/><rect class="delivered" width="{}" height="10"/>'
+        '<rect class="failed" x="{}" width="{}" height="10"/></svg>',
         *(size, METER_WIDTH, label, METER_WIDTH, ok, ok, fail),
     )
 

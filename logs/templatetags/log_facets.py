@@ -35,7 +35,7 @@ def facet_values(context: Context, facet: Facet, values: Iterable[FacetValue]) -
     exclude, stop_excluding, not_icon = _("Exclude %(value)s"), _("Stop excluding %(value)s"), icon("not")
     written = [
         _VALUE.format(
-            is_not=" data-not" if item.is_excluded else "",
+            is_not=" data-excluded" if item.is_excluded else "",
             name=facet.name,
             value=escape(item.value),
             checked=" checked" if item.is_included else "",

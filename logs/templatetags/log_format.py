@@ -90,5 +90,5 @@ def place_address(log: WebhookLog, pointer: str, needle: str, fields: Iterable[t
     if pointer.count("/") > OPENED_LEVELS:
         parent = pointer.rpartition("/")[0]
         query = [*fields, ("pointer", parent), ("find", needle), ("at", pointer)]
-        return f"{reverse('logs:payload_chunk', args=[log.pk])}?{urlencode(query)}#at"
-    return f"{log.get_absolute_url()}?{urlencode([*fields, ('find', needle), ('at', pointer)])}#at"
+        return f"{reverse('logs:payload_chunk', args=[log.pk])}?{urlencode(query)}#selected-node"
+    return f"{log.get_absolute_url()}?{urlencode([*fields, ('find', needle), ('at', pointer)])}#selected-node"

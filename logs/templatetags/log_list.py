@@ -32,15 +32,8 @@ LAST_LABEL = 93  # percent
 YEAR = timedelta(days=366)
 _BAR = (
     '<a href="{address}" tabindex="-1"><title>{title}</title>'
-    '<rect class="slot" x="{x:.1f}" y="0" width="{width:.1f}" height="100"/>{parts}</a>\n'
+    '<rect class="hit-area" x="{x:.1f}" y="0" width="{width:.1f}" height="100"/>{parts}</a>\n'
 )
-DRAWN_AS: dict[str, str] = {
-    State.FAILED: "fail",
-    State.DELIVERED: "ok",
-    State.RETRYING: "retry",
-    State.PENDING: "wait",
-    State.SKIPPED: "skip",
-}
 
 
 @register.simple_tag(takes_context=True)
@@ -88,12 +81,6 @@ def wider(context: Context, shown: Histogram) -> str:
 
 
 register.filter("by_clock", format_local)
-
-
-@register.filter
-def drawn_as(state: str) -> str:
-    """The CSS class of a state's shapes."""
-    return DRAWN_AS[state]
 
 
 @register.filter
@@ -198,7 +185,7 @@ def drawn(context: Context, shown: Histogram) -> SafeString:
 
 def _parts(bar: HistogramBar) -> str:
     return "".join(
-        f'<rect class="{DRAWN_AS[STATE_ORDER[part]]}" x="{rect.x}" y="{rect.y}" width="{rect.width}" height="{rect.height}"/>'
+        f'<rect class="{STATE_ORDER[part]}" x="{rect.x}" y="{rect.y}" width="{rect.width}" height="{rect.height}"/>'
         for part, rect in bar.parts
     )
 

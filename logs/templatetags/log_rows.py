@@ -30,8 +30,11 @@ register = template.Library()
 _ROW = '<tr data-log="{pk}"{poll}>{cells}</tr>\n'
 # While a redelivery is queued, the row polls, so that its outcome appears by itself.
 _POLL = ' hx-get="{address}" hx-trigger="every {seconds}s" hx-swap="outerHTML" data-poll'
-_PICK = '<td class="pick"><label><input type="checkbox" name="log" value="{pk}" form="picked" aria-label="{label}"></label></td>'
-_WHAT = '<th class="what" scope="row"><a href="{address}" data-row-link>{title}</a>{badge}</th>'
+_SELECT = (
+    '<td class="select"><label><input type="checkbox" name="log" value="{pk}" form="bulk-bar" aria-label="{label}">'
+    "</label></td>"
+)
+_WHAT = '<th class="title" scope="row"><a href="{address}" data-row-link>{title}</a>{badge}</th>'
 # Clicking a value filters the list by it. Keyboard users have the facets instead.
 _VALUE = '<a href="{address}" tabindex="-1"{title}>{shown}</a>'
 _REDELIVER = (
@@ -71,7 +74,7 @@ class _Rows:
         self.may_redeliver = request.user.has_perm("logs.redeliver_webhooklog")
         here = escape(request.get_full_path())
         self.hidden = f'{CsrfTokenNode().render(context)}<input type="hidden" name="next" value="{here}">'
-        self.redeliver = f'{icon("send")}<span class="wide">{escape(_("Redeliver"))}</span>'
+        self.redeliver = f'{icon("send")}<span class="button-text">{escape(_("Redeliver"))}</span>'
         self.select_label, self.redeliver_label = _("Select %(title)s"), _("Redeliver %(title)s")
         self.cells: dict[Hashable, str] = {}
 
@@ -81,7 +84,7 @@ class _Rows:
         cells += [cell(self, log) for cell in self.before]
         cells.append(self._what(log, title))
         cells += [cell(self, log) for cell in self.after]
-        cells.append(f'<td class="act">{self._act(log, title)}</td>')
+        cells.append(f'<td class="actions">{self._act(log, title)}</td>')
         return _ROW.format(pk=log.pk, poll=self._poll(log), cells="".join(cells))
 
     def _poll(self, log: WebhookLog) -> str:
@@ -91,7 +94,7 @@ class _Rows:
         return _POLL.format(address=address, seconds=seconds_between_looks(log))
 
     def _pick(self, log: WebhookLog, title: str) -> str:
-        return _PICK.format(pk=log.pk, label=escape(self.select_label) % {"title": title})
+        return _SELECT.format(pk=log.pk, label=escape(self.select_label) % {"title": title})
 
     def _state(self, log: WebhookLog) -> str:
         if log.is_queued:
@@ -99,13 +102,13 @@ class _Rows:
         return self._once(("state", log.state), lambda: self._linked("state", state_badge(log.state), state=log.state))
 
     def _age(self, log: WebhookLog) -> str:
-        return f'<td class="when">{when(self.context, log.created_at)}</td>'
+        return f'<td class="time">{when(self.context, log.created_at)}</td>'
 
     def _event(self, log: WebhookLog) -> str:
         if not (log.event_type or log.action):
-            return f'<td class="kind">{_NONE}</td>'
+            return f'<td class="event">{_NONE}</td>'
         kind = {"type": log.event_type, "action": log.action}
-        return self._once(("event", *kind.values()), lambda: self._linked("kind", escape(event_label(log)), **kind))
+        return self._once(("event", *kind.values()), lambda: self._linked("event", escape(event_label(log)), **kind))
 
     def _what(self, log: WebhookLog, title: str) -> str:
         badge = f' <span class="badge" data-state="pending">{escape(_("Test"))}</span>' if log.is_test else ""
@@ -114,7 +117,7 @@ class _Rows:
     def _subscription(self, log: WebhookLog) -> str:
         pk = log.subscription_id
         return self._once(
-            ("subscription", pk), lambda: self._linked("sub", escape(str(log.subscription)), subscription=pk)
+            ("subscription", pk), lambda: self._linked("subscription", escape(str(log.subscription)), subscription=pk)
         )
 
     def _status(self, log: WebhookLog) -> str:
@@ -130,15 +133,15 @@ class _Rows:
             cause = self._value(escape(log.cause), f' title="{escape(log.get_cause_display())}"', cause=log.cause) + " "
         shown = escape(masked(log.response_start))  # type: ignore[attr-defined]
         response = f'<code title="{shown}">{shown}</code>' if shown else ""
-        return f'<td class="why">{cause}{response}</td>'
+        return f'<td class="cause">{cause}{response}</td>'
 
     def _attempts(self, log: WebhookLog) -> str:
         label = escape(_("Attempts"))
         count = _NONE if log.attempt_count is None else log.attempt_count
-        return f'<td class="attempts num" data-label="{label}">{count}</td>'
+        return f'<td class="attempts numeric" data-label="{label}">{count}</td>'
 
     def _took(self, log: WebhookLog) -> str:
-        return f'<td class="took num">{escape(duration(log.duration_ms))}</td>'
+        return f'<td class="duration numeric">{escape(duration(log.duration_ms))}</td>'
 
     def _id(self, log: WebhookLog) -> str:
         return f'<td class="id"><code>{log.pk}</code></td>'
@@ -155,8 +158,8 @@ class _Rows:
             shown=self.redeliver,
         )
 
-    def _linked(self, kind: str, shown: str, **values: Any) -> str:
-        return f'<td class="{kind}">{self._value(shown, **values)}</td>'
+    def _linked(self, column: str, shown: str, **values: Any) -> str:
+        return f'<td class="{column}">{self._value(shown, **values)}</td>'
 
     def _value(self, shown: str, title: str = "", **values: Any) -> str:
         query = with_params(self.query, **{name: facet_param(name, value) for name, value in values.items()})

@@ -21,7 +21,7 @@ from ..stats.traffic import Traffic, TrafficBar
 from .ui import clock_time, dated, duration, icon, lasted
 
 register = template.Library()
-PARTS = ("fail", "ok")  # CSS classes of the bars' parts, from the base line up
+PARTS = ("failed", "delivered")  # CSS classes of the bars' parts, from the base line up
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 MUCH = 10  # times as many: above this, a percentage says less than the number itself

@@ -74,7 +74,7 @@ def when(context: Context, moment: datetime | None, *, in_sentence: bool = False
     age, exact = escape(age), escape(exact)
     # A list has fifty of these. With format_html they'd take as long as all the rest.
     return mark_safe(  # noqa: S308  # translated text is escaped
-        f'<time datetime="{_iso(moment)}" class="relative" title="{escape(_in_both_zones(local))}" data-absolute="{exact}"'
+        f'<time datetime="{_iso(moment)}" title="{escape(_in_both_zones(local))}" data-absolute="{exact}"'
         + (f' data-relative="{age}">{exact}</time>' if is_exact else f">{age}</time>")
     )
 

@@ -35,7 +35,7 @@ def worker_context() -> dict[str, Any]:
 
 
 # The ids of the regions that show queues: one queue on its subscription's page, and all queues.
-QUEUE_REGIONS = ("lane", "lanes")
+QUEUE_REGIONS = ("queue", "queues")
 
 
 def wants_partial(request: HttpRequest) -> bool:

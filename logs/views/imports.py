@@ -126,7 +126,7 @@ def import_detail(request: HttpRequest, pk: int) -> HttpResponse:
     context = {"import": upload, "place": place}
     if place.is_valid():
         context |= progress_context(upload, place.cleaned_data["after"])
-    partial = "imports/_rejected_rows.html" if target_id(request) == "more" else "imports/_progress.html"
+    partial = "imports/_rejected_rows.html" if target_id(request) == "load-more" else "imports/_progress.html"
     if place.errors:
         partial = "imports/_page_errors.html"
     return render_region(request, "imports/detail.html", partial, context, 422 if place.errors else 200)

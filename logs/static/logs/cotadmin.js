@@ -31,10 +31,10 @@
     const dialog = $("#confirm");
     const title = $("h2", dialog);
     const yes = $("[value=yes]", dialog);
-    title.textContent = source.dataset.confirmTitle || title.dataset.default;
+    title.textContent = source.dataset.confirmTitle || title.dataset.defaultText;
     $("p", dialog).textContent = text;
-    yes.textContent = source.dataset.confirmAction || yes.dataset.default;
-    yes.dataset.kind = source.dataset.confirmKind || "primary";
+    yes.textContent = source.dataset.confirmAction || yes.dataset.defaultText;
+    yes.dataset.variant = source.dataset.confirmVariant || "primary";
     dialog.returnValue = "";
     dialog.addEventListener("close", () => dialog.returnValue === "yes" && onYes(), { once: true });
     dialog.showModal();
@@ -66,15 +66,15 @@
   };
   const failed = (event) => {
     const { elt, xhr, requestConfig } = event.detail;
-    if (elt.matches("[data-tail]")) {
+    if (elt.matches("[data-live-tail]")) {
       elt.remove();
-      $("#tail-stopped").hidden = false;
+      $("#live-tail-stopped").hidden = false;
       return;
     }
-    if (elt.matches("[data-poll], [data-quiet]")) return; // the next poll is the retry
+    if (elt.matches("[data-poll], [data-silent]")) return; // the next poll is the retry
     const texts = $("#toasts").dataset;
-    const silent = requestConfig?.verb === "get" ? texts.silent : texts.unsure; // it may have been done
-    const text = !xhr?.status ? silent : ({ 403: texts.forbidden, 429: texts.busy, 503: texts.unavailable }[xhr.status] ?? texts.refused);
+    const silent = requestConfig?.verb === "get" ? texts.textNoResponse : texts.textUnknownOutcome; // it may have been done
+    const text = !xhr?.status ? silent : ({ 403: texts.textForbidden, 429: texts.textBusy, 503: texts.textUnavailable }[xhr.status] ?? texts.textError);
     const target = requestConfig?.target;
     const again = () => htmx.ajax(requestConfig.verb, requestConfig.path, { source: elt, target }).catch(() => {});
     toast(text, requestConfig && again);
@@ -84,7 +84,7 @@
   // Dim what is being reloaded.
   for (const [name, isBusy] of [["htmx:beforeSend", true], ["htmx:afterRequest", false]]) {
     document.addEventListener(name, ({ detail }) => {
-      if (!detail.elt.matches("[data-poll], [data-quiet]")) detail.target?.setAttribute("aria-busy", isBusy);
+      if (!detail.elt.matches("[data-poll], [data-silent]")) detail.target?.setAttribute("aria-busy", isBusy);
     });
   }
 
@@ -123,7 +123,7 @@
   );
   let timesByItself = 0;
   const watchTheEnd = () => {
-    const more = $("[data-more]");
+    const more = $("[data-load-more]");
     if (more && timesByItself < MOST_BY_ITSELF) atItsEnd.observe(more);
   };
   watchTheEnd();
@@ -137,12 +137,12 @@
     const isByItself = requestConfig.triggeringEvent?.type === "near";
     if (isByItself) timesByItself++;
     else if (target.id === "results") timesByItself = 0; // another list
-    waitingForRows = target.matches("#more, li:has(> .more)") && !isByItself ? target.previousElementSibling : null;
+    waitingForRows = target.matches("#load-more, li:has(> .show-more)") && !isByItself ? target.previousElementSibling : null;
   });
   document.addEventListener("htmx:afterSettle", (event) => {
     watchTheEnd();
     if (waitingForRows) {
-      $("[data-row-link], summary, .k", waitingForRows.nextElementSibling || waitingForRows)?.focus();
+      $("[data-row-link], summary, .key", waitingForRows.nextElementSibling || waitingForRows)?.focus();
       waitingForRows = null;
     } else if (event.detail.elt.id === "results") {
       const text = $("#results [data-announce]")?.textContent;
@@ -158,7 +158,7 @@
   });
   document.addEventListener("htmx:beforeSwap", ({ detail: { target } }) => {
     const focused = [document.activeElement, pressed?.disabled && pressed].find((element) => element && target.contains(element));
-    const parts = [...target.querySelectorAll("[data-still]")];
+    const parts = [...target.querySelectorAll("[data-anchor]")];
     const part = parts.find((item) => item.contains(focused)) ?? parts.find((item) => item.getBoundingClientRect().bottom > 0);
     kept = part && { top: part.getBoundingClientRect().top, part: part.id, focused: focused?.id, region: target.id };
   });
@@ -180,7 +180,7 @@
 
   const addressOfValue = (button) => {
     const pointer = button.previousElementSibling.dataset.copy;
-    return button.closest("[data-values]").dataset.values + encodeURIComponent(pointer);
+    return button.closest("[data-value-url]").dataset.valueUrl + encodeURIComponent(pointer);
   };
   const textToCopy = async (button) => {
     if (button.dataset.copy !== undefined) return button.dataset.copy;
@@ -193,21 +193,21 @@
     try {
       await navigator.clipboard.writeText(await textToCopy(button));
       button.dataset.copied = "";
-      announce($("#announcer").dataset.copied);
+      announce($("#announcer").dataset.textCopied);
       setTimeout(() => delete button.dataset.copied, 1500);
     } catch {
       if (button.href) location.assign(button.href);
-      else toast($("#toasts").dataset.uncopied);
+      else toast($("#toasts").dataset.textCopyFailed);
     }
   };
 
   document.addEventListener("click", (event) => {
-    const button = event.target.closest("[data-copy], [data-copy-from], [data-copy-url], [data-copy-value], [data-opens], [data-theme-switch]");
+    const button = event.target.closest("[data-copy], [data-copy-from], [data-copy-url], [data-copy-value], [data-opens-dialog], [data-theme-toggle]");
     if (!button) return;
-    if (button.dataset.opens) {
+    if (button.dataset.opensDialog) {
       $("[popover]:popover-open")?.hidePopover();
-      $(`#${button.dataset.opens}`).showModal();
-    } else if (button.hasAttribute("data-theme-switch")) {
+      $(`#${button.dataset.opensDialog}`).showModal();
+    } else if (button.hasAttribute("data-theme-toggle")) {
       const isDark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
       root.dataset.theme = isDark ? "light" : "dark";
       keep("theme", root.dataset.theme);
@@ -217,7 +217,7 @@
     }
   });
   document.addEventListener("change", (event) => {
-    if (!event.target.matches("[data-shortcuts-switch]")) return;
+    if (!event.target.matches("[data-shortcuts-toggle]")) return;
     root.dataset.shortcuts = event.target.checked ? "on" : "off";
     keep("shortcuts", root.dataset.shortcuts);
   });
@@ -225,7 +225,7 @@
   // Load a control's script when it gets the focus.
   const loading = {};
   const load = ({ target }) => {
-    const src = target.closest("[data-script]")?.dataset.script;
+    const src = target.closest("[data-lazy-module]")?.dataset.lazyModule;
     if (src) loading[src] ??= new Promise((onload) => document.head.append(Object.assign(document.createElement("script"), { src, onload, onerror: onload })));
   };
   for (const name of ["focusin", "change"]) document.addEventListener(name, load); // Safari doesn't focus checkboxes
@@ -250,13 +250,13 @@
     u: toggleTimes,
     x: pick,
     X: pick,
-    Escape: () => $("#picked")?.reset(),
+    Escape: () => $("#bulk-bar")?.reset(),
   };
   document.addEventListener("keydown", async (event) => {
     const isTyping = event.target.closest("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]");
     const isBracket = "[]".includes(event.key); // typed with Option on Spanish keyboards
     if (root.dataset.shortcuts === "off" || event.ctrlKey || event.metaKey || (event.altKey && !isBracket)) return;
-    if (isTyping || $("dialog[open], :popover-open, .pop[open]") || !keys[event.key]) return;
+    if (isTyping || $("dialog[open], :popover-open, .popover[open]") || !keys[event.key]) return;
     event.preventDefault();
     await Promise.all(Object.values(loading));
     keys[event.key](event);
@@ -266,7 +266,7 @@
   document.addEventListener(
     "change",
     ({ target }) => {
-      if (!target.matches("[data-range]")) return;
+      if (!target.matches("[data-range-choice]")) return;
       for (const moment of document.querySelectorAll("#range [type=hidden]")) moment.disabled = true;
     },
     true,
@@ -313,12 +313,12 @@
   const draw = () => {
     const [first, last, bars] = barsBetween(drag);
     const width = drag.chart.viewBox.baseVal.width / bars.length;
-    const band = drag.chart.querySelector(".band");
+    const band = drag.chart.querySelector(".selected-range");
     band.setAttribute("x", first * width);
     band.setAttribute("width", (last - first + 1) * width);
   };
   const end = () => {
-    drag.chart.querySelector(".band").setAttribute("width", 0);
+    drag.chart.querySelector(".selected-range").setAttribute("width", 0);
     drag = null;
   };
   const zoom = () => {
@@ -330,7 +330,7 @@
     form.requestSubmit();
   };
   document.addEventListener("pointerdown", (event) => {
-    const chart = event.button === 0 && event.target.closest?.("[data-brush]");
+    const chart = event.button === 0 && event.target.closest?.("[data-range-select]");
     if (chart) drag = { chart, from: event.clientX, to: event.clientX, isWide: false };
   });
   document.addEventListener("pointermove", (event) => {
@@ -350,11 +350,11 @@
   });
   document.addEventListener("pointercancel", () => drag && end());
   // Don't focus the link, and don't start dragging it.
-  document.addEventListener("mousedown", (event) => event.target.closest?.("[data-brush]") && event.preventDefault());
+  document.addEventListener("mousedown", (event) => event.target.closest?.("[data-range-select]") && event.preventDefault());
 
   // Escape or a click elsewhere closes pop-ups. Escape also ends a drag.
   const close = (but) => {
-    for (const popup of document.querySelectorAll(".pop[open]")) if (!popup.contains(but)) popup.open = false;
+    for (const popup of document.querySelectorAll(".popover[open]")) if (!popup.contains(but)) popup.open = false;
   };
   document.addEventListener("click", ({ target }) => close(target));
   document.addEventListener("keydown", ({ key }) => key === "Escape" && (close(null), drag && end()));

@@ -3,7 +3,7 @@
   "use strict";
   const $ = (selector) => document.querySelector(selector);
   const boxes = () => [...document.querySelectorAll("[data-rows] [name=log]")];
-  const filter = () => $("#picked [name=query]")?.value;
+  const filter = () => $("#bulk-bar [name=query]")?.value;
   let filtered = filter();
   let picked; // ids
   let isAll; // all logs that match, on other pages too
@@ -13,27 +13,27 @@
     for (const box of some) box.checked = isTicked;
     isAll = andAllOthers;
     picked = new Set(boxes().flatMap((box) => (box.checked ? box.value : [])));
-    const words = $("#picked b");
+    const words = $("#bulk-bar b");
     if (!words) return;
     const { size } = picked;
-    const page = $("[data-pick-page]");
+    const page = $("[data-select-page]");
     page.checked = size === boxes().length;
     page.indeterminate = size > 0 && !page.checked;
-    $("[data-pick-all]").hidden = isAll;
-    $("#picked [name=source]").value = isAll ? "filter" : "selected";
-    const { one, many, all } = words.dataset;
+    $("[data-select-all]").hidden = isAll;
+    $("#bulk-bar [name=source]").value = isAll ? "filter" : "selected";
+    const { textOne: one, textMany: many, textAll: all } = words.dataset;
     const text = isAll ? all : size === 1 ? one : many.replace("{number}", size);
     if (words.textContent !== text) words.textContent = text; // a status is announced when it changes
   };
 
   document.addEventListener("click", ({ target, shiftKey }) => {
     const all = boxes();
-    if (target.matches("[data-pick-page]")) {
+    if (target.matches("[data-select-page]")) {
       anchor = all[0].value;
       tick(all, target.checked);
-    } else if (target.matches("[data-pick-all]")) {
+    } else if (target.matches("[data-select-all]")) {
       tick(all, true, true);
-      $("#picked [name=source]").focus(); // the clicked button is now hidden
+      $("#bulk-bar [name=source]").focus(); // the clicked button is now hidden
     } else if (all.includes(target)) {
       const [from, to] = [anchor, target.value].map((id) => all.findIndex((box) => box.value === id)).sort((a, b) => a - b);
       anchor = target.value;
@@ -41,7 +41,7 @@
     }
   });
   document.addEventListener("reset", ({ target }) => {
-    if (target.id !== "picked") return;
+    if (target.id !== "bulk-bar") return;
     if (target.contains(document.activeElement)) boxes().find((box) => box.value === anchor)?.focus();
     picked.clear(); // before new rows arrive
     isAll = false;
@@ -51,7 +51,7 @@
   // New rows belong to the same list, unless the filter has changed.
   document.addEventListener("htmx:afterSettle", () => {
     if (filter() !== filtered) {
-      $("[data-given-up]").hidden = !picked.size;
+      $("[data-selection-lost]").hidden = !picked.size;
       filtered = filter();
       picked.clear();
       isAll = false;
@@ -61,6 +61,6 @@
   });
 
   // Rows selected before this script was loaded.
-  tick($("[data-pick-page]")?.checked ? boxes() : [], true);
+  tick($("[data-select-page]")?.checked ? boxes() : [], true);
   anchor = [...picked][0];
 })();

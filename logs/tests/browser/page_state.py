@@ -20,7 +20,7 @@ def overflow(page: Page) -> list[str]:
         """() => {
           const width = document.documentElement.clientWidth;
           const sticksOut = (e) => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX === "visible";
-          const burst = [...document.querySelectorAll(".panel, .notice, .pagehead, .chip")].filter(sticksOut);
+          const burst = [...document.querySelectorAll(".panel, .notice, .page-header, .chip")].filter(sticksOut);
           const reaches = (e) => e.getBoundingClientRect().right;
           const outside = (e) => [...e.querySelectorAll("*")].findLast((child) => reaches(child) > reaches(e)) ?? e;
           if (burst.length) return burst.slice(0, 5).map((e) => `out of ${e.className}: ${outside(e).outerHTML.slice(0, 120)}`);

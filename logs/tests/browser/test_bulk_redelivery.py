@@ -30,7 +30,7 @@ def total(page: Page):
 
 def mark(page: Page) -> None:
     """An element of the region now; it is gone once the region is swapped."""
-    page.locator("#run-live").evaluate("(region) => (region.dataset.old = '')")
+    page.locator("#bulk-live").evaluate("(region) => (region.dataset.old = '')")
 
 
 def test_a_choice_changes_the_numbers_at_once_and_keeps_what_was_typed(page, plan):
@@ -66,7 +66,7 @@ def test_returning_to_a_plan_shows_the_numbers_of_the_choices_and_can_send(page,
     expect(total(page)).to_have_text("7")
     page.get_by_label("Reason for this redelivery").fill("the night")
     page.get_by_role("button", name="Send 7 logs").click()
-    expect(page.locator("#run .lead")).to_contain_text("All 7 logs were delivered.")
+    expect(page.locator("#bulk-redelivery .summary")).to_contain_text("All 7 logs were delivered.")
 
 
 def test_a_plan_cached_by_the_browser_requests_the_numbers_of_the_choices(page, plan):
@@ -87,9 +87,9 @@ def test_a_bulk_redelivery_is_started_and_refreshes_until_it_ends(page, plan, re
     page.get_by_label("Reason for this redelivery").fill("the night")
     page.get_by_role("button", name="Send 7 logs").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("the night")
-    expect(page.locator("#run .lead")).to_contain_text("All 7 logs were delivered.")
-    expect(page.locator("#run [hx-trigger]")).to_have_count(0)
-    expect(page.locator(".ledger tbody tr")).to_have_count(5)
+    expect(page.locator("#bulk-redelivery .summary")).to_contain_text("All 7 logs were delivered.")
+    expect(page.locator("#bulk-redelivery [hx-trigger]")).to_have_count(0)
+    expect(page.locator(".results-table tbody tr")).to_have_count(5)
     assert len(receiver.requests) == 7
 
 
@@ -116,10 +116,10 @@ def test_a_poll_neither_moves_the_focus_nor_removes_the_form_of_the_dialog(page,
     bulk = start_redelivery(administrator, [item.log for item in plan.items.all()])
     page.goto(bulk.get_absolute_url())
     receiver.arrived.wait(15)
-    page.locator("#run-stop").focus()
+    page.locator("#bulk-stop").focus()
     mark(page)
-    expect(page.locator("#run-live[data-old]")).to_have_count(0)
-    expect(page.locator("#run-stop")).to_be_focused()
+    expect(page.locator("#bulk-live[data-old]")).to_have_count(0)
+    expect(page.locator("#bulk-stop")).to_be_focused()
     page.keyboard.press("Enter")
     dialog = page.locator("#confirm")
     expect(dialog).to_contain_text(f"Stop bulk redelivery {bulk.pk}?")
@@ -127,9 +127,9 @@ def test_a_poll_neither_moves_the_focus_nor_removes_the_form_of_the_dialog(page,
     for _ in range(2):
         with page.expect_response(lambda answer: "?seen=" in answer.url):
             pass  # a poll that comes while the dialog is open
-    expect(page.locator("#run-live[data-old]")).to_have_count(1)
+    expect(page.locator("#bulk-live[data-old]")).to_have_count(1)
     dialog.get_by_role("button", name="Stop").click()
-    expect(page.locator("#run .pagehead .badge")).to_have_text("Stopped")
+    expect(page.locator("#bulk-redelivery .page-header .badge")).to_have_text("Stopped")
     receiver.gate.set()
     assert BulkRedelivery.objects.get(pk=bulk.pk).state == BulkRedeliveryState.STOPPED
 
@@ -151,4 +151,4 @@ def test_a_bulk_redelivery_works_without_javascript(open_page, administrator, pl
     page.get_by_role("button", name="Pause").click()
     page.get_by_role("button", name="Resume").click()
     page.get_by_role("button", name="Stop…").click()
-    expect(page.locator("#run .pagehead .badge")).to_have_text("Stopped")
+    expect(page.locator("#bulk-redelivery .page-header .badge")).to_have_text("Stopped")

@@ -23,7 +23,7 @@ def logs(transactional_db):
 
 def drag_over_chart(page: Page, start: float, end: float) -> None:
     """From one place to another, in parts of its width."""
-    box = page.locator("[data-brush]").bounding_box()
+    box = page.locator("[data-range-select]").bounding_box()
     assert box
     y = box["y"] + box["height"] / 2
     page.mouse.move(box["x"] + box["width"] * start, y)
@@ -44,7 +44,7 @@ def test_dragging_over_the_chart_zooms_in_and_the_back_button_zooms_out(page):
 
 def test_a_click_on_a_bar_leads_to_its_logs(page):
     page.goto("/logs/?since=2022-05-05 20:00&until=2022-05-06 16:00")
-    page.locator("[data-brush] a").filter(has=page.locator(".fail")).first.click()
+    page.locator("[data-range-select] a").filter(has=page.locator(".failed")).first.click()
     expect(rows(page)).to_have_count(1)
 
 
@@ -87,7 +87,7 @@ def test_facets_filter_without_leaving_the_page(page):
     cause.locator("li", has_text="http_5xx").hover()
     cause.get_by_role("link", name="Exclude http_5xx").click()
     expect(rows(page)).to_have_count(15)
-    expect(page.locator(".chip[data-not]")).to_contain_text("Cause")
+    expect(page.locator(".chip[data-excluded]")).to_contain_text("Cause")
     page.reload()
     expect(rows(page)).to_have_count(15)
 
@@ -150,7 +150,7 @@ def test_every_chosen_column_is_readable(page, width, chosen):
     if chosen:
         page.context.add_cookies([{"name": "columns", "value": chosen, "domain": "localhost", "path": "/"}])
     page.goto("/logs/")
-    heads = page.locator(".logs thead th")
+    heads = page.locator(".logs-table thead th")
     names = [text.strip() for text in heads.all_inner_texts()]
     columns = ["State", "Age", "Event", "Object", "Subscription", "Status", "Cause and response", "Attempts"]
     assert names == ["", *columns, *(["Duration", "Log id"] if chosen else []), "Actions"]
@@ -166,7 +166,7 @@ def test_the_back_button_leads_to_the_row_that_was_opened(page):
     import_logs(*(log_document(2000 + number) for number in range(130)))
     page.goto("/logs/?state=failed")
     for number in (100, 150):
-        page.locator("[data-more]").scroll_into_view_if_needed()
+        page.locator("[data-load-more]").scroll_into_view_if_needed()
         expect(rows(page)).to_have_count(number)
     row = rows(page).nth(120)
     log = row.get_attribute("data-log")

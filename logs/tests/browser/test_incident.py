@@ -60,7 +60,7 @@ def test_an_incident_is_solved_with_the_keyboard_only(page, transactional_db, re
     make_subscription(url=receiver.url)
     make_outage()
     page.goto("/")
-    expect(page.locator(".lead")).to_contain_text("30 logs failed")
+    expect(page.locator(".summary")).to_contain_text("30 logs failed")
 
     tab_to(page, lambda text: f"Redeliver {FAILED}…" in text)
     page.keyboard.press("Enter")
@@ -73,7 +73,7 @@ def test_an_incident_is_solved_with_the_keyboard_only(page, transactional_db, re
     page.keyboard.press("Enter")
 
     expect(page.get_by_role("heading", level=1)).to_contain_text("the receiver was down last night")
-    expect(page.locator("#run .lead")).to_contain_text(f"All {FAILED} logs were delivered.")
+    expect(page.locator("#bulk-redelivery .summary")).to_contain_text(f"All {FAILED} logs were delivered.")
     assert len(set(receiver.ids)) == len(receiver.ids) == FAILED
     bulk = BulkRedelivery.objects.get()
     assert (bulk.state, bulk.reason) == (BulkRedeliveryState.FINISHED, "the receiver was down last night")
@@ -85,5 +85,5 @@ def test_an_incident_is_solved_with_the_keyboard_only(page, transactional_db, re
 
     tab_to(page, lambda text: text.endswith("Overview"))
     page.keyboard.press("Enter")
-    expect(page.locator(".lead")).to_contain_text("Nothing failed")
+    expect(page.locator(".summary")).to_contain_text("Nothing failed")
     assert not WebhookLog.objects.exclude(state=State.DELIVERED).exists()

@@ -60,7 +60,7 @@ def test_brackets_move_to_the_newer_and_the_older_log(page):
 def test_r_redelivers_the_log_on_the_page(page, worker, receiver):
     open_log(page, NEW)
     page.keyboard.press("r")
-    expect(page.locator(".pagehead .badge")).to_have_text("Delivered")
+    expect(page.locator(".page-header .badge")).to_have_text("Delivered")
     assert [received.headers["webhook-id"] for received in receiver.requests] == [NEW["_id"]]
     page.keyboard.press("r")
     expect(page).to_have_url(re.compile("/redeliveries/new/$"))
@@ -173,14 +173,14 @@ def test_a_node_of_the_payload_is_copied_and_opened_by_the_keyboard(page):
     page.keyboard.press("Tab")
     value = answers.get_by_role("button", name="Copy the value of answers")
     expect(value).to_be_focused()
-    expect(answers.locator("> .tools")).to_have_css("opacity", "1")  # what has the focus is seen
+    expect(answers.locator("> .node-actions")).to_have_css("opacity", "1")  # what has the focus is seen
     page.keyboard.press("Enter")
     expect(value).to_have_attribute("data-copied", "")
     assert json.loads(page.evaluate("navigator.clipboard.readText()")) == NEW["event"]["data"]["answers"]
     page.keyboard.press("Tab")
     expect(answers.locator("summary")).to_be_focused()
     page.keyboard.press("Enter")
-    expect(answers.locator(".leaf .s")).to_have_text(NEW["event"]["data"]["answers"])
+    expect(answers.locator(".leaf .string")).to_have_text(NEW["event"]["data"]["answers"])
 
 
 def test_the_theme_is_remembered_and_set_in_the_html(page):

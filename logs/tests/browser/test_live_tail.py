@@ -39,10 +39,10 @@ def test_a_new_log_is_announced_by_a_pill_and_shown_on_a_click(explorer):
     expect(rows).to_have_count(1)
     import_logs(log_document(2))
     expect(explorer.get_by_role("link", name="2 new")).to_be_visible()
-    explorer.locator("#tail-new").click()
+    explorer.locator("#live-tail-new").click()
     expect(rows).to_have_count(3)
     expect(explorer).to_have_url(re.compile("/logs/$"))
-    expect(explorer.locator("#tail-new")).to_have_count(0)
+    expect(explorer.locator("#live-tail-new")).to_have_count(0)
 
 
 def test_a_page_polls_only_while_it_is_visible(explorer):

@@ -56,7 +56,7 @@ def subscription_file(url: str) -> bytes:
 
 def badge(within: Page | Locator) -> Locator:
     """The badge of the state in the head of a log's page, or in a row."""
-    return within.locator(".pagehead .badge, td.state .badge").first
+    return within.locator(".page-header .badge, td.state .badge").first
 
 
 def redeliver_button(page: Page) -> Locator:
@@ -108,7 +108,7 @@ def test_a_new_user_imports_finds_opens_and_redelivers(open_page, administrator,
         re.compile(rf"/logs/{FAILED['_id']}/\?(.*&)?state=failed(&|$)")
     )  # of the list it was opened from
     tree = page.locator(".tree")
-    expect(tree.locator("summary > .k", has_text=re.compile("^data$"))).to_be_visible()
+    expect(tree.locator("summary > .key", has_text=re.compile("^data$"))).to_be_visible()
     node = tree.locator("details:not([open])", has=page.locator("summary", has_text="answers"))
     node.locator("summary").click()
     expect(tree.locator("details", has_text="answers").last).to_contain_text(FAILED["event"]["data"]["answers"][0])
@@ -143,7 +143,7 @@ def test_the_main_job_works_without_javascript(open_page, administrator, worker,
     expect(page).to_have_url(re.compile(r"[?&]state=failed(&|$)"))
     page.get_by_role("link", name=NAME, exact=True).click()
     redeliver_button(page).click()
-    refresh_until(page, page.locator(".pagehead .badge", has_text="Delivered"))
+    refresh_until(page, page.locator(".page-header .badge", has_text="Delivered"))
     page.get_by_role("link", name="Redeliver…").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Redeliver a log that was already delivered?")
     assert [received.headers["webhook-id"] for received in receiver.requests] == [FAILED["_id"]]

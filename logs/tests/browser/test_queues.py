@@ -61,16 +61,16 @@ def test_a_queue_is_unblocked_with_the_keyboard_only(page, worker, receiver):
     subscription = make_blocked_queue("Elements", 2, url=receiver.url)
     make_blocked_queue("Incidents")
     page.goto("/queues/")
-    expect(page.locator(".lead")).to_contain_text("2 queues are blocked.")
+    expect(page.locator(".summary")).to_contain_text("2 queues are blocked.")
     panel(page, "Elements").get_by_role("link", name="Elements", exact=True).focus()
     page.keyboard.press("Tab")  # the head
     page.keyboard.press("Tab")
     expect(panel(page, "Elements").get_by_role("button", name="Redeliver")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("#messages")).to_have_text("The redelivery is queued, ahead of the other waiting events.")
-    expect(page.locator(".lead")).to_contain_text("1 queue is blocked.")
+    expect(page.locator(".summary")).to_contain_text("1 queue is blocked.")
     expect(panel(page, "Elements")).to_have_count(0)
-    expect(page.locator("#lanes")).to_be_focused()
+    expect(page.locator("#queues")).to_be_focused()
     assert receiver.ids == list(subscription.logs.order_by("created_at").values_list("pk", flat=True))
     expect(page).to_have_url(re.compile("/queues/$"))
 
@@ -81,9 +81,9 @@ def test_skipping_needs_a_reason_and_returns(page, receiver):
     page.get_by_role("link", name="Skip this event…").press("Enter")
     page.get_by_label("Reason").fill("given by phone")
     page.keyboard.press("Enter")
-    expect(page).to_have_url(re.compile("/queues/#lane-"))
+    expect(page).to_have_url(re.compile("/queues/#queue-"))
     expect(page.locator("#messages")).to_have_text("The event was skipped. Its queue continues with the next event.")
-    expect(page.locator(".lead")).to_have_text(re.compile("No queue is blocked."))
+    expect(page.locator(".summary")).to_have_text(re.compile("No queue is blocked."))
 
 
 def test_pause_and_resume_keep_the_focus(page):
@@ -102,7 +102,7 @@ def test_every_action_works_without_javascript(open_page, administrator):
     subscription = make_blocked_queue("Elements")
     page.goto("/queues/")
     page.get_by_role("button", name="Resume").click()
-    expect(page).to_have_url(re.compile(f"/queues/#lane-{subscription.pk}$"))
+    expect(page).to_have_url(re.compile(f"/queues/#queue-{subscription.pk}$"))
     expect(page.locator("#messages")).to_have_text("The queue of “Elements” has resumed.")
     page.get_by_role("button", name="Pause Elements").click()
     expect(panel(page, "Elements")).to_contain_text("ana paused this queue")
@@ -119,7 +119,7 @@ def test_the_page_updates_itself_and_moves_neither_the_content_nor_the_focus(pag
     page.evaluate("scrollBy(0, 40)")
     before = top(panel(page, "Second"))
     first.resume(by=None)  # its panel above the visible part disappears
-    expect(page.locator(".lead")).to_contain_text("2 queues are blocked.")
+    expect(page.locator(".summary")).to_contain_text("2 queues are blocked.")
     expect(link).to_be_focused()
     assert top(panel(page, "Second")) == pytest.approx(before, abs=1)
     second.waiting().first().skip(by=None, reason="x")
@@ -130,14 +130,14 @@ def test_the_page_updates_itself_and_moves_neither_the_content_nor_the_focus(pag
 def test_without_changes_nothing_is_sent_or_swapped(page):
     make_blocked_queue("Elements")
     page.goto("/queues/")
-    page.evaluate("document.querySelector('#lanes').dataset.seen = 'yes'")
+    page.evaluate("document.querySelector('#queues').dataset.seen = 'yes'")
     statuses = poll_statuses(page)
     page.wait_for_timeout(LONGER_THAN_A_POLL)
     if statuses != [204]:  # the minute had just gone by
-        page.evaluate("document.querySelector('#lanes').dataset.seen = 'yes'")
+        page.evaluate("document.querySelector('#queues').dataset.seen = 'yes'")
         page.wait_for_timeout(LONGER_THAN_A_POLL)
     assert statuses[-1] == 204
-    expect(page.locator("#lanes")).to_have_attribute("data-seen", "yes")
+    expect(page.locator("#queues")).to_have_attribute("data-seen", "yes")
 
 
 def test_a_page_polls_only_while_it_is_visible(page):
@@ -149,7 +149,7 @@ def test_a_page_polls_only_while_it_is_visible(page):
     page.wait_for_timeout(LONGER_THAN_A_POLL)
     assert statuses == []
     page.evaluate(SHOW)
-    expect(page.locator(".lead")).to_have_text(re.compile("No queue is blocked."))
+    expect(page.locator(".summary")).to_have_text(re.compile("No queue is blocked."))
 
 
 def test_the_countdown_continues_between_polls(page):

@@ -30,7 +30,7 @@ def boxes(page: Page):
 
 
 def bar(page: Page):
-    return page.locator("#picked")
+    return page.locator("#bulk-bar")
 
 
 def expect_ticked(page: Page, *places: int) -> None:

@@ -20,7 +20,7 @@ from ..factories import make_company, make_subscription, make_waiting_log
 from ..html import plain_text
 
 pytestmark = pytest.mark.django_db
-HTMX = {"hx-request": "true", "hx-target": "lanes"}
+HTMX = {"hx-request": "true", "hx-target": "queues"}
 QUEUES = "/queues/"
 WRONG = [
     "?colour=red",
@@ -79,7 +79,7 @@ def look(client, address: str = QUEUES, status: int = 200, **headers) -> str:
 
 
 def panel(page: str, subscription: Subscription) -> str:
-    return re.search(rf'<section class="panel" id="lane-{subscription.pk}".*?</section>', page, re.DOTALL)[0]
+    return re.search(rf'<section class="panel" id="queue-{subscription.pk}".*?</section>', page, re.DOTALL)[0]
 
 
 def rows(page: str) -> list[str]:
@@ -87,12 +87,12 @@ def rows(page: str) -> list[str]:
 
 
 def lead(page: str) -> str:
-    return plain_text(re.search(r'<p class="lead">(.*?)</p>', page, re.DOTALL)[1])
+    return plain_text(re.search(r'<p class="summary">(.*?)</p>', page, re.DOTALL)[1])
 
 
 def press(client, address: str, subscription: Subscription, htmx: bool = False, **data):
     """Press a button of the queue's panel; the next page, or the region with htmx."""
-    data = {"next": f"{QUEUES}#lane-{subscription.pk}"} | data
+    data = {"next": f"{QUEUES}#queue-{subscription.pk}"} | data
     return client.post(address, data, headers=HTMX if htmx else None, follow=True)
 
 
@@ -112,7 +112,7 @@ class TestWhatItSays:
 
     def test_it_explains_queues_when_there_are_no_subscriptions(self, client, operator):
         page = look(client)
-        assert "No queues yet" in page and 'class="lead"' not in page
+        assert "No queues yet" in page and 'class="summary"' not in page
 
     def test_subscriptions_that_cotalker_delivers_are_counted_and_not_listed(self, client, operator):
         make_queue("Theirs", is_delivered_here=False)
@@ -187,7 +187,7 @@ class TestWhatItSays:
                 created_at=timezone.now() - timedelta(minutes=minutes)
             )
         exhausted_queue("Paused")
-        assert re.findall(r'id="of-\w+" [^>]*>(\w+)<', look(client)) == ["Paused", "Old", "Young"]
+        assert re.findall(r'id="subscription-\w+" [^>]*>(\w+)<', look(client)) == ["Paused", "Old", "Young"]
 
     def test_the_old_url_for_all_queues_leads_to_the_first_page(self, client, operator):
         assert client.get(f"{QUEUES}?all=1").url == QUEUES
@@ -214,7 +214,7 @@ class TestPages:
         return pages
 
     def names(self, page: str) -> list[str]:
-        return [unescape(name) for name in re.findall(r'id="of-\w+" [^>]*>([^<]+)<', page)]
+        return [unescape(name) for name in re.findall(r'id="subscription-\w+" [^>]*>([^<]+)<', page)]
 
     def test_every_queue_is_on_one_page_in_one_order(self, client, operator):
         old = timezone.now() - timedelta(hours=1)
@@ -240,12 +240,12 @@ class TestPages:
         )
         assert "1–4 of 13 queues." in pages[0] and ">Next 4<" in pages[0] and "First page" not in pages[0]
         assert "9–12 of 13 queues." in pages[2] and ">Next 1<" in pages[2] and f'href="{QUEUES}">First page' in pages[2]
-        assert "13–13 of 13 queues." in pages[3] and 'id="lanes-next"' not in pages[3]
+        assert "13–13 of 13 queues." in pages[3] and 'id="queues-next"' not in pages[3]
 
     def test_a_single_page_has_no_page_links(self, client, operator):
         for number in range(4):
             make_queue(f"Queue {number}")
-        assert 'id="lanes-pages"' not in look(client)
+        assert 'id="queues-pages"' not in look(client)
 
     def test_a_page_keeps_its_place_when_earlier_queues_change(self, client, operator):
         subscriptions = [make_queue(f"Queue {number}") for number in range(9)]
@@ -362,7 +362,7 @@ class TestPoll:
         else:
             now[0] += timedelta(minutes=1)
         region = look(client, poll_url, **HTMX)
-        assert region.lstrip().startswith('<div class="stack" id="lanes"') and "<html" not in region
+        assert region.lstrip().startswith('<div class="stack" id="queues"') and "<html" not in region
         assert self.poll_url(region) != poll_url
         assert 'id="messages"' not in region
 
@@ -378,7 +378,7 @@ class TestVerbs:
     def test_a_queue_is_paused_and_resumed(self, client, operator, htmx):
         subscription = retrying_queue("Incidents", 1)
         paused = press(client, reverse("logs:queue_pause", args=[subscription.pk]), subscription, htmx)
-        assert paused.redirect_chain == [(f"{QUEUES}#lane-{subscription.pk}", 302)]
+        assert paused.redirect_chain == [(f"{QUEUES}#queue-{subscription.pk}", 302)]
         assert f"{operator} paused this queue" in panel(paused.content.decode(), subscription)
         assert "The queue of “Incidents” is paused." in paused.content.decode()
         assert ("<html" in paused.content.decode()) is not htmx
@@ -423,9 +423,9 @@ class TestVerbs:
         subscription = retrying_queue("Incidents", 1)
         log = subscription.waiting().first()
         link = re.search(r'href="([^"]+/skip/[^"]*)"', panel(look(client), subscription))[1]
-        assert f'<a class="btn" href="{QUEUES}#lane-{subscription.pk}">Cancel</a>' in look(client, link)
+        assert f'<a class="btn" href="{QUEUES}#queue-{subscription.pk}">Cancel</a>' in look(client, link)
         answer = client.post(link, {"reason": "given by phone"}, follow=True)
-        assert answer.redirect_chain == [(f"{QUEUES}#lane-{subscription.pk}", 302)]
+        assert answer.redirect_chain == [(f"{QUEUES}#queue-{subscription.pk}", 302)]
         assert "The event was skipped." in answer.content.decode()
         log.refresh_from_db()
         assert (log.state, log.is_queued) == (State.SKIPPED, False)
@@ -433,7 +433,7 @@ class TestVerbs:
     def test_skipping_kept_events_leads_back(self, client, operator):
         subscription = stopped_queue("Legacy", 2)
         link = re.search(r'href="([^"]+/queue/skip/[^"]*)"', panel(look(client), subscription))[1]
-        assert f'<a class="btn" href="{QUEUES}#lane-{subscription.pk}">Cancel</a>' in look(client, link)
+        assert f'<a class="btn" href="{QUEUES}#queue-{subscription.pk}">Cancel</a>' in look(client, link)
         page = client.post(link, {"reason": "too late"}, follow=True).content.decode()
         assert "2 events were skipped." in page and "Legacy" not in page
 
@@ -495,7 +495,7 @@ def test_thirty_queues_and_three_hundred_cost_the_same(
     def cost() -> tuple[int, int, int]:
         with CaptureQueriesContext(connection) as captured:
             page = look(client)
-        return len(captured), len(re.findall(r'id="of-\w+"', page)), len(page) // 4000
+        return len(captured), len(re.findall(r'id="subscription-\w+"', page)), len(page) // 4000
 
     def add(first: int, last: int) -> None:
         for number in range(first, last):

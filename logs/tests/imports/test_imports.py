@@ -242,7 +242,7 @@ def test_rejected_documents_come_in_pages_of_50(client, operator):
     first = client.get(imported.get_absolute_url())
     assert [row.number for row in first.context["rejected"]] == list(range(1, 51))
     assert "?after=50" in first.content.decode()
-    more = client.get(imported.get_absolute_url() + "?after=50", headers=HTMX | {"hx-target": "more"})
+    more = client.get(imported.get_absolute_url() + "?after=50", headers=HTMX | {"hx-target": "load-more"})
     assert [row.number for row in more.context["rejected"]] == [51]
     assert more.content.decode().lstrip().startswith("<tr>")
     assert "Load 50 more" not in more.content.decode()

@@ -67,7 +67,7 @@ class TestBulkPage:
         assert "3 of 6 sent; 1 failed again." in text
         assert "3 of 6 finished 50 %" in text
         assert "Delivered 2 Failed 1 Remaining 3 Skipped 0 Excluded by the plan 0" in text
-        assert rows_of(page, "run-lanes") == [
+        assert rows_of(page, "bulk-queues-table") == [
             "Work Orders Update 2 1 – 1 Exclude…",
             "Users to HR – – – 2 Exclude…",
         ]
@@ -80,9 +80,9 @@ class TestBulkPage:
         bulk = start_redelivery(operator, logs)
         record_outcomes(bulk, [OK] * 9 + [BAD])
         page = client.get(bulk.get_absolute_url())
-        assert [row.split()[1] for row in rows_of(page, "run-lanes")] == list("90123456")
+        assert [row.split()[1] for row in rows_of(page, "bulk-queues-table")] == list("90123456")
         assert "2 more subscriptions" in text_of(page)
-        assert len(rows_of(client.get(f"{bulk.get_absolute_url()}?all"), "run-lanes")) == 10
+        assert len(rows_of(client.get(f"{bulk.get_absolute_url()}?all"), "bulk-queues-table")) == 10
 
     def test_failures_are_grouped_by_cause_with_secrets_masked(self, client, operator, subscription):
         bulk = start_redelivery(operator, make_object_logs(range(3)))
@@ -117,12 +117,12 @@ class TestBulkPage:
         stop_bulk(bulk, by=operator)
         assert b"hx-trigger" not in client.get(bulk.get_absolute_url(), headers=HTMX).content
 
-    @pytest.mark.parametrize("element", ["run-live", "run-parts"])
+    @pytest.mark.parametrize("element", ["bulk-live", "bulk-parts"])
     def test_each_polling_part_gets_only_itself(self, client, operator, subscription, element):
         bulk = start_redelivery(operator, make_object_logs([1]))
         address = f"{bulk.get_absolute_url()}?seen=running"
         answer = client.get(address, headers=HTMX | {"hx-target": element}).content.decode()
-        assert re.findall(r'id="(run-live|run-parts)"', answer) == [element]
+        assert re.findall(r'id="(bulk-live|bulk-parts)"', answer) == [element]
 
     def test_a_page_with_all_subscriptions_keeps_them_when_the_state_changes(self, client, operator):
         ids = [f"62685990d918fb5557f9{number:04x}" for number in range(10)]
@@ -132,19 +132,19 @@ class TestBulkPage:
             operator, [log for number, pk in enumerate(ids) for log in make_object_logs([number], pk)]
         )
         page = client.get(f"{bulk.get_absolute_url()}?all").content.decode()
-        [polled] = re.findall(r'id="run-live" hx-get="([^"]+)"', page)
+        [polled] = re.findall(r'id="bulk-live" hx-get="([^"]+)"', page)
         pause_bulk(bulk, by=operator)
-        answer = client.get(html.unescape(polled), headers=HTMX | {"hx-target": "run-live"})
-        assert len(rows_of(answer, "run-lanes")) == 10
+        answer = client.get(html.unescape(polled), headers=HTMX | {"hx-target": "bulk-live"})
+        assert len(rows_of(answer, "bulk-queues-table")) == 10
 
     def test_all_parts_are_sent_when_the_state_has_changed(self, client, operator, subscription):
         bulk = start_redelivery(operator, make_object_logs([1]))
         pause_bulk(bulk, by=operator)
         address = f"{bulk.get_absolute_url()}?seen=running"
-        answer = client.get(address, headers=HTMX | {"hx-target": "run-live"}).content.decode()
-        assert re.findall(r'id="(run-live|run-parts)"( hx-swap-oob="true")?', answer) == [
-            ("run-live", ""),
-            ("run-parts", ' hx-swap-oob="true"'),
+        answer = client.get(address, headers=HTMX | {"hx-target": "bulk-live"}).content.decode()
+        assert re.findall(r'id="(bulk-live|bulk-parts)"( hx-swap-oob="true")?', answer) == [
+            ("bulk-live", ""),
+            ("bulk-parts", ' hx-swap-oob="true"'),
         ]
 
     @pytest.mark.parametrize(
@@ -275,7 +275,7 @@ class TestControls:
         client.force_login(member("Viewer"))
         page = client.get(bulk.get_absolute_url())
         assert page.status_code == 200
-        assert b'id="run-stop"' not in page.content and b'id="run-pause"' not in page.content
+        assert b'id="bulk-stop"' not in page.content and b'id="bulk-pause"' not in page.content
         for name in (
             "bulk_redelivery_pause",
             "bulk_redelivery_resume",
@@ -335,7 +335,7 @@ class TestList:
         record_outcomes(bulks[3], [BAD])
         for bulk in bulks[1:]:
             stop_bulk(bulk, by=operator)
-        rows = rows_of(client.get(LIST), "runs")
+        rows = rows_of(client.get(LIST), "bulk-redeliveries-table")
         assert [row.split(" · ")[1].split()[:3] for row in rows] == [
             ["reason", "0", "Running"],
             ["reason", "3", "Stopped"],
@@ -352,7 +352,7 @@ class TestList:
         for bulk in bulks[:3]:
             stop_bulk(bulk, by=operator)
         first = client.get(LIST)
-        assert [row.split()[5] for row in rows_of(first, "runs")[:3]] == ["3", "2", "1"]
+        assert [row.split()[5] for row in rows_of(first, "bulk-redeliveries-table")[:3]] == ["3", "2", "1"]
         more = text_of(client.get(f"{LIST}?before={bulks[1].pk}", headers=HTMX))
         assert "reason 0" in more and "reason 3" not in more
 

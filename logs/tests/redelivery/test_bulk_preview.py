@@ -72,7 +72,7 @@ def test_a_plan_shows_what_each_subscription_gets(client, operator, subscription
     make_subscription(OTHER_SUBSCRIPTION, name="Users to HR", is_active=False)
     bulk = plan_logs(operator, [*make_object_logs(range(3)), *make_object_logs([5], OTHER_SUBSCRIPTION)])
     page = client.get(bulk.get_absolute_url())
-    assert rows_of(page, "plan") == [
+    assert rows_of(page, "preview-table") == [
         "Include Users to HR Users to HR Inactive 1 1 0 5 May 2022",
         "Include Work Orders Update Work Orders Update No traffic in 7 days 3 – 3 5 May 2022",
     ]
@@ -93,14 +93,14 @@ def test_a_plan_shows_what_each_subscription_gets(client, operator, subscription
 def test_a_plan_shows_whether_the_receiver_has_recovered(client, operator, subscription, events, now):
     for state, hours in events:
         make_log_of_age(subscription, state, timedelta(hours=hours))
-    [row] = rows_of(client.get(plan_logs(operator, make_object_logs([1])).get_absolute_url()), "plan")
+    [row] = rows_of(client.get(plan_logs(operator, make_object_logs([1])).get_absolute_url()), "preview-table")
     assert now in row
 
 
 def test_a_paused_queue_is_mentioned(client, operator, subscription):
     subscription.pause(by=operator)
     page = client.get(plan_logs(operator, make_object_logs([1])).get_absolute_url())
-    assert "Queue paused" in rows_of(page, "plan")[0]
+    assert "Queue paused" in rows_of(page, "preview-table")[0]
     assert "1 queue is paused: it sends the logs of this bulk redelivery and stays paused." in text_of(page)
 
 
@@ -181,7 +181,7 @@ class TestChoices:
         answer = client.post(reverse("logs:bulk_redelivery_start", args=[bulk.pk]), data, headers=HTMX).content.decode()
         assert answer.lstrip().startswith('<div class="stack" id="plan-choices"')
         assert 'id="canary-none" name="rollout" value="none" checked' in answer
-        assert 'id="plan-go" hx-swap-oob="true"' in answer
+        assert 'id="plan-start-form" hx-swap-oob="true"' in answer
         assert 'name="reason"' not in answer
 
     def test_the_whole_page_keeps_the_typed_values_without_htmx(self, client, bulk):

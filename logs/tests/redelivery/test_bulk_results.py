@@ -50,7 +50,7 @@ def bulk(operator):
 
 def test_every_log_is_listed_with_its_previous_state_and_its_outcome(client, bulk):
     page = open_results(client, bulk)
-    rows = rows_of(page, "logs ledger")
+    rows = rows_of(page, "logs-table results-table")
     assert [row.split()[:2] for row in rows] == [
         ["1", "Delivered"],
         ["2", "Failed"],
@@ -79,7 +79,9 @@ def test_every_log_is_listed_with_its_previous_state_and_its_outcome(client, bul
     ],
 )
 def test_results_can_be_filtered_and_reversed(client, bulk, query, numbers):
-    assert [int(row.split()[0]) for row in rows_of(open_results(client, bulk, query), "logs ledger")] == numbers
+    assert [
+        int(row.split()[0]) for row in rows_of(open_results(client, bulk, query), "logs-table results-table")
+    ] == numbers
 
 
 @pytest.mark.parametrize(
@@ -93,7 +95,7 @@ def test_an_invalid_filter_finds_nothing_and_says_so(client, bulk, query):
     page = open_results(client, bulk, query)
     assert page.status_code == 422
     assert "Invalid filter: nothing was searched." in text_of(page)
-    assert rows_of(page, "logs ledger") == []
+    assert rows_of(page, "logs-table results-table") == []
 
 
 def test_the_name_of_a_subscription_outside_the_bulk_redelivery_is_hidden(client, bulk):
@@ -109,9 +111,9 @@ def test_each_page_of_fifty_costs_the_same(client, operator):
     bulk = start_redelivery(operator, [make_object_log(number, f"{number:024x}") for number in range(60)])
     with CaptureQueriesContext(connection) as captured:
         first = open_results(client, bulk)
-    assert len(rows_of(first, "logs ledger")) == 51  # with the row of the button
+    assert len(rows_of(first, "logs-table results-table")) == 51  # with the row of the button
     more = client.get(
-        reverse("logs:bulk_redelivery_results", args=[bulk.pk]) + "?after=50", headers=HTMX | {"hx-target": "more"}
+        reverse("logs:bulk_redelivery_results", args=[bulk.pk]) + "?after=50", headers=HTMX | {"hx-target": "load-more"}
     ).content.decode()
     assert more.count("data-row-link") == 10
     assert "Load 50 more" not in more
@@ -185,13 +187,17 @@ def test_a_plan_has_a_list_of_its_logs_too(client, operator):
     bulk = plan_logs(operator, [make_object_log(1, A), make_delivered_log(2, A)])
     page = open_results(client, bulk, "?outcome=superseded")
     assert "Logs in the plan" in text_of(page)
-    assert [row.split()[0] for row in rows_of(page, "logs ledger")] == ["1"]
+    assert [row.split()[0] for row in rows_of(page, "logs-table results-table")] == ["1"]
     assert [
-        row.split()[0] for row in rows_of(open_results(client, bulk, "?outcome=delivered_before"), "logs ledger")
+        row.split()[0]
+        for row in rows_of(open_results(client, bulk, "?outcome=delivered_before"), "logs-table results-table")
     ] == ["2"]
 
 
 def test_stopped_items_say_so(client, operator):
     bulk = start_redelivery(operator, [make_object_log(1, A)])
     stop_bulk(bulk, by=operator)
-    assert "Skipped" in rows_of(open_results(client, bulk, "?outcome=skipped&reason=stopped"), "logs ledger")[0]
+    assert (
+        "Skipped"
+        in rows_of(open_results(client, bulk, "?outcome=skipped&reason=stopped"), "logs-table results-table")[0]
+    )

@@ -43,7 +43,9 @@ def rows(client):
 
 
 def body(response) -> str:
-    match = re.search(r'<table class="table groups">.*?<tbody>(.*?)</tbody>', response.content.decode(), re.DOTALL)
+    match = re.search(
+        r'<table class="table failure-groups-table">.*?<tbody>(.*?)</tbody>', response.content.decode(), re.DOTALL
+    )
     return match[1] if match else ""
 
 
@@ -163,7 +165,7 @@ class TestNow:
         )
         (row,) = rows()
         assert "Paused 1 waiting" in row
-        assert f'href="{subscription.get_absolute_url()}#lane"' in client.get("/failures/").content.decode()
+        assert f'href="{subscription.get_absolute_url()}#queue"' in client.get("/failures/").content.decode()
 
     def test_a_blocked_queue_has_not_recovered_despite_later_deliveries(self, rows, subscription):
         failed(subscription, age=2 * HOUR)

@@ -35,12 +35,12 @@ def text(html: str) -> str:
 
 
 def sentence(page: str) -> str:
-    return text(re.search(r'<p class="lead">(.*?)</p>', page, re.DOTALL)[1])
+    return text(re.search(r'<p class="summary">(.*?)</p>', page, re.DOTALL)[1])
 
 
 def figures(page: str) -> dict[str, tuple[str, str]]:
     """By its name, each figure and what has changed."""
-    block = re.search(r'<dl class="figures".*?</dl>', page, re.DOTALL)[0]
+    block = re.search(r'<dl class="stats".*?</dl>', page, re.DOTALL)[0]
     rows = re.findall(
         r'<dt>(.*?)</dt>.*?<dd class="value"[^>]*>(.*?)</dd>.*?<dd class="change"[^>]*>(.*?)</dd>', block, re.DOTALL
     )
@@ -100,7 +100,7 @@ class TestSentence:
     def test_before_the_first_log_it_says_how_to_get_one(self, look):
         page = look()
         assert "No logs yet" in page
-        assert 'class="figures"' not in page
+        assert 'class="stats"' not in page
 
     def test_a_blocked_queue_is_mentioned(self, look, subscription):
         waiting_log(subscription, priority=Priority.RETRY, cause="timeout")
@@ -165,7 +165,7 @@ class TestChart:
         page = look()
         assert "Failures per 30 minutes" in page
         rows = re.findall(
-            r'<tr><th scope="row">[^<]+</th><td class="num">(\d+)</td><td class="num">(\d+)</td></tr>', page
+            r'<tr><th scope="row">[^<]+</th><td class="numeric">(\d+)</td><td class="numeric">(\d+)</td></tr>', page
         )
         assert rows == [("1", "1")]
 
@@ -189,9 +189,9 @@ class TestChart:
         monkeypatch.setattr("django.utils.timezone.now", lambda: now)
         settings.TIME_ZONE = "America/Santiago"
         log(subscription, State.FAILED)
-        there = re.findall(r'<rect class="fail" x="[\d.]+"', look())
+        there = re.findall(r'<rect class="failed" x="[\d.]+"', look())
         settings.TIME_ZONE = "Asia/Kathmandu"
-        assert re.findall(r'<rect class="fail" x="[\d.]+"', look()) == there
+        assert re.findall(r'<rect class="failed" x="[\d.]+"', look()) == there
 
     def test_bars_have_different_labels_when_the_clock_goes_back(self, look, subscription, client, monkeypatch):
         now = datetime(2022, 4, 3, 9, 10, tzinfo=UTC)
@@ -201,7 +201,7 @@ class TestChart:
             log(subscription, State.FAILED, age=timedelta(minutes=30 * number))
         page = look()
         titles = [title.partition(": ")[0] for title in re.findall(r"<title>([^<]*failed, [^<]*)</title>", page)]
-        rows = re.findall(r'<tr><th scope="row">([^<]+)</th><td class="num">1</td>', page)
+        rows = re.findall(r'<tr><th scope="row">([^<]+)</th><td class="numeric">1</td>', page)
         assert (len(titles), len(rows)) == (49, 16)
         assert len(set(titles)) == 49
         assert len(set(rows)) == 16
@@ -210,7 +210,7 @@ class TestChart:
     def test_numbers_are_drawn_with_points_and_without_styles(self, client, look, subscription):
         log(subscription, State.FAILED)
         page = client.get("/", headers={"Accept-Language": "es"}).content.decode()
-        assert re.search(r'<rect class="fail" x="[\d.]+" y="0.0" width="[\d.]+" height="100.0"/>', page)
+        assert re.search(r'<rect class="failed" x="[\d.]+" y="0.0" width="[\d.]+" height="100.0"/>', page)
         assert "style=" not in page
 
 
@@ -223,12 +223,12 @@ class TestQueues:
         waiting_log(paused, 2)
         waiting_log(subscription, 1, priority=Priority.RETRY, cause="timeout")
         waiting_log(subscription, 2)
-        shown = re.search(r'<section class="panel" id="lanes".*?</section>', look(), re.DOTALL)[0]
+        shown = re.search(r'<section class="panel" id="queues".*?</section>', look(), re.DOTALL)[0]
         first, second = (text(item) for item in re.findall(r"<li>(.*?)</li>", shown, re.DOTALL))
         assert first == "Elements to ERP Paused 2 more waiting · paused 2 h ago"
         assert second.startswith("Work Orders Update Retrying 1 more waiting · next attempt: ")
         assert second.endswith("· No answer in time")
-        assert f'href="{paused.get_absolute_url()}#lane"' in shown
+        assert f'href="{paused.get_absolute_url()}#queue"' in shown
 
     def test_a_queue_of_an_inactive_subscription_is_not_blocked(self, look):
         idle = make_subscription(is_active=False)
@@ -261,7 +261,7 @@ class TestAttention:
         log(subscription, State.FAILED, age=2 * HOUR)
         if later:
             log(subscription)
-        (row,) = re.findall(r'<table class="table worst">.*?<tbody>(.*?)</tbody>', look(), re.DOTALL)
+        (row,) = re.findall(r'<table class="table top-failing-table">.*?<tbody>(.*?)</tbody>', look(), re.DOTALL)
         assert text(row).endswith(shown)
 
     def test_subscriptions_with_the_most_failures_come_first(self, look):
@@ -270,10 +270,10 @@ class TestAttention:
             for _number in range(index):
                 log(subscription, State.FAILED)
         page = look()
-        table = re.search(r'<table class="table worst">.*?</table>', page, re.DOTALL)[0]
+        table = re.search(r'<table class="table top-failing-table">.*?</table>', page, re.DOTALL)[0]
         assert re.findall(r"Orders \d", table) == ["Orders 6", "Orders 5", "Orders 4", "Orders 3", "Orders 2"]
         assert "5 of 6 with failures" in page
-        groups = re.search(r'<table class="table groups">.*?</table>', page, re.DOTALL)[0]
+        groups = re.search(r'<table class="table failure-groups-table">.*?</table>', page, re.DOTALL)[0]
         assert re.findall(r">(Orders \d)<", groups) == ["Orders 6", "Orders 5", "Orders 4", "Orders 3", "Orders 2"]
 
     def test_names_and_responses_are_escaped(self, look):

@@ -93,7 +93,7 @@ def test_the_second_of_two_tabs_shows_the_changes_and_keeps_the_typed_values(bro
     assert answer.status_code == 422
     text = text_of(answer)
     assert "Someone changed this subscription while you were editing it. Nothing has been saved yet." in text
-    shown = re.search(r'<dl class="facts" id="meanwhile">(.*?)</dl>', answer.content.decode(), re.DOTALL)[1]
+    shown = re.search(r'<dl class="description-list" id="meanwhile">(.*?)</dl>', answer.content.decode(), re.DOTALL)[1]
     lines = [" ".join(re.sub("<[^>]+>", " ", line).split()) for line in re.findall(r"<dt>.*?</dd>", shown, re.DOTALL)]
     assert lines[0] == "Name Work orders"
     assert lines[1].startswith("URL http://127.0.0.1:9000/hook?token=") and lines[2:] == [

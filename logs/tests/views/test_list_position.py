@@ -27,7 +27,7 @@ def links(answer) -> dict[str, str]:
     """Where "prev", "next" and "back" lead; the list, to the log."""
     page = answer.content.decode()
     targets = {rel: html.unescape(to) for rel, to in re.findall(r'rel="(prev|next)" href="([^"]+)"', page)}
-    back, is_at_a_log, log = html.unescape(re.search(r'class="back" href="([^"]+)"', page)[1]).partition("#")
+    back, is_at_a_log, log = html.unescape(re.search(r'class="back-link" href="([^"]+)"', page)[1]).partition("#")
     assert log == (answer.context["log"].pk if is_at_a_log else "")
     assert bool(is_at_a_log) == ("?" in back)
     return targets | {"back": back}

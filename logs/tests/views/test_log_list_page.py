@@ -162,7 +162,7 @@ def test_the_axis_is_labelled_at_midnight_of_the_user(client, logs, zone, labels
     page = client.get(
         LOG_LIST, {"since": "2022-05-04 12:00", "until": "2022-05-08 12:00"}, follow=True
     ).content.decode()
-    axis = re.findall(r'<svg class="axis".*?</svg>', page, re.DOTALL)[0]
+    axis = re.findall(r'<svg class="x-axis".*?</svg>', page, re.DOTALL)[0]
     assert set(labels) <= set(re.findall(r"<text[^>]*>([^<]*)</text>", axis))
 
 
@@ -171,7 +171,7 @@ def test_bars_have_different_labels_when_the_clock_goes_back(client, logs):
     night = {"since": "2022-04-03T01:00Z", "until": "2022-04-03T06:00Z"}
     page = client.get(LOG_LIST, night, follow=True).content.decode()
     titles = [title.rpartition(": ")[0] for title in re.findall(r"<title>([^<]*: [^<]*)</title>", page)]
-    labels = re.findall(r"<text[^>]*>([^<]*)</text>", re.findall(r'<svg class="axis".*?</svg>', page, re.DOTALL)[0])
+    labels = re.findall(r"<text[^>]*>([^<]*)</text>", re.findall(r'<svg class="x-axis".*?</svg>', page, re.DOTALL)[0])
     assert len(titles) == 60
     for texts in (titles, labels):
         assert len(set(texts)) == len(texts)
@@ -183,7 +183,7 @@ def test_bars_have_different_labels_when_the_clock_goes_back(client, logs):
 
 def test_the_axis_of_years_shows_the_year(client, logs):
     page = client.get(LOG_LIST, {"since": "2021-01-01", "until": "2023-01-01"}, follow=True).content.decode()
-    axis = re.findall(r'<svg class="axis".*?</svg>', page, re.DOTALL)[0]
+    axis = re.findall(r'<svg class="x-axis".*?</svg>', page, re.DOTALL)[0]
     labels = re.findall(r"<text[^>]*>([^<]*)</text>", axis)
     assert len(labels) > 3
     assert all(re.fullmatch(r"[A-Z][a-z]+ 202[123]", label) for label in labels)
@@ -264,7 +264,7 @@ def test_a_wrong_filter_has_neither_chart_nor_facets(client, logs):
     for address in (LOG_LIST, FACETS, HISTOGRAM):
         page = client.get(address, {"state": "broken"})
         assert page.status_code == 422
-        assert "data-brush" not in page.content.decode()
+        assert "data-range-select" not in page.content.decode()
         assert "facet-cause" not in page.content.decode()
 
 
@@ -295,7 +295,7 @@ def test_one_failure_among_many_is_visible_in_the_chart(client):
     for minute in [*range(1, 11), *range(a_month_later, a_month_later + 50)]:
         make_log(minute, status=200, retry=1, response="OK")
     page = client.get(LOG_LIST).content.decode()
-    [height] = re.findall(r'<rect class="fail" [^>]*height="([0-9.]+)"', page)
+    [height] = re.findall(r'<rect class="failed" [^>]*height="([0-9.]+)"', page)
     assert float(height) == 3.0
 
 
@@ -413,7 +413,7 @@ class TestAddress:
         page = client.get(address)
         assert ids_in(page) == [logs[2].pk, logs[1].pk]
         [log] = re.findall(r'<a href="([^"]*)" data-row-link', page.content.decode())[:1]
-        back = re.findall(r'<a class="back" href="([^"]*)"', client.get(html.unescape(log)).content.decode())
+        back = re.findall(r'<a class="back-link" href="([^"]*)"', client.get(html.unescape(log)).content.decode())
         assert ids_in(client.get(html.unescape(back[0]))) == [logs[2].pk, logs[1].pk]
         columns = client.post(COLUMNS, {"column": ["age"], "next": address})
         assert columns["Location"] == address

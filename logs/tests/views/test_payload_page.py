@@ -43,7 +43,9 @@ def test_each_match_opens_the_tree_at_its_place(client):
     results = client.get(log.get_absolute_url(), {"find": "pump 217"})
     [link] = {link for link in links_in(results) if "at=" in link}
     page = client.get(link.partition("#")[0])
-    [at] = re.findall(r'<li class="leaf" id="at" aria-current="true">.*?</li>', page.content.decode(), re.DOTALL)
+    [at] = re.findall(
+        r'<li class="leaf" id="selected-node" aria-current="true">.*?</li>', page.content.decode(), re.DOTALL
+    )
     assert "Pump 217" in at
     shown = keys_in(page)
     assert {"/data", "/data/items", "/data/items/212", "/data/items/217", "/data/items/217/deep"} <= {*shown}
@@ -75,7 +77,8 @@ def test_a_deep_place_has_its_own_page(client):
     page = client.get(link)
     assert "“needle”: 1 of 1" in text_of(page)
     assert re.search(
-        r'<li class="leaf" id="at" aria-current="true">\s*<button class="k"[^>]*>name<', page.content.decode()
+        r'<li class="leaf" id="selected-node" aria-current="true">\s*<button class="key"[^>]*>name<',
+        page.content.decode(),
     )
     assert f"{log.get_absolute_url()}" in links_in(page)
     [up] = [link for link in links_in(page) if link.startswith("?pointer=")]
@@ -88,7 +91,7 @@ def test_a_page_of_children_links_back_to_the_log(client):
     [before] = {
         link for link in links_in(client.get(log.get_absolute_url(), {"at": "/data/items/250"})) if "end=" in link
     }
-    back = re.search(r'class="back" href="([^"]*)"', client.get(before).content.decode())[1]
+    back = re.search(r'class="back-link" href="([^"]*)"', client.get(before).content.decode())[1]
     assert back == log.get_absolute_url()
 
 
@@ -130,7 +133,7 @@ def test_a_missing_place_opens_the_tree_as_far_as_it_exists(client, at):
     page = client.get(log.get_absolute_url(), {"at": at})
     assert page.status_code == 200
     assert "out of sight" not in page.content.decode()
-    assert 'id="at"' not in page.content.decode()
+    assert 'id="selected-node"' not in page.content.decode()
 
 
 def test_matches_are_marked_in_the_value(client):
@@ -147,7 +150,7 @@ def test_matches_are_marked_in_the_value(client):
 def test_an_empty_string_is_visible_and_copied_unchanged(client):
     page = client.get(log_with(phone="").get_absolute_url()).content.decode()
     leaf = page[page.index('data-copy="/data/phone"') :].partition("</li>")[0]
-    assert '<span class="s">""</span>' in leaf
+    assert '<span class="string">""</span>' in leaf
     assert 'data-copy=""' in leaf
 
 
@@ -193,7 +196,7 @@ def test_each_node_offers_its_pointer_and_its_value(client):
     log = log_with(some={"a": 1}, none={}, long="x" * 501)
     page = client.get(log.get_absolute_url())
     assert {"/data", "/data/some", "/data/none", "/data/long"} <= {*keys_in(page)}
-    copied = re.findall(r'<button class="tool" (data-copy[^ ]*)', page.content.decode())
+    copied = re.findall(r'<button class="icon-button" (data-copy[^ ]*)', page.content.decode())
     assert copied.count("data-copy-value") == 2
     assert 'data-copy="{}"' in copied
     assert f'data-copy-url="{address(log, "payload_value")}?pointer=%2Fdata%2Flong"' in copied
@@ -207,7 +210,7 @@ def test_the_raw_view_is_the_stored_text_except_masked_values(client):
     spaced = Payload.objects.get(pk=log.pk).event.replace('"n":', '"password" : "hidden",\n  "n"  :  ')
     Payload.objects.filter(pk=log.pk).update(event=spaced)
     page = client.get(address(log, "webhook_log_raw")).content.decode()
-    shown = html.unescape(re.search(r'<pre class="raw"[^>]*>(.*?)</pre>', page, re.DOTALL)[1])
+    shown = html.unescape(re.search(r'<pre class="code-block"[^>]*>(.*?)</pre>', page, re.DOTALL)[1])
     assert shown == spaced.replace('"hidden"', '"••••••••"')
 
 

@@ -65,7 +65,7 @@ def test_the_queue_of_a_subscription_stays_within_the_budget(client, log):
     for number in range(10, 30):
         make_waiting_log(subscription, number)
     page = client.get(subscription.get_absolute_url()).content.decode()
-    assert size(client, polled_by(page, 'id="lane"')) <= BUDGET
+    assert size(client, polled_by(page, 'id="queue"')) <= BUDGET
 
 
 def test_a_bulk_redelivery_of_many_subscriptions_stays_within_the_budget(client, member):
@@ -83,7 +83,7 @@ def test_a_bulk_redelivery_of_many_subscriptions_stays_within_the_budget(client,
         outcome=ItemOutcome.FAILED, status=503, cause="http_5xx", attempt_number=4, finished_at=timezone.now()
     )
     page = client.get(bulk.get_absolute_url()).content.decode()
-    for element, budget in (("run-live", BUDGET), ("run-parts", BUDGET * 5 / 4)):
+    for element, budget in (("bulk-live", BUDGET), ("bulk-parts", BUDGET * 5 / 4)):
         answer = client.get(polled_by(page, f'id="{element}"'), headers=BY_HTMX | {"hx-target": element})
         assert len(answer.content) <= budget
 
@@ -92,7 +92,7 @@ def test_the_live_tail_of_a_long_filter_stays_within_the_budget(client, log):
     client.cookies["tail"] = "on"
     words = "+".join(f"word{number}" for number in range(15))
     page = client.get(f"/logs/?state=retrying&q=-{words.replace('+', '+-')}&not_cause=tls&subscription={SUBSCRIPTION}")
-    polled = polled_by(page.content.decode(), "data-tail")
+    polled = polled_by(page.content.decode(), "data-live-tail")
     assert client.get(polled, headers=BY_HTMX).status_code == 204
     WebhookLog.objects.create(
         id=objectid.new_objectid(timezone.now()),

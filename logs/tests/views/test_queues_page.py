@@ -12,7 +12,7 @@ from logs.models import AuditAction, AuditEntry, Priority, State, WebhookLog
 from ..factories import make_company, make_log, make_subscription, make_waiting_log
 
 pytestmark = pytest.mark.django_db
-HTMX = {"hx-request": "true", "hx-target": "lane"}
+HTMX = {"hx-request": "true", "hx-target": "queue"}
 
 
 def page_of(client, row) -> str:
@@ -79,11 +79,11 @@ def test_pause_and_resume_name_the_user_and_are_audited(client, operator, subscr
 def test_the_rest_of_the_page_follows_the_queue(client, operator, subscription):
     make_waiting_log(subscription)
     paused = click(client, "queue_pause", subscription)
-    assert '<div id="lane-notice" hx-swap-oob="true">' in paused and "The queue is paused." in paused
+    assert '<div id="queue-notice" hx-swap-oob="true">' in paused and "The queue is paused." in paused
     assert '<span id="subscription-state" hx-swap-oob="true"> <span class="badge" data-state="failed">' in paused
     resumed = click(client, "queue_resume", subscription)
-    assert '<div id="lane-notice" hidden hx-swap-oob="true"> </div>' in resumed
-    assert '<span id="subscription-state" hx-swap-oob="true"> <span class="badge" data-state="flowing">' in resumed
+    assert '<div id="queue-notice" hidden hx-swap-oob="true"> </div>' in resumed
+    assert '<span id="subscription-state" hx-swap-oob="true"> <span class="badge" data-state="active">' in resumed
 
 
 def test_only_a_click_replaces_the_last_message(client, operator, subscription):
@@ -243,7 +243,7 @@ def test_a_finished_log_without_attempts_shows_none(client, operator, subscripti
     WebhookLog.objects.update(next_attempt_at=None)
     for name in ("webhook_log_detail", "webhook_log_changes", "webhook_log_request", "webhook_log_response"):
         page = " ".join(client.get(reverse(f"logs:{name}", args=[log.pk])).content.decode().split())
-        assert f'<p class="lead" role="status"> {word} </p>' in page
+        assert f'<p class="summary" role="status"> {word} </p>' in page
 
 
 def test_a_log_says_how_many_precede_it_and_why_it_waits(client, operator, subscription):

@@ -72,7 +72,7 @@ def test_an_unknown_state_is_shown_escaped():
 
 def test_when_shows_the_age_and_the_exact_time_in_the_users_zone_and_utc(now):
     assert render("{% when value %}", value=now - timedelta(minutes=18)) == (
-        '<time datetime="2026-04-14T12:46:00Z" class="relative"'
+        '<time datetime="2026-04-14T12:46:00Z"'
         ' title="14 Apr 2026 08:46:00 (-0400) · 2026-04-14 12:46:00 UTC" data-absolute="14 Apr 08:46:00">18 min</time>'
     )
 

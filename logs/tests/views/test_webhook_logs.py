@@ -212,7 +212,7 @@ def test_a_range_without_logs_is_not_an_error(client, varied, query):
     answer = client.get(f"{LOG_LIST}?{query}")
     assert answer.status_code == 200
     assert "No results" in text_of(answer)
-    assert "data-brush" not in answer.content.decode()
+    assert "data-range-select" not in answer.content.decode()
     name, value = query.partition("&")[0].split("=")
     assert f'name="{name}" size="16" value="{value[:10]} 00:00"' in answer.content.decode()  # to be changed
 

@@ -36,8 +36,8 @@ SLOW_AFTER = timedelta(seconds=10)  # a running worker picks up a plan in well u
 OLD = timedelta(hours=1)
 # What a choice on this page excludes, and the page anchor of that choice. The other exclusions are final; the results list them.
 CHOSEN_HERE: dict[str, str] = {
-    SkipReason.SUPERSEDED: "stale",
-    SkipReason.DELIVERED: "received",
+    SkipReason.SUPERSEDED: "superseded",
+    SkipReason.DELIVERED: "already-delivered",
     SkipReason.NOT_SELECTED: "subscriptions",
 }
 TITLES: dict[str, Promise] = {
@@ -124,7 +124,7 @@ def _superseded_choices(plan: PlanPreview) -> list[tuple[str, int]]:
     return [(choice.value, plan.total_with(superseded_policy=choice) - least) for choice in SupersededPolicy]
 
 
-LIVE, PARTS = "run-live", "run-parts"  # the ids of the regions that poll
+LIVE, PARTS = "bulk-live", "bulk-parts"  # the ids of the regions that poll
 RECENT = 5
 QUEUES_SHOWN = 8  # shown at first: a polled page must be short
 

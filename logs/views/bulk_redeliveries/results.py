@@ -93,7 +93,9 @@ def bulk_redelivery_results(request: HttpRequest, pk: int) -> HttpResponse:
         items, next_after = results_page(search.found_in(bulk))
         context |= {"items": items, "next_after": next_after, **results_context(bulk, search)}
     partial = (
-        "bulk_redeliveries/_results_rows.html" if target_id(request) == "more" else "bulk_redeliveries/_results.html"
+        "bulk_redeliveries/_results_rows.html"
+        if target_id(request) == "load-more"
+        else "bulk_redeliveries/_results.html"
     )
     return render_region(request, "bulk_redeliveries/results.html", partial, context, 422 if search.errors else 200)
 

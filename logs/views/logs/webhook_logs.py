@@ -33,7 +33,7 @@ def webhook_log_list(request: HttpRequest, has_place: bool = True) -> HttpRespon
     explorer = LogListPage(request.GET, request.user, has_place)
     if explorer.is_back_at_newest:
         return redirect(explorer.first_url)
-    if wants_partial(request) and target_id(request) == "more" and not explorer.problems:
+    if wants_partial(request) and target_id(request) == "load-more" and not explorer.problems:
         page = explorer.page
         context = {"explorer": explorer, "list_query": explorer.list_query, "page": page, "logs": page.logs}
         return render_part(request, "logs/list/_rows.html", context)

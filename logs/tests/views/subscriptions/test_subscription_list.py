@@ -42,7 +42,7 @@ class TestList:
         assert health.figures.p95_ms == pytest.approx(1000, rel=0.125)  # bins, each a quarter longer than the last
         assert (health.last_failure, health.last_log) == (failure.created_at, newest.created_at)
         page = client.get(self.address).content.decode()
-        assert '<td class="num" data-label="Waiting">1</td>' in page
+        assert '<td class="numeric" data-label="Waiting">1</td>' in page
 
     def test_each_bar_covers_six_hours_in_utc_and_none_is_missing(self, client, subscription):
         make_log_of_age(subscription, State.FAILED, age=timedelta(days=6, hours=23, minutes=50))
@@ -143,7 +143,7 @@ class TestList:
     def test_bars_are_drawn_with_decimal_points_in_any_language(self, client, subscription):
         make_log_of_age(subscription)
         page = client.get(self.address, headers={"Accept-Language": "es"}).content.decode()
-        assert re.search(r'<path class="ok" d="M[\d.]+ 0h[\d.]+v100h-[\d.]+z"/>', page)
+        assert re.search(r'<path class="delivered" d="M[\d.]+ 0h[\d.]+v100h-[\d.]+z"/>', page)
         assert "style=" not in page
 
     def test_only_the_worst_of_many_subscriptions_are_shown(self, client, company, monkeypatch):

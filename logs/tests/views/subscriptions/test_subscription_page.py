@@ -39,7 +39,7 @@ class TestDetail:
         for index, state in enumerate(states):
             make_log_of_age(subscription, state, age=timedelta(hours=len(states) - index))
         page = client.get(address_of(subscription)).content.decode()
-        sentence = re.search(r'<p class="lead">(.*?)</p>', page, re.DOTALL)[1]
+        sentence = re.search(r'<p class="summary">(.*?)</p>', page, re.DOTALL)[1]
         assert expected in " ".join(re.sub("<[^>]+>", "", sentence).split())
 
     def test_failures_and_logs_link_their_pages(self, client, subscription):
