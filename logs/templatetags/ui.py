@@ -59,7 +59,7 @@ def state_icon(state: str) -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def when(context: Context, moment: datetime | None, *, in_sentence: bool = False) -> SafeString:
-    """A short age, or the exact time if the user prefers that; cotadmin.js switches between them.
+    """A short age, or the exact time if the user prefers that; js/controls.js switches between them.
 
     `in_sentence`: "3 min ago", where nothing else says that it is an age.
     """

@@ -1,0 +1,163 @@
+// Lists, their facets and chart, and the regions that requests replace.
+import { $, $$, announce, on } from "./dialogs.js";
+
+on("htmx:configRequest", ({ detail: { verb, formData } }) => {
+  if (verb === "get") for (const [name, value] of [...formData]) if (value === "") formData.delete(name);
+});
+
+on("htmx:beforeRequest", (event) => {
+  if (document.hidden && event.detail.elt.matches("[data-poll]")) event.preventDefault();
+});
+
+// Don't replace a form while a dialog asks about it.
+on("htmx:beforeSwap", ({ detail }) => {
+  if ($("#confirm[open]") && detail.requestConfig.elt.matches("[data-poll]")) detail.shouldSwap = false;
+});
+
+// Replacing a region keeps scroll and focus.
+let pressed = null; // its request disables it, so it loses the focus
+let kept = null;
+on("htmx:beforeRequest", ({ detail: { elt } }) => {
+  pressed = elt.contains(document.activeElement) ? document.activeElement : null;
+});
+on("htmx:beforeSwap", ({ detail: { target } }) => {
+  const focused = [document.activeElement, pressed?.disabled && pressed].find((element) => element && target.contains(element));
+  const anchors = $$("[data-anchor]", target);
+  const anchor =
+    anchors.find((item) => item.contains(focused)) ?? anchors.find((item) => item.getBoundingClientRect().bottom > 0);
+  kept = anchor && { top: anchor.getBoundingClientRect().top, anchor: anchor.id, focused: focused?.id, region: target.id };
+});
+on("htmx:afterSwap", () => {
+  if (!kept) return;
+  const [anchor, focused, region] = [kept.anchor, kept.focused, kept.region].map((id) => document.getElementById(id));
+  if (anchor && scrollY) scrollBy(0, anchor.getBoundingClientRect().top - kept.top);
+  if (kept.focused !== undefined && document.activeElement === document.body) {
+    (focused ?? anchor ?? region).focus({ preventScroll: true });
+  }
+  kept = null;
+});
+
+const MAX_AUTO_LOADS = 3;
+let autoLoads = 0;
+const observer = new IntersectionObserver(
+  (entries) => {
+    for (const { target, isIntersecting } of entries) {
+      if (!isIntersecting) continue;
+      observer.unobserve(target);
+      htmx.trigger(target, "near");
+    }
+  },
+  { rootMargin: "300px" },
+);
+const observe = () => {
+  const link = $("[data-load-more]");
+  if (link && autoLoads < MAX_AUTO_LOADS) observer.observe(link);
+};
+observe();
+
+let lastRow = null;
+on("htmx:beforeSwap", ({ detail: { target, requestConfig } }) => {
+  const isAutoLoad = requestConfig.triggeringEvent?.type === "near";
+  if (isAutoLoad) autoLoads++;
+  else if (target.id === "results") autoLoads = 0;
+  lastRow = target.matches("#load-more, li:has(> .show-more)") && !isAutoLoad ? target.previousElementSibling : null;
+});
+on("htmx:afterSettle", (event) => {
+  observe();
+  if (lastRow) {
+    $("[data-row-link], summary, .key", lastRow.nextElementSibling || lastRow)?.focus();
+    lastRow = null;
+  } else if (event.detail.elt.id === "results") {
+    const heading = $("#results [data-announce]");
+    if (heading) announce(heading.textContent);
+  }
+});
+
+// A range replaces a custom start and end, before htmx reads the form.
+on(
+  "change",
+  ({ target }) => {
+    if (!target.matches("[data-range-choice]")) return;
+    for (const input of $$("#range [type=hidden]")) input.disabled = true;
+  },
+  true,
+);
+
+const opened = new Map();
+on("click", ({ target }) => {
+  const facet = target.closest(".facet > summary")?.parentElement;
+  if (facet) opened.set(facet.id, !facet.open);
+});
+on("htmx:afterSettle", () => {
+  for (const [id, isOpen] of opened) {
+    const facet = document.getElementById(id);
+    if (facet) facet.open = isOpen;
+  }
+});
+
+// A cached page may show numbers of other choices.
+addEventListener("pageshow", (event) => event.persisted && $("#plan-choices")?.dispatchEvent(new Event("change")));
+
+on("click", ({ target }) => {
+  const link = target.closest?.("#results [data-row-link]");
+  if (!link) return;
+  history.scrollRestoration = "manual";
+  history.replaceState(history.state, "", `${link.search || location.pathname}#${link.closest("tr").dataset.log}`);
+});
+addEventListener("load", () => {
+  const link = $(`#results [data-log="${CSS.escape(location.hash.slice(1))}"] [data-row-link]`);
+  link?.scrollIntoView({ block: "center" });
+  link?.focus({ preventScroll: true });
+});
+
+// Dragging across the bars selects their time range.
+const MIN_DRAG = 4; // px
+let drag = null;
+
+const barsBetween = ({ chart, from, to }) => {
+  const box = chart.getBoundingClientRect();
+  const bars = $$("a", chart);
+  const at = (x) => Math.max(0, Math.min(bars.length - 1, Math.floor(((x - box.left) / box.width) * bars.length)));
+  return [at(Math.min(from, to)), at(Math.max(from, to)), bars];
+};
+const drawRange = () => {
+  const [first, last, bars] = barsBetween(drag);
+  const width = drag.chart.viewBox.baseVal.width / bars.length;
+  const range = $(".selected-range", drag.chart);
+  range.setAttribute("x", first * width);
+  range.setAttribute("width", (last - first + 1) * width);
+};
+const endDrag = () => {
+  if (drag) $(".selected-range", drag.chart).setAttribute("width", 0);
+  drag = null;
+};
+const zoom = () => {
+  const [first, last, bars] = barsBetween(drag);
+  const param = (bar, name) => new URL(bar.href.baseVal, location).searchParams.get(name);
+  const form = $("#zoom");
+  form.elements.since.value = param(bars[first], "since");
+  form.elements.until.value = param(bars[last], "until");
+  form.requestSubmit();
+};
+
+on("pointerdown", (event) => {
+  const chart = event.button === 0 && event.target.closest?.("[data-range-select]");
+  if (chart) drag = { chart, from: event.clientX, to: event.clientX, isWide: false };
+});
+on("pointermove", (event) => {
+  if (!drag) return;
+  drag.to = event.clientX;
+  drag.isWide ||= Math.abs(drag.to - drag.from) >= MIN_DRAG;
+  if (drag.isWide) drawRange();
+});
+on("pointerup", () => {
+  if (drag?.isWide) {
+    zoom();
+    drag.chart.addEventListener("click", (event) => event.preventDefault(), { once: true, capture: true });
+  }
+  endDrag();
+});
+on("pointercancel", endDrag);
+on("keydown", ({ key }) => key === "Escape" && endDrag());
+// Don't focus or drag the link.
+on("mousedown", (event) => event.target.closest?.("[data-range-select]") && event.preventDefault());
