@@ -168,7 +168,8 @@ STORAGES = {
         else "cotadmin.staticfiles.ModuleStorage"
     },
 }
-STATICFILES_FINDERS = ["cotadmin.staticfiles.UsedAppsFinder"]
+STATICFILES_FINDERS = ["cotadmin.staticfiles.StylesheetFinder", "cotadmin.staticfiles.UsedAppsFinder"]
+STYLESHEETS = {"logs/cotadmin.css": "logs/css/main.css"}  # a file that is served: the source that imports its parts
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000  # each selected row of the explorer is one
