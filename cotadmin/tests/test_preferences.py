@@ -21,12 +21,12 @@ def person(client, django_user_model):
 
 
 def html_tag(page) -> str:
-    return re.findall(r"<html[^>]*>", page.content.decode())[0]
+    return " ".join(re.findall(r"<html[^>]*>", page.content.decode())[0].split())
 
 
 def checked(page) -> set[tuple[str, str]]:
     inputs = re.findall(
-        r'<input class="visually-hidden" type="radio" name="(\w+)" value="(\w*)" checked>', page.content.decode()
+        r'<input class="visually-hidden" type="radio" name="(\w+)"\s+value="(\w*)" checked\s*>', page.content.decode()
     )
     return {(name, value) for name, value in inputs}
 
