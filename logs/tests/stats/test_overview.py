@@ -210,7 +210,7 @@ class TestChart:
     def test_numbers_are_drawn_with_points_and_without_styles(self, client, look, subscription):
         log(subscription, State.FAILED)
         page = client.get("/", headers={"Accept-Language": "es"}).content.decode()
-        assert re.search(r'<rect class="failed" x="[\d.]+" y="0.0" width="[\d.]+" height="100.0"/>', page)
+        assert re.search(r'<rect class="failed" x="[\d.]+"\s+y="0.0" width="[\d.]+" height="100.0"/>', page)
         assert "style=" not in page
 
 
