@@ -109,7 +109,7 @@ def _answers(who: Visitor, role: str, url: SiteUrl) -> Iterator[tuple[Odd, Answe
         answer = who.send(url.path, odd)
         page += answer.page
         yield odd, answer
-    number = ROUNDS * 2 if role == "Superuser" else ROUNDS // 2 or 1
+    number = ROUNDS * 2 if role == "Superuser" else ROUNDS
     for odd in odd_requests(f"{role} {url.route}", names_on(page), number):
         yield odd, who.send(url.path, odd)
 
