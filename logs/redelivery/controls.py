@@ -64,7 +64,7 @@ def pause_bulk(bulk: BulkRedelivery, *, by, reason: PauseReason = PauseReason.PE
         if not _change(bulk, [BulkRedeliveryState.RUNNING], state=BulkRedeliveryState.PAUSED, pause_reason=reason):
             return False
         dequeue_items(bulk)
-        AuditEntry.record(by, AuditAction.BULK_PAUSED, bulk.audit_target, reason=str(reason))
+        AuditEntry.record(by, AuditAction.BULK_PAUSED, bulk.audit_target, str(reason), reason=str(reason))
     return True
 
 
