@@ -11,7 +11,7 @@ from .http_response import RawResponse, ResponseReader
 
 
 class Connection(asyncio.Protocol):
-    """`idle_since`: set by whoever keeps it, in the event loop's time."""
+    """`idle_since`: set by the pool that keeps it, in the event loop's time."""
 
     idle_since = 0.0
 
