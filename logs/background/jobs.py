@@ -13,6 +13,7 @@ from procrastinate import App, PsycopgConnector
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import ConnectorException, UniqueViolation
 from procrastinate.jobs import Status
+from psycopg import AsyncConnection
 
 from cotadmin.database import connection_parameters, is_connection_lost
 
@@ -47,7 +48,9 @@ async def run_jobs(is_well: Callable[[], None], *, queue_lost: Callable[[], Awai
     """Run Procrastinate's workers, one for each kind, and the sweep, until cancelled. Ends when one of them does."""
     parameters = await asyncio.to_thread(connection_parameters)
     parameters["application_name"] = "cotadmin jobs"
-    connector = PsycopgConnector(kwargs=parameters, min_size=1, max_size=MAX_CONNECTIONS)
+    connector = PsycopgConnector(
+        kwargs=parameters, configure=_commit_each_statement, min_size=1, max_size=MAX_CONNECTIONS
+    )
     with app.replace_connector(connector) as worker_app:
         async with worker_app.open_async():
             parts = [_run_kind(worker_app, kind) for kind in WORKER_QUEUES] + [_sweep(worker_app, queue_lost)]
@@ -64,6 +67,11 @@ async def run_jobs(is_well: Callable[[], None], *, queue_lost: Callable[[], Awai
     for result in results:
         if isinstance(result, Exception):
             raise result
+
+
+async def _commit_each_statement(connection: AsyncConnection) -> None:
+    """Otherwise a worker that freezes between a statement and its COMMIT keeps locks that all other workers wait for."""
+    await connection.set_autocommit(True)
 
 
 async def _run_kind(worker_app: App, kind: str) -> None:

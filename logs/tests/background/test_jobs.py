@@ -133,13 +133,31 @@ def test_a_worker_whose_import_was_taken_over_stores_nothing_more(start_worker, 
 
     def is_taken_over() -> bool:
         upload.refresh_from_db()
-        return upload.epoch == 2
+        return upload.epoch >= 2
 
     wait_until(is_taken_over)
     release()  # the paused one has the row now, and would be the first to store
     paused.resume()
     wait_until(lambda: has_ended(upload))
     assert (upload.state, numbers(upload)) == (ImportState.DONE, ALL_OF_IT)
+
+
+def test_a_worker_that_freezes_between_two_statements_of_its_jobs_holds_no_lock(start_worker):
+    start_worker()
+
+    def last_statements() -> list[str]:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT query FROM pg_stat_activity WHERE application_name = 'cotadmin jobs'"
+                " AND datname = current_database() AND state LIKE 'idle%'"
+            )
+            return [query for (query,) in cursor.fetchall()]
+
+    def has_sent_a_heartbeat() -> bool:
+        return any("procrastinate" in query for query in last_statements())
+
+    wait_until(has_sent_a_heartbeat)
+    assert "COMMIT" not in last_statements()
 
 
 def test_the_button_cancels_an_import_and_keeps_the_stored_logs(start_worker, client, blocked_import):
