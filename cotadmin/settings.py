@@ -66,6 +66,7 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "django_filters",
     "django_htmx",
+    "template_partials",
     "csp",
     "procrastinate.contrib.django",
 ]
@@ -108,7 +109,12 @@ TEMPLATES = [
                 "logs.context_processors.navigation",
             ],
         },
-    }
+    },
+    {  # for the rows of logs only (docs/adr/0018-rows-of-logs.md)
+        "BACKEND": "django.template.backends.jinja2.Jinja2",
+        "DIRS": [BASE_DIR / "templates"],
+        "OPTIONS": {"trim_blocks": True, "lstrip_blocks": True},
+    },
 ]
 
 if DATABASE_URL:
@@ -156,6 +162,7 @@ LANGUAGE_COOKIE_AGE = 31_536_000
 LANGUAGE_COOKIE_SAMESITE = "Lax"
 LANGUAGE_COOKIE_SECURE = FORCE_HTTPS
 LOCALE_PATHS = [BASE_DIR / "locale"]
+FORMAT_MODULE_PATH = ["cotadmin.formats"]
 TIME_ZONE = time_zone("TIME_ZONE", "UTC")
 USE_TZ = True
 

@@ -12,8 +12,13 @@ from ..logsearch.live_tail import LIVE_TAIL_COOKIE, LiveTail, TailMarker
 register = template.Library()
 
 
-@register.simple_tag(takes_context=True)
-def live_tail(context: template.Context, explorer: Any) -> LiveTail | None:
+@register.inclusion_tag("logs/list/_live_tail.html", takes_context=True)
+def live_tail(context: template.Context, explorer: Any) -> dict[str, Any]:
+    """The switch of the live tail and what polls for it; nothing if no new log can appear at the top."""
+    return {"live": _live_tail(context, explorer)}
+
+
+def _live_tail(context: template.Context, explorer: Any) -> LiveTail | None:
     """Return the live tail; None if no new log can appear at the top.
 
     That's so on later pages, with oldest first, for a past time range, or with an invalid filter.

@@ -31,4 +31,4 @@ def failure_list(request: HttpRequest) -> HttpResponse:
         context |= {"period": period, "ranges": [(name, search.address(range=name)) for name in TIME_RANGES]}
         context["all_address"] = search.address(all="1")
     status = 200 if search.is_valid() else 422
-    return render_region(request, "failures/list.html", "failures/_list.html", context, status)
+    return render_region(request, "failures/list.html", "failures/list.html#content", context, status)

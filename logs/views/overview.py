@@ -31,4 +31,4 @@ def overview(request: HttpRequest) -> HttpResponse:
     else:
         context["problem"] = _("There is no such range. Choose one above.")
     status = 200 if search.is_valid() else 422
-    return render_region(request, "overview/overview.html", "overview/_content.html", context, status)
+    return render_region(request, "overview/overview.html", "overview/overview.html#content", context, status)

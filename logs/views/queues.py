@@ -42,7 +42,7 @@ def queue_index(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {"is_update": wants_partial(request), "here": reverse("logs:queue_index")}
     if not place.is_valid():
         context["problem"] = _("This URL is not valid, so no queues are shown.")
-        return render_region(request, "queues/list.html", "queues/_list.html", context, status=422)
+        return render_region(request, "queues/list.html", "queues/list.html#content", context, status=422)
     after = place.cleaned_data["after"]
     queues = subscriptions_with_queues(request.user, timezone.now(), after)
     if wants_partial(request) and request.GET.get("seen") == queues.mark:
@@ -52,7 +52,7 @@ def queue_index(request: HttpRequest) -> HttpResponse:
     states = queue_statuses([*queues.blocked, *queues.kept])
     blocked, kept = states[: len(queues.blocked)], states[len(queues.blocked) :]
     context |= {"queues": queues, "blocked": blocked, "kept": kept, **worker_context()}
-    return render_region(request, "queues/list.html", "queues/_list.html", context)
+    return render_region(request, "queues/list.html", "queues/list.html#content", context)
 
 
 @require_safe

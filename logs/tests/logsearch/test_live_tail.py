@@ -5,7 +5,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.template.loader import render_to_string
+from django.template import engines
 
 from logs.models import WebhookLog
 from logs.views.logs.list_page import LogListPage
@@ -29,12 +29,16 @@ def write(*numbers, seconds=60.0, **fields) -> None:
         WebhookLog.objects.create(**values | fields)
 
 
+REGION = "{% load live_tail %}{% live_tail explorer %}"
+
+
 def tail(rf, user, query="", is_on=True) -> str:
     """The region of the live tail in the list of this query."""
     request = rf.get(f"/logs/?{query}")
     request.user = user
     request.COOKIES["tail"] = "on" if is_on else "off"
-    return render_to_string("logs/list/_tail.html", {"explorer": LogListPage(request.GET, user)}, request=request)
+    explorer = LogListPage(request.GET, user)
+    return engines["django"].from_string(REGION).render({"explorer": explorer}, request)
 
 
 def poll_url(region: str) -> str:

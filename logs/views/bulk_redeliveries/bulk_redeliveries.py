@@ -67,9 +67,9 @@ def bulk_redelivery_detail(request: HttpRequest, pk: int) -> HttpResponse:
     region = target_id(request) if wants_partial(request) else ""
     template = _REGIONS.get(region, "")
     if region == LIVE and request.GET.get("seen") != bulk.state:
-        region, template = "", "bulk_redeliveries/_state_changed.html"
+        region, template = "", "bulk_redeliveries/detail.html#state_changed"
     context = bulk_context(bulk, region, shows_all="all" in request.GET)
-    return bulk_redelivery_answer(request, bulk, "bulk_redeliveries/_detail.html", context, region=template)
+    return bulk_redelivery_answer(request, bulk, "bulk_redeliveries/detail.html#run", context, region=template)
 
 
 def bulk_redelivery_answer(
