@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -36,6 +38,27 @@ class EventAction(models.TextChoices):
     EDIT = "edit", _("edit")
     DELETE = "delete", _("delete")
     LOGOUT = "logout", _("logout")
+
+
+# What happened, for each pair of type and action that Cotalker sends.
+EVENT_LABELS: dict[tuple[str, str], Any] = {
+    (EventType.USER, EventAction.CREATE): _("User created"),
+    (EventType.USER, EventAction.EDIT): _("User edited"),
+    (EventType.USER, EventAction.DELETE): _("User deleted"),
+    (EventType.TASK, EventAction.CREATE): _("Task created"),
+    (EventType.TASK, EventAction.EDIT): _("Task edited"),
+    (EventType.TASK, EventAction.DELETE): _("Task deleted"),
+    (EventType.SURVEY, EventAction.CREATE): _("Survey created"),
+    (EventType.SURVEY, EventAction.EDIT): _("Survey edited"),
+    (EventType.SURVEY, EventAction.DELETE): _("Survey deleted"),
+    (EventType.PROPERTY, EventAction.CREATE): _("Element created"),
+    (EventType.PROPERTY, EventAction.EDIT): _("Element edited"),
+    (EventType.PROPERTY, EventAction.DELETE): _("Element deleted"),
+    (EventType.NOTE, EventAction.CREATE): _("Note created"),
+    (EventType.NOTE, EventAction.EDIT): _("Note edited"),
+    (EventType.NOTE, EventAction.DELETE): _("Note deleted"),
+    (EventType.SESSION, EventAction.LOGOUT): _("User logged out"),
+}
 
 
 class Trigger(models.TextChoices):

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from ..delivery import queue_status
 from ..logsearch.filterset import ACTIONS, EVENT_TYPES
 from ..models import State, WebhookLog
+from ..models.choices import EVENT_LABELS
 from ..payloads.json_tree import OPENED_LEVELS
 from ..payloads.masking import mask_headers, mask_text, mask_url, masked_keys
 from .ui import state_badge
@@ -75,7 +76,9 @@ def excerpt(text: str, start: int, length: int = 240) -> str:
 
 @register.simple_tag
 def event_label(log: WebhookLog) -> str:
-    """What happened, in two words: "Task edit". Unknown types and actions are shown unchanged."""
+    """What happened, in two words: "Task edited". Unknown types and actions are shown unchanged."""
+    if known := EVENT_LABELS.get((log.event_type, log.action)):
+        return str(known)
     kind = EVENT_TYPES.get(log.event_type, log.event_type)
     action = ACTIONS.get(log.action, log.action)
     return _("%(type)s %(action)s") % {"type": kind, "action": action}

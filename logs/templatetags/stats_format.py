@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from django import template
 from django.template import Context
 from django.utils import timezone
-from django.utils.formats import date_format, number_format
+from django.utils.formats import number_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -98,10 +98,10 @@ def time_span(first: datetime, last: datetime) -> SafeString:
 def _both(first: datetime, last: datetime) -> tuple[str, str]:
     """Two datetimes to the minute, in the user's time zone; no date for today, or if the second is on the first's day."""
     start, end, today = timezone.localtime(first), timezone.localtime(last), timezone.localtime().date()
-    begun = f"{start:%H:%M}" if start.date() == today else date_format(start, "j M H:i")
+    begun = f"{start:%H:%M}" if start.date() == today else f"{dated(start)} {start:%H:%M}"
     if start.date() == end.date():
         return begun, begun if f"{start:%H:%M}" == f"{end:%H:%M}" else f"{end:%H:%M}"
-    ended = _("today %(time)s") % {"time": f"{end:%H:%M}"} if end.date() == today else date_format(end, "j M H:i")
+    ended = _("today %(time)s") % {"time": f"{end:%H:%M}"} if end.date() == today else f"{dated(end)} {end:%H:%M}"
     return begun, ended
 
 
@@ -165,17 +165,17 @@ def bar_title(bar: TrafficBar) -> str:
     text = _("%(start)s–%(end)s: %(failed)s failed, %(delivered)s delivered")
     numbers = {"failed": bar.failed, "delivered": bar.delivered}
     if bar.end - bar.start >= DAY:
-        day = date_format(_of_its_day(bar.start, DAY), "j M")
+        day = dated(_of_its_day(bar.start, DAY))
         return _("%(day)s: %(failed)s failed, %(delivered)s delivered") % {"day": day, **numbers}
     start, end = timezone.localtime(bar.start), timezone.localtime(bar.end)
-    return text % {"start": f"{dated(start, 'j M')} {clock_time(start)}", "end": clock_time(end), **numbers}
+    return text % {"start": f"{dated(start)} {clock_time(start)}", "end": clock_time(end), **numbers}
 
 
 @register.filter
 def start_label(bar: TrafficBar) -> str:
     """13 Apr 2026 22:30"""
     local = timezone.localtime(bar.start)
-    return f"{dated(local, 'j M Y')} {clock_time(local)}"
+    return f"{dated(local, 'SHORT_DATE_FORMAT')} {clock_time(local)}"
 
 
 def _of_its_day(start: datetime, step: timedelta) -> datetime:
@@ -196,8 +196,8 @@ def chart_axis(period: Period) -> list[tuple[str, str]]:
 
 def _label(local: datetime, is_same_day: bool, step: timedelta) -> str:
     if step >= DAY:
-        return date_format(local, "j M")
-    return clock_time(local) if is_same_day else f"{dated(local, 'j M')} {clock_time(local)}"
+        return dated(local)
+    return clock_time(local) if is_same_day else f"{dated(local)} {clock_time(local)}"
 
 
 @register.filter

@@ -85,7 +85,7 @@ def moment(value: datetime | None) -> SafeString:
     if value is None:
         return SafeString("–")
     local = timezone.localtime(value)
-    shown = _("%(date)s %(time)s") % {"date": dated(local, "j M Y"), "time": f"{local:%H:%M:%S}"}
+    shown = _("%(date)s %(time)s") % {"date": dated(local, "SHORT_DATE_FORMAT"), "time": f"{local:%H:%M:%S}"}
     return format_html('<time datetime="{}" title="{}">{}</time>', _iso(value), _in_both_zones(local), shown)
 
 
@@ -101,18 +101,18 @@ def _iso(value: datetime) -> str:
 
 
 def _in_both_zones(local: datetime) -> str:
-    return f"{dated(local, 'j M Y')} {local:%H:%M:%S (%z)} · {local.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return f"{dated(local, 'SHORT_DATE_FORMAT')} {local:%H:%M:%S (%z)} · {local.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _exact(local: datetime, *, is_this_year: bool) -> str:
     """14 Apr 09:04:12; for another year, the year instead of the seconds."""
     if is_this_year:
-        return f"{dated(local, 'j M')} {local:%H:%M:%S}"
-    return f"{dated(local, 'j M Y')} {local:%H:%M}"
+        return f"{dated(local)} {local:%H:%M:%S}"
+    return f"{dated(local, 'SHORT_DATE_FORMAT')} {local:%H:%M}"
 
 
-def dated(local: datetime, pattern: str) -> str:
-    """Like Django's `date_format`, but cached, for patterns with only the date."""
+def dated(local: datetime, pattern: str = "MONTH_DAY_FORMAT") -> str:
+    """Like Django's `date_format`, but cached, for patterns with only the date: 14 Apr."""
     return _day(local.date(), pattern, get_language())
 
 
@@ -136,7 +136,7 @@ def _day(day: date, pattern: str, language: str | None) -> str:
 def _ago(local: datetime, now: datetime, *, is_this_year: bool, in_sentence: bool) -> str:
     seconds = int((now - local).total_seconds())
     if not -DAY < seconds < RELATIVE_LIMIT:
-        return f"{dated(local, 'j M')} {local:%H:%M}" if is_this_year else dated(local, "j M Y")
+        return f"{dated(local)} {local:%H:%M}" if is_this_year else dated(local, "SHORT_DATE_FORMAT")
     if seconds < 0:
         return _("in %(time)s") % {"time": _length(-seconds)}
     return _("%(time)s ago") % {"time": _length(seconds)} if in_sentence else _length(seconds)

@@ -84,7 +84,7 @@ def curl_on(response) -> list[str]:
 class TestPage:
     def test_the_page_says_what_failed_why_and_when(self, log, maker):
         shown = text_of(visit(make_link(log, maker, note="Since <this> morning\nyour side says 500")))
-        assert f"Task edit for {HOST} Failed" in shown
+        assert f"Task edited for {HOST} Failed" in shown
         assert "Not delivered. All 2 attempts failed: Error at the receiver (5xx)." in shown
         assert "Since <this> morning your side says 500" in shown
         assert "2022-05-05 20:04:40.084 UTC" in shown
