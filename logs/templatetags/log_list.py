@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from functools import lru_cache
-from html import escape
 from typing import Any
 from urllib.parse import quote_plus
 
@@ -15,25 +15,21 @@ from django.template import Context
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import number_format
-from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
 from ..logsearch.columns import COLUMNS_COOKIE, LIST_COLUMNS, chosen_columns
-from ..logsearch.facets import facet_param
+from ..logsearch.facets import Facet, FacetValue, facet_param
 from ..logsearch.histogram import HISTOGRAM_WIDTH, STATE_ORDER, Histogram, HistogramBar
-from ..logsearch.query_params import format_local, format_utc, list_url, with_params
+from ..logsearch.query_params import format_local, format_utc, list_url, toggle_excluded, with_params
 from ..models import State
+from ..stats.charts import Rect
 from .ui import STATES, clock_time, dated
 
 register = template.Library()
 
 LAST_LABEL = 93  # percent
 YEAR = timedelta(days=366)
-_BAR = (
-    '<a href="{address}" tabindex="-1"><title>{title}</title>'
-    '<rect class="hit-area" x="{x:.1f}" y="0" width="{width:.1f}" height="100"/>{parts}</a>\n'
-)
 
 
 @register.simple_tag(takes_context=True)
@@ -63,6 +59,12 @@ def narrowed(context: Context, **values: Any) -> str:
     """The URL of this list (`list_query`), filtered by these values; on other pages, of all logs with these values."""
     query = QueryDict(str(context.get("list_query") or "").removeprefix("?"))
     return list_url(with_params(query, **{name: facet_param(name, value) for name, value in values.items()}))
+
+
+@register.simple_tag(takes_context=True)
+def excluding(context: Context, facet: Facet, item: FacetValue) -> str:
+    """The URL of the list without the logs of this value; if they are excluded, with them."""
+    return list_url(toggle_excluded(context["explorer"].query, facet.name, item.value))
 
 
 @register.simple_tag(takes_context=True)
@@ -111,7 +113,7 @@ def _from_to(start: datetime, end: datetime) -> str:
     last = end - timedelta(seconds=1)
     is_one_day = start.date() == last.date()
     if start.time() == end.time() == time.min:  # whole days
-        return dated(start, "j M") if is_one_day else f"{dated(start, 'j M')} – {dated(last, 'j M')}"
+        return dated(start) if is_one_day else f"{dated(start)} – {dated(last)}"
     return f"{_shortly(start)}–{clock_time(end) if is_one_day else _shortly(end)}"
 
 
@@ -146,7 +148,7 @@ def axis(shown: Histogram) -> list[tuple[str, str]]:
     The very end of the axis has no room for a label.
     """
     marks: list[tuple[str, str]] = []
-    of_day = "M Y" if shown.end - shown.start > YEAR else "j M"
+    of_day = "YEAR_MONTH_FORMAT" if shown.end - shown.start > YEAR else "MONTH_DAY_FORMAT"
     last = None
     for number in shown.ticks:
         place = 100 * number / len(shown.bars)
@@ -160,9 +162,19 @@ def axis(shown: Histogram) -> list[tuple[str, str]]:
     return marks
 
 
+@dataclass(frozen=True)
+class DrawnBar:
+    """A bar of the chart: a link to its time range. `x`, `width`: of its whole area; `parts`: a rectangle for each state."""
+
+    address: str
+    title: str
+    x: str
+    width: str
+    parts: list[tuple[str, Rect]]
+
+
 @register.simple_tag(takes_context=True)
-def drawn(context: Context, shown: Histogram) -> SafeString:
-    """The bars of the chart. Each is a link to its time range, over its full width and height, with its counts as title."""
+def drawn_bars(context: Context, shown: Histogram) -> list[DrawnBar]:
     everything = with_params(context["explorer"].query, range=None, since=None, until=None)
     base = list_url(everything) + ("&" if everything else "?")
     width = HISTOGRAM_WIDTH / len(shown.bars)
@@ -170,25 +182,17 @@ def drawn(context: Context, shown: Histogram) -> SafeString:
     edges = [timezone.localtime(moment) for moment in (*(bar.start for bar in shown.bars), shown.end)]
     times = [quote_plus(format_utc(edge), safe=":") for edge in edges]
     words = {state: state_label(state) for state in STATE_ORDER}
-    bars = [
-        _BAR.format(
-            address=escape(f"{base}since={times[number]}&until={times[number + 1]}"),
-            title=escape(f"{_from_to(edges[number], edges[number + 1])}: {counted(bar, words)}"),
-            x=width * number,
-            width=width,
-            parts=_parts(bar),
+    return [
+        DrawnBar(
+            address=f"{base}since={times[number]}&until={times[number + 1]}",
+            title=f"{_from_to(edges[number], edges[number + 1])}: {counted(bar, words)}",
+            x=f"{width * number:.1f}",
+            width=f"{width:.1f}",
+            parts=[(STATE_ORDER[part], rect) for part, rect in bar.parts],
         )
         for number, bar in enumerate(shown.bars)
     ]
-    return mark_safe("".join(bars))  # noqa: S308  # all foreign text is escaped
-
-
-def _parts(bar: HistogramBar) -> str:
-    return "".join(
-        f'<rect class="{STATE_ORDER[part]}" x="{rect.x}" y="{rect.y}" width="{rect.width}" height="{rect.height}"/>'
-        for part, rect in bar.parts
-    )
 
 
 def _shortly(local: datetime) -> str:
-    return f"{dated(local, 'j M')} {clock_time(local)}"
+    return f"{dated(local)} {clock_time(local)}"

@@ -51,7 +51,9 @@ def facet(page, name: str) -> dict[str, str]:
     """The values of a facet with their numbers, in the order of the page."""
     part = re.search(rf'<details class="facet" id="facet-{name}".*?</details>', page.content.decode(), re.DOTALL)
     assert part, name
-    values = re.findall(r'value="([^"]*)"(?: checked)?>.*?(?:<data [^>]*>([^<]*)</data>)?</label>', part[0])
+    values = re.findall(
+        r'value="([^"]*)"\s*(?:checked)?\s*>.*?(?:<data [^>]*>([^<]*)</data>\s*)?</label>', part[0], re.DOTALL
+    )
     return dict(values)
 
 
@@ -128,7 +130,7 @@ def test_a_bar_leads_to_the_logs_of_its_time(client, logs):
     page = client.get(
         LOG_LIST, {"state": "failed", "since": "2022-05-05 20:00", "until": "2022-05-05 23:00"}, follow=True
     )
-    bars = re.findall(r'<a href="([^"]+)" tabindex="-1"><title>([^<]+)</title>', page.content.decode())
+    bars = re.findall(r'<a href="([^"]+)" tabindex="-1">\s*<title>([^<]+)</title>', page.content.decode())
     full = [html.unescape(address) for address, title in bars if "Failed" in title]
     assert [ids_in(client.get(address)) for address in full] == [[logs[0].pk], [logs[1].pk], [logs[2].pk]]
     assert all("state=failed" in address for address in full)
@@ -333,7 +335,7 @@ class TestChangesOfTheClock:
     def bars(self, client, query: str) -> dict[str, str]:
         """The links of the bars that contain a log, and their labels."""
         page = client.get(f"{LOG_LIST}?{query}", follow=True).content.decode()
-        links = re.findall(r'<a href="([^"]+)" tabindex="-1"><title>([^<]+)</title>', page)
+        links = re.findall(r'<a href="([^"]+)" tabindex="-1">\s*<title>([^<]+)</title>', page)
         return {title: html.unescape(address) for address, title in links if "no logs" not in title}
 
     def test_the_chart_continues_after_them(self, client):
@@ -348,7 +350,7 @@ class TestChangesOfTheClock:
         page = client.get(
             LOG_LIST, {"since": "2022-04-02 20:00", "until": "2022-04-03 06:00"}, follow=True
         ).content.decode()
-        links = re.findall(r'<a href="([^"]+)" tabindex="-1"><title>([^<]+): 1 Failed</title>', page)
+        links = re.findall(r'<a href="([^"]+)" tabindex="-1">\s*<title>([^<]+): 1 Failed</title>', page)
         assert [title for _address, title in links] == [
             "2 Apr 23:00 (UTC−3)–23:15 (UTC−3)",
             "2 Apr 23:00 (UTC−4)–23:15 (UTC−4)",
@@ -432,6 +434,6 @@ def test_a_partial_search_charts_only_the_time_it_covered(client, logs, monkeypa
     text = text_of(page)
     assert "≥ 2 logs" in text
     assert "back to 5 May 2022 22:05:40" in " ".join(text.split())
-    bars = re.findall(r'tabindex="-1"><title>([^<]+)</title>', page.content.decode())
+    bars = re.findall(r'tabindex="-1">\s*<title>([^<]+)</title>', page.content.decode())
     assert bars[0].startswith("5 May 22:05:40–")
     assert any("2 Delivered" in title for title in bars)

@@ -1,4 +1,4 @@
-"""The rows of lists of logs, which are rendered in Python: every value of a log is escaped."""
+"""The rows of lists of logs: every value of a log is escaped."""
 
 from __future__ import annotations
 
@@ -29,8 +29,9 @@ def test_nothing_in_a_log_becomes_markup(client, member):
     )
     client.force_login(member("Operator"))
     client.cookies[COLUMNS_COOKIE] = columns_cookie(LIST_COLUMNS)
-    page = client.get("/logs/").content.decode()
+    page = " ".join(client.get("/logs/").content.decode().split())
     assert "<img" not in page
+    page = page.replace("&#34;", "&quot;").replace("&#39;", "&#x27;")  # as Jinja2 and as Django write them
     shown = html.escape(HOSTILE)
     for place in (
         f'aria-label="Select {shown}"',
@@ -38,7 +39,7 @@ def test_nothing_in_a_log_becomes_markup(client, member):
         f"data-row-link>{shown}</a>",
         f">{shown} {shown}</a>",
         f'<code title="{shown}">{shown}</code>',
-        f'<span title="{shown}">{shown}</span><data value="1">1</data>',
+        f'<span title="{shown}">{shown}</span> <data value="1">1</data>',
         f'aria-label="Exclude {shown}"',
     ):
         assert place in page

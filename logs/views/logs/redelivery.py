@@ -76,7 +76,7 @@ def _answer(request: HttpRequest, pk: str, status: int) -> HttpResponse:
         context = update_context(request, visible_log(request, pk))
         return render(request, "logs/detail/_status.html", context, status=status)
     log = get_object_or_404(WebhookLog.objects.visible_to(request.user).for_list(), pk=pk)
-    context = {"log": log, "is_update": True, "list_query": page_querystring(request.GET)}
+    context = {"logs": [log], "is_update": True, "list_query": page_querystring(request.GET)}
     return render(request, "logs/list/_row.html", context, status=status)
 
 

@@ -116,7 +116,7 @@ def webhook_log_detail(request: HttpRequest, pk: str, part: str = "payload") -> 
 def webhook_log_row(request: HttpRequest, pk: str) -> HttpResponse:
     """One row of the explorer; it polls while an attempt is queued."""
     log = get_object_or_404(WebhookLog.objects.visible_to(request.user).for_list(), pk=pk)
-    context = {"log": log, "list_query": page_querystring(request.GET)}
+    context = {"logs": [log], "list_query": page_querystring(request.GET)}
     return render(request, "logs/list/_row.html", context)
 
 
