@@ -22,7 +22,8 @@ def warm_up() -> None:
     get_resolver().reverse_dict  # noqa: B018  # loads all of them
     folder = Path(settings.BASE_DIR, "templates")
     for path in folder.rglob("*.html"):
-        get_template(str(path.relative_to(folder)))
+        engine = "jinja2" if path.name.endswith(".jinja.html") else "django"
+        get_template(str(path.relative_to(folder)), using=engine)
     gc.collect()
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)
