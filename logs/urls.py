@@ -126,6 +126,7 @@ urlpatterns = [
     path("subscriptions/<oid:pk>/deactivate/", subscriptions.subscription_deactivate, name="subscription_deactivate"),
     path("subscriptions/<oid:pk>/delivery/", delivery.subscription_delivery, name="subscription_delivery"),
     path("subscriptions/<oid:pk>/url-check/", delivery.subscription_url_check, name="subscription_url_check"),
+    path("subscriptions/<oid:pk>/receiver-check/", delivery.receiver_check, name="receiver_check"),
     path("subscriptions/<oid:pk>/secret/", delivery.subscription_secret_rotate, name="subscription_secret_rotate"),
     path(
         "subscriptions/<oid:pk>/secret/reveal/", delivery.subscription_secret_reveal, name="subscription_secret_reveal"
