@@ -60,8 +60,8 @@ async def queue_lost() -> None:
 
 
 @app.periodic(cron="7 * * * *")
-@app.task(queueing_lock="purge_rejected_events", pass_context=True, retry=RETRY_INTERRUPTED)
-def purge_rejected_events(context: JobContext, timestamp: int) -> None:
+@app.task(queueing_lock="purge_ingest_data", pass_context=True, retry=RETRY_INTERRUPTED)
+def purge_ingest_data(context: JobContext, timestamp: int) -> None:
     """Delete expired data of accepting events: idempotency keys after a day, rejected requests after a week, counts after
     three months.
     """

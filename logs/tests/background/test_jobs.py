@@ -17,7 +17,7 @@ from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from logs.models import BulkRedelivery, BulkRedeliveryState, Import, ImportChunk, ImportState, Retention, WebhookLog
-from logs.tasks import purge_jobs, purge_sessions, prune
+from logs.tasks import prune, purge_jobs, purge_sessions
 
 from ..factories import import_logs, log_document, make_log, make_subscription
 from ..processes import Worker, somebody_waits_for_a_lock, wait_until
