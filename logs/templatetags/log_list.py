@@ -134,6 +134,12 @@ def counted(bar: HistogramBar, words: Mapping[State, str]) -> str:
     return ", ".join(parts) or _("no logs")
 
 
+@register.filter
+def totals_in_words(shown: Histogram) -> str:
+    """Failed 2, Delivered 23"""
+    return ", ".join(f"{state_label(state)} {grouped(number)}" for state, number in shown.totals.items())
+
+
 @register.simple_tag
 def axis(shown: Histogram) -> list[tuple[str, str]]:
     """The labels of the axis: their position in percent of its width, and their text.
