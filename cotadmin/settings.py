@@ -110,7 +110,7 @@ TEMPLATES = [
             ],
         },
     },
-    {  # for the rows of logs only (docs/adr/0018-rows-of-logs.md)
+    {  # for the rows of logs and the values of facets (docs/adr/0018-rows-of-logs.md)
         "BACKEND": "django.template.backends.jinja2.Jinja2",
         "DIRS": [BASE_DIR / "templates"],
         "OPTIONS": {"trim_blocks": True, "lstrip_blocks": True},

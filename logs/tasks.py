@@ -60,8 +60,8 @@ async def queue_lost() -> None:
 
 
 @app.periodic(cron="7 * * * *")
-@app.task(queueing_lock="forget_events", pass_context=True, retry=RETRY_INTERRUPTED)
-def forget_events(context: JobContext, timestamp: int) -> None:
+@app.task(queueing_lock="purge_ingest_data", pass_context=True, retry=RETRY_INTERRUPTED)
+def purge_ingest_data(context: JobContext, timestamp: int) -> None:
     """Delete expired data of accepting events: idempotency keys after a day, rejected requests after a week, counts after
     three months.
     """
@@ -72,8 +72,8 @@ def forget_events(context: JobContext, timestamp: int) -> None:
 
 
 @app.periodic(cron="27 * * * *")
-@app.task(queueing_lock="forget_plans", pass_context=True, retry=RETRY_INTERRUPTED)
-def forget_plans(context: JobContext, timestamp: int) -> None:
+@app.task(queueing_lock="purge_plans", pass_context=True, retry=RETRY_INTERRUPTED)
+def purge_plans(context: JobContext, timestamp: int) -> None:
     """Delete plans of bulk redeliveries that nobody has started for days."""
     with interruptible(context.should_abort):
         drafts.purge_old_drafts()
@@ -88,8 +88,8 @@ def create_partitions(context: JobContext, timestamp: int) -> None:
 
 
 @app.periodic(cron="47 2 * * *")
-@app.task(queueing_lock="forget_sessions", pass_context=True, retry=RETRY_INTERRUPTED)
-def forget_sessions(context: JobContext, timestamp: int) -> None:
+@app.task(queueing_lock="purge_sessions", pass_context=True, retry=RETRY_INTERRUPTED)
+def purge_sessions(context: JobContext, timestamp: int) -> None:
     """Delete expired sessions, and the files of imports that were cancelled while no worker ran."""
     with interruptible(context.should_abort):
         call_command("clearsessions")
@@ -97,8 +97,8 @@ def forget_sessions(context: JobContext, timestamp: int) -> None:
 
 
 @app.periodic(cron="57 2 * * *")
-@app.task(queueing_lock="forget_jobs", pass_context=True)
-async def forget_jobs(context: JobContext, timestamp: int) -> None:
+@app.task(queueing_lock="purge_jobs", pass_context=True)
+async def purge_jobs(context: JobContext, timestamp: int) -> None:
     """Delete jobs that ended days ago, however they ended."""
     await context.app.job_manager.delete_old_jobs(
         JOB_RETENTION_HOURS, include_failed=True, include_cancelled=True, include_aborted=True

@@ -19,9 +19,9 @@ from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
 from ..logsearch.columns import COLUMNS_COOKIE, LIST_COLUMNS, chosen_columns
-from ..logsearch.facets import Facet, FacetValue, facet_param
+from ..logsearch.facets import facet_param
 from ..logsearch.histogram import HISTOGRAM_WIDTH, STATE_ORDER, Histogram, HistogramBar
-from ..logsearch.query_params import format_local, format_utc, list_url, toggle_excluded, with_params
+from ..logsearch.query_params import format_local, format_utc, list_url, with_params
 from ..models import State
 from ..stats.charts import Rect
 from .ui import STATES, clock_time, dated
@@ -59,12 +59,6 @@ def narrowed(context: Context, **values: Any) -> str:
     """The URL of this list (`list_query`), filtered by these values; on other pages, of all logs with these values."""
     query = QueryDict(str(context.get("list_query") or "").removeprefix("?"))
     return list_url(with_params(query, **{name: facet_param(name, value) for name, value in values.items()}))
-
-
-@register.simple_tag(takes_context=True)
-def excluding(context: Context, facet: Facet, item: FacetValue) -> str:
-    """The URL of the list without the logs of this value; if they are excluded, with them."""
-    return list_url(toggle_excluded(context["explorer"].query, facet.name, item.value))
 
 
 @register.simple_tag(takes_context=True)
@@ -138,6 +132,12 @@ def counted(bar: HistogramBar, words: Mapping[State, str]) -> str:
     language = get_language()
     parts = [f"{_grouped(number, language)} {words[state]}" for state, number in bar.counts.items()]
     return ", ".join(parts) or _("no logs")
+
+
+@register.filter
+def totals_in_words(shown: Histogram) -> str:
+    """Failed 2, Delivered 23"""
+    return ", ".join(f"{state_label(state)} {grouped(number)}" for state, number in shown.totals.items())
 
 
 @register.simple_tag

@@ -1,4 +1,4 @@
-"""The rows of lists of logs: what their Jinja2 template gets to work with."""
+"""The rows of logs and the values of facets: what their Jinja2 templates get to work with."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from functools import lru_cache, partial
 from typing import Any
 
 from django import template
-from django.http import QueryDict
+from django.http import HttpRequest, QueryDict
 from django.template import Context, engines
 from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 
-from ..logsearch.facets import facet_param
-from ..logsearch.query_params import list_url, with_params
+from ..logsearch.facets import Facet, FacetValue, facet_param
+from ..logsearch.query_params import list_url, toggle_excluded, with_params
 from ..models import WebhookLog
 from .components import badge
 from .log_format import event_label, log_badge, masked, seconds_between_looks
@@ -48,5 +48,20 @@ def log_rows(context: Context, logs: Iterable[WebhookLog]) -> SafeString:
     }
     functions = (badge, duration, event_label, icon, log_badge, masked, seconds_between_looks, state_badge)
     values |= {function.__name__: function for function in functions}
-    rows = engines["jinja2"].get_template("logs/list/_log_rows.jinja.html").render(values, request)
-    return mark_safe(rows)  # noqa: S308  # Jinja2 has escaped all values
+    return _rendered("logs/list/_log_rows.jinja.html", values, request)
+
+
+@register.simple_tag(takes_context=True)
+def facet_values(context: Context, facet: Facet, values: Iterable[FacetValue]) -> SafeString:
+    query = context["explorer"].query
+
+    def excluding(item: FacetValue) -> str:
+        """The URL of the list without the logs of this value; if they are excluded, with them."""
+        return list_url(toggle_excluded(query, facet.name, item.value))
+
+    shown = {"facet": facet, "values": values, "excluding": excluding, "icon": icon, "_": gettext}
+    return _rendered("logs/list/_facet_values.jinja.html", shown, context["request"])
+
+
+def _rendered(name: str, values: dict[str, Any], request: HttpRequest) -> SafeString:
+    return mark_safe(engines["jinja2"].get_template(name).render(values, request))  # noqa: S308  # Jinja2 escapes

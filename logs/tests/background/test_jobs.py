@@ -17,7 +17,7 @@ from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from logs.models import BulkRedelivery, BulkRedeliveryState, Import, ImportChunk, ImportState, Retention, WebhookLog
-from logs.tasks import forget_jobs, forget_sessions, prune
+from logs.tasks import prune, purge_jobs, purge_sessions
 
 from ..factories import import_logs, log_document, make_log, make_subscription
 from ..processes import Worker, somebody_waits_for_a_lock, wait_until
@@ -214,13 +214,13 @@ def test_work_without_its_job_gets_a_new_job_despite_other_job_problems(start_wo
         # A periodic job lost its worker, and the next one is queued: it cannot be queued again, and must delay nothing.
         cursor.execute(
             "INSERT INTO procrastinate_jobs (queue_name, task_name, queueing_lock, status, scheduled_at) VALUES "
-            "('default', 'logs.tasks.forget_plans', 'forget_plans', 'doing', NULL), "
-            "('default', 'logs.tasks.forget_plans', 'forget_plans', 'todo', now() + interval '1 day')"
+            "('default', 'logs.tasks.purge_plans', 'purge_plans', 'doing', NULL), "
+            "('default', 'logs.tasks.purge_plans', 'purge_plans', 'todo', now() + interval '1 day')"
         )
     start_worker()
     wait_until(lambda: has_ended(upload))
     assert (upload.state, upload.new) == (ImportState.DONE, 1)
-    assert sorted(jobs("forget_plans")) == ["aborted", "todo"]
+    assert sorted(jobs("purge_plans")) == ["aborted", "todo"]
 
 
 def test_old_jobs_and_expired_sessions_are_deleted(start_worker, client, operator):
@@ -239,11 +239,11 @@ def test_old_jobs_and_expired_sessions_are_deleted(start_worker, client, operato
                     "INSERT INTO procrastinate_events (job_id, type, at) VALUES (%s, 'deferred', now() - %s * interval '1 day')",
                     [pk, days],
                 )
-    for task in (forget_sessions, forget_jobs):
+    for task in (purge_sessions, purge_jobs):
         task.defer(timestamp=0)
     start_worker()
     names = ProcrastinateJob.objects.filter(queue_name="old").values_list("task_name", flat=True)
-    wait_until(lambda: jobs("forget_jobs") == jobs("forget_sessions") == ["succeeded"])
+    wait_until(lambda: jobs("purge_jobs") == jobs("purge_sessions") == ["succeeded"])
     assert sorted(names) == ["aborted 6", "cancelled 6", "failed 6", "succeeded 6", "todo 6", "todo 8"]
     assert not Session.objects.filter(session_key="ended").exists()
     assert Session.objects.exists()  # that of the operator

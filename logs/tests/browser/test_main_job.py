@@ -268,6 +268,29 @@ def test_a_superseded_log_is_redelivered_without_browser_errors(page, transactio
     assert polled.value.ok
 
 
+@pytest.mark.parametrize("part", ["", "response/", "request/"])
+def test_an_event_is_retried_from_every_tab_without_browser_errors(page, transactional_db, part):
+    subscription = make_subscription(url="http://127.0.0.1:9/")
+    log = make_waiting_log(subscription)
+    subscription.pause(by=None)
+    page.goto(log.get_absolute_url() + part)
+    with page.expect_response(f"**{log.get_absolute_url()}retry/") as answered:
+        page.locator("#log-status").get_by_role("button", name="Retry now").click()
+    assert answered.value.ok
+    with page.expect_response(f"**{log.get_absolute_url()}status/") as polled:
+        pass
+    assert polled.value.ok
+
+
+def test_a_masked_value_is_revealed_without_browser_errors(page, transactional_db):
+    make_subscription()
+    log = make_log(0, {"data": FAILED["event"]["data"] | {"password": "s3cret-9"}})
+    page.goto(log.get_absolute_url())
+    expect(page.locator("main")).not_to_contain_text("s3cret-9")
+    page.get_by_role("button", name="Reveal").click()
+    expect(page.locator("main")).to_contain_text("s3cret-9")
+
+
 def test_a_response_after_leaving_its_tab_causes_no_browser_errors(page, transactional_db):
     subscription = make_subscription(url="http://127.0.0.1:9/")
     log = make_waiting_log(subscription)
