@@ -22,6 +22,7 @@ from .views.logs import (
     override,
     payload,
     redelivery,
+    settle,
     share_links,
     webhook_logs,
 )
@@ -71,6 +72,10 @@ urlpatterns = [
     path("objects/<oid:pk>/", objects.object_detail, name="object_detail"),
     path("logs/<oid:pk>/retry/", redelivery.log_retry, name="log_retry"),
     path("logs/<oid:pk>/skip/", redelivery.log_skip, name="log_skip"),
+    path("logs/<oid:pk>/settle/", settle.log_settle, name="log_settle"),
+    path("logs/<oid:pk>/unsettle/", settle.log_unsettle, name="log_unsettle"),
+    path("logs/settle/", settle.selection_settle, name="selection_settle"),
+    path("logs/unsettle/", settle.selection_unsettle, name="selection_unsettle"),
     path("logs/<oid:pk>/redeliveries/", redelivery.redelivery_create, name="redelivery_create"),
     path("logs/<oid:pk>/redeliveries/new/", redelivery.redelivery_confirm, name="redelivery_confirm"),
     path("logs/<oid:pk>/share-links/", share_links.share_link_list, name="share_link_list"),
@@ -80,6 +85,7 @@ urlpatterns = [
     path("redeliveries/", bulk_redeliveries.bulk_redelivery_list, name="bulk_redelivery_list"),
     path("redeliveries/<int:pk>/", bulk_redeliveries.bulk_redelivery_detail, name="bulk_redelivery_detail"),
     path("redeliveries/<int:pk>/start/", actions.bulk_redelivery_start, name="bulk_redelivery_start"),
+    path("redeliveries/<int:pk>/settle/", settle.bulk_redelivery_settle, name="bulk_redelivery_settle"),
     path("redeliveries/<int:pk>/discard/", actions.bulk_redelivery_discard, name="bulk_redelivery_discard"),
     path("redeliveries/<int:pk>/pause/", actions.bulk_redelivery_pause, name="bulk_redelivery_pause"),
     path("redeliveries/<int:pk>/resume/", actions.bulk_redelivery_resume, name="bulk_redelivery_resume"),
@@ -120,6 +126,7 @@ urlpatterns = [
     path("subscriptions/<oid:pk>/deactivate/", subscriptions.subscription_deactivate, name="subscription_deactivate"),
     path("subscriptions/<oid:pk>/delivery/", delivery.subscription_delivery, name="subscription_delivery"),
     path("subscriptions/<oid:pk>/url-check/", delivery.subscription_url_check, name="subscription_url_check"),
+    path("subscriptions/<oid:pk>/receiver-check/", delivery.receiver_check, name="receiver_check"),
     path("subscriptions/<oid:pk>/secret/", delivery.subscription_secret_rotate, name="subscription_secret_rotate"),
     path(
         "subscriptions/<oid:pk>/secret/reveal/", delivery.subscription_secret_reveal, name="subscription_secret_reveal"

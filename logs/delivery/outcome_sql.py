@@ -76,7 +76,7 @@ WITH pending AS (
 SELECT log.log_id, stored.queue_version, log.is_finished AND queue.paused_at IS NULL
 FROM log JOIN logs_subscription stored ON stored.id = log.subscription_id LEFT JOIN queue ON queue.id = stored.id
 """
-# For a log of a bulk redelivery that became superseded while it was queued. It stays as it was, and the results say why.
+# For a log of a bulk redelivery that became superseded while it was queued. The results say why it was not sent.
 EXCLUDE_ITEM = """
 WITH excluded AS (
     SELECT * FROM json_to_recordset(%(excluded)s::json)
@@ -91,7 +91,7 @@ WITH excluded AS (
     ORDER BY log.id FOR NO KEY UPDATE OF log
 ), log AS (
     UPDATE logs_webhooklog log SET next_attempt_at = NULL, requested_by_id = NULL,
-        state = CASE WHEN log.state IN ('pending', 'retrying') THEN 'failed' ELSE log.state END
+        state = CASE WHEN log.state = 'delivered' THEN log.state ELSE 'superseded' END
     FROM superseded WHERE log.id = superseded.id
     RETURNING superseded.*, log.subscription_id
 ), item AS (

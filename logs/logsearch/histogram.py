@@ -64,7 +64,7 @@ HISTOGRAM_WIDTH, HISTOGRAM_HEIGHT = 960, 100  # of the viewBox
 TICK_INTERVALS = sorted({*STEPS, *(timedelta(days=days) for days in (2, 4, 14, 56, 112, 1820, 3640, 7280))})
 MAX_EXACT_LOGS = 20_000  # logs; steps finer than a bucket are counted log by log
 # From the base line up.
-STATE_ORDER = (State.FAILED, State.RETRYING, State.PENDING, State.DELIVERED, State.SKIPPED)
+STATE_ORDER = (State.FAILED, State.RETRYING, State.PENDING, State.DELIVERED, State.SKIPPED, State.SUPERSEDED)
 
 
 @dataclass(frozen=True)

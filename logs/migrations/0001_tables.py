@@ -131,6 +131,7 @@ class Migration(migrations.Migration):
                             ("delivered", "Delivered"),
                             ("failed", "Failed"),
                             ("skipped", "Skipped"),
+                            ("superseded", "Superseded"),
                         ],
                         max_length=10,
                         verbose_name="state",
@@ -1319,6 +1320,8 @@ class Migration(migrations.Migration):
                             ("queue_resumed", "resumed the queue"),
                             ("retried_now", "requested an immediate attempt"),
                             ("skipped", "skipped the event"),
+                            ("settled", "settled the log as superseded"),
+                            ("unsettled", "undid that the log is superseded"),
                             ("sent_waiting", "sent the waiting events"),
                             ("skipped_waiting", "skipped the waiting events"),
                             ("test_sent", "sent a test event"),
@@ -1538,7 +1541,9 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="webhooklog",
             constraint=models.CheckConstraint(
-                condition=models.Q(("state__in", ["pending", "retrying", "delivered", "failed", "skipped"])),
+                condition=models.Q(
+                    ("state__in", ["pending", "retrying", "delivered", "failed", "skipped", "superseded"])
+                ),
                 name="webhooklog_state_known",
             ),
         ),

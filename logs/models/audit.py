@@ -32,6 +32,8 @@ class AuditAction(models.TextChoices):
     QUEUE_RESUMED = "queue_resumed", _("resumed the queue")
     RETRIED_NOW = "retried_now", _("requested an immediate attempt")
     SKIPPED = "skipped", _("skipped the event")
+    SETTLED = "settled", _("settled the log as superseded")
+    UNSETTLED = "unsettled", _("undid that the log is superseded")
     SENT_WAITING = "sent_waiting", _("sent the waiting events")
     SKIPPED_WAITING = "skipped_waiting", _("skipped the waiting events")
     TEST_SENT = "test_sent", _("sent a test event")

@@ -16,10 +16,12 @@ class State(models.TextChoices):
     DELIVERED = "delivered", _("Delivered")
     FAILED = "failed", _("Failed")
     SKIPPED = "skipped", _("Skipped")
+    # A person decided that it need not be sent: a newer event of its object was delivered.
+    SUPERSEDED = "superseded", _("Superseded")
 
 
 OPEN_STATES = [State.PENDING, State.RETRYING]
-FINISHED_STATES = [State.DELIVERED, State.FAILED, State.SKIPPED]
+FINISHED_STATES = [State.DELIVERED, State.FAILED, State.SKIPPED, State.SUPERSEDED]
 
 
 class EventType(models.TextChoices):

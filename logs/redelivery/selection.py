@@ -15,6 +15,7 @@ from typing import Any
 
 from django.http import QueryDict
 from django.urls import reverse
+from django.utils import timezone
 
 from ..cotalker import objectid
 from ..logsearch.criteria import SearchCriteria
@@ -107,6 +108,11 @@ def select_by_filter(query: str, user, as_of: datetime) -> SelectedLogs:
         )
     until = as_of if filterset.criteria.until is None else min(as_of, filterset.criteria.until)
     return SelectedLogs(_limited(_keys(replace(filterset.criteria, until=until))))
+
+
+def select_now(query: str, ids: Sequence[str], user) -> SelectedLogs:
+    """The logs with these ids; without ids, what the filter finds. Raises FilterInvalid, TooManyLogs."""
+    return select_by_ids(ids, user) if ids else select_by_filter(query, user, timezone.now())
 
 
 def freeze_query(query: QueryDict, criteria: SearchCriteria) -> str:

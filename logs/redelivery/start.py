@@ -18,9 +18,11 @@ from ..models import (
     BulkRedeliveryState,
     ItemOutcome,
     RolloutPolicy,
+    SkipReason,
     SupersededPolicy,
     notify_workers,
 )
+from .settle import settle
 
 # Code that adds open items runs one at a time: two bulk redeliveries that want the same log must see each other.
 START_LOCK = "SELECT pg_advisory_xact_lock(hashtext('cotadmin: start of a bulk redelivery'))"
@@ -111,6 +113,9 @@ def start_bulk(bulk: BulkRedelivery, choices: Mapping[str, Any], subscription_id
             return False
         bulk.refresh_from_db()
         number = _prepare_items(cursor, bulk, subscription_ids)
+        if bulk.superseded_policy == SupersededPolicy.EXCLUDE:
+            excluded = bulk.items.filter(outcome=ItemOutcome.EXCLUDED, skip_reason=SkipReason.SUPERSEDED)
+            settle(excluded.values_list("log", flat=True), by=by, bulk_redelivery=bulk.pk)
         AuditEntry.record(by, AuditAction.BULK_STARTED, bulk.audit_target, f"{number}: {bulk.reason}", logs=number)
         notify_workers(DISPATCH_SIGNAL)
     return True

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from ..delivery import queue_status
 from ..logsearch.filterset import ACTIONS, EVENT_TYPES
-from ..models import State, WebhookLog
+from ..models import FINISHED_STATES, State, WebhookLog
 from ..models.choices import EVENT_LABELS
 from ..payloads.json_tree import OPENED_LEVELS
 from ..payloads.masking import mask_headers, mask_text, mask_url, masked_keys
@@ -58,7 +58,7 @@ def seconds_between_looks(log: WebhookLog) -> int:
 @register.simple_tag
 def log_badge(log: WebhookLog) -> SafeString:
     """The badge of the log's state. A finished log that is queued again is pending, whatever its last outcome."""
-    is_sent_again = log.is_queued and log.state in (State.DELIVERED, State.FAILED, State.SKIPPED)
+    is_sent_again = log.is_queued and log.state in FINISHED_STATES
     return state_badge(State.PENDING if is_sent_again else log.state)
 
 

@@ -28,6 +28,7 @@ _STATE_ICONS = {
     State.DELIVERED: "check",
     State.FAILED: "x",
     State.SKIPPED: "skip",
+    State.SUPERSEDED: "stale",
 }
 STATES: dict[str, tuple[str, Any]] = {state.value: (_STATE_ICONS[state], state.label) for state in State}
 MINUTE, HOUR, DAY = 60, 3600, 86400

@@ -273,7 +273,7 @@ def test_superseded_logs_are_looked_up_again_before_queuing(operator, receiver, 
     make_delivered_log(2, A)
     deliver_bulk(bulk)
     log.refresh_from_db()
-    assert (receiver.ids, log.state, log.is_queued) == ([], State.FAILED, False)
+    assert (receiver.ids, log.state, log.is_queued) == ([], State.SUPERSEDED, False)
     assert outcomes(bulk) == {log.pk: (SKIPPED, SkipReason.SUPERSEDED)}
 
 
@@ -289,7 +289,7 @@ def test_superseded_logs_are_looked_up_again_before_sending(operator, receiver, 
     log.refresh_from_db()
     assert receiver.ids == [log.pk for log in waiting]
     assert outcomes(bulk) == {log.pk: (SKIPPED, SkipReason.SUPERSEDED)}
-    assert (log.state, log.status, log.is_queued) == (State.FAILED, 409, False)
+    assert (log.state, log.status, log.is_queued) == (State.SUPERSEDED, 409, False)
 
 
 # New events are not starved

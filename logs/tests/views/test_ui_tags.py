@@ -143,7 +143,7 @@ def test_times_and_numbers_follow_the_language_of_the_user(now):
     with translation.override("es"):
         assert (
             text_of(render("{% moment value %}", value=datetime(2026, 1, 9, 12, 0, tzinfo=UTC)))
-            == "9 Ene 2026 09:00:00"
+            == "9 ene 2026 09:00:00"
         )
         assert duration(1300) == "1,3 s"
         assert humanbytes(1434) == "1,4 KB"

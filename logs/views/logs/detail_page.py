@@ -135,7 +135,8 @@ def status_context(request: HttpRequest, log: WebhookLog) -> dict[str, Any]:
         "queued_override": queued_override(log),
         "logs_before": queue_position(log) if log.is_queued else None,
         "is_blocking": log.subscription.blocking_log == log.pk,
-        "skipped": _skip_of(log) if log.state == State.SKIPPED else None,
+        "skipped": _last_entry(log, AuditAction.SKIPPED) if log.state == State.SKIPPED else None,
+        "settled": _last_entry(log, AuditAction.SETTLED) if log.state == State.SUPERSEDED else None,
         "redelivery_error": "" if log.is_queued else log.redelivery_error(),
         "newer": WebhookLog.objects.superseding(log).newest_first().first(),
         "bulk_items": bulk_items[:BULK_REDELIVERIES_SHOWN],
@@ -153,9 +154,8 @@ def _response_context(last_attempt: Attempt | None) -> dict[str, Any]:
     return {"headers": headers, "body": body[:BODY_SHOWN], "is_body_cut": len(body) > BODY_SHOWN}
 
 
-def _skip_of(log: WebhookLog) -> AuditEntry | None:
-    skips = AuditEntry.objects.filter(target=log.pk, action=AuditAction.SKIPPED)
-    return skips.select_related("actor").first()
+def _last_entry(log: WebhookLog, action: AuditAction) -> AuditEntry | None:
+    return AuditEntry.objects.filter(target=log.pk, action=action).select_related("actor").first()
 
 
 def _logs_of_object(request: HttpRequest, log: WebhookLog) -> list[WebhookLog]:

@@ -5,14 +5,18 @@ The signing secret of a subscription: create a new one, reveal the current one. 
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from ...delivery.receiver_check import ChecksBusy, check_receiver
 from ...delivery.url_check import check_destination
 from ...models import AuditAction, AuditEntry
 from ...signing import SecretDecryptionError
@@ -59,6 +63,21 @@ def subscription_url_check(request: HttpRequest, pk: str) -> HttpResponse:
         verdict = verdict.redacted()
     context = {"subscription": subscription, "verdict": verdict}
     return render_region(request, "subscriptions/url_check.html", "subscriptions/_url_check.html", context)
+
+
+@require_POST
+@permission_required("logs.redeliver_webhooklog", raise_exception=True)
+def receiver_check(request: HttpRequest, pk: str) -> HttpResponse:
+    """Connect to the receiver now, and say what came of it."""
+    subscription = visible_subscription(request, pk)
+    context: dict[str, Any] = {"subscription": subscription, "checked_at": timezone.now()}
+    try:
+        context["check"] = check_receiver(subscription.url) if subscription.url else None
+    except ChecksBusy:
+        context["is_busy"] = True
+    # The reason of a refusal may name an address of the internal network.
+    context["shows_detail"] = request.user.has_perm("logs.change_subscription")
+    return render_region(request, "subscriptions/receiver_check.html", "subscriptions/_receiver_check.html", context)
 
 
 @require_POST
