@@ -173,9 +173,8 @@ class DrawnBar:
     parts: list[tuple[str, Rect]]
 
 
-@register.simple_tag(takes_context=True)
-def drawn_bars(context: Context, shown: Histogram) -> list[DrawnBar]:
-    everything = with_params(context["explorer"].query, range=None, since=None, until=None)
+def drawn_bars(query: QueryDict, shown: Histogram) -> list[DrawnBar]:
+    everything = with_params(query, range=None, since=None, until=None)
     base = list_url(everything) + ("&" if everything else "?")
     width = HISTOGRAM_WIDTH / len(shown.bars)
     # These depend on the reader's time zone and language. They're slow, so they're done once for all bars.

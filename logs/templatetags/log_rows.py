@@ -1,4 +1,4 @@
-"""The rows of logs and the values of facets: what their Jinja2 templates get to work with."""
+"""What the explorer has by the dozen: rows, values of facets, bars. This is what their Jinja2 templates work with."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 
 from ..logsearch.facets import Facet, FacetValue, facet_param
+from ..logsearch.histogram import Histogram
 from ..logsearch.query_params import list_url, toggle_excluded, with_params
 from ..models import WebhookLog
 from .components import badge
 from .log_format import event_label, log_badge, masked, seconds_between_looks
-from .log_list import has_row_selection, log_columns
+from .log_list import drawn_bars, has_row_selection, log_columns
 from .ui import duration, icon, state_badge, when
 
 register = template.Library()
@@ -61,6 +62,12 @@ def facet_values(context: Context, facet: Facet, values: Iterable[FacetValue]) -
 
     shown = {"facet": facet, "values": values, "excluding": excluding, "icon": icon, "_": gettext}
     return _rendered("logs/list/_facet_values.jinja.html", shown, context["request"])
+
+
+@register.simple_tag(takes_context=True)
+def histogram_bars(context: Context, shown: Histogram) -> SafeString:
+    bars = drawn_bars(context["explorer"].query, shown)
+    return _rendered("logs/list/_histogram_bars.jinja.html", {"bars": bars}, context["request"])
 
 
 def _rendered(name: str, values: dict[str, Any], request: HttpRequest) -> SafeString:
