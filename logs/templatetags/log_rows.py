@@ -17,7 +17,7 @@ from ..logsearch.facets import facet_param
 from ..logsearch.query_params import list_url, with_params
 from ..models import WebhookLog
 from .components import badge
-from .log_format import event_label, log_badge, masked, seconds_between_looks
+from .log_format import event_label, log_badge, masked, seconds_between_looks, stand_in_note
 from .log_list import has_row_selection, log_columns
 from .ui import duration, icon, state_badge, when
 
@@ -47,6 +47,6 @@ def log_rows(context: Context, logs: Iterable[WebhookLog]) -> SafeString:
         "_": gettext,
     }
     functions = (badge, duration, event_label, icon, log_badge, masked, seconds_between_looks, state_badge)
-    values |= {function.__name__: function for function in functions}
+    values |= {function.__name__: function for function in (*functions, stand_in_note)}
     rows = engines["jinja2"].get_template("logs/list/_log_rows.jinja.html").render(values, request)
     return mark_safe(rows)  # noqa: S308  # Jinja2 has escaped all values

@@ -78,15 +78,15 @@ def test_facets_filter_without_leaving_the_page(page):
     page.goto("/logs/")
     cause = page.locator("#facet-cause")
     page.locator("#facet-action summary").click()
-    cause.get_by_role("checkbox", name="http_5xx").check()
+    cause.get_by_role("checkbox", name="Error at the receiver").check()
     expect(rows(page)).to_have_count(5)
-    expect(cause.get_by_role("checkbox", name="http_5xx")).to_be_focused()
+    expect(cause.get_by_role("checkbox", name="Error at the receiver")).to_be_focused()
     expect(page.locator("#facet-action")).not_to_have_attribute("open", "")
     expect(page.locator("#announcer")).to_have_text("5 logs newest first")
-    cause.get_by_role("checkbox", name="http_5xx").uncheck()
+    cause.get_by_role("checkbox", name="Error at the receiver").uncheck()
     expect(rows(page)).to_have_count(20)  # else the click could meet the old list while it is replaced
-    cause.locator("li", has_text="http_5xx").hover()
-    cause.get_by_role("link", name="Exclude http_5xx").click()
+    cause.locator("li", has_text="Error at the receiver").hover()
+    cause.get_by_role("link", name="Exclude Error at the receiver").click()
     expect(rows(page)).to_have_count(15)
     expect(page.locator(".chip[data-excluded]")).to_contain_text("Cause")
     page.reload()
@@ -98,8 +98,8 @@ def test_the_later_of_two_clicks_counts_in_any_order_of_responses(page):
     waiting: list[Route] = []
     page.route("**/logs/?state=failed", lambda route: waiting.append(route))
     page.locator("#state-failed").check()
-    page.locator("#facet-cause li", has_text="http_5xx").hover()
-    page.get_by_role("link", name="Exclude http_5xx").click()
+    page.locator("#facet-cause li", has_text="Error at the receiver").hover()
+    page.get_by_role("link", name="Exclude Error at the receiver").click()
     expect(rows(page)).to_have_count(15)
     assert [route.request.failure for route in waiting] == ["net::ERR_ABORTED"]
     expect(page).to_have_url(re.compile(r"/logs/\?not_cause=http_5xx$"))
@@ -139,7 +139,7 @@ def test_columns_are_chosen_in_a_popup_that_closes_with_escape(page):
 def test_the_checkbox_of_an_excluded_value_includes_it(page):
     page.goto("/logs/?not_cause=http_5xx")
     expect(rows(page)).to_have_count(15)
-    page.locator("#facet-cause").get_by_role("checkbox", name="http_5xx").check()
+    page.locator("#facet-cause").get_by_role("checkbox", name="Error at the receiver").check()
     expect(rows(page)).to_have_count(5)
     expect(page).to_have_url(re.compile(r"/logs/\?cause=http_5xx$"))
 

@@ -168,7 +168,7 @@ def test_another_filter_clears_the_selection_and_says_so(page):
     boxes(page).nth(0).click()
     given_up = page.get_by_text("The selection was cleared because the list changed.")
     expect(given_up).to_be_hidden()
-    page.locator("#facet-cause").get_by_role("checkbox", name="http_5xx").check()
+    page.locator("#facet-cause").get_by_role("checkbox", name="Error at the receiver").check()
     expect(rows(page)).to_have_count(10)
     expect(given_up).to_be_visible()
     expect_ticked(page)
