@@ -85,7 +85,7 @@ on(
 
 const opened = new Map();
 on("click", ({ target }) => {
-  const facet = target.closest(".facet > summary")?.parentElement;
+  const facet = target.closest(":is(.facet, .fold) > summary")?.parentElement;
   if (facet) opened.set(facet.id, !facet.open);
 });
 on("htmx:afterSettle", () => {
