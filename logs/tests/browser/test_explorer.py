@@ -181,3 +181,79 @@ def test_the_back_button_leads_to_the_row_that_was_opened(page):
     expect(page.locator(f'[data-log="{log}"]')).to_be_visible()
     page.get_by_role("link", name="Jump to newest").click()
     expect(page).to_have_url(re.compile(r"/logs/\?state=failed$"))
+
+
+def an_empty_place(page: Page, row: int = 2):
+    """The number of attempts: a cell without a link."""
+    return rows(page).nth(row).locator(".attempts")
+
+
+def test_a_click_anywhere_on_a_row_opens_its_log(page):
+    page.goto("/logs/?state=failed")
+    log = rows(page).nth(2).get_attribute("data-log")
+    an_empty_place(page).click()
+    expect(page).to_have_url(re.compile(rf"/logs/{log}/\?state=failed$"))
+    page.go_back()
+    expect(page.locator(f'[data-log="{log}"] [data-row-link]')).to_be_focused()
+
+
+@pytest.mark.parametrize("click", [{"button": "middle"}, {"modifiers": ["Control"]}])
+def test_a_row_opens_in_a_tab_of_its_own(page, click):
+    page.goto("/logs/?state=failed")
+    log = rows(page).nth(2).get_attribute("data-log")
+    with page.context.expect_page() as opened:
+        an_empty_place(page).click(**click)
+    expect(opened.value).to_have_url(re.compile(rf"/logs/{log}/\?state=failed$"))
+    expect(page).to_have_url(re.compile(r"/logs/\?state=failed$"))
+
+
+def test_selected_text_boxes_and_buttons_of_a_row_do_not_open_it(page):
+    page.goto("/logs/?state=failed")
+    box = rows(page).nth(2).locator(".select")
+    box.click(position={"x": 2, "y": 2})  # beside the box
+    rows(page).nth(2).get_by_role("checkbox").check()
+    code = rows(page).nth(2).locator(".cause code").bounding_box()
+    assert code
+    page.mouse.move(code["x"] + 1, code["y"] + code["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(code["x"] + 60, code["y"] + code["height"] / 2, steps=3)
+    page.mouse.up()
+    assert page.evaluate("getSelection().type") == "Range"
+    expect(page).to_have_url(re.compile(r"/logs/\?state=failed$"))
+    expect(rows(page).nth(2).get_by_role("checkbox")).to_be_checked()
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+@pytest.mark.parametrize("width", [1024, 1280, 1440])
+def test_a_row_is_one_line(page, width, language):
+    page.set_viewport_size({"width": width, "height": 800})
+    page.context.add_cookies([{"name": "django_language", "value": language, "domain": "localhost", "path": "/"}])
+    page.goto("/logs/")
+    expect(rows(page)).to_have_count(20)
+    assert {round(row.bounding_box()["height"]) for row in rows(page).all()} == {35}  # 34 and, but for the last, a line
+
+
+def test_the_first_log_stands_on_the_first_screen_of_a_phone(page):
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto("/logs/")
+    first = rows(page).first.bounding_box()
+    assert first
+    assert first["y"] + first["height"] <= 844
+    chart, fields = page.locator("[data-range-select]"), page.locator("#since")
+    expect(chart).to_be_hidden()
+    expect(fields).to_be_hidden()
+    page.locator("summary", has_text="Chart").click()
+    expect(chart).to_be_visible()
+    expect(fields).to_be_visible()
+    page.locator("#range label", has_text="30d").click()
+    expect(page).to_have_url(re.compile("range=30d"))
+    page.locator("#range label", has_text="All").click()
+    expect(chart).to_be_visible()  # what was opened stays open
+    page.set_viewport_size({"width": 1280, "height": 844})
+    expect(page.locator("summary", has_text="Chart")).to_be_hidden()
+
+
+def test_the_chart_is_open_on_a_wide_screen(page):
+    page.goto("/logs/")
+    expect(page.locator("[data-range-select]")).to_be_visible()
+    expect(page.locator("#since")).to_be_visible()

@@ -110,6 +110,23 @@ addEventListener("load", () => {
   link?.focus({ preventScroll: true });
 });
 
+// A click anywhere on a row opens its log, unless it meets a link, a control or selected text.
+const rowLink = ({ target }) => {
+  const row = target.closest?.("[data-rows] tr");
+  const isTaken = target.closest?.("a, button, input, label, .select, .actions") || getSelection().type === "Range";
+  return row && !isTaken ? $("[data-row-link]", row) : null;
+};
+on("click", (event) => {
+  const link = rowLink(event);
+  if (link && (event.ctrlKey || event.metaKey)) open(link.href);
+  else link?.click();
+});
+on("auxclick", (event) => {
+  const link = event.button === 1 ? rowLink(event) : null;
+  if (link) open(link.href);
+});
+on("mousedown", (event) => event.button === 1 && rowLink(event) && event.preventDefault()); // else the page would scroll
+
 // Dragging across the bars selects their time range.
 const MIN_DRAG = 4; // px
 let drag = null;
