@@ -14,7 +14,8 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 
 from ..logsearch.facets import facet_param
-from ..logsearch.query_params import list_url, with_params
+from ..logsearch.filterset import EVENT_TYPES
+from ..logsearch.query_params import list_url, toggle_excluded, with_params
 from ..models import WebhookLog
 from .components import badge
 from .log_format import event_label, log_badge, masked, seconds_between_looks, stand_in_note
@@ -35,6 +36,10 @@ def log_rows(context: Context, logs: Iterable[WebhookLog]) -> SafeString:
     def narrowed(**values: Any) -> str:
         return list_url(with_params(query, **{name: facet_param(name, value) for name, value in values.items()}))
 
+    @lru_cache
+    def excluded(name: str, value: Any) -> str:
+        return list_url(toggle_excluded(query, name, facet_param(name, value)))
+
     values = {
         "logs": logs,
         "list_query": list_query,
@@ -42,6 +47,8 @@ def log_rows(context: Context, logs: Iterable[WebhookLog]) -> SafeString:
         "has_row_selection": has_row_selection(context),
         "may_redeliver": request.user.has_perm("logs.redeliver_webhooklog"),
         "narrowed": narrowed,
+        "excluded": excluded,
+        "type_label": type_label,
         "when": partial(when, context),
         "url": reverse,
         "_": gettext,
@@ -50,3 +57,8 @@ def log_rows(context: Context, logs: Iterable[WebhookLog]) -> SafeString:
     values |= {function.__name__: function for function in (*functions, stand_in_note)}
     rows = engines["jinja2"].get_template("logs/list/_log_rows.jinja.html").render(values, request)
     return mark_safe(rows)  # noqa: S308  # Jinja2 has escaped all values
+
+
+def type_label(event_type: str) -> str:
+    """What a filter calls the events of this type."""
+    return str(EVENT_TYPES[facet_param("type", event_type)])

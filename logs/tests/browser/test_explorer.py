@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from ..factories import import_logs, log_document, make_subscription
+from . import axe
 from .page_state import rows
 
 
@@ -114,13 +115,43 @@ def test_the_url_contains_only_the_choices(page):
     expect(page).to_have_url(re.compile(r"/logs/$"))
 
 
-def test_a_click_on_a_value_of_a_row_filters_by_it(page):
+def test_a_click_on_a_value_of_a_row_offers_to_filter_by_it(page):
     page.goto("/logs/?sort=oldest")
     rows(page).last.get_by_role("link", name="Failed").click()
+    page.get_by_role("link", name="Show only Failed").click()
     expect(page.locator(".chip")).to_have_text(re.compile(r"State\s*Failed"))
     rows(page).last.get_by_role("link", name="502").click()
+    expect(page.get_by_role("link", name="Show only 502")).to_be_focused()
+    assert axe.violations(page) == []
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("link", name="Show only 502")).to_be_hidden()
+    rows(page).last.get_by_role("link", name="502").click()
+    page.get_by_role("link", name="Show only 502").click()
     expect(rows(page)).to_have_count(5)
     expect(page).to_have_url(re.compile(r"/logs/\?sort=oldest&state=failed&status=502$"))
+
+
+def test_the_menu_of_a_value_excludes_it(page):
+    page.goto("/logs/?status=502&sort=oldest")
+    rows(page).first.get_by_role("link", name="Error at the receiver (5xx)").click()
+    page.get_by_role("link", name="Exclude Error at the receiver (5xx)").click()
+    expect(page).to_have_url(re.compile(r"/logs/\?status=502&sort=oldest&not_cause=http_5xx$"))
+    page.goto("/logs/?sort=oldest")
+    rows(page).first.get_by_role("link", name="–").click()  # Cotalker's stand-in
+    page.get_by_role("link", name="Exclude 409").click()
+    expect(rows(page)).to_have_count(5)
+    rows(page).first.get_by_role("link", name="Task created").click()
+    expect(page.get_by_role("link", name="Show only Task created")).to_be_visible()
+    expect(page.get_by_role("link", name="Exclude Task", exact=True)).to_have_attribute(
+        "href", re.compile(r"not_type=COTTask$")
+    )
+
+
+def test_values_filter_without_javascript_too(open_page, administrator):
+    page = open_page(administrator, java_script_enabled=False)
+    page.goto("/logs/")
+    rows(page).first.get_by_role("link", name="502").click()
+    expect(page).to_have_url(re.compile(r"/logs/\?status=502$"))
 
 
 def test_columns_are_chosen_in_a_popup_that_closes_with_escape(page):

@@ -39,7 +39,7 @@ def expect_ticked(page: Page, *places: int) -> None:
     for place in places:
         expect(boxes(page).nth(place)).to_be_checked()
     if places:
-        expect(bar(page).locator("p")).to_have_text(f"{len(places)} selected")
+        expect(bar(page).locator("p")).to_have_text(re.compile(rf"^\s*{len(places)} of \d+ selected\s*$"))
     else:
         expect(bar(page)).to_be_hidden()
 
@@ -150,6 +150,29 @@ def test_all_matching_logs_are_planned_by_their_filter(page, logs):
     plan.click()
     assert planned(page) == [log.pk for log in reversed(logs[10:])]
     assert BulkRedelivery.objects.get().query == "cause=timeout"
+
+
+def test_the_bar_counts_the_selected_logs_and_all_that_match(page):
+    page.goto("/logs/?cause=timeout")
+    boxes(page).nth(3).click()
+    expect(bar(page).locator("p")).to_have_text("1 of 60 selected")
+    page.get_by_label("Select all rows on the page").click()
+    expect(bar(page).locator("p")).to_have_text("50 of 60 selected")
+    bar(page).get_by_role("button", name="Select all 60 matching").click()
+    expect(bar(page).locator("p")).to_have_text("All 60 matching selected")
+
+
+def test_the_ids_of_the_selected_logs_are_copied(page, logs):
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto("/logs/")
+    copy = bar(page).get_by_role("button", name="Copy ids")
+    for place in (1, 4):
+        boxes(page).nth(place).click()
+    copy.click()
+    expect(page.locator("#announcer")).to_have_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == f"{logs[1].pk}\n{logs[4].pk}"
+    bar(page).get_by_role("button", name="Select all 70 matching").click()
+    expect(copy).to_be_hidden()  # the page doesn't know them
 
 
 def test_unticking_one_of_all_matching_logs_keeps_the_others_of_the_page(page):

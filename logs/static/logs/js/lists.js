@@ -127,6 +127,26 @@ on("auxclick", (event) => {
 });
 on("mousedown", (event) => event.button === 1 && rowLink(event) && event.preventDefault()); // else the page would scroll
 
+// A click on a value of a row offers to show only its logs, or to exclude them.
+on("click", (event) => {
+  const link = event.target.closest?.("[data-exclude]");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  const menu = $(".value-menu");
+  const { exclude, name = link.textContent.trim(), excludedName = name } = link.dataset;
+  const choices = [[link.href, name], [exclude, excludedName]];
+  for (const [number, item] of $$("a", menu).entries()) {
+    item.href = choices[number][0];
+    $("span", item).textContent = item.dataset.text.replace("{value}", () => choices[number][1]);
+  }
+  menu.togglePopover(true);
+  const box = link.getBoundingClientRect();
+  const isBelow = box.bottom + menu.offsetHeight < innerHeight;
+  menu.style.top = `${scrollY + (isBelow ? box.bottom : box.top - menu.offsetHeight)}px`;
+  menu.style.left = `${Math.min(box.left, document.documentElement.clientWidth - menu.offsetWidth - 8)}px`;
+  $("a", menu).focus({ preventScroll: true });
+});
+
 // Dragging across the bars selects their time range.
 const MIN_DRAG = 4; // px
 let drag = null;
