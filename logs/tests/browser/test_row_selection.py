@@ -278,3 +278,19 @@ def test_ids_are_pasted_and_planned(page, logs):
     page.get_by_label("Log ids").last.fill(f"{logs[0].pk}, {logs[5].pk}")
     page.get_by_role("button", name="Preview").click()
     assert planned(page) == [logs[5].pk, logs[0].pk]
+
+
+def test_the_send_button_of_a_plan_stays_in_view_on_a_phone(page, logs):
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto("/redeliveries/new/")
+    page.get_by_label("Log ids").last.fill(f"{logs[0].pk}, {logs[5].pk}")
+    page.get_by_role("button", name="Preview").click()
+    send = page.get_by_role("button", name="Send 2 logs")
+    expect(send).to_be_in_viewport()
+    page.get_by_label("Reason for this redelivery").scroll_into_view_if_needed()
+    expect(send).to_be_in_viewport()
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    hint, button = page.locator("#id_reason_hint").bounding_box(), send.bounding_box()
+    assert hint
+    assert button
+    assert hint["y"] + hint["height"] <= button["y"]  # it hides nothing
