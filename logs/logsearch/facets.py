@@ -27,7 +27,7 @@ MAX_FACET_VALUES = 200
 
 @dataclass(frozen=True)
 class FacetValue:
-    """`title`: shown on hover, with a cause's code. `count`: None if it stands for several values, which have their own counts."""
+    """`title`: shown on hover, with a cause's code. `count`: None if it stands for several values, which have their own."""
 
     value: str
     label: str
