@@ -237,7 +237,7 @@ def test_the_indented_view_has_a_line_for_each_value_and_masks_the_same(client):
     ):
         assert line in lines
     assert json.loads(json.loads(shown)["data"]["inside"]) == {"token": masked}
-    assert "hidden" not in page
+    assert "hidden" not in shown
     tabs = re.findall(r'<a href="[^"]*"\s*(aria-current="page")?>(Tree|Raw|Indented)</a>', page)
     assert tabs == [("", "Tree"), ("", "Raw"), ('aria-current="page"', "Indented")]
     assert Payload.objects.get(pk=log.pk).event == stored  # and the raw view and the download are the same as before
