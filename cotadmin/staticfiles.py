@@ -14,6 +14,7 @@ from django.core.checks import CheckMessage
 from django.core.files.storage import FileSystemStorage, Storage
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
+_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _IMPORT = re.compile(r'^@import "\./([\w-]+\.css)";\n', re.MULTILINE)
 
 
@@ -31,7 +32,7 @@ class UsedAppsFinder(AppDirectoriesFinder):
 
 
 class StylesheetFinder(BaseFinder):
-    """Serves each of settings.STYLESHEETS as one file: its source, with the parts in place of its @import lines.
+    """Serves each of settings.STYLESHEETS as one file: its source, with the parts in place of its @import lines, and no comments.
 
     The first view needs one request for all parts. Django's finders and storages serve files, so each stylesheet is written
     to DATA_DIR whenever its text has changed.
@@ -58,7 +59,8 @@ class StylesheetFinder(BaseFinder):
     def _write(self, path: str) -> Path:
         source = Path(str(self.sources.find(settings.STYLESHEETS[path])))
         target = Path(self.storage.path(path))
-        text = _IMPORT.sub(lambda line: (source.parent / line[1]).read_text(), source.read_text())
+        joined = _IMPORT.sub(lambda line: (source.parent / line[1]).read_text(), source.read_text())
+        text = _COMMENT.sub("", joined)
         if not target.exists() or target.read_text() != text:
             target.parent.mkdir(parents=True, exist_ok=True)
             new = target.with_name(f"{target.name}.{uuid4().hex}")

@@ -66,6 +66,12 @@ urlpatterns = [
     path("logs/<oid:pk>/payload.json", payload.payload_download, name="payload_download"),
     path("logs/<oid:pk>/payload/", payload.payload_chunk, name="payload_chunk"),
     path("logs/<oid:pk>/payload/raw/", webhook_logs.webhook_log_detail, {"part": "raw"}, name="webhook_log_raw"),
+    path(
+        "logs/<oid:pk>/payload/indented/",
+        webhook_logs.webhook_log_detail,
+        {"part": "indented"},
+        name="webhook_log_indented",
+    ),
     path("logs/<oid:pk>/payload/value/", payload.payload_value, name="payload_value"),
     path("logs/<oid:pk>/reveals/", payload.reveal_create, name="reveal_create"),
     path("logs/<oid:pk>/compare/<oid:other>/", objects.log_compare, name="log_compare"),

@@ -102,6 +102,7 @@ _TRANSPORT = tuple(
         ),
     )
 )
+TRANSPORT_CAUSES = frozenset(cause for cause, _pattern in _TRANSPORT)
 _CLIENT_PREFIX = re.compile(r"\A(?:\w{0,30}Error: )?(?:request to \S{1,2000} failed, reason: )?")
 _TRANSPORT_LIMIT = 2500
 
@@ -120,6 +121,11 @@ def _cause_of(status: int | None, response: str) -> Cause | str:
         if pattern.match(text):
             return cause
     return classify_status(status)
+
+
+def is_stand_in_status(status: int | None, cause: str) -> bool:
+    """Whether there was no response, and the status is what Cotalker logged in its place (409). It never comes from a worker."""
+    return status is not None and cause in TRANSPORT_CAUSES
 
 
 def classify_status(status: int | None) -> Cause:

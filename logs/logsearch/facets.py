@@ -27,7 +27,7 @@ MAX_FACET_VALUES = 200
 
 @dataclass(frozen=True)
 class FacetValue:
-    """`title`: the label in more words. `count`: None if it stands for several values, which have their own counts."""
+    """`title`: shown on hover, with a cause's code. `count`: None if it stands for several values, which have their own."""
 
     value: str
     label: str
@@ -67,7 +67,7 @@ def _facet(filterset: WebhookLogFilterSet, figures: LogStats, name: str) -> Face
         numbers.setdefault(value, None if value in STATUS_CLASSES and value != "none" else 0)
     numbers.pop("", None)
     labels = _labels(filterset, name, list(numbers))
-    titles = {cause.value: str(cause.label) for cause in Cause} if name == "cause" else labels
+    titles = {value: f"{labels[value]} · {value}" for value in Cause.values} if name == "cause" else labels
     values = [
         FacetValue(
             value,
@@ -107,7 +107,7 @@ def _labels(filterset: WebhookLogFilterSet, name: str, values: Sequence[str]) ->
         return {value: str(label) for value, label in STATUS_LABELS.items()}
     choices: dict[str, dict[str, Any]] = {
         "state": dict(State.choices),
-        "cause": {value: value for value in Cause.values},
+        "cause": dict(Cause.choices),
         "type": EVENT_TYPES,
         "action": ACTIONS,
     }

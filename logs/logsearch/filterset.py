@@ -163,8 +163,6 @@ class WebhookLogFilterSet(django_filters.FilterSet):
             return chosen.get(value.lower(), value)
         if name in ("since", "until"):
             return self._written_time(name)
-        if name in ("cause", "not_cause"):
-            return value  # as in the facet and in the table
         return str(dict(getattr(self.form.fields[name], "choices", ())).get(value, value))
 
     @property

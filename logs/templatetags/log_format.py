@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from ..cotalker.outcomes import is_stand_in_status
 from ..delivery import queue_status
 from ..logsearch.filterset import ACTIONS, EVENT_TYPES
 from ..models import FINISHED_STATES, State, WebhookLog
@@ -22,6 +23,14 @@ register = template.Library()
 _INVISIBLE = re.compile(
     "[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
 )
+
+
+@register.simple_tag
+def stand_in_note(status: int | None, cause: str) -> str:
+    """Why a status isn't shown as the receiver's; "" if it is."""
+    if not is_stand_in_status(status, cause):
+        return ""
+    return _("The receiver didn’t answer. Cotalker logged %(status)s in place of an answer.") % {"status": status}
 
 
 @register.filter

@@ -14,11 +14,12 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 
 from ..logsearch.facets import Facet, FacetValue, facet_param
+from ..logsearch.filterset import EVENT_TYPES
 from ..logsearch.histogram import Histogram
 from ..logsearch.query_params import list_url, toggle_excluded, with_params
 from ..models import WebhookLog
 from .components import badge
-from .log_format import event_label, log_badge, masked, seconds_between_looks
+from .log_format import event_label, log_badge, masked, seconds_between_looks, stand_in_note
 from .log_list import drawn_bars, has_row_selection, log_columns
 from .ui import duration, icon, state_badge, when
 
@@ -36,6 +37,10 @@ def log_rows(context: Context, logs: Iterable[WebhookLog]) -> SafeString:
     def narrowed(**values: Any) -> str:
         return list_url(with_params(query, **{name: facet_param(name, value) for name, value in values.items()}))
 
+    @lru_cache
+    def excluded(name: str, value: Any) -> str:
+        return list_url(toggle_excluded(query, name, facet_param(name, value)))
+
     values = {
         "logs": logs,
         "list_query": list_query,
@@ -43,11 +48,23 @@ def log_rows(context: Context, logs: Iterable[WebhookLog]) -> SafeString:
         "has_row_selection": has_row_selection(context),
         "may_redeliver": request.user.has_perm("logs.redeliver_webhooklog"),
         "narrowed": narrowed,
+        "excluded": excluded,
+        "type_label": type_label,
         "when": partial(when, context),
         "url": reverse,
         "_": gettext,
     }
-    functions = (badge, duration, event_label, icon, log_badge, masked, seconds_between_looks, state_badge)
+    functions = (
+        badge,
+        duration,
+        event_label,
+        icon,
+        log_badge,
+        masked,
+        seconds_between_looks,
+        stand_in_note,
+        state_badge,
+    )
     values |= {function.__name__: function for function in functions}
     return _rendered("logs/list/_log_rows.jinja.html", values, request)
 
@@ -72,3 +89,8 @@ def histogram_bars(context: Context, shown: Histogram) -> SafeString:
 
 def _rendered(name: str, values: dict[str, Any], request: HttpRequest) -> SafeString:
     return mark_safe(engines["jinja2"].get_template(name).render(values, request))  # noqa: S308  # Jinja2 escapes
+
+
+def type_label(event_type: str) -> str:
+    """What a filter calls the events of this type."""
+    return str(EVENT_TYPES[facet_param("type", event_type)])

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from ..factories import import_logs, log_document, make_subscription
+from . import axe
 from .page_state import rows
 
 
@@ -78,15 +79,15 @@ def test_facets_filter_without_leaving_the_page(page):
     page.goto("/logs/")
     cause = page.locator("#facet-cause")
     page.locator("#facet-action summary").click()
-    cause.get_by_role("checkbox", name="http_5xx").check()
+    cause.get_by_role("checkbox", name="Error at the receiver").check()
     expect(rows(page)).to_have_count(5)
-    expect(cause.get_by_role("checkbox", name="http_5xx")).to_be_focused()
+    expect(cause.get_by_role("checkbox", name="Error at the receiver")).to_be_focused()
     expect(page.locator("#facet-action")).not_to_have_attribute("open", "")
     expect(page.locator("#announcer")).to_have_text("5 logs newest first")
-    cause.get_by_role("checkbox", name="http_5xx").uncheck()
+    cause.get_by_role("checkbox", name="Error at the receiver").uncheck()
     expect(rows(page)).to_have_count(20)  # else the click could meet the old list while it is replaced
-    cause.locator("li", has_text="http_5xx").hover()
-    cause.get_by_role("link", name="Exclude http_5xx").click()
+    cause.locator("li", has_text="Error at the receiver").hover()
+    cause.get_by_role("link", name="Exclude Error at the receiver").click()
     expect(rows(page)).to_have_count(15)
     expect(page.locator(".chip[data-excluded]")).to_contain_text("Cause")
     page.reload()
@@ -98,8 +99,8 @@ def test_the_later_of_two_clicks_counts_in_any_order_of_responses(page):
     waiting: list[Route] = []
     page.route("**/logs/?state=failed", lambda route: waiting.append(route))
     page.locator("#state-failed").check()
-    page.locator("#facet-cause li", has_text="http_5xx").hover()
-    page.get_by_role("link", name="Exclude http_5xx").click()
+    page.locator("#facet-cause li", has_text="Error at the receiver").hover()
+    page.get_by_role("link", name="Exclude Error at the receiver").click()
     expect(rows(page)).to_have_count(15)
     assert [route.request.failure for route in waiting] == ["net::ERR_ABORTED"]
     expect(page).to_have_url(re.compile(r"/logs/\?not_cause=http_5xx$"))
@@ -114,13 +115,43 @@ def test_the_url_contains_only_the_choices(page):
     expect(page).to_have_url(re.compile(r"/logs/$"))
 
 
-def test_a_click_on_a_value_of_a_row_filters_by_it(page):
+def test_a_click_on_a_value_of_a_row_offers_to_filter_by_it(page):
     page.goto("/logs/?sort=oldest")
     rows(page).last.get_by_role("link", name="Failed").click()
+    page.get_by_role("link", name="Show only Failed").click()
     expect(page.locator(".chip")).to_have_text(re.compile(r"State\s*Failed"))
     rows(page).last.get_by_role("link", name="502").click()
+    expect(page.get_by_role("link", name="Show only 502")).to_be_focused()
+    assert axe.violations(page) == []
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("link", name="Show only 502")).to_be_hidden()
+    rows(page).last.get_by_role("link", name="502").click()
+    page.get_by_role("link", name="Show only 502").click()
     expect(rows(page)).to_have_count(5)
     expect(page).to_have_url(re.compile(r"/logs/\?sort=oldest&state=failed&status=502$"))
+
+
+def test_the_menu_of_a_value_excludes_it(page):
+    page.goto("/logs/?status=502&sort=oldest")
+    rows(page).first.get_by_role("link", name="Error at the receiver (5xx)").click()
+    page.get_by_role("link", name="Exclude Error at the receiver (5xx)").click()
+    expect(page).to_have_url(re.compile(r"/logs/\?status=502&sort=oldest&not_cause=http_5xx$"))
+    page.goto("/logs/?sort=oldest")
+    rows(page).first.get_by_role("link", name="–").click()  # Cotalker's stand-in
+    page.get_by_role("link", name="Exclude 409").click()
+    expect(rows(page)).to_have_count(5)
+    rows(page).first.get_by_role("link", name="Task created").click()
+    expect(page.get_by_role("link", name="Show only Task created")).to_be_visible()
+    expect(page.get_by_role("link", name="Exclude Task", exact=True)).to_have_attribute(
+        "href", re.compile(r"not_type=COTTask$")
+    )
+
+
+def test_values_filter_without_javascript_too(open_page, administrator):
+    page = open_page(administrator, java_script_enabled=False)
+    page.goto("/logs/")
+    rows(page).first.get_by_role("link", name="502").click()
+    expect(page).to_have_url(re.compile(r"/logs/\?status=502$"))
 
 
 def test_columns_are_chosen_in_a_popup_that_closes_with_escape(page):
@@ -139,7 +170,7 @@ def test_columns_are_chosen_in_a_popup_that_closes_with_escape(page):
 def test_the_checkbox_of_an_excluded_value_includes_it(page):
     page.goto("/logs/?not_cause=http_5xx")
     expect(rows(page)).to_have_count(15)
-    page.locator("#facet-cause").get_by_role("checkbox", name="http_5xx").check()
+    page.locator("#facet-cause").get_by_role("checkbox", name="Error at the receiver").check()
     expect(rows(page)).to_have_count(5)
     expect(page).to_have_url(re.compile(r"/logs/\?cause=http_5xx$"))
 
@@ -181,3 +212,79 @@ def test_the_back_button_leads_to_the_row_that_was_opened(page):
     expect(page.locator(f'[data-log="{log}"]')).to_be_visible()
     page.get_by_role("link", name="Jump to newest").click()
     expect(page).to_have_url(re.compile(r"/logs/\?state=failed$"))
+
+
+def an_empty_place(page: Page, row: int = 2):
+    """The number of attempts: a cell without a link."""
+    return rows(page).nth(row).locator(".attempts")
+
+
+def test_a_click_anywhere_on_a_row_opens_its_log(page):
+    page.goto("/logs/?state=failed")
+    log = rows(page).nth(2).get_attribute("data-log")
+    an_empty_place(page).click()
+    expect(page).to_have_url(re.compile(rf"/logs/{log}/\?state=failed$"))
+    page.go_back()
+    expect(page.locator(f'[data-log="{log}"] [data-row-link]')).to_be_focused()
+
+
+@pytest.mark.parametrize("click", [{"button": "middle"}, {"modifiers": ["Control"]}])
+def test_a_row_opens_in_a_tab_of_its_own(page, click):
+    page.goto("/logs/?state=failed")
+    log = rows(page).nth(2).get_attribute("data-log")
+    with page.context.expect_page() as opened:
+        an_empty_place(page).click(**click)
+    expect(opened.value).to_have_url(re.compile(rf"/logs/{log}/\?state=failed$"))
+    expect(page).to_have_url(re.compile(r"/logs/\?state=failed$"))
+
+
+def test_selected_text_boxes_and_buttons_of_a_row_do_not_open_it(page):
+    page.goto("/logs/?state=failed")
+    box = rows(page).nth(2).locator(".select")
+    box.click(position={"x": 2, "y": 2})  # beside the box
+    rows(page).nth(2).get_by_role("checkbox").check()
+    code = rows(page).nth(2).locator(".cause code").bounding_box()
+    assert code
+    page.mouse.move(code["x"] + 1, code["y"] + code["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(code["x"] + 60, code["y"] + code["height"] / 2, steps=3)
+    page.mouse.up()
+    assert page.evaluate("getSelection().type") == "Range"
+    expect(page).to_have_url(re.compile(r"/logs/\?state=failed$"))
+    expect(rows(page).nth(2).get_by_role("checkbox")).to_be_checked()
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+@pytest.mark.parametrize("width", [1024, 1280, 1440])
+def test_a_row_is_one_line(page, width, language):
+    page.set_viewport_size({"width": width, "height": 800})
+    page.context.add_cookies([{"name": "django_language", "value": language, "domain": "localhost", "path": "/"}])
+    page.goto("/logs/")
+    expect(rows(page)).to_have_count(20)
+    assert {round(row.bounding_box()["height"]) for row in rows(page).all()} == {35}  # 34 and, but for the last, a line
+
+
+def test_the_first_log_stands_on_the_first_screen_of_a_phone(page):
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto("/logs/")
+    first = rows(page).first.bounding_box()
+    assert first
+    assert first["y"] + first["height"] <= 844
+    chart, fields = page.locator("[data-range-select]"), page.locator("#since")
+    expect(chart).to_be_hidden()
+    expect(fields).to_be_hidden()
+    page.locator("summary", has_text="Chart").click()
+    expect(chart).to_be_visible()
+    expect(fields).to_be_visible()
+    page.locator("#range label", has_text="30d").click()
+    expect(page).to_have_url(re.compile("range=30d"))
+    page.locator("#range label", has_text="All").click()
+    expect(chart).to_be_visible()  # what was opened stays open
+    page.set_viewport_size({"width": 1280, "height": 844})
+    expect(page.locator("summary", has_text="Chart")).to_be_hidden()
+
+
+def test_the_chart_is_open_on_a_wide_screen(page):
+    page.goto("/logs/")
+    expect(page.locator("[data-range-select]")).to_be_visible()
+    expect(page.locator("#since")).to_be_visible()

@@ -39,7 +39,7 @@ def expect_ticked(page: Page, *places: int) -> None:
     for place in places:
         expect(boxes(page).nth(place)).to_be_checked()
     if places:
-        expect(bar(page).locator("p")).to_have_text(f"{len(places)} selected")
+        expect(bar(page).locator("p")).to_have_text(re.compile(rf"^\s*{len(places)} of \d+ selected\s*$"))
     else:
         expect(bar(page)).to_be_hidden()
 
@@ -152,6 +152,29 @@ def test_all_matching_logs_are_planned_by_their_filter(page, logs):
     assert BulkRedelivery.objects.get().query == "cause=timeout"
 
 
+def test_the_bar_counts_the_selected_logs_and_all_that_match(page):
+    page.goto("/logs/?cause=timeout")
+    boxes(page).nth(3).click()
+    expect(bar(page).locator("p")).to_have_text("1 of 60 selected")
+    page.get_by_label("Select all rows on the page").click()
+    expect(bar(page).locator("p")).to_have_text("50 of 60 selected")
+    bar(page).get_by_role("button", name="Select all 60 matching").click()
+    expect(bar(page).locator("p")).to_have_text("All 60 matching selected")
+
+
+def test_the_ids_of_the_selected_logs_are_copied(page, logs):
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto("/logs/")
+    copy = bar(page).get_by_role("button", name="Copy ids")
+    for place in (1, 4):
+        boxes(page).nth(place).click()
+    copy.click()
+    expect(page.locator("#announcer")).to_have_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == f"{logs[1].pk}\n{logs[4].pk}"
+    bar(page).get_by_role("button", name="Select all 70 matching").click()
+    expect(copy).to_be_hidden()  # the page doesn't know them
+
+
 def test_unticking_one_of_all_matching_logs_keeps_the_others_of_the_page(page):
     page.goto("/logs/")
     boxes(page).nth(0).click()
@@ -168,7 +191,7 @@ def test_another_filter_clears_the_selection_and_says_so(page):
     boxes(page).nth(0).click()
     given_up = page.get_by_text("The selection was cleared because the list changed.")
     expect(given_up).to_be_hidden()
-    page.locator("#facet-cause").get_by_role("checkbox", name="http_5xx").check()
+    page.locator("#facet-cause").get_by_role("checkbox", name="Error at the receiver").check()
     expect(rows(page)).to_have_count(10)
     expect(given_up).to_be_visible()
     expect_ticked(page)
@@ -255,3 +278,19 @@ def test_ids_are_pasted_and_planned(page, logs):
     page.get_by_label("Log ids").last.fill(f"{logs[0].pk}, {logs[5].pk}")
     page.get_by_role("button", name="Preview").click()
     assert planned(page) == [logs[5].pk, logs[0].pk]
+
+
+def test_the_send_button_of_a_plan_stays_in_view_on_a_phone(page, logs):
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto("/redeliveries/new/")
+    page.get_by_label("Log ids").last.fill(f"{logs[0].pk}, {logs[5].pk}")
+    page.get_by_role("button", name="Preview").click()
+    send = page.get_by_role("button", name="Send 2 logs")
+    expect(send).to_be_in_viewport()
+    page.get_by_label("Reason for this redelivery").scroll_into_view_if_needed()
+    expect(send).to_be_in_viewport()
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    hint, button = page.locator("#id_reason_hint").bounding_box(), send.bounding_box()
+    assert hint
+    assert button
+    assert hint["y"] + hint["height"] <= button["y"]  # it hides nothing

@@ -336,6 +336,6 @@ def test_it_can_still_be_renamed_or_deleted(client, broken):
 
 def test_the_form_of_a_new_view_shows_its_filter(client, operator):
     page = text_of(client.get("/saved-views/new/?state=failed&not_cause=timeout&sort=oldest"))
-    assert re.search(r"State\s+Failed\s+Cause\s+not\s+timeout\s+oldest first", page)
+    assert re.search(r"State\s+Failed\s+Cause\s+not\s+No answer in time\s+oldest first", page)
     page = text_of(client.get("/saved-views/new/?colour=red"))
     assert "There is no such filter." in page

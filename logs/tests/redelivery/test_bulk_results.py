@@ -57,7 +57,9 @@ def test_every_log_is_listed_with_its_previous_state_and_its_outcome(client, bul
         ["3", "Waiting"],
         ["4", "Excluded"],
     ]
-    assert rows[1].endswith("Work Orders Update Failed 409 timeout 503 http_5xx 503 password=•••••••• 4 120 ms")
+    assert rows[1].endswith(
+        "Work Orders Update Failed No answer in time 503 Error at the receiver (5xx) 503 password=•••••••• 4 120 ms"
+    )
     assert rows[3].endswith("Delivered 200 – It was delivered. – –")
     assert "hunter2" not in page.content.decode()
 

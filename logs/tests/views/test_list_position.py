@@ -76,7 +76,7 @@ def test_a_log_outside_the_list_has_the_neighbours_of_its_time(client, logs):
 
 def test_the_parts_of_the_log_keep_the_list(client, logs):
     page = client.get(logs[2].get_absolute_url() + "?state=failed").content.decode()
-    for part in ("", "changes/", "request/", "response/", "payload/raw/"):
+    for part in ("", "changes/", "request/", "response/", "payload/raw/", "payload/indented/"):
         assert f'href="{logs[2].get_absolute_url()}{part}?state=failed"' in page
     assert '<input type="hidden" name="state" value="failed">' in page
     targets = links(client.get(f"{logs[2].get_absolute_url()}response/?state=failed"))

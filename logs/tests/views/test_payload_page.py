@@ -15,7 +15,7 @@ from ..html import HTMX, text_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("viewer", "subscription")]
 OBJECT = "62742b7562f37034d9399914"
-PARTS = ("detail", "raw", "changes")
+PARTS = ("detail", "raw", "indented", "changes")
 
 
 def log_with(**data):
@@ -214,6 +214,35 @@ def test_the_raw_view_is_the_stored_text_except_masked_values(client):
     assert shown == spaced.replace('"hidden"', '"••••••••"')
 
 
+def test_the_indented_view_has_a_line_for_each_value_and_masks_the_same(client):
+    log = log_with(name="Mecánico", n=[1, 2], inside='{"token": "hidden"}')
+    stored = (
+        Payload.objects.get(pk=log.pk)
+        .event.replace('"n":', '"password" : {"hash": "hidden"},\n  "cost"  :  1.50, "n"  :  ')
+        .replace("Mecánico", "Mec\\u00e1nico")
+    )
+    Payload.objects.filter(pk=log.pk).update(event=stored)
+    page = client.get(address(log, "webhook_log_indented")).content.decode()
+    shown = html.unescape(re.search(r'<pre class="code-block"[^>]*>(.*?)</pre>', page, re.DOTALL)[1])
+    lines = shown.splitlines()
+    masked = "••••••••"
+    for line in (
+        f'    "_id": "{OBJECT}",',
+        '    "name": "Mec\\u00e1nico",',
+        f'    "password": "{masked}",',
+        '    "cost": 1.50,',
+        '    "n": [',
+        "      1,",
+        "      2",
+    ):
+        assert line in lines
+    assert json.loads(json.loads(shown)["data"]["inside"]) == {"token": masked}
+    assert "hidden" not in shown
+    tabs = re.findall(r'<a href="[^"]*"\s*(aria-current="page")?>(Tree|Raw|Indented)</a>', page)
+    assert tabs == [("", "Tree"), ("", "Raw"), ('aria-current="page"', "Indented")]
+    assert Payload.objects.get(pk=log.pk).event == stored  # and the raw view and the download are the same as before
+
+
 def test_a_long_payload_is_raw_up_to_200_000_characters(client):
     log = log_with(text="x" * 300_000, password="hidden")
     page = client.get(address(log, "webhook_log_raw"))
@@ -221,7 +250,7 @@ def test_a_long_payload_is_raw_up_to_200_000_characters(client):
     assert 199_000 < page.content.decode().count("x") < 201_000
 
 
-@pytest.mark.parametrize("name", ["detail", "changes"])
+@pytest.mark.parametrize("name", ["detail", "indented", "changes"])
 def test_only_the_beginning_of_a_payload_over_5_mb_is_shown(client, name):
     secret = json.dumps({"password": "hidden " * 5000})
     log = log_with(start="the beginning", inside=secret, text="x" * 5_300_000)

@@ -202,7 +202,7 @@ def test_an_empty_result_suggests_which_filter_to_remove(client, varied):
     text = text_of(client.get(LOG_LIST, {"state": "delivered", "cause": "timeout"}))
     assert "No results" in text
     assert re.search(r"Without\s+“State\s+Delivered\s*”\s+1", text)
-    assert re.search(r"Without\s+“Cause\s+timeout\s*”\s+1", text)
+    assert re.search(r"Without\s+“Cause\s+No answer in time\s*”\s+1", text)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from ...delivery.queue_status import queue_position
 from ...models import Attempt, AuditAction, AuditEntry, Payload, Retention, State, WebhookLog
 from ...payloads import diff, find, json_tree, masking
-from ...payloads.exact_json import parse_json
+from ...payloads.exact_json import format_value, parse_json
 from ...payloads.masking import masked_keys
 from ...redelivery.history import attach_bulk_ids, bulk_redeliveries_of
 from ...redelivery.overrides import override_attempts, queued_override
@@ -18,7 +18,7 @@ from ...retention.cutoffs import expiry_for
 from ..helpers import current_path
 from .list_position import ListPosition
 
-EVENT_PARTS = ("payload", "raw", "changes")
+EVENT_PARTS = ("payload", "raw", "indented", "changes")
 OPENED_LIMIT = 5 * 1024 * 1024  # bytes; for a larger payload only the beginning is shown
 PREVIEW_LENGTH = 20_000  # characters
 RAW_LENGTH = 200_000
@@ -61,6 +61,8 @@ def event_context(
         return context | start_label(payload, RAW_LENGTH)
     if context["payload_size"] > OPENED_LIMIT:
         return context | start_label(payload, PREVIEW_LENGTH) | {"is_too_large": True}
+    if part == "indented":
+        return context | start_label(format_value(payload), RAW_LENGTH)
     event = parse_json(payload)
     changed = diff.changed_pointers(event)
     context["change_count"] = len(changed)

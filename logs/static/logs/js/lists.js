@@ -85,7 +85,7 @@ on(
 
 const opened = new Map();
 on("click", ({ target }) => {
-  const facet = target.closest(".facet > summary")?.parentElement;
+  const facet = target.closest(":is(.facet, .fold) > summary")?.parentElement;
   if (facet) opened.set(facet.id, !facet.open);
 });
 on("htmx:afterSettle", () => {
@@ -108,6 +108,43 @@ addEventListener("load", () => {
   const link = $(`#results [data-log="${CSS.escape(location.hash.slice(1))}"] [data-row-link]`);
   link?.scrollIntoView({ block: "center" });
   link?.focus({ preventScroll: true });
+});
+
+// A click anywhere on a row opens its log, unless it meets a link, a control or selected text.
+const rowLink = ({ target }) => {
+  const row = target.closest?.("[data-rows] tr");
+  const isTaken = target.closest?.("a, button, input, label, .select, .actions") || getSelection().type === "Range";
+  return row && !isTaken ? $("[data-row-link]", row) : null;
+};
+on("click", (event) => {
+  const link = rowLink(event);
+  if (link && (event.ctrlKey || event.metaKey)) open(link.href);
+  else link?.click();
+});
+on("auxclick", (event) => {
+  const link = event.button === 1 ? rowLink(event) : null;
+  if (link) open(link.href);
+});
+on("mousedown", (event) => event.button === 1 && rowLink(event) && event.preventDefault()); // else the page would scroll
+
+// A click on a value of a row offers to show only its logs, or to exclude them.
+on("click", (event) => {
+  const link = event.target.closest?.("[data-exclude]");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  const menu = $(".value-menu");
+  const { exclude, name = link.textContent.trim(), excludedName = name } = link.dataset;
+  const choices = [[link.href, name], [exclude, excludedName]];
+  for (const [number, item] of $$("a", menu).entries()) {
+    item.href = choices[number][0];
+    $("span", item).textContent = item.dataset.text.replace("{value}", () => choices[number][1]);
+  }
+  menu.togglePopover(true);
+  const box = link.getBoundingClientRect();
+  const isBelow = box.bottom + menu.offsetHeight < innerHeight;
+  menu.style.top = `${scrollY + (isBelow ? box.bottom : box.top - menu.offsetHeight)}px`;
+  menu.style.left = `${Math.min(box.left, document.documentElement.clientWidth - menu.offsetWidth - 8)}px`;
+  $("a", menu).focus({ preventScroll: true });
 });
 
 // Dragging across the bars selects their time range.

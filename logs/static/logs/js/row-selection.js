@@ -19,9 +19,12 @@ const setSelected = (some, isSelected, andAllOthers = false) => {
   selectPage.checked = size === boxes().length;
   selectPage.indeterminate = size > 0 && !selectPage.checked;
   $("[data-select-all]").hidden = isAll;
+  const copyIds = $("[data-copy-ids]");
+  copyIds.hidden = isAll; // the page doesn't know the ids of other pages
+  copyIds.dataset.copy = [...selected].join("\n"); // js/controls.js copies it
   $("#bulk-bar [name=source]").value = isAll ? "filter" : "selected";
-  const { textOne, textMany, textAll } = label.dataset;
-  const text = isAll ? textAll : size === 1 ? textOne : textMany.replace("{number}", size);
+  const { textSome, textAll } = label.dataset;
+  const text = isAll ? textAll : textSome.replace("{number}", size);
   if (label.textContent !== text) label.textContent = text;
 };
 
