@@ -294,3 +294,19 @@ def test_the_send_button_of_a_plan_stays_in_view_on_a_phone(page, logs):
     assert hint
     assert button
     assert hint["y"] + hint["height"] <= button["y"]  # it hides nothing
+
+
+def test_superseded_logs_are_settled_from_the_list_and_counted_as_failed_again(page):
+    """All logs are about one object, so its newest delivered event supersedes them."""
+    import_logs(log_document(80, status=200, retry=1, response="ok"))
+    page.goto("/logs/?state=failed")
+    boxes(page).nth(0).click()
+    bar(page).get_by_role("button", name=re.compile("^Select all")).click()
+    bar(page).get_by_role("button", name="Settle superseded").click()
+    expect(page.get_by_text("70 logs were settled as superseded.")).to_be_visible()
+    assert set(WebhookLog.objects.values_list("state", flat=True)) == {"superseded", "delivered"}
+    page.goto("/logs/?state=superseded")
+    boxes(page).nth(1).click()
+    bar(page).get_by_role("button", name="Undo: count as failed").click()
+    expect(page.get_by_text("1 log counts as failed again.")).to_be_visible()
+    assert WebhookLog.objects.failed().count() == 1

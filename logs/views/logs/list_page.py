@@ -19,7 +19,7 @@ from ...logsearch.finder import Finder, SearchPage
 from ...logsearch.histogram import Histogram, build_histogram
 from ...logsearch.query_params import list_url, page_querystring, with_params, without_cursor
 from ...logsearch.stats import LogStats
-from ...models import Company, WebhookLog
+from ...models import Company, State, WebhookLog
 
 SIZE = 50
 TIME = {"range", "since", "until"}
@@ -71,6 +71,10 @@ class LogListPage:
         except InvalidCursor:
             problems[_("Page")] = [_("This page link is invalid. Start again from the newest log.")]
         return problems
+
+    @property
+    def shows_settled_only(self) -> bool:
+        return self.query.getlist("state") == [State.SUPERSEDED]
 
     @cached_property
     def finder(self) -> Finder:

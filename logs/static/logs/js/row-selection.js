@@ -22,7 +22,7 @@ const setSelected = (some, isSelected, andAllOthers = false) => {
   const copyIds = $("[data-copy-ids]");
   copyIds.hidden = isAll; // the page doesn't know the ids of other pages
   copyIds.dataset.copy = [...selected].join("\n"); // js/controls.js copies it
-  $("#bulk-bar [name=source]").value = isAll ? "filter" : "selected";
+  for (const button of $$("#bulk-bar [name=source]")) button.value = isAll ? "filter" : "selected";
   const { textSome, textAll } = label.dataset;
   const text = isAll ? textAll : textSome.replace("{number}", size);
   if (label.textContent !== text) label.textContent = text;
@@ -35,7 +35,7 @@ on("click", ({ target, shiftKey }) => {
     setSelected(all, target.checked);
   } else if (target.matches("[data-select-all]")) {
     setSelected(all, true, true);
-    $("#bulk-bar [name=source]").focus();
+    $("#bulk-bar [data-shortcut]").focus();
   } else if (all.includes(target)) {
     const indexes = [rangeStart, target.value].map((id) => all.findIndex((box) => box.value === id));
     const [from, to] = indexes.sort((a, b) => a - b);
