@@ -71,7 +71,7 @@ class WebhookLogFilterSet(django_filters.FilterSet):
     q = django_filters.CharFilter(label=pgettext_lazy("a filter", "Search"), max_length=500)
     range = django_filters.ChoiceFilter(label=_("Range"), choices=[(key, key) for key in TIME_RANGES])
     since = LocalDateTimeFilter(label=_("From"))
-    until = LocalDateTimeFilter(label=_("To"))
+    until = LocalDateTimeFilter(label=_("To"), is_end=True)
     state = _choices(_("State"), State.choices)
     not_state = _choices(_("State is not"), State.choices)
     result = django_filters.ChoiceFilter(label=_("Result"), choices=[("SUCCESS", "SUCCESS"), ("FAILED", "FAILED")])
@@ -174,6 +174,14 @@ class WebhookLogFilterSet(django_filters.FilterSet):
     @property
     def until_written(self) -> str:
         return self._written_time("until")
+
+    @property
+    def since_problems(self) -> list[str]:
+        return self.problems.get(str(self.form.fields["since"].label), [])
+
+    @property
+    def until_problems(self) -> list[str]:
+        return self.problems.get(str(self.form.fields["until"].label), [])
 
     def _written_time(self, name: str) -> str:
         """In the reader's time zone; as typed if it isn't a valid time."""

@@ -79,19 +79,22 @@ def toggle_excluded(query: QueryDict, name: str, value: str) -> QueryDict:
     return changed
 
 
-TIME_PARAMS = ("since", "until")
-_moment = LocalDateTimeField(required=False)
+TIME_PARAMS = {
+    "since": LocalDateTimeField(required=False),
+    "until": LocalDateTimeField(required=False, is_end=True),
+}
 
 
 def canonical_query(query: QueryDict) -> QueryDict:
-    """Times are in UTC, because another reader's clock may show other times. Values that can't be read stay as they are.
+    """Times are in UTC, because another reader's clock may show other times, and "yesterday" is another day tomorrow.
 
-    No value is both chosen and excluded: chosen wins, so that the box that somebody ticked last isn't hidden.
+    Values that can't be read stay as they are. No value is both chosen and excluded: chosen wins, so that the box that
+    somebody ticked last isn't hidden.
     """
     params = QueryDict(mutable=True)
     for name, values in query.lists():
         if name in TIME_PARAMS:
-            values = [_time_in_utc(value) for value in values]
+            values = [_time_in_utc(TIME_PARAMS[name], value) for value in values]
         elif name.startswith("not_"):
             values = [value for value in values if value not in query.getlist(name.removeprefix("not_"))]
         if values:
@@ -99,9 +102,9 @@ def canonical_query(query: QueryDict) -> QueryDict:
     return params
 
 
-def _time_in_utc(value: str) -> str:
+def _time_in_utc(field: LocalDateTimeField, value: str) -> str:
     try:
-        moment = _moment.clean(value)
+        moment = field.clean(value)
     except ValidationError:
         return value
     return format_utc(moment) if moment else value
