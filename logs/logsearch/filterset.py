@@ -27,7 +27,7 @@ from .criteria import SearchCriteria
 from .fields import CONDITIONS
 from .filter_fields import LocalDateTimeFilter, StatusFilter
 from .query_language import parse_search
-from .query_params import CURSOR_PARAMS, format_local, list_url, without_value
+from .query_params import CURSOR_PARAMS, format_local, list_url, search_in_local_time, without_value
 
 EVENT_TYPES = dict(EventType.choices) | {"other": _("Other")}
 ACTIONS = dict(EventAction.choices) | {"other": _("other action")}
@@ -163,6 +163,8 @@ class WebhookLogFilterSet(django_filters.FilterSet):
             return chosen.get(value.lower(), value)
         if name in ("since", "until"):
             return self._written_time(name)
+        if name == "q":
+            return search_in_local_time(value)
         if name in ("cause", "not_cause"):
             return value  # as in the facet and in the table
         return str(dict(getattr(self.form.fields[name], "choices", ())).get(value, value))
@@ -174,6 +176,10 @@ class WebhookLogFilterSet(django_filters.FilterSet):
     @property
     def until_written(self) -> str:
         return self._written_time("until")
+
+    @property
+    def search_written(self) -> str:
+        return search_in_local_time(self.data.get("q", ""))
 
     @property
     def since_problems(self) -> list[str]:
