@@ -12,7 +12,8 @@ from ..cotalker import objectid
 from ..models import Subscription
 from ..payloads.tokens import fold_accents
 from .fields import CONDITIONS
-from .query_language import ChoiceTerm, ParseError, PathTerm, RangeTerm, SearchQuery, Term, TextTerm
+from .past_failures import failed_within, has_failed, logs_failed_within
+from .query_language import ChoiceTerm, ParseError, PathTerm, RangeTerm, SearchQuery, Term, TextTerm, TimeTerm
 
 TERM_COLUMNS = {
     "duration": "duration_ms",
@@ -47,6 +48,8 @@ class CompiledQuery:
             self._add_kind(term, Q(subscription__in=[known.pk for known in self._known if _is_called(known, term)]))
         elif isinstance(term, RangeTerm):
             self._add_range(term)
+        elif isinstance(term, TimeTerm):
+            self._add_failed_within(term)
         elif isinstance(term, ChoiceTerm):
             self._add_choice(term)
 
@@ -62,19 +65,29 @@ class CompiledQuery:
         if term.name == "status":
             self._add_kind(term, condition)
         else:
-            self.rest &= ~condition if term.is_negated else condition
+            self._add_rest(term, condition)
+
+    def _add_rest(self, term: Term, condition: Q) -> None:
+        self.rest &= ~condition if term.is_negated else condition
+
+    def _add_failed_within(self, term: TimeTerm) -> None:
+        self._add_rest(term, failed_within(term.since, term.until))
+        if not term.is_negated:
+            self.few &= logs_failed_within(term.since, term.until, [known.pk for known in self._known])
 
     def _add_choice(self, term: ChoiceTerm) -> None:
         if term.name in ("sub", "company"):
             self._add_subscriptions(term)
         elif term.name in CONDITIONS:
             self._add_kind(term, CONDITIONS[term.name](term.values))
+        elif term.name == "was":
+            self._add_rest(term, has_failed())
         elif term.name == "test":
             is_test = "yes" in term.values
             self.rest &= Q() if {"yes", "no"} <= set(term.values) else Q(is_test=is_test is not term.is_negated)
         else:
             condition = Q(**{f"{TERM_COLUMNS[term.name]}__in": term.values})
-            self.rest &= ~condition if term.is_negated else condition
+            self._add_rest(term, condition)
             self.few &= Q() if term.is_negated else condition
 
     def _add_subscriptions(self, term: ChoiceTerm) -> None:

@@ -151,6 +151,12 @@ def _fixed() -> dict[str, list[ValueCompletion]]:
         "action": [ValueCompletion(name, str(words)) for name, words in ACTIONS.items()],
         "result": [ValueCompletion("success", _("Delivered")), ValueCompletion("failed", _("Failed"))],
         "test": [ValueCompletion("yes", _("Only test events")), ValueCompletion("no", _("No test events"))],
+        "was": [ValueCompletion("failed", _("Failed now or earlier"))],
+        "failed": [
+            ValueCompletion("-1h..", _("In the last hour")),
+            ValueCompletion("today", _("Today")),
+            ValueCompletion("yesterday", _("Yesterday")),
+        ],
         "duration": [
             ValueCompletion(">1s", _("More than a second")),
             ValueCompletion(">10s", _("More than 10 seconds")),

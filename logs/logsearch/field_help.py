@@ -22,6 +22,12 @@ FIELD_HELP = (
     FieldHelp("status", _("HTTP status: a code, a range or a class"), ("status:409", "status:5xx", "status:400..499")),
     FieldHelp("cause", _("Why it failed"), ("cause:timeout", "cause:dns,tls")),
     FieldHelp("sub", _("Name, code or id of the subscription"), ('sub:"work orders"',)),
+    FieldHelp("was", _("Failed now or earlier, even if delivered since"), ("was:failed", "-was:failed")),
+    FieldHelp(
+        "failed",
+        _("When an attempt failed, even if delivered since"),
+        ("failed:08:00..09:15", 'failed:"yesterday 22:00..today 01:00"', "failed:-2h..", "failed:yesterday"),
+    ),
     FieldHelp("type", _("Event type"), ("type:task", "type:user,survey")),
     FieldHelp("action", _("Action on the object"), ("action:edit",)),
     FieldHelp("duration", _("Duration of the last attempt"), ("duration:>2s", "duration:100ms..1s")),

@@ -80,11 +80,13 @@ CHOICE_FIELDS: dict[str, dict[str, str]] = {
     "action": {action: action for action in (*EventAction.values, "other")},
     "result": {"success": "SUCCESS", "failed": "FAILED"},
     "test": {"yes": "yes", "no": "no"},
+    "was": {"failed": "failed"},
 }
 RANGE_FIELDS = ("status", "duration", "attempts")
+TIME_FIELDS = ("failed",)
 ID_FIELDS = ("id", "object")
 TEXT_FIELDS = ("sub", "company", "response", "fingerprint")
-SEARCH_FIELDS = tuple(dict.fromkeys([*CHOICE_FIELDS, *RANGE_FIELDS, *TEXT_FIELDS, *ID_FIELDS]))
+SEARCH_FIELDS = tuple(dict.fromkeys([*CHOICE_FIELDS, *RANGE_FIELDS, *TIME_FIELDS, *TEXT_FIELDS, *ID_FIELDS]))
 ALIASES = {"subscription": "sub"}
 PATH_ROOTS = ("data", "extraData", "diff")
 

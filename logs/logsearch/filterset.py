@@ -27,7 +27,7 @@ from .criteria import SearchCriteria
 from .fields import CONDITIONS
 from .filter_fields import LocalDateTimeFilter, StatusFilter
 from .query_language import parse_search
-from .query_params import CURSOR_PARAMS, format_local, list_url, without_value
+from .query_params import CURSOR_PARAMS, format_local, list_url, search_in_local_time, without_value
 
 EVENT_TYPES = dict(EventType.choices) | {"other": _("Other")}
 ACTIONS = dict(EventAction.choices) | {"other": _("other action")}
@@ -71,7 +71,7 @@ class WebhookLogFilterSet(django_filters.FilterSet):
     q = django_filters.CharFilter(label=pgettext_lazy("a filter", "Search"), max_length=500)
     range = django_filters.ChoiceFilter(label=_("Range"), choices=[(key, key) for key in TIME_RANGES])
     since = LocalDateTimeFilter(label=_("From"))
-    until = LocalDateTimeFilter(label=_("To"))
+    until = LocalDateTimeFilter(label=_("To"), is_end=True)
     state = _choices(_("State"), State.choices)
     not_state = _choices(_("State is not"), State.choices)
     result = django_filters.ChoiceFilter(label=_("Result"), choices=[("SUCCESS", "SUCCESS"), ("FAILED", "FAILED")])
@@ -163,6 +163,8 @@ class WebhookLogFilterSet(django_filters.FilterSet):
             return chosen.get(value.lower(), value)
         if name in ("since", "until"):
             return self._written_time(name)
+        if name == "q":
+            return search_in_local_time(value)
         return str(dict(getattr(self.form.fields[name], "choices", ())).get(value, value))
 
     @property
@@ -172,6 +174,18 @@ class WebhookLogFilterSet(django_filters.FilterSet):
     @property
     def until_written(self) -> str:
         return self._written_time("until")
+
+    @property
+    def search_written(self) -> str:
+        return search_in_local_time(self.data.get("q", ""))
+
+    @property
+    def since_problems(self) -> list[str]:
+        return self.problems.get(str(self.form.fields["since"].label), [])
+
+    @property
+    def until_problems(self) -> list[str]:
+        return self.problems.get(str(self.form.fields["until"].label), [])
 
     def _written_time(self, name: str) -> str:
         """In the reader's time zone; as typed if it isn't a valid time."""

@@ -8,7 +8,9 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TypedDict
 
 from django.utils.translation import gettext as _
@@ -21,6 +23,7 @@ from .fields import (
     PATH_ROOTS,
     RANGE_FIELDS,
     SEARCH_FIELDS,
+    TIME_FIELDS,
     InvalidTerm,
     parse_choice,
     parse_id,
@@ -28,6 +31,7 @@ from .fields import (
     parse_span,
     resolve_field,
 )
+from .search_times import TimeSpan, parse_time_span
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,15 @@ class RangeTerm(Term):
 
 
 @dataclass(frozen=True)
+class TimeTerm(Term):
+    """From `since` to before `until`; None: no end. `name` is one of TIME_FIELDS."""
+
+    name: str
+    since: datetime | None
+    until: datetime | None
+
+
+@dataclass(frozen=True)
 class ParseError:
     start: int
     end: int
@@ -168,6 +181,14 @@ def tokenize(text: str) -> Iterator[re.Match[str]]:
     return _PIECE.finditer(text.translate(_QUOTATION_MARKS))
 
 
+def time_spans(text: str) -> Iterator[tuple[slice, TimeSpan]]:
+    """The times that terms search for, and where in the text they are written. Without those that can't be read."""
+    for piece in tokenize(text):
+        if piece["value"] and resolve_field(piece["name"]) in TIME_FIELDS:
+            with suppress(InvalidTerm):
+                yield slice(*piece.span("value")), parse_time_span(_whole(piece["value"])[0])
+
+
 def _drop_letters(query: SearchQuery) -> None:
     """Single letters are in no index. Unquoted, they are searched for only if there is nothing else."""
     of_letters = [term for term in query.terms if isinstance(term, TextTerm) and _is_letter(term)]
@@ -222,6 +243,8 @@ def _of_field(name: str, value: str, place: _Place) -> Term | None:
         return _word(*_whole(_searchable(value)), place, only_response=True)
     if name in RANGE_FIELDS and (span := parse_span(name, value)):
         return RangeTerm(**place, name=name, **span._asdict())
+    if name in TIME_FIELDS:
+        return TimeTerm(**place, name=name, **parse_time_span(_whole(value)[0])._asdict())
     if name in ID_FIELDS:
         return ChoiceTerm(**place, name=name, values=tuple(map(parse_id, items)))
     if name in CHOICE_FIELDS:

@@ -5,7 +5,7 @@ A canonical URL means the same to everybody who opens it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from .filter_fields import LocalDateTimeField
+from .query_language import MAX_SEARCH_LENGTH, time_spans
 
 CURSOR_PARAMS = ("after", "before", "extend")  # of a page of the list: another list has other pages
 
@@ -79,19 +80,24 @@ def toggle_excluded(query: QueryDict, name: str, value: str) -> QueryDict:
     return changed
 
 
-TIME_PARAMS = ("since", "until")
-_moment = LocalDateTimeField(required=False)
+TIME_PARAMS = {
+    "since": LocalDateTimeField(required=False),
+    "until": LocalDateTimeField(required=False, is_end=True),
+}
 
 
 def canonical_query(query: QueryDict) -> QueryDict:
-    """Times are in UTC, because another reader's clock may show other times. Values that can't be read stay as they are.
+    """Times are in UTC, because another reader's clock may show other times, and "yesterday" is another day tomorrow.
 
-    No value is both chosen and excluded: chosen wins, so that the box that somebody ticked last isn't hidden.
+    Values that can't be read stay as they are. No value is both chosen and excluded: chosen wins, so that the box that
+    somebody ticked last isn't hidden.
     """
     params = QueryDict(mutable=True)
     for name, values in query.lists():
         if name in TIME_PARAMS:
-            values = [_time_in_utc(value) for value in values]
+            values = [_time_in_utc(TIME_PARAMS[name], value) for value in values]
+        elif name == "q":
+            values = [search_in_utc(value) for value in values]
         elif name.startswith("not_"):
             values = [value for value in values if value not in query.getlist(name.removeprefix("not_"))]
         if values:
@@ -99,12 +105,30 @@ def canonical_query(query: QueryDict) -> QueryDict:
     return params
 
 
-def _time_in_utc(value: str) -> str:
+def _time_in_utc(field: LocalDateTimeField, value: str) -> str:
     try:
-        moment = _moment.clean(value)
+        moment = field.clean(value)
     except ValidationError:
         return value
     return format_utc(moment) if moment else value
+
+
+def search_in_utc(text: str) -> str:
+    """The text of the search box, with its times in UTC: failed:2026-04-13T22:30Z..2026-04-13T23:45Z"""
+    return _with_times(text, format_utc, "{}..{}")
+
+
+def search_in_local_time(text: str) -> str:
+    """As the reader would write it: failed:"2026-04-13 22:30..2026-04-13 23:45"."""
+    return _with_times(text, format_local, '"{}..{}"')
+
+
+def _with_times(text: str, write: Callable[[datetime], str], value: str) -> str:
+    if len(text) > MAX_SEARCH_LENGTH:
+        return text
+    for place, span in reversed(list(time_spans(text))):
+        text = text[: place.start] + value.format(*(write(end) if end else "" for end in span)) + text[place.stop :]
+    return text
 
 
 def format_utc(moment: datetime) -> str:

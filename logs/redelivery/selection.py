@@ -21,7 +21,7 @@ from ..cotalker import objectid
 from ..logsearch.criteria import SearchCriteria
 from ..logsearch.filterset import ActiveFilter, WebhookLogFilterSet
 from ..logsearch.finder import Finder
-from ..logsearch.query_params import format_utc, with_params
+from ..logsearch.query_params import format_utc, search_in_utc, with_params
 from ..models import BulkRedelivery, ItemOutcome, SelectionSource, State, WebhookLog
 from ..models.querysets import BulkRedeliveryItemQuerySet
 from ..payloads.escapes import with_placeholders
@@ -119,7 +119,7 @@ def freeze_query(query: QueryDict, criteria: SearchCriteria) -> str:
     """The filter with absolute datetimes in UTC. So it means the same at any later time and in any time zone."""
     kept = with_params(query, sort=None, range=None, since=None, until=None)
     for name in list(kept):
-        kept.setlist(name, [value for value in kept.getlist(name) if value])
+        kept.setlist(name, [search_in_utc(value) if name == "q" else value for value in kept.getlist(name) if value])
     until = None if criteria.is_until_now else criteria.until  # the plan's own datetime is earlier
     for name, moment in (("since", criteria.since), ("until", until)):
         if moment is not None:

@@ -61,7 +61,10 @@ def test_the_fields_zoom_with_the_keyboard(page, complaints):
     page.locator("#zoom-in").press("Enter")
     page.locator("#until").fill("tomorrow")
     page.keyboard.press("Enter")
-    expect(page.get_by_text("To: Write a date as 2026-04-13")).to_be_visible()
+    expect(page.locator("#until-problem")).to_contain_text("To: Write a time such as 08:00")
+    expect(page.locator("#until")).to_have_accessible_description(
+        re.compile("To: Write a time such as .* Times in UTC")
+    )
     expect(page.locator("#until")).to_have_value("tomorrow")
     page.locator("#until").fill("2022-05-06 13:00")
     page.keyboard.press("Enter")

@@ -49,7 +49,9 @@ def test_fields_and_values_are_offered_in_words(client, member):
     assert "<b>timeout</b> <span>No answer in time</span>" in page
     assert offered(client, "sta") == ["state:|", "status:|"]
     assert offered(client, "sta bomba", 3) == ["state:| bomba", "status:| bomba"]
-    assert offered(client, "failed") == ["state:failed |"]
+    assert offered(client, "failed") == ["failed:|", "state:failed |"]
+    assert offered(client, "was:") == ["was:failed |"]
+    assert offered(client, "failed:") == ["failed:-1h.. |", "failed:today |", "failed:yesterday |"]
     assert offered(client, "type:ele") == ["type:property |"]
 
 

@@ -71,7 +71,7 @@ def test_the_export_takes_the_filters_of_the_explorer(export):
         ("colour=red", "colour: There is no such filter."),
         ("state=failed&stat=x", "stat: There is no such filter."),
         ("state=unknown", "State: "),
-        ("since=yesterday", "From: Write a date as"),
+        ("since=tomorrow", "From: Write a time such as 08:00"),
         ("q=a&q=b", "Search: Only one value can be given."),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path as FilePath
 
 import pytest
@@ -21,6 +22,7 @@ from logs.logsearch.query_language import (
     SearchQuery,
     Term,
     TextTerm,
+    TimeTerm,
     parse_search,
 )
 from logs.payloads.masking import DEFAULT_MASKED_KEYS, MaskedKeys
@@ -54,6 +56,11 @@ def span(name: str, low: float | None, high: float | None, *, out: bool = False,
     return RangeTerm(0, 0, no, name, low, high, out and low is not None, out and high is not None)
 
 
+def times(since: datetime | None, until: datetime | None, *, no: bool = False) -> TimeTerm:
+    return TimeTerm(0, 0, no, "failed", since, until)
+
+
+EIGHT, NINE = datetime(2026, 11, 30, 8, tzinfo=UTC), datetime(2026, 11, 30, 9, 15, tzinfo=UTC)
 WORDS = {
     "bomba": [word("bomba")],
     "P-118": [word("P-118", "p", "118")],
@@ -106,6 +113,13 @@ FIELD_VALUES = {
     "type:login": [choice("type", "Auth")],
     "action:edit": [choice("action", "edit")],
     "test:yes": [choice("test", "yes")],
+    "was:failed": [choice("was", "failed")],
+    "-was:failed": [choice("was", "failed", no=True)],
+    "failed:2026-11-30T08:00Z..2026-11-30T09:15Z": [times(EIGHT, NINE)],
+    'failed:"2026-11-30 08:00Z..30/11/2026 09:15"': [times(EIGHT, NINE)],
+    "-failed:2026-11-30T08:00Z..": [times(EIGHT, None, no=True)],
+    "failed:..2026-11-30T09:15Z": [times(None, NINE)],
+    "failed:30/11/2026": [times(datetime(2026, 11, 30, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC))],
     "status:409": [choice("status", "409")],
     "status:409,5xx,none": [choice("status", "409", "5xx", "none")],
     "status:400..499": [span("status", 400, 499)],

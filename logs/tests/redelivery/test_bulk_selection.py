@@ -437,7 +437,7 @@ def test_a_subscription_offers_a_plan_of_what_failed_since_its_outage_began(clie
 
 
 @pytest.mark.parametrize(
-    ("since", "reason"), [("", "Enter a start time."), ("yesterday", "From: Write a date as 2026-04-13")]
+    ("since", "reason"), [("", "Enter a start time."), ("tomorrow", "From: Write a time such as 08:00")]
 )
 def test_the_start_of_an_outage_must_be_a_valid_time(client, logs, since, reason):
     query = f"state=failed&subscription={logs[0].subscription_id}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.http import QueryDict
@@ -387,11 +387,42 @@ class TestAddress:
         assert ids_in(page) == [log.pk]
         assert 'name="since" size="16" value="2022-05-06 01:34"' in page.content.decode()
 
+    def test_a_typed_time_becomes_one_that_means_the_same_to_others_and_tomorrow(self, client, monkeypatch):
+        make_subscription()
+        log = make_log(0, createdAt="2022-05-05T02:04:40.000Z")
+        make_log(1, createdAt="2022-05-05T04:00:00.000Z")  # midnight in Santiago
+        client.cookies["zone"] = "America/Santiago"
+        monkeypatch.setattr("logs.logsearch.filter_fields.now", lambda: datetime(2022, 5, 5, 13, tzinfo=UTC))
+        answer = client.get(LOG_LIST, {"since": "ayer 22:00", "until": "yesterday"})
+        assert answer["Location"] == f"{LOG_LIST}?since=2022-05-05T02:00Z&until=2022-05-05T04:00Z"
+        monkeypatch.setattr("logs.logsearch.filter_fields.now", lambda: datetime(2022, 5, 6, 13, tzinfo=UTC))
+        for zone, start, end in [
+            ("America/Santiago", "2022-05-04 22:00", "2022-05-05 00:00"),
+            ("Asia/Kolkata", "2022-05-05 07:30", "2022-05-05 09:30"),
+        ]:
+            client.cookies["zone"] = zone
+            page = client.get(answer["Location"])
+            assert ids_in(page) == [log.pk]
+            assert f'name="since" size="16" value="{start}"' in page.content.decode()
+            assert f'name="until" size="16" value="{end}"' in page.content.decode()
+            assert f"Times in {zone}, such as 08:00, yesterday 22:30, 30/11 08:15 or -2h" in text_of(page)
+
     def test_an_invalid_time_stays_in_its_field_to_be_corrected(self, client, logs):
-        page = client.get(LOG_LIST, {"since": "yesterday", "until": "2022-05-05T20:00Z"})
+        page = client.get(LOG_LIST, {"since": "tomorrow", "until": "2022-05-05T20:00Z"})
         assert page.status_code == 422
-        assert 'name="since" size="16" value="yesterday"' in page.content.decode()
+        assert ids_in(page) == []
+        assert 'name="since" size="16" value="tomorrow"' in page.content.decode()
         assert 'name="until" size="16" value="2022-05-05 20:00"' in page.content.decode()
+        message = "From: Write a time such as 08:00, yesterday 22:30, 30/11 08:15, 2026-04-13 22:30 or -2h."
+        assert message in text_of(page)
+        assert re.findall(r'id="(\w+)"[^>]*aria-invalid="true"', page.content.decode()) == ["since"]
+        assert 'aria-describedby="since-problem time-hint"' in page.content.decode()
+
+    def test_an_end_before_its_start_is_marked(self, client, logs):
+        page = client.get(LOG_LIST, {"since": "2022-05-05T20:00Z", "until": "2022-05-05T19:00Z"})
+        assert page.status_code == 422
+        assert "To: This must be after “From”." in text_of(page)
+        assert re.findall(r'id="(\w+)"[^>]*aria-invalid="true"', page.content.decode()) == ["until"]
 
     def test_ticking_an_excluded_value_includes_it(self, client, logs):
         answer = client.get(
