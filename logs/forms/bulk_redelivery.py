@@ -114,8 +114,8 @@ class PlanQueryForm(BulkChoicesForm, StrictForm):
             if name not in query and self.base_fields[name].initial is not None:
                 data[name] = str(self.base_fields[name].initial)
         if "subscriptions" not in query:
-            left_out = query.getlist("without")
-            data.setlist("subscriptions", [pk for pk in bulk.selected_subscriptions if pk not in left_out])
+            excluded_ids = query.getlist("without")
+            data.setlist("subscriptions", [pk for pk in bulk.selected_subscriptions if pk not in excluded_ids])
         return data
 
     def clean_includes_delivered(self) -> bool:
