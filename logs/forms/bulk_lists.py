@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from ..models import BulkRedelivery, BulkRedeliveryItem, SkipReason
-from ..redelivery.results import SHOWN_OUTCOMES
+from ..redelivery.results import SHOWN_OUTCOMES, outcome_condition, reason_condition
 from .base import MAX_ID, StrictForm
 
 
@@ -32,14 +32,19 @@ class ResultsFilterForm(StrictForm):
     def found_in(self, bulk: BulkRedelivery) -> QuerySet[BulkRedeliveryItem]:
         """The items that match, in the chosen order, after the chosen cursor."""
         chosen = self.cleaned_data
-        items = bulk.items.filter(SHOWN_OUTCOMES[chosen["outcome"]])
-        if chosen["reason"]:
-            items = items.filter(skip_reason=chosen["reason"])
-        if chosen["subscription"]:
-            items = items.filter(subscription=chosen["subscription"])
+        items = self.found_with_any_outcome(bulk).filter(outcome_condition(bulk, chosen["outcome"]))
         if chosen["after"] is not None:
             items = items.filter(**{"number__lt" if self.is_last_first else "number__gt": chosen["after"]})
         return items.order_by("-number" if self.is_last_first else "number")
+
+    def found_with_any_outcome(self, bulk: BulkRedelivery) -> QuerySet[BulkRedeliveryItem]:
+        """The items that match the filters other than the outcome."""
+        chosen, items = self.cleaned_data, bulk.items.all()
+        if chosen["reason"]:
+            items = items.filter(reason_condition(bulk, chosen["reason"]))
+        if chosen["subscription"]:
+            items = items.filter(subscription=chosen["subscription"])
+        return items
 
     @property
     def is_last_first(self) -> bool:

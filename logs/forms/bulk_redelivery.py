@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.conf import settings
+from django.http import QueryDict
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from ..models import BulkRedelivery, RolloutPolicy, SupersededPolicy
 from ..redelivery.preview import PlanChoices, PlanPreview
+from .base import StrictForm
 
 CONFIRM_ABOVE = 1_000  # logs: above this, a click alone doesn't start it
 MAX_RATE = 1_000  # logs per second
 FAILURE_PERCENT = 20
+KEPT_CHOICES = "superseded_policy", "includes_delivered", "rollout", "max_attempts", "rate", "failure_percent"
+MAX_KEPT_LENGTH = 1_500  # characters
 _BETWEEN_DIGITS = re.compile(r"[\s.,'’]")
 
 
@@ -26,7 +31,9 @@ class BulkChoicesForm(forms.Form):
     """
 
     subscriptions = forms.MultipleChoiceField(label=_("Subscriptions"), required=False)
-    superseded_policy = forms.ChoiceField(label=_("Superseded logs"), required=False, choices=SupersededPolicy.choices)
+    superseded_policy = forms.ChoiceField(
+        label=_("Superseded logs"), required=False, choices=SupersededPolicy.choices, initial=SupersededPolicy.EXCLUDE
+    )
     includes_delivered = forms.BooleanField(label=_("Delivered logs"), required=False)
     rollout = forms.ChoiceField(label=_("Canary"), choices=RolloutPolicy.choices, initial=RolloutPolicy.STAGES)
     max_attempts = forms.TypedChoiceField(label=_("Attempts per log"), coerce=int, initial=1)
@@ -72,6 +79,49 @@ class BulkChoicesForm(forms.Form):
             rollout=chosen.get("rollout", RolloutPolicy.STAGES),
             rate=chosen.get("rate"),
         )
+
+    def query_string(self, plan: PlanPreview) -> str:
+        """Of the plan's URL: the choices that differ from the initial ones. Invalid ones aren't kept.
+
+        A URL has no room for hundreds of subscriptions: then it is empty, and means the initial choices.
+        """
+        pairs = [
+            (name, "on" if value is True else str(value))
+            for name, value in self.cleaned_data.items()
+            if name in KEPT_CHOICES and value is not None and value != (self.fields[name].initial or False)
+        ]
+        chosen = plan.choices.selected_subscriptions
+        without = [pk for pk, queue in plan.queues.items() if queue.possible and pk not in chosen]
+        query = urlencode([*pairs, *(("without", pk) for pk in without)])
+        return f"?{query}" if query and len(query) <= MAX_KEPT_LENGTH else ""
+
+
+class PlanQueryForm(BulkChoicesForm, StrictForm):
+    """The choices in the URL of a plan, so that Back, a reload and a link keep them: `?superseded_policy=send&without=6268…`.
+
+    Unbound without a query. What the query doesn't have is as at first. `without`: subscriptions that are not selected.
+    """
+
+    without = forms.MultipleChoiceField(label=_("Subscriptions"), required=False)
+
+    def __init__(self, query: QueryDict, *, bulk: BulkRedelivery) -> None:
+        super().__init__(self._with_initial(query, bulk) if query else None, bulk=bulk)
+        self.fields["without"].choices = self.fields["subscriptions"].choices  # type: ignore[attr-defined]
+
+    def _with_initial(self, query: QueryDict, bulk: BulkRedelivery) -> QueryDict:
+        data = query.copy()
+        for name in KEPT_CHOICES:
+            if name not in query and self.base_fields[name].initial is not None:
+                data[name] = str(self.base_fields[name].initial)
+        if "subscriptions" not in query:
+            excluded_ids = query.getlist("without")
+            data.setlist("subscriptions", [pk for pk in bulk.selected_subscriptions if pk not in excluded_ids])
+        return data
+
+    def clean_includes_delivered(self) -> bool:
+        if self.data.get("includes_delivered") not in (None, "on"):
+            raise forms.ValidationError(gettext("The only value is “on”."))
+        return self.cleaned_data["includes_delivered"]
 
 
 class BulkStartForm(BulkChoicesForm):

@@ -165,7 +165,7 @@ class WebhookLogFilterSet(django_filters.FilterSet):
             return self._written_time(name)
         if name == "q":
             return search_in_local_time(value)
-        return str(dict(getattr(self.form.fields[name], "choices", ())).get(value, value))
+        return value_in_words(name, value)
 
     @property
     def since_written(self) -> str:
@@ -248,6 +248,11 @@ class WebhookLogFilterSet(django_filters.FilterSet):
             if included or excluded:
                 values = [included] if isinstance(included, str) else included
                 yield name, (condition(values) if included else Q()) & (~condition(excluded) if excluded else Q())
+
+
+def value_in_words(name: str, value: str) -> str:
+    """A value of a filter as its chip shows it. A value that isn't one of the filter's choices is unchanged."""
+    return str(dict(WebhookLogFilterSet.base_filters[name].extra.get("choices", ())).get(value, value))
 
 
 def _takes_several(filter_: django_filters.Filter) -> bool:

@@ -61,6 +61,7 @@ class PauseReason(models.TextChoices):
 
 
 FIRST_STAGE, LAST_STAGE = 1, 3
+MAX_UNKNOWN_IDS = 100  # unknown ids that are kept, to be shown
 FAILURE_WINDOW = 50  # auto-pause counts failures among this many of the last logs
 
 
@@ -136,6 +137,11 @@ class BulkRedelivery(models.Model):
     def audit_target(self) -> str:
         """The `target` of audit entries for this bulk redelivery."""
         return f"bulk {self.pk}"
+
+    @property
+    def has_more_unknown(self) -> bool:
+        """Whether more ids may be unknown than were kept."""
+        return len(self.unknown) >= MAX_UNKNOWN_IDS
 
     @property
     def is_plan(self) -> bool:

@@ -172,7 +172,10 @@ class PlanChoices:
 
 @dataclass
 class QueuePlan:
-    """Of one subscription: logs that were selected, could be sent, and are sent. `repairs` come on top of these."""
+    """Of one subscription: logs that were selected, could be sent, and are sent. `repairs` come on top of these.
+
+    `oldest`: of the logs that are sent.
+    """
 
     selected: int = 0
     possible: int = 0
@@ -210,9 +213,10 @@ class PlanPreview:
         queue.selected += part.count
         queue.possible += 0 if part.skip_reason else part.count
         queue.sent += 0 if reason else part.count
-        queue.oldest = min(filter(None, (queue.oldest, self.moments.get(part.first))), default=None)
         if reason:
             self.excluded[reason] += part.count
+        else:
+            queue.oldest = min(filter(None, (queue.oldest, self.moments.get(part.first))), default=None)
 
     @property
     def selected(self) -> int:
@@ -225,6 +229,10 @@ class PlanPreview:
     @property
     def total(self) -> int:
         return sum(queue.to_send for queue in self.queues.values())
+
+    @property
+    def repairs(self) -> int:
+        return sum(queue.repairs for queue in self.queues.values())
 
     @property
     def sending(self) -> list[str]:

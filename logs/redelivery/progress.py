@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Max, Min
+from django.db.models import Count, Max, Min, Q
 
 from ..models import (
     FAILURE_WINDOW,
@@ -26,18 +26,31 @@ from ..models import (
 )
 
 TOP_CAUSES = 20  # failure groups; the results have all of them
+_RETRYING = Count("pk", filter=Q(outcome=ItemOutcome.QUEUED, attempt_number__isnull=False))
 
 
 @dataclass
 class ItemCounts:
-    """Of a bulk redelivery, or a part of it. `began`: when the first item was queued. `ended`: when the last one finished."""
+    """Of a bulk redelivery, or a part of it. `began`: when the first item was queued. `ended`: when the last one finished.
+
+    `retrying`: of the queued items, those that were sent and have another attempt.
+    """
 
     outcomes: Counter[str] = field(default_factory=Counter)
+    retrying: int = 0
     began: datetime | None = None
     ended: datetime | None = None
 
-    def add(self, outcome: str, number: int, began: datetime | None = None, ended: datetime | None = None) -> None:
+    def add(
+        self,
+        outcome: str,
+        number: int,
+        retrying: int,
+        began: datetime | None = None,
+        ended: datetime | None = None,
+    ) -> None:
         self.outcomes[outcome] += number
+        self.retrying += retrying
         self.began = min(filter(None, (self.began, began)), default=None)
         self.ended = max(filter(None, (self.ended, ended)), default=None)
 
@@ -72,8 +85,14 @@ class ItemCounts:
         return self.outcomes[ItemOutcome.EXCLUDED]
 
     @property
+    def selected(self) -> int:
+        """All logs that the plan has."""
+        return self.planned + self.excluded + self.total
+
+    @property
     def sent(self) -> int:
-        return self.delivered + self.failed
+        """At least one attempt was made; skipped logs aren't included."""
+        return self.delivered + self.failed + self.retrying
 
     @property
     def not_delivered(self) -> int:
@@ -81,7 +100,7 @@ class ItemCounts:
 
     @property
     def finished(self) -> int:
-        return self.sent + self.skipped
+        return self.delivered + self.failed + self.skipped
 
     @property
     def total(self) -> int:
@@ -89,8 +108,8 @@ class ItemCounts:
 
     @property
     def percent(self) -> int:
-        """Rounded down: 100 means all."""
-        return self.finished * 100 // self.total if self.total else 100
+        """Of the logs, how many were sent. Rounded down: 100 means all."""
+        return self.sent * 100 // self.total if self.total else 100
 
 
 @dataclass(frozen=True)
@@ -125,14 +144,14 @@ def progress_of(bulk: BulkRedelivery) -> BulkProgress:
     """One query, which reads every item of the bulk redelivery."""
     progress = BulkProgress(ItemCounts(), {}, {}, Counter(), Counter())
     groups = bulk.items.order_by().values_list("subscription", "stage", "outcome", "skip_reason")
-    counted = groups.annotate(n=Count("pk"), began=Min("queued_at"), ended=Max("finished_at"))
-    for subscription_id, stage, outcome, skip_reason, number, began, ended in counted:
-        progress.all.add(outcome, number, began, ended)
+    counted = groups.annotate(n=Count("pk"), again=_RETRYING, began=Min("queued_at"), ended=Max("finished_at"))
+    for subscription_id, stage, outcome, skip_reason, number, retrying, began, ended in counted:
+        progress.all.add(outcome, number, retrying, began, ended)
         if outcome == ItemOutcome.EXCLUDED:
             progress.excluded[skip_reason] += number
             continue
-        progress.subscriptions.setdefault(subscription_id, ItemCounts()).add(outcome, number, began, ended)
-        progress.stages.setdefault(stage, ItemCounts()).add(outcome, number, began, ended)
+        progress.subscriptions.setdefault(subscription_id, ItemCounts()).add(outcome, number, retrying, began, ended)
+        progress.stages.setdefault(stage, ItemCounts()).add(outcome, number, retrying, began, ended)
         if outcome == ItemOutcome.SKIPPED:
             progress.skipped[skip_reason] += number
     return progress
@@ -171,9 +190,9 @@ def count_items(bulk_redeliveries: Sequence[BulkRedelivery]) -> dict[int, ItemCo
     """By id of the bulk redelivery, in the given order. One query for all of them; none if `bulk_redeliveries` is empty."""
     counts = {bulk.pk: ItemCounts() for bulk in bulk_redeliveries}
     items = BulkRedeliveryItem.objects.filter(bulk_redelivery__in=counts).order_by()
-    counted = items.values_list("bulk_redelivery", "outcome").annotate(n=Count("pk"))
-    for pk, outcome, number in counted:
-        counts[pk].add(outcome, number)
+    counted = items.values_list("bulk_redelivery", "outcome").annotate(n=Count("pk"), again=_RETRYING)
+    for pk, outcome, number, retrying in counted:
+        counts[pk].add(outcome, number, retrying)
     return counts
 
 

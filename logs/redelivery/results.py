@@ -6,13 +6,13 @@ Also all results as CSV, for a file that outlives the bulk redelivery: streamed,
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
-from ..models import BulkRedelivery, BulkRedeliveryItem, ItemOutcome, State
+from ..models import BulkRedelivery, BulkRedeliveryItem, ItemOutcome, SkipReason, State
 from ..payloads.masking import mask_text, masked_keys
 
 RESULTS_PAGE_SIZE = 50
@@ -28,7 +28,37 @@ SHOWN_OUTCOMES: dict[str, Q] = {
     "superseded": Q(is_superseded=True) & ~Q(outcome=ItemOutcome.EXCLUDED),
     "delivered_before": Q(before_state=State.DELIVERED) & ~Q(outcome=ItemOutcome.EXCLUDED),
 }
+_ON_ITEMS_TO_SEND = ("planned", "superseded", "delivered_before")  # of a plan
 _HEAVY = ("log__search", "log__response", "log__extra", "subscription__document", "subscription__description")
+
+
+def is_elsewhere() -> Exists:
+    """Whether another bulk redelivery has the item's log. Of a plan, such an item counts as excluded, as in `preview.py`."""
+    return Exists(BulkRedeliveryItem.objects.open().filter(log=OuterRef("log")))
+
+
+def outcome_condition(bulk: BulkRedelivery, word: str) -> Q:
+    """The items with this outcome, by its word in the URL."""
+    condition = SHOWN_OUTCOMES[word]
+    if bulk.is_plan and word == "excluded":
+        return condition | Q(outcome=ItemOutcome.PLANNED) & Q(is_elsewhere())
+    if bulk.is_plan and word in _ON_ITEMS_TO_SEND:
+        return condition & ~Q(is_elsewhere())
+    return condition
+
+
+def reason_condition(bulk: BulkRedelivery, reason: str) -> Q:
+    """The items that are excluded or were skipped for this reason."""
+    condition = Q(skip_reason=reason)
+    if bulk.is_plan and reason == SkipReason.OTHER_BULK_REDELIVERY:
+        return condition | Q(outcome=ItemOutcome.PLANNED) & Q(is_elsewhere())
+    return condition
+
+
+def count_outcomes(bulk: BulkRedelivery, items: QuerySet[BulkRedeliveryItem], words: Iterable[str]) -> dict[str, int]:
+    """How many of the items each word shows. One query, so that no number differs from the rows behind it."""
+    counts = {f"shown_{word}": Count("pk", filter=outcome_condition(bulk, word)) for word in words}
+    return {name.removeprefix("shown_"): number for name, number in items.order_by().aggregate(**counts).items()}
 
 
 def with_logs(items: QuerySet[BulkRedeliveryItem]) -> QuerySet[BulkRedeliveryItem]:
@@ -36,9 +66,16 @@ def with_logs(items: QuerySet[BulkRedeliveryItem]) -> QuerySet[BulkRedeliveryIte
     return items.select_related("log", "subscription").defer(*_HEAVY)
 
 
-def results_page(items: QuerySet[BulkRedeliveryItem]) -> tuple[list[BulkRedeliveryItem], int | None]:
+def results_page(
+    bulk: BulkRedelivery, items: QuerySet[BulkRedeliveryItem]
+) -> tuple[list[BulkRedeliveryItem], int | None]:
     """The items, and the number after which the next page starts; None on the last page. One query."""
+    if bulk.is_plan:
+        items = items.annotate(is_elsewhere=is_elsewhere())
     rows = list(with_logs(items)[: RESULTS_PAGE_SIZE + 1])
+    for item in rows:
+        if bulk.is_plan and item.outcome == ItemOutcome.PLANNED and item.is_elsewhere:  # type: ignore[attr-defined]
+            item.outcome, item.skip_reason = ItemOutcome.EXCLUDED, SkipReason.OTHER_BULK_REDELIVERY
     next_after = rows[RESULTS_PAGE_SIZE - 1].number if len(rows) > RESULTS_PAGE_SIZE else None
     return rows[:RESULTS_PAGE_SIZE], next_after
 

@@ -22,7 +22,7 @@ from ..logsearch.criteria import SearchCriteria
 from ..logsearch.filterset import ActiveFilter, WebhookLogFilterSet
 from ..logsearch.finder import Finder
 from ..logsearch.query_params import format_utc, search_in_utc, with_params
-from ..models import BulkRedelivery, ItemOutcome, SelectionSource, State, WebhookLog
+from ..models import MAX_UNKNOWN_IDS, BulkRedelivery, ItemOutcome, SelectionSource, State, WebhookLog
 from ..models.querysets import BulkRedeliveryItemQuerySet
 from ..payloads.escapes import with_placeholders
 
@@ -79,7 +79,6 @@ def origin_of(bulk: BulkRedelivery, user) -> Origin:
 
 
 MAX_SELECTED = 100_000  # logs of a bulk redelivery
-MAX_UNKNOWN_IDS = 100  # unknown ids that are kept, to be shown
 SELECTION_BATCH_SIZE = 5_000
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from math import ceil
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from django import template
 from django.utils.formats import number_format
 from django.utils.functional import Promise
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -105,6 +106,29 @@ def meter(numbers: ItemCounts, size: str = "") -> SafeString:
         '<rect class="failed" x="{}" width="{}" height="10"/></svg>',
         *(size, METER_WIDTH, label, METER_WIDTH, ok, ok, fail),
     )
+
+
+@register.simple_tag
+def sent_summary(numbers: ItemCounts) -> SafeString:
+    """Nothing sent yet. / 40 of 138 sent: 38 delivered, 2 failed. / All 138 sent: 136 delivered, 2 failed."""
+    if not numbers.sent:
+        return format_html("<b>{}</b>", _("Nothing sent yet."))
+    text = _("%(sent)s of %(total)s sent:")
+    if numbers.sent == numbers.total > 1:
+        text = _("All %(total)s sent:")
+    sent = text % {"sent": grouped(numbers.sent), "total": grouped(numbers.total)}
+    return format_html("<b>{}</b> {}.", sent, format_html_join(", ", "{}", _results_of(numbers)))
+
+
+def _results_of(numbers: ItemCounts) -> Iterator[tuple[str]]:
+    """What came of the logs that were sent: only what there is."""
+    if number := numbers.delivered:
+        yield (ngettext("%(number)s delivered", "%(number)s delivered", number) % {"number": grouped(number)},)
+    if number := numbers.failed:
+        text = ngettext("%(number)s failed", "%(number)s failed", number) % {"number": grouped(number)}
+        yield (format_html('<b class="fail-text">{}</b>', text),)
+    if number := numbers.retrying:
+        yield (ngettext("%(number)s being retried", "%(number)s being retried", number) % {"number": grouped(number)},)
 
 
 @register.filter

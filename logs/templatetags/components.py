@@ -9,6 +9,7 @@ from django.template.base import FilterExpression, NodeList, Parser, Token, toke
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from ..models import Company
 from .ui import icon
 
 register = template.Library()
@@ -60,6 +61,13 @@ class _Notice(template.Node):
 def badge(state: str, text: str, symbol: str = "") -> SafeString:
     """`{% badge "failed" _("Paused") "pause" %}`: a word in the colour of `state`."""
     return format_html('<span class="badge" data-state="{}">{}{}</span>', state, icon(symbol) if symbol else "", text)
+
+
+@register.simple_tag(takes_context=True)
+def belongs_to_company(context: template.Context) -> bool:
+    """`{% belongs_to_company as belongs %}`: if not, every list is empty for this account, whatever is stored."""
+    user = context["user"]
+    return user.is_superuser or Company.objects.visible_to(user).exists()
 
 
 @register.simple_block_tag

@@ -10,9 +10,9 @@ from django.views.decorators.http import require_safe
 
 from ..forms.list_filters import RangeForm
 from ..models import BulkRedelivery
-from ..redelivery.progress import count_items
 from ..stats.overview import build_overview
 from ..stats.period import TIME_RANGES, Period
+from .bulk_redeliveries.listed import listed_bulk_redeliveries
 from .helpers import render_region, worker_context
 
 BULK_REDELIVERIES_SHOWN = 5
@@ -27,7 +27,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         period = Period(search.range_name, timezone.now())
         context |= {"overview": build_overview(request.user, period), "period": period, "range": search.range_name}
         bulks = list(BulkRedelivery.objects.visible_to(request.user).open().order_by("-pk")[:BULK_REDELIVERIES_SHOWN])
-        context["bulk_redeliveries"] = list(zip(bulks, count_items(bulks).values(), strict=True))
+        context["bulk_redeliveries"] = listed_bulk_redeliveries(bulks, request.user)
     else:
         context["problem"] = _("There is no such range. Choose one above.")
     status = 200 if search.is_valid() else 422

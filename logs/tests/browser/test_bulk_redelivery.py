@@ -51,22 +51,43 @@ def leave_and_come_back(page: Page) -> None:
     page.locator("#subscriptions").get_by_role("link", name="Work Orders Update").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Work Orders Update")
     page.go_back()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Plan a bulk redelivery")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("to send")
 
 
-def test_returning_to_a_plan_shows_the_numbers_of_the_choices_and_can_send(page, plan, receiver, worker):
-    """The server calculates the numbers for the initial choices: the browser must not restore others."""
+def test_back_keeps_the_choices_and_their_numbers_and_can_send(page, plan, receiver, worker):
     page.goto(plan.get_absolute_url())
     page.get_by_label("Send them too").check()
+    page.get_by_label("No canary").check()
+    page.get_by_label("Max rate (logs/s)").fill("500")
+    page.get_by_label("Pause when failures exceed (%)").fill("30")
+    page.get_by_label("Attempts per log").select_option(index=1)
+    expect(page).to_have_url(
+        re.compile(r"\?superseded_policy=send&rollout=none&max_attempts=\d+&rate=500&failure_percent=30$")
+    )
+    leave_and_come_back(page)
+    expect(page.get_by_label("Send them too")).to_be_checked()
+    expect(page.get_by_label("No canary")).to_be_checked()
+    expect(page.get_by_label("Max rate (logs/s)")).to_have_value("500")
+    expect(page.get_by_label("Pause when failures exceed (%)")).to_have_value("30")
+    expect(page.get_by_label("Attempts per log")).not_to_have_value("1")
+    expect(total(page)).to_have_text("8")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Selected logs · 8 logs, 8 to send")
+    page.get_by_label("Reason for this redelivery").fill("the night")
+    page.get_by_role("button", name="Send 8 logs").click()
+    expect(page.locator("#bulk-redelivery .summary")).to_contain_text("All 8 logs were delivered.")
+    assert BulkRedelivery.objects.get(pk=plan.pk).rate == 500
+
+
+def test_back_keeps_which_subscriptions_are_selected(page, plan):
+    page.goto(plan.get_absolute_url())
     page.get_by_label("Include Work Orders Update").uncheck()
     expect(page.get_by_role("button", name="Nothing to send")).to_be_disabled()
     leave_and_come_back(page)
-    expect(page.get_by_label("Exclude them")).to_be_checked()
-    expect(page.get_by_label("Include Work Orders Update")).to_be_checked()
-    expect(total(page)).to_have_text("7")
-    page.get_by_label("Reason for this redelivery").fill("the night")
-    page.get_by_role("button", name="Send 7 logs").click()
-    expect(page.locator("#bulk-redelivery .summary")).to_contain_text("All 7 logs were delivered.")
+    expect(page.get_by_label("Include Work Orders Update")).not_to_be_checked()
+    expect(total(page)).to_have_text("0")
+    page.get_by_label("Include Work Orders Update").check()
+    expect(page.get_by_role("button", name="Send 7 logs")).to_be_visible()
+    expect(page).to_have_url(re.compile(rf"{plan.get_absolute_url()}$"))  # these are the initial choices
 
 
 def test_a_plan_cached_by_the_browser_requests_the_numbers_of_the_choices(page, plan):
@@ -82,11 +103,25 @@ def test_a_plan_cached_by_the_browser_requests_the_numbers_of_the_choices(page, 
     expect(page.get_by_role("button", name="Send 8 logs")).to_be_visible()
 
 
+def test_a_plan_is_discarded_in_the_list(page, plan):
+    page.goto("/redeliveries/")
+    discard = page.get_by_role("button", name=f"Discard plan #{plan.pk}")
+    discard.click()
+    dialog = page.locator("#confirm")
+    expect(dialog).to_contain_text("Selected logs · 8 logs, 7 to send. Nothing was sent.")
+    page.keyboard.press("Escape")
+    expect(discard).to_be_focused()
+    discard.click()
+    dialog.get_by_role("button", name="Discard").click()
+    expect(page.get_by_text("Plan discarded. Nothing was sent.")).to_be_visible()
+    expect(discard).to_have_count(0)
+
+
 def test_a_bulk_redelivery_is_started_and_refreshes_until_it_ends(page, plan, receiver, worker):
     page.goto(plan.get_absolute_url())
     page.get_by_label("Reason for this redelivery").fill("the night")
     page.get_by_role("button", name="Send 7 logs").click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text("the night")
+    expect(page.locator("#bulk-redelivery .page-header")).to_contain_text("the night")
     expect(page.locator("#bulk-redelivery .summary")).to_contain_text("All 7 logs were delivered.")
     expect(page.locator("#bulk-redelivery [hx-trigger]")).to_have_count(0)
     expect(page.locator(".results-table tbody tr")).to_have_count(5)
@@ -107,7 +142,7 @@ def test_typing_a_rate_and_pressing_send_at_once_starts_it(page, plan):
     assert not page.evaluate("window.hasRequested")
     page.mouse.up()
     page.clock.resume()
-    expect(page.get_by_role("heading", level=1)).to_contain_text("the night")
+    expect(page.locator("#bulk-redelivery .page-header")).to_contain_text("the night")
     assert BulkRedelivery.objects.get(pk=plan.pk).rate == 5
 
 

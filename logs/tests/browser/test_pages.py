@@ -107,6 +107,7 @@ PAGES = {
     "bulk redeliveries, no older": Visit("/redeliveries/?before=1"),
     "bulk redeliveries, an invalid cursor": Visit("/redeliveries/?before=x", status=422),
     "plan": Visit(bulk_page("plan")),
+    "plan, with unknown choices": Visit(bulk_page("plan", "?colour=red"), status=422),
     "plan, nothing to send": Visit(bulk_page("empty")),
     "plan, none": Visit(bulk_page("problem")),
     "plan, being created": Visit(bulk_page("planning")),

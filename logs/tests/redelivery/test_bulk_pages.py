@@ -7,6 +7,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from bs4 import BeautifulSoup
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -19,10 +20,12 @@ from logs.models import (
     ItemOutcome,
     PauseReason,
     RolloutPolicy,
+    SelectionSource,
     SkipReason,
 )
 from logs.redelivery.controls import exclude_subscription, pause_bulk, resume_bulk, stop_bulk
 from logs.redelivery.dispatcher import dispatch
+from logs.redelivery.drafts import build_plan, create_draft
 
 from ..bulk_redeliveries import make_object_logs, outcomes, plan_logs, start_redelivery
 from ..factories import OTHER_SUBSCRIPTION, SUBSCRIPTION, make_company, make_log, make_subscription
@@ -64,8 +67,8 @@ class TestBulkPage:
         record_outcomes(bulk, [OK, BAD, OK])
         page = client.get(bulk.get_absolute_url())
         text = text_of(page)
-        assert "3 of 6 sent; 1 failed again." in text
-        assert "3 of 6 finished 50 %" in text
+        assert "3 of 6 sent: 2 delivered, 1 failed" in text
+        assert "3 of 6 sent 50 %" in text
         assert "Delivered 2 Failed 1 Remaining 3 Skipped 0 Excluded by the plan 0" in text
         assert rows_of(page, "bulk-queues-table") == [
             "Work Orders Update 2 1 – 1 Exclude…",
@@ -91,6 +94,15 @@ class TestBulkPage:
         assert "Failed again, by cause 2 logs Error at the receiver (5xx) 2 503 token=••••••••" in page
         assert "secretsecret" not in page
 
+    def test_causes_that_are_not_listed_are_counted(self, client, operator, subscription, monkeypatch):
+        monkeypatch.setattr("logs.redelivery.progress.TOP_CAUSES", 1)
+        bulk = start_redelivery(operator, make_object_logs(range(4)))
+        record_outcomes(bulk, [BAD, BAD, BAD, OK])
+        bulk.items.filter(number=3).update(cause="timeout", fingerprint="")
+        page = text_of(client.get(bulk.get_absolute_url()))
+        assert "Failed again, by cause 3 logs Error at the receiver (5xx) 2 503 token=••••••••" in page
+        assert "Other causes 1" in page
+
     def test_the_stages_of_the_canary_show_the_progress(self, client, operator, subscription):
         bulk = start_redelivery(operator, make_object_logs(range(20)), rollout=RolloutPolicy.STAGES)
         record_outcomes(bulk, [OK])
@@ -102,12 +114,53 @@ class TestBulkPage:
 
     def test_pace_and_remaining_time_are_shown_once_measured(self, client, operator, subscription):
         bulk = start_redelivery(operator, make_object_logs(range(12)))
-        assert "time left: not known yet" in text_of(client.get(bulk.get_absolute_url()))
+        assert " left" not in text_of(client.get(bulk.get_absolute_url()))
         record_outcomes(bulk, [OK] * 6)
         BulkRedelivery.objects.update(failures_counted_from=timezone.now() - timedelta(seconds=60))
         page = text_of(client.get(bulk.get_absolute_url()))
         assert "6 per minute" in page
         assert "Time left: about 60 s." in page
+
+    def test_nothing_is_called_sent_or_delivered_before_the_first_attempt(self, client, operator, subscription):
+        bulk = start_redelivery(operator, make_object_logs(range(3)))
+        for _page in range(2):
+            page = text_of(client.get(bulk.get_absolute_url()))
+            assert "Nothing sent yet." in page
+            assert "0 of 3 sent 0 %" in page
+            dispatch()  # now they are in their queue, which isn't sent yet either
+
+    def test_a_log_that_is_retried_was_sent(self, client, operator, subscription):
+        bulk = start_redelivery(operator, make_object_logs(range(3)), max_attempts=3)
+        record_outcomes(bulk, [OK])
+        bulk.items.filter(number=2).update(outcome=ItemOutcome.QUEUED, attempt_number=4, status=503)
+        assert "2 of 3 sent: 1 delivered, 1 being retried." in text_of(client.get(bulk.get_absolute_url()))
+
+    def test_superseded_and_skipped_logs_are_not_counted_as_sent(self, client, operator, subscription):
+        bulk = start_redelivery(operator, make_object_logs(range(5)))
+        record_outcomes(bulk, [OK])
+        for number, reason in ((2, SkipReason.SUPERSEDED), (3, SkipReason.SUPERSEDED), (4, SkipReason.EXPIRED)):
+            bulk.items.filter(number=number).update(outcome=ItemOutcome.SKIPPED, skip_reason=reason)
+        text = text_of(client.get(bulk.get_absolute_url()))
+        assert "1 of 5 sent: 1 delivered. 2 logs were superseded and not sent. 1 log was skipped." in text
+        assert "1 of 5 sent 20 %" in text
+
+    def test_the_remaining_time_follows_the_last_minute_not_the_start(self, client, operator, subscription):
+        bulk = start_redelivery(operator, make_object_logs(range(40)))
+        record_outcomes(bulk, [OK] * 30, ago=timedelta(minutes=30))
+        BulkRedelivery.objects.update(failures_counted_from=timezone.now() - timedelta(hours=1))
+        assert " left" not in text_of(client.get(bulk.get_absolute_url()))  # nothing in the last minute
+        bulk.items.filter(number__lte=6).update(finished_at=timezone.now() - timedelta(seconds=10))
+        page = text_of(client.get(bulk.get_absolute_url()))
+        assert "6 per minute" in page
+        assert "Time left: about 2 min." in page
+
+    def test_a_stopped_bulk_redelivery_says_what_was_sent(self, client, operator, subscription):
+        bulk = start_redelivery(operator, make_object_logs(range(4)))
+        record_outcomes(bulk, [OK, BAD])
+        stop_bulk(bulk, by=operator)
+        text = text_of(client.get(bulk.get_absolute_url()))
+        assert "Stopped. 2 of 4 sent: 1 delivered, 1 failed" in text
+        assert "2 logs were skipped." in text
 
     def test_the_page_polls_only_while_the_bulk_redelivery_is_open(self, client, operator, subscription):
         bulk = start_redelivery(operator, make_object_logs([1]))
@@ -194,8 +247,10 @@ class TestBulkPage:
         ("outcomes_", "sentence"),
         [
             ([OK, OK], "All 2 logs were delivered."),
-            ([OK, BAD], "1 of 2 logs were delivered. 1 failed again."),
-            ([BAD, BAD], "Nothing was delivered. 2 failed again."),
+            ([OK, BAD], "All 2 sent: 1 delivered, 1 failed"),
+            ([BAD, BAD], "All 2 sent: 2 failed"),
+            ([OK, ItemOutcome.SKIPPED], "1 of 2 sent: 1 delivered. 1 log was skipped."),
+            ([ItemOutcome.SKIPPED, ItemOutcome.SKIPPED], "Nothing was sent. 2 logs were skipped."),
         ],
     )
     def test_a_finished_bulk_redelivery_is_summarized_in_one_sentence(
@@ -336,7 +391,7 @@ class TestList:
         for bulk in bulks[1:]:
             stop_bulk(bulk, by=operator)
         rows = rows_of(client.get(LIST), "bulk-redeliveries-table")
-        assert [row.split(" · ")[1].split()[:3] for row in rows] == [
+        assert [row.split(" · ")[2].split()[:3] for row in rows] == [
             ["reason", "0", "Running"],
             ["reason", "3", "Stopped"],
             ["reason", "2", "Stopped"],
@@ -352,17 +407,41 @@ class TestList:
         for bulk in bulks[:3]:
             stop_bulk(bulk, by=operator)
         first = client.get(LIST)
-        assert [row.split()[5] for row in rows_of(first, "bulk-redeliveries-table")[:3]] == ["3", "2", "1"]
+        assert [row.split(" · ")[2].split()[1] for row in rows_of(first, "bulk-redeliveries-table")[:3]] == [
+            "3",
+            "2",
+            "1",
+        ]
         more = text_of(client.get(f"{LIST}?before={bulks[1].pk}", headers=HTMX))
         assert "reason 0" in more and "reason 3" not in more
 
     def test_the_list_shows_the_users_plans(self, client, operator, subscription, member):
         bulk = plan_logs(operator, make_object_logs(range(2)))
         page = text_of(client.get(LIST))
-        assert f"Plan {bulk.pk}, from logs selected one by one Planned" in page
-        assert "2 logs can be sent" in page
+        assert f"Selected logs · 2 logs, 2 to send Planned Discard… Plan #{bulk.pk} ·" in page
         client.force_login(member("Operator"))
-        assert f"Plan {bulk.pk}" not in text_of(client.get(LIST))
+        assert f"Plan #{bulk.pk}" not in text_of(client.get(LIST))
+
+    def test_a_plan_is_discarded_in_the_list_after_a_confirmation(self, client, operator, subscription):
+        bulk, other = plan_logs(operator, make_object_logs(range(2))), plan_logs(operator, make_object_logs([3]))
+        form = BeautifulSoup(client.get(LIST).content, "html.parser").find(id=f"plan-discard-{bulk.pk}").parent
+        assert form["method"] == "post"
+        assert form.find("input", {"name": "csrfmiddlewaretoken"})
+        assert form["data-confirm-title"] == f"Discard plan #{bulk.pk}?"
+        assert form["data-confirm"] == (
+            "Selected logs · 2 logs, 2 to send. Nothing was sent. The logs stay as they are."
+        )
+        text = text_of(client.post(form["action"], follow=True))
+        assert "Plan discarded. Nothing was sent." in text
+        assert [plan.pk for plan in BulkRedelivery.objects.all()] == [other.pk]
+
+    def test_plans_that_are_not_ready_or_have_a_problem_have_no_numbers(self, client, operator, subscription):
+        query = "state=failed&colour=red"
+        create_draft(SelectionSource.FILTER, by=operator, query="state=failed")
+        build_plan(create_draft(SelectionSource.FILTER, by=operator, query=query))
+        page = text_of(client.get(LIST))
+        assert "Failed Planning Discard…" in page
+        assert "Failed, colour=red No plan Discard…" in page
 
     def test_an_empty_list_explains_how_to_plan_one(self, client, operator):
         page = client.get(LIST)
@@ -391,7 +470,9 @@ class TestList:
     def test_the_overview_shows_what_is_running(self, client, operator, subscription):
         bulk = start_redelivery(operator, make_object_logs(range(2)), reason="the morning")
         record_outcomes(bulk, [OK])
-        assert f"Bulk redelivery {bulk.pk} · the morning Running 1 of 2 finished" in text_of(client.get("/"))
+        assert f"Selected logs · 2 logs Running #{bulk.pk} · the morning · 1 of 2 sent: 1 delivered." in text_of(
+            client.get("/")
+        )
         stop_bulk(bulk, by=operator)
         assert "the morning" not in text_of(client.get("/"))
 
@@ -403,7 +484,7 @@ class TestOfALog:
         stop_bulk(bulk, by=operator)
         page = client.get(log.get_absolute_url())
         assert (
-            f"Bulk redeliveries Bulk redelivery {bulk.pk} · the night's outage Skipped The bulk redelivery was stopped."
+            f"Bulk redeliveries Selected logs Skipped #{bulk.pk} · the night's outage · The bulk redelivery was stopped."
             in text_of(page)
         )
         assert bulk.get_absolute_url().encode() in page.content

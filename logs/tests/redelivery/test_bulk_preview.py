@@ -27,6 +27,7 @@ from logs.models import (
     Worker,
 )
 from logs.redelivery.drafts import build_plan, create_draft
+from logs.redelivery.preview import build_preview
 
 from ..buffers import rows_read
 from ..bulk_redeliveries import make_delivered_log, make_object_log, make_object_logs, plan_logs, start_redelivery
@@ -73,7 +74,7 @@ def test_a_plan_shows_what_each_subscription_gets(client, operator, subscription
     bulk = plan_logs(operator, [*make_object_logs(range(3)), *make_object_logs([5], OTHER_SUBSCRIPTION)])
     page = client.get(bulk.get_absolute_url())
     assert rows_of(page, "preview-table") == [
-        "Include Users to HR Users to HR Inactive 1 1 0 5 May 2022",
+        "Include Users to HR Users to HR Inactive 1 1 0 –",
         "Include Work Orders Update Work Orders Update No traffic in 7 days 3 – 3 5 May 2022",
     ]
     assert total(page) == 3
@@ -125,6 +126,104 @@ def test_a_log_taken_by_another_bulk_redelivery_is_shown_before_the_start(client
     page = client.get(bulk.get_absolute_url())
     assert total(page) == 2
     assert "1 In another bulk redelivery" in text_of(page)
+
+
+class TestChoicesInTheUrl:
+    """So that Back, a reload and a link find them again."""
+
+    @pytest.fixture
+    def bulk(self, operator, subscription):
+        make_subscription(OTHER_SUBSCRIPTION, name="Users to HR")
+        superseded = make_object_log(1, A)
+        make_delivered_log(9, A)
+        return plan_logs(operator, [superseded, make_log(2), *make_object_logs([5], OTHER_SUBSCRIPTION)])
+
+    @pytest.mark.parametrize(
+        ("choices", "query", "number"),
+        [
+            ({}, "", 2),
+            ({"superseded_policy": "send"}, "?superseded_policy=send", 3),
+            ({"includes_delivered": "on", "rate": 7}, "?includes_delivered=on&rate=7", 2),
+            ({"rollout": "ask", "failure_percent": 0}, "?rollout=ask&failure_percent=0", 2),
+            ({"subscriptions": [SUBSCRIPTION]}, f"?without={OTHER_SUBSCRIPTION}", 1),
+            ({"subscriptions": []}, f"?without={SUBSCRIPTION}&without={OTHER_SUBSCRIPTION}", 0),
+            ({"rate": "fast", "superseded_policy": "send"}, "?superseded_policy=send", 3),
+        ],
+    )
+    def test_the_url_of_a_preview_shows_the_same_numbers(self, client, bulk, choices, query, number):
+        previewed = post(client, bulk, preview="1", **choices)
+        assert previewed["HX-Replace-Url"] == bulk.get_absolute_url() + query
+        page = client.get(previewed["HX-Replace-Url"])
+        assert (total(previewed), total(page)) == (number, number)
+        assert text_of(page).count("Nothing was started") == 0
+
+    @pytest.mark.parametrize(
+        "query",
+        [
+            *("?colour=red", "?superseded_policy=all", "?rollout=everything", "?rate=0", "?failure_percent=101"),
+            *("?without=625be93a286ef83c1c0e0000", "?rate=1&rate=2", "?includes_delivered=maybe", "?max_attempts=2"),
+        ],
+    )
+    def test_unknown_choices_are_an_error_without_numbers(self, client, bulk, query):
+        page = client.get(bulk.get_absolute_url() + query)
+        assert page.status_code == 422
+        assert "This URL has choices that the plan does not have." in text_of(page)
+        assert b'id="plan-total"' not in page.content
+        assert f'href="{bulk.get_absolute_url()}"' in page.content.decode()
+
+    def test_so_many_subscriptions_that_a_url_has_no_room_are_not_kept(self, client, operator):
+        ids = [f"62685990d918fb5557f9{number:04x}" for number in range(60)]
+        for pk in ids:
+            make_subscription(pk)
+        bulk = plan_logs(operator, [log for number, pk in enumerate(ids) for log in make_object_logs([number], pk)])
+        previewed = post(client, bulk, preview="1", subscriptions=ids[:1])
+        assert previewed["HX-Replace-Url"] == bulk.get_absolute_url()
+
+
+class TestTotals:
+    """The total agrees with its rows."""
+
+    def test_the_oldest_event_of_the_total_is_the_oldest_of_the_rows(self, client, operator, subscription):
+        make_subscription(OTHER_SUBSCRIPTION, name="Users to HR")
+        delivered, logs = make_delivered_log(0, A), make_object_logs([1, 2])
+        preview = build_preview(plan_logs(operator, [delivered, *logs, *make_object_logs([3], OTHER_SUBSCRIPTION)]))
+        oldest = [queue.oldest for queue in preview.queues.values()]
+        assert preview.oldest == min(oldest) == logs[0].created_at > delivered.created_at
+
+    def test_what_is_sent_without_being_selected_is_named_in_rows_and_total(self, client, operator, subscription):
+        make_subscription(OTHER_SUBSCRIPTION, name="Users to HR")
+        make_delivered_log(9, A)
+        bulk = plan_logs(operator, [make_object_log(1, A), make_log(3), *make_object_logs([5], OTHER_SUBSCRIPTION)])
+        page = post(client, bulk, preview="1", superseded_policy=SupersededPolicy.RESEND_LATEST)
+        rows = rows_of(page, "preview-table")
+        assert "2 – 3 with 1 newest event, sent again" in rows[1]
+        assert "1 – 1 5 May" in rows[0]
+        assert "Total 3 0 4 with 1 newest event, sent again" in text_of(page)
+
+    def test_logs_taken_by_another_bulk_redelivery_are_behind_their_number(self, client, operator, subscription):
+        logs = [*make_object_logs(range(3)), make_object_log(4, A)]
+        make_delivered_log(9, A)
+        bulk = plan_logs(operator, logs)
+        start_redelivery(operator, [logs[0], logs[3]], superseded_policy=SupersededPolicy.SEND)
+        text = text_of(client.get(bulk.get_absolute_url()))
+        assert "Excluded, by reason 2 logs" in text and "2 In another bulk redelivery" in text
+        address = reverse("logs:bulk_redelivery_results", args=[bulk.pk])
+        for query, tabs, numbers in (
+            ("?reason=other_bulk_redelivery", "All 2 Can be sent 0 Excluded 2", ["1", "4"]),
+            ("?outcome=excluded", "All 4 Can be sent 2 Excluded 2", ["1", "4"]),
+            ("?outcome=planned", "All 4 Can be sent 2 Excluded 2", ["2", "3"]),
+            ("?outcome=superseded", "All 4 Can be sent 2 Excluded 2", []),
+        ):
+            page = client.get(address + query)
+            assert tabs in text_of(page)
+            rows = rows_of(page, "logs-table results-table")
+            assert [row.split()[0] for row in rows] == numbers
+            assert all(("Excluded" in row) == ("planned" not in query) for row in rows)
+
+    def test_ids_beyond_those_that_are_kept_are_not_left_uncounted(self, client, operator, subscription):
+        bulk = create_draft(SelectionSource.IDS, by=operator)
+        build_plan(bulk, [make_log().pk, *(f"{number:024x}" for number in range(150))])
+        assert "At least 100 ids do not match any log you can see" in text_of(client.get(bulk.get_absolute_url()))
 
 
 def test_unknown_ids_are_shown(client, operator, subscription):

@@ -6,6 +6,7 @@ import csv
 import io
 
 import pytest
+from bs4 import BeautifulSoup
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -84,6 +85,27 @@ def test_results_can_be_filtered_and_reversed(client, bulk, query, numbers):
     assert [
         int(row.split()[0]) for row in rows_of(open_results(client, bulk, query), "logs-table results-table")
     ] == numbers
+
+
+@pytest.mark.parametrize(
+    ("query", "numbers"),
+    [
+        ("", [4, 1, 1, 0, 1, 1]),
+        ("?outcome=failed", [4, 1, 1, 0, 1, 1]),
+        ("?reason=delivered", [1, 0, 0, 0, 0, 1]),
+        ("?outcome=failed&subscription=62685990d918fb5557f9f992", [3, 1, 1, 0, 0, 1]),
+        (f"?outcome=waiting&subscription={OTHER_SUBSCRIPTION}", [1, 0, 0, 0, 1, 0]),
+    ],
+)
+def test_each_tab_counts_the_rows_behind_it(client, bulk, query, numbers):
+    """Also those of one subscription, or with one reason."""
+    make_subscription(OTHER_SUBSCRIPTION)
+    bulk.items.filter(number=3).update(subscription=OTHER_SUBSCRIPTION)
+    page = open_results(client, bulk, query)
+    tabs = BeautifulSoup(page.content, "html.parser").find("nav", class_="segmented").find_all("a")
+    assert [int(tab.span.text) for tab in tabs] == numbers
+    for tab, number in zip(tabs, numbers, strict=True):
+        assert len(rows_of(open_results(client, bulk, tab["href"]), "logs-table results-table")) == number
 
 
 @pytest.mark.parametrize(

@@ -53,8 +53,10 @@ def assert_is_plan(visitor: Visitor, page: Page, of: int, source: str) -> None:
     """The button plans so many logs, says so, and the plan links back to the list of its logs."""
     bulk = BulkRedelivery.objects.get(pk=re.fullmatch(r"/redeliveries/(\d+)/", page.path)[1])
     assert (bulk.state, bulk.problem, bulk.source, bulk.items.count()) == (BulkRedeliveryState.PLANNED, "", source, of)
-    assert page.html.h1.text == "Plan a bulk redelivery"
-    assert page.html.find(id="plan-total").b.text == str(bulk.items.filter(outcome="planned").count())
+    to_send = str(bulk.items.filter(outcome="planned").count())
+    assert page.html.h1["id"] == "plan-title"
+    assert page.html.h1.text.endswith(f"{of} log{'s' if of > 1 else ''}, {to_send} to send")
+    assert page.html.find(id="plan-total").b.text == to_send
     if source == SelectionSource.FILTER:
         [back] = page.links_to_logs
         assert logs_listed(visitor.open(back)) == of

@@ -132,6 +132,23 @@ class TestFigures:
             "Waiting now": ("1", "oldest: 1 h ago"),
         }
 
+    @pytest.mark.parametrize(
+        ("now", "earlier", "text"),
+        [
+            (4, 2, "100.0 % more (was 2)"),
+            (9, 2, "4.5 times as many (was 2)"),
+            (20, 2, "10.0 times as many (was 2)"),
+            (21, 2, "2 in the previous period"),
+            (1, 4, "75.0 % less (was 4)"),
+        ],
+    )
+    def test_more_than_double_is_a_number_of_times(self, look, subscription, now, earlier, text):
+        for _number in range(now):
+            log(subscription)
+        for _number in range(earlier):
+            log(subscription, age=DAY + HOUR)
+        assert figures(look())["Delivered"] == (str(now), text)
+
     def test_without_a_previous_period_nothing_is_compared(self, look, subscription):
         log(subscription)
         shown = figures(look())

@@ -29,15 +29,22 @@ def bulk_redelivery_start(request: HttpRequest, pk: int) -> HttpResponse:
     if bulk.state != BulkRedeliveryState.PLANNED or bulk.problem:
         return redirect(bulk)  # a second click opens the bulk redelivery
     if "preview" in request.POST:
-        context = _context(request, bulk, BulkChoicesForm(request.POST, bulk=bulk))
-        return bulk_redelivery_answer(
-            request, bulk, "bulk_redeliveries/_plan.html", context, region="bulk_redeliveries/_plan_update.html"
-        )
+        return _preview(request, bulk, BulkChoicesForm(request.POST, bulk=bulk))
     form = BulkStartForm(request.POST, bulk=bulk)
     if form.matches_preview(build_preview(bulk, form.choices)):
         start.start_bulk(bulk, form.cleaned_data, form.cleaned_data["subscriptions"], by=request.user)
         return redirect(bulk)
     return bulk_redelivery_answer(request, bulk, "bulk_redeliveries/_plan.html", _context(request, bulk, form), 422)
+
+
+def _preview(request: HttpRequest, bulk: BulkRedelivery, form: BulkChoicesForm) -> HttpResponse:
+    """The numbers for these choices. The URL gets the choices, so that Back finds both again."""
+    context = _context(request, bulk, form)
+    answer = bulk_redelivery_answer(
+        request, bulk, "bulk_redeliveries/_plan.html", context, region="bulk_redeliveries/_plan_update.html"
+    )
+    answer["HX-Replace-Url"] = bulk.get_absolute_url() + form.query_string(context["plan"])
+    return answer
 
 
 def _context(request: HttpRequest, bulk: BulkRedelivery, form: BulkChoicesForm) -> dict[str, Any]:

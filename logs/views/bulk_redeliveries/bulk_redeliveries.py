@@ -10,11 +10,12 @@ from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
 from ...forms.bulk_lists import BulkListForm
-from ...forms.bulk_redelivery import BulkChoicesForm
+from ...forms.bulk_redelivery import PlanQueryForm
 from ...models import BulkRedelivery, BulkRedeliveryState
-from ...redelivery.progress import count_items
 from ...redelivery.selection import origin_of
+from ...redelivery.titles import title_of, with_logs_counted
 from ..helpers import render_region, target_id, wants_partial
+from .listed import listed_bulk_redeliveries, listed_plans
 from .presenters import LIVE, PARTS, bulk_context, plan_context, planning_context
 
 PAGE = 25
@@ -43,10 +44,9 @@ def _list_context(request: HttpRequest, before: int | None) -> dict[str, Any]:
     first = [] if before else list(visible.open().order_by("-pk"))
     plans = [] if before else list(visible.filter(planned_by=request.user, started_at=None).order_by("-pk")[:PAGE])
     shown = [*first, *page[:PAGE]]
-    numbers = count_items([*plans, *shown])
     return {
-        "plans": [(bulk, numbers[bulk.pk]) for bulk in plans],
-        "bulk_redeliveries": [(bulk, numbers[bulk.pk]) for bulk in shown],
+        "plans": listed_plans(plans, request.user),
+        "bulk_redeliveries": listed_bulk_redeliveries(shown, request.user),
         "next_before": page[PAGE - 1].pk if len(page) > PAGE else None,
     }
 
@@ -61,15 +61,21 @@ def bulk_redelivery_detail(request: HttpRequest, pk: int) -> HttpResponse:
     if bulk.problem:
         return bulk_redelivery_answer(request, bulk, "bulk_redeliveries/_plan_problem.html", {"bulk": bulk})
     if bulk.is_plan:
-        return bulk_redelivery_answer(
-            request, bulk, "bulk_redeliveries/_plan.html", plan_context(bulk, BulkChoicesForm(bulk=bulk))
-        )
+        return _plan_page(request, bulk)
     region = target_id(request) if wants_partial(request) else ""
     template = _REGIONS.get(region, "")
     if region == LIVE and request.GET.get("seen") != bulk.state:
         region, template = "", "bulk_redeliveries/detail.html#state_changed"
     context = bulk_context(bulk, region, shows_all="all" in request.GET)
     return bulk_redelivery_answer(request, bulk, "bulk_redeliveries/detail.html#run", context, region=template)
+
+
+def _plan_page(request: HttpRequest, bulk: BulkRedelivery) -> HttpResponse:
+    """With the choices in the URL."""
+    form = PlanQueryForm(request.GET, bulk=bulk)
+    if form.is_bound and not form.is_valid():
+        return bulk_redelivery_answer(request, bulk, "bulk_redeliveries/_plan_query_error.html", {"bulk": bulk}, 422)
+    return bulk_redelivery_answer(request, bulk, "bulk_redeliveries/_plan.html", plan_context(bulk, form))
 
 
 def bulk_redelivery_answer(
@@ -81,8 +87,17 @@ def bulk_redelivery_answer(
     region: str = "",
 ) -> HttpResponse:
     """`partial`: the content of the page; `region`: what htmx gets instead, if less."""
-    context |= {"partial": partial, "origin": origin_of(bulk, request.user)}
+    title = title_of(bulk, request.user)
+    context |= {"partial": partial, "origin": origin_of(bulk, request.user), "title": title}
+    context["title_with_numbers"] = _with_numbers(title, context)
     return render_region(request, "bulk_redeliveries/detail.html", region or partial, context, status)
+
+
+def _with_numbers(title: str, context: dict[str, Any]) -> str:
+    """The title with the numbers that the page shows, for the current choices; without any while it is being planned."""
+    if "plan" in context:
+        return with_logs_counted(title, context["plan"].selected, context["plan"].total)
+    return with_logs_counted(title, context["numbers"].total) if "numbers" in context else title
 
 
 def visible_bulk_redelivery(request: HttpRequest, pk: int) -> BulkRedelivery:

@@ -161,11 +161,14 @@ def _live_context(
 ) -> dict[str, Any]:
     now = timezone.now()
     failed, looked_at = recent_failures(bulk)
+    superseded = progress.skipped[SkipReason.SUPERSEDED]
     worker = worker_context()
     return {
         "pace": throughput_of(bulk, progress.subscriptions, now),
         "stages": stages_of(bulk, progress),
         "skipped": reason_counts(progress.skipped),
+        "superseded": superseded,
+        "skipped_otherwise": progress.all.skipped - superseded,
         "failed_lately": failed,
         "looked_at": looked_at,
         "others": _others(bulk, progress, subscriptions),
@@ -178,13 +181,14 @@ def _live_context(
 def _parts_context(
     bulk: BulkRedelivery, progress: BulkProgress, subscriptions: dict[str, Subscription], shows_all: bool
 ) -> dict[str, Any]:
-    rows = _rows(progress, subscriptions)
+    rows, causes = _rows(progress, subscriptions), failure_causes(bulk)
     shown = rows if shows_all else rows[:QUEUES_SHOWN]
     return {
         "excluded": reason_counts(progress.excluded),
         "rows": shown,
         "subscriptions_left": len(rows) - len(shown),
-        "kinds": [CauseRow(kind, subscriptions.get(kind.subscription_id)) for kind in failure_causes(bulk)],
+        "kinds": [CauseRow(kind, subscriptions.get(kind.subscription_id)) for kind in causes],
+        "failed_otherwise": progress.all.failed - sum(kind.number for kind in causes),
         "recent": latest_finished(bulk, RECENT),
         "record": history_of_bulk(bulk, {pk: subscription.name for pk, subscription in subscriptions.items()}),
     }

@@ -16,8 +16,8 @@ from django.views.decorators.http import require_safe
 
 from ...forms.bulk_lists import ResultsFilterForm
 from ...models import BulkRedelivery, SkipReason, Subscription
-from ...redelivery.progress import ItemCounts, progress_of
-from ...redelivery.results import results_csv, results_page
+from ...redelivery.results import count_outcomes, results_csv, results_page
+from ...redelivery.titles import title_of
 from ..helpers import render_region, target_id
 from .bulk_redeliveries import visible_bulk_redelivery
 
@@ -41,31 +41,29 @@ class NarrowedTo:
 
 def results_context(bulk: BulkRedelivery, search: ResultsFilterForm) -> dict[str, Any]:
     """`search`: must be valid. At most two queries."""
-    numbers = progress_of(bulk).all
     return {
-        "tabs": _tabs(bulk, search, numbers),
+        "tabs": _tabs(bulk, search),
         "narrowed": _narrowed(bulk, search),
         "first_url": search.address(sort=""),
         "last_address": search.address(sort="last"),
     }
 
 
-def _tabs(bulk: BulkRedelivery, search: ResultsFilterForm, numbers: ItemCounts) -> list[Tab]:
-    everything = numbers.total + numbers.excluded + numbers.planned
-    counts = [("", _("All"), everything), ("excluded", _("Excluded"), numbers.excluded)]
-    if bulk.is_plan:
-        counts[1:1] = [("planned", _("Can be sent"), numbers.planned)]
-    else:
-        counts[1:1] = [
-            ("delivered", _("Delivered"), numbers.delivered),
-            ("failed", _("Failed"), numbers.failed),
-            ("skipped", _("Skipped"), numbers.skipped),
-            ("waiting", _("Waiting"), numbers.to_go),
-        ]
+def _tabs(bulk: BulkRedelivery, search: ResultsFilterForm) -> list[Tab]:
+    """Their numbers are those of their rows, with the other filters."""
+    labels = {"": _("All"), "planned": _("Can be sent"), "excluded": _("Excluded")}
+    if not bulk.is_plan:
+        labels = {
+            "": _("All"),
+            "delivered": _("Delivered"),
+            "failed": _("Failed"),
+            "skipped": _("Skipped"),
+            "waiting": _("Waiting"),
+            "excluded": _("Excluded"),
+        }
+    counts = count_outcomes(bulk, search.found_with_any_outcome(bulk), labels)
     shown = search.cleaned_data["outcome"]
-    return [
-        Tab(label, search.address(outcome=word, reason=""), number, word == shown) for word, label, number in counts
-    ]
+    return [Tab(label, search.address(outcome=word), counts[word], word == shown) for word, label in labels.items()]
 
 
 def _narrowed(bulk: BulkRedelivery, search: ResultsFilterForm) -> list[NarrowedTo]:
@@ -88,9 +86,9 @@ def bulk_redelivery_results(request: HttpRequest, pk: int) -> HttpResponse:
     """The results; for a plan, what would be sent and what is excluded."""
     bulk = visible_bulk_redelivery(request, pk)
     search = ResultsFilterForm(request.GET)
-    context: dict[str, Any] = {"bulk": bulk, "search": search}
+    context: dict[str, Any] = {"bulk": bulk, "search": search, "title": title_of(bulk, request.user)}
     if search.is_valid():
-        items, next_after = results_page(search.found_in(bulk))
+        items, next_after = results_page(bulk, search.found_in(bulk))
         context |= {"items": items, "next_after": next_after, **results_context(bulk, search)}
     partial = (
         "bulk_redeliveries/_results_rows.html"

@@ -14,6 +14,7 @@ from ...payloads.exact_json import format_value, parse_json
 from ...payloads.masking import masked_keys
 from ...redelivery.history import attach_bulk_ids, bulk_redeliveries_of
 from ...redelivery.overrides import override_attempts, queued_override
+from ...redelivery.titles import titles_of
 from ...retention.cutoffs import expiry_for
 from ..helpers import current_path
 from .list_position import ListPosition
@@ -130,6 +131,8 @@ def status_context(request: HttpRequest, log: WebhookLog) -> dict[str, Any]:
     attempts = override_attempts(log)
     bulk_items = bulk_redeliveries_of(log, request.user)
     attach_bulk_ids(attempts, bulk_items)
+    shown_items = bulk_items[:BULK_REDELIVERIES_SHOWN]
+    titles = titles_of([item.bulk_redelivery for item in shown_items], request.user)
     return {
         "log": log,
         "attempts": attempts,
@@ -141,7 +144,7 @@ def status_context(request: HttpRequest, log: WebhookLog) -> dict[str, Any]:
         "settled": _last_entry(log, AuditAction.SETTLED) if log.state == State.SUPERSEDED else None,
         "redelivery_error": "" if log.is_queued else log.redelivery_error(),
         "newer": WebhookLog.objects.superseding(log).newest_first().first(),
-        "bulk_items": bulk_items[:BULK_REDELIVERIES_SHOWN],
+        "bulk_items": [(item, titles[item.bulk_redelivery_id]) for item in shown_items],
         "object_logs": _logs_of_object(request, log),
         "has_payload": Payload.objects.filter(pk=log.pk).exists(),
         "company_differs": log.company != log.subscription.company_id,
