@@ -103,15 +103,25 @@ const shortcuts = {
   x: selectRow,
   X: selectRow,
   Escape: () => $("#bulk-bar")?.reset(),
+  g() {}, // the next key says where to go
+};
+const GO_TIMEOUT = 1500; // ms
+let goUntil = 0;
+const shortcutFor = ({ key, timeStamp }) => {
+  const isGoing = timeStamp < goUntil && key.length === 1;
+  goUntil = key === "g" && !isGoing ? timeStamp + GO_TIMEOUT : 0;
+  return isGoing ? () => $(`[data-go="${CSS.escape(key)}"]`)?.click() : shortcuts[key];
 };
 on("keydown", async (event) => {
   const isTyping = event.target.closest("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]");
   const isBracket = "[]".includes(event.key); // typed with Option on Spanish keyboards
   if (root.dataset.shortcuts === "off" || event.ctrlKey || event.metaKey || (event.altKey && !isBracket)) return;
-  if (isTyping || $("dialog[open], :popover-open, .popover[open]") || !shortcuts[event.key]) return;
+  if (isTyping || $("dialog[open], :popover-open, .popover[open]")) return;
+  const shortcut = shortcutFor(event);
+  if (!shortcut) return;
   event.preventDefault();
   await Promise.all(Object.values(pending));
-  shortcuts[event.key](event);
+  shortcut(event);
 });
 on("change", (event) => {
   if (!event.target.matches("[data-shortcuts-toggle]")) return;
