@@ -199,6 +199,22 @@ def test_the_first_tab_offers_to_skip_to_the_content(page):
     expect(page.locator("#main")).to_be_focused()
 
 
+def test_the_second_tab_offers_to_skip_the_filters(page):
+    page.goto("/logs/")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to results")).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("region", name="Results")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.locator("#results :focus")).to_have_count(1)
+
+
+def test_only_pages_with_filters_offer_to_skip_them(page):
+    page.goto("/queues/")
+    expect(page.locator(".skip-link")).to_have_text(["Skip to content"])
+
+
 def test_the_filters_of_a_narrow_page_open_and_work_by_keyboard(page):
     page.set_viewport_size({"width": 390, "height": 800})
     page.goto("/logs/")

@@ -91,6 +91,13 @@ const moveRow = (step) => {
 };
 const selectRow = ({ shiftKey }) =>
   row()?.querySelector("[name=log]")?.dispatchEvent(new MouseEvent("click", { bubbles: true, shiftKey }));
+const selectAll = async () => {
+  const rows = $("[data-rows]");
+  if (!rows) return;
+  loadModule({ target: rows });
+  await Promise.all(Object.values(pending));
+  $("[data-select-all]")?.click();
+};
 const shortcuts = {
   "/": () => $("[data-search]")?.focus(),
   "?": () => $("#shortcuts").showModal(),
@@ -102,6 +109,7 @@ const shortcuts = {
   u: toggleTimes,
   x: selectRow,
   X: selectRow,
+  A: selectAll,
   Escape: () => $("#bulk-bar")?.reset(),
   g() {}, // the next key says where to go
 };
