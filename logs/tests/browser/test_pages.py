@@ -275,7 +275,7 @@ def test_the_first_view_of_a_full_explorer_stays_small(page):
     page.wait_for_load_state("networkidle")
     assert first
     assert first.headers["content-encoding"] == "gzip"
-    assert first.request.sizes()["responseBodySize"] <= 15 * 1024
+    assert first.request.sizes()["responseBodySize"] <= 16 * 1024
     sizes = {answer.url: packed(answer.body()) for answer in answers}
     assert [answer.url for answer in answers if answer.request.resource_type == "font"] == []
     assert sum(sizes.values()) <= 60 * 1024

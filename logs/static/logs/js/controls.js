@@ -131,6 +131,14 @@ on("keydown", async (event) => {
   await Promise.all(Object.values(pending));
   shortcut(event);
 });
+on("keydown", (event) => {
+  const palette = $("#palette");
+  const isCtrlK = event.key === "k" && (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey;
+  if (!isCtrlK || !palette || root.dataset.shortcuts === "off" || $("dialog[open]:not(#palette)")) return;
+  event.preventDefault();
+  if (palette.open) palette.close();
+  else palette.showModal();
+});
 on("change", (event) => {
   if (!event.target.matches("[data-shortcuts-toggle]")) return;
   root.dataset.shortcuts = event.target.checked ? "on" : "off";
