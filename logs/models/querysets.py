@@ -66,14 +66,20 @@ class SubscriptionQuerySet(models.QuerySet):
             return self
         return self.filter(company__in=apps.get_model("logs", "Company").objects.visible_to(user).values("pk"))
 
+    def named(self, words: str) -> SubscriptionQuerySet:
+        """Search by part of the name or code, or by the whole id."""
+        return self.filter(_is_named(words))
+
     def searched(self, words: str) -> SubscriptionQuerySet:
         """Search by part of the name, code or URL, or by the whole id. URLs are searched as shown: masked parts aren't found."""
         keys, wanted = masked_keys(), words.casefold()
         urls = self.filter(url__icontains=words).values_list("pk", "url")
         shown = [pk for pk, url in urls if wanted in mask_url(url, keys).casefold()]
-        return self.filter(
-            Q(name__icontains=words) | Q(code__icontains=words) | Q(pk__in=shown) | Q(pk=words.strip().lower())
-        )
+        return self.filter(_is_named(words) | Q(pk__in=shown))
+
+
+def _is_named(words: str) -> Q:
+    return Q(name__icontains=words) | Q(code__icontains=words) | Q(pk=words.strip().lower())
 
 
 class CompanyOwnedQuerySet(models.QuerySet):

@@ -73,6 +73,16 @@ def test_the_navigation_offers_only_what_the_role_allows(client, member):
     assert re.findall(r'<li>\s*<a href="([^"]+)"', page) == expected
 
 
+@pytest.mark.django_db
+def test_the_help_lists_the_shortcut_of_each_page_in_the_navigation(client, member):
+    client.force_login(member("Viewer"))
+    page = client.get("/nothing/").content.decode()
+    links = re.findall(r'data-go="(\w)"[^>]*>(\w+)</a>', page)
+    helped = re.findall(r"<kbd>g</kbd> <kbd>(\w)</kbd></dt><dd>Go to (\w+)</dd>", page)
+    assert len(links) == 6
+    assert sorted(links) == sorted(helped)
+
+
 @pytest.mark.parametrize("name", ["400.html", "500.html"])
 def test_the_error_pages_need_no_request_and_no_database(name):
     page = render_to_string(name)

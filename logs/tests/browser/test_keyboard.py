@@ -67,6 +67,57 @@ def test_r_redelivers_the_log_on_the_page(page, worker, receiver):
     assert len(receiver.requests) == 1
 
 
+@pytest.mark.parametrize(
+    ("keys", "path"),
+    [
+        ("go", "/"),
+        ("gi", "/failures/"),
+        ("gl", "/logs/"),
+        ("gq", "/queues/"),
+        ("gr", "/redeliveries/"),
+        ("gs", "/subscriptions/"),
+    ],
+)
+def test_g_and_a_letter_open_a_page_of_the_navigation(page, keys, path):
+    page.goto("/preferences/")
+    for key in keys:
+        page.keyboard.press(key)
+    expect(page).to_have_url(re.compile(f"//[^/]+{path}$"))
+
+
+def test_the_key_after_g_does_nothing_else(page, receiver):
+    open_log(page, NEW)
+    for key in "gu?":
+        page.keyboard.press(key)
+    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()  # the third key is a shortcut again
+    assert not page.locator("html").get_attribute("data-times")
+
+
+def test_g_leads_nowhere_while_typing_or_in_a_dialog(page):
+    page.goto("/logs/")
+    page.keyboard.press("/")
+    page.keyboard.type("go")
+    expect(page.get_by_role("combobox")).to_have_value("go")
+    page.get_by_role("heading", level=1).click()
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+    page.keyboard.type("go")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page).to_have_url(re.compile("/logs/$"))
+
+
+def test_a_page_that_a_role_cannot_see_has_no_shortcut(open_page, django_user_model):
+    page = open_page(django_user_model.objects.create_user("nobody"))
+    page.goto("/preferences/")
+    page.keyboard.type("gl")
+    page.keyboard.press("?")
+    help_ = page.get_by_role("dialog", name="Keyboard shortcuts")
+    expect(help_).to_be_visible()
+    expect(help_).not_to_contain_text("Go to")
+    expect(page).to_have_url(re.compile("/preferences/$"))
+
+
 def test_u_switches_between_ages_and_exact_times(page):
     page.goto("/logs/")
     time = page.locator("[data-rows] time").first
@@ -146,6 +197,22 @@ def test_the_first_tab_offers_to_skip_to_the_content(page):
     expect(page.get_by_role("link", name="Skip to content")).to_be_in_viewport()
     page.keyboard.press("Enter")
     expect(page.locator("#main")).to_be_focused()
+
+
+def test_the_second_tab_offers_to_skip_the_filters(page):
+    page.goto("/logs/")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to results")).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("region", name="Results")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.locator("#results :focus")).to_have_count(1)
+
+
+def test_only_pages_with_filters_offer_to_skip_them(page):
+    page.goto("/queues/")
+    expect(page.locator(".skip-link")).to_have_text(["Skip to content"])
 
 
 def test_the_filters_of_a_narrow_page_open_and_work_by_keyboard(page):

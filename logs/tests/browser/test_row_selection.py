@@ -51,6 +51,28 @@ def planned(page: Page) -> list[str]:
     return list(bulk.items.values_list("log", flat=True))
 
 
+def test_a_capital_a_selects_all_that_match_and_r_plans_them(page):
+    page.goto("/logs/?status=502")
+    expect(rows(page)).to_have_count(10)
+    page.keyboard.press("A")
+    expect(bar(page).locator("p")).to_have_text("All 10 matching selected")
+    expect(boxes(page).and_(page.locator(":checked"))).to_have_count(10)
+    page.keyboard.press("Escape")
+    expect_ticked(page)
+    page.keyboard.press("A")
+    expect(bar(page).locator("p")).to_have_text("All 10 matching selected")
+    page.keyboard.press("r")
+    assert len(planned(page)) == 10
+
+
+def test_a_capital_a_selects_what_other_pages_show_too(page):
+    page.goto("/logs/")
+    page.keyboard.press("A")
+    expect(bar(page).locator("p")).to_have_text("All 70 matching selected")
+    page.keyboard.press("r")
+    assert len(planned(page)) == 70
+
+
 def test_the_bar_appears_with_the_first_tick_and_disappears_with_the_last(page):
     page.goto("/logs/")
     expect(bar(page)).to_be_hidden()

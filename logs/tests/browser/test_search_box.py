@@ -128,9 +128,9 @@ def test_a_late_response_is_dropped(page, box):
 
 def test_text_typed_before_the_script_loads_is_completed(page):
     scripts = []
-    page.route("**/search*.js", lambda route: scripts.append(route))
+    page.route("**/comboboxes*.js", lambda route: scripts.append(route))
     page.goto("/logs/")
-    with page.expect_request("**/search*.js"):
+    with page.expect_request("**/comboboxes*.js"):
         page.get_by_label("Search logs").press_sequentially("sta")
     scripts[0].continue_()
     expect(options(page)).to_have_count(2)

@@ -91,6 +91,13 @@ const moveRow = (step) => {
 };
 const selectRow = ({ shiftKey }) =>
   row()?.querySelector("[name=log]")?.dispatchEvent(new MouseEvent("click", { bubbles: true, shiftKey }));
+const selectAll = async () => {
+  const rows = $("[data-rows]");
+  if (!rows) return;
+  loadModule({ target: rows });
+  await Promise.all(Object.values(pending));
+  $("[data-select-all]")?.click();
+};
 const shortcuts = {
   "/": () => $("[data-search]")?.focus(),
   "?": () => $("#shortcuts").showModal(),
@@ -102,16 +109,35 @@ const shortcuts = {
   u: toggleTimes,
   x: selectRow,
   X: selectRow,
+  A: selectAll,
   Escape: () => $("#bulk-bar")?.reset(),
+  g() {}, // the next key says where to go
+};
+const GO_TIMEOUT = 1500; // ms
+let goUntil = 0;
+const shortcutFor = ({ key, timeStamp }) => {
+  const isGoing = timeStamp < goUntil && key.length === 1;
+  goUntil = key === "g" && !isGoing ? timeStamp + GO_TIMEOUT : 0;
+  return isGoing ? () => $(`[data-go="${CSS.escape(key)}"]`)?.click() : shortcuts[key];
 };
 on("keydown", async (event) => {
   const isTyping = event.target.closest("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]");
   const isBracket = "[]".includes(event.key); // typed with Option on Spanish keyboards
   if (root.dataset.shortcuts === "off" || event.ctrlKey || event.metaKey || (event.altKey && !isBracket)) return;
-  if (isTyping || $("dialog[open], :popover-open, .popover[open]") || !shortcuts[event.key]) return;
+  if (isTyping || $("dialog[open], :popover-open, .popover[open]")) return;
+  const shortcut = shortcutFor(event);
+  if (!shortcut) return;
   event.preventDefault();
   await Promise.all(Object.values(pending));
-  shortcuts[event.key](event);
+  shortcut(event);
+});
+on("keydown", (event) => {
+  const palette = $("#palette");
+  const isCtrlK = event.key === "k" && (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey;
+  if (!isCtrlK || !palette || root.dataset.shortcuts === "off" || $("dialog[open]:not(#palette)")) return;
+  event.preventDefault();
+  if (palette.open) palette.close();
+  else palette.showModal();
 });
 on("change", (event) => {
   if (!event.target.matches("[data-shortcuts-toggle]")) return;

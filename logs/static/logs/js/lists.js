@@ -9,9 +9,9 @@ on("htmx:beforeRequest", (event) => {
   if (document.hidden && event.detail.elt.matches("[data-poll]")) event.preventDefault();
 });
 
-// Don't replace a form while a dialog asks about it.
+// Don't replace a form while a dialog asks about it or offers its buttons.
 on("htmx:beforeSwap", ({ detail }) => {
-  if ($("#confirm[open]") && detail.requestConfig.elt.matches("[data-poll]")) detail.shouldSwap = false;
+  if ($("dialog[open]") && detail.requestConfig.elt.matches("[data-poll]")) detail.shouldSwap = false;
 });
 
 // Replacing a region keeps scroll and focus.
