@@ -1,4 +1,4 @@
-"""The webhook context of every page's layout: the navigation, the demo, and the person's pinned views."""
+"""The webhook context of every page's layout: the navigation and its counts, the demo, and the person's pinned views."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from .demo.loading import is_visible_to
 from .logsearch import saved_views
+from .stats.live_state import cached_counts
 
 
 class Tab(NamedTuple):
@@ -92,6 +93,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     return {
         "demo_is_loaded": SimpleLazyObject(lambda: is_visible_to(user)),
         "demo_receiver_url": settings.DEMO_RECEIVER_URL,
+        "live_counts": SimpleLazyObject(lambda: cached_counts(user)),
         "navigation": SimpleLazyObject(lambda: build_navigation(request)),
         "pinned": SimpleLazyObject(lambda: saved_views.pinned_tabs(user)),
     }
