@@ -27,7 +27,7 @@ class Tab(NamedTuple):
 
 
 _LOGS, _SUBSCRIPTIONS = "logs.view_webhooklog", "logs.view_subscription"
-_OF_A_LOG = ("log_", "object_", "override_", "payload_", "redelivery_", "share_link_")
+_OF_A_LOG = ("log_", "object_", "override_", "payload_", "redelivery_", "selection_", "share_link_")
 # In the order in which a morning needs them.
 TABS = (
     Tab(_("Overview"), "overview", (_LOGS,), ("overview",)),
@@ -36,7 +36,7 @@ TABS = (
     Tab(_("Queues"), "queue_index", (_LOGS, _SUBSCRIPTIONS), ("queue_index",)),
     Tab(_("Redeliveries"), "bulk_redelivery_list", (_LOGS,), ("bulk_redelivery_",)),
     # The queue of one subscription is a part of its page.
-    Tab(_("Subscriptions"), "subscription_list", (_SUBSCRIPTIONS,), ("subscription_", "queue_")),
+    Tab(_("Subscriptions"), "subscription_list", (_SUBSCRIPTIONS,), ("subscription_", "queue_", "receiver_")),
 )
 MENU_TABS = (
     Tab(_("Saved views"), "saved_view_list", (_LOGS,), ("saved_view_",)),
