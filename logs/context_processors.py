@@ -24,6 +24,7 @@ class Tab(NamedTuple):
     url_name: str
     permissions: tuple[str, ...]
     prefixes: tuple[str, ...]
+    count_template: str = ""  # shows a number beside the title
 
 
 _LOGS, _SUBSCRIPTIONS = "logs.view_webhooklog", "logs.view_subscription"
@@ -33,8 +34,14 @@ TABS = (
     Tab(_("Overview"), "overview", (_LOGS,), ("overview",)),
     Tab(_("Failures"), "failure_list", (_LOGS,), ("failure_",)),
     Tab(_("Logs"), "webhook_log_list", (_LOGS,), ("webhook_log_", *_OF_A_LOG)),
-    Tab(_("Queues"), "queue_index", (_LOGS, _SUBSCRIPTIONS), ("queue_index",)),
-    Tab(_("Redeliveries"), "bulk_redelivery_list", (_LOGS,), ("bulk_redelivery_",)),
+    Tab(_("Queues"), "queue_index", (_LOGS, _SUBSCRIPTIONS), ("queue_index",), "components/_live_queues.html"),
+    Tab(
+        _("Redeliveries"),
+        "bulk_redelivery_list",
+        (_LOGS,),
+        ("bulk_redelivery_",),
+        "components/_live_bulk_redeliveries.html",
+    ),
     # The queue of one subscription is a part of its page.
     Tab(_("Subscriptions"), "subscription_list", (_SUBSCRIPTIONS,), ("subscription_", "queue_", "receiver_")),
 )
@@ -56,9 +63,9 @@ class NavigationPage:
     """A tab as a link."""
 
     title: Promise
-    url_name: str
     address: str
     is_current: bool
+    count_template: str
 
 
 @dataclass(frozen=True)
@@ -80,7 +87,7 @@ def build_navigation(request: HttpRequest) -> Navigation:
 
     def pages(tabs: tuple[Tab, ...]) -> list[NavigationPage]:
         return [
-            NavigationPage(tab.title, tab.url_name, reverse(f"logs:{tab.url_name}"), is_current=tab is active)
+            NavigationPage(tab.title, reverse(f"logs:{tab.url_name}"), tab is active, tab.count_template)
             for tab in tabs
             if request.user.has_perms(tab.permissions)
         ]

@@ -27,8 +27,8 @@ on("htmx:beforeSwap", ({ detail }) => {
 });
 
 const showBlocked = () => {
-  const blocked = $("#live-seen")?.dataset.blocked;
-  document.title = (blocked > 0 ? `(${blocked}) ` : "") + document.title.replace(/^\(\d+\) /, "");
+  const blocked = $("#queues-count > span")?.textContent;
+  document.title = (blocked ? `(${blocked}) ` : "") + document.title.replace(/^\(\d+\) /, "");
 };
 showBlocked();
 on("htmx:afterRequest", showBlocked);
