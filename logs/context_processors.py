@@ -1,4 +1,6 @@
-"""The webhook context of every page's layout: the demo, and the person's pinned views."""
+"""The webhook context of every page's layout: the counts of the navigation, the demo, and the person's pinned views."""
+
+from __future__ import annotations
 
 from typing import Any
 
@@ -9,6 +11,7 @@ from django.utils.functional import SimpleLazyObject
 
 from .demo.loading import is_visible_to
 from .logsearch import saved_views
+from .stats.live_state import cached_counts
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
@@ -16,5 +19,6 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     return {
         "demo_is_loaded": SimpleLazyObject(lambda: is_visible_to(user)),
         "demo_receiver_url": settings.DEMO_RECEIVER_URL,
+        "live_counts": SimpleLazyObject(lambda: cached_counts(user)),
         "pinned": SimpleLazyObject(lambda: saved_views.pinned_tabs(user)),
     }

@@ -1,4 +1,4 @@
-"""The query strings of the pages that list: the Overview, failures, queues and subscriptions."""
+"""The query strings of the pages that list, and of the poll of all pages."""
 
 from __future__ import annotations
 
@@ -127,6 +127,13 @@ class SubscriptionFilterForm(StrictForm):
         matching = subscriptions.filter(QUEUE_STATES.get(self.cleaned_data["state"], Q()))
         words = self.cleaned_data["q"]
         return matching.searched(words) if words else matching
+
+
+class LiveForm(StrictForm):
+    """`?seen=…&shown=…`: the marks of the counts and of the region that a page shows."""
+
+    seen = forms.CharField(required=False, max_length=40)
+    shown = forms.CharField(required=False, max_length=40)
 
 
 class QueueListForm(StrictForm):

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 from django.db.models import QuerySet
 from django.urls import reverse
+from django.utils.crypto import salted_hmac
 
 from ..db.timeouts import BoundedCount
 from ..delivery.fingerprint_limit import OTHER_FINGERPRINT
@@ -101,6 +102,12 @@ class FailureGroup:
     @property
     def count(self) -> int:
         return self.kind.number
+
+    @property
+    def key(self) -> str:
+        """Names the group in a page, without saying anything about the responses."""
+        kind = [self.kind.subscription, self.kind.cause, self.kind.fingerprint]
+        return salted_hmac("logs.failure_group", repr(kind)).hexdigest()[:12]
 
     @property
     def cause_label(self) -> str:

@@ -90,6 +90,12 @@ def last_failures(subscription_ids: Collection[str]) -> dict[str, datetime]:
     return {pk: max(failed_by.values()) for pk, failed_by in ours.items() if failed_by}
 
 
+def last_attempt_times(subscription_ids: Collection[str]) -> list[tuple[str, list[datetime]]]:
+    """The datetimes of our last attempts at each subscription, by outcome. They change with every attempt. One query."""
+    ours = _last_of_ours(subscription_ids, [NO_CAUSE, *Cause.values], BEGINNING_OF_TIME)
+    return [(pk, sorted(by_cause.values())) for pk, by_cause in sorted(ours.items())]
+
+
 def latest_of(*moments: datetime | None) -> datetime | None:
     return max(filter(None, moments), default=None)
 

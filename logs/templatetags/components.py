@@ -1,4 +1,7 @@
-"""The components that pages share: notices, badges and empty states. Fields are `templates/components/_field.html`."""
+"""The components that pages share: back links, notices, badges and empty states.
+
+Fields are `templates/components/_field.html`.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from django import template
 from django.template.base import FilterExpression, NodeList, Parser, Token, token_kwargs
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
 
 from ..models import Company
 from .ui import icon
@@ -87,5 +91,24 @@ def empty_state(
         mark_safe(" data-announce") if announce else "",
         title,
         level,
+        content,
+    )
+
+
+@register.simple_tag
+def back(address: str, text: object) -> SafeString:
+    """`{% back address _("Logs") %}`: above a page's header, the link to the page that it belongs to."""
+    return back_row(SafeString(), address, text)
+
+
+@register.simple_block_tag
+def back_row(content: SafeString, address: str, text: object) -> SafeString:
+    """`{% back_row address text %}…{% endback_row %}`: the same, with more links beside it."""
+    return format_html(
+        '<nav class="row small" aria-label="{}"><a class="back-link" href="{}">{}{}</a>{}</nav>',
+        _("Back"),
+        address,
+        icon("left"),
+        text,
         content,
     )

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 from ..forms.list_filters import FailureFilterForm
 from ..stats.failure_groups import list_failures
 from ..stats.period import TIME_RANGES, Period
-from .helpers import render_region
+from .helpers import live_context, render_region
 
 
 @require_safe
@@ -19,6 +19,7 @@ def failure_list(request: HttpRequest) -> HttpResponse:
     search = FailureFilterForm(request.GET, user=request.user)
     context: dict[str, Any] = {"search": search}
     if search.is_valid():
+        context |= live_context(request)
         period = Period(search.range_name, timezone.now())
         context["failures"] = list_failures(
             request.user,

@@ -1,4 +1,7 @@
-"""What views share: the way back, the message of an action, the missing worker, and a region alone or within its page."""
+"""What views share: the way back, the message of an action, the missing worker, and a region alone or within its page.
+
+A region may refresh itself once what it shows is stale.
+"""
 
 from typing import Any
 
@@ -10,6 +13,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.middleware import HtmxDetails
 
 from ..models.worker import OFFLINE_AFTER, Worker
+from ..stats.live_state import live_state
 
 
 def back_url(request: HttpRequest) -> str:
@@ -32,6 +36,12 @@ def worker_context() -> dict[str, Any]:
     """Whether a worker is missing, and for how long; for components/_worker_missing.html."""
     silence = Worker.silence()
     return {"silence": silence, "is_worker_missing": silence is None or silence > OFFLINE_AFTER}
+
+
+def live_context(request: HttpRequest) -> dict[str, Any]:
+    """For a page with a region that refreshes itself. Call it first: what changes while the page is built is then stale."""
+    state = live_state(request.user)
+    return {"live_counts": state.counts, "live_mark": state.mark}
 
 
 # The ids of the regions that show queues: one queue on its subscription's page, and all queues.

@@ -13,7 +13,7 @@ from ..models import BulkRedelivery
 from ..stats.overview import build_overview
 from ..stats.period import TIME_RANGES, Period
 from .bulk_redeliveries.listed import listed_bulk_redeliveries
-from .helpers import render_region, worker_context
+from .helpers import live_context, render_region, worker_context
 
 BULK_REDELIVERIES_SHOWN = 5
 
@@ -24,6 +24,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     search = RangeForm(request.GET)
     context: dict[str, Any] = {"ranges": list(TIME_RANGES), **worker_context()}
     if search.is_valid():
+        context |= live_context(request)
         period = Period(search.range_name, timezone.now())
         context |= {"overview": build_overview(request.user, period), "period": period, "range": search.range_name}
         bulks = list(BulkRedelivery.objects.visible_to(request.user).open().order_by("-pk")[:BULK_REDELIVERIES_SHOWN])

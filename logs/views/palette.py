@@ -13,6 +13,7 @@ from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
@@ -23,24 +24,16 @@ from ..forms.base import MAX_ID
 from ..forms.palette import PaletteForm
 from ..logsearch.saved_views import default_tabs
 from ..models import BulkRedelivery, SavedView, Subscription, WebhookLog
+from ..templatetags.navigation import MENU_TABS, TABS
 
 MAX_OPTIONS = 8  # of each kind
-# Label, URL name and permissions of each page, in the order of the navigation; the less frequent ones follow.
-PAGES = [
-    (gettext_lazy("Overview"), "logs:overview", ["logs.view_webhooklog"]),
-    (gettext_lazy("Failures"), "logs:failure_list", ["logs.view_webhooklog"]),
-    (gettext_lazy("Logs"), "logs:webhook_log_list", ["logs.view_webhooklog"]),
-    (gettext_lazy("Queues"), "logs:queue_index", ["logs.view_webhooklog", "logs.view_subscription"]),
-    (gettext_lazy("Redeliveries"), "logs:bulk_redelivery_list", ["logs.view_webhooklog"]),
-    (gettext_lazy("Subscriptions"), "logs:subscription_list", ["logs.view_subscription"]),
-    (gettext_lazy("Saved views"), "logs:saved_view_list", ["logs.view_webhooklog"]),
-    (gettext_lazy("Import"), "logs:import_list", ["logs.add_webhooklog"]),
-    (gettext_lazy("Redeliver by id"), "logs:bulk_redelivery_new", ["logs.redeliver_webhooklog"]),
-    (gettext_lazy("New subscription"), "logs:subscription_create", ["logs.add_subscription"]),
-    (gettext_lazy("Inbound endpoints"), "logs:inbound_endpoint_list", ["logs.view_inboundendpoint"]),
-    (gettext_lazy("Retention"), "logs:retention_detail", ["logs.change_retention"]),
-    (gettext_lazy("Preferences"), "preferences", []),
-    (gettext_lazy("Password"), "password_change", []),
+# Title, URL name and permissions of each page: those of the navigation in its order, then others.
+PAGES: list[tuple[Promise, str, tuple[str, ...]]] = [
+    *((tab.title, f"logs:{tab.url_name}", tab.permissions) for tab in (*TABS, *MENU_TABS)),
+    (gettext_lazy("Redeliver by id"), "logs:bulk_redelivery_new", ("logs.redeliver_webhooklog",)),
+    (gettext_lazy("New subscription"), "logs:subscription_create", ("logs.add_subscription",)),
+    (gettext_lazy("Preferences"), "preferences", ()),
+    (gettext_lazy("Password"), "password_change", ()),
 ]
 
 

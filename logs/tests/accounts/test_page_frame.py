@@ -31,6 +31,11 @@ def test_no_page_frame_has_a_style_or_a_script_that_the_policy_blocks(client):
 
 
 @pytest.mark.django_db
+def test_a_page_is_loaded_without_the_indentation_of_its_template(client):
+    assert re.findall(r"^[ \t]+.*", client.get("/sign-in/").content.decode(), re.MULTILINE) == []
+
+
+@pytest.mark.django_db
 def test_htmx_neither_evaluates_code_nor_caches_pages(client):
     page = client.get("/sign-in/").content.decode()
     [config] = map(json.loads, re.findall(r"name=\"htmx-config\"\s+content='([^']+)'", page))
@@ -69,7 +74,7 @@ def test_a_missing_page_explains_what_to_do(client):
 def test_the_navigation_offers_only_what_the_role_allows(client, member):
     client.force_login(member("Viewer"))
     page = client.get("/nothing/").content.decode()
-    expected = ["/", "/subscriptions/", "/logs/", "/queues/", "/redeliveries/", "/failures/"]
+    expected = ["/", "/failures/", "/logs/", "/queues/", "/redeliveries/", "/subscriptions/"]
     assert re.findall(r'<li>\s*<a href="([^"]+)"', page) == expected
 
 

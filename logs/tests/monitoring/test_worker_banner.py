@@ -63,7 +63,7 @@ def test_the_banner_comes_and_goes_with_the_region(overview):
     worker_seen(0)
     page = overview(**region)
     assert "No worker" not in page
-    assert page.lstrip().startswith('<div class="stack" id="overview">')
+    assert page.lstrip().startswith('<div class="stack" id="overview"')
 
 
 def test_it_costs_one_query(overview, django_assert_max_num_queries):

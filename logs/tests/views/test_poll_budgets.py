@@ -103,3 +103,9 @@ def test_the_live_tail_of_a_long_filter_stays_within_the_budget(client, log):
         event_type="COTTask",
     )
     assert size(client, polled) <= BUDGET
+
+
+def test_the_poll_of_every_page_stays_within_the_budget(client, log):
+    polled = polled_by(client.get("/").content.decode(), 'id="live-seen"')
+    assert polled == "/live/"
+    assert size(client, polled) <= BUDGET

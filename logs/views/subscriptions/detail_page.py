@@ -37,7 +37,8 @@ class Difference:
 
 def list_context(subscriptions: QuerySet[Subscription], sort: str) -> dict[str, Any]:
     """The subscriptions with their health."""
-    return {"subscriptions": subscription_rows(subscriptions, timezone.now(), MOST_ROWS, sort)}
+    now = timezone.now()
+    return {"now": now, "subscriptions": subscription_rows(subscriptions, now, MOST_ROWS, sort)}
 
 
 def detail_context(request: HttpRequest, subscription: Subscription) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -18,7 +20,7 @@ from ...forms.subscription import GENERATE, SubscriptionForm
 from ...models import Company, Subscription
 from ...subscriptions import services
 from ...subscriptions.services import suggest_code
-from ..helpers import render_region, show_outcome
+from ..helpers import live_context, render_region, show_outcome
 from .detail_page import SECRET_ONCE, detail_context, list_context
 
 
@@ -26,8 +28,9 @@ from .detail_page import SECRET_ONCE, detail_context, list_context
 @permission_required("logs.view_subscription", raise_exception=True)
 def subscription_list(request: HttpRequest) -> HttpResponse:
     search = SubscriptionFilterForm(request.GET)
-    context = {"search": search}
+    context: dict[str, Any] = {"search": search}
     if search.is_valid():
+        context |= live_context(request)
         context |= list_context(search.found_in(Subscription.objects.visible_to(request.user)), search.order)
     status = 200 if search.is_valid() else 422
     return render_region(request, "subscriptions/list.html", "subscriptions/_table.html", context, status)

@@ -28,9 +28,15 @@ export const showToast = (text, retry) => {
   const retryButton = $("[data-retry]", toast);
   if (retry) retryButton.addEventListener("click", () => (toast.remove(), retry()));
   else retryButton.remove();
-  $("[data-close]", toast).addEventListener("click", () => toast.remove());
   $("#toasts").replaceChildren(toast);
 };
+
+on("click", (event) => {
+  const button = event.target.closest("[data-close]");
+  if (!button) return;
+  event.preventDefault();
+  button.parentElement.remove();
+});
 
 on("htmx:confirm", (event) => {
   if (!event.detail.question) return;

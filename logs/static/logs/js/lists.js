@@ -5,18 +5,38 @@ on("htmx:configRequest", ({ detail: { verb, formData } }) => {
   if (verb === "get") for (const [name, value] of [...formData]) if (value === "") formData.delete(name);
 });
 
+// A region that refreshes itself waits while somebody types, selects text, has something open, or asks for another list.
+const isInUse = (region) => {
+  const selection = getSelection();
+  return (
+    $("dialog[open], :popover-open, .popover[open]") ||
+    region.closest("[aria-busy=true]") ||
+    $(":is(input, select, textarea):focus", region) ||
+    (!selection.isCollapsed && selection.containsNode(region, true))
+  );
+};
 on("htmx:beforeRequest", (event) => {
-  if (document.hidden && event.detail.elt.matches("[data-poll]")) event.preventDefault();
+  const { elt } = event.detail;
+  if ((document.hidden && elt.matches("[data-poll]")) || (elt.matches("[data-live]") && isInUse(elt))) event.preventDefault();
 });
 
 // Don't replace a form while a dialog asks about it or offers its buttons.
 on("htmx:beforeSwap", ({ detail }) => {
-  if ($("dialog[open]") && detail.requestConfig.elt.matches("[data-poll]")) detail.shouldSwap = false;
+  const { elt } = detail.requestConfig;
+  if (elt.matches("[data-live]") ? isInUse(elt) : $("dialog[open]") && elt.matches("[data-poll]")) detail.shouldSwap = false;
 });
+
+const showBlocked = () => {
+  const blocked = $("#queues-count > span")?.textContent;
+  document.title = (blocked ? `(${blocked}) ` : "") + document.title.replace(/^\(\d+\) /, "");
+};
+showBlocked();
+on("htmx:afterRequest", showBlocked);
 
 // Replacing a region keeps scroll and focus.
 let pressed = null; // its request disables it, so it loses the focus
 let kept = null;
+const linksTo = (href, region) => $$("a", region).filter((link) => link.getAttribute("href") === href);
 on("htmx:beforeRequest", ({ detail: { elt } }) => {
   pressed = elt.contains(document.activeElement) ? document.activeElement : null;
 });
@@ -26,13 +46,15 @@ on("htmx:beforeSwap", ({ detail: { target } }) => {
   const anchor =
     anchors.find((item) => item.contains(focused)) ?? anchors.find((item) => item.getBoundingClientRect().bottom > 0);
   kept = anchor && { top: anchor.getBoundingClientRect().top, anchor: anchor.id, focused: focused?.id, region: target.id };
+  if (kept) kept.href = focused?.getAttribute("href");
+  if (kept?.href) kept.index = linksTo(kept.href, target).indexOf(focused);
 });
 on("htmx:afterSwap", () => {
   if (!kept) return;
   const [anchor, focused, region] = [kept.anchor, kept.focused, kept.region].map((id) => document.getElementById(id));
   if (anchor && scrollY) scrollBy(0, anchor.getBoundingClientRect().top - kept.top);
   if (kept.focused !== undefined && document.activeElement === document.body) {
-    (focused ?? anchor ?? region).focus({ preventScroll: true });
+    (focused ?? linksTo(kept.href, region)[kept.index] ?? anchor ?? region).focus({ preventScroll: true });
   }
   kept = null;
 });
@@ -85,13 +107,13 @@ on(
 
 const opened = new Map();
 on("click", ({ target }) => {
-  const facet = target.closest(":is(.facet, .fold) > summary")?.parentElement;
-  if (facet) opened.set(facet.id, !facet.open);
+  const details = target.closest(":is(.facet, .fold, [data-live] details[id]) > summary")?.parentElement;
+  if (details) opened.set(details.id, !details.open);
 });
 on("htmx:afterSettle", () => {
   for (const [id, isOpen] of opened) {
-    const facet = document.getElementById(id);
-    if (facet) facet.open = isOpen;
+    const details = document.getElementById(id);
+    if (details) details.open = isOpen;
   }
 });
 
