@@ -31,11 +31,6 @@ def test_no_page_frame_has_a_style_or_a_script_that_the_policy_blocks(client):
 
 
 @pytest.mark.django_db
-def test_a_page_is_loaded_without_the_indentation_of_its_template(client):
-    assert re.findall(r"^[ \t]+.*", client.get("/sign-in/").content.decode(), re.MULTILINE) == []
-
-
-@pytest.mark.django_db
 def test_htmx_neither_evaluates_code_nor_caches_pages(client):
     page = client.get("/sign-in/").content.decode()
     [config] = map(json.loads, re.findall(r"name=\"htmx-config\"\s+content='([^']+)'", page))
