@@ -263,7 +263,7 @@ def test_styles_and_scripts_stay_small():
     assert packed(static_file("cotadmin.css")) <= 12 * 1024
     ours = sum(packed(file.read_bytes()) for file in (settings.BASE_DIR / "logs/static/logs/js").glob("*.js"))
     assert ours < 11 * 1024
-    assert packed(static_file("htmx.min.js")) + ours <= 26 * 1024
+    assert packed(static_file("htmx.min.js")) + ours <= 28 * 1024  # of which 3.5 KB are loaded on focus
 
 
 def test_the_first_view_of_a_full_explorer_stays_small(page):
@@ -276,7 +276,7 @@ def test_the_first_view_of_a_full_explorer_stays_small(page):
     page.wait_for_load_state("networkidle")
     assert first
     assert first.headers["content-encoding"] == "gzip"
-    assert first.request.sizes()["responseBodySize"] <= 16 * 1024
+    assert first.request.sizes()["responseBodySize"] <= 17 * 1024
     sizes = {answer.url: packed(answer.body()) for answer in answers}
     assert [answer.url for answer in answers if answer.request.resource_type == "font"] == []
     assert sum(sizes.values()) <= 60 * 1024

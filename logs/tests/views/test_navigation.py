@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 # Nobody reads these as pages of the site.
 NO_PAGES = {"demo_delete", "live_tail_toggle", "reveal_create", "test_event_create", "test_event_send"}
 NO_PAGES |= {"event_receive", "event_receive_short", "event_create", "healthz", "readyz", "metrics"}
-NO_PAGES |= {"shared_log", "shared_payload", "live"}
+NO_PAGES |= {"shared_log", "shared_payload", "live", "palette"}
 
 
 def header_of(page: str) -> str:
