@@ -1091,6 +1091,7 @@ class Migration(migrations.Migration):
                             ("delivered", "Delivered"),
                             ("failed", "Failed"),
                             ("skipped", "Skipped"),
+                            ("superseded", "Superseded"),
                         ],
                         max_length=10,
                         verbose_name="state before",
