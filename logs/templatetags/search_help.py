@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
 
 from django import template
 from django.template.loader import render_to_string
 from django.urls import get_script_prefix
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
@@ -18,13 +18,6 @@ from ..logsearch.query_language import MAX_SEARCH_LENGTH, ParseError
 register = template.Library()
 
 SHOWN_BEYOND = 40  # characters to show of text that is too long
-
-
-class Piece(NamedTuple):
-    """A part of the search text."""
-
-    text: str
-    is_wrong: bool
 
 
 @register.simple_tag
@@ -44,18 +37,18 @@ def search_fields() -> tuple[FieldHelp, ...]:
 
 
 @register.simple_tag
-def pieces(text: str, problems: Sequence[ParseError]) -> list[Piece]:
-    """Split the whole text into correct and wrong parts. Problems may come in any order, and overlap."""
+def marked(text: str, problems: Sequence[ParseError]) -> SafeString:
+    """The whole text with its wrong parts marked. Problems may come in any order, and overlap."""
     shown = text[: MAX_SEARCH_LENGTH + SHOWN_BEYOND]
-    parts: list[Piece] = []
+    parts: list[SafeString] = []
     done = 0
     for problem in sorted(problems, key=lambda problem: problem.start):
         start, end = max(problem.start, done), min(problem.end, len(shown))
         if start < end:
-            parts += [Piece(shown[done:start], False), Piece(shown[start:end], True)]
+            parts.append(format_html("{}<mark>{}</mark>", shown[done:start], shown[start:end]))
             done = end
-    parts += [Piece(shown[done:], False), Piece("…" if len(text) > len(shown) else "", False)]
-    return [piece for piece in parts if piece.text]
+    parts.append(format_html("{}{}", shown[done:], "…" if len(text) > len(shown) else ""))
+    return SafeString("".join(parts))
 
 
 @register.simple_tag

@@ -183,7 +183,7 @@ def test_the_examples_cover_every_field_and_every_choice():
         (
             "state:open",
             "state:open",
-            "“open” isn’t a valid value. Use one of: pending, retrying, delivered, failed, skipped.",
+            "“open” isn’t a valid value. Use one of: pending, retrying, delivered, failed, skipped, superseded.",
         ),
         ("cause:http4xx x", "cause:http4xx", "“http4xx” isn’t a valid value. Use one of: timeout, refused,"),
         ("state:failed,open", "state:failed,open", "“open” isn’t a valid value"),

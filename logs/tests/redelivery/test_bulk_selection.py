@@ -234,6 +234,7 @@ def test_the_page_for_ids_says_what_happens_next(client, logs):
 
 def test_the_remaining_failures_of_a_bulk_redelivery_are_planned(client, logs, operator):
     earlier = start_redelivery(operator, [logs[0], logs[1]])
+    WebhookLog.objects.filter(pk=logs[0].pk).update(state=State.FAILED)  # not superseded
     WebhookLog.objects.filter(pk=logs[1].pk).update(state=State.DELIVERED)
     earlier.items.update(outcome=ItemOutcome.FAILED)
     answer = client.post(PLAN, {"source": "still_failing", "bulk": earlier.pk})

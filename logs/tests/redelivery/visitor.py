@@ -41,10 +41,10 @@ class Page:
         return [Way(form, button) for form in forms for button in self._buttons(form)]
 
     def _buttons(self, form) -> list[Tag]:
-        """Those that submit the form, within it and elsewhere on the page."""
+        """Those that submit the form to its own address, within it and elsewhere on the page."""
         elsewhere = self.html.find_all("button", form=form.id) if form.id else []
-        within = form.html.find_all("button")
-        return [button for button in (*within, *elsewhere) if button.get("type", "submit") == "submit"]
+        submits = [button for button in (*form.html.find_all("button"), *elsewhere) if not button.get("formaction")]
+        return [button for button in submits if button.get("type", "submit") == "submit"]
 
 
 class Way:
