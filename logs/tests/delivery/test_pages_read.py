@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 
 from cotadmin.database import connection_parameters
@@ -101,14 +101,15 @@ def add_delivered(log: WebhookLog, number: int) -> None:
         "subscription_id, company, created_at, attempt_count, state, cause, fingerprint, event_type, action, object_id"
     )
     columns += ", object_name, search, priority, attempts_left, trigger, is_test"
-    with connection.cursor() as cursor:
+    # In one transaction: autovacuum must not take statistics while all of them are queued.
+    with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO logs_webhooklog ({columns}, id, sequence, next_attempt_at) SELECT {columns}, "
             "'62742b75' || lpad(to_hex(n), 16, '0'), nextval('logs_queue_sequence'), now() FROM logs_webhooklog log, "
             "generate_series(1, %s) n WHERE log.id = %s",
             [number, log.pk],
         )
-    WebhookLog.objects.exclude(pk=log.pk).update(next_attempt_at=None, state=State.DELIVERED, attempt_count=1)
+        WebhookLog.objects.exclude(pk=log.pk).update(next_attempt_at=None, state=State.DELIVERED, attempt_count=1)
 
 
 def test_an_old_snapshot_makes_no_claim_more_expensive(old_snapshot, receiver, deliver, monkeypatch):

@@ -300,7 +300,8 @@ class TestPage:
 
     def test_it_is_in_the_navigation(self, client, subscription):
         assert 'href="/failures/"' in client.get("/logs/").content.decode()
-        assert re.search(r'href="/failures/"\s+aria-current="page"', client.get("/failures/").content.decode())
+        page = client.get("/failures/").content.decode()
+        assert re.search(r'href="/failures/" data-go="i"\s+aria-current="page"', page)
 
 
 class TestWho:
