@@ -18,7 +18,7 @@ run: setup ## Start cotadmin with its database, a worker and a demo (PORT=8000, 
 
 test: .venv/installed-dev ## Run all tests, with a real PostgreSQL and a real browser
 	@$(BIN)/python -m cotadmin.tests.browser
-	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest -n 4 --dist worksteal $(ARGS)
 
 check: .venv/installed-dev ## Check style, types, layers, words, templates and migrations
 	$(BIN)/ruff format --check .

@@ -48,9 +48,9 @@ def test_a_term_is_entered_with_the_keyboard_only(page, box):
     expect_chosen(page, box, "state:")
     box.press("Enter")
     expect(box).to_have_value("state:")
-    expect(options(page)).to_have_count(5)
+    expect(options(page)).to_have_count(6)
     box.press("ArrowUp")
-    expect_chosen(page, box, "skipped")
+    expect_chosen(page, box, "superseded")
     for _ in range(4):
         box.press("ArrowDown")
     expect_chosen(page, box, "failed")
