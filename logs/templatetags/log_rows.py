@@ -16,7 +16,7 @@ from django.utils.translation import gettext
 from ..logsearch.facets import Facet, FacetValue, facet_param
 from ..logsearch.filterset import EVENT_TYPES
 from ..logsearch.histogram import Histogram
-from ..logsearch.query_params import list_url, toggle_excluded, with_params
+from ..logsearch.query_params import querystring, toggle_excluded, with_params
 from ..models import WebhookLog
 from .components import badge
 from .log_format import event_label, log_badge, masked, seconds_between_looks, stand_in_note
@@ -32,14 +32,16 @@ def log_rows(context: Context, logs: Iterable[WebhookLog]) -> SafeString:
     request = context["request"]
     list_query = str(context.get("list_query") or "")
     query = QueryDict(list_query.removeprefix("?"))
+    explorer = reverse("logs:webhook_log_list")  # once: a list has some hundred addresses
 
     @lru_cache  # the rows share most values
     def narrowed(**values: Any) -> str:
-        return list_url(with_params(query, **{name: facet_param(name, value) for name, value in values.items()}))
+        params = {name: facet_param(name, value) for name, value in values.items()}
+        return explorer + querystring(with_params(query, **params))
 
     @lru_cache
     def excluded(name: str, value: Any) -> str:
-        return list_url(toggle_excluded(query, name, facet_param(name, value)))
+        return explorer + querystring(toggle_excluded(query, name, facet_param(name, value)))
 
     values = {
         "logs": logs,
@@ -71,11 +73,11 @@ def log_rows(context: Context, logs: Iterable[WebhookLog]) -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def facet_values(context: Context, facet: Facet, values: Iterable[FacetValue]) -> SafeString:
-    query = context["explorer"].query
+    query, explorer = context["explorer"].query, reverse("logs:webhook_log_list")
 
     def excluding(item: FacetValue) -> str:
         """The URL of the list without the logs of this value; if they are excluded, with them."""
-        return list_url(toggle_excluded(query, facet.name, item.value))
+        return explorer + querystring(toggle_excluded(query, facet.name, item.value))
 
     shown = {"facet": facet, "values": values, "excluding": excluding, "icon": icon, "_": gettext}
     return _rendered("logs/list/_facet_values.jinja.html", shown, context["request"])
