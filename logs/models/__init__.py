@@ -34,6 +34,7 @@ from .choices import (
 from .company import Company
 from .credentials import AcceptedEvent, ApiToken, InboundEndpoint, UnmatchedCount
 from .imports import Import, ImportChunk, ImportKind, RejectedDocument
+from .incident import Incident, IncidentEntry, IncidentInbox, IncidentLog, IncidentState
 from .log_counts import (
     CompactedDurationCount,
     CompactedLogCount,
@@ -89,6 +90,11 @@ __all__ = [
     "ImportKind",
     "ImportState",
     "InboundEndpoint",
+    "Incident",
+    "IncidentEntry",
+    "IncidentInbox",
+    "IncidentLog",
+    "IncidentState",
     "ItemOutcome",
     "LogCount",
     "LogCountDelta",

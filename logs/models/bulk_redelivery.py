@@ -23,6 +23,7 @@ from .choices import (
     State,
 )
 from .company import Company
+from .incident import Incident
 from .querysets import BulkRedeliveryItemQuerySet, BulkRedeliveryQuerySet
 from .subscription import Subscription
 from .webhook_log import WebhookLog
@@ -35,6 +36,7 @@ class SelectionSource(models.TextChoices):
     SELECTED = "selected", _("logs selected one by one")
     IDS = "ids", _("a list of ids")
     STILL_FAILING = "still_failing", _("logs that still failed in another bulk redelivery")
+    INCIDENT = "incident", _("an incident")
 
 
 class SupersededPolicy(models.TextChoices):
@@ -71,6 +73,9 @@ class BulkRedelivery(models.Model):
     query = models.TextField(_("filter"), blank=True)
     parent = models.ForeignKey(
         "self", models.SET_NULL, null=True, related_name="+", verbose_name=_("previous bulk redelivery")
+    )
+    incident = models.ForeignKey(
+        Incident, models.SET_NULL, null=True, related_name="bulk_redeliveries", verbose_name=_("incident")
     )
     # Requested ids that don't exist or that the person may not see. Until planning ends: all requested ids.
     unknown = ArrayField(models.CharField(max_length=100), default=list)

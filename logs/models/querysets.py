@@ -91,6 +91,15 @@ class CompanyOwnedQuerySet(models.QuerySet):
         return self.filter(company__in=apps.get_model("logs", "Company").objects.visible_to(user).values("pk"))
 
 
+class IncidentQuerySet(CompanyOwnedQuerySet):
+    def unresolved(self) -> IncidentQuerySet:
+        return self.filter(resolved_at=None)
+
+    def pressing(self) -> IncidentQuerySet:
+        """Unresolved ones that nobody ignores."""
+        return self.unresolved().filter(ignored_at=None)
+
+
 class WebhookLogQuerySet(models.QuerySet):
     def visible_to(self, user: User | AnonymousUser) -> WebhookLogQuerySet:
         """Visibility follows the subscription's company; a log's own company is data."""

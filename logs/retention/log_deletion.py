@@ -43,6 +43,7 @@ _DELETE = (
     "DELETE FROM logs_attempt WHERE log_id = ANY(%s)",
     "DELETE FROM logs_redeliveryoverride WHERE log_id = ANY(%s)",
     "DELETE FROM logs_bulkredeliveryitem WHERE log_id = ANY(%s)",
+    "DELETE FROM logs_incidentlog WHERE log_id = ANY(%s)",
     "DELETE FROM logs_sharelink WHERE log_id = ANY(%s)",
     "DELETE FROM logs_webhooklog WHERE id = ANY(%s)",
 )
