@@ -117,7 +117,10 @@ class Incident(models.Model):
 class IncidentLog(models.Model):
     """A log of an incident: it failed in it at least once. `state`: the log's state when the worker last counted it."""
 
-    log = models.OneToOneField(WebhookLog, models.CASCADE, primary_key=True, related_name="incident_log")
+    # Without a constraint: a log that is deleted while the worker counts must stop neither.
+    log = models.OneToOneField(
+        WebhookLog, models.CASCADE, primary_key=True, related_name="incident_log", db_constraint=False
+    )
     incident = models.ForeignKey(Incident, models.CASCADE, related_name="incident_logs", db_index=False)
     state = models.CharField(max_length=10, choices=State)
 

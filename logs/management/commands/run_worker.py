@@ -21,6 +21,8 @@ from logs.background.supervisor import Supervisor
 from logs.db.payload_partitions import ensure_future_partitions
 from logs.db.pooler_check import pooler_problem
 from logs.delivery.worker import DeliveryLoop
+from logs.incidents.update import BATCH_SIZE as INCIDENT_BATCH_SIZE
+from logs.incidents.update import update_incidents
 from logs.models import Worker
 from logs.redelivery.dispatcher import dispatch
 from logs.stats.compaction import compact
@@ -30,6 +32,7 @@ logger = logging.getLogger("logs.background.jobs")
 THREADS = 32  # for jobs, loops and DNS lookups, none of which may wait for another to end
 COMPACTION_SECONDS = 2.0
 LARGE_BACKLOG = 50_000  # differences of log counts
+INCIDENT_SECONDS = 2.0
 DISPATCH_SECONDS = {True: 0.05, False: 0.1}  # while a bulk redelivery runs: by whether the last round queued any logs
 DISPATCH_IDLE_SECONDS = 0.5
 REPORT_SECONDS = 1.0
@@ -103,6 +106,7 @@ class _Loops:
         return {
             "jobs": partial(run_jobs, queue_lost=queue_lost),
             "compaction": self.compact_log_counts,
+            "incidents": self.update_incidents,
             "bulk redeliveries": self.dispatch_bulk_redeliveries,
             "partitions": self.create_partitions,
             "report": self.report,
@@ -119,6 +123,13 @@ class _Loops:
         # With a small backlog it would add up each new difference by itself.
         while compact() > LARGE_BACKLOG and not self.is_stopping.is_set():
             pass
+
+    async def update_incidents(self, is_well: Callable[[], None]) -> None:
+        """Open, continue and resolve incidents. One worker at a time does it."""
+        while True:
+            taken = await run_in_thread(update_incidents)
+            is_well()
+            await asyncio.sleep(0 if taken == INCIDENT_BATCH_SIZE else INCIDENT_SECONDS)
 
     async def dispatch_bulk_redeliveries(self, is_well: Callable[[], None]) -> None:
         """Put the logs of bulk redeliveries into their queues. Several workers take turns."""
