@@ -82,6 +82,12 @@ class SubscriptionPlan:
 
 
 TIMEOUT = "connect ETIMEDOUT 67.225.146.248:443"
+# What the receiver answers while it is down, in its own words.
+DOWN_PAGE = (
+    "<!doctype html><html><head><title>SAP PM no disponible</title></head><body><h1>SAP PM no disponible</h1>"
+    "<p>La base de datos de mantenimiento no responde (error 4711). Mesa de ayuda: anexo 2040.</p></body></html>"
+)
+LAST_NIGHT = 0.45, 0.05  # days before now; since then the receiver works again
 PLANS = (
     SubscriptionPlan(
         "wo_update",
@@ -89,8 +95,8 @@ PLANS = (
         Trigger.TASK,
         50,
         (
-            Outage(0.45, 0.02, 0.92, 409, TIMEOUT),
-            Outage(6.2, 6.0, 0.6, 503, "Service Unavailable"),
+            Outage(*LAST_NIGHT, 0.92, 500, DOWN_PAGE),
+            Outage(8.2, 8.0, 0.6, 409, TIMEOUT),
         ),
     ),
     SubscriptionPlan(
@@ -98,7 +104,10 @@ PLANS = (
         "Users to HR",
         Trigger.USER,
         18,
-        (Outage(DAYS, 0, 0.12, 409, '{"error":"duplicate employee code","token":"demo-4711"}'),),
+        (
+            Outage(*LAST_NIGHT, 0.92, 500, DOWN_PAGE),
+            Outage(DAYS, 7.5, 0.12, 409, '{"error":"duplicate employee code","token":"demo-4711"}'),
+        ),
     ),
     SubscriptionPlan(
         "incidents_sap",
@@ -108,12 +117,12 @@ PLANS = (
         (
             Outage(
                 DAYS,
-                0,
-                0.04,
+                7.5,
+                0.1,
                 502,
                 "<html><head><title>502 Bad Gateway</title></head><body>502 Bad Gateway</body></html>",
             ),
-            Outage(3.1, 2.9, 0.9, 409, "socket hang up"),
+            Outage(10.1, 9.9, 0.9, 409, "socket hang up"),
         ),
     ),
     SubscriptionPlan(
@@ -127,7 +136,7 @@ PLANS = (
         ),
     ),
     SubscriptionPlan("notes_audit", "Notes to the archive", Trigger.NOTE, 4, ()),
-    SubscriptionPlan("logouts", "Sessions", Trigger.LOGOUT, 2, (Outage(5, 4.5, 1.0, 301, "Moved Permanently"),)),
+    SubscriptionPlan("logouts", "Sessions", Trigger.LOGOUT, 2, (Outage(11, 10.5, 1.0, 301, "Moved Permanently"),)),
 )
 
 

@@ -9,6 +9,8 @@ from html import escape
 
 from aiohttp import web
 
+from .documents import DOWN_PAGE
+
 MAX_KEPT_REQUESTS = 200
 HANG_SECONDS = 60
 ANSWER_CHOICES = {
@@ -43,6 +45,8 @@ class DemoReceiver:
             await asyncio.sleep(HANG_SECONDS)
         if self.answer == "close" and request.transport:
             request.transport.abort()
+        if self.answer == "500":
+            return web.Response(status=500, text=DOWN_PAGE, content_type="text/html")
         return web.json_response({"received": webhook_id}, status=int(self.answer) if self.answer.isdigit() else 200)
 
     async def choose(self, request: web.Request) -> web.Response:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
@@ -23,6 +23,7 @@ from .grouping import GAP, Failure, Span, add_to_spans, receiver_of
 
 BATCH_SIZE = 5_000  # logs
 UPDATE_LOCK = 0x696E6364  # any number, the same everywhere: one process updates incidents at a time
+LEFT_AFTER = timedelta(days=7)  # failed logs of a receiver that has worked again for so long are history
 Kind = IncidentEntry.Kind
 
 _TAKE = """
@@ -225,12 +226,12 @@ def _recover(incident: Incident, recovered_at: datetime) -> None:
 
 
 def _resolve_green() -> None:
-    """Resolve the incidents whose receiver works again, and whose logs need nothing more."""
-    recovered = Incident.objects.unresolved().filter(recovered_at__isnull=False)
-    for incident in recovered.filter(failed_count=0, queued_count=0):
-        now = timezone.now()
+    """Resolve the incidents whose receiver works again, and whose logs need nothing more, or nobody has sent for a week."""
+    now = timezone.now()
+    recovered = Incident.objects.unresolved().filter(recovered_at__isnull=False, queued_count=0)
+    for incident in recovered.filter(Q(failed_count=0) | Q(recovered_at__lt=now - LEFT_AFTER)):
         Incident.objects.filter(pk=incident.pk).update(resolved_at=now)
-        _record(incident, Kind.RESOLVED, now)
+        _record(incident, Kind.LEFT if incident.failed_count else Kind.RESOLVED, now)
 
 
 def _record(incident: Incident, kind: IncidentEntry.Kind, at: datetime) -> None:

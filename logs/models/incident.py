@@ -34,7 +34,7 @@ class Incident(models.Model):
     """`receiver`: the host and port of the failing URLs, or the id of a subscription without a URL.
 
     `recovered_at`: since when the receiver works again; None while it fails. `resolved_at`: when it had recovered and no log of
-    it was failed or in a queue any more. The counts of its logs are by their current state.
+    it was failed or in a queue any more, or a week after it recovered. The counts of its logs are by their current state.
     """
 
     company = models.ForeignKey(
@@ -154,6 +154,7 @@ class IncidentEntry(models.Model):
         RECOVERED = "recovered", _("the receiver works again")
         FAILED_AGAIN = "failed_again", _("failing again")
         RESOLVED = "resolved", _("resolved: nothing is failed any more")
+        LEFT = "left", _("closed: its failed logs were left for a week")
         REOPENED = "reopened", _("reopened")
         CHANGED = "changed", _("no longer ignored: it has changed")
         ACKNOWLEDGED = "acknowledged", _("acknowledged")

@@ -163,6 +163,15 @@ def test_an_incident_is_resolved_once_nothing_is_failed_any_more(subscription):
     assert kinds(incident) == [Kind.OPENED, Kind.RECOVERED, Kind.RESOLVED]
 
 
+def test_logs_that_were_left_failed_for_a_week_are_history(subscription):
+    week = 7 * 24 * 60
+    failed(subscription, week + 60)
+    delivered(subscription, week + 5)
+    incident = only_incident()
+    assert (incident.failed_count, incident.resolved_at is not None) == (1, True)
+    assert kinds(incident) == [Kind.OPENED, Kind.RECOVERED, Kind.LEFT]
+
+
 def test_settled_logs_are_counted_apart_and_reopen_it_when_unsettled(subscription, administrator):
     log = failed(subscription, 40, object_id="a" * 24)
     make_log_of_age(subscription, State.DELIVERED, timedelta(minutes=5), object_id="a" * 24)
