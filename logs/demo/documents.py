@@ -131,7 +131,7 @@ PLANS = (
         Trigger.PROPERTY,
         12,
         (
-            Outage(1.2, 0.9, 1.0, 409, "certificate has expired"),
+            Outage(8.9, 8.6, 1.0, 409, "certificate has expired"),
             Outage(9.5, 9.4, 1.0, 409, "getaddrinfo ENOTFOUND erp.austral.example"),
         ),
     ),

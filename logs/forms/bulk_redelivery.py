@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ..models import BulkRedelivery, RolloutPolicy, SupersededPolicy
 from ..redelivery.preview import PlanChoices, PlanPreview
+from ..redelivery.recovery import BlockedQueues
 from .base import StrictForm
 
 CONFIRM_ABOVE = 1_000  # logs: above this, a click alone doesn't start it
@@ -31,6 +32,7 @@ class BulkChoicesForm(forms.Form):
     """
 
     subscriptions = forms.MultipleChoiceField(label=_("Subscriptions"), required=False)
+    unblocked = forms.MultipleChoiceField(label=_("Queues"), required=False)
     superseded_policy = forms.ChoiceField(
         label=_("Superseded logs"), required=False, choices=SupersededPolicy.choices, initial=SupersededPolicy.EXCLUDE
     )
@@ -52,8 +54,11 @@ class BulkChoicesForm(forms.Form):
         help_text=_("Measured over the last 50 logs. Any canary failure also pauses the bulk redelivery."),
     )
 
-    def __init__(self, data: Any = None, *, bulk: BulkRedelivery) -> None:
+    def __init__(self, data: Any = None, *, bulk: BulkRedelivery, queues: BlockedQueues | None = None) -> None:
         super().__init__(data)
+        self.queues = queues or BlockedQueues([], [])
+        queue_choices = [(pk, pk) for pk in (bulk.incident.subscription_ids if bulk.incident else [])]
+        self.fields["unblocked"].choices = queue_choices  # type: ignore[attr-defined]
         subscription_choices = [(pk, pk) for pk in bulk.selected_subscriptions]
         self.fields["subscriptions"].choices = subscription_choices  # type: ignore[attr-defined]
         numbers = sorted({1, settings.DELIVERY_MAX_ATTEMPTS})
@@ -80,6 +85,12 @@ class BulkChoicesForm(forms.Form):
             rate=chosen.get("rate"),
         )
 
+    @property
+    def chosen_queues(self) -> list[str]:
+        """The blocked queues to retry or resume; at first all of them. Call `is_valid()` before."""
+        chosen = self.cleaned_data.get("unblocked", ()) if self.is_bound else self.queues.ids
+        return [pk for pk in self.queues.ids if pk in chosen]
+
     def query_string(self, plan: PlanPreview) -> str:
         """Of the plan's URL: the choices that differ from the initial ones. Invalid ones aren't kept.
 
@@ -92,7 +103,8 @@ class BulkChoicesForm(forms.Form):
         ]
         chosen = plan.choices.selected_subscriptions
         without = [pk for pk, queue in plan.queues.items() if queue.possible and pk not in chosen]
-        query = urlencode([*pairs, *(("without", pk) for pk in without)])
+        blocked = [pk for pk in self.queues.ids if pk not in self.chosen_queues]
+        query = urlencode([*pairs, *(("without", pk) for pk in without), *(("blocked", pk) for pk in blocked)])
         return f"?{query}" if query and len(query) <= MAX_KEPT_LENGTH else ""
 
 
@@ -100,12 +112,15 @@ class PlanQueryForm(BulkChoicesForm, StrictForm):
     """The choices in the URL of a plan, so that Back, a reload and a link keep them: `?superseded_policy=send&without=6268…`.
 
     Unbound without a query. What the query doesn't have is as at first. `without`: subscriptions that are not selected.
+    `blocked`: queues that are neither retried nor resumed.
     """
 
     without = forms.MultipleChoiceField(label=_("Subscriptions"), required=False)
+    blocked = forms.MultipleChoiceField(label=_("Queues"), required=False)
 
-    def __init__(self, query: QueryDict, *, bulk: BulkRedelivery) -> None:
-        super().__init__(self._with_initial(query, bulk) if query else None, bulk=bulk)
+    def __init__(self, query: QueryDict, *, bulk: BulkRedelivery, queues: BlockedQueues | None = None) -> None:
+        super().__init__(self._with_initial(query, bulk) if query else None, bulk=bulk, queues=queues)
+        self.fields["blocked"].choices = self.fields["unblocked"].choices  # type: ignore[attr-defined]
         self.fields["without"].choices = self.fields["subscriptions"].choices  # type: ignore[attr-defined]
 
     def _with_initial(self, query: QueryDict, bulk: BulkRedelivery) -> QueryDict:
@@ -116,6 +131,9 @@ class PlanQueryForm(BulkChoicesForm, StrictForm):
         if "subscriptions" not in query:
             excluded_ids = query.getlist("without")
             data.setlist("subscriptions", [pk for pk in bulk.selected_subscriptions if pk not in excluded_ids])
+        if "unblocked" not in query and bulk.incident:
+            blocked = query.getlist("blocked")
+            data.setlist("unblocked", [pk for pk in bulk.incident.subscription_ids if pk not in blocked])
         return data
 
     def clean_includes_delivered(self) -> bool:
@@ -140,7 +158,7 @@ class BulkStartForm(BulkChoicesForm):
         """Whether the plan is still what the user saw; if not, `errors` says what changed or is wrong."""
         if not self.is_valid():
             return False
-        if not plan.total:
+        if not plan.total and not plan.settled and not self.chosen_queues:
             self.add_error(None, gettext("Nothing was started: with these choices, there is nothing to send."))
         elif plan.total != self.cleaned_data["number"]:
             self.add_error(None, gettext("Nothing was started: the numbers have changed. Check them again."))

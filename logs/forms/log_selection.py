@@ -18,8 +18,9 @@ from ..logsearch.filterset import WebhookLogFilterSet
 from ..logsearch.finder import Finder
 from ..logsearch.query_params import list_url
 from ..logsearch.stats import LogStats
-from ..models import BulkRedelivery, SelectionSource
+from ..models import BulkRedelivery, Incident, SelectionSource
 from ..redelivery.drafts import QUICK_PLAN_LIMIT, Selection
+from ..redelivery.recovery import failed_logs_of
 from ..redelivery.selection import MAX_SELECTED, extract_ids, freeze_query, items_still_failing
 from ..templatetags.ui import humanbytes
 
@@ -45,11 +46,13 @@ class SelectionForm(forms.Form):
     )
     file = forms.FileField(label=_("Or a file that contains them"), required=False, allow_empty_file=True)
     bulk = forms.ModelChoiceField(BulkRedelivery.objects.none(), required=False)
+    incident = forms.ModelChoiceField(Incident.objects.none(), required=False)
 
     def __init__(self, *args: Any, user, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.user = user
         self.fields["bulk"].queryset = BulkRedelivery.objects.visible_to(user).started()  # type: ignore[attr-defined]
+        self.fields["incident"].queryset = Incident.objects.visible_to(user)  # type: ignore[attr-defined]
 
     def clean(self) -> None:
         ways = {
@@ -57,6 +60,7 @@ class SelectionForm(forms.Form):
             SelectionSource.SELECTED: self._selected,
             SelectionSource.IDS: self._listed,
             SelectionSource.STILL_FAILING: self._still_failing,
+            SelectionSource.INCIDENT: self._of_incident,
         }
         if not self.errors:
             self.selection = ways[SelectionSource(self.cleaned_data["source"])]()
@@ -104,6 +108,14 @@ class SelectionForm(forms.Form):
             raise ValidationError(gettext("No log of this bulk redelivery is still failing."))
         return Selection(SelectionSource.STILL_FAILING, parent=bulk, number=number)
 
+    def _of_incident(self) -> Selection:
+        """An incident without failed logs may still have queues to retry or resume."""
+        incident = self.cleaned_data["incident"]
+        if incident is None:
+            raise ValidationError(gettext("The incident is missing. Load the page again."))
+        number = failed_logs_of(incident, self.user).order_by()[: MAX_SELECTED + 1].count()
+        return Selection(SelectionSource.INCIDENT, incident=incident, number=_at_most(number))
+
     def _of_ids(self, source: SelectionSource, ids: Sequence[str], nothing: str) -> Selection:
         unique = tuple(dict.fromkeys(pk.lower() for pk in ids if pk))
         if not unique:
@@ -129,8 +141,9 @@ class SelectionForm(forms.Form):
     @property
     def way_back(self) -> str:
         """The URL where the selection can be corrected: the filtered logs, the bulk redelivery, or all logs."""
-        if bulk := getattr(self, "cleaned_data", {}).get("bulk"):
-            return bulk.get_absolute_url()
+        chosen = getattr(self, "cleaned_data", {})
+        if source := chosen.get("bulk") or chosen.get("incident"):
+            return source.get_absolute_url()
         return list_url(self.filter_query) if self.data.get("query") else reverse("logs:webhook_log_list")
 
 

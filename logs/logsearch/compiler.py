@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from ..cotalker import objectid
-from ..models import Subscription
+from ..models import IncidentLog, Subscription
 from ..payloads.tokens import fold_accents
 from .fields import CONDITIONS
 from .past_failures import failed_within, has_failed, logs_failed_within
@@ -82,6 +82,10 @@ class CompiledQuery:
             self._add_kind(term, CONDITIONS[term.name](term.values))
         elif term.name == "was":
             self._add_rest(term, has_failed())
+        elif term.name == "incident":
+            logs = Q(pk__in=IncidentLog.objects.filter(incident__in=map(int, term.values)).values("log"))
+            self._add_rest(term, logs)
+            self.few &= Q() if term.is_negated else logs
         elif term.name == "test":
             is_test = "yes" in term.values
             self.rest &= Q() if {"yes", "no"} <= set(term.values) else Q(is_test=is_test is not term.is_negated)

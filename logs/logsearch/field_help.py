@@ -28,6 +28,7 @@ FIELD_HELP = (
         _("When an attempt failed, even if delivered since"),
         ("failed:08:00..09:15", 'failed:"yesterday 22:00..today 01:00"', "failed:-2h..", "failed:yesterday"),
     ),
+    FieldHelp("incident", _("Number of the incident"), ("incident:12",)),
     FieldHelp("type", _("Event type"), ("type:task", "type:user,survey")),
     FieldHelp("action", _("Action on the object"), ("action:edit",)),
     FieldHelp("duration", _("Duration of the last attempt"), ("duration:>2s", "duration:100ms..1s")),

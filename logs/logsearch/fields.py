@@ -84,7 +84,7 @@ CHOICE_FIELDS: dict[str, dict[str, str]] = {
 }
 RANGE_FIELDS = ("status", "duration", "attempts")
 TIME_FIELDS = ("failed",)
-ID_FIELDS = ("id", "object")
+ID_FIELDS = ("id", "object", "incident")
 TEXT_FIELDS = ("sub", "company", "response", "fingerprint")
 SEARCH_FIELDS = tuple(dict.fromkeys([*CHOICE_FIELDS, *RANGE_FIELDS, *TIME_FIELDS, *TEXT_FIELDS, *ID_FIELDS]))
 ALIASES = {"subscription": "sub"}
@@ -131,8 +131,10 @@ def parse_choice(name: str, value: str) -> str:
     raise InvalidTerm(_("“%(value)s” isn’t a valid value. Use one of: %(names)s.") % {"value": value, "names": names})
 
 
-def parse_id(value: str) -> str:
-    """The id in lower case; raises InvalidTerm."""
+def parse_id(name: str, value: str) -> str:
+    """The id in lower case, or the number of an incident; raises InvalidTerm."""
+    if name == "incident":
+        return str(_number(value))
     try:
         return objectid.parse_objectid(value)
     except ValueError as error:

@@ -246,7 +246,7 @@ def _of_field(name: str, value: str, place: _Place) -> Term | None:
     if name in TIME_FIELDS:
         return TimeTerm(**place, name=name, **parse_time_span(_whole(value)[0])._asdict())
     if name in ID_FIELDS:
-        return ChoiceTerm(**place, name=name, values=tuple(map(parse_id, items)))
+        return ChoiceTerm(**place, name=name, values=tuple(parse_id(name, item) for item in items))
     if name in CHOICE_FIELDS:
         return ChoiceTerm(**place, name=name, values=tuple(parse_choice(name, item) for item in items))
     return ChoiceTerm(**place, name=name, values=(_whole(value)[0],) if name == "fingerprint" else tuple(items))

@@ -100,8 +100,9 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('at', models.DateTimeField(verbose_name='time')),
-                ('kind', models.CharField(choices=[('opened', 'first failure'), ('recovered', 'the receiver works again'), ('failed_again', 'failing again'), ('resolved', 'resolved: nothing is failed any more'), ('left', 'closed: its failed logs were left for a week'), ('reopened', 'reopened'), ('changed', 'no longer ignored: it has changed'), ('acknowledged', 'acknowledged'), ('unacknowledged', 'acknowledgement taken back'), ('assigned', 'assigned'), ('ignored', 'ignored until it changes'), ('not_ignored', 'no longer ignored'), ('checked', 'receiver checked'), ('note', 'note')], max_length=20, verbose_name='kind')),
+                ('kind', models.CharField(choices=[('opened', 'first failure'), ('recovered', 'the receiver recovered'), ('failed_again', 'failing again'), ('resolved', 'resolved: nothing is failed any more'), ('left', 'closed: its failed logs were left for a week'), ('reopened', 'reopened'), ('changed', 'no longer ignored: it has changed'), ('acknowledged', 'acknowledged'), ('unacknowledged', 'acknowledgement taken back'), ('assigned', 'assigned'), ('ignored', 'ignored until it changes'), ('not_ignored', 'no longer ignored'), ('checked', 'receiver checked'), ('note', 'note')], max_length=20, verbose_name='kind')),
                 ('text', models.CharField(blank=True, max_length=1000, verbose_name='text')),
+                ('until', models.DateTimeField(null=True)),
                 ('actor', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='by')),
                 ('incident', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='entries', to='logs.incident')),
             ],

@@ -5,6 +5,9 @@ The worker opens, continues and resolves incidents (`logs/incidents`). People ac
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -68,6 +71,8 @@ class Incident(models.Model):
 
     objects = IncidentQuerySet.as_manager()
 
+    subscriptions: list[Any]  # those that a user may see; set by incidents.listing
+
     class Meta:
         verbose_name = _("incident")
         verbose_name_plural = _("incidents")
@@ -91,9 +96,12 @@ class Incident(models.Model):
 
     @property
     def is_acknowledged(self) -> bool:
+        return self.is_acknowledged_at(timezone.now())
+
+    def is_acknowledged_at(self, moment: datetime) -> bool:
         if self.acknowledged_at is None:
             return False
-        return self.acknowledged_until is None or self.acknowledged_until > timezone.now()
+        return self.acknowledged_until is None or self.acknowledged_until > moment
 
     @property
     def state(self) -> IncidentState:
@@ -107,6 +115,11 @@ class Incident(models.Model):
     def log_count(self) -> int:
         """All logs that ever failed in it."""
         return self.failed_count + self.queued_count + self.delivered_count + self.superseded_count + self.skipped_count
+
+    @property
+    def receiver_name(self) -> str:
+        """The host, or what there is instead if its subscription has no URL."""
+        return str(_("a subscription without URL")) if self.receiver in self.subscription_ids else self.receiver
 
     @property
     def cause_label(self) -> str | Promise:
@@ -151,7 +164,7 @@ class IncidentEntry(models.Model):
 
     class Kind(models.TextChoices):
         OPENED = "opened", _("first failure")
-        RECOVERED = "recovered", _("the receiver works again")
+        RECOVERED = "recovered", _("the receiver recovered")
         FAILED_AGAIN = "failed_again", _("failing again")
         RESOLVED = "resolved", _("resolved: nothing is failed any more")
         LEFT = "left", _("closed: its failed logs were left for a week")
@@ -172,6 +185,7 @@ class IncidentEntry(models.Model):
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("by")
     )
     text = models.CharField(_("text"), max_length=1000, blank=True)
+    until = models.DateTimeField(null=True)  # of an acknowledgement
 
     class Meta:
         verbose_name = _("timeline entry")

@@ -92,6 +92,9 @@ class CompanyOwnedQuerySet(models.QuerySet):
 
 
 class IncidentQuerySet(CompanyOwnedQuerySet):
+    def visible_to(self, user: User | AnonymousUser) -> IncidentQuerySet:
+        return super().visible_to(user)  # type: ignore[return-value]
+
     def unresolved(self) -> IncidentQuerySet:
         return self.filter(resolved_at=None)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db import Error, connection, transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from procrastinate.contrib.django import app
@@ -18,7 +19,7 @@ from procrastinate.contrib.django import app
 from cotadmin.database import is_connection_lost
 
 from ..delivery.superseded import NEWEST_DELIVERED
-from ..models import BulkRedelivery, BulkRedeliveryState, Company, SelectionSource, Subscription
+from ..models import BulkRedelivery, BulkRedeliveryState, Company, Incident, SelectionSource, Subscription
 from .selection import MAX_SELECTED, FilterInvalid, SelectedLogs, TooManyLogs, select_logs
 
 # Among the logs that could be sent, superseded and delivered ones are marked: a person decides about them afterwards.
@@ -53,11 +54,16 @@ FROM (
 
 
 def create_draft(
-    source: SelectionSource, *, by, query: str = "", parent: BulkRedelivery | None = None
+    source: SelectionSource,
+    *,
+    by,
+    query: str = "",
+    parent: BulkRedelivery | None = None,
+    incident: Incident | None = None,
 ) -> BulkRedelivery:
     """Store and return a bulk redelivery that is still to be planned."""
     return BulkRedelivery.objects.create(
-        source=source, query=query, parent=parent, planned_by=by, planned_at=timezone.now()
+        source=source, query=query, parent=parent, incident=incident, planned_by=by, planned_at=timezone.now()
     )
 
 
@@ -90,7 +96,9 @@ def _fill(bulk: BulkRedelivery, selected: SelectedLogs) -> None:
         cursor.execute(_ITEMS, {"bulk": bulk.pk, "ids": selected.ids})
     bulk.selected_subscriptions = sorted(bulk.items.order_by().values_list("subscription", flat=True).distinct())
     subscriptions = Subscription.objects.filter(pk__in=bulk.selected_subscriptions)
-    bulk.companies.set(Company.objects.filter(subscriptions__in=subscriptions))
+    of_incident = [bulk.incident.company_id] if bulk.incident else []  # its failed logs may all be mended by now
+    companies = Q(subscriptions__in=subscriptions) | Q(pk__in=of_incident)
+    bulk.companies.set(Company.objects.filter(companies).distinct())
     bulk.unknown, bulk.state = selected.unknown, BulkRedeliveryState.PLANNED
     bulk.save(update_fields=["selected_subscriptions", "unknown", "state"])
 
@@ -118,7 +126,7 @@ SELECT id FROM logs_bulkredelivery bulk WHERE state = 'planning' AND NOT EXISTS 
 
 @dataclass(frozen=True)
 class Selection:
-    """`query` with SelectionSource.FILTER, `parent` with STILL_FAILING, else `ids`.
+    """`query` with SelectionSource.FILTER, `parent` with STILL_FAILING, `incident` with INCIDENT, else `ids`.
 
     `number`: about how many logs; None if unknown.
     """
@@ -127,6 +135,7 @@ class Selection:
     query: str = ""
     ids: tuple[str, ...] = ()
     parent: BulkRedelivery | None = None
+    incident: Incident | None = None
     number: int | None = None
 
     @property
@@ -141,7 +150,9 @@ def request_draft(selection: Selection, *, by) -> BulkRedelivery:
             cursor.execute(_ONE_AT_A_TIME, [by.pk])
         if bulk := _created_just_now(selection, by):
             return bulk
-        bulk = create_draft(selection.source, by=by, query=selection.query, parent=selection.parent)
+        bulk = create_draft(
+            selection.source, by=by, query=selection.query, parent=selection.parent, incident=selection.incident
+        )
         if selection.is_quick:
             build_plan(bulk, selection.ids)
         else:
@@ -185,7 +196,9 @@ def _created_just_now(selection: Selection, by) -> BulkRedelivery | None:
     recent = BulkRedelivery.objects.filter(
         planned_by=by, state__in=DRAFT_STATES, planned_at__gt=timezone.now() - DOUBLE_CLICK_WINDOW, problem=""
     )
-    same = recent.filter(source=selection.source, query=selection.query, parent=selection.parent)
+    same = recent.filter(
+        source=selection.source, query=selection.query, parent=selection.parent, incident=selection.incident
+    )
     return next((bulk for bulk in same.order_by("-pk") if _ids_of(bulk, selection) == set(selection.ids)), None)
 
 

@@ -231,6 +231,11 @@ class PlanPreview:
         return sum(queue.to_send for queue in self.queues.values())
 
     @property
+    def settled(self) -> int:
+        """The logs that starting it settles as superseded."""
+        return self.excluded[SkipReason.SUPERSEDED]
+
+    @property
     def repairs(self) -> int:
         return sum(queue.repairs for queue in self.queues.values())
 

@@ -25,6 +25,7 @@ from ..logsearch.query_params import format_utc, search_in_utc, with_params
 from ..models import MAX_UNKNOWN_IDS, BulkRedelivery, ItemOutcome, SelectionSource, State, WebhookLog
 from ..models.querysets import BulkRedeliveryItemQuerySet
 from ..payloads.escapes import with_placeholders
+from .recovery import failed_logs_of
 
 # Also matches ids with a lost or mistyped digit: they are looked up, not found, and so reported as unknown.
 _ID_LIKE = re.compile(r"(?<![0-9A-Za-z])(?:[0-9A-Fa-f]{20,28}|[0-9A-Za-z]{24})(?![0-9A-Za-z])")
@@ -63,7 +64,7 @@ def _strings(value: Any) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Origin:
-    """`address`: the URL of the filtered logs, or of the previous bulk redelivery; "" if a person chose the logs."""
+    """`address`: the URL of the filtered logs, the previous bulk redelivery or the incident; "" if a person chose the logs."""
 
     address: str = ""
     active: tuple[ActiveFilter, ...] = ()
@@ -75,6 +76,8 @@ def origin_of(bulk: BulkRedelivery, user) -> Origin:
         return Origin(f"{reverse('logs:webhook_log_list')}?{bulk.query}", tuple(filterset.active))
     if bulk.source == SelectionSource.STILL_FAILING and bulk.parent_id:
         return Origin(reverse("logs:bulk_redelivery_detail", args=[bulk.parent_id]))
+    if bulk.source == SelectionSource.INCIDENT and bulk.incident:
+        return Origin(bulk.incident.get_absolute_url())
     return Origin()
 
 
@@ -156,6 +159,10 @@ def select_logs(bulk: BulkRedelivery, ids: Sequence[str] = ()) -> SelectedLogs:
         return select_by_filter(bulk.query, bulk.planned_by, bulk.planned_at)
     if bulk.source == SelectionSource.STILL_FAILING and bulk.parent:
         return still_failing(bulk.parent, bulk.planned_by)
+    if bulk.source == SelectionSource.INCIDENT and bulk.incident:
+        return SelectedLogs(
+            _limited(failed_logs_of(bulk.incident, bulk.planned_by).order_by().values_list("pk", flat=True))
+        )
     return select_by_ids(ids, bulk.planned_by)
 
 

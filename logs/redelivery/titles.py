@@ -34,6 +34,7 @@ from ..models import (
 from ..payloads.masking import mask_text, masked_keys
 from ..stats.buckets import SMALLEST_BUCKET
 from ..stats.period import TIME_RANGES
+from .recovery import proposed_reason
 
 MAX_VALUE_LENGTH = 60  # characters of one value
 MAX_VALUES = 3  # of one filter
@@ -95,6 +96,8 @@ def _other_title(bulk: BulkRedelivery) -> str:
         return _("List of ids")
     if bulk.source == SelectionSource.SELECTED:
         return _("Selected logs")
+    if bulk.source == SelectionSource.INCIDENT:
+        return proposed_reason(bulk.incident) if bulk.incident else _("An incident")
     if bulk.parent_id:
         return _("Still failing after #%(number)s") % {"number": bulk.parent_id}
     return _("Still failing after a bulk redelivery")

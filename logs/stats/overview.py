@@ -85,6 +85,11 @@ class Overview:
             return None
         return sum(not failing.attempts.has_recovered_since for failing in self.failing)
 
+    @property
+    def is_clear(self) -> bool:
+        """Whether nothing fails now, and no queue is blocked. What failed earlier may still be failed."""
+        return self.still_failing == 0 and not self.blocked and bool(self.traffic.now.total)
+
 
 def build_overview(user, period: Period) -> Overview:
     """Ten queries, however many logs and subscriptions there are, and however many logs wait."""

@@ -29,7 +29,7 @@ _OF_A_LOG = ("log_", "object_", "override_", "payload_", "redelivery_", "selecti
 # In the order in which a morning needs them.
 TABS = (
     Tab(_("Overview"), "overview", (_LOGS,), ("overview",), "o"),
-    Tab(_("Failures"), "failure_list", (_LOGS,), ("failure_",), "i"),
+    Tab(_("Incidents"), "incident_list", (_LOGS,), ("incident_",), "i", "components/_live_incidents.html"),
     Tab(_("Logs"), "webhook_log_list", (_LOGS,), ("webhook_log_", *_OF_A_LOG), "l"),
     Tab(_("Queues"), "queue_index", (_LOGS, _SUBSCRIPTIONS), ("queue_index",), "q", "components/_live_queues.html"),
     Tab(
@@ -44,6 +44,7 @@ TABS = (
     Tab(_("Subscriptions"), "subscription_list", (_SUBSCRIPTIONS,), ("subscription_", "queue_", "receiver_"), "s"),
 )
 MENU_TABS = (
+    Tab(_("Failures by cause"), "failure_list", (_LOGS,), ("failure_",)),
     Tab(_("Saved views"), "saved_view_list", (_LOGS,), ("saved_view_",)),
     Tab(_("Import"), "import_list", ("logs.add_webhooklog",), ("import_",)),
     Tab(_("Inbound endpoints"), "inbound_endpoint_list", ("logs.view_inboundendpoint",), ("inbound_endpoint_",)),

@@ -22,8 +22,9 @@ from django.views.decorators.http import require_safe
 from ..cotalker.objectid import is_objectid
 from ..forms.base import MAX_ID
 from ..forms.palette import PaletteForm
+from ..incidents.listing import most_pressing_first
 from ..logsearch.saved_views import default_tabs
-from ..models import BulkRedelivery, SavedView, Subscription, WebhookLog
+from ..models import BulkRedelivery, Incident, SavedView, Subscription, WebhookLog
 from ..templatetags.navigation import MENU_TABS, TABS
 
 MAX_OPTIONS = 8  # of each kind
@@ -53,7 +54,13 @@ def palette(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return render(request, "palette/_options.html", status=422)
     text, user = form.cleaned_data["q"], request.user
-    kinds = [_ids(text, user), _pages(text, user), _saved_views(text, user), _subscriptions(text, user)]
+    kinds = [
+        _ids(text, user),
+        _incidents(text, user),
+        _pages(text, user),
+        _saved_views(text, user),
+        _subscriptions(text, user),
+    ]
     options = [option for kind in kinds for option in islice(kind, MAX_OPTIONS)]
     return render(request, "palette/_options.html", {"options": options, "text": text})
 
@@ -69,9 +76,22 @@ def _ids(text: str, user: User | AnonymousUser) -> Iterator[Option]:
             url = reverse("logs:object_detail", args=[log_id])
             yield Option(_("Open object %(id)s") % {"id": log_id}, _("Object"), url)
     elif text.isascii() and text.isdigit() and int(text) <= MAX_ID:
+        for incident in Incident.objects.visible_to(user).filter(pk=int(text)):
+            yield Option(_incident_label(incident), _("Incident"), incident.get_absolute_url())
         for bulk in BulkRedelivery.objects.visible_to(user).filter(pk=int(text)).only("pk"):
             label = _("Open bulk redelivery %(number)s") % {"number": bulk.pk}
             yield Option(label, _("Bulk redelivery"), bulk.get_absolute_url())
+
+
+def _incidents(text: str, user: User | AnonymousUser) -> Iterator[Option]:
+    """The open ones."""
+    for incident in most_pressing_first(Incident.objects.visible_to(user).pressing())[: 5 * MAX_OPTIONS]:
+        if _is_part(text, _incident_label(incident)):
+            yield Option(_incident_label(incident), _("Incident"), incident.get_absolute_url())
+
+
+def _incident_label(incident: Incident) -> str:
+    return f"{incident} · {incident.receiver_name}"
 
 
 def _pages(text: str, user: User | AnonymousUser) -> Iterator[Option]:

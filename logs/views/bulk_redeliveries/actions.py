@@ -16,8 +16,9 @@ from ...models import BulkRedelivery, BulkRedeliveryState, Subscription
 from ...redelivery import controls, start
 from ...redelivery.drafts import discard_draft
 from ...redelivery.preview import build_preview
+from ...redelivery.recovery import unblock
 from ..helpers import show_outcome
-from .bulk_redeliveries import bulk_redelivery_answer, visible_bulk_redelivery
+from .bulk_redeliveries import bulk_redelivery_answer, queues_of, visible_bulk_redelivery
 from .presenters import plan_context
 
 
@@ -28,11 +29,13 @@ def bulk_redelivery_start(request: HttpRequest, pk: int) -> HttpResponse:
     bulk = visible_bulk_redelivery(request, pk)
     if bulk.state != BulkRedeliveryState.PLANNED or bulk.problem:
         return redirect(bulk)  # a second click opens the bulk redelivery
+    queues = queues_of(bulk, request.user)
     if "preview" in request.POST:
-        return _preview(request, bulk, BulkChoicesForm(request.POST, bulk=bulk))
-    form = BulkStartForm(request.POST, bulk=bulk)
+        return _preview(request, bulk, BulkChoicesForm(request.POST, bulk=bulk, queues=queues))
+    form = BulkStartForm(request.POST, bulk=bulk, queues=queues)
     if form.matches_preview(build_preview(bulk, form.choices)):
-        start.start_bulk(bulk, form.cleaned_data, form.cleaned_data["subscriptions"], by=request.user)
+        if start.start_bulk(bulk, form.cleaned_data, form.cleaned_data["subscriptions"], by=request.user):
+            unblock(form.queues, form.chosen_queues, by=request.user)
         return redirect(bulk)
     return bulk_redelivery_answer(request, bulk, "bulk_redeliveries/_plan.html", _context(request, bulk, form), 422)
 

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 from ...forms.bulk_lists import BulkListForm
 from ...forms.bulk_redelivery import PlanQueryForm
 from ...models import BulkRedelivery, BulkRedeliveryState
+from ...redelivery.recovery import BlockedQueues, blocked_queues_of
 from ...redelivery.selection import origin_of
 from ...redelivery.titles import title_of, with_logs_counted
 from ..helpers import render_region, target_id, wants_partial
@@ -37,7 +38,9 @@ def bulk_redelivery_list(request: HttpRequest) -> HttpResponse:
 def _list_context(request: HttpRequest, before: int | None) -> dict[str, Any]:
     """First page: the user's own plans and the open bulk redeliveries, then the ended ones. All are newest first."""
     visible = (
-        BulkRedelivery.objects.visible_to(request.user).select_related("planned_by", "started_by").defer("unknown")
+        BulkRedelivery.objects.visible_to(request.user)
+        .select_related("planned_by", "started_by", "incident")
+        .defer("unknown")
     )
     ended = visible.ended().order_by("-pk")
     page = list((ended.filter(pk__lt=before) if before else ended)[: PAGE + 1])
@@ -72,7 +75,7 @@ def bulk_redelivery_detail(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _plan_page(request: HttpRequest, bulk: BulkRedelivery) -> HttpResponse:
     """With the choices in the URL."""
-    form = PlanQueryForm(request.GET, bulk=bulk)
+    form = PlanQueryForm(request.GET, bulk=bulk, queues=queues_of(bulk, request.user))
     if form.is_bound and not form.is_valid():
         return bulk_redelivery_answer(request, bulk, "bulk_redeliveries/_plan_query_error.html", {"bulk": bulk}, 422)
     return bulk_redelivery_answer(request, bulk, "bulk_redeliveries/_plan.html", plan_context(bulk, form))
@@ -103,6 +106,11 @@ def _with_numbers(title: str, context: dict[str, Any]) -> str:
 def visible_bulk_redelivery(request: HttpRequest, pk: int) -> BulkRedelivery:
     """Return the bulk redelivery; 404 if it doesn't exist or the user may not see it."""
     visible = BulkRedelivery.objects.visible_to(request.user).select_related(
-        "planned_by", "started_by", "acting_user", "parent"
+        "planned_by", "started_by", "acting_user", "parent", "incident"
     )
     return get_object_or_404(visible, pk=pk)
+
+
+def queues_of(bulk: BulkRedelivery, user) -> BlockedQueues | None:
+    """The blocked queues that the plan of an incident can retry or resume; None for other plans."""
+    return blocked_queues_of(bulk.incident, user) if bulk.incident else None

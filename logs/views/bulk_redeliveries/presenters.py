@@ -27,6 +27,7 @@ from ...redelivery.progress import (
     stages_of,
     throughput_of,
 )
+from ...redelivery.recovery import proposed_reason
 from ...redelivery.results import latest_finished
 from ...redelivery.warnings import plan_warnings
 from ...stats.receiver_state import ReceiverHealth, receiver_health
@@ -91,6 +92,9 @@ def plan_context(bulk: BulkRedelivery, form: BulkChoicesForm) -> dict[str, Any]:
         "form": form,
         "plan": plan,
         "choices": choices,
+        "queues": form.queues,
+        "chosen_queues": form.chosen_queues,
+        "reason": proposed_reason(bulk.incident) if bulk.incident else "",
         "rows": [_row(receiver, plan) for receiver in receivers.values() if receiver.subscription.pk in plan.queues],
         "excluded": _excluded_items(plan),
         "cautions": plan_warnings(receiver for pk, receiver in receivers.items() if pk in plan.sending),

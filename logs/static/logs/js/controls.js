@@ -131,6 +131,10 @@ on("keydown", async (event) => {
   await Promise.all(Object.values(pending));
   shortcut(event);
 });
+on("keydown", ({ key, ctrlKey, metaKey }) => {
+  const form = key === "Enter" && (ctrlKey || metaKey) && !$("dialog[open]") && $("[data-ctrl-enter]");
+  if (form) form.requestSubmit($("#plan-start"));
+});
 on("keydown", (event) => {
   const palette = $("#palette");
   const isCtrlK = event.key === "k" && (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey;

@@ -27,8 +27,8 @@ on("htmx:beforeSwap", ({ detail }) => {
 });
 
 const showBlocked = () => {
-  const blocked = $("#queues-count > span")?.textContent;
-  document.title = (blocked ? `(${blocked}) ` : "") + document.title.replace(/^\(\d+\) /, "");
+  const wrong = $("#incidents-count > span")?.textContent ?? $("#queues-count > span")?.textContent;
+  document.title = (wrong ? `(${wrong}) ` : "") + document.title.replace(/^\(\d+\) /, "");
 };
 showBlocked();
 on("htmx:afterRequest", showBlocked);
