@@ -122,7 +122,7 @@ PLANS = (
                 502,
                 "<html><head><title>502 Bad Gateway</title></head><body>502 Bad Gateway</body></html>",
             ),
-            Outage(10.1, 9.9, 0.9, 409, "socket hang up"),
+            Outage(10.3, 10.05, 0.9, 409, "socket hang up"),
         ),
     ),
     SubscriptionPlan(
@@ -131,12 +131,12 @@ PLANS = (
         Trigger.PROPERTY,
         12,
         (
-            Outage(8.9, 8.6, 1.0, 409, "certificate has expired"),
+            Outage(12.3, 12.05, 1.0, 409, "certificate has expired"),
             Outage(9.5, 9.4, 1.0, 409, "getaddrinfo ENOTFOUND erp.austral.example"),
         ),
     ),
     SubscriptionPlan("notes_audit", "Notes to the archive", Trigger.NOTE, 4, ()),
-    SubscriptionPlan("logouts", "Sessions", Trigger.LOGOUT, 2, (Outage(11, 10.5, 1.0, 301, "Moved Permanently"),)),
+    SubscriptionPlan("logouts", "Sessions", Trigger.LOGOUT, 2, (Outage(11.4, 11.0, 1.0, 301, "Moved Permanently"),)),
 )
 
 

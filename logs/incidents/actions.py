@@ -10,8 +10,9 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
-from ..models import Incident, IncidentEntry
+from ..models import Incident, IncidentEntry, Subscription
 
 Kind = IncidentEntry.Kind
 
@@ -47,6 +48,13 @@ def ignore(incident: Incident, *, by) -> bool:
 
 def stop_ignoring(incident: Incident, *, by) -> bool:
     return _change(incident, Q(ignored_at__isnull=False), Kind.NOT_IGNORED, by, ignored_at=None)
+
+
+def record_check(subscription: Subscription, is_reachable: bool, *, by) -> None:
+    """A person has checked the receiver: write what came of it into the unresolved incidents of the subscription."""
+    found = _("%(name)s: reachable") if is_reachable else _("%(name)s: not reachable")
+    for incident in Incident.objects.unresolved().filter(subscription_ids__contains=[subscription.pk]):
+        _record(incident, Kind.CHECKED, by, found % {"name": subscription})
 
 
 def add_note(incident: Incident, text: str, *, by) -> None:

@@ -69,7 +69,7 @@ def test_a_missing_page_explains_what_to_do(client):
 def test_the_navigation_offers_only_what_the_role_allows(client, member):
     client.force_login(member("Viewer"))
     page = client.get("/nothing/").content.decode()
-    expected = ["/", "/failures/", "/logs/", "/queues/", "/redeliveries/", "/subscriptions/"]
+    expected = ["/", "/incidents/", "/logs/", "/queues/", "/redeliveries/", "/subscriptions/"]
     assert re.findall(r'<li>\s*<a href="([^"]+)"', page) == expected
 
 

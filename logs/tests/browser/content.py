@@ -10,6 +10,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from logs.imports import uploads
+from logs.incidents import actions
+from logs.incidents.update import update_incidents
 from logs.ingest import credentials
 from logs.models import (
     Attempt,
@@ -18,6 +20,7 @@ from logs.models import (
     AuditEntry,
     Import,
     InboundEndpoint,
+    Incident,
     Payload,
     Priority,
     RedeliveryOverride,
@@ -71,6 +74,7 @@ class Content:
     view: SavedView
     shared: str
     bulks: BulkRedeliveries
+    incident: Incident
 
 
 def make_content(user) -> Content:
@@ -89,6 +93,7 @@ def make_content(user) -> Content:
     _make_endpoints(user)
     waiting, skipped = _make_queues(user)
     _fail_lately(subscription)
+    incident = _make_incident(user)
     return Content(
         subscription,
         logs[edit["_id"]],
@@ -101,7 +106,18 @@ def make_content(user) -> Content:
         _make_views(user),
         _share(hostile, user),
         make_bulk_redeliveries(user, MARKUP, reason=BOTH),
+        incident,
     )
+
+
+def _make_incident(user) -> Incident:
+    """The one with most subscriptions; a person has dealt with it."""
+    update_incidents()
+    incident = max(Incident.objects.all(), key=lambda incident: (len(incident.subscription_ids), incident.pk))
+    actions.add_note(incident, BOTH, by=user)
+    actions.acknowledge(incident, timezone.now() + timedelta(hours=1), by=user)
+    actions.assign(incident, user, by=user)
+    return incident
 
 
 def _fail_lately(subscription: Subscription) -> None:

@@ -71,7 +71,7 @@ def test_r_redelivers_the_log_on_the_page(page, worker, receiver):
     ("keys", "path"),
     [
         ("go", "/"),
-        ("gi", "/failures/"),
+        ("gi", "/incidents/"),
         ("gl", "/logs/"),
         ("gq", "/queues/"),
         ("gr", "/redeliveries/"),

@@ -324,7 +324,7 @@ class TestWho:
 
     def test_the_navigation_links_the_page(self, client, operator):
         page = look(client, "/")
-        assert page.index('href="/failures/"') < page.index('href="/logs/"') < page.index('href="/queues/"')
+        assert page.index('href="/incidents/"') < page.index('href="/logs/"') < page.index('href="/queues/"')
         assert '<a href="/queues/" data-go="q" aria-current="page">Queues <' in " ".join(look(client).split())
 
     def test_the_overview_and_the_subscription_link_the_page(self, client, operator):

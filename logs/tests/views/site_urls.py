@@ -15,12 +15,14 @@ from django.test import Client
 from django.urls import get_resolver
 from django.utils import timezone
 
+from logs.incidents.update import update_incidents
 from logs.models import (
     Attempt,
     AuditAction,
     AuditEntry,
     Import,
     InboundEndpoint,
+    Incident,
     RedeliveryOverride,
     RejectedDocument,
     RejectedEvent,
@@ -85,8 +87,9 @@ def make_one_of_each(user, sharer) -> dict[str, list[str]]:
     make_token(subscription.company)
     token = ShareLink.create_link(log, by=sharer, days=7, includes_payload=True, note="")
     AuditEntry.record(user, AuditAction.REVEALED, log.pk)
+    update_incidents()
     numbers = [plan.pk, bulk.pk, view.pk, waiting.pk, upload.pk, ShareLink.objects.get().pk, override.number]
-    numbers += [rejected.endpoint_id, rejected.pk]
+    numbers += [rejected.endpoint_id, rejected.pk, Incident.objects.get().pk]
     return {
         "oid": [log.pk, subscription.pk, log.object_id],
         "int": [str(number) for number in dict.fromkeys(numbers)],

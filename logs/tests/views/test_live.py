@@ -87,7 +87,7 @@ def test_the_counts_come_out_of_band_and_only_once(client, operator):
     start_redelivery(operator, [make_log(5)])
     answer = poll(client, page)
     text = answer.content.decode()
-    assert text.count('hx-swap-oob="true"') == 3
+    assert text.count('hx-swap-oob="true"') == 4
     assert "1 queue is blocked" in plain_text(text) and "1 bulk redelivery in progress" in plain_text(text)
     seen = re.search(r'name="seen" value="([^"]+)"', text)[1]
     assert client.get("/live/", {"seen": seen}, headers=HTMX).status_code == 204
@@ -112,11 +112,11 @@ def test_queues_and_changes_of_other_companies_are_hidden(client, operator):
     assert (answer.status_code, answer.get("HX-Trigger")) == (204, None)
 
 
-def test_it_takes_three_queries_however_many_subscriptions_there_are(client, operator, django_assert_num_queries):
+def test_it_takes_four_queries_however_many_subscriptions_there_are(client, operator, django_assert_num_queries):
     for number in range(30):
         block(make_subscription(f"62685990d918fb5557f9{number:04x}", name=f"No. {number}", is_delivered_here=True))
     client.get("/live/")
-    with django_assert_num_queries(7):  # and four for the session, the user and the permissions
+    with django_assert_num_queries(8):  # and four for the session, the user and the permissions
         assert client.get("/live/", headers=HTMX).status_code == 200
 
 

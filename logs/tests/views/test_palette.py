@@ -61,11 +61,12 @@ def test_without_a_text_the_first_pages_and_the_pinned_views_are_offered(client,
     SavedView.objects.create(owner=viewer, name="Day", query="state=skipped")
     assert options(client) == [
         ("Overview", "Page", "/"),
-        ("Failures", "Page", "/failures/"),
+        ("Incidents", "Page", "/incidents/"),
         ("Logs", "Page", "/logs/"),
         ("Queues", "Page", "/queues/"),
         ("Redeliveries", "Page", "/redeliveries/"),
         ("Subscriptions", "Page", "/subscriptions/"),
+        ("Failures by cause", "Page", "/failures/"),
         ("Saved views", "Page", "/saved-views/"),
         ("Preferences", "Page", "/preferences/"),
         ("Night", "Saved view", "/logs/?state=failed"),

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from ...delivery.receiver_check import ChecksBusy, check_receiver
 from ...delivery.url_check import check_destination
+from ...incidents.actions import record_check
 from ...models import AuditAction, AuditEntry
 from ...signing import SecretDecryptionError
 from ...subscriptions import services
@@ -72,7 +73,9 @@ def receiver_check(request: HttpRequest, pk: str) -> HttpResponse:
     subscription = visible_subscription(request, pk)
     context: dict[str, Any] = {"subscription": subscription, "checked_at": timezone.now()}
     try:
-        context["check"] = check_receiver(subscription.url) if subscription.url else None
+        context["check"] = check = check_receiver(subscription.url) if subscription.url else None
+        if check:
+            record_check(subscription, check.is_reachable, by=request.user)
     except ChecksBusy:
         context["is_busy"] = True
     # The reason of a refusal may name an address of the internal network.

@@ -158,7 +158,7 @@ class TestList:
 
     def test_the_number_of_queries_does_not_grow(self, client, company, django_assert_max_num_queries):
         make_log_of_age(make_subscription(company), State.FAILED)
-        with django_assert_max_num_queries(15) as few:
+        with django_assert_max_num_queries(16) as few:
             client.get(self.address)
         for _number in range(30):
             make_log_of_age(make_subscription(company), State.FAILED)
