@@ -65,6 +65,37 @@ def load(total: int, seed: int = 1) -> dict[str, float]:
     }
 
 
+def make_incidents(number: int) -> None:
+    """So many open incidents, of all subscriptions, with a few of their failed logs each; half of their receivers work again."""
+    from logs.models import Incident, IncidentInbox, IncidentLog, Subscription, WebhookLog
+
+    Incident.objects.all().delete()
+    IncidentInbox.objects.all().delete()
+    subscriptions = list(Subscription.objects.order_by("pk"))
+    logs = {
+        row.pk: list(row.logs.failed().order_by("-created_at").only("created_at")[: 10 * number // len(subscriptions)])
+        for row in subscriptions
+    }
+    for place in range(number):
+        row = subscriptions[place % len(subscriptions)]
+        own: list[WebhookLog] = logs[row.pk][place // len(subscriptions) * 5 :][:5]
+        if not own:
+            continue
+        incident = Incident.objects.create(
+            company_id=row.company_id,
+            receiver=f"receiver-{place}.example",
+            subscription_ids=[row.pk],
+            causes=["http_5xx"],
+            started_at=own[-1].created_at,
+            last_failed_at=own[0].created_at,
+            recovered_at=own[0].created_at if place % 2 else None,
+            first_log=own[-1].pk,
+            last_log=own[0].pk,
+            failed_count=len(own),
+        )
+        IncidentLog.objects.bulk_create(IncidentLog(log_id=log.pk, incident=incident, state="failed") for log in own)
+
+
 def _create_subscriptions() -> None:
     from logs.models import Company, Subscription
 

@@ -61,6 +61,8 @@ class Requests:
         rare = asset_id(self._random.randrange(self._total))
         deep = self._middle(query) - timedelta(seconds=self._random.randrange(3600))
         yield "first_page", "/logs/"
+        yield "overview", "/"
+        yield "live", "/live/?seen=other&shown=other"  # everything has changed
         yield "filtered", address("/logs/", query)
         yield "deep_page", address("/logs/", query | {"after": f"{int(deep.timestamp() * 1e6)}~{'0' * 24}"})
         yield "facets", address("/logs/facets/", query)

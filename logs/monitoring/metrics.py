@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 
 from ..cotalker.outcomes import Cause
 from ..delivery.attempt_metrics import DURATION_BUCKETS
+from ..models import State
 
 MAX_COUNTED = 10_000
 CAUSES = ["", *Cause]
@@ -64,6 +65,12 @@ SELECT count(*) FROM (
     SELECT FROM logs_webhooklog WHERE next_attempt_at IS NOT NULL ORDER BY subscription_id, priority, sequence LIMIT %s
 ) waiting
 """
+_INCIDENTS = """
+SELECT count(*) FILTER (WHERE recovered_at IS NULL), count(*) FILTER (WHERE recovered_at IS NOT NULL)
+FROM logs_incident WHERE resolved_at IS NULL AND ignored_at IS NULL
+"""
+# From the log counts by week, the widest: a row for each kind of log, not for each log.
+_LOGS_BY_STATE = "SELECT state, sum(count) FROM logs_logcounttotal WHERE width = 10080 GROUP BY state"
 _WORKERS = """
 SELECT id, greatest(extract(epoch FROM now() - seen_at), 0)::float8,
     coalesce(greatest(extract(epoch FROM now() - stuck_since), 0), 0)::float8 FROM logs_worker ORDER BY id
@@ -78,6 +85,7 @@ class DatabaseCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         yield from self._waiting()
+        yield from self._incidents()
         yield from self._attempts()
         yield from self._workers()
         unmatched = self._rows("SELECT coalesce(sum(count), 0) FROM logs_unmatchedcount")[0][0]
@@ -106,6 +114,21 @@ class DatabaseCollector(Collector):
             "Seconds that the oldest queued log has been waiting, without paused and inactive queues.",
             value=oldest,
         )
+
+    def _incidents(self) -> Iterator[Metric]:
+        incidents = GaugeMetricFamily(
+            "cotadmin_incidents",
+            "Open incidents, without ignored ones, by whether the receiver still fails.",
+            labels=["receiver"],
+        )
+        for receiver, number in zip(("failing", "recovered"), self._rows(_INCIDENTS)[0], strict=True):
+            incidents.add_metric([receiver], number)
+        yield incidents
+        logs = GaugeMetricFamily("cotadmin_logs", "Stored logs by state.", labels=["state"])
+        numbers = dict(self._rows(_LOGS_BY_STATE))
+        for state in State.values:
+            logs.add_metric([state], float(numbers.get(state, 0)))
+        yield logs
 
     def _attempts(self) -> Iterator[Metric]:
         counted = {

@@ -17,10 +17,11 @@ from logs.cotalker.outcomes import Cause
 from logs.delivery import database
 from logs.delivery.attempt_metrics import DURATION_BUCKETS, AttemptCounts, store_counts
 from logs.delivery.http_client import SendOutcome
-from logs.models import DeliveryCount, Priority, Subscription, UnmatchedCount, WebhookLog, Worker
+from logs.incidents.update import update_incidents
+from logs.models import DeliveryCount, Priority, State, Subscription, UnmatchedCount, WebhookLog, Worker
 from logs.monitoring import metrics
 
-from ..factories import SUBSCRIPTION, make_company, make_log, make_subscription
+from ..factories import SUBSCRIPTION, make_company, make_log, make_log_of_age, make_subscription
 
 pytestmark = pytest.mark.django_db(transaction=True)
 OTHERS = [f"62685990d918fb5557f9f99{digit}" for digit in "345"]
@@ -118,6 +119,18 @@ def test_the_age_includes_logs_behind_one_that_waits_for_its_retry(scrape):
     make_queued_log(7)
     make_queued_log(1, priority=Priority.RETRY, next_attempt_at=Now() + timedelta(minutes=1))
     assert 420 <= scrape()["cotadmin_oldest_queued_seconds"] < 480
+
+
+def test_incidents_and_logs_are_counted_by_state(scrape):
+    subscription = make_subscription()
+    make_log_of_age(subscription, State.FAILED, timedelta(minutes=9), cause="timeout")
+    make_log_of_age(subscription, State.SUPERSEDED)
+    update_incidents()
+    samples = scrape()
+    assert (samples["cotadmin_logs state=failed"], samples["cotadmin_logs state=superseded"]) == (1, 1)
+    assert samples["cotadmin_logs state=delivered"] == 0
+    assert samples["cotadmin_incidents receiver=failing"] == 1
+    assert samples["cotadmin_incidents receiver=recovered"] == 0
 
 
 def test_a_large_table_is_not_counted_completely(scrape, monkeypatch):
