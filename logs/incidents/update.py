@@ -30,24 +30,30 @@ _TAKE = """
 DELETE FROM logs_incidentinbox WHERE id IN (SELECT id FROM logs_incidentinbox ORDER BY id LIMIT %s) RETURNING log_id
 """
 # A log whose attempt failed counts by the time of that attempt; an imported one by its own. A log that belongs to no incident was
-# noted because it failed, even if it has been delivered since.
+# noted because it failed, even if it has been delivered since. An attempt at a custom URL says nothing about the receiver.
 _CHANGED = """
 SELECT log.id, log.state, coalesce(nullif(log.cause, ''), attempt.cause, 'other'), log.subscription_id,
     subscription.company_id, coalesce(attempt.started_at, log.created_at), subscription.url,
     member.incident_id, incident.resolved_at IS NOT NULL, incident.last_failed_at
 FROM unnest(%s::text[]) AS noted (id)
-JOIN logs_webhooklog log ON log.id = noted.id
+JOIN logs_webhooklog log ON log.id = noted.id AND NOT log.is_test
 JOIN logs_subscription subscription ON subscription.id = log.subscription_id
 LEFT JOIN LATERAL (
-    SELECT cause, started_at FROM logs_attempt WHERE log_id = log.id AND cause <> '' ORDER BY started_at DESC LIMIT 1
+    SELECT cause, started_at FROM logs_attempt
+    WHERE log_id = log.id AND cause <> '' AND subscription_id IS NOT NULL ORDER BY started_at DESC LIMIT 1
 ) attempt ON true
 LEFT JOIN logs_incidentlog member ON member.log_id = log.id
 LEFT JOIN logs_incident incident ON incident.id = member.incident_id
 """
+# The trigger doesn't see these rows before they are committed, so a change until then would be missed: each is noted once more.
 _STORE_LOGS = """
-INSERT INTO logs_incidentlog (log_id, incident_id, state)
-SELECT log_id, %s, state FROM unnest(%s::text[], %s::text[]) AS failed (log_id, state)
-ON CONFLICT (log_id) DO UPDATE SET incident_id = excluded.incident_id, state = excluded.state
+WITH stored AS (
+    INSERT INTO logs_incidentlog (log_id, incident_id, state)
+    SELECT log_id, %s, state FROM unnest(%s::text[], %s::text[]) AS failed (log_id, state)
+    ON CONFLICT (log_id) DO UPDATE SET incident_id = excluded.incident_id, state = excluded.state
+    RETURNING log_id
+)
+INSERT INTO logs_incidentinbox (log_id) SELECT log_id FROM stored
 """
 _REFRESH_STATES = """
 UPDATE logs_incidentlog member SET state = log.state FROM logs_webhooklog log
@@ -119,15 +125,14 @@ def _span(incident: Incident) -> Span:
 def _store(cursor, span: Span) -> int:
     """Store the failures that were added to an incident, which may be new. Returns its id."""
     added = span.added
-    first, last = added[0], added[-1]
     if span.incident_id is None:
-        incident = _new_incident(first)
+        incident = _new_incident(added[0])
         _extend(incident, added)
         incident.save()
-        _record(incident, Kind.OPENED, first.failed_at)
+        _record(incident, Kind.OPENED, incident.started_at)
     else:
         incident = Incident.objects.select_for_update().get(pk=span.incident_id)
-        _continue(incident, first, last)
+        _continue(incident, added)
         _extend(incident, added)
         incident.save()
     states = [[failure.log_id for failure in added], [failure.state for failure in added]]
@@ -154,8 +159,9 @@ def _extend(incident: Incident, added: Sequence[Failure]) -> None:
     incident.subscription_ids = sorted({*incident.subscription_ids, *(failure.subscription_id for failure in added)})
 
 
-def _continue(incident: Incident, first: Failure, last: Failure) -> None:
+def _continue(incident: Incident, added: Sequence[Failure]) -> None:
     """An incident of which nothing was expected any more is open again."""
+    first, last = added[0], added[-1]
     if first.failed_at < incident.started_at:
         incident.started_at, incident.first_log = first.failed_at, first.log_id
     if incident.resolved_at is not None:
@@ -164,8 +170,9 @@ def _continue(incident: Incident, first: Failure, last: Failure) -> None:
     if incident.recovered_at is not None and last.failed_at > incident.recovered_at:
         incident.recovered_at = None
         _record(incident, Kind.FAILED_AGAIN, last.failed_at)
-    is_new_cause = last.cause not in incident.causes or last.subscription_id not in incident.subscription_ids
-    if incident.ignored_at is not None and is_new_cause:
+    causes = {failure.cause for failure in added} - set(incident.causes)
+    subscriptions = {failure.subscription_id for failure in added} - set(incident.subscription_ids)
+    if incident.ignored_at is not None and (causes or subscriptions):
         incident.ignored_at = None
         _record(incident, Kind.CHANGED, last.failed_at)
 

@@ -229,6 +229,13 @@ def test_logs_of_an_incident_are_found_by_its_number(client, viewer, incident):
     assert client.get("/logs/?q=incident:none").status_code == 422
 
 
+def test_the_page_of_a_log_leads_to_its_incident(client, viewer, incident):
+    page = client.get(f"/logs/{incident.first_log}/").content.decode()
+    assert f'<a href="{incident.get_absolute_url()}">Incident {incident.pk}</a>' in page
+    delivered = make_log_of_age(incident_subscription(incident), State.DELIVERED)
+    assert f"Incident {incident.pk}<" not in client.get(delivered.get_absolute_url()).content.decode()
+
+
 def test_deleted_accounts_and_logs_leave_a_readable_page(client, operator, member, incident):
     colleague = member("Operator", company=incident.company)
     client.force_login(colleague)

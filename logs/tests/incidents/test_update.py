@@ -9,6 +9,7 @@ import pytest
 from django.utils import timezone
 
 from cotadmin.database import connection_parameters
+from logs.incidents import update
 from logs.incidents.update import UPDATE_LOCK, update_incidents
 from logs.models import Attempt, Cause, Incident, IncidentEntry, IncidentInbox, IncidentLog, State, WebhookLog
 from logs.redelivery.settle import settle, unsettle
@@ -51,7 +52,8 @@ def kinds(incident: Incident) -> list[str]:
 
 
 def only_incident() -> Incident:
-    update_incidents()
+    while update_incidents():
+        pass
     return Incident.objects.get()
 
 
@@ -78,7 +80,8 @@ def test_receivers_and_companies_are_kept_apart(subscription):
     )
     for place in (subscription, elsewhere, others):
         failed(place, 10)
-    update_incidents()
+    while update_incidents():
+        pass
     found = Incident.objects.order_by("receiver", "company").values_list("receiver", "company", "failed_count")
     assert sorted(found) == sorted(
         [
@@ -93,9 +96,11 @@ def test_imported_logs_count_by_their_own_times_whatever_their_order(subscriptio
     failed(subscription, 600)
     delivered(subscription, 500)
     failed(subscription, 100)
-    update_incidents()
+    while update_incidents():
+        pass
     delivered(subscription, 90)
-    update_incidents()
+    while update_incidents():
+        pass
     earlier, later = Incident.objects.order_by("started_at")
     assert [incident.recovered_at is not None for incident in (earlier, later)] == [True, True]
     assert [incident.failed_count for incident in (earlier, later)] == [1, 1]
@@ -243,6 +248,33 @@ def test_a_log_deleted_before_the_worker_looks_does_no_harm(subscription):
     failed(subscription, 20)
     assert only_incident().failed_count == 1
     assert IncidentLog.objects.count() == 1
+
+
+def test_a_change_that_commits_while_the_worker_counts_is_not_missed(subscription, monkeypatch):
+    log = failed(subscription, 30)
+    delivered(subscription, 5)
+    group = update.add_to_spans
+
+    def meanwhile(*arguments) -> None:
+        with psycopg.connect(**connection_parameters()) as other:
+            other.execute("UPDATE logs_webhooklog SET state = 'delivered', cause = '' WHERE id = %s", [log.pk])
+        group(*arguments)
+
+    monkeypatch.setattr(update, "add_to_spans", meanwhile)
+    incident = only_incident()
+    assert (incident.failed_count, incident.delivered_count) == (0, 1)
+    assert incident.resolved_at is not None
+
+
+def test_test_events_and_attempts_at_another_url_open_no_incident(subscription):
+    failed(subscription, 10, is_test=True)
+    log = delivered(subscription, 9)
+    number = log.attempt_count = 2
+    at = timezone.now()
+    Attempt.objects.create(log=log, number=number, trigger="override", started_at=at, cause=Cause.TIMEOUT)
+    WebhookLog.objects.filter(pk=log.pk).update(attempt_count=number)
+    update_incidents()
+    assert not Incident.objects.exists()
 
 
 def test_only_one_process_updates_at_a_time(subscription):

@@ -8,7 +8,7 @@ from django.db.models.expressions import RawSQL
 from django.http import HttpRequest
 
 from ...delivery.queue_status import queue_position
-from ...models import Attempt, AuditAction, AuditEntry, Payload, Retention, State, WebhookLog
+from ...models import Attempt, AuditAction, AuditEntry, Incident, Payload, Retention, State, WebhookLog
 from ...payloads import diff, find, json_tree, masking
 from ...payloads.exact_json import format_value, parse_json
 from ...payloads.masking import masked_keys
@@ -146,6 +146,7 @@ def status_context(request: HttpRequest, log: WebhookLog) -> dict[str, Any]:
         "newer": WebhookLog.objects.superseding(log).newest_first().first(),
         "bulk_items": [(item, titles[item.bulk_redelivery_id]) for item in shown_items],
         "object_logs": _logs_of_object(request, log),
+        "incident": Incident.objects.visible_to(request.user).filter(incident_logs__log=log).first(),
         "has_payload": Payload.objects.filter(pk=log.pk).exists(),
         "company_differs": log.company != log.subscription.company_id,
     }
