@@ -27,7 +27,7 @@ from ..logsearch.saved_views import default_tabs
 from ..models import BulkRedelivery, Incident, SavedView, Subscription, WebhookLog
 from ..templatetags.navigation import MENU_TABS, TABS
 
-MAX_OPTIONS = 8  # of each kind
+MAX_OPTIONS = 9  # of each kind
 # Title, URL name and permissions of each page: those of the navigation in its order, then others.
 PAGES: list[tuple[Promise, str, tuple[str, ...]]] = [
     *((tab.title, f"logs:{tab.url_name}", tab.permissions) for tab in (*TABS, *MENU_TABS)),

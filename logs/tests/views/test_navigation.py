@@ -94,7 +94,7 @@ def test_the_menu_offers_only_what_the_role_allows(client, viewer, member):
 
     assert menu() == ["/failures/", "/saved-views/"]
     client.force_login(member("Administrator"))
-    assert menu() == ["/saved-views/", "/imports/", "/inbound-endpoints/"]
+    assert menu() == ["/failures/", "/saved-views/", "/imports/", "/inbound-endpoints/"]
 
 
 @pytest.mark.parametrize(
