@@ -12,17 +12,18 @@ from ..models.querysets import IncidentQuerySet
 
 
 def most_pressing_first(incidents: IncidentQuerySet) -> IncidentQuerySet:
-    """Failing before recovered ones, and those with the most recent failures first."""
-    has_recovered = Q(recovered_at__isnull=False)
-    return incidents.annotate(has_recovered=has_recovered).order_by("has_recovered", "-last_failed_at", "-pk")
+    """Failing before recovered ones, and those with the most recent failures first. Acknowledged ones come last."""
+    until = Q(acknowledged_until=None) | Q(acknowledged_until__gt=timezone.now())
+    ranked = incidents.annotate(
+        has_recovered=Q(recovered_at__isnull=False), is_seen=Q(acknowledged_at__isnull=False) & until
+    )
+    return ranked.order_by("is_seen", "has_recovered", "-last_failed_at", "-pk")
 
 
 def pressing_incidents(user, most: int) -> list[Incident]:
-    """Unresolved and not ignored, at most so many. Acknowledged ones come last. Two queries."""
+    """Unresolved and not ignored, at most so many. Two queries."""
     visible = Incident.objects.visible_to(user).pressing().select_related("acknowledged_by", "assignee")
-    now = timezone.now()
-    found = list(most_pressing_first(visible)[:most])
-    incidents = sorted(found, key=lambda incident: incident.is_acknowledged_at(now))
+    incidents = list(most_pressing_first(visible)[:most])
     add_subscriptions(incidents, user)
     return incidents
 

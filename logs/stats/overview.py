@@ -87,8 +87,8 @@ class Overview:
 
     @property
     def is_clear(self) -> bool:
-        """Whether nothing fails now, and no queue is blocked. What failed earlier may still be failed."""
-        return self.still_failing == 0 and not self.blocked and bool(self.traffic.now.delivered)
+        """Whether no log of this period is failed, no queue is blocked, and something was delivered."""
+        return not self.traffic.now.failed and not self.blocked and bool(self.traffic.now.delivered)
 
 
 def build_overview(user, period: Period) -> Overview:

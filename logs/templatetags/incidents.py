@@ -6,7 +6,7 @@ from django import template
 from django.utils.formats import number_format
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext, ngettext_lazy
+from django.utils.translation import ngettext, ngettext_lazy, pgettext
 
 from ..models import EventType, Incident, IncidentState
 from ..redelivery.recovery import Recovery
@@ -62,8 +62,10 @@ def recovery_in_words(recovery: Recovery) -> str:
 def incident_badges(incident: Incident) -> SafeString:
     """Whether its receiver works, and what people have said about it."""
     if incident.resolved_at is not None:
-        return badge("delivered", _("Resolved"), "check")
-    now = badge("failed", _("Failing"), "x") if incident.is_failing else badge("delivered", _("Recovered"), "check")
+        is_left = incident.failed_count > 0  # for a week: see incidents/update.py
+        return badge("skipped", _("Closed")) if is_left else badge("delivered", _("Resolved"), "check")
+    recovered = pgettext("receiver", "Recovered")
+    now = badge("failed", _("Failing"), "x") if incident.is_failing else badge("delivered", recovered, "check")
     state = {
         IncidentState.ACKNOWLEDGED: badge("pending", _("Acknowledged")),
         IncidentState.IGNORED: badge("skipped", _("Ignored")),

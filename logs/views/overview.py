@@ -37,7 +37,9 @@ def overview(request: HttpRequest) -> HttpResponse:
             .order_by("-pk")[:BULK_REDELIVERIES_SHOWN]
         )
         incidents = pressing_incidents(request.user, INCIDENTS_SHOWN)
-        context |= {"incidents": incidents, "recovery": recovery_of(incidents[0], request.user) if incidents else None}
+        context["incidents"] = incidents
+        if incidents and request.user.has_perm("logs.redeliver_webhooklog"):
+            context["recovery"] = recovery_of(incidents[0], request.user)
         context["bulk_redeliveries"] = listed_bulk_redeliveries(bulks, request.user)
     else:
         context["problem"] = _("There is no such range. Choose one above.")

@@ -180,6 +180,28 @@ def test_a_resolved_incident_keeps_its_story(client, operator, incident):
     assert "All clear." in text_of(client.get("/"))
 
 
+def test_acknowledged_incidents_come_last_and_ignored_ones_leave_the_overview(client, operator, incident):
+    other = make_subscription(OTHER_SUBSCRIPTION, url="https://crm.example.com/")
+    make_log_of_age(other, State.FAILED, timedelta(hours=9), cause=Cause.TIMEOUT)
+    update_incidents()
+    assert "erp.example.com has been failing since" in text_of(client.get("/"))
+    post(client, incident, "acknowledge", until="1h")
+    assert "crm.example.com has been failing since" in text_of(client.get("/"))
+    post(client, incident, "ignore")
+    post(client, Incident.objects.get(receiver="crm.example.com"), "ignore")
+    overview = text_of(client.get("/"))
+    assert "has been failing since" not in overview
+    assert "All clear." not in overview
+    assert "3 logs failed" in overview
+
+
+def test_the_overview_names_blocked_queues_beside_the_incident(client, operator, incident):
+    incident_subscription(incident).pause(by=operator)
+    overview = text_of(client.get("/"))
+    assert "erp.example.com has been failing since" in overview
+    assert "1 queue is blocked." in overview
+
+
 def test_failing_receivers_come_first(client, operator, incident):
     deliver_again(incident)
     other = make_subscription(OTHER_SUBSCRIPTION, url="https://crm.example.com/")
