@@ -163,6 +163,11 @@ def test_a_row_of_the_explorer_becomes_delivered_by_itself(page, worker, receive
     page.evaluate("window.isStillTheSamePage = true")
     row = page.locator(f'tr[data-log="{failed_log.pk}"]')
     row.get_by_role("button", name="Redeliver").click()
+    question = page.get_by_role("dialog", name=f"Redeliver {NAME}")
+    question.get_by_role("button", name="Cancel").click()
+    assert receiver.requests == []
+    row.get_by_role("button", name="Redeliver").click()
+    question.get_by_role("button", name="Redeliver").click()
     expect(badge(row)).to_have_text("Delivered")
     expect(badge(row)).to_have_attribute("data-state", "delivered")
     expect(row).not_to_have_attribute("hx-trigger", re.compile("."))
@@ -174,6 +179,7 @@ def test_a_row_of_a_subscription_page_becomes_delivered_by_itself(page, worker, 
     page.goto(subscription.get_absolute_url())
     row = page.locator("[data-rows] tr")
     row.get_by_role("button", name="Redeliver").click()
+    page.get_by_role("dialog").get_by_role("button", name="Redeliver").click()
     expect(badge(row)).to_have_text("Delivered")
 
 
