@@ -24,6 +24,7 @@ from .grouping import GAP, Failure, Span, add_to_spans, receiver_of
 BATCH_SIZE = 5_000  # logs
 UPDATE_LOCK = 0x696E6364  # any number, the same everywhere: one process updates incidents at a time
 LEFT_AFTER = timedelta(days=7)  # failed logs of a receiver that has worked again for so long are history
+HAS_FAILED = (State.FAILED, State.RETRYING)
 Kind = IncidentEntry.Kind
 
 _TAKE = """
@@ -34,7 +35,7 @@ DELETE FROM logs_incidentinbox WHERE id IN (SELECT id FROM logs_incidentinbox OR
 _CHANGED = """
 SELECT log.id, log.state, coalesce(nullif(log.cause, ''), attempt.cause, 'other'), log.subscription_id,
     subscription.company_id, coalesce(attempt.started_at, log.created_at), subscription.url,
-    member.incident_id, incident.resolved_at IS NOT NULL, incident.last_failed_at
+    member.incident_id, member.state, incident.resolved_at IS NOT NULL, incident.last_failed_at
 FROM unnest(%s::text[]) AS noted (id)
 JOIN logs_webhooklog log ON log.id = noted.id AND NOT log.is_test
 JOIN logs_subscription subscription ON subscription.id = log.subscription_id
@@ -88,13 +89,13 @@ def _attach(cursor, taken: Sequence[str]) -> set[int]:
     for log_id, state, cause, subscription_id, company_id, failed_at, url, *member in cursor.fetchall():
         receiver = receiver_of(url, subscription_id)
         failure = Failure(log_id, state, cause, subscription_id, company_id, failed_at, receiver)
-        incident_id, is_resolved, last = member
+        incident_id, known_state, is_resolved, last = member
         touched.update({incident_id} - {None})
-        if incident_id is not None and state not in (State.FAILED, State.RETRYING):
+        if incident_id is not None and state not in HAS_FAILED:
             continue
         if incident_id is None or (is_resolved and failed_at > last + GAP):
             by_receiver[company_id, receiver].append(failure)
-        elif is_resolved or failed_at > last:
+        elif failed_at > last or (is_resolved and known_state not in HAS_FAILED):
             again[incident_id].append(failure)
     cursor.execute(_REFRESH_STATES, [list(taken)])
     for incident in Incident.objects.filter(pk__in=again):
