@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from django import forms
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from .base import StrictForm
@@ -24,6 +25,11 @@ class IncidentListForm(StrictForm):
         choices=[("open", _("Open")), ("ignored", _("Ignored")), ("resolved", _("Resolved"))],
     )
     before = forms.IntegerField(label=_("Before"), required=False, min_value=1, max_value=2**31 - 1)
+
+    def clean(self) -> None:
+        super().clean()
+        if self.cleaned_data.get("before") and self.cleaned_data.get("state") != "resolved":
+            self.add_error("before", gettext("Only resolved incidents have more pages."))
 
     @property
     def state_name(self) -> str:

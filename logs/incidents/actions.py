@@ -13,13 +13,14 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from ..models import Incident, IncidentEntry, Subscription
+from ..models.querysets import PERMISSIONS
 
 Kind = IncidentEntry.Kind
 
 
 def assignable_users(incident: Incident) -> QuerySet:
     """The active users who see the incident, by name."""
-    users = get_user_model().objects.filter(is_active=True)
+    users = get_user_model().objects.with_perm("logs.view_webhooklog", backend=PERMISSIONS)
     return users.filter(Q(companies=incident.company_id) | Q(is_superuser=True)).distinct().order_by("username")
 
 

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from logs.incidents.update import update_incidents
-from logs.models import Cause, Incident, IncidentEntry, State, Subscription
+from logs.models import Cause, Incident, IncidentEntry, State, Subscription, WebhookLog
 
 from ..factories import OTHER_COMPANY, OTHER_SUBSCRIPTION, make_company, make_log_of_age, make_subscription
 from ..html import text_of
@@ -66,6 +66,14 @@ def test_what_a_receiver_answered_is_shown_and_never_run(client, viewer, inciden
     page = client.get(incident.get_absolute_url()).content.decode()
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert MARKUP not in page
+
+
+def test_masked_values_are_shown_neither_in_an_answer_nor_in_a_failure_group(client, viewer, incident):
+    answer = '{"error": "bad login", "password": "secretsecret"}'
+    WebhookLog.objects.update(response=answer, fingerprint=answer)
+    page = client.get(incident.get_absolute_url()).content.decode()
+    assert page.count("bad login") == 3  # two answers, one group
+    assert "secretsecret" not in page
 
 
 @pytest.mark.parametrize("path", ["/incidents/", "/incidents/{pk}/", "/"])
@@ -214,7 +222,7 @@ def test_failing_receivers_come_first(client, operator, incident):
 
 
 @pytest.mark.parametrize(
-    "query", ["state=none", "state=open&state=resolved", "before=x", "before=99999999999", "colour=red"]
+    "query", ["state=none", "state=open&state=resolved", "before=x", "before=9", "before=99999999999", "colour=red"]
 )
 def test_an_unknown_filter_is_an_error_and_lists_nothing(client, viewer, incident, query):
     answer = client.get(f"/incidents/?{query}")
