@@ -14,13 +14,14 @@ from django.utils.translation import gettext_lazy as _
 
 from ..models import BulkRedelivery, RolloutPolicy, SupersededPolicy
 from ..redelivery.preview import PlanChoices, PlanPreview
-from ..redelivery.recovery import BlockedQueues
+from ..redelivery.recovery import NO_QUEUES, BlockedQueues
 from .base import StrictForm
 
 CONFIRM_ABOVE = 1_000  # logs: above this, a click alone doesn't start it
 MAX_RATE = 1_000  # logs per second
 FAILURE_PERCENT = 20
 KEPT_CHOICES = "superseded_policy", "includes_delivered", "rollout", "max_attempts", "rate", "failure_percent"
+QUEUE_FIELDS = "retry", "resume"
 MAX_KEPT_LENGTH = 1_500  # characters
 _BETWEEN_DIGITS = re.compile(r"[\s.,'’]")
 
@@ -32,7 +33,9 @@ class BulkChoicesForm(forms.Form):
     """
 
     subscriptions = forms.MultipleChoiceField(label=_("Subscriptions"), required=False)
-    unblocked = forms.MultipleChoiceField(label=_("Queues"), required=False)
+    # Two fields: a queue may have been paused since the person chose to retry it.
+    retry = forms.MultipleChoiceField(label=_("Queues"), required=False)
+    resume = forms.MultipleChoiceField(label=_("Queues"), required=False)
     superseded_policy = forms.ChoiceField(
         label=_("Superseded logs"), required=False, choices=SupersededPolicy.choices, initial=SupersededPolicy.EXCLUDE
     )
@@ -56,9 +59,10 @@ class BulkChoicesForm(forms.Form):
 
     def __init__(self, data: Any = None, *, bulk: BulkRedelivery, queues: BlockedQueues | None = None) -> None:
         super().__init__(data)
-        self.queues = queues or BlockedQueues([], [])
+        self.queues = queues or NO_QUEUES
         queue_choices = [(pk, pk) for pk in (bulk.incident.subscription_ids if bulk.incident else [])]
-        self.fields["unblocked"].choices = queue_choices  # type: ignore[attr-defined]
+        for name in QUEUE_FIELDS:
+            self.fields[name].choices = queue_choices  # type: ignore[attr-defined]
         subscription_choices = [(pk, pk) for pk in bulk.selected_subscriptions]
         self.fields["subscriptions"].choices = subscription_choices  # type: ignore[attr-defined]
         numbers = sorted({1, settings.DELIVERY_MAX_ATTEMPTS})
@@ -86,10 +90,11 @@ class BulkChoicesForm(forms.Form):
         )
 
     @property
-    def chosen_queues(self) -> list[str]:
+    def chosen_queues(self) -> BlockedQueues:
         """The blocked queues to retry or resume; at first all of them. Call `is_valid()` before."""
-        chosen = self.cleaned_data.get("unblocked", ()) if self.is_bound else self.queues.ids
-        return [pk for pk in self.queues.ids if pk in chosen]
+        if not self.is_bound:
+            return self.queues
+        return self.queues.chosen(*(self.cleaned_data.get(name, ()) for name in QUEUE_FIELDS))
 
     def query_string(self, plan: PlanPreview) -> str:
         """Of the plan's URL: the choices that differ from the initial ones. Invalid ones aren't kept.
@@ -103,7 +108,7 @@ class BulkChoicesForm(forms.Form):
         ]
         chosen = plan.choices.selected_subscriptions
         without = [pk for pk, queue in plan.queues.items() if queue.possible and pk not in chosen]
-        blocked = [pk for pk in self.queues.ids if pk not in self.chosen_queues]
+        blocked = [pk for pk in self.queues.ids if pk not in self.chosen_queues.ids]
         query = urlencode([*pairs, *(("without", pk) for pk in without), *(("blocked", pk) for pk in blocked)])
         return f"?{query}" if query and len(query) <= MAX_KEPT_LENGTH else ""
 
@@ -120,7 +125,7 @@ class PlanQueryForm(BulkChoicesForm, StrictForm):
 
     def __init__(self, query: QueryDict, *, bulk: BulkRedelivery, queues: BlockedQueues | None = None) -> None:
         super().__init__(self._with_initial(query, bulk) if query else None, bulk=bulk, queues=queues)
-        self.fields["blocked"].choices = self.fields["unblocked"].choices  # type: ignore[attr-defined]
+        self.fields["blocked"].choices = self.fields["retry"].choices  # type: ignore[attr-defined]
         self.fields["without"].choices = self.fields["subscriptions"].choices  # type: ignore[attr-defined]
 
     def _with_initial(self, query: QueryDict, bulk: BulkRedelivery) -> QueryDict:
@@ -131,9 +136,10 @@ class PlanQueryForm(BulkChoicesForm, StrictForm):
         if "subscriptions" not in query:
             excluded_ids = query.getlist("without")
             data.setlist("subscriptions", [pk for pk in bulk.selected_subscriptions if pk not in excluded_ids])
-        if "unblocked" not in query and bulk.incident:
-            blocked = query.getlist("blocked")
-            data.setlist("unblocked", [pk for pk in bulk.incident.subscription_ids if pk not in blocked])
+        if bulk.incident and not any(name in query for name in QUEUE_FIELDS):
+            unblocked = set(bulk.incident.subscription_ids) - set(query.getlist("blocked"))
+            for name in QUEUE_FIELDS:
+                data.setlist(name, sorted(unblocked))
         return data
 
     def clean_includes_delivered(self) -> bool:
@@ -158,7 +164,7 @@ class BulkStartForm(BulkChoicesForm):
         """Whether the plan is still what the user saw; if not, `errors` says what changed or is wrong."""
         if not self.is_valid():
             return False
-        if not plan.total and not plan.settled and not self.chosen_queues:
+        if not plan.total and not plan.settled and not self.chosen_queues.ids:
             self.add_error(None, gettext("Nothing was started: with these choices, there is nothing to send."))
         elif plan.total != self.cleaned_data["number"]:
             self.add_error(None, gettext("Nothing was started: the numbers have changed. Check them again."))

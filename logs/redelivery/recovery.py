@@ -45,6 +45,16 @@ class BlockedQueues:
     def ids(self) -> list[str]:
         return [subscription.pk for subscription in [*self.retried, *self.resumed]]
 
+    def chosen(self, retry: Collection[str], resume: Collection[str]) -> BlockedQueues:
+        """Those of these queues that a person chose. Who chose to retry a queue hasn't chosen to resume it, paused since."""
+        return BlockedQueues(
+            retried=[subscription for subscription in self.retried if subscription.pk in retry],
+            resumed=[subscription for subscription in self.resumed if subscription.pk in resume],
+        )
+
+
+NO_QUEUES = BlockedQueues([], [])
+
 
 @dataclass(frozen=True)
 class Recovery:
@@ -86,16 +96,26 @@ def failed_logs_of(incident: Incident, user) -> WebhookLogQuerySet:
     return WebhookLog.objects.visible_to(user).filter(incident_log__incident=incident, state=State.FAILED)
 
 
-def unblock(queues: BlockedQueues, chosen: Collection[str], *, by) -> None:
-    """Retry and resume the chosen ones of these queues. Each is checked again: one that goes on by itself stays as it is."""
-    for subscription in queues.retried:
-        if subscription.pk in chosen:
-            head = subscription.waiting().filter(priority=Priority.RETRY).order_by("sequence").first()
-            if head is not None:
-                head.retry_now(by=by)
-    for subscription in queues.resumed:
-        if subscription.pk in chosen:
-            subscription.resume(by=by)
+def unblock(queues: BlockedQueues, *, by) -> dict[str, list[str]]:
+    """Retry and resume these queues, within a transaction. One that goes on by itself, or was paused, stays as it is.
+
+    Returns the ids of those it `retried` and `resumed`.
+    """
+    heads = [head for subscription in queues.retried if (head := _blocking_event(subscription))]
+    # Logs before queues, each in the order of ids, as everywhere.
+    list(WebhookLog.objects.select_for_update(of=("self",)).filter(pk__in=[head.pk for head in heads]).order_by("pk"))
+    stored = Subscription.objects.select_for_update(of=("self",), no_key=True).filter(pk__in=queues.ids).order_by("pk")
+    paused = {subscription.pk for subscription in stored if subscription.paused_at is not None}
+    retried = [head for head in heads if head.subscription_id not in paused and head.retry_now(by=by)]
+    resumed = [subscription for subscription in queues.resumed if subscription.resume(by=by)]
+    return {
+        "retried": [head.subscription_id for head in retried],
+        "resumed": [subscription.pk for subscription in resumed],
+    }
+
+
+def _blocking_event(subscription: Subscription) -> WebhookLog | None:
+    return subscription.waiting().filter(priority=Priority.RETRY).order_by("sequence").first()
 
 
 def proposed_reason(incident: Incident) -> str:

@@ -22,6 +22,7 @@ from ..models import (
     SupersededPolicy,
     notify_workers,
 )
+from .recovery import NO_QUEUES, BlockedQueues, unblock
 from .settle import settle
 
 # Code that adds open items runs one at a time: two bulk redeliveries that want the same log must see each other.
@@ -95,10 +96,18 @@ CHOICE_FIELDS = (
 )
 
 
-def start_bulk(bulk: BulkRedelivery, choices: Mapping[str, Any], subscription_ids: Collection[str], *, by) -> bool:
+def start_bulk(
+    bulk: BulkRedelivery,
+    choices: Mapping[str, Any],
+    subscription_ids: Collection[str],
+    *,
+    by,
+    queues: BlockedQueues = NO_QUEUES,
+) -> bool:
     """Start sending the plan to these subscriptions. `choices` has a person's values for CHOICE_FIELDS.
 
-    Returns False if it was already started, or can't be. However many calls there are, at most one starts it.
+    `queues`: those to retry and resume with it. All of it happens, or nothing does. Returns False if it was already started,
+    or can't be. However many calls there are, at most one starts it.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(START_LOCK)
@@ -116,7 +125,8 @@ def start_bulk(bulk: BulkRedelivery, choices: Mapping[str, Any], subscription_id
         if bulk.superseded_policy == SupersededPolicy.EXCLUDE:
             excluded = bulk.items.filter(outcome=ItemOutcome.EXCLUDED, skip_reason=SkipReason.SUPERSEDED)
             settle(excluded.values_list("log", flat=True), by=by, bulk_redelivery=bulk.pk)
-        AuditEntry.record(by, AuditAction.BULK_STARTED, bulk.audit_target, f"{number}: {bulk.reason}", logs=number)
+        data = {"logs": number} | (unblock(queues, by=by) if queues.ids else {})
+        AuditEntry.record(by, AuditAction.BULK_STARTED, bulk.audit_target, f"{number}: {bulk.reason}", **data)
         notify_workers(DISPATCH_SIGNAL)
     return True
 

@@ -135,3 +135,14 @@ def test_an_incident_is_solved_with_the_keyboard_only(page, outage):
     assert actions.number <= MAX_ACTIONS
     assert actions.key_strokes <= MAX_KEY_STROKES
     assert_everything_is_green(outage)
+
+
+def test_ctrl_enter_on_a_link_of_the_plan_opens_it_and_sends_nothing(page, outage):
+    page.goto("/")
+    page.get_by_role("button", name="Recover…").first.click()
+    page.get_by_role("link", name="View the planned logs").focus()
+    with page.context.expect_page() as opened:
+        page.keyboard.press("Control+Enter")
+    expect(opened.value.get_by_role("heading", level=1)).to_be_visible()
+    assert BulkRedelivery.objects.get().state == BulkRedeliveryState.PLANNED
+    assert outage.requests == []

@@ -18,6 +18,7 @@ from logs.models import (
     Incident,
     Priority,
     State,
+    Subscription,
     WebhookLog,
 )
 from logs.redelivery.recovery import recovery_of
@@ -121,7 +122,7 @@ def test_blocked_queues_are_retried_and_resumed(client, operator, incident, subs
     page = text_of(client.get(plan.get_absolute_url()))
     assert "Retry ERP now" in page
     assert f"Resume {subscription}" in page
-    start(client, plan, 2, unblocked=[subscription.pk, other.pk])
+    start(client, plan, 2, resume=[subscription.pk], retry=[other.pk])
     subscription.refresh_from_db()
     blocked.refresh_from_db()
     assert subscription.paused_at is None
@@ -149,7 +150,7 @@ def test_the_choice_of_queues_is_kept_in_the_address(client, operator, incident,
     answer = client.post(f"{plan.get_absolute_url()}start/", data, headers={"HX-Request": "true"})
     address = answer["HX-Replace-Url"]
     assert address.endswith(f"blocked={subscription.pk}")
-    box = f'name="unblocked" value="{subscription.pk}"'
+    box = f'name="resume" value="{subscription.pk}"'
     page = " ".join(client.get(address).content.decode().split())
     assert box in page
     assert f"{box} checked" not in page
@@ -162,7 +163,7 @@ def test_an_incident_without_failed_logs_can_still_unblock_its_queue(client, ope
     incident = Incident.objects.get()
     assert recovery_in_words(recovery_of(incident, operator)) == f"Retry {subscription}"
     plan = plan_of(client, incident)
-    answer = start(client, plan, 0, unblocked=[subscription.pk])
+    answer = start(client, plan, 0, retry=[subscription.pk])
     assert answer.status_code == 200
     blocked.refresh_from_db()
     assert blocked.next_attempt_at <= timezone.now()
@@ -184,8 +185,42 @@ def test_a_queue_that_went_on_meanwhile_is_left_alone(client, operator, incident
     plan = plan_of(client, incident)
     subscription.resume(by=operator)
     before = AuditEntry.objects.filter(action=AuditAction.QUEUE_RESUMED).count()
-    assert start(client, plan, 2, unblocked=[subscription.pk]).status_code == 200
+    assert start(client, plan, 2, resume=[subscription.pk]).status_code == 200
     assert AuditEntry.objects.filter(action=AuditAction.QUEUE_RESUMED).count() == before
+
+
+def test_a_queue_that_was_paused_meanwhile_is_neither_retried_nor_resumed(client, operator, incident, subscription):
+    """Who ticked "Retry now" hasn't seen that somebody paused it since."""
+    other = make_subscription(OTHER_SUBSCRIPTION, url=subscription.url, name="ERP")
+    blocked = block(other)
+    update_incidents()
+    plan = plan_of(client, incident)
+    other.pause(by=operator)
+    start(client, plan, 2, retry=[other.pk])
+    other.refresh_from_db()
+    assert other.paused_at is not None
+    assert WebhookLog.objects.get(pk=blocked.pk).next_attempt_at == blocked.next_attempt_at
+
+
+def test_the_audit_entry_says_which_queues_were_retried_and_resumed(client, operator, incident, subscription):
+    other = make_subscription(OTHER_SUBSCRIPTION, url=subscription.url, name="ERP")
+    block(other)
+    subscription.pause(by=operator)
+    update_incidents()
+    start(client, plan_of(client, incident), 2, resume=[subscription.pk], retry=[other.pk])
+    entry = AuditEntry.objects.get(action=AuditAction.BULK_STARTED)
+    assert entry.data == {"logs": 2, "retried": [other.pk], "resumed": [subscription.pk]}
+
+
+def test_nothing_starts_if_a_queue_cannot_be_resumed(client, operator, incident, subscription, monkeypatch):
+    subscription.pause(by=operator)
+    plan = plan_of(client, incident)
+    client.raise_request_exception = False
+    monkeypatch.setattr(Subscription, "resume", lambda self, *, by: 1 / 0)
+    assert start(client, plan, 2, resume=[subscription.pk]).status_code == 500
+    plan.refresh_from_db()
+    assert plan.state == BulkRedeliveryState.PLANNED
+    assert not WebhookLog.objects.filter(state=State.SUPERSEDED).exists()
 
 
 def test_a_double_click_makes_one_plan_and_another_company_none(client, operator, member, incident):

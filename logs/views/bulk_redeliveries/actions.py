@@ -16,7 +16,6 @@ from ...models import BulkRedelivery, BulkRedeliveryState, Subscription
 from ...redelivery import controls, start
 from ...redelivery.drafts import discard_draft
 from ...redelivery.preview import build_preview
-from ...redelivery.recovery import unblock
 from ..helpers import show_outcome
 from .bulk_redeliveries import bulk_redelivery_answer, queues_of, visible_bulk_redelivery
 from .presenters import plan_context
@@ -34,8 +33,8 @@ def bulk_redelivery_start(request: HttpRequest, pk: int) -> HttpResponse:
         return _preview(request, bulk, BulkChoicesForm(request.POST, bulk=bulk, queues=queues))
     form = BulkStartForm(request.POST, bulk=bulk, queues=queues)
     if form.matches_preview(build_preview(bulk, form.choices)):
-        if start.start_bulk(bulk, form.cleaned_data, form.cleaned_data["subscriptions"], by=request.user):
-            unblock(form.queues, form.chosen_queues, by=request.user)
+        chosen = form.cleaned_data
+        start.start_bulk(bulk, chosen, chosen["subscriptions"], by=request.user, queues=form.chosen_queues)
         return redirect(bulk)
     return bulk_redelivery_answer(request, bulk, "bulk_redeliveries/_plan.html", _context(request, bulk, form), 422)
 

@@ -93,7 +93,7 @@ def plan_context(bulk: BulkRedelivery, form: BulkChoicesForm) -> dict[str, Any]:
         "plan": plan,
         "choices": choices,
         "queues": form.queues,
-        "chosen_queues": form.chosen_queues,
+        "chosen_queues": form.chosen_queues.ids,
         "reason": proposed_reason(bulk.incident) if bulk.incident else "",
         "rows": [_row(receiver, plan) for receiver in receivers.values() if receiver.subscription.pk in plan.queues],
         "excluded": _excluded_items(plan),

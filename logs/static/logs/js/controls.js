@@ -131,9 +131,10 @@ on("keydown", async (event) => {
   await Promise.all(Object.values(pending));
   shortcut(event);
 });
-on("keydown", ({ key, ctrlKey, metaKey }) => {
-  const form = key === "Enter" && (ctrlKey || metaKey) && !$("dialog[open]") && $("[data-ctrl-enter]");
-  if (form) form.requestSubmit($("#plan-start"));
+on("keydown", ({ key, ctrlKey, metaKey, target }) => {
+  if (key !== "Enter" || !(ctrlKey || metaKey) || $("dialog[open]")) return;
+  // On a link or another button it has a meaning of its own: to open a tab must not send anything.
+  if (!target.closest("a, summary, button:not(#plan-start)")) $("[data-ctrl-enter] #plan-start:enabled")?.click();
 });
 on("keydown", (event) => {
   const palette = $("#palette");
