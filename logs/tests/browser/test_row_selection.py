@@ -237,6 +237,7 @@ def test_a_refreshed_row_stays_ticked(page):
     page.goto("/logs/")
     boxes(page).nth(1).click()
     rows(page).nth(1).get_by_role("button", name="Redeliver").click()
+    page.get_by_role("dialog").get_by_role("button", name="Redeliver").click()
     expect(rows(page).nth(1).get_by_text("Pending")).to_be_visible()
     expect_ticked(page, 1)
 
