@@ -38,18 +38,18 @@ class IncidentGroup:
         return str(Cause(self.cause).label) if self.cause else str(Cause.OTHER.label)
 
 
-def groups_of(incident: Incident) -> list[IncidentGroup]:
+def groups_of(incident: Incident, user) -> list[IncidentGroup]:
     """The largest groups of its logs that are failed now, alike in subscription, cause and fingerprint. One query."""
-    failed = WebhookLog.objects.filter(incident_log__incident=incident, state=State.FAILED).order_by()
+    failed = WebhookLog.objects.visible_to(user).filter(incident_log__incident=incident, state=State.FAILED).order_by()
     counted = failed.values_list("subscription", "cause", "fingerprint").annotate(
         n=Count("pk"), first=Min("created_at"), last=Max("created_at")
     )
     return [IncidentGroup(incident.pk, *row) for row in counted.order_by("-n", "subscription")[:GROUPS_SHOWN]]
 
 
-def objects_of(incident: Incident) -> list[tuple[str, int]]:
+def objects_of(incident: Incident, user) -> list[tuple[str, int]]:
     """How many objects of each event type its logs concern, among the first `LOGS_LOOKED_AT`. One query."""
-    logs = WebhookLog.objects.filter(incident_log__incident=incident).exclude(object_id="").order_by()
+    logs = WebhookLog.objects.visible_to(user).filter(incident_log__incident=incident).exclude(object_id="").order_by()
     looked_at = logs.values("event_type", "object_id")[:LOGS_LOOKED_AT]
     numbers: dict[str, set[str]] = {}
     for row in looked_at:

@@ -259,6 +259,14 @@ def test_logs_of_an_incident_are_found_by_its_number(client, viewer, incident):
     assert client.get("/logs/?q=incident:none").status_code == 422
 
 
+def test_logs_that_moved_to_another_company_are_shown_nowhere_on_the_page(client, viewer, incident):
+    Subscription.objects.update(company=make_company(OTHER_COMPANY, "Other"))
+    page = text_of(client.get(incident.get_absolute_url()))
+    assert "These logs have been deleted." in page
+    assert "2 tasks" not in page
+    assert "Still failed, by cause" not in page
+
+
 def test_the_page_of_a_log_leads_to_its_incident(client, viewer, incident):
     page = client.get(f"/logs/{incident.first_log}/").content.decode()
     assert f'<a href="{incident.get_absolute_url()}">Incident {incident.pk}</a>' in page
