@@ -38,6 +38,7 @@ def environment() -> dict[str, str]:
         "LOG_LEVEL": "DEBUG",
         "FORCE_HTTPS": "0",
         "PYTHONUNBUFFERED": "1",
+        "PGAPPNAME": "cotadmin in a test",  # by which `flush` finds the sessions of a killed process
     }
 
 

@@ -9,6 +9,11 @@ from django.core.management.base import BaseCommand
 from django.db import connection, transaction
 
 KEPT = {"django_content_type", "auth_permission", "auth_group", "auth_group_permissions"}
+# PostgreSQL finishes the statement of a process that was killed, and its locks could deadlock with the deletion.
+END_SESSIONS = """
+SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity
+WHERE datname = current_database() AND application_name LIKE 'cotadmin %' AND pid <> pg_backend_pid()
+"""
 FIRST = "logs_webhooklog"  # its triggers write into other tables, which are emptied after it
 
 
@@ -24,4 +29,5 @@ class Command(BaseCommand):
         ordered = [FIRST, *sorted(tables - KEPT - {FIRST})]
         # Foreign keys are checked at the end of the transaction, so the order of the others does not matter.
         with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(END_SESSIONS)
             cursor.execute(";".join(f"DELETE FROM {connection.ops.quote_name(table)}" for table in ordered))
