@@ -4,7 +4,6 @@ from django.urls import path, register_converter
 
 from .views import (
     demo,
-    failures,
     imports,
     inbound_endpoints,
     incidents,
@@ -128,7 +127,6 @@ urlpatterns = [
     path("incidents/<int:pk>/assign/", incidents.incident_assign, name="incident_assign"),
     path("incidents/<int:pk>/ignore/", incidents.incident_ignore, name="incident_ignore"),
     path("incidents/<int:pk>/notes/", incidents.incident_note, name="incident_note"),
-    path("failures/", failures.failure_list, name="failure_list"),
     path("subscriptions/", subscriptions.subscription_list, name="subscription_list"),
     path("subscriptions/new/", subscriptions.subscription_create, name="subscription_create"),
     path("subscriptions/code/", subscriptions.subscription_code, name="subscription_code"),

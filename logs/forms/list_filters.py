@@ -10,15 +10,13 @@ from django.utils.translation import gettext_lazy as _
 
 from ..db.cursor_pagination import InvalidCursor
 from ..delivery.queue_list import QueueCursor, decode_queue_cursor
-from ..models import Cause, Priority, Subscription, WebhookLog
+from ..models import Priority, WebhookLog
 from ..models.querysets import SubscriptionQuerySet
 from ..stats.period import TIME_RANGES
 from ..stats.subscription_list import SUBSCRIPTION_SORTS
 from .base import StrictForm
 
 DEFAULT_RANGE = "24h"
-DEFAULT_SORT = "last"
-MULTIPLE_CHOICE_FIELDS = {"subscription", "cause"}
 
 
 class RangeForm(StrictForm):
@@ -33,53 +31,6 @@ class RangeForm(StrictForm):
     @property
     def range_name(self) -> str:
         return self.cleaned_data["range"] or DEFAULT_RANGE
-
-
-class FailureFilterForm(RangeForm):
-    """`FailureFilterForm(request.GET, user=request.user)`; call `is_valid()` before anything else."""
-
-    cursor_fields = ("all",)
-    subscription = forms.ModelMultipleChoiceField(
-        label=_("Subscription"), required=False, queryset=Subscription.objects.none()
-    )
-    cause = forms.MultipleChoiceField(label=_("Cause"), required=False, choices=Cause.choices)
-    sort = forms.ChoiceField(
-        label=_("Order"), required=False, choices=[("last", _("Most recent first")), ("most", _("Most logs first"))]
-    )
-    all = forms.ChoiceField(label=_("All"), required=False, choices=[("1", "1")])
-
-    def __init__(self, data: QueryDict, *, user) -> None:
-        super().__init__(_without_empty(data))
-        self.fields["subscription"].queryset = Subscription.objects.visible_to(user).only("name")  # type: ignore[attr-defined]
-
-    @property
-    def sort_name(self) -> str:
-        return self.cleaned_data["sort"] or DEFAULT_SORT
-
-    @property
-    def shows_all(self) -> bool:
-        return bool(self.cleaned_data["all"])
-
-    @property
-    def is_filtered(self) -> bool:
-        """Whether filters narrow the failure groups of this time range."""
-        return bool(self.cleaned_data["subscription"] or self.cleaned_data["cause"])
-
-    @property
-    def chosen_subscriptions(self) -> list[str]:
-        return [subscription.pk for subscription in self.cleaned_data["subscription"]]
-
-    @property
-    def without_filter(self) -> str:
-        return self.address(subscription="", cause="")
-
-
-def _without_empty(data: QueryDict) -> QueryDict:
-    """Without JavaScript, a form also submits empty values."""
-    kept = QueryDict(mutable=True)
-    for name, values in data.lists():
-        kept.setlist(name, [value for value in values if value] if name in MULTIPLE_CHOICE_FIELDS else values)
-    return kept
 
 
 _BETWEEN_ATTEMPTS = WebhookLog.objects.filter(

@@ -17,13 +17,13 @@ from ..delivery.queue_summary import (
 )
 from ..models import Subscription, WebhookLog
 from .boundary_logs import fetch_boundary_logs
-from .failure_groups import FailureGroup, failure_groups, failures_over_time, group_lookups, with_bars
+from .failure_groups import FailureGroup, failure_groups, group_lookups
 from .group_counts import failure_kinds
 from .period import Period
 from .receiver_state import LastAttempts, attempt_lookups, last_attempts
 from .traffic import ALL_STATES, Traffic, traffic_for
 
-TOP_SHOWN = 5  # failure groups, and subscriptions
+TOP_SHOWN = 5  # subscriptions
 BLOCKED_SHOWN = 8
 MAX_LOOKUPS = 200  # failing subscriptions that are checked for recovery
 
@@ -48,7 +48,8 @@ class FailingSubscription:
 
 @dataclass(frozen=True)
 class Overview:
-    """`failing`: the subscriptions with failures, most failures first. `newest`: the newest log of any time.
+    """`largest`: the failure group with the most logs. `failing`: the subscriptions with failures, most failures first.
+    `newest`: the newest log of any time.
 
     Waiting logs are counted only in queues that are shown: those of `worst` and `blocked_shown`. `waiting` is a bounded sum over
     all queues.
@@ -56,7 +57,7 @@ class Overview:
 
     period: Period
     traffic: Traffic
-    groups: list[FailureGroup]
+    largest: FailureGroup | None
     group_count: BoundedCount
     failing: list[FailingSubscription]
     failing_count: BoundedCount
@@ -64,11 +65,6 @@ class Overview:
     waiting: BoundedCount
     oldest_waiting: datetime | None
     newest: WebhookLog | None
-
-    @property
-    def is_cut(self) -> bool:
-        """Whether there are more failure groups than are shown."""
-        return self.group_count.is_least or len(self.groups) < (self.group_count.number or 0)
 
     @property
     def worst(self) -> list[FailingSubscription]:
@@ -92,21 +88,21 @@ class Overview:
 
 
 def build_overview(user, period: Period) -> Overview:
-    """Ten queries, however many logs and subscriptions there are, and however many logs wait."""
+    """Nine queries, however many logs and subscriptions there are, and however many logs wait."""
     subscriptions = next_events_of(Subscription.objects.visible_to(user))
     visible = None if user.is_superuser else list(subscriptions)
     kinds = failure_kinds(period, visible)
-    top = [kind for kind in kinds.failures if kind.subscription in subscriptions][:TOP_SHOWN]
+    largest = [kind for kind in kinds.failures if kind.subscription in subscriptions][:1]
     failing = [pk for pk, _number in kinds.failed_of.most_common() if pk in subscriptions]
     traffic = traffic_for(period, visible, apart=set(failing[:TOP_SHOWN]))
     checked = failing[:MAX_LOOKUPS]
-    results = fetch_boundary_logs([*group_lookups(top), *attempt_lookups(kinds, checked)])
+    results = fetch_boundary_logs([*group_lookups(largest), *attempt_lookups(kinds, checked)])
     attempts = last_attempts(period, kinds, checked, results)
-    groups = failure_groups(period, top, subscriptions, results, attempts)
+    groups = failure_groups(period, largest, subscriptions, results, attempts)
     overview = Overview(
         period=period,
         traffic=traffic[ALL_STATES],
-        groups=with_bars(groups, failures_over_time(period, top)),
+        largest=groups[0] if groups else None,
         group_count=kinds.counted(len(kinds.failures)),
         failing=[FailingSubscription(subscriptions[pk], traffic.get(pk), attempts[pk]) for pk in checked],
         failing_count=kinds.counted(len(failing)),

@@ -44,7 +44,6 @@ TABS = (
     Tab(_("Subscriptions"), "subscription_list", (_SUBSCRIPTIONS,), ("subscription_", "queue_", "receiver_"), "s"),
 )
 MENU_TABS = (
-    Tab(_("Failures by cause"), "failure_list", (_LOGS,), ("failure_",)),
     Tab(_("Saved views"), "saved_view_list", (_LOGS,), ("saved_view_",)),
     Tab(_("Import"), "import_list", ("logs.add_webhooklog",), ("import_",)),
     Tab(_("Inbound endpoints"), "inbound_endpoint_list", ("logs.view_inboundendpoint",), ("inbound_endpoint_",)),

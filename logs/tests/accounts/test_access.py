@@ -76,7 +76,7 @@ def test_lists_show_only_rows_of_the_users_companies(client, member):
     make_subscription()
     log = make_log()
     client.force_login(member("Viewer", make_company("625be93a286ef83c1c0e0000", "Other")))
-    for name in ("overview", "failure_list", "webhook_log_list", "subscription_list"):
+    for name in ("overview", "incident_list", "webhook_log_list", "subscription_list"):
         page = client.get(reverse(f"logs:{name}")).content.decode()
         assert log.pk not in page
         assert "Work Orders Update" not in page

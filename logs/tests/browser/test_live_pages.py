@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from logs.models import State, Subscription
+from logs.models import Subscription
 
 from ..factories import make_log, make_log_of_age, make_subscription
 
@@ -73,16 +72,6 @@ def test_the_subscriptions_refresh_themselves_below_the_search_that_has_the_focu
     expect(page.locator("#subscriptions").get_by_text("1 queue is blocked")).to_be_visible()
     expect(search).to_be_focused()
     expect(search).to_have_value("Elem")
-
-
-def test_the_failures_refresh_themselves_below_a_filter_that_has_the_focus(page, subscription):
-    page.goto("/failures/?range=30d")
-    expect(page.get_by_role("heading", name="No failures")).to_be_visible()
-    page.get_by_label("Order").focus()
-    make_log_of_age(subscription, State.FAILED, timedelta(minutes=2), cause="timeout")
-    expect(page.locator("#failure-groups").get_by_role("heading", name="1 group")).to_be_visible()
-    expect(page.locator("#failures-summary")).to_contain_text("failed")
-    expect(page.get_by_label("Order")).to_be_focused()
 
 
 def test_a_message_moves_nothing_and_can_be_closed(page, subscription):

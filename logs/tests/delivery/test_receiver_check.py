@@ -62,7 +62,7 @@ def test_a_forbidden_destination_is_not_even_tried_and_operators_do_not_learn_th
 def test_the_button_stands_where_a_receiver_fails(client, operator, receiver):
     subscription = make_subscription(url=receiver.url)
     make_log_of_age(subscription, State.FAILED, cause="timeout", status=409)
-    for page in (reverse("logs:overview"), reverse("logs:failure_list")):
+    for page in (reverse("logs:overview"), subscription.get_absolute_url()):
         assert press(client, subscription, page).startswith("Reachable now.")
 
 

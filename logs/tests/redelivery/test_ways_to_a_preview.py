@@ -83,11 +83,8 @@ def press_every_button(visitor: Visitor, page: Page, default: int = TICKED) -> l
 
 
 @pytest.mark.parametrize("range_", TIME_RANGES)
-def test_every_button_and_list_of_overview_and_failures_leads_to_a_preview(visitor, range_):
-    overview, failures = visitor.open(f"/?range={range_}"), visitor.open(f"/failures/?range={range_}")
-    for page in (overview, failures):
-        assert press_every_button(visitor, page) == ["Redeliver 4…"]  # of the group that has recovered
-    lists = [*overview.links_to_logs, *failures.links_to_logs]
+def test_every_list_of_the_overview_leads_to_a_preview(visitor, range_):
+    lists = visitor.open(f"/?range={range_}").links_to_logs
     assert f"/logs/?range={range_}&state=failed" in lists
     for address in dict.fromkeys(lists):
         page = visitor.open(address)

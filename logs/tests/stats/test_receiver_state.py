@@ -46,14 +46,13 @@ def send_again(log: WebhookLog, user, deliver) -> None:
 
 
 def assert_shown(client, administrator, failed: WebhookLog, has_recovered: bool) -> None:
-    """The sentence and the rows of three pages, and the warning of a plan."""
+    """The sentence and the rows of two pages, and the warning of a plan."""
     badge, other = ("Recovered", "Still failing") if has_recovered else ("Still failing", "Recovered")
-    overview, failures = text_of(client.get("/")), text_of(client.get("/failures/"))
+    overview, subscription = text_of(client.get("/")), text_of(client.get(f"/subscriptions/{SUBSCRIPTION}/"))
     assert (RECOVERED in overview, FAILING in overview) == (has_recovered, not has_recovered)
-    for page in (overview, failures):
+    for page in (overview, subscription):
         assert badge in page
         assert other not in page
-    subscription = text_of(client.get(f"/subscriptions/{SUBSCRIPTION}/"))
     assert ("; the last delivery succeeded" in subscription) == has_recovered
     plan = text_of(client.get(plan_logs(administrator, [failed]).get_absolute_url()))
     assert (WARNING in plan) == (not has_recovered)

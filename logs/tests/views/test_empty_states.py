@@ -10,7 +10,7 @@ from ..factories import make_company
 from ..html import text_of
 
 pytestmark = pytest.mark.django_db
-PAGES = ["/", "/logs/", "/subscriptions/", "/queues/", "/incidents/", "/failures/", "/redeliveries/"]
+PAGES = ["/", "/logs/", "/subscriptions/", "/queues/", "/incidents/", "/redeliveries/"]
 ASK_TO_BE_ADDED = "Ask an administrator to add you to a company."
 ASK_FOR_LOGS = "Ask an operator or an administrator to import the logs from Cotalker."
 ASK_FOR_SUBSCRIPTIONS = "Ask an administrator to import or create the subscriptions."

@@ -18,7 +18,7 @@ from ..html import HTMX, plain_text
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2022, 5, 6, 12, 0, tzinfo=UTC)
-PAGES = ["/", "/?range=7d", "/failures/?sort=most", "/subscriptions/?q=a"]
+PAGES = ["/", "/?range=7d", "/incidents/", "/subscriptions/?q=a"]
 
 
 @pytest.fixture(autouse=True)
@@ -126,7 +126,7 @@ def test_an_invalid_poll_is_refused(client, operator, query):
 
 
 def test_an_invalid_page_neither_shows_a_mark_nor_refreshes_itself(client, operator):
-    for path in ("/?range=99d", "/failures/?cause=none", "/subscriptions/?state=none"):
+    for path in ("/?range=99d", "/incidents/?state=none", "/subscriptions/?state=none"):
         page = look(client, path)
         assert set(marks(page)) == {"seen"}
         assert "stale from:body" not in page
@@ -135,5 +135,5 @@ def test_an_invalid_page_neither_shows_a_mark_nor_refreshes_itself(client, opera
 def test_a_refresh_says_as_of_when(client, operator):
     make_subscription()
     make_log(3)
-    for path in ("/", "/failures/", "/subscriptions/"):
+    for path in ("/", "/incidents/", "/subscriptions/"):
         assert "As of" in plain_text(client.get(path, headers=HTMX).content.decode())

@@ -56,7 +56,6 @@ def test_every_page_has_one_active_tab(client, django_user_model):
     [
         ("/", "Overview"),
         ("/incidents/", "Incidents"),
-        ("/failures/", "Failures by cause"),
         ("/logs/", "Logs"),
         ("/logs/{log}/share-links/", "Logs"),
         ("/queues/", "Queues"),
@@ -92,9 +91,9 @@ def test_the_menu_offers_only_what_the_role_allows(client, viewer, member):
         links = re.search(r'<div class="menu" id="more-pages" popover>.*?</div>', page, re.DOTALL)
         return re.findall(r'href="([^"]+)"', links[0])
 
-    assert menu() == ["/failures/", "/saved-views/"]
+    assert menu() == ["/saved-views/"]
     client.force_login(member("Administrator"))
-    assert menu() == ["/failures/", "/saved-views/", "/imports/", "/inbound-endpoints/"]
+    assert menu() == ["/saved-views/", "/imports/", "/inbound-endpoints/"]
 
 
 @pytest.mark.parametrize(

@@ -66,9 +66,9 @@ def test_without_a_text_the_first_pages_and_the_pinned_views_are_offered(client,
         ("Queues", "Page", "/queues/"),
         ("Redeliveries", "Page", "/redeliveries/"),
         ("Subscriptions", "Page", "/subscriptions/"),
-        ("Failures by cause", "Page", "/failures/"),
         ("Saved views", "Page", "/saved-views/"),
         ("Preferences", "Page", "/preferences/"),
+        ("Password", "Page", "/password/"),
         ("Night", "Saved view", "/logs/?state=failed"),
     ]
 

@@ -15,7 +15,7 @@ from django.utils import timezone
 from logs.cotalker import objectid
 from logs.delivery import queue_summary
 from logs.models import Priority, State, Subscription, WebhookLog, next_sequence
-from logs.stats import failure_groups, overview
+from logs.stats import overview
 from logs.views.subscriptions import detail_page
 
 from ..buffers import rows_read
@@ -83,11 +83,10 @@ def rows_read_by(call: Callable[[], object]) -> int:
 
 @pytest.mark.parametrize(
     "page",
-    ["/", "/failures/", SUBSCRIPTIONS, f"{SUBSCRIPTIONS}?sort=-waiting", f"{SUBSCRIPTIONS}?sort=name", PLAN, BULK],
+    ["/", SUBSCRIPTIONS, f"{SUBSCRIPTIONS}?sort=-waiting", f"{SUBSCRIPTIONS}?sort=name", PLAN, BULK],
 )
 def test_the_rows_read_do_not_grow_with_the_queues(client, operator, monkeypatch, page):
     monkeypatch.setattr(queue_summary, "COUNT_LIMIT", 30)
-    monkeypatch.setattr(failure_groups, "GROUPS_SHOWN", 5)
     monkeypatch.setattr(detail_page, "MOST_ROWS", 5)
     subscriptions = create_subscriptions(SUBSCRIPTION_COUNT)
     make_bulk = {PLAN: plan_logs, BULK: start_redelivery}.get(page)
