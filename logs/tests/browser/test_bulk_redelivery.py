@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from logs.models import BulkRedelivery, BulkRedeliveryState
 from logs.tests.bulk_redeliveries import make_delivered_log, make_object_log, plan_logs, start_redelivery
@@ -76,6 +76,24 @@ def test_back_keeps_the_choices_and_their_numbers_and_can_send(page, plan, recei
     page.get_by_role("button", name="Send 8 logs").click()
     expect(page.locator("#bulk-redelivery .summary")).to_contain_text("All 8 logs were delivered.")
     assert BulkRedelivery.objects.get(pk=plan.pk).rate == 500
+
+
+def test_an_answer_that_comes_late_does_not_replace_what_is_typed(page, plan):
+    held: list[Route] = []
+    page.goto(plan.get_absolute_url())
+    page.route("**/start/", lambda route: held.append(route))
+    with page.expect_request("**/start/"):
+        page.get_by_label("No canary").check()
+    limit = page.get_by_label("Pause when failures exceed (%)")
+    limit.fill("30")
+    with page.expect_response("**/start/"):
+        held[0].continue_()
+    page.unroute("**/start/")
+    page.evaluate("new Promise(requestAnimationFrame)")  # what htmx does with the answer
+    expect(limit).to_have_value("30")
+    limit.blur()
+    expect(page).to_have_url(re.compile(r"\?rollout=none&failure_percent=30$"))
+    expect(limit).to_have_value("30")
 
 
 def test_back_keeps_which_subscriptions_are_selected(page, plan):

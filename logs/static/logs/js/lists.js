@@ -26,6 +26,12 @@ on("htmx:beforeSwap", ({ detail }) => {
   if (elt.matches("[data-live]") ? isInUse(elt) : $("dialog[open]") && elt.matches("[data-poll]")) detail.shouldSwap = false;
 });
 
+// A plan's answer must not replace what was typed after its request. The change that ends the typing sends another.
+on("htmx:beforeSwap", ({ detail }) => {
+  const typed = $("#plan-choices :is([type=number], [type=text]):focus");
+  if (typed && detail.target.contains(typed) && detail.requestConfig.formData.get(typed.name) !== typed.value) detail.shouldSwap = false;
+});
+
 const showBlocked = () => {
   const wrong = $("#incidents-count > span")?.textContent ?? $("#queues-count > span")?.textContent;
   document.title = (wrong ? `(${wrong}) ` : "") + document.title.replace(/^\(\d+\) /, "");
