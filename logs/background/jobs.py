@@ -18,6 +18,7 @@ from psycopg import AsyncConnection
 from cotadmin.database import connection_parameters, is_connection_lost
 
 from .cancellation import cancellable
+from .supervisor import cancel_all
 
 logger = logging.getLogger("logs.background.jobs")
 # Each worker's job queues, and how many of their jobs run at once. A job that takes hours delays only its own kind.
@@ -61,9 +62,7 @@ async def run_jobs(is_well: Callable[[], None], *, queue_lost: Callable[[], Awai
                     is_well()
                     await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             finally:
-                for task in tasks:
-                    task.cancel()
-                results = await asyncio.gather(*tasks, return_exceptions=True)
+                results = await cancel_all(tasks)
     for result in results:
         if isinstance(result, Exception):
             raise result

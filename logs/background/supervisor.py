@@ -4,16 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
+from typing import Any
 
 from cotadmin.database import is_connection_lost
 
 logger = logging.getLogger("logs.worker")
 MIN_BACKOFF_SECONDS = 0.5  # doubled with each failure
 MAX_BACKOFF_SECONDS = 8.0
+CANCEL_AGAIN_SECONDS = 15.0  # longer than the work that a loop finishes when it is cancelled
 MAX_FAILURES = 8  # in a row; a lost database connection does not count
-
 Work = Callable[[Callable[[], None]], Awaitable[None]]
+
+
+async def cancel_all(tasks: Collection[asyncio.Task[Any]]) -> list[Any]:
+    """Cancel the tasks and wait until all have ended. Returns their results and exceptions.
+
+    A cancellation can get lost in a library, for example while its connection breaks, so a task that goes on is cancelled again.
+    """
+    running: Collection[asyncio.Task[Any]] = [task for task in tasks if not task.done()]
+    while running:
+        for task in running:
+            task.cancel()
+        _, running = await asyncio.wait(running, timeout=CANCEL_AGAIN_SECONDS)
+    return await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class Supervisor:
@@ -34,9 +48,7 @@ class Supervisor:
         self._tasks.append(asyncio.create_task(self._keep(name, work), name=name))
 
     async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await cancel_all(self._tasks)
 
     async def _keep(self, name: str, work: Work) -> None:
         failures = waits = 0

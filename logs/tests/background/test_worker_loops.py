@@ -1,13 +1,16 @@
 """The background loops of a worker process whose database fails."""
 
+import asyncio
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from textwrap import dedent
 
 import pytest
 from django.db import connection, connections
 from procrastinate.contrib.django.models import ProcrastinateJob
 
+from logs.background import supervisor
 from logs.models.log_counts import LogCountDelta
 from logs.tasks import create_partitions
 
@@ -90,6 +93,26 @@ def test_all_loops_continue_after_their_connections_were_ended(start_worker, cli
     create_partitions.defer(timestamp=0)  # Procrastinate's listener was ended as well
     wait_until(lambda: not ProcrastinateJob.objects.filter(status__in=["todo", "doing"]).exists())
     assert worker.stop() == 0
+
+
+def test_a_task_that_loses_its_cancellation_is_cancelled_again(monkeypatch):
+    """As a job's worker did while its connection was ended: then no job ran any more."""
+    monkeypatch.setattr(supervisor, "CANCEL_AGAIN_SECONDS", 0.01)
+    lost = []
+
+    async def lose_one() -> None:
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        lost.append(True)
+        await asyncio.Event().wait()
+
+    async def cancel() -> list:
+        task = asyncio.create_task(lose_one())
+        await asyncio.sleep(0)
+        return await supervisor.cancel_all([task])
+
+    [result] = asyncio.run(cancel())
+    assert (lost, type(result)) == ([True], asyncio.CancelledError)
 
 
 def test_a_loop_that_is_given_up_ends_the_process_with_an_error(start_worker, without_differences):
