@@ -7,9 +7,9 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from logs.models import BulkRedelivery, WebhookLog
+from logs.models import BulkRedelivery, Subscription, WebhookLog
 
-from ..factories import import_logs, log_document, make_subscription
+from ..factories import import_logs, log_document, make_subscription, make_waiting_log
 from . import axe
 from .page_state import rows
 
@@ -333,3 +333,17 @@ def test_superseded_logs_are_settled_from_the_list_and_counted_as_failed_again(p
     bar(page).get_by_role("button", name="Undo: count as failed").click()
     expect(page.get_by_text("1 log counts as failed again.")).to_be_visible()
     assert WebhookLog.objects.failed().count() == 1
+
+
+def test_queued_logs_are_skipped_from_the_list_with_a_reason(page):
+    waiting = [make_waiting_log(Subscription.objects.get(), 90 + number) for number in range(2)]
+    page.goto("/logs/")
+    for number in range(3):
+        boxes(page).nth(number).click()
+    bar(page).get_by_role("button", name="Skip…").click()
+    expect(page.get_by_text("2 of 3 selected logs are queued.")).to_be_visible()
+    page.get_by_label("Reason").fill("a duplicate")
+    page.get_by_role("button", name="Skip 2 events").click()
+    expect(page.get_by_text("2 events were skipped.")).to_be_visible()
+    expect(page).to_have_url(re.compile("/logs/"))
+    assert set(WebhookLog.objects.filter(state="skipped")) == set(waiting)
