@@ -187,3 +187,24 @@ def test_the_search_works_without_javascript(open_page, administrator):
     page.get_by_role("searchbox", name="Search logs").fill("state:failed")
     page.get_by_role("button", name="Search", exact=True).click()
     expect(rows(page)).to_have_count(1)
+
+
+def test_what_was_searched_for_is_marked_in_the_rows_and_opened_in_the_payload(page):
+    event = {"data": {"_id": "6" * 24, "asset": {"deep": {"name": "Camión P-118"}}}}
+    import_logs(log_document(5, event, response="La Bómba p 118 falla, P-1189 también, XP-118 no", status=502))
+    page.goto("/logs/")
+    box = page.get_by_label("Search logs")
+    box.fill("P-118 -nothing")
+    box.press("Enter")
+    expect(rows(page)).to_have_count(1)
+    marked = "[...(CSS.highlights.get('found') ?? [])].map(String)"
+    page.wait_for_function(f"{marked}.length")
+    assert page.evaluate(marked) == ["p 118", "P-118"]
+    page.goto("/logs/?q=bomba")
+    assert page.evaluate(marked) == ["Bómba"]
+    page.goto("/logs/?q=P-118")
+    page.locator("[data-row-link]").click()
+    expect(page.locator("#selected-node")).to_contain_text("Camión P-118")
+    expect(page.get_by_role("status").filter(has_text="P-118")).to_contain_text("“P-118”: 1 of 1")
+    page.get_by_role("link", name="Clear").click()
+    expect(page.locator("#selected-node")).to_have_count(0)

@@ -53,6 +53,29 @@ def test_each_match_opens_the_tree_at_its_place(client):
     assert "/data/items/217/deep/x" not in shown
 
 
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        ({"q": "pump state:failed"}, "“pump”: 1 of 1"),
+        ({"q": '-other "Pump 7"'}, "“Pump 7”: 1 of 1"),
+        ({"q": "data.name:pump"}, "“pump”: 1 of 1"),
+        ({"q": "elsewhere"}, ""),  # in the response, say
+        ({"q": "response:pump"}, "“pump”: 1 of 1"),
+        ({"q": "state:failed"}, ""),
+        ({"q": "nonsense:("}, ""),
+        ({"q": "pump", "find": ""}, ""),
+        ({"q": "pump", "find": "deep"}, "1 match for “deep”"),
+    ],
+)
+def test_the_first_match_of_the_lists_search_is_opened(client, query, shown):
+    log = log_with(name="Pump 7", deep=1)
+    page = client.get(log.get_absolute_url(), query)
+    notice = re.search(
+        r'<div class="notice" data-variant="info" role="status".*?</b>', page.content.decode(), re.DOTALL
+    )
+    assert (text_of(page).count(shown) > 0 if shown else notice is None) is True
+
+
 def test_an_opened_place_links_everything_before_and_after(client):
     log = log_with(items=list(range(250)))
     page = client.get(log.get_absolute_url(), {"at": "/data/items/120"})

@@ -49,9 +49,9 @@ def number_of_changes(log: WebhookLog) -> int:
 
 
 def event_context(
-    request: HttpRequest, log: WebhookLog, part: str, revealed: frozenset[str] = frozenset()
+    request: HttpRequest, log: WebhookLog, part: str, searched: str, revealed: frozenset[str] = frozenset()
 ) -> dict[str, Any]:
-    """`part`: one of EVENT_PARTS. If the event can't be shown, the context says why."""
+    """`part`: one of EVENT_PARTS. `searched`: as in find_context. If the event can't be shown, the context says why."""
     if not request.user.has_perm("logs.view_payload"):
         return {"payload": None, "may_not_see": True}
     payload = event_of(log)
@@ -69,9 +69,9 @@ def event_context(
     context["change_count"] = len(changed)
     if part == "changes":
         return context | {"changes": diff.iter_changes(event, masked_keys())}
-    at = request.GET.get("at", "")
-    root = json_tree.expanded(event, at, keys=masked_keys(), revealed=revealed, changed=changed)
-    return context | {"root": root} | find_context(request, event)
+    context |= find_context(request, event, searched)
+    root = json_tree.expanded(event, context["at"], keys=masked_keys(), revealed=revealed, changed=changed)
+    return context | {"root": root}
 
 
 def start_label(payload: str, length: int) -> dict[str, Any]:
@@ -82,12 +82,19 @@ def start_label(payload: str, length: int) -> dict[str, Any]:
     }
 
 
-def find_context(request: HttpRequest, event: Any) -> dict[str, Any]:
-    """Return the search text, its hits in the payload, and `at`, the pointer that is shown. `at` may be one of the hits."""
-    needle, at = request.GET.get("find", "").strip()[:NEEDLE_LENGTH], request.GET.get("at", "")
+def find_context(request: HttpRequest, event: Any, searched: str) -> dict[str, Any]:
+    """Return the search text, its hits in the payload, and `at`, the pointer that is shown. `at` may be one of the hits.
+
+    `searched`: what the list searched for; its first hit is shown, unless the person finds something else.
+    """
+    needle, at = request.GET.get("find", searched).strip()[:NEEDLE_LENGTH], request.GET.get("at", "")
     if not needle:
         return {"at": at}
     result = find.find_in_payload(event, needle, masked_keys())
+    if "find" not in request.GET:
+        if not result.hits:  # it may be in the response
+            return {"at": at}
+        at = at or result.hits[0].pointer
     number, before, after = result.around(at)
     hits = {"hit_number": number, "hit_before": before, "hit_after": after}
     return {"at": at, "needle": needle, "find_result": result} | hits
@@ -103,14 +110,15 @@ def page_context(
     request: HttpRequest, log: WebhookLog, part: str, revealed: frozenset[str] = frozenset()
 ) -> dict[str, Any]:
     """`part`: the open tab (payload, raw, changes, request, response)."""
+    in_list = ListPosition(log, request.GET, request.user)
     context = status_context(request, log) | {
         "part": part,
         "audit_entries": AuditEntry.objects.filter(target=log.pk).select_related("actor")[:AUDIT_ENTRIES_SHOWN],
         "share_links": log.share_links.with_state().select_related("created_by", "revoked_by"),
-        "in_list": ListPosition(log, request.GET, request.user),
+        "in_list": in_list,
     }
     if part in EVENT_PARTS:
-        context |= event_context(request, log, part, revealed)
+        context |= event_context(request, log, part, in_list.searched, revealed)
     elif part == "response":
         context |= _response_context(context["last_attempt"])
     if "change_count" not in context and request.user.has_perm("logs.view_payload"):

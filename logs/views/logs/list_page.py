@@ -24,6 +24,7 @@ from ...models import Company, State, WebhookLog
 SIZE = 50
 TIME = {"range", "since", "until"}
 IN_THE_FORM = TIME | {"q", "company", *FACET_COLUMNS}
+LETTER, GAP = r"[\p{L}\p{N}]", r"[^\p{L}\p{N}]+"  # as JavaScript's regular expressions write them
 LONG_SECONDS = 8.0  # for "Keep searching": this user is willing to wait
 SHORT_SECONDS = 0.2  # while the same user runs two other searches
 
@@ -75,6 +76,12 @@ class LogListPage:
     @property
     def shows_settled_only(self) -> bool:
         return self.query.getlist("state") == [State.SUPERSEDED]
+
+    @property
+    def marks(self) -> str:
+        """A regular expression for what was searched for in texts, which js/lists.js marks in the rows; "" for nothing."""
+        texts = (term for term in self.filter.criteria.terms if not term.is_negated)
+        return "|".join(f"(?<!{LETTER}){GAP.join(term.tokens)}" + f"(?!{LETTER})" * term.is_quoted for term in texts)
 
     @cached_property
     def finder(self) -> Finder:

@@ -9,6 +9,7 @@ from typing import Any
 from django.http import QueryDict
 
 from ...logsearch.filterset import WebhookLogFilterSet
+from ...logsearch.query_language import PathTerm, TextTerm
 from ...logsearch.query_params import list_url
 from ...models import WebhookLog
 from .list_page import LogListPage
@@ -44,6 +45,14 @@ class ListPosition:
     def list_query(self) -> str:
         """The query string for the URLs of other logs and of this log's parts."""
         return self.explorer.list_query
+
+    @property
+    def searched(self) -> str:
+        """The first text that the list's logs contain in their events or responses; "" if it searched for none."""
+        if "q" not in self.query or self.explorer.problems:
+            return ""
+        texts = (term for term in self.explorer.filter.criteria.terms if isinstance(term, TextTerm | PathTerm))
+        return next((term.text for term in texts if not term.is_negated), "")
 
     @property
     def fields(self) -> list[tuple[str, str]]:

@@ -42,7 +42,7 @@ def payload_chunk(request: HttpRequest, pk: str) -> HttpResponse:
     context: dict[str, Any] = {"log": log, "chunk": chunk, "pointer": pointer}
     if not wants_partial(request):
         in_list, parent = ListPosition(log, request.GET, request.user), pointer.rpartition("/")[0]
-        context |= find_context(request, event) | {"in_list": in_list, "parent": parent}
+        context |= find_context(request, event, in_list.searched) | {"in_list": in_list, "parent": parent}
         return render(request, "logs/payload/chunk.html", context)
     # The page already shows what comes before or after these.
     context |= {"hides_earlier": start is not None, "hides_later": end is not None}

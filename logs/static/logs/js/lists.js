@@ -175,6 +175,27 @@ on("click", (event) => {
   $("a", menu).focus({ preventScroll: true });
 });
 
+// What was searched for is marked in the texts of the rows, without changing the page.
+const mark = () => {
+  const ranges = [];
+  const region = $("[data-marks]");
+  const walker = region && document.createTreeWalker(region, NodeFilter.SHOW_TEXT);
+  while (walker?.nextNode()) {
+    const { data } = walker.currentNode;
+    const folded = data.normalize("NFD").replace(/\p{M}/gu, "");
+    const text = folded.length === data.length ? folded : data;
+    for (const { 0: found, index } of text.matchAll(new RegExp(region.dataset.marks, "giu"))) {
+      const range = new Range();
+      range.setStart(walker.currentNode, index);
+      range.setEnd(walker.currentNode, index + found.length);
+      ranges.push(range);
+    }
+  }
+  CSS.highlights?.set("found", new Highlight(...ranges));
+};
+mark();
+on("htmx:afterSettle", mark);
+
 // Dragging across the bars selects their time range.
 const MIN_DRAG = 4; // px
 let drag = null;
