@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from django.db.models import Count, F, Max, Min
 from django.db.models.functions import Left
+from django.urls import reverse
 
 from ..models import Cause, Incident, State, WebhookLog
+from ..payloads.masking import mask_text, masked_keys
 
 GROUPS_SHOWN = 10
 LOGS_LOOKED_AT = 10_000
@@ -20,18 +25,26 @@ class IncidentGroup:
     """`number` logs of one subscription with one cause and fingerprint."""
 
     incident_id: int
-    subscription_id: str
+    subscription: Any
     cause: str
     fingerprint: str
     number: int
-    first_at: Any
-    last_at: Any
+    first_at: datetime
+    last_at: datetime
 
     @property
-    def search(self) -> str:
-        """What finds these logs in the explorer."""
-        parts = [f"incident:{self.incident_id}", "state:failed", f"sub:{self.subscription_id}"]
-        return " ".join([*parts, f"cause:{self.cause}"] if self.cause else parts)
+    def address(self) -> str:
+        """The URL of its logs in the explorer; without its fingerprint if that has values that were masked later."""
+        is_masked = mask_text(self.fingerprint, masked_keys()) != self.fingerprint
+        query = {
+            "q": f"incident:{self.incident_id}",
+            "state": State.FAILED,
+            "subscription": self.subscription.pk,
+            "cause": self.cause,
+            "fingerprint": "" if is_masked else self.fingerprint,
+        }
+        given = urlencode({name: value for name, value in query.items() if value})
+        return f"{reverse('logs:webhook_log_list')}?{given}"
 
     @property
     def cause_label(self) -> str:
@@ -39,22 +52,36 @@ class IncidentGroup:
 
 
 def groups_of(incident: Incident, user) -> list[IncidentGroup]:
-    """The largest groups of its logs that are failed now, alike in subscription, cause and fingerprint. One query."""
+    """The largest groups of its logs that are failed now, alike in subscription, cause and fingerprint. One query.
+
+    `incident`: with its subscriptions, see incidents.listing.
+    """
     failed = WebhookLog.objects.visible_to(user).filter(incident_log__incident=incident, state=State.FAILED).order_by()
     counted = failed.values_list("subscription", "cause", "fingerprint").annotate(
         n=Count("pk"), first=Min("created_at"), last=Max("created_at")
     )
-    return [IncidentGroup(incident.pk, *row) for row in counted.order_by("-n", "subscription")[:GROUPS_SHOWN]]
+    named = {subscription.pk: subscription for subscription in incident.subscriptions}
+    return [
+        IncidentGroup(incident.pk, named[subscription_id], *row)
+        for subscription_id, *row in counted.order_by("-n", "subscription")[:GROUPS_SHOWN]
+        if subscription_id in named
+    ]
 
 
-def objects_of(incident: Incident, user) -> list[tuple[str, int]]:
-    """How many objects of each event type its logs concern, among the first `LOGS_LOOKED_AT`. One query."""
+@dataclass(frozen=True)
+class ObjectCounts:
+    """`numbers`: event types and how many objects each. `is_least`: there are more logs than were looked at."""
+
+    numbers: list[tuple[str, int]]
+    is_least: bool
+
+
+def objects_of(incident: Incident, user) -> ObjectCounts:
+    """The objects that its logs concern, by the event type of the first `LOGS_LOOKED_AT`. One query."""
     logs = WebhookLog.objects.visible_to(user).filter(incident_log__incident=incident).exclude(object_id="").order_by()
-    looked_at = logs.values("event_type", "object_id")[:LOGS_LOOKED_AT]
-    numbers: dict[str, set[str]] = {}
-    for row in looked_at:
-        numbers.setdefault(row["event_type"], set()).add(row["object_id"])
-    return sorted(((event_type, len(ids)) for event_type, ids in numbers.items()), key=lambda pair: -pair[1])
+    looked_at = list(logs.values_list("event_type", "object_id")[:LOGS_LOOKED_AT])
+    numbers = Counter(event_type for event_type, _object_id in set(looked_at))
+    return ObjectCounts(numbers.most_common(), len(looked_at) == LOGS_LOOKED_AT)
 
 
 def boundary_answers(incident: Incident, user) -> list[WebhookLog]:

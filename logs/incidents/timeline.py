@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Count
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from ..models import AuditAction, AuditEntry, BulkRedelivery, BulkRedeliveryItem, Incident, ItemOutcome, Subscription
+from ..models.choices import OPEN_OUTCOMES
 
 MAX_ENTRIES = 100  # of each kind
 AUDITED = [
@@ -27,7 +31,10 @@ AUDITED = [
 
 @dataclass(frozen=True)
 class TimelineEntry:
-    """`subscription`, `bulk`: what it is about, if not the incident itself. `until`: how long it was acknowledged."""
+    """`subscription`, `bulk`: what it is about, if not the incident itself. `until`: how long it was acknowledged.
+
+    `outcomes`: of a bulk redelivery, how many of the incident's logs were delivered, failed, skipped, or are not finished.
+    """
 
     at: datetime
     label: str
@@ -36,12 +43,18 @@ class TimelineEntry:
     until: datetime | None = None
     subscription: Subscription | None = None
     bulk: BulkRedelivery | None = None
+    outcomes: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Timeline:
     entries: list[TimelineEntry]
     is_cut: bool
+
+    @property
+    def bulk_redeliveries(self) -> list[BulkRedelivery]:
+        """Those that delivered logs of the incident."""
+        return [entry.bulk for entry in self.entries if entry.bulk and entry.outcomes.get(ItemOutcome.DELIVERED)]
 
 
 def timeline_of(incident: Incident, user) -> Timeline:
@@ -77,14 +90,27 @@ def _audited(incident: Incident, user) -> list[TimelineEntry]:
 
 def _bulk_redeliveries(incident: Incident, user) -> list[TimelineEntry]:
     """Those that held logs of it, and were started."""
-    bulks = BulkRedelivery.objects.visible_to(user).started().filter(pk__in=_bulk_ids(incident))
+    outcomes = _outcomes(incident)
+    bulks = BulkRedelivery.objects.visible_to(user).started().filter(pk__in=outcomes)
     return [
-        TimelineEntry(bulk.started_at, _("bulk redelivery started"), bulk.started_by, bulk.reason, bulk=bulk)
+        TimelineEntry(
+            bulk.started_at,
+            _("bulk redelivery started"),
+            bulk.started_by,
+            bulk.reason,
+            bulk=bulk,
+            outcomes=outcomes[bulk.pk],
+        )
         for bulk in bulks.select_related("started_by").order_by("-pk")[:MAX_ENTRIES]
         if bulk.started_at
     ]
 
 
-def _bulk_ids(incident: Incident):
-    items = BulkRedeliveryItem.objects.filter(log__incident_log__incident=incident)
-    return items.exclude(outcome__in=[ItemOutcome.PLANNED, ItemOutcome.EXCLUDED]).values("bulk_redelivery")
+def _outcomes(incident: Incident) -> dict[int, Counter[str]]:
+    """What became of its logs in each bulk redelivery."""
+    items = BulkRedeliveryItem.objects.filter(log__incident_log__incident=incident).order_by()
+    sent = items.exclude(outcome__in=[ItemOutcome.PLANNED, ItemOutcome.EXCLUDED])
+    outcomes: dict[int, Counter[str]] = defaultdict(Counter)
+    for bulk, outcome, number in sent.values_list("bulk_redelivery", "outcome").annotate(n=Count("pk")):
+        outcomes[bulk]["open" if outcome in OPEN_OUTCOMES else outcome] += number
+    return outcomes

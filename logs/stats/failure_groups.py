@@ -14,6 +14,7 @@ from django.utils.crypto import salted_hmac
 from ..delivery.fingerprint_limit import OTHER_FINGERPRINT
 from ..delivery.queue_summary import is_blocked
 from ..models import Cause, State
+from ..payloads.masking import mask_text, masked_keys
 from .boundary_logs import LogLookup, LookupResult
 from .group_counts import FailureKind
 from .period import Period
@@ -72,13 +73,18 @@ class FailureGroup:
         return f"{reverse('logs:webhook_log_list')}?{self.query}"
 
     @property
+    def has_masked_values(self) -> bool:
+        """Whether keys were masked after its fingerprint was made, so that it can't stand in a page."""
+        return mask_text(self.kind.fingerprint, masked_keys()) != self.kind.fingerprint
+
+    @property
     def query(self) -> str:
-        """The filter that finds its logs."""
+        """The filter that finds its logs; others of this cause too if it `has_masked_values`."""
         query = {
             "state": State.FAILED,
             "subscription": self.kind.subscription,
             "cause": self.kind.cause,
-            "fingerprint": self.kind.fingerprint,
+            "fingerprint": "" if self.has_masked_values else self.kind.fingerprint,
             "range": self.period.name,
         }
         return urlencode({key: value for key, value in query.items() if value})

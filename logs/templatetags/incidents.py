@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from django import template
 from django.utils.formats import number_format
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext, ngettext_lazy, pgettext
+from django.utils.translation import gettext_lazy, ngettext, ngettext_lazy, pgettext
 
-from ..models import EventType, Incident, IncidentState
+from ..incidents.contents import ObjectCounts
+from ..models import EventType, Incident, IncidentState, ItemOutcome
 from ..redelivery.recovery import Recovery
 from .components import badge
 
@@ -25,13 +28,29 @@ _OTHER_OBJECTS = ngettext_lazy("%(number)s other object", "%(number)s other obje
 
 
 @register.simple_tag
-def objects_in_words(objects: list[tuple[str, int]]) -> str:
+def objects_in_words(objects: ObjectCounts) -> str:
     """37 tasks, 4 users"""
     known = {str(name): text for name, text in _OBJECTS.items()}
-    return ", ".join(
+    words = ", ".join(
         known.get(event_type, _OTHER_OBJECTS) % {"count": number, "number": number_format(number, force_grouping=True)}
-        for event_type, number in objects
+        for event_type, number in objects.numbers
     )
+    return _("at least %(objects)s") % {"objects": words} if objects.is_least else words
+
+
+_OUTCOMES = {
+    ItemOutcome.DELIVERED: gettext_lazy("%(number)s delivered"),
+    ItemOutcome.FAILED: gettext_lazy("%(number)s failed"),
+    ItemOutcome.SKIPPED: gettext_lazy("%(number)s skipped"),
+    "open": gettext_lazy("%(number)s not finished"),
+}
+
+
+@register.simple_tag
+def outcomes_in_words(outcomes: Mapping[str, int]) -> str:
+    """14 delivered, 2 failed"""
+    shown = {outcome: number_format(number, force_grouping=True) for outcome, number in outcomes.items()}
+    return ", ".join(text % {"number": shown[outcome]} for outcome, text in _OUTCOMES.items() if outcome in shown)
 
 
 @register.simple_tag

@@ -113,6 +113,8 @@ def test_an_incident_is_solved_with_the_mouse(page, outage):
     expect(page.locator("#bulk-redelivery .summary")).to_contain_text("All 15 logs were delivered.")
     actions.click("link", "Back to incident")
     expect(page.locator(".summary")).to_contain_text("Nothing of it is failed any more.")
+    expect(page.locator(".summary")).to_contain_text("Redelivered in bulk: #")
+    expect(page.locator("#timeline")).to_contain_text("15 delivered · Incident")
     actions.click("link", "Overview")
     expect(page.locator(".summary").first).to_contain_text("All clear.")
 

@@ -7,11 +7,12 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from logs.incidents import contents
 from logs.incidents.update import update_incidents
 from logs.models import Cause, Incident, IncidentEntry, State, Subscription, WebhookLog
 
 from ..factories import OTHER_COMPANY, OTHER_SUBSCRIPTION, make_company, make_log_of_age, make_subscription
-from ..html import text_of
+from ..html import ids_in, text_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 MARKUP = "<script>alert(1)</script>"
@@ -286,3 +287,36 @@ def test_deleted_accounts_and_logs_leave_a_readable_page(client, operator, membe
     page = text_of(client.get(incident.get_absolute_url()))
     assert "These logs have been deleted." in page
     assert "Acknowledged by –" in page
+
+
+def test_a_group_names_its_subscription_and_finds_exactly_its_logs(client, viewer, incident):
+    subscription = incident_subscription(incident)
+    [old, new] = WebhookLog.objects.order_by("pk")
+    WebhookLog.objects.filter(pk=old.pk).update(fingerprint="500 one & two")
+    WebhookLog.objects.filter(pk=new.pk).update(fingerprint="500 three")
+    page = client.get(incident.get_absolute_url())
+    groups = page.context["groups"]
+    assert [(group.subscription, group.number) for group in groups] == [(subscription, 1), (subscription, 1)]
+    assert {tuple(ids_in(client.get(group.address))) for group in groups} == {(old.pk,), (new.pk,)}
+
+
+def test_it_says_at_least_how_many_objects_if_there_are_more_logs_than_it_reads(client, viewer, incident, monkeypatch):
+    assert "Objects 2 tasks" in text_of(client.get(incident.get_absolute_url()))
+    monkeypatch.setattr(contents, "LOGS_LOOKED_AT", 1)
+    assert "Objects at least 1 task" in text_of(client.get(incident.get_absolute_url()))
+
+
+def test_one_log_and_fifty_cost_the_same_number_of_queries(client, operator, incident, django_assert_max_num_queries):
+    with django_assert_max_num_queries(35) as few:
+        client.get(incident.get_absolute_url())
+    for number in range(48):
+        make_log_of_age(
+            incident_subscription(incident),
+            State.FAILED,
+            timedelta(minutes=10),
+            cause=Cause.TIMEOUT,
+            fingerprint=str(number),
+        )
+    update_incidents()
+    with django_assert_max_num_queries(len(few)):
+        assert client.get(incident.get_absolute_url()).context["incident"].failed_count == 50

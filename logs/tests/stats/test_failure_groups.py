@@ -120,6 +120,14 @@ class TestGroups:
         assert "hunter2" not in row
         assert "password" in row
 
+    def test_a_fingerprint_with_values_that_were_masked_later_is_nowhere_on_the_page(self, client, subscription):
+        failed(subscription, age=2 * HOUR, fingerprint='{"password": "hunter2"}')
+        make_log_of_age(subscription)
+        page = client.get(PAGE).content.decode()
+        assert "Recovered" in page
+        assert "hunter2" not in page
+        assert "Redeliver 1…" not in page  # it can't name exactly these logs
+
 
 class TestNow:
     def test_a_later_success_of_the_subscription_is_a_recovery(self, rows, client, subscription):
