@@ -191,7 +191,9 @@ def test_the_search_works_without_javascript(open_page, administrator):
 
 def test_what_was_searched_for_is_marked_in_the_rows_and_opened_in_the_payload(page):
     event = {"data": {"_id": "6" * 24, "asset": {"deep": {"name": "Camión P-118"}}}}
-    import_logs(log_document(5, event, response="La Bómba p 118 falla, P-1189 también, XP-118 no", status=502))
+    import_logs(
+        log_document(5, event, response=f"{'<html>' * 10} La Bómba p 118 falla, P-1189 también, XP-118 no", status=502)
+    )
     page.goto("/logs/")
     box = page.get_by_label("Search logs")
     box.fill("P-118 -nothing")
@@ -200,6 +202,13 @@ def test_what_was_searched_for_is_marked_in_the_rows_and_opened_in_the_payload(p
     marked = "[...(CSS.highlights.get('found') ?? [])].map(String)"
     page.wait_for_function(f"{marked}.length")
     assert page.evaluate(marked) == ["p 118", "P-118"]
+    assert page.evaluate(
+        """() => {
+            const [first] = CSS.highlights.get("found");
+            const cell = first.startContainer.parentElement.closest("td");
+            return first.getBoundingClientRect().right <= cell.getBoundingClientRect().right;
+        }"""
+    )
     page.goto("/logs/?q=bomba")
     assert page.evaluate(marked) == ["Bómba"]
     page.goto("/logs/?q=P-118")

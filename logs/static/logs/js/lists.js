@@ -175,7 +175,7 @@ on("click", (event) => {
   $("a", menu).focus({ preventScroll: true });
 });
 
-// What was searched for is marked in the texts of the rows, without changing the page.
+// Marks what was searched for in the texts of the rows, without changing the page.
 const mark = () => {
   const ranges = [];
   const region = $("[data-marks]");
@@ -192,6 +192,11 @@ const mark = () => {
     }
   }
   CSS.highlights?.set("found", new Highlight(...ranges));
+  for (const range of ranges) {
+    const cell = range.startContainer.parentElement.closest("td, th"); // which cuts what is too long
+    const hidden = range.getBoundingClientRect().right - cell.getBoundingClientRect().right + 16;
+    if (hidden > 0 && !cell.scrollLeft) cell.scrollLeft = hidden;
+  }
 };
 mark();
 on("htmx:afterSettle", mark);
