@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -29,6 +30,13 @@ from .web_server import WebServer
 # The duration of an example depends on the machine more than on the code.
 hypothesis.settings.register_profile("cotadmin", deadline=None)
 hypothesis.settings.load_profile("cotadmin")
+
+
+def pytest_collection_finish() -> None:
+    """As a worker and a web server do when they start: thousands of tests are not garbage, so looking at them takes time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 1_000)
 
 
 @pytest.fixture
