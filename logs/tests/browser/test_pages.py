@@ -95,6 +95,8 @@ PAGES = {
     "log, hostile": Visit(log_page("hostile")),
     "log, hostile changes": Visit(log_page("hostile", "changes/")),
     "log, found in the payload": Visit(log_page("hostile", "?find=alert&at=/data/list/0")),
+    "log, found by a search": Visit(log_page("hostile", "?q=alert")),
+    "logs, found by a search": Visit("/logs/?q=alert"),
     "log, raw payload": Visit(log_page("hostile", "payload/raw/")),
     "history of an object": Visit(f"/objects/{OBJECT}/"),
     "history of an object without logs": Visit(f"/objects/{OBJECT[::-1]}/", status=404),

@@ -342,6 +342,7 @@ def test_queued_logs_are_skipped_from_the_list_with_a_reason(page):
         boxes(page).nth(number).click()
     bar(page).get_by_role("button", name="Skip…").click()
     expect(page.get_by_text("2 of 3 selected logs are queued.")).to_be_visible()
+    assert axe.violations(page) == []
     page.get_by_label("Reason").fill("a duplicate")
     page.get_by_role("button", name="Skip 2 events").click()
     expect(page.get_by_text("2 events were skipped.")).to_be_visible()

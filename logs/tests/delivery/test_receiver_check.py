@@ -40,6 +40,15 @@ def test_a_receiver_that_works_is_reachable_and_gets_no_request(client, operator
     assert receiver.requests == []
 
 
+def test_a_reachable_receiver_is_offered_a_test_event_if_its_subscription_may_get_one(client, operator, receiver):
+    subscription = make_subscription(url=receiver.url)
+    assert press(client, subscription).endswith("Check again Send test event")
+    Subscription.objects.update(is_active=False)
+    assert press(client, subscription).endswith("Check again")
+    Subscription.objects.update(is_active=True, url=f"http://127.0.0.1:{closed_port()}/")
+    assert press(client, subscription).endswith("Check again")
+
+
 def test_a_receiver_that_is_down_is_not_reachable_and_the_cause_is_named(client, operator):
     subscription = make_subscription(url=f"http://127.0.0.1:{closed_port()}/")
     assert press(client, subscription).startswith("Not reachable now: Connection refused.")

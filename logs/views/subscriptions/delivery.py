@@ -19,6 +19,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from ...delivery.receiver_check import ChecksBusy, check_receiver
 from ...delivery.url_check import check_destination
 from ...incidents.actions import record_check
+from ...ingest.sample_events import test_event_error
 from ...models import AuditAction, AuditEntry
 from ...signing import SecretDecryptionError
 from ...subscriptions import services
@@ -79,6 +80,7 @@ def receiver_check(request: HttpRequest, pk: str) -> HttpResponse:
     except ChecksBusy:
         context["is_busy"] = True
     # The reason of a refusal may name an address of the internal network.
+    context["is_testable"] = not test_event_error(subscription)
     context["shows_detail"] = request.user.has_perm("logs.change_subscription")
     return render_region(request, "subscriptions/receiver_check.html", "subscriptions/_receiver_check.html", context)
 
