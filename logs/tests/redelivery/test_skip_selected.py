@@ -98,3 +98,16 @@ def test_logs_of_others_are_never_skipped_and_a_viewer_may_not(client, operator,
     assert states(foreign) == [State.PENDING]
     client.force_login(member("Viewer"))
     assert client.post(SKIP, {"source": "ids", "query": "", "ids": logs[0].pk, "reason": "no"}).status_code == 403
+
+
+def test_a_log_that_is_deleted_meanwhile_does_not_stop_the_others(client, operator, logs, monkeypatch):
+    page = client.post(SKIP, {"source": "selected", "query": "", "log": [log.pk for log in logs]})
+    skip = WebhookLog.skip
+
+    def delete_first(log, **how) -> bool:
+        WebhookLog.objects.filter(pk=logs[0].pk).delete()
+        return skip(log, **how)
+
+    monkeypatch.setattr(WebhookLog, "skip", delete_first)
+    assert "1 event was skipped. 1 was not queued any more." in confirm(client, page).content.decode()
+    assert states(logs[1]) == [State.SKIPPED]

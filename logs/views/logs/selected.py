@@ -48,10 +48,18 @@ def selection_skip(request: HttpRequest) -> HttpResponse:
     if len(logs) > MAX_SKIPPED or not logs or not reason.is_valid():
         context = {"form": form, "logs": logs, "selected": len(ids), "reason": reason, "most": MAX_SKIPPED}
         return render(request, "logs/skip_selected.html", context, status=422 if reason.is_bound else 200)
-    skipped = sum(log.skip(by=request.user, reason=reason.cleaned_data["reason"]) for log in logs)
+    skipped = sum(_skip(log, by=request.user, reason=reason.cleaned_data["reason"]) for log in logs)
     nothing = _("Nothing was skipped: the events were sent in the meantime.")
     show_outcome(request, bool(skipped), _skipped_text(skipped, len(ids) - skipped), nothing)
     return redirect(form.way_back)
+
+
+def _skip(log: WebhookLog, *, by, reason: str) -> bool:
+    """False also if the retention has deleted it meanwhile."""
+    try:
+        return log.skip(by=by, reason=reason)
+    except WebhookLog.DoesNotExist:
+        return False
 
 
 def _skippable(user, ids: Sequence[str]):
