@@ -299,7 +299,9 @@ def test_a_bulk_redelivery_and_waiting_events_take_turns(operator, receiver, del
     subscription = make_subscription(url=receiver.url)
     waiting = [make_waiting_log(subscription, number) for number in range(100, 104)]
     logs = make_logs_on(subscription.pk, range(1, 7))
-    deliver_bulk(start_redelivery(operator, logs))
+    bulk = start_redelivery(operator, logs)
+    dispatch()  # before a worker sends the first waiting event
+    deliver_bulk(bulk)
     expected = []
     for index in range(4):
         expected += [waiting[index].pk, logs[index].pk]
