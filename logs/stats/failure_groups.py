@@ -95,10 +95,6 @@ def group_lookups(shown: Sequence[FailureKind]) -> list[LogLookup]:
     return [*(kind.newest for kind in shown), *(kind.oldest for kind in shown)]
 
 
-def subscription_ids_of(shown: Iterable[FailureKind]) -> list[str]:
-    return list(dict.fromkeys(kind.subscription for kind in shown))
-
-
 def failure_groups(
     period: Period,
     shown: Iterable[FailureKind],
@@ -106,7 +102,7 @@ def failure_groups(
     results: Mapping[LogLookup, LookupResult],
     attempts: Mapping[str, LastAttempts],
 ) -> list[FailureGroup]:
-    """`results`: the results of `group_lookups`. `attempts`: of the subscriptions in `subscription_ids_of`. Without bars."""
+    """`results`: the results of `group_lookups`. `attempts`: of their subscriptions. Without bars."""
     groups = []
     for kind in shown:
         newest, oldest = results.get(kind.newest), results.get(kind.oldest)

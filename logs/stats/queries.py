@@ -10,12 +10,12 @@ from datetime import datetime, timedelta
 from itertools import starmap
 from typing import Any
 
-from django.db.models import DateTimeField, F, Func, QuerySet, Sum, Value
+from django.db.models import QuerySet, Sum
 
 from ..db.raw_sql import SqlFragment, fetch_all, sql_and
 from ..models import DurationCount, LogCount, Subscription
 from ..models.log_counts import BUCKET_WIDTHS
-from .buckets import BUCKET_ORIGIN, bucket_condition, bucket_condition_sql
+from .buckets import bucket_condition, bucket_condition_sql
 
 BIN_RATIO = 1.25  # the migration of the log counts computes bins by it: floor(ln(ms) / ln(1.25)), 0 to 63
 
@@ -56,17 +56,6 @@ def log_counts(
     `log_counts(…).values("state").annotate(n=TOTAL_WIDTH)`. A sum may be 0 if there are no such logs any more.
     """
     return _of(LogCount.objects.filter(bucket_condition(start, end, widest)), subscriptions)
-
-
-def log_counts_by_step(
-    start: datetime,
-    end: datetime | None,
-    step: timedelta,
-    subscriptions: Sequence[str] | None,
-) -> QuerySet[LogCount]:
-    """The same with `step_start`: the start of the step (a multiple of 5 minutes, counted in UTC) that the bucket is in."""
-    binned = Func(Value(step), F("bucket"), Value(BUCKET_ORIGIN), function="date_bin", output_field=DateTimeField())
-    return log_counts(start, end, subscriptions, widest_bucket_in(step)).annotate(step_start=binned)
 
 
 def log_counts_sql(

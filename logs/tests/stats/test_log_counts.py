@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -22,7 +22,7 @@ from logs.models import (
 from logs.models.log_counts import BUCKET_WIDTHS
 from logs.stats.buckets import BUCKET_ORIGIN, bucket_ceiling, bucket_floor, bucket_segments
 from logs.stats.compaction import compact
-from logs.stats.queries import TOTAL_WIDTH, log_counts, log_counts_by_step, percentile, percentiles
+from logs.stats.queries import TOTAL_WIDTH, log_counts, percentile, percentiles
 
 from ..factories import MOMENT, SUBSCRIPTION, import_logs, log_document, make_log, make_subscription, make_waiting_log
 
@@ -195,20 +195,6 @@ def test_counts_respect_the_range_and_the_subscriptions():
     assert total(None, start) == 0
     assert total(None, None, [SUBSCRIPTION]) == 4
     assert total(None, None, []) == 0
-
-
-def test_steps_begin_at_round_times():
-    for number in (0, 10, 300):
-        make_log(number)
-    steps = (
-        log_counts_by_step(bucket_floor(MOMENT), None, timedelta(hours=1), None)
-        .values("step_start")
-        .annotate(n=TOTAL_WIDTH)
-    )
-    assert list(steps.order_by("step_start").values_list("step_start", "n")) == [
-        (datetime(2022, 5, 5, 20, tzinfo=UTC), 2),
-        (datetime(2022, 5, 6, 1, tzinfo=UTC), 1),
-    ]
 
 
 moments = st.integers(0, 12 * 24 * 40).map(lambda number: BUCKET_ORIGIN + timedelta(minutes=5 * number))
