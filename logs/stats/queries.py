@@ -14,7 +14,6 @@ from django.db.models import QuerySet, Sum
 
 from ..db.raw_sql import SqlFragment, fetch_all, sql_and
 from ..models import DurationCount, LogCount, Subscription
-from ..models.log_counts import BUCKET_WIDTHS
 from .buckets import bucket_condition, bucket_condition_sql
 
 BIN_RATIO = 1.25  # the migration of the log counts computes bins by it: floor(ln(ms) / ln(1.25)), 0 to 63
@@ -128,12 +127,3 @@ def percentiles(
 
 def _of(rows: QuerySet, subscriptions: Sequence[str] | None) -> QuerySet:
     return rows if subscriptions is None else rows.filter(subscription__in=subscriptions)
-
-
-def widest_bucket_in(step: timedelta) -> timedelta:
-    """The widest bucket that divides a step evenly."""
-    return max(width for width in map(_minutes, BUCKET_WIDTHS) if step % width == timedelta(0))
-
-
-def _minutes(number: int) -> timedelta:
-    return timedelta(minutes=number)
